@@ -1,0 +1,98 @@
+//! Identifiers: dense integers from the engine's own counters, one type each.
+//!
+//! Zero is never an identifier of something that lives, so that a table may
+//! start at 1; the catalogue's rows and `OperatorId::ANY` are the exceptions.
+
+use std::fmt;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident($int:ty);)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub $int);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A position in the ledger: the number of an event, from 1.
+    Seq(u64);
+    /// A customer's account.
+    AccountId(u32);
+    /// An API key.
+    KeyId(u32);
+    /// A provider of numbers; own stock is one.
+    ProviderId(u16);
+    /// A country: the row in the catalogue, from 0.
+    CountryId(u16);
+    /// A service: the row in the catalogue, from 0.
+    ServiceId(u16);
+    /// A mobile operator's name as providers print it, interned; 0 is "any".
+    OperatorId(u16);
+    /// One provider's standing terms for a product.
+    OfferId(u32);
+    /// An order; stays below 2³¹, where old clients stop parsing.
+    OrderId(u32);
+    /// An activation. The engine gives an order and its activation the same number.
+    ActivationId(u32);
+    /// A received message.
+    MessageId(u64);
+    /// A balanced set of postings.
+    TransactionId(u64);
+}
+
+impl OperatorId {
+    /// No operator named: whichever the provider gives.
+    pub const ANY: Self = Self(0);
+}
+
+/// What is sold: a country and a service. The operator, where one is named, narrows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Product {
+    /// Where the number is from.
+    pub country: CountryId,
+    /// Whose messages it receives.
+    pub service: ServiceId,
+}
+
+/// A phone number: E.164 digits with the country code, without the plus sign.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Number(pub u64);
+
+impl Number {
+    /// Parses 5 to 15 digits that do not begin with 0; a leading `+` is allowed.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix('+').unwrap_or(text);
+        let shaped = (5..=15).contains(&digits.len())
+            && !digits.starts_with('0')
+            && digits.bytes().all(|b| b.is_ascii_digit());
+        shaped.then(|| Self(digits.bytes().fold(0, |n, b| n * 10 + u64::from(b - b'0'))))
+    }
+}
+
+/// Prints the digits without a plus sign.
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_e164_digits() {
+        assert_eq!(Number::parse("+6281234567890"), Some(Number(6_281_234_567_890)));
+        assert_eq!(Number::parse("12025550123").map(|n| n.to_string()).as_deref(), Some("12025550123"));
+        for text in ["", "+", "1234", "0123456", "1234567890123456", "12a45", "++12345", "١٢٣٤٥٦"] {
+            assert_eq!(Number::parse(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! The nexnum binary.
+fn main() {}

@@ -1,0 +1,4 @@
+//! Providers: drivers as data, their client, and simulated providers to try them on.
+
+pub mod driver;
+pub mod sandbox;
