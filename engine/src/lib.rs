@@ -1,8 +1,24 @@
 //! The engine: commands in, events out. It decides what may happen and keeps the
 //! money and the stock; it has no clock, no randomness and no I/O.
+//!
+//! Read `command`, `event`, `decide`, `apply`; the rest is what they speak of.
 
+pub mod account;
+pub mod activation;
+mod apply;
+pub mod audit;
 pub mod catalog;
+pub mod command;
+pub mod decide;
+mod engine;
+pub mod event;
 pub mod grid;
 pub mod ids;
 pub mod money;
+pub mod order;
+pub mod reject;
+pub mod snapshot;
+pub mod state;
 pub mod time;
+
+pub use engine::Engine;

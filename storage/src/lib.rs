@@ -1,1 +1,3 @@
-//! placeholder
+//! What outlives the process: records, commits, replay, snapshots, history.
+
+pub mod record;

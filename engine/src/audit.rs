@@ -1,0 +1,173 @@
+//! Proofs over a state: that the money adds up, and one hash that stands for all of it.
+
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+
+use sha2::{Digest, Sha256};
+
+use crate::account::Book;
+use crate::event::ProviderKind;
+use crate::money::Micros;
+use crate::order::OrderStatus;
+use crate::state::State;
+
+/// Checks every invariant that a state alone can show.
+///
+/// # Errors
+/// The first one that is broken, in words.
+pub fn audit(state: &State) -> Result<(), String> {
+    sums_to_zero(state)?;
+    wallets_within_credit(state)?;
+    escrow_is_open_orders(state)?;
+    orders_are_consistent(state)?;
+    stock_is_held_once(state)
+}
+
+fn sums_to_zero(state: &State) -> Result<(), String> {
+    let sum: i128 = state.books.values().map(|amount| i128::from(amount.0)).sum();
+    if sum == 0 { Ok(()) } else { Err(format!("the books sum to {sum} micros, not zero")) }
+}
+
+fn wallets_within_credit(state: &State) -> Result<(), String> {
+    for (id, account) in &state.accounts {
+        let available = state.balance(Book::Available(*id));
+        if available.0 < -account.credit_limit.0 {
+            return Err(format!("account {id} stands at {available}, below its credit limit"));
+        }
+    }
+    Ok(())
+}
+
+fn escrow_is_open_orders(state: &State) -> Result<(), String> {
+    let mut open = BTreeMap::new();
+    for order in state.orders.values().filter(|order| order.status == OrderStatus::Escrow) {
+        *open.entry(order.account).or_insert(0) += order.price.0;
+    }
+    for id in state.accounts.keys() {
+        let (escrow, orders) =
+            (state.balance(Book::Escrow(*id)), Micros(open.get(id).copied().unwrap_or_default()));
+        if escrow != orders {
+            return Err(format!("account {id} has {escrow} in escrow, its open orders {orders}"));
+        }
+    }
+    Ok(())
+}
+
+fn orders_are_consistent(state: &State) -> Result<(), String> {
+    for (id, order) in &state.orders {
+        let closed = order.state.is_closed();
+        let delivered = order.status == OrderStatus::Delivered;
+        let scheduled = state.deadlines.contains(&(order.deadline, *id));
+        let rules = [
+            (order.price <= order.limit, "was charged above its limit"),
+            (!closed || order.status != OrderStatus::Escrow, "is closed with money in escrow"),
+            (closed || order.status != OrderStatus::Refunded, "is open and refunded"),
+            ((order.delivered().count() > 0) == delivered, "is not paid for what was readable"),
+            (closed != scheduled, "is closed with a deadline, or open without one"),
+        ];
+        if let Some((_, complaint)) = rules.iter().find(|(holds, _)| !holds) {
+            return Err(format!("order {id} {complaint}"));
+        }
+    }
+    Ok(())
+}
+
+fn stock_is_held_once(state: &State) -> Result<(), String> {
+    let mut held = 0;
+    for (offer, pool) in &state.pools {
+        for number in pool {
+            held += 1;
+            if !state.held.contains(&(*offer, *number)) {
+                return Err(format!("offer {offer} has a number in its pool that is not held"));
+            }
+        }
+    }
+    for order in state.orders.values().filter(|order| !order.state.is_closed()) {
+        let own = state.providers[&order.provider].kind == ProviderKind::Own;
+        held += usize::from(own && order.assignment.is_some());
+    }
+    if held == state.held.len() {
+        Ok(())
+    } else {
+        Err(format!("{held} numbers are in pools and open orders, {} held", state.held.len()))
+    }
+}
+
+/// SHA-256 over every table in key order: equal states, equal hashes, on any machine.
+#[must_use]
+pub fn state_hash(state: &State) -> [u8; 32] {
+    let mut hasher = Canonical(Sha256::new());
+    let State {
+        counters,
+        accounts,
+        account_names: _,
+        books,
+        keys,
+        deposits,
+        providers,
+        operators,
+        operator_ids: _,
+        offers,
+        offer_ids: _,
+        pools,
+        held: _,
+        orders,
+        purchases: _,
+        deadlines: _,
+        closed: _,
+        replies,
+        replies_by_age: _,
+    } = state;
+    counters.hash(&mut hasher);
+    (accounts, keys, deposits, providers, operators).hash(&mut hasher);
+    for (book, amount) in books.iter().filter(|(_, amount)| **amount != Micros::ZERO) {
+        (book, amount).hash(&mut hasher);
+    }
+    (offers, orders, replies).hash(&mut hasher);
+    for (offer, pool) in pools.iter().filter(|(_, pool)| !pool.is_empty()) {
+        offer.hash(&mut hasher);
+        pool.iter().for_each(|number| number.hash(&mut hasher));
+    }
+    hasher.0.finalize().into()
+}
+
+/// A hasher with fixed widths and byte order, so that the hash means the same everywhere.
+struct Canonical(Sha256);
+
+impl Hasher for Canonical {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        unreachable!("the digest is taken whole")
+    }
+
+    fn write_u16(&mut self, n: u16) {
+        self.0.update(n.to_le_bytes());
+    }
+
+    fn write_u32(&mut self, n: u32) {
+        self.0.update(n.to_le_bytes());
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        self.0.update(n.to_le_bytes());
+    }
+
+    fn write_u128(&mut self, n: u128) {
+        self.0.update(n.to_le_bytes());
+    }
+
+    fn write_i64(&mut self, n: i64) {
+        self.0.update(n.to_le_bytes());
+    }
+
+    fn write_usize(&mut self, n: usize) {
+        self.0.update((n as u64).to_le_bytes());
+    }
+
+    fn write_isize(&mut self, n: isize) {
+        self.0.update((n as i64).to_le_bytes());
+    }
+}

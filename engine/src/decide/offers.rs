@@ -1,0 +1,146 @@
+//! Providers, operators' names, offers and own stock.
+
+use super::{NAME_LEN_MAX, OFFERS_MAX, bounded, counted};
+use crate::command::Reply;
+use crate::event::{Event, OfferTerms, ProviderKind};
+use crate::ids::{Number, OfferId, OperatorId, Product, ProviderId};
+use crate::money::{AMOUNT_MAX, Micros};
+use crate::reject::Reject;
+use crate::state::{Offer, State};
+use std::collections::BTreeSet;
+
+/// Numbers of own stock over all offers.
+const NUMBERS_MAX: usize = 20_000_000;
+
+pub(super) fn register_provider(
+    state: &State,
+    name: &str,
+    kind: ProviderKind,
+    events: &mut Vec<Event>,
+) -> Result<Reply, Reject> {
+    bounded(name, NAME_LEN_MAX, "name")?;
+    if let Some((id, known)) = state.providers().find(|(_, known)| &*known.name == name) {
+        let same = known.kind == kind;
+        return if same { Ok(Reply::Provider(id)) } else { Err(Reject::NameTaken) };
+    }
+    let last = state.counters.provider.0;
+    let provider = ProviderId(last.checked_add(1).ok_or(Reject::Exhausted("providers"))?);
+    events.push(Event::ProviderRegistered { provider, name: name.into(), kind });
+    Ok(Reply::Provider(provider))
+}
+
+pub(super) fn name_operator(
+    state: &State,
+    name: &str,
+    events: &mut Vec<Event>,
+) -> Result<Reply, Reject> {
+    bounded(name, NAME_LEN_MAX, "operator")?;
+    if let Some(known) = state.operator_ids.get(name) {
+        return Ok(Reply::Operator(*known));
+    }
+    let last = state.counters.operator.0;
+    let operator = OperatorId(last.checked_add(1).ok_or(Reject::Exhausted("operators"))?);
+    events.push(Event::OperatorNamed { operator, name: name.into() });
+    Ok(Reply::Operator(operator))
+}
+
+pub(super) fn list(
+    state: &State,
+    provider: ProviderId,
+    offers: &[(Product, OperatorId)],
+    events: &mut Vec<Event>,
+) -> Result<Reply, Reject> {
+    state.provider(provider).ok_or(Reject::UnknownProvider)?;
+    counted(offers.len(), "offers")?;
+    if state.offers.len() + offers.len() > OFFERS_MAX {
+        return Err(Reject::Exhausted("offers"));
+    }
+    let mut seen = BTreeSet::new();
+    for &(product, operator) in offers {
+        let known = state.offer_for(provider, product, operator).is_some();
+        if known || !seen.insert((product, operator)) {
+            return Err(Reject::DuplicateOffer);
+        }
+        if operator != OperatorId::ANY && !state.operators.contains_key(&operator) {
+            return Err(Reject::OutOfBounds("operator"));
+        }
+    }
+    let first = OfferId(state.offers.len() as u32 + 1);
+    events.push(Event::OffersListed { provider, first, offers: offers.to_vec() });
+    Ok(Reply::Listed(first, offers.len() as u32))
+}
+
+pub(super) fn price(
+    state: &State,
+    provider: ProviderId,
+    terms: &[OfferTerms],
+    events: &mut Vec<Event>,
+) -> Result<Reply, Reject> {
+    let known = state.provider(provider).ok_or(Reject::UnknownProvider)?;
+    if known.kind != ProviderKind::Driven {
+        return Err(Reject::WrongProviderKind);
+    }
+    counted(terms.len(), "terms")?;
+    let mut changed = Vec::new();
+    for new in terms {
+        let offer = state.offer(new.offer).filter(|offer| offer.provider == provider);
+        let offer = offer.ok_or(Reject::UnknownOffer)?;
+        check_price(new.cost, new.price)?;
+        if is_material(offer, new) {
+            changed.push(*new);
+        }
+    }
+    let count = changed.len() as u32;
+    if count > 0 {
+        events.push(Event::OffersPriced { provider, terms: changed });
+    }
+    Ok(Reply::Changed(count))
+}
+
+/// Whether new terms deserve a place in the ledger: another price, or a stock that
+/// a restart would misjudge. Small moves of stock are the grid's alone.
+fn is_material(known: &Offer, new: &OfferTerms) -> bool {
+    let priced = (known.cost, known.price) != (new.cost, new.price);
+    let crossed_zero = (known.stock == 0) != (new.stock == 0);
+    priced || crossed_zero || known.stock.abs_diff(new.stock) > known.stock / 2
+}
+
+fn check_price(cost: Micros, price: Micros) -> Result<(), Reject> {
+    if cost < Micros::ZERO || cost > AMOUNT_MAX {
+        return Err(Reject::AmountOutOfRange("cost"));
+    }
+    if !price.is_positive() || price > AMOUNT_MAX || price < cost {
+        return Err(Reject::AmountOutOfRange("price"));
+    }
+    Ok(())
+}
+
+pub(super) fn load_stock(
+    state: &State,
+    id: OfferId,
+    cost: Micros,
+    price: Micros,
+    numbers: &[Number],
+    events: &mut Vec<Event>,
+) -> Result<Reply, Reject> {
+    let offer = state.offer(id).ok_or(Reject::UnknownOffer)?;
+    let provider = offer.provider;
+    if state.providers[&provider].kind != ProviderKind::Own {
+        return Err(Reject::WrongProviderKind);
+    }
+    counted(numbers.len(), "numbers")?;
+    check_price(cost, price)?;
+    if state.held.len() + numbers.len() > NUMBERS_MAX {
+        return Err(Reject::Exhausted("numbers"));
+    }
+    let mut seen = BTreeSet::new();
+    if numbers.iter().any(|n| state.held.contains(&(id, *n)) || !seen.insert(*n)) {
+        return Err(Reject::DuplicateNumber);
+    }
+    if (offer.cost, offer.price) != (cost, price) {
+        let terms = vec![OfferTerms { offer: id, cost, price, stock: 0 }];
+        events.push(Event::OffersPriced { provider, terms });
+    }
+    events.push(Event::StockLoaded { offer: id, numbers: numbers.to_vec() });
+    Ok(Reply::Changed(numbers.len() as u32))
+}

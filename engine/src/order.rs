@@ -1,0 +1,83 @@
+//! An order and what the engine keeps of it until it is retired to history.
+
+use crate::account::Sale;
+use crate::activation::{ActivationState, Assignment, Message};
+use crate::ids::{AccountId, OfferId, OperatorId, OrderId, Product, ProviderId};
+use crate::money::Micros;
+use crate::time::Time;
+
+/// Where the order's money stands; it leaves `Escrow` exactly once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OrderStatus {
+    /// The price is in escrow.
+    Escrow,
+    /// Delivered: the provider and we have it.
+    Delivered,
+    /// Refunded: the buyer has it back.
+    Refunded,
+}
+
+/// Why an order ended without a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FailReason {
+    /// Every ask within the buyer's price was refused.
+    NoNumbers,
+    /// A purchase stayed in doubt past its deadline; written off against the provider.
+    InDoubt,
+}
+
+/// An order with its activation: they share one id and one life.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Order {
+    /// Dense id, the activation's too.
+    pub id: OrderId,
+    /// The buyer.
+    pub account: AccountId,
+    /// What was ordered.
+    pub product: Product,
+    /// The operator asked for, or `ANY`.
+    pub operator: OperatorId,
+    /// The most the buyer pays: the max price, or the first quote.
+    pub limit: Micros,
+    /// What is in escrow, or was captured.
+    pub price: Micros,
+    /// What the provider charges.
+    pub cost: Micros,
+    /// The offer of the current attempt.
+    pub offer: OfferId,
+    /// Its provider.
+    pub provider: ProviderId,
+    /// Which attempt is running, from 1.
+    pub attempt: u8,
+    /// The current attempt's outcome is unknown.
+    pub in_doubt: bool,
+    /// When it was placed.
+    pub placed_at: Time,
+    /// When it ends by itself in its present state.
+    pub deadline: Time,
+    /// Where its money stands.
+    pub status: OrderStatus,
+    /// Where its activation stands.
+    pub state: ActivationState,
+    /// The buyer asked for another message and none has come since.
+    pub awaits_another: bool,
+    /// The number, once there is one.
+    pub assignment: Option<Assignment>,
+    /// What came in, oldest first, late ones included.
+    pub messages: Vec<Message>,
+    /// When it ended.
+    pub closed_at: Option<Time>,
+}
+
+impl Order {
+    /// What a delivery turns the escrow into.
+    #[must_use]
+    pub const fn sale(&self) -> Sale {
+        Sale { account: self.account, provider: self.provider, price: self.price, cost: self.cost }
+    }
+
+    /// Messages that the buyer is shown as delivered.
+    pub fn delivered(&self) -> impl Iterator<Item = &Message> {
+        self.messages.iter().filter(|message| !message.late)
+    }
+}

@@ -1,0 +1,257 @@
+//! What the engine knows: tables keyed by dense ids, in one owner's hands.
+//!
+//! Reading is public; only `apply` changes it. All tables iterate in key order,
+//! so the same events leave the same state on every machine.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::account::Book;
+use crate::event::{ProviderKind, Scope};
+use crate::ids::{
+    AccountId, KeyId, MessageId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, Seq,
+};
+use crate::money::Micros;
+use crate::order::Order;
+use crate::time::Time;
+
+/// A customer's account. Its money is in the books.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Account {
+    /// Unique name.
+    pub name: Box<str>,
+    /// How far below zero the wallet may go.
+    pub credit_limit: Micros,
+    /// When it was opened.
+    pub opened_at: Time,
+}
+
+/// An API key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Whose; 0 for operators.
+    pub account: AccountId,
+    /// What it may do.
+    pub scope: Scope,
+    /// SHA-256 of the key.
+    pub hash: [u8; 32],
+    /// Its first characters.
+    pub prefix: Box<str>,
+    /// It has been revoked.
+    pub revoked: bool,
+}
+
+/// A provider.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Provider {
+    /// Unique name.
+    pub name: Box<str>,
+    /// Where its numbers come from.
+    pub kind: ProviderKind,
+}
+
+/// One provider's standing terms for a product.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Offer {
+    /// Whose.
+    pub provider: ProviderId,
+    /// For what.
+    pub product: Product,
+    /// For which operator, or `ANY`.
+    pub operator: OperatorId,
+    /// What the provider charges.
+    pub cost: Micros,
+    /// What we sell it for.
+    pub price: Micros,
+    /// Units at the last recorded change; own stock counts its pool instead.
+    pub stock: u32,
+}
+
+/// The answer that an idempotency key stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StoredReply {
+    /// Digest of the request.
+    pub fingerprint: u128,
+    /// The order it placed.
+    pub order: OrderId,
+    /// When.
+    pub at: Time,
+}
+
+/// Counters from which ids come; each holds the last id given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Counters {
+    /// Events applied.
+    pub seq: Seq,
+    /// Accounts.
+    pub account: AccountId,
+    /// Keys.
+    pub key: KeyId,
+    /// Providers.
+    pub provider: ProviderId,
+    /// Operators.
+    pub operator: OperatorId,
+    /// Orders.
+    pub order: OrderId,
+    /// Messages.
+    pub message: MessageId,
+}
+
+/// The state. Equal states have equal hashes (`audit::state_hash`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    pub(crate) counters: Counters,
+    pub(crate) accounts: BTreeMap<AccountId, Account>,
+    pub(crate) account_names: BTreeSet<Box<str>>,
+    pub(crate) books: BTreeMap<Book, Micros>,
+    pub(crate) keys: BTreeMap<KeyId, Key>,
+    pub(crate) deposits: BTreeMap<(AccountId, u128), Micros>,
+    pub(crate) providers: BTreeMap<ProviderId, Provider>,
+    pub(crate) operators: BTreeMap<OperatorId, Box<str>>,
+    pub(crate) operator_ids: BTreeMap<Box<str>, OperatorId>,
+    /// Dense: the offer with id `n` is at `n - 1`.
+    pub(crate) offers: Vec<Offer>,
+    pub(crate) offer_ids: BTreeMap<(ProviderId, Product, OperatorId), OfferId>,
+    /// Own stock, next to be sold first.
+    pub(crate) pools: BTreeMap<OfferId, VecDeque<Number>>,
+    /// Every number in a pool or in an open activation of own stock.
+    pub(crate) held: BTreeSet<(OfferId, Number)>,
+    pub(crate) orders: BTreeMap<OrderId, Order>,
+    pub(crate) purchases: BTreeMap<(ProviderId, Box<str>), OrderId>,
+    /// Open orders by the moment at which they end by themselves.
+    pub(crate) deadlines: BTreeSet<(Time, OrderId)>,
+    /// Closed orders by the moment at which they ended.
+    pub(crate) closed: BTreeSet<(Time, OrderId)>,
+    pub(crate) replies: BTreeMap<(AccountId, u128), StoredReply>,
+    pub(crate) replies_by_age: BTreeSet<(Time, AccountId, u128)>,
+}
+
+impl State {
+    /// How many events it holds.
+    #[must_use]
+    pub const fn seq(&self) -> Seq {
+        self.counters.seq
+    }
+
+    /// The counters.
+    #[must_use]
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// What stands in a book; zero where nothing was ever posted.
+    #[must_use]
+    pub fn balance(&self, book: Book) -> Micros {
+        self.books.get(&book).copied().unwrap_or_default()
+    }
+
+    /// An account.
+    #[must_use]
+    pub fn account(&self, id: AccountId) -> Option<&Account> {
+        self.accounts.get(&id)
+    }
+
+    /// All accounts by id.
+    pub fn accounts(&self) -> impl Iterator<Item = (AccountId, &Account)> {
+        self.accounts.iter().map(|(id, account)| (*id, account))
+    }
+
+    /// All books that were ever posted to.
+    pub fn books(&self) -> impl Iterator<Item = (Book, Micros)> {
+        self.books.iter().map(|(book, amount)| (*book, *amount))
+    }
+
+    /// All keys by id.
+    pub fn keys(&self) -> impl Iterator<Item = (KeyId, &Key)> {
+        self.keys.iter().map(|(id, key)| (*id, key))
+    }
+
+    /// A provider.
+    #[must_use]
+    pub fn provider(&self, id: ProviderId) -> Option<&Provider> {
+        self.providers.get(&id)
+    }
+
+    /// All providers by id.
+    pub fn providers(&self) -> impl Iterator<Item = (ProviderId, &Provider)> {
+        self.providers.iter().map(|(id, provider)| (*id, provider))
+    }
+
+    /// All operators' names by id.
+    pub fn operators(&self) -> impl Iterator<Item = (OperatorId, &str)> {
+        self.operators.iter().map(|(id, name)| (*id, &**name))
+    }
+
+    /// An offer.
+    #[must_use]
+    pub fn offer(&self, id: OfferId) -> Option<&Offer> {
+        self.offers.get((id.0 as usize).checked_sub(1)?)
+    }
+
+    /// The offer of a provider for a product and operator.
+    #[must_use]
+    pub fn offer_for(
+        &self,
+        provider: ProviderId,
+        product: Product,
+        operator: OperatorId,
+    ) -> Option<OfferId> {
+        self.offer_ids.get(&(provider, product, operator)).copied()
+    }
+
+    /// All offers by id.
+    pub fn offers(&self) -> impl Iterator<Item = (OfferId, &Offer)> {
+        (1u32..).map(OfferId).zip(&self.offers)
+    }
+
+    /// Units of an offer that an order could have, by this state alone.
+    #[must_use]
+    pub fn stock(&self, id: OfferId) -> u32 {
+        match self.pools.get(&id) {
+            Some(pool) => pool.len() as u32,
+            None => self.offer(id).map_or(0, |offer| offer.stock),
+        }
+    }
+
+    /// An order still in memory.
+    #[must_use]
+    pub fn order(&self, id: OrderId) -> Option<&Order> {
+        self.orders.get(&id)
+    }
+
+    /// All orders still in memory, by id.
+    pub fn orders(&self) -> impl Iterator<Item = &Order> {
+        self.orders.values()
+    }
+
+    /// The order that a provider's purchase belongs to.
+    #[must_use]
+    pub fn purchase(&self, provider: ProviderId, external_id: &str) -> Option<OrderId> {
+        self.purchases.get(&(provider, external_id.into())).copied()
+    }
+
+    /// The answer an idempotency key stands for.
+    #[must_use]
+    pub fn reply(&self, account: AccountId, key: u128) -> Option<StoredReply> {
+        self.replies.get(&(account, key)).copied()
+    }
+
+    /// All stored answers.
+    pub fn replies(&self) -> impl Iterator<Item = (AccountId, u128, StoredReply)> {
+        self.replies.iter().map(|((account, key), reply)| (*account, *key, *reply))
+    }
+
+    /// When the next order ends by itself.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// When the next pulse has work: an expiry, or something old enough to retire.
+    #[must_use]
+    pub fn next_pulse(&self) -> Option<Time> {
+        let order = self.closed.first().map(|(at, _)| at.plus_ms(crate::decide::CLOSED_KEPT_MS));
+        let reply =
+            self.replies_by_age.first().map(|(at, ..)| at.plus_ms(crate::decide::REPLIES_KEPT_MS));
+        [self.next_deadline(), order, reply].into_iter().flatten().min()
+    }
+}

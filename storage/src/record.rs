@@ -1,0 +1,400 @@
+//! How an event and a row of state are written in bytes. This is the ledger's format:
+//! what is written once must be readable for ever, so tags and field orders only grow.
+//!
+//! Integers are LEB128, signed ones zigzag first; digests are 16 or 32 raw bytes; text
+//! and lists carry their length; an enum is its tag. Decoding is total: any bytes give
+//! a value or an error, without a panic and without allocating more than they justify.
+
+use nexnum_engine::account::{Book, Sale};
+use nexnum_engine::activation::{ActivationState, Assignment, Message};
+use nexnum_engine::event::{Closing, Event, Idempotency, OfferTerms, ProviderKind, Scope, Terms};
+use nexnum_engine::ids::{
+    AccountId, CountryId, KeyId, MessageId, Number, OfferId, OperatorId, OrderId, Product,
+    ProviderId, Seq, ServiceId,
+};
+use nexnum_engine::money::Micros;
+use nexnum_engine::order::{FailReason, Order, OrderStatus};
+use nexnum_engine::snapshot::Row;
+use nexnum_engine::state::{Account, Counters, Key, Offer, Provider, StoredReply};
+use nexnum_engine::time::Time;
+
+/// Why bytes are not a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// The bytes end inside a value.
+    #[error("the record ends inside a value")]
+    Truncated,
+    /// Bytes are left after the last value.
+    #[error("the record goes on after its last value")]
+    Trailing,
+    /// A tag that this version does not know.
+    #[error("the record has an unknown tag")]
+    UnknownTag,
+    /// An integer above the range of its field.
+    #[error("the record has an integer out of range")]
+    OutOfRange,
+    /// A text that is not UTF-8.
+    #[error("the record has a text that is not UTF-8")]
+    NotText,
+}
+
+/// The events of a batch as bytes.
+pub fn encode_events(events: &[Event], out: &mut Vec<u8>) {
+    (events.len() as u64).put(out);
+    events.iter().for_each(|event| event.put(out));
+}
+
+/// The events of a batch from its bytes.
+///
+/// # Errors
+/// What is wrong with the bytes.
+pub fn decode_events(bytes: &[u8]) -> Result<Vec<Event>, RecordError> {
+    decode(bytes)
+}
+
+/// One row of state as bytes, appended to `out`.
+pub fn encode_row(row: &Row, out: &mut Vec<u8>) {
+    row.put(out);
+}
+
+/// Rows of state from bytes that hold nothing else; ends after the first error.
+pub fn decode_rows(bytes: &[u8]) -> impl Iterator<Item = Result<Row, RecordError>> + '_ {
+    let mut input = bytes;
+    std::iter::from_fn(move || {
+        if input.is_empty() {
+            return None;
+        }
+        let row = Row::take(&mut input);
+        if row.is_err() {
+            input = &[];
+        }
+        Some(row)
+    })
+}
+
+/// An order as bytes, for its row in history.
+#[must_use]
+pub fn encode_order(order: &Order) -> Vec<u8> {
+    let mut out = Vec::with_capacity(128);
+    order.put(&mut out);
+    out
+}
+
+/// An order from its row in history.
+///
+/// # Errors
+/// What is wrong with the bytes.
+pub fn decode_order(bytes: &[u8]) -> Result<Order, RecordError> {
+    decode(bytes)
+}
+
+fn decode<T: Wire>(bytes: &[u8]) -> Result<T, RecordError> {
+    let mut input = bytes;
+    let value = T::take(&mut input)?;
+    if input.is_empty() { Ok(value) } else { Err(RecordError::Trailing) }
+}
+
+/// A value with one way to be written.
+trait Wire: Sized {
+    fn put(&self, out: &mut Vec<u8>);
+    fn take(input: &mut &[u8]) -> Result<Self, RecordError>;
+}
+
+fn take_bytes<'a>(input: &mut &'a [u8], len: usize) -> Result<&'a [u8], RecordError> {
+    let (head, tail) = input.split_at_checked(len).ok_or(RecordError::Truncated)?;
+    *input = tail;
+    Ok(head)
+}
+
+impl Wire for u64 {
+    fn put(&self, out: &mut Vec<u8>) {
+        let mut rest = *self;
+        while rest >= 0x80 {
+            out.push(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        out.push(rest as u8);
+    }
+
+    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
+        let mut value = 0u64;
+        for shift in (0..).step_by(7).take(10) {
+            let byte = take_bytes(input, 1)?[0];
+            let bits = u64::from(byte & 0x7f);
+            if shift == 63 && bits > 1 {
+                return Err(RecordError::OutOfRange);
+            }
+            value |= bits << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(RecordError::OutOfRange)
+    }
+}
+
+macro_rules! narrow {
+    ($($int:ty),*) => {$(
+        impl Wire for $int {
+            fn put(&self, out: &mut Vec<u8>) {
+                u64::from(*self).put(out);
+            }
+
+            fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
+                Self::try_from(u64::take(input)?).map_err(|_| RecordError::OutOfRange)
+            }
+        }
+    )*};
+}
+
+narrow!(u8, u16, u32);
+
+impl Wire for i64 {
+    fn put(&self, out: &mut Vec<u8>) {
+        (((*self << 1) ^ (*self >> 63)) as u64).put(out);
+    }
+
+    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
+        let zigzag = u64::take(input)?;
+        Ok((zigzag >> 1) as Self ^ -((zigzag & 1) as Self))
+    }
+}
+
+impl Wire for u128 {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend(self.to_le_bytes());
+    }
+
+    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
+        let bytes = take_bytes(input, 16)?;
+        Ok(Self::from_le_bytes(bytes.try_into().expect("sixteen were taken")))
+    }
+}
+
+impl Wire for [u8; 32] {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend(self);
+    }
+
+    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
+        Ok(take_bytes(input, 32)?.try_into().expect("thirty-two were taken"))
+    }
+}
+
+impl Wire for bool {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(*self));
+    }
+
+    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
+        match take_bytes(input, 1)?[0] {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(RecordError::UnknownTag),
+        }
+    }
+}
+
+impl Wire for Box<str> {
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.len() as u64).put(out);
+        out.extend(self.as_bytes());
+    }
+
+    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
+        let len = usize::try_from(u64::take(input)?).map_err(|_| RecordError::Truncated)?;
+        let text = std::str::from_utf8(take_bytes(input, len)?);
+        text.map(Into::into).map_err(|_| RecordError::NotText)
+    }
+}
+
+impl<T: Wire> Wire for Option<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.is_some().put(out);
+        if let Some(value) = self {
+            value.put(out);
+        }
+    }
+
+    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
+        if bool::take(input)? { T::take(input).map(Some) } else { Ok(None) }
+    }
+}
+
+impl<T: Wire> Wire for Vec<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.len() as u64).put(out);
+        self.iter().for_each(|value| value.put(out));
+    }
+
+    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
+        let len = u64::take(input)?;
+        // Every value takes a byte or more, so a longer list cannot be whole.
+        if len > input.len() as u64 {
+            return Err(RecordError::Truncated);
+        }
+        // A lying length may cost a little memory, never its own size in values.
+        let mut values = Self::with_capacity((len as usize).min(1024));
+        for _ in 0..len {
+            values.push(T::take(input)?);
+        }
+        Ok(values)
+    }
+}
+
+impl<T: Wire> Wire for Box<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        (**self).put(out);
+    }
+
+    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
+        T::take(input).map(Self::new)
+    }
+}
+
+impl<A: Wire, B: Wire> Wire for (A, B) {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.put(out);
+        self.1.put(out);
+    }
+
+    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
+        Ok((A::take(input)?, B::take(input)?))
+    }
+}
+
+/// Newtypes are what they wrap.
+macro_rules! newtypes {
+    ($($name:ident),*) => {$(
+        impl Wire for $name {
+            fn put(&self, out: &mut Vec<u8>) {
+                self.0.put(out);
+            }
+
+            fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
+                Wire::take(input).map($name)
+            }
+        }
+    )*};
+}
+
+/// Structs are their fields in this order; a new field makes a new tag where it is used.
+macro_rules! structs {
+    ($($name:ident { $($field:ident),* })*) => {$(
+        impl Wire for $name {
+            fn put(&self, out: &mut Vec<u8>) {
+                let Self { $($field),* } = self;
+                $($field.put(out);)*
+            }
+
+            fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
+                $(let $field = Wire::take(input)?;)*
+                Ok(Self { $($field),* })
+            }
+        }
+    )*};
+}
+
+/// Enums are a tag and the variant's fields; tags are never used again.
+macro_rules! enums {
+    ($($name:ident { $($tag:literal $variant:ident
+        $({ $($field:ident),* })? $(( $($item:ident),* ))?),* $(,)? })*) => {$(
+        impl Wire for $name {
+            fn put(&self, out: &mut Vec<u8>) {
+                match self {$(
+                    Self::$variant $({ $($field),* })? $(( $($item),* ))? => {
+                        out.push($tag);
+                        $($($field.put(out);)*)?
+                        $($($item.put(out);)*)?
+                    }
+                )*}
+            }
+
+            fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
+                match take_bytes(input, 1)?[0] {
+                    $($tag => {
+                        $($(let $field = Wire::take(input)?;)*)?
+                        $($(let $item = Wire::take(input)?;)*)?
+                        Ok(Self::$variant $({ $($field),* })? $(( $($item),* ))?)
+                    })*
+                    _ => Err(RecordError::UnknownTag),
+                }
+            }
+        }
+    )*};
+}
+
+newtypes!(
+    AccountId, CountryId, KeyId, MessageId, Micros, Number, OfferId, OperatorId, OrderId,
+    ProviderId, Seq, ServiceId, Time
+);
+
+structs! {
+    Product { country, service }
+    Terms { offer, provider, price, cost }
+    OfferTerms { offer, cost, price, stock }
+    Idempotency { key, fingerprint }
+    Assignment { number, external_id, cancel_from, expires_at }
+    Sale { account, provider, price, cost }
+    Message { id, digest, sender, text, code, received_at, late }
+    Order {
+        id, account, product, operator, limit, price, cost, offer, provider, attempt, in_doubt,
+        placed_at, deadline, status, state, awaits_another, assignment, messages, closed_at
+    }
+    Counters { seq, account, key, provider, operator, order, message }
+    Account { name, credit_limit, opened_at }
+    Key { account, scope, hash, prefix, revoked }
+    Provider { name, kind }
+    Offer { provider, product, operator, cost, price, stock }
+    StoredReply { fingerprint, order, at }
+}
+
+enums! {
+    Scope { 1 Trade, 2 Admin }
+    ProviderKind { 1 Own, 2 Driven }
+    Closing { 1 Completed, 2 Cancelled, 3 TimedOut }
+    FailReason { 1 NoNumbers, 2 InDoubt }
+    OrderStatus { 1 Escrow, 2 Delivered, 3 Refunded }
+    ActivationState {
+        1 Init, 2 Active, 3 Received, 4 Completed, 5 Cancelled, 6 TimedOut, 7 Failed
+    }
+    Book {
+        1 Available(account), 2 Escrow(account), 3 Payable(provider), 4 Loss(provider),
+        5 Revenue, 6 CashIn
+    }
+    Event {
+        1 AccountOpened { account, name, credit_limit },
+        2 KeyIssued { key, account, scope, hash, prefix },
+        3 KeyRevoked { key },
+        4 Deposited { account, amount, reference },
+        5 ProviderRegistered { provider, name, kind },
+        6 OperatorNamed { operator, name },
+        7 OffersListed { provider, first, offers },
+        8 OffersPriced { provider, terms },
+        9 StockLoaded { offer, numbers },
+        10 OrderPlaced {
+            order, account, product, operator, limit, terms, deadline, idempotency, assignment
+        },
+        11 AttemptStarted { order, account, attempt, terms, change },
+        12 OrderDoubted { order },
+        13 NumberAssigned { order, assignment, cost },
+        14 OrderFailed { order, account, refund, reason, provider, loss },
+        15 MessageReceived { order, message, digest, sender, text, code, late, capture },
+        16 AnotherRequested { order },
+        17 ActivationClosed { order, account, closing, refund },
+        18 Retired { orders_before, replies_before },
+    }
+    Row {
+        1 Counters(counters),
+        2 Account(id, account),
+        3 Book(book, amount),
+        4 Key(id, key),
+        5 Deposit(id, reference, amount),
+        6 Provider(id, provider),
+        7 Operator(id, name),
+        8 Offer(offer),
+        9 Pool(id, numbers),
+        10 Order(order),
+        11 Reply(id, key, reply),
+    }
+}
