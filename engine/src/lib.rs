@@ -5,4 +5,5 @@ pub mod catalog;
 pub mod grid;
 pub mod ids;
 pub mod money;
+pub mod reservation;
 pub mod time;
