@@ -17,6 +17,7 @@ pub mod ids;
 pub mod money;
 pub mod order;
 pub mod reject;
+pub mod reservation;
 pub mod snapshot;
 pub mod state;
 pub mod time;

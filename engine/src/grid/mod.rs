@@ -1,0 +1,211 @@
+//! The grid: every offer with its price and live stock, and per product the order
+//! in which offers are asked.
+//!
+//! Promises: reading takes no lock and never waits for a publish; a claim is one
+//! CAS on the offer's cell (see [`cell`]); a publish replaces a provider's offers
+//! one country at a time without forgetting claims in flight. The grid is rebuilt
+//! from the offers' last events after a restart: it persists nothing.
+//!
+//! Leaves to others: which ask an order takes, what a margin is, when a provider
+//! is closed.
+
+pub mod cell;
+mod chunks;
+mod ladder;
+mod providers;
+mod publish;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use arc_swap::{ArcSwapOption, Guard};
+
+use crate::ids::{CountryId, OfferId, OperatorId, Product, ProviderId};
+use crate::money::Micros;
+use cell::{Cell, Place, Spare};
+use ladder::Shelf;
+use providers::Providers;
+
+pub use chunks::OFFERS_MAX;
+pub use providers::PROVIDERS_MAX;
+pub use publish::{Coverage, Listing, PublishError, Published};
+
+/// All offers of the market.
+#[derive(Debug)]
+pub struct Grid {
+    services: u16,
+    cells: chunks::Chunks,
+    spare: Spare,
+    shelves: Box<[ArcSwapOption<Shelf>]>,
+    providers: Providers,
+    offers_len: AtomicU32,
+    writer: Mutex<publish::Writer>,
+}
+
+/// An offer as it stands now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// The offer.
+    pub offer: OfferId,
+    /// What is sold.
+    pub product: Product,
+    /// Who delivers it.
+    pub provider: ProviderId,
+    /// The mobile operator, or [`OperatorId::ANY`].
+    pub operator: OperatorId,
+    /// What a buyer pays for a unit.
+    pub price: Micros,
+    /// What the provider takes from us for it; of the same publish as `price`.
+    pub cost: Micros,
+    /// Units that can be claimed: offered less claimed.
+    pub stock: u32,
+    /// False while the provider is closed: the stock cannot be claimed then.
+    pub open: bool,
+}
+
+impl Ask {
+    /// True if a claim could succeed now.
+    #[must_use]
+    pub const fn is_claimable(&self) -> bool {
+        self.open && self.stock > 0
+    }
+}
+
+impl Grid {
+    /// An empty grid for a catalogue of so many countries and services.
+    #[must_use]
+    pub fn new(countries: u16, services: u16) -> Self {
+        Self {
+            services,
+            cells: chunks::Chunks::new(),
+            spare: Spare::default(),
+            shelves: (0..countries).map(|_| ArcSwapOption::empty()).collect(),
+            providers: Providers::new(),
+            offers_len: AtomicU32::new(0),
+            writer: Mutex::default(),
+        }
+    }
+
+    /// The asks of a product, cheapest first, then by the provider's priority (higher
+    /// first), then by offer. Sold-out and closed ones are among them, so that a
+    /// caller can explain them. Stock and terms are of the moment each ask is taken:
+    /// during a publish of the country a price may be out of its order.
+    pub fn asks(&self, product: Product) -> Asks<'_> {
+        let shelf = self.shelves.get(usize::from(product.country.0)).map(ArcSwapOption::load);
+        Asks { grid: self, shelf: shelf.unwrap_or_default(), product, next: 0 }
+    }
+
+    /// The first ask that can be claimed now; with an operator named, of that operator.
+    #[must_use]
+    pub fn best(&self, product: Product, operator: OperatorId) -> Option<Ask> {
+        let fits = |ask: &Ask| operator == OperatorId::ANY || ask.operator == operator;
+        self.asks(product).find(|ask| ask.is_claimable() && fits(ask))
+    }
+
+    /// One offer as it stands; `None` if it was never listed.
+    #[must_use]
+    pub fn ask(&self, offer: OfferId) -> Option<Ask> {
+        let (cell, place) = self.cell(offer)?;
+        let (terms, stock) = cell.read(&self.spare);
+        Some(Ask {
+            offer,
+            product: place.product,
+            provider: place.provider,
+            operator: place.operator,
+            price: terms.price,
+            cost: terms.cost,
+            stock,
+            open: self.is_open(place.provider),
+        })
+    }
+
+    /// Adds own stock that was loaded or came back; gives what can be claimed after it,
+    /// `None` if the offer was never listed.
+    pub fn add_stock(&self, offer: OfferId, units: u32) -> Option<u32> {
+        self.cell(offer).map(|(cell, _)| cell.add(units))
+    }
+
+    /// Takes an offer off the market until its next publish: the provider said that it has
+    /// no numbers. Open claims stay claims, but what they give back is not sold again.
+    /// Nothing happens to an offer that was never listed.
+    pub fn exhaust(&self, offer: OfferId) {
+        if let Some((cell, _)) = self.cell(offer) {
+            cell.set_offered(0);
+        }
+    }
+
+    /// Lets a provider's offers be claimed, as they are at first.
+    pub fn open_provider(&self, provider: ProviderId) {
+        self.providers.set_closed(provider, false);
+    }
+
+    /// Stops claims on a provider's offers: switched off, or behind an open breaker.
+    /// Claims already made stay.
+    pub fn close_provider(&self, provider: ProviderId) {
+        self.providers.set_closed(provider, true);
+    }
+
+    /// Products that have offers, with their number, by country and service. Each
+    /// country is as it was when the iterator came to it.
+    pub fn products(&self) -> impl Iterator<Item = (Product, usize)> {
+        (0..).map(CountryId).zip(&self.shelves).flat_map(|(country, shelf)| {
+            let shelf = shelf.load();
+            let services = shelf.iter().flat_map(|shelf| shelf.services());
+            let row = |(service, len)| (Product { country, service }, len);
+            services.map(row).collect::<Vec<_>>()
+        })
+    }
+
+    /// Offers listed, withdrawn ones included.
+    #[must_use]
+    pub fn offers_len(&self) -> usize {
+        // A count for people; pairs with nothing.
+        self.offers_len.load(Ordering::Relaxed) as usize
+    }
+
+    /// Bytes the grid holds, the allocator's own overhead aside.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let shelves = self.shelves.iter().filter_map(|shelf| shelf.load_full());
+        size_of::<Self>()
+            + size_of_val(&*self.shelves)
+            + self.cells.bytes()
+            + self.providers.bytes()
+            + shelves.map(|shelf| shelf.bytes()).sum::<usize>()
+            + self.writer().bytes()
+    }
+
+    /// The cell of a listed offer.
+    pub(crate) fn cell(&self, offer: OfferId) -> Option<(&Cell, Place)> {
+        let cell = self.cells.get(offer)?;
+        Some((cell, cell.place()?))
+    }
+
+    pub(crate) fn is_open(&self, provider: ProviderId) -> bool {
+        self.providers.is_open(provider)
+    }
+
+    pub(crate) fn spare(&self) -> &Spare {
+        &self.spare
+    }
+}
+
+/// The asks of one product; see [`Grid::asks`].
+#[derive(Debug)]
+pub struct Asks<'a> {
+    grid: &'a Grid,
+    shelf: Guard<Option<Arc<Shelf>>>,
+    product: Product,
+    next: usize,
+}
+
+impl Iterator for Asks<'_> {
+    type Item = Ask;
+
+    fn next(&mut self) -> Option<Ask> {
+        let ladder = self.shelf.as_ref()?.ladder(self.product.service);
+        let offer = *ladder.get(self.next)?;
+        self.next += 1;
+        Some(self.grid.ask(offer).expect("a ladder holds listed offers"))
+    }
+}
