@@ -80,6 +80,14 @@ impl Transaction {
         &self.legs[..self.len]
     }
 
+    /// The customers whose books it touches; a customer may be named twice.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountId> + '_ {
+        self.postings().iter().filter_map(|leg| match leg.book {
+            Book::Available(account) | Book::Escrow(account) => Some(account),
+            Book::Payable(_) | Book::Loss(_) | Book::Revenue | Book::CashIn => None,
+        })
+    }
+
     /// The customer whose wallet or escrow it touches, and what it adds to the wallet.
     #[must_use]
     pub fn wallet(&self) -> Option<(AccountId, Micros)> {

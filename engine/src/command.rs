@@ -5,6 +5,7 @@ use crate::event::{Idempotency, OfferTerms, ProviderKind, Terms};
 use crate::ids::{AccountId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId};
 use crate::money::Micros;
 use crate::order::FailReason;
+use crate::time::Time;
 
 /// How long a number lives and when it may be cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,7 +207,11 @@ pub enum Command {
         actor: Actor,
     },
     /// Time has passed: expires what is due and retires what is old.
-    Pulse,
+    Pulse {
+        /// History holds every order that closed at or before this moment: only those
+        /// may leave memory.
+        archived: Time,
+    },
 }
 
 /// What an accepted command answers.

@@ -247,9 +247,11 @@ impl State {
     }
 
     /// When the next pulse has work: an expiry, or something old enough to retire.
+    /// `archived` is what that pulse will say of history.
     #[must_use]
-    pub fn next_pulse(&self) -> Option<Time> {
-        let order = self.closed.first().map(|(at, _)| at.plus_ms(crate::decide::CLOSED_KEPT_MS));
+    pub fn next_pulse(&self, archived: Time) -> Option<Time> {
+        let closed = self.closed.first().filter(|(at, _)| *at <= archived);
+        let order = closed.map(|(at, _)| at.plus_ms(crate::decide::CLOSED_KEPT_MS));
         let reply =
             self.replies_by_age.first().map(|(at, ..)| at.plus_ms(crate::decide::REPLIES_KEPT_MS));
         [self.next_deadline(), order, reply].into_iter().flatten().min()

@@ -128,13 +128,18 @@ fn closed(order: &Order, closing: Closing) -> Event {
 
 /// Ends what is due, at most [`PULSE_MAX`] orders; then, if memory holds anything
 /// old enough, retires it.
-pub(super) fn pulse(state: &State, at: Time, events: &mut Vec<Event>) -> Result<Reply, Reject> {
+pub(super) fn pulse(
+    state: &State,
+    at: Time,
+    archived: Time,
+    events: &mut Vec<Event>,
+) -> Result<Reply, Reject> {
     let due = state.deadlines.iter().take_while(|(deadline, _)| *deadline <= at);
     for (_, id) in due.take(PULSE_MAX) {
         let order = &state.orders[id];
         events.push(expired(state, order));
     }
-    let orders_before = Time(at.0.saturating_sub(CLOSED_KEPT_MS));
+    let orders_before = Time(at.0.saturating_sub(CLOSED_KEPT_MS)).min(archived);
     let replies_before = Time(at.0.saturating_sub(REPLIES_KEPT_MS));
     let old_order = state.closed.first().is_some_and(|(closed, _)| *closed <= orders_before);
     let old_reply = state.replies_by_age.first().is_some_and(|(at, ..)| *at <= replies_before);

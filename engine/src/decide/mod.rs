@@ -84,7 +84,7 @@ pub fn decide(
         }
         Command::Cancel { order, actor } => activations::cancel(state, at, *order, *actor, events),
         Command::Finish { order, actor } => activations::finish(state, *order, *actor, events),
-        Command::Pulse => activations::pulse(state, at, events),
+        Command::Pulse { archived } => activations::pulse(state, at, *archived, events),
     }
 }
 

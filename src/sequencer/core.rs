@@ -1,0 +1,196 @@
+//! The sequencer without its threads: commands into an open batch, a sealed batch
+//! onto the disk, and only then to the readers and to whoever asked.
+//!
+//! The threads in `mod.rs` and the deterministic simulation run exactly this code.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use nexnum_engine::Engine;
+use nexnum_engine::account::Book;
+use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::event::Event;
+use nexnum_engine::ids::{AccountId, OrderId, Seq};
+use nexnum_engine::order::Order;
+use nexnum_engine::reject::Reject;
+use nexnum_engine::reservation::Claim;
+use nexnum_engine::state::State;
+use nexnum_engine::time::Time;
+use nexnum_storage::StorageError;
+use nexnum_storage::ledger::{Batch, Ledger};
+use nexnum_storage::record;
+use tokio::sync::oneshot;
+
+use crate::read_model::Wallet;
+
+/// An accepted command's answer, given once its events are durable and published.
+#[derive(Debug)]
+pub struct Accepted {
+    /// What the engine said.
+    pub reply: Reply,
+    /// The claim of an order that still has to be bought upstream.
+    pub claim: Option<Claim>,
+}
+
+/// The answer to a command.
+pub type Answer = Result<Accepted, Reject>;
+
+/// A command on its way, with the claim that it books.
+#[derive(Debug)]
+pub struct Envelope {
+    /// What is asked.
+    pub command: Command,
+    /// Phase 1 of an order or of its next attempt.
+    pub claim: Option<Claim>,
+    /// Where the answer goes; `None` for the sequencer's own pulse.
+    pub answer_to: Option<oneshot::Sender<Answer>>,
+}
+
+/// What a batch changed, as readers will see it.
+#[derive(Debug)]
+pub struct Change {
+    /// The first event's position.
+    pub first: Seq,
+    /// When the events happened.
+    pub at: Time,
+    /// The events.
+    pub events: Vec<Event>,
+    /// Orders that they touched, as they stand after the batch.
+    pub orders: Vec<Arc<Order>>,
+    /// Wallets that they touched, as they stand after the batch.
+    pub wallets: Vec<(AccountId, Wallet)>,
+}
+
+impl Change {
+    /// The last event's position.
+    #[must_use]
+    pub fn last(&self) -> Seq {
+        Seq(self.first.0 + self.events.len() as u64 - 1)
+    }
+}
+
+/// A batch that takes no more commands.
+#[derive(Debug)]
+pub struct Sealed {
+    /// `None` if all its commands were refused or changed nothing.
+    change: Option<Change>,
+    answers: Vec<(oneshot::Sender<Answer>, Answer)>,
+}
+
+/// The engine and its open batch.
+#[derive(Debug)]
+pub struct Core {
+    engine: Engine,
+    at: Time,
+    events: Vec<Event>,
+    answers: Vec<(oneshot::Sender<Answer>, Answer)>,
+}
+
+impl Core {
+    /// Goes on from a replayed engine.
+    #[must_use]
+    pub const fn new(engine: Engine) -> Self {
+        Self { engine, at: Time(0), events: Vec::new(), answers: Vec::new() }
+    }
+
+    /// What the engine knows, ahead of the disk: not for readers.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        self.engine.state()
+    }
+
+    /// Commands answered in the open batch.
+    #[must_use]
+    pub fn open_len(&self) -> usize {
+        self.answers.len().max(self.events.len())
+    }
+
+    /// Executes a command. All commands of one batch happen at the time of its first.
+    pub fn execute(&mut self, now: Time, envelope: Envelope) {
+        let Envelope { command, claim, answer_to } = envelope;
+        if self.open_len() == 0 {
+            self.at = now;
+        }
+        let decided = self.engine.execute(self.at, &command, &mut self.events);
+        let answer = decided.map(|reply| Accepted { reply, claim: settle(reply, claim) });
+        if let Some(sender) = answer_to {
+            self.answers.push((sender, answer));
+        }
+    }
+
+    /// Closes the open batch.
+    pub fn seal(&mut self) -> Sealed {
+        let events = std::mem::take(&mut self.events);
+        let change = (!events.is_empty()).then(|| self.change(events));
+        Sealed { change, answers: std::mem::take(&mut self.answers) }
+    }
+
+    fn change(&self, events: Vec<Event>) -> Change {
+        let state = self.engine.state();
+        let touched: BTreeSet<OrderId> = events.iter().filter_map(Event::order).collect();
+        let moved = events.iter().flat_map(Event::transactions).flatten();
+        let accounts: BTreeSet<AccountId> =
+            moved.flat_map(|moved| moved.accounts().collect::<Vec<_>>()).collect();
+        let wallet = |id: &AccountId| {
+            let available = state.balance(Book::Available(*id));
+            (*id, Wallet { available, escrow: state.balance(Book::Escrow(*id)) })
+        };
+        let orders = touched.iter().filter_map(|id| state.order(*id));
+        Change {
+            first: Seq(state.seq().0 + 1 - events.len() as u64),
+            at: self.at,
+            orders: orders.map(|order| Arc::new(order.clone())).collect(),
+            wallets: accounts.iter().map(wallet).collect(),
+            events,
+        }
+    }
+}
+
+/// Ends phase 1: a filled order books its unit, one to be bought upstream keeps its
+/// claim until the provider has answered, anything else gives it back.
+fn settle(reply: Reply, claim: Option<Claim>) -> Option<Claim> {
+    match reply {
+        Reply::Placed(_, true) => {
+            if let Some(claim) = claim {
+                claim.book();
+            }
+            None
+        }
+        Reply::Placed(_, false) => claim,
+        Reply::Account(_)
+        | Reply::Key(_)
+        | Reply::Provider(_)
+        | Reply::Operator(_)
+        | Reply::Listed(..)
+        | Reply::Replayed(_)
+        | Reply::Changed(_)
+        | Reply::Done
+        | Reply::Unchanged => None,
+    }
+}
+
+impl Sealed {
+    /// Makes the batch durable, shows it to the readers, then answers, in this order.
+    ///
+    /// # Errors
+    /// The ledger's failure: nothing was shown and nobody was answered.
+    pub fn commit(
+        self,
+        ledger: &mut impl Ledger,
+        publish: impl FnOnce(Change),
+    ) -> Result<(), StorageError> {
+        if let Some(change) = self.change {
+            let mut payload = Vec::with_capacity(64 * change.events.len());
+            record::encode_events(&change.events, &mut payload);
+            let count = change.events.len() as u32;
+            let batch = Batch { first: change.first, at: change.at, count, payload: &payload };
+            ledger.append(batch, Seq(change.first.0 - 1))?;
+            publish(change);
+        }
+        for (sender, answer) in self.answers {
+            // Whoever asked may have gone; the events stand all the same.
+            let _gone = sender.send(answer);
+        }
+        Ok(())
+    }
+}
