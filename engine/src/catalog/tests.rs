@@ -122,6 +122,8 @@ fn a_service_is_found_by_slug_code_product_name_and_alias() {
     }
     check_service("chatgpt", Some("openai"));
     check_service("2гис", Some("2"));
+    check_service("Вотсап", Some("whatsapp"));
+    check_service("微信", Some("wechat"));
     for text in ["", "teleg", "telegram ", "\u{1F4A9}", &"a".repeat(100_000)] {
         check_service(text, None);
     }
