@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::Timings;
+use nexnum_engine::ids::ProviderId;
 
 use crate::clock::Clock;
 use crate::history::History;
+use crate::http::auth::Limiter;
 use crate::market::Market;
 use crate::provider::connected::Providers;
 use crate::read_model::ReadModel;
@@ -33,6 +35,19 @@ pub struct App {
     pub providers: Providers,
     /// Idempotency keys whose first request is being decided.
     pub in_flight: InFlight,
-    /// How numbers of own stock live.
-    pub own_timings: Timings,
+    /// Own stock.
+    pub own: OwnStock,
+    /// What each key may do.
+    pub limiter: Limiter,
+}
+
+/// Own stock as a provider.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnStock {
+    /// Its id among the providers.
+    pub provider: ProviderId,
+    /// How its numbers live.
+    pub timings: Timings,
+    /// SHA-256 of the token in its callback's address.
+    pub hook_digest: [u8; 32],
 }

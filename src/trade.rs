@@ -234,7 +234,7 @@ async fn place_once(
             operator: wish.operator,
             limit: wish.limit.unwrap_or(claim.price()),
             terms: terms(&claim),
-            timings: app.own_timings,
+            timings: app.own.timings,
             idempotency,
         };
         let answer = app.handle.send_with(Command::PlaceOrder(order), Some(claim)).await?;

@@ -1,0 +1,145 @@
+//! Customers' accounts, their keys and their money.
+
+use std::borrow::Cow;
+
+use hyper::StatusCode;
+use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::ids::{AccountId, KeyId};
+use nexnum_engine::money::Micros;
+use serde::Deserialize;
+
+use super::execute;
+use crate::app::App;
+use crate::http::v1::{parse_amount, refused};
+use crate::http::{Call, Json, Problem, Response, auth, reply};
+use crate::keys;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewAccount {
+    name: String,
+    #[serde(default)]
+    credit_limit: Option<String>,
+}
+
+pub(super) async fn open(mut call: Call<App>) -> Result<Response, Problem> {
+    auth::operator(&call)?;
+    call.query(&[])?;
+    let new: NewAccount = call.json().await?;
+    let credit_limit = match &new.credit_limit {
+        Some(text) => Micros::parse(text).map_err(|error| {
+            let invalid = refused("invalid_amount", "An amount is invalid", "credit_limit");
+            invalid.detail(error.to_string())
+        })?,
+        None => Micros::ZERO,
+    };
+    let command = Command::OpenAccount { name: new.name.into(), credit_limit };
+    match execute(&call.state, command).await? {
+        Reply::Account(id) => Ok(created_id(u64::from(id.0))),
+        other => unreachable!("an account is opened, not {other:?}"),
+    }
+}
+
+fn created_id(id: u64) -> Response {
+    let mut body = Json::with_capacity(32);
+    body.object(|o| o.number_text("id", id));
+    reply::json_written(StatusCode::CREATED, body)
+}
+
+/// Accounts shown at once; more are for the command line's export.
+const ACCOUNTS_MAX: usize = 10_000;
+
+pub(super) fn list(call: &Call<App>) -> Result<Response, Problem> {
+    auth::operator(call)?;
+    call.query(&[])?;
+    let mut accounts = call.state.read_model.accounts();
+    accounts.sort_unstable_by_key(|(id, _)| *id);
+    let mut body = Json::with_capacity(128 * accounts.len() + 32);
+    body.object(|o| {
+        o.array("accounts", |list| {
+            for (id, account) in accounts.iter().take(ACCOUNTS_MAX) {
+                let wallet = account.wallet();
+                list.object(|o| {
+                    o.number_text("id", u64::from(id.0));
+                    o.text("name", &account.name);
+                    o.text("balance", &wallet.available.to_string());
+                    o.text("escrow", &wallet.escrow.to_string());
+                });
+            }
+        });
+    });
+    Ok(reply::json_written(StatusCode::OK, body))
+}
+
+pub(super) async fn issue_key(call: Call<App>) -> Result<Response, Problem> {
+    auth::operator(&call)?;
+    call.query(&[])?;
+    let account = account_id(&call)?;
+    let key = keys::generate(keys::Kind::Live);
+    let command = Command::IssueKey {
+        account: Some(account),
+        hash: keys::digest(&key),
+        prefix: keys::prefix(&key).into(),
+    };
+    match execute(&call.state, command).await? {
+        Reply::Key(id) => {
+            let mut body = Json::with_capacity(96);
+            body.object(|o| {
+                o.number_text("id", u64::from(id.0));
+                o.text("key", &key);
+            });
+            Ok(reply::json_written(StatusCode::CREATED, body))
+        }
+        other => unreachable!("a key is issued, not {other:?}"),
+    }
+}
+
+pub(super) async fn revoke_key(call: Call<App>) -> Result<Response, Problem> {
+    auth::operator(&call)?;
+    call.query(&[])?;
+    let id = u32::try_from(call.id_param("id")?);
+    let key = KeyId(id.map_err(|_| Problem::not_found("no such key"))?);
+    execute(&call.state, Command::RevokeKey { key }).await?;
+    Ok(reply::no_content())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewDeposit<'a> {
+    #[serde(borrow)]
+    amount: Cow<'a, str>,
+    #[serde(borrow)]
+    reference: Cow<'a, str>,
+}
+
+/// Bytes of a payment's reference.
+const REFERENCE_LEN_MAX: usize = 255;
+
+/// The reference is the deposit's idempotency key: the same again changes nothing.
+pub(super) async fn deposit(mut call: Call<App>) -> Result<Response, Problem> {
+    auth::operator(&call)?;
+    call.query(&[])?;
+    let account = account_id(&call)?;
+    let body = call.bytes().await?;
+    let new: NewDeposit<'_> = crate::http::body::decode_json(&body)?;
+    let amount = parse_amount(&new.amount, "amount")?;
+    if !(1..=REFERENCE_LEN_MAX).contains(&new.reference.len()) {
+        return Err(Problem::invalid_field("reference", "must be 1 to 255 bytes"));
+    }
+    let reference = keys::digest_128(&[b"deposit", new.reference.as_bytes()]);
+    let command = Command::Deposit { account, amount, reference };
+    let repeated = execute(&call.state, command).await? == Reply::Unchanged;
+    let view = call.state.read_model.account(account);
+    let wallet = view.ok_or_else(|| Problem::not_found("no such account"))?.wallet();
+    let mut body = Json::with_capacity(96);
+    body.object(|o| {
+        o.text("balance", &wallet.available.to_string());
+        o.boolean("repeated", repeated);
+    });
+    Ok(reply::json_written(StatusCode::CREATED, body))
+}
+
+fn account_id(call: &Call<App>) -> Result<AccountId, Problem> {
+    let id = u32::try_from(call.id_param("id")?).map(AccountId);
+    id.map_err(|_| Problem::not_found("no such account"))
+}

@@ -1,0 +1,30 @@
+//! The operators' face: accounts, keys, deposits, own stock, providers.
+
+mod accounts;
+mod providers;
+mod stock;
+
+use hyper::Method;
+
+use super::{Problem, Router, problems};
+use crate::app::App;
+use nexnum_engine::command::{Command, Reply};
+
+/// Adds the face's routes.
+pub fn add_routes(router: &mut Router<App>) {
+    let (get, post) = (Method::GET, Method::POST);
+    router.at_once(get.clone(), "/api/admin/accounts", accounts::list);
+    router.detached(post.clone(), "/api/admin/accounts", accounts::open);
+    router.detached(post.clone(), "/api/admin/accounts/{id}/keys", accounts::issue_key);
+    router.detached(post.clone(), "/api/admin/accounts/{id}/deposits", accounts::deposit);
+    router.detached(Method::DELETE, "/api/admin/keys/{id}", accounts::revoke_key);
+    router.detached(post.clone(), "/api/admin/stock", stock::load).body_max(stock::BODY_LEN_MAX);
+    router.at_once(get, "/api/admin/providers", providers::list);
+    router.detached(post, "/api/admin/providers/{name}/sync", providers::sync);
+}
+
+/// Sends a command and turns both kinds of no into problems.
+async fn execute(app: &App, command: Command) -> Result<Reply, Problem> {
+    let answer = app.handle.send(command).await.map_err(problems::of_send)?;
+    Ok(answer.map_err(problems::of_reject)?.reply)
+}

@@ -1,0 +1,66 @@
+//! Providers as the operator sees them.
+
+use hyper::StatusCode;
+use nexnum_engine::event::ProviderKind;
+
+use crate::app::App;
+use crate::clock::rfc3339;
+use crate::http::{Call, Json, Object, Problem, Response, auth, reply};
+use crate::provider::connected::Health;
+
+pub(super) fn list(call: &Call<App>) -> Result<Response, Problem> {
+    auth::operator(call)?;
+    call.query(&[])?;
+    let app = &call.state;
+    let mut body = Json::with_capacity(1024);
+    body.object(|o| {
+        o.array("providers", |list| {
+            for (id, name, kind) in app.read_model.directory().providers() {
+                list.object(|o| {
+                    o.number_text("id", u64::from(id.0));
+                    o.text("name", &name);
+                    o.text("kind", kind_word(kind));
+                    if let Some(connected) = app.providers.get(id) {
+                        o.text("driver", connected.driver().name());
+                        write_health(o, &connected.health());
+                    }
+                });
+            }
+        });
+    });
+    Ok(reply::json_written(StatusCode::OK, body))
+}
+
+const fn kind_word(kind: ProviderKind) -> &'static str {
+    match kind {
+        ProviderKind::Own => "own",
+        ProviderKind::Driven => "driven",
+    }
+}
+
+fn write_health(o: &mut Object<'_>, health: &Health) {
+    o.text("breaker", health.breaker);
+    match health.balance {
+        Some(balance) => o.text("balance", &balance.to_string()),
+        None => o.null("balance"),
+    }
+    match health.last_sync_at {
+        Some(at) => o.text("last_sync_at", &rfc3339(at)),
+        None => o.null("last_sync_at"),
+    }
+    o.number("offers", health.offers as u64);
+    o.number("unknown_rows", health.unknown_rows as u64);
+    match &health.last_error {
+        Some(error) => o.text("last_error", error),
+        None => o.null("last_error"),
+    }
+}
+
+pub(super) async fn sync(call: Call<App>) -> Result<Response, Problem> {
+    auth::operator(&call)?;
+    call.query(&[])?;
+    let name = call.param("name")?;
+    let missing = || Problem::not_found("no such driven provider");
+    call.state.providers.by_name(&name).ok_or_else(missing)?.sync_now();
+    Ok(reply::json_bytes(StatusCode::ACCEPTED, &br#"{"status":"started"}"#[..]))
+}

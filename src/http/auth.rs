@@ -1,0 +1,82 @@
+//! Who calls: an API key to an account or an operator, and its share of the server.
+
+use nexnum_engine::event::Scope;
+use nexnum_engine::ids::AccountId;
+
+use super::limit::{Gcra, Quota};
+use super::{Call, Problem};
+use crate::app::App;
+use crate::keys;
+use crate::read_model::KeyView;
+
+/// The name of the quota in rate-limit headers.
+const QUOTA_NAME: &str = "requests";
+
+/// Requests a key may make; `None` lets every key do what the machine can.
+#[derive(Debug)]
+pub struct Limiter {
+    quota: Option<Quota>,
+    keys: papaya::HashMap<nexnum_engine::ids::KeyId, Gcra>,
+    started: std::time::Instant,
+}
+
+impl Limiter {
+    /// A limiter for all keys alike.
+    #[must_use]
+    pub fn new(quota: Option<Quota>) -> Self {
+        let started = crate::clock::instant();
+        Self { quota, keys: papaya::HashMap::new(), started }
+    }
+
+    fn check(&self, key: &KeyView) -> Result<(), Problem> {
+        let Some(quota) = &self.quota else { return Ok(()) };
+        let now_ns = self.started.elapsed().as_nanos() as u64;
+        let keys = self.keys.pin();
+        let gcra = keys.get_or_insert_with(key.id, Gcra::default);
+        let taken = gcra.check(quota, now_ns).map(|_left| ());
+        taken.map_err(|refused| match quota.policy(QUOTA_NAME) {
+            Some(policy) => refused.into_problem(QUOTA_NAME, &policy),
+            None => Problem::rate_limited(refused.seconds()),
+        })
+    }
+}
+
+/// The account whose trading key came with the request.
+///
+/// # Errors
+/// 401 without a valid key, 403 with an operator's, 429 above the quota.
+pub fn account(call: &Call<App>) -> Result<AccountId, Problem> {
+    let key = known(call)?;
+    match key.scope {
+        Scope::Trade => Ok(key.account),
+        Scope::Admin => Err(forbidden("this is an operator's key; it does not trade")),
+    }
+}
+
+/// Lets operators pass.
+///
+/// # Errors
+/// 401 without a valid key, 403 with a customer's, 429 above the quota.
+pub fn operator(call: &Call<App>) -> Result<(), Problem> {
+    match known(call)?.scope {
+        Scope::Admin => Ok(()),
+        Scope::Trade => Err(forbidden("this needs an operator's key")),
+    }
+}
+
+fn known(call: &Call<App>) -> Result<KeyView, Problem> {
+    let text = call.api_key()?;
+    let unknown = || Problem::unauthorized("no such key");
+    // The checksum turns away typing errors and guesses before any table is asked.
+    if !keys::is_well_formed(text) {
+        return Err(unknown());
+    }
+    let key = call.state.read_model.key(&keys::digest(text)).ok_or_else(unknown)?;
+    call.state.limiter.check(&key)?;
+    Ok(key)
+}
+
+fn forbidden(detail: &'static str) -> Problem {
+    Problem::new(hyper::StatusCode::FORBIDDEN, "forbidden", "This key may not do that")
+        .detail(detail)
+}

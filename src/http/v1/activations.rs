@@ -1,0 +1,131 @@
+//! Activations: polled, waited for, cancelled, finished, asked for another message.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::command::{Actor, Command};
+use nexnum_engine::ids::{AccountId, OrderId};
+use nexnum_engine::order::Order;
+
+use super::{PAGE_DEFAULT, PAGE_MAX, orders, wire};
+use crate::app::App;
+use crate::http::{Call, Json, Problem, Response, auth, problems, reply};
+use crate::worker::upstream;
+
+/// Longest wait of one poll, in seconds: below the idle limits of common proxies.
+const WAIT_MAX_S: u64 = 55;
+
+pub(super) async fn get(call: Call<App>) -> Result<Response, Problem> {
+    let account = auth::account(&call)?;
+    let wait_s = call.query(&["wait"])?.number("wait", 0..=WAIT_MAX_S, 0)?;
+    let id = wire::order_id(call.id_param("id")?)?;
+    let mut order = orders::find(&call.state, account, id).await?;
+    if wait_s > 0 && !has_news(&order) {
+        let wait = Duration::from_secs(wait_s);
+        let waited = call.state.read_model.await_order(id, wait, has_news).await;
+        order = waited.unwrap_or(order);
+    }
+    Ok(render(&order))
+}
+
+/// Whether a waiting client has something to see: a message that he waits for, or the end.
+fn has_news(order: &Order) -> bool {
+    match order.state {
+        ActivationState::Init | ActivationState::Active => false,
+        ActivationState::Received => !order.awaits_another,
+        ActivationState::Completed
+        | ActivationState::Cancelled
+        | ActivationState::TimedOut
+        | ActivationState::Failed => true,
+    }
+}
+
+fn render(order: &Order) -> Response {
+    let mut body = Json::with_capacity(384);
+    body.object(|o| wire::activation(o, order));
+    reply::json_written(StatusCode::OK, body)
+}
+
+/// Without a state: the open ones.
+pub(super) async fn list(call: Call<App>) -> Result<Response, Problem> {
+    let account = auth::account(&call)?;
+    let query = call.query(&["state", "cursor", "limit"])?;
+    let limit = query.number("limit", 1..=PAGE_MAX, PAGE_DEFAULT)? as usize;
+    let before = wire::parse_cursor(query.get("cursor"))?;
+    let state = query.get("state").map(|word| {
+        let wrong = || Problem::invalid_parameter("state", "is not a state of an activation");
+        wire::parse_state(word).ok_or_else(wrong)
+    });
+    let state = state.transpose()?;
+    let wanted = |order: &Order| match state {
+        Some(state) => order.state == state,
+        None => !order.state.is_closed(),
+    };
+    let page = orders::page(&call.state, account, before, limit, wanted).await?;
+    let mut body = Json::with_capacity(384 * page.orders.len() + 64);
+    body.object(|o| {
+        o.array("activations", |list| {
+            page.orders.iter().for_each(|order| list.object(|o| wire::activation(o, order)));
+        });
+        page.write_cursor(o);
+    });
+    Ok(reply::json_written(StatusCode::OK, body))
+}
+
+/// The provider is asked first: it may hold a message that ends the question.
+pub(super) async fn cancel(call: Call<App>) -> Result<Response, Problem> {
+    let (account, order) = owned(&call).await?;
+    let command = Command::Cancel { order: order.id, actor: Actor::Account(account) };
+    if order.state == ActivationState::Active {
+        may_cancel(&call.state, &order)?;
+        upstream::cancel(&call.state, &order).await.map_err(problems::of_upstream)?;
+    }
+    execute(&call.state, account, order.id, command).await
+}
+
+/// Refuses before the provider is troubled.
+fn may_cancel(app: &App, order: &Order) -> Result<(), Problem> {
+    let from = order.assignment.as_ref().map(|assignment| assignment.cancel_from);
+    match from {
+        Some(from) if app.clock.now() < from => {
+            let reject = nexnum_engine::reject::Reject::TooEarlyToCancel { from };
+            Err(problems::of_reject(reject))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+pub(super) async fn finish(call: Call<App>) -> Result<Response, Problem> {
+    let (account, order) = owned(&call).await?;
+    let command = Command::Finish { order: order.id, actor: Actor::Account(account) };
+    execute(&call.state, account, order.id, command).await
+}
+
+pub(super) async fn resend(call: Call<App>) -> Result<Response, Problem> {
+    let (account, order) = owned(&call).await?;
+    let command = Command::RequestAnother { order: order.id, actor: Actor::Account(account) };
+    if order.state == ActivationState::Received {
+        upstream::another(&call.state, &order).await.map_err(problems::of_upstream)?;
+    }
+    execute(&call.state, account, order.id, command).await
+}
+
+async fn owned(call: &Call<App>) -> Result<(AccountId, Arc<Order>), Problem> {
+    let account = auth::account(call)?;
+    call.query(&[])?;
+    let id = wire::order_id(call.id_param("id")?)?;
+    Ok((account, orders::find(&call.state, account, id).await?))
+}
+
+async fn execute(
+    app: &Arc<App>,
+    account: AccountId,
+    id: OrderId,
+    command: Command,
+) -> Result<Response, Problem> {
+    let answer = app.handle.send(command).await.map_err(problems::of_send)?;
+    answer.map_err(problems::of_reject)?;
+    Ok(render(&*orders::find(app, account, id).await?))
+}

@@ -1,0 +1,116 @@
+//! Offers and quotes: the ladder of a product, read from the grid.
+
+use hyper::StatusCode;
+use nexnum_engine::grid::Ask;
+use nexnum_engine::ids::{OperatorId, Product};
+
+use super::wire;
+use crate::app::App;
+use crate::http::query::Query;
+use crate::http::{Call, Json, Object, Problem, Response, auth, reply};
+use crate::trade::{self, Skip, Wish};
+
+/// Asks shown of one product: every provider's best operators.
+const ASKS_MAX: usize = 200;
+
+pub(super) fn offers(call: &Call<App>) -> Result<Response, Problem> {
+    auth::account(call)?;
+    let app = &call.state;
+    let product = parse_product(app, &call.query(&["country", "service"])?)?;
+    let mut body = Json::with_capacity(512);
+    body.object(|o| {
+        wire::product(o, product, app.catalog);
+        o.text("currency", wire::CURRENCY);
+        o.array("offers", |list| {
+            for ask in app.market.grid().asks(product).take(ASKS_MAX) {
+                list.object(|o| write_ask(o, app, &ask));
+            }
+        });
+    });
+    Ok(reply::json_written(StatusCode::OK, body))
+}
+
+pub(super) fn quotes(call: &Call<App>) -> Result<Response, Problem> {
+    auth::account(call)?;
+    let app = &call.state;
+    let query = call.query(&["country", "service", "operator", "max_price"])?;
+    let product = parse_product(app, &query)?;
+    let operator = parse_operator(app, query.get("operator"))?;
+    let limit = query.get("max_price").map(|text| wire::parse_amount(text, "max_price"));
+    let wish = Wish { product, operator, limit: limit.transpose()? };
+    Ok(reply::json_written(StatusCode::OK, render_quote(app, &wish)))
+}
+
+fn render_quote(app: &App, wish: &Wish) -> Json {
+    let asks: Vec<(Ask, Option<Skip>)> = app
+        .market
+        .grid()
+        .asks(wish.product)
+        .take(ASKS_MAX)
+        .map(|ask| (ask, trade::skip(&ask, wish, &[])))
+        .collect();
+    let taken = asks.iter().position(|(_, skip)| skip.is_none());
+    let mut body = Json::with_capacity(256 + 128 * asks.len());
+    body.object(|o| {
+        wire::product(o, wish.product, app.catalog);
+        o.text("currency", wire::CURRENCY);
+        o.boolean("available", taken.is_some());
+        match taken {
+            Some(at) => o.text("price", &asks[at].0.price.to_string()),
+            None => o.null("price"),
+        }
+        o.array("asks", |list| {
+            for (at, (ask, skip)) in asks.iter().enumerate() {
+                list.object(|o| {
+                    write_ask(o, app, ask);
+                    o.boolean("taken", taken == Some(at));
+                    match reason(*skip, taken == Some(at)) {
+                        Some(word) => o.text("reason", word),
+                        None => o.null("reason"),
+                    }
+                });
+            }
+        });
+    });
+    body
+}
+
+/// Why an ask is not the one taken.
+const fn reason(skip: Option<Skip>, taken: bool) -> Option<&'static str> {
+    match skip {
+        None if taken => None,
+        None => Some("behind_a_better_ask"),
+        Some(Skip::OtherOperator) => Some("other_operator"),
+        Some(Skip::Tried) => Some("tried"),
+        Some(Skip::Closed) => Some("provider_closed"),
+        Some(Skip::OutOfStock) => Some("out_of_stock"),
+        Some(Skip::AboveMax) => Some("above_max_price"),
+    }
+}
+
+fn write_ask(o: &mut Object<'_>, app: &App, ask: &Ask) {
+    o.number_text("offer", u64::from(ask.offer.0));
+    match app.read_model.directory().operator_name(ask.operator) {
+        Some(name) => o.text("operator", &name),
+        None => o.null("operator"),
+    }
+    o.text("price", &ask.price.to_string());
+    o.number("stock", u64::from(ask.stock));
+}
+
+fn parse_product(app: &App, query: &Query<'_>) -> Result<Product, Problem> {
+    Ok(Product {
+        country: wire::parse_country(app.catalog, query.required("country")?)?,
+        service: wire::parse_service(app.catalog, query.required("service")?)?,
+    })
+}
+
+/// An operator by name; absent, empty and `any` are any.
+pub(super) fn parse_operator(app: &App, name: Option<&str>) -> Result<OperatorId, Problem> {
+    match name {
+        None | Some("" | "any") => Ok(OperatorId::ANY),
+        Some(name) => app.read_model.directory().operator(name).ok_or_else(|| {
+            wire::refused("unknown_operator", "There is no such operator", "operator")
+        }),
+    }
+}
