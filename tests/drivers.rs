@@ -1,0 +1,191 @@
+//! Every shipped driver against recorded replies, and what a bad driver document is told.
+//!
+//! The fixtures lie beside the drivers, one file a driver: requests with what must go
+//! over the wire, and replies with what must be read from them. Every rule of a driver
+//! must decide at least one recorded reply.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use nexnum::provider::driver::{Driver, Op, Plan, RawReply};
+use nexnum::provider::outcome::ProviderError;
+use nexnum::provider::output::Output;
+use nexnum::provider::template::{Body, Credentials, Secret, Slots};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fixtures {
+    request: Vec<RequestCase>,
+    reply: Vec<ReplyCase>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RequestCase {
+    op: String,
+    country: Option<String>,
+    service: Option<String>,
+    operator: Option<String>,
+    max_price: Option<String>,
+    external_id: Option<String>,
+    sends: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReplyCase {
+    op: String,
+    #[serde(default = "ok")]
+    status: u16,
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+    body: String,
+    is: String,
+}
+
+fn ok() -> u16 {
+    200
+}
+
+fn op(name: &str) -> Op {
+    *Op::ALL.iter().find(|op| op.name() == name).unwrap_or_else(|| panic!("no operation {name}"))
+}
+
+fn show_error(error: &ProviderError) -> String {
+    let mut text = error.kind.word().to_owned();
+    if !error.certain {
+        text.push_str(" in_doubt");
+    }
+    if let Some(price) = error.min_price {
+        text.push_str(&format!(" min_price={price}"));
+    }
+    if let Some(pause) = error.retry_after_ms {
+        text.push_str(&format!(" retry_after_ms={pause}"));
+    }
+    text
+}
+
+fn show(result: Result<Output, ProviderError>) -> String {
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let mut lines = Vec::new();
+    match result {
+        Err(error) => lines.push(show_error(&error)),
+        Ok(Output::Balance(amount)) => lines.push(format!("balance {amount}")),
+        Ok(Output::Prices(list)) => {
+            lines.push(format!("prices misfits={}", list.misfits));
+            for row in list.rows {
+                let operator = row.operator.as_deref().unwrap_or("-");
+                let (country, service) = (row.country, row.service);
+                lines.push(format!("{country} {service} {operator} {} x{}", row.cost, row.stock));
+            }
+        }
+        Ok(Output::Bought(bought)) => {
+            let cost = bought.cost.map(|cost| cost.to_string());
+            let (cost, operator) = (or_dash(&cost), or_dash(&bought.operator));
+            let (id, number) = (bought.external_id, bought.number);
+            lines.push(format!("bought {id} +{number} cost={cost} operator={operator}"));
+        }
+        Ok(Output::Status(report)) => {
+            lines.push(format!("{:?}", report.state).to_lowercase());
+            for message in report.messages {
+                let (id, sender) = (or_dash(&message.external_id), or_dash(&message.sender));
+                let (code, text) = (or_dash(&message.code), or_dash(&message.text));
+                lines.push(format!("id={id} sender={sender} code={code} text={text}"));
+            }
+        }
+        Ok(Output::Done { new_external_id }) => {
+            lines.push(format!("done {}", or_dash(&new_external_id)));
+        }
+        Ok(Output::Active(rows)) => {
+            lines.push("active".to_owned());
+            for row in rows {
+                let created = or_dash(&row.created.map(|time| time.to_string()));
+                let (country, service) = (or_dash(&row.country), or_dash(&row.service));
+                let (id, number) = (row.external_id, row.number);
+                lines.push(format!("{id} +{number} {country} {service} created={created}"));
+            }
+        }
+    }
+    lines.join("\n")
+}
+
+fn show_plan(plan: Plan) -> String {
+    match plan {
+        Plan::Nothing => "nothing".to_owned(),
+        Plan::Unsupported => "unsupported".to_owned(),
+        Plan::Answer(reply) => format!("answer {}", String::from_utf8_lossy(&reply.body)),
+        Plan::Call(request) => {
+            let mut lines = vec![format!("{} {}", request.method, request.url)];
+            lines.extend(request.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+            match request.body {
+                Body::Empty => {}
+                Body::Form(text) | Body::Json(text) => lines.push(text),
+            }
+            lines.join("\n")
+        }
+    }
+}
+
+fn fixtures(name: &str) -> Fixtures {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/provider/drivers/fixtures");
+    let path = folder.join(format!("{name}.toml"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    toml::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+fn credentials() -> Credentials {
+    Credentials { key: Secret::new("KEY&1"), login: None, password: None }
+}
+
+#[test]
+fn every_shipped_driver_sends_what_its_provider_expects() {
+    for (name, text) in Driver::shipped() {
+        let driver = Driver::parse(text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let mut asked = BTreeSet::new();
+        for case in fixtures(name).request {
+            let slots = Slots {
+                country: case.country.as_deref(),
+                service: case.service.as_deref(),
+                operator: case.operator.as_deref(),
+                max_price: case.max_price.as_deref(),
+                external_id: case.external_id.as_deref(),
+            };
+            let plan = driver.plan(op(&case.op), &slots, &credentials(), "http://p.test/base");
+            assert_eq!(show_plan(plan.unwrap()), case.sends.trim(), "{name} {}", case.op);
+            asked.insert(case.op);
+        }
+        for op in Op::ALL {
+            assert!(asked.contains(op.name()), "{name} has no request fixture for {}", op.name());
+        }
+    }
+}
+
+#[test]
+fn every_shipped_driver_reads_what_its_provider_answered() {
+    for (name, text) in Driver::shipped() {
+        let driver = Driver::parse(text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        for (index, case) in fixtures(name).reply.into_iter().enumerate() {
+            let place = format!("{name} reply {index}: {} {}", case.op, case.body);
+            let (status, headers) = (case.status, case.headers);
+            let reply = RawReply { status, headers, body: case.body.into_bytes() };
+            assert_eq!(show(driver.interpret(op(&case.op), &reply)), case.is.trim(), "{place}");
+        }
+    }
+}
+
+#[test]
+fn every_rule_of_a_shipped_driver_decides_a_recorded_reply() {
+    for (name, text) in Driver::shipped() {
+        let driver = Driver::parse(text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let mut idle: BTreeSet<&str> = driver.rule_places().collect();
+        for case in fixtures(name).reply {
+            let (status, headers) = (case.status, case.headers);
+            let reply = RawReply { status, headers, body: case.body.into_bytes() };
+            if let Some(place) = driver.deciding_rule(op(&case.op), &reply) {
+                idle.remove(place);
+            }
+        }
+        assert!(idle.is_empty(), "{name}: no recorded reply for {idle:?}");
+    }
+}
