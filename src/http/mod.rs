@@ -1,1 +1,27 @@
-//! The HTTP server.
+//! The HTTP server: the route table and what is common to all faces.
+//!
+//! Promises: every request is bounded in size and time, every reply has an `X-Request-Id`,
+//! every refusal is a problem document, and what a detached route began is finished even if
+//! its client hangs up. Leaves the resources themselves to the faces.
+
+pub mod body;
+pub mod error;
+mod framing;
+pub mod health;
+mod json;
+pub mod limit;
+pub mod query;
+pub mod reply;
+pub mod request;
+pub mod request_id;
+pub mod route;
+pub mod server;
+
+pub use error::Problem;
+pub use json::{Array, Json, Object};
+pub use request::Call;
+pub use route::Router;
+pub use server::{Limits, Server, bind};
+
+/// A reply: its body is complete when the handler returns.
+pub type Response = hyper::Response<http_body_util::Full<bytes::Bytes>>;

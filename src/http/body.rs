@@ -1,0 +1,215 @@
+//! Bodies: read whole within a bound and a deadline, decoded into the wire's structs.
+//!
+//! A struct of the wire derives `Deserialize` with `deny_unknown_fields`; what does not fit
+//! is answered with the field's name and the reason.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::StatusCode;
+use hyper::body::{Body, Incoming};
+use serde::de::DeserializeOwned;
+
+use super::error::Problem;
+
+/// Default bound of a request body: our largest ordinary request is far below.
+pub const BODY_LEN_MAX: usize = 64 * 1024;
+
+/// What a problem calls the body where no single field is at fault.
+const WHOLE: &str = "body";
+
+/// Reads a body to its end.
+///
+/// # Errors
+/// 413 `body_too_large`, at once where the length is declared; 408 `body_timeout`; 400 where
+/// the connection breaks or its framing does. All end the connection: the rest of the body
+/// would be read as the next request.
+pub(super) async fn read(
+    body: Incoming,
+    len_max: usize,
+    timeout: Duration,
+) -> Result<Bytes, Problem> {
+    if body.size_hint().lower() > len_max as u64 {
+        return Err(too_large(len_max));
+    }
+    match tokio::time::timeout(timeout, collect(body, len_max)).await {
+        Ok(read) => read,
+        Err(_elapsed) => Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body_timeout",
+            "The body did not arrive in time",
+        )
+        .detail(format!("the limit is {timeout:?}"))
+        .retryable()
+        .closing()),
+    }
+}
+
+async fn collect(mut body: Incoming, len_max: usize) -> Result<Bytes, Problem> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| {
+            Problem::malformed_request("the body broke off or is framed wrongly").closing()
+        })?;
+        // Trailers are read and ignored.
+        let Ok(piece) = frame.into_data() else { continue };
+        if whole.len() + piece.len() > len_max {
+            return Err(too_large(len_max));
+        }
+        // The common body arrives in one piece and is passed on without a copy.
+        if whole.is_empty() && body.is_end_stream() {
+            return Ok(piece);
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.freeze())
+}
+
+fn too_large(len_max: usize) -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large")
+        .detail(format!("the limit is {len_max} bytes"))
+        .closing()
+}
+
+/// Decodes a JSON body, which must be an object.
+///
+/// # Errors
+/// 400 `malformed_json` with line and column, `unknown_field` or `invalid_field` with `param`.
+pub fn decode_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // serde would take a list of a struct's fields for the struct.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::invalid_field(WHOLE, "a JSON object is expected"));
+    }
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => name_field::<T>(body, &error),
+        serde_json::error::Category::Syntax
+        | serde_json::error::Category::Eof
+        | serde_json::error::Category::Io => malformed(&error),
+    })
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "malformed_json", "The body is not valid JSON")
+        .detail(error.to_string())
+}
+
+/// Decodes again with track kept of the path: only refused bodies pay for it.
+fn name_field<T: DeserializeOwned>(body: &[u8], first: &serde_json::Error) -> Problem {
+    let reader = &mut serde_json::Deserializer::from_slice(body);
+    let Err(error) = serde_path_to_error::deserialize::<_, T>(reader) else {
+        return malformed(first);
+    };
+    let path = error.path().to_string();
+    let reason = error.inner().to_string();
+    // serde's own words; a test holds them fixed.
+    if let Some(name) = quoted(&reason, "unknown field `") {
+        let problem = Problem::new(StatusCode::BAD_REQUEST, "unknown_field", "A field is unknown");
+        return problem.param(within(&path, name)).detail(without_place(&reason));
+    }
+    let named = quoted(&reason, "missing field `").or_else(|| quoted(&reason, "duplicate field `"));
+    let param = match named {
+        Some(name) => within(&path, name),
+        None if path == "." => WHOLE.to_owned(),
+        None => path,
+    };
+    Problem::invalid_field(param, without_place(&reason))
+}
+
+/// `path` where it already ends in the field, else the field below `path`.
+fn within(path: &str, field: &str) -> String {
+    // Bounded: the name comes from the caller.
+    let field: String = field.chars().take(64).collect();
+    match path {
+        "." => field,
+        path if path == field || path.ends_with(&format!(".{field}")) => path.to_owned(),
+        path => format!("{path}.{field}"),
+    }
+}
+
+fn quoted<'a>(reason: &'a str, lead: &str) -> Option<&'a str> {
+    let rest = reason.strip_prefix(lead)?;
+    rest.split_once('`').map(|(name, _)| name)
+}
+
+/// The field is named, so the line and column say nothing more; the rest is bounded.
+fn without_place(reason: &str) -> String {
+    let reason = reason.rsplit_once(" at line ").map_or(reason, |(words, _)| words);
+    reason.chars().take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Order {
+        country: String,
+        #[serde(default)]
+        count: u8,
+        #[serde(default)]
+        lines: Vec<Line>,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Line {
+        code: String,
+    }
+
+    fn check(body: &str, code: &str, param: Option<&str>, reason: &str) {
+        let problem = decode_json::<Order>(body.as_bytes()).unwrap_err();
+        let response = format!("{problem:?}");
+        assert_eq!(problem.code(), code, "{body}: {response}");
+        assert!(response.contains(reason), "{body}: {response}");
+        match param {
+            Some(param) => {
+                assert!(response.contains(&format!("param: Some({param:?})")), "{body}: {response}")
+            }
+            None => assert!(response.contains("param: None"), "{body}: {response}"),
+        }
+    }
+
+    #[test]
+    fn a_refused_body_is_answered_with_its_field_and_reason() {
+        check("", "malformed_json", None, "line 1 column 0");
+        check("{\n \"country\": }", "malformed_json", None, "line 2 column 13");
+        check(r#"{"country":"id"} x"#, "malformed_json", None, "trailing characters");
+        check("\u{0}", "malformed_json", None, "line 1 column 1");
+        check(r#"{"country":"id","contry":1}"#, "unknown_field", Some("contry"), "unknown field");
+        check(r#"{"count":1}"#, "invalid_field", Some("country"), "missing field");
+        check(r#"{"country":5}"#, "invalid_field", Some("country"), "invalid type: integer");
+        check(r#"{"country":"id","count":300}"#, "invalid_field", Some("count"), "300");
+        check(r#"{"country":"id","count":-1}"#, "invalid_field", Some("count"), "-1");
+        check(r#"{"country":"a","country":"b"}"#, "invalid_field", Some("country"), "duplicate");
+        check(
+            r#"{"country":"a","lines":[{"code":"x"},{"code":[]}]}"#,
+            "invalid_field",
+            Some("lines[1].code"),
+            "invalid type: sequence",
+        );
+        check(
+            r#"{"country":"a","lines":[{"kode":"x"}]}"#,
+            "unknown_field",
+            Some("lines[0].kode"),
+            "unknown field",
+        );
+        check(
+            r#"{"country":"a","lines":[{}]}"#,
+            "invalid_field",
+            Some("lines[0].code"),
+            "missing field",
+        );
+        check(" [\"id\"]", "invalid_field", Some("body"), "a JSON object is expected");
+        check("5", "invalid_field", Some("body"), "invalid type: integer");
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_and_not_followed() {
+        let deep = "{\"a\":".repeat(50_000);
+        let problem = decode_json::<serde_json::Value>(deep.as_bytes()).unwrap_err();
+        assert_eq!(problem.code(), "malformed_json");
+    }
+}

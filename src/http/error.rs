@@ -1,0 +1,259 @@
+//! Refusals and failures on the wire: RFC 9457 problem documents.
+//!
+//! A problem has a stable `code` that clients branch on; `detail` is for people and may
+//! change. Which refusal of the engine becomes which code is each face's own table.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Method, StatusCode};
+
+use super::Response;
+use super::json::Json;
+
+/// A refused or failed request, before it is rendered for one request.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    detail: Cow<'static, str>,
+    param: Option<Cow<'static, str>>,
+    retryable: bool,
+    closes: bool,
+    retry_after_s: Option<u32>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// A problem with nothing but its kind: `code` is stable, `title` says it in words.
+    #[must_use]
+    pub const fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
+        Self {
+            status,
+            code,
+            title,
+            detail: Cow::Borrowed(""),
+            param: None,
+            retryable: false,
+            closes: false,
+            retry_after_s: None,
+            headers: Vec::new(),
+        }
+    }
+
+    /// What went wrong this time, for a person. Never holds secrets or message texts.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    /// The field, parameter or header at fault.
+    #[must_use]
+    pub fn param(mut self, param: impl Into<Cow<'static, str>>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// The same request may succeed later without a change.
+    #[must_use]
+    pub const fn retryable(mut self) -> Self {
+        self.retryable = true;
+        self
+    }
+
+    /// Retryable, and not before so many seconds: in the body and as `Retry-After`.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u32) -> Self {
+        self.retryable = true;
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// Adds a reply header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The connection ends with this reply: what follows on it cannot be trusted or is not wanted.
+    #[must_use]
+    pub(super) const fn closing(mut self) -> Self {
+        self.closes = true;
+        self
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// 400 `malformed_request`: the message itself is wrong.
+    #[must_use]
+    pub fn malformed_request(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed_request", "The request is malformed")
+            .detail(detail)
+    }
+
+    /// 400 `invalid_header`: a header that we read has a value we cannot use.
+    #[must_use]
+    pub fn invalid_header(name: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_header", "A header has an invalid value")
+            .param(name)
+            .detail(detail)
+    }
+
+    /// 400 `invalid_parameter`: a query or path parameter has a value we cannot use.
+    #[must_use]
+    pub fn invalid_parameter(
+        name: impl Into<Cow<'static, str>>,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_parameter", "A parameter has an invalid value")
+            .param(name)
+            .detail(detail)
+    }
+
+    /// 400 `invalid_field`: a field of the body is missing or has a value we cannot use.
+    #[must_use]
+    pub fn invalid_field(
+        name: impl Into<Cow<'static, str>>,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_field", "A field has an invalid value")
+            .param(name)
+            .detail(detail)
+    }
+
+    /// 401 `unauthorized`, with the challenge.
+    #[must_use]
+    pub fn unauthorized(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "A valid API key is required")
+            .detail(detail)
+            .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// 404 `not_found`: nothing there, or nothing there for this caller.
+    #[must_use]
+    pub fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here").detail(detail)
+    }
+
+    /// 405 `method_not_allowed`, with `Allow`.
+    #[must_use]
+    pub fn method_not_allowed(allow: &HeaderValue, method: &Method) -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "The method is not allowed here",
+        )
+        .detail(format!("{method} is not one of {}", allow.to_str().unwrap_or_default()))
+        .header(header::ALLOW, allow.clone())
+    }
+
+    /// 429 `rate_limited`, with `Retry-After`.
+    #[must_use]
+    pub fn rate_limited(seconds: u32) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many requests")
+            .retry_after(seconds)
+    }
+
+    /// 503 `overloaded`, with `Retry-After`: a bounded queue is full.
+    #[must_use]
+    pub fn overloaded(seconds: u32) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "The server is at its limit")
+            .retry_after(seconds)
+    }
+
+    /// 500 `internal_error`: our fault. The reason belongs in the log, not here.
+    #[must_use]
+    pub const fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "The server failed")
+    }
+
+    /// The reply to one request: `instance` is its path, `request_id` its id.
+    #[must_use]
+    pub fn into_response(self, instance: &str, request_id: &str) -> Response {
+        let mut body = Json::with_capacity(320);
+        body.object(|o| {
+            o.text_parts("type", &["/problems/", self.code]);
+            o.text("title", self.title);
+            o.number("status", u64::from(self.status.as_u16()));
+            if !self.detail.is_empty() {
+                o.text("detail", &self.detail);
+            }
+            o.text("instance", instance);
+            o.text("code", self.code);
+            o.text("request_id", request_id);
+            if let Some(param) = &self.param {
+                o.text("param", param);
+            }
+            o.boolean("retryable", self.retryable);
+            if let Some(seconds) = self.retry_after_s {
+                o.number("retry_after", u64::from(seconds));
+            }
+        });
+        let mut response = Response::new(Full::new(Bytes::from(body.into_vec())));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.reserve(4 + self.headers.len());
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.closes {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        headers.extend(self.headers);
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+
+    #[test]
+    fn a_problem_is_rendered_with_all_its_members() {
+        let problem = Problem::new(StatusCode::CONFLICT, "no_numbers", "No numbers")
+            .detail("sold \"out\"")
+            .param("country")
+            .retry_after(3);
+        let response = problem.into_response("/api/v1/orders", "r1");
+        assert_eq!(response.status(), 409);
+        assert_eq!(response.headers()["retry-after"], "3");
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let body = futures_body(response);
+        assert_eq!(
+            body,
+            concat!(
+                r#"{"type":"/problems/no_numbers","title":"No numbers","status":409,"#,
+                r#""detail":"sold \"out\"","instance":"/api/v1/orders","code":"no_numbers","#,
+                r#""request_id":"r1","param":"country","retryable":true,"retry_after":3}"#
+            )
+        );
+    }
+
+    fn futures_body(response: Response) -> String {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let bytes = runtime.block_on(response.into_body().collect()).unwrap().to_bytes();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_problem_stays_small_enough_to_be_returned_by_value() {
+        assert!(size_of::<Problem>() <= 128);
+    }
+}

@@ -1,0 +1,328 @@
+//! The server's bounds over raw TCP: what is malformed, slow or too large is refused and
+//! costs little, and what was begun is finished.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hyper::{Method, StatusCode};
+use nexnum::http::request_id::RequestIds;
+use nexnum::http::{Call, Limits, Problem, Response, Router, Server, bind, health, reply};
+use serde::Deserialize;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::task::JoinHandle;
+
+/// What the handlers below did, and what they wait for.
+struct Shop {
+    begun: Notify,
+    go_on: Semaphore,
+    finished: AtomicUsize,
+    orders: AtomicUsize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    country: String,
+}
+
+async fn order(mut call: Call<Shop>) -> Result<Response, Problem> {
+    let order: Order = call.json().await?;
+    call.state.orders.fetch_add(1, Ordering::SeqCst);
+    reply::json(StatusCode::CREATED, &order.country)
+}
+
+async fn wait(call: Call<Shop>) -> Result<Response, Problem> {
+    call.state.begun.notify_one();
+    let _permit = call.state.go_on.acquire().await;
+    call.state.finished.fetch_add(1, Ordering::SeqCst);
+    Ok(reply::text(StatusCode::OK, "waited"))
+}
+
+/// A server with short deadlines on a port of its own.
+struct Running {
+    address: SocketAddr,
+    shop: Arc<Shop>,
+    stop: oneshot::Sender<()>,
+    cut_off: JoinHandle<usize>,
+}
+
+const LIMITS: Limits = Limits {
+    connections_max: 8,
+    connections_per_address_max: 8,
+    header_timeout: Duration::from_millis(150),
+    body_timeout: Duration::from_millis(150),
+    drain_timeout: Duration::from_millis(400),
+};
+
+async fn start() -> Running {
+    let mut router = Router::new();
+    health::add_routes(&mut router);
+    router.detached(Method::POST, "/orders", order).body_max(64);
+    router.plain(Method::POST, "/plain-orders", order);
+    router.plain(Method::GET, "/wait", wait);
+    router.detached(Method::POST, "/wait", wait);
+    let shop = Arc::new(Shop {
+        begun: Notify::new(),
+        go_on: Semaphore::new(0),
+        finished: AtomicUsize::new(0),
+        orders: AtomicUsize::new(0),
+    });
+    let server = Server {
+        router: Arc::new(router),
+        state: Arc::clone(&shop),
+        limits: LIMITS,
+        request_ids: RequestIds::new(7),
+    };
+    let (listener, address) = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let cut_off = tokio::spawn(server.serve(listener, async {
+        let _ = stopped.await;
+    }));
+    Running { address, shop, stop, cut_off }
+}
+
+impl Running {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends `bytes` on a connection of its own and reads until the server closes it.
+    async fn exchange(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect().await;
+        stream.write_all(bytes).await.unwrap();
+        read_to_end(stream).await
+    }
+
+    /// A connection whose request to `/wait` is in a handler now.
+    async fn waiting(&self, method: &str) -> TcpStream {
+        let mut stream = self.connect().await;
+        let request = format!("{method} /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        self.shop.begun.notified().await;
+        stream
+    }
+
+    /// Stops the server; says how many connections it cut off.
+    async fn stop(self) -> usize {
+        self.stop.send(()).unwrap();
+        self.cut_off.await.unwrap()
+    }
+}
+
+async fn read_to_end(mut stream: TcpStream) -> String {
+    let mut text = Vec::new();
+    // A reset after the reply is how a refused body ends; what came before it counts.
+    let _ = stream.read_to_end(&mut text).await;
+    String::from_utf8(text).unwrap()
+}
+
+fn status(reply: &str) -> &str {
+    reply.get(9..12).unwrap_or("closed")
+}
+
+fn post(path: &str, body: &str) -> String {
+    let length = body.len();
+    format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{body}")
+}
+
+#[tokio::test]
+async fn slow_headers_end_the_connection() {
+    let server = start().await;
+    assert_eq!(server.exchange(b"GET /health/live HTTP/1.1\r\nHost:").await, "");
+    assert_eq!(server.exchange(b"").await, "");
+}
+
+#[tokio::test]
+async fn a_slow_body_is_answered_408() {
+    let server = start().await;
+    for path in ["/orders", "/plain-orders"] {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n{{");
+        let reply = server.exchange(head.as_bytes()).await;
+        assert_eq!(status(&reply), "408", "{reply}");
+        assert!(reply.contains("\"code\":\"body_timeout\""), "{reply}");
+    }
+    assert_eq!(server.shop.orders.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_body_too_large_is_answered_413_declared_or_not() {
+    let server = start().await;
+    let declared = "POST /orders HTTP/1.1\r\nHost: a\r\nContent-Length: 65\r\n\r\n";
+    let chunk = "x".repeat(0x20);
+    let chunked = format!(
+        "POST /orders HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
+         20\r\n{chunk}\r\n20\r\n{chunk}\r\n1\r\nx\r\n0\r\n\r\n"
+    );
+    for request in [declared, &chunked] {
+        let reply = server.exchange(request.as_bytes()).await;
+        assert_eq!(status(&reply), "413", "{request}: {reply}");
+        assert!(reply.contains("\"code\":\"body_too_large\""), "{reply}");
+        assert!(reply.contains("connection: close"), "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn an_encoding_with_a_length_is_answered_400_and_closes() {
+    let server = start().await;
+    let chunked = "11\r\n{\"country\": \"id\"}\r\n0\r\n\r\n";
+    for pair in [
+        "Transfer-Encoding: chunked\r\nContent-Length: 4",
+        "Content-Length: 4\r\nTransfer-Encoding: chunked",
+        "content-length:4\r\nX: y\r\nTRANSFER-ENCODING:chunked",
+    ] {
+        let request = format!("POST /orders HTTP/1.1\r\nHost: a\r\n{pair}\r\n\r\n{chunked}");
+        let reply = server.exchange(request.as_bytes()).await;
+        assert_eq!(status(&reply), "400", "{reply}");
+        assert!(reply.contains("exclude each other"), "{reply}");
+        let later = format!("{}{request}{}", post("/orders", "{\"country\":\"id\"}"), request);
+        let replies = server.exchange(later.as_bytes()).await;
+        let statuses: Vec<&str> = replies.split("HTTP/1.1 ").skip(1).map(|r| &r[..3]).collect();
+        assert_eq!(statuses, ["201", "400"], "{replies}");
+    }
+    assert_eq!(server.shop.orders.load(Ordering::SeqCst), 3, "only the sound requests counted");
+}
+
+#[tokio::test]
+async fn a_chunked_body_is_read_and_is_the_last_of_its_connection() {
+    let server = start().await;
+    let request = "POST /orders HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
+                   7\r\n{\"count\r\n9;x=y\r\nry\":\"id\"}\r\n0\r\nTrailer: t\r\n\r\n\
+                   GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n";
+    let reply = server.exchange(request.as_bytes()).await;
+    assert_eq!(status(&reply), "201", "{reply}");
+    assert!(reply.ends_with("\r\n\r\n\"id\""), "{reply}");
+}
+
+#[tokio::test]
+async fn malformed_requests_are_refused() {
+    let server = start().await;
+    let long_line = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(17_000));
+    let many_headers = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(64));
+    for (request, expected) in [
+        ("G@T / HTTP/1.1\r\n\r\n", "400"),
+        ("\u{16}\u{3}\u{1}hello there, this is TLS\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX: \u{0}\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", "400"),
+        ("GET /health/live HTTP/1.1\r\n\r\n", "400"),
+        ("GET /health/live HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400"),
+        (&long_line, "431"),
+        (&many_headers, "431"),
+    ] {
+        let reply = server.exchange(request.as_bytes()).await;
+        let shown: String = request.chars().take(80).collect();
+        assert_eq!(status(&reply), expected, "{shown:?}: {reply}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_problem_with_the_requests_id() {
+    let server = start().await;
+    for (request, expected, part) in [
+        (
+            "GET /nowhere?x=1 HTTP/1.1\r\nHost: a\r\nX-Request-Id: mine-1\r\n\r\n".to_owned(),
+            "404",
+            "\"instance\":\"/nowhere\",\"code\":\"not_found\",\"request_id\":\"mine-1\"",
+        ),
+        ("DELETE /orders HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), "405", "allow: POST\r\n"),
+        (post("/orders", "{\"contry\":1}"), "400", "\"param\":\"contry\""),
+        (post("/orders", "{"), "400", "\"code\":\"malformed_json\""),
+        (post("/orders", ""), "400", "\"code\":\"malformed_json\""),
+    ] {
+        let reply = server.exchange(request.as_bytes()).await;
+        assert_eq!(status(&reply), expected, "{reply}");
+        assert!(reply.contains(part), "{reply}");
+        assert!(reply.contains("application/problem+json"), "{reply}");
+        assert!(reply.contains("x-request-id: "), "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_order() {
+    let server = start().await;
+    let pipeline = format!(
+        "{}{}{}GET /nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        "GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n",
+        post("/orders", "{\"country\":\"id\"}"),
+        "GET /health/plain HTTP/1.1\r\nHost: a\r\n\r\n",
+    );
+    let replies = server.exchange(pipeline.as_bytes()).await;
+    let statuses: Vec<&str> = replies.split("HTTP/1.1 ").skip(1).map(|r| &r[..3]).collect();
+    assert_eq!(statuses, ["200", "201", "200", "404"], "{replies}");
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body() {
+    let server = start().await;
+    let reply = server
+        .exchange(b"HEAD /health/plain HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        .await;
+    assert_eq!(status(&reply), "200", "{reply}");
+    assert!(reply.contains("content-length: 100\r\n"), "{reply}");
+    assert!(reply.ends_with("\r\n\r\n"), "{reply}");
+}
+
+#[tokio::test]
+async fn connections_beyond_the_bound_are_told_so() {
+    let server = start().await;
+    let mut held = Vec::new();
+    for _ in 0..LIMITS.connections_max {
+        held.push(server.waiting("GET").await);
+    }
+    assert_eq!(status(&read_to_end(server.connect().await).await), "503");
+    server.shop.go_on.add_permits(held.len());
+}
+
+#[tokio::test]
+async fn a_drain_finishes_what_is_in_flight() {
+    let server = start().await;
+    let stream = server.waiting("GET").await;
+    let idle = server.connect().await;
+    let (shop, address) = (Arc::clone(&server.shop), server.address);
+    let stopping = tokio::spawn(server.stop());
+    assert_eq!(read_to_end(idle).await, "", "an idle connection is closed at once");
+    assert!(TcpStream::connect(address).await.is_err(), "nobody is admitted any more");
+    shop.go_on.add_permits(1);
+    let reply = read_to_end(stream).await;
+    assert!(reply.ends_with("waited"), "{reply}");
+    assert_eq!(stopping.await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_drain_does_not_wait_for_ever() {
+    let server = start().await;
+    let stream = server.waiting("GET").await;
+    let shop = Arc::clone(&server.shop);
+    assert_eq!(server.stop().await, 1);
+    assert_eq!(read_to_end(stream).await, "");
+    assert_eq!(shop.finished.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_detached_route_finishes_after_its_client_hung_up_and_the_drain_waits_for_it() {
+    let server = start().await;
+    drop(server.waiting("POST").await);
+    let shop = Arc::clone(&server.shop);
+    let stopping = tokio::spawn(server.stop());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!stopping.is_finished(), "the handler is still waiting");
+    shop.go_on.add_permits(1);
+    assert_eq!(stopping.await.unwrap(), 0);
+    assert_eq!(shop.finished.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_plain_route_is_given_up_when_its_client_hangs_up() {
+    let server = start().await;
+    drop(server.waiting("GET").await);
+    let shop = Arc::clone(&server.shop);
+    assert_eq!(server.stop().await, 0, "nothing is left to wait for");
+    shop.go_on.add_permits(1);
+    assert_eq!(shop.finished.load(Ordering::SeqCst), 0);
+}
