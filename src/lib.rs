@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod clock;
+pub mod config;
 pub mod http;
 pub mod keys;
 pub mod provider;

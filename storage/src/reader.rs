@@ -1,0 +1,298 @@
+//! Reading the ledger: for replay, for verification, while the writer runs.
+//!
+//! Promises: each row that comes out was checked (checksum, sequence, chain); the
+//! first that cannot be vouched for comes out as an error with its sequence number,
+//! and nothing after it. What the payload means is left to the record codec.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nexnum_engine::ids::Seq;
+use nexnum_engine::time::Time;
+use redb::{ReadOnlyTable, ReadableDatabase, ReadableTableMetadata};
+
+use crate::backend::{guarded, open_unwritten};
+use crate::error::StorageError;
+use crate::format::{self, Hash, LedgerId, RowRef};
+use crate::ledger::{CACHE_BYTES, Position, ROWS, RedbLedger, read_identity};
+use crate::manifest::Manifest;
+
+/// Reports of [`Reader::verify`] come every so many rows: often enough for a bar,
+/// rare enough to cost nothing.
+const REPORT_ROWS: u64 = 256;
+
+/// A row with its payload, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The sequence number of the first event.
+    pub first: Seq,
+    /// The time the batch was decided at.
+    pub at: Time,
+    /// How many events the payload holds, at least 1.
+    pub count: u32,
+    /// The writer's term.
+    pub epoch: u64,
+    /// The hash of this row.
+    pub hash: Hash,
+    /// The encoded events.
+    pub payload: Vec<u8>,
+}
+
+impl Row {
+    /// The sequence number of the last event.
+    #[must_use]
+    pub fn last(&self) -> Seq {
+        Seq(self.first.0 + u64::from(self.count) - 1)
+    }
+
+    /// Where the ledger stands after this row.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position { seq: self.last(), hash: self.hash }
+    }
+}
+
+/// A read handle on a ledger: cheap to clone, usable from any thread, beside the
+/// writer. While one lives, the ledger's file stays open and locked.
+#[derive(Clone)]
+pub struct Reader {
+    database: Arc<dyn ReadableDatabase + Send + Sync>,
+    id: LedgerId,
+    place: PathBuf,
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("id", &self.id).field("place", &self.place).finish()
+    }
+}
+
+impl Reader {
+    pub(crate) fn new(
+        database: Arc<dyn ReadableDatabase + Send + Sync>,
+        id: LedgerId,
+        place: &Path,
+    ) -> Self {
+        Self { database, id, place: place.to_owned() }
+    }
+
+    /// Opens a ledger for reading alone. Its file is not written to, unless the last
+    /// process that wrote was killed: then recovery is done first, as by a writer.
+    ///
+    /// # Errors
+    /// As [`RedbLedger::open`]; a ledger whose last rows are damaged opens all the
+    /// same if the manifest does not speak of them, so that [`Reader::verify`] can
+    /// name the place.
+    pub fn open(path: &Path, manifest: &Manifest) -> Result<Self, StorageError> {
+        let Some(database) = open_unwritten(path, CACHE_BYTES)? else {
+            return Ok(RedbLedger::open(path, manifest)?.reader());
+        };
+        let id = read_identity(&database, path)?;
+        manifest.check_id(path, id)?;
+        Ok(Self::new(Arc::new(database), id, path))
+    }
+
+    /// Which ledger this is.
+    #[must_use]
+    pub fn id(&self) -> LedgerId {
+        self.id
+    }
+
+    /// Where the ledger ends; sequence 0 and the genesis hash if it has no rows.
+    ///
+    /// # Errors
+    /// If the last row is damaged or cannot be read.
+    pub fn last(&self) -> Result<Position, StorageError> {
+        Ok(self.last_row()?.0)
+    }
+
+    /// The end of the ledger and the epoch of the last row.
+    pub(crate) fn last_row(&self) -> Result<(Position, u64), StorageError> {
+        let found = self.row_at_or_before(Seq(u64::MAX))?;
+        Ok(found.map_or_else(
+            || (Position { seq: Seq(0), hash: self.id.genesis() }, 0),
+            |row| (row.position(), row.epoch),
+        ))
+    }
+
+    /// The hash of the row that ends at `seq`, the genesis hash for 0; `None` if no
+    /// row ends there.
+    ///
+    /// # Errors
+    /// If the row is damaged or cannot be read.
+    pub fn hash_at(&self, seq: Seq) -> Result<Option<Hash>, StorageError> {
+        if seq == Seq(0) {
+            return Ok(Some(self.id.genesis()));
+        }
+        let row = self.row_at_or_before(seq)?;
+        Ok(row.filter(|row| row.last() == seq).map(|row| row.hash))
+    }
+
+    /// The rows from the one that holds `from` on, as they are now. The first may
+    /// begin before `from`; there are none if `from` is after the end.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read; damage comes out of the iterator.
+    pub fn read(&self, from: Seq) -> Result<Rows, StorageError> {
+        guarded(&self.place, || {
+            let table = self.table()?;
+            let start = key_at_or_before(&table, from).map_err(|e| self.failed(e))?.unwrap_or(1);
+            let before = key_at_or_before(&table, Seq(start - 1)).map_err(|e| self.failed(e))?;
+            // The row before is read too, for the hash that the first row has to carry.
+            Ok(Rows {
+                range: table.range(before.unwrap_or(0)..).map_err(|e| self.failed(e))?,
+                from,
+                next: Seq(before.unwrap_or(1)),
+                prev: before.is_none().then(|| self.id.genesis()),
+                epoch: 0,
+                place: self.place.clone(),
+                done: false,
+            })
+        })
+    }
+
+    /// How many rows there are.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn row_count(&self) -> Result<u64, StorageError> {
+        guarded(&self.place, || self.table()?.len().map_err(|e| self.failed(e)))
+    }
+
+    /// Walks all rows and checks each: checksum, sequence, chain, epoch. `progress`
+    /// gets the rows done and the rows in all, now and then and at the end.
+    ///
+    /// # Errors
+    /// The first damage, with its sequence number; or a failure to read.
+    pub fn verify(&self, mut progress: impl FnMut(u64, u64)) -> Result<Position, StorageError> {
+        let total = self.row_count()?;
+        let mut end = Position { seq: Seq(0), hash: self.id.genesis() };
+        let mut done = 0;
+        for row in self.read(Seq(1))? {
+            end = row?.position();
+            done += 1;
+            if done % REPORT_ROWS == 0 {
+                progress(done, total);
+            }
+        }
+        progress(done, total);
+        Ok(end)
+    }
+
+    fn row_at_or_before(&self, seq: Seq) -> Result<Option<Row>, StorageError> {
+        guarded(&self.place, || {
+            let table = self.table()?;
+            let mut range = table.range(..=seq.0).map_err(|e| self.failed(e))?;
+            let Some(entry) = range.next_back() else { return Ok(None) };
+            let (key, value) = entry.map_err(|e| self.failed(e))?;
+            owned(Seq(key.value()), value.value()).map(|(row, _)| Some(row))
+        })
+    }
+
+    fn table(&self) -> Result<ReadOnlyTable<u64, &'static [u8]>, StorageError> {
+        let transaction = self.database.begin_read().map_err(|e| self.failed(e))?;
+        transaction.open_table(ROWS).map_err(|e| self.failed(e))
+    }
+
+    fn failed(&self, error: impl Into<redb::Error>) -> StorageError {
+        StorageError::database("reading", &self.place, error)
+    }
+}
+
+fn key_at_or_before(
+    table: &ReadOnlyTable<u64, &'static [u8]>,
+    seq: Seq,
+) -> Result<Option<u64>, redb::StorageError> {
+    let entry = table.range(..=seq.0)?.next_back().transpose()?;
+    Ok(entry.map(|(key, _)| key.value()))
+}
+
+/// The row under `key` with its own payload, and the hash that it carries.
+fn owned(key: Seq, bytes: &[u8]) -> Result<(Row, Hash), StorageError> {
+    let RowRef { batch, epoch, prev } =
+        format::decode(bytes).map_err(|e| StorageError::damaged(key, e.to_string()))?;
+    if batch.first != key {
+        let reason = format!("the row here says that it begins at {}", batch.first);
+        return Err(StorageError::damaged(key, reason));
+    }
+    let row = Row {
+        first: batch.first,
+        at: batch.at,
+        count: batch.count,
+        epoch,
+        hash: format::hash(bytes),
+        payload: batch.payload.to_vec(),
+    };
+    Ok((row, prev))
+}
+
+/// Checked rows in order, from [`Reader::read`]. Ends after the first error.
+pub struct Rows {
+    range: redb::Range<'static, u64, &'static [u8]>,
+    /// Rows that end before this are checked and passed over.
+    from: Seq,
+    next: Seq,
+    /// The hash that the next row must carry; `None` before the first row of a read
+    /// from the middle, which has nothing to be compared with.
+    prev: Option<Hash>,
+    epoch: u64,
+    place: PathBuf,
+    done: bool,
+}
+
+impl fmt::Debug for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows").field("next", &self.next).field("done", &self.done).finish()
+    }
+}
+
+impl Rows {
+    /// Damage that redb itself stumbles over is named by the row that was to come.
+    fn advance_guarded(&mut self) -> Result<Option<Row>, StorageError> {
+        let (place, at) = (self.place.clone(), self.next);
+        guarded(&place, || self.advance()).map_err(|error| match error {
+            StorageError::DamagedFile { reason, .. } => StorageError::damaged(at, reason),
+            other => other,
+        })
+    }
+
+    fn advance(&mut self) -> Result<Option<Row>, StorageError> {
+        let Some(entry) = self.range.next() else { return Ok(None) };
+        let (key, value) = entry.map_err(|e| StorageError::database("reading", &self.place, e))?;
+        let key = Seq(key.value());
+        if key != self.next {
+            let reason = format!("the row is missing; the next one begins at {key}");
+            return Err(StorageError::damaged(self.next, reason));
+        }
+        let (row, prev) = owned(key, value.value())?;
+        if self.prev.is_some_and(|expected| expected != prev) {
+            let reason = "the chain breaks: this row was not written after the one before it";
+            return Err(StorageError::damaged(key, reason));
+        }
+        if row.epoch < self.epoch {
+            let reason = format!("its epoch {} is before {}", row.epoch, self.epoch);
+            return Err(StorageError::damaged(key, reason));
+        }
+        self.next = Seq(row.last().0.saturating_add(1));
+        self.prev = Some(row.hash);
+        self.epoch = row.epoch;
+        Ok(Some(row))
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<Row, StorageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.done {
+            let result = self.advance_guarded();
+            self.done = !matches!(result, Ok(Some(_)));
+            match result {
+                Ok(Some(row)) if row.last() < self.from => {}
+                result => return result.transpose(),
+            }
+        }
+        None
+    }
+}
