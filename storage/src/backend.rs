@@ -1,1 +1,142 @@
-//! ...
+//! The one place that knows how redb is opened and what it asks of a disk.
+//!
+//! redb's next major version changes the error type of its backend trait; only
+//! this file will have to follow. Promises: an open never creates, a create never
+//! opens, and a panic inside redb on an altered file comes out as an error.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+
+use redb::backends::FileBackend;
+use redb::{Builder, Database, ReadOnlyDatabase, StorageBackend};
+
+use crate::error::StorageError;
+use crate::fault::FaultyDisk;
+
+impl StorageBackend for FaultyDisk {
+    fn len(&self) -> Result<u64, io::Error> {
+        self.disk_len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
+        self.disk_read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> Result<(), io::Error> {
+        self.disk_set_len(len)
+    }
+
+    fn sync_data(&self) -> Result<(), io::Error> {
+        self.disk_sync()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
+        self.disk_write(offset, data)
+    }
+}
+
+/// A backend over a new, empty file; refuses one that is there.
+pub(crate) fn create_file(path: &Path) -> Result<FileBackend, StorageError> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .map_err(|e| StorageError::io("creating", path, e))?;
+    file_backend(file, path)
+}
+
+/// A backend over a file that is there.
+pub(crate) fn open_file(path: &Path) -> Result<FileBackend, StorageError> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(|e| StorageError::io("opening", path, e))?;
+    file_backend(file, path)
+}
+
+fn file_backend(file: File, path: &Path) -> Result<FileBackend, StorageError> {
+    FileBackend::new(file).map_err(|e| StorageError::database("opening", path, e))
+}
+
+/// Makes a database on a backend that is empty.
+pub(crate) fn create_database(
+    backend: impl StorageBackend,
+    place: &Path,
+    cache_bytes: usize,
+) -> Result<Database, StorageError> {
+    let len = backend.len().map_err(|e| StorageError::io("measuring", place, e))?;
+    if len > 0 {
+        return Err(StorageError::AlreadyExists { path: place.to_owned() });
+    }
+    build(backend, place, cache_bytes)
+}
+
+/// Opens the database on a backend that is not empty, after recovery if it was cut off.
+pub(crate) fn open_database(
+    backend: impl StorageBackend,
+    place: &Path,
+    cache_bytes: usize,
+) -> Result<Database, StorageError> {
+    let len = backend.len().map_err(|e| StorageError::io("measuring", place, e))?;
+    if len == 0 {
+        return Err(StorageError::EmptyLedger { path: place.to_owned() });
+    }
+    build(backend, place, cache_bytes)
+}
+
+fn build(
+    backend: impl StorageBackend,
+    place: &Path,
+    cache_bytes: usize,
+) -> Result<Database, StorageError> {
+    guarded(place, || {
+        Builder::new()
+            .set_cache_size(cache_bytes)
+            .create_with_backend(backend)
+            .map_err(|e| StorageError::database("opening", place, e))
+    })
+}
+
+/// Opens a database without writing to its file; `None` if it has to be recovered
+/// first, which is the work of a writer.
+pub(crate) fn open_unwritten(
+    path: &Path,
+    cache_bytes: usize,
+) -> Result<Option<ReadOnlyDatabase>, StorageError> {
+    let file = File::open(path).map_err(|e| StorageError::io("opening", path, e))?;
+    let len = file.metadata().map_err(|e| StorageError::io("measuring", path, e))?.len();
+    if len == 0 {
+        return Err(StorageError::EmptyLedger { path: path.to_owned() });
+    }
+    let backend = file_backend(file, path)?;
+    guarded(path, || {
+        let opened =
+            Builder::new().set_cache_size(cache_bytes).open_read_only_with_backend(backend);
+        match opened {
+            Ok(database) => Ok(Some(database)),
+            Err(redb::DatabaseError::RepairAborted) => Ok(None),
+            Err(e) => Err(StorageError::database("opening", path, e)),
+        }
+    })
+}
+
+/// Runs an operation of redb. Where the file was altered behind its back redb may
+/// panic; that is damage like any other, and must not take the process down
+/// without a word about where it is.
+pub(crate) fn guarded<T>(
+    place: &Path,
+    operation: impl FnOnce() -> Result<T, StorageError>,
+) -> Result<T, StorageError> {
+    panic::catch_unwind(AssertUnwindSafe(operation)).unwrap_or_else(|payload| {
+        let text = payload
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| payload.downcast_ref::<&str>().copied())
+            .unwrap_or("no message");
+        Err(StorageError::damaged_file(place, format!("the database gave up: {text}")))
+    })
+}

@@ -1,1 +1,188 @@
-//! ...
+//! Every way in which storage can let its caller down.
+//!
+//! Promises: each message names what was attempted and where (a path, a row, a
+//! sequence number). No message holds a payload, a secret or a key. What to do
+//! about a failure is left to the caller; for the ledger it is always the same:
+//! stop acknowledging and end the process.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nexnum_engine::ids::Seq;
+use thiserror::Error;
+
+/// A failure of storage, or its refusal to take what would damage it.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// The operating system refused an operation on a file or folder.
+    #[error("{action} {}: {source}", path.display())]
+    Io {
+        /// What was attempted, as the start of a sentence.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The embedded database failed.
+    #[error("{action} {}: {source}", place.display())]
+    Database {
+        /// What was attempted, as the start of a sentence.
+        action: &'static str,
+        /// The database file.
+        place: PathBuf,
+        /// What the database said.
+        source: Box<redb::Error>,
+    },
+    /// Another process has the file open.
+    #[error("{} is open in another process: one process a data folder", place.display())]
+    InUse {
+        /// The database file.
+        place: PathBuf,
+    },
+    /// The ledger does not hold what was once acknowledged.
+    #[error("the ledger is damaged at sequence {seq}: {reason}")]
+    Damaged {
+        /// The first event that cannot be vouched for.
+        seq: Seq,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// A file other than the ledger does not hold what was written to it.
+    #[error("{} is damaged: {reason}", path.display())]
+    DamagedFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Something that an initialised data folder has is not there.
+    #[error("{} is missing: an initialised data folder has one, and only `init` creates it", path.display())]
+    Missing {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// Something is where a new one was to be made.
+    #[error("{} already exists and is left as it is", path.display())]
+    AlreadyExists {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// The ledger's file is empty: its content was lost, since `init` leaves none like that.
+    #[error("{} is empty: a ledger was lost or replaced; it is left as it is", path.display())]
+    EmptyLedger {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The ledger ends before a sequence number that the manifest vouches for.
+    #[error("the ledger ends at sequence {last}, but the manifest knows sequence {known}: events were lost or an older copy was put back")]
+    Behind {
+        /// The last sequence number in the ledger.
+        last: Seq,
+        /// The last one that the manifest knows.
+        known: Seq,
+    },
+    /// The file belongs to another ledger.
+    #[error("{} belongs to ledger {found}, not to {expected}", path.display())]
+    OtherLedger {
+        /// The file.
+        path: PathBuf,
+        /// The ledger it should belong to.
+        expected: String,
+        /// The ledger that it names.
+        found: String,
+    },
+    /// The file was written by a later version of this program.
+    #[error("{} has format {found}, this program reads up to {known}: use a newer version", path.display())]
+    NewerFormat {
+        /// The file.
+        path: PathBuf,
+        /// The format it names.
+        found: u32,
+        /// The newest format that this program reads.
+        known: u32,
+    },
+    /// The writer's idea of the ledger's end is not the ledger's: someone else wrote.
+    #[error("an append expected the ledger to end at sequence {expected}, but it ends at {last}")]
+    Fenced {
+        /// What the writer expected.
+        expected: Seq,
+        /// Where the ledger ends.
+        last: Seq,
+    },
+    /// A batch that no ledger takes: it leaves a gap, is empty or is too large.
+    #[error("a batch at sequence {first} was refused: {reason}")]
+    BadBatch {
+        /// The batch's first sequence number.
+        first: Seq,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// An earlier operation failed. What is on disk is unknown until the ledger is reopened.
+    #[error("the ledger at {} failed before and takes nothing until it is reopened", place.display())]
+    Poisoned {
+        /// The database file.
+        place: PathBuf,
+    },
+    /// The key does not open this store of secrets.
+    #[error("the master key does not open {}", path.display())]
+    WrongKey {
+        /// The store's file.
+        path: PathBuf,
+    },
+    /// A sealed secret does not open, although the key is right: it was altered or moved.
+    #[error("the secret {name:?} does not open: it was altered")]
+    Tampered {
+        /// The secret's name.
+        name: String,
+    },
+    /// A name or a secret outside the store's bounds.
+    #[error("the secret's {what} must have 1 to {max} bytes, not {len}")]
+    SecretLength {
+        /// `name` or `text`.
+        what: &'static str,
+        /// Its length in bytes.
+        len: usize,
+        /// The bound.
+        max: usize,
+    },
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes: {0}")]
+    NoRandomness(getrandom::Error),
+}
+
+impl StorageError {
+    /// Wraps a system error; `NotFound` becomes [`StorageError::Missing`].
+    pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::Missing { path },
+            io::ErrorKind::AlreadyExists => Self::AlreadyExists { path },
+            _ => Self::Io { action, path, source },
+        }
+    }
+
+    /// Wraps any error of the database.
+    pub(crate) fn database(
+        action: &'static str,
+        place: &Path,
+        source: impl Into<redb::Error>,
+    ) -> Self {
+        let place = place.to_owned();
+        match source.into() {
+            redb::Error::DatabaseAlreadyOpen => Self::InUse { place },
+            source => Self::Database { action, place, source: Box::new(source) },
+        }
+    }
+
+    /// A damaged place in the ledger.
+    pub(crate) fn damaged(seq: Seq, reason: impl Into<String>) -> Self {
+        Self::Damaged { seq, reason: reason.into() }
+    }
+
+    /// A damaged file.
+    pub(crate) fn damaged_file(path: &Path, reason: impl Into<String>) -> Self {
+        Self::DamagedFile { path: path.to_owned(), reason: reason.into() }
+    }
+}

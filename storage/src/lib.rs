@@ -1,3 +1,28 @@
-//! What outlives the process: records, commits, replay, snapshots, history.
+//! Storage: what outlives the process.
+//!
+//! The [`ledger`] is the truth: rows of events, each durable before it is
+//! acknowledged, chained by hash. Everything else in a data folder follows from it
+//! ([`snapshot`], [`history`]), guards it ([`manifest`]) or must not be in it
+//! ([`secrets`]). [`fault`] is a disk that fails on purpose.
+//!
+//! Promises: no damage goes unnamed, nothing damaged is overwritten, no input
+//! bytes panic. What the bytes mean is left to the record codec and the engine.
 
+mod backend;
+pub mod error;
+mod file;
+pub mod fault;
+pub mod format;
+pub mod history;
+pub mod ledger;
+pub mod manifest;
+pub mod reader;
 pub mod record;
+pub mod secrets;
+pub mod snapshot;
+
+pub use error::StorageError;
+pub use format::{Batch, Hash, LedgerId};
+pub use ledger::{Ledger, Position, RedbLedger};
+pub use manifest::Manifest;
+pub use reader::{Reader, Row, Rows};

@@ -1,0 +1,193 @@
+//! What a ledger takes, gives back and refuses, on a real file.
+
+use std::fs;
+use std::path::PathBuf;
+
+use nexnum_engine::ids::Seq;
+use nexnum_engine::time::Time;
+use nexnum_storage::format::PAYLOAD_LEN_MAX;
+use nexnum_storage::{
+    Batch, Hash, Ledger, LedgerId, Manifest, Position, Reader, RedbLedger, StorageError,
+};
+use tempfile::TempDir;
+
+use crate::run::{ID, append_next, append_run, check_content};
+
+fn new_ledger() -> (TempDir, PathBuf, RedbLedger) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.redb");
+    let ledger = RedbLedger::create(&path, ID).unwrap();
+    (folder, path, ledger)
+}
+
+#[test]
+fn what_was_appended_is_read_back_after_a_reopening() {
+    let (_folder, path, mut ledger) = new_ledger();
+    assert_eq!(ledger.last(), Position { seq: Seq(0), hash: ID.genesis() });
+    let (acknowledged, error) = append_run(&mut ledger, 20);
+    assert!(error.is_none());
+    let (last, manifest) = (ledger.last(), ledger.manifest());
+    assert_eq!((acknowledged, manifest.known), (last.seq, last));
+    drop(ledger);
+    let mut ledger = RedbLedger::open(&path, &manifest).unwrap();
+    assert_eq!((ledger.last(), ledger.id()), (last, ID));
+    append_next(&mut ledger).unwrap();
+    check_content(&ledger).unwrap();
+    let epochs: Vec<u64> = ledger.read(last.seq).unwrap().map(|r| r.unwrap().epoch).collect();
+    assert_eq!(epochs, [1, 2]);
+}
+
+#[test]
+fn a_read_from_the_middle_starts_at_the_row_that_holds_the_event() {
+    let (_folder, _path, mut ledger) = new_ledger();
+    append_run(&mut ledger, 12);
+    let rows: Vec<_> = ledger.read(Seq(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 12);
+    for (n, row) in rows.iter().enumerate() {
+        for from in [row.first, row.last()] {
+            let read: Vec<_> = ledger.read(from).unwrap().map(Result::unwrap).collect();
+            assert_eq!(read, rows[n..], "from {from}");
+        }
+    }
+    assert_eq!(ledger.read(Seq(ledger.last().seq.0 + 1)).unwrap().count(), 0);
+    assert_eq!(ledger.read(Seq(u64::MAX)).unwrap().count(), 0);
+}
+
+#[test]
+fn the_hash_is_known_where_a_row_ends_and_nowhere_else() {
+    let (_folder, _path, mut ledger) = new_ledger();
+    append_run(&mut ledger, 6);
+    let reader = ledger.reader();
+    let ends: Vec<Position> =
+        ledger.read(Seq(1)).unwrap().map(|row| row.unwrap().position()).collect();
+    for seq in 1..=ledger.last().seq.0 {
+        let expected = ends.iter().find(|end| end.seq.0 == seq).map(|end| end.hash);
+        assert_eq!(reader.hash_at(Seq(seq)).unwrap(), expected, "{seq}");
+    }
+    assert_eq!(reader.hash_at(Seq(0)).unwrap(), Some(ID.genesis()));
+    assert_eq!(reader.hash_at(Seq(u64::MAX)).unwrap(), None);
+    assert_eq!(reader.last().unwrap(), ledger.last());
+}
+
+#[test]
+fn a_refused_batch_leaves_the_ledger_as_it_was() {
+    let (_folder, _path, mut ledger) = new_ledger();
+    append_run(&mut ledger, 2);
+    let last = ledger.last();
+    let batch = |first: u64, count| Batch { first: Seq(first), at: Time(1), count, payload: b"x" };
+    let next = last.seq.0 + 1;
+    for (batch, expected) in [(batch(next, 1), last.seq.0 - 1), (batch(next + 1, 1), next)] {
+        let error = ledger.append(&batch, Seq(expected)).unwrap_err();
+        assert!(matches!(error, StorageError::Fenced { .. }), "{error}");
+    }
+    for batch in [batch(next + 1, 1), batch(next - 1, 1), batch(next, 0), batch(0, 1)] {
+        let error = ledger.append(&batch, last.seq).unwrap_err();
+        assert!(matches!(error, StorageError::BadBatch { .. }), "{error}");
+    }
+    let payload = vec![0; PAYLOAD_LEN_MAX + 1];
+    let too_long = Batch { first: Seq(next), at: Time(1), count: 1, payload: &payload };
+    let error = ledger.append(&too_long, last.seq).unwrap_err();
+    assert!(error.to_string().contains("too long"), "{error}");
+    assert_eq!(ledger.last(), last);
+    append_next(&mut ledger).unwrap();
+    check_content(&ledger).unwrap();
+}
+
+#[test]
+fn a_ledger_that_exists_is_never_created_again() {
+    let (_folder, path, ledger) = new_ledger();
+    drop(ledger);
+    let before = fs::read(&path).unwrap();
+    let error = RedbLedger::create(&path, ID).unwrap_err();
+    assert!(matches!(error, StorageError::AlreadyExists { .. }), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+/// Opens `path` with `manifest` both ways and compares the two messages with `expected`.
+fn check_refused(path: &std::path::Path, manifest: &Manifest, expected: &str) {
+    let before = fs::read(path).ok();
+    let error = RedbLedger::open(path, manifest).unwrap_err().to_string();
+    assert!(error.contains(expected), "{error}");
+    let after = fs::read(path).ok();
+    assert!(before.map(|b| b.len()) == after.map(|a| a.len()), "the file changed its length");
+}
+
+#[test]
+fn a_ledger_that_is_not_what_the_manifest_knows_does_not_open() {
+    let (folder, path, mut ledger) = new_ledger();
+    append_run(&mut ledger, 3);
+    let manifest = ledger.manifest();
+    drop(ledger);
+
+    let known = Position { seq: Seq(1_000_000), ..manifest.known };
+    check_refused(&path, &Manifest { known, ..manifest }, "but the manifest knows sequence 1000000");
+    let known = Position { hash: Hash([1; 32]), ..manifest.known };
+    check_refused(&path, &Manifest { known, ..manifest }, "its hash is not the manifest's");
+    let known = Position { seq: Seq(manifest.known.seq.0 - 1), ..manifest.known };
+    check_refused(&path, &Manifest { known, ..manifest }, "no row ends here");
+    let other = Manifest { id: LedgerId([9; 16]), ..manifest };
+    check_refused(&path, &other, "belongs to ledger a7a7");
+
+    let empty = folder.path().join("empty.redb");
+    fs::write(&empty, b"").unwrap();
+    check_refused(&empty, &manifest, "empty.redb is empty");
+    let missing = folder.path().join("missing.redb");
+    check_refused(&missing, &manifest, "missing.redb is missing");
+    assert!(!missing.exists());
+    let noise = folder.path().join("noise.redb");
+    fs::write(&noise, vec![0x5A; 10_000]).unwrap();
+    check_refused(&noise, &manifest, "noise.redb");
+    let emptied = folder.path().join("emptied.redb");
+    drop(RedbLedger::create(&emptied, ID).unwrap());
+    check_refused(&emptied, &manifest, "ends at sequence 0");
+
+    RedbLedger::open(&path, &manifest).unwrap();
+}
+
+#[test]
+fn one_process_has_the_ledger_at_a_time() {
+    let (_folder, path, ledger) = new_ledger();
+    let manifest = ledger.manifest();
+    for error in [
+        RedbLedger::open(&path, &manifest).unwrap_err(),
+        Reader::open(&path, &manifest).unwrap_err(),
+    ] {
+        assert!(matches!(error, StorageError::InUse { .. }), "{error}");
+    }
+    let reader = ledger.reader();
+    drop(ledger);
+    assert!(RedbLedger::open(&path, &manifest).is_err(), "the reader still has it");
+    drop(reader);
+    RedbLedger::open(&path, &manifest).unwrap();
+}
+
+#[test]
+fn a_reader_on_another_thread_sees_what_is_durable_and_nothing_else() {
+    let (_folder, _path, mut ledger) = new_ledger();
+    append_run(&mut ledger, 2);
+    let reader = ledger.reader();
+    let before = ledger.last();
+    let rows = reader.read(Seq(1)).unwrap();
+    append_run(&mut ledger, 3);
+    let seen = std::thread::spawn(move || {
+        assert_eq!(rows.map(Result::unwrap).last().unwrap().position(), before);
+        reader.verify(|_, _| {}).unwrap()
+    });
+    assert_eq!(seen.join().unwrap(), ledger.last());
+}
+
+#[test]
+fn verification_walks_every_row_and_says_how_far_it_is() {
+    let (_folder, path, mut ledger) = new_ledger();
+    append_run(&mut ledger, 600);
+    let (last, manifest) = (ledger.last(), ledger.manifest());
+    drop(ledger);
+    let before = fs::read(&path).unwrap();
+    let mut reports = Vec::new();
+    let reader = Reader::open(&path, &manifest).unwrap();
+    let end = reader.verify(|done, total| reports.push((done, total))).unwrap();
+    assert_eq!(end, last);
+    assert_eq!(reports, [(256, 600), (512, 600), (600, 600)]);
+    drop(reader);
+    assert!(fs::read(&path).unwrap() == before, "verification wrote to the file");
+}

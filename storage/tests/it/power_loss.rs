@@ -1,0 +1,110 @@
+//! The power goes at every write, sync and resize of a fixed run.
+
+use nexnum_storage::StorageError;
+use nexnum_storage::fault::FaultyDisk;
+
+use crate::run::{append_run, check_content, count, create, open};
+
+const BATCHES: u32 = 30;
+
+/// What the cuts of one run came to.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Toll {
+    cuts: u32,
+    lost: u32,
+    unreadable: u32,
+    in_flight_kept: u32,
+}
+
+/// Cuts a run short after `ops` operations, lets the power return, and compares.
+/// `None` when the run ends before the cut.
+fn cut_once(seed: u64, ops: u64, lying: bool, toll: &mut Toll) -> Option<()> {
+    let disk = FaultyDisk::new(seed);
+    let mut ledger = create(&disk).unwrap();
+    if lying {
+        disk.lie_about_syncs();
+    }
+    disk.cut_after(ops);
+    let (acknowledged, error) = append_run(&mut ledger, BATCHES);
+    error?;
+    toll.cuts += 1;
+    let disk = disk.survivor();
+    match open(&disk).and_then(|ledger| check_content(&ledger)) {
+        Ok(end) => {
+            let in_flight = acknowledged.0 + u64::from(count(acknowledged.0 + 1));
+            toll.lost += u32::from(end < acknowledged);
+            toll.in_flight_kept += u32::from(end > acknowledged);
+            assert!(end.0 <= acknowledged.0 || end.0 == in_flight, "seed {seed}, cut {ops}: {end}");
+        }
+        Err(_) => toll.unreadable += 1,
+    }
+    Some(())
+}
+
+fn cut_everywhere(seeds: std::ops::Range<u64>, step: usize, lying: bool) -> Toll {
+    let mut toll = Toll::default();
+    for seed in seeds {
+        let mut cuts = (0..).step_by(step);
+        while cuts.next().and_then(|ops| cut_once(seed, ops, lying, &mut toll)).is_some() {}
+    }
+    toll
+}
+
+#[test]
+fn no_acknowledged_append_is_lost_at_any_cut() {
+    let toll = cut_everywhere(0..3, 1, false);
+    assert!(toll.cuts > 300, "{toll:?}");
+    assert_eq!((toll.lost, toll.unreadable), (0, 0), "{toll:?}");
+    assert!(toll.in_flight_kept > 0, "no cut came late enough to keep a batch: {toll:?}");
+}
+
+#[test]
+fn a_disk_that_lies_about_syncs_is_found_out() {
+    let toll = cut_everywhere(0..3, 5, true);
+    assert!(toll.lost + toll.unreadable > toll.cuts / 4, "{toll:?}");
+}
+
+#[test]
+fn a_ledger_goes_on_after_a_cut_and_survives_the_next_one() {
+    for seed in 0..12 {
+        let mut disk = FaultyDisk::new(seed);
+        drop(create(&disk).unwrap());
+        let mut acknowledged = 0;
+        for round in 0..6 {
+            disk = disk.survivor();
+            // Some rounds are cut during the recovery itself.
+            disk.cut_after((seed * 7 + round * 13) % 60);
+            let mut ledger = match open(&disk) {
+                Ok(ledger) => ledger,
+                Err(error) => {
+                    assert!(disk.is_cut(), "seed {seed}, round {round}: {error}");
+                    continue;
+                }
+            };
+            let end = check_content(&ledger);
+            assert!(end.is_err() || end.is_ok_and(|end| end.0 >= acknowledged), "seed {seed}");
+            acknowledged = acknowledged.max(append_run(&mut ledger, 40).0.0);
+        }
+        let end = check_content(&open(&disk.survivor()).unwrap()).unwrap();
+        assert!(end.0 >= acknowledged, "seed {seed}: {end} of {acknowledged}");
+    }
+}
+
+#[test]
+fn a_creation_cut_short_leaves_a_ledger_or_an_error_and_never_a_panic() {
+    for ops in 0.. {
+        let disk = FaultyDisk::new(ops);
+        disk.cut_after(ops);
+        let created = create(&disk).is_ok();
+        match open(&disk.survivor()) {
+            Ok(ledger) => assert_eq!(check_content(&ledger).unwrap().0, 0),
+            Err(StorageError::EmptyLedger { .. } | StorageError::Database { .. }) => {
+                assert!(!created, "cut {ops}: a created ledger was lost");
+            }
+            Err(error) => panic!("cut {ops}: {error}"),
+        }
+        if created {
+            break;
+        }
+    }
+}
