@@ -1,5 +1,10 @@
 //! NexNum: providers' numbers as one live market, and the server that sells from it.
 
 pub mod bench;
+pub mod clock;
+pub mod config;
 pub mod http;
+pub mod keys;
 pub mod provider;
+pub mod read_model;
+pub mod sequencer;

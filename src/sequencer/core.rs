@@ -17,7 +17,8 @@ use nexnum_engine::reservation::Claim;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 use nexnum_storage::StorageError;
-use nexnum_storage::ledger::{Batch, Ledger};
+use nexnum_storage::Batch;
+use nexnum_storage::ledger::Ledger;
 use nexnum_storage::record;
 use tokio::sync::oneshot;
 
@@ -184,7 +185,7 @@ impl Sealed {
             record::encode_events(&change.events, &mut payload);
             let count = change.events.len() as u32;
             let batch = Batch { first: change.first, at: change.at, count, payload: &payload };
-            ledger.append(batch, Seq(change.first.0 - 1))?;
+            ledger.append(&batch, Seq(change.first.0 - 1))?;
             publish(change);
         }
         for (sender, answer) in self.answers {

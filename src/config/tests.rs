@@ -1,0 +1,84 @@
+//! What a configuration may say, and how it is told what it may not.
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, Path::new("nexnum.toml"))
+}
+
+#[track_caller]
+fn refused(text: &str, words: &[&str]) {
+    let message = parse(text).unwrap_err().to_string();
+    for word in words {
+        assert!(message.contains(word), "{word:?} is not in: {message}");
+    }
+}
+
+#[test]
+fn the_template_says_the_defaults() {
+    assert_eq!(parse(TEMPLATE).unwrap(), Config::default());
+    assert_eq!(parse("").unwrap(), Config::default());
+}
+
+#[test]
+fn the_template_s_example_of_a_provider_is_right() {
+    let (_, example) = TEMPLATE.split_once("# [[providers]]\n").unwrap();
+    let lines = example.lines().filter(|line| !line.contains("key_env"));
+    let text: String = lines.map(|line| format!("{}\n", line.trim_start_matches("# "))).collect();
+    let config = parse(&format!("[[providers]]\n{text}")).unwrap();
+    let [provider] = &config.providers[..] else { panic!("{config:?}") };
+    assert_eq!((&*provider.name, provider.priority, provider.enabled), ("5sim", 0, true));
+    assert_eq!(provider.margin.unwrap().floor, Micros(20_000));
+}
+
+#[test]
+fn an_error_names_the_line_and_the_field() {
+    refused("listen = \"here\"", &["line 1", "nexnum.toml", "socket address"]);
+    refused("drain_seconds = 5\nlisen = \"127.0.0.1:1\"", &["line 2", "lisen", "listen"]);
+    refused("[margin]\npercent = \"20\"", &["floor"]);
+    refused("[margin]\npercent = \"-1\"\nfloor = \"0\"", &["line 2", "-1", "percentage"]);
+    refused("[margin]\npercent = \"1.23456\"\nfloor = \"0\"", &["line 2", "4 places"]);
+    refused("[margin]\npercent = \"1\"\nfloor = \"0.0000001\"", &["line 3", "decimal places"]);
+    refused("[margin]\npercent = 20\nfloor = \"0\"", &["line 2", "string"]);
+    refused("[limits]\nconnections_max = 0", &["line 2", "nonzero"]);
+    refused("drain_seconds = 81", &["drain_seconds", "80"]);
+    refused("[own_stock]\nlifetime_s = 0", &["own_stock.lifetime_s"]);
+    refused("[own_stock]\nlifetime_s = 60", &["min_cancel_age_s", "above"]);
+}
+
+#[test]
+fn a_provider_s_error_names_the_provider() {
+    let provider = |rest: &str| format!("[[providers]]\nname = \"a\"\ndriver = \"d\"\n{rest}");
+    refused("[[providers]]\nname = \"a\"", &["driver"]);
+    refused("[[providers]]\nname = \"\"\ndriver = \"d\"", &["line 2", "1 to 100"]);
+    refused(&provider("key = \"1\""), &["line 4", "unknown field", "key"]);
+    refused(&provider("sync_interval_s = 1"), &["sync_interval_s", "\"a\"", "5"]);
+    refused(&provider("key_secret = \"x\"\nkey_env = \"Y\""), &["\"a\"", "both"]);
+    refused(&provider("priority = 256"), &["line 4", "256"]);
+    refused(&format!("{}{}", provider(""), provider("")), &["two providers", "\"a\""]);
+    for address in ["ftp://x", "https://", "https://user:pass@x", "http://x/?key=1"] {
+        refused(&provider(&format!("base_url = \"{address}\"")), &["line 4", "address"]);
+    }
+}
+
+#[test]
+fn the_effective_configuration_reads_back_and_shows_no_key() {
+    let text = "[[providers]]\nname = \"a\"\ndriver = \"d\"\nkey_env = \"KEY_A\"\n";
+    let config = parse(text).unwrap();
+    let shown = config.effective(|_| false);
+    assert!(shown.ends_with("# key of \"a\": ********, the variable KEY_A: NOT SET\n"), "{shown}");
+    assert_eq!(parse(&shown).unwrap(), config);
+}
+
+#[test]
+fn a_relative_data_folder_is_beside_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nexnum.toml");
+    fs::write(&path, "data_dir = \"data\"").unwrap();
+    assert_eq!(Config::load(&path).unwrap().data_dir, folder.path().join("data"));
+    fs::write(&path, "data_dir = \"/var/lib/nexnum\"").unwrap();
+    assert_eq!(Config::load(&path).unwrap().data_dir, Path::new("/var/lib/nexnum"));
+    let missing = folder.path().join("none.toml");
+    let message = Config::load(&missing).unwrap_err().to_string();
+    assert!(message.contains("none.toml"), "{message}");
+}
