@@ -1,7 +1,8 @@
 //! The only place that asks the time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nexnum_engine::time::Time;
 
@@ -26,6 +27,14 @@ impl Clock {
         let before = self.latest_ms.fetch_max(wall_ms, Ordering::Relaxed);
         Time(before.max(wall_ms))
     }
+}
+
+/// Nanoseconds since the first call: for measuring, not for telling the time.
+#[must_use]
+pub fn monotonic_ns() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let start = START.get_or_init(Instant::now);
+    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// RFC 3339 in UTC with milliseconds, as our JSON prints moments.

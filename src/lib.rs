@@ -1,10 +1,16 @@
 //! NexNum: providers' numbers as one live market, and the server that sells from it.
 
+pub mod app;
 pub mod bench;
 pub mod clock;
 pub mod config;
+pub mod digest;
+pub mod history;
 pub mod http;
 pub mod keys;
+pub mod market;
 pub mod provider;
 pub mod read_model;
 pub mod sequencer;
+pub mod trade;
+pub mod worker;

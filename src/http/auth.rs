@@ -1,11 +1,12 @@
 //! Who calls: an API key to an account or an operator, and its share of the server.
 
 use nexnum_engine::event::Scope;
-use nexnum_engine::ids::AccountId;
+use nexnum_engine::ids::{AccountId, KeyId};
 
 use super::limit::{Gcra, Quota};
 use super::{Call, Problem};
 use crate::app::App;
+use crate::clock;
 use crate::keys;
 use crate::read_model::KeyView;
 
@@ -16,24 +17,21 @@ const QUOTA_NAME: &str = "requests";
 #[derive(Debug)]
 pub struct Limiter {
     quota: Option<Quota>,
-    keys: papaya::HashMap<nexnum_engine::ids::KeyId, Gcra>,
-    started: std::time::Instant,
+    keys: papaya::HashMap<KeyId, Gcra>,
 }
 
 impl Limiter {
     /// A limiter for all keys alike.
     #[must_use]
     pub fn new(quota: Option<Quota>) -> Self {
-        let started = crate::clock::instant();
-        Self { quota, keys: papaya::HashMap::new(), started }
+        Self { quota, keys: papaya::HashMap::new() }
     }
 
     fn check(&self, key: &KeyView) -> Result<(), Problem> {
         let Some(quota) = &self.quota else { return Ok(()) };
-        let now_ns = self.started.elapsed().as_nanos() as u64;
         let keys = self.keys.pin();
         let gcra = keys.get_or_insert_with(key.id, Gcra::default);
-        let taken = gcra.check(quota, now_ns).map(|_left| ());
+        let taken = gcra.check(quota, clock::monotonic_ns()).map(|_left| ());
         taken.map_err(|refused| match quota.policy(QUOTA_NAME) {
             Some(policy) => refused.into_problem(QUOTA_NAME, &policy),
             None => Problem::rate_limited(refused.seconds()),
@@ -68,10 +66,8 @@ fn known(call: &Call<App>) -> Result<KeyView, Problem> {
     let text = call.api_key()?;
     let unknown = || Problem::unauthorized("no such key");
     // The checksum turns away typing errors and guesses before any table is asked.
-    if !keys::is_well_formed(text) {
-        return Err(unknown());
-    }
-    let key = call.state.read_model.key(&keys::digest(text)).ok_or_else(unknown)?;
+    keys::check(text).ok_or_else(unknown)?;
+    let key = call.state.read_model.key(&keys::sha256(text)).ok_or_else(unknown)?;
     call.state.limiter.check(&key)?;
     Ok(key)
 }

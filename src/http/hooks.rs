@@ -17,6 +17,7 @@ use subtle::ConstantTimeEq;
 use super::v1::{parse_service, refused};
 use super::{Call, Json, Problem, Response, Router, problems, reply};
 use crate::app::App;
+use crate::digest;
 use crate::keys;
 
 /// Adds the face's routes.
@@ -79,7 +80,7 @@ async fn receive(mut call: Call<App>) -> Result<Response, Problem> {
 fn authenticate(app: &App, provider: &str, token: &str) -> Result<(), Problem> {
     let own = app.read_model.directory().provider_name(app.own.provider);
     let named = own.is_some_and(|own| *own == *provider);
-    let proven = keys::digest(token).ct_eq(&app.own.hook_digest);
+    let proven = keys::sha256(token).ct_eq(&app.own.hook_digest);
     if named && bool::from(proven) {
         Ok(())
     } else {
@@ -89,10 +90,10 @@ fn authenticate(app: &App, provider: &str, token: &str) -> Result<(), Problem> {
 
 fn digest(posted: &Callback<'_>) -> u128 {
     match &posted.id {
-        Some(id) => keys::digest_128(&[b"message id", id.as_bytes()]),
+        Some(id) => digest::of(&[b"message id", id.as_bytes()]),
         None => {
             let parts = [b"message", posted.sender.as_bytes(), posted.text.as_bytes()];
-            keys::digest_128(&parts)
+            digest::of(&parts)
         }
     }
 }

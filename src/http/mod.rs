@@ -4,18 +4,23 @@
 //! every refusal is a problem document, and what a detached route began is finished even if
 //! its client hangs up. Leaves the resources themselves to the faces.
 
+pub mod admin;
+pub mod auth;
 pub mod body;
 pub mod error;
 mod framing;
 pub mod health;
+pub mod hooks;
 mod json;
 pub mod limit;
+pub mod problems;
 pub mod query;
 pub mod reply;
 pub mod request;
 pub mod request_id;
 pub mod route;
 pub mod server;
+pub mod v1;
 
 pub use error::Problem;
 pub use json::{Array, Json, Object};

@@ -212,11 +212,24 @@ impl Cell {
             self.set_offered(offered);
             return false;
         }
+        self.change(spare, terms, |stock| stock.with_offered(offered));
+        true
+    }
+
+    /// Replaces the terms alone. The writer's. True if they were others before.
+    pub fn reprice(&self, spare: &Spare, terms: Terms) -> bool {
+        let changes = self.terms.load() != terms;
+        if changes {
+            self.change(spare, terms, |stock| stock);
+        }
+        changes
+    }
+
+    fn change(&self, spare: &Spare, terms: Terms, restock: impl Fn(Stock) -> Stock) {
         spare.0.store(terms);
-        self.adjust(|stock| Some(stock.with_offered(offered).next_version()));
+        self.adjust(|stock| Some(restock(stock).next_version()));
         self.terms.store(terms);
         self.adjust(|stock| Some(stock.next_version()));
-        true
     }
 
     /// Replaces the units offered; claims in flight stay and count against them.

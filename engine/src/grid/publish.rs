@@ -144,6 +144,17 @@ impl Grid {
         Ok(done)
     }
 
+    /// Gives a listed offer other terms and leaves its stock alone: own stock, whose units
+    /// come and go by themselves. `None` if it was never listed; the terms must be in range.
+    pub fn reprice(&self, offer: OfferId, cost: Micros, price: Micros) -> Option<()> {
+        let _writer = self.writer();
+        let (cell, place) = self.cell(offer)?;
+        if cell.reprice(&self.spare, Terms { cost, price }) {
+            self.reorder(place.product.country, &[(place.product.service, offer)]);
+        }
+        Some(())
+    }
+
     /// Sets who goes first among asks of one price: higher first, 0 until set. Takes as
     /// long as a publish of everything; nothing happens to a provider out of range.
     pub fn set_priority(&self, provider: ProviderId, priority: u8) {

@@ -10,9 +10,10 @@ use serde::Deserialize;
 
 use super::execute;
 use crate::app::App;
+use crate::digest;
 use crate::http::v1::{parse_amount, refused};
 use crate::http::{Call, Json, Problem, Response, auth, reply};
-use crate::keys;
+use crate::keys::{self, KeyKind};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,18 +76,18 @@ pub(super) async fn issue_key(call: Call<App>) -> Result<Response, Problem> {
     auth::operator(&call)?;
     call.query(&[])?;
     let account = account_id(&call)?;
-    let key = keys::generate(keys::Kind::Live);
-    let command = Command::IssueKey {
-        account: Some(account),
-        hash: keys::digest(&key),
-        prefix: keys::prefix(&key).into(),
-    };
+    let key = keys::generate(KeyKind::Live).map_err(|error| {
+        tracing::error!(%error, "no key could be drawn");
+        Problem::internal()
+    })?;
+    let (hash, prefix) = (key.sha256(), key.shown().into());
+    let command = Command::IssueKey { account: Some(account), hash, prefix };
     match execute(&call.state, command).await? {
         Reply::Key(id) => {
             let mut body = Json::with_capacity(96);
             body.object(|o| {
                 o.number_text("id", u64::from(id.0));
-                o.text("key", &key);
+                o.text("key", key.reveal());
             });
             Ok(reply::json_written(StatusCode::CREATED, body))
         }
@@ -126,7 +127,7 @@ pub(super) async fn deposit(mut call: Call<App>) -> Result<Response, Problem> {
     if !(1..=REFERENCE_LEN_MAX).contains(&new.reference.len()) {
         return Err(Problem::invalid_field("reference", "must be 1 to 255 bytes"));
     }
-    let reference = keys::digest_128(&[b"deposit", new.reference.as_bytes()]);
+    let reference = digest::of(&[b"deposit", new.reference.as_bytes()]);
     let command = Command::Deposit { account, amount, reference };
     let repeated = execute(&call.state, command).await? == Reply::Unchanged;
     let view = call.state.read_model.account(account);

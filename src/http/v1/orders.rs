@@ -15,7 +15,7 @@ use super::wire::{self, As};
 use super::{PAGE_DEFAULT, PAGE_MAX, market};
 use crate::app::App;
 use crate::http::{Call, Json, Problem, Response, auth, problems, reply};
-use crate::keys;
+use crate::digest;
 use crate::trade::{self, Wish};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -58,8 +58,8 @@ pub(super) async fn create(mut call: Call<App>) -> Result<Response, Problem> {
 fn idempotency(call: &Call<App>, body: &[u8]) -> Result<Option<Idempotency>, Problem> {
     let key = call.idempotency_key()?;
     Ok(key.map(|key| Idempotency {
-        key: keys::digest_128(&[b"idempotency", key.as_bytes()]),
-        fingerprint: keys::digest_128(&[b"POST /api/v1/orders", body]),
+        key: digest::of(&[b"idempotency", key.as_bytes()]),
+        fingerprint: digest::of(&[b"POST /api/v1/orders", body]),
     }))
 }
 
