@@ -1,6 +1,7 @@
 //! The running market: what the faces and the workers share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::Timings;
@@ -39,6 +40,17 @@ pub struct App {
     pub own: OwnStock,
     /// What each key may do.
     pub limiter: Limiter,
+    /// Set when the server begins to stop.
+    pub draining: AtomicBool,
+}
+
+impl App {
+    /// Whether the server is stopping.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        // A hint for load balancers; nothing else hangs on it.
+        self.draining.load(Ordering::Relaxed)
+    }
 }
 
 /// Own stock as a provider.

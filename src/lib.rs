@@ -9,6 +9,7 @@ pub mod history;
 pub mod http;
 pub mod keys;
 pub mod market;
+pub mod metrics;
 pub mod provider;
 pub mod read_model;
 pub mod sequencer;

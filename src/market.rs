@@ -51,15 +51,15 @@ impl Market {
         let grid = Arc::new(Grid::new(countries as u16, services as u16));
         let mut own = Own::default();
         for (provider, known) in state.providers() {
-            let offers = state.offers().filter(|(_, offer)| offer.provider == provider);
+            let offers = || state.offers().filter(|(_, offer)| offer.provider == provider);
             if known.kind == ProviderKind::Own {
                 own.providers.push(provider);
                 let place = |(id, offer): (OfferId, &nexnum_engine::state::Offer)| {
                     (id, (provider, offer.product, offer.operator))
                 };
-                own.offers.extend(offers.clone().map(place));
+                own.offers.extend(offers().map(place));
             }
-            let priced = offers.filter(|(_, offer)| offer.price.is_positive());
+            let priced = offers().filter(|(_, offer)| offer.price.is_positive());
             let listing = |(id, offer): (OfferId, &nexnum_engine::state::Offer)| Listing {
                 offer: id,
                 product: offer.product,

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::body::{Body, Incoming};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 
 use super::error::Problem;
 
@@ -76,7 +76,7 @@ fn too_large(len_max: usize) -> Problem {
 ///
 /// # Errors
 /// 400 `malformed_json` with line and column, `unknown_field` or `invalid_field` with `param`.
-pub fn decode_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+pub fn decode_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
     // serde would take a list of a struct's fields for the struct.
     if body.trim_ascii_start().first() == Some(&b'[') {
         return Err(Problem::invalid_field(WHOLE, "a JSON object is expected"));
@@ -95,7 +95,7 @@ fn malformed(error: &serde_json::Error) -> Problem {
 }
 
 /// Decodes again with track kept of the path: only refused bodies pay for it.
-fn name_field<T: DeserializeOwned>(body: &[u8], first: &serde_json::Error) -> Problem {
+fn name_field<'a, T: Deserialize<'a>>(body: &'a [u8], first: &serde_json::Error) -> Problem {
     let reader = &mut serde_json::Deserializer::from_slice(body);
     let Err(error) = serde_path_to_error::deserialize::<_, T>(reader) else {
         return malformed(first);

@@ -13,6 +13,7 @@ pub mod health;
 pub mod hooks;
 mod json;
 pub mod limit;
+pub mod ops;
 pub mod problems;
 pub mod query;
 pub mod reply;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nexnum_engine::Engine;
 use nexnum_engine::account::Book;
@@ -23,6 +24,7 @@ use nexnum_storage::record;
 use tokio::sync::oneshot;
 
 use crate::read_model::Wallet;
+use crate::{clock, metrics};
 
 /// An accepted command's answer, given once its events are durable and published.
 #[derive(Debug)]
@@ -181,11 +183,14 @@ impl Sealed {
         publish: impl FnOnce(Change),
     ) -> Result<(), StorageError> {
         if let Some(change) = self.change {
+            let started_ns = clock::monotonic_ns();
             let mut payload = Vec::with_capacity(64 * change.events.len());
             record::encode_events(&change.events, &mut payload);
             let count = change.events.len() as u32;
             let batch = Batch { first: change.first, at: change.at, count, payload: &payload };
             ledger.append(&batch, Seq(change.first.0 - 1))?;
+            let took = Duration::from_nanos(clock::monotonic_ns() - started_ns);
+            metrics::committed(change.events.len(), took);
             publish(change);
         }
         for (sender, answer) in self.answers {

@@ -1,0 +1,42 @@
+//! Operations: ready, measures, the API's description.
+
+use std::sync::{Arc, OnceLock};
+
+use hyper::header::HeaderValue;
+use hyper::{Method, StatusCode};
+
+use super::{Call, Problem, Response, Router, reply};
+use crate::app::App;
+use crate::metrics;
+
+/// The description of every route; a test holds it against the route table.
+pub const OPENAPI: &str = include_str!("openapi.json");
+
+/// The route table itself, for the counters it keeps; set once it is complete.
+pub type Table = Arc<OnceLock<std::sync::Weak<Router<App>>>>;
+
+/// Adds the face's routes.
+pub fn add_routes(router: &mut Router<App>, table: Table) {
+    router.at_once(Method::GET, "/health/ready", ready);
+    router.at_once(Method::GET, "/openapi.json", openapi);
+    router.at_once(Method::GET, "/metrics", move |call| measures(call, &table));
+}
+
+/// Ready while the engine takes commands; a load balancer looks elsewhere otherwise.
+fn ready(call: &Call<App>) -> Result<Response, Problem> {
+    if call.state.is_draining() {
+        return Err(Problem::overloaded(1).detail("the server is stopping"));
+    }
+    Ok(reply::json_bytes(StatusCode::OK, &br#"{"status":"ready"}"#[..]))
+}
+
+fn openapi(_: &Call<App>) -> Result<Response, Problem> {
+    Ok(reply::json_bytes(StatusCode::OK, OPENAPI))
+}
+
+fn measures(call: &Call<App>, table: &Table) -> Result<Response, Problem> {
+    let router = table.get().and_then(std::sync::Weak::upgrade).ok_or_else(Problem::internal)?;
+    let text = metrics::render(&call.state, &router);
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    Ok(reply::typed(StatusCode::OK, kind, text))
+}
