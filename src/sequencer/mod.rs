@@ -6,7 +6,7 @@
 pub mod core;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -82,9 +82,10 @@ impl Handle {
     }
 }
 
-/// The two threads; they end when the last [`Handle`] is dropped and all is committed.
+/// The two threads; they end at [`Sequencer::stop`], or when the last [`Handle`] is gone.
 #[derive(Debug)]
 pub struct Sequencer {
+    stopping: Arc<AtomicBool>,
     decides: thread::JoinHandle<()>,
     commits: thread::JoinHandle<()>,
 }
@@ -116,16 +117,19 @@ impl Sequencer {
                 }
             }
         });
+        let stopping = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stopping);
         let decides = spawn("decide", move || {
             let core = Core::new(engine);
-            Loop { core, clock, archived, commands, seals, free, disk_free: true }.run();
+            Loop { core, clock, archived, stopped, commands, seals, free, disk_free: true }.run();
         });
-        (Handle { inbox }, Self { decides, commits })
+        (Handle { inbox }, Self { stopping, decides, commits })
     }
 
-    /// Waits until everything sent before has been committed and the threads have ended.
-    /// All handles must have been dropped.
-    pub fn join(self) {
+    /// Commits what was sent before and ends the threads; later commands are not answered.
+    pub fn stop(self) {
+        // A flag alone: the thread looks at it at least every `IDLE_MAX`.
+        self.stopping.store(true, Ordering::Relaxed);
         self.decides.join().expect("a panic on this thread has ended the process");
         self.commits.join().expect("a panic on this thread has ended the process");
     }
@@ -153,6 +157,7 @@ struct Loop {
     core: Core,
     clock: Arc<Clock>,
     archived: Arc<AtomicU64>,
+    stopped: Arc<AtomicBool>,
     commands: Receiver<Envelope>,
     seals: Sender<Sealed>,
     free: Receiver<()>,
@@ -169,10 +174,14 @@ impl Loop {
                     return;
                 }
                 self.disk_free = false;
-            } else if !self.wait() {
+            } else if self.is_over() || !self.wait() {
                 return self.finish();
             }
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed) && self.commands.is_empty()
     }
 
     /// Executes what is in the inbox, up to a whole batch.
