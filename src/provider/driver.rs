@@ -300,9 +300,7 @@ impl Driver {
         base_url: &str,
     ) -> Result<Plan, RequestError> {
         match &self.operation(op).method {
-            Method::Call(template) => {
-                template.expand(slots, credentials, base_url).map(Plan::Call)
-            }
+            Method::Call(template) => template.expand(slots, credentials, base_url).map(Plan::Call),
             Method::Constant(body) => {
                 let body = body.clone().into_bytes();
                 Ok(Plan::Answer(RawReply { status: 200, headers: Vec::new(), body }))
@@ -411,7 +409,8 @@ fn check_words(document: &Document) -> Result<(), DriverError> {
     let (limits, timings) = (&document.limits, &document.timings);
     let time = |ms: u64| (1..=TIMES_MS_MAX).contains(&ms);
     let base = document.base_url.as_deref().is_none_or(|url| check_base(url).is_ok());
-    let window = limits.windows.iter().all(|w| (1..=WINDOW_CALLS_MAX).contains(&w.calls) && time(w.per_ms));
+    let window =
+        limits.windows.iter().all(|w| (1..=WINDOW_CALLS_MAX).contains(&w.calls) && time(w.per_ms));
     let checks = [
         (word(&document.name), "name", "is not a word of a-z, 0-9, _ and -"),
         (word(&document.dialect), "dialect", "is not a word of a-z, 0-9, _ and -"),
@@ -457,7 +456,9 @@ fn compile_operation(document: &Document, op: Op, place: &Place) -> Result<Opera
             &place.field("request"),
         )?),
         (OpKind::Constant, _, Some(body)) => Method::Constant(body.clone()),
-        (OpKind::Noop, _, _) if matches!(op, Op::Cancel | Op::Finish | Op::Resend) => Method::Nothing,
+        (OpKind::Noop, _, _) if matches!(op, Op::Cancel | Op::Finish | Op::Resend) => {
+            Method::Nothing
+        }
         (OpKind::Noop, _, _) => return Err(place.error("has an output and cannot be a noop")),
         (OpKind::Unsupported, _, _) if matches!(op, Op::Buy | Op::Status) => {
             return Err(place.error("cannot be unsupported"));

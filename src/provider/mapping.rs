@@ -41,11 +41,16 @@ pub(super) struct Misfit;
 pub(super) enum Give {
     /// An empty list, whatever the reply.
     Empty(Op),
-    Balance { amount: Sources, scale: u32 },
+    Balance {
+        amount: Sources,
+        scale: u32,
+    },
     Prices(Box<PriceFields>),
     Bought(Box<BoughtFields>),
     Status(Box<StatusFields>),
-    Done { external_id: Option<Sources> },
+    Done {
+        external_id: Option<Sources>,
+    },
     Active(Box<ActiveFields>),
 }
 
@@ -207,7 +212,11 @@ impl Reader<'_> {
         Sources::compile(doc, self.scope, &self.place.field(name))
     }
 
-    fn optional(&self, doc: Option<&OneOrMany>, name: &str) -> Result<Option<Sources>, DriverError> {
+    fn optional(
+        &self,
+        doc: Option<&OneOrMany>,
+        name: &str,
+    ) -> Result<Option<Sources>, DriverError> {
         Sources::compile_optional(doc, self.scope, &self.place.field(name))
     }
 
@@ -267,7 +276,10 @@ fn compile_prices(table: &toml::Table, reader: &Reader<'_>) -> Result<Give, Driv
     for (name, key, from_field, required) in once {
         match (fields.rows.binds(key), from_field) {
             (true, true) => {
-                return Err(reader.place.field(name).error("is bound to a key of the rows already"));
+                return Err(reader
+                    .place
+                    .field(name)
+                    .error("is bound to a key of the rows already"));
             }
             (false, false) if required => {
                 return Err(reader.place.error(format!("nothing gives the {name}")));
@@ -445,7 +457,9 @@ fn parse_key(word: &str, place: &Place) -> Result<Key, DriverError> {
         "operator" => Ok(Key::Operator),
         "cost" => Ok(Key::Cost),
         "_" => Ok(Key::Ignored),
-        other => Err(place.error(format!("`{other}` is none of country, service, operator, cost, _"))),
+        other => {
+            Err(place.error(format!("`{other}` is none of country, service, operator, cost, _")))
+        }
     }
 }
 
@@ -577,7 +591,10 @@ fn read_status(fields: &StatusFields, input: &Input<'_, '_>) -> Result<StatusRep
     Ok(StatusReport { state, messages })
 }
 
-fn read_messages(fields: &MessageFields, input: &Input<'_, '_>) -> Result<Vec<ReceivedMessage>, Misfit> {
+fn read_messages(
+    fields: &MessageFields,
+    input: &Input<'_, '_>,
+) -> Result<Vec<ReceivedMessage>, Misfit> {
     let mut messages = Vec::new();
     let mut keep = |read: &dyn Fn(&Sources) -> Option<String>| {
         let field = |sources: &Option<Sources>| sources.as_ref().and_then(read);
@@ -595,9 +612,9 @@ fn read_messages(fields: &MessageFields, input: &Input<'_, '_>) -> Result<Vec<Re
     match (&fields.rows, &input.view.root) {
         (None, _) => keep(&|sources| input.root(sources))?,
         (Some(_), None) => return Err(Misfit),
-        (Some(rows), Some(root)) => rows.walk(root, &mut |row, _| {
-            keep(&|sources| input.row(Some(sources), row))
-        })?,
+        (Some(rows), Some(root)) => {
+            rows.walk(root, &mut |row, _| keep(&|sources| input.row(Some(sources), row)))?
+        }
     }
     Ok(messages)
 }

@@ -217,7 +217,11 @@ impl Template {
     }
 
     /// The text with its slots filled; `None` if an optional slot has no value.
-    fn expand(&self, values: &Values<'_>, encoding: Encoding) -> Result<Option<String>, RequestError> {
+    fn expand(
+        &self,
+        values: &Values<'_>,
+        encoding: Encoding,
+    ) -> Result<Option<String>, RequestError> {
         let mut text = String::new();
         for piece in &self.0 {
             match piece {
@@ -260,7 +264,12 @@ fn compile_slot(word: &str, op: Op, place: &Place) -> Result<Piece, DriverError>
     Ok(Piece::Slot { slot, optional, fallback })
 }
 
-fn encode(value: &str, slot: Slot, encoding: Encoding, into: &mut String) -> Result<(), RequestError> {
+fn encode(
+    value: &str,
+    slot: Slot,
+    encoding: Encoding,
+    into: &mut String,
+) -> Result<(), RequestError> {
     match encoding {
         // A URL parser would read these as steps up, encoded or not.
         Encoding::Path if matches!(value, "." | "..") => Err(RequestError::Unsendable(slot.name())),
@@ -316,7 +325,11 @@ impl Param {
         Ok(Self { name: name.to_owned(), value, unless, number })
     }
 
-    fn expand(&self, values: &Values<'_>, encoding: Encoding) -> Result<Option<String>, RequestError> {
+    fn expand(
+        &self,
+        values: &Values<'_>,
+        encoding: Encoding,
+    ) -> Result<Option<String>, RequestError> {
         if self.unless.is_some_and(|slot| values.get(slot).is_some()) {
             return Ok(None);
         }
@@ -364,10 +377,11 @@ impl RequestTemplate {
         if path.0.iter().any(|piece| matches!(piece, Piece::Slot { optional: true, .. })) {
             return Err(place.field("path").error("has an optional slot; give it a fallback"));
         }
-        let params = |map: &BTreeMap<String, ParamDoc>, name: &str| -> Result<Vec<Param>, DriverError> {
-            let place = place.field(name);
-            map.iter().map(|(key, doc)| Param::compile(key, doc, op, &place)).collect()
-        };
+        let params =
+            |map: &BTreeMap<String, ParamDoc>, name: &str| -> Result<Vec<Param>, DriverError> {
+                let place = place.field(name);
+                map.iter().map(|(key, doc)| Param::compile(key, doc, op, &place)).collect()
+            };
         let mut headers = params(&doc.headers, "headers")?;
         for (name, value) in common_headers {
             let doc = ParamDoc::Plain(value.clone());
@@ -382,7 +396,8 @@ impl RequestTemplate {
         if *method == "GET" && !matches!(body, BodyTemplate::Empty) {
             return Err(place.error("a GET has no body"));
         }
-        let mut template = Self { method, path, query: params(&doc.query, "query")?, headers, body };
+        let mut template =
+            Self { method, path, query: params(&doc.query, "query")?, headers, body };
         for (index, auth) in auth.iter().enumerate().filter(|_| !doc.open) {
             template.authorize(auth, op, &Place::new("auth").index(index), place)?;
         }
