@@ -7,7 +7,7 @@
 //! Amounts are the ledger's currency on this side, the provider's on the wire.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_engine::money::Micros;
@@ -19,8 +19,10 @@ use super::driver::{Driver, Op, Plan, RawReply};
 use super::limit::{Lane, Limiter};
 use super::outcome::{ErrorKind, ProviderError};
 use super::output::{ActiveRow, Bought, Output, PriceList, StatusReport};
+use super::request::{Request, check_base};
 use super::source::{Rounding, to_micros};
-use super::template::{Body, Credentials, Request, RequestError, Slots, check_base};
+use super::template::{Credentials, RequestError, Slots};
+use super::transport::{Lost, Transport};
 
 /// Bytes of a price list: three times the largest known, and little beside the offers.
 pub const PRICES_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -105,39 +107,10 @@ pub enum BuyOutcome {
     InDoubt(String),
 }
 
-/// A call that brought no reply.
-struct Lost {
-    /// True if nothing can have reached the provider.
-    unsent: bool,
-    what: &'static str,
-    kind: ErrorKind,
-    retry_after: Option<Duration>,
-    /// True if a second try may fare better.
-    retryable: bool,
-}
-
-impl Lost {
-    fn unsent(kind: ErrorKind, what: &'static str) -> Self {
-        Self { unsent: true, what, kind, retry_after: None, retryable: false }
-    }
-
-    fn after_send(what: &'static str, retryable: bool) -> Self {
-        let kind = ErrorKind::Temporary;
-        Self { unsent: false, what, kind, retry_after: None, retryable }
-    }
-
-    fn into_error(self) -> ProviderError {
-        let mut error = ProviderError::new(self.kind, self.unsent, self.what);
-        let ms = |pause: Duration| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        error.retry_after_ms = self.retry_after.map(ms);
-        error
-    }
-}
-
 /// A client of one provider; cheap to share.
 pub struct Client {
     driver: Arc<Driver>,
-    http: reqwest::Client,
+    transport: Transport,
     base_url: String,
     credentials: Credentials,
     rate: Decimal,
@@ -152,15 +125,6 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Gives rustls its cryptography, once for the process.
-fn install_crypto() {
-    static INSTALLED: OnceLock<()> = OnceLock::new();
-    INSTALLED.get_or_init(|| {
-        // An error says that somebody has installed one already, which will do.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
-}
-
 impl Client {
     /// A client that has not called anybody yet.
     ///
@@ -173,23 +137,12 @@ impl Client {
         if config.rate <= Decimal::ZERO {
             return Err(ClientError::BadRate);
         }
-        install_crypto();
-        let mut builder = reqwest::Client::builder();
-        if is_loopback(&base_url) {
-            // No proxy stands between this machine and itself, whatever the environment says.
-            builder = builder.no_proxy();
-        }
-        let http = builder
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .connect_timeout(config.timeouts.connect)
-            .user_agent(concat!("nexnum/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(ClientError::Http)?;
+        let transport =
+            Transport::new(&base_url, config.timeouts.connect).map_err(ClientError::Http)?;
         let limiter = Limiter::new(driver.limits());
         let in_flight = Semaphore::new(driver.limits().concurrency as usize);
         let (credentials, rate, timeouts) = (config.credentials, config.rate, config.timeouts);
-        Ok(Self { driver, http, base_url, credentials, rate, timeouts, limiter, in_flight })
+        Ok(Self { driver, transport, base_url, credentials, rate, timeouts, limiter, in_flight })
     }
 
     /// The driver it runs.
@@ -350,12 +303,24 @@ impl Client {
             let retryable = lost.retryable;
             (lost.into_error(), retryable)
         })?;
-        let read = self.driver.interpret(op, &reply);
+        let read = self.interpret(op, reply).await;
         read.map_err(|mut error| {
             error.excerpt = self.mask(&error.excerpt);
             self.heed(&error);
             let retryable = error.kind == ErrorKind::Temporary && !error.certain;
             (error, retryable)
+        })
+    }
+
+    /// Reads a reply; price lists on a thread where their size delays nobody.
+    async fn interpret(&self, op: Op, reply: RawReply) -> Result<Output, ProviderError> {
+        if op != Op::Prices {
+            return self.driver.interpret(op, &reply);
+        }
+        let driver = Arc::clone(&self.driver);
+        let read = tokio::task::spawn_blocking(move || driver.interpret(op, &reply)).await;
+        read.unwrap_or_else(|_| {
+            Err(ProviderError::new(ErrorKind::Unmapped, false, "reading was broken off"))
         })
     }
 
@@ -369,58 +334,10 @@ impl Client {
             ..Lost::unsent(ErrorKind::RateLimited, "no call was allowed in time")
         })?;
         let most = if op == Op::Prices { PRICES_BYTES_MAX } else { REPLY_BYTES_MAX };
-        match timeout_at(deadline, self.exchange(request, most)).await {
+        match timeout_at(deadline, self.transport.exchange(request, most)).await {
             Ok(result) => result,
             Err(_) => Err(Lost::after_send("no answer in time", false)),
         }
-    }
-
-    async fn exchange(&self, request: &Request, most: usize) -> Result<RawReply, Lost> {
-        let built = self.build(request);
-        let built = built.map_err(|_| Lost::unsent(ErrorKind::Unsupported, "cannot be sent"))?;
-        let mut response = self.http.execute(built).await.map_err(|error| {
-            if error.is_connect() {
-                let unsent = Lost::unsent(ErrorKind::Temporary, "the provider cannot be reached");
-                return Lost { retryable: true, ..unsent };
-            }
-            Lost::after_send("the connection was lost", true)
-        })?;
-        let status = response.status().as_u16();
-        let headers = response.headers().iter();
-        let headers =
-            headers.filter_map(|(n, v)| Some((n.to_string(), v.to_str().ok()?.to_owned())));
-        let headers = headers.collect();
-        let mut body = Vec::new();
-        loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() > most => {
-                    return Err(Lost::after_send("the reply is too large", false));
-                }
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => return Ok(RawReply { status, headers, body }),
-                Err(_) => return Err(Lost::after_send("the reply was cut short", true)),
-            }
-        }
-    }
-
-    fn build(&self, request: &Request) -> Result<reqwest::Request, reqwest::Error> {
-        let method = match request.method {
-            "POST" => reqwest::Method::POST,
-            "PUT" => reqwest::Method::PUT,
-            "PATCH" => reqwest::Method::PATCH,
-            "DELETE" => reqwest::Method::DELETE,
-            _ => reqwest::Method::GET,
-        };
-        let mut builder = self.http.request(method, &request.url);
-        for (name, value) in &request.headers {
-            builder = builder.header(name, value);
-        }
-        let (kind, body) = match &request.body {
-            Body::Empty => return builder.build(),
-            Body::Form(body) => ("application/x-www-form-urlencoded", body),
-            Body::Json(body) => ("application/json", body),
-        };
-        builder.header("content-type", kind).body(body.clone()).build()
     }
 
     /// Pauses all calls when a provider says that there were too many.
@@ -474,12 +391,6 @@ impl Client {
         let micros = to_micros(units, Rounding::Down).filter(|most| most.is_positive())?;
         Some(Decimal::new(micros.0, 6).normalize().to_string())
     }
-}
-
-fn is_loopback(base_url: &str) -> bool {
-    let url = reqwest::Url::parse(base_url).ok();
-    let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or_default();
-    host == "localhost" || host.starts_with("127.") || host == "[::1]"
 }
 
 fn by_id(external_id: &str) -> Slots<'_> {

@@ -6,13 +6,18 @@
 //! this code: what differs between providers is in `drivers/*.toml`.
 
 pub mod client;
+mod compile;
 mod document;
 pub mod driver;
+mod give;
 mod json;
 pub mod limit;
 mod mapping;
 pub mod outcome;
 pub mod output;
+pub mod request;
+mod rows;
 pub mod sandbox;
 mod source;
 pub mod template;
+mod transport;

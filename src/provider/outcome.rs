@@ -13,8 +13,8 @@ use regex::Regex;
 
 use super::document::{Place, ReplyKind, RuleDoc};
 use super::driver::{DriverError, Op};
+use super::give::Give;
 use super::json::Node;
-use super::mapping::Give;
 use super::source::{
     Captures, RawReply, Rounding, Scope, Sources, View, compile_path, parse_amount,
 };

@@ -2,7 +2,8 @@
 //! a mistake in it is told.
 
 use nexnum::provider::driver::{Driver, Op, Plan, RawReply};
-use nexnum::provider::template::{Body, Credentials, RequestError, Secret, Slots};
+use nexnum::provider::request::Body;
+use nexnum::provider::template::{Credentials, RequestError, Secret, Slots};
 
 use crate::recorded::show;
 

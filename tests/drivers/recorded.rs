@@ -10,7 +10,8 @@ use std::path::Path;
 use nexnum::provider::driver::{Driver, Op, Plan, RawReply};
 use nexnum::provider::outcome::ProviderError;
 use nexnum::provider::output::Output;
-use nexnum::provider::template::{Body, Credentials, Secret, Slots};
+use nexnum::provider::request::Body;
+use nexnum::provider::template::{Credentials, Secret, Slots};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
