@@ -90,8 +90,12 @@ mod tests {
     #[test]
     fn a_number_is_e164_digits() {
         assert_eq!(Number::parse("+6281234567890"), Some(Number(6_281_234_567_890)));
-        assert_eq!(Number::parse("12025550123").map(|n| n.to_string()).as_deref(), Some("12025550123"));
-        for text in ["", "+", "1234", "0123456", "1234567890123456", "12a45", "++12345", "١٢٣٤٥٦"] {
+        assert_eq!(
+            Number::parse("12025550123").map(|n| n.to_string()).as_deref(),
+            Some("12025550123")
+        );
+        for text in ["", "+", "1234", "0123456", "1234567890123456", "12a45", "++12345", "١٢٣٤٥٦"]
+        {
             assert_eq!(Number::parse(text), None, "{text:?}");
         }
     }
