@@ -129,6 +129,7 @@ fn closed(order: &Order, closing: Closing) -> Event {
 /// Ends what is due, at most [`PULSE_MAX`] orders; then, if memory holds anything
 /// old enough, retires it.
 pub(super) fn pulse(state: &State, at: Time, events: &mut Vec<Event>) -> Result<Reply, Reject> {
+    let first = events.len();
     let due = state.deadlines.iter().take_while(|(deadline, _)| *deadline <= at);
     for (_, id) in due.take(PULSE_MAX) {
         let order = &state.orders[id];
@@ -141,7 +142,7 @@ pub(super) fn pulse(state: &State, at: Time, events: &mut Vec<Event>) -> Result<
     if old_order || old_reply {
         events.push(Event::Retired { orders_before, replies_before });
     }
-    Ok(Reply::Changed(events.len() as u32))
+    Ok(Reply::Changed((events.len() - first) as u32))
 }
 
 fn expired(state: &State, order: &Order) -> Event {
