@@ -36,6 +36,17 @@ const TERMS: Terms =
     Terms { offer: OfferId(2), provider: ProviderId(2), price: Micros(50), cost: Micros(30) };
 
 #[test]
+fn terms_that_name_an_offer_twice_mean_the_last() {
+    let mut recorded = market();
+    let terms =
+        |stock| OfferTerms { offer: OfferId(2), cost: Micros(30), price: Micros(50), stock };
+    let command =
+        Command::PriceOffers { provider: ProviderId(2), terms: vec![terms(100), terms(9)] };
+    assert_eq!(recorded.execute(START, &command), Ok(Reply::Changed(0)));
+    assert_eq!(recorded.state().stock(OfferId(2)), 9);
+}
+
+#[test]
 fn a_pulse_counts_its_own_events_whatever_the_batch_holds() {
     let mut recorded = market();
     recorded.execute(START, &order(TERMS, Micros(50))).unwrap();
