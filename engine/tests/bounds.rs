@@ -57,3 +57,20 @@ fn a_pulse_counts_its_own_events_whatever_the_batch_holds() {
     assert_eq!(engine.execute(now, &Command::Pulse, &mut events), Ok(Reply::Changed(1)));
     assert_eq!(engine.execute(now, &Command::Pulse, &mut events), Ok(Reply::Changed(0)));
 }
+
+#[test]
+fn absurd_terms_are_refused_before_they_overflow_a_book() {
+    let mut recorded = market();
+    for (price, cost, field) in [
+        (Micros(50), Micros(i64::MAX), "cost"),
+        (Micros(50), Micros(-1), "cost"),
+        (Micros(AMOUNT_MAX.0 + 1), Micros(30), "price"),
+        (Micros(i64::MIN), Micros(30), "price"),
+        (Micros(0), Micros(0), "price"),
+    ] {
+        let command = order(Terms { price, cost, ..TERMS }, Micros(i64::MAX));
+        let refused = Err(Reject::AmountOutOfRange(field));
+        assert_eq!(recorded.execute(START, &command), refused, "{price} {cost}");
+    }
+    assert_eq!(recorded.state().order(OrderId(1)), None);
+}
