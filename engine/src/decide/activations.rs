@@ -134,6 +134,7 @@ pub(super) fn pulse(
     archived: Time,
     events: &mut Vec<Event>,
 ) -> Result<Reply, Reject> {
+    let first = events.len();
     let due = state.deadlines.iter().take_while(|(deadline, _)| *deadline <= at);
     for (_, id) in due.take(PULSE_MAX) {
         let order = &state.orders[id];
@@ -146,7 +147,7 @@ pub(super) fn pulse(
     if old_order || old_reply {
         events.push(Event::Retired { orders_before, replies_before });
     }
-    Ok(Reply::Changed(events.len() as u32))
+    Ok(Reply::Changed((events.len() - first) as u32))
 }
 
 fn expired(state: &State, order: &Order) -> Event {

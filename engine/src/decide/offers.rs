@@ -7,7 +7,7 @@ use crate::ids::{Number, OfferId, OperatorId, Product, ProviderId};
 use crate::money::{AMOUNT_MAX, Micros};
 use crate::reject::Reject;
 use crate::state::{Offer, State};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Numbers of own stock over all offers.
 const NUMBERS_MAX: usize = 20_000_000;
@@ -81,15 +81,16 @@ pub(super) fn price(
         return Err(Reject::WrongProviderKind);
     }
     counted(terms.len(), "terms")?;
-    let mut changed = Vec::new();
+    // A list that names an offer twice means what it says last.
+    let mut latest = BTreeMap::new();
     for new in terms {
         let offer = state.offer(new.offer).filter(|offer| offer.provider == provider);
         let offer = offer.ok_or(Reject::UnknownOffer)?;
         check_price(new.cost, new.price)?;
-        if is_material(offer, new) {
-            changed.push(*new);
-        }
+        latest.insert(new.offer, (offer, *new));
     }
+    let material = latest.into_values().filter(|(offer, new)| is_material(offer, new));
+    let changed: Vec<OfferTerms> = material.map(|(_, new)| new).collect();
     let count = changed.len() as u32;
     if count > 0 {
         events.push(Event::OffersPriced { provider, terms: changed });

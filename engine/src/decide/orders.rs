@@ -7,7 +7,7 @@ use crate::activation::{ActivationState, Assignment, Input};
 use crate::command::{PlaceOrder, Reply, Timings};
 use crate::event::{Event, ProviderKind, Terms};
 use crate::ids::{AccountId, Number, OperatorId, OrderId, Product};
-use crate::money::Micros;
+use crate::money::{AMOUNT_MAX, Micros};
 use crate::order::{FailReason, Order};
 use crate::reject::Reject;
 use crate::state::State;
@@ -73,9 +73,10 @@ fn check_terms(
     if !suits {
         return Err(Reject::UnknownOffer);
     }
-    if !terms.price.is_positive() || terms.cost < Micros::ZERO {
+    if !terms.price.is_positive() || terms.price > AMOUNT_MAX {
         return Err(Reject::AmountOutOfRange("price"));
     }
+    check_cost(terms.cost)?;
     if terms.price > limit {
         return Err(Reject::PriceAboveMax { price: terms.price });
     }
@@ -87,6 +88,11 @@ fn check_terms(
             Ok(Some(assignment(at, number, "", timings)))
         }
     }
+}
+
+fn check_cost(cost: Micros) -> Result<(), Reject> {
+    let fits = (Micros::ZERO..=AMOUNT_MAX).contains(&cost);
+    if fits { Ok(()) } else { Err(Reject::AmountOutOfRange("cost")) }
 }
 
 fn assignment(at: Time, number: Number, external_id: &str, timings: Timings) -> Assignment {
@@ -180,9 +186,7 @@ pub(super) fn assign(
         return Err(Reject::DuplicatePurchase(other));
     }
     let cost = given.cost.unwrap_or(order.cost);
-    if cost < Micros::ZERO || cost > crate::money::AMOUNT_MAX {
-        return Err(Reject::AmountOutOfRange("cost"));
-    }
+    check_cost(cost)?;
     let assignment = assignment(at, given.number, given.external_id, timings);
     events.push(Event::NumberAssigned { order: id, assignment, cost });
     Ok(Reply::Placed(id, true))

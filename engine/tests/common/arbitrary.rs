@@ -1,0 +1,384 @@
+//! Commands from a seed or from a fuzzer's bytes: swarm weights choose which kinds
+//! dominate a run, ids are mostly of things that exist, time mostly creeps and
+//! sometimes jumps. It needs only the engine's public types.
+
+use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Timings};
+use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
+use nexnum_engine::ids::{
+    AccountId, CountryId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId,
+    ServiceId,
+};
+use nexnum_engine::money::Micros;
+use nexnum_engine::order::FailReason;
+use nexnum_engine::state::State;
+use nexnum_engine::time::Time;
+
+/// Choices: the bytes first, two for each, then a splitmix sequence.
+pub struct Rng {
+    bytes: std::vec::IntoIter<u8>,
+    state: u64,
+}
+
+impl Rng {
+    /// Choices that follow from a seed.
+    pub fn new(seed: u64) -> Self {
+        Self { bytes: Vec::new().into_iter(), state: seed }
+    }
+
+    /// Choices that a fuzzer makes, as long as its bytes last.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.to_vec().into_iter(), state: 0 }
+    }
+
+    /// True when the fuzzer's bytes are used up.
+    pub fn is_spent(&self) -> bool {
+        self.bytes.len() == 0
+    }
+
+    /// Any integer.
+    pub fn next(&mut self) -> u64 {
+        if let (Some(low), Some(high)) = (self.bytes.next(), self.bytes.next()) {
+            return u64::from(low) | u64::from(high) << 8;
+        }
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// An integer below `bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    /// True once in `times`.
+    pub fn once_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+
+    /// One of a few.
+    pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len() as u64) as usize]
+    }
+}
+
+/// How many kinds of commands there are.
+const KINDS: usize = 19;
+
+/// A source of commands.
+pub struct Arbitrary {
+    rng: Rng,
+    weights: [u64; KINDS],
+}
+
+impl Arbitrary {
+    /// Draws the weights: every kind may happen, a third of them often.
+    pub fn new(mut rng: Rng) -> Self {
+        let weights = std::array::from_fn(|_| if rng.once_in(3) { 12 } else { 1 });
+        Self { rng, weights }
+    }
+
+    /// True when the fuzzer's bytes are used up.
+    pub fn is_spent(&self) -> bool {
+        self.rng.is_spent()
+    }
+
+    /// How long until the next command.
+    pub fn pause_ms(&mut self) -> u64 {
+        const MINUTE: u64 = 60_000;
+        match self.rng.below(40) {
+            0 => self.rng.below(30 * MINUTE),
+            1 if self.rng.once_in(4) => self.rng.below(3_000 * MINUTE),
+            2..=20 => 0,
+            _ => self.rng.below(30_000),
+        }
+    }
+
+    /// What a market needs before anything else can happen.
+    pub fn market() -> Vec<Command> {
+        let product = Product { country: CountryId(1), service: ServiceId(1) };
+        let register = |name: &str, kind| Command::RegisterProvider { name: name.into(), kind };
+        let list = |id, operator| Command::ListOffers {
+            provider: ProviderId(id),
+            offers: vec![(product, OperatorId(operator))],
+        };
+        let open = |name: &str, limit| Command::OpenAccount {
+            name: name.into(),
+            credit_limit: Micros(limit),
+        };
+        let price = |provider, offer| Command::PriceOffers {
+            provider: ProviderId(provider),
+            terms: vec![OfferTerms {
+                offer: OfferId(offer),
+                cost: Micros(30),
+                price: Micros(50),
+                stock: 9,
+            }],
+        };
+        vec![
+            open("ann", 0),
+            open("bob", 90),
+            register("sims", ProviderKind::Own),
+            register("up", ProviderKind::Driven),
+            register("over", ProviderKind::Driven),
+            Command::NameOperator { name: "any".into() },
+            list(1, 0),
+            list(2, 0),
+            list(3, 1),
+            price(2, 2),
+            price(3, 3),
+            Command::Deposit { account: AccountId(1), amount: Micros(2_000), reference: 0 },
+        ]
+    }
+
+    /// The next command for an engine in this state.
+    pub fn command(&mut self, state: &State) -> Command {
+        let mut ticket = self.rng.below(self.weights.iter().sum());
+        let mut kind = 0;
+        while ticket >= self.weights[kind] {
+            ticket -= self.weights[kind];
+            kind += 1;
+        }
+        match kind {
+            0 => self.open(),
+            1 => self.issue_key(state),
+            2 => Command::RevokeKey { key: KeyId(self.id(state.counters().key.0)) },
+            3 => Command::Deposit {
+                account: self.account(state),
+                amount: self.amount(),
+                reference: self.rng.below(50).into(),
+            },
+            4 => self.register(),
+            5 => Command::NameOperator { name: self.name() },
+            6 => self.list(state),
+            7 => self.price(state),
+            8 => self.load(state),
+            9 | 10 => Command::PlaceOrder(self.place(state)),
+            _ => self.of_order(kind, state),
+        }
+    }
+
+    fn of_order(&mut self, kind: usize, state: &State) -> Command {
+        let order = self.order(state);
+        let current = state.order(order).map_or(1, |order| order.attempt);
+        let attempt = if self.rng.once_in(8) { self.rng.below(20) as u8 } else { current };
+        match kind {
+            11 => Command::NextAttempt {
+                order,
+                refused: attempt,
+                terms: self.terms(state),
+                timings: self.timings(),
+            },
+            12 => Command::DoubtOrder { order, attempt },
+            13 => Command::AssignNumber {
+                order,
+                attempt,
+                number: self.number(),
+                external_id: self.purchase(),
+                cost: self.rng.once_in(2).then(|| self.amount()),
+                timings: self.timings(),
+            },
+            14 => Command::FailOrder {
+                order,
+                attempt,
+                reason: self.rng.pick(&[FailReason::NoNumbers, FailReason::InDoubt]),
+            },
+            15 => Command::IngestMessage { order, message: self.message() },
+            16 => Command::RequestAnother { order, actor: self.actor(state) },
+            17 if self.rng.once_in(2) => Command::Finish { order, actor: self.actor(state) },
+            17 => Command::Cancel { order, actor: self.actor(state) },
+            _ => Command::Pulse { archived: Time(u64::MAX) },
+        }
+    }
+
+    /// Mostly an id that exists, sometimes one beyond, zero or absurd.
+    fn id(&mut self, last: u32) -> u32 {
+        match self.rng.below(24) {
+            0 => self.rng.pick(&[0, last + 1, u32::MAX]),
+            _ => 1 + self.rng.below(u64::from(last.max(1))) as u32,
+        }
+    }
+
+    /// Mostly one of the latest orders.
+    fn order(&mut self, state: &State) -> OrderId {
+        let last = state.counters().order.0;
+        match self.rng.below(4) {
+            0 => OrderId(self.id(last)),
+            _ => OrderId(last.saturating_sub(self.rng.below(6) as u32)),
+        }
+    }
+
+    fn account(&mut self, state: &State) -> AccountId {
+        let last = state.counters().account.0;
+        if self.rng.once_in(3) { AccountId(self.id(last)) } else { AccountId(1) }
+    }
+
+    fn actor(&mut self, state: &State) -> Actor {
+        if self.rng.once_in(3) { Actor::System } else { Actor::Account(self.account(state)) }
+    }
+
+    fn amount(&mut self) -> Micros {
+        match self.rng.below(30) {
+            0 => Micros(self.rng.pick(&[0, -1, i64::MAX, i64::MIN])),
+            1 => Micros(self.rng.next() as i64),
+            2 => Micros(nexnum_engine::money::AMOUNT_MAX.0 + self.rng.below(2) as i64),
+            3 => Micros(self.rng.below(10_000) as i64),
+            _ => Micros(1 + self.rng.below(120) as i64),
+        }
+    }
+
+    fn name(&mut self) -> Box<str> {
+        match self.rng.below(12) {
+            0 => "".into(),
+            1 => "ä".repeat(51).into(),
+            n => format!("name{n}").into(),
+        }
+    }
+
+    fn number(&mut self) -> Number {
+        Number(10_000 + self.rng.below(40))
+    }
+
+    fn purchase(&mut self) -> Box<str> {
+        match self.rng.below(20) {
+            0 => self.name(),
+            _ => self.rng.below(200).to_string().into(),
+        }
+    }
+
+    fn product(&mut self) -> Product {
+        let service = if self.rng.once_in(5) { self.rng.below(4) as u16 } else { 1 };
+        Product { country: CountryId(1), service: ServiceId(service) }
+    }
+
+    fn operator(&mut self) -> OperatorId {
+        if self.rng.once_in(4) { OperatorId(self.rng.below(6) as u16) } else { OperatorId::ANY }
+    }
+
+    fn timings(&mut self) -> Timings {
+        let lifetime_ms = self.rng.pick(&[0, 60_000, 1_200_000, 1_200_000, 20_000_000_000]);
+        let min_cancel_age_ms = self.rng.pick(&[0, 0, 30_000, 120_000, u64::MAX]);
+        Timings { lifetime_ms, min_cancel_age_ms }
+    }
+
+    fn message(&mut self) -> Incoming {
+        let text = |rng: &mut Rng, len: usize| match rng.below(30) {
+            0 => "x".repeat(len + 1).into(),
+            1..=3 => "".into(),
+            _ => "x".repeat(rng.below(9) as usize).into(),
+        };
+        Incoming {
+            digest: self.rng.below(300).into(),
+            sender: text(&mut self.rng, 100),
+            text: text(&mut self.rng, 2_000),
+            code: text(&mut self.rng, 100),
+        }
+    }
+
+    fn open(&mut self) -> Command {
+        let credit_limit = if self.rng.once_in(2) { Micros(0) } else { self.amount() };
+        Command::OpenAccount { name: self.name(), credit_limit }
+    }
+
+    fn issue_key(&mut self, state: &State) -> Command {
+        let account = (!self.rng.once_in(4)).then(|| self.account(state));
+        Command::IssueKey { account, hash: [self.rng.next() as u8; 32], prefix: self.name() }
+    }
+
+    fn kind(&mut self) -> ProviderKind {
+        self.rng.pick(&[ProviderKind::Own, ProviderKind::Driven])
+    }
+
+    fn register(&mut self) -> Command {
+        Command::RegisterProvider { name: self.name(), kind: self.kind() }
+    }
+
+    fn provider(&mut self, state: &State) -> ProviderId {
+        ProviderId(self.id(state.counters().provider.0.into()) as u16)
+    }
+
+    fn list(&mut self, state: &State) -> Command {
+        let offers = (0..self.rng.below(4)).map(|_| (self.product(), self.operator())).collect();
+        Command::ListOffers { provider: self.provider(state), offers }
+    }
+
+    fn offer(&mut self, state: &State) -> OfferId {
+        OfferId(self.id(state.offers().count() as u32))
+    }
+
+    /// Terms of an offer, and whose it is.
+    fn price(&mut self, state: &State) -> Command {
+        let first = self.offer(state);
+        let owner = state.offer(first).map(|offer| offer.provider);
+        let provider = match owner {
+            Some(owner) if !self.rng.once_in(10) => owner,
+            _ => self.provider(state),
+        };
+        let mut terms = Vec::new();
+        for _ in 0..self.rng.below(4) {
+            let offer = if self.rng.once_in(20) { self.offer(state) } else { first };
+            let (cost, price) = self.cost_and_price();
+            terms.push(OfferTerms { offer, cost, price, stock: self.rng.below(30) as u32 });
+        }
+        Command::PriceOffers { provider, terms }
+    }
+
+    fn cost_and_price(&mut self) -> (Micros, Micros) {
+        if self.rng.once_in(8) {
+            return (self.amount(), self.amount());
+        }
+        let cost = self.rng.below(60) as i64;
+        (Micros(cost), Micros(cost + 1 + self.rng.below(60) as i64))
+    }
+
+    fn load(&mut self, state: &State) -> Command {
+        let offer = if self.rng.once_in(3) { self.offer(state) } else { OfferId(1) };
+        let (cost, price) = self.cost_and_price();
+        let numbers = (0..self.rng.below(4)).map(|_| self.number()).collect();
+        Command::LoadStock { offer, cost, price, numbers }
+    }
+
+    /// An offer as a router would have claimed it, or anything else.
+    fn terms(&mut self, state: &State) -> Terms {
+        let offer = self.offer(state);
+        match state.offer(offer) {
+            Some(known) if !self.rng.once_in(10) => {
+                Terms { offer, provider: known.provider, price: known.price, cost: known.cost }
+            }
+            _ => {
+                let (price, cost) = (self.amount(), self.amount());
+                Terms { offer, provider: self.provider(state), price, cost }
+            }
+        }
+    }
+
+    fn place(&mut self, state: &State) -> PlaceOrder {
+        let terms = self.terms(state);
+        let known = state.offer(terms.offer);
+        let product = match known {
+            Some(offer) if !self.rng.once_in(20) => offer.product,
+            _ => self.product(),
+        };
+        let limit = match self.rng.below(6) {
+            0 => self.amount(),
+            1 | 2 => terms.price,
+            _ => Micros(terms.price.0.saturating_add(60)),
+        };
+        let idempotency = self.rng.once_in(3).then(|| Idempotency {
+            key: self.rng.below(20).into(),
+            fingerprint: u128::from(self.rng.once_in(5)),
+        });
+        PlaceOrder {
+            account: self.account(state),
+            product,
+            operator: self.operator(),
+            limit,
+            terms,
+            timings: self.timings(),
+            idempotency,
+        }
+    }
+}
+
+/// When a run begins.
+pub const START: Time = Time(1_800_000_000_000);

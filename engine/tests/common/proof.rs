@@ -1,0 +1,57 @@
+//! An engine that keeps its events, and what must hold of it at any moment.
+
+use nexnum_engine::Engine;
+use nexnum_engine::audit::{audit, state_hash};
+use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::event::Event;
+use nexnum_engine::reject::Reject;
+use nexnum_engine::state::State;
+use nexnum_engine::time::Time;
+
+/// An engine with its ledger in memory.
+#[derive(Default)]
+pub struct Recorded {
+    pub engine: Engine,
+    pub ledger: Vec<(Time, Event)>,
+}
+
+impl Recorded {
+    /// Executes a command and keeps its events.
+    pub fn execute(&mut self, at: Time, command: &Command) -> Result<Reply, Reject> {
+        let mut events = Vec::new();
+        let reply = self.engine.execute(at, command, &mut events);
+        self.ledger.extend(events.into_iter().map(|event| (at, event)));
+        reply
+    }
+
+    /// The state.
+    pub fn state(&self) -> &State {
+        self.engine.state()
+    }
+
+    /// The same state comes from the events and from the rows, and it is sound.
+    pub fn prove(&self) -> Result<(), String> {
+        audit(self.state())?;
+        let replayed = replay(&self.ledger);
+        let rows = self.state().rows().map(Ok::<_, String>);
+        let rebuilt = State::from_rows(rows)?;
+        for (state, way) in [(replayed.state(), "replayed"), (&rebuilt, "rebuilt from rows")] {
+            if state_hash(state) != state_hash(self.state()) {
+                return Err(format!("the {way} state has another hash"));
+            }
+            if state != self.state() {
+                return Err(format!("the {way} state differs in an index"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An engine that has only seen the events.
+pub fn replay(ledger: &[(Time, Event)]) -> Engine {
+    let mut engine = Engine::default();
+    for (at, event) in ledger {
+        engine.replay(*at, event);
+    }
+    engine
+}

@@ -1,0 +1,349 @@
+//! The language of the scenario tables: a line is words and `name=value` pairs, an
+//! arrow, the expected answer, and a remark behind `#`.
+
+use nexnum_engine::account::Book;
+use nexnum_engine::audit::audit;
+use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Reply, Timings};
+use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
+use nexnum_engine::ids::{
+    AccountId, CountryId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId,
+    ServiceId,
+};
+use nexnum_engine::money::Micros;
+use nexnum_engine::order::FailReason;
+use nexnum_engine::time::Time;
+
+use super::proof::Recorded;
+
+/// When every table begins.
+const START: Time = Time(1_800_000_000_000);
+
+/// Runs a table.
+///
+/// # Errors
+/// The line whose answer was another, or what does not hold of the state.
+pub fn run(text: &str) -> Result<(), String> {
+    let mut scene = Scene { recorded: Recorded::default(), now: START };
+    for (index, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        if line.is_empty() {
+            continue;
+        }
+        let (asked, expected) = line.split_once("->").unwrap_or((line, "ok"));
+        let (asked, expected) = (asked.trim(), expected.trim());
+        let answer = scene.answer(&Line::new(asked));
+        if answer != expected {
+            return Err(format!(
+                "line {}: {asked}\n  expected {expected}\n  got      {answer}",
+                index + 1
+            ));
+        }
+        audit(scene.recorded.state()).map_err(|broken| format!("line {}: {broken}", index + 1))?;
+    }
+    scene.recorded.prove()
+}
+
+struct Scene {
+    recorded: Recorded,
+    now: Time,
+}
+
+/// A line's words and pairs.
+struct Line<'a> {
+    words: Vec<&'a str>,
+    pairs: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Line<'a> {
+    fn new(text: &'a str) -> Self {
+        let (pairs, words): (Vec<_>, Vec<_>) =
+            text.split_whitespace().partition(|word| word.contains('='));
+        Self { words, pairs: pairs.iter().filter_map(|pair| pair.split_once('=')).collect() }
+    }
+
+    fn word(&self, index: usize) -> &'a str {
+        self.words.get(index).unwrap_or_else(|| panic!("{:?} lacks word {index}", self.words))
+    }
+
+    fn find(&self, name: &str) -> Option<&'a str> {
+        self.pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    }
+
+    fn get(&self, name: &str, default: &'a str) -> &'a str {
+        self.find(name).unwrap_or(default)
+    }
+
+    fn money(&self, name: &str, default: &'a str) -> Micros {
+        money(self.get(name, default))
+    }
+
+    fn int<T: TryFrom<u64>>(&self, name: &str, default: &'a str) -> T {
+        int(self.get(name, default))
+    }
+
+    fn order(&self) -> OrderId {
+        OrderId(id(self.word(1)))
+    }
+
+    fn product(&self) -> Product {
+        let (country, service) = self.get("product", "1/1").split_once('/').unwrap();
+        Product { country: CountryId(int(country)), service: ServiceId(int(service)) }
+    }
+
+    fn operator(&self) -> OperatorId {
+        OperatorId(self.int("operator", "0"))
+    }
+
+    fn timings(&self) -> Timings {
+        Timings {
+            lifetime_ms: span(self.get("lifetime", "20m")),
+            min_cancel_age_ms: span(self.get("min_age", "2m")),
+        }
+    }
+
+    fn actor(&self) -> Actor {
+        match self.get("by", "system") {
+            "system" => Actor::System,
+            account => Actor::Account(AccountId(id(account))),
+        }
+    }
+
+    fn numbers(&self) -> Vec<Number> {
+        let texts = self.get("numbers", "").split(',').filter(|text| !text.is_empty());
+        texts.map(|text| Number::parse(text).unwrap()).collect()
+    }
+}
+
+fn int<T: TryFrom<u64>>(text: &str) -> T {
+    let value = text.parse().ok().and_then(|value: u64| T::try_from(value).ok());
+    value.unwrap_or_else(|| panic!("{text:?} is not an integer of that width"))
+}
+
+/// The number behind an id's letter.
+fn id<T: TryFrom<u64>>(text: &str) -> T {
+    int(&text[1..])
+}
+
+/// An amount, negative ones too.
+fn money(text: &str) -> Micros {
+    match text.strip_prefix('-') {
+        Some(text) => Micros::parse(text).unwrap().negated(),
+        None => Micros::parse(text).unwrap(),
+    }
+}
+
+/// Milliseconds of `5ms`, `5s`, `5m`, `5h`.
+fn span(text: &str) -> u64 {
+    let at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap();
+    let unit = match &text[at..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        unit => panic!("{unit:?} is not a unit of time"),
+    };
+    int::<u64>(&text[..at]) * unit
+}
+
+impl Scene {
+    fn answer(&mut self, line: &Line<'_>) -> String {
+        match line.word(0) {
+            "wait" => {
+                self.now = self.now.plus_ms(span(line.word(1)));
+                "ok".to_owned()
+            }
+            "tick" => {
+                self.now = self.now.plus_ms(span(line.word(1)));
+                self.execute(&Command::Pulse { archived: Time(u64::MAX) })
+            }
+            "wallet" => self.wallet(AccountId(id(line.word(1)))),
+            "book" => self.book(line.word(1)),
+            "left" => self.recorded.state().stock(OfferId(id(line.word(1)))).to_string(),
+            "show" => self.show(line.order()),
+            _ => {
+                let command = self.command(line);
+                self.execute(&command)
+            }
+        }
+    }
+
+    fn execute(&mut self, command: &Command) -> String {
+        match self.recorded.execute(self.now, command) {
+            Err(reject) => reject.code().to_owned(),
+            Ok(Reply::Account(id)) => format!("A{id}"),
+            Ok(Reply::Key(id)) => format!("K{id}"),
+            Ok(Reply::Provider(id)) => format!("P{id}"),
+            Ok(Reply::Operator(id)) => id.to_string(),
+            Ok(Reply::Listed(id, 1)) => format!("O{id}"),
+            Ok(Reply::Listed(id, count)) => format!("O{id} x{count}"),
+            Ok(Reply::Placed(id, true)) => format!("R{id} with number"),
+            Ok(Reply::Placed(id, false)) => format!("R{id}"),
+            Ok(Reply::Replayed(id)) => format!("R{id} again"),
+            Ok(Reply::Changed(count)) => format!("{count} changed"),
+            Ok(Reply::Done) => "ok".to_owned(),
+            Ok(Reply::Unchanged) => "unchanged".to_owned(),
+        }
+    }
+
+    fn wallet(&self, account: AccountId) -> String {
+        let state = self.recorded.state();
+        let (available, escrow) =
+            (state.balance(Book::Available(account)), state.balance(Book::Escrow(account)));
+        format!("{available} + {escrow}")
+    }
+
+    fn book(&self, name: &str) -> String {
+        let book = match name.split_once('/') {
+            None if name == "revenue" => Book::Revenue,
+            None if name == "cash" => Book::CashIn,
+            Some(("payable", provider)) => Book::Payable(ProviderId(id(provider))),
+            Some(("loss", provider)) => Book::Loss(ProviderId(id(provider))),
+            _ => panic!("{name:?} is no book"),
+        };
+        self.recorded.state().balance(book).to_string()
+    }
+
+    /// Money, activation, price, number and messages of an order, in one line.
+    fn show(&self, id: OrderId) -> String {
+        let Some(order) = self.recorded.state().order(id) else { return "gone".to_owned() };
+        let mut text = format!("{:?} {:?} {}", order.status, order.state, order.price);
+        if let Some(assignment) = &order.assignment {
+            text.push_str(&format!(" +{}", assignment.number));
+        }
+        let late = order.messages.len() - order.delivered().count();
+        text.push_str(&format!(" {} delivered {late} late", order.delivered().count()));
+        for (holds, remark) in [(order.in_doubt, " in doubt"), (order.awaits_another, " waiting")] {
+            text.push_str(if holds { remark } else { "" });
+        }
+        text
+    }
+
+    fn command(&self, line: &Line<'_>) -> Command {
+        match line.word(0) {
+            "account" => Command::OpenAccount {
+                name: line.words.get(1).copied().unwrap_or_default().into(),
+                credit_limit: line.money("credit", "0"),
+            },
+            "key" => Command::IssueKey {
+                account: line.find("account").map(|account| AccountId(id(account))),
+                hash: [7; 32],
+                prefix: line.get("prefix", "nx_live_").into(),
+            },
+            "revoke" => Command::RevokeKey { key: KeyId(id(line.word(1))) },
+            "deposit" => Command::Deposit {
+                account: AccountId(id(line.word(1))),
+                amount: money(line.word(2)),
+                reference: line.int("ref", "1"),
+            },
+            "provider" => Command::RegisterProvider {
+                name: line.word(1).into(),
+                kind: match line.word(2) {
+                    "own" => ProviderKind::Own,
+                    "driven" => ProviderKind::Driven,
+                    kind => panic!("{kind:?} is no kind of provider"),
+                },
+            },
+            "operator" => Command::NameOperator { name: line.word(1).into() },
+            "list" | "price" | "stock" => Self::market(line),
+            "order" => Command::PlaceOrder(self.order(line)),
+            _ => self.of_order(line),
+        }
+    }
+
+    fn market(line: &Line<'_>) -> Command {
+        let offer = || OfferId(id(line.word(1)));
+        let (cost, price) = (line.money("cost", "0.1"), line.money("price", "0.5"));
+        match line.word(0) {
+            "list" => Command::ListOffers {
+                provider: ProviderId(id(line.word(1))),
+                offers: vec![(line.product(), line.operator()); line.int("times", "1")],
+            },
+            "price" => Command::PriceOffers {
+                provider: ProviderId(id(line.get("provider", "P1"))),
+                terms: vec![OfferTerms {
+                    offer: offer(),
+                    cost,
+                    price,
+                    stock: line.int("stock", "9"),
+                }],
+            },
+            _ => Command::LoadStock { offer: offer(), cost, price, numbers: line.numbers() },
+        }
+    }
+
+    /// The terms a router would have claimed: the offer's own, where the line does not say.
+    fn terms(&self, line: &Line<'_>) -> Terms {
+        let offer = OfferId(id(line.get("offer", "O1")));
+        let known = self.recorded.state().offer(offer);
+        let given =
+            |name, of: Option<Micros>| line.find(name).map(money).or(of).unwrap_or_default();
+        Terms {
+            offer,
+            provider: line
+                .find("provider")
+                .map(|provider| ProviderId(id(provider)))
+                .or(known.map(|offer| offer.provider))
+                .unwrap_or_default(),
+            price: given("price", known.map(|offer| offer.price)),
+            cost: given("cost", known.map(|offer| offer.cost)),
+        }
+    }
+
+    fn order(&self, line: &Line<'_>) -> PlaceOrder {
+        let terms = self.terms(line);
+        PlaceOrder {
+            account: AccountId(id(line.word(1))),
+            product: line.product(),
+            operator: line.operator(),
+            limit: line.find("max").map_or(terms.price, money),
+            terms,
+            timings: line.timings(),
+            idempotency: line.find("key").map(|key| Idempotency {
+                key: int::<u64>(key).into(),
+                fingerprint: line.int::<u64>("body", "1").into(),
+            }),
+        }
+    }
+
+    fn of_order(&self, line: &Line<'_>) -> Command {
+        let (order, actor, attempt) = (line.order(), line.actor(), line.int("attempt", "1"));
+        match line.word(0) {
+            "next" => Command::NextAttempt {
+                order,
+                refused: attempt,
+                terms: self.terms(line),
+                timings: line.timings(),
+            },
+            "doubt" => Command::DoubtOrder { order, attempt },
+            "assign" => Command::AssignNumber {
+                order,
+                attempt,
+                number: Number::parse(line.get("number", "4915112345678")).unwrap(),
+                external_id: line.get("purchase", "x1").into(),
+                cost: line.find("cost").map(money),
+                timings: line.timings(),
+            },
+            "fail" => Command::FailOrder {
+                order,
+                attempt,
+                reason: match line.get("reason", "no_numbers") {
+                    "in_doubt" => FailReason::InDoubt,
+                    _ => FailReason::NoNumbers,
+                },
+            },
+            "message" => Command::IngestMessage {
+                order,
+                message: Incoming {
+                    digest: line.int::<u64>("digest", "1").into(),
+                    sender: line.get("sender", "Telegram").into(),
+                    text: line.get("text", "Your-code-12345").into(),
+                    code: line.get("code", "12345").into(),
+                },
+            },
+            "another" => Command::RequestAnother { order, actor },
+            "cancel" => Command::Cancel { order, actor },
+            "finish" => Command::Finish { order, actor },
+            word => panic!("{word:?} is no command"),
+        }
+    }
+}
