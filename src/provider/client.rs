@@ -1,0 +1,409 @@
+//! The client of one provider: a driver's requests carried over HTTP.
+//!
+//! Every call has a deadline and every body a bound; nothing follows redirects; calls
+//! keep to the driver's limits, and pauses a provider asks for hold for all of them.
+//! Read-only calls are tried twice, all others once: a buy whose answer never came, or
+//! came garbled, may have succeeded, and is *in doubt*, for the reconciler to settle.
+//! Amounts are the ledger's currency on this side, the provider's on the wire.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexnum_engine::money::Micros;
+use rust_decimal::Decimal;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::driver::{Driver, Op, Plan, RawReply};
+use super::limit::{Lane, Limiter};
+use super::outcome::{ErrorKind, ProviderError};
+use super::output::{ActiveRow, Bought, Output, PriceList, StatusReport};
+use super::request::{Request, check_base};
+use super::source::{Rounding, to_micros};
+use super::template::{Credentials, RequestError, Slots};
+use super::transport::{Lost, Transport};
+
+/// Bytes of a price list: three times the largest known, and little beside the offers.
+pub const PRICES_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of any other reply; a list of a hundred activations has half of it.
+pub const REPLY_BYTES_MAX: usize = 64 * 1024;
+/// Before a read-only call is tried again.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long a call may take, all waiting included.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// To reach the provider; shorter than `call`, so that a provider that cannot be
+    /// reached is told apart from one that does not answer.
+    pub connect: Duration,
+    /// For everything but price lists.
+    pub call: Duration,
+    /// For price lists.
+    pub prices: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(3),
+            call: Duration::from_secs(15),
+            prices: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What an operator sets for a provider.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// Where the provider lives, if not where its driver says.
+    pub base_url: Option<String>,
+    /// What the provider knows us by.
+    pub credentials: Credentials,
+    /// Ledger units for one unit of the provider's currency.
+    pub rate: Decimal,
+    /// Deadlines.
+    pub timeouts: Timeouts,
+}
+
+/// Why a client could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Neither the driver nor the operator says where the provider lives.
+    #[error("no base address is set")]
+    NoBase,
+    /// The base address is none.
+    #[error(transparent)]
+    BadBase(RequestError),
+    /// The rate is not above zero.
+    #[error("the currency rate is not above zero")]
+    BadRate,
+    /// The HTTP client could not be set up.
+    #[error("the HTTP client could not be set up")]
+    Http(#[source] reqwest::Error),
+}
+
+/// A number to buy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuyRequest {
+    /// The provider's code of the country.
+    pub country_ext: String,
+    /// The provider's code of the service.
+    pub service_ext: String,
+    /// The operator, pool or partner to buy from; any if none.
+    pub operator: Option<String>,
+    /// The most to pay, in the ledger's currency.
+    pub max_price: Option<Micros>,
+}
+
+/// How a buy ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BuyOutcome {
+    /// The number is ours.
+    Assigned(Bought),
+    /// Certainly nothing was bought.
+    Refused(ProviderError),
+    /// It may have been bought: ask the provider before buying again. Says what happened.
+    InDoubt(String),
+}
+
+/// A client of one provider; cheap to share.
+pub struct Client {
+    driver: Arc<Driver>,
+    transport: Transport,
+    base_url: String,
+    credentials: Credentials,
+    rate: Decimal,
+    timeouts: Timeouts,
+    limiter: Limiter,
+    in_flight: Semaphore,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("driver", &self.driver.name()).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client that has not called anybody yet.
+    ///
+    /// # Errors
+    /// If the configuration is incomplete or senseless.
+    pub fn new(driver: Arc<Driver>, config: ClientConfig) -> Result<Self, ClientError> {
+        let base_url = config.base_url.or_else(|| driver.base_url().map(str::to_owned));
+        let base_url = base_url.ok_or(ClientError::NoBase)?;
+        check_base(&base_url).map_err(ClientError::BadBase)?;
+        if config.rate <= Decimal::ZERO {
+            return Err(ClientError::BadRate);
+        }
+        let transport =
+            Transport::new(&base_url, config.timeouts.connect).map_err(ClientError::Http)?;
+        let limiter = Limiter::new(driver.limits());
+        let in_flight = Semaphore::new(driver.limits().concurrency as usize);
+        let (credentials, rate, timeouts) = (config.credentials, config.rate, config.timeouts);
+        Ok(Self { driver, transport, base_url, credentials, rate, timeouts, limiter, in_flight })
+    }
+
+    /// The driver it runs.
+    #[must_use]
+    pub fn driver(&self) -> &Driver {
+        &self.driver
+    }
+
+    /// The account's balance in the ledger's currency, rounded down.
+    ///
+    /// # Errors
+    /// The provider's refusal, or what kept its answer away.
+    pub async fn balance(&self) -> Result<Micros, ProviderError> {
+        let Output::Balance(amount) = self.ask(Op::Balance, &Slots::default()).await? else {
+            return Err(wrong_output(Op::Balance));
+        };
+        self.to_ledger(amount, Rounding::Down).ok_or_else(|| misread(Op::Balance))
+    }
+
+    /// The whole price list, costs in the ledger's currency, rounded up.
+    ///
+    /// # Errors
+    /// The provider's refusal, or what kept its answer away.
+    pub async fn prices(&self) -> Result<PriceList, ProviderError> {
+        let Output::Prices(mut list) = self.ask(Op::Prices, &Slots::default()).await? else {
+            return Err(wrong_output(Op::Prices));
+        };
+        if self.rate != Decimal::ONE {
+            for row in &mut list.rows {
+                let cost = self.to_ledger(row.cost, Rounding::Up);
+                row.cost = cost.ok_or_else(|| misread(Op::Prices))?;
+            }
+        }
+        Ok(list)
+    }
+
+    /// Buys a number; asks once, whatever happens.
+    pub async fn buy(&self, request: &BuyRequest) -> BuyOutcome {
+        let max_price = match request.max_price.map(|most| self.to_provider(most)) {
+            Some(None) => {
+                let what = "the price limit is out of range";
+                return BuyOutcome::Refused(ProviderError::new(ErrorKind::PriceTooLow, true, what));
+            }
+            Some(Some(text)) => Some(text),
+            None => None,
+        };
+        let slots = Slots {
+            country: Some(&request.country_ext),
+            service: Some(&request.service_ext),
+            operator: request.operator.as_deref(),
+            max_price: max_price.as_deref(),
+            external_id: None,
+        };
+        let output = match self.ask(Op::Buy, &slots).await {
+            Ok(output) => output,
+            Err(error) if error.certain => return BuyOutcome::Refused(self.in_ledger(error)),
+            Err(error) => return BuyOutcome::InDoubt(format!("{error}: {}", error.excerpt)),
+        };
+        let Output::Bought(bought) = output else {
+            return BuyOutcome::InDoubt(wrong_output(Op::Buy).excerpt);
+        };
+        // A cost beyond all range is no reason to forget a number that is ours.
+        let cost = bought.cost.and_then(|cost| self.to_ledger(cost, Rounding::Up));
+        BuyOutcome::Assigned(Bought { cost, ..bought })
+    }
+
+    /// How an activation stands, and its messages.
+    ///
+    /// # Errors
+    /// The provider's refusal, or what kept its answer away.
+    pub async fn status(&self, external_id: &str) -> Result<StatusReport, ProviderError> {
+        let Output::Status(report) = self.ask(Op::Status, &by_id(external_id)).await? else {
+            return Err(wrong_output(Op::Status));
+        };
+        Ok(report)
+    }
+
+    /// Gives a number back.
+    ///
+    /// # Errors
+    /// The provider's refusal, or what kept its answer away; unless `certain`, it may
+    /// have been done all the same.
+    pub async fn cancel(&self, external_id: &str) -> Result<(), ProviderError> {
+        self.change(Op::Cancel, external_id).await.map(drop)
+    }
+
+    /// Says that no more messages are wanted.
+    ///
+    /// # Errors
+    /// As for [`Self::cancel`].
+    pub async fn finish(&self, external_id: &str) -> Result<(), ProviderError> {
+        self.change(Op::Finish, external_id).await.map(drop)
+    }
+
+    /// Asks for another message; gives the activation's new identifier, if it changed.
+    ///
+    /// # Errors
+    /// As for [`Self::cancel`].
+    pub async fn resend(&self, external_id: &str) -> Result<Option<String>, ProviderError> {
+        self.change(Op::Resend, external_id).await
+    }
+
+    /// The activations open at the provider.
+    ///
+    /// # Errors
+    /// The provider's refusal, or what kept its answer away.
+    pub async fn list_active(&self) -> Result<Vec<ActiveRow>, ProviderError> {
+        let Output::Active(rows) = self.ask(Op::ListActive, &Slots::default()).await? else {
+            return Err(wrong_output(Op::ListActive));
+        };
+        Ok(rows)
+    }
+
+    async fn change(&self, op: Op, external_id: &str) -> Result<Option<String>, ProviderError> {
+        let Output::Done { new_external_id } = self.ask(op, &by_id(external_id)).await? else {
+            return Err(wrong_output(op));
+        };
+        Ok(new_external_id)
+    }
+
+    /// Runs an operation by the driver's plan, keeping to limits and deadline.
+    async fn ask(&self, op: Op, slots: &Slots<'_>) -> Result<Output, ProviderError> {
+        let plan = self.driver.plan(op, slots, &self.credentials, &self.base_url);
+        let request = match plan {
+            Err(error) => {
+                let kind = ErrorKind::Unsupported;
+                return Err(ProviderError::new(kind, true, error.to_string()));
+            }
+            Ok(Plan::Nothing) => return Ok(Output::Done { new_external_id: None }),
+            Ok(Plan::Unsupported) => {
+                let what = "the provider cannot do this";
+                return Err(ProviderError::new(ErrorKind::Unsupported, true, what));
+            }
+            Ok(Plan::Answer(reply)) => return self.driver.interpret(op, &reply),
+            Ok(Plan::Call(request)) => request,
+        };
+        let allowed = if op == Op::Prices { self.timeouts.prices } else { self.timeouts.call };
+        let deadline = Instant::now() + allowed;
+        let first = self.once(op, &request, deadline).await;
+        let Err((error, true)) = first else {
+            return first.map_err(|(error, _)| error);
+        };
+        if !op.is_read_only() || Instant::now() + RETRY_PAUSE >= deadline {
+            return Err(error);
+        }
+        sleep(RETRY_PAUSE).await;
+        self.once(op, &request, deadline).await.map_err(|(error, _)| error)
+    }
+
+    /// One try: the output, or the error and whether another try may fare better.
+    async fn once(
+        &self,
+        op: Op,
+        request: &Request,
+        deadline: Instant,
+    ) -> Result<Output, (ProviderError, bool)> {
+        let reply = self.call(op, request, deadline).await.map_err(|lost| {
+            let retryable = lost.retryable;
+            (lost.into_error(), retryable)
+        })?;
+        let read = self.interpret(op, reply).await;
+        read.map_err(|mut error| {
+            error.excerpt = self.mask(&error.excerpt);
+            self.heed(&error);
+            let retryable = error.kind == ErrorKind::Temporary && !error.certain;
+            (error, retryable)
+        })
+    }
+
+    /// Reads a reply; price lists on a thread where their size delays nobody.
+    async fn interpret(&self, op: Op, reply: RawReply) -> Result<Output, ProviderError> {
+        if op != Op::Prices {
+            return self.driver.interpret(op, &reply);
+        }
+        let driver = Arc::clone(&self.driver);
+        let read = tokio::task::spawn_blocking(move || driver.interpret(op, &reply)).await;
+        read.unwrap_or_else(|_| {
+            Err(ProviderError::new(ErrorKind::Unmapped, false, "reading was broken off"))
+        })
+    }
+
+    async fn call(&self, op: Op, request: &Request, deadline: Instant) -> Result<RawReply, Lost> {
+        let permit = timeout_at(deadline, self.in_flight.acquire()).await;
+        let Ok(Ok(_permit)) = permit else {
+            return Err(Lost::unsent(ErrorKind::RateLimited, "too many calls in flight"));
+        };
+        self.limiter.acquire(Lane::of(op), deadline).await.map_err(|limited| Lost {
+            retry_after: Some(limited.retry_after),
+            ..Lost::unsent(ErrorKind::RateLimited, "no call was allowed in time")
+        })?;
+        let most = if op == Op::Prices { PRICES_BYTES_MAX } else { REPLY_BYTES_MAX };
+        match timeout_at(deadline, self.transport.exchange(request, most)).await {
+            Ok(result) => result,
+            Err(_) => Err(Lost::after_send("no answer in time", false)),
+        }
+    }
+
+    /// Pauses all calls when a provider says that there were too many.
+    fn heed(&self, error: &ProviderError) {
+        let asked = error.retry_after_ms;
+        let pause = match error.kind {
+            ErrorKind::RateLimited => asked.unwrap_or(self.driver.limits().penalty_ms),
+            ErrorKind::Temporary => asked.unwrap_or(0),
+            ErrorKind::NoNumbers
+            | ErrorKind::NoBalance
+            | ErrorKind::BadKey
+            | ErrorKind::BadService
+            | ErrorKind::BadCountry
+            | ErrorKind::PriceTooLow
+            | ErrorKind::TooEarly
+            | ErrorKind::NotFound
+            | ErrorKind::HasCode
+            | ErrorKind::Banned
+            | ErrorKind::Unsupported
+            | ErrorKind::Unmapped => 0,
+        };
+        if pause > 0 {
+            self.limiter.pause(Duration::from_millis(pause));
+        }
+    }
+
+    /// A text without our credentials, should the provider have echoed them.
+    fn mask(&self, text: &str) -> String {
+        let Credentials { key, login, password } = &self.credentials;
+        let secrets = [Some(key), login.as_ref(), password.as_ref()];
+        let secrets = secrets.into_iter().flatten().map(|secret| secret.expose());
+        secrets.filter(|s| !s.is_empty()).fold(text.to_owned(), |t, s| t.replace(s, "***"))
+    }
+
+    fn in_ledger(&self, mut error: ProviderError) -> ProviderError {
+        error.min_price = error.min_price.and_then(|price| self.to_ledger(price, Rounding::Up));
+        error
+    }
+
+    fn to_ledger(&self, amount: Micros, rounding: Rounding) -> Option<Micros> {
+        if self.rate == Decimal::ONE {
+            return Some(amount);
+        }
+        to_micros(Decimal::new(amount.0, 6).checked_mul(self.rate)?, rounding)
+    }
+
+    /// A price limit as the provider reads it, rounded down so that it still holds; never
+    /// zero, which some providers take for no limit.
+    fn to_provider(&self, most: Micros) -> Option<String> {
+        let units = Decimal::new(most.0, 6).checked_div(self.rate)?;
+        let micros = to_micros(units, Rounding::Down).filter(|most| most.is_positive())?;
+        Some(Decimal::new(micros.0, 6).normalize().to_string())
+    }
+}
+
+fn by_id(external_id: &str) -> Slots<'_> {
+    Slots { external_id: Some(external_id), ..Slots::default() }
+}
+
+fn misread(op: Op) -> ProviderError {
+    let what = format!("an amount of {} is out of range", op.name());
+    ProviderError::new(ErrorKind::Unmapped, false, what)
+}
+
+/// A driver gives each operation its own output; a constant reply is checked no sooner.
+fn wrong_output(op: Op) -> ProviderError {
+    let what = format!("the driver reads something else for {}", op.name());
+    ProviderError::new(ErrorKind::Unmapped, false, what)
+}

@@ -6,14 +6,19 @@
 //! this code: what differs between providers is in `drivers/*.toml`.
 
 pub mod client;
+mod compile;
 pub mod crosswalk;
 mod document;
 pub mod driver;
+mod give;
 mod json;
 pub mod limit;
 mod mapping;
 pub mod outcome;
 pub mod output;
+pub mod request;
+mod rows;
 pub mod sandbox;
 mod source;
 pub mod template;
+mod transport;

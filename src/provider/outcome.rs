@@ -13,8 +13,8 @@ use regex::Regex;
 
 use super::document::{Place, ReplyKind, RuleDoc};
 use super::driver::{DriverError, Op};
+use super::give::Give;
 use super::json::Node;
-use super::mapping::Give;
 use super::source::{
     Captures, RawReply, Rounding, Scope, Sources, View, compile_path, parse_amount,
 };
@@ -289,7 +289,8 @@ impl Test {
             Self::Matches(regex) => {
                 let found = regex.captures(text?)?;
                 let named = regex.capture_names().flatten();
-                let pairs = named.filter_map(|n| Some((n.to_owned(), found.name(n)?.as_str().to_owned())));
+                let pairs =
+                    named.filter_map(|n| Some((n.to_owned(), found.name(n)?.as_str().to_owned())));
                 Some(pairs.collect())
             }
         }
@@ -316,7 +317,8 @@ fn compile_subject(
 const REGEX_BYTES_MAX: usize = 1 << 18;
 
 fn compile_test(doc: &RuleDoc, subject: &Subject, place: &Place) -> Result<Test, DriverError> {
-    let named = [doc.equals.is_some(), doc.starts.is_some(), doc.regex.is_some(), doc.exists.is_some()];
+    let named =
+        [doc.equals.is_some(), doc.starts.is_some(), doc.regex.is_some(), doc.exists.is_some()];
     match (named.iter().filter(|named| **named).count(), subject) {
         (0, Subject::Body) => return Ok(Test::Any),
         (0, _) => return Err(place.error("`at` needs one of equals, starts, regex, exists")),
@@ -334,7 +336,9 @@ fn compile_test(doc: &RuleDoc, subject: &Subject, place: &Place) -> Result<Test,
         return built.map(Test::Matches).map_err(|e| place.field("regex").error(e.to_string()));
     }
     match (doc.exists, subject) {
-        (Some(_), Subject::Body) => Err(place.field("exists").error("a body always exists; name `at`")),
+        (Some(_), Subject::Body) => {
+            Err(place.field("exists").error("a body always exists; name `at`"))
+        }
         (expected, _) => Ok(Test::Exists(expected.unwrap_or(true))),
     }
 }
@@ -382,7 +386,11 @@ fn compile_consequence(
 }
 
 /// The error a failing rule makes of a reply.
-pub(super) fn fail(view: &View<'_>, consequence: &Consequence, captures: &Captures) -> ProviderError {
+pub(super) fn fail(
+    view: &View<'_>,
+    consequence: &Consequence,
+    captures: &Captures,
+) -> ProviderError {
     let Consequence::Fail { kind, in_doubt, min_price, retry_after_s } = consequence else {
         return ProviderError::unmapped(view);
     };

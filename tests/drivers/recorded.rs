@@ -1,4 +1,4 @@
-//! Every shipped driver against recorded replies, and what a bad driver document is told.
+//! Every shipped driver against recorded requests and replies.
 //!
 //! The fixtures lie beside the drivers, one file a driver: requests with what must go
 //! over the wire, and replies with what must be read from them. Every rule of a driver
@@ -10,7 +10,8 @@ use std::path::Path;
 use nexnum::provider::driver::{Driver, Op, Plan, RawReply};
 use nexnum::provider::outcome::ProviderError;
 use nexnum::provider::output::Output;
-use nexnum::provider::template::{Body, Credentials, Secret, Slots};
+use nexnum::provider::request::Body;
+use nexnum::provider::template::{Credentials, Secret, Slots};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -66,7 +67,7 @@ fn show_error(error: &ProviderError) -> String {
     text
 }
 
-fn show(result: Result<Output, ProviderError>) -> String {
+pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
     let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     let mut lines = Vec::new();
     match result {

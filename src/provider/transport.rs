@@ -1,0 +1,131 @@
+//! One exchange over HTTP: a request out, a bounded reply in, or what became of it.
+//!
+//! No redirect is followed and nothing is sent twice. A failure says whether anything
+//! can have reached the provider, since that decides whether a buy is refused or in doubt.
+//! Deadlines are the caller's.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::driver::RawReply;
+use super::outcome::{ErrorKind, ProviderError};
+use super::request::{Body, Request};
+
+/// How long a connection is kept for the next call: shorter than servers keep theirs, so
+/// that a buy does not meet a closing one and end in doubt.
+const IDLE_MAX: Duration = Duration::from_secs(10);
+
+/// A call that brought no reply.
+pub(super) struct Lost {
+    /// True if nothing can have reached the provider.
+    pub unsent: bool,
+    pub what: &'static str,
+    pub kind: ErrorKind,
+    pub retry_after: Option<Duration>,
+    /// True if a second try may fare better.
+    pub retryable: bool,
+}
+
+impl Lost {
+    pub(super) fn unsent(kind: ErrorKind, what: &'static str) -> Self {
+        Self { unsent: true, what, kind, retry_after: None, retryable: false }
+    }
+
+    pub(super) fn after_send(what: &'static str, retryable: bool) -> Self {
+        let kind = ErrorKind::Temporary;
+        Self { unsent: false, what, kind, retry_after: None, retryable }
+    }
+
+    pub(super) fn into_error(self) -> ProviderError {
+        let mut error = ProviderError::new(self.kind, self.unsent, self.what);
+        let ms = |pause: Duration| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        error.retry_after_ms = self.retry_after.map(ms);
+        error
+    }
+}
+
+/// Connections to one provider.
+pub(super) struct Transport(reqwest::Client);
+
+impl Transport {
+    pub(super) fn new(base_url: &str, connect_timeout: Duration) -> Result<Self, reqwest::Error> {
+        install_crypto();
+        let mut builder = reqwest::Client::builder();
+        if is_loopback(base_url) {
+            // No proxy stands between this machine and itself, whatever the environment says.
+            builder = builder.no_proxy();
+        }
+        let http = builder
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(connect_timeout)
+            .pool_idle_timeout(IDLE_MAX)
+            .user_agent(concat!("nexnum/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self(http))
+    }
+
+    /// Sends a request and reads a reply of at most `most` bytes.
+    pub(super) async fn exchange(&self, request: &Request, most: usize) -> Result<RawReply, Lost> {
+        let built = self.build(request);
+        let built = built.map_err(|_| Lost::unsent(ErrorKind::Unsupported, "cannot be sent"))?;
+        let mut response = self.0.execute(built).await.map_err(|error| {
+            if error.is_connect() {
+                let unsent = Lost::unsent(ErrorKind::Temporary, "the provider cannot be reached");
+                return Lost { retryable: true, ..unsent };
+            }
+            Lost::after_send("the connection was lost", true)
+        })?;
+        let status = response.status().as_u16();
+        let headers = response.headers().iter();
+        let headers =
+            headers.filter_map(|(n, v)| Some((n.to_string(), v.to_str().ok()?.to_owned())));
+        let headers = headers.collect();
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() > most => {
+                    return Err(Lost::after_send("the reply is too large", false));
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => return Ok(RawReply { status, headers, body }),
+                Err(_) => return Err(Lost::after_send("the reply was cut short", true)),
+            }
+        }
+    }
+
+    fn build(&self, request: &Request) -> Result<reqwest::Request, reqwest::Error> {
+        let method = match request.method {
+            "POST" => reqwest::Method::POST,
+            "PUT" => reqwest::Method::PUT,
+            "PATCH" => reqwest::Method::PATCH,
+            "DELETE" => reqwest::Method::DELETE,
+            _ => reqwest::Method::GET,
+        };
+        let mut builder = self.0.request(method, &request.url);
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
+        }
+        let (kind, body) = match &request.body {
+            Body::Empty => return builder.build(),
+            Body::Form(body) => ("application/x-www-form-urlencoded", body),
+            Body::Json(body) => ("application/json", body),
+        };
+        builder.header("content-type", kind).body(body.clone()).build()
+    }
+}
+
+/// Gives rustls its cryptography, once for the process.
+fn install_crypto() {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    INSTALLED.get_or_init(|| {
+        // An error says that somebody has installed one already, which will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}
+
+fn is_loopback(base_url: &str) -> bool {
+    let url = reqwest::Url::parse(base_url).ok();
+    let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or_default();
+    host == "localhost" || host.starts_with("127.") || host == "[::1]"
+}

@@ -1,0 +1,263 @@
+//! The client against a server that misbehaves on the wire.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use nexnum::provider::client::{
+    BuyOutcome, BuyRequest, Client, ClientConfig, PRICES_BYTES_MAX, REPLY_BYTES_MAX, Timeouts,
+};
+use nexnum::provider::driver::Driver;
+use nexnum::provider::outcome::ErrorKind;
+use nexnum::provider::output::ExternalState;
+use nexnum::provider::template::{Credentials, Secret};
+use nexnum_engine::money::Micros;
+use rust_decimal::Decimal;
+
+/// What a connection is answered with.
+enum Answer {
+    /// These bytes, then the end.
+    Bytes(Vec<u8>),
+    /// Nothing, until the client goes away.
+    Silence,
+}
+
+fn http(status: &str, headers: &str, body: &str) -> Answer {
+    let length = body.len();
+    Answer::Bytes(
+        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}").into_bytes(),
+    )
+}
+
+fn ok(body: &str) -> Answer {
+    http("200 OK", "", body)
+}
+
+struct Server {
+    address: String,
+    calls: Arc<AtomicUsize>,
+    requests: std::sync::mpsc::Receiver<String>,
+}
+
+/// Answers the connections in turn, the last answer for all that follow.
+fn serve(answers: Vec<Answer>) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let calls = Arc::new(AtomicUsize::new(0));
+    let (sender, requests) = std::sync::mpsc::channel();
+    let counter = Arc::clone(&calls);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let Some(request) = read_request(&stream) else { continue };
+            let index = counter.fetch_add(1, Ordering::SeqCst).min(answers.len() - 1);
+            let _ = sender.send(request);
+            match &answers[index] {
+                Answer::Bytes(bytes) => drop(stream.write_all(bytes)),
+                Answer::Silence => drop(stream.read(&mut [0; 1])),
+            }
+        }
+    });
+    Server { address, calls, requests }
+}
+
+/// The request line and the body.
+fn read_request(stream: &TcpStream) -> Option<String> {
+    let mut reader = BufReader::new(stream);
+    let mut first = String::new();
+    reader.read_line(&mut first).ok().filter(|n| *n > 0)?;
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(format!("{} {}", first.trim(), String::from_utf8_lossy(&body)))
+}
+
+fn client(driver: &str, base_url: &str, rate: Decimal) -> Client {
+    let text = Driver::shipped().iter().find(|(name, _)| *name == driver).unwrap().1;
+    let driver = Arc::new(Driver::parse(text).unwrap());
+    let timeouts = Timeouts {
+        connect: Duration::from_secs(2),
+        call: Duration::from_millis(700),
+        prices: Duration::from_secs(20),
+    };
+    let credentials = Credentials { key: Secret::new("K"), ..Credentials::default() };
+    let base_url = Some(base_url.to_owned());
+    Client::new(driver, ClientConfig { base_url, credentials, rate, timeouts }).unwrap()
+}
+
+fn handler(server: &Server) -> Client {
+    client("handler", &server.address, Decimal::ONE)
+}
+
+fn run<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(test)
+}
+
+fn order() -> BuyRequest {
+    let (country_ext, service_ext) = ("6".to_owned(), "tg".to_owned());
+    BuyRequest { country_ext, service_ext, operator: None, max_price: Some(Micros(500_000)) }
+}
+
+#[track_caller]
+fn buy(answer: Answer) -> BuyOutcome {
+    let server = serve(vec![answer, ok("ACCESS_NUMBER:2:62811111111")]);
+    let outcome = run(handler(&server).buy(&order()));
+    assert_eq!(server.calls.load(Ordering::SeqCst), 1, "a buy is sent once");
+    outcome
+}
+
+#[track_caller]
+fn in_doubt(answer: Answer) {
+    let outcome = buy(answer);
+    assert!(matches!(outcome, BuyOutcome::InDoubt(_)), "{outcome:?}");
+}
+
+#[test]
+fn a_number_is_bought_and_its_message_read() {
+    let server = serve(vec![
+        ok("ACCESS_NUMBER:635468024:6281234567890"),
+        ok("STATUS_WAIT_CODE"),
+        ok("STATUS_OK:12345"),
+        ok("ACCESS_ACTIVATION"),
+    ]);
+    let client = handler(&server);
+    run(async {
+        let BuyOutcome::Assigned(bought) = client.buy(&order()).await else { panic!("no number") };
+        assert_eq!(bought.external_id, "635468024");
+        assert_eq!(bought.number.to_string(), "6281234567890");
+        let id = &bought.external_id;
+        assert_eq!(client.status(id).await.unwrap().state, ExternalState::Waiting);
+        let report = client.status(id).await.unwrap();
+        assert_eq!(report.messages[0].code.as_deref(), Some("12345"));
+        client.finish(id).await.unwrap();
+    });
+    let sent = server.requests.recv().unwrap();
+    let expected = "GET /?action=getNumberV2&country=6&maxPrice=0.5&service=tg&api_key=K HTTP/1.1 ";
+    assert_eq!(sent, expected);
+}
+
+#[test]
+fn a_mapped_refusal_is_certain() {
+    let BuyOutcome::Refused(error) = buy(ok("WRONG_MAX_PRICE:0.61")) else { panic!("not refused") };
+    assert_eq!(error.kind, ErrorKind::PriceTooLow);
+    assert_eq!(error.min_price, Some(Micros(610_000)));
+}
+
+#[test]
+fn a_buy_without_a_readable_answer_is_in_doubt_and_never_repeated() {
+    in_doubt(Answer::Silence);
+    in_doubt(Answer::Bytes(Vec::new()));
+    in_doubt(Answer::Bytes(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nACCESS_NUMBER:63".to_vec(),
+    ));
+    in_doubt(Answer::Bytes(b"\x00\x01garbage\r\n\r\n".to_vec()));
+    in_doubt(ok("garbage"));
+    in_doubt(ok("\u{0}\u{1}"));
+    in_doubt(http("500 Internal Server Error", "", "oops"));
+    in_doubt(http("302 Found", "Location: http://127.0.0.1:1/\r\n", ""));
+    in_doubt(ok(&"x".repeat(REPLY_BYTES_MAX + 1)));
+}
+
+#[test]
+fn a_provider_that_cannot_be_reached_refuses_for_certain() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let client = client("handler", &address, Decimal::ONE);
+    let outcome = run(client.buy(&order()));
+    let BuyOutcome::Refused(error) = outcome else { panic!("{outcome:?}") };
+    assert_eq!((error.kind, error.certain), (ErrorKind::Temporary, true));
+}
+
+#[test]
+fn too_many_calls_pause_every_call_for_as_long_as_asked() {
+    let server = serve(vec![http("429 Too Many Requests", "Retry-After: 30\r\n", "slow down")]);
+    let client = handler(&server);
+    run(async {
+        let BuyOutcome::Refused(error) = client.buy(&order()).await else { panic!("not refused") };
+        assert_eq!((error.kind, error.retry_after_ms), (ErrorKind::RateLimited, Some(30_000)));
+        let error = client.status("1").await.unwrap_err();
+        assert_eq!((error.kind, error.certain), (ErrorKind::RateLimited, true));
+        assert!(error.retry_after_ms.is_some_and(|ms| (29_000..=30_000).contains(&ms)));
+    });
+    assert_eq!(server.calls.load(Ordering::SeqCst), 1, "nothing is sent in a pause");
+}
+
+#[test]
+fn a_read_only_call_is_tried_twice_and_no_more() {
+    let broken = || http("503 Service Unavailable", "", "oops");
+    let server = serve(vec![broken(), ok("ACCESS_BALANCE:17.154")]);
+    assert_eq!(run(handler(&server).balance()).unwrap(), Micros(17_154_000));
+    let server = serve(vec![broken()]);
+    let error = run(handler(&server).balance()).unwrap_err();
+    assert_eq!((error.kind, error.certain), (ErrorKind::Temporary, false));
+    assert_eq!(server.calls.load(Ordering::SeqCst), 2);
+    let server = serve(vec![Answer::Bytes(Vec::new()), ok("ACCESS_CANCEL")]);
+    let error = run(handler(&server).cancel("1")).unwrap_err();
+    assert_eq!((error.kind, error.certain), (ErrorKind::Temporary, false));
+    assert_eq!(server.calls.load(Ordering::SeqCst), 1, "a cancel is sent once");
+}
+
+#[test]
+fn a_call_ends_at_its_deadline() {
+    let server = serve(vec![Answer::Silence]);
+    let start = Instant::now();
+    let error = run(handler(&server).status("1")).unwrap_err();
+    assert_eq!((error.kind, error.certain), (ErrorKind::Temporary, false));
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_reply_without_end_is_cut_off() {
+    let mut endless = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".to_vec();
+    endless.resize(endless.len() + PRICES_BYTES_MAX + 1, b' ');
+    let server = serve(vec![Answer::Bytes(endless)]);
+    let error = run(handler(&server).prices()).unwrap_err();
+    assert_eq!(error.excerpt, "the reply is too large");
+}
+
+#[test]
+fn amounts_are_turned_into_the_ledgers_currency_and_back() {
+    let server = serve(vec![
+        ok(r#"{"6":{"tg":{"cost":0.1,"count":5}}}"#),
+        ok("ACCESS_BALANCE:0.1"),
+        ok("WRONG_MAX_PRICE:1"),
+    ]);
+    let third = Decimal::ONE / Decimal::from(3);
+    let client = client("handler", &server.address, third);
+    run(async {
+        assert_eq!(client.prices().await.unwrap().rows[0].cost, Micros(33_334));
+        assert_eq!(client.balance().await.unwrap(), Micros(33_333));
+        let BuyOutcome::Refused(error) = client.buy(&order()).await else { panic!("not refused") };
+        assert_eq!(error.min_price, Some(Micros(333_334)));
+        let nothing = BuyRequest { max_price: Some(Micros::ZERO), ..order() };
+        let BuyOutcome::Refused(error) = client.buy(&nothing).await else { panic!("not refused") };
+        assert_eq!(error.kind, ErrorKind::PriceTooLow);
+    });
+    let sent: Vec<_> = server.requests.try_iter().collect();
+    assert_eq!(sent.len(), 3, "a price limit of nothing is not sent, since some read it as none");
+    assert!(sent[2].contains("maxPrice=1.5&"), "{}", sent[2]);
+}
+
+#[test]
+fn a_form_driver_posts_its_key_in_the_body() {
+    let server = serve(vec![ok(r#"{"success":0,"message":"Out of stock"}"#)]);
+    let client = client("smspool", &server.address, Decimal::ONE);
+    let BuyOutcome::Refused(error) = run(client.buy(&order())) else { panic!("not refused") };
+    assert_eq!(error.kind, ErrorKind::NoNumbers);
+    let expected = "POST /purchase/sms HTTP/1.1 country=6&max_price=0.5&service=tg&key=K";
+    assert_eq!(server.requests.recv().unwrap(), expected);
+}
