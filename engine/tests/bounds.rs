@@ -54,8 +54,22 @@ fn a_pulse_counts_its_own_events_whatever_the_batch_holds() {
     let deposit = Command::Deposit { account: AccountId(1), amount: Micros(1), reference: 99 };
     engine.execute(START, &deposit, &mut events).unwrap();
     let now = START.plus_ms(180_000);
-    assert_eq!(engine.execute(now, &Command::Pulse { archived: Time(u64::MAX) }, &mut events), Ok(Reply::Changed(1)));
-    assert_eq!(engine.execute(now, &Command::Pulse { archived: Time(u64::MAX) }, &mut events), Ok(Reply::Changed(0)));
+    assert_eq!(
+        engine.execute(
+            now,
+            &Command::Pulse { archived: nexnum_engine::time::Time(u64::MAX) },
+            &mut events
+        ),
+        Ok(Reply::Changed(1))
+    );
+    assert_eq!(
+        engine.execute(
+            now,
+            &Command::Pulse { archived: nexnum_engine::time::Time(u64::MAX) },
+            &mut events
+        ),
+        Ok(Reply::Changed(0))
+    );
 }
 
 #[test]
