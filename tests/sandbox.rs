@@ -1,5 +1,7 @@
 //! The simulated providers over real HTTP: the exact words of three wire formats, and every fault.
 
+#![allow(clippy::unwrap_used, reason = "a step of a test that fails ends the test")]
+
 use std::time::Duration;
 
 use nexnum::provider::sandbox::{FaultKind, Sandbox, SandboxConfig};
@@ -12,8 +14,11 @@ const HANDLER: usize = 0;
 const FIVESIM: usize = 1;
 const SMSPOOL: usize = 2;
 
-/// Longer than a loopback call takes on a busy machine, short enough to wait out a hung one.
-const PATIENCE: Duration = Duration::from_millis(700);
+/// Longer than a loopback call takes on a very busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a call is awaited whose reply will not come.
+const IMPATIENCE: Duration = Duration::from_millis(500);
 
 struct Rig {
     sandbox: Sandbox,
@@ -33,7 +38,10 @@ impl Rig {
         // Another test of this binary may have installed it first.
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let sandbox = Sandbox::start(config).await.unwrap();
-        Self { sandbox, client: reqwest::Client::builder().no_proxy().build().unwrap() }
+        Self {
+            sandbox,
+            client: reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap(),
+        }
     }
 
     async fn small() -> Self {
@@ -45,7 +53,7 @@ impl Rig {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> reqwest::Result<Seen> {
-        let response = request.timeout(PATIENCE).send().await?;
+        let response = request.send().await?;
         let status = response.status().as_u16();
         let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
         Ok(Seen { status, content_type, body: response.text().await? })
@@ -59,14 +67,14 @@ impl Rig {
     /// A handler call with the right key; its body.
     async fn handler(&self, query: &str) -> String {
         let key = self.key(HANDLER);
-        let path = format!("/stubs/handler_api.php?api_key={key}&{query}");
+        let path = format!("?api_key={key}&{query}");
         let seen = self.send(self.get(HANDLER, &path)).await.unwrap();
         assert_eq!(seen.status, 200);
         seen.body
     }
 
     async fn fivesim(&self, path: &str) -> Seen {
-        let request = self.get(FIVESIM, &format!("/v1/{path}")).bearer_auth(self.key(FIVESIM));
+        let request = self.get(FIVESIM, &format!("/{path}")).bearer_auth(self.key(FIVESIM));
         self.send(request).await.unwrap()
     }
 
@@ -119,9 +127,9 @@ async fn the_handler_protocol_speaks_in_bare_words() {
     assert!(rig.sandbox.pin(HANDLER, staple(), Micros(250_000), 2));
     let call = |path: &str| rig.send(rig.get(HANDLER, path));
     for (path, body) in [
-        ("/stubs/handler_api.php?action=getBalance", "NO_KEY"),
-        ("/stubs/handler_api.php?action=getBalance&api_key=", "NO_KEY"),
-        ("/stubs/handler_api.php?action=getBalance&api_key=x", "BAD_KEY"),
+        ("?action=getBalance", "NO_KEY"),
+        ("?action=getBalance&api_key=", "NO_KEY"),
+        ("?action=getBalance&api_key=x", "BAD_KEY"),
     ] {
         let seen = call(path).await.unwrap();
         let expected = Seen { status: 200, content_type: "text/plain".into(), body: body.into() };
@@ -238,10 +246,9 @@ async fn the_handler_json_has_the_types_that_clients_parse() {
 async fn fivesim_refuses_in_plain_text_and_guests_need_no_token() {
     let rig = Rig::start(slow()).await;
     assert!(rig.sandbox.pin(FIVESIM, staple(), Micros(206_400), 0));
-    let open =
-        rig.send(rig.get(FIVESIM, "/v1/guest/countries").bearer_auth("bogus")).await.unwrap();
+    let open = rig.send(rig.get(FIVESIM, "/guest/countries").bearer_auth("bogus")).await.unwrap();
     assert_eq!((open.status, open.content_type.as_str()), (200, "application/json"));
-    let closed = rig.send(rig.get(FIVESIM, "/v1/user/profile").bearer_auth("bogus")).await.unwrap();
+    let closed = rig.send(rig.get(FIVESIM, "/user/profile").bearer_auth("bogus")).await.unwrap();
     assert_eq!((closed.status, closed.body.as_str()), (401, ""));
     for (path, status, body) in [
         ("user/buy/activation/indonesia/any/telegram", 200, "no free phones"),
@@ -274,7 +281,7 @@ async fn fivesim_prices_nest_by_country_and_swapped_by_product() {
     assert_eq!(swapped["telegram"]["indonesia"], all["indonesia"]["telegram"]);
     let both = rig.fivesim_json("guest/prices?country=indonesia&product=telegram").await;
     assert_eq!(both, json!({"indonesia": {"telegram": offers}}));
-    assert_eq!(rig.fivesim_json("guest/prices?country=tuvalu&product=1688").await, Value::Null);
+    assert_eq!(rig.fivesim_json("guest/prices?country=albania&product=1688").await, Value::Null);
     let products = rig.fivesim_json("guest/products/indonesia/any").await;
     let expected = json!({"Category": "activation", "Qty": 77 * offers.len(), "Price": 0.2064});
     assert_eq!(products["telegram"], expected);
@@ -389,11 +396,6 @@ async fn an_smspool_order_lives_through_check_resend_and_cancel() {
         (&active[0]["order_code"], &active[0]["status"]),
         (&json!(order), &json!("completed"))
     );
-
-    let other = rig.buy_smspool().await;
-    let form = [("orderid", other.as_str())];
-    rig.sandbox.advance_ms(59_999);
-    assert_eq!(rig.smspool("/sms/check", &form).await["status"], 1);
 }
 
 #[tokio::test]
@@ -413,11 +415,8 @@ async fn an_smspool_cancel_refunds_and_reads_as_six() {
 async fn a_front_end_fault_does_nothing_and_shows_as_what_it_is() {
     let rig = Rig::small().await;
     let faults = rig.sandbox.faults(HANDLER);
-    let path = format!(
-        "/stubs/handler_api.php?action=getNumber&service=tg&country=6&api_key={}",
-        rig.key(HANDLER)
-    );
-    let call = async || rig.get(HANDLER, &path).timeout(PATIENCE).send().await;
+    let path = format!("?action=getNumber&service=tg&country=6&api_key={}", rig.key(HANDLER));
+    let call = async || rig.get(HANDLER, &path).send().await;
     faults.next(FaultKind::Http500);
     assert_eq!(call().await.unwrap().status(), 500);
     faults.next(FaultKind::Http429RetryAfter);
@@ -431,7 +430,8 @@ async fn a_front_end_fault_does_nothing_and_shows_as_what_it_is() {
     assert_eq!(garbage.status(), 200);
     assert!(garbage.text().await.unwrap().starts_with("<!DOCTYPE html>"));
     faults.next(FaultKind::TimeOut);
-    assert!(call().await.unwrap_err().is_timeout());
+    let hung = rig.get(HANDLER, &path).timeout(IMPATIENCE).send().await;
+    assert!(hung.unwrap_err().is_timeout());
     faults.next(FaultKind::NoNumbers);
     assert_eq!(call().await.unwrap().text().await.unwrap(), "NO_NUMBERS");
     assert_eq!(rig.handler("action=getBalance").await, "ACCESS_BALANCE:100000.00");
@@ -447,11 +447,10 @@ async fn a_lost_or_truncated_reply_hides_a_number_that_was_bought() {
     for (kind, times) in [(FaultKind::BoughtButReplyLost, 6), (FaultKind::TruncatedBody, 4)] {
         for _ in 0..times {
             rig.sandbox.faults(HANDLER).next(kind);
-            let path = format!(
-                "/stubs/handler_api.php?action=getNumber&service=tg&country=6&api_key={}",
-                rig.key(HANDLER)
-            );
-            assert!(rig.send(rig.get(HANDLER, &path)).await.is_err(), "{kind:?}");
+            let path =
+                format!("?action=getNumber&service=tg&country=6&api_key={}", rig.key(HANDLER));
+            let call = rig.get(HANDLER, &path).timeout(IMPATIENCE);
+            assert!(rig.send(call).await.is_err(), "{kind:?}");
         }
     }
     let active: Value =
@@ -464,7 +463,7 @@ async fn a_truncated_list_is_not_json() {
     let rig = Rig::small().await;
     for _ in 0..6 {
         rig.sandbox.faults(FIVESIM).next(FaultKind::TruncatedBody);
-        if let Ok(seen) = rig.send(rig.get(FIVESIM, "/v1/guest/prices")).await {
+        if let Ok(seen) = rig.send(rig.get(FIVESIM, "/guest/prices")).await {
             assert_eq!(seen.status, 200);
             assert!(serde_json::from_str::<Value>(&seen.body).is_err());
         }
@@ -569,7 +568,7 @@ async fn stopping_closes_the_port_and_hung_calls() {
     let base = rig.sandbox.providers()[HANDLER].base_url.clone();
     rig.sandbox.faults(HANDLER).next(FaultKind::TimeOut);
     let hung = tokio::spawn(rig.client.get(&base).send());
-    while !rig.client.get(&base).send().await.is_ok_and(|reply| reply.status() == 404) {}
+    while !rig.client.get(&base).send().await.is_ok_and(|reply| reply.status() == 200) {}
     rig.sandbox.stop().await;
     assert!(hung.await.unwrap().is_err());
     assert!(rig.client.get(&base).send().await.is_err());
@@ -578,7 +577,7 @@ async fn stopping_closes_the_port_and_hung_calls() {
 #[tokio::test]
 async fn requests_are_bounded() {
     let rig = Rig::small().await;
-    let url = format!("{}/stubs/handler_api.php", rig.sandbox.providers()[HANDLER].base_url);
+    let url = rig.sandbox.providers()[HANDLER].base_url.clone();
     let seen = rig.client.post(&url).body("x".repeat(20_000)).send().await.unwrap();
     assert_eq!(seen.status(), 413);
     let form = [("action", " getBalance "), ("api_key", rig.key(HANDLER))];

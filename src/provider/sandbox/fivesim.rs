@@ -21,6 +21,9 @@ use super::site::{Change, Marks, Purchase, Refused, Site, View};
 /// Rows of an order list when the client names no limit, and at most.
 const ORDERS_LIMIT: usize = 100;
 
+/// About what one row of the price list takes, in bytes.
+const ROW_LEN: usize = 56;
+
 const ORDER_NOT_FOUND: &str = "order not found";
 
 pub(super) fn is_purchase(call: &Call) -> bool {
@@ -95,7 +98,8 @@ fn prices(site: &Site, call: &Call) -> Reply {
 
 /// The sorted quotes as three nested maps, in one buffer.
 fn nested<'a>(site: &Site, quotes: &[Quote], keys: impl Fn(Product) -> [&'a str; 2]) -> String {
-    let mut text = String::from("{");
+    let mut text = String::with_capacity(16 + ROW_LEN * quotes.len());
+    text.push('{');
     let mut last: Option<[&str; 2]> = None;
     for quote in quotes {
         let now @ [outer, inner] = keys(quote.product);

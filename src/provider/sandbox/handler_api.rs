@@ -21,6 +21,9 @@ use super::site::{Change, Marks, Purchase, Refused, Site, View};
 /// Finished numbers keep answering with their code for this long: clients poll late.
 const FINISHED_ECHO_MS: u64 = 60_000;
 
+/// About what one row of the price list takes, in bytes.
+const ROW_LEN: usize = 56;
+
 /// US dollars as ISO 4217 counts them.
 const USD: u16 = 840;
 
@@ -76,13 +79,17 @@ fn prices(site: &Site, call: &Call) -> Reply {
         Ok(filter) => filter,
         Err(_) => return Reply::json("{}"),
     };
-    let mut text = String::from("{");
+    let mut quotes = site.quotes();
+    quotes.retain(|quote| {
+        country.is_none_or(|it| it == quote.product.country)
+            && service.is_none_or(|it| it == quote.product.service)
+    });
+    let mut text = String::with_capacity(16 + ROW_LEN * quotes.len());
+    text.push('{');
     let mut last = None;
-    for Quote { product, cost, stock, .. } in site.quotes() {
-        let wanted = country.is_none_or(|it| it == product.country)
-            && service.is_none_or(|it| it == product.service);
+    for Quote { product, cost, stock, .. } in quotes {
         let ids = (site.ids.country_ext(product.country), site.ids.service_ext(product.service));
-        let (true, (Some(country), Some(service))) = (wanted, ids) else { continue };
+        let (Some(country), Some(service)) = ids else { continue };
         match last {
             Some(previous) if previous == product.country => text.push(','),
             Some(_) => write_into(&mut text, format_args!("}},\"{country}\":{{")),

@@ -112,7 +112,8 @@ pub struct SandboxProvider {
     pub name: &'static str,
     /// The wire format: `handler`, `fivesim` or `smspool`.
     pub driver: &'static str,
-    /// Scheme, host and port, without a path: `http://127.0.0.1:40123`.
+    /// What the wire format's documentation calls the base address: with
+    /// `/stubs/handler_api.php`, with `/v1`, or without a path.
     pub base_url: String,
     /// The account's key.
     pub key: String,
@@ -159,7 +160,7 @@ impl Sandbox {
             sandbox.providers.push(SandboxProvider {
                 name: wire.name(),
                 driver: wire.driver(),
-                base_url: format!("http://{}", listener.local_addr()?),
+                base_url: format!("http://{}{}", listener.local_addr()?, wire.base_path()),
                 key: site.key.clone(),
             });
             sandbox.servers.push(Server::start(listener, Arc::clone(&site)));
@@ -264,6 +265,15 @@ impl Wire {
             Self::Handler => "handler",
             Self::FiveSim => "fivesim",
             Self::SmsPool => "smspool",
+        }
+    }
+
+    /// What the base address adds to the host.
+    const fn base_path(self) -> &'static str {
+        match self {
+            Self::Handler => "/stubs/handler_api.php",
+            Self::FiveSim => "/v1",
+            Self::SmsPool => "",
         }
     }
 
