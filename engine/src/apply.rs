@@ -5,8 +5,8 @@
 
 use crate::account::Transaction;
 use crate::activation::{ActivationState, Assignment, Input, Message};
-use crate::event::{Closing, Event, Idempotency, OfferTerms, ProviderKind, Terms};
-use crate::ids::{AccountId, OfferId, OrderId, ProviderId};
+use crate::event::{Closing, Event, Idempotency, OfferTerms, ProviderKind, Scope, Terms};
+use crate::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
 use crate::money::Micros;
 use crate::order::{Order, OrderStatus};
 use crate::state::{Account, Key, Offer, Provider, State, StoredReply};
@@ -47,6 +47,11 @@ impl State {
             }
             Event::KeyIssued { key, account, scope, hash, prefix } => {
                 next(&mut self.counters.key.0, key.0);
+                let belongs = match scope {
+                    Scope::Trade => self.accounts.contains_key(account),
+                    Scope::Admin => account.0 == 0,
+                };
+                assert!(belongs, "a key trades for an account, or operates for none");
                 let (hash, prefix) = (*hash, prefix.clone());
                 let issued = Key { account: *account, scope: *scope, hash, prefix, revoked: false };
                 self.keys.insert(*key, issued);
@@ -57,6 +62,7 @@ impl State {
                 key.revoked = true;
             }
             Event::Deposited { account, amount, reference } => {
+                assert!(amount.is_positive() && self.accounts.contains_key(account));
                 let before = self.deposits.insert((*account, *reference), *amount);
                 assert_eq!(before, None, "a deposit is credited once");
             }
@@ -76,13 +82,8 @@ impl State {
                 assert_eq!(first.0 as usize, self.offers.len() + 1, "ids are dense");
                 self.list_offers(*provider, offers);
             }
-            Event::OffersPriced { terms, .. } => self.price_offers(terms),
-            Event::StockLoaded { offer, numbers } => {
-                for number in numbers {
-                    assert!(self.held.insert((*offer, *number)), "a number is held once an offer");
-                }
-                self.pools.entry(*offer).or_default().extend(numbers);
-            }
+            Event::OffersPriced { provider, terms } => self.price_offers(*provider, terms),
+            Event::StockLoaded { offer, numbers } => self.load_stock(*offer, numbers),
             Event::Retired { orders_before, replies_before } => {
                 self.retire(*orders_before, *replies_before);
             }
@@ -102,6 +103,7 @@ impl State {
         provider: ProviderId,
         offers: &[(crate::ids::Product, crate::ids::OperatorId)],
     ) {
+        assert!(self.providers.contains_key(&provider), "an offer has a provider");
         for &(product, operator) in offers {
             let (cost, price) = (Micros::ZERO, Micros::ZERO);
             self.offers.push(Offer { provider, product, operator, cost, price, stock: 0 });
@@ -111,11 +113,21 @@ impl State {
         }
     }
 
-    fn price_offers(&mut self, terms: &[OfferTerms]) {
+    fn price_offers(&mut self, provider: ProviderId, terms: &[OfferTerms]) {
         for OfferTerms { offer, cost, price, stock } in terms {
             let offer = &mut self.offers[offer.0 as usize - 1];
+            assert_eq!(offer.provider, provider, "a provider prices its own offers");
             (offer.cost, offer.price, offer.stock) = (*cost, *price, *stock);
         }
+    }
+
+    fn load_stock(&mut self, id: OfferId, numbers: &[Number]) {
+        let provider = self.offer(id).expect("stock is of a listed offer").provider;
+        assert_eq!(self.providers[&provider].kind, ProviderKind::Own, "only own stock is loaded");
+        for number in numbers {
+            assert!(self.held.insert((id, *number)), "a number is held once an offer");
+        }
+        self.pools.entry(id).or_default().extend(numbers);
     }
 
     fn retire(&mut self, orders_before: Time, replies_before: Time) {
@@ -140,8 +152,10 @@ impl State {
     fn apply_to_order(&mut self, at: Time, event: &Event) {
         match event {
             Event::OrderPlaced { .. } => self.place(at, event),
-            Event::AttemptStarted { order, attempt, terms, change, .. } => {
+            Event::AttemptStarted { order, account, attempt, terms, change } => {
+                self.check_terms(*terms);
                 let order = self.order_mut(*order);
+                assert!(order.account == *account && terms.price <= order.limit);
                 assert_eq!((order.state, *attempt), (ActivationState::Init, order.attempt + 1));
                 let price = order.price.checked_add(*change).expect("prices are bounded");
                 assert_eq!(price, terms.price, "escrow follows the ask");
@@ -155,7 +169,10 @@ impl State {
                 (placed.cost, placed.in_doubt) = (*cost, false);
                 self.assign(*order, assignment);
             }
-            Event::OrderFailed { order, .. } => {
+            Event::OrderFailed { order, account, refund, provider, .. } => {
+                let failed = self.order_mut(*order);
+                let owed = (failed.account, failed.price, failed.provider);
+                assert_eq!((*account, *refund, *provider), owed, "a refund is what was paid");
                 self.advance(*order, Input::Fail);
                 self.end(at, *order, OrderStatus::Refunded);
             }
@@ -164,7 +181,17 @@ impl State {
                 self.advance(*order, Input::Another);
                 self.order_mut(*order).awaits_another = true;
             }
-            Event::ActivationClosed { order, closing, .. } => self.close(at, *order, *closing),
+            Event::ActivationClosed { order, account, closing, refund } => {
+                let closed = self.order_mut(*order);
+                let delivered = closed.status == OrderStatus::Delivered;
+                let owed = if delivered { Micros::ZERO } else { closed.price };
+                assert_eq!(
+                    (*account, *refund),
+                    (closed.account, owed),
+                    "a refund is what was paid"
+                );
+                self.close(at, *order, *closing);
+            }
             Event::AccountOpened { .. }
             | Event::KeyIssued { .. }
             | Event::KeyRevoked { .. }
@@ -195,6 +222,8 @@ impl State {
         };
         next(&mut self.counters.order.0, order.0);
         assert!(price <= limit, "the price charged is within the buyer's limit");
+        assert!(self.accounts.contains_key(account), "an order has a buyer");
+        self.check_terms(Terms { offer: *offer, provider: *provider, price: *price, cost: *cost });
         let placed = Order {
             id: *order,
             account: *account,
@@ -222,6 +251,12 @@ impl State {
         if let Some(assignment) = assignment {
             self.assign(*order, assignment);
         }
+    }
+
+    /// What was claimed is a listed offer of that provider.
+    fn check_terms(&self, terms: Terms) {
+        let offer = self.offer(terms.offer).expect("a claim is of a listed offer");
+        assert_eq!(offer.provider, terms.provider, "a claim names its offer's provider");
     }
 
     fn store_reply(

@@ -1,6 +1,6 @@
 //! Proofs over a state: that the money adds up, and one hash that stands for all of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 
 use sha2::{Digest, Sha256};
@@ -73,23 +73,22 @@ fn orders_are_consistent(state: &State) -> Result<(), String> {
 }
 
 fn stock_is_held_once(state: &State) -> Result<(), String> {
-    let mut held = 0;
-    for (offer, pool) in &state.pools {
-        for number in pool {
-            held += 1;
-            if !state.held.contains(&(*offer, *number)) {
-                return Err(format!("offer {offer} has a number in its pool that is not held"));
-            }
+    let mut held = BTreeSet::new();
+    let pools = state.pools.iter();
+    let pooled = pools.flat_map(|(offer, pool)| pool.iter().map(|number| (*offer, *number)));
+    let open = state.orders.values().filter(|order| !order.state.is_closed());
+    let own = open.filter(|order| state.providers[&order.provider].kind == ProviderKind::Own);
+    let assigned =
+        own.filter_map(|order| order.assignment.as_ref().map(|a| (order.offer, a.number)));
+    for (offer, number) in pooled.chain(assigned) {
+        if !held.insert((offer, number)) {
+            return Err(format!("offer {offer} has a number twice in its pool and open orders"));
         }
     }
-    for order in state.orders.values().filter(|order| !order.state.is_closed()) {
-        let own = state.providers[&order.provider].kind == ProviderKind::Own;
-        held += usize::from(own && order.assignment.is_some());
-    }
-    if held == state.held.len() {
+    if held == state.held {
         Ok(())
     } else {
-        Err(format!("{held} numbers are in pools and open orders, {} held", state.held.len()))
+        Err("the numbers in pools and open orders are not those that are held".to_owned())
     }
 }
 

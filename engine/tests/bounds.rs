@@ -15,7 +15,7 @@ use nexnum_engine::reject::Reject;
 fn market() -> Recorded {
     let mut recorded = Recorded::default();
     for command in Arbitrary::market() {
-        recorded.execute(START, &command).unwrap();
+        recorded.execute(START, &command).expect("a market may be opened");
     }
     recorded
 }

@@ -30,7 +30,7 @@ pub enum RecordError {
     /// A tag that this version does not know.
     #[error("the record has an unknown tag")]
     UnknownTag,
-    /// An integer above the range of its field.
+    /// An integer above the range of its field, or not in its shortest form.
     #[error("the record has an integer out of range")]
     OutOfRange,
     /// A text that is not UTF-8.
@@ -121,7 +121,9 @@ impl Wire for u64 {
         for shift in (0..).step_by(7).take(10) {
             let byte = take_bytes(input, 1)?[0];
             let bits = u64::from(byte & 0x7f);
-            if shift == 63 && bits > 1 {
+            // A last byte of zero says nothing: the same integer has a shorter form.
+            let is_padded = byte == 0 && shift > 0;
+            if shift == 63 && bits > 1 || is_padded {
                 return Err(RecordError::OutOfRange);
             }
             value |= bits << shift;

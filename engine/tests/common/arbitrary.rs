@@ -27,7 +27,7 @@ impl Rng {
 
     /// Choices that a fuzzer makes, as long as its bytes last.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        Self { bytes: bytes.to_vec().into_iter(), state: 0 }
+        Self { bytes: Vec::from(bytes).into_iter(), state: 0 }
     }
 
     /// True when the fuzzer's bytes are used up.

@@ -1,0 +1,167 @@
+//! Controls: a ledger whose rules were broken on purpose does not go unnoticed. Each
+//! damage must stop the replay with a panic or be named by the audit.
+
+mod common;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use common::arbitrary::{Arbitrary, Rng, START};
+use common::proof::{Recorded, replay};
+use nexnum_engine::audit::audit;
+use nexnum_engine::event::{Closing, Event};
+use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
+use nexnum_engine::money::Micros;
+use nexnum_engine::time::Time;
+
+/// The ledger of a random run.
+fn ledger(seed: u64) -> Vec<(Time, Event)> {
+    let (mut recorded, mut now) = (Recorded::default(), START);
+    let mut arbitrary = Arbitrary::new(Rng::new(seed));
+    let mut market = Arbitrary::market().into_iter();
+    for _ in 0..300 {
+        let command = market.next().unwrap_or_else(|| arbitrary.command(recorded.state()));
+        let _ = recorded.execute(now, &command);
+        now = now.plus_ms(arbitrary.pause_ms());
+    }
+    recorded.ledger
+}
+
+/// True when a replay of the ledger panics, or an audit on the way complains.
+fn is_noticed(ledger: &[(Time, Event)]) -> bool {
+    catch_unwind(AssertUnwindSafe(|| audit(replay(ledger).state()).is_err())).unwrap_or(true)
+}
+
+fn add(amount: &mut Micros) {
+    amount.0 += 1;
+}
+
+/// Changes one number of an event that the rest of the ledger contradicts; `None`
+/// where any value would be as good.
+fn damaged(event: &Event, choice: u64) -> Option<Event> {
+    const NOBODY: AccountId = AccountId(4_000_000);
+    let mut event = event.clone();
+    match &mut event {
+        Event::AccountOpened { account, .. } => account.0 += 1,
+        Event::KeyIssued { account, .. } => *account = NOBODY,
+        Event::KeyRevoked { key } => key.0 += 1_000_000,
+        Event::Deposited { account, amount, .. } => match choice % 2 {
+            0 => *account = NOBODY,
+            _ => *amount = Micros(-amount.0),
+        },
+        Event::ProviderRegistered { provider, .. } => provider.0 += 1,
+        Event::OperatorNamed { operator, .. } => operator.0 += 1,
+        Event::OffersListed { provider, first, .. } => match choice % 2 {
+            0 => *provider = ProviderId(u16::MAX),
+            _ => first.0 += 1,
+        },
+        Event::OffersPriced { provider, terms } => match choice % 2 {
+            0 => *provider = ProviderId(u16::MAX),
+            _ => terms[0].offer = OfferId(4_000_000),
+        },
+        Event::StockLoaded { offer, .. } => *offer = OfferId(4_000_000),
+        Event::OrderPlaced { account, terms, limit, assignment, .. } => match choice % 4 {
+            0 => *account = NOBODY,
+            1 => terms.offer = OfferId(4_000_000),
+            2 => terms.provider = ProviderId(u16::MAX),
+            _ => match assignment {
+                Some(assignment) => assignment.number = Number(1),
+                None => *limit = Micros(terms.price.0 - 1),
+            },
+        },
+        Event::AttemptStarted { account, attempt, terms, change, .. } => match choice % 4 {
+            0 => *account = NOBODY,
+            1 => *attempt += 1,
+            2 => add(&mut terms.price),
+            _ => add(change),
+        },
+        Event::OrderDoubted { order } | Event::AnotherRequested { order } => order.0 = u32::MAX,
+        Event::NumberAssigned { order, .. } => *order = OrderId(u32::MAX),
+        Event::OrderFailed { account, refund, provider, .. } => match choice % 3 {
+            0 => *account = NOBODY,
+            1 => add(refund),
+            _ => *provider = ProviderId(u16::MAX),
+        },
+        Event::MessageReceived { message, late, capture, .. } => match (choice % 3, capture) {
+            (0, _) => message.0 += 1,
+            (1, _) => *late = !*late,
+            (_, Some(sale)) => add(&mut sale.price),
+            (_, None) => return None,
+        },
+        Event::ActivationClosed { account, closing, refund, .. } => match choice % 3 {
+            0 if *refund != Micros::ZERO => *account = NOBODY,
+            0 | 1 => add(refund),
+            _ => {
+                *closing = match closing {
+                    Closing::Completed => Closing::TimedOut,
+                    Closing::Cancelled | Closing::TimedOut => Closing::Completed,
+                }
+            }
+        },
+        Event::Retired { .. } => return None,
+    }
+    Some(event)
+}
+
+#[test]
+fn an_event_with_one_wrong_number_is_noticed() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut unnoticed = Vec::new();
+    for seed in 0..40 {
+        let ledger = ledger(seed);
+        let mut rng = Rng::new(seed);
+        for _ in 0..60 {
+            let index = rng.below(ledger.len() as u64) as usize;
+            let mut copy = ledger[..=index].to_vec();
+            let Some(event) = damaged(&copy[index].1, rng.next()) else { continue };
+            copy[index].1 = event;
+            if !is_noticed(&copy) {
+                unnoticed.push(format!("seed {seed}: {:?}", copy[index].1));
+            }
+        }
+    }
+    let _ = std::panic::take_hook();
+    assert!(
+        unnoticed.is_empty(),
+        "{} damages unnoticed:\n{}",
+        unnoticed.len(),
+        unnoticed.join("\n")
+    );
+}
+
+#[test]
+fn an_event_applied_twice_is_noticed() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut unnoticed = Vec::new();
+    for seed in 0..20 {
+        let ledger = ledger(seed);
+        for index in 0..ledger.len() {
+            let again = &ledger[index];
+            let idempotent = matches!(
+                again.1,
+                Event::OffersPriced { .. }
+                    | Event::Retired { .. }
+                    | Event::OrderDoubted { .. }
+                    | Event::AnotherRequested { .. }
+            );
+            let mut copy = ledger[..=index].to_vec();
+            copy.push(again.clone());
+            if !idempotent && !is_noticed(&copy) {
+                unnoticed.push(format!("seed {seed}: {:?}", again.1));
+            }
+        }
+    }
+    let _ = std::panic::take_hook();
+    assert!(
+        unnoticed.is_empty(),
+        "{} doubles unnoticed:\n{}",
+        unnoticed.len(),
+        unnoticed.join("\n")
+    );
+}
+
+#[test]
+fn a_sound_ledger_is_not_complained_of() {
+    for seed in 0..20 {
+        assert!(!is_noticed(&ledger(seed)), "seed {seed}");
+    }
+}
