@@ -7,4 +7,5 @@ pub mod http;
 pub mod keys;
 pub mod provider;
 pub mod read_model;
+pub mod replay;
 pub mod sequencer;
