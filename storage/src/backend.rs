@@ -6,11 +6,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::ops::Deref;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
-use redb::{Builder, Database, ReadOnlyDatabase, StorageBackend};
+use redb::{
+    Builder, Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, StorageBackend,
+};
 
 use crate::error::StorageError;
 use crate::fault::FaultyDisk;
@@ -34,6 +37,44 @@ impl StorageBackend for FaultyDisk {
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
         self.disk_write(offset, data)
+    }
+}
+
+/// An open database. Closing it writes, so that too is guarded.
+pub(crate) struct Opened<D> {
+    database: Option<D>,
+    pub(crate) place: PathBuf,
+}
+
+impl<D: ReadableDatabase> Opened<D> {
+    fn new(database: D, place: &Path) -> Self {
+        Self { database: Some(database), place: place.to_owned() }
+    }
+
+    /// A view of what is committed now.
+    pub(crate) fn begin_read(&self) -> Result<ReadTransaction, StorageError> {
+        let begun = self.deref().begin_read();
+        begun.map_err(|e| StorageError::database("reading", &self.place, e))
+    }
+}
+
+impl<D> Deref for Opened<D> {
+    type Target = D;
+
+    fn deref(&self) -> &D {
+        self.database.as_ref().expect("it is taken out only when it is dropped")
+    }
+}
+
+impl<D> Drop for Opened<D> {
+    fn drop(&mut self) {
+        let database = self.database.take();
+        // What was acknowledged is durable already. A failed close is seen to by the
+        // next open, which finds the file as a crash leaves it.
+        let _ = guarded(&self.place, || {
+            drop(database);
+            Ok(())
+        });
     }
 }
 
@@ -67,7 +108,7 @@ pub(crate) fn create_database(
     backend: impl StorageBackend,
     place: &Path,
     cache_bytes: usize,
-) -> Result<Database, StorageError> {
+) -> Result<Opened<Database>, StorageError> {
     let len = backend.len().map_err(|e| StorageError::io("measuring", place, e))?;
     if len > 0 {
         return Err(StorageError::AlreadyExists { path: place.to_owned() });
@@ -80,7 +121,7 @@ pub(crate) fn open_database(
     backend: impl StorageBackend,
     place: &Path,
     cache_bytes: usize,
-) -> Result<Database, StorageError> {
+) -> Result<Opened<Database>, StorageError> {
     let len = backend.len().map_err(|e| StorageError::io("measuring", place, e))?;
     if len == 0 {
         return Err(StorageError::EmptyLedger { path: place.to_owned() });
@@ -92,11 +133,12 @@ fn build(
     backend: impl StorageBackend,
     place: &Path,
     cache_bytes: usize,
-) -> Result<Database, StorageError> {
+) -> Result<Opened<Database>, StorageError> {
     guarded(place, || {
         Builder::new()
             .set_cache_size(cache_bytes)
             .create_with_backend(backend)
+            .map(|database| Opened::new(database, place))
             .map_err(|e| StorageError::database("opening", place, e))
     })
 }
@@ -106,7 +148,7 @@ fn build(
 pub(crate) fn open_unwritten(
     path: &Path,
     cache_bytes: usize,
-) -> Result<Option<ReadOnlyDatabase>, StorageError> {
+) -> Result<Option<Opened<ReadOnlyDatabase>>, StorageError> {
     let file = File::open(path).map_err(|e| StorageError::io("opening", path, e))?;
     let len = file.metadata().map_err(|e| StorageError::io("measuring", path, e))?.len();
     if len == 0 {
@@ -117,7 +159,7 @@ pub(crate) fn open_unwritten(
         let opened =
             Builder::new().set_cache_size(cache_bytes).open_read_only_with_backend(backend);
         match opened {
-            Ok(database) => Ok(Some(database)),
+            Ok(database) => Ok(Some(Opened::new(database, path))),
             Err(redb::DatabaseError::RepairAborted) => Ok(None),
             Err(e) => Err(StorageError::database("opening", path, e)),
         }

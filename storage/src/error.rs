@@ -76,7 +76,9 @@ pub enum StorageError {
         path: PathBuf,
     },
     /// The ledger ends before a sequence number that the manifest vouches for.
-    #[error("the ledger ends at sequence {last}, but the manifest knows sequence {known}: events were lost or an older copy was put back")]
+    #[error(
+        "the ledger ends at sequence {last}, but the manifest knows sequence {known}: events were lost or an older copy was put back"
+    )]
     Behind {
         /// The last sequence number in the ledger.
         last: Seq,

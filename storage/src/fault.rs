@@ -99,6 +99,18 @@ impl FaultyDisk {
         self.disk.lock().ops
     }
 
+    /// The bytes on the disk, as its user sees them.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.disk.lock().live.len() as u64
+    }
+
+    /// Whether nothing was ever written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Whether the power is gone.
     #[must_use]
     pub fn is_cut(&self) -> bool {

@@ -47,11 +47,7 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), StorageError> {
         .map_err(|e| StorageError::io("syncing", folder, e))
 }
 
-fn write_synced(
-    path: &Path,
-    options: &OpenOptions,
-    parts: &[&[u8]],
-) -> Result<(), StorageError> {
+fn write_synced(path: &Path, options: &OpenOptions, parts: &[&[u8]]) -> Result<(), StorageError> {
     let mut file = options.open(path).map_err(|e| StorageError::io("creating", path, e))?;
     parts
         .iter()

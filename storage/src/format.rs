@@ -273,7 +273,10 @@ mod tests {
             "50f93d06",
         );
         assert_eq!(hex, expected);
-        assert_eq!(hash(&bytes).to_string(), "16531f490dd9b99e1c9789c3876c9fec7395de0ff7d330288a53f2822980895e");
+        assert_eq!(
+            hash(&bytes).to_string(),
+            "16531f490dd9b99e1c9789c3876c9fec7395de0ff7d330288a53f2822980895e"
+        );
         assert_eq!(decode(&bytes), Ok(golden()));
     }
 

@@ -6,7 +6,8 @@
 //! what a failed sync left on the disk cannot be known. Leaves to others: what to
 //! put in a batch, when to commit, what to do about a failure (end the process).
 
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use nexnum_engine::ids::Seq;
@@ -14,11 +15,11 @@ use redb::{
     Database, Durability, ReadableDatabase, StorageBackend, TableDefinition, WriteTransaction,
 };
 
-use crate::backend::{create_database, create_file, guarded, open_database, open_file};
+use crate::backend::{Opened, create_database, create_file, guarded, open_database, open_file};
 use crate::error::StorageError;
 use crate::format::{self, Batch, Hash, LedgerId, PAYLOAD_LEN_MAX, RowRef};
 use crate::manifest::Manifest;
-use crate::reader::{Reader, Rows};
+use crate::reader::{Reader, Rows, Source};
 
 /// One row a batch, under the sequence number of its first event.
 pub(crate) const ROWS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("rows");
@@ -68,16 +69,25 @@ pub trait Ledger: Send {
 }
 
 /// The embedded ledger: a redb file, or a disk of [`crate::fault`].
-#[derive(Debug)]
 pub struct RedbLedger {
-    database: Arc<Database>,
+    database: Arc<Opened<Database>>,
     reader: Reader,
-    place: PathBuf,
     last: Position,
     /// This opening's term: one more than that of the last row found.
     epoch: u64,
     poisoned: bool,
     row: Vec<u8>,
+}
+
+impl fmt::Debug for RedbLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedbLedger")
+            .field("reader", &self.reader)
+            .field("last", &self.last)
+            .field("epoch", &self.epoch)
+            .field("poisoned", &self.poisoned)
+            .finish_non_exhaustive()
+    }
 }
 
 impl RedbLedger {
@@ -101,7 +111,7 @@ impl RedbLedger {
         let database = create_database(backend, place, CACHE_BYTES)?;
         guarded(place, || {
             let failed = |e: redb::Error| StorageError::database("creating", place, e);
-            let transaction = begin(&database, place)?;
+            let transaction = begin(&database)?;
             transaction.open_table(ROWS).map_err(|e| failed(e.into()))?;
             {
                 let mut meta = transaction.open_table(META).map_err(|e| failed(e.into()))?;
@@ -111,7 +121,7 @@ impl RedbLedger {
             }
             transaction.commit().map_err(|e| failed(e.into()))
         })?;
-        Self::over(database, place, id)
+        Self::over(database, id)
     }
 
     /// Opens the ledger that is in a file, after recovery if the last process that
@@ -136,20 +146,19 @@ impl RedbLedger {
         manifest: &Manifest,
     ) -> Result<Self, StorageError> {
         let database = open_database(backend, place, CACHE_BYTES)?;
-        let id = read_identity(&database, place)?;
+        let id = read_identity(&database)?;
         manifest.check_id(place, id)?;
-        let ledger = Self::over(database, place, id)?;
+        let ledger = Self::over(database, id)?;
         manifest.check_end(&ledger.reader, ledger.last)?;
         Ok(ledger)
     }
 
-    fn over(database: Database, place: &Path, id: LedgerId) -> Result<Self, StorageError> {
+    fn over(database: Opened<Database>, id: LedgerId) -> Result<Self, StorageError> {
         let database = Arc::new(database);
-        let reader = Reader::new(Arc::clone(&database) as _, id, place);
+        let reader = Reader::new(Source::Shared(Arc::clone(&database)), id);
         let (last, epoch) = reader.last_row()?;
-        let place = place.to_owned();
-        let epoch = epoch + 1;
-        Ok(Self { database, reader, place, last, epoch, poisoned: false, row: Vec::new() })
+        let epoch = epoch.saturating_add(1);
+        Ok(Self { database, reader, last, epoch, poisoned: false, row: Vec::new() })
     }
 
     /// Which ledger this is.
@@ -172,9 +181,10 @@ impl RedbLedger {
 
     /// Commits the bytes in `self.row` under `key`.
     fn commit(&self, key: Seq) -> Result<(), StorageError> {
-        guarded(&self.place, || {
-            let failed = |e: redb::Error| StorageError::database("appending to", &self.place, e);
-            let transaction = begin(&self.database, &self.place)?;
+        let place = &self.database.place;
+        guarded(place, || {
+            let failed = |e: redb::Error| StorageError::database("appending to", place, e);
+            let transaction = begin(&self.database)?;
             {
                 let mut rows = transaction.open_table(ROWS).map_err(|e| failed(e.into()))?;
                 let there =
@@ -191,7 +201,7 @@ impl RedbLedger {
 impl Ledger for RedbLedger {
     fn append(&mut self, batch: &Batch<'_>, expected: Seq) -> Result<Seq, StorageError> {
         if self.poisoned {
-            return Err(StorageError::Poisoned { place: self.place.clone() });
+            return Err(StorageError::Poisoned { place: self.database.place.clone() });
         }
         if expected != self.last.seq {
             return Err(StorageError::Fenced { expected, last: self.last.seq });
@@ -234,8 +244,9 @@ fn check(batch: &Batch<'_>, last: Seq) -> Result<(), StorageError> {
 /// A transaction that is durable when its commit returns. Two phases and the saved
 /// allocator state cost a tenth of the speed and make the recovery after a crash
 /// instant and independent of what a torn write left.
-fn begin(database: &Database, place: &Path) -> Result<WriteTransaction, StorageError> {
-    let failed = |e: redb::Error| StorageError::database("beginning a commit to", place, e);
+fn begin(database: &Opened<Database>) -> Result<WriteTransaction, StorageError> {
+    let failed =
+        |e: redb::Error| StorageError::database("beginning a commit to", &database.place, e);
     let mut transaction = database.begin_write().map_err(|e| failed(e.into()))?;
     transaction.set_durability(Durability::Immediate).map_err(|e| failed(e.into()))?;
     transaction.set_two_phase_commit(true);
@@ -244,24 +255,24 @@ fn begin(database: &Database, place: &Path) -> Result<WriteTransaction, StorageE
 }
 
 /// The identity that a database carries; a database without one is an empty ledger.
-pub(crate) fn read_identity(
-    database: &impl ReadableDatabase,
-    place: &Path,
+pub(crate) fn read_identity<D: ReadableDatabase>(
+    database: &Opened<D>,
 ) -> Result<LedgerId, StorageError> {
+    let place = &database.place;
     guarded(place, || {
         let failed = |e: redb::Error| StorageError::database("reading", place, e);
-        let transaction = database.begin_read().map_err(|e| failed(e.into()))?;
+        let transaction = database.begin_read()?;
         let meta = match transaction.open_table(META) {
             Ok(table) => table,
             Err(redb::TableError::TableDoesNotExist(_)) => {
-                return Err(StorageError::EmptyLedger { path: place.to_owned() });
+                return Err(StorageError::EmptyLedger { path: place.clone() });
             }
             Err(e) => return Err(failed(e.into())),
         };
         let format: [u8; 4] = read_meta(&meta, META_FORMAT, place)?;
         let found = u32::from_le_bytes(format);
         if found > TABLES_FORMAT {
-            let path = place.to_owned();
+            let path = place.clone();
             return Err(StorageError::NewerFormat { path, found, known: TABLES_FORMAT });
         }
         Ok(LedgerId(read_meta(&meta, META_ID, place)?))

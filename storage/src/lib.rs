@@ -10,8 +10,8 @@
 
 mod backend;
 pub mod error;
-mod file;
 pub mod fault;
+mod file;
 pub mod format;
 pub mod history;
 pub mod ledger;

@@ -5,14 +5,14 @@
 //! and nothing after it. What the payload means is left to the record codec.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use nexnum_engine::ids::Seq;
 use nexnum_engine::time::Time;
-use redb::{ReadOnlyTable, ReadableDatabase, ReadableTableMetadata};
+use redb::{Database, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableTableMetadata};
 
-use crate::backend::{guarded, open_unwritten};
+use crate::backend::{Opened, guarded, open_unwritten};
 use crate::error::StorageError;
 use crate::format::{self, Hash, LedgerId, RowRef};
 use crate::ledger::{CACHE_BYTES, Position, ROWS, RedbLedger, read_identity};
@@ -57,24 +57,42 @@ impl Row {
 /// writer. While one lives, the ledger's file stays open and locked.
 #[derive(Clone)]
 pub struct Reader {
-    database: Arc<dyn ReadableDatabase + Send + Sync>,
+    source: Source,
     id: LedgerId,
-    place: PathBuf,
+}
+
+/// The writer's own database, or one that is opened for reading alone.
+#[derive(Clone)]
+pub(crate) enum Source {
+    Shared(Arc<Opened<Database>>),
+    Unwritten(Arc<Opened<ReadOnlyDatabase>>),
+}
+
+impl Source {
+    fn begin_read(&self) -> Result<ReadTransaction, StorageError> {
+        match self {
+            Self::Shared(database) => database.begin_read(),
+            Self::Unwritten(database) => database.begin_read(),
+        }
+    }
+
+    fn place(&self) -> &Path {
+        match self {
+            Self::Shared(database) => &database.place,
+            Self::Unwritten(database) => &database.place,
+        }
+    }
 }
 
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").field("id", &self.id).field("place", &self.place).finish()
+        f.debug_struct("Reader").field("id", &self.id).field("place", &self.source.place()).finish()
     }
 }
 
 impl Reader {
-    pub(crate) fn new(
-        database: Arc<dyn ReadableDatabase + Send + Sync>,
-        id: LedgerId,
-        place: &Path,
-    ) -> Self {
-        Self { database, id, place: place.to_owned() }
+    pub(crate) fn new(source: Source, id: LedgerId) -> Self {
+        Self { source, id }
     }
 
     /// Opens a ledger for reading alone. Its file is not written to, unless the last
@@ -88,9 +106,9 @@ impl Reader {
         let Some(database) = open_unwritten(path, CACHE_BYTES)? else {
             return Ok(RedbLedger::open(path, manifest)?.reader());
         };
-        let id = read_identity(&database, path)?;
+        let id = read_identity(&database)?;
         manifest.check_id(path, id)?;
-        Ok(Self::new(Arc::new(database), id, path))
+        Ok(Self::new(Source::Unwritten(Arc::new(database)), id))
     }
 
     /// Which ledger this is.
@@ -135,7 +153,7 @@ impl Reader {
     /// # Errors
     /// If the ledger cannot be read; damage comes out of the iterator.
     pub fn read(&self, from: Seq) -> Result<Rows, StorageError> {
-        guarded(&self.place, || {
+        guarded(self.source.place(), || {
             let table = self.table()?;
             let start = key_at_or_before(&table, from).map_err(|e| self.failed(e))?.unwrap_or(1);
             let before = key_at_or_before(&table, Seq(start - 1)).map_err(|e| self.failed(e))?;
@@ -146,7 +164,7 @@ impl Reader {
                 next: Seq(before.unwrap_or(1)),
                 prev: before.is_none().then(|| self.id.genesis()),
                 epoch: 0,
-                place: self.place.clone(),
+                reader: self.clone(),
                 done: false,
             })
         })
@@ -157,7 +175,7 @@ impl Reader {
     /// # Errors
     /// If the ledger cannot be read.
     pub fn row_count(&self) -> Result<u64, StorageError> {
-        guarded(&self.place, || self.table()?.len().map_err(|e| self.failed(e)))
+        guarded(self.source.place(), || self.table()?.len().map_err(|e| self.failed(e)))
     }
 
     /// Walks all rows and checks each: checksum, sequence, chain, epoch. `progress`
@@ -181,7 +199,7 @@ impl Reader {
     }
 
     fn row_at_or_before(&self, seq: Seq) -> Result<Option<Row>, StorageError> {
-        guarded(&self.place, || {
+        guarded(self.source.place(), || {
             let table = self.table()?;
             let mut range = table.range(..=seq.0).map_err(|e| self.failed(e))?;
             let Some(entry) = range.next_back() else { return Ok(None) };
@@ -191,12 +209,12 @@ impl Reader {
     }
 
     fn table(&self) -> Result<ReadOnlyTable<u64, &'static [u8]>, StorageError> {
-        let transaction = self.database.begin_read().map_err(|e| self.failed(e))?;
+        let transaction = self.source.begin_read()?;
         transaction.open_table(ROWS).map_err(|e| self.failed(e))
     }
 
     fn failed(&self, error: impl Into<redb::Error>) -> StorageError {
-        StorageError::database("reading", &self.place, error)
+        StorageError::database("reading", self.source.place(), error)
     }
 }
 
@@ -237,7 +255,8 @@ pub struct Rows {
     /// from the middle, which has nothing to be compared with.
     prev: Option<Hash>,
     epoch: u64,
-    place: PathBuf,
+    /// Keeps the database open.
+    reader: Reader,
     done: bool,
 }
 
@@ -250,8 +269,8 @@ impl fmt::Debug for Rows {
 impl Rows {
     /// Damage that redb itself stumbles over is named by the row that was to come.
     fn advance_guarded(&mut self) -> Result<Option<Row>, StorageError> {
-        let (place, at) = (self.place.clone(), self.next);
-        guarded(&place, || self.advance()).map_err(|error| match error {
+        let (reader, at) = (self.reader.clone(), self.next);
+        guarded(reader.source.place(), || self.advance()).map_err(|error| match error {
             StorageError::DamagedFile { reason, .. } => StorageError::damaged(at, reason),
             other => other,
         })
@@ -259,7 +278,7 @@ impl Rows {
 
     fn advance(&mut self) -> Result<Option<Row>, StorageError> {
         let Some(entry) = self.range.next() else { return Ok(None) };
-        let (key, value) = entry.map_err(|e| StorageError::database("reading", &self.place, e))?;
+        let (key, value) = entry.map_err(|e| self.reader.failed(e))?;
         let key = Seq(key.value());
         if key != self.next {
             let reason = format!("the row is missing; the next one begins at {key}");

@@ -5,3 +5,5 @@ mod io_errors;
 mod ledger;
 mod power_loss;
 mod run;
+mod secrets;
+mod snapshot;

@@ -43,7 +43,8 @@ pub(crate) fn append_next(ledger: &mut RedbLedger) -> Result<Seq, StorageError> 
     let last = ledger.last().seq;
     let first = last.0 + 1;
     let payload = payload(first);
-    let batch = Batch { first: Seq(first), at: Time(first), count: count(first), payload: &payload };
+    let batch =
+        Batch { first: Seq(first), at: Time(first), count: count(first), payload: &payload };
     ledger.append(&batch, last)
 }
 
