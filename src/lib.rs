@@ -1,6 +1,8 @@
 //! NexNum: providers' numbers as one live market, and the server that sells from it.
 
 pub mod bench;
+pub mod boot;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod http;
@@ -9,3 +11,5 @@ pub mod provider;
 pub mod read_model;
 pub mod replay;
 pub mod sequencer;
+pub mod verify;
+pub mod worker;

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use nexnum_storage::secrets::Secret;
 use reqwest::Method;
 
 use super::{CliError, admin};
@@ -71,8 +72,8 @@ fn set_key(folder: &Folder, name: &str) -> Result<(), CliError> {
     let mut key = String::new();
     let failed = |error| CliError::Refused(format!("cannot read the key: {error}"));
     stdin.by_ref().take(KEY_LEN_MAX).read_to_string(&mut key).map_err(failed)?;
-    let mut secrets = folder.secrets()?;
-    secrets.set(name, key.trim()).map_err(BootError::from)?;
+    let secret = Secret::new(key.trim().as_bytes().to_vec());
+    folder.secrets()?.put(name, &secret).map_err(BootError::from)?;
     println!("The key {name:?} is kept in {}.", folder.secrets_file().display());
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::CliError;
-use crate::boot::Folder;
+use crate::boot::{BootError, Folder};
 use crate::config::{Config, ProviderConfig};
 
 /// What `serve` takes.
@@ -31,13 +31,21 @@ pub fn run(args: &Args) -> Result<(), CliError> {
 
 /// Prints the effective configuration and whether each key was found.
 fn check(config: &Config) -> Result<(), CliError> {
-    let folder = Folder::at(&config.data_dir);
-    let secrets = folder.secrets_if_there()?;
+    let stored = stored_names(config)?;
     let is_set = |provider: &ProviderConfig| match (&provider.key_secret, &provider.key_env) {
-        (Some(name), _) => secrets.as_ref().is_some_and(|store| store.contains(name)),
+        (Some(name), _) => stored.contains(name),
         (None, Some(variable)) => std::env::var_os(variable).is_some_and(|key| !key.is_empty()),
         (None, None) => true,
     };
     print!("{}", config.effective(is_set));
     Ok(())
+}
+
+/// The names in the secret store; it is not opened for a configuration that needs none.
+fn stored_names(config: &Config) -> Result<Vec<String>, CliError> {
+    if config.providers.iter().all(|provider| provider.key_secret.is_none()) {
+        return Ok(Vec::new());
+    }
+    let secrets = Folder::at(&config.data_dir).secrets()?;
+    Ok(secrets.names().map_err(BootError::from)?)
 }
