@@ -30,6 +30,8 @@ const DRAIN_S_MAX: u64 = 80;
 const SYNC_S: std::ops::RangeInclusive<u64> = 5..=24 * 60 * 60;
 /// The largest margin in percent: more is a slip of the pen.
 const PERCENT_MAX: u32 = 1_000;
+/// The largest rate of exchange: no currency is worth more of any other.
+const RATE_MAX: u32 = 1_000_000;
 /// Places of a percentage.
 const PERCENT_SCALE_MAX: u32 = 4;
 
@@ -177,6 +179,34 @@ impl<'de> Deserialize<'de> for Percent {
     }
 }
 
+/// A rate of exchange above 0, at most a million.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate(pub Decimal);
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self(Decimal::ONE)
+    }
+}
+
+impl Serialize for Rate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match Decimal::from_str_exact(&text) {
+            Ok(rate) if rate > Decimal::ZERO && rate <= Decimal::from(RATE_MAX) => Ok(Self(rate)),
+            Ok(_) | Err(_) => Err(serde::de::Error::custom(format!(
+                "{text:?} is not a rate above 0, at most {RATE_MAX}"
+            ))),
+        }
+    }
+}
+
 /// Bounds of the server; what is not named keeps its default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -231,6 +261,9 @@ pub struct ProviderConfig {
     /// Instead of the common margin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin: Option<Margin>,
+    /// Ledger units for one unit of the provider's currency.
+    #[serde(default)]
+    pub rate: Rate,
     /// Seconds between two syncs of its offers.
     #[serde(default = "sync_interval_s")]
     pub sync_interval_s: u64,

@@ -2,6 +2,8 @@
 
 pub mod app;
 pub mod bench;
+pub mod boot;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod digest;
@@ -12,6 +14,8 @@ pub mod market;
 pub mod metrics;
 pub mod provider;
 pub mod read_model;
+pub mod replay;
 pub mod sequencer;
 pub mod trade;
+pub mod verify;
 pub mod worker;

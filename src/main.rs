@@ -1,2 +1,7 @@
 //! The nexnum binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    nexnum::cli::run()
+}

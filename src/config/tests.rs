@@ -54,6 +54,7 @@ fn a_provider_s_error_names_the_provider() {
     refused(&provider("key = \"1\""), &["line 4", "unknown field", "key"]);
     refused(&provider("sync_interval_s = 1"), &["sync_interval_s", "\"a\"", "5"]);
     refused(&provider("key_secret = \"x\"\nkey_env = \"Y\""), &["\"a\"", "both"]);
+    refused(&provider("rate = \"0\""), &["line 4", "rate above 0"]);
     refused(&provider("priority = 256"), &["line 4", "256"]);
     refused(&format!("{}{}", provider(""), provider("")), &["two providers", "\"a\""]);
     for address in ["ftp://x", "https://", "https://user:pass@x", "http://x/?key=1"] {

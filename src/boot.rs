@@ -1,0 +1,311 @@
+//! A data folder: what is in it, how it is made, how it is opened.
+//!
+//! Promises: `init` makes a folder and touches nothing that is there; `open` makes nothing.
+//! The engine comes back as the newest valid snapshot and the rows after it say; a snapshot
+//! that cannot be used costs time, a ledger that cannot be is an error that names where.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nexnum_engine::Engine;
+use nexnum_engine::command::Command;
+use nexnum_engine::ids::Seq;
+use nexnum_engine::state::State;
+use nexnum_engine::time::Time;
+use nexnum_storage::secrets::{MasterKey, Secrets};
+use nexnum_storage::snapshot::{self, Snapshot};
+use nexnum_storage::{Batch, Ledger, LedgerId, Manifest, Reader, RedbLedger, StorageError, record};
+
+use crate::clock::Clock;
+use crate::config;
+use crate::keys::{self, ApiKey, KeyKind, NoRandomness};
+use crate::replay::Replay;
+
+/// Why a data folder was not made or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// There is no data folder here.
+    #[error("{} is not a data folder: run `nexnum init {}`", dir.display(), dir.display())]
+    NotInitialised {
+        /// Where.
+        dir: PathBuf,
+    },
+    /// `init` was asked for a folder with something in it.
+    #[error("{} is not empty: `init` makes a new folder and leaves others as they are", dir.display())]
+    NotEmpty {
+        /// Where.
+        dir: PathBuf,
+    },
+    /// The folder could not be made or read.
+    #[error("cannot use {}: {source}", path.display())]
+    Io {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file in the folder is missing, damaged, in use, or failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// No key could be drawn.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+}
+
+/// The names in a data folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder {
+    root: PathBuf,
+}
+
+impl Folder {
+    /// The folder at `dir`, which need not be there.
+    #[must_use]
+    pub fn at(dir: &Path) -> Self {
+        Self { root: dir.to_owned() }
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The ledger: the truth.
+    #[must_use]
+    pub fn ledger(&self) -> PathBuf {
+        self.root.join("ledger.redb")
+    }
+
+    /// What is known of the ledger from outside it.
+    #[must_use]
+    pub fn manifest(&self) -> PathBuf {
+        self.root.join("MANIFEST")
+    }
+
+    /// The key of the secret store.
+    #[must_use]
+    pub fn master_key(&self) -> PathBuf {
+        self.root.join("master.key")
+    }
+
+    /// The secret store.
+    #[must_use]
+    pub fn secrets_file(&self) -> PathBuf {
+        self.root.join("secrets.redb")
+    }
+
+    /// What has left memory; derived from the ledger.
+    #[must_use]
+    pub fn history(&self) -> PathBuf {
+        self.root.join("history.redb")
+    }
+
+    /// Snapshots; derived from the ledger.
+    #[must_use]
+    pub fn snapshots(&self) -> PathBuf {
+        self.root.join("snapshots")
+    }
+
+    /// The configuration that `init` wrote.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.root.join("config.toml")
+    }
+
+    /// Opens the secret store. It is locked while it is open: read what is needed, drop it.
+    ///
+    /// # Errors
+    /// It or its key is missing, damaged or in use.
+    pub fn secrets(&self) -> Result<Secrets, BootError> {
+        self.must_be_initialised()?;
+        Ok(Secrets::open(&self.secrets_file(), &MasterKey::read(&self.master_key())?)?)
+    }
+
+    /// The snapshots' files, oldest first.
+    ///
+    /// # Errors
+    /// The folder cannot be listed; one that is not there holds none.
+    pub fn snapshot_files(&self) -> Result<Vec<PathBuf>, BootError> {
+        let path = self.snapshots();
+        let failed = |source| BootError::Io { path: path.clone(), source };
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error)),
+        };
+        let paths = entries.map(|entry| entry.map(|entry| entry.path()).map_err(failed));
+        let mut files = paths.collect::<Result<Vec<_>, _>>()?;
+        files.retain(|file| file.extension().is_some_and(|ending| ending == "nxs"));
+        files.sort();
+        Ok(files)
+    }
+
+    /// The manifest, and with it the word that this is a data folder.
+    ///
+    /// # Errors
+    /// [`BootError::NotInitialised`], or what is wrong with it.
+    pub fn read_manifest(&self) -> Result<Manifest, BootError> {
+        self.must_be_initialised()?;
+        Ok(Manifest::read(&self.manifest())?)
+    }
+
+    /// A folder with neither ledger nor manifest was never one; with either, something is
+    /// missing from it, and what that is has its own error.
+    fn must_be_initialised(&self) -> Result<(), BootError> {
+        if self.ledger().exists() || self.manifest().exists() {
+            Ok(())
+        } else {
+            Err(BootError::NotInitialised { dir: self.root.clone() })
+        }
+    }
+}
+
+/// What `init` made.
+#[derive(Debug)]
+pub struct Created {
+    /// Where.
+    pub folder: Folder,
+    /// Which ledger.
+    pub id: LedgerId,
+    /// The first admin key; the ledger holds its hash.
+    pub admin_key: ApiKey,
+}
+
+/// Makes a data folder: ledger with the first admin key's hash, master key, empty secret
+/// store, configuration, and last of all the manifest that makes it one.
+///
+/// # Errors
+/// [`BootError::NotEmpty`], leaving everything as it is; or the failure.
+pub fn init(dir: &Path) -> Result<Created, BootError> {
+    let folder = Folder::at(dir);
+    make_empty(dir)?;
+    let id = LedgerId(keys::random_bytes()?);
+    let mut ledger = RedbLedger::create(&folder.ledger(), id)?;
+    let admin_key = keys::generate(KeyKind::Admin)?;
+    issue(&mut ledger, &admin_key)?;
+    Secrets::create(&folder.secrets_file(), &MasterKey::create(&folder.master_key())?)?;
+    let path = folder.config();
+    fs::write(&path, config::TEMPLATE).map_err(|source| BootError::Io { path, source })?;
+    ledger.manifest().write(&folder.manifest())?;
+    Ok(Created { folder, id, admin_key })
+}
+
+/// Makes the folder, for its owner alone; one that is there and empty will do.
+fn make_empty(dir: &Path) -> Result<(), BootError> {
+    let failed = |source| BootError::Io { path: dir.to_owned(), source };
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir).map_err(failed)?;
+    if fs::read_dir(dir).map_err(failed)?.next().is_some() {
+        return Err(BootError::NotEmpty { dir: dir.to_owned() });
+    }
+    Ok(())
+}
+
+/// The ledger's first event: the operator's key.
+fn issue(ledger: &mut RedbLedger, key: &ApiKey) -> Result<(), StorageError> {
+    let at = Clock::default().now();
+    let command =
+        Command::IssueKey { account: None, hash: key.sha256(), prefix: key.shown().into() };
+    let mut events = Vec::new();
+    let issued = Engine::default().execute(at, &command, &mut events);
+    assert!(issued.is_ok(), "an empty engine issues a key");
+    let mut payload = Vec::new();
+    record::encode_events(&events, &mut payload);
+    let batch = Batch { first: Seq(1), at, count: events.len() as u32, payload: &payload };
+    ledger.append(&batch, Seq(0)).map(drop)
+}
+
+/// A data folder in use.
+#[derive(Debug)]
+pub struct Opened {
+    /// Where.
+    pub folder: Folder,
+    /// The engine, at the ledger's end.
+    pub engine: Engine,
+    /// The ledger, for the sequencer.
+    pub ledger: RedbLedger,
+    /// The ledger, for everybody else.
+    pub reader: Reader,
+    /// When the last event happened.
+    pub last_at: Time,
+    /// The snapshot that was begun from; 0 without one.
+    pub snapshot: Seq,
+}
+
+/// How far a replay has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The position replayed.
+    pub done: Seq,
+    /// The ledger's end.
+    pub total: Seq,
+}
+
+/// Opens a data folder and brings the engine to the ledger's end. `progress` is told after
+/// every row.
+///
+/// # Errors
+/// [`BootError::NotInitialised`]; a file that is missing, in use or of another ledger; damage
+/// in the ledger, by its sequence number. Nothing is written then.
+pub fn open(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Opened, BootError> {
+    let folder = Folder::at(dir);
+    let manifest = folder.read_manifest()?;
+    let ledger = RedbLedger::open(&folder.ledger(), &manifest)?;
+    let reader = ledger.reader();
+    let mut replay = newest(&folder, &reader)?;
+    let (snapshot, total) = (replay.state().seq(), ledger.last().seq);
+    replay.run(&reader, |row, _| {
+        progress(Progress { done: row.position().seq, total });
+        Ok::<(), StorageError>(())
+    })?;
+    let last_at = replay.at();
+    Ok(Opened { folder, engine: replay.into_engine(), ledger, reader, last_at, snapshot })
+}
+
+/// The newest state that a snapshot gives; the empty one where none can be used.
+///
+/// # Errors
+/// The folder or the ledger cannot be read.
+pub fn newest(folder: &Folder, reader: &Reader) -> Result<Replay, StorageError> {
+    let (found, passed_over) = snapshot::newest_valid(&folder.snapshots(), reader)?;
+    for file in passed_over {
+        tracing::warn!(path = %file.path.display(), "a snapshot is passed over: it {}", file.reason);
+    }
+    let Some(found) = found else { return Ok(Replay::default()) };
+    match state_of(&found) {
+        Ok(state) => Ok(Replay::from_state(state, found.header.at)),
+        Err(reason) => {
+            let seq = found.header.position.seq.0;
+            tracing::warn!(seq, "a snapshot is passed over: {reason}");
+            Ok(Replay::default())
+        }
+    }
+}
+
+/// The state in a snapshot.
+///
+/// # Errors
+/// Why its rows are not the state it speaks of.
+pub fn state_of(snapshot: &Snapshot) -> Result<State, String> {
+    let rows = record::decode_rows(&snapshot.payload);
+    let state = State::from_rows(rows.map(|row| row.map_err(|error| error.to_string())))?;
+    let (held, said) = (state.seq(), snapshot.header.position.seq);
+    if held == said {
+        Ok(state)
+    } else {
+        Err(format!("its rows hold {held} events, its header says {said}"))
+    }
+}
+
+/// Says in the manifest where the ledger ends: at a clean stop, when nothing writes any more.
+///
+/// # Errors
+/// The ledger could not be read or the manifest not written; the old one is there then.
+pub fn close(folder: &Folder, reader: &Reader) -> Result<(), StorageError> {
+    Manifest { id: reader.id(), known: reader.last()? }.write(&folder.manifest())
+}

@@ -1,0 +1,302 @@
+//! Commands that ask a running server through its admin API.
+
+use std::io::Write;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::CliError;
+
+/// Where the server is unless it is said.
+const URL_DEFAULT: &str = "http://127.0.0.1:8080";
+/// Names the address where `--url` does not.
+const URL_ENV: &str = "NEXNUM_URL";
+/// Names the key where `--admin-key` does not: arguments are seen by every process.
+const KEY_ENV: &str = "NEXNUM_ADMIN_KEY";
+/// An admin request is decided in milliseconds; a sync may take a provider's minute.
+const TIMEOUT: Duration = Duration::from_secs(90);
+/// Bytes of an answer: a page of accounts has a hundredth.
+const ANSWER_LEN_MAX: usize = 8 << 20;
+
+/// Why a server did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// No admin key was given.
+    #[error("an admin key is needed: --admin-key KEY, or the variable {KEY_ENV}")]
+    NoKey,
+    /// The server was not reached, or went away.
+    #[error("cannot reach {url}: {source}")]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The server refused.
+    #[error("refused ({status}, {code}): {detail}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The stable code.
+        code: String,
+        /// In words.
+        detail: String,
+    },
+    /// What answered is not a NexNum server.
+    #[error("{url} did not answer as a NexNum server does")]
+    NotOurs {
+        /// Where.
+        url: String,
+    },
+    /// Tokio could not be started.
+    #[error("cannot start the network client: {0}")]
+    Runtime(std::io::Error),
+}
+
+/// Which server, as whom, and how to print.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Server {
+    /// The server's address [default: the variable NEXNUM_URL, or http://127.0.0.1:8080].
+    #[arg(long, value_name = "URL", global = true)]
+    url: Option<String>,
+    /// An admin key [default: the variable NEXNUM_ADMIN_KEY].
+    #[arg(long, value_name = "KEY", global = true)]
+    admin_key: Option<String>,
+    /// Print the server's JSON as it is.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// Accounts.
+#[derive(Debug, Args)]
+pub(super) struct AccountArgs {
+    #[command(flatten)]
+    server: Server,
+    #[command(subcommand)]
+    action: AccountAction,
+}
+
+#[derive(Debug, Subcommand)]
+enum AccountAction {
+    /// Open an account.
+    Create {
+        /// Its name, unique.
+        name: String,
+        /// How far below zero its wallet may go.
+        #[arg(long, value_name = "AMOUNT")]
+        credit_limit: Option<String>,
+    },
+    /// List all accounts.
+    List,
+}
+
+/// Keys.
+#[derive(Debug, Args)]
+pub(super) struct KeyArgs {
+    #[command(flatten)]
+    server: Server,
+    #[command(subcommand)]
+    action: KeyAction,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyAction {
+    /// Issue a key; it is printed once and kept nowhere.
+    Create {
+        /// The account it trades for.
+        #[arg(long, value_name = "ID", required_unless_present = "admin")]
+        account: Option<u32>,
+        /// An operator's key instead.
+        #[arg(long, conflicts_with = "account")]
+        admin: bool,
+    },
+    /// End a key.
+    Revoke {
+        /// Its id.
+        id: u32,
+    },
+}
+
+/// A deposit.
+#[derive(Debug, Args)]
+pub(super) struct DepositArgs {
+    #[command(flatten)]
+    server: Server,
+    /// The account's id.
+    account: u32,
+    /// The amount, as 12.50.
+    amount: String,
+    /// The payment's own reference: the same one again credits nothing.
+    #[arg(long, value_name = "TEXT")]
+    reference: String,
+}
+
+pub(super) fn account(args: AccountArgs) -> Result<(), CliError> {
+    let AccountArgs { server, action } = args;
+    match action {
+        AccountAction::List => server.list("accounts"),
+        AccountAction::Create { name, credit_limit } => {
+            let mut body = json!({ "name": name });
+            if let Some(limit) = credit_limit {
+                body["credit_limit"] = limit.into();
+            }
+            server.ask(Method::POST, "accounts", Some(body))
+        }
+    }
+}
+
+pub(super) fn key(args: KeyArgs) -> Result<(), CliError> {
+    let KeyArgs { server, action } = args;
+    match action {
+        KeyAction::Create { account, .. } => {
+            let body = account.map_or_else(
+                || json!({ "scope": "admin" }),
+                |account| json!({ "account": account.to_string() }),
+            );
+            server.ask(Method::POST, "keys", Some(body))
+        }
+        KeyAction::Revoke { id } => server.ask(Method::DELETE, &format!("keys/{id}"), None),
+    }
+}
+
+pub(super) fn deposit(args: DepositArgs) -> Result<(), CliError> {
+    let DepositArgs { server, account, amount, reference } = args;
+    let body = json!({
+        "account": account.to_string(),
+        "amount": amount,
+        "reference": reference,
+    });
+    server.ask(Method::POST, "deposits", Some(body))
+}
+
+impl Server {
+    /// Sends one request and prints the answer.
+    pub(super) fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<(), CliError> {
+        let answer = blocking(self.request(method, path, body))?;
+        self.print(&answer);
+        Ok(())
+    }
+
+    /// Prints a list, page after page.
+    pub(super) fn list(&self, path: &str) -> Result<(), CliError> {
+        let mut cursor = String::new();
+        loop {
+            let page = blocking(self.request(Method::GET, &format!("{path}{cursor}"), None))?;
+            self.print(&page);
+            match page.get("next_cursor").and_then(Value::as_str) {
+                Some(next) if next.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') => {
+                    cursor = format!("?cursor={next}");
+                }
+                Some(_) | None => return Ok(()),
+            }
+        }
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Value, AdminError> {
+        let from_env = |given: &Option<String>, name| {
+            given.clone().or_else(|| std::env::var(name).ok().filter(|text| !text.is_empty()))
+        };
+        let base = from_env(&self.url, URL_ENV).unwrap_or_else(|| URL_DEFAULT.to_owned());
+        let url = format!("{}/api/admin/{path}", base.trim_end_matches('/'));
+        let key = from_env(&self.admin_key, KEY_ENV).ok_or(AdminError::NoKey)?;
+        let failed = |source| AdminError::Unreachable { url: base.clone(), source };
+        let client = reqwest::Client::builder().timeout(TIMEOUT).build().map_err(failed)?;
+        let mut request = client.request(method, &url).bearer_auth(key);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let mut reply = request.send().await.map_err(failed)?;
+        let status = reply.status();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = reply.chunk().await.map_err(failed)? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > ANSWER_LEN_MAX {
+                return Err(AdminError::NotOurs { url: base });
+            }
+        }
+        let answer = parse(&bytes).ok_or_else(|| AdminError::NotOurs { url: base.clone() })?;
+        if status.is_success() { Ok(answer) } else { Err(refusal(status.as_u16(), &answer)) }
+    }
+
+    fn print(&self, answer: &Value) {
+        let text = if self.json { format!("{answer}\n") } else { lines(answer) };
+        // A reader that went away, as `head` does, is no failure of ours.
+        let _gone = std::io::stdout().write_all(text.as_bytes());
+    }
+}
+
+/// An empty body, as of a 204, is an empty object.
+fn parse(bytes: &[u8]) -> Option<Value> {
+    if bytes.is_empty() { Some(json!({})) } else { serde_json::from_slice(bytes).ok() }
+}
+
+fn refusal(status: u16, answer: &Value) -> AdminError {
+    let field = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
+    AdminError::Refused {
+        status,
+        code: field("code").unwrap_or_else(|| "unknown".to_owned()),
+        detail: field("detail").or_else(|| field("title")).unwrap_or_default(),
+    }
+}
+
+fn blocking<T>(work: impl Future<Output = Result<T, AdminError>>) -> Result<T, AdminError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(AdminError::Runtime)?.block_on(work)
+}
+
+/// A line for each item of a list, or for the one object, as `field=value` words.
+fn lines(answer: &Value) -> String {
+    let items = answer.as_object().and_then(|fields| fields.values().find_map(Value::as_array));
+    let one = std::slice::from_ref(answer);
+    items.map_or(one, Vec::as_slice).iter().map(line).collect()
+}
+
+fn line(item: &Value) -> String {
+    let Some(fields) = item.as_object() else { return format!("{item}\n") };
+    if fields.is_empty() {
+        return "done\n".to_owned();
+    }
+    let word = |(name, value): (&String, &Value)| match value {
+        Value::String(text) => format!("{name}={text}"),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::Array(_)
+        | Value::Object(_) => format!("{name}={value}"),
+    };
+    fields.iter().map(word).collect::<Vec<_>>().join(" ") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_prints_as_lines_of_words() {
+        let list = json!({ "items": [{ "id": "1", "name": "a b" }, { "id": "2", "open": true }] });
+        assert_eq!(lines(&list), "id=1 name=a b\nid=2 open=true\n");
+        assert_eq!(lines(&json!({ "id": "7", "key": "nx" })), "id=7 key=nx\n");
+        assert_eq!(lines(&parse(b"").unwrap()), "done\n");
+        assert_eq!(lines(&json!({ "items": [] })), "");
+    }
+
+    #[test]
+    fn a_refusal_shows_its_code_and_words() {
+        let problem = json!({ "code": "name_taken", "title": "Name taken", "detail": "in use" });
+        let shown = refusal(409, &problem).to_string();
+        assert_eq!(shown, "refused (409, name_taken): in use");
+        assert_eq!(refusal(502, &json!([])).to_string(), "refused (502, unknown): ");
+    }
+}

@@ -1,0 +1,34 @@
+//! `nexnum init`: a new data folder.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::CliError;
+use crate::boot;
+
+/// What `init` takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The folder to make; one that is there must be empty.
+    dir: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), CliError> {
+    let created = boot::init(&args.dir)?;
+    let (dir, key) = (args.dir.display(), created.admin_key.reveal());
+    if args.json {
+        let config = created.folder.config();
+        println!("{}", json!({ "data_dir": args.dir, "config": config, "admin_key": key }));
+        return Ok(());
+    }
+    println!("{dir} is a data folder now.");
+    println!("Admin key, shown this once: {key}");
+    println!("Keep a copy of {} elsewhere:", created.folder.master_key().display());
+    println!("without it the stored keys of providers cannot be read.");
+    println!("Next: nexnum serve --config {}", created.folder.config().display());
+    Ok(())
+}

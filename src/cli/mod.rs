@@ -1,0 +1,131 @@
+//! The command line: what each command takes, prints, and ends with.
+//!
+//! Exit codes: 0 done; 1 refused or failed, with one line on standard error that says why;
+//! 2 wrong usage; 3 a data folder is damaged, only from `verify`.
+
+mod admin;
+pub mod demo;
+mod init;
+mod provider;
+pub mod serve;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::boot::BootError;
+use crate::config::ConfigError;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "nexnum", version, about, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 damage found";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a whole market on this machine, with simulated providers.
+    Demo(demo::Args),
+    /// Make a data folder and print its first admin key.
+    Init(init::Args),
+    /// Run the server on a data folder.
+    Serve(serve::Args),
+    /// Open and list customers' accounts.
+    Account(admin::AccountArgs),
+    /// Issue and revoke API keys.
+    Key(admin::KeyArgs),
+    /// Credit an account, once per reference.
+    Deposit(admin::DepositArgs),
+    /// List and sync providers, set their keys.
+    Provider(provider::Args),
+    /// Check a data folder: hash chain, replay, audit, snapshots, history. Writes nothing.
+    Verify(verify::Args),
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// Refused, or failed, in words.
+    #[error("{0}")]
+    Refused(String),
+    /// The data folder could not be made or opened.
+    #[error(transparent)]
+    Boot(#[from] BootError),
+    /// The configuration is not one.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The running server refused or was not reached.
+    #[error(transparent)]
+    Admin(#[from] admin::AdminError),
+    /// Damage was found and has been reported.
+    #[error("the data folder is damaged")]
+    Damaged,
+}
+
+impl CliError {
+    const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Refused(_) | Self::Boot(_) | Self::Config(_) | Self::Admin(_) => 1,
+            Self::Damaged => 3,
+        }
+    }
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    // One provider of TLS for everything below; a second installation changes nothing.
+    let _again = rustls::crypto::ring::default_provider().install_default();
+    match cli.command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("nexnum: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+impl Command {
+    fn run(self) -> Result<(), CliError> {
+        match self {
+            Self::Demo(args) => demo::run(args),
+            Self::Init(args) => init::run(&args),
+            Self::Serve(args) => serve::run(&args),
+            Self::Account(args) => admin::account(args),
+            Self::Key(args) => admin::key(args),
+            Self::Deposit(args) => admin::deposit(args),
+            Self::Provider(args) => provider::run(args),
+            Self::Verify(args) => verify::run(&args),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_demo_takes_what_its_users_were_told() {
+        let parse = |words: &str| Cli::try_parse_from(words.split(' '));
+        let told = "nexnum demo --listen 127.0.0.1:0 --data /tmp/x --seed 7 \
+                    --sms-delay-ms 100..900 --min-cancel-age 3 --faults 0.05";
+        let Command::Demo(args) = parse(told).unwrap().command else { panic!("not the demo") };
+        assert_eq!((args.seed, args.sms_delay_ms, args.min_cancel_age), (7, 100..=900, 3));
+        for wrong in ["--sms-delay-ms 9..1", "--sms-delay-ms 5", "--faults 1.5", "--faults NaN"] {
+            assert!(parse(&format!("nexnum demo {wrong}")).is_err(), "{wrong}");
+        }
+    }
+}

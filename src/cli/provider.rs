@@ -1,0 +1,79 @@
+//! `nexnum provider`: connected providers, and their keys.
+
+use std::io::{IsTerminal, Read};
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use nexnum_storage::secrets::Secret;
+use reqwest::Method;
+
+use super::{CliError, admin};
+use crate::boot::{BootError, Folder};
+
+/// Bytes read of a key: the store's own bound is below.
+const KEY_LEN_MAX: u64 = 16 << 10;
+
+/// Providers.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    server: admin::Server,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List the providers of a running server.
+    List,
+    /// Fetch a provider's offers now.
+    Sync {
+        /// Its name in the configuration.
+        name: String,
+    },
+    /// Keep a provider's key, encrypted, in a data folder; the key is read from standard
+    /// input. A running server takes it at its next start.
+    SetKey {
+        /// The key's name: `key_secret` in the configuration.
+        name: String,
+        /// The data folder.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
+}
+
+pub(super) fn run(args: Args) -> Result<(), CliError> {
+    let Args { server, action } = args;
+    match action {
+        Action::List => server.list("providers"),
+        Action::Sync { name } => {
+            let segment = path_segment(&name)?;
+            server.ask(Method::POST, &format!("providers/{segment}/sync"), None)
+        }
+        Action::SetKey { name, data } => set_key(&Folder::at(&data), &name),
+    }
+}
+
+/// Refuses what would have to be escaped in a path: names of providers are plain words.
+fn path_segment(name: &str) -> Result<&str, CliError> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    if !name.is_empty() && name.bytes().all(plain) {
+        Ok(name)
+    } else {
+        Err(CliError::Refused(format!("{name:?} is not a provider's name")))
+    }
+}
+
+fn set_key(folder: &Folder, name: &str) -> Result<(), CliError> {
+    let mut stdin = std::io::stdin().lock();
+    if stdin.is_terminal() {
+        eprintln!("Type or paste the key, then end the input (Ctrl-D):");
+    }
+    let mut key = String::new();
+    let failed = |error| CliError::Refused(format!("cannot read the key: {error}"));
+    stdin.by_ref().take(KEY_LEN_MAX).read_to_string(&mut key).map_err(failed)?;
+    let secret = Secret::new(key.trim().as_bytes().to_vec());
+    folder.secrets()?.put(name, &secret).map_err(BootError::from)?;
+    println!("The key {name:?} is kept in {}.", folder.secrets_file().display());
+    Ok(())
+}

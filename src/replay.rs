@@ -1,0 +1,170 @@
+//! Replay: the ledger's rows through the engine again.
+//!
+//! Promises: every event is applied once, in order, without a gap; a row that does not
+//! decode or does not fit the state is damage, named by its sequence number. Reading and
+//! decoding run ahead on a thread of their own, so that a restart takes as long as the
+//! slower of the two.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::thread;
+
+use crossbeam::channel::{self, Receiver, Sender};
+use nexnum_engine::Engine;
+use nexnum_engine::event::Event;
+use nexnum_engine::ids::Seq;
+use nexnum_engine::state::State;
+use nexnum_engine::time::Time;
+use nexnum_storage::{Hash, Position, Reader, Row, StorageError, record};
+
+/// Decoded rows that wait for the engine: enough to smooth their sizes, few enough to keep
+/// small what is in memory twice.
+const AHEAD_MAX: usize = 16;
+
+/// A row with its events.
+#[derive(Debug)]
+pub struct Decoded {
+    /// The first event's position.
+    pub first: Seq,
+    /// When they happened.
+    pub at: Time,
+    /// The row's hash, which stands for all rows up to it.
+    pub hash: Hash,
+    /// The events.
+    pub events: Vec<Event>,
+}
+
+impl Decoded {
+    /// Decodes a row's events.
+    ///
+    /// # Errors
+    /// Damage, by the row's first sequence number.
+    pub fn from_row(row: &Row) -> Result<Self, StorageError> {
+        let damaged = |reason| StorageError::Damaged { seq: row.first, reason };
+        let events =
+            record::decode_events(&row.payload).map_err(|error| damaged(error.to_string()))?;
+        if events.len() != row.count as usize {
+            let reason = format!("the row holds {} events, not {}", events.len(), row.count);
+            return Err(damaged(reason));
+        }
+        Ok(Self { first: row.first, at: row.at, hash: row.hash, events })
+    }
+
+    /// Where the ledger stands after this row.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position { seq: Seq(self.first.0 + self.events.len() as u64 - 1), hash: self.hash }
+    }
+}
+
+/// An engine on its way through the ledger.
+#[derive(Debug, Default)]
+pub struct Replay {
+    engine: Engine,
+    at: Time,
+}
+
+impl Replay {
+    /// Goes on from a state; `at` is when its last event happened.
+    #[must_use]
+    pub const fn from_state(state: State, at: Time) -> Self {
+        Self { engine: Engine::from_state(state), at }
+    }
+
+    /// What the engine knows by now.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        self.engine.state()
+    }
+
+    /// When the last event happened.
+    #[must_use]
+    pub const fn at(&self) -> Time {
+        self.at
+    }
+
+    /// The engine, ready for commands.
+    #[must_use]
+    pub fn into_engine(self) -> Engine {
+        self.engine
+    }
+
+    /// Applies the next row.
+    ///
+    /// # Errors
+    /// Damage: a gap, a time that runs back, an event that does not fit the state. The
+    /// replay is of no use then.
+    pub fn apply(&mut self, row: &Decoded) -> Result<(), StorageError> {
+        let damaged = |seq, reason| Err(StorageError::Damaged { seq, reason });
+        let next = Seq(self.state().seq().0 + 1);
+        if row.first != next {
+            return damaged(next, format!("the next row begins at {}", row.first));
+        }
+        if row.at < self.at {
+            let reason = format!("its time {} is before {}", row.at, self.at);
+            return damaged(next, reason);
+        }
+        self.at = row.at;
+        let engine = &mut self.engine;
+        let applied = panic::catch_unwind(AssertUnwindSafe(|| {
+            row.events.iter().for_each(|event| engine.replay(row.at, event));
+        }));
+        // The engine counts an event before it applies it, so its count names the misfit.
+        applied.or_else(|misfit| {
+            let reason = format!("the event does not fit the state: {}", words(&*misfit));
+            damaged(self.state().seq(), reason)
+        })
+    }
+
+    /// Applies all rows after the state's position, as they are now; `each` sees every row
+    /// and the state after it.
+    ///
+    /// # Errors
+    /// The first damage or failure, from the ledger or from `each`.
+    pub fn run<E: From<StorageError>>(
+        &mut self,
+        reader: &Reader,
+        mut each: impl FnMut(&Decoded, &State) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let from = Seq(self.state().seq().0 + 1);
+        let (decoded, rows) = channel::bounded(AHEAD_MAX);
+        thread::scope(|scope| {
+            scope.spawn(move || decode_ahead(reader, from, &decoded));
+            self.apply_all(rows, &mut each)
+        })
+    }
+
+    fn apply_all<E: From<StorageError>>(
+        &mut self,
+        rows: Receiver<Result<Decoded, StorageError>>,
+        each: &mut impl FnMut(&Decoded, &State) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for row in rows {
+            let row = row?;
+            self.apply(&row)?;
+            each(&row, self.engine.state())?;
+        }
+        Ok(())
+    }
+}
+
+/// Sends what it reads until the end, the first error, or until nobody listens.
+fn decode_ahead(reader: &Reader, from: Seq, decoded: &Sender<Result<Decoded, StorageError>>) {
+    let rows = match reader.read(from) {
+        Ok(rows) => rows,
+        Err(error) => {
+            // Whoever stopped listening has an error of his own to tell.
+            let _gone = decoded.send(Err(error));
+            return;
+        }
+    };
+    for row in rows {
+        if decoded.send(row.and_then(|row| Decoded::from_row(&row))).is_err() {
+            return;
+        }
+    }
+}
+
+fn words(misfit: &(dyn std::any::Any + Send)) -> &str {
+    let text = misfit.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| misfit.downcast_ref::<&str>().copied()).unwrap_or("it says no more")
+}

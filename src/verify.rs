@@ -1,0 +1,210 @@
+//! Proof of a data folder: everything that can be checked without the process that wrote it.
+//!
+//! One walk over the ledger, from zero: each row's checksum and place in the chain, each
+//! event through the engine, the audit now and then and at the end; each snapshot's state
+//! hash against the replay's at its position; the manifest and history against the ledger.
+//! Nothing is written, but that redb recovers a ledger whose writer was killed, as it would
+//! at the next start.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use nexnum_engine::audit;
+use nexnum_engine::ids::Seq;
+use nexnum_engine::state::State;
+use nexnum_storage::snapshot::{self, SnapshotHeader};
+use nexnum_storage::{Hash, LedgerId, Position, Reader, StorageError};
+
+use crate::boot::{BootError, Folder, Progress, state_of};
+use crate::replay::{Decoded, Replay};
+
+/// Events between two audits: one takes as long as some ten thousand of them.
+const AUDIT_EVERY: u64 = 200_000;
+
+/// Why a folder is not proven.
+#[derive(Debug, thiserror::Error)]
+pub enum Finding {
+    /// It is damaged.
+    #[error("{reason}")]
+    Damage {
+        /// The sequence number where it breaks, if it is the ledger that does.
+        seq: Option<Seq>,
+        /// In words; they name the sequence number or the file.
+        reason: String,
+    },
+    /// It could not be looked at.
+    #[error(transparent)]
+    Unreadable(BootError),
+}
+
+impl From<StorageError> for Finding {
+    fn from(error: StorageError) -> Self {
+        let unreadable = matches!(
+            error,
+            StorageError::Io { .. }
+                | StorageError::InUse { .. }
+                | StorageError::NewerFormat { .. }
+                | StorageError::NoRandomness(_)
+        );
+        if unreadable {
+            return Self::Unreadable(error.into());
+        }
+        let seq = match &error {
+            StorageError::Damaged { seq, .. } => Some(*seq),
+            StorageError::Behind { last, .. } => Some(Seq(last.0 + 1)),
+            _ => None,
+        };
+        Self::Damage { seq, reason: error.to_string() }
+    }
+}
+
+impl From<BootError> for Finding {
+    fn from(error: BootError) -> Self {
+        match error {
+            BootError::Storage(error) => error.into(),
+            BootError::NotInitialised { .. }
+            | BootError::NotEmpty { .. }
+            | BootError::Io { .. }
+            | BootError::NoRandomness(_) => Self::Unreadable(error),
+        }
+    }
+}
+
+/// What was proven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Which ledger.
+    pub ledger: LedgerId,
+    /// Its end.
+    pub end: Position,
+    /// Its rows.
+    pub rows: u64,
+    /// The hash of the state at its end.
+    pub state_hash: Hash,
+    /// How often the state was audited.
+    pub audits: u64,
+    /// Positions of the snapshots that were compared.
+    pub snapshots: Vec<Seq>,
+}
+
+/// Checks the data folder at `dir`. `progress` is told after every row.
+///
+/// # Errors
+/// The first [`Finding`].
+pub fn verify(dir: &Path, progress: impl FnMut(Progress)) -> Result<Proof, Finding> {
+    let folder = Folder::at(dir);
+    let manifest = folder.read_manifest()?;
+    let reader = Reader::open(&folder.ledger(), &manifest)?;
+    let mut walk = Walk {
+        total: total(&reader, manifest.known),
+        manifest: manifest.known,
+        snapshots: read_snapshots(&folder, reader.id())?,
+        rows: 0,
+        audits: 0,
+        compared: Vec::new(),
+        end: Position { seq: Seq(0), hash: reader.id().genesis() },
+        progress,
+    };
+    let mut replay = Replay::default();
+    replay.run(&reader, |row, state| walk.step(row, state))?;
+    walk.finish(&reader, replay.state())
+}
+
+/// The end as far as it can be told: a damaged last row is for the walk to name.
+fn total(reader: &Reader, known: Position) -> Seq {
+    reader.last().map_or(known.seq, |last| last.seq)
+}
+
+/// All snapshots by their position, each whole and with rows that make a state.
+fn read_snapshots(folder: &Folder, id: LedgerId) -> Result<BTreeMap<Seq, SnapshotHeader>, Finding> {
+    let mut headers = BTreeMap::new();
+    for path in folder.snapshot_files()? {
+        let damage =
+            |reason| Finding::Damage { seq: None, reason: format!("{}: {reason}", path.display()) };
+        let found = snapshot::read(&path)?;
+        if found.header.id != id {
+            return Err(damage(format!("it belongs to ledger {}", found.header.id)));
+        }
+        let state = state_of(&found).map_err(damage)?;
+        if audit::state_hash(&state) != found.header.state_hash {
+            return Err(damage("its state does not have the hash it says".to_owned()));
+        }
+        headers.insert(found.header.position.seq, found.header);
+    }
+    Ok(headers)
+}
+
+struct Walk<P> {
+    total: Seq,
+    manifest: Position,
+    /// Those not yet come to.
+    snapshots: BTreeMap<Seq, SnapshotHeader>,
+    rows: u64,
+    audits: u64,
+    compared: Vec<Seq>,
+    end: Position,
+    progress: P,
+}
+
+impl<P: FnMut(Progress)> Walk<P> {
+    fn step(&mut self, row: &Decoded, state: &State) -> Result<(), Finding> {
+        let before = self.end.seq.0;
+        self.end = row.position();
+        self.rows += 1;
+        if before / AUDIT_EVERY != self.end.seq.0 / AUDIT_EVERY {
+            self.audit(state)?;
+        }
+        if self.manifest.seq == self.end.seq && self.manifest.hash != self.end.hash {
+            return Err(damaged(self.end.seq, "its hash is not the manifest's".to_owned()));
+        }
+        if let Some(header) = self.snapshots.remove(&self.end.seq) {
+            self.compare(&header, state)?;
+        }
+        (self.progress)(Progress { done: self.end.seq, total: self.total });
+        Ok(())
+    }
+
+    fn audit(&mut self, state: &State) -> Result<(), Finding> {
+        self.audits += 1;
+        audit::audit(state)
+            .map_err(|reason| damaged(self.end.seq, format!("the audit fails: {reason}")))
+    }
+
+    fn compare(&mut self, header: &SnapshotHeader, state: &State) -> Result<(), Finding> {
+        let seq = self.end.seq;
+        if header.position.hash != self.end.hash {
+            return Err(damaged(seq, "the snapshot there is of another chain".to_owned()));
+        }
+        if header.state_hash != audit::state_hash(state) {
+            return Err(damaged(seq, "the snapshot's state is not the replay's".to_owned()));
+        }
+        self.compared.push(seq);
+        Ok(())
+    }
+
+    fn finish(mut self, reader: &Reader, state: &State) -> Result<Proof, Finding> {
+        self.audit(state)?;
+        let known = self.manifest.seq;
+        if known > self.end.seq {
+            return Err(StorageError::Behind { last: self.end.seq, known }.into());
+        }
+        if known != Seq(0) && reader.hash_at(known)? != Some(self.manifest.hash) {
+            return Err(damaged(known, "no row ends here with the manifest's hash".to_owned()));
+        }
+        if let Some((seq, _)) = self.snapshots.pop_first() {
+            return Err(damaged(seq, "a snapshot stands where no row of the ledger ends".to_owned()));
+        }
+        Ok(Proof {
+            ledger: reader.id(),
+            end: self.end,
+            rows: self.rows,
+            state_hash: Hash(audit::state_hash(state)),
+            audits: self.audits,
+            snapshots: self.compared,
+        })
+    }
+}
+
+fn damaged(seq: Seq, reason: String) -> Finding {
+    StorageError::Damaged { seq, reason }.into()
+}

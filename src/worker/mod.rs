@@ -1,0 +1,3 @@
+//! What runs by itself: each worker re-reads the world and does the difference.
+
+pub mod snapshot;
