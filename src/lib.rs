@@ -16,6 +16,7 @@ pub mod provider;
 pub mod read_model;
 pub mod replay;
 pub mod sequencer;
+pub mod server;
 pub mod trade;
 pub mod verify;
 pub mod worker;

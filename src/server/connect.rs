@@ -1,0 +1,119 @@
+//! From a provider's configuration to a connected provider.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nexnum_engine::ids::ProviderId;
+use nexnum_engine::pricing;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+
+use crate::config::{Config, Margin, ProviderConfig};
+use crate::provider::client::{Client, ClientConfig, ClientError, Timeouts};
+use crate::provider::connected::{Connected, Policy};
+use crate::provider::crosswalk::Crosswalk;
+use crate::provider::driver::{Driver, DriverError};
+use crate::provider::template::{Credentials, Secret};
+
+/// A provider to connect, with its key.
+#[derive(Clone, Debug)]
+pub struct ProviderSetup {
+    /// What the operator configured.
+    pub config: ProviderConfig,
+    /// What the provider knows us by.
+    pub key: Secret,
+    /// Instead of the driver's minimum age of a cancel, in milliseconds.
+    pub min_cancel_age_ms: Option<u64>,
+}
+
+/// Why a provider could not be connected.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No shipped driver and no file has the name.
+    #[error("provider {provider:?}: cannot read the driver {driver:?}: {source}")]
+    NoDriver {
+        /// Which provider.
+        provider: String,
+        /// Its driver.
+        driver: String,
+        /// Why the file could not be read.
+        source: std::io::Error,
+    },
+    /// The driver document is wrong.
+    #[error("provider {provider:?}: the driver: {source}")]
+    Driver {
+        /// Which provider.
+        provider: String,
+        /// Where and why.
+        source: DriverError,
+    },
+    /// No table translates the driver's ids.
+    #[error("provider {provider:?}: there is no crosswalk for the dialect {dialect:?}")]
+    NoCrosswalk {
+        /// Which provider.
+        provider: String,
+        /// What its driver names.
+        dialect: String,
+    },
+    /// The client could not be set up.
+    #[error("provider {provider:?}: {source}")]
+    Client {
+        /// Which provider.
+        provider: String,
+        /// Why.
+        source: ClientError,
+    },
+}
+
+/// Connects a provider. Nothing is asked of it yet.
+pub(super) fn connect(
+    id: ProviderId,
+    setup: ProviderSetup,
+    common: &Config,
+) -> Result<Connected, ConnectError> {
+    let ProviderSetup { config, key, min_cancel_age_ms } = setup;
+    let provider = || config.name.clone();
+    let text = document(&config)?;
+    let driver = Driver::parse(&text)
+        .map_err(|source| ConnectError::Driver { provider: provider(), source })?;
+    let crosswalk = Crosswalk::load(driver.dialect()).ok_or_else(|| {
+        ConnectError::NoCrosswalk { provider: provider(), dialect: driver.dialect().to_owned() }
+    })?;
+    let driver = Arc::new(driver);
+    let client = ClientConfig {
+        base_url: config.base_url.clone(),
+        credentials: Credentials { key, login: None, password: None },
+        rate: config.rate.0,
+        timeouts: Timeouts::default(),
+    };
+    let client = Client::new(Arc::clone(&driver), client)
+        .map_err(|source| ConnectError::Client { provider: provider(), source })?;
+    let policy = Policy {
+        margin: margin(config.margin.unwrap_or(common.margin)),
+        enabled: config.enabled,
+        sync_interval_ms: 1000 * config.sync_interval_s,
+        min_cancel_age_ms,
+    };
+    Ok(Connected::new(id, &config.name, driver, client, crosswalk, policy))
+}
+
+/// The text of a shipped driver, or of the file at that path.
+fn document(config: &ProviderConfig) -> Result<String, ConnectError> {
+    let shipped = Driver::shipped().iter().find(|(name, _)| *name == config.driver);
+    if let Some((_, text)) = shipped {
+        return Ok((*text).to_owned());
+    }
+    let path: PathBuf = Path::new(&config.driver).to_owned();
+    std::fs::read_to_string(path).map_err(|source| ConnectError::NoDriver {
+        provider: config.name.clone(),
+        driver: config.driver.clone(),
+        source,
+    })
+}
+
+/// Percent with four places is parts per million with none: the conversion is exact.
+fn margin(configured: Margin) -> pricing::Margin {
+    let ppm = configured.percent.0 * Decimal::from(10_000);
+    let share_ppm = ppm.to_u32().expect("the configuration bounds a percentage to 1000");
+    pricing::Margin { share_ppm, floor: configured.floor }
+}

@@ -1,0 +1,296 @@
+//! The running server, from an opened data folder to the last drained request.
+//!
+//! The order of starting is the order of trust: replayed state, sequencer, followers,
+//! providers, workers, and last of all the door. Stopping goes the other way.
+
+mod connect;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use nexnum_engine::catalog::Catalog;
+use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::event::ProviderKind;
+use nexnum_engine::ids::{ProviderId, Seq};
+use nexnum_storage::{Reader, StorageError};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::app::{App, OwnStock};
+use crate::boot::{self, BootError, Folder, Opened};
+use crate::clock::{self, Clock};
+use crate::config::Config;
+use crate::history::{History, Historian};
+use crate::http::auth::Limiter;
+use crate::http::limit::Quota;
+use crate::http::request_id::RequestIds;
+use crate::http::{self, Limits, Router, Server};
+use crate::keys::{self, NoRandomness};
+use crate::market::Market;
+use crate::provider::connected::Providers;
+use crate::provider::template::Secret;
+use crate::read_model::ReadModel;
+use crate::sequencer::{Handle, Sequencer};
+use crate::trade::InFlight;
+use crate::worker::Workers;
+use crate::worker::snapshot::Snapshots;
+
+pub use connect::{ConnectError, ProviderSetup};
+
+/// The name of own stock among the providers.
+pub const OWN_PROVIDER: &str = "own";
+/// Where the token of own stock's callback is kept among the secrets.
+const HOOK_SECRET: &str = "hook.own";
+/// How long work under way upstream may take after the door has closed.
+const WORKERS_GRACE: Duration = Duration::from_secs(5);
+/// The exit code of a process whose ledger failed.
+const EXIT_STORAGE: i32 = 74;
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address could not be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file of the data folder.
+    #[error(transparent)]
+    Boot(#[from] BootError),
+    /// A provider could not be set up.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// No random bytes.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    /// The engine refused to register a provider.
+    #[error("cannot register the provider {name:?}: {reason}")]
+    Register {
+        /// Which.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl From<StorageError> for StartError {
+    fn from(error: StorageError) -> Self {
+        Self::Boot(BootError::Storage(error))
+    }
+}
+
+/// A server that answers.
+#[derive(Debug)]
+pub struct Running {
+    /// Where, with the real port.
+    pub address: SocketAddr,
+    /// What it shares.
+    pub app: Arc<App>,
+    /// The path that messages for own stock are posted to; it holds the secret.
+    pub hook_path: Secret,
+    folder: Folder,
+    reader: Reader,
+    stop: watch::Sender<bool>,
+    door: JoinHandle<usize>,
+    workers: Workers,
+    historian: Historian,
+    sequencer: Sequencer,
+    snapshots: Snapshots,
+}
+
+/// Starts a server on an opened folder.
+///
+/// # Errors
+/// What was missing; the folder is left as it is.
+pub async fn start(
+    opened: Opened,
+    config: &Config,
+    providers: Vec<ProviderSetup>,
+) -> Result<Running, StartError> {
+    let listen = config.listen;
+    let failed = |source| StartError::Listen { address: listen, source };
+    let (listener, address) = http::bind(listen).await.map_err(failed)?;
+    let hook_token = hook_token(&opened.folder)?;
+    let catalog = Catalog::load();
+    let state = opened.engine.state();
+    let read_model = Arc::new(ReadModel::from_state(state, opened.last_at));
+    let (market, open_claims) = Market::from_state(catalog, state);
+    let market = Arc::new(market);
+    let clock = Arc::new(Clock::not_before(opened.last_at));
+    let archived = Arc::new(AtomicU64::new(0));
+    let (handle, sequencer) = {
+        let (read_model, market) = (Arc::clone(&read_model), Arc::clone(&market));
+        let publish = move |change| {
+            market.publish(&change);
+            read_model.publish(change);
+        };
+        let (clock, archived) = (Arc::clone(&clock), Arc::clone(&archived));
+        Sequencer::start(opened.engine, clock, archived, opened.ledger, publish, end_process)
+    };
+    let (history, historian) =
+        History::start(&opened.folder, opened.reader.clone(), &read_model, archived)?;
+    let own = register(&handle, OWN_PROVIDER, ProviderKind::Own).await?;
+    let mut connected = Vec::with_capacity(providers.len());
+    for setup in providers {
+        let id = register(&handle, &setup.config.name, ProviderKind::Driven).await?;
+        market.grid().set_priority(id, setup.config.priority);
+        connected.push(connect::connect(id, setup, config)?);
+    }
+    let app = Arc::new(App {
+        catalog,
+        clock,
+        handle,
+        providers: Providers::new(market.grid(), connected),
+        read_model: Arc::clone(&read_model),
+        market,
+        history,
+        in_flight: InFlight::default(),
+        own: OwnStock {
+            provider: own,
+            timings: config.own_stock.timings(),
+            hook_digest: keys::sha256(hook_token.expose()),
+        },
+        limiter: Limiter::new(Quota::new(config.limits.requests_per_minute.get(), 60)),
+        draining: AtomicBool::new(false),
+    });
+    let snapshots = Snapshots::start(
+        opened.folder.clone(),
+        opened.reader.clone(),
+        read_model.published(),
+        opened.snapshot,
+        u64::from(config.limits.snapshot_every_events.get()),
+    );
+    let workers = Workers::start(&app, open_claims);
+    let (stop, stopped) = watch::channel(false);
+    let door = open_door(&app, config, listener, stopped)?;
+    let hook_path =
+        Secret::new(format!("/hooks/providers/{OWN_PROVIDER}/{}", hook_token.expose()));
+    let (folder, reader) = (opened.folder, opened.reader);
+    Ok(Running {
+        address,
+        app,
+        hook_path,
+        folder,
+        reader,
+        stop,
+        door,
+        workers,
+        historian,
+        sequencer,
+        snapshots,
+    })
+}
+
+/// A failed commit leaves memory ahead of the disk: nothing may be answered from it. The
+/// next start finds what is durable.
+fn end_process(error: StorageError) {
+    tracing::error!(%error, "the ledger failed: the process ends");
+    eprintln!("nexnum: the ledger failed, the process ends: {error}");
+    std::process::exit(EXIT_STORAGE);
+}
+
+/// The token of own stock's callback, drawn at the first start.
+fn hook_token(folder: &Folder) -> Result<Secret, StartError> {
+    let secrets = folder.secrets()?;
+    if let Some(known) = secrets.get(HOOK_SECRET)? {
+        return Ok(Secret::new(String::from_utf8_lossy(known.expose())));
+    }
+    let token: String =
+        keys::random_bytes::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+    secrets.put(HOOK_SECRET, &nexnum_storage::secrets::Secret::new(token.clone().into_bytes()))?;
+    Ok(Secret::new(token))
+}
+
+async fn register(
+    handle: &Handle,
+    name: &str,
+    kind: ProviderKind,
+) -> Result<ProviderId, StartError> {
+    let failed = |reason: String| StartError::Register { name: name.to_owned(), reason };
+    let command = Command::RegisterProvider { name: name.into(), kind };
+    let answer = handle.send(command).await.map_err(|error| failed(error.to_string()))?;
+    match answer.map_err(|reject| failed(reject.code().to_owned()))?.reply {
+        Reply::Provider(id) => Ok(id),
+        other => unreachable!("a provider is registered, not {other:?}"),
+    }
+}
+
+/// All routes of the server.
+#[must_use]
+pub fn routes() -> Arc<Router<App>> {
+    let table = Arc::new(OnceLock::new());
+    let mut router = Router::new();
+    http::health::add_routes(&mut router);
+    http::ops::add_routes(&mut router, Arc::clone(&table));
+    http::v1::add_routes(&mut router);
+    http::admin::add_routes(&mut router);
+    http::hooks::add_routes(&mut router);
+    let router = Arc::new(router);
+    table.set(Arc::downgrade(&router)).expect("it was made a few lines above");
+    router
+}
+
+fn open_door(
+    app: &Arc<App>,
+    config: &Config,
+    listener: TcpListener,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<JoinHandle<usize>, StartError> {
+    let limits = Limits {
+        connections_max: config.limits.connections_max.get() as usize,
+        connections_per_address_max: config.limits.connections_per_address_max.get(),
+        drain_timeout: Duration::from_secs(config.drain_seconds),
+        ..Limits::default()
+    };
+    let request_ids = RequestIds::new(u64::from_le_bytes(keys::random_bytes()?));
+    let server = Server { router: routes(), state: Arc::clone(app), limits, request_ids };
+    Ok(tokio::spawn(server.serve(listener, async move {
+        // An error means that the other end is gone: stop as well.
+        let _stop = stopped.wait_for(|stop| *stop).await;
+    })))
+}
+
+impl Running {
+    /// Stops: no new connections, requests in flight finished, everything sent committed, a
+    /// last snapshot if it is worth it, the manifest brought up to date.
+    ///
+    /// # Errors
+    /// The manifest could not be written; the ledger is whole all the same.
+    pub async fn stop(self) -> Result<(), StorageError> {
+        self.app.draining.store(true, Ordering::Relaxed);
+        self.stop.send_replace(true);
+        if let Ok(cut) = self.door.await
+            && cut > 0
+        {
+            tracing::warn!(cut, "connections did not finish in time");
+        }
+        self.workers.stop(WORKERS_GRACE).await;
+        let (sequencer, historian, snapshots) = (self.sequencer, self.historian, self.snapshots);
+        let ended = tokio::task::spawn_blocking(move || {
+            sequencer.stop();
+            historian.stop();
+            snapshots.stop();
+            boot::close(&self.folder, &self.reader)
+        });
+        ended.await.expect("stopping does not panic")
+    }
+
+    /// The position up to which everything is durable and shown.
+    #[must_use]
+    pub fn published(&self) -> Seq {
+        *self.app.read_model.published().borrow()
+    }
+}
+
+/// Milliseconds since the process began to measure: how long a start took.
+#[must_use]
+pub fn started_in_ms() -> u64 {
+    clock::monotonic_ns() / 1_000_000
+}
