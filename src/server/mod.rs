@@ -34,6 +34,7 @@ use crate::market::Market;
 use crate::provider::connected::Providers;
 use crate::provider::template::Secret;
 use crate::read_model::ReadModel;
+use crate::sequencer::core::Change;
 use crate::sequencer::{Handle, Sequencer};
 use crate::trade::InFlight;
 use crate::worker::Workers;
@@ -127,9 +128,9 @@ pub async fn start(
     let archived = Arc::new(AtomicU64::new(0));
     let (handle, sequencer) = {
         let (read_model, market) = (Arc::clone(&read_model), Arc::clone(&market));
-        let publish = move |change| {
+        let publish = move |change: Change| {
             market.publish(&change);
-            read_model.publish(change);
+            read_model.publish(&change);
         };
         let (clock, archived) = (Arc::clone(&clock), Arc::clone(&archived));
         Sequencer::start(opened.engine, clock, archived, opened.ledger, publish, end_process)
