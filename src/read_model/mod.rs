@@ -93,6 +93,8 @@ pub struct ReadModel {
     driven: Mutex<BTreeSet<OrderId>>,
     /// Orders on numbers of own stock, to find where a message belongs.
     held: Mutex<BTreeSet<(ProviderId, Number, OrderId)>>,
+    /// Orders by what their provider calls the purchase.
+    purchases: HashMap<(ProviderId, Box<str>), OrderId>,
     closed: Mutex<BTreeSet<(Time, OrderId)>>,
     bells: Box<[Notify]>,
 }
@@ -112,6 +114,7 @@ impl ReadModel {
             directory: Directory::from_state(state),
             driven: Mutex::default(),
             held: Mutex::default(),
+            purchases: HashMap::new(),
             closed: Mutex::default(),
             bells: (0..BELLS).map(|_| Notify::new()).collect(),
         };
@@ -204,7 +207,11 @@ impl ReadModel {
         let (id, closed) = (order.id, order.state.is_closed());
         if let Some(account) = self.accounts.pin().get(&order.account) {
             let mut open = account.open.lock();
-            if closed { open.remove(&id) } else { open.insert(id) };
+            if closed {
+                open.remove(&id)
+            } else {
+                open.insert(id)
+            };
         }
         match self.directory.kind(order.provider) {
             Some(ProviderKind::Own) => {
@@ -215,7 +222,15 @@ impl ReadModel {
             }
             Some(ProviderKind::Driven) | None => {
                 let mut driven = self.driven.lock();
-                if closed { driven.remove(&id) } else { driven.insert(id) };
+                if closed {
+                    driven.remove(&id)
+                } else {
+                    driven.insert(id)
+                };
+                if let Some(assignment) = &order.assignment {
+                    let key = (order.provider, assignment.external_id.clone());
+                    self.purchases.pin().insert(key, id);
+                }
             }
         }
         if let Some(at) = order.closed_at {
@@ -233,6 +248,8 @@ impl ReadModel {
                 && let Some(assignment) = &order.assignment
             {
                 self.held.lock().remove(&(order.provider, assignment.number, id));
+                let key = (order.provider, assignment.external_id.clone());
+                self.purchases.pin().remove(&key);
             }
         }
         self.replies.pin().retain(|_, reply| reply.at > replies_before);
@@ -296,6 +313,20 @@ impl ReadModel {
     #[must_use]
     pub fn driven(&self) -> Vec<OrderId> {
         self.driven.lock().iter().copied().collect()
+    }
+
+    /// The order that a provider's purchase belongs to, while it is in memory.
+    #[must_use]
+    pub fn purchase(&self, provider: ProviderId, external_id: &str) -> Option<OrderId> {
+        self.purchases.pin().get(&(provider, external_id.into())).copied()
+    }
+
+    /// Orders in memory that ended at or after a moment, oldest end first.
+    #[must_use]
+    pub fn closed_since(&self, since: Time) -> Vec<Arc<Order>> {
+        let closed = self.closed.lock();
+        let ids = closed.range((since, OrderId(0))..).map(|(_, id)| *id);
+        ids.filter_map(|id| self.order(id)).collect()
     }
 
     /// Orders in memory on a number of own stock, oldest first.
