@@ -20,7 +20,7 @@ use nexnum_storage::{Batch, Ledger, LedgerId, Manifest, Reader, RedbLedger, Stor
 use crate::clock::Clock;
 use crate::config;
 use crate::keys::{self, ApiKey, KeyKind, NoRandomness};
-use crate::replay::Replay;
+use crate::replay::{Decoded, Replay};
 
 /// Why a data folder was not made or opened.
 #[derive(Debug, thiserror::Error)]
@@ -251,18 +251,24 @@ pub struct Progress {
 ///
 /// # Errors
 /// [`BootError::NotInitialised`]; a file that is missing, in use or of another ledger; damage
-/// in the ledger, by its sequence number. Nothing is written then.
+/// in the ledger, by its sequence number. The ledger is opened for writing only when all of
+/// it has been replayed, so a damaged one stays as it is.
 pub fn open(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Opened, BootError> {
     let folder = Folder::at(dir);
     let manifest = folder.read_manifest()?;
-    let ledger = RedbLedger::open(&folder.ledger(), &manifest)?;
-    let reader = ledger.reader();
-    let mut replay = newest(&folder, &reader)?;
-    let (snapshot, total) = (replay.state().seq(), ledger.last().seq);
-    replay.run(&reader, |row, _| {
+    let unwritten = Reader::open(&folder.ledger(), &manifest)?;
+    let mut replay = newest(&folder, &unwritten)?;
+    let (snapshot, total) = (replay.state().seq(), unwritten.last()?.seq);
+    let mut each = |row: &Decoded, _: &State| {
         progress(Progress { done: row.position().seq, total });
         Ok::<(), StorageError>(())
-    })?;
+    };
+    replay.run(&unwritten, &mut each)?;
+    drop(unwritten);
+    let ledger = RedbLedger::open(&folder.ledger(), &manifest)?;
+    let reader = ledger.reader();
+    // Nothing, unless somebody wrote between the two openings.
+    replay.run(&reader, each)?;
     let last_at = replay.at();
     Ok(Opened { folder, engine: replay.into_engine(), ledger, reader, last_at, snapshot })
 }
