@@ -24,6 +24,8 @@ use std::fmt;
 use nexnum_engine::ids::Seq;
 use nexnum_engine::time::Time;
 
+use crate::error::StorageError;
+
 /// The newest row format that this program writes and reads.
 pub const ROW_FORMAT: u8 = 1;
 
@@ -59,6 +61,14 @@ impl fmt::Debug for Hash {
 pub struct LedgerId(pub [u8; 16]);
 
 impl LedgerId {
+    /// A new identity, from the system's randomness.
+    ///
+    /// # Errors
+    /// If the system gives none.
+    pub fn draw() -> Result<Self, StorageError> {
+        random().map(Self)
+    }
+
     /// The hash that the first row carries as the one before it.
     #[must_use]
     pub fn genesis(self) -> Hash {
@@ -157,6 +167,13 @@ impl RowRef<'_> {
 #[must_use]
 pub(crate) fn in_range(first: Seq, count: u32) -> bool {
     first.0 > 0 && count > 0 && first.0.checked_add(u64::from(count) - 1).is_some()
+}
+
+/// Random bytes from the system.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], StorageError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(StorageError::NoRandomness)?;
+    Ok(bytes)
 }
 
 /// Writes a row's bytes into `out`, replacing what was there.

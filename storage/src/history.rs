@@ -1,1 +1,449 @@
-//! ...
+//! History: rows of what is over and has left the engine's memory, for paging.
+//!
+//! Promises: a batch of rows and the cursor behind it are one commit, so after any
+//! crash the rows are exactly those of the ledger up to [`History::cursor`]; it
+//! never waits for the disk on its own account, except now and then. Leaves to
+//! others: what a row means, and feeding it from the ledger after the cursor.
+//!
+//! It is derived data: a file that is damaged, of another ledger or ahead of this
+//! one is set aside, and a new one begins at cursor 0. What memory has let go of is
+//! then only in the ledger, so a snapshot at a sequence number is written only when
+//! [`History::durable_cursor`] has reached it.
+
+use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nexnum_engine::ids::{AccountId, OrderId, Seq, TransactionId};
+use parking_lot::Mutex;
+use redb::{
+    Database, Durability, ReadOnlyTable, ReadTransaction, StorageBackend, Table, TableDefinition,
+};
+
+use crate::backend::{Opened, create_database, create_file, guarded, open_database, open_file};
+use crate::error::StorageError;
+use crate::file::sync_folder;
+use crate::format::LedgerId;
+
+/// The most rows that one page gives, whatever was asked for.
+pub const PAGE_LEN_MAX: usize = 500;
+
+/// Every so many batches one is durable at once, which bounds what a crash makes the
+/// next start do again, and the pages that redb holds back in between.
+const DURABLE_EVERY: u32 = 256;
+
+/// Old rows are paged through rarely; the cache serves the writer's hot pages.
+const CACHE_BYTES: usize = 16 << 20;
+
+const ORDERS: TableDefinition<'static, u32, &[u8]> = TableDefinition::new("orders");
+const ACCOUNT_ORDERS: TableDefinition<'static, (u32, u32), ()> =
+    TableDefinition::new("account_orders");
+const TRANSACTIONS: TableDefinition<'static, (u32, u64), &[u8]> =
+    TableDefinition::new("transactions");
+const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
+const META_ID: &str = "ledger";
+const META_CURSOR: &str = "cursor";
+
+/// Rows to be written, and the sequence number up to which they speak.
+#[derive(Debug)]
+pub struct HistoryBatch {
+    cursor: Seq,
+    orders: Vec<(AccountId, OrderId, Vec<u8>)>,
+    transactions: Vec<(AccountId, TransactionId, Vec<u8>)>,
+}
+
+impl HistoryBatch {
+    /// A batch without rows, which moves the cursor to `cursor`.
+    #[must_use]
+    pub fn new(cursor: Seq) -> Self {
+        Self { cursor, orders: Vec::new(), transactions: Vec::new() }
+    }
+
+    /// Adds the row of an order, in place of the one that is there.
+    pub fn order(&mut self, account: AccountId, order: OrderId, row: &[u8]) {
+        self.orders.push((account, order, sealed(row)));
+    }
+
+    /// Adds the row of a transaction, in place of the one that is there.
+    pub fn transaction(&mut self, account: AccountId, transaction: TransactionId, row: &[u8]) {
+        self.transactions.push((account, transaction, sealed(row)));
+    }
+
+    /// How many rows were added.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.orders.len() + self.transactions.len()
+    }
+
+    /// Whether no row was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// How a history came to be open.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// It was there and goes on at its cursor.
+    Resumed,
+    /// It was not there; a new one begins at cursor 0.
+    Created,
+    /// What was there is of no use; a new one begins at cursor 0.
+    SetAside {
+        /// Where the old file is now.
+        to: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The history tables. Clones are handles on the same file, usable from any thread.
+#[derive(Clone)]
+pub struct History {
+    database: Arc<Opened<Database>>,
+    writer: Arc<Mutex<Writer>>,
+}
+
+/// Where the tables stand. Its lock is held during a commit: there is one writer.
+struct Writer {
+    cursor: Seq,
+    durable: Seq,
+    since_durable: u32,
+}
+
+impl fmt::Debug for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("History").field("place", &self.database.place).finish_non_exhaustive()
+    }
+}
+
+impl History {
+    /// Opens the history of ledger `id`, which ends at `last`, or begins a new one.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`], or a failure of the system: not damage, which is set aside.
+    pub fn open(path: &Path, id: LedgerId, last: Seq) -> Result<(Self, Opening), StorageError> {
+        let opened = open_file(path).and_then(|backend| Self::open_on(backend, path, id, last));
+        match opened {
+            Ok(history) => Ok((history, Opening::Resumed)),
+            Err(StorageError::Missing { .. }) => Ok((Self::create(path, id)?, Opening::Created)),
+            Err(error) if is_of_no_use(&error) => {
+                let to = set_aside(path)?;
+                let opening = Opening::SetAside { to, reason: error.to_string() };
+                Ok((Self::create(path, id)?, opening))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn create(path: &Path, id: LedgerId) -> Result<Self, StorageError> {
+        let history = Self::create_on(create_file(path)?, path, id)?;
+        sync_folder(path)?;
+        Ok(history)
+    }
+
+    /// A new history on any backend that is empty; `place` names it in errors.
+    ///
+    /// # Errors
+    /// The failure.
+    pub fn create_on(
+        backend: impl StorageBackend,
+        place: &Path,
+        id: LedgerId,
+    ) -> Result<Self, StorageError> {
+        let history = Self::over(create_database(backend, place, CACHE_BYTES)?, Seq(0));
+        guarded(place, || {
+            let failed = |e: redb::Error| StorageError::database("creating", place, e);
+            let mut transaction = history.database.begin_write().map_err(|e| failed(e.into()))?;
+            transaction.set_quick_repair(true);
+            transaction.open_table(ORDERS).map_err(|e| failed(e.into()))?;
+            transaction.open_table(ACCOUNT_ORDERS).map_err(|e| failed(e.into()))?;
+            transaction.open_table(TRANSACTIONS).map_err(|e| failed(e.into()))?;
+            {
+                let mut meta = transaction.open_table(META).map_err(|e| failed(e.into()))?;
+                meta.insert(META_ID, &id.0[..]).map_err(|e| failed(e.into()))?;
+                meta.insert(META_CURSOR, &[0; 8][..]).map_err(|e| failed(e.into()))?;
+            }
+            transaction.commit().map_err(|e| failed(e.into()))
+        })?;
+        Ok(history)
+    }
+
+    /// The history on any backend; `place` names it in errors.
+    ///
+    /// # Errors
+    /// [`StorageError::DamagedFile`], [`StorageError::OtherLedger`], or the failure.
+    pub fn open_on(
+        backend: impl StorageBackend,
+        place: &Path,
+        id: LedgerId,
+        last: Seq,
+    ) -> Result<Self, StorageError> {
+        let database = open_database(backend, place, CACHE_BYTES)?;
+        let history = Self::over(database, Seq(0));
+        let found = LedgerId(history.read_meta(META_ID)?);
+        if found != id {
+            let (expected, found) = (id.to_string(), found.to_string());
+            return Err(StorageError::OtherLedger { path: place.to_owned(), expected, found });
+        }
+        let cursor = Seq(u64::from_le_bytes(history.read_meta(META_CURSOR)?));
+        if cursor > last {
+            let reason = format!("it speaks of sequence {cursor}, the ledger ends at {last}");
+            return Err(StorageError::damaged_file(place, reason));
+        }
+        *history.writer.lock() = Writer { cursor, durable: cursor, since_durable: 0 };
+        Ok(history)
+    }
+
+    fn over(database: Opened<Database>, cursor: Seq) -> Self {
+        let writer = Writer { cursor, durable: cursor, since_durable: 0 };
+        Self { database: Arc::new(database), writer: Arc::new(Mutex::new(writer)) }
+    }
+
+    /// The sequence number up to which the rows speak.
+    #[must_use]
+    pub fn cursor(&self) -> Seq {
+        self.writer.lock().cursor
+    }
+
+    /// The cursor that a power cut would leave, at least.
+    #[must_use]
+    pub fn durable_cursor(&self) -> Seq {
+        self.writer.lock().durable
+    }
+
+    /// Writes the rows and moves the cursor, in one commit that readers see at once.
+    ///
+    /// # Errors
+    /// The failure; rows and cursor are then as they were.
+    ///
+    /// # Panics
+    /// If the batch's cursor is before the one that is there.
+    pub fn apply(&self, batch: &HistoryBatch) -> Result<(), StorageError> {
+        let mut writer = self.writer.lock();
+        assert!(batch.cursor >= writer.cursor, "the history's cursor never moves back");
+        let durable = writer.since_durable + 1 >= DURABLE_EVERY;
+        let durability = if durable { Durability::Immediate } else { Durability::None };
+        self.commit(batch, durability)?;
+        writer.cursor = batch.cursor;
+        writer.since_durable += 1;
+        if durable {
+            writer.mark_durable();
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable that was applied.
+    ///
+    /// # Errors
+    /// The failure.
+    pub fn flush(&self) -> Result<(), StorageError> {
+        let mut writer = self.writer.lock();
+        if writer.since_durable > 0 {
+            self.commit(&HistoryBatch::new(writer.cursor), Durability::Immediate)?;
+            writer.mark_durable();
+        }
+        Ok(())
+    }
+
+    /// The row of an order.
+    ///
+    /// # Errors
+    /// The failure, or damage.
+    pub fn order(&self, order: OrderId) -> Result<Option<Vec<u8>>, StorageError> {
+        guarded(&self.database.place, || {
+            let orders = self.table(&self.database.begin_read()?, ORDERS)?;
+            self.order_in(&orders, order.0)
+        })
+    }
+
+    /// An account's orders before `before`, or from the newest on, newest first:
+    /// at most `limit` and [`PAGE_LEN_MAX`].
+    ///
+    /// # Errors
+    /// The failure, or damage.
+    pub fn orders_of(
+        &self,
+        account: AccountId,
+        before: Option<OrderId>,
+        limit: usize,
+    ) -> Result<Vec<(OrderId, Vec<u8>)>, StorageError> {
+        let Some(upper) = before.map_or(Some(u32::MAX), |order| order.0.checked_sub(1)) else {
+            return Ok(Vec::new());
+        };
+        guarded(&self.database.place, || {
+            let transaction = self.database.begin_read()?;
+            let orders = self.table(&transaction, ORDERS)?;
+            let range = self
+                .table(&transaction, ACCOUNT_ORDERS)?
+                .range((account.0, 0)..=(account.0, upper))
+                .map_err(|e| self.failed(e))?;
+            let mut page = Vec::new();
+            for entry in range.rev().take(limit.min(PAGE_LEN_MAX)) {
+                let (_, order) = entry.map_err(|e| self.failed(e))?.0.value();
+                let row = self.order_in(&orders, order)?;
+                let row = row.ok_or_else(|| self.damaged(format!("order {order} is missing")))?;
+                page.push((OrderId(order), row));
+            }
+            Ok(page)
+        })
+    }
+
+    /// An account's transactions before `before`, or from the newest on, newest
+    /// first: at most `limit` and [`PAGE_LEN_MAX`].
+    ///
+    /// # Errors
+    /// The failure, or damage.
+    pub fn transactions_of(
+        &self,
+        account: AccountId,
+        before: Option<TransactionId>,
+        limit: usize,
+    ) -> Result<Vec<(TransactionId, Vec<u8>)>, StorageError> {
+        let Some(upper) = before.map_or(Some(u64::MAX), |id| id.0.checked_sub(1)) else {
+            return Ok(Vec::new());
+        };
+        guarded(&self.database.place, || {
+            let range = self
+                .table(&self.database.begin_read()?, TRANSACTIONS)?
+                .range((account.0, 0)..=(account.0, upper))
+                .map_err(|e| self.failed(e))?;
+            let mut page = Vec::new();
+            for entry in range.rev().take(limit.min(PAGE_LEN_MAX)) {
+                let (key, value) = entry.map_err(|e| self.failed(e))?;
+                let id = key.value().1;
+                let row = unsealed(value.value());
+                let row = row.ok_or_else(|| self.damaged(format!("transaction {id} altered")))?;
+                page.push((TransactionId(id), row.to_vec()));
+            }
+            Ok(page)
+        })
+    }
+
+    fn order_in(
+        &self,
+        orders: &ReadOnlyTable<u32, &'static [u8]>,
+        order: u32,
+    ) -> Result<Option<Vec<u8>>, StorageError> {
+        let Some(value) = orders.get(order).map_err(|e| self.failed(e))? else { return Ok(None) };
+        let row = unsealed(value.value());
+        let row = row.ok_or_else(|| self.damaged(format!("order {order} was altered")))?;
+        Ok(Some(row.to_vec()))
+    }
+
+    fn commit(&self, batch: &HistoryBatch, durability: Durability) -> Result<(), StorageError> {
+        guarded(&self.database.place, || {
+            let mut transaction = self.database.begin_write().map_err(|e| self.failed(e))?;
+            transaction.set_durability(durability).map_err(|e| self.failed(e))?;
+            // Only a durable commit leaves something behind that a repair could start from.
+            transaction.set_quick_repair(matches!(durability, Durability::Immediate));
+            {
+                let mut orders = transaction.open_table(ORDERS).map_err(|e| self.failed(e))?;
+                let mut by_account =
+                    transaction.open_table(ACCOUNT_ORDERS).map_err(|e| self.failed(e))?;
+                let mut transactions =
+                    transaction.open_table(TRANSACTIONS).map_err(|e| self.failed(e))?;
+                let mut meta = transaction.open_table(META).map_err(|e| self.failed(e))?;
+                fill(batch, &mut orders, &mut by_account, &mut transactions, &mut meta)
+                    .map_err(|e| self.failed(e))?;
+            }
+            transaction.commit().map_err(|e| self.failed(e))
+        })
+    }
+
+    fn read_meta<const N: usize>(&self, key: &str) -> Result<[u8; N], StorageError> {
+        guarded(&self.database.place, || {
+            let meta = self.table(&self.database.begin_read()?, META)?;
+            let value = meta.get(key).map_err(|e| self.failed(e))?;
+            let bytes = value.as_ref().map_or(&[][..], |guard| guard.value());
+            bytes.try_into().map_err(|_| self.damaged(format!("its {key} is not {N} bytes")))
+        })
+    }
+
+    fn table<K: redb::Key + 'static, V: redb::Value + 'static>(
+        &self,
+        transaction: &ReadTransaction,
+        table: TableDefinition<'static, K, V>,
+    ) -> Result<ReadOnlyTable<K, V>, StorageError> {
+        transaction.open_table(table).map_err(|error| match error {
+            redb::TableError::Storage(e) => self.failed(e),
+            missing_or_mistyped => self.damaged(missing_or_mistyped.to_string()),
+        })
+    }
+
+    fn failed(&self, error: impl Into<redb::Error>) -> StorageError {
+        StorageError::database("using", &self.database.place, error)
+    }
+
+    fn damaged(&self, reason: String) -> StorageError {
+        StorageError::damaged_file(&self.database.place, reason)
+    }
+}
+
+impl Writer {
+    fn mark_durable(&mut self) {
+        self.durable = self.cursor;
+        self.since_durable = 0;
+    }
+}
+
+/// Moves a history file out of the way, in place of one that was moved before; a new
+/// one is begun by the next [`History::open`]. Returns where it is now.
+///
+/// # Errors
+/// The failure.
+pub fn set_aside(path: &Path) -> Result<PathBuf, StorageError> {
+    let to = path.with_added_extension("aside");
+    fs::rename(path, &to).map_err(|e| StorageError::io("setting aside", path, e))?;
+    sync_folder(path)?;
+    Ok(to)
+}
+
+/// Whether the error is about what the file holds, and not about reaching it.
+fn is_of_no_use(error: &StorageError) -> bool {
+    match error {
+        StorageError::DamagedFile { .. }
+        | StorageError::OtherLedger { .. }
+        | StorageError::EmptyLedger { .. } => true,
+        StorageError::Database { source, .. } => match &**source {
+            redb::Error::Io(e) => matches!(
+                e.kind(),
+                ErrorKind::InvalidData | ErrorKind::UnexpectedEof | ErrorKind::InvalidInput
+            ),
+            redb::Error::Corrupted(_) | redb::Error::UpgradeRequired(_) => true,
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn fill(
+    batch: &HistoryBatch,
+    orders: &mut Table<'_, u32, &'static [u8]>,
+    by_account: &mut Table<'_, (u32, u32), ()>,
+    transactions: &mut Table<'_, (u32, u64), &'static [u8]>,
+    meta: &mut Table<'_, &'static str, &'static [u8]>,
+) -> Result<(), redb::StorageError> {
+    for (account, order, row) in &batch.orders {
+        orders.insert(order.0, row.as_slice())?;
+        by_account.insert((account.0, order.0), ())?;
+    }
+    for (account, transaction, row) in &batch.transactions {
+        transactions.insert((account.0, transaction.0), row.as_slice())?;
+    }
+    meta.insert(META_CURSOR, &batch.cursor.0.to_le_bytes()[..])?;
+    Ok(())
+}
+
+/// The row and its CRC-32: a plain open of the database trusts the pages it finds.
+fn sealed(row: &[u8]) -> Vec<u8> {
+    [row, &crc32fast::hash(row).to_le_bytes()].concat()
+}
+
+fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
+    let (row, sum) = bytes.split_last_chunk::<4>()?;
+    (crc32fast::hash(row) == u32::from_le_bytes(*sum)).then_some(row)
+}

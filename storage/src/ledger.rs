@@ -17,6 +17,7 @@ use redb::{
 
 use crate::backend::{Opened, create_database, create_file, guarded, open_database, open_file};
 use crate::error::StorageError;
+use crate::file::sync_folder;
 use crate::format::{self, Batch, Hash, LedgerId, PAYLOAD_LEN_MAX, RowRef};
 use crate::manifest::Manifest;
 use crate::reader::{Reader, Rows, Source};
@@ -96,7 +97,9 @@ impl RedbLedger {
     /// # Errors
     /// [`StorageError::AlreadyExists`], leaving the file as it is; or the failure.
     pub fn create(path: &Path, id: LedgerId) -> Result<Self, StorageError> {
-        Self::create_on(create_file(path)?, path, id)
+        let ledger = Self::create_on(create_file(path)?, path, id)?;
+        sync_folder(path)?;
+        Ok(ledger)
     }
 
     /// As [`RedbLedger::create`], on any backend that is empty; `place` names it in errors.

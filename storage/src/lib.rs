@@ -1,6 +1,6 @@
 //! Storage: what outlives the process.
 //!
-//! The [`ledger`] is the truth: rows of events, each durable before it is
+//! A data [`folder`] holds it all. The [`ledger`] is the truth: rows of events, each durable before it is
 //! acknowledged, chained by hash. Everything else in a data folder follows from it
 //! ([`snapshot`], [`history`]), guards it ([`manifest`]) or must not be in it
 //! ([`secrets`]). [`fault`] is a disk that fails on purpose.
@@ -12,6 +12,7 @@ mod backend;
 pub mod error;
 pub mod fault;
 mod file;
+pub mod folder;
 pub mod format;
 pub mod history;
 pub mod ledger;
@@ -22,6 +23,7 @@ pub mod secrets;
 pub mod snapshot;
 
 pub use error::StorageError;
+pub use folder::Folder;
 pub use format::{Batch, Hash, LedgerId};
 pub use ledger::{Ledger, Position, RedbLedger};
 pub use manifest::Manifest;

@@ -20,7 +20,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::backend::{Opened, create_database, create_file, guarded, open_database, open_file};
 use crate::error::StorageError;
 use crate::file;
-use crate::format::parse_hex;
+use crate::format::{parse_hex, random};
 
 /// The longest name, in bytes.
 pub const NAME_LEN_MAX: usize = 200;
@@ -139,6 +139,7 @@ impl Secrets {
         let database = create_database(create_file(path)?, path, CACHE_BYTES)?;
         let secrets = Self { database, cipher: key.cipher() };
         secrets.store(PROBE, &secrets.seal(PROBE, b"")?)?;
+        file::sync_folder(path)?;
         Ok(secrets)
     }
 
@@ -275,11 +276,4 @@ fn check_name(name: &str) -> Result<(), StorageError> {
         });
     }
     Ok(())
-}
-
-/// Random bytes from the system.
-pub(crate) fn random<const N: usize>() -> Result<[u8; N], StorageError> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(StorageError::NoRandomness)?;
-    Ok(bytes)
 }

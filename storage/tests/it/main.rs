@@ -1,6 +1,10 @@
 //! The storage crate from outside: what it keeps when the disk does its worst.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
+
 mod bit_flips;
+mod folder;
+mod history;
 mod io_errors;
 mod ledger;
 mod power_loss;

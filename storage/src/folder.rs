@@ -1,0 +1,146 @@
+//! The data folder: which file is where, and the one way in which it comes to be.
+//!
+//! Promises: [`Folder::init`] makes a folder or refuses; nothing else creates a
+//! ledger. The manifest is written last, so that an `init` cut short leaves a folder
+//! that neither opens nor is overwritten: it is removed by hand. When to write the
+//! manifest and snapshots afterwards is left to others.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::StorageError;
+use crate::file::sync_folder;
+use crate::format::LedgerId;
+use crate::ledger::{Position, RedbLedger};
+use crate::manifest::Manifest;
+use crate::reader::Reader;
+use crate::secrets::{MasterKey, Secrets};
+
+/// The paths of a data folder, which may or may not be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Names a folder; looks at nothing.
+    #[must_use]
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `ledger.redb`: every event.
+    #[must_use]
+    pub fn ledger(&self) -> PathBuf {
+        self.path.join("ledger.redb")
+    }
+
+    /// `MANIFEST`: what the ledger is known to hold.
+    #[must_use]
+    pub fn manifest(&self) -> PathBuf {
+        self.path.join("MANIFEST")
+    }
+
+    /// `history.redb`: what has left memory; derived.
+    #[must_use]
+    pub fn history(&self) -> PathBuf {
+        self.path.join("history.redb")
+    }
+
+    /// `secrets.redb`: sealed secrets.
+    #[must_use]
+    pub fn secrets(&self) -> PathBuf {
+        self.path.join("secrets.redb")
+    }
+
+    /// `master.key`: what opens the secrets, unless the operator keeps it elsewhere.
+    #[must_use]
+    pub fn master_key(&self) -> PathBuf {
+        self.path.join("master.key")
+    }
+
+    /// `snapshots/`: states of the engine; derived.
+    #[must_use]
+    pub fn snapshots(&self) -> PathBuf {
+        self.path.join("snapshots")
+    }
+
+    /// Whether a manifest is there: an `init` came to its end.
+    #[must_use]
+    pub fn is_initialised(&self) -> bool {
+        self.manifest().exists()
+    }
+
+    /// Makes the folder where it is not there yet, and in it a new, empty ledger, a
+    /// store for secrets and, unless `key` is given, a master key.
+    ///
+    /// # Errors
+    /// [`StorageError::AlreadyExists`] if the folder has anything in it, which is left
+    /// as it is; or the failure.
+    pub fn init(&self, key: Option<&MasterKey>) -> Result<(), StorageError> {
+        let failed = |e| StorageError::io("creating", &self.path, e);
+        fs::create_dir_all(&self.path).map_err(failed)?;
+        if fs::read_dir(&self.path).map_err(failed)?.next().is_some() {
+            return Err(StorageError::AlreadyExists { path: self.path.clone() });
+        }
+        let id = LedgerId::draw()?;
+        drop(RedbLedger::create(&self.ledger(), id)?);
+        match key {
+            Some(key) => drop(Secrets::create(&self.secrets(), key)?),
+            None => {
+                let key = MasterKey::create(&self.master_key())?;
+                drop(Secrets::create(&self.secrets(), &key)?);
+            }
+        }
+        fs::create_dir(self.snapshots()).map_err(failed)?;
+        Manifest::of_new(id).write(&self.manifest())?;
+        sync_folder(&self.path)
+    }
+
+    /// Opens the ledger for writing: it has to be the one that the manifest knows.
+    ///
+    /// # Errors
+    /// As [`Manifest::read`] and [`RedbLedger::open`].
+    pub fn open_ledger(&self) -> Result<RedbLedger, StorageError> {
+        RedbLedger::open(&self.ledger(), &self.checked_manifest()?)
+    }
+
+    /// Opens the ledger for reading alone, to verify it.
+    ///
+    /// # Errors
+    /// As [`Manifest::read`] and [`Reader::open`].
+    pub fn open_reader(&self) -> Result<Reader, StorageError> {
+        Reader::open(&self.ledger(), &self.checked_manifest()?)
+    }
+
+    /// Opens the secrets with the folder's own master key.
+    ///
+    /// # Errors
+    /// As [`MasterKey::read`] and [`Secrets::open`].
+    pub fn open_secrets(&self) -> Result<Secrets, StorageError> {
+        Secrets::open(&self.secrets(), &MasterKey::read(&self.master_key())?)
+    }
+
+    /// Writes into the manifest that ledger `id` has reached a position: at a clean
+    /// stop, and with each snapshot.
+    ///
+    /// # Errors
+    /// The failure.
+    pub fn note(&self, id: LedgerId, known: Position) -> Result<(), StorageError> {
+        Manifest { id, known }.write(&self.manifest())
+    }
+
+    /// The folder is looked at first, so that a wrong path is named as such.
+    fn checked_manifest(&self) -> Result<Manifest, StorageError> {
+        if !self.path.is_dir() {
+            return Err(StorageError::Missing { path: self.path.clone() });
+        }
+        Manifest::read(&self.manifest())
+    }
+}

@@ -1,0 +1,202 @@
+//! History: paging, what a crash leaves, what is set aside.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nexnum_engine::ids::{AccountId, OrderId, Seq, TransactionId};
+use nexnum_storage::fault::FaultyDisk;
+use nexnum_storage::history::{self, History, HistoryBatch, Opening, PAGE_LEN_MAX};
+use nexnum_storage::{LedgerId, StorageError};
+
+use crate::run::ID;
+
+fn new_history() -> (tempfile::TempDir, PathBuf, History) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.redb");
+    let (history, opening) = History::open(&path, ID, Seq(0)).unwrap();
+    assert_eq!((opening, history.cursor()), (Opening::Created, Seq(0)));
+    (folder, path, history)
+}
+
+/// The batch that ends at `seq`: an order and two transactions of one of 3 accounts.
+fn batch(seq: u64) -> HistoryBatch {
+    let account = AccountId(u32::try_from(seq % 3).unwrap());
+    let order = OrderId(u32::try_from(seq).unwrap());
+    let mut batch = HistoryBatch::new(Seq(seq));
+    batch.order(account, order, format!("order {seq}").as_bytes());
+    for id in [seq * 2, seq * 2 + 1] {
+        batch.transaction(account, TransactionId(id), format!("transaction {id}").as_bytes());
+    }
+    batch
+}
+
+fn apply(history: &History, range: std::ops::RangeInclusive<u64>) {
+    range.for_each(|seq| history.apply(&batch(seq)).unwrap());
+}
+
+/// Compares everything in the tables with what they should hold at their cursor.
+fn check(history: &History) {
+    let cursor = history.cursor().0;
+    for account in 0..3 {
+        let orders: Vec<_> = (1..=cursor).rev().filter(|seq| seq % 3 == account).collect();
+        let account = AccountId(u32::try_from(account).unwrap());
+        let page = history.orders_of(account, None, PAGE_LEN_MAX).unwrap();
+        let expected = orders.iter().map(|seq| {
+            (OrderId(u32::try_from(*seq).unwrap()), format!("order {seq}").into_bytes())
+        });
+        assert!(page.into_iter().eq(expected.take(PAGE_LEN_MAX)), "orders at {cursor}");
+        let page = history.transactions_of(account, None, PAGE_LEN_MAX).unwrap();
+        let expected = orders.iter().flat_map(|seq| [seq * 2 + 1, seq * 2]);
+        let expected =
+            expected.map(|id| (TransactionId(id), format!("transaction {id}").into_bytes()));
+        assert!(page.into_iter().eq(expected.take(PAGE_LEN_MAX)), "transactions at {cursor}");
+    }
+}
+
+#[test]
+fn pages_come_newest_first_and_end_before_the_cursor() {
+    let (_folder, _path, history) = new_history();
+    apply(&history, 1..=20);
+    check(&history);
+    let ids = |before, limit| -> Vec<u32> {
+        let page = history.orders_of(AccountId(1), before, limit).unwrap();
+        page.into_iter().map(|(id, _)| id.0).collect()
+    };
+    assert_eq!(ids(None, 3), [19, 16, 13]);
+    assert_eq!(ids(Some(OrderId(13)), 3), [10, 7, 4]);
+    assert_eq!(ids(Some(OrderId(4)), 3), [1]);
+    assert_eq!(ids(Some(OrderId(1)), 3), []);
+    assert_eq!(ids(Some(OrderId(0)), 3), []);
+    assert_eq!(ids(None, 0), []);
+    let page = history.transactions_of(AccountId(1), Some(TransactionId(9)), 2).unwrap();
+    let ids: Vec<u64> = page.into_iter().map(|(id, _)| id.0).collect();
+    assert_eq!(ids, [8, 3]);
+    assert_eq!(history.transactions_of(AccountId(1), Some(TransactionId(0)), 2).unwrap(), []);
+    assert_eq!(history.orders_of(AccountId(9), None, 10).unwrap(), []);
+    assert_eq!(history.order(OrderId(5)).unwrap().unwrap(), b"order 5");
+    assert_eq!(history.order(OrderId(21)).unwrap(), None);
+}
+
+#[test]
+fn a_page_is_bounded_and_a_row_is_replaced() {
+    let (_folder, _path, history) = new_history();
+    let mut batch = HistoryBatch::new(Seq(1));
+    assert!(batch.is_empty());
+    for id in 0..=PAGE_LEN_MAX {
+        batch.order(AccountId(1), OrderId(u32::try_from(id).unwrap()), b"first");
+    }
+    assert_eq!(batch.len(), PAGE_LEN_MAX + 1);
+    history.apply(&batch).unwrap();
+    let mut again = HistoryBatch::new(Seq(2));
+    again.order(AccountId(1), OrderId(3), b"second");
+    history.apply(&again).unwrap();
+    let page = history.orders_of(AccountId(1), None, usize::MAX).unwrap();
+    assert_eq!(page.len(), PAGE_LEN_MAX);
+    assert_eq!(history.order(OrderId(3)).unwrap().unwrap(), b"second");
+}
+
+#[test]
+fn the_cursor_is_where_it_was_after_a_clean_reopening() {
+    let (_folder, path, history) = new_history();
+    apply(&history, 1..=7);
+    assert_eq!((history.cursor(), history.durable_cursor()), (Seq(7), Seq(0)));
+    history.flush().unwrap();
+    assert_eq!(history.durable_cursor(), Seq(7));
+    apply(&history, 8..=9);
+    drop(history);
+    let (history, opening) = History::open(&path, ID, Seq(9)).unwrap();
+    assert_eq!((opening, history.cursor()), (Opening::Resumed, Seq(9)));
+    check(&history);
+}
+
+#[test]
+fn a_cut_at_any_operation_leaves_rows_that_fit_their_cursor() {
+    let place = Path::new("history");
+    let mut lost = 0;
+    for seed in 0..2 {
+        for ops in 0.. {
+            let disk = FaultyDisk::new(seed);
+            let history = History::create_on(disk.clone(), place, ID).unwrap();
+            disk.cut_after(ops);
+            let mut durable = Seq(0);
+            let mut applied = 0;
+            for seq in 1..=60 {
+                if history.apply(&batch(seq)).is_err() {
+                    break;
+                }
+                applied = seq;
+                if seq % 20 == 0 && history.flush().is_ok() {
+                    durable = history.durable_cursor();
+                }
+            }
+            let ended = !disk.is_cut();
+            let history = History::open_on(disk.survivor(), place, ID, Seq(60)).unwrap();
+            let found = history.cursor();
+            assert!(found >= durable && found.0 <= applied + 1, "seed {seed}, cut {ops}: {found}");
+            lost += u32::from(found.0 < applied);
+            check(&history);
+            if ended {
+                break;
+            }
+        }
+    }
+    assert!(lost > 10, "only {lost} cuts lost what was not yet durable");
+}
+
+#[test]
+fn a_history_that_is_of_no_use_is_set_aside_and_begun_again() {
+    let cases: [(&str, LedgerId, Seq, &str); 3] = [
+        ("other ledger", LedgerId([1; 16]), Seq(9), "belongs to ledger a7a7"),
+        ("ahead", ID, Seq(3), "it speaks of sequence 5, the ledger ends at 3"),
+        ("noise", ID, Seq(9), "history.redb"),
+    ];
+    for (case, id, last, expected) in cases {
+        let (_folder, path, history) = new_history();
+        apply(&history, 1..=5);
+        drop(history);
+        if case == "noise" {
+            fs::write(&path, [0x5A; 9_000]).unwrap();
+        }
+        let (history, opening) = History::open(&path, id, last).unwrap();
+        let Opening::SetAside { to, reason } = opening else { panic!("{case}: {opening:?}") };
+        assert!(reason.contains(expected), "{case}: {reason}");
+        assert!(to.ends_with("history.redb.aside") && to.exists(), "{case}");
+        assert_eq!(history.cursor(), Seq(0), "{case}");
+        apply(&history, 1..=2);
+        check(&history);
+    }
+}
+
+#[test]
+fn a_history_that_another_process_has_is_left_alone() {
+    let (_folder, path, history) = new_history();
+    let error = History::open(&path, ID, Seq(0)).unwrap_err();
+    assert!(matches!(error, StorageError::InUse { .. }), "{error}");
+    apply(&history, 1..=3);
+    check(&history);
+    drop(history);
+    let aside = history::set_aside(&path).unwrap();
+    assert!(aside.exists() && !path.exists());
+}
+
+#[test]
+fn a_flip_in_a_row_is_noticed() {
+    let place = Path::new("history");
+    let disk = FaultyDisk::new(3);
+    let history = History::create_on(disk.clone(), place, ID).unwrap();
+    apply(&history, 1..=5);
+    drop(history);
+    let disk = disk.survivor();
+    let mut noticed = 0;
+    for at in disk.find(b"order 4") {
+        let altered = disk.survivor();
+        altered.flip_bit(at * 8 + 1);
+        let history = History::open_on(altered, place, ID, Seq(5)).unwrap();
+        if let Err(error) = history.order(OrderId(4)) {
+            assert!(error.to_string().contains("order 4 was altered"), "{error}");
+            assert!(history.orders_of(AccountId(1), None, 9).is_err());
+            noticed += 1;
+        }
+    }
+    assert_eq!(noticed, 1);
+}
