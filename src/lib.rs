@@ -5,6 +5,7 @@ pub mod boot;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod history;
 pub mod http;
 pub mod keys;
 pub mod provider;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use nexnum::boot::{self, BootError, Folder, Opened};
+use nexnum::boot::{self, BootError, Opened};
 use nexnum::keys::{self, KeyKind};
 use nexnum::verify::{Finding, verify};
 use nexnum::worker::snapshot;
@@ -16,7 +16,7 @@ use nexnum_engine::ids::{
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use nexnum_storage::secrets::Secret;
-use nexnum_storage::{Batch, Ledger, StorageError, record};
+use nexnum_storage::{Batch, Folder, Ledger, StorageError, record};
 
 const ACCOUNT: AccountId = AccountId(1);
 const PROVIDER: ProviderId = ProviderId(1);
@@ -154,7 +154,7 @@ fn a_folder_that_was_never_made_is_refused_and_not_made() {
     let message = boot::open(&dir, |_| {}).unwrap_err().to_string();
     assert!(message.ends_with(&format!("run `nexnum init {}`", dir.display())), "{message}");
     assert!(!dir.exists());
-    assert!(matches!(Folder::at(&dir).secrets(), Err(BootError::NotInitialised { .. })));
+    assert!(matches!(boot::secrets(&Folder::at(&dir)), Err(BootError::NotInitialised { .. })));
     let found = verify(&dir, |_| {});
     assert!(matches!(found, Err(Finding::Unreadable(BootError::NotInitialised { .. }))));
 }
@@ -219,7 +219,7 @@ fn snapshots_and_the_rest_of_the_ledger_give_the_state_that_the_whole_ledger_giv
     let hash = state_hash(live.engine.state());
     let (seq, last_at) = (live.engine.state().seq(), live.last_at);
     drop(live);
-    let kept = folder.snapshot_files().unwrap();
+    let kept = boot::snapshot_files(&folder).unwrap();
     assert_eq!(kept.len(), 3, "the last three are kept");
 
     let mut expected: Vec<Seq> = at[2..].iter().rev().copied().collect();
@@ -339,12 +339,12 @@ fn a_secret_is_kept_and_opens_with_the_folder_s_key_alone() {
     let temp = tempfile::tempdir().unwrap();
     let folder = boot::init(temp.path()).unwrap().folder;
     let secret = Secret::new(b"s3cr3t".to_vec());
-    folder.secrets().unwrap().put("5sim", &secret).unwrap();
-    assert_eq!(folder.secrets().unwrap().get("5sim").unwrap(), Some(secret));
+    boot::secrets(&folder).unwrap().put("5sim", &secret).unwrap();
+    assert_eq!(boot::secrets(&folder).unwrap().get("5sim").unwrap(), Some(secret));
 
     let other = tempfile::tempdir().unwrap();
     let stranger = boot::init(other.path()).unwrap().folder;
     fs::copy(stranger.master_key(), folder.master_key()).unwrap();
-    let error = folder.secrets().unwrap_err();
+    let error = boot::secrets(&folder).unwrap_err();
     assert!(matches!(error, BootError::Storage(StorageError::WrongKey { .. })), "{error}");
 }

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use nexnum_storage::Folder;
+
 use super::CliError;
-use crate::boot::{BootError, Folder};
+use crate::boot::{self, BootError};
 use crate::config::{Config, ProviderConfig};
 
 /// What `serve` takes.
@@ -46,6 +48,6 @@ fn stored_names(config: &Config) -> Result<Vec<String>, CliError> {
     if config.providers.iter().all(|provider| provider.key_secret.is_none()) {
         return Ok(Vec::new());
     }
-    let secrets = Folder::at(&config.data_dir).secrets()?;
+    let secrets = boot::secrets(&Folder::at(&config.data_dir))?;
     Ok(secrets.names().map_err(BootError::from)?)
 }
