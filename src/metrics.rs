@@ -90,7 +90,7 @@ pub fn render(app: &App, router: &Router<App>) -> String {
 }
 
 fn published(app: &App) -> u64 {
-    app.read_model.published().borrow().0
+    app.read_model.position().0
 }
 
 fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {

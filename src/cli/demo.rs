@@ -7,8 +7,10 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use nexnum_storage::Folder;
+
 use super::CliError;
-use crate::boot::{self, BootError, Folder};
+use crate::boot::{self, BootError};
 use crate::config::{Config, OwnStock, ProviderConfig, Rate};
 use crate::provider::sandbox::{Sandbox, SandboxConfig, SandboxProvider};
 use crate::provider::template::Secret;

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use nexnum_storage::Folder;
+
 use super::CliError;
-use crate::boot::{self, BootError, Folder};
+use crate::boot::{self, BootError};
 use crate::config::{Config, ProviderConfig};
 use crate::provider::template::Secret;
 use crate::server::{self, ProviderSetup};
@@ -46,7 +48,7 @@ async fn serve(config: Config) -> Result<(), CliError> {
 
 /// The configured providers with their keys.
 fn setups(config: &Config) -> Result<Vec<ProviderSetup>, CliError> {
-    let secrets = Folder::at(&config.data_dir).secrets()?;
+    let secrets = boot::secrets(&Folder::at(&config.data_dir))?;
     let setup = |provider: &ProviderConfig| {
         let missing = |what: String| {
             CliError::Refused(format!("provider {:?}: {what}", provider.name))
@@ -110,6 +112,6 @@ fn stored_names(config: &Config) -> Result<Vec<String>, CliError> {
     if config.providers.iter().all(|provider| provider.key_secret.is_none()) {
         return Ok(Vec::new());
     }
-    let secrets = Folder::at(&config.data_dir).secrets()?;
+    let secrets = boot::secrets(&Folder::at(&config.data_dir))?;
     Ok(secrets.names().map_err(BootError::from)?)
 }

@@ -6,6 +6,7 @@ use nexnum_engine::reject::Reject;
 
 use super::Problem;
 use crate::clock::rfc3339;
+use crate::history::HistoryError;
 use crate::sequencer::SendError;
 use crate::trade::Refusal;
 use crate::worker::upstream::UpstreamError;
@@ -83,6 +84,13 @@ pub fn of_refusal(refusal: Refusal) -> Problem {
 #[must_use]
 pub fn of_send(error: SendError) -> Problem {
     of_refusal(Refusal::from(error))
+}
+
+/// History could not be read: ours to repair, so the reason goes to the log.
+#[must_use]
+pub fn of_history(error: HistoryError) -> Problem {
+    tracing::error!(%error, "history was not read");
+    Problem::internal()
 }
 
 /// A provider could not be asked.

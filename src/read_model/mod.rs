@@ -261,6 +261,12 @@ impl ReadModel {
         self.published.subscribe()
     }
 
+    /// The position up to which everything is shown now.
+    #[must_use]
+    pub fn position(&self) -> Seq {
+        *self.published.borrow()
+    }
+
     /// When the last shown batch happened.
     #[must_use]
     pub fn published_at(&self) -> Time {

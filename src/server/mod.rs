@@ -15,16 +15,17 @@ use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::{Command, Reply};
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::{ProviderId, Seq};
-use nexnum_storage::{Reader, StorageError};
+use nexnum_storage::history::{History as Tables, Opening};
+use nexnum_storage::{Folder, Reader, StorageError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::app::{App, OwnStock};
-use crate::boot::{self, BootError, Folder, Opened};
+use crate::boot::{self, BootError, Opened};
 use crate::clock::{self, Clock};
 use crate::config::Config;
-use crate::history::{History, Historian};
+use crate::history::{Follower, History};
 use crate::http::auth::Limiter;
 use crate::http::limit::Quota;
 use crate::http::request_id::RequestIds;
@@ -101,7 +102,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     door: JoinHandle<usize>,
     workers: Workers,
-    historian: Historian,
+    follower: Follower,
     sequencer: Sequencer,
     snapshots: Snapshots,
 }
@@ -126,6 +127,7 @@ pub async fn start(
     let market = Arc::new(market);
     let clock = Arc::new(Clock::not_before(opened.last_at));
     let archived = Arc::new(AtomicU64::new(0));
+    let tables = history_tables(&opened)?;
     let (handle, sequencer) = {
         let (read_model, market) = (Arc::clone(&read_model), Arc::clone(&market));
         let publish = move |change: Change| {
@@ -135,8 +137,8 @@ pub async fn start(
         let (clock, archived) = (Arc::clone(&clock), Arc::clone(&archived));
         Sequencer::start(opened.engine, clock, archived, opened.ledger, publish, end_process)
     };
-    let (history, historian) =
-        History::start(&opened.folder, opened.reader.clone(), &read_model, archived)?;
+    let (history, follower) =
+        History::start(tables, opened.reader.clone(), Arc::clone(&read_model), archived);
     let own = register(&handle, OWN_PROVIDER, ProviderKind::Own).await?;
     let mut connected = Vec::with_capacity(providers.len());
     for setup in providers {
@@ -183,10 +185,20 @@ pub async fn start(
         stop,
         door,
         workers,
-        historian,
+        follower,
         sequencer,
         snapshots,
     })
+}
+
+/// The tables of history; damaged ones are set aside and built anew from the ledger.
+fn history_tables(opened: &Opened) -> Result<Tables, StartError> {
+    let (id, last) = (opened.reader.id(), opened.reader.last()?.seq);
+    let (tables, opening) = Tables::open(&opened.folder.history(), id, last)?;
+    if let Opening::SetAside { to, reason } = opening {
+        tracing::warn!(to = %to.display(), reason, "history is set aside and built anew");
+    }
+    Ok(tables)
 }
 
 /// A failed commit leaves memory ahead of the disk: nothing may be answered from it. The
@@ -199,7 +211,7 @@ fn end_process(error: StorageError) {
 
 /// The token of own stock's callback, drawn at the first start.
 fn hook_token(folder: &Folder) -> Result<Secret, StartError> {
-    let secrets = folder.secrets()?;
+    let secrets = boot::secrets(folder)?;
     if let Some(known) = secrets.get(HOOK_SECRET)? {
         return Ok(Secret::new(String::from_utf8_lossy(known.expose())));
     }
@@ -273,10 +285,10 @@ impl Running {
             tracing::warn!(cut, "connections did not finish in time");
         }
         self.workers.stop(WORKERS_GRACE).await;
-        let (sequencer, historian, snapshots) = (self.sequencer, self.historian, self.snapshots);
+        let (sequencer, follower, snapshots) = (self.sequencer, self.follower, self.snapshots);
         let ended = tokio::task::spawn_blocking(move || {
             sequencer.stop();
-            historian.stop();
+            follower.stop();
             snapshots.stop();
             boot::close(&self.folder, &self.reader)
         });
@@ -286,7 +298,7 @@ impl Running {
     /// The position up to which everything is durable and shown.
     #[must_use]
     pub fn published(&self) -> Seq {
-        *self.app.read_model.published().borrow()
+        self.app.read_model.position()
     }
 }
 
