@@ -46,8 +46,8 @@ impl Market {
             Some(known) => known,
             None => boot::init(&dir).unwrap().admin_key.reveal().to_owned(),
         };
-        let running = server::start(boot::open(&dir, |_| {}).unwrap(), &config(&dir), Vec::new());
-        let running = running.await.unwrap();
+        let (opened, config) = (boot::open(&dir, |_| {}).unwrap(), config(&dir));
+        let running = server::start(opened, &config, Vec::new()).await.unwrap();
         let admin = Client::new(&running, &admin_key);
         Self { running, admin, folder }
     }
