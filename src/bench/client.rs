@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::BenchError;
-use super::load::render_get;
+use super::load::{render_get, render_post};
 
 /// First size of the reply buffer: every reply of a load fits.
 const BUFFER_LEN: usize = 8 * 1024;
@@ -119,6 +119,20 @@ impl Client {
     /// As [`Client::exchange`].
     pub async fn get(&mut self, base: &BaseUrl, key: &str, path: &str) -> io::Result<Reply<'_>> {
         self.exchange(&render_get(key, base.authority(), path)).await
+    }
+
+    /// A `POST` of a JSON body outside of a load.
+    ///
+    /// # Errors
+    /// As [`Client::exchange`].
+    pub async fn post(
+        &mut self,
+        base: &BaseUrl,
+        key: &str,
+        path: &str,
+        body: &str,
+    ) -> io::Result<Reply<'_>> {
+        self.exchange(&render_post(key, base.authority(), path, "", body)).await
     }
 
     async fn fill(&mut self, filled: usize) -> io::Result<usize> {

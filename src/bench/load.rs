@@ -146,10 +146,21 @@ pub(super) fn render_order(
     idempotency_key: &str,
 ) -> Vec<u8> {
     let body = serde_json::json!({ "country": country, "service": service }).to_string();
+    let header = format!("idempotency-key: {idempotency_key}\r\n");
+    render_post(api_key, host, "/api/v1/orders", &header, &body)
+}
+
+/// `headers` are whole lines, each with its end.
+pub(super) fn render_post(
+    api_key: &str,
+    host: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> Vec<u8> {
     format!(
-        "POST /api/v1/orders HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {api_key}\r\n\
-         idempotency-key: {idempotency_key}\r\ncontent-type: application/json\r\n\
-         content-length: {}\r\n\r\n{body}",
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {api_key}\r\n{headers}\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()

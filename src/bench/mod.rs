@@ -7,16 +7,22 @@
 mod client;
 mod histogram;
 mod load;
+mod own;
 mod prepare;
 mod report;
 mod run;
+mod stock;
 
 pub use client::{BaseUrl, Client, Reply};
 pub use histogram::Histogram;
 pub use load::Load;
+pub use own::OwnServer;
 pub use prepare::{Target, prepare};
 pub use report::Report;
 pub use run::{Plan, run};
+pub use stock::stock;
+
+use crate::keys::NoRandomness;
 
 /// Most connections of one run: the descriptors that a process usually gets, less some.
 pub const CONNECTIONS_MAX: u32 = 1_000;
@@ -47,9 +53,15 @@ pub enum BenchError {
         /// The beginning of its body.
         body: String,
     },
+    /// The bench's own server did not start; its own words.
+    #[error("the server did not start: {0}")]
+    NotStarted(String),
     /// The server cannot be reached, or the machine gives no threads.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// No random bytes.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
 }
 
 /// Arguments of `nexnum bench http`.

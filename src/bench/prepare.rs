@@ -1,10 +1,11 @@
 //! Finds out what a load can use on a running server.
 //!
-//! A server started for the bench brings its own [`Target`]; this is for one that runs already.
+//! This is for one that runs already; one of the bench's own gets what it needs from
+//! [`super::stock()`].
 
 use serde_json::Value;
 
-use super::client::{BaseUrl, Client};
+use super::client::{BaseUrl, Client, Reply};
 use super::load::render_order;
 use super::{BenchError, Load};
 
@@ -12,7 +13,8 @@ use super::{BenchError, Load};
 const POLLED: u32 = 16;
 /// Products looked for on a server that we know nothing of; the first is always tried.
 const COUNTRIES: [&str; 8] = ["ID", "US", "GB", "DE", "FR", "IN", "BR", "PH"];
-const SERVICES: [&str; 4] = ["telegram", "whatsapp", "google", "facebook"];
+const SERVICES: [&str; 8] =
+    ["telegram", "whatsapp", "google", "facebook", "instagram", "tiktok", "discord", "amazon"];
 
 /// A server with what the loads need of it.
 #[derive(Clone)]
@@ -61,7 +63,7 @@ pub async fn prepare(
         Load::OrderHot | Load::Race => target.products = vec![first_product()],
         Load::Poll => {
             target.products = vec![first_product()];
-            target.activation_ids = buy(&base, api_key, run_id).await?;
+            target.activation_ids = buy(&base, api_key, run_id, POLLED).await?;
         }
     }
     Ok(target)
@@ -72,19 +74,25 @@ fn first_product() -> (String, String) {
     (COUNTRIES[0].to_owned(), SERVICES[0].to_owned())
 }
 
+/// 64 products, the first one first.
+pub(super) fn known_products() -> impl Iterator<Item = (String, String)> {
+    let of_country = |country: &'static str| {
+        SERVICES.iter().map(move |service| (country.to_owned(), (*service).to_owned()))
+    };
+    COUNTRIES.into_iter().flat_map(of_country)
+}
+
 async fn find_products(base: &BaseUrl, api_key: &str) -> Result<Vec<(String, String)>, BenchError> {
     let mut client = Client::connect(base).await?;
     let mut products = Vec::new();
-    for country in COUNTRIES {
-        for service in SERVICES {
-            let path = format!("/api/v1/offers?country={country}&service={service}");
-            let reply = client.get(base, api_key, &path).await?;
-            if reply.status == 200 && serde_json::from_slice(reply.body).is_ok_and(has_stock) {
-                products.push((country.to_owned(), service.to_owned()));
-            }
-            if reply.closes {
-                client = Client::connect(base).await?;
-            }
+    for (country, service) in known_products() {
+        let path = format!("/api/v1/offers?country={country}&service={service}");
+        let reply = client.get(base, api_key, &path).await?;
+        if reply.status == 200 && serde_json::from_slice(reply.body).is_ok_and(has_stock) {
+            products.push((country, service));
+        }
+        if reply.closes {
+            client = Client::connect(base).await?;
         }
     }
     if products.is_empty() {
@@ -104,31 +112,45 @@ fn has_stock(reply: Value) -> bool {
     }
 }
 
-async fn buy(base: &BaseUrl, api_key: &str, run_id: u64) -> Result<Vec<String>, BenchError> {
+/// Buys `count` activations of the first product, one after the other.
+pub(super) async fn buy(
+    base: &BaseUrl,
+    api_key: &str,
+    run_id: u64,
+    count: u32,
+) -> Result<Vec<String>, BenchError> {
     let mut client = Client::connect(base).await?;
     let mut ids = Vec::new();
-    for number in 0..POLLED {
+    for number in 0..count {
         let key = format!("bench-{run_id:016x}-poll-{number}");
         let request = render_order(api_key, base.authority(), &first_product(), &key);
         let reply = client.exchange(&request).await?;
-        let order: Option<Value> = serde_json::from_slice(reply.body).ok();
-        let id = order.as_ref().and_then(|order| order["activation"]["id"].as_str());
-        match id {
-            Some(id) if reply.status == 201 => ids.push(id.to_owned()),
-            _ => {
-                let shown = &reply.body[..reply.body.len().min(300)];
-                return Err(BenchError::Unexpected {
-                    request: "POST /api/v1/orders".to_owned(),
-                    status: reply.status,
-                    body: String::from_utf8_lossy(shown).into_owned(),
-                });
-            }
-        }
+        ids.push(created(&reply, "/api/v1/orders", |order| &order["activation"]["id"])?);
         if reply.closes {
             client = Client::connect(base).await?;
         }
     }
     Ok(ids)
+}
+
+/// The text that `field` finds in the body of a 201.
+pub(super) fn created(
+    reply: &Reply<'_>,
+    path: &str,
+    field: impl FnOnce(&Value) -> &Value,
+) -> Result<String, BenchError> {
+    let body: Option<Value> = serde_json::from_slice(reply.body).ok();
+    match body.as_ref().and_then(|body| field(body).as_str()) {
+        Some(text) if reply.status == 201 => Ok(text.to_owned()),
+        Some(_) | None => {
+            let shown = &reply.body[..reply.body.len().min(300)];
+            Err(BenchError::Unexpected {
+                request: format!("POST {path}"),
+                status: reply.status,
+                body: String::from_utf8_lossy(shown).into_owned(),
+            })
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! 2 wrong usage; 3 a data folder is damaged, only from `verify`.
 
 mod admin;
+mod bench;
 pub mod demo;
 mod init;
 mod provider;
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::bench::BenchError;
 use crate::boot::BootError;
 use crate::config::ConfigError;
 
@@ -45,6 +47,8 @@ enum Command {
     Provider(provider::Args),
     /// Check a data folder: hash chain, replay, audit, snapshots, history. Writes nothing.
     Verify(verify::Args),
+    /// Measure a server under load.
+    Bench(bench::Args),
 }
 
 /// Why a command did not do what it was asked.
@@ -62,6 +66,9 @@ pub enum CliError {
     /// The running server refused or was not reached.
     #[error(transparent)]
     Admin(#[from] admin::AdminError),
+    /// A bench could not be run.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
     /// Damage was found and has been reported.
     #[error("the data folder is damaged")]
     Damaged,
@@ -70,7 +77,11 @@ pub enum CliError {
 impl CliError {
     const fn exit_code(&self) -> u8 {
         match self {
-            Self::Refused(_) | Self::Boot(_) | Self::Config(_) | Self::Admin(_) => 1,
+            Self::Refused(_)
+            | Self::Boot(_)
+            | Self::Config(_)
+            | Self::Admin(_)
+            | Self::Bench(_) => 1,
             Self::Damaged => 3,
         }
     }
@@ -102,6 +113,7 @@ impl Command {
             Self::Deposit(args) => admin::deposit(args),
             Self::Provider(args) => provider::run(args),
             Self::Verify(args) => verify::run(&args),
+            Self::Bench(args) => bench::run(args),
         }
     }
 }
