@@ -38,7 +38,16 @@ struct Rig {
 impl Rig {
     /// Connects these providers, each selling the product at its cost in micros.
     async fn start(sellers: &[(usize, i64)]) -> Self {
-        let config = SandboxConfig { min_cancel_age_ms: 0, ..SandboxConfig::small(7) };
+        Self::start_with(sellers, 0).await
+    }
+
+    /// As [`Rig::start`], with messages that take so long.
+    async fn start_with(sellers: &[(usize, i64)], sms_delay_ms: u64) -> Self {
+        let config = SandboxConfig {
+            min_cancel_age_ms: 0,
+            sms_delay_ms: sms_delay_ms..=sms_delay_ms,
+            ..SandboxConfig::small(7)
+        };
         let sandbox = Sandbox::start(config).await.unwrap();
         let folder = TempDir::new().unwrap();
         for (provider, cost) in sellers {
@@ -223,12 +232,13 @@ async fn a_purchase_that_was_never_made_is_found_out_and_the_next_ask_is_tried()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_after_the_cancel_is_kept_and_marked_late() {
-    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 60_000).await;
     rig.sandbox.faults(HANDLER).next(FaultKind::MessageAfterCancel);
     let id = rig.buy(None).await.unwrap();
     let order = rig.order(id, |order| order.state == ActivationState::Active).await;
     upstream::cancel(rig.app(), &order).await.unwrap();
     execute(rig.app(), Command::Cancel { order: id, actor: Actor::Account(rig.customer) }).await;
+    rig.sandbox.advance_ms(61_000);
     let order = rig.order(id, |order| !order.messages.is_empty()).await;
     assert_eq!(order.state, ActivationState::Cancelled);
     assert!(order.messages.iter().all(|message| message.late));
