@@ -96,6 +96,8 @@ pub struct ReadModel {
     /// Orders by what their provider calls the purchase.
     purchases: HashMap<(ProviderId, Box<str>), OrderId>,
     closed: Mutex<BTreeSet<(Time, OrderId)>>,
+    /// Those of them that had work upstream.
+    driven_closed: Mutex<BTreeSet<(Time, OrderId)>>,
     bells: Box<[Notify]>,
 }
 
@@ -116,6 +118,7 @@ impl ReadModel {
             held: Mutex::default(),
             purchases: HashMap::new(),
             closed: Mutex::default(),
+            driven_closed: Mutex::default(),
             bells: (0..BELLS).map(|_| Notify::new()).collect(),
         };
         for (id, account) in state.accounts() {
@@ -231,6 +234,9 @@ impl ReadModel {
                     let key = (order.provider, assignment.external_id.clone());
                     self.purchases.pin().insert(key, id);
                 }
+                if let Some(at) = order.closed_at {
+                    self.driven_closed.lock().insert((at, id));
+                }
             }
         }
         if let Some(at) = order.closed_at {
@@ -240,8 +246,12 @@ impl ReadModel {
     }
 
     fn retire(&self, orders_before: Time, replies_before: Time) {
+        let first_kept = (orders_before.plus_ms(1), OrderId(0));
+        let mut driven_closed = self.driven_closed.lock();
+        *driven_closed = driven_closed.split_off(&first_kept);
+        drop(driven_closed);
         let mut closed = self.closed.lock();
-        let kept = closed.split_off(&(orders_before.plus_ms(1), OrderId(0)));
+        let kept = closed.split_off(&first_kept);
         let orders = self.orders.pin();
         for (_, id) in std::mem::replace(&mut *closed, kept) {
             if let Some(order) = orders.remove(&id)
@@ -327,10 +337,11 @@ impl ReadModel {
         self.purchases.pin().get(&(provider, external_id.into())).copied()
     }
 
-    /// Orders in memory that ended at or after a moment, oldest end first.
+    /// Orders with work upstream, in memory, that ended at or after a moment, oldest end
+    /// first.
     #[must_use]
-    pub fn closed_since(&self, since: Time) -> Vec<Arc<Order>> {
-        let closed = self.closed.lock();
+    pub fn driven_closed_since(&self, since: Time) -> Vec<Arc<Order>> {
+        let closed = self.driven_closed.lock();
         let ids = closed.range((since, OrderId(0))..).map(|(_, id)| *id);
         ids.filter_map(|id| self.order(id)).collect()
     }
