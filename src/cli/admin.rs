@@ -270,11 +270,9 @@ fn line(item: &Value) -> String {
     }
     let word = |(name, value): (&String, &Value)| match value {
         Value::String(text) => format!("{name}={text}"),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::Array(_)
-        | Value::Object(_) => format!("{name}={value}"),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            format!("{name}={value}")
+        }
     };
     fields.iter().map(word).collect::<Vec<_>>().join(" ") + "\n"
 }
