@@ -1,5 +1,7 @@
 //! A data folder from `init` on: what is refused, what comes back, what is named.
 
+#![allow(clippy::unwrap_used, reason = "an unwrap that fails fails the test")]
+
 use std::fs;
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! History behind a running engine: what it holds, what it lets go, what brings it back.
 
+#![allow(clippy::unwrap_used, reason = "an unwrap that fails fails the test")]
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
