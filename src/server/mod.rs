@@ -15,7 +15,6 @@ use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::{Command, Reply};
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::{ProviderId, Seq};
-use nexnum_storage::history::{History as Tables, Opening};
 use nexnum_storage::{Folder, Reader, StorageError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -127,7 +126,6 @@ pub async fn start(
     let market = Arc::new(market);
     let clock = Arc::new(Clock::not_before(opened.last_at));
     let archived = Arc::new(AtomicU64::new(0));
-    let tables = history_tables(&opened)?;
     let (handle, sequencer) = {
         let (read_model, market) = (Arc::clone(&read_model), Arc::clone(&market));
         let publish = move |change: Change| {
@@ -138,7 +136,7 @@ pub async fn start(
         Sequencer::start(opened.engine, clock, archived, opened.ledger, publish, end_process)
     };
     let (history, follower) =
-        History::start(tables, opened.reader.clone(), Arc::clone(&read_model), archived);
+        History::start(opened.history, opened.reader.clone(), Arc::clone(&read_model), archived);
     let own = register(&handle, OWN_PROVIDER, ProviderKind::Own).await?;
     let mut connected = Vec::with_capacity(providers.len());
     for setup in providers {
@@ -189,16 +187,6 @@ pub async fn start(
         sequencer,
         snapshots,
     })
-}
-
-/// The tables of history; damaged ones are set aside and built anew from the ledger.
-fn history_tables(opened: &Opened) -> Result<Tables, StartError> {
-    let (id, last) = (opened.reader.id(), opened.reader.last()?.seq);
-    let (tables, opening) = Tables::open(&opened.folder.history(), id, last)?;
-    if let Opening::SetAside { to, reason } = opening {
-        tracing::warn!(to = %to.display(), reason, "history is set aside and built anew");
-    }
-    Ok(tables)
 }
 
 /// A failed commit leaves memory ahead of the disk: nothing may be answered from it. The
