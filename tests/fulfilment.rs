@@ -1,5 +1,7 @@
 //! Orders on connected providers, against simulated ones that speak the real wire formats.
 
+#![allow(clippy::unwrap_used, reason = "a failed step of a rig fails its test")]
+
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
