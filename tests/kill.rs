@@ -58,7 +58,12 @@ struct Api {
 
 impl Api {
     /// Status and body, or `None` if the connection broke.
-    async fn post(&self, path: &str, body: &Value, key: Option<&str>) -> Option<(StatusCode, Value)> {
+    async fn post(
+        &self,
+        path: &str,
+        body: &Value,
+        key: Option<&str>,
+    ) -> Option<(StatusCode, Value)> {
         let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(&self.key);
         let request = match key {
             Some(key) => request.header("idempotency-key", key),
@@ -148,7 +153,8 @@ async fn prepare(admin: &Api) -> String {
     let key = post("/api/admin/accounts/1/keys", json!({})).await;
     post("/api/admin/accounts/1/deposits", json!({"amount": "100", "reference": "p"})).await;
     let numbers: Vec<String> = (0..NUMBERS).map(|n| format!("{}", 62_810_000_000 + n)).collect();
-    let stock = json!({"country": "ID", "service": "telegram", "price": "0.01", "numbers": numbers});
+    let stock =
+        json!({"country": "ID", "service": "telegram", "price": "0.01", "numbers": numbers});
     post("/api/admin/stock", stock).await;
     key["key"].as_str().unwrap().to_owned()
 }
@@ -228,9 +234,8 @@ async fn check_money(api: &Api, told: &Told) {
     let listed: BTreeSet<&str> = listed.iter().map(String::as_str).collect();
     assert_eq!(listed, known);
     let wallet = api.get("/api/v1/wallet").await;
-    let micros = |name: &str| {
-        nexnum_engine::money::Micros::parse(wallet[name].as_str().unwrap()).unwrap().0
-    };
+    let micros =
+        |name: &str| nexnum_engine::money::Micros::parse(wallet[name].as_str().unwrap()).unwrap().0;
     let spent = PRICE_MICROS * known.len() as i64;
     assert_eq!((micros("balance"), micros("escrow")), (PURSE_MICROS - spent, spent));
 }

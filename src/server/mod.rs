@@ -171,8 +171,7 @@ pub async fn start(
     let workers = Workers::start(&app, open_claims);
     let (stop, stopped) = watch::channel(false);
     let door = open_door(&app, config, listener, stopped)?;
-    let hook_path =
-        Secret::new(format!("/hooks/providers/{OWN_PROVIDER}/{}", hook_token.expose()));
+    let hook_path = Secret::new(format!("/hooks/providers/{OWN_PROVIDER}/{}", hook_token.expose()));
     let (folder, reader) = (opened.folder, opened.reader);
     Ok(Running {
         address,

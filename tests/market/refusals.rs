@@ -17,18 +17,56 @@ async fn every_refusal_has_its_status_and_code() {
         (json!({"country": "ID"}), 400, "invalid_field", "service"),
         (json!({"country": "ID", "service": "tg", "x": 1}), 400, "unknown_field", "x"),
         (json!({"country": 1, "service": "tg"}), 400, "invalid_field", "country"),
-        (json!({"country": "ID", "service": "tg", "max_price": "-1"}), 422, "invalid_amount", "max_price"),
-        (json!({"country": "ID", "service": "tg", "max_price": "0"}), 422, "invalid_amount", "max_price"),
-        (json!({"country": "ID", "service": "tg", "max_price": "0.1234567"}), 422, "invalid_amount", "max_price"),
-        (json!({"country": "ID", "service": "tg", "max_price": "1e9"}), 422, "invalid_amount", "max_price"),
-        (json!({"country": "ID", "service": "tg", "max_price": "99999999999"}), 422, "invalid_amount", "max_price"),
-        (json!({"country": "ID", "service": "tg", "operator": "no such"}), 422, "unknown_operator", "operator"),
-        (json!({"country": "ID", "service": "tg", "max_price": "0.2"}), 409, "price_above_max", "max_price"),
+        (
+            json!({"country": "ID", "service": "tg", "max_price": "-1"}),
+            422,
+            "invalid_amount",
+            "max_price",
+        ),
+        (
+            json!({"country": "ID", "service": "tg", "max_price": "0"}),
+            422,
+            "invalid_amount",
+            "max_price",
+        ),
+        (
+            json!({"country": "ID", "service": "tg", "max_price": "0.1234567"}),
+            422,
+            "invalid_amount",
+            "max_price",
+        ),
+        (
+            json!({"country": "ID", "service": "tg", "max_price": "1e9"}),
+            422,
+            "invalid_amount",
+            "max_price",
+        ),
+        (
+            json!({"country": "ID", "service": "tg", "max_price": "99999999999"}),
+            422,
+            "invalid_amount",
+            "max_price",
+        ),
+        (
+            json!({"country": "ID", "service": "tg", "operator": "no such"}),
+            422,
+            "unknown_operator",
+            "operator",
+        ),
+        (
+            json!({"country": "ID", "service": "tg", "max_price": "0.2"}),
+            409,
+            "price_above_max",
+            "max_price",
+        ),
     ] {
         let problem = buyer.post(orders, body.clone()).await.refused(status, code);
         assert_eq!(problem["param"], param, "{body}");
     }
-    buyer.post(orders, json!({"country": "ID", "service": "tg"})).await.refused(402, "insufficient_funds");
+    buyer
+        .post(orders, json!({"country": "ID", "service": "tg"}))
+        .await
+        .refused(402, "insufficient_funds");
     buyer.post(orders, json!({"country": "US", "service": "tg"})).await.refused(409, "no_numbers");
     let broken = buyer.request(Method::POST, orders).body("{\"country\": ");
     answer(broken).await.refused(400, "malformed_json");
@@ -83,8 +121,7 @@ async fn a_wrong_missing_or_revoked_key_opens_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_description_names_every_route_and_no_other() {
-    let described: serde_json::Value =
-        serde_json::from_str(nexnum::http::ops::OPENAPI).unwrap();
+    let described: serde_json::Value = serde_json::from_str(nexnum::http::ops::OPENAPI).unwrap();
     let mut told = Vec::new();
     for (path, methods) in described["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys() {
