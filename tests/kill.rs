@@ -3,6 +3,8 @@
 //!
 //! `NEXNUM_KILL_ROUNDS` sets the rounds (20), `NEXNUM_KILL_SEED` what the delays grow from.
 
+#![allow(clippy::unwrap_used, reason = "a step of a test that fails ends the test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::path::Path;

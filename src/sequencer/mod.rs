@@ -99,7 +99,7 @@ impl Sequencer {
         engine: Engine,
         clock: Arc<Clock>,
         archived: Arc<AtomicU64>,
-        mut ledger: impl Ledger + Send + 'static,
+        mut ledger: impl Ledger + 'static,
         mut publish: impl FnMut(Change) + Send + 'static,
         fail: impl FnOnce(StorageError) + Send + 'static,
     ) -> (Handle, Self) {
