@@ -13,14 +13,17 @@ use nexnum_engine::command::Command;
 use nexnum_engine::ids::Seq;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
-use nexnum_storage::secrets::{MasterKey, Secrets};
+use nexnum_storage::history::{History, Opening};
+use nexnum_storage::secrets::Secrets;
 use nexnum_storage::snapshot::{self, Snapshot};
-use nexnum_storage::{Batch, Ledger, LedgerId, Manifest, Reader, RedbLedger, StorageError, record};
+use nexnum_storage::{
+    Batch, Folder, Ledger, LedgerId, Manifest, Reader, RedbLedger, StorageError, record,
+};
 
 use crate::clock::Clock;
 use crate::config;
 use crate::keys::{self, ApiKey, KeyKind, NoRandomness};
-use crate::replay::Replay;
+use crate::replay::{Decoded, Replay};
 
 /// Why a data folder was not made or opened.
 #[derive(Debug, thiserror::Error)]
@@ -53,115 +56,6 @@ pub enum BootError {
     NoRandomness(#[from] NoRandomness),
 }
 
-/// The names in a data folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Folder {
-    root: PathBuf,
-}
-
-impl Folder {
-    /// The folder at `dir`, which need not be there.
-    #[must_use]
-    pub fn at(dir: &Path) -> Self {
-        Self { root: dir.to_owned() }
-    }
-
-    /// The folder itself.
-    #[must_use]
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
-    /// The ledger: the truth.
-    #[must_use]
-    pub fn ledger(&self) -> PathBuf {
-        self.root.join("ledger.redb")
-    }
-
-    /// What is known of the ledger from outside it.
-    #[must_use]
-    pub fn manifest(&self) -> PathBuf {
-        self.root.join("MANIFEST")
-    }
-
-    /// The key of the secret store.
-    #[must_use]
-    pub fn master_key(&self) -> PathBuf {
-        self.root.join("master.key")
-    }
-
-    /// The secret store.
-    #[must_use]
-    pub fn secrets_file(&self) -> PathBuf {
-        self.root.join("secrets.redb")
-    }
-
-    /// What has left memory; derived from the ledger.
-    #[must_use]
-    pub fn history(&self) -> PathBuf {
-        self.root.join("history.redb")
-    }
-
-    /// Snapshots; derived from the ledger.
-    #[must_use]
-    pub fn snapshots(&self) -> PathBuf {
-        self.root.join("snapshots")
-    }
-
-    /// The configuration that `init` wrote.
-    #[must_use]
-    pub fn config(&self) -> PathBuf {
-        self.root.join("config.toml")
-    }
-
-    /// Opens the secret store. It is locked while it is open: read what is needed, drop it.
-    ///
-    /// # Errors
-    /// It or its key is missing, damaged or in use.
-    pub fn secrets(&self) -> Result<Secrets, BootError> {
-        self.must_be_initialised()?;
-        Ok(Secrets::open(&self.secrets_file(), &MasterKey::read(&self.master_key())?)?)
-    }
-
-    /// The snapshots' files, oldest first.
-    ///
-    /// # Errors
-    /// The folder cannot be listed; one that is not there holds none.
-    pub fn snapshot_files(&self) -> Result<Vec<PathBuf>, BootError> {
-        let path = self.snapshots();
-        let failed = |source| BootError::Io { path: path.clone(), source };
-        let entries = match fs::read_dir(&path) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(failed(error)),
-        };
-        let paths = entries.map(|entry| entry.map(|entry| entry.path()).map_err(failed));
-        let mut files = paths.collect::<Result<Vec<_>, _>>()?;
-        files.retain(|file| file.extension().is_some_and(|ending| ending == "nxs"));
-        files.sort();
-        Ok(files)
-    }
-
-    /// The manifest, and with it the word that this is a data folder.
-    ///
-    /// # Errors
-    /// [`BootError::NotInitialised`], or what is wrong with it.
-    pub fn read_manifest(&self) -> Result<Manifest, BootError> {
-        self.must_be_initialised()?;
-        Ok(Manifest::read(&self.manifest())?)
-    }
-
-    /// A folder with neither ledger nor manifest was never one; with either, something is
-    /// missing from it, and what that is has its own error.
-    fn must_be_initialised(&self) -> Result<(), BootError> {
-        if self.ledger().exists() || self.manifest().exists() {
-            Ok(())
-        } else {
-            Err(BootError::NotInitialised { dir: self.root.clone() })
-        }
-    }
-}
-
 /// What `init` made.
 #[derive(Debug)]
 pub struct Created {
@@ -173,37 +67,87 @@ pub struct Created {
     pub admin_key: ApiKey,
 }
 
-/// Makes a data folder: ledger with the first admin key's hash, master key, empty secret
-/// store, configuration, and last of all the manifest that makes it one.
+/// Makes a data folder: what storage puts there, the first admin key's hash in the ledger,
+/// and a configuration to begin with.
 ///
 /// # Errors
 /// [`BootError::NotEmpty`], leaving everything as it is; or the failure.
 pub fn init(dir: &Path) -> Result<Created, BootError> {
     let folder = Folder::at(dir);
-    make_empty(dir)?;
-    let id = LedgerId(keys::random_bytes()?);
-    let mut ledger = RedbLedger::create(&folder.ledger(), id)?;
+    make_private(dir)?;
+    folder.init(None).map_err(|error| match error {
+        StorageError::AlreadyExists { path } if path == dir => BootError::NotEmpty { dir: path },
+        error => error.into(),
+    })?;
+    let mut ledger = folder.open_ledger()?;
     let admin_key = keys::generate(KeyKind::Admin)?;
     issue(&mut ledger, &admin_key)?;
-    Secrets::create(&folder.secrets_file(), &MasterKey::create(&folder.master_key())?)?;
-    let path = folder.config();
+    folder.note(ledger.id(), ledger.last())?;
+    let path = config_path(&folder);
     fs::write(&path, config::TEMPLATE).map_err(|source| BootError::Io { path, source })?;
-    ledger.manifest().write(&folder.manifest())?;
-    Ok(Created { folder, id, admin_key })
+    Ok(Created { id: ledger.id(), folder, admin_key })
 }
 
-/// Makes the folder, for its owner alone; one that is there and empty will do.
-fn make_empty(dir: &Path) -> Result<(), BootError> {
-    let failed = |source| BootError::Io { path: dir.to_owned(), source };
+/// Where `init` puts the configuration.
+#[must_use]
+pub fn config_path(folder: &Folder) -> PathBuf {
+    folder.path().join("config.toml")
+}
+
+/// Makes the folder, for its owner alone; one that is there is left as it is.
+fn make_private(dir: &Path) -> Result<(), BootError> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(failed)?;
-    if fs::read_dir(dir).map_err(failed)?.next().is_some() {
-        return Err(BootError::NotEmpty { dir: dir.to_owned() });
+    builder.create(dir).map_err(|source| BootError::Io { path: dir.to_owned(), source })
+}
+
+/// Refuses a folder that `init` never made. With a ledger or a manifest it was one, and
+/// what is missing from it has its own error.
+fn must_be_made(folder: &Folder) -> Result<(), BootError> {
+    if folder.is_initialised() || folder.ledger().exists() {
+        Ok(())
+    } else {
+        Err(BootError::NotInitialised { dir: folder.path().to_owned() })
     }
-    Ok(())
+}
+
+/// The manifest, and with it the word that this is a data folder.
+///
+/// # Errors
+/// [`BootError::NotInitialised`], or what is wrong with it.
+pub fn manifest(folder: &Folder) -> Result<Manifest, BootError> {
+    must_be_made(folder)?;
+    Ok(Manifest::read(&folder.manifest())?)
+}
+
+/// Opens the secret store. It is locked while it is open: read what is needed, drop it.
+///
+/// # Errors
+/// It or its key is missing, damaged or in use.
+pub fn secrets(folder: &Folder) -> Result<Secrets, BootError> {
+    must_be_made(folder)?;
+    Ok(folder.open_secrets()?)
+}
+
+/// The snapshots' files, oldest first.
+///
+/// # Errors
+/// The folder cannot be listed; one that is not there holds none.
+pub fn snapshot_files(folder: &Folder) -> Result<Vec<PathBuf>, BootError> {
+    let path = folder.snapshots();
+    let failed = |source| BootError::Io { path: path.clone(), source };
+    let entries = match fs::read_dir(&path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()).map_err(failed));
+    let mut files = paths.collect::<Result<Vec<_>, _>>()?;
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "nxs"));
+    files.sort();
+    Ok(files)
 }
 
 /// The ledger's first event: the operator's key.
@@ -231,6 +175,8 @@ pub struct Opened {
     pub ledger: RedbLedger,
     /// The ledger, for everybody else.
     pub reader: Reader,
+    /// What has left memory, as far as it was written.
+    pub history: History,
     /// When the last event happened.
     pub last_at: Time,
     /// The snapshot that was begun from; 0 without one.
@@ -251,20 +197,37 @@ pub struct Progress {
 ///
 /// # Errors
 /// [`BootError::NotInitialised`]; a file that is missing, in use or of another ledger; damage
-/// in the ledger, by its sequence number. Nothing is written then.
+/// in the ledger, by its sequence number. The ledger is opened for writing only when all of
+/// it has been replayed, so a damaged one stays as it is.
 pub fn open(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Opened, BootError> {
     let folder = Folder::at(dir);
-    let manifest = folder.read_manifest()?;
-    let ledger = RedbLedger::open(&folder.ledger(), &manifest)?;
-    let reader = ledger.reader();
-    let mut replay = newest(&folder, &reader)?;
-    let (snapshot, total) = (replay.state().seq(), ledger.last().seq);
-    replay.run(&reader, |row, _| {
+    let manifest = manifest(&folder)?;
+    let unwritten = Reader::open(&folder.ledger(), &manifest)?;
+    let mut replay = newest(&folder, &unwritten)?;
+    let (snapshot, total) = (replay.state().seq(), unwritten.last()?.seq);
+    let mut each = |row: &Decoded, _: &State| {
         progress(Progress { done: row.position().seq, total });
         Ok::<(), StorageError>(())
-    })?;
+    };
+    replay.run(&unwritten, &mut each)?;
+    drop(unwritten);
+    let ledger = RedbLedger::open(&folder.ledger(), &manifest)?;
+    let reader = ledger.reader();
+    // Nothing, unless somebody wrote between the two openings.
+    replay.run(&reader, each)?;
+    let history = open_history(&folder, &ledger)?;
     let last_at = replay.at();
-    Ok(Opened { folder, engine: replay.into_engine(), ledger, reader, last_at, snapshot })
+    let engine = replay.into_engine();
+    Ok(Opened { folder, engine, ledger, reader, history, last_at, snapshot })
+}
+
+fn open_history(folder: &Folder, ledger: &RedbLedger) -> Result<History, StorageError> {
+    let last = ledger.last().seq;
+    let (history, opening) = History::open(&folder.history(), ledger.id(), last)?;
+    if let Opening::SetAside { to, reason } = opening {
+        tracing::warn!(to = %to.display(), "history is built anew: {reason}");
+    }
+    Ok(history)
 }
 
 /// The newest state that a snapshot gives; the empty one where none can be used.
@@ -307,5 +270,5 @@ pub fn state_of(snapshot: &Snapshot) -> Result<State, String> {
 /// # Errors
 /// The ledger could not be read or the manifest not written; the old one is there then.
 pub fn close(folder: &Folder, reader: &Reader) -> Result<(), StorageError> {
-    Manifest { id: reader.id(), known: reader.last()? }.write(&folder.manifest())
+    folder.note(reader.id(), reader.last()?)
 }

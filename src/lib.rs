@@ -10,6 +10,7 @@ pub mod digest;
 pub mod history;
 pub mod http;
 pub mod keys;
+pub mod logs;
 pub mod market;
 pub mod metrics;
 pub mod provider;

@@ -60,13 +60,24 @@ pub fn render(app: &App, router: &Router<App>) -> String {
     });
     let gauges = [
         ("nexnum_ledger_seq", "Events durable and published.", published(app)),
-        ("nexnum_orders_in_memory", "Orders that have not been retired.", app.read_model.orders_len() as u64),
-        ("nexnum_commit_queue_depth", "Commands that wait for the engine.", app.handle.waiting() as u64),
+        (
+            "nexnum_orders_in_memory",
+            "Orders that have not been retired.",
+            app.read_model.orders_len() as u64,
+        ),
+        (
+            "nexnum_commit_queue_depth",
+            "Commands that wait for the engine.",
+            app.handle.waiting() as u64,
+        ),
         ("nexnum_grid_offers", "Offers listed.", app.market.grid().offers_len() as u64),
         ("nexnum_grid_bytes", "Bytes that the grid holds.", app.market.grid().bytes() as u64),
     ];
     for (name, help, value) in gauges {
-        line(&mut text, format_args!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"));
+        line(
+            &mut text,
+            format_args!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"),
+        );
     }
     line(
         &mut text,
@@ -90,7 +101,7 @@ pub fn render(app: &App, router: &Router<App>) -> String {
 }
 
 fn published(app: &App) -> u64 {
-    app.read_model.published().borrow().0
+    app.read_model.position().0
 }
 
 fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {

@@ -12,10 +12,11 @@ use std::path::Path;
 use nexnum_engine::audit;
 use nexnum_engine::ids::Seq;
 use nexnum_engine::state::State;
+use nexnum_storage::history;
 use nexnum_storage::snapshot::{self, SnapshotHeader};
-use nexnum_storage::{Hash, LedgerId, Position, Reader, StorageError};
+use nexnum_storage::{Folder, Hash, LedgerId, Position, Reader, StorageError};
 
-use crate::boot::{BootError, Folder, Progress, state_of};
+use crate::boot::{self, BootError, Progress, state_of};
 use crate::replay::{Decoded, Replay};
 
 /// Events between two audits: one takes as long as some ten thousand of them.
@@ -85,6 +86,8 @@ pub struct Proof {
     pub audits: u64,
     /// Positions of the snapshots that were compared.
     pub snapshots: Vec<Seq>,
+    /// How far history has followed; `None` without one that can be read as it is.
+    pub history: Option<Seq>,
 }
 
 /// Checks the data folder at `dir`. `progress` is told after every row.
@@ -93,7 +96,7 @@ pub struct Proof {
 /// The first [`Finding`].
 pub fn verify(dir: &Path, progress: impl FnMut(Progress)) -> Result<Proof, Finding> {
     let folder = Folder::at(dir);
-    let manifest = folder.read_manifest()?;
+    let manifest = boot::manifest(&folder)?;
     let reader = Reader::open(&folder.ledger(), &manifest)?;
     let mut walk = Walk {
         total: total(&reader, manifest.known),
@@ -107,7 +110,21 @@ pub fn verify(dir: &Path, progress: impl FnMut(Progress)) -> Result<Proof, Findi
     };
     let mut replay = Replay::default();
     replay.run(&reader, |row, state| walk.step(row, state))?;
-    walk.finish(&reader, replay.state())
+    let proof = walk.finish(&reader, replay.state())?;
+    let history = follows(&folder, &reader, proof.end.seq)?;
+    Ok(Proof { history, ..proof })
+}
+
+/// History's cursor, which is never ahead of the ledger.
+fn follows(folder: &Folder, reader: &Reader, end: Seq) -> Result<Option<Seq>, Finding> {
+    let cursor = history::read_cursor(&folder.history(), reader.id())?;
+    match cursor.filter(|cursor| *cursor > end) {
+        None => Ok(cursor),
+        Some(ahead) => {
+            let reason = format!("history speaks of sequence {ahead}, the ledger ends at {end}");
+            Err(Finding::Damage { seq: None, reason })
+        }
+    }
 }
 
 /// The end as far as it can be told: a damaged last row is for the walk to name.
@@ -118,7 +135,7 @@ fn total(reader: &Reader, known: Position) -> Seq {
 /// All snapshots by their position, each whole and with rows that make a state.
 fn read_snapshots(folder: &Folder, id: LedgerId) -> Result<BTreeMap<Seq, SnapshotHeader>, Finding> {
     let mut headers = BTreeMap::new();
-    for path in folder.snapshot_files()? {
+    for path in boot::snapshot_files(folder)? {
         let damage =
             |reason| Finding::Damage { seq: None, reason: format!("{}: {reason}", path.display()) };
         let found = snapshot::read(&path)?;
@@ -192,7 +209,10 @@ impl<P: FnMut(Progress)> Walk<P> {
             return Err(damaged(known, "no row ends here with the manifest's hash".to_owned()));
         }
         if let Some((seq, _)) = self.snapshots.pop_first() {
-            return Err(damaged(seq, "a snapshot stands where no row of the ledger ends".to_owned()));
+            return Err(damaged(
+                seq,
+                "a snapshot stands where no row of the ledger ends".to_owned(),
+            ));
         }
         Ok(Proof {
             ledger: reader.id(),
@@ -201,6 +221,7 @@ impl<P: FnMut(Progress)> Walk<P> {
             state_hash: Hash(audit::state_hash(state)),
             audits: self.audits,
             snapshots: self.compared,
+            history: None,
         })
     }
 }

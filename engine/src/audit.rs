@@ -124,8 +124,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
     }
     (offers, orders, replies).hash(&mut hasher);
     for (offer, pool) in pools.iter().filter(|(_, pool)| !pool.is_empty()) {
-        offer.hash(&mut hasher);
-        pool.iter().for_each(|number| number.hash(&mut hasher));
+        (offer, pool).hash(&mut hasher);
     }
     hasher.0.finalize().into()
 }

@@ -61,7 +61,7 @@ pub struct Product {
 }
 
 /// A phone number: E.164 digits with the country code, without the plus sign.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Number(pub u64);
 
 impl Number {
@@ -83,9 +83,21 @@ impl fmt::Display for Number {
     }
 }
 
+/// Prints the last four digits only: whole numbers stay out of logs.
+impl fmt::Debug for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Number(…{:04})", self.0 % 10_000)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_not_whole_in_a_log() {
+        assert_eq!(format!("{:?}", Number(6_281_234_560_012)), "Number(…0012)");
+    }
 
     #[test]
     fn a_number_is_e164_digits() {

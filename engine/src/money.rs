@@ -12,8 +12,8 @@ pub struct Micros(pub i64);
 /// Micros in one unit of the currency.
 pub const MICROS_PER_UNIT: i64 = 1_000_000;
 
-/// The largest amount one request may name: a billion units. Sums of a million
-/// such amounts still fit the type.
+/// The largest amount one request may name: a billion units. Sums of nine
+/// thousand such amounts still fit the type.
 pub const AMOUNT_MAX: Micros = Micros(1_000_000_000 * MICROS_PER_UNIT);
 
 /// Why a text is not an amount.

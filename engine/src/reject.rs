@@ -13,7 +13,7 @@ use crate::time::Time;
 pub enum Reject {
     /// No such account.
     UnknownAccount,
-    /// No such key, or it is revoked already.
+    /// No such key.
     UnknownKey,
     /// No such provider.
     UnknownProvider,

@@ -55,19 +55,11 @@ fn a_pulse_counts_its_own_events_whatever_the_batch_holds() {
     engine.execute(START, &deposit, &mut events).unwrap();
     let now = START.plus_ms(180_000);
     assert_eq!(
-        engine.execute(
-            now,
-            &Command::Pulse { archived: nexnum_engine::time::Time(u64::MAX) },
-            &mut events
-        ),
+        engine.execute(now, &Command::Pulse { archived: now }, &mut events),
         Ok(Reply::Changed(1))
     );
     assert_eq!(
-        engine.execute(
-            now,
-            &Command::Pulse { archived: nexnum_engine::time::Time(u64::MAX) },
-            &mut events
-        ),
+        engine.execute(now, &Command::Pulse { archived: now }, &mut events),
         Ok(Reply::Changed(0))
     );
 }

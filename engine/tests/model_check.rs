@@ -9,7 +9,7 @@ use common::arbitrary::{Arbitrary, Rng, START};
 use common::model::Model;
 use common::proof::Recorded;
 use nexnum_engine::audit::{audit, state_hash};
-use nexnum_engine::command::Command;
+use nexnum_engine::command::{Command, Reply};
 use nexnum_engine::event::Event;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
@@ -31,6 +31,16 @@ struct Run {
     accepted: usize,
 }
 
+/// For a pulse, whether `next_pulse` says that it has something to do.
+fn has_work(state: &State, now: Time, command: &Command) -> Option<bool> {
+    match command {
+        Command::Pulse { archived } => {
+            Some(state.next_pulse(*archived).is_some_and(|due| due <= now))
+        }
+        _ => None,
+    }
+}
+
 /// One run; the answers and the states are compared after every command.
 fn run(seed: u64) -> Result<Run, String> {
     let mut run = Run {
@@ -44,7 +54,11 @@ fn run(seed: u64) -> Result<Run, String> {
     let mut market = Arbitrary::market().into_iter();
     for index in 0..COMMANDS {
         let command = market.next().unwrap_or_else(|| arbitrary.command(run.engine.state()));
+        let announced = has_work(run.engine.state(), now, &command);
         let answer = run.engine.execute(now, &command).map_err(|reject| reject.code());
+        if announced.is_some_and(|work| work == (answer == Ok(Reply::Changed(0)))) {
+            return Err(format!("command {index}: {answer:?}, against what next_pulse said"));
+        }
         run.accepted += usize::from(answer.is_ok());
         let expected = run.model.execute(now, &command);
         let place = || format!("command {index}, {command:?}");

@@ -47,6 +47,7 @@ scenarios! {
     accounts_keys_and_providers
     offers_and_stock_are_checked
     old_orders_and_replies_are_forgotten
+    an_order_leaves_memory_when_history_holds_it
 }
 
 /// Every refusal's code.

@@ -1,10 +1,20 @@
 //! `nexnum demo`: a whole market on this machine.
 
+mod cast;
+
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use nexnum_storage::Folder;
 
 use super::CliError;
+use crate::boot::{self, BootError};
+use crate::config::{Config, OwnStock, ProviderConfig, Rate};
+use crate::provider::sandbox::{Sandbox, SandboxConfig, SandboxProvider};
+use crate::provider::template::Secret;
+use crate::server::{self, ProviderSetup, Running};
 
 /// What the demo may be told.
 #[derive(Clone, Debug, clap::Args)]
@@ -51,6 +61,93 @@ fn rate(text: &str) -> Result<f64, String> {
 /// # Errors
 /// What kept it from running.
 pub fn run(args: Args) -> Result<(), CliError> {
-    drop(args);
-    Err(CliError::Refused("the demo is not part of this build".to_owned()))
+    super::serve::block_on(demo(args))
+}
+
+async fn demo(args: Args) -> Result<(), CliError> {
+    let fresh = !Folder::at(&args.data).manifest().exists();
+    let admin_key = if fresh { Some(boot::init(&args.data)?.admin_key) } else { None };
+    let opened = boot::open(&args.data, |_| {})?;
+    let sandbox = Sandbox::start(sandbox_config(&args)).await;
+    let sandbox =
+        sandbox.map_err(|error| failed("the simulated providers did not start", &error))?;
+    let config = config(&args);
+    let providers = sandbox.providers().iter().map(|provider| setup(provider, &args)).collect();
+    let running = server::start(opened, &config, providers).await.map_err(refused)?;
+    let cast = cast::prepare(&running, &args.data, admin_key).await?;
+    wait_for_market(&running).await;
+    cast.write(&args.data)?;
+    cast.print();
+    super::serve::stop_signal().await;
+    eprintln!("stopping");
+    running.stop().await.map_err(BootError::from)?;
+    sandbox.stop().await;
+    Ok(())
+}
+
+/// Numbers without faults always get their message, so that the printed lines work.
+const SILENT_AMONG_FAULTS: f64 = 0.03;
+
+fn sandbox_config(args: &Args) -> SandboxConfig {
+    SandboxConfig {
+        seed: args.seed,
+        sms_delay_ms: args.sms_delay_ms.clone(),
+        min_cancel_age_ms: 1000 * args.min_cancel_age,
+        faults: args.faults,
+        silent: if args.faults > 0.0 { SILENT_AMONG_FAULTS } else { 0.0 },
+        journal_dir: Some(args.data.join("providers")),
+        ..SandboxConfig::default()
+    }
+}
+
+fn config(args: &Args) -> Config {
+    Config {
+        listen: args.listen,
+        data_dir: args.data.clone(),
+        // Own stock has no upstream that would object to a cancel at once.
+        own_stock: OwnStock { min_cancel_age_s: 0, ..OwnStock::default() },
+        ..Config::default()
+    }
+}
+
+fn setup(provider: &SandboxProvider, args: &Args) -> ProviderSetup {
+    ProviderSetup {
+        config: ProviderConfig {
+            name: provider.name.to_lowercase(),
+            driver: provider.driver.to_owned(),
+            base_url: Some(provider.base_url.clone()),
+            key_secret: None,
+            key_env: None,
+            enabled: true,
+            priority: 0,
+            margin: None,
+            rate: Rate::default(),
+            sync_interval_s: SYNC_INTERVAL_S,
+        },
+        key: Secret::new(provider.key.clone()),
+        min_cancel_age_ms: Some(1000 * args.min_cancel_age),
+    }
+}
+
+/// Often enough that prices are seen to move.
+const SYNC_INTERVAL_S: u64 = 30;
+/// The providers' first lists take a few seconds; a market without one of them still sells.
+const MARKET_WAIT: Duration = Duration::from_secs(45);
+
+/// Waits until every provider's offers are there.
+async fn wait_for_market(running: &Running) {
+    let deadline = tokio::time::Instant::now() + MARKET_WAIT;
+    let providers = &running.app.providers;
+    let synced = || providers.iter().all(|provider| provider.health().last_sync_at.is_some());
+    while !synced() && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn failed(what: &str, error: &impl std::fmt::Display) -> CliError {
+    CliError::Refused(format!("{what}: {error}"))
+}
+
+fn refused(error: impl std::fmt::Display) -> CliError {
+    CliError::Refused(error.to_string())
 }

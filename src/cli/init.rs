@@ -21,7 +21,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let created = boot::init(&args.dir)?;
     let (dir, key) = (args.dir.display(), created.admin_key.reveal());
     if args.json {
-        let config = created.folder.config();
+        let config = boot::config_path(&created.folder);
         println!("{}", json!({ "data_dir": args.dir, "config": config, "admin_key": key }));
         return Ok(());
     }
@@ -29,6 +29,6 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     println!("Admin key, shown this once: {key}");
     println!("Keep a copy of {} elsewhere:", created.folder.master_key().display());
     println!("without it the stored keys of providers cannot be read.");
-    println!("Next: nexnum serve --config {}", created.folder.config().display());
+    println!("Next: nexnum serve --config {}", boot::config_path(&created.folder).display());
     Ok(())
 }

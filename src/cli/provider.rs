@@ -4,11 +4,12 @@ use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use nexnum_storage::Folder;
 use nexnum_storage::secrets::Secret;
 use reqwest::Method;
 
 use super::{CliError, admin};
-use crate::boot::{BootError, Folder};
+use crate::boot::{self, BootError};
 
 /// Bytes read of a key: the store's own bound is below.
 const KEY_LEN_MAX: u64 = 16 << 10;
@@ -45,12 +46,12 @@ enum Action {
 pub(super) fn run(args: Args) -> Result<(), CliError> {
     let Args { server, action } = args;
     match action {
-        Action::List => server.list("providers"),
+        Action::List => server.ask(Method::GET, "providers", None),
         Action::Sync { name } => {
             let segment = path_segment(&name)?;
             server.ask(Method::POST, &format!("providers/{segment}/sync"), None)
         }
-        Action::SetKey { name, data } => set_key(&Folder::at(&data), &name),
+        Action::SetKey { name, data } => set_key(&Folder::at(data), &name),
     }
 }
 
@@ -73,7 +74,7 @@ fn set_key(folder: &Folder, name: &str) -> Result<(), CliError> {
     let failed = |error| CliError::Refused(format!("cannot read the key: {error}"));
     stdin.by_ref().take(KEY_LEN_MAX).read_to_string(&mut key).map_err(failed)?;
     let secret = Secret::new(key.trim().as_bytes().to_vec());
-    folder.secrets()?.put(name, &secret).map_err(BootError::from)?;
-    println!("The key {name:?} is kept in {}.", folder.secrets_file().display());
+    boot::secrets(folder)?.put(name, &secret).map_err(BootError::from)?;
+    println!("The key {name:?} is kept in {}.", folder.secrets().display());
     Ok(())
 }

@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
+use nexnum_storage::Folder;
+
 use super::CliError;
-use crate::boot::{BootError, Folder};
+use crate::boot::{self, BootError};
 use crate::config::{Config, ProviderConfig};
+use crate::provider::template::Secret;
+use crate::server::{self, ProviderSetup};
 
 /// What `serve` takes.
 #[derive(Clone, Debug, clap::Args)]
@@ -26,7 +30,66 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     if args.check_config {
         return check(&config);
     }
-    Err(CliError::Refused("the server is not part of this build".to_owned()))
+    block_on(serve(config))
+}
+
+async fn serve(config: Config) -> Result<(), CliError> {
+    let opened = boot::open(&config.data_dir, |_| {})?;
+    let providers = setups(&config)?;
+    let running = server::start(opened, &config, providers)
+        .await
+        .map_err(|error| CliError::Refused(error.to_string()))?;
+    println!("listening on http://{}", running.address);
+    stop_signal().await;
+    eprintln!("stopping");
+    running.stop().await.map_err(BootError::from)?;
+    Ok(())
+}
+
+/// The configured providers with their keys.
+fn setups(config: &Config) -> Result<Vec<ProviderSetup>, CliError> {
+    let secrets = boot::secrets(&Folder::at(&config.data_dir))?;
+    let setup = |provider: &ProviderConfig| {
+        let missing =
+            |what: String| CliError::Refused(format!("provider {:?}: {what}", provider.name));
+        let key = match (&provider.key_secret, &provider.key_env) {
+            (Some(name), _) => {
+                let stored = secrets.get(name).map_err(BootError::from)?;
+                let stored = stored.ok_or_else(|| missing(format!("no secret {name:?}")))?;
+                String::from_utf8_lossy(stored.expose()).into_owned()
+            }
+            (None, Some(variable)) => std::env::var(variable)
+                .map_err(|_| missing(format!("the variable {variable} is not set")))?,
+            (None, None) => String::new(),
+        };
+        let key = Secret::new(key);
+        Ok(ProviderSetup { config: provider.clone(), key, min_cancel_age_ms: None })
+    };
+    config.providers.iter().map(setup).collect()
+}
+
+/// Runs a server's future on a runtime of its own, with logs and measures.
+pub(super) fn block_on(work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
+    crate::logs::install();
+    crate::metrics::install();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| CliError::Refused(format!("no runtime: {error}")))?.block_on(work)
+}
+
+/// Resolves when the process is asked to stop: Ctrl-C or SIGTERM.
+pub(super) async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = match signal(SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM is not handled");
+            return std::future::pending().await;
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
 }
 
 /// Prints the effective configuration and whether each key was found.
@@ -46,6 +109,6 @@ fn stored_names(config: &Config) -> Result<Vec<String>, CliError> {
     if config.providers.iter().all(|provider| provider.key_secret.is_none()) {
         return Ok(Vec::new());
     }
-    let secrets = Folder::at(&config.data_dir).secrets()?;
+    let secrets = boot::secrets(&Folder::at(&config.data_dir))?;
     Ok(secrets.names().map_err(BootError::from)?)
 }

@@ -63,16 +63,19 @@ fn sound(proof: &Proof) -> Value {
         "state_hash": proof.state_hash.to_string(),
         "audits": proof.audits,
         "snapshots": snapshots,
+        "history": proof.history.map(|Seq(seq)| seq),
     })
 }
 
 fn words(proof: &Proof) -> String {
-    let Proof { ledger, end, rows, state_hash, audits, snapshots } = proof;
+    let Proof { ledger, end, rows, state_hash, audits, snapshots, history } = proof;
     let (events, hash, compared) = (end.seq, end.hash, snapshots.len());
+    let history = history.map_or("not looked at".to_owned(), |seq| format!("follows up to {seq}"));
     format!(
         "sound: ledger {ledger}, {events} events in {rows} rows\n\
          chain      {hash}\n\
          state      {state_hash}, audited {audits} times\n\
-         snapshots  {compared} equal to the replay"
+         snapshots  {compared} equal to the replay\n\
+         history    {history}"
     )
 }

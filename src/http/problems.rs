@@ -6,6 +6,7 @@ use nexnum_engine::reject::Reject;
 
 use super::Problem;
 use crate::clock::rfc3339;
+use crate::history::HistoryError;
 use crate::sequencer::SendError;
 use crate::trade::Refusal;
 use crate::worker::upstream::UpstreamError;
@@ -23,11 +24,9 @@ pub fn of_reject(reject: Reject) -> Problem {
         Reject::UnknownOffer => plain(S::NOT_FOUND, "There is no such offer"),
         Reject::UnknownOrder => plain(S::NOT_FOUND, "There is nothing here"),
         Reject::NameTaken => plain(S::CONFLICT, "The name is taken"),
-        Reject::OutOfBounds(field) => {
-            plain(S::BAD_REQUEST, "A field has an invalid value")
-                .param(field)
-                .detail("is empty or too long")
-        }
+        Reject::OutOfBounds(field) => plain(S::BAD_REQUEST, "A field has an invalid value")
+            .param(field)
+            .detail("is empty or too long"),
         Reject::AmountOutOfRange(field) => {
             plain(S::UNPROCESSABLE_ENTITY, "An amount is out of range").param(field)
         }
@@ -83,6 +82,13 @@ pub fn of_refusal(refusal: Refusal) -> Problem {
 #[must_use]
 pub fn of_send(error: SendError) -> Problem {
     of_refusal(Refusal::from(error))
+}
+
+/// History could not be read: ours to repair, so the reason goes to the log.
+#[must_use]
+pub fn of_history(error: HistoryError) -> Problem {
+    tracing::error!(%error, "history was not read");
+    Problem::internal()
 }
 
 /// A provider could not be asked.

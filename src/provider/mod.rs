@@ -7,6 +7,7 @@
 
 pub mod client;
 mod compile;
+pub mod connected;
 pub mod crosswalk;
 mod document;
 pub mod driver;

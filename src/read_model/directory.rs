@@ -119,6 +119,16 @@ impl Directory {
     ) -> Option<OfferId> {
         self.tables.read().offers.get(&(provider, product, operator)).copied()
     }
+
+    /// A provider's offers, by what they are of.
+    #[must_use]
+    pub fn offers_of(&self, provider: ProviderId) -> Vec<((Product, OperatorId), OfferId)> {
+        let tables = self.tables.read();
+        let from = (provider, Product::default(), OperatorId::ANY);
+        let offers = tables.offers.range(from..);
+        let own = offers.take_while(|((of, ..), _)| *of == provider);
+        own.map(|((_, product, operator), offer)| ((*product, *operator), *offer)).collect()
+    }
 }
 
 impl Tables {

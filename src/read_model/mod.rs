@@ -93,7 +93,11 @@ pub struct ReadModel {
     driven: Mutex<BTreeSet<OrderId>>,
     /// Orders on numbers of own stock, to find where a message belongs.
     held: Mutex<BTreeSet<(ProviderId, Number, OrderId)>>,
+    /// Orders by what their provider calls the purchase.
+    purchases: HashMap<(ProviderId, Box<str>), OrderId>,
     closed: Mutex<BTreeSet<(Time, OrderId)>>,
+    /// Those of them that had work upstream.
+    driven_closed: Mutex<BTreeSet<(Time, OrderId)>>,
     bells: Box<[Notify]>,
 }
 
@@ -112,7 +116,9 @@ impl ReadModel {
             directory: Directory::from_state(state),
             driven: Mutex::default(),
             held: Mutex::default(),
+            purchases: HashMap::new(),
             closed: Mutex::default(),
+            driven_closed: Mutex::default(),
             bells: (0..BELLS).map(|_| Notify::new()).collect(),
         };
         for (id, account) in state.accounts() {
@@ -204,7 +210,11 @@ impl ReadModel {
         let (id, closed) = (order.id, order.state.is_closed());
         if let Some(account) = self.accounts.pin().get(&order.account) {
             let mut open = account.open.lock();
-            if closed { open.remove(&id) } else { open.insert(id) };
+            if closed {
+                open.remove(&id)
+            } else {
+                open.insert(id)
+            };
         }
         match self.directory.kind(order.provider) {
             Some(ProviderKind::Own) => {
@@ -215,7 +225,18 @@ impl ReadModel {
             }
             Some(ProviderKind::Driven) | None => {
                 let mut driven = self.driven.lock();
-                if closed { driven.remove(&id) } else { driven.insert(id) };
+                if closed {
+                    driven.remove(&id)
+                } else {
+                    driven.insert(id)
+                };
+                if let Some(assignment) = &order.assignment {
+                    let key = (order.provider, assignment.external_id.clone());
+                    self.purchases.pin().insert(key, id);
+                }
+                if let Some(at) = order.closed_at {
+                    self.driven_closed.lock().insert((at, id));
+                }
             }
         }
         if let Some(at) = order.closed_at {
@@ -225,14 +246,20 @@ impl ReadModel {
     }
 
     fn retire(&self, orders_before: Time, replies_before: Time) {
+        let first_kept = (orders_before.plus_ms(1), OrderId(0));
+        let mut driven_closed = self.driven_closed.lock();
+        *driven_closed = driven_closed.split_off(&first_kept);
+        drop(driven_closed);
         let mut closed = self.closed.lock();
-        let kept = closed.split_off(&(orders_before.plus_ms(1), OrderId(0)));
+        let kept = closed.split_off(&first_kept);
         let orders = self.orders.pin();
         for (_, id) in std::mem::replace(&mut *closed, kept) {
             if let Some(order) = orders.remove(&id)
                 && let Some(assignment) = &order.assignment
             {
                 self.held.lock().remove(&(order.provider, assignment.number, id));
+                let key = (order.provider, assignment.external_id.clone());
+                self.purchases.pin().remove(&key);
             }
         }
         self.replies.pin().retain(|_, reply| reply.at > replies_before);
@@ -242,6 +269,12 @@ impl ReadModel {
     #[must_use]
     pub fn published(&self) -> watch::Receiver<Seq> {
         self.published.subscribe()
+    }
+
+    /// The position up to which everything is shown now.
+    #[must_use]
+    pub fn position(&self) -> Seq {
+        *self.published.borrow()
     }
 
     /// When the last shown batch happened.
@@ -296,6 +329,21 @@ impl ReadModel {
     #[must_use]
     pub fn driven(&self) -> Vec<OrderId> {
         self.driven.lock().iter().copied().collect()
+    }
+
+    /// The order that a provider's purchase belongs to, while it is in memory.
+    #[must_use]
+    pub fn purchase(&self, provider: ProviderId, external_id: &str) -> Option<OrderId> {
+        self.purchases.pin().get(&(provider, external_id.into())).copied()
+    }
+
+    /// Orders with work upstream, in memory, that ended at or after a moment, oldest end
+    /// first.
+    #[must_use]
+    pub fn driven_closed_since(&self, since: Time) -> Vec<Arc<Order>> {
+        let closed = self.driven_closed.lock();
+        let ids = closed.range((since, OrderId(0))..).map(|(_, id)| *id);
+        ids.filter_map(|id| self.order(id)).collect()
     }
 
     /// Orders in memory on a number of own stock, oldest first.

@@ -15,16 +15,16 @@ use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::{Command, Reply};
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::{ProviderId, Seq};
-use nexnum_storage::{Reader, StorageError};
+use nexnum_storage::{Folder, Reader, StorageError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::app::{App, OwnStock};
-use crate::boot::{self, BootError, Folder, Opened};
+use crate::boot::{self, BootError, Opened};
 use crate::clock::{self, Clock};
 use crate::config::Config;
-use crate::history::{History, Historian};
+use crate::history::{Follower, History};
 use crate::http::auth::Limiter;
 use crate::http::limit::Quota;
 use crate::http::request_id::RequestIds;
@@ -34,6 +34,7 @@ use crate::market::Market;
 use crate::provider::connected::Providers;
 use crate::provider::template::Secret;
 use crate::read_model::ReadModel;
+use crate::sequencer::core::Change;
 use crate::sequencer::{Handle, Sequencer};
 use crate::trade::InFlight;
 use crate::worker::Workers;
@@ -100,7 +101,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     door: JoinHandle<usize>,
     workers: Workers,
-    historian: Historian,
+    follower: Follower,
     sequencer: Sequencer,
     snapshots: Snapshots,
 }
@@ -127,15 +128,15 @@ pub async fn start(
     let archived = Arc::new(AtomicU64::new(0));
     let (handle, sequencer) = {
         let (read_model, market) = (Arc::clone(&read_model), Arc::clone(&market));
-        let publish = move |change| {
+        let publish = move |change: Change| {
             market.publish(&change);
-            read_model.publish(change);
+            read_model.publish(&change);
         };
         let (clock, archived) = (Arc::clone(&clock), Arc::clone(&archived));
         Sequencer::start(opened.engine, clock, archived, opened.ledger, publish, end_process)
     };
-    let (history, historian) =
-        History::start(&opened.folder, opened.reader.clone(), &read_model, archived)?;
+    let (history, follower) =
+        History::start(opened.history, opened.reader.clone(), Arc::clone(&read_model), archived);
     let own = register(&handle, OWN_PROVIDER, ProviderKind::Own).await?;
     let mut connected = Vec::with_capacity(providers.len());
     for setup in providers {
@@ -170,8 +171,7 @@ pub async fn start(
     let workers = Workers::start(&app, open_claims);
     let (stop, stopped) = watch::channel(false);
     let door = open_door(&app, config, listener, stopped)?;
-    let hook_path =
-        Secret::new(format!("/hooks/providers/{OWN_PROVIDER}/{}", hook_token.expose()));
+    let hook_path = Secret::new(format!("/hooks/providers/{OWN_PROVIDER}/{}", hook_token.expose()));
     let (folder, reader) = (opened.folder, opened.reader);
     Ok(Running {
         address,
@@ -182,7 +182,7 @@ pub async fn start(
         stop,
         door,
         workers,
-        historian,
+        follower,
         sequencer,
         snapshots,
     })
@@ -198,7 +198,7 @@ fn end_process(error: StorageError) {
 
 /// The token of own stock's callback, drawn at the first start.
 fn hook_token(folder: &Folder) -> Result<Secret, StartError> {
-    let secrets = folder.secrets()?;
+    let secrets = boot::secrets(folder)?;
     if let Some(known) = secrets.get(HOOK_SECRET)? {
         return Ok(Secret::new(String::from_utf8_lossy(known.expose())));
     }
@@ -272,10 +272,10 @@ impl Running {
             tracing::warn!(cut, "connections did not finish in time");
         }
         self.workers.stop(WORKERS_GRACE).await;
-        let (sequencer, historian, snapshots) = (self.sequencer, self.historian, self.snapshots);
+        let (sequencer, follower, snapshots) = (self.sequencer, self.follower, self.snapshots);
         let ended = tokio::task::spawn_blocking(move || {
             sequencer.stop();
-            historian.stop();
+            follower.stop();
             snapshots.stop();
             boot::close(&self.folder, &self.reader)
         });
@@ -285,7 +285,7 @@ impl Running {
     /// The position up to which everything is durable and shown.
     #[must_use]
     pub fn published(&self) -> Seq {
-        *self.app.read_model.published().borrow()
+        self.app.read_model.position()
     }
 }
 

@@ -11,10 +11,10 @@ use std::time::Duration;
 use nexnum_engine::audit;
 use nexnum_engine::ids::Seq;
 use nexnum_storage::snapshot::{self, SnapshotHeader};
-use nexnum_storage::{Manifest, Position, Reader, StorageError, record};
+use nexnum_storage::{Folder, Position, Reader, StorageError, record};
 use tokio::sync::watch;
 
-use crate::boot::{self, Folder};
+use crate::boot;
 
 /// Events after which a clean stop writes one more: fewer are replayed in a few ms.
 pub const STOP_MIN_EVENTS: u64 = 10_000;
@@ -119,6 +119,6 @@ pub fn write(folder: &Folder, reader: &Reader) -> Result<Position, StorageError>
         source,
     })?;
     snapshot::write(&snapshots, &header, &payload)?;
-    Manifest { id, known: position }.write(&folder.manifest())?;
+    folder.note(id, position)?;
     Ok(position)
 }

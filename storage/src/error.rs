@@ -69,8 +69,8 @@ pub enum StorageError {
         /// The file or folder.
         path: PathBuf,
     },
-    /// The ledger's file is empty: its content was lost, since `init` leaves none like that.
-    #[error("{} is empty: a ledger was lost or replaced; it is left as it is", path.display())]
+    /// A database file is empty, or a ledger without an identity: `init` leaves none like that.
+    #[error("{} is empty: what it held was lost; it is left as it is", path.display())]
     EmptyLedger {
         /// The file.
         path: PathBuf,

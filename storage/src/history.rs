@@ -22,7 +22,9 @@ use redb::{
     Database, Durability, ReadOnlyTable, ReadTransaction, StorageBackend, Table, TableDefinition,
 };
 
-use crate::backend::{Opened, create_database, create_file, guarded, open_database, open_file};
+use crate::backend::{
+    Opened, create_database, create_file, guarded, open_database, open_file, open_unwritten,
+};
 use crate::error::StorageError;
 use crate::file::sync_folder;
 use crate::format::LedgerId;
@@ -446,4 +448,31 @@ fn sealed(row: &[u8]) -> Vec<u8> {
 fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
     let (row, sum) = bytes.split_last_chunk::<4>()?;
     (crc32fast::hash(row) == u32::from_le_bytes(*sum)).then_some(row)
+}
+
+/// The cursor in the history file at `path`, without writing to it; `None` if there is no
+/// file, or one that has to be recovered first.
+///
+/// # Errors
+/// As [`History::open_on`], or the failure.
+pub fn read_cursor(path: &Path, id: LedgerId) -> Result<Option<Seq>, StorageError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let Some(database) = open_unwritten(path, CACHE_BYTES)? else { return Ok(None) };
+    guarded(path, || {
+        let failed = |e: redb::Error| StorageError::database("reading", path, e);
+        let transaction = database.begin_read()?;
+        let meta = transaction.open_table(META).map_err(|e| failed(e.into()))?;
+        let read = |key| meta.get(key).map_err(|e| failed(e.into()));
+        let (found, cursor) = (read(META_ID)?, read(META_CURSOR)?);
+        let found = found.as_ref().map_or(&[][..], |guard| guard.value());
+        if found != id.0 {
+            return Err(StorageError::damaged_file(path, "it belongs to another ledger"));
+        }
+        let cursor = cursor.as_ref().map_or(&[][..], |guard| guard.value());
+        let bytes = cursor.try_into();
+        let bytes = bytes.map_err(|_| StorageError::damaged_file(path, "it has no cursor"))?;
+        Ok(Some(Seq(u64::from_le_bytes(bytes))))
+    })
 }

@@ -5,7 +5,7 @@
 //! and lists carry their length; an enum is its tag. Decoding is total: any bytes give
 //! a value or an error, without a panic and without allocating more than they justify.
 
-use nexnum_engine::account::{Book, Sale};
+use nexnum_engine::account::{Book, Sale, TransactionKind};
 use nexnum_engine::activation::{ActivationState, Assignment, Message};
 use nexnum_engine::event::{Closing, Event, Idempotency, OfferTerms, ProviderKind, Scope, Terms};
 use nexnum_engine::ids::{
@@ -85,6 +85,35 @@ pub fn encode_order(order: &Order) -> Vec<u8> {
 /// # Errors
 /// What is wrong with the bytes.
 pub fn decode_order(bytes: &[u8]) -> Result<Order, RecordError> {
+    decode(bytes)
+}
+
+/// What moved in a customer's wallet, for its row in history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WalletRow {
+    /// Why.
+    pub kind: TransactionKind,
+    /// What it added to the wallet; negative took away.
+    pub amount: Micros,
+    /// For which order, where there is one.
+    pub order: Option<OrderId>,
+    /// When.
+    pub at: Time,
+}
+
+/// A wallet's row as bytes.
+#[must_use]
+pub fn encode_wallet_row(row: &WalletRow) -> Vec<u8> {
+    let mut out = Vec::with_capacity(16);
+    row.put(&mut out);
+    out
+}
+
+/// A wallet's row from its bytes.
+///
+/// # Errors
+/// What is wrong with the bytes.
+pub fn decode_wallet_row(bytes: &[u8]) -> Result<WalletRow, RecordError> {
     decode(bytes)
 }
 
@@ -349,6 +378,7 @@ structs! {
     Provider { name, kind }
     Offer { provider, product, operator, cost, price, stock }
     StoredReply { fingerprint, order, at }
+    WalletRow { kind, amount, order, at }
 }
 
 enums! {
@@ -356,6 +386,7 @@ enums! {
     ProviderKind { 1 Own, 2 Driven }
     Closing { 1 Completed, 2 Cancelled, 3 TimedOut }
     FailReason { 1 NoNumbers, 2 InDoubt }
+    TransactionKind { 1 Deposit, 2 Spend, 3 Refund, 4 Capture, 5 WriteOff }
     OrderStatus { 1 Escrow, 2 Delivered, 3 Refunded }
     ActivationState {
         1 Init, 2 Active, 3 Received, 4 Completed, 5 Cancelled, 6 TimedOut, 7 Failed

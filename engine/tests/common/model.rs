@@ -139,7 +139,7 @@ impl Model {
             Command::RequestAnother { order, actor } => self.another(*order, *actor),
             Command::Cancel { order, actor } => self.cancel(now, *order, *actor),
             Command::Finish { order, actor } => self.finish(now, *order, *actor),
-            Command::Pulse { archived: _ } => Ok(self.pulse(now)),
+            Command::Pulse { archived } => Ok(self.pulse(now, *archived)),
         }
     }
 
@@ -518,10 +518,12 @@ impl Model {
         Ok(Reply::Done)
     }
 
-    fn pulse(&mut self, now: Time) -> Reply {
+    /// What history does not hold stays in memory.
+    fn pulse(&mut self, now: Time, archived: Time) -> Reply {
         let old = |moment: Time, kept| moment.0.checked_add(kept).is_some_and(|end| end <= now.0);
         let is_old = |order: &Order| {
-            !order.retired && order.closed_at.is_some_and(|closed| old(closed, CLOSED_KEPT_MS))
+            let closed = order.closed_at.filter(|closed| *closed <= archived);
+            !order.retired && closed.is_some_and(|closed| old(closed, CLOSED_KEPT_MS))
         };
         let forget = self.orders.iter().any(is_old)
             || self.replies.iter().any(|(.., given)| old(*given, REPLIES_KEPT_MS));

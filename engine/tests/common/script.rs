@@ -154,7 +154,8 @@ impl Scene {
             }
             "tick" => {
                 self.now = self.now.plus_ms(span(line.word(1)));
-                self.execute(&Command::Pulse { archived: Time(u64::MAX) })
+                let behind = span(line.get("behind", "0s"));
+                self.execute(&Command::Pulse { archived: Time(self.now.0 - behind) })
             }
             "wallet" => self.wallet(AccountId(id(line.word(1)))),
             "book" => self.book(line.word(1)),

@@ -63,7 +63,7 @@ pub(super) async fn list(call: Call<App>) -> Result<Response, Problem> {
         Some(state) => order.state == state,
         None => !order.state.is_closed(),
     };
-    let page = orders::page(&call.state, account, before, limit, wanted).await?;
+    let page = orders::page(&call.state, account, before, limit, Some(&wanted)).await?;
     let mut body = Json::with_capacity(384 * page.orders.len() + 64);
     body.object(|o| {
         o.array("activations", |list| {

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use super::wire::{self, As};
 use super::{PAGE_DEFAULT, PAGE_MAX, market};
 use crate::app::App;
-use crate::http::{Call, Json, Problem, Response, auth, problems, reply};
 use crate::digest;
+use crate::http::{Call, Json, Problem, Response, auth, problems, reply};
 use crate::trade::{self, Wish};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -95,10 +95,8 @@ pub(super) async fn find(
     id: OrderId,
 ) -> Result<Arc<Order>, Problem> {
     let missing = || Problem::not_found("no such order");
-    let order = match app.read_model.order(id) {
-        Some(order) => order,
-        None => Arc::new(app.history.order(id).await.ok_or_else(missing)?),
-    };
+    let found = app.history.order(id).await.map_err(problems::of_history)?;
+    let order = found.ok_or_else(missing)?;
     if order.account == account { Ok(order) } else { Err(missing()) }
 }
 
@@ -107,7 +105,7 @@ pub(super) async fn list(call: Call<App>) -> Result<Response, Problem> {
     let query = call.query(&["cursor", "limit"])?;
     let limit = query.number("limit", 1..=PAGE_MAX, PAGE_DEFAULT)? as usize;
     let before = wire::parse_cursor(query.get("cursor"))?;
-    let page = page(&call.state, account, before, limit, |_| true).await?;
+    let page = page(&call.state, account, before, limit, None).await?;
     let mut body = Json::with_capacity(512 * page.orders.len() + 64);
     body.object(|o| {
         o.array("orders", |list| {
@@ -139,31 +137,27 @@ impl Page {
 /// Rows looked at for one page of a filtered list; the cursor goes on from there.
 const SCAN_MAX: usize = 1_000;
 
-/// A page of the account's orders for which `wanted` holds.
+/// A page of the account's orders, of all or of those for which `wanted` holds.
 pub(super) async fn page(
     app: &Arc<App>,
     account: AccountId,
     before: Option<u64>,
     limit: usize,
-    wanted: impl Fn(&Order) -> bool,
+    wanted: Option<&(dyn Fn(&Order) -> bool + Sync)>,
 ) -> Result<Page, Problem> {
-    let before = match before {
-        Some(id) => OrderId(u32::try_from(id).unwrap_or(u32::MAX)),
-        None => OrderId(u32::MAX),
-    };
-    let published = *app.read_model.published().borrow();
-    app.history.caught_up(published).await.map_err(|_behind| Problem::overloaded(1))?;
-    let ids = app.history.orders_of(account, Some(before), SCAN_MAX).await;
-    let all_seen = ids.len() < SCAN_MAX;
-    let mut orders = Vec::with_capacity(limit);
-    let mut last = None;
-    for id in ids {
+    let before = before.map(|id| OrderId(u32::try_from(id).unwrap_or(u32::MAX)));
+    // One more than is shown tells whether there is a next page.
+    let scan = if wanted.is_some() { SCAN_MAX } else { limit + 1 };
+    let seen = app.history.orders_of(account, before, scan).await;
+    let seen = seen.map_err(problems::of_history)?;
+    let all_seen = seen.len() < scan;
+    let (mut orders, mut last) = (Vec::with_capacity(limit), None);
+    for order in seen {
         if orders.len() == limit {
             return Ok(Page { orders, next: last });
         }
-        last = Some(id);
-        let order = find(app, account, id).await?;
-        if wanted(&order) {
+        last = Some(order.id);
+        if wanted.is_none_or(|wanted| wanted(&order)) {
             orders.push(order);
         }
     }

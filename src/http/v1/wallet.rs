@@ -7,7 +7,7 @@ use nexnum_engine::ids::TransactionId;
 use super::{PAGE_DEFAULT, PAGE_MAX, wire};
 use crate::app::App;
 use crate::clock::rfc3339;
-use crate::http::{Call, Json, Problem, Response, auth, reply};
+use crate::http::{Call, Json, Problem, Response, auth, problems, reply};
 
 pub(super) fn get(call: &Call<App>) -> Result<Response, Problem> {
     let id = auth::account(call)?;
@@ -28,10 +28,8 @@ pub(super) async fn transactions(call: Call<App>) -> Result<Response, Problem> {
     let query = call.query(&["cursor", "limit"])?;
     let limit = query.number("limit", 1..=PAGE_MAX, PAGE_DEFAULT)? as usize;
     let before = wire::parse_cursor(query.get("cursor"))?.map(TransactionId);
-    let history = &call.state.history;
-    let published = *call.state.read_model.published().borrow();
-    history.caught_up(published).await.map_err(|_behind| Problem::overloaded(1))?;
-    let rows = history.transactions(account, before, limit).await;
+    let rows = call.state.history.transactions(account, before, limit).await;
+    let rows = rows.map_err(problems::of_history)?;
     let next = if rows.len() == limit { rows.last().map(|row| row.id) } else { None };
     let mut body = Json::with_capacity(160 * rows.len() + 64);
     body.object(|o| {

@@ -1,0 +1,297 @@
+//! The connected providers: each with its driver, client, crosswalk, margin and breaker.
+//!
+//! Promises: a provider's offers can be claimed exactly while it is enabled and its
+//! breaker is closed. What is fed to the breaker: purchases and probes, since a provider
+//! may answer questions and still sell nothing. Leaves to others: when to ask what.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nexnum_engine::breaker::{Breaker, Input};
+use nexnum_engine::command::Timings;
+use nexnum_engine::grid::Grid;
+use nexnum_engine::ids::ProviderId;
+use nexnum_engine::money::Micros;
+use nexnum_engine::pricing::Margin;
+use nexnum_engine::time::Time;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::client::Client;
+use super::crosswalk::Crosswalk;
+use super::driver::{Driver, Op};
+use super::outcome::{ErrorKind, ProviderError};
+use crate::worker::doubt::Doubts;
+use crate::worker::tasks::Tasks;
+
+/// What the operator decides for a provider, beside what its client needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// What is added to its prices.
+    pub margin: Margin,
+    /// Whether it is bought from at first.
+    pub enabled: bool,
+    /// Milliseconds between two syncs of its offers.
+    pub sync_interval_ms: u64,
+    /// Instead of the driver's minimum age of a cancel, in milliseconds.
+    pub min_cancel_age_ms: Option<u64>,
+}
+
+/// How a provider fares, as the operator sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// `closed` (in use), `open` or `half_open`.
+    pub breaker: &'static str,
+    /// Whether it is bought from.
+    pub enabled: bool,
+    /// Its balance, where it was asked and answered.
+    pub balance: Option<Micros>,
+    /// When a sync last went through.
+    pub last_sync_at: Option<Time>,
+    /// Rows of its last list.
+    pub rows: usize,
+    /// Offers that the last list became.
+    pub offers: usize,
+    /// Rows of a country or service that the crosswalk does not know.
+    pub unknown_rows: usize,
+    /// Rows that could not be read, or whose price is out of range.
+    pub misfits: usize,
+    /// Rows kept out because their price jumped, or the whole of a list that shrank.
+    pub quarantined: usize,
+    /// When a call last went wrong.
+    pub last_error_at: Option<Time>,
+    /// What went wrong then: operation, kind, and the beginning of the reply, masked.
+    pub last_error: Option<String>,
+}
+
+/// A provider with everything to talk to it.
+#[derive(Debug)]
+pub struct Connected {
+    id: ProviderId,
+    name: Box<str>,
+    driver: Arc<Driver>,
+    client: Client,
+    crosswalk: Crosswalk,
+    policy: Policy,
+    enabled: AtomicBool,
+    breaker: Mutex<Breaker>,
+    health: Mutex<Health>,
+    sync_wanted: Notify,
+}
+
+impl Connected {
+    /// A provider nobody has talked to yet.
+    #[must_use]
+    pub fn new(
+        id: ProviderId,
+        name: &str,
+        driver: Arc<Driver>,
+        client: Client,
+        crosswalk: Crosswalk,
+        policy: Policy,
+    ) -> Self {
+        Self {
+            id,
+            name: name.into(),
+            driver,
+            client,
+            crosswalk,
+            policy,
+            enabled: AtomicBool::new(policy.enabled),
+            breaker: Mutex::default(),
+            health: Mutex::default(),
+            sync_wanted: Notify::new(),
+        }
+    }
+
+    /// Its id in the ledger.
+    #[must_use]
+    pub const fn id(&self) -> ProviderId {
+        self.id
+    }
+
+    /// The operator's name for it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its driver.
+    #[must_use]
+    pub fn driver(&self) -> &Driver {
+        &self.driver
+    }
+
+    /// The way to it.
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Its codes of countries and services.
+    #[must_use]
+    pub const fn crosswalk(&self) -> &Crosswalk {
+        &self.crosswalk
+    }
+
+    /// What the operator decided.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// How its numbers live.
+    #[must_use]
+    pub fn timings(&self) -> Timings {
+        let theirs = self.driver.timings();
+        Timings {
+            lifetime_ms: theirs.lifetime_ms,
+            min_cancel_age_ms: self.policy.min_cancel_age_ms.unwrap_or(theirs.min_cancel_age_ms),
+        }
+    }
+
+    /// Whether it is bought from.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        // A switch on its own; the grid's flag is what buyers see.
+        self.enabled.load(Ordering::Relaxed)
+    }
+
+    /// Switches buying from it on or off.
+    pub fn set_enabled(&self, grid: &Grid, enabled: bool) {
+        let breaker = self.breaker.lock();
+        self.enabled.store(enabled, Ordering::Relaxed);
+        self.show(grid, *breaker);
+    }
+
+    /// How it fares.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let breaker = *self.breaker.lock();
+        let health = self.health.lock().clone();
+        Health { breaker: breaker.word(), enabled: self.is_enabled(), ..health }
+    }
+
+    /// Asks for a sync at once; one that runs is followed by another.
+    pub fn sync_now(&self) {
+        self.sync_wanted.notify_one();
+    }
+
+    pub(crate) async fn sync_wanted(&self) {
+        self.sync_wanted.notified().await;
+    }
+
+    pub(crate) fn note(&self, change: impl FnOnce(&mut Health)) {
+        change(&mut self.health.lock());
+    }
+
+    /// Keeps an error for the operator.
+    pub(crate) fn note_error(&self, now: Time, op: Op, error: &ProviderError) {
+        let text = format!("{}: {}: {}", op.name(), error.kind.word(), error.excerpt);
+        self.note_failure(now, text);
+    }
+
+    /// Keeps what went wrong in other words.
+    pub(crate) fn note_failure(&self, now: Time, text: String) {
+        self.note(|health| {
+            health.last_error_at = Some(now);
+            health.last_error = Some(text);
+        });
+    }
+
+    /// Tells the breaker how a purchase or a probe went, and the grid what follows.
+    pub(crate) fn feed(&self, grid: &Grid, input: Input, now: Time) {
+        let mut breaker = self.breaker.lock();
+        let before = *breaker;
+        *breaker = before.after(input, now);
+        if before.is_closed() != breaker.is_closed() {
+            tracing::warn!(provider = &*self.name, breaker = breaker.word(), "a breaker moved");
+            self.show(grid, *breaker);
+        }
+    }
+
+    /// True if a probe is due, for the one caller who is to make it.
+    pub(crate) fn may_probe(&self, now: Time) -> bool {
+        let mut breaker = self.breaker.lock();
+        let before = *breaker;
+        *breaker = before.after(Input::Probe, now);
+        *breaker != before
+    }
+
+    fn show(&self, grid: &Grid, breaker: Breaker) {
+        if self.is_enabled() && breaker.is_closed() {
+            grid.open_provider(self.id);
+        } else {
+            grid.close_provider(self.id);
+        }
+    }
+}
+
+/// What an error says about the next purchase.
+#[must_use]
+pub const fn breaker_input(kind: ErrorKind) -> Option<Input> {
+    match kind {
+        // It answered, and said no for a reason that lies in the product.
+        ErrorKind::NoNumbers
+        | ErrorKind::BadService
+        | ErrorKind::BadCountry
+        | ErrorKind::PriceTooLow => Some(Input::Good),
+        ErrorKind::NoBalance | ErrorKind::BadKey | ErrorKind::Banned => Some(Input::Hard),
+        ErrorKind::Temporary
+        | ErrorKind::Unmapped
+        | ErrorKind::TooEarly
+        | ErrorKind::NotFound
+        | ErrorKind::HasCode => Some(Input::Bad),
+        // Our own haste, or our driver's want: neither tells how the provider is.
+        ErrorKind::RateLimited | ErrorKind::Unsupported => None,
+    }
+}
+
+/// All connected providers, fixed while the process runs, and what is under way at them.
+#[derive(Debug, Default)]
+pub struct Providers {
+    by_id: BTreeMap<ProviderId, Arc<Connected>>,
+    doubts: Doubts,
+    tasks: Tasks,
+}
+
+impl Providers {
+    /// The providers; disabled ones are closed in the grid.
+    #[must_use]
+    pub fn new(grid: &Grid, connected: Vec<Connected>) -> Self {
+        let row = |connected: Connected| {
+            connected.show(grid, Breaker::default());
+            (connected.id, Arc::new(connected))
+        };
+        let by_id = connected.into_iter().map(row).collect();
+        Self { by_id, doubts: Doubts::default(), tasks: Tasks::default() }
+    }
+
+    /// The provider with this id, if it is connected.
+    #[must_use]
+    pub fn get(&self, id: ProviderId) -> Option<Arc<Connected>> {
+        self.by_id.get(&id).cloned()
+    }
+
+    /// The provider of this name, if it is connected.
+    #[must_use]
+    pub fn by_name(&self, name: &str) -> Option<Arc<Connected>> {
+        self.iter().find(|connected| connected.name() == name).cloned()
+    }
+
+    /// All of them, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Connected>> {
+        self.by_id.values()
+    }
+
+    /// Purchases whose outcome is unknown.
+    pub(crate) const fn doubts(&self) -> &Doubts {
+        &self.doubts
+    }
+
+    /// What runs in the background for single orders.
+    pub(crate) const fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+}

@@ -1,0 +1,261 @@
+//! Buying a number upstream for an order that is placed and paid for.
+//!
+//! Promises: the intent is durable before the provider is called (the order is), a buy is
+//! never repeated while its outcome is unknown, and an outcome is either in the ledger or
+//! with the reconciler. A refusal goes on to the next ask within the buyer's price.
+//!
+//! How many run at once: as many as orders wait for a number, which the connections and
+//! the inbox bound. Each waits in its provider's client, which gives up within seconds;
+//! a second queue in front of it would only hide the wait.
+
+use std::sync::Arc;
+
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::breaker::Input;
+use nexnum_engine::command::Command;
+use nexnum_engine::ids::{OfferId, OperatorId, OrderId};
+use nexnum_engine::money::{AMOUNT_MAX, Micros};
+use nexnum_engine::order::{FailReason, Order};
+use nexnum_engine::reject::Reject;
+use nexnum_engine::reservation::Claim;
+
+use super::doubt::{Call, Doubt, Lost};
+use super::{BUSY_PAUSE_MAX, insist, orphan};
+use crate::app::App;
+use crate::provider::client::{BuyOutcome, BuyRequest};
+use crate::provider::connected::{Connected, breaker_input};
+use crate::provider::driver::Op;
+use crate::provider::outcome::ErrorKind;
+use crate::provider::output::Bought;
+use crate::sequencer::SendError;
+use crate::trade::{self, Wish};
+
+/// No call begins later than this before the order's deadline: its outcome must be known
+/// and durable before the order ends.
+const CALL_MS: u64 = 20_000;
+
+/// Buys the number of a placed order in the background; its claim ends with the outcome.
+pub fn spawn(app: &Arc<App>, order: OrderId, claim: Claim) {
+    let tried = vec![claim.offer()];
+    let purchase = Purchase { app: Arc::clone(app), id: order, tried };
+    app.providers.tasks().spawn(purchase.run(Some(claim)));
+}
+
+/// Goes on with the next ask, after it is sure that the order's attempt bought nothing.
+pub(super) fn resume(app: &Arc<App>, order: OrderId, tried: Vec<OfferId>) {
+    let purchase = Purchase { app: Arc::clone(app), id: order, tried };
+    app.providers.tasks().spawn(purchase.run(None));
+}
+
+/// Makes an attempt's doubt durable and hands it to the reconciler.
+pub(super) async fn doubt(
+    app: Arc<App>,
+    order: Arc<Order>,
+    claim: Option<Claim>,
+    tried: Vec<OfferId>,
+) {
+    let command = Command::DoubtOrder { order: order.id, attempt: order.attempt };
+    let answer = insist(&app, &command, order.deadline).await;
+    let (doubts, now) = (app.providers.doubts(), app.clock.now());
+    match answer {
+        Ok(Ok(_)) => doubts.open(order.id, Doubt { claim, tried, since: now, absences: 0 }),
+        // The order has ended meanwhile; what was bought for it may still turn up.
+        Ok(Err(_)) | Err(SendError::Busy) => doubts.lose(Lost::of(&order, now)),
+        Err(SendError::Stopped) => {}
+    }
+}
+
+struct Purchase {
+    app: Arc<App>,
+    id: OrderId,
+    tried: Vec<OfferId>,
+}
+
+/// What an attempt came to.
+enum Attempt {
+    /// The order has its number, or has ended.
+    Over,
+    /// Nothing was bought.
+    Refused,
+    /// It may have been bought.
+    InDoubt(Claim),
+}
+
+impl Purchase {
+    async fn run(mut self, mut claim: Option<Claim>) {
+        loop {
+            let order = self.app.read_model.order(self.id);
+            let Some(order) = order.filter(|order| order.state == ActivationState::Init) else {
+                return;
+            };
+            if let Some(claim) = claim.take() {
+                let doubts = Arc::clone(&self.app);
+                let since = self.app.clock.now();
+                let (provider, product) = (claim.provider(), claim.product());
+                let call = Call { provider, product, since };
+                // Held until the outcome is durable or in doubt: the reconciler must not
+                // take this purchase for somebody else's.
+                let _calling = doubts.providers.doubts().calling(self.id, call);
+                match self.attempt(&order, claim).await {
+                    Attempt::Over => return,
+                    Attempt::Refused => {}
+                    Attempt::InDoubt(claim) => {
+                        return doubt(self.app, order, Some(claim), self.tried).await;
+                    }
+                }
+            }
+            claim = self.next(&order).await;
+            if claim.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// One call, and what follows from it; a claim that is not booked is given back.
+    async fn attempt(&self, order: &Order, claim: Claim) -> Attempt {
+        let Some(connected) = self.app.providers.get(claim.provider()) else {
+            return Attempt::Refused;
+        };
+        let Some(request) = self.request(&connected, &claim) else {
+            self.app.market.grid().exhaust(claim.offer());
+            return Attempt::Refused;
+        };
+        let outcome = connected.client().buy(&request).await;
+        self.note(&connected, claim.offer(), &outcome);
+        match outcome {
+            BuyOutcome::Assigned(bought) => self.assign(order, &connected, claim, bought).await,
+            BuyOutcome::Refused(_) => Attempt::Refused,
+            BuyOutcome::InDoubt(_) => Attempt::InDoubt(claim),
+        }
+    }
+
+    fn request(&self, connected: &Connected, claim: &Claim) -> Option<BuyRequest> {
+        let (crosswalk, product) = (connected.crosswalk(), claim.product());
+        let operator = claim.operator();
+        let operator = match operator {
+            OperatorId::ANY => None,
+            named => Some(self.app.read_model.directory().operator_name(named)?.to_string()),
+        };
+        Some(BuyRequest {
+            country_ext: crosswalk.country_ext(product.country)?.to_owned(),
+            service_ext: crosswalk.service_ext(product.service)?.to_owned(),
+            operator,
+            // A cost that has risen since the last sync is paid from the margin, never more.
+            max_price: Some(claim.price()),
+        })
+    }
+
+    /// Tells breaker, grid and operator what the outcome says of the provider.
+    fn note(&self, connected: &Connected, offer: OfferId, outcome: &BuyOutcome) {
+        let (now, grid) = (self.app.clock.now(), self.app.market.grid());
+        match outcome {
+            BuyOutcome::Assigned(_) => connected.feed(grid, Input::Good, now),
+            BuyOutcome::Refused(error) => {
+                if let Some(input) = breaker_input(error.kind) {
+                    connected.feed(grid, input, now);
+                }
+                if ends_offer(error.kind) {
+                    grid.exhaust(offer);
+                }
+                if error.kind != ErrorKind::NoNumbers {
+                    connected.note_error(now, Op::Buy, error);
+                }
+            }
+            BuyOutcome::InDoubt(what) => {
+                connected.feed(grid, Input::Bad, now);
+                connected.note_failure(now, format!("buy in doubt: {what}"));
+                tracing::warn!(provider = connected.name(), order = self.id.0, "a buy is in doubt");
+            }
+        }
+    }
+
+    /// Brings a bought number into the ledger; one that finds no order goes back.
+    async fn assign(
+        &self,
+        order: &Order,
+        connected: &Arc<Connected>,
+        claim: Claim,
+        bought: Bought,
+    ) -> Attempt {
+        let timings = connected.timings();
+        let command = Command::AssignNumber {
+            order: order.id,
+            attempt: order.attempt,
+            number: bought.number,
+            external_id: bought.external_id.as_str().into(),
+            cost: bought.cost.filter(|cost| (Micros::ZERO..=AMOUNT_MAX).contains(cost)),
+            timings,
+        };
+        let answer = insist(&self.app, &command, order.deadline).await;
+        let from = self.app.clock.now().plus_ms(timings.min_cancel_age_ms);
+        let give_back = || orphan::give_back(&self.app, connected, &bought.external_id, from);
+        match answer {
+            Ok(Ok(_)) => claim.book(),
+            // The purchase is another order's: ours may have been made, under another id.
+            Ok(Err(Reject::DuplicatePurchase(_))) => return Attempt::InDoubt(claim),
+            Ok(Err(Reject::OutOfBounds(field))) => {
+                let what = format!("buy: {field} does not fit the ledger");
+                connected.note_failure(self.app.clock.now(), what);
+                give_back();
+                return Attempt::Refused;
+            }
+            Ok(Err(_)) | Err(SendError::Busy) => give_back(),
+            // The order is in doubt at the next start, and the provider will show it.
+            Err(SendError::Stopped) => {}
+        }
+        Attempt::Over
+    }
+
+    /// Claims the next ask and records the attempt. `None` if the order has its number
+    /// from own stock, or has ended, here if need be.
+    async fn next(&mut self, order: &Order) -> Option<Claim> {
+        let (product, operator) = (order.product, order.operator);
+        let wish = Wish { product, operator, limit: Some(order.limit) };
+        while self.app.clock.now().plus_ms(CALL_MS) < order.deadline {
+            let Ok(claim) = trade::claim(self.app.market.grid(), &wish, &self.tried) else { break };
+            let offer = claim.offer();
+            let command = Command::NextAttempt {
+                order: order.id,
+                refused: order.attempt,
+                terms: trade::terms(&claim),
+                timings: self.app.own.timings,
+            };
+            match self.app.handle.send_with(command, Some(claim)).await {
+                Ok(Ok(accepted)) => {
+                    self.tried.push(offer);
+                    return accepted.claim;
+                }
+                Ok(Err(Reject::NoNumbers)) => self.tried.push(offer),
+                Ok(Err(Reject::InsufficientFunds { .. } | Reject::Exhausted(_))) => break,
+                Ok(Err(_)) | Err(SendError::Stopped) => return None,
+                Err(SendError::Busy) => tokio::time::sleep(BUSY_PAUSE_MAX).await,
+            }
+        }
+        let (order, attempt, reason) = (order.id, order.attempt, FailReason::NoNumbers);
+        let fail = Command::FailOrder { order, attempt, reason };
+        let deadline = self.app.clock.now().plus_ms(CALL_MS);
+        // If nobody takes it, or the order has ended, its deadline has done the same.
+        let _ended = insist(&self.app, &fail, deadline).await;
+        None
+    }
+}
+
+/// True if the offer sells nothing before the next sync, whoever asks.
+const fn ends_offer(kind: ErrorKind) -> bool {
+    match kind {
+        ErrorKind::NoNumbers
+        | ErrorKind::BadService
+        | ErrorKind::BadCountry
+        | ErrorKind::PriceTooLow
+        | ErrorKind::Unsupported => true,
+        ErrorKind::NoBalance
+        | ErrorKind::BadKey
+        | ErrorKind::TooEarly
+        | ErrorKind::NotFound
+        | ErrorKind::HasCode
+        | ErrorKind::Banned
+        | ErrorKind::RateLimited
+        | ErrorKind::Temporary
+        | ErrorKind::Unmapped => false,
+    }
+}

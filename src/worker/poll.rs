@@ -1,0 +1,306 @@
+//! Polling: every open activation at a provider is asked about in its turn.
+//!
+//! One schedule for all: each activation has its next moment, later with age; a provider
+//! has at most half of its lanes taken by polls, so that purchases get through. What has
+//! ended here is ended there, once, and asked about a little longer, so that a message
+//! that crosses the end is kept. After a restart the open ones are simply found again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::command::{Actor, Command};
+use nexnum_engine::ids::{OrderId, ProviderId};
+use nexnum_engine::order::Order;
+use nexnum_engine::time::Time;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::{insist, stopped_within, upstream};
+use crate::app::App;
+use crate::provider::connected::Connected;
+use crate::provider::driver::Op;
+use crate::provider::outcome::ErrorKind;
+use crate::provider::output::ExternalState;
+
+/// Between two looks at the schedule.
+const TICK: Duration = Duration::from_millis(250);
+/// Slowest asking about an activation that waits for a message: the buyer waits too.
+const PAUSE_MAX_MS: u64 = 15_000;
+/// Asking about an activation that has all it wants, or has ended.
+const PAUSE_QUIET_MS: u64 = 15_000;
+/// Age at which polls have become twice as slow.
+const AGE_MS: u64 = 120_000;
+/// Slowest asking of a provider that does not answer.
+const PAUSE_FAILED_MAX_MS: u64 = 60_000;
+/// How long after its end an activation is asked about for a late message.
+const LATE_MS: u64 = 60_000;
+/// "Not found" so often in a row is believed: the first may be a provider catching up.
+const MISSING_MAX: u8 = 2;
+/// How far back each look for ended activations goes: more than a commit takes, so that
+/// one that ended between two looks is not missed.
+const OVERLAP_MS: u64 = 5_000;
+/// How long a conclusion waits for a full inbox before the next poll draws it again.
+const CONCLUDE_MS: u64 = 5_000;
+
+/// One activation's place in the schedule.
+#[derive(Clone, Copy, Debug, Default)]
+struct Watch {
+    failures: u32,
+    missing: u8,
+    /// Its end here has been told to the provider.
+    settled: bool,
+}
+
+/// What a visit to the provider showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    Standing,
+    Missing,
+    Failed,
+}
+
+/// The schedule of all polls.
+pub(super) struct Poller {
+    app: Arc<App>,
+    watches: BTreeMap<OrderId, Watch>,
+    due: BTreeSet<(Time, OrderId)>,
+    busy: BTreeMap<ProviderId, usize>,
+    /// Up to when ended activations have been looked for.
+    looked: Time,
+    visits: JoinSet<(OrderId, ProviderId, Watch, Seen)>,
+}
+
+impl Poller {
+    pub(super) fn new(app: &Arc<App>) -> Self {
+        Self {
+            app: Arc::clone(app),
+            watches: BTreeMap::new(),
+            due: BTreeSet::new(),
+            busy: BTreeMap::new(),
+            looked: Time(app.clock.now().0.saturating_sub(LATE_MS)),
+            visits: JoinSet::new(),
+        }
+    }
+
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        loop {
+            self.find();
+            while let Some(visit) = self.visits.try_join_next() {
+                // A visit that panicked was reported by its thread; the order is found again.
+                if let Ok((id, provider, watch, seen)) = visit {
+                    self.reschedule(id, provider, watch, seen);
+                }
+            }
+            self.start_due();
+            if stopped_within(&mut stop, TICK).await {
+                while self.visits.join_next().await.is_some() {}
+                return;
+            }
+        }
+    }
+
+    /// Takes activations into the schedule that are not in it yet: the open ones, and
+    /// those that came and ended without a message since the last look.
+    fn find(&mut self) {
+        let since = Time(self.looked.0.saturating_sub(OVERLAP_MS));
+        self.looked = self.app.clock.now();
+        let read_model = Arc::clone(&self.app.read_model);
+        let new = read_model.driven().into_iter().filter(|id| !self.watches.contains_key(id));
+        let mut found: Vec<_> = new.filter_map(|id| read_model.order(id)).collect();
+        let unanswered = |order: &Arc<Order>| match order.state {
+            ActivationState::Cancelled | ActivationState::TimedOut => true,
+            ActivationState::Init
+            | ActivationState::Active
+            | ActivationState::Received
+            | ActivationState::Completed
+            | ActivationState::Failed => false,
+        };
+        found.extend(read_model.driven_closed_since(since).into_iter().filter(unanswered));
+        for order in found {
+            let connected = self.app.providers.get(order.provider);
+            let Some(connected) = connected.filter(|_| order.assignment.is_some()) else {
+                continue;
+            };
+            if !self.watches.contains_key(&order.id) {
+                self.schedule(&order, &connected, Watch::default());
+            }
+        }
+    }
+
+    fn schedule(&mut self, order: &Order, connected: &Connected, watch: Watch) {
+        let now = self.app.clock.now();
+        let base = connected.driver().timings().poll_interval_ms;
+        let quiet = is_quiet(order) || watch.settled;
+        let pause = pause_ms(base, now.ms_since(order.placed_at), quiet, watch.failures);
+        // Orders that came together are spread, always alike.
+        let spread = u64::from(order.id.0).wrapping_mul(7_919) % (pause / 8 + 1);
+        self.due.insert((now.plus_ms(pause - spread), order.id));
+        self.watches.insert(order.id, watch);
+    }
+
+    fn start_due(&mut self) {
+        let now = self.app.clock.now();
+        let due: Vec<_> = self.due.iter().take_while(|(at, _)| *at <= now).copied().collect();
+        for (at, id) in due {
+            let order = self.app.read_model.order(id);
+            let connected = order.as_ref().and_then(|order| self.app.providers.get(order.provider));
+            let (Some(order), Some(connected)) = (order, connected) else {
+                self.due.remove(&(at, id));
+                self.watches.remove(&id);
+                continue;
+            };
+            let lanes = (connected.driver().limits().concurrency as usize / 2).max(1);
+            let busy = self.busy.entry(connected.id()).or_default();
+            if *busy >= lanes {
+                continue;
+            }
+            *busy += 1;
+            self.due.remove(&(at, id));
+            let watch = self.watches.get(&id).copied().unwrap_or_default();
+            self.visits.spawn(visit(Arc::clone(&self.app), connected, order, watch));
+        }
+    }
+
+    fn reschedule(&mut self, id: OrderId, provider: ProviderId, watch: Watch, seen: Seen) {
+        if let Some(busy) = self.busy.get_mut(&provider) {
+            *busy = busy.saturating_sub(1);
+        }
+        let order = self.app.read_model.order(id);
+        let connected = self.app.providers.get(provider);
+        let (Some(order), Some(connected)) = (order, connected) else {
+            self.watches.remove(&id);
+            return;
+        };
+        let watch = match seen {
+            Seen::Standing => Watch { failures: 0, missing: 0, ..watch },
+            Seen::Missing => Watch { failures: 0, ..watch },
+            Seen::Failed => Watch { failures: watch.failures.saturating_add(1), ..watch },
+        };
+        if is_over(&order, watch, self.app.clock.now()) {
+            self.watches.remove(&id);
+        } else {
+            self.schedule(&order, &connected, watch);
+        }
+    }
+}
+
+/// True if the buyer waits for nothing more.
+fn is_quiet(order: &Order) -> bool {
+    order.state == ActivationState::Received && !order.awaits_another
+}
+
+/// True once nothing can come any more that somebody would want to keep.
+fn is_over(order: &Order, watch: Watch, now: Time) -> bool {
+    let Some(closed_at) = order.closed_at else { return false };
+    let delivered = order.state == ActivationState::Completed;
+    watch.settled && (delivered || now.ms_since(closed_at) >= LATE_MS)
+}
+
+/// How long until an activation is asked about again.
+fn pause_ms(base: u64, age_ms: u64, quiet: bool, failures: u32) -> u64 {
+    if failures > 0 {
+        return (base << failures.min(6)).min(PAUSE_FAILED_MAX_MS.max(base));
+    }
+    if quiet {
+        return PAUSE_QUIET_MS.max(base);
+    }
+    (base + base * age_ms / AGE_MS).min(PAUSE_MAX_MS.max(base))
+}
+
+/// Asks about one activation, brings in what came and draws the conclusions.
+async fn visit(
+    app: Arc<App>,
+    connected: Arc<Connected>,
+    order: Arc<Order>,
+    mut watch: Watch,
+) -> (OrderId, ProviderId, Watch, Seen) {
+    let (id, provider) = (order.id, connected.id());
+    let seen = match upstream::receive(&app, &connected, &order).await {
+        Ok(state) => {
+            conclude(&app, id, state).await;
+            Seen::Standing
+        }
+        Err(error) if error.kind == ErrorKind::NotFound => {
+            watch.missing = watch.missing.saturating_add(1);
+            if watch.missing >= MISSING_MAX {
+                conclude(&app, id, ExternalState::Cancelled).await;
+            }
+            Seen::Missing
+        }
+        Err(error) => {
+            connected.note_error(app.clock.now(), Op::Status, &error);
+            Seen::Failed
+        }
+    };
+    if !watch.settled {
+        watch.settled = settle(&app, &connected, id).await;
+    }
+    (id, provider, watch, seen)
+}
+
+/// Ends an activation here that has ended at its provider.
+async fn conclude(app: &App, id: OrderId, state: ExternalState) {
+    let Some(order) = app.read_model.order(id) else { return };
+    let ended = match state {
+        ExternalState::Waiting | ExternalState::Received => false,
+        ExternalState::Finished | ExternalState::Cancelled | ExternalState::Expired => true,
+    };
+    let actor = Actor::System;
+    let command = match order.state {
+        ActivationState::Active if ended => Command::Cancel { order: id, actor },
+        ActivationState::Received if ended => Command::Finish { order: id, actor },
+        ActivationState::Init
+        | ActivationState::Active
+        | ActivationState::Received
+        | ActivationState::Completed
+        | ActivationState::Cancelled
+        | ActivationState::TimedOut
+        | ActivationState::Failed => return,
+    };
+    // A refusal says that something else came first; the next poll looks again.
+    let _answer = insist(app, &command, app.clock.now().plus_ms(CONCLUDE_MS)).await;
+}
+
+/// Ends an activation at its provider that has ended here; true once that is done. What
+/// was cancelled here was cancelled there before, or there first.
+async fn settle(app: &App, connected: &Connected, id: OrderId) -> bool {
+    let Some(order) = app.read_model.order(id) else { return true };
+    let Some(assignment) = &order.assignment else { return true };
+    match order.state {
+        ActivationState::Init | ActivationState::Active | ActivationState::Received => false,
+        ActivationState::Completed => {
+            upstream::finish(app, connected, &assignment.external_id).await;
+            true
+        }
+        ActivationState::TimedOut => {
+            if let Err(error) = connected.client().cancel(&assignment.external_id).await {
+                connected.note_error(app.clock.now(), Op::Cancel, &error);
+            }
+            true
+        }
+        ActivationState::Cancelled | ActivationState::Failed => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn polls_slow_with_age_with_quiet_and_with_failures() {
+        let minute = 60_000;
+        let ages = [0, minute, 2 * minute, 4 * minute, 20 * minute];
+        assert_eq!(
+            ages.map(|age| pause_ms(5_000, age, false, 0)),
+            [5_000, 7_500, 10_000, 15_000, 15_000]
+        );
+        assert_eq!(pause_ms(5_000, 0, true, 0), 15_000);
+        assert_eq!(pause_ms(20_000, 20 * minute, false, 0), 20_000);
+        assert_eq!(
+            [1, 2, 3, 4, 60].map(|n| pause_ms(5_000, 0, false, n)),
+            [10_000, 20_000, 40_000, 60_000, 60_000]
+        );
+    }
+}

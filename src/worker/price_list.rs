@@ -1,0 +1,253 @@
+//! A provider's price list in our words: products, operators, costs, prices, stock.
+//!
+//! Pure. Promises: each product and operator once, at its cheapest; nothing with a price
+//! that cannot be sold at; every row left out is counted. A price that jumps, and a list
+//! that shrinks, wait until they have been seen a few times.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nexnum_engine::ids::{OfferId, OperatorId, Product};
+use nexnum_engine::money::{AMOUNT_MAX, Micros};
+use nexnum_engine::pricing::{Margin, sell_price};
+
+use crate::provider::crosswalk::Crosswalk;
+use crate::provider::output::PriceList;
+
+/// A cost this many times the last known one is a mistake until it has been confirmed.
+const JUMP: i64 = 10;
+/// Lists in a row that confirm a jump or a shrunken list.
+const CONFIRMATIONS: u8 = 10;
+/// Lists shorter than this shrink by chance.
+const SHRINKABLE_MIN: usize = 20;
+
+/// What an offer is of.
+pub(super) type Key = (Product, OperatorId);
+
+/// A row whose product is known, its operator still by name.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Translated {
+    pub(super) product: Product,
+    pub(super) operator: Option<Box<str>>,
+    pub(super) cost: Micros,
+    pub(super) stock: u32,
+}
+
+/// A row that can be sold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) key: Key,
+    pub(super) cost: Micros,
+    pub(super) price: Micros,
+    pub(super) stock: u32,
+}
+
+/// Translates a list; gives the number of rows of unknown countries and services.
+///
+/// A row counts as known only if its codes are those that we would buy with: a provider
+/// may have several for one country, and only one of them is sure to be what is meant.
+pub(super) fn translate(list: PriceList, crosswalk: &Crosswalk) -> (Vec<Translated>, usize) {
+    let len = list.rows.len();
+    let known = |row: crate::provider::output::PriceRow| {
+        let country = crosswalk.country(&row.country)?;
+        let service = crosswalk.service(&row.service)?;
+        let ours = crosswalk.country_ext(country) == Some(&*row.country)
+            && crosswalk.service_ext(service) == Some(&*row.service);
+        ours.then_some(Translated {
+            product: Product { country, service },
+            operator: row.operator,
+            cost: row.cost,
+            stock: row.stock,
+        })
+    };
+    let translated: Vec<_> = list.rows.into_iter().filter_map(known).collect();
+    let unknown = len - translated.len();
+    (translated, unknown)
+}
+
+/// The operators' names in a list.
+pub(super) fn operators(rows: &[Translated]) -> BTreeSet<Box<str>> {
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    names.extend(rows.iter().filter_map(|row| row.operator.as_deref()));
+    names.into_iter().map(Box::from).collect()
+}
+
+/// Rows priced with the margin, each key once, in order; gives the number of rows whose
+/// operator has no id or whose price is out of range.
+pub(super) fn price(
+    rows: Vec<Translated>,
+    operators: &BTreeMap<Box<str>, OperatorId>,
+    margin: Margin,
+) -> (Vec<Row>, usize) {
+    let len = rows.len();
+    let priced = |row: Translated| {
+        let operator = match &row.operator {
+            None => OperatorId::ANY,
+            Some(name) => *operators.get(name)?,
+        };
+        let price = sell_price(row.cost, margin).filter(|price| *price <= AMOUNT_MAX)?;
+        let sold = row.cost.is_positive() && price.is_positive();
+        let (key, cost, stock) = ((row.product, operator), row.cost, row.stock);
+        sold.then_some(Row { key, cost, price, stock })
+    };
+    let mut priced: Vec<Row> = rows.into_iter().filter_map(priced).collect();
+    let misfits = len - priced.len();
+    // A cheaper row without stock must not hide a dearer one with it.
+    priced.sort_unstable_by_key(|row| (row.key, row.stock == 0, row.cost, row.stock));
+    priced.dedup_by_key(|row| row.key);
+    (priced, misfits)
+}
+
+/// Keys of rows that have no offer yet, and offers that no row is of. Both lists are
+/// sorted by key.
+pub(super) fn differences(rows: &[Row], offers: &[(Key, OfferId)]) -> (Vec<Key>, Vec<OfferId>) {
+    let has_row = |key: &Key| rows.binary_search_by_key(key, |row| row.key).is_ok();
+    let has_offer = |key: &Key| offers.binary_search_by_key(key, |(known, _)| *known).is_ok();
+    let unseen = rows.iter().map(|row| row.key).filter(|key| !has_offer(key)).collect();
+    let gone = offers.iter().filter(|(key, _)| !has_row(key)).map(|(_, offer)| *offer).collect();
+    (unseen, gone)
+}
+
+/// What is kept out until it is confirmed. Bounded by the provider's own rows.
+#[derive(Debug, Default)]
+pub(super) struct Quarantine {
+    len: usize,
+    shrunken: u8,
+    jumped: BTreeMap<Key, u8>,
+}
+
+impl Quarantine {
+    /// True if a list of so many rows is to be believed.
+    pub(super) fn admits_list(&mut self, len: usize) -> bool {
+        if len == 0 {
+            return false;
+        }
+        let shrank = self.len >= SHRINKABLE_MIN && len < self.len / 2;
+        self.shrunken = if shrank { self.shrunken + 1 } else { 0 };
+        // Half a list that keeps coming is the list.
+        if shrank && self.shrunken < CONFIRMATIONS {
+            return false;
+        }
+        (self.len, self.shrunken) = (len, 0);
+        true
+    }
+
+    /// Takes out the rows whose cost has jumped from the one in `known`; gives how many.
+    pub(super) fn hold_jumps(
+        &mut self,
+        rows: &mut Vec<Row>,
+        known: impl Fn(Key) -> Option<Micros>,
+    ) -> usize {
+        let mut jumped = BTreeMap::new();
+        rows.retain(|row| {
+            let known = known(row.key).filter(|cost| cost.is_positive());
+            let jumps = known.is_some_and(|cost| row.cost.0 / JUMP > cost.0);
+            if !jumps {
+                return true;
+            }
+            let seen = self.jumped.get(&row.key).map_or(1, |seen| seen + 1);
+            if seen < CONFIRMATIONS {
+                jumped.insert(row.key, seen);
+            }
+            seen >= CONFIRMATIONS
+        });
+        self.jumped = jumped;
+        self.jumped.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::output::PriceRow;
+    use nexnum_engine::ids::{CountryId, ServiceId};
+
+    fn key(country: u16, service: u16, operator: u16) -> Key {
+        let product = Product { country: CountryId(country), service: ServiceId(service) };
+        (product, OperatorId(operator))
+    }
+
+    fn translated(country: u16, operator: Option<&str>, cost: i64, stock: u32) -> Translated {
+        let product = key(country, 1, 0).0;
+        Translated { product, operator: operator.map(Box::from), cost: Micros(cost), stock }
+    }
+
+    fn row(country: u16, cost: i64) -> Row {
+        Row { key: key(country, 1, 0), cost: Micros(cost), price: Micros(cost), stock: 5 }
+    }
+
+    #[test]
+    fn a_row_is_known_by_the_codes_that_we_buy_with() {
+        let crosswalk = Crosswalk::load("handler_api").unwrap();
+        let row = |country: &str, service: &str| PriceRow {
+            country: country.into(),
+            service: service.into(),
+            operator: None,
+            cost: Micros(1),
+            stock: 1,
+        };
+        let rows = vec![row("6", "tg"), row("6", "no such"), row("99999", "tg")];
+        let (rows, unknown) = translate(PriceList { rows, misfits: 0 }, &crosswalk);
+        assert_eq!((rows.len(), unknown), (1, 2));
+        assert_eq!(crosswalk.country_ext(rows[0].product.country), Some("6"));
+    }
+
+    #[test]
+    fn each_product_and_operator_is_sold_once_at_its_cheapest_that_has_stock() {
+        let margin = Margin { share_ppm: 200_000, floor: Micros::ZERO };
+        let operators = BTreeMap::from([(Box::from("mts"), OperatorId(4))]);
+        let rows = vec![
+            translated(2, None, 300_000, 7),
+            translated(1, Some("mts"), 50_000, 0),
+            translated(1, Some("mts"), 100_000, 3),
+            translated(1, Some("mts"), 200_000, 9),
+            translated(1, Some("unnamed"), 100_000, 3),
+            translated(3, None, 0, 3),
+            translated(4, None, AMOUNT_MAX.0, 3),
+        ];
+        let (rows, misfits) = price(rows, &operators, margin);
+        let sold = |key, cost, price, stock| {
+            let (cost, price) = (Micros(cost), Micros(price));
+            Row { key, cost, price, stock }
+        };
+        let expected =
+            [sold(key(1, 1, 4), 100_000, 120_000, 3), sold(key(2, 1, 0), 300_000, 360_000, 7)];
+        assert_eq!((&*rows, misfits), (&expected[..], 3));
+    }
+
+    #[test]
+    fn rows_without_an_offer_and_offers_without_a_row_are_told_apart() {
+        let rows = [row(1, 5), row(3, 5)];
+        let offers = [(key(1, 1, 0), OfferId(7)), (key(2, 1, 0), OfferId(8))];
+        assert_eq!(differences(&rows, &offers), (vec![key(3, 1, 0)], vec![OfferId(8)]));
+    }
+
+    #[test]
+    fn a_list_that_shrank_by_half_is_believed_when_it_stays_so() {
+        let mut quarantine = Quarantine::default();
+        assert!(!quarantine.admits_list(0));
+        assert!(quarantine.admits_list(100));
+        assert!(quarantine.admits_list(50));
+        assert!(!quarantine.admits_list(0));
+        assert!(!quarantine.admits_list(24));
+        assert!(quarantine.admits_list(40), "a whole list in between");
+        let admitted: Vec<bool> = (0..11).map(|_| quarantine.admits_list(10)).collect();
+        assert_eq!(admitted.iter().position(|admitted| *admitted), Some(9));
+        assert!(quarantine.admits_list(1), "a short list shrinks by chance");
+    }
+
+    #[test]
+    fn a_cost_that_jumps_is_kept_out_until_it_stays() {
+        let mut quarantine = Quarantine::default();
+        let known = |_| Some(Micros(1_000));
+        for _ in 0..9 {
+            let mut rows = vec![row(1, 9_999), row(2, 11_000), row(3, 100)];
+            assert_eq!(quarantine.hold_jumps(&mut rows, known), 1);
+            assert_eq!(rows, [row(1, 9_999), row(3, 100)]);
+        }
+        let mut rows = vec![row(2, 11_000)];
+        assert_eq!(quarantine.hold_jumps(&mut rows, known), 0);
+        assert_eq!(rows, [row(2, 11_000)]);
+        let mut rows = vec![row(2, 11_000)];
+        assert_eq!(quarantine.hold_jumps(&mut rows, |_| None), 0, "a first price is no jump");
+    }
+}

@@ -1,0 +1,268 @@
+//! Settling doubts: what became of a purchase whose answer never came.
+//!
+//! While a provider has orders in doubt it is asked for its open activations once a round.
+//! A purchase that no order has is adopted by the order it fits; an order that two whole
+//! lists in a row do not show, some time after its call, was not bought, and goes on to
+//! the next ask; what turns up when nobody waits for it any more is given back. A provider
+//! that cannot list leaves its doubts to the engine's deadline.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::command::Command;
+use nexnum_engine::ids::{CountryId, Number, OrderId};
+use nexnum_engine::order::Order;
+use nexnum_engine::time::Time;
+use tokio::sync::watch;
+
+use super::doubt::Lost;
+use super::matching::{Matched, Named, SKEW_MS, Seeker, Unowned, match_rows};
+use super::{buy, insist, orphan, stopped_within};
+use crate::app::App;
+use crate::provider::connected::Connected;
+use crate::provider::driver::Op;
+use crate::provider::output::ActiveRow;
+
+/// Between two rounds.
+const ROUND: Duration = Duration::from_secs(1);
+/// Between two lists that only what was given up is looked for in.
+const LOST_PAUSE_MS: u64 = 30_000;
+/// After a list that could not be had.
+const FAILED_PAUSE_MS: u64 = 5_000;
+/// A purchase shows in the list this soon after its call: the call's own longest time has
+/// passed before it is in doubt, so this only spans the provider's own delay.
+const SHOWN_MS: u64 = 10_000;
+/// Lists that must not show a purchase before it is believed not to be.
+const ABSENCES_MIN: u8 = 2;
+/// Rows of a list that may have been cut: absence from it proves nothing.
+const ROWS_WHOLE_MAX: usize = 100;
+
+/// Settles the doubts of one provider.
+pub(super) struct Reconciler {
+    app: Arc<App>,
+    connected: Arc<Connected>,
+    /// Purchases that no order has: when each was first seen.
+    seen: BTreeMap<String, Time>,
+    not_before: Time,
+}
+
+impl Reconciler {
+    pub(super) fn new(app: &Arc<App>, connected: &Arc<Connected>) -> Self {
+        let (app, connected) = (Arc::clone(app), Arc::clone(connected));
+        Self { app, connected, seen: BTreeMap::new(), not_before: Time(0) }
+    }
+
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        while !stopped_within(&mut stop, ROUND).await {
+            self.round().await;
+        }
+    }
+
+    async fn round(&mut self) {
+        let asked = self.app.clock.now();
+        let waiting = self.waiting();
+        let lost = self.app.providers.doubts().lost(self.connected.id(), asked);
+        if waiting.is_empty() && lost.is_empty() {
+            self.seen.clear();
+            return;
+        }
+        if asked < self.not_before || !self.connected.driver().supports(Op::ListActive) {
+            return;
+        }
+        let list = match self.connected.client().list_active().await {
+            Ok(list) => list,
+            Err(error) => {
+                let now = self.app.clock.now();
+                self.connected.note_error(now, Op::ListActive, &error);
+                self.not_before = now.plus_ms(FAILED_PAUSE_MS);
+                return;
+            }
+        };
+        if waiting.is_empty() {
+            self.not_before = asked.plus_ms(LOST_PAUSE_MS);
+        }
+        self.compare(asked, &waiting, &lost, list).await;
+    }
+
+    /// This provider's orders in doubt; those that have ended are settled on the way.
+    fn waiting(&self) -> Vec<Arc<Order>> {
+        let doubts = self.app.providers.doubts();
+        let mut waiting = Vec::new();
+        for (id, ..) in doubts.all() {
+            let Some(order) = self.app.read_model.order(id) else {
+                doubts.settle(id);
+                continue;
+            };
+            if order.provider != self.connected.id() {
+                continue;
+            }
+            if order.state == ActivationState::Init {
+                waiting.push(order);
+                continue;
+            }
+            doubts.settle(id);
+            if order.state == ActivationState::Failed {
+                doubts.lose(Lost::of(&order, self.app.clock.now()));
+            }
+        }
+        waiting
+    }
+
+    async fn compare(
+        &mut self,
+        asked: Time,
+        waiting: &[Arc<Order>],
+        lost: &[Lost],
+        list: Vec<ActiveRow>,
+    ) {
+        // Calls first: one that ends now is known as a purchase below, or is in the calls.
+        let calls = self.app.providers.doubts().calls(self.connected.id());
+        let whole_from = whole_from(&list);
+        let mut unowned = self.unowned(list);
+        unowned.sort_by_key(|(row, seen)| (row.created, seen.seen_at));
+        let rows: Vec<Unowned> = unowned.iter().map(|(_, seen)| *seen).collect();
+        let seeker = |order: &Arc<Order>| Seeker {
+            order: order.id,
+            product: order.product,
+            since: order.placed_at,
+        };
+        let seekers: Vec<Seeker> = waiting.iter().map(seeker).collect();
+        let matched = match_rows(&rows, &seekers, lost, &calls);
+        for (at, id) in &matched.adopted {
+            if let Some(order) = waiting.iter().find(|order| order.id == *id) {
+                self.adopt(order, &unowned[*at].0).await;
+            }
+        }
+        for (at, lost) in &matched.returned {
+            let (row, seen) = &unowned[*at];
+            let age = self.connected.timings().min_cancel_age_ms;
+            let from = row.created.unwrap_or(seen.seen_at).plus_ms(age);
+            orphan::give_back(&self.app, &self.connected, &row.external_id, from);
+            self.app.providers.doubts().found(*lost);
+        }
+        let absent = waiting.iter().filter(|order| whole_from <= order.placed_at);
+        for order in absent.filter(|order| !is_named(&matched, order.id)) {
+            self.count_absence(asked, order);
+        }
+    }
+
+    /// The rows that no order has and nobody gives back, each with what it says.
+    fn unowned(&mut self, list: Vec<ActiveRow>) -> Vec<(ActiveRow, Unowned)> {
+        let (now, provider) = (self.app.clock.now(), self.connected.id());
+        let doubts = self.app.providers.doubts();
+        let crosswalk = self.connected.crosswalk();
+        let mut seen = BTreeMap::new();
+        let mut unowned = Vec::new();
+        for row in list {
+            let id = row.external_id.as_str();
+            let known = self.app.read_model.purchase(provider, id).is_some();
+            if known || doubts.is_disowned(provider, id) {
+                continue;
+            }
+            let seen_at = self.seen.get(id).copied().unwrap_or(now);
+            seen.insert(id.to_owned(), seen_at);
+            let says = Unowned {
+                country: named(row.country.as_deref(), |code| crosswalk.country(code)),
+                service: named(row.service.as_deref(), |code| crosswalk.service(code)),
+                created: row.created,
+                seen_at,
+            };
+            unowned.push((row, says));
+        }
+        self.seen = seen;
+        unowned
+    }
+
+    /// Gives an order the purchase that was made for it.
+    async fn adopt(&self, order: &Order, row: &ActiveRow) {
+        let command = Command::AssignNumber {
+            order: order.id,
+            attempt: order.attempt,
+            number: international(&self.app, row.number, order.product.country),
+            external_id: row.external_id.as_str().into(),
+            cost: None,
+            timings: self.connected.timings(),
+        };
+        let answer = insist(&self.app, &command, order.deadline).await;
+        // After a refusal the order has ended; the next round gives the number back.
+        if let Ok(Ok(_)) = answer {
+            let doubt = self.app.providers.doubts().settle(order.id);
+            if let Some(claim) = doubt.and_then(|doubt| doubt.claim) {
+                claim.book();
+            }
+            tracing::info!(provider = self.connected.name(), order = order.id.0, "adopted");
+        }
+    }
+
+    /// Counts a list without the order's purchase; enough of them mean that there is none.
+    fn count_absence(&self, asked: Time, order: &Order) {
+        let doubts = self.app.providers.doubts();
+        let since = doubts.all().into_iter().find(|(id, ..)| *id == order.id);
+        let Some((_, since, _)) = since.filter(|(_, since, _)| *since < asked) else { return };
+        let absences = doubts.count_absence(order.id);
+        if absences < ABSENCES_MIN || asked.ms_since(since) < SHOWN_MS {
+            return;
+        }
+        if let Some(doubt) = doubts.settle(order.id) {
+            // Should it turn up all the same, it goes back.
+            doubts.lose(Lost::of(order, self.app.clock.now()));
+            tracing::info!(provider = self.connected.name(), order = order.id.0, "not bought");
+            drop(doubt.claim);
+            buy::resume(&self.app, order.id, doubt.tried);
+        }
+    }
+}
+
+fn is_named(matched: &Matched, id: OrderId) -> bool {
+    matched.unclear.contains(&id) || matched.adopted.iter().any(|(_, adopted)| *adopted == id)
+}
+
+/// From when on a list shows everything: always, if it is short; else from its oldest row.
+fn whole_from(list: &[ActiveRow]) -> Time {
+    if list.len() < ROWS_WHOLE_MAX {
+        return Time(0);
+    }
+    let oldest = list.iter().filter_map(|row| row.created).min();
+    oldest.map_or(Time(u64::MAX), |oldest| oldest.plus_ms(SKEW_MS))
+}
+
+fn named<T>(code: Option<&str>, find: impl Fn(&str) -> Option<T>) -> Named<T> {
+    match code.map(find) {
+        None => Named::Not,
+        Some(None) => Named::Unknown,
+        Some(Some(found)) => Named::As(found),
+    }
+}
+
+/// A number with its country code: some lists leave it out.
+fn international(app: &App, number: Number, country: CountryId) -> Number {
+    let dial_code = app.catalog.country(country).map_or("", |country| country.dial_code);
+    let text = number.to_string();
+    if text.starts_with(dial_code) {
+        return number;
+    }
+    Number::parse(&format!("{dial_code}{text}")).unwrap_or(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_shows_everything_only_from_its_oldest_row_on() {
+        let row = |created: Option<u64>| ActiveRow {
+            external_id: "1".to_owned(),
+            number: Number(12_345),
+            country: None,
+            service: None,
+            created: created.map(Time),
+        };
+        assert_eq!(whole_from(&[]), Time(0));
+        assert_eq!(whole_from(&vec![row(None); ROWS_WHOLE_MAX]), Time(u64::MAX));
+        let mut long = vec![row(Some(9_000)); ROWS_WHOLE_MAX];
+        long.push(row(Some(5_000)));
+        assert_eq!(whole_from(&long), Time(5_000 + SKEW_MS));
+    }
+}

@@ -1,0 +1,294 @@
+//! Syncing: a provider's price list becomes offers, prices in the ledger, and the grid.
+//!
+//! Durable before visible: a new price is in the ledger before a buyer can meet it. The
+//! engine is told in small commands, so that orders pass between them; what a list does
+//! not name any more is sold out. The same loop probes a provider behind an open breaker.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexnum_engine::breaker::Input;
+use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::event::OfferTerms;
+use nexnum_engine::grid::{Coverage, Listing};
+use nexnum_engine::ids::{OfferId, OperatorId};
+use nexnum_engine::money::Micros;
+use tokio::sync::watch;
+use tokio::task::JoinError;
+
+use super::price_list::{
+    Key, Quarantine, Row, Translated, differences, operators, price, translate,
+};
+use super::{insist, stopped_within};
+use crate::app::App;
+use crate::provider::connected::{Connected, breaker_input};
+use crate::provider::driver::Op;
+use crate::provider::outcome::ProviderError;
+use crate::provider::output::PriceList;
+
+/// Rows of one command: some 100 µs of the engine's time.
+const CHUNK: usize = 2_000;
+/// New operators' names that one sync brings in; more come with the next.
+const OPERATORS_MAX: usize = 1_000;
+/// How long a command of a sync waits for a full inbox: orders go first.
+const COMMAND_MS: u64 = 30_000;
+/// How often an open breaker is looked at.
+const PROBE_TICK: Duration = Duration::from_secs(1);
+
+/// Why a sync ended early; what it had told the ledger by then stands.
+#[derive(Debug, thiserror::Error)]
+enum SyncError {
+    /// The provider did not answer with a list.
+    #[error("the provider has no list")]
+    Provider(ProviderError),
+    /// The list is empty, or nothing in it is known, or it shrank too much.
+    #[error("the list is not believed: {rows} rows, {known} of them known")]
+    Unbelieved { rows: usize, known: usize },
+    /// The engine refused, was too busy for long, or has stopped.
+    #[error("the engine did not take it: {0}")]
+    Engine(String),
+    /// The rows do not fit the grid.
+    #[error("the grid did not take it: {0}")]
+    Grid(#[from] nexnum_engine::grid::PublishError),
+    /// The process is ending.
+    #[error("the work was cut")]
+    Cut(#[from] JoinError),
+}
+
+/// Syncs one provider.
+pub(super) struct Syncer {
+    app: Arc<App>,
+    connected: Arc<Connected>,
+    quarantine: Quarantine,
+}
+
+impl Syncer {
+    pub(super) fn new(app: &Arc<App>, connected: &Arc<Connected>) -> Self {
+        let (app, connected) = (Arc::clone(app), Arc::clone(connected));
+        Self { app, connected, quarantine: Quarantine::default() }
+    }
+
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let connected = Arc::clone(&self.connected);
+        let interval = Duration::from_millis(connected.policy().sync_interval_ms);
+        loop {
+            let next = tokio::time::Instant::now() + interval;
+            if connected.is_enabled() {
+                tokio::select! {
+                    () = self.sync() => {}
+                    true = stopped_within(&mut stop, Duration::MAX) => return,
+                }
+            }
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep_until(next) => break,
+                    () = connected.sync_wanted() => break,
+                    stopped = stopped_within(&mut stop, PROBE_TICK) => {
+                        if stopped {
+                            return;
+                        }
+                        self.probe().await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes the one probe that an open breaker allows when its pause is over.
+    async fn probe(&self) {
+        if !self.connected.may_probe(self.app.clock.now()) {
+            return;
+        }
+        let client = self.connected.client();
+        let (op, outcome) = if self.connected.driver().supports(Op::Balance) {
+            (Op::Balance, client.balance().await.map(drop))
+        } else {
+            (Op::Prices, client.prices().await.map(drop))
+        };
+        let now = self.app.clock.now();
+        let input = match outcome {
+            Ok(()) => Input::Good,
+            Err(error) => {
+                self.connected.note_error(now, op, &error);
+                breaker_input(error.kind).unwrap_or(Input::Bad)
+            }
+        };
+        self.connected.feed(self.app.market.grid(), input, now);
+    }
+
+    async fn sync(&mut self) {
+        self.ask_balance().await;
+        let Err(error) = self.sync_prices().await else { return };
+        let (now, provider) = (self.app.clock.now(), self.connected.name());
+        tracing::warn!(provider, %error, "a sync changed nothing, or not all");
+        match error {
+            SyncError::Provider(error) => self.connected.note_error(now, Op::Prices, &error),
+            SyncError::Unbelieved { .. }
+            | SyncError::Engine(_)
+            | SyncError::Grid(_)
+            | SyncError::Cut(_) => self.connected.note_failure(now, format!("sync: {error}")),
+        }
+    }
+
+    async fn ask_balance(&self) {
+        if !self.connected.driver().supports(Op::Balance) {
+            return;
+        }
+        match self.connected.client().balance().await {
+            Ok(balance) => self.connected.note(|health| health.balance = Some(balance)),
+            Err(error) => self.connected.note_error(self.app.clock.now(), Op::Balance, &error),
+        }
+    }
+
+    async fn sync_prices(&mut self) -> Result<(), SyncError> {
+        let list = self.connected.client().prices().await.map_err(SyncError::Provider)?;
+        let rows = self.read(list).await?;
+        let operators = self.name_operators(&rows).await?;
+        let connected = Arc::clone(&self.connected);
+        let margin = connected.policy().margin;
+        // On a thread of its own: requests must not wait for a hundred thousand rows.
+        let priced = tokio::task::spawn_blocking(move || price(rows, &operators, margin));
+        let (mut rows, misfits) = priced.await?;
+        let offers = self.app.read_model.directory().offers_of(connected.id());
+        let app = Arc::clone(&self.app);
+        let held = self.quarantine.hold_jumps(&mut rows, |key| known_cost(&app, &offers, key));
+        if held > 0 {
+            let provider = connected.name();
+            tracing::warn!(provider, rows = held, "prices have jumped and are kept out");
+        }
+        let listed = self.record(&rows, offers).await?;
+        self.publish(listed).await?;
+        let now = self.app.clock.now();
+        connected.note(|health| {
+            health.last_sync_at = Some(now);
+            (health.offers, health.quarantined) = (rows.len(), held);
+            health.misfits += misfits;
+        });
+        Ok(())
+    }
+
+    /// The rows of a list that is believed, their products known.
+    async fn read(&mut self, list: PriceList) -> Result<Vec<Translated>, SyncError> {
+        let (len, unread) = (list.rows.len(), list.misfits as usize);
+        let connected = Arc::clone(&self.connected);
+        let translated =
+            tokio::task::spawn_blocking(move || translate(list, connected.crosswalk()));
+        let (rows, unknown) = translated.await?;
+        let believed = self.quarantine.admits_list(rows.len());
+        self.connected.note(|health| {
+            (health.rows, health.unknown_rows, health.misfits) = (len + unread, unknown, unread);
+            health.quarantined = if believed { 0 } else { rows.len() };
+        });
+        if believed {
+            Ok(rows)
+        } else {
+            Err(SyncError::Unbelieved { rows: len, known: rows.len() })
+        }
+    }
+
+    /// The ids of the operators in a list; new names are interned.
+    async fn name_operators(
+        &self,
+        rows: &[Translated],
+    ) -> Result<BTreeMap<Box<str>, OperatorId>, SyncError> {
+        let directory = self.app.read_model.directory();
+        let mut ids = BTreeMap::new();
+        let mut new = 0;
+        for name in operators(rows) {
+            if let Some(id) = directory.operator(&name) {
+                ids.insert(name, id);
+            } else if new < OPERATORS_MAX {
+                new += 1;
+                let command = Command::NameOperator { name: name.clone() };
+                // A name that does not fit is refused; its rows are counted as misfits.
+                if let Some(Reply::Operator(id)) = self.tell(&command).await? {
+                    ids.insert(name, id);
+                }
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Sends a command; `None` if the engine refuses it.
+    async fn tell(&self, command: &Command) -> Result<Option<Reply>, SyncError> {
+        let until = self.app.clock.now().plus_ms(COMMAND_MS);
+        let answer = insist(&self.app, command, until).await;
+        let answer = answer.map_err(|error| SyncError::Engine(error.to_string()))?;
+        Ok(answer.ok().map(|accepted| accepted.reply))
+    }
+
+    async fn tell_whole(&self, command: &Command, what: &str) -> Result<(), SyncError> {
+        let reply = self.tell(command).await?;
+        reply.map(drop).ok_or_else(|| SyncError::Engine(format!("{what} were refused")))
+    }
+
+    /// Brings new offers, new terms and what is gone into the ledger; gives the rows as the
+    /// grid takes them.
+    async fn record(
+        &self,
+        rows: &[Row],
+        mut offers: Vec<(Key, OfferId)>,
+    ) -> Result<Vec<Listing>, SyncError> {
+        let provider = self.connected.id();
+        let (unseen, gone) = differences(rows, &offers);
+        for chunk in unseen.chunks(CHUNK) {
+            let command = Command::ListOffers { provider, offers: chunk.to_vec() };
+            self.tell_whole(&command, "new offers").await?;
+        }
+        if !unseen.is_empty() {
+            // What was answered is published: the new ids are there.
+            offers = self.app.read_model.directory().offers_of(provider);
+        }
+        let listed = listings(rows, &offers);
+        let terms = |listing: &Listing| OfferTerms {
+            offer: listing.offer,
+            cost: listing.cost,
+            price: listing.price,
+            stock: listing.stock,
+        };
+        for chunk in listed.chunks(CHUNK) {
+            let terms = chunk.iter().map(terms).collect();
+            self.tell_whole(&Command::PriceOffers { provider, terms }, "prices").await?;
+        }
+        let sold_out: Vec<_> = gone.iter().filter_map(|offer| self.sold_out(*offer)).collect();
+        for chunk in sold_out.chunks(CHUNK) {
+            let terms = chunk.to_vec();
+            self.tell_whole(&Command::PriceOffers { provider, terms }, "sold-out offers").await?;
+        }
+        Ok(listed)
+    }
+
+    /// The terms of an offer that is gone: its last price, without stock. One that was
+    /// never priced has none.
+    fn sold_out(&self, offer: OfferId) -> Option<OfferTerms> {
+        let ask = self.app.market.grid().ask(offer)?;
+        let (cost, price) = (ask.cost, ask.price);
+        price.is_positive().then_some(OfferTerms { offer, cost, price, stock: 0 })
+    }
+
+    async fn publish(&self, listed: Vec<Listing>) -> Result<(), SyncError> {
+        let (grid, provider) = (Arc::clone(self.app.market.grid()), self.connected.id());
+        let publish = move || grid.publish(provider, &listed, Coverage::Whole);
+        tokio::task::spawn_blocking(publish).await??;
+        Ok(())
+    }
+}
+
+fn known_cost(app: &App, offers: &[(Key, OfferId)], key: Key) -> Option<Micros> {
+    let at = offers.binary_search_by_key(&key, |(known, _)| *known).ok()?;
+    app.market.grid().ask(offers[at].1).map(|ask| ask.cost)
+}
+
+/// Rows with their offers. Both lists are sorted by key; a row without an offer is left out.
+fn listings(rows: &[Row], offers: &[(Key, OfferId)]) -> Vec<Listing> {
+    let mut offers = offers.iter().peekable();
+    let listing = |row: &Row| {
+        while offers.next_if(|(key, _)| *key < row.key).is_some() {}
+        let (_, offer) = offers.next_if(|(key, _)| *key == row.key)?;
+        let (product, operator) = row.key;
+        let (cost, price, stock) = (row.cost, row.price, row.stock);
+        Some(Listing { offer: *offer, product, operator, cost, price, stock })
+    };
+    rows.iter().filter_map(listing).collect()
+}

@@ -1,0 +1,377 @@
+//! A data folder from `init` on: what is refused, what comes back, what is named.
+
+#![allow(clippy::unwrap_used, reason = "an unwrap that fails fails the test")]
+
+use std::fs;
+use std::path::Path;
+
+use nexnum::boot::{self, BootError, Opened};
+use nexnum::keys::{self, KeyKind};
+use nexnum::verify::{Finding, verify};
+use nexnum::worker::snapshot::{self, Snapshots};
+use nexnum_engine::audit::state_hash;
+use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Reply, Timings};
+use nexnum_engine::event::{ProviderKind, Scope, Terms};
+use nexnum_engine::ids::{
+    AccountId, CountryId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, Seq, ServiceId,
+};
+use nexnum_engine::money::Micros;
+use nexnum_engine::time::Time;
+use nexnum_storage::secrets::Secret;
+use nexnum_storage::{Batch, Folder, Ledger, Manifest, StorageError, record};
+
+const ACCOUNT: AccountId = AccountId(1);
+const PROVIDER: ProviderId = ProviderId(1);
+const OFFER: OfferId = OfferId(1);
+const PRODUCT: Product = Product { country: CountryId(3), service: ServiceId(5) };
+const TIMINGS: Timings = Timings { lifetime_ms: 1_200_000, min_cancel_age_ms: 0 };
+
+fn opened(dir: &Path) -> Opened {
+    boot::open(dir, |_| {}).unwrap()
+}
+
+/// Decides commands and appends what happened, a row each.
+fn append(opened: &mut Opened, commands: impl IntoIterator<Item = Command>) -> Vec<Reply> {
+    let mut replies = Vec::new();
+    for command in commands {
+        let at = opened.last_at.plus_ms(1);
+        let mut events = Vec::new();
+        replies.push(opened.engine.execute(at, &command, &mut events).unwrap());
+        let last = opened.ledger.last().seq;
+        let mut payload = Vec::new();
+        record::encode_events(&events, &mut payload);
+        let (first, count) = (Seq(last.0 + 1), events.len() as u32);
+        opened.ledger.append(&Batch { first, at, count, payload: &payload }, last).unwrap();
+        opened.last_at = at;
+    }
+    replies
+}
+
+/// A customer with money and own stock to spend it on.
+fn furnish(opened: &mut Opened, numbers: u64) {
+    let offers = vec![(PRODUCT, OperatorId::ANY)];
+    let numbers = (0..numbers).map(|n| Number(6_281_200_000_000 + n)).collect();
+    let (cost, price) = (Micros(50_000), Micros(100_000));
+    append(
+        opened,
+        [
+            Command::OpenAccount { name: "acme".into(), credit_limit: Micros::ZERO },
+            Command::Deposit { account: ACCOUNT, amount: Micros::units(1000), reference: 1 },
+            Command::RegisterProvider { name: "own".into(), kind: ProviderKind::Own },
+            Command::ListOffers { provider: PROVIDER, offers },
+            Command::LoadStock { offer: OFFER, cost, price, numbers },
+        ],
+    );
+}
+
+/// Orders that end in each way there is.
+fn trade(opened: &mut Opened, orders: u32) {
+    let terms =
+        Terms { offer: OFFER, provider: PROVIDER, price: Micros(100_000), cost: Micros(50_000) };
+    let order = PlaceOrder {
+        account: ACCOUNT,
+        product: PRODUCT,
+        operator: OperatorId::ANY,
+        limit: Micros(100_000),
+        terms,
+        timings: TIMINGS,
+        idempotency: None,
+    };
+    for n in 0..orders {
+        let placed = append(opened, [Command::PlaceOrder(order)]);
+        let Reply::Placed(id, true) = placed[0] else { panic!("{placed:?}") };
+        match n % 3 {
+            0 => append(opened, [Command::Cancel { order: id, actor: Actor::System }]),
+            1 => append(opened, delivered(id)),
+            _ => Vec::new(),
+        };
+    }
+}
+
+fn delivered(order: OrderId) -> [Command; 2] {
+    let (sender, text, code) = ("Telegram".into(), "code 12345".into(), "12345".into());
+    let message = Incoming { digest: u128::from(order.0), sender, text, code };
+    let finish = Command::Finish { order, actor: Actor::Account(ACCOUNT) };
+    [Command::IngestMessage { order, message }, finish]
+}
+
+fn folder_with_trade(dir: &Path) -> Folder {
+    boot::init(dir).unwrap();
+    let mut opened = opened(dir);
+    furnish(&mut opened, 50);
+    trade(&mut opened, 30);
+    opened.folder
+}
+
+#[test]
+fn a_new_folder_holds_the_hash_of_the_admin_key_and_the_key_is_nowhere_in_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("deep/data");
+    let created = boot::init(&dir).unwrap();
+    let key = created.admin_key.reveal();
+    assert_eq!(keys::check(key), Some(KeyKind::Admin));
+    let opened = opened(&dir);
+    let issued: Vec<_> = opened.engine.state().keys().map(|(_, key)| key).collect();
+    let [admin] = issued[..] else { panic!("{issued:?}") };
+    assert_eq!((admin.scope, admin.hash), (Scope::Admin, keys::sha256(key)));
+    assert_eq!(&*admin.prefix, created.admin_key.shown());
+    for entry in fs::read_dir(&dir).unwrap() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap_or_default();
+        assert!(!bytes.windows(key.len()).any(|window| window == key.as_bytes()));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_folder_and_its_master_key_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("data");
+    let folder = boot::init(&dir).unwrap().folder;
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&dir), mode(&folder.master_key())), (0o700, 0o600));
+}
+
+#[test]
+fn init_takes_an_empty_folder_and_leaves_any_other_as_it_is() {
+    let temp = tempfile::tempdir().unwrap();
+    boot::init(temp.path()).unwrap();
+    let manifest = fs::read(Folder::at(temp.path()).manifest()).unwrap();
+    assert!(matches!(boot::init(temp.path()), Err(BootError::NotEmpty { .. })));
+    assert_eq!(fs::read(Folder::at(temp.path()).manifest()).unwrap(), manifest);
+
+    let other = tempfile::tempdir().unwrap();
+    fs::write(other.path().join("letter.txt"), "dear").unwrap();
+    assert!(matches!(boot::init(other.path()), Err(BootError::NotEmpty { .. })));
+    assert_eq!(fs::read_dir(other.path()).unwrap().count(), 1);
+
+    let file = other.path().join("letter.txt");
+    assert!(matches!(boot::init(&file), Err(BootError::Io { .. })));
+}
+
+#[test]
+fn a_folder_that_was_never_made_is_refused_and_not_made() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("data");
+    let message = boot::open(&dir, |_| {}).unwrap_err().to_string();
+    assert!(message.ends_with(&format!("run `nexnum init {}`", dir.display())), "{message}");
+    assert!(!dir.exists());
+    assert!(matches!(boot::secrets(&Folder::at(&dir)), Err(BootError::NotInitialised { .. })));
+    let found = verify(&dir, |_| {});
+    assert!(matches!(found, Err(Finding::Unreadable(BootError::NotInitialised { .. }))));
+}
+
+#[test]
+fn a_file_that_is_missing_or_empty_is_named_and_never_replaced() {
+    type Break = fn(&Folder);
+    let cases: [(Break, &str); 4] = [
+        (|folder| fs::remove_file(folder.ledger()).unwrap(), "ledger.redb is missing"),
+        (|folder| fs::write(folder.ledger(), "").unwrap(), "ledger.redb is empty"),
+        (|folder| fs::remove_file(folder.manifest()).unwrap(), "MANIFEST is missing"),
+        (|folder| fs::write(folder.manifest(), "x").unwrap(), "MANIFEST is damaged"),
+    ];
+    for (damage, expected) in cases {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = folder_with_trade(temp.path());
+        damage(&folder);
+        let state = |path: &Path| fs::read(path).ok();
+        let before = (state(&folder.ledger()), state(&folder.manifest()));
+        let message = boot::open(temp.path(), |_| {}).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+        assert!(matches!(verify(temp.path(), |_| {}), Err(Finding::Damage { .. })), "{expected}");
+        assert_eq!((state(&folder.ledger()), state(&folder.manifest())), before, "{expected}");
+    }
+}
+
+#[test]
+fn an_older_copy_of_the_ledger_is_refused_by_the_manifest() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = folder_with_trade(temp.path());
+    let older = fs::read(folder.ledger()).unwrap();
+    let mut opened = opened(temp.path());
+    trade(&mut opened, 3);
+    boot::close(&folder, &opened.reader).unwrap();
+    drop(opened);
+    fs::write(folder.ledger(), older).unwrap();
+    let error = boot::open(temp.path(), |_| {}).unwrap_err();
+    assert!(matches!(error, BootError::Storage(StorageError::Behind { .. })), "{error}");
+    assert!(matches!(verify(temp.path(), |_| {}), Err(Finding::Damage { seq: Some(_), .. })));
+}
+
+#[test]
+fn a_folder_is_open_in_one_process() {
+    let temp = tempfile::tempdir().unwrap();
+    folder_with_trade(temp.path());
+    let first = opened(temp.path());
+    assert!(boot::open(temp.path(), |_| {}).is_err());
+    drop(first);
+    opened(temp.path());
+}
+
+#[test]
+fn snapshots_and_the_rest_of_the_ledger_give_the_state_that_the_whole_ledger_gives() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = folder_with_trade(temp.path());
+    let mut live = opened(temp.path());
+    let mut at = Vec::new();
+    for _ in 0..5 {
+        at.push(snapshot::write(&folder, &live.reader).unwrap().seq);
+        trade(&mut live, 4);
+    }
+    let hash = state_hash(live.engine.state());
+    let (seq, last_at) = (live.engine.state().seq(), live.last_at);
+    drop(live);
+    let kept = boot::snapshot_files(&folder).unwrap();
+    assert_eq!(kept.len(), 3, "the last three are kept");
+
+    let mut expected: Vec<Seq> = at[2..].iter().rev().copied().collect();
+    expected.push(Seq(0));
+    for (newest, begun_from) in kept.iter().rev().map(Some).chain([None]).zip(expected) {
+        let mut seen = Vec::new();
+        let again = boot::open(temp.path(), |progress| seen.push(progress.done)).unwrap();
+        assert_eq!((again.snapshot, again.last_at), (begun_from, last_at));
+        assert_eq!(state_hash(again.engine.state()), hash);
+        assert_eq!((seen.last(), seen.is_sorted()), (Some(&seq), true));
+        drop(again);
+        // The newest one is damaged: the next older one is begun from.
+        if let Some(path) = newest {
+            let mut bytes = fs::read(path).unwrap();
+            bytes[200] ^= 1;
+            fs::write(path, bytes).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_snapshot_thread_writes_when_enough_was_published_and_once_more_at_a_stop() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = folder_with_trade(temp.path());
+    let mut live = opened(temp.path());
+    let start = live.engine.state().seq();
+    let (publish, published) = tokio::sync::watch::channel(start);
+    let reader = live.reader.clone();
+    let thread = Snapshots::start(folder.clone(), reader, published.clone(), start, 5);
+    trade(&mut live, 9);
+    let enough = live.engine.state().seq();
+    publish.send_replace(enough);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while boot::snapshot_files(&folder).unwrap().is_empty() {
+        assert!(std::time::Instant::now() < deadline, "no snapshot was written");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    trade(&mut live, 1);
+    publish.send_replace(Seq(enough.0 + snapshot::STOP_MIN_EVENTS + 1));
+    thread.stop();
+    let end = live.engine.state().seq();
+    drop(live);
+    assert_eq!(verify(temp.path(), |_| {}).unwrap().snapshots, [enough, end]);
+    assert_eq!(Manifest::read(&folder.manifest()).unwrap().known.seq, end);
+}
+
+#[test]
+fn a_sound_folder_is_proven_with_its_snapshots() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = folder_with_trade(temp.path());
+    let mut live = opened(temp.path());
+    let first = snapshot::write(&folder, &live.reader).unwrap().seq;
+    trade(&mut live, 4);
+    let second = snapshot::write(&folder, &live.reader).unwrap().seq;
+    trade(&mut live, 1);
+    let (hash, seq) = (state_hash(live.engine.state()), live.engine.state().seq());
+    boot::close(&folder, &live.reader).unwrap();
+    drop(live);
+    let before = fs::read(folder.ledger()).unwrap();
+    let proof = verify(temp.path(), |_| {}).unwrap();
+    assert_eq!((proof.state_hash.0, proof.end.seq), (hash, seq));
+    assert_eq!((proof.snapshots, proof.audits), (vec![first, second], 1));
+    assert_eq!(fs::read(folder.ledger()).unwrap(), before, "nothing was written");
+}
+
+#[test]
+fn a_flipped_bit_in_a_row_is_named_by_its_sequence_number_and_left_as_it_is() {
+    let temp = tempfile::tempdir().unwrap();
+    boot::init(temp.path()).unwrap();
+    let folder = Folder::at(temp.path());
+    let mut live = opened(temp.path());
+    furnish(&mut live, 5);
+    let name = "a name that is found in the ledger's bytes";
+    append(&mut live, [Command::OpenAccount { name: name.into(), credit_limit: Micros::ZERO }]);
+    let seq = live.ledger.last().seq;
+    trade(&mut live, 5);
+    boot::close(&folder, &live.reader).unwrap();
+    drop(live);
+
+    let mut bytes = fs::read(folder.ledger()).unwrap();
+    let found: Vec<usize> =
+        (0..bytes.len()).filter(|at| bytes[*at..].starts_with(name.as_bytes())).collect();
+    found.iter().for_each(|at| bytes[*at] ^= 4);
+    fs::write(folder.ledger(), &bytes).unwrap();
+
+    let Err(Finding::Damage { seq: named, reason }) = verify(temp.path(), |_| {}) else {
+        panic!("the damage was not found")
+    };
+    assert_eq!(named, Some(seq), "{reason}");
+    assert!(reason.contains(&format!("sequence {seq}")), "{reason}");
+    let error = boot::open(temp.path(), |_| {}).unwrap_err();
+    let BootError::Storage(StorageError::Damaged { seq: named, .. }) = error else {
+        panic!("{error}")
+    };
+    assert_eq!(named, seq);
+    assert!(fs::read(folder.ledger()).unwrap() == bytes, "the damaged ledger is left as it is");
+}
+
+#[test]
+fn an_event_that_does_not_fit_the_state_is_damage_at_its_place() {
+    let temp = tempfile::tempdir().unwrap();
+    boot::init(temp.path()).unwrap();
+    let mut live = opened(temp.path());
+    let events = [
+        nexnum_engine::event::Event::AccountOpened {
+            account: ACCOUNT,
+            name: "acme".into(),
+            credit_limit: Micros::ZERO,
+        },
+        nexnum_engine::event::Event::OrderDoubted { order: OrderId(9) },
+    ];
+    let mut payload = Vec::new();
+    record::encode_events(&events, &mut payload);
+    let at = live.last_at;
+    live.ledger.append(&Batch { first: Seq(2), at, count: 2, payload: &payload }, Seq(1)).unwrap();
+    drop(live);
+    let error = boot::open(temp.path(), |_| {}).unwrap_err().to_string();
+    assert!(error.contains("damaged at sequence 3"), "{error}");
+    let found = verify(temp.path(), |_| {});
+    assert!(matches!(found, Err(Finding::Damage { seq: Some(Seq(3)), .. })), "{found:?}");
+}
+
+#[test]
+fn a_time_that_runs_back_is_damage() {
+    let temp = tempfile::tempdir().unwrap();
+    boot::init(temp.path()).unwrap();
+    let mut live = opened(temp.path());
+    let mut events = Vec::new();
+    let open = Command::OpenAccount { name: "acme".into(), credit_limit: Micros::ZERO };
+    live.engine.execute(Time(1), &open, &mut events).unwrap();
+    let mut payload = Vec::new();
+    record::encode_events(&events, &mut payload);
+    let batch = Batch { first: Seq(2), at: Time(1), count: 1, payload: &payload };
+    live.ledger.append(&batch, Seq(1)).unwrap();
+    drop(live);
+    let error = boot::open(temp.path(), |_| {}).unwrap_err().to_string();
+    assert!(error.contains("sequence 2") && error.contains("its time"), "{error}");
+}
+
+#[test]
+fn a_secret_is_kept_and_opens_with_the_folder_s_key_alone() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = boot::init(temp.path()).unwrap().folder;
+    let secret = Secret::new(b"s3cr3t".to_vec());
+    boot::secrets(&folder).unwrap().put("5sim", &secret).unwrap();
+    assert_eq!(boot::secrets(&folder).unwrap().get("5sim").unwrap(), Some(secret));
+
+    let other = tempfile::tempdir().unwrap();
+    let stranger = boot::init(other.path()).unwrap().folder;
+    fs::copy(stranger.master_key(), folder.master_key()).unwrap();
+    let error = boot::secrets(&folder).unwrap_err();
+    assert!(matches!(error, BootError::Storage(StorageError::WrongKey { .. })), "{error}");
+}

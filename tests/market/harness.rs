@@ -1,0 +1,183 @@
+//! A running server with a customer, an operator and own stock, and a small client.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use nexnum::boot;
+use nexnum::config::{Config, OwnStock};
+use nexnum::keys::{self, KeyKind};
+use nexnum::server::{self, Running};
+use nexnum_engine::command::{Command, Reply};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A server under test.
+pub(crate) struct Market {
+    pub(crate) running: Running,
+    pub(crate) admin: Client,
+    folder: Arc<TempDir>,
+}
+
+/// A key and the server it opens.
+#[derive(Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: String,
+    pub(crate) key: String,
+}
+
+/// A reply: status and JSON body (null where there is none).
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Value,
+    pub(crate) headers: reqwest::header::HeaderMap,
+}
+
+impl Market {
+    pub(crate) async fn start() -> Self {
+        Self::start_in(Arc::new(TempDir::new().unwrap()), None).await
+    }
+
+    async fn start_in(folder: Arc<TempDir>, admin_key: Option<String>) -> Self {
+        let dir = folder.path().join("market");
+        let admin_key = match admin_key {
+            Some(known) => known,
+            None => boot::init(&dir).unwrap().admin_key.reveal().to_owned(),
+        };
+        let (opened, config) = (boot::open(&dir, |_| {}).unwrap(), config(&dir));
+        let running = server::start(opened, &config, Vec::new()).await.unwrap();
+        let admin = Client::new(&running, &admin_key);
+        Self { running, admin, folder }
+    }
+
+    /// Stops cleanly and starts again on the same folder.
+    pub(crate) async fn restart(self) -> Self {
+        self.running.stop().await.unwrap();
+        Self::start_in(self.folder, Some(self.admin.key)).await
+    }
+
+    /// A new customer with so much money.
+    pub(crate) async fn customer(&self, name: &str, balance: &str) -> Client {
+        let opened = self.admin.post("/api/admin/accounts", json!({"name": name})).await;
+        let id = opened.created()["id"].as_str().unwrap().to_owned();
+        let path = format!("/api/admin/accounts/{id}/keys");
+        let issued = self.admin.post(&path, json!({})).await;
+        let key = issued.created()["key"].as_str().unwrap().to_owned();
+        let path = format!("/api/admin/accounts/{id}/deposits");
+        let body = json!({"amount": balance, "reference": "purse"});
+        self.admin.post(&path, body).await.created();
+        Client::new(&self.running, &key)
+    }
+
+    /// Numbers of own stock from `first` on.
+    pub(crate) async fn stock(
+        &self,
+        country: &str,
+        service: &str,
+        price: &str,
+        first: u64,
+        count: u64,
+    ) {
+        let numbers: Vec<String> = (first..first + count).map(|n| format!("+{n}")).collect();
+        let body = json!({
+            "country": country, "service": service, "price": price, "cost": "0.01",
+            "numbers": numbers,
+        });
+        self.admin.post("/api/admin/stock", body).await.created();
+    }
+
+    /// Posts a message to own stock, as a SIM bank does.
+    pub(crate) async fn message(&self, number: &str, text: &str) -> Answer {
+        let path = self.running.hook_path.expose().to_owned();
+        self.admin.post(&path, json!({"number": number, "sender": "Test", "text": text})).await
+    }
+
+    /// The engine's own proof that the money adds up, over the wallets readers see.
+    pub(crate) async fn another_key(&self) -> String {
+        let key = keys::generate(KeyKind::Admin).unwrap();
+        let (hash, prefix) = (key.sha256(), key.shown().into());
+        let command = Command::IssueKey { account: None, hash, prefix };
+        let answer = self.running.app.handle.send(command).await.unwrap().unwrap();
+        assert!(matches!(answer.reply, Reply::Key(_)));
+        key.reveal().to_owned()
+    }
+}
+
+fn config(dir: &Path) -> Config {
+    Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        data_dir: dir.to_owned(),
+        own_stock: OwnStock { lifetime_s: 1200, min_cancel_age_s: 0 },
+        drain_seconds: 2,
+        ..Config::default()
+    }
+}
+
+impl Client {
+    pub(crate) fn new(running: &Running, key: &str) -> Self {
+        let _again = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { http, base: format!("http://{}", running.address), key: key.to_owned() }
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.key)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        answer(self.request(Method::GET, path)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        answer(self.request(Method::POST, path).json(&body)).await
+    }
+
+    /// An order with an idempotency key.
+    pub(crate) async fn order(&self, body: &Value, key: &str) -> Answer {
+        let request = self.request(Method::POST, "/api/v1/orders").json(body);
+        answer(request.header("idempotency-key", key)).await
+    }
+
+    pub(crate) async fn balance(&self) -> (String, String) {
+        let wallet = self.get("/api/v1/wallet").await.ok();
+        let field = |name: &str| wallet[name].as_str().unwrap().to_owned();
+        (field("balance"), field("escrow"))
+    }
+}
+
+pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let bytes = response.bytes().await.unwrap();
+    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    Answer { status, body, headers }
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn ok(self) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.body);
+        self.body
+    }
+
+    #[track_caller]
+    pub(crate) fn created(self) -> Value {
+        assert_eq!(self.status, StatusCode::CREATED, "{}", self.body);
+        self.body
+    }
+
+    /// A problem with this status and code.
+    #[track_caller]
+    pub(crate) fn refused(self, status: u16, code: &str) -> Value {
+        assert_eq!(
+            (self.status.as_u16(), &self.body["code"]),
+            (status, &json!(code)),
+            "{}",
+            self.body
+        );
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        self.body
+    }
+}

@@ -1,0 +1,136 @@
+//! Bad input gets the right answer and costs nothing.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::harness::{Client, Market, answer};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refusal_has_its_status_and_code() {
+    let market = Market::start().await;
+    market.stock("ID", "telegram", "0.30", 62_810_000_000, 1).await;
+    let buyer = market.customer("a", "0.10").await;
+    let orders = "/api/v1/orders";
+    for (body, status, code, param) in [
+        (json!({"country": "XX", "service": "telegram"}), 422, "unknown_country", "country"),
+        (json!({"country": "ID", "service": "nope"}), 422, "unknown_service", "service"),
+        (json!({"country": "ID"}), 400, "invalid_field", "service"),
+        (json!({"country": "ID", "service": "tg", "x": 1}), 400, "unknown_field", "x"),
+        (json!({"country": 1, "service": "tg"}), 400, "invalid_field", "country"),
+        (
+            json!({"country": "ID", "service": "tg", "max_price": "-1"}),
+            422,
+            "invalid_amount",
+            "max_price",
+        ),
+        (
+            json!({"country": "ID", "service": "tg", "max_price": "0"}),
+            422,
+            "invalid_amount",
+            "max_price",
+        ),
+        (
+            json!({"country": "ID", "service": "tg", "max_price": "0.1234567"}),
+            422,
+            "invalid_amount",
+            "max_price",
+        ),
+        (
+            json!({"country": "ID", "service": "tg", "max_price": "1e9"}),
+            422,
+            "invalid_amount",
+            "max_price",
+        ),
+        (
+            json!({"country": "ID", "service": "tg", "max_price": "99999999999"}),
+            422,
+            "invalid_amount",
+            "max_price",
+        ),
+        (
+            json!({"country": "ID", "service": "tg", "operator": "no such"}),
+            422,
+            "unknown_operator",
+            "operator",
+        ),
+        (
+            json!({"country": "ID", "service": "tg", "max_price": "0.2"}),
+            409,
+            "price_above_max",
+            "max_price",
+        ),
+    ] {
+        let problem = buyer.post(orders, body.clone()).await.refused(status, code);
+        assert_eq!(problem["param"], param, "{body}");
+    }
+    buyer
+        .post(orders, json!({"country": "ID", "service": "tg"}))
+        .await
+        .refused(402, "insufficient_funds");
+    buyer.post(orders, json!({"country": "US", "service": "tg"})).await.refused(409, "no_numbers");
+    let broken = buyer.request(Method::POST, orders).body("{\"country\": ");
+    answer(broken).await.refused(400, "malformed_json");
+    let huge = buyer.request(Method::POST, orders).body(vec![b' '; 100_000]);
+    answer(huge).await.refused(413, "body_too_large");
+    buyer.get("/api/v1/offers?country=ID&service=tg&x=1").await.refused(400, "unknown_parameter");
+    buyer.get("/api/v1/activations/999").await.refused(404, "not_found");
+    buyer.get("/api/v1/activations/99999999999999999999").await.refused(404, "not_found");
+    buyer.get("/api/v1/activations/x").await.refused(404, "not_found");
+    buyer.get("/api/v1/activations?state=NOPE").await.refused(400, "invalid_parameter");
+    buyer.get("/api/v1/orders?limit=0").await.refused(400, "invalid_parameter");
+    buyer.get("/api/v1/orders?cursor=abc").await.refused(400, "invalid_parameter");
+    assert_eq!(buyer.balance().await, ("0.100000".to_owned(), "0.000000".to_owned()));
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_sees_or_touches_what_is_somebody_elses() {
+    let market = Market::start().await;
+    market.stock("ID", "telegram", "0.30", 62_810_000_000, 1).await;
+    let (buyer, thief) = (market.customer("a", "1").await, market.customer("b", "1").await);
+    let order = json!({"country": "ID", "service": "tg"});
+    let id = buyer.post("/api/v1/orders", order).await.created()["id"].as_str().unwrap().to_owned();
+    thief.get(&format!("/api/v1/orders/{id}")).await.refused(404, "not_found");
+    thief.get(&format!("/api/v1/activations/{id}")).await.refused(404, "not_found");
+    for action in ["cancel", "finish", "resend"] {
+        let path = format!("/api/v1/activations/{id}/{action}");
+        thief.post(&path, json!({})).await.refused(404, "not_found");
+    }
+    let none = thief.get("/api/v1/orders").await.ok();
+    assert_eq!(none["orders"], json!([]));
+    buyer.get("/api/admin/accounts").await.refused(403, "forbidden");
+    market.admin.get("/api/v1/wallet").await.refused(403, "forbidden");
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_missing_or_revoked_key_opens_nothing() {
+    let market = Market::start().await;
+    let buyer = market.customer("a", "1").await;
+    for key in ["", "x", "nx_live_0000000000000000000000000", &market.another_key().await[..31]] {
+        let stranger = Client::new(&market.running, key);
+        stranger.get("/api/v1/wallet").await.refused(401, "unauthorized");
+    }
+    let revoke = market.admin.request(Method::DELETE, "/api/admin/keys/2");
+    assert_eq!(answer(revoke).await.status.as_u16(), 204);
+    buyer.get("/api/v1/wallet").await.refused(401, "unauthorized");
+    let hook = market.admin.post("/hooks/providers/own/wrong", json!({})).await;
+    hook.refused(404, "not_found");
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_description_names_every_route_and_no_other() {
+    let described: serde_json::Value = serde_json::from_str(nexnum::http::ops::OPENAPI).unwrap();
+    let mut told = Vec::new();
+    for (path, methods) in described["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            told.push(format!("{} {path}", method.to_uppercase()));
+        }
+    }
+    let routes = nexnum::server::routes();
+    let mut real: Vec<String> =
+        routes.routes().map(|(method, path)| format!("{method} {path}")).collect();
+    (told.sort(), real.sort());
+    assert_eq!(told, real);
+}
