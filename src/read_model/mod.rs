@@ -142,13 +142,17 @@ impl ReadModel {
     /// Shows a durable change. Called by one thread, in the ledger's order.
     pub fn publish(&self, change: &Change) {
         for event in &change.events {
-            self.show_event(change.at, event);
+            self.show_event(event);
         }
         for (account, wallet) in &change.wallets {
             self.show_wallet(*account, *wallet);
         }
         for order in &change.orders {
             self.show_order(Arc::clone(order));
+        }
+        // Last, so that whoever finds a reply finds its order.
+        for event in &change.events {
+            self.show_reply(change.at, event);
         }
         self.published_at.store(change.at.0, Ordering::Release);
         self.published.send_replace(change.last());
@@ -157,7 +161,14 @@ impl ReadModel {
         }
     }
 
-    fn show_event(&self, at: Time, event: &Event) {
+    fn show_reply(&self, at: Time, event: &Event) {
+        if let Event::OrderPlaced { order, account, idempotency: Some(used), .. } = event {
+            let reply = StoredReply { fingerprint: used.fingerprint, order: *order, at };
+            self.replies.pin().insert((*account, used.key), reply);
+        }
+    }
+
+    fn show_event(&self, event: &Event) {
         self.directory.show(event);
         match event {
             Event::AccountOpened { account, name, .. } => {
@@ -171,14 +182,10 @@ impl ReadModel {
                     self.keys.pin().remove(hash);
                 }
             }
-            Event::OrderPlaced { order, account, idempotency: Some(used), .. } => {
-                let reply = StoredReply { fingerprint: used.fingerprint, order: *order, at };
-                self.replies.pin().insert((*account, used.key), reply);
-            }
             Event::Retired { orders_before, replies_before } => {
                 self.retire(*orders_before, *replies_before);
             }
-            Event::OrderPlaced { idempotency: None, .. }
+            Event::OrderPlaced { .. }
             | Event::Deposited { .. }
             | Event::ProviderRegistered { .. }
             | Event::OperatorNamed { .. }

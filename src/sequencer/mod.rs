@@ -112,9 +112,8 @@ impl Sequencer {
                 if let Err(error) = batch.commit(&mut ledger, &mut publish) {
                     return fail(error);
                 }
-                if frees.send(()).is_err() {
-                    return;
-                }
+                // The other side may have ended after a last batch, which is still to come.
+                let _ended = frees.send(());
             }
         });
         let stopping = Arc::new(AtomicBool::new(false));
