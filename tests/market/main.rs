@@ -7,4 +7,5 @@ mod harness;
 mod idempotency;
 mod refusals;
 mod restart;
+mod stop;
 mod storm;
