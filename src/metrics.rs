@@ -44,10 +44,10 @@ pub fn committed(events: usize, took: Duration) {
     histogram!("nexnum_commit_batch_events").record(events as f64);
 }
 
-/// A provider was asked.
-pub fn provider_call(provider: &str, operation: &'static str, outcome: &'static str) {
-    let provider = provider.to_owned();
-    counter!("nexnum_provider_requests_total", "provider" => provider, "op" => operation, "outcome" => outcome)
+/// A provider was asked through this driver.
+pub fn provider_call(driver: &str, operation: &'static str, outcome: &'static str) {
+    let driver = driver.to_owned();
+    counter!("nexnum_provider_requests_total", "driver" => driver, "op" => operation, "outcome" => outcome)
         .increment(1);
 }
 
@@ -60,13 +60,24 @@ pub fn render(app: &App, router: &Router<App>) -> String {
     });
     let gauges = [
         ("nexnum_ledger_seq", "Events durable and published.", published(app)),
-        ("nexnum_orders_in_memory", "Orders that have not been retired.", app.read_model.orders_len() as u64),
-        ("nexnum_commit_queue_depth", "Commands that wait for the engine.", app.handle.waiting() as u64),
+        (
+            "nexnum_orders_in_memory",
+            "Orders that have not been retired.",
+            app.read_model.orders_len() as u64,
+        ),
+        (
+            "nexnum_commit_queue_depth",
+            "Commands that wait for the engine.",
+            app.handle.waiting() as u64,
+        ),
         ("nexnum_grid_offers", "Offers listed.", app.market.grid().offers_len() as u64),
         ("nexnum_grid_bytes", "Bytes that the grid holds.", app.market.grid().bytes() as u64),
     ];
     for (name, help, value) in gauges {
-        line(&mut text, format_args!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"));
+        line(
+            &mut text,
+            format_args!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"),
+        );
     }
     line(
         &mut text,

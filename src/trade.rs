@@ -205,11 +205,7 @@ pub async fn place(
 }
 
 /// The order that the key stands for, if it was used before.
-fn stored(
-    app: &App,
-    account: AccountId,
-    used: Idempotency,
-) -> Result<Option<OrderId>, Refusal> {
+fn stored(app: &App, account: AccountId, used: Idempotency) -> Result<Option<OrderId>, Refusal> {
     match app.read_model.reply(account, used.key) {
         None => Ok(None),
         Some(reply) if reply.fingerprint == used.fingerprint => Ok(Some(reply.order)),

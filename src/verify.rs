@@ -209,7 +209,10 @@ impl<P: FnMut(Progress)> Walk<P> {
             return Err(damaged(known, "no row ends here with the manifest's hash".to_owned()));
         }
         if let Some((seq, _)) = self.snapshots.pop_first() {
-            return Err(damaged(seq, "a snapshot stands where no row of the ledger ends".to_owned()));
+            return Err(damaged(
+                seq,
+                "a snapshot stands where no row of the ledger ends".to_owned(),
+            ));
         }
         Ok(Proof {
             ledger: reader.id(),

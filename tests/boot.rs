@@ -1,12 +1,14 @@
 //! A data folder from `init` on: what is refused, what comes back, what is named.
 
+#![allow(clippy::unwrap_used, reason = "an unwrap that fails fails the test")]
+
 use std::fs;
 use std::path::Path;
 
 use nexnum::boot::{self, BootError, Opened};
 use nexnum::keys::{self, KeyKind};
 use nexnum::verify::{Finding, verify};
-use nexnum::worker::snapshot;
+use nexnum::worker::snapshot::{self, Snapshots};
 use nexnum_engine::audit::state_hash;
 use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Reply, Timings};
 use nexnum_engine::event::{ProviderKind, Scope, Terms};
@@ -16,7 +18,7 @@ use nexnum_engine::ids::{
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use nexnum_storage::secrets::Secret;
-use nexnum_storage::{Batch, Folder, Ledger, StorageError, record};
+use nexnum_storage::{Batch, Folder, Ledger, Manifest, StorageError, record};
 
 const ACCOUNT: AccountId = AccountId(1);
 const PROVIDER: ProviderId = ProviderId(1);
@@ -241,6 +243,32 @@ fn snapshots_and_the_rest_of_the_ledger_give_the_state_that_the_whole_ledger_giv
 }
 
 #[test]
+fn the_snapshot_thread_writes_when_enough_was_published_and_once_more_at_a_stop() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = folder_with_trade(temp.path());
+    let mut live = opened(temp.path());
+    let start = live.engine.state().seq();
+    let (publish, published) = tokio::sync::watch::channel(start);
+    let reader = live.reader.clone();
+    let thread = Snapshots::start(folder.clone(), reader, published.clone(), start, 5);
+    trade(&mut live, 9);
+    let enough = live.engine.state().seq();
+    publish.send_replace(enough);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while boot::snapshot_files(&folder).unwrap().is_empty() {
+        assert!(std::time::Instant::now() < deadline, "no snapshot was written");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    trade(&mut live, 1);
+    publish.send_replace(Seq(enough.0 + snapshot::STOP_MIN_EVENTS + 1));
+    thread.stop();
+    let end = live.engine.state().seq();
+    drop(live);
+    assert_eq!(verify(temp.path(), |_| {}).unwrap().snapshots, [enough, end]);
+    assert_eq!(Manifest::read(&folder.manifest()).unwrap().known.seq, end);
+}
+
+#[test]
 fn a_sound_folder_is_proven_with_its_snapshots() {
     let temp = tempfile::tempdir().unwrap();
     let folder = folder_with_trade(temp.path());
@@ -274,9 +302,8 @@ fn a_flipped_bit_in_a_row_is_named_by_its_sequence_number_and_left_as_it_is() {
     drop(live);
 
     let mut bytes = fs::read(folder.ledger()).unwrap();
-    let found: Vec<usize> = (0..bytes.len())
-        .filter(|at| bytes[*at..].starts_with(name.as_bytes()))
-        .collect();
+    let found: Vec<usize> =
+        (0..bytes.len()).filter(|at| bytes[*at..].starts_with(name.as_bytes())).collect();
     found.iter().for_each(|at| bytes[*at] ^= 4);
     fs::write(folder.ledger(), &bytes).unwrap();
 

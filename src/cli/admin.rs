@@ -106,11 +106,8 @@ enum KeyAction {
     /// Issue a key; it is printed once and kept nowhere.
     Create {
         /// The account it trades for.
-        #[arg(long, value_name = "ID", required_unless_present = "admin")]
-        account: Option<u32>,
-        /// An operator's key instead.
-        #[arg(long, conflicts_with = "account")]
-        admin: bool,
+        #[arg(long, value_name = "ID")]
+        account: u32,
     },
     /// End a key.
     Revoke {
@@ -136,7 +133,7 @@ pub(super) struct DepositArgs {
 pub(super) fn account(args: AccountArgs) -> Result<(), CliError> {
     let AccountArgs { server, action } = args;
     match action {
-        AccountAction::List => server.list("accounts"),
+        AccountAction::List => server.ask(Method::GET, "accounts", None),
         AccountAction::Create { name, credit_limit } => {
             let mut body = json!({ "name": name });
             if let Some(limit) = credit_limit {
@@ -150,12 +147,8 @@ pub(super) fn account(args: AccountArgs) -> Result<(), CliError> {
 pub(super) fn key(args: KeyArgs) -> Result<(), CliError> {
     let KeyArgs { server, action } = args;
     match action {
-        KeyAction::Create { account, .. } => {
-            let body = account.map_or_else(
-                || json!({ "scope": "admin" }),
-                |account| json!({ "account": account.to_string() }),
-            );
-            server.ask(Method::POST, "keys", Some(body))
+        KeyAction::Create { account } => {
+            server.ask(Method::POST, &format!("accounts/{account}/keys"), None)
         }
         KeyAction::Revoke { id } => server.ask(Method::DELETE, &format!("keys/{id}"), None),
     }
@@ -163,12 +156,8 @@ pub(super) fn key(args: KeyArgs) -> Result<(), CliError> {
 
 pub(super) fn deposit(args: DepositArgs) -> Result<(), CliError> {
     let DepositArgs { server, account, amount, reference } = args;
-    let body = json!({
-        "account": account.to_string(),
-        "amount": amount,
-        "reference": reference,
-    });
-    server.ask(Method::POST, "deposits", Some(body))
+    let body = json!({ "amount": amount, "reference": reference });
+    server.ask(Method::POST, &format!("accounts/{account}/deposits"), Some(body))
 }
 
 impl Server {
@@ -182,21 +171,6 @@ impl Server {
         let answer = blocking(self.request(method, path, body))?;
         self.print(&answer);
         Ok(())
-    }
-
-    /// Prints a list, page after page.
-    pub(super) fn list(&self, path: &str) -> Result<(), CliError> {
-        let mut cursor = String::new();
-        loop {
-            let page = blocking(self.request(Method::GET, &format!("{path}{cursor}"), None))?;
-            self.print(&page);
-            match page.get("next_cursor").and_then(Value::as_str) {
-                Some(next) if next.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') => {
-                    cursor = format!("?cursor={next}");
-                }
-                Some(_) | None => return Ok(()),
-            }
-        }
     }
 
     async fn request(
@@ -270,11 +244,9 @@ fn line(item: &Value) -> String {
     }
     let word = |(name, value): (&String, &Value)| match value {
         Value::String(text) => format!("{name}={text}"),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::Array(_)
-        | Value::Object(_) => format!("{name}={value}"),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            format!("{name}={value}")
+        }
     };
     fields.iter().map(word).collect::<Vec<_>>().join(" ") + "\n"
 }

@@ -69,7 +69,8 @@ async fn demo(args: Args) -> Result<(), CliError> {
     let admin_key = if fresh { Some(boot::init(&args.data)?.admin_key) } else { None };
     let opened = boot::open(&args.data, |_| {})?;
     let sandbox = Sandbox::start(sandbox_config(&args)).await;
-    let sandbox = sandbox.map_err(|error| failed("the simulated providers did not start", &error))?;
+    let sandbox =
+        sandbox.map_err(|error| failed("the simulated providers did not start", &error))?;
     let config = config(&args);
     let providers = sandbox.providers().iter().map(|provider| setup(provider, &args)).collect();
     let running = server::start(opened, &config, providers).await.map_err(refused)?;

@@ -46,7 +46,7 @@ enum Action {
 pub(super) fn run(args: Args) -> Result<(), CliError> {
     let Args { server, action } = args;
     match action {
-        Action::List => server.list("providers"),
+        Action::List => server.ask(Method::GET, "providers", None),
         Action::Sync { name } => {
             let segment = path_segment(&name)?;
             server.ask(Method::POST, &format!("providers/{segment}/sync"), None)

@@ -50,9 +50,8 @@ async fn serve(config: Config) -> Result<(), CliError> {
 fn setups(config: &Config) -> Result<Vec<ProviderSetup>, CliError> {
     let secrets = boot::secrets(&Folder::at(&config.data_dir))?;
     let setup = |provider: &ProviderConfig| {
-        let missing = |what: String| {
-            CliError::Refused(format!("provider {:?}: {what}", provider.name))
-        };
+        let missing =
+            |what: String| CliError::Refused(format!("provider {:?}: {what}", provider.name));
         let key = match (&provider.key_secret, &provider.key_env) {
             (Some(name), _) => {
                 let stored = secrets.get(name).map_err(BootError::from)?;
@@ -70,9 +69,7 @@ fn setups(config: &Config) -> Result<Vec<ProviderSetup>, CliError> {
 }
 
 /// Runs a server's future on a runtime of its own, with logs and measures.
-pub(super) fn block_on(
-    work: impl Future<Output = Result<(), CliError>>,
-) -> Result<(), CliError> {
+pub(super) fn block_on(work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
     crate::logs::install();
     crate::metrics::install();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

@@ -207,5 +207,5 @@ impl Follow {
 }
 
 fn encoded(order: &Order) -> (AccountId, Vec<u8>) {
-    (order.account, record::encode_order(&order))
+    (order.account, record::encode_order(order))
 }

@@ -162,8 +162,7 @@ impl History {
         limit: usize,
     ) -> Result<Vec<WalletTransaction>, HistoryError> {
         self.caught_up(self.read_model.position()).await;
-        let rows =
-            self.read(move |tables| tables.transactions_of(account, before, limit)).await?;
+        let rows = self.read(move |tables| tables.transactions_of(account, before, limit)).await?;
         let decoded = |(id, row): (TransactionId, Vec<u8>)| {
             let row = record::decode_wallet_row(&row).map_err(|e| HistoryError(e.to_string()))?;
             let record::WalletRow { kind, amount, order, at } = row;

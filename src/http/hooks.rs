@@ -52,9 +52,8 @@ async fn receive(mut call: Call<App>) -> Result<Response, Problem> {
     call.query(&[])?;
     let body = call.bytes().await?;
     let posted: Callback<'_> = super::body::decode_json(&body)?;
-    let number = Number::parse(&posted.number).ok_or_else(|| {
-        refused("invalid_number", "A number is not E.164 digits", "number")
-    })?;
+    let number = Number::parse(&posted.number)
+        .ok_or_else(|| refused("invalid_number", "A number is not E.164 digits", "number"))?;
     let service =
         posted.service.as_deref().map(|code| parse_service(app.catalog, code)).transpose()?;
     let order = holder(&app, number, service)
@@ -104,9 +103,8 @@ fn holder(app: &App, number: Number, service: Option<ServiceId>) -> Option<Order
     let holders = app.read_model.holders(app.own.provider, number);
     let orders: Vec<Arc<Order>> =
         holders.into_iter().rev().filter_map(|id| app.read_model.order(id)).collect();
-    let suits = |order: &&Arc<Order>| {
-        service.is_none_or(|service| order.product.service == service)
-    };
+    let suits =
+        |order: &&Arc<Order>| service.is_none_or(|service| order.product.service == service);
     let open = |order: &&Arc<Order>| {
         matches!(order.state, ActivationState::Active | ActivationState::Received)
     };

@@ -24,11 +24,9 @@ pub fn of_reject(reject: Reject) -> Problem {
         Reject::UnknownOffer => plain(S::NOT_FOUND, "There is no such offer"),
         Reject::UnknownOrder => plain(S::NOT_FOUND, "There is nothing here"),
         Reject::NameTaken => plain(S::CONFLICT, "The name is taken"),
-        Reject::OutOfBounds(field) => {
-            plain(S::BAD_REQUEST, "A field has an invalid value")
-                .param(field)
-                .detail("is empty or too long")
-        }
+        Reject::OutOfBounds(field) => plain(S::BAD_REQUEST, "A field has an invalid value")
+            .param(field)
+            .detail("is empty or too long"),
         Reject::AmountOutOfRange(field) => {
             plain(S::UNPROCESSABLE_ENTITY, "An amount is out of range").param(field)
         }

@@ -23,6 +23,7 @@ use super::request::{Request, check_base};
 use super::source::{Rounding, to_micros};
 use super::template::{Credentials, RequestError, Slots};
 use super::transport::{Lost, Transport};
+use crate::metrics;
 
 /// Bytes of a price list: three times the largest known, and little beside the offers.
 pub const PRICES_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -294,6 +295,18 @@ impl Client {
 
     /// One try: the output, or the error and whether another try may fare better.
     async fn once(
+        &self,
+        op: Op,
+        request: &Request,
+        deadline: Instant,
+    ) -> Result<Output, (ProviderError, bool)> {
+        let outcome = self.attempt(op, request, deadline).await;
+        let word = outcome.as_ref().map_or_else(|(error, _)| error.kind.word(), |_| "ok");
+        metrics::provider_call(self.driver.name(), op.name(), word);
+        outcome
+    }
+
+    async fn attempt(
         &self,
         op: Op,
         request: &Request,

@@ -96,6 +96,8 @@ pub struct ReadModel {
     /// Orders by what their provider calls the purchase.
     purchases: HashMap<(ProviderId, Box<str>), OrderId>,
     closed: Mutex<BTreeSet<(Time, OrderId)>>,
+    /// Those of them that had work upstream.
+    driven_closed: Mutex<BTreeSet<(Time, OrderId)>>,
     bells: Box<[Notify]>,
 }
 
@@ -116,6 +118,7 @@ impl ReadModel {
             held: Mutex::default(),
             purchases: HashMap::new(),
             closed: Mutex::default(),
+            driven_closed: Mutex::default(),
             bells: (0..BELLS).map(|_| Notify::new()).collect(),
         };
         for (id, account) in state.accounts() {
@@ -139,13 +142,17 @@ impl ReadModel {
     /// Shows a durable change. Called by one thread, in the ledger's order.
     pub fn publish(&self, change: &Change) {
         for event in &change.events {
-            self.show_event(change.at, event);
+            self.show_event(event);
         }
         for (account, wallet) in &change.wallets {
             self.show_wallet(*account, *wallet);
         }
         for order in &change.orders {
             self.show_order(Arc::clone(order));
+        }
+        // Last, so that whoever finds a reply finds its order.
+        for event in &change.events {
+            self.show_reply(change.at, event);
         }
         self.published_at.store(change.at.0, Ordering::Release);
         self.published.send_replace(change.last());
@@ -154,7 +161,14 @@ impl ReadModel {
         }
     }
 
-    fn show_event(&self, at: Time, event: &Event) {
+    fn show_reply(&self, at: Time, event: &Event) {
+        if let Event::OrderPlaced { order, account, idempotency: Some(used), .. } = event {
+            let reply = StoredReply { fingerprint: used.fingerprint, order: *order, at };
+            self.replies.pin().insert((*account, used.key), reply);
+        }
+    }
+
+    fn show_event(&self, event: &Event) {
         self.directory.show(event);
         match event {
             Event::AccountOpened { account, name, .. } => {
@@ -168,14 +182,10 @@ impl ReadModel {
                     self.keys.pin().remove(hash);
                 }
             }
-            Event::OrderPlaced { order, account, idempotency: Some(used), .. } => {
-                let reply = StoredReply { fingerprint: used.fingerprint, order: *order, at };
-                self.replies.pin().insert((*account, used.key), reply);
-            }
             Event::Retired { orders_before, replies_before } => {
                 self.retire(*orders_before, *replies_before);
             }
-            Event::OrderPlaced { idempotency: None, .. }
+            Event::OrderPlaced { .. }
             | Event::Deposited { .. }
             | Event::ProviderRegistered { .. }
             | Event::OperatorNamed { .. }
@@ -231,6 +241,9 @@ impl ReadModel {
                     let key = (order.provider, assignment.external_id.clone());
                     self.purchases.pin().insert(key, id);
                 }
+                if let Some(at) = order.closed_at {
+                    self.driven_closed.lock().insert((at, id));
+                }
             }
         }
         if let Some(at) = order.closed_at {
@@ -240,8 +253,12 @@ impl ReadModel {
     }
 
     fn retire(&self, orders_before: Time, replies_before: Time) {
+        let first_kept = (orders_before.plus_ms(1), OrderId(0));
+        let mut driven_closed = self.driven_closed.lock();
+        *driven_closed = driven_closed.split_off(&first_kept);
+        drop(driven_closed);
         let mut closed = self.closed.lock();
-        let kept = closed.split_off(&(orders_before.plus_ms(1), OrderId(0)));
+        let kept = closed.split_off(&first_kept);
         let orders = self.orders.pin();
         for (_, id) in std::mem::replace(&mut *closed, kept) {
             if let Some(order) = orders.remove(&id)
@@ -327,10 +344,11 @@ impl ReadModel {
         self.purchases.pin().get(&(provider, external_id.into())).copied()
     }
 
-    /// Orders in memory that ended at or after a moment, oldest end first.
+    /// Orders with work upstream, in memory, that ended at or after a moment, oldest end
+    /// first.
     #[must_use]
-    pub fn closed_since(&self, since: Time) -> Vec<Arc<Order>> {
-        let closed = self.closed.lock();
+    pub fn driven_closed_since(&self, since: Time) -> Vec<Arc<Order>> {
+        let closed = self.driven_closed.lock();
         let ids = closed.range((since, OrderId(0))..).map(|(_, id)| *id);
         ids.filter_map(|id| self.order(id)).collect()
     }

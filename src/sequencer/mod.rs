@@ -99,7 +99,7 @@ impl Sequencer {
         engine: Engine,
         clock: Arc<Clock>,
         archived: Arc<AtomicU64>,
-        mut ledger: impl Ledger + Send + 'static,
+        mut ledger: impl Ledger + 'static,
         mut publish: impl FnMut(Change) + Send + 'static,
         fail: impl FnOnce(StorageError) + Send + 'static,
     ) -> (Handle, Self) {
@@ -112,9 +112,8 @@ impl Sequencer {
                 if let Err(error) = batch.commit(&mut ledger, &mut publish) {
                     return fail(error);
                 }
-                if frees.send(()).is_err() {
-                    return;
-                }
+                // The other side may have ended after a last batch, which is still to come.
+                let _ended = frees.send(());
             }
         });
         let stopping = Arc::new(AtomicBool::new(false));

@@ -76,8 +76,9 @@ pub(super) fn connect(
     let text = document(&config)?;
     let driver = Driver::parse(&text)
         .map_err(|source| ConnectError::Driver { provider: provider(), source })?;
-    let crosswalk = Crosswalk::load(driver.dialect()).ok_or_else(|| {
-        ConnectError::NoCrosswalk { provider: provider(), dialect: driver.dialect().to_owned() }
+    let crosswalk = Crosswalk::load(driver.dialect()).ok_or_else(|| ConnectError::NoCrosswalk {
+        provider: provider(),
+        dialect: driver.dialect().to_owned(),
     })?;
     let driver = Arc::new(driver);
     let client = ClientConfig {

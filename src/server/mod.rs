@@ -30,7 +30,7 @@ use crate::http::limit::Quota;
 use crate::http::request_id::RequestIds;
 use crate::http::{self, Limits, Router, Server};
 use crate::keys::{self, NoRandomness};
-use crate::market::Market;
+use crate::market::{Market, OpenClaim};
 use crate::provider::connected::Providers;
 use crate::provider::template::Secret;
 use crate::read_model::ReadModel;
@@ -106,6 +106,18 @@ pub struct Running {
     snapshots: Snapshots,
 }
 
+/// The engine's threads and the followers they publish to.
+struct Spine {
+    read_model: Arc<ReadModel>,
+    market: Arc<Market>,
+    open_claims: Vec<OpenClaim>,
+    clock: Arc<Clock>,
+    handle: Handle,
+    sequencer: Sequencer,
+    history: Arc<History>,
+    follower: Follower,
+}
+
 /// Starts a server on an opened folder.
 ///
 /// # Errors
@@ -119,61 +131,36 @@ pub async fn start(
     let failed = |source| StartError::Listen { address: listen, source };
     let (listener, address) = http::bind(listen).await.map_err(failed)?;
     let hook_token = hook_token(&opened.folder)?;
-    let catalog = Catalog::load();
-    let state = opened.engine.state();
-    let read_model = Arc::new(ReadModel::from_state(state, opened.last_at));
-    let (market, open_claims) = Market::from_state(catalog, state);
-    let market = Arc::new(market);
-    let clock = Arc::new(Clock::not_before(opened.last_at));
-    let archived = Arc::new(AtomicU64::new(0));
-    let (handle, sequencer) = {
-        let (read_model, market) = (Arc::clone(&read_model), Arc::clone(&market));
-        let publish = move |change: Change| {
-            market.publish(&change);
-            read_model.publish(&change);
-        };
-        let (clock, archived) = (Arc::clone(&clock), Arc::clone(&archived));
-        Sequencer::start(opened.engine, clock, archived, opened.ledger, publish, end_process)
+    let (folder, reader, snapshot) =
+        (opened.folder.clone(), opened.reader.clone(), opened.snapshot);
+    let spine = start_spine(opened);
+    let own = OwnStock {
+        provider: register(&spine.handle, OWN_PROVIDER, ProviderKind::Own).await?,
+        timings: config.own_stock.timings(),
+        hook_digest: keys::sha256(hook_token.expose()),
     };
-    let (history, follower) =
-        History::start(opened.history, opened.reader.clone(), Arc::clone(&read_model), archived);
-    let own = register(&handle, OWN_PROVIDER, ProviderKind::Own).await?;
-    let mut connected = Vec::with_capacity(providers.len());
-    for setup in providers {
-        let id = register(&handle, &setup.config.name, ProviderKind::Driven).await?;
-        market.grid().set_priority(id, setup.config.priority);
-        connected.push(connect::connect(id, setup, config)?);
-    }
+    let providers = connect_all(&spine, config, providers).await?;
     let app = Arc::new(App {
-        catalog,
-        clock,
-        handle,
-        providers: Providers::new(market.grid(), connected),
-        read_model: Arc::clone(&read_model),
-        market,
-        history,
+        catalog: Catalog::load(),
+        clock: spine.clock,
+        handle: spine.handle,
+        providers,
+        read_model: Arc::clone(&spine.read_model),
+        market: spine.market,
+        history: spine.history,
         in_flight: InFlight::default(),
-        own: OwnStock {
-            provider: own,
-            timings: config.own_stock.timings(),
-            hook_digest: keys::sha256(hook_token.expose()),
-        },
+        own,
         limiter: Limiter::new(Quota::new(config.limits.requests_per_minute.get(), 60)),
         draining: AtomicBool::new(false),
     });
-    let snapshots = Snapshots::start(
-        opened.folder.clone(),
-        opened.reader.clone(),
-        read_model.published(),
-        opened.snapshot,
-        u64::from(config.limits.snapshot_every_events.get()),
-    );
-    let workers = Workers::start(&app, open_claims);
+    let every = u64::from(config.limits.snapshot_every_events.get());
+    let published = spine.read_model.published();
+    let snapshots = Snapshots::start(folder.clone(), reader.clone(), published, snapshot, every);
+    let workers = Workers::start(&app, spine.open_claims);
     let (stop, stopped) = watch::channel(false);
     let door = open_door(&app, config, listener, stopped)?;
-    let hook_path =
-        Secret::new(format!("/hooks/providers/{OWN_PROVIDER}/{}", hook_token.expose()));
-    let (folder, reader) = (opened.folder, opened.reader);
+    let hook_path = Secret::new(format!("/hooks/providers/{OWN_PROVIDER}/{}", hook_token.expose()));
+    let (follower, sequencer) = (spine.follower, spine.sequencer);
     Ok(Running {
         address,
         app,
@@ -187,6 +174,50 @@ pub async fn start(
         sequencer,
         snapshots,
     })
+}
+
+/// Starts the engine's threads on a replayed state, and what follows them.
+fn start_spine(opened: Opened) -> Spine {
+    let state = opened.engine.state();
+    let read_model = Arc::new(ReadModel::from_state(state, opened.last_at));
+    let (market, open_claims) = Market::from_state(Catalog::load(), state);
+    let market = Arc::new(market);
+    let clock = Arc::new(Clock::not_before(opened.last_at));
+    let archived = Arc::new(AtomicU64::new(0));
+    let publish = {
+        let (read_model, market) = (Arc::clone(&read_model), Arc::clone(&market));
+        move |change: Change| {
+            market.publish(&change);
+            read_model.publish(&change);
+        }
+    };
+    let (handle, sequencer) = Sequencer::start(
+        opened.engine,
+        Arc::clone(&clock),
+        Arc::clone(&archived),
+        opened.ledger,
+        publish,
+        end_process,
+    );
+    let (history, follower) =
+        History::start(opened.history, opened.reader, Arc::clone(&read_model), archived);
+    Spine { read_model, market, open_claims, clock, handle, sequencer, history, follower }
+}
+
+/// Registers and connects the configured providers. Nothing is asked of them yet.
+async fn connect_all(
+    spine: &Spine,
+    config: &Config,
+    setups: Vec<ProviderSetup>,
+) -> Result<Providers, StartError> {
+    let grid = spine.market.grid();
+    let mut connected = Vec::with_capacity(setups.len());
+    for setup in setups {
+        let id = register(&spine.handle, &setup.config.name, ProviderKind::Driven).await?;
+        grid.set_priority(id, setup.config.priority);
+        connected.push(connect::connect(id, setup, config)?);
+    }
+    Ok(Providers::new(grid, connected))
 }
 
 /// A failed commit leaves memory ahead of the disk: nothing may be answered from it. The

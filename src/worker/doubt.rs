@@ -167,7 +167,7 @@ impl Drop for Calling<'_> {
 pub(crate) fn remember_failed(app: &Arc<App>) {
     let now = app.clock.now();
     let since = Time(now.0.saturating_sub(LOST_KEPT_MS));
-    for order in app.read_model.closed_since(since) {
+    for order in app.read_model.driven_closed_since(since) {
         // A deadline that has passed in INIT means that the outcome was never known.
         let unknown = order.in_doubt || order.closed_at.is_some_and(|at| order.deadline <= at);
         if order.state == ActivationState::Failed && unknown {

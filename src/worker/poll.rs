@@ -28,7 +28,7 @@ use crate::provider::output::ExternalState;
 const TICK: Duration = Duration::from_millis(250);
 /// Slowest asking about an activation that waits for a message: the buyer waits too.
 const PAUSE_MAX_MS: u64 = 15_000;
-/// Asking about an activation that has all it wants.
+/// Asking about an activation that has all it wants, or has ended.
 const PAUSE_QUIET_MS: u64 = 15_000;
 /// Age at which polls have become twice as slow.
 const AGE_MS: u64 = 120_000;
@@ -38,6 +38,9 @@ const PAUSE_FAILED_MAX_MS: u64 = 60_000;
 const LATE_MS: u64 = 60_000;
 /// "Not found" so often in a row is believed: the first may be a provider catching up.
 const MISSING_MAX: u8 = 2;
+/// How far back each look for ended activations goes: more than a commit takes, so that
+/// one that ended between two looks is not missed.
+const OVERLAP_MS: u64 = 5_000;
 /// How long a conclusion waits for a full inbox before the next poll draws it again.
 const CONCLUDE_MS: u64 = 5_000;
 
@@ -64,6 +67,8 @@ pub(super) struct Poller {
     watches: BTreeMap<OrderId, Watch>,
     due: BTreeSet<(Time, OrderId)>,
     busy: BTreeMap<ProviderId, usize>,
+    /// Up to when ended activations have been looked for.
+    looked: Time,
     visits: JoinSet<(OrderId, ProviderId, Watch, Seen)>,
 }
 
@@ -74,6 +79,7 @@ impl Poller {
             watches: BTreeMap::new(),
             due: BTreeSet::new(),
             busy: BTreeMap::new(),
+            looked: Time(app.clock.now().0.saturating_sub(LATE_MS)),
             visits: JoinSet::new(),
         }
     }
@@ -95,24 +101,39 @@ impl Poller {
         }
     }
 
-    /// Takes activations into the schedule that are not in it yet.
+    /// Takes activations into the schedule that are not in it yet: the open ones, and
+    /// those that came and ended without a message since the last look.
     fn find(&mut self) {
-        for id in self.app.read_model.driven() {
-            if self.watches.contains_key(&id) {
+        let since = Time(self.looked.0.saturating_sub(OVERLAP_MS));
+        self.looked = self.app.clock.now();
+        let read_model = Arc::clone(&self.app.read_model);
+        let new = read_model.driven().into_iter().filter(|id| !self.watches.contains_key(id));
+        let mut found: Vec<_> = new.filter_map(|id| read_model.order(id)).collect();
+        let unanswered = |order: &Arc<Order>| match order.state {
+            ActivationState::Cancelled | ActivationState::TimedOut => true,
+            ActivationState::Init
+            | ActivationState::Active
+            | ActivationState::Received
+            | ActivationState::Completed
+            | ActivationState::Failed => false,
+        };
+        found.extend(read_model.driven_closed_since(since).into_iter().filter(unanswered));
+        for order in found {
+            let connected = self.app.providers.get(order.provider);
+            let Some(connected) = connected.filter(|_| order.assignment.is_some()) else {
                 continue;
+            };
+            if !self.watches.contains_key(&order.id) {
+                self.schedule(&order, &connected, Watch::default());
             }
-            let order = self.app.read_model.order(id);
-            let Some(order) = order.filter(|order| order.assignment.is_some()) else { continue };
-            let Some(connected) = self.app.providers.get(order.provider) else { continue };
-            let watch = Watch::default();
-            self.schedule(&order, &connected, watch);
         }
     }
 
     fn schedule(&mut self, order: &Order, connected: &Connected, watch: Watch) {
         let now = self.app.clock.now();
         let base = connected.driver().timings().poll_interval_ms;
-        let pause = pause_ms(base, now.ms_since(order.placed_at), is_quiet(order), watch.failures);
+        let quiet = is_quiet(order) || watch.settled;
+        let pause = pause_ms(base, now.ms_since(order.placed_at), quiet, watch.failures);
         // Orders that came together are spread, always alike.
         let spread = u64::from(order.id.0).wrapping_mul(7_919) % (pause / 8 + 1);
         self.due.insert((now.plus_ms(pause - spread), order.id));
@@ -157,7 +178,7 @@ impl Poller {
             Seen::Missing => Watch { failures: 0, ..watch },
             Seen::Failed => Watch { failures: watch.failures.saturating_add(1), ..watch },
         };
-        if is_over(&order, watch, seen, self.app.clock.now()) {
+        if is_over(&order, watch, self.app.clock.now()) {
             self.watches.remove(&id);
         } else {
             self.schedule(&order, &connected, watch);
@@ -171,11 +192,10 @@ fn is_quiet(order: &Order) -> bool {
 }
 
 /// True once nothing can come any more that somebody would want to keep.
-fn is_over(order: &Order, watch: Watch, seen: Seen, now: Time) -> bool {
+fn is_over(order: &Order, watch: Watch, now: Time) -> bool {
     let Some(closed_at) = order.closed_at else { return false };
     let delivered = order.state == ActivationState::Completed;
-    let late = now.ms_since(closed_at) >= LATE_MS;
-    watch.settled && (delivered || late || seen == Seen::Missing)
+    watch.settled && (delivered || now.ms_since(closed_at) >= LATE_MS)
 }
 
 /// How long until an activation is asked about again.

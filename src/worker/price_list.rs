@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_row_is_known_by_the_codes_that_we_buy_with() {
-        let crosswalk = Crosswalk::load("handler").unwrap();
+        let crosswalk = Crosswalk::load("handler_api").unwrap();
         let row = |country: &str, service: &str| PriceRow {
             country: country.into(),
             service: service.into(),

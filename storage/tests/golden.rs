@@ -1,7 +1,7 @@
 //! The ledger's bytes, fixed: what was written once reads for ever. One line a value
 //! in `golden/records.txt`; a new variant adds lines, a changed line breaks old ledgers.
 
-use nexnum_engine::account::{Book, Sale};
+use nexnum_engine::account::{Book, Sale, TransactionKind};
 use nexnum_engine::activation::{ActivationState, Assignment, Message};
 use nexnum_engine::event::{Closing, Event, Idempotency, OfferTerms, ProviderKind, Scope, Terms};
 use nexnum_engine::ids::{
@@ -14,7 +14,8 @@ use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{Account, Counters, Key, Offer, Provider, StoredReply};
 use nexnum_engine::time::Time;
 use nexnum_storage::record::{
-    RecordError, decode_events, decode_order, decode_rows, encode_events, encode_order, encode_row,
+    RecordError, WalletRow, decode_events, decode_order, decode_rows, decode_wallet_row,
+    encode_events, encode_order, encode_row, encode_wallet_row,
 };
 use proptest::prelude::*;
 
@@ -299,6 +300,22 @@ fn every_record_has_its_golden_bytes() {
         assert_eq!(written, golden);
     }
     assert_eq!(written, golden, "a record has no golden line, or a line no record");
+}
+
+#[test]
+fn a_row_of_a_wallet_keeps_its_bytes_and_reads_back() {
+    let (kind, amount) = (TransactionKind::Spend, Micros(-500_000));
+    for (order, expected) in
+        [(Some(ORDER), "02bf843d01820180a0f1c2b134"), (None, "02bf843d0080a0f1c2b134")]
+    {
+        let row = WalletRow { kind, amount, order, at: NOW };
+        let bytes = encode_wallet_row(&row);
+        assert_eq!(hex(&bytes), expected);
+        assert_eq!(decode_wallet_row(&bytes), Ok(row));
+        for len in 0..bytes.len() {
+            assert_eq!(decode_wallet_row(&bytes[..len]), Err(RecordError::Truncated));
+        }
+    }
 }
 
 #[test]

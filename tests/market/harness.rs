@@ -72,7 +72,14 @@ impl Market {
     }
 
     /// Numbers of own stock from `first` on.
-    pub(crate) async fn stock(&self, country: &str, service: &str, price: &str, first: u64, count: u64) {
+    pub(crate) async fn stock(
+        &self,
+        country: &str,
+        service: &str,
+        price: &str,
+        first: u64,
+        count: u64,
+    ) {
         let numbers: Vec<String> = (first..first + count).map(|n| format!("+{n}")).collect();
         let body = json!({
             "country": country, "service": service, "price": price, "cost": "0.01",
@@ -164,7 +171,12 @@ impl Answer {
     /// A problem with this status and code.
     #[track_caller]
     pub(crate) fn refused(self, status: u16, code: &str) -> Value {
-        assert_eq!((self.status.as_u16(), &self.body["code"]), (status, &json!(code)), "{}", self.body);
+        assert_eq!(
+            (self.status.as_u16(), &self.body["code"]),
+            (status, &json!(code)),
+            "{}",
+            self.body
+        );
         assert_eq!(self.headers["content-type"], "application/problem+json");
         self.body
     }

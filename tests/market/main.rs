@@ -1,8 +1,11 @@
 //! The whole server, over HTTP, on a data folder of its own: one behaviour a file.
 
+#![allow(clippy::unwrap_used, reason = "a step of a test that fails ends the test")]
+
 mod api;
 mod harness;
 mod idempotency;
 mod refusals;
 mod restart;
+mod stop;
 mod storm;

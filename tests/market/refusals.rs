@@ -17,19 +17,66 @@ async fn every_refusal_has_its_status_and_code() {
         (json!({"country": "ID"}), 400, "invalid_field", "service"),
         (json!({"country": "ID", "service": "tg", "x": 1}), 400, "unknown_field", "x"),
         (json!({"country": 1, "service": "tg"}), 400, "invalid_field", "country"),
-        (json!({"country": "ID", "service": "tg", "max_price": "-1"}), 422, "invalid_amount", "max_price"),
-        (json!({"country": "ID", "service": "tg", "max_price": "0"}), 422, "invalid_amount", "max_price"),
-        (json!({"country": "ID", "service": "tg", "max_price": "0.1234567"}), 422, "invalid_amount", "max_price"),
-        (json!({"country": "ID", "service": "tg", "max_price": "1e9"}), 422, "invalid_amount", "max_price"),
-        (json!({"country": "ID", "service": "tg", "max_price": "99999999999"}), 422, "invalid_amount", "max_price"),
-        (json!({"country": "ID", "service": "tg", "operator": "no such"}), 422, "unknown_operator", "operator"),
-        (json!({"country": "ID", "service": "tg", "max_price": "0.2"}), 409, "price_above_max", "max_price"),
+        (
+            json!({"country": "ID", "service": "tg", "max_price": "-1"}),
+            422,
+            "invalid_amount",
+            "max_price",
+        ),
+        (
+            json!({"country": "ID", "service": "tg", "max_price": "0"}),
+            422,
+            "invalid_amount",
+            "max_price",
+        ),
+        (
+            json!({"country": "ID", "service": "tg", "max_price": "0.1234567"}),
+            422,
+            "invalid_amount",
+            "max_price",
+        ),
+        (
+            json!({"country": "ID", "service": "tg", "max_price": "1e9"}),
+            422,
+            "invalid_amount",
+            "max_price",
+        ),
+        (
+            json!({"country": "ID", "service": "tg", "max_price": "99999999999"}),
+            422,
+            "invalid_amount",
+            "max_price",
+        ),
+        (
+            json!({"country": "ID", "service": "tg", "operator": "no such"}),
+            422,
+            "unknown_operator",
+            "operator",
+        ),
+        (
+            json!({"country": "ID", "service": "tg", "max_price": "0.2"}),
+            409,
+            "price_above_max",
+            "max_price",
+        ),
     ] {
         let problem = buyer.post(orders, body.clone()).await.refused(status, code);
         assert_eq!(problem["param"], param, "{body}");
     }
-    buyer.post(orders, json!({"country": "ID", "service": "tg"})).await.refused(402, "insufficient_funds");
+    buyer
+        .post(orders, json!({"country": "ID", "service": "tg"}))
+        .await
+        .refused(402, "insufficient_funds");
     buyer.post(orders, json!({"country": "US", "service": "tg"})).await.refused(409, "no_numbers");
+    assert_eq!(buyer.balance().await, ("0.100000".to_owned(), "0.000000".to_owned()));
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_bodies_paths_and_queries_are_named() {
+    let market = Market::start().await;
+    let buyer = market.customer("a", "0.10").await;
+    let orders = "/api/v1/orders";
     let broken = buyer.request(Method::POST, orders).body("{\"country\": ");
     answer(broken).await.refused(400, "malformed_json");
     let huge = buyer.request(Method::POST, orders).body(vec![b' '; 100_000]);
@@ -41,7 +88,6 @@ async fn every_refusal_has_its_status_and_code() {
     buyer.get("/api/v1/activations?state=NOPE").await.refused(400, "invalid_parameter");
     buyer.get("/api/v1/orders?limit=0").await.refused(400, "invalid_parameter");
     buyer.get("/api/v1/orders?cursor=abc").await.refused(400, "invalid_parameter");
-    assert_eq!(buyer.balance().await, ("0.100000".to_owned(), "0.000000".to_owned()));
     market.running.stop().await.unwrap();
 }
 
@@ -83,8 +129,7 @@ async fn a_wrong_missing_or_revoked_key_opens_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_description_names_every_route_and_no_other() {
-    let described: serde_json::Value =
-        serde_json::from_str(nexnum::http::ops::OPENAPI).unwrap();
+    let described: serde_json::Value = serde_json::from_str(nexnum::http::ops::OPENAPI).unwrap();
     let mut told = Vec::new();
     for (path, methods) in described["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys() {
@@ -94,6 +139,7 @@ async fn the_description_names_every_route_and_no_other() {
     let routes = nexnum::server::routes();
     let mut real: Vec<String> =
         routes.routes().map(|(method, path)| format!("{method} {path}")).collect();
-    (told.sort(), real.sort());
+    told.sort();
+    real.sort();
     assert_eq!(told, real);
 }

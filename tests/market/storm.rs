@@ -12,8 +12,7 @@ async fn a_thousand_buyers_race_for_one_unit_and_one_gets_it() {
     let buyers = [market.customer("a", "100").await, market.customer("b", "100").await];
     for round in 0..3 {
         market.stock("ID", "telegram", "0.30", 62_810_000_000 + round, 1).await;
-        let tasks: Vec<_> =
-            (0..1000).map(|n| tokio::spawn(buy(buyers[n % 2].clone()))).collect();
+        let tasks: Vec<_> = (0..1000).map(|n| tokio::spawn(buy(buyers[n % 2].clone()))).collect();
         let mut winners = 0;
         for task in tasks {
             winners += u32::from(task.await.unwrap());

@@ -29,6 +29,18 @@ fn a_new_price_moves_an_offer_in_its_ladder() {
 }
 
 #[test]
+fn a_margin_moves_an_offer_in_its_ladder_and_leaves_its_stock_and_claims() {
+    let grid = grid_of(&[row(1, 10, 5), row(2, 20, 1)]);
+    let claim = grid.claim(OfferId(1), AMOUNT_MAX).unwrap();
+    assert_eq!(grid.reprice(OfferId(1), Micros(10), Micros(50)), Some(()));
+    assert_eq!(ladder(&grid, product(1, 2)), "2@40 x1, 1@50 x4");
+    drop(claim);
+    assert_eq!(grid.reprice(OfferId(1), Micros(10), Micros(50)), Some(()));
+    assert_eq!(ladder(&grid, product(1, 2)), "2@40 x1, 1@50 x5");
+    assert_eq!(grid.reprice(OfferId(3), Micros(10), Micros(50)), None);
+}
+
+#[test]
 fn a_reader_keeps_the_ladder_it_took() {
     let grid = grid_of(&[row(1, 10, 1), row(2, 20, 1)]);
     let mut asks = grid.asks(product(1, 2));

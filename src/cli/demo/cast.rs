@@ -172,12 +172,16 @@ impl Cast {
             ("Buy a number", format!("{curl} {api}/orders -d '{telegram}'")),
             (
                 "Wait for the code of the newest number",
-                format!("{curl} \"{api}/activations/$({curl} '{api}/activations?limit=1' | {first_id})?wait=30\""),
+                format!(
+                    "{curl} \"{api}/activations/$({curl} '{api}/activations?limit=1' | {first_id})?wait=30\""
+                ),
             ),
             ("See the wallet", format!("{curl} {api}/wallet")),
             (
                 "Buy another and cancel it",
-                format!("{curl} -X POST {api}/activations/$({curl} {api}/orders -d '{own}' | {first_id})/cancel"),
+                format!(
+                    "{curl} -X POST {api}/activations/$({curl} {api}/orders -d '{own}' | {first_id})/cancel"
+                ),
             ),
             ("See the money come back", format!("{curl} '{api}/wallet/transactions?limit=3'")),
         ]

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use super::wire::{self, As};
 use super::{PAGE_DEFAULT, PAGE_MAX, market};
 use crate::app::App;
-use crate::http::{Call, Json, Problem, Response, auth, problems, reply};
 use crate::digest;
+use crate::http::{Call, Json, Problem, Response, auth, problems, reply};
 use crate::trade::{self, Wish};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");

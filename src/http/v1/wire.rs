@@ -129,9 +129,8 @@ pub(in crate::http) fn parse_service(catalog: &Catalog, code: &str) -> Result<Se
 
 /// An amount above zero.
 pub(in crate::http) fn parse_amount(text: &str, field: &'static str) -> Result<Micros, Problem> {
-    let wrong = |reason: String| {
-        refused("invalid_amount", "An amount is invalid", field).detail(reason)
-    };
+    let wrong =
+        |reason: String| refused("invalid_amount", "An amount is invalid", field).detail(reason);
     let amount = Micros::parse(text).map_err(|error: ParseMoneyError| wrong(error.to_string()))?;
     if amount.is_positive() { Ok(amount) } else { Err(wrong("is not above zero".to_owned())) }
 }

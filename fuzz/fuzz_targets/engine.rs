@@ -1,0 +1,53 @@
+//! Commands that follow from the bytes, through the engine and through the naive model.
+
+#![no_main]
+
+#[path = "../../engine/tests/common/arbitrary.rs"]
+#[allow(dead_code, reason = "tests take the rest")]
+mod commands;
+#[path = "../../engine/tests/common/model.rs"]
+mod model;
+
+use commands::{Arbitrary, Rng, START};
+use libfuzzer_sys::fuzz_target;
+use model::Model;
+use nexnum_engine::Engine;
+use nexnum_engine::audit::{audit, state_hash};
+use nexnum_engine::state::State;
+use nexnum_storage::record;
+
+/// Commands of one input: the model compares everything after each.
+const COMMANDS_MAX: usize = 300;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut arbitrary = Arbitrary::new(Rng::from_bytes(bytes));
+    let (mut engine, mut model) = (Engine::default(), Model::default());
+    let (mut replayed, mut events) = (Engine::default(), Vec::new());
+    let mut market = Arbitrary::market().into_iter();
+    let mut now = START;
+    for _ in 0..COMMANDS_MAX {
+        if arbitrary.is_spent() && market.len() == 0 {
+            break;
+        }
+        let command = market.next().unwrap_or_else(|| arbitrary.command(engine.state()));
+        events.clear();
+        let answer = engine.execute(now, &command, &mut events).map_err(|reject| reject.code());
+        assert_eq!(answer, model.execute(now, &command), "{command:?}");
+        model
+            .compare(engine.state())
+            .unwrap_or_else(|complaint| panic!("{command:?}: {complaint}"));
+        audit(engine.state()).unwrap_or_else(|complaint| panic!("{command:?}: {complaint}"));
+        let mut row = Vec::new();
+        record::encode_events(&events, &mut row);
+        let decoded = record::decode_events(&row).expect("what was encoded decodes");
+        assert_eq!(decoded, events);
+        decoded.iter().for_each(|event| replayed.replay(now, event));
+        now = now.plus_ms(arbitrary.pause_ms());
+    }
+    assert_eq!(state_hash(replayed.state()), state_hash(engine.state()), "the replay differs");
+    let mut rows = Vec::new();
+    engine.state().rows().for_each(|row| record::encode_row(&row, &mut rows));
+    let decoded = record::decode_rows(&rows).map(|row| row.map_err(|error| error.to_string()));
+    let rebuilt = State::from_rows(decoded).expect("a state's rows are a state");
+    assert!(&rebuilt == engine.state(), "the state from its rows differs");
+});

@@ -1,0 +1,249 @@
+//! Orders on connected providers, against simulated ones that speak the real wire formats.
+
+#![allow(clippy::unwrap_used, reason = "a failed step of a rig fails its test")]
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexnum::app::App;
+use nexnum::boot;
+use nexnum::config::{Config, Margin, Percent, ProviderConfig, Rate};
+use nexnum::provider::driver::Driver;
+use nexnum::provider::sandbox::{FaultKind, Sandbox, SandboxConfig};
+use nexnum::provider::template::Secret;
+use nexnum::server::{self, ProviderSetup, Running};
+use nexnum::trade::{self, Refusal, Wish};
+use nexnum::worker::upstream;
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::catalog::Catalog;
+use nexnum_engine::command::{Actor, Command, Reply};
+use nexnum_engine::ids::{AccountId, OperatorId, OrderId, Product};
+use nexnum_engine::money::Micros;
+use nexnum_engine::order::Order;
+use tempfile::TempDir;
+
+const HANDLER: usize = 0;
+const FIVESIM: usize = 1;
+const SMSPOOL: usize = 2;
+/// Far above what any step takes; nothing waits for it to pass.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A market of simulated providers and a customer with 10.00.
+struct Rig {
+    sandbox: Sandbox,
+    running: Running,
+    customer: AccountId,
+    folder: TempDir,
+}
+
+impl Rig {
+    /// Connects these providers, each selling the product at its cost in micros.
+    async fn start(sellers: &[(usize, i64)]) -> Self {
+        Self::start_with(sellers, 0).await
+    }
+
+    /// As [`Rig::start`], with messages that take so long.
+    async fn start_with(sellers: &[(usize, i64)], sms_delay_ms: u64) -> Self {
+        let config = SandboxConfig {
+            min_cancel_age_ms: 0,
+            sms_delay_ms: sms_delay_ms..=sms_delay_ms,
+            ..SandboxConfig::small(7)
+        };
+        let sandbox = Sandbox::start(config).await.unwrap();
+        let folder = TempDir::new().unwrap();
+        for (provider, cost) in sellers {
+            assert!(sandbox.pin(*provider, product(), Micros(*cost), 5), "it is sold there");
+        }
+        let setups = sellers.iter().map(|(at, _)| setup(&sandbox, *at, &folder)).collect();
+        let dir = folder.path().join("market");
+        boot::init(&dir).unwrap();
+        let config = Config {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            data_dir: dir.clone(),
+            margin: Margin { percent: Percent(20.into()), floor: Micros::ZERO },
+            ..Config::default()
+        };
+        let opened = boot::open(&dir, |_| {}).unwrap();
+        let running = server::start(opened, &config, setups).await.unwrap();
+        let app = Arc::clone(&running.app);
+        until(|| app.providers.iter().all(|p| p.health().last_sync_at.is_some())).await;
+        let open = Command::OpenAccount { name: "buyer".into(), credit_limit: Micros::ZERO };
+        let Reply::Account(customer) = execute(&app, open).await else { panic!("no account") };
+        let amount = Micros::units(10);
+        execute(&app, Command::Deposit { account: customer, amount, reference: 1 }).await;
+        Self { sandbox, running, customer, folder }
+    }
+
+    fn app(&self) -> &Arc<App> {
+        &self.running.app
+    }
+
+    async fn buy(&self, limit: Option<i64>) -> Result<OrderId, Refusal> {
+        let limit = limit.map(Micros);
+        let wish = Wish { product: product(), operator: OperatorId::ANY, limit };
+        trade::place(self.app(), self.customer, wish, None).await.map(|(id, _)| id)
+    }
+
+    async fn order(&self, id: OrderId, done: impl Fn(&Order) -> bool) -> Arc<Order> {
+        let order = self.app().read_model.await_order(id, PATIENCE, &done).await.unwrap();
+        let health: Vec<_> = self.app().providers.iter().map(|p| p.health()).collect();
+        assert!(done(&order), "{order:?}\n{health:?}");
+        order
+    }
+
+    /// Available and escrow in micros.
+    fn wallet(&self) -> (i64, i64) {
+        let wallet = self.app().read_model.account(self.customer).unwrap().wallet();
+        (wallet.available.0, wallet.escrow.0)
+    }
+
+    async fn stop(self) {
+        self.running.stop().await.unwrap();
+        self.sandbox.stop().await;
+        self.folder.close().unwrap();
+    }
+}
+
+/// Always among the products with stock.
+fn product() -> Product {
+    let catalog = Catalog::load();
+    Product {
+        country: catalog.find_country("ID").unwrap(),
+        service: catalog.find_service("telegram").unwrap(),
+    }
+}
+
+/// The shipped driver, but polling ten times a second.
+fn setup(sandbox: &Sandbox, at: usize, folder: &TempDir) -> ProviderSetup {
+    let provider = &sandbox.providers()[at];
+    let (_, text) = Driver::shipped().iter().find(|(name, _)| *name == provider.driver).unwrap();
+    let slow = |line: &&str| line.starts_with("poll_interval_ms");
+    let old = text.lines().find(slow).unwrap();
+    let path = folder.path().join(format!("{}.toml", provider.driver));
+    fs::write(&path, text.replace(old, "poll_interval_ms = 100")).unwrap();
+    ProviderSetup {
+        config: ProviderConfig {
+            name: provider.driver.to_owned(),
+            driver: path.to_str().unwrap().to_owned(),
+            base_url: Some(provider.base_url.clone()),
+            key_secret: None,
+            key_env: None,
+            enabled: true,
+            priority: 0,
+            margin: None,
+            rate: Rate::default(),
+            sync_interval_s: 3600,
+        },
+        key: Secret::new(provider.key.clone()),
+        min_cancel_age_ms: Some(0),
+    }
+}
+
+async fn execute(app: &App, command: Command) -> Reply {
+    app.handle.send(command).await.unwrap().unwrap().reply
+}
+
+async fn until(done: impl Fn() -> bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !done() {
+        assert!(tokio::time::Instant::now() < deadline, "it did not come to pass");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn received(order: &Order) -> bool {
+    order.state == ActivationState::Received
+}
+
+async fn check_bought(seller: usize) {
+    let rig = Rig::start(&[(seller, 100_000)]).await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, received).await;
+    assert_eq!((order.attempt, order.price, order.cost), (1, Micros(120_000), Micros(100_000)));
+    assert!(order.assignment.as_ref().unwrap().number.to_string().starts_with("62"));
+    assert!(!order.messages[0].code.is_empty(), "its code was found");
+    assert_eq!(rig.wallet(), (9_880_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_is_bought_over_the_handler_protocol_and_its_code_comes() {
+    check_bought(HANDLER).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_is_bought_from_the_rest_protocol_and_its_code_comes() {
+    check_bought(FIVESIM).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_is_bought_with_form_posts_and_its_code_comes() {
+    check_bought(SMSPOOL).await;
+}
+
+async fn check_adopted(seller: usize) {
+    let rig = Rig::start(&[(seller, 100_000)]).await;
+    rig.sandbox.faults(seller).next(FaultKind::BoughtButReplyLost);
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    let order = rig.order(id, received).await;
+    assert_eq!((order.attempt, order.in_doubt), (1, false));
+    assert!(order.assignment.as_ref().unwrap().number.to_string().starts_with("62"));
+    assert_eq!(rig.wallet(), (9_880_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_whose_reply_was_lost_is_adopted() {
+    tokio::join!(check_adopted(HANDLER), check_adopted(FIVESIM), check_adopted(SMSPOOL));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_for_want_of_numbers_goes_on_to_the_next_ask_within_the_limit() {
+    let rig = Rig::start(&[(HANDLER, 100_000), (SMSPOOL, 200_000)]).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::NoNumbers);
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    let order = rig.order(id, received).await;
+    let provider = rig.app().providers.get(order.provider).unwrap();
+    assert_eq!((provider.name(), order.attempt, order.price), ("smspool", 2, Micros(240_000)));
+    assert_eq!(rig.wallet(), (9_760_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_no_ask_within_its_limit_fills_is_refunded() {
+    let rig = Rig::start(&[(HANDLER, 100_000), (SMSPOOL, 200_000)]).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::NoNumbers);
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.state.is_closed()).await;
+    assert_eq!((order.state, order.attempt), (ActivationState::Failed, 1));
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_that_was_never_made_is_found_out_and_the_next_ask_is_tried() {
+    let rig = Rig::start(&[(HANDLER, 100_000), (SMSPOOL, 200_000)]).await;
+    // Its answer says nothing, so that it may have been made.
+    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    let order = rig.order(id, received).await;
+    assert_eq!((order.attempt, order.in_doubt, order.price), (2, false, Micros(240_000)));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_after_the_cancel_is_kept_and_marked_late() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 60_000).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::MessageAfterCancel);
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+    upstream::cancel(rig.app(), &order).await.unwrap();
+    execute(rig.app(), Command::Cancel { order: id, actor: Actor::Account(rig.customer) }).await;
+    rig.sandbox.advance_ms(61_000);
+    let order = rig.order(id, |order| !order.messages.is_empty()).await;
+    assert_eq!(order.state, ActivationState::Cancelled);
+    assert!(order.messages.iter().all(|message| message.late));
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    rig.stop().await;
+}

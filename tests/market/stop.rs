@@ -1,0 +1,48 @@
+//! A stop loses nothing that was sent.
+
+use nexnum_engine::command::Command;
+use nexnum_engine::money::Micros;
+
+use crate::harness::Market;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_before_a_stop_is_committed_and_answered() {
+    let mut market = Market::start().await;
+    for round in 0..5 {
+        let mut sent = Vec::new();
+        for n in 0..200 {
+            let name = format!("{round}-{n}").into();
+            let command = Command::OpenAccount { name, credit_limit: Micros::ZERO };
+            let mut answer = Box::pin({
+                let handle = market.running.app.handle.clone();
+                async move { handle.send(command).await }
+            });
+            // Polled once, the command is in the inbox.
+            let started = poll_once(answer.as_mut()).await;
+            sent.push((started, answer));
+        }
+        market = market.restart().await;
+        for (started, answer) in sent {
+            let answer = match started {
+                Some(answer) => answer,
+                None => answer.await,
+            };
+            answer.expect("it was sent before the stop").expect("every name is new");
+        }
+        let opened = market.running.app.read_model.accounts().len();
+        assert_eq!(opened, 200 * (round + 1));
+    }
+    market.running.stop().await.unwrap();
+}
+
+/// Polls a future once; its output if that was enough.
+async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
+    std::future::poll_fn(|context| {
+        let polled = std::pin::Pin::new(&mut future).poll(context);
+        std::task::Poll::Ready(match polled {
+            std::task::Poll::Ready(output) => Some(output),
+            std::task::Poll::Pending => None,
+        })
+    })
+    .await
+}

@@ -1,0 +1,121 @@
+//! Deterministic simulation: from one seed, commands in batches through the sequencer's
+//! core onto a disk that loses power, into the readers, and back from what survived.
+//!
+//! `NEXNUM_SIM_SEEDS` says how many runs, `NEXNUM_SIM_FIRST` with which seed to begin. A
+//! failing run prints its seed and the command that repeats it. Two controls break a rule
+//! on purpose and must be found out.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "../../engine/tests/common/arbitrary.rs"]
+#[allow(dead_code, unreachable_pub, reason = "fuzzing takes the rest")]
+mod arbitrary;
+mod desk;
+mod life;
+#[path = "../../engine/tests/common/model.rs"]
+#[allow(unreachable_pub, reason = "it is shared by path")]
+mod model;
+mod readers;
+mod witness;
+mod world;
+
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use world::{Rules, Toll, World};
+
+/// Runs of a normal test.
+const SEEDS_DEFAULT: u64 = 200;
+/// A control is found out within so many runs.
+const CONTROL_SEEDS: u64 = 20;
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+/// One run; a panic is a complaint too.
+fn run(seed: u64, rules: Rules) -> Result<Toll, String> {
+    let attempt = panic::catch_unwind(AssertUnwindSafe(|| World::new(seed, rules)?.run()));
+    attempt.unwrap_or_else(|thrown| {
+        let text = thrown.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| thrown.downcast_ref::<&str>().copied());
+        Err(format!("panicked: {}", text.unwrap_or("without words")))
+    })
+}
+
+#[track_caller]
+fn checked(seed: u64) -> Toll {
+    run(seed, Rules::Kept).unwrap_or_else(|complaint| {
+        panic!(
+            "seed {seed}: {complaint}\nrepeat it with: \
+             NEXNUM_SIM_FIRST={seed} NEXNUM_SIM_SEEDS=1 cargo test --test simulation what_was"
+        )
+    })
+}
+
+/// The runs of all seeds, each on one thread, several beside each other.
+fn run_all(first: u64, count: u64) -> Toll {
+    let next = AtomicU64::new(first);
+    let work = || {
+        let mut toll = Toll::default();
+        loop {
+            // A ticket: which thread takes which seed changes nothing in its run.
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= first + count {
+                return toll;
+            }
+            toll.add(&checked(seed));
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, |threads| threads.get().min(4));
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let mut toll = Toll::default();
+        for worker in workers {
+            toll.add(&worker.join().unwrap_or_else(|thrown| panic::resume_unwind(thrown)));
+        }
+        toll
+    })
+}
+
+#[test]
+fn what_was_acknowledged_survives_and_what_was_not_is_whole_or_absent() {
+    let seeds = setting("NEXNUM_SIM_SEEDS", SEEDS_DEFAULT);
+    let toll = run_all(setting("NEXNUM_SIM_FIRST", 0), seeds);
+    println!("{seeds} seeds: {toll:?}");
+    if seeds >= SEEDS_DEFAULT {
+        assert!(toll.cuts > seeds && toll.interrupted_opens > 0, "few crashes: {toll:?}");
+        assert!(toll.unanswered_kept > 0 && toll.unanswered_lost > 0, "no edge cases: {toll:?}");
+        assert!(toll.snapshots_used > 0 && toll.repeats > seeds / 4, "no repeats: {toll:?}");
+        assert!(toll.accepted * 4 > toll.commands, "few commands were accepted: {toll:?}");
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    for seed in 0..3 {
+        assert_eq!(checked(seed), checked(seed), "seed {seed}");
+    }
+}
+
+/// The first complaint that a broken rule brings.
+fn found_out(rules: Rules) -> String {
+    let complaint = (0..CONTROL_SEEDS).find_map(|seed| run(seed, rules).err());
+    complaint.unwrap_or_else(|| panic!("{CONTROL_SEEDS} runs did not notice: {rules:?}"))
+}
+
+#[test]
+fn a_disk_that_lies_about_syncs_is_found_out() {
+    let complaint = found_out(Rules::LyingDisk);
+    assert!(
+        complaint.contains("acknowledged") || complaint.contains("does not open"),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn an_answer_before_the_commit_is_found_out() {
+    let complaint = found_out(Rules::AnswersFirst);
+    assert!(complaint.contains("acknowledged"), "{complaint}");
+}

@@ -1,0 +1,119 @@
+//! What readers see against a state: the read model, and the grid of own stock.
+
+use std::collections::BTreeSet;
+
+use nexnum::market::Market;
+use nexnum::read_model::{ReadModel, Wallet};
+use nexnum_engine::account::Book;
+use nexnum_engine::event::ProviderKind;
+use nexnum_engine::ids::{OfferId, OrderId};
+use nexnum_engine::order::Order;
+use nexnum_engine::state::State;
+
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, shown: T, is: T) -> Result<(), String> {
+    if shown == is { Ok(()) } else { Err(format!("{what}: readers see {shown:?}, not {is:?}")) }
+}
+
+/// The read model shows this state and nothing else.
+///
+/// # Errors
+/// The first difference.
+pub(crate) fn compare(model: &ReadModel, state: &State) -> Result<(), String> {
+    same("position", *model.published().borrow(), state.seq())?;
+    same("orders", model.orders_len(), state.orders().count())?;
+    for order in state.orders() {
+        let shown = model.order(order.id);
+        same("order", shown.as_deref(), Some(order))?;
+    }
+    accounts(model, state)?;
+    for (_, key) in state.keys() {
+        // Two keys with one hash cannot be told apart; real ones are random.
+        let alike = state.keys().filter(|(_, other)| other.hash == key.hash);
+        if alike.count() == 1 {
+            same("a key works", model.key(&key.hash).is_some(), !key.revoked)?;
+        }
+    }
+    same(
+        "replies",
+        state.replies().all(|(account, key, reply)| model.reply(account, key) == Some(reply)),
+        true,
+    )?;
+    let driven = |order: &&Order| {
+        let kind = state.provider(order.provider).map(|provider| provider.kind);
+        kind == Some(ProviderKind::Driven) && order.closed_at.is_none()
+    };
+    let upstream: Vec<OrderId> = state.orders().filter(driven).map(|order| order.id).collect();
+    same("work upstream", model.driven(), upstream)?;
+    directory(model, state)
+}
+
+fn accounts(model: &ReadModel, state: &State) -> Result<(), String> {
+    same("accounts", model.accounts().len(), state.accounts().count())?;
+    for (id, account) in state.accounts() {
+        let view = model.account(id).ok_or_else(|| format!("readers miss account {id}"))?;
+        let (available, escrow) =
+            (state.balance(Book::Available(id)), state.balance(Book::Escrow(id)));
+        same("name", &view.name, &account.name)?;
+        same("wallet", view.wallet(), Wallet { available, escrow })?;
+        let is_open = |order: &&Order| order.account == id && order.closed_at.is_none();
+        let open: BTreeSet<OrderId> = state.orders().filter(is_open).map(|o| o.id).collect();
+        let shown = view.open_orders(OrderId(u32::MAX), usize::MAX).into_iter().collect();
+        same("open orders", shown, open)?;
+    }
+    Ok(())
+}
+
+fn directory(model: &ReadModel, state: &State) -> Result<(), String> {
+    let directory = model.directory();
+    for (id, provider) in state.providers() {
+        same("provider", directory.kind(id), Some(provider.kind))?;
+        same("its name", directory.provider_name(id).as_deref(), Some(&*provider.name))?;
+    }
+    for (id, name) in state.operators() {
+        same("operator", directory.operator(name), Some(id))?;
+    }
+    for (id, offer) in state.offers() {
+        let shown = directory.offer(offer.provider, offer.product, offer.operator);
+        same("offer", shown, Some(id))?;
+    }
+    Ok(())
+}
+
+/// Own offers with what the grid sells of them and what the engine has.
+fn own_stock<'a>(
+    market: &'a Market,
+    state: &'a State,
+) -> impl Iterator<Item = (OfferId, u32, u32)> + 'a {
+    let own = |(_, offer): &(OfferId, &nexnum_engine::state::Offer)| {
+        state.provider(offer.provider).is_some_and(|known| known.kind == ProviderKind::Own)
+    };
+    state
+        .offers()
+        .filter(own)
+        .map(|(id, _)| (id, market.grid().ask(id).map_or(0, |ask| ask.stock), state.stock(id)))
+}
+
+/// The grid never offers a unit that the engine, ahead of the disk, does not have.
+///
+/// # Errors
+/// The first offer that is oversold.
+pub(crate) fn never_oversells(market: &Market, state: &State) -> Result<(), String> {
+    let over = own_stock(market, state).find(|(_, shown, has)| shown > has);
+    over.map_or(Ok(()), |(id, shown, has)| Err(format!("offer {id} sells {shown} of {has}")))
+}
+
+/// When nothing is on its way, the grid offers exactly what the engine has, at its price.
+///
+/// # Errors
+/// The first difference.
+pub(crate) fn stock_is(market: &Market, state: &State) -> Result<(), String> {
+    for (id, shown, has) in own_stock(market, state) {
+        same(&format!("stock of offer {id}"), shown, has)?;
+        let price = state.offer(id).map(|offer| offer.price);
+        let ask = market.grid().ask(id).map(|ask| ask.price);
+        if ask.is_some() {
+            same(&format!("price of offer {id}"), ask, price)?;
+        }
+    }
+    Ok(())
+}

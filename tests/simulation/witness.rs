@@ -1,0 +1,192 @@
+//! A witness of the ledger who knows nothing of the engine's rules: he adds up postings
+//! and remembers how each order's money went.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nexnum_engine::account::Book;
+use nexnum_engine::decide::REPLIES_KEPT_MS;
+use nexnum_engine::event::{Event, Idempotency};
+use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId};
+use nexnum_engine::money::Micros;
+use nexnum_engine::state::State;
+use nexnum_engine::time::Time;
+
+/// How an order's money left escrow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Delivered,
+    Refunded,
+}
+
+#[derive(Debug)]
+struct Sale {
+    limit: Micros,
+    price: Micros,
+    offer: OfferId,
+    number: Option<Number>,
+    end: Option<End>,
+    closed: bool,
+    digests: BTreeSet<u128>,
+}
+
+/// What the events add up to.
+#[derive(Debug, Default)]
+pub(crate) struct Witness {
+    books: BTreeMap<Book, i128>,
+    sales: BTreeMap<OrderId, Sale>,
+    keys: BTreeMap<(AccountId, u128), (u128, Time)>,
+    references: BTreeSet<(AccountId, u128)>,
+    /// Numbers of own stock that nobody has.
+    shelf: BTreeSet<(OfferId, Number)>,
+}
+
+fn need(holds: bool, complaint: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(complaint()) }
+}
+
+impl Witness {
+    /// Follows an event.
+    ///
+    /// # Errors
+    /// The invariant that it breaks.
+    pub(crate) fn see(&mut self, at: Time, event: &Event) -> Result<(), String> {
+        self.add_up(event)?;
+        match event {
+            Event::Deposited { account, reference, .. } => {
+                let first = self.references.insert((*account, *reference));
+                need(first, || format!("a deposit of {account} was credited twice"))
+            }
+            Event::StockLoaded { offer, numbers } => {
+                let added = numbers.iter().all(|number| self.shelf.insert((*offer, *number)));
+                need(added, || format!("offer {offer} was loaded with a number it has"))
+            }
+            Event::OrderPlaced {
+                order, account, limit, terms, idempotency, assignment, ..
+            } => {
+                if let Some(used) = idempotency {
+                    self.use_key(at, *account, *used)?;
+                }
+                let sale = Sale {
+                    limit: *limit,
+                    price: terms.price,
+                    offer: terms.offer,
+                    number: None,
+                    end: None,
+                    closed: false,
+                    digests: BTreeSet::new(),
+                };
+                let first = self.sales.insert(*order, sale).is_none();
+                need(first, || format!("order {order} was placed twice"))?;
+                self.sell(*order, assignment.as_ref().map(|assigned| assigned.number))
+            }
+            Event::AttemptStarted { order, terms, change, .. } => {
+                let sale = self.sale(*order)?;
+                let moved = sale.price.0 + change.0 == terms.price.0;
+                (sale.price, sale.offer) = (terms.price, terms.offer);
+                let fits = moved && terms.price <= sale.limit && sale.end.is_none();
+                need(fits, || format!("order {order} went on beyond its limit or its end"))
+            }
+            Event::NumberAssigned { order, assignment, .. } => {
+                if assignment.external_id.is_empty() {
+                    self.sell(*order, Some(assignment.number))?;
+                }
+                Ok(())
+            }
+            Event::OrderFailed { order, refund, .. } => self.close(*order, *refund),
+            Event::ActivationClosed { order, refund, .. } => self.close(*order, *refund),
+            Event::MessageReceived { order, digest, late, capture, .. } => {
+                let sale = self.sale(*order)?;
+                let fresh = sale.digests.insert(*digest);
+                need(fresh, || format!("order {order} got the same message twice"))?;
+                need(*late == sale.closed, || format!("order {order}: late is {late}"))?;
+                let charged = capture.as_ref().map(|sale| sale.price);
+                match charged {
+                    None => need(sale.end.is_some(), || {
+                        format!("order {order} has a readable message and was not charged")
+                    }),
+                    Some(price) => {
+                        let fits = price == sale.price && price <= sale.limit;
+                        need(fits, || format!("order {order} was charged {price}"))?;
+                        self.end(*order, End::Delivered)
+                    }
+                }
+            }
+            Event::AccountOpened { .. }
+            | Event::KeyIssued { .. }
+            | Event::KeyRevoked { .. }
+            | Event::ProviderRegistered { .. }
+            | Event::OperatorNamed { .. }
+            | Event::OffersListed { .. }
+            | Event::OffersPriced { .. }
+            | Event::OrderDoubted { .. }
+            | Event::AnotherRequested { .. }
+            | Event::Retired { .. } => Ok(()),
+        }
+    }
+
+    fn add_up(&mut self, event: &Event) -> Result<(), String> {
+        for transaction in event.transactions().iter().flatten() {
+            let mut sum = 0;
+            for leg in transaction.postings() {
+                sum += i128::from(leg.amount.0);
+                *self.books.entry(leg.book).or_default() += i128::from(leg.amount.0);
+            }
+            need(sum == 0, || format!("postings sum to {sum}: {event:?}"))?;
+        }
+        Ok(())
+    }
+
+    fn use_key(&mut self, at: Time, account: AccountId, used: Idempotency) -> Result<(), String> {
+        let before = self.keys.insert((account, used.key), (used.fingerprint, at));
+        let free = before.is_none_or(|(_, first)| at.ms_since(first) >= REPLIES_KEPT_MS);
+        need(free, || format!("account {account} used a key for two orders"))
+    }
+
+    fn sale(&mut self, order: OrderId) -> Result<&mut Sale, String> {
+        self.sales.get_mut(&order).ok_or_else(|| format!("order {order} was never placed"))
+    }
+
+    /// A number of own stock goes to an order; `None` for one that is bought upstream.
+    fn sell(&mut self, order: OrderId, number: Option<Number>) -> Result<(), String> {
+        let Some(number) = number else { return Ok(()) };
+        let sale = self.sale(order)?;
+        sale.number = Some(number);
+        let unit = (sale.offer, number);
+        need(self.shelf.remove(&unit), || format!("order {order} was sold what nobody offered"))
+    }
+
+    fn end(&mut self, order: OrderId, end: End) -> Result<(), String> {
+        let before = self.sale(order)?.end.replace(end);
+        need(before.is_none(), || format!("order {order} is {end:?} after {before:?}"))
+    }
+
+    fn close(&mut self, order: OrderId, refund: Micros) -> Result<(), String> {
+        let sale = self.sale(order)?;
+        let first = !std::mem::replace(&mut sale.closed, true);
+        need(first, || format!("order {order} was closed twice"))?;
+        if sale.end == Some(End::Delivered) {
+            return need(refund == Micros::ZERO, || format!("order {order} was refunded too"));
+        }
+        let (price, unit) = (sale.price, sale.number.map(|number| (sale.offer, number)));
+        need(refund == price, || format!("order {order} got {refund} back of {price}"))?;
+        if let Some(unit) = unit {
+            need(self.shelf.insert(unit), || format!("order {order} gave back what was there"))?;
+        }
+        self.end(order, End::Refunded)
+    }
+
+    /// The state's balances are the sums of the postings, which sum to zero.
+    ///
+    /// # Errors
+    /// The first book that is not.
+    pub(crate) fn compare(&self, state: &State) -> Result<(), String> {
+        let sum: i128 = self.books.values().sum();
+        need(sum == 0, || format!("all postings sum to {sum}"))?;
+        for (book, amount) in &self.books {
+            let known = i128::from(state.balance(*book).0);
+            need(known == *amount, || format!("{book:?} holds {known}, its postings {amount}"))?;
+        }
+        let strange = state.books().find(|(book, _)| !self.books.contains_key(book));
+        need(strange.is_none(), || format!("{strange:?} was never posted to"))
+    }
+}

@@ -1,0 +1,485 @@
+//! A run: lives of a process on one disk, each ended by a crash or a clean stop, and the
+//! naive model that remembers what everybody was told.
+
+use std::collections::VecDeque;
+use std::io;
+
+use nexnum::sequencer::core::{Answer, Envelope, Sealed};
+use nexnum::trade::{self, Wish};
+use nexnum_engine::audit::{audit, state_hash};
+use nexnum_engine::command::{Command, PlaceOrder, Reply};
+use nexnum_engine::decide::REPLIES_KEPT_MS;
+use nexnum_engine::event::{ProviderKind, Terms};
+use nexnum_engine::ids::{OrderId, Seq};
+use nexnum_engine::money::Micros;
+use nexnum_engine::reservation::Claim;
+use nexnum_engine::time::Time;
+use nexnum_storage::fault::FaultyDisk;
+use nexnum_storage::snapshot::Snapshot;
+use nexnum_storage::{Ledger, Manifest, RedbLedger};
+use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
+
+use crate::arbitrary::{Arbitrary, Rng, START};
+use crate::desk::Desk;
+use crate::life::{self, Life};
+use crate::model::{self, Model};
+use crate::readers;
+
+/// Steps of a life: executing, sealing, committing.
+const STEPS: u64 = 260;
+/// Disk operations after which a cut comes at the latest: a commit has some six.
+const CUT_OPS_MAX: u64 = 240;
+
+/// Which rule is broken on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rules {
+    Kept,
+    /// The disk acknowledges syncs and does nothing.
+    LyingDisk,
+    /// Answers are given before the batch is written.
+    AnswersFirst,
+}
+
+/// What happened in a run, to see that runs are worth something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Toll {
+    pub(crate) commands: u64,
+    pub(crate) accepted: u64,
+    pub(crate) commits: u64,
+    pub(crate) cuts: u64,
+    pub(crate) failures: u64,
+    pub(crate) clean_stops: u64,
+    pub(crate) interrupted_opens: u64,
+    pub(crate) unanswered_kept: u64,
+    pub(crate) unanswered_lost: u64,
+    pub(crate) snapshots_used: u64,
+    pub(crate) repeats: u64,
+}
+
+impl Toll {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.commands += other.commands;
+        self.accepted += other.accepted;
+        self.commits += other.commits;
+        self.cuts += other.cuts;
+        self.failures += other.failures;
+        self.clean_stops += other.clean_stops;
+        self.interrupted_opens += other.interrupted_opens;
+        self.unanswered_kept += other.unanswered_kept;
+        self.unanswered_lost += other.unanswered_lost;
+        self.snapshots_used += other.snapshots_used;
+        self.repeats += other.repeats;
+    }
+}
+
+/// A command on its way, and what it must be told.
+#[derive(Debug)]
+struct Asked {
+    at: Time,
+    command: Command,
+    expected: model::Answer,
+    answer: oneshot::Receiver<Answer>,
+}
+
+/// A sealed batch that may be on disk.
+#[derive(Debug)]
+struct Written {
+    last: Seq,
+    state_hash: [u8; 32],
+    commands: Vec<(Time, Command)>,
+}
+
+/// How a life ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// The power went, or the disk failed and the process ended.
+    Crash,
+    /// All was committed and closed.
+    CleanStop,
+}
+
+pub(crate) struct World {
+    rules: Rules,
+    rng: Rng,
+    arbitrary: Arbitrary,
+    script: VecDeque<Command>,
+    model: Model,
+    now: Time,
+    batch_at: Time,
+    disk: FaultyDisk,
+    manifest: Manifest,
+    snapshot: Option<Snapshot>,
+    life: Option<Life>,
+    open: Vec<Asked>,
+    sealed: Option<(Sealed, Vec<Asked>, Seq)>,
+    written: Vec<Written>,
+    /// Somebody was told of events up to here.
+    acknowledged: Seq,
+    /// Orders with a key that were answered.
+    placed: Vec<(Time, PlaceOrder, OrderId)>,
+    /// Of ten steps, how many execute; the rest seals and commits.
+    eagerness: u64,
+    toll: Toll,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, rules: Rules) -> Result<Self, String> {
+        let mut rng = Rng::new(seed ^ 0x51D0_0000);
+        let disk = FaultyDisk::new(rng.next());
+        life::create(&disk)?;
+        let eagerness = rng.pick(&[2, 4, 6, 8, 9]);
+        let mut world = Self {
+            rules,
+            arbitrary: Arbitrary::new(Rng::new(rng.next())),
+            rng,
+            script: Arbitrary::market().into(),
+            model: Model::default(),
+            now: START,
+            batch_at: START,
+            disk,
+            manifest: Manifest::of_new(life::ID),
+            snapshot: None,
+            life: None,
+            open: Vec::new(),
+            sealed: None,
+            written: Vec::new(),
+            acknowledged: Seq(0),
+            placed: Vec::new(),
+            eagerness,
+            toll: Toll::default(),
+        };
+        world.recover(Ending::CleanStop)?;
+        Ok(world)
+    }
+
+    /// Runs to the end.
+    ///
+    /// # Errors
+    /// The first promise that is broken.
+    pub(crate) fn run(mut self) -> Result<Toll, String> {
+        for _ in 0..2 + self.rng.below(4) {
+            let ending = self.live()?;
+            self.recover(ending)?;
+        }
+        self.finish()?;
+        self.recover(Ending::CleanStop)?;
+        Ok(self.toll)
+    }
+
+    fn life(&self) -> &Life {
+        self.life.as_ref().expect("a life has begun")
+    }
+
+    fn life_mut(&mut self) -> &mut Life {
+        self.life.as_mut().expect("a life has begun")
+    }
+
+    /// Lives until a crash or a stop.
+    fn live(&mut self) -> Result<Ending, String> {
+        let faulty = match self.rng.below(10) {
+            0..=6 => {
+                self.disk.cut_after(self.rng.below(CUT_OPS_MAX));
+                true
+            }
+            7 => {
+                let kind = self.rng.pick(&[io::ErrorKind::StorageFull, io::ErrorKind::Other]);
+                self.disk.fail_after(self.rng.below(CUT_OPS_MAX / 2), kind);
+                true
+            }
+            _ => false,
+        };
+        for _ in 0..STEPS {
+            if !self.step()? {
+                return Ok(Ending::Crash);
+            }
+        }
+        if faulty || self.rng.once_in(2) || !self.finish()? {
+            return Ok(Ending::Crash);
+        }
+        Ok(Ending::CleanStop)
+    }
+
+    /// One step; false when the disk has ended the life.
+    fn step(&mut self) -> Result<bool, String> {
+        if self.rng.below(10) < self.eagerness {
+            let command = match self.script.pop_front() {
+                Some(command) => command,
+                None => self.arbitrary.command(self.life.as_ref().unwrap().core.state()),
+            };
+            return self.execute(command).map(|()| true);
+        }
+        match self.rng.below(9) {
+            0..=3 if self.sealed.is_none() => self.seal().map(|()| true),
+            0..=7 => self.commit(),
+            _ => {
+                let (snapshot, manifest) = self.life().snapshot();
+                (self.snapshot, self.manifest) = (Some(snapshot), manifest);
+                Ok(true)
+            }
+        }
+    }
+
+    /// Commits what is on its way; false if the disk did not take it.
+    fn finish(&mut self) -> Result<bool, String> {
+        while self.sealed.is_some() || !self.open.is_empty() {
+            if self.sealed.is_none() {
+                self.seal()?;
+            }
+            if !self.commit()? {
+                return Ok(false);
+            }
+        }
+        let life = self.life_mut();
+        if life.desk.write_late().is_err() {
+            return Ok(false);
+        }
+        readers::stock_is(&life.market, life.core.state()).map(|()| true)
+    }
+
+    /// A command through phase 1, the engine and the model.
+    fn execute(&mut self, command: Command) -> Result<(), String> {
+        let Some((command, claim)) = self.phase_one(command) else { return Ok(()) };
+        let (now, life) = (self.now, self.life.as_mut().expect("a life has begun"));
+        if life.core.open_len() == 0 {
+            self.batch_at = now;
+        }
+        let at = self.batch_at;
+        let expected = self.model.execute(at, &command);
+        let (answer_to, answer) = oneshot::channel();
+        let envelope = Envelope { command: command.clone(), claim, answer_to: Some(answer_to) };
+        life.core.execute(now, envelope);
+        readers::never_oversells(&life.market, life.core.state())?;
+        self.toll.commands += 1;
+        self.open.push(Asked { at, command, expected, answer });
+        self.now = now.plus_ms(self.arbitrary.pause_ms());
+        Ok(())
+    }
+
+    /// Claims the unit that an order takes, as a request would; `None` if there is none.
+    fn phase_one(&mut self, mut command: Command) -> Option<(Command, Option<Claim>)> {
+        let claim = match &mut command {
+            Command::PlaceOrder(order) if self.rng.once_in(3) => {
+                let limit = (!self.rng.once_in(3)).then_some(order.limit);
+                let wish = Wish { product: order.product, operator: order.operator, limit };
+                let claim = trade::claim(self.life().market.grid(), &wish, &[]).ok()?;
+                order.terms = trade::terms(&claim);
+                order.limit = limit.unwrap_or(claim.price());
+                Some(claim)
+            }
+            Command::PlaceOrder(order) => {
+                let limit = order.limit;
+                self.claim(&mut order.terms, limit)?
+            }
+            Command::NextAttempt { order, terms, .. } => {
+                let known = self.life().core.state().order(*order);
+                let limit = known.map_or(terms.price, |order| order.limit);
+                self.claim(terms, limit)?
+            }
+            _ => None,
+        };
+        Some((command, claim))
+    }
+
+    /// Own stock is never asked for without a claim; what is bought upstream may be, as it
+    /// is when a restart has lost the claim.
+    fn claim(&mut self, terms: &mut Terms, limit: Micros) -> Option<Option<Claim>> {
+        let life = self.life();
+        let state = life.core.state();
+        let provider = state.offer(terms.offer).and_then(|offer| state.provider(offer.provider));
+        let own = provider.is_some_and(|provider| provider.kind == ProviderKind::Own);
+        match life.market.grid().claim(terms.offer, limit) {
+            Ok(claim) => {
+                if !self.rng.once_in(8) {
+                    *terms = trade::terms(&claim);
+                }
+                Some(Some(claim))
+            }
+            Err(_) if own => None,
+            Err(_) => Some(None),
+        }
+    }
+
+    /// Closes the open batch; the state after it is what a replay must give.
+    fn seal(&mut self) -> Result<(), String> {
+        let asked = std::mem::take(&mut self.open);
+        let life = self.life.as_mut().expect("a life has begun");
+        let sealed = life.core.seal();
+        let state = life.core.state();
+        self.model.compare(state)?;
+        audit(state)?;
+        let last = state.seq();
+        let before = self.written.last().map_or(Seq(0), |written| written.last);
+        if last > before {
+            let commands = asked.iter().map(|asked| (asked.at, asked.command.clone())).collect();
+            self.written.push(Written { last, state_hash: state_hash(state), commands });
+        }
+        self.sealed = Some((sealed, asked, last));
+        Ok(())
+    }
+
+    /// Commits the sealed batch, if there is one; false if the disk did not take it.
+    fn commit(&mut self) -> Result<bool, String> {
+        let Some((sealed, asked, last)) = self.sealed.take() else { return Ok(true) };
+        let life = self.life.as_mut().expect("a life has begun");
+        let mut shown = None;
+        let (desk, market, read_model) = life.parts();
+        let committed = sealed.commit(desk, |change| {
+            Life::show(market, read_model, &change);
+            shown = Some(change);
+        });
+        if let Err(error) = committed {
+            self.toll.failures += u64::from(!self.disk.is_cut());
+            self.unanswered(asked)?;
+            return if shown.is_none() { Ok(false) } else { Err(format!("shown, then: {error}")) };
+        }
+        if let Some(change) = shown {
+            life.follow(&change)?;
+            let written = self.written.iter().find(|written| written.last == change.last());
+            if written.map(|written| written.state_hash) != Some(state_hash(life.shown())) {
+                return Err(format!("the events up to {} give another state", change.last()));
+            }
+            self.toll.commits += 1;
+        }
+        self.acknowledged = self.acknowledged.max(last);
+        asked.into_iter().try_for_each(|asked| self.answered(asked)).map(|()| true)
+    }
+
+    /// The answer is there and is the model's.
+    fn answered(&mut self, mut asked: Asked) -> Result<(), String> {
+        let Ok(answer) = asked.answer.try_recv() else {
+            return Err(format!("committed and not answered: {:?}", asked.command));
+        };
+        let said = answer.as_ref().map(|accepted| accepted.reply).map_err(|no| no.code());
+        if said != asked.expected {
+            let Asked { command, expected, .. } = asked;
+            return Err(format!("{command:?} was answered {said:?}, expected {expected:?}"));
+        }
+        self.toll.accepted += u64::from(said.is_ok());
+        if let (Command::PlaceOrder(order), Ok(Reply::Placed(id, _))) = (asked.command, said)
+            && order.idempotency.is_some()
+        {
+            self.placed.push((asked.at, order, id));
+        }
+        self.life_mut().keep_claim(answer);
+        Ok(())
+    }
+
+    /// Nobody of these was answered. Whoever has a key asks again.
+    fn unanswered(&mut self, asked: Vec<Asked>) -> Result<(), String> {
+        for mut asked in asked {
+            match asked.answer.try_recv() {
+                Err(TryRecvError::Closed) => {}
+                told => {
+                    return Err(format!("told {told:?} before the commit: {:?}", asked.command));
+                }
+            }
+            if matches!(&asked.command, Command::PlaceOrder(order) if order.idempotency.is_some()) {
+                self.script.push_back(asked.command);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the life, opens what survived, and holds it against everything promised.
+    fn recover(&mut self, ending: Ending) -> Result<(), String> {
+        self.end(ending)?;
+        let ledger = self.reopen()?;
+        let survived = ledger.last().seq;
+        if survived < self.acknowledged {
+            let acknowledged = self.acknowledged;
+            return Err(format!("acknowledged up to {acknowledged}, survived up to {survived}"));
+        }
+        self.toll.unanswered_kept += u64::from(survived > self.acknowledged);
+        let before = self.written.len();
+        self.written.retain(|written| written.last <= survived);
+        self.toll.unanswered_lost += u64::from(self.written.len() < before);
+        // Whoever comes now is told of what survived.
+        self.acknowledged = survived;
+        let found = life::replay(&ledger.reader())?;
+        if !self.written.iter().map(|written| written.last).eq(found.rows.iter().copied()) {
+            return Err(format!("batches are not whole: {:?}", found.rows));
+        }
+        if let Some(written) = self.written.last()
+            && written.state_hash != state_hash(found.replay.state())
+        {
+            return Err(format!("the replay up to {survived} gives another state"));
+        }
+        self.model = Model::default();
+        for (at, command) in self.written.iter().flat_map(|written| &written.commands) {
+            let _said_before = self.model.execute(*at, command);
+        }
+        self.model.compare(found.replay.state())?;
+        self.begin(ledger, found)?;
+        self.repeat()
+    }
+
+    fn end(&mut self, ending: Ending) -> Result<(), String> {
+        let survivor = match ending {
+            Ending::Crash => self.disk.survivor(),
+            Ending::CleanStop => self.disk.clone(),
+        };
+        self.toll.cuts += u64::from(self.disk.is_cut());
+        self.toll.clean_stops += u64::from(ending == Ending::CleanStop);
+        self.life = None;
+        self.disk = survivor;
+        let sealed = self.sealed.take().map(|(_, asked, _)| asked);
+        let open = std::mem::take(&mut self.open);
+        sealed.into_iter().chain([open]).try_for_each(|asked| self.unanswered(asked))
+    }
+
+    /// Opens the ledger; the power may go again while it recovers.
+    fn reopen(&mut self) -> Result<RedbLedger, String> {
+        for attempt in 0.. {
+            if self.rules == Rules::LyingDisk {
+                self.disk.lie_about_syncs();
+            }
+            if attempt < 2 && self.rng.once_in(5) {
+                self.disk.cut_after(self.rng.below(16));
+            }
+            let opened = life::open(&self.disk, &self.manifest);
+            if !self.disk.is_cut() {
+                return opened.map_err(|error| format!("the ledger does not open: {error}"));
+            }
+            self.toll.interrupted_opens += 1;
+            self.disk = self.disk.survivor();
+        }
+        unreachable!("only two opens are cut")
+    }
+
+    fn begin(&mut self, ledger: RedbLedger, found: life::Found) -> Result<(), String> {
+        let mut replay = None;
+        if let Some(snapshot) = &self.snapshot {
+            replay = Some(life::replay_from(snapshot, &ledger.reader(), &found)?);
+            self.toll.snapshots_used += 1;
+        }
+        let replay = replay.unwrap_or(found.replay);
+        // The machine's clock may come back earlier; time goes on from the ledger.
+        let wall = Time(self.now.0 - self.rng.pick(&[0, 1_000, 3_600_000]));
+        self.now = wall.max(replay.at());
+        let desk = Desk::new(ledger, self.rules == Rules::AnswersFirst);
+        self.life = Some(Life::begin(desk, replay)?);
+        Ok(())
+    }
+
+    /// Some who were answered ask again with the same key: the first answer stands.
+    fn repeat(&mut self) -> Result<(), String> {
+        let now = self.now;
+        self.placed.retain(|(at, ..)| now.ms_since(*at) < REPLIES_KEPT_MS);
+        for _ in 0..self.placed.len().min(2) {
+            let (at, order, id) = self.placed[self.rng.below(self.placed.len() as u64) as usize];
+            if self.now.ms_since(at) >= REPLIES_KEPT_MS {
+                continue;
+            }
+            let before = self.open.len();
+            self.execute(Command::PlaceOrder(order))?;
+            if let Some(asked) = self.open.get(before) {
+                self.toll.repeats += 1;
+                if asked.expected != Ok(Reply::Replayed(id)) {
+                    return Err(format!("order {id} came back as {:?}", asked.expected));
+                }
+            }
+        }
+        Ok(())
+    }
+}
