@@ -34,7 +34,7 @@ pub(super) fn issue_key(
     events: &mut Vec<Event>,
 ) -> Result<Reply, Reject> {
     let (account, scope) = match account {
-        Some(account) if !state.accounts.contains_key(&account) => {
+        Some(account) if !state.accounts.contains(account) => {
             return Err(Reject::UnknownAccount);
         }
         Some(account) => (account, Scope::Trade),
@@ -51,7 +51,7 @@ pub(super) fn revoke_key(
     key: KeyId,
     events: &mut Vec<Event>,
 ) -> Result<Reply, Reject> {
-    let known = state.keys.get(&key).ok_or(Reject::UnknownKey)?;
+    let known = state.keys.get(key).ok_or(Reject::UnknownKey)?;
     if known.revoked {
         return Ok(Reply::Unchanged);
     }
@@ -66,7 +66,7 @@ pub(super) fn deposit(
     reference: u128,
     events: &mut Vec<Event>,
 ) -> Result<Reply, Reject> {
-    if !state.accounts.contains_key(&account) {
+    if !state.accounts.contains(account) {
         return Err(Reject::UnknownAccount);
     }
     if !amount.is_positive() || amount > AMOUNT_MAX {

@@ -61,7 +61,7 @@ pub(super) fn list(
         if known || !seen.insert((product, operator)) {
             return Err(Reject::DuplicateOffer);
         }
-        if operator != OperatorId::ANY && !state.operators.contains_key(&operator) {
+        if operator != OperatorId::ANY && !state.operators.contains(operator) {
             return Err(Reject::OutOfBounds("operator"));
         }
     }
@@ -126,16 +126,17 @@ pub(super) fn load_stock(
 ) -> Result<Reply, Reject> {
     let offer = state.offer(id).ok_or(Reject::UnknownOffer)?;
     let provider = offer.provider;
-    if state.providers[&provider].kind != ProviderKind::Own {
+    if state.providers[provider].kind != ProviderKind::Own {
         return Err(Reject::WrongProviderKind);
     }
     counted(numbers.len(), "numbers")?;
     check_price(cost, price)?;
-    if state.held.len() + numbers.len() > NUMBERS_MAX {
+    if state.held + numbers.len() > NUMBERS_MAX {
         return Err(Reject::Exhausted("numbers"));
     }
     let mut seen = BTreeSet::new();
-    if numbers.iter().any(|n| state.held.contains(&(id, *n)) || !seen.insert(*n)) {
+    let held = |number| state.pools.get(id).is_some_and(|pool| pool.held.contains(number));
+    if numbers.iter().any(|number| held(number) || !seen.insert(*number)) {
         return Err(Reject::DuplicateNumber);
     }
     if (offer.cost, offer.price) != (cost, price) {

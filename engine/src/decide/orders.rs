@@ -80,10 +80,10 @@ fn check_terms(
     if terms.price > limit {
         return Err(Reject::PriceAboveMax { price: terms.price });
     }
-    match state.providers[&terms.provider].kind {
+    match state.providers[terms.provider].kind {
         ProviderKind::Driven => Ok(None),
         ProviderKind::Own => {
-            let first = state.pools.get(&terms.offer).and_then(|pool| pool.front());
+            let first = state.pools.get(terms.offer).and_then(|pool| pool.next.front());
             let number = *first.ok_or(Reject::NoNumbers)?;
             Ok(Some(assignment(at, number, "", timings)))
         }
@@ -106,7 +106,7 @@ fn assignment(at: Time, number: Number, external_id: &str, timings: Timings) -> 
 
 fn check_funds(state: &State, account: AccountId, needed: Micros) -> Result<(), Reject> {
     let available = state.balance(Book::Available(account));
-    let credit = state.accounts[&account].credit_limit;
+    let credit = state.accounts[account].credit_limit;
     let spendable = available.checked_add(credit).expect("both are bounded");
     if needed > spendable {
         return Err(Reject::InsufficientFunds { needed, available });
@@ -178,7 +178,7 @@ pub(super) fn assign(
     events: &mut Vec<Event>,
 ) -> Result<Reply, Reject> {
     let order = waiting(state, id, attempt)?;
-    if state.providers[&order.provider].kind != ProviderKind::Driven {
+    if state.providers[order.provider].kind != ProviderKind::Driven {
         return Err(Reject::WrongProviderKind);
     }
     bounded(given.external_id, NAME_LEN_MAX, "external_id")?;
@@ -208,7 +208,7 @@ pub(super) fn fail(
 /// may have been charged: its cost is written off against the provider.
 pub(super) fn failure(state: &State, order: &Order, reason: FailReason) -> Event {
     assert_eq!(order.state, ActivationState::Init, "only an order without a number fails");
-    let driven = state.providers[&order.provider].kind == ProviderKind::Driven;
+    let driven = state.providers[order.provider].kind == ProviderKind::Driven;
     let loss = match reason {
         FailReason::InDoubt if driven => order.cost,
         FailReason::InDoubt | FailReason::NoNumbers => Micros::ZERO,
