@@ -92,6 +92,7 @@ impl State {
             Event::OrderPlaced { .. }
             | Event::AttemptStarted { .. }
             | Event::OrderDoubted { .. }
+            | Event::DoubtCleared { .. }
             | Event::NumberAssigned { .. }
             | Event::OrderFailed { .. }
             | Event::MessageReceived { .. }
@@ -163,6 +164,12 @@ impl State {
                 (order.price, order.cost) = (terms.price, terms.cost);
             }
             Event::OrderDoubted { order } => self.order_mut(*order).in_doubt = true,
+            Event::DoubtCleared { order } => {
+                let doubted = self.order_mut(*order);
+                let waits = doubted.state == ActivationState::Init && doubted.in_doubt;
+                assert!(waits, "a doubt is cleared once, before the order ends");
+                doubted.in_doubt = false;
+            }
             Event::NumberAssigned { order, assignment, cost } => {
                 let placed = self.order_mut(*order);
                 (placed.cost, placed.in_doubt) = (*cost, false);

@@ -187,6 +187,7 @@ impl ReadModel {
             | Event::StockLoaded { .. }
             | Event::AttemptStarted { .. }
             | Event::OrderDoubted { .. }
+            | Event::DoubtCleared { .. }
             | Event::NumberAssigned { .. }
             | Event::OrderFailed { .. }
             | Event::MessageReceived { .. }

@@ -119,6 +119,7 @@ impl Witness {
             | Event::OffersListed { .. }
             | Event::OffersPriced { .. }
             | Event::OrderDoubted { .. }
+            | Event::DoubtCleared { .. }
             | Event::AnotherRequested { .. }
             | Event::Retired { .. } => Ok(()),
         }

@@ -131,6 +131,7 @@ pub(super) fn next_attempt(
     events: &mut Vec<Event>,
 ) -> Result<Reply, Reject> {
     let order = waiting(state, id, refused)?;
+    check_doubt(order)?;
     if order.attempt >= ATTEMPTS_MAX {
         return Err(Reject::Exhausted("attempts"));
     }
@@ -168,6 +169,26 @@ pub(super) fn doubt(
     Ok(Reply::Done)
 }
 
+/// Ends a doubt as "not bought": whoever asks has seen the provider's list.
+pub(super) fn clear_doubt(
+    state: &State,
+    id: OrderId,
+    attempt: u8,
+    events: &mut Vec<Event>,
+) -> Result<Reply, Reject> {
+    if !waiting(state, id, attempt)?.in_doubt {
+        return Ok(Reply::Unchanged);
+    }
+    events.push(Event::DoubtCleared { order: id });
+    Ok(Reply::Done)
+}
+
+/// Refuses what would buy a second number, or forget a first, while nobody knows whether
+/// the attempt bought one.
+const fn check_doubt(order: &Order) -> Result<(), Reject> {
+    if order.in_doubt { Err(Reject::InDoubt) } else { Ok(()) }
+}
+
 pub(super) fn assign(
     state: &State,
     at: Time,
@@ -200,6 +221,10 @@ pub(super) fn fail(
     events: &mut Vec<Event>,
 ) -> Result<Reply, Reject> {
     let order = waiting(state, id, attempt)?;
+    match reason {
+        FailReason::NoNumbers => check_doubt(order)?,
+        FailReason::InDoubt => {}
+    }
     events.push(failure(state, order, reason));
     Ok(Reply::Done)
 }

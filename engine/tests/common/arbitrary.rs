@@ -169,6 +169,7 @@ impl Arbitrary {
                 terms: self.terms(state),
                 timings: self.timings(),
             },
+            12 if self.rng.once_in(3) => Command::ClearDoubt { order, attempt },
             12 => Command::DoubtOrder { order, attempt },
             13 => Command::AssignNumber {
                 order,

@@ -125,13 +125,16 @@ impl Model {
             Command::NextAttempt { order, refused, terms, timings } => {
                 self.next_attempt(now, *order, *refused, *terms, *timings)
             }
-            Command::DoubtOrder { order, attempt } => self.doubt(*order, *attempt),
+            Command::DoubtOrder { order, attempt } => self.doubt(*order, *attempt, true),
+            Command::ClearDoubt { order, attempt } => self.doubt(*order, *attempt, false),
             Command::AssignNumber { order, attempt, number, external_id, cost, timings } => {
                 let index = self.running(*order, *attempt)?;
                 self.adopt(now, index, *number, external_id, *cost, *timings)
             }
             Command::FailOrder { order, attempt, reason } => {
                 let index = self.running(*order, *attempt)?;
+                let doubted = self.orders[index].in_doubt;
+                need(!doubted || *reason == FailReason::InDoubt, "in_doubt")?;
                 self.fail(now, index, *reason);
                 Ok(Reply::Done)
             }
@@ -397,6 +400,7 @@ impl Model {
     ) -> Answer {
         let index = self.running(id, refused)?;
         let asked = self.orders[index].asked;
+        need(!self.orders[index].in_doubt, "in_doubt")?;
         need(refused < ATTEMPTS_MAX, "exhausted")?;
         let number = self.claim(&asked, terms)?;
         let more = terms.price.0 - self.orders[index].terms.price.0;
@@ -404,17 +408,17 @@ impl Model {
             self.funded(asked.account, more)?;
         }
         let order = &mut self.orders[index];
-        (order.terms, order.attempt, order.in_doubt) = (terms, refused + 1, false);
+        (order.terms, order.attempt) = (terms, refused + 1);
         if let Some(number) = number {
             self.sell_own(now, index, number, timings);
         }
         Ok(Reply::Placed(id, number.is_some()))
     }
 
-    fn doubt(&mut self, id: OrderId, attempt: u8) -> Answer {
+    fn doubt(&mut self, id: OrderId, attempt: u8, doubted: bool) -> Answer {
         let index = self.running(id, attempt)?;
-        let before = std::mem::replace(&mut self.orders[index].in_doubt, true);
-        Ok(if before { Reply::Unchanged } else { Reply::Done })
+        let before = std::mem::replace(&mut self.orders[index].in_doubt, doubted);
+        Ok(if before == doubted { Reply::Unchanged } else { Reply::Done })
     }
 
     fn adopt(

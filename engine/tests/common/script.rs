@@ -315,6 +315,7 @@ impl Scene {
                 terms: self.terms(line),
                 timings: line.timings(),
             },
+            "clear" => Command::ClearDoubt { order, attempt },
             "doubt" => Command::DoubtOrder { order, attempt },
             "assign" => Command::AssignNumber {
                 order,
