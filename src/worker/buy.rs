@@ -14,7 +14,7 @@ use nexnum_engine::activation::ActivationState;
 use nexnum_engine::breaker::Input;
 use nexnum_engine::command::Command;
 use nexnum_engine::ids::{OfferId, OperatorId, OrderId};
-use nexnum_engine::money::{AMOUNT_MAX, Micros};
+use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::{FailReason, Order};
 use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::Claim;
@@ -187,7 +187,7 @@ impl Purchase {
             attempt: order.attempt,
             number: bought.number,
             external_id: bought.external_id.as_str().into(),
-            cost: bought.cost.filter(|cost| (Micros::ZERO..=AMOUNT_MAX).contains(cost)),
+            cost: bought.cost.filter(|cost| (Micros::ZERO..=COST_MAX).contains(cost)),
             timings,
         };
         let answer = insist(&self.app, &command, order.deadline).await;

@@ -4,7 +4,7 @@ use super::{NAME_LEN_MAX, OFFERS_MAX, bounded, counted};
 use crate::command::Reply;
 use crate::event::{Event, OfferTerms, ProviderKind};
 use crate::ids::{Number, OfferId, OperatorId, Product, ProviderId};
-use crate::money::{AMOUNT_MAX, Micros};
+use crate::money::{COST_MAX, Micros};
 use crate::reject::Reject;
 use crate::state::{Offer, State};
 use std::collections::{BTreeMap, BTreeSet};
@@ -107,10 +107,10 @@ fn is_material(known: &Offer, new: &OfferTerms) -> bool {
 }
 
 fn check_price(cost: Micros, price: Micros) -> Result<(), Reject> {
-    if cost < Micros::ZERO || cost > AMOUNT_MAX {
+    if cost < Micros::ZERO || cost > COST_MAX {
         return Err(Reject::AmountOutOfRange("cost"));
     }
-    if !price.is_positive() || price > AMOUNT_MAX || price < cost {
+    if !price.is_positive() || price > COST_MAX || price < cost {
         return Err(Reject::AmountOutOfRange("price"));
     }
     Ok(())

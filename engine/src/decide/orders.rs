@@ -7,7 +7,7 @@ use crate::activation::{ActivationState, Assignment, Input};
 use crate::command::{PlaceOrder, Reply, Timings};
 use crate::event::{Event, ProviderKind, Terms};
 use crate::ids::{AccountId, Number, OperatorId, OrderId, Product};
-use crate::money::{AMOUNT_MAX, Micros};
+use crate::money::{COST_MAX, Micros};
 use crate::order::{FailReason, Order};
 use crate::reject::Reject;
 use crate::state::State;
@@ -73,7 +73,7 @@ fn check_terms(
     if !suits {
         return Err(Reject::UnknownOffer);
     }
-    if !terms.price.is_positive() || terms.price > AMOUNT_MAX {
+    if !terms.price.is_positive() || terms.price > COST_MAX {
         return Err(Reject::AmountOutOfRange("price"));
     }
     check_cost(terms.cost)?;
@@ -91,7 +91,7 @@ fn check_terms(
 }
 
 fn check_cost(cost: Micros) -> Result<(), Reject> {
-    let fits = (Micros::ZERO..=AMOUNT_MAX).contains(&cost);
+    let fits = (Micros::ZERO..=COST_MAX).contains(&cost);
     if fits { Ok(()) } else { Err(Reject::AmountOutOfRange("cost")) }
 }
 

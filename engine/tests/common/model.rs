@@ -16,7 +16,7 @@ use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
 use nexnum_engine::ids::{
     AccountId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId,
 };
-use nexnum_engine::money::{AMOUNT_MAX, Micros};
+use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
 use nexnum_engine::order::{FailReason, OrderStatus};
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
@@ -101,7 +101,7 @@ fn is_amount(amount: Micros) -> bool {
 }
 
 fn priced_well(cost: Micros, price: Micros) -> bool {
-    is_amount(price) && cost.0 >= 0 && cost <= price
+    price.0 > 0 && price <= COST_MAX && cost.0 >= 0 && cost <= price
 }
 
 impl Model {
@@ -300,7 +300,8 @@ impl Model {
             && offer.product == asked.product
             && (asked.operator == OperatorId::ANY || asked.operator == offer.operator);
         need(suits, "unknown_offer")?;
-        let sane = is_amount(terms.price) && terms.cost.0 >= 0 && terms.cost <= AMOUNT_MAX;
+        let costs = Micros(0)..=COST_MAX;
+        let sane = terms.price.0 > 0 && costs.contains(&terms.price) && costs.contains(&terms.cost);
         need(sane, "amount_out_of_range")?;
         need(terms.price <= asked.limit, "price_above_max")?;
         match self.kind(offer.provider)? {
@@ -439,7 +440,7 @@ impl Model {
         });
         need(!taken, "duplicate_purchase")?;
         let cost = cost.unwrap_or(terms.cost);
-        need(cost.0 >= 0 && cost <= AMOUNT_MAX, "amount_out_of_range")?;
+        need(cost.0 >= 0 && cost <= COST_MAX, "amount_out_of_range")?;
         self.orders[index].terms.cost = cost;
         self.orders[index].purchase = Some(purchase.into());
         self.activate(now, index, number, timings);
