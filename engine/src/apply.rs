@@ -55,6 +55,7 @@ impl State {
                 assert!(belongs, "a key trades for an account, or operates for none");
                 let (hash, prefix) = (*hash, prefix.clone());
                 let issued = Key { account: *account, scope: *scope, hash, prefix, revoked: false };
+                self.key_hashes.insert(issued.hash);
                 self.keys.insert(*key, issued);
             }
             Event::KeyRevoked { key } => {

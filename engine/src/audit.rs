@@ -105,6 +105,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         account_names: _,
         books,
         keys,
+        key_hashes: _,
         deposits,
         providers,
         operators,

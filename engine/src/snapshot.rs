@@ -85,6 +85,7 @@ impl State {
                 self.insert_book(book, amount)?;
             }
             Row::Key(id, key) => {
+                self.key_hashes.insert(key.hash);
                 self.keys.insert(id, key);
             }
             Row::Deposit(id, reference, amount) => {

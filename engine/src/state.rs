@@ -116,6 +116,8 @@ pub struct State {
     pub(crate) account_names: BTreeSet<Box<str>>,
     pub(crate) books: Books,
     pub(crate) keys: Table<KeyId, Key>,
+    /// Hashes of all keys, revoked ones too.
+    pub(crate) key_hashes: BTreeSet<[u8; 32]>,
     pub(crate) deposits: BTreeMap<(AccountId, u128), Micros>,
     pub(crate) providers: Table<ProviderId, Provider>,
     pub(crate) operators: Table<OperatorId, Box<str>>,

@@ -51,7 +51,7 @@ scenarios! {
 }
 
 /// Every refusal's code.
-const CODES: [&str; 26] = [
+const CODES: [&str; 27] = [
     "unknown_account",
     "unknown_key",
     "unknown_provider",
@@ -73,6 +73,7 @@ const CODES: [&str; 26] = [
     "duplicate_purchase",
     "duplicate_message",
     "duplicate_number",
+    "duplicate_key",
     "duplicate_offer",
     "wrong_provider_kind",
     "no_numbers",

@@ -41,6 +41,9 @@ pub(super) fn issue_key(
         None => (AccountId(0), Scope::Admin),
     };
     bounded(prefix, NAME_LEN_MAX, "prefix")?;
+    if state.key_hashes.contains(hash) {
+        return Err(Reject::DuplicateKey);
+    }
     let key = KeyId(following(state.counters.key.0, "keys")?);
     events.push(Event::KeyIssued { key, account, scope, hash: *hash, prefix: prefix.into() });
     Ok(Reply::Key(key))

@@ -29,6 +29,7 @@ pub type Answer = Result<Reply, &'static str>;
 pub struct Model {
     accounts: Vec<(Box<str>, Micros)>,
     keys_revoked: Vec<bool>,
+    key_hashes: Vec<[u8; 32]>,
     deposits: Vec<(AccountId, u128, Micros)>,
     providers: Vec<(Box<str>, ProviderKind)>,
     operators: Vec<Box<str>>,
@@ -109,7 +110,7 @@ impl Model {
     pub fn execute(&mut self, now: Time, command: &Command) -> Answer {
         match command {
             Command::OpenAccount { name, credit_limit } => self.open(name, *credit_limit),
-            Command::IssueKey { account, prefix, .. } => self.issue_key(*account, prefix),
+            Command::IssueKey { account, hash, prefix } => self.issue_key(*account, *hash, prefix),
             Command::RevokeKey { key } => self.revoke_key(*key),
             Command::Deposit { account, amount, reference } => {
                 self.deposit(*account, *amount, *reference)
@@ -158,11 +159,13 @@ impl Model {
         at(&self.accounts, id.0 as usize).ok_or("unknown_account")
     }
 
-    fn issue_key(&mut self, account: Option<AccountId>, prefix: &str) -> Answer {
+    fn issue_key(&mut self, account: Option<AccountId>, hash: [u8; 32], prefix: &str) -> Answer {
         if let Some(account) = account {
             self.account(account)?;
         }
         need(name_fits(prefix), "invalid_field")?;
+        need(!self.key_hashes.contains(&hash), "duplicate_key")?;
+        self.key_hashes.push(hash);
         self.keys_revoked.push(false);
         Ok(Reply::Key(KeyId(self.keys_revoked.len() as u32)))
     }

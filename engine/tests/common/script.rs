@@ -227,7 +227,7 @@ impl Scene {
             },
             "key" => Command::IssueKey {
                 account: line.find("account").map(|account| AccountId(id(account))),
-                hash: [7; 32],
+                hash: [line.int("hash", "7"); 32],
                 prefix: line.get("prefix", "nx_live_").into(),
             },
             "revoke" => Command::RevokeKey { key: KeyId(id(line.word(1))) },
