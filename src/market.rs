@@ -116,6 +116,7 @@ impl Market {
                 | Event::OrderPlaced { .. }
                 | Event::AttemptStarted { .. }
                 | Event::OrderDoubted { .. }
+                | Event::DoubtCleared { .. }
                 | Event::NumberAssigned { .. }
                 | Event::MessageReceived { .. }
                 | Event::AnotherRequested { .. }

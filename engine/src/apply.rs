@@ -9,7 +9,7 @@ use crate::event::{Closing, Event, Idempotency, OfferTerms, ProviderKind, Scope,
 use crate::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
 use crate::money::Micros;
 use crate::order::{Order, OrderStatus};
-use crate::state::{Account, Key, Offer, Provider, State, StoredReply};
+use crate::state::{Account, Key, Offer, Pool, Provider, State, StoredReply};
 use crate::time::Time;
 
 impl State {
@@ -32,7 +32,7 @@ impl State {
     /// The one place where money moves.
     fn post(&mut self, transaction: &Transaction) {
         for leg in transaction.postings() {
-            let balance = self.books.entry(leg.book).or_default();
+            let balance = self.books.get_mut(leg.book).expect("a posting's owner was opened");
             *balance = balance.checked_add(leg.amount).expect("deposits are bounded far below i64");
         }
     }
@@ -43,26 +43,28 @@ impl State {
                 next(&mut self.counters.account.0, account.0);
                 assert!(self.account_names.insert(name.clone()), "account names are unique");
                 let (name, credit_limit) = (name.clone(), *credit_limit);
+                self.books.open_account(*account);
                 self.accounts.insert(*account, Account { name, credit_limit, opened_at: at });
             }
             Event::KeyIssued { key, account, scope, hash, prefix } => {
                 next(&mut self.counters.key.0, key.0);
                 let belongs = match scope {
-                    Scope::Trade => self.accounts.contains_key(account),
+                    Scope::Trade => self.accounts.contains(*account),
                     Scope::Admin => account.0 == 0,
                 };
                 assert!(belongs, "a key trades for an account, or operates for none");
                 let (hash, prefix) = (*hash, prefix.clone());
                 let issued = Key { account: *account, scope: *scope, hash, prefix, revoked: false };
+                self.key_hashes.insert(issued.hash);
                 self.keys.insert(*key, issued);
             }
             Event::KeyRevoked { key } => {
-                let key = self.keys.get_mut(key).expect("a revoked key was issued");
+                let key = self.keys.get_mut(*key).expect("a revoked key was issued");
                 assert!(!key.revoked, "a key is revoked once");
                 key.revoked = true;
             }
             Event::Deposited { account, amount, reference } => {
-                assert!(amount.is_positive() && self.accounts.contains_key(account));
+                assert!(amount.is_positive() && self.accounts.contains(*account));
                 let before = self.deposits.insert((*account, *reference), *amount);
                 assert_eq!(before, None, "a deposit is credited once");
             }
@@ -70,6 +72,7 @@ impl State {
                 let before = u32::from(self.counters.provider.0);
                 assert_eq!(u32::from(provider.0), before + 1, "ids are dense");
                 self.counters.provider = *provider;
+                self.books.open_provider(*provider);
                 self.providers.insert(*provider, Provider { name: name.clone(), kind: *kind });
             }
             Event::OperatorNamed { operator, name } => {
@@ -90,6 +93,7 @@ impl State {
             Event::OrderPlaced { .. }
             | Event::AttemptStarted { .. }
             | Event::OrderDoubted { .. }
+            | Event::DoubtCleared { .. }
             | Event::NumberAssigned { .. }
             | Event::OrderFailed { .. }
             | Event::MessageReceived { .. }
@@ -103,7 +107,7 @@ impl State {
         provider: ProviderId,
         offers: &[(crate::ids::Product, crate::ids::OperatorId)],
     ) {
-        assert!(self.providers.contains_key(&provider), "an offer has a provider");
+        assert!(self.providers.contains(provider), "an offer has a provider");
         for &(product, operator) in offers {
             let (cost, price) = (Micros::ZERO, Micros::ZERO);
             self.offers.push(Offer { provider, product, operator, cost, price, stock: 0 });
@@ -123,11 +127,13 @@ impl State {
 
     fn load_stock(&mut self, id: OfferId, numbers: &[Number]) {
         let provider = self.offer(id).expect("stock is of a listed offer").provider;
-        assert_eq!(self.providers[&provider].kind, ProviderKind::Own, "only own stock is loaded");
+        assert_eq!(self.providers[provider].kind, ProviderKind::Own, "only own stock is loaded");
+        let pool = self.pool_mut(id);
         for number in numbers {
-            assert!(self.held.insert((id, *number)), "a number is held once an offer");
+            assert!(pool.held.insert(*number), "a number is held once an offer");
         }
-        self.pools.entry(id).or_default().extend(numbers);
+        pool.next.extend(numbers);
+        self.held += numbers.len();
     }
 
     fn retire(&mut self, orders_before: Time, replies_before: Time) {
@@ -135,18 +141,13 @@ impl State {
             && closed_at <= orders_before
         {
             self.closed.pop_first();
-            let order = self.orders.remove(&id).expect("a closed order is in memory");
+            let order = self.orders.remove(id).expect("a closed order is in memory");
             assert!(order.state.is_closed() && order.status != OrderStatus::Escrow);
             if let Some(assignment) = order.assignment {
                 self.purchases.remove(&(order.provider, assignment.external_id));
             }
         }
-        while let Some(&(at, account, key)) = self.replies_by_age.first()
-            && at <= replies_before
-        {
-            self.replies_by_age.pop_first();
-            self.replies.remove(&(account, key)).expect("an aged reply is stored");
-        }
+        while self.replies.forget_first(replies_before) {}
     }
 
     fn apply_to_order(&mut self, at: Time, event: &Event) {
@@ -164,9 +165,17 @@ impl State {
                 (order.price, order.cost) = (terms.price, terms.cost);
             }
             Event::OrderDoubted { order } => self.order_mut(*order).in_doubt = true,
+            Event::DoubtCleared { order } => {
+                let doubted = self.order_mut(*order);
+                let waits = doubted.state == ActivationState::Init && doubted.in_doubt;
+                assert!(waits, "a doubt is cleared once, before the order ends");
+                doubted.in_doubt = false;
+            }
             Event::NumberAssigned { order, assignment, cost } => {
                 let placed = self.order_mut(*order);
                 (placed.cost, placed.in_doubt) = (*cost, false);
+                let deadline = placed.deadline;
+                assert!(self.deadlines.remove(&(deadline, *order)), "an open order has a deadline");
                 self.assign(*order, assignment);
             }
             Event::OrderFailed { order, account, refund, provider, .. } => {
@@ -222,7 +231,7 @@ impl State {
         };
         next(&mut self.counters.order.0, order.0);
         assert!(price <= limit, "the price charged is within the buyer's limit");
-        assert!(self.accounts.contains_key(account), "an order has a buyer");
+        assert!(self.accounts.contains(*account), "an order has a buyer");
         self.check_terms(Terms { offer: *offer, provider: *provider, price: *price, cost: *cost });
         let placed = Order {
             id: *order,
@@ -245,11 +254,13 @@ impl State {
             messages: Vec::new(),
             closed_at: None,
         };
-        self.deadlines.insert((*deadline, *order));
         self.orders.insert(*order, placed);
         self.store_reply(at, *account, *order, *idempotency);
-        if let Some(assignment) = assignment {
-            self.assign(*order, assignment);
+        match assignment {
+            Some(assignment) => self.assign(*order, assignment),
+            None => {
+                self.deadlines.insert((*deadline, *order));
+            }
         }
     }
 
@@ -268,23 +279,20 @@ impl State {
     ) {
         let Some(Idempotency { key, fingerprint }) = idempotency else { return };
         let reply = StoredReply { fingerprint, order, at };
-        let before = self.replies.insert((account, key), reply);
-        assert_eq!(before, None, "an idempotency key has one effect");
-        self.replies_by_age.insert((at, account, key));
+        assert!(self.replies.insert(account, key, reply), "an idempotency key has one effect");
     }
 
     /// Gives the order its number; one from own stock leaves its pool.
     fn assign(&mut self, id: OrderId, assignment: &Assignment) {
         self.advance(id, Input::Assign);
-        let order = self.orders.get_mut(&id).expect("advanced just now");
-        self.deadlines.remove(&(order.deadline, id));
+        let order = self.orders.get_mut(id).expect("advanced just now");
         order.deadline = assignment.expires_at;
         order.assignment = Some(assignment.clone());
         self.deadlines.insert((assignment.expires_at, id));
         let (provider, offer) = (order.provider, order.offer);
-        if self.providers[&provider].kind == ProviderKind::Own {
-            let pool = self.pools.get_mut(&offer).expect("an own offer has a pool");
-            assert_eq!(pool.pop_front(), Some(assignment.number), "the pool's first is sold");
+        if self.providers[provider].kind == ProviderKind::Own {
+            let pool = self.pools.get_mut(offer).expect("an own offer has a pool");
+            assert_eq!(pool.next.pop_front(), Some(assignment.number), "the pool's first is sold");
         } else {
             let key = (provider, assignment.external_id.clone());
             assert_eq!(self.purchases.insert(key, id), None, "a purchase serves one order");
@@ -307,6 +315,10 @@ impl State {
             order.status = OrderStatus::Delivered;
         }
         order.awaits_another = false;
+        if order.messages.is_empty() {
+            // Most orders have one.
+            order.messages.reserve_exact(1);
+        }
         order.messages.push(Message {
             id: *message,
             digest: *digest,
@@ -334,21 +346,29 @@ impl State {
 
     /// Ends an order; an unused number of own stock goes back to its pool's end.
     fn end(&mut self, at: Time, id: OrderId, status: OrderStatus) {
-        let order = self.orders.get_mut(&id).expect("an order that ends is in memory");
+        let order = self.orders.get_mut(id).expect("an order that ends is in memory");
         order.status = status;
         order.closed_at = Some(at);
         assert!(self.deadlines.remove(&(order.deadline, id)), "an open order has a deadline");
         self.closed.insert((at, id));
         let Some(assignment) = &order.assignment else { return };
-        if self.providers[&order.provider].kind != ProviderKind::Own {
+        if self.providers[order.provider].kind != ProviderKind::Own {
             return;
         }
+        let pool = self.pools.get_mut(order.offer).expect("an own offer has a pool");
         if status == OrderStatus::Refunded {
-            let pool = self.pools.get_mut(&order.offer).expect("an own offer has a pool");
-            pool.push_back(assignment.number);
-        } else {
-            self.held.remove(&(order.offer, assignment.number));
+            pool.next.push_back(assignment.number);
+        } else if pool.held.remove(&assignment.number) {
+            self.held -= 1;
         }
+    }
+
+    /// The numbers of an offer of own stock; none so far, if there are none.
+    pub(crate) fn pool_mut(&mut self, id: OfferId) -> &mut Pool {
+        if !self.pools.contains(id) {
+            self.pools.insert(id, Pool::default());
+        }
+        self.pools.get_mut(id).expect("it is there now")
     }
 
     fn advance(&mut self, id: OrderId, input: Input) {
@@ -357,7 +377,7 @@ impl State {
     }
 
     fn order_mut(&mut self, id: OrderId) -> &mut Order {
-        self.orders.get_mut(&id).expect("an event's order is in memory")
+        self.orders.get_mut(id).expect("an event's order is in memory")
     }
 }
 

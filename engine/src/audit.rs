@@ -24,13 +24,13 @@ pub fn audit(state: &State) -> Result<(), String> {
 }
 
 fn sums_to_zero(state: &State) -> Result<(), String> {
-    let sum: i128 = state.books.values().map(|amount| i128::from(amount.0)).sum();
+    let sum: i128 = state.books.iter().map(|(_, amount)| i128::from(amount.0)).sum();
     if sum == 0 { Ok(()) } else { Err(format!("the books sum to {sum} micros, not zero")) }
 }
 
 fn wallets_within_credit(state: &State) -> Result<(), String> {
-    for (id, account) in &state.accounts {
-        let available = state.balance(Book::Available(*id));
+    for (id, account) in state.accounts.iter() {
+        let available = state.balance(Book::Available(id));
         if available.0 < -account.credit_limit.0 {
             return Err(format!("account {id} stands at {available}, below its credit limit"));
         }
@@ -43,9 +43,9 @@ fn escrow_is_open_orders(state: &State) -> Result<(), String> {
     for order in state.orders.values().filter(|order| order.status == OrderStatus::Escrow) {
         *open.entry(order.account).or_insert(0) += order.price.0;
     }
-    for id in state.accounts.keys() {
+    for (id, _) in state.accounts.iter() {
         let (escrow, orders) =
-            (state.balance(Book::Escrow(*id)), Micros(open.get(id).copied().unwrap_or_default()));
+            (state.balance(Book::Escrow(id)), Micros(open.get(&id).copied().unwrap_or_default()));
         if escrow != orders {
             return Err(format!("account {id} has {escrow} in escrow, its open orders {orders}"));
         }
@@ -54,10 +54,10 @@ fn escrow_is_open_orders(state: &State) -> Result<(), String> {
 }
 
 fn orders_are_consistent(state: &State) -> Result<(), String> {
-    for (id, order) in &state.orders {
+    for (id, order) in state.orders.iter() {
         let closed = order.state.is_closed();
         let delivered = order.status == OrderStatus::Delivered;
-        let scheduled = state.deadlines.contains(&(order.deadline, *id));
+        let scheduled = state.deadlines.contains(&(order.deadline, id));
         let rules = [
             (order.price <= order.limit, "was charged above its limit"),
             (!closed || order.status != OrderStatus::Escrow, "is closed with money in escrow"),
@@ -75,9 +75,10 @@ fn orders_are_consistent(state: &State) -> Result<(), String> {
 fn stock_is_held_once(state: &State) -> Result<(), String> {
     let mut held = BTreeSet::new();
     let pools = state.pools.iter();
-    let pooled = pools.flat_map(|(offer, pool)| pool.iter().map(|number| (*offer, *number)));
+    let pooled =
+        pools.flat_map(|(offer, pool)| pool.next.iter().map(move |number| (offer, *number)));
     let open = state.orders.values().filter(|order| !order.state.is_closed());
-    let own = open.filter(|order| state.providers[&order.provider].kind == ProviderKind::Own);
+    let own = open.filter(|order| state.providers[order.provider].kind == ProviderKind::Own);
     let assigned =
         own.filter_map(|order| order.assignment.as_ref().map(|a| (order.offer, a.number)));
     for (offer, number) in pooled.chain(assigned) {
@@ -85,7 +86,9 @@ fn stock_is_held_once(state: &State) -> Result<(), String> {
             return Err(format!("offer {offer} has a number twice in its pool and open orders"));
         }
     }
-    if held == state.held {
+    let known = state.pools.iter();
+    let known = known.flat_map(|(offer, pool)| pool.held.iter().map(move |n| (offer, *n)));
+    if held.len() == state.held && known.eq(held) {
         Ok(())
     } else {
         Err("the numbers in pools and open orders are not those that are held".to_owned())
@@ -102,6 +105,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         account_names: _,
         books,
         keys,
+        key_hashes: _,
         deposits,
         providers,
         operators,
@@ -115,16 +119,15 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         deadlines: _,
         closed: _,
         replies,
-        replies_by_age: _,
     } = state;
     counters.hash(&mut hasher);
     (accounts, keys, deposits, providers, operators).hash(&mut hasher);
-    for (book, amount) in books.iter().filter(|(_, amount)| **amount != Micros::ZERO) {
+    for (book, amount) in books.iter() {
         (book, amount).hash(&mut hasher);
     }
     (offers, orders, replies).hash(&mut hasher);
-    for (offer, pool) in pools.iter().filter(|(_, pool)| !pool.is_empty()) {
-        (offer, pool).hash(&mut hasher);
+    for (offer, pool) in pools.iter().filter(|(_, pool)| !pool.next.is_empty()) {
+        (offer, &pool.next).hash(&mut hasher);
     }
     hasher.0.finalize().into()
 }

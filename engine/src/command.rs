@@ -154,6 +154,13 @@ pub enum Command {
         /// Which attempt.
         attempt: u8,
     },
+    /// The attempt in doubt is known to have bought nothing: the order may go on.
+    ClearDoubt {
+        /// Which order.
+        order: OrderId,
+        /// Which attempt.
+        attempt: u8,
+    },
     /// A provider gave a number.
     AssignNumber {
         /// Which order.

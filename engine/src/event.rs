@@ -257,6 +257,11 @@ pub enum Event {
         /// Replies given at or before this moment.
         replies_before: Time,
     },
+    /// The attempt in doubt is known to have bought nothing.
+    DoubtCleared {
+        /// Of which order.
+        order: OrderId,
+    },
 }
 
 impl Event {
@@ -293,6 +298,7 @@ impl Event {
             | Self::OffersPriced { .. }
             | Self::StockLoaded { .. }
             | Self::OrderDoubted { .. }
+            | Self::DoubtCleared { .. }
             | Self::NumberAssigned { .. }
             | Self::AnotherRequested { .. }
             | Self::Retired { .. } => [None, None],
@@ -315,6 +321,7 @@ impl Event {
             Self::OrderPlaced { .. } => "OrderPlaced",
             Self::AttemptStarted { .. } => "AttemptStarted",
             Self::OrderDoubted { .. } => "OrderDoubted",
+            Self::DoubtCleared { .. } => "DoubtCleared",
             Self::NumberAssigned { .. } => "NumberAssigned",
             Self::OrderFailed { .. } => "OrderFailed",
             Self::MessageReceived { .. } => "MessageReceived",
@@ -331,6 +338,7 @@ impl Event {
             Self::OrderPlaced { order, .. }
             | Self::AttemptStarted { order, .. }
             | Self::OrderDoubted { order }
+            | Self::DoubtCleared { order }
             | Self::NumberAssigned { order, .. }
             | Self::OrderFailed { order, .. }
             | Self::MessageReceived { order, .. }

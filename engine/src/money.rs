@@ -16,6 +16,13 @@ pub const MICROS_PER_UNIT: i64 = 1_000_000;
 /// thousand such amounts still fit the type.
 pub const AMOUNT_MAX: Micros = Micros(1_000_000_000 * MICROS_PER_UNIT);
 
+/// The most that one number may cost or be sold for: 4,000 units. A book gains at most one
+/// price or cost an order, and there are below 2³¹ orders: 2³¹ × 4·10⁹ micros is 8.6·10¹⁸,
+/// inside `i64`, so that no replay can overflow a book.
+pub const COST_MAX: Micros = Micros(4_000 * MICROS_PER_UNIT);
+
+const _: () = assert!(COST_MAX.0 <= i64::MAX / (1 << 31));
+
 /// Why a text is not an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParseMoneyError {

@@ -59,6 +59,8 @@ pub enum Reject {
     DuplicateMessage,
     /// A number is in stock or in use for this offer already.
     DuplicateNumber,
+    /// A key with this hash was issued before.
+    DuplicateKey,
     /// The offer is listed already.
     DuplicateOffer,
     /// The operation is not for this kind of provider.
@@ -102,6 +104,7 @@ impl Reject {
             Self::DuplicatePurchase(_) => "duplicate_purchase",
             Self::DuplicateMessage => "duplicate_message",
             Self::DuplicateNumber => "duplicate_number",
+            Self::DuplicateKey => "duplicate_key",
             Self::DuplicateOffer => "duplicate_offer",
             Self::WrongProviderKind => "wrong_provider_kind",
             Self::NoNumbers => "no_numbers",

@@ -2,14 +2,12 @@
 //!
 //! Indexes are not rows: they follow from the tables. Bytes are storage's concern.
 
-use std::collections::VecDeque;
-
 use crate::account::Book;
 use crate::event::ProviderKind;
 use crate::ids::{AccountId, KeyId, Number, OfferId, OperatorId, ProviderId};
 use crate::money::Micros;
 use crate::order::Order;
-use crate::state::{Account, Counters, Key, Offer, Provider, State, StoredReply};
+use crate::state::{Account, Counters, Key, Offer, Pool, Provider, State, StoredReply};
 
 /// One row of a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,22 +39,21 @@ pub enum Row {
 impl State {
     /// Every row, in an order from which [`State::from_rows`] builds an equal state.
     pub fn rows(&self) -> impl Iterator<Item = Row> + '_ {
-        let pool = |(id, pool): (&OfferId, &VecDeque<Number>)| {
-            Row::Pool(*id, pool.iter().copied().collect())
-        };
+        let pool =
+            |(id, pool): (OfferId, &Pool)| Row::Pool(id, pool.next.iter().copied().collect());
         let deposits = self.deposits.iter();
         let replies = self.replies.iter();
         std::iter::once(Row::Counters(self.counters))
-            .chain(self.accounts.iter().map(|(id, account)| Row::Account(*id, account.clone())))
-            .chain(self.books.iter().map(|(book, amount)| Row::Book(*book, *amount)))
-            .chain(self.keys.iter().map(|(id, key)| Row::Key(*id, key.clone())))
+            .chain(self.accounts.iter().map(|(id, account)| Row::Account(id, account.clone())))
+            .chain(self.books.iter().map(|(book, amount)| Row::Book(book, amount)))
+            .chain(self.keys.iter().map(|(id, key)| Row::Key(id, key.clone())))
             .chain(deposits.map(|((id, reference), sum)| Row::Deposit(*id, *reference, *sum)))
-            .chain(self.providers.iter().map(|(id, known)| Row::Provider(*id, known.clone())))
-            .chain(self.operators.iter().map(|(id, name)| Row::Operator(*id, name.clone())))
+            .chain(self.providers.iter().map(|(id, known)| Row::Provider(id, known.clone())))
+            .chain(self.operators.iter().map(|(id, name)| Row::Operator(id, name.clone())))
             .chain(self.offers.iter().map(|offer| Row::Offer(offer.clone())))
             .chain(self.pools.iter().map(pool))
             .chain(self.orders.values().map(|order| Row::Order(Box::new(order.clone()))))
-            .chain(replies.map(|((id, key), reply)| Row::Reply(*id, *key, *reply)))
+            .chain(replies.map(|(id, key, reply)| Row::Reply(id, key, reply)))
     }
 
     /// Builds the state that gave these rows.
@@ -70,6 +67,9 @@ impl State {
         for row in rows {
             state.insert(row?)?;
         }
+        state.replies.age();
+        let closed = state.orders.values().filter_map(|order| Some((order.closed_at?, order.id)));
+        state.closed.extend(closed);
         Ok(state)
     }
 
@@ -78,18 +78,21 @@ impl State {
             Row::Counters(counters) => self.counters = counters,
             Row::Account(id, account) => {
                 self.account_names.insert(account.name.clone());
+                self.books.open_account(id);
                 self.accounts.insert(id, account);
             }
             Row::Book(book, amount) => {
-                self.books.insert(book, amount);
+                self.insert_book(book, amount)?;
             }
             Row::Key(id, key) => {
+                self.key_hashes.insert(key.hash);
                 self.keys.insert(id, key);
             }
             Row::Deposit(id, reference, amount) => {
                 self.deposits.insert((id, reference), amount);
             }
             Row::Provider(id, provider) => {
+                self.books.open_provider(id);
                 self.providers.insert(id, provider);
             }
             Row::Operator(id, name) => {
@@ -105,26 +108,36 @@ impl State {
                 self.offers.push(offer);
             }
             Row::Pool(id, numbers) => {
-                self.held.extend(numbers.iter().map(|number| (id, *number)));
-                self.pools.insert(id, numbers.into());
+                self.held += numbers.len();
+                let pool = self.pool_mut(id);
+                pool.held.extend(&numbers);
+                pool.next.extend(numbers);
             }
             Row::Order(order) => self.insert_order(*order)?,
             Row::Reply(id, key, reply) => {
-                self.replies_by_age.insert((reply.at, id, key));
-                self.replies.insert((id, key), reply);
+                self.replies.insert_ageless(id, key, reply);
             }
         }
         Ok(())
     }
 
+    fn insert_book(&mut self, book: Book, amount: Micros) -> Result<(), String> {
+        // A provider's books may stand before the provider.
+        if let Book::Payable(provider) | Book::Loss(provider) = book {
+            self.books.open_provider(provider);
+        }
+        let stands = self.books.get_mut(book);
+        *stands.ok_or_else(|| format!("{book:?} is of nobody"))? = amount;
+        Ok(())
+    }
+
     fn insert_order(&mut self, order: Order) -> Result<(), String> {
         let id = order.id;
-        let provider = self.providers.get(&order.provider);
+        let provider = self.providers.get(order.provider);
         let kind = provider.ok_or_else(|| format!("order {id} has an unknown provider"))?.kind;
-        match order.closed_at {
-            Some(at) => self.closed.insert((at, id)),
-            None => self.deadlines.insert((order.deadline, id)),
-        };
+        if order.closed_at.is_none() {
+            self.deadlines.insert((order.deadline, id));
+        }
         if let Some(assignment) = &order.assignment {
             match kind {
                 ProviderKind::Driven => {
@@ -132,7 +145,8 @@ impl State {
                     self.purchases.insert(key, id);
                 }
                 ProviderKind::Own if order.closed_at.is_none() => {
-                    self.held.insert((order.offer, assignment.number));
+                    self.held += 1;
+                    self.pool_mut(order.offer).held.insert(assignment.number);
                 }
                 ProviderKind::Own => {}
             }

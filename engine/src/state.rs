@@ -6,12 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::account::Book;
+use crate::books::Books;
 use crate::event::{ProviderKind, Scope};
 use crate::ids::{
     AccountId, KeyId, MessageId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, Seq,
 };
 use crate::money::Micros;
 use crate::order::Order;
+use crate::replies::Replies;
+use crate::table::{Aged, Table};
 use crate::time::Time;
 
 /// A customer's account. Its money is in the books.
@@ -66,6 +69,15 @@ pub struct Offer {
     pub stock: u32,
 }
 
+/// The numbers of an offer of own stock.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pool {
+    /// In stock, next to be sold first.
+    pub(crate) next: VecDeque<Number>,
+    /// In stock or in an open activation.
+    pub(crate) held: BTreeSet<Number>,
+}
+
 /// The answer that an idempotency key stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StoredReply {
@@ -100,29 +112,30 @@ pub struct Counters {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     pub(crate) counters: Counters,
-    pub(crate) accounts: BTreeMap<AccountId, Account>,
+    pub(crate) accounts: Table<AccountId, Account>,
     pub(crate) account_names: BTreeSet<Box<str>>,
-    pub(crate) books: BTreeMap<Book, Micros>,
-    pub(crate) keys: BTreeMap<KeyId, Key>,
+    pub(crate) books: Books,
+    pub(crate) keys: Table<KeyId, Key>,
+    /// Hashes of all keys, revoked ones too.
+    pub(crate) key_hashes: BTreeSet<[u8; 32]>,
     pub(crate) deposits: BTreeMap<(AccountId, u128), Micros>,
-    pub(crate) providers: BTreeMap<ProviderId, Provider>,
-    pub(crate) operators: BTreeMap<OperatorId, Box<str>>,
+    pub(crate) providers: Table<ProviderId, Provider>,
+    pub(crate) operators: Table<OperatorId, Box<str>>,
     pub(crate) operator_ids: BTreeMap<Box<str>, OperatorId>,
     /// Dense: the offer with id `n` is at `n - 1`.
     pub(crate) offers: Vec<Offer>,
     pub(crate) offer_ids: BTreeMap<(ProviderId, Product, OperatorId), OfferId>,
-    /// Own stock, next to be sold first.
-    pub(crate) pools: BTreeMap<OfferId, VecDeque<Number>>,
-    /// Every number in a pool or in an open activation of own stock.
-    pub(crate) held: BTreeSet<(OfferId, Number)>,
-    pub(crate) orders: BTreeMap<OrderId, Order>,
+    /// Of every offer of own stock that ever had numbers.
+    pub(crate) pools: Table<OfferId, Pool>,
+    /// How many numbers all pools hold.
+    pub(crate) held: usize,
+    pub(crate) orders: Table<OrderId, Order>,
     pub(crate) purchases: BTreeMap<(ProviderId, Box<str>), OrderId>,
     /// Open orders by the moment at which they end by themselves.
     pub(crate) deadlines: BTreeSet<(Time, OrderId)>,
     /// Closed orders by the moment at which they ended.
-    pub(crate) closed: BTreeSet<(Time, OrderId)>,
-    pub(crate) replies: BTreeMap<(AccountId, u128), StoredReply>,
-    pub(crate) replies_by_age: BTreeSet<(Time, AccountId, u128)>,
+    pub(crate) closed: Aged<(Time, OrderId)>,
+    pub(crate) replies: Replies,
 }
 
 impl State {
@@ -141,44 +154,44 @@ impl State {
     /// What stands in a book; zero where nothing was ever posted.
     #[must_use]
     pub fn balance(&self, book: Book) -> Micros {
-        self.books.get(&book).copied().unwrap_or_default()
+        self.books.get(book)
     }
 
     /// An account.
     #[must_use]
     pub fn account(&self, id: AccountId) -> Option<&Account> {
-        self.accounts.get(&id)
+        self.accounts.get(id)
     }
 
     /// All accounts by id.
     pub fn accounts(&self) -> impl Iterator<Item = (AccountId, &Account)> {
-        self.accounts.iter().map(|(id, account)| (*id, account))
+        self.accounts.iter()
     }
 
-    /// All books that were ever posted to.
+    /// All books that do not stand at zero.
     pub fn books(&self) -> impl Iterator<Item = (Book, Micros)> {
-        self.books.iter().map(|(book, amount)| (*book, *amount))
+        self.books.iter()
     }
 
     /// All keys by id.
     pub fn keys(&self) -> impl Iterator<Item = (KeyId, &Key)> {
-        self.keys.iter().map(|(id, key)| (*id, key))
+        self.keys.iter()
     }
 
     /// A provider.
     #[must_use]
     pub fn provider(&self, id: ProviderId) -> Option<&Provider> {
-        self.providers.get(&id)
+        self.providers.get(id)
     }
 
     /// All providers by id.
     pub fn providers(&self) -> impl Iterator<Item = (ProviderId, &Provider)> {
-        self.providers.iter().map(|(id, provider)| (*id, provider))
+        self.providers.iter()
     }
 
     /// All operators' names by id.
     pub fn operators(&self) -> impl Iterator<Item = (OperatorId, &str)> {
-        self.operators.iter().map(|(id, name)| (*id, &**name))
+        self.operators.iter().map(|(id, name)| (id, &**name))
     }
 
     /// An offer.
@@ -206,8 +219,8 @@ impl State {
     /// Units of an offer that an order could have, by this state alone.
     #[must_use]
     pub fn stock(&self, id: OfferId) -> u32 {
-        match self.pools.get(&id) {
-            Some(pool) => pool.len() as u32,
+        match self.pools.get(id) {
+            Some(pool) => pool.next.len() as u32,
             None => self.offer(id).map_or(0, |offer| offer.stock),
         }
     }
@@ -215,7 +228,7 @@ impl State {
     /// An order still in memory.
     #[must_use]
     pub fn order(&self, id: OrderId) -> Option<&Order> {
-        self.orders.get(&id)
+        self.orders.get(id)
     }
 
     /// All orders still in memory, by id.
@@ -232,12 +245,12 @@ impl State {
     /// The answer an idempotency key stands for.
     #[must_use]
     pub fn reply(&self, account: AccountId, key: u128) -> Option<StoredReply> {
-        self.replies.get(&(account, key)).copied()
+        self.replies.get(account, key)
     }
 
-    /// All stored answers.
+    /// All stored answers, in no order that means anything.
     pub fn replies(&self) -> impl Iterator<Item = (AccountId, u128, StoredReply)> {
-        self.replies.iter().map(|((account, key), reply)| (*account, *key, *reply))
+        self.replies.iter()
     }
 
     /// When the next order ends by itself.
@@ -252,8 +265,8 @@ impl State {
     pub fn next_pulse(&self, archived: Time) -> Option<Time> {
         let closed = self.closed.first().filter(|(at, _)| *at <= archived);
         let order = closed.map(|(at, _)| at.plus_ms(crate::decide::CLOSED_KEPT_MS));
-        let reply =
-            self.replies_by_age.first().map(|(at, ..)| at.plus_ms(crate::decide::REPLIES_KEPT_MS));
+        let reply = self.replies.ages().next();
+        let reply = reply.map(|at| at.plus_ms(crate::decide::REPLIES_KEPT_MS));
         [self.next_deadline(), order, reply].into_iter().flatten().min()
     }
 }

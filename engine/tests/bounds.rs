@@ -9,7 +9,7 @@ use nexnum_engine::event::{OfferTerms, Terms};
 use nexnum_engine::ids::{
     AccountId, CountryId, OfferId, OperatorId, OrderId, Product, ProviderId, ServiceId,
 };
-use nexnum_engine::money::{AMOUNT_MAX, Micros};
+use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::reject::Reject;
 
 fn market() -> Recorded {
@@ -70,7 +70,8 @@ fn absurd_terms_are_refused_before_they_overflow_a_book() {
     for (price, cost, field) in [
         (Micros(50), Micros(i64::MAX), "cost"),
         (Micros(50), Micros(-1), "cost"),
-        (Micros(AMOUNT_MAX.0 + 1), Micros(30), "price"),
+        (Micros(COST_MAX.0 + 1), Micros(30), "price"),
+        (Micros(50), Micros(COST_MAX.0 + 1), "cost"),
         (Micros(i64::MIN), Micros(30), "price"),
         (Micros(0), Micros(0), "price"),
     ] {

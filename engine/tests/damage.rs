@@ -74,7 +74,9 @@ fn damaged(event: &Event, choice: u64) -> Option<Event> {
             2 => add(&mut terms.price),
             _ => add(change),
         },
-        Event::OrderDoubted { order } | Event::AnotherRequested { order } => order.0 = u32::MAX,
+        Event::OrderDoubted { order }
+        | Event::DoubtCleared { order }
+        | Event::AnotherRequested { order } => order.0 = u32::MAX,
         Event::NumberAssigned { order, .. } => *order = OrderId(u32::MAX),
         Event::OrderFailed { account, refund, provider, .. } => match choice % 3 {
             0 => *account = NOBODY,

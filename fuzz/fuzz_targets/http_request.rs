@@ -110,14 +110,16 @@ fn check(said: &[u8]) {
     let text = String::from_utf8_lossy(said);
     let status = text.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5));
     let status: u16 = status.and_then(|status| status.parse().ok()).expect("an HTTP reply");
-    assert!((200..500).contains(&status) || status == 505, "{text}");
+    // 100 goes before the body of those who expect it, 505 names an unknown version.
+    assert!((100..500).contains(&status) || status == 505, "{text}");
 }
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((first, rest)) = bytes.split_first() else { return };
     if let Ok(text) = std::str::from_utf8(rest) {
         if let Ok(query) = Query::parse(text, NAMES) {
-            NAMES.iter().for_each(|name| drop(query.get(name).map(str::len)));
+            let given = NAMES.iter().filter(|name| query.get(name).is_some()).count();
+            assert!(given <= text.split('&').count(), "{text:?} gives more than it holds");
         }
     }
     let _order = body::decode_json::<Order>(rest);

@@ -52,6 +52,7 @@ fn touch(event: &Event) -> Option<Touch<'_>> {
         | Event::OrderPlaced { .. }
         | Event::AttemptStarted { .. }
         | Event::OrderDoubted { .. }
+        | Event::DoubtCleared { .. }
         | Event::NumberAssigned { .. }
         | Event::AnotherRequested { .. }
         | Event::Retired { .. } => None,

@@ -47,6 +47,7 @@ pub fn of_reject(reject: Reject) -> Problem {
         }
         Reject::DuplicateMessage => plain(S::CONFLICT, "The message is known"),
         Reject::DuplicateNumber => plain(S::CONFLICT, "A number is in stock already"),
+        Reject::DuplicateKey => plain(S::CONFLICT, "The key is issued already"),
         Reject::DuplicateOffer => plain(S::CONFLICT, "The offer is listed already").retryable(),
         Reject::WrongProviderKind => plain(S::CONFLICT, "The provider is of another kind"),
         Reject::NoNumbers => no_numbers(None),

@@ -66,6 +66,7 @@ impl Directory {
             | Event::OrderPlaced { .. }
             | Event::AttemptStarted { .. }
             | Event::OrderDoubted { .. }
+            | Event::DoubtCleared { .. }
             | Event::NumberAssigned { .. }
             | Event::OrderFailed { .. }
             | Event::MessageReceived { .. }

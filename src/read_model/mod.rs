@@ -194,6 +194,7 @@ impl ReadModel {
             | Event::StockLoaded { .. }
             | Event::AttemptStarted { .. }
             | Event::OrderDoubted { .. }
+            | Event::DoubtCleared { .. }
             | Event::NumberAssigned { .. }
             | Event::OrderFailed { .. }
             | Event::MessageReceived { .. }

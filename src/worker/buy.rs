@@ -14,7 +14,7 @@ use nexnum_engine::activation::ActivationState;
 use nexnum_engine::breaker::Input;
 use nexnum_engine::command::Command;
 use nexnum_engine::ids::{OfferId, OperatorId, OrderId};
-use nexnum_engine::money::{AMOUNT_MAX, Micros};
+use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::{FailReason, Order};
 use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::Claim;
@@ -42,9 +42,13 @@ pub fn spawn(app: &Arc<App>, order: OrderId, claim: Claim) {
 }
 
 /// Goes on with the next ask, after it is sure that the order's attempt bought nothing.
-pub(super) fn resume(app: &Arc<App>, order: OrderId, tried: Vec<OfferId>) {
-    let purchase = Purchase { app: Arc::clone(app), id: order, tried };
-    app.providers.tasks().spawn(purchase.run(None));
+pub(super) async fn resume(app: &Arc<App>, order: &Order, tried: Vec<OfferId>) {
+    let command = Command::ClearDoubt { order: order.id, attempt: order.attempt };
+    // If nobody takes it, or the order has ended, its deadline has done the rest.
+    if let Ok(Ok(_)) = insist(app, &command, order.deadline).await {
+        let purchase = Purchase { app: Arc::clone(app), id: order.id, tried };
+        app.providers.tasks().spawn(purchase.run(None));
+    }
 }
 
 /// Makes an attempt's doubt durable and hands it to the reconciler.
@@ -183,7 +187,7 @@ impl Purchase {
             attempt: order.attempt,
             number: bought.number,
             external_id: bought.external_id.as_str().into(),
-            cost: bought.cost.filter(|cost| (Micros::ZERO..=AMOUNT_MAX).contains(cost)),
+            cost: bought.cost.filter(|cost| (Micros::ZERO..=COST_MAX).contains(cost)),
             timings,
         };
         let answer = insist(&self.app, &command, order.deadline).await;

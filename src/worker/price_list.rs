@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nexnum_engine::ids::{OfferId, OperatorId, Product};
-use nexnum_engine::money::{AMOUNT_MAX, Micros};
+use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::pricing::{Margin, sell_price};
 
 use crate::provider::crosswalk::Crosswalk;
@@ -84,7 +84,7 @@ pub(super) fn price(
             None => OperatorId::ANY,
             Some(name) => *operators.get(name)?,
         };
-        let price = sell_price(row.cost, margin).filter(|price| *price <= AMOUNT_MAX)?;
+        let price = sell_price(row.cost, margin).filter(|price| *price <= COST_MAX)?;
         let sold = row.cost.is_positive() && price.is_positive();
         let (key, cost, stock) = ((row.product, operator), row.cost, row.stock);
         sold.then_some(Row { key, cost, price, stock })
@@ -202,7 +202,7 @@ mod tests {
             translated(1, Some("mts"), 200_000, 9),
             translated(1, Some("unnamed"), 100_000, 3),
             translated(3, None, 0, 3),
-            translated(4, None, AMOUNT_MAX.0, 3),
+            translated(4, None, COST_MAX.0, 3),
         ];
         let (rows, misfits) = price(rows, &operators, margin);
         let sold = |key, cost, price, stock| {

@@ -144,7 +144,7 @@ impl Reconciler {
         }
         let absent = waiting.iter().filter(|order| whole_from <= order.placed_at);
         for order in absent.filter(|order| !is_named(&matched, order.id)) {
-            self.count_absence(asked, order);
+            self.count_absence(asked, order).await;
         }
     }
 
@@ -197,7 +197,7 @@ impl Reconciler {
     }
 
     /// Counts a list without the order's purchase; enough of them mean that there is none.
-    fn count_absence(&self, asked: Time, order: &Order) {
+    async fn count_absence(&self, asked: Time, order: &Order) {
         let doubts = self.app.providers.doubts();
         let since = doubts.all().into_iter().find(|(id, ..)| *id == order.id);
         let Some((_, since, _)) = since.filter(|(_, since, _)| *since < asked) else { return };
@@ -210,7 +210,7 @@ impl Reconciler {
             doubts.lose(Lost::of(order, self.app.clock.now()));
             tracing::info!(provider = self.connected.name(), order = order.id.0, "not bought");
             drop(doubt.claim);
-            buy::resume(&self.app, order.id, doubt.tried);
+            buy::resume(&self.app, order, doubt.tried).await;
         }
     }
 }

@@ -416,6 +416,7 @@ enums! {
         16 AnotherRequested { order },
         17 ActivationClosed { order, account, closing, refund },
         18 Retired { orders_before, replies_before },
+        19 DoubtCleared { order },
     }
     Row {
         1 Counters(counters),

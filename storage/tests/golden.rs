@@ -194,6 +194,7 @@ fn events_of_orders() -> Vec<(&'static str, Event)> {
             },
         ),
         ("OrderDoubted", Event::OrderDoubted { order: ORDER }),
+        ("DoubtCleared", Event::DoubtCleared { order: ORDER }),
         (
             "NumberAssigned",
             Event::NumberAssigned { order: ORDER, assignment: assignment(), cost: Micros(127) },
@@ -375,7 +376,7 @@ fn an_integer_has_one_way_to_be_written() {
 fn unknown_tags_and_lying_lengths_are_named() {
     for (bytes, expected) in [
         (&[1u8, 0][..], RecordError::UnknownTag),
-        (&[1, 19], RecordError::UnknownTag),
+        (&[1, 20], RecordError::UnknownTag),
         (&[1, 255], RecordError::UnknownTag),
         (&[0xff, 0xff, 0xff, 0xff, 0x0f], RecordError::Truncated),
         (&[1, 6, 1, 0xff, 0xff, 0xff, 0xff, 0x0f, 65], RecordError::Truncated),

@@ -95,21 +95,8 @@ impl Witness {
             Event::OrderFailed { order, refund, .. } => self.close(*order, *refund),
             Event::ActivationClosed { order, refund, .. } => self.close(*order, *refund),
             Event::MessageReceived { order, digest, late, capture, .. } => {
-                let sale = self.sale(*order)?;
-                let fresh = sale.digests.insert(*digest);
-                need(fresh, || format!("order {order} got the same message twice"))?;
-                need(*late == sale.closed, || format!("order {order}: late is {late}"))?;
-                let charged = capture.as_ref().map(|sale| sale.price);
-                match charged {
-                    None => need(sale.end.is_some(), || {
-                        format!("order {order} has a readable message and was not charged")
-                    }),
-                    Some(price) => {
-                        let fits = price == sale.price && price <= sale.limit;
-                        need(fits, || format!("order {order} was charged {price}"))?;
-                        self.end(*order, End::Delivered)
-                    }
-                }
+                let price = capture.as_ref().map(|sale| sale.price);
+                self.deliver(*order, *digest, *late, price)
             }
             Event::AccountOpened { .. }
             | Event::KeyIssued { .. }
@@ -119,6 +106,7 @@ impl Witness {
             | Event::OffersListed { .. }
             | Event::OffersPriced { .. }
             | Event::OrderDoubted { .. }
+            | Event::DoubtCleared { .. }
             | Event::AnotherRequested { .. }
             | Event::Retired { .. } => Ok(()),
         }
@@ -153,6 +141,27 @@ impl Witness {
         sale.number = Some(number);
         let unit = (sale.offer, number);
         need(self.shelf.remove(&unit), || format!("order {order} was sold what nobody offered"))
+    }
+
+    /// A message comes in; the first one in time is charged.
+    fn deliver(
+        &mut self,
+        order: OrderId,
+        digest: u128,
+        late: bool,
+        charged: Option<Micros>,
+    ) -> Result<(), String> {
+        let sale = self.sale(order)?;
+        let fresh = sale.digests.insert(digest);
+        need(fresh, || format!("order {order} got the same message twice"))?;
+        need(late == sale.closed, || format!("order {order}: late is {late}"))?;
+        let Some(price) = charged else {
+            let ended = sale.end.is_some();
+            return need(ended, || format!("order {order} is read and was not charged"));
+        };
+        let fits = price == sale.price && price <= sale.limit;
+        need(fits, || format!("order {order} was charged {price}"))?;
+        self.end(order, End::Delivered)
     }
 
     fn end(&mut self, order: OrderId, end: End) -> Result<(), String> {

@@ -34,13 +34,16 @@ pub(super) fn issue_key(
     events: &mut Vec<Event>,
 ) -> Result<Reply, Reject> {
     let (account, scope) = match account {
-        Some(account) if !state.accounts.contains_key(&account) => {
+        Some(account) if !state.accounts.contains(account) => {
             return Err(Reject::UnknownAccount);
         }
         Some(account) => (account, Scope::Trade),
         None => (AccountId(0), Scope::Admin),
     };
     bounded(prefix, NAME_LEN_MAX, "prefix")?;
+    if state.key_hashes.contains(hash) {
+        return Err(Reject::DuplicateKey);
+    }
     let key = KeyId(following(state.counters.key.0, "keys")?);
     events.push(Event::KeyIssued { key, account, scope, hash: *hash, prefix: prefix.into() });
     Ok(Reply::Key(key))
@@ -51,7 +54,7 @@ pub(super) fn revoke_key(
     key: KeyId,
     events: &mut Vec<Event>,
 ) -> Result<Reply, Reject> {
-    let known = state.keys.get(&key).ok_or(Reject::UnknownKey)?;
+    let known = state.keys.get(key).ok_or(Reject::UnknownKey)?;
     if known.revoked {
         return Ok(Reply::Unchanged);
     }
@@ -66,7 +69,7 @@ pub(super) fn deposit(
     reference: u128,
     events: &mut Vec<Event>,
 ) -> Result<Reply, Reject> {
-    if !state.accounts.contains_key(&account) {
+    if !state.accounts.contains(account) {
         return Err(Reject::UnknownAccount);
     }
     if !amount.is_positive() || amount > AMOUNT_MAX {

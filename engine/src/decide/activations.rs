@@ -137,13 +137,13 @@ pub(super) fn pulse(
     let first = events.len();
     let due = state.deadlines.iter().take_while(|(deadline, _)| *deadline <= at);
     for (_, id) in due.take(PULSE_MAX) {
-        let order = &state.orders[id];
+        let order = &state.orders[*id];
         events.push(expired(state, order));
     }
     let orders_before = Time(at.0.saturating_sub(CLOSED_KEPT_MS)).min(archived);
     let replies_before = Time(at.0.saturating_sub(REPLIES_KEPT_MS));
     let old_order = state.closed.first().is_some_and(|(closed, _)| *closed <= orders_before);
-    let old_reply = state.replies_by_age.first().is_some_and(|(at, ..)| *at <= replies_before);
+    let old_reply = state.replies.ages().next().is_some_and(|at| at <= replies_before);
     if old_order || old_reply {
         events.push(Event::Retired { orders_before, replies_before });
     }

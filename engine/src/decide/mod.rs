@@ -69,6 +69,9 @@ pub fn decide(
             orders::next_attempt(state, at, *order, *refused, *terms, *timings, events)
         }
         Command::DoubtOrder { order, attempt } => orders::doubt(state, *order, *attempt, events),
+        Command::ClearDoubt { order, attempt } => {
+            orders::clear_doubt(state, *order, *attempt, events)
+        }
         Command::AssignNumber { order, attempt, number, external_id, cost, timings } => {
             let given = orders::Given { number: *number, external_id, cost: *cost };
             orders::assign(state, at, *order, *attempt, given, *timings, events)

@@ -4,7 +4,7 @@ use super::{NAME_LEN_MAX, OFFERS_MAX, bounded, counted};
 use crate::command::Reply;
 use crate::event::{Event, OfferTerms, ProviderKind};
 use crate::ids::{Number, OfferId, OperatorId, Product, ProviderId};
-use crate::money::{AMOUNT_MAX, Micros};
+use crate::money::{COST_MAX, Micros};
 use crate::reject::Reject;
 use crate::state::{Offer, State};
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,7 +61,7 @@ pub(super) fn list(
         if known || !seen.insert((product, operator)) {
             return Err(Reject::DuplicateOffer);
         }
-        if operator != OperatorId::ANY && !state.operators.contains_key(&operator) {
+        if operator != OperatorId::ANY && !state.operators.contains(operator) {
             return Err(Reject::OutOfBounds("operator"));
         }
     }
@@ -107,10 +107,10 @@ fn is_material(known: &Offer, new: &OfferTerms) -> bool {
 }
 
 fn check_price(cost: Micros, price: Micros) -> Result<(), Reject> {
-    if cost < Micros::ZERO || cost > AMOUNT_MAX {
+    if cost < Micros::ZERO || cost > COST_MAX {
         return Err(Reject::AmountOutOfRange("cost"));
     }
-    if !price.is_positive() || price > AMOUNT_MAX || price < cost {
+    if !price.is_positive() || price > COST_MAX || price < cost {
         return Err(Reject::AmountOutOfRange("price"));
     }
     Ok(())
@@ -126,16 +126,17 @@ pub(super) fn load_stock(
 ) -> Result<Reply, Reject> {
     let offer = state.offer(id).ok_or(Reject::UnknownOffer)?;
     let provider = offer.provider;
-    if state.providers[&provider].kind != ProviderKind::Own {
+    if state.providers[provider].kind != ProviderKind::Own {
         return Err(Reject::WrongProviderKind);
     }
     counted(numbers.len(), "numbers")?;
     check_price(cost, price)?;
-    if state.held.len() + numbers.len() > NUMBERS_MAX {
+    if state.held + numbers.len() > NUMBERS_MAX {
         return Err(Reject::Exhausted("numbers"));
     }
     let mut seen = BTreeSet::new();
-    if numbers.iter().any(|n| state.held.contains(&(id, *n)) || !seen.insert(*n)) {
+    let held = |number| state.pools.get(id).is_some_and(|pool| pool.held.contains(number));
+    if numbers.iter().any(|number| held(number) || !seen.insert(*number)) {
         return Err(Reject::DuplicateNumber);
     }
     if (offer.cost, offer.price) != (cost, price) {

@@ -7,7 +7,7 @@ use crate::activation::{ActivationState, Assignment, Input};
 use crate::command::{PlaceOrder, Reply, Timings};
 use crate::event::{Event, ProviderKind, Terms};
 use crate::ids::{AccountId, Number, OperatorId, OrderId, Product};
-use crate::money::{AMOUNT_MAX, Micros};
+use crate::money::{COST_MAX, Micros};
 use crate::order::{FailReason, Order};
 use crate::reject::Reject;
 use crate::state::State;
@@ -73,17 +73,17 @@ fn check_terms(
     if !suits {
         return Err(Reject::UnknownOffer);
     }
-    if !terms.price.is_positive() || terms.price > AMOUNT_MAX {
+    if !terms.price.is_positive() || terms.price > COST_MAX {
         return Err(Reject::AmountOutOfRange("price"));
     }
     check_cost(terms.cost)?;
     if terms.price > limit {
         return Err(Reject::PriceAboveMax { price: terms.price });
     }
-    match state.providers[&terms.provider].kind {
+    match state.providers[terms.provider].kind {
         ProviderKind::Driven => Ok(None),
         ProviderKind::Own => {
-            let first = state.pools.get(&terms.offer).and_then(|pool| pool.front());
+            let first = state.pools.get(terms.offer).and_then(|pool| pool.next.front());
             let number = *first.ok_or(Reject::NoNumbers)?;
             Ok(Some(assignment(at, number, "", timings)))
         }
@@ -91,7 +91,7 @@ fn check_terms(
 }
 
 fn check_cost(cost: Micros) -> Result<(), Reject> {
-    let fits = (Micros::ZERO..=AMOUNT_MAX).contains(&cost);
+    let fits = (Micros::ZERO..=COST_MAX).contains(&cost);
     if fits { Ok(()) } else { Err(Reject::AmountOutOfRange("cost")) }
 }
 
@@ -106,7 +106,7 @@ fn assignment(at: Time, number: Number, external_id: &str, timings: Timings) -> 
 
 fn check_funds(state: &State, account: AccountId, needed: Micros) -> Result<(), Reject> {
     let available = state.balance(Book::Available(account));
-    let credit = state.accounts[&account].credit_limit;
+    let credit = state.accounts[account].credit_limit;
     let spendable = available.checked_add(credit).expect("both are bounded");
     if needed > spendable {
         return Err(Reject::InsufficientFunds { needed, available });
@@ -131,6 +131,7 @@ pub(super) fn next_attempt(
     events: &mut Vec<Event>,
 ) -> Result<Reply, Reject> {
     let order = waiting(state, id, refused)?;
+    check_doubt(order)?;
     if order.attempt >= ATTEMPTS_MAX {
         return Err(Reject::Exhausted("attempts"));
     }
@@ -168,6 +169,26 @@ pub(super) fn doubt(
     Ok(Reply::Done)
 }
 
+/// Ends a doubt as "not bought": whoever asks has seen the provider's list.
+pub(super) fn clear_doubt(
+    state: &State,
+    id: OrderId,
+    attempt: u8,
+    events: &mut Vec<Event>,
+) -> Result<Reply, Reject> {
+    if !waiting(state, id, attempt)?.in_doubt {
+        return Ok(Reply::Unchanged);
+    }
+    events.push(Event::DoubtCleared { order: id });
+    Ok(Reply::Done)
+}
+
+/// Refuses what would buy a second number, or forget a first, while nobody knows whether
+/// the attempt bought one.
+const fn check_doubt(order: &Order) -> Result<(), Reject> {
+    if order.in_doubt { Err(Reject::InDoubt) } else { Ok(()) }
+}
+
 pub(super) fn assign(
     state: &State,
     at: Time,
@@ -178,7 +199,7 @@ pub(super) fn assign(
     events: &mut Vec<Event>,
 ) -> Result<Reply, Reject> {
     let order = waiting(state, id, attempt)?;
-    if state.providers[&order.provider].kind != ProviderKind::Driven {
+    if state.providers[order.provider].kind != ProviderKind::Driven {
         return Err(Reject::WrongProviderKind);
     }
     bounded(given.external_id, NAME_LEN_MAX, "external_id")?;
@@ -200,6 +221,10 @@ pub(super) fn fail(
     events: &mut Vec<Event>,
 ) -> Result<Reply, Reject> {
     let order = waiting(state, id, attempt)?;
+    match reason {
+        FailReason::NoNumbers => check_doubt(order)?,
+        FailReason::InDoubt => {}
+    }
     events.push(failure(state, order, reason));
     Ok(Reply::Done)
 }
@@ -208,7 +233,7 @@ pub(super) fn fail(
 /// may have been charged: its cost is written off against the provider.
 pub(super) fn failure(state: &State, order: &Order, reason: FailReason) -> Event {
     assert_eq!(order.state, ActivationState::Init, "only an order without a number fails");
-    let driven = state.providers[&order.provider].kind == ProviderKind::Driven;
+    let driven = state.providers[order.provider].kind == ProviderKind::Driven;
     let loss = match reason {
         FailReason::InDoubt if driven => order.cost,
         FailReason::InDoubt | FailReason::NoNumbers => Micros::ZERO,

@@ -8,7 +8,7 @@ use nexnum_engine::ids::{
     AccountId, CountryId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId,
     ServiceId,
 };
-use nexnum_engine::money::Micros;
+use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
 use nexnum_engine::order::FailReason;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
@@ -169,6 +169,7 @@ impl Arbitrary {
                 terms: self.terms(state),
                 timings: self.timings(),
             },
+            12 if self.rng.once_in(3) => Command::ClearDoubt { order, attempt },
             12 => Command::DoubtOrder { order, attempt },
             13 => Command::AssignNumber {
                 order,
@@ -230,7 +231,7 @@ impl Arbitrary {
         match self.rng.below(30) {
             0 => Micros(self.rng.pick(&[0, -1, i64::MAX, i64::MIN])),
             1 => Micros(self.rng.next() as i64),
-            2 => Micros(nexnum_engine::money::AMOUNT_MAX.0 + self.rng.below(2) as i64),
+            2 => Micros(self.rng.pick(&[AMOUNT_MAX, COST_MAX]).0 + self.rng.below(2) as i64),
             3 => Micros(self.rng.below(10_000) as i64),
             _ => Micros(1 + self.rng.below(120) as i64),
         }

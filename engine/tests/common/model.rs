@@ -16,7 +16,7 @@ use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
 use nexnum_engine::ids::{
     AccountId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId,
 };
-use nexnum_engine::money::{AMOUNT_MAX, Micros};
+use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
 use nexnum_engine::order::{FailReason, OrderStatus};
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
@@ -29,6 +29,7 @@ pub type Answer = Result<Reply, &'static str>;
 pub struct Model {
     accounts: Vec<(Box<str>, Micros)>,
     keys_revoked: Vec<bool>,
+    key_hashes: Vec<[u8; 32]>,
     deposits: Vec<(AccountId, u128, Micros)>,
     providers: Vec<(Box<str>, ProviderKind)>,
     operators: Vec<Box<str>>,
@@ -101,7 +102,7 @@ fn is_amount(amount: Micros) -> bool {
 }
 
 fn priced_well(cost: Micros, price: Micros) -> bool {
-    is_amount(price) && cost.0 >= 0 && cost <= price
+    price.0 > 0 && price <= COST_MAX && cost.0 >= 0 && cost <= price
 }
 
 impl Model {
@@ -109,7 +110,7 @@ impl Model {
     pub fn execute(&mut self, now: Time, command: &Command) -> Answer {
         match command {
             Command::OpenAccount { name, credit_limit } => self.open(name, *credit_limit),
-            Command::IssueKey { account, prefix, .. } => self.issue_key(*account, prefix),
+            Command::IssueKey { account, hash, prefix } => self.issue_key(*account, *hash, prefix),
             Command::RevokeKey { key } => self.revoke_key(*key),
             Command::Deposit { account, amount, reference } => {
                 self.deposit(*account, *amount, *reference)
@@ -125,13 +126,16 @@ impl Model {
             Command::NextAttempt { order, refused, terms, timings } => {
                 self.next_attempt(now, *order, *refused, *terms, *timings)
             }
-            Command::DoubtOrder { order, attempt } => self.doubt(*order, *attempt),
+            Command::DoubtOrder { order, attempt } => self.doubt(*order, *attempt, true),
+            Command::ClearDoubt { order, attempt } => self.doubt(*order, *attempt, false),
             Command::AssignNumber { order, attempt, number, external_id, cost, timings } => {
                 let index = self.running(*order, *attempt)?;
                 self.adopt(now, index, *number, external_id, *cost, *timings)
             }
             Command::FailOrder { order, attempt, reason } => {
                 let index = self.running(*order, *attempt)?;
+                let doubted = self.orders[index].in_doubt;
+                need(!doubted || *reason == FailReason::InDoubt, "in_doubt")?;
                 self.fail(now, index, *reason);
                 Ok(Reply::Done)
             }
@@ -155,11 +159,13 @@ impl Model {
         at(&self.accounts, id.0 as usize).ok_or("unknown_account")
     }
 
-    fn issue_key(&mut self, account: Option<AccountId>, prefix: &str) -> Answer {
+    fn issue_key(&mut self, account: Option<AccountId>, hash: [u8; 32], prefix: &str) -> Answer {
         if let Some(account) = account {
             self.account(account)?;
         }
         need(name_fits(prefix), "invalid_field")?;
+        need(!self.key_hashes.contains(&hash), "duplicate_key")?;
+        self.key_hashes.push(hash);
         self.keys_revoked.push(false);
         Ok(Reply::Key(KeyId(self.keys_revoked.len() as u32)))
     }
@@ -297,7 +303,8 @@ impl Model {
             && offer.product == asked.product
             && (asked.operator == OperatorId::ANY || asked.operator == offer.operator);
         need(suits, "unknown_offer")?;
-        let sane = is_amount(terms.price) && terms.cost.0 >= 0 && terms.cost <= AMOUNT_MAX;
+        let costs = Micros(0)..=COST_MAX;
+        let sane = terms.price.0 > 0 && costs.contains(&terms.price) && costs.contains(&terms.cost);
         need(sane, "amount_out_of_range")?;
         need(terms.price <= asked.limit, "price_above_max")?;
         match self.kind(offer.provider)? {
@@ -397,6 +404,7 @@ impl Model {
     ) -> Answer {
         let index = self.running(id, refused)?;
         let asked = self.orders[index].asked;
+        need(!self.orders[index].in_doubt, "in_doubt")?;
         need(refused < ATTEMPTS_MAX, "exhausted")?;
         let number = self.claim(&asked, terms)?;
         let more = terms.price.0 - self.orders[index].terms.price.0;
@@ -404,17 +412,17 @@ impl Model {
             self.funded(asked.account, more)?;
         }
         let order = &mut self.orders[index];
-        (order.terms, order.attempt, order.in_doubt) = (terms, refused + 1, false);
+        (order.terms, order.attempt) = (terms, refused + 1);
         if let Some(number) = number {
             self.sell_own(now, index, number, timings);
         }
         Ok(Reply::Placed(id, number.is_some()))
     }
 
-    fn doubt(&mut self, id: OrderId, attempt: u8) -> Answer {
+    fn doubt(&mut self, id: OrderId, attempt: u8, doubted: bool) -> Answer {
         let index = self.running(id, attempt)?;
-        let before = std::mem::replace(&mut self.orders[index].in_doubt, true);
-        Ok(if before { Reply::Unchanged } else { Reply::Done })
+        let before = std::mem::replace(&mut self.orders[index].in_doubt, doubted);
+        Ok(if before == doubted { Reply::Unchanged } else { Reply::Done })
     }
 
     fn adopt(
@@ -435,7 +443,7 @@ impl Model {
         });
         need(!taken, "duplicate_purchase")?;
         let cost = cost.unwrap_or(terms.cost);
-        need(cost.0 >= 0 && cost <= AMOUNT_MAX, "amount_out_of_range")?;
+        need(cost.0 >= 0 && cost <= COST_MAX, "amount_out_of_range")?;
         self.orders[index].terms.cost = cost;
         self.orders[index].purchase = Some(purchase.into());
         self.activate(now, index, number, timings);

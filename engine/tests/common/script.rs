@@ -227,7 +227,7 @@ impl Scene {
             },
             "key" => Command::IssueKey {
                 account: line.find("account").map(|account| AccountId(id(account))),
-                hash: [7; 32],
+                hash: [line.int("hash", "7"); 32],
                 prefix: line.get("prefix", "nx_live_").into(),
             },
             "revoke" => Command::RevokeKey { key: KeyId(id(line.word(1))) },
@@ -315,6 +315,7 @@ impl Scene {
                 terms: self.terms(line),
                 timings: line.timings(),
             },
+            "clear" => Command::ClearDoubt { order, attempt },
             "doubt" => Command::DoubtOrder { order, attempt },
             "assign" => Command::AssignNumber {
                 order,

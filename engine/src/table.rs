@@ -1,0 +1,245 @@
+//! Tables for what has dense ids, and queues for what grows old.
+//!
+//! The engine looks up orders several times a command, millions of times in a replay, in
+//! the order in which they came: a search tree misses the cache at every level, these do
+//! not. All iterate in key order, and what is equal has the same content, however it came
+//! there. Leaves to others: what the rows mean.
+
+use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+
+use crate::ids::{AccountId, KeyId, OfferId, OperatorId, OrderId, ProviderId};
+
+/// Slots of a page: 2 KiB of pointers. A page that is empty is given back, so that one
+/// order that lives for weeks holds two kilobytes and not all that came after it.
+const PAGE: usize = 256;
+
+/// An id from a counter: small, dense, a table's index.
+pub(crate) trait Dense: Copy {
+    /// The index.
+    fn index(self) -> usize;
+    /// The id of an index that came from [`Dense::index`].
+    fn at(index: usize) -> Self;
+}
+
+macro_rules! dense {
+    ($($name:ident($int:ty)),*) => {$(
+        impl Dense for $name {
+            fn index(self) -> usize {
+                self.0 as usize
+            }
+
+            fn at(index: usize) -> Self {
+                Self(index as $int)
+            }
+        }
+    )*};
+}
+
+dense!(AccountId(u32), KeyId(u32), ProviderId(u16), OperatorId(u16), OfferId(u32), OrderId(u32));
+
+#[derive(Clone, Debug)]
+struct Page<T> {
+    slots: [Option<Box<T>>; PAGE],
+    used: usize,
+}
+
+/// Values by dense id. A look-up is two loads; ids that are gone cost a pointer for each
+/// full page: sixteen megabytes for every order that there can be.
+#[derive(Clone, Debug)]
+pub(crate) struct Table<K, T> {
+    pages: Vec<Option<Box<Page<T>>>>,
+    len: usize,
+    keys: PhantomData<K>,
+}
+
+impl<K, T> Default for Table<K, T> {
+    fn default() -> Self {
+        Self { pages: Vec::new(), len: 0, keys: PhantomData }
+    }
+}
+
+impl<K: Dense, T> Table<K, T> {
+    pub(crate) fn get(&self, key: K) -> Option<&T> {
+        let (page, slot) = (key.index() / PAGE, key.index() % PAGE);
+        self.pages.get(page)?.as_ref()?.slots[slot].as_deref()
+    }
+
+    pub(crate) fn get_mut(&mut self, key: K) -> Option<&mut T> {
+        let (page, slot) = (key.index() / PAGE, key.index() % PAGE);
+        self.pages.get_mut(page)?.as_mut()?.slots[slot].as_deref_mut()
+    }
+
+    pub(crate) fn contains(&self, key: K) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Puts a value there; gives what was there before.
+    pub(crate) fn insert(&mut self, key: K, value: T) -> Option<T> {
+        let (page, slot) = (key.index() / PAGE, key.index() % PAGE);
+        if page >= self.pages.len() {
+            self.pages.resize_with(page + 1, || None);
+        }
+        let empty = || Box::new(Page { slots: [const { None }; PAGE], used: 0 });
+        let page = self.pages[page].get_or_insert_with(empty);
+        let before = page.slots[slot].replace(Box::new(value));
+        if before.is_none() {
+            page.used += 1;
+            self.len += 1;
+        }
+        before.map(|value| *value)
+    }
+
+    pub(crate) fn remove(&mut self, key: K) -> Option<T> {
+        let (at, slot) = (key.index() / PAGE, key.index() % PAGE);
+        let page = self.pages.get_mut(at)?.as_mut()?;
+        let value = page.slots[slot].take()?;
+        page.used -= 1;
+        self.len -= 1;
+        if page.used == 0 {
+            self.pages[at] = None;
+        }
+        Some(*value)
+    }
+
+    /// Every value by its id.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (K, &T)> {
+        let pages = self.pages.iter().enumerate();
+        let pages = pages.filter_map(|(at, page)| Some((at, page.as_ref()?)));
+        pages.flat_map(|(at, page)| {
+            let slots = page.slots.iter().enumerate();
+            slots
+                .filter_map(move |(slot, value)| Some((K::at(at * PAGE + slot), value.as_deref()?)))
+        })
+    }
+
+    pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
+        self.iter().map(|(_, value)| value)
+    }
+}
+
+impl<K: Dense, T> std::ops::Index<K> for Table<K, T> {
+    type Output = T;
+
+    fn index(&self, key: K) -> &T {
+        self.get(key).expect("what a row names is in its table")
+    }
+}
+
+impl<K: Dense + PartialEq, T: PartialEq> PartialEq for Table<K, T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && self.iter().eq(other.iter())
+    }
+}
+
+impl<K: Dense + Eq, T: Eq> Eq for Table<K, T> {}
+
+/// The length, then each id with its value: as an ordered map hashes.
+impl<K: Dense + Hash, T: Hash> Hash for Table<K, T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_usize(self.len);
+        self.iter().for_each(|row| row.hash(state));
+    }
+}
+
+/// What waits to grow old, oldest first. Time does not run back, so that what comes in
+/// goes to the end; of one moment, the smaller comes first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Aged<T> {
+    rows: VecDeque<T>,
+}
+
+impl<T> Default for Aged<T> {
+    fn default() -> Self {
+        Self { rows: VecDeque::new() }
+    }
+}
+
+impl<T: Ord> Aged<T> {
+    pub(crate) fn insert(&mut self, row: T) {
+        if self.rows.back().is_none_or(|last| *last < row) {
+            self.rows.push_back(row);
+        } else {
+            // Only what came in the same moment is in the way, unless a clock ran back.
+            let at = self.rows.partition_point(|known| *known < row);
+            self.rows.insert(at, row);
+        }
+    }
+
+    /// Puts many in, in any order: the queue is in order again afterwards.
+    pub(crate) fn extend(&mut self, rows: impl IntoIterator<Item = T>) {
+        self.rows.extend(rows);
+        self.rows.make_contiguous().sort_unstable();
+    }
+
+    pub(crate) fn first(&self) -> Option<&T> {
+        self.rows.front()
+    }
+
+    pub(crate) fn pop_first(&mut self) -> Option<T> {
+        self.rows.pop_front()
+    }
+
+    /// All, oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.rows.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    #[test]
+    fn a_table_behaves_as_an_ordered_map() {
+        let (mut table, mut map) = (Table::<OrderId, u64>::default(), BTreeMap::new());
+        let mut x = 7u64;
+        for step in 0..20_000 {
+            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let id = OrderId((x >> 40) as u32 % 2_000);
+            if x >> 63 == 0 {
+                assert_eq!(table.insert(id, step), map.insert(id, step));
+            } else {
+                assert_eq!(table.remove(id), map.remove(&id));
+            }
+            assert_eq!(table.get(id), map.get(&id));
+        }
+        assert!(table.iter().eq(map.iter().map(|(id, value)| (*id, value))));
+        assert_eq!(table.get(OrderId(u32::MAX)), None);
+        assert_eq!(table.remove(OrderId(u32::MAX)), None);
+    }
+
+    #[test]
+    fn a_table_is_equal_by_content_and_gives_back_its_pages() {
+        let mut table = Table::<OrderId, u8>::default();
+        for id in 1..=10_000 {
+            table.insert(OrderId(id), 1);
+        }
+        for id in (1..=10_000).filter(|id| *id != 3_000) {
+            table.remove(OrderId(id));
+        }
+        assert_eq!(table.pages.iter().flatten().count(), 1);
+        let mut other = Table::default();
+        other.insert(OrderId(3_000), 1);
+        assert_eq!(table, other);
+        other.insert(OrderId(2_999), 1);
+        assert_ne!(table, other);
+    }
+
+    #[test]
+    fn a_queue_is_in_order_whatever_comes_in() {
+        let (mut queue, mut set) = (Aged::default(), BTreeSet::new());
+        for row in [(1, 5), (1, 2), (1, 9), (3, 1), (3, 0), (2, 7)] {
+            queue.insert(row);
+            set.insert(row);
+        }
+        assert!(queue.iter().eq(set.iter()));
+        let mut other = Aged::default();
+        other.extend(set.iter().rev().copied());
+        assert_eq!(queue, other);
+        assert_eq!(queue.first(), Some(&(1, 2)));
+        assert_eq!(queue.pop_first(), Some((1, 2)));
+    }
+}
