@@ -1,11 +1,11 @@
 //! The running market: what the faces and the workers share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::Timings;
 use nexnum_engine::ids::ProviderId;
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::history::History;
@@ -40,16 +40,22 @@ pub struct App {
     pub own: OwnStock,
     /// What each key may do.
     pub limiter: Limiter,
-    /// Set when the server begins to stop.
-    pub draining: AtomicBool,
+    /// True once the server has begun to stop.
+    pub stopping: watch::Sender<bool>,
 }
 
 impl App {
     /// Whether the server is stopping.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        // A hint for load balancers; nothing else hangs on it.
-        self.draining.load(Ordering::Relaxed)
+        *self.stopping.borrow()
+    }
+
+    /// Resolves when the server begins to stop: whoever only waits need wait no longer.
+    pub async fn draining(&self) {
+        let mut stopping = self.stopping.subscribe();
+        // The sender is ours: it cannot be gone.
+        let _stopping = stopping.wait_for(|stopping| *stopping).await;
     }
 }
 

@@ -19,8 +19,9 @@ use crate::app::App;
 use crate::sequencer::SendError;
 use crate::worker::buy;
 
-/// How long a request waits for its number; providers answer within seconds or not at all.
-const NUMBER_WAIT: Duration = Duration::from_secs(30);
+/// How long a request waits for its number: providers answer within seconds or not at all,
+/// and common clients give up after 30 s.
+pub const NUMBER_WAIT: Duration = Duration::from_secs(25);
 /// How often an order looks again when its claim was overtaken; each round means that
 /// somebody else got a number.
 const ROUNDS_MAX: usize = 8;

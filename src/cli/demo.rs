@@ -75,7 +75,10 @@ async fn demo(args: Args) -> Result<(), CliError> {
     let providers = sandbox.providers().iter().map(|provider| setup(provider, &args)).collect();
     let running = server::start(opened, &config, providers).await.map_err(refused)?;
     let cast = cast::prepare(&running, &args.data, admin_key).await?;
-    wait_for_market(&running).await;
+    if fresh {
+        eprintln!("waiting for the providers' first lists");
+        wait_for_market(&running).await;
+    }
     cast.write(&args.data)?;
     cast.print();
     super::serve::stop_signal().await;

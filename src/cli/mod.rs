@@ -19,7 +19,7 @@ use crate::bench::BenchError;
 use crate::boot::BootError;
 use crate::config::ConfigError;
 
-/// The whole command line.
+/// An engine for a business of virtual phone numbers.
 #[derive(Debug, Parser)]
 #[command(name = "nexnum", version, about, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -41,7 +41,7 @@ enum Command {
     Account(admin::AccountArgs),
     /// Issue and revoke API keys.
     Key(admin::KeyArgs),
-    /// Credit an account, once per reference.
+    /// Credit an account, once for each of its references.
     Deposit(admin::DepositArgs),
     /// List and sync providers, set their keys.
     Provider(provider::Args),

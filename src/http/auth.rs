@@ -47,7 +47,7 @@ pub fn account(call: &Call<App>) -> Result<AccountId, Problem> {
     let key = known(call)?;
     match key.scope {
         Scope::Trade => Ok(key.account),
-        Scope::Admin => Err(forbidden("this is an operator's key; it does not trade")),
+        Scope::Admin => Err(forbidden(NOT_TRADING)),
     }
 }
 
@@ -58,18 +58,47 @@ pub fn account(call: &Call<App>) -> Result<AccountId, Problem> {
 pub fn operator(call: &Call<App>) -> Result<(), Problem> {
     match known(call)?.scope {
         Scope::Admin => Ok(()),
-        Scope::Trade => Err(forbidden("this needs an operator's key")),
+        Scope::Trade => Err(forbidden(NOT_OPERATING)),
     }
 }
 
+/// Whether the key trades, by the head of the request alone; takes nothing from its quota.
+///
+/// # Errors
+/// As [`account`], but for the quota.
+pub fn may_trade(call: &Call<App>) -> Result<(), Problem> {
+    match look_up(call)?.scope {
+        Scope::Trade => Ok(()),
+        Scope::Admin => Err(forbidden(NOT_TRADING)),
+    }
+}
+
+/// Whether the key operates, by the head of the request alone.
+///
+/// # Errors
+/// As [`operator`], but for the quota.
+pub fn may_operate(call: &Call<App>) -> Result<(), Problem> {
+    match look_up(call)?.scope {
+        Scope::Admin => Ok(()),
+        Scope::Trade => Err(forbidden(NOT_OPERATING)),
+    }
+}
+
+const NOT_TRADING: &str = "this is an operator's key; it does not trade";
+const NOT_OPERATING: &str = "this needs an operator's key";
+
 fn known(call: &Call<App>) -> Result<KeyView, Problem> {
+    let key = look_up(call)?;
+    call.state.limiter.check(&key)?;
+    Ok(key)
+}
+
+fn look_up(call: &Call<App>) -> Result<KeyView, Problem> {
     let text = call.api_key()?;
     let unknown = || Problem::unauthorized("no such key");
     // The checksum turns away typing errors and guesses before any table is asked.
     keys::check(text).ok_or_else(unknown)?;
-    let key = call.state.read_model.key(&keys::sha256(text)).ok_or_else(unknown)?;
-    call.state.limiter.check(&key)?;
-    Ok(key)
+    call.state.read_model.key(&keys::sha256(text)).ok_or_else(unknown)
 }
 
 fn forbidden(detail: &'static str) -> Problem {

@@ -22,7 +22,9 @@ use crate::keys;
 
 /// Adds the face's routes.
 pub fn add_routes(router: &mut Router<App>) {
-    router.detached(Method::POST, "/hooks/providers/{provider}/{token}", receive);
+    router
+        .detached(Method::POST, "/hooks/providers/{provider}/{token}", receive)
+        .guarded(authenticate);
 }
 
 /// A message as a SIM bank posts it.
@@ -48,7 +50,6 @@ struct Callback<'a> {
 
 async fn receive(mut call: Call<App>) -> Result<Response, Problem> {
     let app = Arc::clone(&call.state);
-    authenticate(&app, &call.param("provider")?, &call.param("token")?)?;
     call.query(&[])?;
     let body = call.bytes().await?;
     let posted: Callback<'_> = super::body::decode_json(&body)?;
@@ -76,10 +77,11 @@ async fn receive(mut call: Call<App>) -> Result<Response, Problem> {
 }
 
 /// Compares digests in constant time; a wrong provider and a wrong token look alike.
-fn authenticate(app: &App, provider: &str, token: &str) -> Result<(), Problem> {
+fn authenticate(call: &Call<App>) -> Result<(), Problem> {
+    let (app, provider, token) = (&call.state, call.param("provider")?, call.param("token")?);
     let own = app.read_model.directory().provider_name(app.own.provider);
     let named = own.is_some_and(|own| *own == *provider);
-    let proven = keys::sha256(token).ct_eq(&app.own.hook_digest);
+    let proven = keys::sha256(&token).ct_eq(&app.own.hook_digest);
     if named && bool::from(proven) {
         Ok(())
     } else {

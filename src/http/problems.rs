@@ -117,7 +117,8 @@ pub fn of_upstream(error: UpstreamError) -> Problem {
 pub fn no_numbers(order: Option<OrderId>) -> Problem {
     let problem = Problem::new(StatusCode::CONFLICT, "no_numbers", "No number is available");
     match order {
-        Some(order) => problem.detail(format!("order {order} was refunded")).retryable(),
+        // Not with the same key: that order is over.
+        Some(order) => problem.detail(format!("order {order} was refunded")),
         None => problem.retryable(),
     }
 }

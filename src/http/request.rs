@@ -184,6 +184,21 @@ impl<S> Call<S> {
         body::decode_json(&self.bytes().await?)
     }
 
+    /// Reads the body of a route that takes no fields: nothing, or an empty object.
+    ///
+    /// # Errors
+    /// As [`Call::json`]; a field is unknown.
+    pub async fn no_fields(&mut self) -> Result<(), Problem> {
+        #[derive(serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+        let body = self.bytes().await?;
+        if body.is_empty() {
+            return Ok(());
+        }
+        body::decode_json::<Nothing>(&body).map(|Nothing {}| ())
+    }
+
     /// Reads the body now, so that the handler cannot wait for the client any more.
     pub(super) async fn read_ahead(&mut self) -> Result<(), Problem> {
         self.body = BodyState::Read(self.bytes().await?);

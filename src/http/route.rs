@@ -23,6 +23,9 @@ pub(super) type Answering = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 type AtOnce<S> = Box<dyn Fn(&Call<S>) -> Outcome + Send + Sync>;
 type Handler<S> = Box<dyn Fn(Call<S>) -> Answering + Send + Sync>;
 
+/// Looks at a request before its body is read.
+pub(super) type Guard<S> = fn(&Call<S>) -> Result<(), Problem>;
+
 /// How a route's handler runs.
 pub(super) enum Run<S> {
     AtOnce(AtOnce<S>),
@@ -35,6 +38,7 @@ pub struct Route<S> {
     method: Method,
     pub(super) template: &'static str,
     pub(super) body_len_max: usize,
+    pub(super) guard: Option<Guard<S>>,
     pub(super) run: Run<S>,
     // Counted for the metrics page, read by nobody else: relaxed.
     replies: [AtomicU64; 4],
@@ -82,6 +86,13 @@ impl<S> Route<S> {
     /// Bounds the body; the default is [`BODY_LEN_MAX`].
     pub const fn body_max(&mut self, bytes: usize) -> &mut Self {
         self.body_len_max = bytes;
+        self
+    }
+
+    /// Refuses by head alone, so that strangers cannot make the server hold bodies. For
+    /// detached routes, whose bodies are read before they run.
+    pub const fn guarded(&mut self, guard: fn(&Call<S>) -> Result<(), Problem>) -> &mut Self {
+        self.guard = Some(guard);
         self
     }
 
@@ -150,7 +161,8 @@ impl<S: Send + Sync + 'static> Router<S> {
         let taken = path.routes.iter().any(|route| route.method == method);
         assert!(!taken, "{method} {template} is there already");
         let replies = [const { AtomicU64::new(0) }; 4];
-        path.routes.push(Route { method, template, body_len_max: BODY_LEN_MAX, run, replies });
+        let (body_len_max, guard) = (BODY_LEN_MAX, None);
+        path.routes.push(Route { method, template, body_len_max, guard, run, replies });
         path.allow = allow(&path.routes);
         path.routes.last_mut().expect("it was just pushed")
     }

@@ -301,19 +301,25 @@ impl<S: Send + Sync + 'static> Connection<S> {
         let response = match &route.run {
             Run::AtOnce(run) => match run(&call) {
                 Ok(response) => response,
-                Err(problem) => problem.into_response(call.uri().path(), id.as_str()),
+                Err(problem) => {
+                    problem.into_response(instance(route.template, call.uri().path()), id.as_str())
+                }
             },
             Run::Plain(run) => {
                 let uri = call.uri().clone();
-                settle(run(call).await, uri.path(), id)
+                settle(run(call).await, instance(route.template, uri.path()), id)
             }
             Run::Detached(run) => {
                 let uri = call.uri().clone();
-                let outcome = match call.read_ahead().await {
-                    Ok(()) => Detached::new(run(call), Arc::clone(&self.slot)).await,
+                let admitted = route.guard.map_or(Ok(()), |guard| guard(&call));
+                let outcome = match admitted.map_err(Problem::closing) {
+                    Ok(()) => match call.read_ahead().await {
+                        Ok(()) => Detached::new(run(call), Arc::clone(&self.slot)).await,
+                        Err(problem) => Err(problem),
+                    },
                     Err(problem) => Err(problem),
                 };
-                settle(outcome, uri.path(), id)
+                settle(outcome, instance(route.template, uri.path()), id)
             }
         };
         route.count(response.status());
@@ -329,6 +335,11 @@ fn check(frame: Frame, parts: &Parts) -> Result<(), Problem> {
         )
         .closing()),
     }
+}
+
+/// What a problem says it happened on: the path, but never one that holds a secret.
+fn instance<'a>(template: &'static str, path: &'a str) -> &'a str {
+    if template.contains("{token}") { template } else { path }
 }
 
 fn settle(outcome: Outcome, path: &str, id: &RequestId) -> Response {

@@ -8,7 +8,7 @@ mod connect;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use nexnum_engine::catalog::Catalog;
@@ -151,7 +151,7 @@ pub async fn start(
         in_flight: InFlight::default(),
         own,
         limiter: Limiter::new(Quota::new(config.limits.requests_per_minute.get(), 60)),
-        draining: AtomicBool::new(false),
+        stopping: watch::Sender::new(false),
     });
     let every = u64::from(config.limits.snapshot_every_events.get());
     let published = spine.read_model.published();
@@ -296,7 +296,7 @@ impl Running {
     /// # Errors
     /// The manifest could not be written; the ledger is whole all the same.
     pub async fn stop(self) -> Result<(), StorageError> {
-        self.app.draining.store(true, Ordering::Relaxed);
+        self.app.stopping.send_replace(true);
         self.stop.send_replace(true);
         if let Ok(cut) = self.door.await
             && cut > 0

@@ -40,7 +40,7 @@ const PROBE_TICK: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 enum SyncError {
     /// The provider did not answer with a list.
-    #[error("the provider has no list")]
+    #[error("the provider gave no list: {0}: {excerpt}", excerpt = .0.excerpt)]
     Provider(ProviderError),
     /// The list is empty, or nothing in it is known, or it shrank too much.
     #[error("the list is not believed: {rows} rows, {known} of them known")]

@@ -91,9 +91,9 @@ pub fn decide(
     }
 }
 
-/// Refuses an empty or too long text, naming its field.
+/// Refuses an empty or too long text, or one with control characters, naming its field.
 fn bounded(text: &str, len_max: usize, field: &'static str) -> Result<(), Reject> {
-    let fits = !text.is_empty() && text.len() <= len_max;
+    let fits = !text.is_empty() && text.len() <= len_max && !text.contains(char::is_control);
     if fits { Ok(()) } else { Err(Reject::OutOfBounds(field)) }
 }
 

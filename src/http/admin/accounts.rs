@@ -72,9 +72,10 @@ pub(super) fn list(call: &Call<App>) -> Result<Response, Problem> {
     Ok(reply::json_written(StatusCode::OK, body))
 }
 
-pub(super) async fn issue_key(call: Call<App>) -> Result<Response, Problem> {
+pub(super) async fn issue_key(mut call: Call<App>) -> Result<Response, Problem> {
     auth::operator(&call)?;
     call.query(&[])?;
+    call.no_fields().await?;
     let account = account_id(&call)?;
     let key = keys::generate(KeyKind::Live).map_err(|error| {
         tracing::error!(%error, "no key could be drawn");

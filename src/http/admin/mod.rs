@@ -6,7 +6,7 @@ mod stock;
 
 use hyper::Method;
 
-use super::{Problem, Router, problems};
+use super::{Problem, Router, auth, problems};
 use crate::app::App;
 use nexnum_engine::command::{Command, Reply};
 
@@ -14,13 +14,24 @@ use nexnum_engine::command::{Command, Reply};
 pub fn add_routes(router: &mut Router<App>) {
     let (get, post) = (Method::GET, Method::POST);
     router.at_once(get.clone(), "/api/admin/accounts", accounts::list);
-    router.detached(post.clone(), "/api/admin/accounts", accounts::open);
-    router.detached(post.clone(), "/api/admin/accounts/{id}/keys", accounts::issue_key);
-    router.detached(post.clone(), "/api/admin/accounts/{id}/deposits", accounts::deposit);
-    router.detached(Method::DELETE, "/api/admin/keys/{id}", accounts::revoke_key);
-    router.detached(post.clone(), "/api/admin/stock", stock::load).body_max(stock::BODY_LEN_MAX);
+    router.detached(post.clone(), "/api/admin/accounts", accounts::open).guarded(auth::may_operate);
+    router
+        .detached(post.clone(), "/api/admin/accounts/{id}/keys", accounts::issue_key)
+        .guarded(auth::may_operate);
+    router
+        .detached(post.clone(), "/api/admin/accounts/{id}/deposits", accounts::deposit)
+        .guarded(auth::may_operate);
+    router
+        .detached(Method::DELETE, "/api/admin/keys/{id}", accounts::revoke_key)
+        .guarded(auth::may_operate);
+    router
+        .detached(post.clone(), "/api/admin/stock", stock::load)
+        .body_max(stock::BODY_LEN_MAX)
+        .guarded(auth::may_operate);
     router.at_once(get, "/api/admin/providers", providers::list);
-    router.detached(post, "/api/admin/providers/{name}/sync", providers::sync);
+    router
+        .detached(post, "/api/admin/providers/{name}/sync", providers::sync)
+        .guarded(auth::may_operate);
 }
 
 /// Sends a command and turns both kinds of no into problems.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use hyper::StatusCode;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Actor, Command};
-use nexnum_engine::ids::{AccountId, OrderId};
+use nexnum_engine::ids::AccountId;
 use nexnum_engine::order::Order;
+use nexnum_engine::reject::Reject;
 
 use super::{PAGE_DEFAULT, PAGE_MAX, orders, wire};
 use crate::app::App;
@@ -24,8 +25,11 @@ pub(super) async fn get(call: Call<App>) -> Result<Response, Problem> {
     let mut order = orders::find(&call.state, account, id).await?;
     if wait_s > 0 && !has_news(&order) {
         let wait = Duration::from_secs(wait_s);
-        let waited = call.state.read_model.await_order(id, wait, has_news).await;
-        order = waited.unwrap_or(order);
+        let news = call.state.read_model.await_order(id, wait, has_news);
+        tokio::select! {
+            waited = news => order = waited.unwrap_or(order),
+            () = call.state.draining() => {}
+        }
     }
     Ok(render(&order))
 }
@@ -75,14 +79,14 @@ pub(super) async fn list(call: Call<App>) -> Result<Response, Problem> {
 }
 
 /// The provider is asked first: it may hold a message that ends the question.
-pub(super) async fn cancel(call: Call<App>) -> Result<Response, Problem> {
-    let (account, order) = owned(&call).await?;
+pub(super) async fn cancel(mut call: Call<App>) -> Result<Response, Problem> {
+    let (account, order) = owned(&mut call).await?;
     let command = Command::Cancel { order: order.id, actor: Actor::Account(account) };
     if order.state == ActivationState::Active {
         may_cancel(&call.state, &order)?;
         upstream::cancel(&call.state, &order).await.map_err(problems::of_upstream)?;
     }
-    execute(&call.state, account, order.id, command).await
+    execute(&call.state, account, &order, command).await
 }
 
 /// Refuses before the provider is troubled.
@@ -90,31 +94,31 @@ fn may_cancel(app: &App, order: &Order) -> Result<(), Problem> {
     let from = order.assignment.as_ref().map(|assignment| assignment.cancel_from);
     match from {
         Some(from) if app.clock.now() < from => {
-            let reject = nexnum_engine::reject::Reject::TooEarlyToCancel { from };
-            Err(problems::of_reject(reject))
+            Err(problems::of_reject(Reject::TooEarlyToCancel { from }))
         }
         Some(_) | None => Ok(()),
     }
 }
 
-pub(super) async fn finish(call: Call<App>) -> Result<Response, Problem> {
-    let (account, order) = owned(&call).await?;
+pub(super) async fn finish(mut call: Call<App>) -> Result<Response, Problem> {
+    let (account, order) = owned(&mut call).await?;
     let command = Command::Finish { order: order.id, actor: Actor::Account(account) };
-    execute(&call.state, account, order.id, command).await
+    execute(&call.state, account, &order, command).await
 }
 
-pub(super) async fn resend(call: Call<App>) -> Result<Response, Problem> {
-    let (account, order) = owned(&call).await?;
+pub(super) async fn resend(mut call: Call<App>) -> Result<Response, Problem> {
+    let (account, order) = owned(&mut call).await?;
     let command = Command::RequestAnother { order: order.id, actor: Actor::Account(account) };
     if order.state == ActivationState::Received {
         upstream::another(&call.state, &order).await.map_err(problems::of_upstream)?;
     }
-    execute(&call.state, account, order.id, command).await
+    execute(&call.state, account, &order, command).await
 }
 
-async fn owned(call: &Call<App>) -> Result<(AccountId, Arc<Order>), Problem> {
+async fn owned(call: &mut Call<App>) -> Result<(AccountId, Arc<Order>), Problem> {
     let account = auth::account(call)?;
     call.query(&[])?;
+    call.no_fields().await?;
     let id = wire::order_id(call.id_param("id")?)?;
     Ok((account, orders::find(&call.state, account, id).await?))
 }
@@ -122,10 +126,14 @@ async fn owned(call: &Call<App>) -> Result<(AccountId, Arc<Order>), Problem> {
 async fn execute(
     app: &Arc<App>,
     account: AccountId,
-    id: OrderId,
+    order: &Order,
     command: Command,
 ) -> Result<Response, Problem> {
     let answer = app.handle.send(command).await.map_err(problems::of_send)?;
-    answer.map_err(problems::of_reject)?;
-    Ok(render(&*orders::find(app, account, id).await?))
+    answer.map_err(|reject| match reject {
+        // It was found: if the engine has it no more, it ended long ago.
+        Reject::UnknownOrder => problems::of_reject(Reject::ActivationClosed(order.state)),
+        other => problems::of_reject(other),
+    })?;
+    Ok(render(&*orders::find(app, account, order.id).await?))
 }

@@ -9,7 +9,7 @@ mod wire;
 
 use hyper::Method;
 
-use super::Router;
+use super::{Router, auth};
 use crate::app::App;
 
 pub(super) use wire::{parse_amount, parse_country, parse_service, refused};
@@ -26,14 +26,20 @@ pub fn add_routes(router: &mut Router<App>) {
     router.at_once(get.clone(), "/api/v1/services", catalog::services);
     router.at_once(get.clone(), "/api/v1/offers", market::offers);
     router.at_once(get.clone(), "/api/v1/quotes", market::quotes);
-    router.detached(post.clone(), "/api/v1/orders", orders::create);
+    router.detached(post.clone(), "/api/v1/orders", orders::create).guarded(auth::may_trade);
     router.plain(get.clone(), "/api/v1/orders", orders::list);
     router.plain(get.clone(), "/api/v1/orders/{id}", orders::get);
     router.plain(get.clone(), "/api/v1/activations", activations::list);
     router.plain(get.clone(), "/api/v1/activations/{id}", activations::get);
-    router.detached(post.clone(), "/api/v1/activations/{id}/cancel", activations::cancel);
-    router.detached(post.clone(), "/api/v1/activations/{id}/finish", activations::finish);
-    router.detached(post, "/api/v1/activations/{id}/resend", activations::resend);
+    router
+        .detached(post.clone(), "/api/v1/activations/{id}/cancel", activations::cancel)
+        .guarded(auth::may_trade);
+    router
+        .detached(post.clone(), "/api/v1/activations/{id}/finish", activations::finish)
+        .guarded(auth::may_trade);
+    router
+        .detached(post, "/api/v1/activations/{id}/resend", activations::resend)
+        .guarded(auth::may_trade);
     router.at_once(get.clone(), "/api/v1/wallet", wallet::get);
     router.plain(get, "/api/v1/wallet/transactions", wallet::transactions);
 }

@@ -44,7 +44,7 @@ pub(super) async fn create(mut call: Call<App>) -> Result<Response, Problem> {
     let placed = trade::place(&app, account, wish, idempotency).await;
     let (id, replayed) = placed.map_err(problems::of_refusal)?;
     let order = find(&app, account, id).await?;
-    if order.state == ActivationState::Failed {
+    if failed_at_once(&order) {
         return Err(problems::no_numbers(Some(id)));
     }
     let mut response = reply::json_written(StatusCode::CREATED, render(&app, &order, As::Created));
@@ -52,6 +52,13 @@ pub(super) async fn create(mut call: Call<App>) -> Result<Response, Problem> {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// Whether the order failed while its first request waited. One that failed later was
+/// answered with 201, and is again.
+fn failed_at_once(order: &Order) -> bool {
+    let answered_by = order.placed_at.plus_ms(trade::NUMBER_WAIT.as_millis() as u64);
+    order.state == ActivationState::Failed && order.closed_at.is_some_and(|at| at <= answered_by)
 }
 
 /// The key with a digest of the request, so that the same key with another body is seen.
