@@ -89,6 +89,12 @@ impl Replies {
         self.ages.iter().map(|(at, ..)| *at)
     }
 
+    /// The latest moment up to `limit` at or before which at most `most` were given, or
+    /// those of the first moment of all.
+    pub(crate) fn cut(&self, limit: Time, most: usize) -> Time {
+        self.ages.cut(limit, most, |(at, ..)| *at)
+    }
+
     /// Forgets the oldest one if it was given at or before that moment.
     pub(crate) fn forget_first(&mut self, before: Time) -> bool {
         let Some(&(at, _, account, key)) = self.ages.first() else { return false };

@@ -1,9 +1,12 @@
 //! State ↔ rows: the whole of a state as a sequence of rows in a fixed order, and back.
 //!
-//! Indexes are not rows: they follow from the tables. Bytes are storage's concern.
+//! Indexes are not rows: they follow from the tables. Rows that do not fit each other are
+//! refused with the first that does not, whatever they hold. Bytes are storage's concern.
+
+use std::collections::BTreeMap;
 
 use crate::account::Book;
-use crate::event::ProviderKind;
+use crate::event::{ProviderKind, Scope};
 use crate::ids::{AccountId, KeyId, Number, OfferId, OperatorId, ProviderId};
 use crate::money::Micros;
 use crate::order::Order;
@@ -28,7 +31,7 @@ pub enum Row {
     Operator(OperatorId, Box<str>),
     /// An offer, in the order of their ids.
     Offer(Offer),
-    /// Numbers of own stock, next to be sold first.
+    /// Numbers of own stock, next to be sold first; the next row of the offer goes on.
     Pool(OfferId, Vec<Number>),
     /// An order in memory.
     Order(Box<Order>),
@@ -36,11 +39,12 @@ pub enum Row {
     Reply(AccountId, u128, StoredReply),
 }
 
+/// Numbers of a row: far below what storage reads at once.
+const POOL_ROW_MAX: usize = 10_000;
+
 impl State {
     /// Every row, in an order from which [`State::from_rows`] builds an equal state.
     pub fn rows(&self) -> impl Iterator<Item = Row> + '_ {
-        let pool =
-            |(id, pool): (OfferId, &Pool)| Row::Pool(id, pool.next.iter().copied().collect());
         let deposits = self.deposits.iter();
         let replies = self.replies.iter();
         std::iter::once(Row::Counters(self.counters))
@@ -51,7 +55,7 @@ impl State {
             .chain(self.providers.iter().map(|(id, known)| Row::Provider(id, known.clone())))
             .chain(self.operators.iter().map(|(id, name)| Row::Operator(id, name.clone())))
             .chain(self.offers.iter().map(|offer| Row::Offer(offer.clone())))
-            .chain(self.pools.iter().map(pool))
+            .chain(self.pools.iter().flat_map(|(id, pool)| pool_rows(id, pool)))
             .chain(self.orders.values().map(|order| Row::Order(Box::new(order.clone()))))
             .chain(replies.map(|(id, key, reply)| Row::Reply(id, key, reply)))
     }
@@ -59,99 +63,207 @@ impl State {
     /// Builds the state that gave these rows.
     ///
     /// # Errors
-    /// A row that contradicts an earlier one, in words.
+    /// A row that does not fit the others, in words.
     pub fn from_rows<E: From<String>>(
         rows: impl IntoIterator<Item = Result<Row, E>>,
     ) -> Result<Self, E> {
-        let mut state = Self::default();
-        for row in rows {
-            state.insert(row?)?;
+        let mut rebuilt = Rebuilt::default();
+        for (index, row) in rows.into_iter().enumerate() {
+            let row = row?;
+            check((index == 0) == matches!(row, Row::Counters(_)), || {
+                format!("row {} is out of place: the counters come first, once", index + 1)
+            })?;
+            rebuilt.insert(row)?;
         }
+        Ok(rebuilt.finish()?)
+    }
+}
+
+/// At least one row, so that an empty pool is known again.
+fn pool_rows(id: OfferId, pool: &Pool) -> impl Iterator<Item = Row> + '_ {
+    (0..pool.next.len().max(1)).step_by(POOL_ROW_MAX).map(move |first| {
+        let last = pool.next.len().min(first + POOL_ROW_MAX);
+        Row::Pool(id, pool.next.range(first..last).copied().collect())
+    })
+}
+
+fn check(holds: bool, complaint: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(complaint()) }
+}
+
+/// Checks that dense ids come without a gap: no row may make a table larger than the rows
+/// that fill it.
+fn dense(what: &str, id: u32, before: &mut u32) -> Result<(), String> {
+    check(id.checked_sub(1) == Some(*before), || {
+        format!("{what} {id} follows {what} {before}: ids are dense")
+    })?;
+    *before = id;
+    Ok(())
+}
+
+/// A state on its way. What rows may name before they come is kept until the end.
+#[derive(Default)]
+struct Rebuilt {
+    state: State,
+    books: BTreeMap<Book, Micros>,
+    /// The last ids seen; `seq` and `message` are not rows.
+    seen: Counters,
+}
+
+impl Rebuilt {
+    fn insert(&mut self, row: Row) -> Result<(), String> {
+        let state = &mut self.state;
+        match row {
+            Row::Counters(counters) => state.counters = counters,
+            Row::Account(id, account) => {
+                dense("account", id.0, &mut self.seen.account.0)?;
+                let is_new = state.account_names.insert(account.name.clone());
+                check(is_new, || format!("account {id} has the name of another"))?;
+                state.books.open_account(id);
+                state.accounts.insert(id, account);
+            }
+            Row::Book(book, amount) => {
+                let before = self.books.insert(book, amount);
+                check(before.is_none(), || format!("book {book:?} comes twice"))?;
+            }
+            Row::Key(id, key) => self.insert_key(id, key)?,
+            Row::Deposit(id, reference, amount) => {
+                check(state.accounts.contains(id), || {
+                    format!("a deposit is for account {id}, which is unknown")
+                })?;
+                let before = state.deposits.insert((id, reference), amount);
+                check(before.is_none(), || format!("a deposit for account {id} comes twice"))?;
+            }
+            Row::Provider(id, provider) => {
+                let mut before = u32::from(self.seen.provider.0);
+                dense("provider", id.0.into(), &mut before)?;
+                self.seen.provider = id;
+                state.books.open_provider(id);
+                state.providers.insert(id, provider);
+            }
+            Row::Operator(id, name) => {
+                let mut before = u32::from(self.seen.operator.0);
+                dense("operator", id.0.into(), &mut before)?;
+                self.seen.operator = id;
+                let before = state.operator_ids.insert(name.clone(), id);
+                check(before.is_none(), || format!("operator {id} has the name of another"))?;
+                state.operators.insert(id, name);
+            }
+            Row::Offer(offer) => self.insert_offer(offer)?,
+            Row::Pool(id, numbers) => self.insert_pool(id, numbers)?,
+            Row::Order(order) => self.insert_order(*order)?,
+            Row::Reply(id, key, reply) => {
+                let fits = state.accounts.contains(id) && reply.order <= state.counters.order;
+                check(fits, || format!("a reply to account {id} is for nobody or of no order"))?;
+                let is_new = state.replies.insert_ageless(id, key, reply);
+                check(is_new, || format!("a reply to account {id} comes twice"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn insert_key(&mut self, id: KeyId, key: Key) -> Result<(), String> {
+        dense("key", id.0, &mut self.seen.key.0)?;
+        let belongs = match key.scope {
+            Scope::Trade => self.state.accounts.contains(key.account),
+            Scope::Admin => key.account == AccountId(0),
+        };
+        let account = key.account;
+        check(belongs, || format!("key {id} is for account {account}, which is unknown"))?;
+        self.state.key_hashes.insert(key.hash);
+        self.state.keys.insert(id, key);
+        Ok(())
+    }
+
+    fn insert_offer(&mut self, offer: Offer) -> Result<(), String> {
+        let state = &mut self.state;
+        let id = OfferId(state.offers.len() as u32 + 1);
+        let (provider, operator) = (offer.provider, offer.operator);
+        check(state.providers.contains(provider), || {
+            format!("offer {id} is of provider {provider}, which is unknown")
+        })?;
+        check(operator == OperatorId::ANY || state.operators.contains(operator), || {
+            format!("offer {id} is for operator {operator}, which is unknown")
+        })?;
+        let key = (provider, offer.product, operator);
+        let before = state.offer_ids.insert(key, id);
+        check(before.is_none(), || format!("offer {id} is listed twice"))?;
+        state.offers.push(offer);
+        Ok(())
+    }
+
+    fn insert_pool(&mut self, id: OfferId, numbers: Vec<Number>) -> Result<(), String> {
+        let own = self.state.offer(id).map(|offer| self.state.providers[offer.provider].kind);
+        check(own == Some(ProviderKind::Own), || format!("the pool of offer {id} has no offer"))?;
+        self.state.held += numbers.len();
+        let pool = self.state.pool_mut(id);
+        let first_held = pool.held.len();
+        pool.held.extend(&numbers);
+        let is_new = pool.held.len() == first_held + numbers.len();
+        pool.next.extend(numbers);
+        check(is_new, || format!("the pool of offer {id} has a number twice"))
+    }
+
+    fn insert_order(&mut self, order: Order) -> Result<(), String> {
+        let (id, state) = (order.id, &mut self.state);
+        let ascends = self.seen.order < id && id <= state.counters.order;
+        check(ascends, || format!("order {id} is out of place, or beyond the counters"))?;
+        check(id.0 <= i32::MAX as u32, || format!("order {id} is beyond what ids may be"))?;
+        self.seen.order = id;
+        check(state.accounts.contains(order.account), || {
+            format!("order {id} is of account {}, which is unknown", order.account)
+        })?;
+        let offered = state.offer(order.offer).map(|offer| offer.provider);
+        check(offered == Some(order.provider), || {
+            format!("order {id} is on offer {}, which is not its provider's", order.offer)
+        })?;
+        let closed = order.closed_at.is_some();
+        check(closed == order.state.is_closed(), || format!("order {id} is half closed"))?;
+        let newest = order.messages.iter().map(|message| message.id).max();
+        check(newest <= Some(state.counters.message), || {
+            format!("order {id} has a message beyond the counters")
+        })?;
+        if !closed {
+            state.deadlines.insert((order.deadline, id));
+        }
+        self.insert_assignment(&order)?;
+        self.state.orders.insert(id, order);
+        Ok(())
+    }
+
+    fn insert_assignment(&mut self, order: &Order) -> Result<(), String> {
+        let (id, state) = (order.id, &mut self.state);
+        let Some(assignment) = &order.assignment else { return Ok(()) };
+        match state.providers[order.provider].kind {
+            ProviderKind::Driven => {
+                let key = (order.provider, assignment.external_id.clone());
+                let before = state.purchases.insert(key, id);
+                check(before.is_none(), || format!("order {id} has the purchase of another"))
+            }
+            ProviderKind::Own if order.closed_at.is_none() => {
+                state.held += 1;
+                let is_new = state.pool_mut(order.offer).held.insert(assignment.number);
+                check(is_new, || format!("order {id} has a number that is held already"))
+            }
+            ProviderKind::Own => Ok(()),
+        }
+    }
+
+    /// Brings in what has waited for the last row.
+    fn finish(self) -> Result<State, String> {
+        let Self { mut state, books, seen } = self;
+        for (book, amount) in books {
+            let stands = state.books.get_mut(book);
+            *stands.ok_or_else(|| format!("book {book:?} is of nobody"))? = amount;
+        }
+        let Counters { account, key, provider, operator, .. } = state.counters;
+        let counted = (account, key, provider, operator);
+        check(counted == (seen.account, seen.key, seen.provider, seen.operator), || {
+            "the counters count rows that are not there".to_owned()
+        })?;
         state.replies.age();
         let closed = state.orders.values().filter_map(|order| Some((order.closed_at?, order.id)));
         state.closed.extend(closed);
         Ok(state)
-    }
-
-    fn insert(&mut self, row: Row) -> Result<(), String> {
-        match row {
-            Row::Counters(counters) => self.counters = counters,
-            Row::Account(id, account) => {
-                self.account_names.insert(account.name.clone());
-                self.books.open_account(id);
-                self.accounts.insert(id, account);
-            }
-            Row::Book(book, amount) => {
-                self.insert_book(book, amount)?;
-            }
-            Row::Key(id, key) => {
-                self.key_hashes.insert(key.hash);
-                self.keys.insert(id, key);
-            }
-            Row::Deposit(id, reference, amount) => {
-                self.deposits.insert((id, reference), amount);
-            }
-            Row::Provider(id, provider) => {
-                self.books.open_provider(id);
-                self.providers.insert(id, provider);
-            }
-            Row::Operator(id, name) => {
-                self.operator_ids.insert(name.clone(), id);
-                self.operators.insert(id, name);
-            }
-            Row::Offer(offer) => {
-                let id = OfferId(self.offers.len() as u32 + 1);
-                let key = (offer.provider, offer.product, offer.operator);
-                if self.offer_ids.insert(key, id).is_some() {
-                    return Err(format!("offer {id} is listed twice"));
-                }
-                self.offers.push(offer);
-            }
-            Row::Pool(id, numbers) => {
-                self.held += numbers.len();
-                let pool = self.pool_mut(id);
-                pool.held.extend(&numbers);
-                pool.next.extend(numbers);
-            }
-            Row::Order(order) => self.insert_order(*order)?,
-            Row::Reply(id, key, reply) => {
-                self.replies.insert_ageless(id, key, reply);
-            }
-        }
-        Ok(())
-    }
-
-    fn insert_book(&mut self, book: Book, amount: Micros) -> Result<(), String> {
-        // A provider's books may stand before the provider.
-        if let Book::Payable(provider) | Book::Loss(provider) = book {
-            self.books.open_provider(provider);
-        }
-        let stands = self.books.get_mut(book);
-        *stands.ok_or_else(|| format!("{book:?} is of nobody"))? = amount;
-        Ok(())
-    }
-
-    fn insert_order(&mut self, order: Order) -> Result<(), String> {
-        let id = order.id;
-        let provider = self.providers.get(order.provider);
-        let kind = provider.ok_or_else(|| format!("order {id} has an unknown provider"))?.kind;
-        if order.closed_at.is_none() {
-            self.deadlines.insert((order.deadline, id));
-        }
-        if let Some(assignment) = &order.assignment {
-            match kind {
-                ProviderKind::Driven => {
-                    let key = (order.provider, assignment.external_id.clone());
-                    self.purchases.insert(key, id);
-                }
-                ProviderKind::Own if order.closed_at.is_none() => {
-                    self.held += 1;
-                    self.pool_mut(order.offer).held.insert(assignment.number);
-                }
-                ProviderKind::Own => {}
-            }
-        }
-        self.orders.insert(id, order);
-        Ok(())
     }
 }

@@ -10,6 +10,7 @@ use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
 use crate::ids::{AccountId, KeyId, OfferId, OperatorId, OrderId, ProviderId};
+use crate::time::Time;
 
 /// Slots of a page: 2 KiB of pointers. A page that is empty is given back, so that one
 /// order that lives for weeks holds two kilobytes and not all that came after it.
@@ -177,6 +178,18 @@ impl<T: Ord> Aged<T> {
         self.rows.front()
     }
 
+    /// The latest moment up to `limit` at or before which at most `most` rows wait. What is
+    /// of one moment is not parted: more may wait at the first moment of all.
+    pub(crate) fn cut(&self, limit: Time, most: usize, at: impl Fn(&T) -> Time) -> Time {
+        match self.rows.get(most).map(&at) {
+            Some(over) if over <= limit => {
+                let before = self.rows.partition_point(|row| at(row) < over);
+                before.checked_sub(1).map_or(over, |last| at(&self.rows[last]))
+            }
+            Some(_) | None => limit,
+        }
+    }
+
     pub(crate) fn pop_first(&mut self) -> Option<T> {
         self.rows.pop_front()
     }
@@ -226,6 +239,15 @@ mod tests {
         assert_eq!(table, other);
         other.insert(OrderId(2_999), 1);
         assert_ne!(table, other);
+    }
+
+    #[test]
+    fn a_cut_takes_whole_moments_and_few_rows() {
+        let mut queue = Aged::default();
+        queue.extend([(Time(1), 1), (Time(1), 2), (Time(2), 3), (Time(4), 4), (Time(4), 5)]);
+        let cut = |limit, most| queue.cut(Time(limit), most, |(at, _)| *at).0;
+        assert_eq!([cut(9, 5), cut(9, 4), cut(9, 3), cut(9, 2), cut(9, 1)], [9, 2, 2, 1, 1]);
+        assert_eq!([cut(3, 5), cut(3, 3), cut(3, 2), cut(1, 1), cut(0, 1)], [3, 3, 1, 1, 0]);
     }
 
     #[test]

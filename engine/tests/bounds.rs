@@ -3,14 +3,18 @@
 mod common;
 
 use common::arbitrary::{Arbitrary, START};
+use common::model::Model;
 use common::proof::Recorded;
 use nexnum_engine::command::{Command, PlaceOrder, Reply, Timings};
-use nexnum_engine::event::{OfferTerms, Terms};
+use nexnum_engine::decide::{REPLIES_KEPT_MS, RETIRED_MAX};
+use nexnum_engine::event::{Idempotency, OfferTerms, Terms};
 use nexnum_engine::ids::{
     AccountId, CountryId, OfferId, OperatorId, OrderId, Product, ProviderId, ServiceId,
 };
 use nexnum_engine::money::{COST_MAX, Micros};
+use nexnum_engine::order::FailReason;
 use nexnum_engine::reject::Reject;
+use nexnum_engine::time::Time;
 
 fn market() -> Recorded {
     let mut recorded = Recorded::default();
@@ -80,4 +84,35 @@ fn absurd_terms_are_refused_before_they_overflow_a_book() {
         assert_eq!(recorded.execute(START, &command), refused, "{price} {cost}");
     }
     assert_eq!(recorded.state().order(OrderId(1)), None);
+}
+
+#[test]
+fn a_pulse_retires_few_at_once_and_the_next_goes_on() {
+    let mut recorded = market();
+    let (mut model, count) = (Model::default(), RETIRED_MAX as u32 + 500);
+    for command in Arbitrary::market() {
+        model.execute(START, &command).expect("a market may be opened");
+    }
+    let mut both = |at: Time, command: &Command| {
+        let answer = recorded.execute(at, command).expect("it is allowed");
+        assert_eq!(model.execute(at, command), Ok(answer), "{command:?}");
+        (answer, recorded.state().orders().count(), recorded.state().replies().count())
+    };
+    let amount = Micros(1_000_000);
+    both(START, &Command::Deposit { account: AccountId(1), amount, reference: 7 });
+    let mut end = START;
+    for id in 1..=count {
+        let Command::PlaceOrder(mut place) = order(TERMS, Micros(50)) else { unreachable!() };
+        place.idempotency = Some(Idempotency { key: u128::MAX / u128::from(id), fingerprint: 1 });
+        both(end, &Command::PlaceOrder(place));
+        let (order, reason) = (OrderId(id), FailReason::NoNumbers);
+        both(end, &Command::FailOrder { order, attempt: 1, reason });
+        end = end.plus_ms(u64::from(id % 2 == 0));
+    }
+    let now = end.plus_ms(REPLIES_KEPT_MS);
+    let pulse = Command::Pulse { archived: now };
+    assert_eq!(both(now, &pulse), (Reply::Changed(1), 500, 500));
+    assert_eq!(both(now, &pulse), (Reply::Changed(1), 0, 0));
+    assert_eq!(both(now, &pulse), (Reply::Changed(0), 0, 0));
+    recorded.prove().expect("the state is sound");
 }

@@ -1,7 +1,8 @@
 //! An activation from its number to its end: messages, cancels, expiry.
 
 use super::{
-    CLOSED_KEPT_MS, MESSAGES_MAX, NAME_LEN_MAX, PULSE_MAX, REPLIES_KEPT_MS, TEXT_LEN_MAX, orders,
+    CLOSED_KEPT_MS, MESSAGES_MAX, NAME_LEN_MAX, PULSE_MAX, REPLIES_KEPT_MS, RETIRED_MAX,
+    TEXT_LEN_MAX, orders,
 };
 use crate::activation::{ActivationState, Input};
 use crate::command::{Actor, Incoming, Reply};
@@ -127,7 +128,7 @@ fn closed(order: &Order, closing: Closing) -> Event {
 }
 
 /// Ends what is due, at most [`PULSE_MAX`] orders; then, if memory holds anything
-/// old enough, retires it.
+/// old enough, retires it, the oldest [`RETIRED_MAX`] first.
 pub(super) fn pulse(
     state: &State,
     at: Time,
@@ -141,7 +142,9 @@ pub(super) fn pulse(
         events.push(expired(state, order));
     }
     let orders_before = Time(at.0.saturating_sub(CLOSED_KEPT_MS)).min(archived);
+    let orders_before = state.closed.cut(orders_before, RETIRED_MAX, |(closed, _)| *closed);
     let replies_before = Time(at.0.saturating_sub(REPLIES_KEPT_MS));
+    let replies_before = state.replies.cut(replies_before, RETIRED_MAX);
     let old_order = state.closed.first().is_some_and(|(closed, _)| *closed <= orders_before);
     let old_reply = state.replies.ages().next().is_some_and(|at| at <= replies_before);
     if old_order || old_reply {

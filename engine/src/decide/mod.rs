@@ -26,6 +26,9 @@ pub const MESSAGES_MAX: usize = 100;
 pub const TEXT_LEN_MAX: usize = 2_000;
 /// Bytes of a name, a sender, a code, a provider's id.
 pub const NAME_LEN_MAX: usize = 100;
+/// Orders, and replies, that one pulse retires, or those of one moment: a few milliseconds
+/// of the engine's thread. The next pulse goes on.
+pub const RETIRED_MAX: usize = 4_000;
 /// Rows of one list in a command: keeps a batch far below the ledger's row bound.
 pub const ROWS_MAX: usize = 20_000;
 /// Orders that one pulse ends; the next pulse goes on.

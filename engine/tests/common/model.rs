@@ -10,7 +10,7 @@ use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Reply, Timings};
 use nexnum_engine::decide::{
     ATTEMPTS_MAX, BUY_TIME_MS, CLOSED_KEPT_MS, MESSAGES_MAX, NAME_LEN_MAX, OFFERS_MAX, PULSE_MAX,
-    REPLIES_KEPT_MS, ROWS_MAX, TEXT_LEN_MAX,
+    REPLIES_KEPT_MS, RETIRED_MAX, ROWS_MAX, TEXT_LEN_MAX,
 };
 use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
 use nexnum_engine::ids::{
@@ -103,6 +103,13 @@ fn is_amount(amount: Micros) -> bool {
 
 fn priced_well(cost: Micros, price: Micros) -> bool {
     price.0 > 0 && price <= COST_MAX && cost.0 >= 0 && cost <= price
+}
+
+/// The moment up to which a pulse forgets: whole moments, few at once; `None` for none.
+fn oldest(mut moments: Vec<Time>) -> Option<Time> {
+    moments.sort();
+    let Some(over) = moments.get(RETIRED_MAX) else { return moments.pop() };
+    moments.iter().rfind(|moment| *moment < over).or(Some(over)).copied()
 }
 
 impl Model {
@@ -529,12 +536,12 @@ impl Model {
     /// What history does not hold stays in memory.
     fn pulse(&mut self, now: Time, archived: Time) -> Reply {
         let old = |moment: Time, kept| moment.0.checked_add(kept).is_some_and(|end| end <= now.0);
-        let is_old = |order: &Order| {
-            let closed = order.closed_at.filter(|closed| *closed <= archived);
-            !order.retired && closed.is_some_and(|closed| old(closed, CLOSED_KEPT_MS))
-        };
-        let forget = self.orders.iter().any(is_old)
-            || self.replies.iter().any(|(.., given)| old(*given, REPLIES_KEPT_MS));
+        let ends = self.orders.iter().filter(|order| !order.retired);
+        let ends = ends.filter_map(|order| order.closed_at).filter(|end| *end <= archived);
+        let ends = oldest(ends.filter(|end| old(*end, CLOSED_KEPT_MS)).collect());
+        let given = self.replies.iter().map(|(.., given)| *given);
+        let given = oldest(given.filter(|given| old(*given, REPLIES_KEPT_MS)).collect());
+        let forget = ends.is_some() || given.is_some();
         let open = (0..self.orders.len()).filter(|index| {
             let order = &self.orders[*index];
             order.closed_at.is_none() && order.deadline <= now
@@ -551,9 +558,9 @@ impl Model {
             }
         }
         for order in &mut self.orders {
-            order.retired |= is_old(order);
+            order.retired |= ends.is_some() && order.closed_at.is_some_and(|end| Some(end) <= ends);
         }
-        self.replies.retain(|(.., given)| !old(*given, REPLIES_KEPT_MS));
+        self.replies.retain(|(.., at)| Some(*at) > given);
         Reply::Changed(due.len() as u32 + u32::from(forget))
     }
 

@@ -1,0 +1,162 @@
+//! States from rows that do not fit each other: each is refused, and the row is named.
+
+mod common;
+
+use common::arbitrary::{Arbitrary, START};
+use common::proof::Recorded;
+use nexnum_engine::command::{Command, PlaceOrder, Timings};
+use nexnum_engine::event::{Idempotency, Terms};
+use nexnum_engine::ids::{
+    AccountId, CountryId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, ServiceId,
+};
+use nexnum_engine::money::Micros;
+use nexnum_engine::snapshot::Row;
+use nexnum_engine::state::State;
+
+/// A market with a key, a pool, an open order on each provider, and a reply.
+fn market() -> Recorded {
+    let mut recorded = Recorded::default();
+    let mut run = |command: Command| {
+        recorded.execute(START, &command).expect("it is allowed");
+    };
+    Arbitrary::market().into_iter().for_each(&mut run);
+    run(Command::IssueKey { account: Some(AccountId(1)), hash: [1; 32], prefix: "nx".into() });
+    for first in [20_000, 35_000] {
+        let numbers = (first..first + 12_500).map(Number).collect();
+        run(Command::LoadStock { offer: OfferId(1), cost: Micros(1), price: Micros(50), numbers });
+    }
+    for (offer, provider) in [(1, 1), (2, 2)] {
+        run(Command::PlaceOrder(PlaceOrder {
+            account: AccountId(1),
+            product: Product { country: CountryId(1), service: ServiceId(1) },
+            operator: OperatorId::ANY,
+            limit: Micros(50),
+            terms: Terms {
+                offer: OfferId(offer),
+                provider: ProviderId(provider),
+                price: Micros(50),
+                cost: Micros(30),
+            },
+            timings: Timings { lifetime_ms: 60_000, min_cancel_age_ms: 0 },
+            idempotency: Some(Idempotency { key: u128::from(offer), fingerprint: 1 }),
+        }));
+    }
+    recorded
+}
+
+fn rows() -> Vec<Row> {
+    market().state().rows().collect()
+}
+
+/// The complaint about the market's rows after a change of each.
+#[track_caller]
+fn refused(change: impl FnMut(&mut Row), expected: &str) {
+    let mut rows = rows();
+    rows.iter_mut().for_each(change);
+    let state = State::from_rows(rows.into_iter().map(Ok::<_, String>));
+    assert_eq!(state.map(|_| "a state"), Err(expected.to_owned()));
+}
+
+#[test]
+fn a_large_pool_is_many_rows_and_one_pool_again() {
+    market().prove().expect("the same state comes back");
+    let len = |row: &Row| {
+        let Row::Pool(id, numbers) = row else { return None };
+        Some((id.0, numbers.len()))
+    };
+    let pools: Vec<_> = rows().iter().filter_map(len).collect();
+    assert_eq!(pools, [(1, 10_000), (1, 10_000), (1, 4_999)]);
+}
+
+#[test]
+fn a_row_that_names_what_is_not_there_is_refused() {
+    refused(
+        |row| {
+            if let Row::Key(_, key) = row {
+                key.account = AccountId(9);
+            }
+        },
+        "key 1 is for account 9, which is unknown",
+    );
+    refused(
+        |row| {
+            if let Row::Offer(offer) = row {
+                offer.provider = ProviderId(9);
+            }
+        },
+        "offer 1 is of provider 9, which is unknown",
+    );
+    refused(
+        |row| {
+            if let Row::Pool(id, _) = row {
+                *id = OfferId(2);
+            }
+        },
+        "the pool of offer 2 has no offer",
+    );
+    refused(
+        |row| {
+            if let Row::Order(order) = row {
+                order.account = AccountId(9);
+            }
+        },
+        "order 1 is of account 9, which is unknown",
+    );
+    refused(
+        |row| {
+            if let Row::Order(order) = row {
+                order.provider = ProviderId(3);
+            }
+        },
+        "order 1 is on offer 1, which is not its provider's",
+    );
+    refused(
+        |row| {
+            if let Row::Reply(_, _, reply) = row {
+                reply.order = OrderId(3);
+            }
+        },
+        "a reply to account 1 is for nobody or of no order",
+    );
+}
+
+#[test]
+fn an_id_that_no_counter_gave_is_refused() {
+    refused(
+        |row| {
+            if let Row::Account(id, _) = row {
+                id.0 = u32::MAX;
+            }
+        },
+        "account 4294967295 follows account 0: ids are dense",
+    );
+    refused(
+        |row| {
+            if let Row::Order(order) = row {
+                order.id.0 += 1;
+            }
+        },
+        "order 3 is out of place, or beyond the counters",
+    );
+    refused(
+        |row| {
+            if let Row::Counters(counters) = row {
+                counters.account.0 += 1;
+            }
+        },
+        "the counters count rows that are not there",
+    );
+}
+
+#[test]
+fn rows_that_come_twice_or_out_of_place_are_refused() {
+    let all = rows();
+    for (index, row) in all.iter().enumerate() {
+        let mut doubled = all.clone();
+        doubled.insert(index + 1, row.clone());
+        assert!(State::from_rows(doubled.into_iter().map(Ok::<_, String>)).is_err(), "{row:?}");
+    }
+    let without_counters = all[1..].iter().cloned().map(Ok::<_, String>);
+    let complaint = "row 1 is out of place: the counters come first, once".to_owned();
+    assert_eq!(State::from_rows(without_counters).err(), Some(complaint));
+}
