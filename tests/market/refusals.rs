@@ -92,6 +92,38 @@ async fn broken_bodies_paths_and_queries_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_action_without_fields_refuses_fields() {
+    let market = Market::start().await;
+    let buyer = market.customer("a", "1").await;
+    for action in ["cancel", "finish", "resend"] {
+        let path = format!("/api/v1/activations/1/{action}");
+        let problem = buyer.post(&path, json!({"x": 1})).await.refused(400, "unknown_field");
+        assert_eq!(problem["param"], "x");
+    }
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_is_refused_before_his_body_is_read() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let market = Market::start().await;
+    let hook = "/hooks/providers/own/wrong";
+    for (path, expected) in [("/api/v1/orders", "401"), ("/api/admin/stock", "401"), (hook, "404")]
+    {
+        let mut stream = tokio::net::TcpStream::connect(market.running.address).await.unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut reply = Vec::new();
+        // Without a byte of the body: the server answers and closes.
+        stream.read_to_end(&mut reply).await.unwrap();
+        let reply = String::from_utf8(reply).unwrap();
+        assert!(reply.starts_with(&format!("HTTP/1.1 {expected}")), "{path}: {reply}");
+        assert!(!reply.contains("/own/wrong"), "a token is not echoed: {reply}");
+    }
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_sees_or_touches_what_is_somebody_elses() {
     let market = Market::start().await;
     market.stock("ID", "telegram", "0.30", 62_810_000_000, 1).await;

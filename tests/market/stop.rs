@@ -1,7 +1,11 @@
 //! A stop loses nothing that was sent.
 
+use std::time::{Duration, Instant};
+
 use nexnum_engine::command::Command;
 use nexnum_engine::money::Micros;
+
+use serde_json::json;
 
 use crate::harness::Market;
 
@@ -33,6 +37,20 @@ async fn what_was_sent_before_a_stop_is_committed_and_answered() {
         assert_eq!(opened, 200 * (round + 1));
     }
     market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_poll_is_answered_when_the_server_stops() {
+    let market = Market::start().await;
+    market.stock("ID", "telegram", "0.30", 62_810_000_000, 1).await;
+    let buyer = market.customer("a", "1").await;
+    buyer.post("/api/v1/orders", json!({"country": "ID", "service": "tg"})).await.created();
+    let poll = tokio::spawn(async move { buyer.get("/api/v1/activations/1?wait=50").await.ok() });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let begun = Instant::now();
+    market.running.stop().await.unwrap();
+    assert_eq!(poll.await.unwrap()["state"], "ACTIVE");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 /// Polls a future once; its output if that was enough.
