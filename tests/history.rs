@@ -41,7 +41,7 @@ struct Market {
 impl Market {
     fn start(dir: &Path) -> Self {
         let opened = boot::open(dir, |_| {}).unwrap();
-        let read_model = Arc::new(ReadModel::from_state(opened.engine.state(), opened.last_at));
+        let read_model = Arc::new(ReadModel::from_state(opened.engine.state()));
         let archived = Arc::new(AtomicU64::new(0));
         let (history, follower) = History::start(
             opened.history,

@@ -9,7 +9,6 @@ mod directory;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nexnum_engine::account::Book;
@@ -82,7 +81,6 @@ pub struct KeyView {
 #[derive(Debug)]
 pub struct ReadModel {
     published: watch::Sender<Seq>,
-    published_at: AtomicU64,
     accounts: HashMap<AccountId, Arc<AccountView>>,
     keys: HashMap<[u8; 32], KeyView>,
     key_hashes: HashMap<KeyId, [u8; 32]>,
@@ -104,10 +102,9 @@ pub struct ReadModel {
 impl ReadModel {
     /// Shows a replayed state, all of which is durable.
     #[must_use]
-    pub fn from_state(state: &State, at: Time) -> Self {
+    pub fn from_state(state: &State) -> Self {
         let model = Self {
             published: watch::Sender::new(state.seq()),
-            published_at: AtomicU64::new(at.0),
             accounts: HashMap::new(),
             keys: HashMap::new(),
             key_hashes: HashMap::new(),
@@ -154,7 +151,6 @@ impl ReadModel {
         for event in &change.events {
             self.show_reply(change.at, event);
         }
-        self.published_at.store(change.at.0, Ordering::Release);
         self.published.send_replace(change.last());
         for order in &change.orders {
             self.bell(order.id).notify_waiters();
@@ -283,12 +279,6 @@ impl ReadModel {
     #[must_use]
     pub fn position(&self) -> Seq {
         *self.published.borrow()
-    }
-
-    /// When the last shown batch happened.
-    #[must_use]
-    pub fn published_at(&self) -> Time {
-        Time(self.published_at.load(Ordering::Acquire))
     }
 
     /// An account.

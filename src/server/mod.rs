@@ -14,7 +14,7 @@ use std::time::Duration;
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::{Command, Reply};
 use nexnum_engine::event::ProviderKind;
-use nexnum_engine::ids::{ProviderId, Seq};
+use nexnum_engine::ids::ProviderId;
 use nexnum_storage::{Folder, Reader, StorageError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::{App, OwnStock};
 use crate::boot::{self, BootError, Opened};
-use crate::clock::{self, Clock};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::history::{Follower, History};
 use crate::http::auth::Limiter;
@@ -179,7 +179,7 @@ pub async fn start(
 /// Starts the engine's threads on a replayed state, and what follows them.
 fn start_spine(opened: Opened) -> Spine {
     let state = opened.engine.state();
-    let read_model = Arc::new(ReadModel::from_state(state, opened.last_at));
+    let read_model = Arc::new(ReadModel::from_state(state));
     let (market, open_claims) = Market::from_state(Catalog::load(), state);
     let market = Arc::new(market);
     let clock = Arc::new(Clock::not_before(opened.last_at));
@@ -313,16 +313,4 @@ impl Running {
         });
         ended.await.expect("stopping does not panic")
     }
-
-    /// The position up to which everything is durable and shown.
-    #[must_use]
-    pub fn published(&self) -> Seq {
-        self.app.read_model.position()
-    }
-}
-
-/// Milliseconds since the process began to measure: how long a start took.
-#[must_use]
-pub fn started_in_ms() -> u64 {
-    clock::monotonic_ns() / 1_000_000
 }

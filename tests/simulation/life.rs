@@ -118,7 +118,7 @@ impl Life {
     /// Begins from a replayed engine.
     pub(crate) fn begin(desk: Desk, replay: Replay) -> Result<Self, String> {
         let (state, shown_at) = (replay.state().clone(), replay.at());
-        let read_model = ReadModel::from_state(&state, shown_at);
+        let read_model = ReadModel::from_state(&state);
         let (market, open) = Market::from_state(Catalog::load(), &state);
         let held: BTreeMap<_, _> = open.into_iter().map(|open| (open.order, open.claim)).collect();
         readers::compare(&read_model, &state)?;
