@@ -144,6 +144,7 @@ impl State {
             let order = self.orders.remove(id).expect("a closed order is in memory");
             assert!(order.state.is_closed() && order.status != OrderStatus::Escrow);
             if let Some(assignment) = order.assignment {
+                self.holders.remove(&(order.provider, assignment.number, id));
                 self.purchases.remove(&(order.provider, assignment.external_id));
             }
         }
@@ -293,6 +294,7 @@ impl State {
         if self.providers[provider].kind == ProviderKind::Own {
             let pool = self.pools.get_mut(offer).expect("an own offer has a pool");
             assert_eq!(pool.next.pop_front(), Some(assignment.number), "the pool's first is sold");
+            self.holders.insert((provider, assignment.number, id));
         } else {
             let key = (provider, assignment.external_id.clone());
             assert_eq!(self.purchases.insert(key, id), None, "a purchase serves one order");

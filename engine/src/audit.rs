@@ -116,6 +116,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         held: _,
         orders,
         purchases: _,
+        holders: _,
         deadlines: _,
         closed: _,
         replies,

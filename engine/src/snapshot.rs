@@ -240,12 +240,15 @@ impl Rebuilt {
                 let before = state.purchases.insert(key, id);
                 check(before.is_none(), || format!("order {id} has the purchase of another"))
             }
-            ProviderKind::Own if order.closed_at.is_none() => {
+            ProviderKind::Own => {
+                state.holders.insert((order.provider, assignment.number, id));
+                if order.closed_at.is_some() {
+                    return Ok(());
+                }
                 state.held += 1;
                 let is_new = state.pool_mut(order.offer).held.insert(assignment.number);
                 check(is_new, || format!("order {id} has a number that is held already"))
             }
-            ProviderKind::Own => Ok(()),
         }
     }
 

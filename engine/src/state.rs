@@ -131,6 +131,8 @@ pub struct State {
     pub(crate) held: usize,
     pub(crate) orders: Table<OrderId, Order>,
     pub(crate) purchases: BTreeMap<(ProviderId, Box<str>), OrderId>,
+    /// Orders in memory by their number of own stock: a number is sold again after a refund.
+    pub(crate) holders: BTreeSet<(ProviderId, Number, OrderId)>,
     /// Open orders by the moment at which they end by themselves.
     pub(crate) deadlines: BTreeSet<(Time, OrderId)>,
     /// Closed orders by the moment at which they ended.
@@ -251,6 +253,16 @@ impl State {
     /// All stored answers, in no order that means anything.
     pub fn replies(&self) -> impl Iterator<Item = (AccountId, u128, StoredReply)> {
         self.replies.iter()
+    }
+
+    /// The orders in memory on a number of own stock, oldest first.
+    pub(crate) fn holders(
+        &self,
+        provider: ProviderId,
+        number: Number,
+    ) -> impl Iterator<Item = &Order> {
+        let all = (provider, number, OrderId(0))..=(provider, number, OrderId(u32::MAX));
+        self.holders.range(all).filter_map(|(.., id)| self.orders.get(*id))
     }
 
     /// When the next order ends by itself.

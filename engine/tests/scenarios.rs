@@ -43,6 +43,7 @@ scenarios! {
     of_message_and_cancel_the_first_wins
     another_message_and_the_finish
     a_number_of_own_stock_returns_only_unused
+    a_repeated_message_does_not_reach_the_next_buyer_of_a_number
     a_deposit_is_credited_once
     accounts_keys_and_providers
     offers_and_stock_are_checked

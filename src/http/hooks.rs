@@ -20,6 +20,9 @@ use crate::app::App;
 use crate::digest;
 use crate::keys;
 
+/// Longest id of a message: a UUID with a prefix fits many times.
+const ID_LEN_MAX: usize = 255;
+
 /// Adds the face's routes.
 pub fn add_routes(router: &mut Router<App>) {
     router
@@ -53,6 +56,9 @@ async fn receive(mut call: Call<App>) -> Result<Response, Problem> {
     call.query(&[])?;
     let body = call.bytes().await?;
     let posted: Callback<'_> = super::body::decode_json(&body)?;
+    if posted.id.as_ref().is_some_and(|id| !(1..=ID_LEN_MAX).contains(&id.len())) {
+        return Err(refused("invalid_field", "An id is 1 to 255 bytes, or left out", "id"));
+    }
     let number = Number::parse(&posted.number)
         .ok_or_else(|| refused("invalid_number", "A number is not E.164 digits", "number"))?;
     let service =

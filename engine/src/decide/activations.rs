@@ -31,7 +31,7 @@ pub(super) fn ingest(
         return Err(Reject::OutOfBounds("code"));
     }
     order.state.after(Input::Message)?;
-    if order.messages.iter().any(|known| known.digest == message.digest) {
+    if is_known(state, order, message.digest) {
         return Err(Reject::DuplicateMessage);
     }
     if order.messages.len() >= MESSAGES_MAX {
@@ -49,6 +49,15 @@ pub(super) fn ingest(
         capture: first.then(|| order.sale()),
     });
     Ok(Reply::Done)
+}
+
+/// True if the message came before: to this order, or to an earlier buyer of its number. A
+/// number of own stock is sold again after a refund, and a repeated callback must not
+/// deliver the last buyer's message to the next one.
+fn is_known(state: &State, order: &Order, digest: u128) -> bool {
+    let has = |order: &Order| order.messages.iter().any(|known| known.digest == digest);
+    let Some(assignment) = &order.assignment else { return has(order) };
+    has(order) || state.holders(order.provider, assignment.number).any(has)
 }
 
 /// The order if `actor` may change it: somebody else's does not exist.

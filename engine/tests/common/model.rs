@@ -476,8 +476,21 @@ impl Model {
         }
     }
 
+    /// Whether the order, or another one in memory on its number of own stock, has the message.
+    fn has_seen(&self, index: usize, digest: u128) -> bool {
+        let order = &self.orders[index];
+        let own = |order: &Order| order.purchase.is_none() && order.number.is_some();
+        self.orders.iter().enumerate().any(|(at, other)| {
+            let provider = other.terms.provider == order.terms.provider;
+            let shares = own(order) && own(other) && provider && other.number == order.number;
+            let counts = at == index || shares && !other.retired;
+            counts && other.digests.contains(&digest)
+        })
+    }
+
     fn ingest(&mut self, id: OrderId, message: &Incoming) -> Answer {
         let index = self.find(id)?;
+        let known = self.has_seen(index, message.digest);
         let order = &mut self.orders[index];
         let said = !message.text.is_empty() || !message.code.is_empty();
         let fits = message.text.len() <= TEXT_LEN_MAX
@@ -485,7 +498,7 @@ impl Model {
             && message.code.len() <= NAME_LEN_MAX;
         need(said && fits, "invalid_field")?;
         need(order.state != S::Init, "no_number_yet")?;
-        need(!order.digests.contains(&message.digest), "duplicate_message")?;
+        need(!known, "duplicate_message")?;
         need(order.digests.len() < MESSAGES_MAX, "exhausted")?;
         order.digests.push(message.digest);
         order.waiting = false;
