@@ -3,8 +3,6 @@
 //! All text lives in one leaked buffer a file: the catalogue lasts as long as
 //! the process, and 25,000 small allocations would cost more than the text.
 
-use std::cmp::Ordering;
-
 use csv::StringRecord;
 
 use super::{Country, KEY_LEN_MAX, Language, Service};
@@ -64,7 +62,7 @@ fn rows<const N: usize>(file: &'static str) -> Vec<Row<N>> {
         .collect()
 }
 
-/// Texts that name rows, sorted by folded text, then by row.
+/// Folded texts that name rows, sorted, each with the first row that has it.
 #[derive(Debug)]
 pub(super) struct Keys(Vec<(&'static str, u16)>);
 
@@ -73,13 +71,26 @@ impl Keys {
     where
         I: IntoIterator<Item = &'static str>,
     {
-        let mut keys: Vec<(&'static str, u16)> = (0u16..)
-            .zip(rows)
-            .flat_map(|(row, value)| texts(value).into_iter().map(move |text| (text, row)))
-            .collect();
-        assert!(keys.iter().all(|(text, _)| text.len() <= KEY_LEN_MAX));
-        keys.sort_by(|a, b| compare(a.0, b.0).then(a.1.cmp(&b.1)));
-        keys.dedup_by(|later, first| compare(later.0, first.0).is_eq());
+        let mut folded = String::new();
+        let mut ends = Vec::new();
+        for (row, value) in (0u16..).zip(rows) {
+            for text in texts(value) {
+                assert!(text.len() <= KEY_LEN_MAX);
+                folded.extend(fold(text));
+                ends.push((folded.len(), row));
+            }
+        }
+        folded.shrink_to_fit();
+        let mut rest: &'static str = folded.leak();
+        let mut start = 0;
+        let cut = |(end, row)| {
+            let (key, after) = rest.split_at(end - start);
+            (rest, start) = (after, end);
+            (key, row)
+        };
+        let mut keys: Vec<(&'static str, u16)> = ends.into_iter().map(cut).collect();
+        keys.sort_unstable();
+        keys.dedup_by_key(|(key, _)| *key);
         Self(keys)
     }
 
@@ -88,13 +99,21 @@ impl Keys {
         if text.len() > KEY_LEN_MAX {
             return None;
         }
-        let at = self.0.binary_search_by(|(key, _)| compare(key, text)).ok()?;
+        if text.is_ascii() {
+            // Codes are: they are folded in place, byte by byte.
+            let mut key = [0; KEY_LEN_MAX];
+            let key = &mut key[..text.len()];
+            key.copy_from_slice(text.as_bytes());
+            key.make_ascii_lowercase();
+            return self.find(key);
+        }
+        self.find(fold(text).collect::<String>().as_bytes())
+    }
+
+    fn find(&self, folded: &[u8]) -> Option<u16> {
+        let at = self.0.binary_search_by(|(key, _)| key.as_bytes().cmp(folded)).ok()?;
         Some(self.0[at].1)
     }
-}
-
-fn compare(a: &str, b: &str) -> Ordering {
-    fold(a).cmp(fold(b))
 }
 
 /// Lower case, without the dot that Unicode keeps from `İ`, and `ı` read as `i`.
