@@ -42,25 +42,21 @@ pub(super) fn quotes(call: &Call<App>) -> Result<Response, Problem> {
 }
 
 fn render_quote(app: &App, wish: &Wish) -> Json {
-    let asks: Vec<(Ask, Option<Skip>)> = app
-        .market
-        .grid()
-        .asks(wish.product)
-        .take(ASKS_MAX)
-        .map(|ask| (ask, trade::skip(&ask, wish, &[])))
-        .collect();
-    let taken = asks.iter().position(|(_, skip)| skip.is_none());
-    let mut body = Json::with_capacity(256 + 128 * asks.len());
+    let asks = app.market.grid().asks(wish.product).take(ASKS_MAX);
+    let judge = |ask: Ask| (ask, trade::skip(&ask, wish, &[]));
+    let judged: Vec<(Ask, Option<Skip>)> = asks.map(judge).collect();
+    let taken = judged.iter().position(|(_, skip)| skip.is_none());
+    let mut body = Json::with_capacity(256 + 128 * judged.len());
     body.object(|o| {
         wire::product(o, wish.product, app.catalog);
         o.text("currency", wire::CURRENCY);
         o.boolean("available", taken.is_some());
         match taken {
-            Some(at) => o.text("price", &asks[at].0.price.to_string()),
+            Some(at) => o.amount("price", judged[at].0.price),
             None => o.null("price"),
         }
         o.array("asks", |list| {
-            for (at, (ask, skip)) in asks.iter().enumerate() {
+            for (at, (ask, skip)) in judged.iter().enumerate() {
                 list.object(|o| {
                     write_ask(o, app, ask);
                     o.boolean("taken", taken == Some(at));
@@ -94,7 +90,7 @@ fn write_ask(o: &mut Object<'_>, app: &App, ask: &Ask) {
         Some(name) => o.text("operator", &name),
         None => o.null("operator"),
     }
-    o.text("price", &ask.price.to_string());
+    o.amount("price", ask.price);
     o.number("stock", u64::from(ask.stock));
 }
 

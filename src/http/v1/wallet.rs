@@ -16,8 +16,8 @@ pub(super) fn get(call: &Call<App>) -> Result<Response, Problem> {
     let wallet = account.ok_or_else(|| Problem::not_found("no such account"))?.wallet();
     let mut body = Json::with_capacity(96);
     body.object(|o| {
-        o.text("balance", &wallet.available.to_string());
-        o.text("escrow", &wallet.escrow.to_string());
+        o.amount("balance", wallet.available);
+        o.amount("escrow", wallet.escrow);
         o.text("currency", wire::CURRENCY);
     });
     Ok(reply::json_written(StatusCode::OK, body))
@@ -38,7 +38,7 @@ pub(super) async fn transactions(call: Call<App>) -> Result<Response, Problem> {
                 list.object(|o| {
                     o.number_text("id", row.id.0);
                     o.text("kind", kind_word(row.kind));
-                    o.text("amount", &row.amount.to_string());
+                    o.amount("amount", row.amount);
                     o.text("currency", wire::CURRENCY);
                     match row.order {
                         Some(order) => o.number_text("order_id", u64::from(order.0)),

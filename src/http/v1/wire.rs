@@ -25,7 +25,7 @@ pub(in crate::http) enum As {
 pub(in crate::http) fn order(o: &mut Object<'_>, order: &Order, shown: As, catalog: &Catalog) {
     o.number_text("id", u64::from(order.id.0));
     o.text("status", status(order, shown));
-    o.text("price", &order.price.to_string());
+    o.amount("price", order.price);
     o.text("currency", CURRENCY);
     o.object("product", |o| product(o, order.product, catalog));
     o.text("created_at", &rfc3339(order.placed_at));
