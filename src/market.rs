@@ -4,6 +4,7 @@
 //! Driven offers are put into the grid by the sync, which knows the live stock; after a
 //! restart all offers stand as their last events left them, less what is still claimed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nexnum_engine::activation::ActivationState;
@@ -13,7 +14,7 @@ use nexnum_engine::grid::{Coverage, Grid, Listing};
 use nexnum_engine::ids::{OfferId, OperatorId, OrderId, Product, ProviderId};
 use nexnum_engine::order::{Order, OrderStatus};
 use nexnum_engine::reservation::Claim;
-use nexnum_engine::state::State;
+use nexnum_engine::state::{Offer, State};
 use parking_lot::Mutex;
 
 use crate::sequencer::core::Change;
@@ -28,7 +29,7 @@ pub struct Market {
 #[derive(Debug, Default)]
 struct Own {
     providers: Vec<ProviderId>,
-    offers: std::collections::BTreeMap<OfferId, (ProviderId, Product, OperatorId)>,
+    offers: BTreeMap<OfferId, (ProviderId, Product, OperatorId)>,
 }
 
 /// A unit that was claimed for an order when the process ended.
@@ -50,25 +51,19 @@ impl Market {
         let (countries, services) = (catalog.countries().len(), catalog.services().len());
         let grid = Arc::new(Grid::new(countries as u16, services as u16));
         let mut own = Own::default();
-        for (provider, known) in state.providers() {
-            let offers = || state.offers().filter(|(_, offer)| offer.provider == provider);
-            if known.kind == ProviderKind::Own {
-                own.providers.push(provider);
-                let place = |(id, offer): (OfferId, &nexnum_engine::state::Offer)| {
-                    (id, (provider, offer.product, offer.operator))
-                };
-                own.offers.extend(offers().map(place));
+        let kinds = state.providers().filter(|(_, known)| known.kind == ProviderKind::Own);
+        own.providers.extend(kinds.map(|(provider, _)| provider));
+        // One pass over the offers, however many providers there are.
+        let mut rows: BTreeMap<ProviderId, Vec<Listing>> = BTreeMap::new();
+        for (id, offer) in state.offers() {
+            if own.providers.contains(&offer.provider) {
+                own.offers.insert(id, (offer.provider, offer.product, offer.operator));
             }
-            let priced = offers().filter(|(_, offer)| offer.price.is_positive());
-            let listing = |(id, offer): (OfferId, &nexnum_engine::state::Offer)| Listing {
-                offer: id,
-                product: offer.product,
-                operator: offer.operator,
-                cost: offer.cost,
-                price: offer.price,
-                stock: state.stock(id),
-            };
-            let rows: Vec<Listing> = priced.map(listing).collect();
+            if offer.price.is_positive() {
+                rows.entry(offer.provider).or_default().push(listing(state, id, offer));
+            }
+        }
+        for (provider, rows) in rows {
             grid.publish(provider, &rows, Coverage::Whole).expect("the engine bounds offers alike");
         }
         let waiting = state.orders().filter(|order| order.state == ActivationState::Init);
@@ -158,5 +153,17 @@ impl Market {
 
     fn add(&self, offer: OfferId, units: u32) {
         self.grid.add_stock(offer, units).expect("own stock is priced before it is loaded");
+    }
+}
+
+/// An offer as its last events left it.
+fn listing(state: &State, id: OfferId, offer: &Offer) -> Listing {
+    Listing {
+        offer: id,
+        product: offer.product,
+        operator: offer.operator,
+        cost: offer.cost,
+        price: offer.price,
+        stock: state.stock(id),
     }
 }

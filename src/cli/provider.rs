@@ -10,6 +10,7 @@ use reqwest::Method;
 
 use super::{CliError, admin};
 use crate::boot::{self, BootError};
+use crate::server::own_stock_hook;
 
 /// Bytes read of a key: the store's own bound is below.
 const KEY_LEN_MAX: u64 = 16 << 10;
@@ -32,6 +33,13 @@ enum Action {
         /// Its name in the configuration.
         name: String,
     },
+    /// Show the path, with its secret, that messages for numbers of own stock are posted to:
+    /// `{"number","text","sender"?,"id"?,"service"?}` as JSON.
+    Callback {
+        /// The data folder.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
     /// Keep a provider's key, encrypted, in a data folder; the key is read from standard
     /// input. A running server takes it at its next start.
     SetKey {
@@ -50,6 +58,12 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
         Action::Sync { name } => {
             let segment = path_segment(&name)?;
             server.ask(Method::POST, &format!("providers/{segment}/sync"), None)
+        }
+        Action::Callback { data } => {
+            let path = own_stock_hook(&Folder::at(data))
+                .map_err(|error| CliError::Refused(error.to_string()))?;
+            println!("{}", path.expose());
+            Ok(())
         }
         Action::SetKey { name, data } => set_key(&Folder::at(data), &name),
     }

@@ -159,7 +159,7 @@ pub async fn start(
     let workers = Workers::start(&app, spine.open_claims);
     let (stop, stopped) = watch::channel(false);
     let door = open_door(&app, config, listener, stopped)?;
-    let hook_path = Secret::new(format!("/hooks/providers/{OWN_PROVIDER}/{}", hook_token.expose()));
+    let hook_path = hook_path(&hook_token);
     let (follower, sequencer) = (spine.follower, spine.sequencer);
     Ok(Running {
         address,
@@ -217,6 +217,13 @@ async fn connect_all(
         grid.set_priority(id, setup.config.priority);
         connected.push(connect::connect(id, setup, config)?);
     }
+    // What nobody can buy is not for sale: offers of a provider that was taken out of the
+    // configuration stand in the ledger still.
+    for (id, known) in spine.read_model.directory().providers() {
+        if known.kind == ProviderKind::Driven && connected.iter().all(|each| each.id() != id) {
+            grid.close_provider(id);
+        }
+    }
     Ok(Providers::new(grid, connected))
 }
 
@@ -228,7 +235,19 @@ fn end_process(error: StorageError) {
     std::process::exit(EXIT_STORAGE);
 }
 
-/// The token of own stock's callback, drawn at the first start.
+/// The path that messages for own stock are posted to on a server of this folder.
+///
+/// # Errors
+/// The secrets cannot be read, or there is no randomness to draw the first token.
+pub fn own_stock_hook(folder: &Folder) -> Result<Secret, StartError> {
+    hook_token(folder).map(|token| hook_path(&token))
+}
+
+fn hook_path(token: &Secret) -> Secret {
+    Secret::new(format!("/hooks/providers/{OWN_PROVIDER}/{}", token.expose()))
+}
+
+/// The token of own stock's callback, drawn when it is asked for first.
 fn hook_token(folder: &Folder) -> Result<Secret, StartError> {
     let secrets = boot::secrets(folder)?;
     if let Some(known) = secrets.get(HOOK_SECRET)? {
