@@ -286,7 +286,8 @@ impl Providers {
     }
 
     /// Purchases whose outcome is unknown.
-    pub(crate) const fn doubts(&self) -> &Doubts {
+    #[must_use]
+    pub const fn doubts(&self) -> &Doubts {
         &self.doubts
     }
 

@@ -3,13 +3,26 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use nexnum_engine::account::Book;
 use nexnum_engine::event::{Event, ProviderKind};
 use nexnum_engine::ids::{OfferId, OperatorId, Product, ProviderId};
+use nexnum_engine::money::Micros;
 use nexnum_engine::state::State;
 use parking_lot::RwLock;
 
 /// What an offer is of.
 type OfferKey = (ProviderId, Product, OperatorId);
+
+/// A provider as readers see it.
+#[derive(Clone, Debug)]
+pub struct ProviderView {
+    /// The operator's name for it.
+    pub name: Arc<str>,
+    /// Where its numbers come from.
+    pub kind: ProviderKind,
+    /// What was written off against it: purchases that stayed in doubt.
+    pub loss: Micros,
+}
 
 /// Providers, operators' names and every offer's id.
 #[derive(Debug, Default)]
@@ -19,7 +32,7 @@ pub struct Directory {
 
 #[derive(Debug, Default)]
 struct Tables {
-    providers: BTreeMap<ProviderId, (Arc<str>, ProviderKind)>,
+    providers: BTreeMap<ProviderId, ProviderView>,
     operators: BTreeMap<OperatorId, Arc<str>>,
     operator_ids: BTreeMap<Arc<str>, OperatorId>,
     offers: BTreeMap<OfferKey, OfferId>,
@@ -31,7 +44,9 @@ impl Directory {
     pub fn from_state(state: &State) -> Self {
         let mut tables = Tables::default();
         for (id, provider) in state.providers() {
-            tables.providers.insert(id, (Arc::from(&*provider.name), provider.kind));
+            let (name, loss) =
+                (Arc::from(&*provider.name), state.balance(Book::Loss(id)).negated());
+            tables.providers.insert(id, ProviderView { name, kind: provider.kind, loss });
         }
         for (id, name) in state.operators() {
             tables.name_operator(id, name);
@@ -45,8 +60,12 @@ impl Directory {
     pub(super) fn show(&self, event: &Event) {
         match event {
             Event::ProviderRegistered { provider, name, kind } => {
-                let row = (Arc::from(&**name), *kind);
+                let row =
+                    ProviderView { name: Arc::from(&**name), kind: *kind, loss: Micros::ZERO };
                 self.tables.write().providers.insert(*provider, row);
+            }
+            Event::OrderFailed { provider, loss, .. } if loss.is_positive() => {
+                self.tables.write().write_off(*provider, *loss);
             }
             Event::OperatorNamed { operator, name } => {
                 self.tables.write().name_operator(*operator, name);
@@ -79,23 +98,20 @@ impl Directory {
     /// Where a provider's numbers come from.
     #[must_use]
     pub fn kind(&self, id: ProviderId) -> Option<ProviderKind> {
-        self.tables.read().providers.get(&id).map(|(_, kind)| *kind)
+        self.tables.read().providers.get(&id).map(|known| known.kind)
     }
 
     /// A provider's name.
     #[must_use]
     pub fn provider_name(&self, id: ProviderId) -> Option<Arc<str>> {
-        self.tables.read().providers.get(&id).map(|(name, _)| Arc::clone(name))
+        self.tables.read().providers.get(&id).map(|known| Arc::clone(&known.name))
     }
 
     /// All providers by id.
     #[must_use]
-    pub fn providers(&self) -> Vec<(ProviderId, Arc<str>, ProviderKind)> {
+    pub fn providers(&self) -> Vec<(ProviderId, ProviderView)> {
         let tables = self.tables.read();
-        let row = |(id, (name, kind)): (&ProviderId, &(Arc<str>, ProviderKind))| {
-            (*id, Arc::clone(name), *kind)
-        };
-        tables.providers.iter().map(row).collect()
+        tables.providers.iter().map(|(id, known)| (*id, known.clone())).collect()
     }
 
     /// An operator's id.
@@ -107,6 +123,9 @@ impl Directory {
     /// An operator's name; `None` for any.
     #[must_use]
     pub fn operator_name(&self, id: OperatorId) -> Option<Arc<str>> {
+        if id == OperatorId::ANY {
+            return None;
+        }
         self.tables.read().operators.get(&id).cloned()
     }
 
@@ -133,6 +152,11 @@ impl Directory {
 }
 
 impl Tables {
+    fn write_off(&mut self, id: ProviderId, loss: Micros) {
+        let known = self.providers.get_mut(&id).expect("a loss is a registered provider's");
+        known.loss = known.loss.checked_add(loss).expect("the engine bounds its books");
+    }
+
     fn name_operator(&mut self, id: OperatorId, name: &str) {
         let name: Arc<str> = Arc::from(name);
         self.operator_ids.insert(Arc::clone(&name), id);

@@ -24,7 +24,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::sequencer::core::Change;
 
-pub use directory::Directory;
+pub use directory::{Directory, ProviderView};
 
 /// Waiters are woken by the order's number modulo this: few enough to be small, many
 /// enough that a wake-up rarely meets somebody else's waiter.
@@ -327,6 +327,12 @@ impl ReadModel {
     #[must_use]
     pub fn driven(&self) -> Vec<OrderId> {
         self.driven.lock().iter().copied().collect()
+    }
+
+    /// How many those are.
+    #[must_use]
+    pub fn driven_len(&self) -> usize {
+        self.driven.lock().len()
     }
 
     /// The order that a provider's purchase belongs to, while it is in memory.

@@ -66,6 +66,19 @@ impl Lost {
     }
 }
 
+/// How much is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// Orders in doubt.
+    pub in_doubt: usize,
+    /// Since when the oldest of them is.
+    pub oldest: Option<Time>,
+    /// Purchases given up that may still turn up.
+    pub given_up: usize,
+    /// Numbers that belonged to nobody and went back within the last hour.
+    pub orphans: usize,
+}
+
 /// All that is unknown.
 #[derive(Debug, Default)]
 pub struct Doubts {
@@ -76,6 +89,17 @@ pub struct Doubts {
 }
 
 impl Doubts {
+    /// How much of it there is, for the operator.
+    #[must_use]
+    pub fn count(&self) -> Unknown {
+        let (in_doubt, oldest) = {
+            let open = self.open.lock();
+            (open.len(), open.values().map(|doubt| doubt.since).min())
+        };
+        let (given_up, orphans) = (self.lost.lock().len(), self.orphans.lock().len());
+        Unknown { in_doubt, oldest, given_up, orphans }
+    }
+
     /// Hands an attempt to the reconciler.
     pub(crate) fn open(&self, order: OrderId, doubt: Doubt) {
         self.open.lock().insert(order, doubt);

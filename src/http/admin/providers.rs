@@ -15,11 +15,12 @@ pub(super) fn list(call: &Call<App>) -> Result<Response, Problem> {
     let mut body = Json::with_capacity(1024);
     body.object(|o| {
         o.array("providers", |list| {
-            for (id, name, kind) in app.read_model.directory().providers() {
+            for (id, known) in app.read_model.directory().providers() {
                 list.object(|o| {
                     o.number_text("id", u64::from(id.0));
-                    o.text("name", &name);
-                    o.text("kind", kind_word(kind));
+                    o.text("name", &known.name);
+                    o.text("kind", kind_word(known.kind));
+                    o.amount("written_off", known.loss);
                     if let Some(connected) = app.providers.get(id) {
                         o.text("driver", connected.driver().name());
                         write_health(o, &connected.health());
@@ -40,6 +41,7 @@ const fn kind_word(kind: ProviderKind) -> &'static str {
 
 fn write_health(o: &mut Object<'_>, health: &Health) {
     o.text("breaker", health.breaker);
+    o.boolean("enabled", health.enabled);
     match health.balance {
         Some(balance) => o.text("balance", &balance.to_string()),
         None => o.null("balance"),
@@ -49,7 +51,14 @@ fn write_health(o: &mut Object<'_>, health: &Health) {
         None => o.null("last_sync_at"),
     }
     o.number("offers", health.offers as u64);
+    o.number("rows", health.rows as u64);
     o.number("unknown_rows", health.unknown_rows as u64);
+    o.number("misfits", health.misfits as u64);
+    o.number("quarantined", health.quarantined as u64);
+    match health.last_error_at {
+        Some(at) => o.text("last_error_at", &rfc3339(at)),
+        None => o.null("last_error_at"),
+    }
     match &health.last_error {
         Some(error) => o.text("last_error", error),
         None => o.null("last_error"),
