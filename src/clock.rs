@@ -6,27 +6,47 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nexnum_engine::time::Time;
 
-/// A wall clock that never runs back.
+/// How far the ledger may be ahead of this machine's clock before somebody is told.
+const AHEAD_MS: u64 = 60_000;
+
+/// A wall clock that never runs back and never stands still: where the machine's own is set
+/// back, or behind the ledger's last moment, it goes on from where it was. Deadlines, polls
+/// and refunds hang on it.
 #[derive(Debug, Default)]
 pub struct Clock {
-    latest_ms: AtomicU64,
+    /// The most that the wall clock has ever been ahead of the monotonic one.
+    ahead_ms: AtomicU64,
 }
 
 impl Clock {
     /// A clock that is not earlier than `floor`: the time of the ledger's last batch.
     #[must_use]
-    pub const fn not_before(floor: Time) -> Self {
-        Self { latest_ms: AtomicU64::new(floor.0) }
+    pub fn not_before(floor: Time) -> Self {
+        let behind_ms = floor.0.saturating_sub(wall_ms());
+        if behind_ms > AHEAD_MS {
+            let behind_s = behind_ms / 1000;
+            tracing::warn!(behind_s, "this machine's clock is behind the ledger's last moment");
+        }
+        Self { ahead_ms: AtomicU64::new(floor.0.saturating_sub(monotonic_ms())) }
     }
 
     /// Now; at least as late as any answer before.
     pub fn now(&self) -> Time {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+        let monotonic_ms = monotonic_ms();
+        let ahead_ms = wall_ms().saturating_sub(monotonic_ms);
         // A counter of its own: it orders nothing but itself.
-        let before = self.latest_ms.fetch_max(wall_ms, Ordering::Relaxed);
-        Time(before.max(wall_ms))
+        let before = self.ahead_ms.fetch_max(ahead_ms, Ordering::Relaxed);
+        Time(monotonic_ms.saturating_add(before.max(ahead_ms)))
     }
+}
+
+fn wall_ms() -> u64 {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(wall.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn monotonic_ms() -> u64 {
+    monotonic_ns() / 1_000_000
 }
 
 /// Nanoseconds since the first call: for measuring, not for telling the time.
@@ -50,10 +70,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_never_runs_back_behind_its_floor() {
+    fn a_clock_behind_its_floor_goes_on_from_there() {
         let far = Time(u64::MAX / 2);
         let clock = Clock::not_before(far);
-        assert_eq!(clock.now(), far);
+        let first = clock.now();
+        assert!(first >= far && first < far.plus_ms(60_000));
+        std::thread::sleep(Duration::from_millis(3));
+        assert!(clock.now() >= first.plus_ms(2));
         assert!(Clock::default().now() > Time(1_600_000_000_000));
     }
 
