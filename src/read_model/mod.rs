@@ -7,7 +7,7 @@
 
 mod directory;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,6 +86,8 @@ pub struct ReadModel {
     key_hashes: HashMap<KeyId, [u8; 32]>,
     orders: HashMap<OrderId, Arc<Order>>,
     replies: HashMap<(AccountId, u128), StoredReply>,
+    /// Their keys by age, oldest first: what is forgotten is found without a look at the rest.
+    aging: Mutex<VecDeque<(Time, AccountId, u128)>>,
     directory: Directory,
     /// Orders with work upstream: to be bought, polled, ended.
     driven: Mutex<BTreeSet<OrderId>>,
@@ -110,6 +112,7 @@ impl ReadModel {
             key_hashes: HashMap::new(),
             orders: HashMap::new(),
             replies: HashMap::new(),
+            aging: Mutex::default(),
             directory: Directory::from_state(state),
             driven: Mutex::default(),
             held: Mutex::default(),
@@ -127,8 +130,10 @@ impl ReadModel {
         for (id, key) in state.keys().filter(|(_, key)| !key.revoked) {
             model.show_key(id, key.hash, key.account, key.scope);
         }
-        for (account, key, reply) in state.replies() {
-            model.replies.pin().insert((account, key), reply);
+        let mut replies: Vec<_> = state.replies().collect();
+        replies.sort_unstable_by_key(|(.., reply)| reply.at);
+        for (account, key, reply) in replies {
+            model.keep_reply(account, key, reply);
         }
         for order in state.orders() {
             model.show_order(Arc::new(order.clone()));
@@ -160,8 +165,13 @@ impl ReadModel {
     fn show_reply(&self, at: Time, event: &Event) {
         if let Event::OrderPlaced { order, account, idempotency: Some(used), .. } = event {
             let reply = StoredReply { fingerprint: used.fingerprint, order: *order, at };
-            self.replies.pin().insert((*account, used.key), reply);
+            self.keep_reply(*account, used.key, reply);
         }
+    }
+
+    fn keep_reply(&self, account: AccountId, key: u128, reply: StoredReply) {
+        self.replies.pin().insert((account, key), reply);
+        self.aging.lock().push_back((reply.at, account, key));
     }
 
     fn show_event(&self, event: &Event) {
@@ -266,7 +276,10 @@ impl ReadModel {
                 self.purchases.pin().remove(&key);
             }
         }
-        self.replies.pin().retain(|_, reply| reply.at > replies_before);
+        let (mut aging, replies) = (self.aging.lock(), self.replies.pin());
+        while let Some((_, account, key)) = aging.pop_front_if(|(at, ..)| *at <= replies_before) {
+            replies.remove(&(account, key));
+        }
     }
 
     /// The position up to which everything is shown; changes can be awaited on it.

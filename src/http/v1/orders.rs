@@ -142,7 +142,9 @@ impl Page {
 }
 
 /// Rows looked at for one page of a filtered list; the cursor goes on from there.
-const SCAN_MAX: usize = 1_000;
+const SCAN_MAX: usize = nexnum_storage::history::PAGE_LEN_MAX;
+/// A look that gives fewer rows than were asked for has seen all: no look may be cut.
+const _: () = assert!((PAGE_MAX as usize) < SCAN_MAX);
 
 /// A page of the account's orders, of all or of those for which `wanted` holds.
 pub(super) async fn page(
