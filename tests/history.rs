@@ -48,6 +48,7 @@ impl Market {
             opened.reader,
             Arc::clone(&read_model),
             Arc::clone(&archived),
+            || panic!("history can be written"),
         );
         let shown = Arc::clone(&read_model);
         let (handle, sequencer) = Sequencer::start(

@@ -28,6 +28,9 @@ const GATHER: Duration = Duration::from_millis(50);
 const FLUSH_EVERY: Duration = Duration::from_secs(3);
 /// Pause after a failure.
 const RETRY: Duration = Duration::from_secs(5);
+/// Failures in a row after which the process ends. The database refuses everything after a
+/// failed write until it is opened anew, and without history nothing leaves memory.
+const FAILURES_MAX: u32 = 6;
 /// Events in one commit: some MB of rows at most.
 const EVENTS_MAX: usize = 8_192;
 
@@ -39,6 +42,7 @@ pub(super) struct Follow {
     pub(super) archived: Arc<AtomicU64>,
     pub(super) following: watch::Sender<Seq>,
     pub(super) asked: Arc<Notify>,
+    pub(super) fail: fn(),
 }
 
 /// The thread.
@@ -87,6 +91,7 @@ impl Follow {
         let mut published = self.read_model.published();
         self.archive_up_to(self.tables.cursor());
         let mut flushed = Instant::now();
+        let mut failures = 0;
         loop {
             // Looked at first, so that what was published before the stop is seen after it.
             let stopping = stopped.load(Ordering::Acquire);
@@ -94,10 +99,18 @@ impl Follow {
             let due = flushed.elapsed() >= FLUSH_EVERY || stopping;
             let flush = || if due { self.flush() } else { Ok(()) };
             match worked.and_then(|()| flush().map_err(FollowError::from)) {
-                Ok(()) if due => flushed = Instant::now(),
-                Ok(()) => {}
+                Ok(()) => {
+                    failures = 0;
+                    if due {
+                        flushed = Instant::now();
+                    }
+                }
                 Err(error) => {
-                    tracing::error!(%error, "history cannot be written");
+                    failures += 1;
+                    tracing::error!(%error, failures, "history cannot be written");
+                    if failures >= FAILURES_MAX {
+                        (self.fail)();
+                    }
                     self.pause(RETRY, stopping).await;
                 }
             }

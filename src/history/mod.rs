@@ -46,12 +46,18 @@ pub struct WalletTransaction {
 
 /// The tables could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("history cannot be read: {0}")]
-pub struct HistoryError(String);
+pub enum HistoryError {
+    /// They, or one of their rows, are not readable.
+    #[error("history cannot be read: {0}")]
+    Unreadable(String),
+    /// They do not hold yet what has happened: a list would have holes.
+    #[error("history is behind")]
+    Behind,
+}
 
 impl From<StorageError> for HistoryError {
     fn from(error: StorageError) -> Self {
-        Self(error.to_string())
+        Self::Unreadable(error.to_string())
     }
 }
 
@@ -66,13 +72,15 @@ pub struct History {
 
 impl History {
     /// Starts to follow the ledger. `archived` is kept at the moment up to which everything
-    /// that closed is in the tables and on disk.
+    /// that closed is in the tables and on disk; `fail` is called when they cannot be
+    /// written any more, and ends the process.
     #[must_use]
     pub fn start(
         tables: Tables,
         reader: Reader,
         read_model: Arc<ReadModel>,
         archived: Arc<AtomicU64>,
+        fail: fn(),
     ) -> (Arc<Self>, Follower) {
         let asked = Arc::new(Notify::new());
         let (following, followed) = watch::channel(tables.cursor());
@@ -89,6 +97,7 @@ impl History {
             archived,
             following,
             asked,
+            fail,
         });
         (Arc::new(history), follower)
     }
@@ -103,6 +112,11 @@ impl History {
         self.asked.notify_one();
         let reached = followed.wait_for(|cursor| *cursor >= seq);
         tokio::time::timeout(CATCH_UP_WAIT, reached).await.is_ok_and(|reached| reached.is_ok())
+    }
+
+    async fn hold_everything(&self) -> Result<(), HistoryError> {
+        let all = self.caught_up(self.read_model.position()).await;
+        if all { Ok(()) } else { Err(HistoryError::Behind) }
     }
 
     /// The position up to which the tables hold everything.
@@ -138,7 +152,7 @@ impl History {
         let view = self.read_model.account(account);
         let below = before.unwrap_or(OrderId(u32::MAX));
         let open = view.map_or_else(Vec::new, |view| view.open_orders(below, limit));
-        self.caught_up(self.read_model.position()).await;
+        self.hold_everything().await?;
         let closed = self.read(move |tables| tables.orders_of(account, before, limit)).await?;
         let mut page = BTreeMap::new();
         for (id, row) in closed {
@@ -161,10 +175,11 @@ impl History {
         before: Option<TransactionId>,
         limit: usize,
     ) -> Result<Vec<WalletTransaction>, HistoryError> {
-        self.caught_up(self.read_model.position()).await;
+        self.hold_everything().await?;
         let rows = self.read(move |tables| tables.transactions_of(account, before, limit)).await?;
         let decoded = |(id, row): (TransactionId, Vec<u8>)| {
-            let row = record::decode_wallet_row(&row).map_err(|e| HistoryError(e.to_string()))?;
+            let row = record::decode_wallet_row(&row)
+                .map_err(|e| HistoryError::Unreadable(e.to_string()))?;
             let record::WalletRow { kind, amount, order, at } = row;
             Ok(WalletTransaction { id, kind, amount, order, at })
         };
@@ -178,10 +193,12 @@ impl History {
     ) -> Result<T, HistoryError> {
         let tables = self.tables.clone();
         let read = tokio::task::spawn_blocking(move || look(&tables)).await;
-        Ok(read.map_err(|error| HistoryError(error.to_string()))??)
+        Ok(read.map_err(|error| HistoryError::Unreadable(error.to_string()))??)
     }
 }
 
 fn decode(row: &[u8]) -> Result<Arc<Order>, HistoryError> {
-    record::decode_order(row).map(Arc::new).map_err(|error| HistoryError(error.to_string()))
+    record::decode_order(row)
+        .map(Arc::new)
+        .map_err(|error| HistoryError::Unreadable(error.to_string()))
 }

@@ -88,8 +88,13 @@ pub fn of_send(error: SendError) -> Problem {
 /// History could not be read: ours to repair, so the reason goes to the log.
 #[must_use]
 pub fn of_history(error: HistoryError) -> Problem {
-    tracing::error!(%error, "history was not read");
-    Problem::internal()
+    match error {
+        HistoryError::Behind => Problem::overloaded(1).detail("the history is catching up"),
+        HistoryError::Unreadable(_) => {
+            tracing::error!(%error, "history was not read");
+            Problem::internal()
+        }
+    }
 }
 
 /// A provider could not be asked.

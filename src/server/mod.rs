@@ -199,8 +199,13 @@ fn start_spine(opened: Opened) -> Spine {
         publish,
         end_process,
     );
-    let (history, follower) =
-        History::start(opened.history, opened.reader, Arc::clone(&read_model), archived);
+    let (history, follower) = History::start(
+        opened.history,
+        opened.reader,
+        Arc::clone(&read_model),
+        archived,
+        end_without_history,
+    );
     Spine { read_model, market, open_claims, clock, handle, sequencer, history, follower }
 }
 
@@ -245,6 +250,12 @@ pub fn own_stock_hook(folder: &Folder) -> Result<Secret, StartError> {
 
 fn hook_path(token: &Secret) -> Secret {
     Secret::new(format!("/hooks/providers/{OWN_PROVIDER}/{}", token.expose()))
+}
+
+/// Memory would fill with what history does not take; the next start opens or rebuilds it.
+fn end_without_history() {
+    eprintln!("nexnum: history cannot be written, the process ends");
+    std::process::exit(EXIT_STORAGE);
 }
 
 /// The token of own stock's callback, drawn when it is asked for first.
