@@ -3,6 +3,7 @@
 use super::{NAME_LEN_MAX, OFFERS_MAX, bounded, counted};
 use crate::command::Reply;
 use crate::event::{Event, OfferTerms, ProviderKind};
+use crate::grid::PROVIDERS_MAX;
 use crate::ids::{Number, OfferId, OperatorId, Product, ProviderId};
 use crate::money::{COST_MAX, Micros};
 use crate::reject::Reject;
@@ -24,7 +25,11 @@ pub(super) fn register_provider(
         return if same { Ok(Reply::Provider(id)) } else { Err(Reject::NameTaken) };
     }
     let last = state.counters.provider.0;
-    let provider = ProviderId(last.checked_add(1).ok_or(Reject::Exhausted("providers"))?);
+    // What the grid has no place for could not be sold, nor a restart get past it.
+    if last >= PROVIDERS_MAX {
+        return Err(Reject::Exhausted("providers"));
+    }
+    let provider = ProviderId(last + 1);
     events.push(Event::ProviderRegistered { provider, name: name.into(), kind });
     Ok(Reply::Provider(provider))
 }
