@@ -46,7 +46,7 @@ async fn cancel(app: &App, connected: &Connected, external_id: &str, from: Time)
 }
 
 /// True if another try would end the same way.
-const fn is_final(kind: ErrorKind) -> bool {
+pub(super) const fn is_final(kind: ErrorKind) -> bool {
     match kind {
         ErrorKind::NotFound | ErrorKind::HasCode | ErrorKind::Unsupported => true,
         ErrorKind::NoNumbers

@@ -5,7 +5,7 @@
 //! ended here is ended there, once, and asked about a little longer, so that a message
 //! that crosses the end is kept. After a restart the open ones are simply found again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use nexnum_engine::ids::{OrderId, ProviderId};
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinError, JoinSet};
 
-use super::{insist, stopped_within, upstream};
+use super::{insist, orphan, stopped_within, upstream};
 use crate::app::App;
 use crate::provider::connected::Connected;
 use crate::provider::driver::Op;
@@ -69,7 +69,9 @@ pub(super) struct Poller {
     busy: BTreeMap<ProviderId, usize>,
     /// Up to when ended activations have been looked for.
     looked: Time,
-    visits: JoinSet<(OrderId, ProviderId, Watch, Seen)>,
+    visits: JoinSet<(Watch, Seen)>,
+    /// What each visit under way is for.
+    visiting: HashMap<task::Id, (OrderId, ProviderId, Watch)>,
 }
 
 impl Poller {
@@ -81,17 +83,15 @@ impl Poller {
             busy: BTreeMap::new(),
             looked: Time(app.clock.now().0.saturating_sub(LATE_MS)),
             visits: JoinSet::new(),
+            visiting: HashMap::new(),
         }
     }
 
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         loop {
             self.find();
-            while let Some(visit) = self.visits.try_join_next() {
-                // A visit that panicked was reported by its thread; the order is found again.
-                if let Ok((id, provider, watch, seen)) = visit {
-                    self.reschedule(id, provider, watch, seen);
-                }
+            while let Some(visit) = self.visits.try_join_next_with_id() {
+                self.end_visit(visit);
             }
             self.start_due();
             if stopped_within(&mut stop, TICK).await {
@@ -159,8 +159,18 @@ impl Poller {
             *busy += 1;
             self.due.remove(&(at, id));
             let watch = self.watches.get(&id).copied().unwrap_or_default();
-            self.visits.spawn(visit(Arc::clone(&self.app), connected, order, watch));
+            let provider = connected.id();
+            let visit = self.visits.spawn(visit(Arc::clone(&self.app), connected, order, watch));
+            self.visiting.insert(visit.id(), (id, provider, watch));
         }
+    }
+
+    fn end_visit(&mut self, visit: Result<(task::Id, (Watch, Seen)), JoinError>) {
+        let task = visit.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
+        let Some((id, provider, before)) = self.visiting.remove(&task) else { return };
+        // A visit that panicked was reported by its thread: it is a failure like others.
+        let (watch, seen) = visit.map_or((before, Seen::Failed), |(_, seen)| seen);
+        self.reschedule(id, provider, watch, seen);
     }
 
     fn reschedule(&mut self, id: OrderId, provider: ProviderId, watch: Watch, seen: Seen) {
@@ -215,8 +225,8 @@ async fn visit(
     connected: Arc<Connected>,
     order: Arc<Order>,
     mut watch: Watch,
-) -> (OrderId, ProviderId, Watch, Seen) {
-    let (id, provider) = (order.id, connected.id());
+) -> (Watch, Seen) {
+    let id = order.id;
     let seen = match upstream::receive(&app, &connected, &order).await {
         Ok(state) => {
             conclude(&app, id, state).await;
@@ -237,7 +247,7 @@ async fn visit(
     if !watch.settled {
         watch.settled = settle(&app, &connected, id).await;
     }
-    (id, provider, watch, seen)
+    (watch, seen)
 }
 
 /// Ends an activation here that has ended at its provider.
@@ -275,10 +285,11 @@ async fn settle(app: &App, connected: &Connected, id: OrderId) -> bool {
             true
         }
         ActivationState::TimedOut => {
-            if let Err(error) = connected.client().cancel(&assignment.external_id).await {
-                connected.note_error(app.clock.now(), Op::Cancel, &error);
-            }
-            true
+            let Err(error) = connected.client().cancel(&assignment.external_id).await else {
+                return true;
+            };
+            connected.note_error(app.clock.now(), Op::Cancel, &error);
+            orphan::is_final(error.kind)
         }
         ActivationState::Cancelled | ActivationState::Failed => true,
     }

@@ -42,7 +42,7 @@ pub(super) fn quotes(call: &Call<App>) -> Result<Response, Problem> {
 }
 
 fn render_quote(app: &App, wish: &Wish) -> Json {
-    let asks = app.market.grid().asks(wish.product).take(ASKS_MAX);
+    let asks = app.market.grid().asks(wish.product);
     let judge = |ask: Ask| (ask, trade::skip(&ask, wish, &[]));
     let judged: Vec<(Ask, Option<Skip>)> = asks.map(judge).collect();
     let taken = judged.iter().position(|(_, skip)| skip.is_none());
@@ -56,7 +56,7 @@ fn render_quote(app: &App, wish: &Wish) -> Json {
             None => o.null("price"),
         }
         o.array("asks", |list| {
-            for (at, (ask, skip)) in judged.iter().enumerate() {
+            for (at, (ask, skip)) in judged.iter().enumerate().take(ASKS_MAX) {
                 list.object(|o| {
                     write_ask(o, app, ask);
                     o.boolean("taken", taken == Some(at));
