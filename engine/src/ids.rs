@@ -36,10 +36,9 @@ ids! {
     OperatorId(u16);
     /// One provider's standing terms for a product.
     OfferId(u32);
-    /// An order; stays below 2³¹, where old clients stop parsing.
+    /// An order and its activation: they share one number, which stays below 2³¹, where old
+    /// clients stop parsing.
     OrderId(u32);
-    /// An activation. The engine gives an order and its activation the same number.
-    ActivationId(u32);
     /// A received message.
     MessageId(u64);
     /// A balanced set of postings.

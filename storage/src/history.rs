@@ -6,9 +6,8 @@
 //! others: what a row means, and feeding it from the ledger after the cursor.
 //!
 //! It is derived data: a file that is damaged, of another ledger or ahead of this
-//! one is set aside, and a new one begins at cursor 0. What memory has let go of is
-//! then only in the ledger, so a snapshot at a sequence number is written only when
-//! [`History::durable_cursor`] has reached it.
+//! one is set aside, and a new one begins at cursor 0, to be filled from the ledger,
+//! which alone then holds what memory has let go of.
 
 use std::fmt;
 use std::fs;
