@@ -1,5 +1,5 @@
-//! `kill -9` on the real binary under load, over and over: nothing acknowledged is lost,
-//! nothing is doubled, the money adds up.
+//! `kill -9` on the real binary under load, over and over: no order, cancel or message that
+//! was acknowledged is lost, nothing is doubled, the money adds up.
 //!
 //! `NEXNUM_KILL_ROUNDS` sets the rounds (20), `NEXNUM_KILL_SEED` what the delays grow from.
 
@@ -13,13 +13,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use nexnum::boot;
+use nexnum_engine::money::Micros;
+use nexnum_storage::Folder;
+use nexnum_storage::secrets::Secret;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 const CLIENTS: u64 = 8;
-const NUMBERS: u64 = 20_000;
+/// The longest load of a round is a third of a second, and each client waits for the disk
+/// with every order: 8 clients place a few thousand at best. Money and stock for more than
+/// that are there in every round, however many rounds are asked for.
+const ROUND_ORDERS_MAX: u64 = 15_000;
 const PRICE_MICROS: i64 = 10_000;
-const PURSE_MICROS: i64 = 100_000_000;
+const FIRST_NUMBER: u64 = 62_810_000_000;
+/// The callback's token, put where the first start would put one that it draws.
+const HOOK_TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// The real server as a process; killed when dropped.
 struct Server {
@@ -87,13 +96,84 @@ impl Api {
         assert_eq!(status, StatusCode::CREATED, "{answer}");
         Some(answer)
     }
+
+    /// Does it to an order; the same again changes nothing. `None` if the connection broke.
+    async fn act(&self, deed: Deed, order: &Value) -> Option<()> {
+        let id = order["id"].as_str().unwrap();
+        let (path, body) = match deed {
+            Deed::Keep => return Some(()),
+            Deed::Cancel => (format!("/api/v1/activations/{id}/cancel"), json!({})),
+            Deed::Message => {
+                let number = &order["activation"]["number"];
+                let body = json!({"number": number, "sender": "Test", "text": text(id), "id": id});
+                (format!("/hooks/providers/own/{HOOK_TOKEN}"), body)
+            }
+        };
+        let (status, answer) = self.post(&path, &body, None).await?;
+        assert_eq!(status, StatusCode::OK, "{deed:?} {id}: {answer}");
+        Some(())
+    }
+}
+
+/// What comes in for an order.
+fn text(id: &str) -> String {
+    format!("Your code for order {id} is 48213")
+}
+
+/// What a client does with an order that it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deed {
+    Keep,
+    Cancel,
+    Message,
+}
+
+impl Deed {
+    const fn of(order: u64) -> Self {
+        match order % 4 {
+            1 => Self::Cancel,
+            3 => Self::Message,
+            _ => Self::Keep,
+        }
+    }
+
+    /// Order and activation as they are shown afterwards.
+    const fn shown(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Keep => ("PLACED", "ACTIVE"),
+            Self::Cancel => ("REFUNDED", "CANCELLED"),
+            Self::Message => ("DELIVERED", "RECEIVED"),
+        }
+    }
 }
 
 /// What the clients were told, and what they asked without hearing.
 #[derive(Default)]
 struct Told {
-    answers: BTreeMap<String, Value>,
+    /// The answer to an order's key, and what was acknowledged after it.
+    answers: BTreeMap<String, (Value, Deed)>,
     unanswered: BTreeSet<String>,
+    undone: BTreeMap<String, (Value, Deed)>,
+}
+
+impl Told {
+    async fn order_and_act(&mut self, api: &Api, key: String, deed: Deed) {
+        let Some(answer) = api.order(&key).await else {
+            self.unanswered.insert(key);
+            return;
+        };
+        let done = api.act(deed, &answer).await;
+        let known = if done.is_some() { &mut self.answers } else { &mut self.undone };
+        known.insert(key, (answer, deed));
+    }
+
+    fn is_cut_off(&self) -> bool {
+        !self.unanswered.is_empty() || !self.undone.is_empty()
+    }
+
+    fn count(&self, wanted: Deed) -> usize {
+        self.answers.values().filter(|(_, deed)| *deed == wanted).count()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,13 +189,17 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_9() {
     let data = folder.path().join("market");
     let config = data.join("config.toml");
     let admin_key = init(&data);
-    std::fs::write(&config, "listen = \"127.0.0.1:0\"\n").unwrap();
+    std::fs::write(&config, CONFIG).unwrap();
     let mut server = Server::start(&config);
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let admin = Api { http, base: server.base.clone(), key: admin_key };
-    let mut api = Api { key: prepare(&admin).await, ..admin };
-    let mut told = Told::default();
+    let mut admin = Api { http, base: server.base.clone(), key: admin_key };
+    let purse = Micros(PRICE_MICROS * (rounds * ROUND_ORDERS_MAX) as i64);
+    let mut api = Api { key: prepare(&admin, purse).await, ..admin.clone() };
+    let (mut told, mut stocked) = (Told::default(), 0);
     for round in 0..rounds {
+        let wanted = told.answers.len() as u64 + ROUND_ORDERS_MAX;
+        stock(&admin, stocked..wanted).await;
+        stocked = wanted;
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let delay = Duration::from_millis(30 + (seed >> 33) % 300);
         let mut load = Load::start(&api, round);
@@ -124,15 +208,21 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_9() {
         load.stop(&mut told).await;
         server = Server::start(&config);
         api.base.clone_from(&server.base);
+        admin.base.clone_from(&server.base);
         check_answers(&api, &mut told).await;
     }
-    check_money(&api, &told).await;
+    check_orders(&api, &told).await;
+    check_wallet(&api, &told, purse).await;
     drop(server);
     let verified = Command::new(env!("CARGO_BIN_EXE_nexnum")).arg("verify").arg(&data).output();
     let verified = verified.unwrap();
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
-    assert!(told.answers.len() > 2 * rounds as usize, "there was a load: {}", told.answers.len());
+    let counts = [Deed::Keep, Deed::Cancel, Deed::Message].map(|deed| told.count(deed));
+    assert!(counts.iter().all(|count| *count > rounds as usize), "there was a load: {counts:?}");
 }
+
+/// A number may be given back at once.
+const CONFIG: &str = "listen = \"127.0.0.1:0\"\n[own_stock]\nmin_cancel_age_s = 0\n";
 
 fn init(data: &Path) -> String {
     let made = Command::new(env!("CARGO_BIN_EXE_nexnum"))
@@ -141,27 +231,37 @@ fn init(data: &Path) -> String {
         .output()
         .unwrap();
     let told: Value = serde_json::from_slice(&made.stdout).unwrap();
+    let secrets = boot::secrets(&Folder::at(data)).unwrap();
+    secrets.put("hook.own", &Secret::new(HOOK_TOKEN.into())).unwrap();
     told["admin_key"].as_str().unwrap().to_owned()
 }
 
-/// A customer with a key, money, and something to buy.
-async fn prepare(admin: &Api) -> String {
-    let post = async |path: &str, body: Value| {
-        let (status, answer) = admin.post(path, &body, None).await.unwrap();
-        assert_eq!(status, StatusCode::CREATED, "{answer}");
-        answer
-    };
-    post("/api/admin/accounts", json!({"name": "a"})).await;
-    let key = post("/api/admin/accounts/1/keys", json!({})).await;
-    post("/api/admin/accounts/1/deposits", json!({"amount": "100", "reference": "p"})).await;
-    let numbers: Vec<String> = (0..NUMBERS).map(|n| format!("{}", 62_810_000_000 + n)).collect();
-    let stock =
-        json!({"country": "ID", "service": "telegram", "price": "0.01", "numbers": numbers});
-    post("/api/admin/stock", stock).await;
+async fn created(admin: &Api, path: &str, body: Value) -> Value {
+    let (status, answer) = admin.post(path, &body, None).await.unwrap();
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    answer
+}
+
+/// A customer with a key and money.
+async fn prepare(admin: &Api, purse: Micros) -> String {
+    created(admin, "/api/admin/accounts", json!({"name": "a"})).await;
+    let key = created(admin, "/api/admin/accounts/1/keys", json!({})).await;
+    let deposit = json!({"amount": purse.to_string(), "reference": "p"});
+    created(admin, "/api/admin/accounts/1/deposits", deposit).await;
     key["key"].as_str().unwrap().to_owned()
 }
 
-/// Clients that buy as fast as they are answered.
+/// Something to buy: as many numbers as the range is long.
+async fn stock(admin: &Api, range: std::ops::Range<u64>) {
+    let numbers: Vec<String> = range.map(|n| format!("{}", FIRST_NUMBER + n)).collect();
+    if !numbers.is_empty() {
+        let stock =
+            json!({"country": "ID", "service": "telegram", "price": "0.01", "numbers": numbers});
+        created(admin, "/api/admin/stock", stock).await;
+    }
+}
+
+/// Clients that buy, cancel and receive as fast as they are answered.
 struct Load {
     stopped: Arc<AtomicBool>,
     clients: Vec<tokio::task::JoinHandle<Told>>,
@@ -176,11 +276,8 @@ impl Load {
                 let mut told = Told::default();
                 for order in 0u64.. {
                     let key = format!("{round}-{client}-{order}");
-                    match api.order(&key).await {
-                        Some(answer) => drop(told.answers.insert(key, answer)),
-                        None => drop(told.unanswered.insert(key)),
-                    }
-                    if stopped.load(Ordering::Relaxed) || !told.unanswered.is_empty() {
+                    told.order_and_act(&api, key, Deed::of(order)).await;
+                    if stopped.load(Ordering::Relaxed) || told.is_cut_off() {
                         break;
                     }
                 }
@@ -197,6 +294,7 @@ impl Load {
             let one = client.await.unwrap();
             told.answers.extend(one.answers);
             told.unanswered.extend(one.unanswered);
+            told.undone.extend(one.undone);
         }
     }
 }
@@ -205,39 +303,75 @@ impl Load {
 /// answer, the others happened wholly or not at all, and happen now.
 async fn check_answers(api: &Api, told: &mut Told) {
     let step = (told.answers.len() / 50).max(1);
-    for (key, answer) in told.answers.iter().rev().step_by(step) {
+    for (key, (answer, deed)) in told.answers.iter().rev().step_by(step) {
         assert_eq!(api.order(key).await.as_ref(), Some(answer), "{key}");
+        api.act(*deed, answer).await.expect("the server is up");
+    }
+    for (key, (answer, deed)) in std::mem::take(&mut told.undone) {
+        assert_eq!(api.order(&key).await.as_ref(), Some(&answer), "{key}");
+        api.act(deed, &answer).await.expect("the server is up");
+        told.answers.insert(key, (answer, deed));
     }
     for key in std::mem::take(&mut told.unanswered) {
         let answer = api.order(&key).await.expect("the server is up");
-        told.answers.insert(key, answer);
+        told.answers.insert(key, (answer, Deed::Keep));
     }
 }
 
-/// Every order that exists is one that a client knows, and is paid for once.
-async fn check_money(api: &Api, told: &Told) {
-    let known: BTreeSet<&str> =
-        told.answers.values().map(|answer| answer["id"].as_str().unwrap()).collect();
+/// What is listed is what clients were told, order by order, and nothing else.
+async fn check_orders(api: &Api, told: &Told) {
+    let known = told.answers.values().map(|(answer, deed)| {
+        let (status, state) = deed.shown();
+        let id = answer["id"].as_str().unwrap();
+        let texts = if *deed == Deed::Message { vec![text(id)] } else { Vec::new() };
+        (id.to_owned(), shown(answer, status, state, texts))
+    });
+    let known: BTreeMap<String, Value> = known.collect();
+    assert_eq!(known.len(), told.answers.len(), "two keys were told of one order");
+    let held: Vec<_> = told.answers.values().filter(|(_, deed)| *deed != Deed::Cancel).collect();
     let numbers: BTreeSet<&str> =
-        told.answers.values().map(|a| a["activation"]["number"].as_str().unwrap()).collect();
-    assert_eq!((known.len(), numbers.len()), (told.answers.len(), told.answers.len()));
-    let mut listed = BTreeSet::new();
-    let mut cursor = String::new();
+        held.iter().map(|(a, _)| a["activation"]["number"].as_str().unwrap()).collect();
+    assert_eq!(numbers.len(), held.len(), "a number was sold to two");
+    let listed = list(api).await;
+    assert_eq!(listed.len(), known.len(), "orders");
+    for (id, order) in known {
+        assert_eq!(listed.get(&id), Some(&order), "order {id}");
+    }
+}
+
+/// The fields that are compared.
+fn shown(order: &Value, status: &str, state: &str, texts: Vec<String>) -> Value {
+    let (price, number) = (&order["price"], &order["activation"]["number"]);
+    json!({"price": price, "number": number, "status": status, "state": state, "texts": texts})
+}
+
+/// Every order that the server lists, by id.
+async fn list(api: &Api) -> BTreeMap<String, Value> {
+    let (mut listed, mut cursor) = (BTreeMap::new(), String::new());
     loop {
         let page = api.get(&format!("/api/v1/orders?limit=100{cursor}")).await;
         for order in page["orders"].as_array().unwrap() {
-            listed.insert(order["id"].as_str().unwrap().to_owned());
+            let activation = &order["activation"];
+            let messages = activation["messages"].as_array().unwrap().iter();
+            let texts = messages.map(|message| message["text"].as_str().unwrap().to_owned());
+            let word = |value: &Value| value.as_str().unwrap().to_owned();
+            let (status, state) = (word(&order["status"]), word(&activation["state"]));
+            let again =
+                listed.insert(word(&order["id"]), shown(order, &status, &state, texts.collect()));
+            assert_eq!(again, None, "an order is listed twice");
         }
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
-            None => break,
+            None => return listed,
         }
     }
-    let listed: BTreeSet<&str> = listed.iter().map(String::as_str).collect();
-    assert_eq!(listed, known);
+}
+
+/// Orders without a message are in escrow, those with one are paid, cancelled ones cost nothing.
+async fn check_wallet(api: &Api, told: &Told, purse: Micros) {
     let wallet = api.get("/api/v1/wallet").await;
-    let micros =
-        |name: &str| nexnum_engine::money::Micros::parse(wallet[name].as_str().unwrap()).unwrap().0;
-    let spent = PRICE_MICROS * known.len() as i64;
-    assert_eq!((micros("balance"), micros("escrow")), (PURSE_MICROS - spent, spent));
+    let micros = |name: &str| Micros::parse(wallet[name].as_str().unwrap()).unwrap().0;
+    let sum = |deed| PRICE_MICROS * told.count(deed) as i64;
+    let (held, paid) = (sum(Deed::Keep), sum(Deed::Message));
+    assert_eq!((micros("balance"), micros("escrow")), (purse.0 - held - paid, held));
 }

@@ -15,7 +15,7 @@ use crate::replay::Decoded;
 
 /// Why rows could not be made or written.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FollowError {
+pub enum FollowError {
     /// The tables or the ledger failed.
     #[error(transparent)]
     Storage(#[from] StorageError),

@@ -34,15 +34,23 @@ const FAILURES_MAX: u32 = 6;
 /// Events in one commit: some MB of rows at most.
 const EVENTS_MAX: usize = 8_192;
 
-/// What the thread works with.
-pub(super) struct Follow {
-    pub(super) tables: Tables,
-    pub(super) reader: Reader,
-    pub(super) read_model: Arc<ReadModel>,
-    pub(super) archived: Arc<AtomicU64>,
-    pub(super) following: watch::Sender<Seq>,
-    pub(super) asked: Arc<Notify>,
-    pub(super) fail: fn(),
+/// What the thread works with; the deterministic simulation does the same work without it.
+#[derive(Debug)]
+pub struct Follow {
+    /// What is written.
+    pub tables: Tables,
+    /// What is followed.
+    pub reader: Reader,
+    /// The orders as they stand, and how far they are shown.
+    pub read_model: Arc<ReadModel>,
+    /// The moment up to which everything that closed is in the tables and on disk.
+    pub archived: Arc<AtomicU64>,
+    /// Tells readers how far the tables are.
+    pub following: watch::Sender<Seq>,
+    /// Wakes the thread before its time.
+    pub asked: Arc<Notify>,
+    /// Called when the tables cannot be written any more; ends the process.
+    pub fail: fn(),
 }
 
 /// The thread.
@@ -89,7 +97,7 @@ impl Follow {
 
     async fn follow(&self, stopped: &AtomicBool) {
         let mut published = self.read_model.published();
-        self.archive_up_to(self.tables.cursor());
+        self.resume();
         let mut flushed = Instant::now();
         let mut failures = 0;
         loop {
@@ -139,9 +147,17 @@ impl Follow {
         tokio::select! { () = sleep(GATHER) => {}, () = self.asked.notified() => {} }
     }
 
+    /// Says what the tables hold already: a cursor that was found at the opening is on disk.
+    pub fn resume(&self) {
+        self.archive_up_to(self.tables.cursor());
+    }
+
     /// Writes everything up to `end`. Where memory has let go of what the tables need, they
-    /// are filled by a replay from the beginning.
-    fn catch_up(&self, end: Seq, stopping: bool) -> Result<(), FollowError> {
+    /// are filled by a replay from the beginning, unless there is no time: `stopping`.
+    ///
+    /// # Errors
+    /// The ledger or the tables failed: these hold then what they say by their cursor.
+    pub fn catch_up(&self, end: Seq, stopping: bool) -> Result<(), FollowError> {
         match self.write_published(end) {
             Err(FollowError::Gone(_)) if stopping => Ok(()),
             Err(FollowError::Gone(order)) => {
@@ -198,7 +214,11 @@ impl Follow {
         Ok(())
     }
 
-    fn flush(&self) -> Result<(), StorageError> {
+    /// Makes durable what was written, and lets memory go of it.
+    ///
+    /// # Errors
+    /// The failure: nothing more may leave memory then.
+    pub fn flush(&self) -> Result<(), StorageError> {
         self.tables.flush()?;
         self.archive_up_to(self.tables.durable_cursor());
         Ok(())

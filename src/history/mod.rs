@@ -21,7 +21,8 @@ use nexnum_storage::history::History as Tables;
 use nexnum_storage::{Reader, StorageError, record};
 use tokio::sync::{Notify, watch};
 
-pub use follower::Follower;
+pub use collect::FollowError;
+pub use follower::{Follow, Follower};
 
 use crate::read_model::ReadModel;
 

@@ -2,27 +2,29 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use nexnum::boot;
+use nexnum::history::Follow;
 use nexnum::market::Market;
 use nexnum::read_model::ReadModel;
 use nexnum::replay::{Decoded, Replay};
 use nexnum::sequencer::core::{Accepted, Answer, Change, Core};
 use nexnum_engine::Engine;
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::audit::{audit, state_hash};
+use nexnum_engine::audit::audit;
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::Reply;
 use nexnum_engine::event::{Event, ProviderKind};
 use nexnum_engine::grid::{Coverage, Listing};
 use nexnum_engine::ids::{OrderId, Seq};
+use nexnum_engine::order::Order;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::state::State;
-use nexnum_engine::time::Time;
 use nexnum_storage::fault::FaultyDisk;
-use nexnum_storage::snapshot::{Snapshot, SnapshotHeader};
-use nexnum_storage::{Ledger, LedgerId, Manifest, Reader, RedbLedger, StorageError, record};
+use nexnum_storage::history::History;
+use nexnum_storage::{Ledger, LedgerId, Manifest, Reader, RedbLedger, StorageError};
 
+use crate::archive;
 use crate::desk::Desk;
 use crate::readers;
 use crate::witness::Witness;
@@ -49,6 +51,8 @@ pub(crate) struct Found {
     pub(crate) replay: Replay,
     /// The last position of every row.
     pub(crate) rows: Vec<Seq>,
+    /// Every order there ever was, as it last stood.
+    pub(crate) orders: BTreeMap<OrderId, Order>,
 }
 
 /// Replays the ledger from its beginning, with a witness.
@@ -58,37 +62,34 @@ pub(crate) struct Found {
 pub(crate) fn replay(reader: &Reader) -> Result<Found, String> {
     let words = |error: StorageError| format!("acknowledged rows are not readable: {error}");
     let (mut replay, mut witness, mut rows) = (Replay::default(), Witness::default(), Vec::new());
+    // Event by event: what is retired with a row was still there within it.
+    let (mut slow, mut orders) = (Engine::default(), BTreeMap::new());
     for row in reader.read(Seq(1)).map_err(words)? {
         let row = Decoded::from_row(&row.map_err(words)?).map_err(words)?;
         replay.apply(&row).map_err(words)?;
         for event in &row.events {
             witness.see(row.at, event)?;
+            slow.replay(row.at, event);
+            let touched = event.order().and_then(|id| slow.state().order(id));
+            if let Some(order) = touched {
+                orders.insert(order.id, order.clone());
+            }
         }
         rows.push(row.position().seq);
     }
     audit(replay.state())?;
     witness.compare(replay.state())?;
-    Ok(Found { replay, rows })
+    Ok(Found { replay, rows, orders })
 }
 
-/// Replays from a snapshot; the state must be the one that `found` has.
+/// Goes on from a snapshot's state; it must come to the one that `found` has.
 pub(crate) fn replay_from(
-    snapshot: &Snapshot,
+    mut replay: Replay,
     reader: &Reader,
     found: &Found,
 ) -> Result<Replay, String> {
     let words = |error: StorageError| error.to_string();
-    let Snapshot { header, .. } = snapshot;
-    let hash = reader.hash_at(header.position.seq).map_err(words)?;
-    if hash != Some(header.position.hash) {
-        return Err(format!("the ledger does not bear out the snapshot at {:?}", header.position));
-    }
-    let state = boot::state_of(snapshot)?;
-    if state_hash(&state) != header.state_hash {
-        return Err("the snapshot's rows are another state".to_owned());
-    }
-    let mut replay = Replay::from_state(state, header.at);
-    let from = Seq(header.position.seq.0 + 1);
+    let from = Seq(replay.state().seq().0 + 1);
     for row in reader.read(from).map_err(words)? {
         let row = Decoded::from_row(&row.map_err(words)?).map_err(words)?;
         replay.apply(&row).map_err(words)?;
@@ -106,19 +107,19 @@ pub(crate) struct Life {
     pub(crate) desk: Desk,
     pub(crate) core: Core,
     pub(crate) market: Market,
-    read_model: ReadModel,
+    read_model: Arc<ReadModel>,
+    pub(crate) follow: Follow,
     /// What is durable and shown, by the events alone.
     shadow: Engine,
-    shown_at: Time,
     /// Claims of orders that have to be bought upstream.
     held: BTreeMap<OrderId, Claim>,
 }
 
 impl Life {
     /// Begins from a replayed engine.
-    pub(crate) fn begin(desk: Desk, replay: Replay) -> Result<Self, String> {
-        let (state, shown_at) = (replay.state().clone(), replay.at());
-        let read_model = ReadModel::from_state(&state);
+    pub(crate) fn begin(desk: Desk, replay: Replay, tables: History) -> Result<Self, String> {
+        let state = replay.state().clone();
+        let read_model = Arc::new(ReadModel::from_state(&state));
         let (market, open) = Market::from_state(Catalog::load(), &state);
         let held: BTreeMap<_, _> = open.into_iter().map(|open| (open.order, open.claim)).collect();
         readers::compare(&read_model, &state)?;
@@ -127,8 +128,9 @@ impl Life {
         if !held.keys().all(|id| waits(*id)) {
             return Err("a claim is open for an order that does not wait".to_owned());
         }
+        let follow = archive::follow(tables, desk.ledger.reader(), Arc::clone(&read_model));
         let (core, shadow) = (Core::new(replay.into_engine()), Engine::from_state(state));
-        Ok(Self { desk, core, market, read_model, shadow, shown_at, held })
+        Ok(Self { desk, core, market, read_model, follow, shadow, held })
     }
 
     /// Shows a durable change, as the server does.
@@ -138,7 +140,7 @@ impl Life {
     }
 
     /// The parts that a commit needs at once.
-    pub(crate) const fn parts(&mut self) -> (&mut Desk, &Market, &ReadModel) {
+    pub(crate) fn parts(&mut self) -> (&mut Desk, &Market, &ReadModel) {
         (&mut self.desk, &self.market, &self.read_model)
     }
 
@@ -152,7 +154,6 @@ impl Life {
         for event in &change.events {
             self.shadow.replay(change.at, event);
         }
-        self.shown_at = change.at;
         if self.shown().seq() > self.desk.last().seq {
             return Err(format!("{} was shown before it was durable", self.shown().seq()));
         }
@@ -210,17 +211,10 @@ impl Life {
         }
     }
 
-    /// A snapshot of what is durable, and what the manifest says from now on.
-    pub(crate) fn snapshot(&self) -> (Snapshot, Manifest) {
-        let state = self.shown();
-        let mut payload = Vec::new();
-        state.rows().for_each(|row| record::encode_row(&row, &mut payload));
-        let header = SnapshotHeader {
-            id: ID,
-            position: self.desk.last(),
-            at: self.shown_at,
-            state_hash: state_hash(state),
-        };
-        (Snapshot { header, payload }, self.desk.ledger.manifest())
+    /// Lets history follow up to what is shown, as its thread does now and then.
+    pub(crate) fn follow_history(&self, flush: bool) -> Result<(), String> {
+        let end = self.read_model.position();
+        self.follow.catch_up(end, false).map_err(|error| error.to_string())?;
+        if flush { self.follow.flush().map_err(|error| error.to_string()) } else { Ok(()) }
     }
 }

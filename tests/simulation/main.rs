@@ -1,8 +1,9 @@
 //! Deterministic simulation: from one seed, commands in batches through the sequencer's
-//! core onto a disk that loses power, into the readers, and back from what survived.
+//! core onto a disk that loses power, into the readers and into history on another disk, and
+//! back from what survived: ledger, snapshot files, history.
 //!
 //! `NEXNUM_SIM_SEEDS` says how many runs, `NEXNUM_SIM_FIRST` with which seed to begin. A
-//! failing run prints its seed and the command that repeats it. Two controls break a rule
+//! failing run prints its seed and the command that repeats it. Three controls break a rule
 //! on purpose and must be found out.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -10,7 +11,9 @@
 #[path = "../../engine/tests/common/arbitrary.rs"]
 #[allow(dead_code, unreachable_pub, reason = "fuzzing takes the rest")]
 mod arbitrary;
+mod archive;
 mod desk;
+mod files;
 mod life;
 #[path = "../../engine/tests/common/model.rs"]
 #[allow(unreachable_pub, reason = "it is shared by path")]
@@ -87,7 +90,9 @@ fn what_was_acknowledged_survives_and_what_was_not_is_whole_or_absent() {
     if seeds >= SEEDS_DEFAULT {
         assert!(toll.cuts > seeds && toll.interrupted_opens > 0, "few crashes: {toll:?}");
         assert!(toll.unanswered_kept > 0 && toll.unanswered_lost > 0, "no edge cases: {toll:?}");
-        assert!(toll.snapshots_used > 0 && toll.repeats > seeds / 4, "no repeats: {toll:?}");
+        assert!(toll.snapshots_used > 0 && toll.snapshots_damaged > 0, "no snapshots: {toll:?}");
+        assert!(toll.retired > 0 && toll.rebuilt > 0, "no history: {toll:?}");
+        assert!(toll.repeats > seeds / 4, "no repeats: {toll:?}");
         assert!(toll.accepted * 4 > toll.commands, "few commands were accepted: {toll:?}");
     }
 }
@@ -118,4 +123,10 @@ fn a_disk_that_lies_about_syncs_is_found_out() {
 fn an_answer_before_the_commit_is_found_out() {
     let complaint = found_out(Rules::AnswersFirst);
     assert!(complaint.contains("acknowledged"), "{complaint}");
+}
+
+#[test]
+fn memory_that_lets_go_before_history_has_it_is_found_out() {
+    let complaint = found_out(Rules::ForgetsFirst);
+    assert!(complaint.contains("neither in memory nor in history"), "{complaint}");
 }

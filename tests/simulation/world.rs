@@ -1,7 +1,7 @@
 //! A run: lives of a process on one disk, each ended by a crash or a clean stop, and the
 //! naive model that remembers what everybody was told.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 
 use nexnum::sequencer::core::{Answer, Envelope, Sealed};
@@ -15,13 +15,15 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::time::Time;
 use nexnum_storage::fault::FaultyDisk;
-use nexnum_storage::snapshot::Snapshot;
-use nexnum_storage::{Ledger, Manifest, RedbLedger};
+use nexnum_storage::history::History;
+use nexnum_storage::{Ledger, RedbLedger};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use crate::arbitrary::{Arbitrary, Rng, START};
+use crate::archive;
 use crate::desk::Desk;
+use crate::files::Files;
 use crate::life::{self, Life};
 use crate::model::{self, Model};
 use crate::readers;
@@ -30,6 +32,8 @@ use crate::readers;
 const STEPS: u64 = 260;
 /// Disk operations after which a cut comes at the latest: a commit has some six.
 const CUT_OPS_MAX: u64 = 240;
+/// The same for history's disk: it is written to by a flush only, and seldom.
+const HISTORY_CUT_OPS_MAX: u64 = 60;
 
 /// Which rule is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +43,8 @@ pub(crate) enum Rules {
     LyingDisk,
     /// Answers are given before the batch is written.
     AnswersFirst,
+    /// Memory lets go of closed orders that history may not have on disk.
+    ForgetsFirst,
 }
 
 /// What happened in a run, to see that runs are worth something.
@@ -54,6 +60,11 @@ pub(crate) struct Toll {
     pub(crate) unanswered_kept: u64,
     pub(crate) unanswered_lost: u64,
     pub(crate) snapshots_used: u64,
+    pub(crate) snapshots_damaged: u64,
+    pub(crate) history_cuts: u64,
+    pub(crate) history_failures: u64,
+    pub(crate) rebuilt: u64,
+    pub(crate) retired: u64,
     pub(crate) repeats: u64,
 }
 
@@ -69,6 +80,11 @@ impl Toll {
         self.unanswered_kept += other.unanswered_kept;
         self.unanswered_lost += other.unanswered_lost;
         self.snapshots_used += other.snapshots_used;
+        self.snapshots_damaged += other.snapshots_damaged;
+        self.history_cuts += other.history_cuts;
+        self.history_failures += other.history_failures;
+        self.rebuilt += other.rebuilt;
+        self.retired += other.retired;
         self.repeats += other.repeats;
     }
 }
@@ -108,8 +124,10 @@ pub(crate) struct World {
     now: Time,
     batch_at: Time,
     disk: FaultyDisk,
-    manifest: Manifest,
-    snapshot: Option<Snapshot>,
+    files: Files,
+    history_disk: FaultyDisk,
+    /// History was asked to fail in this life.
+    history_faulty: bool,
     life: Option<Life>,
     open: Vec<Asked>,
     sealed: Option<(Sealed, Vec<Asked>, Seq)>,
@@ -118,6 +136,8 @@ pub(crate) struct World {
     acknowledged: Seq,
     /// Orders with a key that were answered.
     placed: Vec<(Time, PlaceOrder, OrderId)>,
+    /// Orders that somebody was told of.
+    told: BTreeSet<OrderId>,
     /// Of ten steps, how many execute; the rest seals and commits.
     eagerness: u64,
     toll: Toll,
@@ -128,6 +148,8 @@ impl World {
         let mut rng = Rng::new(seed ^ 0x51D0_0000);
         let disk = FaultyDisk::new(rng.next());
         life::create(&disk)?;
+        let history_disk = FaultyDisk::new(rng.next());
+        archive::create(&history_disk)?;
         let eagerness = rng.pick(&[2, 4, 6, 8, 9]);
         let mut world = Self {
             rules,
@@ -138,14 +160,16 @@ impl World {
             now: START,
             batch_at: START,
             disk,
-            manifest: Manifest::of_new(life::ID),
-            snapshot: None,
+            files: Files::new()?,
+            history_disk,
+            history_faulty: false,
             life: None,
             open: Vec::new(),
             sealed: None,
             written: Vec::new(),
             acknowledged: Seq(0),
             placed: Vec::new(),
+            told: BTreeSet::new(),
             eagerness,
             toll: Toll::default(),
         };
@@ -189,6 +213,7 @@ impl World {
             }
             _ => false,
         };
+        self.endanger_history();
         for _ in 0..STEPS {
             if !self.step()? {
                 return Ok(Ending::Crash);
@@ -200,23 +225,67 @@ impl World {
         Ok(Ending::CleanStop)
     }
 
+    /// Lets history's disk fail in some lives. A cut ends the life, a failure does not.
+    fn endanger_history(&mut self) {
+        let after = self.rng.below(HISTORY_CUT_OPS_MAX);
+        match self.rng.below(10) {
+            0..=2 => self.history_disk.cut_after(after),
+            3 => {
+                self.history_disk.fail_after(after, io::ErrorKind::StorageFull);
+                self.history_faulty = true;
+            }
+            _ => {}
+        }
+    }
+
     /// One step; false when the disk has ended the life.
     fn step(&mut self) -> Result<bool, String> {
         if self.rng.below(10) < self.eagerness {
-            let command = match self.script.pop_front() {
-                Some(command) => command,
-                None => self.arbitrary.command(self.life.as_ref().unwrap().core.state()),
-            };
+            let command = self.next_command();
             return self.execute(command).map(|()| true);
         }
-        match self.rng.below(9) {
+        match self.rng.below(12) {
             0..=3 if self.sealed.is_none() => self.seal().map(|()| true),
             0..=7 => self.commit(),
-            _ => {
-                let (snapshot, manifest) = self.life().snapshot();
-                (self.snapshot, self.manifest) = (Some(snapshot), manifest);
+            8 => {
+                let reader = self.life().desk.ledger.reader();
+                self.files.snapshot(&reader);
                 Ok(true)
             }
+            9 | 10 => self.follow_history(false),
+            _ => self.follow_history(true),
+        }
+    }
+
+    /// A pulse lets go of what history has on disk, as the sequencer's own does.
+    fn next_command(&mut self) -> Command {
+        if let Some(command) = self.script.pop_front() {
+            return command;
+        }
+        let life = self.life.as_ref().expect("a life has begun");
+        let archived = match self.rules {
+            Rules::ForgetsFirst => Time(u64::MAX),
+            Rules::Kept | Rules::LyingDisk | Rules::AnswersFirst => archive::archived(&life.follow),
+        };
+        match self.arbitrary.command(life.core.state()) {
+            Command::Pulse { .. } => Command::Pulse { archived },
+            command => command,
+        }
+    }
+
+    /// Lets history follow; false if the power went meanwhile. A failure is tried again later.
+    fn follow_history(&mut self, flush: bool) -> Result<bool, String> {
+        let followed = self.life().follow_history(flush);
+        if self.disk.is_cut() || self.history_disk.is_cut() {
+            return Ok(false);
+        }
+        match followed {
+            Ok(()) => Ok(true),
+            Err(_) if self.history_faulty => {
+                self.toll.history_failures += 1;
+                Ok(true)
+            }
+            Err(error) => Err(format!("history does not follow: {error}")),
         }
     }
 
@@ -356,10 +425,11 @@ impl World {
             return Err(format!("{command:?} was answered {said:?}, expected {expected:?}"));
         }
         self.toll.accepted += u64::from(said.is_ok());
-        if let (Command::PlaceOrder(order), Ok(Reply::Placed(id, _))) = (asked.command, said)
-            && order.idempotency.is_some()
-        {
-            self.placed.push((asked.at, order, id));
+        if let (Command::PlaceOrder(order), Ok(Reply::Placed(id, _))) = (asked.command, said) {
+            self.told.insert(id);
+            if order.idempotency.is_some() {
+                self.placed.push((asked.at, order, id));
+            }
         }
         self.life_mut().keep_claim(answer);
         Ok(())
@@ -410,19 +480,30 @@ impl World {
             let _said_before = self.model.execute(*at, command);
         }
         self.model.compare(found.replay.state())?;
+        if let Some(lost) = self.told.iter().find(|id| !found.orders.contains_key(id)) {
+            return Err(format!("acknowledged order {lost} is gone"));
+        }
         self.begin(ledger, found)?;
         self.repeat()
     }
 
     fn end(&mut self, ending: Ending) -> Result<(), String> {
-        let survivor = match ending {
-            Ending::Crash => self.disk.survivor(),
-            Ending::CleanStop => self.disk.clone(),
-        };
         self.toll.cuts += u64::from(self.disk.is_cut());
-        self.toll.clean_stops += u64::from(ending == Ending::CleanStop);
-        self.life = None;
-        self.disk = survivor;
+        self.toll.history_cuts += u64::from(self.history_disk.is_cut());
+        match ending {
+            Ending::Crash => {
+                let survivors = (self.disk.survivor(), self.history_disk.survivor());
+                self.life = None;
+                (self.disk, self.history_disk) = survivors;
+            }
+            Ending::CleanStop => {
+                self.toll.clean_stops += 1;
+                self.life = None;
+                self.history_disk = self.history_disk.survivor();
+            }
+        }
+        self.history_faulty = false;
+        self.toll.snapshots_damaged += self.files.damage(&mut self.rng)?;
         let sealed = self.sealed.take().map(|(_, asked, _)| asked);
         let open = std::mem::take(&mut self.open);
         sealed.into_iter().chain([open]).try_for_each(|asked| self.unanswered(asked))
@@ -437,7 +518,7 @@ impl World {
             if attempt < 2 && self.rng.once_in(5) {
                 self.disk.cut_after(self.rng.below(16));
             }
-            let opened = life::open(&self.disk, &self.manifest);
+            let opened = life::open(&self.disk, &self.files.manifest()?);
             if !self.disk.is_cut() {
                 return opened.map_err(|error| format!("the ledger does not open: {error}"));
             }
@@ -448,18 +529,35 @@ impl World {
     }
 
     fn begin(&mut self, ledger: RedbLedger, found: life::Found) -> Result<(), String> {
-        let mut replay = None;
-        if let Some(snapshot) = &self.snapshot {
-            replay = Some(life::replay_from(snapshot, &ledger.reader(), &found)?);
-            self.toll.snapshots_used += 1;
-        }
-        let replay = replay.unwrap_or(found.replay);
+        let newest = self.files.newest(&ledger.reader())?;
+        self.toll.snapshots_used += u64::from(newest.state().seq() > Seq(0));
+        let replay = life::replay_from(newest, &ledger.reader(), &found)?;
+        let tables = self.open_history(&found)?;
         // The machine's clock may come back earlier; time goes on from the ledger.
         let wall = Time(self.now.0 - self.rng.pick(&[0, 1_000, 3_600_000]));
         self.now = wall.max(replay.at());
         let desk = Desk::new(ledger, self.rules == Rules::AnswersFirst);
-        self.life = Some(Life::begin(desk, replay)?);
+        let life = Life::begin(desk, replay, tables)?;
+        life.follow_history(false)?;
+        archive::compare(&life.follow.tables, found.replay.state(), &found.orders)?;
+        self.toll.retired += (found.orders.len() - found.replay.state().orders().count()) as u64;
+        self.life = Some(life);
         Ok(())
+    }
+
+    /// History as the crash has left it: with everything that memory has let go of. Now and
+    /// then it is lost altogether, and is built anew from the ledger.
+    fn open_history(&mut self, found: &life::Found) -> Result<History, String> {
+        let state = found.replay.state();
+        if self.rng.once_in(8) {
+            self.history_disk = FaultyDisk::new(self.rng.next());
+            archive::create(&self.history_disk)?;
+            self.toll.rebuilt += u64::from(state.orders().count() < found.orders.len());
+            return archive::open(&self.history_disk, state.seq());
+        }
+        let tables = archive::open(&self.history_disk, state.seq())?;
+        archive::holds_what_left(&tables, state, &found.orders)?;
+        Ok(tables)
     }
 
     /// Some who were answered ask again with the same key: the first answer stands.
