@@ -199,6 +199,14 @@ impl<S> Call<S> {
         body::decode_json::<Nothing>(&body).map(|Nothing {}| ())
     }
 
+    /// Refuses a body by its declared length, also where the handler would not read it.
+    pub(super) fn check_declared(&self) -> Result<(), Problem> {
+        match &self.body {
+            BodyState::Coming(body) => body::check_declared(body, self.body_len_max),
+            BodyState::Read(_) | BodyState::Taken => Ok(()),
+        }
+    }
+
     /// Reads the body now, so that the handler cannot wait for the client any more.
     pub(super) async fn read_ahead(&mut self) -> Result<(), Problem> {
         self.body = BodyState::Read(self.bytes().await?);
@@ -222,6 +230,18 @@ pub(super) fn check_host(parts: &Parts) -> Result<(), Problem> {
         (Some(_), Some(_)) => Err(Problem::malformed_request("Host is given twice").closing()),
         (None, _) if parts.version < hyper::Version::HTTP_11 => Ok(()),
         (None, _) => Err(Problem::malformed_request("Host is missing").closing()),
+    }
+}
+
+/// We know one coding: any other, or a pile of them, would have to be undone to read the body.
+pub(super) fn check_encoding(parts: &Parts) -> Result<(), Problem> {
+    let mut codings = parts.headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (Some(one), None) if one.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => {
+            let detail = "the only Transfer-Encoding that is understood is `chunked`, once";
+            Err(Problem::malformed_request(detail).closing())
+        }
     }
 }
 
