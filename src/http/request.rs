@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,8 +14,10 @@ use serde::de::DeserializeOwned;
 
 use super::body;
 use super::error::Problem;
+use super::limit::Allowance;
 use super::query::{self, Plus, Query};
 use super::request_id::RequestId;
+use crate::read_model::KeyView;
 
 /// Most parameters in a path template.
 pub const PATH_PARAMS_MAX: usize = 4;
@@ -40,6 +42,10 @@ pub struct Call<S> {
     pub(super) body: BodyState,
     pub(super) body_len_max: usize,
     pub(super) body_timeout: Duration,
+    /// Whose key came with it, once somebody has looked.
+    pub(super) key: OnceLock<KeyView>,
+    /// Where the handler leaves what is left of the quota, for the reply.
+    pub(super) allowance: Arc<Allowance>,
 }
 
 /// Where the values of a path's parameters lie in the path, in the template's order.
@@ -311,6 +317,8 @@ mod tests {
             body: BodyState::Taken,
             body_len_max: 0,
             body_timeout: Duration::ZERO,
+            key: OnceLock::new(),
+            allowance: Arc::default(),
         }
     }
 

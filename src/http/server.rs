@@ -9,7 +9,7 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use tokio::sync::watch;
 
 use super::error::Problem;
 use super::framing::{Frame, Framing, Watched};
+use super::limit::Allowance;
 use super::request::{self, BodyState, Call};
 use super::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use super::route::{Answering, Outcome, Router, Run};
@@ -139,6 +140,7 @@ fn admit<S: Send + Sync + 'static>(
                 peer,
                 slot: Arc::new(slot),
                 framing: Arc::default(),
+                allowance: Arc::default(),
             });
             tokio::spawn(connection.run(stream, phase.clone()));
         }
@@ -225,6 +227,7 @@ struct Connection<S> {
     peer: SocketAddr,
     slot: Arc<Slot>,
     framing: Arc<Framing>,
+    allowance: Arc<Allowance>,
 }
 
 impl<S: Send + Sync + 'static> Connection<S> {
@@ -268,6 +271,7 @@ impl<S: Send + Sync + 'static> Connection<S> {
         let (parts, body) = request.into_parts();
         let id = self.server.request_ids.of(&parts.headers);
         let mut response = self.dispatch(frame, parts, body, &id).await;
+        self.allowance.put_on(&mut response);
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, id.to_value());
         if frame != Frame::Sized {
@@ -299,6 +303,8 @@ impl<S: Send + Sync + 'static> Connection<S> {
             body: BodyState::Coming(body),
             body_len_max: route.body_len_max,
             body_timeout: self.server.limits.body_timeout,
+            key: OnceLock::new(),
+            allowance: Arc::clone(&self.allowance),
         };
         let response = match &route.run {
             Run::AtOnce(run) => match call.check_declared().and_then(|()| run(&call)) {
