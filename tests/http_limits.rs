@@ -57,6 +57,7 @@ const LIMITS: Limits = Limits {
     connections_per_address_max: 8,
     header_timeout: Duration::from_millis(150),
     body_timeout: Duration::from_millis(150),
+    write_timeout: Duration::from_millis(300),
     drain_timeout: Duration::from_millis(400),
 };
 
@@ -212,6 +213,15 @@ async fn malformed_requests_are_refused() {
         ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", "400"),
         ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "400"),
         ("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "400"),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\
+             Transfer-Encoding: chunked\r\n\r\n",
+            "400",
+        ),
+        ("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "400"),
+        ("GET /\u{0} HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
+        ("GET / HTTP/3.1\r\nHost: a\r\n\r\n", "400"),
         ("GET /health/live HTTP/1.1\r\n\r\n", "400"),
         ("GET /health/live HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400"),
         (&long_line, "431"),
@@ -220,7 +230,51 @@ async fn malformed_requests_are_refused() {
         let reply = server.exchange(request.as_bytes()).await;
         let shown: String = request.chars().take(80).collect();
         assert_eq!(status(&reply), expected, "{shown:?}: {reply}");
+        let code = if expected == "431" { "headers_too_large" } else { "malformed_request" };
+        check_problem(&reply, code);
     }
+}
+
+/// A last reply: a problem document with its code, its length and its request's id.
+fn check_problem(reply: &str, code: &str) {
+    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+    for line in ["content-type: application/problem+json", "connection: close", "x-request-id: "] {
+        assert!(head.contains(line), "{line}: {reply}");
+    }
+    assert!(head.contains(&format!("content-length: {}", body.len())), "{reply}");
+    assert!(body.contains(&format!("\"code\":\"{code}\"")), "{reply}");
+}
+
+#[tokio::test]
+async fn a_refusal_behind_pipelined_requests_follows_their_replies() {
+    let server = start().await;
+    let one = "GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n";
+    let replies =
+        server.exchange(format!("{}G@T / HTTP/1.1\r\n\r\n", one.repeat(3)).as_bytes()).await;
+    let each: Vec<&str> = replies.split("HTTP/1.1 ").skip(1).collect();
+    let statuses: Vec<&str> = each.iter().map(|reply| &reply[..3]).collect();
+    assert_eq!(statuses, ["200", "200", "200", "400"], "{replies}");
+    check_problem(each[3], "malformed_request");
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_reads_is_bounded_too() {
+    let server = start().await;
+    let head = "GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: 70000\r\n\r\n";
+    let reply = server.exchange(head.as_bytes()).await;
+    assert_eq!(status(&reply), "413", "{reply}");
+    check_problem(&reply, "body_too_large");
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_given_up() {
+    let server = start().await;
+    let mut stream = server.connect().await;
+    let pipeline = "GET /health/plain HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1000);
+    // Until the server gives up: its replies fill both sockets' buffers, then ours fill up.
+    let stuck = async { while stream.write_all(pipeline.as_bytes()).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(20), stuck).await.unwrap();
+    assert_eq!(server.stop().await, 0, "the connection is gone");
 }
 
 #[tokio::test]
@@ -277,7 +331,10 @@ async fn connections_beyond_the_bound_are_told_so() {
     for _ in 0..LIMITS.connections_max {
         held.push(server.waiting("GET").await);
     }
-    assert_eq!(status(&read_to_end(server.connect().await).await), "503");
+    let reply = read_to_end(server.connect().await).await;
+    assert_eq!(status(&reply), "503", "{reply}");
+    check_problem(&reply, "overloaded");
+    assert!(reply.contains("retry-after: 1\r\n"), "{reply}");
     server.shop.go_on.add_permits(held.len());
 }
 

@@ -24,6 +24,7 @@ use tokio::runtime::{Builder, Runtime};
 const PATIENCE: Duration = Duration::from_millis(20);
 
 const LIMITS: Limits = Limits {
+    write_timeout: PATIENCE,
     connections_max: 64,
     connections_per_address_max: 64,
     header_timeout: PATIENCE,

@@ -1,22 +1,21 @@
 //! Who calls: an API key to an account or an operator, and its share of the server.
 
+use hyper::header::HeaderValue;
 use nexnum_engine::event::Scope;
 use nexnum_engine::ids::{AccountId, KeyId};
 
-use super::limit::{Gcra, Quota};
+use super::limit::{Allowance, Gcra, Quota};
 use super::{Call, Problem};
 use crate::app::App;
 use crate::clock;
 use crate::keys;
 use crate::read_model::KeyView;
 
-/// The name of the quota in rate-limit headers.
-const QUOTA_NAME: &str = "requests";
-
 /// Requests a key may make; `None` lets every key do what the machine can.
 #[derive(Debug)]
 pub struct Limiter {
-    quota: Option<Quota>,
+    /// With the header that names it.
+    quota: Option<(Quota, HeaderValue)>,
     keys: papaya::HashMap<KeyId, Gcra>,
 }
 
@@ -24,18 +23,19 @@ impl Limiter {
     /// A limiter for all keys alike.
     #[must_use]
     pub fn new(quota: Option<Quota>) -> Self {
+        let quota = quota.map(|quota| (quota, quota.policy()));
         Self { quota, keys: papaya::HashMap::new() }
     }
 
-    fn check(&self, key: &KeyView) -> Result<(), Problem> {
-        let Some(quota) = &self.quota else { return Ok(()) };
+    fn check(&self, key: &KeyView, allowance: &Allowance) -> Result<(), Problem> {
+        let Some((quota, policy)) = &self.quota else { return Ok(()) };
         let keys = self.keys.pin();
         let gcra = keys.get_or_insert_with(key.id, Gcra::default);
-        let taken = gcra.check(quota, clock::monotonic_ns()).map(|_left| ());
-        taken.map_err(|refused| match quota.policy(QUOTA_NAME) {
-            Some(policy) => refused.into_problem(QUOTA_NAME, &policy),
-            None => Problem::rate_limited(refused.seconds()),
-        })
+        match gcra.check(quota, clock::monotonic_ns()) {
+            Ok(left) => allowance.note(left, policy),
+            Err(refused) => return Err(refused.into_problem(policy)),
+        }
+        Ok(())
     }
 }
 
@@ -89,11 +89,20 @@ const NOT_OPERATING: &str = "this needs an operator's key";
 
 fn known(call: &Call<App>) -> Result<KeyView, Problem> {
     let key = look_up(call)?;
-    call.state.limiter.check(&key)?;
+    call.state.limiter.check(&key, &call.allowance)?;
     Ok(key)
 }
 
+/// The key of a request, looked up once: what the guard found serves the handler too.
 fn look_up(call: &Call<App>) -> Result<KeyView, Problem> {
+    if let Some(known) = call.key.get() {
+        return Ok(*known);
+    }
+    let found = find(call)?;
+    Ok(*call.key.get_or_init(|| found))
+}
+
+fn find(call: &Call<App>) -> Result<KeyView, Problem> {
     let text = call.api_key()?;
     let unknown = || Problem::unauthorized("no such key");
     // The checksum turns away typing errors and guesses before any table is asked.

@@ -30,9 +30,7 @@ pub(super) async fn read(
     len_max: usize,
     timeout: Duration,
 ) -> Result<Bytes, Problem> {
-    if body.size_hint().lower() > len_max as u64 {
-        return Err(too_large(len_max));
-    }
+    check_declared(&body, len_max)?;
     match tokio::time::timeout(timeout, collect(body, len_max)).await {
         Ok(read) => read,
         Err(_elapsed) => Err(Problem::new(
@@ -44,6 +42,11 @@ pub(super) async fn read(
         .retryable()
         .closing()),
     }
+}
+
+/// Refuses a body whose declared length is above the bound.
+pub(super) fn check_declared(body: &Incoming, len_max: usize) -> Result<(), Problem> {
+    if body.size_hint().lower() > len_max as u64 { Err(too_large(len_max)) } else { Ok(()) }
 }
 
 async fn collect(mut body: Incoming, len_max: usize) -> Result<Bytes, Problem> {

@@ -13,6 +13,8 @@ use hyper::{Method, StatusCode};
 use super::Response;
 use super::json::Json;
 
+const CONTENT_TYPE: &str = "application/problem+json";
+
 /// A refused or failed request, before it is rendered for one request.
 #[derive(Debug)]
 pub struct Problem {
@@ -185,6 +187,43 @@ impl Problem {
     /// The reply to one request: `instance` is its path, `request_id` its id.
     #[must_use]
     pub fn into_response(self, instance: &str, request_id: &str) -> Response {
+        let body = self.document(Some(instance), request_id);
+        let mut response = Response::new(Full::new(Bytes::from(body)));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.reserve(4 + self.headers.len());
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.closes {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        headers.extend(self.headers);
+        response
+    }
+
+    /// A whole reply for a connection that no request was read from: `head` has the status
+    /// line and may have header lines, each with its line break.
+    pub(super) fn into_bytes(self, mut head: Vec<u8>, request_id: &str) -> Vec<u8> {
+        let body = self.document(None, request_id);
+        let mut line = |name: &str, value: &str| {
+            for part in [name, ": ", value, "\r\n"] {
+                head.extend_from_slice(part.as_bytes());
+            }
+        };
+        line("content-type", CONTENT_TYPE);
+        line("x-request-id", request_id);
+        if let Some(seconds) = self.retry_after_s {
+            line("retry-after", &seconds.to_string());
+        }
+        line("content-length", &body.len().to_string());
+        head.extend_from_slice(b"\r\n");
+        head.extend_from_slice(&body);
+        head
+    }
+
+    fn document(&self, instance: Option<&str>, request_id: &str) -> Vec<u8> {
         let mut body = Json::with_capacity(320);
         body.object(|o| {
             o.text_parts("type", &["/problems/", self.code]);
@@ -193,7 +232,9 @@ impl Problem {
             if !self.detail.is_empty() {
                 o.text("detail", &self.detail);
             }
-            o.text("instance", instance);
+            if let Some(instance) = instance {
+                o.text("instance", instance);
+            }
             o.text("code", self.code);
             o.text("request_id", request_id);
             if let Some(param) = &self.param {
@@ -204,19 +245,7 @@ impl Problem {
                 o.number("retry_after", u64::from(seconds));
             }
         });
-        let mut response = Response::new(Full::new(Bytes::from(body.into_vec())));
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.reserve(4 + self.headers.len());
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(seconds) = self.retry_after_s {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if self.closes {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        headers.extend(self.headers);
-        response
+        body.into_vec()
     }
 }
 

@@ -1,5 +1,8 @@
 //! Watches the raw bytes of a connection for what hyper settles silently.
 //!
+//! On their way out, hyper's own refusals become problem documents, and a client that takes
+//! nothing of its replies is given up.
+//!
 //! A request with both `Transfer-Encoding` and `Content-Length` is how requests are smuggled
 //! past proxies that read the other one of the two. hyper drops the length, serves the request
 //! as chunked and closes, so that no handler can tell. This reader sits under hyper, follows
@@ -8,14 +11,19 @@
 //! never have to be parsed here. Were the reader ever wrong about framing, hyper's own rule
 //! would still hold: the encoding wins and the connection closes.
 
+use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
+use tokio::time::Sleep;
+
+use super::bare;
 
 /// Bytes taken from the socket at once: what hyper asks for when a connection opens.
 const READ_LEN_MAX: usize = 8 * 1024;
@@ -60,21 +68,28 @@ impl Framing {
     }
 }
 
-/// A connection whose incoming bytes are followed.
+/// A connection whose bytes are followed.
 #[derive(Debug)]
-pub(super) struct Watched<T> {
+pub(super) struct Watched<T, F> {
     inner: T,
     scan: Scan,
+    patience: Patience,
+    /// Makes a problem of hyper's bare refusal.
+    refuse: F,
+    /// The problem, once there is one, and how much of it is written.
+    refusal: Option<(Vec<u8>, usize)>,
 }
 
-impl<T> Watched<T> {
-    /// Follows `inner` from its first byte, which begins a request.
-    pub(super) fn new(inner: T, framing: Arc<Framing>) -> Self {
-        Self { inner, scan: Scan::new(framing) }
+impl<T, F> Watched<T, F> {
+    /// Follows `inner` from its first byte, which begins a request. A write that makes no
+    /// progress for `write_timeout` fails.
+    pub(super) fn new(inner: T, framing: Arc<Framing>, write_timeout: Duration, refuse: F) -> Self {
+        let patience = Patience { limit: write_timeout, waiting: None };
+        Self { inner, scan: Scan::new(framing), patience, refuse, refusal: None }
     }
 }
 
-impl<T: Read + Unpin> Read for Watched<T> {
+impl<T: Read + Unpin, F: Unpin> Read for Watched<T, F> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -91,13 +106,20 @@ impl<T: Read + Unpin> Read for Watched<T> {
     }
 }
 
-impl<T: Write + Unpin> Write for Watched<T> {
+impl<T: Write + Unpin, F: Fn(&[u8]) -> Vec<u8> + Unpin> Write for Watched<T, F> {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
+        let this = self.get_mut();
+        let written = match bare::refusal_at(bytes) {
+            None => Pin::new(&mut this.inner).poll_write(cx, bytes),
+            Some(0) => this.poll_refuse(cx, bytes),
+            // What waits before the refusal goes first; hyper comes again with the rest.
+            Some(at) => Pin::new(&mut this.inner).poll_write(cx, &bytes[..at]),
+        };
+        this.patience.watch(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -107,17 +129,46 @@ impl<T: Write + Unpin> Write for Watched<T> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
+}
 
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
+impl<T: Write + Unpin, F: Fn(&[u8]) -> Vec<u8>> Watched<T, F> {
+    /// Writes the problem that stands for `bare`, all of which counts as written in the end.
+    fn poll_refuse(&mut self, cx: &mut Context<'_>, bare: &[u8]) -> Poll<io::Result<usize>> {
+        let Self { inner, refuse, refusal, .. } = self;
+        let (problem, sent) = refusal.get_or_insert_with(|| (refuse(bare), 0));
+        while *sent < problem.len() {
+            match ready!(Pin::new(&mut *inner).poll_write(cx, &problem[*sent..]))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                more => *sent += more,
+            }
+        }
+        Poll::Ready(Ok(bare.len()))
     }
+}
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+/// How long a client may take nothing of what is written to it.
+#[derive(Debug)]
+struct Patience {
+    limit: Duration,
+    /// Runs from the first write that made no progress; most connections never have one.
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl Patience {
+    /// Passes on how a write went, until it has waited for too long.
+    fn watch<T>(
+        &mut self,
         cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, slices)
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.waiting = None;
+            return written;
+        }
+        let limit = self.limit;
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        ready!(waiting.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 

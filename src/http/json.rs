@@ -184,9 +184,15 @@ fn push_escape(buffer: &mut Vec<u8>, byte: u8) {
 }
 
 /// Appends `value` in decimal.
-pub(super) fn push_number(buffer: &mut Vec<u8>, mut value: u64) {
-    // u64::MAX has twenty digits.
-    let mut digits = [0_u8; 20];
+pub(super) fn push_number(buffer: &mut Vec<u8>, value: u64) {
+    buffer.extend_from_slice(decimal(value, &mut [0; DIGITS_MAX]));
+}
+
+/// The digits of `u64::MAX`.
+pub(super) const DIGITS_MAX: usize = 20;
+
+/// `value` in decimal, at the end of `digits`.
+pub(super) fn decimal(mut value: u64, digits: &mut [u8; DIGITS_MAX]) -> &[u8] {
     let mut at = digits.len();
     loop {
         at -= 1;
@@ -196,7 +202,7 @@ pub(super) fn push_number(buffer: &mut Vec<u8>, mut value: u64) {
             break;
         }
     }
-    buffer.extend_from_slice(&digits[at..]);
+    &digits[at..]
 }
 
 #[cfg(test)]

@@ -5,18 +5,23 @@
 //! than the burst allows, and moves it one interval on. Integers only; the clock is the
 //! caller's. *Source*: ITU-T I.371, the virtual scheduling form.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::header::{HeaderName, HeaderValue};
 
 use super::Response;
 use super::error::Problem;
-use super::json::push_number;
+use super::json::{DIGITS_MAX, decimal};
 
 /// `RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers.
 pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 /// `RateLimit` of the same draft.
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// What both headers call the quota, and what follows in `RateLimit`.
+const REMAINING: &[u8] = b"\"requests\";r=";
+const RESET: &[u8] = b";t=";
 
 const NS_PER_S: u64 = 1_000_000_000;
 /// Longest window: with it no sum below can leave 64 bits for five hundred years.
@@ -73,9 +78,12 @@ impl Quota {
 
     /// The value of `RateLimit-Policy`. Worth rendering once a tier.
     #[must_use]
-    pub fn policy(&self, name: &str) -> Option<HeaderValue> {
-        let text = format!("\"{name}\";q={};w={}", self.requests, self.window_s);
-        HeaderValue::from_str(&text).ok()
+    ///
+    /// # Panics
+    /// Never: a fixed name and digits are visible ASCII.
+    pub fn policy(&self) -> HeaderValue {
+        let text = format!("\"requests\";q={};w={}", self.requests, self.window_s);
+        HeaderValue::from_str(&text).expect("a fixed name and digits are visible ASCII")
     }
 }
 
@@ -114,24 +122,61 @@ impl Remaining {
         }
     }
 
-    /// The value of `RateLimit`: `"name";r=…;t=…`. `None` where `name` is not visible ASCII.
+    /// The value of `RateLimit`: `"requests";r=…;t=…`.
+    ///
+    /// # Panics
+    /// Never: a fixed name and digits are visible ASCII.
     #[must_use]
-    pub fn to_value(self, name: &str) -> Option<HeaderValue> {
-        let mut text = Vec::with_capacity(name.len() + 20);
-        text.push(b'"');
-        text.extend_from_slice(name.as_bytes());
-        text.extend_from_slice(b"\";r=");
-        push_number(&mut text, u64::from(self.requests));
-        text.extend_from_slice(b";t=");
-        push_number(&mut text, u64::from(self.reset_s));
-        HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).ok()
+    pub fn to_value(self) -> HeaderValue {
+        // It is on every reply: written in place, then copied once into the header's own bytes.
+        let mut text = [0; REMAINING.len() + RESET.len() + 2 * DIGITS_MAX];
+        let mut len = 0;
+        let mut put = |part: &[u8]| {
+            text[len..len + part.len()].copy_from_slice(part);
+            len += part.len();
+        };
+        put(REMAINING);
+        put(decimal(u64::from(self.requests), &mut [0; DIGITS_MAX]));
+        put(RESET);
+        put(decimal(u64::from(self.reset_s), &mut [0; DIGITS_MAX]));
+        HeaderValue::from_bytes(&text[..len]).expect("a fixed name and digits are visible ASCII")
     }
 
-    /// Puts both headers on a reply.
-    pub fn put_on(self, response: &mut Response, name: &str, policy: &HeaderValue) {
-        if let Some(value) = self.to_value(name) {
+    /// In one word that is never 0: a request that was taken has not been restored yet.
+    fn pack(self) -> u64 {
+        u64::from(self.requests) << 32 | u64::from(self.reset_s.max(1))
+    }
+
+    fn unpack(word: u64) -> Option<Self> {
+        let halves = (u32::try_from(word >> 32), u32::try_from(word & u64::from(u32::MAX)));
+        let (Ok(requests), Ok(reset_s)) = halves else { return None };
+        (reset_s > 0).then_some(Self { requests, reset_s })
+    }
+}
+
+/// What is left of a key's quota, on its way from where a request was taken to its reply.
+///
+/// One a connection: it answers one request after the other.
+#[derive(Debug, Default)]
+pub struct Allowance {
+    // 0 where the request being answered took nothing. One task writes and reads: relaxed.
+    left: AtomicU64,
+    policy: OnceLock<HeaderValue>,
+}
+
+impl Allowance {
+    /// Remembers what is left for the reply to say.
+    pub fn note(&self, left: Remaining, policy: &HeaderValue) {
+        self.policy.get_or_init(|| policy.clone());
+        self.left.store(left.pack(), Ordering::Relaxed);
+    }
+
+    /// Puts both headers on the reply, if a quota was asked for it.
+    pub fn put_on(&self, response: &mut Response) {
+        let left = Remaining::unpack(self.left.swap(0, Ordering::Relaxed));
+        if let (Some(left), Some(policy)) = (left, self.policy.get()) {
             response.headers_mut().insert(RATE_LIMIT_POLICY, policy.clone());
-            response.headers_mut().insert(RATE_LIMIT, value);
+            response.headers_mut().insert(RATE_LIMIT, left.to_value());
         }
     }
 }
@@ -145,15 +190,11 @@ impl RetryAfter {
 
     /// 429 with `Retry-After` and both rate-limit headers.
     #[must_use]
-    pub fn into_problem(self, name: &str, policy: &HeaderValue) -> Problem {
+    pub fn into_problem(self, policy: &HeaderValue) -> Problem {
         let none_left = Remaining { requests: 0, reset_s: self.seconds() };
-        let problem = Problem::rate_limited(self.seconds());
-        match none_left.to_value(name) {
-            Some(value) => {
-                problem.header(RATE_LIMIT_POLICY, policy.clone()).header(RATE_LIMIT, value)
-            }
-            None => problem,
-        }
+        Problem::rate_limited(self.seconds())
+            .header(RATE_LIMIT_POLICY, policy.clone())
+            .header(RATE_LIMIT, none_left.to_value())
     }
 }
 
@@ -225,14 +266,30 @@ mod tests {
     #[test]
     fn headers_follow_the_draft() {
         let quota = Quota::new(100, 60).unwrap();
-        assert_eq!(quota.policy("burst").unwrap(), "\"burst\";q=100;w=60");
+        let policy = quota.policy();
+        assert_eq!(policy, "\"requests\";q=100;w=60");
         let left = Gcra::default().check(&quota, 0).unwrap();
-        assert_eq!(left.to_value("burst").unwrap(), "\"burst\";r=99;t=1");
-        let policy = quota.policy("burst").unwrap();
-        let response =
-            RetryAfter { wait_ns: 1 }.into_problem("burst", &policy).into_response("/", "r");
+        assert_eq!(left.to_value(), "\"requests\";r=99;t=1");
+        let most = Remaining { requests: u32::MAX, reset_s: u32::MAX };
+        assert_eq!(most.to_value(), "\"requests\";r=4294967295;t=4294967295");
+        let response = RetryAfter { wait_ns: 1 }.into_problem(&policy).into_response("/", "r");
         assert_eq!(response.headers()["retry-after"], "1");
-        assert_eq!(response.headers()["ratelimit"], "\"burst\";r=0;t=1");
+        assert_eq!(response.headers()["ratelimit"], "\"requests\";r=0;t=1");
         assert_eq!(response.status(), 429);
+    }
+
+    #[test]
+    fn what_is_left_is_said_on_one_reply() {
+        let quota = Quota::new(100, 60).unwrap();
+        let allowance = Allowance::default();
+        let said = || {
+            let mut response = crate::http::reply::no_content();
+            allowance.put_on(&mut response);
+            response.headers().get("ratelimit").cloned()
+        };
+        assert_eq!(said(), None);
+        allowance.note(Gcra::default().check(&quota, 0).unwrap(), &quota.policy());
+        assert_eq!(said().unwrap(), "\"requests\";r=99;t=1");
+        assert_eq!(said(), None, "the next request has taken nothing yet");
     }
 }

@@ -1,13 +1,13 @@
 //! The HTTP server: the route table and what is common to all faces.
 //!
-//! Promises: every request is bounded in size and time, every reply to a request that can be
-//! parsed has an `X-Request-Id`, every refusal of one is a problem document, and what a
-//! detached route began is finished even if its client hangs up. What cannot be parsed gets a
-//! bare status from hyper (400, 414, 431), a connection too many a bare 503 or 429.
+//! Promises: every request is bounded in size and time; every reply has an `X-Request-Id`;
+//! every refusal is a problem document, also of what cannot be parsed and of a connection too
+//! many; what a detached route began is finished even if its client hangs up.
 //! Leaves the resources themselves to the faces.
 
 pub mod admin;
 pub mod auth;
+mod bare;
 pub mod body;
 pub mod error;
 mod framing;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,8 +14,10 @@ use serde::de::DeserializeOwned;
 
 use super::body;
 use super::error::Problem;
+use super::limit::Allowance;
 use super::query::{self, Plus, Query};
 use super::request_id::RequestId;
+use crate::read_model::KeyView;
 
 /// Most parameters in a path template.
 pub const PATH_PARAMS_MAX: usize = 4;
@@ -40,6 +42,10 @@ pub struct Call<S> {
     pub(super) body: BodyState,
     pub(super) body_len_max: usize,
     pub(super) body_timeout: Duration,
+    /// Whose key came with it, once somebody has looked.
+    pub(super) key: OnceLock<KeyView>,
+    /// Where the handler leaves what is left of the quota, for the reply.
+    pub(super) allowance: Arc<Allowance>,
 }
 
 /// Where the values of a path's parameters lie in the path, in the template's order.
@@ -199,6 +205,14 @@ impl<S> Call<S> {
         body::decode_json::<Nothing>(&body).map(|Nothing {}| ())
     }
 
+    /// Refuses a body by its declared length, also where the handler would not read it.
+    pub(super) fn check_declared(&self) -> Result<(), Problem> {
+        match &self.body {
+            BodyState::Coming(body) => body::check_declared(body, self.body_len_max),
+            BodyState::Read(_) | BodyState::Taken => Ok(()),
+        }
+    }
+
     /// Reads the body now, so that the handler cannot wait for the client any more.
     pub(super) async fn read_ahead(&mut self) -> Result<(), Problem> {
         self.body = BodyState::Read(self.bytes().await?);
@@ -222,6 +236,18 @@ pub(super) fn check_host(parts: &Parts) -> Result<(), Problem> {
         (Some(_), Some(_)) => Err(Problem::malformed_request("Host is given twice").closing()),
         (None, _) if parts.version < hyper::Version::HTTP_11 => Ok(()),
         (None, _) => Err(Problem::malformed_request("Host is missing").closing()),
+    }
+}
+
+/// We know one coding: any other, or a pile of them, would have to be undone to read the body.
+pub(super) fn check_encoding(parts: &Parts) -> Result<(), Problem> {
+    let mut codings = parts.headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (Some(one), None) if one.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => {
+            let detail = "the only Transfer-Encoding that is understood is `chunked`, once";
+            Err(Problem::malformed_request(detail).closing())
+        }
     }
 }
 
@@ -291,6 +317,8 @@ mod tests {
             body: BodyState::Taken,
             body_len_max: 0,
             body_timeout: Duration::ZERO,
+            key: OnceLock::new(),
+            allowance: Arc::default(),
         }
     }
 

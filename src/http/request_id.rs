@@ -70,7 +70,8 @@ impl RequestIds {
         }
     }
 
-    fn make(&self) -> RequestId {
+    /// A new id, for what is refused before its headers are known.
+    pub(super) fn make(&self) -> RequestId {
         let count = base32(self.next.fetch_add(1, Ordering::Relaxed));
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&self.prefix);

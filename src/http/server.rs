@@ -9,7 +9,7 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,12 +22,13 @@ use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::Response;
 use super::error::Problem;
 use super::framing::{Frame, Framing, Watched};
+use super::limit::Allowance;
 use super::request::{self, BodyState, Call};
 use super::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use super::route::{Answering, Outcome, Router, Run};
+use super::{Response, bare};
 
 /// Longest request line with headers: a long URL and a dozen headers fit.
 pub const HEADER_LEN_MAX: usize = 16 * 1024;
@@ -35,11 +36,6 @@ pub const HEADER_LEN_MAX: usize = 16 * 1024;
 pub const HEADERS_MAX: usize = 64;
 /// Pause after a failed accept, which means that the process is out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n\
-content-length: 0\r\nconnection: close\r\n\r\n";
-const FULL_FOR_ADDRESS: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\n\
-content-length: 0\r\nconnection: close\r\n\r\n";
 
 /// Bounds of a server.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +49,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// From the end of the headers to the end of the body.
     pub body_timeout: Duration,
+    /// How long a client may take nothing of its reply.
+    pub write_timeout: Duration,
     /// How long a shutdown waits for requests in flight.
     pub drain_timeout: Duration,
 }
@@ -64,6 +62,7 @@ impl Default for Limits {
             connections_per_address_max: 256,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
         }
     }
@@ -141,13 +140,14 @@ fn admit<S: Send + Sync + 'static>(
                 peer,
                 slot: Arc::new(slot),
                 framing: Arc::default(),
+                allowance: Arc::default(),
             });
             tokio::spawn(connection.run(stream, phase.clone()));
         }
         // A new socket has room for a reply, and the answer is a courtesy: no waiting, no retry.
-        Err(reply) => {
+        Err(problem) => {
             if let Ok(mut stream) = stream.into_std() {
-                let _ = stream.write(reply);
+                let _ = stream.write(&bare::at_the_door(problem, &server.request_ids.make()));
             }
         }
     }
@@ -173,17 +173,19 @@ impl Gate {
         Self { limits, open: watch::Sender::new(0), by_address: Mutex::default() }
     }
 
-    /// A slot, or the reply to send instead.
-    fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Slot, &'static [u8]> {
+    /// A slot, or what to answer instead.
+    fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Slot, Problem> {
         if *self.open.borrow() >= self.limits.connections_max {
-            return Err(FULL);
+            return Err(Problem::overloaded(1).detail("too many connections are open"));
         }
         let address = counted(address);
         if let Some(address) = address {
             let mut by_address = self.by_address.lock();
             let count = by_address.entry(address).or_insert(0);
             if *count >= self.limits.connections_per_address_max {
-                return Err(FULL_FOR_ADDRESS);
+                return Err(
+                    Problem::rate_limited(1).detail("too many connections from this address")
+                );
             }
             *count += 1;
         }
@@ -225,12 +227,15 @@ struct Connection<S> {
     peer: SocketAddr,
     slot: Arc<Slot>,
     framing: Arc<Framing>,
+    allowance: Arc<Allowance>,
 }
 
 impl<S: Send + Sync + 'static> Connection<S> {
     async fn run(self: Arc<Self>, stream: TcpStream, mut phase: watch::Receiver<()>) {
         let limits = self.server.limits;
-        let io = Watched::new(TokioIo::new(stream), Arc::clone(&self.framing));
+        let (framing, connection) = (Arc::clone(&self.framing), Arc::clone(&self));
+        let refuse = move |bare: &[u8]| bare::refusal(bare, &connection.server.request_ids.make());
+        let io = Watched::new(TokioIo::new(stream), framing, limits.write_timeout, refuse);
         let service = hyper::service::service_fn(move |request| {
             let connection = Arc::clone(&self);
             async move { Ok::<_, Infallible>(connection.answer(request).await) }
@@ -266,6 +271,7 @@ impl<S: Send + Sync + 'static> Connection<S> {
         let (parts, body) = request.into_parts();
         let id = self.server.request_ids.of(&parts.headers);
         let mut response = self.dispatch(frame, parts, body, &id).await;
+        self.allowance.put_on(&mut response);
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, id.to_value());
         if frame != Frame::Sized {
@@ -297,9 +303,11 @@ impl<S: Send + Sync + 'static> Connection<S> {
             body: BodyState::Coming(body),
             body_len_max: route.body_len_max,
             body_timeout: self.server.limits.body_timeout,
+            key: OnceLock::new(),
+            allowance: Arc::clone(&self.allowance),
         };
         let response = match &route.run {
-            Run::AtOnce(run) => match run(&call) {
+            Run::AtOnce(run) => match call.check_declared().and_then(|()| run(&call)) {
                 Ok(response) => response,
                 Err(problem) => {
                     problem.into_response(instance(route.template, call.uri().path()), id.as_str())
@@ -307,7 +315,11 @@ impl<S: Send + Sync + 'static> Connection<S> {
             },
             Run::Plain(run) => {
                 let uri = call.uri().clone();
-                settle(run(call).await, instance(route.template, uri.path()), id)
+                let outcome = match call.check_declared() {
+                    Ok(()) => run(call).await,
+                    Err(problem) => Err(problem),
+                };
+                settle(outcome, instance(route.template, uri.path()), id)
             }
             Run::Detached(run) => {
                 let uri = call.uri().clone();
@@ -329,7 +341,8 @@ impl<S: Send + Sync + 'static> Connection<S> {
 
 fn check(frame: Frame, parts: &Parts) -> Result<(), Problem> {
     match frame {
-        Frame::Sized | Frame::Encoded => request::check_host(parts),
+        Frame::Sized => request::check_host(parts),
+        Frame::Encoded => request::check_encoding(parts).and_then(|()| request::check_host(parts)),
         Frame::Conflicting => Err(Problem::malformed_request(
             "Transfer-Encoding and Content-Length exclude each other",
         )
@@ -403,7 +416,7 @@ mod tests {
         let address: IpAddr = "192.0.2.1".parse().unwrap();
         let first = gate.admit(address).unwrap();
         let _second = gate.admit(address).unwrap();
-        assert_eq!(gate.admit(address).unwrap_err(), FULL_FOR_ADDRESS);
+        assert_eq!(gate.admit(address).unwrap_err().code(), "rate_limited");
         assert!(gate.admit("192.0.2.2".parse().unwrap()).is_ok());
         drop(first);
         assert!(gate.admit(address).is_ok());
@@ -426,7 +439,7 @@ mod tests {
     fn the_whole_is_bounded_for_loopback_too() {
         let gate = gate(1, 1);
         let _one = gate.admit("::1".parse().unwrap()).unwrap();
-        assert_eq!(gate.admit("::1".parse().unwrap()).unwrap_err(), FULL);
+        assert_eq!(gate.admit("::1".parse().unwrap()).unwrap_err().code(), "overloaded");
         assert!(gate.by_address.lock().is_empty());
     }
 }

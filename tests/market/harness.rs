@@ -37,10 +37,24 @@ pub(crate) struct Answer {
 
 impl Market {
     pub(crate) async fn start() -> Self {
-        Self::start_in(Arc::new(TempDir::new().unwrap()), None).await
+        Self::start_in(Arc::new(TempDir::new().unwrap()), None, config).await
     }
 
-    async fn start_in(folder: Arc<TempDir>, admin_key: Option<String>) -> Self {
+    /// A market where every key may make so many requests a minute.
+    pub(crate) async fn with_quota(requests: u32) -> Self {
+        let config = |dir: &Path| {
+            let mut config = config(dir);
+            config.limits.requests_per_minute = requests.try_into().unwrap();
+            config
+        };
+        Self::start_in(Arc::new(TempDir::new().unwrap()), None, config).await
+    }
+
+    async fn start_in(
+        folder: Arc<TempDir>,
+        admin_key: Option<String>,
+        config: impl Fn(&Path) -> Config,
+    ) -> Self {
         let dir = folder.path().join("market");
         let admin_key = match admin_key {
             Some(known) => known,
@@ -55,7 +69,7 @@ impl Market {
     /// Stops cleanly and starts again on the same folder.
     pub(crate) async fn restart(self) -> Self {
         self.running.stop().await.unwrap();
-        Self::start_in(self.folder, Some(self.admin.key)).await
+        Self::start_in(self.folder, Some(self.admin.key), config).await
     }
 
     /// A new customer with so much money.

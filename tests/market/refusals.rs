@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{Client, Market, answer};
+use crate::harness::{Answer, Client, Market, answer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_refusal_has_its_status_and_code() {
@@ -156,6 +156,47 @@ async fn a_wrong_missing_or_revoked_key_opens_nothing() {
     buyer.get("/api/v1/wallet").await.refused(401, "unauthorized");
     let hook = market.admin.post("/hooks/providers/own/wrong", json!({})).await;
     hook.refused(404, "not_found");
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_admin_key_that_works_cannot_be_revoked() {
+    let market = Market::start().await;
+    let revoke = |client: &Client, id: u32| {
+        answer(client.request(Method::DELETE, &format!("/api/admin/keys/{id}")))
+    };
+    revoke(&market.admin, 1).await.refused(409, "last_admin_key");
+    revoke(&market.admin, 9).await.refused(404, "unknown_key");
+    let second = Client::new(&market.running, &market.another_key().await);
+    let both = tokio::join!(revoke(&market.admin, 1), revoke(&second, 2));
+    let statuses = [both.0.status.as_u16(), both.1.status.as_u16()];
+    assert!(!statuses.iter().all(|status| *status == 204), "one of two at once stays");
+    assert_eq!(market.running.app.read_model.operators().len(), 1);
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_reply_says_what_is_left_of_the_quota_and_the_last_one_when_to_come_back() {
+    let market = Market::with_quota(3).await;
+    // Opening, issuing and depositing: the operator's three requests.
+    let buyer = market.customer("a", "1").await;
+    let spent = market.admin.get("/api/admin/accounts").await;
+    assert!(spent.headers.contains_key("retry-after"));
+    spent.refused(429, "rate_limited");
+    let said = |answer: &Answer| {
+        assert_eq!(answer.headers["ratelimit-policy"], "\"requests\";q=3;w=60");
+        let left = answer.headers["ratelimit"].to_str().unwrap();
+        left.split_once(";t=").unwrap().0.to_owned()
+    };
+    let order = json!({"country": "US", "service": "tg"});
+    assert_eq!(said(&buyer.get("/api/v1/wallet").await), "\"requests\";r=2");
+    assert_eq!(said(&buyer.get("/api/v1/orders/9").await), "\"requests\";r=1");
+    assert_eq!(said(&buyer.post("/api/v1/orders", order.clone()).await), "\"requests\";r=0");
+    let refused = buyer.post("/api/v1/orders", order).await;
+    assert_eq!(said(&refused), "\"requests\";r=0");
+    let seconds: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=20).contains(&seconds), "one is restored every 20 seconds, not {seconds}");
+    refused.refused(429, "rate_limited");
     market.running.stop().await.unwrap();
 }
 
