@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::driver::{Driver, Op, Plan, RawReply};
 use super::limit::{Lane, Limiter};
 use super::outcome::{ErrorKind, ProviderError};
-use super::output::{ActiveRow, Bought, Output, PriceList, StatusReport};
+use super::output::{ActiveList, Bought, Output, PriceList, StatusReport};
 use super::request::{Request, check_base};
 use super::source::{Rounding, to_micros};
 use super::template::{Credentials, RequestError, Slots};
@@ -27,7 +27,10 @@ use crate::metrics;
 
 /// Bytes of a price list: three times the largest known, and little beside the offers.
 pub const PRICES_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Bytes of any other reply; a list of a hundred activations has half of it.
+/// Bytes of a list of open activations: fifteen thousand of the longest known rows, far
+/// more than one account holds open; one that is cut settles no doubt, ever.
+pub const ACTIVE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of any other reply: one activation with a hundred messages has half of it.
 pub const REPLY_BYTES_MAX: usize = 64 * 1024;
 /// Before a read-only call is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
@@ -250,11 +253,11 @@ impl Client {
     ///
     /// # Errors
     /// The provider's refusal, or what kept its answer away.
-    pub async fn list_active(&self) -> Result<Vec<ActiveRow>, ProviderError> {
-        let Output::Active(rows) = self.ask(Op::ListActive, &Slots::default()).await? else {
+    pub async fn list_active(&self) -> Result<ActiveList, ProviderError> {
+        let Output::Active(list) = self.ask(Op::ListActive, &Slots::default()).await? else {
             return Err(wrong_output(Op::ListActive));
         };
-        Ok(rows)
+        Ok(list)
     }
 
     async fn change(&self, op: Op, external_id: &str) -> Result<Option<String>, ProviderError> {
@@ -325,9 +328,9 @@ impl Client {
         })
     }
 
-    /// Reads a reply; price lists on a thread where their size delays nobody.
+    /// Reads a reply; a long one on a thread where its size delays nobody.
     async fn interpret(&self, op: Op, reply: RawReply) -> Result<Output, ProviderError> {
-        if op != Op::Prices {
+        if reply.body.len() <= REPLY_BYTES_MAX {
             return self.driver.interpret(op, &reply);
         }
         let driver = Arc::clone(&self.driver);
@@ -346,8 +349,7 @@ impl Client {
             retry_after: Some(limited.retry_after),
             ..Lost::unsent(ErrorKind::RateLimited, "no call was allowed in time")
         })?;
-        let most = if op == Op::Prices { PRICES_BYTES_MAX } else { REPLY_BYTES_MAX };
-        match timeout_at(deadline, self.transport.exchange(request, most)).await {
+        match timeout_at(deadline, self.transport.exchange(request, bytes_max(op))).await {
             Ok(result) => result,
             Err(_) => Err(Lost::after_send("no answer in time", false)),
         }
@@ -403,6 +405,17 @@ impl Client {
         let units = Decimal::new(most.0, 6).checked_div(self.rate)?;
         let micros = to_micros(units, Rounding::Down).filter(|most| most.is_positive())?;
         Some(Decimal::new(micros.0, 6).normalize().to_string())
+    }
+}
+
+/// The longest reply that is read whole.
+const fn bytes_max(op: Op) -> usize {
+    match op {
+        Op::Prices => PRICES_BYTES_MAX,
+        Op::ListActive => ACTIVE_BYTES_MAX,
+        Op::Balance | Op::Buy | Op::Status | Op::Cancel | Op::Finish | Op::Resend => {
+            REPLY_BYTES_MAX
+        }
     }
 }
 

@@ -287,6 +287,7 @@ pub(super) struct ActiveGive {
     pub country: Option<OneOrMany>,
     pub service: Option<OneOrMany>,
     pub created: Option<OneOrMany>,
+    pub page_len: Option<usize>,
 }
 
 /// A dotted place in a document, for errors that say where.

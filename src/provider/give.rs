@@ -83,6 +83,7 @@ pub(super) struct ActiveFields {
     pub country: Option<Sources>,
     pub service: Option<Sources>,
     pub created: Option<Sources>,
+    pub page_len: Option<usize>,
 }
 
 impl Give {
@@ -282,6 +283,9 @@ fn compile_messages(doc: &MessagesDoc, outer: &Reader<'_>) -> Result<MessageFiel
 fn compile_active(table: &toml::Table, reader: &Reader<'_>) -> Result<Give, DriverError> {
     let doc: ActiveGive = read_table(table, reader.place)?;
     let rows = Rows::compile(&doc.rows, reader.scope, reader.place)?;
+    if doc.page_len == Some(0) {
+        return Err(reader.place.field("page_len").error("is at least 1"));
+    }
     Ok(Give::Active(Box::new(ActiveFields {
         rows,
         external_id: reader.required(&doc.external_id, "external_id")?,
@@ -289,5 +293,6 @@ fn compile_active(table: &toml::Table, reader: &Reader<'_>) -> Result<Give, Driv
         country: reader.optional(doc.country.as_ref(), "country")?,
         service: reader.optional(doc.service.as_ref(), "service")?,
         created: reader.optional(doc.created.as_ref(), "created")?,
+        page_len: doc.page_len,
     })))
 }

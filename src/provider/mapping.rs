@@ -14,7 +14,8 @@ use super::give::{
 };
 use super::json::Node;
 use super::output::{
-    ActiveRow, Bought, ExternalState, Output, PriceList, PriceRow, ReceivedMessage, StatusReport,
+    ActiveList, ActiveRow, Bought, ExternalState, Output, PriceList, PriceRow, ReceivedMessage,
+    StatusReport,
 };
 use super::rows::Bound;
 use super::source::{Captures, Rounding, Sources, View, parse_amount};
@@ -38,7 +39,7 @@ impl Give {
         let input = Input { view, captures };
         match self {
             Self::Empty(Op::Prices) => Ok(Output::Prices(PriceList::default())),
-            Self::Empty(_) => Ok(Output::Active(Vec::new())),
+            Self::Empty(_) => Ok(Output::Active(ActiveList::default())),
             Self::Balance { amount, scale } => {
                 let text = input.root(amount).ok_or(Misfit)?;
                 parse_amount(&text, *scale, Rounding::Down).map(Output::Balance).ok_or(Misfit)
@@ -201,21 +202,37 @@ fn bounded_text(text: String) -> String {
     }
 }
 
-fn read_active(fields: &ActiveFields, input: &Input<'_, '_>) -> Result<Vec<ActiveRow>, Misfit> {
+fn read_active(fields: &ActiveFields, input: &Input<'_, '_>) -> Result<ActiveList, Misfit> {
     let root = input.view.root.as_ref().ok_or(Misfit)?;
-    let mut active = Vec::new();
-    fields.rows.walk(root, &mut |row, _| {
-        let field = |sources: &Option<Sources>| input.row(sources.as_ref(), row);
-        active.push(ActiveRow {
-            external_id: input.row(Some(&fields.external_id), row).ok_or(Misfit).and_then(code)?,
-            number: fields.number.assemble(|sources| input.row(Some(sources), row))?,
-            country: field(&fields.country).map(code).transpose()?,
-            service: field(&fields.service).map(code).transpose()?,
-            created: field(&fields.created).and_then(|text| parse_time(&text)),
-        });
-        if active.len() > ROWS_MAX { Err(Misfit) } else { Ok(()) }
+    let mut list = ActiveList { page_len: fields.page_len, ..ActiveList::default() };
+    fields.rows.walk_all(root, &mut |row, _| {
+        let created = input.row(fields.created.as_ref(), row);
+        let created = created.and_then(|text| parse_time(&text));
+        list.listed += 1;
+        // A row without its moment says nothing of how far back the reply goes.
+        list.oldest = list.oldest.into_iter().chain(created).min();
+        if fields.rows.keeps(row) {
+            list.rows.push(read_active_row(fields, input, row, created)?);
+        }
+        if list.listed > ROWS_MAX { Err(Misfit) } else { Ok(()) }
     })?;
-    Ok(active)
+    Ok(list)
+}
+
+fn read_active_row(
+    fields: &ActiveFields,
+    input: &Input<'_, '_>,
+    row: &Node<'_>,
+    created: Option<Time>,
+) -> Result<ActiveRow, Misfit> {
+    let field = |sources: &Option<Sources>| input.row(sources.as_ref(), row);
+    Ok(ActiveRow {
+        external_id: input.row(Some(&fields.external_id), row).ok_or(Misfit).and_then(code)?,
+        number: fields.number.assemble(|sources| input.row(Some(sources), row))?,
+        country: field(&fields.country).map(code).transpose()?,
+        service: field(&fields.service).map(code).transpose()?,
+        created,
+    })
 }
 
 /// RFC 3339 or Unix seconds; a local time without its zone is no moment.

@@ -27,7 +27,7 @@ pub enum Output {
         new_external_id: Option<String>,
     },
     /// The activations a provider holds open for the account.
-    Active(Vec<ActiveRow>),
+    Active(ActiveList),
 }
 
 /// Everything a provider offers.
@@ -122,6 +122,19 @@ impl fmt::Debug for ReceivedMessage {
             .field("has_code", &self.code.is_some())
             .finish_non_exhaustive()
     }
+}
+
+/// What a provider holds open for the account, as far as one reply shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ActiveList {
+    /// The open activations.
+    pub rows: Vec<ActiveRow>,
+    /// Rows of the reply, those that are not open included.
+    pub listed: usize,
+    /// When the oldest of all those rows was bought, where the reply says so.
+    pub oldest: Option<Time>,
+    /// Rows of one page, newest first; without it nothing is ever left out.
+    pub page_len: Option<usize>,
 }
 
 /// An activation that is open at the provider.

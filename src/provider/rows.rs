@@ -83,8 +83,19 @@ impl Rows {
         self.steps.iter().any(|step| matches!(step, Step::Each(bound) if *bound == key))
     }
 
-    /// Calls `visit` with each row and the keys that led to it.
+    /// Calls `visit` with each row that the filters keep and the keys that led to it.
     pub(super) fn walk(
+        &self,
+        root: &Node<'_>,
+        visit: &mut impl FnMut(&Node<'_>, &Bound<'_>) -> Result<(), Misfit>,
+    ) -> Result<(), Misfit> {
+        self.walk_all(root, &mut |row, bound| {
+            if self.keeps(row) { visit(row, bound) } else { Ok(()) }
+        })
+    }
+
+    /// As [`Self::walk`], with the rows that the filters leave out.
+    pub(super) fn walk_all(
         &self,
         root: &Node<'_>,
         visit: &mut impl FnMut(&Node<'_>, &Bound<'_>) -> Result<(), Misfit>,
@@ -100,7 +111,7 @@ impl Rows {
         visit: &mut impl FnMut(&Node<'_>, &Bound<'_>) -> Result<(), Misfit>,
     ) -> Result<(), Misfit> {
         let Some((step, rest)) = steps.split_first() else {
-            return if self.keeps(node) { visit(node, bound) } else { Ok(()) };
+            return visit(node, bound);
         };
         // PHP writes an empty map as [], and some providers an absent one as null.
         let empty = node.is_null() || (node.is_list() && node.elements().is_empty());
@@ -126,7 +137,8 @@ impl Rows {
         }
     }
 
-    fn keeps(&self, row: &Node<'_>) -> bool {
+    /// True if the filters keep the row.
+    pub(super) fn keeps(&self, row: &Node<'_>) -> bool {
         self.filters.iter().all(|(path, tokens)| {
             let value = row.at(path).and_then(|node| node.scalar());
             value.is_some_and(|value| tokens.iter().any(|token| *token == value))

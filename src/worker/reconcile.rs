@@ -23,7 +23,7 @@ use super::{buy, insist, orphan, stopped_within};
 use crate::app::App;
 use crate::provider::connected::Connected;
 use crate::provider::driver::Op;
-use crate::provider::output::ActiveRow;
+use crate::provider::output::{ActiveList, ActiveRow};
 
 /// Between two rounds.
 const ROUND: Duration = Duration::from_secs(1);
@@ -36,8 +36,6 @@ const FAILED_PAUSE_MS: u64 = 5_000;
 const SHOWN_MS: u64 = 10_000;
 /// Lists that must not show a purchase before it is believed not to be.
 const ABSENCES_MIN: u8 = 2;
-/// Rows of a list that may have been cut: absence from it proves nothing.
-const ROWS_WHOLE_MAX: usize = 100;
 
 /// Settles the doubts of one provider.
 pub(super) struct Reconciler {
@@ -115,12 +113,12 @@ impl Reconciler {
         asked: Time,
         waiting: &[Arc<Order>],
         lost: &[Lost],
-        list: Vec<ActiveRow>,
+        list: ActiveList,
     ) {
         // Calls first: one that ends now is known as a purchase below, or is in the calls.
         let calls = self.app.providers.doubts().calls(self.connected.id());
         let whole_from = whole_from(&list);
-        let mut unowned = self.unowned(list);
+        let mut unowned = self.unowned(list.rows);
         unowned.sort_by_key(|(row, seen)| (row.created, seen.seen_at));
         let rows: Vec<Unowned> = unowned.iter().map(|(_, seen)| *seen).collect();
         let seeker = |order: &Arc<Order>| Seeker {
@@ -149,13 +147,13 @@ impl Reconciler {
     }
 
     /// The rows that no order has and nobody gives back, each with what it says.
-    fn unowned(&mut self, list: Vec<ActiveRow>) -> Vec<(ActiveRow, Unowned)> {
+    fn unowned(&mut self, rows: Vec<ActiveRow>) -> Vec<(ActiveRow, Unowned)> {
         let (now, provider) = (self.app.clock.now(), self.connected.id());
         let doubts = self.app.providers.doubts();
         let crosswalk = self.connected.crosswalk();
         let mut seen = BTreeMap::new();
         let mut unowned = Vec::new();
-        for row in list {
+        for row in rows {
             let id = row.external_id.as_str();
             let known = self.app.read_model.purchase(provider, id).is_some();
             if known || doubts.is_disowned(provider, id) {
@@ -219,13 +217,13 @@ fn is_named(matched: &Matched, id: OrderId) -> bool {
     matched.unclear.contains(&id) || matched.adopted.iter().any(|(_, adopted)| *adopted == id)
 }
 
-/// From when on a list shows everything: always, if it is short; else from its oldest row.
-fn whole_from(list: &[ActiveRow]) -> Time {
-    if list.len() < ROWS_WHOLE_MAX {
+/// From when on a list shows everything that is open: always, unless its page is full;
+/// then from the oldest row of the page on, open or not.
+fn whole_from(list: &ActiveList) -> Time {
+    if list.page_len.is_none_or(|page_len| list.listed < page_len) {
         return Time(0);
     }
-    let oldest = list.iter().filter_map(|row| row.created).min();
-    oldest.map_or(Time(u64::MAX), |oldest| oldest.plus_ms(SKEW_MS))
+    list.oldest.map_or(Time(u64::MAX), |oldest| oldest.plus_ms(SKEW_MS))
 }
 
 fn named<T>(code: Option<&str>, find: impl Fn(&str) -> Option<T>) -> Named<T> {
@@ -250,19 +248,21 @@ fn international(app: &App, number: Number, country: CountryId) -> Number {
 mod tests {
     use super::*;
 
+    fn list(listed: usize, oldest: Option<u64>, page_len: Option<usize>) -> ActiveList {
+        ActiveList { rows: Vec::new(), listed, oldest: oldest.map(Time), page_len }
+    }
+
     #[test]
-    fn a_long_list_shows_everything_only_from_its_oldest_row_on() {
-        let row = |created: Option<u64>| ActiveRow {
-            external_id: "1".to_owned(),
-            number: Number(12_345),
-            country: None,
-            service: None,
-            created: created.map(Time),
-        };
-        assert_eq!(whole_from(&[]), Time(0));
-        assert_eq!(whole_from(&vec![row(None); ROWS_WHOLE_MAX]), Time(u64::MAX));
-        let mut long = vec![row(Some(9_000)); ROWS_WHOLE_MAX];
-        long.push(row(Some(5_000)));
-        assert_eq!(whole_from(&long), Time(5_000 + SKEW_MS));
+    fn a_list_that_is_never_cut_shows_everything_at_any_length() {
+        assert_eq!(whole_from(&list(0, None, None)), Time(0));
+        assert_eq!(whole_from(&list(5_000, None, None)), Time(0));
+    }
+
+    #[test]
+    fn a_full_page_shows_everything_only_from_its_oldest_row_on() {
+        let from = |listed, oldest| whole_from(&list(listed, oldest, Some(200)));
+        assert_eq!(from(199, Some(5_000)), Time(0));
+        assert_eq!(from(200, Some(5_000)), Time(5_000 + SKEW_MS), "whatever of it is open");
+        assert_eq!(from(200, None), Time(u64::MAX));
     }
 }

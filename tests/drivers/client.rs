@@ -230,6 +230,20 @@ fn a_reply_without_end_is_cut_off() {
 }
 
 #[test]
+fn a_list_of_a_busy_account_is_read_whole() {
+    let row = |id: u32| {
+        format!(
+            r#"{{"activationId":"{id}","serviceCode":"tg","phoneNumber":"62811{id:07}","smsText":"{}"}}"#,
+            "x".repeat(300)
+        )
+    };
+    let rows: Vec<String> = (0..5_000).map(row).collect();
+    let body = format!(r#"{{"status":"success","activeActivations":[{}]}}"#, rows.join(","));
+    let server = serve(vec![ok(&body)]);
+    assert_eq!(run(handler(&server).list_active()).unwrap().rows.len(), 5_000);
+}
+
+#[test]
 fn amounts_are_turned_into_the_ledgers_currency_and_back() {
     let server = serve(vec![
         ok(r#"{"6":{"tg":{"cost":0.1,"count":5}}}"#),

@@ -104,6 +104,21 @@ fn a_bad_row_is_left_out_and_a_bad_list_is_refused() {
 }
 
 #[test]
+fn a_list_of_open_activations_says_what_its_page_held() {
+    let from = r#"list_active = { kind = "unsupported" }"#;
+    let to = |page: u32| {
+        format!(
+            r#"list_active = {{ request = {{ path = "/l" }}, rules = [{{ at = ".", exists = true, give = {{ rows = {{ path = "*", filters = [{{ at = "/open", equals = "1" }}] }}, external_id = "/id", number = "/n", created = "/t", page_len = {page} }} }}] }}"#
+        )
+    };
+    let body = r#"[{"id":3,"n":"62812345","t":30,"open":1},{"id":2,"t":"soon"},{"id":1,"t":20}]"#;
+    let read = "active listed=3 oldest=20000 page=3\n3 +62812345 - - created=30000";
+    reads(from, &to(3), Op::ListActive, body, read);
+    let place = "operations.list_active.rules[0].give.page_len";
+    refused(from, &to(0), place, "at least 1");
+}
+
+#[test]
 fn a_number_is_put_together_from_its_parts() {
     let (from, body) = (r#"number = "/n""#, r#"{"id":"a1","cc":"+62","n":8123456789}"#);
     let joined = r#"number = "/n", number_prefix = "/cc""#;

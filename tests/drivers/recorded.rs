@@ -98,9 +98,11 @@ pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
         Ok(Output::Done { new_external_id }) => {
             lines.push(format!("done {}", or_dash(&new_external_id)));
         }
-        Ok(Output::Active(rows)) => {
-            lines.push("active".to_owned());
-            for row in rows {
+        Ok(Output::Active(list)) => {
+            let oldest = or_dash(&list.oldest.map(|time| time.to_string()));
+            let page = or_dash(&list.page_len.map(|len| len.to_string()));
+            lines.push(format!("active listed={} oldest={oldest} page={page}", list.listed));
+            for row in list.rows {
                 let created = or_dash(&row.created.map(|time| time.to_string()));
                 let (country, service) = (or_dash(&row.country), or_dash(&row.service));
                 let (id, number) = (row.external_id, row.number);

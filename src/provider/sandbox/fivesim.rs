@@ -18,7 +18,7 @@ use super::server::{Call, Reply};
 use super::shape::{self, OPERATORS};
 use super::site::{Change, Marks, Purchase, Refused, Site, View};
 
-/// Rows of an order list when the client names no limit, and at most.
+/// Rows of an order list when the client names no limit.
 const ORDERS_LIMIT: usize = 100;
 
 /// About what one row of the price list takes, in bytes.
@@ -346,7 +346,7 @@ fn orders(site: &Site, call: &Call) -> Reply {
         return Reply::refusal(400, "select category");
     };
     let number = |name: &str| call.param(&[name]).and_then(|text| text.parse::<usize>().ok());
-    let limit = number("limit").unwrap_or(ORDERS_LIMIT).min(ORDERS_LIMIT);
+    let limit = number("limit").unwrap_or(ORDERS_LIMIT);
     let mut views = site.all();
     if category == "hosting" {
         views.clear();
