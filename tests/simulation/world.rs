@@ -128,6 +128,9 @@ pub(crate) struct World {
     history_disk: FaultyDisk,
     /// History was asked to fail in this life.
     history_faulty: bool,
+    /// History was lost at this position: until its disk has come so far again, another crash
+    /// loses again what memory had let go of.
+    history_lost_at: Seq,
     life: Option<Life>,
     open: Vec<Asked>,
     sealed: Option<(Sealed, Vec<Asked>, Seq)>,
@@ -163,6 +166,7 @@ impl World {
             files: Files::new()?,
             history_disk,
             history_faulty: false,
+            history_lost_at: Seq(0),
             life: None,
             open: Vec::new(),
             sealed: None,
@@ -490,6 +494,14 @@ impl World {
     fn end(&mut self, ending: Ending) -> Result<(), String> {
         self.toll.cuts += u64::from(self.disk.is_cut());
         self.toll.history_cuts += u64::from(self.history_disk.is_cut());
+        if ending == Ending::CleanStop && self.life.is_some() {
+            // As the server's thread does at its end; the first life has nothing before it.
+            let _followed = self.follow_history(true)?;
+        }
+        let durable = self.life.as_ref().map(|life| life.follow.tables.durable_cursor());
+        if durable >= Some(self.history_lost_at) {
+            self.history_lost_at = Seq(0);
+        }
         match ending {
             Ending::Crash => {
                 let survivors = (self.disk.survivor(), self.history_disk.survivor());
@@ -553,10 +565,13 @@ impl World {
             self.history_disk = FaultyDisk::new(self.rng.next());
             archive::create(&self.history_disk)?;
             self.toll.rebuilt += u64::from(state.orders().count() < found.orders.len());
+            self.history_lost_at = state.seq();
             return archive::open(&self.history_disk, state.seq());
         }
         let tables = archive::open(&self.history_disk, state.seq())?;
-        archive::holds_what_left(&tables, state, &found.orders)?;
+        if self.history_lost_at == Seq(0) {
+            archive::holds_what_left(&tables, state, &found.orders)?;
+        }
         Ok(tables)
     }
 
