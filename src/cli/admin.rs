@@ -115,7 +115,7 @@ enum KeyAction {
         #[arg(long, requires = "data", conflicts_with = "account")]
         admin: bool,
         /// The data folder.
-        #[arg(long, value_name = "DIR", requires = "admin")]
+        #[arg(long, value_name = "DIR", requires = "admin", conflicts_with = "account")]
         data: Option<PathBuf>,
     },
     /// End a key.
