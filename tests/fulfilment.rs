@@ -50,6 +50,10 @@ impl Rig {
             sms_delay_ms: sms_delay_ms..=sms_delay_ms,
             ..SandboxConfig::small(7)
         };
+        Self::start_on(config, sellers).await
+    }
+
+    async fn start_on(config: SandboxConfig, sellers: &[(usize, i64)]) -> Self {
         let sandbox = Sandbox::start(config).await.unwrap();
         let folder = TempDir::new().unwrap();
         for (provider, cost) in sellers {
@@ -245,5 +249,51 @@ async fn a_message_after_the_cancel_is_kept_and_marked_late() {
     assert_eq!(order.state, ActivationState::Cancelled);
     assert!(order.messages.iter().all(|message| message.late));
     assert_eq!(rig.wallet(), (10_000_000, 0));
+    rig.stop().await;
+}
+
+/// A sandbox whose 5sim account finished 300 purchases, the last of them so long ago.
+fn busy_account(journals: &TempDir, ago_ms: u64) -> SandboxConfig {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let at_ms = now.as_millis() as u64 - ago_ms;
+    let Product { country, service } = product();
+    let line = |id: u32| {
+        format!(
+            "{{\"event\":\"bought\",\"id\":{id},\"country\":{},\"service\":{},\"operator\":0,\
+             \"cost\":100,\"number\":6281200000001,\"at_ms\":{at_ms}}}\n\
+             {{\"event\":\"closed\",\"id\":{id},\"how\":\"finished\",\"at_ms\":{at_ms}}}\n",
+            country.0, service.0
+        )
+    };
+    // Above what the sandbox itself begins with: it forgets ids far below its next one.
+    let lines: String = (640_000_001..=640_000_300).map(line).collect();
+    fs::write(journals.path().join("fivesim.jsonl"), lines).unwrap();
+    SandboxConfig {
+        min_cancel_age_ms: 0,
+        journal_dir: Some(journals.path().to_owned()),
+        ..SandboxConfig::small(7)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_doubt_is_settled_on_an_account_whose_earlier_orders_fill_the_page() {
+    let journals = TempDir::new().unwrap();
+    let rig = Rig::start_on(busy_account(&journals, 600_000), &[(FIVESIM, 100_000)]).await;
+    rig.sandbox.faults(FIVESIM).next(FaultKind::Garbage);
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    let order = rig.order(id, received).await;
+    assert_eq!((order.attempt, order.in_doubt), (2, false), "another operator's ask is next");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_full_page_of_new_orders_may_leave_out_is_not_bought_again() {
+    let journals = TempDir::new().unwrap();
+    let rig = Rig::start_on(busy_account(&journals, 1_000), &[(FIVESIM, 100_000)]).await;
+    rig.sandbox.faults(FIVESIM).next(FaultKind::Garbage);
+    // Waits for a number longer than whole lists would need to be believed.
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    let order = rig.app().read_model.order(id).unwrap();
+    assert_eq!((order.state, order.attempt, order.in_doubt), (ActivationState::Init, 1, true));
     rig.stop().await;
 }
