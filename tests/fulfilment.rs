@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step of a rig fails its test")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +16,18 @@ use nexnum::provider::template::Secret;
 use nexnum::server::{self, ProviderSetup, Running};
 use nexnum::trade::{self, Refusal, Wish};
 use nexnum::worker::upstream;
+use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::audit::audit;
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::{Actor, Command, Reply};
+use nexnum_engine::decide::BUY_TIME_MS;
 use nexnum_engine::ids::{AccountId, OperatorId, OrderId, Product};
 use nexnum_engine::money::Micros;
-use nexnum_engine::order::Order;
+use nexnum_engine::order::{Order, OrderStatus};
+use nexnum_engine::state::State;
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
 const HANDLER: usize = 0;
 const FIVESIM: usize = 1;
@@ -59,17 +65,8 @@ impl Rig {
         for (provider, cost) in sellers {
             assert!(sandbox.pin(*provider, product(), Micros(*cost), 5), "it is sold there");
         }
-        let setups = sellers.iter().map(|(at, _)| setup(&sandbox, *at, &folder)).collect();
-        let dir = folder.path().join("market");
-        boot::init(&dir).unwrap();
-        let config = Config {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            data_dir: dir.clone(),
-            margin: Margin { percent: Percent(20.into()), floor: Micros::ZERO },
-            ..Config::default()
-        };
-        let opened = boot::open(&dir, |_| {}).unwrap();
-        let running = server::start(opened, &config, setups).await.unwrap();
+        boot::init(&folder.path().join("market")).unwrap();
+        let running = run(&sandbox, &folder, sellers).await;
         let app = Arc::clone(&running.app);
         until(|| app.providers.iter().all(|p| p.health().last_sync_at.is_some())).await;
         let open = Command::OpenAccount { name: "buyer".into(), credit_limit: Micros::ZERO };
@@ -102,11 +99,39 @@ impl Rig {
         (wallet.available.0, wallet.escrow.0)
     }
 
+    async fn cancel(&self, id: OrderId) {
+        let order = self.app().read_model.order(id).unwrap();
+        upstream::cancel(self.app(), &order).await.unwrap();
+        let actor = Actor::Account(self.customer);
+        execute(self.app(), Command::Cancel { order: id, actor }).await;
+    }
+
+    /// Stops the market, not the providers; gives what its ledger says.
+    async fn close(self) -> (Sandbox, TempDir, State) {
+        self.running.stop().await.unwrap();
+        let opened = boot::open(&self.folder.path().join("market"), |_| {}).unwrap();
+        (self.sandbox, self.folder, opened.engine.state().clone())
+    }
+
     async fn stop(self) {
         self.running.stop().await.unwrap();
         self.sandbox.stop().await;
         self.folder.close().unwrap();
     }
+}
+
+/// The market in the folder, with these providers connected.
+async fn run(sandbox: &Sandbox, folder: &TempDir, sellers: &[(usize, i64)]) -> Running {
+    let dir = folder.path().join("market");
+    let config = Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        data_dir: dir.clone(),
+        margin: Margin { percent: Percent(20.into()), floor: Micros::ZERO },
+        ..Config::default()
+    };
+    let setups = sellers.iter().map(|(at, _)| setup(sandbox, *at, folder)).collect();
+    let opened = boot::open(&dir, |_| {}).unwrap();
+    server::start(opened, &config, setups).await.unwrap()
 }
 
 /// Always among the products with stock.
@@ -296,4 +321,115 @@ async fn what_a_full_page_of_new_orders_may_leave_out_is_not_bought_again() {
     let order = rig.app().read_model.order(id).unwrap();
     assert_eq!((order.state, order.attempt, order.in_doubt), (ActivationState::Init, 1, true));
     rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_in_doubt_at_a_restart_is_adopted_after_it() {
+    let sellers = [(HANDLER, 100_000)];
+    let rig = Rig::start(&sellers).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::BoughtButReplyLost);
+    // The list that would settle the doubt cannot be had either.
+    rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
+    let id = rig.buy(None).await.unwrap();
+    let customer = rig.customer;
+    let (sandbox, folder, state) = rig.close().await;
+    let order = state.order(id).unwrap();
+    assert_eq!((order.state, order.attempt), (ActivationState::Init, 1));
+
+    sandbox.faults(HANDLER).clear();
+    let running = run(&sandbox, &folder, &sellers).await;
+    let rig = Rig { sandbox, running, customer, folder };
+    let order = rig.order(id, received).await;
+    assert_eq!((order.attempt, order.in_doubt, order.price), (1, false, Micros(120_000)));
+    assert_eq!(rig.wallet(), (9_880_000, 0));
+    rig.stop().await;
+}
+
+/// Every provider misbehaves so often.
+const FAULTY: f64 = 0.5;
+/// For so long after the last order, so that lists and polls are hit too.
+const FAULTY_FOR: Duration = Duration::from_secs(3);
+/// Orders of one customer; some are refused when all providers look closed.
+const ORDERS: usize = 4;
+/// A pulse comes within this after a deadline, also on a busy machine.
+const PULSE_MS: u64 = 5_000;
+/// Above the time to buy, after which the engine ends an order whatever the providers do.
+const STUCK: Duration = Duration::from_secs(200);
+
+/// Orders while all providers show one fault: each gets its number or its money back in time.
+async fn check_fault(kind: FaultKind) {
+    let late = kind == FaultKind::MessageAfterCancel;
+    let sellers = [(HANDLER, 100_000), (FIVESIM, 150_000), (SMSPOOL, 200_000)];
+    let rig = Rig::start_with(&sellers, if late { 60_000 } else { 0 }).await;
+    // A late message is no obstacle: every number gets one.
+    let share = if late { 1.0 } else { FAULTY };
+    sellers.iter().for_each(|(at, _)| rig.sandbox.faults(*at).set(kind, share));
+    let bought = tokio::join!(
+        rig.buy(Some(1_000_000)),
+        rig.buy(Some(1_000_000)),
+        rig.buy(Some(1_000_000)),
+        rig.buy(Some(1_000_000))
+    );
+    let bought: [_; ORDERS] = bought.into();
+    let placed: Vec<OrderId> = bought.into_iter().flatten().collect();
+    assert!(!placed.is_empty(), "{kind:?}: nobody could order");
+    tokio::time::sleep(FAULTY_FOR).await;
+    sellers.iter().for_each(|(at, _)| rig.sandbox.faults(*at).clear());
+    for id in &placed {
+        let settled = |order: &Order| match order.state {
+            ActivationState::Init => false,
+            ActivationState::Active => late,
+            ActivationState::Received
+            | ActivationState::Completed
+            | ActivationState::Cancelled
+            | ActivationState::TimedOut
+            | ActivationState::Failed => true,
+        };
+        let order = rig.app().read_model.await_order(*id, STUCK, settled).await.unwrap();
+        assert!(settled(&order), "{kind:?}: stuck: {order:?}");
+        if order.state == ActivationState::Active {
+            rig.cancel(*id).await;
+        }
+    }
+    if late {
+        rig.sandbox.advance_ms(61_000);
+        for id in placed {
+            rig.order(id, |order| order.messages.iter().any(|message| message.late)).await;
+        }
+    }
+    let (sandbox, _folder, state) = rig.close().await;
+    check_books(kind, &state);
+    sandbox.stop().await;
+}
+
+/// Every order ended in time, delivered and paid or refunded, and the money adds up.
+fn check_books(kind: FaultKind, state: &State) {
+    audit(state).unwrap_or_else(|complaint| panic!("{kind:?}: {complaint}"));
+    let mut paid = 0;
+    for order in state.orders() {
+        let given = order.assignment.as_ref().map(|given| given.cancel_from);
+        let ended = given.or(order.closed_at);
+        let ended = ended.unwrap_or_else(|| panic!("{kind:?}: stuck: {order:?}"));
+        let deadline = order.placed_at.plus_ms(BUY_TIME_MS + PULSE_MS);
+        assert!(ended <= deadline, "{kind:?}: too late: {order:?}");
+        let texts: BTreeSet<_> = order.messages.iter().map(|message| &message.text).collect();
+        assert_eq!(texts.len(), order.messages.len(), "{kind:?}: a message twice: {order:?}");
+        match order.status {
+            OrderStatus::Escrow => panic!("{kind:?}: neither paid nor refunded: {order:?}"),
+            OrderStatus::Delivered => paid += order.price.0,
+            OrderStatus::Refunded => assert_eq!(order.delivered().count(), 0),
+        }
+    }
+    let book = |book| state.balance(book).0;
+    let customer = AccountId(1);
+    assert_eq!(book(Book::Escrow(customer)), 0, "{kind:?}");
+    assert_eq!(book(Book::Available(customer)), 10_000_000 - paid, "{kind:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_fault_of_a_provider_keeps_an_order_or_its_money() {
+    let mut checks: JoinSet<()> = FaultKind::ALL.into_iter().map(check_fault).collect();
+    while let Some(checked) = checks.join_next().await {
+        checked.unwrap();
+    }
 }

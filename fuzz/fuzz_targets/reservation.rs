@@ -1,5 +1,7 @@
-//! The grid's claims against a book that a child could check: claims, bookings, releases,
-//! expiries, own stock, syncs whole and in part, closed providers.
+//! Claims of the grid and orders of the engine against a book that a child could check:
+//! claims, orders placed through them, numbers bought, refusals, deadlines that a pulse finds,
+//! syncs whole and in part, closed providers. A unit is offered, claimed or sold, whatever
+//! ends its order, and the money of an order is in the wallet, in escrow or earned.
 
 #![no_main]
 
@@ -7,35 +9,65 @@ use std::sync::Arc;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use nexnum_engine::grid::{Coverage, Grid, Listing};
-use nexnum_engine::ids::{CountryId, OfferId, OperatorId, Product, ProviderId, ServiceId};
+use nexnum_engine::Engine;
+use nexnum_engine::account::Book;
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::audit::audit;
+use nexnum_engine::command::{Command, PlaceOrder, Reply, Timings};
+use nexnum_engine::decide::BUY_TIME_MS;
+use nexnum_engine::event::{ProviderKind, Terms};
+use nexnum_engine::grid::{Ask, Coverage, Grid, Listing};
+use nexnum_engine::ids::{
+    AccountId, CountryId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, ServiceId,
+};
 use nexnum_engine::money::Micros;
+use nexnum_engine::order::FailReason;
+use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::{Claim, ClaimRefusal};
+use nexnum_engine::time::Time;
 
 /// Two providers, two countries, each offer in its own place.
 const OFFERS: u32 = 6;
+const BUYER: AccountId = AccountId(1);
+/// Enough for a few orders, so that some are refused.
+const PURSE: i64 = 1_000;
+/// Within the reach of one `Wait`, as the time to buy is.
+const LIFETIME_MS: u64 = 240_000;
+const START: Time = Time(1_800_000_000_000);
 
 #[derive(Arbitrary, Debug)]
 enum Step {
     Claim {
         offer: u8,
         price_max: u8,
-        deadline: u8,
     },
+    /// As after a restart, for an order that was waiting.
     ClaimOpen {
         offer: u8,
-        deadline: u8,
-    },
-    Book {
-        which: u8,
     },
     Release {
         which: u8,
     },
-    /// Time passes: claims behind their deadline are given back.
-    Expire {
-        ms: u8,
+    /// An order through a claim: phase 2.
+    Place {
+        which: u8,
     },
+    /// The provider gives a number.
+    Assign {
+        which: u8,
+    },
+    /// The provider has none.
+    Refuse {
+        which: u8,
+    },
+    /// The provider's answer is lost: from now on only a pulse ends the order.
+    Doubt {
+        which: u8,
+    },
+    Wait {
+        s: u8,
+    },
+    Pulse,
     Add {
         offer: u8,
         units: u8,
@@ -70,13 +102,33 @@ struct Line {
     claimed: u32,
 }
 
+/// An order that holds its claim until the provider has answered.
+struct Waiting {
+    id: OrderId,
+    deadline: Time,
+    doubted: bool,
+    claim: Claim,
+}
+
+/// An order with a number that waits for its message.
+struct Active {
+    id: OrderId,
+    expires: Time,
+    price: i64,
+}
+
 struct Market {
     grid: Arc<Grid>,
+    engine: Engine,
     lines: [Line; OFFERS as usize],
     open: [bool; 2],
     priority: [u8; 2],
-    claims: Vec<(u64, Claim)>,
-    now: u64,
+    claims: Vec<Claim>,
+    waiting: Vec<Waiting>,
+    active: Vec<Active>,
+    orders: u32,
+    balance: i64,
+    now: Time,
 }
 
 fn id(offer: u8) -> u32 {
@@ -88,11 +140,19 @@ fn provider(offer: u32) -> usize {
     (offer as usize + 1) % 2
 }
 
+fn provider_id(at: usize) -> ProviderId {
+    ProviderId(at as u16 + 1)
+}
+
+fn operator(offer: u32) -> OperatorId {
+    OperatorId(offer.div_ceil(2) as u16)
+}
+
 fn listing(offer: u32, price: i64, stock: u32) -> Listing {
     Listing {
         offer: OfferId(offer),
         product: product(offer),
-        operator: OperatorId(offer as u16 / 4),
+        operator: operator(offer),
         cost: Micros(price / 2),
         price: Micros(price),
         stock,
@@ -103,77 +163,114 @@ fn product(offer: u32) -> Product {
     Product { country: CountryId(u16::from(offer > 4)), service: ServiceId(1) }
 }
 
+/// One of them, or `None` where there are none.
+fn pick(which: u8, len: usize) -> Option<usize> {
+    (len > 0).then(|| usize::from(which) % len)
+}
+
 impl Market {
+    /// Knows all offers and sells none of them yet.
+    fn new() -> Self {
+        let line = Line { listed: false, price: 0, offered: 0, claimed: 0 };
+        let mut market = Self {
+            grid: Arc::new(Grid::new(2, 2)),
+            engine: Engine::default(),
+            lines: [line; OFFERS as usize],
+            open: [true; 2],
+            priority: [0; 2],
+            claims: Vec::new(),
+            waiting: Vec::new(),
+            active: Vec::new(),
+            orders: 0,
+            balance: PURSE,
+            now: START,
+        };
+        market.found();
+        market
+    }
+
+    fn found(&mut self) {
+        let open = Command::OpenAccount { name: "a".into(), credit_limit: Micros::ZERO };
+        let amount = Micros(PURSE);
+        let register = |name: &str| Command::RegisterProvider {
+            name: name.into(),
+            kind: ProviderKind::Driven,
+        };
+        let name = |name: &str| Command::NameOperator { name: name.into() };
+        let deposit = Command::Deposit { account: BUYER, amount, reference: 1 };
+        let named = [name("a"), name("b"), name("c")];
+        for command in [open, deposit, register("one"), register("two")].into_iter().chain(named) {
+            self.execute(&command).expect("a new market is in order");
+        }
+        for offer in 1..=OFFERS {
+            let (provider, offers) =
+                (provider_id(provider(offer)), vec![(product(offer), operator(offer))]);
+            let listed = self.execute(&Command::ListOffers { provider, offers });
+            assert_eq!(listed, Ok(Reply::Listed(OfferId(offer), 1)));
+        }
+    }
+
+    fn execute(&mut self, command: &Command) -> Result<Reply, Reject> {
+        self.engine.execute(self.now, command, &mut Vec::new())
+    }
+
     fn line(&mut self, offer: u32) -> &mut Line {
         &mut self.lines[offer as usize - 1]
     }
 
     fn step(&mut self, step: &Step) {
         match *step {
-            Step::Claim { offer, price_max, deadline } => {
-                self.claim(id(offer), i64::from(price_max), deadline);
-            }
-            Step::ClaimOpen { offer, deadline } => {
-                let offer = id(offer);
-                let claimed = self.grid.claim_open(OfferId(offer));
-                if self.line(offer).listed {
-                    self.line(offer).claimed += 1;
-                    let claim = claimed.expect("an open reservation is claimed again");
-                    self.claims.push((self.now + u64::from(deadline), claim));
-                } else {
-                    assert_eq!(claimed.err(), Some(ClaimRefusal::UnknownOffer));
+            Step::Claim { offer, price_max } => self.claim(id(offer), i64::from(price_max)),
+            Step::ClaimOpen { offer } => self.claim_open(id(offer)),
+            Step::Release { which } => {
+                if let Some(at) = pick(which, self.claims.len()) {
+                    let claim = self.claims.swap_remove(at);
+                    self.give_back(claim);
                 }
             }
-            Step::Book { which } | Step::Release { which } if !self.claims.is_empty() => {
-                let (_, claim) = self.claims.swap_remove(usize::from(which) % self.claims.len());
-                let line = self.line(claim.offer().0);
-                line.claimed -= 1;
-                if matches!(step, Step::Book { .. }) {
-                    line.offered = line.offered.saturating_sub(1);
-                    claim.book();
+            Step::Place { which } => {
+                if let Some(at) = pick(which, self.claims.len()) {
+                    let claim = self.claims.swap_remove(at);
+                    self.place(claim);
                 }
             }
-            Step::Book { .. } | Step::Release { .. } => {}
-            Step::Expire { ms } => self.expire(ms),
-            Step::Add { offer, units } => {
-                let (offer, units) = (id(offer), u32::from(units));
-                let added = self.grid.add_stock(OfferId(offer), units);
-                let line = self.line(offer);
-                assert_eq!(added.is_some(), line.listed);
-                if line.listed {
-                    line.offered += units;
+            Step::Assign { which } => {
+                if let Some(at) = pick(which, self.waiting.len()) {
+                    self.assign(at);
                 }
             }
+            Step::Refuse { which } => {
+                if let Some(at) = pick(which, self.waiting.len()) {
+                    self.refuse(at);
+                }
+            }
+            Step::Doubt { which } => {
+                if let Some(at) = pick(which, self.waiting.len()) {
+                    let order = self.waiting[at].id;
+                    let was = std::mem::replace(&mut self.waiting[at].doubted, true);
+                    let said = self.execute(&Command::DoubtOrder { order, attempt: 1 });
+                    assert_eq!(said, Ok(if was { Reply::Unchanged } else { Reply::Done }));
+                }
+            }
+            Step::Wait { s } => self.now = self.now.plus_ms(1_000 * u64::from(s)),
+            Step::Pulse => self.pulse(),
+            Step::Add { offer, units } => self.add(id(offer), u32::from(units)),
             Step::Exhaust { offer } => {
                 self.grid.exhaust(OfferId(id(offer)));
                 self.line(id(offer)).offered = 0;
             }
-            Step::Reprice { offer, price } => {
-                let (offer, price) = (id(offer), i64::from(price));
-                let done = self.grid.reprice(OfferId(offer), Micros(price / 2), Micros(price));
-                let line = self.line(offer);
-                assert_eq!(done.is_some(), line.listed);
-                line.price = if line.listed { price } else { line.price };
-            }
+            Step::Reprice { offer, price } => self.reprice(id(offer), i64::from(price)),
             Step::Sync { second, whole, ref rows } => self.sync(usize::from(second), whole, rows),
-            Step::Switch { second, open } => {
-                self.open[usize::from(second)] = open;
-                let provider = ProviderId(u16::from(second) + 1);
-                if open {
-                    self.grid.open_provider(provider);
-                } else {
-                    self.grid.close_provider(provider);
-                }
-            }
+            Step::Switch { second, open } => self.switch(usize::from(second), open),
             Step::Prefer { second, priority } => {
                 self.priority[usize::from(second)] = priority;
-                self.grid.set_priority(ProviderId(u16::from(second) + 1), priority);
+                self.grid.set_priority(provider_id(usize::from(second)), priority);
             }
         }
     }
 
-    fn claim(&mut self, offer: u32, price_max: i64, deadline: u8) {
-        let (open, now) = (self.open[provider(offer)], self.now);
+    fn claim(&mut self, offer: u32, price_max: i64) {
+        let open = self.open[provider(offer)];
         let claimed = self.grid.claim(OfferId(offer), Micros(price_max));
         let line = self.line(offer);
         let expected = if !line.listed {
@@ -195,19 +292,141 @@ impl Market {
                 assert!(line.claimed <= line.offered, "a unit was sold twice");
                 let (price, cost) = (line.price, line.price / 2);
                 assert_eq!((claim.price().0, claim.cost().0), (price, cost));
-                assert_eq!(usize::from(claim.provider().0), provider(offer) + 1);
-                self.claims.push((now + u64::from(deadline), claim));
+                assert_eq!(claim.provider(), provider_id(provider(offer)));
+                self.claims.push(claim);
             }
         }
     }
 
-    fn expire(&mut self, ms: u8) {
-        self.now += u64::from(ms);
-        let (kept, over): (Vec<_>, Vec<_>) =
-            self.claims.drain(..).partition(|(deadline, _)| *deadline > self.now);
-        self.claims = kept;
-        for (_, claim) in over {
-            self.line(claim.offer().0).claimed -= 1;
+    fn claim_open(&mut self, offer: u32) {
+        let claimed = self.grid.claim_open(OfferId(offer));
+        if self.line(offer).listed {
+            self.line(offer).claimed += 1;
+            self.claims.push(claimed.expect("an open reservation is claimed again"));
+        } else {
+            assert_eq!(claimed.err(), Some(ClaimRefusal::UnknownOffer));
+        }
+    }
+
+    fn give_back(&mut self, claim: Claim) {
+        self.line(claim.offer().0).claimed -= 1;
+    }
+
+    /// A claim of which the engine makes an order, or which is back in stock.
+    fn place(&mut self, claim: Claim) {
+        let price = claim.price().0;
+        let order = PlaceOrder {
+            account: BUYER,
+            product: claim.product(),
+            operator: OperatorId::ANY,
+            limit: claim.price(),
+            terms: Terms {
+                offer: claim.offer(),
+                provider: claim.provider(),
+                price: claim.price(),
+                cost: claim.cost(),
+            },
+            timings: Timings { lifetime_ms: LIFETIME_MS, min_cancel_age_ms: 0 },
+            idempotency: None,
+        };
+        let placed = self.execute(&Command::PlaceOrder(order)).map_err(|reject| reject.code());
+        if price == 0 {
+            assert_eq!(placed, Err(Reject::AmountOutOfRange("price").code()));
+            self.give_back(claim);
+        } else if price > self.balance {
+            assert_eq!(placed, Err("insufficient_funds"));
+            self.give_back(claim);
+        } else {
+            self.orders += 1;
+            let (id, deadline) = (OrderId(self.orders), self.now.plus_ms(BUY_TIME_MS));
+            assert_eq!(placed, Ok(Reply::Placed(id, false)));
+            self.balance -= price;
+            self.waiting.push(Waiting { id, deadline, doubted: false, claim });
+        }
+    }
+
+    fn assign(&mut self, at: usize) {
+        let Waiting { id, claim, .. } = self.waiting.swap_remove(at);
+        let assign = Command::AssignNumber {
+            order: id,
+            attempt: 1,
+            number: Number(62_810_000_000 + u64::from(id.0)),
+            external_id: id.0.to_string().into(),
+            cost: None,
+            timings: Timings { lifetime_ms: LIFETIME_MS, min_cancel_age_ms: 0 },
+        };
+        assert_eq!(self.execute(&assign), Ok(Reply::Placed(id, true)));
+        let (price, expires) = (claim.price().0, self.now.plus_ms(LIFETIME_MS));
+        let line = self.line(claim.offer().0);
+        line.claimed -= 1;
+        line.offered = line.offered.saturating_sub(1);
+        claim.book();
+        self.active.push(Active { id, expires, price });
+    }
+
+    /// A refusal ends the order, unless it is in doubt.
+    fn refuse(&mut self, at: usize) {
+        let (order, doubted) = (self.waiting[at].id, self.waiting[at].doubted);
+        let fail = Command::FailOrder { order, attempt: 1, reason: FailReason::NoNumbers };
+        let said = self.execute(&fail);
+        if doubted {
+            assert_eq!(said, Err(Reject::InDoubt));
+            return;
+        }
+        assert_eq!(said, Ok(Reply::Done));
+        let claim = self.waiting.swap_remove(at).claim;
+        self.balance += claim.price().0;
+        self.give_back(claim);
+    }
+
+    /// Ends what is due and nothing else: refunded, and its unit back in stock.
+    fn pulse(&mut self) {
+        let now = self.now;
+        let (over, waiting): (Vec<_>, Vec<_>) =
+            self.waiting.drain(..).partition(|waiting| waiting.deadline <= now);
+        let (ended, active): (Vec<_>, Vec<_>) =
+            self.active.drain(..).partition(|active| active.expires <= now);
+        (self.waiting, self.active) = (waiting, active);
+        let due = (over.len() + ended.len()) as u32;
+        assert_eq!(self.execute(&Command::Pulse { archived: Time(0) }), Ok(Reply::Changed(due)));
+        for Waiting { id, claim, .. } in over {
+            self.ended_as(id, ActivationState::Failed);
+            self.balance += claim.price().0;
+            self.give_back(claim);
+        }
+        for Active { id, price, .. } in ended {
+            self.ended_as(id, ActivationState::TimedOut);
+            self.balance += price;
+        }
+    }
+
+    fn ended_as(&self, id: OrderId, state: ActivationState) {
+        let order = self.engine.state().order(id).expect("nothing is retired");
+        assert_eq!(order.state, state, "order {id}");
+    }
+
+    fn add(&mut self, offer: u32, units: u32) {
+        let added = self.grid.add_stock(OfferId(offer), units);
+        let line = self.line(offer);
+        assert_eq!(added.is_some(), line.listed);
+        if line.listed {
+            line.offered += units;
+        }
+    }
+
+    fn reprice(&mut self, offer: u32, price: i64) {
+        let done = self.grid.reprice(OfferId(offer), Micros(price / 2), Micros(price));
+        let line = self.line(offer);
+        assert_eq!(done.is_some(), line.listed);
+        line.price = if line.listed { price } else { line.price };
+    }
+
+    fn switch(&mut self, provided: usize, open: bool) {
+        self.open[provided] = open;
+        if open {
+            self.grid.open_provider(provider_id(provided));
+        } else {
+            self.grid.close_provider(provider_id(provided));
         }
     }
 
@@ -220,8 +439,7 @@ impl Market {
             }
         }
         let coverage = if whole { Coverage::Whole } else { Coverage::Delta };
-        let id = ProviderId(provided as u16 + 1);
-        self.grid.publish(id, &list, coverage).expect("the rows are in range");
+        self.grid.publish(provider_id(provided), &list, coverage).expect("the rows are in range");
         for offer in (1..=OFFERS).filter(|offer| provider(*offer) == provided) {
             let row = list.iter().find(|row| row.offer.0 == offer);
             let line = self.line(offer);
@@ -236,6 +454,11 @@ impl Market {
     }
 
     fn check(&self) {
+        self.check_stock();
+        self.check_money();
+    }
+
+    fn check_stock(&self) {
         for (offer, line) in (1..).zip(&self.lines) {
             let ask = self.grid.ask(OfferId(offer));
             assert_eq!(ask.is_some(), line.listed, "offer {offer}");
@@ -244,7 +467,7 @@ impl Market {
             assert_eq!(ask.open, self.open[provider(offer)]);
         }
         for product in [product(1), product(OFFERS)] {
-            let rank = |ask: nexnum_engine::grid::Ask| {
+            let rank = |ask: Ask| {
                 let priority = self.priority[usize::from(ask.provider.0) - 1];
                 (ask.price, std::cmp::Reverse(priority), ask.offer)
             };
@@ -252,22 +475,34 @@ impl Market {
             assert!(shown.is_sorted(), "{shown:?}");
         }
     }
+
+    fn check_money(&self) {
+        let state = self.engine.state();
+        audit(state).unwrap_or_else(|complaint| panic!("{complaint}"));
+        let waiting = self.waiting.iter().map(|waiting| waiting.claim.price().0);
+        let escrow: i64 = waiting.chain(self.active.iter().map(|active| active.price)).sum();
+        let held = (state.balance(Book::Available(BUYER)).0, state.balance(Book::Escrow(BUYER)).0);
+        assert_eq!(held, (self.balance, escrow));
+    }
+
+    /// Time ends everything: no unit is claimed any more, and the buyer has his money again.
+    fn end(&mut self) {
+        self.now = self.now.plus_ms(BUY_TIME_MS + LIFETIME_MS);
+        self.pulse();
+        for claim in std::mem::take(&mut self.claims) {
+            self.give_back(claim);
+        }
+        self.check();
+        assert!(self.lines.iter().all(|line| line.claimed == 0));
+        assert_eq!(self.balance, PURSE);
+    }
 }
 
 fuzz_target!(|steps: Vec<Step>| {
-    let line = Line { listed: false, price: 0, offered: 0, claimed: 0 };
-    let mut market = Market {
-        grid: Arc::new(Grid::new(2, 2)),
-        lines: [line; OFFERS as usize],
-        open: [true; 2],
-        priority: [0; 2],
-        claims: Vec::new(),
-        now: 0,
-    };
+    let mut market = Market::new();
     for step in &steps {
         market.step(step);
         market.check();
     }
-    market.expire(u8::MAX);
-    market.check();
+    market.end();
 });
