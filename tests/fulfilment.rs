@@ -363,3 +363,17 @@ async fn a_second_purchase_for_an_order_of_the_last_hour_goes_back_after_a_resta
     assert_eq!(ask_handler(&rig.sandbox, &own).await, "STATUS_WAIT_CODE");
     rig.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_outlasts_a_hiccup_and_an_answer_that_was_lost() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+    // A poll may meet one of them first: the cancel then meets fewer.
+    rig.sandbox.faults(HANDLER).next(FaultKind::Http500);
+    rig.sandbox.faults(HANDLER).next(FaultKind::TruncatedBody);
+    assert_eq!(upstream::cancel(rig.app(), &order).await, Ok(()));
+    let own = format!("action=getStatus&id={}", order.assignment.as_ref().unwrap().external_id);
+    assert_eq!(ask_handler(&rig.sandbox, &own).await, "STATUS_CANCEL");
+    rig.stop().await;
+}
