@@ -113,6 +113,15 @@ impl Rig {
         (self.sandbox, self.folder, opened.engine.state().clone())
     }
 
+    /// The same market after a stop, a step taken while it is down, and a start.
+    async fn restarted(self, sellers: &[(usize, i64)], step: impl AsyncFnOnce(&Sandbox)) -> Self {
+        let Self { sandbox, running, customer, folder } = self;
+        running.stop().await.unwrap();
+        step(&sandbox).await;
+        let running = run(&sandbox, &folder, sellers).await;
+        Self { sandbox, running, customer, folder }
+    }
+
     async fn stop(self) {
         self.running.stop().await.unwrap();
         self.sandbox.stop().await;
@@ -432,4 +441,70 @@ async fn no_fault_of_a_provider_keeps_an_order_or_its_money() {
     while let Some(checked) = checks.join_next().await {
         checked.unwrap();
     }
+}
+
+/// What the handler protocol's provider answers to a call that is not the market's.
+async fn ask_handler(sandbox: &Sandbox, query: &str) -> String {
+    let provider = &sandbox.providers()[HANDLER];
+    let url = format!("{}?api_key={}&{query}", provider.base_url, provider.key);
+    reqwest::get(url).await.unwrap().text().await.unwrap()
+}
+
+/// Buys a number of the product that the market knows nothing of; gives its id.
+async fn stray(sandbox: &Sandbox) -> String {
+    let bought = ask_handler(sandbox, "action=getNumber&service=tg&country=6").await;
+    let mut parts = bought.split(':');
+    assert_eq!(parts.next(), Some("ACCESS_NUMBER"), "{bought}");
+    parts.next().unwrap().to_owned()
+}
+
+async fn check_cancelled(sandbox: &Sandbox, id: &str) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let query = format!("action=getStatus&id={id}");
+    while ask_handler(sandbox, &query).await != "STATUS_CANCEL" {
+        assert!(tokio::time::Instant::now() < deadline, "it was not given back");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_given_up_before_a_restart_goes_back_when_it_turns_up() {
+    let sellers = [(HANDLER, 100_000), (SMSPOOL, 200_000)];
+    let rig = Rig::start_with(&sellers, 600_000).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+    assert_eq!(order.attempt, 2, "the first was judged not to have bought anything");
+    let mut late = String::new();
+    let rig = rig.restarted(&sellers, async |sandbox| late = stray(sandbox).await).await;
+    check_cancelled(&rig.sandbox, &late).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_purchase_for_an_order_of_the_last_hour_goes_back_after_a_restart() {
+    let sellers = [(HANDLER, 100_000)];
+    let rig = Rig::start_with(&sellers, 600_000).await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+    let mut second = String::new();
+    let rig = rig.restarted(&sellers, async |sandbox| second = stray(sandbox).await).await;
+    check_cancelled(&rig.sandbox, &second).await;
+    let own = format!("action=getStatus&id={}", order.assignment.as_ref().unwrap().external_id);
+    assert_eq!(ask_handler(&rig.sandbox, &own).await, "STATUS_WAIT_CODE");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_outlasts_a_hiccup_and_an_answer_that_was_lost() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+    // A poll may meet one of them first: the cancel then meets fewer.
+    rig.sandbox.faults(HANDLER).next(FaultKind::Http500);
+    rig.sandbox.faults(HANDLER).next(FaultKind::TruncatedBody);
+    assert_eq!(upstream::cancel(rig.app(), &order).await, Ok(()));
+    let own = format!("action=getStatus&id={}", order.assignment.as_ref().unwrap().external_id);
+    assert_eq!(ask_handler(&rig.sandbox, &own).await, "STATUS_CANCEL");
+    rig.stop().await;
 }

@@ -9,7 +9,7 @@ use crate::event::{Closing, Event, Idempotency, OfferTerms, ProviderKind, Scope,
 use crate::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
 use crate::money::Micros;
 use crate::order::{Order, OrderStatus};
-use crate::state::{Account, Key, Offer, Pool, Provider, State, StoredReply};
+use crate::state::{Account, GivenUp, Key, Offer, Pool, Provider, State, StoredReply};
 use crate::time::Time;
 
 impl State {
@@ -148,6 +148,11 @@ impl State {
                 self.purchases.remove(&(order.provider, assignment.external_id));
             }
         }
+        while let Some(oldest) = self.given_up.first_entry()
+            && oldest.key().0 <= orders_before
+        {
+            oldest.remove();
+        }
         while self.replies.forget_first(replies_before) {}
     }
 
@@ -171,6 +176,7 @@ impl State {
                 let waits = doubted.state == ActivationState::Init && doubted.in_doubt;
                 assert!(waits, "a doubt is cleared once, before the order ends");
                 doubted.in_doubt = false;
+                self.give_up(at, *order);
             }
             Event::NumberAssigned { order, assignment, cost } => {
                 let placed = self.order_mut(*order);
@@ -183,6 +189,10 @@ impl State {
                 let failed = self.order_mut(*order);
                 let owed = (failed.account, failed.price, failed.provider);
                 assert_eq!((*account, *refund, *provider), owed, "a refund is what was paid");
+                // A deadline that passes without an outcome leaves it unknown, doubted or not.
+                if failed.in_doubt || failed.deadline <= at {
+                    self.give_up(at, *order);
+                }
                 self.advance(*order, Input::Fail);
                 self.end(at, *order, OrderStatus::Refunded);
             }
@@ -262,6 +272,15 @@ impl State {
             None => {
                 self.deadlines.insert((*deadline, *order));
             }
+        }
+    }
+
+    /// Remembers that the current attempt's purchase may still turn up at its provider.
+    fn give_up(&mut self, at: Time, id: OrderId) {
+        let Order { attempt, provider, product, placed_at, .. } = *self.order_mut(id);
+        if self.providers[provider].kind == ProviderKind::Driven {
+            let given_up = GivenUp { at, order: id, attempt, provider, product, placed_at };
+            self.given_up.insert(given_up.key(), given_up);
         }
     }
 

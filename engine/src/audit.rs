@@ -120,6 +120,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         deadlines: _,
         closed: _,
         replies,
+        given_up,
     } = state;
     counters.hash(&mut hasher);
     (accounts, keys, deposits, providers, operators).hash(&mut hasher);
@@ -129,6 +130,9 @@ pub fn state_hash(state: &State) -> [u8; 32] {
     (offers, orders, replies).hash(&mut hasher);
     for (offer, pool) in pools.iter().filter(|(_, pool)| !pool.next.is_empty()) {
         (offer, &pool.next).hash(&mut hasher);
+    }
+    for given_up in given_up.values() {
+        given_up.hash(&mut hasher);
     }
     hasher.0.finalize().into()
 }

@@ -10,7 +10,7 @@ use crate::event::{ProviderKind, Scope};
 use crate::ids::{AccountId, KeyId, Number, OfferId, OperatorId, ProviderId};
 use crate::money::Micros;
 use crate::order::Order;
-use crate::state::{Account, Counters, Key, Offer, Pool, Provider, State, StoredReply};
+use crate::state::{Account, Counters, GivenUp, Key, Offer, Pool, Provider, State, StoredReply};
 
 /// One row of a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub enum Row {
     Order(Box<Order>),
     /// What an idempotency key stands for.
     Reply(AccountId, u128, StoredReply),
+    /// A purchase given up that may still turn up, oldest first.
+    GivenUp(GivenUp),
 }
 
 /// Numbers of a row: far below what storage reads at once.
@@ -58,6 +60,7 @@ impl State {
             .chain(self.pools.iter().flat_map(|(id, pool)| pool_rows(id, pool)))
             .chain(self.orders.values().map(|order| Row::Order(Box::new(order.clone()))))
             .chain(replies.map(|(id, key, reply)| Row::Reply(id, key, reply)))
+            .chain(self.given_up.values().map(|given_up| Row::GivenUp(*given_up)))
     }
 
     /// Builds the state that gave these rows.
@@ -152,6 +155,7 @@ impl Rebuilt {
             Row::Offer(offer) => self.insert_offer(offer)?,
             Row::Pool(id, numbers) => self.insert_pool(id, numbers)?,
             Row::Order(order) => self.insert_order(*order)?,
+            Row::GivenUp(given_up) => self.insert_given_up(given_up)?,
             Row::Reply(id, key, reply) => {
                 let fits = state.accounts.contains(id) && reply.order <= state.counters.order;
                 check(fits, || format!("a reply to account {id} is for nobody or of no order"))?;
@@ -229,6 +233,21 @@ impl Rebuilt {
         self.insert_assignment(&order)?;
         self.state.orders.insert(id, order);
         Ok(())
+    }
+
+    fn insert_given_up(&mut self, given_up: GivenUp) -> Result<(), String> {
+        let (state, GivenUp { order, provider, .. }) = (&mut self.state, given_up);
+        let driven = state.provider(provider).is_some_and(|p| p.kind == ProviderKind::Driven);
+        check(order <= state.counters.order, || {
+            format!("a purchase given up is of order {order}, which is unknown")
+        })?;
+        check(driven, || {
+            format!(
+                "a purchase given up of order {order} is at provider {provider}, which is not driven"
+            )
+        })?;
+        let before = state.given_up.insert(given_up.key(), given_up);
+        check(before.is_none(), || format!("a purchase given up of order {order} comes twice"))
     }
 
     fn insert_assignment(&mut self, order: &Order) -> Result<(), String> {

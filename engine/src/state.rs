@@ -78,6 +78,31 @@ pub(crate) struct Pool {
     pub(crate) held: BTreeSet<Number>,
 }
 
+/// A purchase whose outcome was never known and that nobody waits for any more: its number
+/// may still turn up at the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GivenUp {
+    /// When it was given up.
+    pub at: Time,
+    /// The order that it was made for.
+    pub order: OrderId,
+    /// The attempt, since an order may give up several.
+    pub attempt: u8,
+    /// Where it was made.
+    pub provider: ProviderId,
+    /// What was bought.
+    pub product: Product,
+    /// When its order was placed.
+    pub placed_at: Time,
+}
+
+impl GivenUp {
+    /// By age, then by what makes it another one.
+    pub(crate) const fn key(&self) -> (Time, OrderId, u8) {
+        (self.at, self.order, self.attempt)
+    }
+}
+
 /// The answer that an idempotency key stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StoredReply {
@@ -138,6 +163,8 @@ pub struct State {
     /// Closed orders by the moment at which they ended.
     pub(crate) closed: Aged<(Time, OrderId)>,
     pub(crate) replies: Replies,
+    /// Purchases given up, until their moment retires.
+    pub(crate) given_up: BTreeMap<(Time, OrderId, u8), GivenUp>,
 }
 
 impl State {
@@ -263,6 +290,11 @@ impl State {
     ) -> impl Iterator<Item = &Order> {
         let all = (provider, number, OrderId(0))..=(provider, number, OrderId(u32::MAX));
         self.holders.range(all).filter_map(|(.., id)| self.orders.get(*id))
+    }
+
+    /// Purchases given up that may still turn up, oldest first.
+    pub fn given_up(&self) -> impl Iterator<Item = &GivenUp> {
+        self.given_up.values()
     }
 
     /// When the next order ends by itself.

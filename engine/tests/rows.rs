@@ -5,6 +5,7 @@ mod common;
 use common::arbitrary::{Arbitrary, START};
 use common::proof::Recorded;
 use nexnum_engine::command::{Command, PlaceOrder, Timings};
+use nexnum_engine::decide::CLOSED_KEPT_MS;
 use nexnum_engine::event::{Idempotency, Terms};
 use nexnum_engine::ids::{
     AccountId, CountryId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, ServiceId,
@@ -13,7 +14,8 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::State;
 
-/// A market with a key, a pool, an open order on each provider, and a reply.
+/// A market with a key, a pool, an open order on each provider, a reply, and a purchase
+/// given up.
 fn market() -> Recorded {
     let mut recorded = Recorded::default();
     let mut run = |command: Command| {
@@ -41,6 +43,8 @@ fn market() -> Recorded {
             idempotency: Some(Idempotency { key: u128::from(offer), fingerprint: 1 }),
         }));
     }
+    run(Command::DoubtOrder { order: OrderId(2), attempt: 1 });
+    run(Command::ClearDoubt { order: OrderId(2), attempt: 1 });
     recorded
 }
 
@@ -66,6 +70,25 @@ fn a_large_pool_is_many_rows_and_one_pool_again() {
     };
     let pools: Vec<_> = rows().iter().filter_map(len).collect();
     assert_eq!(pools, [(1, 10_000), (1, 10_000), (1, 4_999)]);
+}
+
+#[test]
+fn a_purchase_given_up_is_known_until_its_moment_retires() {
+    let mut market = market();
+    let given_up = |market: &Recorded| {
+        let all = market.state().given_up();
+        all.map(|it| (it.at, it.order.0, it.attempt, it.provider.0)).collect::<Vec<_>>()
+    };
+    assert_eq!(given_up(&market), [(START, 2, 1, 2)]);
+    let ended = START.plus_ms(600_000);
+    market.execute(ended, &Command::Pulse { archived: ended }).expect("a pulse is allowed");
+    // What may have begun by the deadline is unknown as well.
+    assert_eq!(given_up(&market), [(START, 2, 1, 2), (ended, 2, 1, 2)]);
+    market.prove().expect("the same state comes back");
+    let retired = ended.plus_ms(CLOSED_KEPT_MS);
+    market.execute(retired, &Command::Pulse { archived: ended }).expect("a pulse is allowed");
+    assert_eq!(given_up(&market), []);
+    market.prove().expect("the same state comes back");
 }
 
 #[test]
@@ -117,6 +140,14 @@ fn a_row_that_names_what_is_not_there_is_refused() {
             }
         },
         "a reply to account 1 is for nobody or of no order",
+    );
+    refused(
+        |row| {
+            if let Row::GivenUp(given_up) = row {
+                given_up.provider = ProviderId(1);
+            }
+        },
+        "a purchase given up of order 2 is at provider 1, which is not driven",
     );
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use nexnum_engine::money::Micros;
 use rust_decimal::Decimal;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::driver::{Driver, Op, Plan, RawReply};
 use super::limit::{Lane, Limiter};
@@ -34,6 +34,15 @@ pub const ACTIVE_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub const REPLY_BYTES_MAX: usize = 64 * 1024;
 /// Before a read-only call is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// Tries of a cancel that somebody waits for, and how long all of them may take: most
+/// hiccups are over by then, and a buyer still waits.
+const CANCEL_TRIES_MAX: u32 = 3;
+const CANCEL_TIME: Duration = Duration::from_secs(10);
+/// How long one of them may take, so that a second one follows a silence.
+const CANCEL_TRY_TIME: Duration = Duration::from_millis(4_500);
+/// Before the next of them, unless the provider asks for more.
+const CANCEL_PAUSE: Duration = Duration::from_millis(500);
 
 /// How long a call may take, all waiting included.
 #[derive(Clone, Copy, Debug)]
@@ -231,6 +240,31 @@ impl Client {
     /// have been done all the same.
     pub async fn cancel(&self, external_id: &str) -> Result<(), ProviderError> {
         self.change(Op::Cancel, external_id).await.map(drop)
+    }
+
+    /// As [`Self::cancel`], for somebody who waits: tried again while the provider is
+    /// unwell, for ten seconds at most. The second of two that both arrived may be refused.
+    ///
+    /// # Errors
+    /// As for [`Self::cancel`], of the last try.
+    pub async fn insist_on_cancel(&self, external_id: &str) -> Result<(), ProviderError> {
+        let deadline = Instant::now() + CANCEL_TIME;
+        let mut tries = 1;
+        loop {
+            let until = deadline.min(Instant::now() + CANCEL_TRY_TIME);
+            let error = match timeout_at(until, self.cancel(external_id)).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => error,
+                Err(_) => ProviderError::new(ErrorKind::Temporary, false, "no answer in time"),
+            };
+            let asked = Duration::from_millis(error.retry_after_ms.unwrap_or(0));
+            let next = Instant::now() + asked.max(CANCEL_PAUSE);
+            if tries == CANCEL_TRIES_MAX || next >= deadline || !error.kind.may_pass() {
+                return Err(error);
+            }
+            tries += 1;
+            sleep_until(next).await;
+        }
     }
 
     /// Says that no more messages are wanted.

@@ -16,7 +16,7 @@ use nexnum_engine::event::{Event, ProviderKind, Scope};
 use nexnum_engine::ids::{AccountId, KeyId, Number, OrderId, ProviderId, Seq};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
-use nexnum_engine::state::{State, StoredReply};
+use nexnum_engine::state::{GivenUp, State, StoredReply};
 use nexnum_engine::time::Time;
 use papaya::HashMap;
 use parking_lot::Mutex;
@@ -98,6 +98,8 @@ pub struct ReadModel {
     closed: Mutex<BTreeSet<(Time, OrderId)>>,
     /// Those of them that had work upstream.
     driven_closed: Mutex<BTreeSet<(Time, OrderId)>>,
+    /// Purchases given up before the start; what follows is known to whoever gives up.
+    given_up: Box<[GivenUp]>,
     bells: Box<[Notify]>,
 }
 
@@ -119,6 +121,7 @@ impl ReadModel {
             purchases: HashMap::new(),
             closed: Mutex::default(),
             driven_closed: Mutex::default(),
+            given_up: state.given_up().copied().collect(),
             bells: (0..BELLS).map(|_| Notify::new()).collect(),
         };
         for (id, account) in state.accounts() {
@@ -368,6 +371,12 @@ impl ReadModel {
         let closed = self.driven_closed.lock();
         let ids = closed.range((since, OrderId(0))..).map(|(_, id)| *id);
         ids.filter_map(|id| self.order(id)).collect()
+    }
+
+    /// Purchases that had been given up when the process started, oldest first.
+    #[must_use]
+    pub const fn given_up_before(&self) -> &[GivenUp] {
+        &self.given_up
     }
 
     /// Orders in memory on a number of own stock, oldest first.

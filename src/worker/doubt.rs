@@ -1,15 +1,16 @@
 //! What is unknown about purchases: attempts in doubt with their claims, calls under way,
 //! numbers that may still turn up, and orphans on their way back.
 //!
-//! Memory only: after a restart the durable orders say again what is in doubt.
+//! Memory only: after a restart the durable orders say again what is in doubt, and the
+//! engine what was given up.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use nexnum_engine::activation::ActivationState;
 use nexnum_engine::ids::{OfferId, OrderId, Product, ProviderId};
 use nexnum_engine::order::Order;
 use nexnum_engine::reservation::Claim;
+use nexnum_engine::state::GivenUp;
 use nexnum_engine::time::Time;
 use parking_lot::Mutex;
 
@@ -187,15 +188,11 @@ impl Drop for Calling<'_> {
     }
 }
 
-/// Remembers, at a start, the orders that failed in doubt within the last hour.
-pub(crate) fn remember_failed(app: &Arc<App>) {
-    let now = app.clock.now();
-    let since = Time(now.0.saturating_sub(LOST_KEPT_MS));
-    for order in app.read_model.driven_closed_since(since) {
-        // A deadline that has passed in INIT means that the outcome was never known.
-        let unknown = order.in_doubt || order.closed_at.is_some_and(|at| order.deadline <= at);
-        if order.state == ActivationState::Failed && unknown {
-            app.providers.doubts().lose(Lost::of(&order, now));
-        }
+/// Remembers, at a start, what was given up before it; a look forgets what is too old.
+pub(crate) fn remember_given_up(app: &Arc<App>) {
+    for given_up in app.read_model.given_up_before() {
+        let GivenUp { provider, product, placed_at: since, .. } = *given_up;
+        let until = given_up.at.plus_ms(LOST_KEPT_MS);
+        app.providers.doubts().lose(Lost { provider, product, since, until });
     }
 }

@@ -86,7 +86,7 @@ fn doubt_interrupted(app: &Arc<App>, open: Vec<OpenClaim>) {
             app.providers.tasks().spawn(buy::doubt(Arc::clone(app), order, claim, tried));
         }
     }
-    doubt::remember_failed(app);
+    doubt::remember_given_up(app);
 }
 
 /// Sends a command until the engine takes it; a full inbox is tried again until `until`.

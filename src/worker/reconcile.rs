@@ -3,10 +3,12 @@
 //! While a provider has orders in doubt it is asked for its open activations once a round.
 //! A purchase that no order has is adopted by the order it fits; an order that two whole
 //! lists in a row do not show, some time after its call, was not bought, and goes on to
-//! the next ask; what turns up when nobody waits for it any more is given back. A provider
-//! that cannot list leaves its doubts to the engine's deadline.
+//! the next ask; what turns up when nobody waits for it any more is given back. Once after
+//! a start, a purchase that any order of the last hour may have made and that is in no
+//! book goes back as well. A provider that cannot list leaves its doubts to the engine's
+//! deadline.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +19,7 @@ use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 use tokio::sync::watch;
 
-use super::doubt::Lost;
+use super::doubt::{LOST_KEPT_MS, Lost};
 use super::matching::{Matched, Named, SKEW_MS, Seeker, Unowned, match_rows};
 use super::{buy, insist, orphan, stopped_within};
 use crate::app::App;
@@ -44,12 +46,16 @@ pub(super) struct Reconciler {
     /// Purchases that no order has: when each was first seen.
     seen: BTreeMap<String, Time>,
     not_before: Time,
+    started: Time,
+    /// What the orders from before the start may have left at the provider was looked for.
+    looked_back: bool,
 }
 
 impl Reconciler {
     pub(super) fn new(app: &Arc<App>, connected: &Arc<Connected>) -> Self {
         let (app, connected) = (Arc::clone(app), Arc::clone(connected));
-        Self { app, connected, seen: BTreeMap::new(), not_before: Time(0) }
+        let (started, seen) = (app.clock.now(), BTreeMap::new());
+        Self { app, connected, seen, not_before: Time(0), started, looked_back: false }
     }
 
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
@@ -61,8 +67,12 @@ impl Reconciler {
     async fn round(&mut self) {
         let asked = self.app.clock.now();
         let waiting = self.waiting();
-        let lost = self.app.providers.doubts().lost(self.connected.id(), asked);
+        let mut lost = self.app.providers.doubts().lost(self.connected.id(), asked);
+        let left_behind = if self.looked_back { Some(Vec::new()) } else { self.left_behind(asked) };
+        let looks_back = left_behind.is_some();
+        lost.extend(left_behind.unwrap_or_default());
         if waiting.is_empty() && lost.is_empty() {
+            self.looked_back |= looks_back;
             self.seen.clear();
             return;
         }
@@ -82,6 +92,24 @@ impl Reconciler {
             self.not_before = asked.plus_ms(LOST_PAUSE_MS);
         }
         self.compare(asked, &waiting, &lost, list).await;
+        self.looked_back |= looks_back;
+    }
+
+    /// The purchases that orders of the hour before the start may have left at the provider
+    /// beside the one they have; `None` while one of them is on its way into doubt, since
+    /// a purchase may be its own.
+    fn left_behind(&self, now: Time) -> Option<Vec<Lost>> {
+        let (app, provider) = (&self.app, self.connected.id());
+        let since = Time(self.started.0.saturating_sub(LOST_KEPT_MS));
+        let open = app.read_model.driven().into_iter().filter_map(|id| app.read_model.order(id));
+        let mut orders = app.read_model.driven_closed_since(since);
+        orders.extend(open);
+        orders.retain(|o| o.provider == provider && (since..self.started).contains(&o.placed_at));
+        let doubted: BTreeSet<_> =
+            app.providers.doubts().all().into_iter().map(|(id, ..)| id).collect();
+        let mut begun = orders.iter().filter(|order| order.state == ActivationState::Init);
+        let settled = begun.all(|order| doubted.contains(&order.id));
+        settled.then(|| orders.iter().map(|order| Lost::of(order, now)).collect())
     }
 
     /// This provider's orders in doubt; those that have ended are settled on the way.

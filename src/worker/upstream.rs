@@ -51,19 +51,19 @@ pub enum UpstreamError {
 /// The engine must not cancel then.
 pub async fn cancel(app: &Arc<App>, order: &Order) -> Result<(), UpstreamError> {
     let Some((connected, external_id)) = target(app, order)? else { return Ok(()) };
-    let Err(error) = connected.client().cancel(external_id).await else { return Ok(()) };
+    let tried = connected.client().insist_on_cancel(external_id).await;
+    let Err(error) = tried else { return Ok(()) };
     match error.kind {
-        ErrorKind::NotFound => {
-            // It has ended there; it may have ended with a message.
-            let _seen = receive(app, &connected, order).await;
+        ErrorKind::NotFound | ErrorKind::HasCode => {
+            // It has ended there, or cannot be ended any more: with a message, or by a try
+            // whose answer was lost.
+            let seen = receive(app, &connected, order).await;
+            let ended = error.kind == ErrorKind::NotFound || seen.is_ok_and(has_ended_empty);
             match app.read_model.order(order.id).map(|order| order.state) {
                 Some(ActivationState::Received) => Err(UpstreamError::HasCode),
-                Some(_) | None => Ok(()),
+                Some(_) | None if ended => Ok(()),
+                Some(_) | None => Err(UpstreamError::HasCode),
             }
-        }
-        ErrorKind::HasCode => {
-            let _seen = receive(app, &connected, order).await;
-            Err(UpstreamError::HasCode)
         }
         ErrorKind::NoNumbers
         | ErrorKind::NoBalance
@@ -77,6 +77,14 @@ pub async fn cancel(app: &Arc<App>, order: &Order) -> Result<(), UpstreamError> 
         | ErrorKind::Temporary
         | ErrorKind::Unsupported
         | ErrorKind::Unmapped => Err(refused(app, &connected, Op::Cancel, order, &error)),
+    }
+}
+
+/// True if the number went back: nothing was received.
+const fn has_ended_empty(state: ExternalState) -> bool {
+    match state {
+        ExternalState::Cancelled | ExternalState::Expired => true,
+        ExternalState::Waiting | ExternalState::Received | ExternalState::Finished => false,
     }
 }
 

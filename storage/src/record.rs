@@ -15,7 +15,7 @@ use nexnum_engine::ids::{
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
 use nexnum_engine::snapshot::Row;
-use nexnum_engine::state::{Account, Counters, Key, Offer, Provider, StoredReply};
+use nexnum_engine::state::{Account, Counters, GivenUp, Key, Offer, Provider, StoredReply};
 use nexnum_engine::time::Time;
 
 /// Why bytes are not a record.
@@ -378,6 +378,7 @@ structs! {
     Provider { name, kind }
     Offer { provider, product, operator, cost, price, stock }
     StoredReply { fingerprint, order, at }
+    GivenUp { at, order, attempt, provider, product, placed_at }
     WalletRow { kind, amount, order, at }
 }
 
@@ -430,5 +431,6 @@ enums! {
         9 Pool(id, numbers),
         10 Order(order),
         11 Reply(id, key, reply),
+        12 GivenUp(given_up),
     }
 }

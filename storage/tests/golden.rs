@@ -11,7 +11,7 @@ use nexnum_engine::ids::{
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
 use nexnum_engine::snapshot::Row;
-use nexnum_engine::state::{Account, Counters, Key, Offer, Provider, StoredReply};
+use nexnum_engine::state::{Account, Counters, GivenUp, Key, Offer, Provider, StoredReply};
 use nexnum_engine::time::Time;
 use nexnum_storage::record::{
     RecordError, WalletRow, decode_events, decode_order, decode_rows, decode_wallet_row,
@@ -263,6 +263,15 @@ fn rows() -> Vec<(String, Row)> {
     rows.extend(
         states.map(|state| (format!("Order {state:?}"), Row::Order(Box::new(order(state))))),
     );
+    let given_up = GivenUp {
+        at: NOW.plus_ms(180_000),
+        order: ORDER,
+        attempt: 2,
+        provider: ProviderId(2),
+        product: PRODUCT,
+        placed_at: NOW,
+    };
+    rows.push(("GivenUp".to_owned(), Row::GivenUp(given_up)));
     rows
 }
 

@@ -211,6 +211,27 @@ fn a_read_only_call_is_tried_twice_and_no_more() {
     assert_eq!(server.calls.load(Ordering::SeqCst), 1, "a cancel is sent once");
 }
 
+#[track_caller]
+fn insisting(answers: Vec<Answer>, expected: Result<(), ErrorKind>, calls: usize) {
+    let server = serve(answers);
+    let outcome = run(handler(&server).insist_on_cancel("1"));
+    assert_eq!(outcome.map_err(|error| error.kind), expected);
+    assert_eq!(server.calls.load(Ordering::SeqCst), calls);
+}
+
+#[test]
+fn a_cancel_that_somebody_waits_for_outlasts_a_hiccup() {
+    let broken = || http("500 Internal Server Error", "", "oops");
+    let done = || ok("ACCESS_CANCEL");
+    let limited = http("429 Too Many Requests", "Retry-After: 1\r\n", "slow down");
+    insisting(vec![broken(), limited, done()], Ok(()), 3);
+    insisting(vec![Answer::Silence, done()], Ok(()), 2);
+    insisting(vec![broken()], Err(ErrorKind::Temporary), 3);
+    let banned = http("429 Too Many Requests", "Retry-After: 600\r\n", "slow down");
+    insisting(vec![banned, done()], Err(ErrorKind::RateLimited), 1);
+    insisting(vec![ok("EARLY_CANCEL_DENIED"), done()], Err(ErrorKind::TooEarly), 1);
+}
+
 #[test]
 fn a_call_ends_at_its_deadline() {
     let server = serve(vec![Answer::Silence]);

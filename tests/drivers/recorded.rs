@@ -192,3 +192,91 @@ fn every_rule_of_a_shipped_driver_decides_a_recorded_reply() {
         assert!(idle.is_empty(), "{name}: no recorded reply for {idle:?}");
     }
 }
+
+/// Every word with which the handler protocol or a clone refuses a purchase, from the
+/// protocol's description.
+const BUY_REFUSALS: [&str; 47] = [
+    "BAD_KEY",
+    "NO_KEY",
+    "API_KEY_NOT_VALID",
+    "BAD_ACTION",
+    "NO_ACTION",
+    "BAD_SERVICE",
+    "WRONG_SERVICE",
+    "SERVICE_NOT_AVAILABLE",
+    "BANNED:'2026-01-31 12-30-00'",
+    "CHANNELS_LIMIT",
+    "ACCOUNT_INACTIVE",
+    "NO_NUMBERS",
+    "NO_NUMBER",
+    "NO_BALANCE",
+    "NO_MEANS",
+    "NO_MONEY",
+    "NO_BALANCE_FORWARD",
+    "WRONG_MAX_PRICE:0.21",
+    "WRONG_MAX_PRICE",
+    "MAX_PRICE_EXCEEDED",
+    "BAD_MAX_PRICE",
+    "WRONG_EXCEPTION_PHONE",
+    "NO_YULA_MAIL",
+    "WHATSAPP_NOT_AVAILABLE",
+    "NOT_AVAILABLE",
+    "BAD_VALUES",
+    "BAD_MULTIPLE",
+    "BAD_PROVIDER_IDS",
+    "BAD_CURRENCY",
+    "CURRENCY_CHANGE_UNAVAILABLE",
+    "SERVICE_UNAVAILABLE_REGION",
+    "prohibited for sale",
+    "TOO_MANY_ACTIVE_RENTALS",
+    "Too Many Requests",
+    "RATE_LIMIT",
+    "UNPROCESSABLE_ENTITY:service:INVALID",
+    "UNPROCESSABLE_ENTITY:country:INVALID",
+    "UNPROCESSABLE_ENTITY:operator:INVALID",
+    r#"{"title":"BAD_KEY","details":""}"#,
+    r#"{"title":"NO_BALANCE","details":""}"#,
+    r#"{"title":"WRONG_MAX_PRICE","details":"","info":{"min":0.21}}"#,
+    r#"{"title":"SERVICE_NOT_AVAILABLE","details":""}"#,
+    r#"{"title":"UNPROCESSABLE_ENTITY","details":"","info":{"field":"operator"}}"#,
+    r#"{"title":"RATE_LIMIT","details":""}"#,
+    r#"{"title":"BAD_VALUES","details":""}"#,
+    r#"{"error":"Bad service"}"#,
+    r#"{"status":0,"message":"No access"}"#,
+];
+
+/// Those after which a number may have been bought all the same.
+const BUY_DOUBTS: [&str; 4] = ["ERROR_SQL", "SQL_ERROR", "SERVER_ERROR", "ORDER_ALREADY_EXISTS"];
+
+/// Those with which a cancel is refused.
+const CANCEL_REFUSALS: [&str; 11] = [
+    "NO_ACTIVATION",
+    "WRONG_ACTIVATION_ID",
+    "INVALID_ACTIVATION_ID",
+    "BAD_ID",
+    "NOT_FOUND",
+    "ACTIVATION_NOT_ACTIVE",
+    "BAD_STATUS",
+    "EARLY_CANCEL_DENIED",
+    "OTP_RECEIVED",
+    "NEW_OTP_RECEIVED",
+    "FREE_CANCELLATION_EXPIRED",
+];
+
+#[test]
+fn no_refusal_of_the_handler_protocol_leaves_a_purchase_in_doubt() {
+    let (_, text) = Driver::shipped().iter().find(|(name, _)| *name == "handler").unwrap();
+    let driver = Driver::parse(text).unwrap();
+    let certain = |op, body: &str| {
+        let reply = RawReply { status: 200, headers: Vec::new(), body: body.into() };
+        driver.interpret(op, &reply).unwrap_err().certain
+    };
+    for (op, tokens) in [(Op::Buy, &BUY_REFUSALS[..]), (Op::Cancel, &CANCEL_REFUSALS[..])] {
+        for token in tokens {
+            assert!(certain(op, token), "{token}");
+        }
+    }
+    for token in BUY_DOUBTS {
+        assert!(!certain(Op::Buy, token), "{token}");
+    }
+}
