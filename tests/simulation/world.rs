@@ -271,10 +271,11 @@ impl World {
             Rules::ForgetsFirst => Time(u64::MAX),
             Rules::Kept | Rules::LyingDisk | Rules::AnswersFirst => archive::archived(&life.follow),
         };
-        match self.arbitrary.command(life.core.state()) {
-            Command::Pulse { .. } => Command::Pulse { archived },
-            command => command,
+        let mut command = self.arbitrary.command(life.core.state());
+        if let Command::Pulse { archived: asked } = &mut command {
+            *asked = archived;
         }
+        command
     }
 
     /// Lets history follow; false if the power went meanwhile. A failure is tried again later.
