@@ -18,9 +18,10 @@ use nexnum::http::query::Query;
 use nexnum::http::request_id::RequestIds;
 use nexnum::http::{Limits, Server, bind};
 use nexnum::server::{self, Running};
+use nexnum::trade::{self, Wish};
 use nexnum::{boot, keys};
 use nexnum_engine::command::{Command, Reply};
-use nexnum_engine::ids::{AccountId, Number, OfferId, OperatorId, Product};
+use nexnum_engine::ids::{AccountId, Number, OfferId, OperatorId, OrderId, Product};
 use nexnum_engine::money::Micros;
 use nexnum_storage::Folder;
 use nexnum_storage::secrets::Secret;
@@ -95,8 +96,8 @@ async fn open_market(dir: &Path) -> Running {
     market
 }
 
-/// A customer with money, the two keys, something to buy.
-async fn fill(app: &App) {
+/// A customer with money and an open order, the two keys, something to buy.
+async fn fill(app: &Arc<App>) {
     let account = AccountId(1);
     let issue = |account, key: &str| Command::IssueKey {
         account,
@@ -119,6 +120,9 @@ async fn fill(app: &App) {
     for command in commands {
         let _done: Reply = execute(app, command).await;
     }
+    let wish = Wish { product: product(app), operator: OperatorId::ANY, limit: None };
+    let placed = trade::place(app, account, wish, None).await;
+    assert_eq!(placed.ok(), Some((OrderId(1), false)));
 }
 
 async fn execute(app: &App, command: Command) -> Reply {
