@@ -1,21 +1,30 @@
-//! Bytes to the real server over loopback, and to the layers that read a request.
+//! Bytes to the real server, with its real routes, on a folder with two known keys.
 //!
-//! The server answers in HTTP or hangs up; it never answers 5xx to what a client wrote,
-//! and serves the next connection as before. Bit 0 of the first byte says whether the
-//! client closes its side after the last byte or waits.
+//! The server answers in HTTP or hangs up; it never answers 5xx to what a client wrote, and
+//! serves the next connection as before; what it refused has moved no money and no stock. Bit
+//! 0 of the first byte says whether the client closes its side after the last byte or waits.
 
 #![no_main]
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use hyper::{Method, StatusCode};
 use libfuzzer_sys::fuzz_target;
+use nexnum::app::App;
+use nexnum::config::{Config, OwnStock};
 use nexnum::http::query::Query;
 use nexnum::http::request_id::RequestIds;
-use nexnum::http::{Call, Limits, Problem, Response, Router, Server, bind, body, health, reply};
-use serde::Deserialize;
+use nexnum::http::{Limits, Server, bind};
+use nexnum::server::{self, Running};
+use nexnum::trade::{self, Wish};
+use nexnum::{boot, keys};
+use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::ids::{AccountId, Number, OfferId, OperatorId, OrderId, Product};
+use nexnum_engine::money::Micros;
+use nexnum_storage::Folder;
+use nexnum_storage::secrets::Secret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
@@ -34,65 +43,119 @@ const LIMITS: Limits = Limits {
 
 const NAMES: &[&str] = &["country", "service", "max_price", "cursor", "limit"];
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(dead_code, reason = "only its shape is read")]
-struct Order {
-    country: String,
-    service: String,
-    operator: Option<String>,
-    max_price: Option<String>,
-}
+/// What the corpus knows: the keys have the right check, and open this folder only.
+const TRADE_KEY: &str = "nx_live_aaaaaaaaaaaaaaaaaa3Nn7ua";
+const ADMIN_KEY: &str = "nx_admin_aaaaaaaaaaaaaaaaa2url52";
+const HOOK_TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
-async fn place(mut call: Call<()>) -> Result<Response, Problem> {
-    let _key = call.api_key().map(str::to_owned);
-    let _once = call.idempotency_key()?.map(|key| key.len());
-    let order: Order = call.json().await?;
-    reply::json(StatusCode::CREATED, &order.country)
-}
-
-async fn look(call: Call<()>) -> Result<Response, Problem> {
-    let id = call.id_param("id")?;
-    let query = call.query(NAMES)?;
-    let limit = query.number("limit", 1..=100, 20)?;
-    reply::json(StatusCode::OK, &(id, limit, query.get("cursor")))
-}
-
-async fn upload(mut call: Call<()>) -> Result<Response, Problem> {
-    let bytes = call.bytes().await?;
-    reply::json(StatusCode::OK, &bytes.len())
-}
-
-fn router() -> Router<()> {
-    let mut router = Router::new();
-    health::add_routes(&mut router);
-    router.detached(Method::POST, "/orders", place).body_max(256);
-    router.plain(Method::GET, "/orders/{id}", look);
-    router.plain(Method::POST, "/upload", upload).body_max(4096);
-    router
-}
+/// Its own stock, more than a run buys.
+const NUMBERS: std::ops::Range<u64> = 62_810_000_000..62_810_010_000;
 
 struct Door {
     runtime: Runtime,
     address: SocketAddr,
+    market: Running,
 }
 
 static DOOR: LazyLock<Door> = LazyLock::new(|| {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (address, market) = runtime.block_on(open_door());
+    Door { runtime, address, market }
+});
+
+/// A market on a folder that goes with the process: its files are open, its names are gone.
+async fn open_door() -> (SocketAddr, Running) {
+    let dir = std::env::temp_dir().join(format!("nexnum-fuzz-{}", std::process::id()));
+    let market = open_market(&dir).await;
+    std::fs::remove_dir_all(&dir).expect("it was made above");
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-    let (listener, address) = runtime.block_on(bind(loopback)).expect("a port is free");
+    let (listener, address) = bind(loopback).await.expect("a port is free");
     let server = Server {
-        router: Arc::new(router()),
-        state: Arc::new(()),
+        router: server::routes(),
+        state: Arc::clone(&market.app),
         limits: LIMITS,
         request_ids: RequestIds::new(7),
     };
-    runtime.spawn(server.serve(listener, std::future::pending()));
-    Door { runtime, address }
-});
+    tokio::spawn(server.serve(listener, std::future::pending()));
+    (address, market)
+}
 
-/// What the server says to these bytes.
-async fn say(address: SocketAddr, bytes: &[u8], closes: bool) -> Vec<u8> {
+async fn open_market(dir: &Path) -> Running {
+    boot::init(dir).expect("an empty folder");
+    let secrets = boot::secrets(&Folder::at(dir)).expect("it was just made");
+    secrets.put("hook.own", &Secret::new(HOOK_TOKEN.into())).expect("the store is open");
+    drop(secrets);
+    let config = Config {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        data_dir: dir.to_owned(),
+        own_stock: OwnStock { min_cancel_age_s: 0, ..OwnStock::default() },
+        ..Config::default()
+    };
+    let opened = boot::open(dir, |_| {}).expect("it was just made");
+    let market = server::start(opened, &config, Vec::new()).await.expect("nothing is missing");
+    fill(&market.app).await;
+    market
+}
+
+/// A customer with money and an open order, the two keys, something to buy.
+async fn fill(app: &Arc<App>) {
+    let account = AccountId(1);
+    let issue = |account, key: &str| Command::IssueKey {
+        account,
+        hash: keys::sha256(key),
+        prefix: key[..12].into(),
+    };
+    let numbers = NUMBERS.map(Number).collect();
+    let (offer, cost, price) = (OfferId(1), Micros(5_000), Micros(10_000));
+    let commands = [
+        Command::OpenAccount { name: "a".into(), credit_limit: Micros::ZERO },
+        issue(Some(account), TRADE_KEY),
+        issue(None, ADMIN_KEY),
+        Command::Deposit { account, amount: Micros::units(1_000), reference: 1 },
+        Command::ListOffers {
+            provider: app.own.provider,
+            offers: vec![(product(app), OperatorId::ANY)],
+        },
+        Command::LoadStock { offer, cost, price, numbers },
+    ];
+    for command in commands {
+        let _done: Reply = execute(app, command).await;
+    }
+    let wish = Wish { product: product(app), operator: OperatorId::ANY, limit: None };
+    let placed = trade::place(app, account, wish, None).await;
+    assert_eq!(placed.ok(), Some((OrderId(1), false)));
+}
+
+async fn execute(app: &App, command: Command) -> Reply {
+    let answer = app.handle.send(command).await.expect("the engine runs");
+    answer.expect("a new market is in order").reply
+}
+
+fn product(app: &App) -> Product {
+    Product {
+        country: app.catalog.country_by_iso("ID").expect("a country"),
+        service: app.catalog.service_by_slug("telegram").expect("a service"),
+    }
+}
+
+/// What a refusal must leave alone: every wallet, and the stock on sale.
+type Books = (Vec<(AccountId, Micros, Micros)>, Vec<(OfferId, u32)>);
+
+fn books(app: &App) -> Books {
+    let wallets = app.read_model.accounts().into_iter().map(|(id, account)| {
+        let wallet = account.wallet();
+        (id, wallet.available, wallet.escrow)
+    });
+    let mut wallets: Vec<_> = wallets.collect();
+    wallets.sort();
+    let asks = app.market.grid().asks(product(app)).map(|ask| (ask.offer, ask.stock));
+    let mut stock: Vec<_> = asks.collect();
+    stock.sort();
+    (wallets, stock)
+}
+
+/// What the server says to these bytes, and whether that was all.
+async fn say(address: SocketAddr, bytes: &[u8], closes: bool) -> (Vec<u8>, bool) {
     let mut stream = TcpStream::connect(address).await.expect("the server accepts");
     let mut said = Vec::new();
     // The server may hang up while we still write: what it said before counts.
@@ -100,39 +163,63 @@ async fn say(address: SocketAddr, bytes: &[u8], closes: bool) -> Vec<u8> {
     if closes {
         let _gone = stream.shutdown().await;
     }
-    let _end = tokio::time::timeout(PATIENCE * 4, stream.read_to_end(&mut said)).await;
-    said
+    let end = tokio::time::timeout(PATIENCE * 4, stream.read_to_end(&mut said)).await;
+    (said, matches!(end, Ok(Ok(_))))
 }
 
-fn check(said: &[u8]) {
-    if said.is_empty() {
+/// The statuses of the replies, one after the other; `None` if the bytes are something else.
+fn statuses(mut said: &[u8]) -> Option<Vec<u16>> {
+    let mut statuses = Vec::new();
+    while !said.is_empty() {
+        let end = said.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+        let head = std::str::from_utf8(&said[..end]).ok()?;
+        statuses.push(head.strip_prefix("HTTP/1.")?.get(2..5)?.parse().ok()?);
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let length = length.and_then(|length| length.parse().ok()).unwrap_or(0);
+        let rest = &said[end..];
+        // The reply to a HEAD says the length and leaves out the body.
+        let headless = rest.is_empty() || rest.starts_with(b"HTTP/1.");
+        said = if headless { rest } else { rest.get(length..)? };
+    }
+    Some(statuses)
+}
+
+fn check_status(status: u16, said: &[u8]) {
+    // 100 goes before the body of those who expect it, 505 names an unknown version.
+    let text = || String::from_utf8_lossy(said);
+    assert!((100..500).contains(&status) || status == 505, "{}", text());
+}
+
+fn check(door: &Door, bytes: &[u8], closes: bool) {
+    let app = &door.market.app;
+    let before = books(app);
+    let (said, whole) = door.runtime.block_on(say(door.address, bytes, closes));
+    if !whole {
+        // A reset or a long poll: what it began ends before the next input.
+        door.runtime.block_on(tokio::time::sleep(PATIENCE * 4));
         return;
     }
-    let text = String::from_utf8_lossy(said);
-    let status = text.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5));
-    let status: u16 = status.and_then(|status| status.parse().ok()).expect("an HTTP reply");
-    // 100 goes before the body of those who expect it, 505 names an unknown version.
-    assert!((100..500).contains(&status) || status == 505, "{text}");
+    let statuses = statuses(&said);
+    let statuses = statuses.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&said)));
+    statuses.iter().for_each(|status| check_status(*status, &said));
+    if !statuses.is_empty() && statuses.iter().all(|status| *status >= 400) {
+        assert_eq!(books(app), before, "{}", String::from_utf8_lossy(&said));
+    }
 }
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((first, rest)) = bytes.split_first() else { return };
-    if let Ok(text) = std::str::from_utf8(rest) {
-        if let Ok(query) = Query::parse(text, NAMES) {
-            let given = NAMES.iter().filter(|name| query.get(name).is_some()).count();
-            assert!(given <= text.split('&').count(), "{text:?} gives more than it holds");
-        }
+    if let Ok(text) = std::str::from_utf8(rest)
+        && let Ok(query) = Query::parse(text, NAMES)
+    {
+        let given = NAMES.iter().filter(|name| query.get(name).is_some()).count();
+        assert!(given <= text.split('&').count(), "{text:?} gives more than it holds");
     }
-    let _order = body::decode_json::<Order>(rest);
     let door = &*DOOR;
-    check(&door.runtime.block_on(say(door.address, rest, first & 1 == 1)));
+    check(door, rest, first & 1 == 1);
     if first & 2 == 2 {
-        let live = say(
-            door.address,
-            b"GET /health/live HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
-            false,
-        );
-        let said = door.runtime.block_on(live);
+        let live = b"GET /health/live HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+        let (said, _) = door.runtime.block_on(say(door.address, live, false));
         assert!(said.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&said));
     }
 });

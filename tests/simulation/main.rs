@@ -19,6 +19,7 @@ mod life;
 #[allow(unreachable_pub, reason = "it is shared by path")]
 mod model;
 mod readers;
+mod toll;
 mod witness;
 mod world;
 
@@ -26,7 +27,8 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use world::{Rules, Toll, World};
+use toll::Toll;
+use world::{Rules, World};
 
 /// Runs of a normal test.
 const SEEDS_DEFAULT: u64 = 200;

@@ -27,6 +27,7 @@ use crate::files::Files;
 use crate::life::{self, Life};
 use crate::model::{self, Model};
 use crate::readers;
+use crate::toll::Toll;
 
 /// Steps of a life: executing, sealing, committing.
 const STEPS: u64 = 260;
@@ -45,48 +46,6 @@ pub(crate) enum Rules {
     AnswersFirst,
     /// Memory lets go of closed orders that history may not have on disk.
     ForgetsFirst,
-}
-
-/// What happened in a run, to see that runs are worth something.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Toll {
-    pub(crate) commands: u64,
-    pub(crate) accepted: u64,
-    pub(crate) commits: u64,
-    pub(crate) cuts: u64,
-    pub(crate) failures: u64,
-    pub(crate) clean_stops: u64,
-    pub(crate) interrupted_opens: u64,
-    pub(crate) unanswered_kept: u64,
-    pub(crate) unanswered_lost: u64,
-    pub(crate) snapshots_used: u64,
-    pub(crate) snapshots_damaged: u64,
-    pub(crate) history_cuts: u64,
-    pub(crate) history_failures: u64,
-    pub(crate) rebuilt: u64,
-    pub(crate) retired: u64,
-    pub(crate) repeats: u64,
-}
-
-impl Toll {
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.commands += other.commands;
-        self.accepted += other.accepted;
-        self.commits += other.commits;
-        self.cuts += other.cuts;
-        self.failures += other.failures;
-        self.clean_stops += other.clean_stops;
-        self.interrupted_opens += other.interrupted_opens;
-        self.unanswered_kept += other.unanswered_kept;
-        self.unanswered_lost += other.unanswered_lost;
-        self.snapshots_used += other.snapshots_used;
-        self.snapshots_damaged += other.snapshots_damaged;
-        self.history_cuts += other.history_cuts;
-        self.history_failures += other.history_failures;
-        self.rebuilt += other.rebuilt;
-        self.retired += other.retired;
-        self.repeats += other.repeats;
-    }
 }
 
 /// A command on its way, and what it must be told.
@@ -271,10 +230,11 @@ impl World {
             Rules::ForgetsFirst => Time(u64::MAX),
             Rules::Kept | Rules::LyingDisk | Rules::AnswersFirst => archive::archived(&life.follow),
         };
-        match self.arbitrary.command(life.core.state()) {
-            Command::Pulse { .. } => Command::Pulse { archived },
-            command => command,
+        let mut command = self.arbitrary.command(life.core.state());
+        if let Command::Pulse { archived: asked } = &mut command {
+            *asked = archived;
         }
+        command
     }
 
     /// Lets history follow; false if the power went meanwhile. A failure is tried again later.
