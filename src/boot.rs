@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use nexnum_engine::Engine;
 use nexnum_engine::command::Command;
 use nexnum_engine::ids::Seq;
+use nexnum_engine::reject::Reject;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 use nexnum_storage::history::{History, Opening};
@@ -51,6 +52,9 @@ pub enum BootError {
     /// A file in the folder is missing, damaged, in use, or failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The engine issues no more keys.
+    #[error("no key was issued: {}", .0.code())]
+    KeyRefused(Reject),
     /// No key could be drawn.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
@@ -80,12 +84,32 @@ pub fn init(dir: &Path) -> Result<Created, BootError> {
         error => error.into(),
     })?;
     let mut ledger = folder.open_ledger()?;
-    let admin_key = keys::generate(KeyKind::Admin)?;
-    issue(&mut ledger, &admin_key)?;
+    let admin_key = issue(&mut Engine::default(), &mut ledger, Clock::default().now())?;
     folder.note(ledger.id(), ledger.last())?;
-    let path = config_path(&folder);
-    fs::write(&path, config::TEMPLATE).map_err(|source| BootError::Io { path, source })?;
+    write_config(&folder)?;
     Ok(Created { id: ledger.id(), folder, admin_key })
+}
+
+/// Issues another admin key in a folder that no server has open: the way in when the last
+/// one is lost, or when `init` was cut short before the first.
+///
+/// # Errors
+/// As [`open`]; or the failure.
+pub fn issue_admin_key(dir: &Path) -> Result<ApiKey, BootError> {
+    let mut opened = open(dir, |_| {})?;
+    let unfinished = opened.ledger.last().seq == Seq(0);
+    let at = Clock::not_before(opened.last_at).now();
+    let admin_key = issue(&mut opened.engine, &mut opened.ledger, at)?;
+    close(&opened.folder, &opened.reader)?;
+    if unfinished && !config_path(&opened.folder).exists() {
+        write_config(&opened.folder)?;
+    }
+    Ok(admin_key)
+}
+
+fn write_config(folder: &Folder) -> Result<(), BootError> {
+    let path = config_path(folder);
+    fs::write(&path, config::TEMPLATE).map_err(|source| BootError::Io { path, source })
 }
 
 /// Where `init` puts the configuration.
@@ -150,18 +174,19 @@ pub fn snapshot_files(folder: &Folder) -> Result<Vec<PathBuf>, BootError> {
     Ok(files)
 }
 
-/// The ledger's first event: the operator's key.
-fn issue(ledger: &mut RedbLedger, key: &ApiKey) -> Result<(), StorageError> {
-    let at = Clock::default().now();
+/// Draws an operator's key; the ledger gets its hash.
+fn issue(engine: &mut Engine, ledger: &mut RedbLedger, at: Time) -> Result<ApiKey, BootError> {
+    let key = keys::generate(KeyKind::Admin)?;
     let command =
         Command::IssueKey { account: None, hash: key.sha256(), prefix: key.shown().into() };
     let mut events = Vec::new();
-    let issued = Engine::default().execute(at, &command, &mut events);
-    assert!(issued.is_ok(), "an empty engine issues a key");
+    engine.execute(at, &command, &mut events).map_err(BootError::KeyRefused)?;
     let mut payload = Vec::new();
     record::encode_events(&events, &mut payload);
-    let batch = Batch { first: Seq(1), at, count: events.len() as u32, payload: &payload };
-    ledger.append(&batch, Seq(0)).map(drop)
+    let last = ledger.last().seq;
+    let (first, count) = (Seq(last.0 + 1), events.len() as u32);
+    ledger.append(&Batch { first, at, count, payload: &payload }, last)?;
+    Ok(key)
 }
 
 /// A data folder in use.

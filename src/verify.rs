@@ -66,6 +66,7 @@ impl From<BootError> for Finding {
             BootError::NotInitialised { .. }
             | BootError::NotEmpty { .. }
             | BootError::Io { .. }
+            | BootError::KeyRefused(_)
             | BootError::NoRandomness(_) => Self::Unreadable(error),
         }
     }

@@ -13,7 +13,8 @@ use nexnum_engine::audit::state_hash;
 use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Reply, Timings};
 use nexnum_engine::event::{ProviderKind, Scope, Terms};
 use nexnum_engine::ids::{
-    AccountId, CountryId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, Seq, ServiceId,
+    AccountId, CountryId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, Seq,
+    ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
@@ -147,6 +148,37 @@ fn init_takes_an_empty_folder_and_leaves_any_other_as_it_is() {
 
     let file = other.path().join("letter.txt");
     assert!(matches!(boot::init(&file), Err(BootError::Io { .. })));
+}
+
+#[test]
+fn a_stopped_folder_gets_another_admin_key_whatever_became_of_the_first() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = folder_with_trade(temp.path());
+    let lost = Command::RevokeKey { key: KeyId(1) };
+    append(&mut opened(temp.path()), [lost]);
+    let key = boot::issue_admin_key(temp.path()).unwrap();
+    let open = opened(temp.path());
+    assert!(boot::issue_admin_key(temp.path()).is_err(), "a server has it open");
+    let works = |key: &(_, &nexnum_engine::state::Key)| !key.1.revoked;
+    let valid: Vec<_> = open.engine.state().keys().filter(works).collect();
+    let [(_, admin)] = valid[..] else { panic!("{valid:?}") };
+    assert_eq!((admin.scope, admin.hash), (Scope::Admin, key.sha256()));
+    let end = open.ledger.last();
+    drop(open);
+    assert_eq!(Manifest::read(&folder.manifest()).unwrap().known, end);
+    verify(temp.path(), |_| {}).unwrap();
+}
+
+#[test]
+fn an_init_that_was_cut_short_before_its_key_is_finished_by_issuing_one() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = Folder::at(temp.path());
+    folder.init(None).unwrap();
+    let key = boot::issue_admin_key(temp.path()).unwrap();
+    let open = opened(temp.path());
+    let hashes: Vec<_> = open.engine.state().keys().map(|(_, key)| key.hash).collect();
+    assert_eq!(hashes, [key.sha256()]);
+    assert!(boot::config_path(&folder).exists());
 }
 
 #[test]

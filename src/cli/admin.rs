@@ -1,6 +1,7 @@
 //! Commands that ask a running server through its admin API.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -8,6 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::CliError;
+use crate::boot;
 
 /// Where the server is unless it is said.
 const URL_DEFAULT: &str = "http://127.0.0.1:8080";
@@ -106,8 +108,15 @@ enum KeyAction {
     /// Issue a key; it is printed once and kept nowhere.
     Create {
         /// The account it trades for.
-        #[arg(long, value_name = "ID")]
-        account: u32,
+        #[arg(long, value_name = "ID", required_unless_present = "admin")]
+        account: Option<u32>,
+        /// An admin key instead, in the data folder of a stopped server: the way in when the
+        /// last one is lost.
+        #[arg(long, requires = "data", conflicts_with = "account")]
+        admin: bool,
+        /// The data folder.
+        #[arg(long, value_name = "DIR", requires = "admin", conflicts_with = "account")]
+        data: Option<PathBuf>,
     },
     /// End a key.
     Revoke {
@@ -147,7 +156,13 @@ pub(super) fn account(args: AccountArgs) -> Result<(), CliError> {
 pub(super) fn key(args: KeyArgs) -> Result<(), CliError> {
     let KeyArgs { server, action } = args;
     match action {
-        KeyAction::Create { account } => {
+        KeyAction::Create { data: Some(dir), .. } => {
+            let key = boot::issue_admin_key(&dir)?;
+            server.print(&json!({ "admin_key": key.reveal() }));
+            Ok(())
+        }
+        KeyAction::Create { account, data: None, .. } => {
+            let account = account.expect("the command line asks for it without --admin");
             server.ask(Method::POST, &format!("accounts/{account}/keys"), None)
         }
         KeyAction::Revoke { id } => server.ask(Method::DELETE, &format!("keys/{id}"), None),

@@ -130,6 +130,19 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_made_for_an_account_or_for_an_operator() {
+        for good in ["--account 7", "--admin --data x"] {
+            assert!(Cli::try_parse_from(format!("nexnum key create {good}").split(' ')).is_ok());
+        }
+        for wrong in ["--admin", "--data x", "--account 7 --data x", "--account 7 --admin --data x"]
+        {
+            let parsed = Cli::try_parse_from(format!("nexnum key create {wrong}").split(' '));
+            assert!(parsed.is_err(), "{wrong}");
+        }
+        assert!(Cli::try_parse_from(["nexnum", "key", "create"]).is_err());
+    }
+
+    #[test]
     fn the_demo_takes_what_its_users_were_told() {
         let parse = |words: &str| Cli::try_parse_from(words.split(' '));
         let told = "nexnum demo --listen 127.0.0.1:0 --data /tmp/x --seed 7 \

@@ -299,6 +299,13 @@ impl ReadModel {
         self.keys.pin().get(hash).copied()
     }
 
+    /// The keys that open the operators' face, in no order.
+    #[must_use]
+    pub fn operators(&self) -> Vec<KeyId> {
+        let keys = self.keys.pin();
+        keys.values().filter(|key| key.scope == Scope::Admin).map(|key| key.id).collect()
+    }
+
     /// An order still in memory.
     #[must_use]
     pub fn order(&self, id: OrderId) -> Option<Arc<Order>> {

@@ -160,6 +160,22 @@ async fn a_wrong_missing_or_revoked_key_opens_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_last_admin_key_that_works_cannot_be_revoked() {
+    let market = Market::start().await;
+    let revoke = |client: &Client, id: u32| {
+        answer(client.request(Method::DELETE, &format!("/api/admin/keys/{id}")))
+    };
+    revoke(&market.admin, 1).await.refused(409, "last_admin_key");
+    revoke(&market.admin, 9).await.refused(404, "unknown_key");
+    let second = Client::new(&market.running, &market.another_key().await);
+    let both = tokio::join!(revoke(&market.admin, 1), revoke(&second, 2));
+    let statuses = [both.0.status.as_u16(), both.1.status.as_u16()];
+    assert!(!statuses.iter().all(|status| *status == 204), "one of two at once stays");
+    assert_eq!(market.running.app.read_model.operators().len(), 1);
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_reply_says_what_is_left_of_the_quota_and_the_last_one_when_to_come_back() {
     let market = Market::with_quota(3).await;
     // Opening, issuing and depositing: the operator's three requests.

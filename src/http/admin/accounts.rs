@@ -1,6 +1,8 @@
 //! Customers' accounts, their keys and their money.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hyper::StatusCode;
 use nexnum_engine::command::{Command, Reply};
@@ -96,13 +98,58 @@ pub(super) async fn issue_key(mut call: Call<App>) -> Result<Response, Problem> 
     }
 }
 
-pub(super) async fn revoke_key(call: Call<App>) -> Result<Response, Problem> {
+pub(super) async fn revoke_key(
+    mut call: Call<App>,
+    revocations: Arc<Revocations>,
+) -> Result<Response, Problem> {
     auth::operator(&call)?;
     call.query(&[])?;
+    call.no_fields().await?;
     let id = u32::try_from(call.id_param("id")?);
     let key = KeyId(id.map_err(|_| Problem::not_found("no such key"))?);
+    let operators = || call.state.read_model.operators();
+    let _under_way = if operators().contains(&key) {
+        // Counted before it is looked again, so that two at once cannot take the last two.
+        let under_way = revocations.begin();
+        if operators().len() <= under_way.count {
+            return Err(last_admin_key());
+        }
+        Some(under_way)
+    } else {
+        None
+    };
     execute(&call.state, Command::RevokeKey { key }).await?;
     Ok(reply::no_content())
+}
+
+fn last_admin_key() -> Problem {
+    Problem::new(StatusCode::CONFLICT, "last_admin_key", "It is the last admin key that works")
+        .detail("issue another one first: `nexnum key create --admin` on the stopped folder")
+}
+
+/// Counts the operators' keys that are being revoked: the engine lets the last one go, and
+/// nobody could issue another.
+#[derive(Debug, Default)]
+pub(super) struct Revocations(AtomicUsize);
+
+/// A revocation under way, until it is published or refused.
+struct UnderWay<'a> {
+    revocations: &'a Revocations,
+    /// Those under way with this one.
+    count: usize,
+}
+
+impl Revocations {
+    // Sequentially consistent: of two that begin at once, one sees the other.
+    fn begin(&self) -> UnderWay<'_> {
+        UnderWay { revocations: self, count: self.0.fetch_add(1, Ordering::SeqCst) + 1 }
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.revocations.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 #[derive(Deserialize)]

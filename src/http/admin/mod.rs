@@ -4,6 +4,8 @@ mod accounts;
 mod providers;
 mod stock;
 
+use std::sync::Arc;
+
 use hyper::Method;
 
 use super::{Problem, Router, auth, problems};
@@ -21,8 +23,11 @@ pub fn add_routes(router: &mut Router<App>) {
     router
         .detached(post.clone(), "/api/admin/accounts/{id}/deposits", accounts::deposit)
         .guarded(auth::may_operate);
+    let revocations = Arc::new(accounts::Revocations::default());
     router
-        .detached(Method::DELETE, "/api/admin/keys/{id}", accounts::revoke_key)
+        .detached(Method::DELETE, "/api/admin/keys/{id}", move |call| {
+            accounts::revoke_key(call, Arc::clone(&revocations))
+        })
         .guarded(auth::may_operate);
     router
         .detached(post.clone(), "/api/admin/stock", stock::load)
