@@ -60,6 +60,21 @@ pub enum BootError {
     NoRandomness(#[from] NoRandomness),
 }
 
+impl BootError {
+    /// Whether the folder is damaged, as opposed to not being one, in use or out of reach.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Storage(error) => error.is_damage(),
+            Self::NotInitialised { .. }
+            | Self::NotEmpty { .. }
+            | Self::Io { .. }
+            | Self::KeyRefused(_)
+            | Self::NoRandomness(_) => false,
+        }
+    }
+}
+
 /// What `init` made.
 #[derive(Debug)]
 pub struct Created {
@@ -146,6 +161,15 @@ pub fn manifest(folder: &Folder) -> Result<Manifest, BootError> {
     Ok(Manifest::read(&folder.manifest())?)
 }
 
+/// Opens the ledger for reading alone.
+///
+/// # Errors
+/// As [`Reader::open`]; where it is lost as a whole, with what the manifest knows of it.
+pub fn open_reader(folder: &Folder, manifest: &Manifest) -> Result<Reader, StorageError> {
+    let opened = Reader::open(&folder.ledger(), manifest);
+    opened.map_err(|error| error.knowing(manifest.known.seq))
+}
+
 /// Opens the secret store. It is locked while it is open: read what is needed, drop it.
 ///
 /// # Errors
@@ -227,7 +251,7 @@ pub struct Progress {
 pub fn open(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Opened, BootError> {
     let folder = Folder::at(dir);
     let manifest = manifest(&folder)?;
-    let unwritten = Reader::open(&folder.ledger(), &manifest)?;
+    let unwritten = open_reader(&folder, &manifest)?;
     let mut replay = newest(&folder, &unwritten)?;
     let (snapshot, total) = (replay.state().seq(), unwritten.last()?.seq);
     let mut each = |row: &Decoded, _: &State| {

@@ -2,9 +2,9 @@
 //!
 //! One walk over the ledger, from zero: each row's checksum and place in the chain, each
 //! event through the engine, the audit now and then and at the end; each snapshot's state
-//! hash against the replay's at its position; the manifest and history against the ledger.
-//! Nothing is written, but that redb recovers a ledger whose writer was killed, as it would
-//! at the next start.
+//! hash against the replay's at its position; the manifest and history against the ledger;
+//! every secret against the key that opens it. Nothing is written, but that redb recovers a
+//! ledger whose writer was killed, and marks the secrets' file while it is open, as at a start.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,14 +40,7 @@ pub enum Finding {
 
 impl From<StorageError> for Finding {
     fn from(error: StorageError) -> Self {
-        let unreadable = matches!(
-            error,
-            StorageError::Io { .. }
-                | StorageError::InUse { .. }
-                | StorageError::NewerFormat { .. }
-                | StorageError::NoRandomness(_)
-        );
-        if unreadable {
+        if !error.is_damage() {
             return Self::Unreadable(error.into());
         }
         let seq = match &error {
@@ -87,8 +80,21 @@ pub struct Proof {
     pub audits: u64,
     /// Positions of the snapshots that were compared.
     pub snapshots: Vec<Seq>,
-    /// How far history has followed; `None` without one that can be read as it is.
-    pub history: Option<Seq>,
+    /// How many secrets opened with the folder's key: all of them.
+    pub secrets: usize,
+    /// How far history has followed.
+    pub history: Followed,
+}
+
+/// What can be said of history, which is derived from the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Followed {
+    /// It speaks of the ledger up to here.
+    To(Seq),
+    /// There is none: the next start makes it.
+    Absent,
+    /// Its writer was killed: to be read it would have to be recovered, which is a write.
+    CutOff,
 }
 
 /// Checks the data folder at `dir`. `progress` is told after every row.
@@ -98,7 +104,7 @@ pub struct Proof {
 pub fn verify(dir: &Path, progress: impl FnMut(Progress)) -> Result<Proof, Finding> {
     let folder = Folder::at(dir);
     let manifest = boot::manifest(&folder)?;
-    let reader = Reader::open(&folder.ledger(), &manifest)?;
+    let reader = boot::open_reader(&folder, &manifest)?;
     let mut walk = Walk {
         total: total(&reader, manifest.known),
         manifest: manifest.known,
@@ -112,15 +118,29 @@ pub fn verify(dir: &Path, progress: impl FnMut(Progress)) -> Result<Proof, Findi
     let mut replay = Replay::default();
     replay.run(&reader, |row, state| walk.step(row, state))?;
     let proof = walk.finish(&reader, replay.state())?;
+    let secrets = open_secrets(&folder)?;
     let history = follows(&folder, &reader, proof.end.seq)?;
-    Ok(Proof { history, ..proof })
+    Ok(Proof { secrets, history, ..proof })
+}
+
+/// Opens every secret with the folder's own key and counts them.
+fn open_secrets(folder: &Folder) -> Result<usize, Finding> {
+    let secrets = boot::secrets(folder)?;
+    let names = secrets.names()?;
+    for name in &names {
+        secrets.get(name)?;
+    }
+    Ok(names.len())
 }
 
 /// History's cursor, which is never ahead of the ledger.
-fn follows(folder: &Folder, reader: &Reader, end: Seq) -> Result<Option<Seq>, Finding> {
-    let cursor = history::read_cursor(&folder.history(), reader.id())?;
-    match cursor.filter(|cursor| *cursor > end) {
-        None => Ok(cursor),
+fn follows(folder: &Folder, reader: &Reader, end: Seq) -> Result<Followed, Finding> {
+    if !folder.history().exists() {
+        return Ok(Followed::Absent);
+    }
+    match history::read_cursor(&folder.history(), reader.id())? {
+        None => Ok(Followed::CutOff),
+        Some(cursor) if cursor <= end => Ok(Followed::To(cursor)),
         Some(ahead) => {
             let reason = format!("history speaks of sequence {ahead}, the ledger ends at {end}");
             Err(Finding::Damage { seq: None, reason })
@@ -222,7 +242,8 @@ impl<P: FnMut(Progress)> Walk<P> {
             state_hash: Hash(audit::state_hash(state)),
             audits: self.audits,
             snapshots: self.compared,
-            history: None,
+            secrets: 0,
+            history: Followed::Absent,
         })
     }
 }

@@ -4,10 +4,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
 use nexnum::boot::{self, BootError, Opened};
 use nexnum::keys::{self, KeyKind};
-use nexnum::verify::{Finding, verify};
+use nexnum::verify::{Finding, Followed, verify};
 use nexnum::worker::snapshot::{self, Snapshots};
 use nexnum_engine::audit::state_hash;
 use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Reply, Timings};
@@ -216,6 +217,77 @@ fn a_file_that_is_missing_or_empty_is_named_and_never_replaced() {
 }
 
 #[test]
+fn a_ledger_lost_as_a_whole_is_told_with_what_the_manifest_knows() {
+    let zeroed = |bytes: &mut Vec<u8>| bytes[..512].fill(0);
+    let halved = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 2);
+    let stub = |bytes: &mut Vec<u8>| bytes.truncate(100);
+    let breaks: [fn(&mut Vec<u8>); 3] = [zeroed, halved, stub];
+    for damage in breaks {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = folder_with_trade(temp.path());
+        let open = opened(temp.path());
+        boot::close(&folder, &open.reader).unwrap();
+        let known = open.ledger.last().seq;
+        drop(open);
+        let mut bytes = fs::read(folder.ledger()).unwrap();
+        damage(&mut bytes);
+        fs::write(folder.ledger(), &bytes).unwrap();
+        let error = boot::open(temp.path(), |_| {}).unwrap_err();
+        let words = format!("the ledger had reached sequence {known}");
+        assert!(error.is_damage() && error.to_string().contains(&words), "{error}");
+        let Err(Finding::Damage { reason, .. }) = verify(temp.path(), |_| {}) else {
+            panic!("the damage was not found")
+        };
+        assert!(reason.contains(&words), "{reason}");
+        assert!(fs::read(folder.ledger()).unwrap() == bytes, "it is left as it is");
+    }
+}
+
+#[test]
+fn secrets_that_are_lost_or_do_not_open_are_damage() {
+    type Break = fn(&Folder);
+    let cases: [(Break, &str); 4] = [
+        (|folder| fs::remove_file(folder.master_key()).unwrap(), "master.key is missing"),
+        (|folder| fs::remove_file(folder.secrets()).unwrap(), "secrets.redb is missing"),
+        (|folder| fs::write(folder.master_key(), "x").unwrap(), "master.key is damaged"),
+        (
+            |folder| fs::write(folder.master_key(), "ab".repeat(32)).unwrap(),
+            "the master key does not open",
+        ),
+    ];
+    for (damage, expected) in cases {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = folder_with_trade(temp.path());
+        boot::secrets(&folder).unwrap().put("5sim", &Secret::new(b"s".to_vec())).unwrap();
+        assert_eq!(verify(temp.path(), |_| {}).unwrap().secrets, 1);
+        damage(&folder);
+        let Err(Finding::Damage { seq: None, reason }) = verify(temp.path(), |_| {}) else {
+            panic!("{expected} was not found")
+        };
+        assert!(reason.contains(expected), "{reason}");
+        assert!(boot::secrets(&folder).unwrap_err().is_damage(), "{expected}");
+    }
+}
+
+#[test]
+fn history_that_is_absent_or_damaged_is_told() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = folder_with_trade(temp.path());
+    let found = verify(temp.path(), |_| {}).unwrap().history;
+    assert_eq!(found, Followed::To(Seq(0)), "nobody has followed yet");
+    let sound = fs::read(folder.history()).unwrap();
+    for (at, length) in [(0, 512), (0, sound.len())] {
+        let mut bytes = sound.clone();
+        bytes[at..at + length].fill(0xA5);
+        fs::write(folder.history(), bytes).unwrap();
+        let found = verify(temp.path(), |_| {});
+        assert!(matches!(found, Err(Finding::Damage { seq: None, .. })), "{at}: {found:?}");
+    }
+    fs::remove_file(folder.history()).unwrap();
+    assert_eq!(verify(temp.path(), |_| {}).unwrap().history, Followed::Absent);
+}
+
+#[test]
 fn an_older_copy_of_the_ledger_is_refused_by_the_manifest() {
     let temp = tempfile::tempdir().unwrap();
     let folder = folder_with_trade(temp.path());
@@ -406,4 +478,40 @@ fn a_secret_is_kept_and_opens_with_the_folder_s_key_alone() {
     fs::copy(stranger.master_key(), folder.master_key()).unwrap();
     let error = boot::secrets(&folder).unwrap_err();
     assert!(matches!(error, BootError::Storage(StorageError::WrongKey { .. })), "{error}");
+}
+
+/// The real binary on a folder: its exit code and what it says on standard error.
+fn ran(words: &[&str], dir: &Path) -> (Option<i32>, String) {
+    let mut process = std::process::Command::new(env!("CARGO_BIN_EXE_nexnum"))
+        .args(words)
+        .arg(dir)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Its reader is gone before it prints, as after `| head -1`.
+    drop(process.stdout.take());
+    let done = process.wait_with_output().unwrap();
+    (done.status.code(), String::from_utf8(done.stderr).unwrap())
+}
+
+#[test]
+fn damage_has_its_exit_code_from_every_command_and_a_reader_that_left_is_no_failure() {
+    let temp = tempfile::tempdir().unwrap();
+    let created = boot::init(temp.path()).unwrap();
+    assert_eq!(ran(&["verify"], temp.path()), (Some(0), String::new()));
+    let config = boot::config_path(&created.folder);
+    let text = format!("listen = \"127.0.0.1:0\"\ndata_dir = {:?}\n", temp.path());
+    fs::write(&config, text).unwrap();
+    fs::write(temp.path().join("DEMO"), "").unwrap();
+    fs::write(created.folder.ledger(), "").unwrap();
+    for (words, path) in [
+        (&["verify"][..], temp.path()),
+        (&["serve", "--config"], config.as_path()),
+        (&["demo", "--listen", "127.0.0.1:0", "--data"], temp.path()),
+    ] {
+        let (code, said) = ran(words, path);
+        assert_eq!(code, Some(3), "{words:?}: {said}");
+        assert!(!said.contains("panicked"), "{words:?}: {said}");
+    }
 }

@@ -12,7 +12,7 @@ use nexnum::clock::Clock;
 use nexnum::history::{Follower, History};
 use nexnum::read_model::ReadModel;
 use nexnum::sequencer::{Handle, Sequencer};
-use nexnum::verify::verify;
+use nexnum::verify::{Followed, verify};
 use nexnum_engine::account::TransactionKind;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Reply, Timings};
@@ -187,7 +187,7 @@ async fn a_stop_flushes_and_a_start_knows_what_may_leave_memory() {
     let closed_at = market.read_model.order(order).unwrap().closed_at.unwrap();
     let published = *market.read_model.published().borrow();
     market.stop();
-    assert_eq!(verify(temp.path(), |_| {}).unwrap().history, Some(published));
+    assert_eq!(verify(temp.path(), |_| {}).unwrap().history, Followed::To(published));
 
     let market = Market::start(temp.path());
     assert_eq!(market.history.cursor(), published, "nothing is left to do");

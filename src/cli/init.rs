@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::CliError;
+use super::{CliError, say};
 use crate::boot;
 
 /// What `init` takes.
@@ -22,13 +22,16 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let (dir, key) = (args.dir.display(), created.admin_key.reveal());
     if args.json {
         let config = boot::config_path(&created.folder);
-        println!("{}", json!({ "data_dir": args.dir, "config": config, "admin_key": key }));
+        say(json!({ "data_dir": args.dir, "config": config, "admin_key": key }));
         return Ok(());
     }
-    println!("{dir} is a data folder now.");
-    println!("Admin key, shown this once: {key}");
-    println!("Keep a copy of {} elsewhere:", created.folder.master_key().display());
-    println!("without it the stored keys of providers cannot be read.");
-    println!("Next: nexnum serve --config {}", boot::config_path(&created.folder).display());
+    say(format_args!("{dir} is a data folder now."));
+    say(format_args!("Admin key, shown this once: {key}"));
+    say(format_args!("Keep a copy of {} elsewhere:", created.folder.master_key().display()));
+    say("without it the stored keys of providers cannot be read.");
+    say(format_args!(
+        "Next: nexnum serve --config {}",
+        boot::config_path(&created.folder).display()
+    ));
     Ok(())
 }

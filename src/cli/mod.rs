@@ -1,7 +1,7 @@
 //! The command line: what each command takes, prints, and ends with.
 //!
 //! Exit codes: 0 done; 1 refused or failed, with one line on standard error that says why;
-//! 2 wrong usage; 3 a data folder is damaged, only from `verify`.
+//! 2 wrong usage; 3 the data folder is damaged.
 
 mod admin;
 mod bench;
@@ -11,6 +11,7 @@ mod provider;
 pub mod serve;
 mod verify;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -27,6 +28,7 @@ pub struct Cli {
     command: Command,
 }
 
+const EXIT_DAMAGED: u8 = 3;
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 damage found";
 
 #[derive(Debug, Subcommand)]
@@ -75,14 +77,15 @@ pub enum CliError {
 }
 
 impl CliError {
-    const fn exit_code(&self) -> u8 {
+    fn exit_code(&self) -> u8 {
         match self {
+            Self::Boot(error) if error.is_damage() => EXIT_DAMAGED,
             Self::Refused(_)
             | Self::Boot(_)
             | Self::Config(_)
             | Self::Admin(_)
             | Self::Bench(_) => 1,
-            Self::Damaged => 3,
+            Self::Damaged => EXIT_DAMAGED,
         }
     }
 }
@@ -100,6 +103,11 @@ pub fn run() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Prints a line. A reader that went away, as `head` does, is no failure of ours.
+fn say(line: impl std::fmt::Display) {
+    let _gone = writeln!(std::io::stdout(), "{line}");
 }
 
 impl Command {

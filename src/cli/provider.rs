@@ -8,7 +8,7 @@ use nexnum_storage::Folder;
 use nexnum_storage::secrets::Secret;
 use reqwest::Method;
 
-use super::{CliError, admin};
+use super::{CliError, admin, say};
 use crate::boot::{self, BootError};
 
 /// Bytes read of a key: the store's own bound is below.
@@ -75,6 +75,6 @@ fn set_key(folder: &Folder, name: &str) -> Result<(), CliError> {
     stdin.by_ref().take(KEY_LEN_MAX).read_to_string(&mut key).map_err(failed)?;
     let secret = Secret::new(key.trim().as_bytes().to_vec());
     boot::secrets(folder)?.put(name, &secret).map_err(BootError::from)?;
-    println!("The key {name:?} is kept in {}.", folder.secrets().display());
+    say(format_args!("The key {name:?} is kept in {}.", folder.secrets().display()));
     Ok(())
 }

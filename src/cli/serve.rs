@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use nexnum_storage::Folder;
 
-use super::CliError;
+use super::{CliError, say};
 use crate::boot::{self, BootError};
 use crate::config::{Config, ProviderConfig};
 use crate::provider::template::Secret;
-use crate::server::{self, ProviderSetup};
+use crate::server::{self, ProviderSetup, StartError};
 
 /// What `serve` takes.
 #[derive(Clone, Debug, clap::Args)]
@@ -36,14 +36,23 @@ pub fn run(args: &Args) -> Result<(), CliError> {
 async fn serve(config: Config) -> Result<(), CliError> {
     let opened = boot::open(&config.data_dir, |_| {})?;
     let providers = setups(&config)?;
-    let running = server::start(opened, &config, providers)
-        .await
-        .map_err(|error| CliError::Refused(error.to_string()))?;
-    println!("listening on http://{}", running.address);
+    let running = server::start(opened, &config, providers).await.map_err(not_started)?;
+    say(format_args!("listening on http://{}", running.address));
     stop_signal().await;
     eprintln!("stopping");
     running.stop().await.map_err(BootError::from)?;
     Ok(())
+}
+
+/// Damage in the folder keeps its exit code.
+pub(super) fn not_started(error: StartError) -> CliError {
+    match error {
+        StartError::Boot(error) => error.into(),
+        StartError::Listen { .. }
+        | StartError::Connect(_)
+        | StartError::NoRandomness(_)
+        | StartError::Register { .. } => CliError::Refused(error.to_string()),
+    }
 }
 
 /// The configured providers with their keys.

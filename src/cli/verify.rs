@@ -7,8 +7,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use nexnum_engine::ids::Seq;
 use serde_json::{Value, json};
 
-use super::CliError;
-use crate::verify::{Finding, Proof, verify};
+use super::{CliError, say};
+use crate::verify::{Finding, Followed, Proof, verify};
 
 /// What `verify` takes.
 #[derive(Debug, clap::Args)]
@@ -30,14 +30,14 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     match verified {
         Ok(proof) => {
             let shown = if args.json { sound(&proof).to_string() } else { words(&proof) };
-            println!("{shown}");
+            say(shown);
             Ok(())
         }
         Err(Finding::Unreadable(error)) => Err(error.into()),
         Err(Finding::Damage { seq, reason }) => {
             let seq = seq.map(|Seq(seq)| seq);
             let found = json!({ "ok": false, "seq": seq, "error": reason });
-            println!("{}", if args.json { found.to_string() } else { reason });
+            say(if args.json { found.to_string() } else { reason });
             Err(CliError::Damaged)
         }
     }
@@ -63,19 +63,35 @@ fn sound(proof: &Proof) -> Value {
         "state_hash": proof.state_hash.to_string(),
         "audits": proof.audits,
         "snapshots": snapshots,
-        "history": proof.history.map(|Seq(seq)| seq),
+        "secrets": proof.secrets,
+        "history": match proof.history {
+            Followed::To(Seq(seq)) => Some(seq),
+            Followed::Absent | Followed::CutOff => None,
+        },
+        "history_state": followed(proof.history),
     })
 }
 
 fn words(proof: &Proof) -> String {
-    let Proof { ledger, end, rows, state_hash, audits, snapshots, history } = proof;
+    let Proof { ledger, end, rows, state_hash, audits, snapshots, secrets, history } = proof;
     let (events, hash, compared) = (end.seq, end.hash, snapshots.len());
-    let history = history.map_or("not looked at".to_owned(), |seq| format!("follows up to {seq}"));
+    let history = followed(*history);
     format!(
         "sound: ledger {ledger}, {events} events in {rows} rows\n\
          chain      {hash}\n\
          state      {state_hash}, audited {audits} times\n\
          snapshots  {compared} equal to the replay\n\
+         secrets    {secrets} opened with the master key\n\
          history    {history}"
     )
+}
+
+fn followed(history: Followed) -> String {
+    match history {
+        Followed::To(seq) => format!("follows up to {seq}"),
+        Followed::Absent => "not there: the next start makes it".to_owned(),
+        Followed::CutOff => "not looked at: its writer was killed, and the next start recovers \
+                             it, or makes it anew if it is damaged"
+            .to_owned(),
+    }
 }

@@ -85,6 +85,14 @@ pub enum StorageError {
         /// The last one that the manifest knows.
         known: Seq,
     },
+    /// The ledger cannot be opened, although it once held what the manifest says.
+    #[error("{source}; the ledger had reached sequence {known}, says the manifest")]
+    Lost {
+        /// Why it cannot be opened.
+        source: Box<StorageError>,
+        /// The last sequence number that the manifest knows.
+        known: Seq,
+    },
     /// The file belongs to another ledger.
     #[error("{} belongs to ledger {found}, not to {expected}", path.display())]
     OtherLedger {
@@ -155,6 +163,58 @@ pub enum StorageError {
 }
 
 impl StorageError {
+    /// Whether what is on disk is not what was written, as opposed to not being readable
+    /// now, or not by us.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. }
+            | Self::DamagedFile { .. }
+            | Self::Missing { .. }
+            | Self::EmptyLedger { .. }
+            | Self::Behind { .. }
+            | Self::Lost { .. }
+            | Self::OtherLedger { .. }
+            | Self::WrongKey { .. }
+            | Self::Tampered { .. } => true,
+            Self::Database { source, .. } => !matches!(
+                &**source,
+                redb::Error::Io(error) if !matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidData
+                        | io::ErrorKind::UnexpectedEof
+                        | io::ErrorKind::InvalidInput
+                )
+            ),
+            Self::Io { .. }
+            | Self::InUse { .. }
+            | Self::AlreadyExists { .. }
+            | Self::NewerFormat { .. }
+            | Self::Fenced { .. }
+            | Self::BadBatch { .. }
+            | Self::Poisoned { .. }
+            | Self::SecretLength { .. }
+            | Self::NoRandomness(_) => false,
+        }
+    }
+
+    /// Adds what the manifest knows to damage that does not say where in the ledger it is.
+    #[must_use]
+    pub fn knowing(self, known: Seq) -> Self {
+        let placeless = matches!(
+            self,
+            Self::DamagedFile { .. }
+                | Self::Missing { .. }
+                | Self::EmptyLedger { .. }
+                | Self::Database { .. }
+        );
+        if placeless && self.is_damage() {
+            Self::Lost { source: Box::new(self), known }
+        } else {
+            self
+        }
+    }
+
     /// Wraps a system error; `NotFound` becomes [`StorageError::Missing`].
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
