@@ -2,9 +2,10 @@
 
 mod cast;
 
+use std::fs;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nexnum_storage::Folder;
@@ -12,6 +13,7 @@ use nexnum_storage::Folder;
 use super::CliError;
 use crate::boot::{self, BootError};
 use crate::config::{Config, OwnStock, ProviderConfig, Rate};
+use crate::keys::ApiKey;
 use crate::provider::sandbox::{Sandbox, SandboxConfig, SandboxProvider};
 use crate::provider::template::Secret;
 use crate::server::{self, ProviderSetup, Running};
@@ -65,15 +67,16 @@ pub fn run(args: Args) -> Result<(), CliError> {
 }
 
 async fn demo(args: Args) -> Result<(), CliError> {
-    let fresh = !Folder::at(&args.data).manifest().exists();
-    let admin_key = if fresh { Some(boot::init(&args.data)?.admin_key) } else { None };
+    let admin_key = claim(&args.data)?;
+    let fresh = admin_key.is_some();
     let opened = boot::open(&args.data, |_| {})?;
     let sandbox = Sandbox::start(sandbox_config(&args)).await;
     let sandbox =
         sandbox.map_err(|error| failed("the simulated providers did not start", &error))?;
     let config = config(&args);
     let providers = sandbox.providers().iter().map(|provider| setup(provider, &args)).collect();
-    let running = server::start(opened, &config, providers).await.map_err(refused)?;
+    let running =
+        server::start(opened, &config, providers).await.map_err(super::serve::not_started)?;
     let cast = cast::prepare(&running, &args.data, admin_key).await?;
     if fresh {
         eprintln!("waiting for the providers' first lists");
@@ -86,6 +89,29 @@ async fn demo(args: Args) -> Result<(), CliError> {
     running.stop().await.map_err(BootError::from)?;
     sandbox.stop().await;
     Ok(())
+}
+
+/// The mark of a folder that `demo` made.
+const MARK: &str = "DEMO";
+const MARK_TEXT: &str = "`nexnum demo` made this folder and plays its market in it.\n";
+
+/// Makes the folder, or goes on with one that an earlier demo made; no other is touched.
+fn claim(dir: &Path) -> Result<Option<ApiKey>, CliError> {
+    let mark = dir.join(MARK);
+    if !Folder::at(dir).is_initialised() {
+        let admin_key = boot::init(dir)?.admin_key;
+        fs::write(&mark, MARK_TEXT).map_err(|error| failed("the demo's mark", &error))?;
+        return Ok(Some(admin_key));
+    }
+    // Demos were marked by their `demo.json` alone once.
+    if mark.exists() || cast::path(dir).exists() {
+        return Ok(None);
+    }
+    let dir = dir.display();
+    Err(CliError::Refused(format!(
+        "{dir} was not made by `nexnum demo`, which would put made-up customers and money into \
+         it: choose another folder with --data, or run it with `nexnum serve`"
+    )))
 }
 
 /// Numbers without faults always get their message, so that the printed lines work.
@@ -153,4 +179,24 @@ fn failed(what: &str, error: &impl std::fmt::Display) -> CliError {
 
 fn refused(error: impl std::fmt::Display) -> CliError {
     CliError::Refused(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_taken_only_if_a_demo_made_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let (own, business) = (temp.path().join("own"), temp.path().join("business"));
+        assert!(claim(&own).unwrap().is_some());
+        assert!(claim(&own).unwrap().is_none(), "again, without its demo.json");
+
+        boot::init(&business).unwrap();
+        let refusal = claim(&business).unwrap_err().to_string();
+        assert!(refusal.contains("was not made by `nexnum demo`"), "{refusal}");
+        assert!(!business.join(MARK).exists());
+        fs::write(business.join("demo.json"), "{}").unwrap();
+        assert!(claim(&business).unwrap().is_none(), "a demo of an earlier version");
+    }
 }

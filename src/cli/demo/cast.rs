@@ -12,7 +12,7 @@ use nexnum_engine::reject::Reject;
 use serde::{Deserialize, Serialize};
 
 use super::{failed, refused};
-use crate::cli::CliError;
+use crate::cli::{CliError, say};
 use crate::digest;
 use crate::keys::{self, ApiKey, KeyKind};
 use crate::server::Running;
@@ -123,7 +123,7 @@ async fn load_own_stock(running: &Running) -> Result<(), CliError> {
     }
 }
 
-fn path(data: &Path) -> PathBuf {
+pub(super) fn path(data: &Path) -> PathBuf {
     data.join("demo.json")
 }
 
@@ -151,14 +151,17 @@ impl Cast {
     /// Prints the address, the keys and six lines to copy, each of which works by itself.
     pub(super) fn print(&self) {
         let Self { base_url, api_key, admin_key, data_dir, .. } = self;
-        println!("The market is open at {base_url}");
-        println!("  account key  {api_key}");
-        println!("  admin key    {admin_key}");
-        println!("  data folder  {} (all of this is in demo.json there)", data_dir.display());
+        say(format_args!("The market is open at {base_url}"));
+        say(format_args!("  account key  {api_key}"));
+        say(format_args!("  admin key    {admin_key}"));
+        say(format_args!(
+            "  data folder  {} (all of this is in demo.json there)",
+            data_dir.display()
+        ));
         for (what, line) in self.lines() {
-            println!("\n# {what}\n{line}");
+            say(format_args!("\n# {what}\n{line}"));
         }
-        println!("\nCtrl-C stops it; the same command starts it again with everything in place.");
+        say("\nCtrl-C stops it; the same command starts it again with everything in place.");
     }
 
     fn lines(&self) -> [(&'static str, String); 6] {
