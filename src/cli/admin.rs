@@ -28,6 +28,12 @@ pub enum AdminError {
     /// No admin key was given.
     #[error("an admin key is needed: --admin-key KEY, or the variable {KEY_ENV}")]
     NoKey,
+    /// The address is not one.
+    #[error("{url:?} is not the address of a server, as http://127.0.0.1:8080 is")]
+    BadUrl {
+        /// What was given.
+        url: String,
+    },
     /// The server was not reached, or went away.
     #[error("cannot reach {url}: {source}")]
     Unreachable {
@@ -200,6 +206,9 @@ impl Server {
         let base = from_env(&self.url, URL_ENV).unwrap_or_else(|| URL_DEFAULT.to_owned());
         let url = format!("{}/api/admin/{path}", base.trim_end_matches('/'));
         let key = from_env(&self.admin_key, KEY_ENV).ok_or(AdminError::NoKey)?;
+        if !is_address(&base) {
+            return Err(AdminError::BadUrl { url: base });
+        }
         let failed = |source| AdminError::Unreachable { url: base.clone(), source };
         let client = reqwest::Client::builder().timeout(TIMEOUT).build().map_err(failed)?;
         let mut request = client.request(method, &url).bearer_auth(key);
@@ -224,6 +233,11 @@ impl Server {
         // A reader that went away, as `head` does, is no failure of ours.
         let _gone = std::io::stdout().write_all(text.as_bytes());
     }
+}
+
+fn is_address(base: &str) -> bool {
+    let parsed = reqwest::Url::parse(base);
+    parsed.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 /// An empty body, as of a 204, is an empty object.
@@ -277,6 +291,16 @@ mod tests {
         assert_eq!(lines(&json!({ "id": "7", "key": "nx" })), "id=7 key=nx\n");
         assert_eq!(lines(&parse(b"").unwrap()), "done\n");
         assert_eq!(lines(&json!({ "items": [] })), "");
+    }
+
+    #[test]
+    fn an_address_has_a_scheme_and_a_host() {
+        for good in ["http://127.0.0.1:8080", "https://market.example/base/"] {
+            assert!(is_address(good), "{good}");
+        }
+        for bad in ["foo", "", "127.0.0.1:8080", "localhost:8080", "ftp://a", "http://"] {
+            assert!(!is_address(bad), "{bad}");
+        }
     }
 
     #[test]

@@ -104,7 +104,7 @@ fn name_field<'a, T: Deserialize<'a>>(body: &'a [u8], first: &serde_json::Error)
         return malformed(first);
     };
     let path = error.path().to_string();
-    let reason = error.inner().to_string();
+    let reason = without_types(error.inner().to_string());
     // serde's own words; a test holds them fixed.
     if let Some(name) = quoted(&reason, "unknown field `") {
         let problem = Problem::new(StatusCode::BAD_REQUEST, "unknown_field", "A field is unknown");
@@ -133,6 +133,14 @@ fn within(path: &str, field: &str) -> String {
 fn quoted<'a>(reason: &'a str, lead: &str) -> Option<&'a str> {
     let rest = reason.strip_prefix(lead)?;
     rest.split_once('`').map(|(name, _)| name)
+}
+
+/// The names of our types mean nothing to a caller.
+fn without_types(reason: String) -> String {
+    match reason.split_once("expected struct ") {
+        Some((lead, _name)) => format!("{lead}expected an object"),
+        None => reason,
+    }
 }
 
 /// The field is named, so the line and column say nothing more; the rest is bounded.
@@ -206,7 +214,16 @@ mod tests {
             "missing field",
         );
         check(" [\"id\"]", "invalid_field", Some("body"), "a JSON object is expected");
-        check("5", "invalid_field", Some("body"), "invalid type: integer");
+        for (body, shown) in [("5", "integer `5`"), ("null", "null")] {
+            let reason = format!("invalid type: {shown}, expected an object\"");
+            check(body, "invalid_field", Some("body"), &reason);
+        }
+        check(
+            r#"{"country":"a","lines":[null]}"#,
+            "invalid_field",
+            Some("lines[0]"),
+            "invalid type: null, expected an object\"",
+        );
     }
 
     #[test]

@@ -24,17 +24,20 @@ pub fn add_routes(router: &mut Router<App>, table: Table) {
 
 /// Ready while the engine takes commands; a load balancer looks elsewhere otherwise.
 fn ready(call: &Call<App>) -> Result<Response, Problem> {
+    call.query(&[])?;
     if call.state.is_draining() {
         return Err(Problem::overloaded(1).detail("the server is stopping"));
     }
     Ok(reply::json_bytes(StatusCode::OK, &br#"{"status":"ready"}"#[..]))
 }
 
-fn openapi(_: &Call<App>) -> Result<Response, Problem> {
+fn openapi(call: &Call<App>) -> Result<Response, Problem> {
+    call.query(&[])?;
     Ok(reply::json_bytes(StatusCode::OK, OPENAPI))
 }
 
 fn measures(call: &Call<App>, table: &Table) -> Result<Response, Problem> {
+    call.query(&[])?;
     let router = table.get().and_then(std::sync::Weak::upgrade).ok_or_else(Problem::internal)?;
     let text = metrics::render(&call.state, &router);
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

@@ -110,13 +110,14 @@ impl<S> Call<S> {
             .ok_or_else(|| Problem::invalid_parameter(name, "not percent-encoded UTF-8"))
     }
 
-    /// The value of `{name}` as an id: decimal digits without sign, from 1.
+    /// The value of `{name}` as an id: decimal digits without sign or leading zeros, from 1.
     ///
     /// # Errors
     /// 404 `not_found` for anything else: no such thing can exist.
     pub fn id_param(&self, name: &'static str) -> Result<u64, Problem> {
-        query::parse_number(&self.param(name)?)
-            .filter(|id| *id > 0)
+        let text = self.param(name)?;
+        query::parse_number(&text)
+            .filter(|_| !text.starts_with('0'))
             .ok_or_else(|| Problem::not_found("no such id"))
     }
 

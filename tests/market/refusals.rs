@@ -85,6 +85,12 @@ async fn broken_bodies_paths_and_queries_are_named() {
     buyer.get("/api/v1/activations/999").await.refused(404, "not_found");
     buyer.get("/api/v1/activations/99999999999999999999").await.refused(404, "not_found");
     buyer.get("/api/v1/activations/x").await.refused(404, "not_found");
+    buyer.get("/api/v1/orders/01").await.refused(404, "not_found");
+    let large = buyer.request(Method::GET, "/api/v1/wallet").body(vec![b' '; 100_000]);
+    answer(large).await.refused(413, "body_too_large");
+    for path in ["/health/live", "/health/plain", "/health/ready", "/metrics", "/openapi.json"] {
+        buyer.get(&format!("{path}?x=1")).await.refused(400, "unknown_parameter");
+    }
     buyer.get("/api/v1/activations?state=NOPE").await.refused(400, "invalid_parameter");
     buyer.get("/api/v1/orders?limit=0").await.refused(400, "invalid_parameter");
     buyer.get("/api/v1/orders?cursor=abc").await.refused(400, "invalid_parameter");
@@ -172,6 +178,29 @@ async fn the_last_admin_key_that_works_cannot_be_revoked() {
     let statuses = [both.0.status.as_u16(), both.1.status.as_u16()];
     assert!(!statuses.iter().all(|status| *status == 204), "one of two at once stays");
     assert_eq!(market.running.app.read_model.operators().len(), 1);
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_or_a_reference_that_cannot_be_taken_is_told_in_its_own_words() {
+    let market = Market::start().await;
+    for (name, words) in [
+        ("a\u{7}b", "control character"),
+        ("line\n", "control character"),
+        (" a", "blank"),
+        ("a\u{a0}", "blank"),
+    ] {
+        let opened = market.admin.post("/api/admin/accounts", json!({"name": name})).await;
+        let problem = opened.refused(400, "invalid_field");
+        assert_eq!(problem["param"], "name");
+        assert!(problem["detail"].as_str().unwrap().contains(words), "{problem}");
+    }
+    market.customer("a", "1").await;
+    let again = json!({"amount": "2", "reference": "purse"});
+    let deposit = market.admin.post("/api/admin/accounts/1/deposits", again).await;
+    let problem = deposit.refused(422, "idempotency_mismatch");
+    assert_eq!(problem["param"], "reference");
+    assert!(problem["title"].as_str().unwrap().contains("reference"), "{problem}");
     market.running.stop().await.unwrap();
 }
 

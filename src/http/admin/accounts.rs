@@ -8,13 +8,14 @@ use hyper::StatusCode;
 use nexnum_engine::command::{Command, Reply};
 use nexnum_engine::ids::{AccountId, KeyId};
 use nexnum_engine::money::Micros;
+use nexnum_engine::reject::Reject;
 use serde::Deserialize;
 
 use super::execute;
 use crate::app::App;
 use crate::digest;
 use crate::http::v1::{parse_amount, refused};
-use crate::http::{Call, Json, Problem, Response, auth, reply};
+use crate::http::{Call, Json, Problem, Response, auth, problems, reply};
 use crate::keys::{self, KeyKind};
 
 #[derive(Deserialize)]
@@ -29,6 +30,7 @@ pub(super) async fn open(mut call: Call<App>) -> Result<Response, Problem> {
     auth::operator(&call)?;
     call.query(&[])?;
     let new: NewAccount = call.json().await?;
+    check_name(&new.name)?;
     let credit_limit = match &new.credit_limit {
         Some(text) => Micros::parse(text).map_err(|error| {
             let invalid = refused("invalid_amount", "An amount is invalid", "credit_limit");
@@ -41,6 +43,17 @@ pub(super) async fn open(mut call: Call<App>) -> Result<Response, Problem> {
         Reply::Account(id) => Ok(created_id(u64::from(id.0))),
         other => unreachable!("an account is opened, not {other:?}"),
     }
+}
+
+/// What looks like another name, or like none, is refused; its length is the engine's matter.
+fn check_name(name: &str) -> Result<(), Problem> {
+    if name.chars().any(char::is_control) {
+        return Err(Problem::invalid_field("name", "has a control character"));
+    }
+    if name.trim() != name {
+        return Err(Problem::invalid_field("name", "begins or ends with a blank"));
+    }
+    Ok(())
 }
 
 fn created_id(id: u64) -> Response {
@@ -177,7 +190,14 @@ pub(super) async fn deposit(mut call: Call<App>) -> Result<Response, Problem> {
     }
     let reference = digest::of(&[b"deposit", new.reference.as_bytes()]);
     let command = Command::Deposit { account, amount, reference };
-    let repeated = execute(&call.state, command).await? == Reply::Unchanged;
+    let answer = call.state.handle.send(command).await.map_err(problems::of_send)?;
+    let accepted = answer.map_err(|reject| match reject {
+        Reject::IdempotencyMismatch => {
+            refused(reject.code(), "The reference was used with another amount", "reference")
+        }
+        other => problems::of_reject(other),
+    })?;
+    let repeated = accepted.reply == Reply::Unchanged;
     let view = call.state.read_model.account(account);
     let wallet = view.ok_or_else(|| Problem::not_found("no such account"))?.wallet();
     let mut body = Json::with_capacity(96);
