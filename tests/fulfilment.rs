@@ -389,6 +389,8 @@ async fn an_offer_that_costs_more_than_its_price_is_sold_once_until_the_next_syn
     let stock = rig.app().market.grid().ask(order.offer).map(|ask| ask.stock);
     assert_eq!(stock, Some(0));
     let health = rig.app().providers.get(order.provider).unwrap().health();
-    assert!(health.last_error.unwrap().contains("charged 0.500000, sold for 0.120000"));
+    let failure = health.failures.back().unwrap();
+    assert_eq!(failure.to_string(), "buy: charged 0.500000, sold for 0.120000");
+    assert_eq!(failure.order, Some(id));
     rig.stop().await;
 }

@@ -242,7 +242,9 @@ impl Rebuilt {
             format!("a purchase given up is of order {order}, which is unknown")
         })?;
         check(driven, || {
-            format!("a purchase given up of order {order} is at provider {provider}, which is not driven")
+            format!(
+                "a purchase given up of order {order} is at provider {provider}, which is not driven"
+            )
         })?;
         let before = state.given_up.insert(given_up.key(), given_up);
         check(before.is_none(), || format!("a purchase given up of order {order} comes twice"))

@@ -24,7 +24,7 @@ use super::{BUSY_PAUSE_MAX, insist, orphan};
 use crate::app::App;
 use crate::metrics;
 use crate::provider::client::{BuyOutcome, BuyRequest};
-use crate::provider::connected::{Connected, breaker_input};
+use crate::provider::connected::{Connected, Failure, breaker_input};
 use crate::provider::driver::Op;
 use crate::provider::outcome::ErrorKind;
 use crate::provider::output::Bought;
@@ -168,12 +168,12 @@ impl Purchase {
                     grid.exhaust(offer);
                 }
                 if error.kind != ErrorKind::NoNumbers {
-                    connected.note_error(now, Op::Buy, error);
+                    connected.note_error(now, Op::Buy, Some(self.id), error);
                 }
             }
             BuyOutcome::InDoubt(what) => {
                 connected.feed(grid, Input::Bad, now);
-                connected.note_failure(now, format!("buy in doubt: {what}"));
+                self.note_failure(connected, format!("in doubt: {what}"));
                 tracing::warn!(provider = connected.name(), order = self.id.0, "a buy is in doubt");
             }
         }
@@ -187,8 +187,12 @@ impl Purchase {
         let price = claim.price();
         let (provider, order) = (connected.name(), self.id.0);
         tracing::warn!(provider, order, %cost, %price, "a number cost more than its price");
-        let what = format!("buy: order {}: charged {cost}, sold for {price}", self.id);
-        connected.note_failure(self.app.clock.now(), what);
+        self.note_failure(connected, format!("charged {cost}, sold for {price}"));
+    }
+
+    fn note_failure(&self, connected: &Connected, text: String) {
+        let (at, op) = (self.app.clock.now(), Op::Buy);
+        connected.note_failure(Failure { at, op, order: Some(self.id), text });
     }
 
     /// Brings a bought number into the ledger; one that finds no order goes back.
@@ -216,8 +220,7 @@ impl Purchase {
             // The purchase is another order's: ours may have been made, under another id.
             Ok(Err(Reject::DuplicatePurchase(_))) => return Attempt::InDoubt(claim),
             Ok(Err(Reject::OutOfBounds(field))) => {
-                let what = format!("buy: {field} does not fit the ledger");
-                connected.note_failure(self.app.clock.now(), what);
+                self.note_failure(connected, format!("{field} does not fit the ledger"));
                 give_back();
                 return Attempt::Refused;
             }

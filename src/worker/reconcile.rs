@@ -83,7 +83,7 @@ impl Reconciler {
             Ok(list) => list,
             Err(error) => {
                 let now = self.app.clock.now();
-                self.connected.note_error(now, Op::ListActive, &error);
+                self.connected.note_error(now, Op::ListActive, None, &error);
                 self.not_before = now.plus_ms(FAILED_PAUSE_MS);
                 return;
             }
