@@ -54,6 +54,12 @@ pub fn provider_call(driver: &str, operation: &'static str, outcome: &'static st
         .increment(1);
 }
 
+/// A provider charged more for a number than it was sold for.
+pub fn overcharged(provider: &str) {
+    let provider = provider.to_owned();
+    counter!("nexnum_provider_overcharges_total", "provider" => provider).increment(1);
+}
+
 /// Everything, in the Prometheus text format.
 #[must_use]
 pub fn render(app: &App, router: &Router<App>) -> String {

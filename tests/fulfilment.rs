@@ -508,3 +508,20 @@ async fn a_cancel_outlasts_a_hiccup_and_an_answer_that_was_lost() {
     assert_eq!(ask_handler(&rig.sandbox, &own).await, "STATUS_CANCEL");
     rig.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_that_costs_more_than_its_price_is_sold_once_until_the_next_sync() {
+    let rig = Rig::start(&[(FIVESIM, 100_000)]).await;
+    // It knows no limit where an operator is named, as the offers of its list do.
+    assert!(rig.sandbox.pin(FIVESIM, product(), Micros(500_000), 5), "it is sold there");
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, received).await;
+    assert_eq!((order.price, order.cost), (Micros(120_000), Micros(500_000)));
+    let stock = rig.app().market.grid().ask(order.offer).map(|ask| ask.stock);
+    assert_eq!(stock, Some(0));
+    let health = rig.app().providers.get(order.provider).unwrap().health();
+    let failure = health.failures.back().unwrap();
+    assert_eq!(failure.to_string(), "buy: charged 0.500000, sold for 0.120000");
+    assert_eq!(failure.order, Some(id));
+    rig.stop().await;
+}

@@ -1,6 +1,7 @@
 //! What a configuration may say, and how it is told what it may not.
 
 use super::*;
+use crate::provider::driver::Driver;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("nexnum.toml"))
@@ -29,6 +30,20 @@ fn the_template_s_example_of_a_provider_is_right() {
     let [provider] = &config.providers[..] else { panic!("{config:?}") };
     assert_eq!((&*provider.name, provider.priority, provider.enabled), ("5sim", 0, true));
     assert_eq!(provider.margin.unwrap().floor, Micros(20_000));
+}
+
+#[test]
+fn the_template_s_addresses_are_those_of_the_drivers() {
+    let examples = TEMPLATE.split("# [[providers]]\n").skip(1);
+    let value = |example: &str, key: &str| {
+        let line = example.lines().find(|line| line.starts_with(&format!("# {key} = "))).unwrap();
+        line.split('"').nth(1).unwrap().to_owned()
+    };
+    for example in examples {
+        let (name, address) = (value(example, "driver"), value(example, "base_url"));
+        let (_, text) = Driver::shipped().iter().find(|(driver, _)| *driver == name).unwrap();
+        assert_eq!(Driver::parse(text).unwrap().base_url(), Some(&*address), "{name}");
+    }
 }
 
 #[test]

@@ -4,14 +4,15 @@
 //! breaker is closed. What is fed to the breaker: purchases and probes, since a provider
 //! may answer questions and still sell nothing. Leaves to others: when to ask what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nexnum_engine::breaker::{Breaker, Input};
 use nexnum_engine::command::Timings;
 use nexnum_engine::grid::Grid;
-use nexnum_engine::ids::ProviderId;
+use nexnum_engine::ids::{OrderId, ProviderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::pricing::Margin;
 use nexnum_engine::time::Time;
@@ -59,10 +60,32 @@ pub struct Health {
     pub misfits: usize,
     /// Rows kept out because their price jumped, or the whole of a list that shrank.
     pub quarantined: usize,
-    /// When a call last went wrong.
-    pub last_error_at: Option<Time>,
-    /// What went wrong then: operation, kind, and the beginning of the reply, masked.
-    pub last_error: Option<String>,
+    /// What went wrong last, oldest first; at most [`FAILURES_MAX`].
+    pub failures: VecDeque<Failure>,
+}
+
+/// Failures kept of a provider: enough that one outage's polls do not hide what began it,
+/// few enough to be read.
+pub const FAILURES_MAX: usize = 16;
+
+/// Something that went wrong at a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// When.
+    pub at: Time,
+    /// In which operation.
+    pub op: Op,
+    /// For which order, where it was for one.
+    pub order: Option<OrderId>,
+    /// What: mostly the kind and the beginning of the reply, masked.
+    pub text: String,
+}
+
+/// Operation and text.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.op.name(), self.text)
+    }
 }
 
 /// A provider with everything to talk to it.
@@ -187,16 +210,24 @@ impl Connected {
     }
 
     /// Keeps an error for the operator.
-    pub(crate) fn note_error(&self, now: Time, op: Op, error: &ProviderError) {
-        let text = format!("{}: {}: {}", op.name(), error.kind.word(), error.excerpt);
-        self.note_failure(now, text);
+    pub(crate) fn note_error(
+        &self,
+        now: Time,
+        op: Op,
+        order: Option<OrderId>,
+        error: &ProviderError,
+    ) {
+        let text = format!("{}: {}", error.kind.word(), error.excerpt);
+        self.note_failure(Failure { at: now, op, order, text });
     }
 
     /// Keeps what went wrong in other words.
-    pub(crate) fn note_failure(&self, now: Time, text: String) {
+    pub(crate) fn note_failure(&self, failure: Failure) {
         self.note(|health| {
-            health.last_error_at = Some(now);
-            health.last_error = Some(text);
+            if health.failures.len() == FAILURES_MAX {
+                health.failures.pop_front();
+            }
+            health.failures.push_back(failure);
         });
     }
 
@@ -294,5 +325,45 @@ impl Providers {
     /// What runs in the background for single orders.
     pub(crate) const fn tasks(&self) -> &Tasks {
         &self.tasks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::client::{ClientConfig, Timeouts};
+    use crate::provider::template::Credentials;
+
+    fn connected() -> Connected {
+        let (_, text) = Driver::shipped()[0];
+        let driver = Arc::new(Driver::parse(text).expect("shipped drivers parse"));
+        let config = ClientConfig {
+            base_url: None,
+            credentials: Credentials::default(),
+            rate: rust_decimal::Decimal::ONE,
+            timeouts: Timeouts::default(),
+        };
+        let client = Client::new(Arc::clone(&driver), config).expect("it has an address");
+        let crosswalk = Crosswalk::load(driver.dialect()).expect("its codes are shipped");
+        let policy = Policy {
+            margin: Margin::default(),
+            enabled: true,
+            sync_interval_ms: 60_000,
+            min_cancel_age_ms: None,
+        };
+        Connected::new(ProviderId(2), "one", driver, client, crosswalk, policy)
+    }
+
+    #[test]
+    fn the_last_failures_are_kept_with_their_operation_and_order() {
+        let connected = connected();
+        for order in 1..=20 {
+            let error = ProviderError::new(ErrorKind::NoBalance, true, "NO_BALANCE");
+            connected.note_error(Time(5), Op::Buy, Some(OrderId(order)), &error);
+        }
+        let failures = connected.health().failures;
+        let orders: Vec<_> = failures.iter().filter_map(|failure| failure.order).collect();
+        assert_eq!(orders, (5..=20).map(OrderId).collect::<Vec<_>>());
+        assert_eq!(failures[0].to_string(), "buy: no_balance: NO_BALANCE");
     }
 }

@@ -22,8 +22,9 @@ use nexnum_engine::reservation::Claim;
 use super::doubt::{Call, Doubt, Lost};
 use super::{BUSY_PAUSE_MAX, insist, orphan};
 use crate::app::App;
+use crate::metrics;
 use crate::provider::client::{BuyOutcome, BuyRequest};
-use crate::provider::connected::{Connected, breaker_input};
+use crate::provider::connected::{Connected, Failure, breaker_input};
 use crate::provider::driver::Op;
 use crate::provider::outcome::ErrorKind;
 use crate::provider::output::Bought;
@@ -125,7 +126,7 @@ impl Purchase {
             return Attempt::Refused;
         };
         let outcome = connected.client().buy(&request).await;
-        self.note(&connected, claim.offer(), &outcome);
+        self.note(&connected, &claim, &outcome);
         match outcome {
             BuyOutcome::Assigned(bought) => self.assign(order, &connected, claim, bought).await,
             BuyOutcome::Refused(_) => Attempt::Refused,
@@ -150,10 +151,15 @@ impl Purchase {
     }
 
     /// Tells breaker, grid and operator what the outcome says of the provider.
-    fn note(&self, connected: &Connected, offer: OfferId, outcome: &BuyOutcome) {
-        let (now, grid) = (self.app.clock.now(), self.app.market.grid());
+    fn note(&self, connected: &Connected, claim: &Claim, outcome: &BuyOutcome) {
+        let (now, grid, offer) = (self.app.clock.now(), self.app.market.grid(), claim.offer());
         match outcome {
-            BuyOutcome::Assigned(_) => connected.feed(grid, Input::Good, now),
+            BuyOutcome::Assigned(bought) => {
+                connected.feed(grid, Input::Good, now);
+                if let Some(cost) = bought.cost.filter(|cost| *cost > claim.price()) {
+                    self.note_overcharge(connected, claim, cost);
+                }
+            }
             BuyOutcome::Refused(error) => {
                 if let Some(input) = breaker_input(error.kind) {
                     connected.feed(grid, input, now);
@@ -162,15 +168,31 @@ impl Purchase {
                     grid.exhaust(offer);
                 }
                 if error.kind != ErrorKind::NoNumbers {
-                    connected.note_error(now, Op::Buy, error);
+                    connected.note_error(now, Op::Buy, Some(self.id), error);
                 }
             }
             BuyOutcome::InDoubt(what) => {
                 connected.feed(grid, Input::Bad, now);
-                connected.note_failure(now, format!("buy in doubt: {what}"));
+                self.note_failure(connected, format!("in doubt: {what}"));
                 tracing::warn!(provider = connected.name(), order = self.id.0, "a buy is in doubt");
             }
         }
+    }
+
+    /// Stops selling an offer at a loss until the next sync shows its cost: some providers
+    /// know no limit where an operator is named. The number is ours all the same.
+    fn note_overcharge(&self, connected: &Connected, claim: &Claim, cost: Micros) {
+        self.app.market.grid().exhaust(claim.offer());
+        metrics::overcharged(connected.name());
+        let price = claim.price();
+        let (provider, order) = (connected.name(), self.id.0);
+        tracing::warn!(provider, order, %cost, %price, "a number cost more than its price");
+        self.note_failure(connected, format!("charged {cost}, sold for {price}"));
+    }
+
+    fn note_failure(&self, connected: &Connected, text: String) {
+        let (at, op) = (self.app.clock.now(), Op::Buy);
+        connected.note_failure(Failure { at, op, order: Some(self.id), text });
     }
 
     /// Brings a bought number into the ledger; one that finds no order goes back.
@@ -198,8 +220,7 @@ impl Purchase {
             // The purchase is another order's: ours may have been made, under another id.
             Ok(Err(Reject::DuplicatePurchase(_))) => return Attempt::InDoubt(claim),
             Ok(Err(Reject::OutOfBounds(field))) => {
-                let what = format!("buy: {field} does not fit the ledger");
-                connected.note_failure(self.app.clock.now(), what);
+                self.note_failure(connected, format!("{field} does not fit the ledger"));
                 give_back();
                 return Attempt::Refused;
             }

@@ -36,7 +36,7 @@ async fn cancel(app: &App, connected: &Connected, external_id: &str, from: Time)
         tokio::time::sleep(Duration::from_millis(next.ms_since(now))).await;
         let Err(error) = connected.client().cancel(external_id).await else { return };
         let now = app.clock.now();
-        connected.note_error(now, Op::Cancel, &error);
+        connected.note_error(now, Op::Cancel, None, &error);
         if is_final(error.kind) {
             return;
         }

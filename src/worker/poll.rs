@@ -240,7 +240,7 @@ async fn visit(
             Seen::Missing
         }
         Err(error) => {
-            connected.note_error(app.clock.now(), Op::Status, &error);
+            connected.note_error(app.clock.now(), Op::Status, Some(id), &error);
             Seen::Failed
         }
     };
@@ -281,14 +281,14 @@ async fn settle(app: &App, connected: &Connected, id: OrderId) -> bool {
     match order.state {
         ActivationState::Init | ActivationState::Active | ActivationState::Received => false,
         ActivationState::Completed => {
-            upstream::finish(app, connected, &assignment.external_id).await;
+            upstream::finish(app, connected, id, &assignment.external_id).await;
             true
         }
         ActivationState::TimedOut => {
             let Err(error) = connected.client().cancel(&assignment.external_id).await else {
                 return true;
             };
-            connected.note_error(app.clock.now(), Op::Cancel, &error);
+            connected.note_error(app.clock.now(), Op::Cancel, Some(id), &error);
             orphan::is_final(error.kind)
         }
         ActivationState::Cancelled | ActivationState::Failed => true,

@@ -47,7 +47,8 @@ pub(super) struct Reconciler {
     seen: BTreeMap<String, Time>,
     not_before: Time,
     started: Time,
-    /// What the orders from before the start may have left at the provider was looked for.
+    /// What the orders from before the start may have left at the provider was looked for,
+    /// or cannot be.
     looked_back: bool,
 }
 
@@ -55,7 +56,8 @@ impl Reconciler {
     pub(super) fn new(app: &Arc<App>, connected: &Arc<Connected>) -> Self {
         let (app, connected) = (Arc::clone(app), Arc::clone(connected));
         let (started, seen) = (app.clock.now(), BTreeMap::new());
-        Self { app, connected, seen, not_before: Time(0), started, looked_back: false }
+        let looked_back = !connected.driver().supports(Op::ListActive);
+        Self { app, connected, seen, not_before: Time(0), started, looked_back }
     }
 
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
@@ -83,7 +85,7 @@ impl Reconciler {
             Ok(list) => list,
             Err(error) => {
                 let now = self.app.clock.now();
-                self.connected.note_error(now, Op::ListActive, &error);
+                self.connected.note_error(now, Op::ListActive, None, &error);
                 self.not_before = now.plus_ms(FAILED_PAUSE_MS);
                 return;
             }

@@ -22,7 +22,7 @@ use super::price_list::{
 };
 use super::{insist, stopped_within};
 use crate::app::App;
-use crate::provider::connected::{Connected, breaker_input};
+use crate::provider::connected::{Connected, Failure, breaker_input};
 use crate::provider::driver::Op;
 use crate::provider::outcome::ProviderError;
 use crate::provider::output::PriceList;
@@ -110,7 +110,7 @@ impl Syncer {
         let input = match outcome {
             Ok(()) => Input::Good,
             Err(error) => {
-                self.connected.note_error(now, op, &error);
+                self.connected.note_error(now, op, None, &error);
                 breaker_input(error.kind).unwrap_or(Input::Bad)
             }
         };
@@ -123,11 +123,16 @@ impl Syncer {
         let (now, provider) = (self.app.clock.now(), self.connected.name());
         tracing::warn!(provider, %error, "a sync changed nothing, or not all");
         match error {
-            SyncError::Provider(error) => self.connected.note_error(now, Op::Prices, &error),
+            SyncError::Provider(error) => {
+                self.connected.note_error(now, Op::Prices, None, &error);
+            }
             SyncError::Unbelieved { .. }
             | SyncError::Engine(_)
             | SyncError::Grid(_)
-            | SyncError::Cut(_) => self.connected.note_failure(now, format!("sync: {error}")),
+            | SyncError::Cut(_) => {
+                let (op, text) = (Op::Prices, error.to_string());
+                self.connected.note_failure(Failure { at: now, op, order: None, text });
+            }
         }
     }
 
@@ -137,7 +142,10 @@ impl Syncer {
         }
         match self.connected.client().balance().await {
             Ok(balance) => self.connected.note(|health| health.balance = Some(balance)),
-            Err(error) => self.connected.note_error(self.app.clock.now(), Op::Balance, &error),
+            Err(error) => {
+                let now = self.app.clock.now();
+                self.connected.note_error(now, Op::Balance, None, &error);
+            }
         }
     }
 

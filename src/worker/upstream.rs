@@ -18,7 +18,7 @@ use nexnum_engine::time::Time;
 use super::insist;
 use crate::app::App;
 use crate::digest;
-use crate::provider::connected::Connected;
+use crate::provider::connected::{Connected, Failure};
 use crate::provider::driver::Op;
 use crate::provider::outcome::{ErrorKind, ProviderError};
 use crate::provider::output::{ExternalState, ReceivedMessage};
@@ -98,8 +98,9 @@ pub async fn another(app: &Arc<App>, order: &Order) -> Result<(), UpstreamError>
         Ok(None) => Ok(()),
         Ok(Some(_)) => {
             // The ledger knows a purchase by one id: its messages would not be found.
-            let what = "resend: the purchase goes by another id now".to_owned();
-            connected.note_failure(app.clock.now(), what);
+            let text = "the purchase goes by another id now".to_owned();
+            let (at, op) = (app.clock.now(), Op::Resend);
+            connected.note_failure(Failure { at, op, order: Some(order.id), text });
             Err(UpstreamError::Unsupported)
         }
         Err(error) => Err(refused(app, &connected, Op::Resend, order, &error)),
@@ -107,9 +108,9 @@ pub async fn another(app: &Arc<App>, order: &Order) -> Result<(), UpstreamError>
 }
 
 /// Tells the provider that no more messages are wanted; what it answers changes nothing.
-pub(super) async fn finish(app: &App, connected: &Connected, external_id: &str) {
+pub(super) async fn finish(app: &App, connected: &Connected, id: OrderId, external_id: &str) {
     if let Err(error) = connected.client().finish(external_id).await {
-        connected.note_error(app.clock.now(), Op::Finish, &error);
+        connected.note_error(app.clock.now(), Op::Finish, Some(id), &error);
     }
 }
 
@@ -191,7 +192,7 @@ fn refused(
     error: &ProviderError,
 ) -> UpstreamError {
     let now = app.clock.now();
-    connected.note_error(now, op, error);
+    connected.note_error(now, op, Some(order.id), error);
     match error.kind {
         ErrorKind::TooEarly => {
             let ours = order.assignment.as_ref().map_or(now, |assignment| assignment.cancel_from);

@@ -6,7 +6,7 @@ use nexnum_engine::event::ProviderKind;
 use crate::app::App;
 use crate::clock::rfc3339;
 use crate::http::{Call, Json, Object, Problem, Response, auth, reply};
-use crate::provider::connected::Health;
+use crate::provider::connected::{Failure, Health};
 
 pub(super) fn list(call: &Call<App>) -> Result<Response, Problem> {
     auth::operator(call)?;
@@ -55,14 +55,24 @@ fn write_health(o: &mut Object<'_>, health: &Health) {
     o.number("unknown_rows", health.unknown_rows as u64);
     o.number("misfits", health.misfits as u64);
     o.number("quarantined", health.quarantined as u64);
-    match health.last_error_at {
-        Some(at) => o.text("last_error_at", &rfc3339(at)),
-        None => o.null("last_error_at"),
-    }
-    match &health.last_error {
-        Some(error) => o.text("last_error", error),
+    match health.failures.back() {
+        Some(failure) => o.text("last_error", &failure.to_string()),
         None => o.null("last_error"),
     }
+    o.array("errors", |list| {
+        // The newest first.
+        health.failures.iter().rev().for_each(|failure| list.object(|o| write_failure(o, failure)));
+    });
+}
+
+fn write_failure(o: &mut Object<'_>, failure: &Failure) {
+    o.text("at", &rfc3339(failure.at));
+    o.text("operation", failure.op.name());
+    match failure.order {
+        Some(order) => o.number_text("order_id", u64::from(order.0)),
+        None => o.null("order_id"),
+    }
+    o.text("text", &failure.text);
 }
 
 pub(super) async fn sync(call: Call<App>) -> Result<Response, Problem> {

@@ -82,11 +82,17 @@ pub(super) async fn list(call: Call<App>) -> Result<Response, Problem> {
 pub(super) async fn cancel(mut call: Call<App>) -> Result<Response, Problem> {
     let (account, order) = owned(&mut call).await?;
     let command = Command::Cancel { order: order.id, actor: Actor::Account(account) };
-    if order.state == ActivationState::Active {
-        may_cancel(&call.state, &order)?;
-        upstream::cancel(&call.state, &order).await.map_err(problems::of_upstream)?;
+    if order.state != ActivationState::Active {
+        return execute(&call.state, account, &order, command).await;
     }
-    execute(&call.state, account, &order, command).await
+    may_cancel(&call.state, &order)?;
+    upstream::cancel(&call.state, &order).await.map_err(problems::of_upstream)?;
+    match call.state.handle.send(command).await.map_err(problems::of_send)? {
+        // A poll may see the number go back before this request comes to say so.
+        Ok(_) | Err(Reject::ActivationClosed(ActivationState::Cancelled)) => {}
+        Err(reject) => return Err(refusal(&order, reject)),
+    }
+    Ok(render(&*orders::find(&call.state, account, order.id).await?))
 }
 
 /// Refuses before the provider is troubled.
@@ -130,10 +136,15 @@ async fn execute(
     command: Command,
 ) -> Result<Response, Problem> {
     let answer = app.handle.send(command).await.map_err(problems::of_send)?;
-    answer.map_err(|reject| match reject {
-        // It was found: if the engine has it no more, it ended long ago.
-        Reject::UnknownOrder => problems::of_reject(Reject::ActivationClosed(order.state)),
-        other => problems::of_reject(other),
-    })?;
+    answer.map_err(|reject| refusal(order, reject))?;
     Ok(render(&*orders::find(app, account, order.id).await?))
+}
+
+/// A refusal about an order that was found.
+fn refusal(order: &Order, reject: Reject) -> Problem {
+    if reject == Reject::UnknownOrder {
+        // If the engine has it no more, it ended long ago.
+        return problems::of_reject(Reject::ActivationClosed(order.state));
+    }
+    problems::of_reject(reject)
 }
