@@ -154,6 +154,7 @@ fn push_late(order: &mut Order, at: Time, event: &Event) {
     if order.messages.iter().any(|known| known.id == *message) {
         return;
     }
+    order.awaits_another = false;
     order.messages.push(Message {
         id: *message,
         digest: *digest,

@@ -88,10 +88,7 @@ pub(crate) fn compare(
     for (id, order) in orders.iter().filter(|(_, order)| order.state.is_closed()) {
         let row = tables.order(*id).map_err(words)?;
         let row = row.ok_or_else(|| format!("order {id} has closed and is not in history"))?;
-        let mut kept = record::decode_order(&row).map_err(|error| error.to_string())?;
-        // Nobody waits for a message of a closed order: the word means nothing in its row,
-        // where a message that came after memory had let go of it leaves it as it was.
-        kept.awaits_another = order.awaits_another;
+        let kept = record::decode_order(&row).map_err(|error| error.to_string())?;
         if kept != *order {
             return Err(format!("order {id} is {order:?}, in history {kept:?}"));
         }
