@@ -108,7 +108,7 @@ impl Object<'_> {
     }
 
     fn name(&mut self, name: &str) {
-        debug_assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
+        debug_assert!(name.bytes().all(|b| !needs_escape(b)), "{name} needs an escape");
         separate(self.buffer, &mut self.empty);
         self.buffer.push(b'"');
         self.buffer.extend_from_slice(name.as_bytes());
@@ -158,12 +158,16 @@ fn push_text(buffer: &mut Vec<u8>, parts: &[&str]) {
 
 fn push_escaped(buffer: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|b| *b < 0x20 || matches!(b, b'"' | b'\\')) {
+    while let Some(at) = rest.iter().position(|b| needs_escape(*b)) {
         buffer.extend_from_slice(&rest[..at]);
         push_escape(buffer, rest[at]);
         rest = &rest[at + 1..];
     }
     buffer.extend_from_slice(rest);
+}
+
+const fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || matches!(byte, b'"' | b'\\')
 }
 
 fn push_escape(buffer: &mut Vec<u8>, byte: u8) {

@@ -131,3 +131,15 @@ async fn lists_page_by_cursor_newest_first() {
     assert_eq!(none["activations"], json!([]));
     market.running.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_catalogue_is_listed_whole() {
+    let (market, buyer) = market().await;
+    let countries = buyer.get("/api/v1/countries").await.ok();
+    let indonesia = |row: &&Value| row["code"] == "ID" && row["iso3"] == "IDN";
+    let countries = countries["countries"].as_array().unwrap();
+    assert_eq!((countries.len(), countries.iter().filter(indonesia).count()), (250, 1));
+    let services = buyer.get("/api/v1/services").await.ok();
+    assert_eq!(services["services"].as_array().unwrap().len(), 1_930);
+    market.running.stop().await.unwrap();
+}
