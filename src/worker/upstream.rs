@@ -58,11 +58,17 @@ pub async fn cancel(app: &Arc<App>, order: &Order) -> Result<(), UpstreamError> 
             // It has ended there, or cannot be ended any more: with a message, or by a try
             // whose answer was lost.
             let seen = receive(app, &connected, order).await;
-            let ended = error.kind == ErrorKind::NotFound || seen.is_ok_and(has_ended_empty);
-            match app.read_model.order(order.id).map(|order| order.state) {
-                Some(ActivationState::Received) => Err(UpstreamError::HasCode),
-                Some(_) | None if ended => Ok(()),
-                Some(_) | None => Err(UpstreamError::HasCode),
+            let now = app.read_model.order(order.id).map(|order| order.state);
+            let gone = error.kind == ErrorKind::NotFound;
+            match seen {
+                _ if now == Some(ActivationState::Received) => Err(UpstreamError::HasCode),
+                // Without an answer nobody knows that no message is there.
+                Err(unseen) if gone && unseen.kind != ErrorKind::NotFound => {
+                    Err(UpstreamError::Unavailable)
+                }
+                Ok(state) if has_ended_empty(state) => Ok(()),
+                Ok(_) | Err(_) if gone => Ok(()),
+                Ok(_) | Err(_) => Err(UpstreamError::HasCode),
             }
         }
         ErrorKind::NoNumbers
