@@ -91,6 +91,9 @@ impl Directory {
             | Event::MessageReceived { .. }
             | Event::AnotherRequested { .. }
             | Event::ActivationClosed { .. }
+            | Event::NumberQuarantined { .. }
+            | Event::NumberReleased { .. }
+            | Event::LossRecovered { .. }
             | Event::Retired { .. } => {}
         }
     }

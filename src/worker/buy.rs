@@ -20,7 +20,8 @@ use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::Claim;
 
 use super::doubt::{Call, Doubt, Lost};
-use super::{BUSY_PAUSE_MAX, insist, orphan};
+use super::orphan::Orphan;
+use super::{BUSY_PAUSE_MAX, insist};
 use crate::app::App;
 use crate::metrics;
 use crate::provider::client::{BuyOutcome, BuyRequest};
@@ -214,7 +215,9 @@ impl Purchase {
         };
         let answer = insist(&self.app, &command, order.deadline).await;
         let from = self.app.clock.now().plus_ms(timings.min_cancel_age_ms);
-        let give_back = || orphan::give_back(&self.app, connected, &bought.external_id, from);
+        let bought_for = (order.id, order.attempt);
+        let orphan = Orphan { external_id: &bought.external_id, from, bought_for };
+        let give_back = || orphan.give_back(&self.app, connected);
         match answer {
             Ok(Ok(_)) => claim.book(),
             // The purchase is another order's: ours may have been made, under another id.

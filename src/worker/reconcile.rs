@@ -21,7 +21,8 @@ use tokio::sync::watch;
 
 use super::doubt::{LOST_KEPT_MS, Lost};
 use super::matching::{Matched, Named, SKEW_MS, Seeker, Unowned, match_rows};
-use super::{buy, insist, orphan, stopped_within};
+use super::orphan::Orphan;
+use super::{buy, insist, stopped_within};
 use crate::app::App;
 use crate::provider::connected::Connected;
 use crate::provider::driver::Op;
@@ -167,7 +168,12 @@ impl Reconciler {
             let (row, seen) = &unowned[*at];
             let age = self.connected.timings().min_cancel_age_ms;
             let from = row.created.unwrap_or(seen.seen_at).plus_ms(age);
-            orphan::give_back(&self.app, &self.connected, &row.external_id, from);
+            let orphan = Orphan {
+                external_id: &row.external_id,
+                from,
+                bought_for: (lost.order, lost.attempt),
+            };
+            orphan.give_back(&self.app, &self.connected);
             self.app.providers.doubts().found(*lost);
         }
         let absent = waiting.iter().filter(|order| whole_from <= order.placed_at);
