@@ -24,7 +24,7 @@ use nexnum_engine::command::{Actor, Command, Reply};
 use nexnum_engine::decide::BUY_TIME_MS;
 use nexnum_engine::ids::{AccountId, OperatorId, OrderId, Product};
 use nexnum_engine::money::Micros;
-use nexnum_engine::order::{Order, OrderStatus};
+use nexnum_engine::order::{FailReason, Order, OrderStatus};
 use nexnum_engine::state::State;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -524,4 +524,25 @@ async fn an_offer_that_costs_more_than_its_price_is_sold_once_until_the_next_syn
     assert_eq!(failure.to_string(), "buy: charged 0.500000, sold for 0.120000");
     assert_eq!(failure.order, Some(id));
     rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_off_comes_back_with_the_purchase() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+    let id = OrderId(1);
+    let doubted = || rig.app().read_model.order(id).is_some_and(|order| order.in_doubt);
+    let give_up = async {
+        until(doubted).await;
+        let reason = FailReason::InDoubt;
+        execute(rig.app(), Command::FailOrder { order: id, attempt: 1, reason }).await;
+    };
+    let _failed = tokio::join!(rig.buy(None), give_up);
+    let provider = rig.app().read_model.order(id).unwrap().provider;
+    let late = stray(&rig.sandbox).await;
+    check_cancelled(&rig.sandbox, &late).await;
+    let (sandbox, _folder, state) = rig.close().await;
+    let loss = state.balance(Book::Loss(provider));
+    assert_eq!((loss, state.order(id).unwrap().status), (Micros::ZERO, OrderStatus::Refunded));
+    sandbox.stop().await;
 }
