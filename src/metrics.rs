@@ -149,9 +149,11 @@ const OF_PROVIDERS: [(&str, &str, OfProvider); 8] = [
     ("nexnum_provider_quarantined", "Rows kept out for their price.", |health, _, _| {
         Some(health.quarantined as i64)
     }),
-    ("nexnum_provider_written_off_micros", "Purchases lost in doubt.", |_, known, _| {
-        Some(known.loss.0)
-    }),
+    (
+        "nexnum_provider_written_off_micros",
+        "Purchases lost in doubt and not recovered.",
+        |_, known, _| Some(known.loss.0),
+    ),
 ];
 
 fn render_providers(text: &mut String, app: &App) {
