@@ -114,6 +114,7 @@ pub fn of_upstream(error: UpstreamError) -> Problem {
             "The provider of this number cannot be reached",
         )
         .retry_after(5),
+        UpstreamError::Busy => Problem::overloaded(1),
     }
 }
 
