@@ -1,8 +1,8 @@
 //! From a reply that a rule recognised to the operation's typed output.
 //!
-//! A required field that is absent or unreadable makes the reply a misfit; in price
-//! lists, where one bad line should not hide thousands of good ones, such rows are left
-//! out and counted, up to a tenth of the list.
+//! A required field that is absent or unreadable makes the reply a misfit; in lists, where
+//! one bad line should not hide the good ones, such rows are left out and counted: in
+//! price lists up to a tenth, among open activations all of them.
 
 use nexnum_engine::ids::Number;
 use nexnum_engine::money::Micros;
@@ -202,6 +202,8 @@ fn bounded_text(text: String) -> String {
     }
 }
 
+/// A row that cannot be read may be any purchase: it is counted, so that nobody takes the
+/// others for everything that is open.
 fn read_active(fields: &ActiveFields, input: &Input<'_, '_>) -> Result<ActiveList, Misfit> {
     let root = input.view.root.as_ref().ok_or(Misfit)?;
     let mut list = ActiveList { page_len: fields.page_len, ..ActiveList::default() };
@@ -211,8 +213,13 @@ fn read_active(fields: &ActiveFields, input: &Input<'_, '_>) -> Result<ActiveLis
         list.listed += 1;
         // A row without its moment says nothing of how far back the reply goes.
         list.oldest = list.oldest.into_iter().chain(created).min();
-        if fields.rows.keeps(row) {
-            list.rows.push(read_active_row(fields, input, row, created)?);
+        match fields.rows.judge(row) {
+            Some(true) => match read_active_row(fields, input, row, created) {
+                Ok(row) => list.rows.push(row),
+                Err(Misfit) => list.misfits += 1,
+            },
+            Some(false) => {}
+            None => list.misfits += 1,
         }
         if list.listed > ROWS_MAX { Err(Misfit) } else { Ok(()) }
     })?;

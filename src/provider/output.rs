@@ -129,7 +129,9 @@ impl fmt::Debug for ReceivedMessage {
 pub struct ActiveList {
     /// The open activations.
     pub rows: Vec<ActiveRow>,
-    /// Rows of the reply, those that are not open included.
+    /// Rows left out because they could not be read; each may be any activation.
+    pub misfits: usize,
+    /// Rows of the reply, those that are not open or not read included.
     pub listed: usize,
     /// When the oldest of all those rows was bought, where the reply says so.
     pub oldest: Option<Time>,

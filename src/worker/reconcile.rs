@@ -23,7 +23,7 @@ use super::doubt::{LOST_KEPT_MS, Lost};
 use super::matching::{Matched, Named, SKEW_MS, Seeker, Unowned, match_rows};
 use super::{buy, insist, orphan, stopped_within};
 use crate::app::App;
-use crate::provider::connected::Connected;
+use crate::provider::connected::{Connected, Failure};
 use crate::provider::driver::Op;
 use crate::provider::output::{ActiveList, ActiveRow};
 
@@ -45,6 +45,8 @@ pub(super) struct Reconciler {
     connected: Arc<Connected>,
     /// Purchases that no order has: when each was first seen.
     seen: BTreeMap<String, Time>,
+    /// Rows of the last list that could not be read.
+    misfits: usize,
     not_before: Time,
     started: Time,
     /// What the orders from before the start may have left at the provider was looked for,
@@ -57,7 +59,7 @@ impl Reconciler {
         let (app, connected) = (Arc::clone(app), Arc::clone(connected));
         let (started, seen) = (app.clock.now(), BTreeMap::new());
         let looked_back = !connected.driver().supports(Op::ListActive);
-        Self { app, connected, seen, not_before: Time(0), started, looked_back }
+        Self { app, connected, seen, misfits: 0, not_before: Time(0), started, looked_back }
     }
 
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
@@ -93,8 +95,19 @@ impl Reconciler {
         if waiting.is_empty() {
             self.not_before = asked.plus_ms(LOST_PAUSE_MS);
         }
+        self.note_misfits(&list);
         self.compare(asked, &waiting, &lost, list).await;
         self.looked_back |= looks_back;
+    }
+
+    /// Tells the operator of rows that could not be read, once while they are as many.
+    fn note_misfits(&mut self, list: &ActiveList) {
+        if list.misfits > 0 && list.misfits != self.misfits {
+            let text = format!("{} of {} rows could not be read", list.misfits, list.listed);
+            let (at, op) = (self.app.clock.now(), Op::ListActive);
+            self.connected.note_failure(Failure { at, op, order: None, text });
+        }
+        self.misfits = list.misfits;
     }
 
     /// The purchases that orders of the hour before the start may have left at the provider
@@ -248,8 +261,12 @@ fn is_named(matched: &Matched, id: OrderId) -> bool {
 }
 
 /// From when on a list shows everything that is open: always, unless its page is full;
-/// then from the oldest row of the page on, open or not.
+/// then from the oldest row of the page on, open or not. Never where a row could not be
+/// read: it may be the purchase that is looked for.
 fn whole_from(list: &ActiveList) -> Time {
+    if list.misfits > 0 {
+        return Time(u64::MAX);
+    }
     if list.page_len.is_none_or(|page_len| list.listed < page_len) {
         return Time(0);
     }
@@ -279,7 +296,13 @@ mod tests {
     use super::*;
 
     fn list(listed: usize, oldest: Option<u64>, page_len: Option<usize>) -> ActiveList {
-        ActiveList { rows: Vec::new(), listed, oldest: oldest.map(Time), page_len }
+        ActiveList { listed, oldest: oldest.map(Time), page_len, ..ActiveList::default() }
+    }
+
+    #[test]
+    fn a_list_with_a_row_that_was_not_read_is_no_proof_of_absence() {
+        let whole = list(3, Some(5_000), None);
+        assert_eq!(whole_from(&ActiveList { misfits: 1, ..whole }), Time(u64::MAX));
     }
 
     #[test]

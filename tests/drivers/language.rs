@@ -111,7 +111,7 @@ fn a_list_of_open_activations_says_what_its_page_held() {
             r#"list_active = {{ request = {{ path = "/l" }}, rules = [{{ at = ".", exists = true, give = {{ rows = {{ path = "*", filters = [{{ at = "/open", equals = "1" }}] }}, external_id = "/id", number = "/n", created = "/t", page_len = {page} }} }}] }}"#
         )
     };
-    let body = r#"[{"id":3,"n":"62812345","t":30,"open":1},{"id":2,"t":"soon"},{"id":1,"t":20}]"#;
+    let body = r#"[{"id":3,"n":"62812345","t":30,"open":1},{"id":2,"t":"soon","open":0},{"id":1,"t":20,"open":0}]"#;
     let read = "active listed=3 oldest=20000 page=3\n3 +62812345 - - created=30000";
     reads(from, &to(3), Op::ListActive, body, read);
     let place = "operations.list_active.rules[0].give.page_len";

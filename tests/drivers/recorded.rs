@@ -101,7 +101,12 @@ pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
         Ok(Output::Active(list)) => {
             let oldest = or_dash(&list.oldest.map(|time| time.to_string()));
             let page = or_dash(&list.page_len.map(|len| len.to_string()));
-            lines.push(format!("active listed={} oldest={oldest} page={page}", list.listed));
+            let misfits = match list.misfits {
+                0 => String::new(),
+                misfits => format!(" misfits={misfits}"),
+            };
+            let listed = list.listed;
+            lines.push(format!("active listed={listed} oldest={oldest} page={page}{misfits}"));
             for row in list.rows {
                 let created = or_dash(&row.created.map(|time| time.to_string()));
                 let (country, service) = (or_dash(&row.country), or_dash(&row.service));
