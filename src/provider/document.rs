@@ -288,6 +288,7 @@ pub(super) struct ActiveGive {
     pub service: Option<OneOrMany>,
     pub created: Option<OneOrMany>,
     pub page_len: Option<usize>,
+    pub total: Option<OneOrMany>,
 }
 
 /// A dotted place in a document, for errors that say where.

@@ -84,6 +84,7 @@ pub(super) struct ActiveFields {
     pub service: Option<Sources>,
     pub created: Option<Sources>,
     pub page_len: Option<usize>,
+    pub total: Option<Sources>,
 }
 
 impl Give {
@@ -294,5 +295,6 @@ fn compile_active(table: &toml::Table, reader: &Reader<'_>) -> Result<Give, Driv
         service: reader.optional(doc.service.as_ref(), "service")?,
         created: reader.optional(doc.created.as_ref(), "created")?,
         page_len: doc.page_len,
+        total: reader.optional(doc.total.as_ref(), "total")?,
     })))
 }

@@ -206,13 +206,17 @@ fn bounded_text(text: String) -> String {
 /// others for everything that is open.
 fn read_active(fields: &ActiveFields, input: &Input<'_, '_>) -> Result<ActiveList, Misfit> {
     let root = input.view.root.as_ref().ok_or(Misfit)?;
-    let mut list = ActiveList { page_len: fields.page_len, ..ActiveList::default() };
+    let total = fields.total.as_ref().map(|total| read_total(total, input)).transpose()?;
+    let mut list = ActiveList { page_len: fields.page_len, total, ..ActiveList::default() };
+    let (mut last, mut newest_first) = (None, true);
     fields.rows.walk_all(root, &mut |row, _| {
         let created = input.row(fields.created.as_ref(), row);
         let created = created.and_then(|text| parse_time(&text));
         list.listed += 1;
         // A row without its moment says nothing of how far back the reply goes.
         list.oldest = list.oldest.into_iter().chain(created).min();
+        newest_first &= created.is_none() || last.is_none() || created <= last;
+        last = created.or(last);
         match fields.rows.judge(row) {
             Some(true) => match read_active_row(fields, input, row, created) {
                 Ok(row) => list.rows.push(row),
@@ -223,7 +227,13 @@ fn read_active(fields: &ActiveFields, input: &Input<'_, '_>) -> Result<ActiveLis
         }
         if list.listed > ROWS_MAX { Err(Misfit) } else { Ok(()) }
     })?;
+    // What a page in another order leaves out may be new.
+    list.oldest = list.oldest.filter(|_| newest_first);
     Ok(list)
+}
+
+fn read_total(total: &Sources, input: &Input<'_, '_>) -> Result<usize, Misfit> {
+    input.root(total).and_then(|text| text.parse().ok()).ok_or(Misfit)
 }
 
 fn read_active_row(

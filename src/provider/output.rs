@@ -133,10 +133,13 @@ pub struct ActiveList {
     pub misfits: usize,
     /// Rows of the reply, those that are not open or not read included.
     pub listed: usize,
-    /// When the oldest of all those rows was bought, where the reply says so.
+    /// When the oldest of all those rows was bought, where the reply says so and has the
+    /// newest first.
     pub oldest: Option<Time>,
-    /// Rows of one page, newest first; without it nothing is ever left out.
+    /// Rows of one page; without it, and without a total, nothing is ever left out.
     pub page_len: Option<usize>,
+    /// Rows that there are, on this page and beyond it, where the reply says so.
+    pub total: Option<usize>,
 }
 
 /// An activation that is open at the provider.

@@ -260,17 +260,20 @@ fn is_named(matched: &Matched, id: OrderId) -> bool {
     matched.unclear.contains(&id) || matched.adopted.iter().any(|(_, adopted)| *adopted == id)
 }
 
-/// From when on a list shows everything that is open: always, unless its page is full;
-/// then from the oldest row of the page on, open or not. Never where a row could not be
-/// read: it may be the purchase that is looked for.
+/// From when on a list shows everything that is open: always, unless its page is full or
+/// there is more by its own account; then from the oldest row of the page on, open or
+/// not. Never where a row could not be read: it may be the purchase that is looked for.
 fn whole_from(list: &ActiveList) -> Time {
     if list.misfits > 0 {
         return Time(u64::MAX);
     }
-    if list.page_len.is_none_or(|page_len| list.listed < page_len) {
-        return Time(0);
+    let full = list.page_len.is_some_and(|page_len| list.listed >= page_len);
+    let more = list.total.is_some_and(|total| list.listed < total);
+    if full || more {
+        list.oldest.map_or(Time(u64::MAX), |oldest| oldest.plus_ms(SKEW_MS))
+    } else {
+        Time(0)
     }
-    list.oldest.map_or(Time(u64::MAX), |oldest| oldest.plus_ms(SKEW_MS))
 }
 
 fn named<T>(code: Option<&str>, find: impl Fn(&str) -> Option<T>) -> Named<T> {
@@ -309,6 +312,13 @@ mod tests {
     fn a_list_that_is_never_cut_shows_everything_at_any_length() {
         assert_eq!(whole_from(&list(0, None, None)), Time(0));
         assert_eq!(whole_from(&list(5_000, None, None)), Time(0));
+    }
+
+    #[test]
+    fn a_page_shorter_than_asked_shows_everything_only_if_there_is_no_more() {
+        let of = |total| ActiveList { total: Some(total), ..list(20, Some(5_000), None) };
+        assert_eq!(whole_from(&of(20)), Time(0));
+        assert_eq!(whole_from(&of(21)), Time(5_000 + SKEW_MS));
     }
 
     #[test]

@@ -105,8 +105,9 @@ pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
                 0 => String::new(),
                 misfits => format!(" misfits={misfits}"),
             };
+            let of = list.total.map_or_else(String::new, |total| format!("/{total}"));
             let listed = list.listed;
-            lines.push(format!("active listed={listed} oldest={oldest} page={page}{misfits}"));
+            lines.push(format!("active listed={listed}{of} oldest={oldest} page={page}{misfits}"));
             for row in list.rows {
                 let created = or_dash(&row.created.map(|time| time.to_string()));
                 let (country, service) = (or_dash(&row.country), or_dash(&row.service));
