@@ -267,7 +267,8 @@ fn whole_from(list: &ActiveList) -> Time {
     if list.misfits > 0 {
         return Time(u64::MAX);
     }
-    let full = list.page_len.is_some_and(|page_len| list.listed >= page_len);
+    // Where more rows come than a page has, pages are not what cuts the list.
+    let full = list.page_len == Some(list.listed);
     let more = list.total.is_some_and(|total| list.listed < total);
     if full || more {
         list.oldest.map_or(Time(u64::MAX), |oldest| oldest.plus_ms(SKEW_MS))
@@ -327,5 +328,6 @@ mod tests {
         assert_eq!(from(199, Some(5_000)), Time(0));
         assert_eq!(from(200, Some(5_000)), Time(5_000 + SKEW_MS), "whatever of it is open");
         assert_eq!(from(200, None), Time(u64::MAX));
+        assert_eq!(from(201, None), Time(0), "the provider has no pages");
     }
 }
