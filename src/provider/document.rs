@@ -284,6 +284,8 @@ pub(super) struct ActiveGive {
     pub external_id: OneOrMany,
     pub number: OneOrMany,
     pub number_prefix: Option<OneOrMany>,
+    #[serde(default)]
+    pub local: bool,
     pub country: Option<OneOrMany>,
     pub service: Option<OneOrMany>,
     pub created: Option<OneOrMany>,

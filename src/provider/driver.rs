@@ -51,7 +51,7 @@
 //! | buy | `external_id`, `number`, `number_prefix`, `cost`, `operator`, `scale` |
 //! | status | `state`, `states` (theirs = waiting, received, finished, cancelled, expired), `messages` of `rows`, `external_id`, `sender`, `text`, `code` |
 //! | cancel, finish, resend | none; a resend may give a new `external_id` |
-//! | list_active | `rows`, `external_id`, `number`, `number_prefix`, `country`, `service`, `created`, `page_len` (the list may be cut at so many rows, filtered ones included) or `total` (where the reply says how many rows there are), without which it is never cut; or `empty` |
+//! | list_active | `rows`, `external_id`, `number`, `number_prefix` or `local = true` (the numbers are without their country code), `country`, `service`, `created`, `page_len` (the list may be cut at so many rows, filtered ones included) or `total` (where the reply says how many rows there are), without which it is never cut; or `empty` |
 
 use std::fmt;
 

@@ -246,6 +246,7 @@ fn read_active_row(
     Ok(ActiveRow {
         external_id: input.row(Some(&fields.external_id), row).ok_or(Misfit).and_then(code)?,
         number: fields.number.assemble(|sources| input.row(Some(sources), row))?,
+        local: fields.local,
         country: field(&fields.country).map(code).transpose()?,
         service: field(&fields.service).map(code).transpose()?,
         created,

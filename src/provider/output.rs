@@ -147,8 +147,10 @@ pub struct ActiveList {
 pub struct ActiveRow {
     /// The provider's identifier.
     pub external_id: String,
-    /// The number; without country code at some providers.
+    /// The number.
     pub number: Number,
+    /// True if the number is without its country code.
+    pub local: bool,
     /// The provider's code of the country.
     pub country: Option<String>,
     /// The provider's code of the service.

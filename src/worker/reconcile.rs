@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::Command;
 use nexnum_engine::ids::{CountryId, Number, OrderId};
 use nexnum_engine::order::Order;
@@ -221,7 +222,7 @@ impl Reconciler {
         let command = Command::AssignNumber {
             order: order.id,
             attempt: order.attempt,
-            number: international(&self.app, row.number, order.product.country),
+            number: international(self.app.catalog, row, order.product.country),
             external_id: row.external_id.as_str().into(),
             cost: None,
             timings: self.connected.timings(),
@@ -285,14 +286,13 @@ fn named<T>(code: Option<&str>, find: impl Fn(&str) -> Option<T>) -> Named<T> {
     }
 }
 
-/// A number with its country code: some lists leave it out.
-fn international(app: &App, number: Number, country: CountryId) -> Number {
-    let dial_code = app.catalog.country(country).map_or("", |country| country.dial_code);
-    let text = number.to_string();
-    if text.starts_with(dial_code) {
-        return number;
+/// A row's number with its country code, which some lists leave out.
+fn international(catalog: &Catalog, row: &ActiveRow, country: CountryId) -> Number {
+    if !row.local {
+        return row.number;
     }
-    Number::parse(&format!("{dial_code}{text}")).unwrap_or(number)
+    let dial_code = catalog.country(country).map_or("", |country| country.dial_code);
+    Number::parse(&format!("{dial_code}{}", row.number)).unwrap_or(row.number)
 }
 
 #[cfg(test)]
@@ -307,6 +307,27 @@ mod tests {
     fn a_list_with_a_row_that_was_not_read_is_no_proof_of_absence() {
         let whole = list(3, Some(5_000), None);
         assert_eq!(whole_from(&ActiveList { misfits: 1, ..whole }), Time(u64::MAX));
+    }
+
+    #[test]
+    fn a_number_gets_its_country_code_where_the_list_leaves_it_out() {
+        let catalog = Catalog::load();
+        let us = catalog.find_country("US").unwrap();
+        let adopted = |number: u64, local| {
+            let (number, external_id) = (Number(number), "A".to_owned());
+            let row = ActiveRow {
+                external_id,
+                number,
+                local,
+                country: None,
+                service: None,
+                created: None,
+            };
+            international(catalog, &row, us).0
+        };
+        assert_eq!(adopted(2_025_550_123, true), 12_025_550_123);
+        assert_eq!(adopted(1_325_550_123, true), 11_325_550_123, "as its local part begins");
+        assert_eq!(adopted(12_025_550_123, false), 12_025_550_123);
     }
 
     #[test]

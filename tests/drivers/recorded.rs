@@ -112,7 +112,8 @@ pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
                 let created = or_dash(&row.created.map(|time| time.to_string()));
                 let (country, service) = (or_dash(&row.country), or_dash(&row.service));
                 let (id, number) = (row.external_id, row.number);
-                lines.push(format!("{id} +{number} {country} {service} created={created}"));
+                let sign = if row.local { "local " } else { "+" };
+                lines.push(format!("{id} {sign}{number} {country} {service} created={created}"));
             }
         }
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Cost;
 use super::handler_api::write_into;
-use super::life::Closed;
+use super::life::{Closed, Life};
 use super::market::Quote;
 use super::server::{Call, Reply};
 use super::site::{Change, Marks, Purchase, Refused, Site, View};
@@ -192,13 +192,12 @@ fn bought(view: &View) -> Value {
     let (life, catalog) = (&view.life, Catalog::load());
     let country = catalog.country(life.product.country);
     let cc = country.map_or("", |country| country.dial_code);
-    let number = life.number.to_string();
     let order = order_code(life.id);
     json!({
         "success": 1,
         "number": life.number.0,
         "cc": cc,
-        "phonenumber": number.strip_prefix(cc).unwrap_or(&number),
+        "phonenumber": local_number(life, cc),
         "order_id": order,
         "orderid": order,
         "country": country.map_or("", |country| country.name(Language::En)),
@@ -209,6 +208,12 @@ fn bought(view: &View) -> Value {
         "message": "You have successfully ordered a number.",
         "cost": life.cost.to_string(),
     })
+}
+
+/// A number as it is dialled within its country.
+fn local_number(life: &Life, dial_code: &str) -> String {
+    let number = life.number.to_string();
+    number.strip_prefix(dial_code).unwrap_or(&number).to_owned()
 }
 
 /// Order codes are ids in letters, scattered so that neighbours do not look alike.
@@ -322,18 +327,19 @@ fn active(site: &Site) -> Value {
 
 fn active_row(view: &View) -> Value {
     let (life, catalog) = (&view.life, Catalog::load());
+    let country = catalog.country(life.product.country);
     let message = view.messages.last().filter(|_| !view.is_waiting());
     json!({
         "cost": life.cost.to_string(),
         "order_code": order_code(life.id),
-        "phonenumber": life.number.to_string(),
+        "phonenumber": local_number(life, country.map_or("", |country| country.dial_code)),
         "timestamp": jiff::Timestamp::from_millisecond(life.bought_ms as i64)
             .unwrap_or_default()
             .strftime("%Y-%m-%d %H:%M:%S")
             .to_string(),
         "code": message.map_or("0", |message| &message.code),
         "full_code": message.map_or("0", |message| &message.text),
-        "short_name": catalog.country(life.product.country).map(|country| country.iso2),
+        "short_name": country.map(|country| country.iso2),
         "service": catalog.service(life.product.service).map(|service| service.name),
         "pool": life.operator,
         "status": if message.is_some() { "completed" } else { "pending" },
