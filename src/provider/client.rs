@@ -404,6 +404,7 @@ impl Client {
             | ErrorKind::TooEarly
             | ErrorKind::NotFound
             | ErrorKind::HasCode
+            | ErrorKind::TooLate
             | ErrorKind::Banned
             | ErrorKind::Unsupported
             | ErrorKind::Unmapped => 0,

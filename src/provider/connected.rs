@@ -273,7 +273,8 @@ pub const fn breaker_input(kind: ErrorKind) -> Option<Input> {
         | ErrorKind::Unmapped
         | ErrorKind::TooEarly
         | ErrorKind::NotFound
-        | ErrorKind::HasCode => Some(Input::Bad),
+        | ErrorKind::HasCode
+        | ErrorKind::TooLate => Some(Input::Bad),
         // Our own haste, or our driver's want: neither tells how the provider is.
         ErrorKind::RateLimited | ErrorKind::Unsupported => None,
     }

@@ -40,6 +40,8 @@ pub enum ErrorKind {
     NotFound,
     /// Too late to cancel: a message is there.
     HasCode,
+    /// Too late to cancel, though no message came.
+    TooLate,
     /// The provider has locked our account out.
     Banned,
     /// Too many calls.
@@ -53,7 +55,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    const WORDS: [(&'static str, Self); 12] = [
+    const WORDS: [(&'static str, Self); 13] = [
         ("no_numbers", Self::NoNumbers),
         ("no_balance", Self::NoBalance),
         ("bad_key", Self::BadKey),
@@ -63,6 +65,7 @@ impl ErrorKind {
         ("too_early", Self::TooEarly),
         ("not_found", Self::NotFound),
         ("has_code", Self::HasCode),
+        ("too_late", Self::TooLate),
         ("banned", Self::Banned),
         ("rate_limited", Self::RateLimited),
         ("temporary", Self::Temporary),
@@ -86,6 +89,7 @@ impl ErrorKind {
             | Self::TooEarly
             | Self::NotFound
             | Self::HasCode
+            | Self::TooLate
             | Self::Banned
             | Self::Unsupported => false,
         }

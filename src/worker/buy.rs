@@ -278,6 +278,7 @@ const fn ends_offer(kind: ErrorKind) -> bool {
         | ErrorKind::TooEarly
         | ErrorKind::NotFound
         | ErrorKind::HasCode
+        | ErrorKind::TooLate
         | ErrorKind::Banned
         | ErrorKind::RateLimited
         | ErrorKind::Temporary

@@ -48,7 +48,9 @@ async fn cancel(app: &App, connected: &Connected, external_id: &str, from: Time)
 /// True if another try would end the same way.
 pub(super) const fn is_final(kind: ErrorKind) -> bool {
     match kind {
-        ErrorKind::NotFound | ErrorKind::HasCode | ErrorKind::Unsupported => true,
+        ErrorKind::NotFound | ErrorKind::HasCode | ErrorKind::TooLate | ErrorKind::Unsupported => {
+            true
+        }
         ErrorKind::NoNumbers
         | ErrorKind::NoBalance
         | ErrorKind::BadKey

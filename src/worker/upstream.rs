@@ -39,6 +39,8 @@ pub enum UpstreamError {
     },
     /// A message is there: it has been brought in.
     HasCode,
+    /// The provider takes the number back no more, though no message came.
+    TooLate,
     /// The provider cannot do this.
     Unsupported,
     /// It could not be reached, or could not say.
@@ -75,23 +77,12 @@ pub async fn cancel(app: &Arc<App>, order: &Order) -> Result<(), UpstreamError> 
     let Some((connected, external_id)) = target(app, order)? else { return Ok(()) };
     let tried = connected.client().insist_on_cancel(external_id).await;
     let Err(error) = tried else { return Ok(()) };
-    match error.kind {
-        ErrorKind::NotFound | ErrorKind::HasCode => {
-            // It has ended there, or cannot be ended any more: with a message, or by a try
-            // whose answer was lost.
-            let seen = receive(app, &connected, order).await;
-            let now = app.read_model.order(order.id).map(|order| order.state);
-            let gone = error.kind == ErrorKind::NotFound;
-            match seen {
-                _ if now == Some(ActivationState::Received) => Err(UpstreamError::HasCode),
-                Err(Unseen::Busy) => Err(UpstreamError::Busy),
-                // Without an answer nobody knows that no message is there.
-                Err(unseen) if gone && !unseen.is_missing() => Err(UpstreamError::Unavailable),
-                Ok(state) if has_ended_empty(state) => Ok(()),
-                Ok(_) | Err(_) if gone => Ok(()),
-                Ok(_) | Err(_) => Err(UpstreamError::HasCode),
-            }
-        }
+    let refusal = match error.kind {
+        // It has ended there, or cannot be ended any more: with a message, or by a try
+        // whose answer was lost.
+        ErrorKind::NotFound => None,
+        ErrorKind::HasCode => Some(UpstreamError::HasCode),
+        ErrorKind::TooLate => Some(UpstreamError::TooLate),
         ErrorKind::NoNumbers
         | ErrorKind::NoBalance
         | ErrorKind::BadKey
@@ -103,7 +94,18 @@ pub async fn cancel(app: &Arc<App>, order: &Order) -> Result<(), UpstreamError> 
         | ErrorKind::RateLimited
         | ErrorKind::Temporary
         | ErrorKind::Unsupported
-        | ErrorKind::Unmapped => Err(refused(app, &connected, Op::Cancel, order, &error)),
+        | ErrorKind::Unmapped => return Err(refused(app, &connected, Op::Cancel, order, &error)),
+    };
+    let seen = receive(app, &connected, order).await;
+    let now = app.read_model.order(order.id).map(|order| order.state);
+    match (seen, refusal) {
+        _ if now == Some(ActivationState::Received) => Err(UpstreamError::HasCode),
+        (Err(Unseen::Busy), _) => Err(UpstreamError::Busy),
+        // Without an answer nobody knows that no message is there.
+        (Err(unseen), None) if !unseen.is_missing() => Err(UpstreamError::Unavailable),
+        (Ok(_) | Err(_), None) => Ok(()),
+        (Ok(state), Some(_)) if has_ended_empty(state) => Ok(()),
+        (Ok(_) | Err(_), Some(refusal)) => Err(refusal),
     }
 }
 
@@ -232,6 +234,7 @@ fn refused(
         }
         ErrorKind::Unsupported => UpstreamError::Unsupported,
         ErrorKind::HasCode
+        | ErrorKind::TooLate
         | ErrorKind::NotFound
         | ErrorKind::NoNumbers
         | ErrorKind::NoBalance
