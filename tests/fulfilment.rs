@@ -553,6 +553,21 @@ async fn a_number_that_its_provider_takes_back_no_more_stays_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_shrank_while_the_market_was_closed_is_not_believed_at_once() {
+    let mut closed = Rig::start(&[(HANDLER, 100_000)]).await.close().await;
+    let few = SandboxConfig { offers: [100; 3], ..SandboxConfig::small(7) };
+    std::mem::replace(&mut closed.sandbox, Sandbox::start(few).await.unwrap()).stop().await;
+    let rig = closed.reopen().await;
+    let health = || rig.app().providers.iter().next().unwrap().health();
+    until(|| !health().failures.is_empty()).await;
+    let health = health();
+    assert!(health.failures[0].text.contains("not believed"), "{:?}", health.failures);
+    assert_eq!((health.last_sync_at, health.offers), (None, 0));
+    assert!(health.quarantined > 0, "all that it named");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_offer_that_costs_more_than_its_price_is_sold_once_until_the_next_sync() {
     let rig = Rig::start(&[(FIVESIM, 100_000)]).await;
     // It knows no limit where an operator is named, as the offers of its list do.

@@ -56,7 +56,8 @@ pub struct Health {
     pub offers: usize,
     /// Rows of a country or service that the crosswalk does not know.
     pub unknown_rows: usize,
-    /// Rows that could not be read, or whose price is out of range.
+    /// Rows that could not be read, whose price is out of range, or that are beyond what
+    /// one provider may bring in.
     pub misfits: usize,
     /// Rows kept out because their price jumped, or the whole of a list that shrank.
     pub quarantined: usize,
