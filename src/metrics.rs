@@ -47,10 +47,10 @@ pub fn committed(events: usize, took: Duration) {
     histogram!("nexnum_commit_batch_events").record(events as f64);
 }
 
-/// A provider was asked through this driver.
-pub fn provider_call(driver: &str, operation: &'static str, outcome: &'static str) {
-    let driver = driver.to_owned();
-    counter!("nexnum_provider_requests_total", "driver" => driver, "op" => operation, "outcome" => outcome)
+/// A provider was asked.
+pub fn provider_call(provider: &str, operation: &'static str, outcome: &'static str) {
+    let provider = provider.to_owned();
+    counter!("nexnum_provider_requests_total", "provider" => provider, "op" => operation, "outcome" => outcome)
         .increment(1);
 }
 

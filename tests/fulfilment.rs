@@ -10,6 +10,7 @@ use std::time::Duration;
 use nexnum::app::App;
 use nexnum::boot;
 use nexnum::config::{Config, Margin, Percent, ProviderConfig, Rate};
+use nexnum::metrics;
 use nexnum::provider::driver::Driver;
 use nexnum::provider::sandbox::{FaultKind, Sandbox, SandboxConfig};
 use nexnum::provider::template::Secret;
@@ -180,7 +181,7 @@ fn setup(sandbox: &Sandbox, at: usize, folder: &TempDir) -> ProviderSetup {
     }
     ProviderSetup {
         config: ProviderConfig {
-            name: provider.driver.to_owned(),
+            name: provider.name.to_owned(),
             driver: path.to_str().unwrap().to_owned(),
             base_url: Some(provider.base_url.clone()),
             key_secret: None,
@@ -261,7 +262,7 @@ async fn a_refusal_for_want_of_numbers_goes_on_to_the_next_ask_within_the_limit(
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     let order = rig.order(id, received).await;
     let provider = rig.app().providers.get(order.provider).unwrap();
-    assert_eq!((provider.name(), order.attempt, order.price), ("smspool", 2, Micros(240_000)));
+    assert_eq!((provider.name(), order.attempt, order.price), ("Lagoon", 2, Micros(240_000)));
     assert_eq!(rig.wallet(), (9_760_000, 0));
     rig.stop().await;
 }
@@ -522,6 +523,16 @@ async fn a_cancel_outlasts_a_hiccup_and_an_answer_that_was_lost() {
     assert_eq!(upstream::cancel(rig.app(), &order).await, Ok(()));
     let own = format!("action=getStatus&id={}", order.assignment.as_ref().unwrap().external_id);
     assert_eq!(ask_handler(&rig.sandbox, &own).await, "STATUS_CANCEL");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_counted_by_the_provider_that_was_asked() {
+    metrics::install();
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    let shown = metrics::render(rig.app(), &server::routes());
+    let count = r#"nexnum_provider_requests_total{provider="Kestrel",op="prices",outcome="ok"}"#;
+    assert!(shown.contains(count), "{shown}");
     rig.stop().await;
 }
 

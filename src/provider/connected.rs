@@ -93,7 +93,6 @@ impl fmt::Display for Failure {
 #[derive(Debug)]
 pub struct Connected {
     id: ProviderId,
-    name: Box<str>,
     driver: Arc<Driver>,
     client: Client,
     crosswalk: Crosswalk,
@@ -109,7 +108,6 @@ impl Connected {
     #[must_use]
     pub fn new(
         id: ProviderId,
-        name: &str,
         driver: Arc<Driver>,
         client: Client,
         crosswalk: Crosswalk,
@@ -117,7 +115,6 @@ impl Connected {
     ) -> Self {
         Self {
             id,
-            name: name.into(),
             driver,
             client,
             crosswalk,
@@ -138,7 +135,7 @@ impl Connected {
     /// The operator's name for it.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        self.client.provider()
     }
 
     /// Its driver.
@@ -238,7 +235,7 @@ impl Connected {
         let before = *breaker;
         *breaker = before.after(input, now);
         if before.is_closed() != breaker.is_closed() {
-            tracing::warn!(provider = &*self.name, breaker = breaker.word(), "a breaker moved");
+            tracing::warn!(provider = self.name(), breaker = breaker.word(), "a breaker moved");
             self.show(grid, *breaker);
         }
     }
@@ -340,6 +337,7 @@ mod tests {
         let (_, text) = Driver::shipped()[0];
         let driver = Arc::new(Driver::parse(text).expect("shipped drivers parse"));
         let config = ClientConfig {
+            provider: "one".to_owned(),
             base_url: None,
             credentials: Credentials::default(),
             rate: rust_decimal::Decimal::ONE,
@@ -353,7 +351,7 @@ mod tests {
             sync_interval_ms: 60_000,
             min_cancel_age_ms: None,
         };
-        Connected::new(ProviderId(2), "one", driver, client, crosswalk, policy)
+        Connected::new(ProviderId(2), driver, client, crosswalk, policy)
     }
 
     #[test]

@@ -94,7 +94,8 @@ fn client(driver: &str, base_url: &str, rate: Decimal) -> Client {
     };
     let credentials = Credentials { key: Secret::new("K"), ..Credentials::default() };
     let base_url = Some(base_url.to_owned());
-    Client::new(driver, ClientConfig { base_url, credentials, rate, timeouts }).unwrap()
+    let provider = "one".to_owned();
+    Client::new(driver, ClientConfig { provider, base_url, credentials, rate, timeouts }).unwrap()
 }
 
 fn handler(server: &Server) -> Client {
