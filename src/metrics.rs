@@ -78,7 +78,7 @@ pub fn render(app: &App, router: &Router<App>) -> String {
 
 /// What stands at this moment, of the whole server.
 fn gauges(app: &App) -> Vec<(&'static str, &'static str, u64)> {
-    let (seq, unknown) = (app.read_model.position().0, app.providers.doubts().count());
+    let (seq, unknown) = (app.read_model.position().0, app.doubts.count());
     let now = app.clock.now();
     let age_s = |since: Option<Time>| since.map_or(0, |since| now.ms_since(since) / 1000);
     vec![

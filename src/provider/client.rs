@@ -229,7 +229,7 @@ impl Client {
         };
         let output = match self.ask(Op::Buy, &slots).await {
             Ok(output) => output,
-            Err(error) if error.certain => return BuyOutcome::Refused(self.in_ledger(error)),
+            Err(error) if error.certain => return BuyOutcome::Refused(error),
             Err(error) => return BuyOutcome::InDoubt(format!("{error}: {}", error.excerpt)),
         };
         let Output::Bought(bought) = output else {
@@ -438,11 +438,6 @@ impl Client {
         let secrets = [Some(key), login.as_ref(), password.as_ref()];
         let secrets = secrets.into_iter().flatten().map(|secret| secret.expose());
         secrets.filter(|s| !s.is_empty()).fold(text.to_owned(), |t, s| t.replace(s, "***"))
-    }
-
-    fn in_ledger(&self, mut error: ProviderError) -> ProviderError {
-        error.min_price = error.min_price.and_then(|price| self.to_ledger(price, Rounding::Up));
-        error
     }
 
     fn to_ledger(&self, amount: Micros, rounding: Rounding) -> Option<Micros> {

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use nexnum_engine::breaker::{Breaker, Input};
 use nexnum_engine::command::Timings;
@@ -23,15 +22,13 @@ use super::client::Client;
 use super::crosswalk::Crosswalk;
 use super::driver::{Driver, Op};
 use super::outcome::{ErrorKind, ProviderError};
-use crate::worker::doubt::Doubts;
-use crate::worker::tasks::Tasks;
 
 /// What the operator decides for a provider, beside what its client needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// What is added to its prices.
     pub margin: Margin,
-    /// Whether it is bought from at first.
+    /// Whether it is bought from.
     pub enabled: bool,
     /// Milliseconds between two syncs of its offers.
     pub sync_interval_ms: u64,
@@ -97,7 +94,6 @@ pub struct Connected {
     client: Client,
     crosswalk: Crosswalk,
     policy: Policy,
-    enabled: AtomicBool,
     breaker: Mutex<Breaker>,
     health: Mutex<Health>,
     sync_wanted: Notify,
@@ -119,7 +115,6 @@ impl Connected {
             client,
             crosswalk,
             policy,
-            enabled: AtomicBool::new(policy.enabled),
             breaker: Mutex::default(),
             health: Mutex::default(),
             sync_wanted: Notify::new(),
@@ -174,16 +169,8 @@ impl Connected {
 
     /// Whether it is bought from.
     #[must_use]
-    pub fn is_enabled(&self) -> bool {
-        // A switch on its own; the grid's flag is what buyers see.
-        self.enabled.load(Ordering::Relaxed)
-    }
-
-    /// Switches buying from it on or off.
-    pub fn set_enabled(&self, grid: &Grid, enabled: bool) {
-        let breaker = self.breaker.lock();
-        self.enabled.store(enabled, Ordering::Relaxed);
-        self.show(grid, *breaker);
+    pub const fn is_enabled(&self) -> bool {
+        self.policy.enabled
     }
 
     /// How it fares.
@@ -278,12 +265,10 @@ pub const fn breaker_input(kind: ErrorKind) -> Option<Input> {
     }
 }
 
-/// All connected providers, fixed while the process runs, and what is under way at them.
+/// All connected providers, fixed while the process runs.
 #[derive(Debug, Default)]
 pub struct Providers {
     by_id: BTreeMap<ProviderId, Arc<Connected>>,
-    doubts: Doubts,
-    tasks: Tasks,
 }
 
 impl Providers {
@@ -294,8 +279,7 @@ impl Providers {
             connected.show(grid, Breaker::default());
             (connected.id, Arc::new(connected))
         };
-        let by_id = connected.into_iter().map(row).collect();
-        Self { by_id, doubts: Doubts::default(), tasks: Tasks::default() }
+        Self { by_id: connected.into_iter().map(row).collect() }
     }
 
     /// The provider with this id, if it is connected.
@@ -313,17 +297,6 @@ impl Providers {
     /// All of them, by id.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Connected>> {
         self.by_id.values()
-    }
-
-    /// Purchases whose outcome is unknown.
-    #[must_use]
-    pub const fn doubts(&self) -> &Doubts {
-        &self.doubts
-    }
-
-    /// What runs in the background for single orders.
-    pub(crate) const fn tasks(&self) -> &Tasks {
-        &self.tasks
     }
 }
 

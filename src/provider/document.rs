@@ -189,7 +189,6 @@ pub(super) struct RuleDoc {
     pub error: Option<String>,
     #[serde(default)]
     pub in_doubt: bool,
-    pub min_price: Option<OneOrMany>,
     pub retry_after_s: Option<OneOrMany>,
     pub give: Option<toml::Table>,
 }

@@ -193,6 +193,6 @@ pub(crate) fn remember_given_up(app: &Arc<App>) {
     for given_up in app.read_model.given_up_before() {
         let GivenUp { provider, product, placed_at: since, .. } = *given_up;
         let until = given_up.at.plus_ms(LOST_KEPT_MS);
-        app.providers.doubts().lose(Lost { provider, product, since, until });
+        app.doubts.lose(Lost { provider, product, since, until });
     }
 }

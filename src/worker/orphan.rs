@@ -17,14 +17,14 @@ const PAUSE_MS: u64 = 30_000;
 
 /// Gives a number back in the background, not before `from`; once, however often it is seen.
 pub(super) fn give_back(app: &Arc<App>, connected: &Arc<Connected>, external_id: &str, from: Time) {
-    let doubts = app.providers.doubts();
+    let doubts = &app.doubts;
     if !doubts.disown(connected.id(), external_id, app.clock.now()) {
         return;
     }
     tracing::warn!(provider = connected.name(), external_id, "an orphan is given back");
     let (app, connected) = (Arc::clone(app), Arc::clone(connected));
     let (worker, external_id) = (Arc::clone(&app), external_id.to_owned());
-    app.providers.tasks().spawn(async move {
+    app.tasks.spawn(async move {
         cancel(&worker, &connected, &external_id, from).await;
     });
 }

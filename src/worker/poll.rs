@@ -308,6 +308,8 @@ mod tests {
     use crate::provider::template::Secret;
     use crate::server::{self, ProviderSetup, Running};
     use crate::trade::{self, InFlight, Wish};
+    use crate::worker::doubt::Doubts;
+    use crate::worker::tasks::Tasks;
     use crate::{boot, config};
     use nexnum_engine::catalog::Catalog;
     use nexnum_engine::command::Reply;
@@ -385,6 +387,8 @@ mod tests {
             market: Arc::clone(&app.market),
             history: Arc::clone(&app.history),
             providers: Providers::default(),
+            doubts: Doubts::default(),
+            tasks: Tasks::default(),
             in_flight: InFlight::default(),
             own: app.own,
             limiter: Limiter::new(Quota::new(1, 60)),

@@ -34,8 +34,8 @@ const ROUND: Duration = Duration::from_secs(1);
 const LOST_PAUSE_MS: u64 = 30_000;
 /// After a list that could not be had.
 const FAILED_PAUSE_MS: u64 = 5_000;
-/// A purchase shows in the list this soon after its call: the call's own longest time has
-/// passed before it is in doubt, so this only spans the provider's own delay.
+/// A purchase shows in the list this soon after it came into doubt: a call that was cut
+/// off, by a lost connection or a restart, may be at work at the provider still.
 const SHOWN_MS: u64 = 10_000;
 /// Lists that must not show a purchase before it is believed not to be.
 const ABSENCES_MIN: u8 = 2;
@@ -72,7 +72,7 @@ impl Reconciler {
     async fn round(&mut self) {
         let asked = self.app.clock.now();
         let waiting = self.waiting();
-        let mut lost = self.app.providers.doubts().lost(self.connected.id(), asked);
+        let mut lost = self.app.doubts.lost(self.connected.id(), asked);
         let left_behind = if self.looked_back { Some(Vec::new()) } else { self.left_behind(asked) };
         let looks_back = left_behind.is_some();
         lost.extend(left_behind.unwrap_or_default());
@@ -121,8 +121,7 @@ impl Reconciler {
         let mut orders = app.read_model.driven_closed_since(since);
         orders.extend(open);
         orders.retain(|o| o.provider == provider && (since..self.started).contains(&o.placed_at));
-        let doubted: BTreeSet<_> =
-            app.providers.doubts().all().into_iter().map(|(id, ..)| id).collect();
+        let doubted: BTreeSet<_> = app.doubts.all().into_iter().map(|(id, ..)| id).collect();
         let mut begun = orders.iter().filter(|order| order.state == ActivationState::Init);
         let settled = begun.all(|order| doubted.contains(&order.id));
         settled.then(|| orders.iter().map(|order| Lost::of(order, now)).collect())
@@ -130,7 +129,7 @@ impl Reconciler {
 
     /// This provider's orders in doubt; those that have ended are settled on the way.
     fn waiting(&self) -> Vec<Arc<Order>> {
-        let doubts = self.app.providers.doubts();
+        let doubts = &self.app.doubts;
         let mut waiting = Vec::new();
         for (id, ..) in doubts.all() {
             let Some(order) = self.app.read_model.order(id) else {
@@ -160,7 +159,7 @@ impl Reconciler {
         list: ActiveList,
     ) {
         // Calls first: one that ends now is known as a purchase below, or is in the calls.
-        let calls = self.app.providers.doubts().calls(self.connected.id());
+        let calls = self.app.doubts.calls(self.connected.id());
         let whole_from = whole_from(&list);
         let mut unowned = self.unowned(list.rows);
         unowned.sort_by_key(|(row, seen)| (row.created, seen.seen_at));
@@ -182,7 +181,7 @@ impl Reconciler {
             let age = self.connected.timings().min_cancel_age_ms;
             let from = row.created.unwrap_or(seen.seen_at).plus_ms(age);
             orphan::give_back(&self.app, &self.connected, &row.external_id, from);
-            self.app.providers.doubts().found(*lost);
+            self.app.doubts.found(*lost);
         }
         let absent = waiting.iter().filter(|order| whole_from <= order.placed_at);
         for order in absent.filter(|order| !is_named(&matched, order.id)) {
@@ -193,7 +192,7 @@ impl Reconciler {
     /// The rows that no order has and nobody gives back, each with what it says.
     fn unowned(&mut self, rows: Vec<ActiveRow>) -> Vec<(ActiveRow, Unowned)> {
         let (now, provider) = (self.app.clock.now(), self.connected.id());
-        let doubts = self.app.providers.doubts();
+        let doubts = &self.app.doubts;
         let crosswalk = self.connected.crosswalk();
         let mut seen = BTreeMap::new();
         let mut unowned = Vec::new();
@@ -228,9 +227,10 @@ impl Reconciler {
             timings: self.connected.timings(),
         };
         let answer = insist(&self.app, &command, order.deadline).await;
-        // After a refusal the order has ended; the next round gives the number back.
+        // Refused or not heard: the next round tries again, or finds the order ended and
+        // gives the number back.
         if let Ok(Ok(_)) = answer {
-            let doubt = self.app.providers.doubts().settle(order.id);
+            let doubt = self.app.doubts.settle(order.id);
             if let Some(claim) = doubt.and_then(|doubt| doubt.claim) {
                 claim.book();
             }
@@ -240,7 +240,7 @@ impl Reconciler {
 
     /// Counts a list without the order's purchase; enough of them mean that there is none.
     async fn count_absence(&self, asked: Time, order: &Order) {
-        let doubts = self.app.providers.doubts();
+        let doubts = &self.app.doubts;
         let since = doubts.all().into_iter().find(|(id, ..)| *id == order.id);
         let Some((_, since, _)) = since.filter(|(_, since, _)| *since < asked) else { return };
         let absences = doubts.count_absence(order.id);

@@ -58,9 +58,6 @@ fn show_error(error: &ProviderError) -> String {
     if !error.certain {
         text.push_str(" in_doubt");
     }
-    if let Some(price) = error.min_price {
-        text.push_str(&format!(" min_price={price}"));
-    }
     if let Some(pause) = error.retry_after_ms {
         text.push_str(&format!(" retry_after_ms={pause}"));
     }
