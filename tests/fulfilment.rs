@@ -137,6 +137,14 @@ impl Closed {
         opened.engine.state().clone()
     }
 
+    /// Changes the words of a driver.
+    fn reword(&self, driver: &str, from: &str, to: &str) {
+        let path = self.folder.path().join(format!("{driver}.toml"));
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from}");
+        fs::write(&path, text.replace(from, to)).unwrap();
+    }
+
     /// Starts the market again.
     async fn reopen(self) -> Rig {
         let Self { sandbox, customer, folder, sellers } = self;
@@ -527,6 +535,37 @@ async fn a_cancel_outlasts_a_hiccup_and_an_answer_that_was_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_that_the_provider_did_not_answer_changes_nothing_and_may_be_repeated() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+    rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
+    assert_eq!(upstream::cancel(rig.app(), &order).await, Err(UpstreamError::Unavailable));
+    rig.sandbox.faults(HANDLER).clear();
+    let after = rig.app().read_model.order(id).unwrap();
+    assert_eq!(after.state, ActivationState::Active);
+    assert_eq!(rig.wallet(), (9_880_000, 120_000));
+    rig.cancel(id).await;
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_whose_time_is_over_goes_back_once_its_provider_answers() {
+    let closed = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await.close().await;
+    closed.reword("handler", "lifetime_ms = 1200000", "lifetime_ms = 2000");
+    let rig = closed.reopen().await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, |order| order.state == ActivationState::Active).await;
+    rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
+    let order = rig.order(id, |order| order.state == ActivationState::TimedOut).await;
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    rig.sandbox.faults(HANDLER).clear();
+    check_cancelled(&rig.sandbox, &order.assignment.as_ref().unwrap().external_id).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calls_are_counted_by_the_provider_that_was_asked() {
     metrics::install();
     let rig = Rig::start(&[(HANDLER, 100_000)]).await;
@@ -545,12 +584,8 @@ async fn a_number_that_its_provider_takes_back_no_more_stays_open() {
     };
     let closed = Rig::start_on(config, &[(HANDLER, 100_000)]).await.close().await;
     // The simulated provider refuses a cancel in these words only.
-    let path = closed.folder.path().join("handler.toml");
-    let words = r#"{ equals = "EARLY_CANCEL_DENIED", error = "#;
-    let driver = fs::read_to_string(&path).unwrap();
-    let (early, late) = (format!("{words}\"too_early\""), format!("{words}\"too_late\""));
-    assert!(driver.contains(&early), "its words for it");
-    fs::write(&path, driver.replace(&early, &late)).unwrap();
+    let rule = |word| format!(r#"{{ equals = "EARLY_CANCEL_DENIED", error = "{word}""#);
+    closed.reword("handler", &rule("too_early"), &rule("too_late"));
     let rig = closed.reopen().await;
 
     let id = rig.buy(None).await.unwrap();
