@@ -262,10 +262,13 @@ impl Syncer {
     ) -> Result<(Vec<Listing>, usize), SyncError> {
         let provider = self.connected.id();
         let differences = differences(rows, &offers, price_list::OFFERS_MAX);
-        let Differences { unseen, refused, gone } = differences;
+        let Differences { unseen, mut refused, gone } = differences;
         for chunk in unseen.chunks(CHUNK) {
             let command = Command::ListOffers { provider, offers: chunk.to_vec() };
-            self.tell_whole(&command, "new offers").await?;
+            // Without room for new offers the known ones are priced all the same.
+            if self.tell(&command).await?.is_none() {
+                refused += chunk.len();
+            }
         }
         if !unseen.is_empty() {
             // What was answered is published: the new ids are there.
