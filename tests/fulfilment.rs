@@ -78,7 +78,7 @@ impl Rig {
         boot::init(&folder.path().join("market")).unwrap();
         let running = run(&sandbox, &folder, sellers).await;
         let app = Arc::clone(&running.app);
-        until(|| app.providers.iter().all(|p| p.health().last_sync_at.is_some())).await;
+        synced(&app).await;
         let open = Command::OpenAccount { name: "buyer".into(), credit_limit: Micros::ZERO };
         let Reply::Account(customer) = execute(&app, open).await else { panic!("no account") };
         let amount = Micros::units(10);
@@ -215,6 +215,11 @@ async fn until(done: impl Fn() -> bool) {
         assert!(tokio::time::Instant::now() < deadline, "it did not come to pass");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Waits until every provider's list has come in: a fault set after it meets other calls.
+async fn synced(app: &App) {
+    until(|| app.providers.iter().all(|p| p.health().last_sync_at.is_some())).await;
 }
 
 fn received(order: &Order) -> bool {
@@ -356,6 +361,26 @@ async fn what_a_full_page_of_new_orders_may_leave_out_is_not_bought_again() {
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     let order = rig.app().read_model.order(id).unwrap();
     assert_eq!((order.state, order.attempt, order.in_doubt), (ActivationState::Init, 1, true));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_unreadable_row_may_be_is_not_bought_again() {
+    let sellers = [(HANDLER, 100_000), (SMSPOOL, 200_000)];
+    let closed = Rig::start_with(&sellers, 600_000).await.close().await;
+    let (read, unread) = (r#"number = "/phoneNumber", country"#, r#"number = "/none", country"#);
+    closed.reword("handler", read, unread);
+    stray(&closed.sandbox).await;
+    let rig = closed.reopen().await;
+    synced(rig.app()).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+    // Waits for a number longer than whole lists would need to be believed.
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    let order = rig.app().read_model.order(id).unwrap();
+    assert_eq!((order.state, order.attempt, order.in_doubt), (ActivationState::Init, 1, true));
+    let failures = rig.app().providers.get(order.provider).unwrap().health().failures;
+    let told = failures.iter().filter(|failure| failure.text.contains("could not be read"));
+    assert_eq!(told.count(), 1, "{failures:?}");
     rig.stop().await;
 }
 
@@ -556,7 +581,6 @@ async fn a_number_whose_time_is_over_goes_back_once_its_provider_answers() {
     closed.reword("handler", "lifetime_ms = 1200000", "lifetime_ms = 2000");
     let rig = closed.reopen().await;
     let id = rig.buy(None).await.unwrap();
-    rig.order(id, |order| order.state == ActivationState::Active).await;
     rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
     let order = rig.order(id, |order| order.state == ActivationState::TimedOut).await;
     assert_eq!(rig.wallet(), (10_000_000, 0));

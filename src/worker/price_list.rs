@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nexnum_engine::decide::NAME_LEN_MAX;
 use nexnum_engine::ids::{OfferId, OperatorId, Product};
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::pricing::{Margin, sell_price};
@@ -21,15 +22,15 @@ const CONFIRMATIONS: u8 = 10;
 /// Lists shorter than this shrink by chance.
 const SHRINKABLE_MIN: usize = 20;
 
-/// Operators that one provider may have: the largest known partner program, twice over,
-/// and a sixteenth of the ids that there are.
+/// Operators that one provider may have: twice the highest partner number known, and a
+/// sixteenth of the ids that there are.
 pub(super) const OPERATORS_MAX: usize = 4_096;
 /// New operators' names that one sync brings in; more come with the next.
 const OPERATORS_PER_SYNC: usize = 1_000;
 /// Offers that one provider may ever have: four of the largest known lists, and an eighth
 /// of what the engine keeps.
 pub(super) const OFFERS_MAX: usize = 500_000;
-const _: () = assert!(OFFERS_MAX * 8 <= nexnum_engine::decide::OFFERS_MAX);
+const _: () = assert!(8 * OFFERS_MAX <= nexnum_engine::decide::OFFERS_MAX);
 
 /// What an offer is of.
 pub(super) type Key = (Product, OperatorId);
@@ -75,10 +76,11 @@ pub(super) fn translate(list: PriceList, crosswalk: &Crosswalk) -> (Vec<Translat
     (translated, unknown)
 }
 
-/// The operators' names in a list.
+/// The operators' names in a list; those that the engine takes.
 pub(super) fn operators(rows: &[Translated]) -> BTreeSet<Box<str>> {
     let mut names: BTreeSet<&str> = BTreeSet::new();
-    names.extend(rows.iter().filter_map(|row| row.operator.as_deref()));
+    let named = rows.iter().filter_map(|row| row.operator.as_deref());
+    names.extend(named.filter(|name| (1..=NAME_LEN_MAX).contains(&name.len())));
     names.into_iter().map(Box::from).collect()
 }
 

@@ -231,7 +231,7 @@ impl Syncer {
         let Naming { known: mut ids, new, refused } = named;
         for name in new {
             let command = Command::NameOperator { name: name.clone() };
-            // A name that does not fit is refused; its rows are counted as misfits.
+            // Without room in the engine it is refused; its rows are counted as misfits.
             if let Some(Reply::Operator(id)) = self.tell(&command).await? {
                 ids.insert(name, id);
                 self.operators.insert(id);
