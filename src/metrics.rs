@@ -47,10 +47,10 @@ pub fn committed(events: usize, took: Duration) {
     histogram!("nexnum_commit_batch_events").record(events as f64);
 }
 
-/// A provider was asked through this driver.
-pub fn provider_call(driver: &str, operation: &'static str, outcome: &'static str) {
-    let driver = driver.to_owned();
-    counter!("nexnum_provider_requests_total", "driver" => driver, "op" => operation, "outcome" => outcome)
+/// A provider was asked.
+pub fn provider_call(provider: &str, operation: &'static str, outcome: &'static str) {
+    let provider = provider.to_owned();
+    counter!("nexnum_provider_requests_total", "provider" => provider, "op" => operation, "outcome" => outcome)
         .increment(1);
 }
 
@@ -78,7 +78,7 @@ pub fn render(app: &App, router: &Router<App>) -> String {
 
 /// What stands at this moment, of the whole server.
 fn gauges(app: &App) -> Vec<(&'static str, &'static str, u64)> {
-    let (seq, unknown) = (app.read_model.position().0, app.providers.doubts().count());
+    let (seq, unknown) = (app.read_model.position().0, app.doubts.count());
     let now = app.clock.now();
     let age_s = |since: Option<Time>| since.map_or(0, |since| now.ms_since(since) / 1000);
     vec![

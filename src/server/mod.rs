@@ -39,7 +39,9 @@ use crate::sequencer::core::Change;
 use crate::sequencer::{Handle, Sequencer};
 use crate::trade::InFlight;
 use crate::worker::Workers;
+use crate::worker::doubt::Doubts;
 use crate::worker::snapshot::Snapshots;
+use crate::worker::tasks::Tasks;
 
 pub use connect::{ConnectError, ProviderSetup};
 
@@ -146,6 +148,8 @@ pub async fn start(
         clock: spine.clock,
         handle: spine.handle,
         providers,
+        doubts: Doubts::default(),
+        tasks: Tasks::default(),
         read_model: Arc::clone(&spine.read_model),
         market: spine.market,
         history: spine.history,

@@ -40,7 +40,7 @@ const CALL_MS: u64 = 20_000;
 pub fn spawn(app: &Arc<App>, order: OrderId, claim: Claim) {
     let tried = vec![claim.offer()];
     let purchase = Purchase { app: Arc::clone(app), id: order, tried };
-    app.providers.tasks().spawn(purchase.run(Some(claim)));
+    app.tasks.spawn(purchase.run(Some(claim)));
 }
 
 /// Goes on with the next ask, after it is sure that the order's attempt bought nothing.
@@ -49,7 +49,7 @@ pub(super) async fn resume(app: &Arc<App>, order: &Order, tried: Vec<OfferId>) {
     // If nobody takes it, or the order has ended, its deadline has done the rest.
     if let Ok(Ok(_)) = insist(app, &command, order.deadline).await {
         let purchase = Purchase { app: Arc::clone(app), id: order.id, tried };
-        app.providers.tasks().spawn(purchase.run(None));
+        app.tasks.spawn(purchase.run(None));
     }
 }
 
@@ -62,7 +62,7 @@ pub(super) async fn doubt(
 ) {
     let command = Command::DoubtOrder { order: order.id, attempt: order.attempt };
     let answer = insist(&app, &command, order.deadline).await;
-    let (doubts, now) = (app.providers.doubts(), app.clock.now());
+    let (doubts, now) = (&app.doubts, app.clock.now());
     match answer {
         Ok(Ok(_)) => doubts.open(order.id, Doubt { claim, tried, since: now, absences: 0 }),
         // The order has ended meanwhile; what was bought for it may still turn up.
@@ -95,13 +95,13 @@ impl Purchase {
                 return;
             };
             if let Some(claim) = claim.take() {
-                let doubts = Arc::clone(&self.app);
+                let app = Arc::clone(&self.app);
                 let since = self.app.clock.now();
                 let (provider, product) = (claim.provider(), claim.product());
                 let call = Call { provider, product, since };
                 // Held until the outcome is durable or in doubt: the reconciler must not
                 // take this purchase for somebody else's.
-                let _calling = doubts.providers.doubts().calling(self.id, call);
+                let _calling = app.doubts.calling(self.id, call);
                 match self.attempt(&order, claim).await {
                     Attempt::Over => return,
                     Attempt::Refused => {}
@@ -281,6 +281,7 @@ const fn ends_offer(kind: ErrorKind) -> bool {
         | ErrorKind::TooEarly
         | ErrorKind::NotFound
         | ErrorKind::HasCode
+        | ErrorKind::TooLate
         | ErrorKind::Banned
         | ErrorKind::RateLimited
         | ErrorKind::Temporary

@@ -198,6 +198,6 @@ pub(crate) fn remember_given_up(app: &Arc<App>) {
     for given_up in app.read_model.given_up_before() {
         let GivenUp { at, order, attempt, provider, product, placed_at: since } = *given_up;
         let until = at.plus_ms(LOST_KEPT_MS);
-        app.providers.doubts().lose(Lost { order, attempt, provider, product, since, until });
+        app.doubts.lose(Lost { order, attempt, provider, product, since, until });
     }
 }

@@ -37,14 +37,14 @@ impl Orphan<'_> {
     /// Gives the number back in the background; once, however often it is seen.
     pub(super) fn give_back(self, app: &Arc<App>, connected: &Arc<Connected>) {
         let Self { external_id, from, bought_for: (order, attempt) } = self;
-        let doubts = app.providers.doubts();
+        let doubts = &app.doubts;
         if !doubts.disown(connected.id(), external_id, app.clock.now()) {
             return;
         }
         tracing::warn!(provider = connected.name(), external_id, "an orphan is given back");
         let (app, connected) = (Arc::clone(app), Arc::clone(connected));
         let (worker, external_id) = (Arc::clone(&app), external_id.to_owned());
-        app.providers.tasks().spawn(async move {
+        app.tasks.spawn(async move {
             if cancel(&worker, &connected, &external_id, from).await {
                 recover(&worker, order, attempt).await;
             }
@@ -87,7 +87,9 @@ async fn cancel(app: &App, connected: &Connected, external_id: &str, from: Time)
 /// True if another try would end the same way.
 pub(super) const fn is_final(kind: ErrorKind) -> bool {
     match kind {
-        ErrorKind::NotFound | ErrorKind::HasCode | ErrorKind::Unsupported => true,
+        ErrorKind::NotFound | ErrorKind::HasCode | ErrorKind::TooLate | ErrorKind::Unsupported => {
+            true
+        }
         ErrorKind::NoNumbers
         | ErrorKind::NoBalance
         | ErrorKind::BadKey
