@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_engine::money::Micros;
+use nexnum_engine::time::Time;
 use rust_decimal::Decimal;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -38,6 +39,9 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// Tries of a cancel that somebody waits for, and how long all of them may take: most
 /// hiccups are over by then, and a buyer still waits.
 const CANCEL_TRIES_MAX: u32 = 3;
+/// Pages of a list that are asked for at once: with pages of 200, the orders of a minute at
+/// thirty a second.
+const PAGES_MAX: usize = 10;
 const CANCEL_TIME: Duration = Duration::from_secs(10);
 /// How long one of them may take, so that a second one follows a silence.
 const CANCEL_TRY_TIME: Duration = Duration::from_millis(4_500);
@@ -225,7 +229,7 @@ impl Client {
             service: Some(&request.service_ext),
             operator: request.operator.as_deref(),
             max_price: max_price.as_deref(),
-            external_id: None,
+            ..Slots::default()
         };
         let output = match self.ask(Op::Buy, &slots).await {
             Ok(output) => output,
@@ -301,12 +305,30 @@ impl Client {
         self.change(Op::Resend, external_id).await
     }
 
-    /// The activations open at the provider.
+    /// The activations open at the provider: all of them, or, where it has too many for a
+    /// few pages, the newest, at least those since `since` if it lists the newest first.
     ///
     /// # Errors
-    /// The provider's refusal, or what kept its answer away.
-    pub async fn list_active(&self) -> Result<ActiveList, ProviderError> {
-        let Output::Active(list) = self.ask(Op::ListActive, &Slots::default()).await? else {
+    /// The provider's refusal, or what kept one of its answers away.
+    pub async fn list_active(&self, since: Time) -> Result<ActiveList, ProviderError> {
+        let mut list = self.active_page(0).await?;
+        for _ in 1..PAGES_MAX {
+            let reaches = list.oldest.is_some_and(|oldest| oldest <= since);
+            if reaches || !list.is_cut() || !self.driver.pages() {
+                break;
+            }
+            let next = self.active_page(list.listed).await?;
+            if !list.join(next) {
+                break;
+            }
+        }
+        Ok(list)
+    }
+
+    async fn active_page(&self, offset: usize) -> Result<ActiveList, ProviderError> {
+        let offset = offset.to_string();
+        let slots = Slots { offset: Some(&offset), ..Slots::default() };
+        let Output::Active(list) = self.ask(Op::ListActive, &slots).await? else {
             return Err(wrong_output(Op::ListActive));
         };
         Ok(list)

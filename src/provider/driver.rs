@@ -51,7 +51,7 @@
 //! | buy | `external_id`, `number`, `number_prefix`, `cost`, `operator`, `scale` |
 //! | status | `state`, `states` (theirs = waiting, received, finished, cancelled, expired), `messages` of `rows`, `external_id`, `sender`, `text`, `code` |
 //! | cancel, finish, resend | none; a resend may give a new `external_id` |
-//! | list_active | `rows`, `external_id`, `number`, `number_prefix` or `local = true` (the numbers are without their country code), `country`, `service`, `created`, `page_len` (the list may be cut at so many rows, filtered ones included) or `total` (where the reply says how many rows there are), without which it is never cut; or `empty` |
+//! | list_active | `rows`, `external_id`, `number`, `number_prefix` or `local = true` (the numbers are without their country code), `country`, `service`, `created`, `page_len` (the list may be cut at so many rows, filtered ones included) or `total` (where the reply says how many rows there are), without which it is never cut; what is cut is asked for page by page where the request has an `{offset}`; or `empty` |
 
 use std::fmt;
 
@@ -61,7 +61,7 @@ use super::outcome::{Consequence, ErrorKind, ProviderError, Rule, fail, unknown}
 use super::output::Output;
 use super::request::{Request, RequestTemplate};
 use super::source::{Captures, View};
-use super::template::{Credentials, RequestError, Slots};
+use super::template::{Credentials, RequestError, Slot, Slots};
 
 pub use super::source::RawReply;
 
@@ -290,6 +290,15 @@ impl Driver {
     #[must_use]
     pub fn supports(&self, op: Op) -> bool {
         !matches!(self.operation(op).method, Method::Unsupported)
+    }
+
+    /// True if the list of open activations can be asked for from a row on.
+    #[must_use]
+    pub fn pages(&self) -> bool {
+        match &self.operation(Op::ListActive).method {
+            Method::Call(template) => template.uses(Slot::Offset),
+            Method::Constant(_) | Method::Nothing | Method::Unsupported => false,
+        }
     }
 
     /// What to do for an operation.

@@ -207,7 +207,7 @@ fn bounded_text(text: String) -> String {
 fn read_active(fields: &ActiveFields, input: &Input<'_, '_>) -> Result<ActiveList, Misfit> {
     let root = input.view.root.as_ref().ok_or(Misfit)?;
     let total = fields.total.as_ref().map(|total| read_total(total, input)).transpose()?;
-    let mut list = ActiveList { page_len: fields.page_len, total, ..ActiveList::default() };
+    let mut list = ActiveList { total, ..ActiveList::default() };
     let (mut last, mut newest_first) = (None, true);
     fields.rows.walk_all(root, &mut |row, _| {
         let created = input.row(fields.created.as_ref(), row);
@@ -227,6 +227,8 @@ fn read_active(fields: &ActiveFields, input: &Input<'_, '_>) -> Result<ActiveLis
         }
         if list.listed > ROWS_MAX { Err(Misfit) } else { Ok(()) }
     })?;
+    // Where more rows come than a page has, pages are not what cuts the list.
+    list.full = fields.page_len == Some(list.listed);
     // What a page in another order leaves out may be new.
     list.oldest = list.oldest.filter(|_| newest_first);
     Ok(list)

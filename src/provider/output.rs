@@ -4,6 +4,7 @@
 //! driver returns are in the provider's currency, amounts a client returns in the
 //! ledger's. `Debug` shows neither full numbers nor what messages say.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use nexnum_engine::ids::Number;
@@ -136,10 +137,35 @@ pub struct ActiveList {
     /// When the oldest of all those rows was bought, where the reply says so and has the
     /// newest first.
     pub oldest: Option<Time>,
-    /// Rows of one page; without it, and without a total, nothing is ever left out.
-    pub page_len: Option<usize>,
+    /// The page is full, so there may be more behind it.
+    pub full: bool,
     /// Rows that there are, on this page and beyond it, where the reply says so.
     pub total: Option<usize>,
+}
+
+impl ActiveList {
+    /// True if there are rows, or may be, that it does not show.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.full || self.total.is_some_and(|total| self.listed < total)
+    }
+
+    /// Adds the page behind it. Rows that moved back meanwhile come twice and are kept once.
+    /// True if it brought anything new.
+    pub fn join(&mut self, next: Self) -> bool {
+        let known: HashSet<&str> = self.rows.iter().map(|row| &*row.external_id).collect();
+        let is_new = |row: &ActiveRow| !known.contains(row.external_id.as_str());
+        let (new, again): (Vec<_>, Vec<_>) = next.rows.into_iter().partition(is_new);
+        let brought = again.len() < next.listed;
+        if next.listed > 0 {
+            self.oldest = self.oldest.zip(next.oldest).map(|(this, next)| this.min(next));
+        }
+        self.rows.extend(new);
+        self.listed += next.listed;
+        self.misfits += next.misfits;
+        (self.full, self.total) = (next.full, next.total.or(self.total));
+        brought
+    }
 }
 
 /// An activation that is open at the provider.
@@ -167,5 +193,44 @@ impl fmt::Debug for ActiveRow {
             .field("service", &self.service)
             .field("created", &self.created)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(ids: &[&str], listed: usize, oldest: u64, full: bool) -> ActiveList {
+        let row = |id: &&str| ActiveRow {
+            external_id: (*id).to_owned(),
+            number: Number(15_551),
+            local: false,
+            country: None,
+            service: None,
+            created: None,
+        };
+        let rows = ids.iter().map(row).collect();
+        ActiveList { rows, listed, oldest: Some(Time(oldest)), full, ..ActiveList::default() }
+    }
+
+    #[test]
+    fn a_row_that_moved_to_the_next_page_is_kept_once() {
+        let mut list = page(&["5", "4"], 3, 40, true);
+        assert!(list.join(page(&["4", "2"], 3, 20, true)));
+        let ids: Vec<&str> = list.rows.iter().map(|row| &*row.external_id).collect();
+        assert_eq!((ids, list.listed, list.oldest), (vec!["5", "4", "2"], 6, Some(Time(20))));
+        assert!(list.is_cut(), "as long as its last page is full");
+        assert!(list.join(page(&[], 1, 10, false)), "closed ones reach further back");
+        assert!(!list.is_cut());
+    }
+
+    #[test]
+    fn a_provider_that_knows_no_pages_is_asked_no_third_time() {
+        let mut list = page(&["2", "1"], 2, 10, true);
+        assert!(!list.join(page(&["2", "1"], 2, 10, true)));
+        assert!(list.is_cut(), "and proves nothing");
+        let mut list = page(&["2", "1"], 2, 10, true);
+        assert!(!list.join(ActiveList::default()));
+        assert!(!list.is_cut(), "the first page was all");
     }
 }

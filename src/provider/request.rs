@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::document::{AuthDoc, AuthPlace, ParamDoc, Place, RequestDoc};
 use super::driver::{DriverError, Op};
 use super::template::{
-    Credentials, Encoding, Param, RequestError, Slots, Template, Values, percent_encode,
+    Credentials, Encoding, Param, RequestError, Slot, Slots, Template, Values, percent_encode,
 };
 
 /// A request's body.
@@ -108,6 +108,16 @@ impl RequestTemplate {
         }
         template.check_header_names(place)?;
         Ok(template)
+    }
+
+    /// True if the slot is anywhere in it.
+    pub(super) fn uses(&self, slot: Slot) -> bool {
+        let body: &[Param] = match &self.body {
+            BodyTemplate::Empty => &[],
+            BodyTemplate::Form(fields) | BodyTemplate::Json(fields) => fields,
+        };
+        let mut params = self.query.iter().chain(&self.headers).chain(body);
+        self.path.uses(slot) || params.any(|param| param.uses(slot))
     }
 
     fn authorize(

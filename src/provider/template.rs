@@ -58,6 +58,8 @@ pub struct Slots<'a> {
     pub max_price: Option<&'a str>,
     /// The provider's identifier of an activation.
     pub external_id: Option<&'a str>,
+    /// How many rows of a list to pass over.
+    pub offset: Option<&'a str>,
 }
 
 /// Why a request could not be made from its template.
@@ -75,24 +77,26 @@ pub enum RequestError {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Slot {
+pub(super) enum Slot {
     Country,
     Service,
     Operator,
     MaxPrice,
     ExternalId,
+    Offset,
     Key,
     Login,
     Password,
 }
 
 impl Slot {
-    const ALL: [(&'static str, Self); 8] = [
+    const ALL: [(&'static str, Self); 9] = [
         ("country", Self::Country),
         ("service", Self::Service),
         ("operator", Self::Operator),
         ("max_price", Self::MaxPrice),
         ("external_id", Self::ExternalId),
+        ("offset", Self::Offset),
         ("key", Self::Key),
         ("login", Self::Login),
         ("password", Self::Password),
@@ -115,8 +119,14 @@ impl Slot {
             (Self::Country | Self::Service, Op::Buy) => (true, true),
             (Self::Operator | Self::MaxPrice, Op::Buy) => (true, false),
             (Self::ExternalId, Op::Status | Op::Cancel | Op::Finish | Op::Resend) => (true, true),
+            (Self::Offset, Op::ListActive) => (true, true),
             (
-                Self::Country | Self::Service | Self::Operator | Self::MaxPrice | Self::ExternalId,
+                Self::Country
+                | Self::Service
+                | Self::Operator
+                | Self::MaxPrice
+                | Self::ExternalId
+                | Self::Offset,
                 _,
             ) => (false, false),
         }
@@ -137,6 +147,7 @@ impl Values<'_> {
             Slot::Operator => self.slots.operator,
             Slot::MaxPrice => self.slots.max_price,
             Slot::ExternalId => self.slots.external_id,
+            Slot::Offset => self.slots.offset,
             Slot::Key => Some(self.credentials.key.expose()),
             Slot::Login => self.credentials.login.as_ref().map(Secret::expose),
             Slot::Password => self.credentials.password.as_ref().map(Secret::expose),
@@ -185,6 +196,11 @@ impl Template {
     /// True if a slot in it may have no value.
     pub(super) fn is_optional(&self) -> bool {
         self.0.iter().any(|piece| matches!(piece, Piece::Slot { optional: true, .. }))
+    }
+
+    /// True if the slot is in it.
+    pub(super) fn uses(&self, wanted: Slot) -> bool {
+        self.0.iter().any(|piece| matches!(piece, Piece::Slot { slot, .. } if *slot == wanted))
     }
 
     /// The text with its slots filled; `None` if an optional slot has no value.
@@ -310,5 +326,10 @@ impl Param {
             return Ok(None);
         }
         self.value.expand(values, encoding)
+    }
+
+    /// True if the slot is in its value.
+    pub(super) fn uses(&self, wanted: Slot) -> bool {
+        self.value.uses(wanted)
     }
 }

@@ -85,7 +85,8 @@ impl Reconciler {
         if asked < self.not_before || !self.connected.driver().supports(Op::ListActive) {
             return;
         }
-        let list = match self.connected.client().list_active().await {
+        let since = reach(&waiting, &lost);
+        let list = match self.connected.client().list_active(since).await {
             Ok(list) => list,
             Err(error) => {
                 let now = self.app.clock.now();
@@ -98,8 +99,11 @@ impl Reconciler {
             self.not_before = asked.plus_ms(LOST_PAUSE_MS);
         }
         self.note_misfits(&list);
+        // What a list does not show is looked for again, until it cannot be there any more.
+        let reaches = whole_from(&list) <= reach(&[], &lost).plus_ms(SKEW_MS);
+        let in_vain = asked.ms_since(self.started) >= LOST_KEPT_MS;
         self.compare(asked, &waiting, &lost, list).await;
-        self.looked_back |= looks_back;
+        self.looked_back |= looks_back && (reaches || in_vain);
     }
 
     /// Tells the operator of rows that could not be read, once while they are as many.
@@ -267,17 +271,21 @@ fn is_named(matched: &Matched, id: OrderId) -> bool {
     matched.unclear.contains(&id) || matched.adopted.iter().any(|(_, adopted)| *adopted == id)
 }
 
-/// From when on a list shows everything that is open: always, unless its page is full or
-/// there is more by its own account; then from the oldest row of the page on, open or
-/// not. Never where a row could not be read: it may be the purchase that is looked for.
+/// How far back a list has to go to show what became of these: as far as those that wait
+/// need it, so that they need not wait for the rest.
+fn reach(waiting: &[Arc<Order>], lost: &[Lost]) -> Time {
+    let begun = waiting.iter().map(|order| order.placed_at).min();
+    let begun = begun.or_else(|| lost.iter().map(|lost| lost.since).min());
+    Time(begun.unwrap_or_default().0.saturating_sub(SKEW_MS))
+}
+
+/// From when on a list shows everything that is open: always, unless it is cut; then from
+/// its oldest row on, open or not. Never where a row could not be read: it may be the purchase that is looked for.
 fn whole_from(list: &ActiveList) -> Time {
     if list.misfits > 0 {
         return Time(u64::MAX);
     }
-    // Where more rows come than a page has, pages are not what cuts the list.
-    let full = list.page_len == Some(list.listed);
-    let more = list.total.is_some_and(|total| list.listed < total);
-    if full || more {
+    if list.is_cut() {
         list.oldest.map_or(Time(u64::MAX), |oldest| oldest.plus_ms(SKEW_MS))
     } else {
         Time(0)
@@ -305,13 +313,13 @@ fn international(catalog: &Catalog, row: &ActiveRow, country: CountryId) -> Numb
 mod tests {
     use super::*;
 
-    fn list(listed: usize, oldest: Option<u64>, page_len: Option<usize>) -> ActiveList {
-        ActiveList { listed, oldest: oldest.map(Time), page_len, ..ActiveList::default() }
+    fn list(listed: usize, oldest: Option<u64>, full: bool) -> ActiveList {
+        ActiveList { listed, oldest: oldest.map(Time), full, ..ActiveList::default() }
     }
 
     #[test]
     fn a_list_with_a_row_that_was_not_read_is_no_proof_of_absence() {
-        let whole = list(3, Some(5_000), None);
+        let whole = list(3, Some(5_000), false);
         assert_eq!(whole_from(&ActiveList { misfits: 1, ..whole }), Time(u64::MAX));
     }
 
@@ -338,23 +346,20 @@ mod tests {
 
     #[test]
     fn a_list_that_is_never_cut_shows_everything_at_any_length() {
-        assert_eq!(whole_from(&list(0, None, None)), Time(0));
-        assert_eq!(whole_from(&list(5_000, None, None)), Time(0));
+        assert_eq!(whole_from(&list(0, None, false)), Time(0));
+        assert_eq!(whole_from(&list(5_000, None, false)), Time(0));
     }
 
     #[test]
     fn a_page_shorter_than_asked_shows_everything_only_if_there_is_no_more() {
-        let of = |total| ActiveList { total: Some(total), ..list(20, Some(5_000), None) };
+        let of = |total| ActiveList { total: Some(total), ..list(20, Some(5_000), false) };
         assert_eq!(whole_from(&of(20)), Time(0));
         assert_eq!(whole_from(&of(21)), Time(5_000 + SKEW_MS));
     }
 
     #[test]
     fn a_full_page_shows_everything_only_from_its_oldest_row_on() {
-        let from = |listed, oldest| whole_from(&list(listed, oldest, Some(200)));
-        assert_eq!(from(199, Some(5_000)), Time(0));
-        assert_eq!(from(200, Some(5_000)), Time(5_000 + SKEW_MS), "whatever of it is open");
-        assert_eq!(from(200, None), Time(u64::MAX));
-        assert_eq!(from(201, None), Time(0), "the provider has no pages");
+        assert_eq!(whole_from(&list(200, Some(5_000), true)), Time(5_000 + SKEW_MS));
+        assert_eq!(whole_from(&list(200, None, true)), Time(u64::MAX));
     }
 }

@@ -97,14 +97,14 @@ pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
         }
         Ok(Output::Active(list)) => {
             let oldest = or_dash(&list.oldest.map(|time| time.to_string()));
-            let page = or_dash(&list.page_len.map(|len| len.to_string()));
+            let cut = if list.is_cut() { " cut" } else { "" };
             let misfits = match list.misfits {
                 0 => String::new(),
                 misfits => format!(" misfits={misfits}"),
             };
             let of = list.total.map_or_else(String::new, |total| format!("/{total}"));
             let listed = list.listed;
-            lines.push(format!("active listed={listed}{of} oldest={oldest} page={page}{misfits}"));
+            lines.push(format!("active listed={listed}{of} oldest={oldest}{cut}{misfits}"));
             for row in list.rows {
                 let created = or_dash(&row.created.map(|time| time.to_string()));
                 let (country, service) = (or_dash(&row.country), or_dash(&row.service));
@@ -157,6 +157,7 @@ fn every_shipped_driver_sends_what_its_provider_expects() {
                 operator: case.operator.as_deref(),
                 max_price: case.max_price.as_deref(),
                 external_id: case.external_id.as_deref(),
+                offset: Some("0"),
             };
             let plan = driver.plan(op(&case.op), &slots, &credentials(), "http://p.test/base");
             assert_eq!(show_plan(plan.unwrap()), case.sends.trim(), "{name} {}", case.op);
