@@ -279,24 +279,21 @@ fn open_history(folder: &Folder, ledger: &RedbLedger) -> Result<History, Storage
     Ok(history)
 }
 
-/// The newest state that a snapshot gives; the empty one where none can be used.
+/// The newest state that a snapshot gives; the empty one where none can be used. Those
+/// passed over are told.
 ///
 /// # Errors
-/// The folder or the ledger cannot be read.
+/// The ledger cannot be read.
 pub fn newest(folder: &Folder, reader: &Reader) -> Result<Replay, StorageError> {
-    let (found, passed_over) = snapshot::newest_valid(&folder.snapshots(), reader)?;
+    let understand = |found: Snapshot| {
+        let state = state_of(&found).map_err(|reason| format!("holds no state: {reason}"))?;
+        Ok(Replay::from_state(state, found.header.at))
+    };
+    let (found, passed_over) = snapshot::newest_valid(&folder.snapshots(), reader, understand)?;
     for file in passed_over {
         tracing::warn!(path = %file.path.display(), "a snapshot is passed over: it {}", file.reason);
     }
-    let Some(found) = found else { return Ok(Replay::default()) };
-    match state_of(&found) {
-        Ok(state) => Ok(Replay::from_state(state, found.header.at)),
-        Err(reason) => {
-            let seq = found.header.position.seq.0;
-            tracing::warn!(seq, "a snapshot is passed over: {reason}");
-            Ok(Replay::default())
-        }
-    }
+    Ok(found.unwrap_or_default())
 }
 
 /// The state in a snapshot.

@@ -20,7 +20,8 @@ use nexnum_engine::ids::{
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use nexnum_storage::secrets::Secret;
-use nexnum_storage::{Batch, Folder, Ledger, Manifest, StorageError, record};
+use nexnum_storage::snapshot::SnapshotHeader;
+use nexnum_storage::{Batch, Folder, Ledger, Manifest, Position, StorageError, record};
 
 const ACCOUNT: AccountId = AccountId(1);
 const PROVIDER: ProviderId = ProviderId(1);
@@ -344,6 +345,31 @@ fn snapshots_and_the_rest_of_the_ledger_give_the_state_that_the_whole_ledger_giv
             fs::write(path, bytes).unwrap();
         }
     }
+}
+
+/// A snapshot file whose hash is right and whose rows are no state.
+fn write_nonsense(folder: &Folder, position: Position) {
+    let reader = opened(folder.path()).reader;
+    let header = SnapshotHeader { id: reader.id(), position, at: Time(0), state_hash: [0; 32] };
+    nexnum_storage::snapshot::write(&folder.snapshots(), &header, b"\xFFno rows").unwrap();
+}
+
+#[test]
+fn snapshots_that_hold_no_state_are_passed_over_until_one_does() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = folder_with_trade(temp.path());
+    let mut live = opened(temp.path());
+    let good = snapshot::write(&folder, &live.reader).unwrap().seq;
+    let mut ends = Vec::new();
+    for _ in 0..2 {
+        trade(&mut live, 1);
+        ends.push(live.ledger.last());
+    }
+    let hash = state_hash(live.engine.state());
+    drop(live);
+    ends.into_iter().for_each(|end| write_nonsense(&folder, end));
+    let again = opened(temp.path());
+    assert_eq!((again.snapshot, state_hash(again.engine.state())), (good, hash));
 }
 
 #[test]
