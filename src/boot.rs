@@ -152,13 +152,19 @@ fn must_be_made(folder: &Folder) -> Result<(), BootError> {
     }
 }
 
-/// The manifest, and with it the word that this is a data folder.
+/// The manifest, with the position that the tip knows if it is later, and the word that
+/// this is a data folder.
 ///
 /// # Errors
 /// [`BootError::NotInitialised`], or what is wrong with it.
 pub fn manifest(folder: &Folder) -> Result<Manifest, BootError> {
     must_be_made(folder)?;
-    Ok(Manifest::read(&folder.manifest())?)
+    let manifest = Manifest::read(&folder.manifest())?;
+    Ok(manifest.with_tip(&folder.tip()).unwrap_or_else(|(manifest, reason)| {
+        let path = folder.tip();
+        tracing::warn!(path = %path.display(), "the tip is passed over: it {reason}");
+        manifest
+    }))
 }
 
 /// Opens the ledger for reading alone.
@@ -246,21 +252,27 @@ pub struct Progress {
 ///
 /// # Errors
 /// [`BootError::NotInitialised`]; a file that is missing, in use or of another ledger; damage
-/// in the ledger, by its sequence number. The ledger is opened for writing only when all of
-/// it has been replayed, so a damaged one stays as it is.
+/// in the ledger, by its sequence number. The ledger is opened for writing only when
+/// everything after the snapshot has been replayed and it ends where it is known to have
+/// ended, so one that is damaged there stays as it is, byte for byte. What is before the
+/// snapshot is for `verify` to look at.
 pub fn open(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Opened, BootError> {
     let folder = Folder::at(dir);
     let manifest = manifest(&folder)?;
     let unwritten = open_reader(&folder, &manifest)?;
     let mut replay = newest(&folder, &unwritten)?;
-    let (snapshot, total) = (replay.state().seq(), unwritten.last()?.seq);
+    let snapshot = replay.state().seq();
+    // A damaged end is for the walk to name.
+    let total = unwritten.last().map_or(manifest.known.seq, |last| last.seq);
     let mut each = |row: &Decoded, _: &State| {
         progress(Progress { done: row.position().seq, total });
         Ok::<(), StorageError>(())
     };
     replay.run(&unwritten, &mut each)?;
+    unwritten.check_end(&manifest)?;
     drop(unwritten);
-    let ledger = RedbLedger::open(&folder.ledger(), &manifest)?;
+    RedbLedger::check(&folder.ledger()).map_err(|error| error.knowing(manifest.known.seq))?;
+    let ledger = folder.open_ledger_knowing(&manifest)?;
     let reader = ledger.reader();
     // Nothing, unless somebody wrote between the two openings.
     replay.run(&reader, each)?;

@@ -244,6 +244,54 @@ fn a_ledger_lost_as_a_whole_is_told_with_what_the_manifest_knows() {
     }
 }
 
+/// The folder as a kill leaves it, without a word to the manifest since `init`.
+fn killed(from: &Path, live: Opened) -> tempfile::TempDir {
+    let image = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            fs::copy(&path, image.path().join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    drop(live);
+    image
+}
+
+#[test]
+fn one_flipped_bit_after_a_kill_is_named_before_anything_is_written_or_loses_nothing() {
+    let temp = tempfile::tempdir().unwrap();
+    folder_with_trade(temp.path());
+    let mut live = opened(temp.path());
+    trade(&mut live, 10);
+    let end = live.ledger.last().seq;
+    let image = killed(temp.path(), live);
+    let folder = Folder::at(image.path());
+    assert!(Manifest::read(&folder.manifest()).unwrap().known.seq < end);
+    let sound = fs::read(folder.ledger()).unwrap();
+    // Byte 9 of the header says which of the two last commits counts; a page begins with
+    // its kind and its number of entries.
+    let pages = (1..sound.len() / 4096).flat_map(|page| [page * 4096 * 8, (page * 4096 + 2) * 8]);
+    let (mut rolled_back, mut noticed) = (0, 0);
+    for bit in (9 * 8..10 * 8).chain(pages) {
+        let mut bytes = sound.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        fs::write(folder.ledger(), &bytes).unwrap();
+        match boot::open(image.path(), |_| {}) {
+            Ok(opened) => assert_eq!(opened.engine.state().seq(), end, "bit {bit}"),
+            Err(error) => {
+                assert!(error.is_damage(), "bit {bit}: {error}");
+                assert!(error.to_string().contains("sequence"), "bit {bit}: {error}");
+                let left = fs::read(folder.ledger()).unwrap();
+                assert!(left == bytes, "bit {bit}: the damaged ledger is left as it is");
+                noticed += 1;
+                let behind = matches!(error, BootError::Storage(StorageError::Behind { .. }));
+                rolled_back += u32::from(behind);
+            }
+        }
+    }
+    assert!(rolled_back > 0 && noticed > rolled_back, "{rolled_back} of {noticed}");
+}
+
 #[test]
 fn secrets_that_are_lost_or_do_not_open_are_damage() {
     type Break = fn(&Folder);

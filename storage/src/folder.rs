@@ -47,6 +47,12 @@ impl Folder {
         self.path.join("MANIFEST")
     }
 
+    /// `TIP`: where the ledger ended at the last commit; see [`Manifest::with_tip`].
+    #[must_use]
+    pub fn tip(&self) -> PathBuf {
+        self.path.join("TIP")
+    }
+
     /// `history.redb`: what has left memory; derived.
     #[must_use]
     pub fn history(&self) -> PathBuf {
@@ -108,7 +114,15 @@ impl Folder {
     /// # Errors
     /// As [`Manifest::read`] and [`RedbLedger::open`].
     pub fn open_ledger(&self) -> Result<RedbLedger, StorageError> {
-        RedbLedger::open(&self.ledger(), &self.checked_manifest()?)
+        self.open_ledger_knowing(&self.checked_manifest()?)
+    }
+
+    /// As [`Folder::open_ledger`], where the manifest has been read already.
+    ///
+    /// # Errors
+    /// As [`RedbLedger::open`].
+    pub fn open_ledger_knowing(&self, manifest: &Manifest) -> Result<RedbLedger, StorageError> {
+        RedbLedger::open(&self.ledger(), manifest)?.noting_tip(&self.tip())
     }
 
     /// Opens the ledger for reading alone, to verify it.
@@ -141,6 +155,7 @@ impl Folder {
         if !self.path.is_dir() {
             return Err(StorageError::Missing { path: self.path.clone() });
         }
-        Manifest::read(&self.manifest())
+        let manifest = Manifest::read(&self.manifest())?;
+        Ok(manifest.with_tip(&self.tip()).unwrap_or_else(|(manifest, _)| manifest))
     }
 }
