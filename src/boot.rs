@@ -92,9 +92,17 @@ pub struct Created {
 /// # Errors
 /// [`BootError::NotEmpty`], leaving everything as it is; or the failure.
 pub fn init(dir: &Path) -> Result<Created, BootError> {
+    init_beside(dir, &[])
+}
+
+/// As [`init`], in a folder that may have files of these names in it.
+///
+/// # Errors
+/// As [`init`].
+pub fn init_beside(dir: &Path, names: &[&str]) -> Result<Created, BootError> {
     let folder = Folder::at(dir);
     make_private(dir)?;
-    folder.init(None).map_err(|error| match error {
+    folder.init_beside(None, names).map_err(|error| match error {
         StorageError::AlreadyExists { path } if path == dir => BootError::NotEmpty { dir: path },
         error => error.into(),
     })?;
@@ -134,7 +142,10 @@ pub fn config_path(folder: &Folder) -> PathBuf {
 }
 
 /// Makes the folder, for its owner alone; one that is there is left as it is.
-fn make_private(dir: &Path) -> Result<(), BootError> {
+///
+/// # Errors
+/// The failure.
+pub fn make_private(dir: &Path) -> Result<(), BootError> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -1,9 +1,10 @@
 //! The data folder: which file is where, and the one way in which it comes to be.
 //!
 //! Promises: [`Folder::init`] makes a folder or refuses; nothing else creates a
-//! ledger. The manifest is written last, so that an `init` cut short leaves a folder
-//! that neither opens nor is overwritten: it is removed by hand. When to write the
-//! manifest and snapshots afterwards is left to others.
+//! ledger. The manifest is written last: cut short before it, an init leaves a folder
+//! that neither opens nor is overwritten, and is removed by hand; cut short after it, a
+//! whole and empty one, which opens. Filling it, and when to write the manifest and
+//! snapshots afterwards, is left to others.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -90,10 +91,21 @@ impl Folder {
     /// [`StorageError::AlreadyExists`] if the folder has anything in it, which is left
     /// as it is; or the failure.
     pub fn init(&self, key: Option<&MasterKey>) -> Result<(), StorageError> {
+        self.init_beside(key, &[])
+    }
+
+    /// As [`Folder::init`], in a folder that may have files of these names in it.
+    ///
+    /// # Errors
+    /// As [`Folder::init`].
+    pub fn init_beside(&self, key: Option<&MasterKey>, names: &[&str]) -> Result<(), StorageError> {
         let failed = |e| StorageError::io("creating", &self.path, e);
         fs::create_dir_all(&self.path).map_err(failed)?;
-        if fs::read_dir(&self.path).map_err(failed)?.next().is_some() {
-            return Err(StorageError::AlreadyExists { path: self.path.clone() });
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            if !names.iter().any(|known| name == *known) {
+                return Err(StorageError::AlreadyExists { path: self.path.clone() });
+            }
         }
         let id = LedgerId::draw()?;
         drop(RedbLedger::create(&self.ledger(), id)?);
