@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a step of a test that fails ends the test")]
 
 mod api;
+mod described;
 mod harness;
 mod idempotency;
+mod outcomes;
 mod refusals;
 mod restart;
 mod stop;
