@@ -66,9 +66,9 @@ impl Market {
     }
 
     /// A market that is connected to a provider nobody hears.
-    pub(crate) async fn with_silent_provider() -> Self {
+    pub(crate) async fn with_silent_provider(name: &str) -> Self {
         let folder = Arc::new(TempDir::new().unwrap());
-        Self::start_with(folder, None, config, vec![silent_provider()]).await
+        Self::start_with(folder, None, config, vec![silent_provider(name)]).await
     }
 
     async fn start_in(
@@ -162,9 +162,9 @@ fn config(dir: &Path) -> Config {
 /// What the silent provider's key is: to be found nowhere.
 pub(crate) const PROVIDER_KEY: &str = "provider-key-that-stays-secret";
 
-fn silent_provider() -> ProviderSetup {
+fn silent_provider(name: &str) -> ProviderSetup {
     let config = ProviderConfig {
-        name: "silent".to_owned(),
+        name: name.to_owned(),
         driver: "fivesim".to_owned(),
         // The discard port: nothing listens there.
         base_url: Some("http://127.0.0.1:9".to_owned()),

@@ -6,6 +6,7 @@ mod api;
 mod described;
 mod harness;
 mod idempotency;
+mod operations;
 mod outcomes;
 mod refusals;
 mod restart;

@@ -299,7 +299,7 @@ impl Tour {
 
     /// A provider that is connected and not heard, as the operator sees it.
     async fn providers(&mut self) {
-        let market = Market::with_silent_provider().await;
+        let market = Market::with_silent_provider("silent").await;
         let sync = market.admin.post("/api/admin/providers/silent/sync", json!({})).await;
         self.seen.insert(sync.outcome);
         let deadline = Instant::now() + Duration::from_secs(20);
