@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a step of a test that fails ends the test")]
 
 mod api;
+mod bad_input;
 mod described;
 mod harness;
 mod idempotency;
