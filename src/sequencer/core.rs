@@ -29,7 +29,7 @@ use crate::read_model::Wallet;
 use crate::{clock, metrics};
 
 /// Commands in one batch: bounds the pause of a commit.
-const BATCH_MAX: usize = 4_096;
+pub const BATCH_MAX: usize = 4_096;
 /// Bytes of events at which a batch takes no more: with the command that reaches it, a
 /// batch stays far below what a row of the ledger holds.
 pub const BATCH_LEN_MAX: usize = 8 << 20;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc;
+use std::task::{Context, Poll, Waker};
 
 use nexnum_engine::command::Reply;
 use nexnum_engine::decide::ROWS_MAX;
@@ -11,7 +12,7 @@ use nexnum_engine::money::Micros;
 use nexnum_storage::format::PAYLOAD_LEN_MAX;
 use nexnum_storage::{Batch, Hash, Position, Rows};
 
-use super::core::BATCH_LEN_MAX;
+use super::core::{BATCH_LEN_MAX, BATCH_MAX};
 use super::*;
 
 /// Says how long each payload was, after `free` has let it go on.
@@ -59,20 +60,51 @@ fn priced(n: u32) -> Command {
     Command::PriceOffers { provider: PROVIDER, terms: (1..=ROWS_MAX as u32).map(terms).collect() }
 }
 
-#[tokio::test]
-async fn price_lists_that_together_outgrow_a_row_are_committed_in_several() {
+/// A sequencer whose first commit waits until the sender is dropped; and the lengths of
+/// the payloads, as they are committed.
+fn held_back() -> (Handle, Sequencer, mpsc::Sender<()>, mpsc::Receiver<usize>) {
     let (frees, free) = mpsc::channel();
     let (lengths, committed) = mpsc::channel();
     let ledger = HeldBack { last: Seq(0), free, lengths };
+    let (clock, archived) = (Arc::new(Clock::default()), Arc::default());
     let fail = |error| panic!("{error}");
-    let (handle, sequencer) = Sequencer::start(
-        Engine::default(),
-        Arc::new(Clock::default()),
-        Arc::default(),
-        ledger,
-        drop::<Change>,
-        fail,
-    );
+    let (handle, sequencer) =
+        Sequencer::start(Engine::default(), clock, archived, ledger, drop::<Change>, fail);
+    (handle, sequencer, frees, committed)
+}
+
+#[tokio::test]
+async fn a_full_inbox_refuses_at_once_and_what_it_took_is_answered() {
+    let (handle, sequencer, frees, committed) = held_back();
+    let mut context = Context::from_waker(Waker::noop());
+    let (mut asked, mut busy) = (Vec::new(), 0);
+    // More than the inbox and the batches on the way hold.
+    for n in 0..3 * INBOX_MAX {
+        let handle = handle.clone();
+        let command = Command::NameOperator { name: n.to_string().into() };
+        let mut sent = Box::pin(async move { handle.send(command).await });
+        match sent.as_mut().poll(&mut context) {
+            Poll::Pending => asked.push(sent),
+            Poll::Ready(answer) => {
+                assert_eq!(answer.expect_err("nothing is committed yet"), SendError::Busy);
+                busy += 1;
+            }
+        }
+    }
+    drop(frees);
+    let taken = asked.len();
+    for sent in asked {
+        sent.await.expect("it was taken").expect("every name is new");
+    }
+    assert!(busy > 0 && taken >= INBOX_MAX, "{taken} taken, {busy} refused");
+    handle.send(Command::NameOperator { name: "after".into() }).await.expect("it goes on").unwrap();
+    sequencer.stop();
+    assert!(committed.iter().count() >= taken / BATCH_MAX, "no batch is longer than it may be");
+}
+
+#[tokio::test]
+async fn price_lists_that_together_outgrow_a_row_are_committed_in_several() {
+    let (handle, sequencer, frees, committed) = held_back();
     let lists = 1 + PAYLOAD_LEN_MAX / (ROWS_MAX * 15);
     let commands = listed().into_iter().chain((0..lists as u32).map(priced));
     let mut asked = tokio::task::JoinSet::new();
