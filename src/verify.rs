@@ -5,8 +5,8 @@
 //! file against its checksum; each snapshot's state
 //! hash against the replay's at its position; the manifest and the tip against the ledger;
 //! history page by page and row by row, its cursor against the ledger; every secret against
-//! the key that opens it. Where a writer was killed, its file is recovered in memory. Nothing
-//! is written, but that redb marks the secrets' file while it is open, as at a start.
+//! the key that opens it. Where a writer was killed, its file is recovered in memory: nothing
+//! is written.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -127,7 +127,7 @@ pub fn verify(dir: &Path, progress: impl FnMut(Progress)) -> Result<Proof, Findi
 
 /// Opens every secret with the folder's own key and counts them.
 fn open_secrets(folder: &Folder) -> Result<usize, Finding> {
-    let secrets = boot::secrets(folder)?;
+    let secrets = folder.check_secrets()?;
     let names = secrets.names()?;
     for name in &names {
         secrets.get(name)?;

@@ -146,7 +146,9 @@ impl Core {
         }
         let before = self.events.len();
         let decided = self.engine.execute(self.at, &command, &mut self.events);
-        self.len_max += self.events[before..].iter().map(len_max).sum::<usize>();
+        let grown = self.events[before..].iter().map(len_max).sum::<usize>();
+        debug_assert!(grown <= COMMAND_LEN_MAX, "{grown} bytes of one command");
+        self.len_max += grown;
         let answer = decided.map(|reply| Accepted { reply, claim: settle(reply, claim) });
         if let Some(sender) = answer_to {
             self.answers.push((sender, answer));

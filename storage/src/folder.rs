@@ -153,6 +153,14 @@ impl Folder {
         Secrets::open(&self.secrets(), &MasterKey::read(&self.master_key())?)
     }
 
+    /// Opens the secrets for reading alone; see [`Secrets::open_checked`].
+    ///
+    /// # Errors
+    /// As [`MasterKey::read`] and [`Secrets::open_checked`].
+    pub fn check_secrets(&self) -> Result<Secrets, StorageError> {
+        Secrets::open_checked(&self.secrets(), &MasterKey::read(&self.master_key())?)
+    }
+
     /// Writes into the manifest that ledger `id` has reached a position: at a clean
     /// stop, and with each snapshot.
     ///

@@ -21,8 +21,8 @@ use crate::error::StorageError;
 /// What is kept or fetched at a time.
 const PAGE_LEN: u64 = 4096;
 
-/// Pages that are kept: 256 MiB. A recovery writes the header and the allocator's state,
-/// some 40 bytes a MiB of file.
+/// Pages that are kept: 256 MiB. A recovery writes the header and the allocator's state, well
+/// below 1 KiB a MiB of file.
 const PAGES_MAX: usize = 1 << 16;
 
 /// The file and what was written over it.
