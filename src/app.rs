@@ -15,6 +15,8 @@ use crate::provider::connected::Providers;
 use crate::read_model::ReadModel;
 use crate::sequencer::Handle;
 use crate::trade::InFlight;
+use crate::worker::doubt::Doubts;
+use crate::worker::tasks::Tasks;
 
 /// Everything a request or a worker needs. Shared by `Arc`; nothing in it is locked
 /// across an `.await`.
@@ -34,6 +36,10 @@ pub struct App {
     pub history: Arc<History>,
     /// Drivers and clients of the connected providers.
     pub providers: Providers,
+    /// Purchases whose outcome is unknown.
+    pub doubts: Doubts,
+    /// What runs in the background for single orders.
+    pub tasks: Tasks,
     /// Idempotency keys whose first request is being decided.
     pub in_flight: InFlight,
     /// Own stock.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
 use nexnum_engine::command::Timings;
+use nexnum_engine::decide::Policy;
 use nexnum_engine::money::Micros;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -112,11 +113,13 @@ pub struct OwnStock {
     pub lifetime_s: u64,
     /// From the sale to the first allowed cancel, in seconds.
     pub min_cancel_age_s: u64,
+    /// From a refund to the next sale of the number, in seconds; 0 sells it at once.
+    pub quarantine_s: u64,
 }
 
 impl Default for OwnStock {
     fn default() -> Self {
-        Self { lifetime_s: 1200, min_cancel_age_s: 120 }
+        Self { lifetime_s: 1200, min_cancel_age_s: 120, quarantine_s: 600 }
     }
 }
 
@@ -126,6 +129,12 @@ impl OwnStock {
     pub const fn timings(&self) -> Timings {
         let (lifetime, age) = (self.lifetime_s, self.min_cancel_age_s);
         Timings { lifetime_ms: 1000 * lifetime, min_cancel_age_ms: 1000 * age }
+    }
+
+    /// What of it the engine decides by.
+    #[must_use]
+    pub const fn policy(&self) -> Policy {
+        Policy { quarantine_ms: 1000 * self.quarantine_s }
     }
 }
 
@@ -349,6 +358,10 @@ impl Config {
             (
                 own.min_cancel_age_s > own.lifetime_s,
                 "own_stock.min_cancel_age_s is above own_stock.lifetime_s".to_owned(),
+            ),
+            (
+                own.quarantine_s > LIFETIME_S_MAX,
+                format!("own_stock.quarantine_s is above {LIFETIME_S_MAX}"),
             ),
             (
                 self.providers.len() > PROVIDERS_MAX,

@@ -84,7 +84,8 @@ impl Market {
     /// Follows a durable change. Called by one thread, in the ledger's order.
     pub fn publish(&self, change: &Change) {
         let mut own = self.own.lock();
-        for event in &change.events {
+        let mut events = change.events.iter().peekable();
+        while let Some(event) = events.next() {
             match event {
                 Event::ProviderRegistered { provider, kind: ProviderKind::Own, .. } => {
                     own.providers.push(*provider);
@@ -98,9 +99,13 @@ impl Market {
                 }
                 Event::OffersPriced { terms, .. } => self.reprice_own(&own, terms),
                 Event::StockLoaded { offer, numbers } => self.add(*offer, numbers.len() as u32),
-                Event::OrderFailed { order, .. } | Event::ActivationClosed { order, .. } => {
-                    self.take_back(&own, change, *order);
+                Event::ActivationClosed { order, .. } => {
+                    let rests = matches!(events.peek(), Some(Event::NumberQuarantined { .. }));
+                    if !rests {
+                        self.take_back(&own, change, *order);
+                    }
                 }
+                Event::NumberReleased { offer, .. } => self.add(*offer, 1),
                 Event::ProviderRegistered { kind: ProviderKind::Driven, .. }
                 | Event::OffersListed { .. }
                 | Event::AccountOpened { .. }
@@ -115,6 +120,9 @@ impl Market {
                 | Event::NumberAssigned { .. }
                 | Event::MessageReceived { .. }
                 | Event::AnotherRequested { .. }
+                | Event::OrderFailed { .. }
+                | Event::NumberQuarantined { .. }
+                | Event::LossRecovered { .. }
                 | Event::Retired { .. } => {}
             }
         }
@@ -141,7 +149,7 @@ impl Market {
         }
     }
 
-    /// Puts a refunded order's number of own stock back on sale.
+    /// Puts a refunded order's number of own stock back on sale, where it does not rest.
     fn take_back(&self, own: &Own, change: &Change, id: OrderId) {
         let Ok(at) = change.orders.binary_search_by_key(&id, |order| order.id) else { return };
         let order = &change.orders[at];

@@ -48,10 +48,10 @@ pub fn committed(events: usize, took: Duration) {
     histogram!("nexnum_commit_batch_events").record(events as f64);
 }
 
-/// A provider was asked through this driver.
-pub fn provider_call(driver: &str, operation: &'static str, outcome: &'static str) {
-    let driver = driver.to_owned();
-    counter!("nexnum_provider_requests_total", "driver" => driver, "op" => operation, "outcome" => outcome)
+/// A provider was asked.
+pub fn provider_call(provider: &str, operation: &'static str, outcome: &'static str) {
+    let provider = provider.to_owned();
+    counter!("nexnum_provider_requests_total", "provider" => provider, "op" => operation, "outcome" => outcome)
         .increment(1);
 }
 
@@ -79,7 +79,7 @@ pub fn render(app: &App, router: &Router<App>) -> String {
 
 /// What stands at this moment, of the whole server.
 fn gauges(app: &App) -> Vec<(&'static str, &'static str, u64)> {
-    let (seq, unknown) = (app.read_model.position().0, app.providers.doubts().count());
+    let (seq, unknown) = (app.read_model.position().0, app.doubts.count());
     let now = app.clock.now();
     let age_s = |since: Option<Time>| since.map_or(0, |since| now.ms_since(since) / 1000);
     vec![
@@ -150,9 +150,11 @@ const OF_PROVIDERS: [(&str, &str, OfProvider); 8] = [
     ("nexnum_provider_quarantined", "Rows kept out for their price.", |health, _, _| {
         Some(health.quarantined as i64)
     }),
-    ("nexnum_provider_written_off_micros", "Purchases lost in doubt.", |_, known, _| {
-        Some(known.loss.0)
-    }),
+    (
+        "nexnum_provider_written_off_micros",
+        "Purchases lost in doubt and not recovered.",
+        |_, known, _| Some(known.loss.0),
+    ),
 ];
 
 fn render_providers(text: &mut String, app: &App) {

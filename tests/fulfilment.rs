@@ -10,12 +10,13 @@ use std::time::Duration;
 use nexnum::app::App;
 use nexnum::boot;
 use nexnum::config::{Config, Margin, Percent, ProviderConfig, Rate};
+use nexnum::metrics;
 use nexnum::provider::driver::Driver;
 use nexnum::provider::sandbox::{FaultKind, Sandbox, SandboxConfig};
 use nexnum::provider::template::Secret;
 use nexnum::server::{self, ProviderSetup, Running};
 use nexnum::trade::{self, Refusal, Wish};
-use nexnum::worker::upstream;
+use nexnum::worker::upstream::{self, UpstreamError};
 use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::audit::audit;
@@ -24,7 +25,7 @@ use nexnum_engine::command::{Actor, Command, Reply};
 use nexnum_engine::decide::BUY_TIME_MS;
 use nexnum_engine::ids::{AccountId, OperatorId, OrderId, Product};
 use nexnum_engine::money::Micros;
-use nexnum_engine::order::{Order, OrderStatus};
+use nexnum_engine::order::{FailReason, Order, OrderStatus};
 use nexnum_engine::state::State;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -41,6 +42,15 @@ struct Rig {
     running: Running,
     customer: AccountId,
     folder: TempDir,
+    sellers: Vec<(usize, i64)>,
+}
+
+/// A market whose process has ended; its providers have not.
+struct Closed {
+    sandbox: Sandbox,
+    customer: AccountId,
+    folder: TempDir,
+    sellers: Vec<(usize, i64)>,
 }
 
 impl Rig {
@@ -68,12 +78,12 @@ impl Rig {
         boot::init(&folder.path().join("market")).unwrap();
         let running = run(&sandbox, &folder, sellers).await;
         let app = Arc::clone(&running.app);
-        until(|| app.providers.iter().all(|p| p.health().last_sync_at.is_some())).await;
+        synced(&app).await;
         let open = Command::OpenAccount { name: "buyer".into(), credit_limit: Micros::ZERO };
         let Reply::Account(customer) = execute(&app, open).await else { panic!("no account") };
         let amount = Micros::units(10);
         execute(&app, Command::Deposit { account: customer, amount, reference: 1 }).await;
-        Self { sandbox, running, customer, folder }
+        Self { sandbox, running, customer, folder, sellers: sellers.to_vec() }
     }
 
     fn app(&self) -> &Arc<App> {
@@ -106,26 +116,40 @@ impl Rig {
         execute(self.app(), Command::Cancel { order: id, actor }).await;
     }
 
-    /// Stops the market, not the providers; gives what its ledger says.
-    async fn close(self) -> (Sandbox, TempDir, State) {
-        self.running.stop().await.unwrap();
-        let opened = boot::open(&self.folder.path().join("market"), |_| {}).unwrap();
-        (self.sandbox, self.folder, opened.engine.state().clone())
-    }
-
-    /// The same market after a stop, a step taken while it is down, and a start.
-    async fn restarted(self, sellers: &[(usize, i64)], step: impl AsyncFnOnce(&Sandbox)) -> Self {
-        let Self { sandbox, running, customer, folder } = self;
+    /// Stops the market, not the providers.
+    async fn close(self) -> Closed {
+        let Self { sandbox, running, customer, folder, sellers } = self;
         running.stop().await.unwrap();
-        step(&sandbox).await;
-        let running = run(&sandbox, &folder, sellers).await;
-        Self { sandbox, running, customer, folder }
+        Closed { sandbox, customer, folder, sellers }
     }
 
     async fn stop(self) {
-        self.running.stop().await.unwrap();
-        self.sandbox.stop().await;
-        self.folder.close().unwrap();
+        let Closed { sandbox, folder, .. } = self.close().await;
+        sandbox.stop().await;
+        folder.close().unwrap();
+    }
+}
+
+impl Closed {
+    /// What the ledger says.
+    fn state(&self) -> State {
+        let opened = boot::open(&self.folder.path().join("market"), |_| {}).unwrap();
+        opened.engine.state().clone()
+    }
+
+    /// Changes the words of a driver.
+    fn reword(&self, driver: &str, from: &str, to: &str) {
+        let path = self.folder.path().join(format!("{driver}.toml"));
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from}");
+        fs::write(&path, text.replace(from, to)).unwrap();
+    }
+
+    /// Starts the market again.
+    async fn reopen(self) -> Rig {
+        let Self { sandbox, customer, folder, sellers } = self;
+        let running = run(&sandbox, &folder, &sellers).await;
+        Rig { sandbox, running, customer, folder, sellers }
     }
 }
 
@@ -152,17 +176,20 @@ fn product() -> Product {
     }
 }
 
-/// The shipped driver, but polling ten times a second.
+/// The shipped driver, but polling ten times a second. It is written once: a test may
+/// change its words while the market is closed.
 fn setup(sandbox: &Sandbox, at: usize, folder: &TempDir) -> ProviderSetup {
     let provider = &sandbox.providers()[at];
     let (_, text) = Driver::shipped().iter().find(|(name, _)| *name == provider.driver).unwrap();
     let slow = |line: &&str| line.starts_with("poll_interval_ms");
     let old = text.lines().find(slow).unwrap();
     let path = folder.path().join(format!("{}.toml", provider.driver));
-    fs::write(&path, text.replace(old, "poll_interval_ms = 100")).unwrap();
+    if !path.exists() {
+        fs::write(&path, text.replace(old, "poll_interval_ms = 100")).unwrap();
+    }
     ProviderSetup {
         config: ProviderConfig {
-            name: provider.driver.to_owned(),
+            name: provider.name.to_owned(),
             driver: path.to_str().unwrap().to_owned(),
             base_url: Some(provider.base_url.clone()),
             key_secret: None,
@@ -188,6 +215,11 @@ async fn until(done: impl Fn() -> bool) {
         assert!(tokio::time::Instant::now() < deadline, "it did not come to pass");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Waits until every provider's list has come in: a fault set after it meets other calls.
+async fn synced(app: &App) {
+    until(|| app.providers.iter().all(|p| p.health().last_sync_at.is_some())).await;
 }
 
 fn received(order: &Order) -> bool {
@@ -243,7 +275,7 @@ async fn a_refusal_for_want_of_numbers_goes_on_to_the_next_ask_within_the_limit(
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     let order = rig.order(id, received).await;
     let provider = rig.app().providers.get(order.provider).unwrap();
-    assert_eq!((provider.name(), order.attempt, order.price), ("smspool", 2, Micros(240_000)));
+    assert_eq!((provider.name(), order.attempt, order.price), ("Lagoon", 2, Micros(240_000)));
     assert_eq!(rig.wallet(), (9_760_000, 0));
     rig.stop().await;
 }
@@ -333,21 +365,39 @@ async fn what_a_full_page_of_new_orders_may_leave_out_is_not_bought_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_unreadable_row_may_be_is_not_bought_again() {
+    let sellers = [(HANDLER, 100_000), (SMSPOOL, 200_000)];
+    let closed = Rig::start_with(&sellers, 600_000).await.close().await;
+    let (read, unread) = (r#"number = "/phoneNumber", country"#, r#"number = "/none", country"#);
+    closed.reword("handler", read, unread);
+    stray(&closed.sandbox).await;
+    let rig = closed.reopen().await;
+    synced(rig.app()).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+    // Waits for a number longer than whole lists would need to be believed.
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    let order = rig.app().read_model.order(id).unwrap();
+    assert_eq!((order.state, order.attempt, order.in_doubt), (ActivationState::Init, 1, true));
+    let failures = rig.app().providers.get(order.provider).unwrap().health().failures;
+    let told = failures.iter().filter(|failure| failure.text.contains("could not be read"));
+    assert_eq!(told.count(), 1, "{failures:?}");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_in_doubt_at_a_restart_is_adopted_after_it() {
-    let sellers = [(HANDLER, 100_000)];
-    let rig = Rig::start(&sellers).await;
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
     rig.sandbox.faults(HANDLER).next(FaultKind::BoughtButReplyLost);
     // The list that would settle the doubt cannot be had either.
     rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
     let id = rig.buy(None).await.unwrap();
-    let customer = rig.customer;
-    let (sandbox, folder, state) = rig.close().await;
+    let closed = rig.close().await;
+    let state = closed.state();
     let order = state.order(id).unwrap();
     assert_eq!((order.state, order.attempt), (ActivationState::Init, 1));
 
-    sandbox.faults(HANDLER).clear();
-    let running = run(&sandbox, &folder, &sellers).await;
-    let rig = Rig { sandbox, running, customer, folder };
+    closed.sandbox.faults(HANDLER).clear();
+    let rig = closed.reopen().await;
     let order = rig.order(id, received).await;
     assert_eq!((order.attempt, order.in_doubt, order.price), (1, false, Micros(120_000)));
     assert_eq!(rig.wallet(), (9_880_000, 0));
@@ -406,9 +456,9 @@ async fn check_fault(kind: FaultKind) {
             rig.order(id, |order| order.messages.iter().any(|message| message.late)).await;
         }
     }
-    let (sandbox, _folder, state) = rig.close().await;
-    check_books(kind, &state);
-    sandbox.stop().await;
+    let closed = rig.close().await;
+    check_books(kind, &closed.state());
+    closed.sandbox.stop().await;
 }
 
 /// Every order ended in time, delivered and paid or refunded, and the money adds up.
@@ -469,26 +519,26 @@ async fn check_cancelled(sandbox: &Sandbox, id: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_given_up_before_a_restart_goes_back_when_it_turns_up() {
-    let sellers = [(HANDLER, 100_000), (SMSPOOL, 200_000)];
-    let rig = Rig::start_with(&sellers, 600_000).await;
+    let rig = Rig::start_with(&[(HANDLER, 100_000), (SMSPOOL, 200_000)], 600_000).await;
     rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     let order = rig.order(id, |order| order.state == ActivationState::Active).await;
     assert_eq!(order.attempt, 2, "the first was judged not to have bought anything");
-    let mut late = String::new();
-    let rig = rig.restarted(&sellers, async |sandbox| late = stray(sandbox).await).await;
+    let closed = rig.close().await;
+    let late = stray(&closed.sandbox).await;
+    let rig = closed.reopen().await;
     check_cancelled(&rig.sandbox, &late).await;
     rig.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_purchase_for_an_order_of_the_last_hour_goes_back_after_a_restart() {
-    let sellers = [(HANDLER, 100_000)];
-    let rig = Rig::start_with(&sellers, 600_000).await;
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
     let id = rig.buy(None).await.unwrap();
     let order = rig.order(id, |order| order.state == ActivationState::Active).await;
-    let mut second = String::new();
-    let rig = rig.restarted(&sellers, async |sandbox| second = stray(sandbox).await).await;
+    let closed = rig.close().await;
+    let second = stray(&closed.sandbox).await;
+    let rig = closed.reopen().await;
     check_cancelled(&rig.sandbox, &second).await;
     let own = format!("action=getStatus&id={}", order.assignment.as_ref().unwrap().external_id);
     assert_eq!(ask_handler(&rig.sandbox, &own).await, "STATUS_WAIT_CODE");
@@ -510,6 +560,84 @@ async fn a_cancel_outlasts_a_hiccup_and_an_answer_that_was_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_that_the_provider_did_not_answer_changes_nothing_and_may_be_repeated() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+    rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
+    assert_eq!(upstream::cancel(rig.app(), &order).await, Err(UpstreamError::Unavailable));
+    rig.sandbox.faults(HANDLER).clear();
+    let after = rig.app().read_model.order(id).unwrap();
+    assert_eq!(after.state, ActivationState::Active);
+    assert_eq!(rig.wallet(), (9_880_000, 120_000));
+    rig.cancel(id).await;
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_whose_time_is_over_goes_back_once_its_provider_answers() {
+    let closed = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await.close().await;
+    closed.reword("handler", "lifetime_ms = 1200000", "lifetime_ms = 2000");
+    let rig = closed.reopen().await;
+    let id = rig.buy(None).await.unwrap();
+    rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
+    let order = rig.order(id, |order| order.state == ActivationState::TimedOut).await;
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    rig.sandbox.faults(HANDLER).clear();
+    check_cancelled(&rig.sandbox, &order.assignment.as_ref().unwrap().external_id).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_counted_by_the_provider_that_was_asked() {
+    metrics::install();
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    let shown = metrics::render(rig.app(), &server::routes());
+    let count = r#"nexnum_provider_requests_total{provider="Kestrel",op="prices",outcome="ok"}"#;
+    assert!(shown.contains(count), "{shown}");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_its_provider_takes_back_no_more_stays_open() {
+    let config = SandboxConfig {
+        min_cancel_age_ms: 600_000,
+        sms_delay_ms: 60_000..=60_000,
+        ..SandboxConfig::small(7)
+    };
+    let closed = Rig::start_on(config, &[(HANDLER, 100_000)]).await.close().await;
+    // The simulated provider refuses a cancel in these words only.
+    let rule = |word| format!(r#"{{ equals = "EARLY_CANCEL_DENIED", error = "{word}""#);
+    closed.reword("handler", &rule("too_early"), &rule("too_late"));
+    let rig = closed.reopen().await;
+
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+    assert_eq!(upstream::cancel(rig.app(), &order).await, Err(UpstreamError::TooLate));
+    assert_eq!(rig.wallet(), (9_880_000, 120_000), "nothing has changed");
+    rig.sandbox.advance_ms(61_000);
+    rig.order(id, received).await;
+    assert_eq!(rig.wallet(), (9_880_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_shrank_while_the_market_was_closed_is_not_believed_at_once() {
+    let mut closed = Rig::start(&[(HANDLER, 100_000)]).await.close().await;
+    let few = SandboxConfig { offers: [100; 3], ..SandboxConfig::small(7) };
+    std::mem::replace(&mut closed.sandbox, Sandbox::start(few).await.unwrap()).stop().await;
+    let rig = closed.reopen().await;
+    let health = || rig.app().providers.iter().next().unwrap().health();
+    until(|| !health().failures.is_empty()).await;
+    let health = health();
+    assert!(health.failures[0].text.contains("not believed"), "{:?}", health.failures);
+    assert_eq!((health.last_sync_at, health.offers), (None, 0));
+    assert!(health.quarantined > 0, "all that it named");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_offer_that_costs_more_than_its_price_is_sold_once_until_the_next_sync() {
     let rig = Rig::start(&[(FIVESIM, 100_000)]).await;
     // It knows no limit where an operator is named, as the offers of its list do.
@@ -524,4 +652,26 @@ async fn an_offer_that_costs_more_than_its_price_is_sold_once_until_the_next_syn
     assert_eq!(failure.to_string(), "buy: charged 0.500000, sold for 0.120000");
     assert_eq!(failure.order, Some(id));
     rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_off_comes_back_with_the_purchase() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+    let id = OrderId(1);
+    let doubted = || rig.app().read_model.order(id).is_some_and(|order| order.in_doubt);
+    let give_up = async {
+        until(doubted).await;
+        let reason = FailReason::InDoubt;
+        execute(rig.app(), Command::FailOrder { order: id, attempt: 1, reason }).await;
+    };
+    let _failed = tokio::join!(rig.buy(None), give_up);
+    let provider = rig.app().read_model.order(id).unwrap().provider;
+    let late = stray(&rig.sandbox).await;
+    check_cancelled(&rig.sandbox, &late).await;
+    let closed = rig.close().await;
+    let state = closed.state();
+    let loss = state.balance(Book::Loss(provider));
+    assert_eq!((loss, state.order(id).unwrap().status), (Micros::ZERO, OrderStatus::Refunded));
+    closed.sandbox.stop().await;
 }

@@ -584,3 +584,81 @@ async fn requests_are_bounded() {
     let seen = rig.client.post(&url).form(&form).send().await.unwrap();
     assert_eq!(seen.text().await.unwrap(), "ACCESS_BALANCE:100000.00");
 }
+
+#[tokio::test]
+async fn the_handler_protocol_lists_prices_in_the_ways_of_its_clones() {
+    let rig = Rig::start(slow()).await;
+    assert!(rig.sandbox.pin(HANDLER, staple(), Micros(250_000), 2));
+    let row = r#"{"6":{"tg":{"count":2,"price":0.25,"providers":{"1000":{"count":2,"price":[0.25],"provider_id":1000}}}}}"#;
+    for (action, body) in [
+        ("getPricesV2", r#"{"6":{"tg":{"0.25":2}}}"#),
+        ("getPricesV3", row),
+        ("getPricesVerification", r#"{"tg":{"6":{"count":2,"price":"0.25"}}}"#),
+    ] {
+        let query = format!("action={action}&service=tg&country=6");
+        assert_eq!(rig.handler(&query).await, body, "{action}");
+        let unknown = format!("action={action}&service=nonsense");
+        assert_eq!(rig.handler(&unknown).await, "{}", "{action}");
+    }
+    let top = rig.handler("action=getListOfTopCountriesByService&service=tg&length=2").await;
+    let top: Value = serde_json::from_str(&top).unwrap();
+    assert_eq!(top.as_array().unwrap().len(), 2);
+    assert!(top[0]["share"].as_u64() >= top[1]["share"].as_u64(), "{top}");
+}
+
+#[tokio::test]
+async fn the_handler_protocol_remembers_what_was_bought() {
+    let rig = Rig::start(slow()).await;
+    assert_eq!(rig.handler("action=getHistory&start=&end=").await, "[]");
+    let (first, _) = rig.buy_handler().await;
+    rig.sandbox.advance_ms(120_000);
+    let (second, number) = rig.buy_handler().await;
+    let list = async |query: &str| -> Value {
+        let reply = rig.handler(&format!("action=getHistory{query}")).await;
+        serde_json::from_str(&reply).unwrap()
+    };
+    let rows = list("").await;
+    assert_eq!(rows[0]["id"].to_string(), second);
+    assert_eq!((&rows[0]["phone"], &rows[0]["sms"]), (&json!(number), &Value::Null));
+    assert_eq!(rows[1]["id"].to_string(), first);
+    assert!(rows[1]["sms"].as_str().unwrap().starts_with("[\""), "{rows}");
+    assert_eq!(list("&offset=1&limit=1").await[0]["id"].to_string(), first);
+    assert_eq!(list("&end=1").await, json!([]));
+    assert_eq!(rig.handler("action=getHistory&start=2&end=1").await, "WRONG_DATE");
+}
+
+#[tokio::test]
+async fn a_fivesim_account_shows_what_was_paid_in() {
+    let rig = Rig::small().await;
+    let payments = rig.fivesim_json("user/payments").await;
+    assert_eq!(
+        (&payments["Total"], &payments["Data"][0]["TypeName"]),
+        (&json!(1), &json!("charge"))
+    );
+    assert_eq!(payments["Data"][0]["Amount"], json!(100_000.0));
+}
+
+#[tokio::test]
+async fn an_smspool_order_with_its_message_cannot_be_cancelled_and_stays_in_the_history() {
+    let rig = Rig::start(slow()).await;
+    let order = rig.buy_smspool().await;
+    let form = [("orderid", order.as_str())];
+    rig.sandbox.advance_ms(120_000);
+    let refused = rig.smspool("/sms/cancel", &form).await;
+    let message = "This order has already received an SMS";
+    assert_eq!(refused, json!({"success": 0, "message": message}));
+    let history = rig.smspool("/request/history", &[]).await;
+    assert_eq!(history[0]["order_code"], json!(order));
+    assert_eq!(history[0]["status"], "completed");
+}
+
+#[tokio::test]
+async fn an_smspool_pool_goes_by_its_name_too() {
+    let rig = Rig::small().await;
+    let price = async |pool: &str| {
+        let fields = [("country", "9"), ("service", "907"), ("pool", pool)];
+        rig.smspool("/request/price", &fields).await
+    };
+    assert_eq!(price("Alpha").await, price("1").await);
+    assert_ne!(price("Alpha").await, price("Charlie").await);
+}

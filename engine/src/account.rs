@@ -34,6 +34,8 @@ pub enum TransactionKind {
     Capture,
     /// A provider's charge for a purchase whose outcome stayed unknown.
     WriteOff,
+    /// A write-off reversed: the purchase went back to the provider.
+    Recovery,
 }
 
 /// One leg of a transaction.
@@ -138,6 +140,13 @@ pub fn capture(order: OrderId, sale: Sale) -> Transaction {
 pub fn write_off(provider: ProviderId, order: OrderId, amount: Micros) -> Transaction {
     let legs = [(Book::Loss(provider), amount.negated()), (Book::Payable(provider), amount)];
     Transaction::new(TransactionKind::WriteOff, Some(order), &legs)
+}
+
+/// A write-off reversed: the provider took the purchase back.
+#[must_use]
+pub fn recover(provider: ProviderId, order: OrderId, amount: Micros) -> Transaction {
+    let legs = [(Book::Payable(provider), amount.negated()), (Book::Loss(provider), amount)];
+    Transaction::new(TransactionKind::Recovery, Some(order), &legs)
 }
 
 /// What a delivered order turns into: who paid, whom we owe, how much.

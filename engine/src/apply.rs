@@ -9,7 +9,7 @@ use crate::event::{Closing, Event, Idempotency, OfferTerms, ProviderKind, Scope,
 use crate::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
 use crate::money::Micros;
 use crate::order::{Order, OrderStatus};
-use crate::state::{Account, GivenUp, Key, Offer, Pool, Provider, State, StoredReply};
+use crate::state::{Account, GivenUp, Key, Offer, Pool, Provider, Quarantined, State, StoredReply};
 use crate::time::Time;
 
 impl State {
@@ -90,6 +90,11 @@ impl State {
             Event::Retired { orders_before, replies_before } => {
                 self.retire(*orders_before, *replies_before);
             }
+            Event::NumberReleased { offer, number, until } => {
+                let resting = Quarantined { until: *until, offer: *offer, number: *number };
+                assert!(self.quarantine.remove(&resting), "a number that rests is released");
+                self.pool_mut(*offer).next.push_back(*number);
+            }
             Event::OrderPlaced { .. }
             | Event::AttemptStarted { .. }
             | Event::OrderDoubted { .. }
@@ -98,7 +103,9 @@ impl State {
             | Event::OrderFailed { .. }
             | Event::MessageReceived { .. }
             | Event::AnotherRequested { .. }
-            | Event::ActivationClosed { .. } => unreachable!("events of an order go elsewhere"),
+            | Event::ActivationClosed { .. }
+            | Event::NumberQuarantined { .. }
+            | Event::LossRecovered { .. } => unreachable!("events of an order go elsewhere"),
         }
     }
 
@@ -142,6 +149,7 @@ impl State {
         {
             self.closed.pop_first();
             let order = self.orders.remove(id).expect("a closed order is in memory");
+            self.written_off.remove(&id);
             assert!(order.state.is_closed() && order.status != OrderStatus::Escrow);
             if let Some(assignment) = order.assignment {
                 self.holders.remove(&(order.provider, assignment.number, id));
@@ -185,16 +193,11 @@ impl State {
                 assert!(self.deadlines.remove(&(deadline, *order)), "an open order has a deadline");
                 self.assign(*order, assignment);
             }
-            Event::OrderFailed { order, account, refund, provider, .. } => {
+            Event::OrderFailed { order, account, refund, provider, loss, .. } => {
                 let failed = self.order_mut(*order);
                 let owed = (failed.account, failed.price, failed.provider);
                 assert_eq!((*account, *refund, *provider), owed, "a refund is what was paid");
-                // A deadline that passes without an outcome leaves it unknown, doubted or not.
-                if failed.in_doubt || failed.deadline <= at {
-                    self.give_up(at, *order);
-                }
-                self.advance(*order, Input::Fail);
-                self.end(at, *order, OrderStatus::Refunded);
+                self.fail(at, *order, *loss);
             }
             Event::MessageReceived { order, .. } => self.receive(at, *order, event),
             Event::AnotherRequested { order } => {
@@ -212,6 +215,11 @@ impl State {
                 );
                 self.close(at, *order, *closing);
             }
+            Event::NumberQuarantined { order, until } => self.rest(*order, *until),
+            Event::LossRecovered { order, provider, amount } => {
+                assert_eq!(self.order_mut(*order).provider, *provider, "a loss is its provider's");
+                assert_eq!(self.written_off.remove(order), Some(*amount), "reversed once, whole");
+            }
             Event::AccountOpened { .. }
             | Event::KeyIssued { .. }
             | Event::KeyRevoked { .. }
@@ -221,6 +229,7 @@ impl State {
             | Event::OffersListed { .. }
             | Event::OffersPriced { .. }
             | Event::StockLoaded { .. }
+            | Event::NumberReleased { .. }
             | Event::Retired { .. } => unreachable!("events of no order go elsewhere"),
         }
     }
@@ -365,6 +374,19 @@ impl State {
         self.end(at, id, ended);
     }
 
+    fn fail(&mut self, at: Time, id: OrderId, loss: Micros) {
+        let failed = self.order_mut(id);
+        // A deadline that passes without an outcome leaves it unknown, doubted or not.
+        if failed.in_doubt || failed.deadline <= at {
+            self.give_up(at, id);
+        }
+        if loss.is_positive() {
+            self.written_off.insert(id, loss);
+        }
+        self.advance(id, Input::Fail);
+        self.end(at, id, OrderStatus::Refunded);
+    }
+
     /// Ends an order; an unused number of own stock goes back to its pool's end.
     fn end(&mut self, at: Time, id: OrderId, status: OrderStatus) {
         let order = self.orders.get_mut(id).expect("an order that ends is in memory");
@@ -382,6 +404,17 @@ impl State {
         } else if pool.held.remove(&assignment.number) {
             self.held -= 1;
         }
+    }
+
+    /// Takes the number that an order gave back a moment ago out of stock until it has rested.
+    fn rest(&mut self, id: OrderId, until: Time) {
+        let order = self.order_mut(id);
+        assert_eq!(order.status, OrderStatus::Refunded, "what was not used rests");
+        let offer = order.offer;
+        let number = order.assignment.as_ref().expect("a number that rests was assigned").number;
+        let pool = self.pools.get_mut(offer).expect("an own offer has a pool");
+        assert_eq!(pool.next.pop_back(), Some(number), "what came back last rests");
+        self.quarantine.insert(Quarantined { until, offer, number });
     }
 
     /// The numbers of an offer of own stock; none so far, if there are none.

@@ -81,9 +81,10 @@ fn stock_is_held_once(state: &State) -> Result<(), String> {
     let own = open.filter(|order| state.providers[order.provider].kind == ProviderKind::Own);
     let assigned =
         own.filter_map(|order| order.assignment.as_ref().map(|a| (order.offer, a.number)));
-    for (offer, number) in pooled.chain(assigned) {
+    let resting = state.quarantine.iter().map(|resting| (resting.offer, resting.number));
+    for (offer, number) in pooled.chain(resting).chain(assigned) {
         if !held.insert((offer, number)) {
-            return Err(format!("offer {offer} has a number twice in its pool and open orders"));
+            return Err(format!("offer {offer} has a number twice in stock, at rest and in use"));
         }
     }
     let known = state.pools.iter();
@@ -91,7 +92,7 @@ fn stock_is_held_once(state: &State) -> Result<(), String> {
     if held.len() == state.held && known.eq(held) {
         Ok(())
     } else {
-        Err("the numbers in pools and open orders are not those that are held".to_owned())
+        Err("the numbers in stock, at rest and in use are not those that are held".to_owned())
     }
 }
 
@@ -121,6 +122,8 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         closed: _,
         replies,
         given_up,
+        written_off,
+        quarantine,
     } = state;
     counters.hash(&mut hasher);
     (accounts, keys, deposits, providers, operators).hash(&mut hasher);
@@ -133,6 +136,12 @@ pub fn state_hash(state: &State) -> [u8; 32] {
     }
     for given_up in given_up.values() {
         given_up.hash(&mut hasher);
+    }
+    for written_off in written_off {
+        written_off.hash(&mut hasher);
+    }
+    for resting in quarantine {
+        resting.hash(&mut hasher);
     }
     hasher.0.finalize().into()
 }

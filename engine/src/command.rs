@@ -206,6 +206,13 @@ pub enum Command {
         /// Who asks.
         actor: Actor,
     },
+    /// A purchase that was written off went back to its provider.
+    RecoverLoss {
+        /// Of which order.
+        order: OrderId,
+        /// Which attempt.
+        attempt: u8,
+    },
     /// Ends an activation after a message.
     Finish {
         /// Which.

@@ -262,6 +262,32 @@ pub enum Event {
         /// Of which order.
         order: OrderId,
     },
+    /// The number of own stock that a refunded order gave back a moment ago rests before it
+    /// is sold again: follows the order's end at once.
+    NumberQuarantined {
+        /// Which order's.
+        order: OrderId,
+        /// Until when.
+        until: Time,
+    },
+    /// A number of own stock has rested and is for sale again, after all others.
+    NumberReleased {
+        /// Of which offer.
+        offer: OfferId,
+        /// Which.
+        number: Number,
+        /// Until when it was to rest.
+        until: Time,
+    },
+    /// A purchase that was written off went back to its provider: the write-off is reversed.
+    LossRecovered {
+        /// Of which order.
+        order: OrderId,
+        /// The provider that took it back.
+        provider: ProviderId,
+        /// What was written off.
+        amount: Micros,
+    },
 }
 
 impl Event {
@@ -289,6 +315,9 @@ impl Event {
             Self::ActivationClosed { order, account, refund, .. } => {
                 [refund.is_positive().then(|| account::refund(*account, *order, *refund)), None]
             }
+            Self::LossRecovered { order, provider, amount } => {
+                [Some(account::recover(*provider, *order, *amount)), None]
+            }
             Self::AccountOpened { .. }
             | Self::KeyIssued { .. }
             | Self::KeyRevoked { .. }
@@ -301,6 +330,8 @@ impl Event {
             | Self::DoubtCleared { .. }
             | Self::NumberAssigned { .. }
             | Self::AnotherRequested { .. }
+            | Self::NumberQuarantined { .. }
+            | Self::NumberReleased { .. }
             | Self::Retired { .. } => [None, None],
         }
     }
@@ -328,6 +359,9 @@ impl Event {
             Self::AnotherRequested { .. } => "AnotherRequested",
             Self::ActivationClosed { .. } => "ActivationClosed",
             Self::Retired { .. } => "Retired",
+            Self::NumberQuarantined { .. } => "NumberQuarantined",
+            Self::NumberReleased { .. } => "NumberReleased",
+            Self::LossRecovered { .. } => "LossRecovered",
         }
     }
 
@@ -343,7 +377,9 @@ impl Event {
             | Self::OrderFailed { order, .. }
             | Self::MessageReceived { order, .. }
             | Self::AnotherRequested { order }
-            | Self::ActivationClosed { order, .. } => Some(*order),
+            | Self::ActivationClosed { order, .. }
+            | Self::NumberQuarantined { order, .. }
+            | Self::LossRecovered { order, .. } => Some(*order),
             Self::AccountOpened { .. }
             | Self::KeyIssued { .. }
             | Self::KeyRevoked { .. }
@@ -353,6 +389,7 @@ impl Event {
             | Self::OffersListed { .. }
             | Self::OffersPriced { .. }
             | Self::StockLoaded { .. }
+            | Self::NumberReleased { .. }
             | Self::Retired { .. } => None,
         }
     }

@@ -6,11 +6,14 @@
 use std::collections::BTreeMap;
 
 use crate::account::Book;
+use crate::activation::ActivationState;
 use crate::event::{ProviderKind, Scope};
-use crate::ids::{AccountId, KeyId, Number, OfferId, OperatorId, ProviderId};
+use crate::ids::{AccountId, KeyId, Number, OfferId, OperatorId, OrderId, ProviderId};
 use crate::money::Micros;
 use crate::order::Order;
-use crate::state::{Account, Counters, GivenUp, Key, Offer, Pool, Provider, State, StoredReply};
+use crate::state::{
+    Account, Counters, GivenUp, Key, Offer, Pool, Provider, Quarantined, State, StoredReply,
+};
 
 /// One row of a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +42,10 @@ pub enum Row {
     Reply(AccountId, u128, StoredReply),
     /// A purchase given up that may still turn up, oldest first.
     GivenUp(GivenUp),
+    /// What an order's purchase cost, written off.
+    WrittenOff(OrderId, Micros),
+    /// A number of own stock at rest.
+    Quarantined(Quarantined),
 }
 
 /// Numbers of a row: far below what storage reads at once.
@@ -61,6 +68,8 @@ impl State {
             .chain(self.orders.values().map(|order| Row::Order(Box::new(order.clone()))))
             .chain(replies.map(|(id, key, reply)| Row::Reply(id, key, reply)))
             .chain(self.given_up.values().map(|given_up| Row::GivenUp(*given_up)))
+            .chain(self.written_off.iter().map(|(id, amount)| Row::WrittenOff(*id, *amount)))
+            .chain(self.quarantine.iter().map(|resting| Row::Quarantined(*resting)))
     }
 
     /// Builds the state that gave these rows.
@@ -156,6 +165,15 @@ impl Rebuilt {
             Row::Pool(id, numbers) => self.insert_pool(id, numbers)?,
             Row::Order(order) => self.insert_order(*order)?,
             Row::GivenUp(given_up) => self.insert_given_up(given_up)?,
+            Row::WrittenOff(id, amount) => {
+                let failed = state.order(id).is_some_and(|o| o.state == ActivationState::Failed);
+                check(failed && amount.is_positive(), || {
+                    format!("a write-off of order {id} is of nothing, or of no failed order")
+                })?;
+                let before = state.written_off.insert(id, amount);
+                check(before.is_none(), || format!("a write-off of order {id} comes twice"))?;
+            }
+            Row::Quarantined(resting) => self.insert_quarantined(resting)?,
             Row::Reply(id, key, reply) => {
                 let fits = state.accounts.contains(id) && reply.order <= state.counters.order;
                 check(fits, || format!("a reply to account {id} is for nobody or of no order"))?;
@@ -248,6 +266,19 @@ impl Rebuilt {
         })?;
         let before = state.given_up.insert(given_up.key(), given_up);
         check(before.is_none(), || format!("a purchase given up of order {order} comes twice"))
+    }
+
+    fn insert_quarantined(&mut self, resting: Quarantined) -> Result<(), String> {
+        let (state, id) = (&mut self.state, resting.offer);
+        let own = state.offer(id).map(|offer| state.providers[offer.provider].kind);
+        check(own == Some(ProviderKind::Own), || {
+            format!("a number at rest is of offer {id}, which is not of own stock")
+        })?;
+        let is_new = state.pool_mut(id).held.insert(resting.number);
+        check(is_new, || format!("a number at rest of offer {id} is held already"))?;
+        state.held += 1;
+        state.quarantine.insert(resting);
+        Ok(())
     }
 
     fn insert_assignment(&mut self, order: &Order) -> Result<(), String> {

@@ -74,7 +74,7 @@ pub struct Offer {
 pub(crate) struct Pool {
     /// In stock, next to be sold first.
     pub(crate) next: VecDeque<Number>,
-    /// In stock or in an open activation.
+    /// In stock, at rest or in an open activation.
     pub(crate) held: BTreeSet<Number>,
 }
 
@@ -101,6 +101,18 @@ impl GivenUp {
     pub(crate) const fn key(&self) -> (Time, OrderId, u8) {
         (self.at, self.order, self.attempt)
     }
+}
+
+/// A number of own stock that rests after a refund, so that a late message to its last
+/// buyer does not reach the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Quarantined {
+    /// Until when.
+    pub until: Time,
+    /// The offer it is of.
+    pub offer: OfferId,
+    /// Which.
+    pub number: Number,
 }
 
 /// The answer that an idempotency key stands for.
@@ -165,6 +177,10 @@ pub struct State {
     pub(crate) replies: Replies,
     /// Purchases given up, until their moment retires.
     pub(crate) given_up: BTreeMap<(Time, OrderId, u8), GivenUp>,
+    /// Write-offs of orders in memory that may still be reversed.
+    pub(crate) written_off: BTreeMap<OrderId, Micros>,
+    /// Numbers of own stock at rest, by the moment at which they are for sale again.
+    pub(crate) quarantine: BTreeSet<Quarantined>,
 }
 
 impl State {
@@ -297,13 +313,19 @@ impl State {
         self.given_up.values()
     }
 
+    /// Numbers of own stock at rest, next to be for sale first.
+    pub fn quarantine(&self) -> impl Iterator<Item = &Quarantined> {
+        self.quarantine.iter()
+    }
+
     /// When the next order ends by itself.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// When the next pulse has work: an expiry, or something old enough to retire.
+    /// When the next pulse has work: an expiry, a number that has rested, or something old
+    /// enough to retire.
     /// `archived` is what that pulse will say of history.
     #[must_use]
     pub fn next_pulse(&self, archived: Time) -> Option<Time> {
@@ -311,6 +333,7 @@ impl State {
         let order = closed.map(|(at, _)| at.plus_ms(crate::decide::CLOSED_KEPT_MS));
         let reply = self.replies.ages().next();
         let reply = reply.map(|at| at.plus_ms(crate::decide::REPLIES_KEPT_MS));
-        [self.next_deadline(), order, reply].into_iter().flatten().min()
+        let rested = self.quarantine.first().map(|resting| resting.until);
+        [self.next_deadline(), rested, order, reply].into_iter().flatten().min()
     }
 }

@@ -15,8 +15,8 @@ use nexnum_engine::time::Time;
 
 /// The ledger of a random run.
 fn ledger(seed: u64) -> Vec<(Time, Event)> {
-    let (mut recorded, mut now) = (Recorded::default(), START);
     let mut arbitrary = Arbitrary::new(Rng::new(seed));
+    let (mut recorded, mut now) = (Recorded::new(arbitrary.policy()), START);
     let mut market = Arbitrary::market().into_iter();
     for _ in 0..300 {
         let command = market.next().unwrap_or_else(|| arbitrary.command(recorded.state()));
@@ -33,6 +33,14 @@ fn is_noticed(ledger: &[(Time, Event)]) -> bool {
 
 fn add(amount: &mut Micros) {
     amount.0 += 1;
+}
+
+/// The closing that the order's money contradicts.
+const fn contrary(closing: Closing) -> Closing {
+    match closing {
+        Closing::Completed => Closing::TimedOut,
+        Closing::Cancelled | Closing::TimedOut => Closing::Completed,
+    }
 }
 
 /// Changes one number of an event that the rest of the ledger contradicts; `None`
@@ -92,12 +100,18 @@ fn damaged(event: &Event, choice: u64) -> Option<Event> {
         Event::ActivationClosed { account, closing, refund, .. } => match choice % 3 {
             0 if *refund != Micros::ZERO => *account = NOBODY,
             0 | 1 => add(refund),
-            _ => {
-                *closing = match closing {
-                    Closing::Completed => Closing::TimedOut,
-                    Closing::Cancelled | Closing::TimedOut => Closing::Completed,
-                }
-            }
+            _ => *closing = contrary(*closing),
+        },
+        Event::NumberQuarantined { order, .. } => *order = OrderId(u32::MAX),
+        Event::NumberReleased { offer, number, until } => match choice % 3 {
+            0 => *offer = OfferId(4_000_000),
+            1 => *number = Number(1),
+            _ => until.0 += 1,
+        },
+        Event::LossRecovered { order, provider, amount } => match choice % 3 {
+            0 => *order = OrderId(u32::MAX),
+            1 => *provider = ProviderId(u16::MAX),
+            _ => add(amount),
         },
         Event::Retired { .. } => return None,
     }

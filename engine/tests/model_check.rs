@@ -8,8 +8,10 @@ mod common;
 use common::arbitrary::{Arbitrary, Rng, START};
 use common::model::Model;
 use common::proof::Recorded;
+use nexnum_engine::Engine;
 use nexnum_engine::audit::{audit, state_hash};
 use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::decide::Policy;
 use nexnum_engine::event::Event;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
@@ -25,6 +27,7 @@ fn seeds() -> u64 {
 }
 
 struct Run {
+    policy: Policy,
     engine: Recorded,
     model: Model,
     commands: Vec<(Time, Command)>,
@@ -43,13 +46,15 @@ fn has_work(state: &State, now: Time, command: &Command) -> Option<bool> {
 
 /// One run; the answers and the states are compared after every command.
 fn run(seed: u64) -> Result<Run, String> {
+    let mut arbitrary = Arbitrary::new(Rng::new(seed));
+    let policy = arbitrary.policy();
     let mut run = Run {
-        engine: Recorded::default(),
-        model: Model::default(),
+        policy,
+        engine: Recorded::new(policy),
+        model: Model::new(policy),
         commands: Vec::new(),
         accepted: 0,
     };
-    let mut arbitrary = Arbitrary::new(Rng::new(seed));
     let mut now = START;
     let mut market = Arbitrary::market().into_iter();
     for index in 0..COMMANDS {
@@ -93,8 +98,9 @@ fn the_engine_answers_and_stands_as_its_naive_model() {
 fn the_same_commands_give_the_same_events_in_one_batch_or_many() {
     for seed in 0..seeds().div_ceil(10) {
         let run = checked(seed);
-        let (mut engine, mut events) = (nexnum_engine::Engine::default(), Vec::new());
-        let mut answers = Recorded::default();
+        let mut engine = Engine::default().with_policy(run.policy);
+        let mut events = Vec::new();
+        let mut answers = Recorded::new(run.policy);
         for (at, command) in &run.commands {
             let batched = engine.execute(*at, command, &mut events);
             let alone = answers.execute(*at, command);
@@ -111,12 +117,13 @@ fn a_state_rebuilt_from_rows_goes_on_like_the_one_it_came_from() {
     for seed in 0..seeds().div_ceil(10) {
         let run = checked(seed);
         let cut = run.commands.len() / 2;
-        let mut first = Recorded::default();
+        let mut first = Recorded::new(run.policy);
         for (at, command) in &run.commands[..cut] {
             let _ = first.execute(*at, command);
         }
         let rows = first.state().rows().map(Ok::<_, String>);
-        let mut second = nexnum_engine::Engine::from_state(State::from_rows(rows).unwrap());
+        let second = Engine::from_state(State::from_rows(rows).unwrap());
+        let mut second = second.with_policy(run.policy);
         for (at, command) in &run.commands[cut..] {
             let answer = second.execute(*at, command, &mut Vec::new());
             assert_eq!(answer, first.execute(*at, command), "seed {seed}: {command:?}");

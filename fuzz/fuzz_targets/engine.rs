@@ -21,7 +21,8 @@ const COMMANDS_MAX: usize = 300;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut arbitrary = Arbitrary::new(Rng::from_bytes(bytes));
-    let (mut engine, mut model) = (Engine::default(), Model::default());
+    let policy = arbitrary.policy();
+    let (mut engine, mut model) = (Engine::default().with_policy(policy), Model::new(policy));
     let (mut replayed, mut events) = (Engine::default(), Vec::new());
     let mut market = Arbitrary::market().into_iter();
     let mut now = START;

@@ -128,7 +128,7 @@ fn config() -> Config {
     Config {
         listen: ([127, 0, 0, 1], 0).into(),
         data_dir: "market".into(),
-        own_stock: OwnStock { lifetime_s: LIFETIME_S, min_cancel_age_s: 0 },
+        own_stock: OwnStock { lifetime_s: LIFETIME_S, min_cancel_age_s: 0, ..OwnStock::default() },
         limits: Limits { requests_per_minute: std::num::NonZeroU32::MAX, ..Limits::default() },
         ..Config::default()
     }

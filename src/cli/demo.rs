@@ -177,8 +177,9 @@ fn config(args: &Args) -> Config {
     Config {
         listen: args.listen,
         data_dir: args.data.clone(),
-        // Own stock has no upstream that would object to a cancel at once.
-        own_stock: OwnStock { min_cancel_age_s: 0, ..OwnStock::default() },
+        // Own stock has no upstream that would object to a cancel at once, and nobody who
+        // tries the market out should wait for a number of his to come back.
+        own_stock: OwnStock { min_cancel_age_s: 0, quarantine_s: 0, ..OwnStock::default() },
         ..Config::default()
     }
 }

@@ -55,6 +55,9 @@ fn touch(event: &Event) -> Option<Touch<'_>> {
         | Event::DoubtCleared { .. }
         | Event::NumberAssigned { .. }
         | Event::AnotherRequested { .. }
+        | Event::NumberQuarantined { .. }
+        | Event::NumberReleased { .. }
+        | Event::LossRecovered { .. }
         | Event::Retired { .. } => None,
     }
 }

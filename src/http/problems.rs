@@ -103,6 +103,10 @@ pub fn of_upstream(error: UpstreamError) -> Problem {
     match error {
         UpstreamError::TooEarly { from } => of_reject(Reject::TooEarlyToCancel { from }),
         UpstreamError::HasCode => of_reject(Reject::AlreadyReceived),
+        UpstreamError::TooLate => {
+            Problem::new(StatusCode::CONFLICT, "too_late_to_cancel", "It is too late to cancel")
+                .detail("it stays open; without a message it is refunded when it expires")
+        }
         UpstreamError::Unsupported => Problem::new(
             StatusCode::CONFLICT,
             "not_supported",
@@ -114,6 +118,7 @@ pub fn of_upstream(error: UpstreamError) -> Problem {
             "The provider of this number cannot be reached",
         )
         .retry_after(5),
+        UpstreamError::Busy => Problem::overloaded(1),
     }
 }
 

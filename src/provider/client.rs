@@ -69,6 +69,8 @@ impl Default for Timeouts {
 /// What an operator sets for a provider.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
+    /// The operator's name for the provider.
+    pub provider: String,
     /// Where the provider lives, if not where its driver says.
     pub base_url: Option<String>,
     /// What the provider knows us by.
@@ -122,6 +124,7 @@ pub enum BuyOutcome {
 
 /// A client of one provider; cheap to share.
 pub struct Client {
+    provider: String,
     driver: Arc<Driver>,
     transport: Transport,
     base_url: String,
@@ -134,7 +137,7 @@ pub struct Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("driver", &self.driver.name()).finish_non_exhaustive()
+        f.debug_struct("Client").field("provider", &self.provider).finish_non_exhaustive()
     }
 }
 
@@ -154,8 +157,23 @@ impl Client {
             Transport::new(&base_url, config.timeouts.connect).map_err(ClientError::Http)?;
         let limiter = Limiter::new(driver.limits());
         let in_flight = Semaphore::new(driver.limits().concurrency as usize);
-        let (credentials, rate, timeouts) = (config.credentials, config.rate, config.timeouts);
-        Ok(Self { driver, transport, base_url, credentials, rate, timeouts, limiter, in_flight })
+        Ok(Self {
+            provider: config.provider,
+            driver,
+            transport,
+            base_url,
+            credentials: config.credentials,
+            rate: config.rate,
+            timeouts: config.timeouts,
+            limiter,
+            in_flight,
+        })
+    }
+
+    /// The operator's name for the provider.
+    #[must_use]
+    pub fn provider(&self) -> &str {
+        &self.provider
     }
 
     /// The driver it runs.
@@ -211,7 +229,7 @@ impl Client {
         };
         let output = match self.ask(Op::Buy, &slots).await {
             Ok(output) => output,
-            Err(error) if error.certain => return BuyOutcome::Refused(self.in_ledger(error)),
+            Err(error) if error.certain => return BuyOutcome::Refused(error),
             Err(error) => return BuyOutcome::InDoubt(format!("{error}: {}", error.excerpt)),
         };
         let Output::Bought(bought) = output else {
@@ -339,7 +357,7 @@ impl Client {
     ) -> Result<Output, (ProviderError, bool)> {
         let outcome = self.attempt(op, request, deadline).await;
         let word = outcome.as_ref().map_or_else(|(error, _)| error.kind.word(), |_| "ok");
-        metrics::provider_call(self.driver.name(), op.name(), word);
+        metrics::provider_call(&self.provider, op.name(), word);
         outcome
     }
 
@@ -404,6 +422,7 @@ impl Client {
             | ErrorKind::TooEarly
             | ErrorKind::NotFound
             | ErrorKind::HasCode
+            | ErrorKind::TooLate
             | ErrorKind::Banned
             | ErrorKind::Unsupported
             | ErrorKind::Unmapped => 0,
@@ -419,11 +438,6 @@ impl Client {
         let secrets = [Some(key), login.as_ref(), password.as_ref()];
         let secrets = secrets.into_iter().flatten().map(|secret| secret.expose());
         secrets.filter(|s| !s.is_empty()).fold(text.to_owned(), |t, s| t.replace(s, "***"))
-    }
-
-    fn in_ledger(&self, mut error: ProviderError) -> ProviderError {
-        error.min_price = error.min_price.and_then(|price| self.to_ledger(price, Rounding::Up));
-        error
     }
 
     fn to_ledger(&self, amount: Micros, rounding: Rounding) -> Option<Micros> {

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use nexnum_engine::breaker::{Breaker, Input};
 use nexnum_engine::command::Timings;
@@ -23,15 +22,13 @@ use super::client::Client;
 use super::crosswalk::Crosswalk;
 use super::driver::{Driver, Op};
 use super::outcome::{ErrorKind, ProviderError};
-use crate::worker::doubt::Doubts;
-use crate::worker::tasks::Tasks;
 
 /// What the operator decides for a provider, beside what its client needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// What is added to its prices.
     pub margin: Margin,
-    /// Whether it is bought from at first.
+    /// Whether it is bought from.
     pub enabled: bool,
     /// Milliseconds between two syncs of its offers.
     pub sync_interval_ms: u64,
@@ -56,7 +53,8 @@ pub struct Health {
     pub offers: usize,
     /// Rows of a country or service that the crosswalk does not know.
     pub unknown_rows: usize,
-    /// Rows that could not be read, or whose price is out of range.
+    /// Rows that could not be read, whose price is out of range, or that are beyond what
+    /// one provider may bring in.
     pub misfits: usize,
     /// Rows kept out because their price jumped, or the whole of a list that shrank.
     pub quarantined: usize,
@@ -92,12 +90,10 @@ impl fmt::Display for Failure {
 #[derive(Debug)]
 pub struct Connected {
     id: ProviderId,
-    name: Box<str>,
     driver: Arc<Driver>,
     client: Client,
     crosswalk: Crosswalk,
     policy: Policy,
-    enabled: AtomicBool,
     breaker: Mutex<Breaker>,
     health: Mutex<Health>,
     sync_wanted: Notify,
@@ -108,7 +104,6 @@ impl Connected {
     #[must_use]
     pub fn new(
         id: ProviderId,
-        name: &str,
         driver: Arc<Driver>,
         client: Client,
         crosswalk: Crosswalk,
@@ -116,12 +111,10 @@ impl Connected {
     ) -> Self {
         Self {
             id,
-            name: name.into(),
             driver,
             client,
             crosswalk,
             policy,
-            enabled: AtomicBool::new(policy.enabled),
             breaker: Mutex::default(),
             health: Mutex::default(),
             sync_wanted: Notify::new(),
@@ -137,7 +130,7 @@ impl Connected {
     /// The operator's name for it.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        self.client.provider()
     }
 
     /// Its driver.
@@ -176,16 +169,8 @@ impl Connected {
 
     /// Whether it is bought from.
     #[must_use]
-    pub fn is_enabled(&self) -> bool {
-        // A switch on its own; the grid's flag is what buyers see.
-        self.enabled.load(Ordering::Relaxed)
-    }
-
-    /// Switches buying from it on or off.
-    pub fn set_enabled(&self, grid: &Grid, enabled: bool) {
-        let breaker = self.breaker.lock();
-        self.enabled.store(enabled, Ordering::Relaxed);
-        self.show(grid, *breaker);
+    pub const fn is_enabled(&self) -> bool {
+        self.policy.enabled
     }
 
     /// How it fares.
@@ -250,7 +235,7 @@ impl Connected {
         let before = *breaker;
         *breaker = before.after(input, now);
         if before.is_closed() != breaker.is_closed() {
-            tracing::warn!(provider = &*self.name, breaker = breaker.word(), "a breaker moved");
+            tracing::warn!(provider = self.name(), breaker = breaker.word(), "a breaker moved");
             self.show(grid, *breaker);
         }
     }
@@ -286,18 +271,17 @@ pub const fn breaker_input(kind: ErrorKind) -> Option<Input> {
         | ErrorKind::Unmapped
         | ErrorKind::TooEarly
         | ErrorKind::NotFound
-        | ErrorKind::HasCode => Some(Input::Bad),
+        | ErrorKind::HasCode
+        | ErrorKind::TooLate => Some(Input::Bad),
         // Our own haste, or our driver's want: neither tells how the provider is.
         ErrorKind::RateLimited | ErrorKind::Unsupported => None,
     }
 }
 
-/// All connected providers, fixed while the process runs, and what is under way at them.
+/// All connected providers, fixed while the process runs.
 #[derive(Debug, Default)]
 pub struct Providers {
     by_id: BTreeMap<ProviderId, Arc<Connected>>,
-    doubts: Doubts,
-    tasks: Tasks,
 }
 
 impl Providers {
@@ -308,8 +292,7 @@ impl Providers {
             connected.show(grid, Breaker::default());
             (connected.id, Arc::new(connected))
         };
-        let by_id = connected.into_iter().map(row).collect();
-        Self { by_id, doubts: Doubts::default(), tasks: Tasks::default() }
+        Self { by_id: connected.into_iter().map(row).collect() }
     }
 
     /// The provider with this id, if it is connected.
@@ -328,17 +311,6 @@ impl Providers {
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Connected>> {
         self.by_id.values()
     }
-
-    /// Purchases whose outcome is unknown.
-    #[must_use]
-    pub const fn doubts(&self) -> &Doubts {
-        &self.doubts
-    }
-
-    /// What runs in the background for single orders.
-    pub(crate) const fn tasks(&self) -> &Tasks {
-        &self.tasks
-    }
 }
 
 #[cfg(test)]
@@ -351,6 +323,7 @@ mod tests {
         let (_, text) = Driver::shipped()[0];
         let driver = Arc::new(Driver::parse(text).expect("shipped drivers parse"));
         let config = ClientConfig {
+            provider: "one".to_owned(),
             base_url: None,
             credentials: Credentials::default(),
             rate: rust_decimal::Decimal::ONE,
@@ -364,7 +337,7 @@ mod tests {
             sync_interval_ms: 60_000,
             min_cancel_age_ms: None,
         };
-        Connected::new(ProviderId(2), "one", driver, client, crosswalk, policy)
+        Connected::new(ProviderId(2), driver, client, crosswalk, policy)
     }
 
     #[test]

@@ -189,7 +189,6 @@ pub(super) struct RuleDoc {
     pub error: Option<String>,
     #[serde(default)]
     pub in_doubt: bool,
-    pub min_price: Option<OneOrMany>,
     pub retry_after_s: Option<OneOrMany>,
     pub give: Option<toml::Table>,
 }
@@ -284,10 +283,13 @@ pub(super) struct ActiveGive {
     pub external_id: OneOrMany,
     pub number: OneOrMany,
     pub number_prefix: Option<OneOrMany>,
+    #[serde(default)]
+    pub local: bool,
     pub country: Option<OneOrMany>,
     pub service: Option<OneOrMany>,
     pub created: Option<OneOrMany>,
     pub page_len: Option<usize>,
+    pub total: Option<OneOrMany>,
 }
 
 /// A dotted place in a document, for errors that say where.

@@ -37,7 +37,7 @@
 //! A rule applies if its `status` (a list) and its one test hold: `equals` (one or many),
 //! `starts`, `regex` (with named groups) or `exists`, on the body's trimmed text or what
 //! `at` names: `/a/b` in the JSON, `.` the whole JSON, `@Name` a header. It has either an
-//! `error` (with `in_doubt`, `min_price`, `retry_after_s`) or a `give`, whose fields
+//! `error` (with `in_doubt`, `retry_after_s`) or a `give`, whose fields
 //! are sources (`/a/b` a place in the JSON, `.` the value itself, `$name` a group of the
 //! regex, `@Name` a header, `=text` a constant; a list is tried in order) and, for lists,
 //! `rows = { path = "*.*", bind = ["country", "service"], skip_keys, filters = [{ at,
@@ -51,7 +51,7 @@
 //! | buy | `external_id`, `number`, `number_prefix`, `cost`, `operator`, `scale` |
 //! | status | `state`, `states` (theirs = waiting, received, finished, cancelled, expired), `messages` of `rows`, `external_id`, `sender`, `text`, `code` |
 //! | cancel, finish, resend | none; a resend may give a new `external_id` |
-//! | list_active | `rows`, `external_id`, `number`, `number_prefix`, `country`, `service`, `created`, `page_len` (the list may be cut at so many rows, newest first, filtered ones included; without it it never is); or `empty` |
+//! | list_active | `rows`, `external_id`, `number`, `number_prefix` or `local = true` (the numbers are without their country code), `country`, `service`, `created`, `page_len` (the list may be cut at so many rows, filtered ones included) or `total` (where the reply says how many rows there are), without which it is never cut; or `empty` |
 
 use std::fmt;
 

@@ -80,10 +80,12 @@ pub(super) struct ActiveFields {
     pub rows: Rows,
     pub external_id: Sources,
     pub number: NumberFields,
+    pub local: bool,
     pub country: Option<Sources>,
     pub service: Option<Sources>,
     pub created: Option<Sources>,
     pub page_len: Option<usize>,
+    pub total: Option<Sources>,
 }
 
 impl Give {
@@ -283,6 +285,9 @@ fn compile_messages(doc: &MessagesDoc, outer: &Reader<'_>) -> Result<MessageFiel
 fn compile_active(table: &toml::Table, reader: &Reader<'_>) -> Result<Give, DriverError> {
     let doc: ActiveGive = read_table(table, reader.place)?;
     let rows = Rows::compile(&doc.rows, reader.scope, reader.place)?;
+    if doc.local && doc.number_prefix.is_some() {
+        return Err(reader.place.field("local").error("the number has a prefix already"));
+    }
     if doc.page_len == Some(0) {
         return Err(reader.place.field("page_len").error("is at least 1"));
     }
@@ -290,9 +295,11 @@ fn compile_active(table: &toml::Table, reader: &Reader<'_>) -> Result<Give, Driv
         rows,
         external_id: reader.required(&doc.external_id, "external_id")?,
         number: reader.number(&doc.number, doc.number_prefix.as_ref())?,
+        local: doc.local,
         country: reader.optional(doc.country.as_ref(), "country")?,
         service: reader.optional(doc.service.as_ref(), "service")?,
         created: reader.optional(doc.created.as_ref(), "created")?,
         page_len: doc.page_len,
+        total: reader.optional(doc.total.as_ref(), "total")?,
     })))
 }

@@ -1,8 +1,8 @@
 //! From a reply that a rule recognised to the operation's typed output.
 //!
-//! A required field that is absent or unreadable makes the reply a misfit; in price
-//! lists, where one bad line should not hide thousands of good ones, such rows are left
-//! out and counted, up to a tenth of the list.
+//! A required field that is absent or unreadable makes the reply a misfit; in lists, where
+//! one bad line should not hide the good ones, such rows are left out and counted: in
+//! price lists up to a tenth, among open activations all of them.
 
 use nexnum_engine::ids::Number;
 use nexnum_engine::money::Micros;
@@ -202,21 +202,38 @@ fn bounded_text(text: String) -> String {
     }
 }
 
+/// A row that cannot be read may be any purchase: it is counted, so that nobody takes the
+/// others for everything that is open.
 fn read_active(fields: &ActiveFields, input: &Input<'_, '_>) -> Result<ActiveList, Misfit> {
     let root = input.view.root.as_ref().ok_or(Misfit)?;
-    let mut list = ActiveList { page_len: fields.page_len, ..ActiveList::default() };
+    let total = fields.total.as_ref().map(|total| read_total(total, input)).transpose()?;
+    let mut list = ActiveList { page_len: fields.page_len, total, ..ActiveList::default() };
+    let (mut last, mut newest_first) = (None, true);
     fields.rows.walk_all(root, &mut |row, _| {
         let created = input.row(fields.created.as_ref(), row);
         let created = created.and_then(|text| parse_time(&text));
         list.listed += 1;
         // A row without its moment says nothing of how far back the reply goes.
         list.oldest = list.oldest.into_iter().chain(created).min();
-        if fields.rows.keeps(row) {
-            list.rows.push(read_active_row(fields, input, row, created)?);
+        newest_first &= created.is_none() || last.is_none() || created <= last;
+        last = created.or(last);
+        match fields.rows.judge(row) {
+            Some(true) => match read_active_row(fields, input, row, created) {
+                Ok(row) => list.rows.push(row),
+                Err(Misfit) => list.misfits += 1,
+            },
+            Some(false) => {}
+            None => list.misfits += 1,
         }
         if list.listed > ROWS_MAX { Err(Misfit) } else { Ok(()) }
     })?;
+    // What a page in another order leaves out may be new.
+    list.oldest = list.oldest.filter(|_| newest_first);
     Ok(list)
+}
+
+fn read_total(total: &Sources, input: &Input<'_, '_>) -> Result<usize, Misfit> {
+    input.root(total).and_then(|text| text.parse().ok()).ok_or(Misfit)
 }
 
 fn read_active_row(
@@ -229,6 +246,7 @@ fn read_active_row(
     Ok(ActiveRow {
         external_id: input.row(Some(&fields.external_id), row).ok_or(Misfit).and_then(code)?,
         number: fields.number.assemble(|sources| input.row(Some(sources), row))?,
+        local: fields.local,
         country: field(&fields.country).map(code).transpose()?,
         service: field(&fields.service).map(code).transpose()?,
         created,

@@ -8,16 +8,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use nexnum_engine::money::Micros;
 use regex::Regex;
 
 use super::document::{Place, ReplyKind, RuleDoc};
 use super::driver::{DriverError, Op};
 use super::give::Give;
 use super::json::Node;
-use super::source::{
-    Captures, RawReply, Rounding, Scope, Sources, View, compile_path, parse_amount,
-};
+use super::source::{Captures, RawReply, Scope, Sources, View, compile_path};
 
 /// What went wrong, in the same words for every provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,6 +37,8 @@ pub enum ErrorKind {
     NotFound,
     /// Too late to cancel: a message is there.
     HasCode,
+    /// Too late to cancel, though no message came.
+    TooLate,
     /// The provider has locked our account out.
     Banned,
     /// Too many calls.
@@ -53,7 +52,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    const WORDS: [(&'static str, Self); 12] = [
+    const WORDS: [(&'static str, Self); 13] = [
         ("no_numbers", Self::NoNumbers),
         ("no_balance", Self::NoBalance),
         ("bad_key", Self::BadKey),
@@ -63,6 +62,7 @@ impl ErrorKind {
         ("too_early", Self::TooEarly),
         ("not_found", Self::NotFound),
         ("has_code", Self::HasCode),
+        ("too_late", Self::TooLate),
         ("banned", Self::Banned),
         ("rate_limited", Self::RateLimited),
         ("temporary", Self::Temporary),
@@ -86,6 +86,7 @@ impl ErrorKind {
             | Self::TooEarly
             | Self::NotFound
             | Self::HasCode
+            | Self::TooLate
             | Self::Banned
             | Self::Unsupported => false,
         }
@@ -107,8 +108,6 @@ pub struct ProviderError {
     pub kind: ErrorKind,
     /// True if the reply says that nothing was done; false if it may have been.
     pub certain: bool,
-    /// The lowest price that would do, where the provider names it.
-    pub min_price: Option<Micros>,
     /// How long the provider asks to be left alone.
     pub retry_after_ms: Option<u64>,
     /// The beginning of the reply or what failed, at most [`EXCERPT_MAX`] characters;
@@ -124,7 +123,7 @@ impl ProviderError {
     #[must_use]
     pub fn new(kind: ErrorKind, certain: bool, excerpt: impl Into<String>) -> Self {
         let excerpt = excerpt.into();
-        Self { kind, certain, min_price: None, retry_after_ms: None, excerpt }
+        Self { kind, certain, retry_after_ms: None, excerpt }
     }
 
     fn unmapped(view: &View<'_>) -> Self {
@@ -138,7 +137,6 @@ impl fmt::Debug for ProviderError {
         f.debug_struct("ProviderError")
             .field("kind", &self.kind)
             .field("certain", &self.certain)
-            .field("min_price", &self.min_price)
             .field("retry_after_ms", &self.retry_after_ms)
             .finish_non_exhaustive()
     }
@@ -208,12 +206,7 @@ enum Test {
 
 #[derive(Debug)]
 pub(super) enum Consequence {
-    Fail {
-        kind: ErrorKind,
-        in_doubt: bool,
-        min_price: Option<Sources>,
-        retry_after_s: Option<Sources>,
-    },
+    Fail { kind: ErrorKind, in_doubt: bool, retry_after_s: Option<Sources> },
     Give(Give),
 }
 
@@ -368,11 +361,8 @@ fn compile_consequence(
     scope: Scope<'_>,
     place: &Place,
 ) -> Result<Consequence, DriverError> {
-    let only_with_error = [
-        ("in_doubt", doc.in_doubt),
-        ("min_price", doc.min_price.is_some()),
-        ("retry_after_s", doc.retry_after_s.is_some()),
-    ];
+    let only_with_error =
+        [("in_doubt", doc.in_doubt), ("retry_after_s", doc.retry_after_s.is_some())];
     match (&doc.error, &doc.give, op) {
         (Some(_), Some(_), _) => Err(place.error("has both `error` and `give`")),
         (None, None, _) => Err(place.error("has neither `error` nor `give`")),
@@ -389,17 +379,12 @@ fn compile_consequence(
                 let known = words.join(", ");
                 return Err(place.field("error").error(format!("`{word}` is none of {known}")));
             };
-            let min_price = Sources::compile_optional(
-                doc.min_price.as_ref(),
-                scope,
-                &place.field("min_price"),
-            )?;
             let retry_after_s = Sources::compile_optional(
                 doc.retry_after_s.as_ref(),
                 scope,
                 &place.field("retry_after_s"),
             )?;
-            Ok(Consequence::Fail { kind, in_doubt: doc.in_doubt, min_price, retry_after_s })
+            Ok(Consequence::Fail { kind, in_doubt: doc.in_doubt, retry_after_s })
         }
     }
 }
@@ -410,7 +395,7 @@ pub(super) fn fail(
     consequence: &Consequence,
     captures: &Captures,
 ) -> ProviderError {
-    let Consequence::Fail { kind, in_doubt, min_price, retry_after_s } = consequence else {
+    let Consequence::Fail { kind, in_doubt, retry_after_s } = consequence else {
         return ProviderError::unmapped(view);
     };
     let read = |sources: &Option<Sources>| -> Option<String> {
@@ -420,7 +405,6 @@ pub(super) fn fail(
     ProviderError {
         kind: *kind,
         certain: !in_doubt,
-        min_price: read(min_price).and_then(|text| parse_amount(&text, 0, Rounding::Up)),
         retry_after_ms: seconds.map(|s| s.saturating_mul(1000)).or(header_pause(view.reply)),
         excerpt: excerpt(&view.text),
     }

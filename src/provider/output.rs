@@ -129,12 +129,17 @@ impl fmt::Debug for ReceivedMessage {
 pub struct ActiveList {
     /// The open activations.
     pub rows: Vec<ActiveRow>,
-    /// Rows of the reply, those that are not open included.
+    /// Rows left out because they could not be read; each may be any activation.
+    pub misfits: usize,
+    /// Rows of the reply, those that are not open or not read included.
     pub listed: usize,
-    /// When the oldest of all those rows was bought, where the reply says so.
+    /// When the oldest of all those rows was bought, where the reply says so and has the
+    /// newest first.
     pub oldest: Option<Time>,
-    /// Rows of one page, newest first; without it nothing is ever left out.
+    /// Rows of one page; without it, and without a total, nothing is ever left out.
     pub page_len: Option<usize>,
+    /// Rows that there are, on this page and beyond it, where the reply says so.
+    pub total: Option<usize>,
 }
 
 /// An activation that is open at the provider.
@@ -142,8 +147,10 @@ pub struct ActiveList {
 pub struct ActiveRow {
     /// The provider's identifier.
     pub external_id: String,
-    /// The number; without country code at some providers.
+    /// The number.
     pub number: Number,
+    /// True if the number is without its country code.
+    pub local: bool,
     /// The provider's code of the country.
     pub country: Option<String>,
     /// The provider's code of the service.

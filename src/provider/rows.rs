@@ -138,11 +138,18 @@ impl Rows {
     }
 
     /// True if the filters keep the row.
-    pub(super) fn keeps(&self, row: &Node<'_>) -> bool {
-        self.filters.iter().all(|(path, tokens)| {
-            let value = row.at(path).and_then(|node| node.scalar());
-            value.is_some_and(|value| tokens.iter().any(|token| *token == value))
-        })
+    fn keeps(&self, row: &Node<'_>) -> bool {
+        self.judge(row) == Some(true)
+    }
+
+    /// Whether the filters keep the row; `None` if a place that they look at is absent.
+    pub(super) fn judge(&self, row: &Node<'_>) -> Option<bool> {
+        let mut kept = true;
+        for (path, tokens) in &self.filters {
+            let value = row.at(path).and_then(|node| node.scalar())?;
+            kept &= tokens.iter().any(|token| *token == value);
+        }
+        Some(kept)
     }
 }
 

@@ -67,6 +67,9 @@ impl Directory {
             Event::OrderFailed { provider, loss, .. } if loss.is_positive() => {
                 self.tables.write().write_off(*provider, *loss);
             }
+            Event::LossRecovered { provider, amount, .. } => {
+                self.tables.write().write_off(*provider, amount.negated());
+            }
             Event::OperatorNamed { operator, name } => {
                 self.tables.write().name_operator(*operator, name);
             }
@@ -91,6 +94,8 @@ impl Directory {
             | Event::MessageReceived { .. }
             | Event::AnotherRequested { .. }
             | Event::ActivationClosed { .. }
+            | Event::NumberQuarantined { .. }
+            | Event::NumberReleased { .. }
             | Event::Retired { .. } => {}
         }
     }
@@ -152,6 +157,7 @@ impl Directory {
 }
 
 impl Tables {
+    /// Adds to what was written off; a negative loss is one recovered.
     fn write_off(&mut self, id: ProviderId, loss: Micros) {
         let known = self.providers.get_mut(&id).expect("a loss is a registered provider's");
         known.loss = known.loss.checked_add(loss).expect("the engine bounds its books");

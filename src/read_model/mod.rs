@@ -209,7 +209,10 @@ impl ReadModel {
             | Event::OrderFailed { .. }
             | Event::MessageReceived { .. }
             | Event::AnotherRequested { .. }
-            | Event::ActivationClosed { .. } => {}
+            | Event::ActivationClosed { .. }
+            | Event::NumberQuarantined { .. }
+            | Event::NumberReleased { .. }
+            | Event::LossRecovered { .. } => {}
         }
     }
 

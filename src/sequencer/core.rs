@@ -38,8 +38,9 @@ pub const BATCH_LEN_MAX: usize = 8 << 20;
 const EVENT_LEN_MAX: usize = 512;
 /// The longest one row of an event's list is: an offer's terms, four integers.
 const ROW_LEN_MAX: usize = 30;
-/// The longest one command's events are: a full list, or all that a pulse ends.
-const COMMAND_LEN_MAX: usize = ROWS_MAX * ROW_LEN_MAX + (PULSE_MAX + 2) * EVENT_LEN_MAX;
+/// The longest one command's events are: a full list, or all that a pulse ends, puts to rest
+/// and releases.
+const COMMAND_LEN_MAX: usize = ROWS_MAX * ROW_LEN_MAX + (3 * PULSE_MAX + 2) * EVENT_LEN_MAX;
 
 const _: () = assert!(BATCH_LEN_MAX + COMMAND_LEN_MAX <= PAYLOAD_LEN_MAX);
 const _: () = assert!(COMMAND_LEN_MAX >= EVENT_LEN_MAX + TEXT_LEN_MAX + 2 * NAME_LEN_MAX);
@@ -205,6 +206,9 @@ fn len_max(event: &Event) -> usize {
         | Event::OrderFailed { .. }
         | Event::AnotherRequested { .. }
         | Event::ActivationClosed { .. }
+        | Event::NumberQuarantined { .. }
+        | Event::NumberReleased { .. }
+        | Event::LossRecovered { .. }
         | Event::Retired { .. } => 0,
     };
     EVENT_LEN_MAX + rows_or_text

@@ -75,6 +75,22 @@ impl Handle {
         answer.await.map_err(|_| SendError::Stopped)
     }
 
+    /// The same way, but full for so long.
+    #[cfg(test)]
+    pub(crate) fn full_for(&self, time: Duration) -> Self {
+        // Without room of its own it is full while nobody receives.
+        let (inbox, held) = channel::bounded(0);
+        let open = self.inbox.clone();
+        thread::spawn(move || {
+            thread::sleep(time);
+            for envelope in held {
+                // After the end nobody waits for an answer.
+                let _ended = open.send(envelope);
+            }
+        });
+        Self { inbox }
+    }
+
     /// Commands that wait now.
     #[must_use]
     pub fn waiting(&self) -> usize {

@@ -82,6 +82,7 @@ pub(super) fn connect(
     })?;
     let driver = Arc::new(driver);
     let client = ClientConfig {
+        provider: config.name.clone(),
         base_url: config.base_url.clone(),
         credentials: Credentials { key, login: None, password: None },
         rate: config.rate.0,
@@ -95,7 +96,7 @@ pub(super) fn connect(
         sync_interval_ms: 1000 * config.sync_interval_s,
         min_cancel_age_ms,
     };
-    Ok(Connected::new(id, &config.name, driver, client, crosswalk, policy))
+    Ok(Connected::new(id, driver, client, crosswalk, policy))
 }
 
 /// The text of a shipped driver, or of the file at that path.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::decide::Policy;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::ProviderId;
 use nexnum_storage::{Folder, Reader, StorageError};
@@ -38,7 +39,9 @@ use crate::sequencer::core::Change;
 use crate::sequencer::{Handle, Sequencer};
 use crate::trade::InFlight;
 use crate::worker::Workers;
+use crate::worker::doubt::Doubts;
 use crate::worker::snapshot::Snapshots;
+use crate::worker::tasks::Tasks;
 
 pub use connect::{ConnectError, ProviderSetup};
 
@@ -133,7 +136,7 @@ pub async fn start(
     let hook_token = hook_token(&opened.folder)?;
     let (folder, reader, snapshot) =
         (opened.folder.clone(), opened.reader.clone(), opened.snapshot);
-    let spine = start_spine(opened);
+    let spine = start_spine(opened, config.own_stock.policy());
     let own = OwnStock {
         provider: register(&spine.handle, OWN_PROVIDER, ProviderKind::Own).await?,
         timings: config.own_stock.timings(),
@@ -145,6 +148,8 @@ pub async fn start(
         clock: spine.clock,
         handle: spine.handle,
         providers,
+        doubts: Doubts::default(),
+        tasks: Tasks::default(),
         read_model: Arc::clone(&spine.read_model),
         market: spine.market,
         history: spine.history,
@@ -177,7 +182,7 @@ pub async fn start(
 }
 
 /// Starts the engine's threads on a replayed state, and what follows them.
-fn start_spine(opened: Opened) -> Spine {
+fn start_spine(opened: Opened, policy: Policy) -> Spine {
     let state = opened.engine.state();
     let read_model = Arc::new(ReadModel::from_state(state));
     let (market, open_claims) = Market::from_state(Catalog::load(), state);
@@ -192,7 +197,7 @@ fn start_spine(opened: Opened) -> Spine {
         }
     };
     let (handle, sequencer) = Sequencer::start(
-        opened.engine,
+        opened.engine.with_policy(policy),
         Arc::clone(&clock),
         Arc::clone(&archived),
         opened.ledger,

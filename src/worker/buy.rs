@@ -20,7 +20,8 @@ use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::Claim;
 
 use super::doubt::{Call, Doubt, Lost};
-use super::{BUSY_PAUSE_MAX, insist, orphan};
+use super::orphan::Orphan;
+use super::{BUSY_PAUSE_MAX, insist};
 use crate::app::App;
 use crate::metrics;
 use crate::provider::client::{BuyOutcome, BuyRequest};
@@ -39,7 +40,7 @@ const CALL_MS: u64 = 20_000;
 pub fn spawn(app: &Arc<App>, order: OrderId, claim: Claim) {
     let tried = vec![claim.offer()];
     let purchase = Purchase { app: Arc::clone(app), id: order, tried };
-    app.providers.tasks().spawn(purchase.run(Some(claim)));
+    app.tasks.spawn(purchase.run(Some(claim)));
 }
 
 /// Goes on with the next ask, after it is sure that the order's attempt bought nothing.
@@ -48,7 +49,7 @@ pub(super) async fn resume(app: &Arc<App>, order: &Order, tried: Vec<OfferId>) {
     // If nobody takes it, or the order has ended, its deadline has done the rest.
     if let Ok(Ok(_)) = insist(app, &command, order.deadline).await {
         let purchase = Purchase { app: Arc::clone(app), id: order.id, tried };
-        app.providers.tasks().spawn(purchase.run(None));
+        app.tasks.spawn(purchase.run(None));
     }
 }
 
@@ -61,7 +62,7 @@ pub(super) async fn doubt(
 ) {
     let command = Command::DoubtOrder { order: order.id, attempt: order.attempt };
     let answer = insist(&app, &command, order.deadline).await;
-    let (doubts, now) = (app.providers.doubts(), app.clock.now());
+    let (doubts, now) = (&app.doubts, app.clock.now());
     match answer {
         Ok(Ok(_)) => doubts.open(order.id, Doubt { claim, tried, since: now, absences: 0 }),
         // The order has ended meanwhile; what was bought for it may still turn up.
@@ -94,13 +95,13 @@ impl Purchase {
                 return;
             };
             if let Some(claim) = claim.take() {
-                let doubts = Arc::clone(&self.app);
+                let app = Arc::clone(&self.app);
                 let since = self.app.clock.now();
                 let (provider, product) = (claim.provider(), claim.product());
                 let call = Call { provider, product, since };
                 // Held until the outcome is durable or in doubt: the reconciler must not
                 // take this purchase for somebody else's.
-                let _calling = doubts.providers.doubts().calling(self.id, call);
+                let _calling = app.doubts.calling(self.id, call);
                 match self.attempt(&order, claim).await {
                     Attempt::Over => return,
                     Attempt::Refused => {}
@@ -214,7 +215,9 @@ impl Purchase {
         };
         let answer = insist(&self.app, &command, order.deadline).await;
         let from = self.app.clock.now().plus_ms(timings.min_cancel_age_ms);
-        let give_back = || orphan::give_back(&self.app, connected, &bought.external_id, from);
+        let bought_for = (order.id, order.attempt);
+        let orphan = Orphan { external_id: &bought.external_id, from, bought_for };
+        let give_back = || orphan.give_back(&self.app, connected);
         match answer {
             Ok(Ok(_)) => claim.book(),
             // The purchase is another order's: ours may have been made, under another id.
@@ -278,6 +281,7 @@ const fn ends_offer(kind: ErrorKind) -> bool {
         | ErrorKind::TooEarly
         | ErrorKind::NotFound
         | ErrorKind::HasCode
+        | ErrorKind::TooLate
         | ErrorKind::Banned
         | ErrorKind::RateLimited
         | ErrorKind::Temporary

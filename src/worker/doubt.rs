@@ -47,6 +47,9 @@ pub(crate) struct Call {
 /// A purchase that was given up and may have been made all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lost {
+    pub(crate) order: OrderId,
+    /// Its attempt that may have bought.
+    pub(crate) attempt: u8,
     pub(crate) provider: ProviderId,
     pub(crate) product: Product,
     /// When its order was placed.
@@ -59,6 +62,8 @@ impl Lost {
     /// The purchase of an order's current attempt.
     pub(crate) fn of(order: &Order, now: Time) -> Self {
         Self {
+            order: order.id,
+            attempt: order.attempt,
             provider: order.provider,
             product: order.product,
             since: order.placed_at,
@@ -191,8 +196,8 @@ impl Drop for Calling<'_> {
 /// Remembers, at a start, what was given up before it; a look forgets what is too old.
 pub(crate) fn remember_given_up(app: &Arc<App>) {
     for given_up in app.read_model.take_given_up() {
-        let GivenUp { provider, product, placed_at: since, .. } = given_up;
-        let until = given_up.at.plus_ms(LOST_KEPT_MS);
-        app.providers.doubts().lose(Lost { provider, product, since, until });
+        let GivenUp { at, order, attempt, provider, product, placed_at: since } = given_up;
+        let until = at.plus_ms(LOST_KEPT_MS);
+        app.doubts.lose(Lost { order, attempt, provider, product, since, until });
     }
 }

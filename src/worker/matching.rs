@@ -139,7 +139,8 @@ mod tests {
 
     fn lost(country: u16, service: u16, since_min: u64) -> Lost {
         let (provider, product) = (ProviderId(1), product(country, service));
-        Lost { provider, product, since: Time(since_min * MINUTE), until: Time(u64::MAX) }
+        let (since, until) = (Time(since_min * MINUTE), Time(u64::MAX));
+        Lost { order: OrderId(9), attempt: 1, provider, product, since, until }
     }
 
     fn call(country: u16, service: u16, since_min: u64) -> Call {

@@ -66,10 +66,10 @@ impl Workers {
         self.stop.send_replace(true);
         let ended = async {
             while self.loops.join_next().await.is_some() {}
-            self.app.providers.tasks().ended().await;
+            self.app.tasks.ended().await;
         };
         let _cut = tokio::time::timeout(grace, ended).await;
-        self.app.providers.tasks().abort().await;
+        self.app.tasks.abort().await;
         self.loops.shutdown().await;
     }
 }
@@ -83,7 +83,7 @@ fn doubt_interrupted(app: &Arc<App>, open: Vec<OpenClaim>) {
         if order.state == ActivationState::Init {
             let claim = claims.remove(&id);
             let tried = vec![order.offer];
-            app.providers.tasks().spawn(buy::doubt(Arc::clone(app), order, claim, tried));
+            app.tasks.spawn(buy::doubt(Arc::clone(app), order, claim, tried));
         }
     }
     doubt::remember_given_up(app);

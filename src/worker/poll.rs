@@ -17,7 +17,8 @@ use nexnum_engine::time::Time;
 use tokio::sync::watch;
 use tokio::task::{self, JoinError, JoinSet};
 
-use super::{insist, orphan, stopped_within, upstream};
+use super::upstream::{self, Unseen};
+use super::{insist, orphan, stopped_within};
 use crate::app::App;
 use crate::provider::connected::Connected;
 use crate::provider::driver::Op;
@@ -232,17 +233,18 @@ async fn visit(
             conclude(&app, id, state).await;
             Seen::Standing
         }
-        Err(error) if error.kind == ErrorKind::NotFound => {
+        Err(Unseen::Provider(error)) if error.kind == ErrorKind::NotFound => {
             watch.missing = watch.missing.saturating_add(1);
             if watch.missing >= MISSING_MAX {
                 conclude(&app, id, ExternalState::Cancelled).await;
             }
             Seen::Missing
         }
-        Err(error) => {
+        Err(Unseen::Provider(error)) => {
             connected.note_error(app.clock.now(), Op::Status, Some(id), &error);
             Seen::Failed
         }
+        Err(Unseen::Busy) => Seen::Failed,
     };
     if !watch.settled {
         watch.settled = settle(&app, &connected, id).await;
@@ -298,6 +300,128 @@ async fn settle(app: &App, connected: &Connected, id: OrderId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::auth::Limiter;
+    use crate::http::limit::Quota;
+    use crate::provider::connected::Providers;
+    use crate::provider::driver::Driver;
+    use crate::provider::sandbox::{FaultKind, Sandbox, SandboxConfig};
+    use crate::provider::template::Secret;
+    use crate::server::{self, ProviderSetup, Running};
+    use crate::trade::{self, InFlight, Wish};
+    use crate::worker::doubt::Doubts;
+    use crate::worker::tasks::Tasks;
+    use crate::{boot, config};
+    use nexnum_engine::catalog::Catalog;
+    use nexnum_engine::command::Reply;
+    use nexnum_engine::ids::{OperatorId, Product};
+    use nexnum_engine::money::Micros;
+    use tempfile::TempDir;
+
+    /// The sandbox's provider that shows the end of an order and its messages in one reply.
+    const FIVESIM: usize = 1;
+
+    /// The shipped driver, which this market itself polls once a day.
+    fn setup(sandbox: &Sandbox, folder: &TempDir) -> ProviderSetup {
+        let provider = &sandbox.providers()[FIVESIM];
+        let (_, text) = Driver::shipped().iter().find(|(name, _)| *name == "fivesim").unwrap();
+        let often = text.lines().find(|line| line.starts_with("poll_interval_ms")).unwrap();
+        let path = folder.path().join("fivesim.toml");
+        std::fs::write(&path, text.replace(often, "poll_interval_ms = 86400000")).unwrap();
+        let config = config::ProviderConfig {
+            name: "fivesim".to_owned(),
+            driver: path.to_str().unwrap().to_owned(),
+            base_url: Some(provider.base_url.clone()),
+            key_secret: None,
+            key_env: None,
+            enabled: true,
+            priority: 0,
+            margin: None,
+            rate: config::Rate::default(),
+            sync_interval_s: 3600,
+        };
+        let key = Secret::new(provider.key.clone());
+        ProviderSetup { config, key, min_cancel_age_ms: Some(0) }
+    }
+
+    /// A running market with an order that has its number at the sandbox's provider.
+    async fn active_order(sandbox: &Sandbox, folder: &TempDir) -> (Running, Arc<Order>) {
+        let dir = folder.path().join("market");
+        boot::init(&dir).unwrap();
+        let config = config::Config {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            data_dir: dir.clone(),
+            ..config::Config::default()
+        };
+        let opened = boot::open(&dir, |_| {}).unwrap();
+        let running = server::start(opened, &config, vec![setup(sandbox, folder)]).await.unwrap();
+        let app = &running.app;
+        let connected = app.providers.by_name("fivesim").unwrap();
+        while connected.health().last_sync_at.is_none() {
+            tokio::time::sleep(TICK).await;
+        }
+        let open = Command::OpenAccount { name: "buyer".into(), credit_limit: Micros::units(10) };
+        let Reply::Account(buyer) = app.handle.send(open).await.unwrap().unwrap().reply else {
+            panic!("no account")
+        };
+        let catalog = Catalog::load();
+        let product = Product {
+            country: catalog.find_country("ID").unwrap(),
+            service: catalog.find_service("telegram").unwrap(),
+        };
+        let wish = Wish { product, operator: OperatorId::ANY, limit: None };
+        let (id, _) = trade::place(app, buyer, wish, None).await.unwrap();
+        let is_active = |order: &Order| order.state == ActivationState::Active;
+        let patience = Duration::from_secs(60);
+        let order = app.read_model.await_order(id, patience, is_active).await.unwrap();
+        assert!(is_active(&order), "{order:?}");
+        (running, order)
+    }
+
+    /// The same market behind an inbox that is full for longer than a message waits.
+    fn overloaded(app: &App) -> Arc<App> {
+        Arc::new(App {
+            catalog: app.catalog,
+            clock: Arc::clone(&app.clock),
+            handle: app.handle.full_for(Duration::from_millis(upstream::INGEST_MS + 500)),
+            read_model: Arc::clone(&app.read_model),
+            market: Arc::clone(&app.market),
+            history: Arc::clone(&app.history),
+            providers: Providers::default(),
+            doubts: Doubts::default(),
+            tasks: Tasks::default(),
+            in_flight: InFlight::default(),
+            own: app.own,
+            limiter: Limiter::new(Quota::new(1, 60)),
+            stopping: watch::Sender::new(false),
+        })
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_end_at_the_provider_does_not_overtake_a_message_that_found_no_room() {
+        let delay = 60_000..=60_000;
+        let config =
+            SandboxConfig { min_cancel_age_ms: 0, sms_delay_ms: delay, ..SandboxConfig::small(7) };
+        let (sandbox, folder) = (Sandbox::start(config).await.unwrap(), TempDir::new().unwrap());
+        sandbox.faults(FIVESIM).next(FaultKind::MessageAfterCancel);
+        let (running, order) = active_order(&sandbox, &folder).await;
+        let connected = running.app.providers.by_name("fivesim").unwrap();
+        let external_id = &order.assignment.as_ref().unwrap().external_id;
+        connected.client().cancel(external_id).await.unwrap();
+        sandbox.advance_ms(61_000);
+
+        let (app, watch) = (overloaded(&running.app), Watch::default());
+        let (_, seen) = visit(app, Arc::clone(&connected), Arc::clone(&order), watch).await;
+        let after = running.app.read_model.order(order.id).unwrap();
+        assert_eq!((seen, after.state), (Seen::Failed, ActivationState::Active));
+
+        let app = Arc::clone(&running.app);
+        let (_, seen) = visit(app, connected, Arc::clone(&order), watch).await;
+        let after = running.app.read_model.order(order.id).unwrap();
+        assert_eq!((seen, after.messages.len()), (Seen::Standing, 1));
+        assert_eq!(after.state, ActivationState::Completed, "paid for, and over there");
+        running.stop().await.unwrap();
+        sandbox.stop().await;
+    }
 
     #[test]
     fn polls_slow_with_age_with_quiet_and_with_failures() {

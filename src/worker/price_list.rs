@@ -2,10 +2,12 @@
 //!
 //! Pure. Promises: each product and operator once, at its cheapest; nothing with a price
 //! that cannot be sold at; every row left out is counted. A price that jumps, and a list
-//! that shrinks, wait until they have been seen a few times.
+//! that shrinks, wait until they have been seen a few times. What one provider may bring
+//! in is bounded, since ids are for good: one that makes names up must not use up all.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nexnum_engine::decide::NAME_LEN_MAX;
 use nexnum_engine::ids::{OfferId, OperatorId, Product};
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::pricing::{Margin, sell_price};
@@ -19,6 +21,16 @@ const JUMP: i64 = 10;
 const CONFIRMATIONS: u8 = 10;
 /// Lists shorter than this shrink by chance.
 const SHRINKABLE_MIN: usize = 20;
+
+/// Operators that one provider may have: twice the highest partner number known, and a
+/// sixteenth of the ids that there are.
+pub(super) const OPERATORS_MAX: usize = 4_096;
+/// New operators' names that one sync brings in; more come with the next.
+const OPERATORS_PER_SYNC: usize = 1_000;
+/// Offers that one provider may ever have: four of the largest known lists, and an eighth
+/// of what the engine keeps.
+pub(super) const OFFERS_MAX: usize = 500_000;
+const _: () = assert!(8 * OFFERS_MAX <= nexnum_engine::decide::OFFERS_MAX);
 
 /// What an offer is of.
 pub(super) type Key = (Product, OperatorId);
@@ -64,11 +76,43 @@ pub(super) fn translate(list: PriceList, crosswalk: &Crosswalk) -> (Vec<Translat
     (translated, unknown)
 }
 
-/// The operators' names in a list.
+/// The operators' names in a list; those that the engine takes.
 pub(super) fn operators(rows: &[Translated]) -> BTreeSet<Box<str>> {
     let mut names: BTreeSet<&str> = BTreeSet::new();
-    names.extend(rows.iter().filter_map(|row| row.operator.as_deref()));
+    let named = rows.iter().filter_map(|row| row.operator.as_deref());
+    names.extend(named.filter(|name| (1..=NAME_LEN_MAX).contains(&name.len())));
     names.into_iter().map(Box::from).collect()
+}
+
+/// What becomes of the operators' names in a list.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Naming {
+    /// Those that have an id.
+    pub(super) known: BTreeMap<Box<str>, OperatorId>,
+    /// Those that get one now.
+    pub(super) new: Vec<Box<str>>,
+    /// How many get none: the provider has brought in too many.
+    pub(super) refused: usize,
+}
+
+/// Sorts a list's names; `room` is how many the provider may still bring in.
+pub(super) fn naming(
+    names: BTreeSet<Box<str>>,
+    id: impl Fn(&str) -> Option<OperatorId>,
+    room: usize,
+) -> Naming {
+    let mut naming = Naming::default();
+    for name in names {
+        match id(&name) {
+            Some(id) => {
+                naming.known.insert(name, id);
+            }
+            None => naming.new.push(name),
+        }
+    }
+    naming.refused = naming.new.len().saturating_sub(room);
+    naming.new.truncate(room.min(OPERATORS_PER_SYNC));
+    naming
 }
 
 /// Rows priced with the margin, each key once, in order; gives the number of rows whose
@@ -97,14 +141,32 @@ pub(super) fn price(
     (priced, misfits)
 }
 
-/// Keys of rows that have no offer yet, and offers that no row is of. Both lists are
-/// sorted by key.
-pub(super) fn differences(rows: &[Row], offers: &[(Key, OfferId)]) -> (Vec<Key>, Vec<OfferId>) {
+/// How a list differs from the offers that a provider has.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Differences {
+    /// Keys of rows that get an offer.
+    pub(super) unseen: Vec<Key>,
+    /// How many rows get none: the provider may have no more.
+    pub(super) refused: usize,
+    /// Offers that no row is of.
+    pub(super) gone: Vec<OfferId>,
+}
+
+/// Compares rows and offers, both sorted by key; the provider may have `offers_max` offers.
+pub(super) fn differences(
+    rows: &[Row],
+    offers: &[(Key, OfferId)],
+    offers_max: usize,
+) -> Differences {
     let has_row = |key: &Key| rows.binary_search_by_key(key, |row| row.key).is_ok();
     let has_offer = |key: &Key| offers.binary_search_by_key(key, |(known, _)| *known).is_ok();
-    let unseen = rows.iter().map(|row| row.key).filter(|key| !has_offer(key)).collect();
+    let mut unseen: Vec<Key> =
+        rows.iter().map(|row| row.key).filter(|key| !has_offer(key)).collect();
+    let room = offers_max.saturating_sub(offers.len());
+    let refused = unseen.len().saturating_sub(room);
+    unseen.truncate(room);
     let gone = offers.iter().filter(|(key, _)| !has_row(key)).map(|(_, offer)| *offer).collect();
-    (unseen, gone)
+    Differences { unseen, refused, gone }
 }
 
 /// What is kept out until it is confirmed. Bounded by the provider's own rows.
@@ -116,6 +178,11 @@ pub(super) struct Quarantine {
 }
 
 impl Quarantine {
+    /// As after a believed list of so many rows.
+    pub(super) fn after(len: usize) -> Self {
+        Self { len, ..Self::default() }
+    }
+
     /// True if a list of so many rows is to be believed.
     pub(super) fn admits_list(&mut self, len: usize) -> bool {
         if len == 0 {
@@ -218,7 +285,31 @@ mod tests {
     fn rows_without_an_offer_and_offers_without_a_row_are_told_apart() {
         let rows = [row(1, 5), row(3, 5)];
         let offers = [(key(1, 1, 0), OfferId(7)), (key(2, 1, 0), OfferId(8))];
-        assert_eq!(differences(&rows, &offers), (vec![key(3, 1, 0)], vec![OfferId(8)]));
+        let (unseen, gone) = (vec![key(3, 1, 0)], vec![OfferId(8)]);
+        assert_eq!(differences(&rows, &offers, 3), Differences { unseen, refused: 0, gone });
+    }
+
+    #[test]
+    fn a_provider_that_has_too_many_offers_gets_no_more_and_keeps_those() {
+        let rows = [row(1, 5), row(3, 5), row(4, 5), row(5, 5)];
+        let offers = [(key(1, 1, 0), OfferId(7)), (key(2, 1, 0), OfferId(8))];
+        let (unseen, gone) = (vec![key(3, 1, 0)], vec![OfferId(8)]);
+        assert_eq!(differences(&rows, &offers, 3), Differences { unseen, refused: 2, gone });
+        let refused = differences(&rows, &offers, 1).refused;
+        assert_eq!(refused, 3, "a bound that was lowered");
+    }
+
+    #[test]
+    fn a_provider_that_makes_up_operators_names_runs_out_of_them() {
+        let names = |from: usize, len: usize| (from..from + len).map(|n| format!("{n:05}").into());
+        let id = |name: &str| name.parse().ok().filter(|id| *id < 10).map(OperatorId);
+        let of = |room| naming(names(8, 2_000).collect(), id, room);
+        let first = of(OPERATORS_MAX);
+        assert_eq!((first.known.len(), first.refused), (2, 0));
+        assert_eq!(first.new, names(10, OPERATORS_PER_SYNC).collect::<Vec<_>>());
+        let last = of(3);
+        assert_eq!((last.known.len(), last.refused), (2, 1_995));
+        assert_eq!(last.new, names(10, 3).collect::<Vec<_>>());
     }
 
     #[test]
@@ -233,6 +324,7 @@ mod tests {
         let admitted: Vec<bool> = (0..11).map(|_| quarantine.admits_list(10)).collect();
         assert_eq!(admitted.iter().position(|admitted| *admitted), Some(9));
         assert!(quarantine.admits_list(1), "a short list shrinks by chance");
+        assert!(!Quarantine::after(100).admits_list(49), "what was sold before a restart");
     }
 
     #[test]

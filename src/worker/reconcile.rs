@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::Command;
 use nexnum_engine::ids::{CountryId, Number, OrderId};
 use nexnum_engine::order::Order;
@@ -21,9 +22,10 @@ use tokio::sync::watch;
 
 use super::doubt::{LOST_KEPT_MS, Lost};
 use super::matching::{Matched, Named, SKEW_MS, Seeker, Unowned, match_rows};
-use super::{buy, insist, orphan, stopped_within};
+use super::orphan::Orphan;
+use super::{buy, insist, stopped_within};
 use crate::app::App;
-use crate::provider::connected::Connected;
+use crate::provider::connected::{Connected, Failure};
 use crate::provider::driver::Op;
 use crate::provider::output::{ActiveList, ActiveRow};
 
@@ -33,8 +35,8 @@ const ROUND: Duration = Duration::from_secs(1);
 const LOST_PAUSE_MS: u64 = 30_000;
 /// After a list that could not be had.
 const FAILED_PAUSE_MS: u64 = 5_000;
-/// A purchase shows in the list this soon after its call: the call's own longest time has
-/// passed before it is in doubt, so this only spans the provider's own delay.
+/// A purchase shows in the list this soon after it came into doubt: a call that was cut
+/// off, by a lost connection or a restart, may be at work at the provider still.
 const SHOWN_MS: u64 = 10_000;
 /// Lists that must not show a purchase before it is believed not to be.
 const ABSENCES_MIN: u8 = 2;
@@ -45,6 +47,8 @@ pub(super) struct Reconciler {
     connected: Arc<Connected>,
     /// Purchases that no order has: when each was first seen.
     seen: BTreeMap<String, Time>,
+    /// Rows of the last list that could not be read.
+    misfits: usize,
     not_before: Time,
     started: Time,
     /// What the orders from before the start may have left at the provider was looked for,
@@ -57,7 +61,7 @@ impl Reconciler {
         let (app, connected) = (Arc::clone(app), Arc::clone(connected));
         let (started, seen) = (app.clock.now(), BTreeMap::new());
         let looked_back = !connected.driver().supports(Op::ListActive);
-        Self { app, connected, seen, not_before: Time(0), started, looked_back }
+        Self { app, connected, seen, misfits: 0, not_before: Time(0), started, looked_back }
     }
 
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
@@ -69,7 +73,7 @@ impl Reconciler {
     async fn round(&mut self) {
         let asked = self.app.clock.now();
         let waiting = self.waiting();
-        let mut lost = self.app.providers.doubts().lost(self.connected.id(), asked);
+        let mut lost = self.app.doubts.lost(self.connected.id(), asked);
         let left_behind = if self.looked_back { Some(Vec::new()) } else { self.left_behind(asked) };
         let looks_back = left_behind.is_some();
         lost.extend(left_behind.unwrap_or_default());
@@ -93,8 +97,19 @@ impl Reconciler {
         if waiting.is_empty() {
             self.not_before = asked.plus_ms(LOST_PAUSE_MS);
         }
+        self.note_misfits(&list);
         self.compare(asked, &waiting, &lost, list).await;
         self.looked_back |= looks_back;
+    }
+
+    /// Tells the operator of rows that could not be read, once while they are as many.
+    fn note_misfits(&mut self, list: &ActiveList) {
+        if list.misfits > 0 && list.misfits != self.misfits {
+            let text = format!("{} of {} rows could not be read", list.misfits, list.listed);
+            let (at, op) = (self.app.clock.now(), Op::ListActive);
+            self.connected.note_failure(Failure { at, op, order: None, text });
+        }
+        self.misfits = list.misfits;
     }
 
     /// The purchases that orders of the hour before the start may have left at the provider
@@ -107,8 +122,7 @@ impl Reconciler {
         let mut orders = app.read_model.driven_closed_since(since);
         orders.extend(open);
         orders.retain(|o| o.provider == provider && (since..self.started).contains(&o.placed_at));
-        let doubted: BTreeSet<_> =
-            app.providers.doubts().all().into_iter().map(|(id, ..)| id).collect();
+        let doubted: BTreeSet<_> = app.doubts.all().into_iter().map(|(id, ..)| id).collect();
         let mut begun = orders.iter().filter(|order| order.state == ActivationState::Init);
         let settled = begun.all(|order| doubted.contains(&order.id));
         settled.then(|| orders.iter().map(|order| Lost::of(order, now)).collect())
@@ -116,7 +130,7 @@ impl Reconciler {
 
     /// This provider's orders in doubt; those that have ended are settled on the way.
     fn waiting(&self) -> Vec<Arc<Order>> {
-        let doubts = self.app.providers.doubts();
+        let doubts = &self.app.doubts;
         let mut waiting = Vec::new();
         for (id, ..) in doubts.all() {
             let Some(order) = self.app.read_model.order(id) else {
@@ -146,7 +160,7 @@ impl Reconciler {
         list: ActiveList,
     ) {
         // Calls first: one that ends now is known as a purchase below, or is in the calls.
-        let calls = self.app.providers.doubts().calls(self.connected.id());
+        let calls = self.app.doubts.calls(self.connected.id());
         let whole_from = whole_from(&list);
         let mut unowned = self.unowned(list.rows);
         unowned.sort_by_key(|(row, seen)| (row.created, seen.seen_at));
@@ -167,8 +181,13 @@ impl Reconciler {
             let (row, seen) = &unowned[*at];
             let age = self.connected.timings().min_cancel_age_ms;
             let from = row.created.unwrap_or(seen.seen_at).plus_ms(age);
-            orphan::give_back(&self.app, &self.connected, &row.external_id, from);
-            self.app.providers.doubts().found(*lost);
+            let orphan = Orphan {
+                external_id: &row.external_id,
+                from,
+                bought_for: (lost.order, lost.attempt),
+            };
+            orphan.give_back(&self.app, &self.connected);
+            self.app.doubts.found(*lost);
         }
         let absent = waiting.iter().filter(|order| whole_from <= order.placed_at);
         for order in absent.filter(|order| !is_named(&matched, order.id)) {
@@ -179,7 +198,7 @@ impl Reconciler {
     /// The rows that no order has and nobody gives back, each with what it says.
     fn unowned(&mut self, rows: Vec<ActiveRow>) -> Vec<(ActiveRow, Unowned)> {
         let (now, provider) = (self.app.clock.now(), self.connected.id());
-        let doubts = self.app.providers.doubts();
+        let doubts = &self.app.doubts;
         let crosswalk = self.connected.crosswalk();
         let mut seen = BTreeMap::new();
         let mut unowned = Vec::new();
@@ -208,15 +227,16 @@ impl Reconciler {
         let command = Command::AssignNumber {
             order: order.id,
             attempt: order.attempt,
-            number: international(&self.app, row.number, order.product.country),
+            number: international(self.app.catalog, row, order.product.country),
             external_id: row.external_id.as_str().into(),
             cost: None,
             timings: self.connected.timings(),
         };
         let answer = insist(&self.app, &command, order.deadline).await;
-        // After a refusal the order has ended; the next round gives the number back.
+        // Refused or not heard: the next round tries again, or finds the order ended and
+        // gives the number back.
         if let Ok(Ok(_)) = answer {
-            let doubt = self.app.providers.doubts().settle(order.id);
+            let doubt = self.app.doubts.settle(order.id);
             if let Some(claim) = doubt.and_then(|doubt| doubt.claim) {
                 claim.book();
             }
@@ -226,7 +246,7 @@ impl Reconciler {
 
     /// Counts a list without the order's purchase; enough of them mean that there is none.
     async fn count_absence(&self, asked: Time, order: &Order) {
-        let doubts = self.app.providers.doubts();
+        let doubts = &self.app.doubts;
         let since = doubts.all().into_iter().find(|(id, ..)| *id == order.id);
         let Some((_, since, _)) = since.filter(|(_, since, _)| *since < asked) else { return };
         let absences = doubts.count_absence(order.id);
@@ -247,13 +267,21 @@ fn is_named(matched: &Matched, id: OrderId) -> bool {
     matched.unclear.contains(&id) || matched.adopted.iter().any(|(_, adopted)| *adopted == id)
 }
 
-/// From when on a list shows everything that is open: always, unless its page is full;
-/// then from the oldest row of the page on, open or not.
+/// From when on a list shows everything that is open: always, unless its page is full or
+/// there is more by its own account; then from the oldest row of the page on, open or
+/// not. Never where a row could not be read: it may be the purchase that is looked for.
 fn whole_from(list: &ActiveList) -> Time {
-    if list.page_len.is_none_or(|page_len| list.listed < page_len) {
-        return Time(0);
+    if list.misfits > 0 {
+        return Time(u64::MAX);
     }
-    list.oldest.map_or(Time(u64::MAX), |oldest| oldest.plus_ms(SKEW_MS))
+    // Where more rows come than a page has, pages are not what cuts the list.
+    let full = list.page_len == Some(list.listed);
+    let more = list.total.is_some_and(|total| list.listed < total);
+    if full || more {
+        list.oldest.map_or(Time(u64::MAX), |oldest| oldest.plus_ms(SKEW_MS))
+    } else {
+        Time(0)
+    }
 }
 
 fn named<T>(code: Option<&str>, find: impl Fn(&str) -> Option<T>) -> Named<T> {
@@ -264,14 +292,13 @@ fn named<T>(code: Option<&str>, find: impl Fn(&str) -> Option<T>) -> Named<T> {
     }
 }
 
-/// A number with its country code: some lists leave it out.
-fn international(app: &App, number: Number, country: CountryId) -> Number {
-    let dial_code = app.catalog.country(country).map_or("", |country| country.dial_code);
-    let text = number.to_string();
-    if text.starts_with(dial_code) {
-        return number;
+/// A row's number with its country code, which some lists leave out.
+fn international(catalog: &Catalog, row: &ActiveRow, country: CountryId) -> Number {
+    if !row.local {
+        return row.number;
     }
-    Number::parse(&format!("{dial_code}{text}")).unwrap_or(number)
+    let dial_code = catalog.country(country).map_or("", |country| country.dial_code);
+    Number::parse(&format!("{dial_code}{}", row.number)).unwrap_or(row.number)
 }
 
 #[cfg(test)]
@@ -279,7 +306,34 @@ mod tests {
     use super::*;
 
     fn list(listed: usize, oldest: Option<u64>, page_len: Option<usize>) -> ActiveList {
-        ActiveList { rows: Vec::new(), listed, oldest: oldest.map(Time), page_len }
+        ActiveList { listed, oldest: oldest.map(Time), page_len, ..ActiveList::default() }
+    }
+
+    #[test]
+    fn a_list_with_a_row_that_was_not_read_is_no_proof_of_absence() {
+        let whole = list(3, Some(5_000), None);
+        assert_eq!(whole_from(&ActiveList { misfits: 1, ..whole }), Time(u64::MAX));
+    }
+
+    #[test]
+    fn a_number_gets_its_country_code_where_the_list_leaves_it_out() {
+        let catalog = Catalog::load();
+        let us = catalog.find_country("US").unwrap();
+        let adopted = |number: u64, local| {
+            let (number, external_id) = (Number(number), "A".to_owned());
+            let row = ActiveRow {
+                external_id,
+                number,
+                local,
+                country: None,
+                service: None,
+                created: None,
+            };
+            international(catalog, &row, us).0
+        };
+        assert_eq!(adopted(2_025_550_123, true), 12_025_550_123);
+        assert_eq!(adopted(1_325_550_123, true), 11_325_550_123, "as its local part begins");
+        assert_eq!(adopted(12_025_550_123, false), 12_025_550_123);
     }
 
     #[test]
@@ -289,10 +343,18 @@ mod tests {
     }
 
     #[test]
+    fn a_page_shorter_than_asked_shows_everything_only_if_there_is_no_more() {
+        let of = |total| ActiveList { total: Some(total), ..list(20, Some(5_000), None) };
+        assert_eq!(whole_from(&of(20)), Time(0));
+        assert_eq!(whole_from(&of(21)), Time(5_000 + SKEW_MS));
+    }
+
+    #[test]
     fn a_full_page_shows_everything_only_from_its_oldest_row_on() {
         let from = |listed, oldest| whole_from(&list(listed, oldest, Some(200)));
         assert_eq!(from(199, Some(5_000)), Time(0));
         assert_eq!(from(200, Some(5_000)), Time(5_000 + SKEW_MS), "whatever of it is open");
         assert_eq!(from(200, None), Time(u64::MAX));
+        assert_eq!(from(201, None), Time(0), "the provider has no pages");
     }
 }

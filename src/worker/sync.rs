@@ -4,7 +4,7 @@
 //! engine is told in small commands, so that orders pass between them; what a list does
 //! not name any more is sold out. The same loop probes a provider behind an open breaker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ use tokio::sync::watch;
 use tokio::task::JoinError;
 
 use super::price_list::{
-    Key, Quarantine, Row, Translated, differences, operators, price, translate,
+    self, Differences, Key, Naming, Quarantine, Row, Translated, differences, naming, operators,
+    price, translate,
 };
 use super::{insist, stopped_within};
 use crate::app::App;
@@ -29,8 +30,6 @@ use crate::provider::output::PriceList;
 
 /// Rows of one command: some 100 µs of the engine's time.
 const CHUNK: usize = 2_000;
-/// New operators' names that one sync brings in; more come with the next.
-const OPERATORS_MAX: usize = 1_000;
 /// How long a command of a sync waits for a full inbox: orders go first.
 const COMMAND_MS: u64 = 30_000;
 /// How often an open breaker is looked at.
@@ -61,12 +60,21 @@ pub(super) struct Syncer {
     app: Arc<App>,
     connected: Arc<Connected>,
     quarantine: Quarantine,
+    /// Operators that it has offers of, or brought in while this process runs.
+    operators: BTreeSet<OperatorId>,
+    /// Operators and rows that found no room at the last sync.
+    refused: (usize, usize),
 }
 
 impl Syncer {
     pub(super) fn new(app: &Arc<App>, connected: &Arc<Connected>) -> Self {
         let (app, connected) = (Arc::clone(app), Arc::clone(connected));
-        Self { app, connected, quarantine: Quarantine::default() }
+        let offers = app.read_model.directory().offers_of(connected.id());
+        let has_stock = |offer| app.market.grid().ask(offer).is_some_and(|ask| ask.stock > 0);
+        let sold = offers.iter().filter(|(_, offer)| has_stock(*offer)).count();
+        let operators = offers.iter().map(|((_, operator), _)| *operator).collect();
+        let quarantine = Quarantine::after(sold);
+        Self { app, connected, quarantine, operators, refused: (0, 0) }
     }
 
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
@@ -152,7 +160,7 @@ impl Syncer {
     async fn sync_prices(&mut self) -> Result<(), SyncError> {
         let list = self.connected.client().prices().await.map_err(SyncError::Provider)?;
         let rows = self.read(list).await?;
-        let operators = self.name_operators(&rows).await?;
+        let (operators, nameless) = self.name_operators(&rows).await?;
         let connected = Arc::clone(&self.connected);
         let margin = connected.policy().margin;
         // On a thread of its own: requests must not wait for a hundred thousand rows.
@@ -165,13 +173,15 @@ impl Syncer {
             let provider = connected.name();
             tracing::warn!(provider, rows = held, "prices have jumped and are kept out");
         }
-        let listed = self.record(&rows, offers).await?;
+        let (listed, refused) = self.record(&rows, offers).await?;
+        let sold = listed.len();
         self.publish(listed).await?;
+        self.note_refused((nameless, refused));
         let now = self.app.clock.now();
         connected.note(|health| {
             health.last_sync_at = Some(now);
-            (health.offers, health.quarantined) = (rows.len(), held);
-            health.misfits += misfits;
+            (health.offers, health.quarantined) = (sold, held);
+            health.misfits += misfits + refused;
         });
         Ok(())
     }
@@ -195,27 +205,39 @@ impl Syncer {
         }
     }
 
-    /// The ids of the operators in a list; new names are interned.
+    /// Tells the operator of what found no room, once while it is as much.
+    fn note_refused(&mut self, refused: (usize, usize)) {
+        let (operators, rows) = refused;
+        if refused != (0, 0) && refused != self.refused {
+            let text = format!(
+                "{operators} operators and {rows} rows are beyond the {} and {} of one provider",
+                price_list::OPERATORS_MAX,
+                price_list::OFFERS_MAX
+            );
+            let (at, op) = (self.app.clock.now(), Op::Prices);
+            self.connected.note_failure(Failure { at, op, order: None, text });
+        }
+        self.refused = refused;
+    }
+
+    /// The ids of the operators in a list, new names interned; gives how many get none.
     async fn name_operators(
-        &self,
+        &mut self,
         rows: &[Translated],
-    ) -> Result<BTreeMap<Box<str>, OperatorId>, SyncError> {
+    ) -> Result<(BTreeMap<Box<str>, OperatorId>, usize), SyncError> {
         let directory = self.app.read_model.directory();
-        let mut ids = BTreeMap::new();
-        let mut new = 0;
-        for name in operators(rows) {
-            if let Some(id) = directory.operator(&name) {
+        let room = price_list::OPERATORS_MAX.saturating_sub(self.operators.len());
+        let named = naming(operators(rows), |name| directory.operator(name), room);
+        let Naming { known: mut ids, new, refused } = named;
+        for name in new {
+            let command = Command::NameOperator { name: name.clone() };
+            // Without room in the engine it is refused; its rows are counted as misfits.
+            if let Some(Reply::Operator(id)) = self.tell(&command).await? {
                 ids.insert(name, id);
-            } else if new < OPERATORS_MAX {
-                new += 1;
-                let command = Command::NameOperator { name: name.clone() };
-                // A name that does not fit is refused; its rows are counted as misfits.
-                if let Some(Reply::Operator(id)) = self.tell(&command).await? {
-                    ids.insert(name, id);
-                }
+                self.operators.insert(id);
             }
         }
-        Ok(ids)
+        Ok((ids, refused))
     }
 
     /// Sends a command; `None` if the engine refuses it.
@@ -232,17 +254,21 @@ impl Syncer {
     }
 
     /// Brings new offers, new terms and what is gone into the ledger; gives the rows as the
-    /// grid takes them.
+    /// grid takes them, and how many found no room.
     async fn record(
         &self,
         rows: &[Row],
         mut offers: Vec<(Key, OfferId)>,
-    ) -> Result<Vec<Listing>, SyncError> {
+    ) -> Result<(Vec<Listing>, usize), SyncError> {
         let provider = self.connected.id();
-        let (unseen, gone) = differences(rows, &offers);
+        let differences = differences(rows, &offers, price_list::OFFERS_MAX);
+        let Differences { unseen, mut refused, gone } = differences;
         for chunk in unseen.chunks(CHUNK) {
             let command = Command::ListOffers { provider, offers: chunk.to_vec() };
-            self.tell_whole(&command, "new offers").await?;
+            // Without room for new offers the known ones are priced all the same.
+            if self.tell(&command).await?.is_none() {
+                refused += chunk.len();
+            }
         }
         if !unseen.is_empty() {
             // What was answered is published: the new ids are there.
@@ -264,7 +290,7 @@ impl Syncer {
             let terms = chunk.to_vec();
             self.tell_whole(&Command::PriceOffers { provider, terms }, "sold-out offers").await?;
         }
-        Ok(listed)
+        Ok((listed, refused))
     }
 
     /// The terms of an offer that is gone: its last price, without stock. One that was

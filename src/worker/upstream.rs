@@ -22,11 +22,12 @@ use crate::provider::connected::{Connected, Failure};
 use crate::provider::driver::Op;
 use crate::provider::outcome::{ErrorKind, ProviderError};
 use crate::provider::output::{ExternalState, ReceivedMessage};
+use crate::sequencer::SendError;
 
 /// What "not yet" means where a provider does not say until when.
 const NOT_YET_MS: u64 = 10_000;
-/// How long a message waits for a full inbox before the next poll brings it again.
-const INGEST_MS: u64 = 5_000;
+/// How long a message waits for a full inbox before a later look brings it again.
+pub(super) const INGEST_MS: u64 = 5_000;
 
 /// Why a provider did not do what a buyer asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,10 +39,33 @@ pub enum UpstreamError {
     },
     /// A message is there: it has been brought in.
     HasCode,
+    /// The provider takes the number back no more, though no message came.
+    TooLate,
     /// The provider cannot do this.
     Unsupported,
     /// It could not be reached, or could not say.
     Unavailable,
+    /// A message is there that the engine had no room for yet.
+    Busy,
+}
+
+/// Why it is not known how an activation stands: nothing may be concluded then.
+#[derive(Debug)]
+pub(super) enum Unseen {
+    /// The provider's refusal, or what kept its answer away.
+    Provider(ProviderError),
+    /// A message that the engine had no room for; the next look brings it again.
+    Busy,
+}
+
+impl Unseen {
+    /// True if the provider answered that it does not know the activation.
+    fn is_missing(&self) -> bool {
+        match self {
+            Self::Provider(error) => error.kind == ErrorKind::NotFound,
+            Self::Busy => false,
+        }
+    }
 }
 
 /// Gives an activation's number back, before the engine cancels it. Own stock and what
@@ -53,24 +77,12 @@ pub async fn cancel(app: &Arc<App>, order: &Order) -> Result<(), UpstreamError> 
     let Some((connected, external_id)) = target(app, order)? else { return Ok(()) };
     let tried = connected.client().insist_on_cancel(external_id).await;
     let Err(error) = tried else { return Ok(()) };
-    match error.kind {
-        ErrorKind::NotFound | ErrorKind::HasCode => {
-            // It has ended there, or cannot be ended any more: with a message, or by a try
-            // whose answer was lost.
-            let seen = receive(app, &connected, order).await;
-            let now = app.read_model.order(order.id).map(|order| order.state);
-            let gone = error.kind == ErrorKind::NotFound;
-            match seen {
-                _ if now == Some(ActivationState::Received) => Err(UpstreamError::HasCode),
-                // Without an answer nobody knows that no message is there.
-                Err(unseen) if gone && unseen.kind != ErrorKind::NotFound => {
-                    Err(UpstreamError::Unavailable)
-                }
-                Ok(state) if has_ended_empty(state) => Ok(()),
-                Ok(_) | Err(_) if gone => Ok(()),
-                Ok(_) | Err(_) => Err(UpstreamError::HasCode),
-            }
-        }
+    let refusal = match error.kind {
+        // It has ended there, or cannot be ended any more: with a message, or by a try
+        // whose answer was lost.
+        ErrorKind::NotFound => None,
+        ErrorKind::HasCode => Some(UpstreamError::HasCode),
+        ErrorKind::TooLate => Some(UpstreamError::TooLate),
         ErrorKind::NoNumbers
         | ErrorKind::NoBalance
         | ErrorKind::BadKey
@@ -82,7 +94,18 @@ pub async fn cancel(app: &Arc<App>, order: &Order) -> Result<(), UpstreamError> 
         | ErrorKind::RateLimited
         | ErrorKind::Temporary
         | ErrorKind::Unsupported
-        | ErrorKind::Unmapped => Err(refused(app, &connected, Op::Cancel, order, &error)),
+        | ErrorKind::Unmapped => return Err(refused(app, &connected, Op::Cancel, order, &error)),
+    };
+    let seen = receive(app, &connected, order).await;
+    let now = app.read_model.order(order.id).map(|order| order.state);
+    match (seen, refusal) {
+        _ if now == Some(ActivationState::Received) => Err(UpstreamError::HasCode),
+        (Err(Unseen::Busy), _) => Err(UpstreamError::Busy),
+        // Without an answer nobody knows that no message is there.
+        (Err(unseen), None) if !unseen.is_missing() => Err(UpstreamError::Unavailable),
+        (Ok(_) | Err(_), None) => Ok(()),
+        (Ok(state), Some(_)) if has_ended_empty(state) => Ok(()),
+        (Ok(_) | Err(_), Some(refusal)) => Err(refusal),
     }
 }
 
@@ -120,34 +143,39 @@ pub(super) async fn finish(app: &App, connected: &Connected, id: OrderId, extern
     }
 }
 
-/// Asks how an activation stands and brings in what it received.
+/// Asks how an activation stands and brings in what it received: the state is given only
+/// once the engine has every message of the reply, so that no end overtakes one.
 ///
 /// # Errors
-/// The provider's refusal, or what kept its answer away.
+/// What kept the state or a message away.
 pub(super) async fn receive(
     app: &App,
     connected: &Connected,
     order: &Order,
-) -> Result<ExternalState, ProviderError> {
+) -> Result<ExternalState, Unseen> {
     let Some(assignment) = &order.assignment else { return Ok(ExternalState::Waiting) };
-    let report = connected.client().status(&assignment.external_id).await?;
+    let asked = connected.client().status(&assignment.external_id).await;
+    let report = asked.map_err(Unseen::Provider)?;
     for message in &report.messages {
-        ingest(app, order.id, message).await;
+        ingest(app, order.id, message).await.map_err(|_| Unseen::Busy)?;
     }
     Ok(report.state)
 }
 
 /// Brings a message in, unless it is known.
-async fn ingest(app: &App, id: OrderId, message: &ReceivedMessage) {
-    let Some(message) = incoming(message) else { return };
+///
+/// # Errors
+/// The engine has not taken it.
+async fn ingest(app: &App, id: OrderId, message: &ReceivedMessage) -> Result<(), SendError> {
+    let Some(message) = incoming(message) else { return Ok(()) };
     // Every poll shows every message: the known ones do not trouble the engine.
     let known = |order: &Order| order.messages.iter().any(|known| known.digest == message.digest);
     if app.read_model.order(id).is_none_or(|order| known(&order)) {
-        return;
+        return Ok(());
     }
     let command = Command::IngestMessage { order: id, message };
-    // A refusal says that it is known by now; what finds no room comes again with the next poll.
-    let _answer = insist(app, &command, app.clock.now().plus_ms(INGEST_MS)).await;
+    // A refusal says that it is known by now, or that the order holds all it may.
+    insist(app, &command, app.clock.now().plus_ms(INGEST_MS)).await.map(drop)
 }
 
 /// A message as the engine takes it; `None` for an empty one.
@@ -206,6 +234,7 @@ fn refused(
         }
         ErrorKind::Unsupported => UpstreamError::Unsupported,
         ErrorKind::HasCode
+        | ErrorKind::TooLate
         | ErrorKind::NotFound
         | ErrorKind::NoNumbers
         | ErrorKind::NoBalance

@@ -15,7 +15,9 @@ use nexnum_engine::ids::{
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
 use nexnum_engine::snapshot::Row;
-use nexnum_engine::state::{Account, Counters, GivenUp, Key, Offer, Provider, StoredReply};
+use nexnum_engine::state::{
+    Account, Counters, GivenUp, Key, Offer, Provider, Quarantined, StoredReply,
+};
 use nexnum_engine::time::Time;
 
 /// Why bytes are not a record.
@@ -379,6 +381,7 @@ structs! {
     Offer { provider, product, operator, cost, price, stock }
     StoredReply { fingerprint, order, at }
     GivenUp { at, order, attempt, provider, product, placed_at }
+    Quarantined { until, offer, number }
     WalletRow { kind, amount, order, at }
 }
 
@@ -387,7 +390,7 @@ enums! {
     ProviderKind { 1 Own, 2 Driven }
     Closing { 1 Completed, 2 Cancelled, 3 TimedOut }
     FailReason { 1 NoNumbers, 2 InDoubt }
-    TransactionKind { 1 Deposit, 2 Spend, 3 Refund, 4 Capture, 5 WriteOff }
+    TransactionKind { 1 Deposit, 2 Spend, 3 Refund, 4 Capture, 5 WriteOff, 6 Recovery }
     OrderStatus { 1 Escrow, 2 Delivered, 3 Refunded }
     ActivationState {
         1 Init, 2 Active, 3 Received, 4 Completed, 5 Cancelled, 6 TimedOut, 7 Failed
@@ -418,6 +421,9 @@ enums! {
         17 ActivationClosed { order, account, closing, refund },
         18 Retired { orders_before, replies_before },
         19 DoubtCleared { order },
+        20 NumberQuarantined { order, until },
+        21 NumberReleased { offer, number, until },
+        22 LossRecovered { order, provider, amount },
     }
     Row {
         1 Counters(counters),
@@ -432,5 +438,7 @@ enums! {
         10 Order(order),
         11 Reply(id, key, reply),
         12 GivenUp(given_up),
+        13 WrittenOff(id, amount),
+        14 Quarantined(resting),
     }
 }

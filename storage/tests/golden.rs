@@ -11,7 +11,9 @@ use nexnum_engine::ids::{
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
 use nexnum_engine::snapshot::Row;
-use nexnum_engine::state::{Account, Counters, GivenUp, Key, Offer, Provider, StoredReply};
+use nexnum_engine::state::{
+    Account, Counters, GivenUp, Key, Offer, Provider, Quarantined, StoredReply,
+};
 use nexnum_engine::time::Time;
 use nexnum_storage::record::{
     RecordError, WalletRow, decode_events, decode_order, decode_rows, decode_wallet_row,
@@ -138,6 +140,7 @@ fn events_of_tables() -> Vec<(&'static str, Event)> {
             "StockLoaded",
             Event::StockLoaded { offer, numbers: vec![Number(15_551), Number(u64::MAX)] },
         ),
+        ("NumberReleased", Event::NumberReleased { offer, number: Number(15_551), until: NOW }),
         ("Retired", Event::Retired { orders_before: NOW, replies_before: Time(0) }),
     ]
 }
@@ -207,6 +210,11 @@ fn events_of_orders() -> Vec<(&'static str, Event)> {
         ("ActivationClosed Completed", close(Closing::Completed, 0)),
         ("ActivationClosed Cancelled", close(Closing::Cancelled, 500_000)),
         ("ActivationClosed TimedOut", close(Closing::TimedOut, 500_000)),
+        ("NumberQuarantined", Event::NumberQuarantined { order: ORDER, until: NOW }),
+        (
+            "LossRecovered",
+            Event::LossRecovered { order: ORDER, provider: ProviderId(2), amount: Micros(300_000) },
+        ),
     ]
 }
 
@@ -272,6 +280,9 @@ fn rows() -> Vec<(String, Row)> {
         placed_at: NOW,
     };
     rows.push(("GivenUp".to_owned(), Row::GivenUp(given_up)));
+    rows.push(("WrittenOff".to_owned(), Row::WrittenOff(ORDER, Micros(300_000))));
+    let resting = Quarantined { until: NOW, offer: OfferId(7), number: Number(15_551) };
+    rows.push(("Quarantined".to_owned(), Row::Quarantined(resting)));
     rows
 }
 
@@ -385,7 +396,7 @@ fn an_integer_has_one_way_to_be_written() {
 fn unknown_tags_and_lying_lengths_are_named() {
     for (bytes, expected) in [
         (&[1u8, 0][..], RecordError::UnknownTag),
-        (&[1, 20], RecordError::UnknownTag),
+        (&[1, 23], RecordError::UnknownTag),
         (&[1, 255], RecordError::UnknownTag),
         (&[0xff, 0xff, 0xff, 0xff, 0x0f], RecordError::Truncated),
         (&[1, 6, 1, 0xff, 0xff, 0xff, 0xff, 0x0f, 65], RecordError::Truncated),

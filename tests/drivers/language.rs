@@ -111,11 +111,16 @@ fn a_list_of_open_activations_says_what_its_page_held() {
             r#"list_active = {{ request = {{ path = "/l" }}, rules = [{{ at = ".", exists = true, give = {{ rows = {{ path = "*", filters = [{{ at = "/open", equals = "1" }}] }}, external_id = "/id", number = "/n", created = "/t", page_len = {page} }} }}] }}"#
         )
     };
-    let body = r#"[{"id":3,"n":"62812345","t":30,"open":1},{"id":2,"t":"soon"},{"id":1,"t":20}]"#;
+    let body = r#"[{"id":3,"n":"62812345","t":30,"open":1},{"id":2,"t":"soon","open":0},{"id":1,"t":20,"open":0}]"#;
     let read = "active listed=3 oldest=20000 page=3\n3 +62812345 - - created=30000";
     reads(from, &to(3), Op::ListActive, body, read);
-    let place = "operations.list_active.rules[0].give.page_len";
-    refused(from, &to(0), place, "at least 1");
+    let place = "operations.list_active.rules[0].give";
+    refused(from, &to(0), &format!("{place}.page_len"), "at least 1");
+    let local = to(3).replace(r#"number = "/n""#, r#"number = "/n", local = true"#);
+    let read = "active listed=3 oldest=20000 page=3\n3 local 62812345 - - created=30000";
+    reads(from, &local, Op::ListActive, body, read);
+    let both = local.replace("local = true", r#"local = true, number_prefix = "/cc""#);
+    refused(from, &both, &format!("{place}.local"), "prefix already");
 }
 
 #[test]

@@ -58,9 +58,6 @@ fn show_error(error: &ProviderError) -> String {
     if !error.certain {
         text.push_str(" in_doubt");
     }
-    if let Some(price) = error.min_price {
-        text.push_str(&format!(" min_price={price}"));
-    }
     if let Some(pause) = error.retry_after_ms {
         text.push_str(&format!(" retry_after_ms={pause}"));
     }
@@ -101,12 +98,19 @@ pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
         Ok(Output::Active(list)) => {
             let oldest = or_dash(&list.oldest.map(|time| time.to_string()));
             let page = or_dash(&list.page_len.map(|len| len.to_string()));
-            lines.push(format!("active listed={} oldest={oldest} page={page}", list.listed));
+            let misfits = match list.misfits {
+                0 => String::new(),
+                misfits => format!(" misfits={misfits}"),
+            };
+            let of = list.total.map_or_else(String::new, |total| format!("/{total}"));
+            let listed = list.listed;
+            lines.push(format!("active listed={listed}{of} oldest={oldest} page={page}{misfits}"));
             for row in list.rows {
                 let created = or_dash(&row.created.map(|time| time.to_string()));
                 let (country, service) = (or_dash(&row.country), or_dash(&row.service));
                 let (id, number) = (row.external_id, row.number);
-                lines.push(format!("{id} +{number} {country} {service} created={created}"));
+                let sign = if row.local { "local " } else { "+" };
+                lines.push(format!("{id} {sign}{number} {country} {service} created={created}"));
             }
         }
     }

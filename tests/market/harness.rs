@@ -153,7 +153,7 @@ fn config(dir: &Path) -> Config {
     Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         data_dir: dir.to_owned(),
-        own_stock: OwnStock { lifetime_s: 1200, min_cancel_age_s: 0 },
+        own_stock: OwnStock { lifetime_s: 1200, min_cancel_age_s: 0, quarantine_s: 0 },
         drain_seconds: 2,
         ..Config::default()
     }

@@ -38,7 +38,8 @@ const ELSEWHERE: [(&str, &str); 11] = [
 ];
 
 /// Outcomes of one route that a market of own stock does not give.
-const OUT_OF_REACH: [(&str, &str); 2] = [
+const OUT_OF_REACH: [(&str, &str); 3] = [
+    ("POST /api/v1/activations/{id}/cancel 409 too_late_to_cancel", "a provider's own word"),
     ("POST /api/admin/stock 409 duplicate_offer", "two loads that list an offer at once"),
     ("POST /api/v1/activations/{id}/resend 409 too_early_to_cancel", "a provider's own word"),
 ];

@@ -14,6 +14,7 @@ use nexnum_engine::activation::ActivationState;
 use nexnum_engine::audit::audit;
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::Reply;
+use nexnum_engine::decide::Policy;
 use nexnum_engine::event::{Event, ProviderKind};
 use nexnum_engine::grid::{Coverage, Listing};
 use nexnum_engine::ids::{OrderId, Seq};
@@ -117,7 +118,12 @@ pub(crate) struct Life {
 
 impl Life {
     /// Begins from a replayed engine.
-    pub(crate) fn begin(desk: Desk, replay: Replay, tables: History) -> Result<Self, String> {
+    pub(crate) fn begin(
+        desk: Desk,
+        replay: Replay,
+        policy: Policy,
+        tables: History,
+    ) -> Result<Self, String> {
         let state = replay.state().clone();
         let read_model = Arc::new(ReadModel::from_state(&state));
         let (market, open) = Market::from_state(Catalog::load(), &state);
@@ -129,7 +135,8 @@ impl Life {
             return Err("a claim is open for an order that does not wait".to_owned());
         }
         let follow = archive::follow(tables, desk.ledger.reader(), Arc::clone(&read_model));
-        let (core, shadow) = (Core::new(replay.into_engine()), Engine::from_state(state));
+        let core = Core::new(replay.into_engine().with_policy(policy));
+        let shadow = Engine::from_state(state);
         Ok(Self { desk, core, market, read_model, follow, shadow, held })
     }
 

@@ -69,6 +69,9 @@ fn directory(model: &ReadModel, state: &State) -> Result<(), String> {
         same("provider", directory.kind(id), Some(provider.kind))?;
         same("its name", directory.provider_name(id).as_deref(), Some(&*provider.name))?;
     }
+    for (id, shown) in directory.providers() {
+        same("its losses", shown.loss, state.balance(Book::Loss(id)).negated())?;
+    }
     for (id, name) in state.operators() {
         same("operator", directory.operator(name), Some(id))?;
     }

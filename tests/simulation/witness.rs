@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nexnum_engine::account::Book;
 use nexnum_engine::decide::REPLIES_KEPT_MS;
-use nexnum_engine::event::{Event, Idempotency};
+use nexnum_engine::event::{Event, Idempotency, Terms};
 use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::state::State;
@@ -26,6 +26,8 @@ struct Sale {
     number: Option<Number>,
     end: Option<End>,
     closed: bool,
+    /// What was written off for it and not recovered.
+    loss: Micros,
     digests: BTreeSet<u128>,
 }
 
@@ -38,6 +40,8 @@ pub(crate) struct Witness {
     references: BTreeSet<(AccountId, u128)>,
     /// Numbers of own stock that nobody has.
     shelf: BTreeSet<(OfferId, Number)>,
+    /// Those that rest after a refund.
+    resting: BTreeSet<(OfferId, Number)>,
 }
 
 fn need(holds: bool, complaint: impl FnOnce() -> String) -> Result<(), String> {
@@ -66,17 +70,7 @@ impl Witness {
                 if let Some(used) = idempotency {
                     self.use_key(at, *account, *used)?;
                 }
-                let sale = Sale {
-                    limit: *limit,
-                    price: terms.price,
-                    offer: terms.offer,
-                    number: None,
-                    end: None,
-                    closed: false,
-                    digests: BTreeSet::new(),
-                };
-                let first = self.sales.insert(*order, sale).is_none();
-                need(first, || format!("order {order} was placed twice"))?;
+                self.open(*order, *limit, *terms)?;
                 self.sell(*order, assignment.as_ref().map(|assigned| assigned.number))
             }
             Event::AttemptStarted { order, terms, change, .. } => {
@@ -92,12 +86,20 @@ impl Witness {
                 }
                 Ok(())
             }
-            Event::OrderFailed { order, refund, .. } => self.close(*order, *refund),
+            Event::OrderFailed { order, refund, loss, .. } => {
+                self.sale(*order)?.loss = *loss;
+                self.close(*order, *refund)
+            }
             Event::ActivationClosed { order, refund, .. } => self.close(*order, *refund),
             Event::MessageReceived { order, digest, late, capture, .. } => {
                 let price = capture.as_ref().map(|sale| sale.price);
                 self.deliver(*order, *digest, *late, price)
             }
+            Event::NumberQuarantined { order, .. } => self.rest(*order),
+            Event::NumberReleased { offer, number, until } => {
+                self.release(at, (*offer, *number), *until)
+            }
+            Event::LossRecovered { order, amount, .. } => self.recover(*order, *amount),
             Event::AccountOpened { .. }
             | Event::KeyIssued { .. }
             | Event::KeyRevoked { .. }
@@ -132,6 +134,21 @@ impl Witness {
 
     fn sale(&mut self, order: OrderId) -> Result<&mut Sale, String> {
         self.sales.get_mut(&order).ok_or_else(|| format!("order {order} was never placed"))
+    }
+
+    fn open(&mut self, order: OrderId, limit: Micros, terms: Terms) -> Result<(), String> {
+        let sale = Sale {
+            limit,
+            price: terms.price,
+            offer: terms.offer,
+            number: None,
+            end: None,
+            closed: false,
+            loss: Micros::ZERO,
+            digests: BTreeSet::new(),
+        };
+        let first = self.sales.insert(order, sale).is_none();
+        need(first, || format!("order {order} was placed twice"))
     }
 
     /// A number of own stock goes to an order; `None` for one that is bought upstream.
@@ -182,6 +199,27 @@ impl Witness {
             need(self.shelf.insert(unit), || format!("order {order} gave back what was there"))?;
         }
         self.end(order, End::Refunded)
+    }
+
+    /// The number that an order gave back is off the shelf for a while.
+    fn rest(&mut self, order: OrderId) -> Result<(), String> {
+        let sale = self.sale(order)?;
+        let unit = sale.number.map(|number| (sale.offer, number));
+        let was_there = unit.is_some_and(|unit| self.shelf.remove(&unit));
+        need(was_there, || format!("the number of order {order} rests and was not there"))?;
+        self.resting.extend(unit);
+        Ok(())
+    }
+
+    fn release(&mut self, at: Time, unit: (OfferId, Number), until: Time) -> Result<(), String> {
+        let rested = self.resting.remove(&unit) && until <= at && self.shelf.insert(unit);
+        need(rested, || format!("a number of offer {} came back before its time", unit.0))
+    }
+
+    fn recover(&mut self, order: OrderId, amount: Micros) -> Result<(), String> {
+        let lost = std::mem::take(&mut self.sale(order)?.loss);
+        let whole = lost == amount && lost.is_positive();
+        need(whole, || format!("order {order} got {amount} back of a loss of {lost}"))
     }
 
     /// The state's balances are the sums of the postings, which sum to zero.

@@ -8,7 +8,7 @@ use nexnum::sequencer::core::{Answer, Envelope, Sealed};
 use nexnum::trade::{self, Wish};
 use nexnum_engine::audit::{audit, state_hash};
 use nexnum_engine::command::{Command, PlaceOrder, Reply};
-use nexnum_engine::decide::REPLIES_KEPT_MS;
+use nexnum_engine::decide::{Policy, REPLIES_KEPT_MS};
 use nexnum_engine::event::{ProviderKind, Terms};
 use nexnum_engine::ids::{OrderId, Seq};
 use nexnum_engine::money::Micros;
@@ -77,6 +77,7 @@ enum Ending {
 pub(crate) struct World {
     rules: Rules,
     rng: Rng,
+    policy: Policy,
     arbitrary: Arbitrary,
     script: VecDeque<Command>,
     model: Model,
@@ -113,12 +114,15 @@ impl World {
         let history_disk = FaultyDisk::new(rng.next());
         archive::create(&history_disk)?;
         let eagerness = rng.pick(&[2, 4, 6, 8, 9]);
+        let mut arbitrary = Arbitrary::new(Rng::new(rng.next()));
+        let policy = arbitrary.policy();
         let mut world = Self {
             rules,
-            arbitrary: Arbitrary::new(Rng::new(rng.next())),
+            policy,
+            arbitrary,
             rng,
             script: Arbitrary::market().into(),
-            model: Model::default(),
+            model: Model::new(policy),
             now: START,
             batch_at: START,
             disk,
@@ -439,7 +443,7 @@ impl World {
         {
             return Err(format!("the replay up to {survived} gives another state"));
         }
-        self.model = Model::default();
+        self.model = Model::new(self.policy);
         for (at, command) in self.written.iter().flat_map(|written| &written.commands) {
             let _said_before = self.model.execute(*at, command);
         }
@@ -509,7 +513,7 @@ impl World {
         let wall = Time(self.now.0 - self.rng.pick(&[0, 1_000, 3_600_000]));
         self.now = wall.max(replay.at());
         let desk = Desk::new(ledger, self.rules == Rules::AnswersFirst);
-        let life = Life::begin(desk, replay, tables)?;
+        let life = Life::begin(desk, replay, self.policy, tables)?;
         life.follow_history(false)?;
         archive::compare(&life.follow.tables, found.replay.state(), &found.orders)?;
         self.toll.retired += (found.orders.len() - found.replay.state().orders().count()) as u64;

@@ -1,17 +1,17 @@
 //! An activation from its number to its end: messages, cancels, expiry.
 
 use super::{
-    CLOSED_KEPT_MS, MESSAGES_MAX, NAME_LEN_MAX, PULSE_MAX, REPLIES_KEPT_MS, RETIRED_MAX,
+    CLOSED_KEPT_MS, MESSAGES_MAX, NAME_LEN_MAX, PULSE_MAX, Policy, REPLIES_KEPT_MS, RETIRED_MAX,
     TEXT_LEN_MAX, orders,
 };
 use crate::activation::{ActivationState, Input};
 use crate::command::{Actor, Incoming, Reply};
-use crate::event::{Closing, Event};
+use crate::event::{Closing, Event, ProviderKind};
 use crate::ids::{MessageId, OrderId};
 use crate::money::Micros;
 use crate::order::{FailReason, Order, OrderStatus};
 use crate::reject::Reject;
-use crate::state::State;
+use crate::state::{Quarantined, State};
 use crate::time::Time;
 
 pub(super) fn ingest(
@@ -86,6 +86,7 @@ pub(super) fn request_another(
 
 pub(super) fn cancel(
     state: &State,
+    policy: &Policy,
     at: Time,
     id: OrderId,
     actor: Actor,
@@ -98,6 +99,7 @@ pub(super) fn cancel(
     order.state.after(Input::Cancel)?;
     check_age(order, at, actor)?;
     events.push(closed(order, Closing::Cancelled));
+    events.extend(quarantined(state, policy, at, order));
     Ok(Reply::Done)
 }
 
@@ -136,19 +138,36 @@ fn closed(order: &Order, closing: Closing) -> Event {
     Event::ActivationClosed { order: order.id, account: order.account, closing, refund }
 }
 
-/// Ends what is due, at most [`PULSE_MAX`] orders; then, if memory holds anything
-/// old enough, retires it, the oldest [`RETIRED_MAX`] first.
+/// The rest of the number of own stock that a refunded order gives back; follows the event
+/// that ends the order.
+fn quarantined(state: &State, policy: &Policy, at: Time, order: &Order) -> Option<Event> {
+    let own = state.providers[order.provider].kind == ProviderKind::Own;
+    let unused = own && order.status == OrderStatus::Escrow && policy.quarantine_ms > 0;
+    let until = at.plus_ms(policy.quarantine_ms);
+    unused.then_some(Event::NumberQuarantined { order: order.id, until })
+}
+
+/// Ends what is due and releases what has rested, at most [`PULSE_MAX`] of each; then, if
+/// memory holds anything old enough, retires it, the oldest [`RETIRED_MAX`] first.
 pub(super) fn pulse(
     state: &State,
+    policy: &Policy,
     at: Time,
     archived: Time,
     events: &mut Vec<Event>,
 ) -> Result<Reply, Reject> {
-    let first = events.len();
+    let mut changed = 0;
     let due = state.deadlines.iter().take_while(|(deadline, _)| *deadline <= at);
     for (_, id) in due.take(PULSE_MAX) {
         let order = &state.orders[*id];
         events.push(expired(state, order));
+        events.extend(quarantined(state, policy, at, order));
+        changed += 1;
+    }
+    let rested = state.quarantine.iter().take_while(|resting| resting.until <= at);
+    for &Quarantined { until, offer, number } in rested.take(PULSE_MAX) {
+        events.push(Event::NumberReleased { offer, number, until });
+        changed += 1;
     }
     let orders_before = Time(at.0.saturating_sub(CLOSED_KEPT_MS)).min(archived);
     let orders_before = state.closed.cut(orders_before, RETIRED_MAX, |(closed, _)| *closed);
@@ -158,8 +177,9 @@ pub(super) fn pulse(
     let old_reply = state.replies.ages().next().is_some_and(|at| at <= replies_before);
     if old_order || old_reply {
         events.push(Event::Retired { orders_before, replies_before });
+        changed += 1;
     }
-    Ok(Reply::Changed((events.len() - first) as u32))
+    Ok(Reply::Changed(changed))
 }
 
 fn expired(state: &State, order: &Order) -> Event {

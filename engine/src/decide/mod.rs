@@ -37,12 +37,22 @@ pub const PULSE_MAX: usize = 1_000;
 /// Offers over all providers; as many cells fit the grid.
 pub const OFFERS_MAX: usize = 4_000_000;
 
+/// What the operator may choose. It is no part of the state: what it decides is in the
+/// events, so it may differ from run to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// How long a number of own stock rests after a refund before it is sold again, in
+    /// milliseconds: a late message to its last buyer must not reach the next one.
+    pub quarantine_ms: u64,
+}
+
 /// Decides a command at `at`: pushes its events and answers, or refuses.
 ///
 /// # Errors
 /// The refusal; no event is pushed then.
 pub fn decide(
     state: &State,
+    policy: &Policy,
     at: Time,
     command: &Command,
     events: &mut Vec<Event>,
@@ -88,9 +98,14 @@ pub fn decide(
         Command::RequestAnother { order, actor } => {
             activations::request_another(state, *order, *actor, events)
         }
-        Command::Cancel { order, actor } => activations::cancel(state, at, *order, *actor, events),
+        Command::RecoverLoss { order, attempt } => {
+            orders::recover_loss(state, *order, *attempt, events)
+        }
+        Command::Cancel { order, actor } => {
+            activations::cancel(state, policy, at, *order, *actor, events)
+        }
         Command::Finish { order, actor } => activations::finish(state, *order, *actor, events),
-        Command::Pulse { archived } => activations::pulse(state, at, *archived, events),
+        Command::Pulse { archived } => activations::pulse(state, policy, at, *archived, events),
     }
 }
 

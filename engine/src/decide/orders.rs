@@ -189,6 +189,22 @@ const fn check_doubt(order: &Order) -> Result<(), Reject> {
     if order.in_doubt { Err(Reject::InDoubt) } else { Ok(()) }
 }
 
+/// Reverses what was written off for an order: whoever asks has given its purchase back.
+pub(super) fn recover_loss(
+    state: &State,
+    id: OrderId,
+    attempt: u8,
+    events: &mut Vec<Event>,
+) -> Result<Reply, Reject> {
+    let order = state.order(id).ok_or(Reject::UnknownOrder)?;
+    if order.attempt != attempt {
+        return Err(Reject::StaleAttempt);
+    }
+    let Some(&amount) = state.written_off.get(&id) else { return Ok(Reply::Unchanged) };
+    events.push(Event::LossRecovered { order: id, provider: order.provider, amount });
+    Ok(Reply::Done)
+}
+
 pub(super) fn assign(
     state: &State,
     at: Time,

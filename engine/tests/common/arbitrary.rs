@@ -3,6 +3,7 @@
 //! sometimes jumps. It needs only the engine's public types.
 
 use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Timings};
+use nexnum_engine::decide::Policy;
 use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
 use nexnum_engine::ids::{
     AccountId, CountryId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId,
@@ -85,13 +86,17 @@ impl Arbitrary {
 
     /// How long until the next command.
     pub fn pause_ms(&mut self) -> u64 {
-        const MINUTE: u64 = 60_000;
         match self.rng.below(40) {
             0 => self.rng.below(30 * MINUTE),
             1 if self.rng.once_in(4) => self.rng.below(3_000 * MINUTE),
             2..=20 => 0,
             _ => self.rng.below(30_000),
         }
+    }
+
+    /// What an operator may have chosen.
+    pub fn policy(&mut self) -> Policy {
+        Policy { quarantine_ms: self.rng.pick(&[0, MINUTE, 10 * MINUTE]) }
     }
 
     /// What a market needs before anything else can happen.
@@ -179,6 +184,7 @@ impl Arbitrary {
                 cost: self.rng.once_in(2).then(|| self.amount()),
                 timings: self.timings(),
             },
+            14 if self.rng.once_in(4) => Command::RecoverLoss { order, attempt },
             14 => Command::FailOrder {
                 order,
                 attempt,
@@ -389,6 +395,8 @@ impl Arbitrary {
         }
     }
 }
+
+const MINUTE: u64 = 60_000;
 
 /// When a run begins.
 pub const START: Time = Time(1_800_000_000_000);

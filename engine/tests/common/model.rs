@@ -10,7 +10,7 @@ use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Reply, Timings};
 use nexnum_engine::decide::{
     ATTEMPTS_MAX, BUY_TIME_MS, CLOSED_KEPT_MS, MESSAGES_MAX, NAME_LEN_MAX, OFFERS_MAX, PULSE_MAX,
-    REPLIES_KEPT_MS, RETIRED_MAX, ROWS_MAX, TEXT_LEN_MAX,
+    Policy, REPLIES_KEPT_MS, RETIRED_MAX, ROWS_MAX, TEXT_LEN_MAX,
 };
 use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
 use nexnum_engine::ids::{
@@ -36,6 +36,9 @@ pub struct Model {
     offers: Vec<Offer>,
     orders: Vec<Order>,
     replies: Vec<(AccountId, Idempotency, OrderId, Time)>,
+    policy: Policy,
+    /// Numbers at rest: until when, of which offer.
+    resting: Vec<(Time, OfferId, Number)>,
 }
 
 struct Offer {
@@ -113,6 +116,11 @@ fn oldest(mut moments: Vec<Time>) -> Option<Time> {
 }
 
 impl Model {
+    /// A model of an engine with this policy.
+    pub fn new(policy: Policy) -> Self {
+        Self { policy, ..Self::default() }
+    }
+
     /// What the engine must answer.
     pub fn execute(&mut self, now: Time, command: &Command) -> Answer {
         match command {
@@ -148,6 +156,7 @@ impl Model {
             }
             Command::IngestMessage { order, message } => self.ingest(*order, message),
             Command::RequestAnother { order, actor } => self.another(*order, *actor),
+            Command::RecoverLoss { order, attempt } => self.recover(*order, *attempt),
             Command::Cancel { order, actor } => self.cancel(now, *order, *actor),
             Command::Finish { order, actor } => self.finish(now, *order, *actor),
             Command::Pulse { archived } => Ok(self.pulse(now, *archived)),
@@ -285,7 +294,8 @@ impl Model {
                 let open = order.closed_at.is_none();
                 open && order.terms.offer == id && order.number == Some(*number)
             });
-            let free = !offer.pool.contains(number) && !in_use;
+            let rests = self.resting.iter().any(|rests| (rests.1, rests.2) == (id, *number));
+            let free = !offer.pool.contains(number) && !in_use && !rests;
             need(free && !numbers[..index].contains(number), "duplicate_number")?;
         }
         let offer = &mut self.offers[id.0 as usize - 1];
@@ -471,9 +481,20 @@ impl Model {
         (order.state, order.closed_at) = (state, Some(now));
         let (refunded, offer, number) = (order.refunded(), order.terms.offer, order.number);
         let own = self.providers[order.terms.provider.0 as usize - 1].1 == ProviderKind::Own;
-        if let (true, true, Some(number)) = (refunded, own, number) {
-            self.offers[offer.0 as usize - 1].pool.push(number);
+        let (true, true, Some(number)) = (refunded, own, number) else { return };
+        match self.policy.quarantine_ms {
+            0 => self.offers[offer.0 as usize - 1].pool.push(number),
+            rest => self.resting.push((now.plus_ms(rest), offer, number)),
         }
+    }
+
+    /// The purchase of a written-off attempt went back.
+    fn recover(&mut self, id: OrderId, attempt: u8) -> Answer {
+        let index = self.find(id)?;
+        let order = &mut self.orders[index];
+        need(order.attempt == attempt, "stale_attempt")?;
+        let lost = std::mem::take(&mut order.loss);
+        Ok(if lost > 0 { Reply::Done } else { Reply::Unchanged })
     }
 
     /// Whether the order, or another one in memory on its number of own stock, has the message.
@@ -570,11 +591,17 @@ impl Model {
                 S::Completed | S::Cancelled | S::TimedOut | S::Failed => unreachable!("it is open"),
             }
         }
+        self.resting.sort();
+        let rested = self.resting.iter().take_while(|rests| rests.0 <= now).count();
+        let rested = rested.min(PULSE_MAX);
+        for (_, offer, number) in self.resting.drain(..rested) {
+            self.offers[offer.0 as usize - 1].pool.push(number);
+        }
         for order in &mut self.orders {
             order.retired |= ends.is_some() && order.closed_at.is_some_and(|end| Some(end) <= ends);
         }
         self.replies.retain(|(.., at)| Some(*at) > given);
-        Reply::Changed(due.len() as u32 + u32::from(forget))
+        Reply::Changed((due.len() + rested) as u32 + u32::from(forget))
     }
 
     /// Everything that a state shows and the model predicts.
@@ -605,6 +632,11 @@ impl Model {
             same(&format!("price of {id}"), known.price, order.terms.price)?;
             same(&format!("messages of {id}"), known.messages.len(), order.digests.len())?;
         }
+        let resting: Vec<_> =
+            state.quarantine().map(|rests| (rests.until, rests.offer, rests.number)).collect();
+        let mut expected = self.resting.clone();
+        expected.sort();
+        same("numbers at rest", &resting, &expected)?;
         let keys: Vec<bool> = state.keys().map(|(_, key)| key.revoked).collect();
         same("keys revoked", &keys, &self.keys_revoked)
     }

@@ -3,6 +3,7 @@
 use nexnum_engine::Engine;
 use nexnum_engine::audit::{audit, state_hash};
 use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::decide::Policy;
 use nexnum_engine::event::Event;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::state::State;
@@ -16,6 +17,16 @@ pub struct Recorded {
 }
 
 impl Recorded {
+    /// An engine with this policy.
+    pub fn new(policy: Policy) -> Self {
+        Self { engine: Engine::default().with_policy(policy), ledger: Vec::new() }
+    }
+
+    /// From now on the engine has this policy.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.engine = std::mem::take(&mut self.engine).with_policy(policy);
+    }
+
     /// Executes a command and keeps its events.
     pub fn execute(&mut self, at: Time, command: &Command) -> Result<Reply, Reject> {
         let mut events = Vec::new();

@@ -4,6 +4,7 @@
 use nexnum_engine::account::Book;
 use nexnum_engine::audit::audit;
 use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Reply, Timings};
+use nexnum_engine::decide::Policy;
 use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
 use nexnum_engine::ids::{
     AccountId, CountryId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId,
@@ -156,6 +157,11 @@ impl Scene {
                 self.now = self.now.plus_ms(span(line.word(1)));
                 let behind = span(line.get("behind", "0s"));
                 self.execute(&Command::Pulse { archived: Time(self.now.0 - behind) })
+            }
+            "policy" => {
+                let quarantine_ms = span(line.get("quarantine", "0s"));
+                self.recorded.set_policy(Policy { quarantine_ms });
+                "ok".to_owned()
             }
             "wallet" => self.wallet(AccountId(id(line.word(1)))),
             "book" => self.book(line.word(1)),
@@ -317,6 +323,7 @@ impl Scene {
             },
             "clear" => Command::ClearDoubt { order, attempt },
             "doubt" => Command::DoubtOrder { order, attempt },
+            "recover" => Command::RecoverLoss { order, attempt },
             "assign" => Command::AssignNumber {
                 order,
                 attempt,

@@ -63,5 +63,6 @@ const fn kind_word(kind: TransactionKind) -> &'static str {
         TransactionKind::Refund => "REFUND",
         TransactionKind::Capture => "CAPTURE",
         TransactionKind::WriteOff => "WRITE_OFF",
+        TransactionKind::Recovery => "RECOVERY",
     }
 }

@@ -10,7 +10,7 @@ use nexnum_engine::ids::{CountryId, Product, ServiceId};
 use serde_json::{Map, Value, json};
 
 use super::Cost;
-use super::handler_api::write_into;
+use super::handler_lists::write_into;
 use super::life::{Closed, Message};
 use super::market::Quote;
 use super::random::mix;
@@ -23,6 +23,9 @@ const ORDERS_LIMIT: usize = 100;
 
 /// About what one row of the price list takes, in bytes.
 const ROW_LEN: usize = 56;
+
+/// When the account was opened and paid in to.
+const ACCOUNT_OPENED: &str = "2020-06-24T15:37:08.149895Z";
 
 const ORDER_NOT_FOUND: &str = "order not found";
 
@@ -52,6 +55,7 @@ pub(super) fn answer(site: &Site, call: &Call, marks: Marks) -> Reply {
         ["guest", "flash", _] => Reply::json(r#"{"text":""}"#),
         ["user", "profile"] => Reply::json(profile(site).to_string()),
         ["user", "orders"] => orders(site, call),
+        ["user", "payments"] => Reply::json(payments(site).to_string()),
         ["user", "max-prices"] => Reply::json("[]"),
         ["user", "buy", "activation", country, operator, product] => {
             buy(site, call, [country, operator, product], marks)
@@ -194,6 +198,20 @@ fn profile(site: &Site) -> Value {
         "last_order": last,
         "last_top_idx": 0,
         "total_active_orders": site.active().len(),
+    })
+}
+
+/// The one payment that the account began with.
+fn payments(site: &Site) -> Value {
+    let amount = Cost(u32::try_from(site.deposit()).unwrap_or(u32::MAX)).json();
+    json!({
+        "Data": [{
+            "ID": 1, "TypeName": "charge", "ProviderName": "admin",
+            "Amount": amount, "Balance": amount, "CreatedAt": ACCOUNT_OPENED,
+        }],
+        "PaymentTypes": [{"Name": "charge"}],
+        "PaymentProviders": [{"Name": "admin"}],
+        "Total": 1,
     })
 }
 

@@ -3,26 +3,25 @@
 //! *Source*: the protocol's documentation as clients have it; the default dialect ("docs").
 //! Refusals are HTTP 200 with a bare word. GET and POST, query or form.
 
-use std::fmt::Write;
-
 use jiff::Timestamp;
 use nexnum_engine::catalog::{Catalog, Language};
 use nexnum_engine::ids::{CountryId, Product};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Cost;
+use super::handler_lists::{self as lists, Filter};
 use super::life::{Closed, Life};
-use super::market::Quote;
 use super::random::mix;
 use super::server::{Call, Reply};
-use super::shape::{self, OPERATORS};
+use super::shape::OPERATORS;
 use super::site::{Change, Marks, Purchase, Refused, Site, View};
 
 /// Finished numbers keep answering with their code for this long: clients poll late.
 const FINISHED_ECHO_MS: u64 = 60_000;
 
-/// About what one row of the price list takes, in bytes.
-const ROW_LEN: usize = 56;
+/// Rows of a page of history, unless asked for, and at most.
+const HISTORY_DEFAULT: u64 = 50;
+const HISTORY_MAX: u64 = 100;
 
 /// US dollars as ISO 4217 counts them.
 const USD: u16 = 840;
@@ -38,9 +37,9 @@ pub(super) fn answer(site: &Site, call: &Call, marks: Marks) -> Reply {
     }
     let action = call.param(&["action"]).unwrap_or_default();
     match action {
-        "getCountries" => return Reply::json(countries(site).to_string()),
-        "getServicesList" => return Reply::json(services(site).to_string()),
-        "getOperators" => return operators(site, call),
+        "getCountries" => return Reply::json(lists::countries(site).to_string()),
+        "getServicesList" => return Reply::json(lists::services(site).to_string()),
+        "getOperators" => return lists::operators(site, call),
         _ => {}
     }
     match call.param(&["api_key"]) {
@@ -50,9 +49,15 @@ pub(super) fn answer(site: &Site, call: &Call, marks: Marks) -> Reply {
     }
     match action {
         "getBalance" | "getBalanceAndCashBack" => balance(site),
-        "getPrices" | "getPricesExtended" => prices(site, call),
-        "getNumbersStatus" => numbers_status(site, call),
-        "getTopCountriesByService" => top_countries(site, call),
+        "getPrices" | "getPricesExtended" => lists::prices(site, call),
+        "getNumbersStatus" => lists::numbers_status(site, call),
+        "getPricesV2" => lists::prices_v2(site, call),
+        "getPricesV3" => lists::prices_v3(site, call),
+        "getPricesVerification" => lists::prices_verification(site, call),
+        "getTopCountriesByService" | "getTopCountriesByServiceRank" => {
+            lists::top_countries(site, call)
+        }
+        "getListOfTopCountriesByService" => lists::top_list(site, call),
         "getNumber" => buy(site, call, marks).map_or_else(Reply::text, |view| {
             Reply::text(format!("ACCESS_NUMBER:{}:{}", view.life.id, view.life.number))
         }),
@@ -63,6 +68,7 @@ pub(super) fn answer(site: &Site, call: &Call, marks: Marks) -> Reply {
         "getFullSms" => Reply::text(full_sms(site, call)),
         "setStatus" => Reply::text(set_status(site, call)),
         "getActiveActivations" => Reply::json(active(site).to_string()),
+        "getHistory" => history(site, call),
         _ => Reply::text("BAD_ACTION"),
     }
 }
@@ -71,106 +77,6 @@ fn balance(site: &Site) -> Reply {
     let left = site.balance();
     let unit = u64::from(Cost::PER_UNIT);
     Reply::text(format!("ACCESS_BALANCE:{}.{:02}", left / unit, left % unit / 100))
-}
-
-/// The whole list in one buffer: `{country:{service:{cost,count,physicalCount}}}`.
-fn prices(site: &Site, call: &Call) -> Reply {
-    let Filter { country, service } = match Filter::of(site, call) {
-        Ok(filter) => filter,
-        Err(_) => return Reply::json("{}"),
-    };
-    let mut quotes = site.quotes();
-    quotes.retain(|quote| {
-        country.is_none_or(|it| it == quote.product.country)
-            && service.is_none_or(|it| it == quote.product.service)
-    });
-    let mut text = String::with_capacity(16 + ROW_LEN * quotes.len());
-    text.push('{');
-    let mut last = None;
-    for Quote { product, cost, stock, .. } in quotes {
-        let ids = (site.ids.country_ext(product.country), site.ids.service_ext(product.service));
-        let (Some(country), Some(service)) = ids else { continue };
-        match last {
-            Some(previous) if previous == product.country => text.push(','),
-            Some(_) => write_into(&mut text, format_args!("}},\"{country}\":{{")),
-            None => write_into(&mut text, format_args!("\"{country}\":{{")),
-        }
-        last = Some(product.country);
-        let real = stock / 8;
-        write_into(
-            &mut text,
-            format_args!(
-                "\"{service}\":{{\"cost\":{cost},\"count\":{stock},\"physicalCount\":{real}}}"
-            ),
-        );
-    }
-    text.push_str(if last.is_some() { "}}" } else { "}" });
-    Reply::json(text)
-}
-
-pub(super) fn write_into(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    text.write_fmt(arguments).expect("writing into a string does not fail");
-}
-
-/// The product that a call narrows a list to.
-struct Filter {
-    country: Option<CountryId>,
-    service: Option<nexnum_engine::ids::ServiceId>,
-}
-
-impl Filter {
-    fn of(site: &Site, call: &Call) -> Result<Self, &'static str> {
-        let country = call.param(&["country"]).filter(|&id| id != "any");
-        let country = match country {
-            Some(id) => Some(site.ids.country(id).ok_or("NO_NUMBERS")?),
-            None => None,
-        };
-        let service = match call.param(&["service"]) {
-            Some(code) => Some(service(site, code).ok_or("BAD_SERVICE")?),
-            None => None,
-        };
-        Ok(Self { country, service })
-    }
-}
-
-/// A service by its code; old clients append `_0` or `_1` for forwarding.
-fn service(site: &Site, code: &str) -> Option<nexnum_engine::ids::ServiceId> {
-    site.ids.service(code.strip_suffix("_0").or(code.strip_suffix("_1")).unwrap_or(code))
-}
-
-fn numbers_status(site: &Site, call: &Call) -> Reply {
-    let Ok(Filter { country, .. }) = Filter::of(site, call) else { return Reply::json("{}") };
-    let mut counts = Map::new();
-    for quote in site.quotes() {
-        if country.is_some_and(|country| country != quote.product.country) {
-            continue;
-        }
-        if let Some(code) = site.ids.service_ext(quote.product.service) {
-            let before = counts.get(code).and_then(Value::as_u64).unwrap_or(0);
-            counts.insert(code.to_owned(), (before + u64::from(quote.stock)).into());
-        }
-    }
-    Reply::json(Value::Object(counts).to_string())
-}
-
-/// The countries of a service, best stocked first, keyed by rank.
-fn top_countries(site: &Site, call: &Call) -> Reply {
-    let Ok(Filter { service: Some(service), .. }) = Filter::of(site, call) else {
-        return Reply::text("BAD_SERVICE");
-    };
-    let mut quotes = site.quotes();
-    quotes.retain(|quote| quote.product.service == service);
-    quotes.sort_unstable_by_key(|quote| u32::MAX - quote.stock);
-    let row = |quote: &Quote| {
-        let country: u32 = site.ids.country_ext(quote.product.country)?.parse().ok()?;
-        let price = quote.cost.json();
-        Some(
-            json!({"country": country, "count": quote.stock, "price": price, "retail_price": price}),
-        )
-    };
-    let rows = quotes.iter().filter_map(row).enumerate();
-    let rows: Map<String, Value> = rows.map(|(rank, row)| (rank.to_string(), row)).collect();
-    Reply::json(Value::Object(rows).to_string())
 }
 
 fn buy(site: &Site, call: &Call, marks: Marks) -> Result<View, String> {
@@ -215,7 +121,7 @@ fn number_v2(site: &Site, life: &Life) -> Value {
     })
 }
 
-fn operator_name(operator: u8) -> &'static str {
+pub(super) fn operator_name(operator: u8) -> &'static str {
     OPERATORS[usize::from(operator) % OPERATORS.len()]
 }
 
@@ -345,39 +251,36 @@ fn active_row(site: &Site, view: &View) -> Option<Value> {
     }))
 }
 
-fn countries(site: &Site) -> Value {
-    let rows = Catalog::load().countries().filter_map(|(row, country)| {
-        let id = site.ids.country_ext(row)?;
-        let [rus, eng, chn] = [Language::Ru, Language::En, Language::Zh].map(|it| country.name(it));
-        let number: u32 = id.parse().ok()?;
-        Some((
-            id.to_owned(),
-            json!({
-                "id": number, "rus": rus, "eng": eng, "chn": chn,
-                "visible": 1, "retry": 1, "rent": 0, "multiService": 0,
-            }),
-        ))
-    });
-    Value::Object(rows.collect())
-}
-
-fn services(site: &Site) -> Value {
-    let rows = Catalog::load().services().filter_map(|(row, service)| {
-        Some(json!({"code": site.ids.service_ext(row)?, "name": service.name}))
-    });
-    json!({"status": "success", "services": rows.collect::<Vec<_>>()})
-}
-
-fn operators(site: &Site, call: &Call) -> Reply {
-    let wanted = call.param(&["country"]).map(|id| site.ids.country(id));
-    if wanted == Some(None) {
-        return Reply::json(r#"{"status":"error","error":"OPERATORS_NOT_FOUND"}"#);
+/// The numbers of a span of time, newest first, a page of them.
+fn history(site: &Site, call: &Call) -> Reply {
+    let number = |name: &str| call.param(&[name]).and_then(|text| text.parse::<u64>().ok());
+    let (start, end) = (number("start").unwrap_or(0), number("end").unwrap_or(u64::MAX));
+    if start > end {
+        return Reply::text("WRONG_DATE");
     }
-    let rows = Catalog::load().countries().filter_map(|(row, _)| {
-        let id = site.ids.country_ext(row)?;
-        let names: Vec<&str> = shape::operators(site.seed, row).map(operator_name).collect();
-        wanted.flatten().is_none_or(|country| country == row).then(|| (id.to_owned(), json!(names)))
-    });
-    let rows: Map<String, Value> = rows.collect();
-    Reply::json(json!({"status": "success", "countryOperators": rows}).to_string())
+    let limit = number("limit").unwrap_or(HISTORY_DEFAULT).min(HISTORY_MAX) as usize;
+    let offset = usize::try_from(number("offset").unwrap_or(0)).unwrap_or(usize::MAX);
+    let mut views = site.all();
+    views.retain(|view| (start..=end).contains(&(view.life.bought_ms / 1_000)));
+    let page = views.iter().skip(offset).take(limit);
+    let rows: Vec<Value> = page.map(history_row).collect();
+    Reply::json(Value::Array(rows).to_string())
+}
+
+fn history_row(view: &View) -> Value {
+    let life = &view.life;
+    let texts: Vec<&str> = view.messages.iter().map(|message| message.text.as_str()).collect();
+    json!({
+        "id": life.id,
+        "date": stamp(life.bought_ms),
+        "phone": life.number.to_string(),
+        "sms": if texts.is_empty() { Value::Null } else { json!(json!(texts).to_string()) },
+        "cost": life.cost.json(),
+        "status": match life.closed {
+            None => "4",
+            Some((how, _)) if how.refunds() => "8",
+            Some(_) => "6",
+        },
+        "currency": USD,
+    })
 }

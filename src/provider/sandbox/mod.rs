@@ -9,6 +9,7 @@
 mod faults;
 mod fivesim;
 mod handler_api;
+mod handler_lists;
 mod journal;
 mod life;
 mod market;

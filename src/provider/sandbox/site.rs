@@ -184,6 +184,11 @@ impl Site {
         self.balance.saturating_sub(book.spent)
     }
 
+    /// What the account began with, in ten-thousandths of a USD.
+    pub(super) const fn deposit(&self) -> u64 {
+        self.balance
+    }
+
     /// Buys the cheapest fitting offer that has stock.
     pub(super) fn buy(&self, purchase: &Purchase, marks: Marks) -> Result<View, Refused> {
         let mut book = self.book.lock();

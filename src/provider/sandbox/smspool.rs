@@ -9,8 +9,8 @@ use nexnum_engine::ids::{CountryId, Product, ServiceId};
 use serde_json::{Value, json};
 
 use super::Cost;
-use super::handler_api::write_into;
-use super::life::Closed;
+use super::handler_lists::write_into;
+use super::life::{Closed, Life};
 use super::market::Quote;
 use super::server::{Call, Reply};
 use super::site::{Change, Marks, Purchase, Refused, Site, View};
@@ -18,7 +18,12 @@ use super::site::{Change, Marks, Purchase, Refused, Site, View};
 /// The pools' names; a pool's number is its place, from 1.
 const POOLS: [&str; 3] = ["Alpha", "Bravo", "Charlie"];
 
+/// Orders that a history shows.
+const HISTORY_MAX: usize = 100;
+
 const NO_SUCH_ORDER: &str = "We could not find this order!";
+const TOO_YOUNG: &str = "Your order cannot be cancelled yet, please try again later.";
+const HAS_MESSAGE: &str = "This order has already received an SMS";
 const OUT_OF_STOCK: &str =
     "This country is currently not available for this service, please try again later.";
 
@@ -50,6 +55,7 @@ pub(super) fn answer(site: &Site, call: &Call, marks: Marks) -> Reply {
         ["request", "pricing"] => pricing(site, call),
         ["request", "price"] => price(site, call),
         ["request", "active"] => Reply::json(active(site).to_string()),
+        ["request", "history"] => Reply::json(history(site).to_string()),
         ["sms", "stock"] => stock(site, call),
         ["purchase", "sms"] => buy(site, call, marks),
         ["sms", "check"] => check(site, call),
@@ -81,9 +87,11 @@ fn product(site: &Site, call: &Call) -> (Option<CountryId>, Option<ServiceId>) {
     (country, service)
 }
 
-/// The pools that a call names; empty for any.
+/// The pools that a call names, by number or name; empty for any.
 fn wanted_pools(call: &Call) -> Vec<u8> {
-    call.param(&["pool"]).and_then(|pool| pool.parse().ok()).into_iter().collect()
+    let named = |pool: &str| (1..).zip(POOLS).find(|(_, name)| *name == pool).map(|(id, _)| id);
+    let pool = call.param(&["pool"]).and_then(|pool| pool.parse().ok().or_else(|| named(pool)));
+    pool.into_iter().collect()
 }
 
 /// One row for each country, service and pool in stock.
@@ -192,13 +200,12 @@ fn bought(view: &View) -> Value {
     let (life, catalog) = (&view.life, Catalog::load());
     let country = catalog.country(life.product.country);
     let cc = country.map_or("", |country| country.dial_code);
-    let number = life.number.to_string();
     let order = order_code(life.id);
     json!({
         "success": 1,
         "number": life.number.0,
         "cc": cc,
-        "phonenumber": number.strip_prefix(cc).unwrap_or(&number),
+        "phonenumber": local_number(life, cc),
         "order_id": order,
         "orderid": order,
         "country": country.map_or("", |country| country.name(Language::En)),
@@ -209,6 +216,12 @@ fn bought(view: &View) -> Value {
         "message": "You have successfully ordered a number.",
         "cost": life.cost.to_string(),
     })
+}
+
+/// A number as it is dialled within its country.
+fn local_number(life: &Life, dial_code: &str) -> String {
+    let number = life.number.to_string();
+    number.strip_prefix(dial_code).unwrap_or(&number).to_owned()
 }
 
 /// Order codes are ids in letters, scattered so that neighbours do not look alike.
@@ -273,15 +286,16 @@ fn cancel(site: &Site, call: &Call) -> Reply {
     let min_age_ms = site.min_cancel_age_ms;
     let changed = wanted_order(call).and_then(|id| {
         site.change(id, |view| {
-            let open = view.life.closed.is_none() && view.messages.is_empty();
-            match (open, view.age_ms() >= min_age_ms) {
-                (true, true) => (Change::Close(Closed::Cancelled), Ok(())),
-                (true, false) => (
-                    Change::Nothing,
-                    Err("Your order cannot be cancelled yet, please try again later."),
-                ),
-                (false, _) => (Change::Nothing, Err(NO_SUCH_ORDER)),
-            }
+            let kept = if view.life.closed.is_some() {
+                NO_SUCH_ORDER
+            } else if !view.messages.is_empty() {
+                HAS_MESSAGE
+            } else if view.age_ms() < min_age_ms {
+                TOO_YOUNG
+            } else {
+                return (Change::Close(Closed::Cancelled), Ok(()));
+            };
+            (Change::Nothing, Err(kept))
         })
     });
     match changed.unwrap_or(Err(NO_SUCH_ORDER)) {
@@ -320,23 +334,33 @@ fn active(site: &Site) -> Value {
     Value::Array(rows.collect())
 }
 
+/// The newest orders, open or not.
+fn history(site: &Site) -> Value {
+    site.all().iter().take(HISTORY_MAX).map(active_row).collect()
+}
+
 fn active_row(view: &View) -> Value {
     let (life, catalog) = (&view.life, Catalog::load());
+    let country = catalog.country(life.product.country);
     let message = view.messages.last().filter(|_| !view.is_waiting());
     json!({
         "cost": life.cost.to_string(),
         "order_code": order_code(life.id),
-        "phonenumber": life.number.to_string(),
+        "phonenumber": local_number(life, country.map_or("", |country| country.dial_code)),
         "timestamp": jiff::Timestamp::from_millisecond(life.bought_ms as i64)
             .unwrap_or_default()
             .strftime("%Y-%m-%d %H:%M:%S")
             .to_string(),
         "code": message.map_or("0", |message| &message.code),
         "full_code": message.map_or("0", |message| &message.text),
-        "short_name": catalog.country(life.product.country).map(|country| country.iso2),
+        "short_name": country.map(|country| country.iso2),
         "service": catalog.service(life.product.service).map(|service| service.name),
         "pool": life.operator,
-        "status": if message.is_some() { "completed" } else { "pending" },
+        "status": match view.life.closed {
+            Some((how, _)) if how.refunds() => "refunded",
+            _ if message.is_some() => "completed",
+            _ => "pending",
+        },
         "expiry": view.ends_ms / 1_000,
         "time_left": view.ends_ms.saturating_sub(view.now_ms) / 1_000,
     })
