@@ -92,9 +92,17 @@ pub struct Created {
 /// # Errors
 /// [`BootError::NotEmpty`], leaving everything as it is; or the failure.
 pub fn init(dir: &Path) -> Result<Created, BootError> {
+    init_beside(dir, &[])
+}
+
+/// As [`init`], in a folder that may have files of these names in it.
+///
+/// # Errors
+/// As [`init`].
+pub fn init_beside(dir: &Path, names: &[&str]) -> Result<Created, BootError> {
     let folder = Folder::at(dir);
     make_private(dir)?;
-    folder.init(None).map_err(|error| match error {
+    folder.init_beside(None, names).map_err(|error| match error {
         StorageError::AlreadyExists { path } if path == dir => BootError::NotEmpty { dir: path },
         error => error.into(),
     })?;
@@ -134,7 +142,10 @@ pub fn config_path(folder: &Folder) -> PathBuf {
 }
 
 /// Makes the folder, for its owner alone; one that is there is left as it is.
-fn make_private(dir: &Path) -> Result<(), BootError> {
+///
+/// # Errors
+/// The failure.
+pub fn make_private(dir: &Path) -> Result<(), BootError> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -152,13 +163,19 @@ fn must_be_made(folder: &Folder) -> Result<(), BootError> {
     }
 }
 
-/// The manifest, and with it the word that this is a data folder.
+/// The manifest, with the position that the tip knows if it is later, and the word that
+/// this is a data folder.
 ///
 /// # Errors
 /// [`BootError::NotInitialised`], or what is wrong with it.
 pub fn manifest(folder: &Folder) -> Result<Manifest, BootError> {
     must_be_made(folder)?;
-    Ok(Manifest::read(&folder.manifest())?)
+    let manifest = Manifest::read(&folder.manifest())?;
+    Ok(manifest.with_tip(&folder.tip()).unwrap_or_else(|(manifest, reason)| {
+        let path = folder.tip();
+        tracing::warn!(path = %path.display(), "the tip is passed over: it {reason}");
+        manifest
+    }))
 }
 
 /// Opens the ledger for reading alone.
@@ -246,21 +263,27 @@ pub struct Progress {
 ///
 /// # Errors
 /// [`BootError::NotInitialised`]; a file that is missing, in use or of another ledger; damage
-/// in the ledger, by its sequence number. The ledger is opened for writing only when all of
-/// it has been replayed, so a damaged one stays as it is.
+/// in the ledger, by its sequence number. The ledger is opened for writing only when
+/// everything after the snapshot has been replayed and it ends where it is known to have
+/// ended, so one that is damaged there stays as it is, byte for byte. What is before the
+/// snapshot is for `verify` to look at.
 pub fn open(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Opened, BootError> {
     let folder = Folder::at(dir);
     let manifest = manifest(&folder)?;
     let unwritten = open_reader(&folder, &manifest)?;
     let mut replay = newest(&folder, &unwritten)?;
-    let (snapshot, total) = (replay.state().seq(), unwritten.last()?.seq);
+    let snapshot = replay.state().seq();
+    // A damaged end is for the walk to name.
+    let total = unwritten.last().map_or(manifest.known.seq, |last| last.seq);
     let mut each = |row: &Decoded, _: &State| {
         progress(Progress { done: row.position().seq, total });
         Ok::<(), StorageError>(())
     };
     replay.run(&unwritten, &mut each)?;
+    unwritten.check_end(&manifest)?;
     drop(unwritten);
-    let ledger = RedbLedger::open(&folder.ledger(), &manifest)?;
+    RedbLedger::check(&folder.ledger()).map_err(|error| error.knowing(manifest.known.seq))?;
+    let ledger = folder.open_ledger_knowing(&manifest)?;
     let reader = ledger.reader();
     // Nothing, unless somebody wrote between the two openings.
     replay.run(&reader, each)?;
@@ -279,24 +302,21 @@ fn open_history(folder: &Folder, ledger: &RedbLedger) -> Result<History, Storage
     Ok(history)
 }
 
-/// The newest state that a snapshot gives; the empty one where none can be used.
+/// The newest state that a snapshot gives; the empty one where none can be used. Those
+/// passed over are told.
 ///
 /// # Errors
-/// The folder or the ledger cannot be read.
+/// The ledger cannot be read.
 pub fn newest(folder: &Folder, reader: &Reader) -> Result<Replay, StorageError> {
-    let (found, passed_over) = snapshot::newest_valid(&folder.snapshots(), reader)?;
+    let understand = |found: Snapshot| {
+        let state = state_of(&found).map_err(|reason| format!("holds no state: {reason}"))?;
+        Ok(Replay::from_state(state, found.header.at))
+    };
+    let (found, passed_over) = snapshot::newest_valid(&folder.snapshots(), reader, understand)?;
     for file in passed_over {
         tracing::warn!(path = %file.path.display(), "a snapshot is passed over: it {}", file.reason);
     }
-    let Some(found) = found else { return Ok(Replay::default()) };
-    match state_of(&found) {
-        Ok(state) => Ok(Replay::from_state(state, found.header.at)),
-        Err(reason) => {
-            let seq = found.header.position.seq.0;
-            tracing::warn!(seq, "a snapshot is passed over: {reason}");
-            Ok(Replay::default())
-        }
-    }
+    Ok(found.unwrap_or_default())
 }
 
 /// The state in a snapshot.

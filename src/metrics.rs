@@ -3,6 +3,7 @@
 //! Rare events go through the `metrics` facade; what changes with every request is
 //! counted where it happens and read when somebody asks. No label names a customer.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -161,13 +162,13 @@ fn render_providers(text: &mut String, app: &App) {
     let known = app.read_model.directory().providers();
     let connected: Vec<(Health, &ProviderView)> = known
         .iter()
-        .filter_map(|(id, view)| Some((app.providers.get(*id)?.health(), view)))
+        .filter_map(|(id, view)| Some((app.providers.get(*id)?.figures(), view)))
         .collect();
     for (name, help, measure) in OF_PROVIDERS {
         family(text, name, "gauge", help);
         for (health, view) in &connected {
             if let Some(value) = measure(health, view, now) {
-                let provider = &view.name;
+                let provider = escaped(&view.name);
                 line(text, format_args!("{name}{{provider=\"{provider}\"}} {value}\n"));
             }
         }
@@ -187,6 +188,14 @@ fn render_replies(text: &mut String, router: &Router<App>) {
             ),
         );
     }
+}
+
+/// A label's value: the operator names a provider as he likes.
+fn escaped(value: &str) -> Cow<'_, str> {
+    if !value.contains(['\\', '"', '\n']) {
+        return value.into();
+    }
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").into()
 }
 
 fn family(text: &mut String, name: &str, kind: &str, help: &str) {

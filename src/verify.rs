@@ -1,10 +1,12 @@
 //! Proof of a data folder: everything that can be checked without the process that wrote it.
 //!
 //! One walk over the ledger, from zero: each row's checksum and place in the chain, each
-//! event through the engine, the audit now and then and at the end; each snapshot's state
-//! hash against the replay's at its position; the manifest and history against the ledger;
-//! every secret against the key that opens it. Nothing is written, but that redb recovers a
-//! ledger whose writer was killed, and marks the secrets' file while it is open, as at a start.
+//! event through the engine, the audit now and then and at the end; then each page of its
+//! file against its checksum; each snapshot's state
+//! hash against the replay's at its position; the manifest and the tip against the ledger;
+//! history page by page and row by row, its cursor against the ledger; every secret against
+//! the key that opens it. Where a writer was killed, its file is recovered in memory: nothing
+//! is written.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +16,7 @@ use nexnum_engine::ids::Seq;
 use nexnum_engine::state::State;
 use nexnum_storage::history;
 use nexnum_storage::snapshot::{self, SnapshotHeader};
-use nexnum_storage::{Folder, Hash, LedgerId, Position, Reader, StorageError};
+use nexnum_storage::{Folder, Hash, LedgerId, Position, Reader, RedbLedger, StorageError};
 
 use crate::boot::{self, BootError, Progress, state_of};
 use crate::replay::{Decoded, Replay};
@@ -93,8 +95,6 @@ pub enum Followed {
     To(Seq),
     /// There is none: the next start makes it.
     Absent,
-    /// Its writer was killed: to be read it would have to be recovered, which is a write.
-    CutOff,
 }
 
 /// Checks the data folder at `dir`. `progress` is told after every row.
@@ -118,14 +118,16 @@ pub fn verify(dir: &Path, progress: impl FnMut(Progress)) -> Result<Proof, Findi
     let mut replay = Replay::default();
     replay.run(&reader, |row, state| walk.step(row, state))?;
     let proof = walk.finish(&reader, replay.state())?;
+    drop(reader);
+    RedbLedger::check(&folder.ledger()).map_err(|error| error.knowing(proof.end.seq))?;
     let secrets = open_secrets(&folder)?;
-    let history = follows(&folder, &reader, proof.end.seq)?;
+    let history = follows(&folder, &proof)?;
     Ok(Proof { secrets, history, ..proof })
 }
 
 /// Opens every secret with the folder's own key and counts them.
 fn open_secrets(folder: &Folder) -> Result<usize, Finding> {
-    let secrets = boot::secrets(folder)?;
+    let secrets = folder.check_secrets()?;
     let names = secrets.names()?;
     for name in &names {
         secrets.get(name)?;
@@ -133,13 +135,13 @@ fn open_secrets(folder: &Folder) -> Result<usize, Finding> {
     Ok(names.len())
 }
 
-/// History's cursor, which is never ahead of the ledger.
-fn follows(folder: &Folder, reader: &Reader, end: Seq) -> Result<Followed, Finding> {
-    if !folder.history().exists() {
-        return Ok(Followed::Absent);
-    }
-    match history::read_cursor(&folder.history(), reader.id())? {
-        None => Ok(Followed::CutOff),
+/// History's cursor, which is never ahead of the ledger. History itself is whole then; that
+/// its rows are what the ledger says is not compared: it is derived, and made anew from the
+/// ledger at will.
+fn follows(folder: &Folder, proof: &Proof) -> Result<Followed, Finding> {
+    let end = proof.end.seq;
+    match history::check(&folder.history(), proof.ledger)? {
+        None => Ok(Followed::Absent),
         Some(cursor) if cursor <= end => Ok(Followed::To(cursor)),
         Some(ahead) => {
             let reason = format!("history speaks of sequence {ahead}, the ledger ends at {end}");
@@ -193,7 +195,7 @@ impl<P: FnMut(Progress)> Walk<P> {
             self.audit(state)?;
         }
         if self.manifest.seq == self.end.seq && self.manifest.hash != self.end.hash {
-            return Err(damaged(self.end.seq, "its hash is not the manifest's".to_owned()));
+            return Err(damaged(self.end.seq, "its hash is not the one that was noted".to_owned()));
         }
         if let Some(header) = self.snapshots.remove(&self.end.seq) {
             self.compare(&header, state)?;
@@ -227,7 +229,7 @@ impl<P: FnMut(Progress)> Walk<P> {
             return Err(StorageError::Behind { last: self.end.seq, known }.into());
         }
         if known != Seq(0) && reader.hash_at(known)? != Some(self.manifest.hash) {
-            return Err(damaged(known, "no row ends here with the manifest's hash".to_owned()));
+            return Err(damaged(known, "no row ends here with the hash that was noted".to_owned()));
         }
         if let Some((seq, _)) = self.snapshots.pop_first() {
             return Err(damaged(

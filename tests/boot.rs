@@ -20,7 +20,8 @@ use nexnum_engine::ids::{
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use nexnum_storage::secrets::Secret;
-use nexnum_storage::{Batch, Folder, Ledger, Manifest, StorageError, record};
+use nexnum_storage::snapshot::SnapshotHeader;
+use nexnum_storage::{Batch, Folder, Ledger, Manifest, Position, StorageError, record};
 
 const ACCOUNT: AccountId = AccountId(1);
 const PROVIDER: ProviderId = ProviderId(1);
@@ -243,6 +244,54 @@ fn a_ledger_lost_as_a_whole_is_told_with_what_the_manifest_knows() {
     }
 }
 
+/// The folder as a kill leaves it, without a word to the manifest since `init`.
+fn killed(from: &Path, live: Opened) -> tempfile::TempDir {
+    let image = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            fs::copy(&path, image.path().join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    drop(live);
+    image
+}
+
+#[test]
+fn one_flipped_bit_after_a_kill_is_named_before_anything_is_written_or_loses_nothing() {
+    let temp = tempfile::tempdir().unwrap();
+    folder_with_trade(temp.path());
+    let mut live = opened(temp.path());
+    trade(&mut live, 10);
+    let end = live.ledger.last().seq;
+    let image = killed(temp.path(), live);
+    let folder = Folder::at(image.path());
+    assert!(Manifest::read(&folder.manifest()).unwrap().known.seq < end);
+    let sound = fs::read(folder.ledger()).unwrap();
+    // Byte 9 of the header says which of the two last commits counts; a page begins with
+    // its kind and its number of entries.
+    let pages = (1..sound.len() / 4096).flat_map(|page| [page * 4096 * 8, (page * 4096 + 2) * 8]);
+    let (mut rolled_back, mut noticed) = (0, 0);
+    for bit in (9 * 8..10 * 8).chain(pages) {
+        let mut bytes = sound.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        fs::write(folder.ledger(), &bytes).unwrap();
+        match boot::open(image.path(), |_| {}) {
+            Ok(opened) => assert_eq!(opened.engine.state().seq(), end, "bit {bit}"),
+            Err(error) => {
+                assert!(error.is_damage(), "bit {bit}: {error}");
+                assert!(error.to_string().contains("sequence"), "bit {bit}: {error}");
+                let left = fs::read(folder.ledger()).unwrap();
+                assert!(left == bytes, "bit {bit}: the damaged ledger is left as it is");
+                noticed += 1;
+                let behind = matches!(error, BootError::Storage(StorageError::Behind { .. }));
+                rolled_back += u32::from(behind);
+            }
+        }
+    }
+    assert!(rolled_back > 0 && noticed > rolled_back, "{rolled_back} of {noticed}");
+}
+
 #[test]
 fn secrets_that_are_lost_or_do_not_open_are_damage() {
     type Break = fn(&Folder);
@@ -346,6 +395,31 @@ fn snapshots_and_the_rest_of_the_ledger_give_the_state_that_the_whole_ledger_giv
     }
 }
 
+/// A snapshot file whose hash is right and whose rows are no state.
+fn write_nonsense(folder: &Folder, position: Position) {
+    let reader = opened(folder.path()).reader;
+    let header = SnapshotHeader { id: reader.id(), position, at: Time(0), state_hash: [0; 32] };
+    nexnum_storage::snapshot::write(&folder.snapshots(), &header, b"\xFFno rows").unwrap();
+}
+
+#[test]
+fn snapshots_that_hold_no_state_are_passed_over_until_one_does() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = folder_with_trade(temp.path());
+    let mut live = opened(temp.path());
+    let good = snapshot::write(&folder, &live.reader).unwrap().seq;
+    let mut ends = Vec::new();
+    for _ in 0..2 {
+        trade(&mut live, 1);
+        ends.push(live.ledger.last());
+    }
+    let hash = state_hash(live.engine.state());
+    drop(live);
+    ends.into_iter().for_each(|end| write_nonsense(&folder, end));
+    let again = opened(temp.path());
+    assert_eq!((again.snapshot, state_hash(again.engine.state())), (good, hash));
+}
+
 #[test]
 fn the_snapshot_thread_writes_when_enough_was_published_and_once_more_at_a_stop() {
     let temp = tempfile::tempdir().unwrap();
@@ -384,11 +458,13 @@ fn a_sound_folder_is_proven_with_its_snapshots() {
     let (hash, seq) = (state_hash(live.engine.state()), live.engine.state().seq());
     boot::close(&folder, &live.reader).unwrap();
     drop(live);
-    let before = fs::read(folder.ledger()).unwrap();
+    let files = [folder.ledger(), folder.history(), folder.secrets(), folder.tip()];
+    let read = || files.each_ref().map(|file| fs::read(file).unwrap());
+    let before = read();
     let proof = verify(temp.path(), |_| {}).unwrap();
     assert_eq!((proof.state_hash.0, proof.end.seq), (hash, seq));
     assert_eq!((proof.snapshots, proof.audits), (vec![first, second], 1));
-    assert_eq!(fs::read(folder.ledger()).unwrap(), before, "nothing was written");
+    assert!(read() == before, "nothing was written");
 }
 
 #[test]

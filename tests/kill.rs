@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nexnum::boot;
+use nexnum_engine::ids::Seq;
 use nexnum_engine::money::Micros;
 use nexnum_storage::Folder;
 use nexnum_storage::secrets::Secret;
@@ -205,6 +206,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_9() {
         let mut load = Load::start(&api, round);
         tokio::time::sleep(delay).await;
         drop(server);
+        check_tip(&Folder::at(&data));
         load.stop(&mut told).await;
         server = Server::start(&config);
         api.base.clone_from(&server.base);
@@ -219,6 +221,16 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_9() {
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
     let counts = [Deed::Keep, Deed::Cancel, Deed::Message].map(|deed| told.count(deed));
     assert!(counts.iter().all(|count| *count > rounds as usize), "there was a load: {counts:?}");
+}
+
+/// The tip is never ahead of the ledger, and behind it by the last row at most, which was
+/// not acknowledged then: so an older end would be noticed, whoever shows it.
+fn check_tip(folder: &Folder) {
+    let known = boot::manifest(folder).unwrap();
+    let reader = boot::open_reader(folder, &known).unwrap();
+    reader.check_end(&known).unwrap();
+    let after = reader.read(Seq(known.known.seq.0 + 1)).unwrap();
+    assert!(after.map(Result::unwrap).count() <= 1, "the tip is at {}", known.known.seq);
 }
 
 /// A number may be given back at once.

@@ -91,27 +91,71 @@ async fn demo(args: Args) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The mark of a folder that `demo` made.
+/// The mark of a folder that `demo` made, or began to make: it is there first, so that a
+/// demo that was killed meanwhile leaves a folder that the next one knows.
 const MARK: &str = "DEMO";
 const MARK_TEXT: &str = "`nexnum demo` made this folder and plays its market in it.\n";
+const MARK_BEGUN: &str = "`nexnum demo` is making this folder; nothing is in it yet.\n";
 
 /// Makes the folder, or goes on with one that an earlier demo made; no other is touched.
 fn claim(dir: &Path) -> Result<Option<ApiKey>, CliError> {
-    let mark = dir.join(MARK);
-    if !Folder::at(dir).is_initialised() {
-        let admin_key = boot::init(dir)?.admin_key;
-        fs::write(&mark, MARK_TEXT).map_err(|error| failed("the demo's mark", &error))?;
-        return Ok(Some(admin_key));
+    let folder = Folder::at(dir);
+    match fs::read_to_string(dir.join(MARK)) {
+        // An empty mark: the kill came between its making and its writing.
+        Ok(text) if text == MARK_BEGUN || text.is_empty() && !folder.is_initialised() => {
+            clear(&folder)?;
+            make(dir).map(Some)
+        }
+        Ok(_) => Ok(None),
+        // Demos were marked by their `demo.json` alone once.
+        Err(_) if folder.is_initialised() && cast::path(dir).exists() => Ok(None),
+        Err(_) if folder.is_initialised() => {
+            let dir = dir.display();
+            Err(CliError::Refused(format!(
+                "{dir} was not made by `nexnum demo`, which would put made-up customers and \
+                 money into it: choose another folder with --data, or run it with `nexnum serve`"
+            )))
+        }
+        Err(_) => {
+            boot::make_private(dir)?;
+            make(dir).map(Some)
+        }
     }
-    // Demos were marked by their `demo.json` alone once.
-    if mark.exists() || cast::path(dir).exists() {
-        return Ok(None);
+}
+
+/// Makes a folder that is there and empty, but for the mark of one begun before.
+fn make(dir: &Path) -> Result<ApiKey, CliError> {
+    let mark =
+        |text| fs::write(dir.join(MARK), text).map_err(|error| failed("the demo's mark", &error));
+    let entries = fs::read_dir(dir).map_err(|error| failed("the demo's folder", &error))?;
+    if entries.flatten().any(|entry| entry.file_name() != MARK) {
+        return Err(BootError::NotEmpty { dir: dir.to_owned() }.into());
     }
-    let dir = dir.display();
-    Err(CliError::Refused(format!(
-        "{dir} was not made by `nexnum demo`, which would put made-up customers and money into \
-         it: choose another folder with --data, or run it with `nexnum serve`"
-    )))
+    mark(MARK_BEGUN)?;
+    let admin_key = boot::init_beside(dir, &[MARK])?.admin_key;
+    mark(MARK_TEXT)?;
+    Ok(admin_key)
+}
+
+/// Removes what a demo that was killed while it made the folder left of it: nobody has
+/// traded in it. Anything else stays, and keeps the folder from being made.
+fn clear(folder: &Folder) -> Result<(), CliError> {
+    let made = [folder.ledger(), folder.secrets(), folder.master_key(), folder.tip()];
+    let files = made.into_iter().chain([folder.manifest(), boot::config_path(folder)]);
+    for file in files.flat_map(|file| [file.with_added_extension("tmp"), file]) {
+        gone(fs::remove_file(file))?;
+    }
+    gone(fs::remove_dir(folder.snapshots()))
+}
+
+/// Removed, or not there at all.
+fn gone(removed: std::io::Result<()>) -> Result<(), CliError> {
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(failed("a demo that was cut off cannot be made again", &error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Numbers without faults always get their message, so that the printed lines work.
@@ -193,11 +237,41 @@ mod tests {
         assert!(claim(&own).unwrap().is_some());
         assert!(claim(&own).unwrap().is_none(), "again, without its demo.json");
 
+        let strange = temp.path().join("strange");
+        fs::create_dir(&strange).unwrap();
+        fs::write(strange.join("letter.txt"), "dear").unwrap();
+        assert!(claim(&strange).is_err());
+        assert_eq!(fs::read_dir(&strange).unwrap().count(), 1);
+
         boot::init(&business).unwrap();
         let refusal = claim(&business).unwrap_err().to_string();
         assert!(refusal.contains("was not made by `nexnum demo`"), "{refusal}");
         assert!(!business.join(MARK).exists());
         fs::write(business.join("demo.json"), "{}").unwrap();
         assert!(claim(&business).unwrap().is_none(), "a demo of an earlier version");
+    }
+
+    #[test]
+    fn a_demo_that_was_killed_while_it_made_its_folder_is_made_again() {
+        let temp = tempfile::tempdir().unwrap();
+        let steps: [fn(&Path); 4] = [
+            |_| {},
+            |dir| fs::write(Folder::at(dir).ledger(), "half").unwrap(),
+            |dir| Folder::at(dir).init_beside(None, &[MARK]).unwrap(),
+            |dir| drop(boot::init_beside(dir, &[MARK]).unwrap()),
+        ];
+        for (n, killed_after) in steps.iter().enumerate() {
+            let dir = temp.path().join(n.to_string());
+            fs::create_dir(&dir).unwrap();
+            let text = if n == 0 { "" } else { MARK_BEGUN };
+            fs::write(dir.join(MARK), text).unwrap();
+            killed_after(&dir);
+            assert!(claim(&dir).unwrap().is_some(), "step {n}");
+            assert!(claim(&dir).unwrap().is_none(), "step {n}: it is made");
+            boot::open(&dir, |_| {}).unwrap();
+            fs::write(dir.join("letter.txt"), "dear").unwrap();
+            fs::write(dir.join(MARK), MARK_BEGUN).unwrap();
+            assert!(claim(&dir).is_err(), "step {n}: somebody put something there");
+        }
     }
 }

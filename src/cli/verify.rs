@@ -66,7 +66,7 @@ fn sound(proof: &Proof) -> Value {
         "secrets": proof.secrets,
         "history": match proof.history {
             Followed::To(Seq(seq)) => Some(seq),
-            Followed::Absent | Followed::CutOff => None,
+            Followed::Absent => None,
         },
         "history_state": followed(proof.history),
     })
@@ -88,10 +88,7 @@ fn words(proof: &Proof) -> String {
 
 fn followed(history: Followed) -> String {
     match history {
-        Followed::To(seq) => format!("follows up to {seq}"),
+        Followed::To(seq) => format!("whole, follows up to {seq}"),
         Followed::Absent => "not there: the next start makes it".to_owned(),
-        Followed::CutOff => "not looked at: its writer was killed, and the next start recovers \
-                             it, or makes it anew if it is damaged"
-            .to_owned(),
     }
 }

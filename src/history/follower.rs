@@ -2,7 +2,8 @@
 //!
 //! It is woken by what is published, gathers for a moment, writes rows and cursor in one
 //! commit, and flushes now and then; only what is flushed may leave memory. A failure is
-//! logged and tried again: until then nothing leaves memory, and nothing is lost.
+//! logged and tried again: until then nothing leaves memory, and nothing is lost. Six in a
+//! row end the process, before memory is full of what cannot be written.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

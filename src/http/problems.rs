@@ -144,3 +144,22 @@ fn outcome_unknown() -> Problem {
         .detail("repeat the request with the same Idempotency-Key to learn the outcome")
         .retry_after(2)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_served_now_says_when_to_come_back() {
+        for (problem, code, seconds) in [
+            (of_send(SendError::Busy), "overloaded", "1"),
+            (of_send(SendError::Stopped), "outcome_unknown", "2"),
+            (of_history(HistoryError::Behind), "overloaded", "1"),
+            (of_upstream(UpstreamError::Unavailable), "provider_unavailable", "5"),
+        ] {
+            assert_eq!(problem.code(), code);
+            let response = problem.into_response("/", "r");
+            assert_eq!(response.headers()["retry-after"], seconds, "{code}");
+        }
+    }
+}

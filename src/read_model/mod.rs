@@ -98,8 +98,9 @@ pub struct ReadModel {
     closed: Mutex<BTreeSet<(Time, OrderId)>>,
     /// Those of them that had work upstream.
     driven_closed: Mutex<BTreeSet<(Time, OrderId)>>,
-    /// Purchases given up before the start; what follows is known to whoever gives up.
-    given_up: Box<[GivenUp]>,
+    /// Purchases given up before the start, until they are taken; what follows is known to
+    /// whoever gives up.
+    given_up: Mutex<Vec<GivenUp>>,
     bells: Box<[Notify]>,
 }
 
@@ -121,7 +122,7 @@ impl ReadModel {
             purchases: HashMap::new(),
             closed: Mutex::default(),
             driven_closed: Mutex::default(),
-            given_up: state.given_up().copied().collect(),
+            given_up: Mutex::new(state.given_up().copied().collect()),
             bells: (0..BELLS).map(|_| Notify::new()).collect(),
         };
         for (id, account) in state.accounts() {
@@ -376,10 +377,11 @@ impl ReadModel {
         ids.filter_map(|id| self.order(id)).collect()
     }
 
-    /// Purchases that had been given up when the process started, oldest first.
+    /// Takes the purchases that had been given up when the process started, oldest first:
+    /// all of them once, then none.
     #[must_use]
-    pub const fn given_up_before(&self) -> &[GivenUp] {
-        &self.given_up
+    pub fn take_given_up(&self) -> Vec<GivenUp> {
+        std::mem::take(&mut self.given_up.lock())
     }
 
     /// Orders in memory on a number of own stock, oldest first.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use nexnum_engine::Engine;
 use nexnum_engine::account::Book;
 use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::decide::{NAME_LEN_MAX, PULSE_MAX, ROWS_MAX, TEXT_LEN_MAX};
 use nexnum_engine::event::Event;
 use nexnum_engine::ids::{AccountId, OrderId, Seq};
 use nexnum_engine::order::Order;
@@ -19,12 +20,30 @@ use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 use nexnum_storage::Batch;
 use nexnum_storage::StorageError;
+use nexnum_storage::format::PAYLOAD_LEN_MAX;
 use nexnum_storage::ledger::Ledger;
 use nexnum_storage::record;
 use tokio::sync::oneshot;
 
 use crate::read_model::Wallet;
 use crate::{clock, metrics};
+
+/// Commands in one batch: bounds the pause of a commit.
+pub const BATCH_MAX: usize = 4_096;
+/// Bytes of events at which a batch takes no more: with the command that reaches it, a
+/// batch stays far below what a row of the ledger holds.
+pub const BATCH_LEN_MAX: usize = 8 << 20;
+/// The longest one event is in the ledger, but for its lists and messages: some twenty
+/// integers and a name.
+const EVENT_LEN_MAX: usize = 512;
+/// The longest one row of an event's list is: an offer's terms, four integers.
+const ROW_LEN_MAX: usize = 30;
+/// The longest one command's events are: a full list, or all that a pulse ends, puts to rest
+/// and releases.
+const COMMAND_LEN_MAX: usize = ROWS_MAX * ROW_LEN_MAX + (3 * PULSE_MAX + 2) * EVENT_LEN_MAX;
+
+const _: () = assert!(BATCH_LEN_MAX + COMMAND_LEN_MAX <= PAYLOAD_LEN_MAX);
+const _: () = assert!(COMMAND_LEN_MAX >= EVENT_LEN_MAX + TEXT_LEN_MAX + 2 * NAME_LEN_MAX);
 
 /// An accepted command's answer, given once its events are durable and published.
 #[derive(Debug)]
@@ -86,6 +105,8 @@ pub struct Core {
     engine: Engine,
     at: Time,
     events: Vec<Event>,
+    /// The longest that the open batch's events are in the ledger.
+    len_max: usize,
     answers: Vec<(oneshot::Sender<Answer>, Answer)>,
 }
 
@@ -93,7 +114,7 @@ impl Core {
     /// Goes on from a replayed engine.
     #[must_use]
     pub const fn new(engine: Engine) -> Self {
-        Self { engine, at: Time(0), events: Vec::new(), answers: Vec::new() }
+        Self { engine, at: Time(0), events: Vec::new(), len_max: 0, answers: Vec::new() }
     }
 
     /// What the engine knows, ahead of the disk: not for readers.
@@ -108,13 +129,27 @@ impl Core {
         self.answers.len().max(self.events.len())
     }
 
+    /// Whether the open batch has to be sealed before the next command.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.open_len() >= BATCH_MAX || self.len_max >= BATCH_LEN_MAX
+    }
+
     /// Executes a command. All commands of one batch happen at the time of its first.
+    ///
+    /// # Panics
+    /// If the batch is full: its row would outgrow the ledger's bound.
     pub fn execute(&mut self, now: Time, envelope: Envelope) {
+        assert!(!self.is_full(), "a full batch is sealed before the next command");
         let Envelope { command, claim, answer_to } = envelope;
         if self.open_len() == 0 {
             self.at = now;
         }
+        let before = self.events.len();
         let decided = self.engine.execute(self.at, &command, &mut self.events);
+        let grown = self.events[before..].iter().map(len_max).sum::<usize>();
+        debug_assert!(grown <= COMMAND_LEN_MAX, "{grown} bytes of one command");
+        self.len_max += grown;
         let answer = decided.map(|reply| Accepted { reply, claim: settle(reply, claim) });
         if let Some(sender) = answer_to {
             self.answers.push((sender, answer));
@@ -124,6 +159,7 @@ impl Core {
     /// Closes the open batch.
     pub fn seal(&mut self) -> Sealed {
         let events = std::mem::take(&mut self.events);
+        self.len_max = 0;
         let change = (!events.is_empty()).then(|| self.change(events));
         Sealed { change, answers: std::mem::take(&mut self.answers) }
     }
@@ -147,6 +183,35 @@ impl Core {
             events,
         }
     }
+}
+
+/// The longest that an event is in the ledger.
+fn len_max(event: &Event) -> usize {
+    let rows_or_text = match event {
+        Event::OffersListed { offers, .. } => offers.len() * ROW_LEN_MAX,
+        Event::OffersPriced { terms, .. } => terms.len() * ROW_LEN_MAX,
+        Event::StockLoaded { numbers, .. } => numbers.len() * ROW_LEN_MAX,
+        Event::MessageReceived { sender, text, code, .. } => sender.len() + text.len() + code.len(),
+        Event::AccountOpened { .. }
+        | Event::KeyIssued { .. }
+        | Event::KeyRevoked { .. }
+        | Event::Deposited { .. }
+        | Event::ProviderRegistered { .. }
+        | Event::OperatorNamed { .. }
+        | Event::OrderPlaced { .. }
+        | Event::AttemptStarted { .. }
+        | Event::OrderDoubted { .. }
+        | Event::DoubtCleared { .. }
+        | Event::NumberAssigned { .. }
+        | Event::OrderFailed { .. }
+        | Event::AnotherRequested { .. }
+        | Event::ActivationClosed { .. }
+        | Event::NumberQuarantined { .. }
+        | Event::NumberReleased { .. }
+        | Event::LossRecovered { .. }
+        | Event::Retired { .. } => 0,
+    };
+    EVENT_LEN_MAX + rows_or_text
 }
 
 /// Ends phase 1: a filled order books its unit, one to be bought upstream keeps its
@@ -187,6 +252,7 @@ impl Sealed {
             let mut payload = Vec::with_capacity(64 * change.events.len());
             record::encode_events(&change.events, &mut payload);
             let count = change.events.len() as u32;
+            debug_assert!(payload.len() <= change.events.iter().map(len_max).sum());
             let batch = Batch { first: change.first, at: change.at, count, payload: &payload };
             ledger.append(&batch, Seq(change.first.0 - 1))?;
             let took = Duration::from_nanos(clock::monotonic_ns() - started_ns);

@@ -4,6 +4,8 @@
 //! ends the process: restart is the recovery path.
 
 pub mod core;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,8 +27,6 @@ use crate::clock::Clock;
 /// Commands that wait for the engine: some 100 ms of work at full speed. A full inbox
 /// refuses at once, so that callers back off instead of queueing for seconds.
 const INBOX_MAX: usize = 16_384;
-/// Commands in one batch: bounds its row in the ledger and the pause of a commit.
-const BATCH_MAX: usize = 4_096;
 /// Longest sleep between two looks at the clock for a pulse, and between two looks at an
 /// idle disk.
 const IDLE_MAX: Duration = Duration::from_millis(250);
@@ -201,7 +201,7 @@ impl Loop {
 
     /// Executes what is in the inbox, up to a whole batch.
     fn take_waiting(&mut self) {
-        while self.core.open_len() < BATCH_MAX
+        while !self.core.is_full()
             && let Ok(envelope) = self.commands.try_recv()
         {
             self.core.execute(self.clock.now(), envelope);
@@ -212,7 +212,7 @@ impl Loop {
     fn pulse(&mut self) {
         let (now, archived) = (self.clock.now(), self.archived());
         let due = self.core.state().next_pulse(archived).is_some_and(|due| due <= now);
-        if due && self.core.open_len() < BATCH_MAX {
+        if due && !self.core.is_full() {
             let command = Command::Pulse { archived };
             self.core.execute(now, Envelope { command, claim: None, answer_to: None });
         }
@@ -227,7 +227,7 @@ impl Loop {
     /// can come any more.
     fn wait(&mut self) -> bool {
         let timeout = self.timeout();
-        if self.core.open_len() >= BATCH_MAX {
+        if self.core.is_full() {
             self.disk_free |= self.free.recv_timeout(timeout).is_ok();
             return true;
         }

@@ -195,8 +195,8 @@ impl Drop for Calling<'_> {
 
 /// Remembers, at a start, what was given up before it; a look forgets what is too old.
 pub(crate) fn remember_given_up(app: &Arc<App>) {
-    for given_up in app.read_model.given_up_before() {
-        let GivenUp { at, order, attempt, provider, product, placed_at: since } = *given_up;
+    for given_up in app.read_model.take_given_up() {
+        let GivenUp { at, order, attempt, provider, product, placed_at: since } = given_up;
         let until = at.plus_ms(LOST_KEPT_MS);
         app.doubts.lose(Lost { order, attempt, provider, product, since, until });
     }

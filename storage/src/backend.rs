@@ -17,6 +17,7 @@ use redb::{
 
 use crate::error::StorageError;
 use crate::fault::FaultyDisk;
+use crate::overlay::Overlay;
 
 impl StorageBackend for FaultyDisk {
     fn len(&self) -> Result<u64, io::Error> {
@@ -99,7 +100,7 @@ pub(crate) fn open_file(path: &Path) -> Result<FileBackend, StorageError> {
     file_backend(file, path)
 }
 
-fn file_backend(file: File, path: &Path) -> Result<FileBackend, StorageError> {
+pub(crate) fn file_backend(file: File, path: &Path) -> Result<FileBackend, StorageError> {
     FileBackend::new(file).map_err(|e| StorageError::database("opening", path, e))
 }
 
@@ -143,19 +144,18 @@ fn build(
     })
 }
 
-/// Opens a database without writing to its file; `None` if it has to be recovered
-/// first, which is the work of a writer.
-pub(crate) fn open_unwritten(
-    path: &Path,
-    cache_bytes: usize,
-) -> Result<Option<Opened<ReadOnlyDatabase>>, StorageError> {
-    let file = File::open(path).map_err(|e| StorageError::io("opening", path, e))?;
-    let len = file.metadata().map_err(|e| StorageError::io("measuring", path, e))?.len();
-    if len == 0 {
-        return Err(StorageError::EmptyLedger { path: path.to_owned() });
-    }
-    let backend = file_backend(file, path)?;
-    guarded(path, || {
+/// A database that is read without its file being written to.
+pub(crate) enum Unwritten {
+    /// As its writer left it.
+    Whole(Opened<ReadOnlyDatabase>),
+    /// It had to be recovered, which was done in memory.
+    Recovered(Opened<Database>),
+}
+
+/// Opens a database without writing to its file.
+pub(crate) fn open_unwritten(path: &Path, cache_bytes: usize) -> Result<Unwritten, StorageError> {
+    let backend = file_backend(open_not_empty(path)?, path)?;
+    let opened = guarded(path, || {
         let opened =
             Builder::new().set_cache_size(cache_bytes).open_read_only_with_backend(backend);
         match opened {
@@ -163,7 +163,34 @@ pub(crate) fn open_unwritten(
             Err(redb::DatabaseError::RepairAborted) => Ok(None),
             Err(e) => Err(StorageError::database("opening", path, e)),
         }
+    })?;
+    match opened {
+        Some(database) => Ok(Unwritten::Whole(database)),
+        None => build(Overlay::over(path)?, path, cache_bytes).map(Unwritten::Recovered),
+    }
+}
+
+/// Opens a database after a check of every page against its checksum. It writes, so a file
+/// that has to stay as it is comes under an [`Overlay`].
+pub(crate) fn open_checked(
+    backend: impl StorageBackend,
+    place: &Path,
+    cache_bytes: usize,
+) -> Result<Opened<Database>, StorageError> {
+    guarded(place, || {
+        Builder::new()
+            .set_cache_size(cache_bytes)
+            .set_check_integrity_on_open(true)
+            .create_with_backend(backend)
+            .map(|database| Opened::new(database, place))
+            .map_err(|e| StorageError::database("checking", place, e))
     })
+}
+
+fn open_not_empty(path: &Path) -> Result<File, StorageError> {
+    let file = File::open(path).map_err(|e| StorageError::io("opening", path, e))?;
+    let len = file.metadata().map_err(|e| StorageError::io("measuring", path, e))?.len();
+    if len == 0 { Err(StorageError::EmptyLedger { path: path.to_owned() }) } else { Ok(file) }
 }
 
 /// Runs an operation of redb. Where the file was altered behind its back redb may

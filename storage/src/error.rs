@@ -75,22 +75,22 @@ pub enum StorageError {
         /// The file.
         path: PathBuf,
     },
-    /// The ledger ends before a sequence number that the manifest vouches for.
+    /// The ledger ends before a sequence number that the manifest or the tip vouches for.
     #[error(
-        "the ledger ends at sequence {last}, but the manifest knows sequence {known}: events were lost or an older copy was put back"
+        "the ledger ends at sequence {last}, but is known to have reached {known}: events were lost or an older copy was put back"
     )]
     Behind {
         /// The last sequence number in the ledger.
         last: Seq,
-        /// The last one that the manifest knows.
+        /// The last one that is known.
         known: Seq,
     },
-    /// The ledger cannot be opened, although it once held what the manifest says.
-    #[error("{source}; the ledger had reached sequence {known}, says the manifest")]
+    /// The ledger cannot be opened, although it once held what is known of it.
+    #[error("{source}; the ledger had reached sequence {known} when that was noted last")]
     Lost {
         /// Why it cannot be opened.
         source: Box<StorageError>,
-        /// The last sequence number that the manifest knows.
+        /// The last sequence number that the manifest or the tip knows.
         known: Seq,
     },
     /// The file belongs to another ledger.

@@ -1,9 +1,10 @@
 //! The data folder: which file is where, and the one way in which it comes to be.
 //!
 //! Promises: [`Folder::init`] makes a folder or refuses; nothing else creates a
-//! ledger. The manifest is written last, so that an `init` cut short leaves a folder
-//! that neither opens nor is overwritten: it is removed by hand. When to write the
-//! manifest and snapshots afterwards is left to others.
+//! ledger. The manifest is written last: cut short before it, an init leaves a folder
+//! that neither opens nor is overwritten, and is removed by hand; cut short after it, a
+//! whole and empty one, which opens. Filling it, and when to write the manifest and
+//! snapshots afterwards, is left to others.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,12 @@ impl Folder {
         self.path.join("MANIFEST")
     }
 
+    /// `TIP`: where the ledger ended at the last commit; see [`Manifest::with_tip`].
+    #[must_use]
+    pub fn tip(&self) -> PathBuf {
+        self.path.join("TIP")
+    }
+
     /// `history.redb`: what has left memory; derived.
     #[must_use]
     pub fn history(&self) -> PathBuf {
@@ -84,10 +91,21 @@ impl Folder {
     /// [`StorageError::AlreadyExists`] if the folder has anything in it, which is left
     /// as it is; or the failure.
     pub fn init(&self, key: Option<&MasterKey>) -> Result<(), StorageError> {
+        self.init_beside(key, &[])
+    }
+
+    /// As [`Folder::init`], in a folder that may have files of these names in it.
+    ///
+    /// # Errors
+    /// As [`Folder::init`].
+    pub fn init_beside(&self, key: Option<&MasterKey>, names: &[&str]) -> Result<(), StorageError> {
         let failed = |e| StorageError::io("creating", &self.path, e);
         fs::create_dir_all(&self.path).map_err(failed)?;
-        if fs::read_dir(&self.path).map_err(failed)?.next().is_some() {
-            return Err(StorageError::AlreadyExists { path: self.path.clone() });
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            if !names.iter().any(|known| name == *known) {
+                return Err(StorageError::AlreadyExists { path: self.path.clone() });
+            }
         }
         let id = LedgerId::draw()?;
         drop(RedbLedger::create(&self.ledger(), id)?);
@@ -108,7 +126,15 @@ impl Folder {
     /// # Errors
     /// As [`Manifest::read`] and [`RedbLedger::open`].
     pub fn open_ledger(&self) -> Result<RedbLedger, StorageError> {
-        RedbLedger::open(&self.ledger(), &self.checked_manifest()?)
+        self.open_ledger_knowing(&self.checked_manifest()?)
+    }
+
+    /// As [`Folder::open_ledger`], where the manifest has been read already.
+    ///
+    /// # Errors
+    /// As [`RedbLedger::open`].
+    pub fn open_ledger_knowing(&self, manifest: &Manifest) -> Result<RedbLedger, StorageError> {
+        RedbLedger::open(&self.ledger(), manifest)?.noting_tip(&self.tip())
     }
 
     /// Opens the ledger for reading alone, to verify it.
@@ -127,6 +153,14 @@ impl Folder {
         Secrets::open(&self.secrets(), &MasterKey::read(&self.master_key())?)
     }
 
+    /// Opens the secrets for reading alone; see [`Secrets::open_checked`].
+    ///
+    /// # Errors
+    /// As [`MasterKey::read`] and [`Secrets::open_checked`].
+    pub fn check_secrets(&self) -> Result<Secrets, StorageError> {
+        Secrets::open_checked(&self.secrets(), &MasterKey::read(&self.master_key())?)
+    }
+
     /// Writes into the manifest that ledger `id` has reached a position: at a clean
     /// stop, and with each snapshot.
     ///
@@ -141,6 +175,7 @@ impl Folder {
         if !self.path.is_dir() {
             return Err(StorageError::Missing { path: self.path.clone() });
         }
-        Manifest::read(&self.manifest())
+        let manifest = Manifest::read(&self.manifest())?;
+        Ok(manifest.with_tip(&self.tip()).unwrap_or_else(|(manifest, _)| manifest))
     }
 }

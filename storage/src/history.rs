@@ -18,15 +18,17 @@ use std::sync::Arc;
 use nexnum_engine::ids::{AccountId, OrderId, Seq, TransactionId};
 use parking_lot::Mutex;
 use redb::{
-    Database, Durability, ReadOnlyTable, ReadTransaction, StorageBackend, Table, TableDefinition,
+    Database, Durability, ReadOnlyTable, ReadTransaction, ReadableTable, StorageBackend, Table,
+    TableDefinition,
 };
 
 use crate::backend::{
-    Opened, create_database, create_file, guarded, open_database, open_file, open_unwritten,
+    Opened, create_database, create_file, guarded, open_checked, open_database, open_file,
 };
 use crate::error::StorageError;
 use crate::file::sync_folder;
 use crate::format::LedgerId;
+use crate::overlay::Overlay;
 
 /// The most rows that one page gives, whatever was asked for.
 pub const PAGE_LEN_MAX: usize = 500;
@@ -324,6 +326,25 @@ impl History {
         })
     }
 
+    /// Every row against its sum, and every account's order against the orders.
+    fn check_rows(&self) -> Result<(), StorageError> {
+        let transaction = self.database.begin_read()?;
+        let failed = |e| self.failed(e);
+        let orders = self.table(&transaction, ORDERS)?;
+        for entry in self.table(&transaction, ACCOUNT_ORDERS)?.iter().map_err(failed)? {
+            let (_, order) = entry.map_err(failed)?.0.value();
+            let row = self.order_in(&orders, order)?;
+            row.ok_or_else(|| self.damaged(format!("order {order} is missing")))?;
+        }
+        for entry in self.table(&transaction, TRANSACTIONS)?.iter().map_err(failed)? {
+            let (key, value) = entry.map_err(failed)?;
+            let id = key.value().1;
+            let row = unsealed(value.value());
+            row.ok_or_else(|| self.damaged(format!("transaction {id} was altered")))?;
+        }
+        Ok(())
+    }
+
     fn order_in(
         &self,
         orders: &ReadOnlyTable<u32, &'static [u8]>,
@@ -449,29 +470,21 @@ fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
     (crc32fast::hash(row) == u32::from_le_bytes(*sum)).then_some(row)
 }
 
-/// The cursor in the history file at `path`, without writing to it; `None` if there is no
-/// file, or one that has to be recovered first.
+/// The cursor in the history file at `path`, after a check of every page, row and reference
+/// in it; the file is not written to. `None` if there is none.
 ///
 /// # Errors
-/// As [`History::open_on`], or the failure.
-pub fn read_cursor(path: &Path, id: LedgerId) -> Result<Option<Seq>, StorageError> {
+/// [`StorageError::DamagedFile`] and the database's word where it is damaged, or as
+/// [`History::open_on`].
+pub fn check(path: &Path, id: LedgerId) -> Result<Option<Seq>, StorageError> {
     if !path.exists() {
         return Ok(None);
     }
-    let Some(database) = open_unwritten(path, CACHE_BYTES)? else { return Ok(None) };
-    guarded(path, || {
-        let failed = |e: redb::Error| StorageError::database("reading", path, e);
-        let transaction = database.begin_read()?;
-        let meta = transaction.open_table(META).map_err(|e| failed(e.into()))?;
-        let read = |key| meta.get(key).map_err(|e| failed(e.into()));
-        let (found, cursor) = (read(META_ID)?, read(META_CURSOR)?);
-        let found = found.as_ref().map_or(&[][..], |guard| guard.value());
-        if found != id.0 {
-            return Err(StorageError::damaged_file(path, "it belongs to another ledger"));
-        }
-        let cursor = cursor.as_ref().map_or(&[][..], |guard| guard.value());
-        let bytes = cursor.try_into();
-        let bytes = bytes.map_err(|_| StorageError::damaged_file(path, "it has no cursor"))?;
-        Ok(Some(Seq(u64::from_le_bytes(bytes))))
-    })
+    let history = History::over(open_checked(Overlay::over(path)?, path, CACHE_BYTES)?, Seq(0));
+    let found = LedgerId(history.read_meta(META_ID)?);
+    if found != id {
+        return Err(history.damaged(format!("it belongs to ledger {found}")));
+    }
+    guarded(path, || history.check_rows())?;
+    Ok(Some(Seq(u64::from_le_bytes(history.read_meta(META_CURSOR)?))))
 }

@@ -15,11 +15,14 @@ use redb::{
     Database, Durability, ReadableDatabase, StorageBackend, TableDefinition, WriteTransaction,
 };
 
-use crate::backend::{Opened, create_database, create_file, guarded, open_database, open_file};
+use crate::backend::{
+    Opened, create_database, create_file, guarded, open_checked, open_database, open_file,
+};
 use crate::error::StorageError;
 use crate::file::sync_folder;
 use crate::format::{self, Batch, Hash, LedgerId, PAYLOAD_LEN_MAX, RowRef};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Tip};
+use crate::overlay::Overlay;
 use crate::reader::{Reader, Rows, Source};
 
 /// One row a batch, under the sequence number of its first event.
@@ -78,6 +81,8 @@ pub struct RedbLedger {
     epoch: u64,
     poisoned: bool,
     row: Vec<u8>,
+    /// Where each new end is noted, outside the database.
+    tip: Option<Tip>,
 }
 
 impl fmt::Debug for RedbLedger {
@@ -127,8 +132,27 @@ impl RedbLedger {
         Self::over(database, id)
     }
 
+    /// Holds every page of the ledger's file against its checksum; the file is not written
+    /// to. The database itself trusts what it finds: an altered page that says which pages
+    /// are free would let it write over rows that were acknowledged.
+    ///
+    /// # Errors
+    /// [`StorageError::DamagedFile`] or the database's word where one is altered.
+    pub fn check(path: &Path) -> Result<(), StorageError> {
+        Self::check_on(Overlay::over(path)?, path)
+    }
+
+    /// As [`RedbLedger::check`], on any backend, which is written to.
+    ///
+    /// # Errors
+    /// As [`RedbLedger::check`].
+    pub fn check_on(backend: impl StorageBackend, place: &Path) -> Result<(), StorageError> {
+        open_checked(backend, place, CACHE_BYTES).map(drop)
+    }
+
     /// Opens the ledger that is in a file, after recovery if the last process that
-    /// wrote was killed.
+    /// wrote was killed. It writes to the file, also before it refuses it: damage should be
+    /// looked for before, with a [`Reader`] and [`RedbLedger::check`].
     ///
     /// # Errors
     /// [`StorageError::Missing`], [`StorageError::EmptyLedger`],
@@ -161,7 +185,17 @@ impl RedbLedger {
         let reader = Reader::new(Source::Shared(Arc::clone(&database)), id);
         let (last, epoch) = reader.last_row()?;
         let epoch = epoch.saturating_add(1);
-        Ok(Self { database, reader, last, epoch, poisoned: false, row: Vec::new() })
+        Ok(Self { database, reader, last, epoch, poisoned: false, row: Vec::new(), tip: None })
+    }
+
+    /// Notes every new end in the file at `path` from now on, so that whoever opens the
+    /// ledger after a kill knows how far it was. See [`Manifest::with_tip`].
+    ///
+    /// # Errors
+    /// The failure.
+    pub fn noting_tip(mut self, path: &Path) -> Result<Self, StorageError> {
+        self.tip = Some(Tip::begin(path, &self.manifest())?);
+        Ok(self)
     }
 
     /// Which ledger this is.
@@ -217,6 +251,13 @@ impl Ledger for RedbLedger {
             return Err(error);
         }
         self.last = Position { seq: row.last(), hash: format::hash(&self.row) };
+        let manifest = self.manifest();
+        if let Some(tip) = &mut self.tip
+            && let Err(error) = tip.note(&manifest)
+        {
+            self.poisoned = true;
+            return Err(error);
+        }
         Ok(self.last.seq)
     }
 

@@ -17,6 +17,7 @@ pub mod format;
 pub mod history;
 pub mod ledger;
 pub mod manifest;
+mod overlay;
 pub mod reader;
 pub mod record;
 pub mod secrets;

@@ -12,10 +12,10 @@ use nexnum_engine::ids::Seq;
 use nexnum_engine::time::Time;
 use redb::{Database, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableTableMetadata};
 
-use crate::backend::{Opened, guarded, open_unwritten};
+use crate::backend::{Opened, Unwritten, guarded, open_unwritten};
 use crate::error::StorageError;
 use crate::format::{self, Hash, LedgerId, RowRef};
-use crate::ledger::{CACHE_BYTES, Position, ROWS, RedbLedger, read_identity};
+use crate::ledger::{CACHE_BYTES, Position, ROWS, read_identity};
 use crate::manifest::Manifest;
 
 /// Reports of [`Reader::verify`] come every so many rows: often enough for a bar,
@@ -61,7 +61,8 @@ pub struct Reader {
     id: LedgerId,
 }
 
-/// The writer's own database, or one that is opened for reading alone.
+/// The writer's own database or one that was recovered in memory, or one that is opened
+/// for reading alone.
 #[derive(Clone)]
 pub(crate) enum Source {
     Shared(Arc<Opened<Database>>),
@@ -95,20 +96,36 @@ impl Reader {
         Self { source, id }
     }
 
-    /// Opens a ledger for reading alone. Its file is not written to, unless the last
-    /// process that wrote was killed: then recovery is done first, as by a writer.
+    /// Opens a ledger for reading alone. Its file is not written to: where it would have
+    /// to be recovered, that is done in memory.
     ///
     /// # Errors
-    /// As [`RedbLedger::open`]; a ledger whose last rows are damaged opens all the
-    /// same if the manifest does not speak of them, so that [`Reader::verify`] can
-    /// name the place.
+    /// As [`RedbLedger::open`]; a ledger whose last rows are damaged or missing opens all
+    /// the same, so that [`Reader::verify`] can name the place.
+    ///
+    /// [`RedbLedger::open`]: crate::RedbLedger::open
     pub fn open(path: &Path, manifest: &Manifest) -> Result<Self, StorageError> {
-        let Some(database) = open_unwritten(path, CACHE_BYTES)? else {
-            return Ok(RedbLedger::open(path, manifest)?.reader());
+        let (source, id) = match open_unwritten(path, CACHE_BYTES)? {
+            Unwritten::Whole(database) => {
+                let id = read_identity(&database)?;
+                (Source::Unwritten(Arc::new(database)), id)
+            }
+            Unwritten::Recovered(database) => {
+                let id = read_identity(&database)?;
+                (Source::Shared(Arc::new(database)), id)
+            }
         };
-        let id = read_identity(&database)?;
         manifest.check_id(path, id)?;
-        Ok(Self::new(Source::Unwritten(Arc::new(database)), id))
+        Ok(Self::new(source, id))
+    }
+
+    /// Holds the ledger's end against what is known of it.
+    ///
+    /// # Errors
+    /// [`StorageError::Behind`], or [`StorageError::Damaged`] at the end or where the
+    /// manifest knows the hash.
+    pub fn check_end(&self, manifest: &Manifest) -> Result<(), StorageError> {
+        manifest.check_end(self, self.last()?)
     }
 
     /// Which ledger this is.

@@ -17,10 +17,13 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use redb::{Database, Durability, ReadableTable, TableDefinition};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::backend::{Opened, create_database, create_file, guarded, open_database, open_file};
+use crate::backend::{
+    Opened, create_database, create_file, guarded, open_checked, open_database, open_file,
+};
 use crate::error::StorageError;
 use crate::file;
 use crate::format::{parse_hex, random};
+use crate::overlay::Overlay;
 
 /// The longest name, in bytes.
 pub const NAME_LEN_MAX: usize = 200;
@@ -148,7 +151,23 @@ impl Secrets {
     /// # Errors
     /// [`StorageError::WrongKey`], [`StorageError::Missing`]; or the failure.
     pub fn open(path: &Path, key: &MasterKey) -> Result<Self, StorageError> {
-        let database = open_database(open_file(path)?, path, CACHE_BYTES)?;
+        Self::over(open_database(open_file(path)?, path, CACHE_BYTES)?, path, key)
+    }
+
+    /// Opens the store for reading alone, after a check of every page. The file is not
+    /// written to; what is put into the store is lost.
+    ///
+    /// # Errors
+    /// As [`Secrets::open`]; or the database's word where a page is damaged.
+    pub fn open_checked(path: &Path, key: &MasterKey) -> Result<Self, StorageError> {
+        Self::over(open_checked(Overlay::over(path)?, path, CACHE_BYTES)?, path, key)
+    }
+
+    fn over(
+        database: Opened<Database>,
+        path: &Path,
+        key: &MasterKey,
+    ) -> Result<Self, StorageError> {
         let secrets = Self { database, cipher: key.cipher() };
         let probe = secrets.sealed(PROBE)?.ok_or_else(|| {
             StorageError::damaged_file(path, "it lacks the record that shows the right key")

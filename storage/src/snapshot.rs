@@ -1,10 +1,11 @@
 //! Snapshots: the engine's state at a position in the ledger, so that a restart
 //! replays the events after it and not all of them.
 //!
-//! Promises: a snapshot is whole or not there; one that is damaged, of another
-//! ledger or ahead of this one is passed over with its reason, and the next older
-//! is tried; without any, replay starts at the beginning. Snapshots are derived:
-//! losing them costs time only. What the payload means is left to the engine.
+//! Promises: a snapshot is whole or not there; one that is damaged, unreadable, of
+//! another ledger, ahead of this one or not understood is passed over with its
+//! reason, and the next older is tried; without any, replay starts at the beginning.
+//! Snapshots are derived: losing them costs time only. What the payload means is left
+//! to the engine.
 //!
 //! ```text
 //! offset  size  field, little-endian
@@ -111,26 +112,46 @@ pub fn write(
     Ok(path)
 }
 
-/// The newest snapshot in `folder` that is whole and stands on `ledger`; and the
-/// newer files that are not used. A folder that is not there holds none.
+/// What `understand` makes of the newest snapshot in `folder` that is whole, stands on
+/// `ledger` and that it understands; and the newer files that are not used. A folder that
+/// is not there holds none. `understand` says why not as the end of a sentence that
+/// begins with the file's name.
 ///
 /// # Errors
-/// If the folder or the ledger cannot be read.
-pub fn newest_valid(
+/// If the ledger cannot be read.
+pub fn newest_valid<T>(
     folder: &Path,
     ledger: &Reader,
-) -> Result<(Option<Snapshot>, Vec<PassedOver>), StorageError> {
+    mut understand: impl FnMut(Snapshot) -> Result<T, String>,
+) -> Result<(Option<T>, Vec<PassedOver>), StorageError> {
     let mut passed_over = Vec::new();
-    for (_, path) in newest_first(folder)? {
-        match read(&path).and_then(|snapshot| vouched(snapshot, ledger, &path)) {
-            Ok(snapshot) => return Ok((Some(snapshot), passed_over)),
-            Err(StorageError::DamagedFile { path, reason }) => {
-                passed_over.push(PassedOver { path, reason });
-            }
-            Err(error) => return Err(error),
+    let files = newest_first(folder).unwrap_or_else(|error| {
+        let reason = format!("cannot be listed: {error}");
+        passed_over.push(PassedOver { path: folder.to_owned(), reason });
+        Vec::new()
+    });
+    for (_, path) in files {
+        match used(&path, ledger, &mut understand)? {
+            Ok(understood) => return Ok((Some(understood), passed_over)),
+            Err(reason) => passed_over.push(PassedOver { path, reason }),
         }
     }
     Ok((None, passed_over))
+}
+
+/// What is made of one file, or why it is of no use.
+fn used<T>(
+    path: &Path,
+    ledger: &Reader,
+    understand: &mut impl FnMut(Snapshot) -> Result<T, String>,
+) -> Result<Result<T, String>, StorageError> {
+    let snapshot = match read(path) {
+        Ok(snapshot) => snapshot,
+        Err(StorageError::DamagedFile { reason, .. }) => return Ok(Err(reason)),
+        Err(error) => return Ok(Err(format!("cannot be read: {error}"))),
+    };
+    let borne_out = borne_out(&snapshot.header, ledger)?;
+    Ok(borne_out.and_then(|()| understand(snapshot)))
 }
 
 /// Reads the snapshot in a file.
@@ -201,19 +222,16 @@ fn field<const N: usize>(head: &[u8; HEADER_LEN], at: usize) -> [u8; N] {
     out
 }
 
-/// Passes a snapshot that the ledger bears out.
-fn vouched(snapshot: Snapshot, ledger: &Reader, path: &Path) -> Result<Snapshot, StorageError> {
-    let SnapshotHeader { id, position, .. } = snapshot.header;
-    if id != ledger.id() {
-        return Err(StorageError::damaged_file(path, format!("belongs to ledger {id}")));
+/// Whether the ledger bears a snapshot out, or why not.
+fn borne_out(header: &SnapshotHeader, ledger: &Reader) -> Result<Result<(), String>, StorageError> {
+    let SnapshotHeader { id, position, .. } = header;
+    if *id != ledger.id() {
+        return Ok(Err(format!("belongs to ledger {id}")));
     }
-    match ledger.hash_at(position.seq)? {
-        Some(hash) if hash == position.hash => Ok(snapshot),
-        Some(_) | None => {
-            let reason = format!("stands on a sequence {} that the ledger lacks", position.seq);
-            Err(StorageError::damaged_file(path, reason))
-        }
+    if ledger.hash_at(position.seq)? == Some(position.hash) {
+        return Ok(Ok(()));
     }
+    Ok(Err(format!("stands on a sequence {} that the ledger lacks", position.seq)))
 }
 
 /// Files that name a later sequence are left out of the count: they may be of no use

@@ -4,13 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nexnum::boot;
-use nexnum::config::{Config, OwnStock};
+use nexnum::config::{Config, OwnStock, ProviderConfig, Rate};
 use nexnum::keys::{self, KeyKind};
-use nexnum::server::{self, Running};
+use nexnum::provider::template::Secret;
+use nexnum::server::{self, ProviderSetup, Running};
 use nexnum_engine::command::{Command, Reply};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::described;
 
 /// A server under test.
 pub(crate) struct Market {
@@ -30,6 +33,8 @@ pub(crate) struct Client {
 /// A reply: status and JSON body (null where there is none).
 #[derive(Debug)]
 pub(crate) struct Answer {
+    /// Which of the outcomes that are described it is.
+    pub(crate) outcome: String,
     pub(crate) status: StatusCode,
     pub(crate) body: Value,
     pub(crate) headers: reqwest::header::HeaderMap,
@@ -50,10 +55,35 @@ impl Market {
         Self::start_in(Arc::new(TempDir::new().unwrap()), None, config).await
     }
 
+    /// A market whose own numbers may be cancelled only after so many seconds.
+    pub(crate) async fn with_min_cancel_age(seconds: u64) -> Self {
+        let config = |dir: &Path| {
+            let mut config = config(dir);
+            config.own_stock.min_cancel_age_s = seconds;
+            config
+        };
+        Self::start_in(Arc::new(TempDir::new().unwrap()), None, config).await
+    }
+
+    /// A market that is connected to a provider nobody hears.
+    pub(crate) async fn with_silent_provider(name: &str) -> Self {
+        let folder = Arc::new(TempDir::new().unwrap());
+        Self::start_with(folder, None, config, vec![silent_provider(name)]).await
+    }
+
     async fn start_in(
         folder: Arc<TempDir>,
         admin_key: Option<String>,
         config: impl Fn(&Path) -> Config,
+    ) -> Self {
+        Self::start_with(folder, admin_key, config, Vec::new()).await
+    }
+
+    async fn start_with(
+        folder: Arc<TempDir>,
+        admin_key: Option<String>,
+        config: impl Fn(&Path) -> Config,
+        providers: Vec<ProviderSetup>,
     ) -> Self {
         let dir = folder.path().join("market");
         let admin_key = match admin_key {
@@ -61,7 +91,7 @@ impl Market {
             None => boot::init(&dir).unwrap().admin_key.reveal().to_owned(),
         };
         let (opened, config) = (boot::open(&dir, |_| {}).unwrap(), config(&dir));
-        let running = server::start(opened, &config, Vec::new()).await.unwrap();
+        let running = server::start(opened, &config, providers).await.unwrap();
         let admin = Client::new(&running, &admin_key);
         Self { running, admin, folder }
     }
@@ -129,6 +159,26 @@ fn config(dir: &Path) -> Config {
     }
 }
 
+/// What the silent provider's key is: to be found nowhere.
+pub(crate) const PROVIDER_KEY: &str = "provider-key-that-stays-secret";
+
+fn silent_provider(name: &str) -> ProviderSetup {
+    let config = ProviderConfig {
+        name: name.to_owned(),
+        driver: "fivesim".to_owned(),
+        // The discard port: nothing listens there.
+        base_url: Some("http://127.0.0.1:9".to_owned()),
+        key_secret: None,
+        key_env: None,
+        enabled: true,
+        priority: 0,
+        margin: None,
+        rate: Rate::default(),
+        sync_interval_s: 3600,
+    };
+    ProviderSetup { config, key: Secret::new(PROVIDER_KEY), min_cancel_age_ms: None }
+}
+
 impl Client {
     pub(crate) fn new(running: &Running, key: &str) -> Self {
         let _again = rustls::crypto::ring::default_provider().install_default();
@@ -161,12 +211,18 @@ impl Client {
     }
 }
 
+/// Sends it, and holds the answer against the API's description.
 pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
-    let response = request.send().await.unwrap();
+    let (http, request) = request.build_split();
+    let request = request.unwrap();
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let response = http.execute(request).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let bytes = response.bytes().await.unwrap();
     let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-    Answer { status, body, headers }
+    let mut answer = Answer { outcome: String::new(), status, body, headers };
+    answer.outcome = described::check(&method, &path, &answer);
+    answer
 }
 
 impl Answer {

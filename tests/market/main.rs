@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a step of a test that fails ends the test")]
 
 mod api;
+mod bad_input;
+mod described;
 mod harness;
 mod idempotency;
+mod operations;
+mod outcomes;
 mod refusals;
 mod restart;
 mod stop;

@@ -75,9 +75,10 @@ fn write_failure(o: &mut Object<'_>, failure: &Failure) {
     o.text("text", &failure.text);
 }
 
-pub(super) async fn sync(call: Call<App>) -> Result<Response, Problem> {
+pub(super) async fn sync(mut call: Call<App>) -> Result<Response, Problem> {
     auth::operator(&call)?;
     call.query(&[])?;
+    call.no_fields().await?;
     let name = call.param("name")?;
     let missing = || Problem::not_found("no such driven provider");
     call.state.providers.by_name(&name).ok_or_else(missing)?.sync_now();

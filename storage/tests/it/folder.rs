@@ -2,8 +2,9 @@
 
 use std::fs;
 
+use nexnum_engine::ids::Seq;
 use nexnum_storage::secrets::{MasterKey, Secret, Secrets};
-use nexnum_storage::{Folder, Ledger, StorageError};
+use nexnum_storage::{Folder, Ledger, Manifest, StorageError};
 
 use crate::run::{append_run, check_content};
 
@@ -81,6 +82,28 @@ fn a_ledger_that_was_put_back_from_an_older_copy_is_noticed() {
     fs::write(folder.ledger(), copy).unwrap();
     let error = folder.open_ledger().unwrap_err();
     assert!(matches!(error, StorageError::Behind { .. }), "{error}");
+}
+
+#[test]
+fn an_older_end_is_noticed_after_a_kill_by_the_tip_and_the_ledger_stays_as_it_is() {
+    let (_parent, folder) = new_folder();
+    let mut ledger = folder.open_ledger().unwrap();
+    append_run(&mut ledger, 3);
+    let copy = fs::read(folder.ledger()).unwrap();
+    append_run(&mut ledger, 1);
+    let known = ledger.last().seq;
+    // Nobody says a word to the manifest.
+    drop(ledger);
+    fs::write(folder.ledger(), &copy).unwrap();
+    let manifest = Manifest::read(&folder.manifest()).unwrap();
+    assert_eq!(manifest.known.seq, Seq(0));
+    let manifest = manifest.with_tip(&folder.tip()).unwrap();
+    let reader = folder.open_reader().unwrap();
+    let error = reader.check_end(&manifest).unwrap_err();
+    assert!(matches!(error, StorageError::Behind { known: k, .. } if k == known), "{error}");
+    drop(reader);
+    assert!(fs::read(folder.ledger()).unwrap() == copy, "a reader writes nothing");
+    assert!(matches!(folder.open_ledger(), Err(StorageError::Behind { .. })));
 }
 
 #[test]

@@ -200,3 +200,35 @@ fn a_flip_in_a_row_is_noticed() {
     }
     assert_eq!(noticed, 1);
 }
+
+#[test]
+fn a_check_finds_damage_in_what_a_killed_writer_left_and_leaves_it_as_it_is() {
+    let (folder, path, history) = new_history();
+    apply(&history, 1..=30);
+    history.flush().unwrap();
+    apply(&history, 31..=40);
+    let killed = folder.path().join("killed.redb");
+    fs::copy(&path, &killed).unwrap();
+    let sound = fs::read(&killed).unwrap();
+    let found = history::check(&killed, ID).unwrap();
+    assert_eq!(found, Some(history.durable_cursor()), "what was not flushed is not there");
+    assert!(fs::read(&killed).unwrap() == sound);
+    assert_eq!(history::check(&folder.path().join("none.redb"), ID).unwrap(), None);
+    let error = history::check(&killed, LedgerId([1; 16])).unwrap_err();
+    assert!(error.is_damage(), "{error}");
+
+    // Both places of a row: the page in use and one that an earlier commit left behind.
+    let row = b"transaction 41";
+    let places = (0..sound.len()).filter(|at| sound[*at..].starts_with(row));
+    let flipped = |at: usize| {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 1;
+        fs::write(&killed, &bytes).unwrap();
+        let found = history::check(&killed, ID);
+        assert!(fs::read(&killed).unwrap() == bytes, "it is left as it is");
+        found.is_err_and(|error| error.is_damage())
+    };
+    assert!(places.filter(|at| flipped(*at)).count() > 0, "no flip in a row was found");
+    // The magic number.
+    assert!(flipped(3));
+}

@@ -116,13 +116,9 @@ fn a_ledger_that_is_not_what_the_manifest_knows_does_not_open() {
     drop(ledger);
 
     let known = Position { seq: Seq(1_000_000), ..manifest.known };
-    check_refused(
-        &path,
-        &Manifest { known, ..manifest },
-        "but the manifest knows sequence 1000000",
-    );
+    check_refused(&path, &Manifest { known, ..manifest }, "but is known to have reached 1000000");
     let known = Position { hash: Hash([1; 32]), ..manifest.known };
-    check_refused(&path, &Manifest { known, ..manifest }, "its hash is not the manifest's");
+    check_refused(&path, &Manifest { known, ..manifest }, "its hash is not the one that was noted");
     let known = Position { seq: Seq(manifest.known.seq.0 - 1), ..manifest.known };
     check_refused(&path, &Manifest { known, ..manifest }, "no row ends here");
     let other = Manifest { id: LedgerId([9; 16]), ..manifest };

@@ -1,0 +1,130 @@
+//! The two threads against a ledger that can be held back.
+
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::task::{Context, Poll, Waker};
+
+use nexnum_engine::command::Reply;
+use nexnum_engine::decide::ROWS_MAX;
+use nexnum_engine::event::{OfferTerms, ProviderKind};
+use nexnum_engine::ids::{CountryId, OfferId, OperatorId, Product, ProviderId, Seq, ServiceId};
+use nexnum_engine::money::Micros;
+use nexnum_storage::format::PAYLOAD_LEN_MAX;
+use nexnum_storage::{Batch, Hash, Position, Rows};
+
+use super::core::{BATCH_LEN_MAX, BATCH_MAX};
+use super::*;
+
+/// Says how long each payload was, after `free` has let it go on.
+struct HeldBack {
+    last: Seq,
+    free: mpsc::Receiver<()>,
+    lengths: mpsc::Sender<usize>,
+}
+
+impl Ledger for HeldBack {
+    fn append(&mut self, batch: &Batch<'_>, expected: Seq) -> Result<Seq, StorageError> {
+        assert_eq!((expected, batch.first.0), (self.last, self.last.0 + 1));
+        // Once the other end is gone, nothing is held back any more.
+        let _gone = self.free.recv();
+        self.lengths.send(batch.payload.len()).expect("the test listens");
+        self.last = Seq(self.last.0 + u64::from(batch.count));
+        Ok(self.last)
+    }
+
+    fn last(&self) -> Position {
+        Position { seq: self.last, hash: Hash::default() }
+    }
+
+    fn read(&self, _: Seq) -> Result<Rows, StorageError> {
+        Err(StorageError::Poisoned { place: PathBuf::new() })
+    }
+}
+
+const PROVIDER: ProviderId = ProviderId(1);
+
+fn listed() -> Vec<Command> {
+    let product = |n: usize| Product {
+        country: CountryId(n as u16 / 1000),
+        service: ServiceId(n as u16 % 1000),
+    };
+    let offers = (0..ROWS_MAX).map(|n| (product(n), OperatorId::ANY)).collect();
+    let register = Command::RegisterProvider { name: "dear".into(), kind: ProviderKind::Driven };
+    vec![register, Command::ListOffers { provider: PROVIDER, offers }]
+}
+
+/// Terms of every offer, as long in bytes as they get; each `n` has others.
+fn priced(n: u32) -> Command {
+    let price = Micros(4_000_000_000 - i64::from(n));
+    let terms = |offer| OfferTerms { offer: OfferId(offer), cost: price, price, stock: u32::MAX };
+    Command::PriceOffers { provider: PROVIDER, terms: (1..=ROWS_MAX as u32).map(terms).collect() }
+}
+
+/// A sequencer whose first commit waits until the sender is dropped; and the lengths of
+/// the payloads, as they are committed.
+fn held_back() -> (Handle, Sequencer, mpsc::Sender<()>, mpsc::Receiver<usize>) {
+    let (frees, free) = mpsc::channel();
+    let (lengths, committed) = mpsc::channel();
+    let ledger = HeldBack { last: Seq(0), free, lengths };
+    let (clock, archived) = (Arc::new(Clock::default()), Arc::default());
+    let fail = |error| panic!("{error}");
+    let (handle, sequencer) =
+        Sequencer::start(Engine::default(), clock, archived, ledger, drop::<Change>, fail);
+    (handle, sequencer, frees, committed)
+}
+
+#[tokio::test]
+async fn a_full_inbox_refuses_at_once_and_what_it_took_is_answered() {
+    let (handle, sequencer, frees, committed) = held_back();
+    let mut context = Context::from_waker(Waker::noop());
+    let (mut asked, mut busy) = (Vec::new(), 0);
+    // More than the inbox and the batches on the way hold.
+    for n in 0..3 * INBOX_MAX {
+        let handle = handle.clone();
+        let command = Command::NameOperator { name: n.to_string().into() };
+        let mut sent = Box::pin(async move { handle.send(command).await });
+        match sent.as_mut().poll(&mut context) {
+            Poll::Pending => asked.push(sent),
+            Poll::Ready(answer) => {
+                assert_eq!(answer.expect_err("nothing is committed yet"), SendError::Busy);
+                busy += 1;
+            }
+        }
+    }
+    drop(frees);
+    let taken = asked.len();
+    for sent in asked {
+        sent.await.expect("it was taken").expect("every name is new");
+    }
+    assert!(busy > 0 && taken >= INBOX_MAX, "{taken} taken, {busy} refused");
+    handle.send(Command::NameOperator { name: "after".into() }).await.expect("it goes on").unwrap();
+    sequencer.stop();
+    assert!(committed.iter().count() >= taken / BATCH_MAX, "no batch is longer than it may be");
+}
+
+#[tokio::test]
+async fn price_lists_that_together_outgrow_a_row_are_committed_in_several() {
+    let (handle, sequencer, frees, committed) = held_back();
+    let lists = 1 + PAYLOAD_LEN_MAX / (ROWS_MAX * 15);
+    let commands = listed().into_iter().chain((0..lists as u32).map(priced));
+    let mut asked = tokio::task::JoinSet::new();
+    for command in commands {
+        let handle = handle.clone();
+        asked.spawn(async move { handle.send(command).await });
+        tokio::task::yield_now().await;
+    }
+    // Everything is in the inbox or decided before the first row is let through.
+    drop(frees);
+    let mut changed = 0;
+    while let Some(answer) = asked.join_next().await {
+        let answer = answer.expect("no task panics").expect("the engine runs");
+        if let Reply::Changed(rows) = answer.expect("it is legal").reply {
+            changed += rows as usize;
+        }
+    }
+    sequencer.stop();
+    assert_eq!(changed, lists * ROWS_MAX, "every list was taken whole");
+    let lengths: Vec<usize> = committed.iter().collect();
+    assert!(lengths.iter().sum::<usize>() > PAYLOAD_LEN_MAX, "{lengths:?}");
+    assert!(lengths.iter().all(|len| *len < 2 * BATCH_LEN_MAX), "{lengths:?}");
+}
