@@ -77,7 +77,7 @@ async fn demo(args: Args) -> Result<(), CliError> {
     let providers = sandbox.providers().iter().map(|provider| setup(provider, &args)).collect();
     let running =
         server::start(opened, &config, providers).await.map_err(super::serve::not_started)?;
-    let cast = cast::prepare(&running, &args.data, admin_key).await?;
+    let cast = cast::prepare(&running, &args.data, admin_key, sandbox.providers()).await?;
     if fresh {
         eprintln!("waiting for the providers' first lists");
         wait_for_market(&running).await;

@@ -57,7 +57,7 @@ async fn receive(mut call: Call<App>) -> Result<Response, Problem> {
     let body = call.bytes().await?;
     let posted: Callback<'_> = super::body::decode_json(&body)?;
     if posted.id.as_ref().is_some_and(|id| !(1..=ID_LEN_MAX).contains(&id.len())) {
-        return Err(refused("invalid_field", "An id is 1 to 255 bytes, or left out", "id"));
+        return Err(Problem::invalid_field("id", "it is 1 to 255 bytes, or left out"));
     }
     let number = Number::parse(&posted.number)
         .ok_or_else(|| refused("invalid_number", "A number is not E.164 digits", "number"))?;

@@ -15,6 +15,7 @@ use super::{failed, refused};
 use crate::cli::{CliError, say};
 use crate::digest;
 use crate::keys::{self, ApiKey, KeyKind};
+use crate::provider::sandbox::SandboxProvider;
 use crate::server::Running;
 
 /// What each customer begins with.
@@ -36,6 +37,30 @@ pub(super) struct Cast {
     data_dir: PathBuf,
     /// Where messages for own stock are posted.
     own_stock_hook: String,
+    /// Where the simulated providers listen, for clients of theirs.
+    #[serde(default)]
+    providers: Vec<Simulated>,
+}
+
+/// A simulated provider.
+#[derive(Clone, Deserialize, Serialize)]
+struct Simulated {
+    name: String,
+    /// Its wire format.
+    driver: String,
+    base_url: String,
+    key: String,
+}
+
+impl Simulated {
+    fn of(provider: &SandboxProvider) -> Self {
+        Self {
+            name: provider.name.to_lowercase(),
+            driver: provider.driver.to_owned(),
+            base_url: provider.base_url.clone(),
+            key: provider.key.clone(),
+        }
+    }
 }
 
 /// Gives the market its customers, keys and own stock.
@@ -43,6 +68,7 @@ pub(super) async fn prepare(
     running: &Running,
     data: &Path,
     made: Option<ApiKey>,
+    simulated: &[SandboxProvider],
 ) -> Result<Cast, CliError> {
     let before = read(data);
     let old = |pick: fn(&Cast) -> &str| before.as_ref().map(|cast| pick(cast).to_owned());
@@ -59,7 +85,8 @@ pub(super) async fn prepare(
     let base_url = format!("http://{}", running.address);
     let own_stock_hook = format!("{base_url}{}", running.hook_path.expose());
     let data_dir = fs::canonicalize(data).map_err(|error| failed("the data folder", &error))?;
-    Ok(Cast { base_url, api_key, api_key_2, admin_key, data_dir, own_stock_hook })
+    let providers = simulated.iter().map(Simulated::of).collect();
+    Ok(Cast { base_url, api_key, api_key_2, admin_key, data_dir, own_stock_hook, providers })
 }
 
 async fn execute(running: &Running, command: Command) -> Result<Reply, CliError> {
