@@ -169,13 +169,25 @@ fn must_be_made(folder: &Folder) -> Result<(), BootError> {
 /// # Errors
 /// [`BootError::NotInitialised`], or what is wrong with it.
 pub fn manifest(folder: &Folder) -> Result<Manifest, BootError> {
+    let (manifest, passed_over) = manifest_and_tip(folder)?;
+    if let Some(reason) = passed_over {
+        let path = folder.tip();
+        tracing::warn!(path = %path.display(), "the tip is passed over: {reason}");
+    }
+    Ok(manifest)
+}
+
+/// As [`manifest`], with the reason why the tip was passed over, if it was.
+///
+/// # Errors
+/// As [`manifest`].
+pub fn manifest_and_tip(folder: &Folder) -> Result<(Manifest, Option<String>), BootError> {
     must_be_made(folder)?;
     let manifest = Manifest::read(&folder.manifest())?;
-    Ok(manifest.with_tip(&folder.tip()).unwrap_or_else(|(manifest, reason)| {
-        let path = folder.tip();
-        tracing::warn!(path = %path.display(), "the tip is passed over: it {reason}");
-        manifest
-    }))
+    Ok(match manifest.with_tip(&folder.tip()) {
+        Ok(known) => (known, None),
+        Err((manifest, reason)) => (manifest, Some(reason)),
+    })
 }
 
 /// Opens the ledger for reading alone.

@@ -82,6 +82,8 @@ pub struct Proof {
     pub audits: u64,
     /// Positions of the snapshots that were compared.
     pub snapshots: Vec<Seq>,
+    /// Why the tip vouches for nothing, where it does not: it may be lost.
+    pub tip_passed_over: Option<String>,
     /// How many secrets opened with the folder's key: all of them.
     pub secrets: usize,
     /// How far history has followed.
@@ -103,7 +105,7 @@ pub enum Followed {
 /// The first [`Finding`].
 pub fn verify(dir: &Path, progress: impl FnMut(Progress)) -> Result<Proof, Finding> {
     let folder = Folder::at(dir);
-    let manifest = boot::manifest(&folder)?;
+    let (manifest, tip_passed_over) = boot::manifest_and_tip(&folder)?;
     let reader = boot::open_reader(&folder, &manifest)?;
     let mut walk = Walk {
         total: total(&reader, manifest.known),
@@ -122,7 +124,7 @@ pub fn verify(dir: &Path, progress: impl FnMut(Progress)) -> Result<Proof, Findi
     RedbLedger::check(&folder.ledger()).map_err(|error| error.knowing(proof.end.seq))?;
     let secrets = open_secrets(&folder)?;
     let history = follows(&folder, &proof)?;
-    Ok(Proof { secrets, history, ..proof })
+    Ok(Proof { tip_passed_over, secrets, history, ..proof })
 }
 
 /// Opens every secret with the folder's own key and counts them.
@@ -244,6 +246,7 @@ impl<P: FnMut(Progress)> Walk<P> {
             state_hash: Hash(audit::state_hash(state)),
             audits: self.audits,
             snapshots: self.compared,
+            tip_passed_over: None,
             secrets: 0,
             history: Followed::Absent,
         })

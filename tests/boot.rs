@@ -464,7 +464,23 @@ fn a_sound_folder_is_proven_with_its_snapshots() {
     let proof = verify(temp.path(), |_| {}).unwrap();
     assert_eq!((proof.state_hash.0, proof.end.seq), (hash, seq));
     assert_eq!((proof.snapshots, proof.audits), (vec![first, second], 1));
+    assert_eq!(proof.tip_passed_over, None);
     assert!(read() == before, "nothing was written");
+}
+
+#[test]
+fn a_torn_tip_and_an_empty_history_are_told_and_made_anew() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = folder_with_trade(temp.path());
+    fs::write(folder.tip(), "torn").unwrap();
+    fs::write(folder.history(), "").unwrap();
+    let proof = verify(temp.path(), |_| {}).unwrap();
+    assert_eq!(proof.tip_passed_over.as_deref(), Some("its last line is not a check"));
+    assert_eq!(proof.history, Followed::Absent);
+    drop(opened(temp.path()));
+    let proof = verify(temp.path(), |_| {}).unwrap();
+    assert_eq!(proof.tip_passed_over, None);
+    assert!(matches!(proof.history, Followed::To(_)));
 }
 
 #[test]

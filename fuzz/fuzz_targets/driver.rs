@@ -55,6 +55,7 @@ fn plan(driver: &Driver, text: &str) {
         operator: words.next(),
         max_price: words.next(),
         external_id: words.next(),
+        offset: words.next(),
     };
     let key = Secret::new(words.next().unwrap_or("KEY"));
     let credentials = Credentials { key, login: None, password: None };

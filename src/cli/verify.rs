@@ -63,6 +63,7 @@ fn sound(proof: &Proof) -> Value {
         "state_hash": proof.state_hash.to_string(),
         "audits": proof.audits,
         "snapshots": snapshots,
+        "tip_passed_over": proof.tip_passed_over,
         "secrets": proof.secrets,
         "history": match proof.history {
             Followed::To(Seq(seq)) => Some(seq),
@@ -73,16 +74,20 @@ fn sound(proof: &Proof) -> Value {
 }
 
 fn words(proof: &Proof) -> String {
-    let Proof { ledger, end, rows, state_hash, audits, snapshots, secrets, history } = proof;
+    let Proof { ledger, end, rows, state_hash, audits, snapshots, secrets, .. } = proof;
     let (events, hash, compared) = (end.seq, end.hash, snapshots.len());
-    let history = followed(*history);
+    let history = followed(proof.history);
+    let tip = match &proof.tip_passed_over {
+        Some(reason) => format!("\ntip        passed over: {reason}"),
+        None => String::new(),
+    };
     format!(
         "sound: ledger {ledger}, {events} events in {rows} rows\n\
          chain      {hash}\n\
          state      {state_hash}, audited {audits} times\n\
          snapshots  {compared} equal to the replay\n\
          secrets    {secrets} opened with the master key\n\
-         history    {history}"
+         history    {history}{tip}"
     )
 }
 

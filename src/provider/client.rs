@@ -36,12 +36,13 @@ pub const REPLY_BYTES_MAX: usize = 64 * 1024;
 /// Before a read-only call is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
+/// Pages of a list that are asked for in a row: with pages of 100, three thousand open
+/// activations; with pages of 200, the orders of three minutes at thirty a second.
+const PAGES_MAX: u32 = 30;
+
 /// Tries of a cancel that somebody waits for, and how long all of them may take: most
 /// hiccups are over by then, and a buyer still waits.
 const CANCEL_TRIES_MAX: u32 = 3;
-/// Pages of a list that are asked for at once: with pages of 200, the orders of a minute at
-/// thirty a second.
-const PAGES_MAX: usize = 10;
 const CANCEL_TIME: Duration = Duration::from_secs(10);
 /// How long one of them may take, so that a second one follows a silence.
 const CANCEL_TRY_TIME: Duration = Duration::from_millis(4_500);
@@ -307,22 +308,25 @@ impl Client {
 
     /// The activations open at the provider: all of them, or, where it has too many for a
     /// few pages, the newest, at least those since `since` if it lists the newest first.
+    /// Also gives how many pages were asked for.
     ///
     /// # Errors
-    /// The provider's refusal, or what kept one of its answers away.
-    pub async fn list_active(&self, since: Time) -> Result<ActiveList, ProviderError> {
+    /// The provider's refusal of the first page, or what kept it away; without a later one
+    /// the list is cut.
+    pub async fn list_active(&self, since: Time) -> Result<(ActiveList, u32), ProviderError> {
         let mut list = self.active_page(0).await?;
-        for _ in 1..PAGES_MAX {
-            let reaches = list.oldest.is_some_and(|oldest| oldest <= since);
-            if reaches || !list.is_cut() || !self.driver.pages() {
+        let mut pages = 1;
+        while pages < PAGES_MAX && list.is_cut() && self.driver.pages() {
+            if list.oldest.is_some_and(|oldest| oldest <= since) {
                 break;
             }
-            let next = self.active_page(list.listed).await?;
+            pages += 1;
+            let Ok(next) = self.active_page(list.next_offset()).await else { break };
             if !list.join(next) {
                 break;
             }
         }
-        Ok(list)
+        Ok((list, pages))
     }
 
     async fn active_page(&self, offset: usize) -> Result<ActiveList, ProviderError> {

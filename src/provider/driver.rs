@@ -292,6 +292,12 @@ impl Driver {
         !matches!(self.operation(op).method, Method::Unsupported)
     }
 
+    /// True if the provider is called for it: a constant or nothing to do is no word of his.
+    #[must_use]
+    pub fn calls(&self, op: Op) -> bool {
+        matches!(self.operation(op).method, Method::Call(_))
+    }
+
     /// True if the list of open activations can be asked for from a row on.
     #[must_use]
     pub fn pages(&self) -> bool {

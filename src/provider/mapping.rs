@@ -29,6 +29,10 @@ const CODE_MAX: usize = 128;
 /// Characters of a message's text: ten concatenated SMS, twice over.
 const TEXT_MAX: usize = 4_096;
 
+/// By how much a list with the newest first may have two rows the wrong way round: numbers
+/// bought at once get their ids and their moments in different orders.
+const DISORDER_MS: u64 = 5_000;
+
 /// A reply that a rule recognised but that lacks what the rule promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Misfit;
@@ -213,9 +217,10 @@ fn read_active(fields: &ActiveFields, input: &Input<'_, '_>) -> Result<ActiveLis
         let created = input.row(fields.created.as_ref(), row);
         let created = created.and_then(|text| parse_time(&text));
         list.listed += 1;
+        list.ids.push(input.row(Some(&fields.external_id), row).unwrap_or_default());
         // A row without its moment says nothing of how far back the reply goes.
         list.oldest = list.oldest.into_iter().chain(created).min();
-        newest_first &= created.is_none() || last.is_none() || created <= last;
+        newest_first &= last.is_none_or(|last: Time| created <= Some(last.plus_ms(DISORDER_MS)));
         last = created.or(last);
         match fields.rows.judge(row) {
             Some(true) => match read_active_row(fields, input, row, created) {

@@ -125,6 +125,9 @@ impl fmt::Debug for ReceivedMessage {
     }
 }
 
+/// Rows by which two pages of a list overlap.
+const OVERLAP: usize = 10;
+
 /// What a provider holds open for the account, as far as one reply shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ActiveList {
@@ -132,10 +135,13 @@ pub struct ActiveList {
     pub rows: Vec<ActiveRow>,
     /// Rows left out because they could not be read; each may be any activation.
     pub misfits: usize,
-    /// Rows of the reply, those that are not open or not read included.
+    /// Rows of the reply, those that are not open or not read included; on several pages,
+    /// each once.
     pub listed: usize,
+    /// The identifiers of all those rows, empty where a row has none.
+    pub ids: Vec<String>,
     /// When the oldest of all those rows was bought, where the reply says so and has the
-    /// newest first.
+    /// newest first, give or take some seconds.
     pub oldest: Option<Time>,
     /// The page is full, so there may be more behind it.
     pub full: bool,
@@ -150,21 +156,32 @@ impl ActiveList {
         self.full || self.total.is_some_and(|total| self.listed < total)
     }
 
-    /// Adds the page behind it. Rows that moved back meanwhile come twice and are kept once.
-    /// True if it brought anything new.
+    /// From which row on the page behind it has to be asked for: the two overlap, so that
+    /// rows which move up meanwhile, because others ended, are not lost between them.
+    #[must_use]
+    pub fn next_offset(&self) -> usize {
+        self.listed.saturating_sub(OVERLAP)
+    }
+
+    /// Adds the page behind it; a row on both is kept once. False if there is no point in
+    /// going on: nothing was new, or the page does not begin with a known row, so that one
+    /// may be missing between them. The list stays cut then.
     pub fn join(&mut self, next: Self) -> bool {
-        let known: HashSet<&str> = self.rows.iter().map(|row| &*row.external_id).collect();
-        let is_new = |row: &ActiveRow| !known.contains(row.external_id.as_str());
-        let (new, again): (Vec<_>, Vec<_>) = next.rows.into_iter().partition(is_new);
-        let brought = again.len() < next.listed;
-        if next.listed > 0 {
+        let known: HashSet<&str> = self.ids.iter().map(String::as_str).collect();
+        let is_new = |id: &String| id.is_empty() || !known.contains(id.as_str());
+        let adjoins = next.ids.first().is_none_or(|first| !is_new(first));
+        let rows: Vec<_> = next.rows.into_iter().filter(|row| is_new(&row.external_id)).collect();
+        let ids: Vec<_> = next.ids.into_iter().filter(|id| is_new(id)).collect();
+        let brought = !ids.is_empty();
+        if brought {
             self.oldest = self.oldest.zip(next.oldest).map(|(this, next)| this.min(next));
         }
-        self.rows.extend(new);
-        self.listed += next.listed;
+        self.listed += ids.len();
         self.misfits += next.misfits;
-        (self.full, self.total) = (next.full, next.total.or(self.total));
-        brought
+        self.rows.extend(rows);
+        self.ids.extend(ids);
+        (self.full, self.total) = (next.full || !adjoins, next.total.or(self.total));
+        brought && adjoins
     }
 }
 
@@ -200,37 +217,73 @@ impl fmt::Debug for ActiveRow {
 mod tests {
     use super::*;
 
-    fn page(ids: &[&str], listed: usize, oldest: u64, full: bool) -> ActiveList {
-        let row = |id: &&str| ActiveRow {
-            external_id: (*id).to_owned(),
+    /// A page of these rows, the odd ones open.
+    fn page(ids: &[u32], oldest: u64, full: bool) -> ActiveList {
+        let row = |id: &u32| ActiveRow {
+            external_id: id.to_string(),
             number: Number(15_551),
             local: false,
             country: None,
             service: None,
             created: None,
         };
-        let rows = ids.iter().map(row).collect();
-        ActiveList { rows, listed, oldest: Some(Time(oldest)), full, ..ActiveList::default() }
+        ActiveList {
+            rows: ids.iter().filter(|id| *id % 2 == 1).map(row).collect(),
+            listed: ids.len(),
+            ids: ids.iter().map(u32::to_string).collect(),
+            oldest: Some(Time(oldest)),
+            full,
+            ..ActiveList::default()
+        }
+    }
+
+    fn open(list: &ActiveList) -> Vec<&str> {
+        list.rows.iter().map(|row| &*row.external_id).collect()
     }
 
     #[test]
-    fn a_row_that_moved_to_the_next_page_is_kept_once() {
-        let mut list = page(&["5", "4"], 3, 40, true);
-        assert!(list.join(page(&["4", "2"], 3, 20, true)));
-        let ids: Vec<&str> = list.rows.iter().map(|row| &*row.external_id).collect();
-        assert_eq!((ids, list.listed, list.oldest), (vec!["5", "4", "2"], 6, Some(Time(20))));
+    fn a_row_on_two_pages_is_kept_once() {
+        let mut list = page(&[9, 8, 7], 40, true);
+        assert!(list.join(page(&[7, 6, 5], 20, true)));
+        assert_eq!((open(&list), list.listed), (vec!["9", "7", "5"], 5));
+        assert_eq!(list.oldest, Some(Time(20)));
         assert!(list.is_cut(), "as long as its last page is full");
-        assert!(list.join(page(&[], 1, 10, false)), "closed ones reach further back");
+        assert!(list.join(page(&[5, 4], 10, false)), "closed ones reach further back");
         assert!(!list.is_cut());
     }
 
     #[test]
-    fn a_provider_that_knows_no_pages_is_asked_no_third_time() {
-        let mut list = page(&["2", "1"], 2, 10, true);
-        assert!(!list.join(page(&["2", "1"], 2, 10, true)));
-        assert!(list.is_cut(), "and proves nothing");
-        let mut list = page(&["2", "1"], 2, 10, true);
-        assert!(!list.join(ActiveList::default()));
-        assert!(!list.is_cut(), "the first page was all");
+    fn a_provider_that_knows_no_pages_is_not_asked_on_and_proves_nothing() {
+        let mut list = page(&[4, 3], 10, true);
+        assert!(!list.join(page(&[4, 3], 10, true)));
+        assert!(list.is_cut());
+        let of = |total| ActiveList { total: Some(total), ..page(&[4, 3], 10, false) };
+        let mut list = of(4);
+        assert!(!list.join(of(4)));
+        assert!(list.is_cut(), "the same two rows are not four");
+    }
+
+    #[test]
+    fn an_empty_page_or_one_of_known_rows_ends_a_list() {
+        for last in [ActiveList::default(), page(&[3], 10, false)] {
+            let mut list = page(&[4, 3], 10, true);
+            assert!(!list.join(last));
+            assert!(!list.is_cut());
+        }
+    }
+
+    #[test]
+    fn a_row_that_may_have_moved_up_between_two_pages_leaves_the_list_cut() {
+        let mut list = page(&[5, 4, 3], 30, true);
+        assert!(!list.join(page(&[1], 10, false)));
+        assert!(list.is_cut(), "2 is missing");
+        assert_eq!(open(&list), ["5", "3", "1"], "what is seen is seen");
+    }
+
+    #[test]
+    fn pages_overlap() {
+        assert_eq!(page(&[2, 1], 10, true).next_offset(), 0);
+        let listed = 200;
+        assert_eq!(ActiveList { listed, ..ActiveList::default() }.next_offset(), 190);
     }
 }

@@ -4,8 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::decide::BUY_TIME_MS;
 use nexnum_engine::ids::OrderId;
+use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 
 use super::insist;
@@ -45,7 +48,8 @@ impl Orphan<'_> {
         let (app, connected) = (Arc::clone(app), Arc::clone(connected));
         let (worker, external_id) = (Arc::clone(&app), external_id.to_owned());
         app.tasks.spawn(async move {
-            if cancel(&worker, &connected, &external_id, from).await {
+            let taken = cancel(&worker, &connected, &external_id, from).await;
+            if taken && connected.driver().calls(Op::Cancel) {
                 recover(&worker, order, attempt).await;
             }
         });
@@ -55,6 +59,10 @@ impl Orphan<'_> {
 /// Reverses what was written off for the purchase, if anything was.
 async fn recover(app: &App, order: OrderId, attempt: u8) {
     let command = Command::RecoverLoss { order, attempt };
+    // Before its order has ended nothing can have been written off.
+    let patience = Duration::from_millis(BUY_TIME_MS);
+    let ended = |order: &Order| order.state != ActivationState::Init;
+    app.read_model.await_order(order, patience, ended).await;
     let until = app.clock.now().plus_ms(RECOVERY_MS);
     match insist(app, &command, until).await {
         Ok(Ok(accepted)) if accepted.reply == Reply::Done => {

@@ -60,6 +60,8 @@ enum Seen {
     Standing,
     Missing,
     Failed,
+    /// Not wholly, for want of room here: the provider is not at fault.
+    Unheard,
 }
 
 /// The schedule of all polls.
@@ -188,6 +190,7 @@ impl Poller {
             Seen::Standing => Watch { failures: 0, missing: 0, ..watch },
             Seen::Missing => Watch { failures: 0, ..watch },
             Seen::Failed => Watch { failures: watch.failures.saturating_add(1), ..watch },
+            Seen::Unheard => watch,
         };
         if is_over(&order, watch, self.app.clock.now()) {
             self.watches.remove(&id);
@@ -244,7 +247,7 @@ async fn visit(
             connected.note_error(app.clock.now(), Op::Status, Some(id), &error);
             Seen::Failed
         }
-        Err(Unseen::Busy) => Seen::Failed,
+        Err(Unseen::Busy) => Seen::Unheard,
     };
     if !watch.settled {
         watch.settled = settle(&app, &connected, id).await;
@@ -412,7 +415,7 @@ mod tests {
         let (app, watch) = (overloaded(&running.app), Watch::default());
         let (_, seen) = visit(app, Arc::clone(&connected), Arc::clone(&order), watch).await;
         let after = running.app.read_model.order(order.id).unwrap();
-        assert_eq!((seen, after.state), (Seen::Failed, ActivationState::Active));
+        assert_eq!((seen, after.state), (Seen::Unheard, ActivationState::Active));
 
         let app = Arc::clone(&running.app);
         let (_, seen) = visit(app, connected, Arc::clone(&order), watch).await;

@@ -50,6 +50,8 @@ pub(super) struct Reconciler {
     /// Rows of the last list that could not be read.
     misfits: usize,
     not_before: Time,
+    /// The same where only what was given up is looked for.
+    lost_not_before: Time,
     started: Time,
     /// What the orders from before the start may have left at the provider was looked for,
     /// or cannot be.
@@ -61,7 +63,16 @@ impl Reconciler {
         let (app, connected) = (Arc::clone(app), Arc::clone(connected));
         let (started, seen) = (app.clock.now(), BTreeMap::new());
         let looked_back = !connected.driver().supports(Op::ListActive);
-        Self { app, connected, seen, misfits: 0, not_before: Time(0), started, looked_back }
+        Self {
+            app,
+            connected,
+            seen,
+            misfits: 0,
+            not_before: Time(0),
+            lost_not_before: Time(0),
+            started,
+            looked_back,
+        }
     }
 
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
@@ -72,7 +83,13 @@ impl Reconciler {
 
     async fn round(&mut self) {
         let asked = self.app.clock.now();
+        if asked < self.not_before {
+            return;
+        }
         let waiting = self.waiting();
+        if waiting.is_empty() && asked < self.lost_not_before {
+            return;
+        }
         let mut lost = self.app.doubts.lost(self.connected.id(), asked);
         let left_behind = if self.looked_back { Some(Vec::new()) } else { self.left_behind(asked) };
         let looks_back = left_behind.is_some();
@@ -82,12 +99,17 @@ impl Reconciler {
             self.seen.clear();
             return;
         }
-        if asked < self.not_before || !self.connected.driver().supports(Op::ListActive) {
+        if !self.connected.driver().supports(Op::ListActive) {
             return;
         }
         let since = reach(&waiting, &lost);
         let list = match self.connected.client().list_active(since).await {
-            Ok(list) => list,
+            Ok((list, pages)) => {
+                // A page a round, as it would be without pages.
+                let pause = pages * ROUND;
+                self.not_before = asked.plus_ms(pause.as_millis() as u64);
+                list
+            }
             Err(error) => {
                 let now = self.app.clock.now();
                 self.connected.note_error(now, Op::ListActive, None, &error);
@@ -96,7 +118,7 @@ impl Reconciler {
             }
         };
         if waiting.is_empty() {
-            self.not_before = asked.plus_ms(LOST_PAUSE_MS);
+            self.lost_not_before = asked.plus_ms(LOST_PAUSE_MS);
         }
         self.note_misfits(&list);
         // What a list does not show is looked for again, until it cannot be there any more.
@@ -163,8 +185,10 @@ impl Reconciler {
         lost: &[Lost],
         list: ActiveList,
     ) {
-        // Calls first: one that ends now is known as a purchase below, or is in the calls.
+        // Calls first: one that ends now is in the calls, or is known as a purchase below, or
+        // its order is in doubt by now and may have a row of a list that was read meanwhile.
         let calls = self.app.doubts.calls(self.connected.id());
+        let doubted = self.waiting();
         let whole_from = whole_from(&list);
         let mut unowned = self.unowned(list.rows);
         unowned.sort_by_key(|(row, seen)| (row.created, seen.seen_at));
@@ -174,10 +198,10 @@ impl Reconciler {
             product: order.product,
             since: order.placed_at,
         };
-        let seekers: Vec<Seeker> = waiting.iter().map(seeker).collect();
+        let seekers: Vec<Seeker> = doubted.iter().map(seeker).collect();
         let matched = match_rows(&rows, &seekers, lost, &calls);
         for (at, id) in &matched.adopted {
-            if let Some(order) = waiting.iter().find(|order| order.id == *id) {
+            if let Some(order) = doubted.iter().find(|order| order.id == *id) {
                 self.adopt(order, &unowned[*at].0).await;
             }
         }

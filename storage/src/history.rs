@@ -471,13 +471,15 @@ fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 /// The cursor in the history file at `path`, after a check of every page, row and reference
-/// in it; the file is not written to. `None` if there is none.
+/// in it; the file is not written to. `None` if there is none, or an empty one, which a kill
+/// leaves that comes before its first write.
 ///
 /// # Errors
 /// [`StorageError::DamagedFile`] and the database's word where it is damaged, or as
 /// [`History::open_on`].
 pub fn check(path: &Path, id: LedgerId) -> Result<Option<Seq>, StorageError> {
-    if !path.exists() {
+    let empty = || fs::metadata(path).is_ok_and(|found| found.len() == 0);
+    if !path.exists() || empty() {
         return Ok(None);
     }
     let history = History::over(open_checked(Overlay::over(path)?, path, CACHE_BYTES)?, Seq(0));

@@ -81,10 +81,10 @@ impl Manifest {
     /// knows nothing; the reason is given with the manifest as it is.
     ///
     /// # Errors
-    /// Why there is a tip and it was not used, as the end of a sentence.
+    /// Why there is a tip and it was not used, as a clause.
     pub fn with_tip(self, path: &Path) -> Result<Self, (Self, String)> {
         match Self::read(path) {
-            Ok(tip) if tip.id != self.id => Err((self, format!("belongs to ledger {}", tip.id))),
+            Ok(tip) if tip.id != self.id => Err((self, format!("it belongs to ledger {}", tip.id))),
             Ok(tip) if tip.known.seq > self.known.seq => Ok(tip),
             Ok(_) | Err(StorageError::Missing { .. }) => Ok(self),
             Err(StorageError::DamagedFile { reason, .. }) => Err((self, reason)),
@@ -152,16 +152,17 @@ pub(crate) struct Tip {
 }
 
 impl Tip {
-    /// Begins a tip at `path`, in place of the one there.
+    /// Begins a tip at `path`, in place of the one there, whoever's it is: it is a new file,
+    /// for which only the folder has to be ours.
     pub(crate) fn begin(path: &Path, manifest: &Manifest) -> Result<Self, StorageError> {
-        let failed = |e| StorageError::io("opening", path, e);
+        let new = path.with_extension("new");
+        let failed = |e| StorageError::io("beginning", path, e);
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false);
-        let file = options.open(path).map_err(failed)?;
+        options.write(true).create(true).truncate(true);
+        let file = options.open(&new).map_err(failed)?;
         let mut tip = Self { path: path.to_owned(), file };
         tip.note(manifest)?;
-        let len = manifest.format().len() as u64;
-        tip.file.set_len(len).map_err(failed)?;
+        fs::rename(&new, path).map_err(failed)?;
         Ok(tip)
     }
 
@@ -230,7 +231,7 @@ mod tests {
         assert_eq!(golden().with_tip(&path), Ok(at(99_999_999_999)));
         let other = Manifest { id: LedgerId([1; 16]), ..golden() };
         let (kept, reason) = other.with_tip(&path).unwrap_err();
-        assert_eq!((kept, reason.starts_with("belongs to ledger abab")), (other, true));
+        assert_eq!((kept, reason.starts_with("it belongs to ledger abab")), (other, true));
         for text in ["", "torn"] {
             fs::write(&path, text).unwrap();
             assert_eq!(golden().with_tip(&path).unwrap_err().0, golden());

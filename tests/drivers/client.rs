@@ -263,7 +263,7 @@ fn a_list_of_a_busy_account_is_read_whole() {
     let rows: Vec<String> = (0..5_000).map(row).collect();
     let body = format!(r#"{{"status":"success","activeActivations":[{}]}}"#, rows.join(","));
     let server = serve(vec![ok(&body)]);
-    assert_eq!(run(handler(&server).list_active(Time(0))).unwrap().rows.len(), 5_000);
+    assert_eq!(run(handler(&server).list_active(Time(0))).unwrap().0.rows.len(), 5_000);
 }
 
 #[test]
