@@ -366,7 +366,7 @@ async fn check_settled(config: SandboxConfig) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_too_many_new_orders_may_leave_out_is_not_bought_again() {
     let journals = TempDir::new().unwrap();
-    let rig = Rig::start_on(busy_account(&journals, 2_500, 1_000), &[(FIVESIM, 100_000)]).await;
+    let rig = Rig::start_on(busy_account(&journals, 6_500, 1_000), &[(FIVESIM, 100_000)]).await;
     rig.sandbox.faults(FIVESIM).next(FaultKind::Garbage);
     // Waits for a number longer than whole lists would need to be believed.
     let id = rig.buy(Some(1_000_000)).await.unwrap();
