@@ -15,6 +15,7 @@ use crate::provider::connected::Providers;
 use crate::read_model::ReadModel;
 use crate::sequencer::Handle;
 use crate::trade::InFlight;
+use crate::worker::asks::Asks;
 use crate::worker::doubt::Doubts;
 use crate::worker::tasks::Tasks;
 
@@ -38,6 +39,8 @@ pub struct App {
     pub providers: Providers,
     /// Purchases whose outcome is unknown.
     pub doubts: Doubts,
+    /// What is being asked of providers for buyers.
+    pub asks: Asks,
     /// What runs in the background for single orders.
     pub tasks: Tasks,
     /// Idempotency keys whose first request is being decided.

@@ -34,17 +34,21 @@ pub struct Args {
     #[arg(long, value_name = "MIN..MAX", default_value = "2000..20000", value_parser = delays)]
     pub sms_delay_ms: RangeInclusive<u64>,
     /// From when on a number may be cancelled, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub min_cancel_age: u64,
     /// The share of provider calls that go wrong, 0 to 1.
     #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = rate)]
     pub faults: f64,
 }
 
+/// A day: numbers live for twenty minutes.
+const DELAY_MS_MAX: u64 = 24 * 60 * 60 * 1000;
+
 fn delays(text: &str) -> Result<RangeInclusive<u64>, String> {
     let number = |part: &str| part.trim_start_matches('=').parse::<u64>().ok();
     let (least, most) = text.split_once("..").ok_or("is not MIN..MAX")?;
     match (number(least), number(most)) {
+        (Some(_), Some(most)) if most > DELAY_MS_MAX => Err("ends beyond a day".to_owned()),
         (Some(least), Some(most)) if least <= most => Ok(least..=most),
         (Some(_), Some(_)) => Err("begins after its end".to_owned()),
         (None, _) | (_, None) => Err("is not MIN..MAX in whole milliseconds".to_owned()),

@@ -2,6 +2,7 @@
 //! the sender; a repeated callback changes nothing and is told so.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hyper::{Method, StatusCode};
@@ -63,8 +64,7 @@ async fn receive(mut call: Call<App>) -> Result<Response, Problem> {
         .ok_or_else(|| refused("invalid_number", "A number is not E.164 digits", "number"))?;
     let service =
         posted.service.as_deref().map(|code| parse_service(app.catalog, code)).transpose()?;
-    let order = holder(&app, number, service)
-        .ok_or_else(|| Problem::not_found("no activation holds this number"))?;
+    let order = holder(&app, number, service, &posted)?;
     let message = Incoming {
         digest: digest(&posted),
         sender: posted.sender.as_ref().into(),
@@ -106,17 +106,47 @@ fn digest(posted: &Callback<'_>) -> u128 {
 }
 
 /// The order a message on this number is for: the newest open one, of the service where it
-/// is named; else the newest that has ended, for which it is late.
-fn holder(app: &App, number: Number, service: Option<ServiceId>) -> Option<OrderId> {
+/// is named; else the newest that has ended, for which it is late. Of several services that
+/// are open on the number, the message has to name one, or nobody gets it.
+fn holder(
+    app: &App,
+    number: Number,
+    service: Option<ServiceId>,
+    posted: &Callback<'_>,
+) -> Result<OrderId, Problem> {
     let holders = app.read_model.holders(app.own.provider, number);
     let orders: Vec<Arc<Order>> =
         holders.into_iter().rev().filter_map(|id| app.read_model.order(id)).collect();
-    let suits =
-        |order: &&Arc<Order>| service.is_none_or(|service| order.product.service == service);
-    let open = |order: &&Arc<Order>| {
+    let is_open = |order: &&Arc<Order>| {
         matches!(order.state, ActivationState::Active | ActivationState::Received)
     };
+    let open: BTreeSet<ServiceId> =
+        orders.iter().filter(is_open).map(|order| order.product.service).collect();
+    let service = match service {
+        None if open.len() > 1 => Some(named(app, &open, posted).ok_or_else(ambiguous)?),
+        service => service,
+    };
+    let suits =
+        |order: &&Arc<Order>| service.is_none_or(|service| order.product.service == service);
     let mut suited = orders.iter().filter(suits);
-    let found = suited.clone().find(open).or_else(|| suited.next());
-    found.map(|order| order.id)
+    let found = suited.clone().find(is_open).or_else(|| suited.next());
+    let order = found.ok_or_else(|| Problem::not_found("no activation holds this number"))?;
+    Ok(order.id)
+}
+
+/// The one of these services whose name is in the message.
+fn named(app: &App, open: &BTreeSet<ServiceId>, posted: &Callback<'_>) -> Option<ServiceId> {
+    let message = format!("{}\n{}", posted.sender, posted.text).to_lowercase();
+    let says = |id: &&ServiceId| {
+        let service = app.catalog.service(**id);
+        service.is_some_and(|service| message.contains(&service.name.to_lowercase()))
+    };
+    let mut named = open.iter().filter(says);
+    named.next().filter(|_| named.next().is_none()).copied()
+}
+
+fn ambiguous() -> Problem {
+    Problem::new(StatusCode::CONFLICT, "ambiguous_message", "Several activations hold this number")
+        .detail("name the service that the message is for")
+        .param("service")
 }

@@ -39,6 +39,7 @@ use crate::sequencer::core::Change;
 use crate::sequencer::{Handle, Sequencer};
 use crate::trade::InFlight;
 use crate::worker::Workers;
+use crate::worker::asks::Asks;
 use crate::worker::doubt::Doubts;
 use crate::worker::snapshot::Snapshots;
 use crate::worker::tasks::Tasks;
@@ -154,6 +155,7 @@ pub async fn start(
         market: spine.market,
         history: spine.history,
         in_flight: InFlight::default(),
+        asks: Asks::default(),
         own,
         limiter: Limiter::new(Quota::new(config.limits.requests_per_minute.get(), 60)),
         stopping: watch::Sender::new(false),

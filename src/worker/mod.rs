@@ -4,6 +4,7 @@
 //! that a crash at any point is repaired by the next look. Nothing here decides what is
 //! allowed: that is the engine's, and every outcome goes to it as a command.
 
+pub mod asks;
 pub mod buy;
 pub mod doubt;
 mod matching;

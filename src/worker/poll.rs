@@ -311,6 +311,7 @@ mod tests {
     use crate::provider::template::Secret;
     use crate::server::{self, ProviderSetup, Running};
     use crate::trade::{self, InFlight, Wish};
+    use crate::worker::asks::Asks;
     use crate::worker::doubt::Doubts;
     use crate::worker::tasks::Tasks;
     use crate::{boot, config};
@@ -393,6 +394,7 @@ mod tests {
             doubts: Doubts::default(),
             tasks: Tasks::default(),
             in_flight: InFlight::default(),
+            asks: Asks::default(),
             own: app.own,
             limiter: Limiter::new(Quota::new(1, 60)),
             stopping: watch::Sender::new(false),

@@ -34,6 +34,8 @@ const CHUNK: usize = 2_000;
 const COMMAND_MS: u64 = 30_000;
 /// How often an open breaker is looked at.
 const PROBE_TICK: Duration = Duration::from_secs(1);
+/// Between two tries of a provider's first list: without it nothing of it is for sale.
+const UNLISTED_PAUSE: Duration = Duration::from_secs(3);
 
 /// Why a sync ended early; what it had told the ledger by then stands.
 #[derive(Debug, thiserror::Error)]
@@ -81,13 +83,15 @@ impl Syncer {
         let connected = Arc::clone(&self.connected);
         let interval = Duration::from_millis(connected.policy().sync_interval_ms);
         loop {
-            let next = tokio::time::Instant::now() + interval;
+            let began = tokio::time::Instant::now();
             if connected.is_enabled() {
                 tokio::select! {
                     () = self.sync() => {}
                     true = stopped_within(&mut stop, Duration::MAX) => return,
                 }
             }
+            let listed = connected.health().last_sync_at.is_some();
+            let next = began + if listed { interval } else { interval.min(UNLISTED_PAUSE) };
             loop {
                 tokio::select! {
                     () = tokio::time::sleep_until(next) => break,

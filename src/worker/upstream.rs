@@ -69,11 +69,15 @@ impl Unseen {
 }
 
 /// Gives an activation's number back, before the engine cancels it. Own stock and what
-/// the provider has ended already need nothing.
+/// the provider has ended already need nothing; two who ask at once share the answer.
 ///
 /// # Errors
 /// The engine must not cancel then.
 pub async fn cancel(app: &Arc<App>, order: &Order) -> Result<(), UpstreamError> {
+    app.asks.once(order.id, Op::Cancel, give_back(app, order)).await
+}
+
+async fn give_back(app: &Arc<App>, order: &Order) -> Result<(), UpstreamError> {
     let Some((connected, external_id)) = target(app, order)? else { return Ok(()) };
     let tried = connected.client().insist_on_cancel(external_id).await;
     let Err(error) = tried else { return Ok(()) };
@@ -117,11 +121,16 @@ const fn has_ended_empty(state: ExternalState) -> bool {
     }
 }
 
-/// Asks for another message, before the engine records the wish.
+/// Asks for another message, before the engine records the wish; two who ask at once share
+/// the answer.
 ///
 /// # Errors
 /// The engine must not record it then.
 pub async fn another(app: &Arc<App>, order: &Order) -> Result<(), UpstreamError> {
+    app.asks.once(order.id, Op::Resend, ask_again(app, order)).await
+}
+
+async fn ask_again(app: &Arc<App>, order: &Order) -> Result<(), UpstreamError> {
     let Some((connected, external_id)) = target(app, order)? else { return Ok(()) };
     match connected.client().resend(external_id).await {
         Ok(None) => Ok(()),

@@ -143,3 +143,33 @@ async fn the_catalogue_is_listed_whole() {
     assert_eq!(services["services"].as_array().unwrap().len(), 1_930);
     market.running.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_on_a_number_of_two_services_goes_to_the_one_it_names_or_to_nobody() {
+    let (market, buyer) = market().await;
+    market.stock("ID", "whatsapp", "0.30", 62_810_000_000, 1).await;
+    let other = market.customer("b", "10").await;
+    let telegram = buyer.post("/api/v1/orders", telegram()).await.created();
+    let whatsapp = json!({"country": "ID", "service": "whatsapp"});
+    let whatsapp = other.post("/api/v1/orders", whatsapp).await.created();
+    let number = "+62810000000";
+    assert_eq!(telegram["activation"]["number"], whatsapp["activation"]["number"]);
+
+    let problem =
+        market.message(number, "Your code: 11111").await.refused(409, "ambiguous_message");
+    assert_eq!(problem["param"], "service");
+    let both = market.message(number, "Telegram or WhatsApp: 11111").await;
+    both.refused(409, "ambiguous_message");
+    market.message(number, "<#> Your WhatsApp code: 222-222").await.ok();
+    let seen = async |client: &Client, order: &Value| {
+        let id = order["id"].as_str().unwrap();
+        let seen = client.get(&format!("/api/v1/activations/{id}")).await.ok();
+        (seen["state"].clone(), seen["messages"].as_array().unwrap().len())
+    };
+    assert_eq!(seen(&buyer, &telegram).await, (json!("ACTIVE"), 0));
+    assert_eq!(seen(&other, &whatsapp).await, (json!("RECEIVED"), 1));
+    market.message(number, "Telegram code 33333").await.ok();
+    assert_eq!(seen(&buyer, &telegram).await, (json!("RECEIVED"), 1));
+    assert_eq!(seen(&other, &whatsapp).await, (json!("RECEIVED"), 1));
+    market.running.stop().await.unwrap();
+}

@@ -138,7 +138,7 @@ impl Market {
         self.admin.post(&path, json!({"number": number, "sender": "Test", "text": text})).await
     }
 
-    /// The engine's own proof that the money adds up, over the wallets readers see.
+    /// An operator's key beside the first.
     pub(crate) async fn another_key(&self) -> String {
         let key = keys::generate(KeyKind::Admin).unwrap();
         let (hash, prefix) = (key.sha256(), key.shown().into());

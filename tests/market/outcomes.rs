@@ -247,6 +247,15 @@ impl Tour {
         ] {
             self.hook(body).await;
         }
+        // One number, open for two services.
+        for service in ["telegram", "whatsapp"] {
+            let stock = json!({
+                "country": "FR", "service": service, "price": "0.1", "numbers": ["+33600000001"],
+            });
+            self.post("/api/admin/stock", stock).await;
+            self.post("/api/v1/orders", json!({"country": "FR", "service": service})).await;
+        }
+        self.hook(json!({"number": "+33600000001", "text": "code 12345"})).await;
     }
 
     async fn operators(&mut self) {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::execute;
 use crate::app::App;
 use crate::digest;
-use crate::http::v1::{parse_amount, refused};
+use crate::http::v1::{parse_amount, parse_amount_or_zero, refused};
 use crate::http::{Call, Json, Problem, Response, auth, problems, reply};
 use crate::keys::{self, KeyKind};
 
@@ -32,10 +32,7 @@ pub(super) async fn open(mut call: Call<App>) -> Result<Response, Problem> {
     let new: NewAccount = call.json().await?;
     check_name(&new.name)?;
     let credit_limit = match &new.credit_limit {
-        Some(text) => Micros::parse(text).map_err(|error| {
-            let invalid = refused("invalid_amount", "An amount is invalid", "credit_limit");
-            invalid.detail(error.to_string())
-        })?,
+        Some(text) => parse_amount_or_zero(text, "credit_limit")?,
         None => Micros::ZERO,
     };
     let command = Command::OpenAccount { name: new.name.into(), credit_limit };

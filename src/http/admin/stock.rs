@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::execute;
 use crate::app::App;
-use crate::http::v1::{parse_amount, parse_country, parse_service, refused};
+use crate::http::v1::{parse_amount, parse_amount_or_zero, parse_country, parse_service, refused};
 use crate::http::{Call, Json, Problem, Response, auth, problems, reply};
 
 /// A load of the most numbers one command takes, with room for white space.
@@ -42,7 +42,7 @@ pub(super) async fn load(mut call: Call<App>) -> Result<Response, Problem> {
     };
     let price = parse_amount(&new.price, "price")?;
     let cost = match &new.cost {
-        Some(text) => parse_amount(text, "cost")?,
+        Some(text) => parse_amount_or_zero(text, "cost")?,
         None => Micros::ZERO,
     };
     let numbers = parse_numbers(&new.numbers)?;

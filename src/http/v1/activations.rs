@@ -115,7 +115,8 @@ pub(super) async fn finish(mut call: Call<App>) -> Result<Response, Problem> {
 pub(super) async fn resend(mut call: Call<App>) -> Result<Response, Problem> {
     let (account, order) = owned(&mut call).await?;
     let command = Command::RequestAnother { order: order.id, actor: Actor::Account(account) };
-    if order.state == ActivationState::Received {
+    // While one is awaited the provider need not be told again.
+    if order.state == ActivationState::Received && !order.awaits_another {
         upstream::another(&call.state, &order).await.map_err(problems::of_upstream)?;
     }
     execute(&call.state, account, &order, command).await

@@ -12,7 +12,7 @@ use hyper::Method;
 use super::{Router, auth};
 use crate::app::App;
 
-pub(super) use wire::{parse_amount, parse_country, parse_service, refused};
+pub(super) use wire::{parse_amount, parse_amount_or_zero, parse_country, parse_service, refused};
 
 /// Rows of a page unless the request says otherwise.
 const PAGE_DEFAULT: u64 = 50;

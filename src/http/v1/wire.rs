@@ -129,10 +129,20 @@ pub(in crate::http) fn parse_service(catalog: &Catalog, code: &str) -> Result<Se
 
 /// An amount above zero.
 pub(in crate::http) fn parse_amount(text: &str, field: &'static str) -> Result<Micros, Problem> {
-    let wrong =
-        |reason: String| refused("invalid_amount", "An amount is invalid", field).detail(reason);
-    let amount = Micros::parse(text).map_err(|error: ParseMoneyError| wrong(error.to_string()))?;
-    if amount.is_positive() { Ok(amount) } else { Err(wrong("is not above zero".to_owned())) }
+    let amount = parse_amount_or_zero(text, field)?;
+    if amount.is_positive() { Ok(amount) } else { Err(wrong_amount(field, "is not above zero")) }
+}
+
+/// An amount of zero or more.
+pub(in crate::http) fn parse_amount_or_zero(
+    text: &str,
+    field: &'static str,
+) -> Result<Micros, Problem> {
+    Micros::parse(text).map_err(|error: ParseMoneyError| wrong_amount(field, &error.to_string()))
+}
+
+fn wrong_amount(field: &'static str, reason: &str) -> Problem {
+    refused("invalid_amount", "An amount is invalid", field).detail(reason.to_owned())
 }
 
 /// A well-formed request whose value does not exist.
