@@ -196,7 +196,7 @@ fn check(door: &Door, bytes: &[u8], closes: bool) {
     let (said, whole) = door.runtime.block_on(say(door.address, bytes, closes));
     if !whole {
         // A reset or a long poll: what it began ends before the next input.
-        door.runtime.block_on(tokio::time::sleep(PATIENCE * 4));
+        door.runtime.block_on(async { tokio::time::sleep(PATIENCE * 4).await });
         return;
     }
     let statuses = statuses(&said);
