@@ -6,6 +6,8 @@ mod activations;
 mod offers;
 mod orders;
 
+pub use offers::check_load;
+
 use crate::command::{Command, Reply};
 use crate::event::Event;
 use crate::reject::Reject;

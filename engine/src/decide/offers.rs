@@ -121,6 +121,18 @@ fn check_price(cost: Micros, price: Micros) -> Result<(), Reject> {
     Ok(())
 }
 
+/// Refuses a load of own stock that no state takes, naming the field. What only the state
+/// knows, such as numbers that are held already, is looked at when it is loaded.
+///
+/// # Errors
+/// [`Reject::OutOfBounds`], [`Reject::AmountOutOfRange`] or [`Reject::DuplicateNumber`].
+pub fn check_load(cost: Micros, price: Micros, numbers: &[Number]) -> Result<(), Reject> {
+    counted(numbers.len(), "numbers")?;
+    check_price(cost, price)?;
+    let distinct: BTreeSet<Number> = numbers.iter().copied().collect();
+    if distinct.len() < numbers.len() { Err(Reject::DuplicateNumber) } else { Ok(()) }
+}
+
 pub(super) fn load_stock(
     state: &State,
     id: OfferId,
@@ -134,14 +146,12 @@ pub(super) fn load_stock(
     if state.providers[provider].kind != ProviderKind::Own {
         return Err(Reject::WrongProviderKind);
     }
-    counted(numbers.len(), "numbers")?;
-    check_price(cost, price)?;
+    check_load(cost, price, numbers)?;
     if state.held + numbers.len() > NUMBERS_MAX {
         return Err(Reject::Exhausted("numbers"));
     }
-    let mut seen = BTreeSet::new();
     let held = |number| state.pools.get(id).is_some_and(|pool| pool.held.contains(number));
-    if numbers.iter().any(|number| held(number) || !seen.insert(*number)) {
+    if numbers.iter().any(held) {
         return Err(Reject::DuplicateNumber);
     }
     if (offer.cost, offer.price) != (cost, price) {

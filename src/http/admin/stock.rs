@@ -1,12 +1,10 @@
 //! Own stock: numbers that the operator holds, put on sale.
 
-use std::collections::BTreeSet;
-
 use hyper::StatusCode;
 use nexnum_engine::command::{Command, Reply};
-use nexnum_engine::decide::ROWS_MAX;
+use nexnum_engine::decide::check_load;
 use nexnum_engine::ids::{Number, OfferId, OperatorId, Product, ProviderId};
-use nexnum_engine::money::{COST_MAX, Micros};
+use nexnum_engine::money::Micros;
 use nexnum_engine::reject::Reject;
 use serde::Deserialize;
 
@@ -46,7 +44,8 @@ pub(super) async fn load(mut call: Call<App>) -> Result<Response, Problem> {
         None => Micros::ZERO,
     };
     let numbers = parse_numbers(&new.numbers)?;
-    check(cost, price, &numbers).map_err(problems::of_reject)?;
+    // Before its operator is named and its offer is listed, which are events of their own.
+    check_load(cost, price, &numbers).map_err(problems::of_reject)?;
     let operator = operator_id(app, new.operator.as_deref()).await?;
     let offer = offer_id(app, app.own.provider, product, operator).await?;
     let loaded = execute(app, Command::LoadStock { offer, cost, price, numbers }).await?;
@@ -68,22 +67,6 @@ fn parse_numbers(texts: &[String]) -> Result<Vec<Number>, Problem> {
         Number::parse(text).ok_or_else(wrong)
     });
     parsed.collect()
-}
-
-/// What the engine would refuse of the load, before its operator is named and its offer is
-/// listed, which are events of their own.
-fn check(cost: Micros, price: Micros, numbers: &[Number]) -> Result<(), Reject> {
-    if cost > COST_MAX {
-        return Err(Reject::AmountOutOfRange("cost"));
-    }
-    if price > COST_MAX || price < cost {
-        return Err(Reject::AmountOutOfRange("price"));
-    }
-    if !(1..=ROWS_MAX).contains(&numbers.len()) {
-        return Err(Reject::OutOfBounds("numbers"));
-    }
-    let distinct: BTreeSet<Number> = numbers.iter().copied().collect();
-    if distinct.len() < numbers.len() { Err(Reject::DuplicateNumber) } else { Ok(()) }
 }
 
 async fn operator_id(app: &App, name: Option<&str>) -> Result<OperatorId, Problem> {
