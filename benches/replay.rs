@@ -8,7 +8,7 @@
 
 use std::time::{Duration, Instant};
 
-use nexnum::replay::Replay;
+use nexnum::market::replay::Replay;
 use nexnum_engine::Engine;
 use nexnum_engine::audit::state_hash;
 use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Timings};

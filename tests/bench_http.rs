@@ -7,31 +7,35 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper::{Method, StatusCode};
-use nexnum::bench::{Load, Plan, Report, Target, prepare, run};
+use nexnum::cli::load::{Load, Plan, Report, prepare, run};
 use nexnum::http::request_id::RequestIds;
-use nexnum::http::{Limits, Problem, Router, Server, bind, health, reply};
+use nexnum::http::route::{Next, Target};
+use nexnum::http::{Call, Limits, Problem, Router, Server, bind, reply};
 
 /// Runs one second of a load against a market with one unit and an uneven temper.
 async fn measure(load: Load) -> Report {
-    let mut router: Router<AtomicBool> = Router::new();
-    health::add_routes(&mut router);
-    router.plain(Method::POST, "/api/v1/orders", |call| async move {
-        assert!(call.idempotency_key()?.is_some());
-        if call.state.swap(false, Ordering::SeqCst) {
-            return reply::json(StatusCode::CREATED, "sold");
-        }
-        Err(Problem::new(StatusCode::CONFLICT, "no_numbers", "Sold out"))
+    let mut router = Router::new();
+    let fixed = [b' '; 100].as_slice();
+    router.add(Target::new(Method::GET, "/health/plain"), move |_| {
+        Next::Done(Ok(reply::json_bytes(StatusCode::OK, fixed)))
     });
-    let server = Server {
-        router: Arc::new(router),
-        state: Arc::new(AtomicBool::new(true)),
-        limits: Limits::default(),
-        request_ids: RequestIds::new(1),
-    };
+    let unit = Arc::new(AtomicBool::new(true));
+    router.add(Target::new(Method::POST, "/api/v1/orders"), move |_| {
+        let unit = Arc::clone(&unit);
+        Next::plain(async move |call: Call| {
+            assert!(call.idempotency_key()?.is_some());
+            if unit.swap(false, Ordering::SeqCst) {
+                return reply::json(StatusCode::CREATED, "sold");
+            }
+            Err(Problem::new(StatusCode::CONFLICT, "no_numbers", "Sold out"))
+        })
+    });
+    let request_ids = RequestIds::new(1);
+    let server = Server { router: Arc::new(router), limits: Limits::default(), request_ids };
     let (listener, address) = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     let serving = tokio::spawn(server.serve(listener, std::future::pending()));
     let url = format!("http://{address}");
-    let target: Target = prepare(&url, "nx_key", load, 9).await.unwrap();
+    let target = prepare(&url, "nx_key", load, 9).await.unwrap();
     let plan = Plan { load, connections: 3, seconds: 1, run_id: 9 };
     let report = tokio::task::spawn_blocking(move || run(plan, &target)).await.unwrap().unwrap();
     serving.abort();

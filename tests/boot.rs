@@ -6,10 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use nexnum::boot::{self, BootError, Opened};
 use nexnum::keys::{self, KeyKind};
-use nexnum::verify::{Finding, Followed, verify};
-use nexnum::worker::snapshot::{self, Snapshots};
+use nexnum::market::folder::{self, BootError, Opened};
+use nexnum::market::snapshot::{self, Snapshots};
+use nexnum::market::verify::{Finding, Followed, verify};
 use nexnum_engine::audit::state_hash;
 use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Reply, Timings};
 use nexnum_engine::event::{ProviderKind, Scope, Terms};
@@ -30,7 +30,7 @@ const PRODUCT: Product = Product { country: CountryId(3), service: ServiceId(5) 
 const TIMINGS: Timings = Timings { lifetime_ms: 1_200_000, min_cancel_age_ms: 0 };
 
 fn opened(dir: &Path) -> Opened {
-    boot::open(dir, |_| {}).unwrap()
+    folder::open(dir, |_| {}).unwrap()
 }
 
 /// Decides commands and appends what happened, a row each.
@@ -99,7 +99,7 @@ fn delivered(order: OrderId) -> [Command; 2] {
 }
 
 fn folder_with_trade(dir: &Path) -> Folder {
-    boot::init(dir).unwrap();
+    folder::init(dir).unwrap();
     let mut opened = opened(dir);
     furnish(&mut opened, 50);
     trade(&mut opened, 30);
@@ -110,7 +110,7 @@ fn folder_with_trade(dir: &Path) -> Folder {
 fn a_new_folder_holds_the_hash_of_the_admin_key_and_the_key_is_nowhere_in_it() {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("deep/data");
-    let created = boot::init(&dir).unwrap();
+    let created = folder::init(&dir).unwrap();
     let key = created.admin_key.reveal();
     assert_eq!(keys::check(key), Some(KeyKind::Admin));
     let opened = opened(&dir);
@@ -130,7 +130,7 @@ fn a_new_folder_and_its_master_key_are_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("data");
-    let folder = boot::init(&dir).unwrap().folder;
+    let folder = folder::init(&dir).unwrap().folder;
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&dir), mode(&folder.master_key())), (0o700, 0o600));
 }
@@ -138,18 +138,18 @@ fn a_new_folder_and_its_master_key_are_for_their_owner_alone() {
 #[test]
 fn init_takes_an_empty_folder_and_leaves_any_other_as_it_is() {
     let temp = tempfile::tempdir().unwrap();
-    boot::init(temp.path()).unwrap();
+    folder::init(temp.path()).unwrap();
     let manifest = fs::read(Folder::at(temp.path()).manifest()).unwrap();
-    assert!(matches!(boot::init(temp.path()), Err(BootError::NotEmpty { .. })));
+    assert!(matches!(folder::init(temp.path()), Err(BootError::NotEmpty { .. })));
     assert_eq!(fs::read(Folder::at(temp.path()).manifest()).unwrap(), manifest);
 
     let other = tempfile::tempdir().unwrap();
     fs::write(other.path().join("letter.txt"), "dear").unwrap();
-    assert!(matches!(boot::init(other.path()), Err(BootError::NotEmpty { .. })));
+    assert!(matches!(folder::init(other.path()), Err(BootError::NotEmpty { .. })));
     assert_eq!(fs::read_dir(other.path()).unwrap().count(), 1);
 
     let file = other.path().join("letter.txt");
-    assert!(matches!(boot::init(&file), Err(BootError::Io { .. })));
+    assert!(matches!(folder::init(&file), Err(BootError::Io { .. })));
 }
 
 #[test]
@@ -158,9 +158,9 @@ fn a_stopped_folder_gets_another_admin_key_whatever_became_of_the_first() {
     let folder = folder_with_trade(temp.path());
     let lost = Command::RevokeKey { key: KeyId(1) };
     append(&mut opened(temp.path()), [lost]);
-    let key = boot::issue_admin_key(temp.path()).unwrap();
+    let key = folder::issue_admin_key(temp.path()).unwrap();
     let open = opened(temp.path());
-    assert!(boot::issue_admin_key(temp.path()).is_err(), "a server has it open");
+    assert!(folder::issue_admin_key(temp.path()).is_err(), "a server has it open");
     let works = |key: &(_, &nexnum_engine::state::Key)| !key.1.revoked;
     let valid: Vec<_> = open.engine.state().keys().filter(works).collect();
     let [(_, admin)] = valid[..] else { panic!("{valid:?}") };
@@ -176,21 +176,21 @@ fn an_init_that_was_cut_short_before_its_key_is_finished_by_issuing_one() {
     let temp = tempfile::tempdir().unwrap();
     let folder = Folder::at(temp.path());
     folder.init(None).unwrap();
-    let key = boot::issue_admin_key(temp.path()).unwrap();
+    let key = folder::issue_admin_key(temp.path()).unwrap();
     let open = opened(temp.path());
     let hashes: Vec<_> = open.engine.state().keys().map(|(_, key)| key.hash).collect();
     assert_eq!(hashes, [key.sha256()]);
-    assert!(boot::config_path(&folder).exists());
+    assert!(folder::config_path(&folder).exists());
 }
 
 #[test]
 fn a_folder_that_was_never_made_is_refused_and_not_made() {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("data");
-    let message = boot::open(&dir, |_| {}).unwrap_err().to_string();
+    let message = folder::open(&dir, |_| {}).unwrap_err().to_string();
     assert!(message.ends_with(&format!("run `nexnum init {}`", dir.display())), "{message}");
     assert!(!dir.exists());
-    assert!(matches!(boot::secrets(&Folder::at(&dir)), Err(BootError::NotInitialised { .. })));
+    assert!(matches!(folder::secrets(&Folder::at(&dir)), Err(BootError::NotInitialised { .. })));
     let found = verify(&dir, |_| {});
     assert!(matches!(found, Err(Finding::Unreadable(BootError::NotInitialised { .. }))));
 }
@@ -210,7 +210,7 @@ fn a_file_that_is_missing_or_empty_is_named_and_never_replaced() {
         damage(&folder);
         let state = |path: &Path| fs::read(path).ok();
         let before = (state(&folder.ledger()), state(&folder.manifest()));
-        let message = boot::open(temp.path(), |_| {}).unwrap_err().to_string();
+        let message = folder::open(temp.path(), |_| {}).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
         assert!(matches!(verify(temp.path(), |_| {}), Err(Finding::Damage { .. })), "{expected}");
         assert_eq!((state(&folder.ledger()), state(&folder.manifest())), before, "{expected}");
@@ -227,13 +227,13 @@ fn a_ledger_lost_as_a_whole_is_told_with_what_the_manifest_knows() {
         let temp = tempfile::tempdir().unwrap();
         let folder = folder_with_trade(temp.path());
         let open = opened(temp.path());
-        boot::close(&folder, &open.reader).unwrap();
+        folder::close(&folder, &open.reader).unwrap();
         let known = open.ledger.last().seq;
         drop(open);
         let mut bytes = fs::read(folder.ledger()).unwrap();
         damage(&mut bytes);
         fs::write(folder.ledger(), &bytes).unwrap();
-        let error = boot::open(temp.path(), |_| {}).unwrap_err();
+        let error = folder::open(temp.path(), |_| {}).unwrap_err();
         let words = format!("the ledger had reached sequence {known}");
         assert!(error.is_damage() && error.to_string().contains(&words), "{error}");
         let Err(Finding::Damage { reason, .. }) = verify(temp.path(), |_| {}) else {
@@ -276,7 +276,7 @@ fn one_flipped_bit_after_a_kill_is_named_before_anything_is_written_or_loses_not
         let mut bytes = sound.clone();
         bytes[bit / 8] ^= 1 << (bit % 8);
         fs::write(folder.ledger(), &bytes).unwrap();
-        match boot::open(image.path(), |_| {}) {
+        match folder::open(image.path(), |_| {}) {
             Ok(opened) => assert_eq!(opened.engine.state().seq(), end, "bit {bit}"),
             Err(error) => {
                 assert!(error.is_damage(), "bit {bit}: {error}");
@@ -307,14 +307,14 @@ fn secrets_that_are_lost_or_do_not_open_are_damage() {
     for (damage, expected) in cases {
         let temp = tempfile::tempdir().unwrap();
         let folder = folder_with_trade(temp.path());
-        boot::secrets(&folder).unwrap().put("5sim", &Secret::new(b"s".to_vec())).unwrap();
+        folder::secrets(&folder).unwrap().put("5sim", &Secret::new(b"s".to_vec())).unwrap();
         assert_eq!(verify(temp.path(), |_| {}).unwrap().secrets, 1);
         damage(&folder);
         let Err(Finding::Damage { seq: None, reason }) = verify(temp.path(), |_| {}) else {
             panic!("{expected} was not found")
         };
         assert!(reason.contains(expected), "{reason}");
-        assert!(boot::secrets(&folder).unwrap_err().is_damage(), "{expected}");
+        assert!(folder::secrets(&folder).unwrap_err().is_damage(), "{expected}");
     }
 }
 
@@ -343,10 +343,10 @@ fn an_older_copy_of_the_ledger_is_refused_by_the_manifest() {
     let older = fs::read(folder.ledger()).unwrap();
     let mut opened = opened(temp.path());
     trade(&mut opened, 3);
-    boot::close(&folder, &opened.reader).unwrap();
+    folder::close(&folder, &opened.reader).unwrap();
     drop(opened);
     fs::write(folder.ledger(), older).unwrap();
-    let error = boot::open(temp.path(), |_| {}).unwrap_err();
+    let error = folder::open(temp.path(), |_| {}).unwrap_err();
     assert!(matches!(error, BootError::Storage(StorageError::Behind { .. })), "{error}");
     assert!(matches!(verify(temp.path(), |_| {}), Err(Finding::Damage { seq: Some(_), .. })));
 }
@@ -356,7 +356,7 @@ fn a_folder_is_open_in_one_process() {
     let temp = tempfile::tempdir().unwrap();
     folder_with_trade(temp.path());
     let first = opened(temp.path());
-    assert!(boot::open(temp.path(), |_| {}).is_err());
+    assert!(folder::open(temp.path(), |_| {}).is_err());
     drop(first);
     opened(temp.path());
 }
@@ -374,14 +374,14 @@ fn snapshots_and_the_rest_of_the_ledger_give_the_state_that_the_whole_ledger_giv
     let hash = state_hash(live.engine.state());
     let (seq, last_at) = (live.engine.state().seq(), live.last_at);
     drop(live);
-    let kept = boot::snapshot_files(&folder).unwrap();
+    let kept = folder::snapshot_files(&folder).unwrap();
     assert_eq!(kept.len(), 3, "the last three are kept");
 
     let mut expected: Vec<Seq> = at[2..].iter().rev().copied().collect();
     expected.push(Seq(0));
     for (newest, begun_from) in kept.iter().rev().map(Some).chain([None]).zip(expected) {
         let mut seen = Vec::new();
-        let again = boot::open(temp.path(), |progress| seen.push(progress.done)).unwrap();
+        let again = folder::open(temp.path(), |progress| seen.push(progress.done)).unwrap();
         assert_eq!((again.snapshot, again.last_at), (begun_from, last_at));
         assert_eq!(state_hash(again.engine.state()), hash);
         assert_eq!((seen.last(), seen.is_sorted()), (Some(&seq), true));
@@ -433,7 +433,7 @@ fn the_snapshot_thread_writes_when_enough_was_published_and_once_more_at_a_stop(
     let enough = live.engine.state().seq();
     publish.send_replace(enough);
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while boot::snapshot_files(&folder).unwrap().is_empty() {
+    while folder::snapshot_files(&folder).unwrap().is_empty() {
         assert!(std::time::Instant::now() < deadline, "no snapshot was written");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
@@ -456,7 +456,7 @@ fn a_sound_folder_is_proven_with_its_snapshots() {
     let second = snapshot::write(&folder, &live.reader).unwrap().seq;
     trade(&mut live, 1);
     let (hash, seq) = (state_hash(live.engine.state()), live.engine.state().seq());
-    boot::close(&folder, &live.reader).unwrap();
+    folder::close(&folder, &live.reader).unwrap();
     drop(live);
     let files = [folder.ledger(), folder.history(), folder.secrets(), folder.tip()];
     let read = || files.each_ref().map(|file| fs::read(file).unwrap());
@@ -486,7 +486,7 @@ fn a_torn_tip_and_an_empty_history_are_told_and_made_anew() {
 #[test]
 fn a_flipped_bit_in_a_row_is_named_by_its_sequence_number_and_left_as_it_is() {
     let temp = tempfile::tempdir().unwrap();
-    boot::init(temp.path()).unwrap();
+    folder::init(temp.path()).unwrap();
     let folder = Folder::at(temp.path());
     let mut live = opened(temp.path());
     furnish(&mut live, 5);
@@ -494,7 +494,7 @@ fn a_flipped_bit_in_a_row_is_named_by_its_sequence_number_and_left_as_it_is() {
     append(&mut live, [Command::OpenAccount { name: name.into(), credit_limit: Micros::ZERO }]);
     let seq = live.ledger.last().seq;
     trade(&mut live, 5);
-    boot::close(&folder, &live.reader).unwrap();
+    folder::close(&folder, &live.reader).unwrap();
     drop(live);
 
     let mut bytes = fs::read(folder.ledger()).unwrap();
@@ -508,7 +508,7 @@ fn a_flipped_bit_in_a_row_is_named_by_its_sequence_number_and_left_as_it_is() {
     };
     assert_eq!(named, Some(seq), "{reason}");
     assert!(reason.contains(&format!("sequence {seq}")), "{reason}");
-    let error = boot::open(temp.path(), |_| {}).unwrap_err();
+    let error = folder::open(temp.path(), |_| {}).unwrap_err();
     let BootError::Storage(StorageError::Damaged { seq: named, .. }) = error else {
         panic!("{error}")
     };
@@ -519,7 +519,7 @@ fn a_flipped_bit_in_a_row_is_named_by_its_sequence_number_and_left_as_it_is() {
 #[test]
 fn an_event_that_does_not_fit_the_state_is_damage_at_its_place() {
     let temp = tempfile::tempdir().unwrap();
-    boot::init(temp.path()).unwrap();
+    folder::init(temp.path()).unwrap();
     let mut live = opened(temp.path());
     let events = [
         nexnum_engine::event::Event::AccountOpened {
@@ -534,7 +534,7 @@ fn an_event_that_does_not_fit_the_state_is_damage_at_its_place() {
     let at = live.last_at;
     live.ledger.append(&Batch { first: Seq(2), at, count: 2, payload: &payload }, Seq(1)).unwrap();
     drop(live);
-    let error = boot::open(temp.path(), |_| {}).unwrap_err().to_string();
+    let error = folder::open(temp.path(), |_| {}).unwrap_err().to_string();
     assert!(error.contains("damaged at sequence 3"), "{error}");
     let found = verify(temp.path(), |_| {});
     assert!(matches!(found, Err(Finding::Damage { seq: Some(Seq(3)), .. })), "{found:?}");
@@ -543,7 +543,7 @@ fn an_event_that_does_not_fit_the_state_is_damage_at_its_place() {
 #[test]
 fn a_time_that_runs_back_is_damage() {
     let temp = tempfile::tempdir().unwrap();
-    boot::init(temp.path()).unwrap();
+    folder::init(temp.path()).unwrap();
     let mut live = opened(temp.path());
     let mut events = Vec::new();
     let open = Command::OpenAccount { name: "acme".into(), credit_limit: Micros::ZERO };
@@ -553,22 +553,22 @@ fn a_time_that_runs_back_is_damage() {
     let batch = Batch { first: Seq(2), at: Time(1), count: 1, payload: &payload };
     live.ledger.append(&batch, Seq(1)).unwrap();
     drop(live);
-    let error = boot::open(temp.path(), |_| {}).unwrap_err().to_string();
+    let error = folder::open(temp.path(), |_| {}).unwrap_err().to_string();
     assert!(error.contains("sequence 2") && error.contains("its time"), "{error}");
 }
 
 #[test]
 fn a_secret_is_kept_and_opens_with_the_folder_s_key_alone() {
     let temp = tempfile::tempdir().unwrap();
-    let folder = boot::init(temp.path()).unwrap().folder;
+    let folder = folder::init(temp.path()).unwrap().folder;
     let secret = Secret::new(b"s3cr3t".to_vec());
-    boot::secrets(&folder).unwrap().put("5sim", &secret).unwrap();
-    assert_eq!(boot::secrets(&folder).unwrap().get("5sim").unwrap(), Some(secret));
+    folder::secrets(&folder).unwrap().put("5sim", &secret).unwrap();
+    assert_eq!(folder::secrets(&folder).unwrap().get("5sim").unwrap(), Some(secret));
 
     let other = tempfile::tempdir().unwrap();
-    let stranger = boot::init(other.path()).unwrap().folder;
+    let stranger = folder::init(other.path()).unwrap().folder;
     fs::copy(stranger.master_key(), folder.master_key()).unwrap();
-    let error = boot::secrets(&folder).unwrap_err();
+    let error = folder::secrets(&folder).unwrap_err();
     assert!(matches!(error, BootError::Storage(StorageError::WrongKey { .. })), "{error}");
 }
 
@@ -590,9 +590,9 @@ fn ran(words: &[&str], dir: &Path) -> (Option<i32>, String) {
 #[test]
 fn damage_has_its_exit_code_from_every_command_and_a_reader_that_left_is_no_failure() {
     let temp = tempfile::tempdir().unwrap();
-    let created = boot::init(temp.path()).unwrap();
+    let created = folder::init(temp.path()).unwrap();
     assert_eq!(ran(&["verify"], temp.path()), (Some(0), String::new()));
-    let config = boot::config_path(&created.folder);
+    let config = folder::config_path(&created.folder);
     let text = format!("listen = \"127.0.0.1:0\"\ndata_dir = {:?}\n", temp.path());
     fs::write(&config, text).unwrap();
     fs::write(temp.path().join("DEMO"), "").unwrap();

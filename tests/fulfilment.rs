@@ -7,21 +7,21 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum::app::App;
-use nexnum::boot;
-use nexnum::config::{Config, Margin, Percent, ProviderConfig, Rate};
+use nexnum::face::ops::metrics_page;
+use nexnum::market::folder;
 use nexnum::metrics;
+use nexnum::order::claim::Wish;
+use nexnum::order::{Orders, Refusal, UpstreamError};
 use nexnum::provider::driver::Driver;
 use nexnum::provider::sandbox::{FaultKind, Sandbox, SandboxConfig};
 use nexnum::provider::template::Secret;
+use nexnum::server::config::{Config, Margin, Percent, ProviderConfig, Rate};
 use nexnum::server::{self, ProviderSetup, Running};
-use nexnum::trade::{self, Refusal, Wish};
-use nexnum::worker::upstream::{self, UpstreamError};
 use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::audit::audit;
 use nexnum_engine::catalog::Catalog;
-use nexnum_engine::command::{Actor, Command, Reply};
+use nexnum_engine::command::{Command, Reply};
 use nexnum_engine::decide::BUY_TIME_MS;
 use nexnum_engine::ids::{AccountId, OperatorId, OrderId, Product};
 use nexnum_engine::money::Micros;
@@ -75,45 +75,44 @@ impl Rig {
         for (provider, cost) in sellers {
             assert!(sandbox.pin(*provider, product(), Micros(*cost), 5), "it is sold there");
         }
-        boot::init(&folder.path().join("market")).unwrap();
+        folder::init(&folder.path().join("market")).unwrap();
         let running = run(&sandbox, &folder, sellers).await;
-        let app = Arc::clone(&running.app);
-        synced(&app).await;
+        let orders = Arc::clone(&running.rooms.orders);
+        synced(&orders).await;
         let open = Command::OpenAccount { name: "buyer".into(), credit_limit: Micros::ZERO };
-        let Reply::Account(customer) = execute(&app, open).await else { panic!("no account") };
+        let Reply::Account(customer) = execute(&orders, open).await else { panic!("no account") };
         let amount = Micros::units(10);
-        execute(&app, Command::Deposit { account: customer, amount, reference: 1 }).await;
+        execute(&orders, Command::Deposit { account: customer, amount, reference: 1 }).await;
         Self { sandbox, running, customer, folder, sellers: sellers.to_vec() }
     }
 
-    fn app(&self) -> &Arc<App> {
-        &self.running.app
+    fn orders(&self) -> &Arc<Orders> {
+        &self.running.rooms.orders
     }
 
     async fn buy(&self, limit: Option<i64>) -> Result<OrderId, Refusal> {
         let limit = limit.map(Micros);
         let wish = Wish { product: product(), operator: OperatorId::ANY, limit };
-        trade::place(self.app(), self.customer, wish, None).await.map(|(id, _)| id)
+        let placed = self.orders().place(self.customer, wish, None).await;
+        placed.map(|placed| placed.order.id)
     }
 
     async fn order(&self, id: OrderId, done: impl Fn(&Order) -> bool) -> Arc<Order> {
-        let order = self.app().read_model.await_order(id, PATIENCE, &done).await.unwrap();
-        let health: Vec<_> = self.app().providers.iter().map(|p| p.health()).collect();
+        let order = self.orders().market.read_model.await_order(id, PATIENCE, &done).await.unwrap();
+        let health: Vec<_> = self.orders().providers.iter().map(|p| p.health()).collect();
         assert!(done(&order), "{order:?}\n{health:?}");
         order
     }
 
     /// Available and escrow in micros.
     fn wallet(&self) -> (i64, i64) {
-        let wallet = self.app().read_model.account(self.customer).unwrap().wallet();
+        let wallet = self.orders().market.read_model.account(self.customer).unwrap().wallet();
         (wallet.available.0, wallet.escrow.0)
     }
 
     async fn cancel(&self, id: OrderId) {
-        let order = self.app().read_model.order(id).unwrap();
-        upstream::cancel(self.app(), &order).await.unwrap();
-        let actor = Actor::Account(self.customer);
-        execute(self.app(), Command::Cancel { order: id, actor }).await;
+        let order = self.orders().cancel(self.customer, id).await.unwrap();
+        assert_eq!(order.state, ActivationState::Cancelled);
     }
 
     /// Stops the market, not the providers.
@@ -133,7 +132,7 @@ impl Rig {
 impl Closed {
     /// What the ledger says.
     fn state(&self) -> State {
-        let opened = boot::open(&self.folder.path().join("market"), |_| {}).unwrap();
+        let opened = folder::open(&self.folder.path().join("market"), |_| {}).unwrap();
         opened.engine.state().clone()
     }
 
@@ -163,7 +162,7 @@ async fn run(sandbox: &Sandbox, folder: &TempDir, sellers: &[(usize, i64)]) -> R
         ..Config::default()
     };
     let setups = sellers.iter().map(|(at, _)| setup(sandbox, *at, folder)).collect();
-    let opened = boot::open(&dir, |_| {}).unwrap();
+    let opened = folder::open(&dir, |_| {}).unwrap();
     server::start(opened, &config, setups).await.unwrap()
 }
 
@@ -205,8 +204,8 @@ fn setup(sandbox: &Sandbox, at: usize, folder: &TempDir) -> ProviderSetup {
     }
 }
 
-async fn execute(app: &App, command: Command) -> Reply {
-    app.handle.send(command).await.unwrap().unwrap().reply
+async fn execute(orders: &Orders, command: Command) -> Reply {
+    orders.market.handle.send(command).await.unwrap().unwrap().reply
 }
 
 async fn until(done: impl Fn() -> bool) {
@@ -218,8 +217,8 @@ async fn until(done: impl Fn() -> bool) {
 }
 
 /// Waits until every provider's list has come in: a fault set after it meets other calls.
-async fn synced(app: &App) {
-    until(|| app.providers.iter().all(|p| p.health().last_sync_at.is_some())).await;
+async fn synced(orders: &Orders) {
+    until(|| orders.providers.iter().all(|p| p.health().last_sync_at.is_some())).await;
 }
 
 fn received(order: &Order) -> bool {
@@ -274,7 +273,7 @@ async fn a_refusal_for_want_of_numbers_goes_on_to_the_next_ask_within_the_limit(
     rig.sandbox.faults(HANDLER).next(FaultKind::NoNumbers);
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     let order = rig.order(id, received).await;
-    let provider = rig.app().providers.get(order.provider).unwrap();
+    let provider = rig.orders().providers.get(order.provider).unwrap();
     assert_eq!((provider.name(), order.attempt, order.price), ("Lagoon", 2, Micros(240_000)));
     assert_eq!(rig.wallet(), (9_760_000, 0));
     rig.stop().await;
@@ -284,7 +283,8 @@ async fn a_refusal_for_want_of_numbers_goes_on_to_the_next_ask_within_the_limit(
 async fn an_order_that_no_ask_within_its_limit_fills_is_refunded() {
     let rig = Rig::start(&[(HANDLER, 100_000), (SMSPOOL, 200_000)]).await;
     rig.sandbox.faults(HANDLER).next(FaultKind::NoNumbers);
-    let id = rig.buy(None).await.unwrap();
+    let refused = rig.buy(None).await;
+    let Err(Refusal::NoNumbers { order: Some(id) }) = refused else { panic!("{refused:?}") };
     let order = rig.order(id, |order| order.state.is_closed()).await;
     assert_eq!((order.state, order.attempt), (ActivationState::Failed, 1));
     assert_eq!(rig.wallet(), (10_000_000, 0));
@@ -307,9 +307,8 @@ async fn a_message_after_the_cancel_is_kept_and_marked_late() {
     let rig = Rig::start_with(&[(HANDLER, 100_000)], 60_000).await;
     rig.sandbox.faults(HANDLER).next(FaultKind::MessageAfterCancel);
     let id = rig.buy(None).await.unwrap();
-    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
-    upstream::cancel(rig.app(), &order).await.unwrap();
-    execute(rig.app(), Command::Cancel { order: id, actor: Actor::Account(rig.customer) }).await;
+    rig.order(id, |order| order.state == ActivationState::Active).await;
+    rig.cancel(id).await;
     rig.sandbox.advance_ms(61_000);
     let order = rig.order(id, |order| !order.messages.is_empty()).await;
     assert_eq!(order.state, ActivationState::Cancelled);
@@ -370,7 +369,7 @@ async fn what_too_many_new_orders_may_leave_out_is_not_bought_again() {
     rig.sandbox.faults(FIVESIM).next(FaultKind::Garbage);
     // Waits for a number longer than whole lists would need to be believed.
     let id = rig.buy(Some(1_000_000)).await.unwrap();
-    let order = rig.app().read_model.order(id).unwrap();
+    let order = rig.orders().market.read_model.order(id).unwrap();
     assert_eq!((order.state, order.attempt, order.in_doubt), (ActivationState::Init, 1, true));
     rig.stop().await;
 }
@@ -383,13 +382,13 @@ async fn what_an_unreadable_row_may_be_is_not_bought_again() {
     closed.reword("handler", read, unread);
     stray(&closed.sandbox).await;
     let rig = closed.reopen().await;
-    synced(rig.app()).await;
+    synced(rig.orders()).await;
     rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
     // Waits for a number longer than whole lists would need to be believed.
     let id = rig.buy(Some(1_000_000)).await.unwrap();
-    let order = rig.app().read_model.order(id).unwrap();
+    let order = rig.orders().market.read_model.order(id).unwrap();
     assert_eq!((order.state, order.attempt, order.in_doubt), (ActivationState::Init, 1, true));
-    let failures = rig.app().providers.get(order.provider).unwrap().health().failures;
+    let failures = rig.orders().providers.get(order.provider).unwrap().health().failures;
     let told = failures.iter().filter(|failure| failure.text.contains("could not be read"));
     assert_eq!(told.count(), 1, "{failures:?}");
     rig.stop().await;
@@ -455,7 +454,7 @@ async fn check_fault(kind: FaultKind) {
             | ActivationState::TimedOut
             | ActivationState::Failed => true,
         };
-        let order = rig.app().read_model.await_order(*id, STUCK, settled).await.unwrap();
+        let order = rig.orders().market.read_model.await_order(*id, STUCK, settled).await.unwrap();
         assert!(settled(&order), "{kind:?}: stuck: {order:?}");
         if order.state == ActivationState::Active {
             rig.cancel(*id).await;
@@ -564,7 +563,7 @@ async fn a_cancel_outlasts_a_hiccup_and_an_answer_that_was_lost() {
     // A poll may meet one of them first: the cancel then meets fewer.
     rig.sandbox.faults(HANDLER).next(FaultKind::Http500);
     rig.sandbox.faults(HANDLER).next(FaultKind::TruncatedBody);
-    assert_eq!(upstream::cancel(rig.app(), &order).await, Ok(()));
+    rig.cancel(id).await;
     let own = format!("action=getStatus&id={}", order.assignment.as_ref().unwrap().external_id);
     assert_eq!(ask_handler(&rig.sandbox, &own).await, "STATUS_CANCEL");
     rig.stop().await;
@@ -574,11 +573,12 @@ async fn a_cancel_outlasts_a_hiccup_and_an_answer_that_was_lost() {
 async fn a_cancel_that_the_provider_did_not_answer_changes_nothing_and_may_be_repeated() {
     let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
     let id = rig.buy(None).await.unwrap();
-    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+    rig.order(id, |order| order.state == ActivationState::Active).await;
     rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
-    assert_eq!(upstream::cancel(rig.app(), &order).await, Err(UpstreamError::Unavailable));
+    let refused = rig.orders().cancel(rig.customer, id).await.unwrap_err();
+    assert_eq!(refused, Refusal::Upstream(UpstreamError::Unavailable));
     rig.sandbox.faults(HANDLER).clear();
-    let after = rig.app().read_model.order(id).unwrap();
+    let after = rig.orders().market.read_model.order(id).unwrap();
     assert_eq!(after.state, ActivationState::Active);
     assert_eq!(rig.wallet(), (9_880_000, 120_000));
     rig.cancel(id).await;
@@ -604,7 +604,7 @@ async fn a_number_whose_time_is_over_goes_back_once_its_provider_answers() {
 async fn calls_are_counted_by_the_provider_that_was_asked() {
     metrics::install();
     let rig = Rig::start(&[(HANDLER, 100_000)]).await;
-    let shown = metrics::render(rig.app(), &server::routes());
+    let shown = metrics_page::render(rig.orders(), &rig.running.routes.router);
     let count = r#"nexnum_provider_requests_total{provider="Kestrel",op="prices",outcome="ok"}"#;
     assert!(shown.contains(count), "{shown}");
     rig.stop().await;
@@ -624,8 +624,9 @@ async fn a_number_that_its_provider_takes_back_no_more_stays_open() {
     let rig = closed.reopen().await;
 
     let id = rig.buy(None).await.unwrap();
-    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
-    assert_eq!(upstream::cancel(rig.app(), &order).await, Err(UpstreamError::TooLate));
+    rig.order(id, |order| order.state == ActivationState::Active).await;
+    let refused = rig.orders().cancel(rig.customer, id).await.unwrap_err();
+    assert_eq!(refused, Refusal::Upstream(UpstreamError::TooLate));
     assert_eq!(rig.wallet(), (9_880_000, 120_000), "nothing has changed");
     rig.sandbox.advance_ms(61_000);
     rig.order(id, received).await;
@@ -639,7 +640,7 @@ async fn a_list_that_shrank_while_the_market_was_closed_is_not_believed_at_once(
     let few = SandboxConfig { offers: [100; 3], ..SandboxConfig::small(7) };
     std::mem::replace(&mut closed.sandbox, Sandbox::start(few).await.unwrap()).stop().await;
     let rig = closed.reopen().await;
-    let health = || rig.app().providers.iter().next().unwrap().health();
+    let health = || rig.orders().providers.iter().next().unwrap().health();
     until(|| !health().failures.is_empty()).await;
     let health = health();
     assert!(health.failures[0].text.contains("not believed"), "{:?}", health.failures);
@@ -656,9 +657,9 @@ async fn an_offer_that_costs_more_than_its_price_is_sold_once_until_the_next_syn
     let id = rig.buy(None).await.unwrap();
     let order = rig.order(id, received).await;
     assert_eq!((order.price, order.cost), (Micros(120_000), Micros(500_000)));
-    let stock = rig.app().market.grid().ask(order.offer).map(|ask| ask.stock);
+    let stock = rig.orders().market.grid.ask(order.offer).map(|ask| ask.stock);
     assert_eq!(stock, Some(0));
-    let health = rig.app().providers.get(order.provider).unwrap().health();
+    let health = rig.orders().providers.get(order.provider).unwrap().health();
     let failure = health.failures.back().unwrap();
     assert_eq!(failure.to_string(), "buy: charged 0.500000, sold for 0.120000");
     assert_eq!(failure.order, Some(id));
@@ -670,14 +671,14 @@ async fn what_was_written_off_comes_back_with_the_purchase() {
     let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
     rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
     let id = OrderId(1);
-    let doubted = || rig.app().read_model.order(id).is_some_and(|order| order.in_doubt);
+    let doubted = || rig.orders().market.read_model.order(id).is_some_and(|order| order.in_doubt);
     let give_up = async {
         until(doubted).await;
         let reason = FailReason::InDoubt;
-        execute(rig.app(), Command::FailOrder { order: id, attempt: 1, reason }).await;
+        execute(rig.orders(), Command::FailOrder { order: id, attempt: 1, reason }).await;
     };
     let _failed = tokio::join!(rig.buy(None), give_up);
-    let provider = rig.app().read_model.order(id).unwrap().provider;
+    let provider = rig.orders().market.read_model.order(id).unwrap().provider;
     let late = stray(&rig.sandbox).await;
     check_cancelled(&rig.sandbox, &late).await;
     let closed = rig.close().await;

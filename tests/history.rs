@@ -7,12 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use nexnum::boot;
 use nexnum::clock::Clock;
-use nexnum::history::{Follower, History};
-use nexnum::read_model::ReadModel;
-use nexnum::sequencer::{Handle, Sequencer};
-use nexnum::verify::{Followed, verify};
+use nexnum::market::folder;
+use nexnum::market::history::{Follower, History};
+use nexnum::market::read_model::ReadModel;
+use nexnum::market::sequencer::{Handle, Sequencer};
+use nexnum::market::verify::{Followed, verify};
 use nexnum_engine::account::TransactionKind;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Reply, Timings};
@@ -40,7 +40,7 @@ struct Market {
 
 impl Market {
     fn start(dir: &Path) -> Self {
-        let opened = boot::open(dir, |_| {}).unwrap();
+        let opened = folder::open(dir, |_| {}).unwrap();
         let read_model = Arc::new(ReadModel::from_state(opened.engine.state()));
         let archived = Arc::new(AtomicU64::new(0));
         let (history, follower) = History::start(
@@ -121,7 +121,7 @@ impl Market {
 
 fn new_folder() -> tempfile::TempDir {
     let temp = tempfile::tempdir().unwrap();
-    boot::init(temp.path()).unwrap();
+    folder::init(temp.path()).unwrap();
     temp
 }
 
@@ -256,7 +256,7 @@ async fn orders_that_have_left_memory_come_back_from_the_tables_and_from_a_lost_
 /// Lets two hours pass in the ledger.
 fn retire(dir: &Path) {
     use nexnum_storage::{Batch, Ledger, record};
-    let mut opened = boot::open(dir, |_| {}).unwrap();
+    let mut opened = folder::open(dir, |_| {}).unwrap();
     let at = opened.last_at.plus_ms(2 * 60 * 60 * 1000);
     let mut events = Vec::new();
     let pulse = Command::Pulse { archived: opened.last_at };

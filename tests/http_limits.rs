@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use hyper::{Method, StatusCode};
 use nexnum::http::request_id::RequestIds;
-use nexnum::http::{Call, Limits, Problem, Response, Router, Server, bind, health, reply};
+use nexnum::http::route::{Next, Outcome, Target};
+use nexnum::http::{Call, Limits, Problem, Response, Router, Server, bind, reply};
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -31,16 +32,16 @@ struct Order {
     country: String,
 }
 
-async fn order(mut call: Call<Shop>) -> Result<Response, Problem> {
+async fn order(shop: Arc<Shop>, mut call: Call) -> Result<Response, Problem> {
     let order: Order = call.json().await?;
-    call.state.orders.fetch_add(1, Ordering::SeqCst);
+    shop.orders.fetch_add(1, Ordering::SeqCst);
     reply::json(StatusCode::CREATED, &order.country)
 }
 
-async fn wait(call: Call<Shop>) -> Result<Response, Problem> {
-    call.state.begun.notify_one();
-    let _permit = call.state.go_on.acquire().await;
-    call.state.finished.fetch_add(1, Ordering::SeqCst);
+async fn wait(shop: Arc<Shop>, _: Call) -> Result<Response, Problem> {
+    shop.begun.notify_one();
+    let _permit = shop.go_on.acquire().await;
+    shop.finished.fetch_add(1, Ordering::SeqCst);
     Ok(reply::text(StatusCode::OK, "waited"))
 }
 
@@ -61,25 +62,52 @@ const LIMITS: Limits = Limits {
     drain_timeout: Duration::from_millis(400),
 };
 
-async fn start() -> Running {
+/// A reply of one hundred bytes.
+fn plain(call: &Call) -> Outcome {
+    call.check_declared()?;
+    Ok(reply::json_bytes(StatusCode::OK, [b' '; 100].as_slice()))
+}
+
+fn router(shop: &Arc<Shop>) -> Router {
     let mut router = Router::new();
-    health::add_routes(&mut router);
-    router.detached(Method::POST, "/orders", order).body_max(64);
-    router.plain(Method::POST, "/plain-orders", order);
-    router.plain(Method::GET, "/wait", wait);
-    router.detached(Method::POST, "/wait", wait);
+    router.add(Target::new(Method::GET, "/health/live"), |call| Next::Done(plain(call)));
+    router.add(Target::new(Method::GET, "/health/plain"), |call| Next::Done(plain(call)));
+    let target = Target { body_len_max: 64, ..Target::new(Method::POST, "/orders") };
+    let at = Arc::clone(shop);
+    router.add(target, move |_| {
+        let shop = Arc::clone(&at);
+        Next::detached(move |call| order(shop, call))
+    });
+    let at = Arc::clone(shop);
+    router.add(Target::new(Method::POST, "/plain-orders"), move |call| {
+        let shop = Arc::clone(&at);
+        match call.check_declared() {
+            Ok(()) => Next::plain(move |call| order(shop, call)),
+            Err(problem) => Next::Done(Err(problem)),
+        }
+    });
+    let at = Arc::clone(shop);
+    router.add(Target::new(Method::GET, "/wait"), move |_| {
+        let shop = Arc::clone(&at);
+        Next::plain(move |call| wait(shop, call))
+    });
+    let at = Arc::clone(shop);
+    router.add(Target::new(Method::POST, "/wait"), move |_| {
+        let shop = Arc::clone(&at);
+        Next::detached(move |call| wait(shop, call))
+    });
+    router
+}
+
+async fn start() -> Running {
     let shop = Arc::new(Shop {
         begun: Notify::new(),
         go_on: Semaphore::new(0),
         finished: AtomicUsize::new(0),
         orders: AtomicUsize::new(0),
     });
-    let server = Server {
-        router: Arc::new(router),
-        state: Arc::clone(&shop),
-        limits: LIMITS,
-        request_ids: RequestIds::new(7),
-    };
+    let router = Arc::new(router(&shop));
+    let server = Server { router, limits: LIMITS, request_ids: RequestIds::new(7) };
     let (listener, address) = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     let (stop, stopped) = oneshot::channel();
     let cut_off = tokio::spawn(server.serve(listener, async {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use nexnum::boot;
+use nexnum::market::folder;
 use nexnum_engine::ids::Seq;
 use nexnum_engine::money::Micros;
 use nexnum_storage::Folder;
@@ -226,8 +226,8 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_9() {
 /// The tip is never ahead of the ledger, and behind it by the last row at most, which was
 /// not acknowledged then: so an older end would be noticed, whoever shows it.
 fn check_tip(folder: &Folder) {
-    let known = boot::manifest(folder).unwrap();
-    let reader = boot::open_reader(folder, &known).unwrap();
+    let known = folder::manifest(folder).unwrap();
+    let reader = folder::open_reader(folder, &known).unwrap();
     reader.check_end(&known).unwrap();
     let after = reader.read(Seq(known.known.seq.0 + 1)).unwrap();
     assert!(after.map(Result::unwrap).count() <= 1, "the tip is at {}", known.known.seq);
@@ -243,7 +243,7 @@ fn init(data: &Path) -> String {
         .output()
         .unwrap();
     let told: Value = serde_json::from_slice(&made.stdout).unwrap();
-    let secrets = boot::secrets(&Folder::at(data)).unwrap();
+    let secrets = folder::secrets(&Folder::at(data)).unwrap();
     secrets.put("hook.own", &Secret::new(HOOK_TOKEN.into())).unwrap();
     told["admin_key"].as_str().unwrap().to_owned()
 }

@@ -12,14 +12,14 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use nexnum::app::App;
-use nexnum::config::{Config, OwnStock};
 use nexnum::http::query::Query;
 use nexnum::http::request_id::RequestIds;
 use nexnum::http::{Limits, Server, bind};
-use nexnum::server::{self, Running};
-use nexnum::trade::{self, Wish};
-use nexnum::{boot, keys};
+use nexnum::keys;
+use nexnum::market::folder;
+use nexnum::order::claim::Wish;
+use nexnum::server::config::{Config, OwnStock};
+use nexnum::server::{self, Rooms, Running};
 use nexnum_engine::command::{Command, Reply};
 use nexnum_engine::ids::{AccountId, Number, OfferId, OperatorId, OrderId, Product};
 use nexnum_engine::money::Micros;
@@ -71,8 +71,7 @@ async fn open_door() -> (SocketAddr, Running) {
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let (listener, address) = bind(loopback).await.expect("a port is free");
     let server = Server {
-        router: server::routes(),
-        state: Arc::clone(&market.app),
+        router: Arc::clone(&market.routes.router),
         limits: LIMITS,
         request_ids: RequestIds::new(7),
     };
@@ -93,12 +92,12 @@ async fn open_market(dir: &Path) -> Running {
     };
     let opened = boot::open(dir, |_| {}).expect("it was just made");
     let market = server::start(opened, &config, Vec::new()).await.expect("nothing is missing");
-    fill(&market.app).await;
+    fill(&market.rooms).await;
     market
 }
 
 /// A customer with money and an open order, the two keys, something to buy.
-async fn fill(app: &Arc<App>) {
+async fn fill(rooms: &Rooms) {
     let account = AccountId(1);
     let issue = |account, key: &str| Command::IssueKey {
         account,
@@ -113,42 +112,42 @@ async fn fill(app: &Arc<App>) {
         issue(None, ADMIN_KEY),
         Command::Deposit { account, amount: Micros::units(1_000), reference: 1 },
         Command::ListOffers {
-            provider: app.own.provider,
-            offers: vec![(product(app), OperatorId::ANY)],
+            provider: rooms.supply.own,
+            offers: vec![(product(rooms), OperatorId::ANY)],
         },
         Command::LoadStock { offer, cost, price, numbers },
     ];
     for command in commands {
-        let _done: Reply = execute(app, command).await;
+        let _done: Reply = execute(rooms, command).await;
     }
-    let wish = Wish { product: product(app), operator: OperatorId::ANY, limit: None };
-    let placed = trade::place(app, account, wish, None).await;
-    assert_eq!(placed.ok(), Some((OrderId(1), false)));
+    let wish = Wish { product: product(rooms), operator: OperatorId::ANY, limit: None };
+    let placed = rooms.orders.place(account, wish, None).await.expect("it is in stock");
+    assert_eq!(placed.order.id, OrderId(1));
 }
 
-async fn execute(app: &App, command: Command) -> Reply {
-    let answer = app.handle.send(command).await.expect("the engine runs");
+async fn execute(rooms: &Rooms, command: Command) -> Reply {
+    let answer = rooms.market.handle.send(command).await.expect("the engine runs");
     answer.expect("a new market is in order").reply
 }
 
-fn product(app: &App) -> Product {
+fn product(rooms: &Rooms) -> Product {
     Product {
-        country: app.catalog.country_by_iso("ID").expect("a country"),
-        service: app.catalog.service_by_slug("telegram").expect("a service"),
+        country: rooms.market.catalog.country_by_iso("ID").expect("a country"),
+        service: rooms.market.catalog.service_by_slug("telegram").expect("a service"),
     }
 }
 
 /// What a refusal must leave alone: every wallet, and the stock on sale.
 type Books = (Vec<(AccountId, Micros, Micros)>, Vec<(OfferId, u32)>);
 
-fn books(app: &App) -> Books {
-    let wallets = app.read_model.accounts().into_iter().map(|(id, account)| {
+fn books(rooms: &Rooms) -> Books {
+    let wallets = rooms.market.read_model.accounts().into_iter().map(|(id, account)| {
         let wallet = account.wallet();
         (id, wallet.available, wallet.escrow)
     });
     let mut wallets: Vec<_> = wallets.collect();
     wallets.sort();
-    let asks = app.market.grid().asks(product(app)).map(|ask| (ask.offer, ask.stock));
+    let asks = rooms.market.grid.asks(product(rooms)).map(|ask| (ask.offer, ask.stock));
     let mut stock: Vec<_> = asks.collect();
     stock.sort();
     (wallets, stock)
@@ -191,8 +190,8 @@ fn check_status(status: u16, said: &[u8]) {
 }
 
 fn check(door: &Door, bytes: &[u8], closes: bool) {
-    let app = &door.market.app;
-    let before = books(app);
+    let rooms = &door.market.rooms;
+    let before = books(rooms);
     let (said, whole) = door.runtime.block_on(say(door.address, bytes, closes));
     if !whole {
         // A reset or a long poll: what it began ends before the next input.
@@ -203,7 +202,7 @@ fn check(door: &Door, bytes: &[u8], closes: bool) {
     let statuses = statuses.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&said)));
     statuses.iter().for_each(|status| check_status(*status, &said));
     if !statuses.is_empty() && statuses.iter().all(|status| *status >= 400) {
-        assert_eq!(books(app), before, "{}", String::from_utf8_lossy(&said));
+        assert_eq!(books(rooms), before, "{}", String::from_utf8_lossy(&said));
     }
 }
 

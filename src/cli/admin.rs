@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::CliError;
-use crate::boot;
+use crate::market::folder;
 
 /// Where the server is unless it is said.
 const URL_DEFAULT: &str = "http://127.0.0.1:8080";
@@ -163,7 +163,7 @@ pub(super) fn key(args: KeyArgs) -> Result<(), CliError> {
     let KeyArgs { server, action } = args;
     match action {
         KeyAction::Create { data: Some(dir), .. } => {
-            let key = boot::issue_admin_key(&dir)?;
+            let key = folder::issue_admin_key(&dir)?;
             server.print(&json!({ "admin_key": key.reveal() }));
             Ok(())
         }

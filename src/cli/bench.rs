@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::{CliError, serve};
-use crate::bench::{self, BenchError, OwnServer, Plan, Report};
+use crate::cli::load::{self, BenchError, OwnServer, Plan, Report};
 use crate::keys;
 
 /// What `bench` takes.
@@ -16,7 +16,7 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Kind {
     /// Send one kind of request over keep-alive connections and measure the replies
-    Http(bench::Args),
+    Http(load::Args),
 }
 
 /// Measures and prints; replies that the load does not expect make it a failure.
@@ -48,7 +48,7 @@ fn verdict(report: &Report) -> Result<(), CliError> {
 }
 
 /// Without an address a server is started; it ends with the run, however that ends.
-async fn measure(args: &bench::Args) -> Result<Report, BenchError> {
+async fn measure(args: &load::Args) -> Result<Report, BenchError> {
     let plan = Plan {
         load: args.load,
         connections: args.connections,
@@ -57,16 +57,16 @@ async fn measure(args: &bench::Args) -> Result<Report, BenchError> {
     };
     match (&args.url, &args.key) {
         (Some(url), Some(key)) => {
-            generate(plan, bench::prepare(url, key, plan.load, plan.run_id).await?).await
+            generate(plan, load::prepare(url, key, plan.load, plan.run_id).await?).await
         }
         (None, _) | (_, None) => {
             let server = OwnServer::start()?;
-            generate(plan, bench::stock(&server, &plan).await?).await
+            generate(plan, load::stock(&server, &plan).await?).await
         }
     }
 }
 
-async fn generate(plan: Plan, target: bench::Target) -> Result<Report, BenchError> {
-    let generator = tokio::task::spawn_blocking(move || bench::run(plan, &target));
+async fn generate(plan: Plan, target: load::Target) -> Result<Report, BenchError> {
+    let generator = tokio::task::spawn_blocking(move || load::run(plan, &target));
     generator.await.expect("the generator does not panic")
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{CliError, say};
-use crate::boot;
+use crate::market::folder;
 
 /// What `init` takes.
 #[derive(Debug, clap::Args)]
@@ -18,10 +18,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
-    let created = boot::init(&args.dir)?;
+    let created = folder::init(&args.dir)?;
     let (dir, key) = (args.dir.display(), created.admin_key.reveal());
     if args.json {
-        let config = boot::config_path(&created.folder);
+        let config = folder::config_path(&created.folder);
         say(json!({ "data_dir": args.dir, "config": config, "admin_key": key }));
         return Ok(());
     }
@@ -31,7 +31,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     say("without it the stored keys of providers cannot be read.");
     say(format_args!(
         "Next: nexnum serve --config {}",
-        boot::config_path(&created.folder).display()
+        folder::config_path(&created.folder).display()
     ));
     Ok(())
 }

@@ -7,6 +7,7 @@ mod admin;
 mod bench;
 pub mod demo;
 mod init;
+pub mod load;
 mod provider;
 pub mod serve;
 mod verify;
@@ -16,9 +17,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::bench::BenchError;
-use crate::boot::BootError;
-use crate::config::ConfigError;
+use crate::cli::load::BenchError;
+use crate::market::folder::BootError;
+use crate::server::config::ConfigError;
 
 /// An engine for a business of virtual phone numbers.
 #[derive(Debug, Parser)]

@@ -9,7 +9,7 @@ use nexnum_storage::secrets::Secret;
 use reqwest::Method;
 
 use super::{CliError, admin, say};
-use crate::boot::{self, BootError};
+use crate::market::folder::{self, BootError};
 use crate::server::own_stock_hook;
 
 /// Bytes read of a key: the store's own bound is below.
@@ -88,7 +88,7 @@ fn set_key(folder: &Folder, name: &str) -> Result<(), CliError> {
     let failed = |error| CliError::Refused(format!("cannot read the key: {error}"));
     stdin.by_ref().take(KEY_LEN_MAX).read_to_string(&mut key).map_err(failed)?;
     let secret = Secret::new(key.trim().as_bytes().to_vec());
-    boot::secrets(folder)?.put(name, &secret).map_err(BootError::from)?;
+    folder::secrets(folder)?.put(name, &secret).map_err(BootError::from)?;
     say(format_args!("The key {name:?} is kept in {}.", folder.secrets().display()));
     Ok(())
 }

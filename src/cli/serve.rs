@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use nexnum_storage::Folder;
 
 use super::{CliError, say};
-use crate::boot::{self, BootError};
-use crate::config::{Config, ProviderConfig};
+use crate::market::folder::{self, BootError};
 use crate::provider::template::Secret;
+use crate::server::config::{Config, ProviderConfig};
 use crate::server::{self, ProviderSetup, StartError};
 
 /// What `serve` takes.
@@ -34,7 +34,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
 }
 
 async fn serve(config: Config) -> Result<(), CliError> {
-    let opened = boot::open(&config.data_dir, |_| {})?;
+    let opened = folder::open(&config.data_dir, |_| {})?;
     let providers = setups(&config)?;
     let running = server::start(opened, &config, providers).await.map_err(not_started)?;
     say(format_args!("listening on http://{}", running.address));
@@ -57,7 +57,7 @@ pub(super) fn not_started(error: StartError) -> CliError {
 
 /// The configured providers with their keys.
 fn setups(config: &Config) -> Result<Vec<ProviderSetup>, CliError> {
-    let secrets = boot::secrets(&Folder::at(&config.data_dir))?;
+    let secrets = folder::secrets(&Folder::at(&config.data_dir))?;
     let setup = |provider: &ProviderConfig| {
         let missing =
             |what: String| CliError::Refused(format!("provider {:?}: {what}", provider.name));
@@ -118,6 +118,6 @@ fn stored_names(config: &Config) -> Result<Vec<String>, CliError> {
     if config.providers.iter().all(|provider| provider.key_secret.is_none()) {
         return Ok(Vec::new());
     }
-    let secrets = boot::secrets(&Folder::at(&config.data_dir))?;
+    let secrets = folder::secrets(&Folder::at(&config.data_dir))?;
     Ok(secrets.names().map_err(BootError::from)?)
 }

@@ -8,7 +8,7 @@ use nexnum_engine::ids::Seq;
 use serde_json::{Value, json};
 
 use super::{CliError, say};
-use crate::verify::{Finding, Followed, Proof, verify};
+use crate::market::verify::{Finding, Followed, Proof, verify};
 
 /// What `verify` takes.
 #[derive(Debug, clap::Args)]

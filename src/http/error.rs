@@ -84,7 +84,7 @@ impl Problem {
 
     /// The connection ends with this reply: what follows on it cannot be trusted or is not wanted.
     #[must_use]
-    pub(super) const fn closing(mut self) -> Self {
+    pub const fn closing(mut self) -> Self {
         self.closes = true;
         self
     }

@@ -1,29 +1,23 @@
-//! The HTTP server: the route table and what is common to all faces.
+//! HTTP/1.1 done strictly: the route table, the server, and what every protocol over it needs.
+//! It knows nothing of what is served.
 //!
 //! Promises: every request is bounded in size and time; every reply has an `X-Request-Id`;
 //! every refusal is a problem document, also of what cannot be parsed and of a connection too
-//! many; what a detached route began is finished even if its client hangs up.
-//! Leaves the resources themselves to the faces.
+//! many; what a detached call began is finished even if its client hangs up.
+//! Leaves resources, callers and protocols to its users.
 
-pub mod admin;
-pub mod auth;
 mod bare;
 pub mod body;
 pub mod error;
 mod framing;
-pub mod health;
-pub mod hooks;
 mod json;
 pub mod limit;
-pub mod ops;
-pub mod problems;
 pub mod query;
 pub mod reply;
 pub mod request;
 pub mod request_id;
 pub mod route;
 pub mod server;
-pub mod v1;
 
 pub use error::Problem;
 pub use json::{Array, Json, Object};

@@ -1,8 +1,8 @@
-//! One request as a handler sees it: state, path, query, headers, body, each read strictly.
+//! One request as a handler sees it: path, query, headers, body, each read strictly.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +17,6 @@ use super::error::Problem;
 use super::limit::Allowance;
 use super::query::{self, Plus, Query};
 use super::request_id::RequestId;
-use crate::read_model::KeyView;
 
 /// Most parameters in a path template.
 pub const PATH_PARAMS_MAX: usize = 4;
@@ -30,9 +29,7 @@ const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A request being answered.
-pub struct Call<S> {
-    /// What the server was started with.
-    pub state: Arc<S>,
+pub struct Call {
     /// The client's address, or its proxy's.
     pub peer: SocketAddr,
     pub(super) parts: Parts,
@@ -42,8 +39,6 @@ pub struct Call<S> {
     pub(super) body: BodyState,
     pub(super) body_len_max: usize,
     pub(super) body_timeout: Duration,
-    /// Whose key came with it, once somebody has looked.
-    pub(super) key: OnceLock<KeyView>,
     /// Where the handler leaves what is left of the quota, for the reply.
     pub(super) allowance: Arc<Allowance>,
 }
@@ -63,14 +58,14 @@ pub(super) enum BodyState {
 }
 
 /// Shows the route only: headers carry keys and bodies what people wrote.
-impl<S> std::fmt::Debug for Call<S> {
+impl std::fmt::Debug for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (method, id) = (&self.parts.method, self.request_id());
         write!(f, "Call({method} {} {id})", self.template)
     }
 }
 
-impl<S> Call<S> {
+impl Call {
     /// The method; `HEAD` is seen by handlers of `GET`.
     #[must_use]
     pub const fn method(&self) -> &Method {
@@ -206,8 +201,17 @@ impl<S> Call<S> {
         body::decode_json::<Nothing>(&body).map(|Nothing {}| ())
     }
 
+    /// What is left of the caller's quota, for the reply to say.
+    #[must_use]
+    pub fn allowance(&self) -> &Allowance {
+        &self.allowance
+    }
+
     /// Refuses a body by its declared length, also where the handler would not read it.
-    pub(super) fn check_declared(&self) -> Result<(), Problem> {
+    ///
+    /// # Errors
+    /// 413.
+    pub fn check_declared(&self) -> Result<(), Problem> {
         match &self.body {
             BodyState::Coming(body) => body::check_declared(body, self.body_len_max),
             BodyState::Read(_) | BodyState::Taken => Ok(()),
@@ -300,7 +304,7 @@ fn unquote(key: &str) -> Option<Cow<'_, str>> {
 mod tests {
     use super::*;
 
-    fn call(headers: &[(&str, &str)]) -> Call<()> {
+    fn call(headers: &[(&str, &str)]) -> Call {
         let mut request = hyper::Request::get("/a/x%20y/%ff?b=1");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -309,7 +313,6 @@ mod tests {
         params.ranges[0] = (3, 8);
         params.ranges[1] = (9, 12);
         Call {
-            state: Arc::new(()),
             peer: SocketAddr::from(([127, 0, 0, 1], 1)),
             parts: request.body(()).unwrap().into_parts().0,
             template: "/a/{one}/{*two}",
@@ -318,7 +321,6 @@ mod tests {
             body: BodyState::Taken,
             body_len_max: 0,
             body_timeout: Duration::ZERO,
-            key: OnceLock::new(),
             allowance: Arc::default(),
         }
     }

@@ -1,11 +1,13 @@
-//! The route table: path templates with a handler a method.
+//! The route table: path templates with a start function a method.
 //!
-//! Three kinds of handler, by what they may do. *At once*: answers without waiting, from a
-//! borrowed call; nothing is allocated for it, so hot reads are of this kind. *Plain*: runs in
-//! the connection's own task and is dropped where the client hangs up. *Detached*: runs in a
-//! task of its own to its end, whatever the client does; everything that sends a command is of
-//! this kind.
+//! A route's start function looks at the head of a request and says how the call runs. *Done*:
+//! the answer is there, from a borrowed call; nothing is allocated for it, so hot reads are of
+//! this kind. *Plain*: the rest runs in the connection's own task and is dropped when the
+//! client hangs up. *Detached*: the body is read first, then the rest runs to its end,
+//! whatever the client does; everything that sends a command is of this kind. One path may
+//! answer one request at once and run the next one detached.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,43 +20,95 @@ use super::body::BODY_LEN_MAX;
 use super::error::Problem;
 use super::request::{self, Call, PATH_PARAMS_MAX, PathParams};
 
-pub(super) type Outcome = Result<Response, Problem>;
-pub(super) type Answering = Pin<Box<dyn Future<Output = Outcome> + Send>>;
-type AtOnce<S> = Box<dyn Fn(&Call<S>) -> Outcome + Send + Sync>;
-type Handler<S> = Box<dyn Fn(Call<S>) -> Answering + Send + Sync>;
+/// What a handler gives: a reply, or the problem that is rendered instead.
+pub type Outcome = Result<Response, Problem>;
+/// A call that is being answered.
+pub type Answering = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+/// What remains of a call after its head was looked at.
+pub type Rest = Box<dyn FnOnce(Call) -> Answering + Send>;
+type Start = Box<dyn Fn(&Call) -> Next + Send + Sync>;
+/// Renders a problem in the words of the route's protocol: problem, path, request id.
+pub type Render = fn(Problem, &str, &str) -> Response;
 
-/// Looks at a request before its body is read.
-pub(super) type Guard<S> = fn(&Call<S>) -> Result<(), Problem>;
+/// How a call goes on after its start function.
+pub enum Next {
+    /// It is answered.
+    Done(Outcome),
+    /// It runs in the connection's task, and ends when the client hangs up.
+    Plain(Rest),
+    /// It runs to its end, after its body was read.
+    Detached(Rest),
+}
 
-/// How a route's handler runs.
-pub(super) enum Run<S> {
-    AtOnce(AtOnce<S>),
-    Plain(Handler<S>),
-    Detached(Handler<S>),
+impl Next {
+    /// Goes on in the connection's task.
+    pub fn plain<A>(rest: impl FnOnce(Call) -> A + Send + 'static) -> Self
+    where
+        A: Future<Output = Outcome> + Send + 'static,
+    {
+        Self::Plain(Box::new(move |call| Box::pin(rest(call))))
+    }
+
+    /// Goes on to the end, whatever the client does.
+    pub fn detached<A>(rest: impl FnOnce(Call) -> A + Send + 'static) -> Self
+    where
+        A: Future<Output = Outcome> + Send + 'static,
+    {
+        Self::Detached(Box::new(move |call| Box::pin(rest(call))))
+    }
+}
+
+impl fmt::Debug for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Done(_) => "Done",
+            Self::Plain(_) => "Plain",
+            Self::Detached(_) => "Detached",
+        })
+    }
+}
+
+/// What the kit needs to know of a route beside its start function.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The method.
+    pub method: Method,
+    /// The path, with `{name}` for a parameter.
+    pub template: &'static str,
+    /// Longest body, in bytes.
+    pub body_len_max: usize,
+    /// How problems are rendered.
+    pub render: Render,
+}
+
+impl Target {
+    /// A target with the default bound of its body and problem documents.
+    #[must_use]
+    pub fn new(method: Method, template: &'static str) -> Self {
+        Self { method, template, body_len_max: BODY_LEN_MAX, render: Problem::into_response }
+    }
 }
 
 /// One method on one path.
-pub struct Route<S> {
-    method: Method,
-    pub(super) template: &'static str,
-    pub(super) body_len_max: usize,
-    pub(super) guard: Option<Guard<S>>,
-    pub(super) run: Run<S>,
-    // Counted for the metrics page, read by nobody else: relaxed.
+pub(super) struct Route {
+    pub(super) target: Target,
+    start: Start,
+    // Counted for the metrics page, read by the page alone: relaxed.
     replies: [AtomicU64; 4],
 }
 
 /// The routes of one path.
-struct Path<S> {
-    routes: Vec<Route<S>>,
+struct Path {
+    routes: Vec<Route>,
     allow: HeaderValue,
 }
 
 /// All routes of a server.
-pub struct Router<S> {
+#[derive(Default)]
+pub struct Router {
     // Positions in `paths`, so that templates can be listed in the order they were added.
     tree: matchit::Router<usize>,
-    paths: Vec<Path<S>>,
+    paths: Vec<Path>,
 }
 
 /// How often a route answered, by class of status.
@@ -70,30 +124,16 @@ pub struct Replies {
     pub count: u64,
 }
 
-impl<S> Default for Router<S> {
-    fn default() -> Self {
-        Self { tree: matchit::Router::new(), paths: Vec::new() }
-    }
-}
-
-impl<S> std::fmt::Debug for Router<S> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.routes()).finish()
     }
 }
 
-impl<S> Route<S> {
-    /// Bounds the body; the default is [`BODY_LEN_MAX`].
-    pub const fn body_max(&mut self, bytes: usize) -> &mut Self {
-        self.body_len_max = bytes;
-        self
-    }
-
-    /// Refuses by head alone, so that strangers cannot make the server hold bodies. For
-    /// detached routes, whose bodies are read before they run.
-    pub const fn guarded(&mut self, guard: fn(&Call<S>) -> Result<(), Problem>) -> &mut Self {
-        self.guard = Some(guard);
-        self
+impl Route {
+    /// Looks at a request's head.
+    pub(super) fn start(&self, call: &Call) -> Next {
+        (self.start)(call)
     }
 
     pub(super) fn count(&self, status: StatusCode) {
@@ -102,54 +142,25 @@ impl<S> Route<S> {
     }
 }
 
-impl<S: Send + Sync + 'static> Router<S> {
+impl Router {
     /// A table without routes.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a route that answers without waiting. `GET` answers `HEAD` too, in all three kinds.
+    /// Adds a route. `GET` answers `HEAD` too.
     ///
     /// # Panics
-    /// In all three kinds: if the template is malformed, has more than [`PATH_PARAMS_MAX`]
-    /// parameters, conflicts with another, or has the method already.
-    pub fn at_once<F>(&mut self, method: Method, template: &'static str, run: F) -> &mut Route<S>
-    where
-        F: Fn(&Call<S>) -> Outcome + Send + Sync + 'static,
-    {
-        self.add(method, template, Run::AtOnce(Box::new(run)))
-    }
-
-    /// Adds a route that is given up where the client hangs up.
-    pub fn plain<F, A>(&mut self, method: Method, template: &'static str, run: F) -> &mut Route<S>
-    where
-        F: Fn(Call<S>) -> A + Send + Sync + 'static,
-        A: Future<Output = Outcome> + Send + 'static,
-    {
-        self.add(method, template, Run::Plain(Box::new(move |call| Box::pin(run(call)))))
-    }
-
-    /// Adds a route that runs to its end; its body is read before it starts.
-    pub fn detached<F, A>(
-        &mut self,
-        method: Method,
-        template: &'static str,
-        run: F,
-    ) -> &mut Route<S>
-    where
-        F: Fn(Call<S>) -> A + Send + Sync + 'static,
-        A: Future<Output = Outcome> + Send + 'static,
-    {
-        self.add(method, template, Run::Detached(Box::new(move |call| Box::pin(run(call)))))
-    }
-
-    fn add(&mut self, method: Method, template: &'static str, run: Run<S>) -> &mut Route<S> {
+    /// If the template is malformed, has more than [`PATH_PARAMS_MAX`] parameters, conflicts
+    /// with another, or has the method already.
+    pub fn add(&mut self, target: Target, start: impl Fn(&Call) -> Next + Send + Sync + 'static) {
+        let (method, template) = (&target.method, target.template);
         assert!(
             request::template_names(template).count() <= PATH_PARAMS_MAX,
             "{template}: too many parameters"
         );
-        let known = self.paths.iter().position(|path| path.routes[0].template == template);
+        let known = self.paths.iter().position(|path| path.routes[0].target.template == template);
         let at = known.unwrap_or_else(|| {
             if let Err(error) = self.tree.insert(template, self.paths.len()) {
                 panic!("{template}: {error}");
@@ -158,20 +169,16 @@ impl<S: Send + Sync + 'static> Router<S> {
             self.paths.len() - 1
         });
         let path = &mut self.paths[at];
-        let taken = path.routes.iter().any(|route| route.method == method);
+        let taken = path.routes.iter().any(|route| route.target.method == *method);
         assert!(!taken, "{method} {template} is there already");
         let replies = [const { AtomicU64::new(0) }; 4];
-        let (body_len_max, guard) = (BODY_LEN_MAX, None);
-        path.routes.push(Route { method, template, body_len_max, guard, run, replies });
+        path.routes.push(Route { target, start: Box::new(start), replies });
         path.allow = allow(&path.routes);
-        path.routes.last_mut().expect("it was just pushed")
     }
-}
 
-impl<S> Router<S> {
     /// Every route as method and path template, in the order they were added by path.
     pub fn routes(&self) -> impl Iterator<Item = (&Method, &'static str)> {
-        self.each().map(|route| (&route.method, route.template))
+        self.each().map(|route| (&route.target.method, route.target.template))
     }
 
     /// How often each route answered so far; pairs that never did are left out.
@@ -182,15 +189,15 @@ impl<S> Router<S> {
             for (class, count) in (2..).zip(&route.replies) {
                 let count = count.load(Ordering::Relaxed);
                 if count > 0 {
-                    let method = method_name(&route.method);
-                    all.push(Replies { method, template: route.template, class, count });
+                    let method = method_name(&route.target.method);
+                    all.push(Replies { method, template: route.target.template, class, count });
                 }
             }
         }
         all
     }
 
-    fn each(&self) -> impl Iterator<Item = &Route<S>> {
+    fn each(&self) -> impl Iterator<Item = &Route> {
         self.paths.iter().flat_map(|path| &path.routes)
     }
 
@@ -199,7 +206,7 @@ impl<S> Router<S> {
         &self,
         method: &Method,
         path: &str,
-    ) -> Result<(&Route<S>, PathParams), Problem> {
+    ) -> Result<(&Route, PathParams), Problem> {
         let found = self.tree.at(path).map_err(|_| Problem::not_found("no such path"))?;
         let mut params = PathParams::default();
         for (range, (_, value)) in params.ranges.iter_mut().zip(found.params.iter()) {
@@ -212,8 +219,8 @@ impl<S> Router<S> {
         let route = at
             .routes
             .iter()
-            .find(|route| route.method == *method)
-            .or_else(|| at.routes.iter().find(|route| route.method == *wanted));
+            .find(|route| route.target.method == *method)
+            .or_else(|| at.routes.iter().find(|route| route.target.method == *wanted));
         match route {
             Some(route) => Ok((route, params)),
             None => Err(Problem::method_not_allowed(&at.allow, method)),
@@ -225,8 +232,8 @@ fn narrow(position: usize) -> u16 {
     u16::try_from(position).expect("hyper refuses a target of 64 KiB")
 }
 
-fn allow<S>(routes: &[Route<S>]) -> HeaderValue {
-    let mut names: Vec<&str> = routes.iter().map(|route| route.method.as_str()).collect();
+fn allow(routes: &[Route]) -> HeaderValue {
+    let mut names: Vec<&str> = routes.iter().map(|route| route.target.method.as_str()).collect();
     if names.contains(&"GET") && !names.contains(&"HEAD") {
         names.push("HEAD");
     }
@@ -251,14 +258,14 @@ mod tests {
     use super::*;
     use crate::http::reply;
 
-    fn router() -> Router<()> {
+    fn router() -> Router {
         let mut router = Router::new();
-        router.at_once(Method::GET, "/orders", |_| Ok(reply::no_content()));
-        router.detached(Method::POST, "/orders", |_| async { Ok(reply::no_content()) });
-        router.plain(Method::GET, "/orders/{id}", |_| async { Ok(reply::no_content()) });
-        router.plain(Method::POST, "/orders/{id}/lines/{line}", |_| async {
-            Ok(reply::no_content())
-        });
+        let done = |_: &Call| Next::Done(Ok(reply::no_content()));
+        let detached = |_: &Call| Next::detached(async |_| Ok(reply::no_content()));
+        router.add(Target::new(Method::GET, "/orders"), done);
+        router.add(Target::new(Method::POST, "/orders"), detached);
+        router.add(Target::new(Method::GET, "/orders/{id}"), done);
+        router.add(Target::new(Method::POST, "/orders/{id}/lines/{line}"), detached);
         router
     }
 
@@ -266,11 +273,11 @@ mod tests {
         let router = router();
         match router.find(method, path) {
             Ok((route, params)) => {
-                let values: Vec<&str> = request::template_names(route.template)
+                let values: Vec<&str> = request::template_names(route.target.template)
                     .zip(params.ranges)
                     .map(|(_, (start, end))| &path[usize::from(start)..usize::from(end)])
                     .collect();
-                format!("{} {} {values:?}", route.method, route.template)
+                format!("{} {} {values:?}", route.target.method, route.target.template)
             }
             Err(problem) => {
                 let response = problem.into_response(path, "r");
@@ -313,6 +320,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "GET /orders is there already")]
     fn a_route_cannot_be_added_twice() {
-        router().at_once(Method::GET, "/orders", |_| Ok(reply::no_content()));
+        let done = |_: &Call| Next::Done(Ok(reply::no_content()));
+        router().add(Target::new(Method::GET, "/orders"), done);
     }
 }

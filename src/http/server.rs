@@ -9,7 +9,7 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use super::framing::{Frame, Framing, Watched};
 use super::limit::Allowance;
 use super::request::{self, BodyState, Call};
 use super::request_id::{RequestId, RequestIds, X_REQUEST_ID};
-use super::route::{Answering, Outcome, Router, Run};
+use super::route::{Answering, Next, Outcome, Render, Route, Router};
 use super::{Response, bare};
 
 /// Longest request line with headers: a long URL and a dozen headers fit.
@@ -70,11 +70,9 @@ impl Default for Limits {
 
 /// A server that is ready to serve.
 #[derive(Debug)]
-pub struct Server<S> {
+pub struct Server {
     /// What it answers.
-    pub router: Arc<Router<S>>,
-    /// What its handlers work with.
-    pub state: Arc<S>,
+    pub router: Arc<Router>,
     /// Its bounds.
     pub limits: Limits,
     /// The ids it gives to requests.
@@ -91,7 +89,7 @@ pub async fn bind(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> 
     Ok((listener, real))
 }
 
-impl<S: Send + Sync + 'static> Server<S> {
+impl Server {
     /// Serves until `shutdown` is ready, then stops listening and finishes what is in flight.
     ///
     /// Returns how many connections were cut off because they did not finish in time.
@@ -125,8 +123,8 @@ impl<S: Send + Sync + 'static> Server<S> {
 }
 
 /// Starts to serve one connection, or refuses it in few bytes.
-fn admit<S: Send + Sync + 'static>(
-    server: &Arc<Server<S>>,
+fn admit(
+    server: &Arc<Server>,
     gate: &Arc<Gate>,
     stream: TcpStream,
     peer: SocketAddr,
@@ -222,15 +220,15 @@ fn counted(address: IpAddr) -> Option<IpAddr> {
 }
 
 /// One connection being served.
-struct Connection<S> {
-    server: Arc<Server<S>>,
+struct Connection {
+    server: Arc<Server>,
     peer: SocketAddr,
     slot: Arc<Slot>,
     framing: Arc<Framing>,
     allowance: Arc<Allowance>,
 }
 
-impl<S: Send + Sync + 'static> Connection<S> {
+impl Connection {
     async fn run(self: Arc<Self>, stream: TcpStream, mut phase: watch::Receiver<()>) {
         let limits = self.server.limits;
         let (framing, connection) = (Arc::clone(&self.framing), Arc::clone(&self));
@@ -293,49 +291,41 @@ impl<S: Send + Sync + 'static> Connection<S> {
             Ok(found) => found,
             Err(problem) => return problem.into_response(parts.uri.path(), id.as_str()),
         };
-        let mut call = Call {
-            state: Arc::clone(&self.server.state),
+        let target = &route.target;
+        let call = Call {
             peer: self.peer,
             parts,
-            template: route.template,
+            template: target.template,
             params,
             request_id: id.clone(),
             body: BodyState::Coming(body),
-            body_len_max: route.body_len_max,
+            body_len_max: target.body_len_max,
             body_timeout: self.server.limits.body_timeout,
-            key: OnceLock::new(),
             allowance: Arc::clone(&self.allowance),
         };
-        let response = match &route.run {
-            Run::AtOnce(run) => match call.check_declared().and_then(|()| run(&call)) {
-                Ok(response) => response,
-                Err(problem) => {
-                    problem.into_response(instance(route.template, call.uri().path()), id.as_str())
-                }
-            },
-            Run::Plain(run) => {
-                let uri = call.uri().clone();
-                let outcome = match call.check_declared() {
-                    Ok(()) => run(call).await,
-                    Err(problem) => Err(problem),
-                };
-                settle(outcome, instance(route.template, uri.path()), id)
-            }
-            Run::Detached(run) => {
-                let uri = call.uri().clone();
-                let admitted = route.guard.map_or(Ok(()), |guard| guard(&call));
-                let outcome = match admitted.map_err(Problem::closing) {
-                    Ok(()) => match call.read_ahead().await {
-                        Ok(()) => Detached::new(run(call), Arc::clone(&self.slot)).await,
-                        Err(problem) => Err(problem),
-                    },
-                    Err(problem) => Err(problem),
-                };
-                settle(outcome, instance(route.template, uri.path()), id)
-            }
-        };
+        let response = self.respond(route, call, id).await;
         route.count(response.status());
         response
+    }
+
+    async fn respond(&self, route: &Route, mut call: Call, id: &RequestId) -> Response {
+        let (template, render) = (route.target.template, route.target.render);
+        let finish = |outcome, path: &str| settle(outcome, render, instance(template, path), id);
+        match route.start(&call) {
+            Next::Done(outcome) => finish(outcome, call.uri().path()),
+            Next::Plain(rest) => {
+                let uri = call.uri().clone();
+                finish(rest(call).await, uri.path())
+            }
+            Next::Detached(rest) => {
+                let uri = call.uri().clone();
+                let outcome = match call.read_ahead().await {
+                    Ok(()) => Detached::new(rest(call), Arc::clone(&self.slot)).await,
+                    Err(problem) => Err(problem),
+                };
+                finish(outcome, uri.path())
+            }
+        }
     }
 }
 
@@ -355,8 +345,8 @@ fn instance<'a>(template: &'static str, path: &'a str) -> &'a str {
     if template.contains("{token}") { template } else { path }
 }
 
-fn settle(outcome: Outcome, path: &str, id: &RequestId) -> Response {
-    outcome.unwrap_or_else(|problem| problem.into_response(path, id.as_str()))
+fn settle(outcome: Outcome, render: Render, path: &str, id: &RequestId) -> Response {
+    outcome.unwrap_or_else(|problem| render(problem, path, id.as_str()))
 }
 
 /// A handler that outlives its connection: dropped unfinished, it goes on in a task of its own.

@@ -279,9 +279,9 @@ pub const fn breaker_input(kind: ErrorKind) -> Option<Input> {
 }
 
 /// All connected providers, fixed while the process runs.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Providers {
-    by_id: BTreeMap<ProviderId, Arc<Connected>>,
+    by_id: Arc<BTreeMap<ProviderId, Arc<Connected>>>,
 }
 
 impl Providers {
@@ -292,7 +292,7 @@ impl Providers {
             connected.show(grid, Breaker::default());
             (connected.id, Arc::new(connected))
         };
-        Self { by_id: connected.into_iter().map(row).collect() }
+        Self { by_id: Arc::new(connected.into_iter().map(row).collect()) }
     }
 
     /// The provider with this id, if it is connected.

@@ -8,12 +8,12 @@ use nexnum_engine::pricing;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use crate::config::{Config, Margin, ProviderConfig};
 use crate::provider::client::{Client, ClientConfig, ClientError, Timeouts};
 use crate::provider::connected::{Connected, Policy};
 use crate::provider::crosswalk::Crosswalk;
 use crate::provider::driver::{Driver, DriverError};
 use crate::provider::template::{Credentials, Secret};
+use crate::server::config::{Config, Margin, ProviderConfig};
 
 /// A provider to connect, with its key.
 #[derive(Clone, Debug)]

@@ -3,46 +3,38 @@
 //! The order of starting is the order of trust: replayed state, sequencer, followers,
 //! providers, workers, and last of all the door. Stopping goes the other way.
 
+pub mod config;
 mod connect;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::{Command, Reply};
-use nexnum_engine::decide::Policy;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::ProviderId;
-use nexnum_storage::{Folder, Reader, StorageError};
+use nexnum_storage::{Folder, StorageError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::app::{App, OwnStock};
-use crate::boot::{self, BootError, Opened};
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::history::{Follower, History};
-use crate::http::auth::Limiter;
+use self::config::Config;
+use crate::access::Access;
+use crate::face::auth::{Auth, CallbackAddress};
+use crate::face::route::RouteTable;
+use crate::face::{admin, hooks, ops, v1};
 use crate::http::limit::Quota;
 use crate::http::request_id::RequestIds;
-use crate::http::{self, Limits, Router, Server};
+use crate::http::{self, Limits, Server};
 use crate::keys::{self, NoRandomness};
-use crate::market::{Market, OpenClaim};
+use crate::market::folder::{self, BootError, Opened};
+use crate::market::{self, Market, Started, Threads};
+use crate::money::Money;
+use crate::order::{Orders, OwnStock};
 use crate::provider::connected::Providers;
 use crate::provider::template::Secret;
-use crate::read_model::ReadModel;
-use crate::sequencer::core::Change;
-use crate::sequencer::{Handle, Sequencer};
-use crate::trade::InFlight;
+use crate::supply::Supply;
 use crate::worker::Workers;
-use crate::worker::asks::Asks;
-use crate::worker::doubt::Doubts;
-use crate::worker::snapshot::Snapshots;
-use crate::worker::tasks::Tasks;
 
 pub use connect::{ConnectError, ProviderSetup};
 
@@ -52,8 +44,6 @@ pub const OWN_PROVIDER: &str = "own";
 const HOOK_SECRET: &str = "hook.own";
 /// How long work under way upstream may take after the door has closed.
 const WORKERS_GRACE: Duration = Duration::from_secs(5);
-/// The exit code of a process whose ledger failed.
-const EXIT_STORAGE: i32 = 74;
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -96,30 +86,45 @@ impl From<StorageError> for StartError {
 pub struct Running {
     /// Where, with the real port.
     pub address: SocketAddr,
-    /// What it shares.
-    pub app: Arc<App>,
+    /// What it sells, and to whom.
+    pub rooms: Rooms,
     /// The path that messages for own stock are posted to; it holds the secret.
     pub hook_path: Secret,
-    folder: Folder,
-    reader: Reader,
+    /// What it answers.
+    pub routes: RouteTable,
     stop: watch::Sender<bool>,
     door: JoinHandle<usize>,
     workers: Workers,
-    follower: Follower,
-    sequencer: Sequencer,
-    snapshots: Snapshots,
+    threads: Threads,
 }
 
-/// The engine's threads and the followers they publish to.
-struct Spine {
-    read_model: Arc<ReadModel>,
-    market: Arc<Market>,
-    open_claims: Vec<OpenClaim>,
-    clock: Arc<Clock>,
-    handle: Handle,
-    sequencer: Sequencer,
-    history: Arc<History>,
-    follower: Follower,
+/// The operations of a server, room by room.
+#[derive(Clone, Debug)]
+pub struct Rooms {
+    /// The market they work on.
+    pub market: Market,
+    /// Numbers, from wish to refund.
+    pub orders: Arc<Orders>,
+    /// What is for sale.
+    pub supply: Supply,
+    /// Wallets.
+    pub money: Money,
+    /// Accounts and keys.
+    pub access: Access,
+}
+
+impl Rooms {
+    /// The rooms of a market, with its connected providers.
+    #[must_use]
+    pub fn new(market: &Market, providers: Providers, own: OwnStock) -> Self {
+        Self {
+            market: market.clone(),
+            orders: Orders::new(market.clone(), providers, own),
+            supply: Supply { market: market.clone(), own: own.provider },
+            money: Money { market: market.clone() },
+            access: Access::new(market.clone()),
+        }
+    }
 }
 
 /// Starts a server on an opened folder.
@@ -131,120 +136,56 @@ pub async fn start(
     config: &Config,
     providers: Vec<ProviderSetup>,
 ) -> Result<Running, StartError> {
+    // 1. The address, before anything is written.
     let listen = config.listen;
     let failed = |source| StartError::Listen { address: listen, source };
     let (listener, address) = http::bind(listen).await.map_err(failed)?;
     let hook_token = hook_token(&opened.folder)?;
-    let (folder, reader, snapshot) =
-        (opened.folder.clone(), opened.reader.clone(), opened.snapshot);
-    let spine = start_spine(opened, config.own_stock.policy());
-    let own = OwnStock {
-        provider: register(&spine.handle, OWN_PROVIDER, ProviderKind::Own).await?,
-        timings: config.own_stock.timings(),
-        hook_digest: keys::sha256(hook_token.expose()),
-    };
-    let providers = connect_all(&spine, config, providers).await?;
-    let app = Arc::new(App {
-        catalog: Catalog::load(),
-        clock: spine.clock,
-        handle: spine.handle,
-        providers,
-        doubts: Doubts::default(),
-        tasks: Tasks::default(),
-        read_model: Arc::clone(&spine.read_model),
-        market: spine.market,
-        history: spine.history,
-        in_flight: InFlight::default(),
-        asks: Asks::default(),
-        own,
-        limiter: Limiter::new(Quota::new(config.limits.requests_per_minute.get(), 60)),
-        stopping: watch::Sender::new(false),
-    });
+    // 2. The market: the engine's threads and what follows the ledger.
     let every = u64::from(config.limits.snapshot_every_events.get());
-    let published = spine.read_model.published();
-    let snapshots = Snapshots::start(folder.clone(), reader.clone(), published, snapshot, every);
-    let workers = Workers::start(&app, spine.open_claims);
-    let (stop, stopped) = watch::channel(false);
-    let door = open_door(&app, config, listener, stopped)?;
-    let hook_path = hook_path(&hook_token);
-    let (follower, sequencer) = (spine.follower, spine.sequencer);
-    Ok(Running {
-        address,
-        app,
-        hook_path,
-        folder,
-        reader,
-        stop,
-        door,
-        workers,
-        follower,
-        sequencer,
-        snapshots,
-    })
-}
-
-/// Starts the engine's threads on a replayed state, and what follows them.
-fn start_spine(opened: Opened, policy: Policy) -> Spine {
-    let state = opened.engine.state();
-    let read_model = Arc::new(ReadModel::from_state(state));
-    let (market, open_claims) = Market::from_state(Catalog::load(), state);
-    let market = Arc::new(market);
-    let clock = Arc::new(Clock::not_before(opened.last_at));
-    let archived = Arc::new(AtomicU64::new(0));
-    let publish = {
-        let (read_model, market) = (Arc::clone(&read_model), Arc::clone(&market));
-        move |change: Change| {
-            market.publish(&change);
-            read_model.publish(&change);
-        }
+    let Started { market, open_claims, threads } =
+        market::start(opened, config.own_stock.policy(), every);
+    // 3. Providers, own stock among them. Nothing is asked of them yet.
+    let own = OwnStock {
+        provider: register(&market, OWN_PROVIDER, ProviderKind::Own).await?,
+        timings: config.own_stock.timings(),
     };
-    let (handle, sequencer) = Sequencer::start(
-        opened.engine.with_policy(policy),
-        Arc::clone(&clock),
-        Arc::clone(&archived),
-        opened.ledger,
-        publish,
-        end_process,
-    );
-    let (history, follower) = History::start(
-        opened.history,
-        opened.reader,
-        Arc::clone(&read_model),
-        archived,
-        end_without_history,
-    );
-    Spine { read_model, market, open_claims, clock, handle, sequencer, history, follower }
+    let providers = connect_all(&market, config, providers).await?;
+    // 4. The rooms, and the workers before an order can be placed.
+    let rooms = Rooms::new(&market, providers, own);
+    let workers = Workers::start(&rooms.orders, open_claims);
+    // 5. Last of all the faces and the door.
+    let callback =
+        CallbackAddress { provider: OWN_PROVIDER, token_sha256: keys::sha256(hook_token.expose()) };
+    let quota = Quota::new(config.limits.requests_per_minute.get(), 60);
+    let routes = routes(&rooms, own.provider, callback, quota);
+    let (stop, stopped) = watch::channel(false);
+    let door = open_door(&routes, config, listener, stopped)?;
+    let hook_path = hook_path(&hook_token);
+    Ok(Running { address, rooms, hook_path, routes, stop, door, workers, threads })
 }
 
-/// Registers and connects the configured providers. Nothing is asked of them yet.
+/// Registers and connects the configured providers.
 async fn connect_all(
-    spine: &Spine,
+    market: &Market,
     config: &Config,
     setups: Vec<ProviderSetup>,
 ) -> Result<Providers, StartError> {
-    let grid = spine.market.grid();
+    let grid = &market.grid;
     let mut connected = Vec::with_capacity(setups.len());
     for setup in setups {
-        let id = register(&spine.handle, &setup.config.name, ProviderKind::Driven).await?;
+        let id = register(market, &setup.config.name, ProviderKind::Driven).await?;
         grid.set_priority(id, setup.config.priority);
         connected.push(connect::connect(id, setup, config)?);
     }
-    // What nobody can buy is not for sale: offers of a provider that was taken out of the
-    // configuration stand in the ledger still.
-    for (id, known) in spine.read_model.directory().providers() {
+    // Offers of a provider that was taken out of the configuration stand in the ledger
+    // still, and nothing can be bought of it.
+    for (id, known) in market.read_model.directory().providers() {
         if known.kind == ProviderKind::Driven && connected.iter().all(|each| each.id() != id) {
             grid.close_provider(id);
         }
     }
     Ok(Providers::new(grid, connected))
-}
-
-/// A failed commit leaves memory ahead of the disk: nothing may be answered from it. The
-/// next start finds what is durable.
-fn end_process(error: StorageError) {
-    tracing::error!(%error, "the ledger failed: the process ends");
-    eprintln!("nexnum: the ledger failed, the process ends: {error}");
-    std::process::exit(EXIT_STORAGE);
 }
 
 /// The path that messages for own stock are posted to on a server of this folder.
@@ -259,15 +200,9 @@ fn hook_path(token: &Secret) -> Secret {
     Secret::new(format!("/hooks/providers/{OWN_PROVIDER}/{}", token.expose()))
 }
 
-/// Memory would fill with what history does not take; the next start opens or rebuilds it.
-fn end_without_history() {
-    eprintln!("nexnum: history cannot be written, the process ends");
-    std::process::exit(EXIT_STORAGE);
-}
-
 /// The token of own stock's callback, drawn when it is asked for first.
 fn hook_token(folder: &Folder) -> Result<Secret, StartError> {
-    let secrets = boot::secrets(folder)?;
+    let secrets = folder::secrets(folder)?;
     if let Some(known) = secrets.get(HOOK_SECRET)? {
         return Ok(Secret::new(String::from_utf8_lossy(known.expose())));
     }
@@ -278,36 +213,48 @@ fn hook_token(folder: &Folder) -> Result<Secret, StartError> {
 }
 
 async fn register(
-    handle: &Handle,
+    market: &Market,
     name: &str,
     kind: ProviderKind,
 ) -> Result<ProviderId, StartError> {
     let failed = |reason: String| StartError::Register { name: name.to_owned(), reason };
     let command = Command::RegisterProvider { name: name.into(), kind };
-    let answer = handle.send(command).await.map_err(|error| failed(error.to_string()))?;
+    let answer = market.handle.send(command).await.map_err(|error| failed(error.to_string()))?;
     match answer.map_err(|reject| failed(reject.code().to_owned()))?.reply {
         Reply::Provider(id) => Ok(id),
         other => unreachable!("a provider is registered, not {other:?}"),
     }
 }
 
-/// All routes of the server.
-#[must_use]
-pub fn routes() -> Arc<Router<App>> {
-    let table = Arc::new(OnceLock::new());
-    let mut router = Router::new();
-    http::health::add_routes(&mut router);
-    http::ops::add_routes(&mut router, Arc::clone(&table));
-    http::v1::add_routes(&mut router);
-    http::admin::add_routes(&mut router);
-    http::hooks::add_routes(&mut router);
-    let router = Arc::new(router);
-    table.set(Arc::downgrade(&router)).expect("it was made a few lines above");
-    router
+/// All routes of a server.
+fn routes(
+    rooms: &Rooms,
+    own: ProviderId,
+    callback: CallbackAddress,
+    quota: Option<Quota>,
+) -> RouteTable {
+    let auth = Arc::new(Auth::new(rooms.access.clone(), quota, callback));
+    let router = Arc::new(OnceLock::new());
+    let orders = || Arc::clone(&rooms.orders);
+    let mut table = RouteTable::default();
+    let ops = ops::State { orders: orders(), router: Arc::clone(&router) };
+    ops::routes(ops, &auth).add_to(&mut table);
+    v1::routes(v1::State::new(orders(), rooms.money.clone()), &auth).add_to(&mut table);
+    let admin = admin::State {
+        access: rooms.access.clone(),
+        money: rooms.money.clone(),
+        supply: rooms.supply.clone(),
+        providers: rooms.orders.providers.clone(),
+        market: rooms.market.clone(),
+    };
+    admin::routes(admin, &auth).add_to(&mut table);
+    hooks::routes(hooks::State { orders: orders(), own }, &auth).add_to(&mut table);
+    router.set(Arc::downgrade(&table.router)).expect("it was made a few lines above");
+    table
 }
 
 fn open_door(
-    app: &Arc<App>,
+    routes: &RouteTable,
     config: &Config,
     listener: TcpListener,
     mut stopped: watch::Receiver<bool>,
@@ -319,7 +266,7 @@ fn open_door(
         ..Limits::default()
     };
     let request_ids = RequestIds::new(u64::from_le_bytes(keys::random_bytes()?));
-    let server = Server { router: routes(), state: Arc::clone(app), limits, request_ids };
+    let server = Server { router: Arc::clone(&routes.router), limits, request_ids };
     Ok(tokio::spawn(server.serve(listener, async move {
         // An error means that the other end is gone: stop as well.
         let _stop = stopped.wait_for(|stop| *stop).await;
@@ -333,7 +280,7 @@ impl Running {
     /// # Errors
     /// The manifest could not be written; the ledger is whole all the same.
     pub async fn stop(self) -> Result<(), StorageError> {
-        self.app.stopping.send_replace(true);
+        self.rooms.market.stopping.raise();
         self.stop.send_replace(true);
         if let Ok(cut) = self.door.await
             && cut > 0
@@ -341,13 +288,8 @@ impl Running {
             tracing::warn!(cut, "connections did not finish in time");
         }
         self.workers.stop(WORKERS_GRACE).await;
-        let (sequencer, follower, snapshots) = (self.sequencer, self.follower, self.snapshots);
-        let ended = tokio::task::spawn_blocking(move || {
-            sequencer.stop();
-            follower.stop();
-            snapshots.stop();
-            boot::close(&self.folder, &self.reader)
-        });
+        let threads = self.threads;
+        let ended = tokio::task::spawn_blocking(move || threads.stop());
         ended.await.expect("stopping does not panic")
     }
 }

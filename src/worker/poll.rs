@@ -17,9 +17,8 @@ use nexnum_engine::time::Time;
 use tokio::sync::watch;
 use tokio::task::{self, JoinError, JoinSet};
 
-use super::upstream::{self, Unseen};
-use super::{insist, orphan, stopped_within};
-use crate::app::App;
+use super::stopped_within;
+use crate::order::{Orders, Unseen, orphan};
 use crate::provider::connected::Connected;
 use crate::provider::driver::Op;
 use crate::provider::outcome::ErrorKind;
@@ -66,7 +65,7 @@ enum Seen {
 
 /// The schedule of all polls.
 pub(super) struct Poller {
-    app: Arc<App>,
+    orders: Arc<Orders>,
     watches: BTreeMap<OrderId, Watch>,
     due: BTreeSet<(Time, OrderId)>,
     busy: BTreeMap<ProviderId, usize>,
@@ -78,13 +77,13 @@ pub(super) struct Poller {
 }
 
 impl Poller {
-    pub(super) fn new(app: &Arc<App>) -> Self {
+    pub(super) fn new(orders: &Arc<Orders>) -> Self {
         Self {
-            app: Arc::clone(app),
+            orders: Arc::clone(orders),
             watches: BTreeMap::new(),
             due: BTreeSet::new(),
             busy: BTreeMap::new(),
-            looked: Time(app.clock.now().0.saturating_sub(LATE_MS)),
+            looked: Time(orders.market.clock.now().0.saturating_sub(LATE_MS)),
             visits: JoinSet::new(),
             visiting: HashMap::new(),
         }
@@ -108,8 +107,8 @@ impl Poller {
     /// those that came and ended without a message since the last look.
     fn find(&mut self) {
         let since = Time(self.looked.0.saturating_sub(OVERLAP_MS));
-        self.looked = self.app.clock.now();
-        let read_model = Arc::clone(&self.app.read_model);
+        self.looked = self.orders.market.clock.now();
+        let read_model = Arc::clone(&self.orders.market.read_model);
         let new = read_model.driven().into_iter().filter(|id| !self.watches.contains_key(id));
         let mut found: Vec<_> = new.filter_map(|id| read_model.order(id)).collect();
         let unanswered = |order: &Arc<Order>| match order.state {
@@ -122,7 +121,7 @@ impl Poller {
         };
         found.extend(read_model.driven_closed_since(since).into_iter().filter(unanswered));
         for order in found {
-            let connected = self.app.providers.get(order.provider);
+            let connected = self.orders.providers.get(order.provider);
             let Some(connected) = connected.filter(|_| order.assignment.is_some()) else {
                 continue;
             };
@@ -133,7 +132,7 @@ impl Poller {
     }
 
     fn schedule(&mut self, order: &Order, connected: &Connected, watch: Watch) {
-        let now = self.app.clock.now();
+        let now = self.orders.market.clock.now();
         let base = connected.driver().timings().poll_interval_ms;
         let quiet = is_quiet(order) || watch.settled;
         let pause = pause_ms(base, now.ms_since(order.placed_at), quiet, watch.failures);
@@ -144,11 +143,12 @@ impl Poller {
     }
 
     fn start_due(&mut self) {
-        let now = self.app.clock.now();
+        let now = self.orders.market.clock.now();
         let due: Vec<_> = self.due.iter().take_while(|(at, _)| *at <= now).copied().collect();
         for (at, id) in due {
-            let order = self.app.read_model.order(id);
-            let connected = order.as_ref().and_then(|order| self.app.providers.get(order.provider));
+            let order = self.orders.market.read_model.order(id);
+            let connected =
+                order.as_ref().and_then(|order| self.orders.providers.get(order.provider));
             let (Some(order), Some(connected)) = (order, connected) else {
                 self.due.remove(&(at, id));
                 self.watches.remove(&id);
@@ -163,7 +163,7 @@ impl Poller {
             self.due.remove(&(at, id));
             let watch = self.watches.get(&id).copied().unwrap_or_default();
             let provider = connected.id();
-            let visit = self.visits.spawn(visit(Arc::clone(&self.app), connected, order, watch));
+            let visit = self.visits.spawn(visit(Arc::clone(&self.orders), connected, order, watch));
             self.visiting.insert(visit.id(), (id, provider, watch));
         }
     }
@@ -180,8 +180,8 @@ impl Poller {
         if let Some(busy) = self.busy.get_mut(&provider) {
             *busy = busy.saturating_sub(1);
         }
-        let order = self.app.read_model.order(id);
-        let connected = self.app.providers.get(provider);
+        let order = self.orders.market.read_model.order(id);
+        let connected = self.orders.providers.get(provider);
         let (Some(order), Some(connected)) = (order, connected) else {
             self.watches.remove(&id);
             return;
@@ -192,7 +192,7 @@ impl Poller {
             Seen::Failed => Watch { failures: watch.failures.saturating_add(1), ..watch },
             Seen::Unheard => watch,
         };
-        if is_over(&order, watch, self.app.clock.now()) {
+        if is_over(&order, watch, self.orders.market.clock.now()) {
             self.watches.remove(&id);
         } else {
             self.schedule(&order, &connected, watch);
@@ -225,39 +225,39 @@ fn pause_ms(base: u64, age_ms: u64, quiet: bool, failures: u32) -> u64 {
 
 /// Asks about one activation, brings in what came and draws the conclusions.
 async fn visit(
-    app: Arc<App>,
+    orders: Arc<Orders>,
     connected: Arc<Connected>,
     order: Arc<Order>,
     mut watch: Watch,
 ) -> (Watch, Seen) {
     let id = order.id;
-    let seen = match upstream::receive(&app, &connected, &order).await {
+    let seen = match orders.receive(&connected, &order).await {
         Ok(state) => {
-            conclude(&app, id, state).await;
+            conclude(&orders, id, state).await;
             Seen::Standing
         }
         Err(Unseen::Provider(error)) if error.kind == ErrorKind::NotFound => {
             watch.missing = watch.missing.saturating_add(1);
             if watch.missing >= MISSING_MAX {
-                conclude(&app, id, ExternalState::Cancelled).await;
+                conclude(&orders, id, ExternalState::Cancelled).await;
             }
             Seen::Missing
         }
         Err(Unseen::Provider(error)) => {
-            connected.note_error(app.clock.now(), Op::Status, Some(id), &error);
+            connected.note_error(orders.market.clock.now(), Op::Status, Some(id), &error);
             Seen::Failed
         }
         Err(Unseen::Busy) => Seen::Unheard,
     };
     if !watch.settled {
-        watch.settled = settle(&app, &connected, id).await;
+        watch.settled = settle(&orders, &connected, id).await;
     }
     (watch, seen)
 }
 
 /// Ends an activation here that has ended at its provider.
-async fn conclude(app: &App, id: OrderId, state: ExternalState) {
-    let Some(order) = app.read_model.order(id) else { return };
+async fn conclude(orders: &Orders, id: OrderId, state: ExternalState) {
+    let Some(order) = orders.market.read_model.order(id) else { return };
     let ended = match state {
         ExternalState::Waiting | ExternalState::Received => false,
         ExternalState::Finished | ExternalState::Cancelled | ExternalState::Expired => true,
@@ -275,25 +275,26 @@ async fn conclude(app: &App, id: OrderId, state: ExternalState) {
         | ActivationState::Failed => return,
     };
     // A refusal says that something else came first; the next poll looks again.
-    let _answer = insist(app, &command, app.clock.now().plus_ms(CONCLUDE_MS)).await;
+    let _answer =
+        orders.market.send_until(&command, orders.market.clock.now().plus_ms(CONCLUDE_MS)).await;
 }
 
 /// Ends an activation at its provider that has ended here; true once that is done. What
 /// was cancelled here was cancelled there before, or there first.
-async fn settle(app: &App, connected: &Connected, id: OrderId) -> bool {
-    let Some(order) = app.read_model.order(id) else { return true };
+async fn settle(orders: &Orders, connected: &Connected, id: OrderId) -> bool {
+    let Some(order) = orders.market.read_model.order(id) else { return true };
     let Some(assignment) = &order.assignment else { return true };
     match order.state {
         ActivationState::Init | ActivationState::Active | ActivationState::Received => false,
         ActivationState::Completed => {
-            upstream::finish(app, connected, id, &assignment.external_id).await;
+            orders.tell_finished(connected, id, &assignment.external_id).await;
             true
         }
         ActivationState::TimedOut => {
             let Err(error) = connected.client().cancel(&assignment.external_id).await else {
                 return true;
             };
-            connected.note_error(app.clock.now(), Op::Cancel, Some(id), &error);
+            connected.note_error(orders.market.clock.now(), Op::Cancel, Some(id), &error);
             orphan::is_final(error.kind)
         }
         ActivationState::Cancelled | ActivationState::Failed => true,
@@ -303,18 +304,14 @@ async fn settle(app: &App, connected: &Connected, id: OrderId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::auth::Limiter;
-    use crate::http::limit::Quota;
+    use crate::market::folder;
+    use crate::order::claim::Wish;
+    use crate::order::{INGEST_MS, OwnStock};
     use crate::provider::connected::Providers;
     use crate::provider::driver::Driver;
     use crate::provider::sandbox::{FaultKind, Sandbox, SandboxConfig};
     use crate::provider::template::Secret;
-    use crate::server::{self, ProviderSetup, Running};
-    use crate::trade::{self, InFlight, Wish};
-    use crate::worker::asks::Asks;
-    use crate::worker::doubt::Doubts;
-    use crate::worker::tasks::Tasks;
-    use crate::{boot, config};
+    use crate::server::{self, ProviderSetup, Running, config};
     use nexnum_engine::catalog::Catalog;
     use nexnum_engine::command::Reply;
     use nexnum_engine::ids::{OperatorId, Product};
@@ -350,21 +347,22 @@ mod tests {
     /// A running market with an order that has its number at the sandbox's provider.
     async fn active_order(sandbox: &Sandbox, folder: &TempDir) -> (Running, Arc<Order>) {
         let dir = folder.path().join("market");
-        boot::init(&dir).unwrap();
+        folder::init(&dir).unwrap();
         let config = config::Config {
             listen: "127.0.0.1:0".parse().unwrap(),
             data_dir: dir.clone(),
             ..config::Config::default()
         };
-        let opened = boot::open(&dir, |_| {}).unwrap();
+        let opened = folder::open(&dir, |_| {}).unwrap();
         let running = server::start(opened, &config, vec![setup(sandbox, folder)]).await.unwrap();
-        let app = &running.app;
-        let connected = app.providers.by_name("fivesim").unwrap();
+        let orders = &running.rooms.orders;
+        let connected = orders.providers.by_name("fivesim").unwrap();
         while connected.health().last_sync_at.is_none() {
             tokio::time::sleep(TICK).await;
         }
         let open = Command::OpenAccount { name: "buyer".into(), credit_limit: Micros::units(10) };
-        let Reply::Account(buyer) = app.handle.send(open).await.unwrap().unwrap().reply else {
+        let Reply::Account(buyer) = orders.market.handle.send(open).await.unwrap().unwrap().reply
+        else {
             panic!("no account")
         };
         let catalog = Catalog::load();
@@ -373,32 +371,21 @@ mod tests {
             service: catalog.find_service("telegram").unwrap(),
         };
         let wish = Wish { product, operator: OperatorId::ANY, limit: None };
-        let (id, _) = trade::place(app, buyer, wish, None).await.unwrap();
+        let id = orders.place(buyer, wish, None).await.unwrap().order.id;
         let is_active = |order: &Order| order.state == ActivationState::Active;
         let patience = Duration::from_secs(60);
-        let order = app.read_model.await_order(id, patience, is_active).await.unwrap();
+        let order = orders.market.read_model.await_order(id, patience, is_active).await.unwrap();
         assert!(is_active(&order), "{order:?}");
         (running, order)
     }
 
     /// The same market behind an inbox that is full for longer than a message waits.
-    fn overloaded(app: &App) -> Arc<App> {
-        Arc::new(App {
-            catalog: app.catalog,
-            clock: Arc::clone(&app.clock),
-            handle: app.handle.full_for(Duration::from_millis(upstream::INGEST_MS + 500)),
-            read_model: Arc::clone(&app.read_model),
-            market: Arc::clone(&app.market),
-            history: Arc::clone(&app.history),
-            providers: Providers::default(),
-            doubts: Doubts::default(),
-            tasks: Tasks::default(),
-            in_flight: InFlight::default(),
-            asks: Asks::default(),
-            own: app.own,
-            limiter: Limiter::new(Quota::new(1, 60)),
-            stopping: watch::Sender::new(false),
-        })
+    fn overloaded(orders: &Orders) -> Arc<Orders> {
+        let mut market = orders.market.clone();
+        market.handle = market.handle.full_for(Duration::from_millis(INGEST_MS + 500));
+        let provider = market.read_model.directory().providers()[0].0;
+        let timings = nexnum_engine::command::Timings { lifetime_ms: 1, min_cancel_age_ms: 1 };
+        Orders::new(market, Providers::default(), OwnStock { provider, timings })
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -409,19 +396,19 @@ mod tests {
         let (sandbox, folder) = (Sandbox::start(config).await.unwrap(), TempDir::new().unwrap());
         sandbox.faults(FIVESIM).next(FaultKind::MessageAfterCancel);
         let (running, order) = active_order(&sandbox, &folder).await;
-        let connected = running.app.providers.by_name("fivesim").unwrap();
+        let connected = running.rooms.orders.providers.by_name("fivesim").unwrap();
         let external_id = &order.assignment.as_ref().unwrap().external_id;
         connected.client().cancel(external_id).await.unwrap();
         sandbox.advance_ms(61_000);
 
-        let (app, watch) = (overloaded(&running.app), Watch::default());
-        let (_, seen) = visit(app, Arc::clone(&connected), Arc::clone(&order), watch).await;
-        let after = running.app.read_model.order(order.id).unwrap();
+        let (orders, watch) = (overloaded(&running.rooms.orders), Watch::default());
+        let (_, seen) = visit(orders, Arc::clone(&connected), Arc::clone(&order), watch).await;
+        let after = running.rooms.orders.market.read_model.order(order.id).unwrap();
         assert_eq!((seen, after.state), (Seen::Unheard, ActivationState::Active));
 
-        let app = Arc::clone(&running.app);
-        let (_, seen) = visit(app, connected, Arc::clone(&order), watch).await;
-        let after = running.app.read_model.order(order.id).unwrap();
+        let orders = Arc::clone(&running.rooms.orders);
+        let (_, seen) = visit(orders, connected, Arc::clone(&order), watch).await;
+        let after = running.rooms.orders.market.read_model.order(order.id).unwrap();
         assert_eq!((seen, after.messages.len()), (Seen::Standing, 1));
         assert_eq!(after.state, ActivationState::Completed, "paid for, and over there");
         running.stop().await.unwrap();

@@ -20,11 +20,11 @@ use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 use tokio::sync::watch;
 
-use super::doubt::{LOST_KEPT_MS, Lost};
-use super::matching::{Matched, Named, SKEW_MS, Seeker, Unowned, match_rows};
-use super::orphan::Orphan;
-use super::{buy, insist, stopped_within};
-use crate::app::App;
+use super::stopped_within;
+use crate::order::doubt::{LOST_KEPT_MS, Lost};
+use crate::order::matching::{Matched, Named, SKEW_MS, Seeker, Unowned, match_rows};
+use crate::order::orphan::Orphan;
+use crate::order::{Orders, buy};
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::driver::Op;
 use crate::provider::output::{ActiveList, ActiveRow};
@@ -43,7 +43,7 @@ const ABSENCES_MIN: u8 = 2;
 
 /// Settles the doubts of one provider.
 pub(super) struct Reconciler {
-    app: Arc<App>,
+    orders: Arc<Orders>,
     connected: Arc<Connected>,
     /// Purchases that no order has: when each was first seen.
     seen: BTreeMap<String, Time>,
@@ -59,12 +59,12 @@ pub(super) struct Reconciler {
 }
 
 impl Reconciler {
-    pub(super) fn new(app: &Arc<App>, connected: &Arc<Connected>) -> Self {
-        let (app, connected) = (Arc::clone(app), Arc::clone(connected));
-        let (started, seen) = (app.clock.now(), BTreeMap::new());
+    pub(super) fn new(orders: &Arc<Orders>, connected: &Arc<Connected>) -> Self {
+        let (orders, connected) = (Arc::clone(orders), Arc::clone(connected));
+        let (started, seen) = (orders.market.clock.now(), BTreeMap::new());
         let looked_back = !connected.driver().supports(Op::ListActive);
         Self {
-            app,
+            orders,
             connected,
             seen,
             misfits: 0,
@@ -82,7 +82,7 @@ impl Reconciler {
     }
 
     async fn round(&mut self) {
-        let asked = self.app.clock.now();
+        let asked = self.orders.market.clock.now();
         if asked < self.not_before {
             return;
         }
@@ -90,7 +90,7 @@ impl Reconciler {
         if waiting.is_empty() && asked < self.lost_not_before {
             return;
         }
-        let mut lost = self.app.doubts.lost(self.connected.id(), asked);
+        let mut lost = self.orders.doubts.lost(self.connected.id(), asked);
         let left_behind = if self.looked_back { Some(Vec::new()) } else { self.left_behind(asked) };
         let looks_back = left_behind.is_some();
         lost.extend(left_behind.unwrap_or_default());
@@ -111,7 +111,7 @@ impl Reconciler {
                 list
             }
             Err(error) => {
-                let now = self.app.clock.now();
+                let now = self.orders.market.clock.now();
                 self.connected.note_error(now, Op::ListActive, None, &error);
                 self.not_before = now.plus_ms(FAILED_PAUSE_MS);
                 return;
@@ -132,7 +132,7 @@ impl Reconciler {
     fn note_misfits(&mut self, list: &ActiveList) {
         if list.misfits > 0 && list.misfits != self.misfits {
             let text = format!("{} of {} rows could not be read", list.misfits, list.listed);
-            let (at, op) = (self.app.clock.now(), Op::ListActive);
+            let (at, op) = (self.orders.market.clock.now(), Op::ListActive);
             self.connected.note_failure(Failure { at, op, order: None, text });
         }
         self.misfits = list.misfits;
@@ -142,13 +142,14 @@ impl Reconciler {
     /// beside the one they have; `None` while one of them is on its way into doubt, since
     /// a purchase may be its own.
     fn left_behind(&self, now: Time) -> Option<Vec<Lost>> {
-        let (app, provider) = (&self.app, self.connected.id());
+        let (read_model, provider) = (&self.orders.market.read_model, self.connected.id());
         let since = Time(self.started.0.saturating_sub(LOST_KEPT_MS));
-        let open = app.read_model.driven().into_iter().filter_map(|id| app.read_model.order(id));
-        let mut orders = app.read_model.driven_closed_since(since);
+        let open = read_model.driven().into_iter().filter_map(|id| read_model.order(id));
+        let mut orders = read_model.driven_closed_since(since);
         orders.extend(open);
         orders.retain(|o| o.provider == provider && (since..self.started).contains(&o.placed_at));
-        let doubted: BTreeSet<_> = app.doubts.all().into_iter().map(|(id, ..)| id).collect();
+        let doubted: BTreeSet<_> =
+            self.orders.doubts.all().into_iter().map(|(id, ..)| id).collect();
         let mut begun = orders.iter().filter(|order| order.state == ActivationState::Init);
         let settled = begun.all(|order| doubted.contains(&order.id));
         settled.then(|| orders.iter().map(|order| Lost::of(order, now)).collect())
@@ -156,10 +157,10 @@ impl Reconciler {
 
     /// This provider's orders in doubt; those that have ended are settled on the way.
     fn waiting(&self) -> Vec<Arc<Order>> {
-        let doubts = &self.app.doubts;
+        let doubts = &self.orders.doubts;
         let mut waiting = Vec::new();
         for (id, ..) in doubts.all() {
-            let Some(order) = self.app.read_model.order(id) else {
+            let Some(order) = self.orders.market.read_model.order(id) else {
                 doubts.settle(id);
                 continue;
             };
@@ -172,7 +173,7 @@ impl Reconciler {
             }
             doubts.settle(id);
             if order.state == ActivationState::Failed {
-                doubts.lose(Lost::of(&order, self.app.clock.now()));
+                doubts.lose(Lost::of(&order, self.orders.market.clock.now()));
             }
         }
         waiting
@@ -187,7 +188,7 @@ impl Reconciler {
     ) {
         // Calls first: one that ends now is in the calls, or is known as a purchase below, or
         // its order is in doubt by now and may have a row of a list that was read meanwhile.
-        let calls = self.app.doubts.calls(self.connected.id());
+        let calls = self.orders.doubts.calls(self.connected.id());
         let doubted = self.waiting();
         let whole_from = whole_from(&list);
         let mut unowned = self.unowned(list.rows);
@@ -214,8 +215,8 @@ impl Reconciler {
                 from,
                 bought_for: (lost.order, lost.attempt),
             };
-            orphan.give_back(&self.app, &self.connected);
-            self.app.doubts.found(*lost);
+            orphan.give_back(&self.orders, &self.connected);
+            self.orders.doubts.found(*lost);
         }
         let absent = waiting.iter().filter(|order| whole_from <= order.placed_at);
         for order in absent.filter(|order| !is_named(&matched, order.id)) {
@@ -225,14 +226,14 @@ impl Reconciler {
 
     /// The rows that no order has and nobody gives back, each with what it says.
     fn unowned(&mut self, rows: Vec<ActiveRow>) -> Vec<(ActiveRow, Unowned)> {
-        let (now, provider) = (self.app.clock.now(), self.connected.id());
-        let doubts = &self.app.doubts;
+        let (now, provider) = (self.orders.market.clock.now(), self.connected.id());
+        let doubts = &self.orders.doubts;
         let crosswalk = self.connected.crosswalk();
         let mut seen = BTreeMap::new();
         let mut unowned = Vec::new();
         for row in rows {
             let id = row.external_id.as_str();
-            let known = self.app.read_model.purchase(provider, id).is_some();
+            let known = self.orders.market.read_model.purchase(provider, id).is_some();
             if known || doubts.is_disowned(provider, id) {
                 continue;
             }
@@ -255,16 +256,16 @@ impl Reconciler {
         let command = Command::AssignNumber {
             order: order.id,
             attempt: order.attempt,
-            number: international(self.app.catalog, row, order.product.country),
+            number: international(self.orders.market.catalog, row, order.product.country),
             external_id: row.external_id.as_str().into(),
             cost: None,
             timings: self.connected.timings(),
         };
-        let answer = insist(&self.app, &command, order.deadline).await;
+        let answer = self.orders.market.send_until(&command, order.deadline).await;
         // Refused or not heard: the next round tries again, or finds the order ended and
         // gives the number back.
         if let Ok(Ok(_)) = answer {
-            let doubt = self.app.doubts.settle(order.id);
+            let doubt = self.orders.doubts.settle(order.id);
             if let Some(claim) = doubt.and_then(|doubt| doubt.claim) {
                 claim.book();
             }
@@ -274,7 +275,7 @@ impl Reconciler {
 
     /// Counts a list without the order's purchase; enough of them mean that there is none.
     async fn count_absence(&self, asked: Time, order: &Order) {
-        let doubts = &self.app.doubts;
+        let doubts = &self.orders.doubts;
         let since = doubts.all().into_iter().find(|(id, ..)| *id == order.id);
         let Some((_, since, _)) = since.filter(|(_, since, _)| *since < asked) else { return };
         let absences = doubts.count_absence(order.id);
@@ -283,10 +284,10 @@ impl Reconciler {
         }
         if let Some(doubt) = doubts.settle(order.id) {
             // Should it turn up all the same, it goes back.
-            doubts.lose(Lost::of(order, self.app.clock.now()));
+            doubts.lose(Lost::of(order, self.orders.market.clock.now()));
             tracing::info!(provider = self.connected.name(), order = order.id.0, "not bought");
             drop(doubt.claim);
-            buy::resume(&self.app, order, doubt.tried).await;
+            buy::resume(&self.orders, order, doubt.tried).await;
         }
     }
 }

@@ -94,7 +94,7 @@ impl Still {
 
     /// Does something that is to leave no trace.
     async fn untouched(self, bad: impl AsyncFnOnce(&Self)) {
-        let position = || self.market.running.app.read_model.position();
+        let position = || self.market.running.rooms.market.read_model.position();
         let before = (position(), self.buyer.balance().await);
         bad(&self).await;
         assert_eq!((position(), self.buyer.balance().await), before);

@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use nexnum::http::ops::OPENAPI;
+use nexnum::face::ops::OPENAPI;
 use reqwest::Method;
 use serde_json::{Map, Value};
 

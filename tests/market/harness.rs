@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use nexnum::boot;
-use nexnum::config::{Config, OwnStock, ProviderConfig, Rate};
 use nexnum::keys::{self, KeyKind};
+use nexnum::market::folder;
 use nexnum::provider::template::Secret;
+use nexnum::server::config::{Config, OwnStock, ProviderConfig, Rate};
 use nexnum::server::{self, ProviderSetup, Running};
 use nexnum_engine::command::{Command, Reply};
 use reqwest::{Method, StatusCode};
@@ -88,9 +88,9 @@ impl Market {
         let dir = folder.path().join("market");
         let admin_key = match admin_key {
             Some(known) => known,
-            None => boot::init(&dir).unwrap().admin_key.reveal().to_owned(),
+            None => folder::init(&dir).unwrap().admin_key.reveal().to_owned(),
         };
-        let (opened, config) = (boot::open(&dir, |_| {}).unwrap(), config(&dir));
+        let (opened, config) = (folder::open(&dir, |_| {}).unwrap(), config(&dir));
         let running = server::start(opened, &config, providers).await.unwrap();
         let admin = Client::new(&running, &admin_key);
         Self { running, admin, folder }
@@ -143,7 +143,7 @@ impl Market {
         let key = keys::generate(KeyKind::Admin).unwrap();
         let (hash, prefix) = (key.sha256(), key.shown().into());
         let command = Command::IssueKey { account: None, hash, prefix };
-        let answer = self.running.app.handle.send(command).await.unwrap().unwrap();
+        let answer = self.running.rooms.market.handle.send(command).await.unwrap().unwrap();
         assert!(matches!(answer.reply, Reply::Key(_)));
         key.reveal().to_owned()
     }

@@ -11,5 +11,6 @@ mod operations;
 mod outcomes;
 mod refusals;
 mod restart;
+mod roles;
 mod stop;
 mod storm;

@@ -12,7 +12,7 @@ async fn a_server_that_stops_is_not_ready_and_still_answers() {
     let market = Market::start().await;
     let buyer = market.customer("a", "1").await;
     assert_eq!(buyer.get("/health/ready").await.ok(), json!({"status": "ready"}));
-    market.running.app.stopping.send_replace(true);
+    market.running.rooms.market.stopping.raise();
     let answer = buyer.get("/health/ready").await;
     assert_eq!(answer.headers["retry-after"], "1");
     let problem = answer.refused(503, "overloaded");

@@ -18,7 +18,7 @@ async fn what_was_sent_before_a_stop_is_committed_and_answered() {
             let name = format!("{round}-{n}").into();
             let command = Command::OpenAccount { name, credit_limit: Micros::ZERO };
             let mut answer = Box::pin({
-                let handle = market.running.app.handle.clone();
+                let handle = market.running.rooms.market.handle.clone();
                 async move { handle.send(command).await }
             });
             // Polled once, the command is in the inbox.
@@ -33,7 +33,7 @@ async fn what_was_sent_before_a_stop_is_committed_and_answered() {
             };
             answer.expect("it was sent before the stop").expect("every name is new");
         }
-        let opened = market.running.app.read_model.accounts().len();
+        let opened = market.running.rooms.market.read_model.accounts().len();
         assert_eq!(opened, 200 * (round + 1));
     }
     market.running.stop().await.unwrap();

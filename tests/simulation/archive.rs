@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use nexnum::history::Follow;
-use nexnum::read_model::ReadModel;
+use nexnum::market::history::Follow;
+use nexnum::market::read_model::ReadModel;
 use nexnum_engine::account::Book;
 use nexnum_engine::ids::{AccountId, OrderId, Seq};
 use nexnum_engine::order::Order;

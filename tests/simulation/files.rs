@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use nexnum::boot;
-use nexnum::replay::Replay;
-use nexnum::worker::snapshot;
+use nexnum::market::folder;
+use nexnum::market::replay::Replay;
+use nexnum::market::snapshot;
 use nexnum_engine::ids::Seq;
 use nexnum_storage::snapshot::KEPT;
 use nexnum_storage::{Folder, Manifest, Reader};
@@ -75,7 +75,7 @@ impl Files {
 
     /// The state that the server begins from: that of the newest whole snapshot.
     pub(crate) fn newest(&self, reader: &Reader) -> Result<Replay, String> {
-        let replay = boot::newest(&self.folder, reader).map_err(|error| error.to_string())?;
+        let replay = folder::newest(&self.folder, reader).map_err(|error| error.to_string())?;
         let newest = self.whole.iter().rev().find(|(_, whole)| **whole);
         let (begun, expected) = (replay.state().seq(), newest.map_or(Seq(0), |(seq, _)| *seq));
         if begun == expected {

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use nexnum::history::Follow;
-use nexnum::market::Market;
-use nexnum::read_model::ReadModel;
-use nexnum::replay::{Decoded, Replay};
-use nexnum::sequencer::core::{Accepted, Answer, Change, Core};
+use nexnum::market::change::Change;
+use nexnum::market::history::Follow;
+use nexnum::market::own_stock::GridFollower;
+use nexnum::market::read_model::ReadModel;
+use nexnum::market::replay::{Decoded, Replay};
+use nexnum::market::sequencer::core::{Accepted, Answer, Core};
 use nexnum_engine::Engine;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::audit::audit;
@@ -107,7 +108,7 @@ pub(crate) fn replay_from(
 pub(crate) struct Life {
     pub(crate) desk: Desk,
     pub(crate) core: Core,
-    pub(crate) market: Market,
+    pub(crate) market: GridFollower,
     read_model: Arc<ReadModel>,
     pub(crate) follow: Follow,
     /// What is durable and shown, by the events alone.
@@ -126,7 +127,7 @@ impl Life {
     ) -> Result<Self, String> {
         let state = replay.state().clone();
         let read_model = Arc::new(ReadModel::from_state(&state));
-        let (market, open) = Market::from_state(Catalog::load(), &state);
+        let (market, open) = GridFollower::from_state(Catalog::load(), &state);
         let held: BTreeMap<_, _> = open.into_iter().map(|open| (open.order, open.claim)).collect();
         readers::compare(&read_model, &state)?;
         readers::stock_is(&market, &state)?;
@@ -141,13 +142,13 @@ impl Life {
     }
 
     /// Shows a durable change, as the server does.
-    pub(crate) fn show(market: &Market, read_model: &ReadModel, change: &Change) {
+    pub(crate) fn show(market: &GridFollower, read_model: &ReadModel, change: &Change) {
         market.publish(change);
         read_model.publish(change);
     }
 
     /// The parts that a commit needs at once.
-    pub(crate) fn parts(&mut self) -> (&mut Desk, &Market, &ReadModel) {
+    pub(crate) fn parts(&mut self) -> (&mut Desk, &GridFollower, &ReadModel) {
         (&mut self.desk, &self.market, &self.read_model)
     }
 

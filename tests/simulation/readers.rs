@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use nexnum::market::Market;
-use nexnum::read_model::{ReadModel, Wallet};
+use nexnum::market::change::Wallet;
+use nexnum::market::own_stock::GridFollower;
+use nexnum::market::read_model::ReadModel;
 use nexnum_engine::account::Book;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::{OfferId, OrderId};
@@ -84,7 +85,7 @@ fn directory(model: &ReadModel, state: &State) -> Result<(), String> {
 
 /// Own offers with what the grid sells of them and what the engine has.
 fn own_stock<'a>(
-    market: &'a Market,
+    market: &'a GridFollower,
     state: &'a State,
 ) -> impl Iterator<Item = (OfferId, u32, u32)> + 'a {
     let own = |(_, offer): &(OfferId, &nexnum_engine::state::Offer)| {
@@ -100,7 +101,7 @@ fn own_stock<'a>(
 ///
 /// # Errors
 /// The first offer that is oversold.
-pub(crate) fn never_oversells(market: &Market, state: &State) -> Result<(), String> {
+pub(crate) fn never_oversells(market: &GridFollower, state: &State) -> Result<(), String> {
     let over = own_stock(market, state).find(|(_, shown, has)| shown > has);
     over.map_or(Ok(()), |(id, shown, has)| Err(format!("offer {id} sells {shown} of {has}")))
 }
@@ -109,7 +110,7 @@ pub(crate) fn never_oversells(market: &Market, state: &State) -> Result<(), Stri
 ///
 /// # Errors
 /// The first difference.
-pub(crate) fn stock_is(market: &Market, state: &State) -> Result<(), String> {
+pub(crate) fn stock_is(market: &GridFollower, state: &State) -> Result<(), String> {
     for (id, shown, has) in own_stock(market, state) {
         same(&format!("stock of offer {id}"), shown, has)?;
         let price = state.offer(id).map(|offer| offer.price);

@@ -4,8 +4,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 
-use nexnum::sequencer::core::{Answer, Envelope, Sealed};
-use nexnum::trade::{self, Wish};
+use nexnum::market::sequencer::core::{Answer, Envelope, Sealed};
+use nexnum::order::claim::{self, Wish};
 use nexnum_engine::audit::{audit, state_hash};
 use nexnum_engine::command::{Command, PlaceOrder, Reply};
 use nexnum_engine::decide::{Policy, REPLIES_KEPT_MS};
@@ -299,8 +299,8 @@ impl World {
             Command::PlaceOrder(order) if self.rng.once_in(3) => {
                 let limit = (!self.rng.once_in(3)).then_some(order.limit);
                 let wish = Wish { product: order.product, operator: order.operator, limit };
-                let claim = trade::claim(self.life().market.grid(), &wish, &[]).ok()?;
-                order.terms = trade::terms(&claim);
+                let claim = claim::claim(self.life().market.grid(), &wish, &[]).ok()?;
+                order.terms = claim::terms(&claim);
                 order.limit = limit.unwrap_or(claim.price());
                 Some(claim)
             }
@@ -328,7 +328,7 @@ impl World {
         match life.market.grid().claim(terms.offer, limit) {
             Ok(claim) => {
                 if !self.rng.once_in(8) {
-                    *terms = trade::terms(&claim);
+                    *terms = claim::terms(&claim);
                 }
                 Some(Some(claim))
             }

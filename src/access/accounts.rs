@@ -1,0 +1,36 @@
+//! Customers' accounts.
+
+use std::sync::Arc;
+
+use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::ids::AccountId;
+use nexnum_engine::money::Micros;
+
+use super::Access;
+use crate::market::Refused;
+use crate::market::read_model::AccountView;
+
+impl Access {
+    /// Opens an account; its name is unique.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn open_account(
+        &self,
+        name: Box<str>,
+        credit_limit: Micros,
+    ) -> Result<AccountId, Refused> {
+        match self.market.execute(Command::OpenAccount { name, credit_limit }).await? {
+            Reply::Account(id) => Ok(id),
+            other => unreachable!("an account is opened, not {other:?}"),
+        }
+    }
+
+    /// All accounts, by id.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<(AccountId, Arc<AccountView>)> {
+        let mut accounts = self.market.read_model.accounts();
+        accounts.sort_unstable_by_key(|(id, _)| *id);
+        accounts
+    }
+}

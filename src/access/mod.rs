@@ -1,0 +1,28 @@
+//! Who may do what: accounts and their API keys.
+
+mod accounts;
+mod keys;
+
+use std::sync::Arc;
+
+use crate::market::Market;
+
+use self::keys::Revocations;
+
+pub use keys::{IssuedKey, KeyRefusal};
+
+/// What access needs.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Whose accounts and keys.
+    pub market: Market,
+    revocations: Arc<Revocations>,
+}
+
+impl Access {
+    /// Access to a market.
+    #[must_use]
+    pub fn new(market: Market) -> Self {
+        Self { market, revocations: Arc::default() }
+    }
+}

@@ -1,0 +1,281 @@
+//! `nexnum demo`: a whole market on this machine.
+
+mod seed;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nexnum_storage::Folder;
+
+use super::CliError;
+use crate::keys::ApiKey;
+use crate::market::folder::{self, BootError};
+use crate::provider::sandbox::{Sandbox, SandboxConfig, SandboxProvider};
+use crate::provider::template::Secret;
+use crate::server::config::{Config, OwnStock, ProviderConfig, Rate};
+use crate::server::{self, ProviderSetup, Running};
+
+/// What the demo may be told.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Where the server listens; port 0 lets the system choose.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// The data folder; made if there is none.
+    #[arg(long, value_name = "DIR", default_value = "./nexnum-demo")]
+    pub data: PathBuf,
+    /// What the simulated market grows from.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How long a message takes, in milliseconds.
+    #[arg(long, value_name = "MIN..MAX", default_value = "2000..20000", value_parser = delays)]
+    pub sms_delay_ms: RangeInclusive<u64>,
+    /// From when on a number may be cancelled, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    pub min_cancel_age: u64,
+    /// The share of provider calls that go wrong, 0 to 1.
+    #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = rate)]
+    pub faults: f64,
+}
+
+/// A day: numbers live for twenty minutes.
+const DELAY_MS_MAX: u64 = 24 * 60 * 60 * 1000;
+
+fn delays(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let number = |part: &str| part.trim_start_matches('=').parse::<u64>().ok();
+    let (least, most) = text.split_once("..").ok_or("is not MIN..MAX")?;
+    match (number(least), number(most)) {
+        (Some(_), Some(most)) if most > DELAY_MS_MAX => Err("ends beyond a day".to_owned()),
+        (Some(least), Some(most)) if least <= most => Ok(least..=most),
+        (Some(_), Some(_)) => Err("begins after its end".to_owned()),
+        (None, _) | (_, None) => Err("is not MIN..MAX in whole milliseconds".to_owned()),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if (0.0..=1.0).contains(&rate) => Ok(rate),
+        Ok(_) | Err(_) => Err("is not a share from 0 to 1".to_owned()),
+    }
+}
+
+/// Runs the demo until it is stopped.
+///
+/// # Errors
+/// What kept it from running.
+pub fn run(args: Args) -> Result<(), CliError> {
+    super::serve::block_on(demo(args))
+}
+
+async fn demo(args: Args) -> Result<(), CliError> {
+    let admin_key = claim(&args.data)?;
+    let fresh = admin_key.is_some();
+    let opened = folder::open(&args.data, |_| {})?;
+    let sandbox = Sandbox::start(sandbox_config(&args)).await;
+    let sandbox =
+        sandbox.map_err(|error| failed("the simulated providers did not start", &error))?;
+    let config = config(&args);
+    let providers = sandbox.providers().iter().map(|provider| setup(provider, &args)).collect();
+    let running =
+        server::start(opened, &config, providers).await.map_err(super::serve::not_started)?;
+    let seeded = seed::prepare(&running, &args.data, admin_key, sandbox.providers()).await?;
+    if fresh {
+        eprintln!("waiting for the providers' first lists");
+        wait_for_market(&running).await;
+    }
+    seeded.write(&args.data)?;
+    seeded.print();
+    super::serve::stop_signal().await;
+    eprintln!("stopping");
+    running.stop().await.map_err(BootError::from)?;
+    sandbox.stop().await;
+    Ok(())
+}
+
+/// The mark of a folder that `demo` made, or began to make: it is there first, so that a
+/// demo that was killed meanwhile leaves a folder that the next one knows.
+const MARK: &str = "DEMO";
+const MARK_TEXT: &str = "`nexnum demo` made this folder and plays its market in it.\n";
+const MARK_BEGUN: &str = "`nexnum demo` is making this folder; nothing is in it yet.\n";
+
+/// Makes the folder, or goes on with one that an earlier demo made; no other is touched.
+fn claim(dir: &Path) -> Result<Option<ApiKey>, CliError> {
+    let folder = Folder::at(dir);
+    match fs::read_to_string(dir.join(MARK)) {
+        // An empty mark: the kill came between its making and its writing.
+        Ok(text) if text == MARK_BEGUN || text.is_empty() && !folder.is_initialised() => {
+            clear(&folder)?;
+            make(dir).map(Some)
+        }
+        Ok(_) => Ok(None),
+        // Demos were marked by their `demo.json` alone once.
+        Err(_) if folder.is_initialised() && seed::path(dir).exists() => Ok(None),
+        Err(_) if folder.is_initialised() => {
+            let dir = dir.display();
+            Err(CliError::Refused(format!(
+                "{dir} was not made by `nexnum demo`, which would put made-up customers and \
+                 money into it: choose another folder with --data, or run it with `nexnum serve`"
+            )))
+        }
+        Err(_) => {
+            folder::make_private(dir)?;
+            make(dir).map(Some)
+        }
+    }
+}
+
+/// Makes a folder that is there and empty, but for the mark of one begun before.
+fn make(dir: &Path) -> Result<ApiKey, CliError> {
+    let mark =
+        |text| fs::write(dir.join(MARK), text).map_err(|error| failed("the demo's mark", &error));
+    let entries = fs::read_dir(dir).map_err(|error| failed("the demo's folder", &error))?;
+    if entries.flatten().any(|entry| entry.file_name() != MARK) {
+        return Err(BootError::NotEmpty { dir: dir.to_owned() }.into());
+    }
+    mark(MARK_BEGUN)?;
+    let admin_key = folder::init_beside(dir, &[MARK])?.admin_key;
+    mark(MARK_TEXT)?;
+    Ok(admin_key)
+}
+
+/// Removes what a demo that was killed while it made the folder left of it: nobody has
+/// traded in it. Anything else stays, and keeps the folder from being made.
+fn clear(folder: &Folder) -> Result<(), CliError> {
+    let made = [folder.ledger(), folder.secrets(), folder.master_key(), folder.tip()];
+    let files = made.into_iter().chain([folder.manifest(), folder::config_path(folder)]);
+    for file in files.flat_map(|file| [file.with_added_extension("tmp"), file]) {
+        gone(fs::remove_file(file))?;
+    }
+    gone(fs::remove_dir(folder.snapshots()))
+}
+
+/// Removed, or not there at all.
+fn gone(removed: std::io::Result<()>) -> Result<(), CliError> {
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(failed("a demo that was cut off cannot be made again", &error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Numbers without faults always get their message, so that the printed lines work.
+const SILENT_AMONG_FAULTS: f64 = 0.03;
+
+fn sandbox_config(args: &Args) -> SandboxConfig {
+    SandboxConfig {
+        seed: args.seed,
+        sms_delay_ms: args.sms_delay_ms.clone(),
+        min_cancel_age_ms: 1000 * args.min_cancel_age,
+        faults: args.faults,
+        silent: if args.faults > 0.0 { SILENT_AMONG_FAULTS } else { 0.0 },
+        journal_dir: Some(args.data.join("providers")),
+        ..SandboxConfig::default()
+    }
+}
+
+fn config(args: &Args) -> Config {
+    Config {
+        listen: args.listen,
+        data_dir: args.data.clone(),
+        // Own stock has no upstream that would object to a cancel at once, and nobody who
+        // tries the market out should wait for a number of his to come back.
+        own_stock: OwnStock { min_cancel_age_s: 0, quarantine_s: 0, ..OwnStock::default() },
+        ..Config::default()
+    }
+}
+
+fn setup(provider: &SandboxProvider, args: &Args) -> ProviderSetup {
+    ProviderSetup {
+        config: ProviderConfig {
+            name: provider.name.to_lowercase(),
+            driver: provider.driver.to_owned(),
+            base_url: Some(provider.base_url.clone()),
+            key_secret: None,
+            key_env: None,
+            enabled: true,
+            priority: 0,
+            margin: None,
+            rate: Rate::default(),
+            sync_interval_s: SYNC_INTERVAL_S,
+        },
+        key: Secret::new(provider.key.clone()),
+        min_cancel_age_ms: Some(1000 * args.min_cancel_age),
+    }
+}
+
+/// Often enough that prices are seen to move.
+const SYNC_INTERVAL_S: u64 = 30;
+/// The providers' first lists take a few seconds; a market without one of them still sells.
+const MARKET_WAIT: Duration = Duration::from_secs(45);
+
+/// Waits until every provider's offers are there.
+async fn wait_for_market(running: &Running) {
+    let deadline = tokio::time::Instant::now() + MARKET_WAIT;
+    let providers = &running.rooms.orders.providers;
+    let synced = || providers.iter().all(|provider| provider.health().last_sync_at.is_some());
+    while !synced() && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn failed(what: &str, error: &impl std::fmt::Display) -> CliError {
+    CliError::Refused(format!("{what}: {error}"))
+}
+
+fn refused(error: impl std::fmt::Display) -> CliError {
+    CliError::Refused(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_taken_only_if_a_demo_made_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let (own, business) = (temp.path().join("own"), temp.path().join("business"));
+        assert!(claim(&own).unwrap().is_some());
+        assert!(claim(&own).unwrap().is_none(), "again, without its demo.json");
+
+        let strange = temp.path().join("strange");
+        fs::create_dir(&strange).unwrap();
+        fs::write(strange.join("letter.txt"), "dear").unwrap();
+        assert!(claim(&strange).is_err());
+        assert_eq!(fs::read_dir(&strange).unwrap().count(), 1);
+
+        folder::init(&business).unwrap();
+        let refusal = claim(&business).unwrap_err().to_string();
+        assert!(refusal.contains("was not made by `nexnum demo`"), "{refusal}");
+        assert!(!business.join(MARK).exists());
+        fs::write(business.join("demo.json"), "{}").unwrap();
+        assert!(claim(&business).unwrap().is_none(), "a demo of an earlier version");
+    }
+
+    #[test]
+    fn a_demo_that_was_killed_while_it_made_its_folder_is_made_again() {
+        let temp = tempfile::tempdir().unwrap();
+        let steps: [fn(&Path); 4] = [
+            |_| {},
+            |dir| fs::write(Folder::at(dir).ledger(), "half").unwrap(),
+            |dir| Folder::at(dir).init_beside(None, &[MARK]).unwrap(),
+            |dir| drop(folder::init_beside(dir, &[MARK]).unwrap()),
+        ];
+        for (n, killed_after) in steps.iter().enumerate() {
+            let dir = temp.path().join(n.to_string());
+            fs::create_dir(&dir).unwrap();
+            let text = if n == 0 { "" } else { MARK_BEGUN };
+            fs::write(dir.join(MARK), text).unwrap();
+            killed_after(&dir);
+            assert!(claim(&dir).unwrap().is_some(), "step {n}");
+            assert!(claim(&dir).unwrap().is_none(), "step {n}: it is made");
+            folder::open(&dir, |_| {}).unwrap();
+            fs::write(dir.join("letter.txt"), "dear").unwrap();
+            fs::write(dir.join(MARK), MARK_BEGUN).unwrap();
+            assert!(claim(&dir).is_err(), "step {n}: somebody put something there");
+        }
+    }
+}

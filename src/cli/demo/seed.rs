@@ -1,0 +1,224 @@
+//! Who plays in the demo: two customers with money, an operator, some own stock. Every
+//! step may be repeated, so a demo that was killed half-way goes on where it was.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nexnum_engine::event::Scope;
+use nexnum_engine::ids::{AccountId, Number, Product};
+use nexnum_engine::money::Micros;
+use nexnum_engine::reject::Reject;
+use serde::{Deserialize, Serialize};
+
+use super::{failed, refused};
+use crate::access::KeyRefusal;
+use crate::cli::{CliError, say};
+use crate::keys::ApiKey;
+use crate::market::Refused;
+use crate::provider::sandbox::SandboxProvider;
+use crate::server::Running;
+use crate::supply::Load;
+
+/// What each customer begins with.
+const PURSE: Micros = Micros::units(1000);
+/// The reference of that deposit.
+const PURSE_REFERENCE: &str = "demo purse";
+/// Own stock: a product that hardly anybody else sells, so the lines below get it.
+const OWN_COUNTRY: &str = "MC";
+const OWN_SERVICE: &str = "signal";
+const OWN_NUMBERS: u64 = 200;
+const OWN_COST: Micros = Micros(10_000);
+const OWN_PRICE: Micros = Micros(20_000);
+
+/// What the demo says of itself, on the screen and in `demo.json`.
+#[derive(Clone, Deserialize, Serialize)]
+pub(super) struct Seeded {
+    base_url: String,
+    api_key: String,
+    api_key_2: String,
+    admin_key: String,
+    data_dir: PathBuf,
+    /// Where messages for own stock are posted.
+    own_stock_hook: String,
+    /// Where the simulated providers listen, for clients of theirs.
+    #[serde(default)]
+    providers: Vec<Simulated>,
+}
+
+/// A simulated provider.
+#[derive(Clone, Deserialize, Serialize)]
+struct Simulated {
+    name: String,
+    /// Its wire format.
+    driver: String,
+    base_url: String,
+    key: String,
+}
+
+impl Simulated {
+    fn of(provider: &SandboxProvider) -> Self {
+        Self {
+            name: provider.name.to_lowercase(),
+            driver: provider.driver.to_owned(),
+            base_url: provider.base_url.clone(),
+            key: provider.key.clone(),
+        }
+    }
+}
+
+/// Gives the market its customers, keys and own stock.
+pub(super) async fn prepare(
+    running: &Running,
+    data: &Path,
+    made: Option<ApiKey>,
+    simulated: &[SandboxProvider],
+) -> Result<Seeded, CliError> {
+    let before = read(data);
+    let old = |pick: fn(&Seeded) -> &str| before.as_ref().map(|seeded| pick(seeded).to_owned());
+    let admin = made.map(|key| key.reveal().to_owned()).or_else(|| old(|seeded| &seeded.admin_key));
+    let admin_key = key(running, None, admin).await?;
+    let (first, second) = (account(running, "demo").await?, account(running, "demo-2").await?);
+    let api_key = key(running, Some(first), old(|seeded| &seeded.api_key)).await?;
+    let api_key_2 = key(running, Some(second), old(|seeded| &seeded.api_key_2)).await?;
+    for account in [first, second] {
+        running
+            .rooms
+            .money
+            .deposit(account, PURSE, PURSE_REFERENCE)
+            .await
+            .map_err(command_refused)?;
+    }
+    load_own_stock(running).await?;
+    let base_url = format!("http://{}", running.address);
+    let own_stock_hook = format!("{base_url}{}", running.hook_path.expose());
+    let data_dir = fs::canonicalize(data).map_err(|error| failed("the data folder", &error))?;
+    let providers = simulated.iter().map(Simulated::of).collect();
+    Ok(Seeded { base_url, api_key, api_key_2, admin_key, data_dir, own_stock_hook, providers })
+}
+
+fn command_refused(refusal: Refused) -> CliError {
+    refused(match refusal {
+        Refused::Rejected(reject) => reject.code(),
+        Refused::Busy => "the engine is busy",
+        Refused::Stopped => "the engine has stopped",
+    })
+}
+
+async fn account(running: &Running, name: &str) -> Result<AccountId, CliError> {
+    let access = &running.rooms.access;
+    let known = access.accounts();
+    if let Some((id, _)) = known.iter().find(|(_, account)| &*account.name == name) {
+        return Ok(*id);
+    }
+    access.open_account(name.into(), Micros::ZERO).await.map_err(command_refused)
+}
+
+/// The key as it was, if it still opens the door; else a new one.
+async fn key(
+    running: &Running,
+    account: Option<AccountId>,
+    old: Option<String>,
+) -> Result<String, CliError> {
+    let access = &running.rooms.access;
+    let scope = if account.is_some() { Scope::Trade } else { Scope::Admin };
+    if let Some(old) = old
+        && let Some(known) = access.find_key(&old)
+        && known.scope == scope
+        && account.is_none_or(|account| account == known.account)
+    {
+        return Ok(old);
+    }
+    let issued = access.issue_key(account).await.map_err(|refusal| match refusal {
+        KeyRefusal::Refused(refused) => command_refused(refused),
+        KeyRefusal::NoRandomness(error) => refused(error),
+        KeyRefusal::LastAdminKey => refused("it is the last admin key"),
+    })?;
+    Ok(issued.key.reveal().to_owned())
+}
+
+async fn load_own_stock(running: &Running) -> Result<(), CliError> {
+    let catalog = running.rooms.market.catalog;
+    let country = catalog.country_by_iso(OWN_COUNTRY);
+    let service = catalog.service_by_slug(OWN_SERVICE);
+    let (Some(country), Some(service)) = (country, service) else { return Ok(()) };
+    let load = Load {
+        product: Product { country, service },
+        operator: None,
+        cost: OWN_COST,
+        price: OWN_PRICE,
+        numbers: (0..OWN_NUMBERS).map(|n| Number(377_640_000_000 + n)).collect(),
+    };
+    match running.rooms.supply.load(load).await {
+        // Loaded by an earlier run.
+        Ok(_) | Err(Refused::Rejected(Reject::DuplicateNumber)) => Ok(()),
+        Err(refusal) => Err(command_refused(refusal)),
+    }
+}
+
+pub(super) fn path(data: &Path) -> PathBuf {
+    data.join("demo.json")
+}
+
+fn read(data: &Path) -> Option<Seeded> {
+    serde_json::from_slice(&fs::read(path(data)).ok()?).ok()
+}
+
+impl Seeded {
+    /// Writes `demo.json` whole or not at all. It holds keys: only its owner may read it.
+    pub(super) fn write(&self, data: &Path) -> Result<(), CliError> {
+        let text = serde_json::to_vec_pretty(self).expect("strings have a JSON form");
+        let (path, new) = (path(data), data.join("demo.json.new"));
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let written = options.open(&new).and_then(|mut file| {
+            std::io::Write::write_all(&mut file, &text)?;
+            file.sync_all()?;
+            fs::rename(&new, &path)
+        });
+        written.map_err(|error| failed("demo.json", &error))
+    }
+
+    /// Prints the address, the keys and six lines to copy, each of which works by itself.
+    pub(super) fn print(&self) {
+        let Self { base_url, api_key, admin_key, data_dir, .. } = self;
+        say(format_args!("The market is open at {base_url}"));
+        say(format_args!("  account key  {api_key}"));
+        say(format_args!("  admin key    {admin_key}"));
+        say(format_args!(
+            "  data folder  {} (all of this is in demo.json there)",
+            data_dir.display()
+        ));
+        for (what, line) in self.lines() {
+            say(format_args!("\n# {what}\n{line}"));
+        }
+        say("\nCtrl-C stops it; the same command starts it again with everything in place.");
+    }
+
+    fn lines(&self) -> [(&'static str, String); 6] {
+        let curl = format!("curl -s -H 'Authorization: Bearer {}'", self.api_key);
+        let api = format!("{}/api/v1", self.base_url);
+        let telegram = r#"{"country":"ID","service":"telegram","max_price":"0.40"}"#;
+        let own = format!(r#"{{"country":"{OWN_COUNTRY}","service":"{OWN_SERVICE}"}}"#);
+        let first_id = r#"sed 's/[^0-9]*\([0-9]*\).*/\1/'"#;
+        [
+            ("Look at offers", format!("{curl} '{api}/offers?country=ID&service=telegram'")),
+            ("Buy a number", format!("{curl} {api}/orders -d '{telegram}'")),
+            (
+                "Wait for the code of the newest number",
+                format!(
+                    "{curl} \"{api}/activations/$({curl} '{api}/activations?limit=1' | {first_id})?wait=30\""
+                ),
+            ),
+            ("See the wallet", format!("{curl} {api}/wallet")),
+            (
+                "Buy another and cancel it",
+                format!(
+                    "{curl} -X POST {api}/activations/$({curl} {api}/orders -d '{own}' | {first_id})/cancel"
+                ),
+            ),
+            ("See the money come back", format!("{curl} '{api}/wallet/transactions?limit=3'")),
+        ]
+    }
+}

@@ -1,0 +1,28 @@
+//! Callbacks: messages that are posted to us. The path carries the secret that proves the
+//! sender; a repeated callback changes nothing, and the reply says so.
+
+mod own_stock;
+
+use std::sync::Arc;
+
+use nexnum_engine::ids::ProviderId;
+
+use super::auth::{Auth, CALLBACK_SENDER};
+use super::route::{Routes, post};
+use crate::order::Orders;
+
+/// What this face may touch.
+#[derive(Debug)]
+pub struct State {
+    /// Whom messages are for.
+    pub orders: Arc<Orders>,
+    /// Own stock's id among the providers.
+    pub own: ProviderId,
+}
+
+/// The face's routes.
+#[must_use]
+pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
+    Routes::of(state, auth)
+        .detached(post("/hooks/providers/{provider}/{token}", CALLBACK_SENDER), own_stock::receive)
+}

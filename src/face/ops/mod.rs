@@ -1,0 +1,53 @@
+//! Operations: alive, ready, metrics, the API's description.
+
+mod health;
+pub mod metrics_page;
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
+
+use super::auth::{ANYONE, Auth, Stranger};
+use super::route::{Routes, get};
+use crate::http::{Call, Problem, Response, Router, reply};
+use crate::order::Orders;
+
+/// The description of every route; a test holds it against the route table.
+pub const OPENAPI: &str = include_str!("openapi.json");
+
+/// The server's own routes, for the counters they keep; set once they are complete.
+pub type OwnRoutes = Arc<OnceLock<Weak<Router>>>;
+
+/// What this face may touch.
+#[derive(Debug)]
+pub struct State {
+    /// Orders, their market and its providers: what metrics are read from.
+    pub orders: Arc<Orders>,
+    /// The routes of the whole server.
+    pub router: OwnRoutes,
+}
+
+/// The face's routes.
+#[must_use]
+pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
+    Routes::of(state, auth)
+        .at_once(get("/health/live", ANYONE), health::live)
+        .at_once(get("/health/plain", ANYONE), health::plain)
+        .at_once(get("/health/ready", ANYONE), health::ready)
+        .at_once(get("/openapi.json", ANYONE), openapi)
+        .at_once(get("/metrics", ANYONE), metrics)
+}
+
+fn openapi(_: &State, _: Stranger, call: &Call) -> Result<Response, Problem> {
+    call.query(&[])?;
+    Ok(reply::json_bytes(StatusCode::OK, OPENAPI))
+}
+
+fn metrics(state: &State, _: Stranger, call: &Call) -> Result<Response, Problem> {
+    call.query(&[])?;
+    let router = state.router.get().and_then(Weak::upgrade).ok_or_else(Problem::internal)?;
+    let text = metrics_page::render(&state.orders, &router);
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    Ok(reply::typed(StatusCode::OK, kind, text))
+}

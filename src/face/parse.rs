@@ -1,0 +1,67 @@
+//! What our own faces read from requests: codes, amounts, ids, cursors.
+
+use nexnum_engine::catalog::Catalog;
+use nexnum_engine::ids::{AccountId, CountryId, OrderId, ServiceId};
+use nexnum_engine::money::{Micros, ParseMoneyError};
+
+use crate::http::{Call, Problem};
+
+/// A country by its ISO code, in any case.
+pub(super) fn country(catalog: &Catalog, code: &str) -> Result<CountryId, Problem> {
+    let unknown = || refused("unknown_country", "There is no such country", "country");
+    catalog.country_by_iso(code).ok_or_else(unknown)
+}
+
+/// A service by its slug or code.
+pub(super) fn service(catalog: &Catalog, code: &str) -> Result<ServiceId, Problem> {
+    let unknown = || refused("unknown_service", "There is no such service", "service");
+    let slug = catalog.service_by_slug(code);
+    slug.or_else(|| catalog.service_by_handler_code(code)).ok_or_else(unknown)
+}
+
+/// An amount above zero.
+pub(super) fn amount(text: &str, field: &'static str) -> Result<Micros, Problem> {
+    let amount = amount_or_zero(text, field)?;
+    if amount.is_positive() { Ok(amount) } else { Err(wrong_amount(field, "is not above zero")) }
+}
+
+/// An amount of zero or more.
+pub(super) fn amount_or_zero(text: &str, field: &'static str) -> Result<Micros, Problem> {
+    Micros::parse(text).map_err(|error: ParseMoneyError| wrong_amount(field, &error.to_string()))
+}
+
+fn wrong_amount(field: &'static str, reason: &str) -> Problem {
+    refused("invalid_amount", "An amount is invalid", field).detail(reason.to_owned())
+}
+
+/// A well-formed request whose value does not exist.
+pub(super) fn refused(code: &'static str, title: &'static str, param: &'static str) -> Problem {
+    Problem::new(hyper::StatusCode::UNPROCESSABLE_ENTITY, code, title).param(param)
+}
+
+/// An id below which a page begins; absent begins at the newest.
+pub(super) fn cursor(cursor: Option<&str>) -> Result<Option<u64>, Problem> {
+    let wrong = || Problem::invalid_parameter("cursor", "is not one that a list gave");
+    let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    match cursor {
+        None => Ok(None),
+        Some(text) if plain(text) => text.parse().map(Some).map_err(|_| wrong()),
+        Some(_) => Err(wrong()),
+    }
+}
+
+/// The engine's id of a path's number; what is out of range cannot exist.
+pub(super) fn order_id(id: u64) -> Result<OrderId, Problem> {
+    u32::try_from(id).map(OrderId).map_err(|_| Problem::not_found("no such id"))
+}
+
+/// The account that a path names.
+pub(super) fn account_id(call: &Call) -> Result<AccountId, Problem> {
+    let id = u32::try_from(call.id_param("id")?).map(AccountId);
+    id.map_err(|_| Problem::not_found("no such account"))
+}
+
+/// An operator's name; absent, empty and `any` are any.
+pub(super) fn operator_name(name: Option<&str>) -> Option<&str> {
+    name.filter(|name| !name.is_empty() && *name != "any")
+}

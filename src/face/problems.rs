@@ -1,0 +1,191 @@
+//! Refusals as problem documents: the one table of our own JSON faces.
+
+use hyper::StatusCode;
+use nexnum_engine::ids::OrderId;
+use nexnum_engine::reject::Reject;
+
+use crate::access::KeyRefusal;
+use crate::clock::rfc3339;
+use crate::http::Problem;
+use crate::market::Refused;
+use crate::market::history::HistoryError;
+use crate::order::{Refusal, UpstreamError};
+
+/// An engine's refusal.
+pub(super) fn of_reject(reject: Reject) -> Problem {
+    use StatusCode as S;
+    let code = reject.code();
+    let plain = |status, title| Problem::new(status, code, title);
+    match reject {
+        Reject::UnknownAccount => plain(S::NOT_FOUND, "There is no such account"),
+        Reject::UnknownKey => plain(S::NOT_FOUND, "There is no such key"),
+        Reject::UnknownProvider => plain(S::NOT_FOUND, "There is no such provider"),
+        Reject::UnknownOffer => plain(S::NOT_FOUND, "There is no such offer"),
+        Reject::UnknownOrder => plain(S::NOT_FOUND, "There is nothing here"),
+        Reject::NameTaken => plain(S::CONFLICT, "The name is taken"),
+        Reject::OutOfBounds(field) => plain(S::BAD_REQUEST, "A field has an invalid value")
+            .param(field)
+            .detail("is empty or too long"),
+        Reject::AmountOutOfRange(field) => {
+            plain(S::UNPROCESSABLE_ENTITY, "An amount is out of range").param(field)
+        }
+        Reject::IdempotencyMismatch => {
+            plain(S::UNPROCESSABLE_ENTITY, "The key was used with another request")
+        }
+        Reject::PriceAboveMax { price } => price_above_max(price),
+        Reject::NoNumberYet => plain(S::CONFLICT, "The number is not there yet").retry_after(1),
+        Reject::AlreadyAssigned => plain(S::CONFLICT, "The activation has its number"),
+        Reject::NoMessageYet => plain(S::CONFLICT, "No message has come yet").retryable(),
+        Reject::AlreadyReceived => plain(S::CONFLICT, "A message has been received"),
+        Reject::ActivationClosed(_) => plain(S::CONFLICT, "The activation has ended"),
+        Reject::TooEarlyToCancel { from } => plain(S::CONFLICT, "It is too early to cancel")
+            .detail(format!("it can be cancelled from {} on", rfc3339(from)))
+            .retryable(),
+        Reject::StaleAttempt | Reject::InDoubt | Reject::DuplicatePurchase(_) => {
+            plain(S::CONFLICT, "The order is being reconciled").retryable()
+        }
+        Reject::DuplicateMessage => plain(S::CONFLICT, "The message is known"),
+        Reject::DuplicateNumber => plain(S::CONFLICT, "A number is in stock already"),
+        Reject::DuplicateKey => plain(S::CONFLICT, "The key is issued already"),
+        Reject::DuplicateOffer => plain(S::CONFLICT, "The offer is listed already").retryable(),
+        Reject::WrongProviderKind => plain(S::CONFLICT, "The provider is of another kind"),
+        Reject::NoNumbers => no_numbers(None),
+        Reject::InsufficientFunds { needed, available } => {
+            plain(S::PAYMENT_REQUIRED, "The wallet cannot pay")
+                .detail(format!("the price is {needed}, the balance {available}"))
+        }
+        Reject::Exhausted(what) => {
+            plain(S::INSUFFICIENT_STORAGE, "A limit of this server is reached").param(what)
+        }
+    }
+}
+
+/// A refusal of an operation on orders.
+pub(super) fn of_refusal(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::NotFound => Problem::not_found("no such order"),
+        Refusal::NoNumbers { order } => no_numbers(order),
+        Refusal::PriceAboveMax { price } => price_above_max(price),
+        Refusal::Rejected(reject) => of_reject(reject),
+        Refusal::InFlight => Problem::new(
+            StatusCode::CONFLICT,
+            "request_in_flight",
+            "The first request with this key is being decided",
+        )
+        .retry_after(1),
+        Refusal::NoHolder => Problem::not_found("no activation holds this number"),
+        Refusal::Ambiguous => Problem::new(
+            StatusCode::CONFLICT,
+            "ambiguous_message",
+            "Several activations hold this number",
+        )
+        .detail("name the service that the message is for")
+        .param("service"),
+        Refusal::Upstream(error) => of_upstream(error),
+        Refusal::History(error) => of_history(error),
+        Refusal::Busy => of_refused(Refused::Busy),
+        Refusal::Stopped => of_refused(Refused::Stopped),
+    }
+}
+
+/// A refusal of a command.
+pub(super) fn of_refused(refused: Refused) -> Problem {
+    match refused {
+        Refused::Rejected(reject) => of_reject(reject),
+        Refused::Busy => Problem::overloaded(1),
+        Refused::Stopped => outcome_unknown(),
+    }
+}
+
+/// A key that was not issued or revoked.
+pub(super) fn of_key(refusal: KeyRefusal) -> Problem {
+    match refusal {
+        KeyRefusal::Refused(refused) => of_refused(refused),
+        KeyRefusal::NoRandomness(error) => {
+            tracing::error!(%error, "no key could be drawn");
+            Problem::internal()
+        }
+        KeyRefusal::LastAdminKey => Problem::new(
+            StatusCode::CONFLICT,
+            "last_admin_key",
+            "It is the last admin key that works",
+        )
+        .detail("issue another one first: `nexnum key create --admin` on the stopped folder"),
+    }
+}
+
+/// History could not be read: ours to repair, so the reason goes to the log.
+pub(super) fn of_history(error: HistoryError) -> Problem {
+    match error {
+        HistoryError::Behind => Problem::overloaded(1).detail("the history is catching up"),
+        HistoryError::Unreadable(_) => {
+            tracing::error!(%error, "history was not read");
+            Problem::internal()
+        }
+    }
+}
+
+/// A provider could not be asked.
+fn of_upstream(error: UpstreamError) -> Problem {
+    match error {
+        UpstreamError::TooEarly { from } => of_reject(Reject::TooEarlyToCancel { from }),
+        UpstreamError::HasCode => of_reject(Reject::AlreadyReceived),
+        UpstreamError::TooLate => {
+            Problem::new(StatusCode::CONFLICT, "too_late_to_cancel", "It is too late to cancel")
+                .detail("it stays open; without a message it is refunded when it expires")
+        }
+        UpstreamError::Unsupported => Problem::new(
+            StatusCode::CONFLICT,
+            "not_supported",
+            "The provider of this number cannot do that",
+        ),
+        UpstreamError::Unavailable => Problem::new(
+            StatusCode::BAD_GATEWAY,
+            "provider_unavailable",
+            "The provider of this number cannot be reached",
+        )
+        .retry_after(5),
+        UpstreamError::Busy => Problem::overloaded(1),
+    }
+}
+
+/// No ask within the wish has stock; where an order was tried, it is refunded.
+fn no_numbers(order: Option<OrderId>) -> Problem {
+    let problem = Problem::new(StatusCode::CONFLICT, "no_numbers", "No number is available");
+    match order {
+        // Not with the same key: that order is over.
+        Some(order) => problem.detail(format!("order {order} was refunded")),
+        None => problem.retryable(),
+    }
+}
+
+fn price_above_max(price: nexnum_engine::money::Micros) -> Problem {
+    Problem::new(StatusCode::CONFLICT, "price_above_max", "The price is above your maximum")
+        .param("max_price")
+        .detail(format!("the cheapest is {price}"))
+}
+
+fn outcome_unknown() -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "outcome_unknown", "The server is stopping")
+        .detail("repeat the request with the same Idempotency-Key to learn the outcome")
+        .retry_after(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_served_now_says_when_to_come_back() {
+        for (problem, code, seconds) in [
+            (of_refused(Refused::Busy), "overloaded", "1"),
+            (of_refused(Refused::Stopped), "outcome_unknown", "2"),
+            (of_history(HistoryError::Behind), "overloaded", "1"),
+            (of_upstream(UpstreamError::Unavailable), "provider_unavailable", "5"),
+        ] {
+            assert_eq!(problem.code(), code);
+            let response = problem.into_response("/", "r");
+            assert_eq!(response.headers()["retry-after"], seconds, "{code}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! A face's routes, with the state that its handlers may touch, and the table of all faces.
+//!
+//! A face lists its routes with [`Routes`]; each is stated as in [`super::spec`]. The caller
+//! is looked up before the handler runs and handed to it.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use hyper::Method;
+
+use super::auth::{Auth, Role};
+use super::spec::{RouteSpec, Runs};
+use crate::http::body::BODY_LEN_MAX;
+use crate::http::route::{Next, Outcome, Target};
+use crate::http::{Call, Problem, Router};
+
+/// A route before it has its handler.
+#[derive(Clone, Debug)]
+pub struct Stated<C> {
+    role: Role<C>,
+    method: Method,
+    path: &'static str,
+    body_len_max: usize,
+    idempotent: bool,
+}
+
+/// A `GET` on a path.
+pub const fn get<C>(path: &'static str, role: Role<C>) -> Stated<C> {
+    Stated { role, method: Method::GET, path, body_len_max: BODY_LEN_MAX, idempotent: false }
+}
+
+/// A `POST` on a path.
+pub const fn post<C>(path: &'static str, role: Role<C>) -> Stated<C> {
+    Stated { role, method: Method::POST, path, body_len_max: BODY_LEN_MAX, idempotent: false }
+}
+
+/// A `DELETE` on a path.
+pub const fn delete<C>(path: &'static str, role: Role<C>) -> Stated<C> {
+    Stated { role, method: Method::DELETE, path, body_len_max: BODY_LEN_MAX, idempotent: false }
+}
+
+impl<C> Stated<C> {
+    /// Bounds the body; the default is [`BODY_LEN_MAX`].
+    #[must_use]
+    pub const fn body_max(mut self, bytes: usize) -> Self {
+        self.body_len_max = bytes;
+        self
+    }
+
+    /// Takes an `Idempotency-Key`.
+    #[must_use]
+    pub const fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    fn spec(&self, runs: Runs) -> RouteSpec {
+        RouteSpec {
+            method: self.method.clone(),
+            path: self.path,
+            who: self.role.who,
+            runs,
+            body_len_max: self.body_len_max,
+            idempotent: self.idempotent,
+            quota: self.role.quota,
+            key: self.role.key,
+            render: Problem::into_response,
+        }
+    }
+}
+
+type Start = Box<dyn Fn(&Call) -> Next + Send + Sync>;
+
+/// The routes of one face, with the state that its handlers may touch.
+pub struct Routes<S> {
+    state: Arc<S>,
+    auth: Arc<Auth>,
+    routes: Vec<(RouteSpec, Start)>,
+}
+
+impl<S: Send + Sync + 'static> Routes<S> {
+    /// A face's routes, none yet.
+    #[must_use]
+    pub fn of(state: S, auth: &Arc<Auth>) -> Self {
+        Self { state: Arc::new(state), auth: Arc::clone(auth), routes: Vec::new() }
+    }
+
+    /// Adds a route that answers without waiting.
+    #[must_use]
+    pub fn at_once<C: 'static>(
+        mut self,
+        stated: Stated<C>,
+        run: fn(&S, C, &Call) -> Outcome,
+    ) -> Self {
+        let (state, auth) = (Arc::clone(&self.state), Arc::clone(&self.auth));
+        let (spec, role) = (stated.spec(Runs::AtOnce), stated.role);
+        let start = move |call: &Call| {
+            let outcome = call.check_declared().and_then(|()| {
+                let caller = (role.admit)(&auth, call)?;
+                (role.charge)(&auth, &caller, call)?;
+                run(&state, caller, call)
+            });
+            Next::Done(outcome)
+        };
+        self.routes.push((spec, Box::new(start)));
+        self
+    }
+
+    /// Adds a route that is given up when the client hangs up.
+    #[must_use]
+    pub fn plain<C, F, A>(mut self, stated: Stated<C>, run: F) -> Self
+    where
+        C: Send + 'static,
+        F: Fn(Arc<S>, C, Call) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Outcome> + Send + 'static,
+    {
+        let (state, auth) = (Arc::clone(&self.state), Arc::clone(&self.auth));
+        let (spec, role) = (stated.spec(Runs::Plain), stated.role);
+        let start = move |call: &Call| {
+            let admitted = call.check_declared().and_then(|()| {
+                let caller = (role.admit)(&auth, call)?;
+                (role.charge)(&auth, &caller, call)?;
+                Ok(caller)
+            });
+            match admitted {
+                Ok(caller) => {
+                    let (state, run) = (Arc::clone(&state), run.clone());
+                    Next::plain(move |call| run(state, caller, call))
+                }
+                Err(problem) => Next::Done(Err(problem)),
+            }
+        };
+        self.routes.push((spec, Box::new(start)));
+        self
+    }
+
+    /// Adds a route that runs to its end; its body is read before it starts, and the caller
+    /// is looked up before that, so that strangers cannot make the server hold bodies.
+    #[must_use]
+    pub fn detached<C, F, A>(mut self, stated: Stated<C>, run: F) -> Self
+    where
+        C: Send + 'static,
+        F: Fn(Arc<S>, C, Call) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Outcome> + Send + 'static,
+    {
+        let (state, auth) = (Arc::clone(&self.state), Arc::clone(&self.auth));
+        let (spec, role) = (stated.spec(Runs::Detached), stated.role);
+        let start = move |call: &Call| match (role.admit)(&auth, call) {
+            Ok(caller) => {
+                let (state, auth, run) = (Arc::clone(&state), Arc::clone(&auth), run.clone());
+                Next::Detached(Box::new(move |call| {
+                    // Charged once the body is there: a refusal need not end the connection.
+                    match (role.charge)(&auth, &caller, &call) {
+                        Ok(()) => Box::pin(run(state, caller, call)),
+                        Err(problem) => Box::pin(std::future::ready(Err(problem))),
+                    }
+                }))
+            }
+            // The body stays unread: what follows on the connection cannot be told from it.
+            Err(problem) => Next::Done(Err(problem.closing())),
+        };
+        self.routes.push((spec, Box::new(start)));
+        self
+    }
+
+    /// Puts the routes into a server's table.
+    pub fn add_to(self, table: &mut RouteTable) {
+        for (spec, start) in self.routes {
+            let target = Target {
+                method: spec.method.clone(),
+                template: spec.path,
+                body_len_max: spec.body_len_max,
+                render: spec.render,
+            };
+            let router = Arc::get_mut(&mut table.router).expect("the table is not served yet");
+            router.add(target, start);
+            table.specs.push(spec);
+        }
+    }
+}
+
+/// All routes of a server: as data, and as the kit runs them.
+#[derive(Clone, Debug, Default)]
+pub struct RouteTable {
+    /// The routes, in the order they were added.
+    pub specs: Vec<RouteSpec>,
+    /// The same, ready to run.
+    pub router: Arc<Router>,
+}

@@ -1,0 +1,170 @@
+//! Rows of history out of rows of the ledger.
+
+use std::collections::BTreeMap;
+
+use nexnum_engine::activation::Message;
+use nexnum_engine::event::Event;
+use nexnum_engine::ids::{AccountId, OrderId, Seq, TransactionId};
+use nexnum_engine::order::Order;
+use nexnum_engine::time::Time;
+use nexnum_storage::history::{History as Tables, HistoryBatch};
+use nexnum_storage::record::WalletRow;
+use nexnum_storage::{StorageError, record};
+
+use crate::market::replay::Decoded;
+
+/// Why rows could not be made or written.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The tables or the ledger failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// An order that closed is no longer in memory: the tables have lost more than memory
+    /// can give back.
+    #[error("order {0} closed after history's cursor and has left memory")]
+    Gone(OrderId),
+}
+
+/// What an event says that history keeps of its order.
+enum Touch<'a> {
+    /// It ended.
+    Closed(OrderId),
+    /// A message came after its end.
+    Late(OrderId, &'a Event),
+}
+
+fn touch(event: &Event) -> Option<Touch<'_>> {
+    match event {
+        Event::OrderFailed { order, .. } | Event::ActivationClosed { order, .. } => {
+            Some(Touch::Closed(*order))
+        }
+        Event::MessageReceived { order, late: true, .. } => Some(Touch::Late(*order, event)),
+        Event::MessageReceived { late: false, .. }
+        | Event::AccountOpened { .. }
+        | Event::KeyIssued { .. }
+        | Event::KeyRevoked { .. }
+        | Event::Deposited { .. }
+        | Event::ProviderRegistered { .. }
+        | Event::OperatorNamed { .. }
+        | Event::OffersListed { .. }
+        | Event::OffersPriced { .. }
+        | Event::StockLoaded { .. }
+        | Event::OrderPlaced { .. }
+        | Event::AttemptStarted { .. }
+        | Event::OrderDoubted { .. }
+        | Event::DoubtCleared { .. }
+        | Event::NumberAssigned { .. }
+        | Event::AnotherRequested { .. }
+        | Event::NumberQuarantined { .. }
+        | Event::NumberReleased { .. }
+        | Event::LossRecovered { .. }
+        | Event::Retired { .. } => None,
+    }
+}
+
+/// Rows that are not written yet.
+#[derive(Debug, Default)]
+pub(super) struct Collected {
+    end: Option<(Seq, Time)>,
+    events: usize,
+    orders: BTreeMap<OrderId, (AccountId, Vec<u8>)>,
+    transactions: Vec<(AccountId, TransactionId, Vec<u8>)>,
+}
+
+impl Collected {
+    /// Events that were looked at.
+    pub(super) const fn events(&self) -> usize {
+        self.events
+    }
+
+    /// Takes up a row of the ledger; `memory` gives the orders as they stand after it, or
+    /// later.
+    pub(super) fn add(
+        &mut self,
+        row: &Decoded,
+        tables: &Tables,
+        memory: impl Fn(OrderId) -> Option<(AccountId, Vec<u8>)>,
+    ) -> Result<(), FollowError> {
+        for (seq, event) in (row.first.0..).zip(&row.events) {
+            self.add_money(seq, row.at, event);
+            match touch(event) {
+                None => {}
+                Some(Touch::Closed(id)) => {
+                    self.orders.insert(id, memory(id).ok_or(FollowError::Gone(id))?);
+                }
+                Some(Touch::Late(id, event)) => match memory(id) {
+                    Some(order) => drop(self.orders.insert(id, order)),
+                    None => self.amend(id, row.at, event, tables)?,
+                },
+            }
+        }
+        self.events += row.events.len();
+        self.end = Some((row.position().seq, row.at));
+        Ok(())
+    }
+
+    fn add_money(&mut self, seq: u64, at: Time, event: &Event) {
+        for moved in event.transactions().into_iter().flatten() {
+            let Some((account, amount)) = moved.wallet() else { continue };
+            let row = WalletRow { kind: moved.kind, amount, order: moved.order, at };
+            let bytes = record::encode_wallet_row(&row);
+            self.transactions.push((account, TransactionId(seq), bytes));
+        }
+    }
+
+    /// Adds a late message to the row of an order that has left memory meanwhile.
+    fn amend(
+        &mut self,
+        id: OrderId,
+        at: Time,
+        event: &Event,
+        tables: &Tables,
+    ) -> Result<(), FollowError> {
+        let pending = self.orders.get(&id).map(|(_, row)| row.clone());
+        let row = pending.map_or_else(|| tables.order(id), |row| Ok(Some(row)))?;
+        let row = row.ok_or(FollowError::Gone(id))?;
+        let mut order = record::decode_order(&row).map_err(|error| StorageError::Damaged {
+            seq: Seq(0),
+            reason: format!("history's row of order {id}: {error}"),
+        })?;
+        push_late(&mut order, at, event);
+        self.orders.insert(id, (order.account, record::encode_order(&order)));
+        Ok(())
+    }
+
+    /// Writes what was collected, with the cursor behind it, and begins anew. Returns the
+    /// cursor and its moment.
+    pub(super) fn write(&mut self, tables: &Tables) -> Result<Option<(Seq, Time)>, StorageError> {
+        let Some((cursor, at)) = self.end else { return Ok(None) };
+        let mut batch = HistoryBatch::new(cursor);
+        for (id, (account, row)) in &self.orders {
+            batch.order(*account, *id, row);
+        }
+        for (account, id, row) in &self.transactions {
+            batch.transaction(*account, *id, row);
+        }
+        tables.apply(&batch)?;
+        *self = Self::default();
+        Ok(Some((cursor, at)))
+    }
+}
+
+/// As the engine does it; a message that is there already stays one.
+fn push_late(order: &mut Order, at: Time, event: &Event) {
+    let Event::MessageReceived { message, digest, sender, text, code, .. } = event else {
+        unreachable!("only a message is late")
+    };
+    if order.messages.iter().any(|known| known.id == *message) {
+        return;
+    }
+    order.awaits_another = false;
+    order.messages.push(Message {
+        id: *message,
+        digest: *digest,
+        sender: sender.clone(),
+        text: text.clone(),
+        code: code.clone(),
+        received_at: at,
+        late: true,
+    });
+}

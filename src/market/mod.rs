@@ -1,0 +1,52 @@
+//! One market: a ledger with its sequencer and the followers that readers use.
+//!
+//! A market is a value: two of them run in one process and share the shipped catalogue
+//! alone. Everything that speaks of "the" ledger, time or stock takes a [`Market`].
+
+pub mod change;
+pub mod folder;
+pub mod history;
+pub mod own_stock;
+pub mod read_model;
+pub mod replay;
+pub mod send;
+pub mod sequencer;
+pub mod snapshot;
+mod stopping;
+mod threads;
+pub mod verify;
+
+use std::sync::Arc;
+
+use nexnum_engine::catalog::Catalog;
+use nexnum_engine::grid::Grid;
+
+use crate::clock::Clock;
+
+use self::history::History;
+use self::read_model::ReadModel;
+use self::sequencer::Handle;
+
+pub use send::Refused;
+pub use stopping::Stopping;
+pub use threads::{Started, Threads, start};
+
+/// What a request or a worker needs of a market. Cheap to clone; nothing in it is locked
+/// across an `.await`.
+#[derive(Clone, Debug)]
+pub struct Market {
+    /// Countries and services.
+    pub catalog: &'static Catalog,
+    /// The time.
+    pub clock: Arc<Clock>,
+    /// The way to the engine.
+    pub handle: Handle,
+    /// What is durable.
+    pub read_model: Arc<ReadModel>,
+    /// Prices and live stock.
+    pub grid: Arc<Grid>,
+    /// What has left memory.
+    pub history: Arc<History>,
+    /// Whether its server is stopping.
+    pub stopping: Stopping,
+}

@@ -1,0 +1,408 @@
+//! What readers see: the durable state, in maps that never make a reader wait for the
+//! engine or the disk.
+//!
+//! One writer, the committing thread, publishes whole batches in order and before anybody
+//! is answered, so whoever was answered reads his own writes. Orders and wallets come as
+//! values from the engine: no rule is repeated here.
+
+mod directory;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexnum_engine::account::Book;
+use nexnum_engine::event::{Event, ProviderKind, Scope};
+use nexnum_engine::ids::{AccountId, KeyId, Number, OrderId, ProviderId, Seq};
+use nexnum_engine::order::Order;
+use nexnum_engine::state::{GivenUp, State, StoredReply};
+use nexnum_engine::time::Time;
+use papaya::HashMap;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+use crate::market::change::{Change, Wallet};
+
+pub use directory::{Directory, ProviderView};
+
+/// Waiters are woken by the order's number modulo this: few enough to be small, many
+/// enough that a wake-up rarely meets somebody else's waiter.
+const BELLS: usize = 1024;
+
+/// A customer's account as readers see it.
+#[derive(Debug)]
+pub struct AccountView {
+    /// The operator's name for it.
+    pub name: Box<str>,
+    wallet: Mutex<Wallet>,
+    open: Mutex<BTreeSet<OrderId>>,
+}
+
+impl AccountView {
+    fn new(name: Box<str>) -> Self {
+        Self { name, wallet: Mutex::default(), open: Mutex::default() }
+    }
+
+    /// Available and escrow, of one moment.
+    #[must_use]
+    pub fn wallet(&self) -> Wallet {
+        *self.wallet.lock()
+    }
+
+    /// Up to `limit` open orders with ids below `before`, newest first.
+    #[must_use]
+    pub fn open_orders(&self, before: OrderId, limit: usize) -> Vec<OrderId> {
+        self.open.lock().range(..before).rev().take(limit).copied().collect()
+    }
+}
+
+/// An API key as the door checks it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyView {
+    /// Its id.
+    pub id: KeyId,
+    /// Whose; 0 for operators.
+    pub account: AccountId,
+    /// What it may do.
+    pub scope: Scope,
+}
+
+/// The durable state for readers.
+#[derive(Debug)]
+pub struct ReadModel {
+    published: watch::Sender<Seq>,
+    accounts: HashMap<AccountId, Arc<AccountView>>,
+    keys: HashMap<[u8; 32], KeyView>,
+    key_hashes: HashMap<KeyId, [u8; 32]>,
+    orders: HashMap<OrderId, Arc<Order>>,
+    replies: HashMap<(AccountId, u128), StoredReply>,
+    /// Their keys by age, oldest first: what is forgotten is found without a look at the rest.
+    aging: Mutex<VecDeque<(Time, AccountId, u128)>>,
+    directory: Directory,
+    /// Orders with work upstream: to be bought, polled, ended.
+    driven: Mutex<BTreeSet<OrderId>>,
+    /// Orders on numbers of own stock, to find where a message belongs.
+    held: Mutex<BTreeSet<(ProviderId, Number, OrderId)>>,
+    /// Orders by what their provider calls the purchase.
+    purchases: HashMap<(ProviderId, Box<str>), OrderId>,
+    closed: Mutex<BTreeSet<(Time, OrderId)>>,
+    /// Those of them that had work upstream.
+    driven_closed: Mutex<BTreeSet<(Time, OrderId)>>,
+    /// Purchases given up before the start, until they are taken; what follows is known to
+    /// whoever gives up.
+    given_up: Mutex<Vec<GivenUp>>,
+    bells: Box<[Notify]>,
+}
+
+impl ReadModel {
+    /// Shows a replayed state, all of which is durable.
+    #[must_use]
+    pub fn from_state(state: &State) -> Self {
+        let model = Self {
+            published: watch::Sender::new(state.seq()),
+            accounts: HashMap::new(),
+            keys: HashMap::new(),
+            key_hashes: HashMap::new(),
+            orders: HashMap::new(),
+            replies: HashMap::new(),
+            aging: Mutex::default(),
+            directory: Directory::from_state(state),
+            driven: Mutex::default(),
+            held: Mutex::default(),
+            purchases: HashMap::new(),
+            closed: Mutex::default(),
+            driven_closed: Mutex::default(),
+            given_up: Mutex::new(state.given_up().copied().collect()),
+            bells: (0..BELLS).map(|_| Notify::new()).collect(),
+        };
+        for (id, account) in state.accounts() {
+            model.accounts.pin().insert(id, Arc::new(AccountView::new(account.name.clone())));
+            let available = state.balance(Book::Available(id));
+            let escrow = state.balance(Book::Escrow(id));
+            model.show_wallet(id, Wallet { available, escrow });
+        }
+        for (id, key) in state.keys().filter(|(_, key)| !key.revoked) {
+            model.show_key(id, key.hash, key.account, key.scope);
+        }
+        let mut replies: Vec<_> = state.replies().collect();
+        replies.sort_unstable_by_key(|(.., reply)| reply.at);
+        for (account, key, reply) in replies {
+            model.keep_reply(account, key, reply);
+        }
+        for order in state.orders() {
+            model.show_order(Arc::new(order.clone()));
+        }
+        model
+    }
+
+    /// Shows a durable change. Called by one thread, in the ledger's order.
+    pub fn publish(&self, change: &Change) {
+        for event in &change.events {
+            self.show_event(event);
+        }
+        for (account, wallet) in &change.wallets {
+            self.show_wallet(*account, *wallet);
+        }
+        for order in &change.orders {
+            self.show_order(Arc::clone(order));
+        }
+        // Last, so that whoever finds a reply finds its order.
+        for event in &change.events {
+            self.show_reply(change.at, event);
+        }
+        self.published.send_replace(change.last());
+        for order in &change.orders {
+            self.bell(order.id).notify_waiters();
+        }
+    }
+
+    fn show_reply(&self, at: Time, event: &Event) {
+        if let Event::OrderPlaced { order, account, idempotency: Some(used), .. } = event {
+            let reply = StoredReply { fingerprint: used.fingerprint, order: *order, at };
+            self.keep_reply(*account, used.key, reply);
+        }
+    }
+
+    fn keep_reply(&self, account: AccountId, key: u128, reply: StoredReply) {
+        self.replies.pin().insert((account, key), reply);
+        self.aging.lock().push_back((reply.at, account, key));
+    }
+
+    fn show_event(&self, event: &Event) {
+        self.directory.show(event);
+        match event {
+            Event::AccountOpened { account, name, .. } => {
+                self.accounts.pin().insert(*account, Arc::new(AccountView::new(name.clone())));
+            }
+            Event::KeyIssued { key, account, scope, hash, .. } => {
+                self.show_key(*key, *hash, *account, *scope);
+            }
+            Event::KeyRevoked { key } => {
+                if let Some(hash) = self.key_hashes.pin().remove(key) {
+                    self.keys.pin().remove(hash);
+                }
+            }
+            Event::Retired { orders_before, replies_before } => {
+                self.retire(*orders_before, *replies_before);
+            }
+            Event::OrderPlaced { .. }
+            | Event::Deposited { .. }
+            | Event::ProviderRegistered { .. }
+            | Event::OperatorNamed { .. }
+            | Event::OffersListed { .. }
+            | Event::OffersPriced { .. }
+            | Event::StockLoaded { .. }
+            | Event::AttemptStarted { .. }
+            | Event::OrderDoubted { .. }
+            | Event::DoubtCleared { .. }
+            | Event::NumberAssigned { .. }
+            | Event::OrderFailed { .. }
+            | Event::MessageReceived { .. }
+            | Event::AnotherRequested { .. }
+            | Event::ActivationClosed { .. }
+            | Event::NumberQuarantined { .. }
+            | Event::NumberReleased { .. }
+            | Event::LossRecovered { .. } => {}
+        }
+    }
+
+    fn show_key(&self, key: KeyId, hash: [u8; 32], account: AccountId, scope: Scope) {
+        self.keys.pin().insert(hash, KeyView { id: key, account, scope });
+        self.key_hashes.pin().insert(key, hash);
+    }
+
+    fn show_wallet(&self, account: AccountId, wallet: Wallet) {
+        if let Some(view) = self.accounts.pin().get(&account) {
+            *view.wallet.lock() = wallet;
+        }
+    }
+
+    fn show_order(&self, order: Arc<Order>) {
+        let (id, closed) = (order.id, order.state.is_closed());
+        if let Some(account) = self.accounts.pin().get(&order.account) {
+            let mut open = account.open.lock();
+            if closed {
+                open.remove(&id)
+            } else {
+                open.insert(id)
+            };
+        }
+        match self.directory.kind(order.provider) {
+            Some(ProviderKind::Own) => {
+                self.driven.lock().remove(&id);
+                if let Some(assignment) = &order.assignment {
+                    self.held.lock().insert((order.provider, assignment.number, id));
+                }
+            }
+            Some(ProviderKind::Driven) | None => {
+                let mut driven = self.driven.lock();
+                if closed {
+                    driven.remove(&id)
+                } else {
+                    driven.insert(id)
+                };
+                if let Some(assignment) = &order.assignment {
+                    let key = (order.provider, assignment.external_id.clone());
+                    self.purchases.pin().insert(key, id);
+                }
+                if let Some(at) = order.closed_at {
+                    self.driven_closed.lock().insert((at, id));
+                }
+            }
+        }
+        if let Some(at) = order.closed_at {
+            self.closed.lock().insert((at, id));
+        }
+        self.orders.pin().insert(id, order);
+    }
+
+    fn retire(&self, orders_before: Time, replies_before: Time) {
+        let first_kept = (orders_before.plus_ms(1), OrderId(0));
+        let mut driven_closed = self.driven_closed.lock();
+        *driven_closed = driven_closed.split_off(&first_kept);
+        drop(driven_closed);
+        let mut closed = self.closed.lock();
+        let kept = closed.split_off(&first_kept);
+        let orders = self.orders.pin();
+        for (_, id) in std::mem::replace(&mut *closed, kept) {
+            if let Some(order) = orders.remove(&id)
+                && let Some(assignment) = &order.assignment
+            {
+                self.held.lock().remove(&(order.provider, assignment.number, id));
+                let key = (order.provider, assignment.external_id.clone());
+                self.purchases.pin().remove(&key);
+            }
+        }
+        let (mut aging, replies) = (self.aging.lock(), self.replies.pin());
+        while let Some((_, account, key)) = aging.pop_front_if(|(at, ..)| *at <= replies_before) {
+            replies.remove(&(account, key));
+        }
+    }
+
+    /// The position up to which everything is shown; changes can be awaited on it.
+    #[must_use]
+    pub fn published(&self) -> watch::Receiver<Seq> {
+        self.published.subscribe()
+    }
+
+    /// The position up to which everything is shown now.
+    #[must_use]
+    pub fn position(&self) -> Seq {
+        *self.published.borrow()
+    }
+
+    /// An account.
+    #[must_use]
+    pub fn account(&self, id: AccountId) -> Option<Arc<AccountView>> {
+        self.accounts.pin().get(&id).cloned()
+    }
+
+    /// All accounts, in no order.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<(AccountId, Arc<AccountView>)> {
+        self.accounts.pin().iter().map(|(id, view)| (*id, Arc::clone(view))).collect()
+    }
+
+    /// The key with this SHA-256.
+    #[must_use]
+    pub fn key(&self, hash: &[u8; 32]) -> Option<KeyView> {
+        self.keys.pin().get(hash).copied()
+    }
+
+    /// The keys that open the operators' face, in no order.
+    #[must_use]
+    pub fn operators(&self) -> Vec<KeyId> {
+        let keys = self.keys.pin();
+        keys.values().filter(|key| key.scope == Scope::Admin).map(|key| key.id).collect()
+    }
+
+    /// An order still in memory.
+    #[must_use]
+    pub fn order(&self, id: OrderId) -> Option<Arc<Order>> {
+        self.orders.pin().get(&id).cloned()
+    }
+
+    /// Orders in memory.
+    #[must_use]
+    pub fn orders_len(&self) -> usize {
+        self.orders.len()
+    }
+
+    /// The order that an idempotency key stands for.
+    #[must_use]
+    pub fn reply(&self, account: AccountId, key: u128) -> Option<StoredReply> {
+        self.replies.pin().get(&(account, key)).copied()
+    }
+
+    /// Providers, operators and own offers.
+    #[must_use]
+    pub const fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Open orders with work upstream.
+    #[must_use]
+    pub fn driven(&self) -> Vec<OrderId> {
+        self.driven.lock().iter().copied().collect()
+    }
+
+    /// How many those are.
+    #[must_use]
+    pub fn driven_len(&self) -> usize {
+        self.driven.lock().len()
+    }
+
+    /// The order that a provider's purchase belongs to, while it is in memory.
+    #[must_use]
+    pub fn purchase(&self, provider: ProviderId, external_id: &str) -> Option<OrderId> {
+        self.purchases.pin().get(&(provider, external_id.into())).copied()
+    }
+
+    /// Orders with work upstream, in memory, that ended at or after a moment, oldest end
+    /// first.
+    #[must_use]
+    pub fn driven_closed_since(&self, since: Time) -> Vec<Arc<Order>> {
+        let closed = self.driven_closed.lock();
+        let ids = closed.range((since, OrderId(0))..).map(|(_, id)| *id);
+        ids.filter_map(|id| self.order(id)).collect()
+    }
+
+    /// Takes the purchases that had been given up when the process started, oldest first:
+    /// all of them once, then none.
+    #[must_use]
+    pub fn take_given_up(&self) -> Vec<GivenUp> {
+        std::mem::take(&mut self.given_up.lock())
+    }
+
+    /// Orders in memory on a number of own stock, oldest first.
+    #[must_use]
+    pub fn holders(&self, provider: ProviderId, number: Number) -> Vec<OrderId> {
+        let held = self.held.lock();
+        let all = (provider, number, OrderId(0))..=(provider, number, OrderId(u32::MAX));
+        held.range(all).map(|(.., order)| *order).collect()
+    }
+
+    /// Waits until `done` holds of the order, at most `wait`; gives it as it stands then.
+    pub async fn await_order(
+        &self,
+        id: OrderId,
+        wait: Duration,
+        done: impl Fn(&Order) -> bool,
+    ) -> Option<Arc<Order>> {
+        let deadline = tokio::time::Instant::now() + wait;
+        loop {
+            // Enabled before the look, so that a change between the two is not missed.
+            let rung = self.bell(id).notified();
+            tokio::pin!(rung);
+            rung.as_mut().enable();
+            let order = self.order(id)?;
+            if done(&order) || tokio::time::timeout_at(deadline, rung).await.is_err() {
+                return self.order(id);
+            }
+        }
+    }
+
+    fn bell(&self, id: OrderId) -> &Notify {
+        &self.bells[id.0 as usize % BELLS]
+    }
+}

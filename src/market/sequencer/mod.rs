@@ -1,0 +1,259 @@
+//! One thread decides, one commits. The engine executes commands as they come into an
+//! open batch; whenever the disk is free the batch is sealed and committed, so batches
+//! grow with the load and a lone command does not wait. A failed commit or a panic
+//! ends the process: restart is the recovery path.
+
+pub mod core;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam::channel::{self, Receiver, Sender};
+use nexnum_engine::Engine;
+use nexnum_engine::command::Command;
+use nexnum_engine::reservation::Claim;
+use nexnum_engine::time::Time;
+use nexnum_storage::StorageError;
+use nexnum_storage::ledger::Ledger;
+use tokio::sync::oneshot;
+
+use self::core::{Answer, Core, Envelope, Sealed};
+use crate::clock::Clock;
+use crate::market::change::Change;
+
+/// Commands that wait for the engine: some 100 ms of work at full speed. A full inbox
+/// refuses at once, so that callers back off instead of queueing for seconds.
+const INBOX_MAX: usize = 16_384;
+/// Longest sleep between two looks at the clock for a pulse, and between two looks at an
+/// idle disk.
+const IDLE_MAX: Duration = Duration::from_millis(250);
+
+/// Why a command has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The inbox is full: nothing happened, try again later.
+    #[error("too many commands are waiting")]
+    Busy,
+    /// The sequencer has stopped; whether the command took effect is unknown.
+    #[error("the engine has stopped")]
+    Stopped,
+}
+
+/// A way to the engine, shared by everybody who commands.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    inbox: Sender<Envelope>,
+}
+
+impl Handle {
+    /// Sends a command and waits until its outcome is durable and published.
+    ///
+    /// # Errors
+    /// [`SendError`]; a refusal by the engine is an answer.
+    pub async fn send(&self, command: Command) -> Result<Answer, SendError> {
+        self.send_with(command, None).await
+    }
+
+    /// Sends a command with the claim that it books or gives back.
+    ///
+    /// # Errors
+    /// As [`Handle::send`]; the claim is given back then.
+    pub async fn send_with(
+        &self,
+        command: Command,
+        claim: Option<Claim>,
+    ) -> Result<Answer, SendError> {
+        let (answer_to, answer) = oneshot::channel();
+        let envelope = Envelope { command, claim, answer_to: Some(answer_to) };
+        self.inbox.try_send(envelope).map_err(|refused| match refused {
+            channel::TrySendError::Full(_) => SendError::Busy,
+            channel::TrySendError::Disconnected(_) => SendError::Stopped,
+        })?;
+        answer.await.map_err(|_| SendError::Stopped)
+    }
+
+    /// The same way, but full for so long.
+    #[cfg(test)]
+    pub(crate) fn full_for(&self, time: Duration) -> Self {
+        // Without room of its own it is full while nobody receives.
+        let (inbox, held) = channel::bounded(0);
+        let open = self.inbox.clone();
+        thread::spawn(move || {
+            thread::sleep(time);
+            for envelope in held {
+                // After the end nobody waits for an answer.
+                let _ended = open.send(envelope);
+            }
+        });
+        Self { inbox }
+    }
+
+    /// Commands that wait now.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.inbox.len()
+    }
+}
+
+/// The two threads; they end at [`Sequencer::stop`], or when the last [`Handle`] is gone.
+#[derive(Debug)]
+pub struct Sequencer {
+    stopping: Arc<AtomicBool>,
+    decides: thread::JoinHandle<()>,
+    commits: thread::JoinHandle<()>,
+}
+
+impl Sequencer {
+    /// Starts the threads. `archived` is the moment up to which history holds what closed;
+    /// `publish` is called on the committing thread with every durable
+    /// change, in order; `fail` with the error that ended commits, and must not return
+    /// while anybody may still be answered: it ends the process.
+    pub fn start(
+        engine: Engine,
+        clock: Arc<Clock>,
+        archived: Arc<AtomicU64>,
+        mut ledger: impl Ledger + 'static,
+        mut publish: impl FnMut(Change) + Send + 'static,
+        fail: impl FnOnce(StorageError) + Send + 'static,
+    ) -> (Handle, Self) {
+        let (inbox, commands) = channel::bounded(INBOX_MAX);
+        // One batch in the disk's hands, none waiting: the next one stays open meanwhile.
+        let (seals, sealed) = channel::bounded::<Sealed>(1);
+        let (frees, free) = channel::bounded::<()>(1);
+        let commits = spawn("commit", move || {
+            for batch in sealed {
+                if let Err(error) = batch.commit(&mut ledger, &mut publish) {
+                    return fail(error);
+                }
+                // The other side may have ended after a last batch, which is still to come.
+                let _ended = frees.send(());
+            }
+        });
+        let stopping = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stopping);
+        let decides = spawn("decide", move || {
+            let core = Core::new(engine);
+            Loop { core, clock, archived, stopped, commands, seals, free, disk_free: true }.run();
+        });
+        (Handle { inbox }, Self { stopping, decides, commits })
+    }
+
+    /// Commits what was sent before and ends the threads; later commands are not answered.
+    pub fn stop(self) {
+        // A flag alone: the thread looks at it at least every `IDLE_MAX`.
+        self.stopping.store(true, Ordering::Relaxed);
+        self.decides.join().expect("a panic on this thread has ended the process");
+        self.commits.join().expect("a panic on this thread has ended the process");
+    }
+}
+
+/// A named thread whose panic ends the process: what it left behind cannot be trusted.
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> thread::JoinHandle<()> {
+    let guarded = || {
+        let abort = AbortOnPanic;
+        work();
+        std::mem::forget(abort);
+    };
+    thread::Builder::new().name(name.to_owned()).spawn(guarded).expect("the system has threads")
+}
+
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        std::process::abort();
+    }
+}
+
+struct Loop {
+    core: Core,
+    clock: Arc<Clock>,
+    archived: Arc<AtomicU64>,
+    stopped: Arc<AtomicBool>,
+    commands: Receiver<Envelope>,
+    seals: Sender<Sealed>,
+    free: Receiver<()>,
+    disk_free: bool,
+}
+
+impl Loop {
+    fn run(mut self) {
+        loop {
+            self.take_waiting();
+            self.pulse();
+            if self.core.open_len() > 0 && self.disk_free {
+                if self.seals.send(self.core.seal()).is_err() {
+                    return;
+                }
+                self.disk_free = false;
+            } else if self.is_over() || !self.wait() {
+                return self.finish();
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed) && self.commands.is_empty()
+    }
+
+    /// Executes what is in the inbox, up to a whole batch.
+    fn take_waiting(&mut self) {
+        while !self.core.is_full()
+            && let Ok(envelope) = self.commands.try_recv()
+        {
+            self.core.execute(self.clock.now(), envelope);
+        }
+    }
+
+    /// Expires and retires what is due.
+    fn pulse(&mut self) {
+        let (now, archived) = (self.clock.now(), self.archived());
+        let due = self.core.state().next_pulse(archived).is_some_and(|due| due <= now);
+        if due && !self.core.is_full() {
+            let command = Command::Pulse { archived };
+            self.core.execute(now, Envelope { command, claim: None, answer_to: None });
+        }
+    }
+
+    fn archived(&self) -> Time {
+        // Pairs with the store that the history's projection makes after its flush.
+        Time(self.archived.load(Ordering::Acquire))
+    }
+
+    /// Sleeps until a command, the disk or a pulse wants attention; false when no command
+    /// can come any more.
+    fn wait(&mut self) -> bool {
+        let timeout = self.timeout();
+        if self.core.is_full() {
+            self.disk_free |= self.free.recv_timeout(timeout).is_ok();
+            return true;
+        }
+        channel::select! {
+            recv(self.commands) -> envelope => match envelope {
+                Ok(envelope) => self.core.execute(self.clock.now(), envelope),
+                Err(_) => return false,
+            },
+            recv(self.free) -> freed => self.disk_free |= freed.is_ok(),
+            default(timeout) => {}
+        }
+        true
+    }
+
+    fn timeout(&self) -> Duration {
+        let due = self.core.state().next_pulse(self.archived());
+        let Some(due) = due else { return IDLE_MAX };
+        Duration::from_millis(due.ms_since(self.clock.now())).min(IDLE_MAX)
+    }
+
+    /// Hands over the last batch; the committing thread ends after it.
+    fn finish(mut self) {
+        if self.core.open_len() > 0 {
+            // If the other side is gone, its failure has been reported there.
+            let _gone = self.seals.send(self.core.seal());
+        }
+    }
+}

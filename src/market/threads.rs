@@ -1,0 +1,117 @@
+//! Starting and stopping a market: the engine's threads, and what follows the ledger.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use nexnum_engine::catalog::Catalog;
+use nexnum_engine::decide::Policy;
+use nexnum_storage::{Folder, Reader, StorageError};
+
+use super::change::Change;
+use super::folder::{self, Opened};
+use super::history::{Follower, History};
+use super::own_stock::{GridFollower, OpenClaim};
+use super::read_model::ReadModel;
+use super::sequencer::Sequencer;
+use super::snapshot::Snapshots;
+use super::{Market, Stopping};
+use crate::clock::Clock;
+
+/// The exit code of a process whose ledger failed.
+const EXIT_STORAGE: i32 = 74;
+
+/// A market that runs.
+#[derive(Debug)]
+pub struct Started {
+    /// What it offers to rooms, workers and faces.
+    pub market: Market,
+    /// Units that were claimed for orders when the last process ended.
+    pub open_claims: Vec<OpenClaim>,
+    /// Its threads.
+    pub threads: Threads,
+}
+
+/// The threads of a running market.
+#[derive(Debug)]
+pub struct Threads {
+    folder: Folder,
+    reader: Reader,
+    follower: Follower,
+    sequencer: Sequencer,
+    snapshots: Snapshots,
+}
+
+/// Starts a market on an opened folder: a snapshot is written every `snapshot_every` events.
+#[must_use]
+pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
+    // 1. What readers see of the replayed state, all of which is durable.
+    let state = opened.engine.state();
+    let catalog = Catalog::load();
+    let read_model = Arc::new(ReadModel::from_state(state));
+    let (grid_follower, open_claims) = GridFollower::from_state(catalog, state);
+    let grid = Arc::clone(grid_follower.grid());
+    // 2. The threads that decide and commit. The grid comes first: what the read model shows
+    // can be bought.
+    let clock = Arc::new(Clock::not_before(opened.last_at));
+    let archived = Arc::new(AtomicU64::new(0));
+    let publish = {
+        let read_model = Arc::clone(&read_model);
+        move |change: Change| {
+            grid_follower.publish(&change);
+            read_model.publish(&change);
+        }
+    };
+    let (handle, sequencer) = Sequencer::start(
+        opened.engine.with_policy(policy),
+        Arc::clone(&clock),
+        Arc::clone(&archived),
+        opened.ledger,
+        publish,
+        end_process,
+    );
+    // 3. What follows the ledger on threads of its own.
+    let (folder, reader) = (opened.folder, opened.reader);
+    let followed = Arc::clone(&read_model);
+    let (history, follower) =
+        History::start(opened.history, reader.clone(), followed, archived, end_without_history);
+    let published = read_model.published();
+    let snapshots = Snapshots::start(
+        folder.clone(),
+        reader.clone(),
+        published,
+        opened.snapshot,
+        snapshot_every,
+    );
+    let stopping = Stopping::default();
+    let market = Market { catalog, clock, handle, read_model, grid, history, stopping };
+    let threads = Threads { folder, reader, follower, sequencer, snapshots };
+    Started { market, open_claims, threads }
+}
+
+impl Threads {
+    /// Commits what was sent before, ends the threads, and brings the manifest up to date.
+    /// Blocks; no worker may send commands any more.
+    ///
+    /// # Errors
+    /// The manifest could not be written; the ledger is whole all the same.
+    pub fn stop(self) -> Result<(), StorageError> {
+        self.sequencer.stop();
+        self.follower.stop();
+        self.snapshots.stop();
+        folder::close(&self.folder, &self.reader)
+    }
+}
+
+/// A failed commit leaves memory ahead of the disk: nothing may be answered from it. The
+/// next start finds what is durable.
+fn end_process(error: StorageError) {
+    tracing::error!(%error, "the ledger failed: the process ends");
+    eprintln!("nexnum: the ledger failed, the process ends: {error}");
+    std::process::exit(EXIT_STORAGE);
+}
+
+/// Memory would fill with what history does not take; the next start opens or rebuilds it.
+fn end_without_history() {
+    eprintln!("nexnum: history cannot be written, the process ends");
+    std::process::exit(EXIT_STORAGE);
+}

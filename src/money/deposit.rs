@@ -1,0 +1,35 @@
+//! Deposits: money that an operator credits to an account.
+
+use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::ids::AccountId;
+use nexnum_engine::money::Micros;
+
+use super::Money;
+use crate::digest;
+use crate::market::Refused;
+
+/// What a deposit did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deposited {
+    /// Whether the same deposit had been credited before: nothing changed then.
+    pub repeated: bool,
+}
+
+impl Money {
+    /// Credits an account. The reference is the deposit's idempotency key: the same again
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// The refusal; `IdempotencyMismatch` where the reference was used with another amount.
+    pub async fn deposit(
+        &self,
+        account: AccountId,
+        amount: Micros,
+        reference: &str,
+    ) -> Result<Deposited, Refused> {
+        let reference = digest::of(&[b"deposit", reference.as_bytes()]);
+        let command = Command::Deposit { account, amount, reference };
+        let reply = self.market.execute(command).await?;
+        Ok(Deposited { repeated: reply == Reply::Unchanged })
+    }
+}

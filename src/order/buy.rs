@@ -1,0 +1,295 @@
+//! Buying a number upstream for an order that is placed and paid for.
+//!
+//! Promises: the intent is durable before the provider is called (the order is), a buy is
+//! never repeated while its outcome is unknown, and an outcome is either in the ledger or
+//! with the reconciler. A refusal goes on to the next ask within the buyer's price.
+//!
+//! How many run at once: as many as orders wait for a number, which the connections and
+//! the inbox bound. Each waits in its provider's client, which gives up within seconds;
+//! a second queue in front of it would only hide the wait.
+
+use std::sync::Arc;
+
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::breaker::Input;
+use nexnum_engine::command::Command;
+use nexnum_engine::ids::{OfferId, OperatorId, OrderId};
+use nexnum_engine::money::{COST_MAX, Micros};
+use nexnum_engine::order::{FailReason, Order};
+use nexnum_engine::reject::Reject;
+use nexnum_engine::reservation::Claim;
+
+use super::Orders;
+use super::claim::{self, Wish};
+use super::doubt::{Call, Doubt, Lost};
+use super::orphan::Orphan;
+use crate::market::send::BUSY_PAUSE_MAX;
+use crate::market::sequencer::SendError;
+use crate::metrics;
+use crate::provider::client::{BuyOutcome, BuyRequest};
+use crate::provider::connected::{Connected, Failure, breaker_input};
+use crate::provider::driver::Op;
+use crate::provider::outcome::ErrorKind;
+use crate::provider::output::Bought;
+
+/// No call begins later than this before the order's deadline: its outcome must be known
+/// and durable before the order ends.
+const CALL_MS: u64 = 20_000;
+
+/// Buys the number of a placed order in the background; its claim ends with the outcome.
+pub fn spawn(orders: &Arc<Orders>, order: OrderId, claim: Claim) {
+    let tried = vec![claim.offer()];
+    let purchase = Purchase { orders: Arc::clone(orders), id: order, tried };
+    orders.tasks.spawn(purchase.run(Some(claim)));
+}
+
+/// Goes on with the next ask, after it is sure that the order's attempt bought nothing.
+pub(crate) async fn resume(orders: &Arc<Orders>, order: &Order, tried: Vec<OfferId>) {
+    let command = Command::ClearDoubt { order: order.id, attempt: order.attempt };
+    // If nobody takes it, or the order has ended, its deadline has done the rest.
+    if let Ok(Ok(_)) = orders.market.send_until(&command, order.deadline).await {
+        let purchase = Purchase { orders: Arc::clone(orders), id: order.id, tried };
+        orders.tasks.spawn(purchase.run(None));
+    }
+}
+
+/// Makes an attempt's doubt durable and hands it to the reconciler.
+pub(crate) async fn doubt(
+    orders: Arc<Orders>,
+    order: Arc<Order>,
+    claim: Option<Claim>,
+    tried: Vec<OfferId>,
+) {
+    let command = Command::DoubtOrder { order: order.id, attempt: order.attempt };
+    let answer = orders.market.send_until(&command, order.deadline).await;
+    let (doubts, now) = (&orders.doubts, orders.market.clock.now());
+    match answer {
+        Ok(Ok(_)) => doubts.open(order.id, Doubt { claim, tried, since: now, absences: 0 }),
+        // The order has ended meanwhile; what was bought for it may still turn up.
+        Ok(Err(_)) | Err(SendError::Busy) => doubts.lose(Lost::of(&order, now)),
+        Err(SendError::Stopped) => {}
+    }
+}
+
+struct Purchase {
+    orders: Arc<Orders>,
+    id: OrderId,
+    tried: Vec<OfferId>,
+}
+
+/// What an attempt came to.
+enum Attempt {
+    /// The order has its number, or has ended.
+    Over,
+    /// Nothing was bought.
+    Refused,
+    /// It may have been bought.
+    InDoubt(Claim),
+}
+
+impl Purchase {
+    async fn run(mut self, mut claim: Option<Claim>) {
+        loop {
+            let order = self.orders.market.read_model.order(self.id);
+            let Some(order) = order.filter(|order| order.state == ActivationState::Init) else {
+                return;
+            };
+            if let Some(claim) = claim.take() {
+                let orders = Arc::clone(&self.orders);
+                let since = self.orders.market.clock.now();
+                let (provider, product) = (claim.provider(), claim.product());
+                let call = Call { provider, product, since };
+                // Held until the outcome is durable or in doubt: the reconciler must not
+                // take this purchase for somebody else's.
+                let _calling = orders.doubts.calling(self.id, call);
+                match self.attempt(&order, claim).await {
+                    Attempt::Over => return,
+                    Attempt::Refused => {}
+                    Attempt::InDoubt(claim) => {
+                        return doubt(self.orders, order, Some(claim), self.tried).await;
+                    }
+                }
+            }
+            claim = self.next(&order).await;
+            if claim.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// One call, and what follows from it; a claim that is not booked is given back.
+    async fn attempt(&self, order: &Order, claim: Claim) -> Attempt {
+        let Some(connected) = self.orders.providers.get(claim.provider()) else {
+            return Attempt::Refused;
+        };
+        let Some(request) = self.request(&connected, &claim) else {
+            self.orders.market.grid.exhaust(claim.offer());
+            return Attempt::Refused;
+        };
+        let outcome = connected.client().buy(&request).await;
+        self.note(&connected, &claim, &outcome);
+        match outcome {
+            BuyOutcome::Assigned(bought) => self.assign(order, &connected, claim, bought).await,
+            BuyOutcome::Refused(_) => Attempt::Refused,
+            BuyOutcome::InDoubt(_) => Attempt::InDoubt(claim),
+        }
+    }
+
+    fn request(&self, connected: &Connected, claim: &Claim) -> Option<BuyRequest> {
+        let (crosswalk, product) = (connected.crosswalk(), claim.product());
+        let operator = claim.operator();
+        let operator = match operator {
+            OperatorId::ANY => None,
+            named => {
+                Some(self.orders.market.read_model.directory().operator_name(named)?.to_string())
+            }
+        };
+        Some(BuyRequest {
+            country_ext: crosswalk.country_ext(product.country)?.to_owned(),
+            service_ext: crosswalk.service_ext(product.service)?.to_owned(),
+            operator,
+            // A cost that has risen since the last sync is paid from the margin, never more.
+            max_price: Some(claim.price()),
+        })
+    }
+
+    /// Tells breaker, grid and operator what the outcome says of the provider.
+    fn note(&self, connected: &Connected, claim: &Claim, outcome: &BuyOutcome) {
+        let (now, grid, offer) =
+            (self.orders.market.clock.now(), &self.orders.market.grid, claim.offer());
+        match outcome {
+            BuyOutcome::Assigned(bought) => {
+                connected.feed(grid, Input::Good, now);
+                if let Some(cost) = bought.cost.filter(|cost| *cost > claim.price()) {
+                    self.note_overcharge(connected, claim, cost);
+                }
+            }
+            BuyOutcome::Refused(error) => {
+                if let Some(input) = breaker_input(error.kind) {
+                    connected.feed(grid, input, now);
+                }
+                if ends_offer(error.kind) {
+                    grid.exhaust(offer);
+                }
+                if error.kind != ErrorKind::NoNumbers {
+                    connected.note_error(now, Op::Buy, Some(self.id), error);
+                }
+            }
+            BuyOutcome::InDoubt(what) => {
+                connected.feed(grid, Input::Bad, now);
+                self.note_failure(connected, format!("in doubt: {what}"));
+                tracing::warn!(provider = connected.name(), order = self.id.0, "a buy is in doubt");
+            }
+        }
+    }
+
+    /// Stops selling an offer at a loss until the next sync shows its cost: some providers
+    /// know no limit where an operator is named. The number is ours all the same.
+    fn note_overcharge(&self, connected: &Connected, claim: &Claim, cost: Micros) {
+        self.orders.market.grid.exhaust(claim.offer());
+        metrics::overcharged(connected.name());
+        let price = claim.price();
+        let (provider, order) = (connected.name(), self.id.0);
+        tracing::warn!(provider, order, %cost, %price, "a number cost more than its price");
+        self.note_failure(connected, format!("charged {cost}, sold for {price}"));
+    }
+
+    fn note_failure(&self, connected: &Connected, text: String) {
+        let (at, op) = (self.orders.market.clock.now(), Op::Buy);
+        connected.note_failure(Failure { at, op, order: Some(self.id), text });
+    }
+
+    /// Brings a bought number into the ledger; one that finds no order goes back.
+    async fn assign(
+        &self,
+        order: &Order,
+        connected: &Arc<Connected>,
+        claim: Claim,
+        bought: Bought,
+    ) -> Attempt {
+        let timings = connected.timings();
+        let command = Command::AssignNumber {
+            order: order.id,
+            attempt: order.attempt,
+            number: bought.number,
+            external_id: bought.external_id.as_str().into(),
+            cost: bought.cost.filter(|cost| (Micros::ZERO..=COST_MAX).contains(cost)),
+            timings,
+        };
+        let answer = self.orders.market.send_until(&command, order.deadline).await;
+        let from = self.orders.market.clock.now().plus_ms(timings.min_cancel_age_ms);
+        let bought_for = (order.id, order.attempt);
+        let orphan = Orphan { external_id: &bought.external_id, from, bought_for };
+        let give_back = || orphan.give_back(&self.orders, connected);
+        match answer {
+            Ok(Ok(_)) => claim.book(),
+            // The purchase is another order's: ours may have been made, under another id.
+            Ok(Err(Reject::DuplicatePurchase(_))) => return Attempt::InDoubt(claim),
+            Ok(Err(Reject::OutOfBounds(field))) => {
+                self.note_failure(connected, format!("{field} does not fit the ledger"));
+                give_back();
+                return Attempt::Refused;
+            }
+            Ok(Err(_)) | Err(SendError::Busy) => give_back(),
+            // The order is in doubt at the next start, and the provider will show it.
+            Err(SendError::Stopped) => {}
+        }
+        Attempt::Over
+    }
+
+    /// Claims the next ask and records the attempt. `None` if the order has its number
+    /// from own stock, or has ended, here if need be.
+    async fn next(&mut self, order: &Order) -> Option<Claim> {
+        let (product, operator) = (order.product, order.operator);
+        let wish = Wish { product, operator, limit: Some(order.limit) };
+        while self.orders.market.clock.now().plus_ms(CALL_MS) < order.deadline {
+            let Ok(claim) = claim::claim(&self.orders.market.grid, &wish, &self.tried) else {
+                break;
+            };
+            let offer = claim.offer();
+            let command = Command::NextAttempt {
+                order: order.id,
+                refused: order.attempt,
+                terms: claim::terms(&claim),
+                timings: self.orders.own.timings,
+            };
+            match self.orders.market.handle.send_with(command, Some(claim)).await {
+                Ok(Ok(accepted)) => {
+                    self.tried.push(offer);
+                    return accepted.claim;
+                }
+                Ok(Err(Reject::NoNumbers)) => self.tried.push(offer),
+                Ok(Err(Reject::InsufficientFunds { .. } | Reject::Exhausted(_))) => break,
+                Ok(Err(_)) | Err(SendError::Stopped) => return None,
+                Err(SendError::Busy) => tokio::time::sleep(BUSY_PAUSE_MAX).await,
+            }
+        }
+        let (order, attempt, reason) = (order.id, order.attempt, FailReason::NoNumbers);
+        let fail = Command::FailOrder { order, attempt, reason };
+        let deadline = self.orders.market.clock.now().plus_ms(CALL_MS);
+        // If nobody takes it, or the order has ended, its deadline has done the same.
+        let _ended = self.orders.market.send_until(&fail, deadline).await;
+        None
+    }
+}
+
+/// True if the offer sells nothing before the next sync, whoever asks.
+const fn ends_offer(kind: ErrorKind) -> bool {
+    match kind {
+        ErrorKind::NoNumbers
+        | ErrorKind::BadService
+        | ErrorKind::BadCountry
+        | ErrorKind::PriceTooLow
+        | ErrorKind::Unsupported => true,
+        ErrorKind::NoBalance
+        | ErrorKind::BadKey
+        | ErrorKind::TooEarly
+        | ErrorKind::NotFound
+        | ErrorKind::HasCode
+        | ErrorKind::TooLate
+        | ErrorKind::Banned
+        | ErrorKind::RateLimited
+        | ErrorKind::Temporary
+        | ErrorKind::Unmapped => false,
+    }
+}

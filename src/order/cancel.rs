@@ -1,0 +1,101 @@
+//! Cancelling an activation: the number goes back to its provider before the engine refunds.
+
+use std::sync::Arc;
+
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::command::{Actor, Command};
+use nexnum_engine::ids::{AccountId, OrderId};
+use nexnum_engine::order::Order;
+use nexnum_engine::reject::Reject;
+
+use super::ingest::Unseen;
+use super::refusal::Refusal;
+use super::upstream::UpstreamError;
+use super::{Orders, about};
+use crate::provider::driver::Op;
+use crate::provider::outcome::ErrorKind;
+use crate::provider::output::ExternalState;
+
+impl Orders {
+    /// Cancels the account's activation and refunds it.
+    ///
+    /// # Errors
+    /// The refusal: too early, a message is there, or the provider could not be asked.
+    /// The activation stays as it is then.
+    pub async fn cancel(&self, account: AccountId, id: OrderId) -> Result<Arc<Order>, Refusal> {
+        let order = self.find(account, id).await?;
+        let command = Command::Cancel { order: id, actor: Actor::Account(account) };
+        if order.state != ActivationState::Active {
+            self.command(&order, command).await?;
+            return self.find(account, id).await;
+        }
+        // 1. Refused before the provider is troubled.
+        self.check_age(&order)?;
+        // 2. The provider takes the number back, unless it holds a message that ends the
+        // question. Buyers who ask at once share the answer.
+        self.single_flight.once(id, Op::Cancel, self.give_back(&order)).await?;
+        // 3. The engine decides.
+        match self.market.handle.send(command).await? {
+            // A poll may see the number go back before this request comes to say so.
+            Ok(_) | Err(Reject::ActivationClosed(ActivationState::Cancelled)) => {}
+            Err(reject) => return Err(about(&order, reject)),
+        }
+        self.find(account, id).await
+    }
+
+    fn check_age(&self, order: &Order) -> Result<(), Reject> {
+        let from = order.assignment.as_ref().map(|assignment| assignment.cancel_from);
+        match from {
+            Some(from) if self.market.clock.now() < from => Err(Reject::TooEarlyToCancel { from }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Gives an activation's number back. Own stock and what the provider has ended already
+    /// need nothing.
+    async fn give_back(&self, order: &Order) -> Result<(), UpstreamError> {
+        let Some((connected, external_id)) = self.target(order)? else { return Ok(()) };
+        let tried = connected.client().insist_on_cancel(external_id).await;
+        let Err(error) = tried else { return Ok(()) };
+        let refusal = match error.kind {
+            // It has ended there, or cannot be ended any more: with a message, or by a try
+            // whose answer was lost.
+            ErrorKind::NotFound => None,
+            ErrorKind::HasCode => Some(UpstreamError::HasCode),
+            ErrorKind::TooLate => Some(UpstreamError::TooLate),
+            ErrorKind::NoNumbers
+            | ErrorKind::NoBalance
+            | ErrorKind::BadKey
+            | ErrorKind::BadService
+            | ErrorKind::BadCountry
+            | ErrorKind::PriceTooLow
+            | ErrorKind::TooEarly
+            | ErrorKind::Banned
+            | ErrorKind::RateLimited
+            | ErrorKind::Temporary
+            | ErrorKind::Unsupported
+            | ErrorKind::Unmapped => {
+                return Err(self.note_refused(&connected, Op::Cancel, order, &error));
+            }
+        };
+        let seen = self.receive(&connected, order).await;
+        let now = self.market.read_model.order(order.id).map(|order| order.state);
+        match (seen, refusal) {
+            _ if now == Some(ActivationState::Received) => Err(UpstreamError::HasCode),
+            (Err(Unseen::Busy), _) => Err(UpstreamError::Busy),
+            // Without an answer it is not known that no message is there.
+            (Err(unseen), None) if !unseen.is_missing() => Err(UpstreamError::Unavailable),
+            (Ok(_) | Err(_), None) => Ok(()),
+            (Ok(state), Some(_)) if has_ended_empty(state) => Ok(()),
+            (Ok(_) | Err(_), Some(refusal)) => Err(refusal),
+        }
+    }
+}
+
+/// True if the number went back: nothing was received.
+const fn has_ended_empty(state: ExternalState) -> bool {
+    match state {
+        ExternalState::Cancelled | ExternalState::Expired => true,
+        ExternalState::Waiting | ExternalState::Received | ExternalState::Finished => false,
+    }
+}

@@ -1,0 +1,100 @@
+//! Phase 1: which ask an order takes, and the claim on a unit of it.
+
+use std::sync::Arc;
+
+use nexnum_engine::event::Terms;
+use nexnum_engine::grid::{Ask, Grid};
+use nexnum_engine::ids::{OfferId, OperatorId, Product};
+use nexnum_engine::money::Micros;
+use nexnum_engine::reservation::{Claim, ClaimRefusal};
+
+use super::refusal::Refusal;
+
+/// What a buyer wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// Country and service.
+    pub product: Product,
+    /// The operator, or `ANY`.
+    pub operator: OperatorId,
+    /// The most he pays; `None` takes the first quote and never pays more.
+    pub limit: Option<Micros>,
+}
+
+/// Why an ask does not serve a wish now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skip {
+    /// Another operator.
+    OtherOperator,
+    /// Tried for this order already.
+    Tried,
+    /// The provider is closed.
+    Closed,
+    /// No unit left.
+    OutOfStock,
+    /// Above the buyer's limit.
+    AboveMax,
+}
+
+/// Why an ask is passed over, or `None` if the order would claim it.
+#[must_use]
+pub fn skip(ask: &Ask, wish: &Wish, tried: &[OfferId]) -> Option<Skip> {
+    if wish.operator != OperatorId::ANY && ask.operator != wish.operator {
+        Some(Skip::OtherOperator)
+    } else if tried.contains(&ask.offer) {
+        Some(Skip::Tried)
+    } else if !ask.open {
+        Some(Skip::Closed)
+    } else if ask.stock == 0 {
+        Some(Skip::OutOfStock)
+    } else if wish.limit.is_some_and(|limit| ask.price > limit) {
+        Some(Skip::AboveMax)
+    } else {
+        None
+    }
+}
+
+/// Phase 1: claims a unit of the first ask that serves the wish.
+///
+/// # Errors
+/// [`Refusal::NoNumbers`], or [`Refusal::PriceAboveMax`] where only the price stands between.
+pub fn claim(grid: &Arc<Grid>, wish: &Wish, tried: &[OfferId]) -> Result<Claim, Refusal> {
+    let mut cheapest_above = None;
+    for ask in grid.asks(wish.product) {
+        match skip(&ask, wish, tried) {
+            None => {}
+            Some(Skip::AboveMax) => {
+                cheapest_above = cheapest_above.or(Some(ask.price));
+                continue;
+            }
+            Some(Skip::OtherOperator | Skip::Tried | Skip::Closed | Skip::OutOfStock) => continue,
+        }
+        match grid.claim(ask.offer, wish.limit.unwrap_or(ask.price)) {
+            Ok(claim) => return Ok(claim),
+            Err(ClaimRefusal::PriceMoved(price)) => {
+                cheapest_above = cheapest_above.or(Some(price));
+            }
+            Err(
+                ClaimRefusal::UnknownOffer
+                | ClaimRefusal::Closed
+                | ClaimRefusal::SoldOut
+                | ClaimRefusal::Busy,
+            ) => {}
+        }
+    }
+    Err(match (cheapest_above, wish.limit) {
+        (Some(price), Some(_)) => Refusal::PriceAboveMax { price },
+        (Some(_) | None, _) => Refusal::NoNumbers { order: None },
+    })
+}
+
+/// What a claim says to the engine.
+#[must_use]
+pub fn terms(claim: &Claim) -> Terms {
+    Terms {
+        offer: claim.offer(),
+        provider: claim.provider(),
+        price: claim.price(),
+        cost: claim.cost(),
+    }
+}

@@ -1,0 +1,118 @@
+//! A number, from the wish to the refund: what buyers ask, a file a verb.
+//!
+//! Operations speak of accounts, orders and refusals. They know no HTTP: a face parses,
+//! calls one of them and renders what it gives. Every outcome goes to the engine as a
+//! command; nothing here decides what is allowed.
+
+pub mod buy;
+mod cancel;
+pub mod claim;
+pub mod doubt;
+mod finish;
+mod in_flight;
+mod ingest;
+pub mod matching;
+pub mod orphan;
+mod place;
+mod query;
+mod refusal;
+mod resend;
+mod single_flight;
+mod tasks;
+mod upstream;
+
+use std::sync::Arc;
+
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::command::{Command, Timings};
+use nexnum_engine::ids::ProviderId;
+use nexnum_engine::order::Order;
+use nexnum_engine::reject::Reject;
+
+use crate::market::Market;
+use crate::market::own_stock::OpenClaim;
+use crate::provider::connected::Providers;
+
+use self::doubt::Doubts;
+use self::in_flight::InFlight;
+use self::single_flight::SingleFlight;
+use self::tasks::Tasks;
+
+pub use ingest::{Arrived, INGEST_MS, Ingested, Posted, Unseen};
+pub use place::{NUMBER_WAIT, Placed};
+pub use query::{OrdersPage, SCAN_MAX};
+pub use refusal::Refusal;
+pub use upstream::UpstreamError;
+
+/// Own stock as a provider.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnStock {
+    /// Its id among the providers.
+    pub provider: ProviderId,
+    /// How its numbers live.
+    pub timings: Timings,
+}
+
+/// What orders need.
+#[derive(Debug)]
+pub struct Orders {
+    /// Where they are bought and sold.
+    pub market: Market,
+    /// Whom they are bought from.
+    pub providers: Providers,
+    /// Purchases whose outcome is unknown.
+    pub doubts: Doubts,
+    /// What runs in the background for single orders.
+    pub(crate) tasks: Tasks,
+    single_flight: SingleFlight,
+    in_flight: InFlight,
+    own: OwnStock,
+}
+
+impl Orders {
+    /// Orders of a market.
+    #[must_use]
+    pub fn new(market: Market, providers: Providers, own: OwnStock) -> Arc<Self> {
+        Arc::new(Self {
+            market,
+            providers,
+            own,
+            doubts: Doubts::default(),
+            tasks: Tasks::default(),
+            single_flight: SingleFlight::default(),
+            in_flight: InFlight::default(),
+        })
+    }
+
+    /// Takes up what was under way when the last process ended, before an order can be
+    /// placed: every driven order without a number is in doubt, with its claim where there
+    /// is one.
+    pub fn take_up(self: &Arc<Self>, open: Vec<OpenClaim>) {
+        let mut claims: std::collections::BTreeMap<_, _> =
+            open.into_iter().map(|open| (open.order, open.claim)).collect();
+        for id in self.market.read_model.driven() {
+            let Some(order) = self.market.read_model.order(id) else { continue };
+            if order.state == ActivationState::Init {
+                let claim = claims.remove(&id);
+                let tried = vec![order.offer];
+                self.tasks.spawn(buy::doubt(Arc::clone(self), order, claim, tried));
+            }
+        }
+        self.remember_given_up();
+    }
+
+    /// Sends a command about an order that was found.
+    async fn command(&self, order: &Order, command: Command) -> Result<(), Refusal> {
+        let answer = self.market.handle.send(command).await?;
+        answer.map(drop).map_err(|reject| about(order, reject))
+    }
+}
+
+/// The engine's refusal of a command about an order that was found.
+fn about(order: &Order, reject: Reject) -> Refusal {
+    match reject {
+        // If the engine has it no more, it ended long ago.
+        Reject::UnknownOrder => Refusal::Rejected(Reject::ActivationClosed(order.state)),
+        reject => Refusal::Rejected(reject),
+    }
+}

@@ -1,0 +1,133 @@
+//! Placing an order: phase 1, phase 2, and one effect an idempotency key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::command::{Command, PlaceOrder, Reply};
+use nexnum_engine::event::Idempotency;
+use nexnum_engine::ids::{AccountId, OrderId};
+use nexnum_engine::order::Order;
+use nexnum_engine::reject::Reject;
+
+use super::claim::{Wish, claim, terms};
+use super::refusal::Refusal;
+use super::{Orders, buy};
+
+/// How long a request waits for its number: providers answer within seconds or not at all,
+/// and common clients give up after 30 s.
+pub const NUMBER_WAIT: Duration = Duration::from_secs(25);
+/// How often an order looks again when its claim was overtaken; each round means that
+/// another order got a number.
+const ROUNDS_MAX: usize = 8;
+
+/// An order that was placed, now or by an earlier request with the same idempotency key.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// The order, as it stands.
+    pub order: Arc<Order>,
+    /// Whether an earlier request placed it.
+    pub replayed: bool,
+}
+
+impl Orders {
+    /// Places an order and waits for its number, at most [`NUMBER_WAIT`]. The same
+    /// idempotency key gives the same order again, whatever became of it since.
+    ///
+    /// # Errors
+    /// The refusal; an order that was placed and found no number within the wait is
+    /// refunded by then.
+    pub async fn place(
+        self: &Arc<Self>,
+        account: AccountId,
+        wish: Wish,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Placed, Refusal> {
+        // 1. The order that the key stands for, or a new one.
+        let (id, replayed) = match idempotency {
+            None => self.place_once(account, wish, None).await?,
+            Some(used) => self.place_for_key(account, wish, used).await?,
+        };
+        // 2. Its number, or its end.
+        let settled = |order: &Order| order.state != ActivationState::Init;
+        self.market.read_model.await_order(id, NUMBER_WAIT, settled).await;
+        // 3. The order as it stands. One that failed while its first request waited is that
+        // request's refusal; one that failed later was answered, and is again.
+        let order = self.find(account, id).await?;
+        if failed_at_once(&order) {
+            return Err(Refusal::NoNumbers { order: Some(id) });
+        }
+        Ok(Placed { order, replayed })
+    }
+
+    async fn place_for_key(
+        self: &Arc<Self>,
+        account: AccountId,
+        wish: Wish,
+        used: Idempotency,
+    ) -> Result<(OrderId, bool), Refusal> {
+        if let Some(order) = self.stored(account, used)? {
+            return Ok((order, true));
+        }
+        let _entered = self.in_flight.enter(account, used.key).ok_or(Refusal::InFlight)?;
+        // The first request may have been decided between the look and the entry.
+        match self.stored(account, used)? {
+            Some(order) => Ok((order, true)),
+            None => self.place_once(account, wish, Some(used)).await,
+        }
+    }
+
+    /// The order that the key stands for, if it was used before.
+    fn stored(&self, account: AccountId, used: Idempotency) -> Result<Option<OrderId>, Refusal> {
+        match self.market.read_model.reply(account, used.key) {
+            None => Ok(None),
+            Some(reply) if reply.fingerprint == used.fingerprint => Ok(Some(reply.order)),
+            Some(_) => Err(Refusal::Rejected(Reject::IdempotencyMismatch)),
+        }
+    }
+
+    /// Claims and books, looking again while other orders are faster.
+    async fn place_once(
+        self: &Arc<Self>,
+        account: AccountId,
+        wish: Wish,
+        idempotency: Option<Idempotency>,
+    ) -> Result<(OrderId, bool), Refusal> {
+        let mut tried = Vec::new();
+        for _ in 0..ROUNDS_MAX {
+            let claim = claim(&self.market.grid, &wish, &tried)?;
+            let offer = claim.offer();
+            let order = PlaceOrder {
+                account,
+                product: wish.product,
+                operator: wish.operator,
+                limit: wish.limit.unwrap_or(claim.price()),
+                terms: terms(&claim),
+                timings: self.own.timings,
+                idempotency,
+            };
+            let command = Command::PlaceOrder(order);
+            match self.market.handle.send_with(command, Some(claim)).await? {
+                Ok(accepted) => match accepted.reply {
+                    Reply::Placed(id, _) => {
+                        if let Some(claim) = accepted.claim {
+                            buy::spawn(self, id, claim);
+                        }
+                        return Ok((id, false));
+                    }
+                    Reply::Replayed(id) => return Ok((id, true)),
+                    other => unreachable!("an order is placed or replayed, not {other:?}"),
+                },
+                Err(Reject::NoNumbers) => tried.push(offer),
+                Err(reject) => return Err(Refusal::Rejected(reject)),
+            }
+        }
+        Err(Refusal::NoNumbers { order: None })
+    }
+}
+
+/// Whether the order failed while its first request waited.
+fn failed_at_once(order: &Order) -> bool {
+    let answered_by = order.placed_at.plus_ms(NUMBER_WAIT.as_millis() as u64);
+    order.state == ActivationState::Failed && order.closed_at.is_some_and(|at| at <= answered_by)
+}

@@ -1,0 +1,77 @@
+//! Why an operation on orders was not carried out.
+
+use nexnum_engine::ids::OrderId;
+use nexnum_engine::money::Micros;
+use nexnum_engine::reject::Reject;
+
+use super::upstream::UpstreamError;
+use crate::market::Refused;
+use crate::market::history::HistoryError;
+use crate::market::sequencer::SendError;
+
+/// A refusal, or a failure that the caller can do something about.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The account has no such order.
+    NotFound,
+    /// No ask within the wish has stock.
+    NoNumbers {
+        /// The order that was tried and refunded, where it came so far.
+        order: Option<OrderId>,
+    },
+    /// There is stock, but only above the buyer's limit.
+    PriceAboveMax {
+        /// The cheapest price.
+        price: Micros,
+    },
+    /// The engine refused.
+    Rejected(Reject),
+    /// The first request with this idempotency key is being decided.
+    InFlight,
+    /// No order in memory holds the number.
+    NoHolder,
+    /// The number is open for several services, and the message names none of them.
+    Ambiguous,
+    /// The provider did not do it.
+    Upstream(UpstreamError),
+    /// Orders that have left memory could not be read.
+    History(HistoryError),
+    /// Too many commands are waiting: nothing happened.
+    Busy,
+    /// The engine has stopped: the outcome is unknown.
+    Stopped,
+}
+
+impl From<SendError> for Refusal {
+    fn from(error: SendError) -> Self {
+        Refused::from(error).into()
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Rejected(reject) => Self::Rejected(reject),
+            Refused::Busy => Self::Busy,
+            Refused::Stopped => Self::Stopped,
+        }
+    }
+}
+
+impl From<Reject> for Refusal {
+    fn from(reject: Reject) -> Self {
+        Self::Rejected(reject)
+    }
+}
+
+impl From<UpstreamError> for Refusal {
+    fn from(error: UpstreamError) -> Self {
+        Self::Upstream(error)
+    }
+}
+
+impl From<HistoryError> for Refusal {
+    fn from(error: HistoryError) -> Self {
+        Self::History(error)
+    }
+}

@@ -1,0 +1,46 @@
+//! Asking for another message to the same number.
+
+use std::sync::Arc;
+
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::command::{Actor, Command};
+use nexnum_engine::ids::{AccountId, OrderId};
+use nexnum_engine::order::Order;
+
+use super::Orders;
+use super::refusal::Refusal;
+use super::upstream::UpstreamError;
+use crate::provider::connected::Failure;
+use crate::provider::driver::Op;
+
+impl Orders {
+    /// Asks for another message: the provider first, then the wish is recorded.
+    ///
+    /// # Errors
+    /// The refusal; nothing is recorded then.
+    pub async fn resend(&self, account: AccountId, id: OrderId) -> Result<Arc<Order>, Refusal> {
+        let order = self.find(account, id).await?;
+        // While one is awaited the provider need not be told again.
+        if order.state == ActivationState::Received && !order.awaits_another {
+            self.single_flight.once(id, Op::Resend, self.ask_again(&order)).await?;
+        }
+        let command = Command::RequestAnother { order: id, actor: Actor::Account(account) };
+        self.command(&order, command).await?;
+        self.find(account, id).await
+    }
+
+    async fn ask_again(&self, order: &Order) -> Result<(), UpstreamError> {
+        let Some((connected, external_id)) = self.target(order)? else { return Ok(()) };
+        match connected.client().resend(external_id).await {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => {
+                // The ledger knows a purchase by one id: its messages would not be found.
+                let text = "the purchase goes by another id now".to_owned();
+                let (at, op) = (self.market.clock.now(), Op::Resend);
+                connected.note_failure(Failure { at, op, order: Some(order.id), text });
+                Err(UpstreamError::Unsupported)
+            }
+            Err(error) => Err(self.note_refused(&connected, Op::Resend, order, &error)),
+        }
+    }
+}

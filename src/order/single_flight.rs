@@ -1,0 +1,122 @@
+//! What buyers ask of their numbers, asked of the provider once: whoever asks the same of
+//! the same number meanwhile gets the same answer. However often a buyer repeats himself,
+//! he takes one call of what the provider allows everybody.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use nexnum_engine::ids::OrderId;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::upstream::UpstreamError;
+use crate::provider::driver::Op;
+
+type Answer = Result<(), UpstreamError>;
+
+/// The questions under way. Bounded by the requests in work.
+#[derive(Debug, Default)]
+pub(super) struct SingleFlight {
+    open: Mutex<HashMap<(OrderId, Op), Arc<Ask>>>,
+}
+
+#[derive(Debug, Default)]
+struct Ask {
+    answer: OnceLock<Answer>,
+    answered: Arc<Notify>,
+}
+
+impl SingleFlight {
+    /// SingleFlight, or waits for the answer to the same question.
+    ///
+    /// # Errors
+    /// Those of `ask`; [`UpstreamError::Unavailable`] if whoever asked went away.
+    pub(super) async fn once(
+        &self,
+        order: OrderId,
+        op: Op,
+        ask: impl Future<Output = Answer>,
+    ) -> Answer {
+        let own = Arc::<Ask>::default();
+        // Under one lock: no two enter at once, and no answer comes between the look and the
+        // wait for it.
+        let asked = {
+            let mut open = self.open.lock();
+            let asked = open.get(&(order, op)).map(Arc::clone);
+            if asked.is_none() {
+                open.insert((order, op), Arc::clone(&own));
+            }
+            asked.map(|asked| (Arc::clone(&asked.answered).notified_owned(), asked))
+        };
+        if let Some((answered, asked)) = asked {
+            answered.await;
+            return asked.answer.get().copied().unwrap_or(Err(UpstreamError::Unavailable));
+        }
+        let open = Open { flights: self, question: (order, op), ask: &own };
+        let answer = ask.await;
+        own.answer.get_or_init(|| answer);
+        drop(open);
+        answer
+    }
+}
+
+/// A question under way; dropped, it wakes those who wait for its answer.
+struct Open<'a> {
+    flights: &'a SingleFlight,
+    question: (OrderId, Op),
+    ask: &'a Ask,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.flights.open.lock().remove(&self.question);
+        self.ask.answered.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn the_same_question_is_asked_once_at_a_time() {
+        let (asks, calls) = (SingleFlight::default(), AtomicU32::new(0));
+        let call = async |answer: Answer| {
+            calls.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            answer
+        };
+        let failed = Err(UpstreamError::Unavailable);
+        let one = OrderId(1);
+        let together = tokio::join!(
+            asks.once(one, Op::Cancel, call(failed)),
+            asks.once(one, Op::Cancel, call(Ok(()))),
+            asks.once(one, Op::Resend, call(Ok(()))),
+            asks.once(OrderId(2), Op::Cancel, call(Ok(()))),
+        );
+        assert_eq!(together, (failed, failed, Ok(()), Ok(())));
+        assert_eq!(calls.load(Ordering::Relaxed), 3);
+        assert_eq!(asks.once(one, Op::Cancel, call(Ok(()))).await, Ok(()), "asked anew");
+        assert_eq!(calls.load(Ordering::Relaxed), 4);
+    }
+
+    #[tokio::test]
+    async fn whoever_goes_away_while_asking_leaves_nobody_waiting() {
+        let asks = SingleFlight::default();
+        let asking = asks.once(OrderId(1), Op::Cancel, std::future::pending());
+        let waiting = asks.once(OrderId(1), Op::Cancel, async { Ok(()) });
+        let gives_up = async {
+            let _gone = tokio::time::timeout(Duration::from_millis(10), asking).await;
+        };
+        let (waited, ()) = tokio::join!(
+            async {
+                tokio::task::yield_now().await;
+                waiting.await
+            },
+            gives_up
+        );
+        assert_eq!(waited, Err(UpstreamError::Unavailable));
+    }
+}

@@ -1,0 +1,39 @@
+//! Background work for single orders, so that it can be awaited and cut at the end.
+//!
+//! How much there may be: each task belongs to an order that was paid for, or to a number
+//! that was bought, and ends with the deadline of a call or of the order.
+
+use parking_lot::Mutex;
+use tokio::task::JoinSet;
+
+/// The tasks that run.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks {
+    set: Mutex<JoinSet<()>>,
+}
+
+impl Tasks {
+    /// Runs a task beside its caller, whose own end does not touch it.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut set = self.set.lock();
+        while set.try_join_next().is_some() {}
+        set.spawn(task);
+    }
+
+    /// Waits for all that run now and what they start.
+    pub(crate) async fn ended(&self) {
+        loop {
+            let mut running = std::mem::take(&mut *self.set.lock());
+            if running.is_empty() {
+                return;
+            }
+            while running.join_next().await.is_some() {}
+        }
+    }
+
+    /// Cuts all that run.
+    pub(crate) async fn abort(&self) {
+        let mut running = std::mem::take(&mut *self.set.lock());
+        running.shutdown().await;
+    }
+}

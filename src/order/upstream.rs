@@ -1,0 +1,89 @@
+//! Asking an order's provider for what its buyer wants: whom to ask, and why it was not done.
+//!
+//! The provider is asked before the engine decides, because only it knows whether a
+//! message is there. Nothing here changes the ledger.
+
+use std::sync::Arc;
+
+use nexnum_engine::event::ProviderKind;
+use nexnum_engine::order::Order;
+use nexnum_engine::time::Time;
+
+use super::Orders;
+use crate::provider::connected::Connected;
+use crate::provider::driver::Op;
+use crate::provider::outcome::{ErrorKind, ProviderError};
+
+/// What "not yet" means where a provider does not say until when.
+const NOT_YET_MS: u64 = 10_000;
+
+/// Why a provider did not do what a buyer asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpstreamError {
+    /// Not yet.
+    TooEarly {
+        /// When it may be tried again.
+        from: Time,
+    },
+    /// A message is there: it has been brought in.
+    HasCode,
+    /// The provider takes the number back no more, though no message came.
+    TooLate,
+    /// The provider cannot do this.
+    Unsupported,
+    /// It could not be reached, or could not say.
+    Unavailable,
+    /// A message is there that the engine had no room for yet.
+    Busy,
+}
+
+impl Orders {
+    /// Whom to ask, and under which id; `None` for own stock.
+    pub(super) fn target<'a>(
+        &self,
+        order: &'a Order,
+    ) -> Result<Option<(Arc<Connected>, &'a str)>, UpstreamError> {
+        let own =
+            self.market.read_model.directory().kind(order.provider) == Some(ProviderKind::Own);
+        match &order.assignment {
+            Some(assignment) if !own => {
+                let connected = self.providers.get(order.provider);
+                let connected = connected.ok_or(UpstreamError::Unavailable)?;
+                Ok(Some((connected, &*assignment.external_id)))
+            }
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    pub(super) fn note_refused(
+        &self,
+        connected: &Connected,
+        op: Op,
+        order: &Order,
+        error: &ProviderError,
+    ) -> UpstreamError {
+        let now = self.market.clock.now();
+        connected.note_error(now, op, Some(order.id), error);
+        match error.kind {
+            ErrorKind::TooEarly => {
+                let ours =
+                    order.assignment.as_ref().map_or(now, |assignment| assignment.cancel_from);
+                UpstreamError::TooEarly { from: ours.max(now.plus_ms(NOT_YET_MS)) }
+            }
+            ErrorKind::Unsupported => UpstreamError::Unsupported,
+            ErrorKind::HasCode
+            | ErrorKind::TooLate
+            | ErrorKind::NotFound
+            | ErrorKind::NoNumbers
+            | ErrorKind::NoBalance
+            | ErrorKind::BadKey
+            | ErrorKind::BadService
+            | ErrorKind::BadCountry
+            | ErrorKind::PriceTooLow
+            | ErrorKind::Banned
+            | ErrorKind::RateLimited
+            | ErrorKind::Temporary
+            | ErrorKind::Unmapped => UpstreamError::Unavailable,
+        }
+    }
+}

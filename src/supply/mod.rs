@@ -1,0 +1,22 @@
+//! What is for sale: providers' lists taken in, and own stock.
+
+mod intake;
+mod own_stock;
+mod price_list;
+mod quarantine;
+
+use nexnum_engine::ids::ProviderId;
+
+use crate::market::Market;
+
+pub(crate) use intake::Intake;
+pub use own_stock::{Load, Loaded};
+
+/// What supply needs.
+#[derive(Clone, Debug)]
+pub struct Supply {
+    /// Where it is sold.
+    pub market: Market,
+    /// Own stock's id among the providers.
+    pub own: ProviderId,
+}

@@ -1,0 +1,82 @@
+//! Own stock: numbers that the operator holds, put on sale.
+
+use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::decide::check_load;
+use nexnum_engine::ids::{Number, OfferId, OperatorId, Product};
+use nexnum_engine::money::Micros;
+use nexnum_engine::reject::Reject;
+
+use super::Supply;
+use crate::market::Refused;
+
+/// Numbers to put on sale.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// Country and service.
+    pub product: Product,
+    /// The operator's name; `None` for any.
+    pub operator: Option<Box<str>>,
+    /// What a number costs us.
+    pub cost: Micros,
+    /// What it is sold for.
+    pub price: Micros,
+    /// The numbers, in the order they will be sold.
+    pub numbers: Vec<Number>,
+}
+
+/// What a load did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The offer.
+    pub offer: OfferId,
+    /// Numbers added to it.
+    pub count: u32,
+}
+
+impl Supply {
+    /// Puts numbers on sale: their operator is named and their offer listed, where they are
+    /// new.
+    ///
+    /// # Errors
+    /// The refusal; no number is added then.
+    pub async fn load(&self, load: Load) -> Result<Loaded, Refused> {
+        // 1. Refused before its operator is named and its offer is listed, which are events.
+        check_load(load.cost, load.price, &load.numbers)?;
+        // 2. The offer.
+        let operator = self.name_operator(load.operator).await?;
+        let offer = self.list_own(load.product, operator).await?;
+        // 3. The numbers.
+        let Load { cost, price, numbers, .. } = load;
+        match self.market.execute(Command::LoadStock { offer, cost, price, numbers }).await? {
+            Reply::Changed(count) => Ok(Loaded { offer, count }),
+            other => unreachable!("stock is loaded, not {other:?}"),
+        }
+    }
+
+    async fn name_operator(&self, name: Option<Box<str>>) -> Result<OperatorId, Refused> {
+        let Some(name) = name else { return Ok(OperatorId::ANY) };
+        match self.market.execute(Command::NameOperator { name }).await? {
+            Reply::Operator(id) => Ok(id),
+            other => unreachable!("an operator is named, not {other:?}"),
+        }
+    }
+
+    /// The own offer's id, listed now if it was not before.
+    async fn list_own(&self, product: Product, operator: OperatorId) -> Result<OfferId, Refused> {
+        let provider = self.own;
+        let known = || self.market.read_model.directory().offer(provider, product, operator);
+        if let Some(offer) = known() {
+            return Ok(offer);
+        }
+        let command = Command::ListOffers { provider, offers: vec![(product, operator)] };
+        match self.market.execute(command).await {
+            Ok(Reply::Listed(first, _)) => Ok(first),
+            Ok(other) => unreachable!("an offer is listed, not {other:?}"),
+            // Another load listed it meanwhile; its event is published before this answer.
+            Err(Refused::Rejected(Reject::DuplicateOffer)) => {
+                known().ok_or(Refused::Rejected(Reject::DuplicateOffer))
+            }
+            Err(refused) => Err(refused),
+        }
+    }
+}
