@@ -12,7 +12,6 @@ use nexnum::boot;
 use nexnum::config::{Config, Margin, Percent, ProviderConfig, Rate};
 use nexnum::metrics;
 use nexnum::provider::driver::Driver;
-use nexnum::provider::sandbox::{FaultKind, Sandbox, SandboxConfig};
 use nexnum::provider::template::Secret;
 use nexnum::server::{self, ProviderSetup, Running};
 use nexnum::trade::{self, Refusal, Wish};
@@ -27,6 +26,7 @@ use nexnum_engine::ids::{AccountId, OperatorId, OrderId, Product};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
 use nexnum_engine::state::State;
+use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 

@@ -14,9 +14,9 @@ use super::CliError;
 use crate::boot::{self, BootError};
 use crate::config::{Config, OwnStock, ProviderConfig, Rate};
 use crate::keys::ApiKey;
-use crate::provider::sandbox::{Sandbox, SandboxConfig, SandboxProvider};
 use crate::provider::template::Secret;
 use crate::server::{self, ProviderSetup, Running};
+use nexnum_sandbox::{Sandbox, SandboxConfig, SandboxProvider};
 
 /// What the demo may be told.
 #[derive(Clone, Debug, clap::Args)]

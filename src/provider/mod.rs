@@ -19,7 +19,6 @@ pub mod outcome;
 pub mod output;
 pub mod request;
 mod rows;
-pub mod sandbox;
 mod source;
 pub mod template;
 mod transport;

@@ -307,7 +307,6 @@ mod tests {
     use crate::http::limit::Quota;
     use crate::provider::connected::Providers;
     use crate::provider::driver::Driver;
-    use crate::provider::sandbox::{FaultKind, Sandbox, SandboxConfig};
     use crate::provider::template::Secret;
     use crate::server::{self, ProviderSetup, Running};
     use crate::trade::{self, InFlight, Wish};
@@ -319,6 +318,7 @@ mod tests {
     use nexnum_engine::command::Reply;
     use nexnum_engine::ids::{OperatorId, Product};
     use nexnum_engine::money::Micros;
+    use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
     use tempfile::TempDir;
 
     /// The sandbox's provider that shows the end of an order and its messages in one reply.

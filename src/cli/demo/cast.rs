@@ -15,8 +15,8 @@ use super::{failed, refused};
 use crate::cli::{CliError, say};
 use crate::digest;
 use crate::keys::{self, ApiKey, KeyKind};
-use crate::provider::sandbox::SandboxProvider;
 use crate::server::Running;
+use nexnum_sandbox::SandboxProvider;
 
 /// What each customer begins with.
 const PURSE: Micros = Micros::units(1000);

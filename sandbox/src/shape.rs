@@ -8,23 +8,24 @@
 use nexnum_engine::catalog::{Catalog, Service};
 use nexnum_engine::ids::{CountryId, Product, ServiceId};
 
-use super::random::{between, mix};
-use super::{Cost, Wire};
-use crate::provider::crosswalk::Crosswalk;
+use crate::cost::Cost;
+use crate::ids::Ids;
+use crate::random::{between, mix};
+use crate::wire::Wire;
 
 /// One line of a price list as it was first drawn; 16 bytes, since there are 10⁵ of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Offer {
-    pub(super) product: Product,
+pub(crate) struct Offer {
+    pub(crate) product: Product,
     /// An index into [`OPERATORS`], or the number of a pool.
-    pub(super) operator: u8,
-    pub(super) cost: Cost,
-    pub(super) stock: u32,
+    pub(crate) operator: u8,
+    pub(crate) cost: Cost,
+    pub(crate) stock: u32,
 }
 
 /// The operators' names as providers print them. None contains NO, BAD, WRONG
 /// or ERROR, at which some clients stop.
-pub(super) const OPERATORS: [&str; 32] = [
+pub(crate) const OPERATORS: [&str; 32] = [
     "virtual4",
     "virtual21",
     "virtual34",
@@ -69,7 +70,7 @@ const DEAR: [&str; 16] = [
 ];
 
 /// The operators of a country, one to seven, in a fixed order.
-pub(super) fn operators(seed: u64, country: CountryId) -> impl Iterator<Item = u8> {
+pub(crate) fn operators(seed: u64, country: CountryId) -> impl Iterator<Item = u8> {
     let word = mix(seed, &[0x0b, u64::from(country.0)]);
     let count = 3 + word % (OPERATORS_PER_COUNTRY_MAX - 2);
     // 32 names and an odd stride: no name comes twice.
@@ -78,7 +79,7 @@ pub(super) fn operators(seed: u64, country: CountryId) -> impl Iterator<Item = u
 }
 
 /// The offers of one provider, about `target` of them, sorted by country, service, operator.
-pub(super) fn offers(seed: u64, wire: Wire, target: usize, ids: &Crosswalk) -> Vec<Offer> {
+pub(crate) fn offers(seed: u64, wire: Wire, target: usize, ids: &Ids) -> Vec<Offer> {
     let catalog = Catalog::load();
     let countries: Vec<CountryId> = catalog
         .countries()
@@ -130,7 +131,7 @@ fn demand(seed: u64, wire: Wire, product: Product) -> u32 {
 }
 
 /// Telegram in Indonesia, which is always on sale everywhere.
-pub(super) fn is_staple(product: Product) -> bool {
+pub(crate) fn is_staple(product: Product) -> bool {
     let catalog = Catalog::load();
     catalog.country(product.country).is_some_and(|country| country.iso2 == "ID")
         && service_of(product).slug == "telegram"

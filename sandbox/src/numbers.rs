@@ -84,7 +84,7 @@ const PLANS: &[Plan] = &[
 ];
 
 /// A number of the country, picked by `word`; `None` where the country has no dial code.
-pub(super) fn number(country: &Country, word: u64) -> Option<Number> {
+pub(crate) fn number(country: &Country, word: u64) -> Option<Number> {
     let dial: u64 = country.dial_code.parse().ok()?;
     let (prefix, len) = PLANS
         .binary_search_by_key(&country.iso2, |plan| plan.0)
@@ -101,7 +101,7 @@ pub(super) fn number(country: &Country, word: u64) -> Option<Number> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::sandbox::random::mix;
+    use crate::random::mix;
     use nexnum_engine::catalog::Catalog;
 
     #[test]

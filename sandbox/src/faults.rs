@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 
-use super::random::{chance, mix};
+use crate::random::{chance, mix};
 
 /// A way in which a provider misbehaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ struct State {
 }
 
 impl Faults {
-    pub(super) fn new(seed: u64, any: f64) -> Self {
+    pub(crate) fn new(seed: u64, any: f64) -> Self {
         let rates = [0.0; FaultKind::ALL.len()];
         Self { seed, state: Mutex::new(State { calls: 0, any, rates, queue: VecDeque::new() }) }
     }
@@ -113,7 +113,7 @@ impl Faults {
     }
 
     /// What the next call shows, and a word to vary it by.
-    pub(super) fn draw(&self, purchase: bool) -> (Option<FaultKind>, u64) {
+    pub(crate) fn draw(&self, purchase: bool) -> (Option<FaultKind>, u64) {
         let mut state = self.state.lock();
         state.calls += 1;
         let word = mix(self.seed, &[0xfa, state.calls]);

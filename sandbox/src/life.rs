@@ -11,17 +11,17 @@ use nexnum_engine::catalog::Catalog;
 use nexnum_engine::ids::{Number, Product};
 use serde::{Deserialize, Serialize};
 
-use super::Cost;
-use super::messages;
-use super::random::{between, chance, mix};
+use crate::cost::Cost;
+use crate::messages;
+use crate::random::{between, chance, mix};
 
 /// Codes that may be asked for on one number; real services stop earlier.
-pub(super) const ASKED_MAX: usize = 16;
+pub(crate) const ASKED_MAX: usize = 16;
 
 /// How a number was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Closed {
+pub(crate) enum Closed {
     /// By the customer, without a message; refunded.
     Cancelled,
     /// By the customer, who found the number used; refunded.
@@ -33,7 +33,7 @@ pub(super) enum Closed {
 }
 
 impl Closed {
-    pub(super) const fn refunds(self) -> bool {
+    pub(crate) const fn refunds(self) -> bool {
         match self {
             Self::Cancelled | Self::Banned | Self::TimedOut => true,
             Self::Finished => false,
@@ -43,47 +43,47 @@ impl Closed {
 
 /// A bought number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Life {
-    pub(super) id: u32,
-    pub(super) product: Product,
-    pub(super) operator: u8,
-    pub(super) cost: Cost,
-    pub(super) number: Number,
-    pub(super) bought_ms: u64,
+pub(crate) struct Life {
+    pub(crate) id: u32,
+    pub(crate) product: Product,
+    pub(crate) operator: u8,
+    pub(crate) cost: Cost,
+    pub(crate) number: Number,
+    pub(crate) bought_ms: u64,
     /// When further codes were asked for.
-    pub(super) asked_ms: Vec<u64>,
-    pub(super) closed: Option<(Closed, u64)>,
+    pub(crate) asked_ms: Vec<u64>,
+    pub(crate) closed: Option<(Closed, u64)>,
     /// Lists its messages twice.
-    pub(super) doubled: bool,
+    pub(crate) doubled: bool,
     /// Receives a message after a cancel.
-    pub(super) late: bool,
+    pub(crate) late: bool,
     /// A hash of the customer's own reference, 0 for none.
-    pub(super) reference: u64,
+    pub(crate) reference: u64,
 }
 
 /// A message as the provider has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Message {
+pub(crate) struct Message {
     /// Unique at the provider; the same in both copies of a doubled message.
-    pub(super) id: u64,
+    pub(crate) id: u64,
     /// Which request it answers: 0 the purchase, 1 the first further code, …
-    pub(super) request: usize,
-    pub(super) at_ms: u64,
-    pub(super) sender: &'static str,
-    pub(super) code: String,
-    pub(super) text: String,
+    pub(crate) request: usize,
+    pub(crate) at_ms: u64,
+    pub(crate) sender: &'static str,
+    pub(crate) code: String,
+    pub(crate) text: String,
 }
 
 /// What decides when messages come.
 #[derive(Clone, Debug)]
-pub(super) struct Script {
-    pub(super) seed: u64,
-    pub(super) delay_ms: RangeInclusive<u64>,
-    pub(super) lifetime_ms: u64,
+pub(crate) struct Script {
+    pub(crate) seed: u64,
+    pub(crate) delay_ms: RangeInclusive<u64>,
+    pub(crate) lifetime_ms: u64,
     /// The share of numbers, 0 to 1, that never get a message.
-    pub(super) silent: f64,
+    pub(crate) silent: f64,
     /// A second message comes by itself: the protocol has no call to ask for one.
-    pub(super) unasked: bool,
+    pub(crate) unasked: bool,
 }
 
 impl Script {
@@ -93,7 +93,7 @@ impl Script {
     }
 
     /// The messages of a number at a moment, oldest first.
-    pub(super) fn messages(&self, life: &Life, now_ms: u64) -> Vec<Message> {
+    pub(crate) fn messages(&self, life: &Life, now_ms: u64) -> Vec<Message> {
         let due = self.due(life).filter(|&(_, at_ms)| at_ms <= now_ms);
         let mut messages: Vec<Message> = due
             .filter(|&(_, at_ms)| life.open_at(at_ms) || life.is_late(at_ms))
@@ -135,7 +135,7 @@ impl Script {
     }
 
     /// The moment at which a number closes by itself.
-    pub(super) fn ends_ms(&self, life: &Life) -> u64 {
+    pub(crate) fn ends_ms(&self, life: &Life) -> u64 {
         life.bought_ms + self.lifetime_ms
     }
 }
@@ -153,7 +153,7 @@ impl Life {
     }
 
     /// The last code that was asked for has not come yet.
-    pub(super) fn is_waiting(&self, messages: &[Message]) -> bool {
+    pub(crate) fn is_waiting(&self, messages: &[Message]) -> bool {
         messages.last().is_none_or(|message| message.request < self.asked_ms.len())
     }
 }

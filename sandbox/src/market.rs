@@ -9,9 +9,10 @@ use std::ops::Range;
 use nexnum_engine::ids::Product;
 use parking_lot::Mutex;
 
-use super::random::{between, mix};
-use super::shape::{Offer, is_staple};
-use super::{Cost, Wire};
+use crate::cost::Cost;
+use crate::random::{between, mix};
+use crate::shape::{Offer, is_staple};
+use crate::wire::Wire;
 
 /// An offer keeps its terms for this many steps; offers change at different steps.
 const STEPS_PER_EPOCH: u64 = 20;
@@ -21,17 +22,17 @@ const STEPS_TO_RECOVER: u64 = 10;
 
 /// An offer with the terms of the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Quote {
-    pub(super) product: Product,
-    pub(super) operator: u8,
-    pub(super) cost: Cost,
-    pub(super) stock: u32,
+pub(crate) struct Quote {
+    pub(crate) product: Product,
+    pub(crate) operator: u8,
+    pub(crate) cost: Cost,
+    pub(crate) stock: u32,
     index: u32,
 }
 
 /// The offers of one provider.
 #[derive(Debug)]
-pub(super) struct Market {
+pub(crate) struct Market {
     seed: u64,
     wire: Wire,
     offers: Box<[Offer]>,
@@ -53,22 +54,22 @@ struct Sold {
 }
 
 impl Market {
-    pub(super) fn new(seed: u64, wire: Wire, offers: Vec<Offer>) -> Self {
+    pub(crate) fn new(seed: u64, wire: Wire, offers: Vec<Offer>) -> Self {
         debug_assert!(offers.is_sorted_by_key(|offer| (offer.product, offer.operator)));
         Self { seed, wire, offers: offers.into(), moved: Mutex::default() }
     }
 
-    pub(super) fn offers(&self) -> &[Offer] {
+    pub(crate) fn offers(&self) -> &[Offer] {
         &self.offers
     }
 
     /// All offers at a step, in the order of country, service, operator.
-    pub(super) fn quotes(&self, step: u64) -> Vec<Quote> {
+    pub(crate) fn quotes(&self, step: u64) -> Vec<Quote> {
         self.quote(0..self.offers.len(), step)
     }
 
     /// The offers of one product, likewise.
-    pub(super) fn product(&self, product: Product, step: u64) -> Vec<Quote> {
+    pub(crate) fn product(&self, product: Product, step: u64) -> Vec<Quote> {
         let from = self.offers.partition_point(|offer| offer.product < product);
         let to = self.offers.partition_point(|offer| offer.product <= product);
         self.quote(from..to, step)
@@ -101,7 +102,7 @@ impl Market {
     }
 
     /// Takes one unit of a quoted offer. False if none is left.
-    pub(super) fn take(&self, quote: &Quote, step: u64) -> bool {
+    pub(crate) fn take(&self, quote: &Quote, step: u64) -> bool {
         let mut moved = self.moved.lock();
         if self.terms(&moved, quote.index, step).stock == 0 {
             return false;
@@ -118,7 +119,7 @@ impl Market {
     }
 
     /// Fixes cost and stock of every offer of a product; sold units do not recover. False if none.
-    pub(super) fn pin(&self, product: Product, cost: Cost, stock: u32) -> bool {
+    pub(crate) fn pin(&self, product: Product, cost: Cost, stock: u32) -> bool {
         let quotes = self.product(product, 0);
         let mut moved = self.moved.lock();
         moved.pinned.extend(quotes.iter().map(|quote| (quote.index, (cost, stock))));
@@ -138,13 +139,13 @@ impl Sold {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::crosswalk::Crosswalk;
-    use crate::provider::sandbox::shape;
+    use crate::ids::Ids;
+    use crate::shape;
     use nexnum_engine::catalog::Catalog;
     use std::collections::BTreeSet;
 
     fn market(seed: u64, wire: Wire, target: usize) -> Market {
-        let ids = Crosswalk::load(wire.dialect()).unwrap();
+        let ids = Ids::load(wire);
         Market::new(seed, wire, shape::offers(seed, wire, target, &ids))
     }
 
@@ -158,7 +159,7 @@ mod tests {
 
     #[test]
     fn the_three_together_have_the_products_and_offers_of_a_real_market() {
-        let targets = crate::provider::sandbox::SandboxConfig::default().offers;
+        let targets = crate::config::SandboxConfig::default().offers;
         let all: Vec<Market> =
             Wire::ALL.iter().zip(targets).map(|(&wire, target)| market(1, wire, target)).collect();
         let offers: usize = all.iter().map(|market| market.offers.len()).sum();

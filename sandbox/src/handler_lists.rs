@@ -4,17 +4,16 @@
 //! Grizzly and SMSBower print them. The ladders' partners are the simulated operators.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use nexnum_engine::catalog::{Catalog, Language};
 use nexnum_engine::ids::{CountryId, Product, ServiceId};
 use serde_json::{Map, Value, json};
 
-use super::handler_api::operator_name;
-use super::market::Quote;
-use super::server::{Call, Reply};
-use super::shape;
-use super::site::Site;
+use crate::call::Call;
+use crate::market::Quote;
+use crate::reply::{Reply, write_into};
+use crate::shape::{self, OPERATORS};
+use crate::site::Site;
 
 /// The id of the first operator where operators are shown as partners.
 const FIRST_PARTNER: u32 = 1_000;
@@ -23,7 +22,7 @@ const FIRST_PARTNER: u32 = 1_000;
 const ROW_LEN: usize = 56;
 
 /// The whole list in one buffer: `{country:{service:{cost,count,physicalCount}}}`.
-pub(super) fn prices(site: &Site, call: &Call) -> Reply {
+pub(crate) fn prices(site: &Site, call: &Call) -> Reply {
     let quotes = filtered(site, call);
     let mut text = String::with_capacity(16 + ROW_LEN * quotes.len());
     text.push('{');
@@ -85,7 +84,7 @@ fn codes(site: &Site, product: Product) -> Option<[String; 2]> {
 }
 
 /// `{country:{service:{price:count}}}`.
-pub(super) fn prices_v2(site: &Site, call: &Call) -> Reply {
+pub(crate) fn prices_v2(site: &Site, call: &Call) -> Reply {
     let ladder = |quotes: &[Quote]| {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         for quote in quotes {
@@ -97,7 +96,7 @@ pub(super) fn prices_v2(site: &Site, call: &Call) -> Reply {
 }
 
 /// `{country:{service:{price,count,providers:{id:{count,price:[…],provider_id}}}}}`.
-pub(super) fn prices_v3(site: &Site, call: &Call) -> Reply {
+pub(crate) fn prices_v3(site: &Site, call: &Call) -> Reply {
     let partners = |quotes: &[Quote]| {
         let partner = |quote: &Quote| {
             let id = FIRST_PARTNER + u32::from(quote.operator);
@@ -113,7 +112,7 @@ pub(super) fn prices_v3(site: &Site, call: &Call) -> Reply {
 }
 
 /// Service first: `{service:{country:{count,price}}}`, prices as text.
-pub(super) fn prices_verification(site: &Site, call: &Call) -> Reply {
+pub(crate) fn prices_verification(site: &Site, call: &Call) -> Reply {
     let cheapest = |quotes: &[Quote]| {
         let count: u64 = quotes.iter().map(|quote| u64::from(quote.stock)).sum();
         let price = quotes.iter().map(|quote| quote.cost).min().map(|cost| cost.to_string());
@@ -123,18 +122,14 @@ pub(super) fn prices_verification(site: &Site, call: &Call) -> Reply {
     nested(site, call, keys, cheapest)
 }
 
-pub(super) fn write_into(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    text.write_fmt(arguments).expect("writing into a string does not fail");
-}
-
 /// The product that a call narrows a list to.
-pub(super) struct Filter {
-    pub(super) country: Option<CountryId>,
-    pub(super) service: Option<ServiceId>,
+pub(crate) struct Filter {
+    pub(crate) country: Option<CountryId>,
+    pub(crate) service: Option<ServiceId>,
 }
 
 impl Filter {
-    pub(super) fn of(site: &Site, call: &Call) -> Result<Self, &'static str> {
+    pub(crate) fn of(site: &Site, call: &Call) -> Result<Self, &'static str> {
         let country = call.param(&["country"]).filter(|&id| id != "any");
         let country = match country {
             Some(id) => Some(site.ids.country(id).ok_or("NO_NUMBERS")?),
@@ -153,7 +148,7 @@ fn service(site: &Site, code: &str) -> Option<ServiceId> {
     site.ids.service(code.strip_suffix("_0").or(code.strip_suffix("_1")).unwrap_or(code))
 }
 
-pub(super) fn numbers_status(site: &Site, call: &Call) -> Reply {
+pub(crate) fn numbers_status(site: &Site, call: &Call) -> Reply {
     let Ok(Filter { country, .. }) = Filter::of(site, call) else { return Reply::json("{}") };
     let mut counts = Map::new();
     for quote in site.quotes() {
@@ -169,7 +164,7 @@ pub(super) fn numbers_status(site: &Site, call: &Call) -> Reply {
 }
 
 /// The countries of a service, best stocked first, keyed by rank.
-pub(super) fn top_countries(site: &Site, call: &Call) -> Reply {
+pub(crate) fn top_countries(site: &Site, call: &Call) -> Reply {
     let Ok(Filter { service: Some(service), .. }) = Filter::of(site, call) else {
         return Reply::text("BAD_SERVICE");
     };
@@ -189,7 +184,7 @@ pub(super) fn top_countries(site: &Site, call: &Call) -> Reply {
 }
 
 /// The countries of a service by their share of its stock, a page of them.
-pub(super) fn top_list(site: &Site, call: &Call) -> Reply {
+pub(crate) fn top_list(site: &Site, call: &Call) -> Reply {
     let Ok(Filter { service: Some(service), .. }) = Filter::of(site, call) else {
         return Reply::text("WRONG_SERVICE");
     };
@@ -209,7 +204,7 @@ pub(super) fn top_list(site: &Site, call: &Call) -> Reply {
     Reply::json(json!(rows).to_string())
 }
 
-pub(super) fn countries(site: &Site) -> Value {
+pub(crate) fn countries(site: &Site) -> Value {
     let rows = Catalog::load().countries().filter_map(|(row, country)| {
         let id = site.ids.country_ext(row)?;
         let [rus, eng, chn] = [Language::Ru, Language::En, Language::Zh].map(|it| country.name(it));
@@ -225,14 +220,19 @@ pub(super) fn countries(site: &Site) -> Value {
     Value::Object(rows.collect())
 }
 
-pub(super) fn services(site: &Site) -> Value {
+pub(crate) fn services(site: &Site) -> Value {
     let rows = Catalog::load().services().filter_map(|(row, service)| {
         Some(json!({"code": site.ids.service_ext(row)?, "name": service.name}))
     });
     json!({"status": "success", "services": rows.collect::<Vec<_>>()})
 }
 
-pub(super) fn operators(site: &Site, call: &Call) -> Reply {
+/// An operator's name as providers print it.
+pub(crate) fn operator_name(operator: u8) -> &'static str {
+    OPERATORS[usize::from(operator) % OPERATORS.len()]
+}
+
+pub(crate) fn operators(site: &Site, call: &Call) -> Reply {
     let wanted = call.param(&["country"]).map(|id| site.ids.country(id));
     if wanted == Some(None) {
         return Reply::json(r#"{"status":"error","error":"OPERATORS_NOT_FOUND"}"#);

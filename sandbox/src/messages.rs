@@ -3,7 +3,7 @@
 //! Promises: a text contains its code, and no code contains a colon, at which
 //! clients of the handler protocol split.
 
-use super::random::mix;
+use crate::random::mix;
 
 /// Sentences of one language: `{s}` is the service's name, `{c}` the code.
 type Phrases = [&'static str; 3];
@@ -99,7 +99,7 @@ fn phrases(iso2: &str) -> &'static Phrases {
 }
 
 /// The code that `word` stands for: five digits at Telegram, four to six elsewhere.
-pub(super) fn code(slug: &str, word: u64) -> String {
+pub(crate) fn code(slug: &str, word: u64) -> String {
     let digits = match slug {
         "telegram" | "twitch" => 5,
         "whatsapp" | "google" | "instagram" | "microsoft" => 6,
@@ -109,7 +109,7 @@ pub(super) fn code(slug: &str, word: u64) -> String {
 }
 
 /// The whole text around a code, in the language of the country.
-pub(super) fn text(iso2: &str, slug: &str, name: &str, code: &str, word: u64) -> String {
+pub(crate) fn text(iso2: &str, slug: &str, name: &str, code: &str, word: u64) -> String {
     match slug {
         "google" => format!("G-{code} is your Google verification code."),
         "telegram" => format!(

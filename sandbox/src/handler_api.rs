@@ -8,13 +8,13 @@ use nexnum_engine::catalog::{Catalog, Language};
 use nexnum_engine::ids::{CountryId, Product};
 use serde_json::{Value, json};
 
-use super::Cost;
-use super::handler_lists::{self as lists, Filter};
-use super::life::{Closed, Life};
-use super::random::mix;
-use super::server::{Call, Reply};
-use super::shape::OPERATORS;
-use super::site::{Change, Marks, Purchase, Refused, Site, View};
+use crate::call::Call;
+use crate::cost::Cost;
+use crate::handler_lists::{self as lists, Filter, operator_name};
+use crate::life::{Closed, Life};
+use crate::random::mix;
+use crate::reply::Reply;
+use crate::site::{Change, Marks, Purchase, Refused, Site, View};
 
 /// Finished numbers keep answering with their code for this long: clients poll late.
 const FINISHED_ECHO_MS: u64 = 60_000;
@@ -26,12 +26,12 @@ const HISTORY_MAX: u64 = 100;
 /// US dollars as ISO 4217 counts them.
 const USD: u16 = 840;
 
-pub(super) fn is_purchase(call: &Call) -> bool {
+pub(crate) fn is_purchase(call: &Call) -> bool {
     matches!(call.param(&["action"]), Some("getNumber" | "getNumberV2"))
 }
 
 /// Answers a call. Catalogue actions need no key.
-pub(super) fn answer(site: &Site, call: &Call, marks: Marks) -> Reply {
+pub(crate) fn answer(site: &Site, call: &Call, marks: Marks) -> Reply {
     if !call.path.trim_end_matches(".php").ends_with("/stubs/handler_api") {
         return Reply::refusal(404, "Not Found");
     }
@@ -119,10 +119,6 @@ fn number_v2(site: &Site, life: &Life) -> Value {
         "activationTime": stamp(life.bought_ms),
         "activationOperator": operator_name(life.operator),
     })
-}
-
-pub(super) fn operator_name(operator: u8) -> &'static str {
-    OPERATORS[usize::from(operator) % OPERATORS.len()]
 }
 
 /// `2022-06-01 17:30:57`; real servers print Moscow time, this one UTC.

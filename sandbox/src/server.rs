@@ -21,9 +21,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::faults::FaultKind;
-use super::random::{between, mix};
-use super::site::{Marks, Site};
+use crate::call::Call;
+use crate::faults::FaultKind;
+use crate::random::{between, mix};
+use crate::reply::{JSON, Reply, TEXT};
+use crate::site::{Marks, Site};
+use crate::wire::Wire;
+use crate::{fivesim, handler_api, smspool};
 
 /// Requests are a form of a few short fields.
 const BODY_LEN_MAX: usize = 16 * 1_024;
@@ -37,104 +41,19 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(90);
 /// A hung call is let go after this: longer than any client waits.
 const HANG_MAX: Duration = Duration::from_secs(600);
 
-/// JSON as clients compare it, without a charset.
-pub(super) const JSON: &str = "application/json";
-const TEXT: &str = "text/plain";
-const HTML: &str = "text/html";
-
-/// A request as the wire formats see it.
-#[derive(Debug, Default)]
-pub(super) struct Call {
-    pub(super) method: String,
-    pub(super) path: String,
-    /// Names and values of query and form body, trimmed; empty values are left out.
-    params: Vec<(String, String)>,
-    /// The value of `Authorization`, without `Bearer`.
-    pub(super) bearer: Option<String>,
-}
-
-impl Call {
-    /// The first of the parameters with one of these names.
-    pub(super) fn param(&self, names: &[&str]) -> Option<&str> {
-        let found = self.params.iter().find(|(name, _)| names.contains(&name.as_str()));
-        found.map(|(_, value)| value.as_str())
-    }
-
-    /// The path's parts between slashes, empty ones left out.
-    pub(super) fn segments(&self) -> Vec<&str> {
-        self.path.split('/').filter(|part| !part.is_empty()).collect()
-    }
-}
-
-/// A whole reply.
-#[derive(Debug)]
-pub(super) struct Reply {
-    status: StatusCode,
-    content_type: &'static str,
-    body: Bytes,
-    retry_after: bool,
-}
-
-impl Reply {
-    /// Bare text with HTTP 200.
-    pub(super) fn text(body: impl Into<String>) -> Self {
-        Self::new(StatusCode::OK, TEXT, body.into())
-    }
-
-    /// Bare text with another status.
-    pub(super) fn refusal(status: u16, body: &'static str) -> Self {
-        let status = StatusCode::from_u16(status).expect("the wire formats name real statuses");
-        Self::new(status, TEXT, body.to_owned())
-    }
-
-    /// A JSON document with HTTP 200.
-    pub(super) fn json(body: impl Into<String>) -> Self {
-        Self::new(StatusCode::OK, JSON, body.into())
-    }
-
-    fn new(status: StatusCode, content_type: &'static str, body: String) -> Self {
-        Self { status, content_type, body: body.into(), retry_after: false }
-    }
-
-    /// What a provider's front end says instead of the provider; `None` for faults of another place.
-    fn fault(kind: FaultKind) -> Option<Self> {
-        match kind {
-            FaultKind::Http500 => {
-                let page = "<html><head><title>500 Internal Server Error</title></head></html>";
-                Some(Self::new(StatusCode::INTERNAL_SERVER_ERROR, HTML, page.to_owned()))
-            }
-            FaultKind::Http429RetryAfter => {
-                let line = "Too Many Requests".to_owned();
-                let reply = Self::new(StatusCode::TOO_MANY_REQUESTS, TEXT, line);
-                Some(Self { retry_after: true, ..reply })
-            }
-            FaultKind::Garbage => {
-                let page = "<!DOCTYPE html><html><body>\u{0}Just a moment...</body>";
-                Some(Self::new(StatusCode::OK, HTML, page.to_owned()))
-            }
-            FaultKind::TimeOut
-            | FaultKind::TruncatedBody
-            | FaultKind::BoughtButReplyLost
-            | FaultKind::NoNumbers
-            | FaultKind::DuplicateMessage
-            | FaultKind::MessageAfterCancel => None,
-        }
-    }
-}
-
 /// A listening server.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     accepting: JoinHandle<()>,
 }
 
 impl Server {
-    pub(super) fn start(listener: TcpListener, site: Arc<Site>) -> Self {
+    pub(crate) fn start(listener: TcpListener, site: Arc<Site>) -> Self {
         Self { accepting: tokio::spawn(accept(listener, site)) }
     }
 
     /// Closes the port and the connections.
-    pub(super) async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.accepting.abort();
         // An aborted task ends with an error that says so.
         let _aborted = (&mut self.accepting).await;
@@ -187,13 +106,13 @@ async fn respond(site: &Site, request: Request<Incoming>) -> io::Result<Response
         Ok(call) => call,
         Err(status) => return Ok(whole(Reply::new(status, TEXT, String::new()))),
     };
-    let (fault, word) = site.faults.draw(site.wire.is_purchase(&call));
+    let (fault, word) = site.faults.draw(is_purchase(site.wire, &call));
     let (low, high) = (*site.latency_ms.start(), *site.latency_ms.end());
     if high > 0 {
         let latency_ms = between(mix(word, &[1]), low, high);
         tokio::time::sleep(Duration::from_millis(latency_ms)).await;
     }
-    let answer = |marks| site.wire.answer(site, &call, marks);
+    let answer = |marks| by_wire(site, &call, marks);
     let marks = Marks::default();
     match fault {
         None => Ok(whole(answer(marks))),
@@ -209,6 +128,23 @@ async fn respond(site: &Site, request: Request<Incoming>) -> io::Result<Response
         Some(kind @ (FaultKind::Http500 | FaultKind::Http429RetryAfter | FaultKind::Garbage)) => {
             Reply::fault(kind).map(whole).ok_or_else(|| io::ErrorKind::Other.into())
         }
+    }
+}
+
+fn is_purchase(wire: Wire, call: &Call) -> bool {
+    match wire {
+        Wire::Handler => handler_api::is_purchase(call),
+        Wire::FiveSim => fivesim::is_purchase(call),
+        Wire::SmsPool => smspool::is_purchase(call),
+    }
+}
+
+/// The answer in the provider's wire format.
+fn by_wire(site: &Site, call: &Call, marks: Marks) -> Reply {
+    match site.wire {
+        Wire::Handler => handler_api::answer(site, call, marks),
+        Wire::FiveSim => fivesim::answer(site, call, marks),
+        Wire::SmsPool => smspool::answer(site, call, marks),
     }
 }
 
@@ -240,9 +176,7 @@ async fn read(request: Request<Incoming>) -> Result<Call, StatusCode> {
 
 /// The pairs of a query or a form, decoded.
 fn pairs(text: &str) -> Vec<(String, String)> {
-    let mut url = reqwest::Url::parse("http://localhost/").expect("a constant URL parses");
-    url.set_query(Some(text));
-    url.query_pairs()
+    form_urlencoded::parse(text.as_bytes())
         .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
         .filter(|(_, value)| !value.is_empty())
         .collect()

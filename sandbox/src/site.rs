@@ -14,15 +14,18 @@ use nexnum_engine::catalog::Catalog;
 use nexnum_engine::ids::Product;
 use parking_lot::Mutex;
 
-use super::faults::Faults;
-use super::journal::{Entry, Journal};
-use super::life::{ASKED_MAX, Closed, Life, Message, Script};
-use super::market::{Market, Quote};
-use super::numbers;
-use super::random::mix;
-use super::shape;
-use super::{Clock, Cost, SandboxConfig, Wire};
-use crate::provider::crosswalk::Crosswalk;
+use crate::clock::Clock;
+use crate::config::SandboxConfig;
+use crate::cost::Cost;
+use crate::faults::Faults;
+use crate::ids::Ids;
+use crate::journal::{Entry, Journal};
+use crate::life::{ASKED_MAX, Closed, Life, Message, Script};
+use crate::market::{Market, Quote};
+use crate::numbers;
+use crate::random::mix;
+use crate::shape;
+use crate::wire::Wire;
 
 /// Numbers kept in memory: with the oldest forgotten first, about 8 MB at most.
 const LIVES_MAX: usize = 65_536;
@@ -35,15 +38,15 @@ const FIRST_ID: u32 = 600_000_000;
 
 /// A simulated provider.
 #[derive(Debug)]
-pub(super) struct Site {
-    pub(super) wire: Wire,
-    pub(super) key: String,
-    pub(super) ids: Crosswalk,
-    pub(super) market: Market,
-    pub(super) faults: Faults,
-    pub(super) seed: u64,
-    pub(super) latency_ms: RangeInclusive<u64>,
-    pub(super) min_cancel_age_ms: u64,
+pub(crate) struct Site {
+    pub(crate) wire: Wire,
+    pub(crate) key: String,
+    pub(crate) ids: Ids,
+    pub(crate) market: Market,
+    pub(crate) faults: Faults,
+    pub(crate) seed: u64,
+    pub(crate) latency_ms: RangeInclusive<u64>,
+    pub(crate) min_cancel_age_ms: u64,
     script: Script,
     drift_step_ms: u64,
     balance: u64,
@@ -53,26 +56,26 @@ pub(super) struct Site {
 
 /// What a purchase asks for.
 #[derive(Debug, Default)]
-pub(super) struct Purchase {
-    pub(super) product: Product,
+pub(crate) struct Purchase {
+    pub(crate) product: Product,
     /// The operators or pools that will do; empty for any.
-    pub(super) operators: Vec<u8>,
-    pub(super) max_cost: Option<Cost>,
+    pub(crate) operators: Vec<u8>,
+    pub(crate) max_cost: Option<Cost>,
     /// A hash of the customer's own reference, 0 for none.
-    pub(super) reference: u64,
+    pub(crate) reference: u64,
 }
 
 /// What a fault adds to a purchase.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Marks {
-    pub(super) doubled: bool,
-    pub(super) late: bool,
-    pub(super) no_numbers: bool,
+pub(crate) struct Marks {
+    pub(crate) doubled: bool,
+    pub(crate) late: bool,
+    pub(crate) no_numbers: bool,
 }
 
 /// Why there is no number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     /// Not listed, or nothing left.
     NoNumbers,
     /// Listed from this cost on, above the limit.
@@ -85,16 +88,16 @@ pub(super) enum Refused {
 
 /// A number and its messages at a moment.
 #[derive(Clone, Debug)]
-pub(super) struct View {
-    pub(super) life: Life,
-    pub(super) messages: Vec<Message>,
-    pub(super) now_ms: u64,
-    pub(super) ends_ms: u64,
+pub(crate) struct View {
+    pub(crate) life: Life,
+    pub(crate) messages: Vec<Message>,
+    pub(crate) now_ms: u64,
+    pub(crate) ends_ms: u64,
 }
 
 /// What a call does to a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(crate) enum Change {
     Nothing,
     /// Another code is asked for.
     Ask,
@@ -114,9 +117,9 @@ struct Book {
 
 impl Site {
     /// Draws the market and brings back the numbers of the journal.
-    pub(super) fn new(wire: Wire, config: &SandboxConfig, clock: Arc<Clock>) -> io::Result<Self> {
+    pub(crate) fn new(wire: Wire, config: &SandboxConfig, clock: Arc<Clock>) -> io::Result<Self> {
         let seed = mix(config.seed, &[wire as u64]);
-        let ids = Crosswalk::load(wire.dialect()).expect("every wire format's dialect is shipped");
+        let ids = Ids::load(wire);
         let offers = shape::offers(config.seed, wire, config.offers[wire as usize], &ids);
         let site = Self {
             wire,
@@ -158,39 +161,39 @@ impl Site {
         Ok(book)
     }
 
-    pub(super) fn now_ms(&self) -> u64 {
+    pub(crate) fn now_ms(&self) -> u64 {
         self.clock.now_ms()
     }
 
     /// Drift steps since the start.
-    pub(super) fn step(&self) -> u64 {
+    pub(crate) fn step(&self) -> u64 {
         self.clock.elapsed_ms() / self.drift_step_ms
     }
 
     /// Every offer as it stands.
-    pub(super) fn quotes(&self) -> Vec<Quote> {
+    pub(crate) fn quotes(&self) -> Vec<Quote> {
         self.market.quotes(self.step())
     }
 
     /// The offers of one product as they stand.
-    pub(super) fn product(&self, product: Product) -> Vec<Quote> {
+    pub(crate) fn product(&self, product: Product) -> Vec<Quote> {
         self.market.product(product, self.step())
     }
 
     /// What is left of the account, in ten-thousandths of a USD.
-    pub(super) fn balance(&self) -> u64 {
+    pub(crate) fn balance(&self) -> u64 {
         let mut book = self.book.lock();
         self.sweep(&mut book, self.now_ms());
         self.balance.saturating_sub(book.spent)
     }
 
     /// What the account began with, in ten-thousandths of a USD.
-    pub(super) const fn deposit(&self) -> u64 {
+    pub(crate) const fn deposit(&self) -> u64 {
         self.balance
     }
 
     /// Buys the cheapest fitting offer that has stock.
-    pub(super) fn buy(&self, purchase: &Purchase, marks: Marks) -> Result<View, Refused> {
+    pub(crate) fn buy(&self, purchase: &Purchase, marks: Marks) -> Result<View, Refused> {
         let mut book = self.book.lock();
         let (now_ms, step) = (self.now_ms(), self.step());
         self.sweep(&mut book, now_ms);
@@ -256,7 +259,7 @@ impl Site {
     }
 
     /// Shows a number to `decide` and does what it says; `None` for an id that is not known.
-    pub(super) fn change<T>(
+    pub(crate) fn change<T>(
         &self,
         id: u32,
         decide: impl FnOnce(&View) -> (Change, T),
@@ -279,12 +282,12 @@ impl Site {
     }
 
     /// A number and its messages; `None` for an id that is not known.
-    pub(super) fn look(&self, id: u32) -> Option<View> {
+    pub(crate) fn look(&self, id: u32) -> Option<View> {
         self.change(id, |view| (Change::Nothing, view.clone()))
     }
 
     /// The numbers that are known, newest first.
-    pub(super) fn all(&self) -> Vec<View> {
+    pub(crate) fn all(&self) -> Vec<View> {
         let mut book = self.book.lock();
         let now_ms = self.now_ms();
         self.sweep(&mut book, now_ms);
@@ -292,7 +295,7 @@ impl Site {
     }
 
     /// Those that are open.
-    pub(super) fn active(&self) -> Vec<View> {
+    pub(crate) fn active(&self) -> Vec<View> {
         let mut book = self.book.lock();
         let now_ms = self.now_ms();
         self.sweep(&mut book, now_ms);
@@ -336,17 +339,17 @@ impl Site {
 
 impl View {
     /// How long the number has been held.
-    pub(super) fn age_ms(&self) -> u64 {
+    pub(crate) fn age_ms(&self) -> u64 {
         self.now_ms.saturating_sub(self.life.bought_ms)
     }
 
     /// Code of the newest message.
-    pub(super) fn code(&self) -> Option<&str> {
+    pub(crate) fn code(&self) -> Option<&str> {
         self.messages.last().map(|message| message.code.as_str())
     }
 
     /// A message that was asked for has not come.
-    pub(super) fn is_waiting(&self) -> bool {
+    pub(crate) fn is_waiting(&self) -> bool {
         self.life.is_waiting(&self.messages)
     }
 }

@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 use nexnum_engine::ids::{CountryId, Number, Product, ServiceId};
 use serde::{Deserialize, Serialize};
 
-use super::Cost;
-use super::life::{Closed, Life};
+use crate::cost::Cost;
+use crate::life::{Closed, Life};
 
 /// A line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Entry {
+pub(crate) enum Entry {
     /// The id of the next purchase, and what was spent on numbers that are not listed.
     Start { next: u32, spent: u64 },
     /// A purchase.
@@ -44,7 +44,7 @@ pub(super) enum Entry {
 }
 
 impl Entry {
-    pub(super) fn bought(life: &Life) -> Self {
+    pub(crate) fn bought(life: &Life) -> Self {
         Self::Bought {
             id: life.id,
             country: life.product.country.0,
@@ -60,7 +60,7 @@ impl Entry {
     }
 
     /// The lines that bring a number back.
-    pub(super) fn of(life: &Life) -> impl Iterator<Item = Self> {
+    pub(crate) fn of(life: &Life) -> impl Iterator<Item = Self> {
         let id = life.id;
         let asked = life.asked_ms.iter().map(move |&at_ms| Self::Asked { id, at_ms });
         let closed = life.closed.map(|(how, at_ms)| Self::Closed { id, how, at_ms });
@@ -68,7 +68,7 @@ impl Entry {
     }
 
     /// The number of a purchase line; `None` for the others.
-    pub(super) fn life(&self) -> Option<Life> {
+    pub(crate) fn life(&self) -> Option<Life> {
         match *self {
             Self::Bought {
                 id,
@@ -101,7 +101,7 @@ impl Entry {
 
 /// An open journal, at whose end lines are written.
 #[derive(Debug)]
-pub(super) struct Journal {
+pub(crate) struct Journal {
     file: File,
 }
 
@@ -110,7 +110,7 @@ impl Journal {
     ///
     /// # Errors
     /// Those of the disk, and a line other than a torn last one that is not understood.
-    pub(super) fn read(path: &Path) -> io::Result<Vec<Entry>> {
+    pub(crate) fn read(path: &Path) -> io::Result<Vec<Entry>> {
         let text = match fs::read(path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -130,7 +130,7 @@ impl Journal {
     ///
     /// # Errors
     /// Those of the disk.
-    pub(super) fn rewrite(path: &Path, entries: impl Iterator<Item = Entry>) -> io::Result<Self> {
+    pub(crate) fn rewrite(path: &Path, entries: impl Iterator<Item = Entry>) -> io::Result<Self> {
         let fresh = PathBuf::from(format!("{}.new", path.display()));
         let mut journal = Self { file: File::create(&fresh)? };
         let mut lines = Vec::new();
@@ -145,7 +145,7 @@ impl Journal {
     ///
     /// # Errors
     /// Those of the disk.
-    pub(super) fn append(&mut self, entry: &Entry) -> io::Result<()> {
+    pub(crate) fn append(&mut self, entry: &Entry) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(192);
         line(&mut bytes, entry);
         self.file.write_all(&bytes)

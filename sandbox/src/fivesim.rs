@@ -9,14 +9,14 @@ use nexnum_engine::catalog::{Catalog, Language};
 use nexnum_engine::ids::{CountryId, Product, ServiceId};
 use serde_json::{Map, Value, json};
 
-use super::Cost;
-use super::handler_lists::write_into;
-use super::life::{Closed, Message};
-use super::market::Quote;
-use super::random::mix;
-use super::server::{Call, Reply};
-use super::shape::{self, OPERATORS};
-use super::site::{Change, Marks, Purchase, Refused, Site, View};
+use crate::call::Call;
+use crate::cost::Cost;
+use crate::life::{Closed, Message};
+use crate::market::Quote;
+use crate::random::mix;
+use crate::reply::{Reply, write_into};
+use crate::shape::{self, OPERATORS};
+use crate::site::{Change, Marks, Purchase, Refused, Site, View};
 
 /// Rows of an order list when the client names no limit.
 const ORDERS_LIMIT: usize = 100;
@@ -29,7 +29,7 @@ const ACCOUNT_OPENED: &str = "2020-06-24T15:37:08.149895Z";
 
 const ORDER_NOT_FOUND: &str = "order not found";
 
-pub(super) fn is_purchase(call: &Call) -> bool {
+pub(crate) fn is_purchase(call: &Call) -> bool {
     matches!(path(call)[..], ["user", "buy", "activation", ..])
 }
 
@@ -40,7 +40,7 @@ fn path(call: &Call) -> Vec<&str> {
 }
 
 /// Answers a call. `guest` is open and ignores tokens; a bad token elsewhere is 401, empty.
-pub(super) fn answer(site: &Site, call: &Call, marks: Marks) -> Reply {
+pub(crate) fn answer(site: &Site, call: &Call, marks: Marks) -> Reply {
     let path = path(call);
     if path.first() == Some(&"user") && call.bearer.as_ref() != Some(&site.key) {
         return Reply::refusal(401, "");

@@ -8,12 +8,12 @@ use nexnum_engine::catalog::{Catalog, Language};
 use nexnum_engine::ids::{CountryId, Product, ServiceId};
 use serde_json::{Value, json};
 
-use super::Cost;
-use super::handler_lists::write_into;
-use super::life::{Closed, Life};
-use super::market::Quote;
-use super::server::{Call, Reply};
-use super::site::{Change, Marks, Purchase, Refused, Site, View};
+use crate::call::Call;
+use crate::cost::Cost;
+use crate::life::{Closed, Life};
+use crate::market::Quote;
+use crate::reply::{Reply, write_into};
+use crate::site::{Change, Marks, Purchase, Refused, Site, View};
 
 /// The pools' names; a pool's number is its place, from 1.
 const POOLS: [&str; 3] = ["Alpha", "Bravo", "Charlie"];
@@ -27,7 +27,7 @@ const HAS_MESSAGE: &str = "This order has already received an SMS";
 const OUT_OF_STOCK: &str =
     "This country is currently not available for this service, please try again later.";
 
-pub(super) fn is_purchase(call: &Call) -> bool {
+pub(crate) fn is_purchase(call: &Call) -> bool {
     matches!(path(call)[..], ["purchase", "sms"])
 }
 
@@ -38,7 +38,7 @@ fn path(call: &Call) -> Vec<&str> {
 }
 
 /// Answers a call. The lists of countries, services and pools need no key.
-pub(super) fn answer(site: &Site, call: &Call, marks: Marks) -> Reply {
+pub(crate) fn answer(site: &Site, call: &Call, marks: Marks) -> Reply {
     let path = path(call);
     match path[..] {
         ["country", "retrieve_all"] => return Reply::json(countries(site).to_string()),

@@ -5,7 +5,7 @@
 /// A well-mixed 64-bit word of a seed and what it is asked about.
 ///
 /// *Source*: the output function of splitmix64 (Steele, Lea, Flood 2014), once a part.
-pub(super) fn mix(seed: u64, parts: &[u64]) -> u64 {
+pub(crate) fn mix(seed: u64, parts: &[u64]) -> u64 {
     parts.iter().fold(scramble(seed), |word, part| scramble(word ^ part.wrapping_add(GOLDEN)))
 }
 
@@ -20,7 +20,7 @@ fn scramble(word: u64) -> u64 {
 }
 
 /// A whole number from `low` to `high`, both included; `low` if the range is empty.
-pub(super) fn between(word: u64, low: u64, high: u64) -> u64 {
+pub(crate) fn between(word: u64, low: u64, high: u64) -> u64 {
     match high.saturating_sub(low).checked_add(1) {
         Some(span) => low + word % span,
         None => word,
@@ -28,7 +28,7 @@ pub(super) fn between(word: u64, low: u64, high: u64) -> u64 {
 }
 
 /// True with the probability `rate` of 0 to 1.
-pub(super) fn chance(word: u64, rate: f64) -> bool {
+pub(crate) fn chance(word: u64, rate: f64) -> bool {
     // 2⁵³ steps are what the float can tell apart.
     const STEPS: f64 = 9_007_199_254_740_992.0;
     ((word >> 11) as f64) < rate * STEPS
