@@ -1,6 +1,6 @@
 //! Phone numbers that look right for their country: dial code, a mobile prefix, the usual length.
 //!
-//! They are made up; some will belong to somebody. Nothing is ever sent to them.
+//! They are made up; some will be numbers in use. Nothing is ever sent to them.
 
 use nexnum_engine::catalog::Country;
 use nexnum_engine::ids::Number;

@@ -10,13 +10,13 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nexnum_driver::Secret;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::BenchError;
 use crate::config::{Config, Limits, OwnStock};
-use crate::provider::template::Secret;
 
 /// A start on an empty folder takes well below a second, on a busy machine some.
 const START_MAX: Duration = Duration::from_secs(30);

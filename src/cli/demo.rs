@@ -8,15 +8,15 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nexnum_driver::Secret;
+use nexnum_sandbox::{Sandbox, SandboxConfig, SandboxProvider};
 use nexnum_storage::Folder;
 
 use super::CliError;
 use crate::boot::{self, BootError};
 use crate::config::{Config, OwnStock, ProviderConfig, Rate};
 use crate::keys::ApiKey;
-use crate::provider::template::Secret;
 use crate::server::{self, ProviderSetup, Running};
-use nexnum_sandbox::{Sandbox, SandboxConfig, SandboxProvider};
 
 /// What the demo may be told.
 #[derive(Clone, Debug, clap::Args)]

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
+use nexnum_driver::Secret;
 use nexnum_storage::Folder;
 
 use super::{CliError, say};
 use crate::boot::{self, BootError};
 use crate::config::{Config, ProviderConfig};
-use crate::provider::template::Secret;
 use crate::server::{self, ProviderSetup, StartError};
 
 /// What `serve` takes.

@@ -10,19 +10,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexnum_driver::{
+    ActiveList, Bought, Credentials, Driver, ErrorKind, Op, Output, Plan, PriceList, ProviderError,
+    RawReply, Request, RequestError, Rounding, Slots, StatusReport, check_base, to_micros,
+};
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use rust_decimal::Decimal;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use super::driver::{Driver, Op, Plan, RawReply};
 use super::limit::{Lane, Limiter};
-use super::outcome::{ErrorKind, ProviderError};
-use super::output::{ActiveList, Bought, Output, PriceList, StatusReport};
-use super::request::{Request, check_base};
-use super::source::{Rounding, to_micros};
-use super::template::{Credentials, RequestError, Slots};
 use super::transport::{Lost, Transport};
 use crate::metrics;
 
@@ -40,7 +38,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// activations; with pages of 200, the orders of three minutes at thirty a second.
 const PAGES_MAX: u32 = 30;
 
-/// Tries of a cancel that somebody waits for, and how long all of them may take: most
+/// Tries of a cancel that a caller waits for, and how long all of them may take: most
 /// hiccups are over by then, and a buyer still waits.
 const CANCEL_TRIES_MAX: u32 = 3;
 const CANCEL_TIME: Duration = Duration::from_secs(10);
@@ -147,7 +145,7 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// A client that has not called anybody yet.
+    /// A client that has made no call yet.
     ///
     /// # Errors
     /// If the configuration is incomplete or senseless.
@@ -265,7 +263,7 @@ impl Client {
         self.change(Op::Cancel, external_id).await.map(drop)
     }
 
-    /// As [`Self::cancel`], for somebody who waits: tried again while the provider is
+    /// As [`Self::cancel`], for a caller who waits: tried again while the provider is
     /// unwell, for ten seconds at most. The second of two that both arrived may be refused.
     ///
     /// # Errors
@@ -406,7 +404,7 @@ impl Client {
         })
     }
 
-    /// Reads a reply; a long one on a thread where its size delays nobody.
+    /// Reads a reply; a long one on a thread where its size delays no other task.
     async fn interpret(&self, op: Op, reply: RawReply) -> Result<Output, ProviderError> {
         if reply.body.len() <= REPLY_BYTES_MAX {
             return self.driver.interpret(op, &reply);

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
+use nexnum_driver::{Crosswalk, Driver, ErrorKind, Op, ProviderError};
 use nexnum_engine::breaker::{Breaker, Input};
 use nexnum_engine::command::Timings;
 use nexnum_engine::grid::Grid;
@@ -19,9 +20,6 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::client::Client;
-use super::crosswalk::Crosswalk;
-use super::driver::{Driver, Op};
-use super::outcome::{ErrorKind, ProviderError};
 
 /// What the operator decides for a provider, beside what its client needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +98,7 @@ pub struct Connected {
 }
 
 impl Connected {
-    /// A provider nobody has talked to yet.
+    /// A provider that has not been called yet.
     #[must_use]
     pub fn new(
         id: ProviderId,
@@ -317,7 +315,7 @@ impl Providers {
 mod tests {
     use super::*;
     use crate::provider::client::{ClientConfig, Timeouts};
-    use crate::provider::template::Credentials;
+    use nexnum_driver::Credentials;
 
     fn connected() -> Connected {
         let (_, text) = Driver::shipped()[0];

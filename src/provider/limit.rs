@@ -8,10 +8,9 @@
 
 use std::time::Duration;
 
+use nexnum_driver::{Limits, Op};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
-
-use super::driver::{Limits, Op};
 
 /// Who asks, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -160,7 +159,7 @@ impl Limiter {
         }
     }
 
-    /// Lets nobody call for a while, because the provider asks for it.
+    /// Stops all calls for a while, because the provider asks for it.
     pub fn pause(&self, pause: Duration) {
         let until = Instant::now() + pause.min(PAUSE_MAX);
         let mut state = self.state.lock();
@@ -190,7 +189,7 @@ impl Drop for Queued<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::driver::Window;
+    use nexnum_driver::Window;
 
     fn limits(windows: &[(u32, u64)]) -> Limits {
         let windows = windows.iter().map(|&(calls, per_ms)| Window { calls, per_ms }).collect();

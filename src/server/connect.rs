@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nexnum_driver::{Credentials, Crosswalk, Driver, DriverError, Secret};
 use nexnum_engine::ids::ProviderId;
 use nexnum_engine::pricing;
 use rust_decimal::Decimal;
@@ -11,9 +12,6 @@ use rust_decimal::prelude::ToPrimitive;
 use crate::config::{Config, Margin, ProviderConfig};
 use crate::provider::client::{Client, ClientConfig, ClientError, Timeouts};
 use crate::provider::connected::{Connected, Policy};
-use crate::provider::crosswalk::Crosswalk;
-use crate::provider::driver::{Driver, DriverError};
-use crate::provider::template::{Credentials, Secret};
 
 /// A provider to connect, with its key.
 #[derive(Clone, Debug)]

@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use nexnum_driver::Secret;
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::{Command, Reply};
 use nexnum_engine::decide::Policy;
@@ -33,7 +34,6 @@ use crate::http::{self, Limits, Router, Server};
 use crate::keys::{self, NoRandomness};
 use crate::market::{Market, OpenClaim};
 use crate::provider::connected::Providers;
-use crate::provider::template::Secret;
 use crate::read_model::ReadModel;
 use crate::sequencer::core::Change;
 use crate::sequencer::{Handle, Sequencer};

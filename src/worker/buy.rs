@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use nexnum_driver::{Bought, ErrorKind, Op};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::breaker::Input;
 use nexnum_engine::command::Command;
@@ -26,9 +27,6 @@ use crate::app::App;
 use crate::metrics;
 use crate::provider::client::{BuyOutcome, BuyRequest};
 use crate::provider::connected::{Connected, Failure, breaker_input};
-use crate::provider::driver::Op;
-use crate::provider::outcome::ErrorKind;
-use crate::provider::output::Bought;
 use crate::sequencer::SendError;
 use crate::trade::{self, Wish};
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexnum_driver::{ErrorKind, Op};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Command, Reply};
 use nexnum_engine::decide::BUY_TIME_MS;
@@ -14,8 +15,6 @@ use nexnum_engine::time::Time;
 use super::insist;
 use crate::app::App;
 use crate::provider::connected::Connected;
-use crate::provider::driver::Op;
-use crate::provider::outcome::ErrorKind;
 
 /// Tries to give a number back: with the pauses, half an hour, after which it has run out.
 const TRIES_MAX: u32 = 10;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexnum_driver::{ErrorKind, ExternalState, Op};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Actor, Command};
 use nexnum_engine::ids::{OrderId, ProviderId};
@@ -21,9 +22,6 @@ use super::upstream::{self, Unseen};
 use super::{insist, orphan, stopped_within};
 use crate::app::App;
 use crate::provider::connected::Connected;
-use crate::provider::driver::Op;
-use crate::provider::outcome::ErrorKind;
-use crate::provider::output::ExternalState;
 
 /// Between two looks at the schedule.
 const TICK: Duration = Duration::from_millis(250);
@@ -306,14 +304,13 @@ mod tests {
     use crate::http::auth::Limiter;
     use crate::http::limit::Quota;
     use crate::provider::connected::Providers;
-    use crate::provider::driver::Driver;
-    use crate::provider::template::Secret;
     use crate::server::{self, ProviderSetup, Running};
     use crate::trade::{self, InFlight, Wish};
     use crate::worker::asks::Asks;
     use crate::worker::doubt::Doubts;
     use crate::worker::tasks::Tasks;
     use crate::{boot, config};
+    use nexnum_driver::{Driver, Secret};
     use nexnum_engine::catalog::Catalog;
     use nexnum_engine::command::Reply;
     use nexnum_engine::ids::{OperatorId, Product};

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexnum_driver::{Op, PriceList, ProviderError};
 use nexnum_engine::breaker::Input;
 use nexnum_engine::command::{Command, Reply};
 use nexnum_engine::event::OfferTerms;
@@ -24,9 +25,6 @@ use super::price_list::{
 use super::{insist, stopped_within};
 use crate::app::App;
 use crate::provider::connected::{Connected, Failure, breaker_input};
-use crate::provider::driver::Op;
-use crate::provider::outcome::ProviderError;
-use crate::provider::output::PriceList;
 
 /// Rows of one command: some 100 µs of the engine's time.
 const CHUNK: usize = 2_000;

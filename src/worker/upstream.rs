@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use nexnum_driver::{ErrorKind, ExternalState, Op, ProviderError, ReceivedMessage};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::code;
 use nexnum_engine::command::{Command, Incoming};
@@ -19,9 +20,6 @@ use super::insist;
 use crate::app::App;
 use crate::digest;
 use crate::provider::connected::{Connected, Failure};
-use crate::provider::driver::Op;
-use crate::provider::outcome::{ErrorKind, ProviderError};
-use crate::provider::output::{ExternalState, ReceivedMessage};
 use crate::sequencer::SendError;
 
 /// What "not yet" means where a provider does not say until when.

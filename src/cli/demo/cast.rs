@@ -9,6 +9,7 @@ use nexnum_engine::event::Scope;
 use nexnum_engine::ids::{AccountId, Number, OfferId, OperatorId, Product};
 use nexnum_engine::money::Micros;
 use nexnum_engine::reject::Reject;
+use nexnum_sandbox::SandboxProvider;
 use serde::{Deserialize, Serialize};
 
 use super::{failed, refused};
@@ -16,7 +17,6 @@ use crate::cli::{CliError, say};
 use crate::digest;
 use crate::keys::{self, ApiKey, KeyKind};
 use crate::server::Running;
-use nexnum_sandbox::SandboxProvider;
 
 /// What each customer begins with.
 const PURSE: Micros = Micros::units(1000);

@@ -1,129 +1,26 @@
-//! What a provider's reply says, once read: the typed results of the operations.
+//! The open activations: what their rule may say, how they are read, what comes out.
 //!
-//! Codes of countries, services and operators are the provider's own; amounts a
-//! driver returns are in the provider's currency, amounts a client returns in the
-//! ledger's. `Debug` shows neither full numbers nor what messages say.
+//! A row that cannot be read is left out and counted, however many there are.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use nexnum_engine::ids::Number;
-use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
+use serde::Deserialize;
 
-/// The result of one operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// The account's balance; below zero where a provider lends.
-    Balance(Micros),
-    /// A price list.
-    Prices(PriceList),
-    /// A number was bought.
-    Bought(Bought),
-    /// How an activation stands.
-    Status(StatusReport),
-    /// Cancelled, finished or asked for another message.
-    Done {
-        /// The identifier the activation goes by from now on, if it changed.
-        new_external_id: Option<String>,
-    },
-    /// The activations a provider holds open for the account.
-    Active(ActiveList),
-}
+use super::fields::{Input, NumberFields, ROWS_MAX, Reader, read_table};
+use super::value::{code, parse_time};
+use crate::document::{OneOrMany, RowsDoc};
+use crate::json::Node;
+use crate::place::DriverError;
+use crate::reply::Misfit;
+use crate::rows::Rows;
+use crate::source::Sources;
 
-/// Everything a provider offers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PriceList {
-    /// The rows that fit, in the reply's order.
-    pub rows: Vec<PriceRow>,
-    /// Rows left out because their price or stock could not be read.
-    pub misfits: u32,
-}
-
-/// One line of a price list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PriceRow {
-    /// The provider's code of the country.
-    pub country: Box<str>,
-    /// The provider's code of the service.
-    pub service: Box<str>,
-    /// The operator, pool or partner to name when buying, where prices differ by it.
-    pub operator: Option<Box<str>>,
-    /// The price of one number, rounded up to a micro.
-    pub cost: Micros,
-    /// Numbers on offer; saturates.
-    pub stock: u32,
-}
-
-/// A number that was bought.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Bought {
-    /// The provider's identifier of the activation.
-    pub external_id: String,
-    /// The number.
-    pub number: Number,
-    /// What the provider says it charged.
-    pub cost: Option<Micros>,
-    /// The operator it belongs to.
-    pub operator: Option<String>,
-}
-
-impl fmt::Debug for Bought {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bought")
-            .field("external_id", &self.external_id)
-            .field("cost", &self.cost)
-            .field("operator", &self.operator)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Where an activation stands at the provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExternalState {
-    /// Waiting for a message.
-    Waiting,
-    /// At least one message is there, and more may come.
-    Received,
-    /// Completed.
-    Finished,
-    /// Cancelled, or cancelled or finished where a provider does not say which.
-    Cancelled,
-    /// Its time ran out.
-    Expired,
-}
-
-/// An activation's state and the messages it holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatusReport {
-    /// The state; `Received` only with a message.
-    pub state: ExternalState,
-    /// All messages the reply shows, in its order; a poll repeats earlier ones.
-    pub messages: Vec<ReceivedMessage>,
-}
-
-/// A message as a provider hands it over; a code, a text or both.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct ReceivedMessage {
-    /// The provider's identifier of the message.
-    pub external_id: Option<String>,
-    /// Who sent it.
-    pub sender: Option<String>,
-    /// What it says.
-    pub text: Option<String>,
-    /// The code in it, as the provider sees it.
-    pub code: Option<String>,
-}
-
-impl fmt::Debug for ReceivedMessage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReceivedMessage")
-            .field("external_id", &self.external_id)
-            .field("has_text", &self.text.is_some())
-            .field("has_code", &self.code.is_some())
-            .finish_non_exhaustive()
-    }
-}
+/// By how much a list with the newest first may have two rows the wrong way round: numbers
+/// bought at once get their ids and their moments in different orders.
+const DISORDER_MS: u64 = 5_000;
 
 /// Rows by which two pages of a list overlap.
 const OVERLAP: usize = 10;
@@ -167,7 +64,7 @@ impl ActiveList {
     /// going on: nothing was new, or the page does not begin with a known row, so that one
     /// may be missing between them. The list stays cut then.
     pub fn join(&mut self, next: Self) -> bool {
-        let known: HashSet<&str> = self.ids.iter().map(String::as_str).collect();
+        let known: BTreeSet<&str> = self.ids.iter().map(String::as_str).collect();
         let is_new = |id: &String| id.is_empty() || !known.contains(id.as_str());
         let adjoins = next.ids.first().is_none_or(|first| !is_new(first));
         let rows: Vec<_> = next.rows.into_iter().filter(|row| is_new(&row.external_id)).collect();
@@ -211,6 +108,114 @@ impl fmt::Debug for ActiveRow {
             .field("created", &self.created)
             .finish_non_exhaustive()
     }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ActiveDoc {
+    pub rows: RowsDoc,
+    pub external_id: OneOrMany,
+    pub number: OneOrMany,
+    pub number_prefix: Option<OneOrMany>,
+    #[serde(default)]
+    pub local: bool,
+    pub country: Option<OneOrMany>,
+    pub service: Option<OneOrMany>,
+    pub created: Option<OneOrMany>,
+    pub page_len: Option<usize>,
+    pub total: Option<OneOrMany>,
+}
+
+#[derive(Debug)]
+pub(crate) struct ActiveFields {
+    pub rows: Rows,
+    pub external_id: Sources,
+    pub number: NumberFields,
+    pub local: bool,
+    pub country: Option<Sources>,
+    pub service: Option<Sources>,
+    pub created: Option<Sources>,
+    pub page_len: Option<usize>,
+    pub total: Option<Sources>,
+}
+
+pub(super) fn compile(
+    table: &toml::Table,
+    reader: &Reader<'_>,
+) -> Result<ActiveFields, DriverError> {
+    let doc: ActiveDoc = read_table(table, reader.place)?;
+    let rows = Rows::compile(&doc.rows, reader.scope, reader.place)?;
+    if doc.local && doc.number_prefix.is_some() {
+        return Err(reader.place.field("local").error("the number has a prefix already"));
+    }
+    if doc.page_len == Some(0) {
+        return Err(reader.place.field("page_len").error("is at least 1"));
+    }
+    Ok(ActiveFields {
+        rows,
+        external_id: reader.required(&doc.external_id, "external_id")?,
+        number: reader.number(&doc.number, doc.number_prefix.as_ref())?,
+        local: doc.local,
+        country: reader.optional(doc.country.as_ref(), "country")?,
+        service: reader.optional(doc.service.as_ref(), "service")?,
+        created: reader.optional(doc.created.as_ref(), "created")?,
+        page_len: doc.page_len,
+        total: reader.optional(doc.total.as_ref(), "total")?,
+    })
+}
+
+/// A row that cannot be read may be any purchase: it is counted, so that the others are
+/// not taken for everything that is open.
+pub(super) fn read(fields: &ActiveFields, input: &Input<'_, '_>) -> Result<ActiveList, Misfit> {
+    let root = input.view.root.as_ref().ok_or(Misfit)?;
+    let total = fields.total.as_ref().map(|total| read_total(total, input)).transpose()?;
+    let mut list = ActiveList { total, ..ActiveList::default() };
+    let (mut last, mut newest_first) = (None, true);
+    fields.rows.walk_all(root, &mut |row, _| {
+        let created = input.row(fields.created.as_ref(), row);
+        let created = created.and_then(|text| parse_time(&text));
+        list.listed += 1;
+        list.ids.push(input.row(Some(&fields.external_id), row).unwrap_or_default());
+        // A row without its moment says nothing of how far back the reply goes.
+        list.oldest = list.oldest.into_iter().chain(created).min();
+        newest_first &= last.is_none_or(|last: Time| created <= Some(last.plus_ms(DISORDER_MS)));
+        last = created.or(last);
+        match fields.rows.judge(row) {
+            Some(true) => match read_active_row(fields, input, row, created) {
+                Ok(row) => list.rows.push(row),
+                Err(Misfit) => list.misfits += 1,
+            },
+            Some(false) => {}
+            None => list.misfits += 1,
+        }
+        if list.listed > ROWS_MAX { Err(Misfit) } else { Ok(()) }
+    })?;
+    // Where more rows come than a page has, pages are not what cuts the list.
+    list.full = fields.page_len == Some(list.listed);
+    // What a page in another order leaves out may be new.
+    list.oldest = list.oldest.filter(|_| newest_first);
+    Ok(list)
+}
+
+fn read_total(total: &Sources, input: &Input<'_, '_>) -> Result<usize, Misfit> {
+    input.root(total).and_then(|text| text.parse().ok()).ok_or(Misfit)
+}
+
+fn read_active_row(
+    fields: &ActiveFields,
+    input: &Input<'_, '_>,
+    row: &Node<'_>,
+    created: Option<Time>,
+) -> Result<ActiveRow, Misfit> {
+    let field = |sources: &Option<Sources>| input.row(sources.as_ref(), row);
+    Ok(ActiveRow {
+        external_id: input.row(Some(&fields.external_id), row).ok_or(Misfit).and_then(code)?,
+        number: fields.number.assemble(|sources| input.row(Some(sources), row))?,
+        local: fields.local,
+        country: field(&fields.country).map(code).transpose()?,
+        service: field(&fields.service).map(code).transpose()?,
+        created,
+    })
 }
 
 #[cfg(test)]

@@ -13,14 +13,14 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// A value and, once asked for, its members.
-pub(super) struct Node<'a> {
+pub(crate) struct Node<'a> {
     raw: &'a RawValue,
     members: OnceCell<Vec<(Cow<'a, str>, &'a RawValue)>>,
 }
 
 impl<'a> Node<'a> {
     /// Parses a whole text; `None` if it is not JSON.
-    pub(super) fn parse(text: &'a str) -> Option<Self> {
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
         serde_json::from_str(text).ok().map(Self::new)
     }
 
@@ -32,37 +32,37 @@ impl<'a> Node<'a> {
         self.raw.get().as_bytes().first().copied().unwrap_or(b'n')
     }
 
-    pub(super) fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         self.first_byte() == b'n'
     }
 
-    pub(super) fn is_map(&self) -> bool {
+    pub(crate) fn is_map(&self) -> bool {
         self.first_byte() == b'{'
     }
 
-    pub(super) fn is_list(&self) -> bool {
+    pub(crate) fn is_list(&self) -> bool {
         self.first_byte() == b'['
     }
 
     /// The members of a map in their order; none for any other value.
-    pub(super) fn members(&self) -> &[(Cow<'a, str>, &'a RawValue)] {
+    pub(crate) fn members(&self) -> &[(Cow<'a, str>, &'a RawValue)] {
         self.members.get_or_init(|| split_map(self.raw.get()).unwrap_or_default())
     }
 
     /// The elements of a list; none for any other value.
-    pub(super) fn elements(&self) -> Vec<Node<'a>> {
+    pub(crate) fn elements(&self) -> Vec<Node<'a>> {
         let raws: Vec<&RawValue> = serde_json::from_str(self.raw.get()).unwrap_or_default();
         raws.into_iter().map(Node::new).collect()
     }
 
     /// The children of a map with their keys.
-    pub(super) fn children(&self) -> impl Iterator<Item = (&str, Node<'a>)> {
+    pub(crate) fn children(&self) -> impl Iterator<Item = (&str, Node<'a>)> {
         self.members().iter().map(|(key, raw)| (key.as_ref(), Node::new(raw)))
     }
 
     /// The child a pointer segment names: a map's member, or a list's element by its
     /// index (`-1` is the last).
-    pub(super) fn child(&self, segment: &str) -> Option<Node<'a>> {
+    pub(crate) fn child(&self, segment: &str) -> Option<Node<'a>> {
         if self.is_map() {
             let mut found = self.members().iter().filter(|(key, _)| key == segment);
             return found.next().map(|(_, raw)| Node::new(raw));
@@ -79,7 +79,7 @@ impl<'a> Node<'a> {
     }
 
     /// The value below this one that a path of segments leads to.
-    pub(super) fn at(&self, path: &[String]) -> Option<Node<'a>> {
+    pub(crate) fn at(&self, path: &[String]) -> Option<Node<'a>> {
         let Some((first, rest)) = path.split_first() else {
             return Some(Node::new(self.raw));
         };
@@ -92,7 +92,7 @@ impl<'a> Node<'a> {
 
     /// The text of a string, or of a number or boolean as it is written; `None` for
     /// null, maps and lists.
-    pub(super) fn scalar(&self) -> Option<Cow<'a, str>> {
+    pub(crate) fn scalar(&self) -> Option<Cow<'a, str>> {
         match self.first_byte() {
             b'"' => serde_json::from_str::<Text<'a>>(self.raw.get()).ok().map(|text| text.0),
             b'{' | b'[' | b'n' => None,

@@ -7,8 +7,9 @@
 
 use std::fmt;
 
-use super::document::{ParamDoc, Place};
-use super::driver::{DriverError, Op};
+use crate::document::ParamDoc;
+use crate::op::Op;
+use crate::place::{DriverError, Place};
 
 /// A text that must not be shown.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -77,7 +78,7 @@ pub enum RequestError {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Slot {
+pub(crate) enum Slot {
     Country,
     Service,
     Operator,
@@ -134,7 +135,7 @@ impl Slot {
 }
 
 /// Where a call's values come from.
-pub(super) struct Values<'a> {
+pub(crate) struct Values<'a> {
     pub slots: &'a Slots<'a>,
     pub credentials: &'a Credentials,
 }
@@ -157,7 +158,7 @@ impl Values<'_> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(crate) enum Encoding {
     Path,
     Plain,
 }
@@ -170,10 +171,10 @@ enum Piece {
 
 /// A text with slots.
 #[derive(Debug)]
-pub(super) struct Template(Vec<Piece>);
+pub(crate) struct Template(Vec<Piece>);
 
 impl Template {
-    pub(super) fn compile(text: &str, op: Op, place: &Place) -> Result<Self, DriverError> {
+    pub(crate) fn compile(text: &str, op: Op, place: &Place) -> Result<Self, DriverError> {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some((literal, after)) = rest.split_once('{') {
@@ -194,17 +195,17 @@ impl Template {
     }
 
     /// True if a slot in it may have no value.
-    pub(super) fn is_optional(&self) -> bool {
+    pub(crate) fn is_optional(&self) -> bool {
         self.0.iter().any(|piece| matches!(piece, Piece::Slot { optional: true, .. }))
     }
 
     /// True if the slot is in it.
-    pub(super) fn uses(&self, wanted: Slot) -> bool {
+    pub(crate) fn uses(&self, wanted: Slot) -> bool {
         self.0.iter().any(|piece| matches!(piece, Piece::Slot { slot, .. } if *slot == wanted))
     }
 
     /// The text with its slots filled; `None` if an optional slot has no value.
-    pub(super) fn expand(
+    pub(crate) fn expand(
         &self,
         values: &Values<'_>,
         encoding: Encoding,
@@ -272,7 +273,7 @@ fn encode(
 }
 
 /// RFC 3986: all but the unreserved characters.
-pub(super) fn percent_encode(value: &str, into: &mut String) {
+pub(crate) fn percent_encode(value: &str, into: &mut String) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -286,7 +287,7 @@ pub(super) fn percent_encode(value: &str, into: &mut String) {
 }
 
 #[derive(Debug)]
-pub(super) struct Param {
+pub(crate) struct Param {
     pub name: String,
     value: Template,
     unless: Option<Slot>,
@@ -294,7 +295,7 @@ pub(super) struct Param {
 }
 
 impl Param {
-    pub(super) fn compile(
+    pub(crate) fn compile(
         name: &str,
         doc: &ParamDoc,
         op: Op,
@@ -317,7 +318,7 @@ impl Param {
         Ok(Self { name: name.to_owned(), value, unless, number })
     }
 
-    pub(super) fn expand(
+    pub(crate) fn expand(
         &self,
         values: &Values<'_>,
         encoding: Encoding,
@@ -329,7 +330,7 @@ impl Param {
     }
 
     /// True if the slot is in its value.
-    pub(super) fn uses(&self, wanted: Slot) -> bool {
+    pub(crate) fn uses(&self, wanted: Slot) -> bool {
         self.value.uses(wanted)
     }
 }

@@ -1,25 +1,23 @@
 //! The shape of a driver document, as TOML spells it.
 //!
 //! Serde refuses unknown keys and wrong types with their line; what the words mean,
-//! and whether they fit together, is checked where each part is compiled. The words
-//! themselves are described in [`super::driver`].
+//! and whether they fit together, is checked where each part is compiled. What
+//! each output takes is with the outputs. The words are described in [`crate::driver`].
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::driver::DriverError;
-
 /// One string or a list of them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
-pub(super) enum OneOrMany {
+pub(crate) enum OneOrMany {
     One(String),
     Many(Vec<String>),
 }
 
 impl OneOrMany {
-    pub(super) fn items(&self) -> &[String] {
+    pub(crate) fn items(&self) -> &[String] {
         match self {
             Self::One(item) => std::slice::from_ref(item),
             Self::Many(items) => items,
@@ -29,7 +27,7 @@ impl OneOrMany {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Document {
+pub(crate) struct Document {
     pub name: String,
     pub version: u32,
     pub dialect: String,
@@ -50,7 +48,7 @@ pub(super) struct Document {
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum AuthPlace {
+pub(crate) enum AuthPlace {
     Query,
     Header,
     Bearer,
@@ -60,7 +58,7 @@ pub(super) enum AuthPlace {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AuthDoc {
+pub(crate) struct AuthDoc {
     pub place: AuthPlace,
     pub name: Option<String>,
     #[serde(default = "key_slot")]
@@ -73,7 +71,7 @@ fn key_slot() -> String {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct LimitsDoc {
+pub(crate) struct LimitsDoc {
     pub concurrency: u32,
     pub penalty_ms: u64,
     pub windows: Vec<WindowDoc>,
@@ -81,14 +79,14 @@ pub(super) struct LimitsDoc {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct WindowDoc {
+pub(crate) struct WindowDoc {
     pub calls: u32,
     pub per_ms: u64,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TimingsDoc {
+pub(crate) struct TimingsDoc {
     pub min_cancel_age_ms: u64,
     pub lifetime_ms: u64,
     pub poll_interval_ms: u64,
@@ -96,20 +94,39 @@ pub(super) struct TimingsDoc {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct OperationsDoc {
+pub(crate) struct OperationsDoc {
+    #[serde(default = "unsupported")]
     pub balance: OpDoc,
+    #[serde(default = "unsupported")]
     pub prices: OpDoc,
+    #[serde(default = "unsupported")]
     pub buy: OpDoc,
+    #[serde(default = "unsupported")]
     pub status: OpDoc,
+    #[serde(default = "unsupported")]
     pub cancel: OpDoc,
+    #[serde(default = "unsupported")]
     pub finish: OpDoc,
+    #[serde(default = "unsupported")]
     pub resend: OpDoc,
+    #[serde(default = "unsupported")]
     pub list_active: OpDoc,
+}
+
+/// An operation that a document does not mention.
+fn unsupported() -> OpDoc {
+    OpDoc {
+        kind: OpKind::Unsupported,
+        reply: ReplyKind::default(),
+        request: None,
+        body: None,
+        rules: Vec::new(),
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum OpKind {
+pub(crate) enum OpKind {
     #[default]
     Call,
     Constant,
@@ -119,7 +136,7 @@ pub(super) enum OpKind {
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum ReplyKind {
+pub(crate) enum ReplyKind {
     #[default]
     Json,
     Text,
@@ -128,7 +145,7 @@ pub(super) enum ReplyKind {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct OpDoc {
+pub(crate) struct OpDoc {
     #[serde(default)]
     pub kind: OpKind,
     #[serde(default)]
@@ -141,7 +158,7 @@ pub(super) struct OpDoc {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RequestDoc {
+pub(crate) struct RequestDoc {
     #[serde(default = "get")]
     pub method: String,
     #[serde(default)]
@@ -162,14 +179,14 @@ fn get() -> String {
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-pub(super) enum ParamDoc {
+pub(crate) enum ParamDoc {
     Plain(String),
     Detailed(ParamTable),
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ParamTable {
+pub(crate) struct ParamTable {
     pub value: String,
     pub unless: Option<String>,
     #[serde(default)]
@@ -178,7 +195,7 @@ pub(super) struct ParamTable {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RuleDoc {
+pub(crate) struct RuleDoc {
     #[serde(default)]
     pub status: Vec<u16>,
     pub at: Option<String>,
@@ -195,28 +212,14 @@ pub(super) struct RuleDoc {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct FilterDoc {
+pub(crate) struct FilterDoc {
     pub at: String,
     pub equals: OneOrMany,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct EmptyGive {
-    pub empty: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct BalanceGive {
-    pub amount: OneOrMany,
-    #[serde(default)]
-    pub scale: u32,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RowsDoc {
+pub(crate) struct RowsDoc {
     pub path: String,
     #[serde(default)]
     pub bind: Vec<String>,
@@ -224,96 +227,4 @@ pub(super) struct RowsDoc {
     pub skip_keys: Vec<String>,
     #[serde(default)]
     pub filters: Vec<FilterDoc>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PricesGive {
-    pub rows: RowsDoc,
-    pub country: Option<OneOrMany>,
-    pub service: Option<OneOrMany>,
-    pub operator: Option<OneOrMany>,
-    pub cost: Option<OneOrMany>,
-    pub stock: OneOrMany,
-    #[serde(default)]
-    pub scale: u32,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct BuyGive {
-    pub external_id: OneOrMany,
-    pub number: OneOrMany,
-    pub number_prefix: Option<OneOrMany>,
-    pub cost: Option<OneOrMany>,
-    pub operator: Option<OneOrMany>,
-    #[serde(default)]
-    pub scale: u32,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct StatusGive {
-    pub state: OneOrMany,
-    #[serde(default)]
-    pub states: BTreeMap<String, String>,
-    pub messages: Option<MessagesDoc>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct MessagesDoc {
-    pub rows: Option<RowsDoc>,
-    pub external_id: Option<OneOrMany>,
-    pub sender: Option<OneOrMany>,
-    pub text: Option<OneOrMany>,
-    pub code: Option<OneOrMany>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DoneGive {
-    pub external_id: Option<OneOrMany>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ActiveGive {
-    pub rows: RowsDoc,
-    pub external_id: OneOrMany,
-    pub number: OneOrMany,
-    pub number_prefix: Option<OneOrMany>,
-    #[serde(default)]
-    pub local: bool,
-    pub country: Option<OneOrMany>,
-    pub service: Option<OneOrMany>,
-    pub created: Option<OneOrMany>,
-    pub page_len: Option<usize>,
-    pub total: Option<OneOrMany>,
-}
-
-/// A dotted place in a document, for errors that say where.
-#[derive(Clone, Debug)]
-pub(super) struct Place(String);
-
-impl Place {
-    pub(super) fn new(root: &str) -> Self {
-        Self(root.to_owned())
-    }
-
-    pub(super) fn field(&self, name: &str) -> Self {
-        Self(format!("{}.{name}", self.0))
-    }
-
-    pub(super) fn index(&self, index: usize) -> Self {
-        Self(format!("{}[{index}]", self.0))
-    }
-
-    pub(super) fn error(&self, problem: impl Into<String>) -> DriverError {
-        DriverError { place: self.0.clone(), problem: problem.into() }
-    }
-
-    pub(super) fn into_text(self) -> String {
-        self.0
-    }
 }

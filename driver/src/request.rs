@@ -5,9 +5,10 @@ use std::fmt;
 
 use serde_json::value::RawValue;
 
-use super::document::{AuthDoc, AuthPlace, ParamDoc, Place, RequestDoc};
-use super::driver::{DriverError, Op};
-use super::template::{
+use crate::document::{AuthDoc, AuthPlace, ParamDoc, RequestDoc};
+use crate::op::Op;
+use crate::place::{DriverError, Place};
+use crate::template::{
     Credentials, Encoding, Param, RequestError, Slot, Slots, Template, Values, percent_encode,
 };
 
@@ -51,7 +52,7 @@ enum BodyTemplate {
 
 /// A compiled request.
 #[derive(Debug)]
-pub(super) struct RequestTemplate {
+pub(crate) struct RequestTemplate {
     method: &'static str,
     path: Template,
     query: Vec<Param>,
@@ -62,7 +63,7 @@ pub(super) struct RequestTemplate {
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 impl RequestTemplate {
-    pub(super) fn compile(
+    pub(crate) fn compile(
         doc: &RequestDoc,
         auth: &[AuthDoc],
         common_headers: &BTreeMap<String, String>,
@@ -111,7 +112,7 @@ impl RequestTemplate {
     }
 
     /// True if the slot is anywhere in it.
-    pub(super) fn uses(&self, slot: Slot) -> bool {
+    pub(crate) fn uses(&self, slot: Slot) -> bool {
         let body: &[Param] = match &self.body {
             BodyTemplate::Empty => &[],
             BodyTemplate::Form(fields) | BodyTemplate::Json(fields) => fields,
@@ -160,7 +161,7 @@ impl RequestTemplate {
     }
 
     /// Fills the template.
-    pub(super) fn expand(
+    pub(crate) fn expand(
         &self,
         slots: &Slots<'_>,
         credentials: &Credentials,
@@ -195,8 +196,8 @@ impl RequestTemplate {
 }
 
 /// Refuses what is not plain `http(s)://host[:port][/path]`.
-pub(super) fn check_base(base_url: &str) -> Result<(), RequestError> {
-    let url = reqwest::Url::parse(base_url).map_err(|_| RequestError::BadBase)?;
+pub fn check_base(base_url: &str) -> Result<(), RequestError> {
+    let url = url::Url::parse(base_url).map_err(|_| RequestError::BadBase)?;
     let plain = matches!(url.scheme(), "http" | "https")
         && url.has_host()
         && url.query().is_none()

@@ -12,7 +12,7 @@ use nexnum_engine::catalog::{Catalog, Country, Service};
 use nexnum_engine::ids::{CountryId, ServiceId};
 use thiserror::Error;
 
-const SHIPPED: &str = include_str!("data/crosswalk.csv");
+const SHIPPED: &str = include_str!("../data/crosswalk.csv");
 
 /// The most rows one table may have: the whole catalogue in ten dialects.
 const ROWS_MAX: usize = 25_000;

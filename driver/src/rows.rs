@@ -4,14 +4,14 @@
 //! of a map or elements of a list and may bind the map's key. PHP's `[]` and null are
 //! empty maps.
 
-use super::document::{Place, ReplyKind, RowsDoc};
-use super::driver::DriverError;
-use super::json::Node;
-use super::mapping::Misfit;
-use super::source::{Scope, compile_path};
+use crate::document::{ReplyKind, RowsDoc};
+use crate::json::Node;
+use crate::place::{DriverError, Place};
+use crate::reply::Misfit;
+use crate::source::{Scope, compile_path};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Key {
+pub(crate) enum Key {
     Country,
     Service,
     Operator,
@@ -27,7 +27,7 @@ enum Step {
 
 /// A walk to the rows of a reply.
 #[derive(Debug)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     steps: Vec<Step>,
     skip_keys: Vec<String>,
     filters: Vec<(Vec<String>, Vec<String>)>,
@@ -35,7 +35,7 @@ pub(super) struct Rows {
 
 /// The keys bound on the way to a row.
 #[derive(Clone, Default)]
-pub(super) struct Bound<'k> {
+pub(crate) struct Bound<'k> {
     pub country: Option<&'k str>,
     pub service: Option<&'k str>,
     pub operator: Option<&'k str>,
@@ -43,7 +43,7 @@ pub(super) struct Bound<'k> {
 }
 
 impl Rows {
-    pub(super) fn compile(
+    pub(crate) fn compile(
         doc: &RowsDoc,
         scope: Scope<'_>,
         place: &Place,
@@ -79,12 +79,12 @@ impl Rows {
         Ok(Self { steps, skip_keys: doc.skip_keys.clone(), filters })
     }
 
-    pub(super) fn binds(&self, key: Key) -> bool {
+    pub(crate) fn binds(&self, key: Key) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Each(bound) if *bound == key))
     }
 
     /// Calls `visit` with each row that the filters keep and the keys that led to it.
-    pub(super) fn walk(
+    pub(crate) fn walk(
         &self,
         root: &Node<'_>,
         visit: &mut impl FnMut(&Node<'_>, &Bound<'_>) -> Result<(), Misfit>,
@@ -95,7 +95,7 @@ impl Rows {
     }
 
     /// As [`Self::walk`], with the rows that the filters leave out.
-    pub(super) fn walk_all(
+    pub(crate) fn walk_all(
         &self,
         root: &Node<'_>,
         visit: &mut impl FnMut(&Node<'_>, &Bound<'_>) -> Result<(), Misfit>,
@@ -143,7 +143,7 @@ impl Rows {
     }
 
     /// Whether the filters keep the row; `None` if a place that they look at is absent.
-    pub(super) fn judge(&self, row: &Node<'_>) -> Option<bool> {
+    pub(crate) fn judge(&self, row: &Node<'_>) -> Option<bool> {
         let mut kept = true;
         for (path, tokens) in &self.filters {
             let value = row.at(path).and_then(|node| node.scalar())?;

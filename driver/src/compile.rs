@@ -1,13 +1,34 @@
 //! From a document to a driver: what each operation does and reads, checked whole.
 
-use super::document::{Document, OpDoc, OpKind, OperationsDoc, Place, ReplyKind, RuleDoc};
-use super::driver::{
-    Driver, DriverError, Limits, Method, Op, Operation, RULES_MAX, Timings, Window,
-};
-use super::outcome::{Consequence, Rule};
-use super::request::{RequestTemplate, check_base};
+use crate::document::{Document, OpDoc, OpKind, OperationsDoc, ReplyKind, RuleDoc};
+use crate::driver::{Driver, Limits, Method, Operation, Timings, Window};
+use crate::op::Op;
+use crate::place::{DriverError, Place};
+use crate::request::{RequestTemplate, check_base};
+use crate::rule::{Consequence, Rule};
 
-pub(super) fn compile(document: &Document) -> Result<Driver, DriverError> {
+/// Bytes of a driver document; the largest shipped one is a tenth of it.
+pub const DOCUMENT_BYTES_MAX: usize = 128 * 1024;
+/// Rules of one list: a linear scan of more would be a programming language.
+pub const RULES_MAX: usize = 256;
+
+impl Driver {
+    /// Parses and checks a document.
+    ///
+    /// # Errors
+    /// The first thing wrong with it, and where.
+    pub fn parse(text: &str) -> Result<Self, DriverError> {
+        let root = |problem: String| DriverError { place: "document".to_owned(), problem };
+        if text.len() > DOCUMENT_BYTES_MAX {
+            return Err(root(format!("is larger than {DOCUMENT_BYTES_MAX} bytes")));
+        }
+        let document: Document =
+            toml::from_str(text).map_err(|error| root(error.to_string().trim_end().to_owned()))?;
+        compile(&document)
+    }
+}
+
+fn compile(document: &Document) -> Result<Driver, DriverError> {
     check_words(document)?;
     let mut operations = Vec::new();
     for op in Op::ALL {
@@ -116,7 +137,7 @@ fn compile_operation(document: &Document, op: Op, place: &Place) -> Result<Opera
         (OpKind::Constant, _, None) => return Err(place.error("needs a `body`")),
     };
     let rules = compile_rules(&doc.rules, Some(op), doc.reply, &place.field("rules"))?;
-    let gives = rules.iter().any(|rule| matches!(rule.consequence, Consequence::Give(_)));
+    let gives = rules.iter().any(|rule| matches!(rule.consequence, Consequence::Output(_)));
     if matches!(method, Method::Call(_)) && !gives {
         return Err(place.error("no rule gives an output"));
     }

@@ -2,187 +2,20 @@
 //!
 //! A rule's conditions are an HTTP status and one test on a subject (the body's text, a
 //! place in the JSON, or a header); its consequence is a provider error of a fixed kind
-//! or an output to read. What no rule knows is `Unmapped`, with an excerpt for the
-//! operator in which keys, numbers and codes are masked, and never a guess.
+//! or an output to read.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use regex::Regex;
 
-use super::document::{Place, ReplyKind, RuleDoc};
-use super::driver::{DriverError, Op};
-use super::give::Give;
-use super::json::Node;
-use super::source::{Captures, RawReply, Scope, Sources, View, compile_path};
-
-/// What went wrong, in the same words for every provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
-    /// No number to be had for this product now.
-    NoNumbers,
-    /// The account at the provider has run dry.
-    NoBalance,
-    /// The provider refuses our credentials.
-    BadKey,
-    /// The provider does not know the service.
-    BadService,
-    /// The provider does not know the country.
-    BadCountry,
-    /// The price limit is below the provider's cheapest number.
-    PriceTooLow,
-    /// The activation may not be cancelled or repeated yet.
-    TooEarly,
-    /// The provider does not know the activation, or holds it no longer.
-    NotFound,
-    /// Too late to cancel: a message is there.
-    HasCode,
-    /// Too late to cancel, though no message came.
-    TooLate,
-    /// The provider has locked our account out.
-    Banned,
-    /// Too many calls.
-    RateLimited,
-    /// The provider is unwell; later may work.
-    Temporary,
-    /// The provider cannot do what was asked; nothing was sent.
-    Unsupported,
-    /// The reply fits no rule, or does not fit the rule it met.
-    Unmapped,
-}
-
-impl ErrorKind {
-    const WORDS: [(&'static str, Self); 13] = [
-        ("no_numbers", Self::NoNumbers),
-        ("no_balance", Self::NoBalance),
-        ("bad_key", Self::BadKey),
-        ("bad_service", Self::BadService),
-        ("bad_country", Self::BadCountry),
-        ("price_too_low", Self::PriceTooLow),
-        ("too_early", Self::TooEarly),
-        ("not_found", Self::NotFound),
-        ("has_code", Self::HasCode),
-        ("too_late", Self::TooLate),
-        ("banned", Self::Banned),
-        ("rate_limited", Self::RateLimited),
-        ("temporary", Self::Temporary),
-    ];
-
-    fn parse(word: &str) -> Option<Self> {
-        Self::WORDS.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind)
-    }
-
-    /// True if the same call may fare better in a moment.
-    #[must_use]
-    pub const fn may_pass(self) -> bool {
-        match self {
-            Self::RateLimited | Self::Temporary | Self::Unmapped => true,
-            Self::NoNumbers
-            | Self::NoBalance
-            | Self::BadKey
-            | Self::BadService
-            | Self::BadCountry
-            | Self::PriceTooLow
-            | Self::TooEarly
-            | Self::NotFound
-            | Self::HasCode
-            | Self::TooLate
-            | Self::Banned
-            | Self::Unsupported => false,
-        }
-    }
-
-    /// The kind as drivers spell it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        let fallback = if self == Self::Unsupported { "unsupported" } else { "unmapped" };
-        let found = Self::WORDS.iter().find(|(_, kind)| *kind == self);
-        found.map_or(fallback, |(name, _)| name)
-    }
-}
-
-/// A provider's refusal, or a reply that could not be read.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ProviderError {
-    /// What went wrong.
-    pub kind: ErrorKind,
-    /// True if the reply says that nothing was done; false if it may have been.
-    pub certain: bool,
-    /// How long the provider asks to be left alone.
-    pub retry_after_ms: Option<u64>,
-    /// The beginning of the reply or what failed, at most [`EXCERPT_MAX`] characters;
-    /// long words and runs of digits are masked.
-    pub excerpt: String,
-}
-
-/// Characters of a reply kept for the operator: enough for any error token or title.
-pub const EXCERPT_MAX: usize = 200;
-
-impl ProviderError {
-    /// An error that no reply stands behind.
-    #[must_use]
-    pub fn new(kind: ErrorKind, certain: bool, excerpt: impl Into<String>) -> Self {
-        let excerpt = excerpt.into();
-        Self { kind, certain, retry_after_ms: None, excerpt }
-    }
-
-    fn unmapped(view: &View<'_>) -> Self {
-        Self::new(ErrorKind::Unmapped, false, excerpt(&view.text))
-    }
-}
-
-/// Shows the kind and the figures; the excerpt stays out of logs.
-impl fmt::Debug for ProviderError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProviderError")
-            .field("kind", &self.kind)
-            .field("certain", &self.certain)
-            .field("retry_after_ms", &self.retry_after_ms)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for ProviderError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.word())
-    }
-}
-
-impl std::error::Error for ProviderError {}
-
-/// Longest word an excerpt shows: error tokens are shorter, keys are longer.
-const WORD_MAX: usize = 24;
-/// Longest run of digits an excerpt shows: codes and numbers are longer.
-const DIGITS_MAX: usize = 3;
-/// Body bytes an excerpt is made from.
-const EXCERPT_SOURCE_MAX: usize = 1024;
-
-/// The beginning of a text with what may be a key, a number or a code masked.
-pub(super) fn excerpt(text: &str) -> String {
-    let mut end = text.len().min(EXCERPT_SOURCE_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-    let mut masked = String::new();
-    let mut rest = &text[..end];
-    while let Some(first) = rest.chars().next() {
-        let length = rest.find(|c| is_word(c) != is_word(first)).unwrap_or(rest.len());
-        let (run, after) = rest.split_at(length);
-        let secret = is_word(first) && (run.chars().count() > WORD_MAX || has_digits(run));
-        masked.push_str(if secret { "***" } else { run });
-        rest = after;
-    }
-    masked.chars().filter(|c| !c.is_control()).take(EXCERPT_MAX).collect()
-}
-
-fn has_digits(word: &str) -> bool {
-    let mut run = 0;
-    word.chars().any(|c| {
-        run = if c.is_numeric() { run + 1 } else { 0 };
-        run > DIGITS_MAX
-    })
-}
+use crate::document::{ReplyKind, RuleDoc};
+use crate::error::{ErrorKind, ProviderError, excerpt, header_pause};
+use crate::json::Node;
+use crate::op::Op;
+use crate::output::Fields;
+use crate::place::{DriverError, Place};
+use crate::reply::{Captures, View};
+use crate::source::{Scope, Sources, compile_path};
 
 /// Body bytes up to which the text itself is tested: tokens are short, price lists are not.
 const TEXT_TEST_MAX: usize = 4096;
@@ -205,14 +38,14 @@ enum Test {
 }
 
 #[derive(Debug)]
-pub(super) enum Consequence {
+pub(crate) enum Consequence {
     Fail { kind: ErrorKind, in_doubt: bool, retry_after_s: Option<Sources> },
-    Give(Give),
+    Output(Fields),
 }
 
 /// One compiled rule.
 #[derive(Debug)]
-pub(super) struct Rule {
+pub(crate) struct Rule {
     pub place: String,
     status: Vec<u16>,
     subject: Subject,
@@ -222,7 +55,7 @@ pub(super) struct Rule {
 
 impl Rule {
     /// Compiles a rule of an operation, or a driver-wide one if `op` is `None`.
-    pub(super) fn compile(
+    pub(crate) fn compile(
         doc: &RuleDoc,
         op: Option<Op>,
         reply: ReplyKind,
@@ -244,17 +77,17 @@ impl Rule {
     }
 
     /// True if nothing passes this rule by.
-    pub(super) fn catches_all(&self) -> bool {
+    pub(crate) fn catches_all(&self) -> bool {
         self.status.is_empty() && matches!(self.test, Test::Any)
     }
 
     /// True if the rule looks into the reply's JSON.
-    pub(super) fn reads_json(&self) -> bool {
+    pub(crate) fn reads_json(&self) -> bool {
         matches!(self.subject, Subject::Path(_) | Subject::Root)
     }
 
     /// A token that an earlier rule already decides, so that this rule never sees it.
-    pub(super) fn shadowed_by<'a>(&'a self, earlier: &Self) -> Option<&'a str> {
+    pub(crate) fn shadowed_by<'a>(&'a self, earlier: &Self) -> Option<&'a str> {
         let covers = earlier.status.is_empty() || earlier.status == self.status;
         let (Test::Equals(mine), Test::Equals(theirs)) = (&self.test, &earlier.test) else {
             return None;
@@ -264,7 +97,7 @@ impl Rule {
     }
 
     /// The groups of the match, or `None` if the rule does not apply.
-    pub(super) fn matches(&self, view: &View<'_>) -> Option<Captures> {
+    pub(crate) fn matches(&self, view: &View<'_>) -> Option<Captures> {
         if !self.status.is_empty() && !self.status.contains(&view.reply.status) {
             return None;
         }
@@ -371,7 +204,7 @@ fn compile_consequence(
             if let Some((name, _)) = only_with_error.iter().find(|(_, set)| *set) {
                 return Err(place.field(name).error("belongs to an `error` rule"));
             }
-            Give::compile(give, op, scope, &place.field("give")).map(Consequence::Give)
+            Fields::compile(give, op, scope, &place.field("give")).map(Consequence::Output)
         }
         (Some(word), None, _) => {
             let Some(kind) = ErrorKind::parse(word) else {
@@ -390,13 +223,13 @@ fn compile_consequence(
 }
 
 /// The error a failing rule makes of a reply.
-pub(super) fn fail(
+pub(crate) fn fail(
     view: &View<'_>,
     consequence: &Consequence,
     captures: &Captures,
 ) -> ProviderError {
     let Consequence::Fail { kind, in_doubt, retry_after_s } = consequence else {
-        return ProviderError::unmapped(view);
+        return ProviderError::new(ErrorKind::Unmapped, false, excerpt(&view.text));
     };
     let read = |sources: &Option<Sources>| -> Option<String> {
         sources.as_ref()?.read(view, view.root.as_ref(), captures).map(Cow::into_owned)
@@ -407,41 +240,5 @@ pub(super) fn fail(
         certain: !in_doubt,
         retry_after_ms: seconds.map(|s| s.saturating_mul(1000)).or(header_pause(view.reply)),
         excerpt: excerpt(&view.text),
-    }
-}
-
-/// The error of a reply that no rule knows, or whose rule could not read it.
-///
-/// Only what HTTP itself settles is told apart: 429 was turned away before it did
-/// anything, 5xx may have done anything.
-pub(super) fn unknown(reply: &RawReply, text: &str) -> ProviderError {
-    let (kind, certain) = match reply.status {
-        429 => (ErrorKind::RateLimited, true),
-        500..=599 => (ErrorKind::Temporary, false),
-        _ => (ErrorKind::Unmapped, false),
-    };
-    let mut error = ProviderError::new(kind, certain, excerpt(text));
-    error.retry_after_ms = header_pause(reply);
-    error
-}
-
-fn header_pause(reply: &RawReply) -> Option<u64> {
-    let seconds = reply.header("retry-after")?.parse::<u64>().ok()?;
-    Some(seconds.saturating_mul(1000))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_excerpt_shows_tokens_and_masks_keys_numbers_and_codes() {
-        let check = |text: &str, expected: &str| assert_eq!(excerpt(text), expected);
-        check("WRONG_MAX_PRICE:0.21", "WRONG_MAX_PRICE:0.21");
-        check("STATUS_OK:12345", "STATUS_OK:***");
-        check("ACCESS_NUMBER:635468024:+79584000000", "ACCESS_NUMBER:***:+***");
-        check("key=abcdefghijklmnopqrstuvwxyzab rest", "key=*** rest");
-        check("a\r\nb", "ab");
-        assert_eq!(excerpt(&"é ".repeat(4000)).chars().count(), EXCERPT_MAX);
     }
 }

@@ -1,9 +1,7 @@
 //! What the driver language can say beyond the shipped drivers, and what a document with
 //! a mistake in it is told.
 
-use nexnum::provider::driver::{Driver, Op, Plan, RawReply};
-use nexnum::provider::request::Body;
-use nexnum::provider::template::{Credentials, RequestError, Secret, Slots};
+use nexnum_driver::{Body, Credentials, Driver, Op, Plan, RawReply, RequestError, Secret, Slots};
 
 use crate::recorded::show;
 
@@ -77,6 +75,16 @@ fn keys_that_are_prices_make_one_row_each() {
     let body = r#"{"0":{"vk":{"10.00":120,"12.50":"33"}}}"#;
     let rows = "prices misfits=0\n0 vk - 10.000000 x120\n0 vk - 12.500000 x33";
     reads(ROWS, give, Op::Prices, body, rows);
+}
+
+#[test]
+fn an_operation_that_is_not_mentioned_is_unsupported() {
+    let driver = Driver::parse(&changed("resend = { kind = \"unsupported\" }\n", "")).unwrap();
+    assert!(!driver.supports(Op::Resend));
+    let (head, tail) = BASE.split_once("[operations.buy]").unwrap();
+    let (_, tail) = tail.split_once("[operations.status]").unwrap();
+    let error = Driver::parse(&format!("{head}[operations.status]{tail}")).unwrap_err();
+    assert_eq!(error.to_string(), "operations.buy: cannot be unsupported");
 }
 
 #[test]

@@ -27,12 +27,12 @@
 //! ```
 //!
 //! Each of the operations `balance prices buy status cancel finish resend list_active`
-//! is a table: `kind` = `call` (the default), `constant` (a fixed `body` is read as the
-//! reply), `noop` (nothing needs to be done) or `unsupported`; `reply` = `json` (the
-//! default; text rules work on it too), `text` or `scalar`; a `request`
-//! `{ method, path, query, headers, form, json, open }` of templates (see
-//! [`super::template`]; a parameter may be `{ value, unless = "slot", number = true }`);
-//! and ordered `rules`.
+//! is a table; one that is not mentioned is unsupported. `kind` = `call` (the default),
+//! `constant` (a fixed `body` is read as the reply), `noop` (nothing needs to be done) or
+//! `unsupported`; `reply` = `json` (the default; text rules work on it too), `text` or
+//! `scalar`; a `request` `{ method, path, query, headers, form, json, open }` of templates
+//! (see `template`; a parameter may be `{ value, unless = "slot", number = true }`); and
+//! ordered `rules`.
 //!
 //! A rule applies if its `status` (a list) and its one test hold: `equals` (one or many),
 //! `starts`, `regex` (with named groups) or `exists`, on the body's trimmed text or what
@@ -53,100 +53,16 @@
 //! | cancel, finish, resend | none; a resend may give a new `external_id` |
 //! | list_active | `rows`, `external_id`, `number`, `number_prefix` or `local = true` (the numbers are without their country code), `country`, `service`, `created`, `page_len` (the list may be cut at so many rows, filtered ones included) or `total` (where the reply says how many rows there are), without which it is never cut; what is cut is asked for page by page where the request has an `{offset}`; or `empty` |
 
-use std::fmt;
-
-use super::compile::compile;
-use super::document::{Document, ReplyKind};
-use super::outcome::{Consequence, ErrorKind, ProviderError, Rule, fail, unknown};
-use super::output::Output;
-use super::request::{Request, RequestTemplate};
-use super::source::{Captures, View};
-use super::template::{Credentials, RequestError, Slot, Slots};
-
-pub use super::source::RawReply;
+use crate::document::ReplyKind;
+use crate::error::{ErrorKind, ProviderError, unknown};
+use crate::op::Op;
+use crate::output::Output;
+use crate::reply::{Captures, RawReply, View};
+use crate::request::{Request, RequestTemplate};
+use crate::rule::{Consequence, Rule, fail};
+use crate::template::{Credentials, RequestError, Slot, Slots};
 
 include!(concat!(env!("OUT_DIR"), "/shipped_drivers.rs"));
-
-/// Bytes of a driver document; the largest shipped one is a tenth of it.
-pub const DOCUMENT_BYTES_MAX: usize = 128 * 1024;
-/// Rules of one list: a linear scan of more would be a programming language.
-pub const RULES_MAX: usize = 256;
-
-/// What can be asked of a provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Op {
-    /// The account's balance.
-    Balance,
-    /// The whole price list.
-    Prices,
-    /// Buy a number.
-    Buy,
-    /// An activation's state and messages.
-    Status,
-    /// Give a number back.
-    Cancel,
-    /// Say that no more messages are wanted.
-    Finish,
-    /// Ask for another message.
-    Resend,
-    /// The activations open at the provider.
-    ListActive,
-}
-
-impl Op {
-    /// All operations, in the order of their documents.
-    pub const ALL: [Self; 8] = [
-        Self::Balance,
-        Self::Prices,
-        Self::Buy,
-        Self::Status,
-        Self::Cancel,
-        Self::Finish,
-        Self::Resend,
-        Self::ListActive,
-    ];
-
-    /// The name in documents.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Balance => "balance",
-            Self::Prices => "prices",
-            Self::Buy => "buy",
-            Self::Status => "status",
-            Self::Cancel => "cancel",
-            Self::Finish => "finish",
-            Self::Resend => "resend",
-            Self::ListActive => "list_active",
-        }
-    }
-
-    /// True if asking twice changes nothing.
-    #[must_use]
-    pub fn is_read_only(self) -> bool {
-        match self {
-            Self::Balance | Self::Prices | Self::Status | Self::ListActive => true,
-            Self::Buy | Self::Cancel | Self::Finish | Self::Resend => false,
-        }
-    }
-}
-
-/// Why a document is no driver, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DriverError {
-    /// The dotted place in the document, or its line.
-    pub place: String,
-    /// What is wrong there.
-    pub problem: String,
-}
-
-impl fmt::Display for DriverError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.problem)
-    }
-}
-
-impl std::error::Error for DriverError {}
 
 /// Calls allowed in a window of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,7 +109,7 @@ pub enum Plan {
 }
 
 #[derive(Debug)]
-pub(super) enum Method {
+pub(crate) enum Method {
     Call(RequestTemplate),
     Constant(String),
     Nothing,
@@ -201,7 +117,7 @@ pub(super) enum Method {
 }
 
 #[derive(Debug)]
-pub(super) struct Operation {
+pub(crate) struct Operation {
     pub method: Method,
     pub reply: ReplyKind,
     pub rules: Vec<Rule>,
@@ -210,34 +126,20 @@ pub(super) struct Operation {
 /// A validated driver.
 #[derive(Debug)]
 pub struct Driver {
-    pub(super) name: String,
-    pub(super) version: u32,
-    pub(super) dialect: String,
-    pub(super) currency: String,
-    pub(super) base_url: Option<String>,
-    pub(super) limits: Limits,
-    pub(super) timings: Timings,
-    pub(super) placeholders: Vec<String>,
-    pub(super) operations: Vec<Operation>,
+    pub(crate) name: String,
+    pub(crate) version: u32,
+    pub(crate) dialect: String,
+    pub(crate) currency: String,
+    pub(crate) base_url: Option<String>,
+    pub(crate) limits: Limits,
+    pub(crate) timings: Timings,
+    pub(crate) placeholders: Vec<String>,
+    pub(crate) operations: Vec<Operation>,
     /// Driver-wide rules, once for each kind of reply they are run on.
-    pub(super) rules: Vec<(ReplyKind, Vec<Rule>)>,
+    pub(crate) rules: Vec<(ReplyKind, Vec<Rule>)>,
 }
 
 impl Driver {
-    /// Parses and checks a document.
-    ///
-    /// # Errors
-    /// The first thing wrong with it, and where.
-    pub fn parse(text: &str) -> Result<Self, DriverError> {
-        let root = |problem: String| DriverError { place: "document".to_owned(), problem };
-        if text.len() > DOCUMENT_BYTES_MAX {
-            return Err(root(format!("is larger than {DOCUMENT_BYTES_MAX} bytes")));
-        }
-        let document: Document =
-            toml::from_str(text).map_err(|error| root(error.to_string().trim_end().to_owned()))?;
-        compile(&document)
-    }
-
     /// The drivers that come with the program: name and text.
     #[must_use]
     pub fn shipped() -> &'static [(&'static str, &'static str)] {
@@ -343,7 +245,7 @@ impl Driver {
         };
         match &rule.consequence {
             Consequence::Fail { .. } => Err(fail(&view, &rule.consequence, &captures)),
-            Consequence::Give(give) => give.read(&view, &captures).map_err(|_| {
+            Consequence::Output(fields) => fields.read(&view, &captures).map_err(|_| {
                 // A rule's own 5xx or 429 reading cannot be trusted once it did not fit.
                 let mut error = unknown(reply, &view.text);
                 (error.kind, error.certain) = (ErrorKind::Unmapped, false);

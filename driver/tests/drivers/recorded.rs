@@ -7,11 +7,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use nexnum::provider::driver::{Driver, Op, Plan, RawReply};
-use nexnum::provider::outcome::ProviderError;
-use nexnum::provider::output::Output;
-use nexnum::provider::request::Body;
-use nexnum::provider::template::{Credentials, Secret, Slots};
+use nexnum_driver::{
+    Body, Credentials, Driver, Op, Output, Plan, ProviderError, RawReply, Secret, Slots,
+};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -135,7 +133,7 @@ fn show_plan(plan: Plan) -> String {
 }
 
 fn fixtures(name: &str) -> Fixtures {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/provider/drivers/fixtures");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("shipped/fixtures");
     let path = folder.join(format!("{name}.toml"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     toml::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"))
