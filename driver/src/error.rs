@@ -63,26 +63,6 @@ impl ErrorKind {
         Self::WORDS.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind)
     }
 
-    /// True if the same call may fare better in a moment.
-    #[must_use]
-    pub const fn may_pass(self) -> bool {
-        match self {
-            Self::RateLimited | Self::Temporary | Self::Unmapped => true,
-            Self::NoNumbers
-            | Self::NoBalance
-            | Self::BadKey
-            | Self::BadService
-            | Self::BadCountry
-            | Self::PriceTooLow
-            | Self::TooEarly
-            | Self::NotFound
-            | Self::HasCode
-            | Self::TooLate
-            | Self::Banned
-            | Self::Unsupported => false,
-        }
-    }
-
     /// The kind as drivers spell it.
     #[must_use]
     pub fn word(self) -> &'static str {

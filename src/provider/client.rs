@@ -20,6 +20,7 @@ use rust_decimal::Decimal;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
+use super::consequence::{self, Pause, Retry};
 use super::limit::{Lane, Limiter};
 use super::transport::{Lost, Transport};
 use crate::metrics;
@@ -280,7 +281,8 @@ impl Client {
             };
             let asked = Duration::from_millis(error.retry_after_ms.unwrap_or(0));
             let next = Instant::now() + asked.max(CANCEL_PAUSE);
-            if tries == CANCEL_TRIES_MAX || next >= deadline || !error.kind.may_pass() {
+            let retry = consequence::of(error.kind).retry;
+            if tries == CANCEL_TRIES_MAX || next >= deadline || retry == Retry::Never {
                 return Err(error);
             }
             tries += 1;
@@ -399,7 +401,7 @@ impl Client {
         read.map_err(|mut error| {
             error.excerpt = self.mask(&error.excerpt);
             self.heed(&error);
-            let retryable = error.kind == ErrorKind::Temporary && !error.certain;
+            let retryable = consequence::of(error.kind).retry == Retry::All && !error.certain;
             (error, retryable)
         })
     }
@@ -434,22 +436,10 @@ impl Client {
     /// Pauses all calls when a provider says that there were too many.
     fn heed(&self, error: &ProviderError) {
         let asked = error.retry_after_ms;
-        let pause = match error.kind {
-            ErrorKind::RateLimited => asked.unwrap_or(self.driver.limits().penalty_ms),
-            ErrorKind::Temporary => asked.unwrap_or(0),
-            ErrorKind::NoNumbers
-            | ErrorKind::NoBalance
-            | ErrorKind::BadKey
-            | ErrorKind::BadService
-            | ErrorKind::BadCountry
-            | ErrorKind::PriceTooLow
-            | ErrorKind::TooEarly
-            | ErrorKind::NotFound
-            | ErrorKind::HasCode
-            | ErrorKind::TooLate
-            | ErrorKind::Banned
-            | ErrorKind::Unsupported
-            | ErrorKind::Unmapped => 0,
+        let pause = match consequence::of(error.kind).pause {
+            Pause::None => 0,
+            Pause::Asked => asked.unwrap_or(0),
+            Pause::Penalty => asked.unwrap_or(self.driver.limits().penalty_ms),
         };
         if pause > 0 {
             self.limiter.pause(Duration::from_millis(pause));

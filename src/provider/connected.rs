@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
-use nexnum_driver::{Crosswalk, Driver, ErrorKind, Op, ProviderError};
+use nexnum_driver::{Crosswalk, Driver, Op, ProviderError};
 use nexnum_engine::breaker::{Breaker, Input};
 use nexnum_engine::command::Timings;
 use nexnum_engine::grid::Grid;
@@ -255,27 +255,6 @@ impl Connected {
     }
 }
 
-/// What an error says about the next purchase.
-#[must_use]
-pub const fn breaker_input(kind: ErrorKind) -> Option<Input> {
-    match kind {
-        // It answered, and said no for a reason that lies in the product.
-        ErrorKind::NoNumbers
-        | ErrorKind::BadService
-        | ErrorKind::BadCountry
-        | ErrorKind::PriceTooLow => Some(Input::Good),
-        ErrorKind::NoBalance | ErrorKind::BadKey | ErrorKind::Banned => Some(Input::Hard),
-        ErrorKind::Temporary
-        | ErrorKind::Unmapped
-        | ErrorKind::TooEarly
-        | ErrorKind::NotFound
-        | ErrorKind::HasCode
-        | ErrorKind::TooLate => Some(Input::Bad),
-        // Our own haste, or our driver's want: neither tells how the provider is.
-        ErrorKind::RateLimited | ErrorKind::Unsupported => None,
-    }
-}
-
 /// All connected providers, fixed while the process runs.
 #[derive(Debug, Default)]
 pub struct Providers {
@@ -315,7 +294,7 @@ impl Providers {
 mod tests {
     use super::*;
     use crate::provider::client::{ClientConfig, Timeouts};
-    use nexnum_driver::Credentials;
+    use nexnum_driver::{Credentials, ErrorKind};
 
     fn connected() -> Connected {
         let (_, text) = Driver::shipped()[0];

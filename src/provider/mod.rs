@@ -7,5 +7,6 @@
 
 pub mod client;
 pub mod connected;
+pub mod consequence;
 pub mod limit;
 mod transport;

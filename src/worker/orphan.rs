@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::{ErrorKind, Op};
+use nexnum_driver::Op;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Command, Reply};
 use nexnum_engine::decide::BUY_TIME_MS;
@@ -15,6 +15,7 @@ use nexnum_engine::time::Time;
 use super::insist;
 use crate::app::App;
 use crate::provider::connected::Connected;
+use crate::provider::consequence;
 
 /// Tries to give a number back: with the pauses, half an hour, after which it has run out.
 const TRIES_MAX: u32 = 10;
@@ -82,31 +83,11 @@ async fn cancel(app: &App, connected: &Connected, external_id: &str, from: Time)
         let Err(error) = connected.client().cancel(external_id).await else { return true };
         let now = app.clock.now();
         connected.note_error(now, Op::Cancel, None, &error);
-        if is_final(error.kind) {
+        if consequence::of(error.kind).is_final {
             return false;
         }
         next = now.plus_ms(PAUSE_MS * u64::from(tries));
     }
     tracing::error!(provider = connected.name(), external_id, "an orphan could not be given back");
     false
-}
-
-/// True if another try would end the same way.
-pub(super) const fn is_final(kind: ErrorKind) -> bool {
-    match kind {
-        ErrorKind::NotFound | ErrorKind::HasCode | ErrorKind::TooLate | ErrorKind::Unsupported => {
-            true
-        }
-        ErrorKind::NoNumbers
-        | ErrorKind::NoBalance
-        | ErrorKind::BadKey
-        | ErrorKind::BadService
-        | ErrorKind::BadCountry
-        | ErrorKind::PriceTooLow
-        | ErrorKind::TooEarly
-        | ErrorKind::Banned
-        | ErrorKind::RateLimited
-        | ErrorKind::Temporary
-        | ErrorKind::Unmapped => false,
-    }
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::{ErrorKind, ExternalState, Op};
+use nexnum_driver::{ExternalState, Op};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Actor, Command};
 use nexnum_engine::ids::{OrderId, ProviderId};
@@ -19,9 +19,10 @@ use tokio::sync::watch;
 use tokio::task::{self, JoinError, JoinSet};
 
 use super::upstream::{self, Unseen};
-use super::{insist, orphan, stopped_within};
+use super::{insist, stopped_within};
 use crate::app::App;
 use crate::provider::connected::Connected;
+use crate::provider::consequence;
 
 /// Between two looks at the schedule.
 const TICK: Duration = Duration::from_millis(250);
@@ -234,7 +235,7 @@ async fn visit(
             conclude(&app, id, state).await;
             Seen::Standing
         }
-        Err(Unseen::Provider(error)) if error.kind == ErrorKind::NotFound => {
+        Err(unseen) if unseen.is_missing() => {
             watch.missing = watch.missing.saturating_add(1);
             if watch.missing >= MISSING_MAX {
                 conclude(&app, id, ExternalState::Cancelled).await;
@@ -292,7 +293,7 @@ async fn settle(app: &App, connected: &Connected, id: OrderId) -> bool {
                 return true;
             };
             connected.note_error(app.clock.now(), Op::Cancel, Some(id), &error);
-            orphan::is_final(error.kind)
+            consequence::of(error.kind).is_final
         }
         ActivationState::Cancelled | ActivationState::Failed => true,
     }

@@ -24,7 +24,8 @@ use super::price_list::{
 };
 use super::{insist, stopped_within};
 use crate::app::App;
-use crate::provider::connected::{Connected, Failure, breaker_input};
+use crate::provider::connected::{Connected, Failure};
+use crate::provider::consequence;
 
 /// Rows of one command: some 100 µs of the engine's time.
 const CHUNK: usize = 2_000;
@@ -121,7 +122,7 @@ impl Syncer {
             Ok(()) => Input::Good,
             Err(error) => {
                 self.connected.note_error(now, op, None, &error);
-                breaker_input(error.kind).unwrap_or(Input::Bad)
+                consequence::of(error.kind).breaker.unwrap_or(Input::Bad)
             }
         };
         self.connected.feed(self.app.market.grid(), input, now);

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use nexnum_driver::{ErrorKind, ExternalState, Op, ProviderError, ReceivedMessage};
+use nexnum_driver::{ExternalState, Op, ProviderError, ReceivedMessage};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::code;
 use nexnum_engine::command::{Command, Incoming};
@@ -20,6 +20,7 @@ use super::insist;
 use crate::app::App;
 use crate::digest;
 use crate::provider::connected::{Connected, Failure};
+use crate::provider::consequence::{self, Answer, Standing};
 use crate::sequencer::SendError;
 
 /// What "not yet" means where a provider does not say until when.
@@ -58,9 +59,9 @@ pub(super) enum Unseen {
 
 impl Unseen {
     /// True if the provider answered that it does not know the activation.
-    fn is_missing(&self) -> bool {
+    pub(super) fn is_missing(&self) -> bool {
         match self {
-            Self::Provider(error) => error.kind == ErrorKind::NotFound,
+            Self::Provider(error) => consequence::of(error.kind).standing == Standing::Missing,
             Self::Busy => false,
         }
     }
@@ -79,24 +80,13 @@ async fn give_back(app: &Arc<App>, order: &Order) -> Result<(), UpstreamError> {
     let Some((connected, external_id)) = target(app, order)? else { return Ok(()) };
     let tried = connected.client().insist_on_cancel(external_id).await;
     let Err(error) = tried else { return Ok(()) };
-    let refusal = match error.kind {
+    let refusal = match consequence::of(error.kind).standing {
         // It has ended there, or cannot be ended any more: with a message, or by a try
         // whose answer was lost.
-        ErrorKind::NotFound => None,
-        ErrorKind::HasCode => Some(UpstreamError::HasCode),
-        ErrorKind::TooLate => Some(UpstreamError::TooLate),
-        ErrorKind::NoNumbers
-        | ErrorKind::NoBalance
-        | ErrorKind::BadKey
-        | ErrorKind::BadService
-        | ErrorKind::BadCountry
-        | ErrorKind::PriceTooLow
-        | ErrorKind::TooEarly
-        | ErrorKind::Banned
-        | ErrorKind::RateLimited
-        | ErrorKind::Temporary
-        | ErrorKind::Unsupported
-        | ErrorKind::Unmapped => return Err(refused(app, &connected, Op::Cancel, order, &error)),
+        Standing::Missing => None,
+        Standing::HasCode => Some(UpstreamError::HasCode),
+        Standing::TooLate => Some(UpstreamError::TooLate),
+        Standing::Unknown => return Err(refused(app, &connected, Op::Cancel, order, &error)),
     };
     let seen = receive(app, &connected, order).await;
     let now = app.read_model.order(order.id).map(|order| order.state);
@@ -234,25 +224,13 @@ fn refused(
 ) -> UpstreamError {
     let now = app.clock.now();
     connected.note_error(now, op, Some(order.id), error);
-    match error.kind {
-        ErrorKind::TooEarly => {
+    match consequence::of(error.kind).answer {
+        Answer::NotYet => {
             let ours = order.assignment.as_ref().map_or(now, |assignment| assignment.cancel_from);
             UpstreamError::TooEarly { from: ours.max(now.plus_ms(NOT_YET_MS)) }
         }
-        ErrorKind::Unsupported => UpstreamError::Unsupported,
-        ErrorKind::HasCode
-        | ErrorKind::TooLate
-        | ErrorKind::NotFound
-        | ErrorKind::NoNumbers
-        | ErrorKind::NoBalance
-        | ErrorKind::BadKey
-        | ErrorKind::BadService
-        | ErrorKind::BadCountry
-        | ErrorKind::PriceTooLow
-        | ErrorKind::Banned
-        | ErrorKind::RateLimited
-        | ErrorKind::Temporary
-        | ErrorKind::Unmapped => UpstreamError::Unavailable,
+        Answer::Unsupported => UpstreamError::Unsupported,
+        Answer::Unavailable => UpstreamError::Unavailable,
     }
 }
 
