@@ -142,12 +142,6 @@ impl Sandbox {
         self.clock.advance_ms(ms);
     }
 
-    /// How many offers all providers list together.
-    #[must_use]
-    pub fn offer_count(&self) -> usize {
-        self.sites.iter().map(|site| site.market.offers().len()).sum()
-    }
-
     /// Closes the ports and every connection. What was answered is in the journals.
     pub async fn stop(self) {
         for server in self.servers {

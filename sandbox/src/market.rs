@@ -59,10 +59,6 @@ impl Market {
         Self { seed, wire, offers: offers.into(), moved: Mutex::default() }
     }
 
-    pub(crate) fn offers(&self) -> &[Offer] {
-        &self.offers
-    }
-
     /// All offers at a step, in the order of country, service, operator.
     pub(crate) fn quotes(&self, step: u64) -> Vec<Quote> {
         self.quote(0..self.offers.len(), step)
