@@ -1,7 +1,7 @@
 //! From a document to a driver: what each operation does and reads, checked whole.
 
 use crate::document::{Document, OpDoc, OpKind, OperationsDoc, ReplyKind, RuleDoc};
-use crate::driver::{Driver, Limits, Method, Operation, Timings, Window};
+use crate::driver::{CallLimits, Driver, Method, Operation, ProviderTimings, Window};
 use crate::op::Op;
 use crate::place::{DriverError, Place};
 use crate::request::{RequestTemplate, check_base};
@@ -47,12 +47,12 @@ fn compile(document: &Document) -> Result<Driver, DriverError> {
         dialect: document.dialect.clone(),
         currency: document.currency.clone(),
         base_url: document.base_url.clone(),
-        limits: Limits {
+        limits: CallLimits {
             concurrency: document.limits.concurrency,
             penalty_ms: document.limits.penalty_ms,
             windows,
         },
-        timings: Timings {
+        timings: ProviderTimings {
             min_cancel_age_ms: document.timings.min_cancel_age_ms,
             lifetime_ms: document.timings.lifetime_ms,
             poll_interval_ms: document.timings.poll_interval_ms,

@@ -2,7 +2,7 @@
 //!
 //! Serde refuses unknown keys and wrong types with their line; what the words mean,
 //! and whether they fit together, is checked where each part is compiled. What
-//! each output takes is with the outputs. The words are described in [`crate::driver`].
+//! each output takes is with the outputs. The words are described at the top of the crate.
 
 use std::collections::BTreeMap;
 

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::consequence::{self, Pause, Retry};
-use super::limit::{Lane, Limiter};
+use super::limit::{CallLimiter, Lane};
 use super::transport::{Lost, Transport};
 use crate::metrics;
 
@@ -135,7 +135,7 @@ pub struct Client {
     credentials: Credentials,
     rate: Decimal,
     timeouts: Timeouts,
-    limiter: Limiter,
+    limiter: CallLimiter,
     in_flight: Semaphore,
 }
 
@@ -159,7 +159,7 @@ impl Client {
         }
         let transport =
             Transport::new(&base_url, config.timeouts.connect).map_err(ClientError::Http)?;
-        let limiter = Limiter::new(driver.limits());
+        let limiter = CallLimiter::new(driver.limits());
         let in_flight = Semaphore::new(driver.limits().concurrency as usize);
         Ok(Self {
             provider: config.provider,

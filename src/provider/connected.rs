@@ -23,7 +23,7 @@ use super::client::Client;
 
 /// What the operator decides for a provider, beside what its client needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
+pub struct ProviderPolicy {
     /// What is added to its prices.
     pub margin: Margin,
     /// Whether it is bought from.
@@ -91,7 +91,7 @@ pub struct Connected {
     driver: Arc<Driver>,
     client: Client,
     crosswalk: Crosswalk,
-    policy: Policy,
+    policy: ProviderPolicy,
     breaker: Mutex<Breaker>,
     health: Mutex<Health>,
     sync_wanted: Notify,
@@ -105,7 +105,7 @@ impl Connected {
         driver: Arc<Driver>,
         client: Client,
         crosswalk: Crosswalk,
-        policy: Policy,
+        policy: ProviderPolicy,
     ) -> Self {
         Self {
             id,
@@ -151,7 +151,7 @@ impl Connected {
 
     /// What the operator decided.
     #[must_use]
-    pub const fn policy(&self) -> &Policy {
+    pub const fn policy(&self) -> &ProviderPolicy {
         &self.policy
     }
 
@@ -308,7 +308,7 @@ mod tests {
         };
         let client = Client::new(Arc::clone(&driver), config).expect("it has an address");
         let crosswalk = Crosswalk::load(driver.dialect()).expect("its codes are shipped");
-        let policy = Policy {
+        let policy = ProviderPolicy {
             margin: Margin::default(),
             enabled: true,
             sync_interval_ms: 60_000,

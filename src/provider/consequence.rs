@@ -25,7 +25,7 @@ pub struct Consequence {
     /// What the answer to a cancel or a poll says of the activation.
     pub standing: Standing,
     /// What the customer is told of a cancel or another change that was refused so.
-    pub answer: Answer,
+    pub answer: CustomerAnswer,
 }
 
 /// Which calls are tried again.
@@ -65,7 +65,7 @@ pub enum Standing {
 
 /// What a customer is told of a change that the provider refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum CustomerAnswer {
     /// Not yet.
     NotYet,
     /// The provider cannot do this.
@@ -95,7 +95,7 @@ macro_rules! table {
                     is_noted: $is_noted,
                     is_final: $is_final,
                     standing: Standing::$standing,
-                    answer: Answer::$answer,
+                    answer: CustomerAnswer::$answer,
                 },)*
             }
         }

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use nexnum_driver::{Limits, Op};
+use nexnum_driver::{CallLimits, Op};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
@@ -125,14 +125,14 @@ impl State {
 }
 
 /// The limits of one provider, shared by all who call it.
-pub struct Limiter {
+pub struct CallLimiter {
     state: Mutex<State>,
 }
 
-impl Limiter {
+impl CallLimiter {
     /// A limiter with full buckets.
     #[must_use]
-    pub fn new(limits: &Limits) -> Self {
+    pub fn new(limits: &CallLimits) -> Self {
         let now = Instant::now();
         let windows = limits.windows.iter();
         let buckets = windows.map(|w| Bucket::new(w.calls, w.per_ms, now)).collect();
@@ -169,12 +169,12 @@ impl Limiter {
 
 /// A place among the waiting, given up when dropped, also by a caller who goes away.
 struct Queued<'a> {
-    limiter: &'a Limiter,
+    limiter: &'a CallLimiter,
     lane: Lane,
 }
 
 impl<'a> Queued<'a> {
-    fn join(limiter: &'a Limiter, lane: Lane) -> Self {
+    fn join(limiter: &'a CallLimiter, lane: Lane) -> Self {
         limiter.state.lock().waiting[lane as usize] += 1;
         Self { limiter, lane }
     }
@@ -191,9 +191,9 @@ mod tests {
     use super::*;
     use nexnum_driver::Window;
 
-    fn limits(windows: &[(u32, u64)]) -> Limits {
+    fn limits(windows: &[(u32, u64)]) -> CallLimits {
         let windows = windows.iter().map(|&(calls, per_ms)| Window { calls, per_ms }).collect();
-        Limits { concurrency: 1, penalty_ms: 1, windows }
+        CallLimits { concurrency: 1, penalty_ms: 1, windows }
     }
 
     fn run(test: impl Future<Output = ()>) {
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn the_tightest_of_several_windows_decides() {
         run(async {
-            let limiter = Limiter::new(&limits(&[(100, 1000), (2, 60_000)]));
+            let limiter = CallLimiter::new(&limits(&[(100, 1000), (2, 60_000)]));
             let soon = Instant::now() + Duration::from_millis(50);
             assert_eq!(limiter.acquire(Lane::Buy, soon).await, Ok(()));
             let refused = limiter.acquire(Lane::Buy, soon).await.unwrap_err();
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn a_call_waits_for_its_turn_within_its_deadline() {
         run(async {
-            let limiter = Limiter::new(&limits(&[(2, 40)]));
+            let limiter = CallLimiter::new(&limits(&[(2, 40)]));
             let deadline = Instant::now() + Duration::from_secs(20);
             let start = Instant::now();
             limiter.acquire(Lane::Buy, deadline).await.unwrap();
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn a_pause_stops_every_lane_and_is_bounded() {
         run(async {
-            let limiter = Limiter::new(&limits(&[(100, 1000)]));
+            let limiter = CallLimiter::new(&limits(&[(100, 1000)]));
             limiter.pause(Duration::from_secs(1_000_000));
             let refused = limiter.acquire(Lane::Buy, Instant::now()).await.unwrap_err();
             assert!(refused.retry_after <= PAUSE_MAX);
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn a_caller_who_goes_away_leaves_the_queue() {
         run(async {
-            let limiter = Limiter::new(&limits(&[(1, 60_000)]));
+            let limiter = CallLimiter::new(&limits(&[(1, 60_000)]));
             let deadline = Instant::now() + Duration::from_secs(600);
             limiter.acquire(Lane::Buy, deadline).await.unwrap();
             let waiting = limiter.acquire(Lane::Buy, deadline);

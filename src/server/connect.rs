@@ -11,7 +11,7 @@ use rust_decimal::prelude::ToPrimitive;
 
 use crate::config::{Config, Margin, ProviderConfig};
 use crate::provider::client::{Client, ClientConfig, ClientError, Timeouts};
-use crate::provider::connected::{Connected, Policy};
+use crate::provider::connected::{Connected, ProviderPolicy};
 
 /// A provider to connect, with its key.
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ pub(super) fn connect(
     };
     let client = Client::new(Arc::clone(&driver), client)
         .map_err(|source| ConnectError::Client { provider: provider(), source })?;
-    let policy = Policy {
+    let policy = ProviderPolicy {
         margin: margin(config.margin.unwrap_or(common.margin)),
         enabled: config.enabled,
         sync_interval_ms: 1000 * config.sync_interval_s,

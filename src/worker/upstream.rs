@@ -20,7 +20,7 @@ use super::insist;
 use crate::app::App;
 use crate::digest;
 use crate::provider::connected::{Connected, Failure};
-use crate::provider::consequence::{self, Answer, Standing};
+use crate::provider::consequence::{self, CustomerAnswer, Standing};
 use crate::sequencer::SendError;
 
 /// What "not yet" means where a provider does not say until when.
@@ -225,12 +225,12 @@ fn refused(
     let now = app.clock.now();
     connected.note_error(now, op, Some(order.id), error);
     match consequence::of(error.kind).answer {
-        Answer::NotYet => {
+        CustomerAnswer::NotYet => {
             let ours = order.assignment.as_ref().map_or(now, |assignment| assignment.cancel_from);
             UpstreamError::TooEarly { from: ours.max(now.plus_ms(NOT_YET_MS)) }
         }
-        Answer::Unsupported => UpstreamError::Unsupported,
-        Answer::Unavailable => UpstreamError::Unavailable,
+        CustomerAnswer::Unsupported => UpstreamError::Unsupported,
+        CustomerAnswer::Unavailable => UpstreamError::Unavailable,
     }
 }
 
