@@ -9,9 +9,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use nexnum::provider::driver::{Driver, Op, Plan, RawReply};
-use nexnum::provider::output::Output;
-use nexnum::provider::template::{Credentials, Secret, Slots};
+use nexnum_driver::{Credentials, Driver, Op, Output, Plan, RawReply, Secret, Slots};
 
 static DRIVERS: LazyLock<Vec<Driver>> = LazyLock::new(|| {
     let parse = |(name, text): &(&str, &str)| {

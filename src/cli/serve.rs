@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
+use nexnum_driver::Secret;
 use nexnum_storage::Folder;
 
 use super::{CliError, say};
 use crate::market::folder::{self, BootError};
-use crate::provider::template::Secret;
 use crate::server::config::{Config, ProviderConfig};
 use crate::server::{self, ProviderSetup, StartError};
 

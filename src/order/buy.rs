@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use nexnum_driver::{Bought, Op};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::breaker::Input;
 use nexnum_engine::command::Command;
@@ -27,10 +28,8 @@ use crate::market::send::BUSY_PAUSE_MAX;
 use crate::market::sequencer::SendError;
 use crate::metrics;
 use crate::provider::client::{BuyOutcome, BuyRequest};
-use crate::provider::connected::{Connected, Failure, breaker_input};
-use crate::provider::driver::Op;
-use crate::provider::outcome::ErrorKind;
-use crate::provider::output::Bought;
+use crate::provider::connected::{Connected, Failure};
+use crate::provider::consequence;
 
 /// No call begins later than this before the order's deadline: its outcome must be known
 /// and durable before the order ends.
@@ -165,13 +164,14 @@ impl Purchase {
                 }
             }
             BuyOutcome::Refused(error) => {
-                if let Some(input) = breaker_input(error.kind) {
+                let follows = consequence::of(error.kind);
+                if let Some(input) = follows.breaker {
                     connected.feed(grid, input, now);
                 }
-                if ends_offer(error.kind) {
+                if follows.ends_offer {
                     grid.exhaust(offer);
                 }
-                if error.kind != ErrorKind::NoNumbers {
+                if follows.is_noted {
                     connected.note_error(now, Op::Buy, Some(self.id), error);
                 }
             }
@@ -270,26 +270,5 @@ impl Purchase {
         // If nobody takes it, or the order has ended, its deadline has done the same.
         let _ended = self.orders.market.send_until(&fail, deadline).await;
         None
-    }
-}
-
-/// True if the offer sells nothing before the next sync, whoever asks.
-const fn ends_offer(kind: ErrorKind) -> bool {
-    match kind {
-        ErrorKind::NoNumbers
-        | ErrorKind::BadService
-        | ErrorKind::BadCountry
-        | ErrorKind::PriceTooLow
-        | ErrorKind::Unsupported => true,
-        ErrorKind::NoBalance
-        | ErrorKind::BadKey
-        | ErrorKind::TooEarly
-        | ErrorKind::NotFound
-        | ErrorKind::HasCode
-        | ErrorKind::TooLate
-        | ErrorKind::Banned
-        | ErrorKind::RateLimited
-        | ErrorKind::Temporary
-        | ErrorKind::Unmapped => false,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nexnum_driver::{ExternalState, Op};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Actor, Command};
 use nexnum_engine::ids::{AccountId, OrderId};
@@ -12,9 +13,7 @@ use super::ingest::Unseen;
 use super::refusal::Refusal;
 use super::upstream::UpstreamError;
 use super::{Orders, about};
-use crate::provider::driver::Op;
-use crate::provider::outcome::ErrorKind;
-use crate::provider::output::ExternalState;
+use crate::provider::consequence::{self, Standing};
 
 impl Orders {
     /// Cancels the account's activation and refunds it.
@@ -57,24 +56,13 @@ impl Orders {
         let Some((connected, external_id)) = self.target(order)? else { return Ok(()) };
         let tried = connected.client().insist_on_cancel(external_id).await;
         let Err(error) = tried else { return Ok(()) };
-        let refusal = match error.kind {
+        let refusal = match consequence::of(error.kind).standing {
             // It has ended there, or cannot be ended any more: with a message, or by a try
             // whose answer was lost.
-            ErrorKind::NotFound => None,
-            ErrorKind::HasCode => Some(UpstreamError::HasCode),
-            ErrorKind::TooLate => Some(UpstreamError::TooLate),
-            ErrorKind::NoNumbers
-            | ErrorKind::NoBalance
-            | ErrorKind::BadKey
-            | ErrorKind::BadService
-            | ErrorKind::BadCountry
-            | ErrorKind::PriceTooLow
-            | ErrorKind::TooEarly
-            | ErrorKind::Banned
-            | ErrorKind::RateLimited
-            | ErrorKind::Temporary
-            | ErrorKind::Unsupported
-            | ErrorKind::Unmapped => {
+            Standing::Missing => None,
+            Standing::HasCode => Some(UpstreamError::HasCode),
+            Standing::TooLate => Some(UpstreamError::TooLate),
+            Standing::Unknown => {
                 return Err(self.note_refused(&connected, Op::Cancel, order, &error));
             }
         };

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nexnum_driver::Op;
 use nexnum_engine::command::{Actor, Command};
 use nexnum_engine::ids::{AccountId, OrderId};
 use nexnum_engine::order::Order;
@@ -9,7 +10,6 @@ use nexnum_engine::order::Order;
 use super::Orders;
 use super::refusal::Refusal;
 use crate::provider::connected::Connected;
-use crate::provider::driver::Op;
 
 impl Orders {
     /// Completes the account's activation; it takes no more messages.

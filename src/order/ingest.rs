@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use nexnum_driver::{ExternalState, ProviderError, ReceivedMessage};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::code;
 use nexnum_engine::command::{Command, Incoming};
@@ -21,8 +22,7 @@ use super::refusal::Refusal;
 use crate::digest;
 use crate::market::Refused;
 use crate::provider::connected::Connected;
-use crate::provider::outcome::{ErrorKind, ProviderError};
-use crate::provider::output::{ExternalState, ReceivedMessage};
+use crate::provider::consequence::{self, Standing};
 
 /// How long a polled message waits for a full inbox before a later look brings it again.
 pub const INGEST_MS: u64 = 5_000;
@@ -81,7 +81,7 @@ impl Unseen {
     #[must_use]
     pub fn is_missing(&self) -> bool {
         match self {
-            Self::Provider(error) => error.kind == ErrorKind::NotFound,
+            Self::Provider(error) => consequence::of(error.kind).standing == Standing::Missing,
             Self::Busy => false,
         }
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexnum_driver::Op;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Command, Reply};
 use nexnum_engine::decide::BUY_TIME_MS;
@@ -13,8 +14,7 @@ use nexnum_engine::time::Time;
 
 use super::Orders;
 use crate::provider::connected::Connected;
-use crate::provider::driver::Op;
-use crate::provider::outcome::ErrorKind;
+use crate::provider::consequence;
 
 /// Tries to give a number back: with the pauses, half an hour, after which it has run out.
 const TRIES_MAX: u32 = 10;
@@ -82,31 +82,11 @@ async fn cancel(orders: &Orders, connected: &Connected, external_id: &str, from:
         let Err(error) = connected.client().cancel(external_id).await else { return true };
         let now = orders.market.clock.now();
         connected.note_error(now, Op::Cancel, None, &error);
-        if is_final(error.kind) {
+        if consequence::of(error.kind).is_final {
             return false;
         }
         next = now.plus_ms(PAUSE_MS * u64::from(tries));
     }
     tracing::error!(provider = connected.name(), external_id, "an orphan could not be given back");
     false
-}
-
-/// True if another try would end the same way.
-pub(crate) const fn is_final(kind: ErrorKind) -> bool {
-    match kind {
-        ErrorKind::NotFound | ErrorKind::HasCode | ErrorKind::TooLate | ErrorKind::Unsupported => {
-            true
-        }
-        ErrorKind::NoNumbers
-        | ErrorKind::NoBalance
-        | ErrorKind::BadKey
-        | ErrorKind::BadService
-        | ErrorKind::BadCountry
-        | ErrorKind::PriceTooLow
-        | ErrorKind::TooEarly
-        | ErrorKind::Banned
-        | ErrorKind::RateLimited
-        | ErrorKind::Temporary
-        | ErrorKind::Unmapped => false,
-    }
 }

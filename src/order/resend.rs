@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nexnum_driver::Op;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Actor, Command};
 use nexnum_engine::ids::{AccountId, OrderId};
@@ -11,7 +12,6 @@ use super::Orders;
 use super::refusal::Refusal;
 use super::upstream::UpstreamError;
 use crate::provider::connected::Failure;
-use crate::provider::driver::Op;
 
 impl Orders {
     /// Asks for another message: the provider first, then the wish is recorded.

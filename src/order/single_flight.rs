@@ -5,12 +5,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use nexnum_driver::Op;
 use nexnum_engine::ids::OrderId;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::upstream::UpstreamError;
-use crate::provider::driver::Op;
 
 type Answer = Result<(), UpstreamError>;
 

@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
+use nexnum_driver::{Op, ProviderError};
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 
 use super::Orders;
 use crate::provider::connected::Connected;
-use crate::provider::driver::Op;
-use crate::provider::outcome::{ErrorKind, ProviderError};
+use crate::provider::consequence::{self, CustomerAnswer};
 
 /// What "not yet" means where a provider does not say until when.
 const NOT_YET_MS: u64 = 10_000;
@@ -64,26 +64,14 @@ impl Orders {
     ) -> UpstreamError {
         let now = self.market.clock.now();
         connected.note_error(now, op, Some(order.id), error);
-        match error.kind {
-            ErrorKind::TooEarly => {
+        match consequence::of(error.kind).answer {
+            CustomerAnswer::NotYet => {
                 let ours =
                     order.assignment.as_ref().map_or(now, |assignment| assignment.cancel_from);
                 UpstreamError::TooEarly { from: ours.max(now.plus_ms(NOT_YET_MS)) }
             }
-            ErrorKind::Unsupported => UpstreamError::Unsupported,
-            ErrorKind::HasCode
-            | ErrorKind::TooLate
-            | ErrorKind::NotFound
-            | ErrorKind::NoNumbers
-            | ErrorKind::NoBalance
-            | ErrorKind::BadKey
-            | ErrorKind::BadService
-            | ErrorKind::BadCountry
-            | ErrorKind::PriceTooLow
-            | ErrorKind::Banned
-            | ErrorKind::RateLimited
-            | ErrorKind::Temporary
-            | ErrorKind::Unmapped => UpstreamError::Unavailable,
+            CustomerAnswer::Unsupported => UpstreamError::Unsupported,
+            CustomerAnswer::Unavailable => UpstreamError::Unavailable,
         }
     }
 }

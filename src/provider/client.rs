@@ -10,19 +10,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexnum_driver::{
+    ActiveList, Bought, Credentials, Driver, ErrorKind, Op, Output, Plan, PriceList, ProviderError,
+    RawReply, Request, RequestError, Rounding, Slots, StatusReport, check_base, to_micros,
+};
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use rust_decimal::Decimal;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use super::driver::{Driver, Op, Plan, RawReply};
-use super::limit::{Lane, Limiter};
-use super::outcome::{ErrorKind, ProviderError};
-use super::output::{ActiveList, Bought, Output, PriceList, StatusReport};
-use super::request::{Request, check_base};
-use super::source::{Rounding, to_micros};
-use super::template::{Credentials, RequestError, Slots};
+use super::consequence::{self, Pause, Retry};
+use super::limit::{CallLimiter, Lane};
 use super::transport::{Lost, Transport};
 use crate::metrics;
 
@@ -40,7 +39,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// activations; with pages of 200, the orders of three minutes at thirty a second.
 const PAGES_MAX: u32 = 30;
 
-/// Tries of a cancel that somebody waits for, and how long all of them may take: most
+/// Tries of a cancel that a caller waits for, and how long all of them may take: most
 /// hiccups are over by then, and a buyer still waits.
 const CANCEL_TRIES_MAX: u32 = 3;
 const CANCEL_TIME: Duration = Duration::from_secs(10);
@@ -136,7 +135,7 @@ pub struct Client {
     credentials: Credentials,
     rate: Decimal,
     timeouts: Timeouts,
-    limiter: Limiter,
+    limiter: CallLimiter,
     in_flight: Semaphore,
 }
 
@@ -147,7 +146,7 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// A client that has not called anybody yet.
+    /// A client that has made no call yet.
     ///
     /// # Errors
     /// If the configuration is incomplete or senseless.
@@ -160,7 +159,7 @@ impl Client {
         }
         let transport =
             Transport::new(&base_url, config.timeouts.connect).map_err(ClientError::Http)?;
-        let limiter = Limiter::new(driver.limits());
+        let limiter = CallLimiter::new(driver.limits());
         let in_flight = Semaphore::new(driver.limits().concurrency as usize);
         Ok(Self {
             provider: config.provider,
@@ -265,7 +264,7 @@ impl Client {
         self.change(Op::Cancel, external_id).await.map(drop)
     }
 
-    /// As [`Self::cancel`], for somebody who waits: tried again while the provider is
+    /// As [`Self::cancel`], for a caller who waits: tried again while the provider is
     /// unwell, for ten seconds at most. The second of two that both arrived may be refused.
     ///
     /// # Errors
@@ -282,7 +281,8 @@ impl Client {
             };
             let asked = Duration::from_millis(error.retry_after_ms.unwrap_or(0));
             let next = Instant::now() + asked.max(CANCEL_PAUSE);
-            if tries == CANCEL_TRIES_MAX || next >= deadline || !error.kind.may_pass() {
+            let retry = consequence::of(error.kind).retry;
+            if tries == CANCEL_TRIES_MAX || next >= deadline || retry == Retry::Never {
                 return Err(error);
             }
             tries += 1;
@@ -401,12 +401,12 @@ impl Client {
         read.map_err(|mut error| {
             error.excerpt = self.mask(&error.excerpt);
             self.heed(&error);
-            let retryable = error.kind == ErrorKind::Temporary && !error.certain;
+            let retryable = consequence::of(error.kind).retry == Retry::All && !error.certain;
             (error, retryable)
         })
     }
 
-    /// Reads a reply; a long one on a thread where its size delays nobody.
+    /// Reads a reply; a long one on a thread where its size delays no other task.
     async fn interpret(&self, op: Op, reply: RawReply) -> Result<Output, ProviderError> {
         if reply.body.len() <= REPLY_BYTES_MAX {
             return self.driver.interpret(op, &reply);
@@ -436,22 +436,10 @@ impl Client {
     /// Pauses all calls when a provider says that there were too many.
     fn heed(&self, error: &ProviderError) {
         let asked = error.retry_after_ms;
-        let pause = match error.kind {
-            ErrorKind::RateLimited => asked.unwrap_or(self.driver.limits().penalty_ms),
-            ErrorKind::Temporary => asked.unwrap_or(0),
-            ErrorKind::NoNumbers
-            | ErrorKind::NoBalance
-            | ErrorKind::BadKey
-            | ErrorKind::BadService
-            | ErrorKind::BadCountry
-            | ErrorKind::PriceTooLow
-            | ErrorKind::TooEarly
-            | ErrorKind::NotFound
-            | ErrorKind::HasCode
-            | ErrorKind::TooLate
-            | ErrorKind::Banned
-            | ErrorKind::Unsupported
-            | ErrorKind::Unmapped => 0,
+        let pause = match consequence::of(error.kind).pause {
+            Pause::None => 0,
+            Pause::Asked => asked.unwrap_or(0),
+            Pause::Penalty => asked.unwrap_or(self.driver.limits().penalty_ms),
         };
         if pause > 0 {
             self.limiter.pause(Duration::from_millis(pause));

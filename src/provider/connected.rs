@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
+use nexnum_driver::{Crosswalk, Driver, Op, ProviderError};
 use nexnum_engine::breaker::{Breaker, Input};
 use nexnum_engine::command::Timings;
 use nexnum_engine::grid::Grid;
@@ -19,13 +20,10 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::client::Client;
-use super::crosswalk::Crosswalk;
-use super::driver::{Driver, Op};
-use super::outcome::{ErrorKind, ProviderError};
 
 /// What the operator decides for a provider, beside what its client needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
+pub struct ProviderPolicy {
     /// What is added to its prices.
     pub margin: Margin,
     /// Whether it is bought from.
@@ -93,21 +91,21 @@ pub struct Connected {
     driver: Arc<Driver>,
     client: Client,
     crosswalk: Crosswalk,
-    policy: Policy,
+    policy: ProviderPolicy,
     breaker: Mutex<Breaker>,
     health: Mutex<Health>,
     sync_wanted: Notify,
 }
 
 impl Connected {
-    /// A provider nobody has talked to yet.
+    /// A provider that has not been called yet.
     #[must_use]
     pub fn new(
         id: ProviderId,
         driver: Arc<Driver>,
         client: Client,
         crosswalk: Crosswalk,
-        policy: Policy,
+        policy: ProviderPolicy,
     ) -> Self {
         Self {
             id,
@@ -153,7 +151,7 @@ impl Connected {
 
     /// What the operator decided.
     #[must_use]
-    pub const fn policy(&self) -> &Policy {
+    pub const fn policy(&self) -> &ProviderPolicy {
         &self.policy
     }
 
@@ -257,27 +255,6 @@ impl Connected {
     }
 }
 
-/// What an error says about the next purchase.
-#[must_use]
-pub const fn breaker_input(kind: ErrorKind) -> Option<Input> {
-    match kind {
-        // It answered, and said no for a reason that lies in the product.
-        ErrorKind::NoNumbers
-        | ErrorKind::BadService
-        | ErrorKind::BadCountry
-        | ErrorKind::PriceTooLow => Some(Input::Good),
-        ErrorKind::NoBalance | ErrorKind::BadKey | ErrorKind::Banned => Some(Input::Hard),
-        ErrorKind::Temporary
-        | ErrorKind::Unmapped
-        | ErrorKind::TooEarly
-        | ErrorKind::NotFound
-        | ErrorKind::HasCode
-        | ErrorKind::TooLate => Some(Input::Bad),
-        // Our own haste, or our driver's want: neither tells how the provider is.
-        ErrorKind::RateLimited | ErrorKind::Unsupported => None,
-    }
-}
-
 /// All connected providers, fixed while the process runs.
 #[derive(Clone, Debug, Default)]
 pub struct Providers {
@@ -317,7 +294,7 @@ impl Providers {
 mod tests {
     use super::*;
     use crate::provider::client::{ClientConfig, Timeouts};
-    use crate::provider::template::Credentials;
+    use nexnum_driver::{Credentials, ErrorKind};
 
     fn connected() -> Connected {
         let (_, text) = Driver::shipped()[0];
@@ -331,7 +308,7 @@ mod tests {
         };
         let client = Client::new(Arc::clone(&driver), config).expect("it has an address");
         let crosswalk = Crosswalk::load(driver.dialect()).expect("its codes are shipped");
-        let policy = Policy {
+        let policy = ProviderPolicy {
             margin: Margin::default(),
             enabled: true,
             sync_interval_ms: 60_000,

@@ -8,10 +8,9 @@
 
 use std::time::Duration;
 
+use nexnum_driver::{CallLimits, Op};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
-
-use super::driver::{Limits, Op};
 
 /// Who asks, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,14 +125,14 @@ impl State {
 }
 
 /// The limits of one provider, shared by all who call it.
-pub struct Limiter {
+pub struct CallLimiter {
     state: Mutex<State>,
 }
 
-impl Limiter {
+impl CallLimiter {
     /// A limiter with full buckets.
     #[must_use]
-    pub fn new(limits: &Limits) -> Self {
+    pub fn new(limits: &CallLimits) -> Self {
         let now = Instant::now();
         let windows = limits.windows.iter();
         let buckets = windows.map(|w| Bucket::new(w.calls, w.per_ms, now)).collect();
@@ -160,7 +159,7 @@ impl Limiter {
         }
     }
 
-    /// Lets nobody call for a while, because the provider asks for it.
+    /// Stops all calls for a while, because the provider asks for it.
     pub fn pause(&self, pause: Duration) {
         let until = Instant::now() + pause.min(PAUSE_MAX);
         let mut state = self.state.lock();
@@ -170,12 +169,12 @@ impl Limiter {
 
 /// A place among the waiting, given up when dropped, also by a caller who goes away.
 struct Queued<'a> {
-    limiter: &'a Limiter,
+    limiter: &'a CallLimiter,
     lane: Lane,
 }
 
 impl<'a> Queued<'a> {
-    fn join(limiter: &'a Limiter, lane: Lane) -> Self {
+    fn join(limiter: &'a CallLimiter, lane: Lane) -> Self {
         limiter.state.lock().waiting[lane as usize] += 1;
         Self { limiter, lane }
     }
@@ -190,11 +189,11 @@ impl Drop for Queued<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::driver::Window;
+    use nexnum_driver::Window;
 
-    fn limits(windows: &[(u32, u64)]) -> Limits {
+    fn limits(windows: &[(u32, u64)]) -> CallLimits {
         let windows = windows.iter().map(|&(calls, per_ms)| Window { calls, per_ms }).collect();
-        Limits { concurrency: 1, penalty_ms: 1, windows }
+        CallLimits { concurrency: 1, penalty_ms: 1, windows }
     }
 
     fn run(test: impl Future<Output = ()>) {
@@ -252,7 +251,7 @@ mod tests {
     #[test]
     fn the_tightest_of_several_windows_decides() {
         run(async {
-            let limiter = Limiter::new(&limits(&[(100, 1000), (2, 60_000)]));
+            let limiter = CallLimiter::new(&limits(&[(100, 1000), (2, 60_000)]));
             let soon = Instant::now() + Duration::from_millis(50);
             assert_eq!(limiter.acquire(Lane::Buy, soon).await, Ok(()));
             let refused = limiter.acquire(Lane::Buy, soon).await.unwrap_err();
@@ -263,7 +262,7 @@ mod tests {
     #[test]
     fn a_call_waits_for_its_turn_within_its_deadline() {
         run(async {
-            let limiter = Limiter::new(&limits(&[(2, 40)]));
+            let limiter = CallLimiter::new(&limits(&[(2, 40)]));
             let deadline = Instant::now() + Duration::from_secs(20);
             let start = Instant::now();
             limiter.acquire(Lane::Buy, deadline).await.unwrap();
@@ -276,7 +275,7 @@ mod tests {
     #[test]
     fn a_pause_stops_every_lane_and_is_bounded() {
         run(async {
-            let limiter = Limiter::new(&limits(&[(100, 1000)]));
+            let limiter = CallLimiter::new(&limits(&[(100, 1000)]));
             limiter.pause(Duration::from_secs(1_000_000));
             let refused = limiter.acquire(Lane::Buy, Instant::now()).await.unwrap_err();
             assert!(refused.retry_after <= PAUSE_MAX);
@@ -286,7 +285,7 @@ mod tests {
     #[test]
     fn a_caller_who_goes_away_leaves_the_queue() {
         run(async {
-            let limiter = Limiter::new(&limits(&[(1, 60_000)]));
+            let limiter = CallLimiter::new(&limits(&[(1, 60_000)]));
             let deadline = Instant::now() + Duration::from_secs(600);
             limiter.acquire(Lane::Buy, deadline).await.unwrap();
             let waiting = limiter.acquire(Lane::Buy, deadline);

@@ -7,9 +7,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::driver::RawReply;
-use super::outcome::{ErrorKind, ProviderError};
-use super::request::{Body, Request};
+use nexnum_driver::{Body, ErrorKind, ProviderError, RawReply, Request};
 
 /// How long a connection is kept for the next call: shorter than servers keep theirs, so
 /// that a buy does not meet a closing one and end in doubt.
@@ -119,7 +117,7 @@ impl Transport {
 fn install_crypto() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
-        // An error says that somebody has installed one already, which will do.
+        // An error says that one is installed already, which will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
 }

@@ -3,16 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nexnum_driver::{Credentials, Crosswalk, Driver, DriverError, Secret};
 use nexnum_engine::ids::ProviderId;
 use nexnum_engine::pricing;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use crate::provider::client::{Client, ClientConfig, ClientError, Timeouts};
-use crate::provider::connected::{Connected, Policy};
-use crate::provider::crosswalk::Crosswalk;
-use crate::provider::driver::{Driver, DriverError};
-use crate::provider::template::{Credentials, Secret};
+use crate::provider::connected::{Connected, ProviderPolicy};
 use crate::server::config::{Config, Margin, ProviderConfig};
 
 /// A provider to connect, with its key.
@@ -90,7 +88,7 @@ pub(super) fn connect(
     };
     let client = Client::new(Arc::clone(&driver), client)
         .map_err(|source| ConnectError::Client { provider: provider(), source })?;
-    let policy = Policy {
+    let policy = ProviderPolicy {
         margin: margin(config.margin.unwrap_or(common.margin)),
         enabled: config.enabled,
         sync_interval_ms: 1000 * config.sync_interval_s,

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use nexnum_driver::Secret;
 use nexnum_engine::command::{Command, Reply};
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::ProviderId;
@@ -32,7 +33,6 @@ use crate::market::{self, Market, Started, Threads};
 use crate::money::Money;
 use crate::order::{Orders, OwnStock};
 use crate::provider::connected::Providers;
-use crate::provider::template::Secret;
 use crate::supply::Supply;
 use crate::worker::Workers;
 

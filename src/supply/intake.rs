@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use nexnum_driver::{Op, PriceList};
 use nexnum_engine::command::{Command, Reply};
 use nexnum_engine::event::OfferTerms;
 use nexnum_engine::grid::{Coverage, Grid, Listing};
@@ -21,8 +22,6 @@ use super::price_list::{
 use super::quarantine::Quarantine;
 use crate::market::Market;
 use crate::provider::connected::{Connected, Failure};
-use crate::provider::driver::Op;
-use crate::provider::output::PriceList;
 
 /// Rows of one command: some 100 µs of the engine's time.
 const CHUNK: usize = 2_000;

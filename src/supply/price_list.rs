@@ -6,13 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nexnum_driver::{Crosswalk, PriceList};
 use nexnum_engine::decide::NAME_LEN_MAX;
 use nexnum_engine::ids::{OfferId, OperatorId, Product};
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::pricing::{Margin, sell_price};
-
-use crate::provider::crosswalk::Crosswalk;
-use crate::provider::output::PriceList;
 
 /// Operators that one provider may have: twice the highest partner number known, and a
 /// sixteenth of the ids that there are.
@@ -51,7 +49,7 @@ pub(super) struct Row {
 /// may have several for one country, and only one of them is sure to be what is meant.
 pub(super) fn translate(list: PriceList, crosswalk: &Crosswalk) -> (Vec<Translated>, usize) {
     let len = list.rows.len();
-    let known = |row: crate::provider::output::PriceRow| {
+    let known = |row: nexnum_driver::PriceRow| {
         let country = crosswalk.country(&row.country)?;
         let service = crosswalk.service(&row.service)?;
         let ours = crosswalk.country_ext(country) == Some(&*row.country)
@@ -164,7 +162,7 @@ pub(super) fn differences(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::output::PriceRow;
+    use nexnum_driver::PriceRow;
     use nexnum_engine::ids::{CountryId, ServiceId};
 
     fn key(country: u16, service: u16, operator: u16) -> Key {

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexnum_driver::{ExternalState, Op};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Actor, Command};
 use nexnum_engine::ids::{OrderId, ProviderId};
@@ -18,11 +19,9 @@ use tokio::sync::watch;
 use tokio::task::{self, JoinError, JoinSet};
 
 use super::stopped_within;
-use crate::order::{Orders, Unseen, orphan};
+use crate::order::{Orders, Unseen};
 use crate::provider::connected::Connected;
-use crate::provider::driver::Op;
-use crate::provider::outcome::ErrorKind;
-use crate::provider::output::ExternalState;
+use crate::provider::consequence;
 
 /// Between two looks at the schedule.
 const TICK: Duration = Duration::from_millis(250);
@@ -236,7 +235,7 @@ async fn visit(
             conclude(&orders, id, state).await;
             Seen::Standing
         }
-        Err(Unseen::Provider(error)) if error.kind == ErrorKind::NotFound => {
+        Err(unseen) if unseen.is_missing() => {
             watch.missing = watch.missing.saturating_add(1);
             if watch.missing >= MISSING_MAX {
                 conclude(&orders, id, ExternalState::Cancelled).await;
@@ -295,7 +294,7 @@ async fn settle(orders: &Orders, connected: &Connected, id: OrderId) -> bool {
                 return true;
             };
             connected.note_error(orders.market.clock.now(), Op::Cancel, Some(id), &error);
-            orphan::is_final(error.kind)
+            consequence::of(error.kind).is_final
         }
         ActivationState::Cancelled | ActivationState::Failed => true,
     }
@@ -308,14 +307,13 @@ mod tests {
     use crate::order::claim::Wish;
     use crate::order::{INGEST_MS, OwnStock};
     use crate::provider::connected::Providers;
-    use crate::provider::driver::Driver;
-    use crate::provider::sandbox::{FaultKind, Sandbox, SandboxConfig};
-    use crate::provider::template::Secret;
     use crate::server::{self, ProviderSetup, Running, config};
+    use nexnum_driver::{Driver, Secret};
     use nexnum_engine::catalog::Catalog;
     use nexnum_engine::command::Reply;
     use nexnum_engine::ids::{OperatorId, Product};
     use nexnum_engine::money::Micros;
+    use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
     use tempfile::TempDir;
 
     /// The sandbox's provider that shows the end of an order and its messages in one reply.

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexnum_driver::{ActiveList, ActiveRow, Op};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::Command;
@@ -26,8 +27,6 @@ use crate::order::matching::{Matched, Named, SKEW_MS, Seeker, Unowned, match_row
 use crate::order::orphan::Orphan;
 use crate::order::{Orders, buy};
 use crate::provider::connected::{Connected, Failure};
-use crate::provider::driver::Op;
-use crate::provider::output::{ActiveList, ActiveRow};
 
 /// Between two rounds.
 const ROUND: Duration = Duration::from_secs(1);

@@ -5,13 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexnum_driver::Op;
 use nexnum_engine::breaker::Input;
 use tokio::sync::watch;
 
 use super::stopped_within;
 use crate::market::Market;
-use crate::provider::connected::{Connected, Failure, breaker_input};
-use crate::provider::driver::Op;
+use crate::provider::connected::{Connected, Failure};
+use crate::provider::consequence;
 use crate::supply::Intake;
 
 /// How often an open breaker is looked at.
@@ -76,7 +77,7 @@ impl Syncer {
             Ok(()) => Input::Good,
             Err(error) => {
                 self.connected.note_error(now, op, None, &error);
-                breaker_input(error.kind).unwrap_or(Input::Bad)
+                consequence::of(error.kind).breaker.unwrap_or(Input::Bad)
             }
         };
         self.connected.feed(&self.market.grid, input, now);

@@ -9,10 +9,7 @@ use std::time::{Duration, Instant};
 use nexnum::provider::client::{
     BuyOutcome, BuyRequest, Client, ClientConfig, PRICES_BYTES_MAX, REPLY_BYTES_MAX, Timeouts,
 };
-use nexnum::provider::driver::Driver;
-use nexnum::provider::outcome::ErrorKind;
-use nexnum::provider::output::ExternalState;
-use nexnum::provider::template::{Credentials, Secret};
+use nexnum_driver::{Credentials, Driver, ErrorKind, ExternalState, Secret};
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use rust_decimal::Decimal;

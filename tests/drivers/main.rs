@@ -1,7 +1,5 @@
-//! Drivers: the shipped ones against recordings, the language, and the client under faults.
+//! The client of a provider under faults.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod client;
-mod language;
-mod recorded;

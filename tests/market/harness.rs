@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use nexnum::keys::{self, KeyKind};
 use nexnum::market::folder;
-use nexnum::provider::template::Secret;
 use nexnum::server::config::{Config, OwnStock, ProviderConfig, Rate};
 use nexnum::server::{self, ProviderSetup, Running};
+use nexnum_driver::Secret;
 use nexnum_engine::command::{Command, Reply};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -8,13 +8,13 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nexnum_driver::Secret;
+use nexnum_sandbox::{Sandbox, SandboxConfig, SandboxProvider};
 use nexnum_storage::Folder;
 
 use super::CliError;
 use crate::keys::ApiKey;
 use crate::market::folder::{self, BootError};
-use crate::provider::sandbox::{Sandbox, SandboxConfig, SandboxProvider};
-use crate::provider::template::Secret;
 use crate::server::config::{Config, OwnStock, ProviderConfig, Rate};
 use crate::server::{self, ProviderSetup, Running};
 

@@ -8,6 +8,7 @@ use nexnum_engine::event::Scope;
 use nexnum_engine::ids::{AccountId, Number, Product};
 use nexnum_engine::money::Micros;
 use nexnum_engine::reject::Reject;
+use nexnum_sandbox::SandboxProvider;
 use serde::{Deserialize, Serialize};
 
 use super::{failed, refused};
@@ -15,7 +16,6 @@ use crate::access::KeyRefusal;
 use crate::cli::{CliError, say};
 use crate::keys::ApiKey;
 use crate::market::Refused;
-use crate::provider::sandbox::SandboxProvider;
 use crate::server::Running;
 use crate::supply::Load;
 

@@ -10,12 +10,12 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nexnum_driver::Secret;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::BenchError;
-use crate::provider::template::Secret;
 use crate::server::config::{Config, Limits, OwnStock};
 
 /// A start on an empty folder takes well below a second, on a busy machine some.

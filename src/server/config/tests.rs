@@ -1,7 +1,7 @@
 //! What a configuration may say, and how it is told what it may not.
 
 use super::*;
-use crate::provider::driver::Driver;
+use nexnum_driver::Driver;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("nexnum.toml"))

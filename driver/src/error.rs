@@ -1,0 +1,188 @@
+//! What can go wrong at a provider, in the same words for every provider.
+//!
+//! What no rule knows is `Unmapped`, with an excerpt for the operator in which keys, numbers
+//! and codes are masked, and never a guess.
+
+use std::fmt;
+
+use crate::reply::RawReply;
+
+/// What went wrong, in the same words for every provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// No number to be had for this product now.
+    NoNumbers,
+    /// The account at the provider has run dry.
+    NoBalance,
+    /// The provider refuses our credentials.
+    BadKey,
+    /// The provider does not know the service.
+    BadService,
+    /// The provider does not know the country.
+    BadCountry,
+    /// The price limit is below the provider's cheapest number.
+    PriceTooLow,
+    /// The activation may not be cancelled or repeated yet.
+    TooEarly,
+    /// The provider does not know the activation, or holds it no longer.
+    NotFound,
+    /// Too late to cancel: a message is there.
+    HasCode,
+    /// Too late to cancel, though no message came.
+    TooLate,
+    /// The provider has locked our account out.
+    Banned,
+    /// Too many calls.
+    RateLimited,
+    /// The provider is unwell; later may work.
+    Temporary,
+    /// The provider cannot do what was asked; nothing was sent.
+    Unsupported,
+    /// The reply fits no rule, or does not fit the rule it met.
+    Unmapped,
+}
+
+impl ErrorKind {
+    pub(crate) const WORDS: [(&'static str, Self); 13] = [
+        ("no_numbers", Self::NoNumbers),
+        ("no_balance", Self::NoBalance),
+        ("bad_key", Self::BadKey),
+        ("bad_service", Self::BadService),
+        ("bad_country", Self::BadCountry),
+        ("price_too_low", Self::PriceTooLow),
+        ("too_early", Self::TooEarly),
+        ("not_found", Self::NotFound),
+        ("has_code", Self::HasCode),
+        ("too_late", Self::TooLate),
+        ("banned", Self::Banned),
+        ("rate_limited", Self::RateLimited),
+        ("temporary", Self::Temporary),
+    ];
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind)
+    }
+
+    /// The kind as drivers spell it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        let fallback = if self == Self::Unsupported { "unsupported" } else { "unmapped" };
+        let found = Self::WORDS.iter().find(|(_, kind)| *kind == self);
+        found.map_or(fallback, |(name, _)| name)
+    }
+}
+
+/// A provider's refusal, or a reply that could not be read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProviderError {
+    /// What went wrong.
+    pub kind: ErrorKind,
+    /// True if the reply says that nothing was done; false if it may have been.
+    pub certain: bool,
+    /// How long the provider asks to be left alone.
+    pub retry_after_ms: Option<u64>,
+    /// The beginning of the reply or what failed, at most [`EXCERPT_MAX`] characters;
+    /// long words and runs of digits are masked.
+    pub excerpt: String,
+}
+
+/// Characters of a reply kept for the operator: enough for any error token or title.
+pub const EXCERPT_MAX: usize = 200;
+
+impl ProviderError {
+    /// An error that no reply stands behind.
+    #[must_use]
+    pub fn new(kind: ErrorKind, certain: bool, excerpt: impl Into<String>) -> Self {
+        let excerpt = excerpt.into();
+        Self { kind, certain, retry_after_ms: None, excerpt }
+    }
+}
+
+/// Shows the kind and the figures; the excerpt stays out of logs.
+impl fmt::Debug for ProviderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderError")
+            .field("kind", &self.kind)
+            .field("certain", &self.certain)
+            .field("retry_after_ms", &self.retry_after_ms)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for ProviderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.word())
+    }
+}
+
+impl std::error::Error for ProviderError {}
+
+/// Longest word an excerpt shows: error tokens are shorter, keys are longer.
+const WORD_MAX: usize = 24;
+/// Longest run of digits an excerpt shows: codes and numbers are longer.
+const DIGITS_MAX: usize = 3;
+/// Body bytes an excerpt is made from.
+const EXCERPT_SOURCE_MAX: usize = 1024;
+
+/// The beginning of a text with what may be a key, a number or a code masked.
+pub(crate) fn excerpt(text: &str) -> String {
+    let mut end = text.len().min(EXCERPT_SOURCE_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    let mut masked = String::new();
+    let mut rest = &text[..end];
+    while let Some(first) = rest.chars().next() {
+        let length = rest.find(|c| is_word(c) != is_word(first)).unwrap_or(rest.len());
+        let (run, after) = rest.split_at(length);
+        let secret = is_word(first) && (run.chars().count() > WORD_MAX || has_digits(run));
+        masked.push_str(if secret { "***" } else { run });
+        rest = after;
+    }
+    masked.chars().filter(|c| !c.is_control()).take(EXCERPT_MAX).collect()
+}
+
+fn has_digits(word: &str) -> bool {
+    let mut run = 0;
+    word.chars().any(|c| {
+        run = if c.is_numeric() { run + 1 } else { 0 };
+        run > DIGITS_MAX
+    })
+}
+
+/// The error of a reply that no rule knows, or whose rule could not read it.
+///
+/// Only what HTTP itself settles is told apart: 429 was turned away before it did
+/// anything, 5xx may have done anything.
+pub(crate) fn unknown(reply: &RawReply, text: &str) -> ProviderError {
+    let (kind, certain) = match reply.status {
+        429 => (ErrorKind::RateLimited, true),
+        500..=599 => (ErrorKind::Temporary, false),
+        _ => (ErrorKind::Unmapped, false),
+    };
+    let mut error = ProviderError::new(kind, certain, excerpt(text));
+    error.retry_after_ms = header_pause(reply);
+    error
+}
+
+pub(crate) fn header_pause(reply: &RawReply) -> Option<u64> {
+    let seconds = reply.header("retry-after")?.parse::<u64>().ok()?;
+    Some(seconds.saturating_mul(1000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_excerpt_shows_tokens_and_masks_keys_numbers_and_codes() {
+        let check = |text: &str, expected: &str| assert_eq!(excerpt(text), expected);
+        check("WRONG_MAX_PRICE:0.21", "WRONG_MAX_PRICE:0.21");
+        check("STATUS_OK:12345", "STATUS_OK:***");
+        check("ACCESS_NUMBER:635468024:+79584000000", "ACCESS_NUMBER:***:+***");
+        check("key=abcdefghijklmnopqrstuvwxyzab rest", "key=*** rest");
+        check("a\r\nb", "ab");
+        assert_eq!(excerpt(&"é ".repeat(4000)).chars().count(), EXCERPT_MAX);
+    }
+}

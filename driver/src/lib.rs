@@ -1,0 +1,88 @@
+//! The driver language: a provider as a document, requests out of it, replies into typed
+//! results.
+//!
+//! A [`Driver`] is one TOML document that says how a provider is asked and how its replies
+//! are read. Nothing here does I/O, asks the time or starts a thread. No provider's name is
+//! written in this code: what differs between providers is in `shipped/*.toml`.
+//!
+//! Read `document` (what can be said), `compile` (how it is checked), `driver` (what it
+//! does); an output is a file of `output/`.
+//!
+//! # The language
+//!
+//! ```toml
+//! name = "example"                    # lower-case name of the driver
+//! version = 1                         # raised with every change
+//! dialect = "example"                 # whose country and service codes it speaks
+//! currency = "USD"                    # of its prices and balance
+//! base_url = "https://example.com/v1" # where it lives unless the operator says otherwise
+//! headers = { Accept = "application/json" }  # sent with every call
+//! placeholders = ["-"]                # values that mean "nothing yet"
+//! auth = [{ place = "query", name = "api_key" }]  # query, header, bearer, form, json;
+//!                                     # value = "{key}" unless said otherwise
+//! [limits]
+//! concurrency = 8                     # calls in flight
+//! penalty_ms = 5000                   # pause after a 429 that names none
+//! windows = [{ calls = 10, per_ms = 1000 }, { calls = 200, per_ms = 60000 }]
+//! [timings]
+//! min_cancel_age_ms = 120000
+//! lifetime_ms = 1200000
+//! poll_interval_ms = 5000
+//! ```
+//!
+//! Each of the operations `balance prices buy status cancel finish resend list_active`
+//! is a table; one that is not mentioned is unsupported. `kind` = `call` (the default),
+//! `constant` (a fixed `body` is read as the reply), `noop` (nothing needs to be done) or
+//! `unsupported`; `reply` = `json` (the default; text rules work on it too), `text` or
+//! `scalar`; a `request` `{ method, path, query, headers, form, json, open }` of templates
+//! (see `template`; a parameter may be `{ value, unless = "slot", number = true }`); and
+//! ordered `rules`.
+//!
+//! A rule applies if its `status` (a list) and its one test hold: `equals` (one or many),
+//! `starts`, `regex` (with named groups) or `exists`, on the body's trimmed text or what
+//! `at` names: `/a/b` in the JSON, `.` the whole JSON, `@Name` a header. It has either an
+//! `error` (with `in_doubt`, `retry_after_s`) or a `give`, whose fields
+//! are sources (`/a/b` a place in the JSON, `.` the value itself, `$name` a group of the
+//! regex, `@Name` a header, `=text` a constant; a list is tried in order) and, for lists,
+//! `rows = { path = "*.*", bind = ["country", "service"], skip_keys, filters = [{ at,
+//! equals }] }` with paths that start at the row. An operation's rules
+//! come first, then the driver's own `rules`; the first that applies decides. `give`:
+//!
+//! | operation | fields |
+//! |---|---|
+//! | balance | `amount`, `scale` (10^-scale units) |
+//! | prices | `rows`, `country`, `service`, `operator`, `cost`, `stock`, `scale`; or `empty` |
+//! | buy | `external_id`, `number`, `number_prefix`, `cost`, `operator`, `scale` |
+//! | status | `state`, `states` (theirs = waiting, received, finished, cancelled, expired), `messages` of `rows`, `external_id`, `sender`, `text`, `code` |
+//! | cancel, finish, resend | none; a resend may give a new `external_id` |
+//! | list_active | `rows`, `external_id`, `number`, `number_prefix` or `local = true` (the numbers are without their country code), `country`, `service`, `created`, `page_len` (the list may be cut at so many rows, filtered ones included) or `total` (where the reply says how many rows there are), without which it is never cut; what is cut is asked for page by page where the request has an `{offset}`; or `empty` |
+
+mod compile;
+mod crosswalk;
+mod document;
+mod driver;
+mod error;
+mod json;
+mod op;
+mod output;
+mod place;
+mod reply;
+mod request;
+mod rows;
+mod rule;
+mod source;
+mod template;
+
+pub use compile::{DOCUMENT_BYTES_MAX, RULES_MAX};
+pub use crosswalk::{Crosswalk, CrosswalkError};
+pub use driver::{CallLimits, Driver, Plan, ProviderTimings, Window};
+pub use error::{EXCERPT_MAX, ErrorKind, ProviderError};
+pub use op::Op;
+pub use output::{
+    ActiveList, ActiveRow, Bought, ExternalState, Output, PriceList, PriceRow, ReceivedMessage,
+    Rounding, StatusReport, to_micros,
+};
+pub use place::DriverError;
+pub use reply::RawReply;
+pub use request::{Body, Request, check_base};
+pub use template::{Credentials, RequestError, Secret, Slots};

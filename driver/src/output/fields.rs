@@ -1,0 +1,93 @@
+//! How outputs name their fields in a document, and how a field is read from a reply.
+
+use nexnum_engine::ids::Number;
+
+use crate::document::OneOrMany;
+use crate::json::Node;
+use crate::place::{DriverError, Place};
+use crate::reply::{Captures, Misfit, View};
+use crate::source::{Scope, Sources};
+
+/// Rows one reply may have: four times the largest market known, and within memory.
+pub(super) const ROWS_MAX: usize = 500_000;
+
+/// Compiles the fields of one output.
+pub(super) struct Reader<'a> {
+    pub(super) scope: Scope<'a>,
+    pub(super) place: &'a Place,
+}
+
+impl Reader<'_> {
+    pub(super) fn required(&self, doc: &OneOrMany, name: &str) -> Result<Sources, DriverError> {
+        Sources::compile(doc, self.scope, &self.place.field(name))
+    }
+
+    pub(super) fn optional(
+        &self,
+        doc: Option<&OneOrMany>,
+        name: &str,
+    ) -> Result<Option<Sources>, DriverError> {
+        Sources::compile_optional(doc, self.scope, &self.place.field(name))
+    }
+
+    pub(super) fn number(
+        &self,
+        number: &OneOrMany,
+        prefix: Option<&OneOrMany>,
+    ) -> Result<NumberFields, DriverError> {
+        let number = self.required(number, "number")?;
+        Ok(NumberFields { number, prefix: self.optional(prefix, "number_prefix")? })
+    }
+}
+
+pub(super) fn read_table<T: serde::de::DeserializeOwned>(
+    table: &toml::Table,
+    place: &Place,
+) -> Result<T, DriverError> {
+    table.clone().try_into().map_err(|error: toml::de::Error| place.error(error.message()))
+}
+
+pub(super) fn checked_scale(scale: u32, place: &Place) -> Result<u32, DriverError> {
+    if scale > 9 {
+        return Err(place.field("scale").error("is above 9"));
+    }
+    Ok(scale)
+}
+
+#[derive(Debug)]
+pub(crate) struct NumberFields {
+    pub number: Sources,
+    pub prefix: Option<Sources>,
+}
+
+impl NumberFields {
+    pub(super) fn assemble(
+        &self,
+        read: impl Fn(&Sources) -> Option<String>,
+    ) -> Result<Number, Misfit> {
+        let number = read(&self.number).ok_or(Misfit)?;
+        let Some(prefix) = &self.prefix else {
+            return Number::parse(&number).ok_or(Misfit);
+        };
+        let prefix = read(prefix).ok_or(Misfit)?;
+        Number::parse(&format!("{}{number}", prefix.trim_start_matches('+'))).ok_or(Misfit)
+    }
+}
+
+/// A reply and its rule's groups, to read fields from.
+pub(super) struct Input<'i, 'a> {
+    pub(super) view: &'i View<'a>,
+    pub(super) captures: &'i Captures,
+}
+
+impl Input<'_, '_> {
+    pub(super) fn root(&self, sources: &Sources) -> Option<String> {
+        let value = sources.read(self.view, self.view.root.as_ref(), self.captures)?;
+        Some(value.trim().to_owned())
+    }
+
+    pub(super) fn row(&self, sources: Option<&Sources>, row: &Node<'_>) -> Option<String> {
+        let value = sources?.read(self.view, Some(row), self.captures)?;
+        Some(value.trim().to_owned())
+    }
+}

@@ -1,0 +1,166 @@
+//! What a provider's reply says, once read: the typed results of the operations.
+//!
+//! An output is a file: what its rule may say, how it is read, what comes out. Its fields
+//! are checked against the operation they belong to: a field the output lacks, a required
+//! one that is not given, or one given twice is an error that names its place. A required
+//! field that is absent from a reply, or unreadable, makes the reply a misfit.
+//!
+//! Codes of countries, services and operators are the provider's own; amounts are in the
+//! provider's currency. `Debug` shows neither full numbers nor what messages say.
+
+mod buy;
+mod fields;
+mod list_active;
+mod prices;
+mod status;
+mod value;
+
+use nexnum_engine::money::Micros;
+use serde::Deserialize;
+
+use crate::document::OneOrMany;
+use crate::op::Op;
+use crate::place::{DriverError, Place};
+use crate::reply::{Captures, Misfit, View};
+use crate::source::{Scope, Sources};
+
+pub use buy::Bought;
+pub use list_active::{ActiveList, ActiveRow};
+pub use prices::{PriceList, PriceRow};
+pub use status::{ExternalState, ReceivedMessage, StatusReport};
+pub use value::{Rounding, to_micros};
+
+use buy::BoughtFields;
+use fields::{Input, Reader, checked_scale, read_table};
+use list_active::ActiveFields;
+use prices::PriceFields;
+use status::StatusFields;
+use value::{code, parse_amount};
+
+/// The result of one operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// The account's balance; below zero where a provider lends.
+    Balance(Micros),
+    /// A price list.
+    Prices(PriceList),
+    /// A number was bought.
+    Bought(Bought),
+    /// How an activation stands.
+    Status(StatusReport),
+    /// Cancelled, finished or asked for another message.
+    Done {
+        /// The identifier the activation goes by from now on, if it changed.
+        new_external_id: Option<String>,
+    },
+    /// The activations a provider holds open for the account.
+    Active(ActiveList),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EmptyDoc {
+    pub empty: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BalanceDoc {
+    pub amount: OneOrMany,
+    #[serde(default)]
+    pub scale: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DoneDoc {
+    pub external_id: Option<OneOrMany>,
+}
+
+/// What to read, compiled.
+#[derive(Debug)]
+pub(crate) enum Fields {
+    /// An empty price list, whatever the reply.
+    NoPrices,
+    /// Nothing open, whatever the reply.
+    NoneActive,
+    Balance {
+        amount: Sources,
+        scale: u32,
+    },
+    Prices(Box<PriceFields>),
+    Bought(Box<BoughtFields>),
+    Status(Box<StatusFields>),
+    Done {
+        external_id: Option<Sources>,
+    },
+    Active(Box<ActiveFields>),
+}
+
+impl Fields {
+    pub(crate) fn compile(
+        table: &toml::Table,
+        op: Op,
+        scope: Scope<'_>,
+        place: &Place,
+    ) -> Result<Self, DriverError> {
+        if table.contains_key("empty") {
+            return compile_empty(table, op, place);
+        }
+        let reader = Reader { scope, place };
+        match op {
+            Op::Balance => {
+                let doc: BalanceDoc = read_table(table, place)?;
+                let amount = reader.required(&doc.amount, "amount")?;
+                Ok(Self::Balance { amount, scale: checked_scale(doc.scale, place)? })
+            }
+            Op::Prices => Ok(Self::Prices(Box::new(prices::compile(table, &reader)?))),
+            Op::Buy => Ok(Self::Bought(Box::new(buy::compile(table, &reader)?))),
+            Op::Status => Ok(Self::Status(Box::new(status::compile(table, &reader)?))),
+            Op::Cancel | Op::Finish | Op::Resend => {
+                let doc: DoneDoc = read_table(table, place)?;
+                if op != Op::Resend && doc.external_id.is_some() {
+                    return Err(place.field("external_id").error("only a resend may change it"));
+                }
+                let external_id = reader.optional(doc.external_id.as_ref(), "external_id")?;
+                Ok(Self::Done { external_id })
+            }
+            Op::ListActive => Ok(Self::Active(Box::new(list_active::compile(table, &reader)?))),
+        }
+    }
+}
+
+fn compile_empty(table: &toml::Table, op: Op, place: &Place) -> Result<Fields, DriverError> {
+    let doc: EmptyDoc = read_table(table, place)?;
+    match op {
+        Op::Prices if doc.empty => Ok(Fields::NoPrices),
+        Op::ListActive if doc.empty => Ok(Fields::NoneActive),
+        Op::Prices | Op::ListActive => Err(place.field("empty").error("can only be true")),
+        Op::Balance | Op::Buy | Op::Status | Op::Cancel | Op::Finish | Op::Resend => {
+            Err(place.field("empty").error("belongs to operations that give a list"))
+        }
+    }
+}
+
+impl Fields {
+    /// Reads the output from a reply.
+    pub(crate) fn read(&self, view: &View<'_>, captures: &Captures) -> Result<Output, Misfit> {
+        let input = Input { view, captures };
+        match self {
+            Self::NoPrices => Ok(Output::Prices(PriceList::default())),
+            Self::NoneActive => Ok(Output::Active(ActiveList::default())),
+            Self::Balance { amount, scale } => {
+                let text = input.root(amount).ok_or(Misfit)?;
+                parse_amount(&text, *scale, Rounding::Down).map(Output::Balance).ok_or(Misfit)
+            }
+            Self::Prices(fields) => prices::read(fields, &input).map(Output::Prices),
+            Self::Bought(fields) => buy::read(fields, &input).map(Output::Bought),
+            Self::Status(fields) => status::read(fields, &input).map(Output::Status),
+            Self::Done { external_id } => {
+                let new_external_id = external_id.as_ref().and_then(|s| input.root(s));
+                Ok(Output::Done { new_external_id: new_external_id.map(code).transpose()? })
+            }
+            Self::Active(fields) => list_active::read(fields, &input).map(Output::Active),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! An activation's state and messages: what its rule may say, how it is read, what comes out.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::fields::{Input, Reader, read_table};
+use super::value::{bounded_text, code};
+use crate::document::{OneOrMany, RowsDoc};
+use crate::place::{DriverError, Place};
+use crate::reply::Misfit;
+use crate::rows::Rows;
+use crate::source::Sources;
+
+/// Messages one activation may show; no provider keeps a tenth of it.
+const MESSAGES_MAX: usize = 1_000;
+
+/// Where an activation stands at the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExternalState {
+    /// Waiting for a message.
+    Waiting,
+    /// At least one message is there, and more may come.
+    Received,
+    /// Completed.
+    Finished,
+    /// Cancelled, or cancelled or finished where a provider does not say which.
+    Cancelled,
+    /// Its time ran out.
+    Expired,
+}
+
+/// An activation's state and the messages it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusReport {
+    /// The state; `Received` only with a message.
+    pub state: ExternalState,
+    /// All messages the reply shows, in its order; a poll repeats earlier ones.
+    pub messages: Vec<ReceivedMessage>,
+}
+
+/// A message as a provider hands it over; a code, a text or both.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct ReceivedMessage {
+    /// The provider's identifier of the message.
+    pub external_id: Option<String>,
+    /// Who sent it.
+    pub sender: Option<String>,
+    /// What it says.
+    pub text: Option<String>,
+    /// The code in it, as the provider sees it.
+    pub code: Option<String>,
+}
+
+impl fmt::Debug for ReceivedMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceivedMessage")
+            .field("external_id", &self.external_id)
+            .field("has_text", &self.text.is_some())
+            .field("has_code", &self.code.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StatusDoc {
+    pub state: OneOrMany,
+    #[serde(default)]
+    pub states: BTreeMap<String, String>,
+    pub messages: Option<MessagesDoc>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MessagesDoc {
+    pub rows: Option<RowsDoc>,
+    pub external_id: Option<OneOrMany>,
+    pub sender: Option<OneOrMany>,
+    pub text: Option<OneOrMany>,
+    pub code: Option<OneOrMany>,
+}
+
+#[derive(Debug)]
+pub(crate) struct StatusFields {
+    pub state: Sources,
+    pub states: BTreeMap<String, ExternalState>,
+    pub messages: Option<MessageFields>,
+}
+
+#[derive(Debug)]
+pub(crate) struct MessageFields {
+    pub rows: Option<Rows>,
+    pub external_id: Option<Sources>,
+    pub sender: Option<Sources>,
+    pub text: Option<Sources>,
+    pub code: Option<Sources>,
+}
+
+const STATES: [(&str, ExternalState); 5] = [
+    ("waiting", ExternalState::Waiting),
+    ("received", ExternalState::Received),
+    ("finished", ExternalState::Finished),
+    ("cancelled", ExternalState::Cancelled),
+    ("expired", ExternalState::Expired),
+];
+
+fn parse_state(word: &str, place: &Place) -> Result<ExternalState, DriverError> {
+    let found = STATES.iter().find(|(name, _)| *name == word);
+    let unknown = || {
+        let known = STATES.map(|(name, _)| name).join(", ");
+        place.error(format!("`{word}` is none of {known}"))
+    };
+    found.map(|(_, state)| *state).ok_or_else(unknown)
+}
+
+pub(super) fn compile(
+    table: &toml::Table,
+    reader: &Reader<'_>,
+) -> Result<StatusFields, DriverError> {
+    let doc: StatusDoc = read_table(table, reader.place)?;
+    let state = reader.required(&doc.state, "state")?;
+    let mut states = BTreeMap::new();
+    for (external, word) in &doc.states {
+        let place = reader.place.field("states").field(external);
+        states.insert(external.clone(), parse_state(word, &place)?);
+    }
+    match (state.constant(), states.is_empty()) {
+        (Some(word), true) => {
+            states.insert(word.to_owned(), parse_state(word, &reader.place.field("state"))?);
+        }
+        (Some(_), false) => {
+            return Err(reader.place.field("states").error("the state is a constant already"));
+        }
+        (None, true) => return Err(reader.place.error("`state` needs a table of `states`")),
+        (None, false) => {}
+    }
+    let messages = doc.messages.as_ref().map(|doc| compile_messages(doc, reader)).transpose()?;
+    let receives = states.values().any(|state| *state == ExternalState::Received);
+    if receives && messages.is_none() {
+        return Err(reader.place.error("a `received` state needs `messages`"));
+    }
+    Ok(StatusFields { state, states, messages })
+}
+
+fn compile_messages(doc: &MessagesDoc, outer: &Reader<'_>) -> Result<MessageFields, DriverError> {
+    let place = outer.place.field("messages");
+    let reader = Reader { scope: outer.scope, place: &place };
+    let rows = doc
+        .rows
+        .as_ref()
+        .map(|rows| Rows::compile(rows, reader.scope, reader.place))
+        .transpose()?;
+    if doc.text.is_none() && doc.code.is_none() {
+        return Err(place.error("needs a `text` or a `code`"));
+    }
+    Ok(MessageFields {
+        rows,
+        external_id: reader.optional(doc.external_id.as_ref(), "external_id")?,
+        sender: reader.optional(doc.sender.as_ref(), "sender")?,
+        text: reader.optional(doc.text.as_ref(), "text")?,
+        code: reader.optional(doc.code.as_ref(), "code")?,
+    })
+}
+
+pub(super) fn read(fields: &StatusFields, input: &Input<'_, '_>) -> Result<StatusReport, Misfit> {
+    let word = input.root(&fields.state).ok_or(Misfit)?;
+    let state = *fields.states.get(&word).ok_or(Misfit)?;
+    let messages = match &fields.messages {
+        Some(messages) => read_messages(messages, input)?,
+        None => Vec::new(),
+    };
+    // Several providers say "received" as soon as the number is allotted.
+    let premature = state == ExternalState::Received && messages.is_empty();
+    let state = if premature { ExternalState::Waiting } else { state };
+    Ok(StatusReport { state, messages })
+}
+
+fn read_messages(
+    fields: &MessageFields,
+    input: &Input<'_, '_>,
+) -> Result<Vec<ReceivedMessage>, Misfit> {
+    let mut messages = Vec::new();
+    let mut keep = |read: &dyn Fn(&Sources) -> Option<String>| {
+        let field = |sources: &Option<Sources>| sources.as_ref().and_then(read);
+        let message = ReceivedMessage {
+            external_id: field(&fields.external_id).map(code).transpose()?,
+            sender: field(&fields.sender).map(code).transpose()?,
+            text: field(&fields.text).map(bounded_text),
+            code: field(&fields.code).map(code).transpose()?,
+        };
+        if message.text.is_some() || message.code.is_some() {
+            messages.push(message);
+        }
+        if messages.len() > MESSAGES_MAX { Err(Misfit) } else { Ok(()) }
+    };
+    match (&fields.rows, &input.view.root) {
+        (None, _) => keep(&|sources| input.root(sources))?,
+        (Some(_), None) => return Err(Misfit),
+        (Some(rows), Some(root)) => {
+            rows.walk(root, &mut |row, _| keep(&|sources| input.row(Some(sources), row)))?
+        }
+    }
+    Ok(messages)
+}

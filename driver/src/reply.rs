@@ -1,0 +1,71 @@
+//! A reply: as it came, and prepared for reading.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::document::ReplyKind;
+use crate::json::Node;
+
+/// A reply as it came over the wire.
+#[derive(Clone, Default)]
+pub struct RawReply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers, names in any case.
+    pub headers: Vec<(String, String)>,
+    /// The body, after content decoding.
+    pub body: Vec<u8>,
+}
+
+impl RawReply {
+    /// The first header of this name, in any case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.trim())
+    }
+}
+
+/// Shows the status and the length: a body may hold numbers and messages.
+impl fmt::Debug for RawReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawReply")
+            .field("status", &self.status)
+            .field("body_len", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A reply prepared for reading: its text trimmed, its JSON parsed once.
+pub(crate) struct View<'a> {
+    pub reply: &'a RawReply,
+    pub text: Cow<'a, str>,
+    pub root: Option<Node<'a>>,
+    pub placeholders: &'a [String],
+}
+
+impl<'a> View<'a> {
+    /// `None` if the body is not UTF-8.
+    pub(crate) fn new(
+        reply: &'a RawReply,
+        kind: ReplyKind,
+        placeholders: &'a [String],
+    ) -> Option<Self> {
+        let body = std::str::from_utf8(&reply.body).ok()?;
+        let text = body.trim_start_matches('\u{feff}').trim();
+        let root = match kind {
+            ReplyKind::Json => Node::parse(text),
+            ReplyKind::Text | ReplyKind::Scalar => None,
+        };
+        // Some providers quote their tokens: "NO_NUMBERS" is the same answer as NO_NUMBERS.
+        let quoted = root.as_ref().filter(|_| text.starts_with('"')).and_then(Node::scalar);
+        Some(Self { reply, text: quoted.unwrap_or(Cow::Borrowed(text)), root, placeholders })
+    }
+}
+
+/// The named groups of the regex that matched.
+pub(crate) type Captures = Vec<(String, String)>;
+
+/// A reply that a rule recognised but that lacks what the rule promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Misfit;

@@ -1,0 +1,244 @@
+//! Which outcome a reply is: ordered rules, the first that matches decides.
+//!
+//! A rule's conditions are an HTTP status and one test on a subject (the body's text, a
+//! place in the JSON, or a header); its consequence is a provider error of a fixed kind
+//! or an output to read.
+
+use std::borrow::Cow;
+
+use regex::Regex;
+
+use crate::document::{ReplyKind, RuleDoc};
+use crate::error::{ErrorKind, ProviderError, excerpt, header_pause};
+use crate::json::Node;
+use crate::op::Op;
+use crate::output::Fields;
+use crate::place::{DriverError, Place};
+use crate::reply::{Captures, View};
+use crate::source::{Scope, Sources, compile_path};
+
+/// Body bytes up to which the text itself is tested: tokens are short, price lists are not.
+const TEXT_TEST_MAX: usize = 4096;
+
+#[derive(Debug, PartialEq, Eq)]
+enum Subject {
+    Body,
+    Path(Vec<String>),
+    Root,
+    Header(String),
+}
+
+#[derive(Debug)]
+enum Test {
+    Any,
+    Equals(Vec<String>),
+    Starts(String),
+    Matches(Regex),
+    Exists(bool),
+}
+
+#[derive(Debug)]
+pub(crate) enum Consequence {
+    Fail { kind: ErrorKind, in_doubt: bool, retry_after_s: Option<Sources> },
+    Output(Fields),
+}
+
+/// One compiled rule.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub place: String,
+    status: Vec<u16>,
+    subject: Subject,
+    test: Test,
+    pub consequence: Consequence,
+}
+
+impl Rule {
+    /// Compiles a rule of an operation, or a driver-wide one if `op` is `None`.
+    pub(crate) fn compile(
+        doc: &RuleDoc,
+        op: Option<Op>,
+        reply: ReplyKind,
+        place: &Place,
+    ) -> Result<Self, DriverError> {
+        let subject = compile_subject(doc.at.as_deref(), reply, place)?;
+        let test = compile_test(doc, &subject, place)?;
+        let groups: Vec<String> = match &test {
+            Test::Matches(regex) => regex.capture_names().flatten().map(str::to_owned).collect(),
+            Test::Any | Test::Equals(_) | Test::Starts(_) | Test::Exists(_) => Vec::new(),
+        };
+        let scope = Scope { reply, groups: &groups };
+        let consequence = compile_consequence(doc, op, scope, place)?;
+        let status = doc.status.clone();
+        if let Some(bad) = status.iter().find(|status| !(100..600).contains(*status)) {
+            return Err(place.field("status").error(format!("{bad} is no HTTP status")));
+        }
+        Ok(Self { place: place.clone().into_text(), status, subject, test, consequence })
+    }
+
+    /// True if nothing passes this rule by.
+    pub(crate) fn catches_all(&self) -> bool {
+        self.status.is_empty() && matches!(self.test, Test::Any)
+    }
+
+    /// True if the rule looks into the reply's JSON.
+    pub(crate) fn reads_json(&self) -> bool {
+        matches!(self.subject, Subject::Path(_) | Subject::Root)
+    }
+
+    /// A token that an earlier rule already decides, so that this rule never sees it.
+    pub(crate) fn shadowed_by<'a>(&'a self, earlier: &Self) -> Option<&'a str> {
+        let covers = earlier.status.is_empty() || earlier.status == self.status;
+        let (Test::Equals(mine), Test::Equals(theirs)) = (&self.test, &earlier.test) else {
+            return None;
+        };
+        let token = mine.iter().find(|token| theirs.contains(token));
+        token.filter(|_| covers && self.subject == earlier.subject).map(String::as_str)
+    }
+
+    /// The groups of the match, or `None` if the rule does not apply.
+    pub(crate) fn matches(&self, view: &View<'_>) -> Option<Captures> {
+        if !self.status.is_empty() && !self.status.contains(&view.reply.status) {
+            return None;
+        }
+        if let Test::Any = self.test {
+            return Some(Captures::new());
+        }
+        let value: Option<Cow<'_, str>> = match &self.subject {
+            Subject::Body if view.text.len() > TEXT_TEST_MAX => None,
+            Subject::Body => Some(Cow::Borrowed(view.text.as_ref())),
+            Subject::Header(name) => view.reply.header(name).map(Cow::Borrowed),
+            Subject::Root => return self.matches_node(view.root.as_ref()),
+            Subject::Path(path) => {
+                return self.matches_node(view.root.as_ref().and_then(|n| n.at(path)).as_ref());
+            }
+        };
+        self.test.matches(value.is_some(), value.as_deref())
+    }
+
+    fn matches_node(&self, node: Option<&Node<'_>>) -> Option<Captures> {
+        let node = node.filter(|node| !node.is_null());
+        let text = node.and_then(Node::scalar);
+        self.test.matches(node.is_some(), text.as_deref())
+    }
+}
+
+impl Test {
+    fn matches(&self, exists: bool, text: Option<&str>) -> Option<Captures> {
+        let plain = |holds: bool| holds.then(Captures::new);
+        match self {
+            Self::Any => plain(true),
+            Self::Exists(expected) => plain(exists == *expected),
+            Self::Equals(tokens) => plain(text.is_some_and(|t| tokens.iter().any(|k| k == t))),
+            Self::Starts(prefix) => plain(text.is_some_and(|t| t.starts_with(prefix.as_str()))),
+            Self::Matches(regex) => {
+                let found = regex.captures(text?)?;
+                let named = regex.capture_names().flatten();
+                let pairs =
+                    named.filter_map(|n| Some((n.to_owned(), found.name(n)?.as_str().to_owned())));
+                Some(pairs.collect())
+            }
+        }
+    }
+}
+
+fn compile_subject(
+    at: Option<&str>,
+    reply: ReplyKind,
+    place: &Place,
+) -> Result<Subject, DriverError> {
+    let json = reply == ReplyKind::Json;
+    match at {
+        None => Ok(Subject::Body),
+        Some(text) if text.starts_with('@') => Ok(Subject::Header(text[1..].to_owned())),
+        Some(_) if !json => Err(place.field("at").error("needs a json reply")),
+        Some(".") => Ok(Subject::Root),
+        Some(text) if text.starts_with('/') => Ok(Subject::Path(compile_path(text))),
+        Some(text) => Err(place.field("at").error(format!("`{text}` is none of /path . @header"))),
+    }
+}
+
+/// Compiled size of one regex: patterns for tokens need a fraction of it.
+const REGEX_BYTES_MAX: usize = 1 << 18;
+
+fn compile_test(doc: &RuleDoc, subject: &Subject, place: &Place) -> Result<Test, DriverError> {
+    let named =
+        [doc.equals.is_some(), doc.starts.is_some(), doc.regex.is_some(), doc.exists.is_some()];
+    match (named.iter().filter(|named| **named).count(), subject) {
+        (0, Subject::Body) => return Ok(Test::Any),
+        (0, _) => return Err(place.error("`at` needs one of equals, starts, regex, exists")),
+        (1, _) => {}
+        (_, _) => return Err(place.error("has more than one of equals, starts, regex, exists")),
+    }
+    if let Some(tokens) = &doc.equals {
+        return Ok(Test::Equals(tokens.items().to_vec()));
+    }
+    if let Some(prefix) = &doc.starts {
+        return Ok(Test::Starts(prefix.clone()));
+    }
+    if let Some(pattern) = &doc.regex {
+        let built = regex::RegexBuilder::new(pattern).size_limit(REGEX_BYTES_MAX).build();
+        return built.map(Test::Matches).map_err(|e| place.field("regex").error(e.to_string()));
+    }
+    match (doc.exists, subject) {
+        (Some(_), Subject::Body) => {
+            Err(place.field("exists").error("a body always exists; name `at`"))
+        }
+        (expected, _) => Ok(Test::Exists(expected.unwrap_or(true))),
+    }
+}
+
+fn compile_consequence(
+    doc: &RuleDoc,
+    op: Option<Op>,
+    scope: Scope<'_>,
+    place: &Place,
+) -> Result<Consequence, DriverError> {
+    let only_with_error =
+        [("in_doubt", doc.in_doubt), ("retry_after_s", doc.retry_after_s.is_some())];
+    match (&doc.error, &doc.give, op) {
+        (Some(_), Some(_), _) => Err(place.error("has both `error` and `give`")),
+        (None, None, _) => Err(place.error("has neither `error` nor `give`")),
+        (None, Some(_), None) => Err(place.error("a driver-wide rule can only be an `error`")),
+        (None, Some(give), Some(op)) => {
+            if let Some((name, _)) = only_with_error.iter().find(|(_, set)| *set) {
+                return Err(place.field(name).error("belongs to an `error` rule"));
+            }
+            Fields::compile(give, op, scope, &place.field("give")).map(Consequence::Output)
+        }
+        (Some(word), None, _) => {
+            let Some(kind) = ErrorKind::parse(word) else {
+                let words: Vec<_> = ErrorKind::WORDS.iter().map(|(word, _)| *word).collect();
+                let known = words.join(", ");
+                return Err(place.field("error").error(format!("`{word}` is none of {known}")));
+            };
+            let retry_after_s = Sources::compile_optional(
+                doc.retry_after_s.as_ref(),
+                scope,
+                &place.field("retry_after_s"),
+            )?;
+            Ok(Consequence::Fail { kind, in_doubt: doc.in_doubt, retry_after_s })
+        }
+    }
+}
+
+/// The error a failing rule makes of a reply.
+pub(crate) fn fail(
+    view: &View<'_>,
+    consequence: &Consequence,
+    captures: &Captures,
+) -> ProviderError {
+    let Consequence::Fail { kind, in_doubt, retry_after_s } = consequence else {
+        return ProviderError::new(ErrorKind::Unmapped, false, excerpt(&view.text));
+    };
+    let read = |sources: &Option<Sources>| -> Option<String> {
+        sources.as_ref()?.read(view, view.root.as_ref(), captures).map(Cow::into_owned)
+    };
+    let seconds = read(retry_after_s).and_then(|text| text.parse::<u64>().ok());
+    ProviderError {
+        kind: *kind,
+        certain: !in_doubt,
+        retry_after_ms: seconds.map(|s| s.saturating_mul(1000)).or(header_pause(view.reply)),
+        excerpt: excerpt(&view.text),
+    }
+}

@@ -1,0 +1,237 @@
+//! A number's life at a provider: bought, messages due, closed.
+//!
+//! Promises: which messages a number has at a moment follows from the seed, its
+//! id and the moments of its purchase, requests and close, so a journal of
+//! these is enough to bring everything back. What may be asked when, and in
+//! which words, is the wire formats' part.
+
+use std::ops::RangeInclusive;
+
+use nexnum_engine::catalog::Catalog;
+use nexnum_engine::ids::{Number, Product};
+use serde::{Deserialize, Serialize};
+
+use crate::cost::Cost;
+use crate::messages;
+use crate::random::{between, chance, mix};
+
+/// Codes that may be asked for on one number; real services stop earlier.
+pub(crate) const ASKED_MAX: usize = 16;
+
+/// How a number was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Closed {
+    /// By the customer, without a message; refunded.
+    Cancelled,
+    /// By the customer, who found the number used; refunded.
+    Banned,
+    /// After a message, by the customer or by itself.
+    Finished,
+    /// By itself, without a message; refunded.
+    TimedOut,
+}
+
+impl Closed {
+    pub(crate) const fn refunds(self) -> bool {
+        match self {
+            Self::Cancelled | Self::Banned | Self::TimedOut => true,
+            Self::Finished => false,
+        }
+    }
+}
+
+/// A bought number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Life {
+    pub(crate) id: u32,
+    pub(crate) product: Product,
+    pub(crate) operator: u8,
+    pub(crate) cost: Cost,
+    pub(crate) number: Number,
+    pub(crate) bought_ms: u64,
+    /// When further codes were asked for.
+    pub(crate) asked_ms: Vec<u64>,
+    pub(crate) closed: Option<(Closed, u64)>,
+    /// Lists its messages twice.
+    pub(crate) doubled: bool,
+    /// Receives a message after a cancel.
+    pub(crate) late: bool,
+    /// A hash of the customer's own reference, 0 for none.
+    pub(crate) reference: u64,
+}
+
+/// A message as the provider has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    /// Unique at the provider; the same in both copies of a doubled message.
+    pub(crate) id: u64,
+    /// Which request it answers: 0 the purchase, 1 the first further code, …
+    pub(crate) request: usize,
+    pub(crate) at_ms: u64,
+    pub(crate) sender: &'static str,
+    pub(crate) code: String,
+    pub(crate) text: String,
+}
+
+/// What decides when messages come.
+#[derive(Clone, Debug)]
+pub(crate) struct Script {
+    pub(crate) seed: u64,
+    pub(crate) delay_ms: RangeInclusive<u64>,
+    pub(crate) lifetime_ms: u64,
+    /// The share of numbers, 0 to 1, that never get a message.
+    pub(crate) silent: f64,
+    /// A second message comes by itself: the protocol has no call to ask for one.
+    pub(crate) unasked: bool,
+}
+
+impl Script {
+    fn delay(&self, id: u32, request: usize) -> u64 {
+        let word = mix(self.seed, &[10, u64::from(id), request as u64]);
+        between(word, *self.delay_ms.start(), *self.delay_ms.end())
+    }
+
+    /// The messages of a number at a moment, oldest first.
+    pub(crate) fn messages(&self, life: &Life, now_ms: u64) -> Vec<Message> {
+        let due = self.due(life).filter(|&(_, at_ms)| at_ms <= now_ms);
+        let mut messages: Vec<Message> = due
+            .filter(|&(_, at_ms)| life.open_at(at_ms) || life.is_late(at_ms))
+            .map(|(request, at_ms)| self.message(life, request, at_ms))
+            .collect();
+        if life.doubled {
+            messages =
+                messages.into_iter().flat_map(|message| [message.clone(), message]).collect();
+        }
+        messages
+    }
+
+    /// The moments at which messages would come if the number stayed open, by request.
+    fn due(&self, life: &Life) -> impl Iterator<Item = (usize, u64)> {
+        let id = life.id;
+        let silent = chance(mix(self.seed, &[11, u64::from(id)]), self.silent);
+        let first = match life.closed {
+            Some((Closed::Cancelled, at_ms)) if life.late => Some(at_ms + 1 + self.delay(id, 0)),
+            _ => (!silent).then(|| life.bought_ms + self.delay(id, 0)),
+        };
+        let unasked = first.filter(|_| self.unasked && life.asked_ms.is_empty());
+        // Far enough behind the first that a quick customer has finished by then.
+        let unasked = unasked.map(|at_ms| (1, at_ms + 4 * self.delay_ms.end() + self.delay(id, 1)));
+        let asked = (1..).zip(life.asked_ms.clone());
+        let asked = asked.map(move |(request, at_ms)| (request, at_ms + self.delay(id, request)));
+        first.map(|at_ms| (0, at_ms)).into_iter().chain(unasked).chain(asked)
+    }
+
+    fn message(&self, life: &Life, request: usize, at_ms: u64) -> Message {
+        let catalog = Catalog::load();
+        let word = mix(self.seed, &[12, u64::from(life.id), request as u64]);
+        let (slug, name) =
+            catalog.service(life.product.service).map_or(("", ""), |it| (it.slug, it.name));
+        let iso2 = catalog.country(life.product.country).map_or("", |country| country.iso2);
+        let code = messages::code(slug, word);
+        let text = messages::text(iso2, slug, name, &code, word);
+        let id = u64::from(life.id) * (ASKED_MAX as u64 + 1) + request as u64;
+        Message { id, request, at_ms, sender: name, code, text }
+    }
+
+    /// The moment at which a number closes by itself.
+    pub(crate) fn ends_ms(&self, life: &Life) -> u64 {
+        life.bought_ms + self.lifetime_ms
+    }
+}
+
+impl Life {
+    fn open_at(&self, at_ms: u64) -> bool {
+        self.closed.is_none_or(|(_, closed_ms)| at_ms <= closed_ms)
+    }
+
+    fn is_late(&self, at_ms: u64) -> bool {
+        self.late
+            && self
+                .closed
+                .is_some_and(|(how, closed_ms)| how == Closed::Cancelled && at_ms > closed_ms)
+    }
+
+    /// The last code that was asked for has not come yet.
+    pub(crate) fn is_waiting(&self, messages: &[Message]) -> bool {
+        messages.last().is_none_or(|message| message.request < self.asked_ms.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn script() -> Script {
+        Script { seed: 1, delay_ms: 100..=200, lifetime_ms: 1_000, silent: 0.0, unasked: false }
+    }
+
+    fn life() -> Life {
+        let catalog = Catalog::load();
+        let product = Product {
+            country: catalog.country_by_iso("ID").unwrap(),
+            service: catalog.service_by_slug("telegram").unwrap(),
+        };
+        Life {
+            id: 7,
+            product,
+            operator: 0,
+            cost: Cost(2_000),
+            number: Number(6_281_212_345_678),
+            bought_ms: 1_000,
+            asked_ms: Vec::new(),
+            closed: None,
+            doubled: false,
+            late: false,
+            reference: 0,
+        }
+    }
+
+    #[test]
+    fn a_message_comes_after_its_delay_and_stays() {
+        let (script, life) = (script(), life());
+        assert_eq!(script.messages(&life, 1_099), []);
+        let messages = script.messages(&life, 1_200);
+        assert_eq!(messages.len(), 1);
+        assert!(messages[0].text.contains(&messages[0].code) && messages[0].code.len() == 5);
+        assert_eq!(script.messages(&life, 9_999), messages);
+    }
+
+    #[test]
+    fn a_further_code_is_another_message() {
+        let (script, mut life) = (script(), life());
+        life.asked_ms.push(1_500);
+        assert!(life.is_waiting(&script.messages(&life, 1_550)));
+        let messages = script.messages(&life, 1_700);
+        assert_eq!(messages.len(), 2);
+        assert!(!life.is_waiting(&messages));
+        assert!(messages[0].code != messages[1].code && messages[0].id != messages[1].id);
+    }
+
+    #[test]
+    fn nothing_comes_after_a_close_unless_that_is_the_fault() {
+        let (script, mut life) = (script(), life());
+        life.closed = Some((Closed::Cancelled, 1_050));
+        assert_eq!(script.messages(&life, 9_999), []);
+        life.late = true;
+        let messages = script.messages(&life, 9_999);
+        assert!(messages.len() == 1 && messages[0].at_ms > 1_050);
+    }
+
+    #[test]
+    fn a_doubled_message_is_the_same_twice() {
+        let (script, mut life) = (script(), life());
+        life.doubled = true;
+        let messages = script.messages(&life, 1_200);
+        assert!(messages.len() == 2 && messages[0] == messages[1]);
+    }
+
+    #[test]
+    fn a_small_share_never_gets_a_message_and_some_get_a_second_unasked() {
+        let script = Script { silent: 0.5, unasked: true, ..script() };
+        let counts: Vec<usize> =
+            (0..200).map(|id| script.messages(&Life { id, ..life() }, 90_000).len()).collect();
+        assert!(counts.iter().all(|&count| count == 0 || count == 2));
+        assert!((60..140).contains(&counts.iter().filter(|&&count| count == 0).count()));
+    }
+}
