@@ -1,7 +1,5 @@
 //! API keys: issued, revoked, looked up.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use nexnum_engine::command::{Command, Reply};
 use nexnum_engine::ids::{AccountId, KeyId};
 
@@ -83,30 +81,5 @@ impl Access {
         };
         self.market.execute(Command::RevokeKey { key }).await?;
         Ok(())
-    }
-}
-
-/// Counts the operators' keys that are being revoked: the engine lets the last one go, and
-/// no operator could issue another.
-#[derive(Debug, Default)]
-pub(super) struct Revocations(AtomicUsize);
-
-/// A revocation under way, until it is published or refused.
-struct UnderWay<'a> {
-    revocations: &'a Revocations,
-    /// Those under way with this one.
-    count: usize,
-}
-
-impl Revocations {
-    // Sequentially consistent: of two that begin at once, one sees the other.
-    fn begin(&self) -> UnderWay<'_> {
-        UnderWay { revocations: self, count: self.0.fetch_add(1, Ordering::SeqCst) + 1 }
-    }
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.revocations.0.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -2,12 +2,13 @@
 
 mod accounts;
 mod keys;
+mod revocations;
 
 use std::sync::Arc;
 
 use crate::market::Market;
 
-use self::keys::Revocations;
+use self::revocations::Revocations;
 
 pub use keys::{IssuedKey, KeyRefusal};
 

@@ -24,7 +24,9 @@ use nexnum_storage::{
 use crate::clock::Clock;
 use crate::keys::{self, ApiKey, KeyKind, NoRandomness};
 use crate::market::replay::{Decoded, Replay};
-use crate::server::config;
+
+/// The configuration that `init` puts into a new folder.
+pub const CONFIG_TEMPLATE: &str = include_str!("config.template.toml");
 
 /// Why a data folder was not made or opened.
 #[derive(Debug, thiserror::Error)]
@@ -132,7 +134,7 @@ pub fn issue_admin_key(dir: &Path) -> Result<ApiKey, BootError> {
 
 fn write_config(folder: &Folder) -> Result<(), BootError> {
     let path = config_path(folder);
-    fs::write(&path, config::TEMPLATE).map_err(|source| BootError::Io { path, source })
+    fs::write(&path, CONFIG_TEMPLATE).map_err(|source| BootError::Io { path, source })
 }
 
 /// Where `init` puts the configuration.

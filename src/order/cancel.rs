@@ -10,8 +10,7 @@ use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
 
 use super::ingest::Unseen;
-use super::refusal::Refusal;
-use super::upstream::UpstreamError;
+use super::refusal::{Refusal, UpstreamError};
 use super::{Orders, about};
 use crate::provider::consequence::{self, Standing};
 

@@ -9,11 +9,8 @@ use std::collections::BTreeMap;
 use nexnum_engine::ids::{OfferId, OrderId, Product, ProviderId};
 use nexnum_engine::order::Order;
 use nexnum_engine::reservation::Claim;
-use nexnum_engine::state::GivenUp;
 use nexnum_engine::time::Time;
 use parking_lot::Mutex;
-
-use super::Orders;
 
 /// How long after its order's end a number may still turn up at the provider: longer than
 /// any of them keeps one.
@@ -189,16 +186,5 @@ pub(crate) struct Calling<'a> {
 impl Drop for Calling<'_> {
     fn drop(&mut self) {
         self.doubts.calls.lock().remove(&self.order);
-    }
-}
-
-impl Orders {
-    /// Remembers, at a start, what was given up before it; a look forgets what is too old.
-    pub(crate) fn remember_given_up(&self) {
-        for given_up in self.market.read_model.take_given_up() {
-            let GivenUp { at, order, attempt, provider, product, placed_at: since } = given_up;
-            let until = at.plus_ms(LOST_KEPT_MS);
-            self.doubts.lose(Lost { order, attempt, provider, product, since, until });
-        }
     }
 }

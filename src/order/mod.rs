@@ -18,19 +18,18 @@ mod query;
 mod refusal;
 mod resend;
 mod single_flight;
+mod take_up;
 mod tasks;
 mod upstream;
 
 use std::sync::Arc;
 
-use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Command, Timings};
 use nexnum_engine::ids::ProviderId;
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
 
 use crate::market::Market;
-use crate::market::own_stock::OpenClaim;
 use crate::provider::connected::Providers;
 
 use self::doubt::Doubts;
@@ -41,8 +40,7 @@ use self::tasks::Tasks;
 pub use ingest::{Arrived, INGEST_MS, Ingested, Posted, Unseen};
 pub use place::{NUMBER_WAIT, Placed};
 pub use query::{OrdersPage, SCAN_MAX};
-pub use refusal::Refusal;
-pub use upstream::UpstreamError;
+pub use refusal::{Refusal, UpstreamError};
 
 /// Own stock as a provider.
 #[derive(Clone, Copy, Debug)]
@@ -82,23 +80,6 @@ impl Orders {
             single_flight: SingleFlight::default(),
             in_flight: InFlight::default(),
         })
-    }
-
-    /// Takes up what was under way when the last process ended, before an order can be
-    /// placed: every driven order without a number is in doubt, with its claim where there
-    /// is one.
-    pub fn take_up(self: &Arc<Self>, open: Vec<OpenClaim>) {
-        let mut claims: std::collections::BTreeMap<_, _> =
-            open.into_iter().map(|open| (open.order, open.claim)).collect();
-        for id in self.market.read_model.driven() {
-            let Some(order) = self.market.read_model.order(id) else { continue };
-            if order.state == ActivationState::Init {
-                let claim = claims.remove(&id);
-                let tried = vec![order.offer];
-                self.tasks.spawn(buy::doubt(Arc::clone(self), order, claim, tried));
-            }
-        }
-        self.remember_given_up();
     }
 
     /// Sends a command about an order that was found.

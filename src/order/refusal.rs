@@ -3,8 +3,8 @@
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::money::Micros;
 use nexnum_engine::reject::Reject;
+use nexnum_engine::time::Time;
 
-use super::upstream::UpstreamError;
 use crate::market::Refused;
 use crate::market::history::HistoryError;
 use crate::market::sequencer::SendError;
@@ -40,6 +40,26 @@ pub enum Refusal {
     Busy,
     /// The engine has stopped: the outcome is unknown.
     Stopped,
+}
+
+/// Why a provider did not do what a buyer asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpstreamError {
+    /// Not yet.
+    TooEarly {
+        /// When it may be tried again.
+        from: Time,
+    },
+    /// A message is there: it has been brought in.
+    HasCode,
+    /// The provider takes the number back no more, though no message came.
+    TooLate,
+    /// The provider cannot do this.
+    Unsupported,
+    /// It could not be reached, or could not say.
+    Unavailable,
+    /// A message is there that the engine had no room for yet.
+    Busy,
 }
 
 impl From<SendError> for Refusal {

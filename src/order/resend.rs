@@ -9,8 +9,7 @@ use nexnum_engine::ids::{AccountId, OrderId};
 use nexnum_engine::order::Order;
 
 use super::Orders;
-use super::refusal::Refusal;
-use super::upstream::UpstreamError;
+use super::refusal::{Refusal, UpstreamError};
 use crate::provider::connected::Failure;
 
 impl Orders {

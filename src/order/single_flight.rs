@@ -10,7 +10,7 @@ use nexnum_engine::ids::OrderId;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::upstream::UpstreamError;
+use super::refusal::UpstreamError;
 
 type Answer = Result<(), UpstreamError>;
 

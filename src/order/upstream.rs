@@ -1,4 +1,4 @@
-//! Asking an order's provider for what its buyer wants: whom to ask, and why it was not done.
+//! Asking an order's provider for what its buyer wants: whom to ask, and what a refusal means.
 //!
 //! The provider is asked before the engine decides, because only it knows whether a
 //! message is there. Nothing here changes the ledger.
@@ -8,34 +8,14 @@ use std::sync::Arc;
 use nexnum_driver::{Op, ProviderError};
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::order::Order;
-use nexnum_engine::time::Time;
 
 use super::Orders;
+use super::refusal::UpstreamError;
 use crate::provider::connected::Connected;
 use crate::provider::consequence::{self, CustomerAnswer};
 
 /// What "not yet" means where a provider does not say until when.
 const NOT_YET_MS: u64 = 10_000;
-
-/// Why a provider did not do what a buyer asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UpstreamError {
-    /// Not yet.
-    TooEarly {
-        /// When it may be tried again.
-        from: Time,
-    },
-    /// A message is there: it has been brought in.
-    HasCode,
-    /// The provider takes the number back no more, though no message came.
-    TooLate,
-    /// The provider cannot do this.
-    Unsupported,
-    /// It could not be reached, or could not say.
-    Unavailable,
-    /// A message is there that the engine had no room for yet.
-    Busy,
-}
 
 impl Orders {
     /// Whom to ask, and under which id; `None` for own stock.

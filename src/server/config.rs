@@ -14,9 +14,6 @@ use nexnum_engine::money::Micros;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The configuration that `init` puts into a new folder.
-pub const TEMPLATE: &str = include_str!("config.template.toml");
-
 /// Bytes of a configuration: a hundred providers fit many times over.
 const LEN_MAX: u64 = 1 << 20;
 /// Providers in one configuration; the grid holds some more.

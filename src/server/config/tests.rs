@@ -1,6 +1,7 @@
 //! What a configuration may say, and how it is told what it may not.
 
 use super::*;
+use crate::market::folder::CONFIG_TEMPLATE;
 use nexnum_driver::Driver;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
@@ -17,13 +18,13 @@ fn refused(text: &str, words: &[&str]) {
 
 #[test]
 fn the_template_says_the_defaults() {
-    assert_eq!(parse(TEMPLATE).unwrap(), Config::default());
+    assert_eq!(parse(CONFIG_TEMPLATE).unwrap(), Config::default());
     assert_eq!(parse("").unwrap(), Config::default());
 }
 
 #[test]
 fn the_template_s_example_of_a_provider_is_right() {
-    let (_, example) = TEMPLATE.split_once("# [[providers]]\n").unwrap();
+    let (_, example) = CONFIG_TEMPLATE.split_once("# [[providers]]\n").unwrap();
     let lines = example.lines().filter(|line| !line.contains("key_env"));
     let text: String = lines.map(|line| format!("{}\n", line.trim_start_matches("# "))).collect();
     let config = parse(&format!("[[providers]]\n{text}")).unwrap();
@@ -34,7 +35,7 @@ fn the_template_s_example_of_a_provider_is_right() {
 
 #[test]
 fn the_template_s_addresses_are_those_of_the_drivers() {
-    let examples = TEMPLATE.split("# [[providers]]\n").skip(1);
+    let examples = CONFIG_TEMPLATE.split("# [[providers]]\n").skip(1);
     let value = |example: &str, key: &str| {
         let line = example.lines().find(|line| line.starts_with(&format!("# {key} = "))).unwrap();
         line.split('"').nth(1).unwrap().to_owned()

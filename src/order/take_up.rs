@@ -1,0 +1,39 @@
+//! Taking up, at a start, what the last process left under way.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::state::GivenUp;
+
+use super::doubt::{LOST_KEPT_MS, Lost};
+use super::{Orders, buy};
+use crate::market::own_stock::OpenClaim;
+
+impl Orders {
+    /// Takes up what was under way when the last process ended, before an order can be
+    /// placed: every driven order without a number is in doubt, with its claim where there
+    /// is one.
+    pub fn take_up(self: &Arc<Self>, open: Vec<OpenClaim>) {
+        let mut claims: BTreeMap<_, _> =
+            open.into_iter().map(|open| (open.order, open.claim)).collect();
+        for id in self.market.read_model.driven() {
+            let Some(order) = self.market.read_model.order(id) else { continue };
+            if order.state == ActivationState::Init {
+                let claim = claims.remove(&id);
+                let tried = vec![order.offer];
+                self.tasks.spawn(buy::doubt(Arc::clone(self), order, claim, tried));
+            }
+        }
+        self.remember_given_up();
+    }
+
+    /// Remembers, at a start, what was given up before it; a look forgets what is too old.
+    pub(crate) fn remember_given_up(&self) {
+        for given_up in self.market.read_model.take_given_up() {
+            let GivenUp { at, order, attempt, provider, product, placed_at: since } = given_up;
+            let until = at.plus_ms(LOST_KEPT_MS);
+            self.doubts.lose(Lost { order, attempt, provider, product, since, until });
+        }
+    }
+}
