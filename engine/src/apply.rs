@@ -9,7 +9,8 @@ use crate::event::{Closing, Event, Idempotency, OfferTerms, ProviderKind, Scope,
 use crate::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
 use crate::money::Micros;
 use crate::order::{Order, OrderStatus};
-use crate::state::{Account, GivenUp, Key, Offer, Pool, Provider, Quarantined, State, StoredReply};
+use crate::replies::StoredReply;
+use crate::state::{Account, GivenUp, Key, Offer, Provider, Quarantined, State};
 use crate::time::Time;
 
 impl State {
@@ -415,14 +416,6 @@ impl State {
         let pool = self.pools.get_mut(offer).expect("an own offer has a pool");
         assert_eq!(pool.next.pop_back(), Some(number), "what came back last rests");
         self.quarantine.insert(Quarantined { until, offer, number });
-    }
-
-    /// The numbers of an offer of own stock; none so far, if there are none.
-    pub(crate) fn pool_mut(&mut self, id: OfferId) -> &mut Pool {
-        if !self.pools.contains(id) {
-            self.pools.insert(id, Pool::default());
-        }
-        self.pools.get_mut(id).expect("it is there now")
     }
 
     fn advance(&mut self, id: OrderId, input: Input) {

@@ -3,7 +3,7 @@
 //! Where several hold, the first of this order is given: existence, permission,
 //! shape, state, stock, funds.
 
-use crate::activation::ActivationState;
+use crate::activation::state::ActivationState;
 use crate::ids::OrderId;
 use crate::money::Micros;
 use crate::time::Time;

@@ -8,9 +8,19 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 use crate::ids::{AccountId, OrderId};
-use crate::state::StoredReply;
 use crate::table::Aged;
 use crate::time::Time;
+
+/// The answer that an idempotency key stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StoredReply {
+    /// Digest of the request.
+    pub fingerprint: u128,
+    /// The order it placed.
+    pub order: OrderId,
+    /// When.
+    pub at: Time,
+}
 
 /// Bits of a key that choose its tree: with a million keys a tree has 240.
 const SHARD_BITS: u32 = 12;

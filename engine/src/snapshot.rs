@@ -11,9 +11,8 @@ use crate::event::{ProviderKind, Scope};
 use crate::ids::{AccountId, KeyId, Number, OfferId, OperatorId, OrderId, ProviderId};
 use crate::money::Micros;
 use crate::order::Order;
-use crate::state::{
-    Account, Counters, GivenUp, Key, Offer, Pool, Provider, Quarantined, State, StoredReply,
-};
+use crate::replies::StoredReply;
+use crate::state::{Account, Counters, GivenUp, Key, Offer, Pool, Provider, Quarantined, State};
 
 /// One row of a state.
 #[derive(Clone, Debug, PartialEq, Eq)]

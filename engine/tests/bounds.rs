@@ -6,11 +6,11 @@ use common::arbitrary::{Arbitrary, START};
 use common::model::Model;
 use common::proof::Recorded;
 use nexnum_engine::command::{Command, PlaceOrder, Reply, Timings};
-use nexnum_engine::decide::{REPLIES_KEPT_MS, RETIRED_MAX};
 use nexnum_engine::event::{Idempotency, OfferTerms, Terms};
 use nexnum_engine::ids::{
     AccountId, CountryId, OfferId, OperatorId, OrderId, Product, ProviderId, ServiceId,
 };
+use nexnum_engine::limits::{REPLIES_KEPT_MS, RETIRED_MAX};
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::FailReason;
 use nexnum_engine::reject::Reject;

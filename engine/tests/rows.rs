@@ -5,11 +5,11 @@ mod common;
 use common::arbitrary::{Arbitrary, START};
 use common::proof::Recorded;
 use nexnum_engine::command::{Command, PlaceOrder, Timings};
-use nexnum_engine::decide::CLOSED_KEPT_MS;
 use nexnum_engine::event::{Idempotency, Terms};
 use nexnum_engine::ids::{
     AccountId, CountryId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, ServiceId,
 };
+use nexnum_engine::limits::CLOSED_KEPT_MS;
 use nexnum_engine::money::Micros;
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::State;

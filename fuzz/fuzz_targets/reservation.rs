@@ -14,7 +14,7 @@ use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::audit::audit;
 use nexnum_engine::command::{Command, PlaceOrder, Reply, Timings};
-use nexnum_engine::decide::BUY_TIME_MS;
+use nexnum_engine::limits::BUY_TIME_MS;
 use nexnum_engine::event::{ProviderKind, Terms};
 use nexnum_engine::grid::{Ask, Coverage, Grid, Listing};
 use nexnum_engine::ids::{

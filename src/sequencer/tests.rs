@@ -5,9 +5,9 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 
 use nexnum_engine::command::Reply;
-use nexnum_engine::decide::ROWS_MAX;
 use nexnum_engine::event::{OfferTerms, ProviderKind};
 use nexnum_engine::ids::{CountryId, OfferId, OperatorId, Product, ProviderId, Seq, ServiceId};
+use nexnum_engine::limits::ROWS_MAX;
 use nexnum_engine::money::Micros;
 use nexnum_storage::format::PAYLOAD_LEN_MAX;
 use nexnum_storage::{Batch, Hash, Position, Rows};

@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::{Command, Reply};
-use nexnum_engine::decide::Policy;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::ProviderId;
+use nexnum_engine::policy::Policy;
 use nexnum_storage::{Folder, Reader, StorageError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;

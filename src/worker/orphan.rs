@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Command, Reply};
-use nexnum_engine::decide::BUY_TIME_MS;
 use nexnum_engine::ids::OrderId;
+use nexnum_engine::limits::BUY_TIME_MS;
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::code;
 use nexnum_engine::command::{Command, Incoming};
-use nexnum_engine::decide::{NAME_LEN_MAX, TEXT_LEN_MAX};
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::OrderId;
+use nexnum_engine::limits::{NAME_LEN_MAX, TEXT_LEN_MAX};
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 

@@ -15,8 +15,8 @@ use parking_lot::Mutex;
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
-use crate::backend::file_backend;
 use crate::error::StorageError;
+use crate::file::file_backend;
 
 /// What is kept or fetched at a time.
 const PAGE_LEN: u64 = 4096;

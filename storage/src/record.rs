@@ -14,10 +14,9 @@ use nexnum_engine::ids::{
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
+use nexnum_engine::replies::StoredReply;
 use nexnum_engine::snapshot::Row;
-use nexnum_engine::state::{
-    Account, Counters, GivenUp, Key, Offer, Provider, Quarantined, StoredReply,
-};
+use nexnum_engine::state::{Account, Counters, GivenUp, Key, Offer, Provider, Quarantined};
 use nexnum_engine::time::Time;
 
 /// Why bytes are not a record.

@@ -10,10 +10,9 @@ use nexnum_engine::ids::{
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
+use nexnum_engine::replies::StoredReply;
 use nexnum_engine::snapshot::Row;
-use nexnum_engine::state::{
-    Account, Counters, GivenUp, Key, Offer, Provider, Quarantined, StoredReply,
-};
+use nexnum_engine::state::{Account, Counters, GivenUp, Key, Offer, Provider, Quarantined};
 use nexnum_engine::time::Time;
 use nexnum_storage::record::{
     RecordError, WalletRow, decode_events, decode_order, decode_rows, decode_wallet_row,

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nexnum_engine::account::Book;
-use nexnum_engine::decide::REPLIES_KEPT_MS;
 use nexnum_engine::event::{Event, Idempotency, Terms};
 use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId};
+use nexnum_engine::limits::REPLIES_KEPT_MS;
 use nexnum_engine::money::Micros;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;

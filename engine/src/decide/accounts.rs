@@ -1,9 +1,10 @@
 //! Accounts, keys, deposits.
 
-use super::{NAME_LEN_MAX, bounded};
+use super::check::{bounded, following};
 use crate::command::Reply;
 use crate::event::{Event, Scope};
 use crate::ids::{AccountId, KeyId};
+use crate::limits::{CASH_IN_MAX, NAME_LEN_MAX};
 use crate::money::{AMOUNT_MAX, Micros};
 use crate::reject::Reject;
 use crate::state::State;
@@ -86,12 +87,4 @@ pub(super) fn deposit(
     }
     events.push(Event::Deposited { account, amount, reference });
     Ok(Reply::Done)
-}
-
-/// All deposits together: every sum of books stays inside `i64` with room to spare.
-const CASH_IN_MAX: Micros = Micros(i64::MAX / 4);
-
-/// The id after `last`, or a refusal at the end of what old clients can parse.
-pub(super) fn following(last: u32, what: &'static str) -> Result<u32, Reject> {
-    if last < i32::MAX as u32 { Ok(last + 1) } else { Err(Reject::Exhausted(what)) }
 }

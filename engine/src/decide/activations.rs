@@ -1,15 +1,17 @@
 //! An activation from its number to its end: messages, cancels, expiry.
 
-use super::{
-    CLOSED_KEPT_MS, MESSAGES_MAX, NAME_LEN_MAX, PULSE_MAX, Policy, REPLIES_KEPT_MS, RETIRED_MAX,
-    TEXT_LEN_MAX, orders,
-};
+use super::orders;
 use crate::activation::{ActivationState, Input};
 use crate::command::{Actor, Incoming, Reply};
 use crate::event::{Closing, Event, ProviderKind};
 use crate::ids::{MessageId, OrderId};
+use crate::limits::{
+    CLOSED_KEPT_MS, MESSAGES_MAX, NAME_LEN_MAX, PULSE_MAX, REPLIES_KEPT_MS, RETIRED_MAX,
+    TEXT_LEN_MAX,
+};
 use crate::money::Micros;
 use crate::order::{FailReason, Order, OrderStatus};
+use crate::policy::Policy;
 use crate::reject::Reject;
 use crate::state::{Quarantined, State};
 use crate::time::Time;

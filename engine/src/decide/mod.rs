@@ -3,6 +3,7 @@
 
 mod accounts;
 mod activations;
+mod check;
 mod offers;
 mod orders;
 
@@ -10,43 +11,10 @@ pub use offers::check_load;
 
 use crate::command::{Command, Reply};
 use crate::event::Event;
+use crate::policy::Policy;
 use crate::reject::Reject;
 use crate::state::State;
 use crate::time::Time;
-
-/// How long a closed order stays in memory, where a late message still finds it.
-pub const CLOSED_KEPT_MS: u64 = 60 * 60 * 1000;
-/// How long an idempotency key is remembered: the published 48 hours.
-pub const REPLIES_KEPT_MS: u64 = 48 * 60 * 60 * 1000;
-/// How long an order may be without a number, reconciliation included.
-pub const BUY_TIME_MS: u64 = 3 * 60 * 1000;
-/// How many asks an order may try.
-pub const ATTEMPTS_MAX: u8 = 16;
-/// How many messages an activation keeps; the providers' own lists are shorter.
-pub const MESSAGES_MAX: usize = 100;
-/// Bytes of a message's text, and of its sender or code.
-pub const TEXT_LEN_MAX: usize = 2_000;
-/// Bytes of a name, a sender, a code, a provider's id.
-pub const NAME_LEN_MAX: usize = 100;
-/// Orders, and replies, that one pulse retires, or those of one moment: a few milliseconds
-/// of the engine's thread. The next pulse goes on.
-pub const RETIRED_MAX: usize = 4_000;
-/// Rows of one list in a command: keeps a batch far below the ledger's row bound.
-pub const ROWS_MAX: usize = 20_000;
-/// Orders that one pulse ends; the next pulse goes on.
-pub const PULSE_MAX: usize = 1_000;
-
-/// Offers over all providers; as many cells fit the grid.
-pub const OFFERS_MAX: usize = 4_000_000;
-
-/// What the operator may choose. It is no part of the state: what it decides is in the
-/// events, so it may differ from run to run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Policy {
-    /// How long a number of own stock rests after a refund before it is sold again, in
-    /// milliseconds: a late message to its last buyer must not reach the next one.
-    pub quarantine_ms: u64,
-}
 
 /// Decides a command at `at`: pushes its events and answers, or refuses.
 ///
@@ -109,15 +77,4 @@ pub fn decide(
         Command::Finish { order, actor } => activations::finish(state, *order, *actor, events),
         Command::Pulse { archived } => activations::pulse(state, policy, at, *archived, events),
     }
-}
-
-/// Refuses an empty or too long text, or one with control characters, naming its field.
-fn bounded(text: &str, len_max: usize, field: &'static str) -> Result<(), Reject> {
-    let fits = !text.is_empty() && text.len() <= len_max && !text.contains(char::is_control);
-    if fits { Ok(()) } else { Err(Reject::OutOfBounds(field)) }
-}
-
-/// Refuses an empty or too long list, naming its field.
-fn counted(len: usize, field: &'static str) -> Result<(), Reject> {
-    if (1..=ROWS_MAX).contains(&len) { Ok(()) } else { Err(Reject::OutOfBounds(field)) }
 }

@@ -1,17 +1,15 @@
 //! Providers, operators' names, offers and own stock.
 
-use super::{NAME_LEN_MAX, OFFERS_MAX, bounded, counted};
+use super::check::{bounded, counted};
 use crate::command::Reply;
 use crate::event::{Event, OfferTerms, ProviderKind};
 use crate::grid::PROVIDERS_MAX;
 use crate::ids::{Number, OfferId, OperatorId, Product, ProviderId};
+use crate::limits::{NAME_LEN_MAX, NUMBERS_MAX, OFFERS_MAX};
 use crate::money::{COST_MAX, Micros};
 use crate::reject::Reject;
 use crate::state::{Offer, State};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Numbers of own stock over all offers.
-const NUMBERS_MAX: usize = 20_000_000;
 
 pub(super) fn register_provider(
     state: &State,

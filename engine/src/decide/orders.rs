@@ -1,12 +1,12 @@
 //! An order from its placement to its number, or to its refund for want of one.
 
-use super::accounts::following;
-use super::{ATTEMPTS_MAX, BUY_TIME_MS, NAME_LEN_MAX, bounded};
+use super::check::{bounded, following};
 use crate::account::Book;
 use crate::activation::{ActivationState, Assignment, Input};
 use crate::command::{PlaceOrder, Reply, Timings};
 use crate::event::{Event, ProviderKind, Terms};
 use crate::ids::{AccountId, Number, OperatorId, OrderId, Product};
+use crate::limits::{ATTEMPTS_MAX, BUY_TIME_MS, NAME_LEN_MAX};
 use crate::money::{COST_MAX, Micros};
 use crate::order::{FailReason, Order};
 use crate::reject::Reject;

@@ -3,7 +3,6 @@
 //! sometimes jumps. It needs only the engine's public types.
 
 use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Timings};
-use nexnum_engine::decide::Policy;
 use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
 use nexnum_engine::ids::{
     AccountId, CountryId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId,
@@ -11,6 +10,7 @@ use nexnum_engine::ids::{
 };
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
 use nexnum_engine::order::FailReason;
+use nexnum_engine::policy::Policy;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 

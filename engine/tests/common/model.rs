@@ -8,16 +8,17 @@
 use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Reply, Timings};
-use nexnum_engine::decide::{
-    ATTEMPTS_MAX, BUY_TIME_MS, CLOSED_KEPT_MS, MESSAGES_MAX, NAME_LEN_MAX, OFFERS_MAX, PULSE_MAX,
-    Policy, REPLIES_KEPT_MS, RETIRED_MAX, ROWS_MAX, TEXT_LEN_MAX,
-};
 use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
 use nexnum_engine::ids::{
     AccountId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId,
 };
+use nexnum_engine::limits::{
+    ATTEMPTS_MAX, BUY_TIME_MS, CLOSED_KEPT_MS, MESSAGES_MAX, NAME_LEN_MAX, OFFERS_MAX, PULSE_MAX,
+    REPLIES_KEPT_MS, RETIRED_MAX, ROWS_MAX, TEXT_LEN_MAX,
+};
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
 use nexnum_engine::order::{FailReason, OrderStatus};
+use nexnum_engine::policy::Policy;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 

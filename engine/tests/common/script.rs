@@ -4,7 +4,6 @@
 use nexnum_engine::account::Book;
 use nexnum_engine::audit::audit;
 use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Reply, Timings};
-use nexnum_engine::decide::Policy;
 use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
 use nexnum_engine::ids::{
     AccountId, CountryId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId,
@@ -12,6 +11,7 @@ use nexnum_engine::ids::{
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::FailReason;
+use nexnum_engine::policy::Policy;
 use nexnum_engine::time::Time;
 
 use super::proof::Recorded;
