@@ -12,7 +12,7 @@ use nexnum::verify::{Finding, Followed, verify};
 use nexnum::worker::snapshot::{self, Snapshots};
 use nexnum_engine::audit::state_hash;
 use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Reply, Timings};
-use nexnum_engine::event::{ProviderKind, Scope, Terms};
+use nexnum_engine::event::{AccountEvent, Event, OrderEvent, ProviderKind, Scope, Terms};
 use nexnum_engine::ids::{
     AccountId, CountryId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, Seq,
     ServiceId,
@@ -522,12 +522,12 @@ fn an_event_that_does_not_fit_the_state_is_damage_at_its_place() {
     boot::init(temp.path()).unwrap();
     let mut live = opened(temp.path());
     let events = [
-        nexnum_engine::event::Event::AccountOpened {
+        Event::Account(AccountEvent::AccountOpened {
             account: ACCOUNT,
             name: "acme".into(),
             credit_limit: Micros::ZERO,
-        },
-        nexnum_engine::event::Event::OrderDoubted { order: OrderId(9) },
+        }),
+        Event::Order(OrderEvent::OrderDoubted { order: OrderId(9) }),
     ];
     let mut payload = Vec::new();
     record::encode_events(&events, &mut payload);

@@ -187,31 +187,8 @@ impl Core {
 
 /// The longest that an event is in the ledger.
 fn len_max(event: &Event) -> usize {
-    let rows_or_text = match event {
-        Event::OffersListed { offers, .. } => offers.len() * ROW_LEN_MAX,
-        Event::OffersPriced { terms, .. } => terms.len() * ROW_LEN_MAX,
-        Event::StockLoaded { numbers, .. } => numbers.len() * ROW_LEN_MAX,
-        Event::MessageReceived { sender, text, code, .. } => sender.len() + text.len() + code.len(),
-        Event::AccountOpened { .. }
-        | Event::KeyIssued { .. }
-        | Event::KeyRevoked { .. }
-        | Event::Deposited { .. }
-        | Event::ProviderRegistered { .. }
-        | Event::OperatorNamed { .. }
-        | Event::OrderPlaced { .. }
-        | Event::AttemptStarted { .. }
-        | Event::OrderDoubted { .. }
-        | Event::DoubtCleared { .. }
-        | Event::NumberAssigned { .. }
-        | Event::OrderFailed { .. }
-        | Event::AnotherRequested { .. }
-        | Event::ActivationClosed { .. }
-        | Event::NumberQuarantined { .. }
-        | Event::NumberReleased { .. }
-        | Event::LossRecovered { .. }
-        | Event::Retired { .. } => 0,
-    };
-    EVENT_LEN_MAX + rows_or_text
+    let bulk = event.bulk();
+    EVENT_LEN_MAX + bulk.rows * ROW_LEN_MAX + bulk.text_len
 }
 
 /// Ends phase 1: a filled order books its unit, one to be bought upstream keeps its

@@ -14,7 +14,7 @@ use nexnum_engine::activation::ActivationState;
 use nexnum_engine::audit::audit;
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::Reply;
-use nexnum_engine::event::{Event, ProviderKind};
+use nexnum_engine::event::{Event, OfferEvent, ProviderKind};
 use nexnum_engine::grid::{Coverage, Listing};
 use nexnum_engine::ids::{OrderId, Seq};
 use nexnum_engine::order::Order;
@@ -173,7 +173,9 @@ impl Life {
     /// Puts driven offers into the grid, as a sync would after its commands.
     fn sync(&self, change: &Change) {
         for event in &change.events {
-            let Event::OffersPriced { provider, terms } = event else { continue };
+            let Event::Offer(OfferEvent::OffersPriced { provider, terms }) = event else {
+                continue;
+            };
             let known = self.shown().provider(*provider).expect("it was registered");
             if known.kind == ProviderKind::Own {
                 continue;

@@ -4,7 +4,7 @@ use super::check::{bounded, following};
 use crate::account::Book;
 use crate::activation::{ActivationState, Assignment, Input};
 use crate::command::{PlaceOrder, Reply, Timings};
-use crate::event::{Event, ProviderKind, Terms};
+use crate::event::{Event, OrderEvent, Placement, ProviderKind, Terms};
 use crate::ids::{AccountId, Number, OperatorId, OrderId, Product};
 use crate::limits::{ATTEMPTS_MAX, BUY_TIME_MS, NAME_LEN_MAX};
 use crate::money::{COST_MAX, Micros};
@@ -42,7 +42,7 @@ pub(super) fn place(
     check_funds(state, account, terms.price)?;
     let id = OrderId(following(state.counters.order.0, "orders")?);
     let filled = assignment.is_some();
-    events.push(Event::OrderPlaced {
+    events.push(Event::Order(OrderEvent::OrderPlaced(Placement {
         order: id,
         account,
         product,
@@ -52,7 +52,7 @@ pub(super) fn place(
         deadline: at.plus_ms(BUY_TIME_MS),
         idempotency,
         assignment,
-    });
+    })));
     Ok(Reply::Placed(id, filled))
 }
 
@@ -142,16 +142,20 @@ pub(super) fn next_attempt(
         check_funds(state, order.account, change)?;
     }
     let attempt = refused + 1;
-    events.push(Event::AttemptStarted {
+    events.push(Event::Order(OrderEvent::AttemptStarted {
         order: id,
         account: order.account,
         attempt,
         terms,
         change,
-    });
+    }));
     let filled = assignment.is_some();
     if let Some(assignment) = assignment {
-        events.push(Event::NumberAssigned { order: id, assignment, cost: terms.cost });
+        events.push(Event::Order(OrderEvent::NumberAssigned {
+            order: id,
+            assignment,
+            cost: terms.cost,
+        }));
     }
     Ok(Reply::Placed(id, filled))
 }
@@ -165,7 +169,7 @@ pub(super) fn doubt(
     if waiting(state, id, attempt)?.in_doubt {
         return Ok(Reply::Unchanged);
     }
-    events.push(Event::OrderDoubted { order: id });
+    events.push(Event::Order(OrderEvent::OrderDoubted { order: id }));
     Ok(Reply::Done)
 }
 
@@ -179,7 +183,7 @@ pub(super) fn clear_doubt(
     if !waiting(state, id, attempt)?.in_doubt {
         return Ok(Reply::Unchanged);
     }
-    events.push(Event::DoubtCleared { order: id });
+    events.push(Event::Order(OrderEvent::DoubtCleared { order: id }));
     Ok(Reply::Done)
 }
 
@@ -201,7 +205,11 @@ pub(super) fn recover_loss(
         return Err(Reject::StaleAttempt);
     }
     let Some(&amount) = state.written_off.get(&id) else { return Ok(Reply::Unchanged) };
-    events.push(Event::LossRecovered { order: id, provider: order.provider, amount });
+    events.push(Event::Order(OrderEvent::LossRecovered {
+        order: id,
+        provider: order.provider,
+        amount,
+    }));
     Ok(Reply::Done)
 }
 
@@ -225,7 +233,7 @@ pub(super) fn assign(
     let cost = given.cost.unwrap_or(order.cost);
     check_cost(cost)?;
     let assignment = assignment(at, given.number, given.external_id, timings);
-    events.push(Event::NumberAssigned { order: id, assignment, cost });
+    events.push(Event::Order(OrderEvent::NumberAssigned { order: id, assignment, cost }));
     Ok(Reply::Placed(id, true))
 }
 
@@ -254,12 +262,12 @@ pub(super) fn failure(state: &State, order: &Order, reason: FailReason) -> Event
         FailReason::InDoubt if driven => order.cost,
         FailReason::InDoubt | FailReason::NoNumbers => Micros::ZERO,
     };
-    Event::OrderFailed {
+    Event::Order(OrderEvent::OrderFailed {
         order: order.id,
         account: order.account,
         refund: order.price,
         reason,
         provider: order.provider,
         loss,
-    }
+    })
 }

@@ -2,7 +2,7 @@
 
 use super::check::{bounded, following};
 use crate::command::Reply;
-use crate::event::{Event, Scope};
+use crate::event::{AccountEvent, Event, Scope};
 use crate::ids::{AccountId, KeyId};
 use crate::limits::{CASH_IN_MAX, NAME_LEN_MAX};
 use crate::money::{AMOUNT_MAX, Micros};
@@ -23,7 +23,11 @@ pub(super) fn open(
         return Err(Reject::NameTaken);
     }
     let account = AccountId(following(state.counters.account.0, "accounts")?);
-    events.push(Event::AccountOpened { account, name: name.into(), credit_limit });
+    events.push(Event::Account(AccountEvent::AccountOpened {
+        account,
+        name: name.into(),
+        credit_limit,
+    }));
     Ok(Reply::Account(account))
 }
 
@@ -46,7 +50,13 @@ pub(super) fn issue_key(
         return Err(Reject::DuplicateKey);
     }
     let key = KeyId(following(state.counters.key.0, "keys")?);
-    events.push(Event::KeyIssued { key, account, scope, hash: *hash, prefix: prefix.into() });
+    events.push(Event::Account(AccountEvent::KeyIssued {
+        key,
+        account,
+        scope,
+        hash: *hash,
+        prefix: prefix.into(),
+    }));
     Ok(Reply::Key(key))
 }
 
@@ -59,7 +69,7 @@ pub(super) fn revoke_key(
     if known.revoked {
         return Ok(Reply::Unchanged);
     }
-    events.push(Event::KeyRevoked { key });
+    events.push(Event::Account(AccountEvent::KeyRevoked { key }));
     Ok(Reply::Done)
 }
 
@@ -85,6 +95,6 @@ pub(super) fn deposit(
     if cash_in.0 < -CASH_IN_MAX.0 + amount.0 {
         return Err(Reject::Exhausted("deposits"));
     }
-    events.push(Event::Deposited { account, amount, reference });
+    events.push(Event::Account(AccountEvent::Deposited { account, amount, reference }));
     Ok(Reply::Done)
 }

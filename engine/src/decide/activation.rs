@@ -1,9 +1,9 @@
 //! An activation from its number to its end: messages, cancels, expiry.
 
-use super::orders;
+use super::order;
 use crate::activation::{ActivationState, Input};
 use crate::command::{Actor, Incoming, Reply};
-use crate::event::{Closing, Event, ProviderKind};
+use crate::event::{Closing, Event, MemoryEvent, OfferEvent, OrderEvent, ProviderKind, Receipt};
 use crate::ids::{MessageId, OrderId};
 use crate::limits::{
     CLOSED_KEPT_MS, MESSAGES_MAX, NAME_LEN_MAX, PULSE_MAX, REPLIES_KEPT_MS, RETIRED_MAX,
@@ -40,7 +40,7 @@ pub(super) fn ingest(
         return Err(Reject::Exhausted("messages"));
     }
     let first = order.state == ActivationState::Active;
-    events.push(Event::MessageReceived {
+    events.push(Event::Order(OrderEvent::MessageReceived(Receipt {
         order: id,
         message: MessageId(state.counters.message.0 + 1),
         digest: message.digest,
@@ -49,7 +49,7 @@ pub(super) fn ingest(
         code: message.code.clone(),
         late: order.state.is_closed(),
         capture: first.then(|| order.sale()),
-    });
+    })));
     Ok(Reply::Done)
 }
 
@@ -82,7 +82,7 @@ pub(super) fn request_another(
     if order.awaits_another {
         return Ok(Reply::Unchanged);
     }
-    events.push(Event::AnotherRequested { order: id });
+    events.push(Event::Order(OrderEvent::AnotherRequested { order: id }));
     Ok(Reply::Done)
 }
 
@@ -137,7 +137,12 @@ fn closed(order: &Order, closing: Closing) -> Event {
         OrderStatus::Escrow => order.price,
         OrderStatus::Delivered | OrderStatus::Refunded => Micros::ZERO,
     };
-    Event::ActivationClosed { order: order.id, account: order.account, closing, refund }
+    Event::Order(OrderEvent::ActivationClosed {
+        order: order.id,
+        account: order.account,
+        closing,
+        refund,
+    })
 }
 
 /// The rest of the number of own stock that a refunded order gives back; follows the event
@@ -146,7 +151,7 @@ fn quarantined(state: &State, policy: &Policy, at: Time, order: &Order) -> Optio
     let own = state.providers[order.provider].kind == ProviderKind::Own;
     let unused = own && order.status == OrderStatus::Escrow && policy.quarantine_ms > 0;
     let until = at.plus_ms(policy.quarantine_ms);
-    unused.then_some(Event::NumberQuarantined { order: order.id, until })
+    unused.then_some(Event::Order(OrderEvent::NumberQuarantined { order: order.id, until }))
 }
 
 /// Ends what is due and releases what has rested, at most [`PULSE_MAX`] of each; then, if
@@ -168,7 +173,7 @@ pub(super) fn pulse(
     }
     let rested = state.quarantine.iter().take_while(|resting| resting.until <= at);
     for &Quarantined { until, offer, number } in rested.take(PULSE_MAX) {
-        events.push(Event::NumberReleased { offer, number, until });
+        events.push(Event::Offer(OfferEvent::NumberReleased { offer, number, until }));
         changed += 1;
     }
     let orders_before = Time(at.0.saturating_sub(CLOSED_KEPT_MS)).min(archived);
@@ -178,7 +183,7 @@ pub(super) fn pulse(
     let old_order = state.closed.first().is_some_and(|(closed, _)| *closed <= orders_before);
     let old_reply = state.replies.ages().next().is_some_and(|at| at <= replies_before);
     if old_order || old_reply {
-        events.push(Event::Retired { orders_before, replies_before });
+        events.push(Event::Memory(MemoryEvent::Retired { orders_before, replies_before }));
         changed += 1;
     }
     Ok(Reply::Changed(changed))
@@ -186,7 +191,7 @@ pub(super) fn pulse(
 
 fn expired(state: &State, order: &Order) -> Event {
     match order.state {
-        ActivationState::Init => orders::failure(state, order, FailReason::InDoubt),
+        ActivationState::Init => order::failure(state, order, FailReason::InDoubt),
         ActivationState::Active => closed(order, Closing::TimedOut),
         ActivationState::Received => closed(order, Closing::Completed),
         ActivationState::Completed

@@ -2,7 +2,7 @@
 
 use super::check::{bounded, counted};
 use crate::command::Reply;
-use crate::event::{Event, OfferTerms, ProviderKind};
+use crate::event::{Event, OfferEvent, OfferTerms, ProviderKind};
 use crate::grid::PROVIDERS_MAX;
 use crate::ids::{Number, OfferId, OperatorId, Product, ProviderId};
 use crate::limits::{NAME_LEN_MAX, NUMBERS_MAX, OFFERS_MAX};
@@ -28,7 +28,7 @@ pub(super) fn register_provider(
         return Err(Reject::Exhausted("providers"));
     }
     let provider = ProviderId(last + 1);
-    events.push(Event::ProviderRegistered { provider, name: name.into(), kind });
+    events.push(Event::Offer(OfferEvent::ProviderRegistered { provider, name: name.into(), kind }));
     Ok(Reply::Provider(provider))
 }
 
@@ -43,7 +43,7 @@ pub(super) fn name_operator(
     }
     let last = state.counters.operator.0;
     let operator = OperatorId(last.checked_add(1).ok_or(Reject::Exhausted("operators"))?);
-    events.push(Event::OperatorNamed { operator, name: name.into() });
+    events.push(Event::Offer(OfferEvent::OperatorNamed { operator, name: name.into() }));
     Ok(Reply::Operator(operator))
 }
 
@@ -69,7 +69,11 @@ pub(super) fn list(
         }
     }
     let first = OfferId(state.offers.len() as u32 + 1);
-    events.push(Event::OffersListed { provider, first, offers: offers.to_vec() });
+    events.push(Event::Offer(OfferEvent::OffersListed {
+        provider,
+        first,
+        offers: offers.to_vec(),
+    }));
     Ok(Reply::Listed(first, offers.len() as u32))
 }
 
@@ -96,7 +100,7 @@ pub(super) fn price(
     let changed: Vec<OfferTerms> = material.map(|(_, new)| new).collect();
     let count = changed.len() as u32;
     if count > 0 {
-        events.push(Event::OffersPriced { provider, terms: changed });
+        events.push(Event::Offer(OfferEvent::OffersPriced { provider, terms: changed }));
     }
     Ok(Reply::Changed(count))
 }
@@ -154,8 +158,8 @@ pub(super) fn load_stock(
     }
     if (offer.cost, offer.price) != (cost, price) {
         let terms = vec![OfferTerms { offer: id, cost, price, stock: 0 }];
-        events.push(Event::OffersPriced { provider, terms });
+        events.push(Event::Offer(OfferEvent::OffersPriced { provider, terms }));
     }
-    events.push(Event::StockLoaded { offer: id, numbers: numbers.to_vec() });
+    events.push(Event::Offer(OfferEvent::StockLoaded { offer: id, numbers: numbers.to_vec() }));
     Ok(Reply::Changed(numbers.len() as u32))
 }
