@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{Command, PlaceOrder, Reply};
+use nexnum_engine::command::{PlaceOrder, Placed};
 use nexnum_engine::event::{Idempotency, Terms};
 use nexnum_engine::grid::{Ask, Grid};
 use nexnum_engine::ids::{AccountId, OfferId, OperatorId, OrderId, Product};
@@ -234,17 +234,15 @@ async fn place_once(
             timings: app.own.timings,
             idempotency,
         };
-        let answer = app.handle.send_with(Command::PlaceOrder(order), Some(claim)).await?;
-        match answer {
+        match app.handle.ask_with(order, claim).await? {
             Ok(accepted) => match accepted.reply {
-                Reply::Placed(id, _) => {
+                Placed::Filled(id) | Placed::Waiting(id) => {
                     if let Some(claim) = accepted.claim {
                         buy::spawn(app, id, claim);
                     }
                     return Ok((id, false));
                 }
-                Reply::Replayed(id) => return Ok((id, true)),
-                other => unreachable!("an order is placed or replayed, not {other:?}"),
+                Placed::Replayed(id) => return Ok((id, true)),
             },
             Err(Reject::NoNumbers) => tried.push(offer),
             Err(reject) => return Err(Refusal::Rejected(reject)),

@@ -21,7 +21,7 @@ use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::audit::audit;
 use nexnum_engine::catalog::Catalog;
-use nexnum_engine::command::{Actor, Command, Reply};
+use nexnum_engine::command::{Actor, Cancel, Deposit, FailOrder, OpenAccount, Request};
 use nexnum_engine::ids::{AccountId, OperatorId, OrderId, Product};
 use nexnum_engine::limits::BUY_TIME_MS;
 use nexnum_engine::money::Micros;
@@ -79,10 +79,10 @@ impl Rig {
         let running = run(&sandbox, &folder, sellers).await;
         let app = Arc::clone(&running.app);
         synced(&app).await;
-        let open = Command::OpenAccount { name: "buyer".into(), credit_limit: Micros::ZERO };
-        let Reply::Account(customer) = execute(&app, open).await else { panic!("no account") };
+        let open = OpenAccount { name: "buyer".into(), credit_limit: Micros::ZERO };
+        let customer = execute(&app, open).await;
         let amount = Micros::units(10);
-        execute(&app, Command::Deposit { account: customer, amount, reference: 1 }).await;
+        execute(&app, Deposit { account: customer, amount, reference: 1 }).await;
         Self { sandbox, running, customer, folder, sellers: sellers.to_vec() }
     }
 
@@ -113,7 +113,7 @@ impl Rig {
         let order = self.app().read_model.order(id).unwrap();
         upstream::cancel(self.app(), &order).await.unwrap();
         let actor = Actor::Account(self.customer);
-        execute(self.app(), Command::Cancel { order: id, actor }).await;
+        execute(self.app(), Cancel { order: id, actor }).await;
     }
 
     /// Stops the market, not the providers.
@@ -205,8 +205,8 @@ fn setup(sandbox: &Sandbox, at: usize, folder: &TempDir) -> ProviderSetup {
     }
 }
 
-async fn execute(app: &App, command: Command) -> Reply {
-    app.handle.send(command).await.unwrap().unwrap().reply
+async fn execute<R: Request>(app: &App, request: R) -> R::Answer {
+    app.handle.ask(request).await.unwrap().unwrap()
 }
 
 async fn until(done: impl Fn() -> bool) {
@@ -309,7 +309,7 @@ async fn a_message_after_the_cancel_is_kept_and_marked_late() {
     let id = rig.buy(None).await.unwrap();
     let order = rig.order(id, |order| order.state == ActivationState::Active).await;
     upstream::cancel(rig.app(), &order).await.unwrap();
-    execute(rig.app(), Command::Cancel { order: id, actor: Actor::Account(rig.customer) }).await;
+    execute(rig.app(), Cancel { order: id, actor: Actor::Account(rig.customer) }).await;
     rig.sandbox.advance_ms(61_000);
     let order = rig.order(id, |order| !order.messages.is_empty()).await;
     assert_eq!(order.state, ActivationState::Cancelled);
@@ -674,7 +674,7 @@ async fn what_was_written_off_comes_back_with_the_purchase() {
     let give_up = async {
         until(doubted).await;
         let reason = FailReason::InDoubt;
-        execute(rig.app(), Command::FailOrder { order: id, attempt: 1, reason }).await;
+        execute(rig.app(), FailOrder { order: id, attempt: 1, reason }).await;
     };
     let _failed = tokio::join!(rig.buy(None), give_up);
     let provider = rig.app().read_model.order(id).unwrap().provider;

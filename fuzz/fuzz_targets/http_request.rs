@@ -20,7 +20,7 @@ use nexnum::http::{Limits, Server, bind};
 use nexnum::server::{self, Running};
 use nexnum::trade::{self, Wish};
 use nexnum::{boot, keys};
-use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::command::{Deposit, IssueKey, ListOffers, LoadStock, OpenAccount, Request};
 use nexnum_engine::ids::{AccountId, Number, OfferId, OperatorId, OrderId, Product};
 use nexnum_engine::money::Micros;
 use nexnum_storage::Folder;
@@ -100,35 +100,28 @@ async fn open_market(dir: &Path) -> Running {
 /// A customer with money and an open order, the two keys, something to buy.
 async fn fill(app: &Arc<App>) {
     let account = AccountId(1);
-    let issue = |account, key: &str| Command::IssueKey {
+    let issue = |account, key: &str| IssueKey {
         account,
         hash: keys::sha256(key),
         prefix: key[..12].into(),
     };
     let numbers = NUMBERS.map(Number).collect();
     let (offer, cost, price) = (OfferId(1), Micros(5_000), Micros(10_000));
-    let commands = [
-        Command::OpenAccount { name: "a".into(), credit_limit: Micros::ZERO },
-        issue(Some(account), TRADE_KEY),
-        issue(None, ADMIN_KEY),
-        Command::Deposit { account, amount: Micros::units(1_000), reference: 1 },
-        Command::ListOffers {
-            provider: app.own.provider,
-            offers: vec![(product(app), OperatorId::ANY)],
-        },
-        Command::LoadStock { offer, cost, price, numbers },
-    ];
-    for command in commands {
-        let _done: Reply = execute(app, command).await;
-    }
+    execute(app, OpenAccount { name: "a".into(), credit_limit: Micros::ZERO }).await;
+    execute(app, issue(Some(account), TRADE_KEY)).await;
+    execute(app, issue(None, ADMIN_KEY)).await;
+    execute(app, Deposit { account, amount: Micros::units(1_000), reference: 1 }).await;
+    let offers = vec![(product(app), OperatorId::ANY)];
+    execute(app, ListOffers { provider: app.own.provider, offers }).await;
+    execute(app, LoadStock { offer, cost, price, numbers }).await;
     let wish = Wish { product: product(app), operator: OperatorId::ANY, limit: None };
     let placed = trade::place(app, account, wish, None).await;
     assert_eq!(placed.ok(), Some((OrderId(1), false)));
 }
 
-async fn execute(app: &App, command: Command) -> Reply {
-    let answer = app.handle.send(command).await.expect("the engine runs");
-    answer.expect("a new market is in order").reply
+async fn execute<R: Request>(app: &App, request: R) -> R::Answer {
+    let answer = app.handle.ask(request).await.expect("the engine runs");
+    answer.expect("a new market is in order")
 }
 
 fn product(app: &App) -> Product {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hyper::{Method, StatusCode};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::code;
-use nexnum_engine::command::{Command, Incoming};
+use nexnum_engine::command::{Incoming, IngestMessage};
 use nexnum_engine::ids::{Number, OrderId, ServiceId};
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
@@ -71,8 +71,8 @@ async fn receive(mut call: Call<App>) -> Result<Response, Problem> {
         text: posted.text.as_ref().into(),
         code: code::extract(&posted.text).unwrap_or_default().into(),
     };
-    let command = Command::IngestMessage { order, message };
-    let status = match app.handle.send(command).await.map_err(problems::of_send)? {
+    let command = IngestMessage { order, message };
+    let status = match app.handle.ask(command).await.map_err(problems::of_send)? {
         Ok(_) => "accepted",
         Err(Reject::DuplicateMessage) => "duplicate",
         Err(reject) => return Err(problems::of_reject(reject)),

@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use nexnum_engine::catalog::Catalog;
-use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::command::RegisterProvider;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::ProviderId;
 use nexnum_engine::policy::Policy;
@@ -283,12 +283,9 @@ async fn register(
     kind: ProviderKind,
 ) -> Result<ProviderId, StartError> {
     let failed = |reason: String| StartError::Register { name: name.to_owned(), reason };
-    let command = Command::RegisterProvider { name: name.into(), kind };
-    let answer = handle.send(command).await.map_err(|error| failed(error.to_string()))?;
-    match answer.map_err(|reject| failed(reject.code().to_owned()))?.reply {
-        Reply::Provider(id) => Ok(id),
-        other => unreachable!("a provider is registered, not {other:?}"),
-    }
+    let register = RegisterProvider { name: name.into(), kind };
+    let answer = handle.ask(register).await.map_err(|error| failed(error.to_string()))?;
+    answer.map_err(|reject| failed(reject.code().to_owned()))
 }
 
 /// All routes of the server.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::breaker::Input;
-use nexnum_engine::command::Command;
+use nexnum_engine::command::{AssignNumber, ClearDoubt, DoubtOrder, FailOrder, NextAttempt};
 use nexnum_engine::ids::{OfferId, OperatorId, OrderId};
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::{FailReason, Order};
@@ -45,7 +45,7 @@ pub fn spawn(app: &Arc<App>, order: OrderId, claim: Claim) {
 
 /// Goes on with the next ask, after it is sure that the order's attempt bought nothing.
 pub(super) async fn resume(app: &Arc<App>, order: &Order, tried: Vec<OfferId>) {
-    let command = Command::ClearDoubt { order: order.id, attempt: order.attempt };
+    let command = ClearDoubt { order: order.id, attempt: order.attempt };
     // If nobody takes it, or the order has ended, its deadline has done the rest.
     if let Ok(Ok(_)) = insist(app, &command, order.deadline).await {
         let purchase = Purchase { app: Arc::clone(app), id: order.id, tried };
@@ -60,7 +60,7 @@ pub(super) async fn doubt(
     claim: Option<Claim>,
     tried: Vec<OfferId>,
 ) {
-    let command = Command::DoubtOrder { order: order.id, attempt: order.attempt };
+    let command = DoubtOrder { order: order.id, attempt: order.attempt };
     let answer = insist(&app, &command, order.deadline).await;
     let (doubts, now) = (&app.doubts, app.clock.now());
     match answer {
@@ -205,7 +205,7 @@ impl Purchase {
         bought: Bought,
     ) -> Attempt {
         let timings = connected.timings();
-        let command = Command::AssignNumber {
+        let command = AssignNumber {
             order: order.id,
             attempt: order.attempt,
             number: bought.number,
@@ -242,13 +242,13 @@ impl Purchase {
         while self.app.clock.now().plus_ms(CALL_MS) < order.deadline {
             let Ok(claim) = trade::claim(self.app.market.grid(), &wish, &self.tried) else { break };
             let offer = claim.offer();
-            let command = Command::NextAttempt {
+            let command = NextAttempt {
                 order: order.id,
                 refused: order.attempt,
                 terms: trade::terms(&claim),
                 timings: self.app.own.timings,
             };
-            match self.app.handle.send_with(command, Some(claim)).await {
+            match self.app.handle.ask_with(command, claim).await {
                 Ok(Ok(accepted)) => {
                     self.tried.push(offer);
                     return accepted.claim;
@@ -260,7 +260,7 @@ impl Purchase {
             }
         }
         let (order, attempt, reason) = (order.id, order.attempt, FailReason::NoNumbers);
-        let fail = Command::FailOrder { order, attempt, reason };
+        let fail = FailOrder { order, attempt, reason };
         let deadline = self.app.clock.now().plus_ms(CALL_MS);
         // If nobody takes it, or the order has ended, its deadline has done the same.
         let _ended = insist(&self.app, &fail, deadline).await;

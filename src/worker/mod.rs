@@ -21,7 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::Command;
+use nexnum_engine::command::Request;
+use nexnum_engine::reject::Reject;
 use nexnum_engine::time::Time;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -29,7 +30,6 @@ use tokio::task::JoinSet;
 use crate::app::App;
 use crate::market::OpenClaim;
 use crate::sequencer::SendError;
-use crate::sequencer::core::Answer;
 
 /// First and longest pause before a full inbox is tried again: it drains in milliseconds.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
@@ -94,10 +94,14 @@ fn doubt_interrupted(app: &Arc<App>, open: Vec<OpenClaim>) {
 ///
 /// # Errors
 /// [`SendError::Busy`] when the time is over, [`SendError::Stopped`] at once.
-pub(crate) async fn insist(app: &App, command: &Command, until: Time) -> Result<Answer, SendError> {
+pub(crate) async fn insist<R: Request + Clone>(
+    app: &App,
+    request: &R,
+    until: Time,
+) -> Result<Result<R::Answer, Reject>, SendError> {
     let mut pause = BUSY_PAUSE;
     loop {
-        match app.handle.send(command.clone()).await {
+        match app.handle.ask(request.clone()).await {
             Err(SendError::Busy) if app.clock.now() < until => {}
             outcome @ (Ok(_) | Err(SendError::Busy | SendError::Stopped)) => return outcome,
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{Actor, Command};
+use nexnum_engine::command::{Actor, Cancel, Finish};
 use nexnum_engine::ids::{OrderId, ProviderId};
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
@@ -263,19 +263,23 @@ async fn conclude(app: &App, id: OrderId, state: ExternalState) {
         ExternalState::Finished | ExternalState::Cancelled | ExternalState::Expired => true,
     };
     let actor = Actor::System;
-    let command = match order.state {
-        ActivationState::Active if ended => Command::Cancel { order: id, actor },
-        ActivationState::Received if ended => Command::Finish { order: id, actor },
+    let until = app.clock.now().plus_ms(CONCLUDE_MS);
+    // A refusal says that something else came first; the next poll looks again.
+    match order.state {
+        ActivationState::Active if ended => {
+            let _answer = insist(app, &Cancel { order: id, actor }, until).await;
+        }
+        ActivationState::Received if ended => {
+            let _answer = insist(app, &Finish { order: id, actor }, until).await;
+        }
         ActivationState::Init
         | ActivationState::Active
         | ActivationState::Received
         | ActivationState::Completed
         | ActivationState::Cancelled
         | ActivationState::TimedOut
-        | ActivationState::Failed => return,
-    };
-    // A refusal says that something else came first; the next poll looks again.
-    let _answer = insist(app, &command, app.clock.now().plus_ms(CONCLUDE_MS)).await;
+        | ActivationState::Failed => {}
+    }
 }
 
 /// Ends an activation at its provider that has ended here; true once that is done. What
@@ -316,7 +320,7 @@ mod tests {
     use crate::worker::tasks::Tasks;
     use crate::{boot, config};
     use nexnum_engine::catalog::Catalog;
-    use nexnum_engine::command::Reply;
+    use nexnum_engine::command::OpenAccount;
     use nexnum_engine::ids::{OperatorId, Product};
     use nexnum_engine::money::Micros;
     use tempfile::TempDir;
@@ -363,10 +367,8 @@ mod tests {
         while connected.health().last_sync_at.is_none() {
             tokio::time::sleep(TICK).await;
         }
-        let open = Command::OpenAccount { name: "buyer".into(), credit_limit: Micros::units(10) };
-        let Reply::Account(buyer) = app.handle.send(open).await.unwrap().unwrap().reply else {
-            panic!("no account")
-        };
+        let open = OpenAccount { name: "buyer".into(), credit_limit: Micros::units(10) };
+        let buyer = app.handle.ask(open).await.unwrap().unwrap();
         let catalog = Catalog::load();
         let product = Product {
             country: catalog.find_country("ID").unwrap(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::code;
-use nexnum_engine::command::{Command, Incoming};
+use nexnum_engine::command::{Incoming, IngestMessage};
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::limits::{NAME_LEN_MAX, TEXT_LEN_MAX};
@@ -182,7 +182,7 @@ async fn ingest(app: &App, id: OrderId, message: &ReceivedMessage) -> Result<(),
     if app.read_model.order(id).is_none_or(|order| known(&order)) {
         return Ok(());
     }
-    let command = Command::IngestMessage { order: id, message };
+    let command = IngestMessage { order: id, message };
     // A refusal says that it is known by now, or that the order holds all it may.
     insist(app, &command, app.clock.now().plus_ms(INGEST_MS)).await.map(drop)
 }

@@ -13,7 +13,7 @@ use nexnum_engine::Engine;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::audit::audit;
 use nexnum_engine::catalog::Catalog;
-use nexnum_engine::command::Reply;
+use nexnum_engine::command::{Placed, Reply};
 use nexnum_engine::event::{Event, OfferEvent, ProviderKind};
 use nexnum_engine::grid::{Coverage, Listing};
 use nexnum_engine::ids::{OrderId, Seq};
@@ -198,7 +198,9 @@ impl Life {
 
     /// Keeps the claim that an answer hands on.
     pub(crate) fn keep_claim(&mut self, answer: Answer) {
-        if let Ok(Accepted { reply: Reply::Placed(order, _), claim: Some(claim) }) = answer {
+        if let Ok(Accepted { reply: Reply::Placed(Placed::Waiting(order)), claim: Some(claim) }) =
+            answer
+        {
             self.held.insert(order, claim);
             self.release();
         }

@@ -1,7 +1,8 @@
 //! Accounts, keys, deposits.
 
 use super::check::{bounded, following};
-use crate::command::Reply;
+use crate::account::Book;
+use crate::command::{Deposit, Effect, IssueKey, OpenAccount, RevokeKey};
 use crate::event::{AccountEvent, Event, Scope};
 use crate::ids::{AccountId, KeyId};
 use crate::limits::{CASH_IN_MAX, NAME_LEN_MAX};
@@ -11,10 +12,10 @@ use crate::state::State;
 
 pub(super) fn open(
     state: &State,
-    name: &str,
-    credit_limit: Micros,
+    OpenAccount { name, credit_limit }: &OpenAccount,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
+) -> Result<AccountId, Reject> {
+    let credit_limit = *credit_limit;
     bounded(name, NAME_LEN_MAX, "name")?;
     if credit_limit < Micros::ZERO || credit_limit > AMOUNT_MAX {
         return Err(Reject::AmountOutOfRange("credit_limit"));
@@ -25,20 +26,18 @@ pub(super) fn open(
     let account = AccountId(following(state.counters.account.0, "accounts")?);
     events.push(Event::Account(AccountEvent::AccountOpened {
         account,
-        name: name.into(),
+        name: name.clone(),
         credit_limit,
     }));
-    Ok(Reply::Account(account))
+    Ok(account)
 }
 
 pub(super) fn issue_key(
     state: &State,
-    account: Option<AccountId>,
-    hash: &[u8; 32],
-    prefix: &str,
+    IssueKey { account, hash, prefix }: &IssueKey,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
-    let (account, scope) = match account {
+) -> Result<KeyId, Reject> {
+    let (account, scope) = match *account {
         Some(account) if !state.accounts.contains(account) => {
             return Err(Reject::UnknownAccount);
         }
@@ -55,31 +54,29 @@ pub(super) fn issue_key(
         account,
         scope,
         hash: *hash,
-        prefix: prefix.into(),
+        prefix: prefix.clone(),
     }));
-    Ok(Reply::Key(key))
+    Ok(key)
 }
 
 pub(super) fn revoke_key(
     state: &State,
-    key: KeyId,
+    &RevokeKey { key }: &RevokeKey,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
+) -> Result<Effect, Reject> {
     let known = state.keys.get(key).ok_or(Reject::UnknownKey)?;
     if known.revoked {
-        return Ok(Reply::Unchanged);
+        return Ok(Effect::Unchanged);
     }
     events.push(Event::Account(AccountEvent::KeyRevoked { key }));
-    Ok(Reply::Done)
+    Ok(Effect::Done)
 }
 
 pub(super) fn deposit(
     state: &State,
-    account: AccountId,
-    amount: Micros,
-    reference: u128,
+    &Deposit { account, amount, reference }: &Deposit,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
+) -> Result<Effect, Reject> {
     if !state.accounts.contains(account) {
         return Err(Reject::UnknownAccount);
     }
@@ -87,14 +84,14 @@ pub(super) fn deposit(
         return Err(Reject::AmountOutOfRange("amount"));
     }
     match state.deposits.get(&(account, reference)) {
-        Some(credited) if *credited == amount => return Ok(Reply::Unchanged),
+        Some(credited) if *credited == amount => return Ok(Effect::Unchanged),
         Some(_) => return Err(Reject::IdempotencyMismatch),
         None => {}
     }
-    let cash_in = state.balance(crate::account::Book::CashIn);
+    let cash_in = state.balance(Book::CashIn);
     if cash_in.0 < -CASH_IN_MAX.0 + amount.0 {
         return Err(Reject::Exhausted("deposits"));
     }
     events.push(Event::Account(AccountEvent::Deposited { account, amount, reference }));
-    Ok(Reply::Done)
+    Ok(Effect::Done)
 }

@@ -4,12 +4,14 @@
 mod account;
 mod activation;
 mod check;
+mod message;
 mod offer;
 mod order;
+mod pulse;
 
 pub use offer::check_load;
 
-use crate::command::{Command, Reply};
+use crate::command::{Command, Reply, Request};
 use crate::event::Event;
 use crate::policy::Policy;
 use crate::reject::Reject;
@@ -28,53 +30,35 @@ pub fn decide(
     events: &mut Vec<Event>,
 ) -> Result<Reply, Reject> {
     match command {
-        Command::OpenAccount { name, credit_limit } => {
-            account::open(state, name, *credit_limit, events)
+        Command::OpenAccount(new) => reply(new, account::open(state, new, events)),
+        Command::IssueKey(new) => reply(new, account::issue_key(state, new, events)),
+        Command::RevokeKey(key) => reply(key, account::revoke_key(state, key, events)),
+        Command::Deposit(new) => reply(new, account::deposit(state, new, events)),
+        Command::RegisterProvider(new) => reply(new, offer::register_provider(state, new, events)),
+        Command::NameOperator(new) => reply(new, offer::name_operator(state, new, events)),
+        Command::ListOffers(list) => reply(list, offer::list(state, list, events)),
+        Command::PriceOffers(list) => reply(list, offer::price(state, list, events)),
+        Command::LoadStock(stock) => reply(stock, offer::load_stock(state, stock, events)),
+        Command::PlaceOrder(asked) => reply(asked, order::place(state, at, asked, events)),
+        Command::NextAttempt(next) => reply(next, order::next_attempt(state, at, next, events)),
+        Command::DoubtOrder(doubt) => reply(doubt, order::doubt(state, doubt, events)),
+        Command::ClearDoubt(doubt) => reply(doubt, order::clear_doubt(state, doubt, events)),
+        Command::AssignNumber(given) => reply(given, order::assign(state, at, given, events)),
+        Command::FailOrder(failed) => reply(failed, order::fail(state, failed, events)),
+        Command::RecoverLoss(loss) => reply(loss, order::recover_loss(state, loss, events)),
+        Command::IngestMessage(new) => reply(new, message::ingest(state, new, events)),
+        Command::RequestAnother(asked) => {
+            reply(asked, message::request_another(state, asked, events))
         }
-        Command::IssueKey { account, hash, prefix } => {
-            account::issue_key(state, *account, hash, prefix, events)
+        Command::Cancel(asked) => {
+            reply(asked, activation::cancel(state, policy, at, asked, events))
         }
-        Command::RevokeKey { key } => account::revoke_key(state, *key, events),
-        Command::Deposit { account, amount, reference } => {
-            account::deposit(state, *account, *amount, *reference, events)
-        }
-        Command::RegisterProvider { name, kind } => {
-            offer::register_provider(state, name, *kind, events)
-        }
-        Command::NameOperator { name } => offer::name_operator(state, name, events),
-        Command::ListOffers { provider, offers } => offer::list(state, *provider, offers, events),
-        Command::PriceOffers { provider, terms } => offer::price(state, *provider, terms, events),
-        Command::LoadStock { offer, cost, price, numbers } => {
-            offer::load_stock(state, *offer, *cost, *price, numbers, events)
-        }
-        Command::PlaceOrder(order) => order::place(state, at, order, events),
-        Command::NextAttempt { order, refused, terms, timings } => {
-            order::next_attempt(state, at, *order, *refused, *terms, *timings, events)
-        }
-        Command::DoubtOrder { order, attempt } => order::doubt(state, *order, *attempt, events),
-        Command::ClearDoubt { order, attempt } => {
-            order::clear_doubt(state, *order, *attempt, events)
-        }
-        Command::AssignNumber { order, attempt, number, external_id, cost, timings } => {
-            let given = order::Given { number: *number, external_id, cost: *cost };
-            order::assign(state, at, *order, *attempt, given, *timings, events)
-        }
-        Command::FailOrder { order, attempt, reason } => {
-            order::fail(state, *order, *attempt, *reason, events)
-        }
-        Command::IngestMessage { order, message } => {
-            activation::ingest(state, *order, message, events)
-        }
-        Command::RequestAnother { order, actor } => {
-            activation::request_another(state, *order, *actor, events)
-        }
-        Command::RecoverLoss { order, attempt } => {
-            order::recover_loss(state, *order, *attempt, events)
-        }
-        Command::Cancel { order, actor } => {
-            activation::cancel(state, policy, at, *order, *actor, events)
-        }
-        Command::Finish { order, actor } => activation::finish(state, *order, *actor, events),
-        Command::Pulse { archived } => activation::pulse(state, policy, at, *archived, events),
+        Command::Finish(asked) => reply(asked, activation::finish(state, asked, events)),
+        Command::Pulse(pulse) => reply(pulse, pulse::pulse(state, policy, at, pulse, events)),
     }
+}
+
+/// What is decided of a command is of its answer's type.
+fn reply<R: Request>(_: &R, decided: Result<R::Answer, Reject>) -> Result<Reply, Reject> {
+    decided.map(Into::into)
 }

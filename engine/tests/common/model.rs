@@ -7,7 +7,12 @@
 
 use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState as S;
-use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Reply, Timings};
+use nexnum_engine::command::{
+    Actor, AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Effect, FailOrder,
+    Finish, Incoming, IngestMessage, IssueKey, ListOffers, Listed, LoadStock, NameOperator,
+    NextAttempt, OpenAccount, PlaceOrder, Placed, PriceOffers, Pulse, RecoverLoss,
+    RegisterProvider, Reply, RequestAnother, RevokeKey, Timings,
+};
 use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
 use nexnum_engine::ids::{
     AccountId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId,
@@ -116,6 +121,10 @@ fn oldest(mut moments: Vec<Time>) -> Option<Time> {
     moments.iter().rfind(|moment| *moment < over).or(Some(over)).copied()
 }
 
+fn placed(id: OrderId, filled: bool) -> Reply {
+    Reply::Placed(if filled { Placed::Filled(id) } else { Placed::Waiting(id) })
+}
+
 impl Model {
     /// A model of an engine with this policy.
     pub fn new(policy: Policy) -> Self {
@@ -125,42 +134,63 @@ impl Model {
     /// What the engine must answer.
     pub fn execute(&mut self, now: Time, command: &Command) -> Answer {
         match command {
-            Command::OpenAccount { name, credit_limit } => self.open(name, *credit_limit),
-            Command::IssueKey { account, hash, prefix } => self.issue_key(*account, *hash, prefix),
-            Command::RevokeKey { key } => self.revoke_key(*key),
-            Command::Deposit { account, amount, reference } => {
+            Command::OpenAccount(OpenAccount { name, credit_limit }) => {
+                self.open(name, *credit_limit)
+            }
+            Command::IssueKey(IssueKey { account, hash, prefix }) => {
+                self.issue_key(*account, *hash, prefix)
+            }
+            Command::RevokeKey(RevokeKey { key }) => self.revoke_key(*key),
+            Command::Deposit(Deposit { account, amount, reference }) => {
                 self.deposit(*account, *amount, *reference)
             }
-            Command::RegisterProvider { name, kind } => self.register(name, *kind),
-            Command::NameOperator { name } => self.name_operator(name),
-            Command::ListOffers { provider, offers } => self.list(*provider, offers),
-            Command::PriceOffers { provider, terms } => self.price(*provider, terms),
-            Command::LoadStock { offer, cost, price, numbers } => {
+            Command::RegisterProvider(RegisterProvider { name, kind }) => {
+                self.register(name, *kind)
+            }
+            Command::NameOperator(NameOperator { name }) => self.name_operator(name),
+            Command::ListOffers(ListOffers { provider, offers }) => self.list(*provider, offers),
+            Command::PriceOffers(PriceOffers { provider, terms }) => self.price(*provider, terms),
+            Command::LoadStock(LoadStock { offer, cost, price, numbers }) => {
                 self.load(*offer, *cost, *price, numbers)
             }
             Command::PlaceOrder(order) => self.place(now, order),
-            Command::NextAttempt { order, refused, terms, timings } => {
+            Command::NextAttempt(NextAttempt { order, refused, terms, timings }) => {
                 self.next_attempt(now, *order, *refused, *terms, *timings)
             }
-            Command::DoubtOrder { order, attempt } => self.doubt(*order, *attempt, true),
-            Command::ClearDoubt { order, attempt } => self.doubt(*order, *attempt, false),
-            Command::AssignNumber { order, attempt, number, external_id, cost, timings } => {
+            Command::DoubtOrder(DoubtOrder { order, attempt }) => {
+                self.doubt(*order, *attempt, true)
+            }
+            Command::ClearDoubt(ClearDoubt { order, attempt }) => {
+                self.doubt(*order, *attempt, false)
+            }
+            Command::AssignNumber(AssignNumber {
+                order,
+                attempt,
+                number,
+                external_id,
+                cost,
+                timings,
+            }) => {
                 let index = self.running(*order, *attempt)?;
                 self.adopt(now, index, *number, external_id, *cost, *timings)
             }
-            Command::FailOrder { order, attempt, reason } => {
+            Command::FailOrder(FailOrder { order, attempt, reason }) => {
                 let index = self.running(*order, *attempt)?;
                 let doubted = self.orders[index].in_doubt;
                 need(!doubted || *reason == FailReason::InDoubt, "in_doubt")?;
                 self.fail(now, index, *reason);
-                Ok(Reply::Done)
+                Ok(Reply::Effect(Effect::Done))
             }
-            Command::IngestMessage { order, message } => self.ingest(*order, message),
-            Command::RequestAnother { order, actor } => self.another(*order, *actor),
-            Command::RecoverLoss { order, attempt } => self.recover(*order, *attempt),
-            Command::Cancel { order, actor } => self.cancel(now, *order, *actor),
-            Command::Finish { order, actor } => self.finish(now, *order, *actor),
-            Command::Pulse { archived } => Ok(self.pulse(now, *archived)),
+            Command::IngestMessage(IngestMessage { order, message }) => {
+                self.ingest(*order, message)
+            }
+            Command::RequestAnother(RequestAnother { order, actor }) => {
+                self.another(*order, *actor)
+            }
+            Command::RecoverLoss(RecoverLoss { order, attempt }) => self.recover(*order, *attempt),
+            Command::Cancel(Cancel { order, actor }) => self.cancel(now, *order, *actor),
+            Command::Finish(Finish { order, actor }) => self.finish(now, *order, *actor),
+            Command::Pulse(Pulse { archived }) => Ok(self.pulse(now, *archived)),
         }
     }
 
@@ -190,10 +220,10 @@ impl Model {
     fn revoke_key(&mut self, key: KeyId) -> Answer {
         let revoked = at(&self.keys_revoked, key.0 as usize).ok_or("unknown_key")?;
         if *revoked {
-            return Ok(Reply::Unchanged);
+            return Ok(Reply::Effect(Effect::Unchanged));
         }
         self.keys_revoked[key.0 as usize - 1] = true;
-        Ok(Reply::Done)
+        Ok(Reply::Effect(Effect::Done))
     }
 
     fn deposit(&mut self, account: AccountId, amount: Micros, reference: u128) -> Answer {
@@ -202,12 +232,12 @@ impl Model {
         let before = self.deposits.iter().find(|known| (known.0, known.1) == (account, reference));
         if let Some((_, _, credited)) = before {
             need(*credited == amount, "idempotency_mismatch")?;
-            return Ok(Reply::Unchanged);
+            return Ok(Reply::Effect(Effect::Unchanged));
         }
         let total: i128 = self.deposits.iter().map(|known| i128::from(known.2.0)).sum();
         need(total + i128::from(amount.0) <= i128::from(i64::MAX / 4), "exhausted")?;
         self.deposits.push((account, reference, amount));
-        Ok(Reply::Done)
+        Ok(Reply::Effect(Effect::Done))
     }
 
     fn register(&mut self, name: &str, kind: ProviderKind) -> Answer {
@@ -255,7 +285,7 @@ impl Model {
             let (cost, price, stock, pool) = (0, 0, 0, Vec::new());
             self.offers.push(Offer { provider, product, operator, cost, price, stock, pool });
         }
-        Ok(Reply::Listed(first, offers.len() as u32))
+        Ok(Reply::Listed(Listed { first, count: offers.len() as u32 }))
     }
 
     fn offer(&self, id: OfferId) -> Result<&Offer, &'static str> {
@@ -343,7 +373,7 @@ impl Model {
             let known = known.find(|known| (known.0, known.1.key) == (asked.account, new.key));
             if let Some((_, known, order, _)) = known {
                 need(known.fingerprint == new.fingerprint, "idempotency_mismatch")?;
-                return Ok(Reply::Replayed(*order));
+                return Ok(Reply::Placed(Placed::Replayed(*order)));
             }
         }
         let number = self.claim(asked, asked.terms)?;
@@ -372,7 +402,7 @@ impl Model {
         if let Some(number) = number {
             self.sell_own(now, self.orders.len() - 1, number, asked.timings);
         }
-        Ok(Reply::Placed(id, number.is_some()))
+        Ok(placed(id, number.is_some()))
     }
 
     fn sell_own(&mut self, now: Time, index: usize, number: Number, timings: Timings) {
@@ -434,13 +464,17 @@ impl Model {
         if let Some(number) = number {
             self.sell_own(now, index, number, timings);
         }
-        Ok(Reply::Placed(id, number.is_some()))
+        Ok(placed(id, number.is_some()))
     }
 
     fn doubt(&mut self, id: OrderId, attempt: u8, doubted: bool) -> Answer {
         let index = self.running(id, attempt)?;
         let before = std::mem::replace(&mut self.orders[index].in_doubt, doubted);
-        Ok(if before == doubted { Reply::Unchanged } else { Reply::Done })
+        Ok(if before == doubted {
+            Reply::Effect(Effect::Unchanged)
+        } else {
+            Reply::Effect(Effect::Done)
+        })
     }
 
     fn adopt(
@@ -465,7 +499,7 @@ impl Model {
         self.orders[index].terms.cost = cost;
         self.orders[index].purchase = Some(purchase.into());
         self.activate(now, index, number, timings);
-        Ok(Reply::Placed(OrderId(index as u32 + 1), true))
+        Ok(Reply::Placed(Placed::Filled(OrderId(index as u32 + 1))))
     }
 
     /// A purchase that may have been charged is a loss.
@@ -495,7 +529,7 @@ impl Model {
         let order = &mut self.orders[index];
         need(order.attempt == attempt, "stale_attempt")?;
         let lost = std::mem::take(&mut order.loss);
-        Ok(if lost > 0 { Reply::Done } else { Reply::Unchanged })
+        Ok(if lost > 0 { Reply::Effect(Effect::Done) } else { Reply::Effect(Effect::Unchanged) })
     }
 
     /// Whether the order, or another one in memory on its number of own stock, has the message.
@@ -527,7 +561,7 @@ impl Model {
         if order.state == S::Active {
             (order.state, order.delivered) = (S::Received, true);
         }
-        Ok(Reply::Done)
+        Ok(Reply::Effect(Effect::Done))
     }
 
     fn another(&mut self, id: OrderId, actor: Actor) -> Answer {
@@ -537,14 +571,14 @@ impl Model {
         need(order.state != S::Init, "no_number_yet")?;
         need(order.delivered, "no_message_yet")?;
         let before = std::mem::replace(&mut order.waiting, true);
-        Ok(if before { Reply::Unchanged } else { Reply::Done })
+        Ok(if before { Reply::Effect(Effect::Unchanged) } else { Reply::Effect(Effect::Done) })
     }
 
     fn cancel(&mut self, now: Time, id: OrderId, actor: Actor) -> Answer {
         let index = self.find_for(id, actor)?;
         let order = &self.orders[index];
         if order.state == S::Cancelled {
-            return Ok(Reply::Unchanged);
+            return Ok(Reply::Effect(Effect::Unchanged));
         }
         need(order.closed_at.is_none(), "activation_closed")?;
         need(order.state != S::Init, "no_number_yet")?;
@@ -552,20 +586,20 @@ impl Model {
         let early = now < order.cancel_from && actor != Actor::System;
         need(!early, "too_early_to_cancel")?;
         self.end(now, index, S::Cancelled);
-        Ok(Reply::Done)
+        Ok(Reply::Effect(Effect::Done))
     }
 
     fn finish(&mut self, now: Time, id: OrderId, actor: Actor) -> Answer {
         let index = self.find_for(id, actor)?;
         let order = &self.orders[index];
         if order.state == S::Completed {
-            return Ok(Reply::Unchanged);
+            return Ok(Reply::Effect(Effect::Unchanged));
         }
         need(order.closed_at.is_none(), "activation_closed")?;
         need(order.state != S::Init, "no_number_yet")?;
         need(order.delivered, "no_message_yet")?;
         self.end(now, index, S::Completed);
-        Ok(Reply::Done)
+        Ok(Reply::Effect(Effect::Done))
     }
 
     /// What history does not hold stays in memory.

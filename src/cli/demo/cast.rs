@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::command::{Deposit, IssueKey, ListOffers, LoadStock, OpenAccount, Request};
 use nexnum_engine::event::Scope;
 use nexnum_engine::ids::{AccountId, Number, OfferId, OperatorId, Product};
 use nexnum_engine::money::Micros;
@@ -79,7 +79,7 @@ pub(super) async fn prepare(
     let api_key_2 = key(running, Some(second), old(|cast| &cast.api_key_2)).await?;
     for account in [first, second] {
         let reference = digest::of(&[b"demo purse"]);
-        execute(running, Command::Deposit { account, amount: PURSE, reference }).await?;
+        execute(running, Deposit { account, amount: PURSE, reference }).await?;
     }
     load_own_stock(running).await?;
     let base_url = format!("http://{}", running.address);
@@ -89,9 +89,9 @@ pub(super) async fn prepare(
     Ok(Cast { base_url, api_key, api_key_2, admin_key, data_dir, own_stock_hook, providers })
 }
 
-async fn execute(running: &Running, command: Command) -> Result<Reply, CliError> {
-    let answer = running.app.handle.send(command).await.map_err(refused)?;
-    answer.map(|accepted| accepted.reply).map_err(|reject| refused(reject.code()))
+async fn execute<R: Request>(running: &Running, request: R) -> Result<R::Answer, CliError> {
+    let answer = running.app.handle.ask(request).await.map_err(refused)?;
+    answer.map_err(|reject| refused(reject.code()))
 }
 
 async fn account(running: &Running, name: &str) -> Result<AccountId, CliError> {
@@ -99,11 +99,7 @@ async fn account(running: &Running, name: &str) -> Result<AccountId, CliError> {
     if let Some((id, _)) = known.iter().find(|(_, account)| &*account.name == name) {
         return Ok(*id);
     }
-    let command = Command::OpenAccount { name: name.into(), credit_limit: Micros::ZERO };
-    match execute(running, command).await? {
-        Reply::Account(id) => Ok(id),
-        other => unreachable!("an account is opened, not {other:?}"),
-    }
+    execute(running, OpenAccount { name: name.into(), credit_limit: Micros::ZERO }).await
 }
 
 /// The key as it was, if it still opens the door; else a new one.
@@ -123,7 +119,7 @@ async fn key(
     let kind = if account.is_some() { KeyKind::Live } else { KeyKind::Admin };
     let key = keys::generate(kind).map_err(refused)?;
     let (hash, prefix) = (key.sha256(), key.shown().into());
-    execute(running, Command::IssueKey { account, hash, prefix }).await?;
+    execute(running, IssueKey { account, hash, prefix }).await?;
     Ok(key.reveal().to_owned())
 }
 
@@ -136,13 +132,13 @@ async fn load_own_stock(running: &Running) -> Result<(), CliError> {
     let known = app.read_model.directory().offer(provider, product, OperatorId::ANY);
     if known.is_none() {
         let offers = vec![(product, OperatorId::ANY)];
-        execute(running, Command::ListOffers { provider, offers }).await?;
+        execute(running, ListOffers { provider, offers }).await?;
     }
     let listed = app.read_model.directory().offer(provider, product, OperatorId::ANY);
     let offer: OfferId = listed.ok_or_else(|| refused("own stock was not listed"))?;
     let numbers = (0..OWN_NUMBERS).map(|n| Number(377_640_000_000 + n)).collect();
-    let command = Command::LoadStock { offer, cost: OWN_COST, price: OWN_PRICE, numbers };
-    let answer = app.handle.send(command).await.map_err(refused)?;
+    let load = LoadStock { offer, cost: OWN_COST, price: OWN_PRICE, numbers };
+    let answer = app.handle.ask(load).await.map_err(refused)?;
     match answer {
         // Loaded by an earlier run.
         Ok(_) | Err(Reject::DuplicateNumber) => Ok(()),

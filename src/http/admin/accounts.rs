@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hyper::StatusCode;
-use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::command::{Deposit, Effect, IssueKey, OpenAccount, RevokeKey};
 use nexnum_engine::ids::{AccountId, KeyId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::reject::Reject;
@@ -35,11 +35,8 @@ pub(super) async fn open(mut call: Call<App>) -> Result<Response, Problem> {
         Some(text) => parse_amount_or_zero(text, "credit_limit")?,
         None => Micros::ZERO,
     };
-    let command = Command::OpenAccount { name: new.name.into(), credit_limit };
-    match execute(&call.state, command).await? {
-        Reply::Account(id) => Ok(created_id(u64::from(id.0))),
-        other => unreachable!("an account is opened, not {other:?}"),
-    }
+    let id = execute(&call.state, OpenAccount { name: new.name.into(), credit_limit }).await?;
+    Ok(created_id(u64::from(id.0)))
 }
 
 /// What looks like another name, or like none, is refused; its length is the engine's matter.
@@ -94,18 +91,14 @@ pub(super) async fn issue_key(mut call: Call<App>) -> Result<Response, Problem> 
         Problem::internal()
     })?;
     let (hash, prefix) = (key.sha256(), key.shown().into());
-    let command = Command::IssueKey { account: Some(account), hash, prefix };
-    match execute(&call.state, command).await? {
-        Reply::Key(id) => {
-            let mut body = Json::with_capacity(96);
-            body.object(|o| {
-                o.number_text("id", u64::from(id.0));
-                o.text("key", key.reveal());
-            });
-            Ok(reply::json_written(StatusCode::CREATED, body))
-        }
-        other => unreachable!("a key is issued, not {other:?}"),
-    }
+    let issue = IssueKey { account: Some(account), hash, prefix };
+    let id = execute(&call.state, issue).await?;
+    let mut body = Json::with_capacity(96);
+    body.object(|o| {
+        o.number_text("id", u64::from(id.0));
+        o.text("key", key.reveal());
+    });
+    Ok(reply::json_written(StatusCode::CREATED, body))
 }
 
 pub(super) async fn revoke_key(
@@ -128,7 +121,7 @@ pub(super) async fn revoke_key(
     } else {
         None
     };
-    execute(&call.state, Command::RevokeKey { key }).await?;
+    execute(&call.state, RevokeKey { key }).await?;
     Ok(reply::no_content())
 }
 
@@ -186,15 +179,15 @@ pub(super) async fn deposit(mut call: Call<App>) -> Result<Response, Problem> {
         return Err(Problem::invalid_field("reference", "must be 1 to 255 bytes"));
     }
     let reference = digest::of(&[b"deposit", new.reference.as_bytes()]);
-    let command = Command::Deposit { account, amount, reference };
-    let answer = call.state.handle.send(command).await.map_err(problems::of_send)?;
-    let accepted = answer.map_err(|reject| match reject {
+    let deposit = Deposit { account, amount, reference };
+    let answer = call.state.handle.ask(deposit).await.map_err(problems::of_send)?;
+    let effect = answer.map_err(|reject| match reject {
         Reject::IdempotencyMismatch => {
             refused(reject.code(), "The reference was used with another amount", "reference")
         }
         other => problems::of_reject(other),
     })?;
-    let repeated = accepted.reply == Reply::Unchanged;
+    let repeated = effect == Effect::Unchanged;
     let view = call.state.read_model.account(account);
     let wallet = view.ok_or_else(|| Problem::not_found("no such account"))?.wallet();
     let mut body = Json::with_capacity(96);

@@ -10,7 +10,7 @@ use hyper::Method;
 
 use super::{Problem, Router, auth, problems};
 use crate::app::App;
-use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::command::Request;
 
 /// Adds the face's routes.
 pub fn add_routes(router: &mut Router<App>) {
@@ -40,7 +40,7 @@ pub fn add_routes(router: &mut Router<App>) {
 }
 
 /// Sends a command and turns both kinds of no into problems.
-async fn execute(app: &App, command: Command) -> Result<Reply, Problem> {
-    let answer = app.handle.send(command).await.map_err(problems::of_send)?;
-    Ok(answer.map_err(problems::of_reject)?.reply)
+async fn execute<R: Request>(app: &App, request: R) -> Result<R::Answer, Problem> {
+    let answer = app.handle.ask(request).await.map_err(problems::of_send)?;
+    answer.map_err(problems::of_reject)
 }

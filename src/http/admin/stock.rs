@@ -1,7 +1,7 @@
 //! Own stock: numbers that the operator holds, put on sale.
 
 use hyper::StatusCode;
-use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::command::{ListOffers, LoadStock, NameOperator};
 use nexnum_engine::decide::check_load;
 use nexnum_engine::ids::{Number, OfferId, OperatorId, Product, ProviderId};
 use nexnum_engine::money::Micros;
@@ -48,8 +48,7 @@ pub(super) async fn load(mut call: Call<App>) -> Result<Response, Problem> {
     check_load(cost, price, &numbers).map_err(problems::of_reject)?;
     let operator = operator_id(app, new.operator.as_deref()).await?;
     let offer = offer_id(app, app.own.provider, product, operator).await?;
-    let loaded = execute(app, Command::LoadStock { offer, cost, price, numbers }).await?;
-    let Reply::Changed(count) = loaded else { unreachable!("stock is loaded, not {loaded:?}") };
+    let count = execute(app, LoadStock { offer, cost, price, numbers }).await?;
     let mut body = Json::with_capacity(64);
     body.object(|o| {
         o.number_text("offer", u64::from(offer.0));
@@ -73,10 +72,7 @@ async fn operator_id(app: &App, name: Option<&str>) -> Result<OperatorId, Proble
     let Some(name) = name.filter(|name| !name.is_empty() && *name != "any") else {
         return Ok(OperatorId::ANY);
     };
-    match execute(app, Command::NameOperator { name: name.into() }).await? {
-        Reply::Operator(id) => Ok(id),
-        other => unreachable!("an operator is named, not {other:?}"),
-    }
+    execute(app, NameOperator { name: name.into() }).await
 }
 
 /// The own offer's id, listed now if it was not before.
@@ -90,12 +86,9 @@ async fn offer_id(
     if let Some(offer) = known() {
         return Ok(offer);
     }
-    let command = Command::ListOffers { provider, offers: vec![(product, operator)] };
-    match app.handle.send(command).await.map_err(problems::of_send)? {
-        Ok(accepted) => match accepted.reply {
-            Reply::Listed(first, _) => Ok(first),
-            other => unreachable!("an offer is listed, not {other:?}"),
-        },
+    let list = ListOffers { provider, offers: vec![(product, operator)] };
+    match app.handle.ask(list).await.map_err(problems::of_send)? {
+        Ok(listed) => Ok(listed.first),
         // Another load listed it meanwhile; its event is published before this answer.
         Err(Reject::DuplicateOffer) => {
             known().ok_or_else(|| problems::of_reject(Reject::DuplicateOffer))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{Actor, Command};
+use nexnum_engine::command::{Actor, Cancel, Finish, Request, RequestAnother};
 use nexnum_engine::ids::AccountId;
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
@@ -81,13 +81,13 @@ pub(super) async fn list(call: Call<App>) -> Result<Response, Problem> {
 /// The provider is asked first: it may hold a message that ends the question.
 pub(super) async fn cancel(mut call: Call<App>) -> Result<Response, Problem> {
     let (account, order) = owned(&mut call).await?;
-    let command = Command::Cancel { order: order.id, actor: Actor::Account(account) };
+    let command = Cancel { order: order.id, actor: Actor::Account(account) };
     if order.state != ActivationState::Active {
         return execute(&call.state, account, &order, command).await;
     }
     may_cancel(&call.state, &order)?;
     upstream::cancel(&call.state, &order).await.map_err(problems::of_upstream)?;
-    match call.state.handle.send(command).await.map_err(problems::of_send)? {
+    match call.state.handle.ask(command).await.map_err(problems::of_send)? {
         // A poll may see the number go back before this request comes to say so.
         Ok(_) | Err(Reject::ActivationClosed(ActivationState::Cancelled)) => {}
         Err(reject) => return Err(refusal(&order, reject)),
@@ -108,13 +108,13 @@ fn may_cancel(app: &App, order: &Order) -> Result<(), Problem> {
 
 pub(super) async fn finish(mut call: Call<App>) -> Result<Response, Problem> {
     let (account, order) = owned(&mut call).await?;
-    let command = Command::Finish { order: order.id, actor: Actor::Account(account) };
+    let command = Finish { order: order.id, actor: Actor::Account(account) };
     execute(&call.state, account, &order, command).await
 }
 
 pub(super) async fn resend(mut call: Call<App>) -> Result<Response, Problem> {
     let (account, order) = owned(&mut call).await?;
-    let command = Command::RequestAnother { order: order.id, actor: Actor::Account(account) };
+    let command = RequestAnother { order: order.id, actor: Actor::Account(account) };
     // While one is awaited the provider need not be told again.
     if order.state == ActivationState::Received && !order.awaits_another {
         upstream::another(&call.state, &order).await.map_err(problems::of_upstream)?;
@@ -134,9 +134,9 @@ async fn execute(
     app: &Arc<App>,
     account: AccountId,
     order: &Order,
-    command: Command,
+    command: impl Request,
 ) -> Result<Response, Problem> {
-    let answer = app.handle.send(command).await.map_err(problems::of_send)?;
+    let answer = app.handle.ask(command).await.map_err(problems::of_send)?;
     answer.map_err(|reject| refusal(order, reject))?;
     Ok(render(&*orders::find(app, account, order.id).await?))
 }
