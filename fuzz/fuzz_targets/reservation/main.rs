@@ -5,20 +5,20 @@
 
 #![no_main]
 
+mod check;
+mod step;
+
 use std::sync::Arc;
 
-use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use nexnum_engine::Engine;
-use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::audit::audit;
 use nexnum_engine::command::{
     AssignNumber, Command, Deposit, DoubtOrder, Effect, FailOrder, ListOffers, Listed,
     NameOperator, OpenAccount, PlaceOrder, Placed, Pulse, RegisterProvider, Reply, Timings,
 };
 use nexnum_engine::event::{ProviderKind, Terms};
-use nexnum_engine::grid::{Ask, Coverage, Grid, Listing};
+use nexnum_engine::grid::{Coverage, Grid, Listing};
 use nexnum_engine::ids::{
     AccountId, CountryId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, ServiceId,
 };
@@ -28,6 +28,7 @@ use nexnum_engine::order::FailReason;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::{Claim, ClaimRefusal};
 use nexnum_engine::time::Time;
+use step::Step;
 
 /// Two providers, two countries, each offer in its own place.
 const OFFERS: u32 = 6;
@@ -37,65 +38,6 @@ const PURSE: i64 = 1_000;
 /// Within the reach of one `Wait`, as the time to buy is.
 const LIFETIME_MS: u64 = 240_000;
 const START: Time = Time(1_800_000_000_000);
-
-#[derive(Arbitrary, Debug)]
-enum Step {
-    Claim {
-        offer: u8,
-        price_max: u8,
-    },
-    /// As after a restart, for an order that was waiting.
-    ClaimOpen {
-        offer: u8,
-    },
-    Release {
-        which: u8,
-    },
-    /// An order through a claim: phase 2.
-    Place {
-        which: u8,
-    },
-    /// The provider gives a number.
-    Assign {
-        which: u8,
-    },
-    /// The provider has none.
-    Refuse {
-        which: u8,
-    },
-    /// The provider's answer is lost: from now on only a pulse ends the order.
-    Doubt {
-        which: u8,
-    },
-    Wait {
-        s: u8,
-    },
-    Pulse,
-    Add {
-        offer: u8,
-        units: u8,
-    },
-    Exhaust {
-        offer: u8,
-    },
-    Reprice {
-        offer: u8,
-        price: u8,
-    },
-    Sync {
-        second: bool,
-        whole: bool,
-        rows: Vec<(u8, u8, u8)>,
-    },
-    Switch {
-        second: bool,
-        open: bool,
-    },
-    Prefer {
-        second: bool,
-        priority: u8,
-    },
-}
 
 #[derive(Clone, Copy, Debug)]
 struct Line {
@@ -417,11 +359,6 @@ impl Market {
         }
     }
 
-    fn ended_as(&self, id: OrderId, state: ActivationState) {
-        let order = self.engine.state().order(id).expect("nothing is retired");
-        assert_eq!(order.state, state, "order {id}");
-    }
-
     fn add(&mut self, offer: u32, units: u32) {
         let added = self.grid.add_stock(OfferId(offer), units);
         let line = self.line(offer);
@@ -468,38 +405,6 @@ impl Market {
                 None => {}
             }
         }
-    }
-
-    fn check(&self) {
-        self.check_stock();
-        self.check_money();
-    }
-
-    fn check_stock(&self) {
-        for (offer, line) in (1..).zip(&self.lines) {
-            let ask = self.grid.ask(OfferId(offer));
-            assert_eq!(ask.is_some(), line.listed, "offer {offer}");
-            let Some(ask) = ask else { continue };
-            assert_eq!(ask.stock, line.offered.saturating_sub(line.claimed), "offer {offer}");
-            assert_eq!(ask.open, self.open[provider(offer)]);
-        }
-        for product in [product(1), product(OFFERS)] {
-            let rank = |ask: Ask| {
-                let priority = self.priority[usize::from(ask.provider.0) - 1];
-                (ask.price, std::cmp::Reverse(priority), ask.offer)
-            };
-            let shown: Vec<_> = self.grid.asks(product).map(rank).collect();
-            assert!(shown.is_sorted(), "{shown:?}");
-        }
-    }
-
-    fn check_money(&self) {
-        let state = self.engine.state();
-        audit(state).unwrap_or_else(|complaint| panic!("{complaint}"));
-        let waiting = self.waiting.iter().map(|waiting| waiting.claim.price().0);
-        let escrow: i64 = waiting.chain(self.active.iter().map(|active| active.price)).sum();
-        let held = (state.balance(Book::Available(BUYER)).0, state.balance(Book::Escrow(BUYER)).0);
-        assert_eq!(held, (self.balance, escrow));
     }
 
     /// Time ends everything: no unit is claimed any more, and the buyer has his money again.
