@@ -19,7 +19,7 @@ pub enum Reject {
     UnknownProvider,
     /// No such offer, or not this provider's.
     UnknownOffer,
-    /// No such order or activation, or somebody else's.
+    /// No such order or activation, or another account's.
     UnknownOrder,
     /// The name is taken.
     NameTaken,

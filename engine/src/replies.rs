@@ -2,7 +2,7 @@
 //!
 //! Keys are digests, so they fall anywhere: one tree of a day's keys misses the cache at
 //! each of its levels. Their first bits choose one of many small trees instead, which stay
-//! in order and have no worst case that somebody could provoke by choosing keys.
+//! in order and have no worst case that a client could provoke by choosing keys.
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};

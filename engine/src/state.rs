@@ -79,8 +79,8 @@ pub(crate) struct Pool {
     pub(crate) held: BTreeSet<Number>,
 }
 
-/// A purchase whose outcome was never known and that nobody waits for any more: its number
-/// may still turn up at the provider.
+/// A purchase whose outcome was never known and that no order waits for any more: its
+/// number may still turn up at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GivenUp {
     /// When it was given up.

@@ -58,15 +58,15 @@ fn damaged(event: &Event, choice: u64) -> Option<Event> {
     Some(event)
 }
 
-const NOBODY: AccountId = AccountId(4_000_000);
+const UNKNOWN: AccountId = AccountId(4_000_000);
 
 fn damage_account(event: &mut AccountEvent, choice: u64) {
     match event {
         AccountEvent::AccountOpened { account, .. } => account.0 += 1,
-        AccountEvent::KeyIssued { account, .. } => *account = NOBODY,
+        AccountEvent::KeyIssued { account, .. } => *account = UNKNOWN,
         AccountEvent::KeyRevoked { key } => key.0 += 1_000_000,
         AccountEvent::Deposited { account, amount, .. } => match choice % 2 {
-            0 => *account = NOBODY,
+            0 => *account = UNKNOWN,
             _ => *amount = Micros(-amount.0),
         },
     }
@@ -98,7 +98,7 @@ fn damage_order(event: &mut OrderEvent, choice: u64) -> Option<()> {
     match event {
         OrderEvent::OrderPlaced(Placement { account, terms, limit, assignment, .. }) => {
             match choice % 4 {
-                0 => *account = NOBODY,
+                0 => *account = UNKNOWN,
                 1 => terms.offer = OfferId(4_000_000),
                 2 => terms.provider = ProviderId(u16::MAX),
                 _ => match assignment {
@@ -108,7 +108,7 @@ fn damage_order(event: &mut OrderEvent, choice: u64) -> Option<()> {
             }
         }
         OrderEvent::AttemptStarted { account, attempt, terms, change, .. } => match choice % 4 {
-            0 => *account = NOBODY,
+            0 => *account = UNKNOWN,
             1 => *attempt += 1,
             2 => add(&mut terms.price),
             _ => add(change),
@@ -118,7 +118,7 @@ fn damage_order(event: &mut OrderEvent, choice: u64) -> Option<()> {
         | OrderEvent::AnotherRequested { order } => order.0 = u32::MAX,
         OrderEvent::NumberAssigned { order, .. } => *order = OrderId(u32::MAX),
         OrderEvent::OrderFailed { account, refund, provider, .. } => match choice % 3 {
-            0 => *account = NOBODY,
+            0 => *account = UNKNOWN,
             1 => add(refund),
             _ => *provider = ProviderId(u16::MAX),
         },
@@ -131,7 +131,7 @@ fn damage_order(event: &mut OrderEvent, choice: u64) -> Option<()> {
             }
         }
         OrderEvent::ActivationClosed { account, closing, refund, .. } => match choice % 3 {
-            0 if *refund != Micros::ZERO => *account = NOBODY,
+            0 if *refund != Micros::ZERO => *account = UNKNOWN,
             0 | 1 => add(refund),
             _ => *closing = contrary(*closing),
         },

@@ -152,7 +152,7 @@ fn a_row_that_names_what_is_not_there_is_refused() {
                 reply.order = OrderId(3);
             }
         },
-        "a reply to account 1 is for nobody or of no order",
+        "a reply to account 1 is for no account or of no order",
     );
     refused(
         |row| {

@@ -159,8 +159,8 @@ impl RedbLedger {
         Ok(Self { database, reader, last, epoch, poisoned: false, row: Vec::new(), tip: None })
     }
 
-    /// Notes every new end in the file at `path` from now on, so that whoever opens the
-    /// ledger after a kill knows how far it was. See [`Manifest::with_tip`].
+    /// Notes every new end in the file at `path` from now on, so that the next process
+    /// to open the ledger after a kill knows how far it was. See [`Manifest::with_tip`].
     ///
     /// # Errors
     /// The failure.

@@ -138,7 +138,7 @@ pub(crate) struct Tip {
 }
 
 impl Tip {
-    /// Begins a tip at `path`, in place of the one there, whoever's it is: it is a new file,
+    /// Begins a tip at `path`, in place of the one there, whichever user owns it: it is a new file,
     /// for which only the folder has to be ours.
     pub(crate) fn begin(path: &Path, manifest: &Manifest) -> Result<Self, StorageError> {
         let new = path.with_extension("new");

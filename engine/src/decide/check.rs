@@ -24,7 +24,7 @@ pub(super) fn following(last: u32, what: &'static str) -> Result<u32, Reject> {
     if last < i32::MAX as u32 { Ok(last + 1) } else { Err(Reject::Exhausted(what)) }
 }
 
-/// The order if `actor` may change it: somebody else's does not exist.
+/// The order if `actor` may change it: another account's does not exist for it.
 pub(super) fn owned(state: &State, id: OrderId, actor: Actor) -> Result<&Order, Reject> {
     let order = state.order(id).ok_or(Reject::UnknownOrder)?;
     match actor {

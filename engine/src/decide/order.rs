@@ -176,7 +176,7 @@ pub(super) fn doubt(
     Ok(Effect::Done)
 }
 
-/// Ends a doubt as "not bought": whoever asks has seen the provider's list.
+/// Ends a doubt as "not bought": the reconciler has seen the provider's list.
 pub(super) fn clear_doubt(
     state: &State,
     &ClearDoubt { order: id, attempt }: &ClearDoubt,
@@ -189,13 +189,13 @@ pub(super) fn clear_doubt(
     Ok(Effect::Done)
 }
 
-/// Refuses what would buy a second number, or forget a first, while nobody knows whether
+/// Refuses what would buy a second number, or forget a first, while it is unknown whether
 /// the attempt bought one.
 const fn check_doubt(order: &Order) -> Result<(), Reject> {
     if order.in_doubt { Err(Reject::InDoubt) } else { Ok(()) }
 }
 
-/// Reverses what was written off for an order: whoever asks has given its purchase back.
+/// Reverses what was written off for an order: the caller has given its purchase back.
 pub(super) fn recover_loss(
     state: &State,
     &RecoverLoss { order: id, attempt }: &RecoverLoss,
