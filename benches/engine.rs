@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use nexnum_engine::Engine;
 use nexnum_engine::audit::audit;
-use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Reply, Timings};
+use nexnum_engine::command::{
+    Actor, Command, Deposit, Finish, Incoming, IngestMessage, ListOffers, LoadStock, OpenAccount,
+    PlaceOrder, Pulse, RegisterProvider, Reply, Timings,
+};
 use nexnum_engine::event::{Event, Idempotency, ProviderKind, Terms};
 use nexnum_engine::ids::{
     AccountId, CountryId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, ServiceId,
@@ -43,21 +46,29 @@ impl Market {
             now: START,
             placed: 0,
         };
-        market.must(&Command::RegisterProvider { name: "sims".into(), kind: ProviderKind::Own });
+        market.must(&Command::RegisterProvider(RegisterProvider {
+            name: "sims".into(),
+            kind: ProviderKind::Own,
+        }));
         for id in 1..=ACCOUNTS {
             let name = format!("account {id}").into();
-            market.must(&Command::OpenAccount { name, credit_limit: Micros::ZERO });
+            market.must(&Command::OpenAccount(OpenAccount { name, credit_limit: Micros::ZERO }));
             let (account, amount) = (AccountId(id), Micros::units(1_000_000));
-            market.must(&Command::Deposit { account, amount, reference: 1 });
+            market.must(&Command::Deposit(Deposit { account, amount, reference: 1 }));
         }
         for id in 1..=OFFERS {
             let (provider, offers) = (ProviderId(1), vec![(product(id), OperatorId::ANY)]);
-            market.must(&Command::ListOffers { provider, offers });
+            market.must(&Command::ListOffers(ListOffers { provider, offers }));
             for first in (0..numbers).step_by(NUMBERS_PER_LOAD as usize) {
                 let last = (first + NUMBERS_PER_LOAD).min(numbers);
                 let numbers = (first..last).map(|n| Number(6_281_000_000_000 + n)).collect();
                 let (cost, price) = (Micros(100_000), Micros(500_000));
-                market.must(&Command::LoadStock { offer: OfferId(id), cost, price, numbers });
+                market.must(&Command::LoadStock(LoadStock {
+                    offer: OfferId(id),
+                    cost,
+                    price,
+                    numbers,
+                }));
             }
         }
         market
@@ -105,8 +116,8 @@ impl Market {
             text: "Telegram code 12345".into(),
             code: "12345".into(),
         };
-        let receive = Command::IngestMessage { order, message };
-        [place, receive, Command::Finish { order, actor: Actor::System }]
+        let receive = Command::IngestMessage(IngestMessage { order, message });
+        [place, receive, Command::Finish(Finish { order, actor: Actor::System })]
     }
 }
 
@@ -162,7 +173,7 @@ fn pulse(c: &mut Criterion) {
     };
     let expire = |mut market: Market| {
         while market.engine.state().next_deadline().is_some_and(|due| due <= market.now) {
-            market.run(&Command::Pulse { archived: market.now });
+            market.run(&Command::Pulse(Pulse { archived: market.now }));
         }
         market
     };
@@ -179,7 +190,7 @@ fn replay(c: &mut Criterion) {
         }
         market.now = market.now.plus_ms(1);
         if market.placed.is_multiple_of(1_000) {
-            market.must(&Command::Pulse { archived: market.now });
+            market.must(&Command::Pulse(Pulse { archived: market.now }));
         }
     }
     market.ledger.truncate(EVENTS);

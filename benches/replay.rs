@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 use nexnum::market::replay::Replay;
 use nexnum_engine::Engine;
 use nexnum_engine::audit::state_hash;
-use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Timings};
+use nexnum_engine::command::{
+    Actor, Command, Deposit, Finish, Incoming, IngestMessage, ListOffers, LoadStock, OpenAccount,
+    PlaceOrder, Pulse, RegisterProvider, Timings,
+};
 use nexnum_engine::event::{Event, Idempotency, ProviderKind, Terms};
 use nexnum_engine::ids::{
     AccountId, CountryId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, Seq, ServiceId,
@@ -65,26 +68,34 @@ impl Writer {
             order += 1;
             self.deliver_order(order);
             if order.is_multiple_of(1_000) {
-                self.execute(&Command::Pulse { archived: self.now });
+                self.execute(&Command::Pulse(Pulse { archived: self.now }));
             }
         }
         self.commit();
     }
 
     fn open_market(&mut self) {
-        self.execute(&Command::RegisterProvider { name: "own".into(), kind: ProviderKind::Own });
+        self.execute(&Command::RegisterProvider(RegisterProvider {
+            name: "own".into(),
+            kind: ProviderKind::Own,
+        }));
         for id in 1..=ACCOUNTS {
             let name = format!("account {id}").into();
-            self.execute(&Command::OpenAccount { name, credit_limit: Micros::ZERO });
+            self.execute(&Command::OpenAccount(OpenAccount { name, credit_limit: Micros::ZERO }));
             let (account, amount) = (AccountId(id), Micros::units(1_000_000));
-            self.execute(&Command::Deposit { account, amount, reference: 1 });
+            self.execute(&Command::Deposit(Deposit { account, amount, reference: 1 }));
         }
         for id in 1..=OFFERS {
             let (provider, offers) = (ProviderId(1), vec![(product(id), OperatorId::ANY)]);
-            self.execute(&Command::ListOffers { provider, offers });
+            self.execute(&Command::ListOffers(ListOffers { provider, offers }));
             let numbers = (0..NUMBERS_PER_OFFER).map(|n| Number(6_281_000_000_000 + n)).collect();
             let (cost, price) = (Micros(100_000), Micros(500_000));
-            self.execute(&Command::LoadStock { offer: OfferId(id), cost, price, numbers });
+            self.execute(&Command::LoadStock(LoadStock {
+                offer: OfferId(id),
+                cost,
+                price,
+                numbers,
+            }));
         }
     }
 
@@ -110,8 +121,8 @@ impl Writer {
             text: "Telegram code 12345".into(),
             code: "12345".into(),
         };
-        self.execute(&Command::IngestMessage { order, message });
-        self.execute(&Command::Finish { order, actor: Actor::System });
+        self.execute(&Command::IngestMessage(IngestMessage { order, message }));
+        self.execute(&Command::Finish(Finish { order, actor: Actor::System }));
     }
 
     /// Every row has one time, so time goes on from row to row.

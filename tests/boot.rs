@@ -11,8 +11,11 @@ use nexnum::market::folder::{self, BootError, Opened};
 use nexnum::market::snapshot::{self, Snapshots};
 use nexnum::market::verify::{Finding, Followed, verify};
 use nexnum_engine::audit::state_hash;
-use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Reply, Timings};
-use nexnum_engine::event::{ProviderKind, Scope, Terms};
+use nexnum_engine::command::{
+    Actor, Cancel, Command, Deposit, Finish, Incoming, IngestMessage, ListOffers, LoadStock,
+    OpenAccount, PlaceOrder, Placed, RegisterProvider, Reply, RevokeKey, Timings,
+};
+use nexnum_engine::event::{AccountEvent, Event, OrderEvent, ProviderKind, Scope, Terms};
 use nexnum_engine::ids::{
     AccountId, CountryId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, Seq,
     ServiceId,
@@ -58,11 +61,18 @@ fn furnish(opened: &mut Opened, numbers: u64) {
     append(
         opened,
         [
-            Command::OpenAccount { name: "acme".into(), credit_limit: Micros::ZERO },
-            Command::Deposit { account: ACCOUNT, amount: Micros::units(1000), reference: 1 },
-            Command::RegisterProvider { name: "own".into(), kind: ProviderKind::Own },
-            Command::ListOffers { provider: PROVIDER, offers },
-            Command::LoadStock { offer: OFFER, cost, price, numbers },
+            Command::OpenAccount(OpenAccount { name: "acme".into(), credit_limit: Micros::ZERO }),
+            Command::Deposit(Deposit {
+                account: ACCOUNT,
+                amount: Micros::units(1000),
+                reference: 1,
+            }),
+            Command::RegisterProvider(RegisterProvider {
+                name: "own".into(),
+                kind: ProviderKind::Own,
+            }),
+            Command::ListOffers(ListOffers { provider: PROVIDER, offers }),
+            Command::LoadStock(LoadStock { offer: OFFER, cost, price, numbers }),
         ],
     );
 }
@@ -82,9 +92,9 @@ fn trade(opened: &mut Opened, orders: u32) {
     };
     for n in 0..orders {
         let placed = append(opened, [Command::PlaceOrder(order)]);
-        let Reply::Placed(id, true) = placed[0] else { panic!("{placed:?}") };
+        let Reply::Placed(Placed::Filled(id)) = placed[0] else { panic!("{placed:?}") };
         match n % 3 {
-            0 => append(opened, [Command::Cancel { order: id, actor: Actor::System }]),
+            0 => append(opened, [Command::Cancel(Cancel { order: id, actor: Actor::System })]),
             1 => append(opened, delivered(id)),
             _ => Vec::new(),
         };
@@ -94,8 +104,8 @@ fn trade(opened: &mut Opened, orders: u32) {
 fn delivered(order: OrderId) -> [Command; 2] {
     let (sender, text, code) = ("Telegram".into(), "code 12345".into(), "12345".into());
     let message = Incoming { digest: u128::from(order.0), sender, text, code };
-    let finish = Command::Finish { order, actor: Actor::Account(ACCOUNT) };
-    [Command::IngestMessage { order, message }, finish]
+    let finish = Command::Finish(Finish { order, actor: Actor::Account(ACCOUNT) });
+    [Command::IngestMessage(IngestMessage { order, message }), finish]
 }
 
 fn folder_with_trade(dir: &Path) -> Folder {
@@ -156,7 +166,7 @@ fn init_takes_an_empty_folder_and_leaves_any_other_as_it_is() {
 fn a_stopped_folder_gets_another_admin_key_whatever_became_of_the_first() {
     let temp = tempfile::tempdir().unwrap();
     let folder = folder_with_trade(temp.path());
-    let lost = Command::RevokeKey { key: KeyId(1) };
+    let lost = Command::RevokeKey(RevokeKey { key: KeyId(1) });
     append(&mut opened(temp.path()), [lost]);
     let key = folder::issue_admin_key(temp.path()).unwrap();
     let open = opened(temp.path());
@@ -491,7 +501,10 @@ fn a_flipped_bit_in_a_row_is_named_by_its_sequence_number_and_left_as_it_is() {
     let mut live = opened(temp.path());
     furnish(&mut live, 5);
     let name = "a name that is found in the ledger's bytes";
-    append(&mut live, [Command::OpenAccount { name: name.into(), credit_limit: Micros::ZERO }]);
+    append(
+        &mut live,
+        [Command::OpenAccount(OpenAccount { name: name.into(), credit_limit: Micros::ZERO })],
+    );
     let seq = live.ledger.last().seq;
     trade(&mut live, 5);
     folder::close(&folder, &live.reader).unwrap();
@@ -522,12 +535,12 @@ fn an_event_that_does_not_fit_the_state_is_damage_at_its_place() {
     folder::init(temp.path()).unwrap();
     let mut live = opened(temp.path());
     let events = [
-        nexnum_engine::event::Event::AccountOpened {
+        Event::Account(AccountEvent::AccountOpened {
             account: ACCOUNT,
             name: "acme".into(),
             credit_limit: Micros::ZERO,
-        },
-        nexnum_engine::event::Event::OrderDoubted { order: OrderId(9) },
+        }),
+        Event::Order(OrderEvent::OrderDoubted { order: OrderId(9) }),
     ];
     let mut payload = Vec::new();
     record::encode_events(&events, &mut payload);
@@ -546,7 +559,8 @@ fn a_time_that_runs_back_is_damage() {
     folder::init(temp.path()).unwrap();
     let mut live = opened(temp.path());
     let mut events = Vec::new();
-    let open = Command::OpenAccount { name: "acme".into(), credit_limit: Micros::ZERO };
+    let open =
+        Command::OpenAccount(OpenAccount { name: "acme".into(), credit_limit: Micros::ZERO });
     live.engine.execute(Time(1), &open, &mut events).unwrap();
     let mut payload = Vec::new();
     record::encode_events(&events, &mut payload);

@@ -19,9 +19,9 @@ use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::audit::audit;
 use nexnum_engine::catalog::Catalog;
-use nexnum_engine::command::{Command, Reply};
-use nexnum_engine::decide::BUY_TIME_MS;
+use nexnum_engine::command::{Deposit, FailOrder, OpenAccount, Request};
 use nexnum_engine::ids::{AccountId, OperatorId, OrderId, Product};
+use nexnum_engine::limits::BUY_TIME_MS;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
 use nexnum_engine::state::State;
@@ -78,10 +78,10 @@ impl Rig {
         let running = run(&sandbox, &folder, sellers).await;
         let orders = Arc::clone(&running.rooms.orders);
         synced(&orders).await;
-        let open = Command::OpenAccount { name: "buyer".into(), credit_limit: Micros::ZERO };
-        let Reply::Account(customer) = execute(&orders, open).await else { panic!("no account") };
+        let open = OpenAccount { name: "buyer".into(), credit_limit: Micros::ZERO };
+        let customer = execute(&orders, open).await;
         let amount = Micros::units(10);
-        execute(&orders, Command::Deposit { account: customer, amount, reference: 1 }).await;
+        execute(&orders, Deposit { account: customer, amount, reference: 1 }).await;
         Self { sandbox, running, customer, folder, sellers: sellers.to_vec() }
     }
 
@@ -203,8 +203,8 @@ fn setup(sandbox: &Sandbox, at: usize, folder: &TempDir) -> ProviderSetup {
     }
 }
 
-async fn execute(orders: &Orders, command: Command) -> Reply {
-    orders.market.handle.send(command).await.unwrap().unwrap().reply
+async fn execute<R: Request>(orders: &Orders, request: R) -> R::Answer {
+    orders.market.handle.ask(request).await.unwrap().unwrap()
 }
 
 async fn until(done: impl Fn() -> bool) {
@@ -674,7 +674,7 @@ async fn what_was_written_off_comes_back_with_the_purchase() {
     let give_up = async {
         until(doubted).await;
         let reason = FailReason::InDoubt;
-        execute(rig.orders(), Command::FailOrder { order: id, attempt: 1, reason }).await;
+        execute(rig.orders(), FailOrder { order: id, attempt: 1, reason }).await;
     };
     let _failed = tokio::join!(rig.buy(None), give_up);
     let provider = rig.orders().market.read_model.order(id).unwrap().provider;

@@ -15,7 +15,10 @@ use nexnum::market::sequencer::{Handle, Sequencer};
 use nexnum::market::verify::{Followed, verify};
 use nexnum_engine::account::TransactionKind;
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Reply, Timings};
+use nexnum_engine::command::{
+    Actor, Cancel, Command, Deposit, Finish, Incoming, IngestMessage, ListOffers, LoadStock,
+    OpenAccount, PlaceOrder, Placed, Pulse, RegisterProvider, Request, Timings,
+};
 use nexnum_engine::event::{ProviderKind, Terms};
 use nexnum_engine::ids::{
     AccountId, CountryId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, ServiceId,
@@ -68,22 +71,18 @@ impl Market {
         self.follower.stop();
     }
 
-    async fn send(&self, command: Command) -> Reply {
-        self.handle.send(command).await.unwrap().unwrap().reply
+    async fn ask<R: Request>(&self, request: R) -> R::Answer {
+        self.handle.ask(request).await.unwrap().unwrap()
     }
 
     async fn furnish(&self) {
         let offers = vec![(PRODUCT, OperatorId::ANY)];
         let numbers = (0..50).map(|n| Number(6_281_200_000_000 + n)).collect();
-        for command in [
-            Command::OpenAccount { name: "acme".into(), credit_limit: Micros::ZERO },
-            Command::Deposit { account: ACCOUNT, amount: Micros::units(10), reference: 1 },
-            Command::RegisterProvider { name: "own".into(), kind: ProviderKind::Own },
-            Command::ListOffers { provider: ProviderId(1), offers },
-            Command::LoadStock { offer: OFFER, cost: PRICE, price: PRICE, numbers },
-        ] {
-            self.send(command).await;
-        }
+        self.ask(OpenAccount { name: "acme".into(), credit_limit: Micros::ZERO }).await;
+        self.ask(Deposit { account: ACCOUNT, amount: Micros::units(10), reference: 1 }).await;
+        self.ask(RegisterProvider { name: "own".into(), kind: ProviderKind::Own }).await;
+        self.ask(ListOffers { provider: ProviderId(1), offers }).await;
+        self.ask(LoadStock { offer: OFFER, cost: PRICE, price: PRICE, numbers }).await;
     }
 
     async fn order(&self) -> OrderId {
@@ -97,20 +96,20 @@ impl Market {
             timings: Timings { lifetime_ms: 1_200_000, min_cancel_age_ms: 0 },
             idempotency: None,
         };
-        match self.send(Command::PlaceOrder(order)).await {
-            Reply::Placed(id, true) => id,
+        match self.ask(order).await {
+            Placed::Filled(id) => id,
             other => panic!("{other:?}"),
         }
     }
 
     async fn cancel(&self, order: OrderId) {
-        self.send(Command::Cancel { order, actor: Actor::Account(ACCOUNT) }).await;
+        self.ask(Cancel { order, actor: Actor::Account(ACCOUNT) }).await;
     }
 
     async fn message(&self, order: OrderId, digest: u128) {
         let (sender, text, code) = ("Telegram".into(), "code 12345".into(), "12345".into());
         let message = Incoming { digest, sender, text, code };
-        self.send(Command::IngestMessage { order, message }).await;
+        self.ask(IngestMessage { order, message }).await;
     }
 
     async fn states(&self, before: Option<OrderId>, limit: usize) -> Vec<(u32, ActivationState)> {
@@ -136,7 +135,7 @@ async fn a_page_joins_open_and_closed_orders_newest_first() {
     market.cancel(OrderId(2)).await;
     market.message(OrderId(4), 1).await;
     let actor = Actor::Account(ACCOUNT);
-    market.send(Command::Finish { order: OrderId(4), actor }).await;
+    market.ask(Finish { order: OrderId(4), actor }).await;
     use ActivationState::{Active, Cancelled, Completed};
     let all = [(4, Completed), (3, Active), (2, Cancelled), (1, Active)];
     assert_eq!(market.states(None, 10).await, all);
@@ -259,7 +258,7 @@ fn retire(dir: &Path) {
     let mut opened = folder::open(dir, |_| {}).unwrap();
     let at = opened.last_at.plus_ms(2 * 60 * 60 * 1000);
     let mut events = Vec::new();
-    let pulse = Command::Pulse { archived: opened.last_at };
+    let pulse = Command::Pulse(Pulse { archived: opened.last_at });
     opened.engine.execute(at, &pulse, &mut events).unwrap();
     let last = opened.ledger.last().seq;
     let mut payload = Vec::new();

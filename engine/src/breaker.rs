@@ -1,7 +1,7 @@
 //! The breaker of one provider: when to leave it alone, and when to try it again.
 //!
-//! A pure machine with the time as an argument. Promises: after a run of failures nobody
-//! is sent there until a pause has passed, which doubles while the failures go on; then
+//! A pure machine with the time as an argument. Promises: after a run of failures no call
+//! goes there until a pause has passed, which doubles while the failures go on; then
 //! one probe decides; a provider that is back is on trial: its next failure closes the
 //! way again at once. Leaves to others: what counts as a failure, and how to probe.
 
@@ -49,7 +49,7 @@ pub enum Input {
     Bad,
     /// Our key, our standing or our balance is refused: the next would go wrong too.
     Hard,
-    /// Time has passed: somebody could probe.
+    /// Time has passed: a call could probe.
     Probe,
 }
 
@@ -64,7 +64,7 @@ impl Default for Breaker {
 
 impl Breaker {
     /// Where it stands after `input` at `now`. A [`Input::Probe`] that leads to
-    /// [`Breaker::HalfOpen`] is the one probe: whoever caused it makes it.
+    /// [`Breaker::HalfOpen`] is the one probe: the call that caused it makes it.
     #[must_use]
     pub fn after(self, input: Input, now: Time) -> Self {
         match (self, input) {
@@ -83,7 +83,7 @@ impl Breaker {
                 Self::Open { until: now.plus_ms(HARD_PAUSE_MS), level }
             }
             (Self::Open { until, level }, Input::Probe) if until <= now => Self::HalfOpen { level },
-            // Whoever was sent there before it opened tells nothing new, except that a
+            // A call sent before it opened tells nothing new, except that a
             // hard failure outlasts a short pause.
             (Self::Open { until, level }, Input::Hard) => {
                 Self::Open { until: until.max(now.plus_ms(HARD_PAUSE_MS)), level }

@@ -1,8 +1,9 @@
 //! The engine's one entry: decide, then apply.
 
 use crate::command::{Command, Reply};
-use crate::decide::{Policy, decide};
+use crate::decide::decide;
 use crate::event::Event;
+use crate::policy::Policy;
 use crate::reject::Reject;
 use crate::state::State;
 use crate::time::Time;

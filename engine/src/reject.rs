@@ -3,7 +3,7 @@
 //! Where several hold, the first of this order is given: existence, permission,
 //! shape, state, stock, funds.
 
-use crate::activation::ActivationState;
+use crate::activation::state::ActivationState;
 use crate::ids::OrderId;
 use crate::money::Micros;
 use crate::time::Time;
@@ -19,7 +19,7 @@ pub enum Reject {
     UnknownProvider,
     /// No such offer, or not this provider's.
     UnknownOffer,
-    /// No such order or activation, or somebody else's.
+    /// No such order or activation, or another account's.
     UnknownOrder,
     /// The name is taken.
     NameTaken,

@@ -2,15 +2,25 @@
 //!
 //! Keys are digests, so they fall anywhere: one tree of a day's keys misses the cache at
 //! each of its levels. Their first bits choose one of many small trees instead, which stay
-//! in order and have no worst case that somebody could provoke by choosing keys.
+//! in order and have no worst case that a client could provoke by choosing keys.
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 use crate::ids::{AccountId, OrderId};
-use crate::state::StoredReply;
 use crate::table::Aged;
 use crate::time::Time;
+
+/// The answer that an idempotency key stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StoredReply {
+    /// Digest of the request.
+    pub fingerprint: u128,
+    /// The order it placed.
+    pub order: OrderId,
+    /// When.
+    pub at: Time,
+}
 
 /// Bits of a key that choose its tree: with a million keys a tree has 240.
 const SHARD_BITS: u32 = 12;

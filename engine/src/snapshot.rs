@@ -11,9 +11,8 @@ use crate::event::{ProviderKind, Scope};
 use crate::ids::{AccountId, KeyId, Number, OfferId, OperatorId, OrderId, ProviderId};
 use crate::money::Micros;
 use crate::order::Order;
-use crate::state::{
-    Account, Counters, GivenUp, Key, Offer, Pool, Provider, Quarantined, State, StoredReply,
-};
+use crate::replies::StoredReply;
+use crate::state::{Account, Counters, GivenUp, Key, Offer, Pool, Provider, Quarantined, State};
 
 /// One row of a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,7 +175,9 @@ impl Rebuilt {
             Row::Quarantined(resting) => self.insert_quarantined(resting)?,
             Row::Reply(id, key, reply) => {
                 let fits = state.accounts.contains(id) && reply.order <= state.counters.order;
-                check(fits, || format!("a reply to account {id} is for nobody or of no order"))?;
+                check(fits, || {
+                    format!("a reply to account {id} is for no account or of no order")
+                })?;
                 let is_new = state.replies.insert_ageless(id, key, reply);
                 check(is_new, || format!("a reply to account {id} comes twice"))?;
             }
@@ -307,7 +308,7 @@ impl Rebuilt {
         let Self { mut state, books, seen } = self;
         for (book, amount) in books {
             let stands = state.books.get_mut(book);
-            *stands.ok_or_else(|| format!("book {book:?} is of nobody"))? = amount;
+            *stands.ok_or_else(|| format!("book {book:?} has no owner"))? = amount;
         }
         let Counters { account, key, provider, operator, .. } = state.counters;
         let counted = (account, key, provider, operator);

@@ -11,9 +11,10 @@ use crate::event::{ProviderKind, Scope};
 use crate::ids::{
     AccountId, KeyId, MessageId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, Seq,
 };
+use crate::limits::{CLOSED_KEPT_MS, REPLIES_KEPT_MS};
 use crate::money::Micros;
 use crate::order::Order;
-use crate::replies::Replies;
+use crate::replies::{Replies, StoredReply};
 use crate::table::{Aged, Table};
 use crate::time::Time;
 
@@ -78,8 +79,8 @@ pub(crate) struct Pool {
     pub(crate) held: BTreeSet<Number>,
 }
 
-/// A purchase whose outcome was never known and that nobody waits for any more: its number
-/// may still turn up at the provider.
+/// A purchase whose outcome was never known and that no order waits for any more: its
+/// number may still turn up at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GivenUp {
     /// When it was given up.
@@ -113,17 +114,6 @@ pub struct Quarantined {
     pub offer: OfferId,
     /// Which.
     pub number: Number,
-}
-
-/// The answer that an idempotency key stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct StoredReply {
-    /// Digest of the request.
-    pub fingerprint: u128,
-    /// The order it placed.
-    pub order: OrderId,
-    /// When.
-    pub at: Time,
 }
 
 /// Counters from which ids come; each holds the last id given.
@@ -298,6 +288,14 @@ impl State {
         self.replies.iter()
     }
 
+    /// The numbers of an offer of own stock; none so far, if there are none.
+    pub(crate) fn pool_mut(&mut self, id: OfferId) -> &mut Pool {
+        if !self.pools.contains(id) {
+            self.pools.insert(id, Pool::default());
+        }
+        self.pools.get_mut(id).expect("it is there now")
+    }
+
     /// The orders in memory on a number of own stock, oldest first.
     pub(crate) fn holders(
         &self,
@@ -330,9 +328,9 @@ impl State {
     #[must_use]
     pub fn next_pulse(&self, archived: Time) -> Option<Time> {
         let closed = self.closed.first().filter(|(at, _)| *at <= archived);
-        let order = closed.map(|(at, _)| at.plus_ms(crate::decide::CLOSED_KEPT_MS));
+        let order = closed.map(|(at, _)| at.plus_ms(CLOSED_KEPT_MS));
         let reply = self.replies.ages().next();
-        let reply = reply.map(|at| at.plus_ms(crate::decide::REPLIES_KEPT_MS));
+        let reply = reply.map(|at| at.plus_ms(REPLIES_KEPT_MS));
         let rested = self.quarantine.first().map(|resting| resting.until);
         [self.next_deadline(), rested, order, reply].into_iter().flatten().min()
     }

@@ -5,12 +5,14 @@ mod common;
 use common::arbitrary::{Arbitrary, START};
 use common::model::Model;
 use common::proof::Recorded;
-use nexnum_engine::command::{Command, PlaceOrder, Reply, Timings};
-use nexnum_engine::decide::{REPLIES_KEPT_MS, RETIRED_MAX};
+use nexnum_engine::command::{
+    Command, Deposit, FailOrder, PlaceOrder, PriceOffers, Pulse, Reply, Timings,
+};
 use nexnum_engine::event::{Idempotency, OfferTerms, Terms};
 use nexnum_engine::ids::{
     AccountId, CountryId, OfferId, OperatorId, OrderId, Product, ProviderId, ServiceId,
 };
+use nexnum_engine::limits::{REPLIES_KEPT_MS, RETIRED_MAX};
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::FailReason;
 use nexnum_engine::reject::Reject;
@@ -44,8 +46,10 @@ fn terms_that_name_an_offer_twice_mean_the_last() {
     let mut recorded = market();
     let terms =
         |stock| OfferTerms { offer: OfferId(2), cost: Micros(30), price: Micros(50), stock };
-    let command =
-        Command::PriceOffers { provider: ProviderId(2), terms: vec![terms(100), terms(9)] };
+    let command = Command::PriceOffers(PriceOffers {
+        provider: ProviderId(2),
+        terms: vec![terms(100), terms(9)],
+    });
     assert_eq!(recorded.execute(START, &command), Ok(Reply::Changed(0)));
     assert_eq!(recorded.state().stock(OfferId(2)), 9);
 }
@@ -55,15 +59,16 @@ fn a_pulse_counts_its_own_events_whatever_the_batch_holds() {
     let mut recorded = market();
     recorded.execute(START, &order(TERMS, Micros(50))).unwrap();
     let (mut engine, mut events) = (recorded.engine, Vec::new());
-    let deposit = Command::Deposit { account: AccountId(1), amount: Micros(1), reference: 99 };
+    let deposit =
+        Command::Deposit(Deposit { account: AccountId(1), amount: Micros(1), reference: 99 });
     engine.execute(START, &deposit, &mut events).unwrap();
     let now = START.plus_ms(180_000);
     assert_eq!(
-        engine.execute(now, &Command::Pulse { archived: now }, &mut events),
+        engine.execute(now, &Command::Pulse(Pulse { archived: now }), &mut events),
         Ok(Reply::Changed(1))
     );
     assert_eq!(
-        engine.execute(now, &Command::Pulse { archived: now }, &mut events),
+        engine.execute(now, &Command::Pulse(Pulse { archived: now }), &mut events),
         Ok(Reply::Changed(0))
     );
 }
@@ -99,18 +104,18 @@ fn a_pulse_retires_few_at_once_and_the_next_goes_on() {
         (answer, recorded.state().orders().count(), recorded.state().replies().count())
     };
     let amount = Micros(1_000_000);
-    both(START, &Command::Deposit { account: AccountId(1), amount, reference: 7 });
+    both(START, &Command::Deposit(Deposit { account: AccountId(1), amount, reference: 7 }));
     let mut end = START;
     for id in 1..=count {
         let Command::PlaceOrder(mut place) = order(TERMS, Micros(50)) else { unreachable!() };
         place.idempotency = Some(Idempotency { key: u128::MAX / u128::from(id), fingerprint: 1 });
         both(end, &Command::PlaceOrder(place));
         let (order, reason) = (OrderId(id), FailReason::NoNumbers);
-        both(end, &Command::FailOrder { order, attempt: 1, reason });
+        both(end, &Command::FailOrder(FailOrder { order, attempt: 1, reason }));
         end = end.plus_ms(u64::from(id % 2 == 0));
     }
     let now = end.plus_ms(REPLIES_KEPT_MS);
-    let pulse = Command::Pulse { archived: now };
+    let pulse = Command::Pulse(Pulse { archived: now });
     assert_eq!(both(now, &pulse), (Reply::Changed(1), 500, 500));
     assert_eq!(both(now, &pulse), (Reply::Changed(1), 0, 0));
     assert_eq!(both(now, &pulse), (Reply::Changed(0), 0, 0));

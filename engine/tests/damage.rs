@@ -8,7 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use common::arbitrary::{Arbitrary, Rng, START};
 use common::proof::{Recorded, replay};
 use nexnum_engine::audit::audit;
-use nexnum_engine::event::{Closing, Event};
+use nexnum_engine::event::{
+    AccountEvent, Closing, Event, MemoryEvent, OfferEvent, OrderEvent, Placement, Receipt,
+};
 use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
@@ -46,76 +48,101 @@ const fn contrary(closing: Closing) -> Closing {
 /// Changes one number of an event that the rest of the ledger contradicts; `None`
 /// where any value would be as good.
 fn damaged(event: &Event, choice: u64) -> Option<Event> {
-    const NOBODY: AccountId = AccountId(4_000_000);
     let mut event = event.clone();
     match &mut event {
-        Event::AccountOpened { account, .. } => account.0 += 1,
-        Event::KeyIssued { account, .. } => *account = NOBODY,
-        Event::KeyRevoked { key } => key.0 += 1_000_000,
-        Event::Deposited { account, amount, .. } => match choice % 2 {
-            0 => *account = NOBODY,
+        Event::Account(event) => damage_account(event, choice),
+        Event::Offer(event) => damage_offer(event, choice),
+        Event::Order(event) => damage_order(event, choice)?,
+        Event::Memory(MemoryEvent::Retired { .. }) => return None,
+    }
+    Some(event)
+}
+
+const UNKNOWN: AccountId = AccountId(4_000_000);
+
+fn damage_account(event: &mut AccountEvent, choice: u64) {
+    match event {
+        AccountEvent::AccountOpened { account, .. } => account.0 += 1,
+        AccountEvent::KeyIssued { account, .. } => *account = UNKNOWN,
+        AccountEvent::KeyRevoked { key } => key.0 += 1_000_000,
+        AccountEvent::Deposited { account, amount, .. } => match choice % 2 {
+            0 => *account = UNKNOWN,
             _ => *amount = Micros(-amount.0),
         },
-        Event::ProviderRegistered { provider, .. } => provider.0 += 1,
-        Event::OperatorNamed { operator, .. } => operator.0 += 1,
-        Event::OffersListed { provider, first, .. } => match choice % 2 {
+    }
+}
+
+fn damage_offer(event: &mut OfferEvent, choice: u64) {
+    match event {
+        OfferEvent::ProviderRegistered { provider, .. } => provider.0 += 1,
+        OfferEvent::OperatorNamed { operator, .. } => operator.0 += 1,
+        OfferEvent::OffersListed { provider, first, .. } => match choice % 2 {
             0 => *provider = ProviderId(u16::MAX),
             _ => first.0 += 1,
         },
-        Event::OffersPriced { provider, terms } => match choice % 2 {
+        OfferEvent::OffersPriced { provider, terms } => match choice % 2 {
             0 => *provider = ProviderId(u16::MAX),
             _ => terms[0].offer = OfferId(4_000_000),
         },
-        Event::StockLoaded { offer, .. } => *offer = OfferId(4_000_000),
-        Event::OrderPlaced { account, terms, limit, assignment, .. } => match choice % 4 {
-            0 => *account = NOBODY,
-            1 => terms.offer = OfferId(4_000_000),
-            2 => terms.provider = ProviderId(u16::MAX),
-            _ => match assignment {
-                Some(assignment) => assignment.number = Number(1),
-                None => *limit = Micros(terms.price.0 - 1),
-            },
-        },
-        Event::AttemptStarted { account, attempt, terms, change, .. } => match choice % 4 {
-            0 => *account = NOBODY,
-            1 => *attempt += 1,
-            2 => add(&mut terms.price),
-            _ => add(change),
-        },
-        Event::OrderDoubted { order }
-        | Event::DoubtCleared { order }
-        | Event::AnotherRequested { order } => order.0 = u32::MAX,
-        Event::NumberAssigned { order, .. } => *order = OrderId(u32::MAX),
-        Event::OrderFailed { account, refund, provider, .. } => match choice % 3 {
-            0 => *account = NOBODY,
-            1 => add(refund),
-            _ => *provider = ProviderId(u16::MAX),
-        },
-        Event::MessageReceived { message, late, capture, .. } => match (choice % 3, capture) {
-            (0, _) => message.0 += 1,
-            (1, _) => *late = !*late,
-            (_, Some(sale)) => add(&mut sale.price),
-            (_, None) => return None,
-        },
-        Event::ActivationClosed { account, closing, refund, .. } => match choice % 3 {
-            0 if *refund != Micros::ZERO => *account = NOBODY,
-            0 | 1 => add(refund),
-            _ => *closing = contrary(*closing),
-        },
-        Event::NumberQuarantined { order, .. } => *order = OrderId(u32::MAX),
-        Event::NumberReleased { offer, number, until } => match choice % 3 {
+        OfferEvent::StockLoaded { offer, .. } => *offer = OfferId(4_000_000),
+        OfferEvent::NumberReleased { offer, number, until } => match choice % 3 {
             0 => *offer = OfferId(4_000_000),
             1 => *number = Number(1),
             _ => until.0 += 1,
         },
-        Event::LossRecovered { order, provider, amount } => match choice % 3 {
+    }
+}
+
+/// `None` if the event leaves nothing to alter.
+fn damage_order(event: &mut OrderEvent, choice: u64) -> Option<()> {
+    match event {
+        OrderEvent::OrderPlaced(Placement { account, terms, limit, assignment, .. }) => {
+            match choice % 4 {
+                0 => *account = UNKNOWN,
+                1 => terms.offer = OfferId(4_000_000),
+                2 => terms.provider = ProviderId(u16::MAX),
+                _ => match assignment {
+                    Some(assignment) => assignment.number = Number(1),
+                    None => *limit = Micros(terms.price.0 - 1),
+                },
+            }
+        }
+        OrderEvent::AttemptStarted { account, attempt, terms, change, .. } => match choice % 4 {
+            0 => *account = UNKNOWN,
+            1 => *attempt += 1,
+            2 => add(&mut terms.price),
+            _ => add(change),
+        },
+        OrderEvent::OrderDoubted { order }
+        | OrderEvent::DoubtCleared { order }
+        | OrderEvent::AnotherRequested { order } => order.0 = u32::MAX,
+        OrderEvent::NumberAssigned { order, .. } => *order = OrderId(u32::MAX),
+        OrderEvent::OrderFailed { account, refund, provider, .. } => match choice % 3 {
+            0 => *account = UNKNOWN,
+            1 => add(refund),
+            _ => *provider = ProviderId(u16::MAX),
+        },
+        OrderEvent::MessageReceived(Receipt { message, late, capture, .. }) => {
+            match (choice % 3, capture) {
+                (0, _) => message.0 += 1,
+                (1, _) => *late = !*late,
+                (_, Some(sale)) => add(&mut sale.price),
+                (_, None) => return None,
+            }
+        }
+        OrderEvent::ActivationClosed { account, closing, refund, .. } => match choice % 3 {
+            0 if *refund != Micros::ZERO => *account = UNKNOWN,
+            0 | 1 => add(refund),
+            _ => *closing = contrary(*closing),
+        },
+        OrderEvent::NumberQuarantined { order, .. } => *order = OrderId(u32::MAX),
+        OrderEvent::LossRecovered { order, provider, amount } => match choice % 3 {
             0 => *order = OrderId(u32::MAX),
             1 => *provider = ProviderId(u16::MAX),
             _ => add(amount),
         },
-        Event::Retired { .. } => return None,
     }
-    Some(event)
+    Some(())
 }
 
 #[test]
@@ -154,10 +181,10 @@ fn an_event_applied_twice_is_noticed() {
             let again = &ledger[index];
             let idempotent = matches!(
                 again.1,
-                Event::OffersPriced { .. }
-                    | Event::Retired { .. }
-                    | Event::OrderDoubted { .. }
-                    | Event::AnotherRequested { .. }
+                Event::Offer(OfferEvent::OffersPriced { .. })
+                    | Event::Memory(MemoryEvent::Retired { .. })
+                    | Event::Order(OrderEvent::OrderDoubted { .. })
+                    | Event::Order(OrderEvent::AnotherRequested { .. })
             );
             let mut copy = ledger[..=index].to_vec();
             copy.push(again.clone());

@@ -10,9 +10,9 @@ use common::model::Model;
 use common::proof::Recorded;
 use nexnum_engine::Engine;
 use nexnum_engine::audit::{audit, state_hash};
-use nexnum_engine::command::{Command, Reply};
-use nexnum_engine::decide::Policy;
+use nexnum_engine::command::{Command, Pulse, Reply};
 use nexnum_engine::event::Event;
+use nexnum_engine::policy::Policy;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 
@@ -37,7 +37,7 @@ struct Run {
 /// For a pulse, whether `next_pulse` says that it has something to do.
 fn has_work(state: &State, now: Time, command: &Command) -> Option<bool> {
     match command {
-        Command::Pulse { archived } => {
+        Command::Pulse(Pulse { archived }) => {
             Some(state.next_pulse(*archived).is_some_and(|due| due <= now))
         }
         _ => None,

@@ -4,12 +4,14 @@ mod common;
 
 use common::arbitrary::{Arbitrary, START};
 use common::proof::Recorded;
-use nexnum_engine::command::{Command, PlaceOrder, Timings};
-use nexnum_engine::decide::CLOSED_KEPT_MS;
+use nexnum_engine::command::{
+    ClearDoubt, Command, DoubtOrder, IssueKey, LoadStock, PlaceOrder, Pulse, Timings,
+};
 use nexnum_engine::event::{Idempotency, Terms};
 use nexnum_engine::ids::{
     AccountId, CountryId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, ServiceId,
 };
+use nexnum_engine::limits::CLOSED_KEPT_MS;
 use nexnum_engine::money::Micros;
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::State;
@@ -22,10 +24,19 @@ fn market() -> Recorded {
         recorded.execute(START, &command).expect("it is allowed");
     };
     Arbitrary::market().into_iter().for_each(&mut run);
-    run(Command::IssueKey { account: Some(AccountId(1)), hash: [1; 32], prefix: "nx".into() });
+    run(Command::IssueKey(IssueKey {
+        account: Some(AccountId(1)),
+        hash: [1; 32],
+        prefix: "nx".into(),
+    }));
     for first in [20_000, 35_000] {
         let numbers = (first..first + 12_500).map(Number).collect();
-        run(Command::LoadStock { offer: OfferId(1), cost: Micros(1), price: Micros(50), numbers });
+        run(Command::LoadStock(LoadStock {
+            offer: OfferId(1),
+            cost: Micros(1),
+            price: Micros(50),
+            numbers,
+        }));
     }
     for (offer, provider) in [(1, 1), (2, 2)] {
         run(Command::PlaceOrder(PlaceOrder {
@@ -43,8 +54,8 @@ fn market() -> Recorded {
             idempotency: Some(Idempotency { key: u128::from(offer), fingerprint: 1 }),
         }));
     }
-    run(Command::DoubtOrder { order: OrderId(2), attempt: 1 });
-    run(Command::ClearDoubt { order: OrderId(2), attempt: 1 });
+    run(Command::DoubtOrder(DoubtOrder { order: OrderId(2), attempt: 1 }));
+    run(Command::ClearDoubt(ClearDoubt { order: OrderId(2), attempt: 1 }));
     recorded
 }
 
@@ -81,12 +92,14 @@ fn a_purchase_given_up_is_known_until_its_moment_retires() {
     };
     assert_eq!(given_up(&market), [(START, 2, 1, 2)]);
     let ended = START.plus_ms(600_000);
-    market.execute(ended, &Command::Pulse { archived: ended }).expect("a pulse is allowed");
+    market.execute(ended, &Command::Pulse(Pulse { archived: ended })).expect("a pulse is allowed");
     // What may have begun by the deadline is unknown as well.
     assert_eq!(given_up(&market), [(START, 2, 1, 2), (ended, 2, 1, 2)]);
     market.prove().expect("the same state comes back");
     let retired = ended.plus_ms(CLOSED_KEPT_MS);
-    market.execute(retired, &Command::Pulse { archived: ended }).expect("a pulse is allowed");
+    market
+        .execute(retired, &Command::Pulse(Pulse { archived: ended }))
+        .expect("a pulse is allowed");
     assert_eq!(given_up(&market), []);
     market.prove().expect("the same state comes back");
 }
@@ -139,7 +152,7 @@ fn a_row_that_names_what_is_not_there_is_refused() {
                 reply.order = OrderId(3);
             }
         },
-        "a reply to account 1 is for nobody or of no order",
+        "a reply to account 1 is for no account or of no order",
     );
     refused(
         |row| {

@@ -5,7 +5,7 @@
 #[path = "../../engine/tests/common/arbitrary.rs"]
 #[allow(dead_code, reason = "tests take the rest")]
 mod commands;
-#[path = "../../engine/tests/common/model.rs"]
+#[path = "../../engine/tests/common/model/mod.rs"]
 mod model;
 
 use commands::{Arbitrary, Rng, START};

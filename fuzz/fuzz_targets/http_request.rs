@@ -20,7 +20,7 @@ use nexnum::market::folder;
 use nexnum::order::claim::Wish;
 use nexnum::server::config::{Config, OwnStock};
 use nexnum::server::{self, Rooms, Running};
-use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::command::{Deposit, IssueKey, ListOffers, LoadStock, OpenAccount, Request};
 use nexnum_engine::ids::{AccountId, Number, OfferId, OperatorId, OrderId, Product};
 use nexnum_engine::money::Micros;
 use nexnum_storage::Folder;
@@ -99,7 +99,7 @@ async fn open_market(dir: &Path) -> Running {
 /// A customer with money and an open order, the two keys, something to buy.
 async fn fill(rooms: &Rooms) {
     let account = AccountId(1);
-    let issue = |account, key: &str| Command::IssueKey {
+    let issue = |account, key: &str| IssueKey {
         account,
         hash: keys::sha256(key),
         prefix: key[..12].into(),
@@ -125,9 +125,9 @@ async fn fill(rooms: &Rooms) {
     assert_eq!(placed.order.id, OrderId(1));
 }
 
-async fn execute(rooms: &Rooms, command: Command) -> Reply {
-    let answer = rooms.market.handle.send(command).await.expect("the engine runs");
-    answer.expect("a new market is in order").reply
+async fn execute<R: Request>(rooms: &Rooms, request: R) -> R::Answer {
+    let answer = rooms.market.handle.ask(request).await.expect("the engine runs");
+    answer.expect("a new market is in order")
 }
 
 fn product(rooms: &Rooms) -> Product {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::command::OpenAccount;
 use nexnum_engine::ids::AccountId;
 use nexnum_engine::money::Micros;
 
@@ -20,10 +20,7 @@ impl Access {
         name: Box<str>,
         credit_limit: Micros,
     ) -> Result<AccountId, Refused> {
-        match self.market.execute(Command::OpenAccount { name, credit_limit }).await? {
-            Reply::Account(id) => Ok(id),
-            other => unreachable!("an account is opened, not {other:?}"),
-        }
+        self.market.execute(OpenAccount { name, credit_limit }).await
     }
 
     /// All accounts, by id.

@@ -1,6 +1,6 @@
 //! API keys: issued, revoked, looked up.
 
-use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::command::{IssueKey, RevokeKey};
 use nexnum_engine::ids::{AccountId, KeyId};
 
 use super::Access;
@@ -57,10 +57,8 @@ impl Access {
         let kind = if account.is_some() { KeyKind::Live } else { KeyKind::Admin };
         let key = keys::generate(kind)?;
         let (hash, prefix) = (key.sha256(), key.shown().into());
-        match self.market.execute(Command::IssueKey { account, hash, prefix }).await? {
-            Reply::Key(id) => Ok(IssuedKey { id, key }),
-            other => unreachable!("a key is issued, not {other:?}"),
-        }
+        let id = self.market.execute(IssueKey { account, hash, prefix }).await?;
+        Ok(IssuedKey { id, key })
     }
 
     /// Revokes a key; the last admin key that works stays.
@@ -79,7 +77,7 @@ impl Access {
         } else {
             None
         };
-        self.market.execute(Command::RevokeKey { key }).await?;
+        self.market.execute(RevokeKey { key }).await?;
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use nexnum_engine::Engine;
-use nexnum_engine::command::Command;
+use nexnum_engine::command::{Command, IssueKey};
 use nexnum_engine::ids::Seq;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::state::State;
@@ -232,8 +232,11 @@ pub fn snapshot_files(folder: &Folder) -> Result<Vec<PathBuf>, BootError> {
 /// Draws an operator's key; the ledger gets its hash.
 fn issue(engine: &mut Engine, ledger: &mut RedbLedger, at: Time) -> Result<ApiKey, BootError> {
     let key = keys::generate(KeyKind::Admin)?;
-    let command =
-        Command::IssueKey { account: None, hash: key.sha256(), prefix: key.shown().into() };
+    let command = Command::IssueKey(IssueKey {
+        account: None,
+        hash: key.sha256(),
+        prefix: key.shown().into(),
+    });
     let mut events = Vec::new();
     engine.execute(at, &command, &mut events).map_err(BootError::KeyRefused)?;
     let mut payload = Vec::new();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::catalog::Catalog;
-use nexnum_engine::event::{Event, OfferTerms, ProviderKind};
+use nexnum_engine::event::{Event, OfferEvent, OfferTerms, OrderEvent, ProviderKind};
 use nexnum_engine::grid::{Coverage, Grid, Listing};
 use nexnum_engine::ids::{OfferId, OperatorId, OrderId, Product, ProviderId};
 use nexnum_engine::order::{Order, OrderStatus};
@@ -87,44 +87,55 @@ impl GridFollower {
         let mut events = change.events.iter().peekable();
         while let Some(event) = events.next() {
             match event {
-                Event::ProviderRegistered { provider, kind: ProviderKind::Own, .. } => {
-                    own.providers.push(*provider);
-                }
-                Event::OffersListed { provider, first, offers }
-                    if own.providers.contains(provider) =>
-                {
-                    for ((product, operator), id) in offers.iter().zip(first.0..) {
-                        own.offers.insert(OfferId(id), (*provider, *product, *operator));
-                    }
-                }
-                Event::OffersPriced { terms, .. } => self.reprice_own(&own, terms),
-                Event::StockLoaded { offer, numbers } => self.add(*offer, numbers.len() as u32),
-                Event::ActivationClosed { order, .. } => {
-                    let rests = matches!(events.peek(), Some(Event::NumberQuarantined { .. }));
+                Event::Offer(event) => self.follow_offer(&mut own, event),
+                Event::Order(event) => {
+                    let next = events.peek();
+                    let rests =
+                        matches!(next, Some(Event::Order(OrderEvent::NumberQuarantined { .. })));
                     if !rests {
-                        self.take_back(&own, change, *order);
+                        self.follow_order(&own, change, event);
                     }
                 }
-                Event::NumberReleased { offer, .. } => self.add(*offer, 1),
-                Event::ProviderRegistered { kind: ProviderKind::Driven, .. }
-                | Event::OffersListed { .. }
-                | Event::AccountOpened { .. }
-                | Event::KeyIssued { .. }
-                | Event::KeyRevoked { .. }
-                | Event::Deposited { .. }
-                | Event::OperatorNamed { .. }
-                | Event::OrderPlaced { .. }
-                | Event::AttemptStarted { .. }
-                | Event::OrderDoubted { .. }
-                | Event::DoubtCleared { .. }
-                | Event::NumberAssigned { .. }
-                | Event::MessageReceived { .. }
-                | Event::AnotherRequested { .. }
-                | Event::OrderFailed { .. }
-                | Event::NumberQuarantined { .. }
-                | Event::LossRecovered { .. }
-                | Event::Retired { .. } => {}
+                Event::Account(_) | Event::Memory(_) => {}
             }
+        }
+    }
+
+    fn follow_offer(&self, own: &mut Own, event: &OfferEvent) {
+        match event {
+            OfferEvent::ProviderRegistered { provider, kind: ProviderKind::Own, .. } => {
+                own.providers.push(*provider);
+            }
+            OfferEvent::OffersListed { provider, first, offers }
+                if own.providers.contains(provider) =>
+            {
+                for ((product, operator), id) in offers.iter().zip(first.0..) {
+                    own.offers.insert(OfferId(id), (*provider, *product, *operator));
+                }
+            }
+            OfferEvent::OffersPriced { terms, .. } => self.reprice_own(own, terms),
+            OfferEvent::StockLoaded { offer, numbers } => self.add(*offer, numbers.len() as u32),
+            OfferEvent::NumberReleased { offer, .. } => self.add(*offer, 1),
+            OfferEvent::ProviderRegistered { kind: ProviderKind::Driven, .. }
+            | OfferEvent::OffersListed { .. }
+            | OfferEvent::OperatorNamed { .. } => {}
+        }
+    }
+
+    /// Follows an event of an order whose number does not rest after it.
+    fn follow_order(&self, own: &Own, change: &Change, event: &OrderEvent) {
+        match event {
+            OrderEvent::ActivationClosed { order, .. } => self.take_back(own, change, *order),
+            OrderEvent::OrderPlaced(_)
+            | OrderEvent::AttemptStarted { .. }
+            | OrderEvent::OrderDoubted { .. }
+            | OrderEvent::DoubtCleared { .. }
+            | OrderEvent::NumberAssigned { .. }
+            | OrderEvent::MessageReceived(_)
+            | OrderEvent::AnotherRequested { .. }
+            | OrderEvent::OrderFailed { .. }
+            | OrderEvent::NumberQuarantined { .. }
+            | OrderEvent::LossRecovered { .. } => {}
         }
     }
 

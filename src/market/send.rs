@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::command::Request;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::time::Time;
 
 use super::Market;
 use super::sequencer::SendError;
-use super::sequencer::core::Answer;
 
 /// First pause before a command is sent again to a full inbox: it drains in milliseconds.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
@@ -42,22 +41,26 @@ impl From<Reject> for Refused {
 }
 
 impl Market {
-    /// Sends a command once and gives its reply.
+    /// Sends a command once and gives its answer.
     ///
     /// # Errors
     /// The engine's refusal, or why it did not take the command.
-    pub async fn execute(&self, command: Command) -> Result<Reply, Refused> {
-        Ok(self.handle.send(command).await??.reply)
+    pub async fn execute<R: Request>(&self, request: R) -> Result<R::Answer, Refused> {
+        Ok(self.handle.ask(request).await??)
     }
 
     /// Sends a command until the engine takes it; a full inbox is tried again until `until`.
     ///
     /// # Errors
     /// [`SendError::Busy`] when the time is over, [`SendError::Stopped`] at once.
-    pub async fn send_until(&self, command: &Command, until: Time) -> Result<Answer, SendError> {
+    pub async fn send_until<R: Request + Clone>(
+        &self,
+        request: &R,
+        until: Time,
+    ) -> Result<Result<R::Answer, Reject>, SendError> {
         let mut pause = BUSY_PAUSE;
         loop {
-            match self.handle.send(command.clone()).await {
+            match self.handle.ask(request.clone()).await {
                 Err(SendError::Busy) if self.clock.now() < until => {}
                 outcome @ (Ok(_) | Err(SendError::Busy | SendError::Stopped)) => return outcome,
             }

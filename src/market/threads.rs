@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use nexnum_engine::catalog::Catalog;
-use nexnum_engine::decide::Policy;
+use nexnum_engine::policy::Policy;
 use nexnum_storage::{Folder, Reader, StorageError};
 
 use super::change::Change;

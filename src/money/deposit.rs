@@ -1,6 +1,6 @@
 //! Deposits: money that an operator credits to an account.
 
-use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::command::{Deposit, Effect};
 use nexnum_engine::ids::AccountId;
 use nexnum_engine::money::Micros;
 
@@ -28,8 +28,7 @@ impl Money {
         reference: &str,
     ) -> Result<Deposited, Refused> {
         let reference = digest::of(&[b"deposit", reference.as_bytes()]);
-        let command = Command::Deposit { account, amount, reference };
-        let reply = self.market.execute(command).await?;
-        Ok(Deposited { repeated: reply == Reply::Unchanged })
+        let effect = self.market.execute(Deposit { account, amount, reference }).await?;
+        Ok(Deposited { repeated: effect == Effect::Unchanged })
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use nexnum_driver::{Bought, Op};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::breaker::Input;
-use nexnum_engine::command::Command;
+use nexnum_engine::command::{AssignNumber, ClearDoubt, DoubtOrder, FailOrder, NextAttempt};
 use nexnum_engine::ids::{OfferId, OperatorId, OrderId};
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::{FailReason, Order};
@@ -44,7 +44,7 @@ pub fn spawn(orders: &Arc<Orders>, order: OrderId, claim: Claim) {
 
 /// Goes on with the next ask, after it is sure that the order's attempt bought nothing.
 pub(crate) async fn resume(orders: &Arc<Orders>, order: &Order, tried: Vec<OfferId>) {
-    let command = Command::ClearDoubt { order: order.id, attempt: order.attempt };
+    let command = ClearDoubt { order: order.id, attempt: order.attempt };
     // If nobody takes it, or the order has ended, its deadline has done the rest.
     if let Ok(Ok(_)) = orders.market.send_until(&command, order.deadline).await {
         let purchase = Purchase { orders: Arc::clone(orders), id: order.id, tried };
@@ -59,7 +59,7 @@ pub(crate) async fn doubt(
     claim: Option<Claim>,
     tried: Vec<OfferId>,
 ) {
-    let command = Command::DoubtOrder { order: order.id, attempt: order.attempt };
+    let command = DoubtOrder { order: order.id, attempt: order.attempt };
     let answer = orders.market.send_until(&command, order.deadline).await;
     let (doubts, now) = (&orders.doubts, orders.market.clock.now());
     match answer {
@@ -208,7 +208,7 @@ impl Purchase {
         bought: Bought,
     ) -> Attempt {
         let timings = connected.timings();
-        let command = Command::AssignNumber {
+        let command = AssignNumber {
             order: order.id,
             attempt: order.attempt,
             number: bought.number,
@@ -247,13 +247,13 @@ impl Purchase {
                 break;
             };
             let offer = claim.offer();
-            let command = Command::NextAttempt {
+            let command = NextAttempt {
                 order: order.id,
                 refused: order.attempt,
                 terms: claim::terms(&claim),
                 timings: self.orders.own.timings,
             };
-            match self.orders.market.handle.send_with(command, Some(claim)).await {
+            match self.orders.market.handle.ask_with(command, claim).await {
                 Ok(Ok(accepted)) => {
                     self.tried.push(offer);
                     return accepted.claim;
@@ -265,7 +265,7 @@ impl Purchase {
             }
         }
         let (order, attempt, reason) = (order.id, order.attempt, FailReason::NoNumbers);
-        let fail = Command::FailOrder { order, attempt, reason };
+        let fail = FailOrder { order, attempt, reason };
         let deadline = self.orders.market.clock.now().plus_ms(CALL_MS);
         // If nobody takes it, or the order has ended, its deadline has done the same.
         let _ended = self.orders.market.send_until(&fail, deadline).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nexnum_driver::{ExternalState, Op};
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{Actor, Command};
+use nexnum_engine::command::{Actor, Cancel};
 use nexnum_engine::ids::{AccountId, OrderId};
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
@@ -22,7 +22,7 @@ impl Orders {
     /// The activation stays as it is then.
     pub async fn cancel(&self, account: AccountId, id: OrderId) -> Result<Arc<Order>, Refusal> {
         let order = self.find(account, id).await?;
-        let command = Command::Cancel { order: id, actor: Actor::Account(account) };
+        let command = Cancel { order: id, actor: Actor::Account(account) };
         if order.state != ActivationState::Active {
             self.command(&order, command).await?;
             return self.find(account, id).await;
@@ -33,7 +33,7 @@ impl Orders {
         // question. Buyers who ask at once share the answer.
         self.single_flight.once(id, Op::Cancel, self.give_back(&order)).await?;
         // 3. The engine decides.
-        match self.market.handle.send(command).await? {
+        match self.market.handle.ask(command).await? {
             // A poll may see the number go back before this request comes to say so.
             Ok(_) | Err(Reject::ActivationClosed(ActivationState::Cancelled)) => {}
             Err(reject) => return Err(about(&order, reject)),

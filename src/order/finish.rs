@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use nexnum_driver::Op;
-use nexnum_engine::command::{Actor, Command};
+use nexnum_engine::command::{Actor, Finish};
 use nexnum_engine::ids::{AccountId, OrderId};
 use nexnum_engine::order::Order;
 
@@ -18,7 +18,7 @@ impl Orders {
     /// The refusal.
     pub async fn finish(&self, account: AccountId, id: OrderId) -> Result<Arc<Order>, Refusal> {
         let order = self.find(account, id).await?;
-        let command = Command::Finish { order: id, actor: Actor::Account(account) };
+        let command = Finish { order: id, actor: Actor::Account(account) };
         self.command(&order, command).await?;
         self.find(account, id).await
     }

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use nexnum_driver::{ExternalState, ProviderError, ReceivedMessage};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::code;
-use nexnum_engine::command::{Command, Incoming};
-use nexnum_engine::decide::{NAME_LEN_MAX, TEXT_LEN_MAX};
+use nexnum_engine::command::{Incoming, IngestMessage};
 use nexnum_engine::ids::{Number, OrderId, ProviderId, ServiceId};
+use nexnum_engine::limits::{NAME_LEN_MAX, TEXT_LEN_MAX};
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::time::Time;
@@ -140,7 +140,7 @@ impl Orders {
         if self.market.read_model.order(order).is_none_or(|order| known(&order)) {
             return Ok(Ingested::Duplicate);
         }
-        let command = Command::IngestMessage { order, message };
+        let command = IngestMessage { order, message };
         match self.market.send_until(&command, until).await? {
             Ok(_) => Ok(Ingested::Accepted),
             Err(Reject::DuplicateMessage) => Ok(Ingested::Duplicate),

@@ -24,7 +24,7 @@ mod upstream;
 
 use std::sync::Arc;
 
-use nexnum_engine::command::{Command, Timings};
+use nexnum_engine::command::{Request, Timings};
 use nexnum_engine::ids::ProviderId;
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
@@ -83,8 +83,8 @@ impl Orders {
     }
 
     /// Sends a command about an order that was found.
-    async fn command(&self, order: &Order, command: Command) -> Result<(), Refusal> {
-        let answer = self.market.handle.send(command).await?;
+    async fn command(&self, order: &Order, request: impl Request) -> Result<(), Refusal> {
+        let answer = self.market.handle.ask(request).await?;
         answer.map(drop).map_err(|reject| about(order, reject))
     }
 }

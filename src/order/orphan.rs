@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use nexnum_driver::Op;
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{Command, Reply};
-use nexnum_engine::decide::BUY_TIME_MS;
+use nexnum_engine::command::{Effect, RecoverLoss};
 use nexnum_engine::ids::OrderId;
+use nexnum_engine::limits::BUY_TIME_MS;
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 
@@ -57,19 +57,19 @@ impl Orphan<'_> {
 
 /// Reverses what was written off for the purchase, if anything was.
 async fn recover(orders: &Orders, order: OrderId, attempt: u8) {
-    let command = Command::RecoverLoss { order, attempt };
+    let command = RecoverLoss { order, attempt };
     // Before its order has ended nothing can have been written off.
     let patience = Duration::from_millis(BUY_TIME_MS);
     let ended = |order: &Order| order.state != ActivationState::Init;
     orders.market.read_model.await_order(order, patience, ended).await;
     let until = orders.market.clock.now().plus_ms(RECOVERY_MS);
     match orders.market.send_until(&command, until).await {
-        Ok(Ok(accepted)) if accepted.reply == Reply::Done => {
+        Ok(Ok(Effect::Done)) => {
             tracing::info!(order = order.0, "a write-off is reversed");
         }
         // Nothing was written off, or it was for another attempt, or so long ago that the
         // order has left memory: the loss stands.
-        Ok(_) | Err(_) => {}
+        Ok(Ok(Effect::Unchanged) | Err(_)) | Err(_) => {}
     }
 }
 

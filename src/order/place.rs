@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{Command, PlaceOrder, Reply};
+use nexnum_engine::command::{self, PlaceOrder};
 use nexnum_engine::event::Idempotency;
 use nexnum_engine::ids::{AccountId, OrderId};
 use nexnum_engine::order::Order;
@@ -106,17 +106,15 @@ impl Orders {
                 timings: self.own.timings,
                 idempotency,
             };
-            let command = Command::PlaceOrder(order);
-            match self.market.handle.send_with(command, Some(claim)).await? {
+            match self.market.handle.ask_with(order, claim).await? {
                 Ok(accepted) => match accepted.reply {
-                    Reply::Placed(id, _) => {
+                    command::Placed::Filled(id) | command::Placed::Waiting(id) => {
                         if let Some(claim) = accepted.claim {
                             buy::spawn(self, id, claim);
                         }
                         return Ok((id, false));
                     }
-                    Reply::Replayed(id) => return Ok((id, true)),
-                    other => unreachable!("an order is placed or replayed, not {other:?}"),
+                    command::Placed::Replayed(id) => return Ok((id, true)),
                 },
                 Err(Reject::NoNumbers) => tried.push(offer),
                 Err(reject) => return Err(Refusal::Rejected(reject)),

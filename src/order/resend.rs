@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nexnum_driver::Op;
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{Actor, Command};
+use nexnum_engine::command::{Actor, RequestAnother};
 use nexnum_engine::ids::{AccountId, OrderId};
 use nexnum_engine::order::Order;
 
@@ -23,7 +23,7 @@ impl Orders {
         if order.state == ActivationState::Received && !order.awaits_another {
             self.single_flight.once(id, Op::Resend, self.ask_again(&order)).await?;
         }
-        let command = Command::RequestAnother { order: id, actor: Actor::Account(account) };
+        let command = RequestAnother { order: id, actor: Actor::Account(account) };
         self.command(&order, command).await?;
         self.find(account, id).await
     }

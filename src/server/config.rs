@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
 use nexnum_engine::command::Timings;
-use nexnum_engine::decide::Policy;
 use nexnum_engine::money::Micros;
+use nexnum_engine::policy::Policy;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

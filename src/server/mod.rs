@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use nexnum_driver::Secret;
-use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::command::RegisterProvider;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::ProviderId;
 use nexnum_storage::{Folder, StorageError};
@@ -218,12 +218,9 @@ async fn register(
     kind: ProviderKind,
 ) -> Result<ProviderId, StartError> {
     let failed = |reason: String| StartError::Register { name: name.to_owned(), reason };
-    let command = Command::RegisterProvider { name: name.into(), kind };
-    let answer = market.handle.send(command).await.map_err(|error| failed(error.to_string()))?;
-    match answer.map_err(|reject| failed(reject.code().to_owned()))?.reply {
-        Reply::Provider(id) => Ok(id),
-        other => unreachable!("a provider is registered, not {other:?}"),
-    }
+    let register = RegisterProvider { name: name.into(), kind };
+    let answer = market.handle.ask(register).await.map_err(|error| failed(error.to_string()))?;
+    answer.map_err(|reject| failed(reject.code().to_owned()))
 }
 
 /// All routes of a server.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nexnum_driver::{Op, PriceList};
-use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::command::{ListOffers, NameOperator, PriceOffers, Request};
 use nexnum_engine::event::OfferTerms;
 use nexnum_engine::grid::{Coverage, Grid, Listing};
 use nexnum_engine::ids::{OfferId, OperatorId};
@@ -148,9 +148,9 @@ impl Intake {
         let named = naming(operators(rows), |name| directory.operator(name), room);
         let Naming { known: mut ids, new, refused } = named;
         for name in new {
-            let command = Command::NameOperator { name: name.clone() };
+            let command = NameOperator { name: name.clone() };
             // Without room in the engine it is refused; its rows are counted as misfits.
-            if let Some(Reply::Operator(id)) = self.tell(&command).await? {
+            if let Some(id) = self.tell(&command).await? {
                 ids.insert(name, id);
                 self.operators.insert(id);
             }
@@ -159,16 +159,23 @@ impl Intake {
     }
 
     /// Sends a command; `None` if the engine refuses it.
-    async fn tell(&self, command: &Command) -> Result<Option<Reply>, IntakeError> {
+    async fn tell<R: Request + Clone>(
+        &self,
+        request: &R,
+    ) -> Result<Option<R::Answer>, IntakeError> {
         let until = self.market.clock.now().plus_ms(COMMAND_MS);
-        let answer = self.market.send_until(command, until).await;
+        let answer = self.market.send_until(request, until).await;
         let answer = answer.map_err(|error| IntakeError::Engine(error.to_string()))?;
-        Ok(answer.ok().map(|accepted| accepted.reply))
+        Ok(answer.ok())
     }
 
-    async fn tell_whole(&self, command: &Command, what: &str) -> Result<(), IntakeError> {
-        let reply = self.tell(command).await?;
-        reply.map(drop).ok_or_else(|| IntakeError::Engine(format!("{what} were refused")))
+    async fn tell_whole(
+        &self,
+        request: &(impl Request + Clone),
+        what: &str,
+    ) -> Result<(), IntakeError> {
+        let answer = self.tell(request).await?;
+        answer.map(drop).ok_or_else(|| IntakeError::Engine(format!("{what} were refused")))
     }
 
     /// Brings new offers, new terms and what is gone into the ledger; gives the rows as the
@@ -182,7 +189,7 @@ impl Intake {
         let differences = differences(rows, &offers, price_list::OFFERS_MAX);
         let Differences { unseen, mut refused, gone } = differences;
         for chunk in unseen.chunks(CHUNK) {
-            let command = Command::ListOffers { provider, offers: chunk.to_vec() };
+            let command = ListOffers { provider, offers: chunk.to_vec() };
             // Without room for new offers the known ones are priced all the same.
             if self.tell(&command).await?.is_none() {
                 refused += chunk.len();
@@ -201,12 +208,12 @@ impl Intake {
         };
         for chunk in listed.chunks(CHUNK) {
             let terms = chunk.iter().map(terms).collect();
-            self.tell_whole(&Command::PriceOffers { provider, terms }, "prices").await?;
+            self.tell_whole(&PriceOffers { provider, terms }, "prices").await?;
         }
         let sold_out: Vec<_> = gone.iter().filter_map(|offer| self.sold_out(*offer)).collect();
         for chunk in sold_out.chunks(CHUNK) {
             let terms = chunk.to_vec();
-            self.tell_whole(&Command::PriceOffers { provider, terms }, "sold-out offers").await?;
+            self.tell_whole(&PriceOffers { provider, terms }, "sold-out offers").await?;
         }
         Ok((listed, refused))
     }

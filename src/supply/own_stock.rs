@@ -1,6 +1,6 @@
 //! Own stock: numbers that the operator holds, put on sale.
 
-use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::command::{ListOffers, LoadStock, NameOperator};
 use nexnum_engine::decide::check_load;
 use nexnum_engine::ids::{Number, OfferId, OperatorId, Product};
 use nexnum_engine::money::Micros;
@@ -47,18 +47,13 @@ impl Supply {
         let offer = self.list_own(load.product, operator).await?;
         // 3. The numbers.
         let Load { cost, price, numbers, .. } = load;
-        match self.market.execute(Command::LoadStock { offer, cost, price, numbers }).await? {
-            Reply::Changed(count) => Ok(Loaded { offer, count }),
-            other => unreachable!("stock is loaded, not {other:?}"),
-        }
+        let count = self.market.execute(LoadStock { offer, cost, price, numbers }).await?;
+        Ok(Loaded { offer, count })
     }
 
     async fn name_operator(&self, name: Option<Box<str>>) -> Result<OperatorId, Refused> {
         let Some(name) = name else { return Ok(OperatorId::ANY) };
-        match self.market.execute(Command::NameOperator { name }).await? {
-            Reply::Operator(id) => Ok(id),
-            other => unreachable!("an operator is named, not {other:?}"),
-        }
+        self.market.execute(NameOperator { name }).await
     }
 
     /// The own offer's id, listed now if it was not before.
@@ -68,10 +63,9 @@ impl Supply {
         if let Some(offer) = known() {
             return Ok(offer);
         }
-        let command = Command::ListOffers { provider, offers: vec![(product, operator)] };
+        let command = ListOffers { provider, offers: vec![(product, operator)] };
         match self.market.execute(command).await {
-            Ok(Reply::Listed(first, _)) => Ok(first),
-            Ok(other) => unreachable!("an offer is listed, not {other:?}"),
+            Ok(listed) => Ok(listed.first),
             // Another load listed it meanwhile; its event is published before this answer.
             Err(Refused::Rejected(Reject::DuplicateOffer)) => {
                 known().ok_or(Refused::Rejected(Reject::DuplicateOffer))

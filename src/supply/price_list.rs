@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nexnum_driver::{Crosswalk, PriceList};
-use nexnum_engine::decide::NAME_LEN_MAX;
 use nexnum_engine::ids::{OfferId, OperatorId, Product};
+use nexnum_engine::limits::NAME_LEN_MAX;
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::pricing::{Margin, sell_price};
 
@@ -20,7 +20,7 @@ const OPERATORS_PER_SYNC: usize = 1_000;
 /// Offers that one provider may ever have: four of the largest known lists, and an eighth
 /// of what the engine keeps.
 pub(super) const OFFERS_MAX: usize = 500_000;
-const _: () = assert!(8 * OFFERS_MAX <= nexnum_engine::decide::OFFERS_MAX);
+const _: () = assert!(8 * OFFERS_MAX <= nexnum_engine::limits::OFFERS_MAX);
 
 /// What an offer is of.
 pub(super) type Key = (Product, OperatorId);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use nexnum_driver::{ExternalState, Op};
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{Actor, Command};
+use nexnum_engine::command::{Actor, Cancel, Finish};
 use nexnum_engine::ids::{OrderId, ProviderId};
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
@@ -262,20 +262,25 @@ async fn conclude(orders: &Orders, id: OrderId, state: ExternalState) {
         ExternalState::Finished | ExternalState::Cancelled | ExternalState::Expired => true,
     };
     let actor = Actor::System;
-    let command = match order.state {
-        ActivationState::Active if ended => Command::Cancel { order: id, actor },
-        ActivationState::Received if ended => Command::Finish { order: id, actor },
+    let until = orders.market.clock.now().plus_ms(CONCLUDE_MS);
+    // A refusal says that something else came first; the next poll looks again.
+    match order.state {
+        ActivationState::Active if ended => {
+            let cancel = Cancel { order: id, actor };
+            let _answer = orders.market.send_until(&cancel, until).await;
+        }
+        ActivationState::Received if ended => {
+            let finish = Finish { order: id, actor };
+            let _answer = orders.market.send_until(&finish, until).await;
+        }
         ActivationState::Init
         | ActivationState::Active
         | ActivationState::Received
         | ActivationState::Completed
         | ActivationState::Cancelled
         | ActivationState::TimedOut
-        | ActivationState::Failed => return,
-    };
-    // A refusal says that something else came first; the next poll looks again.
-    let _answer =
-        orders.market.send_until(&command, orders.market.clock.now().plus_ms(CONCLUDE_MS)).await;
+        | ActivationState::Failed => {}
+    }
 }
 
 /// Ends an activation at its provider that has ended here; true once that is done. What
@@ -310,7 +315,7 @@ mod tests {
     use crate::server::{self, ProviderSetup, Running, config};
     use nexnum_driver::{Driver, Secret};
     use nexnum_engine::catalog::Catalog;
-    use nexnum_engine::command::Reply;
+    use nexnum_engine::command::OpenAccount;
     use nexnum_engine::ids::{OperatorId, Product};
     use nexnum_engine::money::Micros;
     use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
@@ -358,11 +363,8 @@ mod tests {
         while connected.health().last_sync_at.is_none() {
             tokio::time::sleep(TICK).await;
         }
-        let open = Command::OpenAccount { name: "buyer".into(), credit_limit: Micros::units(10) };
-        let Reply::Account(buyer) = orders.market.handle.send(open).await.unwrap().unwrap().reply
-        else {
-            panic!("no account")
-        };
+        let open = OpenAccount { name: "buyer".into(), credit_limit: Micros::units(10) };
+        let buyer = orders.market.handle.ask(open).await.unwrap().unwrap();
         let catalog = Catalog::load();
         let product = Product {
             country: catalog.find_country("ID").unwrap(),

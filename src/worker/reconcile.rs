@@ -15,7 +15,7 @@ use std::time::Duration;
 use nexnum_driver::{ActiveList, ActiveRow, Op};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::catalog::Catalog;
-use nexnum_engine::command::Command;
+use nexnum_engine::command::AssignNumber;
 use nexnum_engine::ids::{CountryId, Number, OrderId};
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
@@ -252,7 +252,7 @@ impl Reconciler {
 
     /// Gives an order the purchase that was made for it.
     async fn adopt(&self, order: &Order, row: &ActiveRow) {
-        let command = Command::AssignNumber {
+        let command = AssignNumber {
             order: order.id,
             attempt: order.attempt,
             number: international(self.orders.market.catalog, row, order.product.country),

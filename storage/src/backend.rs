@@ -17,6 +17,7 @@ use redb::{
 
 use crate::error::StorageError;
 use crate::fault::FaultyDisk;
+use crate::file::file_backend;
 use crate::overlay::Overlay;
 
 impl StorageBackend for FaultyDisk {
@@ -98,10 +99,6 @@ pub(crate) fn open_file(path: &Path) -> Result<FileBackend, StorageError> {
         .open(path)
         .map_err(|e| StorageError::io("opening", path, e))?;
     file_backend(file, path)
-}
-
-pub(crate) fn file_backend(file: File, path: &Path) -> Result<FileBackend, StorageError> {
-    FileBackend::new(file).map_err(|e| StorageError::database("opening", path, e))
 }
 
 /// Makes a database on a backend that is empty.

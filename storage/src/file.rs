@@ -5,6 +5,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use redb::backends::FileBackend;
+
 use crate::error::StorageError;
 
 /// The ending of a file that is being written; one that a crash left is overwritten.
@@ -45,6 +47,11 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), StorageError> {
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(|e| StorageError::io("syncing", folder, e))
+}
+
+/// The database's way to an open file.
+pub(crate) fn file_backend(file: File, path: &Path) -> Result<FileBackend, StorageError> {
+    FileBackend::new(file).map_err(|e| StorageError::database("opening", path, e))
 }
 
 fn write_synced(path: &Path, options: &OpenOptions, parts: &[&[u8]]) -> Result<(), StorageError> {

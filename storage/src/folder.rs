@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use crate::error::StorageError;
 use crate::file::sync_folder;
 use crate::format::LedgerId;
-use crate::ledger::{Position, RedbLedger};
+use crate::ledger::RedbLedger;
 use crate::manifest::Manifest;
+use crate::position::Position;
 use crate::reader::Reader;
 use crate::secrets::{MasterKey, Secrets};
 

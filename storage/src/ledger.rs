@@ -11,43 +11,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nexnum_engine::ids::Seq;
-use redb::{
-    Database, Durability, ReadableDatabase, StorageBackend, TableDefinition, WriteTransaction,
-};
+use redb::{Database, Durability, StorageBackend, WriteTransaction};
 
 use crate::backend::{
     Opened, create_database, create_file, guarded, open_checked, open_database, open_file,
 };
 use crate::error::StorageError;
 use crate::file::sync_folder;
-use crate::format::{self, Batch, Hash, LedgerId, PAYLOAD_LEN_MAX, RowRef};
+use crate::format::{self, Batch, LedgerId, PAYLOAD_LEN_MAX, RowRef};
+use crate::identity::{CACHE_BYTES, ROWS, read_identity, write_identity};
 use crate::manifest::{Manifest, Tip};
 use crate::overlay::Overlay;
+use crate::position::Position;
 use crate::reader::{Reader, Rows, Source};
-
-/// One row a batch, under the sequence number of its first event.
-pub(crate) const ROWS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("rows");
-
-const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
-const META_ID: &str = "ledger";
-const META_FORMAT: &str = "format";
-
-/// The newest layout of the tables that this program knows.
-const TABLES_FORMAT: u32 = 1;
-
-/// The database's page cache. The ledger is written at its end and read once from
-/// its beginning; redb's default of 1 GiB would fill an edge box for nothing.
-pub(crate) const CACHE_BYTES: usize = 16 << 20;
-
-/// Where a ledger stands: the last sequence number, and the hash of the last row,
-/// which stands for all before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
-    /// The last event's sequence number, 0 before the first.
-    pub seq: Seq,
-    /// The last row's hash, the genesis hash before the first.
-    pub hash: Hash,
-}
 
 /// An append-only log of batches, durable and in order. Nothing above it may
 /// assume that it is local.
@@ -121,12 +97,7 @@ impl RedbLedger {
             let failed = |e: redb::Error| StorageError::database("creating", place, e);
             let transaction = begin(&database)?;
             transaction.open_table(ROWS).map_err(|e| failed(e.into()))?;
-            {
-                let mut meta = transaction.open_table(META).map_err(|e| failed(e.into()))?;
-                meta.insert(META_ID, &id.0[..]).map_err(|e| failed(e.into()))?;
-                let format = TABLES_FORMAT.to_le_bytes();
-                meta.insert(META_FORMAT, &format[..]).map_err(|e| failed(e.into()))?;
-            }
+            write_identity(&transaction, id).map_err(failed)?;
             transaction.commit().map_err(|e| failed(e.into()))
         })?;
         Self::over(database, id)
@@ -176,7 +147,7 @@ impl RedbLedger {
         let id = read_identity(&database)?;
         manifest.check_id(place, id)?;
         let ledger = Self::over(database, id)?;
-        manifest.check_end(&ledger.reader, ledger.last)?;
+        ledger.reader.check_known(manifest, ledger.last)?;
         Ok(ledger)
     }
 
@@ -188,8 +159,8 @@ impl RedbLedger {
         Ok(Self { database, reader, last, epoch, poisoned: false, row: Vec::new(), tip: None })
     }
 
-    /// Notes every new end in the file at `path` from now on, so that whoever opens the
-    /// ledger after a kill knows how far it was. See [`Manifest::with_tip`].
+    /// Notes every new end in the file at `path` from now on, so that the next process
+    /// to open the ledger after a kill knows how far it was. See [`Manifest::with_tip`].
     ///
     /// # Errors
     /// The failure.
@@ -296,41 +267,4 @@ fn begin(database: &Opened<Database>) -> Result<WriteTransaction, StorageError> 
     transaction.set_two_phase_commit(true);
     transaction.set_quick_repair(true);
     Ok(transaction)
-}
-
-/// The identity that a database carries; a database without one is an empty ledger.
-pub(crate) fn read_identity<D: ReadableDatabase>(
-    database: &Opened<D>,
-) -> Result<LedgerId, StorageError> {
-    let place = &database.place;
-    guarded(place, || {
-        let failed = |e: redb::Error| StorageError::database("reading", place, e);
-        let transaction = database.begin_read()?;
-        let meta = match transaction.open_table(META) {
-            Ok(table) => table,
-            Err(redb::TableError::TableDoesNotExist(_)) => {
-                return Err(StorageError::EmptyLedger { path: place.clone() });
-            }
-            Err(e) => return Err(failed(e.into())),
-        };
-        let format: [u8; 4] = read_meta(&meta, META_FORMAT, place)?;
-        let found = u32::from_le_bytes(format);
-        if found > TABLES_FORMAT {
-            let path = place.clone();
-            return Err(StorageError::NewerFormat { path, found, known: TABLES_FORMAT });
-        }
-        Ok(LedgerId(read_meta(&meta, META_ID, place)?))
-    })
-}
-
-fn read_meta<const N: usize>(
-    meta: &redb::ReadOnlyTable<&'static str, &'static [u8]>,
-    key: &str,
-    place: &Path,
-) -> Result<[u8; N], StorageError> {
-    let value = meta.get(key).map_err(|e| StorageError::database("reading", place, e))?;
-    let bytes = value.as_ref().map_or(&[][..], |guard| guard.value());
-    bytes.try_into().map_err(|_| {
-        StorageError::damaged_file(place, format!("its {key} has {} bytes, not {N}", bytes.len()))
-    })
 }

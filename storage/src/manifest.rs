@@ -24,8 +24,7 @@ use nexnum_engine::ids::Seq;
 use crate::error::StorageError;
 use crate::file;
 use crate::format::{Hash, LedgerId, parse_hex};
-use crate::ledger::Position;
-use crate::reader::Reader;
+use crate::position::Position;
 
 /// The newest manifest format that this program writes and reads.
 const FORMAT: u32 = 1;
@@ -126,19 +125,6 @@ impl Manifest {
         let (expected, found) = (self.id.to_string(), found.to_string());
         Err(StorageError::OtherLedger { path: place.to_owned(), expected, found })
     }
-
-    /// Refuses a ledger that ends before what is known, or has something else there.
-    pub(crate) fn check_end(&self, reader: &Reader, last: Position) -> Result<(), StorageError> {
-        let Position { seq: known, hash } = self.known;
-        if last.seq < known {
-            return Err(StorageError::Behind { last: last.seq, known });
-        }
-        match reader.hash_at(known)? {
-            Some(found) if found == hash => Ok(()),
-            Some(_) => Err(StorageError::damaged(known, "its hash is not the one that was noted")),
-            None => Err(StorageError::damaged(known, "no row ends here, as was noted")),
-        }
-    }
 }
 
 /// The same words in a file of its own, kept up with every commit: written in place and not
@@ -152,7 +138,7 @@ pub(crate) struct Tip {
 }
 
 impl Tip {
-    /// Begins a tip at `path`, in place of the one there, whoever's it is: it is a new file,
+    /// Begins a tip at `path`, in place of the one there, whichever user owns it: it is a new file,
     /// for which only the folder has to be ours.
     pub(crate) fn begin(path: &Path, manifest: &Manifest) -> Result<Self, StorageError> {
         let new = path.with_extension("new");

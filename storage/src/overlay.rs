@@ -15,8 +15,8 @@ use parking_lot::Mutex;
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
-use crate::backend::file_backend;
 use crate::error::StorageError;
+use crate::file::file_backend;
 
 /// What is kept or fetched at a time.
 const PAGE_LEN: u64 = 4096;
@@ -153,7 +153,7 @@ impl StorageBackend for Overlay {
         self.under.close()
     }
 
-    // Whoever only reads is content with a reader's lock, and gets no other on the file.
+    // A process that only reads needs a reader's lock, and gets no other on the file.
 
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.under.try_lock_shared_range(start, end)

@@ -15,8 +15,9 @@ use redb::{Database, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableT
 use crate::backend::{Opened, Unwritten, guarded, open_unwritten};
 use crate::error::StorageError;
 use crate::format::{self, Hash, LedgerId, RowRef};
-use crate::ledger::{CACHE_BYTES, Position, ROWS, read_identity};
+use crate::identity::{CACHE_BYTES, ROWS, read_identity};
 use crate::manifest::Manifest;
+use crate::position::Position;
 
 /// Reports of [`Reader::verify`] come every so many rows: often enough for a bar,
 /// rare enough to cost nothing.
@@ -125,7 +126,25 @@ impl Reader {
     /// [`StorageError::Behind`], or [`StorageError::Damaged`] at the end or where the
     /// manifest knows the hash.
     pub fn check_end(&self, manifest: &Manifest) -> Result<(), StorageError> {
-        manifest.check_end(self, self.last()?)
+        self.check_known(manifest, self.last()?)
+    }
+
+    /// Refuses a ledger that ends at `last`, before what is known, or has something else
+    /// there.
+    pub(crate) fn check_known(
+        &self,
+        manifest: &Manifest,
+        last: Position,
+    ) -> Result<(), StorageError> {
+        let Position { seq: known, hash } = manifest.known;
+        if last.seq < known {
+            return Err(StorageError::Behind { last: last.seq, known });
+        }
+        match self.hash_at(known)? {
+            Some(found) if found == hash => Ok(()),
+            Some(_) => Err(StorageError::damaged(known, "its hash is not the one that was noted")),
+            None => Err(StorageError::damaged(known, "no row ends here, as was noted")),
+        }
     }
 
     /// Which ledger this is.

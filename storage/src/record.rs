@@ -7,17 +7,19 @@
 
 use nexnum_engine::account::{Book, Sale, TransactionKind};
 use nexnum_engine::activation::{ActivationState, Assignment, Message};
-use nexnum_engine::event::{Closing, Event, Idempotency, OfferTerms, ProviderKind, Scope, Terms};
+use nexnum_engine::event::{
+    AccountEvent, Closing, Event, Idempotency, MemoryEvent, OfferEvent, OfferTerms, OrderEvent,
+    Placement, ProviderKind, Receipt, Scope, Terms,
+};
 use nexnum_engine::ids::{
     AccountId, CountryId, KeyId, MessageId, Number, OfferId, OperatorId, OrderId, Product,
     ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
+use nexnum_engine::replies::StoredReply;
 use nexnum_engine::snapshot::Row;
-use nexnum_engine::state::{
-    Account, Counters, GivenUp, Key, Offer, Provider, Quarantined, StoredReply,
-};
+use nexnum_engine::state::{Account, Counters, GivenUp, Key, Offer, Provider, Quarantined};
 use nexnum_engine::time::Time;
 
 /// Why bytes are not a record.
@@ -357,6 +359,35 @@ macro_rules! enums {
     )*};
 }
 
+/// Events have one flat table of tags, whatever their subjects are.
+macro_rules! events {
+    ($($tag:literal $subject:ident($of:ident::$variant:ident)
+        $({ $($field:ident),* })? $(($item:ident))?),* $(,)?) => {
+        impl Wire for Event {
+            fn put(&self, out: &mut Vec<u8>) {
+                match self {$(
+                    Self::$subject($of::$variant $({ $($field),* })? $(($item))?) => {
+                        out.push($tag);
+                        $($($field.put(out);)*)?
+                        $($item.put(out);)?
+                    }
+                )*}
+            }
+
+            fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
+                match take_bytes(input, 1)?[0] {
+                    $($tag => {
+                        $($(let $field = Wire::take(input)?;)*)?
+                        $(let $item = Wire::take(input)?;)?
+                        Ok(Self::$subject($of::$variant $({ $($field),* })? $(($item))?))
+                    })*
+                    _ => Err(RecordError::UnknownTag),
+                }
+            }
+        }
+    };
+}
+
 newtypes!(
     AccountId, CountryId, KeyId, MessageId, Micros, Number, OfferId, OperatorId, OrderId,
     ProviderId, Seq, ServiceId, Time
@@ -367,6 +398,10 @@ structs! {
     Terms { offer, provider, price, cost }
     OfferTerms { offer, cost, price, stock }
     Idempotency { key, fingerprint }
+    Placement {
+        order, account, product, operator, limit, terms, deadline, idempotency, assignment
+    }
+    Receipt { order, message, digest, sender, text, code, late, capture }
     Assignment { number, external_id, cancel_from, expires_at }
     Sale { account, provider, price, cost }
     Message { id, digest, sender, text, code, received_at, late }
@@ -399,32 +434,6 @@ enums! {
         1 Available(account), 2 Escrow(account), 3 Payable(provider), 4 Loss(provider),
         5 Revenue, 6 CashIn
     }
-    Event {
-        1 AccountOpened { account, name, credit_limit },
-        2 KeyIssued { key, account, scope, hash, prefix },
-        3 KeyRevoked { key },
-        4 Deposited { account, amount, reference },
-        5 ProviderRegistered { provider, name, kind },
-        6 OperatorNamed { operator, name },
-        7 OffersListed { provider, first, offers },
-        8 OffersPriced { provider, terms },
-        9 StockLoaded { offer, numbers },
-        10 OrderPlaced {
-            order, account, product, operator, limit, terms, deadline, idempotency, assignment
-        },
-        11 AttemptStarted { order, account, attempt, terms, change },
-        12 OrderDoubted { order },
-        13 NumberAssigned { order, assignment, cost },
-        14 OrderFailed { order, account, refund, reason, provider, loss },
-        15 MessageReceived { order, message, digest, sender, text, code, late, capture },
-        16 AnotherRequested { order },
-        17 ActivationClosed { order, account, closing, refund },
-        18 Retired { orders_before, replies_before },
-        19 DoubtCleared { order },
-        20 NumberQuarantined { order, until },
-        21 NumberReleased { offer, number, until },
-        22 LossRecovered { order, provider, amount },
-    }
     Row {
         1 Counters(counters),
         2 Account(id, account),
@@ -441,4 +450,29 @@ enums! {
         13 WrittenOff(id, amount),
         14 Quarantined(resting),
     }
+}
+
+events! {
+    1 Account(AccountEvent::AccountOpened) { account, name, credit_limit },
+    2 Account(AccountEvent::KeyIssued) { key, account, scope, hash, prefix },
+    3 Account(AccountEvent::KeyRevoked) { key },
+    4 Account(AccountEvent::Deposited) { account, amount, reference },
+    5 Offer(OfferEvent::ProviderRegistered) { provider, name, kind },
+    6 Offer(OfferEvent::OperatorNamed) { operator, name },
+    7 Offer(OfferEvent::OffersListed) { provider, first, offers },
+    8 Offer(OfferEvent::OffersPriced) { provider, terms },
+    9 Offer(OfferEvent::StockLoaded) { offer, numbers },
+    10 Order(OrderEvent::OrderPlaced)(placement),
+    11 Order(OrderEvent::AttemptStarted) { order, account, attempt, terms, change },
+    12 Order(OrderEvent::OrderDoubted) { order },
+    13 Order(OrderEvent::NumberAssigned) { order, assignment, cost },
+    14 Order(OrderEvent::OrderFailed) { order, account, refund, reason, provider, loss },
+    15 Order(OrderEvent::MessageReceived)(receipt),
+    16 Order(OrderEvent::AnotherRequested) { order },
+    17 Order(OrderEvent::ActivationClosed) { order, account, closing, refund },
+    18 Memory(MemoryEvent::Retired) { orders_before, replies_before },
+    19 Order(OrderEvent::DoubtCleared) { order },
+    20 Order(OrderEvent::NumberQuarantined) { order, until },
+    21 Offer(OfferEvent::NumberReleased) { offer, number, until },
+    22 Order(OrderEvent::LossRecovered) { order, provider, amount },
 }

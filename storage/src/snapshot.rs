@@ -31,7 +31,7 @@ use nexnum_engine::time::Time;
 use crate::error::StorageError;
 use crate::file;
 use crate::format::{Hash, LedgerId};
-use crate::ledger::Position;
+use crate::position::Position;
 use crate::reader::Reader;
 
 const MAGIC: &[u8; 8] = b"nexnum\0s";

@@ -8,7 +8,7 @@ use nexnum::market::folder;
 use nexnum::server::config::{Config, OwnStock, ProviderConfig, Rate};
 use nexnum::server::{self, ProviderSetup, Running};
 use nexnum_driver::Secret;
-use nexnum_engine::command::{Command, Reply};
+use nexnum_engine::command::IssueKey;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -142,9 +142,8 @@ impl Market {
     pub(crate) async fn another_key(&self) -> String {
         let key = keys::generate(KeyKind::Admin).unwrap();
         let (hash, prefix) = (key.sha256(), key.shown().into());
-        let command = Command::IssueKey { account: None, hash, prefix };
-        let answer = self.running.rooms.market.handle.send(command).await.unwrap().unwrap();
-        assert!(matches!(answer.reply, Reply::Key(_)));
+        let issue = IssueKey { account: None, hash, prefix };
+        self.running.rooms.market.handle.ask(issue).await.unwrap().unwrap();
         key.reveal().to_owned()
     }
 }

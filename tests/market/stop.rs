@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use nexnum_engine::command::Command;
+use nexnum_engine::command::OpenAccount;
 use nexnum_engine::money::Micros;
 
 use serde_json::json;
@@ -16,10 +16,10 @@ async fn what_was_sent_before_a_stop_is_committed_and_answered() {
         let mut sent = Vec::new();
         for n in 0..200 {
             let name = format!("{round}-{n}").into();
-            let command = Command::OpenAccount { name, credit_limit: Micros::ZERO };
+            let open = OpenAccount { name, credit_limit: Micros::ZERO };
             let mut answer = Box::pin({
                 let handle = market.running.rooms.market.handle.clone();
-                async move { handle.send(command).await }
+                async move { handle.ask(open).await }
             });
             // Polled once, the command is in the inbox.
             let started = poll_once(answer.as_mut()).await;

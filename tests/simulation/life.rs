@@ -14,12 +14,12 @@ use nexnum_engine::Engine;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::audit::audit;
 use nexnum_engine::catalog::Catalog;
-use nexnum_engine::command::Reply;
-use nexnum_engine::decide::Policy;
-use nexnum_engine::event::{Event, ProviderKind};
+use nexnum_engine::command::{Placed, Reply};
+use nexnum_engine::event::{Event, OfferEvent, ProviderKind};
 use nexnum_engine::grid::{Coverage, Listing};
 use nexnum_engine::ids::{OrderId, Seq};
 use nexnum_engine::order::Order;
+use nexnum_engine::policy::Policy;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::state::State;
 use nexnum_storage::fault::FaultyDisk;
@@ -174,7 +174,9 @@ impl Life {
     /// Puts driven offers into the grid, as a sync would after its commands.
     fn sync(&self, change: &Change) {
         for event in &change.events {
-            let Event::OffersPriced { provider, terms } = event else { continue };
+            let Event::Offer(OfferEvent::OffersPriced { provider, terms }) = event else {
+                continue;
+            };
             let known = self.shown().provider(*provider).expect("it was registered");
             if known.kind == ProviderKind::Own {
                 continue;
@@ -197,7 +199,9 @@ impl Life {
 
     /// Keeps the claim that an answer hands on.
     pub(crate) fn keep_claim(&mut self, answer: Answer) {
-        if let Ok(Accepted { reply: Reply::Placed(order, _), claim: Some(claim) }) = answer {
+        if let Ok(Accepted { reply: Reply::Placed(Placed::Waiting(order)), claim: Some(claim) }) =
+            answer
+        {
             self.held.insert(order, claim);
             self.release();
         }

@@ -15,7 +15,7 @@ mod archive;
 mod desk;
 mod files;
 mod life;
-#[path = "../../engine/tests/common/model.rs"]
+#[path = "../../engine/tests/common/model/mod.rs"]
 #[allow(unreachable_pub, reason = "it is shared by path")]
 mod model;
 mod readers;

@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nexnum_engine::account::Book;
-use nexnum_engine::decide::REPLIES_KEPT_MS;
-use nexnum_engine::event::{Event, Idempotency, Terms};
+use nexnum_engine::event::{
+    AccountEvent, Event, Idempotency, OfferEvent, OrderEvent, Placement, Receipt, Terms,
+};
 use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId};
+use nexnum_engine::limits::REPLIES_KEPT_MS;
 use nexnum_engine::money::Micros;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
@@ -56,61 +58,81 @@ impl Witness {
     pub(crate) fn see(&mut self, at: Time, event: &Event) -> Result<(), String> {
         self.add_up(event)?;
         match event {
-            Event::Deposited { account, reference, .. } => {
+            Event::Account(AccountEvent::Deposited { account, reference, .. }) => {
                 let first = self.references.insert((*account, *reference));
                 need(first, || format!("a deposit of {account} was credited twice"))
             }
-            Event::StockLoaded { offer, numbers } => {
+            Event::Offer(event) => self.see_offer(at, event),
+            Event::Order(event) => self.see_order(at, event),
+            Event::Account(
+                AccountEvent::AccountOpened { .. }
+                | AccountEvent::KeyIssued { .. }
+                | AccountEvent::KeyRevoked { .. },
+            )
+            | Event::Memory(_) => Ok(()),
+        }
+    }
+
+    fn see_offer(&mut self, at: Time, event: &OfferEvent) -> Result<(), String> {
+        match event {
+            OfferEvent::StockLoaded { offer, numbers } => {
                 let added = numbers.iter().all(|number| self.shelf.insert((*offer, *number)));
                 need(added, || format!("offer {offer} was loaded with a number it has"))
             }
-            Event::OrderPlaced {
-                order, account, limit, terms, idempotency, assignment, ..
-            } => {
+            OfferEvent::NumberReleased { offer, number, until } => {
+                self.release(at, (*offer, *number), *until)
+            }
+            OfferEvent::ProviderRegistered { .. }
+            | OfferEvent::OperatorNamed { .. }
+            | OfferEvent::OffersListed { .. }
+            | OfferEvent::OffersPriced { .. } => Ok(()),
+        }
+    }
+
+    fn see_order(&mut self, at: Time, event: &OrderEvent) -> Result<(), String> {
+        match event {
+            OrderEvent::OrderPlaced(Placement {
+                order,
+                account,
+                limit,
+                terms,
+                idempotency,
+                assignment,
+                ..
+            }) => {
                 if let Some(used) = idempotency {
                     self.use_key(at, *account, *used)?;
                 }
                 self.open(*order, *limit, *terms)?;
                 self.sell(*order, assignment.as_ref().map(|assigned| assigned.number))
             }
-            Event::AttemptStarted { order, terms, change, .. } => {
+            OrderEvent::AttemptStarted { order, terms, change, .. } => {
                 let sale = self.sale(*order)?;
                 let moved = sale.price.0 + change.0 == terms.price.0;
                 (sale.price, sale.offer) = (terms.price, terms.offer);
                 let fits = moved && terms.price <= sale.limit && sale.end.is_none();
                 need(fits, || format!("order {order} went on beyond its limit or its end"))
             }
-            Event::NumberAssigned { order, assignment, .. } => {
+            OrderEvent::NumberAssigned { order, assignment, .. } => {
                 if assignment.external_id.is_empty() {
                     self.sell(*order, Some(assignment.number))?;
                 }
                 Ok(())
             }
-            Event::OrderFailed { order, refund, loss, .. } => {
+            OrderEvent::OrderFailed { order, refund, loss, .. } => {
                 self.sale(*order)?.loss = *loss;
                 self.close(*order, *refund)
             }
-            Event::ActivationClosed { order, refund, .. } => self.close(*order, *refund),
-            Event::MessageReceived { order, digest, late, capture, .. } => {
+            OrderEvent::ActivationClosed { order, refund, .. } => self.close(*order, *refund),
+            OrderEvent::MessageReceived(Receipt { order, digest, late, capture, .. }) => {
                 let price = capture.as_ref().map(|sale| sale.price);
                 self.deliver(*order, *digest, *late, price)
             }
-            Event::NumberQuarantined { order, .. } => self.rest(*order),
-            Event::NumberReleased { offer, number, until } => {
-                self.release(at, (*offer, *number), *until)
-            }
-            Event::LossRecovered { order, amount, .. } => self.recover(*order, *amount),
-            Event::AccountOpened { .. }
-            | Event::KeyIssued { .. }
-            | Event::KeyRevoked { .. }
-            | Event::ProviderRegistered { .. }
-            | Event::OperatorNamed { .. }
-            | Event::OffersListed { .. }
-            | Event::OffersPriced { .. }
-            | Event::OrderDoubted { .. }
-            | Event::DoubtCleared { .. }
-            | Event::AnotherRequested { .. }
-            | Event::Retired { .. } => Ok(()),
+            OrderEvent::NumberQuarantined { order, .. } => self.rest(*order),
+            OrderEvent::LossRecovered { order, amount, .. } => self.recover(*order, *amount),
+            OrderEvent::OrderDoubted { .. }
+            | OrderEvent::DoubtCleared { .. }
+            | OrderEvent::AnotherRequested { .. } => Ok(()),
         }
     }
 

@@ -7,11 +7,12 @@ use std::io;
 use nexnum::market::sequencer::core::{Answer, Envelope, Sealed};
 use nexnum::order::claim::{self, Wish};
 use nexnum_engine::audit::{audit, state_hash};
-use nexnum_engine::command::{Command, PlaceOrder, Reply};
-use nexnum_engine::decide::{Policy, REPLIES_KEPT_MS};
+use nexnum_engine::command::{Command, NextAttempt, PlaceOrder, Placed, Pulse, Reply};
 use nexnum_engine::event::{ProviderKind, Terms};
 use nexnum_engine::ids::{OrderId, Seq};
+use nexnum_engine::limits::REPLIES_KEPT_MS;
 use nexnum_engine::money::Micros;
+use nexnum_engine::policy::Policy;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::time::Time;
 use nexnum_storage::fault::FaultyDisk;
@@ -235,7 +236,7 @@ impl World {
             Rules::Kept | Rules::LyingDisk | Rules::AnswersFirst => archive::archived(&life.follow),
         };
         let mut command = self.arbitrary.command(life.core.state());
-        if let Command::Pulse { archived: asked } = &mut command {
+        if let Command::Pulse(Pulse { archived: asked }) = &mut command {
             *asked = archived;
         }
         command
@@ -308,7 +309,7 @@ impl World {
                 let limit = order.limit;
                 self.claim(&mut order.terms, limit)?
             }
-            Command::NextAttempt { order, terms, .. } => {
+            Command::NextAttempt(NextAttempt { order, terms, .. }) => {
                 let known = self.life().core.state().order(*order);
                 let limit = known.map_or(terms.price, |order| order.limit);
                 self.claim(terms, limit)?
@@ -393,7 +394,11 @@ impl World {
             return Err(format!("{command:?} was answered {said:?}, expected {expected:?}"));
         }
         self.toll.accepted += u64::from(said.is_ok());
-        if let (Command::PlaceOrder(order), Ok(Reply::Placed(id, _))) = (asked.command, said) {
+        if let (
+            Command::PlaceOrder(order),
+            Ok(Reply::Placed(Placed::Filled(id) | Placed::Waiting(id))),
+        ) = (asked.command, said)
+        {
             self.told.insert(id);
             if order.idempotency.is_some() {
                 self.placed.push((asked.at, order, id));
@@ -552,7 +557,7 @@ impl World {
             self.execute(Command::PlaceOrder(order))?;
             if let Some(asked) = self.open.get(before) {
                 self.toll.repeats += 1;
-                if asked.expected != Ok(Reply::Replayed(id)) {
+                if asked.expected != Ok(Reply::Placed(Placed::Replayed(id))) {
                     return Err(format!("order {id} came back as {:?}", asked.expected));
                 }
             }

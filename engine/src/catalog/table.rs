@@ -5,7 +5,7 @@
 
 use csv::StringRecord;
 
-use super::{Country, KEY_LEN_MAX, Language, Service};
+use super::entry::{Country, KEY_LEN_MAX, Language, Service};
 
 const COUNTRIES: &str = include_str!("../../data/countries.csv");
 const SERVICES: &str = include_str!("../../data/services.csv");

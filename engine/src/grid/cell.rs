@@ -2,7 +2,7 @@
 //!
 //! Promises: a unit is claimed by at most one caller; no count wraps; a reader or
 //! a claim never sees the price of one publish with the cost of another, and
-//! nobody waits for a writer that lost its core. Many threads may read, claim,
+//! no caller waits for a writer that lost its core. Many threads may read, claim,
 //! release and book at any time; `list` and `set` are called by one writer at a
 //! time, which the grid's lock sees to.
 //!
@@ -11,7 +11,7 @@
 //! version odd ("read the spare"; this is the moment of the change), copies them
 //! into the cell, and makes the version even again ("read the cell"). A reader
 //! takes the terms from where the version points and keeps them if the version is
-//! still the same; if not, a writer has moved on, so somebody always makes progress.
+//! still the same; if not, a writer has moved on, so some caller always makes progress.
 //!
 //! Orderings: every store to a word, price or cost is a release and every load an
 //! acquire. The pairs that matter: (1) odd version ↔ first load of the word: who
@@ -33,7 +33,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::ids::{CountryId, OperatorId, Product, ProviderId, ServiceId};
 use crate::money::Micros;
 
-/// Units a cell can offer: 24 bits. More are clamped, since nobody sells them in one sync.
+/// Units a cell can offer: 24 bits. More are clamped, since no provider sells them in one sync.
 pub const OFFERED_MAX: u32 = (1 << 24) - 1;
 
 /// Claims a cell can hold at once: 20 bits, far above the requests a process has in flight.

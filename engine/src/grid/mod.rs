@@ -12,6 +12,7 @@
 pub mod cell;
 mod chunks;
 mod ladder;
+mod listing;
 mod providers;
 mod publish;
 
@@ -27,8 +28,8 @@ use ladder::Shelf;
 use providers::Providers;
 
 pub use chunks::OFFERS_MAX;
+pub use listing::{Coverage, Listing, PublishError, Published};
 pub use providers::PROVIDERS_MAX;
-pub use publish::{Coverage, Listing, PublishError, Published};
 
 /// All offers of the market.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ pub struct Grid {
     shelves: Box<[ArcSwapOption<Shelf>]>,
     providers: Providers,
     offers_len: AtomicU32,
-    writer: Mutex<publish::Writer>,
+    writer: Mutex<listing::Writer>,
 }
 
 /// An offer as it stands now.

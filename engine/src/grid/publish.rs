@@ -2,108 +2,15 @@
 
 use std::cmp::Reverse;
 use std::sync::{Arc, MutexGuard};
-use std::{error, fmt};
 
 use super::Grid;
 use super::cell::{Place, Terms};
 use super::chunks::OFFERS_MAX;
 use super::ladder::Shelf;
+use super::listing::{Coverage, Listing, PublishError, Published, Writer};
 use super::providers::PROVIDERS_MAX;
-use crate::ids::{CountryId, OfferId, OperatorId, Product, ProviderId, ServiceId};
+use crate::ids::{CountryId, OfferId, ProviderId, ServiceId};
 use crate::money::{AMOUNT_MAX, Micros};
-
-/// One row of a provider's list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listing {
-    /// The offer: the same for the same provider, product and operator, always.
-    pub offer: OfferId,
-    /// What is sold.
-    pub product: Product,
-    /// The mobile operator, or [`OperatorId::ANY`].
-    pub operator: OperatorId,
-    /// What the provider takes from us for a unit; 0 to [`AMOUNT_MAX`].
-    pub cost: Micros,
-    /// What a buyer pays for a unit; 0 to [`AMOUNT_MAX`].
-    pub price: Micros,
-    /// Units that the provider says it has, those claimed from us but not bought included.
-    pub stock: u32,
-}
-
-/// How much of a provider's list the rows are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Coverage {
-    /// All of it: offers not in the rows are withdrawn (nothing offered).
-    Whole,
-    /// The rows that changed: other offers stay as they are.
-    Delta,
-}
-
-/// What a publish did, in offers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Published {
-    /// Listed for the first time.
-    pub listed: usize,
-    /// With another price or cost than before.
-    pub repriced: usize,
-    /// Not in a whole list, now offered 0.
-    pub withdrawn: usize,
-}
-
-/// Why a publish was refused; the grid is as it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PublishError {
-    /// Provider 0, or above [`PROVIDERS_MAX`].
-    UnknownProvider(ProviderId),
-    /// Offer 0, or [`OFFERS_MAX`] and above.
-    OfferOutOfRange(OfferId),
-    /// A product outside the catalogue.
-    UnknownProduct(OfferId),
-    /// A price or cost below 0 or above [`AMOUNT_MAX`].
-    BadPrice(OfferId),
-    /// An offer in two rows.
-    Twice(OfferId),
-    /// An offer that was listed for another provider, product or operator.
-    OtherPlace(OfferId),
-}
-
-impl fmt::Display for PublishError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownProvider(provider) => write!(f, "provider {provider} is not in the grid"),
-            Self::OfferOutOfRange(offer) => write!(f, "offer {offer} is out of range"),
-            Self::UnknownProduct(offer) => write!(f, "offer {offer} is of no known product"),
-            Self::BadPrice(offer) => write!(f, "offer {offer} has a price out of range"),
-            Self::Twice(offer) => write!(f, "offer {offer} is in the list twice"),
-            Self::OtherPlace(offer) => {
-                write!(f, "offer {offer} is another provider's, product's or operator's")
-            }
-        }
-    }
-}
-
-impl error::Error for PublishError {}
-
-/// What only the writer needs.
-#[derive(Debug, Default)]
-pub(super) struct Writer {
-    /// By provider: its offers, in the order of their listing.
-    offers: Vec<Vec<OfferId>>,
-}
-
-impl Writer {
-    pub(super) fn bytes(&self) -> usize {
-        let lists = self.offers.iter().map(|list| list.capacity() * size_of::<OfferId>());
-        self.offers.capacity() * size_of::<Vec<OfferId>>() + lists.sum::<usize>()
-    }
-
-    fn offers_of(&mut self, provider: ProviderId) -> &mut Vec<OfferId> {
-        let row = usize::from(provider.0);
-        if self.offers.len() <= row {
-            self.offers.resize_with(row + 1, Vec::new);
-        }
-        &mut self.offers[row]
-    }
-}
 
 impl Grid {
     /// Puts a provider's rows on the market: one writer at a time, readers undisturbed.

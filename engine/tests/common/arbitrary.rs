@@ -2,8 +2,12 @@
 //! dominate a run, ids are mostly of things that exist, time mostly creeps and
 //! sometimes jumps. It needs only the engine's public types.
 
-use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Timings};
-use nexnum_engine::decide::Policy;
+use nexnum_engine::command::{
+    Actor, AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, FailOrder, Finish,
+    Incoming, IngestMessage, IssueKey, ListOffers, LoadStock, NameOperator, NextAttempt,
+    OpenAccount, PlaceOrder, PriceOffers, Pulse, RecoverLoss, RegisterProvider, RequestAnother,
+    RevokeKey, Timings,
+};
 use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
 use nexnum_engine::ids::{
     AccountId, CountryId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId,
@@ -11,6 +15,7 @@ use nexnum_engine::ids::{
 };
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
 use nexnum_engine::order::FailReason;
+use nexnum_engine::policy::Policy;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 
@@ -102,23 +107,28 @@ impl Arbitrary {
     /// What a market needs before anything else can happen.
     pub fn market() -> Vec<Command> {
         let product = Product { country: CountryId(1), service: ServiceId(1) };
-        let register = |name: &str, kind| Command::RegisterProvider { name: name.into(), kind };
-        let list = |id, operator| Command::ListOffers {
-            provider: ProviderId(id),
-            offers: vec![(product, OperatorId(operator))],
+        let register = |name: &str, kind| {
+            Command::RegisterProvider(RegisterProvider { name: name.into(), kind })
         };
-        let open = |name: &str, limit| Command::OpenAccount {
-            name: name.into(),
-            credit_limit: Micros(limit),
+        let list = |id, operator| {
+            Command::ListOffers(ListOffers {
+                provider: ProviderId(id),
+                offers: vec![(product, OperatorId(operator))],
+            })
         };
-        let price = |provider, offer| Command::PriceOffers {
-            provider: ProviderId(provider),
-            terms: vec![OfferTerms {
-                offer: OfferId(offer),
-                cost: Micros(30),
-                price: Micros(50),
-                stock: 9,
-            }],
+        let open = |name: &str, limit| {
+            Command::OpenAccount(OpenAccount { name: name.into(), credit_limit: Micros(limit) })
+        };
+        let price = |provider, offer| {
+            Command::PriceOffers(PriceOffers {
+                provider: ProviderId(provider),
+                terms: vec![OfferTerms {
+                    offer: OfferId(offer),
+                    cost: Micros(30),
+                    price: Micros(50),
+                    stock: 9,
+                }],
+            })
         };
         vec![
             open("ann", 0),
@@ -126,13 +136,17 @@ impl Arbitrary {
             register("sims", ProviderKind::Own),
             register("up", ProviderKind::Driven),
             register("over", ProviderKind::Driven),
-            Command::NameOperator { name: "any".into() },
+            Command::NameOperator(NameOperator { name: "any".into() }),
             list(1, 0),
             list(2, 0),
             list(3, 1),
             price(2, 2),
             price(3, 3),
-            Command::Deposit { account: AccountId(1), amount: Micros(2_000), reference: 0 },
+            Command::Deposit(Deposit {
+                account: AccountId(1),
+                amount: Micros(2_000),
+                reference: 0,
+            }),
         ]
     }
 
@@ -147,14 +161,14 @@ impl Arbitrary {
         match kind {
             0 => self.open(),
             1 => self.issue_key(state),
-            2 => Command::RevokeKey { key: KeyId(self.id(state.counters().key.0)) },
-            3 => Command::Deposit {
+            2 => Command::RevokeKey(RevokeKey { key: KeyId(self.id(state.counters().key.0)) }),
+            3 => Command::Deposit(Deposit {
                 account: self.account(state),
                 amount: self.amount(),
                 reference: self.rng.below(50).into(),
-            },
+            }),
             4 => self.register(),
-            5 => Command::NameOperator { name: self.name() },
+            5 => Command::NameOperator(NameOperator { name: self.name() }),
             6 => self.list(state),
             7 => self.price(state),
             8 => self.load(state),
@@ -168,33 +182,35 @@ impl Arbitrary {
         let current = state.order(order).map_or(1, |order| order.attempt);
         let attempt = if self.rng.once_in(8) { self.rng.below(20) as u8 } else { current };
         match kind {
-            11 => Command::NextAttempt {
+            11 => Command::NextAttempt(NextAttempt {
                 order,
                 refused: attempt,
                 terms: self.terms(state),
                 timings: self.timings(),
-            },
-            12 if self.rng.once_in(3) => Command::ClearDoubt { order, attempt },
-            12 => Command::DoubtOrder { order, attempt },
-            13 => Command::AssignNumber {
+            }),
+            12 if self.rng.once_in(3) => Command::ClearDoubt(ClearDoubt { order, attempt }),
+            12 => Command::DoubtOrder(DoubtOrder { order, attempt }),
+            13 => Command::AssignNumber(AssignNumber {
                 order,
                 attempt,
                 number: self.number(),
                 external_id: self.purchase(),
                 cost: self.rng.once_in(2).then(|| self.amount()),
                 timings: self.timings(),
-            },
-            14 if self.rng.once_in(4) => Command::RecoverLoss { order, attempt },
-            14 => Command::FailOrder {
+            }),
+            14 if self.rng.once_in(4) => Command::RecoverLoss(RecoverLoss { order, attempt }),
+            14 => Command::FailOrder(FailOrder {
                 order,
                 attempt,
                 reason: self.rng.pick(&[FailReason::NoNumbers, FailReason::InDoubt]),
-            },
-            15 => Command::IngestMessage { order, message: self.message() },
-            16 => Command::RequestAnother { order, actor: self.actor(state) },
-            17 if self.rng.once_in(2) => Command::Finish { order, actor: self.actor(state) },
-            17 => Command::Cancel { order, actor: self.actor(state) },
-            _ => Command::Pulse { archived: self.archived(state) },
+            }),
+            15 => Command::IngestMessage(IngestMessage { order, message: self.message() }),
+            16 => Command::RequestAnother(RequestAnother { order, actor: self.actor(state) }),
+            17 if self.rng.once_in(2) => {
+                Command::Finish(Finish { order, actor: self.actor(state) })
+            }
+            17 => Command::Cancel(Cancel { order, actor: self.actor(state) }),
+            _ => Command::Pulse(Pulse { archived: self.archived(state) }),
         }
     }
 
@@ -293,12 +309,16 @@ impl Arbitrary {
 
     fn open(&mut self) -> Command {
         let credit_limit = if self.rng.once_in(2) { Micros(0) } else { self.amount() };
-        Command::OpenAccount { name: self.name(), credit_limit }
+        Command::OpenAccount(OpenAccount { name: self.name(), credit_limit })
     }
 
     fn issue_key(&mut self, state: &State) -> Command {
         let account = (!self.rng.once_in(4)).then(|| self.account(state));
-        Command::IssueKey { account, hash: [self.rng.next() as u8; 32], prefix: self.name() }
+        Command::IssueKey(IssueKey {
+            account,
+            hash: [self.rng.next() as u8; 32],
+            prefix: self.name(),
+        })
     }
 
     fn kind(&mut self) -> ProviderKind {
@@ -306,7 +326,7 @@ impl Arbitrary {
     }
 
     fn register(&mut self) -> Command {
-        Command::RegisterProvider { name: self.name(), kind: self.kind() }
+        Command::RegisterProvider(RegisterProvider { name: self.name(), kind: self.kind() })
     }
 
     fn provider(&mut self, state: &State) -> ProviderId {
@@ -315,7 +335,7 @@ impl Arbitrary {
 
     fn list(&mut self, state: &State) -> Command {
         let offers = (0..self.rng.below(4)).map(|_| (self.product(), self.operator())).collect();
-        Command::ListOffers { provider: self.provider(state), offers }
+        Command::ListOffers(ListOffers { provider: self.provider(state), offers })
     }
 
     fn offer(&mut self, state: &State) -> OfferId {
@@ -336,7 +356,7 @@ impl Arbitrary {
             let (cost, price) = self.cost_and_price();
             terms.push(OfferTerms { offer, cost, price, stock: self.rng.below(30) as u32 });
         }
-        Command::PriceOffers { provider, terms }
+        Command::PriceOffers(PriceOffers { provider, terms })
     }
 
     fn cost_and_price(&mut self) -> (Micros, Micros) {
@@ -351,7 +371,7 @@ impl Arbitrary {
         let offer = if self.rng.once_in(3) { self.offer(state) } else { OfferId(1) };
         let (cost, price) = self.cost_and_price();
         let numbers = (0..self.rng.below(4)).map(|_| self.number()).collect();
-        Command::LoadStock { offer, cost, price, numbers }
+        Command::LoadStock(LoadStock { offer, cost, price, numbers })
     }
 
     /// An offer as a router would have claimed it, or anything else.

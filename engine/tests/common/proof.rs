@@ -3,8 +3,8 @@
 use nexnum_engine::Engine;
 use nexnum_engine::audit::{audit, state_hash};
 use nexnum_engine::command::{Command, Reply};
-use nexnum_engine::decide::Policy;
 use nexnum_engine::event::Event;
+use nexnum_engine::policy::Policy;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;

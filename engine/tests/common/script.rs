@@ -3,8 +3,12 @@
 
 use nexnum_engine::account::Book;
 use nexnum_engine::audit::audit;
-use nexnum_engine::command::{Actor, Command, Incoming, PlaceOrder, Reply, Timings};
-use nexnum_engine::decide::Policy;
+use nexnum_engine::command::{
+    Actor, AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Effect, FailOrder,
+    Finish, Incoming, IngestMessage, IssueKey, ListOffers, Listed, LoadStock, NameOperator,
+    NextAttempt, OpenAccount, PlaceOrder, Placed, PriceOffers, Pulse, RecoverLoss,
+    RegisterProvider, Reply, RequestAnother, RevokeKey, Timings,
+};
 use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
 use nexnum_engine::ids::{
     AccountId, CountryId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId,
@@ -12,6 +16,7 @@ use nexnum_engine::ids::{
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::FailReason;
+use nexnum_engine::policy::Policy;
 use nexnum_engine::time::Time;
 
 use super::proof::Recorded;
@@ -156,7 +161,7 @@ impl Scene {
             "tick" => {
                 self.now = self.now.plus_ms(span(line.word(1)));
                 let behind = span(line.get("behind", "0s"));
-                self.execute(&Command::Pulse { archived: Time(self.now.0 - behind) })
+                self.execute(&Command::Pulse(Pulse { archived: Time(self.now.0 - behind) }))
             }
             "policy" => {
                 let quarantine_ms = span(line.get("quarantine", "0s"));
@@ -181,14 +186,14 @@ impl Scene {
             Ok(Reply::Key(id)) => format!("K{id}"),
             Ok(Reply::Provider(id)) => format!("P{id}"),
             Ok(Reply::Operator(id)) => id.to_string(),
-            Ok(Reply::Listed(id, 1)) => format!("O{id}"),
-            Ok(Reply::Listed(id, count)) => format!("O{id} x{count}"),
-            Ok(Reply::Placed(id, true)) => format!("R{id} with number"),
-            Ok(Reply::Placed(id, false)) => format!("R{id}"),
-            Ok(Reply::Replayed(id)) => format!("R{id} again"),
+            Ok(Reply::Listed(Listed { first: id, count: 1 })) => format!("O{id}"),
+            Ok(Reply::Listed(Listed { first: id, count })) => format!("O{id} x{count}"),
+            Ok(Reply::Placed(Placed::Filled(id))) => format!("R{id} with number"),
+            Ok(Reply::Placed(Placed::Waiting(id))) => format!("R{id}"),
+            Ok(Reply::Placed(Placed::Replayed(id))) => format!("R{id} again"),
             Ok(Reply::Changed(count)) => format!("{count} changed"),
-            Ok(Reply::Done) => "ok".to_owned(),
-            Ok(Reply::Unchanged) => "unchanged".to_owned(),
+            Ok(Reply::Effect(Effect::Done)) => "ok".to_owned(),
+            Ok(Reply::Effect(Effect::Unchanged)) => "unchanged".to_owned(),
         }
     }
 
@@ -227,30 +232,30 @@ impl Scene {
 
     fn command(&self, line: &Line<'_>) -> Command {
         match line.word(0) {
-            "account" => Command::OpenAccount {
+            "account" => Command::OpenAccount(OpenAccount {
                 name: line.words.get(1).copied().unwrap_or_default().into(),
                 credit_limit: line.money("credit", "0"),
-            },
-            "key" => Command::IssueKey {
+            }),
+            "key" => Command::IssueKey(IssueKey {
                 account: line.find("account").map(|account| AccountId(id(account))),
                 hash: [line.int("hash", "7"); 32],
                 prefix: line.get("prefix", "nx_live_").into(),
-            },
-            "revoke" => Command::RevokeKey { key: KeyId(id(line.word(1))) },
-            "deposit" => Command::Deposit {
+            }),
+            "revoke" => Command::RevokeKey(RevokeKey { key: KeyId(id(line.word(1))) }),
+            "deposit" => Command::Deposit(Deposit {
                 account: AccountId(id(line.word(1))),
                 amount: money(line.word(2)),
                 reference: line.int("ref", "1"),
-            },
-            "provider" => Command::RegisterProvider {
+            }),
+            "provider" => Command::RegisterProvider(RegisterProvider {
                 name: line.word(1).into(),
                 kind: match line.word(2) {
                     "own" => ProviderKind::Own,
                     "driven" => ProviderKind::Driven,
                     kind => panic!("{kind:?} is no kind of provider"),
                 },
-            },
-            "operator" => Command::NameOperator { name: line.word(1).into() },
+            }),
+            "operator" => Command::NameOperator(NameOperator { name: line.word(1).into() }),
             "list" | "price" | "stock" => Self::market(line),
             "order" => Command::PlaceOrder(self.order(line)),
             _ => self.of_order(line),
@@ -261,11 +266,11 @@ impl Scene {
         let offer = || OfferId(id(line.word(1)));
         let (cost, price) = (line.money("cost", "0.1"), line.money("price", "0.5"));
         match line.word(0) {
-            "list" => Command::ListOffers {
+            "list" => Command::ListOffers(ListOffers {
                 provider: ProviderId(id(line.word(1))),
                 offers: vec![(line.product(), line.operator()); line.int("times", "1")],
-            },
-            "price" => Command::PriceOffers {
+            }),
+            "price" => Command::PriceOffers(PriceOffers {
                 provider: ProviderId(id(line.get("provider", "P1"))),
                 terms: vec![OfferTerms {
                     offer: offer(),
@@ -273,8 +278,13 @@ impl Scene {
                     price,
                     stock: line.int("stock", "9"),
                 }],
-            },
-            _ => Command::LoadStock { offer: offer(), cost, price, numbers: line.numbers() },
+            }),
+            _ => Command::LoadStock(LoadStock {
+                offer: offer(),
+                cost,
+                price,
+                numbers: line.numbers(),
+            }),
         }
     }
 
@@ -315,32 +325,32 @@ impl Scene {
     fn of_order(&self, line: &Line<'_>) -> Command {
         let (order, actor, attempt) = (line.order(), line.actor(), line.int("attempt", "1"));
         match line.word(0) {
-            "next" => Command::NextAttempt {
+            "next" => Command::NextAttempt(NextAttempt {
                 order,
                 refused: attempt,
                 terms: self.terms(line),
                 timings: line.timings(),
-            },
-            "clear" => Command::ClearDoubt { order, attempt },
-            "doubt" => Command::DoubtOrder { order, attempt },
-            "recover" => Command::RecoverLoss { order, attempt },
-            "assign" => Command::AssignNumber {
+            }),
+            "clear" => Command::ClearDoubt(ClearDoubt { order, attempt }),
+            "doubt" => Command::DoubtOrder(DoubtOrder { order, attempt }),
+            "recover" => Command::RecoverLoss(RecoverLoss { order, attempt }),
+            "assign" => Command::AssignNumber(AssignNumber {
                 order,
                 attempt,
                 number: Number::parse(line.get("number", "4915112345678")).unwrap(),
                 external_id: line.get("purchase", "x1").into(),
                 cost: line.find("cost").map(money),
                 timings: line.timings(),
-            },
-            "fail" => Command::FailOrder {
+            }),
+            "fail" => Command::FailOrder(FailOrder {
                 order,
                 attempt,
                 reason: match line.get("reason", "no_numbers") {
                     "in_doubt" => FailReason::InDoubt,
                     _ => FailReason::NoNumbers,
                 },
-            },
-            "message" => Command::IngestMessage {
+            }),
+            "message" => Command::IngestMessage(IngestMessage {
                 order,
                 message: Incoming {
                     digest: line.int::<u64>("digest", "1").into(),
@@ -348,10 +358,10 @@ impl Scene {
                     text: line.get("text", "Your-code-12345").into(),
                     code: line.get("code", "12345").into(),
                 },
-            },
-            "another" => Command::RequestAnother { order, actor },
-            "cancel" => Command::Cancel { order, actor },
-            "finish" => Command::Finish { order, actor },
+            }),
+            "another" => Command::RequestAnother(RequestAnother { order, actor }),
+            "cancel" => Command::Cancel(Cancel { order, actor }),
+            "finish" => Command::Finish(Finish { order, actor }),
             word => panic!("{word:?} is no command"),
         }
     }

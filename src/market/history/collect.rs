@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use nexnum_engine::activation::Message;
-use nexnum_engine::event::Event;
+use nexnum_engine::event::{Event, OrderEvent, Receipt};
 use nexnum_engine::ids::{AccountId, OrderId, Seq, TransactionId};
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
@@ -30,35 +30,30 @@ enum Touch<'a> {
     /// It ended.
     Closed(OrderId),
     /// A message came after its end.
-    Late(OrderId, &'a Event),
+    Late(&'a Receipt),
 }
 
 fn touch(event: &Event) -> Option<Touch<'_>> {
     match event {
-        Event::OrderFailed { order, .. } | Event::ActivationClosed { order, .. } => {
+        Event::Order(event) => touch_order(event),
+        Event::Account(_) | Event::Offer(_) | Event::Memory(_) => None,
+    }
+}
+
+fn touch_order(event: &OrderEvent) -> Option<Touch<'_>> {
+    match event {
+        OrderEvent::OrderFailed { order, .. } | OrderEvent::ActivationClosed { order, .. } => {
             Some(Touch::Closed(*order))
         }
-        Event::MessageReceived { order, late: true, .. } => Some(Touch::Late(*order, event)),
-        Event::MessageReceived { late: false, .. }
-        | Event::AccountOpened { .. }
-        | Event::KeyIssued { .. }
-        | Event::KeyRevoked { .. }
-        | Event::Deposited { .. }
-        | Event::ProviderRegistered { .. }
-        | Event::OperatorNamed { .. }
-        | Event::OffersListed { .. }
-        | Event::OffersPriced { .. }
-        | Event::StockLoaded { .. }
-        | Event::OrderPlaced { .. }
-        | Event::AttemptStarted { .. }
-        | Event::OrderDoubted { .. }
-        | Event::DoubtCleared { .. }
-        | Event::NumberAssigned { .. }
-        | Event::AnotherRequested { .. }
-        | Event::NumberQuarantined { .. }
-        | Event::NumberReleased { .. }
-        | Event::LossRecovered { .. }
-        | Event::Retired { .. } => None,
+        OrderEvent::MessageReceived(receipt) => receipt.late.then_some(Touch::Late(receipt)),
+        OrderEvent::OrderPlaced(_)
+        | OrderEvent::AttemptStarted { .. }
+        | OrderEvent::OrderDoubted { .. }
+        | OrderEvent::DoubtCleared { .. }
+        | OrderEvent::NumberAssigned { .. }
+        | OrderEvent::AnotherRequested { .. }
+        | OrderEvent::NumberQuarantined { .. }
+        | OrderEvent::LossRecovered { .. } => None,
     }
 }
 
@@ -92,9 +87,9 @@ impl Collected {
                 Some(Touch::Closed(id)) => {
                     self.orders.insert(id, memory(id).ok_or(FollowError::Gone(id))?);
                 }
-                Some(Touch::Late(id, event)) => match memory(id) {
-                    Some(order) => drop(self.orders.insert(id, order)),
-                    None => self.amend(id, row.at, event, tables)?,
+                Some(Touch::Late(receipt)) => match memory(receipt.order) {
+                    Some(order) => drop(self.orders.insert(receipt.order, order)),
+                    None => self.amend(row.at, receipt, tables)?,
                 },
             }
         }
@@ -113,13 +108,8 @@ impl Collected {
     }
 
     /// Adds a late message to the row of an order that has left memory meanwhile.
-    fn amend(
-        &mut self,
-        id: OrderId,
-        at: Time,
-        event: &Event,
-        tables: &Tables,
-    ) -> Result<(), FollowError> {
+    fn amend(&mut self, at: Time, receipt: &Receipt, tables: &Tables) -> Result<(), FollowError> {
+        let id = receipt.order;
         let pending = self.orders.get(&id).map(|(_, row)| row.clone());
         let row = pending.map_or_else(|| tables.order(id), |row| Ok(Some(row)))?;
         let row = row.ok_or(FollowError::Gone(id))?;
@@ -127,7 +117,7 @@ impl Collected {
             seq: Seq(0),
             reason: format!("history's row of order {id}: {error}"),
         })?;
-        push_late(&mut order, at, event);
+        push_late(&mut order, at, receipt);
         self.orders.insert(id, (order.account, record::encode_order(&order)));
         Ok(())
     }
@@ -150,10 +140,8 @@ impl Collected {
 }
 
 /// As the engine does it; a message that is there already stays one.
-fn push_late(order: &mut Order, at: Time, event: &Event) {
-    let Event::MessageReceived { message, digest, sender, text, code, .. } = event else {
-        unreachable!("only a message is late")
-    };
+fn push_late(order: &mut Order, at: Time, receipt: &Receipt) {
+    let Receipt { message, digest, sender, text, code, .. } = receipt;
     if order.messages.iter().any(|known| known.id == *message) {
         return;
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nexnum_engine::account::Book;
-use nexnum_engine::event::{Event, ProviderKind};
+use nexnum_engine::event::{Event, OfferEvent, OrderEvent, ProviderKind};
 use nexnum_engine::ids::{OfferId, OperatorId, Product, ProviderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::state::State;
@@ -59,44 +59,43 @@ impl Directory {
 
     pub(super) fn show(&self, event: &Event) {
         match event {
-            Event::ProviderRegistered { provider, name, kind } => {
+            Event::Offer(event) => self.show_offer(event),
+            Event::Order(event) => self.show_losses(event),
+            Event::Account(_) | Event::Memory(_) => {}
+        }
+    }
+
+    fn show_offer(&self, event: &OfferEvent) {
+        match event {
+            OfferEvent::ProviderRegistered { provider, name, kind } => {
                 let row =
                     ProviderView { name: Arc::from(&**name), kind: *kind, loss: Micros::ZERO };
                 self.tables.write().providers.insert(*provider, row);
             }
-            Event::OrderFailed { provider, loss, .. } if loss.is_positive() => {
-                self.tables.write().write_off(*provider, *loss);
-            }
-            Event::LossRecovered { provider, amount, .. } => {
-                self.tables.write().write_off(*provider, amount.negated());
-            }
-            Event::OperatorNamed { operator, name } => {
+            OfferEvent::OperatorNamed { operator, name } => {
                 self.tables.write().name_operator(*operator, name);
             }
-            Event::OffersListed { provider, first, offers } => {
+            OfferEvent::OffersListed { provider, first, offers } => {
                 let mut tables = self.tables.write();
                 for ((product, operator), id) in offers.iter().zip(first.0..) {
                     tables.offers.insert((*provider, *product, *operator), OfferId(id));
                 }
             }
-            Event::AccountOpened { .. }
-            | Event::KeyIssued { .. }
-            | Event::KeyRevoked { .. }
-            | Event::Deposited { .. }
-            | Event::OffersPriced { .. }
-            | Event::StockLoaded { .. }
-            | Event::OrderPlaced { .. }
-            | Event::AttemptStarted { .. }
-            | Event::OrderDoubted { .. }
-            | Event::DoubtCleared { .. }
-            | Event::NumberAssigned { .. }
-            | Event::OrderFailed { .. }
-            | Event::MessageReceived { .. }
-            | Event::AnotherRequested { .. }
-            | Event::ActivationClosed { .. }
-            | Event::NumberQuarantined { .. }
-            | Event::NumberReleased { .. }
-            | Event::Retired { .. } => {}
+            OfferEvent::OffersPriced { .. }
+            | OfferEvent::StockLoaded { .. }
+            | OfferEvent::NumberReleased { .. } => {}
+        }
+    }
+
+    /// Counts what the event writes off against providers, or reverses of it: its postings
+    /// say so, whichever event it is.
+    fn show_losses(&self, event: &OrderEvent) {
+        for transaction in event.transactions().into_iter().flatten() {
+            for leg in transaction.postings() {
+                if let Book::Loss(provider) = leg.book {
+                    self.tables.write().write_off(provider, leg.amount.negated());
+                }
+            }
         }
     }
 

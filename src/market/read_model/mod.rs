@@ -12,10 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_engine::account::Book;
-use nexnum_engine::event::{Event, ProviderKind, Scope};
+use nexnum_engine::event::{AccountEvent, Event, MemoryEvent, OrderEvent, ProviderKind, Scope};
 use nexnum_engine::ids::{AccountId, KeyId, Number, OrderId, ProviderId, Seq};
 use nexnum_engine::order::Order;
-use nexnum_engine::state::{GivenUp, State, StoredReply};
+use nexnum_engine::replies::StoredReply;
+use nexnum_engine::state::{GivenUp, State};
 use nexnum_engine::time::Time;
 use papaya::HashMap;
 use parking_lot::Mutex;
@@ -157,9 +158,11 @@ impl ReadModel {
     }
 
     fn show_reply(&self, at: Time, event: &Event) {
-        if let Event::OrderPlaced { order, account, idempotency: Some(used), .. } = event {
-            let reply = StoredReply { fingerprint: used.fingerprint, order: *order, at };
-            self.keep_reply(*account, used.key, reply);
+        if let Event::Order(OrderEvent::OrderPlaced(placement)) = event
+            && let Some(used) = placement.idempotency
+        {
+            let reply = StoredReply { fingerprint: used.fingerprint, order: placement.order, at };
+            self.keep_reply(placement.account, used.key, reply);
         }
     }
 
@@ -171,38 +174,30 @@ impl ReadModel {
     fn show_event(&self, event: &Event) {
         self.directory.show(event);
         match event {
-            Event::AccountOpened { account, name, .. } => {
+            Event::Account(event) => self.show_account(event),
+            Event::Memory(MemoryEvent::Retired { orders_before, replies_before }) => {
+                self.retire(*orders_before, *replies_before);
+            }
+            // Orders come as values, and providers are the directory's.
+            Event::Offer(_) | Event::Order(_) => {}
+        }
+    }
+
+    fn show_account(&self, event: &AccountEvent) {
+        match event {
+            AccountEvent::AccountOpened { account, name, .. } => {
                 self.accounts.pin().insert(*account, Arc::new(AccountView::new(name.clone())));
             }
-            Event::KeyIssued { key, account, scope, hash, .. } => {
+            AccountEvent::KeyIssued { key, account, scope, hash, .. } => {
                 self.show_key(*key, *hash, *account, *scope);
             }
-            Event::KeyRevoked { key } => {
+            AccountEvent::KeyRevoked { key } => {
                 if let Some(hash) = self.key_hashes.pin().remove(key) {
                     self.keys.pin().remove(hash);
                 }
             }
-            Event::Retired { orders_before, replies_before } => {
-                self.retire(*orders_before, *replies_before);
-            }
-            Event::OrderPlaced { .. }
-            | Event::Deposited { .. }
-            | Event::ProviderRegistered { .. }
-            | Event::OperatorNamed { .. }
-            | Event::OffersListed { .. }
-            | Event::OffersPriced { .. }
-            | Event::StockLoaded { .. }
-            | Event::AttemptStarted { .. }
-            | Event::OrderDoubted { .. }
-            | Event::DoubtCleared { .. }
-            | Event::NumberAssigned { .. }
-            | Event::OrderFailed { .. }
-            | Event::MessageReceived { .. }
-            | Event::AnotherRequested { .. }
-            | Event::ActivationClosed { .. }
-            | Event::NumberQuarantined { .. }
-            | Event::NumberReleased { .. }
-            | Event::LossRecovered { .. } => {}
+            // Its wallet comes as a value.
+            AccountEvent::Deposited { .. } => {}
         }
     }
 

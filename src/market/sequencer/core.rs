@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use nexnum_engine::Engine;
 use nexnum_engine::account::Book;
-use nexnum_engine::command::{Command, Reply};
-use nexnum_engine::decide::{NAME_LEN_MAX, PULSE_MAX, ROWS_MAX, TEXT_LEN_MAX};
+use nexnum_engine::command::{Command, Placed, Reply};
 use nexnum_engine::event::Event;
 use nexnum_engine::ids::{AccountId, OrderId, Seq};
+use nexnum_engine::limits::{NAME_LEN_MAX, PULSE_MAX, ROWS_MAX, TEXT_LEN_MAX};
 use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::state::State;
@@ -46,15 +46,15 @@ const _: () = assert!(COMMAND_LEN_MAX >= EVENT_LEN_MAX + TEXT_LEN_MAX + 2 * NAME
 
 /// An accepted command's answer, given once its events are durable and published.
 #[derive(Debug)]
-pub struct Accepted {
+pub struct Accepted<T = Reply> {
     /// What the engine said.
-    pub reply: Reply,
+    pub reply: T,
     /// The claim of an order that still has to be bought upstream.
     pub claim: Option<Claim>,
 }
 
 /// The answer to a command.
-pub type Answer = Result<Accepted, Reject>;
+pub type Answer<T = Reply> = Result<Accepted<T>, Reject>;
 
 /// A command on its way, with the claim that it books.
 #[derive(Debug)]
@@ -163,53 +163,29 @@ impl Core {
 
 /// The longest that an event is in the ledger.
 fn len_max(event: &Event) -> usize {
-    let rows_or_text = match event {
-        Event::OffersListed { offers, .. } => offers.len() * ROW_LEN_MAX,
-        Event::OffersPriced { terms, .. } => terms.len() * ROW_LEN_MAX,
-        Event::StockLoaded { numbers, .. } => numbers.len() * ROW_LEN_MAX,
-        Event::MessageReceived { sender, text, code, .. } => sender.len() + text.len() + code.len(),
-        Event::AccountOpened { .. }
-        | Event::KeyIssued { .. }
-        | Event::KeyRevoked { .. }
-        | Event::Deposited { .. }
-        | Event::ProviderRegistered { .. }
-        | Event::OperatorNamed { .. }
-        | Event::OrderPlaced { .. }
-        | Event::AttemptStarted { .. }
-        | Event::OrderDoubted { .. }
-        | Event::DoubtCleared { .. }
-        | Event::NumberAssigned { .. }
-        | Event::OrderFailed { .. }
-        | Event::AnotherRequested { .. }
-        | Event::ActivationClosed { .. }
-        | Event::NumberQuarantined { .. }
-        | Event::NumberReleased { .. }
-        | Event::LossRecovered { .. }
-        | Event::Retired { .. } => 0,
-    };
-    EVENT_LEN_MAX + rows_or_text
+    let bulk = event.bulk();
+    EVENT_LEN_MAX + bulk.rows * ROW_LEN_MAX + bulk.text_len
 }
 
 /// Ends phase 1: a filled order books its unit, one to be bought upstream keeps its
 /// claim until the provider has answered, anything else gives it back.
 fn settle(reply: Reply, claim: Option<Claim>) -> Option<Claim> {
     match reply {
-        Reply::Placed(_, true) => {
+        Reply::Placed(Placed::Filled(_)) => {
             if let Some(claim) = claim {
                 claim.book();
             }
             None
         }
-        Reply::Placed(_, false) => claim,
-        Reply::Account(_)
+        Reply::Placed(Placed::Waiting(_)) => claim,
+        Reply::Placed(Placed::Replayed(_))
+        | Reply::Account(_)
         | Reply::Key(_)
         | Reply::Provider(_)
         | Reply::Operator(_)
-        | Reply::Listed(..)
-        | Reply::Replayed(_)
+        | Reply::Listed(_)
         | Reply::Changed(_)
-        | Reply::Done
-        | Reply::Unchanged => None,
+        | Reply::Effect(_) => None,
     }
 }
 

@@ -14,14 +14,15 @@ use std::time::Duration;
 
 use crossbeam::channel::{self, Receiver, Sender};
 use nexnum_engine::Engine;
-use nexnum_engine::command::Command;
+use nexnum_engine::command::{Command, Pulse, Request};
+use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::time::Time;
 use nexnum_storage::StorageError;
 use nexnum_storage::ledger::Ledger;
 use tokio::sync::oneshot;
 
-use self::core::{Answer, Core, Envelope, Sealed};
+use self::core::{Accepted, Answer, Core, Envelope, Sealed};
 use crate::clock::Clock;
 use crate::market::change::Change;
 
@@ -54,19 +55,29 @@ impl Handle {
     ///
     /// # Errors
     /// [`SendError`]; a refusal by the engine is an answer.
-    pub async fn send(&self, command: Command) -> Result<Answer, SendError> {
-        self.send_with(command, None).await
+    pub async fn ask<R: Request>(
+        &self,
+        request: R,
+    ) -> Result<Result<R::Answer, Reject>, SendError> {
+        let answer = self.send(request.into(), None).await?;
+        Ok(answer.map(|accepted| R::answer(accepted.reply)))
     }
 
-    /// Sends a command with the claim that it books or gives back.
+    /// As [`Handle::ask`], with the claim that the command books, gives back, or keeps until
+    /// its unit is bought upstream.
     ///
     /// # Errors
-    /// As [`Handle::send`]; the claim is given back then.
-    pub async fn send_with(
+    /// As [`Handle::ask`]; the claim is given back then.
+    pub async fn ask_with<R: Request>(
         &self,
-        command: Command,
-        claim: Option<Claim>,
-    ) -> Result<Answer, SendError> {
+        request: R,
+        claim: Claim,
+    ) -> Result<Answer<R::Answer>, SendError> {
+        let answer = self.send(request.into(), Some(claim)).await?;
+        Ok(answer.map(|Accepted { reply, claim }| Accepted { reply: R::answer(reply), claim }))
+    }
+
+    async fn send(&self, command: Command, claim: Option<Claim>) -> Result<Answer, SendError> {
         let (answer_to, answer) = oneshot::channel();
         let envelope = Envelope { command, claim, answer_to: Some(answer_to) };
         self.inbox.try_send(envelope).map_err(|refused| match refused {
@@ -214,7 +225,7 @@ impl Loop {
         let (now, archived) = (self.clock.now(), self.archived());
         let due = self.core.state().next_pulse(archived).is_some_and(|due| due <= now);
         if due && !self.core.is_full() {
-            let command = Command::Pulse { archived };
+            let command = Command::Pulse(Pulse { archived });
             self.core.execute(now, Envelope { command, claim: None, answer_to: None });
         }
     }

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 
-use nexnum_engine::command::Reply;
-use nexnum_engine::decide::ROWS_MAX;
+use nexnum_engine::command::{ListOffers, NameOperator, PriceOffers, RegisterProvider, Reply};
 use nexnum_engine::event::{OfferTerms, ProviderKind};
 use nexnum_engine::ids::{CountryId, OfferId, OperatorId, Product, ProviderId, Seq, ServiceId};
+use nexnum_engine::limits::ROWS_MAX;
 use nexnum_engine::money::Micros;
 use nexnum_storage::format::PAYLOAD_LEN_MAX;
 use nexnum_storage::{Batch, Hash, Position, Rows};
@@ -49,15 +49,21 @@ fn listed() -> Vec<Command> {
         service: ServiceId(n as u16 % 1000),
     };
     let offers = (0..ROWS_MAX).map(|n| (product(n), OperatorId::ANY)).collect();
-    let register = Command::RegisterProvider { name: "dear".into(), kind: ProviderKind::Driven };
-    vec![register, Command::ListOffers { provider: PROVIDER, offers }]
+    let register = Command::RegisterProvider(RegisterProvider {
+        name: "dear".into(),
+        kind: ProviderKind::Driven,
+    });
+    vec![register, Command::ListOffers(ListOffers { provider: PROVIDER, offers })]
 }
 
 /// Terms of every offer, as long in bytes as they get; each `n` has others.
 fn priced(n: u32) -> Command {
     let price = Micros(4_000_000_000 - i64::from(n));
     let terms = |offer| OfferTerms { offer: OfferId(offer), cost: price, price, stock: u32::MAX };
-    Command::PriceOffers { provider: PROVIDER, terms: (1..=ROWS_MAX as u32).map(terms).collect() }
+    Command::PriceOffers(PriceOffers {
+        provider: PROVIDER,
+        terms: (1..=ROWS_MAX as u32).map(terms).collect(),
+    })
 }
 
 /// A sequencer whose first commit waits until the sender is dropped; and the lengths of
@@ -81,8 +87,8 @@ async fn a_full_inbox_refuses_at_once_and_what_it_took_is_answered() {
     // More than the inbox and the batches on the way hold.
     for n in 0..3 * INBOX_MAX {
         let handle = handle.clone();
-        let command = Command::NameOperator { name: n.to_string().into() };
-        let mut sent = Box::pin(async move { handle.send(command).await });
+        let request = NameOperator { name: n.to_string().into() };
+        let mut sent = Box::pin(async move { handle.ask(request).await });
         match sent.as_mut().poll(&mut context) {
             Poll::Pending => asked.push(sent),
             Poll::Ready(answer) => {
@@ -97,7 +103,7 @@ async fn a_full_inbox_refuses_at_once_and_what_it_took_is_answered() {
         sent.await.expect("it was taken").expect("every name is new");
     }
     assert!(busy > 0 && taken >= INBOX_MAX, "{taken} taken, {busy} refused");
-    handle.send(Command::NameOperator { name: "after".into() }).await.expect("it goes on").unwrap();
+    handle.ask(NameOperator { name: "after".into() }).await.expect("it goes on").unwrap();
     sequencer.stop();
     assert!(committed.iter().count() >= taken / BATCH_MAX, "no batch is longer than it may be");
 }
@@ -110,7 +116,7 @@ async fn price_lists_that_together_outgrow_a_row_are_committed_in_several() {
     let mut asked = tokio::task::JoinSet::new();
     for command in commands {
         let handle = handle.clone();
-        asked.spawn(async move { handle.send(command).await });
+        asked.spawn(async move { handle.send(command, None).await });
         tokio::task::yield_now().await;
     }
     // Everything is in the inbox or decided before the first row is let through.

@@ -30,7 +30,7 @@ fn a_flip_in_a_row_is_named_by_its_sequence_number() {
             for byte in [at + 50, at - 1, at - 33, at - 41, at - 50, at - 60] {
                 let altered = disk.survivor();
                 altered.flip_bit(byte * 8 + 3);
-                // Pages that earlier commits left behind hold copies that nobody reads.
+                // Pages that earlier commits left behind hold copies that no open reads.
                 let Err(error) = open(&altered).and_then(|ledger| check_content(&ledger)) else {
                     continue;
                 };

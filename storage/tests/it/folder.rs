@@ -92,7 +92,7 @@ fn an_older_end_is_noticed_after_a_kill_by_the_tip_and_the_ledger_stays_as_it_is
     let copy = fs::read(folder.ledger()).unwrap();
     append_run(&mut ledger, 1);
     let known = ledger.last().seq;
-    // Nobody says a word to the manifest.
+    // The manifest is left as it is.
     drop(ledger);
     fs::write(folder.ledger(), &copy).unwrap();
     let manifest = Manifest::read(&folder.manifest()).unwrap();

@@ -1,28 +1,26 @@
 //! Providers, operators' names, offers and own stock.
 
-use super::{NAME_LEN_MAX, OFFERS_MAX, bounded, counted};
-use crate::command::Reply;
-use crate::event::{Event, OfferTerms, ProviderKind};
+use super::check::{bounded, counted};
+use crate::command::{ListOffers, Listed, LoadStock, NameOperator, PriceOffers, RegisterProvider};
+use crate::event::{Event, OfferEvent, OfferTerms, ProviderKind};
 use crate::grid::PROVIDERS_MAX;
-use crate::ids::{Number, OfferId, OperatorId, Product, ProviderId};
+use crate::ids::{Number, OfferId, OperatorId, ProviderId};
+use crate::limits::{NAME_LEN_MAX, NUMBERS_MAX, OFFERS_MAX};
 use crate::money::{COST_MAX, Micros};
 use crate::reject::Reject;
 use crate::state::{Offer, State};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Numbers of own stock over all offers.
-const NUMBERS_MAX: usize = 20_000_000;
-
 pub(super) fn register_provider(
     state: &State,
-    name: &str,
-    kind: ProviderKind,
+    RegisterProvider { name, kind }: &RegisterProvider,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
+) -> Result<ProviderId, Reject> {
+    let kind = *kind;
     bounded(name, NAME_LEN_MAX, "name")?;
-    if let Some((id, known)) = state.providers().find(|(_, known)| &*known.name == name) {
+    if let Some((id, known)) = state.providers().find(|(_, known)| known.name == *name) {
         let same = known.kind == kind;
-        return if same { Ok(Reply::Provider(id)) } else { Err(Reject::NameTaken) };
+        return if same { Ok(id) } else { Err(Reject::NameTaken) };
     }
     let last = state.counters.provider.0;
     // What the grid has no place for could not be sold, nor a restart get past it.
@@ -30,31 +28,35 @@ pub(super) fn register_provider(
         return Err(Reject::Exhausted("providers"));
     }
     let provider = ProviderId(last + 1);
-    events.push(Event::ProviderRegistered { provider, name: name.into(), kind });
-    Ok(Reply::Provider(provider))
+    events.push(Event::Offer(OfferEvent::ProviderRegistered {
+        provider,
+        name: name.clone(),
+        kind,
+    }));
+    Ok(provider)
 }
 
 pub(super) fn name_operator(
     state: &State,
-    name: &str,
+    NameOperator { name }: &NameOperator,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
+) -> Result<OperatorId, Reject> {
     bounded(name, NAME_LEN_MAX, "operator")?;
     if let Some(known) = state.operator_ids.get(name) {
-        return Ok(Reply::Operator(*known));
+        return Ok(*known);
     }
     let last = state.counters.operator.0;
     let operator = OperatorId(last.checked_add(1).ok_or(Reject::Exhausted("operators"))?);
-    events.push(Event::OperatorNamed { operator, name: name.into() });
-    Ok(Reply::Operator(operator))
+    events.push(Event::Offer(OfferEvent::OperatorNamed { operator, name: name.clone() }));
+    Ok(operator)
 }
 
 pub(super) fn list(
     state: &State,
-    provider: ProviderId,
-    offers: &[(Product, OperatorId)],
+    ListOffers { provider, offers }: &ListOffers,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
+) -> Result<Listed, Reject> {
+    let provider = *provider;
     state.provider(provider).ok_or(Reject::UnknownProvider)?;
     counted(offers.len(), "offers")?;
     if state.offers.len() + offers.len() > OFFERS_MAX {
@@ -71,16 +73,16 @@ pub(super) fn list(
         }
     }
     let first = OfferId(state.offers.len() as u32 + 1);
-    events.push(Event::OffersListed { provider, first, offers: offers.to_vec() });
-    Ok(Reply::Listed(first, offers.len() as u32))
+    events.push(Event::Offer(OfferEvent::OffersListed { provider, first, offers: offers.clone() }));
+    Ok(Listed { first, count: offers.len() as u32 })
 }
 
 pub(super) fn price(
     state: &State,
-    provider: ProviderId,
-    terms: &[OfferTerms],
+    PriceOffers { provider, terms }: &PriceOffers,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
+) -> Result<u32, Reject> {
+    let provider = *provider;
     let known = state.provider(provider).ok_or(Reject::UnknownProvider)?;
     if known.kind != ProviderKind::Driven {
         return Err(Reject::WrongProviderKind);
@@ -98,9 +100,9 @@ pub(super) fn price(
     let changed: Vec<OfferTerms> = material.map(|(_, new)| new).collect();
     let count = changed.len() as u32;
     if count > 0 {
-        events.push(Event::OffersPriced { provider, terms: changed });
+        events.push(Event::Offer(OfferEvent::OffersPriced { provider, terms: changed }));
     }
-    Ok(Reply::Changed(count))
+    Ok(count)
 }
 
 /// Whether new terms deserve a place in the ledger: another price, or a stock that
@@ -135,12 +137,10 @@ pub fn check_load(cost: Micros, price: Micros, numbers: &[Number]) -> Result<(),
 
 pub(super) fn load_stock(
     state: &State,
-    id: OfferId,
-    cost: Micros,
-    price: Micros,
-    numbers: &[Number],
+    LoadStock { offer: id, cost, price, numbers }: &LoadStock,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
+) -> Result<u32, Reject> {
+    let (id, cost, price) = (*id, *cost, *price);
     let offer = state.offer(id).ok_or(Reject::UnknownOffer)?;
     let provider = offer.provider;
     if state.providers[provider].kind != ProviderKind::Own {
@@ -156,8 +156,8 @@ pub(super) fn load_stock(
     }
     if (offer.cost, offer.price) != (cost, price) {
         let terms = vec![OfferTerms { offer: id, cost, price, stock: 0 }];
-        events.push(Event::OffersPriced { provider, terms });
+        events.push(Event::Offer(OfferEvent::OffersPriced { provider, terms }));
     }
-    events.push(Event::StockLoaded { offer: id, numbers: numbers.to_vec() });
-    Ok(Reply::Changed(numbers.len() as u32))
+    events.push(Event::Offer(OfferEvent::StockLoaded { offer: id, numbers: numbers.clone() }));
+    Ok(numbers.len() as u32)
 }

@@ -5,26 +5,30 @@
 
 #![no_main]
 
+mod check;
+mod step;
+
 use std::sync::Arc;
 
-use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use nexnum_engine::Engine;
-use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::audit::audit;
-use nexnum_engine::command::{Command, PlaceOrder, Reply, Timings};
-use nexnum_engine::decide::BUY_TIME_MS;
+use nexnum_engine::command::{
+    AssignNumber, Command, Deposit, DoubtOrder, Effect, FailOrder, ListOffers, Listed,
+    NameOperator, OpenAccount, PlaceOrder, Placed, Pulse, RegisterProvider, Reply, Timings,
+};
 use nexnum_engine::event::{ProviderKind, Terms};
-use nexnum_engine::grid::{Ask, Coverage, Grid, Listing};
+use nexnum_engine::grid::{Coverage, Grid, Listing};
 use nexnum_engine::ids::{
     AccountId, CountryId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, ServiceId,
 };
+use nexnum_engine::limits::BUY_TIME_MS;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::FailReason;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::{Claim, ClaimRefusal};
 use nexnum_engine::time::Time;
+use step::Step;
 
 /// Two providers, two countries, each offer in its own place.
 const OFFERS: u32 = 6;
@@ -34,65 +38,6 @@ const PURSE: i64 = 1_000;
 /// Within the reach of one `Wait`, as the time to buy is.
 const LIFETIME_MS: u64 = 240_000;
 const START: Time = Time(1_800_000_000_000);
-
-#[derive(Arbitrary, Debug)]
-enum Step {
-    Claim {
-        offer: u8,
-        price_max: u8,
-    },
-    /// As after a restart, for an order that was waiting.
-    ClaimOpen {
-        offer: u8,
-    },
-    Release {
-        which: u8,
-    },
-    /// An order through a claim: phase 2.
-    Place {
-        which: u8,
-    },
-    /// The provider gives a number.
-    Assign {
-        which: u8,
-    },
-    /// The provider has none.
-    Refuse {
-        which: u8,
-    },
-    /// The provider's answer is lost: from now on only a pulse ends the order.
-    Doubt {
-        which: u8,
-    },
-    Wait {
-        s: u8,
-    },
-    Pulse,
-    Add {
-        offer: u8,
-        units: u8,
-    },
-    Exhaust {
-        offer: u8,
-    },
-    Reprice {
-        offer: u8,
-        price: u8,
-    },
-    Sync {
-        second: bool,
-        whole: bool,
-        rows: Vec<(u8, u8, u8)>,
-    },
-    Switch {
-        second: bool,
-        open: bool,
-    },
-    Prefer {
-        second: bool,
-        priority: u8,
-    },
-}
 
 #[derive(Clone, Copy, Debug)]
 struct Line {
@@ -190,14 +135,17 @@ impl Market {
     }
 
     fn found(&mut self) {
-        let open = Command::OpenAccount { name: "a".into(), credit_limit: Micros::ZERO };
+        let open =
+            Command::OpenAccount(OpenAccount { name: "a".into(), credit_limit: Micros::ZERO });
         let amount = Micros(PURSE);
-        let register = |name: &str| Command::RegisterProvider {
-            name: name.into(),
-            kind: ProviderKind::Driven,
+        let register = |name: &str| {
+            Command::RegisterProvider(RegisterProvider {
+                name: name.into(),
+                kind: ProviderKind::Driven,
+            })
         };
-        let name = |name: &str| Command::NameOperator { name: name.into() };
-        let deposit = Command::Deposit { account: BUYER, amount, reference: 1 };
+        let name = |name: &str| Command::NameOperator(NameOperator { name: name.into() });
+        let deposit = Command::Deposit(Deposit { account: BUYER, amount, reference: 1 });
         let named = [name("a"), name("b"), name("c")];
         for command in [open, deposit, register("one"), register("two")].into_iter().chain(named) {
             self.execute(&command).expect("a new market is in order");
@@ -205,8 +153,8 @@ impl Market {
         for offer in 1..=OFFERS {
             let (provider, offers) =
                 (provider_id(provider(offer)), vec![(product(offer), operator(offer))]);
-            let listed = self.execute(&Command::ListOffers { provider, offers });
-            assert_eq!(listed, Ok(Reply::Listed(OfferId(offer), 1)));
+            let listed = self.execute(&Command::ListOffers(ListOffers { provider, offers }));
+            assert_eq!(listed, Ok(Reply::Listed(Listed { first: OfferId(offer), count: 1 })));
         }
     }
 
@@ -248,8 +196,15 @@ impl Market {
                 if let Some(at) = pick(which, self.waiting.len()) {
                     let order = self.waiting[at].id;
                     let was = std::mem::replace(&mut self.waiting[at].doubted, true);
-                    let said = self.execute(&Command::DoubtOrder { order, attempt: 1 });
-                    assert_eq!(said, Ok(if was { Reply::Unchanged } else { Reply::Done }));
+                    let said = self.execute(&Command::DoubtOrder(DoubtOrder { order, attempt: 1 }));
+                    assert_eq!(
+                        said,
+                        Ok(if was {
+                            Reply::Effect(Effect::Unchanged)
+                        } else {
+                            Reply::Effect(Effect::Done)
+                        })
+                    );
                 }
             }
             Step::Wait { s } => self.now = self.now.plus_ms(1_000 * u64::from(s)),
@@ -339,7 +294,7 @@ impl Market {
         } else {
             self.orders += 1;
             let (id, deadline) = (OrderId(self.orders), self.now.plus_ms(BUY_TIME_MS));
-            assert_eq!(placed, Ok(Reply::Placed(id, false)));
+            assert_eq!(placed, Ok(Reply::Placed(Placed::Waiting(id))));
             self.balance -= price;
             self.waiting.push(Waiting { id, deadline, doubted: false, claim });
         }
@@ -347,15 +302,15 @@ impl Market {
 
     fn assign(&mut self, at: usize) {
         let Waiting { id, claim, .. } = self.waiting.swap_remove(at);
-        let assign = Command::AssignNumber {
+        let assign = Command::AssignNumber(AssignNumber {
             order: id,
             attempt: 1,
             number: Number(62_810_000_000 + u64::from(id.0)),
             external_id: id.0.to_string().into(),
             cost: None,
             timings: Timings { lifetime_ms: LIFETIME_MS, min_cancel_age_ms: 0 },
-        };
-        assert_eq!(self.execute(&assign), Ok(Reply::Placed(id, true)));
+        });
+        assert_eq!(self.execute(&assign), Ok(Reply::Placed(Placed::Filled(id))));
         let (price, expires) = (claim.price().0, self.now.plus_ms(LIFETIME_MS));
         let line = self.line(claim.offer().0);
         line.claimed -= 1;
@@ -367,13 +322,14 @@ impl Market {
     /// A refusal ends the order, unless it is in doubt.
     fn refuse(&mut self, at: usize) {
         let (order, doubted) = (self.waiting[at].id, self.waiting[at].doubted);
-        let fail = Command::FailOrder { order, attempt: 1, reason: FailReason::NoNumbers };
+        let fail =
+            Command::FailOrder(FailOrder { order, attempt: 1, reason: FailReason::NoNumbers });
         let said = self.execute(&fail);
         if doubted {
             assert_eq!(said, Err(Reject::InDoubt));
             return;
         }
-        assert_eq!(said, Ok(Reply::Done));
+        assert_eq!(said, Ok(Reply::Effect(Effect::Done)));
         let claim = self.waiting.swap_remove(at).claim;
         self.balance += claim.price().0;
         self.give_back(claim);
@@ -388,7 +344,10 @@ impl Market {
             self.active.drain(..).partition(|active| active.expires <= now);
         (self.waiting, self.active) = (waiting, active);
         let due = (over.len() + ended.len()) as u32;
-        assert_eq!(self.execute(&Command::Pulse { archived: Time(0) }), Ok(Reply::Changed(due)));
+        assert_eq!(
+            self.execute(&Command::Pulse(Pulse { archived: Time(0) })),
+            Ok(Reply::Changed(due))
+        );
         for Waiting { id, claim, .. } in over {
             self.ended_as(id, ActivationState::Failed);
             self.balance += claim.price().0;
@@ -398,11 +357,6 @@ impl Market {
             self.ended_as(id, ActivationState::TimedOut);
             self.balance += price;
         }
-    }
-
-    fn ended_as(&self, id: OrderId, state: ActivationState) {
-        let order = self.engine.state().order(id).expect("nothing is retired");
-        assert_eq!(order.state, state, "order {id}");
     }
 
     fn add(&mut self, offer: u32, units: u32) {
@@ -451,38 +405,6 @@ impl Market {
                 None => {}
             }
         }
-    }
-
-    fn check(&self) {
-        self.check_stock();
-        self.check_money();
-    }
-
-    fn check_stock(&self) {
-        for (offer, line) in (1..).zip(&self.lines) {
-            let ask = self.grid.ask(OfferId(offer));
-            assert_eq!(ask.is_some(), line.listed, "offer {offer}");
-            let Some(ask) = ask else { continue };
-            assert_eq!(ask.stock, line.offered.saturating_sub(line.claimed), "offer {offer}");
-            assert_eq!(ask.open, self.open[provider(offer)]);
-        }
-        for product in [product(1), product(OFFERS)] {
-            let rank = |ask: Ask| {
-                let priority = self.priority[usize::from(ask.provider.0) - 1];
-                (ask.price, std::cmp::Reverse(priority), ask.offer)
-            };
-            let shown: Vec<_> = self.grid.asks(product).map(rank).collect();
-            assert!(shown.is_sorted(), "{shown:?}");
-        }
-    }
-
-    fn check_money(&self) {
-        let state = self.engine.state();
-        audit(state).unwrap_or_else(|complaint| panic!("{complaint}"));
-        let waiting = self.waiting.iter().map(|waiting| waiting.claim.price().0);
-        let escrow: i64 = waiting.chain(self.active.iter().map(|active| active.price)).sum();
-        let held = (state.balance(Book::Available(BUYER)).0, state.balance(Book::Escrow(BUYER)).0);
-        assert_eq!(held, (self.balance, escrow));
     }
 
     /// Time ends everything: no unit is claimed any more, and the buyer has his money again.

@@ -1,31 +1,27 @@
 //! An order from its placement to its number, or to its refund for want of one.
 
-use super::accounts::following;
-use super::{ATTEMPTS_MAX, BUY_TIME_MS, NAME_LEN_MAX, bounded};
+use super::check::{bounded, following};
 use crate::account::Book;
 use crate::activation::{ActivationState, Assignment, Input};
-use crate::command::{PlaceOrder, Reply, Timings};
-use crate::event::{Event, ProviderKind, Terms};
+use crate::command::{
+    AssignNumber, ClearDoubt, DoubtOrder, Effect, FailOrder, NextAttempt, PlaceOrder, Placed,
+    RecoverLoss, Timings,
+};
+use crate::event::{Event, OrderEvent, Placement, ProviderKind, Terms};
 use crate::ids::{AccountId, Number, OperatorId, OrderId, Product};
+use crate::limits::{ATTEMPTS_MAX, BUY_TIME_MS, NAME_LEN_MAX};
 use crate::money::{COST_MAX, Micros};
 use crate::order::{FailReason, Order};
 use crate::reject::Reject;
 use crate::state::State;
 use crate::time::Time;
 
-/// What a provider gave.
-pub(super) struct Given<'a> {
-    pub(super) number: Number,
-    pub(super) external_id: &'a str,
-    pub(super) cost: Option<Micros>,
-}
-
 pub(super) fn place(
     state: &State,
     at: Time,
     order: &PlaceOrder,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
+) -> Result<Placed, Reject> {
     let PlaceOrder { account, product, operator, limit, terms, timings, idempotency } = *order;
     state.account(account).ok_or(Reject::UnknownAccount)?;
     if let Some(idempotency) = idempotency
@@ -33,16 +29,17 @@ pub(super) fn place(
     {
         let same = stored.fingerprint == idempotency.fingerprint;
         return if same {
-            Ok(Reply::Replayed(stored.order))
+            Ok(Placed::Replayed(stored.order))
         } else {
             Err(Reject::IdempotencyMismatch)
         };
     }
-    let assignment = check_terms(state, at, product, operator, limit, terms, timings)?;
+    let wish = Wish { product, operator, limit };
+    let assignment = check_terms(state, at, wish, terms, timings)?;
     check_funds(state, account, terms.price)?;
     let id = OrderId(following(state.counters.order.0, "orders")?);
-    let filled = assignment.is_some();
-    events.push(Event::OrderPlaced {
+    let placed = placed(id, assignment.is_some());
+    events.push(Event::Order(OrderEvent::OrderPlaced(Placement {
         order: id,
         account,
         product,
@@ -52,17 +49,27 @@ pub(super) fn place(
         deadline: at.plus_ms(BUY_TIME_MS),
         idempotency,
         assignment,
-    });
-    Ok(Reply::Placed(id, filled))
+    })));
+    Ok(placed)
+}
+
+const fn placed(order: OrderId, filled: bool) -> Placed {
+    if filled { Placed::Filled(order) } else { Placed::Waiting(order) }
+}
+
+/// What an order's claims must suit.
+#[derive(Clone, Copy)]
+struct Wish {
+    product: Product,
+    operator: OperatorId,
+    limit: Micros,
 }
 
 /// Checks a claim against the order's wishes; own stock gives its number at once.
 fn check_terms(
     state: &State,
     at: Time,
-    product: Product,
-    operator: OperatorId,
-    limit: Micros,
+    Wish { product, operator, limit }: Wish,
     terms: Terms,
     timings: Timings,
 ) -> Result<Option<Assignment>, Reject> {
@@ -124,125 +131,123 @@ fn waiting(state: &State, id: OrderId, attempt: u8) -> Result<&Order, Reject> {
 pub(super) fn next_attempt(
     state: &State,
     at: Time,
-    id: OrderId,
-    refused: u8,
-    terms: Terms,
-    timings: Timings,
+    &NextAttempt { order: id, refused, terms, timings }: &NextAttempt,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
+) -> Result<Placed, Reject> {
     let order = waiting(state, id, refused)?;
     check_doubt(order)?;
     if order.attempt >= ATTEMPTS_MAX {
         return Err(Reject::Exhausted("attempts"));
     }
-    let (product, operator, limit) = (order.product, order.operator, order.limit);
-    let assignment = check_terms(state, at, product, operator, limit, terms, timings)?;
+    let wish = Wish { product: order.product, operator: order.operator, limit: order.limit };
+    let assignment = check_terms(state, at, wish, terms, timings)?;
     let change = terms.price.checked_sub(order.price).expect("prices are bounded");
     if change.is_positive() {
         check_funds(state, order.account, change)?;
     }
     let attempt = refused + 1;
-    events.push(Event::AttemptStarted {
+    events.push(Event::Order(OrderEvent::AttemptStarted {
         order: id,
         account: order.account,
         attempt,
         terms,
         change,
-    });
-    let filled = assignment.is_some();
+    }));
+    let placed = placed(id, assignment.is_some());
     if let Some(assignment) = assignment {
-        events.push(Event::NumberAssigned { order: id, assignment, cost: terms.cost });
+        events.push(Event::Order(OrderEvent::NumberAssigned {
+            order: id,
+            assignment,
+            cost: terms.cost,
+        }));
     }
-    Ok(Reply::Placed(id, filled))
+    Ok(placed)
 }
 
 pub(super) fn doubt(
     state: &State,
-    id: OrderId,
-    attempt: u8,
+    &DoubtOrder { order: id, attempt }: &DoubtOrder,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
+) -> Result<Effect, Reject> {
     if waiting(state, id, attempt)?.in_doubt {
-        return Ok(Reply::Unchanged);
+        return Ok(Effect::Unchanged);
     }
-    events.push(Event::OrderDoubted { order: id });
-    Ok(Reply::Done)
+    events.push(Event::Order(OrderEvent::OrderDoubted { order: id }));
+    Ok(Effect::Done)
 }
 
-/// Ends a doubt as "not bought": whoever asks has seen the provider's list.
+/// Ends a doubt as "not bought": the reconciler has seen the provider's list.
 pub(super) fn clear_doubt(
     state: &State,
-    id: OrderId,
-    attempt: u8,
+    &ClearDoubt { order: id, attempt }: &ClearDoubt,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
+) -> Result<Effect, Reject> {
     if !waiting(state, id, attempt)?.in_doubt {
-        return Ok(Reply::Unchanged);
+        return Ok(Effect::Unchanged);
     }
-    events.push(Event::DoubtCleared { order: id });
-    Ok(Reply::Done)
+    events.push(Event::Order(OrderEvent::DoubtCleared { order: id }));
+    Ok(Effect::Done)
 }
 
-/// Refuses what would buy a second number, or forget a first, while nobody knows whether
+/// Refuses what would buy a second number, or forget a first, while it is unknown whether
 /// the attempt bought one.
 const fn check_doubt(order: &Order) -> Result<(), Reject> {
     if order.in_doubt { Err(Reject::InDoubt) } else { Ok(()) }
 }
 
-/// Reverses what was written off for an order: whoever asks has given its purchase back.
+/// Reverses what was written off for an order: the caller has given its purchase back.
 pub(super) fn recover_loss(
     state: &State,
-    id: OrderId,
-    attempt: u8,
+    &RecoverLoss { order: id, attempt }: &RecoverLoss,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
+) -> Result<Effect, Reject> {
     let order = state.order(id).ok_or(Reject::UnknownOrder)?;
     if order.attempt != attempt {
         return Err(Reject::StaleAttempt);
     }
-    let Some(&amount) = state.written_off.get(&id) else { return Ok(Reply::Unchanged) };
-    events.push(Event::LossRecovered { order: id, provider: order.provider, amount });
-    Ok(Reply::Done)
+    let Some(&amount) = state.written_off.get(&id) else { return Ok(Effect::Unchanged) };
+    events.push(Event::Order(OrderEvent::LossRecovered {
+        order: id,
+        provider: order.provider,
+        amount,
+    }));
+    Ok(Effect::Done)
 }
 
 pub(super) fn assign(
     state: &State,
     at: Time,
-    id: OrderId,
-    attempt: u8,
-    given: Given<'_>,
-    timings: Timings,
+    given: &AssignNumber,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
+) -> Result<Placed, Reject> {
+    let &AssignNumber { order: id, attempt, number, ref external_id, cost, timings } = given;
     let order = waiting(state, id, attempt)?;
     if state.providers[order.provider].kind != ProviderKind::Driven {
         return Err(Reject::WrongProviderKind);
     }
-    bounded(given.external_id, NAME_LEN_MAX, "external_id")?;
-    if let Some(other) = state.purchase(order.provider, given.external_id) {
+    bounded(external_id, NAME_LEN_MAX, "external_id")?;
+    if let Some(other) = state.purchase(order.provider, external_id) {
         return Err(Reject::DuplicatePurchase(other));
     }
-    let cost = given.cost.unwrap_or(order.cost);
+    let cost = cost.unwrap_or(order.cost);
     check_cost(cost)?;
-    let assignment = assignment(at, given.number, given.external_id, timings);
-    events.push(Event::NumberAssigned { order: id, assignment, cost });
-    Ok(Reply::Placed(id, true))
+    let assignment = assignment(at, number, external_id, timings);
+    events.push(Event::Order(OrderEvent::NumberAssigned { order: id, assignment, cost }));
+    Ok(Placed::Filled(id))
 }
 
 pub(super) fn fail(
     state: &State,
-    id: OrderId,
-    attempt: u8,
-    reason: FailReason,
+    &FailOrder { order: id, attempt, reason }: &FailOrder,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
+) -> Result<Effect, Reject> {
     let order = waiting(state, id, attempt)?;
     match reason {
         FailReason::NoNumbers => check_doubt(order)?,
         FailReason::InDoubt => {}
     }
     events.push(failure(state, order, reason));
-    Ok(Reply::Done)
+    Ok(Effect::Done)
 }
 
 /// The event that ends an order without a number. A purchase that stayed in doubt
@@ -254,12 +259,12 @@ pub(super) fn failure(state: &State, order: &Order, reason: FailReason) -> Event
         FailReason::InDoubt if driven => order.cost,
         FailReason::InDoubt | FailReason::NoNumbers => Micros::ZERO,
     };
-    Event::OrderFailed {
+    Event::Order(OrderEvent::OrderFailed {
         order: order.id,
         account: order.account,
         refund: order.price,
         reason,
         provider: order.provider,
         loss,
-    }
+    })
 }

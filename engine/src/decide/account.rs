@@ -1,19 +1,21 @@
 //! Accounts, keys, deposits.
 
-use super::{NAME_LEN_MAX, bounded};
-use crate::command::Reply;
-use crate::event::{Event, Scope};
+use super::check::{bounded, following};
+use crate::account::Book;
+use crate::command::{Deposit, Effect, IssueKey, OpenAccount, RevokeKey};
+use crate::event::{AccountEvent, Event, Scope};
 use crate::ids::{AccountId, KeyId};
+use crate::limits::{CASH_IN_MAX, NAME_LEN_MAX};
 use crate::money::{AMOUNT_MAX, Micros};
 use crate::reject::Reject;
 use crate::state::State;
 
 pub(super) fn open(
     state: &State,
-    name: &str,
-    credit_limit: Micros,
+    OpenAccount { name, credit_limit }: &OpenAccount,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
+) -> Result<AccountId, Reject> {
+    let credit_limit = *credit_limit;
     bounded(name, NAME_LEN_MAX, "name")?;
     if credit_limit < Micros::ZERO || credit_limit > AMOUNT_MAX {
         return Err(Reject::AmountOutOfRange("credit_limit"));
@@ -22,18 +24,20 @@ pub(super) fn open(
         return Err(Reject::NameTaken);
     }
     let account = AccountId(following(state.counters.account.0, "accounts")?);
-    events.push(Event::AccountOpened { account, name: name.into(), credit_limit });
-    Ok(Reply::Account(account))
+    events.push(Event::Account(AccountEvent::AccountOpened {
+        account,
+        name: name.clone(),
+        credit_limit,
+    }));
+    Ok(account)
 }
 
 pub(super) fn issue_key(
     state: &State,
-    account: Option<AccountId>,
-    hash: &[u8; 32],
-    prefix: &str,
+    IssueKey { account, hash, prefix }: &IssueKey,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
-    let (account, scope) = match account {
+) -> Result<KeyId, Reject> {
+    let (account, scope) = match *account {
         Some(account) if !state.accounts.contains(account) => {
             return Err(Reject::UnknownAccount);
         }
@@ -45,30 +49,34 @@ pub(super) fn issue_key(
         return Err(Reject::DuplicateKey);
     }
     let key = KeyId(following(state.counters.key.0, "keys")?);
-    events.push(Event::KeyIssued { key, account, scope, hash: *hash, prefix: prefix.into() });
-    Ok(Reply::Key(key))
+    events.push(Event::Account(AccountEvent::KeyIssued {
+        key,
+        account,
+        scope,
+        hash: *hash,
+        prefix: prefix.clone(),
+    }));
+    Ok(key)
 }
 
 pub(super) fn revoke_key(
     state: &State,
-    key: KeyId,
+    &RevokeKey { key }: &RevokeKey,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
+) -> Result<Effect, Reject> {
     let known = state.keys.get(key).ok_or(Reject::UnknownKey)?;
     if known.revoked {
-        return Ok(Reply::Unchanged);
+        return Ok(Effect::Unchanged);
     }
-    events.push(Event::KeyRevoked { key });
-    Ok(Reply::Done)
+    events.push(Event::Account(AccountEvent::KeyRevoked { key }));
+    Ok(Effect::Done)
 }
 
 pub(super) fn deposit(
     state: &State,
-    account: AccountId,
-    amount: Micros,
-    reference: u128,
+    &Deposit { account, amount, reference }: &Deposit,
     events: &mut Vec<Event>,
-) -> Result<Reply, Reject> {
+) -> Result<Effect, Reject> {
     if !state.accounts.contains(account) {
         return Err(Reject::UnknownAccount);
     }
@@ -76,22 +84,14 @@ pub(super) fn deposit(
         return Err(Reject::AmountOutOfRange("amount"));
     }
     match state.deposits.get(&(account, reference)) {
-        Some(credited) if *credited == amount => return Ok(Reply::Unchanged),
+        Some(credited) if *credited == amount => return Ok(Effect::Unchanged),
         Some(_) => return Err(Reject::IdempotencyMismatch),
         None => {}
     }
-    let cash_in = state.balance(crate::account::Book::CashIn);
+    let cash_in = state.balance(Book::CashIn);
     if cash_in.0 < -CASH_IN_MAX.0 + amount.0 {
         return Err(Reject::Exhausted("deposits"));
     }
-    events.push(Event::Deposited { account, amount, reference });
-    Ok(Reply::Done)
-}
-
-/// All deposits together: every sum of books stays inside `i64` with room to spare.
-const CASH_IN_MAX: Micros = Micros(i64::MAX / 4);
-
-/// The id after `last`, or a refusal at the end of what old clients can parse.
-pub(super) fn following(last: u32, what: &'static str) -> Result<u32, Reject> {
-    if last < i32::MAX as u32 { Ok(last + 1) } else { Err(Reject::Exhausted(what)) }
+    events.push(Event::Account(AccountEvent::Deposited { account, amount, reference }));
+    Ok(Effect::Done)
 }

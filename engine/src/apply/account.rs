@@ -1,0 +1,42 @@
+//! What an event of accounts, keys or deposits does to the state.
+
+use super::dense::next;
+use crate::event::{AccountEvent, Scope};
+use crate::state::{Account, Key, State};
+use crate::time::Time;
+
+impl State {
+    pub(super) fn apply_account(&mut self, at: Time, event: &AccountEvent) {
+        match event {
+            AccountEvent::AccountOpened { account, name, credit_limit } => {
+                next(&mut self.counters.account.0, account.0);
+                assert!(self.account_names.insert(name.clone()), "account names are unique");
+                let (name, credit_limit) = (name.clone(), *credit_limit);
+                self.books.open_account(*account);
+                self.accounts.insert(*account, Account { name, credit_limit, opened_at: at });
+            }
+            AccountEvent::KeyIssued { key, account, scope, hash, prefix } => {
+                next(&mut self.counters.key.0, key.0);
+                let belongs = match scope {
+                    Scope::Trade => self.accounts.contains(*account),
+                    Scope::Admin => account.0 == 0,
+                };
+                assert!(belongs, "a key trades for an account, or operates for none");
+                let (hash, prefix) = (*hash, prefix.clone());
+                let issued = Key { account: *account, scope: *scope, hash, prefix, revoked: false };
+                self.key_hashes.insert(issued.hash);
+                self.keys.insert(*key, issued);
+            }
+            AccountEvent::KeyRevoked { key } => {
+                let key = self.keys.get_mut(*key).expect("a revoked key was issued");
+                assert!(!key.revoked, "a key is revoked once");
+                key.revoked = true;
+            }
+            AccountEvent::Deposited { account, amount, reference } => {
+                assert!(amount.is_positive() && self.accounts.contains(*account));
+                let before = self.deposits.insert((*account, *reference), *amount);
+                assert_eq!(before, None, "a deposit is credited once");
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What an event of providers, offers or own stock does to the state.
+
+use crate::event::{OfferEvent, OfferTerms, ProviderKind};
+use crate::ids::{Number, OfferId, OperatorId, Product, ProviderId};
+use crate::money::Micros;
+use crate::state::{Offer, Provider, Quarantined, State};
+
+impl State {
+    pub(super) fn apply_offer(&mut self, event: &OfferEvent) {
+        match event {
+            OfferEvent::ProviderRegistered { provider, name, kind } => {
+                let before = u32::from(self.counters.provider.0);
+                assert_eq!(u32::from(provider.0), before + 1, "ids are dense");
+                self.counters.provider = *provider;
+                self.books.open_provider(*provider);
+                self.providers.insert(*provider, Provider { name: name.clone(), kind: *kind });
+            }
+            OfferEvent::OperatorNamed { operator, name } => {
+                assert_eq!(operator.0, self.counters.operator.0 + 1, "ids are dense");
+                self.counters.operator = *operator;
+                self.operator_ids.insert(name.clone(), *operator);
+                self.operators.insert(*operator, name.clone());
+            }
+            OfferEvent::OffersListed { provider, first, offers } => {
+                assert_eq!(first.0 as usize, self.offers.len() + 1, "ids are dense");
+                self.list_offers(*provider, offers);
+            }
+            OfferEvent::OffersPriced { provider, terms } => self.price_offers(*provider, terms),
+            OfferEvent::StockLoaded { offer, numbers } => self.load_stock(*offer, numbers),
+            OfferEvent::NumberReleased { offer, number, until } => {
+                let resting = Quarantined { until: *until, offer: *offer, number: *number };
+                assert!(self.quarantine.remove(&resting), "a number that rests is released");
+                self.pool_mut(*offer).next.push_back(*number);
+            }
+        }
+    }
+
+    fn list_offers(&mut self, provider: ProviderId, offers: &[(Product, OperatorId)]) {
+        assert!(self.providers.contains(provider), "an offer has a provider");
+        for &(product, operator) in offers {
+            let (cost, price) = (Micros::ZERO, Micros::ZERO);
+            self.offers.push(Offer { provider, product, operator, cost, price, stock: 0 });
+            let id = OfferId(self.offers.len() as u32);
+            let before = self.offer_ids.insert((provider, product, operator), id);
+            assert_eq!(before, None, "an offer is listed once");
+        }
+    }
+
+    fn price_offers(&mut self, provider: ProviderId, terms: &[OfferTerms]) {
+        for OfferTerms { offer, cost, price, stock } in terms {
+            let offer = &mut self.offers[offer.0 as usize - 1];
+            assert_eq!(offer.provider, provider, "a provider prices its own offers");
+            (offer.cost, offer.price, offer.stock) = (*cost, *price, *stock);
+        }
+    }
+
+    fn load_stock(&mut self, id: OfferId, numbers: &[Number]) {
+        let provider = self.offer(id).expect("stock is of a listed offer").provider;
+        assert_eq!(self.providers[provider].kind, ProviderKind::Own, "only own stock is loaded");
+        let pool = self.pool_mut(id);
+        for number in numbers {
+            assert!(pool.held.insert(*number), "a number is held once an offer");
+        }
+        pool.next.extend(numbers);
+        self.held += numbers.len();
+    }
+}

@@ -1,0 +1,247 @@
+//! What an event of one order does to the state, its messages included.
+
+use super::dense::next;
+use crate::activation::{ActivationState, Assignment, Input, Message};
+use crate::event::{Closing, Idempotency, OrderEvent, Placement, ProviderKind, Receipt, Terms};
+use crate::ids::{AccountId, OrderId};
+use crate::money::Micros;
+use crate::order::{Order, OrderStatus};
+use crate::replies::StoredReply;
+use crate::state::{GivenUp, Quarantined, State};
+use crate::time::Time;
+
+impl State {
+    pub(super) fn apply_order(&mut self, at: Time, event: &OrderEvent) {
+        match event {
+            OrderEvent::OrderPlaced(placement) => self.place(at, placement),
+            OrderEvent::AttemptStarted { order, account, attempt, terms, change } => {
+                self.check_terms(*terms);
+                let order = self.order_mut(*order);
+                assert!(order.account == *account && terms.price <= order.limit);
+                assert_eq!((order.state, *attempt), (ActivationState::Init, order.attempt + 1));
+                let price = order.price.checked_add(*change).expect("prices are bounded");
+                assert_eq!(price, terms.price, "escrow follows the ask");
+                (order.attempt, order.in_doubt) = (*attempt, false);
+                (order.offer, order.provider) = (terms.offer, terms.provider);
+                (order.price, order.cost) = (terms.price, terms.cost);
+            }
+            OrderEvent::OrderDoubted { order } => self.order_mut(*order).in_doubt = true,
+            OrderEvent::DoubtCleared { order } => {
+                let doubted = self.order_mut(*order);
+                let waits = doubted.state == ActivationState::Init && doubted.in_doubt;
+                assert!(waits, "a doubt is cleared once, before the order ends");
+                doubted.in_doubt = false;
+                self.give_up(at, *order);
+            }
+            OrderEvent::NumberAssigned { order, assignment, cost } => {
+                let placed = self.order_mut(*order);
+                (placed.cost, placed.in_doubt) = (*cost, false);
+                let deadline = placed.deadline;
+                assert!(self.deadlines.remove(&(deadline, *order)), "an open order has a deadline");
+                self.assign(*order, assignment);
+            }
+            OrderEvent::OrderFailed { order, account, refund, provider, loss, .. } => {
+                let failed = self.order_mut(*order);
+                let owed = (failed.account, failed.price, failed.provider);
+                assert_eq!((*account, *refund, *provider), owed, "a refund is what was paid");
+                self.fail(at, *order, *loss);
+            }
+            OrderEvent::MessageReceived(receipt) => self.receive(at, receipt),
+            OrderEvent::AnotherRequested { order } => {
+                self.advance(*order, Input::Another);
+                self.order_mut(*order).awaits_another = true;
+            }
+            OrderEvent::ActivationClosed { order, account, closing, refund } => {
+                let closed = self.order_mut(*order);
+                let delivered = closed.status == OrderStatus::Delivered;
+                let owed = if delivered { Micros::ZERO } else { closed.price };
+                assert_eq!(
+                    (*account, *refund),
+                    (closed.account, owed),
+                    "a refund is what was paid"
+                );
+                self.close(at, *order, *closing);
+            }
+            OrderEvent::NumberQuarantined { order, until } => self.rest(*order, *until),
+            OrderEvent::LossRecovered { order, provider, amount } => {
+                assert_eq!(self.order_mut(*order).provider, *provider, "a loss is its provider's");
+                assert_eq!(self.written_off.remove(order), Some(*amount), "reversed once, whole");
+            }
+        }
+    }
+
+    fn place(&mut self, at: Time, placement: &Placement) {
+        let Placement { order, account, terms, deadline, assignment, .. } = placement;
+        next(&mut self.counters.order.0, order.0);
+        assert!(terms.price <= placement.limit, "the price charged is within the buyer's limit");
+        assert!(self.accounts.contains(*account), "an order has a buyer");
+        self.check_terms(*terms);
+        let placed = Order {
+            id: *order,
+            account: *account,
+            product: placement.product,
+            operator: placement.operator,
+            limit: placement.limit,
+            price: terms.price,
+            cost: terms.cost,
+            offer: terms.offer,
+            provider: terms.provider,
+            attempt: 1,
+            in_doubt: false,
+            placed_at: at,
+            deadline: *deadline,
+            status: OrderStatus::Escrow,
+            state: ActivationState::Init,
+            awaits_another: false,
+            assignment: None,
+            messages: Vec::new(),
+            closed_at: None,
+        };
+        self.orders.insert(*order, placed);
+        self.store_reply(at, *account, *order, placement.idempotency);
+        match assignment {
+            Some(assignment) => self.assign(*order, assignment),
+            None => {
+                self.deadlines.insert((*deadline, *order));
+            }
+        }
+    }
+
+    /// Remembers that the current attempt's purchase may still turn up at its provider.
+    fn give_up(&mut self, at: Time, id: OrderId) {
+        let Order { attempt, provider, product, placed_at, .. } = *self.order_mut(id);
+        if self.providers[provider].kind == ProviderKind::Driven {
+            let given_up = GivenUp { at, order: id, attempt, provider, product, placed_at };
+            self.given_up.insert(given_up.key(), given_up);
+        }
+    }
+
+    /// What was claimed is a listed offer of that provider.
+    fn check_terms(&self, terms: Terms) {
+        let offer = self.offer(terms.offer).expect("a claim is of a listed offer");
+        assert_eq!(offer.provider, terms.provider, "a claim names its offer's provider");
+    }
+
+    fn store_reply(
+        &mut self,
+        at: Time,
+        account: AccountId,
+        order: OrderId,
+        idempotency: Option<Idempotency>,
+    ) {
+        let Some(Idempotency { key, fingerprint }) = idempotency else { return };
+        let reply = StoredReply { fingerprint, order, at };
+        assert!(self.replies.insert(account, key, reply), "an idempotency key has one effect");
+    }
+
+    /// Gives the order its number; one from own stock leaves its pool.
+    fn assign(&mut self, id: OrderId, assignment: &Assignment) {
+        self.advance(id, Input::Assign);
+        let order = self.orders.get_mut(id).expect("advanced just now");
+        order.deadline = assignment.expires_at;
+        order.assignment = Some(assignment.clone());
+        self.deadlines.insert((assignment.expires_at, id));
+        let (provider, offer) = (order.provider, order.offer);
+        if self.providers[provider].kind == ProviderKind::Own {
+            let pool = self.pools.get_mut(offer).expect("an own offer has a pool");
+            assert_eq!(pool.next.pop_front(), Some(assignment.number), "the pool's first is sold");
+            self.holders.insert((provider, assignment.number, id));
+        } else {
+            let key = (provider, assignment.external_id.clone());
+            assert_eq!(self.purchases.insert(key, id), None, "a purchase serves one order");
+        }
+    }
+
+    fn receive(&mut self, at: Time, receipt: &Receipt) {
+        let Receipt { order: id, message, digest, sender, text, code, late, capture } = receipt;
+        assert_eq!(message.0, self.counters.message.0 + 1, "ids are dense");
+        self.counters.message = *message;
+        self.advance(*id, Input::Message);
+        let order = self.order_mut(*id);
+        assert_eq!(*late, order.state.is_closed(), "late is after the end");
+        if let Some(sale) = capture {
+            assert_eq!((*sale, order.status), (order.sale(), OrderStatus::Escrow));
+            order.status = OrderStatus::Delivered;
+        }
+        order.awaits_another = false;
+        if order.messages.is_empty() {
+            // Most orders have one.
+            order.messages.reserve_exact(1);
+        }
+        order.messages.push(Message {
+            id: *message,
+            digest: *digest,
+            sender: sender.clone(),
+            text: text.clone(),
+            code: code.clone(),
+            received_at: at,
+            late: *late,
+        });
+    }
+
+    fn close(&mut self, at: Time, id: OrderId, closing: Closing) {
+        let input = match closing {
+            Closing::Completed => Input::Finish,
+            Closing::Cancelled => Input::Cancel,
+            Closing::TimedOut => Input::Expire,
+        };
+        self.advance(id, input);
+        let order = self.order_mut(id);
+        let delivered = order.status == OrderStatus::Delivered;
+        assert_eq!(delivered, closing == Closing::Completed, "delivered is completed");
+        let ended = if delivered { OrderStatus::Delivered } else { OrderStatus::Refunded };
+        self.end(at, id, ended);
+    }
+
+    fn fail(&mut self, at: Time, id: OrderId, loss: Micros) {
+        let failed = self.order_mut(id);
+        // A deadline that passes without an outcome leaves it unknown, doubted or not.
+        if failed.in_doubt || failed.deadline <= at {
+            self.give_up(at, id);
+        }
+        if loss.is_positive() {
+            self.written_off.insert(id, loss);
+        }
+        self.advance(id, Input::Fail);
+        self.end(at, id, OrderStatus::Refunded);
+    }
+
+    /// Ends an order; an unused number of own stock goes back to its pool's end.
+    fn end(&mut self, at: Time, id: OrderId, status: OrderStatus) {
+        let order = self.orders.get_mut(id).expect("an order that ends is in memory");
+        order.status = status;
+        order.closed_at = Some(at);
+        assert!(self.deadlines.remove(&(order.deadline, id)), "an open order has a deadline");
+        self.closed.insert((at, id));
+        let Some(assignment) = &order.assignment else { return };
+        if self.providers[order.provider].kind != ProviderKind::Own {
+            return;
+        }
+        let pool = self.pools.get_mut(order.offer).expect("an own offer has a pool");
+        if status == OrderStatus::Refunded {
+            pool.next.push_back(assignment.number);
+        } else if pool.held.remove(&assignment.number) {
+            self.held -= 1;
+        }
+    }
+
+    /// Takes the number that an order gave back a moment ago out of stock until it has rested.
+    fn rest(&mut self, id: OrderId, until: Time) {
+        let order = self.order_mut(id);
+        assert_eq!(order.status, OrderStatus::Refunded, "what was not used rests");
+        let offer = order.offer;
+        let number = order.assignment.as_ref().expect("a number that rests was assigned").number;
+        let pool = self.pools.get_mut(offer).expect("an own offer has a pool");
+        assert_eq!(pool.next.pop_back(), Some(number), "what came back last rests");
+        self.quarantine.insert(Quarantined { until, offer, number });
+    }
+
+    fn advance(&mut self, id: OrderId, input: Input) {
+        let order = self.order_mut(id);
+        order.state = order.state.after(input).expect("a written event fits the state");
+    }
+
+    fn order_mut(&mut self, id: OrderId) -> &mut Order {
+        self.orders.get_mut(id).expect("an event's order is in memory")
+    }
+}

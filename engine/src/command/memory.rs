@@ -1,0 +1,11 @@
+//! What the passing of time asks for.
+
+use crate::time::Time;
+
+/// Time has passed: expires what is due and retires what is old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pulse {
+    /// History holds every order that closed at or before this moment: only those
+    /// may leave memory.
+    pub archived: Time,
+}

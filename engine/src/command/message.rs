@@ -1,0 +1,42 @@
+//! What may be asked for the messages of an activation.
+
+use super::order::Actor;
+use crate::ids::OrderId;
+
+/// A message as it came in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Incoming {
+    /// What makes it the same when it comes again.
+    pub digest: u128,
+    /// Who sent it; may be empty.
+    pub sender: Box<str>,
+    /// The text; may be empty.
+    pub text: Box<str>,
+    /// The code; may be empty.
+    pub code: Box<str>,
+}
+
+/// Prints no text and no code: messages stay out of logs.
+impl std::fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Incoming({:x})", self.digest)
+    }
+}
+
+/// A message came in for an activation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IngestMessage {
+    /// Which.
+    pub order: OrderId,
+    /// What came.
+    pub message: Incoming,
+}
+
+/// Asks for another message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestAnother {
+    /// Which.
+    pub order: OrderId,
+    /// Who asks.
+    pub actor: Actor,
+}

@@ -1,0 +1,90 @@
+//! Everything that may be asked of the engine. Time comes in beside the command,
+//! random bytes (key hashes) and digests inside it.
+//!
+//! A command is a struct, in the file of its subject, that knows the type of its answer.
+
+mod account;
+mod memory;
+mod message;
+mod offer;
+mod order;
+mod reply;
+
+pub use account::{Deposit, IssueKey, OpenAccount, RevokeKey};
+pub use memory::Pulse;
+pub use message::{Incoming, IngestMessage, RequestAnother};
+pub use offer::{ListOffers, LoadStock, NameOperator, PriceOffers, RegisterProvider};
+pub use order::{
+    Actor, AssignNumber, Cancel, ClearDoubt, DoubtOrder, FailOrder, Finish, NextAttempt,
+    PlaceOrder, RecoverLoss, Timings,
+};
+pub use reply::{Effect, Listed, Placed, Reply};
+
+use crate::ids::{AccountId, KeyId, OperatorId, ProviderId};
+
+/// A command that states the type of its answer.
+pub trait Request: Into<Command> {
+    /// What it is answered.
+    type Answer: Into<Reply> + TryFrom<Reply>;
+
+    /// The answer that a reply to it holds.
+    ///
+    /// # Panics
+    /// If the reply is to a command of another kind.
+    #[must_use]
+    fn answer(reply: Reply) -> Self::Answer {
+        let answer = Self::Answer::try_from(reply);
+        answer
+            .unwrap_or_else(|_| unreachable!("the engine answers in the command's type: {reply:?}"))
+    }
+}
+
+/// Commands with the types of their answers.
+macro_rules! commands {
+    ($($command:ident => $answer:ty),* $(,)?) => {
+        /// Any command.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Command {
+            $(
+                #[doc = concat!("[`", stringify!($command), "`].")]
+                $command($command),
+            )*
+        }
+
+        $(
+            impl From<$command> for Command {
+                fn from(command: $command) -> Self {
+                    Self::$command(command)
+                }
+            }
+
+            impl Request for $command {
+                type Answer = $answer;
+            }
+        )*
+    };
+}
+
+commands! {
+    OpenAccount => AccountId,
+    IssueKey => KeyId,
+    RevokeKey => Effect,
+    Deposit => Effect,
+    RegisterProvider => ProviderId,
+    NameOperator => OperatorId,
+    ListOffers => Listed,
+    PriceOffers => u32,
+    LoadStock => u32,
+    PlaceOrder => Placed,
+    NextAttempt => Placed,
+    DoubtOrder => Effect,
+    ClearDoubt => Effect,
+    AssignNumber => Placed,
+    FailOrder => Effect,
+    IngestMessage => Effect,
+    RequestAnother => Effect,
+    Cancel => Effect,
+    RecoverLoss => Effect,
+    Finish => Effect,
+    Pulse => u32,
+}

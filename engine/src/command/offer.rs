@@ -1,0 +1,52 @@
+//! What may be asked for providers, offers and own stock.
+
+use crate::event::{OfferTerms, ProviderKind};
+use crate::ids::{Number, OfferId, OperatorId, Product, ProviderId};
+use crate::money::Micros;
+
+/// Connects a provider; the same name and kind again is the same provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegisterProvider {
+    /// Unique name.
+    pub name: Box<str>,
+    /// Where its numbers come from.
+    pub kind: ProviderKind,
+}
+
+/// Interns an operator's name; the same name again is the same operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameOperator {
+    /// The name.
+    pub name: Box<str>,
+}
+
+/// Gives ids to offers seen first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListOffers {
+    /// Whose.
+    pub provider: ProviderId,
+    /// What each is for; none of them known yet.
+    pub offers: Vec<(Product, OperatorId)>,
+}
+
+/// New terms of offers of a driven provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PriceOffers {
+    /// Whose.
+    pub provider: ProviderId,
+    /// The terms as they stand now; noise is dropped by the engine.
+    pub terms: Vec<OfferTerms>,
+}
+
+/// Puts numbers into own stock at a price.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadStock {
+    /// The offer, listed before.
+    pub offer: OfferId,
+    /// What they cost us.
+    pub cost: Micros,
+    /// What they sell for.
+    pub price: Micros,
+    /// The numbers.
+    pub numbers: Vec<Number>,
+}

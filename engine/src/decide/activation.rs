@@ -1,0 +1,83 @@
+//! The end of an activation that has its number, at a customer's or the system's word.
+
+use super::check::owned;
+use crate::activation::{ActivationState, Input};
+use crate::command::{Actor, Cancel, Effect, Finish};
+use crate::event::{Closing, Event, OrderEvent, ProviderKind};
+use crate::money::Micros;
+use crate::order::{Order, OrderStatus};
+use crate::policy::Policy;
+use crate::reject::Reject;
+use crate::state::State;
+use crate::time::Time;
+
+pub(super) fn cancel(
+    state: &State,
+    policy: &Policy,
+    at: Time,
+    &Cancel { order: id, actor }: &Cancel,
+    events: &mut Vec<Event>,
+) -> Result<Effect, Reject> {
+    let order = owned(state, id, actor)?;
+    if order.state == ActivationState::Cancelled {
+        return Ok(Effect::Unchanged);
+    }
+    order.state.after(Input::Cancel)?;
+    check_age(order, at, actor)?;
+    events.push(closed(order, Closing::Cancelled));
+    events.extend(quarantined(state, policy, at, order));
+    Ok(Effect::Done)
+}
+
+/// Refuses a customer's cancel before the number's minimum age.
+fn check_age(order: &Order, at: Time, actor: Actor) -> Result<(), Reject> {
+    let assignment = order.assignment.as_ref().expect("an active activation has a number");
+    match actor {
+        Actor::Account(_) if at < assignment.cancel_from => {
+            Err(Reject::TooEarlyToCancel { from: assignment.cancel_from })
+        }
+        Actor::Account(_) | Actor::System => Ok(()),
+    }
+}
+
+pub(super) fn finish(
+    state: &State,
+    &Finish { order: id, actor }: &Finish,
+    events: &mut Vec<Event>,
+) -> Result<Effect, Reject> {
+    let order = owned(state, id, actor)?;
+    if order.state == ActivationState::Completed {
+        return Ok(Effect::Unchanged);
+    }
+    order.state.after(Input::Finish)?;
+    events.push(closed(order, Closing::Completed));
+    Ok(Effect::Done)
+}
+
+/// The event that ends an activation; what is still in escrow goes back.
+pub(super) fn closed(order: &Order, closing: Closing) -> Event {
+    let refund = match order.status {
+        OrderStatus::Escrow => order.price,
+        OrderStatus::Delivered | OrderStatus::Refunded => Micros::ZERO,
+    };
+    Event::Order(OrderEvent::ActivationClosed {
+        order: order.id,
+        account: order.account,
+        closing,
+        refund,
+    })
+}
+
+/// The rest of the number of own stock that a refunded order gives back; follows the event
+/// that ends the order.
+pub(super) fn quarantined(
+    state: &State,
+    policy: &Policy,
+    at: Time,
+    order: &Order,
+) -> Option<Event> {
+    let own = state.providers[order.provider].kind == ProviderKind::Own;
+    let unused = own && order.status == OrderStatus::Escrow && policy.quarantine_ms > 0;
+    let until = at.plus_ms(policy.quarantine_ms);
+    unused.then_some(Event::Order(OrderEvent::NumberQuarantined { order: order.id, until }))
+}

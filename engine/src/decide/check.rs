@@ -1,0 +1,34 @@
+//! Checks that several subjects share: the shape of texts and lists, the next id,
+//! whose an order is.
+
+use crate::command::Actor;
+use crate::ids::OrderId;
+use crate::limits::ROWS_MAX;
+use crate::order::Order;
+use crate::reject::Reject;
+use crate::state::State;
+
+/// Refuses an empty or too long text, or one with control characters, naming its field.
+pub(super) fn bounded(text: &str, len_max: usize, field: &'static str) -> Result<(), Reject> {
+    let fits = !text.is_empty() && text.len() <= len_max && !text.contains(char::is_control);
+    if fits { Ok(()) } else { Err(Reject::OutOfBounds(field)) }
+}
+
+/// Refuses an empty or too long list, naming its field.
+pub(super) fn counted(len: usize, field: &'static str) -> Result<(), Reject> {
+    if (1..=ROWS_MAX).contains(&len) { Ok(()) } else { Err(Reject::OutOfBounds(field)) }
+}
+
+/// The id after `last`, or a refusal at the end of what old clients can parse.
+pub(super) fn following(last: u32, what: &'static str) -> Result<u32, Reject> {
+    if last < i32::MAX as u32 { Ok(last + 1) } else { Err(Reject::Exhausted(what)) }
+}
+
+/// The order if `actor` may change it: another account's does not exist for it.
+pub(super) fn owned(state: &State, id: OrderId, actor: Actor) -> Result<&Order, Reject> {
+    let order = state.order(id).ok_or(Reject::UnknownOrder)?;
+    match actor {
+        Actor::Account(account) if account != order.account => Err(Reject::UnknownOrder),
+        Actor::Account(_) | Actor::System => Ok(order),
+    }
+}

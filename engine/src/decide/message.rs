@@ -1,0 +1,71 @@
+//! Messages of an activation: those that come in, and the wish for another.
+
+use super::check::owned;
+use crate::activation::{ActivationState, Input};
+use crate::command::{Effect, IngestMessage, RequestAnother};
+use crate::event::{Event, OrderEvent, Receipt};
+use crate::ids::MessageId;
+use crate::limits::{MESSAGES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
+use crate::order::Order;
+use crate::reject::Reject;
+use crate::state::State;
+
+pub(super) fn ingest(
+    state: &State,
+    IngestMessage { order: id, message }: &IngestMessage,
+    events: &mut Vec<Event>,
+) -> Result<Effect, Reject> {
+    let id = *id;
+    let order = state.order(id).ok_or(Reject::UnknownOrder)?;
+    if message.text.is_empty() && message.code.is_empty() || message.text.len() > TEXT_LEN_MAX {
+        return Err(Reject::OutOfBounds("text"));
+    }
+    if message.sender.len() > NAME_LEN_MAX {
+        return Err(Reject::OutOfBounds("sender"));
+    }
+    if message.code.len() > NAME_LEN_MAX {
+        return Err(Reject::OutOfBounds("code"));
+    }
+    order.state.after(Input::Message)?;
+    if is_known(state, order, message.digest) {
+        return Err(Reject::DuplicateMessage);
+    }
+    if order.messages.len() >= MESSAGES_MAX {
+        return Err(Reject::Exhausted("messages"));
+    }
+    let first = order.state == ActivationState::Active;
+    events.push(Event::Order(OrderEvent::MessageReceived(Receipt {
+        order: id,
+        message: MessageId(state.counters.message.0 + 1),
+        digest: message.digest,
+        sender: message.sender.clone(),
+        text: message.text.clone(),
+        code: message.code.clone(),
+        late: order.state.is_closed(),
+        capture: first.then(|| order.sale()),
+    })));
+    Ok(Effect::Done)
+}
+
+/// True if the message came before: to this order, or to an earlier buyer of its number. A
+/// number of own stock is sold again after a refund, and a repeated callback must not
+/// deliver the last buyer's message to the next one.
+fn is_known(state: &State, order: &Order, digest: u128) -> bool {
+    let has = |order: &Order| order.messages.iter().any(|known| known.digest == digest);
+    let Some(assignment) = &order.assignment else { return has(order) };
+    has(order) || state.holders(order.provider, assignment.number).any(has)
+}
+
+pub(super) fn request_another(
+    state: &State,
+    &RequestAnother { order: id, actor }: &RequestAnother,
+    events: &mut Vec<Event>,
+) -> Result<Effect, Reject> {
+    let order = owned(state, id, actor)?;
+    order.state.after(Input::Another)?;
+    if order.awaits_another {
+        return Ok(Effect::Unchanged);
+    }
+    events.push(Event::Order(OrderEvent::AnotherRequested { order: id }));
+    Ok(Effect::Done)
+}

@@ -1,0 +1,60 @@
+//! What the passing of time does: expiry, numbers that have rested, retirement.
+
+use super::activation::{closed, quarantined};
+use super::order;
+use crate::activation::ActivationState;
+use crate::command::Pulse;
+use crate::event::{Closing, Event, MemoryEvent, OfferEvent};
+use crate::limits::{CLOSED_KEPT_MS, PULSE_MAX, REPLIES_KEPT_MS, RETIRED_MAX};
+use crate::order::{FailReason, Order};
+use crate::policy::Policy;
+use crate::reject::Reject;
+use crate::state::{Quarantined, State};
+use crate::time::Time;
+
+/// Ends what is due and releases what has rested, at most [`PULSE_MAX`] of each; then, if
+/// memory holds anything old enough, retires it, the oldest [`RETIRED_MAX`] first.
+pub(super) fn pulse(
+    state: &State,
+    policy: &Policy,
+    at: Time,
+    &Pulse { archived }: &Pulse,
+    events: &mut Vec<Event>,
+) -> Result<u32, Reject> {
+    let mut changed = 0;
+    let due = state.deadlines.iter().take_while(|(deadline, _)| *deadline <= at);
+    for (_, id) in due.take(PULSE_MAX) {
+        let order = &state.orders[*id];
+        events.push(expired(state, order));
+        events.extend(quarantined(state, policy, at, order));
+        changed += 1;
+    }
+    let rested = state.quarantine.iter().take_while(|resting| resting.until <= at);
+    for &Quarantined { until, offer, number } in rested.take(PULSE_MAX) {
+        events.push(Event::Offer(OfferEvent::NumberReleased { offer, number, until }));
+        changed += 1;
+    }
+    let orders_before = Time(at.0.saturating_sub(CLOSED_KEPT_MS)).min(archived);
+    let orders_before = state.closed.cut(orders_before, RETIRED_MAX, |(closed, _)| *closed);
+    let replies_before = Time(at.0.saturating_sub(REPLIES_KEPT_MS));
+    let replies_before = state.replies.cut(replies_before, RETIRED_MAX);
+    let old_order = state.closed.first().is_some_and(|(closed, _)| *closed <= orders_before);
+    let old_reply = state.replies.ages().next().is_some_and(|at| at <= replies_before);
+    if old_order || old_reply {
+        events.push(Event::Memory(MemoryEvent::Retired { orders_before, replies_before }));
+        changed += 1;
+    }
+    Ok(changed)
+}
+
+fn expired(state: &State, order: &Order) -> Event {
+    match order.state {
+        ActivationState::Init => order::failure(state, order, FailReason::InDoubt),
+        ActivationState::Active => closed(order, Closing::TimedOut),
+        ActivationState::Received => closed(order, Closing::Completed),
+        ActivationState::Completed
+        | ActivationState::Cancelled
+        | ActivationState::TimedOut
+        | ActivationState::Failed => unreachable!("a closed order has no deadline"),
+    }
+}

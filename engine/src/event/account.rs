@@ -1,0 +1,77 @@
+//! What happens to customers' accounts, their keys and their deposits.
+
+use crate::account::{self, Transaction};
+use crate::ids::{AccountId, KeyId};
+use crate::money::Micros;
+
+/// What a key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Trade for its account.
+    Trade,
+    /// Operate the business; belongs to no account (id 0).
+    Admin,
+}
+
+/// An event of accounts, keys or deposits.
+#[derive(Clone, PartialEq, Eq)]
+pub enum AccountEvent {
+    /// A customer's account was opened.
+    AccountOpened {
+        /// Dense id.
+        account: AccountId,
+        /// The operator's name for it, unique.
+        name: Box<str>,
+        /// How far below zero the wallet may go.
+        credit_limit: Micros,
+    },
+    /// An API key was issued.
+    KeyIssued {
+        /// Dense id.
+        key: KeyId,
+        /// Whose; 0 for operators.
+        account: AccountId,
+        /// What it may do.
+        scope: Scope,
+        /// SHA-256 of the key: the key itself is nowhere.
+        hash: [u8; 32],
+        /// Its first characters, to tell keys apart.
+        prefix: Box<str>,
+    },
+    /// A key stopped working.
+    KeyRevoked {
+        /// Which.
+        key: KeyId,
+    },
+    /// Money came in.
+    Deposited {
+        /// Whose wallet.
+        account: AccountId,
+        /// How much.
+        amount: Micros,
+        /// Digest of the payment's reference: the deposit's idempotency key.
+        reference: u128,
+    },
+}
+
+impl AccountEvent {
+    /// The money it moves, a pure reading of its fields.
+    #[must_use]
+    pub fn transaction(&self) -> Option<Transaction> {
+        match self {
+            Self::Deposited { account, amount, .. } => Some(account::deposit(*account, *amount)),
+            Self::AccountOpened { .. } | Self::KeyIssued { .. } | Self::KeyRevoked { .. } => None,
+        }
+    }
+
+    /// What kind of event it is: the variant's name.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::AccountOpened { .. } => "AccountOpened",
+            Self::KeyIssued { .. } => "KeyIssued",
+            Self::KeyRevoked { .. } => "KeyRevoked",
+            Self::Deposited { .. } => "Deposited",
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Everything that may have happened. An event holds every computed number, so
+//! that it means the same under any later rule; variants are only ever added.
+//!
+//! An event is of one subject, a file each. Who follows events matches the subjects, and
+//! the variants of those subjects that concern it.
+
+mod account;
+mod bulk;
+mod memory;
+mod offer;
+mod order;
+
+pub use account::{AccountEvent, Scope};
+pub use bulk::Bulk;
+pub use memory::MemoryEvent;
+pub use offer::{OfferEvent, OfferTerms, ProviderKind};
+pub use order::{Closing, Idempotency, OrderEvent, Placement, Receipt, Terms};
+
+use crate::account::Transaction;
+use crate::ids::OrderId;
+
+/// An event, by its subject.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Of accounts, keys or deposits.
+    Account(AccountEvent),
+    /// Of providers, offers or own stock.
+    Offer(OfferEvent),
+    /// Of one order.
+    Order(OrderEvent),
+    /// Of the engine's memory.
+    Memory(MemoryEvent),
+}
+
+impl Event {
+    /// The money it moves, a pure reading of its fields: at most two transactions.
+    #[must_use]
+    pub fn transactions(&self) -> [Option<Transaction>; 2] {
+        match self {
+            Self::Account(event) => [event.transaction(), None],
+            Self::Order(event) => event.transactions(),
+            Self::Offer(_) | Self::Memory(_) => [None, None],
+        }
+    }
+
+    /// What kind of event it is: the variant's name.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Account(event) => event.kind(),
+            Self::Offer(event) => event.kind(),
+            Self::Order(event) => event.kind(),
+            Self::Memory(event) => event.kind(),
+        }
+    }
+
+    /// The order it is about, where there is one.
+    #[must_use]
+    pub const fn order(&self) -> Option<OrderId> {
+        match self {
+            Self::Order(event) => Some(event.order()),
+            Self::Account(_) | Self::Offer(_) | Self::Memory(_) => None,
+        }
+    }
+
+    /// What makes it long.
+    #[must_use]
+    pub const fn bulk(&self) -> Bulk {
+        match self {
+            Self::Offer(event) => event.bulk(),
+            Self::Order(event) => event.bulk(),
+            Self::Account(_) | Self::Memory(_) => Bulk::NONE,
+        }
+    }
+}
+
+/// Prints the kind and the order: messages, numbers and hashes stay out of logs.
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.order() {
+            Some(order) => write!(f, "{}({order})", self.kind()),
+            None => f.write_str(self.kind()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{KeyId, MessageId};
+
+    #[test]
+    fn an_event_shows_no_message_in_a_log() {
+        let received = Event::Order(OrderEvent::MessageReceived(Receipt {
+            order: OrderId(7),
+            message: MessageId(1),
+            digest: 1,
+            sender: "Telegram".into(),
+            text: "Telegram code 12345".into(),
+            code: "12345".into(),
+            late: false,
+            capture: None,
+        }));
+        let revoked = Event::Account(AccountEvent::KeyRevoked { key: KeyId(1) });
+        assert_eq!(format!("{received:?} {revoked:?}"), "MessageReceived(7) KeyRevoked");
+    }
+}

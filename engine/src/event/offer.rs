@@ -1,0 +1,109 @@
+//! What happens to providers, their offers and own stock.
+
+use super::bulk::Bulk;
+use crate::ids::{Number, OfferId, OperatorId, Product, ProviderId};
+use crate::money::Micros;
+use crate::time::Time;
+
+/// Where a provider's numbers come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProviderKind {
+    /// Numbers the operator holds: orders fill at once.
+    Own,
+    /// Numbers bought upstream through a driver.
+    Driven,
+}
+
+/// An offer's price and stock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OfferTerms {
+    /// Which offer.
+    pub offer: OfferId,
+    /// What the provider charges.
+    pub cost: Micros,
+    /// What we sell it for.
+    pub price: Micros,
+    /// Units on offer.
+    pub stock: u32,
+}
+
+/// An event of providers, offers or own stock. None moves money.
+#[derive(Clone, PartialEq, Eq)]
+pub enum OfferEvent {
+    /// A provider was connected.
+    ProviderRegistered {
+        /// Dense id.
+        provider: ProviderId,
+        /// The operator's name for it, unique.
+        name: Box<str>,
+        /// Where its numbers come from.
+        kind: ProviderKind,
+    },
+    /// An operator's name was seen first.
+    OperatorNamed {
+        /// Dense id.
+        operator: OperatorId,
+        /// The name.
+        name: Box<str>,
+    },
+    /// Offers were seen first; they stand without stock until they are priced.
+    OffersListed {
+        /// Whose.
+        provider: ProviderId,
+        /// The first one's id; the others follow densely.
+        first: OfferId,
+        /// What each is for.
+        offers: Vec<(Product, OperatorId)>,
+    },
+    /// Prices or stock changed by more than noise.
+    OffersPriced {
+        /// Whose.
+        provider: ProviderId,
+        /// The new terms.
+        terms: Vec<OfferTerms>,
+    },
+    /// The operator put numbers into own stock.
+    StockLoaded {
+        /// Which offer.
+        offer: OfferId,
+        /// The numbers, in the order they will be sold.
+        numbers: Vec<Number>,
+    },
+    /// A number of own stock has rested and is for sale again, after all others.
+    NumberReleased {
+        /// Of which offer.
+        offer: OfferId,
+        /// Which.
+        number: Number,
+        /// Until when it was to rest.
+        until: Time,
+    },
+}
+
+impl OfferEvent {
+    /// What makes it long.
+    #[must_use]
+    pub const fn bulk(&self) -> Bulk {
+        match self {
+            Self::OffersListed { offers, .. } => Bulk::rows(offers.len()),
+            Self::OffersPriced { terms, .. } => Bulk::rows(terms.len()),
+            Self::StockLoaded { numbers, .. } => Bulk::rows(numbers.len()),
+            Self::ProviderRegistered { .. }
+            | Self::OperatorNamed { .. }
+            | Self::NumberReleased { .. } => Bulk::NONE,
+        }
+    }
+
+    /// What kind of event it is: the variant's name.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::ProviderRegistered { .. } => "ProviderRegistered",
+            Self::OperatorNamed { .. } => "OperatorNamed",
+            Self::OffersListed { .. } => "OffersListed",
+            Self::OffersPriced { .. } => "OffersPriced",
+            Self::StockLoaded { .. } => "StockLoaded",
+            Self::NumberReleased { .. } => "NumberReleased",
+        }
+    }
+}

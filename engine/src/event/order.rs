@@ -1,0 +1,265 @@
+//! What happens to an order from its placement to its end, its messages included.
+
+use super::bulk::Bulk;
+use crate::account::{self, Sale, Transaction};
+use crate::activation::Assignment;
+use crate::ids::{AccountId, MessageId, OfferId, OperatorId, OrderId, Product, ProviderId};
+use crate::money::Micros;
+use crate::order::FailReason;
+use crate::time::Time;
+
+/// How an activation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Closing {
+    /// After a message.
+    Completed,
+    /// Without one, at the buyer's or the provider's word.
+    Cancelled,
+    /// Without one, at its deadline.
+    TimedOut,
+}
+
+/// A request's idempotency: the key's digest and the content's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Idempotency {
+    /// Digest of the key.
+    pub key: u128,
+    /// Digest of the request.
+    pub fingerprint: u128,
+}
+
+/// The head of an order's first or next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Terms {
+    /// The offer claimed.
+    pub offer: OfferId,
+    /// Its provider.
+    pub provider: ProviderId,
+    /// Its price at the claim.
+    pub price: Micros,
+    /// Its cost at the claim.
+    pub cost: Micros,
+}
+
+/// An order as it was placed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// Dense id.
+    pub order: OrderId,
+    /// The buyer.
+    pub account: AccountId,
+    /// What.
+    pub product: Product,
+    /// The operator asked for.
+    pub operator: OperatorId,
+    /// The most the buyer pays.
+    pub limit: Micros,
+    /// The first attempt.
+    pub terms: Terms,
+    /// When it fails by itself if no number came.
+    pub deadline: Time,
+    /// The request's idempotency, where it had a key.
+    pub idempotency: Option<Idempotency>,
+    /// The number, at once, from own stock.
+    pub assignment: Option<Assignment>,
+}
+
+/// A message as it came in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// For which order.
+    pub order: OrderId,
+    /// Dense id.
+    pub message: MessageId,
+    /// What makes it the same when it comes again.
+    pub digest: u128,
+    /// Who sent it.
+    pub sender: Box<str>,
+    /// The text.
+    pub text: Box<str>,
+    /// The code found in it.
+    pub code: Box<str>,
+    /// It came after the end.
+    pub late: bool,
+    /// The first one delivers the order: this sale is captured.
+    pub capture: Option<Sale>,
+}
+
+/// An event of one order.
+#[derive(Clone, PartialEq, Eq)]
+pub enum OrderEvent {
+    /// An order was placed: wallet to escrow, the intent to buy recorded.
+    OrderPlaced(Placement),
+    /// The last attempt was refused, the next one is intended.
+    AttemptStarted {
+        /// Which order.
+        order: OrderId,
+        /// The buyer.
+        account: AccountId,
+        /// Its number, from 2.
+        attempt: u8,
+        /// What was claimed for it.
+        terms: Terms,
+        /// What moves from wallet to escrow; negative moves back.
+        change: Micros,
+    },
+    /// The attempt's outcome is unknown.
+    OrderDoubted {
+        /// Which.
+        order: OrderId,
+    },
+    /// The attempt in doubt is known to have bought nothing.
+    DoubtCleared {
+        /// Of which order.
+        order: OrderId,
+    },
+    /// A provider gave a number.
+    NumberAssigned {
+        /// Which order.
+        order: OrderId,
+        /// The number and its terms.
+        assignment: Assignment,
+        /// What the provider charged.
+        cost: Micros,
+    },
+    /// No number could be had: escrow back to the wallet.
+    OrderFailed {
+        /// Which.
+        order: OrderId,
+        /// The buyer.
+        account: AccountId,
+        /// What goes back.
+        refund: Micros,
+        /// Why.
+        reason: FailReason,
+        /// The provider of the last attempt.
+        provider: ProviderId,
+        /// What is written off against it.
+        loss: Micros,
+    },
+    /// A message came in.
+    MessageReceived(Receipt),
+    /// The buyer asked for another message.
+    AnotherRequested {
+        /// Of which order.
+        order: OrderId,
+    },
+    /// An activation ended.
+    ActivationClosed {
+        /// Which order's.
+        order: OrderId,
+        /// The buyer.
+        account: AccountId,
+        /// How.
+        closing: Closing,
+        /// What goes back from escrow; zero after a delivery.
+        refund: Micros,
+    },
+    /// The number of own stock that a refunded order gave back a moment ago rests before it
+    /// is sold again: follows the order's end at once.
+    NumberQuarantined {
+        /// Which order's.
+        order: OrderId,
+        /// Until when.
+        until: Time,
+    },
+    /// A purchase that was written off went back to its provider: the write-off is reversed.
+    LossRecovered {
+        /// Of which order.
+        order: OrderId,
+        /// The provider that took it back.
+        provider: ProviderId,
+        /// What was written off.
+        amount: Micros,
+    },
+}
+
+impl OrderEvent {
+    /// The order.
+    #[must_use]
+    pub const fn order(&self) -> OrderId {
+        match self {
+            Self::OrderPlaced(Placement { order, .. })
+            | Self::AttemptStarted { order, .. }
+            | Self::OrderDoubted { order }
+            | Self::DoubtCleared { order }
+            | Self::NumberAssigned { order, .. }
+            | Self::OrderFailed { order, .. }
+            | Self::MessageReceived(Receipt { order, .. })
+            | Self::AnotherRequested { order }
+            | Self::ActivationClosed { order, .. }
+            | Self::NumberQuarantined { order, .. }
+            | Self::LossRecovered { order, .. } => *order,
+        }
+    }
+
+    /// The money it moves, a pure reading of its fields: at most two transactions.
+    #[must_use]
+    pub fn transactions(&self) -> [Option<Transaction>; 2] {
+        match self {
+            Self::OrderPlaced(Placement { order, account, terms, .. }) => {
+                [Some(account::spend(*account, *order, terms.price)), None]
+            }
+            Self::AttemptStarted { order, account, change, .. } => {
+                let moved = *change != Micros::ZERO;
+                [moved.then(|| account::spend(*account, *order, *change)), None]
+            }
+            Self::OrderFailed { order, account, refund, provider, loss, .. } => [
+                Some(account::refund(*account, *order, *refund)),
+                loss.is_positive().then(|| account::write_off(*provider, *order, *loss)),
+            ],
+            Self::MessageReceived(Receipt { order, capture, .. }) => {
+                [capture.map(|sale| account::capture(*order, sale)), None]
+            }
+            Self::ActivationClosed { order, account, refund, .. } => {
+                [refund.is_positive().then(|| account::refund(*account, *order, *refund)), None]
+            }
+            Self::LossRecovered { order, provider, amount } => {
+                [Some(account::recover(*provider, *order, *amount)), None]
+            }
+            Self::OrderDoubted { .. }
+            | Self::DoubtCleared { .. }
+            | Self::NumberAssigned { .. }
+            | Self::AnotherRequested { .. }
+            | Self::NumberQuarantined { .. } => [None, None],
+        }
+    }
+
+    /// What makes it long.
+    #[must_use]
+    pub const fn bulk(&self) -> Bulk {
+        match self {
+            Self::MessageReceived(Receipt { sender, text, code, .. }) => {
+                Bulk { rows: 0, text_len: sender.len() + text.len() + code.len() }
+            }
+            Self::OrderPlaced(_)
+            | Self::AttemptStarted { .. }
+            | Self::OrderDoubted { .. }
+            | Self::DoubtCleared { .. }
+            | Self::NumberAssigned { .. }
+            | Self::OrderFailed { .. }
+            | Self::AnotherRequested { .. }
+            | Self::ActivationClosed { .. }
+            | Self::NumberQuarantined { .. }
+            | Self::LossRecovered { .. } => Bulk::NONE,
+        }
+    }
+
+    /// What kind of event it is: the variant's name.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::OrderPlaced(_) => "OrderPlaced",
+            Self::AttemptStarted { .. } => "AttemptStarted",
+            Self::OrderDoubted { .. } => "OrderDoubted",
+            Self::DoubtCleared { .. } => "DoubtCleared",
+            Self::NumberAssigned { .. } => "NumberAssigned",
+            Self::OrderFailed { .. } => "OrderFailed",
+            Self::MessageReceived(_) => "MessageReceived",
+            Self::AnotherRequested { .. } => "AnotherRequested",
+            Self::ActivationClosed { .. } => "ActivationClosed",
+            Self::NumberQuarantined { .. } => "NumberQuarantined",
+            Self::LossRecovered { .. } => "LossRecovered",
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The named bounds of what the engine holds and takes, and how long it remembers.
+//!
+//! Leaves to others: what the grid has room for (`grid`), which amounts are money (`money`).
+
+use crate::money::Micros;
+
+/// How long a closed order stays in memory, where a late message still finds it.
+pub const CLOSED_KEPT_MS: u64 = 60 * 60 * 1000;
+/// How long an idempotency key is remembered: the published 48 hours.
+pub const REPLIES_KEPT_MS: u64 = 48 * 60 * 60 * 1000;
+/// How long an order may be without a number, reconciliation included.
+pub const BUY_TIME_MS: u64 = 3 * 60 * 1000;
+/// How many asks an order may try.
+pub const ATTEMPTS_MAX: u8 = 16;
+/// How many messages an activation keeps; the providers' own lists are shorter.
+pub const MESSAGES_MAX: usize = 100;
+/// Bytes of a message's text, and of its sender or code.
+pub const TEXT_LEN_MAX: usize = 2_000;
+/// Bytes of a name, a sender, a code, a provider's id.
+pub const NAME_LEN_MAX: usize = 100;
+/// Orders, and replies, that one pulse retires, or those of one moment: a few milliseconds
+/// of the engine's thread. The next pulse goes on.
+pub const RETIRED_MAX: usize = 4_000;
+/// Rows of one list in a command: keeps a batch far below the ledger's row bound.
+pub const ROWS_MAX: usize = 20_000;
+/// Orders that one pulse ends; the next pulse goes on.
+pub const PULSE_MAX: usize = 1_000;
+/// Offers over all providers; as many cells fit the grid.
+pub const OFFERS_MAX: usize = 4_000_000;
+/// Numbers of own stock over all offers.
+pub const NUMBERS_MAX: usize = 20_000_000;
+/// All deposits together: every sum of books stays inside `i64` with room to spare.
+pub const CASH_IN_MAX: Micros = Micros(i64::MAX / 4);

@@ -1,0 +1,268 @@
+//! The engine once more, naively: lists that are searched from the front, and money
+//! that is never moved but summed from what became of the orders. It is written from
+//! the design's invariants and the life of an order, not from the engine's code.
+//!
+//! It needs only the engine's public types, so that any test or fuzz target may
+//! include it by path.
+
+mod orders;
+mod tables;
+
+use nexnum_engine::account::Book;
+use nexnum_engine::activation::ActivationState as S;
+use nexnum_engine::command::{
+    AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Effect, FailOrder, Finish,
+    IngestMessage, IssueKey, ListOffers, LoadStock, NameOperator, NextAttempt, OpenAccount,
+    PlaceOrder, Placed, PriceOffers, Pulse, RecoverLoss, RegisterProvider, Reply, RequestAnother,
+    RevokeKey,
+};
+use nexnum_engine::event::{Idempotency, ProviderKind, Terms};
+use nexnum_engine::ids::{AccountId, Number, OfferId, OperatorId, OrderId, Product, ProviderId};
+use nexnum_engine::limits::{NAME_LEN_MAX, RETIRED_MAX};
+use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
+use nexnum_engine::order::{FailReason, OrderStatus};
+use nexnum_engine::policy::Policy;
+use nexnum_engine::state::State;
+use nexnum_engine::time::Time;
+
+/// An answer: a reply or the code of a refusal.
+pub type Answer = Result<Reply, &'static str>;
+
+/// What the model knows: ids are positions from 1.
+#[derive(Default)]
+pub struct Model {
+    accounts: Vec<(Box<str>, Micros)>,
+    keys_revoked: Vec<bool>,
+    key_hashes: Vec<[u8; 32]>,
+    deposits: Vec<(AccountId, u128, Micros)>,
+    providers: Vec<(Box<str>, ProviderKind)>,
+    operators: Vec<Box<str>>,
+    offers: Vec<Offer>,
+    orders: Vec<Order>,
+    replies: Vec<(AccountId, Idempotency, OrderId, Time)>,
+    policy: Policy,
+    /// Numbers at rest: until when, of which offer.
+    resting: Vec<(Time, OfferId, Number)>,
+}
+
+struct Offer {
+    provider: ProviderId,
+    product: Product,
+    operator: OperatorId,
+    cost: i64,
+    price: i64,
+    stock: u32,
+    pool: Vec<Number>,
+}
+
+struct Order {
+    asked: PlaceOrder,
+    terms: Terms,
+    attempt: u8,
+    in_doubt: bool,
+    deadline: Time,
+    state: S,
+    waiting: bool,
+    number: Option<Number>,
+    purchase: Option<Box<str>>,
+    cancel_from: Time,
+    digests: Vec<u128>,
+    /// The sale's terms stand as they were at the first message.
+    delivered: bool,
+    loss: i64,
+    closed_at: Option<Time>,
+    retired: bool,
+}
+
+impl Order {
+    fn refunded(&self) -> bool {
+        matches!(self.state, S::Cancelled | S::TimedOut | S::Failed)
+    }
+
+    fn in_escrow(&self) -> bool {
+        matches!(self.state, S::Init | S::Active)
+    }
+
+    fn status(&self) -> OrderStatus {
+        match (self.delivered, self.refunded()) {
+            (true, _) => OrderStatus::Delivered,
+            (false, true) => OrderStatus::Refunded,
+            (false, false) => OrderStatus::Escrow,
+        }
+    }
+}
+
+fn at<T>(list: &[T], id: usize) -> Option<&T> {
+    list.get(id.checked_sub(1)?)
+}
+
+fn need(holds: bool, code: &'static str) -> Result<(), &'static str> {
+    if holds { Ok(()) } else { Err(code) }
+}
+
+fn name_fits(text: &str) -> bool {
+    !text.is_empty() && text.len() <= NAME_LEN_MAX
+}
+
+fn is_amount(amount: Micros) -> bool {
+    amount.0 > 0 && amount <= AMOUNT_MAX
+}
+
+fn priced_well(cost: Micros, price: Micros) -> bool {
+    price.0 > 0 && price <= COST_MAX && cost.0 >= 0 && cost <= price
+}
+
+/// The moment up to which a pulse forgets: whole moments, few at once; `None` for none.
+fn oldest(mut moments: Vec<Time>) -> Option<Time> {
+    moments.sort();
+    let Some(over) = moments.get(RETIRED_MAX) else { return moments.pop() };
+    moments.iter().rfind(|moment| *moment < over).or(Some(over)).copied()
+}
+
+fn placed(id: OrderId, filled: bool) -> Reply {
+    Reply::Placed(if filled { Placed::Filled(id) } else { Placed::Waiting(id) })
+}
+
+impl Model {
+    /// A model of an engine with this policy.
+    pub fn new(policy: Policy) -> Self {
+        Self { policy, ..Self::default() }
+    }
+
+    /// What the engine must answer.
+    pub fn execute(&mut self, now: Time, command: &Command) -> Answer {
+        match command {
+            Command::OpenAccount(OpenAccount { name, credit_limit }) => {
+                self.open(name, *credit_limit)
+            }
+            Command::IssueKey(IssueKey { account, hash, prefix }) => {
+                self.issue_key(*account, *hash, prefix)
+            }
+            Command::RevokeKey(RevokeKey { key }) => self.revoke_key(*key),
+            Command::Deposit(Deposit { account, amount, reference }) => {
+                self.deposit(*account, *amount, *reference)
+            }
+            Command::RegisterProvider(RegisterProvider { name, kind }) => {
+                self.register(name, *kind)
+            }
+            Command::NameOperator(NameOperator { name }) => self.name_operator(name),
+            Command::ListOffers(ListOffers { provider, offers }) => self.list(*provider, offers),
+            Command::PriceOffers(PriceOffers { provider, terms }) => self.price(*provider, terms),
+            Command::LoadStock(LoadStock { offer, cost, price, numbers }) => {
+                self.load(*offer, *cost, *price, numbers)
+            }
+            Command::PlaceOrder(order) => self.place(now, order),
+            Command::NextAttempt(NextAttempt { order, refused, terms, timings }) => {
+                self.next_attempt(now, *order, *refused, *terms, *timings)
+            }
+            Command::DoubtOrder(DoubtOrder { order, attempt }) => {
+                self.doubt(*order, *attempt, true)
+            }
+            Command::ClearDoubt(ClearDoubt { order, attempt }) => {
+                self.doubt(*order, *attempt, false)
+            }
+            Command::AssignNumber(AssignNumber {
+                order,
+                attempt,
+                number,
+                external_id,
+                cost,
+                timings,
+            }) => {
+                let index = self.running(*order, *attempt)?;
+                self.adopt(now, index, *number, external_id, *cost, *timings)
+            }
+            Command::FailOrder(FailOrder { order, attempt, reason }) => {
+                let index = self.running(*order, *attempt)?;
+                let doubted = self.orders[index].in_doubt;
+                need(!doubted || *reason == FailReason::InDoubt, "in_doubt")?;
+                self.fail(now, index, *reason);
+                Ok(Reply::Effect(Effect::Done))
+            }
+            Command::IngestMessage(IngestMessage { order, message }) => {
+                self.ingest(*order, message)
+            }
+            Command::RequestAnother(RequestAnother { order, actor }) => {
+                self.another(*order, *actor)
+            }
+            Command::RecoverLoss(RecoverLoss { order, attempt }) => self.recover(*order, *attempt),
+            Command::Cancel(Cancel { order, actor }) => self.cancel(now, *order, *actor),
+            Command::Finish(Finish { order, actor }) => self.finish(now, *order, *actor),
+            Command::Pulse(Pulse { archived }) => Ok(self.pulse(now, *archived)),
+        }
+    }
+
+    /// Everything that a state shows and the model predicts.
+    ///
+    /// # Errors
+    /// The first difference.
+    pub fn compare(&self, state: &State) -> Result<(), String> {
+        self.compare_money(state)?;
+        for (index, offer) in self.offers.iter().enumerate() {
+            let id = OfferId(index as u32 + 1);
+            let own = self.providers[offer.provider.0 as usize - 1].1 == ProviderKind::Own;
+            let stock = if own { offer.pool.len() as u32 } else { offer.stock };
+            let known = state.offer(id).ok_or_else(|| format!("offer {id} is not known"))?;
+            same(&format!("offer {id}"), known.price.0, offer.price)?;
+            same(&format!("stock of offer {id}"), state.stock(id), stock)?;
+        }
+        for (index, order) in self.orders.iter().enumerate() {
+            let id = OrderId(index as u32 + 1);
+            let (expected, known) = (order, state.order(id));
+            same(&format!("order {id} is in memory"), known.is_some(), !expected.retired)?;
+            let Some(known) = known else { continue };
+            let number = known.assignment.as_ref().map(|assignment| assignment.number);
+            same(
+                &format!("order {id}"),
+                (known.status, known.state, known.attempt, known.in_doubt, number),
+                (order.status(), order.state, order.attempt, order.in_doubt, order.number),
+            )?;
+            same(&format!("price of {id}"), known.price, order.terms.price)?;
+            same(&format!("messages of {id}"), known.messages.len(), order.digests.len())?;
+        }
+        let resting: Vec<_> =
+            state.quarantine().map(|rests| (rests.until, rests.offer, rests.number)).collect();
+        let mut expected = self.resting.clone();
+        expected.sort();
+        same("numbers at rest", &resting, &expected)?;
+        let keys: Vec<bool> = state.keys().map(|(_, key)| key.revoked).collect();
+        same("keys revoked", &keys, &self.keys_revoked)
+    }
+
+    fn compare_money(&self, state: &State) -> Result<(), String> {
+        let book = |book| i128::from(state.balance(book).0);
+        for id in (1..=self.accounts.len() as u32).map(AccountId) {
+            let open = self.orders.iter().filter(|o| o.asked.account == id && o.in_escrow());
+            let escrow = open.map(|order| i128::from(order.terms.price.0)).sum();
+            same(&format!("wallet of {id}"), book(Book::Available(id)), self.wallet(id))?;
+            same(&format!("escrow of {id}"), book(Book::Escrow(id)), escrow)?;
+        }
+        let mut revenue = 0;
+        let mut owed = vec![(0, 0); self.providers.len()];
+        for order in &self.orders {
+            let (payable, loss) = &mut owed[order.terms.provider.0 as usize - 1];
+            if order.delivered {
+                revenue += i128::from(order.terms.price.0) - i128::from(order.terms.cost.0);
+                *payable += i128::from(order.terms.cost.0);
+            }
+            *payable += i128::from(order.loss);
+            *loss -= i128::from(order.loss);
+        }
+        same("revenue", book(Book::Revenue), revenue)?;
+        for (index, expected) in owed.into_iter().enumerate() {
+            let id = ProviderId(index as u16 + 1);
+            let known = (book(Book::Payable(id)), book(Book::Loss(id)));
+            same(&format!("payable and loss of provider {id}"), known, expected)?;
+        }
+        let credited: i128 = self.deposits.iter().map(|known| i128::from(known.2.0)).sum();
+        same("cash in", book(Book::CashIn), -credited)
+    }
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, engine: T, model: T) -> Result<(), String> {
+    if engine == model {
+        Ok(())
+    } else {
+        Err(format!("{what}: the engine has {engine:?}, the model {model:?}"))
+    }
+}

@@ -1,0 +1,325 @@
+//! The life of an order, its money, its messages; the pulse.
+
+use nexnum_engine::activation::ActivationState as S;
+use nexnum_engine::command::{Actor, Effect, Incoming, PlaceOrder, Placed, Reply, Timings};
+use nexnum_engine::event::{ProviderKind, Terms};
+use nexnum_engine::ids::{AccountId, Number, OperatorId, OrderId};
+use nexnum_engine::limits::{
+    ATTEMPTS_MAX, BUY_TIME_MS, CLOSED_KEPT_MS, MESSAGES_MAX, NAME_LEN_MAX, PULSE_MAX,
+    REPLIES_KEPT_MS, TEXT_LEN_MAX,
+};
+use nexnum_engine::money::{COST_MAX, Micros};
+use nexnum_engine::order::FailReason;
+use nexnum_engine::time::Time;
+
+use super::{Answer, Model, Order, at, name_fits, need, oldest, placed};
+
+impl Model {
+    /// Everything ever credited, less what orders hold or took.
+    pub(super) fn wallet(&self, account: AccountId) -> i128 {
+        let credited = self.deposits.iter().filter(|known| known.0 == account);
+        let kept =
+            self.orders.iter().filter(|order| order.asked.account == account && !order.refunded());
+        credited.map(|known| i128::from(known.2.0)).sum::<i128>()
+            - kept.map(|order| i128::from(order.terms.price.0)).sum::<i128>()
+    }
+
+    /// Own stock gives its next number.
+    pub(super) fn claim(
+        &self,
+        asked: &PlaceOrder,
+        terms: Terms,
+    ) -> Result<Option<Number>, &'static str> {
+        let offer = self.offer(terms.offer)?;
+        let suits = offer.provider == terms.provider
+            && offer.product == asked.product
+            && (asked.operator == OperatorId::ANY || asked.operator == offer.operator);
+        need(suits, "unknown_offer")?;
+        let costs = Micros(0)..=COST_MAX;
+        let sane = terms.price.0 > 0 && costs.contains(&terms.price) && costs.contains(&terms.cost);
+        need(sane, "amount_out_of_range")?;
+        need(terms.price <= asked.limit, "price_above_max")?;
+        match self.kind(offer.provider)? {
+            ProviderKind::Driven => Ok(None),
+            ProviderKind::Own => offer.pool.first().map(|n| Some(*n)).ok_or("no_numbers"),
+        }
+    }
+
+    pub(super) fn funded(&self, account: AccountId, needed: i64) -> Result<(), &'static str> {
+        let limit = i128::from(self.account(account)?.1.0);
+        need(self.wallet(account) - i128::from(needed) >= -limit, "insufficient_funds")
+    }
+
+    pub(super) fn place(&mut self, now: Time, asked: &PlaceOrder) -> Answer {
+        self.account(asked.account)?;
+        if let Some(new) = asked.idempotency {
+            let mut known = self.replies.iter();
+            let known = known.find(|known| (known.0, known.1.key) == (asked.account, new.key));
+            if let Some((_, known, order, _)) = known {
+                need(known.fingerprint == new.fingerprint, "idempotency_mismatch")?;
+                return Ok(Reply::Placed(Placed::Replayed(*order)));
+            }
+        }
+        let number = self.claim(asked, asked.terms)?;
+        self.funded(asked.account, asked.terms.price.0)?;
+        let id = OrderId(self.orders.len() as u32 + 1);
+        self.orders.push(Order {
+            asked: *asked,
+            terms: asked.terms,
+            attempt: 1,
+            in_doubt: false,
+            deadline: now.plus_ms(BUY_TIME_MS),
+            state: S::Init,
+            waiting: false,
+            number: None,
+            purchase: None,
+            cancel_from: now,
+            digests: Vec::new(),
+            delivered: false,
+            loss: 0,
+            closed_at: None,
+            retired: false,
+        });
+        if let Some(idempotency) = asked.idempotency {
+            self.replies.push((asked.account, idempotency, id, now));
+        }
+        if let Some(number) = number {
+            self.sell_own(now, self.orders.len() - 1, number, asked.timings);
+        }
+        Ok(placed(id, number.is_some()))
+    }
+
+    pub(super) fn sell_own(&mut self, now: Time, index: usize, number: Number, timings: Timings) {
+        let offer = self.orders[index].terms.offer.0 as usize - 1;
+        assert_eq!(self.offers[offer].pool.remove(0), number);
+        self.activate(now, index, number, timings);
+    }
+
+    pub(super) fn activate(&mut self, now: Time, index: usize, number: Number, timings: Timings) {
+        let order = &mut self.orders[index];
+        (order.state, order.number, order.in_doubt) = (S::Active, Some(number), false);
+        order.cancel_from = now.plus_ms(timings.min_cancel_age_ms);
+        order.deadline = now.plus_ms(timings.lifetime_ms);
+    }
+
+    pub(super) fn find(&self, id: OrderId) -> Result<usize, &'static str> {
+        let order = at(&self.orders, id.0 as usize).filter(|order| !order.retired);
+        order.map(|_| id.0 as usize - 1).ok_or("not_found")
+    }
+
+    pub(super) fn find_for(&self, id: OrderId, actor: Actor) -> Result<usize, &'static str> {
+        let index = self.find(id)?;
+        let owns = match actor {
+            Actor::System => true,
+            Actor::Account(account) => account == self.orders[index].asked.account,
+        };
+        need(owns, "not_found").map(|()| index)
+    }
+
+    /// The order whose attempt still waits for its outcome.
+    pub(super) fn running(&self, id: OrderId, attempt: u8) -> Result<usize, &'static str> {
+        let index = self.find(id)?;
+        let order = &self.orders[index];
+        need(order.closed_at.is_none(), "activation_closed")?;
+        need(order.number.is_none(), "already_assigned")?;
+        need(order.attempt == attempt, "stale_attempt")?;
+        Ok(index)
+    }
+
+    pub(super) fn next_attempt(
+        &mut self,
+        now: Time,
+        id: OrderId,
+        refused: u8,
+        terms: Terms,
+        timings: Timings,
+    ) -> Answer {
+        let index = self.running(id, refused)?;
+        let asked = self.orders[index].asked;
+        need(!self.orders[index].in_doubt, "in_doubt")?;
+        need(refused < ATTEMPTS_MAX, "exhausted")?;
+        let number = self.claim(&asked, terms)?;
+        let more = terms.price.0 - self.orders[index].terms.price.0;
+        if more > 0 {
+            self.funded(asked.account, more)?;
+        }
+        let order = &mut self.orders[index];
+        (order.terms, order.attempt) = (terms, refused + 1);
+        if let Some(number) = number {
+            self.sell_own(now, index, number, timings);
+        }
+        Ok(placed(id, number.is_some()))
+    }
+
+    pub(super) fn doubt(&mut self, id: OrderId, attempt: u8, doubted: bool) -> Answer {
+        let index = self.running(id, attempt)?;
+        let before = std::mem::replace(&mut self.orders[index].in_doubt, doubted);
+        Ok(if before == doubted {
+            Reply::Effect(Effect::Unchanged)
+        } else {
+            Reply::Effect(Effect::Done)
+        })
+    }
+
+    pub(super) fn adopt(
+        &mut self,
+        now: Time,
+        index: usize,
+        number: Number,
+        purchase: &str,
+        cost: Option<Micros>,
+        timings: Timings,
+    ) -> Answer {
+        let terms = self.orders[index].terms;
+        need(self.kind(terms.provider)? == ProviderKind::Driven, "wrong_provider_kind")?;
+        need(name_fits(purchase), "invalid_field")?;
+        let taken = self.orders.iter().any(|order| {
+            let same = order.purchase.as_deref() == Some(purchase);
+            same && order.terms.provider == terms.provider && !order.retired
+        });
+        need(!taken, "duplicate_purchase")?;
+        let cost = cost.unwrap_or(terms.cost);
+        need(cost.0 >= 0 && cost <= COST_MAX, "amount_out_of_range")?;
+        self.orders[index].terms.cost = cost;
+        self.orders[index].purchase = Some(purchase.into());
+        self.activate(now, index, number, timings);
+        Ok(Reply::Placed(Placed::Filled(OrderId(index as u32 + 1))))
+    }
+
+    /// A purchase that may have been charged is a loss.
+    pub(super) fn fail(&mut self, now: Time, index: usize, reason: FailReason) {
+        let order = &mut self.orders[index];
+        if reason == FailReason::InDoubt {
+            order.loss = order.terms.cost.0;
+        }
+        self.end(now, index, S::Failed);
+    }
+
+    pub(super) fn end(&mut self, now: Time, index: usize, state: S) {
+        let order = &mut self.orders[index];
+        (order.state, order.closed_at) = (state, Some(now));
+        let (refunded, offer, number) = (order.refunded(), order.terms.offer, order.number);
+        let own = self.providers[order.terms.provider.0 as usize - 1].1 == ProviderKind::Own;
+        let (true, true, Some(number)) = (refunded, own, number) else { return };
+        match self.policy.quarantine_ms {
+            0 => self.offers[offer.0 as usize - 1].pool.push(number),
+            rest => self.resting.push((now.plus_ms(rest), offer, number)),
+        }
+    }
+
+    /// The purchase of a written-off attempt went back.
+    pub(super) fn recover(&mut self, id: OrderId, attempt: u8) -> Answer {
+        let index = self.find(id)?;
+        let order = &mut self.orders[index];
+        need(order.attempt == attempt, "stale_attempt")?;
+        let lost = std::mem::take(&mut order.loss);
+        Ok(if lost > 0 { Reply::Effect(Effect::Done) } else { Reply::Effect(Effect::Unchanged) })
+    }
+
+    /// Whether the order, or another one in memory on its number of own stock, has the message.
+    pub(super) fn has_seen(&self, index: usize, digest: u128) -> bool {
+        let order = &self.orders[index];
+        let own = |order: &Order| order.purchase.is_none() && order.number.is_some();
+        self.orders.iter().enumerate().any(|(at, other)| {
+            let provider = other.terms.provider == order.terms.provider;
+            let shares = own(order) && own(other) && provider && other.number == order.number;
+            let counts = at == index || shares && !other.retired;
+            counts && other.digests.contains(&digest)
+        })
+    }
+
+    pub(super) fn ingest(&mut self, id: OrderId, message: &Incoming) -> Answer {
+        let index = self.find(id)?;
+        let known = self.has_seen(index, message.digest);
+        let order = &mut self.orders[index];
+        let said = !message.text.is_empty() || !message.code.is_empty();
+        let fits = message.text.len() <= TEXT_LEN_MAX
+            && message.sender.len() <= NAME_LEN_MAX
+            && message.code.len() <= NAME_LEN_MAX;
+        need(said && fits, "invalid_field")?;
+        need(order.state != S::Init, "no_number_yet")?;
+        need(!known, "duplicate_message")?;
+        need(order.digests.len() < MESSAGES_MAX, "exhausted")?;
+        order.digests.push(message.digest);
+        order.waiting = false;
+        if order.state == S::Active {
+            (order.state, order.delivered) = (S::Received, true);
+        }
+        Ok(Reply::Effect(Effect::Done))
+    }
+
+    pub(super) fn another(&mut self, id: OrderId, actor: Actor) -> Answer {
+        let index = self.find_for(id, actor)?;
+        let order = &mut self.orders[index];
+        need(order.closed_at.is_none(), "activation_closed")?;
+        need(order.state != S::Init, "no_number_yet")?;
+        need(order.delivered, "no_message_yet")?;
+        let before = std::mem::replace(&mut order.waiting, true);
+        Ok(if before { Reply::Effect(Effect::Unchanged) } else { Reply::Effect(Effect::Done) })
+    }
+
+    pub(super) fn cancel(&mut self, now: Time, id: OrderId, actor: Actor) -> Answer {
+        let index = self.find_for(id, actor)?;
+        let order = &self.orders[index];
+        if order.state == S::Cancelled {
+            return Ok(Reply::Effect(Effect::Unchanged));
+        }
+        need(order.closed_at.is_none(), "activation_closed")?;
+        need(order.state != S::Init, "no_number_yet")?;
+        need(!order.delivered, "already_received")?;
+        let early = now < order.cancel_from && actor != Actor::System;
+        need(!early, "too_early_to_cancel")?;
+        self.end(now, index, S::Cancelled);
+        Ok(Reply::Effect(Effect::Done))
+    }
+
+    pub(super) fn finish(&mut self, now: Time, id: OrderId, actor: Actor) -> Answer {
+        let index = self.find_for(id, actor)?;
+        let order = &self.orders[index];
+        if order.state == S::Completed {
+            return Ok(Reply::Effect(Effect::Unchanged));
+        }
+        need(order.closed_at.is_none(), "activation_closed")?;
+        need(order.state != S::Init, "no_number_yet")?;
+        need(order.delivered, "no_message_yet")?;
+        self.end(now, index, S::Completed);
+        Ok(Reply::Effect(Effect::Done))
+    }
+
+    /// What history does not hold stays in memory.
+    pub(super) fn pulse(&mut self, now: Time, archived: Time) -> Reply {
+        let old = |moment: Time, kept| moment.0.checked_add(kept).is_some_and(|end| end <= now.0);
+        let ends = self.orders.iter().filter(|order| !order.retired);
+        let ends = ends.filter_map(|order| order.closed_at).filter(|end| *end <= archived);
+        let ends = oldest(ends.filter(|end| old(*end, CLOSED_KEPT_MS)).collect());
+        let given = self.replies.iter().map(|(.., given)| *given);
+        let given = oldest(given.filter(|given| old(*given, REPLIES_KEPT_MS)).collect());
+        let forget = ends.is_some() || given.is_some();
+        let open = (0..self.orders.len()).filter(|index| {
+            let order = &self.orders[*index];
+            order.closed_at.is_none() && order.deadline <= now
+        });
+        let mut due: Vec<usize> = open.collect();
+        due.sort_by_key(|index| (self.orders[*index].deadline, *index));
+        due.truncate(PULSE_MAX);
+        for &index in &due {
+            match self.orders[index].state {
+                S::Init => self.fail(now, index, FailReason::InDoubt),
+                S::Active => self.end(now, index, S::TimedOut),
+                S::Received => self.end(now, index, S::Completed),
+                S::Completed | S::Cancelled | S::TimedOut | S::Failed => unreachable!("it is open"),
+            }
+        }
+        self.resting.sort();
+        let rested = self.resting.iter().take_while(|rests| rests.0 <= now).count();
+        let rested = rested.min(PULSE_MAX);
+        for (_, offer, number) in self.resting.drain(..rested) {
+            self.offers[offer.0 as usize - 1].pool.push(number);
+        }
+        for order in &mut self.orders {
+            order.retired |= ends.is_some() && order.closed_at.is_some_and(|end| Some(end) <= ends);
+        }
+        self.replies.retain(|(.., at)| Some(*at) > given);
+        Reply::Changed((due.len() + rested) as u32 + u32::from(forget))
+    }
+}

@@ -1,0 +1,172 @@
+//! Accounts, keys and deposits; providers, offers and own stock.
+
+use nexnum_engine::command::{Effect, Listed, Reply};
+use nexnum_engine::event::{OfferTerms, ProviderKind};
+use nexnum_engine::ids::{AccountId, KeyId, Number, OfferId, OperatorId, Product, ProviderId};
+use nexnum_engine::limits::{OFFERS_MAX, ROWS_MAX};
+use nexnum_engine::money::Micros;
+
+use super::{Answer, Model, Offer, at, is_amount, name_fits, need, priced_well};
+
+impl Model {
+    pub(super) fn open(&mut self, name: &str, credit_limit: Micros) -> Answer {
+        need(name_fits(name), "invalid_field")?;
+        need(credit_limit.0 == 0 || is_amount(credit_limit), "amount_out_of_range")?;
+        need(!self.accounts.iter().any(|(known, _)| &**known == name), "name_taken")?;
+        self.accounts.push((name.into(), credit_limit));
+        Ok(Reply::Account(AccountId(self.accounts.len() as u32)))
+    }
+
+    pub(super) fn account(&self, id: AccountId) -> Result<&(Box<str>, Micros), &'static str> {
+        at(&self.accounts, id.0 as usize).ok_or("unknown_account")
+    }
+
+    pub(super) fn issue_key(
+        &mut self,
+        account: Option<AccountId>,
+        hash: [u8; 32],
+        prefix: &str,
+    ) -> Answer {
+        if let Some(account) = account {
+            self.account(account)?;
+        }
+        need(name_fits(prefix), "invalid_field")?;
+        need(!self.key_hashes.contains(&hash), "duplicate_key")?;
+        self.key_hashes.push(hash);
+        self.keys_revoked.push(false);
+        Ok(Reply::Key(KeyId(self.keys_revoked.len() as u32)))
+    }
+
+    pub(super) fn revoke_key(&mut self, key: KeyId) -> Answer {
+        let revoked = at(&self.keys_revoked, key.0 as usize).ok_or("unknown_key")?;
+        if *revoked {
+            return Ok(Reply::Effect(Effect::Unchanged));
+        }
+        self.keys_revoked[key.0 as usize - 1] = true;
+        Ok(Reply::Effect(Effect::Done))
+    }
+
+    pub(super) fn deposit(
+        &mut self,
+        account: AccountId,
+        amount: Micros,
+        reference: u128,
+    ) -> Answer {
+        self.account(account)?;
+        need(is_amount(amount), "amount_out_of_range")?;
+        let before = self.deposits.iter().find(|known| (known.0, known.1) == (account, reference));
+        if let Some((_, _, credited)) = before {
+            need(*credited == amount, "idempotency_mismatch")?;
+            return Ok(Reply::Effect(Effect::Unchanged));
+        }
+        let total: i128 = self.deposits.iter().map(|known| i128::from(known.2.0)).sum();
+        need(total + i128::from(amount.0) <= i128::from(i64::MAX / 4), "exhausted")?;
+        self.deposits.push((account, reference, amount));
+        Ok(Reply::Effect(Effect::Done))
+    }
+
+    pub(super) fn register(&mut self, name: &str, kind: ProviderKind) -> Answer {
+        need(name_fits(name), "invalid_field")?;
+        let known = self.providers.iter().position(|(known, _)| &**known == name);
+        let index = match known {
+            Some(index) => index,
+            None => {
+                self.providers.push((name.into(), kind));
+                self.providers.len() - 1
+            }
+        };
+        need(self.providers[index].1 == kind, "name_taken")?;
+        Ok(Reply::Provider(ProviderId(index as u16 + 1)))
+    }
+
+    pub(super) fn kind(&self, id: ProviderId) -> Result<ProviderKind, &'static str> {
+        at(&self.providers, id.0 as usize).map(|(_, kind)| *kind).ok_or("unknown_provider")
+    }
+
+    pub(super) fn name_operator(&mut self, name: &str) -> Answer {
+        need(name_fits(name), "invalid_field")?;
+        let known = self.operators.iter().position(|known| &**known == name);
+        let index = known.unwrap_or(self.operators.len());
+        if known.is_none() {
+            self.operators.push(name.into());
+        }
+        Ok(Reply::Operator(OperatorId(index as u16 + 1)))
+    }
+
+    pub(super) fn list(
+        &mut self,
+        provider: ProviderId,
+        offers: &[(Product, OperatorId)],
+    ) -> Answer {
+        self.kind(provider)?;
+        need((1..=ROWS_MAX).contains(&offers.len()), "invalid_field")?;
+        need(self.offers.len() + offers.len() <= OFFERS_MAX, "exhausted")?;
+        for (index, &(product, operator)) in offers.iter().enumerate() {
+            let known = self.offers.iter().any(|offer| {
+                (offer.provider, offer.product, offer.operator) == (provider, product, operator)
+            });
+            let twice = offers[..index].contains(&(product, operator));
+            need(!known && !twice, "duplicate_offer")?;
+            need(operator.0 as usize <= self.operators.len(), "invalid_field")?;
+        }
+        let first = OfferId(self.offers.len() as u32 + 1);
+        for &(product, operator) in offers {
+            let (cost, price, stock, pool) = (0, 0, 0, Vec::new());
+            self.offers.push(Offer { provider, product, operator, cost, price, stock, pool });
+        }
+        Ok(Reply::Listed(Listed { first, count: offers.len() as u32 }))
+    }
+
+    pub(super) fn offer(&self, id: OfferId) -> Result<&Offer, &'static str> {
+        at(&self.offers, id.0 as usize).ok_or("unknown_offer")
+    }
+
+    /// Terms that say the same offer twice mean what they say last.
+    pub(super) fn price(&mut self, provider: ProviderId, terms: &[OfferTerms]) -> Answer {
+        need(self.kind(provider)? == ProviderKind::Driven, "wrong_provider_kind")?;
+        need((1..=ROWS_MAX).contains(&terms.len()), "invalid_field")?;
+        for new in terms {
+            need(self.offer(new.offer)?.provider == provider, "unknown_offer")?;
+            need(priced_well(new.cost, new.price), "amount_out_of_range")?;
+        }
+        let mut changed = 0;
+        for (index, new) in terms.iter().enumerate() {
+            let last = terms[index + 1..].iter().all(|later| later.offer != new.offer);
+            let offer = &mut self.offers[new.offer.0 as usize - 1];
+            let priced = (offer.cost, offer.price) != (new.cost.0, new.price.0);
+            let (old, now) = (f64::from(offer.stock), f64::from(new.stock));
+            let moved = (old - now).abs() > (old / 2.0).floor();
+            if last && (priced || moved || (old == 0.0) != (now == 0.0)) {
+                (offer.cost, offer.price, offer.stock) = (new.cost.0, new.price.0, new.stock);
+                changed += 1;
+            }
+        }
+        Ok(Reply::Changed(changed))
+    }
+
+    pub(super) fn load(
+        &mut self,
+        id: OfferId,
+        cost: Micros,
+        price: Micros,
+        numbers: &[Number],
+    ) -> Answer {
+        let offer = self.offer(id)?;
+        need(self.kind(offer.provider)? == ProviderKind::Own, "wrong_provider_kind")?;
+        need((1..=ROWS_MAX).contains(&numbers.len()), "invalid_field")?;
+        need(priced_well(cost, price), "amount_out_of_range")?;
+        for (index, number) in numbers.iter().enumerate() {
+            let in_use = self.orders.iter().any(|order| {
+                let open = order.closed_at.is_none();
+                open && order.terms.offer == id && order.number == Some(*number)
+            });
+            let rests = self.resting.iter().any(|rests| (rests.1, rests.2) == (id, *number));
+            let free = !offer.pool.contains(number) && !in_use && !rests;
+            need(free && !numbers[..index].contains(number), "duplicate_number")?;
+        }
+        let offer = &mut self.offers[id.0 as usize - 1];
+        (offer.cost, offer.price) = (cost.0, price.0);
+        offer.pool.extend(numbers);
+        Ok(Reply::Changed(numbers.len() as u32))
+    }
+}

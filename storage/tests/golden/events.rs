@@ -1,0 +1,179 @@
+//! Every variant of an event, with every variant of what it carries.
+
+use nexnum_engine::event::{
+    AccountEvent, Closing, Event, Idempotency, MemoryEvent, OfferEvent, OfferTerms, OrderEvent,
+    Placement, ProviderKind, Receipt, Scope,
+};
+use nexnum_engine::ids::{AccountId, KeyId, MessageId, Number, OfferId, OperatorId, ProviderId};
+use nexnum_engine::money::Micros;
+use nexnum_engine::order::FailReason;
+use nexnum_engine::time::Time;
+
+use crate::values::{ACCOUNT, DIGEST, NOW, ORDER, PRODUCT, SALE, TERMS, assignment};
+
+pub(crate) fn events() -> Vec<(&'static str, Event)> {
+    let retired = MemoryEvent::Retired { orders_before: NOW, replies_before: Time(0) };
+    let accounts = of_accounts().into_iter().map(|(name, event)| (name, Event::Account(event)));
+    let offers = of_offers().into_iter().map(|(name, event)| (name, Event::Offer(event)));
+    let orders = [of_orders(), of_activations()]
+        .concat()
+        .into_iter()
+        .map(|(name, event)| (name, Event::Order(event)));
+    accounts.chain(offers).chain([("Retired", Event::Memory(retired))]).chain(orders).collect()
+}
+
+fn of_accounts() -> Vec<(&'static str, AccountEvent)> {
+    let key = |account, scope| AccountEvent::KeyIssued {
+        key: KeyId(1),
+        account: AccountId(account),
+        scope,
+        hash: [0xab; 32],
+        prefix: "nx_live_".into(),
+    };
+    vec![
+        (
+            "AccountOpened",
+            AccountEvent::AccountOpened {
+                account: ACCOUNT,
+                name: "ann".into(),
+                credit_limit: Micros(i64::MAX),
+            },
+        ),
+        ("KeyIssued Trade", key(3, Scope::Trade)),
+        ("KeyIssued Admin", key(0, Scope::Admin)),
+        ("KeyRevoked", AccountEvent::KeyRevoked { key: KeyId(u32::MAX) }),
+        (
+            "Deposited",
+            AccountEvent::Deposited {
+                account: ACCOUNT,
+                amount: Micros(1_000_000),
+                reference: DIGEST,
+            },
+        ),
+    ]
+}
+
+fn of_offers() -> Vec<(&'static str, OfferEvent)> {
+    let register = |kind| OfferEvent::ProviderRegistered {
+        provider: ProviderId(2),
+        name: "sims".into(),
+        kind,
+    };
+    let (provider, offer) = (ProviderId(2), OfferId(7));
+    let new = OfferTerms { offer, cost: Micros(1), price: Micros(-1), stock: u32::MAX };
+    vec![
+        ("ProviderRegistered Own", register(ProviderKind::Own)),
+        ("ProviderRegistered Driven", register(ProviderKind::Driven)),
+        (
+            "OperatorNamed",
+            OfferEvent::OperatorNamed { operator: OperatorId(u16::MAX), name: "telkomsel".into() },
+        ),
+        (
+            "OffersListed",
+            OfferEvent::OffersListed {
+                provider,
+                first: offer,
+                offers: vec![(PRODUCT, OperatorId::ANY), (PRODUCT, OperatorId(4))],
+            },
+        ),
+        ("OffersPriced", OfferEvent::OffersPriced { provider, terms: vec![new] }),
+        (
+            "StockLoaded",
+            OfferEvent::StockLoaded { offer, numbers: vec![Number(15_551), Number(u64::MAX)] },
+        ),
+        (
+            "NumberReleased",
+            OfferEvent::NumberReleased { offer, number: Number(15_551), until: NOW },
+        ),
+    ]
+}
+
+fn of_orders() -> Vec<(&'static str, OrderEvent)> {
+    let place = |idempotency, assignment| {
+        OrderEvent::OrderPlaced(Placement {
+            order: ORDER,
+            account: ACCOUNT,
+            product: PRODUCT,
+            operator: OperatorId::ANY,
+            limit: Micros(600_000),
+            terms: TERMS,
+            deadline: NOW,
+            idempotency,
+            assignment,
+        })
+    };
+    let fail = |reason, loss| OrderEvent::OrderFailed {
+        order: ORDER,
+        account: ACCOUNT,
+        refund: Micros(500_000),
+        reason,
+        provider: ProviderId(2),
+        loss: Micros(loss),
+    };
+    let idempotency = Idempotency { key: DIGEST, fingerprint: 1 };
+    let change = Micros(-64);
+    vec![
+        ("OrderPlaced", place(None, None)),
+        ("OrderPlaced Own", place(Some(idempotency), Some(assignment()))),
+        (
+            "AttemptStarted",
+            OrderEvent::AttemptStarted {
+                order: ORDER,
+                account: ACCOUNT,
+                attempt: 2,
+                terms: TERMS,
+                change,
+            },
+        ),
+        ("OrderDoubted", OrderEvent::OrderDoubted { order: ORDER }),
+        ("DoubtCleared", OrderEvent::DoubtCleared { order: ORDER }),
+        (
+            "NumberAssigned",
+            OrderEvent::NumberAssigned {
+                order: ORDER,
+                assignment: assignment(),
+                cost: Micros(127),
+            },
+        ),
+        ("OrderFailed NoNumbers", fail(FailReason::NoNumbers, 0)),
+        ("OrderFailed InDoubt", fail(FailReason::InDoubt, 300_000)),
+    ]
+}
+
+fn of_activations() -> Vec<(&'static str, OrderEvent)> {
+    let receive = |late, capture| {
+        OrderEvent::MessageReceived(Receipt {
+            order: ORDER,
+            message: MessageId(5),
+            digest: DIGEST,
+            sender: "".into(),
+            text: "Код 12345".into(),
+            code: "12345".into(),
+            late,
+            capture,
+        })
+    };
+    let close = |closing, refund| OrderEvent::ActivationClosed {
+        order: ORDER,
+        account: ACCOUNT,
+        closing,
+        refund: Micros(refund),
+    };
+    vec![
+        ("MessageReceived", receive(false, Some(SALE))),
+        ("MessageReceived late", receive(true, None)),
+        ("AnotherRequested", OrderEvent::AnotherRequested { order: ORDER }),
+        ("ActivationClosed Completed", close(Closing::Completed, 0)),
+        ("ActivationClosed Cancelled", close(Closing::Cancelled, 500_000)),
+        ("ActivationClosed TimedOut", close(Closing::TimedOut, 500_000)),
+        ("NumberQuarantined", OrderEvent::NumberQuarantined { order: ORDER, until: NOW }),
+        (
+            "LossRecovered",
+            OrderEvent::LossRecovered {
+                order: ORDER,
+                provider: ProviderId(2),
+                amount: Micros(300_000),
+            },
+        ),
+    ]
+}

@@ -1,0 +1,244 @@
+//! The ledger's bytes, fixed: what was written once reads for ever. One line a value
+//! in `records.txt`; a new variant adds lines, a changed line breaks old ledgers.
+
+mod events;
+mod values;
+
+use nexnum_engine::account::{Sale, TransactionKind};
+use nexnum_engine::activation::Assignment;
+use nexnum_engine::event::{AccountEvent, Event, OfferEvent, OrderEvent, Receipt};
+use nexnum_engine::ids::{AccountId, MessageId, Number, OfferId, OrderId, ProviderId};
+use nexnum_engine::money::Micros;
+use nexnum_engine::snapshot::Row;
+use nexnum_engine::time::Time;
+use nexnum_storage::record::{
+    RecordError, WalletRow, decode_events, decode_order, decode_rows, decode_wallet_row,
+    encode_events, encode_order, encode_row, encode_wallet_row,
+};
+use proptest::prelude::*;
+
+use crate::events::events;
+use crate::values::{NOW, ORDER, order, rows};
+
+fn event_bytes(event: &Event) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_events(std::slice::from_ref(event), &mut bytes);
+    bytes
+}
+
+fn row_bytes(row: &Row) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_row(row, &mut bytes);
+    bytes
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The golden text as this code writes it.
+fn written() -> String {
+    let mut text = String::new();
+    for (name, event) in events() {
+        text.push_str(&format!("event {name}: {}\n", hex(&event_bytes(&event))));
+    }
+    for (name, row) in rows() {
+        text.push_str(&format!("row {name}: {}\n", hex(&row_bytes(&row))));
+    }
+    text
+}
+
+#[test]
+fn every_record_has_its_golden_bytes() {
+    let (golden, written) = (include_str!("records.txt"), written());
+    for (golden, written) in golden.lines().zip(written.lines()) {
+        assert_eq!(written, golden);
+    }
+    assert_eq!(written, golden, "a record has no golden line, or a line no record");
+}
+
+#[test]
+fn a_row_of_a_wallet_keeps_its_bytes_and_reads_back() {
+    let (kind, amount) = (TransactionKind::Spend, Micros(-500_000));
+    for (order, expected) in
+        [(Some(ORDER), "02bf843d01820180a0f1c2b134"), (None, "02bf843d0080a0f1c2b134")]
+    {
+        let row = WalletRow { kind, amount, order, at: NOW };
+        let bytes = encode_wallet_row(&row);
+        assert_eq!(hex(&bytes), expected);
+        assert_eq!(decode_wallet_row(&bytes), Ok(row));
+        for len in 0..bytes.len() {
+            assert_eq!(decode_wallet_row(&bytes[..len]), Err(RecordError::Truncated));
+        }
+    }
+}
+
+#[test]
+fn every_record_reads_back_as_itself() {
+    for (name, event) in events() {
+        assert_eq!(decode_events(&event_bytes(&event)), Ok(vec![event]), "{name}");
+    }
+    for (name, row) in rows() {
+        let read: Vec<_> = decode_rows(&row_bytes(&row)).collect();
+        assert_eq!(read, [Ok(row)], "{name}");
+    }
+    let all: Vec<Event> = events().into_iter().map(|(_, event)| event).collect();
+    let mut bytes = Vec::new();
+    encode_events(&all, &mut bytes);
+    assert_eq!(decode_events(&bytes), Ok(all));
+    for state in nexnum_engine::activation::STATES {
+        assert_eq!(decode_order(&encode_order(&order(state))), Ok(order(state)));
+    }
+}
+
+#[test]
+fn a_record_cut_anywhere_is_refused() {
+    for (name, event) in events() {
+        let bytes = event_bytes(&event);
+        for len in 0..bytes.len() {
+            assert_eq!(decode_events(&bytes[..len]), Err(RecordError::Truncated), "{name} {len}");
+        }
+    }
+    for (name, row) in rows() {
+        let bytes = row_bytes(&row);
+        for len in 1..bytes.len() {
+            let read: Vec<_> = decode_rows(&bytes[..len]).collect();
+            assert_eq!(read, [Err(RecordError::Truncated)], "{name} {len}");
+        }
+    }
+}
+
+#[test]
+fn bytes_behind_a_record_are_refused() {
+    for (name, event) in events() {
+        let mut bytes = event_bytes(&event);
+        bytes.push(0);
+        assert_eq!(decode_events(&bytes), Err(RecordError::Trailing), "{name}");
+    }
+}
+
+#[test]
+fn an_integer_has_one_way_to_be_written() {
+    let doubted = |order: &[u8]| decode_events(&[&[1, 12], order].concat());
+    assert_eq!(
+        doubted(&[0x05]),
+        Ok(vec![Event::Order(OrderEvent::OrderDoubted { order: OrderId(5) })])
+    );
+    assert_eq!(doubted(&[0x85, 0x00]), Err(RecordError::OutOfRange));
+    assert_eq!(doubted(&[0x80; 11]), Err(RecordError::OutOfRange));
+    assert_eq!(doubted(&[0xff, 0xff, 0xff, 0xff, 0x1f]), Err(RecordError::OutOfRange));
+}
+
+#[test]
+fn unknown_tags_and_lying_lengths_are_named() {
+    for (bytes, expected) in [
+        (&[1u8, 0][..], RecordError::UnknownTag),
+        (&[1, 23], RecordError::UnknownTag),
+        (&[1, 255], RecordError::UnknownTag),
+        (&[0xff, 0xff, 0xff, 0xff, 0x0f], RecordError::Truncated),
+        (&[1, 6, 1, 0xff, 0xff, 0xff, 0xff, 0x0f, 65], RecordError::Truncated),
+        (&[1, 6, 1, 1, 0xff], RecordError::NotText),
+    ] {
+        assert_eq!(decode_events(bytes), Err(expected), "{bytes:?}");
+    }
+}
+
+/// What decodes encodes to the same bytes: no two ledgers read alike.
+fn check_events(bytes: &[u8]) {
+    if let Ok(events) = decode_events(bytes) {
+        let mut again = Vec::new();
+        encode_events(&events, &mut again);
+        assert_eq!(hex(&again), hex(bytes));
+    }
+    let _ = decode_order(bytes);
+    assert!(decode_rows(bytes).count() <= bytes.len());
+}
+
+fn text() -> impl Strategy<Value = Box<str>> {
+    "\\PC{0,20}".prop_map(Into::into)
+}
+
+fn arbitrary_event() -> impl Strategy<Value = Event> {
+    let numbers = prop::collection::vec(any::<u64>().prop_map(Number), 0..20);
+    let sale = (any::<u32>(), any::<u16>(), any::<i64>(), any::<i64>()).prop_map(|(a, p, x, y)| {
+        Sale { account: AccountId(a), provider: ProviderId(p), price: Micros(x), cost: Micros(y) }
+    });
+    prop_oneof![
+        (any::<u32>(), text(), any::<i64>()).prop_map(|(account, name, limit)| {
+            Event::Account(AccountEvent::AccountOpened {
+                account: AccountId(account),
+                name,
+                credit_limit: Micros(limit),
+            })
+        }),
+        (any::<u32>(), any::<i64>(), any::<u128>()).prop_map(|(account, amount, reference)| {
+            Event::Account(AccountEvent::Deposited {
+                account: AccountId(account),
+                amount: Micros(amount),
+                reference,
+            })
+        }),
+        (any::<u32>(), numbers).prop_map(|(offer, numbers)| Event::Offer(
+            OfferEvent::StockLoaded { offer: OfferId(offer), numbers }
+        )),
+        (any::<[u64; 3]>(), any::<u128>(), text(), text(), any::<bool>(), prop::option::of(sale))
+            .prop_map(|([order, message, _], digest, sender, text, late, capture)| {
+                Event::Order(OrderEvent::MessageReceived(Receipt {
+                    order: OrderId(order as u32),
+                    message: MessageId(message),
+                    digest,
+                    code: sender.clone(),
+                    sender,
+                    text,
+                    late,
+                    capture,
+                }))
+            }),
+        (any::<[u64; 2]>(), any::<u32>(), any::<i64>(), text()).prop_map(
+            |([from, number], order, cost, external_id)| Event::Order(OrderEvent::NumberAssigned {
+                order: OrderId(order),
+                assignment: Assignment {
+                    number: Number(number),
+                    external_id,
+                    cancel_from: Time(from),
+                    expires_at: Time(number),
+                },
+                cost: Micros(cost),
+            })
+        ),
+        prop::sample::select(events()).prop_map(|(_, event)| event),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_batch_reads_back_as_itself(batch in prop::collection::vec(arbitrary_event(), 0..8)) {
+        let mut bytes = Vec::new();
+        encode_events(&batch, &mut bytes);
+        prop_assert_eq!(decode_events(&bytes), Ok(batch));
+    }
+
+    #[test]
+    fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        check_events(&bytes);
+    }
+
+    #[test]
+    fn damaged_records_never_panic(
+        batch in prop::collection::vec(arbitrary_event(), 1..4),
+        row in prop::sample::select(rows()),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut bytes = Vec::new();
+        encode_events(&batch, &mut bytes);
+        for mut bytes in [bytes, row_bytes(&row.1)] {
+            for (index, byte) in &flips {
+                let index = index.index(bytes.len());
+                bytes[index] ^= byte;
+            }
+            check_events(&bytes);
+            check_events(&bytes[..cut.index(bytes.len())]);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Values that the records are made of, and every row of a state.
+
+use nexnum_engine::account::{Book, Sale};
+use nexnum_engine::activation::{ActivationState, Assignment, Message};
+use nexnum_engine::event::{ProviderKind, Scope, Terms};
+use nexnum_engine::ids::{
+    AccountId, CountryId, KeyId, MessageId, Number, OfferId, OperatorId, OrderId, Product,
+    ProviderId, Seq, ServiceId,
+};
+use nexnum_engine::money::Micros;
+use nexnum_engine::order::{Order, OrderStatus};
+use nexnum_engine::replies::StoredReply;
+use nexnum_engine::snapshot::Row;
+use nexnum_engine::state::{Account, Counters, GivenUp, Key, Offer, Provider, Quarantined};
+use nexnum_engine::time::Time;
+
+pub(crate) const PRODUCT: Product = Product { country: CountryId(62), service: ServiceId(300) };
+pub(crate) const TERMS: Terms =
+    Terms { offer: OfferId(7), provider: ProviderId(2), price: Micros(500_000), cost: Micros(1) };
+pub(crate) const DIGEST: u128 = 0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10;
+pub(crate) const ACCOUNT: AccountId = AccountId(3);
+pub(crate) const ORDER: OrderId = OrderId(130);
+pub(crate) const NOW: Time = Time(1_800_000_000_000);
+
+pub(crate) fn assignment() -> Assignment {
+    Assignment {
+        number: Number(6_281_234_567_890),
+        external_id: "x9".into(),
+        cancel_from: NOW,
+        expires_at: NOW.plus_ms(1_200_000),
+    }
+}
+
+pub(crate) const SALE: Sale = Sale {
+    account: ACCOUNT,
+    provider: ProviderId(2),
+    price: Micros(500_000),
+    cost: Micros(300_000),
+};
+
+pub(crate) fn message() -> Message {
+    Message {
+        id: MessageId(5),
+        digest: DIGEST,
+        sender: "Telegram".into(),
+        text: "Код 12345".into(),
+        code: "12345".into(),
+        received_at: NOW,
+        late: true,
+    }
+}
+
+pub(crate) fn order(state: ActivationState) -> Order {
+    let closed = state.is_closed();
+    Order {
+        id: ORDER,
+        account: ACCOUNT,
+        product: PRODUCT,
+        operator: OperatorId(4),
+        limit: Micros(600_000),
+        price: Micros(500_000),
+        cost: Micros(300_000),
+        offer: OfferId(7),
+        provider: ProviderId(2),
+        attempt: 2,
+        in_doubt: state == ActivationState::Init,
+        placed_at: NOW,
+        deadline: NOW.plus_ms(180_000),
+        status: match state {
+            ActivationState::Init | ActivationState::Active => OrderStatus::Escrow,
+            ActivationState::Received | ActivationState::Completed => OrderStatus::Delivered,
+            ActivationState::Cancelled | ActivationState::TimedOut | ActivationState::Failed => {
+                OrderStatus::Refunded
+            }
+        },
+        state,
+        awaits_another: state == ActivationState::Received,
+        assignment: (state != ActivationState::Init).then(assignment),
+        messages: if closed { vec![message()] } else { Vec::new() },
+        closed_at: closed.then_some(NOW),
+    }
+}
+
+/// Every variant of a row.
+pub(crate) fn rows() -> Vec<(String, Row)> {
+    let counters = Counters {
+        seq: Seq(u64::MAX),
+        account: ACCOUNT,
+        key: KeyId(2),
+        provider: ProviderId(2),
+        operator: OperatorId(4),
+        order: ORDER,
+        message: MessageId(5),
+    };
+    let account = Account { name: "ann".into(), credit_limit: Micros(i64::MIN), opened_at: NOW };
+    let key = Key {
+        account: ACCOUNT,
+        scope: Scope::Trade,
+        hash: [0xab; 32],
+        prefix: "nx_live_".into(),
+        revoked: true,
+    };
+    let provider = Provider { name: "sims".into(), kind: ProviderKind::Own };
+    let offer = Offer {
+        provider: ProviderId(2),
+        product: PRODUCT,
+        operator: OperatorId(4),
+        cost: Micros(1),
+        price: Micros(2),
+        stock: 3,
+    };
+    let reply = StoredReply { fingerprint: 1, order: ORDER, at: NOW };
+    let mut rows = vec![
+        ("Counters".to_owned(), Row::Counters(counters)),
+        ("Account".to_owned(), Row::Account(ACCOUNT, account)),
+        ("Key".to_owned(), Row::Key(KeyId(2), key)),
+        ("Deposit".to_owned(), Row::Deposit(ACCOUNT, DIGEST, Micros(1_000_000))),
+        ("Provider".to_owned(), Row::Provider(ProviderId(2), provider)),
+        ("Operator".to_owned(), Row::Operator(OperatorId(4), "telkomsel".into())),
+        ("Offer".to_owned(), Row::Offer(offer)),
+        ("Pool".to_owned(), Row::Pool(OfferId(7), vec![Number(15_551)])),
+        ("Reply".to_owned(), Row::Reply(ACCOUNT, DIGEST, reply)),
+    ];
+    let books = [
+        Book::Available(ACCOUNT),
+        Book::Escrow(ACCOUNT),
+        Book::Payable(ProviderId(2)),
+        Book::Loss(ProviderId(2)),
+        Book::Revenue,
+        Book::CashIn,
+    ];
+    rows.extend(books.map(|book| (format!("Book {book:?}"), Row::Book(book, Micros(-1)))));
+    let states = nexnum_engine::activation::STATES;
+    rows.extend(
+        states.map(|state| (format!("Order {state:?}"), Row::Order(Box::new(order(state))))),
+    );
+    let given_up = GivenUp {
+        at: NOW.plus_ms(180_000),
+        order: ORDER,
+        attempt: 2,
+        provider: ProviderId(2),
+        product: PRODUCT,
+        placed_at: NOW,
+    };
+    rows.push(("GivenUp".to_owned(), Row::GivenUp(given_up)));
+    rows.push(("WrittenOff".to_owned(), Row::WrittenOff(ORDER, Micros(300_000))));
+    let resting = Quarantined { until: NOW, offer: OfferId(7), number: Number(15_551) };
+    rows.push(("Quarantined".to_owned(), Row::Quarantined(resting)));
+    rows
+}
