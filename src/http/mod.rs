@@ -7,7 +7,6 @@
 
 pub mod admin;
 pub mod auth;
-mod bare;
 pub mod body;
 pub mod error;
 mod framing;
@@ -23,6 +22,7 @@ pub mod request;
 pub mod request_id;
 pub mod route;
 pub mod server;
+mod unrouted;
 pub mod v1;
 
 pub use error::Problem;

@@ -22,13 +22,14 @@ use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use super::body::Arriving;
 use super::error::Problem;
-use super::framing::{Frame, Framing, Watched};
+use super::framing::{Framing, Watched};
 use super::limit::Allowance;
 use super::request::{self, BodyState, Call};
 use super::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use super::route::{Answering, Outcome, Router, Run};
-use super::{Response, bare};
+use super::{Response, unrouted};
 
 /// Longest request line with headers: a long URL and a dozen headers fit.
 pub const HEADER_LEN_MAX: usize = 16 * 1024;
@@ -147,7 +148,7 @@ fn admit<S: Send + Sync + 'static>(
         // A new socket has room for a reply, and the answer is a courtesy: no waiting, no retry.
         Err(problem) => {
             if let Ok(mut stream) = stream.into_std() {
-                let _ = stream.write(&bare::at_the_door(problem, &server.request_ids.make()));
+                let _ = stream.write(&unrouted::full(problem, &server.request_ids.make()));
             }
         }
     }
@@ -234,9 +235,12 @@ impl<S: Send + Sync + 'static> Connection<S> {
     async fn run(self: Arc<Self>, stream: TcpStream, mut phase: watch::Receiver<()>) {
         let limits = self.server.limits;
         let (framing, connection) = (Arc::clone(&self.framing), Arc::clone(&self));
-        let refuse = move |bare: &[u8]| bare::refusal(bare, &connection.server.request_ids.make());
+        let refuse = move |bare: &[u8], cause| {
+            unrouted::refusal(bare, cause, &connection.server.request_ids.make())
+        };
         let io = Watched::new(TokioIo::new(stream), framing, limits.write_timeout, refuse);
-        let service = hyper::service::service_fn(move |request| {
+        let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+            self.framing.begin(request.body());
             let connection = Arc::clone(&self);
             async move { Ok::<_, Infallible>(connection.answer(request).await) }
         });
@@ -267,28 +271,23 @@ impl<S: Send + Sync + 'static> Connection<S> {
     }
 
     async fn answer(&self, request: hyper::Request<Incoming>) -> Response {
-        let frame = self.framing.next();
         let (parts, body) = request.into_parts();
         let id = self.server.request_ids.of(&parts.headers);
-        let mut response = self.dispatch(frame, parts, body, &id).await;
+        let is_encoded = parts.headers.contains_key(header::TRANSFER_ENCODING);
+        let mut response = self.dispatch(parts, body, &id).await;
         self.allowance.put_on(&mut response);
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, id.to_value());
-        if frame != Frame::Sized {
+        // hyper closes where an encoding came with a length, and does not show the length.
+        if !self.framing.end() || is_encoded {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
 
-    async fn dispatch(
-        &self,
-        frame: Frame,
-        parts: Parts,
-        body: Incoming,
-        id: &RequestId,
-    ) -> Response {
-        let found = check(frame, &parts)
-            .and_then(|()| self.server.router.find(&parts.method, parts.uri.path()));
+    async fn dispatch(&self, parts: Parts, incoming: Incoming, id: &RequestId) -> Response {
+        let found =
+            check(&parts).and_then(|()| self.server.router.find(&parts.method, parts.uri.path()));
         let (route, params) = match found {
             Ok(found) => found,
             Err(problem) => return problem.into_response(parts.uri.path(), id.as_str()),
@@ -300,7 +299,7 @@ impl<S: Send + Sync + 'static> Connection<S> {
             template: route.template,
             params,
             request_id: id.clone(),
-            body: BodyState::Coming(body),
+            body: BodyState::Coming(Arriving { incoming, framing: Arc::clone(&self.framing) }),
             body_len_max: route.body_len_max,
             body_timeout: self.server.limits.body_timeout,
             key: OnceLock::new(),
@@ -339,15 +338,11 @@ impl<S: Send + Sync + 'static> Connection<S> {
     }
 }
 
-fn check(frame: Frame, parts: &Parts) -> Result<(), Problem> {
-    match frame {
-        Frame::Sized => request::check_host(parts),
-        Frame::Encoded => request::check_encoding(parts).and_then(|()| request::check_host(parts)),
-        Frame::Conflicting => Err(Problem::malformed_request(
-            "Transfer-Encoding and Content-Length exclude each other",
-        )
-        .closing()),
+fn check(parts: &Parts) -> Result<(), Problem> {
+    if parts.headers.contains_key(header::TRANSFER_ENCODING) {
+        request::check_encoding(parts)?;
     }
+    request::check_host(parts)
 }
 
 /// What a problem says it happened on: the path, but never one that holds a secret.
