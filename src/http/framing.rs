@@ -22,7 +22,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use tokio::time::Sleep;
 
-use super::server::{HEADER_LEN_MAX, HEADERS_MAX};
+use super::limits::{HEADER_LEN_MAX, HEADERS_MAX};
 use super::unrouted::{self, Cause};
 
 /// Bytes taken from the socket at once: what hyper asks for when a connection opens.

@@ -14,6 +14,7 @@ pub mod health;
 pub mod hooks;
 mod json;
 pub mod limit;
+pub mod limits;
 pub mod ops;
 pub mod problems;
 pub mod query;

@@ -26,15 +26,12 @@ use super::body::Arriving;
 use super::error::Problem;
 use super::framing::{Framing, Watched};
 use super::limit::Allowance;
+use super::limits::{HEADER_LEN_MAX, HEADERS_MAX};
 use super::request::{self, BodyState, Call};
 use super::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use super::route::{Answering, Outcome, Router, Run};
 use super::{Response, unrouted};
 
-/// Longest request line with headers: a long URL and a dozen headers fit.
-pub const HEADER_LEN_MAX: usize = 16 * 1024;
-/// Most headers: browsers behind proxies send about thirty.
-pub const HEADERS_MAX: usize = 64;
 /// Pause after a failed accept, which means that the process is out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 

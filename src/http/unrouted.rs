@@ -8,8 +8,8 @@ use hyper::StatusCode;
 use memchr::memmem;
 
 use super::error::Problem;
+use super::limits::{HEADER_LEN_MAX, HEADERS_MAX};
 use super::request_id::RequestId;
-use super::server::{HEADER_LEN_MAX, HEADERS_MAX};
 
 /// What the transport knows of why hyper refused a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
