@@ -5,11 +5,13 @@
 //! many; what a detached route began is finished even if its client hangs up.
 //! Leaves the resources themselves to the faces.
 
+mod accept;
 pub mod admin;
 pub mod auth;
 pub mod body;
 pub mod error;
 mod framing;
+mod gate;
 pub mod health;
 pub mod hooks;
 mod json;
@@ -26,11 +28,12 @@ pub mod server;
 mod unrouted;
 pub mod v1;
 
+pub use accept::{Acceptor, bind};
 pub use error::Problem;
 pub use json::{Array, Json, Object};
 pub use request::Call;
 pub use route::Router;
-pub use server::{Limits, Server, bind};
+pub use server::{Limits, Server};
 
 /// A reply: its body is complete when the handler returns.
 pub type Response = hyper::Response<http_body_util::Full<bytes::Bytes>>;
