@@ -23,6 +23,7 @@ pub mod query;
 pub mod reply;
 pub mod request;
 pub mod request_id;
+mod response;
 pub mod route;
 pub mod server;
 mod unrouted;
@@ -32,8 +33,6 @@ pub use accept::{Acceptor, bind};
 pub use error::Problem;
 pub use json::{Array, Json, Object};
 pub use request::Call;
+pub use response::{Body, Gone, Pieces, Response};
 pub use route::Router;
 pub use server::{Limits, Server};
-
-/// A reply: its body is complete when the handler returns.
-pub type Response = hyper::Response<http_body_util::Full<bytes::Bytes>>;

@@ -28,8 +28,9 @@ use super::limit::Allowance;
 use super::limits::{HEADER_LEN_MAX, HEADERS_MAX};
 use super::request::{self, BodyState, Call};
 use super::request_id::{RequestId, RequestIds, X_REQUEST_ID};
+use super::response::Response;
 use super::route::{Answering, Outcome, Router, Run};
-use super::{Response, unrouted};
+use super::unrouted;
 
 /// Pause after a failed accept, which means that the process is out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -46,7 +47,7 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// From the end of the headers to the end of the body.
     pub body_timeout: Duration,
-    /// How long a client may take nothing of its reply.
+    /// How long a client may take nothing of a reply that is ready, or of a piece of it.
     pub write_timeout: Duration,
     /// How long a shutdown waits for requests in flight.
     pub drain_timeout: Duration,
