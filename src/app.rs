@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::history::History;
 use crate::http::auth::Limiter;
 use crate::market::Market;
+use crate::metrics::Metrics;
 use crate::provider::connected::Providers;
 use crate::read_model::ReadModel;
 use crate::sequencer::Handle;
@@ -35,6 +36,8 @@ pub struct App {
     pub market: Arc<Market>,
     /// What has left memory.
     pub history: Arc<History>,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Drivers and clients of the connected providers.
     pub providers: Providers,
     /// Purchases whose outcome is unknown.

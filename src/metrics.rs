@@ -1,207 +1,153 @@
-//! Measures for `/metrics`: names, units and where they come from.
+//! What is counted where it happens: commits, calls of providers, overcharges.
 //!
-//! Rare events go through the `metrics` facade; what changes with every request is
-//! counted where it happens and read when somebody asks. No label names a customer.
+//! A market has one value of these, handed to those who count; nothing is kept by the process.
+//! Every family is bounded: no label names a customer, an order or a number. What the page
+//! shows besides is read when it is asked for; the page itself is a face's.
 
-use std::borrow::Cow;
-use std::fmt::Write as _;
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::{counter, histogram};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use nexnum_engine::time::Time;
-
-use crate::app::App;
-use crate::http::Router;
-use crate::provider::connected::Health;
-use crate::read_model::ProviderView;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
 
 /// Seconds at which a commit's histogram is cut: a fast disk's sync to a stalled one.
 const COMMIT_BUCKETS: [f64; 9] = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25, 1.0];
 /// Events at which a batch's histogram is cut.
 const BATCH_BUCKETS: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0];
 
-static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+/// The counters of one market; a clone counts into the same ones.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics(Arc<Counters>);
 
-/// Installs the recorder, once a process. Without it measures are dropped, not kept.
-pub fn install() {
-    RECORDER.get_or_init(|| {
-        let builder = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("commit_seconds".into()), &COMMIT_BUCKETS)
-            .and_then(|b| {
-                b.set_buckets_for_metric(Matcher::Suffix("batch_events".into()), &BATCH_BUCKETS)
-            });
-        match builder.map(PrometheusBuilder::install_recorder) {
-            Ok(Ok(handle)) => Some(handle),
-            Ok(Err(error)) | Err(error) => {
-                tracing::warn!(%error, "measures are not recorded");
-                None
-            }
-        }
-    });
+#[derive(Debug)]
+struct Counters {
+    commit_seconds: Histogram,
+    commit_batch_events: Histogram,
+    provider_requests: Family<ProviderCall, Counter>,
+    provider_overcharges: Family<Provider, Counter>,
 }
 
-/// A batch became durable.
-pub fn committed(events: usize, took: Duration) {
-    histogram!("nexnum_commit_seconds").record(took.as_secs_f64());
-    histogram!("nexnum_commit_batch_events").record(events as f64);
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ProviderCall {
+    provider: String,
+    op: &'static str,
+    outcome: &'static str,
 }
 
-/// A provider was asked.
-pub fn provider_call(provider: &str, operation: &'static str, outcome: &'static str) {
-    let provider = provider.to_owned();
-    counter!("nexnum_provider_requests_total", "provider" => provider, "op" => operation, "outcome" => outcome)
-        .increment(1);
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Provider {
+    provider: String,
 }
 
-/// A provider charged more for a number than it was sold for.
-pub fn overcharged(provider: &str) {
-    let provider = provider.to_owned();
-    counter!("nexnum_provider_overcharges_total", "provider" => provider).increment(1);
-}
-
-/// Everything, in the Prometheus text format.
-#[must_use]
-pub fn render(app: &App, router: &Router<App>) -> String {
-    let mut text = RECORDER.get().and_then(Option::as_ref).map_or_else(String::new, |recorder| {
-        recorder.run_upkeep();
-        recorder.render()
-    });
-    for (name, help, value) in gauges(app) {
-        family(&mut text, name, "gauge", help);
-        line(&mut text, format_args!("{name} {value}\n"));
-    }
-    render_providers(&mut text, app);
-    render_replies(&mut text, router);
-    text
-}
-
-/// What stands at this moment, of the whole server.
-fn gauges(app: &App) -> Vec<(&'static str, &'static str, u64)> {
-    let (seq, unknown) = (app.read_model.position().0, app.doubts.count());
-    let now = app.clock.now();
-    let age_s = |since: Option<Time>| since.map_or(0, |since| now.ms_since(since) / 1000);
-    vec![
-        ("nexnum_ledger_seq", "Events durable and published.", seq),
-        (
-            "nexnum_history_lag_events",
-            "Events that history has not taken in.",
-            seq.saturating_sub(app.history.cursor().0),
-        ),
-        (
-            "nexnum_orders_in_memory",
-            "Orders that have not been retired.",
-            app.read_model.orders_len() as u64,
-        ),
-        ("nexnum_orders_upstream", "Open orders at providers.", app.read_model.driven_len() as u64),
-        (
-            "nexnum_orders_in_doubt",
-            "Orders whose purchase has an unknown outcome.",
-            unknown.in_doubt as u64,
-        ),
-        (
-            "nexnum_order_doubt_oldest_seconds",
-            "Age of the oldest doubt, 0 without one.",
-            age_s(unknown.oldest),
-        ),
-        (
-            "nexnum_purchases_given_up",
-            "Purchases given up within the hour that may still turn up.",
-            unknown.given_up as u64,
-        ),
-        (
-            "nexnum_orphans",
-            "Numbers of nobody that went back within the hour.",
-            unknown.orphans as u64,
-        ),
-        (
-            "nexnum_commit_queue_depth",
-            "Commands that wait for the engine.",
-            app.handle.waiting() as u64,
-        ),
-        ("nexnum_grid_offers", "Offers listed.", app.market.grid().offers_len() as u64),
-        ("nexnum_grid_bytes", "Bytes that the grid holds.", app.market.grid().bytes() as u64),
-    ]
-}
-
-/// One measure of a provider; `None` where it is not known.
-type OfProvider = fn(&Health, &ProviderView, Time) -> Option<i64>;
-
-const OF_PROVIDERS: [(&str, &str, OfProvider); 8] = [
-    ("nexnum_provider_enabled", "Whether it is bought from.", |health, _, _| {
-        Some(i64::from(health.enabled))
-    }),
-    ("nexnum_provider_breaker_open", "Whether its breaker keeps buyers away.", |health, _, _| {
-        Some(i64::from(health.breaker != "closed"))
-    }),
-    ("nexnum_provider_balance_micros", "Its balance, as it said last.", |health, _, _| {
-        health.balance.map(|balance| balance.0)
-    }),
-    ("nexnum_provider_sync_age_seconds", "Since its last whole list.", |health, _, now| {
-        health.last_sync_at.map(|at| now.ms_since(at) as i64 / 1000)
-    }),
-    ("nexnum_provider_offers", "Offers of its last list.", |health, _, _| {
-        Some(health.offers as i64)
-    }),
-    ("nexnum_provider_misfits", "Rows of it that could not be read.", |health, _, _| {
-        Some(health.misfits as i64)
-    }),
-    ("nexnum_provider_quarantined", "Rows kept out for their price.", |health, _, _| {
-        Some(health.quarantined as i64)
-    }),
-    (
-        "nexnum_provider_written_off_micros",
-        "Purchases lost in doubt and not recovered.",
-        |_, known, _| Some(known.loss.0),
-    ),
-];
-
-fn render_providers(text: &mut String, app: &App) {
-    let now = app.clock.now();
-    let known = app.read_model.directory().providers();
-    let connected: Vec<(Health, &ProviderView)> = known
-        .iter()
-        .filter_map(|(id, view)| Some((app.providers.get(*id)?.figures(), view)))
-        .collect();
-    for (name, help, measure) in OF_PROVIDERS {
-        family(text, name, "gauge", help);
-        for (health, view) in &connected {
-            if let Some(value) = measure(health, view, now) {
-                let provider = escaped(&view.name);
-                line(text, format_args!("{name}{{provider=\"{provider}\"}} {value}\n"));
-            }
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            commit_seconds: Histogram::new(COMMIT_BUCKETS),
+            commit_batch_events: Histogram::new(BATCH_BUCKETS),
+            provider_requests: Family::default(),
+            provider_overcharges: Family::default(),
         }
     }
 }
 
-fn render_replies(text: &mut String, router: &Router<App>) {
-    let name = "nexnum_http_requests_total";
-    family(text, name, "counter", "Replies by route and class of status.");
-    for reply in router.replies() {
-        let (method, route, class) = (reply.method, reply.template, reply.class);
-        line(
-            text,
-            format_args!(
-                "{name}{{method=\"{method}\",route=\"{route}\",status_class=\"{class}xx\"}} {}\n",
-                reply.count
-            ),
+impl Metrics {
+    /// A batch became durable.
+    pub fn committed(&self, events: usize, took: Duration) {
+        self.0.commit_seconds.observe(took.as_secs_f64());
+        self.0.commit_batch_events.observe(events as f64);
+    }
+
+    /// A provider was asked.
+    pub fn provider_call(&self, provider: &str, operation: &'static str, outcome: &'static str) {
+        let call = ProviderCall { provider: provider.to_owned(), op: operation, outcome };
+        self.0.provider_requests.get_or_create(&call).inc();
+    }
+
+    /// A provider charged more for a number than it was sold for.
+    pub fn overcharged(&self, provider: &str) {
+        let provider = Provider { provider: provider.to_owned() };
+        self.0.provider_overcharges.get_or_create(&provider).inc();
+    }
+
+    /// Puts all of them on a page that is about to be written. The format adds `_total` to
+    /// counters and a full stop to each explanation.
+    pub fn register(&self, page: &mut Registry) {
+        let Counters {
+            commit_seconds,
+            commit_batch_events,
+            provider_requests,
+            provider_overcharges,
+        } = &*self.0;
+        page.register(
+            "nexnum_commit_seconds",
+            "Time from handing a batch to the ledger until it is durable",
+            commit_seconds.clone(),
+        );
+        page.register(
+            "nexnum_commit_batch_events",
+            "Events in a committed batch",
+            commit_batch_events.clone(),
+        );
+        page.register(
+            "nexnum_provider_requests",
+            "Calls of a provider by operation and outcome",
+            provider_requests.clone(),
+        );
+        page.register(
+            "nexnum_provider_overcharges",
+            "Numbers that a provider charged more for than they were sold for",
+            provider_overcharges.clone(),
         );
     }
 }
 
-/// A label's value: the operator names a provider as he likes.
-fn escaped(value: &str) -> Cow<'_, str> {
-    if !value.contains(['\\', '"', '\n']) {
-        return value.into();
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prometheus_client::encoding::prometheus_text;
+
+    fn page(metrics: &Metrics) -> String {
+        let (mut registry, mut text) = (Registry::default(), String::new());
+        metrics.register(&mut registry);
+        prometheus_text::encode(&mut text, &registry).unwrap();
+        text
     }
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").into()
-}
 
-fn family(text: &mut String, name: &str, kind: &str, help: &str) {
-    line(text, format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
-}
+    #[test]
+    fn each_market_counts_for_itself() {
+        let (one, other) = (Metrics::default(), Metrics::default());
+        one.clone().committed(3, Duration::from_millis(3));
+        one.provider_call("a", "buy", "ok");
+        one.provider_call("a", "buy", "ok");
+        one.overcharged("a");
+        let shown = page(&one);
+        for line in [
+            "# TYPE nexnum_commit_seconds histogram",
+            "nexnum_commit_seconds_bucket{le=\"0.002\"} 0",
+            "nexnum_commit_seconds_bucket{le=\"0.005\"} 1",
+            "nexnum_commit_seconds_bucket{le=\"+Inf\"} 1",
+            "nexnum_commit_seconds_sum 0.003",
+            "nexnum_commit_batch_events_bucket{le=\"1\"} 0",
+            "nexnum_commit_batch_events_bucket{le=\"4\"} 1",
+            "nexnum_commit_batch_events_count 1",
+            "# TYPE nexnum_provider_requests_total counter",
+            "nexnum_provider_requests_total{provider=\"a\",op=\"buy\",outcome=\"ok\"} 2",
+            "nexnum_provider_overcharges_total{provider=\"a\"} 1",
+        ] {
+            assert!(shown.lines().any(|shown| shown == line), "{line}: {shown}");
+        }
+        assert!(!page(&other).contains("provider=\"a\""));
+    }
 
-fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    text.write_fmt(arguments).expect("a string takes everything");
+    #[test]
+    fn a_page_that_is_never_asked_for_costs_no_memory() {
+        let metrics = Metrics::default();
+        metrics.committed(1, Duration::from_millis(1));
+        let before = page(&metrics).len();
+        (0..10_000).for_each(|_| metrics.committed(1, Duration::from_millis(1)));
+        assert!(page(&metrics).len() < before + 100, "only digits are added");
+    }
 }

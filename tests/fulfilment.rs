@@ -10,7 +10,7 @@ use std::time::Duration;
 use nexnum::app::App;
 use nexnum::boot;
 use nexnum::config::{Config, Margin, Percent, ProviderConfig, Rate};
-use nexnum::metrics;
+use nexnum::http::metrics_page;
 use nexnum::provider::driver::Driver;
 use nexnum::provider::sandbox::{FaultKind, Sandbox, SandboxConfig};
 use nexnum::provider::template::Secret;
@@ -602,9 +602,8 @@ async fn a_number_whose_time_is_over_goes_back_once_its_provider_answers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_are_counted_by_the_provider_that_was_asked() {
-    metrics::install();
     let rig = Rig::start(&[(HANDLER, 100_000)]).await;
-    let shown = metrics::render(rig.app(), &server::routes());
+    let shown = metrics_page::render(rig.app(), &server::routes());
     let count = r#"nexnum_provider_requests_total{provider="Kestrel",op="prices",outcome="ok"}"#;
     assert!(shown.contains(count), "{shown}");
     rig.stop().await;

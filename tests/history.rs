@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use nexnum::boot;
 use nexnum::clock::Clock;
 use nexnum::history::{Follower, History};
+use nexnum::metrics::Metrics;
 use nexnum::read_model::ReadModel;
 use nexnum::sequencer::{Handle, Sequencer};
 use nexnum::verify::{Followed, verify};
@@ -56,6 +57,7 @@ impl Market {
             Arc::new(Clock::not_before(opened.last_at)),
             Arc::clone(&archived),
             opened.ledger,
+            Metrics::default(),
             move |change| shown.publish(&change),
             |error| panic!("{error}"),
         );

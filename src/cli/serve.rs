@@ -77,10 +77,9 @@ fn setups(config: &Config) -> Result<Vec<ProviderSetup>, CliError> {
     config.providers.iter().map(setup).collect()
 }
 
-/// Runs a server's future on a runtime of its own, with logs and measures.
+/// Runs a server's future on a runtime of its own, with logs.
 pub(super) fn block_on(work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
     crate::logs::install();
-    crate::metrics::install();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(|error| CliError::Refused(format!("no runtime: {error}")))?.block_on(work)
 }

@@ -17,6 +17,7 @@ pub mod hooks;
 mod json;
 pub mod limit;
 pub mod limits;
+pub mod metrics_page;
 pub mod ops;
 pub mod problems;
 pub mod query;

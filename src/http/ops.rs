@@ -5,9 +5,8 @@ use std::sync::{Arc, OnceLock};
 use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode};
 
-use super::{Call, Problem, Response, Router, reply};
+use super::{Call, Problem, Response, Router, metrics_page, reply};
 use crate::app::App;
-use crate::metrics;
 
 /// The description of every route; a test holds it against the route table.
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -39,7 +38,7 @@ fn openapi(call: &Call<App>) -> Result<Response, Problem> {
 fn measures(call: &Call<App>, table: &Table) -> Result<Response, Problem> {
     call.query(&[])?;
     let router = table.get().and_then(std::sync::Weak::upgrade).ok_or_else(Problem::internal)?;
-    let text = metrics::render(&call.state, &router);
-    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    let text = metrics_page::render(&call.state, &router);
+    let kind = HeaderValue::from_static(metrics_page::CONTENT_TYPE);
     Ok(reply::typed(StatusCode::OK, kind, text))
 }

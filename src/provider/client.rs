@@ -24,7 +24,7 @@ use super::request::{Request, check_base};
 use super::source::{Rounding, to_micros};
 use super::template::{Credentials, RequestError, Slots};
 use super::transport::{Lost, Transport};
-use crate::metrics;
+use crate::metrics::Metrics;
 
 /// Bytes of a price list: three times the largest known, and little beside the offers.
 pub const PRICES_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -84,6 +84,8 @@ pub struct ClientConfig {
     pub rate: Decimal,
     /// Deadlines.
     pub timeouts: Timeouts,
+    /// Where its calls are counted.
+    pub metrics: Metrics,
 }
 
 /// Why a client could not be made.
@@ -138,6 +140,7 @@ pub struct Client {
     timeouts: Timeouts,
     limiter: Limiter,
     in_flight: Semaphore,
+    metrics: Metrics,
 }
 
 impl fmt::Debug for Client {
@@ -172,6 +175,7 @@ impl Client {
             timeouts: config.timeouts,
             limiter,
             in_flight,
+            metrics: config.metrics,
         })
     }
 
@@ -383,7 +387,7 @@ impl Client {
     ) -> Result<Output, (ProviderError, bool)> {
         let outcome = self.attempt(op, request, deadline).await;
         let word = outcome.as_ref().map_or_else(|(error, _)| error.kind.word(), |_| "ok");
-        metrics::provider_call(&self.provider, op.name(), word);
+        self.metrics.provider_call(&self.provider, op.name(), word);
         outcome
     }
 

@@ -316,6 +316,7 @@ impl Providers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Metrics;
     use crate::provider::client::{ClientConfig, Timeouts};
     use crate::provider::template::Credentials;
 
@@ -328,6 +329,7 @@ mod tests {
             credentials: Credentials::default(),
             rate: rust_decimal::Decimal::ONE,
             timeouts: Timeouts::default(),
+            metrics: Metrics::default(),
         };
         let client = Client::new(Arc::clone(&driver), config).expect("it has an address");
         let crosswalk = Crosswalk::load(driver.dialect()).expect("its codes are shipped");

@@ -32,6 +32,7 @@ use crate::http::request_id::RequestIds;
 use crate::http::{self, Limits, Router, Server};
 use crate::keys::{self, NoRandomness};
 use crate::market::{Market, OpenClaim};
+use crate::metrics::Metrics;
 use crate::provider::connected::Providers;
 use crate::provider::template::Secret;
 use crate::read_model::ReadModel;
@@ -120,6 +121,7 @@ struct Spine {
     sequencer: Sequencer,
     history: Arc<History>,
     follower: Follower,
+    metrics: Metrics,
 }
 
 /// Starts a server on an opened folder.
@@ -154,6 +156,7 @@ pub async fn start(
         read_model: Arc::clone(&spine.read_model),
         market: spine.market,
         history: spine.history,
+        metrics: spine.metrics,
         in_flight: InFlight::default(),
         asks: Asks::default(),
         own,
@@ -191,6 +194,7 @@ fn start_spine(opened: Opened, policy: Policy) -> Spine {
     let market = Arc::new(market);
     let clock = Arc::new(Clock::not_before(opened.last_at));
     let archived = Arc::new(AtomicU64::new(0));
+    let metrics = Metrics::default();
     let publish = {
         let (read_model, market) = (Arc::clone(&read_model), Arc::clone(&market));
         move |change: Change| {
@@ -203,6 +207,7 @@ fn start_spine(opened: Opened, policy: Policy) -> Spine {
         Arc::clone(&clock),
         Arc::clone(&archived),
         opened.ledger,
+        metrics.clone(),
         publish,
         end_process,
     );
@@ -213,7 +218,7 @@ fn start_spine(opened: Opened, policy: Policy) -> Spine {
         archived,
         end_without_history,
     );
-    Spine { read_model, market, open_claims, clock, handle, sequencer, history, follower }
+    Spine { read_model, market, open_claims, clock, handle, sequencer, history, follower, metrics }
 }
 
 /// Registers and connects the configured providers. Nothing is asked of them yet.
@@ -227,7 +232,7 @@ async fn connect_all(
     for setup in setups {
         let id = register(&spine.handle, &setup.config.name, ProviderKind::Driven).await?;
         grid.set_priority(id, setup.config.priority);
-        connected.push(connect::connect(id, setup, config)?);
+        connected.push(connect::connect(id, setup, config, spine.metrics.clone())?);
     }
     // What nobody can buy is not for sale: offers of a provider that was taken out of the
     // configuration stand in the ledger still.

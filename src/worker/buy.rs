@@ -23,7 +23,6 @@ use super::doubt::{Call, Doubt, Lost};
 use super::orphan::Orphan;
 use super::{BUSY_PAUSE_MAX, insist};
 use crate::app::App;
-use crate::metrics;
 use crate::provider::client::{BuyOutcome, BuyRequest};
 use crate::provider::connected::{Connected, Failure, breaker_input};
 use crate::provider::driver::Op;
@@ -184,7 +183,7 @@ impl Purchase {
     /// know no limit where an operator is named. The number is ours all the same.
     fn note_overcharge(&self, connected: &Connected, claim: &Claim, cost: Micros) {
         self.app.market.grid().exhaust(claim.offer());
-        metrics::overcharged(connected.name());
+        self.app.metrics.overcharged(connected.name());
         let price = claim.price();
         let (provider, order) = (connected.name(), self.id.0);
         tracing::warn!(provider, order, %cost, %price, "a number cost more than its price");

@@ -390,6 +390,7 @@ mod tests {
             read_model: Arc::clone(&app.read_model),
             market: Arc::clone(&app.market),
             history: Arc::clone(&app.history),
+            metrics: app.metrics.clone(),
             providers: Providers::default(),
             doubts: Doubts::default(),
             tasks: Tasks::default(),

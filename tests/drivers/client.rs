@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use nexnum::metrics::Metrics;
 use nexnum::provider::client::{
     BuyOutcome, BuyRequest, Client, ClientConfig, PRICES_BYTES_MAX, REPLY_BYTES_MAX, Timeouts,
 };
@@ -96,7 +97,9 @@ fn client(driver: &str, base_url: &str, rate: Decimal) -> Client {
     let credentials = Credentials { key: Secret::new("K"), ..Credentials::default() };
     let base_url = Some(base_url.to_owned());
     let provider = "one".to_owned();
-    Client::new(driver, ClientConfig { provider, base_url, credentials, rate, timeouts }).unwrap()
+    let metrics = Metrics::default();
+    let config = ClientConfig { provider, base_url, credentials, rate, timeouts, metrics };
+    Client::new(driver, config).unwrap()
 }
 
 fn handler(server: &Server) -> Client {

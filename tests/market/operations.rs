@@ -58,7 +58,6 @@ fn parse(page: &str) -> BTreeMap<String, f64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn measures_are_in_the_prometheus_format_and_name_no_secret() {
-    nexnum::metrics::install();
     let market = Market::with_silent_provider("si\"le\\nt").await;
     market.stock("ID", "telegram", "0.30", 62_810_000_000, 2).await;
     let buyer = market.customer("a customer", "1").await;

@@ -1,0 +1,180 @@
+//! The page at `/metrics`, in the Prometheus text format: the market's counters, and what is
+//! read when the page is asked for.
+
+use std::fmt;
+
+use nexnum_engine::time::Time;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, prometheus_text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+use super::Router;
+use super::route::Replies;
+use crate::app::App;
+use crate::provider::connected::Health;
+use crate::read_model::ProviderView;
+
+/// The media type of the page.
+pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
+
+/// Everything that is measured. Takes some locks that are held shortly, and never waits.
+///
+/// # Panics
+/// Never: a string takes everything.
+#[must_use]
+pub fn render(app: &App, router: &Router<App>) -> String {
+    let mut registry = Registry::default();
+    app.metrics.register(&mut registry);
+    registry.register_collector(Box::new(Reading::of(app, router)));
+    let mut page = String::with_capacity(16 * 1024);
+    prometheus_text::encode(&mut page, &registry).expect("a string takes everything");
+    page
+}
+
+/// A gauge without labels: name, explanation, value.
+type Gauge = (&'static str, &'static str, u64);
+
+/// What was read for one page.
+#[derive(Debug)]
+struct Reading {
+    gauges: Vec<Gauge>,
+    providers: Vec<(String, OfProvider)>,
+    replies: Vec<Replies>,
+}
+
+/// The values of one provider, in the order of [`OF_PROVIDERS`]; `None` where not known.
+type OfProvider = [Option<i64>; OF_PROVIDERS.len()];
+
+/// Reads one measure of a provider.
+type Measure = fn(&Health, &ProviderView, Time) -> Option<i64>;
+
+const OF_PROVIDERS: [(&str, &str, Measure); 8] = [
+    ("nexnum_provider_enabled", "Whether it is bought from.", |health, _, _| {
+        Some(i64::from(health.enabled))
+    }),
+    ("nexnum_provider_breaker_open", "Whether its breaker keeps buyers away.", |health, _, _| {
+        Some(i64::from(health.breaker != "closed"))
+    }),
+    ("nexnum_provider_balance_micros", "Its balance, as it said last.", |health, _, _| {
+        health.balance.map(|balance| balance.0)
+    }),
+    ("nexnum_provider_sync_age_seconds", "Since its last whole list.", |health, _, now| {
+        health.last_sync_at.map(|at| now.ms_since(at) as i64 / 1000)
+    }),
+    ("nexnum_provider_offers", "Offers of its last list.", |health, _, _| {
+        Some(health.offers as i64)
+    }),
+    ("nexnum_provider_misfits", "Rows of it that could not be read.", |health, _, _| {
+        Some(health.misfits as i64)
+    }),
+    ("nexnum_provider_quarantined", "Rows kept out for their price.", |health, _, _| {
+        Some(health.quarantined as i64)
+    }),
+    (
+        "nexnum_provider_written_off_micros",
+        "Purchases lost in doubt and not recovered.",
+        |_, known, _| Some(known.loss.0),
+    ),
+];
+
+impl Reading {
+    fn of(app: &App, router: &Router<App>) -> Self {
+        let now = app.clock.now();
+        let known = app.read_model.directory().providers();
+        let providers = known.iter().filter_map(|(id, view)| {
+            let health = app.providers.get(*id)?.figures();
+            let values = OF_PROVIDERS.map(|(_, _, measure)| measure(&health, view, now));
+            Some((view.name.to_string(), values))
+        });
+        Self { gauges: gauges(app), providers: providers.collect(), replies: router.replies() }
+    }
+}
+
+impl Collector for Reading {
+    fn encode(&self, mut page: DescriptorEncoder<'_>) -> fmt::Result {
+        let (name, help) = ("nexnum_build_info", "The version that runs.");
+        let mut info = page.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        info.encode_family(&[("version", env!("CARGO_PKG_VERSION"))])?.encode_gauge(&1_u64)?;
+        for (name, help, value) in &self.gauges {
+            page.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(value)?;
+        }
+        for (at, (name, help, _)) in OF_PROVIDERS.iter().enumerate() {
+            let mut family = page.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (provider, values) in &self.providers {
+                if let Some(value) = values[at] {
+                    let labels = [("provider", provider.as_str())];
+                    family.encode_family(&labels)?.encode_gauge(&value)?;
+                }
+            }
+        }
+        let (name, help) = ("nexnum_http_requests", "Replies by route and class of status.");
+        let mut family = page.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for Replies { method, template, class, count } in &self.replies {
+            let class = format!("{class}xx");
+            let labels = [("method", *method), ("route", *template), ("status_class", &class)];
+            family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, u64>(count, None)?;
+        }
+        Ok(())
+    }
+}
+
+/// What stands at this moment, of the whole market and its process.
+fn gauges(app: &App) -> Vec<Gauge> {
+    let (seq, unknown) = (app.read_model.position().0, app.doubts.count());
+    let now = app.clock.now();
+    let age_s = |since: Option<Time>| since.map_or(0, |since| now.ms_since(since) / 1000);
+    let mut gauges = vec![
+        ("nexnum_ledger_seq", "Events durable and published.", seq),
+        (
+            "nexnum_history_lag_events",
+            "Events that history has not taken in.",
+            seq.saturating_sub(app.history.cursor().0),
+        ),
+        (
+            "nexnum_orders_in_memory",
+            "Orders that have not been retired.",
+            app.read_model.orders_len() as u64,
+        ),
+        ("nexnum_orders_upstream", "Open orders at providers.", app.read_model.driven_len() as u64),
+        (
+            "nexnum_orders_in_doubt",
+            "Orders whose purchase has an unknown outcome.",
+            unknown.in_doubt as u64,
+        ),
+        (
+            "nexnum_order_doubt_oldest_seconds",
+            "Age of the oldest doubt, 0 without one.",
+            age_s(unknown.oldest),
+        ),
+        (
+            "nexnum_purchases_given_up",
+            "Purchases given up within the hour that may still turn up.",
+            unknown.given_up as u64,
+        ),
+        (
+            "nexnum_orphans",
+            "Numbers without an order that went back within the hour.",
+            unknown.orphans as u64,
+        ),
+        (
+            "nexnum_commit_queue_depth",
+            "Commands that wait for the engine.",
+            app.handle.waiting() as u64,
+        ),
+        ("nexnum_grid_offers", "Offers listed.", app.market.grid().offers_len() as u64),
+        ("nexnum_grid_bytes", "Bytes that the grid holds.", app.market.grid().bytes() as u64),
+    ];
+    let resident = resident_bytes();
+    let help = "Memory of the process that is in use.";
+    gauges.extend(resident.map(|bytes| ("process_resident_memory_bytes", help, bytes)));
+    gauges
+}
+
+/// The resident memory of the process, where the system tells it.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes * 1024)
+}
