@@ -38,6 +38,9 @@ async fn serve(config: Config) -> Result<(), CliError> {
     let providers = setups(&config)?;
     let running = server::start(opened, &config, providers).await.map_err(not_started)?;
     say(format_args!("listening on http://{}", running.address));
+    if let Some(address) = running.metrics_address {
+        say(format_args!("measures on http://{address}/metrics"));
+    }
     stop_signal().await;
     eprintln!("stopping");
     running.stop().await.map_err(BootError::from)?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode};
 
-use super::{Call, Problem, Response, Router, metrics_page, reply};
+use super::{Call, Problem, Response, Router, auth, metrics_page, reply};
 use crate::app::App;
 
 /// The description of every route; a test holds it against the route table.
@@ -18,7 +18,20 @@ pub type Table = Arc<OnceLock<std::sync::Weak<Router<App>>>>;
 pub fn add_routes(router: &mut Router<App>, table: Table) {
     router.at_once(Method::GET, "/health/ready", ready);
     router.at_once(Method::GET, "/openapi.json", openapi);
-    router.at_once(Method::GET, "/metrics", move |call| measures(call, &table));
+    router.at_once(Method::GET, "/metrics", move |call| {
+        auth::operator(call)?;
+        let shown = table.get().and_then(std::sync::Weak::upgrade).ok_or_else(Problem::internal)?;
+        measures(call, &shown)
+    });
+}
+
+/// The routes of a listener that strangers cannot reach: the measures, with the counters of
+/// `shown`, without a key.
+#[must_use]
+pub fn unguarded(shown: Arc<Router<App>>) -> Router<App> {
+    let mut router = Router::new();
+    router.at_once(Method::GET, "/metrics", move |call| measures(call, &shown));
+    router
 }
 
 /// Ready while the engine takes commands; a load balancer looks elsewhere otherwise.
@@ -35,10 +48,9 @@ fn openapi(call: &Call<App>) -> Result<Response, Problem> {
     Ok(reply::json_bytes(StatusCode::OK, OPENAPI))
 }
 
-fn measures(call: &Call<App>, table: &Table) -> Result<Response, Problem> {
+fn measures(call: &Call<App>, shown: &Router<App>) -> Result<Response, Problem> {
     call.query(&[])?;
-    let router = table.get().and_then(std::sync::Weak::upgrade).ok_or_else(Problem::internal)?;
-    let text = metrics_page::render(&call.state, &router);
+    let text = metrics_page::render(&call.state, shown);
     let kind = HeaderValue::from_static(metrics_page::CONTENT_TYPE);
     Ok(reply::typed(StatusCode::OK, kind, text))
 }

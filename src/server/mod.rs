@@ -97,6 +97,8 @@ impl From<StorageError> for StartError {
 pub struct Running {
     /// Where, with the real port.
     pub address: SocketAddr,
+    /// Where the measures are served without a key, if anywhere.
+    pub metrics_address: Option<SocketAddr>,
     /// What it shares.
     pub app: Arc<App>,
     /// The path that messages for own stock are posted to; it holds the secret.
@@ -104,7 +106,7 @@ pub struct Running {
     folder: Folder,
     reader: Reader,
     stop: watch::Sender<bool>,
-    door: JoinHandle<usize>,
+    doors: Vec<JoinHandle<usize>>,
     workers: Workers,
     follower: Follower,
     sequencer: Sequencer,
@@ -133,9 +135,11 @@ pub async fn start(
     config: &Config,
     providers: Vec<ProviderSetup>,
 ) -> Result<Running, StartError> {
-    let listen = config.listen;
-    let failed = |source| StartError::Listen { address: listen, source };
-    let (listener, address) = http::bind(listen).await.map_err(failed)?;
+    let (listener, address) = listen(config.listen).await?;
+    let metrics_listener = match config.metrics_listen {
+        Some(wanted) => Some(listen(wanted).await?),
+        None => None,
+    };
     let hook_token = hook_token(&opened.folder)?;
     let (folder, reader, snapshot) =
         (opened.folder.clone(), opened.reader.clone(), opened.snapshot);
@@ -168,17 +172,24 @@ pub async fn start(
     let snapshots = Snapshots::start(folder.clone(), reader.clone(), published, snapshot, every);
     let workers = Workers::start(&app, spine.open_claims);
     let (stop, stopped) = watch::channel(false);
-    let door = open_door(&app, config, listener, stopped)?;
+    let routes = routes();
+    let mut doors = vec![open_door(&app, Arc::clone(&routes), config, listener, stopped.clone())?];
+    let metrics_address = metrics_listener.as_ref().map(|(_, address)| *address);
+    if let Some((listener, _)) = metrics_listener {
+        let routes = Arc::new(http::ops::unguarded(routes));
+        doors.push(open_door(&app, routes, config, listener, stopped)?);
+    }
     let hook_path = hook_path(&hook_token);
     let (follower, sequencer) = (spine.follower, spine.sequencer);
     Ok(Running {
         address,
+        metrics_address,
         app,
         hook_path,
         folder,
         reader,
         stop,
-        door,
+        doors,
         workers,
         follower,
         sequencer,
@@ -311,8 +322,13 @@ pub fn routes() -> Arc<Router<App>> {
     router
 }
 
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    http::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
 fn open_door(
     app: &Arc<App>,
+    router: Arc<Router<App>>,
     config: &Config,
     listener: TcpListener,
     mut stopped: watch::Receiver<bool>,
@@ -324,7 +340,7 @@ fn open_door(
         ..Limits::default()
     };
     let request_ids = RequestIds::new(u64::from_le_bytes(keys::random_bytes()?));
-    let server = Server { router: routes(), state: Arc::clone(app), limits, request_ids };
+    let server = Server { router, state: Arc::clone(app), limits, request_ids };
     Ok(tokio::spawn(server.serve(listener, async move {
         // An error means that the other end is gone: stop as well.
         let _stop = stopped.wait_for(|stop| *stop).await;
@@ -340,10 +356,12 @@ impl Running {
     pub async fn stop(self) -> Result<(), StorageError> {
         self.app.stopping.send_replace(true);
         self.stop.send_replace(true);
-        if let Ok(cut) = self.door.await
-            && cut > 0
-        {
-            tracing::warn!(cut, "connections did not finish in time");
+        for door in self.doors {
+            if let Ok(cut) = door.await
+                && cut > 0
+            {
+                tracing::warn!(cut, "connections did not finish in time");
+            }
         }
         self.workers.stop(WORKERS_GRACE).await;
         let (sequencer, follower, snapshots) = (self.sequencer, self.follower, self.snapshots);
