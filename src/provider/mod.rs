@@ -18,6 +18,7 @@ mod mapping;
 pub mod outcome;
 pub mod output;
 pub mod request;
+mod retry_after;
 mod rows;
 pub mod sandbox;
 mod source;

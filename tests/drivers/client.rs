@@ -202,6 +202,17 @@ fn too_many_calls_pause_every_call_for_as_long_as_asked() {
 }
 
 #[test]
+fn a_pause_until_a_date_is_as_long_as_the_date_is_away() {
+    let until = "Date: Sat, 28 Nov 2026 01:00:00 GMT\r\n\
+                 Retry-After: Sat, 28 Nov 2026 01:00:30 GMT\r\n";
+    let server = serve(vec![http("429 Too Many Requests", until, "slow down")]);
+    let BuyOutcome::Refused(error) = run(handler(&server).buy(&order())) else {
+        panic!("not refused")
+    };
+    assert_eq!((error.kind, error.retry_after_ms), (ErrorKind::RateLimited, Some(30_000)));
+}
+
+#[test]
 fn a_read_only_call_is_tried_twice_and_no_more() {
     let broken = || http("503 Service Unavailable", "", "oops");
     let server = serve(vec![broken(), ok("ACCESS_BALANCE:17.154")]);
