@@ -24,8 +24,16 @@ const WHOLE: &str = "body";
 /// A body on its way, which tells the connection when it was read to its end.
 #[derive(Debug)]
 pub(super) struct Arriving {
-    pub(super) incoming: Incoming,
-    pub(super) framing: Arc<Framing>,
+    incoming: Incoming,
+    /// `None` for a body without a byte, which has nothing to tell.
+    framing: Option<Arc<Framing>>,
+}
+
+impl Arriving {
+    pub(super) fn new(incoming: Incoming, framing: &Arc<Framing>) -> Self {
+        let framing = (!incoming.is_end_stream()).then(|| Arc::clone(framing));
+        Self { incoming, framing }
+    }
 }
 
 /// Reads a body to its end.
@@ -41,7 +49,7 @@ pub(super) async fn read(
 ) -> Result<Bytes, Problem> {
     check_declared(&body, len_max)?;
     match tokio::time::timeout(timeout, collect(body.incoming, len_max)).await {
-        Ok(read) => read.inspect(|_| body.framing.body_read()),
+        Ok(read) => read.inspect(|_| body.framing.iter().for_each(|framing| framing.body_read())),
         Err(_elapsed) => Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,
             "body_timeout",

@@ -32,6 +32,9 @@ const SPOILED: &[u8] = b"\0\r\n\r\n";
 /// The first line of an HTTP/2 connection, without its line feed.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r";
 
+/// Instead of a length that is not known before the end; hyper takes no such length.
+const CHUNKED: u64 = u64::MAX;
+
 /// Where the requests of a connection stand, shared by its transport and its handlers.
 ///
 /// One task reads and answers, so that the atomics only make it `Sync`: all are relaxed.
@@ -39,7 +42,7 @@ const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r";
 pub(super) struct Framing {
     /// A request is being answered: what arrives is its body, or waits behind it.
     answering: AtomicBool,
-    /// The body of the last request, in bytes; `u64::MAX` where it comes in chunks.
+    /// The body of the last request, in bytes, or [`CHUNKED`].
     body_len: AtomicU64,
     /// Some of that body has not been read.
     unread: AtomicBool,
@@ -49,7 +52,7 @@ impl Framing {
     /// A head was parsed. Called before hyper reads on.
     pub(super) fn begin(&self, body: &Incoming) {
         self.answering.store(true, Ordering::Relaxed);
-        self.body_len.store(body.size_hint().exact().unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.body_len.store(body.size_hint().exact().unwrap_or(CHUNKED), Ordering::Relaxed);
         self.unread.store(!body.is_end_stream(), Ordering::Relaxed);
     }
 
@@ -58,11 +61,17 @@ impl Framing {
         self.unread.store(false, Ordering::Relaxed);
     }
 
-    /// The reply is made. Says whether the connection can go on with another request: where
-    /// some of the body is missing, that would be read as the next head.
+    /// Whether the last request has `Transfer-Encoding`: hyper takes it for chunks only.
+    pub(super) fn is_chunked(&self) -> bool {
+        self.body_len.load(Ordering::Relaxed) == CHUNKED
+    }
+
+    /// The reply is made. Says whether the connection goes on with another request: not where
+    /// some of the body is missing, which would be read as the next head; and not after
+    /// chunks, since a length that came with them is hidden by hyper, which closes then.
     pub(super) fn end(&self) -> bool {
         self.answering.store(false, Ordering::Relaxed);
-        !self.unread.load(Ordering::Relaxed)
+        !self.unread.load(Ordering::Relaxed) && !self.is_chunked()
     }
 }
 

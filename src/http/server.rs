@@ -205,21 +205,27 @@ impl<S: Send + Sync + 'static> Connection<S> {
     async fn answer(&self, request: hyper::Request<Incoming>) -> Response {
         let (parts, body) = request.into_parts();
         let id = self.server.request_ids.of(&parts.headers);
-        let is_encoded = parts.headers.contains_key(header::TRANSFER_ENCODING);
         let mut response = self.dispatch(parts, body, &id).await;
         self.allowance.put_on(&mut response);
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, id.to_value());
-        // hyper closes where an encoding came with a length, and does not show the length.
-        if !self.framing.end() || is_encoded {
+        if !self.framing.end() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
 
+    fn check(&self, parts: &Parts) -> Result<(), Problem> {
+        if self.framing.is_chunked() {
+            request::check_encoding(parts)?;
+        }
+        request::check_host(parts)
+    }
+
     async fn dispatch(&self, parts: Parts, incoming: Incoming, id: &RequestId) -> Response {
-        let found =
-            check(&parts).and_then(|()| self.server.router.find(&parts.method, parts.uri.path()));
+        let found = self
+            .check(&parts)
+            .and_then(|()| self.server.router.find(&parts.method, parts.uri.path()));
         let (route, params) = match found {
             Ok(found) => found,
             Err(problem) => return problem.into_response(parts.uri.path(), id.as_str()),
@@ -231,7 +237,7 @@ impl<S: Send + Sync + 'static> Connection<S> {
             template: route.template,
             params,
             request_id: id.clone(),
-            body: BodyState::Coming(Arriving { incoming, framing: Arc::clone(&self.framing) }),
+            body: BodyState::Coming(Arriving::new(incoming, &self.framing)),
             body_len_max: route.body_len_max,
             body_timeout: self.server.limits.body_timeout,
             key: OnceLock::new(),
@@ -268,13 +274,6 @@ impl<S: Send + Sync + 'static> Connection<S> {
         route.count(response.status());
         response
     }
-}
-
-fn check(parts: &Parts) -> Result<(), Problem> {
-    if parts.headers.contains_key(header::TRANSFER_ENCODING) {
-        request::check_encoding(parts)?;
-    }
-    request::check_host(parts)
 }
 
 /// What a problem says it happened on: the path, but never one that holds a secret.
