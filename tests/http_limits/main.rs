@@ -26,7 +26,7 @@ struct Shop {
     go_on: Semaphore,
     finished: AtomicUsize,
     orders: AtomicUsize,
-    /// Bytes of streams that were taken from their makers, and makers that found nobody left.
+    /// Bytes of streams that were taken from their makers, and makers whose client was gone.
     made: AtomicUsize,
     unwanted: AtomicUsize,
 }
