@@ -40,8 +40,14 @@ impl Clock {
     }
 }
 
+/// What this machine's clock shows: for dates on the wire, not for deadlines.
+#[must_use]
+pub fn wall() -> SystemTime {
+    SystemTime::now()
+}
+
 fn wall_ms() -> u64 {
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let wall = wall().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(wall.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -1,63 +1,153 @@
-//! Measures for `/metrics`: names, units and where they come from.
+//! What is counted where it happens: commits, calls of providers, overcharges.
 //!
-//! Rare events go through the `metrics` facade; what changes with every request is
-//! counted where it happens and read when somebody asks. No label names a customer.
+//! A market has one value of these, handed to those who count; nothing is kept by the process.
+//! Every family is bounded: no label names a customer, an order or a number. What the page
+//! shows besides is read when it is asked for; the page itself is a face's.
 
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::{counter, histogram};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
 
 /// Seconds at which a commit's histogram is cut: a fast disk's sync to a stalled one.
 const COMMIT_BUCKETS: [f64; 9] = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25, 1.0];
 /// Events at which a batch's histogram is cut.
 const BATCH_BUCKETS: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0];
 
-static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+/// The counters of one market; a clone counts into the same ones.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics(Arc<Counters>);
 
-/// Installs the recorder, once a process. Without it measures are dropped, not kept.
-pub fn install() {
-    RECORDER.get_or_init(|| {
-        let builder = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("commit_seconds".into()), &COMMIT_BUCKETS)
-            .and_then(|b| {
-                b.set_buckets_for_metric(Matcher::Suffix("batch_events".into()), &BATCH_BUCKETS)
-            });
-        match builder.map(PrometheusBuilder::install_recorder) {
-            Ok(Ok(handle)) => Some(handle),
-            Ok(Err(error)) | Err(error) => {
-                tracing::warn!(%error, "measures are not recorded");
-                None
-            }
+#[derive(Debug)]
+struct Counters {
+    commit_seconds: Histogram,
+    commit_batch_events: Histogram,
+    provider_requests: Family<ProviderCall, Counter>,
+    provider_overcharges: Family<Provider, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ProviderCall {
+    provider: String,
+    op: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Provider {
+    provider: String,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            commit_seconds: Histogram::new(COMMIT_BUCKETS),
+            commit_batch_events: Histogram::new(BATCH_BUCKETS),
+            provider_requests: Family::default(),
+            provider_overcharges: Family::default(),
         }
-    });
+    }
 }
 
-/// A batch became durable.
-pub fn committed(events: usize, took: Duration) {
-    histogram!("nexnum_commit_seconds").record(took.as_secs_f64());
-    histogram!("nexnum_commit_batch_events").record(events as f64);
+impl Metrics {
+    /// A batch became durable.
+    pub fn committed(&self, events: usize, took: Duration) {
+        self.0.commit_seconds.observe(took.as_secs_f64());
+        self.0.commit_batch_events.observe(events as f64);
+    }
+
+    /// A provider was asked.
+    pub fn provider_call(&self, provider: &str, operation: &'static str, outcome: &'static str) {
+        let call = ProviderCall { provider: provider.to_owned(), op: operation, outcome };
+        self.0.provider_requests.get_or_create(&call).inc();
+    }
+
+    /// A provider charged more for a number than it was sold for.
+    pub fn overcharged(&self, provider: &str) {
+        let provider = Provider { provider: provider.to_owned() };
+        self.0.provider_overcharges.get_or_create(&provider).inc();
+    }
+
+    /// Puts all of them on a page that is about to be written. The format adds `_total` to
+    /// counters and a full stop to each explanation.
+    pub fn register(&self, page: &mut Registry) {
+        let Counters {
+            commit_seconds,
+            commit_batch_events,
+            provider_requests,
+            provider_overcharges,
+        } = &*self.0;
+        page.register(
+            "nexnum_commit_seconds",
+            "Time from handing a batch to the ledger until it is durable",
+            commit_seconds.clone(),
+        );
+        page.register(
+            "nexnum_commit_batch_events",
+            "Events in a committed batch",
+            commit_batch_events.clone(),
+        );
+        page.register(
+            "nexnum_provider_requests",
+            "Calls of a provider by operation and outcome",
+            provider_requests.clone(),
+        );
+        page.register(
+            "nexnum_provider_overcharges",
+            "Numbers that a provider charged more for than they were sold for",
+            provider_overcharges.clone(),
+        );
+    }
 }
 
-/// A provider was asked.
-pub fn provider_call(provider: &str, operation: &'static str, outcome: &'static str) {
-    let provider = provider.to_owned();
-    counter!("nexnum_provider_requests_total", "provider" => provider, "op" => operation, "outcome" => outcome)
-        .increment(1);
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prometheus_client::encoding::prometheus_text;
 
-/// A provider charged more for a number than it was sold for.
-pub fn overcharged(provider: &str) {
-    let provider = provider.to_owned();
-    counter!("nexnum_provider_overcharges_total", "provider" => provider).increment(1);
-}
+    fn page(metrics: &Metrics) -> String {
+        let (mut registry, mut text) = (Registry::default(), String::new());
+        metrics.register(&mut registry);
+        prometheus_text::encode(&mut text, &registry).unwrap();
+        text
+    }
 
-/// What was counted so far, in the Prometheus text format.
-#[must_use]
-pub fn recorded() -> String {
-    RECORDER.get().and_then(Option::as_ref).map_or_else(String::new, |recorder| {
-        recorder.run_upkeep();
-        recorder.render()
-    })
+    #[test]
+    fn each_market_counts_for_itself() {
+        let (one, other) = (Metrics::default(), Metrics::default());
+        one.clone().committed(3, Duration::from_millis(3));
+        one.provider_call("a", "buy", "ok");
+        one.provider_call("a", "buy", "ok");
+        one.overcharged("a");
+        let shown = page(&one);
+        for line in [
+            "# TYPE nexnum_commit_seconds histogram",
+            "nexnum_commit_seconds_bucket{le=\"0.002\"} 0",
+            "nexnum_commit_seconds_bucket{le=\"0.005\"} 1",
+            "nexnum_commit_seconds_bucket{le=\"+Inf\"} 1",
+            "nexnum_commit_seconds_sum 0.003",
+            "nexnum_commit_batch_events_bucket{le=\"1\"} 0",
+            "nexnum_commit_batch_events_bucket{le=\"4\"} 1",
+            "nexnum_commit_batch_events_count 1",
+            "# TYPE nexnum_provider_requests_total counter",
+            "nexnum_provider_requests_total{provider=\"a\",op=\"buy\",outcome=\"ok\"} 2",
+            "nexnum_provider_overcharges_total{provider=\"a\"} 1",
+        ] {
+            assert!(shown.lines().any(|shown| shown == line), "{line}: {shown}");
+        }
+        assert!(!page(&other).contains("provider=\"a\""));
+    }
+
+    #[test]
+    fn a_page_that_is_never_asked_for_costs_no_memory() {
+        let metrics = Metrics::default();
+        metrics.committed(1, Duration::from_millis(1));
+        let before = page(&metrics).len();
+        (0..10_000).for_each(|_| metrics.committed(1, Duration::from_millis(1)));
+        assert!(page(&metrics).len() < before + 100, "only digits are added");
+    }
 }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use nexnum::face::ops::metrics_page;
 use nexnum::market::folder;
-use nexnum::metrics;
 use nexnum::order::claim::Wish;
 use nexnum::order::{Orders, Refusal, UpstreamError};
 use nexnum::server::config::{Config, Margin, Percent, ProviderConfig, Rate};
@@ -601,7 +600,6 @@ async fn a_number_whose_time_is_over_goes_back_once_its_provider_answers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_are_counted_by_the_provider_that_was_asked() {
-    metrics::install();
     let rig = Rig::start(&[(HANDLER, 100_000)]).await;
     let shown = metrics_page::render(rig.orders(), &rig.running.routes.router);
     let count = r#"nexnum_provider_requests_total{provider="Kestrel",op="prices",outcome="ok"}"#;

@@ -13,6 +13,7 @@ use nexnum::market::history::{Follower, History};
 use nexnum::market::read_model::ReadModel;
 use nexnum::market::sequencer::{Handle, Sequencer};
 use nexnum::market::verify::{Followed, verify};
+use nexnum::metrics::Metrics;
 use nexnum_engine::account::TransactionKind;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{
@@ -59,6 +60,7 @@ impl Market {
             Arc::new(Clock::not_before(opened.last_at)),
             Arc::clone(&archived),
             opened.ledger,
+            Metrics::default(),
             move |change| shown.publish(&change),
             |error| panic!("{error}"),
         );

@@ -38,6 +38,9 @@ async fn serve(config: Config) -> Result<(), CliError> {
     let providers = setups(&config)?;
     let running = server::start(opened, &config, providers).await.map_err(not_started)?;
     say(format_args!("listening on http://{}", running.address));
+    if let Some(address) = running.metrics_address {
+        say(format_args!("measures on http://{address}/metrics"));
+    }
     stop_signal().await;
     eprintln!("stopping");
     running.stop().await.map_err(BootError::from)?;
@@ -77,10 +80,9 @@ fn setups(config: &Config) -> Result<Vec<ProviderSetup>, CliError> {
     config.providers.iter().map(setup).collect()
 }
 
-/// Runs a server's future on a runtime of its own, with logs and measures.
+/// Runs a server's future on a runtime of its own, with logs.
 pub(super) fn block_on(work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
     crate::logs::install();
-    crate::metrics::install();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(|error| CliError::Refused(format!("no runtime: {error}")))?.block_on(work)
 }

@@ -3,6 +3,7 @@
 //! A struct of the wire derives `Deserialize` with `deny_unknown_fields`; what does not fit
 //! is answered with the field's name and the reason.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -12,12 +13,28 @@ use hyper::body::{Body, Incoming};
 use serde::Deserialize;
 
 use super::error::Problem;
+use super::framing::Framing;
 
 /// Default bound of a request body: our largest ordinary request is far below.
 pub const BODY_LEN_MAX: usize = 64 * 1024;
 
 /// What a problem calls the body where no single field is at fault.
 const WHOLE: &str = "body";
+
+/// A body on its way, which tells the connection when it was read to its end.
+#[derive(Debug)]
+pub(super) struct Arriving {
+    incoming: Incoming,
+    /// `None` for a body without a byte, which has nothing to tell.
+    framing: Option<Arc<Framing>>,
+}
+
+impl Arriving {
+    pub(super) fn new(incoming: Incoming, framing: &Arc<Framing>) -> Self {
+        let framing = (!incoming.is_end_stream()).then(|| Arc::clone(framing));
+        Self { incoming, framing }
+    }
+}
 
 /// Reads a body to its end.
 ///
@@ -26,13 +43,13 @@ const WHOLE: &str = "body";
 /// the connection breaks or its framing does. All end the connection: the rest of the body
 /// would be read as the next request.
 pub(super) async fn read(
-    body: Incoming,
+    body: Arriving,
     len_max: usize,
     timeout: Duration,
 ) -> Result<Bytes, Problem> {
     check_declared(&body, len_max)?;
-    match tokio::time::timeout(timeout, collect(body, len_max)).await {
-        Ok(read) => read,
+    match tokio::time::timeout(timeout, collect(body.incoming, len_max)).await {
+        Ok(read) => read.inspect(|_| body.framing.iter().for_each(|framing| framing.body_read())),
         Err(_elapsed) => Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,
             "body_timeout",
@@ -45,8 +62,12 @@ pub(super) async fn read(
 }
 
 /// Refuses a body whose declared length is above the bound.
-pub(super) fn check_declared(body: &Incoming, len_max: usize) -> Result<(), Problem> {
-    if body.size_hint().lower() > len_max as u64 { Err(too_large(len_max)) } else { Ok(()) }
+pub(super) fn check_declared(body: &Arriving, len_max: usize) -> Result<(), Problem> {
+    if body.incoming.size_hint().lower() > len_max as u64 {
+        Err(too_large(len_max))
+    } else {
+        Ok(())
+    }
 }
 
 async fn collect(mut body: Incoming, len_max: usize) -> Result<Bytes, Problem> {

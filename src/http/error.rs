@@ -5,13 +5,11 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 
-use super::Response;
 use super::json::Json;
+use super::response::Response;
 
 const CONTENT_TYPE: &str = "application/problem+json";
 
@@ -188,7 +186,7 @@ impl Problem {
     #[must_use]
     pub fn into_response(self, instance: &str, request_id: &str) -> Response {
         let body = self.document(Some(instance), request_id);
-        let mut response = Response::new(Full::new(Bytes::from(body)));
+        let mut response = Response::new(body.into());
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.reserve(4 + self.headers.len());

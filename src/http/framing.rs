@@ -1,78 +1,86 @@
-//! Watches the raw bytes of a connection for what hyper settles silently.
+//! The transport of one connection, between hyper and the socket.
 //!
-//! On their way out, hyper's own refusals become problem documents, and a client that takes
-//! nothing of its replies is given up.
+//! hyper frames the requests. This layer adds what hyper leaves out: a client that takes
+//! nothing of its replies is given up; a head whose lines end in a bare line feed is refused,
+//! as is the HTTP/2 preface; and hyper's own refusals become problem documents that name
+//! their cause.
 //!
-//! A request with both `Transfer-Encoding` and `Content-Length` is how requests are smuggled
-//! past proxies that read the other one of the two. hyper drops the length, serves the request
-//! as chunked and closes, so that no handler can tell. This reader sits under hyper, follows
-//! the framing of the requests as they arrive and remembers the number of the first request
-//! that carries `Transfer-Encoding`. Such a request is the last of its connection, so chunks
-//! never have to be parsed here. Were the reader ever wrong about framing, hyper's own rule
-//! would still hold: the encoding wins and the connection closes.
+//! Heads are looked at only where it is certain that the bytes belong to one: from the end of
+//! a reply to the blank line. A request that is pipelined behind another is read by hyper
+//! alone, which RFC 9112 section 2.2 permits: it takes the bare line feed for a line's end.
 
 use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use hyper::body::{Body as _, Incoming};
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use tokio::time::Sleep;
 
-use super::bare;
+use super::limits::{HEADER_LEN_MAX, HEADERS_MAX};
+use super::unrouted::{self, Cause};
 
 /// Bytes taken from the socket at once: what hyper asks for when a connection opens.
 const READ_LEN_MAX: usize = 8 * 1024;
-/// Longest line kept between two reads; hyper refuses a longer header block anyway.
-const LINE_LEN_MAX: usize = super::server::HEADER_LEN_MAX;
+/// Makes hyper refuse a head: what none may hold, and an end, until which hyper waits.
+const SPOILED: &[u8] = b"\0\r\n\r\n";
+/// The first line of an HTTP/2 connection, without its line feed.
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r";
 
-/// What the reader found, shared with the handler of the same connection.
+/// Instead of a length that is not known before the end; hyper takes no such length.
+const CHUNKED: u64 = u64::MAX;
+
+/// Where the requests of a connection stand, shared by its transport and its handlers.
 ///
 /// One task reads and answers, so that the atomics only make it `Sync`: all are relaxed.
 #[derive(Debug, Default)]
 pub(super) struct Framing {
-    /// Requests handed to the handler so far.
-    answered: AtomicU64,
-    /// Number of the request with `Transfer-Encoding`, from 1; 0 is none yet.
-    encoded: AtomicU64,
-    /// Number of the request that has `Content-Length` as well; 0 is none.
-    conflicting: AtomicU64,
-}
-
-/// How the request that is about to be answered was framed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Frame {
-    /// By a length or without a body.
-    Sized,
-    /// Chunked: the connection ends with its reply.
-    Encoded,
-    /// Chunked and by a length: to be refused.
-    Conflicting,
+    /// A request is being answered: what arrives is its body, or waits behind it.
+    answering: AtomicBool,
+    /// The body of the last request, in bytes, or [`CHUNKED`].
+    body_len: AtomicU64,
+    /// Some of that body has not been read.
+    unread: AtomicBool,
 }
 
 impl Framing {
-    /// The frame of the next request, in order of arrival.
-    pub(super) fn next(&self) -> Frame {
-        let number = self.answered.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.conflicting.load(Ordering::Relaxed) == number {
-            Frame::Conflicting
-        } else if self.encoded.load(Ordering::Relaxed) == number {
-            Frame::Encoded
-        } else {
-            Frame::Sized
-        }
+    /// A head was parsed. Called before hyper reads on.
+    pub(super) fn begin(&self, body: &Incoming) {
+        self.answering.store(true, Ordering::Relaxed);
+        self.body_len.store(body.size_hint().exact().unwrap_or(CHUNKED), Ordering::Relaxed);
+        self.unread.store(!body.is_end_stream(), Ordering::Relaxed);
+    }
+
+    /// The body was read to its end.
+    pub(super) fn body_read(&self) {
+        self.unread.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the last request has `Transfer-Encoding`: hyper takes it for chunks only.
+    pub(super) fn is_chunked(&self) -> bool {
+        self.body_len.load(Ordering::Relaxed) == CHUNKED
+    }
+
+    /// The reply is made. Says whether the connection goes on with another request: not where
+    /// some of the body is missing, which would be read as the next head; and not after
+    /// chunks, since a length that came with them is hidden by hyper, which closes then.
+    pub(super) fn end(&self) -> bool {
+        self.answering.store(false, Ordering::Relaxed);
+        !self.unread.load(Ordering::Relaxed) && !self.is_chunked()
     }
 }
 
-/// A connection whose bytes are followed.
+/// A connection's transport.
 #[derive(Debug)]
 pub(super) struct Watched<T, F> {
     inner: T,
-    scan: Scan,
+    framing: Arc<Framing>,
+    head: Head,
     patience: Patience,
     /// Makes a problem of hyper's bare refusal.
     refuse: F,
@@ -85,7 +93,7 @@ impl<T, F> Watched<T, F> {
     /// progress for `write_timeout` fails.
     pub(super) fn new(inner: T, framing: Arc<Framing>, write_timeout: Duration, refuse: F) -> Self {
         let patience = Patience { limit: write_timeout, waiting: None };
-        Self { inner, scan: Scan::new(framing), patience, refuse, refusal: None }
+        Self { inner, framing, head: Head::default(), patience, refuse, refusal: None }
     }
 }
 
@@ -100,20 +108,30 @@ impl<T: Read + Unpin, F: Unpin> Read for Watched<T, F> {
         let room = out.remaining().min(READ_LEN_MAX);
         let mut taken = ReadBuf::uninit(&mut space[..room]);
         ready!(Pin::new(&mut this.inner).poll_read(cx, taken.unfilled()))?;
-        this.scan.feed(taken.filled());
-        out.put_slice(taken.filled());
+        let bytes = taken.filled();
+        if this.framing.answering.load(Ordering::Relaxed) {
+            this.head.past += bytes.len() as u64;
+            out.put_slice(bytes);
+        } else if let Some(at) = this.head.look(bytes, &this.framing) {
+            out.put_slice(&bytes[..at]);
+            // The first byte always fits, for it replaces one; without the rest hyper waits
+            // until the head is late.
+            out.put_slice(&SPOILED[..SPOILED.len().min(out.remaining())]);
+        } else {
+            out.put_slice(bytes);
+        }
         Poll::Ready(Ok(()))
     }
 }
 
-impl<T: Write + Unpin, F: Fn(&[u8]) -> Vec<u8> + Unpin> Write for Watched<T, F> {
+impl<T: Write + Unpin, F: Fn(&[u8], Cause) -> Vec<u8> + Unpin> Write for Watched<T, F> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = match bare::refusal_at(bytes) {
+        let written = match unrouted::refusal_at(bytes) {
             None => Pin::new(&mut this.inner).poll_write(cx, bytes),
             Some(0) => this.poll_refuse(cx, bytes),
             // What waits before the refusal goes first; hyper comes again with the rest.
@@ -131,11 +149,11 @@ impl<T: Write + Unpin, F: Fn(&[u8]) -> Vec<u8> + Unpin> Write for Watched<T, F> 
     }
 }
 
-impl<T: Write + Unpin, F: Fn(&[u8]) -> Vec<u8>> Watched<T, F> {
+impl<T: Write + Unpin, F: Fn(&[u8], Cause) -> Vec<u8>> Watched<T, F> {
     /// Writes the problem that stands for `bare`, all of which counts as written in the end.
     fn poll_refuse(&mut self, cx: &mut Context<'_>, bare: &[u8]) -> Poll<io::Result<usize>> {
-        let Self { inner, refuse, refusal, .. } = self;
-        let (problem, sent) = refusal.get_or_insert_with(|| (refuse(bare), 0));
+        let Self { inner, refuse, refusal, head, .. } = self;
+        let (problem, sent) = refusal.get_or_insert_with(|| (refuse(bare, head.cause()), 0));
         while *sent < problem.len() {
             match ready!(Pin::new(&mut *inner).poll_write(cx, &problem[*sent..]))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -172,184 +190,131 @@ impl Patience {
     }
 }
 
-/// Where in the stream of requests the next byte belongs.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    /// Between requests, where blank lines mean nothing.
-    Start,
-    /// In the header block.
-    Head,
-    /// In a body with so many bytes to come.
-    Body(u64),
-    /// Past the last request that will be answered.
-    End,
+/// What has been seen of the head that arrives.
+#[derive(Debug, Default)]
+struct Head {
+    /// Bytes and whole lines so far.
+    len: usize,
+    lines: usize,
+    /// Bytes of the line that has not ended yet, and whether the last is a carriage return.
+    line_len: usize,
+    carriage_return: bool,
+    /// The blank line has come; and so many bytes after it.
+    whole: bool,
+    past: u64,
+    /// Its beginning may have come behind another request, so that the counts are too small.
+    unclear: bool,
+    /// Why it was spoiled.
+    flaw: Option<Cause>,
 }
 
-#[derive(Debug)]
-struct Scan {
-    framing: Arc<Framing>,
-    place: Place,
-    heads: u64,
-    encoded: bool,
-    length: Option<u64>,
-    /// A line that began in an earlier read.
-    line: Vec<u8>,
-}
-
-impl Scan {
-    fn new(framing: Arc<Framing>) -> Self {
-        Self {
-            framing,
-            place: Place::Start,
-            heads: 0,
-            encoded: false,
-            length: None,
-            line: Vec::new(),
+impl Head {
+    /// Looks at what came while no request was answered. Says where the bytes have to end in
+    /// a byte that hyper refuses.
+    fn look(&mut self, bytes: &[u8], framing: &Framing) -> Option<usize> {
+        if self.whole {
+            let between = self.past != framing.body_len.load(Ordering::Relaxed);
+            *self = Self { unclear: self.unclear || between, ..Self::default() };
         }
-    }
-
-    fn feed(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            bytes = match self.place {
-                Place::End => return,
-                Place::Body(left) => self.skip(left, bytes),
-                Place::Start | Place::Head => self.take_line(bytes),
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', bytes) {
+            let line = &bytes[start..end];
+            let is_first = self.lines == 0 && self.line_len == 0;
+            self.flaw = match line.last().map_or(self.carriage_return, |last| *last == b'\r') {
+                true if is_first && line == HTTP2_PREFACE => Some(Cause::Http2),
+                true => None,
+                false => Some(Cause::BareLineFeed),
             };
-        }
-    }
-
-    fn skip<'a>(&mut self, left: u64, bytes: &'a [u8]) -> &'a [u8] {
-        let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-        let left = left - here as u64;
-        self.place = if left == 0 { Place::Start } else { Place::Body(left) };
-        &bytes[here..]
-    }
-
-    fn take_line<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let Some(end) = memchr::memchr(b'\n', bytes) else {
-            self.keep(bytes);
-            return &[];
-        };
-        if self.line.is_empty() {
-            self.read_line(&bytes[..end]);
-        } else {
-            self.keep(&bytes[..end]);
-            let mut line = std::mem::take(&mut self.line);
-            self.read_line(&line);
-            line.clear();
-            self.line = line;
-        }
-        &bytes[end + 1..]
-    }
-
-    fn keep(&mut self, bytes: &[u8]) {
-        if self.line.len() + bytes.len() > LINE_LEN_MAX {
-            self.place = Place::End;
-        } else {
-            self.line.extend_from_slice(bytes);
-        }
-    }
-
-    fn read_line(&mut self, line: &[u8]) {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        match (self.place, line.is_empty()) {
-            (Place::Start, true) | (Place::Body(_) | Place::End, _) => {}
-            (Place::Start, false) => self.place = Place::Head,
-            (Place::Head, false) => self.read_header(line),
-            (Place::Head, true) => self.end_head(),
-        }
-    }
-
-    fn read_header(&mut self, line: &[u8]) {
-        const ENCODING: &[u8] = b"transfer-encoding:";
-        const LENGTH: &[u8] = b"content-length:";
-        match line[0] | 0x20 {
-            b't' if begins(line, ENCODING) => self.encoded = true,
-            b'c' if begins(line, LENGTH) => match parse_length(&line[LENGTH.len()..]) {
-                Some(length) => self.length = Some(length),
-                // hyper answers 400 and closes, unless an encoding hides the length from it.
-                None => self.length = Some(u64::MAX),
-            },
-            _ => {}
-        }
-    }
-
-    fn end_head(&mut self) {
-        self.heads += 1;
-        let length = self.length.take();
-        self.place = match length {
-            _ if self.encoded => Place::End,
-            Some(length) if length > 0 => Place::Body(length),
-            Some(_) | None => Place::Start,
-        };
-        if self.encoded {
-            self.framing.encoded.store(self.heads, Ordering::Relaxed);
-            if length.is_some() {
-                self.framing.conflicting.store(self.heads, Ordering::Relaxed);
+            if self.flaw.is_some() {
+                return Some(end);
+            }
+            let is_blank = self.line_len + line.len() == 1;
+            self.len += line.len() + 1;
+            start = end + 1;
+            (self.line_len, self.carriage_return) = (0, false);
+            // hyper steps over blank lines before a request.
+            self.lines += usize::from(!is_blank);
+            if is_blank && self.lines > 0 {
+                self.whole = true;
+                self.past = (bytes.len() - start) as u64;
+                return None;
             }
         }
+        let rest = &bytes[start..];
+        self.len += rest.len();
+        self.line_len += rest.len();
+        self.carriage_return = rest.last().map_or(self.carriage_return, |last| *last == b'\r');
+        None
     }
-}
 
-fn begins(line: &[u8], name: &[u8]) -> bool {
-    line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
-}
-
-fn parse_length(value: &[u8]) -> Option<u64> {
-    let digits = value.trim_ascii();
-    let sound = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    sound.then(|| std::str::from_utf8(digits).ok()?.parse().ok())?
+    /// Why hyper refuses this head, as far as its status does not say it.
+    fn cause(&self) -> Cause {
+        let is_small = self.len <= HEADER_LEN_MAX && self.lines <= 1 + HEADERS_MAX;
+        match self.flaw {
+            Some(flaw) => flaw,
+            None if self.unclear => Cause::Unknown,
+            None if !self.whole && self.lines == 0 => Cause::RequestLine,
+            // hyper keeps the two largest lengths for itself, and calls them too large.
+            None if self.whole && is_small => Cause::Declared,
+            None => Cause::Unknown,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The frames of the first `count` requests of a stream, however it is cut into reads.
-    fn check(stream: &str, expected: &[Frame]) {
+    /// Where a stream is spoiled, and the cause of a refusal after it, however it is cut.
+    fn check(stream: &str, spoiled: Option<usize>, cause: Cause) {
         for cut in 1..=stream.len() {
-            let framing = Arc::new(Framing::default());
-            let mut scan = Scan::new(Arc::clone(&framing));
-            for piece in stream.as_bytes().chunks(cut) {
-                scan.feed(piece);
+            let (mut head, framing) = (Head::default(), Framing::default());
+            let mut seen = 0;
+            let found = stream.as_bytes().chunks(cut).find_map(|piece| {
+                let at = head.look(piece, &framing).map(|at| seen + at);
+                seen += piece.len();
+                at
+            });
+            // The preface is recognised where it comes at once, as clients send it.
+            if cause != Cause::Http2 || cut > HTTP2_PREFACE.len() {
+                assert_eq!((found, head.cause()), (spoiled, cause), "{cut}: {stream:?}");
             }
-            let found: Vec<Frame> = expected.iter().map(|_| framing.next()).collect();
-            assert_eq!(found, expected, "cut every {cut} bytes: {stream:?}");
         }
     }
 
     #[test]
-    fn an_encoding_with_a_length_is_found_in_either_order_and_case() {
-        use Frame::{Conflicting, Encoded, Sized};
-        check("GET / HTTP/1.1\r\nHost: a\r\n\r\n", &[Sized]);
-        check("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", &[Encoded]);
-        check(
-            "POST / HTTP/1.1\r\ncontent-LENGTH: 5\r\ntransfer-Encoding:chunked\r\n\r\n",
-            &[Conflicting],
-        );
-        check("POST / HTTP/1.1\nTRANSFER-encoding: chunked\nContent-Length: x\n\n", &[Conflicting]);
+    fn a_line_of_a_head_ends_in_both_characters() {
+        check("GET / HTTP/1.1\r\nHost: a\r\n\r\n", None, Cause::Declared);
+        check("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", None, Cause::Declared);
+        check("GET / HTTP/1.1\nHost: a\r\n\r\n", Some(14), Cause::BareLineFeed);
+        check("GET / HTTP/1.1\r\nHost: a\nX: y\r\n\r\n", Some(23), Cause::BareLineFeed);
+        check("GET / HTTP/1.1\r\nHost: a\r\n\n", Some(25), Cause::BareLineFeed);
+        check("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Some(15), Cause::Http2);
     }
 
     #[test]
-    fn bodies_are_stepped_over_and_never_read_as_headers() {
-        use Frame::{Conflicting, Sized};
-        let decoy = "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n";
-        let length = decoy.len();
-        let stream = format!(
-            "POST /a HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{decoy}\
-             \r\nGET /b HTTP/1.1\r\nContent-Length: 0\r\n\r\n\
-             POST /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"
-        );
-        check(&stream, &[Sized, Sized, Conflicting]);
+    fn what_comes_behind_the_blank_line_is_not_looked_at() {
+        let framing = Framing::default();
+        let mut head = Head::default();
+        assert_eq!(head.look(b"POST / HTTP/1.1\r\nHost: a\r\n\r\n{\n}", &framing), None);
+        assert_eq!((head.past, head.cause()), (3, Cause::Declared));
+        framing.body_len.store(3, Ordering::Relaxed);
+        assert_eq!(head.look(b"GET /", &framing), None);
+        assert_eq!(head.cause(), Cause::RequestLine, "the body was all that came before");
+        framing.body_len.store(0, Ordering::Relaxed);
+        assert_eq!(head.look(b" HTTP/1.1\r\n\r\nGET /long", &framing), None);
+        assert_eq!(head.look(b"er HTTP/1.1\n", &framing), Some(11));
+        assert!(head.unclear, "its beginning came behind another request");
     }
 
     #[test]
-    fn an_endless_line_is_not_kept() {
-        let mut scan = Scan::new(Arc::new(Framing::default()));
-        for _ in 0..100 {
-            scan.feed(&[b'x'; 1024]);
-        }
-        assert!(scan.line.len() <= LINE_LEN_MAX);
-        assert!(matches!(scan.place, Place::End));
+    fn many_or_long_lines_are_what_is_too_large() {
+        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(HEADERS_MAX + 1));
+        check(&many, None, Cause::Unknown);
+        let mut head = Head::default();
+        let framing = Framing::default();
+        head.look(b"GET / HTTP/1.1\r\nX: ", &framing);
+        (0..17).for_each(|_| assert_eq!(head.look(&[b'x'; 1024], &framing), None));
+        assert_eq!(head.cause(), Cause::Unknown);
     }
 }

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::header::{HeaderName, HeaderValue};
 
-use super::Response;
 use super::error::Problem;
 use super::json::{DIGITS_MAX, decimal};
+use super::response::Response;
 
 /// `RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers.
 pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");

@@ -6,24 +6,27 @@
 //! many; what a detached call began is finished even if its client hangs up.
 //! Leaves resources, callers and protocols to its users.
 
-mod bare;
+mod accept;
 pub mod body;
 pub mod error;
 mod framing;
+mod gate;
 mod json;
 pub mod limit;
+pub mod limits;
 pub mod query;
 pub mod reply;
 pub mod request;
 pub mod request_id;
+mod response;
 pub mod route;
 pub mod server;
+mod unrouted;
 
+pub use accept::{Acceptor, bind};
 pub use error::Problem;
 pub use json::{Array, Json, Object};
 pub use request::Call;
+pub use response::{Body, Gone, Pieces, Response};
 pub use route::Router;
-pub use server::{Limits, Server, bind};
-
-/// A reply: its body is complete when the handler returns.
-pub type Response = hyper::Response<http_body_util::Full<bytes::Bytes>>;
+pub use server::{Limits, Server};

@@ -1,13 +1,13 @@
 //! Replies: how a handler turns what it has into a response.
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 use serde::Serialize;
 
 use super::error::Problem;
-use super::{Json, Response};
+use super::json::Json;
+use super::response::{Body, Pieces, Response};
 
 /// A JSON reply from a value.
 ///
@@ -44,16 +44,26 @@ pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Response {
 /// A reply of any media type.
 #[must_use]
 pub fn typed(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Response {
-    let mut response = Response::new(Full::new(body.into()));
+    let mut response = Response::new(body.into().into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response
 }
 
+/// 200 of any media type with a body that is made while it is written, and the end to make
+/// it at. Neither the handler nor a stop of the server waits for its maker beyond the drain.
+#[must_use]
+pub fn in_pieces(content_type: HeaderValue) -> (Pieces, Response) {
+    let (pieces, body) = Body::in_pieces();
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    (pieces, response)
+}
+
 /// 204: done, nothing to say.
 #[must_use]
 pub fn no_content() -> Response {
-    let mut response = Response::new(Full::default());
+    let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Uri};
@@ -52,7 +51,7 @@ pub(super) struct PathParams {
 /// The body of a request: still to come, here, or taken.
 #[derive(Debug)]
 pub(super) enum BodyState {
-    Coming(Incoming),
+    Coming(body::Arriving),
     Read(Bytes),
     Taken,
 }

@@ -1,13 +1,11 @@
-//! Listens, admits, serves and drains.
+//! Accepts, admits, serves and drains.
 //!
 //! A connection costs a slot of the whole and one of its address; the slot is held until what
-//! the connection began is finished, so that hanging up early buys nobody more work.
+//! the connection began is finished: a client that hangs up still holds it meanwhile.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
-use std::io::{self, Write};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -18,22 +16,22 @@ use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use parking_lot::Mutex;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
+use super::accept::Acceptor;
+use super::body::Arriving;
 use super::error::Problem;
-use super::framing::{Frame, Framing, Watched};
+use super::framing::{Framing, Watched};
+use super::gate::{Gate, Slot};
 use super::limit::Allowance;
+use super::limits::{HEADER_LEN_MAX, HEADERS_MAX};
 use super::request::{self, BodyState, Call};
 use super::request_id::{RequestId, RequestIds, X_REQUEST_ID};
+use super::response::Response;
 use super::route::{Answering, Next, Outcome, Render, Route, Router};
-use super::{Response, bare};
+use super::unrouted;
 
-/// Longest request line with headers: a long URL and a dozen headers fit.
-pub const HEADER_LEN_MAX: usize = 16 * 1024;
-/// Most headers: browsers behind proxies send about thirty.
-pub const HEADERS_MAX: usize = 64;
 /// Pause after a failed accept, which means that the process is out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -45,11 +43,11 @@ pub struct Limits {
     /// Connections of one address (IPv6: of one /64). Loopback is exempt: proxies and benches.
     pub connections_per_address_max: u32,
     /// From the first byte a request may be sent to the end of its headers; so idle
-    /// connections end after it as well.
+    /// connections end after it as well. Before the first, a handshake may take as long.
     pub header_timeout: Duration,
     /// From the end of the headers to the end of the body.
     pub body_timeout: Duration,
-    /// How long a client may take nothing of its reply.
+    /// How long a client may take nothing of a reply that is ready, or of a piece of it.
     pub write_timeout: Duration,
     /// How long a shutdown waits for requests in flight.
     pub drain_timeout: Duration,
@@ -79,22 +77,17 @@ pub struct Server {
     pub request_ids: RequestIds,
 }
 
-/// Listens on `address`; with port 0 the system chooses, and the real address is returned.
-///
-/// # Errors
-/// Where the address is taken or not ours.
-pub async fn bind(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(address).await?;
-    let real = listener.local_addr()?;
-    Ok((listener, real))
-}
-
 impl Server {
     /// Serves until `shutdown` is ready, then stops listening and finishes what is in flight.
     ///
     /// Returns how many connections were cut off because they did not finish in time.
-    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> usize {
-        let gate = Arc::new(Gate::new(self.limits));
+    pub async fn serve<A: Acceptor>(
+        self,
+        mut acceptor: A,
+        shutdown: impl Future<Output = ()>,
+    ) -> usize {
+        let (total, each) = (self.limits.connections_max, self.limits.connections_per_address_max);
+        let gate = Arc::new(Gate::new(total, each));
         // The first change says drain; that the sender is gone says close.
         let (drain, phase) = watch::channel(());
         let server = Arc::new(self);
@@ -103,36 +96,33 @@ impl Server {
             let accepted = tokio::select! {
                 biased;
                 () = &mut shutdown => break,
-                accepted = listener.accept() => accepted,
+                accepted = acceptor.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => admit(&server, &gate, stream, peer, &phase),
+                Ok((opening, peer)) => admit::<A>(&server, &gate, opening, peer, &phase),
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
-        drop((listener, phase));
+        drop((acceptor, phase));
         drain.send_replace(());
-        let mut open = gate.open.subscribe();
-        let idle = async { open.wait_for(|open| *open == 0).await.is_ok() };
-        let _ = tokio::time::timeout(server.limits.drain_timeout, idle).await;
-        *gate.open.borrow()
+        let _ = tokio::time::timeout(server.limits.drain_timeout, gate.emptied()).await;
+        gate.open()
     }
 }
 
 /// Starts to serve one connection, or refuses it in few bytes.
-fn admit(
+fn admit<A: Acceptor>(
     server: &Arc<Server>,
     gate: &Arc<Gate>,
-    stream: TcpStream,
+    opening: A::Opening,
     peer: SocketAddr,
     phase: &watch::Receiver<()>,
 ) {
     match gate.admit(peer.ip()) {
         Ok(slot) => {
-            let _ = stream.set_nodelay(true);
             let connection = Arc::new(Connection {
                 server: Arc::clone(server),
                 peer,
@@ -140,82 +130,9 @@ fn admit(
                 framing: Arc::default(),
                 allowance: Arc::default(),
             });
-            tokio::spawn(connection.run(stream, phase.clone()));
+            tokio::spawn(connection.open(opening, phase.clone()));
         }
-        // A new socket has room for a reply, and the answer is a courtesy: no waiting, no retry.
-        Err(problem) => {
-            if let Ok(mut stream) = stream.into_std() {
-                let _ = stream.write(&bare::at_the_door(problem, &server.request_ids.make()));
-            }
-        }
-    }
-}
-
-/// Counts what is open.
-#[derive(Debug)]
-struct Gate {
-    limits: Limits,
-    open: watch::Sender<usize>,
-    by_address: Mutex<HashMap<IpAddr, u32>>,
-}
-
-/// The right to one connection; given back on drop.
-#[derive(Debug)]
-struct Slot {
-    gate: Arc<Gate>,
-    address: Option<IpAddr>,
-}
-
-impl Gate {
-    fn new(limits: Limits) -> Self {
-        Self { limits, open: watch::Sender::new(0), by_address: Mutex::default() }
-    }
-
-    /// A slot, or what to answer instead.
-    fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Slot, Problem> {
-        if *self.open.borrow() >= self.limits.connections_max {
-            return Err(Problem::overloaded(1).detail("too many connections are open"));
-        }
-        let address = counted(address);
-        if let Some(address) = address {
-            let mut by_address = self.by_address.lock();
-            let count = by_address.entry(address).or_insert(0);
-            if *count >= self.limits.connections_per_address_max {
-                return Err(
-                    Problem::rate_limited(1).detail("too many connections from this address")
-                );
-            }
-            *count += 1;
-        }
-        self.open.send_modify(|open| *open += 1);
-        Ok(Slot { gate: Arc::clone(self), address })
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        if let Some(address) = self.address {
-            let mut by_address = self.gate.by_address.lock();
-            if let Some(count) = by_address.get_mut(&address) {
-                *count -= 1;
-                if *count == 0 {
-                    by_address.remove(&address);
-                }
-            }
-        }
-        self.gate.open.send_modify(|open| *open -= 1);
-    }
-}
-
-/// What connections are counted by: the address, or its network where one host has many.
-fn counted(address: IpAddr) -> Option<IpAddr> {
-    match address.to_canonical() {
-        address if address.is_loopback() => None,
-        IpAddr::V4(address) => Some(IpAddr::V4(address)),
-        IpAddr::V6(address) => {
-            let network = address.to_bits() & !u128::from(u64::MAX);
-            Some(IpAddr::V6(Ipv6Addr::from_bits(network)))
-        }
+        Err(problem) => A::refuse(opening, &unrouted::full(problem, &server.request_ids.make())),
     }
 }
 
@@ -229,12 +146,31 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run(self: Arc<Self>, stream: TcpStream, mut phase: watch::Receiver<()>) {
+    /// Opens the connection, in as much time as a head may take, then serves it.
+    async fn open<T, O>(self: Arc<Self>, opening: O, phase: watch::Receiver<()>)
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+        O: Future<Output = std::io::Result<T>>,
+    {
+        let header_timeout = self.server.limits.header_timeout;
+        // An error is the client's, as all below are.
+        if let Ok(Ok(stream)) = tokio::time::timeout(header_timeout, opening).await {
+            self.run(stream, phase).await;
+        }
+    }
+
+    async fn run<T>(self: Arc<Self>, stream: T, mut phase: watch::Receiver<()>)
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
         let limits = self.server.limits;
         let (framing, connection) = (Arc::clone(&self.framing), Arc::clone(&self));
-        let refuse = move |bare: &[u8]| bare::refusal(bare, &connection.server.request_ids.make());
+        let refuse = move |bare: &[u8], cause| {
+            unrouted::refusal(bare, cause, &connection.server.request_ids.make())
+        };
         let io = Watched::new(TokioIo::new(stream), framing, limits.write_timeout, refuse);
-        let service = hyper::service::service_fn(move |request| {
+        let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+            self.framing.begin(request.body());
             let connection = Arc::clone(&self);
             async move { Ok::<_, Infallible>(connection.answer(request).await) }
         });
@@ -265,27 +201,28 @@ impl Connection {
     }
 
     async fn answer(&self, request: hyper::Request<Incoming>) -> Response {
-        let frame = self.framing.next();
         let (parts, body) = request.into_parts();
         let id = self.server.request_ids.of(&parts.headers);
-        let mut response = self.dispatch(frame, parts, body, &id).await;
+        let mut response = self.dispatch(parts, body, &id).await;
         self.allowance.put_on(&mut response);
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, id.to_value());
-        if frame != Frame::Sized {
+        if !self.framing.end() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
 
-    async fn dispatch(
-        &self,
-        frame: Frame,
-        parts: Parts,
-        body: Incoming,
-        id: &RequestId,
-    ) -> Response {
-        let found = check(frame, &parts)
+    fn check(&self, parts: &Parts) -> Result<(), Problem> {
+        if self.framing.is_chunked() {
+            request::check_encoding(parts)?;
+        }
+        request::check_host(parts)
+    }
+
+    async fn dispatch(&self, parts: Parts, incoming: Incoming, id: &RequestId) -> Response {
+        let found = self
+            .check(&parts)
             .and_then(|()| self.server.router.find(&parts.method, parts.uri.path()));
         let (route, params) = match found {
             Ok(found) => found,
@@ -298,7 +235,7 @@ impl Connection {
             template: target.template,
             params,
             request_id: id.clone(),
-            body: BodyState::Coming(body),
+            body: BodyState::Coming(Arriving::new(incoming, &self.framing)),
             body_len_max: target.body_len_max,
             body_timeout: self.server.limits.body_timeout,
             allowance: Arc::clone(&self.allowance),
@@ -326,17 +263,6 @@ impl Connection {
                 finish(outcome, uri.path())
             }
         }
-    }
-}
-
-fn check(frame: Frame, parts: &Parts) -> Result<(), Problem> {
-    match frame {
-        Frame::Sized => request::check_host(parts),
-        Frame::Encoded => request::check_encoding(parts).and_then(|()| request::check_host(parts)),
-        Frame::Conflicting => Err(Problem::malformed_request(
-            "Transfer-Encoding and Content-Length exclude each other",
-        )
-        .closing()),
     }
 }
 
@@ -393,43 +319,90 @@ impl Drop for Detached {
 
 #[cfg(test)]
 mod tests {
+    use super::super::reply;
+    use super::super::route::Target;
     use super::*;
+    use hyper::{Method, StatusCode};
+    use std::io;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+    use tokio::sync::{mpsc, oneshot};
 
-    fn gate(connections_max: usize, connections_per_address_max: u32) -> Arc<Gate> {
-        let limits = Limits { connections_max, connections_per_address_max, ..Limits::default() };
-        Arc::new(Gate::new(limits))
+    type Opening = Pin<Box<dyn Future<Output = io::Result<DuplexStream>> + Send>>;
+
+    /// Connections that a test makes.
+    struct Made(mpsc::Receiver<Opening>);
+
+    impl Acceptor for Made {
+        type Stream = DuplexStream;
+        type Opening = Opening;
+
+        async fn accept(&mut self) -> io::Result<(Opening, SocketAddr)> {
+            match self.0.recv().await {
+                Some(opening) => Ok((opening, SocketAddr::from(([192, 0, 2, 1], 1)))),
+                None => std::future::pending().await,
+            }
+        }
+
+        fn refuse(opening: Opening, _reply: &[u8]) {
+            // Nothing can be said before the handshake.
+            drop(opening);
+        }
     }
 
-    #[test]
-    fn an_address_has_its_share_and_gets_it_back() {
-        let gate = gate(10, 2);
-        let address: IpAddr = "192.0.2.1".parse().unwrap();
-        let first = gate.admit(address).unwrap();
-        let _second = gate.admit(address).unwrap();
-        assert_eq!(gate.admit(address).unwrap_err().code(), "rate_limited");
-        assert!(gate.admit("192.0.2.2".parse().unwrap()).is_ok());
-        drop(first);
-        assert!(gate.admit(address).is_ok());
+    /// A server for one connection, and the way to it.
+    fn start() -> (mpsc::Sender<Opening>, impl Future<Output = usize>) {
+        let mut router = Router::new();
+        router.add(Target::new(Method::GET, "/health/live"), |_| {
+            Next::Done(Ok(reply::json_bytes(StatusCode::OK, &br#"{"status":"live"}"#[..])))
+        });
+        let header_timeout = Duration::from_millis(100);
+        let limits = Limits { connections_max: 1, header_timeout, ..Limits::default() };
+        let request_ids = RequestIds::new(1);
+        let server = Server { router: Arc::new(router), limits, request_ids };
+        let (connect, made) = mpsc::channel(1);
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(server.serve(Made(made), async {
+            let _gone: Result<(), _> = stopped.await;
+        }));
+        (connect, async {
+            drop(stop);
+            serving.await.unwrap()
+        })
     }
 
-    #[test]
-    fn the_hosts_of_one_ipv6_network_share_and_loopback_is_exempt() {
-        let gate = gate(10, 1);
-        let _one = gate.admit("2001:db8::1".parse().unwrap()).unwrap();
-        assert!(gate.admit("2001:db8::2".parse().unwrap()).is_err());
-        assert!(gate.admit("2001:db8:0:1::1".parse().unwrap()).is_ok());
-        let local: Vec<_> =
-            (0..4).map(|_| gate.admit("127.0.0.1".parse().unwrap()).unwrap()).collect();
-        assert_eq!(*gate.open.borrow(), 5);
-        drop(local);
-        assert_eq!(*gate.open.borrow(), 1);
+    #[tokio::test]
+    async fn any_stream_of_bytes_is_a_connection() {
+        let (connect, stopped) = start();
+        let (mut client, served) = tokio::io::duplex(64);
+        connect.send(Box::pin(async { Ok(served) })).await.unwrap();
+        let request = b"GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        let mut reply = String::new();
+        client.read_to_string(&mut reply).await.unwrap();
+        assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
+        assert!(reply.ends_with("{\"status\":\"live\"}"), "{reply}");
+        assert_eq!(stopped.await, 0);
     }
 
-    #[test]
-    fn the_whole_is_bounded_for_loopback_too() {
-        let gate = gate(1, 1);
-        let _one = gate.admit("::1".parse().unwrap()).unwrap();
-        assert_eq!(gate.admit("::1".parse().unwrap()).unwrap_err().code(), "overloaded");
-        assert!(gate.by_address.lock().is_empty());
+    #[tokio::test]
+    async fn a_handshake_that_never_ends_gives_its_slot_back() {
+        let (connect, stopped) = start();
+        let (mut late, served) = tokio::io::duplex(64);
+        connect
+            .send(Box::pin(async move {
+                std::future::pending::<()>().await;
+                Ok(served)
+            }))
+            .await
+            .unwrap();
+        let mut reply = String::new();
+        let cut = tokio::time::timeout(Duration::from_secs(5), late.read_to_string(&mut reply));
+        assert_eq!(cut.await.unwrap().unwrap(), 0, "closed without a word");
+        let (mut client, served) = tokio::io::duplex(64);
+        connect.send(Box::pin(async { Ok(served) })).await.unwrap();
+        client.write_all(b"GET /health/live HTTP/1.0\r\n\r\n").await.unwrap();
+        client.read_to_string(&mut reply).await.unwrap();
+        assert!(reply.starts_with("HTTP/1.0 200 OK\r\n"), "{reply}");
+        assert_eq!(stopped.await, 0);
     }
 }

@@ -22,6 +22,7 @@ use nexnum_engine::catalog::Catalog;
 use nexnum_engine::grid::Grid;
 
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 
 use self::history::History;
 use self::read_model::ReadModel;
@@ -47,6 +48,8 @@ pub struct Market {
     pub grid: Arc<Grid>,
     /// What has left memory.
     pub history: Arc<History>,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Whether its server is stopping.
     pub stopping: Stopping,
 }

@@ -16,6 +16,7 @@ use super::sequencer::Sequencer;
 use super::snapshot::Snapshots;
 use super::{Market, Stopping};
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 
 /// The exit code of a process whose ledger failed.
 const EXIT_STORAGE: i32 = 74;
@@ -53,7 +54,7 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
     // 2. The threads that decide and commit. The grid comes first: what the read model shows
     // can be bought.
     let clock = Arc::new(Clock::not_before(opened.last_at));
-    let archived = Arc::new(AtomicU64::new(0));
+    let (archived, metrics) = (Arc::new(AtomicU64::new(0)), Metrics::default());
     let publish = {
         let read_model = Arc::clone(&read_model);
         move |change: Change| {
@@ -66,6 +67,7 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
         Arc::clone(&clock),
         Arc::clone(&archived),
         opened.ledger,
+        metrics.clone(),
         publish,
         end_process,
     );
@@ -83,7 +85,7 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
         snapshot_every,
     );
     let stopping = Stopping::default();
-    let market = Market { catalog, clock, handle, read_model, grid, history, stopping };
+    let market = Market { catalog, clock, handle, read_model, grid, history, metrics, stopping };
     let threads = Threads { folder, reader, follower, sequencer, snapshots };
     Started { market, open_claims, threads }
 }

@@ -26,7 +26,6 @@ use super::doubt::{Call, Doubt, Lost};
 use super::orphan::Orphan;
 use crate::market::send::BUSY_PAUSE_MAX;
 use crate::market::sequencer::SendError;
-use crate::metrics;
 use crate::provider::client::{BuyOutcome, BuyRequest};
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence;
@@ -187,7 +186,7 @@ impl Purchase {
     /// know no limit where an operator is named. The number is ours all the same.
     fn note_overcharge(&self, connected: &Connected, claim: &Claim, cost: Micros) {
         self.orders.market.grid.exhaust(claim.offer());
-        metrics::overcharged(connected.name());
+        self.orders.market.metrics.overcharged(connected.name());
         let price = claim.price();
         let (provider, order) = (connected.name(), self.id.0);
         tracing::warn!(provider, order, %cost, %price, "a number cost more than its price");

@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use super::consequence::{self, Pause, Retry};
 use super::limit::{CallLimiter, Lane};
 use super::transport::{Lost, Transport};
-use crate::metrics;
+use crate::metrics::Metrics;
 
 /// Bytes of a price list: three times the largest known, and little beside the offers.
 pub const PRICES_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -83,6 +83,8 @@ pub struct ClientConfig {
     pub rate: Decimal,
     /// Deadlines.
     pub timeouts: Timeouts,
+    /// Where its calls are counted.
+    pub metrics: Metrics,
 }
 
 /// Why a client could not be made.
@@ -137,6 +139,7 @@ pub struct Client {
     timeouts: Timeouts,
     limiter: CallLimiter,
     in_flight: Semaphore,
+    metrics: Metrics,
 }
 
 impl fmt::Debug for Client {
@@ -171,6 +174,7 @@ impl Client {
             timeouts: config.timeouts,
             limiter,
             in_flight,
+            metrics: config.metrics,
         })
     }
 
@@ -383,7 +387,7 @@ impl Client {
     ) -> Result<Output, (ProviderError, bool)> {
         let outcome = self.attempt(op, request, deadline).await;
         let word = outcome.as_ref().map_or_else(|(error, _)| error.kind.word(), |_| "ok");
-        metrics::provider_call(&self.provider, op.name(), word);
+        self.metrics.provider_call(&self.provider, op.name(), word);
         outcome
     }
 

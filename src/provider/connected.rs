@@ -293,6 +293,7 @@ impl Providers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Metrics;
     use crate::provider::client::{ClientConfig, Timeouts};
     use nexnum_driver::{Credentials, ErrorKind};
 
@@ -305,6 +306,7 @@ mod tests {
             credentials: Credentials::default(),
             rate: rust_decimal::Decimal::ONE,
             timeouts: Timeouts::default(),
+            metrics: Metrics::default(),
         };
         let client = Client::new(Arc::clone(&driver), config).expect("it has an address");
         let crosswalk = Crosswalk::load(driver.dialect()).expect("its codes are shipped");

@@ -9,4 +9,5 @@ pub mod client;
 pub mod connected;
 pub mod consequence;
 pub mod limit;
+mod retry_after;
 mod transport;

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use nexnum_driver::{Body, ErrorKind, ProviderError, RawReply, Request};
 
+use super::retry_after;
+use crate::clock;
+
 /// How long a connection is kept for the next call: shorter than servers keep theirs, so
 /// that a buy does not meet a closing one and end in doubt.
 const IDLE_MAX: Duration = Duration::from_secs(10);
@@ -78,7 +81,7 @@ impl Transport {
         let headers = response.headers().iter();
         let headers =
             headers.filter_map(|(n, v)| Some((n.to_string(), v.to_str().ok()?.to_owned())));
-        let headers = headers.collect();
+        let headers = retry_after::in_seconds(headers.collect(), clock::wall());
         let mut body = Vec::new();
         loop {
             match response.chunk().await {

@@ -74,6 +74,10 @@ pub enum ConfigError {
 pub struct Config {
     /// Where the server listens; port 0 lets the system choose.
     pub listen: SocketAddr,
+    /// Where the measures are served without a key, if anywhere: an address that strangers
+    /// cannot reach. Operators' keys open them on `listen` in any case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_listen: Option<SocketAddr>,
     /// The data folder; relative to the configuration's own folder, which is the default.
     pub data_dir: PathBuf,
     /// How long requests in work may take after a stop was asked for.
@@ -92,6 +96,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            metrics_listen: None,
             data_dir: PathBuf::from("."),
             drain_seconds: 10,
             own_stock: OwnStock::default(),

@@ -9,6 +9,7 @@ use nexnum_engine::pricing;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
+use crate::metrics::Metrics;
 use crate::provider::client::{Client, ClientConfig, ClientError, Timeouts};
 use crate::provider::connected::{Connected, ProviderPolicy};
 use crate::server::config::{Config, Margin, ProviderConfig};
@@ -68,6 +69,7 @@ pub(super) fn connect(
     id: ProviderId,
     setup: ProviderSetup,
     common: &Config,
+    metrics: Metrics,
 ) -> Result<Connected, ConnectError> {
     let ProviderSetup { config, key, min_cancel_age_ms } = setup;
     let provider = || config.name.clone();
@@ -85,6 +87,7 @@ pub(super) fn connect(
         credentials: Credentials { key, login: None, password: None },
         rate: config.rate.0,
         timeouts: Timeouts::default(),
+        metrics,
     };
     let client = Client::new(Arc::clone(&driver), client)
         .map_err(|source| ConnectError::Client { provider: provider(), source })?;

@@ -86,6 +86,8 @@ impl From<StorageError> for StartError {
 pub struct Running {
     /// Where, with the real port.
     pub address: SocketAddr,
+    /// Where metrics are served without a key, if anywhere.
+    pub metrics_address: Option<SocketAddr>,
     /// What it sells, and to whom.
     pub rooms: Rooms,
     /// The path that messages for own stock are posted to; it holds the secret.
@@ -93,7 +95,7 @@ pub struct Running {
     /// What it answers.
     pub routes: RouteTable,
     stop: watch::Sender<bool>,
-    door: JoinHandle<usize>,
+    doors: Vec<JoinHandle<usize>>,
     workers: Workers,
     threads: Threads,
 }
@@ -136,10 +138,12 @@ pub async fn start(
     config: &Config,
     providers: Vec<ProviderSetup>,
 ) -> Result<Running, StartError> {
-    // 1. The address, before anything is written.
-    let listen = config.listen;
-    let failed = |source| StartError::Listen { address: listen, source };
-    let (listener, address) = http::bind(listen).await.map_err(failed)?;
+    // 1. The addresses, before anything is written.
+    let (listener, address) = listen(config.listen).await?;
+    let metrics_listener = match config.metrics_listen {
+        Some(wanted) => Some(listen(wanted).await?),
+        None => None,
+    };
     let hook_token = hook_token(&opened.folder)?;
     // 2. The market: the engine's threads and what follows the ledger.
     let every = u64::from(config.limits.snapshot_every_events.get());
@@ -158,11 +162,29 @@ pub async fn start(
     let callback =
         CallbackAddress { provider: OWN_PROVIDER, token_sha256: keys::sha256(hook_token.expose()) };
     let quota = Quota::new(config.limits.requests_per_minute.get(), 60);
-    let routes = routes(&rooms, own.provider, callback, quota);
+    let Tables { routes, metrics } = tables(&rooms, own.provider, callback, quota);
     let (stop, stopped) = watch::channel(false);
-    let door = open_door(&routes, config, listener, stopped)?;
+    let mut doors = vec![open_door(&routes, config, listener, stopped.clone())?];
+    let metrics_address = metrics_listener.as_ref().map(|(_, address)| *address);
+    if let Some((listener, _)) = metrics_listener {
+        doors.push(open_door(&metrics, config, listener, stopped)?);
+    }
     let hook_path = hook_path(&hook_token);
-    Ok(Running { address, rooms, hook_path, routes, stop, door, workers, threads })
+    Ok(Running {
+        address,
+        metrics_address,
+        rooms,
+        hook_path,
+        routes,
+        stop,
+        doors,
+        workers,
+        threads,
+    })
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    http::bind(address).await.map_err(|source| StartError::Listen { address, source })
 }
 
 /// Registers and connects the configured providers.
@@ -176,7 +198,7 @@ async fn connect_all(
     for setup in setups {
         let id = register(market, &setup.config.name, ProviderKind::Driven).await?;
         grid.set_priority(id, setup.config.priority);
-        connected.push(connect::connect(id, setup, config)?);
+        connected.push(connect::connect(id, setup, config, market.metrics.clone())?);
     }
     // Offers of a provider that was taken out of the configuration stand in the ledger
     // still, and nothing can be bought of it.
@@ -223,20 +245,27 @@ async fn register(
     answer.map_err(|reject| failed(reject.code().to_owned()))
 }
 
-/// All routes of a server.
-fn routes(
+/// The routes of each listener.
+struct Tables {
+    routes: RouteTable,
+    /// Those of a listener that strangers cannot reach.
+    metrics: RouteTable,
+}
+
+fn tables(
     rooms: &Rooms,
     own: ProviderId,
     callback: CallbackAddress,
     quota: Option<Quota>,
-) -> RouteTable {
+) -> Tables {
     let auth = Arc::new(Auth::new(rooms.access.clone(), quota, callback));
     let router = Arc::new(OnceLock::new());
     let orders = || Arc::clone(&rooms.orders);
-    let mut table = RouteTable::default();
+    let (mut routes, mut metrics) = (RouteTable::default(), RouteTable::default());
     let ops = ops::State { orders: orders(), router: Arc::clone(&router) };
-    ops::routes(ops, &auth).add_to(&mut table);
-    v1::routes(v1::State::new(orders(), rooms.money.clone()), &auth).add_to(&mut table);
+    ops::metrics_routes(ops.clone(), &auth).add_to(&mut metrics);
+    ops::routes(ops, &auth).add_to(&mut routes);
+    v1::routes(v1::State::new(orders(), rooms.money.clone()), &auth).add_to(&mut routes);
     let admin = admin::State {
         access: rooms.access.clone(),
         money: rooms.money.clone(),
@@ -244,10 +273,10 @@ fn routes(
         providers: rooms.orders.providers.clone(),
         market: rooms.market.clone(),
     };
-    admin::routes(admin, &auth).add_to(&mut table);
-    hooks::routes(hooks::State { orders: orders(), own }, &auth).add_to(&mut table);
-    router.set(Arc::downgrade(&table.router)).expect("it was made a few lines above");
-    table
+    admin::routes(admin, &auth).add_to(&mut routes);
+    hooks::routes(hooks::State { orders: orders(), own }, &auth).add_to(&mut routes);
+    router.set(Arc::downgrade(&routes.router)).expect("it was made a few lines above");
+    Tables { routes, metrics }
 }
 
 fn open_door(
@@ -279,10 +308,12 @@ impl Running {
     pub async fn stop(self) -> Result<(), StorageError> {
         self.rooms.market.stopping.raise();
         self.stop.send_replace(true);
-        if let Ok(cut) = self.door.await
-            && cut > 0
-        {
-            tracing::warn!(cut, "connections did not finish in time");
+        for door in self.doors {
+            if let Ok(cut) = door.await
+                && cut > 0
+            {
+                tracing::warn!(cut, "connections did not finish in time");
+            }
         }
         self.workers.stop(WORKERS_GRACE).await;
         let threads = self.threads;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use nexnum::metrics::Metrics;
 use nexnum::provider::client::{
     BuyOutcome, BuyRequest, Client, ClientConfig, PRICES_BYTES_MAX, REPLY_BYTES_MAX, Timeouts,
 };
@@ -93,7 +94,9 @@ fn client(driver: &str, base_url: &str, rate: Decimal) -> Client {
     let credentials = Credentials { key: Secret::new("K"), ..Credentials::default() };
     let base_url = Some(base_url.to_owned());
     let provider = "one".to_owned();
-    Client::new(driver, ClientConfig { provider, base_url, credentials, rate, timeouts }).unwrap()
+    let metrics = Metrics::default();
+    let config = ClientConfig { provider, base_url, credentials, rate, timeouts, metrics };
+    Client::new(driver, config).unwrap()
 }
 
 fn handler(server: &Server) -> Client {
@@ -193,6 +196,17 @@ fn too_many_calls_pause_every_call_for_as_long_as_asked() {
         assert!(error.retry_after_ms.is_some_and(|ms| (29_000..=30_000).contains(&ms)));
     });
     assert_eq!(server.calls.load(Ordering::SeqCst), 1, "nothing is sent in a pause");
+}
+
+#[test]
+fn a_pause_until_a_date_is_as_long_as_the_date_is_away() {
+    let until = "Date: Sat, 28 Nov 2026 01:00:00 GMT\r\n\
+                 Retry-After: Sat, 28 Nov 2026 01:00:30 GMT\r\n";
+    let server = serve(vec![http("429 Too Many Requests", until, "slow down")]);
+    let BuyOutcome::Refused(error) = run(handler(&server).buy(&order())) else {
+        panic!("not refused")
+    };
+    assert_eq!((error.kind, error.retry_after_ms), (ErrorKind::RateLimited, Some(30_000)));
 }
 
 #[test]

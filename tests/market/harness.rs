@@ -71,6 +71,16 @@ impl Market {
         Self::start_with(folder, None, config, vec![silent_provider(name)]).await
     }
 
+    /// A market whose measures have a listener of their own.
+    pub(crate) async fn with_metrics_listener() -> Self {
+        let config = |dir: &Path| {
+            let mut config = config(dir);
+            config.metrics_listen = Some("127.0.0.1:0".parse().unwrap());
+            config
+        };
+        Self::start_in(Arc::new(TempDir::new().unwrap()), None, config).await
+    }
+
     async fn start_in(
         folder: Arc<TempDir>,
         admin_key: Option<String>,

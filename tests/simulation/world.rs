@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io;
 
 use nexnum::market::sequencer::core::{Answer, Envelope, Sealed};
+use nexnum::metrics::Metrics;
 use nexnum::order::claim::{self, Wish};
 use nexnum_engine::audit::{audit, state_hash};
 use nexnum_engine::command::{Command, NextAttempt, PlaceOrder, Placed, Pulse, Reply};
@@ -362,7 +363,7 @@ impl World {
         let life = self.life.as_mut().expect("a life has begun");
         let mut shown = None;
         let (desk, market, read_model) = life.parts();
-        let committed = sealed.commit(desk, |change| {
+        let committed = sealed.commit(desk, &Metrics::default(), |change| {
             Life::show(market, read_model, &change);
             shown = Some(change);
         });

@@ -1,35 +1,130 @@
-//! The metrics page: what was counted, and what stands at this moment.
+//! The page at `/metrics`, in the Prometheus text format: the market's counters, and what is
+//! read when the page is asked for.
 
-use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt;
 
 use nexnum_engine::time::Time;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, prometheus_text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
 
 use crate::http::Router;
+use crate::http::route::Replies;
 use crate::market::read_model::ProviderView;
-use crate::metrics;
 use crate::order::Orders;
 use crate::provider::connected::Health;
 
-/// Everything, in the Prometheus text format.
+/// The media type of the page.
+pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
+
+/// Everything that is measured. Takes some locks that are held shortly, and never waits.
+///
+/// # Panics
+/// Never: a string takes everything.
 #[must_use]
 pub fn render(orders: &Orders, router: &Router) -> String {
-    let mut text = metrics::recorded();
-    for (name, help, value) in gauges(orders) {
-        family(&mut text, name, "gauge", help);
-        line(&mut text, format_args!("{name} {value}\n"));
-    }
-    render_providers(&mut text, orders);
-    render_replies(&mut text, router);
-    text
+    let mut registry = Registry::default();
+    orders.market.metrics.register(&mut registry);
+    registry.register_collector(Box::new(Reading::of(orders, router)));
+    let mut page = String::with_capacity(16 * 1024);
+    prometheus_text::encode(&mut page, &registry).expect("a string takes everything");
+    page
 }
 
-/// What stands at this moment, of the whole server.
-fn gauges(orders: &Orders) -> Vec<(&'static str, &'static str, u64)> {
+/// A gauge without labels: name, explanation, value.
+type Gauge = (&'static str, &'static str, u64);
+
+/// What was read for one page.
+#[derive(Debug)]
+struct Reading {
+    gauges: Vec<Gauge>,
+    providers: Vec<(String, OfProvider)>,
+    replies: Vec<Replies>,
+}
+
+/// The values of one provider, in the order of [`OF_PROVIDERS`]; `None` where not known.
+type OfProvider = [Option<i64>; OF_PROVIDERS.len()];
+
+/// Reads one measure of a provider.
+type Measure = fn(&Health, &ProviderView, Time) -> Option<i64>;
+
+const OF_PROVIDERS: [(&str, &str, Measure); 8] = [
+    ("nexnum_provider_enabled", "Whether it is bought from.", |health, _, _| {
+        Some(i64::from(health.enabled))
+    }),
+    ("nexnum_provider_breaker_open", "Whether its breaker keeps buyers away.", |health, _, _| {
+        Some(i64::from(health.breaker != "closed"))
+    }),
+    ("nexnum_provider_balance_micros", "Its balance, as it said last.", |health, _, _| {
+        health.balance.map(|balance| balance.0)
+    }),
+    ("nexnum_provider_sync_age_seconds", "Since its last whole list.", |health, _, now| {
+        health.last_sync_at.map(|at| now.ms_since(at) as i64 / 1000)
+    }),
+    ("nexnum_provider_offers", "Offers of its last list.", |health, _, _| {
+        Some(health.offers as i64)
+    }),
+    ("nexnum_provider_misfits", "Rows of it that could not be read.", |health, _, _| {
+        Some(health.misfits as i64)
+    }),
+    ("nexnum_provider_quarantined", "Rows kept out for their price.", |health, _, _| {
+        Some(health.quarantined as i64)
+    }),
+    (
+        "nexnum_provider_written_off_micros",
+        "Purchases lost in doubt and not recovered.",
+        |_, known, _| Some(known.loss.0),
+    ),
+];
+
+impl Reading {
+    fn of(orders: &Orders, router: &Router) -> Self {
+        let now = orders.market.clock.now();
+        let known = orders.market.read_model.directory().providers();
+        let providers = known.iter().filter_map(|(id, view)| {
+            let health = orders.providers.get(*id)?.figures();
+            let values = OF_PROVIDERS.map(|(_, _, measure)| measure(&health, view, now));
+            Some((view.name.to_string(), values))
+        });
+        Self { gauges: gauges(orders), providers: providers.collect(), replies: router.replies() }
+    }
+}
+
+impl Collector for Reading {
+    fn encode(&self, mut page: DescriptorEncoder<'_>) -> fmt::Result {
+        let (name, help) = ("nexnum_build_info", "The version that runs.");
+        let mut info = page.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        info.encode_family(&[("version", env!("CARGO_PKG_VERSION"))])?.encode_gauge(&1_u64)?;
+        for (name, help, value) in &self.gauges {
+            page.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(value)?;
+        }
+        for (at, (name, help, _)) in OF_PROVIDERS.iter().enumerate() {
+            let mut family = page.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (provider, values) in &self.providers {
+                if let Some(value) = values[at] {
+                    let labels = [("provider", provider.as_str())];
+                    family.encode_family(&labels)?.encode_gauge(&value)?;
+                }
+            }
+        }
+        let (name, help) = ("nexnum_http_requests", "Replies by route and class of status.");
+        let mut family = page.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for Replies { method, template, class, count } in &self.replies {
+            let class = format!("{class}xx");
+            let labels = [("method", *method), ("route", *template), ("status_class", &class)];
+            family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, u64>(count, None)?;
+        }
+        Ok(())
+    }
+}
+
+/// What stands at this moment, of the whole market and its process.
+fn gauges(orders: &Orders) -> Vec<Gauge> {
     let (seq, unknown) = (orders.market.read_model.position().0, orders.doubts.count());
     let now = orders.market.clock.now();
     let age_s = |since: Option<Time>| since.map_or(0, |since| now.ms_since(since) / 1000);
-    vec![
+    let mut gauges = vec![
         ("nexnum_ledger_seq", "Events durable and published.", seq),
         (
             "nexnum_history_lag_events",
@@ -63,7 +158,7 @@ fn gauges(orders: &Orders) -> Vec<(&'static str, &'static str, u64)> {
         ),
         (
             "nexnum_orphans",
-            "Numbers of nobody that went back within the hour.",
+            "Numbers without an order that went back within the hour.",
             unknown.orphans as u64,
         ),
         (
@@ -73,86 +168,17 @@ fn gauges(orders: &Orders) -> Vec<(&'static str, &'static str, u64)> {
         ),
         ("nexnum_grid_offers", "Offers listed.", orders.market.grid.offers_len() as u64),
         ("nexnum_grid_bytes", "Bytes that the grid holds.", orders.market.grid.bytes() as u64),
-    ]
+    ];
+    let resident = resident_bytes();
+    let help = "Memory of the process that is in use.";
+    gauges.extend(resident.map(|bytes| ("process_resident_memory_bytes", help, bytes)));
+    gauges
 }
 
-/// One measure of a provider; `None` where it is not known.
-type OfProvider = fn(&Health, &ProviderView, Time) -> Option<i64>;
-
-const OF_PROVIDERS: [(&str, &str, OfProvider); 8] = [
-    ("nexnum_provider_enabled", "Whether it is bought from.", |health, _, _| {
-        Some(i64::from(health.enabled))
-    }),
-    ("nexnum_provider_breaker_open", "Whether its breaker keeps buyers away.", |health, _, _| {
-        Some(i64::from(health.breaker != "closed"))
-    }),
-    ("nexnum_provider_balance_micros", "Its balance, as it said last.", |health, _, _| {
-        health.balance.map(|balance| balance.0)
-    }),
-    ("nexnum_provider_sync_age_seconds", "Since its last whole list.", |health, _, now| {
-        health.last_sync_at.map(|at| now.ms_since(at) as i64 / 1000)
-    }),
-    ("nexnum_provider_offers", "Offers of its last list.", |health, _, _| {
-        Some(health.offers as i64)
-    }),
-    ("nexnum_provider_misfits", "Rows of it that could not be read.", |health, _, _| {
-        Some(health.misfits as i64)
-    }),
-    ("nexnum_provider_quarantined", "Rows kept out for their price.", |health, _, _| {
-        Some(health.quarantined as i64)
-    }),
-    (
-        "nexnum_provider_written_off_micros",
-        "Purchases lost in doubt and not recovered.",
-        |_, known, _| Some(known.loss.0),
-    ),
-];
-
-fn render_providers(text: &mut String, orders: &Orders) {
-    let now = orders.market.clock.now();
-    let known = orders.market.read_model.directory().providers();
-    let connected: Vec<(Health, &ProviderView)> = known
-        .iter()
-        .filter_map(|(id, view)| Some((orders.providers.get(*id)?.figures(), view)))
-        .collect();
-    for (name, help, measure) in OF_PROVIDERS {
-        family(text, name, "gauge", help);
-        for (health, view) in &connected {
-            if let Some(value) = measure(health, view, now) {
-                let provider = escaped(&view.name);
-                line(text, format_args!("{name}{{provider=\"{provider}\"}} {value}\n"));
-            }
-        }
-    }
-}
-
-fn render_replies(text: &mut String, router: &Router) {
-    let name = "nexnum_http_requests_total";
-    family(text, name, "counter", "Replies by route and class of status.");
-    for reply in router.replies() {
-        let (method, route, class) = (reply.method, reply.template, reply.class);
-        line(
-            text,
-            format_args!(
-                "{name}{{method=\"{method}\",route=\"{route}\",status_class=\"{class}xx\"}} {}\n",
-                reply.count
-            ),
-        );
-    }
-}
-
-/// A label's value: the operator names a provider as he likes.
-fn escaped(value: &str) -> Cow<'_, str> {
-    if !value.contains(['\\', '"', '\n']) {
-        return value.into();
-    }
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").into()
-}
-
-fn family(text: &mut String, name: &str, kind: &str, help: &str) {
-    line(text, format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
-}
-
-fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    text.write_fmt(arguments).expect("a string takes everything");
+/// The resident memory of the process, where the system tells it.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes * 1024)
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
 
-use super::auth::{ANYONE, Auth, Stranger};
+use super::auth::{ANYONE, Auth, OPERATOR, Operator, Stranger};
 use super::route::{Routes, get};
 use crate::http::{Call, Problem, Response, Router, reply};
 use crate::order::Orders;
@@ -20,7 +20,7 @@ pub const OPENAPI: &str = include_str!("openapi.json");
 pub type OwnRoutes = Arc<OnceLock<Weak<Router>>>;
 
 /// What this face may touch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct State {
     /// Orders, their market and its providers: what metrics are read from.
     pub orders: Arc<Orders>,
@@ -36,7 +36,13 @@ pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
         .at_once(get("/health/plain", ANYONE), health::plain)
         .at_once(get("/health/ready", ANYONE), health::ready)
         .at_once(get("/openapi.json", ANYONE), openapi)
-        .at_once(get("/metrics", ANYONE), metrics)
+        .at_once(get("/metrics", OPERATOR), metrics)
+}
+
+/// The routes of a listener of its own for metrics: no key is asked for there.
+#[must_use]
+pub fn metrics_routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
+    Routes::of(state, auth).at_once(get("/metrics", ANYONE), unguarded)
 }
 
 fn openapi(_: &State, _: Stranger, call: &Call) -> Result<Response, Problem> {
@@ -44,10 +50,20 @@ fn openapi(_: &State, _: Stranger, call: &Call) -> Result<Response, Problem> {
     Ok(reply::json_bytes(StatusCode::OK, OPENAPI))
 }
 
-fn metrics(state: &State, _: Stranger, call: &Call) -> Result<Response, Problem> {
+/// For operators; strangers have no business with it.
+fn metrics(state: &State, _: Operator, call: &Call) -> Result<Response, Problem> {
+    page(state, call)
+}
+
+/// For the clients of a listener that strangers cannot reach.
+fn unguarded(state: &State, _: Stranger, call: &Call) -> Result<Response, Problem> {
+    page(state, call)
+}
+
+fn page(state: &State, call: &Call) -> Result<Response, Problem> {
     call.query(&[])?;
     let router = state.router.get().and_then(Weak::upgrade).ok_or_else(Problem::internal)?;
     let text = metrics_page::render(&state.orders, &router);
-    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    let kind = HeaderValue::from_static(metrics_page::CONTENT_TYPE);
     Ok(reply::typed(StatusCode::OK, kind, text))
 }

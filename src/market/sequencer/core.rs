@@ -24,8 +24,9 @@ use nexnum_storage::ledger::Ledger;
 use nexnum_storage::record;
 use tokio::sync::oneshot;
 
+use crate::clock;
 use crate::market::change::{Change, Wallet};
-use crate::{clock, metrics};
+use crate::metrics::Metrics;
 
 /// Commands in one batch: bounds the pause of a commit.
 pub const BATCH_MAX: usize = 4_096;
@@ -197,6 +198,7 @@ impl Sealed {
     pub fn commit(
         self,
         ledger: &mut impl Ledger,
+        metrics: &Metrics,
         publish: impl FnOnce(Change),
     ) -> Result<(), StorageError> {
         if let Some(change) = self.change {
@@ -208,7 +210,7 @@ impl Sealed {
             let batch = Batch { first: change.first, at: change.at, count, payload: &payload };
             ledger.append(&batch, Seq(change.first.0 - 1))?;
             let took = Duration::from_nanos(clock::monotonic_ns() - started_ns);
-            metrics::committed(change.events.len(), took);
+            metrics.committed(change.events.len(), took);
             publish(change);
         }
         for (sender, answer) in self.answers {

@@ -25,6 +25,7 @@ use tokio::sync::oneshot;
 use self::core::{Accepted, Answer, Core, Envelope, Sealed};
 use crate::clock::Clock;
 use crate::market::change::Change;
+use crate::metrics::Metrics;
 
 /// Commands that wait for the engine: some 100 ms of work at full speed. A full inbox
 /// refuses at once, so that callers back off instead of queueing for seconds.
@@ -128,6 +129,7 @@ impl Sequencer {
         clock: Arc<Clock>,
         archived: Arc<AtomicU64>,
         mut ledger: impl Ledger + 'static,
+        metrics: Metrics,
         mut publish: impl FnMut(Change) + Send + 'static,
         fail: impl FnOnce(StorageError) + Send + 'static,
     ) -> (Handle, Self) {
@@ -137,7 +139,7 @@ impl Sequencer {
         let (frees, free) = channel::bounded::<()>(1);
         let commits = spawn("commit", move || {
             for batch in sealed {
-                if let Err(error) = batch.commit(&mut ledger, &mut publish) {
+                if let Err(error) = batch.commit(&mut ledger, &metrics, &mut publish) {
                     return fail(error);
                 }
                 // The other side may have ended after a last batch, which is still to come.

@@ -14,6 +14,7 @@ use nexnum_storage::{Batch, Hash, Position, Rows};
 
 use super::core::{BATCH_LEN_MAX, BATCH_MAX};
 use super::*;
+use crate::metrics::Metrics;
 
 /// Says how long each payload was, after `free` has let it go on.
 struct HeldBack {
@@ -74,8 +75,15 @@ fn held_back() -> (Handle, Sequencer, mpsc::Sender<()>, mpsc::Receiver<usize>) {
     let ledger = HeldBack { last: Seq(0), free, lengths };
     let (clock, archived) = (Arc::new(Clock::default()), Arc::default());
     let fail = |error| panic!("{error}");
-    let (handle, sequencer) =
-        Sequencer::start(Engine::default(), clock, archived, ledger, drop::<Change>, fail);
+    let (handle, sequencer) = Sequencer::start(
+        Engine::default(),
+        clock,
+        archived,
+        ledger,
+        Metrics::default(),
+        drop::<Change>,
+        fail,
+    );
     (handle, sequencer, frees, committed)
 }
 

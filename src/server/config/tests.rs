@@ -23,6 +23,15 @@ fn the_template_says_the_defaults() {
 }
 
 #[test]
+fn the_template_s_own_listener_for_measures_is_right() {
+    let line =
+        CONFIG_TEMPLATE.lines().find_map(|line| line.strip_prefix("# metrics_listen")).unwrap();
+    let config = parse(&format!("metrics_listen{line}")).unwrap();
+    assert_eq!(config.metrics_listen, Some(SocketAddr::from(([127, 0, 0, 1], 9100))));
+    assert_eq!(parse(&config.effective(|_| true)).unwrap(), config);
+}
+
+#[test]
 fn the_template_s_example_of_a_provider_is_right() {
     let (_, example) = CONFIG_TEMPLATE.split_once("# [[providers]]\n").unwrap();
     let lines = example.lines().filter(|line| !line.contains("key_env"));

@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "an unwrap that fails fails the test")]
 
+mod framing;
+mod stream;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,6 +27,9 @@ struct Shop {
     go_on: Semaphore,
     finished: AtomicUsize,
     orders: AtomicUsize,
+    /// Bytes of streams that were taken from their makers, and makers whose client was gone.
+    made: AtomicUsize,
+    unwanted: AtomicUsize,
 }
 
 #[derive(Deserialize)]
@@ -96,6 +102,7 @@ fn router(shop: &Arc<Shop>) -> Router {
         let shop = Arc::clone(&at);
         Next::detached(move |call| wait(shop, call))
     });
+    stream::add_routes(&mut router, shop);
     router
 }
 
@@ -105,6 +112,8 @@ async fn start() -> Running {
         go_on: Semaphore::new(0),
         finished: AtomicUsize::new(0),
         orders: AtomicUsize::new(0),
+        made: AtomicUsize::new(0),
+        unwanted: AtomicUsize::new(0),
     });
     let router = Arc::new(router(&shop));
     let server = Server { router, limits: LIMITS, request_ids: RequestIds::new(7) };
@@ -160,6 +169,21 @@ fn post(path: &str, body: &str) -> String {
     format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{body}")
 }
 
+/// The statuses of the replies on one connection.
+fn statuses(replies: &str) -> Vec<&str> {
+    replies.split("HTTP/1.1 ").skip(1).map(|reply| &reply[..3]).collect()
+}
+
+/// A last reply: a problem document with its code, its length and its request's id.
+fn check_problem(reply: &str, code: &str) {
+    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+    for line in ["content-type: application/problem+json", "connection: close", "x-request-id: "] {
+        assert!(head.contains(line), "{line}: {reply}");
+    }
+    assert!(head.contains(&format!("content-length: {}", body.len())), "{reply}");
+    assert!(body.contains(&format!("\"code\":\"{code}\"")), "{reply}");
+}
+
 #[tokio::test]
 async fn slow_headers_end_the_connection() {
     let server = start().await;
@@ -194,95 +218,6 @@ async fn a_body_too_large_is_answered_413_declared_or_not() {
         assert!(reply.contains("\"code\":\"body_too_large\""), "{reply}");
         assert!(reply.contains("connection: close"), "{reply}");
     }
-}
-
-#[tokio::test]
-async fn an_encoding_with_a_length_is_answered_400_and_closes() {
-    let server = start().await;
-    let chunked = "11\r\n{\"country\": \"id\"}\r\n0\r\n\r\n";
-    for pair in [
-        "Transfer-Encoding: chunked\r\nContent-Length: 4",
-        "Content-Length: 4\r\nTransfer-Encoding: chunked",
-        "content-length:4\r\nX: y\r\nTRANSFER-ENCODING:chunked",
-    ] {
-        let request = format!("POST /orders HTTP/1.1\r\nHost: a\r\n{pair}\r\n\r\n{chunked}");
-        let reply = server.exchange(request.as_bytes()).await;
-        assert_eq!(status(&reply), "400", "{reply}");
-        assert!(reply.contains("exclude each other"), "{reply}");
-        let later = format!("{}{request}{}", post("/orders", "{\"country\":\"id\"}"), request);
-        let replies = server.exchange(later.as_bytes()).await;
-        let statuses: Vec<&str> = replies.split("HTTP/1.1 ").skip(1).map(|r| &r[..3]).collect();
-        assert_eq!(statuses, ["201", "400"], "{replies}");
-    }
-    assert_eq!(server.shop.orders.load(Ordering::SeqCst), 3, "only the sound requests counted");
-}
-
-#[tokio::test]
-async fn a_chunked_body_is_read_and_is_the_last_of_its_connection() {
-    let server = start().await;
-    let request = "POST /orders HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
-                   7\r\n{\"count\r\n9;x=y\r\nry\":\"id\"}\r\n0\r\nTrailer: t\r\n\r\n\
-                   GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n";
-    let reply = server.exchange(request.as_bytes()).await;
-    assert_eq!(status(&reply), "201", "{reply}");
-    assert!(reply.ends_with("\r\n\r\n\"id\""), "{reply}");
-}
-
-#[tokio::test]
-async fn malformed_requests_are_refused() {
-    let server = start().await;
-    let long_line = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(17_000));
-    let many_headers = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(64));
-    for (request, expected) in [
-        ("G@T / HTTP/1.1\r\n\r\n", "400"),
-        ("\u{16}\u{3}\u{1}hello there, this is TLS\r\n\r\n", "400"),
-        ("GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n", "400"),
-        ("GET / HTTP/1.1\r\nHost: a\r\nX: \u{0}\r\n\r\n", "400"),
-        ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", "400"),
-        ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "400"),
-        ("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", "400"),
-        ("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "400"),
-        (
-            "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\
-             Transfer-Encoding: chunked\r\n\r\n",
-            "400",
-        ),
-        ("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "400"),
-        ("GET /\u{0} HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
-        ("GET / HTTP/3.1\r\nHost: a\r\n\r\n", "400"),
-        ("GET /health/live HTTP/1.1\r\n\r\n", "400"),
-        ("GET /health/live HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400"),
-        (&long_line, "431"),
-        (&many_headers, "431"),
-    ] {
-        let reply = server.exchange(request.as_bytes()).await;
-        let shown: String = request.chars().take(80).collect();
-        assert_eq!(status(&reply), expected, "{shown:?}: {reply}");
-        let code = if expected == "431" { "headers_too_large" } else { "malformed_request" };
-        check_problem(&reply, code);
-    }
-}
-
-/// A last reply: a problem document with its code, its length and its request's id.
-fn check_problem(reply: &str, code: &str) {
-    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
-    for line in ["content-type: application/problem+json", "connection: close", "x-request-id: "] {
-        assert!(head.contains(line), "{line}: {reply}");
-    }
-    assert!(head.contains(&format!("content-length: {}", body.len())), "{reply}");
-    assert!(body.contains(&format!("\"code\":\"{code}\"")), "{reply}");
-}
-
-#[tokio::test]
-async fn a_refusal_behind_pipelined_requests_follows_their_replies() {
-    let server = start().await;
-    let one = "GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n";
-    let replies =
-        server.exchange(format!("{}G@T / HTTP/1.1\r\n\r\n", one.repeat(3)).as_bytes()).await;
-    let each: Vec<&str> = replies.split("HTTP/1.1 ").skip(1).collect();
-    let statuses: Vec<&str> = each.iter().map(|reply| &reply[..3]).collect();
-    assert_eq!(statuses, ["200", "200", "200", "400"], "{replies}");
-    check_problem(each[3], "malformed_request");
 }
 
 #[tokio::test]
