@@ -10,6 +10,7 @@ use nexnum::keys::{self, KeyKind};
 use nexnum::market::folder::{self, BootError, Opened};
 use nexnum::market::snapshot::{self, Snapshots};
 use nexnum::market::verify::{Finding, Followed, verify};
+use nexnum::supervisor::Supervisor;
 use nexnum_engine::audit::state_hash;
 use nexnum_engine::command::{
     Actor, Cancel, Command, Deposit, Finish, Incoming, IngestMessage, ListOffers, LoadStock,
@@ -438,7 +439,14 @@ fn the_snapshot_thread_writes_when_enough_was_published_and_once_more_at_a_stop(
     let start = live.engine.state().seq();
     let (publish, published) = tokio::sync::watch::channel(start);
     let reader = live.reader.clone();
-    let thread = Snapshots::start(folder.clone(), reader, published.clone(), start, 5);
+    let thread = Snapshots::start(
+        folder.clone(),
+        reader,
+        published.clone(),
+        start,
+        5,
+        &Supervisor::default(),
+    );
     trade(&mut live, 9);
     let enough = live.engine.state().seq();
     publish.send_replace(enough);

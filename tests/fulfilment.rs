@@ -97,7 +97,7 @@ impl Rig {
 
     async fn order(&self, id: OrderId, done: impl Fn(&Order) -> bool) -> Arc<Order> {
         let order = self.orders().market.read_model.await_order(id, PATIENCE, &done).await.unwrap();
-        let health: Vec<_> = self.orders().providers.iter().map(|p| p.health()).collect();
+        let health: Vec<_> = self.orders().providers.list().iter().map(|p| p.health()).collect();
         assert!(done(&order), "{order:?}\n{health:?}");
         order
     }
@@ -216,7 +216,7 @@ async fn until(done: impl Fn() -> bool) {
 
 /// Waits until every provider's list has come in: a fault set after it meets other calls.
 async fn synced(orders: &Orders) {
-    until(|| orders.providers.iter().all(|p| p.health().last_sync_at.is_some())).await;
+    until(|| orders.providers.list().iter().all(|p| p.health().last_sync_at.is_some())).await;
 }
 
 fn received(order: &Order) -> bool {
@@ -637,7 +637,7 @@ async fn a_list_that_shrank_while_the_market_was_closed_is_not_believed_at_once(
     let few = SandboxConfig { offers: [100; 3], ..SandboxConfig::small(7) };
     std::mem::replace(&mut closed.sandbox, Sandbox::start(few).await.unwrap()).stop().await;
     let rig = closed.reopen().await;
-    let health = || rig.orders().providers.iter().next().unwrap().health();
+    let health = || rig.orders().providers.list().first().unwrap().health();
     until(|| !health().failures.is_empty()).await;
     let health = health();
     assert!(health.failures[0].text.contains("not believed"), "{:?}", health.failures);

@@ -23,6 +23,7 @@ use nexnum_engine::grid::Grid;
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::supervisor::Supervisor;
 
 use self::history::History;
 use self::read_model::ReadModel;
@@ -50,6 +51,8 @@ pub struct Market {
     pub history: Arc<History>,
     /// What is counted.
     pub metrics: Metrics,
+    /// Its threads and loops.
+    pub supervisor: Supervisor,
     /// Whether its server is stopping.
     pub stopping: Stopping,
 }

@@ -117,7 +117,8 @@ impl Purchase {
 
     /// One call, and what follows from it; a claim that is not booked is given back.
     async fn attempt(&self, order: &Order, claim: Claim) -> Attempt {
-        let Some(connected) = self.orders.providers.get(claim.provider()) else {
+        let Some(connected) = self.orders.providers.begin_purchase(self.id, claim.provider())
+        else {
             return Attempt::Refused;
         };
         let Some(request) = self.request(&connected, &claim) else {

@@ -30,7 +30,7 @@ use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
 
 use crate::market::Market;
-use crate::provider::connected::Providers;
+use crate::provider::providers::Providers;
 
 use self::doubt::Doubts;
 use self::in_flight::InFlight;

@@ -9,5 +9,6 @@ pub mod client;
 pub mod connected;
 pub mod consequence;
 pub mod limit;
+pub mod providers;
 mod retry_after;
 mod transport;

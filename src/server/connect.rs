@@ -12,7 +12,7 @@ use rust_decimal::prelude::ToPrimitive;
 use crate::metrics::Metrics;
 use crate::provider::client::{Client, ClientConfig, ClientError, Timeouts};
 use crate::provider::connected::{Connected, ProviderPolicy};
-use crate::server::config::{Config, Margin, ProviderConfig};
+use crate::server::config::{Margin, ProviderConfig};
 
 /// A provider to connect, with its key.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ pub enum ConnectError {
 pub(super) fn connect(
     id: ProviderId,
     setup: ProviderSetup,
-    common: &Config,
+    margin_default: Margin,
     metrics: Metrics,
 ) -> Result<Connected, ConnectError> {
     let ProviderSetup { config, key, min_cancel_age_ms } = setup;
@@ -92,7 +92,7 @@ pub(super) fn connect(
     let client = Client::new(Arc::clone(&driver), client)
         .map_err(|source| ConnectError::Client { provider: provider(), source })?;
     let policy = ProviderPolicy {
-        margin: margin(config.margin.unwrap_or(common.margin)),
+        margin: margin(config.margin.unwrap_or(margin_default)),
         enabled: config.enabled,
         sync_interval_ms: 1000 * config.sync_interval_s,
         min_cancel_age_ms,

@@ -22,6 +22,7 @@ use super::stopped_within;
 use crate::order::{Orders, Unseen};
 use crate::provider::connected::Connected;
 use crate::provider::consequence;
+use crate::supervisor::Beat;
 
 /// Between two looks at the schedule.
 const TICK: Duration = Duration::from_millis(250);
@@ -42,6 +43,9 @@ const MISSING_MAX: u8 = 2;
 const OVERLAP_MS: u64 = 5_000;
 /// How long a conclusion waits for a full inbox before the next poll draws it again.
 const CONCLUDE_MS: u64 = 5_000;
+
+/// Between two looks for orders that have left memory.
+const FORGET_MS: u64 = 60_000;
 
 /// One activation's place in the schedule.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,6 +77,8 @@ pub(super) struct Poller {
     visits: JoinSet<(Watch, Seen)>,
     /// What each visit under way is for.
     visiting: HashMap<task::Id, (OrderId, ProviderId, Watch)>,
+    /// When connections of orders that have left memory are forgotten next.
+    forget_at: Time,
 }
 
 impl Poller {
@@ -85,11 +91,14 @@ impl Poller {
             looked: Time(orders.market.clock.now().0.saturating_sub(LATE_MS)),
             visits: JoinSet::new(),
             visiting: HashMap::new(),
+            forget_at: Time(0),
         }
     }
 
-    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
         loop {
+            beat.round();
+            self.forget();
             self.find();
             while let Some(visit) = self.visits.try_join_next_with_id() {
                 self.end_visit(visit);
@@ -99,6 +108,16 @@ impl Poller {
                 while self.visits.join_next().await.is_some() {}
                 return;
             }
+        }
+    }
+
+    /// Forgets the connections of orders that have left memory.
+    fn forget(&mut self) {
+        let now = self.orders.market.clock.now();
+        if now >= self.forget_at {
+            self.forget_at = now.plus_ms(FORGET_MS);
+            let read_model = &self.orders.market.read_model;
+            self.orders.providers.forget(|id| read_model.order(id).is_none());
         }
     }
 
@@ -120,7 +139,7 @@ impl Poller {
         };
         found.extend(read_model.driven_closed_since(since).into_iter().filter(unanswered));
         for order in found {
-            let connected = self.orders.providers.get(order.provider);
+            let connected = self.orders.providers.of_order(&order);
             let Some(connected) = connected.filter(|_| order.assignment.is_some()) else {
                 continue;
             };
@@ -146,8 +165,7 @@ impl Poller {
         let due: Vec<_> = self.due.iter().take_while(|(at, _)| *at <= now).copied().collect();
         for (at, id) in due {
             let order = self.orders.market.read_model.order(id);
-            let connected =
-                order.as_ref().and_then(|order| self.orders.providers.get(order.provider));
+            let connected = order.as_ref().and_then(|order| self.orders.providers.of_order(order));
             let (Some(order), Some(connected)) = (order, connected) else {
                 self.due.remove(&(at, id));
                 self.watches.remove(&id);
@@ -180,7 +198,7 @@ impl Poller {
             *busy = busy.saturating_sub(1);
         }
         let order = self.orders.market.read_model.order(id);
-        let connected = self.orders.providers.get(provider);
+        let connected = order.as_ref().and_then(|order| self.orders.providers.of_order(order));
         let (Some(order), Some(connected)) = (order, connected) else {
             self.watches.remove(&id);
             return;
@@ -311,7 +329,7 @@ mod tests {
     use crate::market::folder;
     use crate::order::claim::Wish;
     use crate::order::{INGEST_MS, OwnStock};
-    use crate::provider::connected::Providers;
+    use crate::provider::providers::Providers;
     use crate::server::{self, ProviderSetup, Running, config};
     use nexnum_driver::{Driver, Secret};
     use nexnum_engine::catalog::Catalog;

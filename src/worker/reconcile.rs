@@ -27,6 +27,7 @@ use crate::order::matching::{Matched, Named, SKEW_MS, Seeker, Unowned, match_row
 use crate::order::orphan::Orphan;
 use crate::order::{Orders, buy};
 use crate::provider::connected::{Connected, Failure};
+use crate::supervisor::Beat;
 
 /// Between two rounds.
 const ROUND: Duration = Duration::from_secs(1);
@@ -58,10 +59,12 @@ pub(super) struct Reconciler {
 }
 
 impl Reconciler {
-    pub(super) fn new(orders: &Arc<Orders>, connected: &Arc<Connected>) -> Self {
+    /// `looks_back` is for a connection that was there at the start: what orders from before
+    /// it may have left at the provider goes back.
+    pub(super) fn new(orders: &Arc<Orders>, connected: &Arc<Connected>, looks_back: bool) -> Self {
         let (orders, connected) = (Arc::clone(orders), Arc::clone(connected));
         let (started, seen) = (orders.market.clock.now(), BTreeMap::new());
-        let looked_back = !connected.driver().supports(Op::ListActive);
+        let looked_back = !looks_back || !connected.driver().supports(Op::ListActive);
         Self {
             orders,
             connected,
@@ -74,9 +77,25 @@ impl Reconciler {
         }
     }
 
-    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    /// Runs until the workers stop, or until the connection has been replaced or removed and
+    /// no order in memory was bought under it.
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
         while !stopped_within(&mut stop, ROUND).await {
+            beat.round();
+            if self.connected.is_retired() && !self.orders.providers.serves_orders(&self.connected)
+            {
+                return;
+            }
             self.round().await;
+        }
+    }
+
+    /// Whether an order's purchase is looked for here: under the connection that it was
+    /// begun with, or else under the current one.
+    fn is_here(&self, order: OrderId) -> bool {
+        match self.orders.providers.bought_under(order) {
+            Some(bought) => Arc::ptr_eq(&bought, &self.connected),
+            None => !self.connected.is_retired(),
         }
     }
 
@@ -90,6 +109,7 @@ impl Reconciler {
             return;
         }
         let mut lost = self.orders.doubts.lost(self.connected.id(), asked);
+        lost.retain(|lost| self.is_here(lost.order));
         let left_behind = if self.looked_back { Some(Vec::new()) } else { self.left_behind(asked) };
         let looks_back = left_behind.is_some();
         lost.extend(left_behind.unwrap_or_default());
@@ -163,7 +183,7 @@ impl Reconciler {
                 doubts.settle(id);
                 continue;
             };
-            if order.provider != self.connected.id() {
+            if order.provider != self.connected.id() || !self.is_here(id) {
                 continue;
             }
             if order.state == ActivationState::Init {

@@ -13,6 +13,7 @@ use super::stopped_within;
 use crate::market::Market;
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence;
+use crate::supervisor::Beat;
 use crate::supply::Intake;
 
 /// How often an open breaker is looked at.
@@ -33,14 +34,16 @@ impl Syncer {
         Self { market: market.clone(), connected: Arc::clone(connected), intake }
     }
 
-    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
         let connected = Arc::clone(&self.connected);
         let interval = Duration::from_millis(connected.policy().sync_interval_ms);
         loop {
             let began = tokio::time::Instant::now();
+            beat.round();
             if connected.is_enabled() {
                 tokio::select! {
                     () = self.sync() => {}
+                    () = connected.retired() => return,
                     true = stopped_within(&mut stop, Duration::MAX) => return,
                 }
             }
@@ -50,10 +53,12 @@ impl Syncer {
                 tokio::select! {
                     () = tokio::time::sleep_until(next) => break,
                     () = connected.sync_wanted() => break,
+                    () = connected.retired() => return,
                     stopped = stopped_within(&mut stop, PROBE_TICK) => {
                         if stopped {
                             return;
                         }
+                        beat.round();
                         self.probe().await;
                     }
                 }

@@ -216,7 +216,8 @@ const MARKET_WAIT: Duration = Duration::from_secs(45);
 async fn wait_for_market(running: &Running) {
     let deadline = tokio::time::Instant::now() + MARKET_WAIT;
     let providers = &running.rooms.orders.providers;
-    let synced = || providers.iter().all(|provider| provider.health().last_sync_at.is_some());
+    let synced =
+        || providers.list().iter().all(|provider| provider.health().last_sync_at.is_some());
     while !synced() && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

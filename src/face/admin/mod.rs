@@ -12,7 +12,7 @@ use super::route::{Routes, delete, get, post};
 use crate::access::Access;
 use crate::market::Market;
 use crate::money::Money;
-use crate::provider::connected::Providers;
+use crate::provider::providers::Providers;
 use crate::supply::Supply;
 
 /// What this face may touch.

@@ -25,6 +25,7 @@ pub use collect::FollowError;
 pub use follower::{Follow, Follower};
 
 use crate::market::read_model::ReadModel;
+use crate::supervisor::Supervisor;
 
 /// How long a reader waits for the tables to follow: they do within tens of ms, or not at
 /// all for a while.
@@ -81,6 +82,7 @@ impl History {
         reader: Reader,
         read_model: Arc<ReadModel>,
         archived: Arc<AtomicU64>,
+        supervisor: &Supervisor,
         fail: fn(),
     ) -> (Arc<Self>, Follower) {
         let asked = Arc::new(Notify::new());
@@ -91,16 +93,9 @@ impl History {
             followed,
             asked: Arc::clone(&asked),
         };
-        let follower = Follower::start(follower::Follow {
-            tables,
-            reader,
-            read_model,
-            archived,
-            following,
-            asked,
-            fail,
-        });
-        (Arc::new(history), follower)
+        let follow =
+            follower::Follow { tables, reader, read_model, archived, following, asked, fail };
+        (Arc::new(history), Follower::start(follow, supervisor))
     }
 
     /// Waits until the tables hold everything up to `seq`, at most two seconds; false if

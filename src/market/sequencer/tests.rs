@@ -75,15 +75,15 @@ fn held_back() -> (Handle, Sequencer, mpsc::Sender<()>, mpsc::Receiver<usize>) {
     let ledger = HeldBack { last: Seq(0), free, lengths };
     let (clock, archived) = (Arc::new(Clock::default()), Arc::default());
     let fail = |error| panic!("{error}");
-    let (handle, sequencer) = Sequencer::start(
-        Engine::default(),
+    let setup = SequencerSetup {
+        engine: Engine::default(),
         clock,
         archived,
         ledger,
-        Metrics::default(),
-        drop::<Change>,
-        fail,
-    );
+        metrics: Metrics::default(),
+        supervisor: Supervisor::default(),
+    };
+    let (handle, sequencer) = Sequencer::start(setup, drop::<Change>, fail);
     (handle, sequencer, frees, committed)
 }
 
