@@ -9,6 +9,7 @@ pub mod history;
 pub mod own_stock;
 pub mod read_model;
 pub mod replay;
+pub mod search;
 pub mod send;
 pub mod sequencer;
 pub mod snapshot;
@@ -25,6 +26,7 @@ use crate::clock::Clock;
 
 use self::history::History;
 use self::read_model::ReadModel;
+use self::search::Search;
 use self::sequencer::Handle;
 
 pub use send::Refused;
@@ -45,6 +47,8 @@ pub struct Market {
     pub read_model: Arc<ReadModel>,
     /// Prices and live stock.
     pub grid: Arc<Grid>,
+    /// The catalogue by its words, with what is on sale.
+    pub search: Search,
     /// What has left memory.
     pub history: Arc<History>,
     /// Whether its server is stopping.

@@ -12,6 +12,7 @@
 pub mod cell;
 mod chunks;
 mod ladder;
+mod on_sale;
 mod providers;
 mod publish;
 
@@ -27,6 +28,7 @@ use ladder::Shelf;
 use providers::Providers;
 
 pub use chunks::OFFERS_MAX;
+pub use on_sale::OnSale;
 pub use providers::PROVIDERS_MAX;
 pub use publish::{Coverage, Listing, PublishError, Published};
 
