@@ -149,3 +149,32 @@ async fn a_search_costs_a_request_of_the_quota() {
     buyer.get("/api/v1/search?q=tg").await.refused(429, "rate_limited");
     market.running.stop().await.unwrap();
 }
+
+/// What `nexnum search` prints and whether it succeeded.
+async fn run(market: &Market, arguments: &[&str]) -> (bool, String, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_nexnum"));
+    command.arg("search").arg("--url").arg(format!("http://{}", market.running.address));
+    command.args(arguments).env_remove("NEXNUM_KEY");
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_searches_with_a_customers_key() {
+    let (market, buyer) = market().await;
+    let asked = ["telegram", "indonesia", "--limit", "1", "--key", &buyer.key];
+    let (done, told, _) = run(&market, &asked).await;
+    assert!(done && told.lines().count() == 1, "{told}");
+    for word in ["kind=product", "country=ID", "service=telegram", "price=0.300000", "stock=3"] {
+        assert!(told.contains(word), "{told}");
+    }
+    let (done, told, _) = run(&market, &["tg", "--json", "--key", &buyer.key]).await;
+    let found: Value = serde_json::from_str(&told).unwrap();
+    assert!(done && found["hits"][0]["service"] == "telegram", "{told}");
+    let (done, _, error) = run(&market, &["tg"]).await;
+    assert!(!done && error.contains("--key KEY"), "{error}");
+    let (done, _, error) = run(&market, &["tg", "--limit", "99", "--key", &buyer.key]).await;
+    assert!(!done && error.contains("invalid_parameter"), "{error}");
+    market.running.stop().await.unwrap();
+}

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use nexnum_engine::catalog::{Catalog, Country, Language, Service};
-use nexnum_engine::ids::{CountryId, ServiceId};
+use nexnum_engine::catalog::{Catalog, Language};
+use nexnum_engine::ids::Product;
 
 use super::State;
 use crate::face::CURRENCY;
@@ -57,18 +57,18 @@ fn render(hits: &[Hit], catalog: &Catalog) -> Json {
 }
 
 fn write_hit(o: &mut Object<'_>, hit: &Hit, catalog: &Catalog) {
-    let country_of = |id: CountryId| catalog.country(id);
-    let service_of = |id: ServiceId| catalog.service(id);
     let (kind, country, service) = match hit.subject {
-        Subject::Country(id) => ("country", country_of(id), None),
-        Subject::Service(id) => ("service", None, service_of(id)),
-        Subject::Product(of) => ("product", country_of(of.country), service_of(of.service)),
+        Subject::Country(id) => ("country", catalog.country(id), None),
+        Subject::Service(id) => ("service", None, catalog.service(id)),
+        Subject::Product(Product { country, service }) => {
+            ("product", catalog.country(country), catalog.service(service))
+        }
     };
     o.text("kind", kind);
     text_or_null(o, "country", country.map(|row| row.iso2));
-    text_or_null(o, "country_name", country.map(|row: &Country| row.name(Language::En)));
+    text_or_null(o, "country_name", country.map(|row| row.name(Language::En)));
     text_or_null(o, "service", service.map(|row| row.slug));
-    text_or_null(o, "service_code", service.map(|row: &Service| row.handler_code));
+    text_or_null(o, "service_code", service.map(|row| row.handler_code));
     text_or_null(o, "service_name", service.map(|row| row.name));
     match hit.on_sale.price {
         Some(price) => o.amount("price", price),
