@@ -48,6 +48,8 @@ enum Command {
     Deposit(admin::DepositArgs),
     /// List and sync providers, set their keys.
     Provider(provider::Args),
+    /// Search a running server for countries, services and what is on sale of them.
+    Search(admin::SearchArgs),
     /// Check a data folder: hash chain, replay, audit, snapshots, history. Writes nothing.
     Verify(verify::Args),
     /// Measure a server under load.
@@ -121,6 +123,7 @@ impl Command {
             Self::Key(args) => admin::key(args),
             Self::Deposit(args) => admin::deposit(args),
             Self::Provider(args) => provider::run(args),
+            Self::Search(args) => admin::search(&args),
             Self::Verify(args) => verify::run(&args),
             Self::Bench(args) => bench::run(args),
         }

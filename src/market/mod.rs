@@ -9,6 +9,7 @@ pub mod history;
 pub mod own_stock;
 pub mod read_model;
 pub mod replay;
+pub mod search;
 pub mod send;
 pub mod sequencer;
 pub mod snapshot;
@@ -27,6 +28,7 @@ use crate::supervisor::Supervisor;
 
 use self::history::History;
 use self::read_model::ReadModel;
+use self::search::Search;
 use self::sequencer::Handle;
 
 pub use send::Refused;
@@ -47,6 +49,8 @@ pub struct Market {
     pub read_model: Arc<ReadModel>,
     /// Prices and live stock.
     pub grid: Arc<Grid>,
+    /// The catalogue by its words, with what is on sale.
+    pub search: Search,
     /// What has left memory.
     pub history: Arc<History>,
     /// What is counted.

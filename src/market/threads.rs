@@ -12,6 +12,7 @@ use super::folder::{self, Opened};
 use super::history::{Follower, History};
 use super::own_stock::{GridFollower, OpenClaim};
 use super::read_model::ReadModel;
+use super::search::Search;
 use super::sequencer::{Sequencer, SequencerSetup};
 use super::snapshot::Snapshots;
 use super::{Market, Stopping};
@@ -52,6 +53,7 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
     let read_model = Arc::new(ReadModel::from_state(state));
     let (grid_follower, open_claims) = GridFollower::from_state(catalog, state);
     let grid = Arc::clone(grid_follower.grid());
+    let search = Search::new(catalog, Arc::clone(&grid));
     // 2. The threads that decide and commit. The grid comes first: what the read model shows
     // can be bought.
     let clock = Arc::new(Clock::not_before(opened.last_at));
@@ -94,8 +96,18 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
         &supervisor,
     );
     let stopping = Stopping::default();
-    let market =
-        Market { catalog, clock, handle, read_model, grid, history, metrics, supervisor, stopping };
+    let market = Market {
+        catalog,
+        clock,
+        handle,
+        read_model,
+        grid,
+        search,
+        history,
+        metrics,
+        supervisor,
+        stopping,
+    };
     let threads = Threads { folder, reader, follower, sequencer, snapshots };
     Started { market, open_claims, threads }
 }

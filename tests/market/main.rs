@@ -12,5 +12,6 @@ mod outcomes;
 mod refusals;
 mod restart;
 mod roles;
+mod search;
 mod stop;
 mod storm;

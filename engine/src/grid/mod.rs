@@ -13,6 +13,7 @@ pub mod cell;
 mod chunks;
 mod ladder;
 mod listing;
+mod on_sale;
 mod providers;
 mod publish;
 
@@ -29,6 +30,7 @@ use providers::Providers;
 
 pub use chunks::OFFERS_MAX;
 pub use listing::{Coverage, Listing, PublishError, Published};
+pub use on_sale::OnSale;
 pub use providers::PROVIDERS_MAX;
 
 /// All offers of the market.

@@ -3,6 +3,7 @@
 
 mod book;
 mod claims;
+mod on_sale;
 mod publishes;
 mod storm;
 

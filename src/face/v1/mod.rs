@@ -4,6 +4,7 @@ mod activations;
 mod catalog;
 mod offers;
 mod orders;
+mod search;
 mod wallet;
 mod wire;
 
@@ -53,6 +54,7 @@ pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
         .at_once(get("/api/v1/services", TRADER), catalog::services)
         .at_once(get("/api/v1/offers", TRADER), offers::list)
         .at_once(get("/api/v1/quotes", TRADER), offers::quote)
+        .plain(get("/api/v1/search", TRADER), search::find)
         .detached(post("/api/v1/orders", TRADER).idempotent(), orders::create)
         .plain(get("/api/v1/orders", TRADER), orders::list)
         .plain(get("/api/v1/orders/{id}", TRADER), orders::get)
