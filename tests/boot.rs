@@ -18,7 +18,7 @@ use nexnum_engine::command::{
 };
 use nexnum_engine::event::{AccountEvent, Event, OrderEvent, ProviderKind, Scope, Terms};
 use nexnum_engine::ids::{
-    AccountId, CountryId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, Seq,
+    AccountId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product, ProviderId, Seq,
     ServiceId,
 };
 use nexnum_engine::money::Micros;
@@ -56,7 +56,7 @@ fn append(opened: &mut Opened, commands: impl IntoIterator<Item = Command>) -> V
 
 /// A customer with money and own stock to spend it on.
 fn furnish(opened: &mut Opened, numbers: u64) {
-    let offers = vec![(PRODUCT, OperatorId::ANY)];
+    let offers = vec![(PRODUCT, CarrierId::ANY)];
     let numbers = (0..numbers).map(|n| Number(6_281_200_000_000 + n)).collect();
     let (cost, price) = (Micros(50_000), Micros(100_000));
     append(
@@ -85,7 +85,7 @@ fn trade(opened: &mut Opened, orders: u32) {
     let order = PlaceOrder {
         account: ACCOUNT,
         product: PRODUCT,
-        operator: OperatorId::ANY,
+        carrier: CarrierId::ANY,
         limit: Micros(100_000),
         terms,
         timings: TIMINGS,

@@ -19,7 +19,7 @@ use nexnum_engine::activation::ActivationState;
 use nexnum_engine::audit::audit;
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::{Deposit, FailOrder, OpenAccount, Request};
-use nexnum_engine::ids::{AccountId, OperatorId, OrderId, Product};
+use nexnum_engine::ids::{AccountId, CarrierId, OrderId, Product};
 use nexnum_engine::limits::BUY_TIME_MS;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
@@ -90,7 +90,7 @@ impl Rig {
 
     async fn buy(&self, limit: Option<i64>) -> Result<OrderId, Refusal> {
         let limit = limit.map(Micros);
-        let wish = Wish { product: product(), operator: OperatorId::ANY, limit };
+        let wish = Wish { product: product(), carrier: CarrierId::ANY, limit };
         let placed = self.orders().place(self.customer, wish, None).await;
         placed.map(|placed| placed.order.id)
     }
@@ -356,7 +356,7 @@ async fn check_settled(config: SandboxConfig) {
     rig.sandbox.faults(FIVESIM).next(FaultKind::Garbage);
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     let order = rig.order(id, received).await;
-    assert_eq!((order.attempt, order.in_doubt), (2, false), "another operator's ask is next");
+    assert_eq!((order.attempt, order.in_doubt), (2, false), "another carrier's ask is next");
     rig.stop().await;
 }
 
@@ -649,7 +649,7 @@ async fn a_list_that_shrank_while_the_market_was_closed_is_not_believed_at_once(
 #[tokio::test(flavor = "multi_thread")]
 async fn an_offer_that_costs_more_than_its_price_is_sold_once_until_the_next_sync() {
     let rig = Rig::start(&[(FIVESIM, 100_000)]).await;
-    // It knows no limit where an operator is named, as the offers of its list do.
+    // It knows no limit where a carrier is named, as the offers of its list do.
     assert!(rig.sandbox.pin(FIVESIM, product(), Micros(500_000), 5), "it is sold there");
     let id = rig.buy(None).await.unwrap();
     let order = rig.order(id, received).await;

@@ -23,7 +23,7 @@ use nexnum_engine::command::{
 };
 use nexnum_engine::event::{ProviderKind, Terms};
 use nexnum_engine::ids::{
-    AccountId, CountryId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, ServiceId,
+    AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, ServiceId,
     TransactionId,
 };
 use nexnum_engine::money::Micros;
@@ -83,7 +83,7 @@ impl Market {
     }
 
     async fn furnish(&self) {
-        let offers = vec![(PRODUCT, OperatorId::ANY)];
+        let offers = vec![(PRODUCT, CarrierId::ANY)];
         let numbers = (0..50).map(|n| Number(6_281_200_000_000 + n)).collect();
         self.ask(OpenAccount { name: "acme".into(), credit_limit: Micros::ZERO }).await;
         self.ask(Deposit { account: ACCOUNT, amount: Micros::units(10), reference: 1 }).await;
@@ -97,7 +97,7 @@ impl Market {
         let order = PlaceOrder {
             account: ACCOUNT,
             product: PRODUCT,
-            operator: OperatorId::ANY,
+            carrier: CarrierId::ANY,
             limit: PRICE,
             terms,
             timings: Timings { lifetime_ms: 1_200_000, min_cancel_age_ms: 0 },

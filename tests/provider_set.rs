@@ -15,7 +15,7 @@ use nexnum_driver::{Driver, Secret};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::OpenAccount;
-use nexnum_engine::ids::{AccountId, OperatorId, OrderId, Product, ProviderId};
+use nexnum_engine::ids::{AccountId, CarrierId, OrderId, Product, ProviderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_sandbox::{Sandbox, SandboxConfig};
@@ -103,7 +103,7 @@ impl Rig {
     }
 
     async fn buy(&self) -> Result<OrderId, Refusal> {
-        let wish = Wish { product: product(), operator: OperatorId::ANY, limit: None };
+        let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
         Ok(self.orders().place(self.buyer, wish, None).await?.order.id)
     }
 

@@ -8,7 +8,7 @@
 use loom::sync::Arc;
 use loom::thread;
 use nexnum_engine::grid::cell::{Cell, CellRefusal, Place, Spare, Terms};
-use nexnum_engine::ids::{OperatorId, Product, ProviderId};
+use nexnum_engine::ids::{CarrierId, Product, ProviderId};
 use nexnum_engine::money::{AMOUNT_MAX, Micros};
 
 const PLACE: Place = Place {
@@ -17,7 +17,7 @@ const PLACE: Place = Place {
         service: nexnum_engine::ids::ServiceId(2),
     },
     provider: ProviderId(3),
-    operator: OperatorId::ANY,
+    carrier: CarrierId::ANY,
 };
 
 /// The price is always twice the cost, so that torn terms show.

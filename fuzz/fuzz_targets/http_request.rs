@@ -21,7 +21,7 @@ use nexnum::order::claim::Wish;
 use nexnum::server::config::{Config, OwnStock};
 use nexnum::server::{self, Rooms, Running};
 use nexnum_engine::command::{Deposit, IssueKey, ListOffers, LoadStock, OpenAccount, Request};
-use nexnum_engine::ids::{AccountId, Number, OfferId, OperatorId, OrderId, Product};
+use nexnum_engine::ids::{AccountId, Number, OfferId, CarrierId, OrderId, Product};
 use nexnum_engine::money::Micros;
 use nexnum_storage::Folder;
 use nexnum_storage::secrets::Secret;
@@ -113,14 +113,14 @@ async fn fill(rooms: &Rooms) {
         Command::Deposit { account, amount: Micros::units(1_000), reference: 1 },
         Command::ListOffers {
             provider: rooms.supply.own,
-            offers: vec![(product(rooms), OperatorId::ANY)],
+            offers: vec![(product(rooms), CarrierId::ANY)],
         },
         Command::LoadStock { offer, cost, price, numbers },
     ];
     for command in commands {
         let _done: Reply = execute(rooms, command).await;
     }
-    let wish = Wish { product: product(rooms), operator: OperatorId::ANY, limit: None };
+    let wish = Wish { product: product(rooms), carrier: CarrierId::ANY, limit: None };
     let placed = rooms.orders.place(account, wish, None).await.expect("it is in stock");
     assert_eq!(placed.order.id, OrderId(1));
 }

@@ -14,7 +14,7 @@ use nexnum_driver::{Bought, Op};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::breaker::Input;
 use nexnum_engine::command::{AssignNumber, ClearDoubt, DoubtOrder, FailOrder, NextAttempt};
-use nexnum_engine::ids::{OfferId, OperatorId, OrderId};
+use nexnum_engine::ids::{CarrierId, OfferId, OrderId};
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::{FailReason, Order};
 use nexnum_engine::reject::Reject;
@@ -136,17 +136,17 @@ impl Purchase {
 
     fn request(&self, connected: &Connected, claim: &Claim) -> Option<BuyRequest> {
         let (crosswalk, product) = (connected.crosswalk(), claim.product());
-        let operator = claim.operator();
-        let operator = match operator {
-            OperatorId::ANY => None,
+        let carrier = claim.carrier();
+        let carrier = match carrier {
+            CarrierId::ANY => None,
             named => {
-                Some(self.orders.market.read_model.directory().operator_name(named)?.to_string())
+                Some(self.orders.market.read_model.directory().carrier_name(named)?.to_string())
             }
         };
         Some(BuyRequest {
             country_ext: crosswalk.country_ext(product.country)?.to_owned(),
             service_ext: crosswalk.service_ext(product.service)?.to_owned(),
-            operator,
+            carrier,
             // A cost that has risen since the last sync is paid from the margin, never more.
             max_price: Some(claim.price()),
         })
@@ -184,7 +184,7 @@ impl Purchase {
     }
 
     /// Stops selling an offer at a loss until the next sync shows its cost: some providers
-    /// know no limit where an operator is named. The number is ours all the same.
+    /// know no limit where a carrier is named. The number is ours all the same.
     fn note_overcharge(&self, connected: &Connected, claim: &Claim, cost: Micros) {
         self.orders.market.grid.exhaust(claim.offer());
         self.orders.market.metrics.overcharged(connected.name());
@@ -240,8 +240,8 @@ impl Purchase {
     /// Claims the next ask and records the attempt. `None` if the order has its number
     /// from own stock, or has ended, here if need be.
     async fn next(&mut self, order: &Order) -> Option<Claim> {
-        let (product, operator) = (order.product, order.operator);
-        let wish = Wish { product, operator, limit: Some(order.limit) };
+        let (product, carrier) = (order.product, order.carrier);
+        let wish = Wish { product, carrier, limit: Some(order.limit) };
         while self.orders.market.clock.now().plus_ms(CALL_MS) < order.deadline {
             let Ok(claim) = claim::claim(&self.orders.market.grid, &wish, &self.tried) else {
                 break;

@@ -100,7 +100,7 @@ impl Orders {
             let order = PlaceOrder {
                 account,
                 product: wish.product,
-                operator: wish.operator,
+                carrier: wish.carrier,
                 limit: wish.limit.unwrap_or(claim.price()),
                 terms: terms(&claim),
                 timings: self.own.timings,

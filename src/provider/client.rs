@@ -111,8 +111,8 @@ pub struct BuyRequest {
     pub country_ext: String,
     /// The provider's code of the service.
     pub service_ext: String,
-    /// The operator, pool or partner to buy from; any if none.
-    pub operator: Option<String>,
+    /// The carrier, pool or partner to buy from; any if none.
+    pub carrier: Option<String>,
     /// The most to pay, in the ledger's currency.
     pub max_price: Option<Micros>,
 }
@@ -231,7 +231,7 @@ impl Client {
         let slots = Slots {
             country: Some(&request.country_ext),
             service: Some(&request.service_ext),
-            operator: request.operator.as_deref(),
+            operator: request.carrier.as_deref(),
             max_price: max_price.as_deref(),
             ..Slots::default()
         };

@@ -334,7 +334,7 @@ mod tests {
     use nexnum_driver::{Driver, Secret};
     use nexnum_engine::catalog::Catalog;
     use nexnum_engine::command::OpenAccount;
-    use nexnum_engine::ids::{OperatorId, Product};
+    use nexnum_engine::ids::{CarrierId, Product};
     use nexnum_engine::money::Micros;
     use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
     use tempfile::TempDir;
@@ -388,7 +388,7 @@ mod tests {
             country: catalog.find_country("ID").unwrap(),
             service: catalog.find_service("telegram").unwrap(),
         };
-        let wish = Wish { product, operator: OperatorId::ANY, limit: None };
+        let wish = Wish { product, carrier: CarrierId::ANY, limit: None };
         let id = orders.place(buyer, wish, None).await.unwrap().order.id;
         let is_active = |order: &Order| order.state == ActivationState::Active;
         let patience = Duration::from_secs(60);

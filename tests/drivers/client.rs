@@ -110,7 +110,7 @@ fn run<T>(test: impl Future<Output = T>) -> T {
 
 fn order() -> BuyRequest {
     let (country_ext, service_ext) = ("6".to_owned(), "tg".to_owned());
-    BuyRequest { country_ext, service_ext, operator: None, max_price: Some(Micros(500_000)) }
+    BuyRequest { country_ext, service_ext, carrier: None, max_price: Some(Micros(500_000)) }
 }
 
 #[track_caller]

@@ -261,7 +261,7 @@ impl Tour {
         self.hook(json!({"number": "+33600000001", "text": "code 12345"})).await;
     }
 
-    async fn operators(&mut self) {
+    async fn carriers(&mut self) {
         let accounts = "/api/admin/accounts";
         for body in [
             json!({"name": "second"}),
@@ -354,7 +354,7 @@ async fn every_described_outcome_is_given_and_every_given_one_is_described() {
     tour.activations().await;
     tour.callbacks().await;
     tour.reads().await;
-    tour.operators().await;
+    tour.carriers().await;
     tour.providers().await;
     tour.every_route().await;
     let limited = Market::with_quota(1).await;

@@ -186,7 +186,7 @@ impl Life {
                 Listing {
                     offer: terms.offer,
                     product: offer.product,
-                    operator: offer.operator,
+                    carrier: offer.carrier,
                     cost: terms.cost,
                     price: terms.price,
                     stock: terms.stock,

@@ -83,7 +83,7 @@ impl Witness {
                 self.release(at, (*offer, *number), *until)
             }
             OfferEvent::ProviderRegistered { .. }
-            | OfferEvent::OperatorNamed { .. }
+            | OfferEvent::CarrierNamed { .. }
             | OfferEvent::OffersListed { .. }
             | OfferEvent::OffersPriced { .. } => Ok(()),
         }

@@ -300,7 +300,7 @@ impl World {
         let claim = match &mut command {
             Command::PlaceOrder(order) if self.rng.once_in(3) => {
                 let limit = (!self.rng.once_in(3)).then_some(order.limit);
-                let wish = Wish { product: order.product, operator: order.operator, limit };
+                let wish = Wish { product: order.product, carrier: order.carrier, limit };
                 let claim = claim::claim(self.life().market.grid(), &wish, &[]).ok()?;
                 order.terms = claim::terms(&claim);
                 order.limit = limit.unwrap_or(claim.price());

@@ -143,7 +143,7 @@ async fn load_own_stock(running: &Running) -> Result<(), CliError> {
     let (Some(country), Some(service)) = (country, service) else { return Ok(()) };
     let load = Load {
         product: Product { country, service },
-        operator: None,
+        carrier: None,
         cost: OWN_COST,
         price: OWN_PRICE,
         numbers: (0..OWN_NUMBERS).map(|n| Number(377_640_000_000 + n)).collect(),

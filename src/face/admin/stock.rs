@@ -47,8 +47,8 @@ pub(super) async fn load(
         None => Micros::ZERO,
     };
     let numbers = parse_numbers(&new.numbers)?;
-    let operator = parse::operator_name(new.operator.as_deref()).map(Box::from);
-    let load = Load { product, operator, cost, price, numbers };
+    let carrier = parse::carrier_name(new.operator.as_deref()).map(Box::from);
+    let load = Load { product, carrier, cost, price, numbers };
     let loaded = state.supply.load(load).await.map_err(problems::of_refused)?;
     let mut body = Json::with_capacity(64);
     body.object(|o| {

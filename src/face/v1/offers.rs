@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 use nexnum_engine::grid::Ask;
-use nexnum_engine::ids::{OperatorId, Product};
+use nexnum_engine::ids::{CarrierId, Product};
 
 use super::{State, wire};
 use crate::face::auth::Trader;
@@ -12,7 +12,7 @@ use crate::http::{Call, Json, Object, Problem, Response, reply};
 use crate::market::Market;
 use crate::order::claim::{self, Skip, Wish};
 
-/// Asks shown of one product: every provider's best operators.
+/// Asks shown of one product: every provider's best carriers.
 const ASKS_MAX: usize = 200;
 
 pub(super) fn list(state: &State, _: Trader, call: &Call) -> Result<Response, Problem> {
@@ -35,9 +35,9 @@ pub(super) fn quote(state: &State, _: Trader, call: &Call) -> Result<Response, P
     let market = &state.market;
     let query = call.query(&["country", "service", "operator", "max_price"])?;
     let product = parse_product(market, &query)?;
-    let operator = parse_operator(market, query.get("operator"))?;
+    let carrier = parse_carrier(market, query.get("operator"))?;
     let limit = query.get("max_price").map(|text| parse::amount(text, "max_price"));
-    let wish = Wish { product, operator, limit: limit.transpose()? };
+    let wish = Wish { product, carrier, limit: limit.transpose()? };
     Ok(reply::json_written(StatusCode::OK, render_quote(market, &wish)))
 }
 
@@ -76,7 +76,7 @@ const fn reason(skip: Option<Skip>, taken: bool) -> Option<&'static str> {
     match skip {
         None if taken => None,
         None => Some("behind_a_better_ask"),
-        Some(Skip::OtherOperator) => Some("other_operator"),
+        Some(Skip::OtherCarrier) => Some("other_operator"),
         Some(Skip::Tried) => Some("tried"),
         Some(Skip::Closed) => Some("provider_closed"),
         Some(Skip::OutOfStock) => Some("out_of_stock"),
@@ -86,7 +86,7 @@ const fn reason(skip: Option<Skip>, taken: bool) -> Option<&'static str> {
 
 fn write_ask(o: &mut Object<'_>, market: &Market, ask: &Ask) {
     o.number_text("offer", u64::from(ask.offer.0));
-    match market.read_model.directory().operator_name(ask.operator) {
+    match market.read_model.directory().carrier_name(ask.carrier) {
         Some(name) => o.text("operator", &name),
         None => o.null("operator"),
     }
@@ -101,9 +101,9 @@ fn parse_product(market: &Market, query: &Query<'_>) -> Result<Product, Problem>
     })
 }
 
-/// An operator by name; absent, empty and `any` are any.
-pub(super) fn parse_operator(market: &Market, name: Option<&str>) -> Result<OperatorId, Problem> {
-    let Some(name) = parse::operator_name(name) else { return Ok(OperatorId::ANY) };
+/// A carrier by name; absent, empty and `any` are any.
+pub(super) fn parse_carrier(market: &Market, name: Option<&str>) -> Result<CarrierId, Problem> {
+    let Some(name) = parse::carrier_name(name) else { return Ok(CarrierId::ANY) };
     let unknown = || parse::refused("unknown_operator", "There is no such operator", "operator");
-    market.read_model.directory().operator(name).ok_or_else(unknown)
+    market.read_model.directory().carrier(name).ok_or_else(unknown)
 }

@@ -67,9 +67,9 @@ fn parse(market: &Market, body: &[u8]) -> Result<Wish, Problem> {
     let new: NewOrder<'_> = body::decode_json(body)?;
     let country = parse::country(market.catalog, &new.country)?;
     let service = parse::service(market.catalog, &new.service)?;
-    let operator = offers::parse_operator(market, new.operator.as_deref())?;
+    let carrier = offers::parse_carrier(market, new.operator.as_deref())?;
     let limit = new.max_price.map(|text| parse::amount(&text, "max_price")).transpose()?;
-    Ok(Wish { product: Product { country, service }, operator, limit })
+    Ok(Wish { product: Product { country, service }, carrier, limit })
 }
 
 pub(super) async fn get(

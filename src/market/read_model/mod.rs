@@ -306,7 +306,7 @@ impl ReadModel {
 
     /// The keys that open the operators' face, in no order.
     #[must_use]
-    pub fn operators(&self) -> Vec<KeyId> {
+    pub fn admin_keys(&self) -> Vec<KeyId> {
         let keys = self.keys.pin();
         keys.values().filter(|key| key.scope == Scope::Admin).map(|key| key.id).collect()
     }
@@ -329,7 +329,7 @@ impl ReadModel {
         self.replies.pin().get(&(account, key)).copied()
     }
 
-    /// Providers, operators and own offers.
+    /// Providers, carriers and own offers.
     #[must_use]
     pub const fn directory(&self) -> &Directory {
         &self.directory

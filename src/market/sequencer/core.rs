@@ -183,7 +183,7 @@ fn settle(reply: Reply, claim: Option<Claim>) -> Option<Claim> {
         | Reply::Account(_)
         | Reply::Key(_)
         | Reply::Provider(_)
-        | Reply::Operator(_)
+        | Reply::Carrier(_)
         | Reply::Listed(_)
         | Reply::Changed(_)
         | Reply::Effect(_) => None,
