@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper::{Method, StatusCode};
-use nexnum::cli::load::{Load, Plan, Report, prepare, run};
+use nexnum::cli::load::{Load, LoadPlan, Report, prepare, run};
 use nexnum::http::request_id::RequestIds;
 use nexnum::http::route::{Next, Target};
-use nexnum::http::{Call, Limits, Problem, Router, Server, bind, reply};
+use nexnum::http::{Call, Problem, Router, Server, ServerLimits, bind, reply};
 
 /// Runs one second of a load against a market with one unit and an uneven temper.
 async fn measure(load: Load) -> Report {
@@ -31,12 +31,12 @@ async fn measure(load: Load) -> Report {
         })
     });
     let request_ids = RequestIds::new(1);
-    let server = Server { router: Arc::new(router), limits: Limits::default(), request_ids };
+    let server = Server { router: Arc::new(router), limits: ServerLimits::default(), request_ids };
     let (listener, address) = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     let serving = tokio::spawn(server.serve(listener, std::future::pending()));
     let url = format!("http://{address}");
     let target = prepare(&url, "nx_key", load, 9).await.unwrap();
-    let plan = Plan { load, connections: 3, seconds: 1, run_id: 9 };
+    let plan = LoadPlan { load, connections: 3, seconds: 1, run_id: 9 };
     let report = tokio::task::spawn_blocking(move || run(plan, &target)).await.unwrap().unwrap();
     serving.abort();
     report
@@ -71,7 +71,7 @@ async fn a_server_that_is_not_there_is_a_failure_and_not_a_report() {
     let (listener, address) = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     drop(listener);
     let target = prepare(&format!("http://{address}"), "k", Load::Plain, 0).await.unwrap();
-    let plan = Plan { load: Load::Plain, connections: 4, seconds: 1, run_id: 0 };
+    let plan = LoadPlan { load: Load::Plain, connections: 4, seconds: 1, run_id: 0 };
     let result = tokio::task::spawn_blocking(move || run(plan, &target)).await.unwrap();
     assert!(result.unwrap_err().to_string().contains("refused"));
 }

@@ -23,7 +23,7 @@ use nexnum_engine::ids::{
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
-use nexnum_storage::secrets::Secret;
+use nexnum_storage::secrets::SecretBytes;
 use nexnum_storage::snapshot::SnapshotHeader;
 use nexnum_storage::{Batch, Folder, Ledger, Manifest, Position, StorageError, record};
 
@@ -318,7 +318,7 @@ fn secrets_that_are_lost_or_do_not_open_are_damage() {
     for (damage, expected) in cases {
         let temp = tempfile::tempdir().unwrap();
         let folder = folder_with_trade(temp.path());
-        folder::secrets(&folder).unwrap().put("5sim", &Secret::new(b"s".to_vec())).unwrap();
+        folder::secrets(&folder).unwrap().put("5sim", &SecretBytes::new(b"s".to_vec())).unwrap();
         assert_eq!(verify(temp.path(), |_| {}).unwrap().secrets, 1);
         damage(&folder);
         let Err(Finding::Damage { seq: None, reason }) = verify(temp.path(), |_| {}) else {
@@ -583,7 +583,7 @@ fn a_time_that_runs_back_is_damage() {
 fn a_secret_is_kept_and_opens_with_the_folder_s_key_alone() {
     let temp = tempfile::tempdir().unwrap();
     let folder = folder::init(temp.path()).unwrap().folder;
-    let secret = Secret::new(b"s3cr3t".to_vec());
+    let secret = SecretBytes::new(b"s3cr3t".to_vec());
     folder::secrets(&folder).unwrap().put("5sim", &secret).unwrap();
     assert_eq!(folder::secrets(&folder).unwrap().get("5sim").unwrap(), Some(secret));
 

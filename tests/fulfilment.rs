@@ -11,7 +11,7 @@ use nexnum::face::ops::metrics_page;
 use nexnum::market::folder;
 use nexnum::order::claim::Wish;
 use nexnum::order::{Orders, Refusal, UpstreamError};
-use nexnum::server::config::{Config, Margin, Percent, ProviderConfig, Rate};
+use nexnum::server::config::{Config, MarginConfig, Percent, ProviderConfig, Rate};
 use nexnum::server::{self, ProviderSetup, Running};
 use nexnum_driver::{Driver, Secret};
 use nexnum_engine::account::Book;
@@ -156,7 +156,7 @@ async fn run(sandbox: &Sandbox, folder: &TempDir, sellers: &[(usize, i64)]) -> R
     let config = Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         data_dir: dir.clone(),
-        margin: Margin { percent: Percent(20.into()), floor: Micros::ZERO },
+        margin: MarginConfig { percent: Percent(20.into()), floor: Micros::ZERO },
         ..Config::default()
     };
     let setups = sellers.iter().map(|(at, _)| setup(sandbox, *at, folder)).collect();

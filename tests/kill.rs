@@ -17,7 +17,7 @@ use nexnum::market::folder;
 use nexnum_engine::ids::Seq;
 use nexnum_engine::money::Micros;
 use nexnum_storage::Folder;
-use nexnum_storage::secrets::Secret;
+use nexnum_storage::secrets::SecretBytes;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -244,7 +244,7 @@ fn init(data: &Path) -> String {
         .unwrap();
     let told: Value = serde_json::from_slice(&made.stdout).unwrap();
     let secrets = folder::secrets(&Folder::at(data)).unwrap();
-    secrets.put("hook.own", &Secret::new(HOOK_TOKEN.into())).unwrap();
+    secrets.put("hook.own", &SecretBytes::new(HOOK_TOKEN.into())).unwrap();
     told["admin_key"].as_str().unwrap().to_owned()
 }
 

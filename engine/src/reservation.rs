@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::{error, fmt};
 
 use crate::grid::Grid;
-use crate::grid::cell::{Cell, CellRefusal, Place, Terms};
+use crate::grid::cell::{Cell, CellRefusal, CellTerms, Place};
 use crate::ids::{CarrierId, OfferId, Product, ProviderId};
 use crate::money::Micros;
 
@@ -59,7 +59,7 @@ pub struct Claim {
     grid: Option<Arc<Grid>>,
     offer: OfferId,
     place: Place,
-    terms: Terms,
+    terms: CellTerms,
 }
 
 impl Claim {

@@ -7,7 +7,7 @@
 
 use loom::sync::Arc;
 use loom::thread;
-use nexnum_engine::grid::cell::{Cell, CellRefusal, Place, Spare, Terms};
+use nexnum_engine::grid::cell::{Cell, CellRefusal, CellTerms, Place, Spare};
 use nexnum_engine::ids::{CarrierId, Product, ProviderId};
 use nexnum_engine::money::{AMOUNT_MAX, Micros};
 
@@ -21,8 +21,8 @@ const PLACE: Place = Place {
 };
 
 /// The price is always twice the cost, so that torn terms show.
-const fn terms(cost: i64) -> Terms {
-    Terms { cost: Micros(cost), price: Micros(cost * 2) }
+const fn terms(cost: i64) -> CellTerms {
+    CellTerms { cost: Micros(cost), price: Micros(cost * 2) }
 }
 
 #[derive(Default)]
@@ -40,7 +40,7 @@ impl Market {
         market
     }
 
-    fn claim(&self) -> Result<Terms, CellRefusal> {
+    fn claim(&self) -> Result<CellTerms, CellRefusal> {
         self.cell.claim(&self.spare, AMOUNT_MAX)
     }
 

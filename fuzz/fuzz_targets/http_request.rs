@@ -14,17 +14,17 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use nexnum::http::query::Query;
 use nexnum::http::request_id::RequestIds;
-use nexnum::http::{Limits, Server, bind};
+use nexnum::http::{ServerLimits, Server, bind};
 use nexnum::keys;
 use nexnum::market::folder;
 use nexnum::order::claim::Wish;
-use nexnum::server::config::{Config, OwnStock};
+use nexnum::server::config::{Config, OwnStockConfig};
 use nexnum::server::{self, Rooms, Running};
 use nexnum_engine::command::{Deposit, IssueKey, ListOffers, LoadStock, OpenAccount, Request};
 use nexnum_engine::ids::{AccountId, Number, OfferId, CarrierId, OrderId, Product};
 use nexnum_engine::money::Micros;
 use nexnum_storage::Folder;
-use nexnum_storage::secrets::Secret;
+use nexnum_storage::secrets::SecretBytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
@@ -32,7 +32,7 @@ use tokio::runtime::{Builder, Runtime};
 /// Long enough for loopback, short enough for a fuzzer.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-const LIMITS: Limits = Limits {
+const LIMITS: ServerLimits = ServerLimits {
     write_timeout: PATIENCE,
     connections_max: 64,
     connections_per_address_max: 64,
@@ -87,7 +87,7 @@ async fn open_market(dir: &Path) -> Running {
     let config = Config {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         data_dir: dir.to_owned(),
-        own_stock: OwnStock { min_cancel_age_s: 0, ..OwnStock::default() },
+        own_stock: OwnStockConfig { min_cancel_age_s: 0, ..OwnStockConfig::default() },
         ..Config::default()
     };
     let opened = boot::open(dir, |_| {}).expect("it was just made");

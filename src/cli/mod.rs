@@ -35,11 +35,11 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a whole market on this machine, with simulated providers.
-    Demo(demo::Args),
+    Demo(demo::DemoArgs),
     /// Make a data folder and print its first admin key.
     Init(init::Args),
     /// Run the server on a data folder.
-    Serve(serve::Args),
+    Serve(serve::ServeArgs),
     /// Open and list customers' accounts.
     Account(admin::AccountArgs),
     /// Issue and revoke API keys.

@@ -29,4 +29,4 @@ pub use json::{Array, Json, Object};
 pub use request::Call;
 pub use response::{Body, Gone, Pieces, Response};
 pub use route::Router;
-pub use server::{Limits, Server};
+pub use server::{Server, ServerLimits};

@@ -37,7 +37,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Bounds of a server.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct ServerLimits {
     /// Connections in all; an idle one costs about 10 KiB.
     pub connections_max: usize,
     /// Connections of one address (IPv6: of one /64). Loopback is exempt: proxies and benches.
@@ -53,7 +53,7 @@ pub struct Limits {
     pub drain_timeout: Duration,
 }
 
-impl Default for Limits {
+impl Default for ServerLimits {
     fn default() -> Self {
         Self {
             connections_max: 10_000,
@@ -72,7 +72,7 @@ pub struct Server {
     /// What it answers.
     pub router: Arc<Router>,
     /// Its bounds.
-    pub limits: Limits,
+    pub limits: ServerLimits,
     /// The ids it gives to requests.
     pub request_ids: RequestIds,
 }
@@ -356,7 +356,7 @@ mod tests {
             Next::Done(Ok(reply::json_bytes(StatusCode::OK, &br#"{"status":"live"}"#[..])))
         });
         let header_timeout = Duration::from_millis(100);
-        let limits = Limits { connections_max: 1, header_timeout, ..Limits::default() };
+        let limits = ServerLimits { connections_max: 1, header_timeout, ..ServerLimits::default() };
         let request_ids = RequestIds::new(1);
         let server = Server { router: Arc::new(router), limits, request_ids };
         let (connect, made) = mpsc::channel(1);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use nexnum_driver::{Bought, Op};
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::breaker::Input;
+use nexnum_engine::breaker::BreakerInput;
 use nexnum_engine::command::{AssignNumber, ClearDoubt, DoubtOrder, FailOrder, NextAttempt};
 use nexnum_engine::ids::{CarrierId, OfferId, OrderId};
 use nexnum_engine::money::{COST_MAX, Micros};
@@ -158,7 +158,7 @@ impl Purchase {
             (self.orders.market.clock.now(), &self.orders.market.grid, claim.offer());
         match outcome {
             BuyOutcome::Assigned(bought) => {
-                connected.feed(grid, Input::Good, now);
+                connected.feed(grid, BreakerInput::Good, now);
                 if let Some(cost) = bought.cost.filter(|cost| *cost > claim.price()) {
                     self.note_overcharge(connected, claim, cost);
                 }
@@ -176,7 +176,7 @@ impl Purchase {
                 }
             }
             BuyOutcome::InDoubt(what) => {
-                connected.feed(grid, Input::Bad, now);
+                connected.feed(grid, BreakerInput::Bad, now);
                 self.note_failure(connected, format!("in doubt: {what}"));
                 tracing::warn!(provider = connected.name(), order = self.id.0, "a buy is in doubt");
             }

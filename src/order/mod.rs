@@ -38,7 +38,7 @@ use self::single_flight::SingleFlight;
 use self::tasks::Tasks;
 
 pub use ingest::{Arrived, INGEST_MS, Ingested, Posted, Unseen};
-pub use place::{NUMBER_WAIT, Placed};
+pub use place::{NUMBER_WAIT, PlacedOrder};
 pub use query::{OrdersPage, SCAN_MAX};
 pub use refusal::{Refusal, UpstreamError};
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use nexnum_driver::{
     ActiveList, Bought, Credentials, Driver, ErrorKind, Op, Output, Plan, PriceList, ProviderError,
-    RawReply, Request, RequestError, Rounding, Slots, StatusReport, check_base, to_micros,
+    ProviderRequest, RawReply, RequestError, Rounding, Slots, StatusReport, check_base, to_micros,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
@@ -129,7 +129,7 @@ pub enum BuyOutcome {
 }
 
 /// A client of one provider; cheap to share.
-pub struct Client {
+pub struct ProviderClient {
     provider: String,
     driver: Arc<Driver>,
     transport: Transport,
@@ -142,13 +142,13 @@ pub struct Client {
     metrics: Metrics,
 }
 
-impl fmt::Debug for Client {
+impl fmt::Debug for ProviderClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("provider", &self.provider).finish_non_exhaustive()
+        f.debug_struct("ProviderClient").field("provider", &self.provider).finish_non_exhaustive()
     }
 }
 
-impl Client {
+impl ProviderClient {
     /// A client that has made no call yet.
     ///
     /// # Errors
@@ -382,7 +382,7 @@ impl Client {
     async fn once(
         &self,
         op: Op,
-        request: &Request,
+        request: &ProviderRequest,
         deadline: Instant,
     ) -> Result<Output, (ProviderError, bool)> {
         let outcome = self.attempt(op, request, deadline).await;
@@ -394,7 +394,7 @@ impl Client {
     async fn attempt(
         &self,
         op: Op,
-        request: &Request,
+        request: &ProviderRequest,
         deadline: Instant,
     ) -> Result<Output, (ProviderError, bool)> {
         let reply = self.call(op, request, deadline).await.map_err(|lost| {
@@ -422,7 +422,12 @@ impl Client {
         })
     }
 
-    async fn call(&self, op: Op, request: &Request, deadline: Instant) -> Result<RawReply, Lost> {
+    async fn call(
+        &self,
+        op: Op,
+        request: &ProviderRequest,
+        deadline: Instant,
+    ) -> Result<RawReply, Lost> {
         let permit = timeout_at(deadline, self.in_flight.acquire()).await;
         let Ok(Ok(_permit)) = permit else {
             return Err(Lost::unsent(ErrorKind::RateLimited, "too many calls in flight"));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nexnum_driver::{Crosswalk, Driver, Op, ProviderError};
-use nexnum_engine::breaker::{Breaker, Input};
+use nexnum_engine::breaker::{Breaker, BreakerInput};
 use nexnum_engine::command::Timings;
 use nexnum_engine::grid::Grid;
 use nexnum_engine::ids::{OrderId, ProviderId};
@@ -20,7 +20,7 @@ use nexnum_engine::time::Time;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::client::Client;
+use super::client::ProviderClient;
 
 /// What the operator decides for a provider, beside what its client needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl fmt::Display for Failure {
 pub struct Connected {
     id: ProviderId,
     driver: Arc<Driver>,
-    client: Client,
+    client: ProviderClient,
     crosswalk: Crosswalk,
     policy: ProviderPolicy,
     // Whether it is bought from, and whether another connection has taken its place. Flags
@@ -109,7 +109,7 @@ impl Connected {
     pub fn new(
         id: ProviderId,
         driver: Arc<Driver>,
-        client: Client,
+        client: ProviderClient,
         crosswalk: Crosswalk,
         policy: ProviderPolicy,
     ) -> Self {
@@ -148,7 +148,7 @@ impl Connected {
 
     /// The way to it.
     #[must_use]
-    pub const fn client(&self) -> &Client {
+    pub const fn client(&self) -> &ProviderClient {
         &self.client
     }
 
@@ -272,7 +272,7 @@ impl Connected {
     }
 
     /// Tells the breaker how a purchase or a probe went, and the grid what follows.
-    pub(crate) fn feed(&self, grid: &Grid, input: Input, now: Time) {
+    pub(crate) fn feed(&self, grid: &Grid, input: BreakerInput, now: Time) {
         let mut breaker = self.breaker.lock();
         let before = *breaker;
         *breaker = before.after(input, now);
@@ -287,7 +287,7 @@ impl Connected {
     pub(crate) fn may_probe(&self, now: Time) -> bool {
         let mut breaker = self.breaker.lock();
         let before = *breaker;
-        *breaker = before.after(Input::Probe, now);
+        *breaker = before.after(BreakerInput::Probe, now);
         *breaker != before
     }
 
@@ -321,7 +321,7 @@ mod tests {
             timeouts: Timeouts::default(),
             metrics: Metrics::default(),
         };
-        let client = Client::new(Arc::clone(&driver), config).expect("it has an address");
+        let client = ProviderClient::new(Arc::clone(&driver), config).expect("it has an address");
         let crosswalk = Crosswalk::load(driver.dialect()).expect("its codes are shipped");
         let policy = ProviderPolicy {
             margin: Margin::default(),

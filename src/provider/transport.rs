@@ -7,7 +7,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use nexnum_driver::{Body, ErrorKind, ProviderError, RawReply, Request};
+use nexnum_driver::{ErrorKind, ProviderError, ProviderRequest, RawReply, RequestBody};
 
 use super::retry_after;
 use crate::clock;
@@ -67,7 +67,11 @@ impl Transport {
     }
 
     /// Sends a request and reads a reply of at most `most` bytes.
-    pub(super) async fn exchange(&self, request: &Request, most: usize) -> Result<RawReply, Lost> {
+    pub(super) async fn exchange(
+        &self,
+        request: &ProviderRequest,
+        most: usize,
+    ) -> Result<RawReply, Lost> {
         let built = self.build(request);
         let built = built.map_err(|_| Lost::unsent(ErrorKind::Unsupported, "cannot be sent"))?;
         let mut response = self.0.execute(built).await.map_err(|error| {
@@ -95,7 +99,7 @@ impl Transport {
         }
     }
 
-    fn build(&self, request: &Request) -> Result<reqwest::Request, reqwest::Error> {
+    fn build(&self, request: &ProviderRequest) -> Result<reqwest::Request, reqwest::Error> {
         let method = match request.method {
             "POST" => reqwest::Method::POST,
             "PUT" => reqwest::Method::PUT,
@@ -108,9 +112,9 @@ impl Transport {
             builder = builder.header(name, value);
         }
         let (kind, body) = match &request.body {
-            Body::Empty => return builder.build(),
-            Body::Form(body) => ("application/x-www-form-urlencoded", body),
-            Body::Json(body) => ("application/json", body),
+            RequestBody::Empty => return builder.build(),
+            RequestBody::Form(body) => ("application/x-www-form-urlencoded", body),
+            RequestBody::Json(body) => ("application/json", body),
         };
         builder.header("content-type", kind).body(body.clone()).build()
     }

@@ -29,7 +29,7 @@ use crate::face::route::RouteTable;
 use crate::face::{admin, hooks, ops, v1};
 use crate::http::limit::Quota;
 use crate::http::request_id::RequestIds;
-use crate::http::{self, Limits, Server};
+use crate::http::{self, Server, ServerLimits};
 use crate::keys;
 use crate::market::folder::{self, Opened};
 use crate::market::{self, Market, Started, Threads};
@@ -203,7 +203,8 @@ fn hook_token(folder: &Folder) -> Result<Secret, StartError> {
     }
     let token: String =
         keys::random_bytes::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect();
-    secrets.put(HOOK_SECRET, &nexnum_storage::secrets::Secret::new(token.clone().into_bytes()))?;
+    secrets
+        .put(HOOK_SECRET, &nexnum_storage::secrets::SecretBytes::new(token.clone().into_bytes()))?;
     Ok(Secret::new(token))
 }
 
@@ -247,11 +248,11 @@ fn open_door(
     listener: TcpListener,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<JoinHandle<usize>, StartError> {
-    let limits = Limits {
+    let limits = ServerLimits {
         connections_max: config.limits.connections_max.get() as usize,
         connections_per_address_max: config.limits.connections_per_address_max.get(),
         drain_timeout: Duration::from_secs(config.drain_seconds),
-        ..Limits::default()
+        ..ServerLimits::default()
     };
     let request_ids = RequestIds::new(u64::from_le_bytes(keys::random_bytes()?));
     let server = Server { router: Arc::clone(&routes.router), limits, request_ids };

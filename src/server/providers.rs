@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::ProviderId;
 
-use super::config::Margin;
+use super::config::MarginConfig;
 use super::connect::{self, ProviderSetup};
 use super::register::register;
 use super::start_error::StartError;
@@ -17,14 +17,14 @@ use crate::worker::Workers;
 pub struct ProviderSet {
     orders: Arc<Orders>,
     workers: Arc<Workers>,
-    margin_default: Margin,
+    margin_default: MarginConfig,
 }
 
 impl ProviderSet {
     pub(super) fn new(
         orders: &Arc<Orders>,
         workers: &Arc<Workers>,
-        margin_default: Margin,
+        margin_default: MarginConfig,
     ) -> Self {
         Self { orders: Arc::clone(orders), workers: Arc::clone(workers), margin_default }
     }

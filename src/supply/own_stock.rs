@@ -11,7 +11,7 @@ use crate::market::Refused;
 
 /// Numbers to put on sale.
 #[derive(Clone, Debug)]
-pub struct Load {
+pub struct StockLoad {
     /// Country and service.
     pub product: Product,
     /// The carrier's name; `None` for any.
@@ -39,14 +39,14 @@ impl Supply {
     ///
     /// # Errors
     /// The refusal; no number is added then.
-    pub async fn load(&self, load: Load) -> Result<Loaded, Refused> {
+    pub async fn load(&self, load: StockLoad) -> Result<Loaded, Refused> {
         // 1. Refused before its carrier is named and its offer is listed, which are events.
         check_load(load.cost, load.price, &load.numbers)?;
         // 2. The offer.
         let carrier = self.name_carrier(load.carrier).await?;
         let offer = self.list_own(load.product, carrier).await?;
         // 3. The numbers.
-        let Load { cost, price, numbers, .. } = load;
+        let StockLoad { cost, price, numbers, .. } = load;
         let count = self.market.execute(LoadStock { offer, cost, price, numbers }).await?;
         Ok(Loaded { offer, count })
     }

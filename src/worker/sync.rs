@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_driver::Op;
-use nexnum_engine::breaker::Input;
+use nexnum_engine::breaker::BreakerInput;
 use tokio::sync::watch;
 
 use super::stopped_within;
@@ -79,10 +79,10 @@ impl Syncer {
         };
         let now = self.market.clock.now();
         let input = match outcome {
-            Ok(()) => Input::Good,
+            Ok(()) => BreakerInput::Good,
             Err(error) => {
                 self.connected.note_error(now, op, None, &error);
-                consequence::of(error.kind).breaker.unwrap_or(Input::Bad)
+                consequence::of(error.kind).breaker.unwrap_or(BreakerInput::Bad)
             }
         };
         self.connected.feed(&self.market.grid, input, now);

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use nexnum::metrics::Metrics;
 use nexnum::provider::client::{
-    BuyOutcome, BuyRequest, Client, ClientConfig, PRICES_BYTES_MAX, REPLY_BYTES_MAX, Timeouts,
+    BuyOutcome, BuyRequest, ClientConfig, PRICES_BYTES_MAX, ProviderClient, REPLY_BYTES_MAX,
+    Timeouts,
 };
 use nexnum_driver::{Credentials, Driver, ErrorKind, ExternalState, Secret};
 use nexnum_engine::money::Micros;
@@ -83,7 +84,7 @@ fn read_request(stream: &TcpStream) -> Option<String> {
     Some(format!("{} {}", first.trim(), String::from_utf8_lossy(&body)))
 }
 
-fn client(driver: &str, base_url: &str, rate: Decimal) -> Client {
+fn client(driver: &str, base_url: &str, rate: Decimal) -> ProviderClient {
     let text = Driver::shipped().iter().find(|(name, _)| *name == driver).unwrap().1;
     let driver = Arc::new(Driver::parse(text).unwrap());
     let timeouts = Timeouts {
@@ -96,10 +97,10 @@ fn client(driver: &str, base_url: &str, rate: Decimal) -> Client {
     let provider = "one".to_owned();
     let metrics = Metrics::default();
     let config = ClientConfig { provider, base_url, credentials, rate, timeouts, metrics };
-    Client::new(driver, config).unwrap()
+    ProviderClient::new(driver, config).unwrap()
 }
 
-fn handler(server: &Server) -> Client {
+fn handler(server: &Server) -> ProviderClient {
     client("handler", &server.address, Decimal::ONE)
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use hyper::{Method, StatusCode};
 use nexnum::http::request_id::RequestIds;
 use nexnum::http::route::{Next, Outcome, Target};
-use nexnum::http::{Call, Limits, Problem, Response, Router, Server, bind, reply};
+use nexnum::http::{Call, Problem, Response, Router, Server, ServerLimits, bind, reply};
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -59,7 +59,7 @@ struct Running {
     cut_off: JoinHandle<usize>,
 }
 
-const LIMITS: Limits = Limits {
+const LIMITS: ServerLimits = ServerLimits {
     connections_max: 8,
     connections_per_address_max: 8,
     header_timeout: Duration::from_millis(150),

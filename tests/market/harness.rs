@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use nexnum::keys::{self, KeyKind};
 use nexnum::market::folder;
-use nexnum::server::config::{Config, OwnStock, ProviderConfig, Rate};
+use nexnum::server::config::{Config, OwnStockConfig, ProviderConfig, Rate};
 use nexnum::server::{self, ProviderSetup, Running};
 use nexnum_driver::Secret;
 use nexnum_engine::command::IssueKey;
@@ -162,7 +162,7 @@ fn config(dir: &Path) -> Config {
     Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         data_dir: dir.to_owned(),
-        own_stock: OwnStock { lifetime_s: 1200, min_cancel_age_s: 0, quarantine_s: 0 },
+        own_stock: OwnStockConfig { lifetime_s: 1200, min_cancel_age_s: 0, quarantine_s: 0 },
         drain_seconds: 2,
         ..Config::default()
     }

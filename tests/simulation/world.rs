@@ -17,19 +17,19 @@ use nexnum_engine::policy::Policy;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::time::Time;
 use nexnum_storage::fault::FaultyDisk;
-use nexnum_storage::history::History;
+use nexnum_storage::history::HistoryTables;
 use nexnum_storage::{Ledger, RedbLedger};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use crate::arbitrary::{Arbitrary, Rng, START};
 use crate::archive;
-use crate::desk::Desk;
 use crate::files::Files;
+use crate::late_ledger::LateLedger;
 use crate::life::{self, Life};
 use crate::model::{self, Model};
 use crate::readers;
-use crate::toll::Toll;
+use crate::tally::Tally;
 
 /// Steps of a life: executing, sealing, committing.
 const STEPS: u64 = 260;
@@ -88,9 +88,9 @@ pub(crate) struct World {
     disk: FaultyDisk,
     files: Files,
     history_disk: FaultyDisk,
-    /// History was asked to fail in this life.
+    /// HistoryTables was asked to fail in this life.
     history_faulty: bool,
-    /// History was lost at this position: until its disk has come so far again, another crash
+    /// HistoryTables was lost at this position: until its disk has come so far again, another crash
     /// loses again what memory had let go of.
     history_lost_at: Seq,
     life: Option<Life>,
@@ -105,7 +105,7 @@ pub(crate) struct World {
     told: BTreeSet<OrderId>,
     /// Of ten steps, how many execute; the rest seals and commits.
     eagerness: u64,
-    toll: Toll,
+    tally: Tally,
 }
 
 impl World {
@@ -140,7 +140,7 @@ impl World {
             placed: Vec::new(),
             told: BTreeSet::new(),
             eagerness,
-            toll: Toll::default(),
+            tally: Tally::default(),
         };
         world.recover(Ending::CleanStop)?;
         Ok(world)
@@ -150,14 +150,14 @@ impl World {
     ///
     /// # Errors
     /// The first promise that is broken.
-    pub(crate) fn run(mut self) -> Result<Toll, String> {
+    pub(crate) fn run(mut self) -> Result<Tally, String> {
         for _ in 0..2 + self.rng.below(4) {
             let ending = self.live()?;
             self.recover(ending)?;
         }
         self.finish()?;
         self.recover(Ending::CleanStop)?;
-        Ok(self.toll)
+        Ok(self.tally)
     }
 
     fn life(&self) -> &Life {
@@ -217,7 +217,7 @@ impl World {
             0..=3 if self.sealed.is_none() => self.seal().map(|()| true),
             0..=7 => self.commit(),
             8 => {
-                let reader = self.life().desk.ledger.reader();
+                let reader = self.life().late_ledger.ledger.reader();
                 self.files.snapshot(&reader);
                 Ok(true)
             }
@@ -252,7 +252,7 @@ impl World {
         match followed {
             Ok(()) => Ok(true),
             Err(_) if self.history_faulty => {
-                self.toll.history_failures += 1;
+                self.tally.history_failures += 1;
                 Ok(true)
             }
             Err(error) => Err(format!("history does not follow: {error}")),
@@ -270,7 +270,7 @@ impl World {
             }
         }
         let life = self.life_mut();
-        if life.desk.write_late().is_err() {
+        if life.late_ledger.write_late().is_err() {
             return Ok(false);
         }
         readers::stock_is(&life.market, life.core.state()).map(|()| true)
@@ -289,7 +289,7 @@ impl World {
         let envelope = Envelope { command: command.clone(), claim, answer_to: Some(answer_to) };
         life.core.execute(now, envelope);
         readers::never_oversells(&life.market, life.core.state())?;
-        self.toll.commands += 1;
+        self.tally.commands += 1;
         self.open.push(Asked { at, command, expected, answer });
         self.now = now.plus_ms(self.arbitrary.pause_ms());
         Ok(())
@@ -362,13 +362,13 @@ impl World {
         let Some((sealed, asked, last)) = self.sealed.take() else { return Ok(true) };
         let life = self.life.as_mut().expect("a life has begun");
         let mut shown = None;
-        let (desk, market, read_model) = life.parts();
-        let committed = sealed.commit(desk, &Metrics::default(), |change| {
+        let (late_ledger, market, read_model) = life.parts();
+        let committed = sealed.commit(late_ledger, &Metrics::default(), |change| {
             Life::show(market, read_model, &change);
             shown = Some(change);
         });
         if let Err(error) = committed {
-            self.toll.failures += u64::from(!self.disk.is_cut());
+            self.tally.failures += u64::from(!self.disk.is_cut());
             self.unanswered(asked)?;
             return if shown.is_none() { Ok(false) } else { Err(format!("shown, then: {error}")) };
         }
@@ -378,7 +378,7 @@ impl World {
             if written.map(|written| written.state_hash) != Some(state_hash(life.shown())) {
                 return Err(format!("the events up to {} give another state", change.last()));
             }
-            self.toll.commits += 1;
+            self.tally.commits += 1;
         }
         self.acknowledged = self.acknowledged.max(last);
         asked.into_iter().try_for_each(|asked| self.answered(asked)).map(|()| true)
@@ -394,7 +394,7 @@ impl World {
             let Asked { command, expected, .. } = asked;
             return Err(format!("{command:?} was answered {said:?}, expected {expected:?}"));
         }
-        self.toll.accepted += u64::from(said.is_ok());
+        self.tally.accepted += u64::from(said.is_ok());
         if let (
             Command::PlaceOrder(order),
             Ok(Reply::Placed(Placed::Filled(id) | Placed::Waiting(id))),
@@ -434,10 +434,10 @@ impl World {
             let acknowledged = self.acknowledged;
             return Err(format!("acknowledged up to {acknowledged}, survived up to {survived}"));
         }
-        self.toll.unanswered_kept += u64::from(survived > self.acknowledged);
+        self.tally.unanswered_kept += u64::from(survived > self.acknowledged);
         let before = self.written.len();
         self.written.retain(|written| written.last <= survived);
-        self.toll.unanswered_lost += u64::from(self.written.len() < before);
+        self.tally.unanswered_lost += u64::from(self.written.len() < before);
         // Whoever comes now is told of what survived.
         self.acknowledged = survived;
         let found = life::replay(&ledger.reader())?;
@@ -462,8 +462,8 @@ impl World {
     }
 
     fn end(&mut self, ending: Ending) -> Result<(), String> {
-        self.toll.cuts += u64::from(self.disk.is_cut());
-        self.toll.history_cuts += u64::from(self.history_disk.is_cut());
+        self.tally.cuts += u64::from(self.disk.is_cut());
+        self.tally.history_cuts += u64::from(self.history_disk.is_cut());
         if ending == Ending::CleanStop && self.life.is_some() {
             // As the server's thread does at its end; the first life has nothing before it.
             let _followed = self.follow_history(true)?;
@@ -479,13 +479,13 @@ impl World {
                 (self.disk, self.history_disk) = survivors;
             }
             Ending::CleanStop => {
-                self.toll.clean_stops += 1;
+                self.tally.clean_stops += 1;
                 self.life = None;
                 self.history_disk = self.history_disk.survivor();
             }
         }
         self.history_faulty = false;
-        self.toll.snapshots_damaged += self.files.damage(&mut self.rng)?;
+        self.tally.snapshots_damaged += self.files.damage(&mut self.rng)?;
         let sealed = self.sealed.take().map(|(_, asked, _)| asked);
         let open = std::mem::take(&mut self.open);
         sealed.into_iter().chain([open]).try_for_each(|asked| self.unanswered(asked))
@@ -504,7 +504,7 @@ impl World {
             if !self.disk.is_cut() {
                 return opened.map_err(|error| format!("the ledger does not open: {error}"));
             }
-            self.toll.interrupted_opens += 1;
+            self.tally.interrupted_opens += 1;
             self.disk = self.disk.survivor();
         }
         unreachable!("only two opens are cut")
@@ -512,29 +512,29 @@ impl World {
 
     fn begin(&mut self, ledger: RedbLedger, found: life::Found) -> Result<(), String> {
         let newest = self.files.newest(&ledger.reader())?;
-        self.toll.snapshots_used += u64::from(newest.state().seq() > Seq(0));
+        self.tally.snapshots_used += u64::from(newest.state().seq() > Seq(0));
         let replay = life::replay_from(newest, &ledger.reader(), &found)?;
         let tables = self.open_history(&found)?;
         // The machine's clock may come back earlier; time goes on from the ledger.
         let wall = Time(self.now.0 - self.rng.pick(&[0, 1_000, 3_600_000]));
         self.now = wall.max(replay.at());
-        let desk = Desk::new(ledger, self.rules == Rules::AnswersFirst);
-        let life = Life::begin(desk, replay, self.policy, tables)?;
+        let late_ledger = LateLedger::new(ledger, self.rules == Rules::AnswersFirst);
+        let life = Life::begin(late_ledger, replay, self.policy, tables)?;
         life.follow_history(false)?;
         archive::compare(&life.follow.tables, found.replay.state(), &found.orders)?;
-        self.toll.retired += (found.orders.len() - found.replay.state().orders().count()) as u64;
+        self.tally.retired += (found.orders.len() - found.replay.state().orders().count()) as u64;
         self.life = Some(life);
         Ok(())
     }
 
-    /// History as the crash has left it: with everything that memory has let go of. Now and
+    /// HistoryTables as the crash has left it: with everything that memory has let go of. Now and
     /// then it is lost altogether, and is built anew from the ledger.
-    fn open_history(&mut self, found: &life::Found) -> Result<History, String> {
+    fn open_history(&mut self, found: &life::Found) -> Result<HistoryTables, String> {
         let state = found.replay.state();
         if self.rng.once_in(8) {
             self.history_disk = FaultyDisk::new(self.rng.next());
             archive::create(&self.history_disk)?;
-            self.toll.rebuilt += u64::from(state.orders().count() < found.orders.len());
+            self.tally.rebuilt += u64::from(state.orders().count() < found.orders.len());
             self.history_lost_at = state.seq();
             return archive::open(&self.history_disk, state.seq());
         }
@@ -557,7 +557,7 @@ impl World {
             let before = self.open.len();
             self.execute(Command::PlaceOrder(order))?;
             if let Some(asked) = self.open.get(before) {
-                self.toll.repeats += 1;
+                self.tally.repeats += 1;
                 if asked.expected != Ok(Reply::Placed(Placed::Replayed(id))) {
                     return Err(format!("order {id} came back as {:?}", asked.expected));
                 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::sync::{Arc, MutexGuard};
 
 use super::Grid;
-use super::cell::{Place, Terms};
+use super::cell::{CellTerms, Place};
 use super::chunks::OFFERS_MAX;
 use super::ladder::Shelf;
 use super::listing::{Coverage, Listing, PublishError, Published, Writer};
@@ -56,7 +56,7 @@ impl Grid {
     pub fn reprice(&self, offer: OfferId, cost: Micros, price: Micros) -> Option<()> {
         let _writer = self.writer();
         let (cell, place) = self.cell(offer)?;
-        if cell.reprice(&self.spare, Terms { cost, price }) {
+        if cell.reprice(&self.spare, CellTerms { cost, price }) {
             self.reorder(place.product.country, &[(place.product.service, offer)]);
         }
         Some(())
@@ -119,7 +119,7 @@ impl Grid {
     ) {
         let mut changed: Vec<(ServiceId, OfferId)> = Vec::new();
         for row in rows {
-            let terms = Terms { cost: row.cost, price: row.price };
+            let terms = CellTerms { cost: row.cost, price: row.price };
             let cell = self.cells.get_or_grow(row.offer);
             if cell.place().is_none() {
                 let place = Place { product: row.product, provider, carrier: row.carrier };

@@ -15,12 +15,12 @@ use nexnum_storage::Folder;
 use super::CliError;
 use crate::keys::ApiKey;
 use crate::market::folder::{self, BootError};
-use crate::server::config::{Config, OwnStock, ProviderConfig, Rate};
+use crate::server::config::{Config, OwnStockConfig, ProviderConfig, Rate};
 use crate::server::{self, ProviderSetup, Running};
 
 /// What the demo may be told.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Args {
+pub struct DemoArgs {
     /// Where the server listens; port 0 lets the system choose.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
@@ -66,11 +66,11 @@ fn rate(text: &str) -> Result<f64, String> {
 ///
 /// # Errors
 /// What kept it from running.
-pub fn run(args: Args) -> Result<(), CliError> {
+pub fn run(args: DemoArgs) -> Result<(), CliError> {
     super::serve::block_on(demo(args))
 }
 
-async fn demo(args: Args) -> Result<(), CliError> {
+async fn demo(args: DemoArgs) -> Result<(), CliError> {
     let admin_key = claim(&args.data)?;
     let fresh = admin_key.is_some();
     let opened = folder::open(&args.data, |_| {})?;
@@ -165,7 +165,7 @@ fn gone(removed: std::io::Result<()>) -> Result<(), CliError> {
 /// Numbers without faults always get their message, so that the printed lines work.
 const SILENT_AMONG_FAULTS: f64 = 0.03;
 
-fn sandbox_config(args: &Args) -> SandboxConfig {
+fn sandbox_config(args: &DemoArgs) -> SandboxConfig {
     SandboxConfig {
         seed: args.seed,
         sms_delay_ms: args.sms_delay_ms.clone(),
@@ -177,18 +177,22 @@ fn sandbox_config(args: &Args) -> SandboxConfig {
     }
 }
 
-fn config(args: &Args) -> Config {
+fn config(args: &DemoArgs) -> Config {
     Config {
         listen: args.listen,
         data_dir: args.data.clone(),
         // Own stock has no upstream that would object to a cancel at once, and nobody who
         // tries the market out should wait for a number of his to come back.
-        own_stock: OwnStock { min_cancel_age_s: 0, quarantine_s: 0, ..OwnStock::default() },
+        own_stock: OwnStockConfig {
+            min_cancel_age_s: 0,
+            quarantine_s: 0,
+            ..OwnStockConfig::default()
+        },
         ..Config::default()
     }
 }
 
-fn setup(provider: &SandboxProvider, args: &Args) -> ProviderSetup {
+fn setup(provider: &SandboxProvider, args: &DemoArgs) -> ProviderSetup {
     ProviderSetup {
         config: ProviderConfig {
             name: provider.name.to_lowercase(),

@@ -17,7 +17,7 @@ use crate::cli::{CliError, say};
 use crate::keys::ApiKey;
 use crate::market::Refused;
 use crate::server::Running;
-use crate::supply::Load;
+use crate::supply::StockLoad;
 
 /// What each customer begins with.
 const PURSE: Micros = Micros::units(1000);
@@ -141,7 +141,7 @@ async fn load_own_stock(running: &Running) -> Result<(), CliError> {
     let country = catalog.country_by_iso(OWN_COUNTRY);
     let service = catalog.service_by_slug(OWN_SERVICE);
     let (Some(country), Some(service)) = (country, service) else { return Ok(()) };
-    let load = Load {
+    let load = StockLoad {
         product: Product { country, service },
         carrier: None,
         cost: OWN_COST,

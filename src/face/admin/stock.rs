@@ -11,7 +11,7 @@ use super::State;
 use crate::face::auth::Operator;
 use crate::face::{parse, problems};
 use crate::http::{Call, Json, Problem, Response, reply};
-use crate::supply::Load;
+use crate::supply::StockLoad;
 
 /// A load of the most numbers one command takes, with room for white space.
 pub(super) const BODY_LEN_MAX: usize = 1024 * 1024;
@@ -48,7 +48,7 @@ pub(super) async fn load(
     };
     let numbers = parse_numbers(&new.numbers)?;
     let carrier = parse::carrier_name(new.operator.as_deref()).map(Box::from);
-    let load = Load { product, carrier, cost, price, numbers };
+    let load = StockLoad { product, carrier, cost, price, numbers };
     let loaded = state.supply.load(load).await.map_err(problems::of_refused)?;
     let mut body = Json::with_capacity(64);
     body.object(|o| {

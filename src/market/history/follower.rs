@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nexnum_engine::ids::{AccountId, Seq};
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
-use nexnum_storage::history::History as Tables;
+use nexnum_storage::history::HistoryTables;
 use nexnum_storage::{Reader, StorageError, record};
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
@@ -40,7 +40,7 @@ const EVENTS_MAX: usize = 8_192;
 #[derive(Debug)]
 pub struct Follow {
     /// What is written.
-    pub tables: Tables,
+    pub tables: HistoryTables,
     /// What is followed.
     pub reader: Reader,
     /// The orders as they stand, and how far they are shown.

@@ -17,7 +17,7 @@ use nexnum_engine::ids::{AccountId, OrderId, Seq, TransactionId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
-use nexnum_storage::history::History as Tables;
+use nexnum_storage::history::HistoryTables;
 use nexnum_storage::{Reader, StorageError, record};
 use tokio::sync::{Notify, watch};
 
@@ -66,7 +66,7 @@ impl From<StorageError> for HistoryError {
 /// The way to the tables, shared by everybody who reads them.
 #[derive(Debug)]
 pub struct History {
-    tables: Tables,
+    tables: HistoryTables,
     read_model: Arc<ReadModel>,
     followed: watch::Receiver<Seq>,
     asked: Arc<Notify>,
@@ -78,7 +78,7 @@ impl History {
     /// written any more, and ends the process.
     #[must_use]
     pub fn start(
-        tables: Tables,
+        tables: HistoryTables,
         reader: Reader,
         read_model: Arc<ReadModel>,
         archived: Arc<AtomicU64>,
@@ -185,7 +185,7 @@ impl History {
     /// Reads off the runtime's threads: a page that is not cached waits for the disk.
     async fn read<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&Tables) -> Result<T, StorageError> + Send + 'static,
+        look: impl FnOnce(&HistoryTables) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, HistoryError> {
         let tables = self.tables.clone();
         let read = tokio::task::spawn_blocking(move || look(&tables)).await;

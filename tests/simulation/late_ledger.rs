@@ -16,13 +16,13 @@ struct Late {
 
 /// A ledger, with the clerk where a control asks for him.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct LateLedger {
     pub(crate) ledger: RedbLedger,
     hasty: bool,
     late: Option<Late>,
 }
 
-impl Desk {
+impl LateLedger {
     pub(crate) fn new(ledger: RedbLedger, hasty: bool) -> Self {
         Self { ledger, hasty, late: None }
     }
@@ -35,7 +35,7 @@ impl Desk {
     }
 }
 
-impl Ledger for Desk {
+impl Ledger for LateLedger {
     fn append(&mut self, batch: &Batch<'_>, expected: Seq) -> Result<Seq, StorageError> {
         if !self.hasty {
             return self.ledger.append(batch, expected);

@@ -1,4 +1,4 @@
-//! A witness of the ledger who knows nothing of the engine's rules: he adds up postings
+//! A auditor of the ledger who knows nothing of the engine's rules: he adds up postings
 //! and remembers how each order's money went.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,7 +35,7 @@ struct Sale {
 
 /// What the events add up to.
 #[derive(Debug, Default)]
-pub(crate) struct Witness {
+pub(crate) struct Auditor {
     books: BTreeMap<Book, i128>,
     sales: BTreeMap<OrderId, Sale>,
     keys: BTreeMap<(AccountId, u128), (u128, Time)>,
@@ -50,7 +50,7 @@ fn need(holds: bool, complaint: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(complaint()) }
 }
 
-impl Witness {
+impl Auditor {
     /// Follows an event.
     ///
     /// # Errors
