@@ -15,3 +15,4 @@ mod roles;
 mod search;
 mod stop;
 mod storm;
+mod two_markets;

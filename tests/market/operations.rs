@@ -27,7 +27,7 @@ async fn a_server_that_stops_is_not_ready_and_still_answers() {
 ///
 /// Panics where a line is none, a family is not announced before its samples or twice, or
 /// a sample is given twice.
-fn parse(page: &str) -> BTreeMap<String, f64> {
+pub(crate) fn parse(page: &str) -> BTreeMap<String, f64> {
     let name = "[a-zA-Z_:][a-zA-Z0-9_:]*";
     let label = r#"[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\\\|\\"|\\n)*""#;
     let sample = format!(r"^({name})(\{{{label}(?:,{label})*\}})? (\S+)$");
