@@ -50,7 +50,7 @@ fn plan(driver: &Driver, text: &str) {
     let slots = Slots {
         country: words.next(),
         service: words.next(),
-        carrier: words.next(),
+        operator: words.next(),
         max_price: words.next(),
         external_id: words.next(),
         offset: words.next(),

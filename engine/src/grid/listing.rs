@@ -103,3 +103,14 @@ impl Writer {
         &mut self.offers[row]
     }
 }
+
+/// Units on sale and what the cheapest costs. Sold-out offers and closed providers' are left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OnSale {
+    /// The cheapest unit's price; `None` if there is none.
+    pub price: Option<Micros>,
+    /// Units that could be claimed.
+    pub stock: u64,
+    /// Products that have at least one unit.
+    pub products: u32,
+}

@@ -29,8 +29,7 @@ use ladder::Shelf;
 use providers::Providers;
 
 pub use chunks::OFFERS_MAX;
-pub use listing::{Coverage, Listing, PublishError, Published};
-pub use on_sale::OnSale;
+pub use listing::{Coverage, Listing, OnSale, PublishError, Published};
 pub use providers::PROVIDERS_MAX;
 
 /// All offers of the market.

@@ -6,19 +6,8 @@
 
 use super::Grid;
 use super::ladder::Shelf;
+use super::listing::OnSale;
 use crate::ids::{CountryId, OfferId, Product, ServiceId};
-use crate::money::Micros;
-
-/// Units on sale and what the cheapest costs. Sold-out offers and closed providers' are left out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OnSale {
-    /// The cheapest unit's price; `None` if there is none.
-    pub price: Option<Micros>,
-    /// Units that could be claimed.
-    pub stock: u64,
-    /// Products that have at least one unit.
-    pub products: u32,
-}
 
 impl Grid {
     /// What is on sale of a product.
