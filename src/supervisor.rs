@@ -76,9 +76,8 @@ impl Supervisor {
     ) -> JoinHandle<()> {
         let beating = self.enter(name);
         spawn(name, move || {
-            let abort = AbortOnPanic;
+            let _abort = AbortOnPanic;
             work(&beating.beat);
-            std::mem::forget(abort);
         })
     }
 
@@ -98,6 +97,17 @@ impl Supervisor {
                 beating.supervisor.note_panic(name);
                 thread::sleep(RESTART_PAUSE);
             }
+        })
+    }
+
+    /// Runs a task whose panic ends the process: without it the server would look alive and
+    /// answer no call.
+    pub fn vital_task<T: Send + 'static>(
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        tokio::spawn(async move {
+            let _abort = AbortOnPanic;
+            work.await
         })
     }
 
@@ -156,11 +166,14 @@ fn spawn(name: &'static str, work: impl FnOnce() + Send + 'static) -> JoinHandle
     thread::Builder::new().name(name.to_owned()).spawn(work).expect("the system has threads")
 }
 
+/// Ends the process if it is dropped by a panic; not if its task is cut.
 struct AbortOnPanic;
 
 impl Drop for AbortOnPanic {
     fn drop(&mut self) {
-        std::process::abort();
+        if thread::panicking() {
+            std::process::abort();
+        }
     }
 }
 

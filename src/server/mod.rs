@@ -36,6 +36,7 @@ use crate::market::{self, Market, Started, Threads};
 use crate::money::Money;
 use crate::order::{Orders, OwnStock};
 use crate::provider::providers::Providers;
+use crate::supervisor::Supervisor;
 use crate::supply::Supply;
 use crate::worker::Workers;
 
@@ -256,7 +257,7 @@ fn open_door(
     };
     let request_ids = RequestIds::new(u64::from_le_bytes(keys::random_bytes()?));
     let server = Server { router: Arc::clone(&routes.router), limits, request_ids };
-    Ok(tokio::spawn(server.serve(listener, async move {
+    Ok(Supervisor::vital_task(server.serve(listener, async move {
         // An error means that the other end is gone: stop as well.
         let _stop = stopped.wait_for(|stop| *stop).await;
     })))
