@@ -8,9 +8,11 @@ mod search;
 mod wallet;
 mod wire;
 
+use std::num::NonZero;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
 use super::auth::{Auth, TRADER};
 use super::route::{Routes, get, post};
@@ -34,6 +36,8 @@ pub struct State {
     /// The catalogue's lists, rendered once.
     countries: OnceLock<Bytes>,
     services: OnceLock<Bytes>,
+    /// Slots for searches under way, one a core: more would take the cores from purchases.
+    searches: Arc<Semaphore>,
 }
 
 impl State {
@@ -42,7 +46,9 @@ impl State {
     pub fn new(orders: Arc<Orders>, money: Money) -> Self {
         let market = orders.market.clone();
         let (countries, services) = (OnceLock::new(), OnceLock::new());
-        Self { orders, money, market, countries, services }
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let searches = Arc::new(Semaphore::new(cores));
+        Self { orders, money, market, countries, services, searches }
     }
 }
 

@@ -26,7 +26,10 @@ pub(super) async fn find(state: Arc<State>, _: Trader, call: Call) -> Result<Res
         return Err(Problem::invalid_parameter("q", detail));
     }
     let (text, market) = (text.to_owned(), state.market.clone());
+    let slot = Arc::clone(&state.searches).acquire_owned().await;
     let answer = tokio::task::spawn_blocking(move || {
+        // Held to the end, also when the client has hung up.
+        let _slot = slot.expect("the slots are never closed");
         let hits = market.search.find(&text, limit)?;
         Ok::<_, IndexError>(render(&hits, market.catalog))
     });
