@@ -10,7 +10,6 @@ mod bare;
 pub mod body;
 pub mod error;
 mod framing;
-mod json;
 pub mod limit;
 pub mod query;
 pub mod reply;
@@ -20,7 +19,6 @@ pub mod route;
 pub mod server;
 
 pub use error::Problem;
-pub use json::{Array, Json, Object};
 pub use request::Call;
 pub use route::Router;
 pub use server::{Limits, Server, bind};

@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use self::config::Config;
 use crate::access::Access;
 use crate::face::auth::{Auth, CallbackAddress};
+use crate::face::description::Description;
 use crate::face::route::RouteTable;
 use crate::face::{admin, hooks, ops, v1};
 use crate::http::limit::Quota;
@@ -237,7 +238,9 @@ fn routes(
     let router = Arc::new(OnceLock::new());
     let orders = || Arc::clone(&rooms.orders);
     let mut table = RouteTable::default();
-    let ops = ops::State { orders: orders(), router: Arc::clone(&router) };
+    let description = Arc::new(OnceLock::new());
+    let (routes, told) = (Arc::clone(&router), Arc::clone(&description));
+    let ops = ops::State { orders: orders(), router: routes, description: told };
     ops::routes(ops, &auth).add_to(&mut table);
     v1::routes(v1::State::new(orders(), rooms.money.clone()), &auth).add_to(&mut table);
     let admin = admin::State {
@@ -250,6 +253,7 @@ fn routes(
     admin::routes(admin, &auth).add_to(&mut table);
     hooks::routes(hooks::State { orders: orders(), own }, &auth).add_to(&mut table);
     router.set(Arc::downgrade(&table.router)).expect("it was made a few lines above");
+    description.set(Description::of(&table.specs)).expect("it was made a few lines above");
     table
 }
 
