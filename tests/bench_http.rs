@@ -25,7 +25,7 @@ async fn measure(load: Load) -> Report {
         Next::plain(async move |call: Call| {
             assert!(call.idempotency_key()?.is_some());
             if unit.swap(false, Ordering::SeqCst) {
-                return reply::json(StatusCode::CREATED, "sold");
+                return Ok(reply::json(StatusCode::CREATED, "sold"));
             }
             Err(Problem::new(StatusCode::CONFLICT, "no_numbers", "Sold out"))
         })

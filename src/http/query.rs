@@ -58,6 +58,15 @@ impl<'a> Query<'a> {
         self.values[at.expect("a route reads only parameters it declares")].as_deref()
     }
 
+    /// Takes the value of a parameter out, if given.
+    ///
+    /// # Panics
+    /// If `name` is not one the query was parsed with.
+    pub fn take(&mut self, name: &str) -> Option<Cow<'a, str>> {
+        let at = self.names.iter().position(|known| *known == name);
+        self.values[at.expect("a route reads only parameters it declares")].take()
+    }
+
     /// The value of a parameter that must be there and not empty.
     ///
     /// # Errors

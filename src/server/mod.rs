@@ -25,6 +25,7 @@ use self::config::Config;
 use self::register::register;
 use crate::access::Access;
 use crate::face::auth::{Auth, CallbackAddress};
+use crate::face::description::Description;
 use crate::face::route::RouteTable;
 use crate::face::{admin, hooks, ops, v1};
 use crate::http::limit::Quota;
@@ -218,7 +219,7 @@ struct Tables {
 
 fn tables(
     rooms: &Rooms,
-    own: ProviderId,
+    own_stock: ProviderId,
     callback: CallbackAddress,
     quota: Option<Quota>,
 ) -> Tables {
@@ -226,7 +227,9 @@ fn tables(
     let router = Arc::new(OnceLock::new());
     let orders = || Arc::clone(&rooms.orders);
     let (mut routes, mut metrics) = (RouteTable::default(), RouteTable::default());
-    let ops = ops::State { orders: orders(), router: Arc::clone(&router) };
+    let description = Arc::new(OnceLock::new());
+    let (own, told) = (Arc::clone(&router), Arc::clone(&description));
+    let ops = ops::State { orders: orders(), router: own, description: told };
     ops::metrics_routes(ops.clone(), &auth).add_to(&mut metrics);
     ops::routes(ops, &auth).add_to(&mut routes);
     v1::routes(v1::State::new(orders(), rooms.money.clone()), &auth).add_to(&mut routes);
@@ -238,8 +241,9 @@ fn tables(
         market: rooms.market.clone(),
     };
     admin::routes(admin, &auth).add_to(&mut routes);
-    hooks::routes(hooks::State { orders: orders(), own }, &auth).add_to(&mut routes);
+    hooks::routes(hooks::State { orders: orders(), own: own_stock }, &auth).add_to(&mut routes);
     router.set(Arc::downgrade(&routes.router)).expect("it was made a few lines above");
+    description.set(Description::of(&routes.specs)).expect("it was made a few lines above");
     Tables { routes, metrics }
 }
 

@@ -41,7 +41,7 @@ struct Order {
 async fn order(shop: Arc<Shop>, mut call: Call) -> Result<Response, Problem> {
     let order: Order = call.json().await?;
     shop.orders.fetch_add(1, Ordering::SeqCst);
-    reply::json(StatusCode::CREATED, &order.country)
+    Ok(reply::json(StatusCode::CREATED, &order.country))
 }
 
 async fn wait(shop: Arc<Shop>, _: Call) -> Result<Response, Problem> {

@@ -5,6 +5,7 @@
 mod api;
 mod bad_input;
 mod described;
+mod description;
 mod harness;
 mod idempotency;
 mod operations;

@@ -126,6 +126,10 @@ impl Tour {
 
     async fn reads(&mut self) {
         for path in [
+            "/",
+            "/docs",
+            "/docs/docs.js",
+            "/docs/docs.css",
             "/health/live",
             "/health/plain",
             "/health/ready",
@@ -164,6 +168,8 @@ impl Tour {
         ] {
             self.get(path).await;
         }
+        let known = self.market.admin.request(Method::GET, "/openapi.json");
+        self.send(known.header("if-none-match", "*")).await;
     }
 
     /// Orders 1 to 3 come to their three ends; nothing else has a place here.

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
+use crate::described::document;
 use crate::harness::{Answer, Client, Market, answer};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -232,7 +233,7 @@ async fn every_reply_says_what_is_left_of_the_quota_and_the_last_one_when_to_com
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_description_names_every_route_and_no_other() {
-    let described: serde_json::Value = serde_json::from_str(nexnum::face::ops::OPENAPI).unwrap();
+    let described = document();
     let mut told = Vec::new();
     for (path, methods) in described["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys() {

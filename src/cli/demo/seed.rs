@@ -184,6 +184,8 @@ impl Seeded {
     pub(super) fn print(&self) {
         let Self { base_url, api_key, admin_key, data_dir, .. } = self;
         say(format_args!("The market is open at {base_url}"));
+        say(format_args!("  start page   {base_url}/"));
+        say(format_args!("  API docs     {base_url}/docs"));
         say(format_args!("  account key  {api_key}"));
         say(format_args!("  admin key    {admin_key}"));
         say(format_args!(

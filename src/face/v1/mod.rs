@@ -4,6 +4,7 @@ mod activations;
 mod catalog;
 mod offers;
 mod orders;
+mod query;
 mod search;
 mod wallet;
 mod wire;
@@ -20,12 +21,8 @@ use crate::market::Market;
 use crate::money::Money;
 use crate::order::{Orders, SCAN_MAX};
 
-/// Rows of a page unless the request says otherwise.
-const PAGE_DEFAULT: u64 = 50;
-/// Most rows of a page: some 50 KB.
-const PAGE_MAX: u64 = 100;
 /// A look that gives fewer rows than were asked for has seen all: no look may be cut.
-const _: () = assert!((PAGE_MAX as usize) < SCAN_MAX);
+const _: () = assert!((query::PAGE_MAX as usize) < SCAN_MAX);
 
 /// What this face may touch.
 #[derive(Debug)]
@@ -55,20 +52,22 @@ impl State {
 /// The face's routes.
 #[must_use]
 pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
+    let get = |path, operation| get(path, TRADER).describe(operation);
+    let post = |path, operation| post(path, TRADER).describe(operation);
     Routes::of(state, auth)
-        .at_once(get("/api/v1/countries", TRADER), catalog::countries)
-        .at_once(get("/api/v1/services", TRADER), catalog::services)
-        .at_once(get("/api/v1/offers", TRADER), offers::list)
-        .at_once(get("/api/v1/quotes", TRADER), offers::quote)
-        .plain(get("/api/v1/search", TRADER), search::find)
-        .detached(post("/api/v1/orders", TRADER).idempotent(), orders::create)
-        .plain(get("/api/v1/orders", TRADER), orders::list)
-        .plain(get("/api/v1/orders/{id}", TRADER), orders::get)
-        .plain(get("/api/v1/activations", TRADER), activations::list)
-        .plain(get("/api/v1/activations/{id}", TRADER), activations::get)
-        .detached(post("/api/v1/activations/{id}/cancel", TRADER), activations::cancel)
-        .detached(post("/api/v1/activations/{id}/finish", TRADER), activations::finish)
-        .detached(post("/api/v1/activations/{id}/resend", TRADER), activations::resend)
-        .at_once(get("/api/v1/wallet", TRADER), wallet::get)
-        .plain(get("/api/v1/wallet/transactions", TRADER), wallet::transactions)
+        .at_once(get("/api/v1/countries", catalog::COUNTRIES), catalog::countries)
+        .at_once(get("/api/v1/services", catalog::SERVICES), catalog::services)
+        .at_once(get("/api/v1/offers", offers::LIST), offers::list)
+        .at_once(get("/api/v1/quotes", offers::QUOTE), offers::quote)
+        .plain(get("/api/v1/search", search::FIND), search::find)
+        .detached(post("/api/v1/orders", orders::CREATE).idempotent(), orders::create)
+        .plain(get("/api/v1/orders", orders::LIST), orders::list)
+        .plain(get("/api/v1/orders/{id}", orders::GET), orders::get)
+        .plain(get("/api/v1/activations", activations::LIST), activations::list)
+        .plain(get("/api/v1/activations/{id}", activations::GET), activations::get)
+        .detached(post("/api/v1/activations/{id}/cancel", activations::CANCEL), activations::cancel)
+        .detached(post("/api/v1/activations/{id}/finish", activations::FINISH), activations::finish)
+        .detached(post("/api/v1/activations/{id}/resend", activations::RESEND), activations::resend)
+        .at_once(get("/api/v1/wallet", wallet::GET), wallet::get)
+        .plain(get("/api/v1/wallet/transactions", wallet::TRANSACTIONS), wallet::transactions)
 }

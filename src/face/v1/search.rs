@@ -7,34 +7,59 @@ use nexnum_engine::catalog::{Catalog, Language};
 use nexnum_engine::ids::Product;
 
 use super::State;
-use crate::face::CURRENCY;
+use super::query::SearchQuery;
+use super::wire::{Found, Hit, HitKind};
 use crate::face::auth::Trader;
-use crate::http::{Call, Json, Object, Problem, Response, reply};
-use crate::market::search::{HITS_MAX, Hit, IndexError, Subject, TEXT_LEN_MAX};
+use crate::face::description::code::ProblemCode as Code;
+use crate::face::description::operation::{Operation, Reply, Tag};
+use crate::face::wire::{CountryCode, Currency, Money, ServiceSlug};
+use crate::http::{Call, Problem, Response, reply};
+use crate::market::search::{self, IndexError, Subject, TEXT_LEN_MAX};
 
-/// Hits unless the request says otherwise.
-const HITS_DEFAULT: u64 = 10;
+pub(super) const FIND: Operation = Operation::new(
+    "search",
+    Tag::Market,
+    "Search countries and services, with what is on sale of each now",
+    &[Reply::json::<Found<'_>>(
+        200,
+        "The best hits, the best first",
+        r#"{"currency": "USD", "hits": [
+            {"kind": "product", "country": "ID", "country_name": "Indonesia",
+             "service": "telegram", "service_code": "tg", "service_name": "Telegram",
+             "price": "0.400000", "stock": 120, "products": 1},
+            {"kind": "service", "country": null, "country_name": null,
+             "service": "telegram", "service_code": "tg", "service_name": "Telegram",
+             "price": "0.350000", "stock": 9120, "products": 31}
+        ]}"#,
+    )],
+)
+.details(
+    "Words may be codes, beginnings, other languages and scripts, or misspelt. Where some words \
+     name a country and the others a service, the first hits are `product`s: that service in \
+     that country.",
+)
+.query::<SearchQuery<'_>>()
+.problems(&[Code::InternalError]);
 
 /// Runs on a thread for blocking work: a word with typos and a sum over thousands of offers
 /// take longer than a connection's thread may be held.
 pub(super) async fn find(state: Arc<State>, _: Trader, call: Call) -> Result<Response, Problem> {
-    let query = call.query(&["q", "limit"])?;
-    let limit = query.number("limit", 1..=HITS_MAX as u64, HITS_DEFAULT)? as usize;
-    let text = query.required("q")?;
+    let query = SearchQuery::read(&call)?;
+    let (text, limit) = (query.q, query.limit.0 as usize);
     if text.len() > TEXT_LEN_MAX {
         let detail = format!("longer than {TEXT_LEN_MAX} bytes");
         return Err(Problem::invalid_parameter("q", detail));
     }
-    let (text, market) = (text.to_owned(), state.market.clone());
+    let (text, market) = (text.into_owned(), state.market.clone());
     let slot = Arc::clone(&state.searches).acquire_owned().await;
     let answer = tokio::task::spawn_blocking(move || {
         // Held to the end, also when the client has hung up.
         let _slot = slot.expect("the slots are never closed");
         let hits = market.search.find(&text, limit)?;
-        Ok::<_, IndexError>(render(&hits, market.catalog))
+        Ok::<_, IndexError>(reply::to_json(&found(&hits, market.catalog)))
     });
     match answer.await {
-        Ok(Ok(body)) => Ok(reply::json_written(StatusCode::OK, body)),
+        Ok(Ok(body)) => Ok(reply::json_bytes(StatusCode::OK, body)),
         Ok(Err(error)) => {
             tracing::error!(%error, "the search index was not read");
             Err(Problem::internal())
@@ -46,44 +71,27 @@ pub(super) async fn find(state: Arc<State>, _: Trader, call: Call) -> Result<Res
     }
 }
 
-fn render(hits: &[Hit], catalog: &Catalog) -> Json {
-    let mut body = Json::with_capacity(64 + 256 * hits.len());
-    body.object(|o| {
-        o.text("currency", CURRENCY);
-        o.array("hits", |list| {
-            for hit in hits {
-                list.object(|o| write_hit(o, hit, catalog));
-            }
-        });
-    });
-    body
+fn found<'a>(hits: &[search::Hit], catalog: &'a Catalog) -> Found<'a> {
+    Found { currency: Currency::Usd, hits: hits.iter().map(|hit| shown(hit, catalog)).collect() }
 }
 
-fn write_hit(o: &mut Object<'_>, hit: &Hit, catalog: &Catalog) {
+fn shown<'a>(hit: &search::Hit, catalog: &'a Catalog) -> Hit<'a> {
     let (kind, country, service) = match hit.subject {
-        Subject::Country(id) => ("country", catalog.country(id), None),
-        Subject::Service(id) => ("service", None, catalog.service(id)),
+        Subject::Country(id) => (HitKind::Country, catalog.country(id), None),
+        Subject::Service(id) => (HitKind::Service, None, catalog.service(id)),
         Subject::Product(Product { country, service }) => {
-            ("product", catalog.country(country), catalog.service(service))
+            (HitKind::Product, catalog.country(country), catalog.service(service))
         }
     };
-    o.text("kind", kind);
-    text_or_null(o, "country", country.map(|row| row.iso2));
-    text_or_null(o, "country_name", country.map(|row| row.name(Language::En)));
-    text_or_null(o, "service", service.map(|row| row.slug));
-    text_or_null(o, "service_code", service.map(|row| row.handler_code));
-    text_or_null(o, "service_name", service.map(|row| row.name));
-    match hit.on_sale.price {
-        Some(price) => o.amount("price", price),
-        None => o.null("price"),
-    }
-    o.number("stock", hit.on_sale.stock);
-    o.number("products", u64::from(hit.on_sale.products));
-}
-
-fn text_or_null(o: &mut Object<'_>, name: &str, value: Option<&str>) {
-    match value {
-        Some(value) => o.text(name, value),
-        None => o.null(name),
+    Hit {
+        kind,
+        country: country.map(|row| CountryCode(row.iso2)),
+        country_name: country.map(|row| row.name(Language::En)),
+        service: service.map(|row| ServiceSlug(row.slug)),
+        service_code: service.map(|row| row.handler_code),
+        service_name: service.map(|row| row.name),
+        price: hit.on_sale.price.map(Money),
+        stock: hit.on_sale.stock,
+        products: hit.on_sale.products,
     }
 }
