@@ -56,8 +56,33 @@ pub(super) struct Money(pub Micros);
 
 impl Serialize for Money {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+        serializer.serialize_str(decimal(self.0, &mut [0; MONEY_LEN_MAX]))
     }
+}
+
+/// The longest amount: sign, thirteen digits, point, six digits.
+const MONEY_LEN_MAX: usize = 21;
+
+/// An amount as [`Micros`] prints it, at the end of `text`. A quote has an amount for each of
+/// its asks, and the standard library's formatting costs 50 ns an amount.
+fn decimal(amount: Micros, text: &mut [u8; MONEY_LEN_MAX]) -> &str {
+    let point = MONEY_LEN_MAX - 7;
+    let (mut rest, mut at) = (amount.0.unsigned_abs(), MONEY_LEN_MAX);
+    // At least one digit before the point.
+    while at >= point || rest > 0 {
+        at -= 1;
+        if at == point {
+            text[at] = b'.';
+        } else {
+            text[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+    }
+    if amount.0 < 0 {
+        at -= 1;
+        text[at] = b'-';
+    }
+    std::str::from_utf8(&text[at..]).expect("digits, a point and a sign are ASCII")
 }
 
 described!(Money, "Money", {
@@ -175,5 +200,19 @@ impl JsonSchema for SharedName {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         str::json_schema(generator)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_is_written_as_micros_print_it() {
+        let edges = [0, 1, 9, 999_999, 1_000_000, 400_000, 12_345_678_901, i64::MAX];
+        for micros in edges.into_iter().flat_map(|micros| [micros, -micros]).chain([i64::MIN]) {
+            let written = serde_json::to_value(Money(Micros(micros))).unwrap();
+            assert_eq!(written, Micros(micros).to_string());
+        }
     }
 }

@@ -74,7 +74,7 @@ impl<'a> Query<'a> {
     pub fn required(&self, name: &'static str) -> Result<&str, Problem> {
         match self.get(name) {
             Some(value) if !value.is_empty() => Ok(value),
-            _ => Err(Problem::invalid_parameter(name, "required")),
+            _ => Err(Problem::invalid_parameter(name, "is missing")),
         }
     }
 

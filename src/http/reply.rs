@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::response::{Body, Pieces, Response};
 
-/// Room for the JSON of an order, so that the common reply is allocated once.
-const ROOM: usize = 512;
+/// Room for the JSON of an order or a short quote, so that the common reply is allocated once.
+const ROOM: usize = 1024;
 
 /// A JSON reply from a value of the wire's types.
 ///

@@ -39,6 +39,14 @@ fn plain(schema: &mut Value, closed: bool) {
     if let Some(one) = words.remove("const") {
         words.insert("enum".to_owned(), json!([one]));
     }
+    if let Some(Value::String(text)) = words.get_mut("description") {
+        *text = text.replace('\n', " ");
+    }
+    // Generators take a field with a default for one that is always there, and callers may
+    // leave these out.
+    if matches!(words.get("default"), Some(Value::Null | Value::String(_))) {
+        words.remove("default");
+    }
     merge_constants(words);
     // Sizes of our integers, which JSON Schema does not know.
     let is_size = |format: &Value| format.as_str().is_some_and(|word| word.contains("int"));
@@ -81,8 +89,9 @@ fn merge_constants(words: &mut Map<String, Value>) {
     words.insert("x-enum-descriptions".to_owned(), json!(meanings));
 }
 
+/// A text in one line: line breaks of the source say nothing.
 fn text(word: Option<&Value>) -> String {
-    word.and_then(Value::as_str).unwrap_or_default().to_owned()
+    word.and_then(Value::as_str).unwrap_or_default().replace('\n', " ")
 }
 
 /// A schema without `null`: a parameter that is left out is not null.

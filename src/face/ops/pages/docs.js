@@ -154,7 +154,7 @@ function curl(description, method, path, operation) {
     const media = operation.requestBody.content["application/json"];
     words.push("-d", quoted(JSON.stringify(description.ordered(media.schema, media.example))));
   }
-  return make("pre", "", make("code", "", words.join(" ")));
+  return make("pre", "curl", make("code", "", words.join(" ")));
 }
 
 /** Who may call it. */
@@ -210,7 +210,7 @@ function operation(description, method, path, stated) {
   parts.push(make("h3", "", "Problems"), problems(description, stated));
   const all = make("details", "operation",
     make("summary", "", make("span", `method ${verb}`, verb), make("span", "path", path),
-      make("span", "summary", stated.summary)),
+      make("span", "summary", ...inline(stated.summary))),
     make("div", "", ...parts.filter((part) => part !== null)));
   all.id = stated.operationId;
   return all;
@@ -233,7 +233,7 @@ function contents(json) {
     link(`tag-${tag.name}`, "tag", tag.name),
     make("ul", "", ...operationsOf(json, tag.name).map(({ method, stated }) => make("li", "",
       link(stated.operationId, "", make("span", `method ${method.toUpperCase()}`,
-        method.toUpperCase()), ` ${stated.summary}`)))),
+        method.toUpperCase()), " ", ...inline(stated.summary))))),
   ]);
   const all = make("details", "", make("summary", "", "Operations"), ...tags);
   all.open = matchMedia("(min-width: 62rem)").matches;
