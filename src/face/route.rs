@@ -111,9 +111,9 @@ impl<S: Send + Sync + 'static> Routes<S> {
         let (spec, role) = (stated.spec(Runs::AtOnce), stated.role);
         let start = move |call: &Call| {
             let outcome = call.check_declared().and_then(|()| {
-                let caller = (role.admit)(&auth, call)?;
-                (role.charge)(&auth, &caller, call)?;
-                run(&state, caller, call)
+                let caller = auth.admit(role.who, role.key, call)?;
+                auth.charge(role.quota, caller, call)?;
+                run(&state, (role.caller)(caller), call)
             });
             Next::Done(outcome)
         };
@@ -133,14 +133,14 @@ impl<S: Send + Sync + 'static> Routes<S> {
         let (spec, role) = (stated.spec(Runs::Plain), stated.role);
         let start = move |call: &Call| {
             let admitted = call.check_declared().and_then(|()| {
-                let caller = (role.admit)(&auth, call)?;
-                (role.charge)(&auth, &caller, call)?;
+                let caller = auth.admit(role.who, role.key, call)?;
+                auth.charge(role.quota, caller, call)?;
                 Ok(caller)
             });
             match admitted {
                 Ok(caller) => {
                     let (state, run) = (Arc::clone(&state), run.clone());
-                    Next::plain(move |call| run(state, caller, call))
+                    Next::plain(move |call| run(state, (role.caller)(caller), call))
                 }
                 Err(problem) => Next::Done(Err(problem)),
             }
@@ -160,13 +160,13 @@ impl<S: Send + Sync + 'static> Routes<S> {
     {
         let (state, auth) = (Arc::clone(&self.state), Arc::clone(&self.auth));
         let (spec, role) = (stated.spec(Runs::Detached), stated.role);
-        let start = move |call: &Call| match (role.admit)(&auth, call) {
+        let start = move |call: &Call| match auth.admit(role.who, role.key, call) {
             Ok(caller) => {
                 let (state, auth, run) = (Arc::clone(&state), Arc::clone(&auth), run.clone());
                 Next::Detached(Box::new(move |call| {
                     // Charged once the body is there: a refusal need not end the connection.
-                    match (role.charge)(&auth, &caller, &call) {
-                        Ok(()) => Box::pin(run(state, caller, call)),
+                    match auth.charge(role.quota, caller, &call) {
+                        Ok(()) => Box::pin(run(state, (role.caller)(caller), call)),
                         Err(problem) => Box::pin(std::future::ready(Err(problem))),
                     }
                 }))

@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use self::code::ProblemCode;
-use self::operation::{Body, Operation, PathParam, Shape, Tag};
+use self::operation::{BodySpec, Operation, PathParam, Shape, Tag};
 use super::spec::{KeyPlace, QuotaClass, RouteSpec, Runs, Who};
 use crate::http::error::ProblemDocument;
 use crate::{digest, http};
@@ -308,7 +308,7 @@ fn query_parameters(shape: Shape, schemas: &mut SchemaGenerator) -> Vec<Value> {
     fields.iter().map(parameter).collect()
 }
 
-fn request_body(body: &Body, len_max: usize, schemas: &mut SchemaGenerator) -> Value {
+fn request_body(body: &BodySpec, len_max: usize, schemas: &mut SchemaGenerator) -> Value {
     json!({
         "required": true,
         "description": format!("A JSON object of at most {} KiB", len_max / 1024),

@@ -25,7 +25,7 @@ pub struct Operation {
     /// A type whose fields are the parameters of its query.
     pub(super) query: Option<Shape>,
     /// Its body.
-    pub(super) body: Option<Body>,
+    pub(super) body: Option<BodySpec>,
     /// Its replies that are no problems.
     pub(super) replies: &'static [Reply],
     /// Problems of its own, beside those that every route of its kind has.
@@ -68,7 +68,7 @@ pub struct PathParam {
 
 /// A body of JSON.
 #[derive(Clone, Copy, Debug)]
-pub struct Body {
+pub struct BodySpec {
     /// Its type.
     pub(super) shape: Shape,
     /// One that is taken, as JSON.
@@ -156,7 +156,7 @@ impl Operation {
     /// The type of the body, and one that is taken.
     #[must_use]
     pub const fn body<T: JsonSchema>(mut self, example: &'static str) -> Self {
-        self.body = Some(Body { shape: SchemaGenerator::subschema_for::<T>, example });
+        self.body = Some(BodySpec { shape: SchemaGenerator::subschema_for::<T>, example });
         self
     }
 

@@ -3,11 +3,12 @@
 use hyper::StatusCode;
 
 use super::State;
-use super::wire::{Live, LiveStatus, Plain, Ready, ReadyStatus};
+use super::wire::{Live, LiveStatus, Loop, Plain, Ready, ReadyStatus};
 use crate::face::auth::Stranger;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation, Reply, Tag};
 use crate::http::{Call, Problem, Response, reply};
+use crate::supervisor::LoopAge;
 
 /// One hundred bytes: the baseline that other routes' speed is measured against.
 const PLAIN: &[u8; 100] =
@@ -46,16 +47,36 @@ pub(super) const READY: Operation = Operation::new(
     "isReady",
     Tag::Operations,
     "Tell whether the server accepts work",
-    &[Reply::json::<Ready>(200, "The server accepts work", r#"{"status": "ready"}"#)],
+    &[Reply::json::<Ready>(
+        200,
+        "The server accepts work",
+        r#"{"status": "ready", "loops": [{"name": "commit", "age_ms": 12, "panics": 0}]}"#,
+    )],
 )
 .details("A load balancer sends no new requests to a server that answers 503 here.")
 .problems(&[Code::Overloaded]);
 
+/// Threads without which no order is decided or made durable.
+const VITAL: [&str; 3] = ["decide", "commit", "history"];
+/// Age of a vital thread's last round above which it hangs: each has a round in seconds, and
+/// a commit of the slowest disk takes less.
+const LATE_MS: u64 = 30_000;
+
 /// Ready while the engine takes commands; a load balancer looks elsewhere otherwise.
 pub(super) fn ready(state: &State, _: Stranger, call: &Call) -> Result<Response, Problem> {
     call.query(&[])?;
-    if state.orders.market.stopping.is_raised() {
+    let market = &state.orders.market;
+    if market.stopping.is_raised() {
         return Err(Problem::overloaded(1).detail("the server is stopping"));
     }
-    Ok(reply::json(StatusCode::OK, &Ready { status: ReadyStatus::Ready }))
+    let ages = market.supervisor.ages();
+    let hangs = |age: &&LoopAge| VITAL.contains(&age.name) && age.age_ms > LATE_MS;
+    if let Some(LoopAge { name, age_ms, .. }) = ages.iter().find(hangs) {
+        let detail = format!("the thread `{name}` has not begun a round for {} s", age_ms / 1000);
+        return Err(Problem::overloaded(1).detail(detail));
+    }
+    let loops =
+        ages.into_iter().map(|age| Loop { name: age.name, age_ms: age.age_ms, panics: age.panics });
+    let ready = Ready { status: ReadyStatus::Ready, loops: loops.collect() };
+    Ok(reply::json(StatusCode::OK, &ready))
 }

@@ -23,6 +23,21 @@ pub(super) enum LiveStatus {
 pub(super) struct Ready {
     /// Whether the server accepts work.
     pub status: ReadyStatus,
+    /// The server's threads and loops, by name.
+    #[schemars(length(max = 100))]
+    pub loops: Vec<Loop>,
+}
+
+/// A thread or loop, or all loops of one kind.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Loop {
+    /// What it does.
+    pub name: &'static str,
+    /// How long ago it began its last round, in milliseconds; of several, the one that waits
+    /// longest.
+    pub age_ms: u64,
+    /// How often it has panicked and was begun anew since the start.
+    pub panics: u64,
 }
 
 /// Whether the server accepts work.

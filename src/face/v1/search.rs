@@ -8,7 +8,7 @@ use nexnum_engine::ids::Product;
 
 use super::State;
 use super::query::SearchQuery;
-use super::wire::{Found, Hit, HitKind};
+use super::wire::search::{Found, Hit, HitKind};
 use crate::face::auth::Trader;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation, Reply, Tag};
