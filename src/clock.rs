@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nexnum_engine::time::Time;
 
-/// How far the ledger may be ahead of this machine's clock before somebody is told.
+/// How far the ledger may be ahead of this machine's clock before a warning is logged.
 const AHEAD_MS: u64 = 60_000;
 
 /// A wall clock that never runs back and never stands still: where the machine's own is set

@@ -334,7 +334,7 @@ fn history_that_is_absent_or_damaged_is_told() {
     let temp = tempfile::tempdir().unwrap();
     let folder = folder_with_trade(temp.path());
     let found = verify(temp.path(), |_| {}).unwrap().history;
-    assert_eq!(found, Followed::To(Seq(0)), "nobody has followed yet");
+    assert_eq!(found, Followed::To(Seq(0)), "history has not followed yet");
     let sound = fs::read(folder.history()).unwrap();
     for (at, length) in [(0, 512), (0, sound.len())] {
         let mut bytes = sound.clone();

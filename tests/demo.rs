@@ -1,4 +1,4 @@
-//! The demo as somebody meets it: the real binary, the six printed lines pasted into a shell,
+//! The demo as a newcomer meets it: the real binary, the six printed lines pasted into a shell,
 //! `kill -9`, and the same command again.
 
 #![allow(clippy::unwrap_used, reason = "a step of a test that fails ends the test")]

@@ -224,7 +224,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_9() {
 }
 
 /// The tip is never ahead of the ledger, and behind it by the last row at most, which was
-/// not acknowledged then: so an older end would be noticed, whoever shows it.
+/// not acknowledged then: so an older end of the ledger would be noticed.
 fn check_tip(folder: &Folder) {
     let known = folder::manifest(folder).unwrap();
     let reader = folder::open_reader(folder, &known).unwrap();

@@ -146,7 +146,7 @@ impl Driver {
         !matches!(self.operation(op).method, Method::Unsupported)
     }
 
-    /// True if the provider is called for it: a constant or nothing to do is no word of his.
+    /// True if the provider is called for it: a constant, or an operation with nothing to do, needs no call.
     #[must_use]
     pub fn calls(&self, op: Op) -> bool {
         matches!(self.operation(op).method, Method::Call(_))

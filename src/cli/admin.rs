@@ -242,7 +242,7 @@ impl Server {
     }
 }
 
-/// Looks for a customer, with his key.
+/// Searches as a customer, with the customer's key.
 pub(super) fn search(args: &SearchArgs) -> Result<(), CliError> {
     let key = given(args.key.as_deref(), TRADER_KEY_ENV).ok_or(AdminError::NoTraderKey)?;
     let limit = args.limit.map(|limit| ("limit", limit.to_string()));

@@ -302,7 +302,7 @@ pub fn open(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Opened, Bo
     RedbLedger::check(&folder.ledger()).map_err(|error| error.knowing(manifest.known.seq))?;
     let ledger = folder.open_ledger_knowing(&manifest)?;
     let reader = ledger.reader();
-    // Nothing, unless somebody wrote between the two openings.
+    // Nothing, unless another process wrote between the two openings.
     replay.run(&reader, each)?;
     let history = open_history(&folder, &ledger)?;
     let last_at = replay.at();

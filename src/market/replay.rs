@@ -147,12 +147,12 @@ impl Replay {
     }
 }
 
-/// Sends what it reads until the end, the first error, or until nobody listens.
+/// Sends what it reads until the end, the first error, or until the receiver is dropped.
 fn decode_ahead(reader: &Reader, from: Seq, decoded: &Sender<Result<Decoded, StorageError>>) {
     let rows = match reader.read(from) {
         Ok(rows) => rows,
         Err(error) => {
-            // Whoever stopped listening has an error of his own to tell.
+            // A receiver that is gone has returned an error of its own.
             let _gone = decoded.send(Err(error));
             return;
         }

@@ -22,7 +22,7 @@ use nexnum_engine::reservation::Claim;
 
 use super::Orders;
 use super::claim::{self, Wish};
-use super::doubt::{Call, Doubt, Lost};
+use super::doubt::{Call, Doubt, PurchaseGivenUp};
 use super::orphan::Orphan;
 use crate::market::send::BUSY_PAUSE_MAX;
 use crate::market::sequencer::SendError;
@@ -44,7 +44,7 @@ pub fn spawn(orders: &Arc<Orders>, order: OrderId, claim: Claim) {
 /// Goes on with the next ask, after it is sure that the order's attempt bought nothing.
 pub(crate) async fn resume(orders: &Arc<Orders>, order: &Order, tried: Vec<OfferId>) {
     let command = ClearDoubt { order: order.id, attempt: order.attempt };
-    // If nobody takes it, or the order has ended, its deadline has done the rest.
+    // If the engine does not take it, or the order has ended, the deadline has refunded it.
     if let Ok(Ok(_)) = orders.market.send_until(&command, order.deadline).await {
         let purchase = Purchase { orders: Arc::clone(orders), id: order.id, tried };
         orders.tasks.spawn(purchase.run(None));
@@ -64,7 +64,7 @@ pub(crate) async fn doubt(
     match answer {
         Ok(Ok(_)) => doubts.open(order.id, Doubt { claim, tried, since: now, absences: 0 }),
         // The order has ended meanwhile; what was bought for it may still turn up.
-        Ok(Err(_)) | Err(SendError::Busy) => doubts.lose(Lost::of(&order, now)),
+        Ok(Err(_)) | Err(SendError::Busy) => doubts.give_up(PurchaseGivenUp::of(&order, now)),
         Err(SendError::Stopped) => {}
     }
 }
@@ -98,7 +98,7 @@ impl Purchase {
                 let (provider, product) = (claim.provider(), claim.product());
                 let call = Call { provider, product, since };
                 // Held until the outcome is durable or in doubt: the reconciler must not
-                // take this purchase for somebody else's.
+                // match this purchase with another order.
                 let _calling = orders.doubts.calling(self.id, call);
                 match self.attempt(&order, claim).await {
                     Attempt::Over => return,
@@ -158,7 +158,7 @@ impl Purchase {
             (self.orders.market.clock.now(), &self.orders.market.grid, claim.offer());
         match outcome {
             BuyOutcome::Assigned(bought) => {
-                connected.feed(grid, BreakerInput::Good, now);
+                connected.record_outcome(grid, BreakerInput::Good, now);
                 if let Some(cost) = bought.cost.filter(|cost| *cost > claim.price()) {
                     self.note_overcharge(connected, claim, cost);
                 }
@@ -166,7 +166,7 @@ impl Purchase {
             BuyOutcome::Refused(error) => {
                 let follows = consequence::of(error.kind);
                 if let Some(input) = follows.breaker {
-                    connected.feed(grid, input, now);
+                    connected.record_outcome(grid, input, now);
                 }
                 if follows.ends_offer {
                     grid.exhaust(offer);
@@ -176,7 +176,7 @@ impl Purchase {
                 }
             }
             BuyOutcome::InDoubt(what) => {
-                connected.feed(grid, BreakerInput::Bad, now);
+                connected.record_outcome(grid, BreakerInput::Bad, now);
                 self.note_failure(connected, format!("in doubt: {what}"));
                 tracing::warn!(provider = connected.name(), order = self.id.0, "a buy is in doubt");
             }
@@ -267,7 +267,7 @@ impl Purchase {
         let (order, attempt, reason) = (order.id, order.attempt, FailReason::NoNumbers);
         let fail = FailOrder { order, attempt, reason };
         let deadline = self.orders.market.clock.now().plus_ms(CALL_MS);
-        // If nobody takes it, or the order has ended, its deadline has done the same.
+        // If the engine does not take it, or the order has ended, the deadline has done the same.
         let _ended = self.orders.market.send_until(&fail, deadline).await;
         None
     }

@@ -17,7 +17,7 @@ pub struct Wish {
     pub product: Product,
     /// The carrier, or `ANY`.
     pub carrier: CarrierId,
-    /// The most he pays; `None` takes the first quote and never pays more.
+    /// The most that the customer pays; `None` takes the first ask's price as the limit.
     pub limit: Option<Micros>,
 }
 

@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::consequence::{self, Pause, Retry};
 use super::limit::{CallLimiter, Lane};
-use super::transport::{Lost, Transport};
+use super::transport::{CallFailed, Transport};
 use crate::metrics::Metrics;
 
 /// Bytes of a price list: three times the largest known, and little beside the offers.
@@ -273,7 +273,7 @@ impl ProviderClient {
     ///
     /// # Errors
     /// As for [`Self::cancel`], of the last try.
-    pub async fn insist_on_cancel(&self, external_id: &str) -> Result<(), ProviderError> {
+    pub async fn cancel_with_retries(&self, external_id: &str) -> Result<(), ProviderError> {
         let deadline = Instant::now() + CANCEL_TIME;
         let mut tries = 1;
         loop {
@@ -397,9 +397,9 @@ impl ProviderClient {
         request: &ProviderRequest,
         deadline: Instant,
     ) -> Result<Output, (ProviderError, bool)> {
-        let reply = self.call(op, request, deadline).await.map_err(|lost| {
-            let retryable = lost.retryable;
-            (lost.into_error(), retryable)
+        let reply = self.call(op, request, deadline).await.map_err(|failed| {
+            let retryable = failed.retryable;
+            (failed.into_error(), retryable)
         })?;
         let read = self.interpret(op, reply).await;
         read.map_err(|mut error| {
@@ -427,18 +427,18 @@ impl ProviderClient {
         op: Op,
         request: &ProviderRequest,
         deadline: Instant,
-    ) -> Result<RawReply, Lost> {
+    ) -> Result<RawReply, CallFailed> {
         let permit = timeout_at(deadline, self.in_flight.acquire()).await;
         let Ok(Ok(_permit)) = permit else {
-            return Err(Lost::unsent(ErrorKind::RateLimited, "too many calls in flight"));
+            return Err(CallFailed::unsent(ErrorKind::RateLimited, "too many calls in flight"));
         };
-        self.limiter.acquire(Lane::of(op), deadline).await.map_err(|limited| Lost {
+        self.limiter.acquire(Lane::of(op), deadline).await.map_err(|limited| CallFailed {
             retry_after: Some(limited.retry_after),
-            ..Lost::unsent(ErrorKind::RateLimited, "no call was allowed in time")
+            ..CallFailed::unsent(ErrorKind::RateLimited, "no call was allowed in time")
         })?;
         match timeout_at(deadline, self.transport.exchange(request, bytes_max(op))).await {
             Ok(result) => result,
-            Err(_) => Err(Lost::after_send("no answer in time", false)),
+            Err(_) => Err(CallFailed::after_send("no answer in time", false)),
         }
     }
 

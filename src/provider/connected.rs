@@ -1,7 +1,7 @@
 //! A connected provider: its driver, client, crosswalk, margin and breaker.
 //!
 //! Promises: a provider's offers can be claimed exactly while it is enabled and its
-//! breaker is closed. What is fed to the breaker: purchases and probes, since a provider
+//! breaker is closed. The breaker counts purchases and probes, since a provider
 //! may answer questions and still sell nothing. Leaves to others: when to ask what.
 
 use std::collections::VecDeque;
@@ -271,8 +271,9 @@ impl Connected {
         });
     }
 
-    /// Tells the breaker how a purchase or a probe went, and the grid what follows.
-    pub(crate) fn feed(&self, grid: &Grid, input: BreakerInput, now: Time) {
+    /// Records in the breaker how a purchase or a probe went; opens or closes the provider's
+    /// asks in the grid when the breaker changes.
+    pub(crate) fn record_outcome(&self, grid: &Grid, input: BreakerInput, now: Time) {
         let mut breaker = self.breaker.lock();
         let before = *breaker;
         *breaker = before.after(input, now);

@@ -17,7 +17,7 @@ use crate::clock;
 const IDLE_MAX: Duration = Duration::from_secs(10);
 
 /// A call that brought no reply.
-pub(super) struct Lost {
+pub(super) struct CallFailed {
     /// True if nothing can have reached the provider.
     pub unsent: bool,
     pub what: &'static str,
@@ -27,7 +27,7 @@ pub(super) struct Lost {
     pub retryable: bool,
 }
 
-impl Lost {
+impl CallFailed {
     pub(super) fn unsent(kind: ErrorKind, what: &'static str) -> Self {
         Self { unsent: true, what, kind, retry_after: None, retryable: false }
     }
@@ -71,15 +71,17 @@ impl Transport {
         &self,
         request: &ProviderRequest,
         most: usize,
-    ) -> Result<RawReply, Lost> {
+    ) -> Result<RawReply, CallFailed> {
         let built = self.build(request);
-        let built = built.map_err(|_| Lost::unsent(ErrorKind::Unsupported, "cannot be sent"))?;
+        let built =
+            built.map_err(|_| CallFailed::unsent(ErrorKind::Unsupported, "cannot be sent"))?;
         let mut response = self.0.execute(built).await.map_err(|error| {
             if error.is_connect() {
-                let unsent = Lost::unsent(ErrorKind::Temporary, "the provider cannot be reached");
-                return Lost { retryable: true, ..unsent };
+                let unsent =
+                    CallFailed::unsent(ErrorKind::Temporary, "the provider cannot be reached");
+                return CallFailed { retryable: true, ..unsent };
             }
-            Lost::after_send("the connection was lost", true)
+            CallFailed::after_send("the connection was lost", true)
         })?;
         let status = response.status().as_u16();
         let headers = response.headers().iter();
@@ -90,11 +92,11 @@ impl Transport {
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() > most => {
-                    return Err(Lost::after_send("the reply is too large", false));
+                    return Err(CallFailed::after_send("the reply is too large", false));
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => return Ok(RawReply { status, headers, body }),
-                Err(_) => return Err(Lost::after_send("the reply was cut short", true)),
+                Err(_) => return Err(CallFailed::after_send("the reply was cut short", true)),
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Taking in a provider's list: it becomes offers, prices in the ledger, and the grid.
 //!
 //! Durable before visible: a new price is in the ledger before a buyer can meet it. The
-//! engine is told in small commands, so that orders pass between them; what a list does
-//! not name any more is sold out.
+//! engine gets small commands, so that orders pass between them; an offer that the list
+//! does not name any more is sold out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -75,7 +75,7 @@ impl Intake {
     /// Takes a list in: what is believed of it becomes offers, prices and stock.
     ///
     /// # Errors
-    /// Why the list changed nothing, or not all; what the ledger had been told stands.
+    /// Why the list changed nothing, or not all; what was committed before the error stands.
     pub(crate) async fn take_in(&mut self, list: PriceList) -> Result<(), IntakeError> {
         let rows = self.read(list).await?;
         let (carriers, nameless) = self.name_carriers(&rows).await?;
@@ -150,7 +150,7 @@ impl Intake {
         for name in new {
             let command = NameCarrier { name: name.clone() };
             // Without room in the engine it is refused; its rows are counted as misfits.
-            if let Some(id) = self.tell(&command).await? {
+            if let Some(id) = self.send(&command).await? {
                 ids.insert(name, id);
                 self.carriers.insert(id);
             }
@@ -159,7 +159,7 @@ impl Intake {
     }
 
     /// Sends a command; `None` if the engine refuses it.
-    async fn tell<R: Request + Clone>(
+    async fn send<R: Request + Clone>(
         &self,
         request: &R,
     ) -> Result<Option<R::Answer>, IntakeError> {
@@ -169,12 +169,12 @@ impl Intake {
         Ok(answer.ok())
     }
 
-    async fn tell_whole(
+    async fn send_whole(
         &self,
         request: &(impl Request + Clone),
         what: &str,
     ) -> Result<(), IntakeError> {
-        let answer = self.tell(request).await?;
+        let answer = self.send(request).await?;
         answer.map(drop).ok_or_else(|| IntakeError::Engine(format!("{what} were refused")))
     }
 
@@ -191,7 +191,7 @@ impl Intake {
         for chunk in unseen.chunks(CHUNK) {
             let command = ListOffers { provider, offers: chunk.to_vec() };
             // Without room for new offers the known ones are priced all the same.
-            if self.tell(&command).await?.is_none() {
+            if self.send(&command).await?.is_none() {
                 refused += chunk.len();
             }
         }
@@ -208,12 +208,12 @@ impl Intake {
         };
         for chunk in listed.chunks(CHUNK) {
             let terms = chunk.iter().map(terms).collect();
-            self.tell_whole(&PriceOffers { provider, terms }, "prices").await?;
+            self.send_whole(&PriceOffers { provider, terms }, "prices").await?;
         }
         let sold_out: Vec<_> = gone.iter().filter_map(|offer| self.sold_out(*offer)).collect();
         for chunk in sold_out.chunks(CHUNK) {
             let terms = chunk.to_vec();
-            self.tell_whole(&PriceOffers { provider, terms }, "sold-out offers").await?;
+            self.send_whole(&PriceOffers { provider, terms }, "sold-out offers").await?;
         }
         Ok((listed, refused))
     }

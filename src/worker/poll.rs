@@ -62,8 +62,8 @@ enum Seen {
     Standing,
     Missing,
     Failed,
-    /// Not wholly, for want of room here: the provider is not at fault.
-    Unheard,
+    /// The engine's inbox was full: the provider is not at fault.
+    NoRoom,
 }
 
 /// The schedule of all polls.
@@ -207,7 +207,7 @@ impl Poller {
             Seen::Standing => Watch { failures: 0, missing: 0, ..watch },
             Seen::Missing => Watch { failures: 0, ..watch },
             Seen::Failed => Watch { failures: watch.failures.saturating_add(1), ..watch },
-            Seen::Unheard => watch,
+            Seen::NoRoom => watch,
         };
         if is_over(&order, watch, self.orders.market.clock.now()) {
             self.watches.remove(&id);
@@ -222,7 +222,8 @@ fn is_quiet(order: &Order) -> bool {
     order.state == ActivationState::Received && !order.awaits_another
 }
 
-/// True once nothing can come any more that somebody would want to keep.
+/// True once no message can arrive that the ledger would keep: the provider was told of
+/// the end, and a late message would have come by now.
 fn is_over(order: &Order, watch: Watch, now: Time) -> bool {
     let Some(closed_at) = order.closed_at else { return false };
     let delivered = order.state == ActivationState::Completed;
@@ -264,7 +265,7 @@ async fn visit(
             connected.note_error(orders.market.clock.now(), Op::Status, Some(id), &error);
             Seen::Failed
         }
-        Err(Unseen::Busy) => Seen::Unheard,
+        Err(Unseen::Busy) => Seen::NoRoom,
     };
     if !watch.settled {
         watch.settled = settle(&orders, &connected, id).await;
@@ -309,7 +310,7 @@ async fn settle(orders: &Orders, connected: &Connected, id: OrderId) -> bool {
     match order.state {
         ActivationState::Init | ActivationState::Active | ActivationState::Received => false,
         ActivationState::Completed => {
-            orders.tell_finished(connected, id, &assignment.external_id).await;
+            orders.finish_at_provider(connected, id, &assignment.external_id).await;
             true
         }
         ActivationState::TimedOut => {
@@ -422,7 +423,7 @@ mod tests {
         let (orders, watch) = (overloaded(&running.rooms.orders), Watch::default());
         let (_, seen) = visit(orders, Arc::clone(&connected), Arc::clone(&order), watch).await;
         let after = running.rooms.orders.market.read_model.order(order.id).unwrap();
-        assert_eq!((seen, after.state), (Seen::Unheard, ActivationState::Active));
+        assert_eq!((seen, after.state), (Seen::NoRoom, ActivationState::Active));
 
         let orders = Arc::clone(&running.rooms.orders);
         let (_, seen) = visit(orders, connected, Arc::clone(&order), watch).await;

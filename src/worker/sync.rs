@@ -85,7 +85,7 @@ impl Syncer {
                 consequence::of(error.kind).breaker.unwrap_or(BreakerInput::Bad)
             }
         };
-        self.connected.feed(&self.market.grid, input, now);
+        self.connected.record_outcome(&self.market.grid, input, now);
     }
 
     async fn sync(&mut self) {

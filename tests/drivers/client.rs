@@ -226,9 +226,9 @@ fn a_read_only_call_is_tried_twice_and_no_more() {
 }
 
 #[track_caller]
-fn insisting(answers: Vec<Answer>, expected: Result<(), ErrorKind>, calls: usize) {
+fn retrying(answers: Vec<Answer>, expected: Result<(), ErrorKind>, calls: usize) {
     let server = serve(answers);
-    let outcome = run(handler(&server).insist_on_cancel("1"));
+    let outcome = run(handler(&server).cancel_with_retries("1"));
     assert_eq!(outcome.map_err(|error| error.kind), expected);
     assert_eq!(server.calls.load(Ordering::SeqCst), calls);
 }
@@ -238,12 +238,12 @@ fn a_cancel_that_somebody_waits_for_outlasts_a_hiccup() {
     let broken = || http("500 Internal Server Error", "", "oops");
     let done = || ok("ACCESS_CANCEL");
     let limited = http("429 Too Many Requests", "Retry-After: 1\r\n", "slow down");
-    insisting(vec![broken(), limited, done()], Ok(()), 3);
-    insisting(vec![Answer::Silence, done()], Ok(()), 2);
-    insisting(vec![broken()], Err(ErrorKind::Temporary), 3);
+    retrying(vec![broken(), limited, done()], Ok(()), 3);
+    retrying(vec![Answer::Silence, done()], Ok(()), 2);
+    retrying(vec![broken()], Err(ErrorKind::Temporary), 3);
     let banned = http("429 Too Many Requests", "Retry-After: 600\r\n", "slow down");
-    insisting(vec![banned, done()], Err(ErrorKind::RateLimited), 1);
-    insisting(vec![ok("EARLY_CANCEL_DENIED"), done()], Err(ErrorKind::TooEarly), 1);
+    retrying(vec![banned, done()], Err(ErrorKind::RateLimited), 1);
+    retrying(vec![ok("EARLY_CANCEL_DENIED"), done()], Err(ErrorKind::TooEarly), 1);
 }
 
 #[test]

@@ -309,7 +309,7 @@ async fn a_drain_finishes_what_is_in_flight() {
     let (shop, address) = (Arc::clone(&server.shop), server.address);
     let stopping = tokio::spawn(server.stop());
     assert_eq!(read_to_end(idle).await, "", "an idle connection is closed at once");
-    assert!(TcpStream::connect(address).await.is_err(), "nobody is admitted any more");
+    assert!(TcpStream::connect(address).await.is_err(), "no new connection is accepted");
     shop.go_on.add_permits(1);
     let reply = read_to_end(stream).await;
     assert!(reply.ends_with("waited"), "{reply}");

@@ -1,4 +1,4 @@
-//! A auditor of the ledger who knows nothing of the engine's rules: he adds up postings
+//! An auditor of the ledger that knows nothing of the engine's rules: it adds up postings
 //! and remembers how each order's money went.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +40,7 @@ pub(crate) struct Auditor {
     sales: BTreeMap<OrderId, Sale>,
     keys: BTreeMap<(AccountId, u128), (u128, Time)>,
     references: BTreeSet<(AccountId, u128)>,
-    /// Numbers of own stock that nobody has.
+    /// Numbers of own stock that no order has.
     shelf: BTreeSet<(OfferId, Number)>,
     /// Those that rest after a refund.
     resting: BTreeSet<(OfferId, Number)>,
@@ -179,7 +179,9 @@ impl Auditor {
         let sale = self.sale(order)?;
         sale.number = Some(number);
         let unit = (sale.offer, number);
-        need(self.shelf.remove(&unit), || format!("order {order} was sold what nobody offered"))
+        need(self.shelf.remove(&unit), || {
+            format!("order {order} was sold a number that is not for sale")
+        })
     }
 
     /// A message comes in; the first one in time is charged.

@@ -1,5 +1,5 @@
-//! The ledger as the simulation sees it: the real one, or one behind a clerk who says
-//! "done" and writes later.
+//! The ledger as the simulation sees it: the real one, or one that acknowledges a batch
+//! before it is written.
 
 use nexnum_engine::ids::Seq;
 use nexnum_engine::time::Time;
@@ -14,7 +14,7 @@ struct Late {
     payload: Vec<u8>,
 }
 
-/// A ledger, with the clerk where a control asks for him.
+/// A ledger that writes late where a control asks for that (`hasty`).
 #[derive(Debug)]
 pub(crate) struct LateLedger {
     pub(crate) ledger: RedbLedger,

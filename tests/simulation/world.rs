@@ -1,5 +1,5 @@
 //! A run: lives of a process on one disk, each ended by a crash or a clean stop, and the
-//! naive model that remembers what everybody was told.
+//! naive model that remembers every answer.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -97,11 +97,11 @@ pub(crate) struct World {
     open: Vec<Asked>,
     sealed: Option<(Sealed, Vec<Asked>, Seq)>,
     written: Vec<Written>,
-    /// Somebody was told of events up to here.
+    /// Answers that left the process depend on events up to here.
     acknowledged: Seq,
     /// Orders with a key that were answered.
     placed: Vec<(Time, PlaceOrder, OrderId)>,
-    /// Orders that somebody was told of.
+    /// Orders that an answer named.
     told: BTreeSet<OrderId>,
     /// Of ten steps, how many execute; the rest seals and commits.
     eagerness: u64,
@@ -409,7 +409,7 @@ impl World {
         Ok(())
     }
 
-    /// Nobody of these was answered. Whoever has a key asks again.
+    /// None of these was answered. A command with an idempotency key is repeated.
     fn unanswered(&mut self, asked: Vec<Asked>) -> Result<(), String> {
         for mut asked in asked {
             match asked.answer.try_recv() {
@@ -438,7 +438,7 @@ impl World {
         let before = self.written.len();
         self.written.retain(|written| written.last <= survived);
         self.tally.unanswered_lost += u64::from(self.written.len() < before);
-        // Whoever comes now is told of what survived.
+        // From now on answers show what survived.
         self.acknowledged = survived;
         let found = life::replay(&ledger.reader())?;
         if !self.written.iter().map(|written| written.last).eq(found.rows.iter().copied()) {

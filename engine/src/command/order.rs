@@ -17,7 +17,7 @@ pub struct Timings {
 /// Who asks for a change of an activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// A customer, on his own activations only.
+    /// A customer, on its own activations only.
     Account(AccountId),
     /// The provider ended it, or the operator did: no minimum age.
     System,

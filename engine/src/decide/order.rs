@@ -1,6 +1,6 @@
 //! An order from its placement to its number, or to its refund for want of one.
 
-use super::check::{bounded, following};
+use super::check::{bounded, next_id};
 use crate::account::Book;
 use crate::activation::{ActivationState, Assignment, Input};
 use crate::command::{
@@ -37,7 +37,7 @@ pub(super) fn place(
     let wish = Wish { product, carrier, limit };
     let assignment = check_terms(state, at, wish, terms, timings)?;
     check_funds(state, account, terms.price)?;
-    let id = OrderId(following(state.counters.order.0, "orders")?);
+    let id = OrderId(next_id(state.counters.order.0, "orders")?);
     let placed = placed(id, assignment.is_some());
     events.push(Event::Order(OrderEvent::OrderPlaced(Placement {
         order: id,

@@ -407,7 +407,7 @@ impl Market {
         }
     }
 
-    /// Time ends everything: no unit is claimed any more, and the buyer has his money again.
+    /// Time ends everything: no unit is claimed any more, and the buyer's money is back.
     fn end(&mut self) {
         self.now = self.now.plus_ms(BUY_TIME_MS + LIFETIME_MS);
         self.pulse();

@@ -141,8 +141,8 @@ fn make(dir: &Path) -> Result<ApiKey, CliError> {
     Ok(admin_key)
 }
 
-/// Removes what a demo that was killed while it made the folder left of it: nobody has
-/// traded in it. Anything else stays, and keeps the folder from being made.
+/// Removes the parts of a folder whose making was interrupted: no trade is in it yet.
+/// Other files stay, and the folder is not made then.
 fn clear(folder: &Folder) -> Result<(), CliError> {
     let made = [folder.ledger(), folder.secrets(), folder.master_key(), folder.tip()];
     let files = made.into_iter().chain([folder.manifest(), folder::config_path(folder)]);
@@ -181,8 +181,8 @@ fn config(args: &DemoArgs) -> Config {
     Config {
         listen: args.listen,
         data_dir: args.data.clone(),
-        // Own stock has no upstream that would object to a cancel at once, and nobody who
-        // tries the market out should wait for a number of his to come back.
+        // Own stock has no provider that refuses an early cancel, and in the demo a refunded
+        // number can be sold again at once.
         own_stock: OwnStockConfig {
             min_cancel_age_s: 0,
             quarantine_s: 0,
@@ -280,7 +280,7 @@ mod tests {
             folder::open(&dir, |_| {}).unwrap();
             fs::write(dir.join("letter.txt"), "dear").unwrap();
             fs::write(dir.join(MARK), MARK_BEGUN).unwrap();
-            assert!(claim(&dir).is_err(), "step {n}: somebody put something there");
+            assert!(claim(&dir).is_err(), "step {n}: a file that the demo did not make is kept");
         }
     }
 }

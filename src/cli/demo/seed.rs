@@ -23,7 +23,8 @@ use crate::supply::StockLoad;
 const PURSE: Micros = Micros::units(1000);
 /// The reference of that deposit.
 const PURSE_REFERENCE: &str = "demo purse";
-/// Own stock: a product that hardly anybody else sells, so the lines below get it.
+/// Own stock: a product that hardly any simulated provider sells, so the printed lines
+/// buy from it.
 const OWN_COUNTRY: &str = "MC";
 const OWN_SERVICE: &str = "signal";
 const OWN_NUMBERS: u64 = 200;

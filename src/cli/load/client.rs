@@ -75,7 +75,7 @@ impl LoadClient {
     /// Connects.
     ///
     /// # Errors
-    /// Where nobody listens.
+    /// If no server listens at the address.
     pub async fn connect(base: &BaseUrl) -> io::Result<Self> {
         let stream = TcpStream::connect(base.authority()).await?;
         stream.set_nodelay(true)?;

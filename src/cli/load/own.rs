@@ -144,7 +144,8 @@ fn config() -> Config {
 /// Waits for the line that names the address; `None` where it does not come.
 fn address(stdout: ChildStdout) -> Option<(String, BufReader<ChildStdout>)> {
     let (found, told) = std::sync::mpsc::channel();
-    // Ends with the child at the latest, which is stopped where nobody waits for it any more.
+    // Ends with the child at the latest; the child is stopped when its address is not awaited
+    // any more.
     thread::spawn(move || {
         let mut stdout = BufReader::new(stdout);
         let mut line = String::new();

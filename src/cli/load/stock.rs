@@ -75,7 +75,7 @@ struct Admin<'a> {
 }
 
 impl Admin<'_> {
-    /// A customer with money; his key comes back.
+    /// Makes a customer with money; gives its key.
     async fn open_account(&mut self) -> Result<String, BenchError> {
         let opened = json!({ "name": "bench" });
         let id = self.post("/api/admin/accounts", &opened, "id").await?;

@@ -133,7 +133,8 @@ impl Follow {
         }
     }
 
-    /// Until something is published and gathered, somebody asks, or a flush is due.
+    /// Waits until a batch is published and gathered, a reader asks to catch up, or a flush is
+    /// due.
     async fn wait(&self, published: &mut watch::Receiver<Seq>) {
         let unflushed = self.tables.durable_cursor() < self.tables.cursor();
         tokio::select! {

@@ -1,7 +1,7 @@
 //! What has left memory, or soon will: closed orders and what moved in wallets.
 //!
 //! The tables follow the ledger on a thread of their own, so a page may lack what was
-//! published an instant ago; whoever has to see it asks [`History::caught_up`] first. An
+//! published an instant ago; a caller that has to see it awaits [`History::caught_up`] first. An
 //! order is in memory, in history, or in both; the pages here join the two.
 
 mod collect;

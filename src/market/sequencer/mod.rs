@@ -94,13 +94,13 @@ impl Handle {
     /// The same way, but full for so long.
     #[cfg(test)]
     pub(crate) fn full_for(&self, time: Duration) -> Self {
-        // Without room of its own it is full while nobody receives.
+        // A channel without capacity is full while the thread below does not receive.
         let (inbox, held) = channel::bounded(0);
         let open = self.inbox.clone();
         thread::spawn(move || {
             thread::sleep(time);
             for envelope in held {
-                // After the end nobody waits for an answer.
+                // After the test's end no caller waits for an answer.
                 let _ended = open.send(envelope);
             }
         });
