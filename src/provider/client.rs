@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use nexnum_driver::{
     ActiveList, Bought, Credentials, Driver, ErrorKind, Op, Output, Plan, PriceList, ProviderError,
-    ProviderRequest, RawReply, RequestError, Rounding, Slots, StatusReport, check_base, to_micros,
+    ProviderRequest, RawReply, Rounding, Slots, StatusReport, check_base, to_micros,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
@@ -20,6 +20,7 @@ use rust_decimal::Decimal;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
+use super::client_config::{ClientConfig, ClientError, Timeouts};
 use super::consequence::{self, Pause, Retry};
 use super::limit::{CallLimiter, Lane};
 use super::transport::{CallFailed, Transport};
@@ -47,62 +48,6 @@ const CANCEL_TIME: Duration = Duration::from_secs(10);
 const CANCEL_TRY_TIME: Duration = Duration::from_millis(4_500);
 /// Before the next of them, unless the provider asks for more.
 const CANCEL_PAUSE: Duration = Duration::from_millis(500);
-
-/// How long a call may take, all waiting included.
-#[derive(Clone, Copy, Debug)]
-pub struct Timeouts {
-    /// To reach the provider; shorter than `call`, so that a provider that cannot be
-    /// reached is told apart from one that does not answer.
-    pub connect: Duration,
-    /// For everything but price lists.
-    pub call: Duration,
-    /// For price lists.
-    pub prices: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(3),
-            call: Duration::from_secs(15),
-            prices: Duration::from_secs(60),
-        }
-    }
-}
-
-/// What an operator sets for a provider.
-#[derive(Clone, Debug)]
-pub struct ClientConfig {
-    /// The operator's name for the provider.
-    pub provider: String,
-    /// Where the provider lives, if not where its driver says.
-    pub base_url: Option<String>,
-    /// What the provider knows us by.
-    pub credentials: Credentials,
-    /// Ledger units for one unit of the provider's currency.
-    pub rate: Decimal,
-    /// Deadlines.
-    pub timeouts: Timeouts,
-    /// Where its calls are counted.
-    pub metrics: Metrics,
-}
-
-/// Why a client could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// Neither the driver nor the operator says where the provider lives.
-    #[error("no base address is set")]
-    NoBase,
-    /// The base address is none.
-    #[error(transparent)]
-    BadBase(RequestError),
-    /// The rate is not above zero.
-    #[error("the currency rate is not above zero")]
-    BadRate,
-    /// The HTTP client could not be set up.
-    #[error("the HTTP client could not be set up")]
-    Http(#[source] reqwest::Error),
-}
 
 /// A number to buy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

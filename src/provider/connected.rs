@@ -308,7 +308,7 @@ impl Connected {
 mod tests {
     use super::*;
     use crate::metrics::Metrics;
-    use crate::provider::client::{ClientConfig, Timeouts};
+    use crate::provider::client_config::{ClientConfig, Timeouts};
     use nexnum_driver::{Credentials, ErrorKind};
 
     fn connected() -> Connected {

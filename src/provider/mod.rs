@@ -6,6 +6,7 @@
 //! everything to talk to it.
 
 pub mod client;
+pub mod client_config;
 pub mod connected;
 pub mod consequence;
 pub mod limit;

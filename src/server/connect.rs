@@ -10,7 +10,8 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use crate::metrics::Metrics;
-use crate::provider::client::{ClientConfig, ClientError, ProviderClient, Timeouts};
+use crate::provider::client::ProviderClient;
+use crate::provider::client_config::{ClientConfig, ClientError, Timeouts};
 use crate::provider::connected::{Connected, ProviderPolicy};
 use crate::server::config::{MarginConfig, ProviderConfig};
 

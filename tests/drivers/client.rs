@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use nexnum::metrics::Metrics;
 use nexnum::provider::client::{
-    BuyOutcome, BuyRequest, ClientConfig, PRICES_BYTES_MAX, ProviderClient, REPLY_BYTES_MAX,
-    Timeouts,
+    BuyOutcome, BuyRequest, PRICES_BYTES_MAX, ProviderClient, REPLY_BYTES_MAX,
 };
+use nexnum::provider::client_config::{ClientConfig, Timeouts};
 use nexnum_driver::{Credentials, Driver, ErrorKind, ExternalState, Secret};
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;

@@ -20,6 +20,7 @@ mod life;
 #[allow(unreachable_pub, reason = "it is shared by path")]
 mod model;
 mod readers;
+mod recovery;
 mod tally;
 mod world;
 
