@@ -17,7 +17,7 @@ use nexnum_engine::command::{
 };
 use nexnum_engine::event::{Event, Idempotency, ProviderKind, Terms};
 use nexnum_engine::ids::{
-    AccountId, CountryId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, ServiceId,
+    AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
@@ -57,7 +57,7 @@ impl Market {
             market.must(&Command::Deposit(Deposit { account, amount, reference: 1 }));
         }
         for id in 1..=OFFERS {
-            let (provider, offers) = (ProviderId(1), vec![(product(id), OperatorId::ANY)]);
+            let (provider, offers) = (ProviderId(1), vec![(product(id), CarrierId::ANY)]);
             market.must(&Command::ListOffers(ListOffers { provider, offers }));
             for first in (0..numbers).step_by(NUMBERS_PER_LOAD as usize) {
                 let last = (first + NUMBERS_PER_LOAD).min(numbers);
@@ -93,7 +93,7 @@ impl Market {
         Command::PlaceOrder(PlaceOrder {
             account: AccountId(self.placed.wrapping_mul(7_919) % ACCOUNTS + 1),
             product: product(offer),
-            operator: OperatorId::ANY,
+            carrier: CarrierId::ANY,
             limit: Micros(500_000),
             terms: Terms {
                 offer: OfferId(offer),

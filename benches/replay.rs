@@ -17,7 +17,7 @@ use nexnum_engine::command::{
 };
 use nexnum_engine::event::{Event, Idempotency, ProviderKind, Terms};
 use nexnum_engine::ids::{
-    AccountId, CountryId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, Seq, ServiceId,
+    AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
@@ -86,7 +86,7 @@ impl Writer {
             self.execute(&Command::Deposit(Deposit { account, amount, reference: 1 }));
         }
         for id in 1..=OFFERS {
-            let (provider, offers) = (ProviderId(1), vec![(product(id), OperatorId::ANY)]);
+            let (provider, offers) = (ProviderId(1), vec![(product(id), CarrierId::ANY)]);
             self.execute(&Command::ListOffers(ListOffers { provider, offers }));
             let numbers = (0..NUMBERS_PER_OFFER).map(|n| Number(6_281_000_000_000 + n)).collect();
             let (cost, price) = (Micros(100_000), Micros(500_000));
@@ -104,7 +104,7 @@ impl Writer {
         self.execute(&Command::PlaceOrder(PlaceOrder {
             account: AccountId(number.wrapping_mul(7_919) % ACCOUNTS + 1),
             product: product(offer),
-            operator: OperatorId::ANY,
+            carrier: CarrierId::ANY,
             limit: Micros(500_000),
             terms: Terms {
                 offer: OfferId(offer),

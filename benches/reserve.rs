@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use market::Random;
 use nexnum_engine::grid::Grid;
-use nexnum_engine::grid::cell::{Cell, Place, Spare, Terms};
-use nexnum_engine::ids::{OfferId, OperatorId, Product, ProviderId};
+use nexnum_engine::grid::cell::{Cell, CellTerms, Place, Spare};
+use nexnum_engine::ids::{CarrierId, OfferId, Product, ProviderId};
 use nexnum_engine::money::{AMOUNT_MAX, Micros};
 
 fn reserve(criterion: &mut Criterion) {
@@ -50,10 +50,10 @@ fn reserve(criterion: &mut Criterion) {
 /// A million listed cells, no grid around them.
 fn cells() -> Vec<Cell> {
     let place =
-        Place { product: Product::default(), provider: ProviderId(1), operator: OperatorId::ANY };
+        Place { product: Product::default(), provider: ProviderId(1), carrier: CarrierId::ANY };
     let listed = |_| {
         let cell = Cell::default();
-        cell.list(place, Terms { cost: Micros(1), price: Micros(2) }, 1_000);
+        cell.list(place, CellTerms { cost: Micros(1), price: Micros(2) }, 1_000);
         cell
     };
     (0..market::OFFERS).map(listed).collect()

@@ -1,12 +1,13 @@
 //! The only place that asks the time.
 
+use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nexnum_engine::time::Time;
 
-/// How far the ledger may be ahead of this machine's clock before somebody is told.
+/// How far the ledger may be ahead of this machine's clock before a warning is logged.
 const AHEAD_MS: u64 = 60_000;
 
 /// A wall clock that never runs back and never stands still: where the machine's own is set
@@ -63,12 +64,24 @@ pub fn monotonic_ns() -> u64 {
     u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// RFC 3339 in UTC with milliseconds, as our JSON prints moments.
+/// A moment as our JSON prints it: RFC 3339 in UTC with milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Rfc3339(pub Time);
+
+impl fmt::Display for Rfc3339 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = i64::try_from(self.0.0).unwrap_or(i64::MAX);
+        match jiff::Timestamp::from_millisecond(ms) {
+            Ok(moment) => write!(f, "{moment:.3}"),
+            Err(_) => f.write_str("9999-12-31T23:59:59.999Z"),
+        }
+    }
+}
+
+/// The same as text.
 #[must_use]
 pub fn rfc3339(at: Time) -> String {
-    let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(ms)
-        .map_or_else(|_| "9999-12-31T23:59:59.999Z".to_owned(), |moment| format!("{moment:.3}"))
+    Rfc3339(at).to_string()
 }
 
 #[cfg(test)]

@@ -14,5 +14,6 @@ pub mod money;
 pub mod order;
 pub mod provider;
 pub mod server;
+pub mod supervisor;
 pub mod supply;
 pub mod worker;

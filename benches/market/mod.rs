@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use nexnum_engine::grid::{Coverage, Grid, Listing};
-use nexnum_engine::ids::{CountryId, OfferId, OperatorId, Product, ProviderId, ServiceId};
+use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ProviderId, ServiceId};
 use nexnum_engine::money::Micros;
 
 pub(crate) const OFFERS: u32 = 1_000_000;
@@ -43,7 +43,7 @@ pub(crate) fn of_a_million_offers() -> (Arc<Grid>, Vec<Listing>) {
         let row = Listing {
             offer: OfferId(offer),
             product: random.product(),
-            operator: OperatorId(random.below(4) as u16),
+            carrier: CarrierId(random.below(4) as u16),
             cost,
             price: Micros(cost.0 * 6 / 5),
             stock: 1 + random.below(10_000),

@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn the_shipped_dialects_are_four() {
         assert_eq!(Crosswalk::dialects(), ["handler_api", "smsbower", "fivesim", "smspool"]);
-        assert_eq!(Crosswalk::load("nobody"), None);
+        assert_eq!(Crosswalk::load("unheard_of"), None);
         assert_eq!(Crosswalk::load("dialect"), None);
     }
 

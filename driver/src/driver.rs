@@ -10,7 +10,7 @@ use crate::error::{ErrorKind, ProviderError, unknown};
 use crate::op::Op;
 use crate::output::Output;
 use crate::reply::{Captures, RawReply, View};
-use crate::request::{Request, RequestTemplate};
+use crate::request::{ProviderRequest, RequestTemplate};
 use crate::rule::{Consequence, Rule, fail};
 use crate::template::{Credentials, RequestError, Slot, Slots};
 
@@ -51,7 +51,7 @@ pub struct ProviderTimings {
 #[derive(Clone, Debug)]
 pub enum Plan {
     /// Send this and read the reply.
-    Call(Request),
+    Call(ProviderRequest),
     /// Send nothing and read this as the reply.
     Answer(RawReply),
     /// Nothing needs to be done.
@@ -146,7 +146,7 @@ impl Driver {
         !matches!(self.operation(op).method, Method::Unsupported)
     }
 
-    /// True if the provider is called for it: a constant or nothing to do is no word of his.
+    /// True if the provider is called for it: a constant, or an operation with nothing to do, needs no call.
     #[must_use]
     pub fn calls(&self, op: Op) -> bool {
         matches!(self.operation(op).method, Method::Call(_))

@@ -84,5 +84,5 @@ pub use output::{
 };
 pub use place::DriverError;
 pub use reply::RawReply;
-pub use request::{Body, Request, check_base};
+pub use request::{ProviderRequest, RequestBody, check_base};
 pub use template::{Credentials, RequestError, Secret, Slots};

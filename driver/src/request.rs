@@ -14,7 +14,7 @@ use crate::template::{
 
 /// A request's body.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Body {
+pub enum RequestBody {
     /// None.
     Empty,
     /// `application/x-www-form-urlencoded`.
@@ -25,7 +25,7 @@ pub enum Body {
 
 /// A request, ready to send.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Request {
+pub struct ProviderRequest {
     /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
     pub method: &'static str,
     /// The whole address, credentials included.
@@ -33,13 +33,13 @@ pub struct Request {
     /// Header names and values.
     pub headers: Vec<(String, String)>,
     /// The body.
-    pub body: Body,
+    pub body: RequestBody,
 }
 
 /// Shows the method alone: address, headers and body carry credentials.
-impl fmt::Debug for Request {
+impl fmt::Debug for ProviderRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request").field("method", &self.method).finish_non_exhaustive()
+        f.debug_struct("ProviderRequest").field("method", &self.method).finish_non_exhaustive()
     }
 }
 
@@ -166,7 +166,7 @@ impl RequestTemplate {
         slots: &Slots<'_>,
         credentials: &Credentials,
         base_url: &str,
-    ) -> Result<Request, RequestError> {
+    ) -> Result<ProviderRequest, RequestError> {
         let values = Values { slots, credentials };
         check_base(base_url)?;
         let path = self.path.expand(&values, Encoding::Path)?.unwrap_or_default();
@@ -187,11 +187,11 @@ impl RequestTemplate {
             }
         }
         let body = match &self.body {
-            BodyTemplate::Empty => Body::Empty,
-            BodyTemplate::Form(fields) => Body::Form(pairs(fields, &values)?),
-            BodyTemplate::Json(fields) => Body::Json(json_body(fields, &values)?),
+            BodyTemplate::Empty => RequestBody::Empty,
+            BodyTemplate::Form(fields) => RequestBody::Form(pairs(fields, &values)?),
+            BodyTemplate::Json(fields) => RequestBody::Json(json_body(fields, &values)?),
         };
-        Ok(Request { method: self.method, url, headers, body })
+        Ok(ProviderRequest { method: self.method, url, headers, body })
     }
 }
 

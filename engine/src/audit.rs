@@ -109,8 +109,8 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         key_hashes: _,
         deposits,
         providers,
-        operators,
-        operator_ids: _,
+        carriers,
+        carrier_ids: _,
         offers,
         offer_ids: _,
         pools,
@@ -126,7 +126,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         quarantine,
     } = state;
     counters.hash(&mut hasher);
-    (accounts, keys, deposits, providers, operators).hash(&mut hasher);
+    (accounts, keys, deposits, providers, carriers).hash(&mut hasher);
     for (book, amount) in books.iter() {
         (book, amount).hash(&mut hasher);
     }

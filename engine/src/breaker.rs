@@ -42,7 +42,7 @@ pub enum Breaker {
 
 /// What a breaker is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
+pub enum BreakerInput {
     /// A purchase or a probe went well.
     Good,
     /// One went wrong, the next may not.
@@ -54,7 +54,8 @@ pub enum Input {
 }
 
 /// Every input, for tables and tests.
-pub const INPUTS: [Input; 4] = [Input::Good, Input::Bad, Input::Hard, Input::Probe];
+pub const INPUTS: [BreakerInput; 4] =
+    [BreakerInput::Good, BreakerInput::Bad, BreakerInput::Hard, BreakerInput::Probe];
 
 impl Default for Breaker {
     fn default() -> Self {
@@ -63,13 +64,13 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    /// Where it stands after `input` at `now`. A [`Input::Probe`] that leads to
+    /// Where it stands after `input` at `now`. A [`BreakerInput::Probe`] that leads to
     /// [`Breaker::HalfOpen`] is the one probe: the call that caused it makes it.
     #[must_use]
-    pub fn after(self, input: Input, now: Time) -> Self {
+    pub fn after(self, input: BreakerInput, now: Time) -> Self {
         match (self, input) {
-            (Self::Closed { .. }, Input::Good) => Self::default(),
-            (Self::Closed { failures, level }, Input::Bad) => {
+            (Self::Closed { .. }, BreakerInput::Good) => Self::default(),
+            (Self::Closed { failures, level }, BreakerInput::Bad) => {
                 let failures = failures.saturating_add(1);
                 if failures >= FAILURES_MAX {
                     opened(level, now)
@@ -77,19 +78,21 @@ impl Breaker {
                     Self::Closed { failures, level }
                 }
             }
-            (Self::HalfOpen { .. }, Input::Good) => self.on_trial(),
-            (Self::HalfOpen { level }, Input::Bad) => opened(level, now),
-            (Self::Closed { level, .. } | Self::HalfOpen { level }, Input::Hard) => {
+            (Self::HalfOpen { .. }, BreakerInput::Good) => self.on_trial(),
+            (Self::HalfOpen { level }, BreakerInput::Bad) => opened(level, now),
+            (Self::Closed { level, .. } | Self::HalfOpen { level }, BreakerInput::Hard) => {
                 Self::Open { until: now.plus_ms(HARD_PAUSE_MS), level }
             }
-            (Self::Open { until, level }, Input::Probe) if until <= now => Self::HalfOpen { level },
+            (Self::Open { until, level }, BreakerInput::Probe) if until <= now => {
+                Self::HalfOpen { level }
+            }
             // A call sent before it opened tells nothing new, except that a
             // hard failure outlasts a short pause.
-            (Self::Open { until, level }, Input::Hard) => {
+            (Self::Open { until, level }, BreakerInput::Hard) => {
                 Self::Open { until: until.max(now.plus_ms(HARD_PAUSE_MS)), level }
             }
-            (Self::Open { .. }, Input::Good | Input::Bad | Input::Probe)
-            | (Self::Closed { .. } | Self::HalfOpen { .. }, Input::Probe) => self,
+            (Self::Open { .. }, BreakerInput::Good | BreakerInput::Bad | BreakerInput::Probe)
+            | (Self::Closed { .. } | Self::HalfOpen { .. }, BreakerInput::Probe) => self,
         }
     }
 
@@ -189,14 +192,14 @@ half open/9 + Probe -> half open/9
         let mut pauses = Vec::new();
         for _ in 0..8 {
             while breaker.is_closed() {
-                breaker = breaker.after(Input::Bad, now);
+                breaker = breaker.after(BreakerInput::Bad, now);
             }
             let Breaker::Open { until, .. } = breaker else { unreachable!("it has opened") };
             pauses.push(until.ms_since(now) / 1000);
             now = until;
-            breaker = breaker.after(Input::Probe, now).after(Input::Good, now);
+            breaker = breaker.after(BreakerInput::Probe, now).after(BreakerInput::Good, now);
         }
         assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 300, 300]);
-        assert_eq!(breaker.after(Input::Good, now), Breaker::default());
+        assert_eq!(breaker.after(BreakerInput::Good, now), Breaker::default());
     }
 }

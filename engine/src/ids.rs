@@ -1,7 +1,7 @@
 //! Identifiers: dense integers from the engine's own counters, one type each.
 //!
 //! Zero is never an identifier of something that lives, so that a table may
-//! start at 1; the catalogue's rows and `OperatorId::ANY` are the exceptions.
+//! start at 1; the catalogue's rows and `CarrierId::ANY` are the exceptions.
 
 use std::fmt;
 
@@ -33,7 +33,7 @@ ids! {
     /// A service: the row in the catalogue, from 0.
     ServiceId(u16);
     /// A mobile operator's name as providers print it, interned; 0 is "any".
-    OperatorId(u16);
+    CarrierId(u16);
     /// One provider's standing terms for a product.
     OfferId(u32);
     /// An order and its activation: they share one number, which stays below 2³¹, where old
@@ -45,12 +45,12 @@ ids! {
     TransactionId(u64);
 }
 
-impl OperatorId {
-    /// No operator named: whichever the provider gives.
+impl CarrierId {
+    /// No carrier named: whichever the provider gives.
     pub const ANY: Self = Self(0);
 }
 
-/// What is sold: a country and a service. The operator, where one is named, narrows it.
+/// What is sold: a country and a service. The carrier, where one is named, narrows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Product {
     /// Where the number is from.

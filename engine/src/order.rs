@@ -2,7 +2,7 @@
 
 use crate::account::Sale;
 use crate::activation::{ActivationState, Assignment, Message};
-use crate::ids::{AccountId, OfferId, OperatorId, OrderId, Product, ProviderId};
+use crate::ids::{AccountId, CarrierId, OfferId, OrderId, Product, ProviderId};
 use crate::money::Micros;
 use crate::time::Time;
 
@@ -35,8 +35,8 @@ pub struct Order {
     pub account: AccountId,
     /// What was ordered.
     pub product: Product,
-    /// The operator asked for, or `ANY`.
-    pub operator: OperatorId,
+    /// The carrier asked for, or `ANY`.
+    pub carrier: CarrierId,
     /// The most the buyer pays: the max price, or the first quote.
     pub limit: Micros,
     /// What is in escrow, or was captured.

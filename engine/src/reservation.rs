@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::{error, fmt};
 
 use crate::grid::Grid;
-use crate::grid::cell::{Cell, CellRefusal, Place, Terms};
-use crate::ids::{OfferId, OperatorId, Product, ProviderId};
+use crate::grid::cell::{Cell, CellRefusal, CellTerms, Place};
+use crate::ids::{CarrierId, OfferId, Product, ProviderId};
 use crate::money::Micros;
 
 /// Why an offer gave no unit; nothing is claimed then. In the order in which they are found.
@@ -59,7 +59,7 @@ pub struct Claim {
     grid: Option<Arc<Grid>>,
     offer: OfferId,
     place: Place,
-    terms: Terms,
+    terms: CellTerms,
 }
 
 impl Claim {
@@ -81,10 +81,10 @@ impl Claim {
         self.place.provider
     }
 
-    /// The mobile operator, or [`OperatorId::ANY`].
+    /// The carrier, or [`CarrierId::ANY`].
     #[must_use]
-    pub const fn operator(&self) -> OperatorId {
-        self.place.operator
+    pub const fn carrier(&self) -> CarrierId {
+        self.place.carrier
     }
 
     /// What the buyer pays: the price at the instant of the claim.

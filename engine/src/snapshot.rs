@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::account::Book;
 use crate::activation::ActivationState;
 use crate::event::{ProviderKind, Scope};
-use crate::ids::{AccountId, KeyId, Number, OfferId, OperatorId, OrderId, ProviderId};
+use crate::ids::{AccountId, CarrierId, KeyId, Number, OfferId, OrderId, ProviderId};
 use crate::money::Micros;
 use crate::order::Order;
 use crate::replies::StoredReply;
@@ -30,7 +30,7 @@ pub enum Row {
     /// A provider.
     Provider(ProviderId, Provider),
     /// An operator's name.
-    Operator(OperatorId, Box<str>),
+    Carrier(CarrierId, Box<str>),
     /// An offer, in the order of their ids.
     Offer(Offer),
     /// Numbers of own stock, next to be sold first; the next row of the offer goes on.
@@ -61,7 +61,7 @@ impl State {
             .chain(self.keys.iter().map(|(id, key)| Row::Key(id, key.clone())))
             .chain(deposits.map(|((id, reference), sum)| Row::Deposit(*id, *reference, *sum)))
             .chain(self.providers.iter().map(|(id, known)| Row::Provider(id, known.clone())))
-            .chain(self.operators.iter().map(|(id, name)| Row::Operator(id, name.clone())))
+            .chain(self.carriers.iter().map(|(id, name)| Row::Carrier(id, name.clone())))
             .chain(self.offers.iter().map(|offer| Row::Offer(offer.clone())))
             .chain(self.pools.iter().flat_map(|(id, pool)| pool_rows(id, pool)))
             .chain(self.orders.values().map(|order| Row::Order(Box::new(order.clone()))))
@@ -152,13 +152,13 @@ impl Rebuilt {
                 state.books.open_provider(id);
                 state.providers.insert(id, provider);
             }
-            Row::Operator(id, name) => {
-                let mut before = u32::from(self.seen.operator.0);
-                dense("operator", id.0.into(), &mut before)?;
-                self.seen.operator = id;
-                let before = state.operator_ids.insert(name.clone(), id);
-                check(before.is_none(), || format!("operator {id} has the name of another"))?;
-                state.operators.insert(id, name);
+            Row::Carrier(id, name) => {
+                let mut before = u32::from(self.seen.carrier.0);
+                dense("carrier", id.0.into(), &mut before)?;
+                self.seen.carrier = id;
+                let before = state.carrier_ids.insert(name.clone(), id);
+                check(before.is_none(), || format!("carrier {id} has the name of another"))?;
+                state.carriers.insert(id, name);
             }
             Row::Offer(offer) => self.insert_offer(offer)?,
             Row::Pool(id, numbers) => self.insert_pool(id, numbers)?,
@@ -201,14 +201,14 @@ impl Rebuilt {
     fn insert_offer(&mut self, offer: Offer) -> Result<(), String> {
         let state = &mut self.state;
         let id = OfferId(state.offers.len() as u32 + 1);
-        let (provider, operator) = (offer.provider, offer.operator);
+        let (provider, carrier) = (offer.provider, offer.carrier);
         check(state.providers.contains(provider), || {
             format!("offer {id} is of provider {provider}, which is unknown")
         })?;
-        check(operator == OperatorId::ANY || state.operators.contains(operator), || {
-            format!("offer {id} is for operator {operator}, which is unknown")
+        check(carrier == CarrierId::ANY || state.carriers.contains(carrier), || {
+            format!("offer {id} is for carrier {carrier}, which is unknown")
         })?;
-        let key = (provider, offer.product, operator);
+        let key = (provider, offer.product, carrier);
         let before = state.offer_ids.insert(key, id);
         check(before.is_none(), || format!("offer {id} is listed twice"))?;
         state.offers.push(offer);
@@ -310,9 +310,9 @@ impl Rebuilt {
             let stands = state.books.get_mut(book);
             *stands.ok_or_else(|| format!("book {book:?} has no owner"))? = amount;
         }
-        let Counters { account, key, provider, operator, .. } = state.counters;
-        let counted = (account, key, provider, operator);
-        check(counted == (seen.account, seen.key, seen.provider, seen.operator), || {
+        let Counters { account, key, provider, carrier, .. } = state.counters;
+        let counted = (account, key, provider, carrier);
+        check(counted == (seen.account, seen.key, seen.provider, seen.carrier), || {
             "the counters count rows that are not there".to_owned()
         })?;
         state.replies.age();

@@ -9,7 +9,7 @@ use crate::account::Book;
 use crate::books::Books;
 use crate::event::{ProviderKind, Scope};
 use crate::ids::{
-    AccountId, KeyId, MessageId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, Seq,
+    AccountId, CarrierId, KeyId, MessageId, Number, OfferId, OrderId, Product, ProviderId, Seq,
 };
 use crate::limits::{CLOSED_KEPT_MS, REPLIES_KEPT_MS};
 use crate::money::Micros;
@@ -60,8 +60,8 @@ pub struct Offer {
     pub provider: ProviderId,
     /// For what.
     pub product: Product,
-    /// For which operator, or `ANY`.
-    pub operator: OperatorId,
+    /// For which carrier, or `ANY`.
+    pub carrier: CarrierId,
     /// What the provider charges.
     pub cost: Micros,
     /// What we sell it for.
@@ -127,8 +127,8 @@ pub struct Counters {
     pub key: KeyId,
     /// Providers.
     pub provider: ProviderId,
-    /// Operators.
-    pub operator: OperatorId,
+    /// Carriers.
+    pub carrier: CarrierId,
     /// Orders.
     pub order: OrderId,
     /// Messages.
@@ -147,11 +147,11 @@ pub struct State {
     pub(crate) key_hashes: BTreeSet<[u8; 32]>,
     pub(crate) deposits: BTreeMap<(AccountId, u128), Micros>,
     pub(crate) providers: Table<ProviderId, Provider>,
-    pub(crate) operators: Table<OperatorId, Box<str>>,
-    pub(crate) operator_ids: BTreeMap<Box<str>, OperatorId>,
+    pub(crate) carriers: Table<CarrierId, Box<str>>,
+    pub(crate) carrier_ids: BTreeMap<Box<str>, CarrierId>,
     /// Dense: the offer with id `n` is at `n - 1`.
     pub(crate) offers: Vec<Offer>,
-    pub(crate) offer_ids: BTreeMap<(ProviderId, Product, OperatorId), OfferId>,
+    pub(crate) offer_ids: BTreeMap<(ProviderId, Product, CarrierId), OfferId>,
     /// Of every offer of own stock that ever had numbers.
     pub(crate) pools: Table<OfferId, Pool>,
     /// How many numbers all pools hold.
@@ -224,9 +224,9 @@ impl State {
         self.providers.iter()
     }
 
-    /// All operators' names by id.
-    pub fn operators(&self) -> impl Iterator<Item = (OperatorId, &str)> {
-        self.operators.iter().map(|(id, name)| (id, &**name))
+    /// All carriers' names by id.
+    pub fn carriers(&self) -> impl Iterator<Item = (CarrierId, &str)> {
+        self.carriers.iter().map(|(id, name)| (id, &**name))
     }
 
     /// An offer.
@@ -235,15 +235,15 @@ impl State {
         self.offers.get((id.0 as usize).checked_sub(1)?)
     }
 
-    /// The offer of a provider for a product and operator.
+    /// The offer of a provider for a product and carrier.
     #[must_use]
     pub fn offer_for(
         &self,
         provider: ProviderId,
         product: Product,
-        operator: OperatorId,
+        carrier: CarrierId,
     ) -> Option<OfferId> {
-        self.offer_ids.get(&(provider, product, operator)).copied()
+        self.offer_ids.get(&(provider, product, carrier)).copied()
     }
 
     /// All offers by id.

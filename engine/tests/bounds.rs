@@ -10,7 +10,7 @@ use nexnum_engine::command::{
 };
 use nexnum_engine::event::{Idempotency, OfferTerms, Terms};
 use nexnum_engine::ids::{
-    AccountId, CountryId, OfferId, OperatorId, OrderId, Product, ProviderId, ServiceId,
+    AccountId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId,
 };
 use nexnum_engine::limits::{REPLIES_KEPT_MS, RETIRED_MAX};
 use nexnum_engine::money::{COST_MAX, Micros};
@@ -30,7 +30,7 @@ fn order(terms: Terms, limit: Micros) -> Command {
     Command::PlaceOrder(PlaceOrder {
         account: AccountId(1),
         product: Product { country: CountryId(1), service: ServiceId(1) },
-        operator: OperatorId::ANY,
+        carrier: CarrierId::ANY,
         limit,
         terms,
         timings: Timings { lifetime_ms: 1_000, min_cancel_age_ms: 0 },

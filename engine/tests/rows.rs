@@ -9,7 +9,7 @@ use nexnum_engine::command::{
 };
 use nexnum_engine::event::{Idempotency, Terms};
 use nexnum_engine::ids::{
-    AccountId, CountryId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, ServiceId,
+    AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, ServiceId,
 };
 use nexnum_engine::limits::CLOSED_KEPT_MS;
 use nexnum_engine::money::Micros;
@@ -42,7 +42,7 @@ fn market() -> Recorded {
         run(Command::PlaceOrder(PlaceOrder {
             account: AccountId(1),
             product: Product { country: CountryId(1), service: ServiceId(1) },
-            operator: OperatorId::ANY,
+            carrier: CarrierId::ANY,
             limit: Micros(50),
             terms: Terms {
                 offer: OfferId(offer),

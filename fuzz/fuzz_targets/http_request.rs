@@ -14,17 +14,17 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use nexnum::http::query::Query;
 use nexnum::http::request_id::RequestIds;
-use nexnum::http::{Limits, Server, bind};
+use nexnum::http::{Server, ServerLimits, bind};
 use nexnum::keys;
 use nexnum::market::folder;
 use nexnum::order::claim::Wish;
-use nexnum::server::config::{Config, OwnStock};
+use nexnum::server::config::{Config, OwnStockConfig};
 use nexnum::server::{self, Rooms, Running};
 use nexnum_engine::command::{Deposit, IssueKey, ListOffers, LoadStock, OpenAccount, Request};
-use nexnum_engine::ids::{AccountId, Number, OfferId, OperatorId, OrderId, Product};
+use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId, Product};
 use nexnum_engine::money::Micros;
 use nexnum_storage::Folder;
-use nexnum_storage::secrets::Secret;
+use nexnum_storage::secrets::SecretBytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
@@ -32,7 +32,7 @@ use tokio::runtime::{Builder, Runtime};
 /// Long enough for loopback, short enough for a fuzzer.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-const LIMITS: Limits = Limits {
+const LIMITS: ServerLimits = ServerLimits {
     write_timeout: PATIENCE,
     connections_max: 64,
     connections_per_address_max: 64,
@@ -80,17 +80,17 @@ async fn open_door() -> (SocketAddr, Running) {
 }
 
 async fn open_market(dir: &Path) -> Running {
-    boot::init(dir).expect("an empty folder");
-    let secrets = boot::secrets(&Folder::at(dir)).expect("it was just made");
-    secrets.put("hook.own", &Secret::new(HOOK_TOKEN.into())).expect("the store is open");
+    folder::init(dir).expect("an empty folder");
+    let secrets = folder::secrets(&Folder::at(dir)).expect("it was just made");
+    secrets.put("hook.own", &SecretBytes::new(HOOK_TOKEN.into())).expect("the store is open");
     drop(secrets);
     let config = Config {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         data_dir: dir.to_owned(),
-        own_stock: OwnStock { min_cancel_age_s: 0, ..OwnStock::default() },
+        own_stock: OwnStockConfig { min_cancel_age_s: 0, ..OwnStockConfig::default() },
         ..Config::default()
     };
-    let opened = boot::open(dir, |_| {}).expect("it was just made");
+    let opened = folder::open(dir, |_| {}).expect("it was just made");
     let market = server::start(opened, &config, Vec::new()).await.expect("nothing is missing");
     fill(&market.rooms).await;
     market
@@ -106,21 +106,14 @@ async fn fill(rooms: &Rooms) {
     };
     let numbers = NUMBERS.map(Number).collect();
     let (offer, cost, price) = (OfferId(1), Micros(5_000), Micros(10_000));
-    let commands = [
-        Command::OpenAccount { name: "a".into(), credit_limit: Micros::ZERO },
-        issue(Some(account), TRADE_KEY),
-        issue(None, ADMIN_KEY),
-        Command::Deposit { account, amount: Micros::units(1_000), reference: 1 },
-        Command::ListOffers {
-            provider: rooms.supply.own,
-            offers: vec![(product(rooms), OperatorId::ANY)],
-        },
-        Command::LoadStock { offer, cost, price, numbers },
-    ];
-    for command in commands {
-        let _done: Reply = execute(rooms, command).await;
-    }
-    let wish = Wish { product: product(rooms), operator: OperatorId::ANY, limit: None };
+    execute(rooms, OpenAccount { name: "a".into(), credit_limit: Micros::ZERO }).await;
+    execute(rooms, issue(Some(account), TRADE_KEY)).await;
+    execute(rooms, issue(None, ADMIN_KEY)).await;
+    execute(rooms, Deposit { account, amount: Micros::units(1_000), reference: 1 }).await;
+    let offers = vec![(product(rooms), CarrierId::ANY)];
+    execute(rooms, ListOffers { provider: rooms.supply.own, offers }).await;
+    execute(rooms, LoadStock { offer, cost, price, numbers }).await;
+    let wish = Wish { product: product(rooms), carrier: CarrierId::ANY, limit: None };
     let placed = rooms.orders.place(account, wish, None).await.expect("it is in stock");
     assert_eq!(placed.order.id, OrderId(1));
 }

@@ -1,16 +1,16 @@
-//! The search index: from the words people type to countries and services.
+//! The search index: from the words people type to countries, services and products.
 //!
-//! It holds words only; prices and stock are joined when a hit is answered. It
-//! is a projection: whatever it has can be built again from the catalogue and
-//! the ledger, so a damaged index is thrown away and rebuilt.
+//! It holds words only; prices and stock are joined when a hit is answered. It is built in
+//! memory from the catalogue and can be built again at any time.
 
 mod error;
 mod projection;
 mod query;
+mod rank;
 mod schema;
 mod search;
 
 pub use error::IndexError;
-pub use query::{TEXT_LEN_MAX, WORDS_MAX};
+pub use query::TEXT_LEN_MAX;
 pub use schema::Subject;
-pub use search::{HITS_MAX, Hit, SearchIndex};
+pub use search::{HITS_MAX, SearchIndex};

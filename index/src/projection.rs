@@ -6,7 +6,7 @@
 use nexnum_engine::catalog::{Catalog, Country, Language, Service};
 use tantivy::TantivyDocument;
 
-use crate::schema::{Fields, SUBJECT, Subject};
+use crate::schema::{Fields, Subject};
 
 /// A document before it is one of tantivy's.
 #[derive(Debug)]
@@ -45,26 +45,15 @@ fn service(subject: Subject, row: &Service) -> Entry {
 }
 
 impl Entry {
-    pub(crate) fn document(
-        &self,
-        fields: Fields,
-        schema: &tantivy::schema::Schema,
-    ) -> TantivyDocument {
+    /// What it is about.
+    pub(crate) fn subject(&self) -> Subject {
+        self.subject
+    }
+
+    pub(crate) fn document(&self, fields: Fields) -> TantivyDocument {
         let mut document = TantivyDocument::new();
         self.words.iter().for_each(|text| document.add_text(fields.words, text));
         self.codes.iter().for_each(|text| document.add_text(fields.codes, text));
-        let subject = schema.get_field(SUBJECT).expect("the schema has the field, see `schema`");
-        document.add_u64(subject, self.subject.encode());
         document
     }
-}
-
-/// A number that changes with any text or order of the entries (FNV-1a, 64 bit):
-/// an index built from another catalogue is rebuilt.
-pub(crate) fn fingerprint(entries: &[Entry]) -> u64 {
-    let texts = entries.iter().flat_map(|entry| entry.words.iter().chain(&entry.codes));
-    let bytes = texts.flat_map(|text| text.bytes().chain([0]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }

@@ -2,23 +2,22 @@
 //! so no text can be malformed or expensive.
 
 use tantivy::query::{
-    BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, FuzzyTermQuery, Occur, Query,
-    TermQuery,
+    BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, FuzzyTermQuery, Query, TermQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption, Term};
 
 use crate::schema::{Fields, analyzer};
 
 /// The longest text that is looked at, in bytes; what comes after is ignored.
-pub const TEXT_LEN_MAX: usize = 128;
+pub const TEXT_LEN_MAX: usize = 200;
 
 /// The most words of a text that are looked at; each costs up to four term lookups.
-pub const WORDS_MAX: usize = 8;
+pub(crate) const WORDS_MAX: usize = 8;
 
 /// A code or a whole word, as typed.
 const EXACT_SCORE: f32 = 8.0;
 /// The beginning of a word.
-const PREFIX_SCORE: f32 = 4.0;
+pub(crate) const PREFIX_SCORE: f32 = 4.0;
 /// The beginning of a word, but for a typo or two.
 const FUZZY_SCORE: f32 = 1.0;
 
@@ -37,23 +36,9 @@ pub(crate) fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// Documents that have every word.
-pub(crate) fn all(words: &[String], fields: Fields) -> BooleanQuery {
-    clauses(words, fields, Occur::Must)
-}
-
-/// Documents that have one of the words; the more, the better.
-pub(crate) fn any(words: &[String], fields: Fields) -> BooleanQuery {
-    clauses(words, fields, Occur::Should)
-}
-
-fn clauses(words: &[String], fields: Fields, occur: Occur) -> BooleanQuery {
-    BooleanQuery::new(words.iter().map(|text| (occur, word(text, fields))).collect())
-}
-
 /// A document scores by its best way to match the word, not by their sum: a
 /// name that is spelt alike in six languages is no better a hit.
-fn word(text: &str, fields: Fields) -> Box<dyn Query> {
+pub(crate) fn word(text: &str, fields: Fields) -> Box<dyn Query> {
     let mut ways = vec![
         exact(fields.codes, text),
         exact(fields.words, text),
@@ -97,6 +82,15 @@ mod tests {
         assert_eq!(words(&"a ".repeat(100)).len(), WORDS_MAX);
         assert_eq!(words(&"ж".repeat(100)), [""; 0]);
         assert_eq!(words(&format!("{}жж", " ".repeat(TEXT_LEN_MAX - 3))), ["ж"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_becomes_few_short_words(text in ".{0,300}") {
+            let words = words(&text);
+            proptest::prop_assert!(words.len() <= WORDS_MAX);
+            proptest::prop_assert!(words.iter().all(|word| !word.is_empty()));
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The fields of a document, and how text becomes words.
 
-use nexnum_engine::ids::{CountryId, ServiceId};
+use nexnum_engine::ids::{CountryId, Product, ServiceId};
 use tantivy::schema::{
-    FAST, Field, IndexRecordOption, Schema, SchemaBuilder, TextFieldIndexing, TextOptions,
+    Field, IndexRecordOption, Schema, SchemaBuilder, TextFieldIndexing, TextOptions,
 };
 use tantivy::tokenizer::{
     AsciiFoldingFilter, LowerCaser, RemoveLongFilter, SimpleTokenizer, TextAnalyzer,
+    TokenizerManager,
 };
 
 /// The longest word that is indexed or searched, in bytes; the longest in the catalogue has 33.
@@ -13,32 +14,15 @@ const WORD_LEN_MAX: usize = 64;
 
 const ANALYZER: &str = "words";
 
-/// What a document is about, and what a hit leads to.
+/// What a document is about, or what the words of a text name together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// A row of the catalogue's countries.
     Country(CountryId),
     /// A row of the catalogue's services.
     Service(ServiceId),
-}
-
-impl Subject {
-    /// The number under which the document keeps it: the kind above bit 16, the id below.
-    pub(crate) fn encode(self) -> u64 {
-        match self {
-            Self::Country(id) => u64::from(id.0),
-            Self::Service(id) => 1 << 16 | u64::from(id.0),
-        }
-    }
-
-    pub(crate) fn decode(number: u64) -> Option<Self> {
-        let id = (number & 0xffff) as u16;
-        match number >> 16 {
-            0 => Some(Self::Country(CountryId(id))),
-            1 => Some(Self::Service(ServiceId(id))),
-            _ => None,
-        }
-    }
+    /// A service in a country: no document has both, a text may name both.
+    Product(Product),
 }
 
 /// The index's fields.
@@ -50,9 +34,6 @@ pub(crate) struct Fields {
     pub(crate) codes: Field,
 }
 
-/// The fast field with [`Subject::encode`].
-pub(crate) const SUBJECT: &str = "subject";
-
 pub(crate) fn schema() -> (Schema, Fields) {
     let indexing = TextFieldIndexing::default()
         .set_tokenizer(ANALYZER)
@@ -62,7 +43,6 @@ pub(crate) fn schema() -> (Schema, Fields) {
     let mut builder = SchemaBuilder::new();
     let words = builder.add_text_field("words", text.clone());
     let codes = builder.add_text_field("codes", text);
-    builder.add_u64_field(SUBJECT, FAST);
     (builder.build(), Fields { words, codes })
 }
 
@@ -76,6 +56,8 @@ pub(crate) fn analyzer() -> TextAnalyzer {
         .build()
 }
 
-pub(crate) fn register(index: &tantivy::Index) {
-    index.tokenizers().register(ANALYZER, analyzer());
+pub(crate) fn tokenizers() -> TokenizerManager {
+    let tokenizers = TokenizerManager::new();
+    tokenizers.register(ANALYZER, analyzer());
+    tokenizers
 }

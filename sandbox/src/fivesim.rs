@@ -180,7 +180,7 @@ fn countries(site: &Site) -> Value {
     Value::Object(rows.collect())
 }
 
-/// The profile with the undocumented fields that a client insists on.
+/// The profile with the undocumented fields that a client requires.
 fn profile(site: &Site) -> Value {
     let balance = Cost(u32::try_from(site.balance()).unwrap_or(u32::MAX));
     let last = site.all().first().map(|view| last_order(site, view)).unwrap_or_default();

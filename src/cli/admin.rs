@@ -1,4 +1,4 @@
-//! Commands that ask a running server through its admin API.
+//! Commands that ask a running server: through its admin API, and a search as a customer.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -17,6 +17,8 @@ const URL_DEFAULT: &str = "http://127.0.0.1:8080";
 const URL_ENV: &str = "NEXNUM_URL";
 /// Names the key where `--admin-key` does not: arguments are seen by every process.
 const KEY_ENV: &str = "NEXNUM_ADMIN_KEY";
+/// Names a customer's key where `--key` does not.
+const TRADER_KEY_ENV: &str = "NEXNUM_KEY";
 /// An admin request is decided in milliseconds; a sync may take a provider's minute.
 const TIMEOUT: Duration = Duration::from_secs(90);
 /// Bytes of an answer: a page of accounts has a hundredth.
@@ -28,6 +30,9 @@ pub enum AdminError {
     /// No admin key was given.
     #[error("an admin key is needed: --admin-key KEY, or the variable {KEY_ENV}")]
     NoKey,
+    /// No customer's key was given.
+    #[error("an API key is needed: --key KEY, or the variable {TRADER_KEY_ENV}")]
+    NoTraderKey,
     /// The address is not one.
     #[error("{url:?} is not the address of a server, as http://127.0.0.1:8080 is")]
     BadUrl {
@@ -74,6 +79,26 @@ pub(super) struct Server {
     admin_key: Option<String>,
     /// Print the server's JSON as it is.
     #[arg(long, global = true)]
+    json: bool,
+}
+
+/// What is looked for, and as which customer.
+#[derive(Debug, Args)]
+pub(super) struct SearchArgs {
+    /// Words: names, codes, beginnings of words.
+    #[arg(required = true)]
+    query: Vec<String>,
+    /// The server's address [default: the variable NEXNUM_URL, or http://127.0.0.1:8080].
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// A customer's key [default: the variable NEXNUM_KEY].
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// Most hits, 1 to 50 [default: 10].
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
+    /// Print the server's JSON as it is.
+    #[arg(long)]
     json: bool,
 }
 
@@ -200,39 +225,72 @@ impl Server {
         path: &str,
         body: Option<Value>,
     ) -> Result<Value, AdminError> {
-        let from_env = |given: &Option<String>, name| {
-            given.clone().or_else(|| std::env::var(name).ok().filter(|text| !text.is_empty()))
-        };
-        let base = from_env(&self.url, URL_ENV).unwrap_or_else(|| URL_DEFAULT.to_owned());
-        let url = format!("{}/api/admin/{path}", base.trim_end_matches('/'));
-        let key = from_env(&self.admin_key, KEY_ENV).ok_or(AdminError::NoKey)?;
-        if !is_address(&base) {
-            return Err(AdminError::BadUrl { url: base });
-        }
-        let failed = |source| AdminError::Unreachable { url: base.clone(), source };
-        let client = reqwest::Client::builder().timeout(TIMEOUT).build().map_err(failed)?;
-        let mut request = client.request(method, &url).bearer_auth(key);
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let mut reply = request.send().await.map_err(failed)?;
-        let status = reply.status();
-        let mut bytes = Vec::new();
-        while let Some(chunk) = reply.chunk().await.map_err(failed)? {
-            bytes.extend_from_slice(&chunk);
-            if bytes.len() > ANSWER_LEN_MAX {
-                return Err(AdminError::NotOurs { url: base });
+        let key = given(self.admin_key.as_deref(), KEY_ENV).ok_or(AdminError::NoKey)?;
+        let path = format!("/api/admin/{path}");
+        send(self.url.as_deref(), &path, &key, |client, url| {
+            let request = client.request(method, url);
+            match body {
+                Some(body) => request.json(&body),
+                None => request,
             }
-        }
-        let answer = parse(&bytes).ok_or_else(|| AdminError::NotOurs { url: base.clone() })?;
-        if status.is_success() { Ok(answer) } else { Err(refusal(status.as_u16(), &answer)) }
+        })
+        .await
     }
 
     fn print(&self, answer: &Value) {
-        let text = if self.json { format!("{answer}\n") } else { lines(answer) };
-        // A reader that went away, as `head` does, is no failure of ours.
-        let _gone = std::io::stdout().write_all(text.as_bytes());
+        print(answer, self.json);
     }
+}
+
+/// Searches as a customer, with the customer's key.
+pub(super) fn search(args: &SearchArgs) -> Result<(), CliError> {
+    let key = given(args.key.as_deref(), TRADER_KEY_ENV).ok_or(AdminError::NoTraderKey)?;
+    let limit = args.limit.map(|limit| ("limit", limit.to_string()));
+    let query: Vec<_> = [("q", args.query.join(" "))].into_iter().chain(limit).collect();
+    let asked = send(args.url.as_deref(), "/api/v1/search", &key, |client, url| {
+        client.get(url).query(&query)
+    });
+    print(&blocking(asked)?, args.json);
+    Ok(())
+}
+
+/// A value of the command line, or of the environment.
+fn given(value: Option<&str>, variable: &str) -> Option<String> {
+    let set = || std::env::var(variable).ok().filter(|text| !text.is_empty());
+    value.map(str::to_owned).or_else(set)
+}
+
+/// Sends one request with a key and reads the answer.
+async fn send(
+    url: Option<&str>,
+    path: &str,
+    key: &str,
+    build: impl FnOnce(&reqwest::Client, &str) -> reqwest::RequestBuilder,
+) -> Result<Value, AdminError> {
+    let base = given(url, URL_ENV).unwrap_or_else(|| URL_DEFAULT.to_owned());
+    let url = format!("{}{path}", base.trim_end_matches('/'));
+    if !is_address(&base) {
+        return Err(AdminError::BadUrl { url: base });
+    }
+    let failed = |source| AdminError::Unreachable { url: base.clone(), source };
+    let client = reqwest::Client::builder().timeout(TIMEOUT).build().map_err(failed)?;
+    let mut reply = build(&client, &url).bearer_auth(key).send().await.map_err(failed)?;
+    let status = reply.status();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = reply.chunk().await.map_err(failed)? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > ANSWER_LEN_MAX {
+            return Err(AdminError::NotOurs { url: base });
+        }
+    }
+    let answer = parse(&bytes).ok_or_else(|| AdminError::NotOurs { url: base.clone() })?;
+    if status.is_success() { Ok(answer) } else { Err(refusal(status.as_u16(), &answer)) }
+}
+
+/// A reader that went away, as `head` does, is no failure of ours.
+fn print(answer: &Value, json: bool) {
+    let text = if json { format!("{answer}\n") } else { lines(answer) };
+    let _gone = std::io::stdout().write_all(text.as_bytes());
 }
 
 fn is_address(base: &str) -> bool {

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::{CliError, serve};
-use crate::cli::load::{self, BenchError, OwnServer, Plan, Report};
+use crate::cli::load::{self, BenchError, LoadPlan, OwnServer, Report};
 use crate::keys;
 
 /// What `bench` takes.
@@ -16,7 +16,7 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Kind {
     /// Send one kind of request over keep-alive connections and measure the replies
-    Http(load::Args),
+    Http(load::LoadArgs),
 }
 
 /// Measures and prints; replies that the load does not expect make it a failure.
@@ -48,8 +48,8 @@ fn verdict(report: &Report) -> Result<(), CliError> {
 }
 
 /// Without an address a server is started; it ends with the run, however that ends.
-async fn measure(args: &load::Args) -> Result<Report, BenchError> {
-    let plan = Plan {
+async fn measure(args: &load::LoadArgs) -> Result<Report, BenchError> {
+    let plan = LoadPlan {
         load: args.load,
         connections: args.connections,
         seconds: args.seconds,
@@ -66,7 +66,7 @@ async fn measure(args: &load::Args) -> Result<Report, BenchError> {
     }
 }
 
-async fn generate(plan: Plan, target: load::Target) -> Result<Report, BenchError> {
+async fn generate(plan: LoadPlan, target: load::LoadTarget) -> Result<Report, BenchError> {
     let generator = tokio::task::spawn_blocking(move || load::run(plan, &target));
     generator.await.expect("the generator does not panic")
 }

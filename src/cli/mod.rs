@@ -35,11 +35,11 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a whole market on this machine, with simulated providers.
-    Demo(demo::Args),
+    Demo(demo::DemoArgs),
     /// Make a data folder and print its first admin key.
     Init(init::Args),
     /// Run the server on a data folder.
-    Serve(serve::Args),
+    Serve(serve::ServeArgs),
     /// Open and list customers' accounts.
     Account(admin::AccountArgs),
     /// Issue and revoke API keys.
@@ -48,6 +48,8 @@ enum Command {
     Deposit(admin::DepositArgs),
     /// List and sync providers, set their keys.
     Provider(provider::Args),
+    /// Search a running server for countries, services and what is on sale of them.
+    Search(admin::SearchArgs),
     /// Check a data folder: hash chain, replay, audit, snapshots, history. Writes nothing.
     Verify(verify::Args),
     /// Measure a server under load.
@@ -121,6 +123,7 @@ impl Command {
             Self::Key(args) => admin::key(args),
             Self::Deposit(args) => admin::deposit(args),
             Self::Provider(args) => provider::run(args),
+            Self::Search(args) => admin::search(&args),
             Self::Verify(args) => verify::run(&args),
             Self::Bench(args) => bench::run(args),
         }

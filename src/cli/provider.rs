@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use nexnum_storage::Folder;
-use nexnum_storage::secrets::Secret;
+use nexnum_storage::secrets::SecretBytes;
 use reqwest::Method;
 
 use super::{CliError, admin, say};
@@ -87,7 +87,7 @@ fn set_key(folder: &Folder, name: &str) -> Result<(), CliError> {
     let mut key = String::new();
     let failed = |error| CliError::Refused(format!("cannot read the key: {error}"));
     stdin.by_ref().take(KEY_LEN_MAX).read_to_string(&mut key).map_err(failed)?;
-    let secret = Secret::new(key.trim().as_bytes().to_vec());
+    let secret = SecretBytes::new(key.trim().as_bytes().to_vec());
     folder::secrets(folder)?.put(name, &secret).map_err(BootError::from)?;
     say(format_args!("The key {name:?} is kept in {}.", folder.secrets().display()));
     Ok(())

@@ -12,7 +12,7 @@ use crate::server::{self, ProviderSetup, StartError};
 
 /// What `serve` takes.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Args {
+pub struct ServeArgs {
     /// The configuration.
     #[arg(long, value_name = "FILE", default_value = "config.toml")]
     pub config: PathBuf,
@@ -25,7 +25,7 @@ pub struct Args {
 ///
 /// # Errors
 /// What kept it from running.
-pub fn run(args: &Args) -> Result<(), CliError> {
+pub fn run(args: &ServeArgs) -> Result<(), CliError> {
     let config = Config::load(&args.config)?;
     if args.check_config {
         return check(&config);

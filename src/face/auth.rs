@@ -13,6 +13,31 @@ use crate::http::{Call, Problem};
 use crate::keys;
 use crate::market::read_model::KeyView;
 
+/// Who may call a route, where the key is read and what a call costs, with the type that
+/// the handler is given for the caller.
+#[derive(Clone, Copy, Debug)]
+pub struct Role<C> {
+    /// Who may call.
+    pub(super) who: Who,
+    /// Where the key is read.
+    pub(super) key: KeyPlace,
+    /// What a call costs.
+    pub(super) quota: QuotaClass,
+    /// The caller as the handler is given it.
+    pub(super) caller: fn(Admitted) -> C,
+}
+
+/// A caller that may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admitted {
+    /// Nothing is known of the caller.
+    Stranger,
+    /// It has shown a key that works and may call the route.
+    Key(KeyView),
+    /// It has shown the token of a callback.
+    CallbackSender,
+}
+
 /// A customer who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trader {
@@ -37,37 +62,19 @@ pub struct Stranger;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallbackSender;
 
-/// Who may call a route, with the type that its handler is given for the caller.
-#[derive(Clone, Copy, Debug)]
-pub struct Role<C> {
-    /// The same as data.
-    pub(super) who: Who,
-    /// Where its key is read.
-    pub(super) key: KeyPlace,
-    /// What a call costs.
-    pub(super) quota: QuotaClass,
-    /// Looks the caller up by the head of a request; takes nothing from the quota.
-    pub(super) admit: fn(&Auth, &Call) -> Result<C, Problem>,
-    /// Takes the request from the caller's quota.
-    pub(super) charge: fn(&Auth, &C, &Call) -> Result<(), Problem>,
-}
-
 /// Every client.
-pub const ANYONE: Role<Stranger> = Role {
-    who: Who::Anyone,
-    key: KeyPlace::None,
-    quota: QuotaClass::Free,
-    admit: |_, _| Ok(Stranger),
-    charge: |_, _, _| Ok(()),
-};
+pub const ANYONE: Role<Stranger> =
+    Role { who: Who::Anyone, key: KeyPlace::None, quota: QuotaClass::Free, caller: |_| Stranger };
 
 /// Customers.
 pub const TRADER: Role<Trader> = Role {
     who: Who::Trader,
     key: KeyPlace::Headers,
     quota: QuotaClass::Request,
-    admit: Auth::trader,
-    charge: |auth, trader, call| auth.charge(trader.key, call),
+    caller: |admitted| {
+        let key = admitted.key();
+        Trader { account: key.account, key: key.id }
+    },
 };
 
 /// Operators.
@@ -75,8 +82,7 @@ pub const OPERATOR: Role<Operator> = Role {
     who: Who::Operator,
     key: KeyPlace::Headers,
     quota: QuotaClass::Request,
-    admit: Auth::operator,
-    charge: |auth, operator, call| auth.charge(operator.key, call),
+    caller: |admitted| Operator { key: admitted.key().id },
 };
 
 /// Senders of callbacks for own stock.
@@ -84,9 +90,20 @@ pub const CALLBACK_SENDER: Role<CallbackSender> = Role {
     who: Who::CallbackSender,
     key: KeyPlace::Path,
     quota: QuotaClass::Free,
-    admit: Auth::callback_sender,
-    charge: |_, _, _| Ok(()),
+    caller: |_| CallbackSender,
 };
+
+impl Admitted {
+    /// The key of a caller whose role has one.
+    fn key(self) -> KeyView {
+        match self {
+            Self::Key(key) => key,
+            Self::Stranger | Self::CallbackSender => {
+                unreachable!("a role that reads its key in the headers admits by it")
+            }
+        }
+    }
+}
 
 /// What callers are looked up in.
 #[derive(Debug)]
@@ -112,40 +129,67 @@ impl Auth {
         Self { access, limiter: Limiter::new(quota), callback }
     }
 
-    fn trader(&self, call: &Call) -> Result<Trader, Problem> {
-        let key = self.look_up(call)?;
-        match key.scope {
-            Scope::Trade => Ok(Trader { account: key.account, key: key.id }),
-            Scope::Admin => Err(forbidden("this is an operator's key; it does not trade")),
+    /// Looks the caller of a route up by the head of a request; takes nothing from a quota.
+    ///
+    /// # Errors
+    /// 401 without a key that works, 403 with one of another role; 404 for a callback
+    /// address that does not exist.
+    pub(super) fn admit(
+        &self,
+        who: Who,
+        place: KeyPlace,
+        call: &Call,
+    ) -> Result<Admitted, Problem> {
+        match place {
+            KeyPlace::None => Ok(Admitted::Stranger),
+            KeyPlace::Headers => self.by_key(who, call.api_key()?),
+            KeyPlace::Path => self.by_token(call),
         }
     }
 
-    fn operator(&self, call: &Call) -> Result<Operator, Problem> {
-        let key = self.look_up(call)?;
-        match key.scope {
-            Scope::Admin => Ok(Operator { key: key.id }),
-            Scope::Trade => Err(forbidden("this needs an operator's key")),
+    /// Takes a request from the caller's quota.
+    ///
+    /// # Errors
+    /// 429 above it.
+    pub(super) fn charge(
+        &self,
+        quota: QuotaClass,
+        caller: Admitted,
+        call: &Call,
+    ) -> Result<(), Problem> {
+        match (quota, caller) {
+            (QuotaClass::Request, Admitted::Key(key)) => {
+                self.limiter.check(key.id, call.allowance())
+            }
+            (QuotaClass::Free, _)
+            | (QuotaClass::Request, Admitted::Stranger | Admitted::CallbackSender) => Ok(()),
+        }
+    }
+
+    fn by_key(&self, who: Who, text: &str) -> Result<Admitted, Problem> {
+        let key = self.access.find_key(text);
+        let key = key.ok_or_else(|| Problem::unauthorized("no such key"))?;
+        match (who, key.scope) {
+            (Who::Anyone, _) | (Who::Trader, Scope::Trade) | (Who::Operator, Scope::Admin) => {
+                Ok(Admitted::Key(key))
+            }
+            (Who::Trader, Scope::Admin) => {
+                Err(forbidden("this is an operator's key; it does not trade"))
+            }
+            (Who::Operator, Scope::Trade) => Err(forbidden("this needs an operator's key")),
+            (Who::CallbackSender, _) => Err(forbidden("this needs the token of a callback")),
         }
     }
 
     /// Compares digests in constant time; a wrong provider and a wrong token look alike.
-    fn callback_sender(&self, call: &Call) -> Result<CallbackSender, Problem> {
+    fn by_token(&self, call: &Call) -> Result<Admitted, Problem> {
         let (provider, token) = (call.param("provider")?, call.param("token")?);
         let proven = keys::sha256(&token).ct_eq(&self.callback.token_sha256);
         if *provider == *self.callback.provider && bool::from(proven) {
-            Ok(CallbackSender)
+            Ok(Admitted::CallbackSender)
         } else {
             Err(Problem::not_found("no such callback address"))
         }
-    }
-
-    fn charge(&self, key: KeyId, call: &Call) -> Result<(), Problem> {
-        self.limiter.check(key, call.allowance())
-    }
-
-    fn look_up(&self, call: &Call) -> Result<KeyView, Problem> {
-        let text = call.api_key()?;
-        self.access.find_key(text).ok_or_else(|| Problem::unauthorized("no such key"))
     }
 }
 

@@ -5,13 +5,13 @@
 
 pub mod admin;
 pub mod auth;
+pub mod description;
 pub mod hooks;
 pub mod ops;
 mod parse;
 mod problems;
+mod query;
 pub mod route;
 pub mod spec;
 pub mod v1;
-
-/// The one currency of the ledger.
-const CURRENCY: &str = "USD";
+mod wire;

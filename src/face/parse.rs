@@ -61,7 +61,7 @@ pub(super) fn account_id(call: &Call) -> Result<AccountId, Problem> {
     id.map_err(|_| Problem::not_found("no such account"))
 }
 
-/// An operator's name; absent, empty and `any` are any.
-pub(super) fn operator_name(name: Option<&str>) -> Option<&str> {
+/// A carrier's name; absent, empty and `any` are any.
+pub(super) fn carrier_name(name: Option<&str>) -> Option<&str> {
     name.filter(|name| !name.is_empty() && *name != "any")
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use hyper::Method;
 
 use super::auth::{Auth, Role};
+use super::description::operation::Operation;
 use super::spec::{RouteSpec, Runs};
 use crate::http::body::BODY_LEN_MAX;
 use crate::http::route::{Next, Outcome, Target};
@@ -22,24 +23,37 @@ pub struct Stated<C> {
     path: &'static str,
     body_len_max: usize,
     idempotent: bool,
+    operation: Option<Operation>,
 }
 
 /// A `GET` on a path.
 pub const fn get<C>(path: &'static str, role: Role<C>) -> Stated<C> {
-    Stated { role, method: Method::GET, path, body_len_max: BODY_LEN_MAX, idempotent: false }
+    Stated::new(Method::GET, path, role)
 }
 
 /// A `POST` on a path.
 pub const fn post<C>(path: &'static str, role: Role<C>) -> Stated<C> {
-    Stated { role, method: Method::POST, path, body_len_max: BODY_LEN_MAX, idempotent: false }
+    Stated::new(Method::POST, path, role)
 }
 
 /// A `DELETE` on a path.
 pub const fn delete<C>(path: &'static str, role: Role<C>) -> Stated<C> {
-    Stated { role, method: Method::DELETE, path, body_len_max: BODY_LEN_MAX, idempotent: false }
+    Stated::new(Method::DELETE, path, role)
 }
 
 impl<C> Stated<C> {
+    const fn new(method: Method, path: &'static str, role: Role<C>) -> Self {
+        let (body_len_max, idempotent, operation) = (BODY_LEN_MAX, false, None);
+        Self { role, method, path, body_len_max, idempotent, operation }
+    }
+
+    /// States what the API's description says of it.
+    #[must_use]
+    pub const fn describe(mut self, operation: Operation) -> Self {
+        self.operation = Some(operation);
+        self
+    }
+
     /// Bounds the body; the default is [`BODY_LEN_MAX`].
     #[must_use]
     pub const fn body_max(mut self, bytes: usize) -> Self {
@@ -65,6 +79,7 @@ impl<C> Stated<C> {
             quota: self.role.quota,
             key: self.role.key,
             render: Problem::into_response,
+            operation: self.operation,
         }
     }
 }
@@ -96,9 +111,9 @@ impl<S: Send + Sync + 'static> Routes<S> {
         let (spec, role) = (stated.spec(Runs::AtOnce), stated.role);
         let start = move |call: &Call| {
             let outcome = call.check_declared().and_then(|()| {
-                let caller = (role.admit)(&auth, call)?;
-                (role.charge)(&auth, &caller, call)?;
-                run(&state, caller, call)
+                let caller = auth.admit(role.who, role.key, call)?;
+                auth.charge(role.quota, caller, call)?;
+                run(&state, (role.caller)(caller), call)
             });
             Next::Done(outcome)
         };
@@ -118,14 +133,14 @@ impl<S: Send + Sync + 'static> Routes<S> {
         let (spec, role) = (stated.spec(Runs::Plain), stated.role);
         let start = move |call: &Call| {
             let admitted = call.check_declared().and_then(|()| {
-                let caller = (role.admit)(&auth, call)?;
-                (role.charge)(&auth, &caller, call)?;
+                let caller = auth.admit(role.who, role.key, call)?;
+                auth.charge(role.quota, caller, call)?;
                 Ok(caller)
             });
             match admitted {
                 Ok(caller) => {
                     let (state, run) = (Arc::clone(&state), run.clone());
-                    Next::plain(move |call| run(state, caller, call))
+                    Next::plain(move |call| run(state, (role.caller)(caller), call))
                 }
                 Err(problem) => Next::Done(Err(problem)),
             }
@@ -145,13 +160,13 @@ impl<S: Send + Sync + 'static> Routes<S> {
     {
         let (state, auth) = (Arc::clone(&self.state), Arc::clone(&self.auth));
         let (spec, role) = (stated.spec(Runs::Detached), stated.role);
-        let start = move |call: &Call| match (role.admit)(&auth, call) {
+        let start = move |call: &Call| match auth.admit(role.who, role.key, call) {
             Ok(caller) => {
                 let (state, auth, run) = (Arc::clone(&state), Arc::clone(&auth), run.clone());
                 Next::Detached(Box::new(move |call| {
                     // Charged once the body is there: a refusal need not end the connection.
-                    match (role.charge)(&auth, &caller, &call) {
-                        Ok(()) => Box::pin(run(state, caller, call)),
+                    match auth.charge(role.quota, caller, &call) {
+                        Ok(()) => Box::pin(run(state, (role.caller)(caller), call)),
                         Err(problem) => Box::pin(std::future::ready(Err(problem))),
                     }
                 }))

@@ -7,6 +7,7 @@ use std::fmt;
 
 use hyper::Method;
 
+use super::description::operation::Operation;
 use crate::http::route::Render;
 
 /// Who may call a route.
@@ -85,4 +86,6 @@ pub struct RouteSpec {
     pub key: KeyPlace,
     /// How its refusals are rendered.
     pub render: Render,
+    /// What it states of itself for the API's description.
+    pub operation: Option<Operation>,
 }

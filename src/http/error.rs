@@ -7,8 +7,9 @@ use std::borrow::Cow;
 
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
 
-use super::json::Json;
 use super::response::Response;
 
 const CONTENT_TYPE: &str = "application/problem+json";
@@ -222,28 +223,66 @@ impl Problem {
     }
 
     fn document(&self, instance: Option<&str>, request_id: &str) -> Vec<u8> {
-        let mut body = Json::with_capacity(320);
-        body.object(|o| {
-            o.text_parts("type", &["/problems/", self.code]);
-            o.text("title", self.title);
-            o.number("status", u64::from(self.status.as_u16()));
-            if !self.detail.is_empty() {
-                o.text("detail", &self.detail);
-            }
-            if let Some(instance) = instance {
-                o.text("instance", instance);
-            }
-            o.text("code", self.code);
-            o.text("request_id", request_id);
-            if let Some(param) = &self.param {
-                o.text("param", param);
-            }
-            o.boolean("retryable", self.retryable);
-            if let Some(seconds) = self.retry_after_s {
-                o.number("retry_after", u64::from(seconds));
-            }
-        });
-        body.into_vec()
+        let document = ProblemDocument {
+            kind: ProblemType(self.code),
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: Some(&*self.detail).filter(|detail| !detail.is_empty()),
+            instance,
+            code: self.code,
+            request_id,
+            param: self.param.as_deref(),
+            retryable: self.retryable,
+            retry_after: self.retry_after_s,
+        };
+        let mut body = Vec::with_capacity(320);
+        serde_json::to_writer(&mut body, &document).expect("texts and numbers have a JSON form");
+        body
+    }
+}
+
+/// A refused or failed request, as RFC 9457 has it. Branch on `code`, which is stable; `title`
+/// and `detail` are for people.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub struct ProblemDocument<'a> {
+    /// `/problems/` and the code.
+    #[serde(rename = "type")]
+    #[schemars(with = "String", extend("format" = "uri-reference"))]
+    kind: ProblemType<'a>,
+    /// What the code means, in words.
+    title: &'a str,
+    /// The HTTP status.
+    #[schemars(range(min = 400, max = 599))]
+    status: u16,
+    /// What went wrong this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    /// The path of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<&'a str>,
+    /// What kind of problem it is.
+    code: &'a str,
+    /// The id of the request, as in `X-Request-Id`.
+    request_id: &'a str,
+    /// The field, parameter, header or limit at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    param: Option<&'a str>,
+    /// Whether the same request may succeed later.
+    retryable: bool,
+    /// How many seconds to wait before the request is repeated, as in `Retry-After`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    retry_after: Option<u32>,
+}
+
+/// A problem's type: a reference that is made of its code.
+#[derive(Debug)]
+struct ProblemType<'a>(&'a str);
+
+impl Serialize for ProblemType<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("/problems/{}", self.0))
     }
 }
 

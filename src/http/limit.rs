@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hyper::header::{HeaderName, HeaderValue};
 
 use super::error::Problem;
-use super::json::{DIGITS_MAX, decimal};
 use super::response::Response;
 
 /// `RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers.
@@ -22,6 +21,8 @@ pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// What both headers call the quota, and what follows in `RateLimit`.
 const REMAINING: &[u8] = b"\"requests\";r=";
 const RESET: &[u8] = b";t=";
+/// The digits of `u32::MAX`.
+const DIGITS_MAX: usize = 10;
 
 const NS_PER_S: u64 = 1_000_000_000;
 /// Longest window: with it no sum below can leave 64 bits for five hundred years.
@@ -136,9 +137,9 @@ impl Remaining {
             len += part.len();
         };
         put(REMAINING);
-        put(decimal(u64::from(self.requests), &mut [0; DIGITS_MAX]));
+        put(itoa::Buffer::new().format(self.requests).as_bytes());
         put(RESET);
-        put(decimal(u64::from(self.reset_s), &mut [0; DIGITS_MAX]));
+        put(itoa::Buffer::new().format(self.reset_s).as_bytes());
         HeaderValue::from_bytes(&text[..len]).expect("a fixed name and digits are visible ASCII")
     }
 

@@ -11,7 +11,6 @@ pub mod body;
 pub mod error;
 mod framing;
 mod gate;
-mod json;
 pub mod limit;
 pub mod limits;
 pub mod query;
@@ -25,8 +24,7 @@ mod unrouted;
 
 pub use accept::{Acceptor, bind};
 pub use error::Problem;
-pub use json::{Array, Json, Object};
 pub use request::Call;
 pub use response::{Body, Gone, Pieces, Response};
 pub use route::Router;
-pub use server::{Limits, Server};
+pub use server::{Server, ServerLimits};

@@ -58,6 +58,15 @@ impl<'a> Query<'a> {
         self.values[at.expect("a route reads only parameters it declares")].as_deref()
     }
 
+    /// Takes the value of a parameter out, if given.
+    ///
+    /// # Panics
+    /// If `name` is not one the query was parsed with.
+    pub fn take(&mut self, name: &str) -> Option<Cow<'a, str>> {
+        let at = self.names.iter().position(|known| *known == name);
+        self.values[at.expect("a route reads only parameters it declares")].take()
+    }
+
     /// The value of a parameter that must be there and not empty.
     ///
     /// # Errors
@@ -65,7 +74,7 @@ impl<'a> Query<'a> {
     pub fn required(&self, name: &'static str) -> Result<&str, Problem> {
         match self.get(name) {
             Some(value) if !value.is_empty() => Ok(value),
-            _ => Err(Problem::invalid_parameter(name, "required")),
+            _ => Err(Problem::invalid_parameter(name, "is missing")),
         }
     }
 

@@ -5,34 +5,35 @@ use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 use serde::Serialize;
 
-use super::error::Problem;
-use super::json::Json;
 use super::response::{Body, Pieces, Response};
 
-/// A JSON reply from a value.
+/// Room for the JSON of an order or a short quote, so that the common reply is allocated once.
+const ROOM: usize = 1024;
+
+/// A JSON reply from a value of the wire's types.
 ///
-/// # Errors
-/// `internal_error` where the value has no JSON form, which is a bug of its type.
-pub fn json<T: Serialize + ?Sized>(status: StatusCode, value: &T) -> Result<Response, Problem> {
-    match serde_json::to_vec(value) {
-        Ok(body) => Ok(json_bytes(status, body)),
-        Err(error) => {
-            tracing::error!(%error, "a reply has no JSON form");
-            Err(Problem::internal())
-        }
-    }
+/// # Panics
+/// If the value has no JSON form, which is a bug of its type.
+#[must_use]
+pub fn json<T: Serialize + ?Sized>(status: StatusCode, value: &T) -> Response {
+    json_bytes(status, to_json(value))
+}
+
+/// A value of the wire's types as JSON.
+///
+/// # Panics
+/// As [`json`].
+#[must_use]
+pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Bytes {
+    let mut body = Vec::with_capacity(ROOM);
+    serde_json::to_writer(&mut body, value).expect("a wire type has a JSON form");
+    body.into()
 }
 
 /// A JSON reply from finished bytes: a cached list, a stored idempotent answer.
 #[must_use]
 pub fn json_bytes(status: StatusCode, body: impl Into<Bytes>) -> Response {
     typed(status, HeaderValue::from_static("application/json"), body)
-}
-
-/// A JSON reply from the hot path's writer.
-#[must_use]
-pub fn json_written(status: StatusCode, body: Json) -> Response {
-    json_bytes(status, body.into_vec())
 }
 
 /// A plain text reply.
@@ -65,5 +66,13 @@ pub fn in_pieces(content_type: HeaderValue) -> (Pieces, Response) {
 pub fn no_content() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// 304: the caller has this version already.
+#[must_use]
+pub fn not_modified() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
     response
 }

@@ -29,7 +29,7 @@ use super::limits::{HEADER_LEN_MAX, HEADERS_MAX};
 use super::request::{self, BodyState, Call};
 use super::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use super::response::Response;
-use super::route::{Answering, Next, Outcome, Render, Route, Router};
+use super::route::{Answering, Next, Outcome, Rest, Router, Target};
 use super::unrouted;
 
 /// Pause after a failed accept, which means that the process is out of descriptors.
@@ -37,7 +37,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Bounds of a server.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct ServerLimits {
     /// Connections in all; an idle one costs about 10 KiB.
     pub connections_max: usize,
     /// Connections of one address (IPv6: of one /64). Loopback is exempt: proxies and benches.
@@ -53,7 +53,7 @@ pub struct Limits {
     pub drain_timeout: Duration,
 }
 
-impl Default for Limits {
+impl Default for ServerLimits {
     fn default() -> Self {
         Self {
             connections_max: 10_000,
@@ -72,7 +72,7 @@ pub struct Server {
     /// What it answers.
     pub router: Arc<Router>,
     /// Its bounds.
-    pub limits: Limits,
+    pub limits: ServerLimits,
     /// The ids it gives to requests.
     pub request_ids: RequestIds,
 }
@@ -240,39 +240,38 @@ impl Connection {
             body_timeout: self.server.limits.body_timeout,
             allowance: Arc::clone(&self.allowance),
         };
-        let response = self.respond(route, call, id).await;
+        // The hot reads end here: their call is not moved once more.
+        let response = match route.start(&call) {
+            Next::Done(outcome) => settle(outcome, target, call.uri().path(), id),
+            Next::Plain(rest) => {
+                let uri = call.uri().clone();
+                settle(rest(call).await, target, uri.path(), id)
+            }
+            Next::Detached(rest) => {
+                let uri = call.uri().clone();
+                settle(self.run_detached(rest, call).await, target, uri.path(), id)
+            }
+        };
         route.count(response.status());
         response
     }
 
-    async fn respond(&self, route: &Route, mut call: Call, id: &RequestId) -> Response {
-        let (template, render) = (route.target.template, route.target.render);
-        let finish = |outcome, path: &str| settle(outcome, render, instance(template, path), id);
-        match route.start(&call) {
-            Next::Done(outcome) => finish(outcome, call.uri().path()),
-            Next::Plain(rest) => {
-                let uri = call.uri().clone();
-                finish(rest(call).await, uri.path())
-            }
-            Next::Detached(rest) => {
-                let uri = call.uri().clone();
-                let outcome = match call.read_ahead().await {
-                    Ok(()) => Detached::new(rest(call), Arc::clone(&self.slot)).await,
-                    Err(problem) => Err(problem),
-                };
-                finish(outcome, uri.path())
-            }
-        }
+    async fn run_detached(&self, rest: Rest, mut call: Call) -> Outcome {
+        call.read_ahead().await?;
+        Detached::new(rest(call), Arc::clone(&self.slot)).await
     }
+}
+
+/// The reply, or the problem in the words of the route's protocol.
+fn settle(outcome: Outcome, target: &Target, path: &str, id: &RequestId) -> Response {
+    outcome.unwrap_or_else(|problem| {
+        (target.render)(problem, instance(target.template, path), id.as_str())
+    })
 }
 
 /// What a problem says it happened on: the path, but never one that holds a secret.
 fn instance<'a>(template: &'static str, path: &'a str) -> &'a str {
     if template.contains("{token}") { template } else { path }
-}
-
-fn settle(outcome: Outcome, render: Render, path: &str, id: &RequestId) -> Response {
-    outcome.unwrap_or_else(|problem| render(problem, path, id.as_str()))
 }
 
 /// A handler that outlives its connection: dropped unfinished, it goes on in a task of its own.
@@ -320,7 +319,6 @@ impl Drop for Detached {
 #[cfg(test)]
 mod tests {
     use super::super::reply;
-    use super::super::route::Target;
     use super::*;
     use hyper::{Method, StatusCode};
     use std::io;
@@ -356,7 +354,7 @@ mod tests {
             Next::Done(Ok(reply::json_bytes(StatusCode::OK, &br#"{"status":"live"}"#[..])))
         });
         let header_timeout = Duration::from_millis(100);
-        let limits = Limits { connections_max: 1, header_timeout, ..Limits::default() };
+        let limits = ServerLimits { connections_max: 1, header_timeout, ..ServerLimits::default() };
         let request_ids = RequestIds::new(1);
         let server = Server { router: Arc::new(router), limits, request_ids };
         let (connect, made) = mpsc::channel(1);

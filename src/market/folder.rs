@@ -14,7 +14,7 @@ use nexnum_engine::ids::Seq;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
-use nexnum_storage::history::{History, Opening};
+use nexnum_storage::history::{HistoryTables, Opening};
 use nexnum_storage::secrets::Secrets;
 use nexnum_storage::snapshot::{self, Snapshot};
 use nexnum_storage::{
@@ -259,7 +259,7 @@ pub struct Opened {
     /// The ledger, for everybody else.
     pub reader: Reader,
     /// What has left memory, as far as it was written.
-    pub history: History,
+    pub history: HistoryTables,
     /// When the last event happened.
     pub last_at: Time,
     /// The snapshot that was begun from; 0 without one.
@@ -302,7 +302,7 @@ pub fn open(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Opened, Bo
     RedbLedger::check(&folder.ledger()).map_err(|error| error.knowing(manifest.known.seq))?;
     let ledger = folder.open_ledger_knowing(&manifest)?;
     let reader = ledger.reader();
-    // Nothing, unless somebody wrote between the two openings.
+    // Nothing, unless another process wrote between the two openings.
     replay.run(&reader, each)?;
     let history = open_history(&folder, &ledger)?;
     let last_at = replay.at();
@@ -310,9 +310,9 @@ pub fn open(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Opened, Bo
     Ok(Opened { folder, engine, ledger, reader, history, last_at, snapshot })
 }
 
-fn open_history(folder: &Folder, ledger: &RedbLedger) -> Result<History, StorageError> {
+fn open_history(folder: &Folder, ledger: &RedbLedger) -> Result<HistoryTables, StorageError> {
     let last = ledger.last().seq;
-    let (history, opening) = History::open(&folder.history(), ledger.id(), last)?;
+    let (history, opening) = HistoryTables::open(&folder.history(), ledger.id(), last)?;
     if let Opening::SetAside { to, reason } = opening {
         tracing::warn!(to = %to.display(), "history is built anew: {reason}");
     }

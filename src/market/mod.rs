@@ -9,6 +9,7 @@ pub mod history;
 pub mod own_stock;
 pub mod read_model;
 pub mod replay;
+pub mod search;
 pub mod send;
 pub mod sequencer;
 pub mod snapshot;
@@ -23,9 +24,11 @@ use nexnum_engine::grid::Grid;
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::supervisor::Supervisor;
 
 use self::history::History;
 use self::read_model::ReadModel;
+use self::search::Search;
 use self::sequencer::Handle;
 
 pub use send::Refused;
@@ -46,10 +49,14 @@ pub struct Market {
     pub read_model: Arc<ReadModel>,
     /// Prices and live stock.
     pub grid: Arc<Grid>,
+    /// The catalogue by its words, with what is on sale.
+    pub search: Search,
     /// What has left memory.
     pub history: Arc<History>,
     /// What is counted.
     pub metrics: Metrics,
+    /// Its threads and loops.
+    pub supervisor: Supervisor,
     /// Whether its server is stopping.
     pub stopping: Stopping,
 }

@@ -11,7 +11,7 @@ use nexnum_engine::activation::ActivationState;
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::event::{Event, OfferEvent, OfferTerms, OrderEvent, ProviderKind};
 use nexnum_engine::grid::{Coverage, Grid, Listing};
-use nexnum_engine::ids::{OfferId, OperatorId, OrderId, Product, ProviderId};
+use nexnum_engine::ids::{CarrierId, OfferId, OrderId, Product, ProviderId};
 use nexnum_engine::order::{Order, OrderStatus};
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::state::{Offer, State};
@@ -29,7 +29,7 @@ pub struct GridFollower {
 #[derive(Debug, Default)]
 struct Own {
     providers: Vec<ProviderId>,
-    offers: BTreeMap<OfferId, (ProviderId, Product, OperatorId)>,
+    offers: BTreeMap<OfferId, (ProviderId, Product, CarrierId)>,
 }
 
 /// A unit that was claimed for an order when the process ended.
@@ -57,7 +57,7 @@ impl GridFollower {
         let mut rows: BTreeMap<ProviderId, Vec<Listing>> = BTreeMap::new();
         for (id, offer) in state.offers() {
             if own.providers.contains(&offer.provider) {
-                own.offers.insert(id, (offer.provider, offer.product, offer.operator));
+                own.offers.insert(id, (offer.provider, offer.product, offer.carrier));
             }
             if offer.price.is_positive() {
                 rows.entry(offer.provider).or_default().push(listing(state, id, offer));
@@ -109,8 +109,8 @@ impl GridFollower {
             OfferEvent::OffersListed { provider, first, offers }
                 if own.providers.contains(provider) =>
             {
-                for ((product, operator), id) in offers.iter().zip(first.0..) {
-                    own.offers.insert(OfferId(id), (*provider, *product, *operator));
+                for ((product, carrier), id) in offers.iter().zip(first.0..) {
+                    own.offers.insert(OfferId(id), (*provider, *product, *carrier));
                 }
             }
             OfferEvent::OffersPriced { terms, .. } => self.reprice_own(own, terms),
@@ -118,7 +118,7 @@ impl GridFollower {
             OfferEvent::NumberReleased { offer, .. } => self.add(*offer, 1),
             OfferEvent::ProviderRegistered { kind: ProviderKind::Driven, .. }
             | OfferEvent::OffersListed { .. }
-            | OfferEvent::OperatorNamed { .. } => {}
+            | OfferEvent::CarrierNamed { .. } => {}
         }
     }
 
@@ -141,14 +141,14 @@ impl GridFollower {
 
     fn reprice_own(&self, own: &Own, terms: &[OfferTerms]) {
         for terms in terms {
-            let Some(&(provider, product, operator)) = own.offers.get(&terms.offer) else {
+            let Some(&(provider, product, carrier)) = own.offers.get(&terms.offer) else {
                 continue;
             };
             if self.grid.reprice(terms.offer, terms.cost, terms.price).is_none() {
                 let row = Listing {
                     offer: terms.offer,
                     product,
-                    operator,
+                    carrier,
                     cost: terms.cost,
                     price: terms.price,
                     stock: 0,
@@ -180,7 +180,7 @@ fn listing(state: &State, id: OfferId, offer: &Offer) -> Listing {
     Listing {
         offer: id,
         product: offer.product,
-        operator: offer.operator,
+        carrier: offer.carrier,
         cost: offer.cost,
         price: offer.price,
         stock: state.stock(id),

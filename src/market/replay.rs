@@ -14,7 +14,7 @@ use nexnum_engine::event::Event;
 use nexnum_engine::ids::Seq;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
-use nexnum_storage::{Hash, Position, Reader, Row, StorageError, record};
+use nexnum_storage::{Hash, LedgerRow, Position, Reader, StorageError, record};
 
 /// Decoded rows that wait for the engine: enough to smooth their sizes, few enough to keep
 /// small what is in memory twice.
@@ -38,7 +38,7 @@ impl Decoded {
     ///
     /// # Errors
     /// Damage, by the row's first sequence number.
-    pub fn from_row(row: &Row) -> Result<Self, StorageError> {
+    pub fn from_row(row: &LedgerRow) -> Result<Self, StorageError> {
         let damaged = |reason| StorageError::Damaged { seq: row.first, reason };
         let events =
             record::decode_events(&row.payload).map_err(|error| damaged(error.to_string()))?;
@@ -147,12 +147,12 @@ impl Replay {
     }
 }
 
-/// Sends what it reads until the end, the first error, or until nobody listens.
+/// Sends what it reads until the end, the first error, or until the receiver is dropped.
 fn decode_ahead(reader: &Reader, from: Seq, decoded: &Sender<Result<Decoded, StorageError>>) {
     let rows = match reader.read(from) {
         Ok(rows) => rows,
         Err(error) => {
-            // Whoever stopped listening has an error of his own to tell.
+            // A receiver that is gone has returned an error of its own.
             let _gone = decoded.send(Err(error));
             return;
         }

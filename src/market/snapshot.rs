@@ -15,6 +15,7 @@ use nexnum_storage::{Folder, Position, Reader, StorageError, record};
 use tokio::sync::watch;
 
 use crate::market::folder;
+use crate::supervisor::{Beat, Supervisor};
 
 /// Events after which a clean stop writes one more: fewer are replayed in a few ms.
 pub const STOP_MIN_EVENTS: u64 = 10_000;
@@ -40,14 +41,13 @@ impl Snapshots {
         published: watch::Receiver<Seq>,
         since: Seq,
         every: u64,
+        supervisor: &Supervisor,
     ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let work = move || follow(&folder, &reader, &published, since, every, &stopped);
-        let thread = thread::Builder::new()
-            .name("snapshot".to_owned())
-            .spawn(work)
-            .expect("the system has threads");
+        let thread = supervisor.restarting_thread("snapshot", move |beat| {
+            follow(&folder, &reader, &published, (since, every), &stopped, beat);
+        });
         Self { stop, thread }
     }
 
@@ -56,9 +56,7 @@ impl Snapshots {
         // Pairs with the load in `follow`; what it guards comes by the watch.
         self.stop.store(true, Ordering::Release);
         self.thread.thread().unpark();
-        if self.thread.join().is_err() {
-            tracing::error!("the snapshot thread panicked");
-        }
+        self.thread.join().expect("a panic on this thread is caught there");
     }
 }
 
@@ -66,11 +64,12 @@ fn follow(
     folder: &Folder,
     reader: &Reader,
     published: &watch::Receiver<Seq>,
-    mut since: Seq,
-    every: u64,
+    (mut since, every): (Seq, u64),
     stopped: &AtomicBool,
+    beat: &Beat,
 ) {
     loop {
+        beat.round();
         // Looked at first, so that what was published before the stop is seen after it.
         let stopping = stopped.load(Ordering::Acquire);
         let events = published.borrow().0.saturating_sub(since.0);

@@ -12,11 +12,13 @@ use super::folder::{self, Opened};
 use super::history::{Follower, History};
 use super::own_stock::{GridFollower, OpenClaim};
 use super::read_model::ReadModel;
-use super::sequencer::Sequencer;
+use super::search::Search;
+use super::sequencer::{Sequencer, SequencerSetup};
 use super::snapshot::Snapshots;
 use super::{Market, Stopping};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::supervisor::Supervisor;
 
 /// The exit code of a process whose ledger failed.
 const EXIT_STORAGE: i32 = 74;
@@ -51,6 +53,7 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
     let read_model = Arc::new(ReadModel::from_state(state));
     let (grid_follower, open_claims) = GridFollower::from_state(catalog, state);
     let grid = Arc::clone(grid_follower.grid());
+    let search = Search::new(catalog, Arc::clone(&grid));
     // 2. The threads that decide and commit. The grid comes first: what the read model shows
     // can be bought.
     let clock = Arc::new(Clock::not_before(opened.last_at));
@@ -62,20 +65,27 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
             read_model.publish(&change);
         }
     };
-    let (handle, sequencer) = Sequencer::start(
-        opened.engine.with_policy(policy),
-        Arc::clone(&clock),
-        Arc::clone(&archived),
-        opened.ledger,
-        metrics.clone(),
-        publish,
-        end_process,
-    );
+    let supervisor = Supervisor::default();
+    let setup = SequencerSetup {
+        engine: opened.engine.with_policy(policy),
+        clock: Arc::clone(&clock),
+        archived: Arc::clone(&archived),
+        ledger: opened.ledger,
+        metrics: metrics.clone(),
+        supervisor: supervisor.clone(),
+    };
+    let (handle, sequencer) = Sequencer::start(setup, publish, end_process);
     // 3. What follows the ledger on threads of its own.
     let (folder, reader) = (opened.folder, opened.reader);
     let followed = Arc::clone(&read_model);
-    let (history, follower) =
-        History::start(opened.history, reader.clone(), followed, archived, end_without_history);
+    let (history, follower) = History::start(
+        opened.history,
+        reader.clone(),
+        followed,
+        archived,
+        &supervisor,
+        end_without_history,
+    );
     let published = read_model.published();
     let snapshots = Snapshots::start(
         folder.clone(),
@@ -83,9 +93,21 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
         published,
         opened.snapshot,
         snapshot_every,
+        &supervisor,
     );
     let stopping = Stopping::default();
-    let market = Market { catalog, clock, handle, read_model, grid, history, metrics, stopping };
+    let market = Market {
+        catalog,
+        clock,
+        handle,
+        read_model,
+        grid,
+        search,
+        history,
+        metrics,
+        supervisor,
+        stopping,
+    };
     let threads = Threads { folder, reader, follower, sequencer, snapshots };
     Started { market, open_claims, threads }
 }

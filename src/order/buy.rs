@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use nexnum_driver::{Bought, Op};
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::breaker::Input;
+use nexnum_engine::breaker::BreakerInput;
 use nexnum_engine::command::{AssignNumber, ClearDoubt, DoubtOrder, FailOrder, NextAttempt};
-use nexnum_engine::ids::{OfferId, OperatorId, OrderId};
+use nexnum_engine::ids::{CarrierId, OfferId, OrderId};
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::{FailReason, Order};
 use nexnum_engine::reject::Reject;
@@ -22,7 +22,7 @@ use nexnum_engine::reservation::Claim;
 
 use super::Orders;
 use super::claim::{self, Wish};
-use super::doubt::{Call, Doubt, Lost};
+use super::doubt::{Call, Doubt, PurchaseGivenUp};
 use super::orphan::Orphan;
 use crate::market::send::BUSY_PAUSE_MAX;
 use crate::market::sequencer::SendError;
@@ -44,7 +44,7 @@ pub fn spawn(orders: &Arc<Orders>, order: OrderId, claim: Claim) {
 /// Goes on with the next ask, after it is sure that the order's attempt bought nothing.
 pub(crate) async fn resume(orders: &Arc<Orders>, order: &Order, tried: Vec<OfferId>) {
     let command = ClearDoubt { order: order.id, attempt: order.attempt };
-    // If nobody takes it, or the order has ended, its deadline has done the rest.
+    // If the engine does not take it, or the order has ended, the deadline has refunded it.
     if let Ok(Ok(_)) = orders.market.send_until(&command, order.deadline).await {
         let purchase = Purchase { orders: Arc::clone(orders), id: order.id, tried };
         orders.tasks.spawn(purchase.run(None));
@@ -64,7 +64,7 @@ pub(crate) async fn doubt(
     match answer {
         Ok(Ok(_)) => doubts.open(order.id, Doubt { claim, tried, since: now, absences: 0 }),
         // The order has ended meanwhile; what was bought for it may still turn up.
-        Ok(Err(_)) | Err(SendError::Busy) => doubts.lose(Lost::of(&order, now)),
+        Ok(Err(_)) | Err(SendError::Busy) => doubts.give_up(PurchaseGivenUp::of(&order, now)),
         Err(SendError::Stopped) => {}
     }
 }
@@ -98,7 +98,7 @@ impl Purchase {
                 let (provider, product) = (claim.provider(), claim.product());
                 let call = Call { provider, product, since };
                 // Held until the outcome is durable or in doubt: the reconciler must not
-                // take this purchase for somebody else's.
+                // match this purchase with another order.
                 let _calling = orders.doubts.calling(self.id, call);
                 match self.attempt(&order, claim).await {
                     Attempt::Over => return,
@@ -117,7 +117,8 @@ impl Purchase {
 
     /// One call, and what follows from it; a claim that is not booked is given back.
     async fn attempt(&self, order: &Order, claim: Claim) -> Attempt {
-        let Some(connected) = self.orders.providers.get(claim.provider()) else {
+        let Some(connected) = self.orders.providers.begin_purchase(self.id, claim.provider())
+        else {
             return Attempt::Refused;
         };
         let Some(request) = self.request(&connected, &claim) else {
@@ -135,17 +136,17 @@ impl Purchase {
 
     fn request(&self, connected: &Connected, claim: &Claim) -> Option<BuyRequest> {
         let (crosswalk, product) = (connected.crosswalk(), claim.product());
-        let operator = claim.operator();
-        let operator = match operator {
-            OperatorId::ANY => None,
+        let carrier = claim.carrier();
+        let carrier = match carrier {
+            CarrierId::ANY => None,
             named => {
-                Some(self.orders.market.read_model.directory().operator_name(named)?.to_string())
+                Some(self.orders.market.read_model.directory().carrier_name(named)?.to_string())
             }
         };
         Some(BuyRequest {
             country_ext: crosswalk.country_ext(product.country)?.to_owned(),
             service_ext: crosswalk.service_ext(product.service)?.to_owned(),
-            operator,
+            carrier,
             // A cost that has risen since the last sync is paid from the margin, never more.
             max_price: Some(claim.price()),
         })
@@ -157,7 +158,7 @@ impl Purchase {
             (self.orders.market.clock.now(), &self.orders.market.grid, claim.offer());
         match outcome {
             BuyOutcome::Assigned(bought) => {
-                connected.feed(grid, Input::Good, now);
+                connected.record_outcome(grid, BreakerInput::Good, now);
                 if let Some(cost) = bought.cost.filter(|cost| *cost > claim.price()) {
                     self.note_overcharge(connected, claim, cost);
                 }
@@ -165,7 +166,7 @@ impl Purchase {
             BuyOutcome::Refused(error) => {
                 let follows = consequence::of(error.kind);
                 if let Some(input) = follows.breaker {
-                    connected.feed(grid, input, now);
+                    connected.record_outcome(grid, input, now);
                 }
                 if follows.ends_offer {
                     grid.exhaust(offer);
@@ -175,7 +176,7 @@ impl Purchase {
                 }
             }
             BuyOutcome::InDoubt(what) => {
-                connected.feed(grid, Input::Bad, now);
+                connected.record_outcome(grid, BreakerInput::Bad, now);
                 self.note_failure(connected, format!("in doubt: {what}"));
                 tracing::warn!(provider = connected.name(), order = self.id.0, "a buy is in doubt");
             }
@@ -183,7 +184,7 @@ impl Purchase {
     }
 
     /// Stops selling an offer at a loss until the next sync shows its cost: some providers
-    /// know no limit where an operator is named. The number is ours all the same.
+    /// know no limit where a carrier is named. The number is ours all the same.
     fn note_overcharge(&self, connected: &Connected, claim: &Claim, cost: Micros) {
         self.orders.market.grid.exhaust(claim.offer());
         self.orders.market.metrics.overcharged(connected.name());
@@ -239,8 +240,8 @@ impl Purchase {
     /// Claims the next ask and records the attempt. `None` if the order has its number
     /// from own stock, or has ended, here if need be.
     async fn next(&mut self, order: &Order) -> Option<Claim> {
-        let (product, operator) = (order.product, order.operator);
-        let wish = Wish { product, operator, limit: Some(order.limit) };
+        let (product, carrier) = (order.product, order.carrier);
+        let wish = Wish { product, carrier, limit: Some(order.limit) };
         while self.orders.market.clock.now().plus_ms(CALL_MS) < order.deadline {
             let Ok(claim) = claim::claim(&self.orders.market.grid, &wish, &self.tried) else {
                 break;
@@ -266,7 +267,7 @@ impl Purchase {
         let (order, attempt, reason) = (order.id, order.attempt, FailReason::NoNumbers);
         let fail = FailOrder { order, attempt, reason };
         let deadline = self.orders.market.clock.now().plus_ms(CALL_MS);
-        // If nobody takes it, or the order has ended, its deadline has done the same.
+        // If the engine does not take it, or the order has ended, the deadline has done the same.
         let _ended = self.orders.market.send_until(&fail, deadline).await;
         None
     }

@@ -53,7 +53,7 @@ impl Orders {
     /// need nothing.
     async fn give_back(&self, order: &Order) -> Result<(), UpstreamError> {
         let Some((connected, external_id)) = self.target(order)? else { return Ok(()) };
-        let tried = connected.client().insist_on_cancel(external_id).await;
+        let tried = connected.client().cancel_with_retries(external_id).await;
         let Err(error) = tried else { return Ok(()) };
         let refusal = match consequence::of(error.kind).standing {
             // It has ended there, or cannot be ended any more: with a message, or by a try

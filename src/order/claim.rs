@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nexnum_engine::event::Terms;
 use nexnum_engine::grid::{Ask, Grid};
-use nexnum_engine::ids::{OfferId, OperatorId, Product};
+use nexnum_engine::ids::{CarrierId, OfferId, Product};
 use nexnum_engine::money::Micros;
 use nexnum_engine::reservation::{Claim, ClaimRefusal};
 
@@ -15,17 +15,17 @@ use super::refusal::Refusal;
 pub struct Wish {
     /// Country and service.
     pub product: Product,
-    /// The operator, or `ANY`.
-    pub operator: OperatorId,
-    /// The most he pays; `None` takes the first quote and never pays more.
+    /// The carrier, or `ANY`.
+    pub carrier: CarrierId,
+    /// The most that the customer pays; `None` takes the first ask's price as the limit.
     pub limit: Option<Micros>,
 }
 
 /// Why an ask does not serve a wish now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skip {
-    /// Another operator.
-    OtherOperator,
+    /// Another carrier.
+    OtherCarrier,
     /// Tried for this order already.
     Tried,
     /// The provider is closed.
@@ -39,8 +39,8 @@ pub enum Skip {
 /// Why an ask is passed over, or `None` if the order would claim it.
 #[must_use]
 pub fn skip(ask: &Ask, wish: &Wish, tried: &[OfferId]) -> Option<Skip> {
-    if wish.operator != OperatorId::ANY && ask.operator != wish.operator {
-        Some(Skip::OtherOperator)
+    if wish.carrier != CarrierId::ANY && ask.carrier != wish.carrier {
+        Some(Skip::OtherCarrier)
     } else if tried.contains(&ask.offer) {
         Some(Skip::Tried)
     } else if !ask.open {
@@ -67,7 +67,7 @@ pub fn claim(grid: &Arc<Grid>, wish: &Wish, tried: &[OfferId]) -> Result<Claim, 
                 cheapest_above = cheapest_above.or(Some(ask.price));
                 continue;
             }
-            Some(Skip::OtherOperator | Skip::Tried | Skip::Closed | Skip::OutOfStock) => continue,
+            Some(Skip::OtherCarrier | Skip::Tried | Skip::Closed | Skip::OutOfStock) => continue,
         }
         match grid.claim(ask.offer, wish.limit.unwrap_or(ask.price)) {
             Ok(claim) => return Ok(claim),

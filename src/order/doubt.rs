@@ -14,10 +14,10 @@ use parking_lot::Mutex;
 
 /// How long after its order's end a number may still turn up at the provider: longer than
 /// any of them keeps one.
-pub(crate) const LOST_KEPT_MS: u64 = 60 * 60 * 1000;
+pub(crate) const GIVEN_UP_KEPT_MS: u64 = 60 * 60 * 1000;
 /// Numbers that may still turn up: above it the oldest are forgotten, and their loss is
 /// in the books already.
-const LOST_MAX: usize = 10_000;
+const GIVEN_UP_MAX: usize = 10_000;
 
 /// An attempt in doubt.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(crate) struct Call {
 
 /// A purchase that was given up and may have been made all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Lost {
+pub(crate) struct PurchaseGivenUp {
     pub(crate) order: OrderId,
     /// Its attempt that may have bought.
     pub(crate) attempt: u8,
@@ -50,11 +50,11 @@ pub(crate) struct Lost {
     pub(crate) product: Product,
     /// When its order was placed.
     pub(crate) since: Time,
-    /// When nobody needs to look for it any more.
+    /// When the reconciler stops looking for it.
     pub(crate) until: Time,
 }
 
-impl Lost {
+impl PurchaseGivenUp {
     /// The purchase of an order's current attempt.
     pub(crate) fn of(order: &Order, now: Time) -> Self {
         Self {
@@ -63,7 +63,7 @@ impl Lost {
             provider: order.provider,
             product: order.product,
             since: order.placed_at,
-            until: now.plus_ms(LOST_KEPT_MS),
+            until: now.plus_ms(GIVEN_UP_KEPT_MS),
         }
     }
 }
@@ -77,7 +77,7 @@ pub struct Unknown {
     pub oldest: Option<Time>,
     /// Purchases given up that may still turn up.
     pub given_up: usize,
-    /// Numbers that belonged to nobody and went back within the last hour.
+    /// Purchases without an order that were given back within the last hour.
     pub orphans: usize,
 }
 
@@ -86,7 +86,7 @@ pub struct Unknown {
 pub struct Doubts {
     open: Mutex<BTreeMap<OrderId, Doubt>>,
     calls: Mutex<BTreeMap<OrderId, Call>>,
-    lost: Mutex<Vec<Lost>>,
+    given_up: Mutex<Vec<PurchaseGivenUp>>,
     orphans: Mutex<BTreeMap<(ProviderId, Box<str>), Time>>,
 }
 
@@ -98,7 +98,7 @@ impl Doubts {
             let open = self.open.lock();
             (open.len(), open.values().map(|doubt| doubt.since).min())
         };
-        let (given_up, orphans) = (self.lost.lock().len(), self.orphans.lock().len());
+        let (given_up, orphans) = (self.given_up.lock().len(), self.orphans.lock().len());
         Unknown { in_doubt, oldest, given_up, orphans }
     }
 
@@ -139,34 +139,34 @@ impl Doubts {
     }
 
     /// Remembers a purchase that may turn up.
-    pub(crate) fn lose(&self, lost: Lost) {
-        let mut all = self.lost.lock();
-        if all.len() >= LOST_MAX {
+    pub(crate) fn give_up(&self, purchase: PurchaseGivenUp) {
+        let mut all = self.given_up.lock();
+        if all.len() >= GIVEN_UP_MAX {
             all.remove(0);
         }
-        all.push(lost);
+        all.push(purchase);
     }
 
     /// What may turn up at a provider, oldest first; what is too old is forgotten.
-    pub(crate) fn lost(&self, provider: ProviderId, now: Time) -> Vec<Lost> {
-        let mut all = self.lost.lock();
-        all.retain(|lost| now < lost.until);
-        all.iter().filter(|lost| lost.provider == provider).copied().collect()
+    pub(crate) fn given_up(&self, provider: ProviderId, now: Time) -> Vec<PurchaseGivenUp> {
+        let mut all = self.given_up.lock();
+        all.retain(|purchase| now < purchase.until);
+        all.iter().filter(|purchase| purchase.provider == provider).copied().collect()
     }
 
     /// Forgets a purchase that turned up.
-    pub(crate) fn found(&self, found: Lost) {
-        let mut all = self.lost.lock();
-        if let Some(at) = all.iter().position(|lost| *lost == found) {
+    pub(crate) fn found(&self, found: PurchaseGivenUp) {
+        let mut all = self.given_up.lock();
+        if let Some(at) = all.iter().position(|purchase| *purchase == found) {
             all.remove(at);
         }
     }
 
-    /// Notes that a purchase belongs to nobody and goes back; false if it was known.
+    /// Notes that a purchase has no order and is given back; false if it was noted before.
     pub(crate) fn disown(&self, provider: ProviderId, external_id: &str, now: Time) -> bool {
         let mut orphans = self.orphans.lock();
         orphans.retain(|_, until| now < *until);
-        let until = now.plus_ms(LOST_KEPT_MS);
+        let until = now.plus_ms(GIVEN_UP_KEPT_MS);
         orphans.insert((provider, external_id.into()), until).is_none()
     }
 

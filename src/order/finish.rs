@@ -24,7 +24,7 @@ impl Orders {
     }
 
     /// Tells the provider that no more messages are wanted; what it answers changes nothing.
-    pub(crate) async fn tell_finished(
+    pub(crate) async fn finish_at_provider(
         &self,
         connected: &Connected,
         id: OrderId,

@@ -2,35 +2,35 @@
 //!
 //! Pure. Promises: a row goes to at most one order, of its own product and not older than
 //! the order, the oldest order first; where a call under way could have made it, or where
-//! the row says too little to choose, nobody gets it yet.
+//! the row says too little to choose, no order gets it in this round.
 
 use std::collections::BTreeSet;
 
 use nexnum_engine::ids::{CountryId, OrderId, Product, ServiceId};
 use nexnum_engine::time::Time;
 
-use super::doubt::{Call, Lost};
+use super::doubt::{Call, PurchaseGivenUp};
 
 /// How far a provider's clock may be behind ours.
 pub(crate) const SKEW_MS: u64 = 120_000;
 
-/// What a row says of a country or service.
+/// How a row names a country or service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Named<T> {
-    /// Nothing.
-    Not,
+    /// The row does not name it.
+    Absent,
     /// A code that the crosswalk does not know.
     Unknown,
-    /// This one.
-    As(T),
+    /// A code that the crosswalk knows.
+    Known(T),
 }
 
 impl<T: PartialEq> Named<T> {
     fn may_be(&self, wanted: &T) -> bool {
         match self {
-            Self::Not => true,
+            Self::Absent => true,
             Self::Unknown => false,
-            Self::As(named) => named == wanted,
+            Self::Known(named) => named == wanted,
         }
     }
 }
@@ -68,7 +68,7 @@ pub(crate) struct Matched {
     /// Rows that are an order's.
     pub(crate) adopted: Vec<(usize, OrderId)>,
     /// Rows of purchases that were given up.
-    pub(crate) returned: Vec<(usize, Lost)>,
+    pub(crate) returned: Vec<(usize, PurchaseGivenUp)>,
     /// Orders that may yet turn out to have one of the rows.
     pub(crate) unclear: BTreeSet<OrderId>,
 }
@@ -77,22 +77,25 @@ pub(crate) struct Matched {
 pub(crate) fn match_rows(
     rows: &[Unowned],
     seekers: &[Seeker],
-    lost: &[Lost],
+    given_up: &[PurchaseGivenUp],
     calls: &[Call],
 ) -> Matched {
     let mut matched = Matched::default();
-    let (mut seekers, mut lost) = (seekers.to_vec(), lost.to_vec());
+    let (mut seekers, mut given_up) = (seekers.to_vec(), given_up.to_vec());
     for (at, row) in rows.iter().enumerate() {
         let fits: Vec<Seeker> =
             seekers.iter().filter(|s| row.may_be(s.product, s.since)).copied().collect();
-        let gone: Vec<Lost> =
-            lost.iter().filter(|lost| row.may_be(lost.product, lost.since)).copied().collect();
+        let gone: Vec<PurchaseGivenUp> = given_up
+            .iter()
+            .filter(|purchase| row.may_be(purchase.product, purchase.since))
+            .copied()
+            .collect();
         // A call that began after the row was seen cannot have made it.
         let in_work = calls
             .iter()
             .any(|call| call.since <= row.seen_at && row.may_be(call.product, call.since));
         let mut products: Vec<Product> = fits.iter().map(|seeker| seeker.product).collect();
-        products.extend(gone.iter().map(|lost| lost.product));
+        products.extend(gone.iter().map(|purchase| purchase.product));
         products.sort_unstable();
         products.dedup();
         if in_work || products.len() > 1 {
@@ -102,8 +105,8 @@ pub(crate) fn match_rows(
             seekers.retain(|seeker| seeker.order != oldest.order);
         } else if let Some(oldest) = gone.first() {
             matched.returned.push((at, *oldest));
-            let place = lost.iter().position(|lost| lost == oldest);
-            lost.remove(place.expect("it was found there"));
+            let place = given_up.iter().position(|purchase| purchase == oldest);
+            given_up.remove(place.expect("it was found there"));
         }
     }
     for (_, adopted) in &matched.adopted {
@@ -125,8 +128,8 @@ mod tests {
 
     fn row(country: u16, service: u16, created_min: u64, seen_min: u64) -> Unowned {
         Unowned {
-            country: Named::As(CountryId(country)),
-            service: Named::As(ServiceId(service)),
+            country: Named::Known(CountryId(country)),
+            service: Named::Known(ServiceId(service)),
             created: Some(Time(created_min * MINUTE)),
             seen_at: Time(seen_min * MINUTE),
         }
@@ -137,10 +140,10 @@ mod tests {
         Seeker { order: OrderId(order), product: product(country, service), since }
     }
 
-    fn lost(country: u16, service: u16, since_min: u64) -> Lost {
+    fn given_up(country: u16, service: u16, since_min: u64) -> PurchaseGivenUp {
         let (provider, product) = (ProviderId(1), product(country, service));
         let (since, until) = (Time(since_min * MINUTE), Time(u64::MAX));
-        Lost { order: OrderId(9), attempt: 1, provider, product, since, until }
+        PurchaseGivenUp { order: OrderId(9), attempt: 1, provider, product, since, until }
     }
 
     fn call(country: u16, service: u16, since_min: u64) -> Call {
@@ -152,11 +155,11 @@ mod tests {
     fn check(
         rows: &[Unowned],
         seekers: &[Seeker],
-        lost: &[Lost],
+        given_up: &[PurchaseGivenUp],
         calls: &[Call],
         expected: (&[(usize, u32)], &[usize], &[u32]),
     ) {
-        let matched = match_rows(rows, seekers, lost, calls);
+        let matched = match_rows(rows, seekers, given_up, calls);
         let adopted: Vec<_> = matched.adopted.iter().map(|(at, id)| (*at, id.0)).collect();
         let returned: Vec<_> = matched.returned.iter().map(|(at, _)| *at).collect();
         let unclear: Vec<_> = matched.unclear.iter().map(|id| id.0).collect();
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_made_before_the_order_is_somebody_else_s() {
+    fn a_row_made_before_the_order_belongs_to_another_customer() {
         let seekers = [seeker(1, 7, 3, 10)];
         check(&[row(7, 3, 7, 11)], &seekers, &[], &[], (&[], &[], &[]));
         check(&[row(7, 3, 8, 11)], &seekers, &[], &[], (&[(0, 1)], &[], &[]));
@@ -191,19 +194,19 @@ mod tests {
 
     #[test]
     fn a_row_without_service_is_taken_only_if_one_product_wants_it() {
-        let vague = Unowned { service: Named::Not, ..row(7, 0, 10, 11) };
+        let vague = Unowned { service: Named::Absent, ..row(7, 0, 10, 11) };
         check(&[vague], &[seeker(1, 7, 3, 10)], &[], &[], (&[(0, 1)], &[], &[]));
         let two = [seeker(1, 7, 3, 10), seeker(2, 7, 4, 10)];
         check(&[vague], &two, &[], &[], (&[], &[], &[1, 2]));
-        check(&[vague], &[seeker(1, 7, 3, 10)], &[lost(7, 4, 10)], &[], (&[], &[], &[1]));
+        check(&[vague], &[seeker(1, 7, 3, 10)], &[given_up(7, 4, 10)], &[], (&[], &[], &[1]));
         let unknown = Unowned { service: Named::Unknown, ..vague };
         check(&[unknown], &[seeker(1, 7, 3, 10)], &[], &[], (&[], &[], &[]));
     }
 
     #[test]
-    fn what_nobody_waits_for_any_more_goes_back_once() {
+    fn a_purchase_whose_order_was_given_up_goes_back_once() {
         let rows = [row(7, 3, 10, 11), row(7, 3, 10, 11), row(7, 3, 10, 11)];
         let seekers = [seeker(1, 7, 3, 10)];
-        check(&rows, &seekers, &[lost(7, 3, 9)], &[], (&[(0, 1)], &[1], &[]));
+        check(&rows, &seekers, &[given_up(7, 3, 9)], &[], (&[(0, 1)], &[1], &[]));
     }
 }

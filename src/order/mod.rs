@@ -30,7 +30,7 @@ use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
 
 use crate::market::Market;
-use crate::provider::connected::Providers;
+use crate::provider::providers::Providers;
 
 use self::doubt::Doubts;
 use self::in_flight::InFlight;
@@ -38,7 +38,7 @@ use self::single_flight::SingleFlight;
 use self::tasks::Tasks;
 
 pub use ingest::{Arrived, INGEST_MS, Ingested, Posted, Unseen};
-pub use place::{NUMBER_WAIT, Placed};
+pub use place::{NUMBER_WAIT, PlacedOrder};
 pub use query::{OrdersPage, SCAN_MAX};
 pub use refusal::{Refusal, UpstreamError};
 

@@ -1,5 +1,5 @@
-//! Numbers that were bought and belong to nobody go back to their provider, and what was
-//! written off for them comes back into the books.
+//! Orphans: purchases at a provider that no order has. Their numbers are given back to the
+//! provider, and the cost that was written off for them is booked back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ const PAUSE_MS: u64 = 30_000;
 /// For how long a reversal is brought to a full inbox: it drains in milliseconds.
 const RECOVERY_MS: u64 = 60_000;
 
-/// A purchase that belongs to nobody.
+/// A purchase that no order has.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Orphan<'a> {
     /// The provider's id of it.

@@ -23,7 +23,7 @@ const ROUNDS_MAX: usize = 8;
 
 /// An order that was placed, now or by an earlier request with the same idempotency key.
 #[derive(Clone, Debug)]
-pub struct Placed {
+pub struct PlacedOrder {
     /// The order, as it stands.
     pub order: Arc<Order>,
     /// Whether an earlier request placed it.
@@ -42,7 +42,7 @@ impl Orders {
         account: AccountId,
         wish: Wish,
         idempotency: Option<Idempotency>,
-    ) -> Result<Placed, Refusal> {
+    ) -> Result<PlacedOrder, Refusal> {
         // 1. The order that the key stands for, or a new one.
         let (id, replayed) = match idempotency {
             None => self.place_once(account, wish, None).await?,
@@ -57,7 +57,7 @@ impl Orders {
         if failed_at_once(&order) {
             return Err(Refusal::NoNumbers { order: Some(id) });
         }
-        Ok(Placed { order, replayed })
+        Ok(PlacedOrder { order, replayed })
     }
 
     async fn place_for_key(
@@ -100,7 +100,7 @@ impl Orders {
             let order = PlaceOrder {
                 account,
                 product: wish.product,
-                operator: wish.operator,
+                carrier: wish.carrier,
                 limit: wish.limit.unwrap_or(claim.price()),
                 terms: terms(&claim),
                 timings: self.own.timings,

@@ -1,6 +1,6 @@
-//! What buyers ask of their numbers, asked of the provider once: whoever asks the same of
-//! the same number meanwhile gets the same answer. However often a buyer repeats himself,
-//! he takes one call of what the provider allows everybody.
+//! Concurrent requests for the same change of the same number share one call to the
+//! provider: the first makes it, the others wait and get its answer. So a customer who
+//! repeats a request uses one call of the rate that the provider allows all customers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -27,10 +27,10 @@ struct Ask {
 }
 
 impl SingleFlight {
-    /// SingleFlight, or waits for the answer to the same question.
+    /// Runs `ask`, or waits for the answer of the same call if it is under way.
     ///
     /// # Errors
-    /// Those of `ask`; [`UpstreamError::Unavailable`] if whoever asked went away.
+    /// Those of `ask`; [`UpstreamError::Unavailable`] if the call under way was dropped.
     pub(super) async fn once(
         &self,
         order: OrderId,

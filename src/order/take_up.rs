@@ -6,7 +6,7 @@ use std::sync::Arc;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::state::GivenUp;
 
-use super::doubt::{LOST_KEPT_MS, Lost};
+use super::doubt::{GIVEN_UP_KEPT_MS, PurchaseGivenUp};
 use super::{Orders, buy};
 use crate::market::own_stock::OpenClaim;
 
@@ -32,8 +32,9 @@ impl Orders {
     pub(crate) fn remember_given_up(&self) {
         for given_up in self.market.read_model.take_given_up() {
             let GivenUp { at, order, attempt, provider, product, placed_at: since } = given_up;
-            let until = at.plus_ms(LOST_KEPT_MS);
-            self.doubts.lose(Lost { order, attempt, provider, product, since, until });
+            let until = at.plus_ms(GIVEN_UP_KEPT_MS);
+            let purchase = PurchaseGivenUp { order, attempt, provider, product, since, until };
+            self.doubts.give_up(purchase);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! that was bought, and ends with the deadline of a call or of the order.
 
 use parking_lot::Mutex;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 /// The tasks that run.
 #[derive(Debug, Default)]
@@ -16,7 +16,9 @@ impl Tasks {
     /// Runs a task beside its caller, whose own end does not touch it.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut set = self.set.lock();
-        while set.try_join_next().is_some() {}
+        while let Some(ended) = set.try_join_next() {
+            report(&ended);
+        }
         set.spawn(task);
     }
 
@@ -27,7 +29,9 @@ impl Tasks {
             if running.is_empty() {
                 return;
             }
-            while running.join_next().await.is_some() {}
+            while let Some(ended) = running.join_next().await {
+                report(&ended);
+            }
         }
     }
 
@@ -35,5 +39,15 @@ impl Tasks {
     pub(crate) async fn abort(&self) {
         let mut running = std::mem::take(&mut *self.set.lock());
         running.shutdown().await;
+    }
+}
+
+/// A task that panicked left its order to the workers: the poller, the reconciler, the
+/// deadline.
+fn report(ended: &Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "the background task of an order panicked");
     }
 }

@@ -27,7 +27,7 @@ impl Orders {
             self.market.read_model.directory().kind(order.provider) == Some(ProviderKind::Own);
         match &order.assignment {
             Some(assignment) if !own => {
-                let connected = self.providers.get(order.provider);
+                let connected = self.providers.of_order(order);
                 let connected = connected.ok_or(UpstreamError::Unavailable)?;
                 Ok(Some((connected, &*assignment.external_id)))
             }

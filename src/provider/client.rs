@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use nexnum_driver::{
     ActiveList, Bought, Credentials, Driver, ErrorKind, Op, Output, Plan, PriceList, ProviderError,
-    RawReply, Request, RequestError, Rounding, Slots, StatusReport, check_base, to_micros,
+    ProviderRequest, RawReply, Rounding, Slots, StatusReport, check_base, to_micros,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
@@ -20,9 +20,10 @@ use rust_decimal::Decimal;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
+use super::client_config::{ClientConfig, ClientError, Timeouts};
 use super::consequence::{self, Pause, Retry};
 use super::limit::{CallLimiter, Lane};
-use super::transport::{Lost, Transport};
+use super::transport::{CallFailed, Transport};
 use crate::metrics::Metrics;
 
 /// Bytes of a price list: three times the largest known, and little beside the offers.
@@ -48,62 +49,6 @@ const CANCEL_TRY_TIME: Duration = Duration::from_millis(4_500);
 /// Before the next of them, unless the provider asks for more.
 const CANCEL_PAUSE: Duration = Duration::from_millis(500);
 
-/// How long a call may take, all waiting included.
-#[derive(Clone, Copy, Debug)]
-pub struct Timeouts {
-    /// To reach the provider; shorter than `call`, so that a provider that cannot be
-    /// reached is told apart from one that does not answer.
-    pub connect: Duration,
-    /// For everything but price lists.
-    pub call: Duration,
-    /// For price lists.
-    pub prices: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(3),
-            call: Duration::from_secs(15),
-            prices: Duration::from_secs(60),
-        }
-    }
-}
-
-/// What an operator sets for a provider.
-#[derive(Clone, Debug)]
-pub struct ClientConfig {
-    /// The operator's name for the provider.
-    pub provider: String,
-    /// Where the provider lives, if not where its driver says.
-    pub base_url: Option<String>,
-    /// What the provider knows us by.
-    pub credentials: Credentials,
-    /// Ledger units for one unit of the provider's currency.
-    pub rate: Decimal,
-    /// Deadlines.
-    pub timeouts: Timeouts,
-    /// Where its calls are counted.
-    pub metrics: Metrics,
-}
-
-/// Why a client could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// Neither the driver nor the operator says where the provider lives.
-    #[error("no base address is set")]
-    NoBase,
-    /// The base address is none.
-    #[error(transparent)]
-    BadBase(RequestError),
-    /// The rate is not above zero.
-    #[error("the currency rate is not above zero")]
-    BadRate,
-    /// The HTTP client could not be set up.
-    #[error("the HTTP client could not be set up")]
-    Http(#[source] reqwest::Error),
-}
-
 /// A number to buy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuyRequest {
@@ -111,8 +56,8 @@ pub struct BuyRequest {
     pub country_ext: String,
     /// The provider's code of the service.
     pub service_ext: String,
-    /// The operator, pool or partner to buy from; any if none.
-    pub operator: Option<String>,
+    /// The carrier, pool or partner to buy from; any if none.
+    pub carrier: Option<String>,
     /// The most to pay, in the ledger's currency.
     pub max_price: Option<Micros>,
 }
@@ -129,7 +74,7 @@ pub enum BuyOutcome {
 }
 
 /// A client of one provider; cheap to share.
-pub struct Client {
+pub struct ProviderClient {
     provider: String,
     driver: Arc<Driver>,
     transport: Transport,
@@ -142,13 +87,13 @@ pub struct Client {
     metrics: Metrics,
 }
 
-impl fmt::Debug for Client {
+impl fmt::Debug for ProviderClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("provider", &self.provider).finish_non_exhaustive()
+        f.debug_struct("ProviderClient").field("provider", &self.provider).finish_non_exhaustive()
     }
 }
 
-impl Client {
+impl ProviderClient {
     /// A client that has made no call yet.
     ///
     /// # Errors
@@ -231,7 +176,7 @@ impl Client {
         let slots = Slots {
             country: Some(&request.country_ext),
             service: Some(&request.service_ext),
-            operator: request.operator.as_deref(),
+            operator: request.carrier.as_deref(),
             max_price: max_price.as_deref(),
             ..Slots::default()
         };
@@ -273,7 +218,7 @@ impl Client {
     ///
     /// # Errors
     /// As for [`Self::cancel`], of the last try.
-    pub async fn insist_on_cancel(&self, external_id: &str) -> Result<(), ProviderError> {
+    pub async fn cancel_with_retries(&self, external_id: &str) -> Result<(), ProviderError> {
         let deadline = Instant::now() + CANCEL_TIME;
         let mut tries = 1;
         loop {
@@ -382,7 +327,7 @@ impl Client {
     async fn once(
         &self,
         op: Op,
-        request: &Request,
+        request: &ProviderRequest,
         deadline: Instant,
     ) -> Result<Output, (ProviderError, bool)> {
         let outcome = self.attempt(op, request, deadline).await;
@@ -394,12 +339,12 @@ impl Client {
     async fn attempt(
         &self,
         op: Op,
-        request: &Request,
+        request: &ProviderRequest,
         deadline: Instant,
     ) -> Result<Output, (ProviderError, bool)> {
-        let reply = self.call(op, request, deadline).await.map_err(|lost| {
-            let retryable = lost.retryable;
-            (lost.into_error(), retryable)
+        let reply = self.call(op, request, deadline).await.map_err(|failed| {
+            let retryable = failed.retryable;
+            (failed.into_error(), retryable)
         })?;
         let read = self.interpret(op, reply).await;
         read.map_err(|mut error| {
@@ -422,18 +367,23 @@ impl Client {
         })
     }
 
-    async fn call(&self, op: Op, request: &Request, deadline: Instant) -> Result<RawReply, Lost> {
+    async fn call(
+        &self,
+        op: Op,
+        request: &ProviderRequest,
+        deadline: Instant,
+    ) -> Result<RawReply, CallFailed> {
         let permit = timeout_at(deadline, self.in_flight.acquire()).await;
         let Ok(Ok(_permit)) = permit else {
-            return Err(Lost::unsent(ErrorKind::RateLimited, "too many calls in flight"));
+            return Err(CallFailed::unsent(ErrorKind::RateLimited, "too many calls in flight"));
         };
-        self.limiter.acquire(Lane::of(op), deadline).await.map_err(|limited| Lost {
+        self.limiter.acquire(Lane::of(op), deadline).await.map_err(|limited| CallFailed {
             retry_after: Some(limited.retry_after),
-            ..Lost::unsent(ErrorKind::RateLimited, "no call was allowed in time")
+            ..CallFailed::unsent(ErrorKind::RateLimited, "no call was allowed in time")
         })?;
         match timeout_at(deadline, self.transport.exchange(request, bytes_max(op))).await {
             Ok(result) => result,
-            Err(_) => Err(Lost::after_send("no answer in time", false)),
+            Err(_) => Err(CallFailed::after_send("no answer in time", false)),
         }
     }
 

@@ -1,15 +1,16 @@
-//! The connected providers: each with its driver, client, crosswalk, margin and breaker.
+//! A connected provider: its driver, client, crosswalk, margin and breaker.
 //!
 //! Promises: a provider's offers can be claimed exactly while it is enabled and its
-//! breaker is closed. What is fed to the breaker: purchases and probes, since a provider
+//! breaker is closed. The breaker counts purchases and probes, since a provider
 //! may answer questions and still sell nothing. Leaves to others: when to ask what.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nexnum_driver::{Crosswalk, Driver, Op, ProviderError};
-use nexnum_engine::breaker::{Breaker, Input};
+use nexnum_engine::breaker::{Breaker, BreakerInput};
 use nexnum_engine::command::Timings;
 use nexnum_engine::grid::Grid;
 use nexnum_engine::ids::{OrderId, ProviderId};
@@ -19,7 +20,7 @@ use nexnum_engine::time::Time;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::client::Client;
+use super::client::ProviderClient;
 
 /// What the operator decides for a provider, beside what its client needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,12 +90,17 @@ impl fmt::Display for Failure {
 pub struct Connected {
     id: ProviderId,
     driver: Arc<Driver>,
-    client: Client,
+    client: ProviderClient,
     crosswalk: Crosswalk,
     policy: ProviderPolicy,
+    // Whether it is bought from, and whether another connection has taken its place. Flags
+    // alone: a purchase that reads them an instant late is one that came an instant earlier.
+    enabled: AtomicBool,
+    retired: AtomicBool,
     breaker: Mutex<Breaker>,
     health: Mutex<Health>,
     sync_wanted: Notify,
+    retirement: Notify,
 }
 
 impl Connected {
@@ -103,7 +109,7 @@ impl Connected {
     pub fn new(
         id: ProviderId,
         driver: Arc<Driver>,
-        client: Client,
+        client: ProviderClient,
         crosswalk: Crosswalk,
         policy: ProviderPolicy,
     ) -> Self {
@@ -112,10 +118,13 @@ impl Connected {
             driver,
             client,
             crosswalk,
+            enabled: AtomicBool::new(policy.enabled),
+            retired: AtomicBool::new(false),
             policy,
             breaker: Mutex::default(),
             health: Mutex::default(),
             sync_wanted: Notify::new(),
+            retirement: Notify::new(),
         }
     }
 
@@ -139,7 +148,7 @@ impl Connected {
 
     /// The way to it.
     #[must_use]
-    pub const fn client(&self) -> &Client {
+    pub const fn client(&self) -> &ProviderClient {
         &self.client
     }
 
@@ -167,8 +176,43 @@ impl Connected {
 
     /// Whether it is bought from.
     #[must_use]
-    pub const fn is_enabled(&self) -> bool {
-        self.policy.enabled
+    pub fn is_enabled(&self) -> bool {
+        self.enabled.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has been replaced or removed: it serves the orders that were bought under
+    /// it, and no others.
+    #[must_use]
+    pub fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
+    }
+
+    /// Resolves when it is replaced or removed.
+    pub(crate) async fn retired(&self) {
+        loop {
+            let retirement = self.retirement.notified();
+            if self.is_retired() {
+                return;
+            }
+            retirement.await;
+        }
+    }
+
+    /// Starts or stops buying from it.
+    pub(super) fn set_enabled(&self, grid: &Grid, enabled: bool) {
+        self.enabled.store(enabled, Ordering::Relaxed);
+        self.show(grid, *self.breaker.lock());
+    }
+
+    /// Leaves its place to another connection, or to none.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+        self.retirement.notify_waiters();
+    }
+
+    /// Opens or closes its offers, as they stand.
+    pub(super) fn show_now(&self, grid: &Grid) {
+        self.show(grid, *self.breaker.lock());
     }
 
     /// How it fares.
@@ -227,13 +271,15 @@ impl Connected {
         });
     }
 
-    /// Tells the breaker how a purchase or a probe went, and the grid what follows.
-    pub(crate) fn feed(&self, grid: &Grid, input: Input, now: Time) {
+    /// Records in the breaker how a purchase or a probe went; opens or closes the provider's
+    /// asks in the grid when the breaker changes.
+    pub(crate) fn record_outcome(&self, grid: &Grid, input: BreakerInput, now: Time) {
         let mut breaker = self.breaker.lock();
         let before = *breaker;
         *breaker = before.after(input, now);
         if before.is_closed() != breaker.is_closed() {
-            tracing::warn!(provider = self.name(), breaker = breaker.word(), "a breaker moved");
+            let (provider, word) = (self.name(), breaker.word());
+            tracing::warn!(provider, breaker = word, "the circuit breaker of a provider changed");
             self.show(grid, *breaker);
         }
     }
@@ -242,11 +288,14 @@ impl Connected {
     pub(crate) fn may_probe(&self, now: Time) -> bool {
         let mut breaker = self.breaker.lock();
         let before = *breaker;
-        *breaker = before.after(Input::Probe, now);
+        *breaker = before.after(BreakerInput::Probe, now);
         *breaker != before
     }
 
     fn show(&self, grid: &Grid, breaker: Breaker) {
+        if self.is_retired() {
+            return;
+        }
         if self.is_enabled() && breaker.is_closed() {
             grid.open_provider(self.id);
         } else {
@@ -255,46 +304,11 @@ impl Connected {
     }
 }
 
-/// All connected providers, fixed while the process runs.
-#[derive(Clone, Debug, Default)]
-pub struct Providers {
-    by_id: Arc<BTreeMap<ProviderId, Arc<Connected>>>,
-}
-
-impl Providers {
-    /// The providers; disabled ones are closed in the grid.
-    #[must_use]
-    pub fn new(grid: &Grid, connected: Vec<Connected>) -> Self {
-        let row = |connected: Connected| {
-            connected.show(grid, Breaker::default());
-            (connected.id, Arc::new(connected))
-        };
-        Self { by_id: Arc::new(connected.into_iter().map(row).collect()) }
-    }
-
-    /// The provider with this id, if it is connected.
-    #[must_use]
-    pub fn get(&self, id: ProviderId) -> Option<Arc<Connected>> {
-        self.by_id.get(&id).cloned()
-    }
-
-    /// The provider of this name, if it is connected.
-    #[must_use]
-    pub fn by_name(&self, name: &str) -> Option<Arc<Connected>> {
-        self.iter().find(|connected| connected.name() == name).cloned()
-    }
-
-    /// All of them, by id.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Connected>> {
-        self.by_id.values()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::metrics::Metrics;
-    use crate::provider::client::{ClientConfig, Timeouts};
+    use crate::provider::client_config::{ClientConfig, Timeouts};
     use nexnum_driver::{Credentials, ErrorKind};
 
     fn connected() -> Connected {
@@ -308,7 +322,7 @@ mod tests {
             timeouts: Timeouts::default(),
             metrics: Metrics::default(),
         };
-        let client = Client::new(Arc::clone(&driver), config).expect("it has an address");
+        let client = ProviderClient::new(Arc::clone(&driver), config).expect("it has an address");
         let crosswalk = Crosswalk::load(driver.dialect()).expect("its codes are shipped");
         let policy = ProviderPolicy {
             margin: Margin::default(),

@@ -5,7 +5,7 @@
 //! was asked: where an error came from a purchase, a poll or a cancel is the caller's.
 
 use nexnum_driver::ErrorKind;
-use nexnum_engine::breaker::Input;
+use nexnum_engine::breaker::BreakerInput;
 
 /// What follows from an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Consequence {
     /// How long all calls of the provider pause.
     pub pause: Pause,
     /// What the breaker is told of a purchase or a probe that ended so.
-    pub breaker: Option<Input>,
+    pub breaker: Option<BreakerInput>,
     /// The offer that was to be bought sells nothing before the next sync.
     pub ends_offer: bool,
     /// A purchase that was refused so is kept among the provider's failures.
@@ -74,11 +74,11 @@ pub enum CustomerAnswer {
     Unavailable,
 }
 
-const GOOD: Option<Input> = Some(Input::Good);
-const BAD: Option<Input> = Some(Input::Bad);
-const HARD: Option<Input> = Some(Input::Hard);
+const GOOD: Option<BreakerInput> = Some(BreakerInput::Good);
+const BAD: Option<BreakerInput> = Some(BreakerInput::Bad);
+const HARD: Option<BreakerInput> = Some(BreakerInput::Hard);
 /// Our rate limit, or an operation that the driver lacks: says nothing about the provider.
-const NONE: Option<Input> = None;
+const NONE: Option<BreakerInput> = None;
 
 macro_rules! table {
     ($($kind:ident | $retry:ident | $pause:ident | $breaker:ident | $ends_offer:literal

@@ -1,13 +1,15 @@
 //! Talking to providers: each with its driver, a client, limits, a breaker and its health.
 //!
 //! How a provider is asked and how its replies are read is its driver's document
-//! (`nexnum_driver`). A [`client::Client`] carries a driver's requests over HTTP with
+//! (`nexnum_driver`). A [`client::ProviderClient`] carries a driver's requests over HTTP with
 //! deadlines, bounds and rate limits; a [`connected::Connected`] is a provider with
 //! everything to talk to it.
 
 pub mod client;
+pub mod client_config;
 pub mod connected;
 pub mod consequence;
 pub mod limit;
+pub mod providers;
 mod retry_after;
 mod transport;

@@ -7,7 +7,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use nexnum_driver::{Body, ErrorKind, ProviderError, RawReply, Request};
+use nexnum_driver::{ErrorKind, ProviderError, ProviderRequest, RawReply, RequestBody};
 
 use super::retry_after;
 use crate::clock;
@@ -17,7 +17,7 @@ use crate::clock;
 const IDLE_MAX: Duration = Duration::from_secs(10);
 
 /// A call that brought no reply.
-pub(super) struct Lost {
+pub(super) struct CallFailed {
     /// True if nothing can have reached the provider.
     pub unsent: bool,
     pub what: &'static str,
@@ -27,7 +27,7 @@ pub(super) struct Lost {
     pub retryable: bool,
 }
 
-impl Lost {
+impl CallFailed {
     pub(super) fn unsent(kind: ErrorKind, what: &'static str) -> Self {
         Self { unsent: true, what, kind, retry_after: None, retryable: false }
     }
@@ -67,15 +67,21 @@ impl Transport {
     }
 
     /// Sends a request and reads a reply of at most `most` bytes.
-    pub(super) async fn exchange(&self, request: &Request, most: usize) -> Result<RawReply, Lost> {
+    pub(super) async fn exchange(
+        &self,
+        request: &ProviderRequest,
+        most: usize,
+    ) -> Result<RawReply, CallFailed> {
         let built = self.build(request);
-        let built = built.map_err(|_| Lost::unsent(ErrorKind::Unsupported, "cannot be sent"))?;
+        let built =
+            built.map_err(|_| CallFailed::unsent(ErrorKind::Unsupported, "cannot be sent"))?;
         let mut response = self.0.execute(built).await.map_err(|error| {
             if error.is_connect() {
-                let unsent = Lost::unsent(ErrorKind::Temporary, "the provider cannot be reached");
-                return Lost { retryable: true, ..unsent };
+                let unsent =
+                    CallFailed::unsent(ErrorKind::Temporary, "the provider cannot be reached");
+                return CallFailed { retryable: true, ..unsent };
             }
-            Lost::after_send("the connection was lost", true)
+            CallFailed::after_send("the connection was lost", true)
         })?;
         let status = response.status().as_u16();
         let headers = response.headers().iter();
@@ -86,16 +92,16 @@ impl Transport {
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() > most => {
-                    return Err(Lost::after_send("the reply is too large", false));
+                    return Err(CallFailed::after_send("the reply is too large", false));
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => return Ok(RawReply { status, headers, body }),
-                Err(_) => return Err(Lost::after_send("the reply was cut short", true)),
+                Err(_) => return Err(CallFailed::after_send("the reply was cut short", true)),
             }
         }
     }
 
-    fn build(&self, request: &Request) -> Result<reqwest::Request, reqwest::Error> {
+    fn build(&self, request: &ProviderRequest) -> Result<reqwest::Request, reqwest::Error> {
         let method = match request.method {
             "POST" => reqwest::Method::POST,
             "PUT" => reqwest::Method::PUT,
@@ -108,9 +114,9 @@ impl Transport {
             builder = builder.header(name, value);
         }
         let (kind, body) = match &request.body {
-            Body::Empty => return builder.build(),
-            Body::Form(body) => ("application/x-www-form-urlencoded", body),
-            Body::Json(body) => ("application/json", body),
+            RequestBody::Empty => return builder.build(),
+            RequestBody::Form(body) => ("application/x-www-form-urlencoded", body),
+            RequestBody::Json(body) => ("application/json", body),
         };
         builder.header("content-type", kind).body(body.clone()).build()
     }

@@ -83,11 +83,11 @@ pub struct Config {
     /// How long requests in work may take after a stop was asked for.
     pub drain_seconds: u64,
     /// How numbers of own stock live.
-    pub own_stock: OwnStock,
+    pub own_stock: OwnStockConfig,
     /// What we add to a provider's price, unless the provider says otherwise.
-    pub margin: Margin,
+    pub margin: MarginConfig,
     /// Bounds of the server.
-    pub limits: Limits,
+    pub limits: LimitsConfig,
     /// The connected providers.
     pub providers: Vec<ProviderConfig>,
 }
@@ -99,9 +99,9 @@ impl Default for Config {
             metrics_listen: None,
             data_dir: PathBuf::from("."),
             drain_seconds: 10,
-            own_stock: OwnStock::default(),
-            margin: Margin::default(),
-            limits: Limits::default(),
+            own_stock: OwnStockConfig::default(),
+            margin: MarginConfig::default(),
+            limits: LimitsConfig::default(),
             providers: Vec::new(),
         }
     }
@@ -110,7 +110,7 @@ impl Default for Config {
 /// How numbers of own stock live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct OwnStock {
+pub struct OwnStockConfig {
     /// From the sale to the end by itself, in seconds.
     pub lifetime_s: u64,
     /// From the sale to the first allowed cancel, in seconds.
@@ -119,13 +119,13 @@ pub struct OwnStock {
     pub quarantine_s: u64,
 }
 
-impl Default for OwnStock {
+impl Default for OwnStockConfig {
     fn default() -> Self {
         Self { lifetime_s: 1200, min_cancel_age_s: 120, quarantine_s: 600 }
     }
 }
 
-impl OwnStock {
+impl OwnStockConfig {
     /// The same as commands carry it.
     #[must_use]
     pub const fn timings(&self) -> Timings {
@@ -143,7 +143,7 @@ impl OwnStock {
 /// What we add to a provider's price: a percentage, and at least the floor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Margin {
+pub struct MarginConfig {
     /// Percent of the cost, exact.
     pub percent: Percent,
     /// The least that is added.
@@ -151,7 +151,7 @@ pub struct Margin {
     pub floor: Micros,
 }
 
-impl Default for Margin {
+impl Default for MarginConfig {
     fn default() -> Self {
         Self { percent: Percent(Decimal::from(20)), floor: Micros(10_000) }
     }
@@ -221,7 +221,7 @@ impl<'de> Deserialize<'de> for Rate {
 /// Bounds of the server; what is not named keeps its default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Limits {
+pub struct LimitsConfig {
     /// Open connections.
     pub connections_max: NonZeroU32,
     /// Open connections of one address.
@@ -232,7 +232,7 @@ pub struct Limits {
     pub snapshot_every_events: NonZeroU32,
 }
 
-impl Default for Limits {
+impl Default for LimitsConfig {
     fn default() -> Self {
         let bound = |n| NonZeroU32::new(n).expect("the defaults are not zero");
         Self {
@@ -271,7 +271,7 @@ pub struct ProviderConfig {
     pub priority: u8,
     /// Instead of the common margin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub margin: Option<Margin>,
+    pub margin: Option<MarginConfig>,
     /// Ledger units for one unit of the provider's currency.
     #[serde(default)]
     pub rate: Rate,

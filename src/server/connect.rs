@@ -10,9 +10,10 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use crate::metrics::Metrics;
-use crate::provider::client::{Client, ClientConfig, ClientError, Timeouts};
+use crate::provider::client::ProviderClient;
+use crate::provider::client_config::{ClientConfig, ClientError, Timeouts};
 use crate::provider::connected::{Connected, ProviderPolicy};
-use crate::server::config::{Config, Margin, ProviderConfig};
+use crate::server::config::{MarginConfig, ProviderConfig};
 
 /// A provider to connect, with its key.
 #[derive(Clone, Debug)]
@@ -56,7 +57,7 @@ pub enum ConnectError {
     },
     /// The client could not be set up.
     #[error("provider {provider:?}: {source}")]
-    Client {
+    ProviderClient {
         /// Which provider.
         provider: String,
         /// Why.
@@ -68,7 +69,7 @@ pub enum ConnectError {
 pub(super) fn connect(
     id: ProviderId,
     setup: ProviderSetup,
-    common: &Config,
+    margin_default: MarginConfig,
     metrics: Metrics,
 ) -> Result<Connected, ConnectError> {
     let ProviderSetup { config, key, min_cancel_age_ms } = setup;
@@ -89,10 +90,10 @@ pub(super) fn connect(
         timeouts: Timeouts::default(),
         metrics,
     };
-    let client = Client::new(Arc::clone(&driver), client)
-        .map_err(|source| ConnectError::Client { provider: provider(), source })?;
+    let client = ProviderClient::new(Arc::clone(&driver), client)
+        .map_err(|source| ConnectError::ProviderClient { provider: provider(), source })?;
     let policy = ProviderPolicy {
-        margin: margin(config.margin.unwrap_or(common.margin)),
+        margin: margin(config.margin.unwrap_or(margin_default)),
         enabled: config.enabled,
         sync_interval_ms: 1000 * config.sync_interval_s,
         min_cancel_age_ms,
@@ -115,7 +116,7 @@ fn document(config: &ProviderConfig) -> Result<String, ConnectError> {
 }
 
 /// Percent with four places is parts per million with none: the conversion is exact.
-fn margin(configured: Margin) -> pricing::Margin {
+fn margin(configured: MarginConfig) -> pricing::Margin {
     let ppm = configured.percent.0 * Decimal::from(10_000);
     let share_ppm = ppm.to_u32().expect("the configuration bounds a percentage to 1000");
     pricing::Margin { share_ppm, floor: configured.floor }

@@ -5,13 +5,15 @@
 
 pub mod config;
 mod connect;
+mod providers;
+mod register;
+mod start_error;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use nexnum_driver::Secret;
-use nexnum_engine::command::RegisterProvider;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::ProviderId;
 use nexnum_storage::{Folder, StorageError};
@@ -20,23 +22,28 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::config::Config;
+use self::register::register;
 use crate::access::Access;
 use crate::face::auth::{Auth, CallbackAddress};
+use crate::face::description::Description;
 use crate::face::route::RouteTable;
 use crate::face::{admin, hooks, ops, v1};
 use crate::http::limit::Quota;
 use crate::http::request_id::RequestIds;
-use crate::http::{self, Limits, Server};
-use crate::keys::{self, NoRandomness};
-use crate::market::folder::{self, BootError, Opened};
+use crate::http::{self, Server, ServerLimits};
+use crate::keys;
+use crate::market::folder::{self, Opened};
 use crate::market::{self, Market, Started, Threads};
 use crate::money::Money;
 use crate::order::{Orders, OwnStock};
-use crate::provider::connected::Providers;
+use crate::provider::providers::Providers;
+use crate::supervisor::Supervisor;
 use crate::supply::Supply;
 use crate::worker::Workers;
 
 pub use connect::{ConnectError, ProviderSetup};
+pub use providers::ProviderSet;
+pub use start_error::StartError;
 
 /// The name of own stock among the providers.
 pub const OWN_PROVIDER: &str = "own";
@@ -44,42 +51,6 @@ pub const OWN_PROVIDER: &str = "own";
 const HOOK_SECRET: &str = "hook.own";
 /// How long work under way upstream may take after the door has closed.
 const WORKERS_GRACE: Duration = Duration::from_secs(5);
-
-/// Why the server did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The address could not be listened on.
-    #[error("cannot listen on {address}: {source}")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A file of the data folder.
-    #[error(transparent)]
-    Boot(#[from] BootError),
-    /// A provider could not be set up.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// No random bytes.
-    #[error(transparent)]
-    NoRandomness(#[from] NoRandomness),
-    /// The engine refused to register a provider.
-    #[error("cannot register the provider {name:?}: {reason}")]
-    Register {
-        /// Which.
-        name: String,
-        /// Why.
-        reason: String,
-    },
-}
-
-impl From<StorageError> for StartError {
-    fn from(error: StorageError) -> Self {
-        Self::Boot(BootError::Storage(error))
-    }
-}
 
 /// A server that answers.
 #[derive(Debug)]
@@ -96,7 +67,9 @@ pub struct Running {
     pub routes: RouteTable,
     stop: watch::Sender<bool>,
     doors: Vec<JoinHandle<usize>>,
-    workers: Workers,
+    /// The providers, to change them while the server runs.
+    pub providers: ProviderSet,
+    workers: Arc<Workers>,
     threads: Threads,
 }
 
@@ -157,7 +130,8 @@ pub async fn start(
     let providers = connect_all(&market, config, providers).await?;
     // 4. The rooms, and the workers before an order can be placed.
     let rooms = Rooms::new(&market, providers, own);
-    let workers = Workers::start(&rooms.orders, open_claims);
+    let workers = Arc::new(Workers::start(&rooms.orders, open_claims));
+    let providers = ProviderSet::new(&rooms.orders, &workers, config.margin);
     // 5. Last of all the faces and the door.
     let callback =
         CallbackAddress { provider: OWN_PROVIDER, token_sha256: keys::sha256(hook_token.expose()) };
@@ -178,6 +152,7 @@ pub async fn start(
         routes,
         stop,
         doors,
+        providers,
         workers,
         threads,
     })
@@ -198,7 +173,7 @@ async fn connect_all(
     for setup in setups {
         let id = register(market, &setup.config.name, ProviderKind::Driven).await?;
         grid.set_priority(id, setup.config.priority);
-        connected.push(connect::connect(id, setup, config, market.metrics.clone())?);
+        connected.push(connect::connect(id, setup, config.margin, market.metrics.clone())?);
     }
     // Offers of a provider that was taken out of the configuration stand in the ledger
     // still, and nothing can be bought of it.
@@ -230,19 +205,9 @@ fn hook_token(folder: &Folder) -> Result<Secret, StartError> {
     }
     let token: String =
         keys::random_bytes::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect();
-    secrets.put(HOOK_SECRET, &nexnum_storage::secrets::Secret::new(token.clone().into_bytes()))?;
+    secrets
+        .put(HOOK_SECRET, &nexnum_storage::secrets::SecretBytes::new(token.clone().into_bytes()))?;
     Ok(Secret::new(token))
-}
-
-async fn register(
-    market: &Market,
-    name: &str,
-    kind: ProviderKind,
-) -> Result<ProviderId, StartError> {
-    let failed = |reason: String| StartError::Register { name: name.to_owned(), reason };
-    let register = RegisterProvider { name: name.into(), kind };
-    let answer = market.handle.ask(register).await.map_err(|error| failed(error.to_string()))?;
-    answer.map_err(|reject| failed(reject.code().to_owned()))
 }
 
 /// The routes of each listener.
@@ -254,7 +219,7 @@ struct Tables {
 
 fn tables(
     rooms: &Rooms,
-    own: ProviderId,
+    own_stock: ProviderId,
     callback: CallbackAddress,
     quota: Option<Quota>,
 ) -> Tables {
@@ -262,7 +227,9 @@ fn tables(
     let router = Arc::new(OnceLock::new());
     let orders = || Arc::clone(&rooms.orders);
     let (mut routes, mut metrics) = (RouteTable::default(), RouteTable::default());
-    let ops = ops::State { orders: orders(), router: Arc::clone(&router) };
+    let description = Arc::new(OnceLock::new());
+    let (own, told) = (Arc::clone(&router), Arc::clone(&description));
+    let ops = ops::State { orders: orders(), router: own, description: told };
     ops::metrics_routes(ops.clone(), &auth).add_to(&mut metrics);
     ops::routes(ops, &auth).add_to(&mut routes);
     v1::routes(v1::State::new(orders(), rooms.money.clone()), &auth).add_to(&mut routes);
@@ -274,8 +241,9 @@ fn tables(
         market: rooms.market.clone(),
     };
     admin::routes(admin, &auth).add_to(&mut routes);
-    hooks::routes(hooks::State { orders: orders(), own }, &auth).add_to(&mut routes);
+    hooks::routes(hooks::State { orders: orders(), own: own_stock }, &auth).add_to(&mut routes);
     router.set(Arc::downgrade(&routes.router)).expect("it was made a few lines above");
+    description.set(Description::of(&routes.specs)).expect("it was made a few lines above");
     Tables { routes, metrics }
 }
 
@@ -285,15 +253,15 @@ fn open_door(
     listener: TcpListener,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<JoinHandle<usize>, StartError> {
-    let limits = Limits {
+    let limits = ServerLimits {
         connections_max: config.limits.connections_max.get() as usize,
         connections_per_address_max: config.limits.connections_per_address_max.get(),
         drain_timeout: Duration::from_secs(config.drain_seconds),
-        ..Limits::default()
+        ..ServerLimits::default()
     };
     let request_ids = RequestIds::new(u64::from_le_bytes(keys::random_bytes()?));
     let server = Server { router: Arc::clone(&routes.router), limits, request_ids };
-    Ok(tokio::spawn(server.serve(listener, async move {
+    Ok(Supervisor::vital_task(server.serve(listener, async move {
         // An error means that the other end is gone: stop as well.
         let _stop = stopped.wait_for(|stop| *stop).await;
     })))

@@ -1,22 +1,22 @@
 //! Taking in a provider's list: it becomes offers, prices in the ledger, and the grid.
 //!
 //! Durable before visible: a new price is in the ledger before a buyer can meet it. The
-//! engine is told in small commands, so that orders pass between them; what a list does
-//! not name any more is sold out.
+//! engine gets small commands, so that orders pass between them; an offer that the list
+//! does not name any more is sold out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nexnum_driver::{Op, PriceList};
-use nexnum_engine::command::{ListOffers, NameOperator, PriceOffers, Request};
+use nexnum_engine::command::{ListOffers, NameCarrier, PriceOffers, Request};
 use nexnum_engine::event::OfferTerms;
 use nexnum_engine::grid::{Coverage, Grid, Listing};
-use nexnum_engine::ids::{OfferId, OperatorId};
+use nexnum_engine::ids::{CarrierId, OfferId};
 use nexnum_engine::money::Micros;
 use tokio::task::JoinError;
 
 use super::price_list::{
-    self, Differences, Key, Naming, Row, Translated, differences, naming, operators, price,
+    self, Differences, Key, Naming, Row, Translated, carriers, differences, naming, price,
     translate,
 };
 use super::quarantine::Quarantine;
@@ -55,9 +55,9 @@ pub(crate) struct Intake {
     market: Market,
     connected: Arc<Connected>,
     quarantine: Quarantine,
-    /// Operators that it has offers of, or brought in while this process runs.
-    operators: BTreeSet<OperatorId>,
-    /// Operators and rows that found no room at the last sync.
+    /// Carriers that it has offers of, or brought in while this process runs.
+    carriers: BTreeSet<CarrierId>,
+    /// Carriers and rows that found no room at the last sync.
     refused: (usize, usize),
 }
 
@@ -67,22 +67,22 @@ impl Intake {
         let offers = market.read_model.directory().offers_of(connected.id());
         let has_stock = |offer| market.grid.ask(offer).is_some_and(|ask| ask.stock > 0);
         let sold = offers.iter().filter(|(_, offer)| has_stock(*offer)).count();
-        let operators = offers.iter().map(|((_, operator), _)| *operator).collect();
+        let carriers = offers.iter().map(|((_, carrier), _)| *carrier).collect();
         let quarantine = Quarantine::after(sold);
-        Self { market, connected, quarantine, operators, refused: (0, 0) }
+        Self { market, connected, quarantine, carriers, refused: (0, 0) }
     }
 
     /// Takes a list in: what is believed of it becomes offers, prices and stock.
     ///
     /// # Errors
-    /// Why the list changed nothing, or not all; what the ledger had been told stands.
+    /// Why the list changed nothing, or not all; what was committed before the error stands.
     pub(crate) async fn take_in(&mut self, list: PriceList) -> Result<(), IntakeError> {
         let rows = self.read(list).await?;
-        let (operators, nameless) = self.name_operators(&rows).await?;
+        let (carriers, nameless) = self.name_carriers(&rows).await?;
         let connected = Arc::clone(&self.connected);
         let margin = connected.policy().margin;
         // On a thread of its own: requests must not wait for a hundred thousand rows.
-        let priced = tokio::task::spawn_blocking(move || price(rows, &operators, margin));
+        let priced = tokio::task::spawn_blocking(move || price(rows, &carriers, margin));
         let (mut rows, misfits) = priced.await?;
         let offers = self.market.read_model.directory().offers_of(connected.id());
         let grid = Arc::clone(&self.market.grid);
@@ -125,11 +125,11 @@ impl Intake {
 
     /// Tells the operator of what found no room, once while it is as much.
     fn note_refused(&mut self, refused: (usize, usize)) {
-        let (operators, rows) = refused;
+        let (carriers, rows) = refused;
         if refused != (0, 0) && refused != self.refused {
             let text = format!(
-                "{operators} operators and {rows} rows are beyond the {} and {} of one provider",
-                price_list::OPERATORS_MAX,
+                "{carriers} carriers and {rows} rows are beyond the {} and {} of one provider",
+                price_list::CARRIERS_MAX,
                 price_list::OFFERS_MAX
             );
             let (at, op) = (self.market.clock.now(), Op::Prices);
@@ -138,28 +138,28 @@ impl Intake {
         self.refused = refused;
     }
 
-    /// The ids of the operators in a list, new names interned; gives how many get none.
-    async fn name_operators(
+    /// The ids of the carriers in a list, new names interned; gives how many get none.
+    async fn name_carriers(
         &mut self,
         rows: &[Translated],
-    ) -> Result<(BTreeMap<Box<str>, OperatorId>, usize), IntakeError> {
+    ) -> Result<(BTreeMap<Box<str>, CarrierId>, usize), IntakeError> {
         let directory = self.market.read_model.directory();
-        let room = price_list::OPERATORS_MAX.saturating_sub(self.operators.len());
-        let named = naming(operators(rows), |name| directory.operator(name), room);
+        let room = price_list::CARRIERS_MAX.saturating_sub(self.carriers.len());
+        let named = naming(carriers(rows), |name| directory.carrier(name), room);
         let Naming { known: mut ids, new, refused } = named;
         for name in new {
-            let command = NameOperator { name: name.clone() };
+            let command = NameCarrier { name: name.clone() };
             // Without room in the engine it is refused; its rows are counted as misfits.
-            if let Some(id) = self.tell(&command).await? {
+            if let Some(id) = self.send(&command).await? {
                 ids.insert(name, id);
-                self.operators.insert(id);
+                self.carriers.insert(id);
             }
         }
         Ok((ids, refused))
     }
 
     /// Sends a command; `None` if the engine refuses it.
-    async fn tell<R: Request + Clone>(
+    async fn send<R: Request + Clone>(
         &self,
         request: &R,
     ) -> Result<Option<R::Answer>, IntakeError> {
@@ -169,12 +169,12 @@ impl Intake {
         Ok(answer.ok())
     }
 
-    async fn tell_whole(
+    async fn send_whole(
         &self,
         request: &(impl Request + Clone),
         what: &str,
     ) -> Result<(), IntakeError> {
-        let answer = self.tell(request).await?;
+        let answer = self.send(request).await?;
         answer.map(drop).ok_or_else(|| IntakeError::Engine(format!("{what} were refused")))
     }
 
@@ -191,7 +191,7 @@ impl Intake {
         for chunk in unseen.chunks(CHUNK) {
             let command = ListOffers { provider, offers: chunk.to_vec() };
             // Without room for new offers the known ones are priced all the same.
-            if self.tell(&command).await?.is_none() {
+            if self.send(&command).await?.is_none() {
                 refused += chunk.len();
             }
         }
@@ -208,12 +208,12 @@ impl Intake {
         };
         for chunk in listed.chunks(CHUNK) {
             let terms = chunk.iter().map(terms).collect();
-            self.tell_whole(&PriceOffers { provider, terms }, "prices").await?;
+            self.send_whole(&PriceOffers { provider, terms }, "prices").await?;
         }
         let sold_out: Vec<_> = gone.iter().filter_map(|offer| self.sold_out(*offer)).collect();
         for chunk in sold_out.chunks(CHUNK) {
             let terms = chunk.to_vec();
-            self.tell_whole(&PriceOffers { provider, terms }, "sold-out offers").await?;
+            self.send_whole(&PriceOffers { provider, terms }, "sold-out offers").await?;
         }
         Ok((listed, refused))
     }
@@ -245,9 +245,9 @@ fn listings(rows: &[Row], offers: &[(Key, OfferId)]) -> Vec<Listing> {
     let listing = |row: &Row| {
         while offers.next_if(|(key, _)| *key < row.key).is_some() {}
         let (_, offer) = offers.next_if(|(key, _)| *key == row.key)?;
-        let (product, operator) = row.key;
+        let (product, carrier) = row.key;
         let (cost, price, stock) = (row.cost, row.price, row.stock);
-        Some(Listing { offer: *offer, product, operator, cost, price, stock })
+        Some(Listing { offer: *offer, product, carrier, cost, price, stock })
     };
     rows.iter().filter_map(listing).collect()
 }

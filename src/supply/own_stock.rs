@@ -1,8 +1,8 @@
 //! Own stock: numbers that the operator holds, put on sale.
 
-use nexnum_engine::command::{ListOffers, LoadStock, NameOperator};
+use nexnum_engine::command::{ListOffers, LoadStock, NameCarrier};
 use nexnum_engine::decide::check_load;
-use nexnum_engine::ids::{Number, OfferId, OperatorId, Product};
+use nexnum_engine::ids::{CarrierId, Number, OfferId, Product};
 use nexnum_engine::money::Micros;
 use nexnum_engine::reject::Reject;
 
@@ -11,11 +11,11 @@ use crate::market::Refused;
 
 /// Numbers to put on sale.
 #[derive(Clone, Debug)]
-pub struct Load {
+pub struct StockLoad {
     /// Country and service.
     pub product: Product,
-    /// The operator's name; `None` for any.
-    pub operator: Option<Box<str>>,
+    /// The carrier's name; `None` for any.
+    pub carrier: Option<Box<str>>,
     /// What a number costs us.
     pub cost: Micros,
     /// What it is sold for.
@@ -34,36 +34,36 @@ pub struct Loaded {
 }
 
 impl Supply {
-    /// Puts numbers on sale: their operator is named and their offer listed, where they are
+    /// Puts numbers on sale: their carrier is named and their offer listed, where they are
     /// new.
     ///
     /// # Errors
     /// The refusal; no number is added then.
-    pub async fn load(&self, load: Load) -> Result<Loaded, Refused> {
-        // 1. Refused before its operator is named and its offer is listed, which are events.
+    pub async fn load(&self, load: StockLoad) -> Result<Loaded, Refused> {
+        // 1. Refused before its carrier is named and its offer is listed, which are events.
         check_load(load.cost, load.price, &load.numbers)?;
         // 2. The offer.
-        let operator = self.name_operator(load.operator).await?;
-        let offer = self.list_own(load.product, operator).await?;
+        let carrier = self.name_carrier(load.carrier).await?;
+        let offer = self.list_own(load.product, carrier).await?;
         // 3. The numbers.
-        let Load { cost, price, numbers, .. } = load;
+        let StockLoad { cost, price, numbers, .. } = load;
         let count = self.market.execute(LoadStock { offer, cost, price, numbers }).await?;
         Ok(Loaded { offer, count })
     }
 
-    async fn name_operator(&self, name: Option<Box<str>>) -> Result<OperatorId, Refused> {
-        let Some(name) = name else { return Ok(OperatorId::ANY) };
-        self.market.execute(NameOperator { name }).await
+    async fn name_carrier(&self, name: Option<Box<str>>) -> Result<CarrierId, Refused> {
+        let Some(name) = name else { return Ok(CarrierId::ANY) };
+        self.market.execute(NameCarrier { name }).await
     }
 
     /// The own offer's id, listed now if it was not before.
-    async fn list_own(&self, product: Product, operator: OperatorId) -> Result<OfferId, Refused> {
+    async fn list_own(&self, product: Product, carrier: CarrierId) -> Result<OfferId, Refused> {
         let provider = self.own;
-        let known = || self.market.read_model.directory().offer(provider, product, operator);
+        let known = || self.market.read_model.directory().offer(provider, product, carrier);
         if let Some(offer) = known() {
             return Ok(offer);
         }
-        let command = ListOffers { provider, offers: vec![(product, operator)] };
+        let command = ListOffers { provider, offers: vec![(product, carrier)] };
         match self.market.execute(command).await {
             Ok(listed) => Ok(listed.first),
             // Another load listed it meanwhile; its event is published before this answer.

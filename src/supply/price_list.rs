@@ -1,35 +1,35 @@
-//! A provider's price list in our words: products, operators, costs, prices, stock.
+//! A provider's price list in our words: products, carriers, costs, prices, stock.
 //!
-//! Pure. Promises: each product and operator once, at its cheapest; nothing with a price
+//! Pure. Promises: each product and carrier once, at its cheapest; nothing with a price
 //! that cannot be sold at; every row left out is counted. What one provider may bring in is
 //! bounded, since ids are for good: one that makes names up must not use up all.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use nexnum_driver::{Crosswalk, PriceList};
-use nexnum_engine::ids::{OfferId, OperatorId, Product};
+use nexnum_engine::ids::{CarrierId, OfferId, Product};
 use nexnum_engine::limits::NAME_LEN_MAX;
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::pricing::{Margin, sell_price};
 
-/// Operators that one provider may have: twice the highest partner number known, and a
+/// Carriers that one provider may have: twice the highest partner number known, and a
 /// sixteenth of the ids that there are.
-pub(super) const OPERATORS_MAX: usize = 4_096;
-/// New operators' names that one sync brings in; more come with the next.
-const OPERATORS_PER_SYNC: usize = 1_000;
+pub(super) const CARRIERS_MAX: usize = 4_096;
+/// New carriers' names that one sync brings in; more come with the next.
+const CARRIERS_PER_SYNC: usize = 1_000;
 /// Offers that one provider may ever have: four of the largest known lists, and an eighth
 /// of what the engine keeps.
 pub(super) const OFFERS_MAX: usize = 500_000;
 const _: () = assert!(8 * OFFERS_MAX <= nexnum_engine::limits::OFFERS_MAX);
 
 /// What an offer is of.
-pub(super) type Key = (Product, OperatorId);
+pub(super) type Key = (Product, CarrierId);
 
-/// A row whose product is known, its operator still by name.
+/// A row whose product is known, its carrier still by name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Translated {
     pub(super) product: Product,
-    pub(super) operator: Option<Box<str>>,
+    pub(super) carrier: Option<Box<str>>,
     pub(super) cost: Micros,
     pub(super) stock: u32,
 }
@@ -56,7 +56,7 @@ pub(super) fn translate(list: PriceList, crosswalk: &Crosswalk) -> (Vec<Translat
             && crosswalk.service_ext(service) == Some(&*row.service);
         ours.then_some(Translated {
             product: Product { country, service },
-            operator: row.operator,
+            carrier: row.operator,
             cost: row.cost,
             stock: row.stock,
         })
@@ -66,19 +66,19 @@ pub(super) fn translate(list: PriceList, crosswalk: &Crosswalk) -> (Vec<Translat
     (translated, unknown)
 }
 
-/// The operators' names in a list; those that the engine takes.
-pub(super) fn operators(rows: &[Translated]) -> BTreeSet<Box<str>> {
+/// The carriers' names in a list; those that the engine takes.
+pub(super) fn carriers(rows: &[Translated]) -> BTreeSet<Box<str>> {
     let mut names: BTreeSet<&str> = BTreeSet::new();
-    let named = rows.iter().filter_map(|row| row.operator.as_deref());
+    let named = rows.iter().filter_map(|row| row.carrier.as_deref());
     names.extend(named.filter(|name| (1..=NAME_LEN_MAX).contains(&name.len())));
     names.into_iter().map(Box::from).collect()
 }
 
-/// What becomes of the operators' names in a list.
+/// What becomes of the carriers' names in a list.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Naming {
     /// Those that have an id.
-    pub(super) known: BTreeMap<Box<str>, OperatorId>,
+    pub(super) known: BTreeMap<Box<str>, CarrierId>,
     /// Those that get one now.
     pub(super) new: Vec<Box<str>>,
     /// How many get none: the provider has brought in too many.
@@ -88,7 +88,7 @@ pub(super) struct Naming {
 /// Sorts a list's names; `room` is how many the provider may still bring in.
 pub(super) fn naming(
     names: BTreeSet<Box<str>>,
-    id: impl Fn(&str) -> Option<OperatorId>,
+    id: impl Fn(&str) -> Option<CarrierId>,
     room: usize,
 ) -> Naming {
     let mut naming = Naming::default();
@@ -101,26 +101,26 @@ pub(super) fn naming(
         }
     }
     naming.refused = naming.new.len().saturating_sub(room);
-    naming.new.truncate(room.min(OPERATORS_PER_SYNC));
+    naming.new.truncate(room.min(CARRIERS_PER_SYNC));
     naming
 }
 
 /// Rows priced with the margin, each key once, in order; gives the number of rows whose
-/// operator has no id or whose price is out of range.
+/// carrier has no id or whose price is out of range.
 pub(super) fn price(
     rows: Vec<Translated>,
-    operators: &BTreeMap<Box<str>, OperatorId>,
+    carriers: &BTreeMap<Box<str>, CarrierId>,
     margin: Margin,
 ) -> (Vec<Row>, usize) {
     let len = rows.len();
     let priced = |row: Translated| {
-        let operator = match &row.operator {
-            None => OperatorId::ANY,
-            Some(name) => *operators.get(name)?,
+        let carrier = match &row.carrier {
+            None => CarrierId::ANY,
+            Some(name) => *carriers.get(name)?,
         };
         let price = sell_price(row.cost, margin).filter(|price| *price <= COST_MAX)?;
         let sold = row.cost.is_positive() && price.is_positive();
-        let (key, cost, stock) = ((row.product, operator), row.cost, row.stock);
+        let (key, cost, stock) = ((row.product, carrier), row.cost, row.stock);
         sold.then_some(Row { key, cost, price, stock })
     };
     let mut priced: Vec<Row> = rows.into_iter().filter_map(priced).collect();
@@ -165,14 +165,14 @@ mod tests {
     use nexnum_driver::PriceRow;
     use nexnum_engine::ids::{CountryId, ServiceId};
 
-    fn key(country: u16, service: u16, operator: u16) -> Key {
+    fn key(country: u16, service: u16, carrier: u16) -> Key {
         let product = Product { country: CountryId(country), service: ServiceId(service) };
-        (product, OperatorId(operator))
+        (product, CarrierId(carrier))
     }
 
-    fn translated(country: u16, operator: Option<&str>, cost: i64, stock: u32) -> Translated {
+    fn translated(country: u16, carrier: Option<&str>, cost: i64, stock: u32) -> Translated {
         let product = key(country, 1, 0).0;
-        Translated { product, operator: operator.map(Box::from), cost: Micros(cost), stock }
+        Translated { product, carrier: carrier.map(Box::from), cost: Micros(cost), stock }
     }
 
     fn row(country: u16, cost: i64) -> Row {
@@ -196,9 +196,9 @@ mod tests {
     }
 
     #[test]
-    fn each_product_and_operator_is_sold_once_at_its_cheapest_that_has_stock() {
+    fn each_product_and_carrier_is_sold_once_at_its_cheapest_that_has_stock() {
         let margin = Margin { share_ppm: 200_000, floor: Micros::ZERO };
-        let operators = BTreeMap::from([(Box::from("mts"), OperatorId(4))]);
+        let carriers = BTreeMap::from([(Box::from("mts"), CarrierId(4))]);
         let rows = vec![
             translated(2, None, 300_000, 7),
             translated(1, Some("mts"), 50_000, 0),
@@ -208,7 +208,7 @@ mod tests {
             translated(3, None, 0, 3),
             translated(4, None, COST_MAX.0, 3),
         ];
-        let (rows, misfits) = price(rows, &operators, margin);
+        let (rows, misfits) = price(rows, &carriers, margin);
         let sold = |key, cost, price, stock| {
             let (cost, price) = (Micros(cost), Micros(price));
             Row { key, cost, price, stock }
@@ -237,13 +237,13 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_that_makes_up_operators_names_runs_out_of_them() {
+    fn a_provider_that_makes_up_carriers_names_runs_out_of_them() {
         let names = |from: usize, len: usize| (from..from + len).map(|n| format!("{n:05}").into());
-        let id = |name: &str| name.parse().ok().filter(|id| *id < 10).map(OperatorId);
+        let id = |name: &str| name.parse().ok().filter(|id| *id < 10).map(CarrierId);
         let of = |room| naming(names(8, 2_000).collect(), id, room);
-        let first = of(OPERATORS_MAX);
+        let first = of(CARRIERS_MAX);
         assert_eq!((first.known.len(), first.refused), (2, 0));
-        assert_eq!(first.new, names(10, OPERATORS_PER_SYNC).collect::<Vec<_>>());
+        assert_eq!(first.new, names(10, CARRIERS_PER_SYNC).collect::<Vec<_>>());
         let last = of(3);
         assert_eq!((last.known.len(), last.refused), (2, 1_995));
         assert_eq!(last.new, names(10, 3).collect::<Vec<_>>());

@@ -71,11 +71,11 @@ impl Quarantine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nexnum_engine::ids::{CountryId, OperatorId, Product, ServiceId};
+    use nexnum_engine::ids::{CarrierId, CountryId, Product, ServiceId};
 
     fn row(country: u16, cost: i64) -> Row {
         let product = Product { country: CountryId(country), service: ServiceId(1) };
-        let key = (product, OperatorId(0));
+        let key = (product, CarrierId(0));
         Row { key, cost: Micros(cost), price: Micros(cost), stock: 5 }
     }
 

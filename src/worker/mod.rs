@@ -11,18 +11,22 @@ mod sync;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::market::own_stock::OpenClaim;
 use crate::order::Orders;
+use crate::provider::connected::Connected;
+use crate::supervisor::Beat;
 
-/// The running workers.
+/// The running workers: one poller, and for each connected provider a syncer and a
+/// reconciler. A loop that panics is begun anew.
 #[derive(Debug)]
 pub struct Workers {
     orders: Arc<Orders>,
     stop: watch::Sender<bool>,
-    loops: JoinSet<()>,
+    loops: Mutex<JoinSet<()>>,
 }
 
 impl Workers {
@@ -31,29 +35,56 @@ impl Workers {
     /// those orders.
     #[must_use]
     pub fn start(orders: &Arc<Orders>, open: Vec<OpenClaim>) -> Self {
-        let (stop, stopped) = watch::channel(false);
-        let mut loops = JoinSet::new();
         orders.take_up(open);
-        for connected in orders.providers.iter() {
-            let reconciler = reconcile::Reconciler::new(orders, connected);
-            loops.spawn(reconciler.run(stopped.clone()));
-            loops.spawn(sync::Syncer::new(&orders.market, connected).run(stopped.clone()));
+        let (stop, _) = watch::channel(false);
+        let workers = Self { orders: Arc::clone(orders), stop, loops: Mutex::default() };
+        for connected in orders.providers.list() {
+            workers.watch_over(&connected, true);
         }
-        loops.spawn(poll::Poller::new(orders).run(stopped));
-        Self { orders: Arc::clone(orders), stop, loops }
+        let (orders, stopped) = (Arc::clone(orders), workers.stop.subscribe());
+        workers.begin("poll", move |beat| poll::Poller::new(&orders).run(stopped.clone(), beat));
+        workers
+    }
+
+    /// Starts the loops of a connected provider; they end when it is replaced or removed,
+    /// the reconciler once no order in memory was bought under it. `looks_back` as in
+    /// [`reconcile::Reconciler::new`].
+    pub fn watch_over(&self, connected: &Arc<Connected>, looks_back: bool) {
+        let (orders, each) = (Arc::clone(&self.orders), Arc::clone(connected));
+        let stopped = self.stop.subscribe();
+        self.begin("reconcile", move |beat| {
+            let reconciler = reconcile::Reconciler::new(&orders, &each, looks_back);
+            reconciler.run(stopped.clone(), beat)
+        });
+        let (market, each) = (self.orders.market.clone(), Arc::clone(connected));
+        let stopped = self.stop.subscribe();
+        self.begin("sync", move |beat| {
+            sync::Syncer::new(&market, &each).run(stopped.clone(), beat)
+        });
+    }
+
+    fn begin<F>(&self, name: &'static str, begin: impl FnMut(Arc<Beat>) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let mut loops = self.loops.lock();
+        // Those of providers that were replaced or removed.
+        while loops.try_join_next().is_some() {}
+        self.orders.market.supervisor.restarting_loop(&mut loops, name, begin);
     }
 
     /// Ends the workers: calls under way get `grace` to end, then they are cut, as a crash
     /// would, and found in doubt at the next start.
-    pub async fn stop(mut self, grace: Duration) {
+    pub async fn stop(&self, grace: Duration) {
         self.stop.send_replace(true);
+        let mut loops = std::mem::take(&mut *self.loops.lock());
         let ended = async {
-            while self.loops.join_next().await.is_some() {}
+            while loops.join_next().await.is_some() {}
             self.orders.tasks.ended().await;
         };
         let _cut = tokio::time::timeout(grace, ended).await;
         self.orders.tasks.abort().await;
-        self.loops.shutdown().await;
+        loops.shutdown().await;
     }
 }
 

@@ -22,6 +22,7 @@ use super::stopped_within;
 use crate::order::{Orders, Unseen};
 use crate::provider::connected::Connected;
 use crate::provider::consequence;
+use crate::supervisor::Beat;
 
 /// Between two looks at the schedule.
 const TICK: Duration = Duration::from_millis(250);
@@ -43,6 +44,9 @@ const OVERLAP_MS: u64 = 5_000;
 /// How long a conclusion waits for a full inbox before the next poll draws it again.
 const CONCLUDE_MS: u64 = 5_000;
 
+/// Between two looks for orders that have left memory.
+const FORGET_MS: u64 = 60_000;
+
 /// One activation's place in the schedule.
 #[derive(Clone, Copy, Debug, Default)]
 struct Watch {
@@ -58,8 +62,8 @@ enum Seen {
     Standing,
     Missing,
     Failed,
-    /// Not wholly, for want of room here: the provider is not at fault.
-    Unheard,
+    /// The engine's inbox was full: the provider is not at fault.
+    NoRoom,
 }
 
 /// The schedule of all polls.
@@ -73,6 +77,8 @@ pub(super) struct Poller {
     visits: JoinSet<(Watch, Seen)>,
     /// What each visit under way is for.
     visiting: HashMap<task::Id, (OrderId, ProviderId, Watch)>,
+    /// When connections of orders that have left memory are forgotten next.
+    forget_at: Time,
 }
 
 impl Poller {
@@ -85,11 +91,14 @@ impl Poller {
             looked: Time(orders.market.clock.now().0.saturating_sub(LATE_MS)),
             visits: JoinSet::new(),
             visiting: HashMap::new(),
+            forget_at: Time(0),
         }
     }
 
-    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
         loop {
+            beat.round();
+            self.forget();
             self.find();
             while let Some(visit) = self.visits.try_join_next_with_id() {
                 self.end_visit(visit);
@@ -99,6 +108,16 @@ impl Poller {
                 while self.visits.join_next().await.is_some() {}
                 return;
             }
+        }
+    }
+
+    /// Forgets the connections of orders that have left memory.
+    fn forget(&mut self) {
+        let now = self.orders.market.clock.now();
+        if now >= self.forget_at {
+            self.forget_at = now.plus_ms(FORGET_MS);
+            let read_model = &self.orders.market.read_model;
+            self.orders.providers.forget(|id| read_model.order(id).is_none());
         }
     }
 
@@ -120,7 +139,7 @@ impl Poller {
         };
         found.extend(read_model.driven_closed_since(since).into_iter().filter(unanswered));
         for order in found {
-            let connected = self.orders.providers.get(order.provider);
+            let connected = self.orders.providers.of_order(&order);
             let Some(connected) = connected.filter(|_| order.assignment.is_some()) else {
                 continue;
             };
@@ -146,8 +165,7 @@ impl Poller {
         let due: Vec<_> = self.due.iter().take_while(|(at, _)| *at <= now).copied().collect();
         for (at, id) in due {
             let order = self.orders.market.read_model.order(id);
-            let connected =
-                order.as_ref().and_then(|order| self.orders.providers.get(order.provider));
+            let connected = order.as_ref().and_then(|order| self.orders.providers.of_order(order));
             let (Some(order), Some(connected)) = (order, connected) else {
                 self.due.remove(&(at, id));
                 self.watches.remove(&id);
@@ -180,7 +198,7 @@ impl Poller {
             *busy = busy.saturating_sub(1);
         }
         let order = self.orders.market.read_model.order(id);
-        let connected = self.orders.providers.get(provider);
+        let connected = order.as_ref().and_then(|order| self.orders.providers.of_order(order));
         let (Some(order), Some(connected)) = (order, connected) else {
             self.watches.remove(&id);
             return;
@@ -189,7 +207,7 @@ impl Poller {
             Seen::Standing => Watch { failures: 0, missing: 0, ..watch },
             Seen::Missing => Watch { failures: 0, ..watch },
             Seen::Failed => Watch { failures: watch.failures.saturating_add(1), ..watch },
-            Seen::Unheard => watch,
+            Seen::NoRoom => watch,
         };
         if is_over(&order, watch, self.orders.market.clock.now()) {
             self.watches.remove(&id);
@@ -204,7 +222,8 @@ fn is_quiet(order: &Order) -> bool {
     order.state == ActivationState::Received && !order.awaits_another
 }
 
-/// True once nothing can come any more that somebody would want to keep.
+/// True once no message can arrive that the ledger would keep: the provider was told of
+/// the end, and a late message would have come by now.
 fn is_over(order: &Order, watch: Watch, now: Time) -> bool {
     let Some(closed_at) = order.closed_at else { return false };
     let delivered = order.state == ActivationState::Completed;
@@ -246,7 +265,7 @@ async fn visit(
             connected.note_error(orders.market.clock.now(), Op::Status, Some(id), &error);
             Seen::Failed
         }
-        Err(Unseen::Busy) => Seen::Unheard,
+        Err(Unseen::Busy) => Seen::NoRoom,
     };
     if !watch.settled {
         watch.settled = settle(&orders, &connected, id).await;
@@ -291,7 +310,7 @@ async fn settle(orders: &Orders, connected: &Connected, id: OrderId) -> bool {
     match order.state {
         ActivationState::Init | ActivationState::Active | ActivationState::Received => false,
         ActivationState::Completed => {
-            orders.tell_finished(connected, id, &assignment.external_id).await;
+            orders.finish_at_provider(connected, id, &assignment.external_id).await;
             true
         }
         ActivationState::TimedOut => {
@@ -311,12 +330,12 @@ mod tests {
     use crate::market::folder;
     use crate::order::claim::Wish;
     use crate::order::{INGEST_MS, OwnStock};
-    use crate::provider::connected::Providers;
+    use crate::provider::providers::Providers;
     use crate::server::{self, ProviderSetup, Running, config};
     use nexnum_driver::{Driver, Secret};
     use nexnum_engine::catalog::Catalog;
     use nexnum_engine::command::OpenAccount;
-    use nexnum_engine::ids::{OperatorId, Product};
+    use nexnum_engine::ids::{CarrierId, Product};
     use nexnum_engine::money::Micros;
     use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
     use tempfile::TempDir;
@@ -370,7 +389,7 @@ mod tests {
             country: catalog.find_country("ID").unwrap(),
             service: catalog.find_service("telegram").unwrap(),
         };
-        let wish = Wish { product, operator: OperatorId::ANY, limit: None };
+        let wish = Wish { product, carrier: CarrierId::ANY, limit: None };
         let id = orders.place(buyer, wish, None).await.unwrap().order.id;
         let is_active = |order: &Order| order.state == ActivationState::Active;
         let patience = Duration::from_secs(60);
@@ -404,7 +423,7 @@ mod tests {
         let (orders, watch) = (overloaded(&running.rooms.orders), Watch::default());
         let (_, seen) = visit(orders, Arc::clone(&connected), Arc::clone(&order), watch).await;
         let after = running.rooms.orders.market.read_model.order(order.id).unwrap();
-        assert_eq!((seen, after.state), (Seen::Unheard, ActivationState::Active));
+        assert_eq!((seen, after.state), (Seen::NoRoom, ActivationState::Active));
 
         let orders = Arc::clone(&running.rooms.orders);
         let (_, seen) = visit(orders, connected, Arc::clone(&order), watch).await;

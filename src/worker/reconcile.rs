@@ -3,10 +3,10 @@
 //! While a provider has orders in doubt it is asked for its open activations once a round.
 //! A purchase that no order has is adopted by the order it fits; an order that two whole
 //! lists in a row do not show, some time after its call, was not bought, and goes on to
-//! the next ask; what turns up when nobody waits for it any more is given back. Once after
-//! a start, a purchase that any order of the last hour may have made and that is in no
-//! book goes back as well. A provider that cannot list leaves its doubts to the engine's
-//! deadline.
+//! the next ask; a purchase that turns up after its order has ended or moved on is given
+//! back. Once after a start, a purchase that any order of the last hour may have made and
+//! that the ledger does not know goes back as well. Doubts at a provider that cannot list
+//! end at the engine's deadline.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,16 +22,17 @@ use nexnum_engine::time::Time;
 use tokio::sync::watch;
 
 use super::stopped_within;
-use crate::order::doubt::{LOST_KEPT_MS, Lost};
+use crate::order::doubt::{GIVEN_UP_KEPT_MS, PurchaseGivenUp};
 use crate::order::matching::{Matched, Named, SKEW_MS, Seeker, Unowned, match_rows};
 use crate::order::orphan::Orphan;
 use crate::order::{Orders, buy};
 use crate::provider::connected::{Connected, Failure};
+use crate::supervisor::Beat;
 
 /// Between two rounds.
 const ROUND: Duration = Duration::from_secs(1);
 /// Between two lists that only what was given up is looked for in.
-const LOST_PAUSE_MS: u64 = 30_000;
+const GIVEN_UP_PAUSE_MS: u64 = 30_000;
 /// After a list that could not be had.
 const FAILED_PAUSE_MS: u64 = 5_000;
 /// A purchase shows in the list this soon after it came into doubt: a call that was cut
@@ -50,7 +51,7 @@ pub(super) struct Reconciler {
     misfits: usize,
     not_before: Time,
     /// The same where only what was given up is looked for.
-    lost_not_before: Time,
+    given_up_not_before: Time,
     started: Time,
     /// What the orders from before the start may have left at the provider was looked for,
     /// or cannot be.
@@ -58,25 +59,43 @@ pub(super) struct Reconciler {
 }
 
 impl Reconciler {
-    pub(super) fn new(orders: &Arc<Orders>, connected: &Arc<Connected>) -> Self {
+    /// `looks_back` is for a connection that was there at the start: what orders from before
+    /// it may have left at the provider goes back.
+    pub(super) fn new(orders: &Arc<Orders>, connected: &Arc<Connected>, looks_back: bool) -> Self {
         let (orders, connected) = (Arc::clone(orders), Arc::clone(connected));
         let (started, seen) = (orders.market.clock.now(), BTreeMap::new());
-        let looked_back = !connected.driver().supports(Op::ListActive);
+        let looked_back = !looks_back || !connected.driver().supports(Op::ListActive);
         Self {
             orders,
             connected,
             seen,
             misfits: 0,
             not_before: Time(0),
-            lost_not_before: Time(0),
+            given_up_not_before: Time(0),
             started,
             looked_back,
         }
     }
 
-    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    /// Runs until the workers stop, or until the connection has been replaced or removed and
+    /// no order in memory was bought under it.
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
         while !stopped_within(&mut stop, ROUND).await {
+            beat.round();
+            if self.connected.is_retired() && !self.orders.providers.serves_orders(&self.connected)
+            {
+                return;
+            }
             self.round().await;
+        }
+    }
+
+    /// Whether an order's purchase is looked for here: under the connection that it was
+    /// begun with, or else under the current one.
+    fn is_here(&self, order: OrderId) -> bool {
+        match self.orders.providers.bought_under(order) {
+            Some(bought) => Arc::ptr_eq(&bought, &self.connected),
+            None => !self.connected.is_retired(),
         }
     }
 
@@ -86,14 +105,15 @@ impl Reconciler {
             return;
         }
         let waiting = self.waiting();
-        if waiting.is_empty() && asked < self.lost_not_before {
+        if waiting.is_empty() && asked < self.given_up_not_before {
             return;
         }
-        let mut lost = self.orders.doubts.lost(self.connected.id(), asked);
+        let mut given_up = self.orders.doubts.given_up(self.connected.id(), asked);
+        given_up.retain(|purchase| self.is_here(purchase.order));
         let left_behind = if self.looked_back { Some(Vec::new()) } else { self.left_behind(asked) };
         let looks_back = left_behind.is_some();
-        lost.extend(left_behind.unwrap_or_default());
-        if waiting.is_empty() && lost.is_empty() {
+        given_up.extend(left_behind.unwrap_or_default());
+        if waiting.is_empty() && given_up.is_empty() {
             self.looked_back |= looks_back;
             self.seen.clear();
             return;
@@ -101,7 +121,7 @@ impl Reconciler {
         if !self.connected.driver().supports(Op::ListActive) {
             return;
         }
-        let since = reach(&waiting, &lost);
+        let since = reach(&waiting, &given_up);
         let list = match self.connected.client().list_active(since).await {
             Ok((list, pages)) => {
                 // A page a round, as it would be without pages.
@@ -117,13 +137,13 @@ impl Reconciler {
             }
         };
         if waiting.is_empty() {
-            self.lost_not_before = asked.plus_ms(LOST_PAUSE_MS);
+            self.given_up_not_before = asked.plus_ms(GIVEN_UP_PAUSE_MS);
         }
         self.note_misfits(&list);
         // What a list does not show is looked for again, until it cannot be there any more.
-        let reaches = whole_from(&list) <= reach(&[], &lost).plus_ms(SKEW_MS);
-        let in_vain = asked.ms_since(self.started) >= LOST_KEPT_MS;
-        self.compare(asked, &waiting, &lost, list).await;
+        let reaches = whole_from(&list) <= reach(&[], &given_up).plus_ms(SKEW_MS);
+        let in_vain = asked.ms_since(self.started) >= GIVEN_UP_KEPT_MS;
+        self.compare(asked, &waiting, &given_up, list).await;
         self.looked_back |= looks_back && (reaches || in_vain);
     }
 
@@ -140,9 +160,9 @@ impl Reconciler {
     /// The purchases that orders of the hour before the start may have left at the provider
     /// beside the one they have; `None` while one of them is on its way into doubt, since
     /// a purchase may be its own.
-    fn left_behind(&self, now: Time) -> Option<Vec<Lost>> {
+    fn left_behind(&self, now: Time) -> Option<Vec<PurchaseGivenUp>> {
         let (read_model, provider) = (&self.orders.market.read_model, self.connected.id());
-        let since = Time(self.started.0.saturating_sub(LOST_KEPT_MS));
+        let since = Time(self.started.0.saturating_sub(GIVEN_UP_KEPT_MS));
         let open = read_model.driven().into_iter().filter_map(|id| read_model.order(id));
         let mut orders = read_model.driven_closed_since(since);
         orders.extend(open);
@@ -151,7 +171,7 @@ impl Reconciler {
             self.orders.doubts.all().into_iter().map(|(id, ..)| id).collect();
         let mut begun = orders.iter().filter(|order| order.state == ActivationState::Init);
         let settled = begun.all(|order| doubted.contains(&order.id));
-        settled.then(|| orders.iter().map(|order| Lost::of(order, now)).collect())
+        settled.then(|| orders.iter().map(|order| PurchaseGivenUp::of(order, now)).collect())
     }
 
     /// This provider's orders in doubt; those that have ended are settled on the way.
@@ -163,7 +183,7 @@ impl Reconciler {
                 doubts.settle(id);
                 continue;
             };
-            if order.provider != self.connected.id() {
+            if order.provider != self.connected.id() || !self.is_here(id) {
                 continue;
             }
             if order.state == ActivationState::Init {
@@ -172,7 +192,7 @@ impl Reconciler {
             }
             doubts.settle(id);
             if order.state == ActivationState::Failed {
-                doubts.lose(Lost::of(&order, self.orders.market.clock.now()));
+                doubts.give_up(PurchaseGivenUp::of(&order, self.orders.market.clock.now()));
             }
         }
         waiting
@@ -182,7 +202,7 @@ impl Reconciler {
         &mut self,
         asked: Time,
         waiting: &[Arc<Order>],
-        lost: &[Lost],
+        given_up: &[PurchaseGivenUp],
         list: ActiveList,
     ) {
         // Calls first: one that ends now is in the calls, or is known as a purchase below, or
@@ -199,23 +219,23 @@ impl Reconciler {
             since: order.placed_at,
         };
         let seekers: Vec<Seeker> = doubted.iter().map(seeker).collect();
-        let matched = match_rows(&rows, &seekers, lost, &calls);
+        let matched = match_rows(&rows, &seekers, given_up, &calls);
         for (at, id) in &matched.adopted {
             if let Some(order) = doubted.iter().find(|order| order.id == *id) {
                 self.adopt(order, &unowned[*at].0).await;
             }
         }
-        for (at, lost) in &matched.returned {
+        for (at, purchase) in &matched.returned {
             let (row, seen) = &unowned[*at];
             let age = self.connected.timings().min_cancel_age_ms;
             let from = row.created.unwrap_or(seen.seen_at).plus_ms(age);
             let orphan = Orphan {
                 external_id: &row.external_id,
                 from,
-                bought_for: (lost.order, lost.attempt),
+                bought_for: (purchase.order, purchase.attempt),
             };
             orphan.give_back(&self.orders, &self.connected);
-            self.orders.doubts.found(*lost);
+            self.orders.doubts.found(*purchase);
         }
         let absent = waiting.iter().filter(|order| whole_from <= order.placed_at);
         for order in absent.filter(|order| !is_named(&matched, order.id)) {
@@ -223,7 +243,7 @@ impl Reconciler {
         }
     }
 
-    /// The rows that no order has and nobody gives back, each with what it says.
+    /// The rows that no order has and that are not being given back, each with what it says.
     fn unowned(&mut self, rows: Vec<ActiveRow>) -> Vec<(ActiveRow, Unowned)> {
         let (now, provider) = (self.orders.market.clock.now(), self.connected.id());
         let doubts = &self.orders.doubts;
@@ -283,7 +303,7 @@ impl Reconciler {
         }
         if let Some(doubt) = doubts.settle(order.id) {
             // Should it turn up all the same, it goes back.
-            doubts.lose(Lost::of(order, self.orders.market.clock.now()));
+            doubts.give_up(PurchaseGivenUp::of(order, self.orders.market.clock.now()));
             tracing::info!(provider = self.connected.name(), order = order.id.0, "not bought");
             drop(doubt.claim);
             buy::resume(&self.orders, order, doubt.tried).await;
@@ -297,9 +317,9 @@ fn is_named(matched: &Matched, id: OrderId) -> bool {
 
 /// How far back a list has to go to show what became of these: as far as those that wait
 /// need it, so that they need not wait for the rest.
-fn reach(waiting: &[Arc<Order>], lost: &[Lost]) -> Time {
+fn reach(waiting: &[Arc<Order>], given_up: &[PurchaseGivenUp]) -> Time {
     let begun = waiting.iter().map(|order| order.placed_at).min();
-    let begun = begun.or_else(|| lost.iter().map(|lost| lost.since).min());
+    let begun = begun.or_else(|| given_up.iter().map(|purchase| purchase.since).min());
     Time(begun.unwrap_or_default().0.saturating_sub(SKEW_MS))
 }
 
@@ -318,9 +338,9 @@ fn whole_from(list: &ActiveList) -> Time {
 
 fn named<T>(code: Option<&str>, find: impl Fn(&str) -> Option<T>) -> Named<T> {
     match code.map(find) {
-        None => Named::Not,
+        None => Named::Absent,
         Some(None) => Named::Unknown,
-        Some(Some(found)) => Named::As(found),
+        Some(Some(found)) => Named::Known(found),
     }
 }
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_driver::Op;
-use nexnum_engine::breaker::Input;
+use nexnum_engine::breaker::BreakerInput;
 use tokio::sync::watch;
 
 use super::stopped_within;
 use crate::market::Market;
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence;
+use crate::supervisor::Beat;
 use crate::supply::Intake;
 
 /// How often an open breaker is looked at.
@@ -33,14 +34,16 @@ impl Syncer {
         Self { market: market.clone(), connected: Arc::clone(connected), intake }
     }
 
-    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
         let connected = Arc::clone(&self.connected);
         let interval = Duration::from_millis(connected.policy().sync_interval_ms);
         loop {
             let began = tokio::time::Instant::now();
+            beat.round();
             if connected.is_enabled() {
                 tokio::select! {
                     () = self.sync() => {}
+                    () = connected.retired() => return,
                     true = stopped_within(&mut stop, Duration::MAX) => return,
                 }
             }
@@ -50,10 +53,12 @@ impl Syncer {
                 tokio::select! {
                     () = tokio::time::sleep_until(next) => break,
                     () = connected.sync_wanted() => break,
+                    () = connected.retired() => return,
                     stopped = stopped_within(&mut stop, PROBE_TICK) => {
                         if stopped {
                             return;
                         }
+                        beat.round();
                         self.probe().await;
                     }
                 }
@@ -74,13 +79,13 @@ impl Syncer {
         };
         let now = self.market.clock.now();
         let input = match outcome {
-            Ok(()) => Input::Good,
+            Ok(()) => BreakerInput::Good,
             Err(error) => {
                 self.connected.note_error(now, op, None, &error);
-                consequence::of(error.kind).breaker.unwrap_or(Input::Bad)
+                consequence::of(error.kind).breaker.unwrap_or(BreakerInput::Bad)
             }
         };
-        self.connected.feed(&self.market.grid, input, now);
+        self.connected.record_outcome(&self.market.grid, input, now);
     }
 
     async fn sync(&mut self) {

@@ -1,7 +1,7 @@
-//! History: rows of what is over and has left the engine's memory, for paging.
+//! HistoryTables: rows of what is over and has left the engine's memory, for paging.
 //!
 //! Promises: a batch of rows and the cursor behind it are one commit, so after any
-//! crash the rows are exactly those of the ledger up to [`History::cursor`]; it
+//! crash the rows are exactly those of the ledger up to [`HistoryTables::cursor`]; it
 //! never waits for the disk on its own account, except now and then. Leaves to
 //! others: what a row means, and feeding it from the ledger after the cursor.
 //!
@@ -105,7 +105,7 @@ pub enum Opening {
 
 /// The history tables. Clones are handles on the same file, usable from any thread.
 #[derive(Clone)]
-pub struct History {
+pub struct HistoryTables {
     database: Arc<Opened<Database>>,
     writer: Arc<Mutex<Writer>>,
 }
@@ -117,13 +117,13 @@ struct Writer {
     since_durable: u32,
 }
 
-impl fmt::Debug for History {
+impl fmt::Debug for HistoryTables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("History").field("place", &self.database.place).finish_non_exhaustive()
+        f.debug_struct("HistoryTables").field("place", &self.database.place).finish_non_exhaustive()
     }
 }
 
-impl History {
+impl HistoryTables {
     /// Opens the history of ledger `id`, which ends at `last`, or begins a new one.
     ///
     /// # Errors
@@ -413,7 +413,7 @@ impl Writer {
 }
 
 /// Moves a history file out of the way, in place of one that was moved before; a new
-/// one is begun by the next [`History::open`]. Returns where it is now.
+/// one is begun by the next [`HistoryTables::open`]. Returns where it is now.
 ///
 /// # Errors
 /// The failure.
@@ -476,13 +476,14 @@ fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
 ///
 /// # Errors
 /// [`StorageError::DamagedFile`] and the database's word where it is damaged, or as
-/// [`History::open_on`].
+/// [`HistoryTables::open_on`].
 pub fn check(path: &Path, id: LedgerId) -> Result<Option<Seq>, StorageError> {
     let empty = || fs::metadata(path).is_ok_and(|found| found.len() == 0);
     if !path.exists() || empty() {
         return Ok(None);
     }
-    let history = History::over(open_checked(Overlay::over(path)?, path, CACHE_BYTES)?, Seq(0));
+    let history =
+        HistoryTables::over(open_checked(Overlay::over(path)?, path, CACHE_BYTES)?, Seq(0));
     let found = LedgerId(history.read_meta(META_ID)?);
     if found != id {
         return Err(history.damaged(format!("it belongs to ledger {found}")));

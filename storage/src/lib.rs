@@ -31,4 +31,4 @@ pub use format::{Batch, Hash, LedgerId};
 pub use ledger::{Ledger, RedbLedger};
 pub use manifest::Manifest;
 pub use position::Position;
-pub use reader::{Reader, Row, Rows};
+pub use reader::{LedgerRow, Reader, Rows};

@@ -25,7 +25,7 @@ const REPORT_ROWS: u64 = 256;
 
 /// A row with its payload, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct LedgerRow {
     /// The sequence number of the first event.
     pub first: Seq,
     /// The time the batch was decided at.
@@ -40,7 +40,7 @@ pub struct Row {
     pub payload: Vec<u8>,
 }
 
-impl Row {
+impl LedgerRow {
     /// The sequence number of the last event.
     #[must_use]
     pub fn last(&self) -> Seq {
@@ -234,7 +234,7 @@ impl Reader {
         Ok(end)
     }
 
-    fn row_at_or_before(&self, seq: Seq) -> Result<Option<Row>, StorageError> {
+    fn row_at_or_before(&self, seq: Seq) -> Result<Option<LedgerRow>, StorageError> {
         guarded(self.source.place(), || {
             let table = self.table()?;
             let mut range = table.range(..=seq.0).map_err(|e| self.failed(e))?;
@@ -263,14 +263,14 @@ fn key_at_or_before(
 }
 
 /// The row under `key` with its own payload, and the hash that it carries.
-fn owned(key: Seq, bytes: &[u8]) -> Result<(Row, Hash), StorageError> {
+fn owned(key: Seq, bytes: &[u8]) -> Result<(LedgerRow, Hash), StorageError> {
     let RowRef { batch, epoch, prev } =
         format::decode(bytes).map_err(|e| StorageError::damaged(key, e.to_string()))?;
     if batch.first != key {
         let reason = format!("the row here says that it begins at {}", batch.first);
         return Err(StorageError::damaged(key, reason));
     }
-    let row = Row {
+    let row = LedgerRow {
         first: batch.first,
         at: batch.at,
         count: batch.count,
@@ -304,7 +304,7 @@ impl fmt::Debug for Rows {
 
 impl Rows {
     /// Damage that redb itself stumbles over is named by the row that was to come.
-    fn advance_guarded(&mut self) -> Result<Option<Row>, StorageError> {
+    fn advance_guarded(&mut self) -> Result<Option<LedgerRow>, StorageError> {
         let (reader, at) = (self.reader.clone(), self.next);
         guarded(reader.source.place(), || self.advance()).map_err(|error| match error {
             StorageError::DamagedFile { reason, .. } => StorageError::damaged(at, reason),
@@ -312,7 +312,7 @@ impl Rows {
         })
     }
 
-    fn advance(&mut self) -> Result<Option<Row>, StorageError> {
+    fn advance(&mut self) -> Result<Option<LedgerRow>, StorageError> {
         let Some(entry) = self.range.next() else { return Ok(None) };
         let (key, value) = entry.map_err(|e| self.reader.failed(e))?;
         let key = Seq(key.value());
@@ -337,7 +337,7 @@ impl Rows {
 }
 
 impl Iterator for Rows {
-    type Item = Result<Row, StorageError>;
+    type Item = Result<LedgerRow, StorageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.done {

@@ -12,7 +12,7 @@ use nexnum_engine::event::{
     Placement, ProviderKind, Receipt, Scope, Terms,
 };
 use nexnum_engine::ids::{
-    AccountId, CountryId, KeyId, MessageId, Number, OfferId, OperatorId, OrderId, Product,
+    AccountId, CarrierId, CountryId, KeyId, MessageId, Number, OfferId, OrderId, Product,
     ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
@@ -389,7 +389,7 @@ macro_rules! events {
 }
 
 newtypes!(
-    AccountId, CountryId, KeyId, MessageId, Micros, Number, OfferId, OperatorId, OrderId,
+    AccountId, CountryId, KeyId, MessageId, Micros, Number, OfferId, CarrierId, OrderId,
     ProviderId, Seq, ServiceId, Time
 );
 
@@ -399,21 +399,21 @@ structs! {
     OfferTerms { offer, cost, price, stock }
     Idempotency { key, fingerprint }
     Placement {
-        order, account, product, operator, limit, terms, deadline, idempotency, assignment
+        order, account, product, carrier, limit, terms, deadline, idempotency, assignment
     }
     Receipt { order, message, digest, sender, text, code, late, capture }
     Assignment { number, external_id, cancel_from, expires_at }
     Sale { account, provider, price, cost }
     Message { id, digest, sender, text, code, received_at, late }
     Order {
-        id, account, product, operator, limit, price, cost, offer, provider, attempt, in_doubt,
+        id, account, product, carrier, limit, price, cost, offer, provider, attempt, in_doubt,
         placed_at, deadline, status, state, awaits_another, assignment, messages, closed_at
     }
-    Counters { seq, account, key, provider, operator, order, message }
+    Counters { seq, account, key, provider, carrier, order, message }
     Account { name, credit_limit, opened_at }
     Key { account, scope, hash, prefix, revoked }
     Provider { name, kind }
-    Offer { provider, product, operator, cost, price, stock }
+    Offer { provider, product, carrier, cost, price, stock }
     StoredReply { fingerprint, order, at }
     GivenUp { at, order, attempt, provider, product, placed_at }
     Quarantined { until, offer, number }
@@ -441,7 +441,7 @@ enums! {
         4 Key(id, key),
         5 Deposit(id, reference, amount),
         6 Provider(id, provider),
-        7 Operator(id, name),
+        7 Carrier(id, name),
         8 Offer(offer),
         9 Pool(id, numbers),
         10 Order(order),
@@ -458,7 +458,7 @@ events! {
     3 Account(AccountEvent::KeyRevoked) { key },
     4 Account(AccountEvent::Deposited) { account, amount, reference },
     5 Offer(OfferEvent::ProviderRegistered) { provider, name, kind },
-    6 Offer(OfferEvent::OperatorNamed) { operator, name },
+    6 Offer(OfferEvent::CarrierNamed) { carrier, name },
     7 Offer(OfferEvent::OffersListed) { provider, first, offers },
     8 Offer(OfferEvent::OffersPriced) { provider, terms },
     9 Offer(OfferEvent::StockLoaded) { offer, numbers },

@@ -45,9 +45,9 @@ const CACHE_BYTES: usize = 1 << 20;
 
 /// A secret in clear: wiped when dropped, not shown by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<Vec<u8>>);
+pub struct SecretBytes(Zeroizing<Vec<u8>>);
 
-impl Secret {
+impl SecretBytes {
     /// Takes over the bytes.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
@@ -61,9 +61,9 @@ impl Secret {
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for SecretBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
+        f.write_str("SecretBytes(…)")
     }
 }
 
@@ -182,7 +182,7 @@ impl Secrets {
     ///
     /// # Errors
     /// [`StorageError::SecretLength`]; or the failure.
-    pub fn put(&self, name: &str, secret: &Secret) -> Result<(), StorageError> {
+    pub fn put(&self, name: &str, secret: &SecretBytes) -> Result<(), StorageError> {
         check_name(name)?;
         let len = secret.expose().len();
         if len == 0 || len > SECRET_LEN_MAX {
@@ -195,7 +195,7 @@ impl Secrets {
     ///
     /// # Errors
     /// [`StorageError::Tampered`]; or the failure.
-    pub fn get(&self, name: &str) -> Result<Option<Secret>, StorageError> {
+    pub fn get(&self, name: &str) -> Result<Option<SecretBytes>, StorageError> {
         check_name(name)?;
         let Some(sealed) = self.sealed(name)? else { return Ok(None) };
         let tampered = || StorageError::Tampered { name: name.to_owned() };
@@ -240,11 +240,11 @@ impl Secrets {
         Ok([&nonce[..], &ciphertext].concat())
     }
 
-    fn unseal(&self, name: &str, sealed: &[u8]) -> Option<Secret> {
+    fn unseal(&self, name: &str, sealed: &[u8]) -> Option<SecretBytes> {
         let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_LEN>()?;
         let aad = [DOMAIN, name.as_bytes()].concat();
         let payload = Payload { msg: ciphertext, aad: &aad };
-        self.cipher.decrypt(&XNonce::from(*nonce), payload).ok().map(Secret::new)
+        self.cipher.decrypt(&XNonce::from(*nonce), payload).ok().map(SecretBytes::new)
     }
 
     fn sealed(&self, name: &str) -> Result<Option<Vec<u8>>, StorageError> {

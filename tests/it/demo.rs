@@ -1,4 +1,4 @@
-//! The demo as somebody meets it: the real binary, the six printed lines pasted into a shell,
+//! The demo as a newcomer meets it: the real binary, the six printed lines pasted into a shell,
 //! `kill -9`, and the same command again.
 
 use std::fs::{self, File};
@@ -83,6 +83,18 @@ fn paste(line: &str) -> Value {
     serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {line}\n{said}"))
 }
 
+/// The first lines name the start page and the API's description for people, and both answer.
+fn check_pages(demo: &Demo) {
+    let base = demo.told["base_url"].as_str().unwrap();
+    let first: Vec<&str> = demo.printed.lines().take(3).collect();
+    for page in [format!("{base}/"), format!("{base}/docs")] {
+        assert!(first.iter().any(|line| line.ends_with(&page)), "{page}: {first:?}");
+        let shown = Command::new("curl").args(["-sf", &page]).output().unwrap();
+        assert!(shown.status.success(), "{page}");
+        assert!(String::from_utf8_lossy(&shown.stdout).starts_with("<!DOCTYPE html>"), "{page}");
+    }
+}
+
 fn check_offers(offers: &Value) {
     let offers = offers["offers"].as_array().unwrap();
     assert!(offers.iter().any(|offer| offer["stock"].as_u64() > Some(0)), "{offers:?}");
@@ -119,6 +131,7 @@ fn the_printed_lines_work_and_everything_is_there_after_kill_9() {
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("demo");
     let demo = Demo::start(&data, folder.path().join("screen"));
+    check_pages(&demo);
     let (order, cancelled) = check_lines(&demo);
     let (told, before) = (demo.told.clone(), demo.all());
     drop(demo);

@@ -9,9 +9,10 @@ use nexnum::clock::Clock;
 use nexnum::market::folder;
 use nexnum::market::history::{Follower, History};
 use nexnum::market::read_model::ReadModel;
-use nexnum::market::sequencer::{Handle, Sequencer};
+use nexnum::market::sequencer::{Handle, Sequencer, SequencerSetup};
 use nexnum::market::verify::{Followed, verify};
 use nexnum::metrics::Metrics;
+use nexnum::supervisor::Supervisor;
 use nexnum_engine::account::TransactionKind;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Actor, Cancel, Command, Finish, Placed, Pulse, Request};
@@ -39,15 +40,19 @@ impl Market {
             opened.reader,
             Arc::clone(&read_model),
             Arc::clone(&archived),
+            &Supervisor::default(),
             || panic!("history can be written"),
         );
         let shown = Arc::clone(&read_model);
         let (handle, sequencer) = Sequencer::start(
-            opened.engine,
-            Arc::new(Clock::not_before(opened.last_at)),
-            Arc::clone(&archived),
-            opened.ledger,
-            Metrics::default(),
+            SequencerSetup {
+                engine: opened.engine,
+                clock: Arc::new(Clock::not_before(opened.last_at)),
+                archived: Arc::clone(&archived),
+                ledger: opened.ledger,
+                metrics: Metrics::default(),
+                supervisor: Supervisor::default(),
+            },
             move |change| shown.publish(&change),
             |error| panic!("{error}"),
         );

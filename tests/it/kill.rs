@@ -15,7 +15,7 @@ use nexnum::market::folder;
 use nexnum_engine::ids::Seq;
 use nexnum_engine::money::Micros;
 use nexnum_storage::Folder;
-use nexnum_storage::secrets::Secret;
+use nexnum_storage::secrets::SecretBytes;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -218,7 +218,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_9() {
 }
 
 /// The tip is never ahead of the ledger, and behind it by the last row at most, which was
-/// not acknowledged then: so an older end would be noticed, whoever shows it.
+/// not acknowledged then: so an older end of the ledger would be noticed.
 fn check_tip(folder: &Folder) {
     let known = folder::manifest(folder).unwrap();
     let reader = folder::open_reader(folder, &known).unwrap();
@@ -234,7 +234,7 @@ fn init(data: &Path) -> String {
     let made = nexnum().args(["init", "--json"]).arg(data).output().unwrap();
     let told: Value = serde_json::from_slice(&made.stdout).unwrap();
     let secrets = folder::secrets(&Folder::at(data)).unwrap();
-    secrets.put("hook.own", &Secret::new(HOOK_TOKEN.into())).unwrap();
+    secrets.put("hook.own", &SecretBytes::new(HOOK_TOKEN.into())).unwrap();
     told["admin_key"].as_str().unwrap().to_owned()
 }
 

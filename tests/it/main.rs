@@ -13,4 +13,5 @@ mod kill;
 mod load;
 mod market;
 mod provider_client;
+mod provider_set;
 mod rig;

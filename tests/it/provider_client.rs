@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use nexnum::metrics::Metrics;
 use nexnum::provider::client::{
-    BuyOutcome, BuyRequest, Client, ClientConfig, PRICES_BYTES_MAX, REPLY_BYTES_MAX, Timeouts,
+    BuyOutcome, BuyRequest, PRICES_BYTES_MAX, ProviderClient, REPLY_BYTES_MAX,
 };
+use nexnum::provider::client_config::{ClientConfig, Timeouts};
 use nexnum_driver::{Credentials, Driver, ErrorKind, ExternalState, Secret};
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
@@ -83,7 +84,7 @@ fn read_request(stream: &TcpStream) -> Option<String> {
     Some(format!("{} {}", first.trim(), String::from_utf8_lossy(&body)))
 }
 
-fn client(driver: &str, base_url: &str, rate: Decimal) -> Client {
+fn client(driver: &str, base_url: &str, rate: Decimal) -> ProviderClient {
     let text = Driver::shipped().iter().find(|(name, _)| *name == driver).unwrap().1;
     let driver = Arc::new(Driver::parse(text).unwrap());
     let timeouts = Timeouts {
@@ -96,10 +97,10 @@ fn client(driver: &str, base_url: &str, rate: Decimal) -> Client {
     let provider = "one".to_owned();
     let metrics = Metrics::default();
     let config = ClientConfig { provider, base_url, credentials, rate, timeouts, metrics };
-    Client::new(driver, config).unwrap()
+    ProviderClient::new(driver, config).unwrap()
 }
 
-fn handler(server: &Server) -> Client {
+fn handler(server: &Server) -> ProviderClient {
     client("handler", &server.address, Decimal::ONE)
 }
 
@@ -110,7 +111,7 @@ fn run<T>(test: impl Future<Output = T>) -> T {
 
 fn order() -> BuyRequest {
     let (country_ext, service_ext) = ("6".to_owned(), "tg".to_owned());
-    BuyRequest { country_ext, service_ext, operator: None, max_price: Some(Micros(500_000)) }
+    BuyRequest { country_ext, service_ext, carrier: None, max_price: Some(Micros(500_000)) }
 }
 
 #[track_caller]
@@ -225,9 +226,9 @@ fn a_read_only_call_is_tried_twice_and_no_more() {
 }
 
 #[track_caller]
-fn insisting(answers: Vec<Answer>, expected: Result<(), ErrorKind>, calls: usize) {
+fn retrying(answers: Vec<Answer>, expected: Result<(), ErrorKind>, calls: usize) {
     let server = serve(answers);
-    let outcome = run(handler(&server).insist_on_cancel("1"));
+    let outcome = run(handler(&server).cancel_with_retries("1"));
     assert_eq!(outcome.map_err(|error| error.kind), expected);
     assert_eq!(server.calls.load(Ordering::SeqCst), calls);
 }
@@ -237,12 +238,12 @@ fn a_cancel_that_somebody_waits_for_outlasts_a_hiccup() {
     let broken = || http("500 Internal Server Error", "", "oops");
     let done = || ok("ACCESS_CANCEL");
     let limited = http("429 Too Many Requests", "Retry-After: 1\r\n", "slow down");
-    insisting(vec![broken(), limited, done()], Ok(()), 3);
-    insisting(vec![Answer::Silence, done()], Ok(()), 2);
-    insisting(vec![broken()], Err(ErrorKind::Temporary), 3);
+    retrying(vec![broken(), limited, done()], Ok(()), 3);
+    retrying(vec![Answer::Silence, done()], Ok(()), 2);
+    retrying(vec![broken()], Err(ErrorKind::Temporary), 3);
     let banned = http("429 Too Many Requests", "Retry-After: 600\r\n", "slow down");
-    insisting(vec![banned, done()], Err(ErrorKind::RateLimited), 1);
-    insisting(vec![ok("EARLY_CANCEL_DENIED"), done()], Err(ErrorKind::TooEarly), 1);
+    retrying(vec![banned, done()], Err(ErrorKind::RateLimited), 1);
+    retrying(vec![ok("EARLY_CANCEL_DENIED"), done()], Err(ErrorKind::TooEarly), 1);
 }
 
 #[test]

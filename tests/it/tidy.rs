@@ -48,7 +48,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// What the files of a face may import of `face/`: these, and their own folder.
-const FACE_SHARED: &[&str] = &["auth", "parse", "problems", "route", "spec", "wire", "description"];
+const FACE_SHARED: &[&str] =
+    &["auth", "parse", "problems", "query", "route", "spec", "wire", "description"];
 
 /// Crates that a crate of the workspace may name.
 const CRATES: &[(&str, &[&str])] = &[

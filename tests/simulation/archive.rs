@@ -1,4 +1,4 @@
-//! History on a disk of its own: the server's follower without its thread, and what its
+//! HistoryTables on a disk of its own: the server's follower without its thread, and what its
 //! tables must hold of a ledger.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use nexnum_engine::order::Order;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 use nexnum_storage::fault::FaultyDisk;
-use nexnum_storage::history::{History, PAGE_LEN_MAX};
+use nexnum_storage::history::{HistoryTables, PAGE_LEN_MAX};
 use nexnum_storage::{Reader, StorageError, record};
 use tokio::sync::{Notify, watch};
 
@@ -26,12 +26,12 @@ fn place() -> &'static Path {
 
 /// Makes empty tables on an empty disk.
 pub(crate) fn create(disk: &FaultyDisk) -> Result<(), String> {
-    History::create_on(disk.clone(), place(), ID).map(drop).map_err(words)
+    HistoryTables::create_on(disk.clone(), place(), ID).map(drop).map_err(words)
 }
 
 /// What a crash has left, for a ledger that ends at `last`.
-pub(crate) fn open(disk: &FaultyDisk, last: Seq) -> Result<History, String> {
-    let opened = History::open_on(disk.clone(), place(), ID, last);
+pub(crate) fn open(disk: &FaultyDisk, last: Seq) -> Result<HistoryTables, String> {
+    let opened = HistoryTables::open_on(disk.clone(), place(), ID, last);
     opened.map_err(|error| format!("history does not open: {error}"))
 }
 
@@ -40,7 +40,7 @@ fn words(error: StorageError) -> String {
 }
 
 /// Follows a ledger, from where the tables are.
-pub(crate) fn follow(tables: History, reader: Reader, read_model: Arc<ReadModel>) -> Follow {
+pub(crate) fn follow(tables: HistoryTables, reader: Reader, read_model: Arc<ReadModel>) -> Follow {
     let (following, _) = watch::channel(tables.cursor());
     let (archived, asked) = (Arc::new(AtomicU64::new(0)), Arc::new(Notify::new()));
     let fail = || unreachable!("the simulation counts no failures in a row");
@@ -60,7 +60,7 @@ pub(crate) fn archived(follow: &Follow) -> Time {
 /// # Errors
 /// The first that is in neither.
 pub(crate) fn holds_what_left(
-    tables: &History,
+    tables: &HistoryTables,
     state: &State,
     orders: &BTreeMap<OrderId, Order>,
 ) -> Result<(), String> {
@@ -78,7 +78,7 @@ pub(crate) fn holds_what_left(
 /// # Errors
 /// The first difference.
 pub(crate) fn compare(
-    tables: &History,
+    tables: &HistoryTables,
     state: &State,
     orders: &BTreeMap<OrderId, Order>,
 ) -> Result<(), String> {
@@ -103,7 +103,7 @@ pub(crate) fn compare(
 }
 
 /// What an account's transactions add up to, page by page.
-fn wallet_sum(tables: &History, account: AccountId) -> Result<i128, String> {
+fn wallet_sum(tables: &HistoryTables, account: AccountId) -> Result<i128, String> {
     let (mut sum, mut before) = (0, None);
     loop {
         let page = tables.transactions_of(account, before, PAGE_LEN_MAX).map_err(words)?;

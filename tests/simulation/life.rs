@@ -23,13 +23,13 @@ use nexnum_engine::policy::Policy;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::state::State;
 use nexnum_storage::fault::FaultyDisk;
-use nexnum_storage::history::History;
+use nexnum_storage::history::HistoryTables;
 use nexnum_storage::{Ledger, LedgerId, Manifest, Reader, RedbLedger, StorageError};
 
 use crate::archive;
-use crate::desk::Desk;
+use crate::auditor::Auditor;
+use crate::late_ledger::LateLedger;
 use crate::readers;
-use crate::witness::Witness;
 
 pub(crate) const ID: LedgerId = LedgerId([0x5A; 16]);
 
@@ -57,20 +57,20 @@ pub(crate) struct Found {
     pub(crate) orders: BTreeMap<OrderId, Order>,
 }
 
-/// Replays the ledger from its beginning, with a witness.
+/// Replays the ledger from its beginning, with a auditor.
 ///
 /// # Errors
 /// Damage, or the first invariant that is broken.
 pub(crate) fn replay(reader: &Reader) -> Result<Found, String> {
     let words = |error: StorageError| format!("acknowledged rows are not readable: {error}");
-    let (mut replay, mut witness, mut rows) = (Replay::default(), Witness::default(), Vec::new());
+    let (mut replay, mut auditor, mut rows) = (Replay::default(), Auditor::default(), Vec::new());
     // Event by event: what is retired with a row was still there within it.
     let (mut slow, mut orders) = (Engine::default(), BTreeMap::new());
     for row in reader.read(Seq(1)).map_err(words)? {
         let row = Decoded::from_row(&row.map_err(words)?).map_err(words)?;
         replay.apply(&row).map_err(words)?;
         for event in &row.events {
-            witness.see(row.at, event)?;
+            auditor.see(row.at, event)?;
             slow.replay(row.at, event);
             let touched = event.order().and_then(|id| slow.state().order(id));
             if let Some(order) = touched {
@@ -80,7 +80,7 @@ pub(crate) fn replay(reader: &Reader) -> Result<Found, String> {
         rows.push(row.position().seq);
     }
     audit(replay.state())?;
-    witness.compare(replay.state())?;
+    auditor.compare(replay.state())?;
     Ok(Found { replay, rows, orders })
 }
 
@@ -106,7 +106,7 @@ pub(crate) fn replay_from(
 /// The running parts.
 #[derive(Debug)]
 pub(crate) struct Life {
-    pub(crate) desk: Desk,
+    pub(crate) late_ledger: LateLedger,
     pub(crate) core: Core,
     pub(crate) market: GridFollower,
     read_model: Arc<ReadModel>,
@@ -120,10 +120,10 @@ pub(crate) struct Life {
 impl Life {
     /// Begins from a replayed engine.
     pub(crate) fn begin(
-        desk: Desk,
+        late_ledger: LateLedger,
         replay: Replay,
         policy: Policy,
-        tables: History,
+        tables: HistoryTables,
     ) -> Result<Self, String> {
         let state = replay.state().clone();
         let read_model = Arc::new(ReadModel::from_state(&state));
@@ -135,10 +135,10 @@ impl Life {
         if !held.keys().all(|id| waits(*id)) {
             return Err("a claim is open for an order that does not wait".to_owned());
         }
-        let follow = archive::follow(tables, desk.ledger.reader(), Arc::clone(&read_model));
+        let follow = archive::follow(tables, late_ledger.ledger.reader(), Arc::clone(&read_model));
         let core = Core::new(replay.into_engine().with_policy(policy));
         let shadow = Engine::from_state(state);
-        Ok(Self { desk, core, market, read_model, follow, shadow, held })
+        Ok(Self { late_ledger, core, market, read_model, follow, shadow, held })
     }
 
     /// Shows a durable change, as the server does.
@@ -148,8 +148,8 @@ impl Life {
     }
 
     /// The parts that a commit needs at once.
-    pub(crate) fn parts(&mut self) -> (&mut Desk, &GridFollower, &ReadModel) {
-        (&mut self.desk, &self.market, &self.read_model)
+    pub(crate) fn parts(&mut self) -> (&mut LateLedger, &GridFollower, &ReadModel) {
+        (&mut self.late_ledger, &self.market, &self.read_model)
     }
 
     /// What readers see.
@@ -162,7 +162,7 @@ impl Life {
         for event in &change.events {
             self.shadow.replay(change.at, event);
         }
-        if self.shown().seq() > self.desk.last().seq {
+        if self.shown().seq() > self.late_ledger.last().seq {
             return Err(format!("{} was shown before it was durable", self.shown().seq()));
         }
         readers::compare(&self.read_model, self.shadow.state())?;
@@ -186,7 +186,7 @@ impl Life {
                 Listing {
                     offer: terms.offer,
                     product: offer.product,
-                    operator: offer.operator,
+                    carrier: offer.carrier,
                     cost: terms.cost,
                     price: terms.price,
                     stock: terms.stock,

@@ -12,22 +12,23 @@
 #[allow(dead_code, unreachable_pub, reason = "fuzzing takes the rest")]
 mod arbitrary;
 mod archive;
-mod desk;
+mod auditor;
 mod files;
+mod late_ledger;
 mod life;
 #[path = "../../engine/tests/common/model/mod.rs"]
 #[allow(unreachable_pub, reason = "it is shared by path")]
 mod model;
 mod readers;
-mod toll;
-mod witness;
+mod recovery;
+mod tally;
 mod world;
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use toll::Toll;
+use tally::Tally;
 use world::{Rules, World};
 
 /// Runs of a normal test.
@@ -40,7 +41,7 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 /// One run; a panic is a complaint too.
-fn run(seed: u64, rules: Rules) -> Result<Toll, String> {
+fn run(seed: u64, rules: Rules) -> Result<Tally, String> {
     let attempt = panic::catch_unwind(AssertUnwindSafe(|| World::new(seed, rules)?.run()));
     attempt.unwrap_or_else(|thrown| {
         let text = thrown.downcast_ref::<String>().map(String::as_str);
@@ -50,7 +51,7 @@ fn run(seed: u64, rules: Rules) -> Result<Toll, String> {
 }
 
 #[track_caller]
-fn checked(seed: u64) -> Toll {
+fn checked(seed: u64) -> Tally {
     run(seed, Rules::Kept).unwrap_or_else(|complaint| {
         panic!(
             "seed {seed}: {complaint}\nrepeat it with: \
@@ -60,42 +61,42 @@ fn checked(seed: u64) -> Toll {
 }
 
 /// The runs of all seeds, each on one thread, several beside each other.
-fn run_all(first: u64, count: u64) -> Toll {
+fn run_all(first: u64, count: u64) -> Tally {
     let next = AtomicU64::new(first);
     let work = || {
-        let mut toll = Toll::default();
+        let mut tally = Tally::default();
         loop {
             // A ticket: which thread takes which seed changes nothing in its run.
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= first + count {
-                return toll;
+                return tally;
             }
-            toll.add(&checked(seed));
+            tally.add(&checked(seed));
         }
     };
     let threads = thread::available_parallelism().map_or(1, |threads| threads.get().min(4));
     thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let mut toll = Toll::default();
+        let mut tally = Tally::default();
         for worker in workers {
-            toll.add(&worker.join().unwrap_or_else(|thrown| panic::resume_unwind(thrown)));
+            tally.add(&worker.join().unwrap_or_else(|thrown| panic::resume_unwind(thrown)));
         }
-        toll
+        tally
     })
 }
 
 #[test]
 fn what_was_acknowledged_survives_and_what_was_not_is_whole_or_absent() {
     let seeds = setting("NEXNUM_SIM_SEEDS", SEEDS_DEFAULT);
-    let toll = run_all(setting("NEXNUM_SIM_FIRST", 0), seeds);
-    println!("{seeds} seeds: {toll:?}");
+    let tally = run_all(setting("NEXNUM_SIM_FIRST", 0), seeds);
+    println!("{seeds} seeds: {tally:?}");
     if seeds >= SEEDS_DEFAULT {
-        assert!(toll.cuts > seeds && toll.interrupted_opens > 0, "few crashes: {toll:?}");
-        assert!(toll.unanswered_kept > 0 && toll.unanswered_lost > 0, "no edge cases: {toll:?}");
-        assert!(toll.snapshots_used > 0 && toll.snapshots_damaged > 0, "no snapshots: {toll:?}");
-        assert!(toll.retired > 0 && toll.rebuilt > 0, "no history: {toll:?}");
-        assert!(toll.repeats > seeds / 4, "no repeats: {toll:?}");
-        assert!(toll.accepted * 4 > toll.commands, "few commands were accepted: {toll:?}");
+        assert!(tally.cuts > seeds && tally.interrupted_opens > 0, "few crashes: {tally:?}");
+        assert!(tally.unanswered_kept > 0 && tally.unanswered_lost > 0, "no edge cases: {tally:?}");
+        assert!(tally.snapshots_used > 0 && tally.snapshots_damaged > 0, "no snapshots: {tally:?}");
+        assert!(tally.retired > 0 && tally.rebuilt > 0, "no history: {tally:?}");
+        assert!(tally.repeats > seeds / 4, "no repeats: {tally:?}");
+        assert!(tally.accepted * 4 > tally.commands, "few commands were accepted: {tally:?}");
     }
 }
 

@@ -73,11 +73,11 @@ fn directory(model: &ReadModel, state: &State) -> Result<(), String> {
     for (id, shown) in directory.providers() {
         same("its losses", shown.loss, state.balance(Book::Loss(id)).negated())?;
     }
-    for (id, name) in state.operators() {
-        same("operator", directory.operator(name), Some(id))?;
+    for (id, name) in state.carriers() {
+        same("operator", directory.carrier(name), Some(id))?;
     }
     for (id, offer) in state.offers() {
-        let shown = directory.offer(offer.provider, offer.product, offer.operator);
+        let shown = directory.offer(offer.provider, offer.product, offer.carrier);
         same("offer", shown, Some(id))?;
     }
     Ok(())

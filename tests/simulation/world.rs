@@ -1,5 +1,5 @@
 //! A run: lives of a process on one disk, each ended by a crash or a clean stop, and the
-//! naive model that remembers what everybody was told.
+//! naive model that remembers every answer.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -11,25 +11,21 @@ use nexnum_engine::audit::{audit, state_hash};
 use nexnum_engine::command::{Command, NextAttempt, PlaceOrder, Placed, Pulse, Reply};
 use nexnum_engine::event::{ProviderKind, Terms};
 use nexnum_engine::ids::{OrderId, Seq};
-use nexnum_engine::limits::REPLIES_KEPT_MS;
 use nexnum_engine::money::Micros;
 use nexnum_engine::policy::Policy;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::time::Time;
 use nexnum_storage::fault::FaultyDisk;
-use nexnum_storage::history::History;
-use nexnum_storage::{Ledger, RedbLedger};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use crate::arbitrary::{Arbitrary, Rng, START};
 use crate::archive;
-use crate::desk::Desk;
 use crate::files::Files;
 use crate::life::{self, Life};
 use crate::model::{self, Model};
 use crate::readers;
-use crate::toll::Toll;
+use crate::tally::Tally;
 
 /// Steps of a life: executing, sealing, committing.
 const STEPS: u64 = 260;
@@ -52,24 +48,24 @@ pub(crate) enum Rules {
 
 /// A command on its way, and what it must be told.
 #[derive(Debug)]
-struct Asked {
-    at: Time,
-    command: Command,
-    expected: model::Answer,
-    answer: oneshot::Receiver<Answer>,
+pub(crate) struct Asked {
+    pub(crate) at: Time,
+    pub(crate) command: Command,
+    pub(crate) expected: model::Answer,
+    pub(crate) answer: oneshot::Receiver<Answer>,
 }
 
 /// A sealed batch that may be on disk.
 #[derive(Debug)]
-struct Written {
-    last: Seq,
-    state_hash: [u8; 32],
-    commands: Vec<(Time, Command)>,
+pub(crate) struct Written {
+    pub(crate) last: Seq,
+    pub(crate) state_hash: [u8; 32],
+    pub(crate) commands: Vec<(Time, Command)>,
 }
 
 /// How a life ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
+pub(crate) enum Ending {
     /// The power went, or the disk failed and the process ended.
     Crash,
     /// All was committed and closed.
@@ -77,35 +73,35 @@ enum Ending {
 }
 
 pub(crate) struct World {
-    rules: Rules,
-    rng: Rng,
-    policy: Policy,
-    arbitrary: Arbitrary,
-    script: VecDeque<Command>,
-    model: Model,
-    now: Time,
-    batch_at: Time,
-    disk: FaultyDisk,
-    files: Files,
-    history_disk: FaultyDisk,
+    pub(crate) rules: Rules,
+    pub(crate) rng: Rng,
+    pub(crate) policy: Policy,
+    pub(crate) arbitrary: Arbitrary,
+    pub(crate) script: VecDeque<Command>,
+    pub(crate) model: Model,
+    pub(crate) now: Time,
+    pub(crate) batch_at: Time,
+    pub(crate) disk: FaultyDisk,
+    pub(crate) files: Files,
+    pub(crate) history_disk: FaultyDisk,
     /// History was asked to fail in this life.
-    history_faulty: bool,
+    pub(crate) history_faulty: bool,
     /// History was lost at this position: until its disk has come so far again, another crash
     /// loses again what memory had let go of.
-    history_lost_at: Seq,
-    life: Option<Life>,
-    open: Vec<Asked>,
-    sealed: Option<(Sealed, Vec<Asked>, Seq)>,
-    written: Vec<Written>,
-    /// Somebody was told of events up to here.
-    acknowledged: Seq,
+    pub(crate) history_lost_at: Seq,
+    pub(crate) life: Option<Life>,
+    pub(crate) open: Vec<Asked>,
+    pub(crate) sealed: Option<(Sealed, Vec<Asked>, Seq)>,
+    pub(crate) written: Vec<Written>,
+    /// Answers that left the process depend on events up to here.
+    pub(crate) acknowledged: Seq,
     /// Orders with a key that were answered.
-    placed: Vec<(Time, PlaceOrder, OrderId)>,
-    /// Orders that somebody was told of.
-    told: BTreeSet<OrderId>,
+    pub(crate) placed: Vec<(Time, PlaceOrder, OrderId)>,
+    /// Orders that an answer named.
+    pub(crate) told: BTreeSet<OrderId>,
     /// Of ten steps, how many execute; the rest seals and commits.
-    eagerness: u64,
-    toll: Toll,
+    pub(crate) eagerness: u64,
+    pub(crate) tally: Tally,
 }
 
 impl World {
@@ -140,7 +136,7 @@ impl World {
             placed: Vec::new(),
             told: BTreeSet::new(),
             eagerness,
-            toll: Toll::default(),
+            tally: Tally::default(),
         };
         world.recover(Ending::CleanStop)?;
         Ok(world)
@@ -150,14 +146,14 @@ impl World {
     ///
     /// # Errors
     /// The first promise that is broken.
-    pub(crate) fn run(mut self) -> Result<Toll, String> {
+    pub(crate) fn run(mut self) -> Result<Tally, String> {
         for _ in 0..2 + self.rng.below(4) {
             let ending = self.live()?;
             self.recover(ending)?;
         }
         self.finish()?;
         self.recover(Ending::CleanStop)?;
-        Ok(self.toll)
+        Ok(self.tally)
     }
 
     fn life(&self) -> &Life {
@@ -217,7 +213,7 @@ impl World {
             0..=3 if self.sealed.is_none() => self.seal().map(|()| true),
             0..=7 => self.commit(),
             8 => {
-                let reader = self.life().desk.ledger.reader();
+                let reader = self.life().late_ledger.ledger.reader();
                 self.files.snapshot(&reader);
                 Ok(true)
             }
@@ -244,7 +240,7 @@ impl World {
     }
 
     /// Lets history follow; false if the power went meanwhile. A failure is tried again later.
-    fn follow_history(&mut self, flush: bool) -> Result<bool, String> {
+    pub(crate) fn follow_history(&mut self, flush: bool) -> Result<bool, String> {
         let followed = self.life().follow_history(flush);
         if self.disk.is_cut() || self.history_disk.is_cut() {
             return Ok(false);
@@ -252,7 +248,7 @@ impl World {
         match followed {
             Ok(()) => Ok(true),
             Err(_) if self.history_faulty => {
-                self.toll.history_failures += 1;
+                self.tally.history_failures += 1;
                 Ok(true)
             }
             Err(error) => Err(format!("history does not follow: {error}")),
@@ -270,14 +266,14 @@ impl World {
             }
         }
         let life = self.life_mut();
-        if life.desk.write_late().is_err() {
+        if life.late_ledger.write_late().is_err() {
             return Ok(false);
         }
         readers::stock_is(&life.market, life.core.state()).map(|()| true)
     }
 
     /// A command through phase 1, the engine and the model.
-    fn execute(&mut self, command: Command) -> Result<(), String> {
+    pub(crate) fn execute(&mut self, command: Command) -> Result<(), String> {
         let Some((command, claim)) = self.phase_one(command) else { return Ok(()) };
         let (now, life) = (self.now, self.life.as_mut().expect("a life has begun"));
         if life.core.open_len() == 0 {
@@ -289,7 +285,7 @@ impl World {
         let envelope = Envelope { command: command.clone(), claim, answer_to: Some(answer_to) };
         life.core.execute(now, envelope);
         readers::never_oversells(&life.market, life.core.state())?;
-        self.toll.commands += 1;
+        self.tally.commands += 1;
         self.open.push(Asked { at, command, expected, answer });
         self.now = now.plus_ms(self.arbitrary.pause_ms());
         Ok(())
@@ -300,7 +296,7 @@ impl World {
         let claim = match &mut command {
             Command::PlaceOrder(order) if self.rng.once_in(3) => {
                 let limit = (!self.rng.once_in(3)).then_some(order.limit);
-                let wish = Wish { product: order.product, operator: order.operator, limit };
+                let wish = Wish { product: order.product, carrier: order.carrier, limit };
                 let claim = claim::claim(self.life().market.grid(), &wish, &[]).ok()?;
                 order.terms = claim::terms(&claim);
                 order.limit = limit.unwrap_or(claim.price());
@@ -362,13 +358,13 @@ impl World {
         let Some((sealed, asked, last)) = self.sealed.take() else { return Ok(true) };
         let life = self.life.as_mut().expect("a life has begun");
         let mut shown = None;
-        let (desk, market, read_model) = life.parts();
-        let committed = sealed.commit(desk, &Metrics::default(), |change| {
+        let (late_ledger, market, read_model) = life.parts();
+        let committed = sealed.commit(late_ledger, &Metrics::default(), |change| {
             Life::show(market, read_model, &change);
             shown = Some(change);
         });
         if let Err(error) = committed {
-            self.toll.failures += u64::from(!self.disk.is_cut());
+            self.tally.failures += u64::from(!self.disk.is_cut());
             self.unanswered(asked)?;
             return if shown.is_none() { Ok(false) } else { Err(format!("shown, then: {error}")) };
         }
@@ -378,7 +374,7 @@ impl World {
             if written.map(|written| written.state_hash) != Some(state_hash(life.shown())) {
                 return Err(format!("the events up to {} give another state", change.last()));
             }
-            self.toll.commits += 1;
+            self.tally.commits += 1;
         }
         self.acknowledged = self.acknowledged.max(last);
         asked.into_iter().try_for_each(|asked| self.answered(asked)).map(|()| true)
@@ -394,7 +390,7 @@ impl World {
             let Asked { command, expected, .. } = asked;
             return Err(format!("{command:?} was answered {said:?}, expected {expected:?}"));
         }
-        self.toll.accepted += u64::from(said.is_ok());
+        self.tally.accepted += u64::from(said.is_ok());
         if let (
             Command::PlaceOrder(order),
             Ok(Reply::Placed(Placed::Filled(id) | Placed::Waiting(id))),
@@ -409,8 +405,8 @@ impl World {
         Ok(())
     }
 
-    /// Nobody of these was answered. Whoever has a key asks again.
-    fn unanswered(&mut self, asked: Vec<Asked>) -> Result<(), String> {
+    /// None of these was answered. A command with an idempotency key is repeated.
+    pub(crate) fn unanswered(&mut self, asked: Vec<Asked>) -> Result<(), String> {
         for mut asked in asked {
             match asked.answer.try_recv() {
                 Err(TryRecvError::Closed) => {}
@@ -420,147 +416,6 @@ impl World {
             }
             if matches!(&asked.command, Command::PlaceOrder(order) if order.idempotency.is_some()) {
                 self.script.push_back(asked.command);
-            }
-        }
-        Ok(())
-    }
-
-    /// Ends the life, opens what survived, and holds it against everything promised.
-    fn recover(&mut self, ending: Ending) -> Result<(), String> {
-        self.end(ending)?;
-        let ledger = self.reopen()?;
-        let survived = ledger.last().seq;
-        if survived < self.acknowledged {
-            let acknowledged = self.acknowledged;
-            return Err(format!("acknowledged up to {acknowledged}, survived up to {survived}"));
-        }
-        self.toll.unanswered_kept += u64::from(survived > self.acknowledged);
-        let before = self.written.len();
-        self.written.retain(|written| written.last <= survived);
-        self.toll.unanswered_lost += u64::from(self.written.len() < before);
-        // Whoever comes now is told of what survived.
-        self.acknowledged = survived;
-        let found = life::replay(&ledger.reader())?;
-        if !self.written.iter().map(|written| written.last).eq(found.rows.iter().copied()) {
-            return Err(format!("batches are not whole: {:?}", found.rows));
-        }
-        if let Some(written) = self.written.last()
-            && written.state_hash != state_hash(found.replay.state())
-        {
-            return Err(format!("the replay up to {survived} gives another state"));
-        }
-        self.model = Model::new(self.policy);
-        for (at, command) in self.written.iter().flat_map(|written| &written.commands) {
-            let _said_before = self.model.execute(*at, command);
-        }
-        self.model.compare(found.replay.state())?;
-        if let Some(lost) = self.told.iter().find(|id| !found.orders.contains_key(id)) {
-            return Err(format!("acknowledged order {lost} is gone"));
-        }
-        self.begin(ledger, found)?;
-        self.repeat()
-    }
-
-    fn end(&mut self, ending: Ending) -> Result<(), String> {
-        self.toll.cuts += u64::from(self.disk.is_cut());
-        self.toll.history_cuts += u64::from(self.history_disk.is_cut());
-        if ending == Ending::CleanStop && self.life.is_some() {
-            // As the server's thread does at its end; the first life has nothing before it.
-            let _followed = self.follow_history(true)?;
-        }
-        let durable = self.life.as_ref().map(|life| life.follow.tables.durable_cursor());
-        if durable >= Some(self.history_lost_at) {
-            self.history_lost_at = Seq(0);
-        }
-        match ending {
-            Ending::Crash => {
-                let survivors = (self.disk.survivor(), self.history_disk.survivor());
-                self.life = None;
-                (self.disk, self.history_disk) = survivors;
-            }
-            Ending::CleanStop => {
-                self.toll.clean_stops += 1;
-                self.life = None;
-                self.history_disk = self.history_disk.survivor();
-            }
-        }
-        self.history_faulty = false;
-        self.toll.snapshots_damaged += self.files.damage(&mut self.rng)?;
-        let sealed = self.sealed.take().map(|(_, asked, _)| asked);
-        let open = std::mem::take(&mut self.open);
-        sealed.into_iter().chain([open]).try_for_each(|asked| self.unanswered(asked))
-    }
-
-    /// Opens the ledger; the power may go again while it recovers.
-    fn reopen(&mut self) -> Result<RedbLedger, String> {
-        for attempt in 0.. {
-            if self.rules == Rules::LyingDisk {
-                self.disk.lie_about_syncs();
-            }
-            if attempt < 2 && self.rng.once_in(5) {
-                self.disk.cut_after(self.rng.below(16));
-            }
-            let opened = life::open(&self.disk, &self.files.manifest()?);
-            if !self.disk.is_cut() {
-                return opened.map_err(|error| format!("the ledger does not open: {error}"));
-            }
-            self.toll.interrupted_opens += 1;
-            self.disk = self.disk.survivor();
-        }
-        unreachable!("only two opens are cut")
-    }
-
-    fn begin(&mut self, ledger: RedbLedger, found: life::Found) -> Result<(), String> {
-        let newest = self.files.newest(&ledger.reader())?;
-        self.toll.snapshots_used += u64::from(newest.state().seq() > Seq(0));
-        let replay = life::replay_from(newest, &ledger.reader(), &found)?;
-        let tables = self.open_history(&found)?;
-        // The machine's clock may come back earlier; time goes on from the ledger.
-        let wall = Time(self.now.0 - self.rng.pick(&[0, 1_000, 3_600_000]));
-        self.now = wall.max(replay.at());
-        let desk = Desk::new(ledger, self.rules == Rules::AnswersFirst);
-        let life = Life::begin(desk, replay, self.policy, tables)?;
-        life.follow_history(false)?;
-        archive::compare(&life.follow.tables, found.replay.state(), &found.orders)?;
-        self.toll.retired += (found.orders.len() - found.replay.state().orders().count()) as u64;
-        self.life = Some(life);
-        Ok(())
-    }
-
-    /// History as the crash has left it: with everything that memory has let go of. Now and
-    /// then it is lost altogether, and is built anew from the ledger.
-    fn open_history(&mut self, found: &life::Found) -> Result<History, String> {
-        let state = found.replay.state();
-        if self.rng.once_in(8) {
-            self.history_disk = FaultyDisk::new(self.rng.next());
-            archive::create(&self.history_disk)?;
-            self.toll.rebuilt += u64::from(state.orders().count() < found.orders.len());
-            self.history_lost_at = state.seq();
-            return archive::open(&self.history_disk, state.seq());
-        }
-        let tables = archive::open(&self.history_disk, state.seq())?;
-        if self.history_lost_at == Seq(0) {
-            archive::holds_what_left(&tables, state, &found.orders)?;
-        }
-        Ok(tables)
-    }
-
-    /// Some who were answered ask again with the same key: the first answer stands.
-    fn repeat(&mut self) -> Result<(), String> {
-        let now = self.now;
-        self.placed.retain(|(at, ..)| now.ms_since(*at) < REPLIES_KEPT_MS);
-        for _ in 0..self.placed.len().min(2) {
-            let (at, order, id) = self.placed[self.rng.below(self.placed.len() as u64) as usize];
-            if self.now.ms_since(at) >= REPLIES_KEPT_MS {
-                continue;
-            }
-            let before = self.open.len();
-            self.execute(Command::PlaceOrder(order))?;
-            if let Some(asked) = self.open.get(before) {
-                self.toll.repeats += 1;
-                if asked.expected != Ok(Reply::Placed(Placed::Replayed(id))) {
-                    return Err(format!("order {id} came back as {:?}", asked.expected));
-                }
             }
         }
         Ok(())

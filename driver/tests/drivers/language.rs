@@ -1,7 +1,9 @@
 //! What the driver language can say beyond the shipped drivers, and what a document with
 //! a mistake in it is told.
 
-use nexnum_driver::{Body, Credentials, Driver, Op, Plan, RawReply, RequestError, Secret, Slots};
+use nexnum_driver::{
+    Credentials, Driver, Op, Plan, RawReply, RequestBody, RequestError, Secret, Slots,
+};
 
 use crate::recorded::show;
 
@@ -171,7 +173,7 @@ fn constants_noops_and_unsupported_operations_send_nothing() {
     assert!(!driver.supports(Op::Resend) && driver.supports(Op::Finish));
 }
 
-fn plan(text: &str, op: Op, slots: &Slots<'_>) -> Result<(String, Body), RequestError> {
+fn plan(text: &str, op: Op, slots: &Slots<'_>) -> Result<(String, RequestBody), RequestError> {
     let credentials = Credentials { key: Secret::new("K"), ..Credentials::default() };
     match Driver::parse(text).unwrap().plan(op, slots, &credentials, "http://p.test/") {
         Ok(Plan::Call(request)) => Ok((request.url, request.body)),
@@ -192,14 +194,14 @@ fn what_fills_a_slot_cannot_change_the_shape_of_a_request() {
     assert_eq!(buy(".."), Err(RequestError::Unsendable("country")));
     assert_eq!(buy(""), Err(RequestError::Missing("country")));
     let slots = Slots { external_id: Some("1\",\"x\":\"2"), ..Slots::default() };
-    let body = Body::Json(r#"{"id":"1\",\"x\":\"2"}"#.to_owned());
+    let body = RequestBody::Json(r#"{"id":"1\",\"x\":\"2"}"#.to_owned());
     assert!(plan(BASE, Op::Cancel, &slots).is_ok_and(|(_, sent)| sent == body));
     let number =
         changed(r#"id = "{external_id}""#, r#"id = { value = "{external_id}", number = true }"#);
     let slots = Slots { external_id: Some("17"), ..slots };
     assert!(
         plan(&number, Op::Cancel, &slots)
-            .is_ok_and(|(_, b)| b == Body::Json(r#"{"id":17}"#.to_owned()))
+            .is_ok_and(|(_, b)| b == RequestBody::Json(r#"{"id":17}"#.to_owned()))
     );
     let slots = Slots { external_id: Some("17,1"), ..slots };
     assert!(plan(&number, Op::Cancel, &slots).is_err());

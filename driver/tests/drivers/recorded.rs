@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use nexnum_driver::{
-    Body, Credentials, Driver, Op, Output, Plan, ProviderError, RawReply, Secret, Slots,
+    Credentials, Driver, Op, Output, Plan, ProviderError, RawReply, RequestBody, Secret, Slots,
 };
 use serde::Deserialize;
 
@@ -124,8 +124,8 @@ fn show_plan(plan: Plan) -> String {
             let mut lines = vec![format!("{} {}", request.method, request.url)];
             lines.extend(request.headers.iter().map(|(name, value)| format!("{name}: {value}")));
             match request.body {
-                Body::Empty => {}
-                Body::Form(text) | Body::Json(text) => lines.push(text),
+                RequestBody::Empty => {}
+                RequestBody::Form(text) | RequestBody::Json(text) => lines.push(text),
             }
             lines.join("\n")
         }

@@ -1,7 +1,7 @@
 //! What an event of providers, offers or own stock does to the state.
 
 use crate::event::{OfferEvent, OfferTerms, ProviderKind};
-use crate::ids::{Number, OfferId, OperatorId, Product, ProviderId};
+use crate::ids::{CarrierId, Number, OfferId, Product, ProviderId};
 use crate::money::Micros;
 use crate::state::{Offer, Provider, Quarantined, State};
 
@@ -15,11 +15,11 @@ impl State {
                 self.books.open_provider(*provider);
                 self.providers.insert(*provider, Provider { name: name.clone(), kind: *kind });
             }
-            OfferEvent::OperatorNamed { operator, name } => {
-                assert_eq!(operator.0, self.counters.operator.0 + 1, "ids are dense");
-                self.counters.operator = *operator;
-                self.operator_ids.insert(name.clone(), *operator);
-                self.operators.insert(*operator, name.clone());
+            OfferEvent::CarrierNamed { carrier, name } => {
+                assert_eq!(carrier.0, self.counters.carrier.0 + 1, "ids are dense");
+                self.counters.carrier = *carrier;
+                self.carrier_ids.insert(name.clone(), *carrier);
+                self.carriers.insert(*carrier, name.clone());
             }
             OfferEvent::OffersListed { provider, first, offers } => {
                 assert_eq!(first.0 as usize, self.offers.len() + 1, "ids are dense");
@@ -35,13 +35,13 @@ impl State {
         }
     }
 
-    fn list_offers(&mut self, provider: ProviderId, offers: &[(Product, OperatorId)]) {
+    fn list_offers(&mut self, provider: ProviderId, offers: &[(Product, CarrierId)]) {
         assert!(self.providers.contains(provider), "an offer has a provider");
-        for &(product, operator) in offers {
+        for &(product, carrier) in offers {
             let (cost, price) = (Micros::ZERO, Micros::ZERO);
-            self.offers.push(Offer { provider, product, operator, cost, price, stock: 0 });
+            self.offers.push(Offer { provider, product, carrier, cost, price, stock: 0 });
             let id = OfferId(self.offers.len() as u32);
-            let before = self.offer_ids.insert((provider, product, operator), id);
+            let before = self.offer_ids.insert((provider, product, carrier), id);
             assert_eq!(before, None, "an offer is listed once");
         }
     }

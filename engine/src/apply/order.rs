@@ -80,7 +80,7 @@ impl State {
             id: *order,
             account: *account,
             product: placement.product,
-            operator: placement.operator,
+            carrier: placement.carrier,
             limit: placement.limit,
             price: terms.price,
             cost: terms.cost,

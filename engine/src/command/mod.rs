@@ -13,14 +13,14 @@ mod reply;
 pub use account::{Deposit, IssueKey, OpenAccount, RevokeKey};
 pub use memory::Pulse;
 pub use message::{Incoming, IngestMessage, RequestAnother};
-pub use offer::{ListOffers, LoadStock, NameOperator, PriceOffers, RegisterProvider};
+pub use offer::{ListOffers, LoadStock, NameCarrier, PriceOffers, RegisterProvider};
 pub use order::{
     Actor, AssignNumber, Cancel, ClearDoubt, DoubtOrder, FailOrder, Finish, NextAttempt,
     PlaceOrder, RecoverLoss, Timings,
 };
 pub use reply::{Effect, Listed, Placed, Reply};
 
-use crate::ids::{AccountId, KeyId, OperatorId, ProviderId};
+use crate::ids::{AccountId, CarrierId, KeyId, ProviderId};
 
 /// A command that states the type of its answer.
 pub trait Request: Into<Command> {
@@ -71,7 +71,7 @@ commands! {
     RevokeKey => Effect,
     Deposit => Effect,
     RegisterProvider => ProviderId,
-    NameOperator => OperatorId,
+    NameCarrier => CarrierId,
     ListOffers => Listed,
     PriceOffers => u32,
     LoadStock => u32,

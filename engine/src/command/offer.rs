@@ -1,7 +1,7 @@
 //! What may be asked for providers, offers and own stock.
 
 use crate::event::{OfferTerms, ProviderKind};
-use crate::ids::{Number, OfferId, OperatorId, Product, ProviderId};
+use crate::ids::{CarrierId, Number, OfferId, Product, ProviderId};
 use crate::money::Micros;
 
 /// Connects a provider; the same name and kind again is the same provider.
@@ -13,9 +13,9 @@ pub struct RegisterProvider {
     pub kind: ProviderKind,
 }
 
-/// Interns an operator's name; the same name again is the same operator.
+/// Interns a carrier's name; the same name again is the same carrier.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NameOperator {
+pub struct NameCarrier {
     /// The name.
     pub name: Box<str>,
 }
@@ -26,7 +26,7 @@ pub struct ListOffers {
     /// Whose.
     pub provider: ProviderId,
     /// What each is for; none of them known yet.
-    pub offers: Vec<(Product, OperatorId)>,
+    pub offers: Vec<(Product, CarrierId)>,
 }
 
 /// New terms of offers of a driven provider.

@@ -1,7 +1,7 @@
 //! What may be asked for an order, from its placement to its end.
 
 use crate::event::{Idempotency, Terms};
-use crate::ids::{AccountId, Number, OperatorId, OrderId, Product};
+use crate::ids::{AccountId, CarrierId, Number, OrderId, Product};
 use crate::money::Micros;
 use crate::order::FailReason;
 
@@ -17,7 +17,7 @@ pub struct Timings {
 /// Who asks for a change of an activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// A customer, on his own activations only.
+    /// A customer, on its own activations only.
     Account(AccountId),
     /// The provider ended it, or the operator did: no minimum age.
     System,
@@ -30,8 +30,8 @@ pub struct PlaceOrder {
     pub account: AccountId,
     /// What.
     pub product: Product,
-    /// The operator asked for, or `ANY`.
-    pub operator: OperatorId,
+    /// The carrier asked for, or `ANY`.
+    pub carrier: CarrierId,
     /// The most the buyer pays.
     pub limit: Micros,
     /// What was claimed.

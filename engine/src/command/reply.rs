@@ -1,6 +1,6 @@
 //! What an accepted command answers.
 
-use crate::ids::{AccountId, KeyId, OfferId, OperatorId, OrderId, ProviderId};
+use crate::ids::{AccountId, CarrierId, KeyId, OfferId, OrderId, ProviderId};
 
 /// Offers that were listed; their ids are dense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +66,8 @@ replies! {
     Key(KeyId),
     /// The provider registered or known.
     Provider(ProviderId),
-    /// The operator named or known.
-    Operator(OperatorId),
+    /// The carrier named or known.
+    Carrier(CarrierId),
     /// The offers listed.
     Listed(Listed),
     /// The order placed, or its next attempt begun.

@@ -1,6 +1,6 @@
 //! Accounts, keys, deposits.
 
-use super::check::{bounded, following};
+use super::check::{bounded, next_id};
 use crate::account::Book;
 use crate::command::{Deposit, Effect, IssueKey, OpenAccount, RevokeKey};
 use crate::event::{AccountEvent, Event, Scope};
@@ -23,7 +23,7 @@ pub(super) fn open(
     if state.account_names.contains(name) {
         return Err(Reject::NameTaken);
     }
-    let account = AccountId(following(state.counters.account.0, "accounts")?);
+    let account = AccountId(next_id(state.counters.account.0, "accounts")?);
     events.push(Event::Account(AccountEvent::AccountOpened {
         account,
         name: name.clone(),
@@ -48,7 +48,7 @@ pub(super) fn issue_key(
     if state.key_hashes.contains(hash) {
         return Err(Reject::DuplicateKey);
     }
-    let key = KeyId(following(state.counters.key.0, "keys")?);
+    let key = KeyId(next_id(state.counters.key.0, "keys")?);
     events.push(Event::Account(AccountEvent::KeyIssued {
         key,
         account,

@@ -20,7 +20,7 @@ pub(super) fn counted(len: usize, field: &'static str) -> Result<(), Reject> {
 }
 
 /// The id after `last`, or a refusal at the end of what old clients can parse.
-pub(super) fn following(last: u32, what: &'static str) -> Result<u32, Reject> {
+pub(super) fn next_id(last: u32, what: &'static str) -> Result<u32, Reject> {
     if last < i32::MAX as u32 { Ok(last + 1) } else { Err(Reject::Exhausted(what)) }
 }
 

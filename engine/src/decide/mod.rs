@@ -35,7 +35,7 @@ pub fn decide(
         Command::RevokeKey(key) => reply(key, account::revoke_key(state, key, events)),
         Command::Deposit(new) => reply(new, account::deposit(state, new, events)),
         Command::RegisterProvider(new) => reply(new, offer::register_provider(state, new, events)),
-        Command::NameOperator(new) => reply(new, offer::name_operator(state, new, events)),
+        Command::NameCarrier(new) => reply(new, offer::name_carrier(state, new, events)),
         Command::ListOffers(list) => reply(list, offer::list(state, list, events)),
         Command::PriceOffers(list) => reply(list, offer::price(state, list, events)),
         Command::LoadStock(stock) => reply(stock, offer::load_stock(state, stock, events)),

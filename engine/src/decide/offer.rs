@@ -1,10 +1,10 @@
-//! Providers, operators' names, offers and own stock.
+//! Providers, carriers' names, offers and own stock.
 
 use super::check::{bounded, counted};
-use crate::command::{ListOffers, Listed, LoadStock, NameOperator, PriceOffers, RegisterProvider};
+use crate::command::{ListOffers, Listed, LoadStock, NameCarrier, PriceOffers, RegisterProvider};
 use crate::event::{Event, OfferEvent, OfferTerms, ProviderKind};
 use crate::grid::PROVIDERS_MAX;
-use crate::ids::{Number, OfferId, OperatorId, ProviderId};
+use crate::ids::{CarrierId, Number, OfferId, ProviderId};
 use crate::limits::{NAME_LEN_MAX, NUMBERS_MAX, OFFERS_MAX};
 use crate::money::{COST_MAX, Micros};
 use crate::reject::Reject;
@@ -36,19 +36,19 @@ pub(super) fn register_provider(
     Ok(provider)
 }
 
-pub(super) fn name_operator(
+pub(super) fn name_carrier(
     state: &State,
-    NameOperator { name }: &NameOperator,
+    NameCarrier { name }: &NameCarrier,
     events: &mut Vec<Event>,
-) -> Result<OperatorId, Reject> {
+) -> Result<CarrierId, Reject> {
     bounded(name, NAME_LEN_MAX, "operator")?;
-    if let Some(known) = state.operator_ids.get(name) {
+    if let Some(known) = state.carrier_ids.get(name) {
         return Ok(*known);
     }
-    let last = state.counters.operator.0;
-    let operator = OperatorId(last.checked_add(1).ok_or(Reject::Exhausted("operators"))?);
-    events.push(Event::Offer(OfferEvent::OperatorNamed { operator, name: name.clone() }));
-    Ok(operator)
+    let last = state.counters.carrier.0;
+    let carrier = CarrierId(last.checked_add(1).ok_or(Reject::Exhausted("operators"))?);
+    events.push(Event::Offer(OfferEvent::CarrierNamed { carrier, name: name.clone() }));
+    Ok(carrier)
 }
 
 pub(super) fn list(
@@ -63,12 +63,12 @@ pub(super) fn list(
         return Err(Reject::Exhausted("offers"));
     }
     let mut seen = BTreeSet::new();
-    for &(product, operator) in offers {
-        let known = state.offer_for(provider, product, operator).is_some();
-        if known || !seen.insert((product, operator)) {
+    for &(product, carrier) in offers {
+        let known = state.offer_for(provider, product, carrier).is_some();
+        if known || !seen.insert((product, carrier)) {
             return Err(Reject::DuplicateOffer);
         }
-        if operator != OperatorId::ANY && !state.operators.contains(operator) {
+        if carrier != CarrierId::ANY && !state.carriers.contains(carrier) {
             return Err(Reject::OutOfBounds("operator"));
         }
     }

@@ -1,6 +1,6 @@
 //! An order from its placement to its number, or to its refund for want of one.
 
-use super::check::{bounded, following};
+use super::check::{bounded, next_id};
 use crate::account::Book;
 use crate::activation::{ActivationState, Assignment, Input};
 use crate::command::{
@@ -8,7 +8,7 @@ use crate::command::{
     RecoverLoss, Timings,
 };
 use crate::event::{Event, OrderEvent, Placement, ProviderKind, Terms};
-use crate::ids::{AccountId, Number, OperatorId, OrderId, Product};
+use crate::ids::{AccountId, CarrierId, Number, OrderId, Product};
 use crate::limits::{ATTEMPTS_MAX, BUY_TIME_MS, NAME_LEN_MAX};
 use crate::money::{COST_MAX, Micros};
 use crate::order::{FailReason, Order};
@@ -22,7 +22,7 @@ pub(super) fn place(
     order: &PlaceOrder,
     events: &mut Vec<Event>,
 ) -> Result<Placed, Reject> {
-    let PlaceOrder { account, product, operator, limit, terms, timings, idempotency } = *order;
+    let PlaceOrder { account, product, carrier, limit, terms, timings, idempotency } = *order;
     state.account(account).ok_or(Reject::UnknownAccount)?;
     if let Some(idempotency) = idempotency
         && let Some(stored) = state.reply(account, idempotency.key)
@@ -34,16 +34,16 @@ pub(super) fn place(
             Err(Reject::IdempotencyMismatch)
         };
     }
-    let wish = Wish { product, operator, limit };
+    let wish = Wish { product, carrier, limit };
     let assignment = check_terms(state, at, wish, terms, timings)?;
     check_funds(state, account, terms.price)?;
-    let id = OrderId(following(state.counters.order.0, "orders")?);
+    let id = OrderId(next_id(state.counters.order.0, "orders")?);
     let placed = placed(id, assignment.is_some());
     events.push(Event::Order(OrderEvent::OrderPlaced(Placement {
         order: id,
         account,
         product,
-        operator,
+        carrier,
         limit,
         terms,
         deadline: at.plus_ms(BUY_TIME_MS),
@@ -61,7 +61,7 @@ const fn placed(order: OrderId, filled: bool) -> Placed {
 #[derive(Clone, Copy)]
 struct Wish {
     product: Product,
-    operator: OperatorId,
+    carrier: CarrierId,
     limit: Micros,
 }
 
@@ -69,14 +69,14 @@ struct Wish {
 fn check_terms(
     state: &State,
     at: Time,
-    Wish { product, operator, limit }: Wish,
+    Wish { product, carrier, limit }: Wish,
     terms: Terms,
     timings: Timings,
 ) -> Result<Option<Assignment>, Reject> {
     let offer = state.offer(terms.offer).ok_or(Reject::UnknownOffer)?;
     let suits = offer.provider == terms.provider
         && offer.product == product
-        && (operator == OperatorId::ANY || offer.operator == operator);
+        && (carrier == CarrierId::ANY || offer.carrier == carrier);
     if !suits {
         return Err(Reject::UnknownOffer);
     }
@@ -139,7 +139,7 @@ pub(super) fn next_attempt(
     if order.attempt >= ATTEMPTS_MAX {
         return Err(Reject::Exhausted("attempts"));
     }
-    let wish = Wish { product: order.product, operator: order.operator, limit: order.limit };
+    let wish = Wish { product: order.product, carrier: order.carrier, limit: order.limit };
     let assignment = check_terms(state, at, wish, terms, timings)?;
     let change = terms.price.checked_sub(order.price).expect("prices are bounded");
     if change.is_positive() {

@@ -1,7 +1,7 @@
 //! What happens to providers, their offers and own stock.
 
 use super::bulk::Bulk;
-use crate::ids::{Number, OfferId, OperatorId, Product, ProviderId};
+use crate::ids::{CarrierId, Number, OfferId, Product, ProviderId};
 use crate::money::Micros;
 use crate::time::Time;
 
@@ -39,10 +39,10 @@ pub enum OfferEvent {
         /// Where its numbers come from.
         kind: ProviderKind,
     },
-    /// An operator's name was seen first.
-    OperatorNamed {
+    /// A carrier's name was seen first.
+    CarrierNamed {
         /// Dense id.
-        operator: OperatorId,
+        carrier: CarrierId,
         /// The name.
         name: Box<str>,
     },
@@ -53,7 +53,7 @@ pub enum OfferEvent {
         /// The first one's id; the others follow densely.
         first: OfferId,
         /// What each is for.
-        offers: Vec<(Product, OperatorId)>,
+        offers: Vec<(Product, CarrierId)>,
     },
     /// Prices or stock changed by more than noise.
     OffersPriced {
@@ -89,7 +89,7 @@ impl OfferEvent {
             Self::OffersPriced { terms, .. } => Bulk::rows(terms.len()),
             Self::StockLoaded { numbers, .. } => Bulk::rows(numbers.len()),
             Self::ProviderRegistered { .. }
-            | Self::OperatorNamed { .. }
+            | Self::CarrierNamed { .. }
             | Self::NumberReleased { .. } => Bulk::NONE,
         }
     }
@@ -99,7 +99,7 @@ impl OfferEvent {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::ProviderRegistered { .. } => "ProviderRegistered",
-            Self::OperatorNamed { .. } => "OperatorNamed",
+            Self::CarrierNamed { .. } => "CarrierNamed",
             Self::OffersListed { .. } => "OffersListed",
             Self::OffersPriced { .. } => "OffersPriced",
             Self::StockLoaded { .. } => "StockLoaded",

@@ -3,7 +3,7 @@
 use super::bulk::Bulk;
 use crate::account::{self, Sale, Transaction};
 use crate::activation::Assignment;
-use crate::ids::{AccountId, MessageId, OfferId, OperatorId, OrderId, Product, ProviderId};
+use crate::ids::{AccountId, CarrierId, MessageId, OfferId, OrderId, Product, ProviderId};
 use crate::money::Micros;
 use crate::order::FailReason;
 use crate::time::Time;
@@ -50,8 +50,8 @@ pub struct Placement {
     pub account: AccountId,
     /// What.
     pub product: Product,
-    /// The operator asked for.
-    pub operator: OperatorId,
+    /// The carrier asked for.
+    pub carrier: CarrierId,
     /// The most the buyer pays.
     pub limit: Micros,
     /// The first attempt.

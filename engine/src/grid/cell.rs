@@ -30,7 +30,7 @@ use loom::sync::atomic::{AtomicU64, Ordering};
 #[cfg(not(loom))]
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::ids::{CountryId, OperatorId, Product, ProviderId, ServiceId};
+use crate::ids::{CarrierId, CountryId, Product, ProviderId, ServiceId};
 use crate::money::Micros;
 
 /// Units a cell can offer: 24 bits. More are clamped, since no provider sells them in one sync.
@@ -45,7 +45,7 @@ const OFFERED_SHIFT: u32 = 40;
 
 /// What a provider takes and what we ask, of one publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
+pub struct CellTerms {
     /// What the provider takes from us for a unit.
     pub cost: Micros,
     /// What a buyer pays for a unit.
@@ -59,8 +59,8 @@ pub struct Place {
     pub product: Product,
     /// Who delivers it; never 0.
     pub provider: ProviderId,
-    /// The mobile operator, or [`OperatorId::ANY`].
-    pub operator: OperatorId,
+    /// The carrier, or [`CarrierId::ANY`].
+    pub carrier: CarrierId,
 }
 
 /// Why a cell gave no unit.
@@ -142,15 +142,15 @@ impl TermsWords {
         Self { price: AtomicU64::new(0), cost: AtomicU64::new(0) }
     }
 
-    fn store(&self, terms: Terms) {
+    fn store(&self, terms: CellTerms) {
         self.price.store(terms.price.0.cast_unsigned(), Ordering::Release);
         self.cost.store(terms.cost.0.cast_unsigned(), Ordering::Release);
     }
 
-    fn load(&self) -> Terms {
+    fn load(&self) -> CellTerms {
         let price = Micros(self.price.load(Ordering::Acquire).cast_signed());
         let cost = Micros(self.cost.load(Ordering::Acquire).cast_signed());
-        Terms { cost, price }
+        CellTerms { cost, price }
     }
 }
 
@@ -167,7 +167,7 @@ pub struct Cell {
     /// offered 24 bits | claimed 20 bits | version 20 bits.
     word: AtomicU64,
     terms: TermsWords,
-    /// country | service | provider | operator, 16 bits each; 0 until listed.
+    /// country | service | provider | carrier, 16 bits each; 0 until listed.
     place: AtomicU64,
 }
 
@@ -188,26 +188,26 @@ impl Cell {
         (bits != 0).then(|| Place {
             product: Product { country: CountryId(part(48)), service: ServiceId(part(32)) },
             provider: ProviderId(part(16)),
-            operator: OperatorId(part(0)),
+            carrier: CarrierId(part(0)),
         })
     }
 
     /// Lists a new offer. The writer's, once a cell. Panics on provider 0 and on a second listing.
-    pub fn list(&self, place: Place, terms: Terms, offered: u32) {
+    pub fn list(&self, place: Place, terms: CellTerms, offered: u32) {
         assert!(place.provider.0 != 0 && self.place().is_none(), "an offer is listed once");
         self.terms.store(terms);
         self.adjust(|stock| Some(stock.with_offered(offered)));
-        let Place { product, provider, operator } = place;
+        let Place { product, provider, carrier } = place;
         let bits = u64::from(product.country.0) << 48
             | u64::from(product.service.0) << 32
             | u64::from(provider.0) << 16
-            | u64::from(operator.0);
+            | u64::from(carrier.0);
         self.place.store(bits, Ordering::Release);
     }
 
     /// Replaces the terms and the units offered; claims in flight stay. The writer's.
     /// Price and stock change in the same instant. True if the terms were others before.
-    pub fn set(&self, spare: &Spare, terms: Terms, offered: u32) -> bool {
+    pub fn set(&self, spare: &Spare, terms: CellTerms, offered: u32) -> bool {
         if self.terms.load() == terms {
             self.set_offered(offered);
             return false;
@@ -217,7 +217,7 @@ impl Cell {
     }
 
     /// Replaces the terms alone. The writer's. True if they were others before.
-    pub fn reprice(&self, spare: &Spare, terms: Terms) -> bool {
+    pub fn reprice(&self, spare: &Spare, terms: CellTerms) -> bool {
         let changes = self.terms.load() != terms;
         if changes {
             self.change(spare, terms, |stock| stock);
@@ -225,7 +225,7 @@ impl Cell {
         changes
     }
 
-    fn change(&self, spare: &Spare, terms: Terms, restock: impl Fn(Stock) -> Stock) {
+    fn change(&self, spare: &Spare, terms: CellTerms, restock: impl Fn(Stock) -> Stock) {
         spare.0.store(terms);
         self.adjust(|stock| Some(restock(stock).next_version()));
         self.terms.store(terms);
@@ -247,7 +247,7 @@ impl Cell {
     }
 
     /// The terms and the units available, of one instant.
-    pub fn read(&self, spare: &Spare) -> (Terms, u32) {
+    pub fn read(&self, spare: &Spare) -> (CellTerms, u32) {
         let (terms, stock) = self.consistent(spare);
         (terms, stock.available())
     }
@@ -256,7 +256,7 @@ impl Cell {
     ///
     /// # Errors
     /// Names why not; the cell is as it was.
-    pub fn claim(&self, spare: &Spare, price_max: Micros) -> Result<Terms, CellRefusal> {
+    pub fn claim(&self, spare: &Spare, price_max: Micros) -> Result<CellTerms, CellRefusal> {
         loop {
             let (terms, stock) = self.consistent(spare);
             if stock.available() == 0 {
@@ -281,7 +281,7 @@ impl Cell {
 
     /// Takes a unit whatever the stock and the price: the claim of a reservation that was
     /// open at a crash. `None` with [`CLAIMED_MAX`] claims open.
-    pub fn claim_open(&self, spare: &Spare) -> Option<Terms> {
+    pub fn claim_open(&self, spare: &Spare) -> Option<CellTerms> {
         self.adjust(Stock::claim)?;
         Some(self.consistent(spare).0)
     }
@@ -302,7 +302,7 @@ impl Cell {
         self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, change).ok().map(Stock::unpack)
     }
 
-    fn consistent(&self, spare: &Spare) -> (Terms, Stock) {
+    fn consistent(&self, spare: &Spare) -> (CellTerms, Stock) {
         loop {
             let before = Stock::unpack(self.word.load(Ordering::Acquire));
             let in_spare = before.version % 2 == 1;

@@ -6,7 +6,7 @@ use std::{error, fmt};
 use super::chunks::OFFERS_MAX;
 #[cfg(doc)]
 use super::providers::PROVIDERS_MAX;
-use crate::ids::{OfferId, OperatorId, Product, ProviderId};
+use crate::ids::{CarrierId, OfferId, Product, ProviderId};
 #[cfg(doc)]
 use crate::money::AMOUNT_MAX;
 use crate::money::Micros;
@@ -14,12 +14,12 @@ use crate::money::Micros;
 /// One row of a provider's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// The offer: the same for the same provider, product and operator, always.
+    /// The offer: the same for the same provider, product and carrier, always.
     pub offer: OfferId,
     /// What is sold.
     pub product: Product,
-    /// The mobile operator, or [`OperatorId::ANY`].
-    pub operator: OperatorId,
+    /// The carrier, or [`CarrierId::ANY`].
+    pub carrier: CarrierId,
     /// What the provider takes from us for a unit; 0 to [`AMOUNT_MAX`].
     pub cost: Micros,
     /// What a buyer pays for a unit; 0 to [`AMOUNT_MAX`].
@@ -61,7 +61,7 @@ pub enum PublishError {
     BadPrice(OfferId),
     /// An offer in two rows.
     Twice(OfferId),
-    /// An offer that was listed for another provider, product or operator.
+    /// An offer that was listed for another provider, product or carrier.
     OtherPlace(OfferId),
 }
 
@@ -74,7 +74,7 @@ impl fmt::Display for PublishError {
             Self::BadPrice(offer) => write!(f, "offer {offer} has a price out of range"),
             Self::Twice(offer) => write!(f, "offer {offer} is in the list twice"),
             Self::OtherPlace(offer) => {
-                write!(f, "offer {offer} is another provider's, product's or operator's")
+                write!(f, "offer {offer} is another provider's, product's or carrier's")
             }
         }
     }
@@ -102,4 +102,15 @@ impl Writer {
         }
         &mut self.offers[row]
     }
+}
+
+/// Units on sale and what the cheapest costs. Sold-out offers and closed providers' are left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OnSale {
+    /// The cheapest unit's price; `None` if there is none.
+    pub price: Option<Micros>,
+    /// Units that could be claimed.
+    pub stock: u64,
+    /// Products that have at least one unit.
+    pub products: u32,
 }

@@ -13,6 +13,7 @@ pub mod cell;
 mod chunks;
 mod ladder;
 mod listing;
+mod on_sale;
 mod providers;
 mod publish;
 
@@ -21,14 +22,14 @@ use std::sync::{Arc, Mutex};
 
 use arc_swap::{ArcSwapOption, Guard};
 
-use crate::ids::{CountryId, OfferId, OperatorId, Product, ProviderId};
+use crate::ids::{CarrierId, CountryId, OfferId, Product, ProviderId};
 use crate::money::Micros;
 use cell::{Cell, Place, Spare};
 use ladder::Shelf;
 use providers::Providers;
 
 pub use chunks::OFFERS_MAX;
-pub use listing::{Coverage, Listing, PublishError, Published};
+pub use listing::{Coverage, Listing, OnSale, PublishError, Published};
 pub use providers::PROVIDERS_MAX;
 
 /// All offers of the market.
@@ -52,8 +53,8 @@ pub struct Ask {
     pub product: Product,
     /// Who delivers it.
     pub provider: ProviderId,
-    /// The mobile operator, or [`OperatorId::ANY`].
-    pub operator: OperatorId,
+    /// The carrier, or [`CarrierId::ANY`].
+    pub carrier: CarrierId,
     /// What a buyer pays for a unit.
     pub price: Micros,
     /// What the provider takes from us for it; of the same publish as `price`.
@@ -96,10 +97,10 @@ impl Grid {
         Asks { grid: self, shelf: shelf.unwrap_or_default(), product, next: 0 }
     }
 
-    /// The first ask that can be claimed now; with an operator named, of that operator.
+    /// The first ask that can be claimed now; with a carrier named, of that carrier.
     #[must_use]
-    pub fn best(&self, product: Product, operator: OperatorId) -> Option<Ask> {
-        let fits = |ask: &Ask| operator == OperatorId::ANY || ask.operator == operator;
+    pub fn best(&self, product: Product, carrier: CarrierId) -> Option<Ask> {
+        let fits = |ask: &Ask| carrier == CarrierId::ANY || ask.carrier == carrier;
         self.asks(product).find(|ask| ask.is_claimable() && fits(ask))
     }
 
@@ -112,7 +113,7 @@ impl Grid {
             offer,
             product: place.product,
             provider: place.provider,
-            operator: place.operator,
+            carrier: place.carrier,
             price: terms.price,
             cost: terms.cost,
             stock,

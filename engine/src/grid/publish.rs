@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::sync::{Arc, MutexGuard};
 
 use super::Grid;
-use super::cell::{Place, Terms};
+use super::cell::{CellTerms, Place};
 use super::chunks::OFFERS_MAX;
 use super::ladder::Shelf;
 use super::listing::{Coverage, Listing, PublishError, Published, Writer};
@@ -56,7 +56,7 @@ impl Grid {
     pub fn reprice(&self, offer: OfferId, cost: Micros, price: Micros) -> Option<()> {
         let _writer = self.writer();
         let (cell, place) = self.cell(offer)?;
-        if cell.reprice(&self.spare, Terms { cost, price }) {
+        if cell.reprice(&self.spare, CellTerms { cost, price }) {
             self.reorder(place.product.country, &[(place.product.service, offer)]);
         }
         Some(())
@@ -86,7 +86,7 @@ impl Grid {
     }
 
     fn check(&self, provider: ProviderId, row: &Listing) -> Result<(), PublishError> {
-        let Listing { offer, product, operator, cost, price, stock: _ } = *row;
+        let Listing { offer, product, carrier, cost, price, stock: _ } = *row;
         if offer.0 == 0 || offer.0 >= OFFERS_MAX {
             return Err(PublishError::OfferOutOfRange(offer));
         }
@@ -97,7 +97,7 @@ impl Grid {
         if [cost, price].iter().any(|money| *money < Micros::ZERO || *money > AMOUNT_MAX) {
             return Err(PublishError::BadPrice(offer));
         }
-        let place = Place { product, provider, operator };
+        let place = Place { product, provider, carrier };
         match self.cell(offer) {
             Some((_, listed)) if listed != place => Err(PublishError::OtherPlace(offer)),
             Some(_) | None => Ok(()),
@@ -119,10 +119,10 @@ impl Grid {
     ) {
         let mut changed: Vec<(ServiceId, OfferId)> = Vec::new();
         for row in rows {
-            let terms = Terms { cost: row.cost, price: row.price };
+            let terms = CellTerms { cost: row.cost, price: row.price };
             let cell = self.cells.get_or_grow(row.offer);
             if cell.place().is_none() {
-                let place = Place { product: row.product, provider, operator: row.operator };
+                let place = Place { product: row.product, provider, carrier: row.carrier };
                 cell.list(place, terms, row.stock);
                 offers.push(row.offer);
                 self.count_offer();

@@ -4,13 +4,13 @@
 
 use nexnum_engine::command::{
     Actor, AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, FailOrder, Finish,
-    Incoming, IngestMessage, IssueKey, ListOffers, LoadStock, NameOperator, NextAttempt,
+    Incoming, IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier, NextAttempt,
     OpenAccount, PlaceOrder, PriceOffers, Pulse, RecoverLoss, RegisterProvider, RequestAnother,
     RevokeKey, Timings,
 };
 use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
 use nexnum_engine::ids::{
-    AccountId, CountryId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId,
+    AccountId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product, ProviderId,
     ServiceId,
 };
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
@@ -110,10 +110,10 @@ impl Arbitrary {
         let register = |name: &str, kind| {
             Command::RegisterProvider(RegisterProvider { name: name.into(), kind })
         };
-        let list = |id, operator| {
+        let list = |id, carrier| {
             Command::ListOffers(ListOffers {
                 provider: ProviderId(id),
-                offers: vec![(product, OperatorId(operator))],
+                offers: vec![(product, CarrierId(carrier))],
             })
         };
         let open = |name: &str, limit| {
@@ -136,7 +136,7 @@ impl Arbitrary {
             register("sims", ProviderKind::Own),
             register("up", ProviderKind::Driven),
             register("over", ProviderKind::Driven),
-            Command::NameOperator(NameOperator { name: "any".into() }),
+            Command::NameCarrier(NameCarrier { name: "any".into() }),
             list(1, 0),
             list(2, 0),
             list(3, 1),
@@ -168,7 +168,7 @@ impl Arbitrary {
                 reference: self.rng.below(50).into(),
             }),
             4 => self.register(),
-            5 => Command::NameOperator(NameOperator { name: self.name() }),
+            5 => Command::NameCarrier(NameCarrier { name: self.name() }),
             6 => self.list(state),
             7 => self.price(state),
             8 => self.load(state),
@@ -283,8 +283,8 @@ impl Arbitrary {
         Product { country: CountryId(1), service: ServiceId(service) }
     }
 
-    fn operator(&mut self) -> OperatorId {
-        if self.rng.once_in(4) { OperatorId(self.rng.below(6) as u16) } else { OperatorId::ANY }
+    fn carrier(&mut self) -> CarrierId {
+        if self.rng.once_in(4) { CarrierId(self.rng.below(6) as u16) } else { CarrierId::ANY }
     }
 
     fn timings(&mut self) -> Timings {
@@ -334,7 +334,7 @@ impl Arbitrary {
     }
 
     fn list(&mut self, state: &State) -> Command {
-        let offers = (0..self.rng.below(4)).map(|_| (self.product(), self.operator())).collect();
+        let offers = (0..self.rng.below(4)).map(|_| (self.product(), self.carrier())).collect();
         Command::ListOffers(ListOffers { provider: self.provider(state), offers })
     }
 
@@ -407,7 +407,7 @@ impl Arbitrary {
         PlaceOrder {
             account: self.account(state),
             product,
-            operator: self.operator(),
+            carrier: self.carrier(),
             limit,
             terms,
             timings: self.timings(),

@@ -5,13 +5,13 @@ use nexnum_engine::account::Book;
 use nexnum_engine::audit::audit;
 use nexnum_engine::command::{
     Actor, AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Effect, FailOrder,
-    Finish, Incoming, IngestMessage, IssueKey, ListOffers, Listed, LoadStock, NameOperator,
+    Finish, Incoming, IngestMessage, IssueKey, ListOffers, Listed, LoadStock, NameCarrier,
     NextAttempt, OpenAccount, PlaceOrder, Placed, PriceOffers, Pulse, RecoverLoss,
     RegisterProvider, Reply, RequestAnother, RevokeKey, Timings,
 };
 use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
 use nexnum_engine::ids::{
-    AccountId, CountryId, KeyId, Number, OfferId, OperatorId, OrderId, Product, ProviderId,
+    AccountId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product, ProviderId,
     ServiceId,
 };
 use nexnum_engine::money::Micros;
@@ -96,8 +96,8 @@ impl<'a> Line<'a> {
         Product { country: CountryId(int(country)), service: ServiceId(int(service)) }
     }
 
-    fn operator(&self) -> OperatorId {
-        OperatorId(self.int("operator", "0"))
+    fn carrier(&self) -> CarrierId {
+        CarrierId(self.int("carrier", "0"))
     }
 
     fn timings(&self) -> Timings {
@@ -185,7 +185,7 @@ impl Scene {
             Ok(Reply::Account(id)) => format!("A{id}"),
             Ok(Reply::Key(id)) => format!("K{id}"),
             Ok(Reply::Provider(id)) => format!("P{id}"),
-            Ok(Reply::Operator(id)) => id.to_string(),
+            Ok(Reply::Carrier(id)) => id.to_string(),
             Ok(Reply::Listed(Listed { first: id, count: 1 })) => format!("O{id}"),
             Ok(Reply::Listed(Listed { first: id, count })) => format!("O{id} x{count}"),
             Ok(Reply::Placed(Placed::Filled(id))) => format!("R{id} with number"),
@@ -255,7 +255,7 @@ impl Scene {
                     kind => panic!("{kind:?} is no kind of provider"),
                 },
             }),
-            "operator" => Command::NameOperator(NameOperator { name: line.word(1).into() }),
+            "carrier" => Command::NameCarrier(NameCarrier { name: line.word(1).into() }),
             "list" | "price" | "stock" => Self::market(line),
             "order" => Command::PlaceOrder(self.order(line)),
             _ => self.of_order(line),
@@ -268,7 +268,7 @@ impl Scene {
         match line.word(0) {
             "list" => Command::ListOffers(ListOffers {
                 provider: ProviderId(id(line.word(1))),
-                offers: vec![(line.product(), line.operator()); line.int("times", "1")],
+                offers: vec![(line.product(), line.carrier()); line.int("times", "1")],
             }),
             "price" => Command::PriceOffers(PriceOffers {
                 provider: ProviderId(id(line.get("provider", "P1"))),
@@ -311,7 +311,7 @@ impl Scene {
         PlaceOrder {
             account: AccountId(id(line.word(1))),
             product: line.product(),
-            operator: line.operator(),
+            carrier: line.carrier(),
             limit: line.find("max").map_or(terms.price, money),
             terms,
             timings: line.timings(),

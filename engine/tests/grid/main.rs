@@ -3,6 +3,7 @@
 
 mod book;
 mod claims;
+mod on_sale;
 mod publishes;
 mod storm;
 
@@ -10,7 +11,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use nexnum_engine::grid::{Coverage, Grid, Listing};
-use nexnum_engine::ids::{CountryId, OfferId, OperatorId, Product, ProviderId, ServiceId};
+use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ProviderId, ServiceId};
 use nexnum_engine::money::{AMOUNT_MAX, Micros};
 
 const COUNTRIES: u16 = 3;
@@ -25,7 +26,7 @@ fn row(offer: u32, price: i64, stock: u32) -> Listing {
     Listing {
         offer: OfferId(offer),
         product: product(1, 2),
-        operator: OperatorId::ANY,
+        carrier: CarrierId::ANY,
         cost: Micros(price),
         price: Micros(price * 2),
         stock,

@@ -1,7 +1,7 @@
 //! What a publish changes, and what it refuses.
 
 use nexnum_engine::grid::{Coverage, Grid, Listing, OFFERS_MAX, PublishError, Published};
-use nexnum_engine::ids::{OfferId, OperatorId, Product, ProviderId};
+use nexnum_engine::ids::{CarrierId, OfferId, Product, ProviderId};
 use nexnum_engine::money::{AMOUNT_MAX, Micros};
 
 use super::{COUNTRIES, SERVICES, grid_of, ladder, product, publish, row, stock};
@@ -67,11 +67,11 @@ fn a_whole_list_withdraws_what_it_does_not_name_and_a_delta_does_not() {
 }
 
 #[test]
-fn the_best_ask_is_claimable_and_of_the_operator_named() {
-    let named = Listing { operator: OperatorId(7), ..row(4, 40, 1) };
+fn the_best_ask_is_claimable_and_of_the_carrier_named() {
+    let named = Listing { carrier: CarrierId(7), ..row(4, 40, 1) };
     let grid = grid_of(&[row(1, 10, 0), row(3, 30, 1), named]);
     publish(&grid, 2, &[row(2, 20, 1)], Coverage::Whole);
-    let best = |operator| grid.best(product(1, 2), OperatorId(operator)).map(|ask| ask.offer.0);
+    let best = |carrier| grid.best(product(1, 2), CarrierId(carrier)).map(|ask| ask.offer.0);
     assert_eq!(best(0), Some(2));
     grid.close_provider(ProviderId(2));
     assert_eq!(ladder(&grid, product(1, 2)), "1@20 x0, 2@40 x1 closed, 3@60 x1, 4@80 x1");
@@ -130,7 +130,7 @@ fn a_list_that_cannot_be_changes_nothing() {
     check(1, Listing { cost: Micros(AMOUNT_MAX.0 + 1), ..row(3, 1, 1) }, bad_price);
     check(1, row(1, 1, 1), PublishError::Twice(OfferId(1)));
     let other = PublishError::OtherPlace(OfferId(1));
-    check(1, Listing { operator: OperatorId(3), ..row(1, 1, 1) }, other);
+    check(1, Listing { carrier: CarrierId(3), ..row(1, 1, 1) }, other);
     check(1, Listing { product: product(1, 1), ..row(1, 1, 1) }, other);
     check(2, row(3, 1, 1), other);
 }
@@ -139,7 +139,7 @@ fn a_list_that_cannot_be_changes_nothing() {
 fn an_empty_grid_answers_and_a_full_one_says_what_it_weighs() {
     let grid = Grid::new(0, 0);
     assert_eq!((grid.products().count(), grid.offers_len()), (0, 0));
-    assert_eq!(grid.best(product(0, 0), OperatorId::ANY), None);
+    assert_eq!(grid.best(product(0, 0), CarrierId::ANY), None);
     let empty = grid.bytes();
     let grid = Grid::new(1, 1);
     let rows: Vec<Listing> =

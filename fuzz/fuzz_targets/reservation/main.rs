@@ -15,12 +15,12 @@ use nexnum_engine::Engine;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{
     AssignNumber, Command, Deposit, DoubtOrder, Effect, FailOrder, ListOffers, Listed,
-    NameOperator, OpenAccount, PlaceOrder, Placed, Pulse, RegisterProvider, Reply, Timings,
+    NameCarrier, OpenAccount, PlaceOrder, Placed, Pulse, RegisterProvider, Reply, Timings,
 };
 use nexnum_engine::event::{ProviderKind, Terms};
 use nexnum_engine::grid::{Coverage, Grid, Listing};
 use nexnum_engine::ids::{
-    AccountId, CountryId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, ServiceId,
+    AccountId, CountryId, Number, OfferId, CarrierId, OrderId, Product, ProviderId, ServiceId,
 };
 use nexnum_engine::limits::BUY_TIME_MS;
 use nexnum_engine::money::Micros;
@@ -89,15 +89,15 @@ fn provider_id(at: usize) -> ProviderId {
     ProviderId(at as u16 + 1)
 }
 
-fn operator(offer: u32) -> OperatorId {
-    OperatorId(offer.div_ceil(2) as u16)
+fn carrier(offer: u32) -> CarrierId {
+    CarrierId(offer.div_ceil(2) as u16)
 }
 
 fn listing(offer: u32, price: i64, stock: u32) -> Listing {
     Listing {
         offer: OfferId(offer),
         product: product(offer),
-        operator: operator(offer),
+        carrier: carrier(offer),
         cost: Micros(price / 2),
         price: Micros(price),
         stock,
@@ -144,7 +144,7 @@ impl Market {
                 kind: ProviderKind::Driven,
             })
         };
-        let name = |name: &str| Command::NameOperator(NameOperator { name: name.into() });
+        let name = |name: &str| Command::NameCarrier(NameCarrier { name: name.into() });
         let deposit = Command::Deposit(Deposit { account: BUYER, amount, reference: 1 });
         let named = [name("a"), name("b"), name("c")];
         for command in [open, deposit, register("one"), register("two")].into_iter().chain(named) {
@@ -152,7 +152,7 @@ impl Market {
         }
         for offer in 1..=OFFERS {
             let (provider, offers) =
-                (provider_id(provider(offer)), vec![(product(offer), operator(offer))]);
+                (provider_id(provider(offer)), vec![(product(offer), carrier(offer))]);
             let listed = self.execute(&Command::ListOffers(ListOffers { provider, offers }));
             assert_eq!(listed, Ok(Reply::Listed(Listed { first: OfferId(offer), count: 1 })));
         }
@@ -273,7 +273,7 @@ impl Market {
         let order = PlaceOrder {
             account: BUYER,
             product: claim.product(),
-            operator: OperatorId::ANY,
+            carrier: CarrierId::ANY,
             limit: claim.price(),
             terms: Terms {
                 offer: claim.offer(),
@@ -407,7 +407,7 @@ impl Market {
         }
     }
 
-    /// Time ends everything: no unit is claimed any more, and the buyer has his money again.
+    /// Time ends everything: no unit is claimed any more, and the buyer's money is back.
     fn end(&mut self) {
         self.now = self.now.plus_ms(BUY_TIME_MS + LIFETIME_MS);
         self.pulse();

@@ -17,7 +17,7 @@ async fn fivesim_refuses_in_plain_text_and_guests_need_no_token() {
     for (path, status, body) in [
         ("user/buy/activation/indonesia/any/telegram", 200, "no free phones"),
         ("user/buy/activation/nowhere/any/telegram", 400, "bad country"),
-        ("user/buy/activation/indonesia/nobody/telegram", 400, "bad operator"),
+        ("user/buy/activation/indonesia/nocarrier/telegram", 400, "bad operator"),
         ("user/buy/activation/indonesia/any/nothing", 400, "no product"),
         ("user/check/1", 404, "order not found"),
         ("user/cancel/1", 400, "order not found"),

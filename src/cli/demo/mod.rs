@@ -15,12 +15,12 @@ use nexnum_storage::Folder;
 use super::CliError;
 use crate::keys::ApiKey;
 use crate::market::folder::{self, BootError};
-use crate::server::config::{Config, OwnStock, ProviderConfig, Rate};
+use crate::server::config::{Config, OwnStockConfig, ProviderConfig, Rate};
 use crate::server::{self, ProviderSetup, Running};
 
 /// What the demo may be told.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Args {
+pub struct DemoArgs {
     /// Where the server listens; port 0 lets the system choose.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
@@ -66,11 +66,11 @@ fn rate(text: &str) -> Result<f64, String> {
 ///
 /// # Errors
 /// What kept it from running.
-pub fn run(args: Args) -> Result<(), CliError> {
+pub fn run(args: DemoArgs) -> Result<(), CliError> {
     super::serve::block_on(demo(args))
 }
 
-async fn demo(args: Args) -> Result<(), CliError> {
+async fn demo(args: DemoArgs) -> Result<(), CliError> {
     let admin_key = claim(&args.data)?;
     let fresh = admin_key.is_some();
     let opened = folder::open(&args.data, |_| {})?;
@@ -141,8 +141,8 @@ fn make(dir: &Path) -> Result<ApiKey, CliError> {
     Ok(admin_key)
 }
 
-/// Removes what a demo that was killed while it made the folder left of it: nobody has
-/// traded in it. Anything else stays, and keeps the folder from being made.
+/// Removes the parts of a folder whose making was interrupted: no trade is in it yet.
+/// Other files stay, and the folder is not made then.
 fn clear(folder: &Folder) -> Result<(), CliError> {
     let made = [folder.ledger(), folder.secrets(), folder.master_key(), folder.tip()];
     let files = made.into_iter().chain([folder.manifest(), folder::config_path(folder)]);
@@ -165,7 +165,7 @@ fn gone(removed: std::io::Result<()>) -> Result<(), CliError> {
 /// Numbers without faults always get their message, so that the printed lines work.
 const SILENT_AMONG_FAULTS: f64 = 0.03;
 
-fn sandbox_config(args: &Args) -> SandboxConfig {
+fn sandbox_config(args: &DemoArgs) -> SandboxConfig {
     SandboxConfig {
         seed: args.seed,
         sms_delay_ms: args.sms_delay_ms.clone(),
@@ -177,18 +177,22 @@ fn sandbox_config(args: &Args) -> SandboxConfig {
     }
 }
 
-fn config(args: &Args) -> Config {
+fn config(args: &DemoArgs) -> Config {
     Config {
         listen: args.listen,
         data_dir: args.data.clone(),
-        // Own stock has no upstream that would object to a cancel at once, and nobody who
-        // tries the market out should wait for a number of his to come back.
-        own_stock: OwnStock { min_cancel_age_s: 0, quarantine_s: 0, ..OwnStock::default() },
+        // Own stock has no provider that refuses an early cancel, and in the demo a refunded
+        // number can be sold again at once.
+        own_stock: OwnStockConfig {
+            min_cancel_age_s: 0,
+            quarantine_s: 0,
+            ..OwnStockConfig::default()
+        },
         ..Config::default()
     }
 }
 
-fn setup(provider: &SandboxProvider, args: &Args) -> ProviderSetup {
+fn setup(provider: &SandboxProvider, args: &DemoArgs) -> ProviderSetup {
     ProviderSetup {
         config: ProviderConfig {
             name: provider.name.to_lowercase(),
@@ -216,7 +220,8 @@ const MARKET_WAIT: Duration = Duration::from_secs(45);
 async fn wait_for_market(running: &Running) {
     let deadline = tokio::time::Instant::now() + MARKET_WAIT;
     let providers = &running.rooms.orders.providers;
-    let synced = || providers.iter().all(|provider| provider.health().last_sync_at.is_some());
+    let synced =
+        || providers.list().iter().all(|provider| provider.health().last_sync_at.is_some());
     while !synced() && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -275,7 +280,7 @@ mod tests {
             folder::open(&dir, |_| {}).unwrap();
             fs::write(dir.join("letter.txt"), "dear").unwrap();
             fs::write(dir.join(MARK), MARK_BEGUN).unwrap();
-            assert!(claim(&dir).is_err(), "step {n}: somebody put something there");
+            assert!(claim(&dir).is_err(), "step {n}: a file that the demo did not make is kept");
         }
     }
 }

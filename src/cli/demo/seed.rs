@@ -17,13 +17,14 @@ use crate::cli::{CliError, say};
 use crate::keys::ApiKey;
 use crate::market::Refused;
 use crate::server::Running;
-use crate::supply::Load;
+use crate::supply::StockLoad;
 
 /// What each customer begins with.
 const PURSE: Micros = Micros::units(1000);
 /// The reference of that deposit.
 const PURSE_REFERENCE: &str = "demo purse";
-/// Own stock: a product that hardly anybody else sells, so the lines below get it.
+/// Own stock: a product that hardly any simulated provider sells, so the printed lines
+/// buy from it.
 const OWN_COUNTRY: &str = "MC";
 const OWN_SERVICE: &str = "signal";
 const OWN_NUMBERS: u64 = 200;
@@ -141,9 +142,9 @@ async fn load_own_stock(running: &Running) -> Result<(), CliError> {
     let country = catalog.country_by_iso(OWN_COUNTRY);
     let service = catalog.service_by_slug(OWN_SERVICE);
     let (Some(country), Some(service)) = (country, service) else { return Ok(()) };
-    let load = Load {
+    let load = StockLoad {
         product: Product { country, service },
-        operator: None,
+        carrier: None,
         cost: OWN_COST,
         price: OWN_PRICE,
         numbers: (0..OWN_NUMBERS).map(|n| Number(377_640_000_000 + n)).collect(),
@@ -184,6 +185,8 @@ impl Seeded {
     pub(super) fn print(&self) {
         let Self { base_url, api_key, admin_key, data_dir, .. } = self;
         say(format_args!("The market is open at {base_url}"));
+        say(format_args!("  start page   {base_url}/"));
+        say(format_args!("  API docs     {base_url}/docs"));
         say(format_args!("  account key  {api_key}"));
         say(format_args!("  admin key    {admin_key}"));
         say(format_args!(

@@ -21,7 +21,7 @@ pub struct BaseUrl {
 
 /// A reply, as far as a bench looks at it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Reply<'a> {
+pub struct LoadReply<'a> {
     /// The status.
     pub status: u16,
     /// The body.
@@ -32,7 +32,7 @@ pub struct Reply<'a> {
 
 /// A connection with its buffer.
 #[derive(Debug)]
-pub struct Client {
+pub struct LoadClient {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
@@ -71,11 +71,11 @@ impl BaseUrl {
     }
 }
 
-impl Client {
+impl LoadClient {
     /// Connects.
     ///
     /// # Errors
-    /// Where nobody listens.
+    /// If no server listens at the address.
     pub async fn connect(base: &BaseUrl) -> io::Result<Self> {
         let stream = TcpStream::connect(base.authority()).await?;
         stream.set_nodelay(true)?;
@@ -87,7 +87,7 @@ impl Client {
     /// # Errors
     /// Where the connection breaks, the reply is malformed, chunked or too long, or more
     /// arrives than was asked for. The connection is of no use after it.
-    pub async fn exchange(&mut self, request: &[u8]) -> io::Result<Reply<'_>> {
+    pub async fn exchange(&mut self, request: &[u8]) -> io::Result<LoadReply<'_>> {
         self.stream.write_all(request).await?;
         let mut filled = 0;
         let head = loop {
@@ -110,28 +110,33 @@ impl Client {
             return Err(malformed("more than one reply"));
         }
         let body = &self.buffer[head.len..whole];
-        Ok(Reply { status: head.status, body, closes: head.closes })
+        Ok(LoadReply { status: head.status, body, closes: head.closes })
     }
 
     /// A `GET` outside of a load.
     ///
     /// # Errors
-    /// As [`Client::exchange`].
-    pub async fn get(&mut self, base: &BaseUrl, key: &str, path: &str) -> io::Result<Reply<'_>> {
+    /// As [`LoadClient::exchange`].
+    pub async fn get(
+        &mut self,
+        base: &BaseUrl,
+        key: &str,
+        path: &str,
+    ) -> io::Result<LoadReply<'_>> {
         self.exchange(&render_get(key, base.authority(), path)).await
     }
 
     /// A `POST` of a JSON body outside of a load.
     ///
     /// # Errors
-    /// As [`Client::exchange`].
+    /// As [`LoadClient::exchange`].
     pub async fn post(
         &mut self,
         base: &BaseUrl,
         key: &str,
         path: &str,
         body: &str,
-    ) -> io::Result<Reply<'_>> {
+    ) -> io::Result<LoadReply<'_>> {
         self.exchange(&render_post(key, base.authority(), path, "", body)).await
     }
 

@@ -13,12 +13,12 @@ mod run;
 mod stock;
 mod template;
 
-pub use client::{BaseUrl, Client, Reply};
+pub use client::{BaseUrl, LoadClient, LoadReply};
 pub use histogram::Histogram;
 pub use own::OwnServer;
-pub use prepare::{Target, prepare};
+pub use prepare::{LoadTarget, prepare};
 pub use report::Report;
-pub use run::{Plan, run};
+pub use run::{LoadPlan, run};
 pub use stock::stock;
 pub use template::Load;
 
@@ -66,7 +66,7 @@ pub enum BenchError {
 
 /// Arguments of `nexnum bench http`.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Args {
+pub struct LoadArgs {
     /// What to send
     #[arg(long, value_enum, default_value_t = Load::Order)]
     pub load: Load,

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::BenchError;
-use crate::server::config::{Config, Limits, OwnStock};
+use crate::server::config::{Config, LimitsConfig, OwnStockConfig};
 
 /// A start on an empty folder takes well below a second, on a busy machine some.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -128,8 +128,15 @@ fn config() -> Config {
     Config {
         listen: ([127, 0, 0, 1], 0).into(),
         data_dir: "market".into(),
-        own_stock: OwnStock { lifetime_s: LIFETIME_S, min_cancel_age_s: 0, ..OwnStock::default() },
-        limits: Limits { requests_per_minute: std::num::NonZeroU32::MAX, ..Limits::default() },
+        own_stock: OwnStockConfig {
+            lifetime_s: LIFETIME_S,
+            min_cancel_age_s: 0,
+            ..OwnStockConfig::default()
+        },
+        limits: LimitsConfig {
+            requests_per_minute: std::num::NonZeroU32::MAX,
+            ..LimitsConfig::default()
+        },
         ..Config::default()
     }
 }
@@ -137,7 +144,8 @@ fn config() -> Config {
 /// Waits for the line that names the address; `None` where it does not come.
 fn address(stdout: ChildStdout) -> Option<(String, BufReader<ChildStdout>)> {
     let (found, told) = std::sync::mpsc::channel();
-    // Ends with the child at the latest, which is stopped where nobody waits for it any more.
+    // Ends with the child at the latest; the child is stopped when its address is not awaited
+    // any more.
     thread::spawn(move || {
         let mut stdout = BufReader::new(stdout);
         let mut line = String::new();

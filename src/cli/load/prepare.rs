@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::client::{BaseUrl, Client, Reply};
+use super::client::{BaseUrl, LoadClient, LoadReply};
 use super::template::render_order;
 use super::{BenchError, Load};
 
@@ -18,7 +18,7 @@ const SERVICES: [&str; 8] =
 
 /// A server with what the loads need of it.
 #[derive(Clone)]
-pub struct Target {
+pub struct LoadTarget {
     /// `http://HOST:PORT`.
     pub base_url: String,
     /// An account's key; for orders, with money enough for the whole run.
@@ -31,16 +31,16 @@ pub struct Target {
 }
 
 /// Keeps the key out.
-impl std::fmt::Debug for Target {
+impl std::fmt::Debug for LoadTarget {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (products, activations) = (self.products.len(), self.activation_ids.len());
-        write!(f, "Target({}, {products} products, {activations} activations)", self.base_url)
+        write!(f, "LoadTarget({}, {products} products, {activations} activations)", self.base_url)
     }
 }
 
 /// Looks for products with stock, and for the poll load buys a few activations.
 ///
-/// `run_id` as in [`super::Plan`]. Nothing is asked of the server for the plain load.
+/// `run_id` as in [`super::LoadPlan`]. Nothing is asked of the server for the plain load.
 ///
 /// # Errors
 /// Where the server cannot be reached or refuses what was bought for the polls.
@@ -49,9 +49,9 @@ pub async fn prepare(
     api_key: &str,
     load: Load,
     run_id: u64,
-) -> Result<Target, BenchError> {
+) -> Result<LoadTarget, BenchError> {
     let base = BaseUrl::parse(base_url)?;
-    let mut target = Target {
+    let mut target = LoadTarget {
         base_url: base_url.to_owned(),
         api_key: api_key.to_owned(),
         products: Vec::new(),
@@ -83,7 +83,7 @@ pub(super) fn known_products() -> impl Iterator<Item = (String, String)> {
 }
 
 async fn find_products(base: &BaseUrl, api_key: &str) -> Result<Vec<(String, String)>, BenchError> {
-    let mut client = Client::connect(base).await?;
+    let mut client = LoadClient::connect(base).await?;
     let mut products = Vec::new();
     for (country, service) in known_products() {
         let path = format!("/api/v1/offers?country={country}&service={service}");
@@ -92,7 +92,7 @@ async fn find_products(base: &BaseUrl, api_key: &str) -> Result<Vec<(String, Str
             products.push((country, service));
         }
         if reply.closes {
-            client = Client::connect(base).await?;
+            client = LoadClient::connect(base).await?;
         }
     }
     if products.is_empty() {
@@ -119,7 +119,7 @@ pub(super) async fn buy(
     run_id: u64,
     count: u32,
 ) -> Result<Vec<String>, BenchError> {
-    let mut client = Client::connect(base).await?;
+    let mut client = LoadClient::connect(base).await?;
     let mut ids = Vec::new();
     for number in 0..count {
         let key = format!("bench-{run_id:016x}-poll-{number}");
@@ -127,7 +127,7 @@ pub(super) async fn buy(
         let reply = client.exchange(&request).await?;
         ids.push(created(&reply, "/api/v1/orders", |order| &order["activation"]["id"])?);
         if reply.closes {
-            client = Client::connect(base).await?;
+            client = LoadClient::connect(base).await?;
         }
     }
     Ok(ids)
@@ -135,7 +135,7 @@ pub(super) async fn buy(
 
 /// The text that `field` finds in the body of a 201.
 pub(super) fn created(
-    reply: &Reply<'_>,
+    reply: &LoadReply<'_>,
     path: &str,
     field: impl FnOnce(&Value) -> &Value,
 ) -> Result<String, BenchError> {

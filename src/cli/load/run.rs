@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use tokio::task::LocalSet;
 
-use super::client::{BaseUrl, Client};
+use super::client::{BaseUrl, LoadClient};
 use super::template::{Template, Verdict};
-use super::{BenchError, Histogram, Load, Report, Target};
+use super::{BenchError, Histogram, Load, LoadTarget, Report};
 
 /// How long a reply may be late at the end of a run before it counts as an error.
 const GRACE: Duration = Duration::from_secs(5);
@@ -23,7 +23,7 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(10);
 
 /// What to send, over what, for how long.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
+pub struct LoadPlan {
     /// The load.
     pub load: Load,
     /// Connections, at least 1.
@@ -36,7 +36,7 @@ pub struct Plan {
 
 /// What the threads share.
 struct Shared {
-    plan: Plan,
+    plan: LoadPlan,
     base: BaseUrl,
     templates: Vec<Template>,
     /// Numbers the requests of all connections; relaxed, only uniqueness counts.
@@ -60,7 +60,7 @@ struct Tally {
 /// # Errors
 /// Where the target lacks what the load needs, cannot be reached at all, or the machine gives
 /// no threads. What goes wrong after the start is counted in the report.
-pub fn run(plan: Plan, target: &Target) -> Result<Report, BenchError> {
+pub fn run(plan: LoadPlan, target: &LoadTarget) -> Result<Report, BenchError> {
     let base = BaseUrl::parse(&target.base_url)?;
     let templates = plan.load.templates(target, base.authority(), plan.run_id)?;
     let load_average = load_average();
@@ -110,17 +110,17 @@ fn drive_thread(shared: &Arc<Shared>, share: u32) -> io::Result<Tally> {
     Ok(tally.take())
 }
 
-async fn connect(base: &BaseUrl, count: u32) -> io::Result<Vec<Client>> {
+async fn connect(base: &BaseUrl, count: u32) -> io::Result<Vec<LoadClient>> {
     let mut clients = Vec::new();
     for _ in 0..count {
-        clients.push(Client::connect(base).await?);
+        clients.push(LoadClient::connect(base).await?);
     }
     Ok(clients)
 }
 
 async fn drive_connection(
     shared: Arc<Shared>,
-    client: Client,
+    client: LoadClient,
     begun: Instant,
     tally: Rc<RefCell<Tally>>,
 ) {
@@ -133,7 +133,7 @@ async fn drive_connection(
 
 async fn send(
     shared: &Shared,
-    client: Client,
+    client: LoadClient,
     begun: Instant,
     end: Instant,
     tally: &RefCell<Tally>,
@@ -173,8 +173,8 @@ async fn send(
 }
 
 /// A new connection, or an error counted and a pause.
-async fn reconnect(base: &BaseUrl, tally: &RefCell<Tally>) -> Option<Client> {
-    match Client::connect(base).await {
+async fn reconnect(base: &BaseUrl, tally: &RefCell<Tally>) -> Option<LoadClient> {
+    match LoadClient::connect(base).await {
         Ok(client) => Some(client),
         Err(error) => {
             tally.borrow_mut().fail(&format!("cannot connect again: {error}"));
@@ -212,7 +212,7 @@ impl Tally {
         self.elapsed = self.elapsed.max(other.elapsed);
     }
 
-    fn into_report(self, plan: Plan, load_average: f64) -> Report {
+    fn into_report(self, plan: LoadPlan, load_average: f64) -> Report {
         let seconds = self.elapsed.as_secs_f64();
         let replies = self.latencies.total();
         let rate = if seconds > 0.0 { replies as f64 / seconds } else { 0.0 };

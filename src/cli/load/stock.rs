@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::client::{BaseUrl, Client};
+use super::client::{BaseUrl, LoadClient};
 use super::own::OwnServer;
-use super::prepare::{Target, buy, created, known_products};
-use super::{BenchError, Load, Plan};
+use super::prepare::{LoadTarget, buy, created, known_products};
+use super::{BenchError, Load, LoadPlan};
 
 /// Units for a second of orders: above what two cores sell.
 const UNITS_PER_SECOND: u64 = 60_000;
@@ -29,10 +29,10 @@ const COST: &str = "0.10";
 ///
 /// # Errors
 /// Where the server refuses any of it.
-pub async fn stock(server: &OwnServer, plan: &Plan) -> Result<Target, BenchError> {
+pub async fn stock(server: &OwnServer, plan: &LoadPlan) -> Result<LoadTarget, BenchError> {
     let base = BaseUrl::parse(server.base_url())?;
     let mut admin = Admin {
-        client: Client::connect(&base).await?,
+        client: LoadClient::connect(&base).await?,
         base: base.clone(),
         key: server.admin_key().expose(),
     };
@@ -48,11 +48,11 @@ pub async fn stock(server: &OwnServer, plan: &Plan) -> Result<Target, BenchError
         Load::Poll => buy(&base, &api_key, plan.run_id, POLLED).await?,
         Load::Order | Load::OrderHot | Load::Race | Load::Quote | Load::Plain => Vec::new(),
     };
-    Ok(Target { base_url: server.base_url().to_owned(), api_key, products, activation_ids })
+    Ok(LoadTarget { base_url: server.base_url().to_owned(), api_key, products, activation_ids })
 }
 
 /// How many products a load needs, and how many units of each.
-fn shelves(plan: &Plan) -> (usize, u64) {
+fn shelves(plan: &LoadPlan) -> (usize, u64) {
     let sold = (UNITS_PER_SECOND * u64::from(plan.seconds)).min(UNITS_MAX);
     match plan.load {
         Load::Order => {
@@ -69,13 +69,13 @@ fn shelves(plan: &Plan) -> (usize, u64) {
 
 /// An operator's connection.
 struct Admin<'a> {
-    client: Client,
+    client: LoadClient,
     base: BaseUrl,
     key: &'a str,
 }
 
 impl Admin<'_> {
-    /// A customer with money; his key comes back.
+    /// Makes a customer with money; gives its key.
     async fn open_account(&mut self) -> Result<String, BenchError> {
         let opened = json!({ "name": "bench" });
         let id = self.post("/api/admin/accounts", &opened, "id").await?;
@@ -117,7 +117,8 @@ mod tests {
 
     #[test]
     fn a_load_finds_as_much_as_it_may_sell() {
-        let shelves = |load, seconds| shelves(&Plan { load, connections: 1, seconds, run_id: 0 });
+        let shelves =
+            |load, seconds| shelves(&LoadPlan { load, connections: 1, seconds, run_id: 0 });
         assert_eq!(shelves(Load::Order, 1), (64, 938));
         assert_eq!(shelves(Load::Order, 3_600), (64, 62_500));
         assert_eq!(shelves(Load::OrderHot, 5), (1, 300_000));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{BenchError, Target};
+use super::{BenchError, LoadTarget};
 
 /// Digits of the counter in an idempotency key, in hexadecimal.
 const KEY_DIGITS: usize = 16;
@@ -72,7 +72,7 @@ impl Load {
     /// `run_id` sets the idempotency keys of this run apart from those of any other.
     pub(super) fn templates(
         self,
-        target: &Target,
+        target: &LoadTarget,
         host: &str,
         run_id: u64,
     ) -> Result<Vec<Template>, BenchError> {
@@ -117,15 +117,15 @@ fn names_code(body: &[u8], code: &str) -> bool {
     memchr::memmem::find(body, member.as_bytes()).is_some()
 }
 
-fn get(target: &Target, host: &str, path: &str) -> Template {
+fn get(target: &LoadTarget, host: &str, path: &str) -> Template {
     Template { bytes: render_get(&target.api_key, host, path), counter_at: None }
 }
 
-fn quote(target: &Target, host: &str, (country, service): &(String, String)) -> Template {
+fn quote(target: &LoadTarget, host: &str, (country, service): &(String, String)) -> Template {
     get(target, host, &format!("/api/v1/quotes?country={country}&service={service}"))
 }
 
-fn order(target: &Target, host: &str, product: &(String, String), run_id: u64) -> Template {
+fn order(target: &LoadTarget, host: &str, product: &(String, String), run_id: u64) -> Template {
     let lead = format!("bench-{run_id:016x}-");
     let key = format!("{lead}{:0>KEY_DIGITS$}", "");
     let bytes = render_order(&target.api_key, host, product, &key);
@@ -170,8 +170,8 @@ pub(super) fn render_post(
 mod tests {
     use super::*;
 
-    fn target() -> Target {
-        Target {
+    fn target() -> LoadTarget {
+        LoadTarget {
             base_url: "http://h:1".to_owned(),
             api_key: "nx_k".to_owned(),
             products: vec![
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_load_without_its_objects_is_refused() {
-        let empty = Target { products: Vec::new(), activation_ids: Vec::new(), ..target() };
+        let empty = LoadTarget { products: Vec::new(), activation_ids: Vec::new(), ..target() };
         for load in [Load::Order, Load::OrderHot, Load::Race, Load::Quote, Load::Poll] {
             assert!(load.templates(&empty, "h:1", 0).is_err(), "{load}");
         }

@@ -1,26 +1,38 @@
 //! Customers' accounts and their money.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::StatusCode;
 use nexnum_engine::money::Micros;
 use nexnum_engine::reject::Reject;
-use serde::Deserialize;
 
 use super::State;
+use super::wire::{Account, AccountList, Deposit, NewAccount, NewDeposit, OpenedAccount};
 use crate::face::auth::Operator;
+use crate::face::description::code::ProblemCode as Code;
+use crate::face::description::operation::{Operation as Described, PathParam, Reply, Tag};
+use crate::face::wire::{Id, Money};
 use crate::face::{parse, problems};
-use crate::http::{Call, Json, Problem, Response, body, reply};
+use crate::http::{Call, Problem, Response, body, reply};
 use crate::market::Refused;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewAccount {
-    name: String,
-    #[serde(default)]
-    credit_limit: Option<String>,
-}
+/// The id of an account in a path.
+pub(super) const ID: PathParam = PathParam::new::<Id>("id", "The account's id", "1");
+
+pub(super) const OPEN: Described = Described::new(
+    "openAccount",
+    Tag::Admin,
+    "Open an account for a customer",
+    &[Reply::json::<OpenedAccount>(201, "The account was opened", r#"{"id": "1"}"#)],
+)
+.body::<NewAccount<'_>>(r#"{"name": "reseller", "credit_limit": "0"}"#)
+.problems(&[
+    Code::NameTaken,
+    Code::InvalidAmount,
+    Code::Overloaded,
+    Code::OutcomeUnknown,
+    Code::Exhausted,
+]);
 
 pub(super) async fn open(
     state: Arc<State>,
@@ -28,17 +40,16 @@ pub(super) async fn open(
     mut call: Call,
 ) -> Result<Response, Problem> {
     call.query(&[])?;
-    let new: NewAccount = call.json().await?;
+    let body = call.bytes().await?;
+    let new: NewAccount<'_> = body::decode_json(&body)?;
     check_name(&new.name)?;
     let credit_limit = match &new.credit_limit {
-        Some(text) => parse::amount_or_zero(text, "credit_limit")?,
+        Some(amount) => parse::amount_or_zero(&amount.0, "credit_limit")?,
         None => Micros::ZERO,
     };
-    let opened = state.access.open_account(new.name.into(), credit_limit).await;
+    let opened = state.access.open_account(new.name.as_ref().into(), credit_limit).await;
     let id = opened.map_err(problems::of_refused)?;
-    let mut body = Json::with_capacity(32);
-    body.object(|o| o.number_text("id", u64::from(id.0)));
-    Ok(reply::json_written(StatusCode::CREATED, body))
+    Ok(reply::json(StatusCode::CREATED, &OpenedAccount { id: id.0.into() }))
 }
 
 /// What looks like another name, or like none, is refused; its length is the engine's matter.
@@ -55,37 +66,57 @@ fn check_name(name: &str) -> Result<(), Problem> {
 /// Accounts shown at once; more are for the command line's export.
 const ACCOUNTS_MAX: usize = 10_000;
 
+pub(super) const LIST: Described = Described::new(
+    "listAccounts",
+    Tag::Admin,
+    "List the customers' accounts",
+    &[Reply::json::<AccountList<'_>>(
+        200,
+        "The accounts, oldest first, at most 10,000",
+        r#"{"accounts": [
+            {"id": "1", "name": "reseller", "balance": "1000.000000", "escrow": "0.000000"}
+        ]}"#,
+    )],
+);
+
 pub(super) fn list(state: &State, _: Operator, call: &Call) -> Result<Response, Problem> {
     call.query(&[])?;
-    let accounts = state.access.accounts();
-    let mut body = Json::with_capacity(128 * accounts.len() + 32);
-    body.object(|o| {
-        o.array("accounts", |list| {
-            for (id, account) in accounts.iter().take(ACCOUNTS_MAX) {
-                let wallet = account.wallet();
-                list.object(|o| {
-                    o.number_text("id", u64::from(id.0));
-                    o.text("name", &account.name);
-                    o.text("balance", &wallet.available.to_string());
-                    o.text("escrow", &wallet.escrow.to_string());
-                });
-            }
-        });
+    let known = state.access.accounts();
+    let accounts = known.iter().take(ACCOUNTS_MAX).map(|(id, account)| {
+        let wallet = account.wallet();
+        let (balance, escrow) = (Money(wallet.available), Money(wallet.escrow));
+        Account { id: id.0.into(), name: &account.name, balance, escrow }
     });
-    Ok(reply::json_written(StatusCode::OK, body))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewDeposit<'a> {
-    #[serde(borrow)]
-    amount: Cow<'a, str>,
-    #[serde(borrow)]
-    reference: Cow<'a, str>,
+    Ok(reply::json(StatusCode::OK, &AccountList { accounts: accounts.collect() }))
 }
 
 /// Bytes of a payment's reference.
 const REFERENCE_LEN_MAX: usize = 255;
+
+pub(super) const DEPOSIT: Described = Described::new(
+    "deposit",
+    Tag::Admin,
+    "Credit a payment to an account",
+    &[Reply::json::<Deposit>(
+        201,
+        "The payment is credited",
+        r#"{"balance": "100.000000", "repeated": false}"#,
+    )],
+)
+.details(
+    "Each `reference` of an account is credited once: the same request again changes nothing and \
+     says so.",
+)
+.path(&[ID])
+.body::<NewDeposit<'_>>(r#"{"amount": "100.00", "reference": "invoice 2026-117"}"#)
+.problems(&[
+    Code::UnknownAccount,
+    Code::InvalidAmount,
+    Code::IdempotencyMismatch,
+    Code::Overloaded,
+    Code::OutcomeUnknown,
+    Code::Exhausted,
+]);
 
 pub(super) async fn deposit(
     state: Arc<State>,
@@ -96,7 +127,7 @@ pub(super) async fn deposit(
     let account = parse::account_id(&call)?;
     let body = call.bytes().await?;
     let new: NewDeposit<'_> = body::decode_json(&body)?;
-    let amount = parse::amount(&new.amount, "amount")?;
+    let amount = parse::amount(&new.amount.0, "amount")?;
     if !(1..=REFERENCE_LEN_MAX).contains(&new.reference.len()) {
         return Err(Problem::invalid_field("reference", "must be 1 to 255 bytes"));
     }
@@ -109,10 +140,6 @@ pub(super) async fn deposit(
     })?;
     let wallet = state.money.wallet(account);
     let wallet = wallet.ok_or_else(|| Problem::not_found("no such account"))?;
-    let mut body = Json::with_capacity(96);
-    body.object(|o| {
-        o.text("balance", &wallet.available.to_string());
-        o.boolean("repeated", credited.repeated);
-    });
-    Ok(reply::json_written(StatusCode::CREATED, body))
+    let (balance, repeated) = (Money(wallet.available), credited.repeated);
+    Ok(reply::json(StatusCode::CREATED, &Deposit { balance, repeated }))
 }

@@ -5,10 +5,34 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use nexnum_engine::ids::KeyId;
 
-use super::State;
+use super::wire::IssuedKey;
+use super::{State, accounts};
 use crate::face::auth::Operator;
+use crate::face::description::code::ProblemCode as Code;
+use crate::face::description::operation::{Content, Operation as Described, PathParam, Reply, Tag};
+use crate::face::wire::Id;
 use crate::face::{parse, problems};
-use crate::http::{Call, Json, Problem, Response, reply};
+use crate::http::{Call, Problem, Response, reply};
+
+pub(super) const ISSUE: Described = Described::new(
+    "issueKey",
+    Tag::Admin,
+    "Issue an API key for an account",
+    &[Reply::json::<IssuedKey<'_>>(
+        201,
+        "The key; it is shown in this reply only",
+        r#"{"id": "2", "key": "nx_live_EXAMPLEexampleEXAMPLE012"}"#,
+    )],
+)
+.path(&[accounts::ID])
+.problems(&[
+    Code::UnknownAccount,
+    Code::DuplicateKey,
+    Code::InternalError,
+    Code::Overloaded,
+    Code::OutcomeUnknown,
+    Code::Exhausted,
+]);
 
 pub(super) async fn issue(
     state: Arc<State>,
@@ -19,13 +43,19 @@ pub(super) async fn issue(
     call.no_fields().await?;
     let account = parse::account_id(&call)?;
     let issued = state.access.issue_key(Some(account)).await.map_err(problems::of_key)?;
-    let mut body = Json::with_capacity(96);
-    body.object(|o| {
-        o.number_text("id", u64::from(issued.id.0));
-        o.text("key", issued.key.reveal());
-    });
-    Ok(reply::json_written(StatusCode::CREATED, body))
+    let shown = IssuedKey { id: issued.id.0.into(), key: issued.key.reveal() };
+    Ok(reply::json(StatusCode::CREATED, &shown))
 }
+
+pub(super) const REVOKE: Described = Described::new(
+    "revokeKey",
+    Tag::Admin,
+    "Revoke an API key",
+    &[Reply::of(204, "The key is revoked: requests with it are refused", Content::None)],
+)
+.details("A key that is revoked already stays so. The last admin key that works is kept.")
+.path(&[PathParam::new::<Id>("id", "The key's id", "2")])
+.problems(&[Code::UnknownKey, Code::LastAdminKey, Code::Overloaded, Code::OutcomeUnknown]);
 
 pub(super) async fn revoke(
     state: Arc<State>,

@@ -4,6 +4,7 @@ mod accounts;
 mod keys;
 mod providers;
 mod stock;
+mod wire;
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use super::route::{Routes, delete, get, post};
 use crate::access::Access;
 use crate::market::Market;
 use crate::money::Money;
-use crate::provider::connected::Providers;
+use crate::provider::providers::Providers;
 use crate::supply::Supply;
 
 /// What this face may touch.
@@ -33,13 +34,16 @@ pub struct State {
 /// The face's routes.
 #[must_use]
 pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
+    let get = |path, operation| get(path, OPERATOR).describe(operation);
+    let post = |path, operation| post(path, OPERATOR).describe(operation);
+    let delete = |path, operation| delete(path, OPERATOR).describe(operation);
     Routes::of(state, auth)
-        .at_once(get("/api/admin/accounts", OPERATOR), accounts::list)
-        .detached(post("/api/admin/accounts", OPERATOR), accounts::open)
-        .detached(post("/api/admin/accounts/{id}/keys", OPERATOR), keys::issue)
-        .detached(post("/api/admin/accounts/{id}/deposits", OPERATOR), accounts::deposit)
-        .detached(delete("/api/admin/keys/{id}", OPERATOR), keys::revoke)
-        .detached(post("/api/admin/stock", OPERATOR).body_max(stock::BODY_LEN_MAX), stock::load)
-        .at_once(get("/api/admin/providers", OPERATOR), providers::list)
-        .detached(post("/api/admin/providers/{name}/sync", OPERATOR), providers::sync)
+        .at_once(get("/api/admin/accounts", accounts::LIST), accounts::list)
+        .detached(post("/api/admin/accounts", accounts::OPEN), accounts::open)
+        .detached(post("/api/admin/accounts/{id}/keys", keys::ISSUE), keys::issue)
+        .detached(post("/api/admin/accounts/{id}/deposits", accounts::DEPOSIT), accounts::deposit)
+        .detached(delete("/api/admin/keys/{id}", keys::REVOKE), keys::revoke)
+        .detached(post("/api/admin/stock", stock::LOAD).body_max(stock::BODY_LEN_MAX), stock::load)
+        .at_once(get("/api/admin/providers", providers::LIST), providers::list)
+        .detached(post("/api/admin/providers/{name}/sync", providers::SYNC), providers::sync)
 }

@@ -3,78 +3,103 @@
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use nexnum_engine::event::ProviderKind;
+use nexnum_engine::ids::ProviderId;
 
 use super::State;
-use crate::clock::rfc3339;
+use super::wire::{
+    Breaker, Connection, Provider, ProviderError, ProviderList, SyncStarted, SyncStatus,
+};
 use crate::face::auth::Operator;
-use crate::http::{Call, Json, Object, Problem, Response, reply};
+use crate::face::description::operation::{Operation as Described, PathParam, Reply, Tag};
+use crate::face::wire::{Moment, Money};
+use crate::http::{Call, Problem, Response, reply};
 use crate::provider::connected::{Failure, Health};
+
+pub(super) const LIST: Described = Described::new(
+    "listProviders",
+    Tag::Admin,
+    "List the providers and their condition",
+    &[Reply::json::<ProviderList<'_>>(
+        200,
+        "Own stock and the connected providers",
+        r#"{"providers": [
+            {"id": "1", "name": "own", "kind": "own", "written_off": "0.000000"},
+            {"id": "2", "name": "5sim", "kind": "driven", "written_off": "0.000000",
+             "driver": "fivesim", "breaker": "closed", "enabled": true, "balance": "12.500000",
+             "last_sync_at": "2026-11-20T09:30:00.000Z", "offers": 41200, "rows": 41212,
+             "unknown_rows": 12, "misfits": 0, "quarantined": 0,
+             "last_error": "buy: no_balance: NO_BALANCE",
+             "errors": [
+                {"at": "2026-11-20T09:29:12.000Z", "operation": "buy", "order_id": "1042",
+                 "text": "no_balance: NO_BALANCE"}
+            ]}
+        ]}"#,
+    )],
+);
 
 pub(super) fn list(state: &State, _: Operator, call: &Call) -> Result<Response, Problem> {
     call.query(&[])?;
-    let mut body = Json::with_capacity(1024);
-    body.object(|o| {
-        o.array("providers", |list| {
-            for (id, known) in state.market.read_model.directory().providers() {
-                list.object(|o| {
-                    o.number_text("id", u64::from(id.0));
-                    o.text("name", &known.name);
-                    o.text("kind", kind_word(known.kind));
-                    o.amount("written_off", known.loss);
-                    if let Some(connected) = state.providers.get(id) {
-                        o.text("driver", connected.driver().name());
-                        write_health(o, &connected.health());
-                    }
-                });
-            }
-        });
+    let known = state.market.read_model.directory().providers();
+    let connected = |(id, _): &(ProviderId, _)| {
+        let provider = state.providers.get(*id)?;
+        let health = provider.health();
+        Some((provider, health))
+    };
+    let connected: Vec<_> = known.iter().map(connected).collect();
+    let providers = known.iter().zip(&connected).map(|((id, known), connected)| Provider {
+        id: u32::from(id.0).into(),
+        name: &known.name,
+        kind: known.kind.into(),
+        written_off: Money(known.loss),
+        connection: connected
+            .as_ref()
+            .map(|(provider, health)| connection(provider.driver().name(), health)),
     });
-    Ok(reply::json_written(StatusCode::OK, body))
+    Ok(reply::json(StatusCode::OK, &ProviderList { providers: providers.collect() }))
 }
 
-const fn kind_word(kind: ProviderKind) -> &'static str {
-    match kind {
-        ProviderKind::Own => "own",
-        ProviderKind::Driven => "driven",
+fn connection<'a>(driver: &'a str, health: &'a Health) -> Connection<'a> {
+    Connection {
+        driver,
+        breaker: breaker(health.breaker),
+        enabled: health.enabled,
+        balance: health.balance.map(Money),
+        last_sync_at: health.last_sync_at.map(Moment),
+        offers: health.offers,
+        rows: health.rows,
+        unknown_rows: health.unknown_rows,
+        misfits: health.misfits,
+        quarantined: health.quarantined,
+        last_error: health.failures.back().map(Failure::to_string),
+        errors: health.failures.iter().rev().map(error).collect(),
     }
 }
 
-fn write_health(o: &mut Object<'_>, health: &Health) {
-    o.text("breaker", health.breaker);
-    o.boolean("enabled", health.enabled);
-    match health.balance {
-        Some(balance) => o.text("balance", &balance.to_string()),
-        None => o.null("balance"),
+/// The breaker's word in this face.
+fn breaker(word: &str) -> Breaker {
+    match word {
+        "closed" => Breaker::Closed,
+        "open" => Breaker::Open,
+        _ => Breaker::HalfOpen,
     }
-    match health.last_sync_at {
-        Some(at) => o.text("last_sync_at", &rfc3339(at)),
-        None => o.null("last_sync_at"),
-    }
-    o.number("offers", health.offers as u64);
-    o.number("rows", health.rows as u64);
-    o.number("unknown_rows", health.unknown_rows as u64);
-    o.number("misfits", health.misfits as u64);
-    o.number("quarantined", health.quarantined as u64);
-    match health.failures.back() {
-        Some(failure) => o.text("last_error", &failure.to_string()),
-        None => o.null("last_error"),
-    }
-    o.array("errors", |list| {
-        // The newest first.
-        health.failures.iter().rev().for_each(|failure| list.object(|o| write_failure(o, failure)));
-    });
 }
 
-fn write_failure(o: &mut Object<'_>, failure: &Failure) {
-    o.text("at", &rfc3339(failure.at));
-    o.text("operation", failure.op.name());
-    match failure.order {
-        Some(order) => o.number_text("order_id", u64::from(order.0)),
-        None => o.null("order_id"),
+fn error(failure: &Failure) -> ProviderError<'_> {
+    ProviderError {
+        at: Moment(failure.at),
+        operation: failure.op.name(),
+        order_id: failure.order.map(|order| order.0.into()),
+        text: &failure.text,
     }
-    o.text("text", &failure.text);
 }
+
+pub(super) const SYNC: Described = Described::new(
+    "syncProvider",
+    Tag::Admin,
+    "Read a provider's price list now",
+    &[Reply::json::<SyncStarted>(202, "The price list is being read", r#"{"status": "started"}"#)],
+)
+.path(&[PathParam::new::<String>("name", "The name of a connected provider", "5sim")]);
 
 pub(super) async fn sync(
     state: Arc<State>,
@@ -86,5 +111,5 @@ pub(super) async fn sync(
     let name = call.param("name")?;
     let missing = || Problem::not_found("no such driven provider");
     state.providers.by_name(&name).ok_or_else(missing)?.sync_now();
-    Ok(reply::json_bytes(StatusCode::ACCEPTED, &br#"{"status":"started"}"#[..]))
+    Ok(reply::json(StatusCode::ACCEPTED, &SyncStarted { status: SyncStatus::Started }))
 }

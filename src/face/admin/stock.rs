@@ -5,29 +5,50 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use nexnum_engine::ids::{Number, Product};
 use nexnum_engine::money::Micros;
-use serde::Deserialize;
 
 use super::State;
+use super::wire::{LoadedStock, NewStock};
 use crate::face::auth::Operator;
+use crate::face::description::code::ProblemCode as Code;
+use crate::face::description::operation::{Operation as Described, Reply, Tag};
+use crate::face::wire::GivenNumber;
 use crate::face::{parse, problems};
-use crate::http::{Call, Json, Problem, Response, reply};
-use crate::supply::Load;
+use crate::http::{Call, Problem, Response, body, reply};
+use crate::supply::StockLoad;
 
 /// A load of the most numbers one command takes, with room for white space.
 pub(super) const BODY_LEN_MAX: usize = 1024 * 1024;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewStock {
-    country: String,
-    service: String,
-    #[serde(default)]
-    operator: Option<String>,
-    price: String,
-    #[serde(default)]
-    cost: Option<String>,
-    numbers: Vec<String>,
-}
+pub(super) const LOAD: Described = Described::new(
+    "loadStock",
+    Tag::Admin,
+    "Put numbers of own stock on sale",
+    &[Reply::json::<LoadedStock>(
+        201,
+        "The numbers are for sale",
+        r#"{"offer": "3", "loaded": 2}"#,
+    )],
+)
+.details(
+    "All numbers are added, or none. A price that differs from the offer's price becomes the \
+     price of all numbers of the offer.",
+)
+.body::<NewStock<'_>>(
+    r#"{"country": "ID", "service": "telegram", "price": "0.40", "cost": "0.10",
+        "numbers": ["+6281234567890", "6281234567891"]}"#,
+)
+.problems(&[
+    Code::DuplicateNumber,
+    Code::DuplicateOffer,
+    Code::UnknownCountry,
+    Code::UnknownService,
+    Code::InvalidAmount,
+    Code::AmountOutOfRange,
+    Code::InvalidNumber,
+    Code::Overloaded,
+    Code::OutcomeUnknown,
+    Code::Exhausted,
+]);
 
 pub(super) async fn load(
     state: Arc<State>,
@@ -35,36 +56,33 @@ pub(super) async fn load(
     mut call: Call,
 ) -> Result<Response, Problem> {
     call.query(&[])?;
-    let new: NewStock = call.json().await?;
+    let body = call.bytes().await?;
+    let new: NewStock<'_> = body::decode_json(&body)?;
     let catalog = state.market.catalog;
     let product = Product {
         country: parse::country(catalog, &new.country)?,
         service: parse::service(catalog, &new.service)?,
     };
-    let price = parse::amount(&new.price, "price")?;
+    let price = parse::amount(&new.price.0, "price")?;
     let cost = match &new.cost {
-        Some(text) => parse::amount_or_zero(text, "cost")?,
+        Some(amount) => parse::amount_or_zero(&amount.0, "cost")?,
         None => Micros::ZERO,
     };
     let numbers = parse_numbers(&new.numbers)?;
-    let operator = parse::operator_name(new.operator.as_deref()).map(Box::from);
-    let load = Load { product, operator, cost, price, numbers };
+    let carrier = parse::carrier_name(new.operator.as_deref()).map(Box::from);
+    let load = StockLoad { product, carrier, cost, price, numbers };
     let loaded = state.supply.load(load).await.map_err(problems::of_refused)?;
-    let mut body = Json::with_capacity(64);
-    body.object(|o| {
-        o.number_text("offer", u64::from(loaded.offer.0));
-        o.number("loaded", u64::from(loaded.count));
-    });
-    Ok(reply::json_written(StatusCode::CREATED, body))
+    let shown = LoadedStock { offer: loaded.offer.0.into(), loaded: loaded.count };
+    Ok(reply::json(StatusCode::CREATED, &shown))
 }
 
-fn parse_numbers(texts: &[String]) -> Result<Vec<Number>, Problem> {
+fn parse_numbers(texts: &[GivenNumber<'_>]) -> Result<Vec<Number>, Problem> {
     let parsed = texts.iter().enumerate().map(|(at, text)| {
         let wrong = || {
             parse::refused("invalid_number", "A number is not E.164 digits", "numbers")
                 .detail(format!("numbers[{at}]"))
         };
-        Number::parse(text).ok_or_else(wrong)
+        Number::parse(&text.0).ok_or_else(wrong)
     });
     parsed.collect()
 }

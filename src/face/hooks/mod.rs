@@ -2,6 +2,7 @@
 //! sender; a repeated callback changes nothing, and the reply says so.
 
 mod own_stock;
+mod wire;
 
 use std::sync::Arc;
 
@@ -23,6 +24,6 @@ pub struct State {
 /// The face's routes.
 #[must_use]
 pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
-    Routes::of(state, auth)
-        .detached(post("/hooks/providers/{provider}/{token}", CALLBACK_SENDER), own_stock::receive)
+    let message = post("/hooks/providers/{provider}/{token}", CALLBACK_SENDER);
+    Routes::of(state, auth).detached(message.describe(own_stock::RECEIVE), own_stock::receive)
 }

@@ -1,41 +1,49 @@
 //! Messages for numbers of own stock.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::StatusCode;
 use nexnum_engine::ids::Number;
-use serde::Deserialize;
 
 use super::State;
+use super::wire::{Callback, CallbackReply, CallbackStatus};
 use crate::face::auth::CallbackSender;
+use crate::face::description::code::ProblemCode as Code;
+use crate::face::description::operation::{Operation as Described, PathParam, Reply, Tag};
 use crate::face::{parse, problems};
-use crate::http::{Call, Json, Problem, Response, body, reply};
+use crate::http::{Call, Problem, Response, body, reply};
 use crate::order::{Arrived, Ingested, Posted};
 
 /// Longest id of a message: a UUID with a prefix fits many times.
 const ID_LEN_MAX: usize = 255;
 
-/// A message as a SIM bank posts it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Callback<'a> {
-    /// The number that received it.
-    #[serde(borrow)]
-    number: Cow<'a, str>,
-    /// Who sent it.
-    #[serde(borrow, default)]
-    sender: Cow<'a, str>,
-    /// What it says.
-    #[serde(borrow)]
-    text: Cow<'a, str>,
-    /// The sender's own id of the message: its deduplication key.
-    #[serde(borrow, default)]
-    id: Option<Cow<'a, str>>,
-    /// Whose message it is, where the sender knows.
-    #[serde(borrow, default)]
-    service: Option<Cow<'a, str>>,
-}
+pub(super) const RECEIVE: Described = Described::new(
+    "receiveMessage",
+    Tag::Callbacks,
+    "Pass on a message for a number of own stock",
+    &[Reply::json::<CallbackReply>(200, "The message is stored", r#"{"status": "accepted"}"#)],
+)
+.details(
+    "The token in the path proves the sender. A message that was sent before changes nothing: \
+     messages with the same `id` are the same, and without an `id` those with the same sender and \
+     text.",
+)
+.path(&[
+    PathParam::new::<String>("provider", "The name of own stock among the providers", "own"),
+    PathParam::new::<String>("token", "The secret of the callback address", "0123456789abcdef"),
+])
+.body::<Callback<'_>>(
+    r#"{"number": "+6281234567890", "sender": "Telegram", "text": "Telegram code 12345",
+        "id": "sim-bank-7731"}"#,
+)
+.problems(&[
+    Code::AmbiguousMessage,
+    Code::InvalidNumber,
+    Code::UnknownService,
+    Code::Overloaded,
+    Code::OutcomeUnknown,
+    Code::Exhausted,
+]);
 
 pub(super) async fn receive(
     state: Arc<State>,
@@ -49,7 +57,7 @@ pub(super) async fn receive(
         return Err(Problem::invalid_field("id", "it is 1 to 255 bytes, or left out"));
     }
     let wrong = || parse::refused("invalid_number", "A number is not E.164 digits", "number");
-    let number = Number::parse(&sent.number).ok_or_else(wrong)?;
+    let number = Number::parse(&sent.number.0).ok_or_else(wrong)?;
     let catalog = state.orders.market.catalog;
     let service = sent.service.as_deref().map(|code| parse::service(catalog, code)).transpose()?;
     let posted = Posted { provider: state.own, number, service };
@@ -61,10 +69,8 @@ pub(super) async fn receive(
     };
     let ingested = state.orders.ingest_posted(posted, message).await;
     let status = match ingested.map_err(problems::of_refusal)? {
-        Ingested::Accepted => "accepted",
-        Ingested::Duplicate => "duplicate",
+        Ingested::Accepted => CallbackStatus::Accepted,
+        Ingested::Duplicate => CallbackStatus::Duplicate,
     };
-    let mut body = Json::with_capacity(32);
-    body.object(|o| o.text("status", status));
-    Ok(reply::json_written(StatusCode::OK, body))
+    Ok(reply::json(StatusCode::OK, &CallbackReply { status }))
 }

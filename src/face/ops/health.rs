@@ -3,28 +3,80 @@
 use hyper::StatusCode;
 
 use super::State;
+use super::wire::{Live, LiveStatus, Loop, Plain, Ready, ReadyStatus};
 use crate::face::auth::Stranger;
+use crate::face::description::code::ProblemCode as Code;
+use crate::face::description::operation::{Operation, Reply, Tag};
 use crate::http::{Call, Problem, Response, reply};
+use crate::supervisor::LoopAge;
 
 /// One hundred bytes: the baseline that other routes' speed is measured against.
 const PLAIN: &[u8; 100] =
     br#"{"plain":"a fixed reply of one hundred bytes, the baseline for the speeds of all the other routes."}"#;
 
+pub(super) const LIVE: Operation = Operation::new(
+    "isLive",
+    Tag::Operations,
+    "Tell whether the process answers",
+    &[Reply::json::<Live>(200, "The process answers", r#"{"status": "live"}"#)],
+);
+
 pub(super) fn live(_: &State, _: Stranger, call: &Call) -> Result<Response, Problem> {
     call.query(&[])?;
-    Ok(reply::json_bytes(StatusCode::OK, &br#"{"status":"live"}"#[..]))
+    Ok(reply::json(StatusCode::OK, &Live { status: LiveStatus::Live }))
 }
+
+pub(super) const BASELINE: Operation = Operation::new(
+    "plainReply",
+    Tag::Operations,
+    "Answer a fixed text",
+    &[Reply::json::<Plain>(
+        200,
+        "A fixed reply of 100 bytes",
+        r#"{"plain": "a fixed reply of one hundred bytes, the baseline for the speeds of all the other routes."}"#,
+    )],
+)
+.details("The speed of other routes is measured against this one, which does no work.");
 
 pub(super) fn plain(_: &State, _: Stranger, call: &Call) -> Result<Response, Problem> {
     call.query(&[])?;
     Ok(reply::json_bytes(StatusCode::OK, &PLAIN[..]))
 }
 
+pub(super) const READY: Operation = Operation::new(
+    "isReady",
+    Tag::Operations,
+    "Tell whether the server accepts work",
+    &[Reply::json::<Ready>(
+        200,
+        "The server accepts work",
+        r#"{"status": "ready", "loops": [{"name": "commit", "age_ms": 12, "panics": 0}]}"#,
+    )],
+)
+.details("A load balancer sends no new requests to a server that answers 503 here.")
+.problems(&[Code::Overloaded]);
+
+/// Threads without which no order is decided or made durable.
+const VITAL: [&str; 3] = ["decide", "commit", "history"];
+/// Age of a vital thread's last round above which it hangs: each has a round in seconds, and
+/// a commit of the slowest disk takes less.
+const LATE_MS: u64 = 30_000;
+
 /// Ready while the engine takes commands; a load balancer looks elsewhere otherwise.
 pub(super) fn ready(state: &State, _: Stranger, call: &Call) -> Result<Response, Problem> {
     call.query(&[])?;
-    if state.orders.market.stopping.is_raised() {
+    let market = &state.orders.market;
+    if market.stopping.is_raised() {
         return Err(Problem::overloaded(1).detail("the server is stopping"));
     }
-    Ok(reply::json_bytes(StatusCode::OK, &br#"{"status":"ready"}"#[..]))
+    let ages = market.supervisor.ages();
+    let hangs = |age: &&LoopAge| VITAL.contains(&age.name) && age.age_ms > LATE_MS;
+    if let Some(LoopAge { name, age_ms, .. }) = ages.iter().find(hangs) {
+        let detail = format!("the thread `{name}` has not begun a round for {} s", age_ms / 1000);
+        return Err(Problem::overloaded(1).detail(detail));
+    }
+    let loops =
+        ages.into_iter().map(|age| Loop { name: age.name, age_ms: age.age_ms, panics: age.panics });
+    let ready = Ready { status: ReadyStatus::Ready, loops: loops.collect() };
+    Ok(reply::json(StatusCode::OK, &ready))
 }

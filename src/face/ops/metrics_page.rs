@@ -14,6 +14,7 @@ use crate::http::route::Replies;
 use crate::market::read_model::ProviderView;
 use crate::order::Orders;
 use crate::provider::connected::Health;
+use crate::supervisor::LoopAge;
 
 /// The media type of the page.
 pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
@@ -41,6 +42,7 @@ struct Reading {
     gauges: Vec<Gauge>,
     providers: Vec<(String, OfProvider)>,
     replies: Vec<Replies>,
+    loops: Vec<LoopAge>,
 }
 
 /// The values of one provider, in the order of [`OF_PROVIDERS`]; `None` where not known.
@@ -87,7 +89,12 @@ impl Reading {
             let values = OF_PROVIDERS.map(|(_, _, measure)| measure(&health, view, now));
             Some((view.name.to_string(), values))
         });
-        Self { gauges: gauges(orders), providers: providers.collect(), replies: router.replies() }
+        Self {
+            gauges: gauges(orders),
+            providers: providers.collect(),
+            replies: router.replies(),
+            loops: orders.market.supervisor.ages(),
+        }
     }
 }
 
@@ -114,6 +121,27 @@ impl Collector for Reading {
             let class = format!("{class}xx");
             let labels = [("method", *method), ("route", *template), ("status_class", &class)];
             family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, u64>(count, None)?;
+        }
+        self.encode_loops(page)
+    }
+}
+
+impl Reading {
+    fn encode_loops(&self, mut page: DescriptorEncoder<'_>) -> fmt::Result {
+        let (name, help) = (
+            "nexnum_loop_age_seconds",
+            "Since the last round of the thread or loop of this kind that waits longest.",
+        );
+        let mut family = page.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for LoopAge { name, age_ms, .. } in &self.loops {
+            let age_s = *age_ms as f64 / 1000.0;
+            family.encode_family(&[("loop", *name)])?.encode_gauge(&age_s)?;
+        }
+        let (name, help) = ("nexnum_loop_panics", "Panics of a thread or loop, which began anew.");
+        let mut family = page.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for LoopAge { name, panics, .. } in &self.loops {
+            let labels = [("loop", *name)];
+            family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, u64>(panics, None)?;
         }
         Ok(())
     }

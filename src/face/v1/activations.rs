@@ -7,31 +7,73 @@ use hyper::StatusCode;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::order::Order;
 
-use super::{PAGE_DEFAULT, PAGE_MAX, State, orders, wire};
+use super::query::{ActivationsQuery, WaitQuery};
+use super::wire::{Activation, ActivationPage};
+use super::{State, orders};
 use crate::face::auth::Trader;
+use crate::face::description::code::ProblemCode as Code;
+use crate::face::description::operation::{Operation, Reply, Tag};
 use crate::face::{parse, problems};
-use crate::http::{Call, Json, Problem, Response, reply};
+use crate::http::{Call, Problem, Response, reply};
 
-/// Longest wait of one poll, in seconds: below the idle limits of common proxies.
-const WAIT_MAX_S: u64 = 55;
+const RECEIVED: &str = r#"{"id": "17", "order_id": "17", "number": "+6281234567890",
+    "state": "RECEIVED", "expires_at": "2026-11-20T09:50:00.000Z",
+    "cancel_from": "2026-11-20T09:32:00.000Z", "messages": [
+        {"id": "9", "sender": "Telegram", "text": "Telegram code 12345", "code": "12345",
+         "received_at": "2026-11-20T09:30:21.500Z"}
+    ]}"#;
+
+pub(super) const GET: Operation = Operation::new(
+    "getActivation",
+    Tag::Activations,
+    "Show an activation, or wait for its message",
+    &[Reply::json::<Activation<'_>>(200, "The activation as it stands", RECEIVED)],
+)
+.details(
+    "With `wait` the answer arrives when there is a message, when the activation has ended, or \
+     after so many seconds, whichever is first. After a request for another message it waits for \
+     that one.",
+)
+.path(&[orders::ID])
+.query::<WaitQuery>()
+.problems(&[Code::InternalError, Code::Overloaded]);
 
 pub(super) async fn get(
     state: Arc<State>,
     trader: Trader,
     call: Call,
 ) -> Result<Response, Problem> {
-    let wait_s = call.query(&["wait"])?.number("wait", 0..=WAIT_MAX_S, 0)?;
+    let wait = Duration::from_secs(WaitQuery::read(&call)?.wait.0);
     let id = parse::order_id(call.id_param("id")?)?;
-    let wait = Duration::from_secs(wait_s);
     let found = state.orders.find_with_news(trader.account, id, wait).await;
     Ok(render(&*found.map_err(problems::of_refusal)?))
 }
 
 fn render(order: &Order) -> Response {
-    let mut body = Json::with_capacity(384);
-    body.object(|o| wire::activation(o, order));
-    reply::json_written(StatusCode::OK, body)
+    reply::json(StatusCode::OK, &Activation::of(order))
 }
+
+pub(super) const LIST: Operation = Operation::new(
+    "listActivations",
+    Tag::Activations,
+    "List the account's activations",
+    &[Reply::json::<ActivationPage<'_>>(
+        200,
+        "A page of activations, newest first",
+        r#"{"activations": [{"id": "17", "order_id": "17", "number": "+6281234567890",
+            "state": "RECEIVED", "expires_at": "2026-11-20T09:50:00.000Z",
+            "cancel_from": "2026-11-20T09:32:00.000Z", "messages": [
+                {"id": "9", "sender": "Telegram", "text": "Telegram code 12345", "code": "12345",
+                 "received_at": "2026-11-20T09:30:21.500Z"}
+            ]}], "next_cursor": null}"#,
+    )],
+)
+.details(
+    "Without `state` the list has only activations that have not ended. A page may have fewer \
+     than `limit` rows and still a `next_cursor`.",
+)
+.query::<ActivationsQuery>()
+.problems(&[Code::InternalError, Code::Overloaded]);
 
 /// Without a state: the open ones.
 pub(super) async fn list(
@@ -39,30 +81,48 @@ pub(super) async fn list(
     trader: Trader,
     call: Call,
 ) -> Result<Response, Problem> {
-    let query = call.query(&["state", "cursor", "limit"])?;
-    let limit = query.number("limit", 1..=PAGE_MAX, PAGE_DEFAULT)? as usize;
-    let before = parse::cursor(query.get("cursor"))?;
-    let asked = query.get("state").map(|word| {
-        let wrong = || Problem::invalid_parameter("state", "is not a state of an activation");
-        wire::parse_state(word).ok_or_else(wrong)
-    });
-    let asked = asked.transpose()?;
-    let wanted = |order: &Order| match asked {
-        Some(asked) => order.state == asked,
+    let query = ActivationsQuery::read(&call)?;
+    let wanted = |order: &Order| match query.state {
+        Some(asked) => asked == order.state.into(),
         None => !order.state.is_closed(),
     };
-    let before = before.map(orders::below);
+    let (limit, before) = (query.limit.0 as usize, query.cursor.map(orders::below));
     let page = state.orders.page(trader.account, before, limit, Some(&wanted)).await;
     let page = page.map_err(problems::of_refusal)?;
-    let mut body = Json::with_capacity(384 * page.orders.len() + 64);
-    body.object(|o| {
-        o.array("activations", |list| {
-            page.orders.iter().for_each(|order| list.object(|o| wire::activation(o, order)));
-        });
-        wire::next_cursor(o, page.next.map(|next| u64::from(next.0)));
-    });
-    Ok(reply::json_written(StatusCode::OK, body))
+    let activations = page.orders.iter().map(|order| Activation::of(order)).collect();
+    let next_cursor = page.next.map(|next| next.0.into());
+    Ok(reply::json(StatusCode::OK, &ActivationPage { activations, next_cursor }))
 }
+
+pub(super) const CANCEL: Operation = Operation::new(
+    "cancelActivation",
+    Tag::Activations,
+    "Cancel an activation and get the price back",
+    &[Reply::json::<Activation<'_>>(
+        200,
+        "The activation, cancelled",
+        r#"{"id": "17", "order_id": "17", "number": "+6281234567890", "state": "CANCELLED",
+            "expires_at": "2026-11-20T09:50:00.000Z", "cancel_from": "2026-11-20T09:32:00.000Z",
+            "messages": []}"#,
+    )],
+)
+.details(
+    "Possible from `cancel_from` on and until a message has arrived. A second cancellation \
+     changes nothing.",
+)
+.path(&[orders::ID])
+.problems(&[
+    Code::NoNumberYet,
+    Code::TooEarlyToCancel,
+    Code::TooLateToCancel,
+    Code::AlreadyReceived,
+    Code::ActivationClosed,
+    Code::NotSupported,
+    Code::InternalError,
+    Code::ProviderUnavailable,
+    Code::Overloaded,
+    Code::OutcomeUnknown,
+]);
 
 pub(super) async fn cancel(
     state: Arc<State>,
@@ -74,6 +134,34 @@ pub(super) async fn cancel(
     Ok(render(&*cancelled.map_err(problems::of_refusal)?))
 }
 
+pub(super) const FINISH: Operation = Operation::new(
+    "finishActivation",
+    Tag::Activations,
+    "End an activation that has its message",
+    &[Reply::json::<Activation<'_>>(
+        200,
+        "The activation, completed",
+        r#"{"id": "17", "order_id": "17", "number": "+6281234567890", "state": "COMPLETED",
+            "expires_at": "2026-11-20T09:50:00.000Z", "cancel_from": "2026-11-20T09:32:00.000Z",
+            "messages": [
+                {"id": "9", "sender": "Telegram", "text": "Telegram code 12345", "code": "12345",
+                 "received_at": "2026-11-20T09:30:21.500Z"}
+            ]}"#,
+    )],
+)
+.details(
+    "The number receives no more messages for this activation. A second request changes nothing.",
+)
+.path(&[orders::ID])
+.problems(&[
+    Code::NoNumberYet,
+    Code::NoMessageYet,
+    Code::ActivationClosed,
+    Code::InternalError,
+    Code::Overloaded,
+    Code::OutcomeUnknown,
+]);
+
 pub(super) async fn finish(
     state: Arc<State>,
     trader: Trader,
@@ -83,6 +171,26 @@ pub(super) async fn finish(
     let finished = state.orders.finish(trader.account, id).await;
     Ok(render(&*finished.map_err(problems::of_refusal)?))
 }
+
+pub(super) const RESEND: Operation = Operation::new(
+    "requestAnother",
+    Tag::Activations,
+    "Ask for another message on the same number",
+    &[Reply::json::<Activation<'_>>(200, "The activation as it stands", RECEIVED)],
+)
+.details("Costs nothing. `GET /api/v1/activations/{id}?wait=55` then waits for the next message.")
+.path(&[orders::ID])
+.problems(&[
+    Code::NoNumberYet,
+    Code::NoMessageYet,
+    Code::TooEarlyToCancel,
+    Code::ActivationClosed,
+    Code::NotSupported,
+    Code::InternalError,
+    Code::ProviderUnavailable,
+    Code::Overloaded,
+    Code::OutcomeUnknown,
+]);
 
 pub(super) async fn resend(
     state: Arc<State>,

@@ -5,8 +5,22 @@ use hyper::StatusCode;
 use nexnum_engine::catalog::{Catalog, Language};
 
 use super::State;
+use super::wire::{Country, CountryList, Service, ServiceList};
 use crate::face::auth::Trader;
-use crate::http::{Call, Json, Problem, Response, reply};
+use crate::face::description::operation::{Operation, Reply, Tag};
+use crate::face::wire::{CountryCode, ServiceSlug};
+use crate::http::{Call, Problem, Response, reply};
+
+pub(super) const COUNTRIES: Operation = Operation::new(
+    "listCountries",
+    Tag::Catalogue,
+    "List all countries",
+    &[Reply::json::<CountryList<'_>>(
+        200,
+        "The countries",
+        r#"{"countries": [{"code": "ID", "iso3": "IDN", "name": "Indonesia", "dial_code": "62"}]}"#,
+    )],
+);
 
 pub(super) fn countries(state: &State, _: Trader, call: &Call) -> Result<Response, Problem> {
     call.query(&[])?;
@@ -15,21 +29,25 @@ pub(super) fn countries(state: &State, _: Trader, call: &Call) -> Result<Respons
 }
 
 fn render_countries(catalog: &Catalog) -> Bytes {
-    let mut body = Json::with_capacity(32 * 1024);
-    body.object(|o| {
-        o.array("countries", |list| {
-            for (_, country) in catalog.countries() {
-                list.object(|o| {
-                    o.text("code", country.iso2);
-                    o.text("iso3", country.iso3);
-                    o.text("name", country.name(Language::En));
-                    o.text("dial_code", country.dial_code);
-                });
-            }
-        });
+    let countries = catalog.countries().map(|(_, country)| Country {
+        code: CountryCode(country.iso2),
+        iso3: country.iso3,
+        name: country.name(Language::En),
+        dial_code: country.dial_code,
     });
-    body.into_vec().into()
+    reply::to_json(&CountryList { countries: countries.collect() })
 }
+
+pub(super) const SERVICES: Operation = Operation::new(
+    "listServices",
+    Tag::Catalogue,
+    "List all services",
+    &[Reply::json::<ServiceList<'_>>(
+        200,
+        "The services",
+        r#"{"services": [{"slug": "telegram", "name": "Telegram", "code": "tg"}]}"#,
+    )],
+);
 
 pub(super) fn services(state: &State, _: Trader, call: &Call) -> Result<Response, Problem> {
     call.query(&[])?;
@@ -38,17 +56,10 @@ pub(super) fn services(state: &State, _: Trader, call: &Call) -> Result<Response
 }
 
 fn render_services(catalog: &Catalog) -> Bytes {
-    let mut body = Json::with_capacity(160 * 1024);
-    body.object(|o| {
-        o.array("services", |list| {
-            for (_, service) in catalog.services() {
-                list.object(|o| {
-                    o.text("slug", service.slug);
-                    o.text("name", service.name);
-                    o.text("code", service.handler_code);
-                });
-            }
-        });
+    let services = catalog.services().map(|(_, service)| Service {
+        slug: ServiceSlug(service.slug),
+        name: service.name,
+        code: service.handler_code,
     });
-    body.into_vec().into()
+    reply::to_json(&ServiceList { services: services.collect() })
 }

@@ -4,12 +4,16 @@ mod activations;
 mod catalog;
 mod offers;
 mod orders;
+mod query;
+mod search;
 mod wallet;
 mod wire;
 
+use std::num::NonZero;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
 use super::auth::{Auth, TRADER};
 use super::route::{Routes, get, post};
@@ -17,12 +21,8 @@ use crate::market::Market;
 use crate::money::Money;
 use crate::order::{Orders, SCAN_MAX};
 
-/// Rows of a page unless the request says otherwise.
-const PAGE_DEFAULT: u64 = 50;
-/// Most rows of a page: some 50 KB.
-const PAGE_MAX: u64 = 100;
 /// A look that gives fewer rows than were asked for has seen all: no look may be cut.
-const _: () = assert!((PAGE_MAX as usize) < SCAN_MAX);
+const _: () = assert!((query::PAGE_MAX as usize) < SCAN_MAX);
 
 /// What this face may touch.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct State {
     /// The catalogue's lists, rendered once.
     countries: OnceLock<Bytes>,
     services: OnceLock<Bytes>,
+    /// Slots for searches under way, one a core: more would take the cores from purchases.
+    searches: Arc<Semaphore>,
 }
 
 impl State {
@@ -41,26 +43,31 @@ impl State {
     pub fn new(orders: Arc<Orders>, money: Money) -> Self {
         let market = orders.market.clone();
         let (countries, services) = (OnceLock::new(), OnceLock::new());
-        Self { orders, money, market, countries, services }
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let searches = Arc::new(Semaphore::new(cores));
+        Self { orders, money, market, countries, services, searches }
     }
 }
 
 /// The face's routes.
 #[must_use]
 pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
+    let get = |path, operation| get(path, TRADER).describe(operation);
+    let post = |path, operation| post(path, TRADER).describe(operation);
     Routes::of(state, auth)
-        .at_once(get("/api/v1/countries", TRADER), catalog::countries)
-        .at_once(get("/api/v1/services", TRADER), catalog::services)
-        .at_once(get("/api/v1/offers", TRADER), offers::list)
-        .at_once(get("/api/v1/quotes", TRADER), offers::quote)
-        .detached(post("/api/v1/orders", TRADER).idempotent(), orders::create)
-        .plain(get("/api/v1/orders", TRADER), orders::list)
-        .plain(get("/api/v1/orders/{id}", TRADER), orders::get)
-        .plain(get("/api/v1/activations", TRADER), activations::list)
-        .plain(get("/api/v1/activations/{id}", TRADER), activations::get)
-        .detached(post("/api/v1/activations/{id}/cancel", TRADER), activations::cancel)
-        .detached(post("/api/v1/activations/{id}/finish", TRADER), activations::finish)
-        .detached(post("/api/v1/activations/{id}/resend", TRADER), activations::resend)
-        .at_once(get("/api/v1/wallet", TRADER), wallet::get)
-        .plain(get("/api/v1/wallet/transactions", TRADER), wallet::transactions)
+        .at_once(get("/api/v1/countries", catalog::COUNTRIES), catalog::countries)
+        .at_once(get("/api/v1/services", catalog::SERVICES), catalog::services)
+        .at_once(get("/api/v1/offers", offers::LIST), offers::list)
+        .at_once(get("/api/v1/quotes", offers::QUOTE), offers::quote)
+        .plain(get("/api/v1/search", search::FIND), search::find)
+        .detached(post("/api/v1/orders", orders::CREATE).idempotent(), orders::create)
+        .plain(get("/api/v1/orders", orders::LIST), orders::list)
+        .plain(get("/api/v1/orders/{id}", orders::GET), orders::get)
+        .plain(get("/api/v1/activations", activations::LIST), activations::list)
+        .plain(get("/api/v1/activations/{id}", activations::GET), activations::get)
+        .detached(post("/api/v1/activations/{id}/cancel", activations::CANCEL), activations::cancel)
+        .detached(post("/api/v1/activations/{id}/finish", activations::FINISH), activations::finish)
+        .detached(post("/api/v1/activations/{id}/resend", activations::RESEND), activations::resend)
+        .at_once(get("/api/v1/wallet", wallet::GET), wallet::get)
+        .plain(get("/api/v1/wallet/transactions", wallet::TRANSACTIONS), wallet::transactions)
 }

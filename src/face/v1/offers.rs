@@ -1,109 +1,134 @@
 //! Offers and quotes: the ladder of a product, read from the grid.
 
 use hyper::StatusCode;
-use nexnum_engine::grid::Ask;
-use nexnum_engine::ids::{OperatorId, Product};
+use nexnum_engine::grid::Ask as GridAsk;
+use nexnum_engine::ids::{CarrierId, Product};
 
-use super::{State, wire};
+use super::State;
+use super::query::{OffersQuery, QuoteQuery};
+use super::wire::{self, Ask, Offers, Quote, QuoteReason, QuotedAsk};
 use crate::face::auth::Trader;
-use crate::face::{CURRENCY, parse};
-use crate::http::query::Query;
-use crate::http::{Call, Json, Object, Problem, Response, reply};
+use crate::face::description::code::ProblemCode as Code;
+use crate::face::description::operation::{Operation, Reply, Tag};
+use crate::face::parse;
+use crate::face::wire::{Currency, Money, SharedName};
+use crate::http::{Call, Problem, Response, reply};
 use crate::market::Market;
 use crate::order::claim::{self, Skip, Wish};
 
-/// Asks shown of one product: every provider's best operators.
+/// Asks shown of one product: every provider's best carriers.
 const ASKS_MAX: usize = 200;
+
+pub(super) const LIST: Operation = Operation::new(
+    "listOffers",
+    Tag::Market,
+    "List the offers for a product",
+    &[Reply::json::<Offers<'_>>(
+        200,
+        "The offers with their stock, cheapest first",
+        r#"{"country": "ID", "service": "telegram", "currency": "USD", "offers": [
+            {"offer": "3", "operator": null, "price": "0.400000", "stock": 120}
+        ]}"#,
+    )],
+)
+.query::<OffersQuery<'_>>()
+.problems(&[Code::UnknownCountry, Code::UnknownService]);
 
 pub(super) fn list(state: &State, _: Trader, call: &Call) -> Result<Response, Problem> {
     let market = &state.market;
-    let product = parse_product(market, &call.query(&["country", "service"])?)?;
-    let mut body = Json::with_capacity(512);
-    body.object(|o| {
-        wire::product(o, product, market.catalog);
-        o.text("currency", CURRENCY);
-        o.array("offers", |list| {
-            for ask in market.grid.asks(product).take(ASKS_MAX) {
-                list.object(|o| write_ask(o, market, &ask));
-            }
-        });
+    let query = OffersQuery::read(call)?;
+    let product = parse_product(market, &query.country, &query.service)?;
+    let wire::Product { country, service } = wire::Product::of(product, market.catalog);
+    let asks = market.grid.asks(product).take(ASKS_MAX);
+    let offers = asks.map(|ask| Ask {
+        offer: ask.offer.0.into(),
+        operator: carrier_name(market, ask.carrier),
+        price: Money(ask.price),
+        stock: ask.stock,
     });
-    Ok(reply::json_written(StatusCode::OK, body))
+    let offers = Offers { country, service, currency: Currency::Usd, offers: offers.collect() };
+    Ok(reply::json(StatusCode::OK, &offers))
 }
+
+pub(super) const QUOTE: Operation = Operation::new(
+    "quote",
+    Tag::Market,
+    "Show which offer an order would take now",
+    &[Reply::json::<Quote<'_>>(
+        200,
+        "The offers as an order tries them, each with the reason why it would not be taken",
+        r#"{"country": "ID", "service": "telegram", "currency": "USD", "available": true,
+            "price": "0.400000", "asks": [
+                {"offer": "2", "operator": null, "price": "0.350000", "stock": 0, "taken": false,
+                 "reason": "out_of_stock"},
+                {"offer": "3", "operator": null, "price": "0.400000", "stock": 120, "taken": true,
+                 "reason": null}
+            ]}"#,
+    )],
+)
+.query::<QuoteQuery<'_>>()
+.problems(&[
+    Code::UnknownCountry,
+    Code::UnknownService,
+    Code::UnknownOperator,
+    Code::InvalidAmount,
+]);
 
 pub(super) fn quote(state: &State, _: Trader, call: &Call) -> Result<Response, Problem> {
     let market = &state.market;
-    let query = call.query(&["country", "service", "operator", "max_price"])?;
-    let product = parse_product(market, &query)?;
-    let operator = parse_operator(market, query.get("operator"))?;
-    let limit = query.get("max_price").map(|text| parse::amount(text, "max_price"));
-    let wish = Wish { product, operator, limit: limit.transpose()? };
-    Ok(reply::json_written(StatusCode::OK, render_quote(market, &wish)))
+    let query = QuoteQuery::read(call)?;
+    let product = parse_product(market, &query.country, &query.service)?;
+    let carrier = parse_carrier(market, query.operator.as_deref())?;
+    let limit = query.max_price.map(|amount| parse::amount(&amount.0, "max_price"));
+    let wish = Wish { product, carrier, limit: limit.transpose()? };
+    Ok(reply::json(StatusCode::OK, &look(market, &wish)))
 }
 
-fn render_quote(market: &Market, wish: &Wish) -> Json {
-    let asks = market.grid.asks(wish.product);
-    let judge = |ask: Ask| (ask, claim::skip(&ask, wish, &[]));
-    let judged: Vec<(Ask, Option<Skip>)> = asks.map(judge).collect();
-    let taken = judged.iter().position(|(_, skip)| skip.is_none());
-    let mut body = Json::with_capacity(256 + 128 * judged.len());
-    body.object(|o| {
-        wire::product(o, wish.product, market.catalog);
-        o.text("currency", CURRENCY);
-        o.boolean("available", taken.is_some());
-        match taken {
-            Some(at) => o.amount("price", judged[at].0.price),
-            None => o.null("price"),
+/// What an order with this wish would do.
+fn look<'a>(market: &'a Market, wish: &Wish) -> Quote<'a> {
+    let wire::Product { country, service } = wire::Product::of(wish.product, market.catalog);
+    let mut price = None;
+    let mut asks = Vec::new();
+    for ask in market.grid.asks(wish.product) {
+        let skip = claim::skip(&ask, wish, &[]);
+        let taken = skip.is_none() && price.is_none();
+        if taken {
+            price = Some(Money(ask.price));
         }
-        o.array("asks", |list| {
-            for (at, (ask, skip)) in judged.iter().enumerate().take(ASKS_MAX) {
-                list.object(|o| {
-                    write_ask(o, market, ask);
-                    o.boolean("taken", taken == Some(at));
-                    match reason(*skip, taken == Some(at)) {
-                        Some(word) => o.text("reason", word),
-                        None => o.null("reason"),
-                    }
-                });
-            }
-        });
-    });
-    body
+        if asks.len() < ASKS_MAX {
+            asks.push(quoted(market, &ask, skip, taken));
+        } else if price.is_some() {
+            break;
+        }
+    }
+    Quote { country, service, currency: Currency::Usd, available: price.is_some(), price, asks }
 }
 
-/// Why an ask is not the one taken.
-const fn reason(skip: Option<Skip>, taken: bool) -> Option<&'static str> {
-    match skip {
-        None if taken => None,
-        None => Some("behind_a_better_ask"),
-        Some(Skip::OtherOperator) => Some("other_operator"),
-        Some(Skip::Tried) => Some("tried"),
-        Some(Skip::Closed) => Some("provider_closed"),
-        Some(Skip::OutOfStock) => Some("out_of_stock"),
-        Some(Skip::AboveMax) => Some("above_max_price"),
+fn quoted(market: &Market, ask: &GridAsk, skip: Option<Skip>, taken: bool) -> QuotedAsk {
+    QuotedAsk {
+        offer: ask.offer.0.into(),
+        operator: carrier_name(market, ask.carrier),
+        price: Money(ask.price),
+        stock: ask.stock,
+        taken,
+        reason: QuoteReason::of(skip, taken),
     }
 }
 
-fn write_ask(o: &mut Object<'_>, market: &Market, ask: &Ask) {
-    o.number_text("offer", u64::from(ask.offer.0));
-    match market.read_model.directory().operator_name(ask.operator) {
-        Some(name) => o.text("operator", &name),
-        None => o.null("operator"),
-    }
-    o.amount("price", ask.price);
-    o.number("stock", u64::from(ask.stock));
+fn carrier_name(market: &Market, carrier: CarrierId) -> Option<SharedName> {
+    market.read_model.directory().carrier_name(carrier).map(SharedName)
 }
 
-fn parse_product(market: &Market, query: &Query<'_>) -> Result<Product, Problem> {
+fn parse_product(market: &Market, country: &str, service: &str) -> Result<Product, Problem> {
     Ok(Product {
-        country: parse::country(market.catalog, query.required("country")?)?,
-        service: parse::service(market.catalog, query.required("service")?)?,
+        country: parse::country(market.catalog, country)?,
+        service: parse::service(market.catalog, service)?,
     })
 }
 
-/// An operator by name; absent, empty and `any` are any.
-pub(super) fn parse_operator(market: &Market, name: Option<&str>) -> Result<OperatorId, Problem> {
-    let Some(name) = parse::operator_name(name) else { return Ok(OperatorId::ANY) };
+/// A carrier by name; absent, empty and `any` are any.
+pub(super) fn parse_carrier(market: &Market, name: Option<&str>) -> Result<CarrierId, Problem> {
+    let Some(name) = parse::carrier_name(name) else { return Ok(CarrierId::ANY) };
     let unknown = || parse::refused("unknown_operator", "There is no such operator", "operator");
-    market.read_model.directory().operator(name).ok_or_else(unknown)
+    market.read_model.directory().carrier(name).ok_or_else(unknown)
 }

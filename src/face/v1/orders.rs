@@ -1,6 +1,5 @@
 //! Orders: placed once, shown as often as wanted.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::StatusCode;
@@ -8,32 +7,69 @@ use hyper::header::{HeaderName, HeaderValue};
 use nexnum_engine::event::Idempotency;
 use nexnum_engine::ids::{OrderId, Product};
 use nexnum_engine::order::Order;
-use serde::Deserialize;
 
-use super::wire::{self, As};
-use super::{PAGE_DEFAULT, PAGE_MAX, State, offers};
+use super::query::PageQuery;
+use super::wire::{self, As, NewOrder, OrderPage};
+use super::{State, offers};
 use crate::digest;
 use crate::face::auth::Trader;
+use crate::face::description::code::ProblemCode as Code;
+use crate::face::description::operation::{Operation, PathParam, Reply, Tag};
+use crate::face::query::Cursor;
+use crate::face::wire::Id;
 use crate::face::{parse, problems};
-use crate::http::{Call, Json, Problem, Response, body, reply};
+use crate::http::{Call, Problem, Response, body, reply};
 use crate::market::Market;
 use crate::order::claim::Wish;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// The body of a placement.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewOrder<'a> {
-    #[serde(borrow)]
-    country: Cow<'a, str>,
-    #[serde(borrow)]
-    service: Cow<'a, str>,
-    #[serde(borrow, default)]
-    operator: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    max_price: Option<Cow<'a, str>>,
-}
+/// The id in a path, of an order and its activation alike.
+pub(super) const ID: PathParam =
+    PathParam::new::<Id>("id", "The order's id, which is its activation's id too", "17");
+
+const EXAMPLE: &str = r#"{"id": "17", "status": "PLACED", "price": "0.400000", "currency": "USD",
+    "product": {"country": "ID", "service": "telegram"}, "created_at": "2026-11-20T09:30:00.000Z",
+    "activation": {"id": "17", "number": "+6281234567890", "state": "ACTIVE",
+        "expires_at": "2026-11-20T09:50:00.000Z", "cancel_from": "2026-11-20T09:32:00.000Z",
+        "messages": []}}"#;
+
+pub(super) const CREATE: Operation = Operation::new(
+    "createOrder",
+    Tag::Orders,
+    "Buy a number",
+    &[Reply::json::<wire::Order<'_>>(
+        201,
+        "The order, with its number where a provider gave one within 25 seconds",
+        EXAMPLE,
+    )],
+)
+.details(
+    "The answer arrives when the number is there, or when no provider has one: then the order is \
+     refunded and the answer is `no_numbers`. After 25 seconds the answer is the order without \
+     its number; wait for the number with `GET /api/v1/activations/{id}?wait=55`.\n\nWithout \
+     `max_price` an order pays at most the price of the offer that is cheapest when it is \
+     placed.\n\nWith an `Idempotency-Key` the same request can be repeated for 48 hours: it buys \
+     once, and each answer shows the order as it was when it got its number. While the order has \
+     no number, and if it failed after the 25 seconds, the answer shows its present state. A \
+     request that was refused without placing an order does not use up its key.",
+)
+.body::<NewOrder<'_>>(r#"{"country": "ID", "service": "telegram", "max_price": "0.50"}"#)
+.problems(&[
+    Code::InsufficientFunds,
+    Code::NoNumbers,
+    Code::PriceAboveMax,
+    Code::RequestInFlight,
+    Code::UnknownCountry,
+    Code::UnknownService,
+    Code::UnknownOperator,
+    Code::InvalidAmount,
+    Code::IdempotencyMismatch,
+    Code::InternalError,
+    Code::Overloaded,
+    Code::OutcomeUnknown,
+    Code::Exhausted,
+]);
 
 pub(super) async fn create(
     state: Arc<State>,
@@ -46,8 +82,7 @@ pub(super) async fn create(
     let wish = parse(&state.market, &body)?;
     let placed = state.orders.place(trader.account, wish, idempotency).await;
     let placed = placed.map_err(problems::of_refusal)?;
-    let shown = render(&state.market, &placed.order, As::Created);
-    let mut response = reply::json_written(StatusCode::CREATED, shown);
+    let mut response = render(StatusCode::CREATED, &placed.order, As::Created, &state.market);
     if placed.replayed {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
@@ -67,10 +102,19 @@ fn parse(market: &Market, body: &[u8]) -> Result<Wish, Problem> {
     let new: NewOrder<'_> = body::decode_json(body)?;
     let country = parse::country(market.catalog, &new.country)?;
     let service = parse::service(market.catalog, &new.service)?;
-    let operator = offers::parse_operator(market, new.operator.as_deref())?;
-    let limit = new.max_price.map(|text| parse::amount(&text, "max_price")).transpose()?;
-    Ok(Wish { product: Product { country, service }, operator, limit })
+    let carrier = offers::parse_carrier(market, new.operator.as_deref())?;
+    let limit = new.max_price.map(|amount| parse::amount(&amount.0, "max_price")).transpose()?;
+    Ok(Wish { product: Product { country, service }, carrier, limit })
 }
+
+pub(super) const GET: Operation = Operation::new(
+    "getOrder",
+    Tag::Orders,
+    "Show an order",
+    &[Reply::json::<wire::Order<'_>>(200, "The order as it stands", EXAMPLE)],
+)
+.path(&[ID])
+.problems(&[Code::InternalError, Code::Overloaded]);
 
 pub(super) async fn get(
     state: Arc<State>,
@@ -80,38 +124,49 @@ pub(super) async fn get(
     call.query(&[])?;
     let id = parse::order_id(call.id_param("id")?)?;
     let order = state.orders.find(trader.account, id).await.map_err(problems::of_refusal)?;
-    Ok(reply::json_written(StatusCode::OK, render(&state.market, &order, As::Now)))
+    Ok(render(StatusCode::OK, &order, As::Now, &state.market))
 }
 
-fn render(market: &Market, order: &Order, shown: As) -> Json {
-    let mut body = Json::with_capacity(512);
-    body.object(|o| wire::order(o, order, shown, market.catalog));
-    body
+fn render(status: StatusCode, order: &Order, shown: As, market: &Market) -> Response {
+    reply::json(status, &wire::Order::of(order, shown, market.catalog))
 }
+
+pub(super) const LIST: Operation = Operation::new(
+    "listOrders",
+    Tag::Orders,
+    "List the account's orders",
+    &[Reply::json::<OrderPage<'_>>(
+        200,
+        "A page of orders, newest first",
+        r#"{"orders": [{"id": "17", "status": "PLACED", "price": "0.400000", "currency": "USD",
+            "product": {"country": "ID", "service": "telegram"},
+            "created_at": "2026-11-20T09:30:00.000Z",
+            "activation": {"id": "17", "number": "+6281234567890", "state": "ACTIVE",
+                "expires_at": "2026-11-20T09:50:00.000Z",
+                "cancel_from": "2026-11-20T09:32:00.000Z", "messages": []}}],
+            "next_cursor": "17"}"#,
+    )],
+)
+.details("Lists all orders, also those that have ended.")
+.query::<PageQuery>()
+.problems(&[Code::InternalError, Code::Overloaded]);
 
 pub(super) async fn list(
     state: Arc<State>,
     trader: Trader,
     call: Call,
 ) -> Result<Response, Problem> {
-    let query = call.query(&["cursor", "limit"])?;
-    let limit = query.number("limit", 1..=PAGE_MAX, PAGE_DEFAULT)? as usize;
-    let before = parse::cursor(query.get("cursor"))?.map(below);
+    let query = PageQuery::read(&call)?;
+    let (limit, before) = (query.limit.0 as usize, query.cursor.map(below));
     let page = state.orders.page(trader.account, before, limit, None).await;
     let page = page.map_err(problems::of_refusal)?;
-    let mut body = Json::with_capacity(512 * page.orders.len() + 64);
-    body.object(|o| {
-        o.array("orders", |list| {
-            for order in &page.orders {
-                list.object(|o| wire::order(o, order, As::Now, state.market.catalog));
-            }
-        });
-        wire::next_cursor(o, page.next.map(|next| u64::from(next.0)));
-    });
-    Ok(reply::json_written(StatusCode::OK, body))
+    let shown = |order| wire::Order::of(order, As::Now, state.market.catalog);
+    let orders = page.orders.iter().map(|order| shown(order)).collect();
+    let next_cursor = page.next.map(|next| next.0.into());
+    Ok(reply::json(StatusCode::OK, &OrderPage { orders, next_cursor }))
 }
 
 /// The id of a cursor; one beyond all ids begins at the newest.
-pub(super) fn below(cursor: u64) -> OrderId {
-    OrderId(u32::try_from(cursor).unwrap_or(u32::MAX))
+pub(super) fn below(cursor: Cursor) -> OrderId {
+    OrderId(u32::try_from(cursor.0).unwrap_or(u32::MAX))
 }

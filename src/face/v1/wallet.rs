@@ -3,67 +3,69 @@
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use nexnum_engine::account::TransactionKind;
 use nexnum_engine::ids::TransactionId;
 
-use super::{PAGE_DEFAULT, PAGE_MAX, State, wire};
-use crate::clock::rfc3339;
+use super::State;
+use super::query::PageQuery;
+use super::wire::{Transaction, TransactionPage, Wallet};
 use crate::face::auth::Trader;
-use crate::face::{CURRENCY, parse, problems};
-use crate::http::{Call, Json, Problem, Response, reply};
+use crate::face::description::code::ProblemCode as Code;
+use crate::face::description::operation::{Operation, Reply, Tag};
+use crate::face::problems;
+use crate::face::wire::{Currency, Id, Moment, Money};
+use crate::http::{Call, Problem, Response, reply};
+
+pub(super) const GET: Operation = Operation::new(
+    "getWallet",
+    Tag::Wallet,
+    "Show the account's balance",
+    &[Reply::json::<Wallet>(
+        200,
+        "What the account can spend, and what its open orders hold",
+        r#"{"balance": "999.600000", "escrow": "0.400000", "currency": "USD"}"#,
+    )],
+);
 
 pub(super) fn get(state: &State, trader: Trader, call: &Call) -> Result<Response, Problem> {
     call.query(&[])?;
     let wallet = state.money.wallet(trader.account);
     let wallet = wallet.ok_or_else(|| Problem::not_found("no such account"))?;
-    let mut body = Json::with_capacity(96);
-    body.object(|o| {
-        o.amount("balance", wallet.available);
-        o.amount("escrow", wallet.escrow);
-        o.text("currency", CURRENCY);
-    });
-    Ok(reply::json_written(StatusCode::OK, body))
+    let (balance, escrow) = (Money(wallet.available), Money(wallet.escrow));
+    Ok(reply::json(StatusCode::OK, &Wallet { balance, escrow, currency: Currency::Usd }))
 }
+
+pub(super) const TRANSACTIONS: Operation = Operation::new(
+    "listTransactions",
+    Tag::Wallet,
+    "List the movements of the account's money",
+    &[Reply::json::<TransactionPage>(
+        200,
+        "A page of transactions, newest first",
+        r#"{"transactions": [{"id": "8", "kind": "SPEND", "amount": "-0.400000", "currency": "USD",
+            "order_id": "17", "at": "2026-11-20T09:30:00.000Z"}], "next_cursor": null}"#,
+    )],
+)
+.query::<PageQuery>()
+.problems(&[Code::InternalError, Code::Overloaded]);
 
 pub(super) async fn transactions(
     state: Arc<State>,
     trader: Trader,
     call: Call,
 ) -> Result<Response, Problem> {
-    let query = call.query(&["cursor", "limit"])?;
-    let limit = query.number("limit", 1..=PAGE_MAX, PAGE_DEFAULT)? as usize;
-    let before = parse::cursor(query.get("cursor"))?.map(TransactionId);
-    let page = state.money.transactions(trader.account, before, limit).await;
+    let query = PageQuery::read(&call)?;
+    let before = query.cursor.map(|cursor| TransactionId(cursor.0));
+    let page = state.money.transactions(trader.account, before, query.limit.0 as usize).await;
     let page = page.map_err(problems::of_history)?;
-    let mut body = Json::with_capacity(160 * page.rows.len() + 64);
-    body.object(|o| {
-        o.array("transactions", |list| {
-            for row in &page.rows {
-                list.object(|o| {
-                    o.number_text("id", row.id.0);
-                    o.text("kind", kind_word(row.kind));
-                    o.amount("amount", row.amount);
-                    o.text("currency", CURRENCY);
-                    match row.order {
-                        Some(order) => o.number_text("order_id", u64::from(order.0)),
-                        None => o.null("order_id"),
-                    }
-                    o.text("at", &rfc3339(row.at));
-                });
-            }
-        });
-        wire::next_cursor(o, page.next.map(|next| next.0));
+    let rows = page.rows.iter().map(|row| Transaction {
+        id: Id(row.id.0),
+        kind: row.kind.into(),
+        amount: Money(row.amount),
+        currency: Currency::Usd,
+        order_id: row.order.map(|order| order.0.into()),
+        at: Moment(row.at),
     });
-    Ok(reply::json_written(StatusCode::OK, body))
-}
-
-const fn kind_word(kind: TransactionKind) -> &'static str {
-    match kind {
-        TransactionKind::Deposit => "DEPOSIT",
-        TransactionKind::Spend => "SPEND",
-        TransactionKind::Refund => "REFUND",
-        TransactionKind::Capture => "CAPTURE",
-        TransactionKind::WriteOff => "WRITE_OFF",
-        TransactionKind::Recovery => "RECOVERY",
-    }
+    let next_cursor = page.next.map(|next| Id(next.0));
+    let page = TransactionPage { transactions: rows.collect(), next_cursor };
+    Ok(reply::json(StatusCode::OK, &page))
 }

@@ -7,7 +7,7 @@ use nexnum_engine::event::{Event, OrderEvent, Receipt};
 use nexnum_engine::ids::{AccountId, OrderId, Seq, TransactionId};
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
-use nexnum_storage::history::{History as Tables, HistoryBatch};
+use nexnum_storage::history::{HistoryBatch, HistoryTables};
 use nexnum_storage::record::WalletRow;
 use nexnum_storage::{StorageError, record};
 
@@ -77,7 +77,7 @@ impl Collected {
     pub(super) fn add(
         &mut self,
         row: &Decoded,
-        tables: &Tables,
+        tables: &HistoryTables,
         memory: impl Fn(OrderId) -> Option<(AccountId, Vec<u8>)>,
     ) -> Result<(), FollowError> {
         for (seq, event) in (row.first.0..).zip(&row.events) {
@@ -108,7 +108,12 @@ impl Collected {
     }
 
     /// Adds a late message to the row of an order that has left memory meanwhile.
-    fn amend(&mut self, at: Time, receipt: &Receipt, tables: &Tables) -> Result<(), FollowError> {
+    fn amend(
+        &mut self,
+        at: Time,
+        receipt: &Receipt,
+        tables: &HistoryTables,
+    ) -> Result<(), FollowError> {
         let id = receipt.order;
         let pending = self.orders.get(&id).map(|(_, row)| row.clone());
         let row = pending.map_or_else(|| tables.order(id), |row| Ok(Some(row)))?;
@@ -124,7 +129,10 @@ impl Collected {
 
     /// Writes what was collected, with the cursor behind it, and begins anew. Returns the
     /// cursor and its moment.
-    pub(super) fn write(&mut self, tables: &Tables) -> Result<Option<(Seq, Time)>, StorageError> {
+    pub(super) fn write(
+        &mut self,
+        tables: &HistoryTables,
+    ) -> Result<Option<(Seq, Time)>, StorageError> {
         let Some((cursor, at)) = self.end else { return Ok(None) };
         let mut batch = HistoryBatch::new(cursor);
         for (id, (account, row)) in &self.orders {

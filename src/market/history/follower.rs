@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nexnum_engine::ids::{AccountId, Seq};
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
-use nexnum_storage::history::History as Tables;
+use nexnum_storage::history::HistoryTables;
 use nexnum_storage::{Reader, StorageError, record};
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
@@ -21,6 +21,7 @@ use tokio::time::sleep;
 use super::collect::{Collected, FollowError};
 use crate::market::read_model::ReadModel;
 use crate::market::replay::{Decoded, Replay};
+use crate::supervisor::{Beat, Supervisor};
 
 /// What comes within this time is written together: a commit costs as much as many rows.
 const GATHER: Duration = Duration::from_millis(50);
@@ -39,7 +40,7 @@ const EVENTS_MAX: usize = 8_192;
 #[derive(Debug)]
 pub struct Follow {
     /// What is written.
-    pub tables: Tables,
+    pub tables: HistoryTables,
     /// What is followed.
     pub reader: Reader,
     /// The orders as they stand, and how far they are shown.
@@ -63,14 +64,11 @@ pub struct Follower {
 }
 
 impl Follower {
-    pub(super) fn start(follow: Follow) -> Self {
+    /// Starts the thread; a panic of it ends the process, since memory would fill.
+    pub(super) fn start(follow: Follow, supervisor: &Supervisor) -> Self {
         let stopped = Arc::new(AtomicBool::new(false));
         let (asked, stop) = (Arc::clone(&follow.asked), Arc::clone(&stopped));
-        let work = move || follow.run(&stop);
-        let thread = thread::Builder::new()
-            .name("history".to_owned())
-            .spawn(work)
-            .expect("the system has threads");
+        let thread = supervisor.vital_thread("history", move |beat| follow.run(&stop, beat));
         Self { stopped, asked, thread }
     }
 
@@ -80,28 +78,27 @@ impl Follower {
         // Pairs with the load in `run`; what it guards comes by the watch.
         self.stopped.store(true, Ordering::Release);
         self.asked.notify_one();
-        if self.thread.join().is_err() {
-            tracing::error!("the history thread panicked");
-        }
+        self.thread.join().expect("a panic on this thread has ended the process");
     }
 }
 
 impl Follow {
     /// Runs on a small runtime of its own, so that it outlives the server's.
-    fn run(self, stopped: &AtomicBool) {
+    fn run(self, stopped: &AtomicBool, beat: &Beat) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         match runtime {
-            Ok(runtime) => runtime.block_on(self.follow(stopped)),
+            Ok(runtime) => runtime.block_on(self.follow(stopped, beat)),
             Err(error) => tracing::error!(%error, "history is not followed"),
         }
     }
 
-    async fn follow(&self, stopped: &AtomicBool) {
+    async fn follow(&self, stopped: &AtomicBool, beat: &Beat) {
         let mut published = self.read_model.published();
         self.resume();
         let mut flushed = Instant::now();
         let mut failures = 0;
         loop {
+            beat.round();
             // Looked at first, so that what was published before the stop is seen after it.
             let stopping = stopped.load(Ordering::Acquire);
             let worked = self.catch_up(*published.borrow_and_update(), stopping);
@@ -136,7 +133,8 @@ impl Follow {
         }
     }
 
-    /// Until something is published and gathered, somebody asks, or a flush is due.
+    /// Waits until a batch is published and gathered, a reader asks to catch up, or a flush is
+    /// due.
     async fn wait(&self, published: &mut watch::Receiver<Seq>) {
         let unflushed = self.tables.durable_cursor() < self.tables.cursor();
         tokio::select! {

@@ -1,7 +1,7 @@
 //! What has left memory, or soon will: closed orders and what moved in wallets.
 //!
 //! The tables follow the ledger on a thread of their own, so a page may lack what was
-//! published an instant ago; whoever has to see it asks [`History::caught_up`] first. An
+//! published an instant ago; a caller that has to see it awaits [`History::caught_up`] first. An
 //! order is in memory, in history, or in both; the pages here join the two.
 
 mod collect;
@@ -17,7 +17,7 @@ use nexnum_engine::ids::{AccountId, OrderId, Seq, TransactionId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
-use nexnum_storage::history::History as Tables;
+use nexnum_storage::history::HistoryTables;
 use nexnum_storage::{Reader, StorageError, record};
 use tokio::sync::{Notify, watch};
 
@@ -25,6 +25,7 @@ pub use collect::FollowError;
 pub use follower::{Follow, Follower};
 
 use crate::market::read_model::ReadModel;
+use crate::supervisor::Supervisor;
 
 /// How long a reader waits for the tables to follow: they do within tens of ms, or not at
 /// all for a while.
@@ -65,7 +66,7 @@ impl From<StorageError> for HistoryError {
 /// The way to the tables, shared by everybody who reads them.
 #[derive(Debug)]
 pub struct History {
-    tables: Tables,
+    tables: HistoryTables,
     read_model: Arc<ReadModel>,
     followed: watch::Receiver<Seq>,
     asked: Arc<Notify>,
@@ -77,10 +78,11 @@ impl History {
     /// written any more, and ends the process.
     #[must_use]
     pub fn start(
-        tables: Tables,
+        tables: HistoryTables,
         reader: Reader,
         read_model: Arc<ReadModel>,
         archived: Arc<AtomicU64>,
+        supervisor: &Supervisor,
         fail: fn(),
     ) -> (Arc<Self>, Follower) {
         let asked = Arc::new(Notify::new());
@@ -91,16 +93,9 @@ impl History {
             followed,
             asked: Arc::clone(&asked),
         };
-        let follower = Follower::start(follower::Follow {
-            tables,
-            reader,
-            read_model,
-            archived,
-            following,
-            asked,
-            fail,
-        });
-        (Arc::new(history), follower)
+        let follow =
+            follower::Follow { tables, reader, read_model, archived, following, asked, fail };
+        (Arc::new(history), Follower::start(follow, supervisor))
     }
 
     /// Waits until the tables hold everything up to `seq`, at most two seconds; false if
@@ -190,7 +185,7 @@ impl History {
     /// Reads off the runtime's threads: a page that is not cached waits for the disk.
     async fn read<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&Tables) -> Result<T, StorageError> + Send + 'static,
+        look: impl FnOnce(&HistoryTables) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, HistoryError> {
         let tables = self.tables.clone();
         let read = tokio::task::spawn_blocking(move || look(&tables)).await;

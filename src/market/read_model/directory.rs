@@ -1,22 +1,22 @@
-//! Small tables that change rarely: providers, operators' names, own offers.
+//! Small tables that change rarely: providers, carriers' names, own offers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nexnum_engine::account::Book;
 use nexnum_engine::event::{Event, OfferEvent, OrderEvent, ProviderKind};
-use nexnum_engine::ids::{OfferId, OperatorId, Product, ProviderId};
+use nexnum_engine::ids::{CarrierId, OfferId, Product, ProviderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::state::State;
 use parking_lot::RwLock;
 
 /// What an offer is of.
-type OfferKey = (ProviderId, Product, OperatorId);
+type OfferKey = (ProviderId, Product, CarrierId);
 
 /// A provider as readers see it.
 #[derive(Clone, Debug)]
 pub struct ProviderView {
-    /// The operator's name for it.
+    /// The carrier's name for it.
     pub name: Arc<str>,
     /// Where its numbers come from.
     pub kind: ProviderKind,
@@ -24,7 +24,7 @@ pub struct ProviderView {
     pub loss: Micros,
 }
 
-/// Providers, operators' names and every offer's id.
+/// Providers, carriers' names and every offer's id.
 #[derive(Debug, Default)]
 pub struct Directory {
     tables: RwLock<Tables>,
@@ -33,8 +33,8 @@ pub struct Directory {
 #[derive(Debug, Default)]
 struct Tables {
     providers: BTreeMap<ProviderId, ProviderView>,
-    operators: BTreeMap<OperatorId, Arc<str>>,
-    operator_ids: BTreeMap<Arc<str>, OperatorId>,
+    carriers: BTreeMap<CarrierId, Arc<str>>,
+    carrier_ids: BTreeMap<Arc<str>, CarrierId>,
     offers: BTreeMap<OfferKey, OfferId>,
 }
 
@@ -48,11 +48,11 @@ impl Directory {
                 (Arc::from(&*provider.name), state.balance(Book::Loss(id)).negated());
             tables.providers.insert(id, ProviderView { name, kind: provider.kind, loss });
         }
-        for (id, name) in state.operators() {
-            tables.name_operator(id, name);
+        for (id, name) in state.carriers() {
+            tables.name_carrier(id, name);
         }
         for (id, offer) in state.offers() {
-            tables.offers.insert((offer.provider, offer.product, offer.operator), id);
+            tables.offers.insert((offer.provider, offer.product, offer.carrier), id);
         }
         Self { tables: RwLock::new(tables) }
     }
@@ -72,13 +72,13 @@ impl Directory {
                     ProviderView { name: Arc::from(&**name), kind: *kind, loss: Micros::ZERO };
                 self.tables.write().providers.insert(*provider, row);
             }
-            OfferEvent::OperatorNamed { operator, name } => {
-                self.tables.write().name_operator(*operator, name);
+            OfferEvent::CarrierNamed { carrier, name } => {
+                self.tables.write().name_carrier(*carrier, name);
             }
             OfferEvent::OffersListed { provider, first, offers } => {
                 let mut tables = self.tables.write();
-                for ((product, operator), id) in offers.iter().zip(first.0..) {
-                    tables.offers.insert((*provider, *product, *operator), OfferId(id));
+                for ((product, carrier), id) in offers.iter().zip(first.0..) {
+                    tables.offers.insert((*provider, *product, *carrier), OfferId(id));
                 }
             }
             OfferEvent::OffersPriced { .. }
@@ -118,19 +118,19 @@ impl Directory {
         tables.providers.iter().map(|(id, known)| (*id, known.clone())).collect()
     }
 
-    /// An operator's id.
+    /// A carrier's id.
     #[must_use]
-    pub fn operator(&self, name: &str) -> Option<OperatorId> {
-        self.tables.read().operator_ids.get(name).copied()
+    pub fn carrier(&self, name: &str) -> Option<CarrierId> {
+        self.tables.read().carrier_ids.get(name).copied()
     }
 
-    /// An operator's name; `None` for any.
+    /// A carrier's name; `None` for any.
     #[must_use]
-    pub fn operator_name(&self, id: OperatorId) -> Option<Arc<str>> {
-        if id == OperatorId::ANY {
+    pub fn carrier_name(&self, id: CarrierId) -> Option<Arc<str>> {
+        if id == CarrierId::ANY {
             return None;
         }
-        self.tables.read().operators.get(&id).cloned()
+        self.tables.read().carriers.get(&id).cloned()
     }
 
     /// The id of a provider's offer.
@@ -139,19 +139,19 @@ impl Directory {
         &self,
         provider: ProviderId,
         product: Product,
-        operator: OperatorId,
+        carrier: CarrierId,
     ) -> Option<OfferId> {
-        self.tables.read().offers.get(&(provider, product, operator)).copied()
+        self.tables.read().offers.get(&(provider, product, carrier)).copied()
     }
 
     /// A provider's offers, by what they are of.
     #[must_use]
-    pub fn offers_of(&self, provider: ProviderId) -> Vec<((Product, OperatorId), OfferId)> {
+    pub fn offers_of(&self, provider: ProviderId) -> Vec<((Product, CarrierId), OfferId)> {
         let tables = self.tables.read();
-        let from = (provider, Product::default(), OperatorId::ANY);
+        let from = (provider, Product::default(), CarrierId::ANY);
         let offers = tables.offers.range(from..);
         let own = offers.take_while(|((of, ..), _)| *of == provider);
-        own.map(|((_, product, operator), offer)| ((*product, *operator), *offer)).collect()
+        own.map(|((_, product, carrier), offer)| ((*product, *carrier), *offer)).collect()
     }
 }
 
@@ -162,9 +162,9 @@ impl Tables {
         known.loss = known.loss.checked_add(loss).expect("the engine bounds its books");
     }
 
-    fn name_operator(&mut self, id: OperatorId, name: &str) {
+    fn name_carrier(&mut self, id: CarrierId, name: &str) {
         let name: Arc<str> = Arc::from(name);
-        self.operator_ids.insert(Arc::clone(&name), id);
-        self.operators.insert(id, name);
+        self.carrier_ids.insert(Arc::clone(&name), id);
+        self.carriers.insert(id, name);
     }
 }

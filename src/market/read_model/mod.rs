@@ -1,8 +1,8 @@
 //! What readers see: the durable state, in maps that never make a reader wait for the
 //! engine or the disk.
 //!
-//! One writer, the committing thread, publishes whole batches in order and before anybody
-//! is answered, so whoever was answered reads his own writes. Orders and wallets come as
+//! One writer, the committing thread, publishes whole batches in order and before any
+//! caller is answered, so a caller that was answered reads its own writes. Orders and wallets come as
 //! values from the engine: no rule is repeated here.
 
 mod directory;
@@ -27,7 +27,7 @@ use crate::market::change::{Change, Wallet};
 pub use directory::{Directory, ProviderView};
 
 /// Waiters are woken by the order's number modulo this: few enough to be small, many
-/// enough that a wake-up rarely meets somebody else's waiter.
+/// enough that a wake-up rarely wakes the waiter of another order.
 const BELLS: usize = 1024;
 
 /// A customer's account as readers see it.
@@ -89,8 +89,8 @@ pub struct ReadModel {
     closed: Mutex<BTreeSet<(Time, OrderId)>>,
     /// Those of them that had work upstream.
     driven_closed: Mutex<BTreeSet<(Time, OrderId)>>,
-    /// Purchases given up before the start, until they are taken; what follows is known to
-    /// whoever gives up.
+    /// Purchases given up before the start, until `Orders::remember_given_up` takes them;
+    /// later ones are remembered by the worker that gives them up.
     given_up: Mutex<Vec<GivenUp>>,
     bells: Box<[Notify]>,
 }
@@ -147,7 +147,7 @@ impl ReadModel {
         for order in &change.orders {
             self.show_order(Arc::clone(order));
         }
-        // Last, so that whoever finds a reply finds its order.
+        // Last, so that a reader that finds a reply finds its order.
         for event in &change.events {
             self.show_reply(change.at, event);
         }
@@ -306,7 +306,7 @@ impl ReadModel {
 
     /// The keys that open the operators' face, in no order.
     #[must_use]
-    pub fn operators(&self) -> Vec<KeyId> {
+    pub fn admin_keys(&self) -> Vec<KeyId> {
         let keys = self.keys.pin();
         keys.values().filter(|key| key.scope == Scope::Admin).map(|key| key.id).collect()
     }
@@ -329,7 +329,7 @@ impl ReadModel {
         self.replies.pin().get(&(account, key)).copied()
     }
 
-    /// Providers, operators and own offers.
+    /// Providers, carriers and own offers.
     #[must_use]
     pub const fn directory(&self) -> &Directory {
         &self.directory

@@ -1,5 +1,5 @@
 //! The sequencer without its threads: commands into an open batch, a sealed batch
-//! onto the disk, and only then to the readers and to whoever asked.
+//! onto the disk, and only then to the readers and to the callers.
 //!
 //! The threads in `mod.rs` and the deterministic simulation run exactly this code.
 
@@ -183,7 +183,7 @@ fn settle(reply: Reply, claim: Option<Claim>) -> Option<Claim> {
         | Reply::Account(_)
         | Reply::Key(_)
         | Reply::Provider(_)
-        | Reply::Operator(_)
+        | Reply::Carrier(_)
         | Reply::Listed(_)
         | Reply::Changed(_)
         | Reply::Effect(_) => None,
@@ -194,7 +194,7 @@ impl Sealed {
     /// Makes the batch durable, shows it to the readers, then answers, in this order.
     ///
     /// # Errors
-    /// The ledger's failure: nothing was shown and nobody was answered.
+    /// The ledger's failure: nothing was published and no caller was answered.
     pub fn commit(
         self,
         ledger: &mut impl Ledger,
@@ -214,7 +214,7 @@ impl Sealed {
             publish(change);
         }
         for (sender, answer) in self.answers {
-            // Whoever asked may have gone; the events stand all the same.
+            // The caller may have gone; the events stand all the same.
             let _gone = sender.send(answer);
         }
         Ok(())

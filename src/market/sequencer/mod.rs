@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crossbeam::channel::{self, Receiver, Sender};
+use crossbeam::channel::{self, Receiver, RecvTimeoutError, Sender};
 use nexnum_engine::Engine;
 use nexnum_engine::command::{Command, Pulse, Request};
 use nexnum_engine::reject::Reject;
@@ -26,6 +26,7 @@ use self::core::{Accepted, Answer, Core, Envelope, Sealed};
 use crate::clock::Clock;
 use crate::market::change::Change;
 use crate::metrics::Metrics;
+use crate::supervisor::{Beat, Supervisor};
 
 /// Commands that wait for the engine: some 100 ms of work at full speed. A full inbox
 /// refuses at once, so that callers back off instead of queueing for seconds.
@@ -33,6 +34,8 @@ const INBOX_MAX: usize = 16_384;
 /// Longest sleep between two looks at the clock for a pulse, and between two looks at an
 /// idle disk.
 const IDLE_MAX: Duration = Duration::from_millis(250);
+/// Longest sleep of the committing thread, so that its age tells a hanging disk from rest.
+const COMMIT_IDLE_MAX: Duration = Duration::from_secs(1);
 
 /// Why a command has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -91,13 +94,13 @@ impl Handle {
     /// The same way, but full for so long.
     #[cfg(test)]
     pub(crate) fn full_for(&self, time: Duration) -> Self {
-        // Without room of its own it is full while nobody receives.
+        // A channel without capacity is full while the thread below does not receive.
         let (inbox, held) = channel::bounded(0);
         let open = self.inbox.clone();
         thread::spawn(move || {
             thread::sleep(time);
             for envelope in held {
-                // After the end nobody waits for an answer.
+                // After the test's end no caller waits for an answer.
                 let _ended = open.send(envelope);
             }
         });
@@ -119,26 +122,46 @@ pub struct Sequencer {
     commits: thread::JoinHandle<()>,
 }
 
+/// What the threads begin with.
+#[derive(Debug)]
+pub struct SequencerSetup<L> {
+    /// The engine, at the ledger's end.
+    pub engine: Engine,
+    /// The time of commands.
+    pub clock: Arc<Clock>,
+    /// The moment up to which history holds what closed.
+    pub archived: Arc<AtomicU64>,
+    /// Where batches become durable.
+    pub ledger: L,
+    /// Where commits are counted.
+    pub metrics: Metrics,
+    /// Who guards the threads.
+    pub supervisor: Supervisor,
+}
+
 impl Sequencer {
-    /// Starts the threads. `archived` is the moment up to which history holds what closed;
-    /// `publish` is called on the committing thread with every durable
+    /// Starts the threads. `publish` is called on the committing thread with every durable
     /// change, in order; `fail` with the error that ended commits, and must not return
-    /// while anybody may still be answered: it ends the process.
-    pub fn start(
-        engine: Engine,
-        clock: Arc<Clock>,
-        archived: Arc<AtomicU64>,
-        mut ledger: impl Ledger + 'static,
-        metrics: Metrics,
+    /// while a caller may still be answered: it ends the process. So does a panic of either
+    /// thread.
+    pub fn start<L: Ledger + 'static>(
+        setup: SequencerSetup<L>,
         mut publish: impl FnMut(Change) + Send + 'static,
         fail: impl FnOnce(StorageError) + Send + 'static,
     ) -> (Handle, Self) {
+        let SequencerSetup { engine, clock, archived, mut ledger, metrics, supervisor } = setup;
         let (inbox, commands) = channel::bounded(INBOX_MAX);
         // One batch in the disk's hands, none waiting: the next one stays open meanwhile.
         let (seals, sealed) = channel::bounded::<Sealed>(1);
         let (frees, free) = channel::bounded::<()>(1);
-        let commits = spawn("commit", move || {
-            for batch in sealed {
+        let commits = supervisor.vital_thread("commit", move |beat| {
+            loop {
+                beat.round();
+                let batch = match sealed.recv_timeout(COMMIT_IDLE_MAX) {
+                    Ok(batch) => batch,
+                    Err(RecvTimeoutError::Timeout) => continue,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                };
                 if let Err(error) = batch.commit(&mut ledger, &metrics, &mut publish) {
                     return fail(error);
                 }
@@ -148,9 +171,10 @@ impl Sequencer {
         });
         let stopping = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stopping);
-        let decides = spawn("decide", move || {
+        let decides = supervisor.vital_thread("decide", move |beat| {
             let core = Core::new(engine);
-            Loop { core, clock, archived, stopped, commands, seals, free, disk_free: true }.run();
+            Loop { core, clock, archived, stopped, commands, seals, free, disk_free: true }
+                .run(beat);
         });
         (Handle { inbox }, Self { stopping, decides, commits })
     }
@@ -161,24 +185,6 @@ impl Sequencer {
         self.stopping.store(true, Ordering::Relaxed);
         self.decides.join().expect("a panic on this thread has ended the process");
         self.commits.join().expect("a panic on this thread has ended the process");
-    }
-}
-
-/// A named thread whose panic ends the process: what it left behind cannot be trusted.
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> thread::JoinHandle<()> {
-    let guarded = || {
-        let abort = AbortOnPanic;
-        work();
-        std::mem::forget(abort);
-    };
-    thread::Builder::new().name(name.to_owned()).spawn(guarded).expect("the system has threads")
-}
-
-struct AbortOnPanic;
-
-impl Drop for AbortOnPanic {
-    fn drop(&mut self) {
-        std::process::abort();
     }
 }
 
@@ -194,8 +200,9 @@ struct Loop {
 }
 
 impl Loop {
-    fn run(mut self) {
+    fn run(mut self, beat: &Beat) {
         loop {
+            beat.round();
             self.take_waiting();
             self.pulse();
             if self.core.open_len() > 0 && self.disk_free {

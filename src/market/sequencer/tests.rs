@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 
-use nexnum_engine::command::{ListOffers, NameOperator, PriceOffers, RegisterProvider, Reply};
+use nexnum_engine::command::{ListOffers, NameCarrier, PriceOffers, RegisterProvider, Reply};
 use nexnum_engine::event::{OfferTerms, ProviderKind};
-use nexnum_engine::ids::{CountryId, OfferId, OperatorId, Product, ProviderId, Seq, ServiceId};
+use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ProviderId, Seq, ServiceId};
 use nexnum_engine::limits::ROWS_MAX;
 use nexnum_engine::money::Micros;
 use nexnum_storage::format::PAYLOAD_LEN_MAX;
@@ -49,7 +49,7 @@ fn listed() -> Vec<Command> {
         country: CountryId(n as u16 / 1000),
         service: ServiceId(n as u16 % 1000),
     };
-    let offers = (0..ROWS_MAX).map(|n| (product(n), OperatorId::ANY)).collect();
+    let offers = (0..ROWS_MAX).map(|n| (product(n), CarrierId::ANY)).collect();
     let register = Command::RegisterProvider(RegisterProvider {
         name: "dear".into(),
         kind: ProviderKind::Driven,
@@ -75,15 +75,15 @@ fn held_back() -> (Handle, Sequencer, mpsc::Sender<()>, mpsc::Receiver<usize>) {
     let ledger = HeldBack { last: Seq(0), free, lengths };
     let (clock, archived) = (Arc::new(Clock::default()), Arc::default());
     let fail = |error| panic!("{error}");
-    let (handle, sequencer) = Sequencer::start(
-        Engine::default(),
+    let setup = SequencerSetup {
+        engine: Engine::default(),
         clock,
         archived,
         ledger,
-        Metrics::default(),
-        drop::<Change>,
-        fail,
-    );
+        metrics: Metrics::default(),
+        supervisor: Supervisor::default(),
+    };
+    let (handle, sequencer) = Sequencer::start(setup, drop::<Change>, fail);
     (handle, sequencer, frees, committed)
 }
 
@@ -95,7 +95,7 @@ async fn a_full_inbox_refuses_at_once_and_what_it_took_is_answered() {
     // More than the inbox and the batches on the way hold.
     for n in 0..3 * INBOX_MAX {
         let handle = handle.clone();
-        let request = NameOperator { name: n.to_string().into() };
+        let request = NameCarrier { name: n.to_string().into() };
         let mut sent = Box::pin(async move { handle.ask(request).await });
         match sent.as_mut().poll(&mut context) {
             Poll::Pending => asked.push(sent),
@@ -111,7 +111,7 @@ async fn a_full_inbox_refuses_at_once_and_what_it_took_is_answered() {
         sent.await.expect("it was taken").expect("every name is new");
     }
     assert!(busy > 0 && taken >= INBOX_MAX, "{taken} taken, {busy} refused");
-    handle.ask(NameOperator { name: "after".into() }).await.expect("it goes on").unwrap();
+    handle.ask(NameCarrier { name: "after".into() }).await.expect("it goes on").unwrap();
     sequencer.stop();
     assert!(committed.iter().count() >= taken / BATCH_MAX, "no batch is longer than it may be");
 }

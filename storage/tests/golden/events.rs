@@ -4,7 +4,7 @@ use nexnum_engine::event::{
     AccountEvent, Closing, Event, Idempotency, MemoryEvent, OfferEvent, OfferTerms, OrderEvent,
     Placement, ProviderKind, Receipt, Scope,
 };
-use nexnum_engine::ids::{AccountId, KeyId, MessageId, Number, OfferId, OperatorId, ProviderId};
+use nexnum_engine::ids::{AccountId, CarrierId, KeyId, MessageId, Number, OfferId, ProviderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::FailReason;
 use nexnum_engine::time::Time;
@@ -65,15 +65,15 @@ fn of_offers() -> Vec<(&'static str, OfferEvent)> {
         ("ProviderRegistered Own", register(ProviderKind::Own)),
         ("ProviderRegistered Driven", register(ProviderKind::Driven)),
         (
-            "OperatorNamed",
-            OfferEvent::OperatorNamed { operator: OperatorId(u16::MAX), name: "telkomsel".into() },
+            "CarrierNamed",
+            OfferEvent::CarrierNamed { carrier: CarrierId(u16::MAX), name: "telkomsel".into() },
         ),
         (
             "OffersListed",
             OfferEvent::OffersListed {
                 provider,
                 first: offer,
-                offers: vec![(PRODUCT, OperatorId::ANY), (PRODUCT, OperatorId(4))],
+                offers: vec![(PRODUCT, CarrierId::ANY), (PRODUCT, CarrierId(4))],
             },
         ),
         ("OffersPriced", OfferEvent::OffersPriced { provider, terms: vec![new] }),
@@ -94,7 +94,7 @@ fn of_orders() -> Vec<(&'static str, OrderEvent)> {
             order: ORDER,
             account: ACCOUNT,
             product: PRODUCT,
-            operator: OperatorId::ANY,
+            carrier: CarrierId::ANY,
             limit: Micros(600_000),
             terms: TERMS,
             deadline: NOW,

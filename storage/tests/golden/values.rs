@@ -4,7 +4,7 @@ use nexnum_engine::account::{Book, Sale};
 use nexnum_engine::activation::{ActivationState, Assignment, Message};
 use nexnum_engine::event::{ProviderKind, Scope, Terms};
 use nexnum_engine::ids::{
-    AccountId, CountryId, KeyId, MessageId, Number, OfferId, OperatorId, OrderId, Product,
+    AccountId, CarrierId, CountryId, KeyId, MessageId, Number, OfferId, OrderId, Product,
     ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
@@ -56,7 +56,7 @@ pub(crate) fn order(state: ActivationState) -> Order {
         id: ORDER,
         account: ACCOUNT,
         product: PRODUCT,
-        operator: OperatorId(4),
+        carrier: CarrierId(4),
         limit: Micros(600_000),
         price: Micros(500_000),
         cost: Micros(300_000),
@@ -88,7 +88,7 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         account: ACCOUNT,
         key: KeyId(2),
         provider: ProviderId(2),
-        operator: OperatorId(4),
+        carrier: CarrierId(4),
         order: ORDER,
         message: MessageId(5),
     };
@@ -104,7 +104,7 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
     let offer = Offer {
         provider: ProviderId(2),
         product: PRODUCT,
-        operator: OperatorId(4),
+        carrier: CarrierId(4),
         cost: Micros(1),
         price: Micros(2),
         stock: 3,
@@ -116,7 +116,7 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         ("Key".to_owned(), Row::Key(KeyId(2), key)),
         ("Deposit".to_owned(), Row::Deposit(ACCOUNT, DIGEST, Micros(1_000_000))),
         ("Provider".to_owned(), Row::Provider(ProviderId(2), provider)),
-        ("Operator".to_owned(), Row::Operator(OperatorId(4), "telkomsel".into())),
+        ("Carrier".to_owned(), Row::Carrier(CarrierId(4), "telkomsel".into())),
         ("Offer".to_owned(), Row::Offer(offer)),
         ("Pool".to_owned(), Row::Pool(OfferId(7), vec![Number(15_551)])),
         ("Reply".to_owned(), Row::Reply(ACCOUNT, DIGEST, reply)),

@@ -3,7 +3,7 @@
 use std::fs;
 
 use nexnum_engine::ids::Seq;
-use nexnum_storage::secrets::{MasterKey, Secret, Secrets};
+use nexnum_storage::secrets::{MasterKey, SecretBytes, Secrets};
 use nexnum_storage::{Folder, Ledger, Manifest, StorageError};
 
 use crate::run::{append_run, check_content};
@@ -27,7 +27,7 @@ fn a_new_folder_opens_and_keeps_what_is_put_into_it() {
     drop(ledger);
     assert_eq!(folder.open_reader().unwrap().verify(|_, _| {}).unwrap(), last);
     check_content(&folder.open_ledger().unwrap()).unwrap();
-    folder.open_secrets().unwrap().put("a", &Secret::new(b"b".to_vec())).unwrap();
+    folder.open_secrets().unwrap().put("a", &SecretBytes::new(b"b".to_vec())).unwrap();
     assert_eq!(folder.open_secrets().unwrap().names().unwrap(), ["a"]);
 }
 

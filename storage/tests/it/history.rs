@@ -1,19 +1,19 @@
-//! History: paging, what a crash leaves, what is set aside.
+//! HistoryTables: paging, what a crash leaves, what is set aside.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use nexnum_engine::ids::{AccountId, OrderId, Seq, TransactionId};
 use nexnum_storage::fault::FaultyDisk;
-use nexnum_storage::history::{self, History, HistoryBatch, Opening, PAGE_LEN_MAX};
+use nexnum_storage::history::{self, HistoryBatch, HistoryTables, Opening, PAGE_LEN_MAX};
 use nexnum_storage::{LedgerId, StorageError};
 
 use crate::run::ID;
 
-fn new_history() -> (tempfile::TempDir, PathBuf, History) {
+fn new_history() -> (tempfile::TempDir, PathBuf, HistoryTables) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.redb");
-    let (history, opening) = History::open(&path, ID, Seq(0)).unwrap();
+    let (history, opening) = HistoryTables::open(&path, ID, Seq(0)).unwrap();
     assert_eq!((opening, history.cursor()), (Opening::Created, Seq(0)));
     (folder, path, history)
 }
@@ -30,12 +30,12 @@ fn batch(seq: u64) -> HistoryBatch {
     batch
 }
 
-fn apply(history: &History, range: std::ops::RangeInclusive<u64>) {
+fn apply(history: &HistoryTables, range: std::ops::RangeInclusive<u64>) {
     range.for_each(|seq| history.apply(&batch(seq)).unwrap());
 }
 
 /// Compares everything in the tables with what they should hold at their cursor.
-fn check(history: &History) {
+fn check(history: &HistoryTables) {
     let cursor = history.cursor().0;
     for account in 0..3 {
         let orders: Vec<_> = (1..=cursor).rev().filter(|seq| seq % 3 == account).collect();
@@ -104,7 +104,7 @@ fn the_cursor_is_where_it_was_after_a_clean_reopening() {
     assert_eq!(history.durable_cursor(), Seq(7));
     apply(&history, 8..=9);
     drop(history);
-    let (history, opening) = History::open(&path, ID, Seq(9)).unwrap();
+    let (history, opening) = HistoryTables::open(&path, ID, Seq(9)).unwrap();
     assert_eq!((opening, history.cursor()), (Opening::Resumed, Seq(9)));
     check(&history);
 }
@@ -116,7 +116,7 @@ fn a_cut_at_any_operation_leaves_rows_that_fit_their_cursor() {
     for seed in 0..2 {
         for ops in 0.. {
             let disk = FaultyDisk::new(seed);
-            let history = History::create_on(disk.clone(), place, ID).unwrap();
+            let history = HistoryTables::create_on(disk.clone(), place, ID).unwrap();
             disk.cut_after(ops);
             let mut durable = Seq(0);
             let mut applied = 0;
@@ -130,7 +130,7 @@ fn a_cut_at_any_operation_leaves_rows_that_fit_their_cursor() {
                 }
             }
             let ended = !disk.is_cut();
-            let history = History::open_on(disk.survivor(), place, ID, Seq(60)).unwrap();
+            let history = HistoryTables::open_on(disk.survivor(), place, ID, Seq(60)).unwrap();
             let found = history.cursor();
             assert!(found >= durable && found.0 <= applied + 1, "seed {seed}, cut {ops}: {found}");
             lost += u32::from(found.0 < applied);
@@ -157,7 +157,7 @@ fn a_history_that_is_of_no_use_is_set_aside_and_begun_again() {
         if case == "noise" {
             fs::write(&path, [0x5A; 9_000]).unwrap();
         }
-        let (history, opening) = History::open(&path, id, last).unwrap();
+        let (history, opening) = HistoryTables::open(&path, id, last).unwrap();
         let Opening::SetAside { to, reason } = opening else { panic!("{case}: {opening:?}") };
         assert!(reason.contains(expected), "{case}: {reason}");
         assert!(to.ends_with("history.redb.aside") && to.exists(), "{case}");
@@ -170,7 +170,7 @@ fn a_history_that_is_of_no_use_is_set_aside_and_begun_again() {
 #[test]
 fn a_history_that_another_process_has_is_left_alone() {
     let (_folder, path, history) = new_history();
-    let error = History::open(&path, ID, Seq(0)).unwrap_err();
+    let error = HistoryTables::open(&path, ID, Seq(0)).unwrap_err();
     assert!(matches!(error, StorageError::InUse { .. }), "{error}");
     apply(&history, 1..=3);
     check(&history);
@@ -183,7 +183,7 @@ fn a_history_that_another_process_has_is_left_alone() {
 fn a_flip_in_a_row_is_noticed() {
     let place = Path::new("history");
     let disk = FaultyDisk::new(3);
-    let history = History::create_on(disk.clone(), place, ID).unwrap();
+    let history = HistoryTables::create_on(disk.clone(), place, ID).unwrap();
     apply(&history, 1..=5);
     drop(history);
     let disk = disk.survivor();
@@ -191,7 +191,7 @@ fn a_flip_in_a_row_is_noticed() {
     for at in disk.find(b"order 4") {
         let altered = disk.survivor();
         altered.flip_bit(at * 8 + 1);
-        let history = History::open_on(altered, place, ID, Seq(5)).unwrap();
+        let history = HistoryTables::open_on(altered, place, ID, Seq(5)).unwrap();
         if let Err(error) = history.order(OrderId(4)) {
             assert!(error.to_string().contains("order 4 was altered"), "{error}");
             assert!(history.orders_of(AccountId(1), None, 9).is_err());

@@ -9,7 +9,7 @@ const BATCHES: u32 = 30;
 
 /// What the cuts of one run came to.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Toll {
+struct Tally {
     cuts: u32,
     lost: u32,
     unreadable: u32,
@@ -26,7 +26,7 @@ fn seeds(normal: u64) -> std::ops::Range<u64> {
 
 /// Cuts a run short after `ops` operations, lets the power return, and compares.
 /// `None` when the run ends before the cut.
-fn cut_once(seed: u64, ops: u64, lying: bool, toll: &mut Toll) -> Option<()> {
+fn cut_once(seed: u64, ops: u64, lying: bool, tally: &mut Tally) -> Option<()> {
     let disk = FaultyDisk::new(seed);
     let mut ledger = create(&disk).unwrap();
     if lying {
@@ -35,45 +35,45 @@ fn cut_once(seed: u64, ops: u64, lying: bool, toll: &mut Toll) -> Option<()> {
     disk.cut_after(ops);
     let (acknowledged, error) = append_run(&mut ledger, BATCHES);
     error?;
-    toll.cuts += 1;
+    tally.cuts += 1;
     let disk = disk.survivor();
     let found = open(&disk).and_then(|ledger| check_content(&ledger));
     if !found.as_ref().is_ok_and(|end| *end >= acknowledged) {
-        toll.first_loss.get_or_insert((seed, ops));
+        tally.first_loss.get_or_insert((seed, ops));
     }
     match found {
         Ok(end) => {
             let in_flight = acknowledged.0 + u64::from(count(acknowledged.0 + 1));
-            toll.lost += u32::from(end < acknowledged);
-            toll.in_flight_kept += u32::from(end > acknowledged);
+            tally.lost += u32::from(end < acknowledged);
+            tally.in_flight_kept += u32::from(end > acknowledged);
             assert!(end.0 <= acknowledged.0 || end.0 == in_flight, "seed {seed}, cut {ops}: {end}");
         }
-        Err(_) => toll.unreadable += 1,
+        Err(_) => tally.unreadable += 1,
     }
     Some(())
 }
 
-fn cut_everywhere(seeds: std::ops::Range<u64>, step: usize, lying: bool) -> Toll {
-    let mut toll = Toll::default();
+fn cut_everywhere(seeds: std::ops::Range<u64>, step: usize, lying: bool) -> Tally {
+    let mut tally = Tally::default();
     for seed in seeds {
         let mut cuts = (0..).step_by(step);
-        while cuts.next().and_then(|ops| cut_once(seed, ops, lying, &mut toll)).is_some() {}
+        while cuts.next().and_then(|ops| cut_once(seed, ops, lying, &mut tally)).is_some() {}
     }
-    toll
+    tally
 }
 
 #[test]
 fn no_acknowledged_append_is_lost_at_any_cut() {
-    let toll = cut_everywhere(seeds(3), 1, false);
-    assert!(toll.cuts > 300, "{toll:?}");
-    assert_eq!((toll.lost, toll.unreadable), (0, 0), "{toll:?}");
-    assert!(toll.in_flight_kept > 0, "no cut came late enough to keep a batch: {toll:?}");
+    let tally = cut_everywhere(seeds(3), 1, false);
+    assert!(tally.cuts > 300, "{tally:?}");
+    assert_eq!((tally.lost, tally.unreadable), (0, 0), "{tally:?}");
+    assert!(tally.in_flight_kept > 0, "no cut came late enough to keep a batch: {tally:?}");
 }
 
 #[test]
 fn a_disk_that_lies_about_syncs_is_found_out() {
-    let toll = cut_everywhere(0..3, 5, true);
-    assert!(toll.lost + toll.unreadable > toll.cuts / 4, "{toll:?}");
+    let tally = cut_everywhere(0..3, 5, true);
+    assert!(tally.lost + tally.unreadable > tally.cuts / 4, "{tally:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use nexnum_storage::StorageError;
-use nexnum_storage::secrets::{MasterKey, NAME_LEN_MAX, SECRET_LEN_MAX, Secret, Secrets};
+use nexnum_storage::secrets::{MasterKey, NAME_LEN_MAX, SECRET_LEN_MAX, SecretBytes, Secrets};
 use redb::{Database, ReadableDatabase, TableDefinition};
 
 const KEY: [u8; 32] = [0x42; 32];
@@ -16,8 +16,8 @@ fn new_store() -> (tempfile::TempDir, PathBuf, Secrets) {
     (folder, path, secrets)
 }
 
-fn secret(text: &str) -> Secret {
-    Secret::new(text.as_bytes().to_vec())
+fn secret(text: &str) -> SecretBytes {
+    SecretBytes::new(text.as_bytes().to_vec())
 }
 
 #[test]
@@ -84,11 +84,11 @@ fn names_and_secrets_outside_their_bounds_are_refused() {
     let (_folder, _path, secrets) = new_store();
     let long = "n".repeat(NAME_LEN_MAX + 1);
     for (name, len) in [("", 1), (&long, 1), ("name", 0), ("name", SECRET_LEN_MAX + 1)] {
-        let error = secrets.put(name, &Secret::new(vec![1; len])).unwrap_err();
+        let error = secrets.put(name, &SecretBytes::new(vec![1; len])).unwrap_err();
         assert!(matches!(error, StorageError::SecretLength { .. }), "{error}");
     }
     assert!(secrets.get("").is_err());
-    secrets.put(&long[1..], &Secret::new(vec![1; SECRET_LEN_MAX])).unwrap();
+    secrets.put(&long[1..], &SecretBytes::new(vec![1; SECRET_LEN_MAX])).unwrap();
     assert_eq!(secrets.names().unwrap().len(), 1);
 }
 

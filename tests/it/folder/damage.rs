@@ -10,7 +10,7 @@ use nexnum_engine::event::{AccountEvent, Event, OrderEvent};
 use nexnum_engine::ids::{OrderId, Seq};
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
-use nexnum_storage::secrets::Secret;
+use nexnum_storage::secrets::SecretBytes;
 use nexnum_storage::{Folder, Ledger, Manifest, StorageError};
 
 use super::{append, folder_with_trade, furnish, opened, trade};
@@ -129,7 +129,7 @@ fn secrets_that_are_lost_or_do_not_open_are_damage() {
     for (damage, expected) in cases {
         let temp = tempfile::tempdir().unwrap();
         let folder = folder_with_trade(temp.path());
-        folder::secrets(&folder).unwrap().put("5sim", &Secret::new(b"s".to_vec())).unwrap();
+        folder::secrets(&folder).unwrap().put("5sim", &SecretBytes::new(b"s".to_vec())).unwrap();
         assert_eq!(verify(temp.path(), |_| {}).unwrap().secrets, 1);
         damage(&folder);
         let Err(Finding::Damage { seq: None, reason }) = verify(temp.path(), |_| {}) else {
@@ -145,7 +145,7 @@ fn history_that_is_absent_or_damaged_is_told() {
     let temp = tempfile::tempdir().unwrap();
     let folder = folder_with_trade(temp.path());
     let found = verify(temp.path(), |_| {}).unwrap().history;
-    assert_eq!(found, Followed::To(Seq(0)), "nobody has followed yet");
+    assert_eq!(found, Followed::To(Seq(0)), "history has not followed yet");
     let sound = fs::read(folder.history()).unwrap();
     for (at, length) in [(0, 512), (0, sound.len())] {
         let mut bytes = sound.clone();

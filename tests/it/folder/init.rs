@@ -9,7 +9,7 @@ use nexnum::market::verify::{Finding, verify};
 use nexnum_engine::command::{Command, RevokeKey};
 use nexnum_engine::event::Scope;
 use nexnum_engine::ids::KeyId;
-use nexnum_storage::secrets::Secret;
+use nexnum_storage::secrets::SecretBytes;
 use nexnum_storage::{Folder, Ledger, Manifest, StorageError};
 
 use super::{append, folder_with_trade, opened};
@@ -117,7 +117,7 @@ fn a_folder_is_open_in_one_process() {
 fn a_secret_is_kept_and_opens_with_the_folder_s_key_alone() {
     let temp = tempfile::tempdir().unwrap();
     let folder = folder::init(temp.path()).unwrap().folder;
-    let secret = Secret::new(b"s3cr3t".to_vec());
+    let secret = SecretBytes::new(b"s3cr3t".to_vec());
     folder::secrets(&folder).unwrap().put("5sim", &secret).unwrap();
     assert_eq!(folder::secrets(&folder).unwrap().get("5sim").unwrap(), Some(secret));
 

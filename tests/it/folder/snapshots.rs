@@ -5,6 +5,7 @@ use std::fs;
 use nexnum::market::folder;
 use nexnum::market::snapshot::{self, Snapshots};
 use nexnum::market::verify::verify;
+use nexnum::supervisor::Supervisor;
 use nexnum_engine::audit::state_hash;
 use nexnum_engine::ids::Seq;
 use nexnum_engine::time::Time;
@@ -80,7 +81,14 @@ fn the_snapshot_thread_writes_when_enough_was_published_and_once_more_at_a_stop(
     let start = live.engine.state().seq();
     let (publish, published) = tokio::sync::watch::channel(start);
     let reader = live.reader.clone();
-    let thread = Snapshots::start(folder.clone(), reader, published.clone(), start, 5);
+    let thread = Snapshots::start(
+        folder.clone(),
+        reader,
+        published.clone(),
+        start,
+        5,
+        &Supervisor::default(),
+    );
     trade(&mut live, 9);
     let enough = live.engine.state().seq();
     publish.send_replace(enough);

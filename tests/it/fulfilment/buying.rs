@@ -6,7 +6,8 @@ use nexnum_engine::activation::ActivationState;
 use nexnum_engine::money::Micros;
 use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
 
-use super::{FIVESIM, HANDLER, Rig, SMSPOOL, product, received, until};
+use super::{FIVESIM, HANDLER, Rig, SMSPOOL, received, until};
+use crate::rig::sandbox::product;
 
 async fn check_bought(seller: usize) {
     let rig = Rig::start(&[(seller, 100_000)]).await;
@@ -73,7 +74,7 @@ async fn a_list_that_shrank_while_the_market_was_closed_is_not_believed_at_once(
     let few = SandboxConfig { offers: [100; 3], ..SandboxConfig::small(7) };
     std::mem::replace(&mut closed.sandbox, Sandbox::start(few).await.unwrap()).stop().await;
     let rig = closed.open().await;
-    let health = || rig.orders().providers.iter().next().unwrap().health();
+    let health = || rig.orders().providers.list().first().unwrap().health();
     until(|| !health().failures.is_empty()).await;
     let health = health();
     assert!(health.failures[0].text.contains("not believed"), "{:?}", health.failures);
@@ -85,7 +86,7 @@ async fn a_list_that_shrank_while_the_market_was_closed_is_not_believed_at_once(
 #[tokio::test(flavor = "multi_thread")]
 async fn an_offer_that_costs_more_than_its_price_is_sold_once_until_the_next_sync() {
     let rig = Rig::start(&[(FIVESIM, 100_000)]).await;
-    // It knows no limit where an operator is named, as the offers of its list do.
+    // It knows no limit where a carrier is named, as the offers of its list do.
     assert!(rig.sandbox.pin(FIVESIM, product(), Micros(500_000), 5), "it is sold there");
     let id = rig.buy(None).await.unwrap();
     let order = rig.order(id, received).await;

@@ -12,9 +12,10 @@ use nexnum_sandbox::{FaultKind, SandboxConfig};
 use tempfile::TempDir;
 
 use super::{
-    FIVESIM, HANDLER, Rig, SMSPOOL, ask_handler, check_cancelled, execute, product, received,
-    stray, synced, until,
+    FIVESIM, HANDLER, Rig, SMSPOOL, ask_handler, check_cancelled, execute, received, stray, synced,
+    until,
 };
+use crate::rig::sandbox::product;
 
 async fn check_adopted(seller: usize) {
     let rig = Rig::start(&[(seller, 100_000)]).await;
@@ -84,7 +85,7 @@ async fn check_settled(config: SandboxConfig) {
     rig.sandbox.faults(FIVESIM).next(FaultKind::Garbage);
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     let order = rig.order(id, received).await;
-    assert_eq!((order.attempt, order.in_doubt), (2, false), "another operator's ask is next");
+    assert_eq!((order.attempt, order.in_doubt), (2, false), "another carrier's ask is next");
     rig.stop().await;
 }
 

@@ -42,7 +42,7 @@ async fn check_fault(kind: FaultKind) {
     );
     let bought: [_; ORDERS] = bought.into();
     let placed: Vec<OrderId> = bought.into_iter().flatten().collect();
-    assert!(!placed.is_empty(), "{kind:?}: nobody could order");
+    assert!(!placed.is_empty(), "{kind:?}: no order was placed");
     tokio::time::sleep(FAULTY_FOR).await;
     sellers.iter().for_each(|(at, _)| rig.sandbox.faults(*at).clear());
     for id in &placed {

@@ -12,19 +12,18 @@ use std::time::Duration;
 use nexnum::market::folder;
 use nexnum::order::claim::Wish;
 use nexnum::order::{Orders, Refusal};
-use nexnum::server::config::{Config, Margin, Percent};
+use nexnum::server::config::{Config, MarginConfig, Percent};
 use nexnum::server::{ProviderSetup, Running};
-use nexnum_driver::Driver;
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::{Deposit, OpenAccount, Request};
-use nexnum_engine::ids::{AccountId, OperatorId, OrderId, Product};
+use nexnum_engine::ids::{AccountId, CarrierId, OrderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::state::State;
 use nexnum_sandbox::{Sandbox, SandboxConfig};
 use tempfile::TempDir;
 
+use crate::rig::sandbox::{driver, product};
 use crate::rig::server;
 
 const HANDLER: usize = 0;
@@ -89,14 +88,14 @@ impl Rig {
 
     async fn buy(&self, limit: Option<i64>) -> Result<OrderId, Refusal> {
         let limit = limit.map(Micros);
-        let wish = Wish { product: product(), operator: OperatorId::ANY, limit };
+        let wish = Wish { product: product(), carrier: CarrierId::ANY, limit };
         let placed = self.orders().place(self.customer, wish, None).await;
         placed.map(|placed| placed.order.id)
     }
 
     async fn order(&self, id: OrderId, done: impl Fn(&Order) -> bool) -> Arc<Order> {
         let order = self.orders().market.read_model.await_order(id, PATIENCE, &done).await.unwrap();
-        let health: Vec<_> = self.orders().providers.iter().map(|p| p.health()).collect();
+        let health: Vec<_> = self.orders().providers.list().iter().map(|p| p.health()).collect();
         assert!(done(&order), "{order:?}\n{health:?}");
         order
     }
@@ -145,7 +144,7 @@ impl Closed {
     async fn open(self) -> Rig {
         let Self { sandbox, customer, folder, sellers } = self;
         let config = Config {
-            margin: Margin { percent: Percent(20.into()), floor: Micros::ZERO },
+            margin: MarginConfig { percent: Percent(20.into()), floor: Micros::ZERO },
             ..server::config(&folder.path().join("market"))
         };
         let setups = sellers.iter().map(|(at, _)| setup(&sandbox, *at, &folder)).collect();
@@ -154,28 +153,16 @@ impl Closed {
     }
 }
 
-/// Always among the products with stock.
-fn product() -> Product {
-    let catalog = Catalog::load();
-    Product {
-        country: catalog.find_country("ID").unwrap(),
-        service: catalog.find_service("telegram").unwrap(),
-    }
-}
-
 /// The shipped driver, but polling ten times a second. It is written once: a test may
 /// change its words while the market is closed.
 fn setup(sandbox: &Sandbox, at: usize, folder: &TempDir) -> ProviderSetup {
     let provider = &sandbox.providers()[at];
-    let (_, text) = Driver::shipped().iter().find(|(name, _)| *name == provider.driver).unwrap();
-    let slow = |line: &&str| line.starts_with("poll_interval_ms");
-    let old = text.lines().find(slow).unwrap();
     let path = folder.path().join(format!("{}.toml", provider.driver));
     if !path.exists() {
-        fs::write(&path, text.replace(old, "poll_interval_ms = 100")).unwrap();
+        fs::write(&path, driver(provider.driver)).unwrap();
     }
-    let driver = path.to_str().unwrap();
-    let setup = server::provider(provider.name, driver, &provider.base_url, &provider.key);
+    let document = path.to_str().unwrap();
+    let setup = server::provider(provider.name, document, &provider.base_url, &provider.key);
     ProviderSetup { min_cancel_age_ms: Some(0), ..setup }
 }
 
@@ -193,7 +180,7 @@ async fn until(done: impl Fn() -> bool) {
 
 /// Waits until every provider's list has come in: a fault set after it meets other calls.
 async fn synced(orders: &Orders) {
-    until(|| orders.providers.iter().all(|p| p.health().last_sync_at.is_some())).await;
+    until(|| orders.providers.list().iter().all(|p| p.health().last_sync_at.is_some())).await;
 }
 
 fn received(order: &Order) -> bool {

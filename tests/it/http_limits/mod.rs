@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hyper::{Method, StatusCode};
 use nexnum::http::route::{Next, Outcome, Target};
-use nexnum::http::{Call, Limits, Problem, Response, Router, reply};
+use nexnum::http::{Call, Problem, Response, Router, ServerLimits, reply};
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -39,7 +39,7 @@ struct Order {
 async fn order(shop: Arc<Shop>, mut call: Call) -> Result<Response, Problem> {
     let order: Order = call.json().await?;
     shop.orders.fetch_add(1, Ordering::SeqCst);
-    reply::json(StatusCode::CREATED, &order.country)
+    Ok(reply::json(StatusCode::CREATED, &order.country))
 }
 
 async fn wait(shop: Arc<Shop>, _: Call) -> Result<Response, Problem> {
@@ -56,7 +56,7 @@ struct Running {
     _machine: RwLockReadGuard<'static, ()>,
 }
 
-const LIMITS: Limits = Limits {
+const LIMITS: ServerLimits = ServerLimits {
     connections_max: 8,
     connections_per_address_max: 8,
     header_timeout: Duration::from_millis(150),
@@ -300,7 +300,7 @@ async fn a_drain_finishes_what_is_in_flight() {
     let (shop, address) = (Arc::clone(&server.shop), server.served.address);
     let stopping = tokio::spawn(server.stop());
     assert_eq!(read_to_end(idle).await, "", "an idle connection is closed at once");
-    assert!(TcpStream::connect(address).await.is_err(), "nobody is admitted any more");
+    assert!(TcpStream::connect(address).await.is_err(), "no new connection is accepted");
     shop.go_on.add_permits(1);
     let reply = read_to_end(stream).await;
     assert!(reply.ends_with("waited"), "{reply}");

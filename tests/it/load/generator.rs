@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper::{Method, StatusCode};
-use nexnum::cli::load::{Load, Plan, Report, prepare, run};
+use nexnum::cli::load::{Load, LoadPlan, Report, prepare, run};
 use nexnum::http::route::{Next, Target};
-use nexnum::http::{Call, Limits, Problem, Router, bind, reply};
+use nexnum::http::{Call, Problem, Router, ServerLimits, bind, reply};
 
 use crate::rig::{kit, machine};
 
@@ -24,16 +24,16 @@ async fn measure(load: Load) -> Report {
         Next::plain(async move |call: Call| {
             assert!(call.idempotency_key()?.is_some());
             if unit.swap(false, Ordering::SeqCst) {
-                return reply::json(StatusCode::CREATED, "sold");
+                return Ok(reply::json(StatusCode::CREATED, "sold"));
             }
             Err(Problem::new(StatusCode::CONFLICT, "no_numbers", "Sold out"))
         })
     });
     let _machine = machine::alone().await;
-    let served = kit::serve(router, Limits::default()).await;
+    let served = kit::serve(router, ServerLimits::default()).await;
     let url = format!("http://{}", served.address);
     let target = prepare(&url, "nx_key", load, 9).await.unwrap();
-    let plan = Plan { load, connections: 3, seconds: 1, run_id: 9 };
+    let plan = LoadPlan { load, connections: 3, seconds: 1, run_id: 9 };
     tokio::task::spawn_blocking(move || run(plan, &target)).await.unwrap().unwrap()
 }
 
@@ -66,7 +66,7 @@ async fn a_server_that_is_not_there_is_a_failure_and_not_a_report() {
     let (listener, address) = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     drop(listener);
     let target = prepare(&format!("http://{address}"), "k", Load::Plain, 0).await.unwrap();
-    let plan = Plan { load: Load::Plain, connections: 4, seconds: 1, run_id: 0 };
+    let plan = LoadPlan { load: Load::Plain, connections: 4, seconds: 1, run_id: 0 };
     let result = tokio::task::spawn_blocking(move || run(plan, &target)).await.unwrap();
     assert!(result.unwrap_err().to_string().contains("refused"));
 }

@@ -11,7 +11,7 @@
 //! | a list empty or too long, a number that is none or twice there | 400, 422, 409 | here |
 //! | unknown country, service, operator, parameter; parameter twice | 422, 400 | here, `refusals.rs` |
 //! | an id that is unknown, malformed, out of range, undecodable | 404, 400 | here, every route with one |
-//! | somebody else's id | 404 | `refusals.rs` |
+//! | another account's id | 404 | `refusals.rs` |
 //! | no key, wrong key, two keys, other scope | 401, 400, 403 | `outcomes.rs`, every route |
 //! | idempotency key empty, too long, twice, not ASCII | 400 `invalid_header` | here |
 //! | body too large, declared or not | 413 | here, every route; `http_limits` |

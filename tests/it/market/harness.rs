@@ -65,7 +65,7 @@ impl Market {
         Self::start_in(Arc::new(TempDir::new().unwrap()), None, config).await
     }
 
-    /// A market that is connected to a provider nobody hears.
+    /// A market that is connected to a provider that never answers.
     pub(crate) async fn with_silent_provider(name: &str) -> Self {
         let folder = Arc::new(TempDir::new().unwrap());
         Self::start_with(folder, None, config, vec![silent_provider(name)]).await

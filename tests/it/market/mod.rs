@@ -3,6 +3,7 @@
 mod api;
 mod bad_input;
 mod described;
+mod description;
 mod harness;
 mod idempotency;
 mod operations;
@@ -10,5 +11,7 @@ mod outcomes;
 mod refusals;
 mod restart;
 mod roles;
+mod search;
 mod stop;
 mod storm;
+mod two_markets;

@@ -12,7 +12,15 @@ use super::harness::{Client, Market, PROVIDER_KEY, answer};
 async fn a_server_that_stops_is_not_ready_and_still_answers() {
     let market = Market::start().await;
     let buyer = market.customer("a", "1").await;
-    assert_eq!(buyer.get("/health/ready").await.ok(), json!({"status": "ready"}));
+    let ready = buyer.get("/health/ready").await.ok();
+    assert_eq!(ready["status"], "ready");
+    let loops = ready["loops"].as_array().unwrap();
+    let names: Vec<&str> = loops.iter().map(|each| each["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["commit", "decide", "history", "poll", "snapshot"]);
+    let sound = |each: &serde_json::Value| {
+        each["panics"] == 0 && each["age_ms"].as_u64().is_some_and(|age_ms| age_ms < 30_000)
+    };
+    assert!(loops.iter().all(sound), "{ready}");
     market.running.rooms.market.stopping.raise();
     let answer = buyer.get("/health/ready").await;
     assert_eq!(answer.headers["retry-after"], "1");
@@ -27,7 +35,7 @@ async fn a_server_that_stops_is_not_ready_and_still_answers() {
 ///
 /// Panics where a line is none, a family is not announced before its samples or twice, or
 /// a sample is given twice.
-fn parse(page: &str) -> BTreeMap<String, f64> {
+pub(crate) fn parse(page: &str) -> BTreeMap<String, f64> {
     let name = "[a-zA-Z_:][a-zA-Z0-9_:]*";
     let label = r#"[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\\\|\\"|\\n)*""#;
     let sample = format!(r"^({name})(\{{{label}(?:,{label})*\}})? (\S+)$");

@@ -126,6 +126,10 @@ impl Tour {
 
     async fn reads(&mut self) {
         for path in [
+            "/",
+            "/docs",
+            "/docs/docs.js",
+            "/docs/docs.css",
             "/health/live",
             "/health/plain",
             "/health/ready",
@@ -144,6 +148,9 @@ impl Tour {
             "/api/v1/quotes?country=ID&service=nope",
             "/api/v1/quotes?country=ID&service=tg&operator=nope",
             "/api/v1/quotes?country=ID&service=tg&max_price=-1",
+            "/api/v1/search?q=telegram+indonesia",
+            "/api/v1/search",
+            "/api/v1/search?q=tg&limit=51",
             "/api/v1/orders",
             "/api/v1/orders?limit=1",
             "/api/v1/orders?limit=0",
@@ -161,6 +168,8 @@ impl Tour {
         ] {
             self.get(path).await;
         }
+        let known = self.market.admin.request(Method::GET, "/openapi.json");
+        self.send(known.header("if-none-match", "*")).await;
     }
 
     /// Orders 1 to 3 come to their three ends; nothing else has a place here.
@@ -258,7 +267,7 @@ impl Tour {
         self.hook(json!({"number": "+33600000001", "text": "code 12345"})).await;
     }
 
-    async fn operators(&mut self) {
+    async fn carriers(&mut self) {
         let accounts = "/api/admin/accounts";
         for body in [
             json!({"name": "second"}),
@@ -351,7 +360,7 @@ async fn every_described_outcome_is_given_and_every_given_one_is_described() {
     tour.activations().await;
     tour.callbacks().await;
     tour.reads().await;
-    tour.operators().await;
+    tour.carriers().await;
     tour.providers().await;
     tour.every_route().await;
     let limited = Market::with_quota(1).await;

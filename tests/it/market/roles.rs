@@ -22,7 +22,7 @@ fn path(spec: &RouteSpec) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// What the door says: `None` where the caller got in.
+/// The guard's refusal: `None` where the handler was reached.
 async fn refusal(client: &Client, spec: &RouteSpec) -> Option<(u16, String)> {
     let method = reqwest::Method::from_bytes(spec.method.as_str().as_bytes()).unwrap();
     let reply = client.request(method, &path(spec)).send().await.unwrap();
@@ -30,12 +30,12 @@ async fn refusal(client: &Client, spec: &RouteSpec) -> Option<(u16, String)> {
     let text = reply.text().await.unwrap();
     let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
     let detail = problem["detail"].as_str().unwrap_or_default().to_owned();
-    let at_the_door = match status {
+    let refused_by_guard = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => true,
         StatusCode::NOT_FOUND => detail == "no such callback address",
         _ => false,
     };
-    at_the_door.then(|| (status.as_u16(), detail))
+    refused_by_guard.then(|| (status.as_u16(), detail))
 }
 
 #[tokio::test(flavor = "multi_thread")]

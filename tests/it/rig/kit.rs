@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use nexnum::http::request_id::RequestIds;
-use nexnum::http::{Limits, Router, Server, bind};
+use nexnum::http::{Router, Server, ServerLimits, bind};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -15,7 +15,7 @@ pub(crate) struct Served {
     cut_off: JoinHandle<usize>,
 }
 
-pub(crate) async fn serve(router: Router, limits: Limits) -> Served {
+pub(crate) async fn serve(router: Router, limits: ServerLimits) -> Served {
     let server = Server { router: Arc::new(router), limits, request_ids: RequestIds::new(7) };
     let (listener, address) = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     let (stop, stopped) = oneshot::channel();

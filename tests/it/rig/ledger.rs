@@ -7,7 +7,7 @@ use nexnum_engine::command::{
 };
 use nexnum_engine::event::{Event, ProviderKind, Terms};
 use nexnum_engine::ids::{
-    AccountId, CountryId, Number, OfferId, OperatorId, OrderId, Product, ProviderId, Seq, ServiceId,
+    AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
@@ -30,7 +30,7 @@ pub(crate) struct Furniture {
 }
 
 pub(crate) fn furniture(numbers: u64) -> Furniture {
-    let offers = vec![(PRODUCT, OperatorId::ANY)];
+    let offers = vec![(PRODUCT, CarrierId::ANY)];
     let numbers = (0..numbers).map(|n| Number(6_281_200_000_000 + n)).collect();
     Furniture {
         account: account("acme"),
@@ -50,7 +50,7 @@ pub(crate) const fn order() -> PlaceOrder {
     PlaceOrder {
         account: ACCOUNT,
         product: PRODUCT,
-        operator: OperatorId::ANY,
+        carrier: CarrierId::ANY,
         limit: PRICE,
         terms: Terms { offer: OFFER, provider: PROVIDER, price: PRICE, cost: COST },
         timings: Timings { lifetime_ms: 1_200_000, min_cancel_age_ms: 0 },

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nexnum::market::folder;
-use nexnum::server::config::{Config, OwnStock, ProviderConfig, Rate};
+use nexnum::server::config::{Config, OwnStockConfig, ProviderConfig, Rate};
 use nexnum::server::{self, ProviderSetup, Running};
 use nexnum_driver::Secret;
 
@@ -12,7 +12,7 @@ pub(crate) fn config(data_dir: &Path) -> Config {
     Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         data_dir: data_dir.to_owned(),
-        own_stock: OwnStock { lifetime_s: 1200, min_cancel_age_s: 0, quarantine_s: 0 },
+        own_stock: OwnStockConfig { lifetime_s: 1200, min_cancel_age_s: 0, quarantine_s: 0 },
         drain_seconds: 2,
         ..Config::default()
     }

@@ -12,12 +12,12 @@ use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::command::{
     AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Effect, FailOrder, Finish,
-    IngestMessage, IssueKey, ListOffers, LoadStock, NameOperator, NextAttempt, OpenAccount,
+    IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier, NextAttempt, OpenAccount,
     PlaceOrder, Placed, PriceOffers, Pulse, RecoverLoss, RegisterProvider, Reply, RequestAnother,
     RevokeKey,
 };
 use nexnum_engine::event::{Idempotency, ProviderKind, Terms};
-use nexnum_engine::ids::{AccountId, Number, OfferId, OperatorId, OrderId, Product, ProviderId};
+use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId, Product, ProviderId};
 use nexnum_engine::limits::{NAME_LEN_MAX, RETIRED_MAX};
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
 use nexnum_engine::order::{FailReason, OrderStatus};
@@ -36,7 +36,7 @@ pub struct Model {
     key_hashes: Vec<[u8; 32]>,
     deposits: Vec<(AccountId, u128, Micros)>,
     providers: Vec<(Box<str>, ProviderKind)>,
-    operators: Vec<Box<str>>,
+    carriers: Vec<Box<str>>,
     offers: Vec<Offer>,
     orders: Vec<Order>,
     replies: Vec<(AccountId, Idempotency, OrderId, Time)>,
@@ -48,7 +48,7 @@ pub struct Model {
 struct Offer {
     provider: ProviderId,
     product: Product,
-    operator: OperatorId,
+    carrier: CarrierId,
     cost: i64,
     price: i64,
     stock: u32,
@@ -145,7 +145,7 @@ impl Model {
             Command::RegisterProvider(RegisterProvider { name, kind }) => {
                 self.register(name, *kind)
             }
-            Command::NameOperator(NameOperator { name }) => self.name_operator(name),
+            Command::NameCarrier(NameCarrier { name }) => self.name_carrier(name),
             Command::ListOffers(ListOffers { provider, offers }) => self.list(*provider, offers),
             Command::PriceOffers(PriceOffers { provider, terms }) => self.price(*provider, terms),
             Command::LoadStock(LoadStock { offer, cost, price, numbers }) => {

@@ -3,7 +3,7 @@
 use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::command::{Actor, Effect, Incoming, PlaceOrder, Placed, Reply, Timings};
 use nexnum_engine::event::{ProviderKind, Terms};
-use nexnum_engine::ids::{AccountId, Number, OperatorId, OrderId};
+use nexnum_engine::ids::{AccountId, CarrierId, Number, OrderId};
 use nexnum_engine::limits::{
     ATTEMPTS_MAX, BUY_TIME_MS, CLOSED_KEPT_MS, MESSAGES_MAX, NAME_LEN_MAX, PULSE_MAX,
     REPLIES_KEPT_MS, TEXT_LEN_MAX,
@@ -33,7 +33,7 @@ impl Model {
         let offer = self.offer(terms.offer)?;
         let suits = offer.provider == terms.provider
             && offer.product == asked.product
-            && (asked.operator == OperatorId::ANY || asked.operator == offer.operator);
+            && (asked.carrier == CarrierId::ANY || asked.carrier == offer.carrier);
         need(suits, "unknown_offer")?;
         let costs = Micros(0)..=COST_MAX;
         let sane = terms.price.0 > 0 && costs.contains(&terms.price) && costs.contains(&terms.cost);

@@ -2,7 +2,7 @@
 
 use nexnum_engine::command::{Effect, Listed, Reply};
 use nexnum_engine::event::{OfferTerms, ProviderKind};
-use nexnum_engine::ids::{AccountId, KeyId, Number, OfferId, OperatorId, Product, ProviderId};
+use nexnum_engine::ids::{AccountId, CarrierId, KeyId, Number, OfferId, Product, ProviderId};
 use nexnum_engine::limits::{OFFERS_MAX, ROWS_MAX};
 use nexnum_engine::money::Micros;
 
@@ -83,36 +83,32 @@ impl Model {
         at(&self.providers, id.0 as usize).map(|(_, kind)| *kind).ok_or("unknown_provider")
     }
 
-    pub(super) fn name_operator(&mut self, name: &str) -> Answer {
+    pub(super) fn name_carrier(&mut self, name: &str) -> Answer {
         need(name_fits(name), "invalid_field")?;
-        let known = self.operators.iter().position(|known| &**known == name);
-        let index = known.unwrap_or(self.operators.len());
+        let known = self.carriers.iter().position(|known| &**known == name);
+        let index = known.unwrap_or(self.carriers.len());
         if known.is_none() {
-            self.operators.push(name.into());
+            self.carriers.push(name.into());
         }
-        Ok(Reply::Operator(OperatorId(index as u16 + 1)))
+        Ok(Reply::Carrier(CarrierId(index as u16 + 1)))
     }
 
-    pub(super) fn list(
-        &mut self,
-        provider: ProviderId,
-        offers: &[(Product, OperatorId)],
-    ) -> Answer {
+    pub(super) fn list(&mut self, provider: ProviderId, offers: &[(Product, CarrierId)]) -> Answer {
         self.kind(provider)?;
         need((1..=ROWS_MAX).contains(&offers.len()), "invalid_field")?;
         need(self.offers.len() + offers.len() <= OFFERS_MAX, "exhausted")?;
-        for (index, &(product, operator)) in offers.iter().enumerate() {
+        for (index, &(product, carrier)) in offers.iter().enumerate() {
             let known = self.offers.iter().any(|offer| {
-                (offer.provider, offer.product, offer.operator) == (provider, product, operator)
+                (offer.provider, offer.product, offer.carrier) == (provider, product, carrier)
             });
-            let twice = offers[..index].contains(&(product, operator));
+            let twice = offers[..index].contains(&(product, carrier));
             need(!known && !twice, "duplicate_offer")?;
-            need(operator.0 as usize <= self.operators.len(), "invalid_field")?;
+            need(carrier.0 as usize <= self.carriers.len(), "invalid_field")?;
         }
         let first = OfferId(self.offers.len() as u32 + 1);
-        for &(product, operator) in offers {
+        for &(product, carrier) in offers {
             let (cost, price, stock, pool) = (0, 0, 0, Vec::new());
-            self.offers.push(Offer { provider, product, operator, cost, price, stock, pool });
+            self.offers.push(Offer { provider, product, carrier, cost, price, stock, pool });
         }
         Ok(Reply::Listed(Listed { first, count: offers.len() as u32 }))
     }

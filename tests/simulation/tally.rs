@@ -2,7 +2,7 @@
 
 /// What happened in a run, to see that runs are worth something.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Toll {
+pub(crate) struct Tally {
     pub(crate) commands: u64,
     pub(crate) accepted: u64,
     pub(crate) commits: u64,
@@ -21,7 +21,7 @@ pub(crate) struct Toll {
     pub(crate) repeats: u64,
 }
 
-impl Toll {
+impl Tally {
     pub(crate) fn add(&mut self, other: &Self) {
         self.commands += other.commands;
         self.accepted += other.accepted;

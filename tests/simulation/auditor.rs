@@ -1,4 +1,4 @@
-//! A witness of the ledger who knows nothing of the engine's rules: he adds up postings
+//! An auditor of the ledger that knows nothing of the engine's rules: it adds up postings
 //! and remembers how each order's money went.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,12 +35,12 @@ struct Sale {
 
 /// What the events add up to.
 #[derive(Debug, Default)]
-pub(crate) struct Witness {
+pub(crate) struct Auditor {
     books: BTreeMap<Book, i128>,
     sales: BTreeMap<OrderId, Sale>,
     keys: BTreeMap<(AccountId, u128), (u128, Time)>,
     references: BTreeSet<(AccountId, u128)>,
-    /// Numbers of own stock that nobody has.
+    /// Numbers of own stock that no order has.
     shelf: BTreeSet<(OfferId, Number)>,
     /// Those that rest after a refund.
     resting: BTreeSet<(OfferId, Number)>,
@@ -50,7 +50,7 @@ fn need(holds: bool, complaint: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(complaint()) }
 }
 
-impl Witness {
+impl Auditor {
     /// Follows an event.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl Witness {
                 self.release(at, (*offer, *number), *until)
             }
             OfferEvent::ProviderRegistered { .. }
-            | OfferEvent::OperatorNamed { .. }
+            | OfferEvent::CarrierNamed { .. }
             | OfferEvent::OffersListed { .. }
             | OfferEvent::OffersPriced { .. } => Ok(()),
         }
@@ -179,7 +179,9 @@ impl Witness {
         let sale = self.sale(order)?;
         sale.number = Some(number);
         let unit = (sale.offer, number);
-        need(self.shelf.remove(&unit), || format!("order {order} was sold what nobody offered"))
+        need(self.shelf.remove(&unit), || {
+            format!("order {order} was sold a number that is not for sale")
+        })
     }
 
     /// A message comes in; the first one in time is charged.

@@ -1,5 +1,5 @@
-//! The ledger as the simulation sees it: the real one, or one behind a clerk who says
-//! "done" and writes later.
+//! The ledger as the simulation sees it: the real one, or one that acknowledges a batch
+//! before it is written.
 
 use nexnum_engine::ids::Seq;
 use nexnum_engine::time::Time;
@@ -14,15 +14,15 @@ struct Late {
     payload: Vec<u8>,
 }
 
-/// A ledger, with the clerk where a control asks for him.
+/// A ledger that writes late where a control asks for that (`hasty`).
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct LateLedger {
     pub(crate) ledger: RedbLedger,
     hasty: bool,
     late: Option<Late>,
 }
 
-impl Desk {
+impl LateLedger {
     pub(crate) fn new(ledger: RedbLedger, hasty: bool) -> Self {
         Self { ledger, hasty, late: None }
     }
@@ -35,7 +35,7 @@ impl Desk {
     }
 }
 
-impl Ledger for Desk {
+impl Ledger for LateLedger {
     fn append(&mut self, batch: &Batch<'_>, expected: Seq) -> Result<Seq, StorageError> {
         if !self.hasty {
             return self.ledger.append(batch, expected);

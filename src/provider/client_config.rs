@@ -1,0 +1,64 @@
+//! What a provider's client is set up with, and why it could not be.
+
+use std::time::Duration;
+
+use nexnum_driver::{Credentials, RequestError};
+use rust_decimal::Decimal;
+
+use crate::metrics::Metrics;
+
+/// How long a call may take, all waiting included.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// To reach the provider; shorter than `call`, so that a provider that cannot be
+    /// reached is told apart from one that does not answer.
+    pub connect: Duration,
+    /// For everything but price lists.
+    pub call: Duration,
+    /// For price lists.
+    pub prices: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(3),
+            call: Duration::from_secs(15),
+            prices: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What an operator sets for a provider.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// The operator's name for the provider.
+    pub provider: String,
+    /// Where the provider lives, if not where its driver says.
+    pub base_url: Option<String>,
+    /// What the provider knows us by.
+    pub credentials: Credentials,
+    /// Ledger units for one unit of the provider's currency.
+    pub rate: Decimal,
+    /// Deadlines.
+    pub timeouts: Timeouts,
+    /// Where its calls are counted.
+    pub metrics: Metrics,
+}
+
+/// Why a client could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Neither the driver nor the operator says where the provider lives.
+    #[error("no base address is set")]
+    NoBase,
+    /// The base address is none.
+    #[error(transparent)]
+    BadBase(RequestError),
+    /// The rate is not above zero.
+    #[error("the currency rate is not above zero")]
+    BadRate,
+    /// The HTTP client could not be set up.
+    #[error("the HTTP client could not be set up")]
+    Http(#[source] reqwest::Error),
+}

@@ -1,0 +1,141 @@
+//! The set of connected providers, which changes while the server runs.
+//!
+//! A provider is added, replaced, disabled or removed without a restart. Each change makes a
+//! new set; readers never wait. An order keeps the connection, and with it the version of
+//! the driver's document, that it was bought under: its polls, cancels and doubts go there
+//! until it has left memory. After a restart all orders use the connections of that start.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use nexnum_engine::grid::Grid;
+use nexnum_engine::ids::{OrderId, ProviderId};
+use nexnum_engine::order::Order;
+use papaya::HashMap;
+use parking_lot::Mutex;
+
+use super::connected::Connected;
+
+type Set = BTreeMap<ProviderId, Arc<Connected>>;
+
+/// The connected providers. A clone is the same set.
+#[derive(Clone, Debug, Default)]
+pub struct Providers {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    current: ArcSwap<Set>,
+    /// The connection of each order's last purchase. Bounded by the orders in memory.
+    bought: HashMap<OrderId, Arc<Connected>>,
+    /// Held while a set is made from the one before.
+    changing: Mutex<()>,
+}
+
+impl Providers {
+    /// These providers; disabled ones are closed in the grid.
+    #[must_use]
+    pub fn new(grid: &Grid, connected: Vec<Connected>) -> Self {
+        let providers = Self::default();
+        for each in connected {
+            providers.put(grid, each);
+        }
+        providers
+    }
+
+    /// The provider with this id, if it is connected.
+    #[must_use]
+    pub fn get(&self, id: ProviderId) -> Option<Arc<Connected>> {
+        self.shared.current.load().get(&id).cloned()
+    }
+
+    /// The provider of this name, if it is connected.
+    #[must_use]
+    pub fn by_name(&self, name: &str) -> Option<Arc<Connected>> {
+        self.shared.current.load().values().find(|connected| connected.name() == name).cloned()
+    }
+
+    /// All of them, by id.
+    #[must_use]
+    pub fn list(&self) -> Vec<Arc<Connected>> {
+        self.shared.current.load().values().cloned().collect()
+    }
+
+    /// The connection that an order was bought under, or the current one of its provider.
+    #[must_use]
+    pub fn of_order(&self, order: &Order) -> Option<Arc<Connected>> {
+        let bought = self.bought_under(order.id);
+        let bought = bought.filter(|connected| connected.id() == order.provider);
+        bought.or_else(|| self.get(order.provider))
+    }
+
+    /// The connection of an order's last purchase since the start.
+    #[must_use]
+    pub fn bought_under(&self, order: OrderId) -> Option<Arc<Connected>> {
+        self.shared.bought.pin().get(&order).cloned()
+    }
+
+    /// The connection to buy an order's number with; the order keeps it.
+    #[must_use]
+    pub fn begin_purchase(&self, order: OrderId, provider: ProviderId) -> Option<Arc<Connected>> {
+        let connected = self.get(provider)?;
+        self.shared.bought.pin().insert(order, Arc::clone(&connected));
+        Some(connected)
+    }
+
+    /// Whether an order in memory was bought under a connection.
+    #[must_use]
+    pub fn serves_orders(&self, connected: &Arc<Connected>) -> bool {
+        self.shared.bought.pin().values().any(|bought| Arc::ptr_eq(bought, connected))
+    }
+
+    /// Forgets orders that have left memory.
+    pub fn forget(&self, has_left: impl Fn(OrderId) -> bool) {
+        self.shared.bought.pin().retain(|order, _| !has_left(*order));
+    }
+
+    /// Adds a provider, or replaces the connection of the same id, which is given back. Its
+    /// offers are for sale once its first list has come.
+    pub fn put(
+        &self,
+        grid: &Grid,
+        connected: Connected,
+    ) -> (Arc<Connected>, Option<Arc<Connected>>) {
+        let connected = Arc::new(connected);
+        let replaced = self.change(|set| set.insert(connected.id(), Arc::clone(&connected)));
+        if let Some(replaced) = &replaced {
+            replaced.retire();
+        }
+        connected.show_now(grid);
+        (connected, replaced)
+    }
+
+    /// Starts or stops buying from a provider; false if it is not connected. Its open
+    /// activations go on.
+    pub fn set_enabled(&self, grid: &Grid, id: ProviderId, enabled: bool) -> bool {
+        let connected = self.get(id);
+        if let Some(connected) = &connected {
+            connected.set_enabled(grid, enabled);
+        }
+        connected.is_some()
+    }
+
+    /// Takes a provider out: nothing is bought from it any more. Its open activations go on
+    /// under the connection that is given back.
+    pub fn remove(&self, grid: &Grid, id: ProviderId) -> Option<Arc<Connected>> {
+        let removed = self.change(|set| set.remove(&id))?;
+        removed.retire();
+        grid.close_provider(id);
+        Some(removed)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Set) -> T) -> T {
+        let _changing = self.shared.changing.lock();
+        let mut set = Set::clone(&self.shared.current.load());
+        let changed = change(&mut set);
+        self.shared.current.store(Arc::new(set));
+        changed
+    }
+}

@@ -1,0 +1,72 @@
+//! Changing the set of connected providers while the server runs.
+
+use std::sync::Arc;
+
+use nexnum_engine::event::ProviderKind;
+use nexnum_engine::ids::ProviderId;
+
+use super::config::MarginConfig;
+use super::connect::{self, ProviderSetup};
+use super::register::register;
+use super::start_error::StartError;
+use crate::order::Orders;
+use crate::worker::Workers;
+
+/// The connected providers of a running server.
+#[derive(Clone, Debug)]
+pub struct ProviderSet {
+    orders: Arc<Orders>,
+    workers: Arc<Workers>,
+    margin_default: MarginConfig,
+}
+
+impl ProviderSet {
+    pub(super) fn new(
+        orders: &Arc<Orders>,
+        workers: &Arc<Workers>,
+        margin_default: MarginConfig,
+    ) -> Self {
+        Self { orders: Arc::clone(orders), workers: Arc::clone(workers), margin_default }
+    }
+
+    /// Connects a provider, or replaces the connection of the same name. Numbers that were
+    /// bought under the connection before keep it, with its driver's document and its key.
+    ///
+    /// # Errors
+    /// What is wrong with the setup, or why the provider was not registered; the set stays
+    /// as it is.
+    pub async fn connect(&self, setup: ProviderSetup) -> Result<ProviderId, StartError> {
+        let market = &self.orders.market;
+        // 1. Its id: a name that is known keeps its own.
+        let id = register(market, &setup.config.name, ProviderKind::Driven).await?;
+        // 2. The connection. Nothing is asked of the provider yet.
+        let priority = setup.config.priority;
+        let connected = connect::connect(id, setup, self.margin_default, market.metrics.clone())?;
+        // 3. Its place in the set, and its loops.
+        market.grid.set_priority(id, priority);
+        let (connected, _replaced) = self.orders.providers.put(&market.grid, connected);
+        self.workers.watch_over(&connected, false);
+        Ok(id)
+    }
+
+    /// Starts or stops buying from a provider; false if it is not connected. Codes, cancels
+    /// and refunds of its open activations go on.
+    #[must_use]
+    pub fn set_enabled(&self, id: ProviderId, enabled: bool) -> bool {
+        let changed = self.orders.providers.set_enabled(&self.orders.market.grid, id, enabled);
+        if changed
+            && enabled
+            && let Some(connected) = self.orders.providers.get(id)
+        {
+            connected.sync_now();
+        }
+        changed
+    }
+
+    /// Takes a provider out; false if it is not connected. Its open activations run to
+    /// their ends under the connection that they were bought with.
+    #[must_use]
+    pub fn remove(&self, id: ProviderId) -> bool {
+        self.orders.providers.remove(&self.orders.market.grid, id).is_some()
+    }
+}

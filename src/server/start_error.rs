@@ -1,0 +1,45 @@
+//! Why a server did not start, or a provider was not connected.
+
+use std::net::SocketAddr;
+
+use nexnum_storage::StorageError;
+
+use super::connect::ConnectError;
+use crate::keys::NoRandomness;
+use crate::market::folder::BootError;
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address could not be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file of the data folder.
+    #[error(transparent)]
+    Boot(#[from] BootError),
+    /// A provider could not be set up.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// No random bytes.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    /// The engine refused to register a provider.
+    #[error("cannot register the provider {name:?}: {reason}")]
+    Register {
+        /// Which.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl From<StorageError> for StartError {
+    fn from(error: StorageError) -> Self {
+        Self::Boot(BootError::Storage(error))
+    }
+}
