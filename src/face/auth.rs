@@ -116,7 +116,9 @@ impl Auth {
         let key = self.look_up(call)?;
         match key.scope {
             Scope::Trade => Ok(Trader { account: key.account, key: key.id }),
-            Scope::Admin => Err(forbidden("this is an operator's key; it does not trade")),
+            Scope::Admin => {
+                Err(forbidden("this is an admin key: buying needs the key of an account"))
+            }
         }
     }
 
@@ -124,7 +126,7 @@ impl Auth {
         let key = self.look_up(call)?;
         match key.scope {
             Scope::Admin => Ok(Operator { key: key.id }),
-            Scope::Trade => Err(forbidden("this needs an operator's key")),
+            Scope::Trade => Err(forbidden("this path needs an admin key")),
         }
     }
 
@@ -145,7 +147,9 @@ impl Auth {
 
     fn look_up(&self, call: &Call) -> Result<KeyView, Problem> {
         let text = call.api_key()?;
-        self.access.find_key(text).ok_or_else(|| Problem::unauthorized("no such key"))
+        self.access
+            .find_key(text)
+            .ok_or_else(|| Problem::unauthorized("the key is unknown or revoked"))
     }
 }
 

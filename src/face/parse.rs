@@ -41,7 +41,12 @@ pub(super) fn refused(code: &'static str, title: &'static str, param: &'static s
 
 /// An id below which a page begins; absent begins at the newest.
 pub(super) fn cursor(cursor: Option<&str>) -> Result<Option<u64>, Problem> {
-    let wrong = || Problem::invalid_parameter("cursor", "is not one that a list gave");
+    let wrong = || {
+        Problem::invalid_parameter(
+            "cursor",
+            "is not a cursor: send the next_cursor of the page before, unchanged",
+        )
+    };
     let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     match cursor {
         None => Ok(None),
@@ -52,13 +57,13 @@ pub(super) fn cursor(cursor: Option<&str>) -> Result<Option<u64>, Problem> {
 
 /// The engine's id of a path's number; what is out of range cannot exist.
 pub(super) fn order_id(id: u64) -> Result<OrderId, Problem> {
-    u32::try_from(id).map(OrderId).map_err(|_| Problem::not_found("no such id"))
+    u32::try_from(id).map(OrderId).map_err(|_| Problem::not_found("there is no such id"))
 }
 
 /// The account that a path names.
 pub(super) fn account_id(call: &Call) -> Result<AccountId, Problem> {
     let id = u32::try_from(call.id_param("id")?).map(AccountId);
-    id.map_err(|_| Problem::not_found("no such account"))
+    id.map_err(|_| Problem::not_found("there is no such account"))
 }
 
 /// A carrier's name; absent, empty and `any` are any.

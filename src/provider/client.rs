@@ -430,11 +430,17 @@ impl ProviderClient {
     ) -> Result<RawReply, CallFailed> {
         let permit = timeout_at(deadline, self.in_flight.acquire()).await;
         let Ok(Ok(_permit)) = permit else {
-            return Err(CallFailed::unsent(ErrorKind::RateLimited, "too many calls in flight"));
+            return Err(CallFailed::unsent(
+                ErrorKind::RateLimited,
+                "too many calls to the provider are in flight",
+            ));
         };
         self.limiter.acquire(Lane::of(op), deadline).await.map_err(|limited| CallFailed {
             retry_after: Some(limited.retry_after),
-            ..CallFailed::unsent(ErrorKind::RateLimited, "no call was allowed in time")
+            ..CallFailed::unsent(
+                ErrorKind::RateLimited,
+                "the rate limit allowed no call within the time of this one",
+            )
         })?;
         match timeout_at(deadline, self.transport.exchange(request, bytes_max(op))).await {
             Ok(result) => result,

@@ -36,6 +36,12 @@ const PERCENT_SCALE_MAX: u32 = 4;
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
+    /// There is no such file.
+    #[error("there is no configuration {}: `nexnum init DIR` makes a data folder with one, and --config DIR/config.toml names it", path.display())]
+    Missing {
+        /// The path that was tried.
+        path: PathBuf,
+    },
     /// The file cannot be read.
     #[error("cannot read the configuration {}: {source}", path.display())]
     Io {
@@ -323,7 +329,10 @@ impl Config {
     /// # Errors
     /// Which file, which line, which field, and why.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let io = |source| ConfigError::Io { path: path.to_owned(), source };
+        let io = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
+            _ => ConfigError::Io { path: path.to_owned(), source },
+        };
         if fs::metadata(path).map_err(io)?.len() > LEN_MAX {
             return Err(ConfigError::TooLong { path: path.to_owned() });
         }

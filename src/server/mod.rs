@@ -269,16 +269,20 @@ impl Running {
     /// # Errors
     /// The manifest could not be written; the ledger is whole all the same.
     pub async fn stop(self) -> Result<(), StorageError> {
+        // 1. Long polls return, and no listener accepts a connection any more.
         self.rooms.market.stopping.raise();
         self.stop.send_replace(true);
+        // 2. Requests in flight end, or are cut off when the drain time is over.
         for door in self.doors {
             if let Ok(cut) = door.await
                 && cut > 0
             {
-                tracing::warn!(cut, "connections did not finish in time");
+                tracing::warn!(cut, "connections were closed before their requests had finished");
             }
         }
+        // 3. The workers finish their calls to providers.
         self.workers.stop(WORKERS_GRACE).await;
+        // 4. The market's threads commit what was sent, and write snapshot and manifest.
         let threads = self.threads;
         let ended = tokio::task::spawn_blocking(move || threads.stop());
         ended.await.expect("stopping does not panic")

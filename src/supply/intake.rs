@@ -32,7 +32,9 @@ const COMMAND_MS: u64 = 30_000;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IntakeError {
     /// The list is empty, or nothing in it is known, or it shrank too much.
-    #[error("the list is not believed: {rows} rows, {known} of them known")]
+    #[error(
+        "the list is empty or shrank too much to be trusted: {rows} rows, {known} of a known country and service"
+    )]
     Unbelieved {
         /// Rows of the list.
         rows: usize,
@@ -40,13 +42,13 @@ pub(crate) enum IntakeError {
         known: usize,
     },
     /// The engine refused, was too busy for long, or has stopped.
-    #[error("the engine did not take it: {0}")]
+    #[error("the engine refused the rows: {0}")]
     Engine(String),
     /// The rows do not fit the grid.
-    #[error("the grid did not take it: {0}")]
+    #[error("the grid refused the rows: {0}")]
     Grid(#[from] nexnum_engine::grid::PublishError),
     /// The process is ending.
-    #[error("the work was cut")]
+    #[error("the process is stopping")]
     Cut(#[from] JoinError),
 }
 
@@ -77,7 +79,9 @@ impl Intake {
     /// # Errors
     /// Why the list changed nothing, or not all; what was committed before the error stands.
     pub(crate) async fn take_in(&mut self, list: PriceList) -> Result<(), IntakeError> {
+        // 1. Rows of known products, from a list that is believed.
         let rows = self.read(list).await?;
+        // 2. Carriers get ids, rows get prices; jumps of a price are held back.
         let (carriers, nameless) = self.name_carriers(&rows).await?;
         let connected = Arc::clone(&self.connected);
         let margin = connected.policy().margin;
@@ -89,11 +93,17 @@ impl Intake {
         let held = self.quarantine.hold_jumps(&mut rows, |key| known_cost(&grid, &offers, key));
         if held > 0 {
             let provider = connected.name();
-            tracing::warn!(provider, rows = held, "prices have jumped and are kept out");
+            tracing::warn!(
+                provider,
+                rows = held,
+                "rows of the price list are held back because their price jumped"
+            );
         }
+        // 3. Durable first, then visible to buyers.
         let (listed, refused) = self.record(&rows, offers).await?;
         let sold = listed.len();
         self.publish(listed).await?;
+        // 4. What the operator sees of it.
         self.note_refused((nameless, refused));
         let now = self.market.clock.now();
         connected.note(|health| {

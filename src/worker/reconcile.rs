@@ -288,7 +288,12 @@ impl Reconciler {
             if let Some(claim) = doubt.and_then(|doubt| doubt.claim) {
                 claim.book();
             }
-            tracing::info!(provider = self.connected.name(), order = order.id.0, "adopted");
+            let (provider, order) = (self.connected.name(), order.id.0);
+            tracing::info!(
+                provider,
+                order,
+                "doubt settled: the purchase was found in the provider's list"
+            );
         }
     }
 
@@ -304,7 +309,12 @@ impl Reconciler {
         if let Some(doubt) = doubts.settle(order.id) {
             // Should it turn up all the same, it goes back.
             doubts.give_up(PurchaseGivenUp::of(order, self.orders.market.clock.now()));
-            tracing::info!(provider = self.connected.name(), order = order.id.0, "not bought");
+            let (provider, id) = (self.connected.name(), order.id.0);
+            tracing::info!(
+                provider,
+                order = id,
+                "doubt settled: the provider's lists do not show a purchase"
+            );
             drop(doubt.claim);
             buy::resume(&self.orders, order, doubt.tried).await;
         }

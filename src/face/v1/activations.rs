@@ -43,7 +43,7 @@ pub(super) async fn list(
     let limit = query.number("limit", 1..=PAGE_MAX, PAGE_DEFAULT)? as usize;
     let before = parse::cursor(query.get("cursor"))?;
     let asked = query.get("state").map(|word| {
-        let wrong = || Problem::invalid_parameter("state", "is not a state of an activation");
+        let wrong = || Problem::invalid_parameter("state", "is not a state of an activation: INIT, ACTIVE, RECEIVED, COMPLETED, CANCELLED, TIMEOUT or FAILED");
         wire::parse_state(word).ok_or_else(wrong)
     });
     let asked = asked.transpose()?;

@@ -22,7 +22,7 @@ pub(super) async fn find(state: Arc<State>, _: Trader, call: Call) -> Result<Res
     let limit = query.number("limit", 1..=HITS_MAX as u64, HITS_DEFAULT)? as usize;
     let text = query.required("q")?;
     if text.len() > TEXT_LEN_MAX {
-        let detail = format!("longer than {TEXT_LEN_MAX} bytes");
+        let detail = format!("is longer than {TEXT_LEN_MAX} bytes");
         return Err(Problem::invalid_parameter("q", detail));
     }
     let (text, market) = (text.to_owned(), state.market.clone());
@@ -33,7 +33,7 @@ pub(super) async fn find(state: Arc<State>, _: Trader, call: Call) -> Result<Res
     match answer.await {
         Ok(Ok(body)) => Ok(reply::json_written(StatusCode::OK, body)),
         Ok(Err(error)) => {
-            tracing::error!(%error, "the search index was not read");
+            tracing::error!(%error, "the search index could not be read");
             Err(Problem::internal())
         }
         Err(error) => {

@@ -88,7 +88,9 @@ impl Follow {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         match runtime {
             Ok(runtime) => runtime.block_on(self.follow(stopped, beat)),
-            Err(error) => tracing::error!(%error, "history is not followed"),
+            Err(error) => {
+                tracing::error!(%error, "history.redb cannot be opened or read: history does not follow the ledger")
+            }
         }
     }
 
@@ -113,7 +115,7 @@ impl Follow {
                 }
                 Err(error) => {
                     failures += 1;
-                    tracing::error!(%error, failures, "history cannot be written");
+                    tracing::error!(%error, failures, "history.redb cannot be written");
                     if failures >= FAILURES_MAX {
                         (self.fail)();
                     }
@@ -160,7 +162,7 @@ impl Follow {
         match self.write_published(end) {
             Err(FollowError::Gone(_)) if stopping => Ok(()),
             Err(FollowError::Gone(order)) => {
-                tracing::warn!(%order, "history is filled by a replay of the ledger");
+                tracing::warn!(%order, "history is rebuilt by a replay of the ledger");
                 self.rebuild(end)
             }
             written => written,
