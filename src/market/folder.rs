@@ -259,7 +259,7 @@ pub struct Opened {
     pub engine: Engine,
     /// The ledger, for the sequencer.
     pub ledger: RedbLedger,
-    /// The ledger, for everybody else.
+    /// The ledger, for all that only read it.
     pub reader: Reader,
     /// What has left memory, as far as it was written.
     pub history: HistoryTables,

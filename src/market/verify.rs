@@ -142,8 +142,8 @@ fn open_secrets(folder: &Folder) -> Result<usize, Finding> {
 }
 
 /// History's cursor, which is never ahead of the ledger. History itself is whole then; that
-/// its rows are what the ledger says is not compared: it is derived, and made anew from the
-/// ledger at will.
+/// its rows are what the ledger says is not compared: it is derived, and can be rebuilt
+/// from the ledger.
 fn follows(folder: &Folder, proof: &Proof) -> Result<Followed, Finding> {
     let end = proof.end.seq;
     match history::check(&folder.history(), proof.ledger)? {

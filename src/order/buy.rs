@@ -152,7 +152,7 @@ impl Purchase {
         })
     }
 
-    /// Tells breaker, grid and operator what the outcome says of the provider.
+    /// Records what the outcome says of the provider: in its breaker, the grid and its failures.
     fn note(&self, connected: &Connected, claim: &Claim, outcome: &BuyOutcome) {
         let (now, grid, offer) =
             (self.orders.market.clock.now(), &self.orders.market.grid, claim.offer());

@@ -52,7 +52,7 @@ const CANCEL_PAUSE: Duration = Duration::from_millis(500);
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
     /// To reach the provider; shorter than `call`, so that a provider that cannot be
-    /// reached is told apart from one that does not answer.
+    /// reached can be distinguished from one that does not answer.
     pub connect: Duration,
     /// For everything but price lists.
     pub call: Duration,
@@ -378,7 +378,7 @@ impl ProviderClient {
         self.once(op, &request, deadline).await.map_err(|(error, _)| error)
     }
 
-    /// One try: the output, or the error and whether another try may fare better.
+    /// One try: the output, or the error and whether another try may succeed.
     async fn once(
         &self,
         op: Op,
@@ -404,7 +404,7 @@ impl ProviderClient {
         let read = self.interpret(op, reply).await;
         read.map_err(|mut error| {
             error.excerpt = self.mask(&error.excerpt);
-            self.heed(&error);
+            self.pause_if_limited(&error);
             let retryable = consequence::of(error.kind).retry == Retry::All && !error.certain;
             (error, retryable)
         })
@@ -449,7 +449,7 @@ impl ProviderClient {
     }
 
     /// Pauses all calls when a provider says that there were too many.
-    fn heed(&self, error: &ProviderError) {
+    fn pause_if_limited(&self, error: &ProviderError) {
         let asked = error.retry_after_ms;
         let pause = match consequence::of(error.kind).pause {
             Pause::None => 0,

@@ -26,7 +26,7 @@ pub(super) struct CallFailed {
     pub what: Cow<'static, str>,
     pub kind: ErrorKind,
     pub retry_after: Option<Duration>,
-    /// True if a second try may fare better.
+    /// True if a second try may succeed.
     pub retryable: bool,
 }
 

@@ -26,7 +26,7 @@ const LIFETIME_S_MAX: u64 = 24 * 60 * 60;
 const DRAIN_S_MAX: u64 = 80;
 /// Bounds of the pause between two syncs: providers ban a faster one, stock is stale after more.
 const SYNC_S: std::ops::RangeInclusive<u64> = 5..=24 * 60 * 60;
-/// The largest margin in percent: more is a slip of the pen.
+/// The largest margin in percent: more is a typing error.
 const PERCENT_MAX: u32 = 1_000;
 /// The largest rate of exchange: no currency is worth more of any other.
 const RATE_MAX: u32 = 1_000_000;

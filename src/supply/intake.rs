@@ -35,7 +35,7 @@ pub(crate) enum IntakeError {
     #[error(
         "the list is empty or shrank too much to be trusted: {rows} rows, {known} of a known country and service"
     )]
-    Unbelieved {
+    Untrusted {
         /// Rows of the list.
         rows: usize,
         /// Those of a known country and service.
@@ -74,12 +74,12 @@ impl Intake {
         Self { market, connected, quarantine, carriers, refused: (0, 0) }
     }
 
-    /// Takes a list in: what is believed of it becomes offers, prices and stock.
+    /// Takes a list in: its trusted rows become offers, prices and stock.
     ///
     /// # Errors
     /// Why the list changed nothing, or not all; what was committed before the error stands.
     pub(crate) async fn take_in(&mut self, list: PriceList) -> Result<(), IntakeError> {
-        // 1. Rows of known products, from a list that is believed.
+        // 1. Rows of known products, from a list that is trusted.
         let rows = self.read(list).await?;
         // 2. Carriers get ids, rows get prices; jumps of a price are held back.
         let (carriers, nameless) = self.name_carriers(&rows).await?;
@@ -114,26 +114,27 @@ impl Intake {
         Ok(())
     }
 
-    /// The rows of a list that is believed, their products known.
+    /// The rows of known products, if the list is trusted.
     async fn read(&mut self, list: PriceList) -> Result<Vec<Translated>, IntakeError> {
         let (len, unread) = (list.rows.len(), list.misfits as usize);
         let connected = Arc::clone(&self.connected);
         let translated =
             tokio::task::spawn_blocking(move || translate(list, connected.crosswalk()));
         let (rows, unknown) = translated.await?;
-        let believed = self.quarantine.admits_list(rows.len());
+        let trusted = self.quarantine.admits_list(rows.len());
         self.connected.note(|health| {
             (health.rows, health.unknown_rows, health.misfits) = (len + unread, unknown, unread);
-            health.quarantined = if believed { 0 } else { rows.len() };
+            health.quarantined = if trusted { 0 } else { rows.len() };
         });
-        if believed {
+        if trusted {
             Ok(rows)
         } else {
-            Err(IntakeError::Unbelieved { rows: len, known: rows.len() })
+            Err(IntakeError::Untrusted { rows: len, known: rows.len() })
         }
     }
 
-    /// Tells the operator of what found no room, once while it is as much.
+    /// Notes what found no room in the provider's failures, once while the numbers stay the
+    /// same.
     fn note_refused(&mut self, refused: (usize, usize)) {
         let (carriers, rows) = refused;
         if refused != (0, 0) && refused != self.refused {

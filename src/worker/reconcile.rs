@@ -38,7 +38,7 @@ const FAILED_PAUSE_MS: u64 = 5_000;
 /// A purchase shows in the list this soon after it came into doubt: a call that was cut
 /// off, by a lost connection or a restart, may be at work at the provider still.
 const SHOWN_MS: u64 = 10_000;
-/// Lists that must not show a purchase before it is believed not to be.
+/// Lists that must not show a purchase before it counts as not made.
 const ABSENCES_MIN: u8 = 2;
 
 /// Settles the doubts of one provider.
@@ -147,7 +147,8 @@ impl Reconciler {
         self.looked_back |= looks_back && (reaches || in_vain);
     }
 
-    /// Tells the operator of rows that could not be read, once while they are as many.
+    /// Notes rows that could not be read in the provider's failures, once while their number
+    /// stays the same.
     fn note_misfits(&mut self, list: &ActiveList) {
         if list.misfits > 0 && list.misfits != self.misfits {
             let text = format!("{} of {} rows could not be read", list.misfits, list.listed);

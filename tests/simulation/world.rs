@@ -528,7 +528,7 @@ impl World {
     }
 
     /// HistoryTables as the crash has left it: with everything that memory has let go of. Now and
-    /// then it is lost altogether, and is built anew from the ledger.
+    /// then it is lost altogether, and is rebuilt from the ledger.
     fn open_history(&mut self, found: &life::Found) -> Result<HistoryTables, String> {
         let state = found.replay.state();
         if self.rng.once_in(8) {

@@ -31,7 +31,7 @@ const FLUSH_EVERY: Duration = Duration::from_secs(3);
 /// Pause after a failure.
 const RETRY: Duration = Duration::from_secs(5);
 /// Failures in a row after which the process ends. The database refuses everything after a
-/// failed write until it is opened anew, and without history nothing leaves memory.
+/// failed write until it is opened again, and without history nothing leaves memory.
 const FAILURES_MAX: u32 = 6;
 /// Events in one commit: some MB of rows at most.
 const EVENTS_MAX: usize = 8_192;

@@ -1,4 +1,4 @@
-//! What a configuration may say, and how it is told what it may not.
+//! What a configuration may hold, and how a wrong one is refused.
 
 use super::*;
 use crate::market::folder::CONFIG_TEMPLATE;
