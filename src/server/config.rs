@@ -2,6 +2,8 @@
 //! its error. Secrets are not in it: it names where they are, in the data folder's secret
 //! store or in an environment variable.
 
+mod values;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -79,10 +81,14 @@ pub enum ConfigError {
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Where the server listens; port 0 lets the system choose.
+    #[serde(deserialize_with = "values::address")]
     pub listen: SocketAddr,
-    /// Where the measures are served without a key, if anywhere: an address that strangers
-    /// cannot reach. Operators' keys open them on `listen` in any case.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Where metrics are served without a key, if anywhere: an address that only the
+    /// operator's monitoring reaches. On `listen` they need an admin key.
+    #[serde(
+        deserialize_with = "values::optional_address",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub metrics_listen: Option<SocketAddr>,
     /// The data folder; relative to the configuration's own folder, which is the default.
     pub data_dir: PathBuf,
@@ -181,7 +187,7 @@ impl Serialize for Percent {
 
 impl<'de> Deserialize<'de> for Percent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        let text = values::quoted(deserializer)?;
         let parsed = Decimal::from_str_exact(&text).map(|percent| percent.normalize());
         let range = Decimal::ZERO..=Decimal::from(PERCENT_MAX);
         match parsed {
@@ -214,7 +220,7 @@ impl Serialize for Rate {
 
 impl<'de> Deserialize<'de> for Rate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        let text = values::quoted(deserializer)?;
         match Decimal::from_str_exact(&text) {
             Ok(rate) if rate > Decimal::ZERO && rate <= Decimal::from(RATE_MAX) => Ok(Self(rate)),
             Ok(_) | Err(_) => Err(serde::de::Error::custom(format!(
@@ -295,7 +301,7 @@ const fn sync_interval_s() -> u64 {
 }
 
 fn money<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Micros, D::Error> {
-    let text = String::deserialize(deserializer)?;
+    let text = values::quoted(deserializer)?;
     Micros::parse(&text).map_err(|e| serde::de::Error::custom(format!("{text:?} {e}")))
 }
 
