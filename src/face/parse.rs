@@ -8,13 +8,19 @@ use crate::http::{Call, Problem};
 
 /// A country by its ISO code, in any case.
 pub(super) fn country(catalog: &Catalog, code: &str) -> Result<CountryId, Problem> {
-    let unknown = || refused("unknown_country", "There is no such country", "country");
+    let unknown = || {
+        refused("unknown_country", "There is no such country", "country")
+            .detail("GET /api/v1/countries lists them, GET /api/v1/search?q= finds them by name")
+    };
     catalog.country_by_iso(code).ok_or_else(unknown)
 }
 
 /// A service by its slug or code.
 pub(super) fn service(catalog: &Catalog, code: &str) -> Result<ServiceId, Problem> {
-    let unknown = || refused("unknown_service", "There is no such service", "service");
+    let unknown = || {
+        refused("unknown_service", "There is no such service", "service")
+            .detail("GET /api/v1/services lists them, GET /api/v1/search?q= finds them by name")
+    };
     let slug = catalog.service_by_slug(code);
     slug.or_else(|| catalog.service_by_handler_code(code)).ok_or_else(unknown)
 }
