@@ -26,7 +26,10 @@ impl Clock {
         let behind_ms = floor.0.saturating_sub(wall_ms());
         if behind_ms > AHEAD_MS {
             let behind_s = behind_ms / 1000;
-            tracing::warn!(behind_s, "this machine's clock is behind the ledger's last moment");
+            tracing::warn!(
+                behind_s,
+                "the machine's clock is behind the ledger's last event: time goes on from that event"
+            );
         }
         Self { ahead_ms: AtomicU64::new(floor.0.saturating_sub(monotonic_ms())) }
     }

@@ -1,6 +1,6 @@
 //! API keys, and the only place that draws randomness.
 //!
-//! A key is 32 characters: a prefix that tells what it is for, base62 letters drawn at
+//! A key is 32 characters: a prefix that says what it is for, base62 letters drawn at
 //! random, and six base62 letters that are the CRC-32 (IEEE) of all before them. So a
 //! mistyped key is refused without a look at any table, and a scanner finds a leaked one.
 //! Promises: a key is printed only by the command that creates it; only hashes are kept.

@@ -83,7 +83,7 @@ impl Metrics {
         } = &*self.0;
         page.register(
             "nexnum_commit_seconds",
-            "Time from handing a batch to the ledger until it is durable",
+            "Seconds from handing a batch to the ledger until it is durable",
             commit_seconds.clone(),
         );
         page.register(
@@ -93,12 +93,12 @@ impl Metrics {
         );
         page.register(
             "nexnum_provider_requests",
-            "Calls of a provider by operation and outcome",
+            "Calls to a provider by operation and outcome",
             provider_requests.clone(),
         );
         page.register(
             "nexnum_provider_overcharges",
-            "Numbers that a provider charged more for than they were sold for",
+            "Numbers that cost more at the provider than the customer paid",
             provider_overcharges.clone(),
         );
     }

@@ -3,7 +3,7 @@
 //!
 //! A supervisor belongs to one market. Threads whose state cannot be trusted after a panic
 //! end the process: a restart is the recovery path. Loops that look at the durable world
-//! again and again are begun anew.
+//! in every round are restarted.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::clock;
 
-/// Pause before a loop that panicked is begun anew.
+/// Pause before a loop that panicked is restarted.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 /// When a thread or loop began its last round.
@@ -81,7 +81,7 @@ impl Supervisor {
         })
     }
 
-    /// Runs `work` on a thread, and anew after a panic. `work` returns when the thread is to
+    /// Runs `work` on a thread, and restarts it after a panic. `work` returns when the thread is to
     /// end.
     ///
     /// # Panics
@@ -111,7 +111,7 @@ impl Supervisor {
         })
     }
 
-    /// Runs a loop in `set`; `begin` makes it, and makes it anew after a panic.
+    /// Runs a loop in `set`; `begin` makes it, and makes another one after a panic.
     pub fn restarting_loop<F>(
         &self,
         set: &mut JoinSet<()>,

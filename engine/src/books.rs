@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_has_no_book() {
+    fn an_unknown_account_has_no_book() {
         let mut books = Books::default();
         assert_eq!(books.get(Book::Available(AccountId(9))), Micros::ZERO);
         assert_eq!(books.get_mut(Book::Available(AccountId(9))), None);

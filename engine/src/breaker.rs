@@ -40,7 +40,7 @@ pub enum Breaker {
     },
 }
 
-/// What a breaker is told.
+/// What a breaker counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerInput {
     /// A purchase or a probe went well.

@@ -8,8 +8,9 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::CliError;
+use super::{CliError, values};
 use crate::market::folder;
+use crate::provider::cause;
 
 /// Where the server is unless it is said.
 const URL_DEFAULT: &str = "http://127.0.0.1:8080";
@@ -28,10 +29,10 @@ const ANSWER_LEN_MAX: usize = 8 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
     /// No admin key was given.
-    #[error("an admin key is needed: --admin-key KEY, or the variable {KEY_ENV}")]
+    #[error("an admin key is needed: give --admin-key KEY, or set the variable {KEY_ENV}")]
     NoKey,
     /// No customer's key was given.
-    #[error("an API key is needed: --key KEY, or the variable {TRADER_KEY_ENV}")]
+    #[error("a customer's API key is needed: give --key KEY, or set the variable {TRADER_KEY_ENV}")]
     NoTraderKey,
     /// The address is not one.
     #[error("{url:?} is not the address of a server, as http://127.0.0.1:8080 is")]
@@ -40,7 +41,10 @@ pub enum AdminError {
         url: String,
     },
     /// The server was not reached, or went away.
-    #[error("cannot reach {url}: {source}")]
+    #[error(
+        "cannot reach {url}: {}: is the server running, and is --url right?",
+        cause::of(source)
+    )]
     Unreachable {
         /// Where.
         url: String,
@@ -58,7 +62,7 @@ pub enum AdminError {
         detail: String,
     },
     /// What answered is not a NexNum server.
-    #[error("{url} did not answer as a NexNum server does")]
+    #[error("{url} did not answer as a NexNum server does: is --url right?")]
     NotOurs {
         /// Where.
         url: String,
@@ -95,7 +99,7 @@ pub(super) struct SearchArgs {
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
     /// Most hits, 1 to 50 [default: 10].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::whole::<u32>(0..=u32::MAX.into()))]
     limit: Option<u32>,
     /// Print the server's JSON as it is.
     #[arg(long)]
@@ -115,10 +119,10 @@ pub(super) struct AccountArgs {
 enum AccountAction {
     /// Open an account.
     Create {
-        /// Its name, unique.
+        /// The account's name; no two accounts have the same.
         name: String,
-        /// How far below zero its wallet may go.
-        #[arg(long, value_name = "AMOUNT")]
+        /// How far below zero the account's balance may go.
+        #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
         credit_limit: Option<String>,
     },
     /// List all accounts.
@@ -136,22 +140,23 @@ pub(super) struct KeyArgs {
 
 #[derive(Debug, Subcommand)]
 enum KeyAction {
-    /// Issue a key; it is printed once and kept nowhere.
+    /// Create a key and print it. The server keeps only its hash, so it cannot be shown again.
     Create {
-        /// The account it trades for.
-        #[arg(long, value_name = "ID", required_unless_present = "admin")]
+        /// The id of the account that the key buys for.
+        #[arg(long, value_name = "ID", required_unless_present = "admin", value_parser = values::id)]
         account: Option<u32>,
-        /// An admin key instead, in the data folder of a stopped server: the way in when the
-        /// last one is lost.
+        /// Create an admin key in the data folder of a stopped server. Use it when the last
+        /// admin key is lost.
         #[arg(long, requires = "data", conflicts_with = "account")]
         admin: bool,
         /// The data folder.
         #[arg(long, value_name = "DIR", requires = "admin", conflicts_with = "account")]
         data: Option<PathBuf>,
     },
-    /// End a key.
+    /// Revoke a key: requests with it are refused from then on.
     Revoke {
-        /// Its id.
+        /// The key's id.
+        #[arg(value_parser = values::id)]
         id: u32,
     },
 }
@@ -161,11 +166,13 @@ enum KeyAction {
 pub(super) struct DepositArgs {
     #[command(flatten)]
     server: Server,
-    /// The account's id.
+    /// The account's id, as `nexnum account list` shows it.
+    #[arg(value_parser = values::id)]
     account: u32,
-    /// The amount, as 12.50.
+    /// The amount, above zero, as 12.50.
+    #[arg(allow_negative_numbers = true)]
     amount: String,
-    /// The payment's own reference: the same one again credits nothing.
+    /// Your reference of the payment; a repeat of it credits nothing.
     #[arg(long, value_name = "TEXT")]
     reference: String,
 }
@@ -308,7 +315,19 @@ fn refusal(status: u16, answer: &Value) -> AdminError {
     AdminError::Refused {
         status,
         code: field("code").unwrap_or_else(|| "unknown".to_owned()),
-        detail: field("detail").or_else(|| field("title")).unwrap_or_default(),
+        detail: reason(field("detail"), field("title"), field("param")),
+    }
+}
+
+/// A refusal in words, with the field or parameter that it is about.
+fn reason(detail: Option<String>, title: Option<String>, param: Option<String>) -> String {
+    let words = detail.or(title).unwrap_or_default();
+    match param {
+        Some(param) if words.starts_with("is ") || words.starts_with("must ") => {
+            format!("{param} {words}")
+        }
+        Some(param) if !words.contains(&param) => format!("{param}: {words}"),
+        Some(_) | None => words,
     }
 }
 
@@ -366,6 +385,9 @@ mod tests {
         let problem = json!({ "code": "name_taken", "title": "Name taken", "detail": "in use" });
         let shown = refusal(409, &problem).to_string();
         assert_eq!(shown, "refused (409, name_taken): in use");
+        let problem = json!({ "code": "invalid_field", "param": "name", "detail": "is empty" });
+        let shown = refusal(400, &problem).to_string();
+        assert_eq!(shown, "refused (400, invalid_field): name is empty");
         assert_eq!(refusal(502, &json!([])).to_string(), "refused (502, unknown): ");
     }
 }

@@ -10,7 +10,7 @@ use crate::market::folder;
 /// What `init` takes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The folder to make; one that is there must be empty.
+    /// The folder to create; a folder that exists must be empty.
     dir: PathBuf,
     /// Print one JSON object.
     #[arg(long)]
@@ -25,8 +25,8 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         say(json!({ "data_dir": args.dir, "config": config, "admin_key": key }));
         return Ok(());
     }
-    say(format_args!("{dir} is a data folder now."));
-    say(format_args!("Admin key, shown this once: {key}"));
+    say(format_args!("Created the data folder {dir}."));
+    say(format_args!("Admin key (it cannot be shown again): {key}"));
     say(format_args!("Keep a copy of {} elsewhere:", created.folder.master_key().display()));
     say("without it the stored keys of providers cannot be read.");
     say(format_args!(

@@ -10,6 +10,7 @@ mod init;
 pub mod load;
 mod provider;
 pub mod serve;
+mod values;
 mod verify;
 
 use std::io::Write;
@@ -44,11 +45,11 @@ enum Command {
     Account(admin::AccountArgs),
     /// Issue and revoke API keys.
     Key(admin::KeyArgs),
-    /// Credit an account, once for each of its references.
+    /// Credit an account. A repeat with the same reference credits nothing.
     Deposit(admin::DepositArgs),
     /// List and sync providers, set their keys.
     Provider(provider::Args),
-    /// Search a running server for countries, services and what is on sale of them.
+    /// Search a running server for countries and services, with their best price and stock.
     Search(admin::SearchArgs),
     /// Check a data folder: hash chain, replay, audit, snapshots, history. Writes nothing.
     Verify(verify::Args),

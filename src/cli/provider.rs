@@ -28,20 +28,20 @@ pub(super) struct Args {
 enum Action {
     /// List the providers of a running server.
     List,
-    /// Fetch a provider's offers now.
+    /// Fetch a provider's price list now.
     Sync {
-        /// Its name in the configuration.
+        /// The provider's name in the configuration.
         name: String,
     },
-    /// Show the path, with its secret, that messages for numbers of own stock are posted to:
-    /// `{"number","text","sender"?,"id"?,"service"?}` as JSON.
+    /// Print the path of the callback for own stock: messages are posted to it as JSON,
+    /// `{"number","text","sender"?,"id"?,"service"?}`. The path holds a secret.
     Callback {
         /// The data folder.
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
     },
-    /// Keep a provider's key, encrypted, in a data folder; the key is read from standard
-    /// input. A running server takes it at its next start.
+    /// Store a provider's key, encrypted, in a data folder; the key is read from standard
+    /// input. A running server uses it after its next start.
     SetKey {
         /// The key's name: `key_secret` in the configuration.
         name: String,
@@ -75,7 +75,9 @@ fn path_segment(name: &str) -> Result<&str, CliError> {
     if !name.is_empty() && name.bytes().all(plain) {
         Ok(name)
     } else {
-        Err(CliError::Refused(format!("{name:?} is not a provider's name")))
+        Err(CliError::Refused(format!(
+            "{name:?} is not a provider's name: it has letters, digits, `-`, `_` and `.` alone"
+        )))
     }
 }
 
@@ -89,6 +91,9 @@ fn set_key(folder: &Folder, name: &str) -> Result<(), CliError> {
     stdin.by_ref().take(KEY_LEN_MAX).read_to_string(&mut key).map_err(failed)?;
     let secret = SecretBytes::new(key.trim().as_bytes().to_vec());
     folder::secrets(folder)?.put(name, &secret).map_err(BootError::from)?;
-    say(format_args!("The key {name:?} is kept in {}.", folder.secrets().display()));
+    say(format_args!(
+        "The key {name:?} is stored in {}; a running server uses it after its next start.",
+        folder.secrets().display()
+    ));
     Ok(())
 }

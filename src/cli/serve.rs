@@ -13,10 +13,10 @@ use crate::server::{self, ProviderSetup, StartError};
 /// What `serve` takes.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ServeArgs {
-    /// The configuration.
+    /// The configuration file; `nexnum init DIR` makes one.
     #[arg(long, value_name = "FILE", default_value = "config.toml")]
     pub config: PathBuf,
-    /// Print the configuration as it holds, keys masked, and end.
+    /// Print the configuration with its defaults filled in and keys masked, then exit.
     #[arg(long)]
     pub check_config: bool,
 }
@@ -34,27 +34,35 @@ pub fn run(args: &ServeArgs) -> Result<(), CliError> {
 }
 
 async fn serve(config: Config) -> Result<(), CliError> {
+    // 1. The data folder, and the keys of the providers.
     let opened = folder::open(&config.data_dir, |_| {})?;
     let providers = setups(&config)?;
-    let running = server::start(opened, &config, providers).await.map_err(not_started)?;
+    // 2. The server, until a signal.
+    let running = server::start(opened, &config, providers)
+        .await
+        .map_err(|error| not_started(error, "`listen` in the configuration"))?;
     say(format_args!("listening on http://{}", running.address));
     if let Some(address) = running.metrics_address {
-        say(format_args!("measures on http://{address}/metrics"));
+        say(format_args!("metrics on http://{address}/metrics"));
     }
     stop_signal().await;
+    // 3. An orderly stop.
     eprintln!("stopping");
     running.stop().await.map_err(BootError::from)?;
     Ok(())
 }
 
-/// Damage in the folder keeps its exit code.
-pub(super) fn not_started(error: StartError) -> CliError {
+/// The exit code of damage in the folder is kept. `listen` names where the address of a
+/// listener is set.
+pub(super) fn not_started(error: StartError, listen: &str) -> CliError {
     match error {
         StartError::Boot(error) => error.into(),
-        StartError::Listen { .. }
-        | StartError::Connect(_)
-        | StartError::NoRandomness(_)
-        | StartError::Register { .. } => CliError::Refused(error.to_string()),
+        StartError::Listen { .. } => {
+            CliError::Refused(format!("{error}: choose another address with {listen}"))
+        }
+        StartError::Connect(_) | StartError::NoRandomness(_) | StartError::Register { .. } => {
+            CliError::Refused(error.to_string())
+        }
     }
 }
 
@@ -67,11 +75,15 @@ fn setups(config: &Config) -> Result<Vec<ProviderSetup>, CliError> {
         let key = match (&provider.key_secret, &provider.key_env) {
             (Some(name), _) => {
                 let stored = secrets.get(name).map_err(BootError::from)?;
-                let stored = stored.ok_or_else(|| missing(format!("no secret {name:?}")))?;
+                let stored = stored.ok_or_else(|| {
+                    missing(format!(
+                        "no key {name:?} is stored: run `nexnum provider set-key {name} --data DIR`"
+                    ))
+                })?;
                 String::from_utf8_lossy(stored.expose()).into_owned()
             }
             (None, Some(variable)) => std::env::var(variable)
-                .map_err(|_| missing(format!("the variable {variable} is not set")))?,
+                .map_err(|_| missing(format!("the variable {variable} of `key_env` is not set")))?,
             (None, None) => String::new(),
         };
         let key = Secret::new(key);
@@ -84,7 +96,11 @@ fn setups(config: &Config) -> Result<Vec<ProviderSetup>, CliError> {
 pub(super) fn block_on(work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
     crate::logs::install();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| CliError::Refused(format!("no runtime: {error}")))?.block_on(work)
+    runtime
+        .map_err(|error| {
+            CliError::Refused(format!("cannot start the threads of the server: {error}"))
+        })?
+        .block_on(work)
 }
 
 /// Resolves when the process is asked to stop: Ctrl-C or SIGTERM.
@@ -93,7 +109,7 @@ pub(super) async fn stop_signal() {
     let mut terminate = match signal(SignalKind::terminate()) {
         Ok(terminate) => terminate,
         Err(error) => {
-            tracing::warn!(%error, "SIGTERM is not handled");
+            tracing::warn!(%error, "no handler for SIGTERM could be installed: the signal will end the process at once");
             return std::future::pending().await;
         }
     };

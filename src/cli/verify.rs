@@ -78,22 +78,22 @@ fn words(proof: &Proof) -> String {
     let (events, hash, compared) = (end.seq, end.hash, snapshots.len());
     let history = followed(proof.history);
     let tip = match &proof.tip_passed_over {
-        Some(reason) => format!("\ntip        passed over: {reason}"),
+        Some(reason) => format!("\ntip        not used: {reason}"),
         None => String::new(),
     };
     format!(
-        "sound: ledger {ledger}, {events} events in {rows} rows\n\
-         chain      {hash}\n\
-         state      {state_hash}, audited {audits} times\n\
-         snapshots  {compared} equal to the replay\n\
-         secrets    {secrets} opened with the master key\n\
+        "no damage found: ledger {ledger}, {events} events in {rows} rows\n\
+         last hash  {hash}\n\
+         state      hash {state_hash}; audits passed: {audits}\n\
+         snapshots  compared with the replay, all equal: {compared}\n\
+         secrets    opened with the master key: {secrets}\n\
          history    {history}{tip}"
     )
 }
 
 fn followed(history: Followed) -> String {
     match history {
-        Followed::To(seq) => format!("whole, follows up to {seq}"),
-        Followed::Absent => "not there: the next start makes it".to_owned(),
+        Followed::To(seq) => format!("complete up to event {seq}"),
+        Followed::Absent => "absent: the next start builds it from the ledger".to_owned(),
     }
 }

@@ -168,16 +168,16 @@ impl Auth {
 
     fn by_key(&self, who: Who, text: &str) -> Result<Admitted, Problem> {
         let key = self.access.find_key(text);
-        let key = key.ok_or_else(|| Problem::unauthorized("no such key"))?;
+        let key = key.ok_or_else(|| Problem::unauthorized("the key is unknown or revoked"))?;
         match (who, key.scope) {
             (Who::Anyone, _) | (Who::Trader, Scope::Trade) | (Who::Operator, Scope::Admin) => {
                 Ok(Admitted::Key(key))
             }
             (Who::Trader, Scope::Admin) => {
-                Err(forbidden("this is an operator's key; it does not trade"))
+                Err(forbidden("this is an admin key: buying needs the key of an account"))
             }
-            (Who::Operator, Scope::Trade) => Err(forbidden("this needs an operator's key")),
-            (Who::CallbackSender, _) => Err(forbidden("this needs the token of a callback")),
+            (Who::Operator, Scope::Trade) => Err(forbidden("this path needs an admin key")),
+            (Who::CallbackSender, _) => Err(forbidden("this path needs the token of a callback")),
         }
     }
 

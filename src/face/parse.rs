@@ -8,13 +8,19 @@ use crate::http::{Call, Problem};
 
 /// A country by its ISO code, in any case.
 pub(super) fn country(catalog: &Catalog, code: &str) -> Result<CountryId, Problem> {
-    let unknown = || refused("unknown_country", "There is no such country", "country");
+    let unknown = || {
+        refused("unknown_country", "There is no such country", "country")
+            .detail("GET /api/v1/countries lists them, GET /api/v1/search?q= finds them by name")
+    };
     catalog.country_by_iso(code).ok_or_else(unknown)
 }
 
 /// A service by its slug or code.
 pub(super) fn service(catalog: &Catalog, code: &str) -> Result<ServiceId, Problem> {
-    let unknown = || refused("unknown_service", "There is no such service", "service");
+    let unknown = || {
+        refused("unknown_service", "There is no such service", "service")
+            .detail("GET /api/v1/services lists them, GET /api/v1/search?q= finds them by name")
+    };
     let slug = catalog.service_by_slug(code);
     slug.or_else(|| catalog.service_by_handler_code(code)).ok_or_else(unknown)
 }
@@ -41,7 +47,12 @@ pub(super) fn refused(code: &'static str, title: &'static str, param: &'static s
 
 /// An id below which a page begins; absent begins at the newest.
 pub(super) fn cursor(cursor: Option<&str>) -> Result<Option<u64>, Problem> {
-    let wrong = || Problem::invalid_parameter("cursor", "is not one that a list gave");
+    let wrong = || {
+        Problem::invalid_parameter(
+            "cursor",
+            "is not a cursor: send the next_cursor of the page before, unchanged",
+        )
+    };
     let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     match cursor {
         None => Ok(None),
@@ -52,13 +63,13 @@ pub(super) fn cursor(cursor: Option<&str>) -> Result<Option<u64>, Problem> {
 
 /// The engine's id of a path's number; what is out of range cannot exist.
 pub(super) fn order_id(id: u64) -> Result<OrderId, Problem> {
-    u32::try_from(id).map(OrderId).map_err(|_| Problem::not_found("no such id"))
+    u32::try_from(id).map(OrderId).map_err(|_| Problem::not_found("there is no such id"))
 }
 
 /// The account that a path names.
 pub(super) fn account_id(call: &Call) -> Result<AccountId, Problem> {
     let id = u32::try_from(call.id_param("id")?).map(AccountId);
-    id.map_err(|_| Problem::not_found("no such account"))
+    id.map_err(|_| Problem::not_found("there is no such account"))
 }
 
 /// A carrier's name; absent, empty and `any` are any.

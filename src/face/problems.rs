@@ -21,8 +21,8 @@ pub(super) fn of_reject(reject: Reject) -> Problem {
         Reject::UnknownKey => plain(S::NOT_FOUND, "There is no such key"),
         Reject::UnknownProvider => plain(S::NOT_FOUND, "There is no such provider"),
         Reject::UnknownOffer => plain(S::NOT_FOUND, "There is no such offer"),
-        Reject::UnknownOrder => plain(S::NOT_FOUND, "There is nothing here"),
-        Reject::NameTaken => plain(S::CONFLICT, "The name is taken"),
+        Reject::UnknownOrder => plain(S::NOT_FOUND, "There is no such order"),
+        Reject::NameTaken => plain(S::CONFLICT, "Another account has this name"),
         Reject::OutOfBounds(field) => plain(S::BAD_REQUEST, "A field has an invalid value")
             .param(field)
             .detail("is empty or too long"),
@@ -39,7 +39,7 @@ pub(super) fn of_reject(reject: Reject) -> Problem {
         Reject::AlreadyReceived => plain(S::CONFLICT, "A message has been received"),
         Reject::ActivationClosed(_) => plain(S::CONFLICT, "The activation has ended"),
         Reject::TooEarlyToCancel { from } => plain(S::CONFLICT, "It is too early to cancel")
-            .detail(format!("it can be cancelled from {} on", rfc3339(from)))
+            .detail(format!("the activation can be cancelled from {} on", rfc3339(from)))
             .retryable(),
         Reject::StaleAttempt | Reject::InDoubt | Reject::DuplicatePurchase(_) => {
             plain(S::CONFLICT, "The order is being reconciled").retryable()
@@ -63,7 +63,7 @@ pub(super) fn of_reject(reject: Reject) -> Problem {
 /// A refusal of an operation on orders.
 pub(super) fn of_refusal(refusal: Refusal) -> Problem {
     match refusal {
-        Refusal::NotFound => Problem::not_found("no such order"),
+        Refusal::NotFound => Problem::not_found("there is no such order of this account"),
         Refusal::NoNumbers { order } => no_numbers(order),
         Refusal::PriceAboveMax { price } => price_above_max(price),
         Refusal::Rejected(reject) => of_reject(reject),
@@ -102,13 +102,13 @@ pub(super) fn of_key(refusal: KeyRefusal) -> Problem {
     match refusal {
         KeyRefusal::Refused(refused) => of_refused(refused),
         KeyRefusal::NoRandomness(error) => {
-            tracing::error!(%error, "no key could be drawn");
+            tracing::error!(%error, "an API key could not be created");
             Problem::internal()
         }
         KeyRefusal::LastAdminKey => Problem::new(
             StatusCode::CONFLICT,
             "last_admin_key",
-            "It is the last admin key that works",
+            "This is the last admin key that is not revoked",
         )
         .detail("issue another one first: `nexnum key create --admin` on the stopped folder"),
     }
@@ -117,9 +117,10 @@ pub(super) fn of_key(refusal: KeyRefusal) -> Problem {
 /// History could not be read: ours to repair, so the reason goes to the log.
 pub(super) fn of_history(error: HistoryError) -> Problem {
     match error {
-        HistoryError::Behind => Problem::overloaded(1).detail("the history is catching up"),
+        HistoryError::Behind => Problem::overloaded(1)
+            .detail("history is behind the ledger: lists answer again when it has caught up"),
         HistoryError::Unreadable(_) => {
-            tracing::error!(%error, "history was not read");
+            tracing::error!(%error, "a page of history could not be read");
             Problem::internal()
         }
     }
@@ -132,7 +133,9 @@ fn of_upstream(error: UpstreamError) -> Problem {
         UpstreamError::HasCode => of_reject(Reject::AlreadyReceived),
         UpstreamError::TooLate => {
             Problem::new(StatusCode::CONFLICT, "too_late_to_cancel", "It is too late to cancel")
-                .detail("it stays open; without a message it is refunded when it expires")
+                .detail(
+                    "the activation stays open; without a message it is refunded when it expires",
+                )
         }
         UpstreamError::Unsupported => Problem::new(
             StatusCode::CONFLICT,
@@ -162,7 +165,7 @@ fn no_numbers(order: Option<OrderId>) -> Problem {
 fn price_above_max(price: nexnum_engine::money::Micros) -> Problem {
     Problem::new(StatusCode::CONFLICT, "price_above_max", "The price is above your maximum")
         .param("max_price")
-        .detail(format!("the cheapest is {price}"))
+        .detail(format!("the cheapest ask is {price}: raise max_price, or wait for a lower one"))
 }
 
 fn outcome_unknown() -> Problem {

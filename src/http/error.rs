@@ -148,7 +148,7 @@ impl Problem {
     /// 404 `not_found`: nothing there, or nothing there for this caller.
     #[must_use]
     pub fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here").detail(detail)
+        Self::new(StatusCode::NOT_FOUND, "not_found", "Not found").detail(detail)
     }
 
     /// 405 `method_not_allowed`, with `Allow`.
@@ -159,7 +159,10 @@ impl Problem {
             "method_not_allowed",
             "The method is not allowed here",
         )
-        .detail(format!("{method} is not one of {}", allow.to_str().unwrap_or_default()))
+        .detail(format!(
+            "{method} is not one of the methods of this path: {}",
+            allow.to_str().unwrap_or_default()
+        ))
         .header(header::ALLOW, allow.clone())
     }
 

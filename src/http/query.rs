@@ -28,13 +28,14 @@ impl<'a> Query<'a> {
         let mut values = [const { None }; QUERY_PARAMS_MAX];
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = decode(name, Plus::IsSpace)
-                .ok_or_else(|| Problem::invalid_parameter(shown(name), "undecodable name"))?;
+            let name = decode(name, Plus::IsSpace).ok_or_else(|| {
+                Problem::invalid_parameter(shown(name), "the name is not percent-encoded UTF-8")
+            })?;
             let Some(at) = names.iter().position(|known| *known == name) else {
                 return Err(unknown(&name, names));
             };
             let value = decode(value, Plus::IsSpace).ok_or_else(|| {
-                Problem::invalid_parameter(names[at], "not percent-encoded UTF-8")
+                Problem::invalid_parameter(names[at], "is not percent-encoded UTF-8")
             })?;
             if values[at].replace(value).is_some() {
                 return Err(Problem::new(
@@ -74,7 +75,13 @@ impl<'a> Query<'a> {
     pub fn required(&self, name: &'static str) -> Result<&str, Problem> {
         match self.get(name) {
             Some(value) if !value.is_empty() => Ok(value),
-            _ => Err(Problem::invalid_parameter(name, "is missing")),
+            _ => Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_parameter",
+                "A parameter is missing",
+            )
+            .param(name)
+            .detail(format!("{name} is missing"))),
         }
     }
 
@@ -91,7 +98,7 @@ impl<'a> Query<'a> {
         let Some(text) = self.get(name) else { return Ok(default) };
         parse_number(text).filter(|n| bounds.contains(n)).ok_or_else(|| {
             let (low, high) = (bounds.start(), bounds.end());
-            Problem::invalid_parameter(name, format!("not an integer from {low} to {high}"))
+            Problem::invalid_parameter(name, format!("is not an integer from {low} to {high}"))
         })
     }
 }
@@ -135,8 +142,8 @@ pub(super) fn parse_number(text: &str) -> Option<u64> {
 
 fn unknown(name: &str, names: &[&str]) -> Problem {
     let detail = match names {
-        [] => "no parameters are known here".to_owned(),
-        names => format!("known here: {}", names.join(", ")),
+        [] => "this path takes no parameters".to_owned(),
+        names => format!("this path takes: {}", names.join(", ")),
     };
     Problem::new(StatusCode::BAD_REQUEST, "unknown_parameter", "A parameter is unknown")
         .param(shown(name))

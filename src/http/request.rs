@@ -101,7 +101,7 @@ impl Call {
         let (start, end) = self.params.ranges[at.expect("a route reads only its own parameters")];
         let raw = &self.parts.uri.path()[usize::from(start)..usize::from(end)];
         query::decode(raw, Plus::IsPlus)
-            .ok_or_else(|| Problem::invalid_parameter(name, "not percent-encoded UTF-8"))
+            .ok_or_else(|| Problem::invalid_parameter(name, "is not percent-encoded UTF-8"))
     }
 
     /// The value of `{name}` as an id: decimal digits without sign or leading zeros, from 1.
@@ -132,17 +132,24 @@ impl Call {
         let plain = single(self.headers(), &X_API_KEY, "X-API-Key")?;
         let key = match (bearer, plain) {
             (Some(_), Some(_)) => {
-                return Err(Problem::invalid_header("X-API-Key", "Authorization is given as well"));
+                return Err(Problem::invalid_header(
+                    "X-API-Key",
+                    "is given beside Authorization: send one of them",
+                ));
             }
             (Some(value), None) => bearer_token(value)
                 .ok_or_else(|| Problem::unauthorized("Authorization is not `Bearer KEY`"))?,
             (None, Some(value)) => visible(value).unwrap_or_default(),
-            (None, None) => return Err(Problem::unauthorized("no API key was sent")),
+            (None, None) => {
+                return Err(Problem::unauthorized(
+                    "no API key was sent: send `Authorization: Bearer KEY`",
+                ));
+            }
         };
         if (1..=API_KEY_LEN_MAX).contains(&key.len()) {
             Ok(key)
         } else {
-            Err(Problem::unauthorized("this is not an API key"))
+            Err(Problem::unauthorized("the API key is mistyped or cut: its checksum does not fit"))
         }
     }
 
@@ -263,7 +270,7 @@ fn single<'a>(
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (value, None) => Ok(value),
-        (_, Some(_)) => Err(Problem::invalid_header(shown, "given twice")),
+        (_, Some(_)) => Err(Problem::invalid_header(shown, "is given twice")),
     }
 }
 

@@ -207,7 +207,7 @@ impl Router {
         method: &Method,
         path: &str,
     ) -> Result<(&Route, PathParams), Problem> {
-        let found = self.tree.at(path).map_err(|_| Problem::not_found("no such path"))?;
+        let found = self.tree.at(path).map_err(|_| Problem::not_found("there is no such path"))?;
         let mut params = PathParams::default();
         for (range, (_, value)) in params.ranges.iter_mut().zip(found.params.iter()) {
             // The value is a slice of the path, which hyper keeps below 64 KiB.

@@ -102,15 +102,18 @@ pub fn init(dir: &Path) -> Result<Created, BootError> {
 /// # Errors
 /// As [`init`].
 pub fn init_beside(dir: &Path, names: &[&str]) -> Result<Created, BootError> {
+    // 1. The folder, with an empty ledger, the master key and the manifest.
     let folder = Folder::at(dir);
     make_private(dir)?;
     folder.init_beside(None, names).map_err(|error| match error {
         StorageError::AlreadyExists { path } if path == dir => BootError::NotEmpty { dir: path },
         error => error.into(),
     })?;
+    // 2. The first admin key, whose hash is the ledger's first event.
     let mut ledger = folder.open_ledger()?;
     let admin_key = issue(&mut Engine::default(), &mut ledger, Clock::default().now())?;
     folder.note(ledger.id(), ledger.last())?;
+    // 3. Last the configuration: a folder that was cut off before gets it with its next key.
     write_config(&folder)?;
     Ok(Created { id: ledger.id(), folder, admin_key })
 }
@@ -174,7 +177,7 @@ pub fn manifest(folder: &Folder) -> Result<Manifest, BootError> {
     let (manifest, passed_over) = manifest_and_tip(folder)?;
     if let Some(reason) = passed_over {
         let path = folder.tip();
-        tracing::warn!(path = %path.display(), "the tip is passed over: {reason}");
+        tracing::warn!(path = %path.display(), "the file TIP is not used: {reason}");
     }
     Ok(manifest)
 }
@@ -256,7 +259,7 @@ pub struct Opened {
     pub engine: Engine,
     /// The ledger, for the sequencer.
     pub ledger: RedbLedger,
-    /// The ledger, for everybody else.
+    /// The ledger, for all that only read it.
     pub reader: Reader,
     /// What has left memory, as far as it was written.
     pub history: HistoryTables,
@@ -275,7 +278,7 @@ pub struct Progress {
     pub total: Seq,
 }
 
-/// Opens a data folder and brings the engine to the ledger's end. `progress` is told after
+/// Opens a data folder and brings the engine to the ledger's end. `progress` is called after
 /// every row.
 ///
 /// # Errors
@@ -285,8 +288,10 @@ pub struct Progress {
 /// ended, so one that is damaged there stays as it is, byte for byte. What is before the
 /// snapshot is for `verify` to look at.
 pub fn open(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Opened, BootError> {
+    // 1. What the folder is known to hold.
     let folder = Folder::at(dir);
     let manifest = manifest(&folder)?;
+    // 2. The state: the newest snapshot, and the rows after it, read without writing.
     let unwritten = open_reader(&folder, &manifest)?;
     let mut replay = newest(&folder, &unwritten)?;
     let snapshot = replay.state().seq();
@@ -297,13 +302,16 @@ pub fn open(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Opened, Bo
         Ok::<(), StorageError>(())
     };
     replay.run(&unwritten, &mut each)?;
+    // 3. The end must be the known one, and each page must fit its checksum.
     unwritten.check_end(&manifest)?;
     drop(unwritten);
     RedbLedger::check(&folder.ledger()).map_err(|error| error.knowing(manifest.known.seq))?;
+    // 4. Only now the ledger is opened for writing.
     let ledger = folder.open_ledger_knowing(&manifest)?;
     let reader = ledger.reader();
     // Nothing, unless another process wrote between the two openings.
     replay.run(&reader, each)?;
+    // 5. History, which its follower brings to the ledger's end later.
     let history = open_history(&folder, &ledger)?;
     let last_at = replay.at();
     let engine = replay.into_engine();
@@ -314,13 +322,13 @@ fn open_history(folder: &Folder, ledger: &RedbLedger) -> Result<HistoryTables, S
     let last = ledger.last().seq;
     let (history, opening) = HistoryTables::open(&folder.history(), ledger.id(), last)?;
     if let Opening::SetAside { to, reason } = opening {
-        tracing::warn!(to = %to.display(), "history is built anew: {reason}");
+        tracing::warn!(to = %to.display(), "history was set aside and is rebuilt from the ledger: {reason}");
     }
     Ok(history)
 }
 
-/// The newest state that a snapshot gives; the empty one where none can be used. Those
-/// passed over are told.
+/// The newest state that a snapshot gives; the empty one where none can be used. A warning
+/// is logged for each that is not used.
 ///
 /// # Errors
 /// The ledger cannot be read.
@@ -331,7 +339,7 @@ pub fn newest(folder: &Folder, reader: &Reader) -> Result<Replay, StorageError> 
     };
     let (found, passed_over) = snapshot::newest_valid(&folder.snapshots(), reader, understand)?;
     for file in passed_over {
-        tracing::warn!(path = %file.path.display(), "a snapshot is passed over: it {}", file.reason);
+        tracing::warn!(path = %file.path.display(), "a snapshot is not used: it {}", file.reason);
     }
     Ok(found.unwrap_or_default())
 }

@@ -79,7 +79,7 @@ fn follow(
             match write(folder, reader) {
                 Ok(position) => since = position.seq,
                 Err(error) => {
-                    tracing::warn!(%error, "no snapshot was written");
+                    tracing::warn!(%error, "a snapshot could not be written");
                     pause = PAUSE_AFTER_FAILURE;
                 }
             }

@@ -129,8 +129,8 @@ impl Threads {
 /// A failed commit leaves memory ahead of the disk: nothing may be answered from it. The
 /// next start finds what is durable.
 fn end_process(error: StorageError) {
-    tracing::error!(%error, "the ledger failed: the process ends");
-    eprintln!("nexnum: the ledger failed, the process ends: {error}");
+    tracing::error!(%error, "the ledger cannot be written: the process ends");
+    eprintln!("nexnum: the ledger cannot be written, the process ends: {error}");
     std::process::exit(EXIT_STORAGE);
 }
 

@@ -99,14 +99,16 @@ pub enum Followed {
     Absent,
 }
 
-/// Checks the data folder at `dir`. `progress` is told after every row.
+/// Checks the data folder at `dir`. `progress` is called after every row.
 ///
 /// # Errors
 /// The first [`Finding`].
 pub fn verify(dir: &Path, progress: impl FnMut(Progress)) -> Result<Proof, Finding> {
+    // 1. What the folder is known to hold.
     let folder = Folder::at(dir);
     let (manifest, tip_passed_over) = folder::manifest_and_tip(&folder)?;
     let reader = folder::open_reader(&folder, &manifest)?;
+    // 2. Every row from the first on: chain, replay, audits, and each snapshot at its position.
     let mut walk = Walk {
         total: total(&reader, manifest.known),
         manifest: manifest.known,
@@ -121,7 +123,9 @@ pub fn verify(dir: &Path, progress: impl FnMut(Progress)) -> Result<Proof, Findi
     replay.run(&reader, |row, state| walk.step(row, state))?;
     let proof = walk.finish(&reader, replay.state())?;
     drop(reader);
+    // 3. Every page of the ledger's file against its checksum.
     RedbLedger::check(&folder.ledger()).map_err(|error| error.knowing(proof.end.seq))?;
+    // 4. The other files: each secret opens, history is whole and not ahead.
     let secrets = open_secrets(&folder)?;
     let history = follows(&folder, &proof)?;
     Ok(Proof { tip_passed_over, secrets, history, ..proof })
@@ -138,8 +142,8 @@ fn open_secrets(folder: &Folder) -> Result<usize, Finding> {
 }
 
 /// History's cursor, which is never ahead of the ledger. History itself is whole then; that
-/// its rows are what the ledger says is not compared: it is derived, and made anew from the
-/// ledger at will.
+/// its rows are what the ledger says is not compared: it is derived, and can be rebuilt
+/// from the ledger.
 fn follows(folder: &Folder, proof: &Proof) -> Result<Followed, Finding> {
     let end = proof.end.seq;
     match history::check(&folder.history(), proof.ledger)? {

@@ -152,7 +152,7 @@ impl Purchase {
         })
     }
 
-    /// Tells breaker, grid and operator what the outcome says of the provider.
+    /// Records what the outcome says of the provider: in its breaker, the grid and its failures.
     fn note(&self, connected: &Connected, claim: &Claim, outcome: &BuyOutcome) {
         let (now, grid, offer) =
             (self.orders.market.clock.now(), &self.orders.market.grid, claim.offer());
@@ -178,7 +178,8 @@ impl Purchase {
             BuyOutcome::InDoubt(what) => {
                 connected.record_outcome(grid, BreakerInput::Bad, now);
                 self.note_failure(connected, format!("in doubt: {what}"));
-                tracing::warn!(provider = connected.name(), order = self.id.0, "a buy is in doubt");
+                let (provider, order) = (connected.name(), self.id.0);
+                tracing::warn!(provider, order, cause = %what, "purchase in doubt");
             }
         }
     }
@@ -190,7 +191,7 @@ impl Purchase {
         self.orders.market.metrics.overcharged(connected.name());
         let price = claim.price();
         let (provider, order) = (connected.name(), self.id.0);
-        tracing::warn!(provider, order, %cost, %price, "a number cost more than its price");
+        tracing::warn!(provider, order, %cost, %price, "the provider charged more than the customer paid: the offer is closed until the next sync");
         self.note_failure(connected, format!("charged {cost}, sold for {price}"));
     }
 

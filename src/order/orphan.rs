@@ -43,7 +43,11 @@ impl Orphan<'_> {
         if !doubts.disown(connected.id(), external_id, orders.market.clock.now()) {
             return;
         }
-        tracing::warn!(provider = connected.name(), external_id, "an orphan is given back");
+        tracing::warn!(
+            provider = connected.name(),
+            external_id,
+            "purchase without an order: giving the number back"
+        );
         let (orders, connected) = (Arc::clone(orders), Arc::clone(connected));
         let (worker, external_id) = (Arc::clone(&orders), external_id.to_owned());
         orders.tasks.spawn(async move {
@@ -65,7 +69,10 @@ async fn recover(orders: &Orders, order: OrderId, attempt: u8) {
     let until = orders.market.clock.now().plus_ms(RECOVERY_MS);
     match orders.market.send_until(&command, until).await {
         Ok(Ok(Effect::Done)) => {
-            tracing::info!(order = order.0, "a write-off is reversed");
+            tracing::info!(
+                order = order.0,
+                "write-off reversed: the provider took the number back"
+            );
         }
         // Nothing was written off, or it was for another attempt, or so long ago that the
         // order has left memory: the loss stands.
@@ -87,6 +94,12 @@ async fn cancel(orders: &Orders, connected: &Connected, external_id: &str, from:
         }
         next = now.plus_ms(PAUSE_MS * u64::from(tries));
     }
-    tracing::error!(provider = connected.name(), external_id, "an orphan could not be given back");
+    let provider = connected.name();
+    tracing::error!(
+        provider,
+        external_id,
+        tries = TRIES_MAX,
+        "purchase without an order: the provider did not take the number back"
+    );
     false
 }

@@ -98,12 +98,12 @@ mod tests {
         );
         assert_eq!(together, (failed, failed, Ok(()), Ok(())));
         assert_eq!(calls.load(Ordering::Relaxed), 3);
-        assert_eq!(asks.once(one, Op::Cancel, call(Ok(()))).await, Ok(()), "asked anew");
+        assert_eq!(asks.once(one, Op::Cancel, call(Ok(()))).await, Ok(()), "asked again");
         assert_eq!(calls.load(Ordering::Relaxed), 4);
     }
 
     #[tokio::test]
-    async fn whoever_goes_away_while_asking_leaves_nobody_waiting() {
+    async fn a_caller_that_is_dropped_while_asking_leaves_no_other_waiting() {
         let asks = SingleFlight::default();
         let asking = asks.once(OrderId(1), Op::Cancel, std::future::pending());
         let waiting = asks.once(OrderId(1), Op::Cancel, async { Ok(()) });

@@ -323,7 +323,7 @@ impl ProviderClient {
         self.once(op, &request, deadline).await.map_err(|(error, _)| error)
     }
 
-    /// One try: the output, or the error and whether another try may fare better.
+    /// One try: the output, or the error and whether another try may succeed.
     async fn once(
         &self,
         op: Op,
@@ -349,7 +349,7 @@ impl ProviderClient {
         let read = self.interpret(op, reply).await;
         read.map_err(|mut error| {
             error.excerpt = self.mask(&error.excerpt);
-            self.heed(&error);
+            self.pause_if_limited(&error);
             let retryable = consequence::of(error.kind).retry == Retry::All && !error.certain;
             (error, retryable)
         })
@@ -375,11 +375,17 @@ impl ProviderClient {
     ) -> Result<RawReply, CallFailed> {
         let permit = timeout_at(deadline, self.in_flight.acquire()).await;
         let Ok(Ok(_permit)) = permit else {
-            return Err(CallFailed::unsent(ErrorKind::RateLimited, "too many calls in flight"));
+            return Err(CallFailed::unsent(
+                ErrorKind::RateLimited,
+                "too many calls to the provider are in flight",
+            ));
         };
         self.limiter.acquire(Lane::of(op), deadline).await.map_err(|limited| CallFailed {
             retry_after: Some(limited.retry_after),
-            ..CallFailed::unsent(ErrorKind::RateLimited, "no call was allowed in time")
+            ..CallFailed::unsent(
+                ErrorKind::RateLimited,
+                "the rate limit allowed no call within the time of this one",
+            )
         })?;
         match timeout_at(deadline, self.transport.exchange(request, bytes_max(op))).await {
             Ok(result) => result,
@@ -388,7 +394,7 @@ impl ProviderClient {
     }
 
     /// Pauses all calls when a provider says that there were too many.
-    fn heed(&self, error: &ProviderError) {
+    fn pause_if_limited(&self, error: &ProviderError) {
         let asked = error.retry_after_ms;
         let pause = match consequence::of(error.kind).pause {
             Pause::None => 0,

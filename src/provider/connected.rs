@@ -35,7 +35,7 @@ pub struct ProviderPolicy {
     pub min_cancel_age_ms: Option<u64>,
 }
 
-/// How a provider fares, as the operator sees it.
+/// A provider's health, as the operator sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
     /// `closed` (in use), `open` or `half_open`.
@@ -215,7 +215,7 @@ impl Connected {
         self.show(grid, *self.breaker.lock());
     }
 
-    /// How it fares.
+    /// The provider's health.
     #[must_use]
     pub fn health(&self) -> Health {
         let breaker = *self.breaker.lock();

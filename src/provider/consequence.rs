@@ -14,7 +14,7 @@ pub struct Consequence {
     pub retry: Retry,
     /// How long all calls of the provider pause.
     pub pause: Pause,
-    /// What the breaker is told of a purchase or a probe that ended so.
+    /// What the breaker counts for a purchase or a probe that ended so.
     pub breaker: Option<BreakerInput>,
     /// The offer that was to be bought sells nothing before the next sync.
     pub ends_offer: bool,
@@ -24,7 +24,7 @@ pub struct Consequence {
     pub is_final: bool,
     /// What the answer to a cancel or a poll says of the activation.
     pub standing: Standing,
-    /// What the customer is told of a cancel or another change that was refused so.
+    /// The refusal that a customer gets for a cancel or another change that ended so.
     pub answer: CustomerAnswer,
 }
 
@@ -63,7 +63,7 @@ pub enum Standing {
     TooLate,
 }
 
-/// What a customer is told of a change that the provider refused.
+/// The refusal that a customer gets for a change that the provider refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CustomerAnswer {
     /// Not yet.

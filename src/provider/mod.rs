@@ -5,6 +5,7 @@
 //! deadlines, bounds and rate limits; a [`connected::Connected`] is a provider with
 //! everything to talk to it.
 
+pub(crate) mod cause;
 pub mod client;
 pub mod client_config;
 pub mod connected;

@@ -4,11 +4,13 @@
 //! can have reached the provider, since that decides whether a buy is refused or in doubt.
 //! Deadlines are the caller's.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use nexnum_driver::{ErrorKind, ProviderError, ProviderRequest, RawReply, RequestBody};
 
+use super::cause;
 use super::retry_after;
 use crate::clock;
 
@@ -20,20 +22,21 @@ const IDLE_MAX: Duration = Duration::from_secs(10);
 pub(super) struct CallFailed {
     /// True if nothing can have reached the provider.
     pub unsent: bool,
-    pub what: &'static str,
+    /// What happened, with the cause.
+    pub what: Cow<'static, str>,
     pub kind: ErrorKind,
     pub retry_after: Option<Duration>,
-    /// True if a second try may fare better.
+    /// True if a second try may succeed.
     pub retryable: bool,
 }
 
 impl CallFailed {
-    pub(super) fn unsent(kind: ErrorKind, what: &'static str) -> Self {
-        Self { unsent: true, what, kind, retry_after: None, retryable: false }
+    pub(super) fn unsent(kind: ErrorKind, what: impl Into<Cow<'static, str>>) -> Self {
+        Self { unsent: true, what: what.into(), kind, retry_after: None, retryable: false }
     }
 
-    pub(super) fn after_send(what: &'static str, retryable: bool) -> Self {
-        let kind = ErrorKind::Temporary;
+    pub(super) fn after_send(what: impl Into<Cow<'static, str>>, retryable: bool) -> Self {
+        let (kind, what) = (ErrorKind::Temporary, what.into());
         Self { unsent: false, what, kind, retry_after: None, retryable }
     }
 
@@ -73,15 +76,17 @@ impl Transport {
         most: usize,
     ) -> Result<RawReply, CallFailed> {
         let built = self.build(request);
-        let built =
-            built.map_err(|_| CallFailed::unsent(ErrorKind::Unsupported, "cannot be sent"))?;
+        let built = built.map_err(|_| {
+            CallFailed::unsent(ErrorKind::Unsupported, "the request cannot be sent")
+        })?;
         let mut response = self.0.execute(built).await.map_err(|error| {
             if error.is_connect() {
-                let unsent =
-                    CallFailed::unsent(ErrorKind::Temporary, "the provider cannot be reached");
+                let what = format!("the provider cannot be reached: {}", cause::of(&error));
+                let unsent = CallFailed::unsent(ErrorKind::Temporary, what);
                 return CallFailed { retryable: true, ..unsent };
             }
-            CallFailed::after_send("the connection was lost", true)
+            let what = format!("the connection was lost: {}", cause::of(&error));
+            CallFailed::after_send(what, true)
         })?;
         let status = response.status().as_u16();
         let headers = response.headers().iter();
@@ -96,7 +101,10 @@ impl Transport {
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => return Ok(RawReply { status, headers, body }),
-                Err(_) => return Err(CallFailed::after_send("the reply was cut short", true)),
+                Err(error) => {
+                    let what = format!("the reply was cut short: {}", cause::of(&error));
+                    return Err(CallFailed::after_send(what, true));
+                }
             }
         }
     }

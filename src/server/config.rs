@@ -2,6 +2,8 @@
 //! its error. Secrets are not in it: it names where they are, in the data folder's secret
 //! store or in an environment variable.
 
+mod values;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -26,7 +28,7 @@ const LIFETIME_S_MAX: u64 = 24 * 60 * 60;
 const DRAIN_S_MAX: u64 = 80;
 /// Bounds of the pause between two syncs: providers ban a faster one, stock is stale after more.
 const SYNC_S: std::ops::RangeInclusive<u64> = 5..=24 * 60 * 60;
-/// The largest margin in percent: more is a slip of the pen.
+/// The largest margin in percent: more is a typing error.
 const PERCENT_MAX: u32 = 1_000;
 /// The largest rate of exchange: no currency is worth more of any other.
 const RATE_MAX: u32 = 1_000_000;
@@ -36,6 +38,12 @@ const PERCENT_SCALE_MAX: u32 = 4;
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
+    /// There is no such file.
+    #[error("there is no configuration {}: `nexnum init DIR` makes a data folder with one, and --config DIR/config.toml names it", path.display())]
+    Missing {
+        /// The path that was tried.
+        path: PathBuf,
+    },
     /// The file cannot be read.
     #[error("cannot read the configuration {}: {source}", path.display())]
     Io {
@@ -73,10 +81,14 @@ pub enum ConfigError {
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Where the server listens; port 0 lets the system choose.
+    #[serde(deserialize_with = "values::address")]
     pub listen: SocketAddr,
-    /// Where the measures are served without a key, if anywhere: an address that strangers
-    /// cannot reach. Operators' keys open them on `listen` in any case.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Where metrics are served without a key, if anywhere: an address that only the
+    /// operator's monitoring reaches. On `listen` they need an admin key.
+    #[serde(
+        deserialize_with = "values::optional_address",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub metrics_listen: Option<SocketAddr>,
     /// The data folder; relative to the configuration's own folder, which is the default.
     pub data_dir: PathBuf,
@@ -175,7 +187,7 @@ impl Serialize for Percent {
 
 impl<'de> Deserialize<'de> for Percent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        let text = values::quoted(deserializer)?;
         let parsed = Decimal::from_str_exact(&text).map(|percent| percent.normalize());
         let range = Decimal::ZERO..=Decimal::from(PERCENT_MAX);
         match parsed {
@@ -208,7 +220,7 @@ impl Serialize for Rate {
 
 impl<'de> Deserialize<'de> for Rate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        let text = values::quoted(deserializer)?;
         match Decimal::from_str_exact(&text) {
             Ok(rate) if rate > Decimal::ZERO && rate <= Decimal::from(RATE_MAX) => Ok(Self(rate)),
             Ok(_) | Err(_) => Err(serde::de::Error::custom(format!(
@@ -289,7 +301,7 @@ const fn sync_interval_s() -> u64 {
 }
 
 fn money<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Micros, D::Error> {
-    let text = String::deserialize(deserializer)?;
+    let text = values::quoted(deserializer)?;
     Micros::parse(&text).map_err(|e| serde::de::Error::custom(format!("{text:?} {e}")))
 }
 
@@ -323,7 +335,10 @@ impl Config {
     /// # Errors
     /// Which file, which line, which field, and why.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let io = |source| ConfigError::Io { path: path.to_owned(), source };
+        let io = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
+            _ => ConfigError::Io { path: path.to_owned(), source },
+        };
         if fs::metadata(path).map_err(io)?.len() > LEN_MAX {
             return Err(ConfigError::TooLong { path: path.to_owned() });
         }

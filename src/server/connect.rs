@@ -30,7 +30,10 @@ pub struct ProviderSetup {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// No shipped driver and no file has the name.
-    #[error("provider {provider:?}: cannot read the driver {driver:?}: {source}")]
+    #[error(
+        "provider {provider:?}: no driver {driver:?} is shipped, and no file of that path can be read ({source}); shipped are {}",
+        shipped_names()
+    )]
     NoDriver {
         /// Which provider.
         provider: String,
@@ -63,6 +66,12 @@ pub enum ConnectError {
         /// Why.
         source: ClientError,
     },
+}
+
+/// The names of the shipped drivers, for a message.
+fn shipped_names() -> String {
+    let names: Vec<_> = Driver::shipped().iter().map(|(name, _)| *name).collect();
+    names.join(", ")
 }
 
 /// Connects a provider. Nothing is asked of it yet.

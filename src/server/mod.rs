@@ -1,7 +1,7 @@
 //! The running server, from an opened data folder to the last drained request.
 //!
 //! The order of starting is the order of trust: replayed state, sequencer, followers,
-//! providers, workers, and last of all the door. Stopping goes the other way.
+//! providers, workers, and last the listeners. Stopping goes the other way.
 
 pub mod config;
 mod connect;
@@ -49,7 +49,7 @@ pub use start_error::StartError;
 pub const OWN_PROVIDER: &str = "own";
 /// Where the token of own stock's callback is kept among the secrets.
 const HOOK_SECRET: &str = "hook.own";
-/// How long work under way upstream may take after the door has closed.
+/// How long calls to providers may take after the listeners have closed.
 const WORKERS_GRACE: Duration = Duration::from_secs(5);
 
 /// A server that answers.
@@ -66,7 +66,7 @@ pub struct Running {
     /// What it answers.
     pub routes: RouteTable,
     stop: watch::Sender<bool>,
-    doors: Vec<JoinHandle<usize>>,
+    listeners: Vec<JoinHandle<usize>>,
     /// The providers, to change them while the server runs.
     pub providers: ProviderSet,
     workers: Arc<Workers>,
@@ -132,16 +132,16 @@ pub async fn start(
     let rooms = Rooms::new(&market, providers, own);
     let workers = Arc::new(Workers::start(&rooms.orders, open_claims));
     let providers = ProviderSet::new(&rooms.orders, &workers, config.margin);
-    // 5. Last of all the faces and the door.
+    // 5. Last the faces and the listeners.
     let callback =
         CallbackAddress { provider: OWN_PROVIDER, token_sha256: keys::sha256(hook_token.expose()) };
     let quota = Quota::new(config.limits.requests_per_minute.get(), 60);
     let Tables { routes, metrics } = tables(&rooms, own.provider, callback, quota);
     let (stop, stopped) = watch::channel(false);
-    let mut doors = vec![open_door(&routes, config, listener, stopped.clone())?];
+    let mut listeners = vec![open_listener(&routes, config, listener, stopped.clone())?];
     let metrics_address = metrics_listener.as_ref().map(|(_, address)| *address);
     if let Some((listener, _)) = metrics_listener {
-        doors.push(open_door(&metrics, config, listener, stopped)?);
+        listeners.push(open_listener(&metrics, config, listener, stopped)?);
     }
     let hook_path = hook_path(&hook_token);
     Ok(Running {
@@ -151,7 +151,7 @@ pub async fn start(
         hook_path,
         routes,
         stop,
-        doors,
+        listeners,
         providers,
         workers,
         threads,
@@ -247,7 +247,7 @@ fn tables(
     Tables { routes, metrics }
 }
 
-fn open_door(
+fn open_listener(
     routes: &RouteTable,
     config: &Config,
     listener: TcpListener,
@@ -274,16 +274,20 @@ impl Running {
     /// # Errors
     /// The manifest could not be written; the ledger is whole all the same.
     pub async fn stop(self) -> Result<(), StorageError> {
+        // 1. Long polls return, and no listener accepts a connection any more.
         self.rooms.market.stopping.raise();
         self.stop.send_replace(true);
-        for door in self.doors {
-            if let Ok(cut) = door.await
+        // 2. Requests in flight end, or are cut off when the drain time is over.
+        for listener in self.listeners {
+            if let Ok(cut) = listener.await
                 && cut > 0
             {
-                tracing::warn!(cut, "connections did not finish in time");
+                tracing::warn!(cut, "connections were closed before their requests had finished");
             }
         }
+        // 3. The workers finish their calls to providers.
         self.workers.stop(WORKERS_GRACE).await;
+        // 4. The market's threads commit what was sent, and write snapshot and manifest.
         let threads = self.threads;
         let ended = tokio::task::spawn_blocking(move || threads.stop());
         ended.await.expect("stopping does not panic")

@@ -32,21 +32,23 @@ const COMMAND_MS: u64 = 30_000;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IntakeError {
     /// The list is empty, or nothing in it is known, or it shrank too much.
-    #[error("the list is not believed: {rows} rows, {known} of them known")]
-    Unbelieved {
+    #[error(
+        "the list is empty or shrank too much to be trusted: {rows} rows, {known} of a known country and service"
+    )]
+    Untrusted {
         /// Rows of the list.
         rows: usize,
         /// Those of a known country and service.
         known: usize,
     },
     /// The engine refused, was too busy for long, or has stopped.
-    #[error("the engine did not take it: {0}")]
+    #[error("the engine refused the rows: {0}")]
     Engine(String),
     /// The rows do not fit the grid.
-    #[error("the grid did not take it: {0}")]
+    #[error("the grid refused the rows: {0}")]
     Grid(#[from] nexnum_engine::grid::PublishError),
     /// The process is ending.
-    #[error("the work was cut")]
+    #[error("the process is stopping")]
     Cut(#[from] JoinError),
 }
 
@@ -72,12 +74,14 @@ impl Intake {
         Self { market, connected, quarantine, carriers, refused: (0, 0) }
     }
 
-    /// Takes a list in: what is believed of it becomes offers, prices and stock.
+    /// Takes a list in: its trusted rows become offers, prices and stock.
     ///
     /// # Errors
     /// Why the list changed nothing, or not all; what was committed before the error stands.
     pub(crate) async fn take_in(&mut self, list: PriceList) -> Result<(), IntakeError> {
+        // 1. Rows of known products, from a list that is trusted.
         let rows = self.read(list).await?;
+        // 2. Carriers get ids, rows get prices; jumps of a price are held back.
         let (carriers, nameless) = self.name_carriers(&rows).await?;
         let connected = Arc::clone(&self.connected);
         let margin = connected.policy().margin;
@@ -89,11 +93,17 @@ impl Intake {
         let held = self.quarantine.hold_jumps(&mut rows, |key| known_cost(&grid, &offers, key));
         if held > 0 {
             let provider = connected.name();
-            tracing::warn!(provider, rows = held, "prices have jumped and are kept out");
+            tracing::warn!(
+                provider,
+                rows = held,
+                "rows of the price list are held back because their price jumped"
+            );
         }
+        // 3. Durable first, then visible to buyers.
         let (listed, refused) = self.record(&rows, offers).await?;
         let sold = listed.len();
         self.publish(listed).await?;
+        // 4. What the operator sees of it.
         self.note_refused((nameless, refused));
         let now = self.market.clock.now();
         connected.note(|health| {
@@ -104,26 +114,27 @@ impl Intake {
         Ok(())
     }
 
-    /// The rows of a list that is believed, their products known.
+    /// The rows of known products, if the list is trusted.
     async fn read(&mut self, list: PriceList) -> Result<Vec<Translated>, IntakeError> {
         let (len, unread) = (list.rows.len(), list.misfits as usize);
         let connected = Arc::clone(&self.connected);
         let translated =
             tokio::task::spawn_blocking(move || translate(list, connected.crosswalk()));
         let (rows, unknown) = translated.await?;
-        let believed = self.quarantine.admits_list(rows.len());
+        let trusted = self.quarantine.admits_list(rows.len());
         self.connected.note(|health| {
             (health.rows, health.unknown_rows, health.misfits) = (len + unread, unknown, unread);
-            health.quarantined = if believed { 0 } else { rows.len() };
+            health.quarantined = if trusted { 0 } else { rows.len() };
         });
-        if believed {
+        if trusted {
             Ok(rows)
         } else {
-            Err(IntakeError::Unbelieved { rows: len, known: rows.len() })
+            Err(IntakeError::Untrusted { rows: len, known: rows.len() })
         }
     }
 
-    /// Tells the operator of what found no room, once while it is as much.
+    /// Notes what found no room in the provider's failures, once while the numbers stay the
+    /// same.
     fn note_refused(&mut self, refused: (usize, usize)) {
         let (carriers, rows) = refused;
         if refused != (0, 0) && refused != self.refused {

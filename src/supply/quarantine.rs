@@ -24,12 +24,12 @@ pub(super) struct Quarantine {
 }
 
 impl Quarantine {
-    /// As after a believed list of so many rows.
+    /// As after a trusted list of so many rows.
     pub(super) fn after(len: usize) -> Self {
         Self { len, ..Self::default() }
     }
 
-    /// True if a list of so many rows is to be believed.
+    /// True if a list of so many rows is to be trusted.
     pub(super) fn admits_list(&mut self, len: usize) -> bool {
         if len == 0 {
             return false;

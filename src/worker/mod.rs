@@ -21,7 +21,7 @@ use crate::provider::connected::Connected;
 use crate::supervisor::Beat;
 
 /// The running workers: one poller, and for each connected provider a syncer and a
-/// reconciler. A loop that panics is begun anew.
+/// reconciler. A loop that panics is restarted.
 #[derive(Debug)]
 pub struct Workers {
     orders: Arc<Orders>,

@@ -1,4 +1,4 @@
-//! Polling: every open activation at a provider is asked about in its turn.
+//! Polling: every open activation at a provider is polled when it is due.
 //!
 //! One schedule for all: each activation has its next moment, later with age; a provider
 //! has at most half of its lanes taken by polls, so that purchases get through. What has
@@ -36,7 +36,7 @@ const AGE_MS: u64 = 120_000;
 const PAUSE_FAILED_MAX_MS: u64 = 60_000;
 /// How long after its end an activation is asked about for a late message.
 const LATE_MS: u64 = 60_000;
-/// "Not found" so often in a row is believed: the first may be a provider catching up.
+/// "Not found" so often in a row is taken as true: the first may be a provider catching up.
 const MISSING_MAX: u8 = 2;
 /// How far back each look for ended activations goes: more than a commit takes, so that
 /// one that ended between two looks is not missed.
@@ -52,7 +52,7 @@ const FORGET_MS: u64 = 60_000;
 struct Watch {
     failures: u32,
     missing: u8,
-    /// Its end here has been told to the provider.
+    /// The provider has been told to end it, or needs no such call.
     settled: bool,
 }
 

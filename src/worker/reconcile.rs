@@ -38,7 +38,7 @@ const FAILED_PAUSE_MS: u64 = 5_000;
 /// A purchase shows in the list this soon after it came into doubt: a call that was cut
 /// off, by a lost connection or a restart, may be at work at the provider still.
 const SHOWN_MS: u64 = 10_000;
-/// Lists that must not show a purchase before it is believed not to be.
+/// Lists that must not show a purchase before it counts as not made.
 const ABSENCES_MIN: u8 = 2;
 
 /// Settles the doubts of one provider.
@@ -147,7 +147,8 @@ impl Reconciler {
         self.looked_back |= looks_back && (reaches || in_vain);
     }
 
-    /// Tells the operator of rows that could not be read, once while they are as many.
+    /// Notes rows that could not be read in the provider's failures, once while their number
+    /// stays the same.
     fn note_misfits(&mut self, list: &ActiveList) {
         if list.misfits > 0 && list.misfits != self.misfits {
             let text = format!("{} of {} rows could not be read", list.misfits, list.listed);
@@ -288,7 +289,12 @@ impl Reconciler {
             if let Some(claim) = doubt.and_then(|doubt| doubt.claim) {
                 claim.book();
             }
-            tracing::info!(provider = self.connected.name(), order = order.id.0, "adopted");
+            let (provider, order) = (self.connected.name(), order.id.0);
+            tracing::info!(
+                provider,
+                order,
+                "doubt settled: the purchase was found in the provider's list"
+            );
         }
     }
 
@@ -304,7 +310,12 @@ impl Reconciler {
         if let Some(doubt) = doubts.settle(order.id) {
             // Should it turn up all the same, it goes back.
             doubts.give_up(PurchaseGivenUp::of(order, self.orders.market.clock.now()));
-            tracing::info!(provider = self.connected.name(), order = order.id.0, "not bought");
+            let (provider, id) = (self.connected.name(), order.id.0);
+            tracing::info!(
+                provider,
+                order = id,
+                "doubt settled: the provider's lists do not show a purchase"
+            );
             drop(doubt.claim);
             buy::resume(&self.orders, order, doubt.tried).await;
         }

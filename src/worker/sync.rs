@@ -94,13 +94,13 @@ impl Syncer {
             Ok(list) => list,
             Err(error) => {
                 let (now, provider) = (self.market.clock.now(), self.connected.name());
-                tracing::warn!(provider, %error, "the provider gave no price list");
+                tracing::warn!(provider, %error, "sync failed: no price list from the provider");
                 return self.connected.note_error(now, Op::Prices, None, &error);
             }
         };
         if let Err(error) = self.intake.take_in(list).await {
             let (at, provider) = (self.market.clock.now(), self.connected.name());
-            tracing::warn!(provider, %error, "a price list was not taken in, or not all of it");
+            tracing::warn!(provider, %error, "sync failed: the price list was taken in only in part, or not at all");
             let (op, text) = (Op::Prices, error.to_string());
             self.connected.note_failure(Failure { at, op, order: None, text });
         }

@@ -113,7 +113,7 @@ pub enum StorageError {
         /// The newest format that this program reads.
         known: u32,
     },
-    /// The writer's idea of the ledger's end is not the ledger's: someone else wrote.
+    /// The writer's idea of the ledger's end is not the ledger's: another writer has appended.
     #[error("an append expected the ledger to end at sequence {expected}, but it ends at {last}")]
     Fenced {
         /// What the writer expected.

@@ -2,7 +2,7 @@
 //!
 //! Promises: when [`Ledger::append`] returns a sequence number, everything up to
 //! it survives a kill and a power cut; rows have no gaps and are chained by hash;
-//! after a failure nothing more is taken until the ledger is opened anew, because
+//! after a failure nothing more is taken until the ledger is opened again, because
 //! what a failed sync left on the disk cannot be known. Leaves to others: what to
 //! put in a batch, when to commit, what to do about a failure (end the process).
 

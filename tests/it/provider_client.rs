@@ -234,7 +234,7 @@ fn retrying(answers: Vec<Answer>, expected: Result<(), ErrorKind>, calls: usize)
 }
 
 #[test]
-fn a_cancel_that_somebody_waits_for_outlasts_a_hiccup() {
+fn a_cancel_that_a_customer_waits_for_is_retried() {
     let broken = || http("500 Internal Server Error", "", "oops");
     let done = || ok("ACCESS_CANCEL");
     let limited = http("429 Too Many Requests", "Retry-After: 1\r\n", "slow down");

@@ -62,10 +62,16 @@ const CRATES: &[(&str, &[&str])] = &[
 
 /// Words that are not used, each with what to write instead. The first column is a pattern.
 const WORDS: &[(&str, &str)] = &[
-    (r"(?i)\bsomebody\b", "the type, the caller or the role"),
-    (r"(?i)\bnobody\b", "no caller, no order, no client"),
+    (r"(?i)(?:\b|_)(?:somebody|someone)(?:\b|_)", "the type, the caller or the role"),
+    (r"(?i)(?:\b|_)(?:nobody|no_one)(?:\b|_)", "no caller, no order, no client"),
+    (r"(?i)(?:\b|_)(?:anybody|anyone)_", "any caller, any client"),
     (r"(?i)\banybody\b", "any caller, any client"),
-    (r"(?i)\bwhoever\b", "the caller that"),
+    (r"(?i)(?:\b|_)everybody(?:\b|_)", "all callers, all customers"),
+    (r"(?i)(?:\b|_)whoever(?:\b|_)", "the caller that"),
+    (r"\b(?:[Hh]e|[Hh]im|[Hh]is|[Hh]imself|[Ss]he)\b", "the customer, the operator, its"),
+    (r"(?i)(?:\b|_)insist", "retry, require"),
+    (r"(?i)\bat_the_door\b", "the guard, before the handler"),
+    (r"(?i)\bclerk\b", "the type that does it"),
     (r"\bTODO\b", "an issue"),
     (r"\bFIXME\b", "an issue"),
 ];

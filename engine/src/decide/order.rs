@@ -1,4 +1,4 @@
-//! An order from its placement to its number, or to its refund for want of one.
+//! An order from its placement to its number, or to its refund without one.
 
 use super::check::{bounded, next_id};
 use crate::account::Book;

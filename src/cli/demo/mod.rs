@@ -12,31 +12,31 @@ use nexnum_driver::Secret;
 use nexnum_sandbox::{Sandbox, SandboxConfig, SandboxProvider};
 use nexnum_storage::Folder;
 
-use super::CliError;
+use super::{CliError, values};
 use crate::keys::ApiKey;
 use crate::market::folder::{self, BootError};
 use crate::server::config::{Config, OwnStockConfig, ProviderConfig, Rate};
 use crate::server::{self, ProviderSetup, Running};
 
-/// What the demo may be told.
+/// Arguments of `nexnum demo`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct DemoArgs {
     /// Where the server listens; port 0 lets the system choose.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = values::address)]
     pub listen: SocketAddr,
-    /// The data folder; made if there is none.
+    /// The data folder; created if there is none.
     #[arg(long, value_name = "DIR", default_value = "./nexnum-demo")]
     pub data: PathBuf,
-    /// What the simulated market grows from.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    /// The seed of the simulated market: the same seed gives the same prices and numbers.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = values::whole::<u64>(0..=u64::MAX))]
     pub seed: u64,
-    /// How long a message takes, in milliseconds.
+    /// How long a simulated message takes to arrive, in milliseconds.
     #[arg(long, value_name = "MIN..MAX", default_value = "2000..20000", value_parser = delays)]
     pub sms_delay_ms: RangeInclusive<u64>,
-    /// From when on a number may be cancelled, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    /// How old a number must be before it may be cancelled, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = values::whole::<u64>(0..=86_400))]
     pub min_cancel_age: u64,
-    /// The share of provider calls that go wrong, 0 to 1.
+    /// The share of calls to the simulated providers that fail, 0 to 1.
     #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = rate)]
     pub faults: f64,
 }
@@ -71,21 +71,26 @@ pub fn run(args: DemoArgs) -> Result<(), CliError> {
 }
 
 async fn demo(args: DemoArgs) -> Result<(), CliError> {
+    // 1. The data folder: a new one, or that of an earlier demo.
     let admin_key = claim(&args.data)?;
     let fresh = admin_key.is_some();
     let opened = folder::open(&args.data, |_| {})?;
+    // 2. The simulated providers, and the server connected to them.
     let sandbox = Sandbox::start(sandbox_config(&args)).await;
     let sandbox =
         sandbox.map_err(|error| failed("the simulated providers did not start", &error))?;
     let config = config(&args);
     let providers = sandbox.providers().iter().map(|provider| setup(provider, &args)).collect();
-    let running =
-        server::start(opened, &config, providers).await.map_err(super::serve::not_started)?;
+    let running = server::start(opened, &config, providers)
+        .await
+        .map_err(|error| super::serve::not_started(error, "--listen"))?;
+    // 3. Customers, money and own stock, once for a folder.
     let seeded = seed::prepare(&running, &args.data, admin_key, sandbox.providers()).await?;
     if fresh {
-        eprintln!("waiting for the providers' first lists");
+        eprintln!("waiting for the first price lists of the simulated providers");
         wait_for_market(&running).await;
     }
+    // 4. The lines to paste, only when they work.
     seeded.write(&args.data)?;
     seeded.print();
     super::serve::stop_signal().await;
@@ -129,9 +134,12 @@ fn claim(dir: &Path) -> Result<Option<ApiKey>, CliError> {
 
 /// Makes a folder that is there and empty, but for the mark of one begun before.
 fn make(dir: &Path) -> Result<ApiKey, CliError> {
-    let mark =
-        |text| fs::write(dir.join(MARK), text).map_err(|error| failed("the demo's mark", &error));
-    let entries = fs::read_dir(dir).map_err(|error| failed("the demo's folder", &error))?;
+    let mark = |text| {
+        fs::write(dir.join(MARK), text)
+            .map_err(|error| failed("cannot write the file DEMO", &error))
+    };
+    let entries =
+        fs::read_dir(dir).map_err(|error| failed("cannot read the data folder", &error))?;
     if entries.flatten().any(|entry| entry.file_name() != MARK) {
         return Err(BootError::NotEmpty { dir: dir.to_owned() }.into());
     }

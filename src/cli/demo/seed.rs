@@ -114,7 +114,7 @@ async fn account(running: &Running, name: &str) -> Result<AccountId, CliError> {
     access.open_account(name.into(), Micros::ZERO).await.map_err(command_refused)
 }
 
-/// The key as it was, if it still opens the door; else a new one.
+/// The key as it was, if it is still valid; else a new one.
 async fn key(
     running: &Running,
     account: Option<AccountId>,

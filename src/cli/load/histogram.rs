@@ -2,7 +2,7 @@
 
 /// Buckets an octave, as a power of two.
 const FINE_BITS: u32 = 5;
-/// Longest latency told apart: 2^40 ns, 18 minutes; longer ones count as that.
+/// Longest latency that has a bucket of its own: 2^40 ns, 18 minutes; longer ones count as that.
 const BITS_MAX: u32 = 40;
 const BUCKETS: usize = ((BITS_MAX - FINE_BITS + 1) as usize) << FINE_BITS;
 

@@ -4,24 +4,25 @@
 //! beforehand: on two shared cores every cycle spent here is taken from the server. A reply
 //! with another status than the load expects is an error; errors are counted and one is shown.
 
+mod child_server;
 mod client;
 mod histogram;
-mod own;
 mod prepare;
 mod report;
 mod run;
 mod stock;
 mod template;
 
+pub use child_server::OwnServer;
 pub use client::{BaseUrl, LoadClient, LoadReply};
 pub use histogram::Histogram;
-pub use own::OwnServer;
 pub use prepare::{LoadTarget, prepare};
 pub use report::Report;
 pub use run::{LoadPlan, run};
 pub use stock::stock;
 pub use template::Load;
 
+use super::values;
 use crate::keys::NoRandomness;
 
 /// Most connections of one run: the descriptors that a process usually gets, less some.
@@ -33,7 +34,7 @@ pub const SECONDS_MAX: u32 = 3_600;
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
     /// The address is none we can connect to.
-    #[error("`{0}` is not an address like http://127.0.0.1:8080")]
+    #[error("{0:?} is not the address of a server, as http://127.0.0.1:8080 is")]
     Url(String),
     /// The load needs what the target does not have.
     #[error("the load {load} needs {what}")]
@@ -71,10 +72,10 @@ pub struct LoadArgs {
     #[arg(long, value_enum, default_value_t = Load::Order)]
     pub load: Load,
     /// Connections, each with one request in flight
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=i64::from(CONNECTIONS_MAX)))]
+    #[arg(long, default_value_t = 64, value_parser = values::whole::<u32>(1..=CONNECTIONS_MAX.into()))]
     pub connections: u32,
-    /// How long to send
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=i64::from(SECONDS_MAX)))]
+    /// How long to send, in seconds
+    #[arg(long, default_value_t = 5, value_parser = values::whole::<u32>(1..=SECONDS_MAX.into()))]
     pub seconds: u32,
     /// A running server, as http://HOST:PORT; without it one is started on own stock
     #[arg(long, requires = "key")]

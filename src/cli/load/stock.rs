@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
+use super::child_server::OwnServer;
 use super::client::{BaseUrl, LoadClient};
-use super::own::OwnServer;
 use super::prepare::{LoadTarget, buy, created, known_products};
 use super::{BenchError, Load, LoadPlan};
 

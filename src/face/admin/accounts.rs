@@ -55,10 +55,10 @@ pub(super) async fn open(
 /// What looks like another name, or like none, is refused; its length is the engine's matter.
 fn check_name(name: &str) -> Result<(), Problem> {
     if name.chars().any(char::is_control) {
-        return Err(Problem::invalid_field("name", "has a control character"));
+        return Err(Problem::invalid_field("name", "must not have a control character"));
     }
     if name.trim() != name {
-        return Err(Problem::invalid_field("name", "begins or ends with a blank"));
+        return Err(Problem::invalid_field("name", "must not begin or end with a blank"));
     }
     Ok(())
 }
@@ -139,7 +139,7 @@ pub(super) async fn deposit(
         other => problems::of_refused(other),
     })?;
     let wallet = state.money.wallet(account);
-    let wallet = wallet.ok_or_else(|| Problem::not_found("no such account"))?;
+    let wallet = wallet.ok_or_else(|| Problem::not_found("there is no such account"))?;
     let (balance, repeated) = (Money(wallet.available), credited.repeated);
     Ok(reply::json(StatusCode::CREATED, &Deposit { balance, repeated }))
 }

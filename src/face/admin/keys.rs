@@ -65,7 +65,7 @@ pub(super) async fn revoke(
     call.query(&[])?;
     call.no_fields().await?;
     let id = u32::try_from(call.id_param("id")?);
-    let key = KeyId(id.map_err(|_| Problem::not_found("no such key"))?);
+    let key = KeyId(id.map_err(|_| Problem::not_found("there is no such key"))?);
     state.access.revoke_key(key).await.map_err(problems::of_key)?;
     Ok(reply::no_content())
 }

@@ -109,7 +109,7 @@ pub(super) async fn sync(
     call.query(&[])?;
     call.no_fields().await?;
     let name = call.param("name")?;
-    let missing = || Problem::not_found("no such driven provider");
+    let missing = || Problem::not_found("no provider of this name is connected");
     state.providers.by_name(&name).ok_or_else(missing)?.sync_now();
     Ok(reply::json(StatusCode::ACCEPTED, &SyncStarted { status: SyncStatus::Started }))
 }

@@ -79,8 +79,12 @@ pub(super) async fn load(
 fn parse_numbers(texts: &[GivenNumber<'_>]) -> Result<Vec<Number>, Problem> {
     let parsed = texts.iter().enumerate().map(|(at, text)| {
         let wrong = || {
-            parse::refused("invalid_number", "A number is not E.164 digits", "numbers")
-                .detail(format!("numbers[{at}]"))
+            parse::refused(
+                "invalid_number",
+                "A number is not E.164: digits alone, with the country code",
+                "numbers",
+            )
+            .detail(format!("numbers[{at}]"))
         };
         Number::parse(&text.0).ok_or_else(wrong)
     });

@@ -54,9 +54,15 @@ pub(super) async fn receive(
     let body = call.bytes().await?;
     let sent: Callback<'_> = body::decode_json(&body)?;
     if sent.id.as_ref().is_some_and(|id| !(1..=ID_LEN_MAX).contains(&id.len())) {
-        return Err(Problem::invalid_field("id", "it is 1 to 255 bytes, or left out"));
+        return Err(Problem::invalid_field("id", "must be 1 to 255 bytes, or left out"));
     }
-    let wrong = || parse::refused("invalid_number", "A number is not E.164 digits", "number");
+    let wrong = || {
+        parse::refused(
+            "invalid_number",
+            "A number is not E.164: digits alone, with the country code",
+            "number",
+        )
+    };
     let number = Number::parse(&sent.number.0).ok_or_else(wrong)?;
     let catalog = state.orders.market.catalog;
     let service = sent.service.as_deref().map(|code| parse::service(catalog, code)).transpose()?;

@@ -52,30 +52,42 @@ type OfProvider = [Option<i64>; OF_PROVIDERS.len()];
 type Measure = fn(&Health, &ProviderView, Time) -> Option<i64>;
 
 const OF_PROVIDERS: [(&str, &str, Measure); 8] = [
-    ("nexnum_provider_enabled", "Whether it is bought from.", |health, _, _| {
-        Some(i64::from(health.enabled))
-    }),
-    ("nexnum_provider_breaker_open", "Whether its breaker keeps buyers away.", |health, _, _| {
-        Some(i64::from(health.breaker != "closed"))
-    }),
-    ("nexnum_provider_balance_micros", "Its balance, as it said last.", |health, _, _| {
-        health.balance.map(|balance| balance.0)
-    }),
-    ("nexnum_provider_sync_age_seconds", "Since its last whole list.", |health, _, now| {
-        health.last_sync_at.map(|at| now.ms_since(at) as i64 / 1000)
-    }),
-    ("nexnum_provider_offers", "Offers of its last list.", |health, _, _| {
+    (
+        "nexnum_provider_enabled",
+        "1 while the provider is enabled, so that orders may buy from it.",
+        |health, _, _| Some(i64::from(health.enabled)),
+    ),
+    (
+        "nexnum_provider_breaker_open",
+        "1 while the provider's circuit breaker is open or half open.",
+        |health, _, _| Some(i64::from(health.breaker != "closed")),
+    ),
+    (
+        "nexnum_provider_balance_micros",
+        "Balance that the provider reported last, in micros.",
+        |health, _, _| health.balance.map(|balance| balance.0),
+    ),
+    (
+        "nexnum_provider_sync_age_seconds",
+        "Seconds since the provider's last complete price list.",
+        |health, _, now| health.last_sync_at.map(|at| now.ms_since(at) as i64 / 1000),
+    ),
+    ("nexnum_provider_offers", "Offers in the provider's last price list.", |health, _, _| {
         Some(health.offers as i64)
     }),
-    ("nexnum_provider_misfits", "Rows of it that could not be read.", |health, _, _| {
-        Some(health.misfits as i64)
-    }),
-    ("nexnum_provider_quarantined", "Rows kept out for their price.", |health, _, _| {
-        Some(health.quarantined as i64)
-    }),
+    (
+        "nexnum_provider_misfits",
+        "Rows of the provider's last price list that could not be used.",
+        |health, _, _| Some(health.misfits as i64),
+    ),
+    (
+        "nexnum_provider_quarantined",
+        "Rows of the provider's last price list that are held back because their price jumped.",
+        |health, _, _| Some(health.quarantined as i64),
+    ),
     (
         "nexnum_provider_written_off_micros",
-        "Purchases lost in doubt and not recovered.",
+        "Cost written off for purchases whose outcome stayed unknown, in micros.",
         |_, known, _| Some(known.loss.0),
     ),
 ];
@@ -115,7 +127,7 @@ impl Collector for Reading {
                 }
             }
         }
-        let (name, help) = ("nexnum_http_requests", "Replies by route and class of status.");
+        let (name, help) = ("nexnum_http_requests", "HTTP replies by route and status class.");
         let mut family = page.encode_descriptor(name, help, None, MetricType::Counter)?;
         for Replies { method, template, class, count } in &self.replies {
             let class = format!("{class}xx");
@@ -130,14 +142,14 @@ impl Reading {
     fn encode_loops(&self, mut page: DescriptorEncoder<'_>) -> fmt::Result {
         let (name, help) = (
             "nexnum_loop_age_seconds",
-            "Since the last round of the thread or loop of this kind that waits longest.",
+            "Seconds since the last round of a thread or loop; of several with one name, the oldest.",
         );
         let mut family = page.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for LoopAge { name, age_ms, .. } in &self.loops {
             let age_s = *age_ms as f64 / 1000.0;
             family.encode_family(&[("loop", *name)])?.encode_gauge(&age_s)?;
         }
-        let (name, help) = ("nexnum_loop_panics", "Panics of a thread or loop, which began anew.");
+        let (name, help) = ("nexnum_loop_panics", "Panics of a thread or loop that was restarted.");
         let mut family = page.encode_descriptor(name, help, None, MetricType::Counter)?;
         for LoopAge { name, panics, .. } in &self.loops {
             let labels = [("loop", *name)];
@@ -153,20 +165,20 @@ fn gauges(orders: &Orders) -> Vec<Gauge> {
     let now = orders.market.clock.now();
     let age_s = |since: Option<Time>| since.map_or(0, |since| now.ms_since(since) / 1000);
     let mut gauges = vec![
-        ("nexnum_ledger_seq", "Events durable and published.", seq),
+        ("nexnum_ledger_seq", "Sequence number of the last durable event that readers see.", seq),
         (
             "nexnum_history_lag_events",
-            "Events that history has not taken in.",
+            "Events that history.redb has not taken in yet.",
             seq.saturating_sub(orders.market.history.cursor().0),
         ),
         (
             "nexnum_orders_in_memory",
-            "Orders that have not been retired.",
+            "Orders in memory: open ones and recently closed ones.",
             orders.market.read_model.orders_len() as u64,
         ),
         (
             "nexnum_orders_upstream",
-            "Open orders at providers.",
+            "Open orders whose number is a provider's, not own stock.",
             orders.market.read_model.driven_len() as u64,
         ),
         (
@@ -176,34 +188,34 @@ fn gauges(orders: &Orders) -> Vec<Gauge> {
         ),
         (
             "nexnum_order_doubt_oldest_seconds",
-            "Age of the oldest doubt, 0 without one.",
+            "Age of the oldest purchase with an unknown outcome, 0 without one.",
             age_s(unknown.oldest),
         ),
         (
             "nexnum_purchases_given_up",
-            "Purchases given up within the hour that may still turn up.",
+            "Purchases given up within the last hour that the provider may have made all the same.",
             unknown.given_up as u64,
         ),
         (
             "nexnum_orphans",
-            "Numbers without an order that went back within the hour.",
+            "Purchases without an order that were given back within the last hour.",
             unknown.orphans as u64,
         ),
         (
             "nexnum_commit_queue_depth",
-            "Commands that wait for the engine.",
+            "Commands in the engine's inbox.",
             orders.market.handle.waiting() as u64,
         ),
-        ("nexnum_grid_offers", "Offers listed.", orders.market.grid.offers_len() as u64),
-        ("nexnum_grid_bytes", "Bytes that the grid holds.", orders.market.grid.bytes() as u64),
+        ("nexnum_grid_offers", "Offers in the grid.", orders.market.grid.offers_len() as u64),
+        ("nexnum_grid_bytes", "Memory of the grid.", orders.market.grid.bytes() as u64),
     ];
     let resident = resident_bytes();
-    let help = "Memory of the process that is in use.";
+    let help = "Resident memory of the process.";
     gauges.extend(resident.map(|bytes| ("process_resident_memory_bytes", help, bytes)));
     gauges
 }
 
-/// The resident memory of the process, where the system tells it.
+/// The resident memory of the process, where the system has /proc.
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

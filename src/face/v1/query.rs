@@ -100,7 +100,12 @@ impl Parameter<'_> for Option<ActivationState> {
         let upper = word.to_ascii_uppercase();
         let word: StrDeserializer<'_, Error> = upper.as_str().into_deserializer();
         let state = ActivationState::deserialize(word);
-        let wrong = |_| Problem::invalid_parameter(name, "is not a state of an activation");
+        let wrong = |_| {
+            Problem::invalid_parameter(
+                name,
+                "is not a state of an activation: INIT, ACTIVE, RECEIVED, COMPLETED, CANCELLED, TIMEOUT or FAILED",
+            )
+        };
         state.map(Some).map_err(wrong)
     }
 }

@@ -47,7 +47,7 @@ pub(super) async fn find(state: Arc<State>, _: Trader, call: Call) -> Result<Res
     let query = SearchQuery::read(&call)?;
     let (text, limit) = (query.q, query.limit.0 as usize);
     if text.len() > TEXT_LEN_MAX {
-        let detail = format!("longer than {TEXT_LEN_MAX} bytes");
+        let detail = format!("is longer than {TEXT_LEN_MAX} bytes");
         return Err(Problem::invalid_parameter("q", detail));
     }
     let (text, market) = (text.into_owned(), state.market.clone());
@@ -61,7 +61,7 @@ pub(super) async fn find(state: Arc<State>, _: Trader, call: Call) -> Result<Res
     match answer.await {
         Ok(Ok(body)) => Ok(reply::json_bytes(StatusCode::OK, body)),
         Ok(Err(error)) => {
-            tracing::error!(%error, "the search index was not read");
+            tracing::error!(%error, "the search index could not be read");
             Err(Problem::internal())
         }
         Err(error) => {

@@ -127,7 +127,7 @@ impl Collected {
         Ok(())
     }
 
-    /// Writes what was collected, with the cursor behind it, and begins anew. Returns the
+    /// Writes what was collected, with the cursor behind it, and starts with an empty collection. Returns the
     /// cursor and its moment.
     pub(super) fn write(
         &mut self,

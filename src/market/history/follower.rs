@@ -31,7 +31,7 @@ const FLUSH_EVERY: Duration = Duration::from_secs(3);
 /// Pause after a failure.
 const RETRY: Duration = Duration::from_secs(5);
 /// Failures in a row after which the process ends. The database refuses everything after a
-/// failed write until it is opened anew, and without history nothing leaves memory.
+/// failed write until it is opened again, and without history nothing leaves memory.
 const FAILURES_MAX: u32 = 6;
 /// Events in one commit: some MB of rows at most.
 const EVENTS_MAX: usize = 8_192;
@@ -88,7 +88,9 @@ impl Follow {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         match runtime {
             Ok(runtime) => runtime.block_on(self.follow(stopped, beat)),
-            Err(error) => tracing::error!(%error, "history is not followed"),
+            Err(error) => {
+                tracing::error!(%error, "history.redb cannot be opened or read: history does not follow the ledger")
+            }
         }
     }
 
@@ -113,7 +115,7 @@ impl Follow {
                 }
                 Err(error) => {
                     failures += 1;
-                    tracing::error!(%error, failures, "history cannot be written");
+                    tracing::error!(%error, failures, "history.redb cannot be written");
                     if failures >= FAILURES_MAX {
                         (self.fail)();
                     }
@@ -160,7 +162,7 @@ impl Follow {
         match self.write_published(end) {
             Err(FollowError::Gone(_)) if stopping => Ok(()),
             Err(FollowError::Gone(order)) => {
-                tracing::warn!(%order, "history is filled by a replay of the ledger");
+                tracing::warn!(%order, "history is rebuilt by a replay of the ledger");
                 self.rebuild(end)
             }
             written => written,

@@ -63,7 +63,7 @@ impl From<StorageError> for HistoryError {
     }
 }
 
-/// The way to the tables, shared by everybody who reads them.
+/// The tables, shared by all that read them.
 #[derive(Debug)]
 pub struct History {
     tables: HistoryTables,

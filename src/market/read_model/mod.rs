@@ -57,7 +57,7 @@ impl AccountView {
     }
 }
 
-/// An API key as the door checks it.
+/// An API key as the guard of the faces checks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyView {
     /// Its id.

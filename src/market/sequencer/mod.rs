@@ -48,7 +48,7 @@ pub enum SendError {
     Stopped,
 }
 
-/// A way to the engine, shared by everybody who commands.
+/// Sends commands to the engine; every sender has a clone.
 #[derive(Clone, Debug)]
 pub struct Handle {
     inbox: Sender<Envelope>,

@@ -1,4 +1,4 @@
-//! What a configuration may say, and how it is told what it may not.
+//! What a configuration may hold, and how a wrong one is refused.
 
 use super::*;
 use crate::market::folder::CONFIG_TEMPLATE;
@@ -58,13 +58,15 @@ fn the_template_s_addresses_are_those_of_the_drivers() {
 
 #[test]
 fn an_error_names_the_line_and_the_field() {
-    refused("listen = \"here\"", &["line 1", "nexnum.toml", "socket address"]);
+    refused("listen = \"here\"", &["line 1", "nexnum.toml", "IP address with a port"]);
+    refused("listen = 80", &["line 1", "in quotes"]);
+    refused("metrics_listen = \"localhost:9\"", &["line 1", "IP address with a port"]);
     refused("drain_seconds = 5\nlisen = \"127.0.0.1:1\"", &["line 2", "lisen", "listen"]);
     refused("[margin]\npercent = \"20\"", &["floor"]);
     refused("[margin]\npercent = \"-1\"\nfloor = \"0\"", &["line 2", "-1", "percentage"]);
     refused("[margin]\npercent = \"1.23456\"\nfloor = \"0\"", &["line 2", "4 places"]);
     refused("[margin]\npercent = \"1\"\nfloor = \"0.0000001\"", &["line 3", "decimal places"]);
-    refused("[margin]\npercent = 20\nfloor = \"0\"", &["line 2", "string"]);
+    refused("[margin]\npercent = 20\nfloor = \"0\"", &["line 2", "decimal number in quotes"]);
     refused("[limits]\nconnections_max = 0", &["line 2", "nonzero"]);
     refused("drain_seconds = 81", &["drain_seconds", "80"]);
     refused("[own_stock]\nlifetime_s = 0", &["own_stock.lifetime_s"]);
@@ -107,5 +109,5 @@ fn a_relative_data_folder_is_beside_the_file() {
     assert_eq!(Config::load(&path).unwrap().data_dir, Path::new("/var/lib/nexnum"));
     let missing = folder.path().join("none.toml");
     let message = Config::load(&missing).unwrap_err().to_string();
-    assert!(message.contains("none.toml"), "{message}");
+    assert!(message.contains("none.toml") && message.contains("nexnum init"), "{message}");
 }

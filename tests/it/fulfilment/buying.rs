@@ -77,7 +77,7 @@ async fn a_list_that_shrank_while_the_market_was_closed_is_not_believed_at_once(
     let health = || rig.orders().providers.list().first().unwrap().health();
     until(|| !health().failures.is_empty()).await;
     let health = health();
-    assert!(health.failures[0].text.contains("not believed"), "{:?}", health.failures);
+    assert!(health.failures[0].text.contains("shrank too much"), "{:?}", health.failures);
     assert_eq!((health.last_sync_at, health.offers), (None, 0));
     assert!(health.quarantined > 0, "all that it named");
     rig.stop().await;

@@ -212,7 +212,7 @@ async fn a_body_too_large_is_answered_413_declared_or_not() {
 }
 
 #[tokio::test]
-async fn a_body_that_nobody_reads_is_bounded_too() {
+async fn a_body_that_no_handler_reads_is_bounded_too() {
     let server = start().await;
     let head = "GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: 70000\r\n\r\n";
     let reply = server.exchange(head.as_bytes()).await;

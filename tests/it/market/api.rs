@@ -145,7 +145,7 @@ async fn the_catalogue_is_listed_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_on_a_number_of_two_services_goes_to_the_one_it_names_or_to_nobody() {
+async fn a_message_on_a_number_of_two_services_goes_to_the_one_it_names_or_to_none() {
     let (market, buyer) = market().await;
     market.stock("ID", "whatsapp", "0.30", 62_810_000_000, 1).await;
     let other = market.customer("b", "10").await;

@@ -44,7 +44,7 @@ const OUT_OF_REACH: [(&str, &str); 3] = [
     ("POST /api/v1/activations/{id}/resend 409 too_early_to_cancel", "a provider's own word"),
 ];
 
-/// A market, everybody in it, and what has been seen.
+/// A market, its clients, and the answers that have been seen.
 struct Tour {
     market: Market,
     buyer: Client,

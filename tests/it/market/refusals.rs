@@ -132,7 +132,7 @@ async fn a_stranger_is_refused_before_his_body_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_sees_or_touches_what_is_somebody_elses() {
+async fn no_customer_sees_or_touches_what_is_another_s() {
     let market = Market::start().await;
     market.stock("ID", "telegram", "0.30", 62_810_000_000, 1).await;
     let (buyer, thief) = (market.customer("a", "1").await, market.customer("b", "1").await);

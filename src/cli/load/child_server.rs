@@ -108,7 +108,7 @@ impl Drop for OwnServer {
         if let Ok(None) = self.process.try_wait()
             && let Err(error) = self.stop()
         {
-            tracing::warn!(%error, "the bench's server was not stopped");
+            tracing::warn!(%error, "the server that the bench started could not be stopped");
         }
     }
 }

@@ -1,0 +1,43 @@
+//! Values of arguments, with refusals in our own words.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+
+/// An id of an account or a key.
+pub(super) fn id(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "is not an id: ids are whole numbers, as the lists show".to_owned())
+}
+
+/// An address with a port.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "is not an IP address with a port, as 127.0.0.1:8080 is".to_owned())
+}
+
+/// A whole number within bounds.
+pub(super) fn whole<T: TryFrom<u64>>(
+    bounds: RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text.parse().ok().filter(|number| bounds.contains(number));
+        let number = number.and_then(|number| T::try_from(number).ok());
+        let (low, high) = (bounds.start(), bounds.end());
+        number.ok_or_else(|| format!("is not a whole number from {low} to {high}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_value_is_refused_with_the_rule() {
+        assert_eq!(id("7"), Ok(7));
+        assert!(id("acme").unwrap_err().starts_with("is not an id"));
+        assert!(address("localhost:80").unwrap_err().contains("127.0.0.1:8080"));
+        let limit = whole::<u32>(1..=50);
+        assert_eq!(limit("50"), Ok(50));
+        for wrong in ["0", "51", "-1", "x", ""] {
+            assert_eq!(limit(wrong).unwrap_err(), "is not a whole number from 1 to 50", "{wrong}");
+        }
+    }
+}
