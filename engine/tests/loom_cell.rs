@@ -7,8 +7,8 @@
 
 use loom::sync::Arc;
 use loom::thread;
-use nexnum_engine::grid::cell::{Cell, CellRefusal, Place, Spare, Terms};
-use nexnum_engine::ids::{OperatorId, Product, ProviderId};
+use nexnum_engine::grid::cell::{Cell, CellRefusal, CellTerms, Place, Spare};
+use nexnum_engine::ids::{CarrierId, Product, ProviderId};
 use nexnum_engine::money::{AMOUNT_MAX, Micros};
 
 const PLACE: Place = Place {
@@ -17,12 +17,12 @@ const PLACE: Place = Place {
         service: nexnum_engine::ids::ServiceId(2),
     },
     provider: ProviderId(3),
-    operator: OperatorId::ANY,
+    carrier: CarrierId::ANY,
 };
 
 /// The price is always twice the cost, so that torn terms show.
-const fn terms(cost: i64) -> Terms {
-    Terms { cost: Micros(cost), price: Micros(cost * 2) }
+const fn terms(cost: i64) -> CellTerms {
+    CellTerms { cost: Micros(cost), price: Micros(cost * 2) }
 }
 
 #[derive(Default)]
@@ -40,7 +40,7 @@ impl Market {
         market
     }
 
-    fn claim(&self) -> Result<Terms, CellRefusal> {
+    fn claim(&self) -> Result<CellTerms, CellRefusal> {
         self.cell.claim(&self.spare, AMOUNT_MAX)
     }
 
@@ -52,11 +52,14 @@ impl Market {
 /// Forced switches between threads in one run. Without a bound one publish beside one
 /// claim takes minutes; within this one, a cell with any ordering weakened, the second
 /// look at the version left out, or the spare not read is found out.
-const PREEMPTIONS_MAX: usize = 3;
+/// `NEXNUM_LOOM_PREEMPTIONS` sets another.
+const PREEMPTIONS_DEFAULT: usize = 3;
 
 fn model(run: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(PREEMPTIONS_MAX);
+    let asked = std::env::var("NEXNUM_LOOM_PREEMPTIONS");
+    let bound = asked.map_or(PREEMPTIONS_DEFAULT, |text| text.parse().expect("a number"));
+    builder.preemption_bound = Some(bound);
     builder.check(run);
 }
 
