@@ -15,3 +15,4 @@ mod market;
 mod provider_client;
 mod provider_set;
 mod rig;
+mod tidy;

@@ -4,8 +4,6 @@
 //!
 //! The import table is ARCHITECTURE.md's. A finding names file and line.
 
-#![allow(clippy::unwrap_used, reason = "a file that cannot be read fails the test")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
