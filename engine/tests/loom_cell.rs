@@ -52,11 +52,14 @@ impl Market {
 /// Forced switches between threads in one run. Without a bound one publish beside one
 /// claim takes minutes; within this one, a cell with any ordering weakened, the second
 /// look at the version left out, or the spare not read is found out.
-const PREEMPTIONS_MAX: usize = 3;
+/// `NEXNUM_LOOM_PREEMPTIONS` sets another.
+const PREEMPTIONS_DEFAULT: usize = 3;
 
 fn model(run: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(PREEMPTIONS_MAX);
+    let asked = std::env::var("NEXNUM_LOOM_PREEMPTIONS");
+    let bound = asked.map_or(PREEMPTIONS_DEFAULT, |text| text.parse().expect("a number"));
+    builder.preemption_bound = Some(bound);
     builder.check(run);
 }
 

@@ -14,13 +14,13 @@ use libfuzzer_sys::fuzz_target;
 use nexnum_engine::Engine;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{
-    AssignNumber, Command, Deposit, DoubtOrder, Effect, FailOrder, ListOffers, Listed,
-    NameCarrier, OpenAccount, PlaceOrder, Placed, Pulse, RegisterProvider, Reply, Timings,
+    AssignNumber, Command, Deposit, DoubtOrder, Effect, FailOrder, ListOffers, Listed, NameCarrier,
+    OpenAccount, PlaceOrder, Placed, Pulse, RegisterProvider, Reply, Timings,
 };
 use nexnum_engine::event::{ProviderKind, Terms};
 use nexnum_engine::grid::{Coverage, Grid, Listing};
 use nexnum_engine::ids::{
-    AccountId, CountryId, Number, OfferId, CarrierId, OrderId, Product, ProviderId, ServiceId,
+    AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, ServiceId,
 };
 use nexnum_engine::limits::BUY_TIME_MS;
 use nexnum_engine::money::Micros;

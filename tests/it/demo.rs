@@ -1,0 +1,152 @@
+//! The demo as a newcomer meets it: the real binary, the six printed lines pasted into a shell,
+//! `kill -9`, and the same command again.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::rig::machine;
+use crate::rig::process::{KilledOnDrop, nexnum};
+
+/// What the issue allows from the build's end to a running market.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(20);
+/// Of the line that ends what the demo prints.
+const LAST_WORDS: &str = "Ctrl-C stops it";
+
+/// The demo as a process.
+struct Demo {
+    process: KilledOnDrop,
+    printed: String,
+    told: Value,
+}
+
+impl Demo {
+    /// Starts it on `data` and waits until it has said everything.
+    fn start(data: &Path, screen: PathBuf) -> Self {
+        let process = nexnum()
+            .args(["demo", "--listen", "127.0.0.1:0", "--seed", "11", "--data"])
+            .arg(data)
+            .args(["--min-cancel-age", "1", "--sms-delay-ms", "200..600"])
+            .stdout(File::create(&screen).unwrap())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let process = KilledOnDrop(process);
+        let mut demo = Self { process, printed: String::new(), told: Value::Null };
+        let deadline = Instant::now() + PATIENCE;
+        while !demo.printed.contains(LAST_WORDS) {
+            assert_eq!(demo.process.0.try_wait().unwrap(), None, "it ended:\n{}", demo.printed);
+            assert!(Instant::now() < deadline, "no market in a minute:\n{}", demo.printed);
+            thread::sleep(PAUSE);
+            demo.printed = fs::read_to_string(&screen).unwrap();
+        }
+        demo.told = serde_json::from_slice(&fs::read(data.join("demo.json")).unwrap()).unwrap();
+        demo
+    }
+
+    /// The printed lines, in order.
+    fn lines(&self) -> Vec<&str> {
+        self.printed.lines().filter(|line| line.starts_with("curl ")).collect()
+    }
+
+    /// What `path` shows to the holder of the key named so in `demo.json`.
+    fn show(&self, key: &str, path: &str) -> Value {
+        let (base, key) = (self.told["base_url"].as_str().unwrap(), self.told[key].as_str());
+        let key = key.unwrap();
+        paste(&format!("curl -s -H 'Authorization: Bearer {key}' '{base}/api/v1/{path}'"))
+    }
+
+    /// Everything that must outlive a crash.
+    fn all(&self) -> Value {
+        let of = |key| {
+            json!({
+                "wallet": self.show(key, "wallet"),
+                "transactions": self.show(key, "wallet/transactions?limit=100"),
+                "orders": self.show(key, "orders?limit=100"),
+            })
+        };
+        json!([of("api_key"), of("api_key_2")])
+    }
+}
+
+/// Runs a line in a shell, as printed.
+fn paste(line: &str) -> Value {
+    let ran = Command::new("sh").args(["-c", line]).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{line}\n{said}{}", String::from_utf8_lossy(&ran.stderr));
+    serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {line}\n{said}"))
+}
+
+/// The first lines name the start page and the API's description for people, and both answer.
+fn check_pages(demo: &Demo) {
+    let base = demo.told["base_url"].as_str().unwrap();
+    let first: Vec<&str> = demo.printed.lines().take(3).collect();
+    for page in [format!("{base}/"), format!("{base}/docs")] {
+        assert!(first.iter().any(|line| line.ends_with(&page)), "{page}: {first:?}");
+        let shown = Command::new("curl").args(["-sf", &page]).output().unwrap();
+        assert!(shown.status.success(), "{page}");
+        assert!(String::from_utf8_lossy(&shown.stdout).starts_with("<!DOCTYPE html>"), "{page}");
+    }
+}
+
+fn check_offers(offers: &Value) {
+    let offers = offers["offers"].as_array().unwrap();
+    assert!(offers.iter().any(|offer| offer["stock"].as_u64() > Some(0)), "{offers:?}");
+}
+
+/// Pastes the six lines; returns the bought order and the cancelled activation.
+fn check_lines(demo: &Demo) -> (Value, Value) {
+    let lines = demo.lines();
+    let [offers, buy, wait, wallet, cancel, transactions] = lines[..] else {
+        panic!("not six lines: {lines:?}");
+    };
+    check_offers(&paste(offers));
+    let order = paste(buy);
+    assert_eq!(order["product"], json!({"country": "ID", "service": "telegram"}), "{order}");
+    assert!(order["activation"]["number"].as_str().unwrap().starts_with("+62"), "{order}");
+    let received = paste(wait);
+    assert_eq!((&received["order_id"], &received["state"]), (&order["id"], &json!("RECEIVED")));
+    assert!(received["messages"][0]["code"].as_str().unwrap().len() >= 4, "{received}");
+    let seen = paste(wallet);
+    assert_eq!((&seen["escrow"], &seen["currency"]), (&json!("0.000000"), &json!("USD")));
+    let cancelled = paste(cancel);
+    assert_eq!(cancelled["state"], "CANCELLED", "{cancelled}");
+    assert_eq!(paste(wallet), seen, "the money came back");
+    let rows = paste(transactions);
+    let kinds: Vec<&Value> =
+        rows["transactions"].as_array().unwrap().iter().map(|row| &row["kind"]).collect();
+    assert_eq!(kinds, ["REFUND", "SPEND", "SPEND"]);
+    (order, cancelled)
+}
+
+#[test]
+fn the_printed_lines_work_and_everything_is_there_after_kill_9() {
+    let _machine = machine::alone_blocking();
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("demo");
+    let demo = Demo::start(&data, folder.path().join("screen"));
+    check_pages(&demo);
+    let (order, cancelled) = check_lines(&demo);
+    let (told, before) = (demo.told.clone(), demo.all());
+    drop(demo);
+
+    let demo = Demo::start(&data, folder.path().join("screen again"));
+    for key in ["api_key", "api_key_2", "admin_key", "data_dir"] {
+        assert_eq!(demo.told[key], told[key], "{key}");
+    }
+    assert_eq!(demo.all(), before);
+    let kept = before[0]["orders"]["orders"].as_array().unwrap();
+    let of = |id: &Value| kept.iter().find(|order| order["id"] == *id).expect("it is listed");
+    let bought = of(&order["id"]);
+    assert_eq!(bought["activation"]["number"], order["activation"]["number"]);
+    assert_eq!((&bought["price"], &bought["status"]), (&order["price"], &json!("DELIVERED")));
+    assert_eq!(of(&cancelled["order_id"])["activation"]["number"], cancelled["number"]);
+    assert_eq!(before[1]["wallet"]["balance"], "1000.000000");
+    check_offers(&paste(demo.lines()[0]));
+}

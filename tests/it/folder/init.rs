@@ -1,0 +1,129 @@
+//! A new folder, its keys, and who may open it.
+
+use std::fs;
+use std::path::Path;
+
+use nexnum::keys::{self, KeyKind};
+use nexnum::market::folder::{self, BootError};
+use nexnum::market::verify::{Finding, verify};
+use nexnum_engine::command::{Command, RevokeKey};
+use nexnum_engine::event::Scope;
+use nexnum_engine::ids::KeyId;
+use nexnum_storage::secrets::SecretBytes;
+use nexnum_storage::{Folder, Ledger, Manifest, StorageError};
+
+use super::{append, folder_with_trade, opened};
+
+#[test]
+fn a_new_folder_holds_the_hash_of_the_admin_key_and_the_key_is_nowhere_in_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("deep/data");
+    let created = folder::init(&dir).unwrap();
+    let key = created.admin_key.reveal();
+    assert_eq!(keys::check(key), Some(KeyKind::Admin));
+    let opened = opened(&dir);
+    let issued: Vec<_> = opened.engine.state().keys().map(|(_, key)| key).collect();
+    let [admin] = issued[..] else { panic!("{issued:?}") };
+    assert_eq!((admin.scope, admin.hash), (Scope::Admin, keys::sha256(key)));
+    assert_eq!(&*admin.prefix, created.admin_key.shown());
+    for entry in fs::read_dir(&dir).unwrap() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap_or_default();
+        assert!(!bytes.windows(key.len()).any(|window| window == key.as_bytes()));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_folder_and_its_master_key_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("data");
+    let folder = folder::init(&dir).unwrap().folder;
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&dir), mode(&folder.master_key())), (0o700, 0o600));
+}
+
+#[test]
+fn init_takes_an_empty_folder_and_leaves_any_other_as_it_is() {
+    let temp = tempfile::tempdir().unwrap();
+    folder::init(temp.path()).unwrap();
+    let manifest = fs::read(Folder::at(temp.path()).manifest()).unwrap();
+    assert!(matches!(folder::init(temp.path()), Err(BootError::NotEmpty { .. })));
+    assert_eq!(fs::read(Folder::at(temp.path()).manifest()).unwrap(), manifest);
+
+    let other = tempfile::tempdir().unwrap();
+    fs::write(other.path().join("letter.txt"), "dear").unwrap();
+    assert!(matches!(folder::init(other.path()), Err(BootError::NotEmpty { .. })));
+    assert_eq!(fs::read_dir(other.path()).unwrap().count(), 1);
+
+    let file = other.path().join("letter.txt");
+    assert!(matches!(folder::init(&file), Err(BootError::Io { .. })));
+}
+
+#[test]
+fn a_stopped_folder_gets_another_admin_key_whatever_became_of_the_first() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = folder_with_trade(temp.path());
+    let lost = Command::RevokeKey(RevokeKey { key: KeyId(1) });
+    append(&mut opened(temp.path()), [lost]);
+    let key = folder::issue_admin_key(temp.path()).unwrap();
+    let open = opened(temp.path());
+    assert!(folder::issue_admin_key(temp.path()).is_err(), "a server has it open");
+    let works = |key: &(_, &nexnum_engine::state::Key)| !key.1.revoked;
+    let valid: Vec<_> = open.engine.state().keys().filter(works).collect();
+    let [(_, admin)] = valid[..] else { panic!("{valid:?}") };
+    assert_eq!((admin.scope, admin.hash), (Scope::Admin, key.sha256()));
+    let end = open.ledger.last();
+    drop(open);
+    assert_eq!(Manifest::read(&folder.manifest()).unwrap().known, end);
+    verify(temp.path(), |_| {}).unwrap();
+}
+
+#[test]
+fn an_init_that_was_cut_short_before_its_key_is_finished_by_issuing_one() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = Folder::at(temp.path());
+    folder.init(None).unwrap();
+    let key = folder::issue_admin_key(temp.path()).unwrap();
+    let open = opened(temp.path());
+    let hashes: Vec<_> = open.engine.state().keys().map(|(_, key)| key.hash).collect();
+    assert_eq!(hashes, [key.sha256()]);
+    assert!(folder::config_path(&folder).exists());
+}
+
+#[test]
+fn a_folder_that_was_never_made_is_refused_and_not_made() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("data");
+    let message = folder::open(&dir, |_| {}).unwrap_err().to_string();
+    assert!(message.ends_with(&format!("run `nexnum init {}`", dir.display())), "{message}");
+    assert!(!dir.exists());
+    assert!(matches!(folder::secrets(&Folder::at(&dir)), Err(BootError::NotInitialised { .. })));
+    let found = verify(&dir, |_| {});
+    assert!(matches!(found, Err(Finding::Unreadable(BootError::NotInitialised { .. }))));
+}
+
+#[test]
+fn a_folder_is_open_in_one_process() {
+    let temp = tempfile::tempdir().unwrap();
+    folder_with_trade(temp.path());
+    let first = opened(temp.path());
+    assert!(folder::open(temp.path(), |_| {}).is_err());
+    drop(first);
+    opened(temp.path());
+}
+
+#[test]
+fn a_secret_is_kept_and_opens_with_the_folder_s_key_alone() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = folder::init(temp.path()).unwrap().folder;
+    let secret = SecretBytes::new(b"s3cr3t".to_vec());
+    folder::secrets(&folder).unwrap().put("5sim", &secret).unwrap();
+    assert_eq!(folder::secrets(&folder).unwrap().get("5sim").unwrap(), Some(secret));
+
+    let other = tempfile::tempdir().unwrap();
+    let stranger = folder::init(other.path()).unwrap().folder;
+    fs::copy(stranger.master_key(), folder.master_key()).unwrap();
+    let error = folder::secrets(&folder).unwrap_err();
+    assert!(matches!(error, BootError::Storage(StorageError::WrongKey { .. })), "{error}");
+}

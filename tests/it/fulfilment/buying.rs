@@ -1,0 +1,101 @@
+//! Numbers that are bought, the ask that is next, and what a purchase may cost.
+
+use nexnum::face::ops::metrics_page;
+use nexnum::order::Refusal;
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::money::Micros;
+use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
+
+use super::{FIVESIM, HANDLER, Rig, SMSPOOL, received, until};
+use crate::rig::sandbox::product;
+
+async fn check_bought(seller: usize) {
+    let rig = Rig::start(&[(seller, 100_000)]).await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, received).await;
+    assert_eq!((order.attempt, order.price, order.cost), (1, Micros(120_000), Micros(100_000)));
+    assert!(order.assignment.as_ref().unwrap().number.to_string().starts_with("62"));
+    assert!(!order.messages[0].code.is_empty(), "its code was found");
+    assert_eq!(rig.wallet(), (9_880_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_is_bought_over_the_handler_protocol_and_its_code_comes() {
+    check_bought(HANDLER).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_is_bought_from_the_rest_protocol_and_its_code_comes() {
+    check_bought(FIVESIM).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_is_bought_with_form_posts_and_its_code_comes() {
+    check_bought(SMSPOOL).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_for_want_of_numbers_goes_on_to_the_next_ask_within_the_limit() {
+    let rig = Rig::start(&[(HANDLER, 100_000), (SMSPOOL, 200_000)]).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::NoNumbers);
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    let order = rig.order(id, received).await;
+    let provider = rig.orders().providers.get(order.provider).unwrap();
+    assert_eq!((provider.name(), order.attempt, order.price), ("Lagoon", 2, Micros(240_000)));
+    assert_eq!(rig.wallet(), (9_760_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_no_ask_within_its_limit_fills_is_refunded() {
+    let rig = Rig::start(&[(HANDLER, 100_000), (SMSPOOL, 200_000)]).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::NoNumbers);
+    let refused = rig.buy(None).await;
+    let Err(Refusal::NoNumbers { order: Some(id) }) = refused else { panic!("{refused:?}") };
+    let order = rig.order(id, |order| order.state.is_closed()).await;
+    assert_eq!((order.state, order.attempt), (ActivationState::Failed, 1));
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_counted_by_the_provider_that_was_asked() {
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    let shown = metrics_page::render(rig.orders(), &rig.running.routes.router);
+    let count = r#"nexnum_provider_requests_total{provider="Kestrel",op="prices",outcome="ok"}"#;
+    assert!(shown.contains(count), "{shown}");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_shrank_while_the_market_was_closed_is_not_believed_at_once() {
+    let mut closed = Rig::start(&[(HANDLER, 100_000)]).await.close().await;
+    let few = SandboxConfig { offers: [100; 3], ..SandboxConfig::small(7) };
+    std::mem::replace(&mut closed.sandbox, Sandbox::start(few).await.unwrap()).stop().await;
+    let rig = closed.open().await;
+    let health = || rig.orders().providers.list().first().unwrap().health();
+    until(|| !health().failures.is_empty()).await;
+    let health = health();
+    assert!(health.failures[0].text.contains("shrank too much"), "{:?}", health.failures);
+    assert_eq!((health.last_sync_at, health.offers), (None, 0));
+    assert!(health.quarantined > 0, "all that it named");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_that_costs_more_than_its_price_is_sold_once_until_the_next_sync() {
+    let rig = Rig::start(&[(FIVESIM, 100_000)]).await;
+    // It knows no limit where a carrier is named, as the offers of its list do.
+    assert!(rig.sandbox.pin(FIVESIM, product(), Micros(500_000), 5), "it is sold there");
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, received).await;
+    assert_eq!((order.price, order.cost), (Micros(120_000), Micros(500_000)));
+    let stock = rig.orders().market.grid.ask(order.offer).map(|ask| ask.stock);
+    assert_eq!(stock, Some(0));
+    let health = rig.orders().providers.get(order.provider).unwrap().health();
+    let failure = health.failures.back().unwrap();
+    assert_eq!(failure.to_string(), "buy: charged 0.500000, sold for 0.120000");
+    assert_eq!(failure.order, Some(id));
+    rig.stop().await;
+}

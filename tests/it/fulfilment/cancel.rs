@@ -1,0 +1,91 @@
+//! Numbers that go back: in time, too late, at their end.
+
+use nexnum::order::{Refusal, UpstreamError};
+use nexnum_engine::activation::ActivationState;
+use nexnum_sandbox::{FaultKind, SandboxConfig};
+
+use super::{HANDLER, Rig, ask_handler, check_cancelled, received};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_after_the_cancel_is_kept_and_marked_late() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 60_000).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::MessageAfterCancel);
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, |order| order.state == ActivationState::Active).await;
+    rig.cancel(id).await;
+    rig.sandbox.advance_ms(61_000);
+    let order = rig.order(id, |order| !order.messages.is_empty()).await;
+    assert_eq!(order.state, ActivationState::Cancelled);
+    assert!(order.messages.iter().all(|message| message.late));
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_outlasts_a_hiccup_and_an_answer_that_was_lost() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+    // A poll may meet one of them first: the cancel then meets fewer.
+    rig.sandbox.faults(HANDLER).next(FaultKind::Http500);
+    rig.sandbox.faults(HANDLER).next(FaultKind::TruncatedBody);
+    rig.cancel(id).await;
+    let own = format!("action=getStatus&id={}", order.assignment.as_ref().unwrap().external_id);
+    assert_eq!(ask_handler(&rig.sandbox, &own).await, "STATUS_CANCEL");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_that_the_provider_did_not_answer_changes_nothing_and_may_be_repeated() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, |order| order.state == ActivationState::Active).await;
+    rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
+    let refused = rig.orders().cancel(rig.customer, id).await.unwrap_err();
+    assert_eq!(refused, Refusal::Upstream(UpstreamError::Unavailable));
+    rig.sandbox.faults(HANDLER).clear();
+    let after = rig.orders().market.read_model.order(id).unwrap();
+    assert_eq!(after.state, ActivationState::Active);
+    assert_eq!(rig.wallet(), (9_880_000, 120_000));
+    rig.cancel(id).await;
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_whose_time_is_over_goes_back_once_its_provider_answers() {
+    let closed = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await.close().await;
+    closed.reword("handler", "lifetime_ms = 1200000", "lifetime_ms = 2000");
+    let rig = closed.open().await;
+    let id = rig.buy(None).await.unwrap();
+    rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
+    let order = rig.order(id, |order| order.state == ActivationState::TimedOut).await;
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    rig.sandbox.faults(HANDLER).clear();
+    check_cancelled(&rig.sandbox, &order.assignment.as_ref().unwrap().external_id).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_its_provider_takes_back_no_more_stays_open() {
+    let config = SandboxConfig {
+        min_cancel_age_ms: 600_000,
+        sms_delay_ms: 60_000..=60_000,
+        ..SandboxConfig::small(7)
+    };
+    let closed = Rig::start_on(config, &[(HANDLER, 100_000)]).await.close().await;
+    // The simulated provider refuses a cancel in these words only.
+    let rule = |word| format!(r#"{{ equals = "EARLY_CANCEL_DENIED", error = "{word}""#);
+    closed.reword("handler", &rule("too_early"), &rule("too_late"));
+    let rig = closed.open().await;
+
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, |order| order.state == ActivationState::Active).await;
+    let refused = rig.orders().cancel(rig.customer, id).await.unwrap_err();
+    assert_eq!(refused, Refusal::Upstream(UpstreamError::TooLate));
+    assert_eq!(rig.wallet(), (9_880_000, 120_000), "nothing has changed");
+    rig.sandbox.advance_ms(61_000);
+    rig.order(id, received).await;
+    assert_eq!(rig.wallet(), (9_880_000, 0));
+    rig.stop().await;
+}

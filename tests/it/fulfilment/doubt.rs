@@ -1,0 +1,192 @@
+//! Purchases whose outcome is unknown: adopted, found not to have been made, given up.
+
+use std::fs;
+
+use nexnum_engine::account::Book;
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::command::FailOrder;
+use nexnum_engine::ids::{OrderId, Product};
+use nexnum_engine::money::Micros;
+use nexnum_engine::order::{FailReason, OrderStatus};
+use nexnum_sandbox::{FaultKind, SandboxConfig};
+use tempfile::TempDir;
+
+use super::{
+    FIVESIM, HANDLER, Rig, SMSPOOL, ask_handler, check_cancelled, execute, received, stray, synced,
+    until,
+};
+use crate::rig::sandbox::product;
+
+async fn check_adopted(seller: usize) {
+    let rig = Rig::start(&[(seller, 100_000)]).await;
+    rig.sandbox.faults(seller).next(FaultKind::BoughtButReplyLost);
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    let order = rig.order(id, received).await;
+    assert_eq!((order.attempt, order.in_doubt), (1, false));
+    assert!(order.assignment.as_ref().unwrap().number.to_string().starts_with("62"));
+    assert_eq!(rig.wallet(), (9_880_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_whose_reply_was_lost_is_adopted() {
+    tokio::join!(check_adopted(HANDLER), check_adopted(FIVESIM), check_adopted(SMSPOOL));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_that_was_never_made_is_found_out_and_the_next_ask_is_tried() {
+    let rig = Rig::start(&[(HANDLER, 100_000), (SMSPOOL, 200_000)]).await;
+    // Its answer says nothing, so that it may have been made.
+    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    let order = rig.order(id, received).await;
+    assert_eq!((order.attempt, order.in_doubt, order.price), (2, false, Micros(240_000)));
+    rig.stop().await;
+}
+
+/// A sandbox whose 5sim account finished 300 purchases, the last of them so long ago.
+fn busy_account(journals: &TempDir, orders: u32, ago_ms: u64) -> SandboxConfig {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let at_ms = now.as_millis() as u64 - ago_ms;
+    let Product { country, service } = product();
+    let line = |id: u32| {
+        format!(
+            "{{\"event\":\"bought\",\"id\":{id},\"country\":{},\"service\":{},\"operator\":0,\
+             \"cost\":100,\"number\":6281200000001,\"at_ms\":{at_ms}}}\n\
+             {{\"event\":\"closed\",\"id\":{id},\"how\":\"finished\",\"at_ms\":{at_ms}}}\n",
+            country.0, service.0
+        )
+    };
+    // Above what the sandbox itself begins with: it forgets ids far below its next one.
+    let lines: String = (640_000_001..=640_000_000 + orders).map(line).collect();
+    fs::write(journals.path().join("fivesim.jsonl"), lines).unwrap();
+    SandboxConfig {
+        min_cancel_age_ms: 0,
+        journal_dir: Some(journals.path().to_owned()),
+        ..SandboxConfig::small(7)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_doubt_is_settled_on_an_account_whose_earlier_orders_fill_the_page() {
+    let journals = TempDir::new().unwrap();
+    check_settled(busy_account(&journals, 300, 600_000)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_doubt_is_settled_on_an_account_whose_new_orders_fill_pages() {
+    let journals = TempDir::new().unwrap();
+    check_settled(busy_account(&journals, 900, 1_000)).await;
+}
+
+/// A purchase whose answer is lost, and that was not made, is found out.
+async fn check_settled(config: SandboxConfig) {
+    let rig = Rig::start_on(config, &[(FIVESIM, 100_000)]).await;
+    rig.sandbox.faults(FIVESIM).next(FaultKind::Garbage);
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    let order = rig.order(id, received).await;
+    assert_eq!((order.attempt, order.in_doubt), (2, false), "another carrier's ask is next");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_too_many_new_orders_may_leave_out_is_not_bought_again() {
+    let journals = TempDir::new().unwrap();
+    let rig = Rig::start_on(busy_account(&journals, 6_500, 1_000), &[(FIVESIM, 100_000)]).await;
+    rig.sandbox.faults(FIVESIM).next(FaultKind::Garbage);
+    // Waits for a number longer than whole lists would need to be believed.
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    let order = rig.orders().market.read_model.order(id).unwrap();
+    assert_eq!((order.state, order.attempt, order.in_doubt), (ActivationState::Init, 1, true));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_unreadable_row_may_be_is_not_bought_again() {
+    let sellers = [(HANDLER, 100_000), (SMSPOOL, 200_000)];
+    let closed = Rig::start_with(&sellers, 600_000).await.close().await;
+    let (read, unread) = (r#"number = "/phoneNumber", country"#, r#"number = "/none", country"#);
+    closed.reword("handler", read, unread);
+    stray(&closed.sandbox).await;
+    let rig = closed.open().await;
+    synced(rig.orders()).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+    // Waits for a number longer than whole lists would need to be believed.
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    let order = rig.orders().market.read_model.order(id).unwrap();
+    assert_eq!((order.state, order.attempt, order.in_doubt), (ActivationState::Init, 1, true));
+    let failures = rig.orders().providers.get(order.provider).unwrap().health().failures;
+    let told = failures.iter().filter(|failure| failure.text.contains("could not be read"));
+    assert_eq!(told.count(), 1, "{failures:?}");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_in_doubt_at_a_restart_is_adopted_after_it() {
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::BoughtButReplyLost);
+    // The list that would settle the doubt cannot be had either.
+    rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
+    let id = rig.buy(None).await.unwrap();
+    let closed = rig.close().await;
+    let state = closed.state();
+    let order = state.order(id).unwrap();
+    assert_eq!((order.state, order.attempt), (ActivationState::Init, 1));
+
+    closed.sandbox.faults(HANDLER).clear();
+    let rig = closed.open().await;
+    let order = rig.order(id, received).await;
+    assert_eq!((order.attempt, order.in_doubt, order.price), (1, false, Micros(120_000)));
+    assert_eq!(rig.wallet(), (9_880_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_given_up_before_a_restart_goes_back_when_it_turns_up() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000), (SMSPOOL, 200_000)], 600_000).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+    assert_eq!(order.attempt, 2, "the first was judged not to have bought anything");
+    let closed = rig.close().await;
+    let late = stray(&closed.sandbox).await;
+    let rig = closed.open().await;
+    check_cancelled(&rig.sandbox, &late).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_purchase_for_an_order_of_the_last_hour_goes_back_after_a_restart() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+    let closed = rig.close().await;
+    let second = stray(&closed.sandbox).await;
+    let rig = closed.open().await;
+    check_cancelled(&rig.sandbox, &second).await;
+    let own = format!("action=getStatus&id={}", order.assignment.as_ref().unwrap().external_id);
+    assert_eq!(ask_handler(&rig.sandbox, &own).await, "STATUS_WAIT_CODE");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_off_comes_back_with_the_purchase() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+    let id = OrderId(1);
+    let doubted = || rig.orders().market.read_model.order(id).is_some_and(|order| order.in_doubt);
+    let give_up = async {
+        until(doubted).await;
+        let reason = FailReason::InDoubt;
+        execute(rig.orders(), FailOrder { order: id, attempt: 1, reason }).await;
+    };
+    let _failed = tokio::join!(rig.buy(None), give_up);
+    let provider = rig.orders().market.read_model.order(id).unwrap().provider;
+    let late = stray(&rig.sandbox).await;
+    check_cancelled(&rig.sandbox, &late).await;
+    let closed = rig.close().await;
+    let state = closed.state();
+    let loss = state.balance(Book::Loss(provider));
+    assert_eq!((loss, state.order(id).unwrap().status), (Micros::ZERO, OrderStatus::Refunded));
+    closed.sandbox.stop().await;
+}

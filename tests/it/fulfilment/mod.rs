@@ -1,0 +1,212 @@
+//! Orders on connected providers, against simulated ones that speak the real wire formats.
+
+mod buying;
+mod cancel;
+mod doubt;
+mod faults;
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexnum::market::folder;
+use nexnum::order::claim::Wish;
+use nexnum::order::{Orders, Refusal};
+use nexnum::server::config::{Config, MarginConfig, Percent};
+use nexnum::server::{ProviderSetup, Running};
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::command::{Deposit, OpenAccount, Request};
+use nexnum_engine::ids::{AccountId, CarrierId, OrderId};
+use nexnum_engine::money::Micros;
+use nexnum_engine::order::Order;
+use nexnum_engine::state::State;
+use nexnum_sandbox::{Sandbox, SandboxConfig};
+use tempfile::TempDir;
+
+use crate::rig::sandbox::{driver, product};
+use crate::rig::server;
+
+const HANDLER: usize = 0;
+const FIVESIM: usize = 1;
+const SMSPOOL: usize = 2;
+/// Far above what any step takes; nothing waits for it to pass.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running market of simulated providers and a customer with 10.00.
+struct Rig {
+    running: Running,
+    sandbox: Sandbox,
+    customer: AccountId,
+    folder: TempDir,
+    sellers: Vec<(usize, i64)>,
+}
+
+/// A market whose process has ended or has not begun; its providers are there.
+struct Closed {
+    sandbox: Sandbox,
+    customer: AccountId,
+    folder: TempDir,
+    sellers: Vec<(usize, i64)>,
+}
+
+impl Rig {
+    /// Connects these providers, each selling the product at its cost in micros.
+    async fn start(sellers: &[(usize, i64)]) -> Self {
+        Self::start_with(sellers, 0).await
+    }
+
+    /// As [`Rig::start`], with messages that take so long.
+    async fn start_with(sellers: &[(usize, i64)], sms_delay_ms: u64) -> Self {
+        let config = SandboxConfig {
+            min_cancel_age_ms: 0,
+            sms_delay_ms: sms_delay_ms..=sms_delay_ms,
+            ..SandboxConfig::small(7)
+        };
+        Self::start_on(config, sellers).await
+    }
+
+    async fn start_on(config: SandboxConfig, sellers: &[(usize, i64)]) -> Self {
+        let sandbox = Sandbox::start(config).await.unwrap();
+        let folder = TempDir::new().unwrap();
+        for (provider, cost) in sellers {
+            assert!(sandbox.pin(*provider, product(), Micros(*cost), 5), "it is sold there");
+        }
+        folder::init(&folder.path().join("market")).unwrap();
+        let (customer, sellers) = (AccountId(1), sellers.to_vec());
+        let rig = Closed { sandbox, customer, folder, sellers }.open().await;
+        synced(rig.orders()).await;
+        let open = OpenAccount { name: "buyer".into(), credit_limit: Micros::ZERO };
+        assert_eq!(execute(rig.orders(), open).await, customer);
+        let amount = Micros::units(10);
+        execute(rig.orders(), Deposit { account: customer, amount, reference: 1 }).await;
+        rig
+    }
+
+    fn orders(&self) -> &Arc<Orders> {
+        &self.running.rooms.orders
+    }
+
+    async fn buy(&self, limit: Option<i64>) -> Result<OrderId, Refusal> {
+        let limit = limit.map(Micros);
+        let wish = Wish { product: product(), carrier: CarrierId::ANY, limit };
+        let placed = self.orders().place(self.customer, wish, None).await;
+        placed.map(|placed| placed.order.id)
+    }
+
+    async fn order(&self, id: OrderId, done: impl Fn(&Order) -> bool) -> Arc<Order> {
+        let order = self.orders().market.read_model.await_order(id, PATIENCE, &done).await.unwrap();
+        let health: Vec<_> = self.orders().providers.list().iter().map(|p| p.health()).collect();
+        assert!(done(&order), "{order:?}\n{health:?}");
+        order
+    }
+
+    /// Available and escrow in micros.
+    fn wallet(&self) -> (i64, i64) {
+        let wallet = self.orders().market.read_model.account(self.customer).unwrap().wallet();
+        (wallet.available.0, wallet.escrow.0)
+    }
+
+    async fn cancel(&self, id: OrderId) {
+        let order = self.orders().cancel(self.customer, id).await.unwrap();
+        assert_eq!(order.state, ActivationState::Cancelled);
+    }
+
+    /// Stops the market, not the providers.
+    async fn close(self) -> Closed {
+        let Self { sandbox, running, customer, folder, sellers } = self;
+        running.stop().await.unwrap();
+        Closed { sandbox, customer, folder, sellers }
+    }
+
+    async fn stop(self) {
+        let Closed { sandbox, folder, .. } = self.close().await;
+        sandbox.stop().await;
+        folder.close().unwrap();
+    }
+}
+
+impl Closed {
+    /// What the ledger says.
+    fn state(&self) -> State {
+        let opened = folder::open(&self.folder.path().join("market"), |_| {}).unwrap();
+        opened.engine.state().clone()
+    }
+
+    /// Changes the words of a driver.
+    fn reword(&self, driver: &str, from: &str, to: &str) {
+        let path = self.folder.path().join(format!("{driver}.toml"));
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from}");
+        fs::write(&path, text.replace(from, to)).unwrap();
+    }
+
+    /// Starts the market in the folder, with the sellers connected.
+    async fn open(self) -> Rig {
+        let Self { sandbox, customer, folder, sellers } = self;
+        let config = Config {
+            margin: MarginConfig { percent: Percent(20.into()), floor: Micros::ZERO },
+            ..server::config(&folder.path().join("market"))
+        };
+        let setups = sellers.iter().map(|(at, _)| setup(&sandbox, *at, &folder)).collect();
+        let running = server::start(&config, setups).await;
+        Rig { running, sandbox, customer, folder, sellers }
+    }
+}
+
+/// The shipped driver, but polling ten times a second. It is written once: a test may
+/// change its words while the market is closed.
+fn setup(sandbox: &Sandbox, at: usize, folder: &TempDir) -> ProviderSetup {
+    let provider = &sandbox.providers()[at];
+    let path = folder.path().join(format!("{}.toml", provider.driver));
+    if !path.exists() {
+        fs::write(&path, driver(provider.driver)).unwrap();
+    }
+    let document = path.to_str().unwrap();
+    let setup = server::provider(provider.name, document, &provider.base_url, &provider.key);
+    ProviderSetup { min_cancel_age_ms: Some(0), ..setup }
+}
+
+async fn execute<R: Request>(orders: &Orders, request: R) -> R::Answer {
+    orders.market.handle.ask(request).await.unwrap().unwrap()
+}
+
+async fn until(done: impl Fn() -> bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !done() {
+        assert!(tokio::time::Instant::now() < deadline, "it did not come to pass");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Waits until every provider's list has come in: a fault set after it meets other calls.
+async fn synced(orders: &Orders) {
+    until(|| orders.providers.list().iter().all(|p| p.health().last_sync_at.is_some())).await;
+}
+
+fn received(order: &Order) -> bool {
+    order.state == ActivationState::Received
+}
+
+/// What the handler protocol's provider answers to a call that is not the market's.
+async fn ask_handler(sandbox: &Sandbox, query: &str) -> String {
+    let provider = &sandbox.providers()[HANDLER];
+    let url = format!("{}?api_key={}&{query}", provider.base_url, provider.key);
+    reqwest::get(url).await.unwrap().text().await.unwrap()
+}
+
+/// Buys a number of the product that the market knows nothing of; gives its id.
+async fn stray(sandbox: &Sandbox) -> String {
+    let bought = ask_handler(sandbox, "action=getNumber&service=tg&country=6").await;
+    let mut parts = bought.split(':');
+    assert_eq!(parts.next(), Some("ACCESS_NUMBER"), "{bought}");
+    parts.next().unwrap().to_owned()
+}
+
+async fn check_cancelled(sandbox: &Sandbox, id: &str) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let query = format!("action=getStatus&id={id}");
+    while ask_handler(sandbox, &query).await != "STATUS_CANCEL" {
+        assert!(tokio::time::Instant::now() < deadline, "it was not given back");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

@@ -1,0 +1,242 @@
+//! History behind a running engine: what it holds, what it lets go, what brings it back.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nexnum::clock::Clock;
+use nexnum::market::folder;
+use nexnum::market::history::{Follower, History};
+use nexnum::market::read_model::ReadModel;
+use nexnum::market::sequencer::{Handle, Sequencer, SequencerSetup};
+use nexnum::market::verify::{Followed, verify};
+use nexnum::metrics::Metrics;
+use nexnum::supervisor::Supervisor;
+use nexnum_engine::account::TransactionKind;
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::command::{Actor, Cancel, Command, Finish, Placed, Pulse, Request};
+use nexnum_engine::ids::{AccountId, OrderId, TransactionId};
+
+use crate::rig::ledger::{self, ACCOUNT, Furniture};
+
+/// A market without faces.
+struct Market {
+    handle: Handle,
+    sequencer: Sequencer,
+    read_model: Arc<ReadModel>,
+    history: Arc<History>,
+    follower: Follower,
+    archived: Arc<AtomicU64>,
+}
+
+impl Market {
+    fn start(dir: &Path) -> Self {
+        let opened = folder::open(dir, |_| {}).unwrap();
+        let read_model = Arc::new(ReadModel::from_state(opened.engine.state()));
+        let archived = Arc::new(AtomicU64::new(0));
+        let (history, follower) = History::start(
+            opened.history,
+            opened.reader,
+            Arc::clone(&read_model),
+            Arc::clone(&archived),
+            &Supervisor::default(),
+            || panic!("history can be written"),
+        );
+        let shown = Arc::clone(&read_model);
+        let (handle, sequencer) = Sequencer::start(
+            SequencerSetup {
+                engine: opened.engine,
+                clock: Arc::new(Clock::not_before(opened.last_at)),
+                archived: Arc::clone(&archived),
+                ledger: opened.ledger,
+                metrics: Metrics::default(),
+                supervisor: Supervisor::default(),
+            },
+            move |change| shown.publish(&change),
+            |error| panic!("{error}"),
+        );
+        Self { handle, sequencer, read_model, history, follower, archived }
+    }
+
+    fn stop(self) {
+        drop(self.handle);
+        self.sequencer.stop();
+        self.follower.stop();
+    }
+
+    async fn ask<R: Request>(&self, request: R) -> R::Answer {
+        self.handle.ask(request).await.unwrap().unwrap()
+    }
+
+    async fn furnish(&self) {
+        let Furniture { account, deposit, provider, offers, stock } = ledger::furniture(50);
+        self.ask(account).await;
+        self.ask(deposit).await;
+        self.ask(provider).await;
+        self.ask(offers).await;
+        self.ask(stock).await;
+    }
+
+    async fn order(&self) -> OrderId {
+        match self.ask(ledger::order()).await {
+            Placed::Filled(id) => id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn cancel(&self, order: OrderId) {
+        self.ask(Cancel { order, actor: Actor::Account(ACCOUNT) }).await;
+    }
+
+    async fn message(&self, order: OrderId, digest: u128) {
+        self.ask(ledger::message(order, digest)).await;
+    }
+
+    async fn states(&self, before: Option<OrderId>, limit: usize) -> Vec<(u32, ActivationState)> {
+        let page = self.history.orders_of(ACCOUNT, before, limit).await.unwrap();
+        page.iter().map(|order| (order.id.0, order.state)).collect()
+    }
+}
+
+fn new_folder() -> tempfile::TempDir {
+    let temp = tempfile::tempdir().unwrap();
+    folder::init(temp.path()).unwrap();
+    temp
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_joins_open_and_closed_orders_newest_first() {
+    let temp = new_folder();
+    let market = Market::start(temp.path());
+    market.furnish().await;
+    for _ in 0..4 {
+        market.order().await;
+    }
+    market.cancel(OrderId(2)).await;
+    market.message(OrderId(4), 1).await;
+    let actor = Actor::Account(ACCOUNT);
+    market.ask(Finish { order: OrderId(4), actor }).await;
+    use ActivationState::{Active, Cancelled, Completed};
+    let all = [(4, Completed), (3, Active), (2, Cancelled), (1, Active)];
+    assert_eq!(market.states(None, 10).await, all);
+    assert_eq!(market.states(None, 2).await, all[..2]);
+    assert_eq!(market.states(Some(OrderId(3)), 10).await, all[2..]);
+    assert_eq!(market.states(Some(OrderId(1)), 10).await, []);
+    let others = market.history.orders_of(AccountId(9), None, 10).await.unwrap();
+    assert!(others.is_empty());
+    market.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_change_of_a_wallet_is_a_transaction_and_they_sum_to_the_balance() {
+    let temp = new_folder();
+    let market = Market::start(temp.path());
+    market.furnish().await;
+    let (first, second) = (market.order().await, market.order().await);
+    market.cancel(first).await;
+    market.message(second, 1).await;
+    let page = market.history.transactions(ACCOUNT, None, 10).await.unwrap();
+    let shown: Vec<_> = page.iter().map(|row| (row.kind, row.amount.0, row.order)).collect();
+    use TransactionKind::{Deposit, Refund, Spend};
+    assert_eq!(
+        shown,
+        [
+            (Refund, 100_000, Some(first)),
+            (Spend, -100_000, Some(second)),
+            (Spend, -100_000, Some(first)),
+            (Deposit, 10_000_000, None),
+        ]
+    );
+    let sum: i64 = page.iter().map(|row| row.amount.0).sum();
+    let account = market.read_model.account(ACCOUNT).unwrap();
+    assert_eq!(sum, account.wallet().available.0);
+    let ids: Vec<TransactionId> = page.iter().map(|row| row.id).collect();
+    assert!(ids.is_sorted_by(|a, b| a > b), "newest first: {ids:?}");
+    let rest = market.history.transactions(ACCOUNT, Some(ids[1]), 1).await.unwrap();
+    assert_eq!(rest, page[2..3]);
+    market.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_flushes_and_a_start_knows_what_may_leave_memory() {
+    let temp = new_folder();
+    let market = Market::start(temp.path());
+    market.furnish().await;
+    let order = market.order().await;
+    market.cancel(order).await;
+    let closed_at = market.read_model.order(order).unwrap().closed_at.unwrap();
+    let published = *market.read_model.published().borrow();
+    market.stop();
+    assert_eq!(verify(temp.path(), |_| {}).unwrap().history, Followed::To(published));
+
+    let market = Market::start(temp.path());
+    assert_eq!(market.history.cursor(), published, "nothing is left to do");
+    market.order().await;
+    let archived = Arc::clone(&market.archived);
+    market.stop();
+    let before = archived.load(Ordering::Acquire);
+    assert!(before + 1 >= closed_at.0, "{before} is long before {closed_at}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_that_was_lost_or_damaged_is_built_anew_from_the_ledger() {
+    let temp = new_folder();
+    let market = Market::start(temp.path());
+    market.furnish().await;
+    for _ in 0..5 {
+        let order = market.order().await;
+        market.cancel(order).await;
+        market.message(order, u128::from(order.0)).await;
+    }
+    let orders = market.history.orders_of(ACCOUNT, None, 50).await.unwrap();
+    let money = market.history.transactions(ACCOUNT, None, 50).await.unwrap();
+    assert!(orders.iter().all(|order| order.messages.len() == 1 && order.messages[0].late));
+    market.stop();
+
+    let path = temp.path().join("history.redb");
+    type Harm = fn(&Path);
+    let harms: [Harm; 3] = [
+        |path| fs::remove_file(path).unwrap(),
+        |path| fs::write(path, "no history").unwrap(),
+        |path| fs::write(path, "").unwrap(),
+    ];
+    for harm in harms {
+        harm(&path);
+        let market = Market::start(temp.path());
+        assert_eq!(market.history.orders_of(ACCOUNT, None, 50).await.unwrap(), orders);
+        assert_eq!(market.history.transactions(ACCOUNT, None, 50).await.unwrap(), money);
+        market.stop();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_that_have_left_memory_come_back_from_the_tables_and_from_a_lost_file() {
+    let temp = new_folder();
+    let market = Market::start(temp.path());
+    market.furnish().await;
+    let order = market.order().await;
+    market.cancel(order).await;
+    let shown = market.history.orders_of(ACCOUNT, None, 50).await.unwrap();
+    market.stop();
+    retire(temp.path());
+
+    let market = Market::start(temp.path());
+    assert!(market.read_model.order(order).is_none(), "it has left memory");
+    assert_eq!(market.history.order(order).await.unwrap().as_ref(), shown.first());
+    assert_eq!(market.history.order(OrderId(99)).await.unwrap(), None);
+    market.stop();
+
+    fs::remove_file(temp.path().join("history.redb")).unwrap();
+    let market = Market::start(temp.path());
+    assert_eq!(market.history.orders_of(ACCOUNT, None, 50).await.unwrap(), shown);
+    market.stop();
+}
+
+/// Lets two hours pass in the ledger.
+fn retire(dir: &Path) {
+    let mut opened = folder::open(dir, |_| {}).unwrap();
+    let at = opened.last_at.plus_ms(2 * 60 * 60 * 1000);
+    let pulse = Command::Pulse(Pulse { archived: opened.last_at });
+    ledger::append(&mut opened, at, &pulse);
+}

@@ -1,0 +1,4 @@
+//! The load generator: as a command, and against a small server.
+
+mod command;
+mod generator;

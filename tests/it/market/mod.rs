@@ -1,0 +1,17 @@
+//! The whole server, over HTTP, on a data folder of its own: one behaviour a file.
+
+mod api;
+mod bad_input;
+mod described;
+mod description;
+mod harness;
+mod idempotency;
+mod operations;
+mod outcomes;
+mod refusals;
+mod restart;
+mod roles;
+mod search;
+mod stop;
+mod storm;
+mod two_markets;

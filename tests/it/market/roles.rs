@@ -1,0 +1,64 @@
+//! Every route against every caller: who gets in is what the route table states.
+
+use nexnum::face::spec::{RouteSpec, Who};
+use reqwest::StatusCode;
+
+use super::harness::{Client, Market};
+
+/// Who calls, and what a route for these callers answers: let in or not.
+const CALLERS: [(&str, &[Who]); 3] = [
+    ("stranger", &[Who::Anyone]),
+    ("trader", &[Who::Anyone, Who::Trader]),
+    ("operator", &[Who::Anyone, Who::Operator]),
+];
+
+/// A path of the route: names that do not exist, so that nothing is changed.
+fn path(spec: &RouteSpec) -> String {
+    let parts = spec.path.split('/').map(|part| match part {
+        "{id}" => "4000000",
+        "{name}" | "{provider}" | "{token}" => "nothing",
+        part => part,
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// The guard's refusal: `None` where the handler was reached.
+async fn refusal(client: &Client, spec: &RouteSpec) -> Option<(u16, String)> {
+    let method = reqwest::Method::from_bytes(spec.method.as_str().as_bytes()).unwrap();
+    let reply = client.request(method, &path(spec)).send().await.unwrap();
+    let status = reply.status();
+    let text = reply.text().await.unwrap();
+    let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let detail = problem["detail"].as_str().unwrap_or_default().to_owned();
+    let refused_by_guard = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => true,
+        StatusCode::NOT_FOUND => detail == "no such callback address",
+        _ => false,
+    };
+    refused_by_guard.then(|| (status.as_u16(), detail))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_lets_in_whom_its_row_names_and_no_other() {
+    let market = Market::start().await;
+    let trader = market.customer("a", "1").await;
+    let mut stranger = trader.clone();
+    stranger.key.clear();
+    let clients = [&stranger, &trader, &market.admin];
+    for spec in &market.running.routes.specs {
+        for ((name, may_call), client) in CALLERS.iter().zip(clients) {
+            let refused = refusal(client, spec).await;
+            let place = format!("{name} at {} {}", spec.method, spec.path);
+            assert_eq!(refused.is_none(), may_call.contains(&spec.who), "{place}: {refused:?}");
+            let status = refused.map(|(status, _)| status);
+            let expected = match (*name, spec.who) {
+                (_, Who::CallbackSender) => Some(404),
+                ("stranger", Who::Trader | Who::Operator) => Some(401),
+                ("trader", Who::Operator) | ("operator", Who::Trader) => Some(403),
+                (_, Who::Anyone | Who::Trader | Who::Operator) => None,
+            };
+            assert_eq!(status, expected, "{place}");
+        }
+    }
+    market.running.stop().await.unwrap();
+}

@@ -1,0 +1,156 @@
+//! Providers are added, replaced, disabled and removed while the server runs.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexnum::market::folder;
+use nexnum::order::claim::Wish;
+use nexnum::order::{Orders, Refusal};
+use nexnum::server::{ProviderSetup, Running};
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::command::OpenAccount;
+use nexnum_engine::ids::{AccountId, CarrierId, OrderId, ProviderId};
+use nexnum_engine::money::Micros;
+use nexnum_engine::order::Order;
+use nexnum_sandbox::{Sandbox, SandboxConfig};
+use tempfile::TempDir;
+
+use crate::rig::sandbox::{driver, product};
+use crate::rig::server;
+
+/// The sandbox's provider of the handler protocol.
+const HANDLER: usize = 0;
+/// Far above what any step takes; nothing waits for it to pass.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How a message is read in the shipped document.
+const READS: &str = "^STATUS_OK:";
+
+/// A server that was started without a provider, and a provider.
+struct Rig {
+    sandbox: Sandbox,
+    running: Running,
+    buyer: AccountId,
+    folder: TempDir,
+}
+
+impl Rig {
+    async fn start() -> Self {
+        let config = SandboxConfig {
+            min_cancel_age_ms: 0,
+            sms_delay_ms: 60_000..=60_000,
+            ..SandboxConfig::small(7)
+        };
+        let (sandbox, folder) = (Sandbox::start(config).await.unwrap(), TempDir::new().unwrap());
+        assert!(sandbox.pin(HANDLER, product(), Micros(100_000), 50), "it is sold there");
+        let dir = folder.path().join("market");
+        folder::init(&dir).unwrap();
+        let running = server::start(&server::config(&dir), Vec::new()).await;
+        let open = OpenAccount { name: "buyer".into(), credit_limit: Micros::units(10) };
+        let buyer = running.rooms.market.handle.ask(open).await.unwrap().unwrap();
+        Self { sandbox, running, buyer, folder }
+    }
+
+    fn orders(&self) -> &Arc<Orders> {
+        &self.running.rooms.orders
+    }
+
+    /// Connects the provider under a document that reads messages so.
+    async fn connect(&self, reads: &str) -> ProviderId {
+        let provider = &self.sandbox.providers()[HANDLER];
+        let path = self.folder.path().join("handler.toml");
+        fs::write(&path, driver("handler").replace(READS, reads)).unwrap();
+        let document = path.to_str().unwrap();
+        let setup = server::provider("kestrel", document, &provider.base_url, &provider.key);
+        let setup = ProviderSetup { min_cancel_age_ms: Some(0), ..setup };
+        let id = self.running.providers.connect(setup).await.unwrap();
+        self.synced(id).await;
+        id
+    }
+
+    async fn synced(&self, id: ProviderId) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let listed = || self.orders().providers.get(id)?.health().last_sync_at;
+        while listed().is_none() {
+            assert!(tokio::time::Instant::now() < deadline, "no list came");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn buy(&self) -> Result<OrderId, Refusal> {
+        let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
+        Ok(self.orders().place(self.buyer, wish, None).await?.order.id)
+    }
+
+    async fn order(&self, id: OrderId, done: impl Fn(&Order) -> bool) -> Arc<Order> {
+        let read_model = &self.running.rooms.market.read_model;
+        let order = read_model.await_order(id, PATIENCE, &done).await.unwrap();
+        assert!(done(&order), "{order:?}");
+        order
+    }
+
+    async fn stop(self) {
+        let panics = self.running.rooms.market.supervisor.ages();
+        assert!(panics.iter().all(|age| age.panics == 0), "{panics:?}");
+        self.running.stop().await.unwrap();
+        self.sandbox.stop().await;
+    }
+}
+
+fn has_code(order: &Order) -> bool {
+    order.state == ActivationState::Received
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_keeps_the_document_that_it_was_bought_under() {
+    let rig = Rig::start().await;
+    assert_eq!(rig.buy().await, Err(Refusal::NoNumbers { order: None }), "no provider yet");
+    let id = rig.connect(READS).await;
+    let first = rig.buy().await.unwrap();
+
+    // The second document does not know a message when it sees one.
+    assert_eq!(rig.connect("^NOT_IN_THESE_WORDS:").await, id, "a name keeps its id");
+    let second = rig.buy().await.unwrap();
+    assert_eq!(rig.connect(READS).await, id);
+    let third = rig.buy().await.unwrap();
+
+    rig.sandbox.advance_ms(61_000);
+    rig.order(first, has_code).await;
+    rig.order(third, has_code).await;
+    // Polls are a tenth of a second apart: the second order's had their turn as well.
+    let order = rig.order(second, |_| true).await;
+    assert_eq!(order.state, ActivationState::Active);
+    let providers = &rig.orders().providers;
+    let under = |id| providers.bought_under(id).unwrap();
+    assert!(!Arc::ptr_eq(&under(second), &under(third)));
+    assert!(under(second).is_retired() && !under(third).is_retired());
+    let failures = under(second).health().failures;
+    assert!(failures.iter().any(|failure| failure.order == Some(second)), "{failures:?}");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_is_disabled_or_removed_sells_nothing_and_serves_its_open_orders() {
+    let rig = Rig::start().await;
+    let id = rig.connect(READS).await;
+    let [first, second] = [rig.buy().await.unwrap(), rig.buy().await.unwrap()];
+
+    assert!(rig.running.providers.set_enabled(id, false));
+    assert_eq!(rig.buy().await, Err(Refusal::NoNumbers { order: None }));
+    assert!(rig.running.providers.set_enabled(id, true));
+    let third = rig.buy().await.unwrap();
+
+    assert!(rig.running.providers.remove(id));
+    assert!(!rig.running.providers.remove(id), "it is gone");
+    assert!(!rig.running.providers.set_enabled(id, true), "it is gone");
+    assert_eq!(rig.buy().await, Err(Refusal::NoNumbers { order: None }));
+    let cancelled = rig.orders().cancel(rig.buyer, first).await.unwrap();
+    assert_eq!(cancelled.state, ActivationState::Cancelled);
+    rig.sandbox.advance_ms(61_000);
+    rig.order(second, has_code).await;
+    rig.order(third, has_code).await;
+
+    assert_eq!(rig.connect(READS).await, id, "it comes back under its id");
+    rig.buy().await.unwrap();
+    rig.stop().await;
+}

@@ -1,0 +1,84 @@
+//! A small market of own stock in commands, and a stopped folder whose ledger gets them.
+
+use nexnum::market::folder::Opened;
+use nexnum_engine::command::{
+    Command, Deposit, Incoming, IngestMessage, ListOffers, LoadStock, OpenAccount, PlaceOrder,
+    RegisterProvider, Reply, Timings,
+};
+use nexnum_engine::event::{Event, ProviderKind, Terms};
+use nexnum_engine::ids::{
+    AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, Seq, ServiceId,
+};
+use nexnum_engine::money::Micros;
+use nexnum_engine::time::Time;
+use nexnum_storage::{Batch, Ledger, record};
+
+pub(crate) const ACCOUNT: AccountId = AccountId(1);
+const PROVIDER: ProviderId = ProviderId(1);
+const OFFER: OfferId = OfferId(1);
+const PRODUCT: Product = Product { country: CountryId(3), service: ServiceId(5) };
+const PRICE: Micros = Micros(100_000);
+const COST: Micros = Micros(50_000);
+
+/// A customer with 10.00, and own stock to spend it on.
+pub(crate) struct Furniture {
+    pub(crate) account: OpenAccount,
+    pub(crate) deposit: Deposit,
+    pub(crate) provider: RegisterProvider,
+    pub(crate) offers: ListOffers,
+    pub(crate) stock: LoadStock,
+}
+
+pub(crate) fn furniture(numbers: u64) -> Furniture {
+    let offers = vec![(PRODUCT, CarrierId::ANY)];
+    let numbers = (0..numbers).map(|n| Number(6_281_200_000_000 + n)).collect();
+    Furniture {
+        account: account("acme"),
+        deposit: Deposit { account: ACCOUNT, amount: Micros::units(10), reference: 1 },
+        provider: RegisterProvider { name: "own".into(), kind: ProviderKind::Own },
+        offers: ListOffers { provider: PROVIDER, offers },
+        stock: LoadStock { offer: OFFER, cost: COST, price: PRICE, numbers },
+    }
+}
+
+pub(crate) fn account(name: &str) -> OpenAccount {
+    OpenAccount { name: name.into(), credit_limit: Micros::ZERO }
+}
+
+/// An order on that stock.
+pub(crate) const fn order() -> PlaceOrder {
+    PlaceOrder {
+        account: ACCOUNT,
+        product: PRODUCT,
+        carrier: CarrierId::ANY,
+        limit: PRICE,
+        terms: Terms { offer: OFFER, provider: PROVIDER, price: PRICE, cost: COST },
+        timings: Timings { lifetime_ms: 1_200_000, min_cancel_age_ms: 0 },
+        idempotency: None,
+    }
+}
+
+/// A message for an order, told from others by its digest.
+pub(crate) fn message(order: OrderId, digest: u128) -> IngestMessage {
+    let (sender, text, code) = ("Telegram".into(), "code 12345".into(), "12345".into());
+    IngestMessage { order, message: Incoming { digest, sender, text, code } }
+}
+
+/// Decides a command and appends what happened, as one row.
+pub(crate) fn append(opened: &mut Opened, at: Time, command: &Command) -> Reply {
+    let mut events = Vec::new();
+    let reply = opened.engine.execute(at, command, &mut events).unwrap();
+    assert!(!events.is_empty(), "it changed nothing: {command:?}");
+    append_row(opened, at, &events);
+    opened.last_at = at;
+    reply
+}
+
+/// Appends a row of events that need not fit the state.
+pub(crate) fn append_row(opened: &mut Opened, at: Time, events: &[Event]) {
+    let mut payload = Vec::new();
+    record::encode_events(events, &mut payload);
+    let last = opened.ledger.last().seq;
+    let (first, count) = (Seq(last.0 + 1), events.len() as u32);
+    opened.ledger.append(&Batch { first, at, count, payload: &payload }, last).unwrap();
+}
