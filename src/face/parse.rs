@@ -61,9 +61,10 @@ pub(super) fn cursor(cursor: Option<&str>) -> Result<Option<u64>, Problem> {
     }
 }
 
-/// The engine's id of a path's number; what is out of range cannot exist.
-pub(super) fn order_id(id: u64) -> Result<OrderId, Problem> {
-    u32::try_from(id).map(OrderId).map_err(|_| Problem::not_found("there is no such id"))
+/// The order, or its activation, that a path names; what is out of range cannot exist.
+pub(super) fn order_id(call: &Call) -> Result<OrderId, Problem> {
+    let id = u32::try_from(call.id_param("id")?).map(OrderId);
+    id.map_err(|_| Problem::not_found("there is no such id"))
 }
 
 /// The account that a path names.

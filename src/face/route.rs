@@ -1,7 +1,8 @@
 //! A face's routes, with the state that its handlers may touch, and the table of all faces.
 //!
 //! A face lists its routes with [`Routes`]; each is stated as in [`super::spec`]. The caller
-//! is looked up before the handler runs and handed to it.
+//! is looked up before the handler runs and handed to it. A query, or a body's fields, are
+//! refused on a route whose description has none.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -109,10 +110,12 @@ impl<S: Send + Sync + 'static> Routes<S> {
     ) -> Self {
         let (state, auth) = (Arc::clone(&self.state), Arc::clone(&self.auth));
         let (spec, role) = (stated.spec(Runs::AtOnce), stated.role);
+        let takes_query = spec.takes_query();
         let start = move |call: &Call| {
             let outcome = call.check_declared().and_then(|()| {
                 let caller = auth.admit(role.who, role.key, call)?;
                 auth.charge(role.quota, caller, call)?;
+                check_query(takes_query, call)?;
                 run(&state, (role.caller)(caller), call)
             });
             Next::Done(outcome)
@@ -131,10 +134,12 @@ impl<S: Send + Sync + 'static> Routes<S> {
     {
         let (state, auth) = (Arc::clone(&self.state), Arc::clone(&self.auth));
         let (spec, role) = (stated.spec(Runs::Plain), stated.role);
+        let takes_query = spec.takes_query();
         let start = move |call: &Call| {
             let admitted = call.check_declared().and_then(|()| {
                 let caller = auth.admit(role.who, role.key, call)?;
                 auth.charge(role.quota, caller, call)?;
+                check_query(takes_query, call)?;
                 Ok(caller)
             });
             match admitted {
@@ -160,16 +165,19 @@ impl<S: Send + Sync + 'static> Routes<S> {
     {
         let (state, auth) = (Arc::clone(&self.state), Arc::clone(&self.auth));
         let (spec, role) = (stated.spec(Runs::Detached), stated.role);
+        let (takes_query, takes_fields) = (spec.takes_query(), spec.takes_fields());
         let start = move |call: &Call| match auth.admit(role.who, role.key, call) {
             Ok(caller) => {
                 let (state, auth, run) = (Arc::clone(&state), Arc::clone(&auth), run.clone());
-                Next::Detached(Box::new(move |call| {
+                Next::detached(async move |mut call: Call| {
                     // Charged once the body is there: a refusal need not end the connection.
-                    match auth.charge(role.quota, caller, &call) {
-                        Ok(()) => Box::pin(run(state, (role.caller)(caller), call)),
-                        Err(problem) => Box::pin(std::future::ready(Err(problem))),
+                    auth.charge(role.quota, caller, &call)?;
+                    check_query(takes_query, &call)?;
+                    if !takes_fields {
+                        call.no_fields().await?;
                     }
-                }))
+                    run(state, (role.caller)(caller), call).await
+                })
             }
             // The body stays unread: what follows on the connection cannot be told from it.
             Err(problem) => Next::Done(Err(problem.closing())),
@@ -192,6 +200,13 @@ impl<S: Send + Sync + 'static> Routes<S> {
             table.specs.push(spec);
         }
     }
+}
+
+fn check_query(takes_query: bool, call: &Call) -> Result<(), Problem> {
+    if !takes_query {
+        call.query(&[])?;
+    }
+    Ok(())
 }
 
 /// All routes of a server: as data, and as the kit runs them.

@@ -89,3 +89,15 @@ pub struct RouteSpec {
     /// What it states of itself for the API's description.
     pub operation: Option<Operation>,
 }
+
+impl RouteSpec {
+    /// Whether the route has query parameters; a route without a description reads its own.
+    pub(super) fn takes_query(&self) -> bool {
+        self.operation.as_ref().is_none_or(Operation::takes_query)
+    }
+
+    /// Whether the route's body has fields.
+    pub(super) fn takes_fields(&self) -> bool {
+        self.operation.as_ref().is_none_or(Operation::takes_fields)
+    }
+}

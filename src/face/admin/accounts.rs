@@ -39,7 +39,6 @@ pub(super) async fn open(
     _: Operator,
     mut call: Call,
 ) -> Result<Response, Problem> {
-    call.query(&[])?;
     let body = call.bytes().await?;
     let new: NewAccount<'_> = body::decode_json(&body)?;
     check_name(&new.name)?;
@@ -79,8 +78,7 @@ pub(super) const LIST: Described = Described::new(
     )],
 );
 
-pub(super) fn list(state: &State, _: Operator, call: &Call) -> Result<Response, Problem> {
-    call.query(&[])?;
+pub(super) fn list(state: &State, _: Operator, _: &Call) -> Result<Response, Problem> {
     let known = state.access.accounts();
     let accounts = known.iter().take(ACCOUNTS_MAX).map(|(id, account)| {
         let wallet = account.wallet();
@@ -123,7 +121,6 @@ pub(super) async fn deposit(
     _: Operator,
     mut call: Call,
 ) -> Result<Response, Problem> {
-    call.query(&[])?;
     let account = parse::account_id(&call)?;
     let body = call.bytes().await?;
     let new: NewDeposit<'_> = body::decode_json(&body)?;

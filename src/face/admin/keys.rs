@@ -34,13 +34,7 @@ pub(super) const ISSUE: Described = Described::new(
     Code::Exhausted,
 ]);
 
-pub(super) async fn issue(
-    state: Arc<State>,
-    _: Operator,
-    mut call: Call,
-) -> Result<Response, Problem> {
-    call.query(&[])?;
-    call.no_fields().await?;
+pub(super) async fn issue(state: Arc<State>, _: Operator, call: Call) -> Result<Response, Problem> {
     let account = parse::account_id(&call)?;
     let issued = state.access.issue_key(Some(account)).await.map_err(problems::of_key)?;
     let shown = IssuedKey { id: issued.id.0.into(), key: issued.key.reveal() };
@@ -60,10 +54,8 @@ pub(super) const REVOKE: Described = Described::new(
 pub(super) async fn revoke(
     state: Arc<State>,
     _: Operator,
-    mut call: Call,
+    call: Call,
 ) -> Result<Response, Problem> {
-    call.query(&[])?;
-    call.no_fields().await?;
     let id = u32::try_from(call.id_param("id")?);
     let key = KeyId(id.map_err(|_| Problem::not_found("there is no such key"))?);
     state.access.revoke_key(key).await.map_err(problems::of_key)?;

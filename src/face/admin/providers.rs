@@ -37,8 +37,7 @@ pub(super) const LIST: Described = Described::new(
     )],
 );
 
-pub(super) fn list(state: &State, _: Operator, call: &Call) -> Result<Response, Problem> {
-    call.query(&[])?;
+pub(super) fn list(state: &State, _: Operator, _: &Call) -> Result<Response, Problem> {
     let known = state.market.read_model.directory().providers();
     let connected = |(id, _): &(ProviderId, _)| {
         let provider = state.providers.get(*id)?;
@@ -101,13 +100,7 @@ pub(super) const SYNC: Described = Described::new(
 )
 .path(&[PathParam::new::<String>("name", "The name of a connected provider", "5sim")]);
 
-pub(super) async fn sync(
-    state: Arc<State>,
-    _: Operator,
-    mut call: Call,
-) -> Result<Response, Problem> {
-    call.query(&[])?;
-    call.no_fields().await?;
+pub(super) async fn sync(state: Arc<State>, _: Operator, call: Call) -> Result<Response, Problem> {
     let name = call.param("name")?;
     let missing = || Problem::not_found("no provider of this name is connected");
     state.providers.by_name(&name).ok_or_else(missing)?.sync_now();

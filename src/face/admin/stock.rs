@@ -55,7 +55,6 @@ pub(super) async fn load(
     _: Operator,
     mut call: Call,
 ) -> Result<Response, Problem> {
-    call.query(&[])?;
     let body = call.bytes().await?;
     let new: NewStock<'_> = body::decode_json(&body)?;
     let catalog = state.market.catalog;

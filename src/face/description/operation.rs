@@ -132,6 +132,16 @@ impl Operation {
         }
     }
 
+    /// Whether it has query parameters.
+    pub(in crate::face) const fn takes_query(&self) -> bool {
+        self.query.is_some()
+    }
+
+    /// Whether its body has fields.
+    pub(in crate::face) const fn takes_fields(&self) -> bool {
+        self.body.is_some()
+    }
+
     /// What a caller must know beyond the summary.
     #[must_use]
     pub const fn details(mut self, text: &'static str) -> Self {

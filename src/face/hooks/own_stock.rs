@@ -50,7 +50,6 @@ pub(super) async fn receive(
     _: CallbackSender,
     mut call: Call,
 ) -> Result<Response, Problem> {
-    call.query(&[])?;
     let body = call.bytes().await?;
     let sent: Callback<'_> = body::decode_json(&body)?;
     if sent.id.as_ref().is_some_and(|id| !(1..=ID_LEN_MAX).contains(&id.len())) {

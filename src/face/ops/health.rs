@@ -21,8 +21,7 @@ pub(super) const LIVE: Operation = Operation::new(
     &[Reply::json::<Live>(200, "The process answers", r#"{"status": "live"}"#)],
 );
 
-pub(super) fn live(_: &State, _: Stranger, call: &Call) -> Result<Response, Problem> {
-    call.query(&[])?;
+pub(super) fn live(_: &State, _: Stranger, _: &Call) -> Result<Response, Problem> {
     Ok(reply::json(StatusCode::OK, &Live { status: LiveStatus::Live }))
 }
 
@@ -38,8 +37,7 @@ pub(super) const BASELINE: Operation = Operation::new(
 )
 .details("The speed of other routes is measured against this one, which does no work.");
 
-pub(super) fn plain(_: &State, _: Stranger, call: &Call) -> Result<Response, Problem> {
-    call.query(&[])?;
+pub(super) fn plain(_: &State, _: Stranger, _: &Call) -> Result<Response, Problem> {
     Ok(reply::json_bytes(StatusCode::OK, &PLAIN[..]))
 }
 
@@ -63,8 +61,7 @@ const VITAL: [&str; 3] = ["decide", "commit", "history"];
 const LATE_MS: u64 = 30_000;
 
 /// Ready while the engine takes commands; a load balancer looks elsewhere otherwise.
-pub(super) fn ready(state: &State, _: Stranger, call: &Call) -> Result<Response, Problem> {
-    call.query(&[])?;
+pub(super) fn ready(state: &State, _: Stranger, _: &Call) -> Result<Response, Problem> {
     let market = &state.orders.market;
     if market.stopping.is_raised() {
         return Err(Problem::overloaded(1).detail("the server is stopping"));

@@ -68,7 +68,6 @@ const OPENAPI: Operation = Operation::new(
 .problems(&[Code::InternalError]);
 
 fn openapi(state: &State, _: Stranger, call: &Call) -> Result<Response, Problem> {
-    call.query(&[])?;
     let description = state.description.get().ok_or_else(Problem::internal)?;
     let mut response = if knows(call, &description.etag) {
         reply::not_modified()
@@ -98,8 +97,8 @@ const METRICS: Operation = Operation::new(
 .problems(&[Code::InternalError]);
 
 /// For operators; strangers have no business with it.
-fn metrics(state: &State, _: Operator, call: &Call) -> Result<Response, Problem> {
-    page(state, call)
+fn metrics(state: &State, _: Operator, _: &Call) -> Result<Response, Problem> {
+    page(state)
 }
 
 /// The routes of a listener of its own for metrics: no key is asked for there.
@@ -108,12 +107,11 @@ pub fn metrics_routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
     Routes::of(state, auth).at_once(get("/metrics", ANYONE).describe(METRICS), unguarded)
 }
 
-fn unguarded(state: &State, _: Stranger, call: &Call) -> Result<Response, Problem> {
-    page(state, call)
+fn unguarded(state: &State, _: Stranger, _: &Call) -> Result<Response, Problem> {
+    page(state)
 }
 
-fn page(state: &State, call: &Call) -> Result<Response, Problem> {
-    call.query(&[])?;
+fn page(state: &State) -> Result<Response, Problem> {
     let router = state.router.get().and_then(Weak::upgrade).ok_or_else(Problem::internal)?;
     let text = metrics_page::render(&state.orders, &router);
     let kind = HeaderValue::from_static(metrics_page::CONTENT_TYPE);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
-use nexnum_engine::ids::OrderId;
 use nexnum_engine::order::Order;
 
 use super::query::{ActivationsQuery, WaitQuery};
@@ -44,7 +43,7 @@ pub(super) async fn get(
     call: Call,
 ) -> Result<Response, Problem> {
     let wait = Duration::from_secs(WaitQuery::read(&call)?.wait.0);
-    let id = parse::order_id(call.id_param("id")?)?;
+    let id = parse::order_id(&call)?;
     let found = state.orders.find_with_news(trader.account, id, wait).await;
     Ok(render(&*found.map_err(problems::of_refusal)?))
 }
@@ -127,9 +126,9 @@ pub(super) const CANCEL: Operation = Operation::new(
 pub(super) async fn cancel(
     state: Arc<State>,
     trader: Trader,
-    mut call: Call,
+    call: Call,
 ) -> Result<Response, Problem> {
-    let id = named(&mut call).await?;
+    let id = parse::order_id(&call)?;
     let cancelled = state.orders.cancel(trader.account, id).await;
     Ok(render(&*cancelled.map_err(problems::of_refusal)?))
 }
@@ -165,9 +164,9 @@ pub(super) const FINISH: Operation = Operation::new(
 pub(super) async fn finish(
     state: Arc<State>,
     trader: Trader,
-    mut call: Call,
+    call: Call,
 ) -> Result<Response, Problem> {
-    let id = named(&mut call).await?;
+    let id = parse::order_id(&call)?;
     let finished = state.orders.finish(trader.account, id).await;
     Ok(render(&*finished.map_err(problems::of_refusal)?))
 }
@@ -195,16 +194,9 @@ pub(super) const RESEND: Operation = Operation::new(
 pub(super) async fn resend(
     state: Arc<State>,
     trader: Trader,
-    mut call: Call,
+    call: Call,
 ) -> Result<Response, Problem> {
-    let id = named(&mut call).await?;
+    let id = parse::order_id(&call)?;
     let asked = state.orders.resend(trader.account, id).await;
     Ok(render(&*asked.map_err(problems::of_refusal)?))
-}
-
-/// The order that the path of a call without fields names.
-async fn named(call: &mut Call) -> Result<OrderId, Problem> {
-    call.query(&[])?;
-    call.no_fields().await?;
-    parse::order_id(call.id_param("id")?)
 }

@@ -22,8 +22,7 @@ pub(super) const COUNTRIES: Operation = Operation::new(
     )],
 );
 
-pub(super) fn countries(state: &State, _: Trader, call: &Call) -> Result<Response, Problem> {
-    call.query(&[])?;
+pub(super) fn countries(state: &State, _: Trader, _: &Call) -> Result<Response, Problem> {
     let body = state.countries.get_or_init(|| render_countries(state.market.catalog));
     Ok(reply::json_bytes(StatusCode::OK, body.clone()))
 }
@@ -49,8 +48,7 @@ pub(super) const SERVICES: Operation = Operation::new(
     )],
 );
 
-pub(super) fn services(state: &State, _: Trader, call: &Call) -> Result<Response, Problem> {
-    call.query(&[])?;
+pub(super) fn services(state: &State, _: Trader, _: &Call) -> Result<Response, Problem> {
     let body = state.services.get_or_init(|| render_services(state.market.catalog));
     Ok(reply::json_bytes(StatusCode::OK, body.clone()))
 }

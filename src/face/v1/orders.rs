@@ -76,7 +76,6 @@ pub(super) async fn create(
     trader: Trader,
     mut call: Call,
 ) -> Result<Response, Problem> {
-    call.query(&[])?;
     let body = call.bytes().await?;
     let idempotency = idempotency(&call, &body)?;
     let wish = parse(&state.market, &body)?;
@@ -121,8 +120,7 @@ pub(super) async fn get(
     trader: Trader,
     call: Call,
 ) -> Result<Response, Problem> {
-    call.query(&[])?;
-    let id = parse::order_id(call.id_param("id")?)?;
+    let id = parse::order_id(&call)?;
     let order = state.orders.find(trader.account, id).await.map_err(problems::of_refusal)?;
     Ok(render(StatusCode::OK, &order, As::Now, &state.market))
 }

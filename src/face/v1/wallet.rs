@@ -26,8 +26,7 @@ pub(super) const GET: Operation = Operation::new(
     )],
 );
 
-pub(super) fn get(state: &State, trader: Trader, call: &Call) -> Result<Response, Problem> {
-    call.query(&[])?;
+pub(super) fn get(state: &State, trader: Trader, _: &Call) -> Result<Response, Problem> {
     let wallet = state.money.wallet(trader.account);
     let wallet = wallet.ok_or_else(|| Problem::not_found("no such account"))?;
     let (balance, escrow) = (Money(wallet.available), Money(wallet.escrow));
