@@ -10,6 +10,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::header::HeaderValue;
@@ -99,7 +100,7 @@ pub(super) struct Route {
 
 /// The routes of one path.
 struct Path {
-    routes: Vec<Route>,
+    routes: Vec<Arc<Route>>,
     allow: HeaderValue,
 }
 
@@ -172,7 +173,7 @@ impl Router {
         let taken = path.routes.iter().any(|route| route.target.method == *method);
         assert!(!taken, "{method} {template} is there already");
         let replies = [const { AtomicU64::new(0) }; 4];
-        path.routes.push(Route { target, start: Box::new(start), replies });
+        path.routes.push(Arc::new(Route { target, start: Box::new(start), replies }));
         path.allow = allow(&path.routes);
     }
 
@@ -198,7 +199,7 @@ impl Router {
     }
 
     fn each(&self) -> impl Iterator<Item = &Route> {
-        self.paths.iter().flat_map(|path| &path.routes)
+        self.paths.iter().flat_map(|path| &path.routes).map(Arc::as_ref)
     }
 
     /// The route of a request, with its path's parameters.
@@ -206,7 +207,7 @@ impl Router {
         &self,
         method: &Method,
         path: &str,
-    ) -> Result<(&Route, PathParams), Problem> {
+    ) -> Result<(&Arc<Route>, PathParams), Problem> {
         let found = self.tree.at(path).map_err(|_| Problem::not_found("there is no such path"))?;
         let mut params = PathParams::default();
         for (range, (_, value)) in params.ranges.iter_mut().zip(found.params.iter()) {
@@ -232,7 +233,7 @@ fn narrow(position: usize) -> u16 {
     u16::try_from(position).expect("hyper refuses a target of 64 KiB")
 }
 
-fn allow(routes: &[Route]) -> HeaderValue {
+fn allow(routes: &[Arc<Route>]) -> HeaderValue {
     let mut names: Vec<&str> = routes.iter().map(|route| route.target.method.as_str()).collect();
     if names.contains(&"GET") && !names.contains(&"HEAD") {
         names.push("HEAD");

@@ -8,9 +8,10 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use hyper::Uri;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
@@ -29,7 +30,7 @@ use super::limits::{HEADER_LEN_MAX, HEADERS_MAX};
 use super::request::{self, BodyState, Call};
 use super::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use super::response::Response;
-use super::route::{Answering, Next, Outcome, Rest, Router, Target};
+use super::route::{Answering, Next, Outcome, Rest, Route, Router};
 use super::unrouted;
 
 /// Pause after a failed accept, which means that the process is out of descriptors.
@@ -171,8 +172,7 @@ impl Connection {
         let io = Watched::new(TokioIo::new(stream), framing, limits.write_timeout, refuse);
         let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
             self.framing.begin(request.body());
-            let connection = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(connection.answer(request).await) }
+            self.answer(request)
         });
         // One flattened write a reply. Flushes are not put off while more requests are
         // buffered: a pipelining client that reads nothing could then queue replies unbounded.
@@ -200,17 +200,11 @@ impl Connection {
         }
     }
 
-    async fn answer(&self, request: hyper::Request<Incoming>) -> Response {
+    fn answer(self: &Arc<Self>, request: hyper::Request<Incoming>) -> Answer {
         let (parts, body) = request.into_parts();
         let id = self.server.request_ids.of(&parts.headers);
-        let mut response = self.dispatch(parts, body, &id).await;
-        self.allowance.put_on(&mut response);
-        let headers = response.headers_mut();
-        headers.insert(X_REQUEST_ID, id.to_value());
-        if !self.framing.end() {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
+        let stage = self.dispatch(parts, body, &id);
+        Answer { connection: Arc::clone(self), id, stage }
     }
 
     fn check(&self, parts: &Parts) -> Result<(), Problem> {
@@ -220,13 +214,16 @@ impl Connection {
         request::check_host(parts)
     }
 
-    async fn dispatch(&self, parts: Parts, incoming: Incoming, id: &RequestId) -> Response {
+    /// Finds the route and starts it.
+    fn dispatch(&self, parts: Parts, incoming: Incoming, id: &RequestId) -> Stage {
         let found = self
             .check(&parts)
             .and_then(|()| self.server.router.find(&parts.method, parts.uri.path()));
         let (route, params) = match found {
             Ok(found) => found,
-            Err(problem) => return problem.into_response(parts.uri.path(), id.as_str()),
+            Err(problem) => {
+                return Stage::Made(Some(problem.into_response(parts.uri.path(), id.as_str())));
+            }
         };
         let target = &route.target;
         let call = Call {
@@ -240,33 +237,80 @@ impl Connection {
             body_timeout: self.server.limits.body_timeout,
             allowance: Arc::clone(&self.allowance),
         };
-        // The hot reads end here: their call is not moved once more.
-        let response = match route.start(&call) {
-            Next::Done(outcome) => settle(outcome, target, call.uri().path(), id),
+        let (answering, uri) = match route.start(&call) {
+            // The hot reads end here: their call is not moved once more.
+            Next::Done(outcome) => {
+                return Stage::Made(Some(settle(outcome, route, call.uri().path(), id)));
+            }
             Next::Plain(rest) => {
                 let uri = call.uri().clone();
-                settle(rest(call).await, target, uri.path(), id)
+                (rest(call), uri)
             }
             Next::Detached(rest) => {
                 let uri = call.uri().clone();
-                settle(self.run_detached(rest, call).await, target, uri.path(), id)
+                (run_detached(rest, call, Arc::clone(&self.slot)), uri)
             }
         };
-        route.count(response.status());
-        response
+        Stage::Making { answering, route: Arc::clone(route), uri }
     }
 
-    async fn run_detached(&self, rest: Rest, mut call: Call) -> Outcome {
-        call.read_ahead().await?;
-        Detached::new(rest(call), Arc::clone(&self.slot)).await
+    /// Completes the head of a reply that is about to be written.
+    fn finish(&self, response: &mut Response, id: &RequestId) {
+        self.allowance.put_on(response);
+        let headers = response.headers_mut();
+        headers.insert(X_REQUEST_ID, id.to_value());
+        if !self.framing.end() {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
     }
 }
 
-/// The reply, or the problem in the words of the route's protocol.
-fn settle(outcome: Outcome, target: &Target, path: &str, id: &RequestId) -> Response {
-    outcome.unwrap_or_else(|problem| {
-        (target.render)(problem, instance(target.template, path), id.as_str())
+/// The answer to one request. It is small, because hyper moves it for each request.
+struct Answer {
+    connection: Arc<Connection>,
+    id: RequestId,
+    stage: Stage,
+}
+
+/// How far an answer is.
+enum Stage {
+    /// The reply is there; `None` once it was given to hyper.
+    Made(Option<Response>),
+    /// Its handler runs.
+    Making { answering: Answering, route: Arc<Route>, uri: Uri },
+}
+
+impl Future for Answer {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { connection, id, stage } = &mut *self;
+        let mut response = match stage {
+            Stage::Made(response) => response.take().expect("polled until ready, not after"),
+            Stage::Making { answering, route, uri } => {
+                settle(ready!(answering.as_mut().poll(cx)), route, uri.path(), id)
+            }
+        };
+        connection.finish(&mut response, id);
+        Poll::Ready(Ok(response))
+    }
+}
+
+fn run_detached(rest: Rest, mut call: Call, slot: Arc<Slot>) -> Answering {
+    Box::pin(async move {
+        call.read_ahead().await?;
+        Detached::new(rest(call), slot).await
     })
+}
+
+/// The reply, or the problem in the words of the route's protocol; it is counted.
+fn settle(outcome: Outcome, route: &Route, path: &str, id: &RequestId) -> Response {
+    let target = &route.target;
+    let response = outcome.unwrap_or_else(|problem| {
+        (target.render)(problem, instance(target.template, path), id.as_str())
+    });
+    route.count(response.status());
+    response
 }
 
 /// What a problem says it happened on: the path, but never one that holds a secret.
@@ -319,6 +363,7 @@ impl Drop for Detached {
 #[cfg(test)]
 mod tests {
     use super::super::reply;
+    use super::super::route::Target;
     use super::*;
     use hyper::{Method, StatusCode};
     use std::io;
