@@ -1,7 +1,7 @@
 //! What an event of one order does to the state, its messages included.
 
 use super::dense::next;
-use crate::activation::{ActivationState, Assignment, Input, Message};
+use crate::activation::{ActivationState, Assignment, Input};
 use crate::event::{Closing, Idempotency, OrderEvent, Placement, ProviderKind, Receipt, Terms};
 use crate::ids::{AccountId, OrderId};
 use crate::money::Micros;
@@ -153,7 +153,7 @@ impl State {
     }
 
     fn receive(&mut self, at: Time, receipt: &Receipt) {
-        let Receipt { order: id, message, digest, sender, text, code, late, capture } = receipt;
+        let Receipt { order: id, message, late, capture, .. } = receipt;
         assert_eq!(message.0, self.counters.message.0 + 1, "ids are dense");
         self.counters.message = *message;
         self.advance(*id, Input::Message);
@@ -168,15 +168,7 @@ impl State {
             // Most orders have one.
             order.messages.reserve_exact(1);
         }
-        order.messages.push(Message {
-            id: *message,
-            digest: *digest,
-            sender: sender.clone(),
-            text: text.clone(),
-            code: code.clone(),
-            received_at: at,
-            late: *late,
-        });
+        order.messages.push(receipt.message(at));
     }
 
     fn close(&mut self, at: Time, id: OrderId, closing: Closing) {

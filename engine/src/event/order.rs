@@ -2,7 +2,7 @@
 
 use super::bulk::Bulk;
 use crate::account::{self, Sale, Transaction};
-use crate::activation::Assignment;
+use crate::activation::{Assignment, Message};
 use crate::ids::{AccountId, CarrierId, MessageId, OfferId, OrderId, Product, ProviderId};
 use crate::money::Micros;
 use crate::order::FailReason;
@@ -83,6 +83,22 @@ pub struct Receipt {
     pub late: bool,
     /// The first one delivers the order: this sale is captured.
     pub capture: Option<Sale>,
+}
+
+impl Receipt {
+    /// The message as its order keeps it; it came in at `at`.
+    #[must_use]
+    pub fn message(&self, at: Time) -> Message {
+        Message {
+            id: self.message,
+            digest: self.digest,
+            sender: self.sender.clone(),
+            text: self.text.clone(),
+            code: self.code.clone(),
+            received_at: at,
+            late: self.late,
+        }
+    }
 }
 
 /// An event of one order.

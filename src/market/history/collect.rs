@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use nexnum_engine::activation::Message;
 use nexnum_engine::event::{Event, OrderEvent, Receipt};
 use nexnum_engine::ids::{AccountId, OrderId, Seq, TransactionId};
 use nexnum_engine::order::Order;
@@ -149,18 +148,9 @@ impl Collected {
 
 /// As the engine does it; a message that is there already stays one.
 fn push_late(order: &mut Order, at: Time, receipt: &Receipt) {
-    let Receipt { message, digest, sender, text, code, .. } = receipt;
-    if order.messages.iter().any(|known| known.id == *message) {
+    if order.messages.iter().any(|known| known.id == receipt.message) {
         return;
     }
     order.awaits_another = false;
-    order.messages.push(Message {
-        id: *message,
-        digest: *digest,
-        sender: sender.clone(),
-        text: text.clone(),
-        code: code.clone(),
-        received_at: at,
-        late: true,
-    });
+    order.messages.push(receipt.message(at));
 }
