@@ -3,6 +3,7 @@
 pub mod access;
 pub mod cli;
 pub mod clock;
+mod config_value;
 pub mod digest;
 pub mod face;
 pub mod http;

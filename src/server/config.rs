@@ -2,38 +2,26 @@
 //! its error. Secrets are not in it: it names where they are, in the data folder's secret
 //! store or in an environment variable.
 
-mod values;
+mod provider;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::{fmt, fs, io};
+use std::{fs, io};
 
-use nexnum_engine::command::Timings;
-use nexnum_engine::money::Micros;
-use nexnum_engine::policy::Policy;
-use rust_decimal::Decimal;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+
+pub use self::provider::ProviderConfig;
+use crate::config_value;
+use crate::supply::config::{MarginConfig, OwnStockConfig};
 
 /// Bytes of a configuration: a hundred providers fit many times over.
 const LEN_MAX: u64 = 1 << 20;
 /// Providers in one configuration; the grid holds some more.
 const PROVIDERS_MAX: usize = 1_000;
-/// Bytes of a name in the configuration, as in the engine.
-const NAME_LEN_MAX: usize = 100;
-/// Longest life of a number: providers sell an activation for minutes, a rental is another thing.
-const LIFETIME_S_MAX: u64 = 24 * 60 * 60;
 /// Longest wait for requests at the end: a service manager kills after 90 s.
 const DRAIN_S_MAX: u64 = 80;
-/// Bounds of the pause between two syncs: providers ban a faster one, stock is stale after more.
-const SYNC_S: std::ops::RangeInclusive<u64> = 5..=24 * 60 * 60;
-/// The largest margin in percent: more is a typing error.
-const PERCENT_MAX: u32 = 1_000;
-/// The largest rate of exchange: no currency is worth more of any other.
-const RATE_MAX: u32 = 1_000_000;
-/// Places of a percentage.
-const PERCENT_SCALE_MAX: u32 = 4;
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -81,12 +69,12 @@ pub enum ConfigError {
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Where the server listens; port 0 lets the system choose.
-    #[serde(deserialize_with = "values::address")]
+    #[serde(deserialize_with = "config_value::address")]
     pub listen: SocketAddr,
     /// Where metrics are served without a key, if anywhere: an address that only the
     /// operator's monitoring reaches. On `listen` they need an admin key.
     #[serde(
-        deserialize_with = "values::optional_address",
+        deserialize_with = "config_value::optional_address",
         skip_serializing_if = "Option::is_none"
     )]
     pub metrics_listen: Option<SocketAddr>,
@@ -119,117 +107,6 @@ impl Default for Config {
     }
 }
 
-/// How numbers of own stock live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct OwnStockConfig {
-    /// From the sale to the end by itself, in seconds.
-    pub lifetime_s: u64,
-    /// From the sale to the first allowed cancel, in seconds.
-    pub min_cancel_age_s: u64,
-    /// From a refund to the next sale of the number, in seconds; 0 sells it at once.
-    pub quarantine_s: u64,
-}
-
-impl Default for OwnStockConfig {
-    fn default() -> Self {
-        Self { lifetime_s: 1200, min_cancel_age_s: 120, quarantine_s: 600 }
-    }
-}
-
-impl OwnStockConfig {
-    /// The same as commands carry it.
-    #[must_use]
-    pub const fn timings(&self) -> Timings {
-        let (lifetime, age) = (self.lifetime_s, self.min_cancel_age_s);
-        Timings { lifetime_ms: 1000 * lifetime, min_cancel_age_ms: 1000 * age }
-    }
-
-    /// What of it the engine decides by.
-    #[must_use]
-    pub const fn policy(&self) -> Policy {
-        Policy { quarantine_ms: 1000 * self.quarantine_s }
-    }
-}
-
-/// What we add to a provider's price: a percentage, and at least the floor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct MarginConfig {
-    /// Percent of the cost, exact.
-    pub percent: Percent,
-    /// The least that is added.
-    #[serde(deserialize_with = "money", serialize_with = "print")]
-    pub floor: Micros,
-}
-
-impl Default for MarginConfig {
-    fn default() -> Self {
-        Self { percent: Percent(Decimal::from(20)), floor: Micros(10_000) }
-    }
-}
-
-/// A percentage from 0 to 1000 with at most four places.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Percent(pub Decimal);
-
-impl fmt::Display for Percent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Serialize for Percent {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Percent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = values::quoted(deserializer)?;
-        let parsed = Decimal::from_str_exact(&text).map(|percent| percent.normalize());
-        let range = Decimal::ZERO..=Decimal::from(PERCENT_MAX);
-        match parsed {
-            Ok(percent) if range.contains(&percent) && percent.scale() <= PERCENT_SCALE_MAX => {
-                Ok(Self(percent))
-            }
-            Ok(_) | Err(_) => Err(serde::de::Error::custom(format!(
-                "{text:?} is not a percentage from 0 to {PERCENT_MAX} with at most \
-                 {PERCENT_SCALE_MAX} places"
-            ))),
-        }
-    }
-}
-
-/// A rate of exchange above 0, at most a million.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate(pub Decimal);
-
-impl Default for Rate {
-    fn default() -> Self {
-        Self(Decimal::ONE)
-    }
-}
-
-impl Serialize for Rate {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Rate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = values::quoted(deserializer)?;
-        match Decimal::from_str_exact(&text) {
-            Ok(rate) if rate > Decimal::ZERO && rate <= Decimal::from(RATE_MAX) => Ok(Self(rate)),
-            Ok(_) | Err(_) => Err(serde::de::Error::custom(format!(
-                "{text:?} is not a rate above 0, at most {RATE_MAX}"
-            ))),
-        }
-    }
-}
-
 /// Bounds of the server; what is not named keeps its default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -253,79 +130,6 @@ impl Default for LimitsConfig {
             requests_per_minute: bound(6_000_000),
             snapshot_every_events: bound(500_000),
         }
-    }
-}
-
-/// A connected provider.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProviderConfig {
-    /// Unique; the ledger knows the provider by it.
-    #[serde(deserialize_with = "name")]
-    pub name: String,
-    /// A shipped driver's name, or the path of a driver document.
-    #[serde(deserialize_with = "name")]
-    pub driver: String,
-    /// Instead of the driver's own address.
-    #[serde(default, deserialize_with = "base_url", skip_serializing_if = "Option::is_none")]
-    pub base_url: Option<String>,
-    /// The name of the key in the secret store.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key_secret: Option<String>,
-    /// The environment variable that holds the key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key_env: Option<String>,
-    /// Whether it is bought from.
-    #[serde(default = "yes")]
-    pub enabled: bool,
-    /// Who goes first among equal prices: the higher.
-    #[serde(default)]
-    pub priority: u8,
-    /// Instead of the common margin.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub margin: Option<MarginConfig>,
-    /// Ledger units for one unit of the provider's currency.
-    #[serde(default)]
-    pub rate: Rate,
-    /// Seconds between two syncs of its offers.
-    #[serde(default = "sync_interval_s")]
-    pub sync_interval_s: u64,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-const fn sync_interval_s() -> u64 {
-    60
-}
-
-fn money<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Micros, D::Error> {
-    let text = values::quoted(deserializer)?;
-    Micros::parse(&text).map_err(|e| serde::de::Error::custom(format!("{text:?} {e}")))
-}
-
-fn print<S: Serializer>(amount: &Micros, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(amount)
-}
-
-fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    if (1..=NAME_LEN_MAX).contains(&text.len()) {
-        return Ok(text);
-    }
-    Err(serde::de::Error::custom(format!("a name has 1 to {NAME_LEN_MAX} bytes")))
-}
-
-fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    match rest {
-        None | Some("") => Err(serde::de::Error::custom("an address begins with http(s)://")),
-        Some(rest) if rest.contains(['@', '?', '#', ' ']) => {
-            Err(serde::de::Error::custom("an address has no user, query, fragment or space"))
-        }
-        Some(_) => Ok(Some(text)),
     }
 }
 
@@ -365,48 +169,22 @@ impl Config {
     }
 
     fn broken_rule(&self) -> Option<String> {
-        let own = self.own_stock;
-        let rules = [
-            (self.drain_seconds > DRAIN_S_MAX, format!("drain_seconds is above {DRAIN_S_MAX}")),
-            (
-                !(1..=LIFETIME_S_MAX).contains(&own.lifetime_s),
-                format!("own_stock.lifetime_s is not from 1 to {LIFETIME_S_MAX}"),
-            ),
-            (
-                own.min_cancel_age_s > own.lifetime_s,
-                "own_stock.min_cancel_age_s is above own_stock.lifetime_s".to_owned(),
-            ),
-            (
-                own.quarantine_s > LIFETIME_S_MAX,
-                format!("own_stock.quarantine_s is above {LIFETIME_S_MAX}"),
-            ),
-            (
-                self.providers.len() > PROVIDERS_MAX,
-                format!("there are more than {PROVIDERS_MAX} providers"),
-            ),
-        ];
-        let broken = rules.into_iter().find_map(|(broken, reason)| broken.then_some(reason));
-        broken.or_else(|| self.broken_provider())
+        if self.drain_seconds > DRAIN_S_MAX {
+            return Some(format!("drain_seconds is above {DRAIN_S_MAX}"));
+        }
+        if self.providers.len() > PROVIDERS_MAX {
+            return Some(format!("there are more than {PROVIDERS_MAX} providers"));
+        }
+        self.own_stock.broken_rule().or_else(|| self.broken_provider())
     }
 
     fn broken_provider(&self) -> Option<String> {
         let mut names = BTreeSet::new();
-        for provider in &self.providers {
-            let name = &provider.name;
-            if !names.insert(name) {
-                return Some(format!("two providers are named {name:?}"));
-            }
-            if !SYNC_S.contains(&provider.sync_interval_s) {
-                let (least, most) = (SYNC_S.start(), SYNC_S.end());
-                return Some(format!(
-                    "sync_interval_s of provider {name:?} is not from {least} to {most}"
-                ));
-            }
-            if provider.key_secret.is_some() && provider.key_env.is_some() {
-                return Some(format!("provider {name:?} has both key_secret and key_env"));
-            }
-        }
-        None
+        self.providers.iter().find_map(|provider| {
+            let is_new = names.insert(&provider.name);
+            let twice = || format!("two providers are named {:?}", provider.name);
+            if is_new { provider.broken_rule() } else { Some(twice()) }
+        })
     }
 
     /// The configuration as it holds, defaults included, as TOML. Secrets are not in it;

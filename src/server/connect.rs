@@ -5,15 +5,13 @@ use std::sync::Arc;
 
 use nexnum_driver::{Credentials, Crosswalk, Driver, DriverError, Secret};
 use nexnum_engine::ids::ProviderId;
-use nexnum_engine::pricing;
-use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
 
 use crate::metrics::Metrics;
 use crate::provider::client::ProviderClient;
 use crate::provider::client_config::{ClientConfig, ClientError, Timeouts};
 use crate::provider::connected::{Connected, ProviderPolicy};
-use crate::server::config::{MarginConfig, ProviderConfig};
+use crate::server::config::ProviderConfig;
+use crate::supply::config::MarginConfig;
 
 /// A provider to connect, with its key.
 #[derive(Clone, Debug)]
@@ -102,7 +100,7 @@ pub(super) fn connect(
     let client = ProviderClient::new(Arc::clone(&driver), client)
         .map_err(|source| ConnectError::ProviderClient { provider: provider(), source })?;
     let policy = ProviderPolicy {
-        margin: margin(config.margin.unwrap_or(margin_default)),
+        margin: config.margin.unwrap_or(margin_default).margin(),
         enabled: config.enabled,
         sync_interval_ms: 1000 * config.sync_interval_s,
         min_cancel_age_ms,
@@ -122,11 +120,4 @@ fn document(config: &ProviderConfig) -> Result<String, ConnectError> {
         driver: config.driver.clone(),
         source,
     })
-}
-
-/// Percent with four places is parts per million with none: the conversion is exact.
-fn margin(configured: MarginConfig) -> pricing::Margin {
-    let ppm = configured.percent.0 * Decimal::from(10_000);
-    let share_ppm = ppm.to_u32().expect("the configuration bounds a percentage to 1000");
-    pricing::Margin { share_ppm, floor: configured.floor }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::ProviderId;
 
-use super::config::MarginConfig;
 use super::connect::{self, ProviderSetup};
 use super::register::register;
 use super::start_error::StartError;
 use crate::order::Orders;
+use crate::supply::config::MarginConfig;
 use crate::worker::Workers;
 
 /// The connected providers of a running server.

@@ -1,5 +1,6 @@
 //! What is for sale: providers' lists taken in, and own stock.
 
+pub mod config;
 mod intake;
 mod own_stock;
 mod price_list;

@@ -351,16 +351,9 @@ mod tests {
         let path = folder.path().join("fivesim.toml");
         std::fs::write(&path, text.replace(often, "poll_interval_ms = 86400000")).unwrap();
         let config = config::ProviderConfig {
-            name: "fivesim".to_owned(),
-            driver: path.to_str().unwrap().to_owned(),
             base_url: Some(provider.base_url.clone()),
-            key_secret: None,
-            key_env: None,
-            enabled: true,
-            priority: 0,
-            margin: None,
-            rate: config::Rate::default(),
             sync_interval_s: 3600,
+            ..config::ProviderConfig::new("fivesim", path.to_str().unwrap())
         };
         let key = Secret::new(provider.key.clone());
         ProviderSetup { config, key, min_cancel_age_ms: Some(0) }

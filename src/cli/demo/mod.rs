@@ -15,8 +15,9 @@ use nexnum_storage::Folder;
 use super::{CliError, values};
 use crate::keys::ApiKey;
 use crate::market::folder::{self, BootError};
-use crate::server::config::{Config, OwnStockConfig, ProviderConfig, Rate};
+use crate::server::config::{Config, ProviderConfig};
 use crate::server::{self, ProviderSetup, Running};
+use crate::supply::config::OwnStockConfig;
 
 /// Arguments of `nexnum demo`.
 #[derive(Clone, Debug, clap::Args)]
@@ -203,16 +204,9 @@ fn config(args: &DemoArgs) -> Config {
 fn setup(provider: &SandboxProvider, args: &DemoArgs) -> ProviderSetup {
     ProviderSetup {
         config: ProviderConfig {
-            name: provider.name.to_lowercase(),
-            driver: provider.driver.to_owned(),
             base_url: Some(provider.base_url.clone()),
-            key_secret: None,
-            key_env: None,
-            enabled: true,
-            priority: 0,
-            margin: None,
-            rate: Rate::default(),
             sync_interval_s: SYNC_INTERVAL_S,
+            ..ProviderConfig::new(provider.name.to_lowercase(), provider.driver)
         },
         key: Secret::new(provider.key.clone()),
         min_cancel_age_ms: Some(1000 * args.min_cancel_age),

@@ -16,7 +16,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::BenchError;
-use crate::server::config::{Config, LimitsConfig, OwnStockConfig};
+use crate::server::config::{Config, LimitsConfig};
+use crate::supply::config::OwnStockConfig;
 
 /// A start on an empty folder takes well below a second, on a busy machine some.
 const START_MAX: Duration = Duration::from_secs(30);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::market::folder::CONFIG_TEMPLATE;
 use nexnum_driver::Driver;
+use nexnum_engine::money::Micros;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("nexnum.toml"))

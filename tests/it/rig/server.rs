@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use nexnum::market::folder;
-use nexnum::server::config::{Config, OwnStockConfig, ProviderConfig, Rate};
+use nexnum::server::config::{Config, ProviderConfig};
 use nexnum::server::{self, ProviderSetup, Running};
+use nexnum::supply::config::OwnStockConfig;
 use nexnum_driver::Secret;
 
 /// A server on a port of its own whose numbers may be given back at once.
@@ -21,16 +22,9 @@ pub(crate) fn config(data_dir: &Path) -> Config {
 /// A provider that is asked for its list once, at the start.
 pub(crate) fn provider(name: &str, driver: &str, base_url: &str, key: &str) -> ProviderSetup {
     let config = ProviderConfig {
-        name: name.to_owned(),
-        driver: driver.to_owned(),
         base_url: Some(base_url.to_owned()),
-        key_secret: None,
-        key_env: None,
-        enabled: true,
-        priority: 0,
-        margin: None,
-        rate: Rate::default(),
         sync_interval_s: 3600,
+        ..ProviderConfig::new(name, driver)
     };
     ProviderSetup { config, key: Secret::new(key), min_cancel_age_ms: None }
 }

@@ -1,0 +1,93 @@
+//! Values of the configuration that several sections have, with refusals in our own words.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use nexnum_engine::money::Micros;
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::ser::Serializer;
+
+/// Bytes of a name in the configuration, as in the engine.
+const NAME_LEN_MAX: usize = 100;
+
+/// A decimal number in quotes: without them TOML reads a float, which has no exact value.
+pub(crate) fn quoted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    deserializer.deserialize_str(Quoted)
+}
+
+struct Quoted;
+
+impl Visitor<'_> for Quoted {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a decimal number in quotes, as \"12.5\"")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
+        Ok(text.to_owned())
+    }
+}
+
+/// An amount of the ledger's currency, in quotes.
+pub(crate) fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Micros, D::Error> {
+    let text = quoted(deserializer)?;
+    Micros::parse(&text).map_err(|e| D::Error::custom(format!("{text:?} {e}")))
+}
+
+/// An amount as it is read.
+pub(crate) fn print<S: Serializer>(amount: &Micros, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(amount)
+}
+
+/// A name of 1 to 100 bytes, as in the engine.
+pub(crate) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if (1..=NAME_LEN_MAX).contains(&text.len()) {
+        return Ok(text);
+    }
+    Err(D::Error::custom(format!("a name has 1 to {NAME_LEN_MAX} bytes")))
+}
+
+/// An `http` or `https` address to which paths are added.
+pub(crate) fn base_url<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match rest {
+        None | Some("") => Err(D::Error::custom("an address begins with http(s)://")),
+        Some(rest) if rest.contains(['@', '?', '#', ' ']) => {
+            Err(D::Error::custom("an address has no user, query, fragment or space"))
+        }
+        Some(_) => Ok(Some(text)),
+    }
+}
+
+/// Where a listener is.
+pub(crate) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    deserializer.deserialize_str(Address)
+}
+
+/// Where a listener is, if there is one.
+pub(crate) fn optional_address<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    address(deserializer).map(Some)
+}
+
+struct Address;
+
+impl Visitor<'_> for Address {
+    type Value = SocketAddr;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an IP address with a port in quotes, as \"127.0.0.1:8080\"")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<SocketAddr, E> {
+        text.parse().map_err(|_| {
+            E::custom(format!("{text:?} is not an IP address with a port, as 127.0.0.1:8080 is"))
+        })
+    }
+}

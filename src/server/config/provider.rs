@@ -1,0 +1,91 @@
+//! The section of one provider, and the rules between its fields.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config_value;
+use crate::supply::config::{MarginConfig, Rate};
+
+/// Bounds of the pause between two syncs: providers ban a faster one, stock is stale after more.
+const SYNC_S: std::ops::RangeInclusive<u64> = 5..=24 * 60 * 60;
+/// Seconds between two syncs unless the configuration says otherwise.
+const SYNC_INTERVAL_S: u64 = 60;
+
+/// A connected provider.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderConfig {
+    /// Unique; the ledger knows the provider by it.
+    #[serde(deserialize_with = "config_value::name")]
+    pub name: String,
+    /// A shipped driver's name, or the path of a driver document.
+    #[serde(deserialize_with = "config_value::name")]
+    pub driver: String,
+    /// Instead of the driver's own address.
+    #[serde(
+        default,
+        deserialize_with = "config_value::base_url",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub base_url: Option<String>,
+    /// The name of the key in the secret store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_secret: Option<String>,
+    /// The environment variable that holds the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_env: Option<String>,
+    /// Whether it is bought from.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// Who goes first among equal prices: the higher.
+    #[serde(default)]
+    pub priority: u8,
+    /// Instead of the common margin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<MarginConfig>,
+    /// Ledger units for one unit of the provider's currency.
+    #[serde(default)]
+    pub rate: Rate,
+    /// Seconds between two syncs of its offers.
+    #[serde(default = "sync_interval_s")]
+    pub sync_interval_s: u64,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn sync_interval_s() -> u64 {
+    SYNC_INTERVAL_S
+}
+
+impl ProviderConfig {
+    /// A provider with a driver and no key, and all else as it is in a file that leaves it out.
+    #[must_use]
+    pub fn new(name: impl Into<String>, driver: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            driver: driver.into(),
+            base_url: None,
+            key_secret: None,
+            key_env: None,
+            enabled: yes(),
+            priority: 0,
+            margin: None,
+            rate: Rate::default(),
+            sync_interval_s: SYNC_INTERVAL_S,
+        }
+    }
+
+    /// The rule that the section breaks, if any.
+    pub(super) fn broken_rule(&self) -> Option<String> {
+        let name = &self.name;
+        if !SYNC_S.contains(&self.sync_interval_s) {
+            let (least, most) = (SYNC_S.start(), SYNC_S.end());
+            return Some(format!(
+                "sync_interval_s of provider {name:?} is not from {least} to {most}"
+            ));
+        }
+        let two_keys = self.key_secret.is_some() && self.key_env.is_some();
+        two_keys.then(|| format!("provider {name:?} has both key_secret and key_env"))
+    }
+}
