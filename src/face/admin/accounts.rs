@@ -1,5 +1,8 @@
 //! Customers' accounts and their money.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::StatusCode;
@@ -7,11 +10,10 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::reject::Reject;
 
 use super::State;
-use super::wire::{Account, AccountList, Deposit, NewAccount, NewDeposit, OpenedAccount};
 use crate::face::auth::Operator;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation as Described, PathParam, Reply, Tag};
-use crate::face::wire::{Id, Money};
+use crate::face::wire::{Amount, Id, Money};
 use crate::face::{parse, problems};
 use crate::http::{Call, Problem, Response, body, reply};
 use crate::market::Refused;
@@ -139,4 +141,68 @@ pub(super) async fn deposit(
     let wallet = wallet.ok_or_else(|| Problem::not_found("there is no such account"))?;
     let (balance, repeated) = (Money(wallet.available), credited.repeated);
     Ok(reply::json(StatusCode::CREATED, &Deposit { balance, repeated }))
+}
+
+/// Customers' accounts, oldest first.
+#[derive(Debug, Serialize, JsonSchema)]
+struct AccountList<'a> {
+    /// The accounts, at most 10,000.
+    accounts: Vec<Account<'a>>,
+}
+
+/// A customer's account.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Account<'a> {
+    /// Its id.
+    id: Id,
+    /// Its name.
+    name: &'a str,
+    /// What it can spend; below zero where it uses credit.
+    balance: Money,
+    /// What its open orders hold.
+    escrow: Money,
+}
+
+/// An account to open.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewAccount<'a> {
+    /// Its name: unique, 1 to 100 bytes of UTF-8, without control characters, not beginning or
+    /// ending with a blank.
+    #[serde(borrow)]
+    #[schemars(length(min = 1, max = 100))]
+    name: Cow<'a, str>,
+    /// How far below zero its balance may go; 0 if left out.
+    #[serde(borrow, default)]
+    credit_limit: Option<Amount<'a>>,
+}
+
+/// An account that was opened.
+#[derive(Debug, Serialize, JsonSchema)]
+struct OpenedAccount {
+    /// Its id.
+    id: Id,
+}
+
+/// A payment to credit.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewDeposit<'a> {
+    /// The amount, above zero.
+    #[serde(borrow)]
+    amount: Amount<'a>,
+    /// The payment's own reference, 1 to 255 bytes of UTF-8. An account is credited once for
+    /// each reference.
+    #[serde(borrow)]
+    #[schemars(length(min = 1, max = 255))]
+    reference: Cow<'a, str>,
+}
+
+/// A deposit that was credited.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Deposit {
+    /// The account's balance after it.
+    balance: Money,
+    /// Whether the reference had been credited before; then nothing was credited now.
+    repeated: bool,
 }

@@ -1,11 +1,12 @@
 //! Customers' API keys: issued and revoked.
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::sync::Arc;
 
 use hyper::StatusCode;
 use nexnum_engine::ids::KeyId;
 
-use super::wire::IssuedKey;
 use super::{State, accounts};
 use crate::face::auth::Operator;
 use crate::face::description::code::ProblemCode as Code;
@@ -60,4 +61,14 @@ pub(super) async fn revoke(
     let key = KeyId(id.map_err(|_| Problem::not_found("there is no such key"))?);
     state.access.revoke_key(key).await.map_err(problems::of_key)?;
     Ok(reply::no_content())
+}
+
+/// An API key that was issued.
+#[derive(Serialize, JsonSchema)]
+struct IssuedKey<'a> {
+    /// Its id, to revoke it with.
+    id: Id,
+    /// The key, 32 characters. It is shown in this reply only; the server keeps its hash.
+    #[schemars(length(min = 32, max = 32))]
+    key: &'a str,
 }

@@ -4,7 +4,6 @@ mod accounts;
 mod keys;
 mod providers;
 mod stock;
-mod wire;
 
 use std::sync::Arc;
 

@@ -1,17 +1,17 @@
 //! Providers as the operator sees them.
 
+use nexnum_engine::event::ProviderKind as Kind;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::sync::Arc;
 
 use hyper::StatusCode;
 use nexnum_engine::ids::ProviderId;
 
 use super::State;
-use super::wire::{
-    Breaker, Connection, Provider, ProviderError, ProviderList, SyncStarted, SyncStatus,
-};
 use crate::face::auth::Operator;
 use crate::face::description::operation::{Operation as Described, PathParam, Reply, Tag};
-use crate::face::wire::{Moment, Money};
+use crate::face::wire::{Id, Moment, Money};
 use crate::http::{Call, Problem, Response, reply};
 use crate::provider::connected::{Failure, Health};
 
@@ -105,4 +105,119 @@ pub(super) async fn sync(state: Arc<State>, _: Operator, call: Call) -> Result<R
     let missing = || Problem::not_found("no provider of this name is connected");
     state.providers.by_name(&name).ok_or_else(missing)?.sync_now();
     Ok(reply::json(StatusCode::ACCEPTED, &SyncStarted { status: SyncStatus::Started }))
+}
+
+/// The providers: own stock, and those that are or were connected.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ProviderList<'a> {
+    /// The providers.
+    providers: Vec<Provider<'a>>,
+}
+
+/// A provider. Own stock, and a provider that is not in the configuration, have only the
+/// fields `id`, `name`, `kind` and `written_off`.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Provider<'a> {
+    /// Its id.
+    id: Id,
+    /// Its name.
+    name: &'a str,
+    /// Whether it is own stock or a connected provider.
+    kind: ProviderKind,
+    /// What purchases with an unknown outcome have cost, less what the provider took back.
+    written_off: Money,
+    #[serde(flatten)]
+    connection: Option<Connection<'a>>,
+}
+
+/// The kind of a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum ProviderKind {
+    /// Own stock: numbers that the operator loaded.
+    Own,
+    /// A provider that is reached through a driver.
+    Driven,
+}
+
+impl From<Kind> for ProviderKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Own => Self::Own,
+            Kind::Driven => Self::Driven,
+        }
+    }
+}
+
+/// How a connected provider is.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Connection<'a> {
+    /// The name of its driver.
+    driver: &'a str,
+    /// Its circuit breaker.
+    breaker: Breaker,
+    /// Whether the configuration allows purchases from it.
+    enabled: bool,
+    /// Its balance when it was last read, in the currency of the ledger; `null` until then.
+    balance: Option<Money>,
+    /// When its last complete price list was read; `null` until then.
+    last_sync_at: Option<Moment>,
+    /// How many offers its last price list gave.
+    offers: usize,
+    /// How many rows its last price list had.
+    rows: usize,
+    /// Rows whose country or service is not in the catalogue.
+    unknown_rows: usize,
+    /// Rows that could not be read, whose price is out of range, or that exceed the number of
+    /// offers that one provider may have.
+    misfits: usize,
+    /// Rows held back because their price changed too much, or all rows of a list that became
+    /// much shorter.
+    quarantined: usize,
+    /// The newest of `errors` in one line; `null` if there is none.
+    last_error: Option<String>,
+    /// The last failures, newest first.
+    #[schemars(length(max = 16))]
+    errors: Vec<ProviderError<'a>>,
+}
+
+/// The state of a circuit breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Breaker {
+    /// The provider works: orders buy from it.
+    Closed,
+    /// Too many purchases failed: nothing is bought from it.
+    Open,
+    /// The pause after the failures is over: a first call shows whether it works again.
+    HalfOpen,
+}
+
+/// A failed operation of a provider.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ProviderError<'a> {
+    /// When it failed.
+    at: Moment,
+    /// What was asked of the provider: `balance`, `prices`, `buy`, `status`, `cancel`, `finish`,
+    /// `resend` or `list_active`.
+    operation: &'a str,
+    /// The order that it was for; `null` if it was for none.
+    order_id: Option<Id>,
+    /// The kind of the failure and the beginning of the provider's reply, with secrets masked.
+    text: &'a str,
+}
+
+/// A price list that is being read.
+#[derive(Debug, Serialize, JsonSchema)]
+struct SyncStarted {
+    /// What happens.
+    status: SyncStatus,
+}
+
+/// Whether a sync runs.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum SyncStatus {
+    /// The price list is read now; `GET /api/admin/providers` shows the outcome.
+    Started,
 }

@@ -1,5 +1,8 @@
 //! Own stock: numbers that the operator holds, put on sale.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::StatusCode;
@@ -7,11 +10,10 @@ use nexnum_engine::ids::{Number, Product};
 use nexnum_engine::money::Micros;
 
 use super::State;
-use super::wire::{LoadedStock, NewStock};
 use crate::face::auth::Operator;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation as Described, Reply, Tag};
-use crate::face::wire::GivenNumber;
+use crate::face::wire::{Amount, GivenNumber, Id};
 use crate::face::{parse, problems};
 use crate::http::{Call, Problem, Response, body, reply};
 use crate::supply::StockLoad;
@@ -88,4 +90,41 @@ fn parse_numbers(texts: &[GivenNumber<'_>]) -> Result<Vec<Number>, Problem> {
         Number::parse(&text.0).ok_or_else(wrong)
     });
     parsed.collect()
+}
+
+/// Numbers of own stock to put on sale.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewStock<'a> {
+    /// The country: its ISO code of two or three letters, in any case.
+    #[serde(borrow)]
+    country: Cow<'a, str>,
+    /// The service: its slug or its short code, in any case.
+    #[serde(borrow)]
+    service: Cow<'a, str>,
+    /// The phone company by name, at most 100 bytes of UTF-8; a new name is added. None if left
+    /// out, empty or `any`.
+    #[serde(borrow, default)]
+    #[schemars(length(max = 100))]
+    operator: Option<Cow<'a, str>>,
+    /// The price of one number, above zero.
+    #[serde(borrow)]
+    price: Amount<'a>,
+    /// What one number costs the business, at most the price; 0 if left out.
+    #[serde(borrow, default)]
+    cost: Option<Amount<'a>>,
+    /// The numbers, 1 to 20,000, none of them in stock already.
+    #[serde(borrow)]
+    #[schemars(length(min = 1, max = 20_000))]
+    numbers: Vec<GivenNumber<'a>>,
+}
+
+/// Stock that was loaded.
+#[derive(Debug, Serialize, JsonSchema)]
+struct LoadedStock {
+    /// The offer that the numbers were added to.
+    offer: Id,
+    /// How many numbers were added.
+    #[schemars(range(min = 1))]
+    loaded: u32,
 }

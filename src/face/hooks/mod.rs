@@ -2,7 +2,6 @@
 //! sender; a repeated callback changes nothing, and the reply says so.
 
 mod own_stock;
-mod wire;
 
 use std::sync::Arc;
 

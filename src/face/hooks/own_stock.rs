@@ -1,12 +1,15 @@
 //! Messages for numbers of own stock.
 
+use crate::face::wire::GivenNumber;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::StatusCode;
 use nexnum_engine::ids::Number;
 
 use super::State;
-use super::wire::{Callback, CallbackReply, CallbackStatus};
 use crate::face::auth::CallbackSender;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation as Described, PathParam, Reply, Tag};
@@ -78,4 +81,46 @@ pub(super) async fn receive(
         Ingested::Duplicate => CallbackStatus::Duplicate,
     };
     Ok(reply::json(StatusCode::OK, &CallbackReply { status }))
+}
+
+/// A message as a SIM bank posts it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Callback<'a> {
+    /// The number that received the message.
+    #[serde(borrow)]
+    number: GivenNumber<'a>,
+    /// The sender, as the phone network states it: at most 100 bytes of UTF-8.
+    #[serde(borrow, default)]
+    #[schemars(length(max = 100))]
+    sender: Cow<'a, str>,
+    /// The text: 1 to 2,000 bytes of UTF-8.
+    #[serde(borrow)]
+    #[schemars(length(min = 1, max = 2000))]
+    text: Cow<'a, str>,
+    /// The SIM bank's own id of the message, 1 to 255 bytes: messages with the same id are the
+    /// same.
+    #[serde(borrow, default)]
+    #[schemars(length(min = 1, max = 255))]
+    id: Option<Cow<'a, str>>,
+    /// The service that the message is for, by slug or short code, if the SIM bank knows it.
+    #[serde(borrow, default)]
+    service: Option<Cow<'a, str>>,
+}
+
+/// The reply to a message.
+#[derive(Debug, Serialize, JsonSchema)]
+struct CallbackReply {
+    /// What became of the message.
+    status: CallbackStatus,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum CallbackStatus {
+    /// It is new and was stored.
+    Accepted,
+    /// It was stored before; nothing changed.
+    Duplicate,
 }

@@ -1,9 +1,10 @@
 //! Whether the server is alive and ready, and a fixed reply to measure against.
 
 use hyper::StatusCode;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::State;
-use super::wire::{Live, LiveStatus, Loop, Plain, Ready, ReadyStatus};
 use crate::face::auth::Stranger;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation, Reply, Tag};
@@ -76,4 +77,56 @@ pub(super) fn ready(state: &State, _: Stranger, _: &Call) -> Result<Response, Pr
         ages.into_iter().map(|age| Loop { name: age.name, age_ms: age.age_ms, panics: age.panics });
     let ready = Ready { status: ReadyStatus::Ready, loops: loops.collect() };
     Ok(reply::json(StatusCode::OK, &ready))
+}
+
+/// The process answers.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Live {
+    /// Whether the process answers.
+    status: LiveStatus,
+}
+
+/// Whether the process answers.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum LiveStatus {
+    /// It does.
+    Live,
+}
+
+/// The server accepts work.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Ready {
+    /// Whether the server accepts work.
+    status: ReadyStatus,
+    /// The server's threads and loops, by name.
+    #[schemars(length(max = 100))]
+    loops: Vec<Loop>,
+}
+
+/// A thread or loop, or all loops of one kind.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Loop {
+    /// What it does.
+    name: &'static str,
+    /// How long ago it began its last round, in milliseconds; of several, the one that waits
+    /// longest.
+    age_ms: u64,
+    /// How often it has panicked and was begun anew since the start.
+    panics: u64,
+}
+
+/// Whether the server accepts work.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum ReadyStatus {
+    /// It does.
+    Ready,
+}
+
+/// A fixed reply of 100 bytes.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Plain {
+    /// A fixed text.
+    plain: &'static str,
 }

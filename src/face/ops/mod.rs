@@ -3,7 +3,6 @@
 mod health;
 pub mod metrics_page;
 mod pages;
-mod wire;
 
 use std::sync::{Arc, OnceLock, Weak};
 

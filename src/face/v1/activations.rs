@@ -1,19 +1,29 @@
 //! Activations: polled, waited for, cancelled, finished, asked for another message.
 
+use schemars::JsonSchema;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error, StrDeserializer};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
 use nexnum_engine::order::Order;
 
-use super::query::{ActivationsQuery, WaitQuery};
-use super::wire::{Activation, ActivationPage};
+use super::page::Limit;
+use super::wire::{Activation, ActivationState};
 use super::{State, orders};
 use crate::face::auth::Trader;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation, Reply, Tag};
+use crate::face::query::{Bounded, Cursor, Parameter, parameters};
+use crate::face::wire::Id;
 use crate::face::{parse, problems};
+use crate::http::query::Query;
 use crate::http::{Call, Problem, Response, reply};
+
+/// Longest wait of one poll, in seconds: below the idle limits of common proxies.
+const WAIT_MAX_S: u64 = 55;
 
 const RECEIVED: &str = r#"{"id": "17", "order_id": "17", "number": "+6281234567890",
     "state": "RECEIVED", "expires_at": "2026-11-20T09:50:00.000Z",
@@ -199,4 +209,50 @@ pub(super) async fn resend(
     let id = parse::order_id(&call)?;
     let asked = state.orders.resend(trader.account, id).await;
     Ok(render(&*asked.map_err(problems::of_refusal)?))
+}
+
+/// A page of activations, newest first.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ActivationPage<'a> {
+    /// The activations.
+    #[schemars(length(max = 100))]
+    activations: Vec<Activation<'a>>,
+    /// The `cursor` of the next page; `null` on the last one.
+    next_cursor: Option<Id>,
+}
+
+parameters! {
+    /// A page of activations.
+    struct ActivationsQuery {
+        /// How many rows the page has at most.
+        limit: Limit,
+        /// The `next_cursor` of the previous page; left out for the first page.
+        cursor: Option<Cursor>,
+        /// Only activations in this state, in any case; left out: only those that have not ended.
+        state: Option<ActivationState>,
+    }
+}
+
+parameters! {
+    /// How long to wait for news.
+    struct WaitQuery {
+        /// How many seconds to wait for a message or for the end of the activation.
+        wait: Bounded<0, WAIT_MAX_S, 0>,
+    }
+}
+
+impl Parameter<'_> for Option<ActivationState> {
+    fn read(query: &mut Query<'_>, name: &'static str) -> Result<Self, Problem> {
+        let Some(word) = query.get(name) else { return Ok(None) };
+        let upper = word.to_ascii_uppercase();
+        let word: StrDeserializer<'_, Error> = upper.as_str().into_deserializer();
+        let state = ActivationState::deserialize(word);
+        let wrong = |_| {
+            Problem::invalid_parameter(
+                name,
+                "is not a state of an activation: INIT, ACTIVE, RECEIVED, COMPLETED, CANCELLED, TIMEOUT or FAILED",
+            )
+        };
+        state.map(Some).map_err(wrong)
+    }
 }

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use hyper::StatusCode;
 use nexnum_engine::catalog::{Catalog, Language};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::State;
-use super::wire::{Country, CountryList, Service, ServiceList};
 use crate::face::auth::Trader;
 use crate::face::description::operation::{Operation, Reply, Tag};
 use crate::face::wire::{CountryCode, ServiceSlug};
@@ -60,4 +61,44 @@ fn render_services(catalog: &Catalog) -> Bytes {
         code: service.handler_code,
     });
     reply::to_json(&ServiceList { services: services.collect() })
+}
+
+/// All countries of the catalogue.
+#[derive(Debug, Serialize, JsonSchema)]
+struct CountryList<'a> {
+    /// The countries, in the order of their codes.
+    countries: Vec<Country<'a>>,
+}
+
+/// A country.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Country<'a> {
+    /// Its code of two letters.
+    code: CountryCode<'a>,
+    /// Its code of three letters, ISO 3166-1 alpha-3.
+    #[schemars(regex(pattern = r"^[A-Z]{3}$"))]
+    iso3: &'a str,
+    /// Its name in English.
+    name: &'a str,
+    /// The digits that its phone numbers begin with, without the plus sign; may be empty.
+    dial_code: &'a str,
+}
+
+/// All services of the catalogue.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ServiceList<'a> {
+    /// The services.
+    services: Vec<Service<'a>>,
+}
+
+/// A service that sends messages with codes.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Service<'a> {
+    /// Its name in this API.
+    slug: ServiceSlug<'a>,
+    /// Its name for people.
+    name: &'a str,
+    /// Its short code in the handler protocol (`getNumber` and its kin), which this API takes
+    /// as well.
+    code: &'a str,
 }

@@ -4,7 +4,7 @@ mod activations;
 mod catalog;
 mod offers;
 mod orders;
-mod query;
+mod page;
 mod search;
 mod wallet;
 mod wire;
@@ -22,7 +22,7 @@ use crate::money::Money;
 use crate::order::{Orders, SCAN_MAX};
 
 /// A look that gives fewer rows than were asked for has seen all: no look may be cut.
-const _: () = assert!((query::PAGE_MAX as usize) < SCAN_MAX);
+const _: () = assert!((page::PAGE_MAX as usize) < SCAN_MAX);
 
 /// What this face may touch.
 #[derive(Debug)]

@@ -3,15 +3,18 @@
 use hyper::StatusCode;
 use nexnum_engine::grid::Ask as GridAsk;
 use nexnum_engine::ids::{CarrierId, Product};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::borrow::Cow;
 
 use super::State;
-use super::query::{OffersQuery, QuoteQuery};
-use super::wire::{self, Ask, Offers, Quote, QuoteReason, QuotedAsk};
+use super::wire;
 use crate::face::auth::Trader;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation, Reply, Tag};
 use crate::face::parse;
-use crate::face::wire::{Currency, Money, SharedName};
+use crate::face::query::parameters;
+use crate::face::wire::{Amount, CountryCode, Currency, Id, Money, ServiceSlug, SharedName};
 use crate::http::{Call, Problem, Response, reply};
 use crate::market::Market;
 use crate::order::claim::{self, Skip, Wish};
@@ -131,4 +134,129 @@ pub(super) fn parse_carrier(market: &Market, name: Option<&str>) -> Result<Carri
     let Some(name) = parse::carrier_name(name) else { return Ok(CarrierId::ANY) };
     let unknown = || parse::refused("unknown_operator", "There is no such operator", "operator");
     market.read_model.directory().carrier(name).ok_or_else(unknown)
+}
+
+/// The offers for a product, cheapest first.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Offers<'a> {
+    /// The country that was asked for.
+    country: CountryCode<'a>,
+    /// The service that was asked for.
+    service: ServiceSlug<'a>,
+    /// The currency of the prices.
+    currency: Currency,
+    /// The cheapest offers, at most 200.
+    #[schemars(length(max = 200))]
+    offers: Vec<Ask>,
+}
+
+/// An offer: numbers of a product at one price.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Ask {
+    /// The offer's id.
+    offer: Id,
+    /// The phone company of its numbers; `null` if the provider does not say.
+    operator: Option<SharedName>,
+    /// The price of one number.
+    price: Money,
+    /// How many numbers can be bought now.
+    stock: u32,
+}
+
+/// What an order would do now, offer by offer.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Quote<'a> {
+    /// The country that was asked for.
+    country: CountryCode<'a>,
+    /// The service that was asked for.
+    service: ServiceSlug<'a>,
+    /// The currency of the prices.
+    currency: Currency,
+    /// Whether an order with the same parameters would get a number now.
+    available: bool,
+    /// The price that it would pay; `null` if no offer would be taken.
+    price: Option<Money>,
+    /// The offers in the order in which an order tries them, at most 200.
+    #[schemars(length(max = 200))]
+    asks: Vec<QuotedAsk>,
+}
+
+/// An offer as an order sees it.
+#[derive(Debug, Serialize, JsonSchema)]
+struct QuotedAsk {
+    /// The offer's id.
+    offer: Id,
+    /// The phone company of its numbers; `null` if the provider does not say.
+    operator: Option<SharedName>,
+    /// The price of one number.
+    price: Money,
+    /// How many numbers can be bought now.
+    stock: u32,
+    /// Whether it is the offer that an order would take.
+    taken: bool,
+    /// Why an order would not take it; `null` if it would.
+    reason: Option<QuoteReason>,
+}
+
+/// Why an order would not take an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum QuoteReason {
+    /// It would do, but an offer before it in the list is taken.
+    BehindABetterAsk,
+    /// Its numbers are of another phone company than the one asked for.
+    OtherOperator,
+    /// The order has tried it already.
+    Tried,
+    /// Nothing is bought from its provider at present.
+    ProviderClosed,
+    /// All its numbers are sold.
+    OutOfStock,
+    /// It costs more than `max_price`.
+    #[serde(rename = "above_max_price")]
+    AboveMax,
+}
+
+impl QuoteReason {
+    /// Why an ask is not the one taken.
+    const fn of(skip: Option<Skip>, taken: bool) -> Option<Self> {
+        match skip {
+            None if taken => None,
+            None => Some(Self::BehindABetterAsk),
+            Some(Skip::OtherCarrier) => Some(Self::OtherOperator),
+            Some(Skip::Tried) => Some(Self::Tried),
+            Some(Skip::Closed) => Some(Self::ProviderClosed),
+            Some(Skip::OutOfStock) => Some(Self::OutOfStock),
+            Some(Skip::AboveMax) => Some(Self::AboveMax),
+        }
+    }
+}
+
+parameters! {
+    /// The product whose offers are listed.
+    struct OffersQuery<'a> {
+        /// The country: its ISO code of two or three letters, in any case.
+        #[schemars(length(min = 2, max = 3), example = &"ID")]
+        country: Cow<'a, str>,
+        /// The service: its slug or its short code, in any case.
+        #[schemars(length(min = 1), example = &"telegram")]
+        service: Cow<'a, str>,
+    }
+}
+
+parameters! {
+    /// The order that is thought of.
+    struct QuoteQuery<'a> {
+        /// The country: its ISO code of two or three letters, in any case.
+        #[schemars(length(min = 2, max = 3), example = &"ID")]
+        country: Cow<'a, str>,
+        /// The service: its slug or its short code, in any case.
+        #[schemars(length(min = 1), example = &"telegram")]
+        service: Cow<'a, str>,
+        /// The phone company by name; any if left out, empty or `any`.
+        operator: Option<Cow<'a, str>>,
+        /// The most that the number may cost, above zero.
+        #[schemars(example = &"0.50")]
+        max_price: Option<Amount<'a>>,
+    }
 }

@@ -1,5 +1,8 @@
 //! Orders: placed once, shown as often as wanted.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::StatusCode;
@@ -8,15 +11,15 @@ use nexnum_engine::event::Idempotency;
 use nexnum_engine::ids::{OrderId, Product};
 use nexnum_engine::order::Order;
 
-use super::query::PageQuery;
-use super::wire::{self, As, NewOrder, OrderPage};
+use super::page::PageQuery;
+use super::wire::{self, As};
 use super::{State, offers};
 use crate::digest;
 use crate::face::auth::Trader;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation, PathParam, Reply, Tag};
 use crate::face::query::Cursor;
-use crate::face::wire::Id;
+use crate::face::wire::{Amount, Id};
 use crate::face::{parse, problems};
 use crate::http::{Call, Problem, Response, body, reply};
 use crate::market::Market;
@@ -167,4 +170,33 @@ pub(super) async fn list(
 /// The id of a cursor; one beyond all ids begins at the newest.
 pub(super) fn below(cursor: Cursor) -> OrderId {
     OrderId(u32::try_from(cursor.0).unwrap_or(u32::MAX))
+}
+
+/// What to buy.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewOrder<'a> {
+    /// The country: its ISO code of two or three letters, in any case.
+    #[serde(borrow)]
+    country: Cow<'a, str>,
+    /// The service: its slug or its short code, in any case.
+    #[serde(borrow)]
+    service: Cow<'a, str>,
+    /// The phone company by name; any if left out, empty or `any`.
+    #[serde(borrow, default)]
+    operator: Option<Cow<'a, str>>,
+    /// The most that the number may cost, above zero. If left out, the order pays the price of
+    /// the cheapest offer at most.
+    #[serde(borrow, default)]
+    max_price: Option<Amount<'a>>,
+}
+
+/// A page of orders, newest first.
+#[derive(Debug, Serialize, JsonSchema)]
+struct OrderPage<'a> {
+    /// The orders.
+    #[schemars(length(max = 100))]
+    orders: Vec<wire::Order<'a>>,
+    /// The `cursor` of the next page; `null` on the last one.
+    next_cursor: Option<Id>,
 }

@@ -1,5 +1,8 @@
 //! Search: one box for countries, services, and a service in a country.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::StatusCode;
@@ -7,14 +10,16 @@ use nexnum_engine::catalog::{Catalog, Language};
 use nexnum_engine::ids::Product;
 
 use super::State;
-use super::query::SearchQuery;
-use super::wire::search::{Found, Hit, HitKind};
 use crate::face::auth::Trader;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation, Reply, Tag};
+use crate::face::query::{Bounded, parameters};
 use crate::face::wire::{CountryCode, Currency, Money, ServiceSlug};
 use crate::http::{Call, Problem, Response, reply};
-use crate::market::search::{self, IndexError, Subject, TEXT_LEN_MAX};
+use crate::market::search::{self, HITS_MAX, IndexError, Subject, TEXT_LEN_MAX};
+
+/// The bounds that the description states are those of the index.
+const _: () = assert!(HITS_MAX == 50 && TEXT_LEN_MAX == 200);
 
 pub(super) const FIND: Operation = Operation::new(
     "search",
@@ -93,5 +98,61 @@ fn shown<'a>(hit: &search::Hit, catalog: &'a Catalog) -> Hit<'a> {
         price: hit.on_sale.price.map(Money),
         stock: hit.on_sale.stock,
         products: hit.on_sale.products,
+    }
+}
+
+/// What a search found, the best first.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Found<'a> {
+    /// The currency of the prices.
+    currency: Currency,
+    /// The hits, the best first, at most 50.
+    #[schemars(length(max = 50))]
+    hits: Vec<Hit<'a>>,
+}
+
+/// A country, a service, or a service in a country, with what is on sale of it now.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Hit<'a> {
+    /// What was found.
+    kind: HitKind,
+    /// The country; `null` for a service.
+    country: Option<CountryCode<'a>>,
+    /// The country's name in English; `null` for a service.
+    country_name: Option<&'a str>,
+    /// The service; `null` for a country.
+    service: Option<ServiceSlug<'a>>,
+    /// The service's code in the handler protocol; `null` for a country.
+    service_code: Option<&'a str>,
+    /// The service's name; `null` for a country.
+    service_name: Option<&'a str>,
+    /// The price of the cheapest number; `null` while nothing is on sale.
+    price: Option<Money>,
+    /// How many numbers are on sale over all products of the hit.
+    stock: u64,
+    /// How many products of the hit are on sale: countries of a service, services of a country.
+    products: u32,
+}
+
+/// What a hit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum HitKind {
+    /// A country, with all its services.
+    Country,
+    /// A service, with all its countries.
+    Service,
+    /// A product: a service in a country.
+    Product,
+}
+
+parameters! {
+    /// What is looked for.
+    struct SearchQuery<'a> {
+        /// Names or codes of a country, a service, or both: 1 to 200 bytes of UTF-8.
+        #[schemars(length(min = 1, max = 200), example = &"telegram indonesia")]
+        q: Cow<'a, str>,
+        /// How many hits the answer has at most.
+        limit: Bounded<1, 50, 10>,
     }
 }

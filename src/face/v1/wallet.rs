@@ -1,13 +1,15 @@
 //! The wallet and what moved in it.
 
+use nexnum_engine::account::TransactionKind as Kind;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::sync::Arc;
 
 use hyper::StatusCode;
 use nexnum_engine::ids::TransactionId;
 
 use super::State;
-use super::query::PageQuery;
-use super::wire::{Transaction, TransactionPage, Wallet};
+use super::page::PageQuery;
 use crate::face::auth::Trader;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation, Reply, Tag};
@@ -67,4 +69,75 @@ pub(super) async fn transactions(
     let next_cursor = page.next.map(|next| Id(next.0));
     let page = TransactionPage { transactions: rows.collect(), next_cursor };
     Ok(reply::json(StatusCode::OK, &page))
+}
+
+/// The account's money.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Wallet {
+    /// What it can spend; below zero where it uses credit.
+    balance: Money,
+    /// What its open orders hold.
+    escrow: Money,
+    /// The currency of both.
+    currency: Currency,
+}
+
+/// A page of transactions, newest first.
+#[derive(Debug, Serialize, JsonSchema)]
+struct TransactionPage {
+    /// The transactions.
+    #[schemars(length(max = 100))]
+    transactions: Vec<Transaction>,
+    /// The `cursor` of the next page; `null` on the last one.
+    next_cursor: Option<Id>,
+}
+
+/// A movement of the account's money.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Transaction {
+    /// Its id.
+    id: Id,
+    /// Why the money moved.
+    kind: TransactionKind,
+    /// The change of the balance; below zero where money left it.
+    amount: Money,
+    /// The currency of the amount.
+    currency: Currency,
+    /// The order that it belongs to; `null` for a deposit.
+    order_id: Option<Id>,
+    /// When it happened.
+    at: Moment,
+}
+
+/// Why money moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum TransactionKind {
+    /// A payment was credited to the account.
+    Deposit,
+    /// The price of an order moved from the balance to escrow, or a part of it back where a
+    /// cheaper offer served.
+    Spend,
+    /// The price moved from escrow back to the balance.
+    Refund,
+    /// A message arrived: the price in escrow was charged.
+    Capture,
+    /// A provider may have charged for a purchase whose outcome stayed unknown; the business
+    /// bears it, not the account.
+    WriteOff,
+    /// A write-off was reversed, since the provider took the number back.
+    Recovery,
+}
+
+impl From<Kind> for TransactionKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Deposit => Self::Deposit,
+            Kind::Spend => Self::Spend,
+            Kind::Refund => Self::Refund,
+            Kind::Capture => Self::Capture,
+            Kind::WriteOff => Self::WriteOff,
+            Kind::Recovery => Self::Recovery,
+        }
+    }
 }
