@@ -5,8 +5,8 @@
 
 pub mod change;
 pub mod folder;
+pub mod grid_follower;
 pub mod history;
-pub mod own_stock;
 pub mod read_model;
 pub mod replay;
 pub mod search;

@@ -9,8 +9,8 @@ use nexnum_storage::{Folder, Reader, StorageError};
 
 use super::change::Change;
 use super::folder::{self, Opened};
+use super::grid_follower::{GridFollower, OpenClaim};
 use super::history::{Follower, History};
-use super::own_stock::{GridFollower, OpenClaim};
 use super::read_model::ReadModel;
 use super::search::Search;
 use super::sequencer::{Sequencer, SequencerSetup};

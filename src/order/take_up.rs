@@ -8,7 +8,7 @@ use nexnum_engine::state::GivenUp;
 
 use super::doubt::{GIVEN_UP_KEPT_MS, PurchaseGivenUp};
 use super::{Orders, buy};
-use crate::market::own_stock::OpenClaim;
+use crate::market::grid_follower::OpenClaim;
 
 impl Orders {
     /// Takes up what was under way when the last process ended, before an order can be

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::market::own_stock::OpenClaim;
+use crate::market::grid_follower::OpenClaim;
 use crate::order::Orders;
 use crate::provider::connected::Connected;
 use crate::supervisor::Beat;

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nexnum::market::change::Change;
+use nexnum::market::grid_follower::GridFollower;
 use nexnum::market::history::Follow;
-use nexnum::market::own_stock::GridFollower;
 use nexnum::market::read_model::ReadModel;
 use nexnum::market::replay::{Decoded, Replay};
 use nexnum::market::sequencer::core::{Accepted, Answer, Core};

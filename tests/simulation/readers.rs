@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use nexnum::market::change::Wallet;
-use nexnum::market::own_stock::GridFollower;
+use nexnum::market::grid_follower::GridFollower;
 use nexnum::market::read_model::ReadModel;
 use nexnum_engine::account::Book;
 use nexnum_engine::event::ProviderKind;
