@@ -35,8 +35,11 @@ pub(crate) fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Micro
     Micros::parse(&text).map_err(|e| D::Error::custom(format!("{text:?} {e}")))
 }
 
-/// An amount as it is read.
-pub(crate) fn print<S: Serializer>(amount: &Micros, serializer: S) -> Result<S::Ok, S::Error> {
+/// An amount as [`amount`] reads it.
+pub(crate) fn serialize_amount<S: Serializer>(
+    amount: &Micros,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_str(amount)
 }
 

@@ -70,19 +70,6 @@ impl Crosswalk {
         Self::parse(SHIPPED, dialect).expect("the shipped table parses, as its test shows")
     }
 
-    /// The names of the shipped dialects, each once, in the order of the table.
-    #[must_use]
-    pub fn dialects() -> Vec<&'static str> {
-        let mut names = Vec::new();
-        for line in SHIPPED.lines().skip(1) {
-            let name = line.split(',').next().unwrap_or(line);
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        names
-    }
-
     /// One dialect of a table in the shipped format; `None` where no row names it.
     ///
     /// # Errors
@@ -246,6 +233,18 @@ impl Pairs {
 mod tests {
     use super::*;
 
+    /// The names of the shipped dialects, each once, in the order of the table.
+    fn dialects() -> Vec<&'static str> {
+        let mut names = Vec::new();
+        for line in SHIPPED.lines().skip(1) {
+            let name = line.split(',').next().unwrap_or(line);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
     fn load(dialect: &str) -> Crosswalk {
         Crosswalk::load(dialect).unwrap()
     }
@@ -260,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_shipped_dialects_are_four() {
-        assert_eq!(Crosswalk::dialects(), ["handler_api", "smsbower", "fivesim", "smspool"]);
+        assert_eq!(dialects(), ["handler_api", "smsbower", "fivesim", "smspool"]);
         assert_eq!(Crosswalk::load("unheard_of"), None);
         assert_eq!(Crosswalk::load("dialect"), None);
     }
@@ -269,7 +268,7 @@ mod tests {
     fn what_is_sent_is_understood_in_every_dialect() {
         let catalog = Catalog::load();
         let mut sizes = Vec::new();
-        for dialect in Crosswalk::dialects() {
+        for dialect in dialects() {
             let crosswalk = load(dialect);
             let countries = catalog
                 .countries()

@@ -15,7 +15,7 @@ pub use keys::{IssuedKey, KeyRefusal};
 /// What access needs.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// Whose accounts and keys.
+    /// The market whose accounts and keys these are.
     pub market: Market,
     revocations: Arc<Revocations>,
 }

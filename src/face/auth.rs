@@ -129,11 +129,12 @@ impl Auth {
         Self { access, limiter: Limiter::new(quota), callback }
     }
 
-    /// Looks the caller of a route up by the head of a request; takes nothing from a quota.
+    /// Looks the caller of a route up by the head of a request. A caller that is admitted is
+    /// charged by [`Auth::charge`]; one with a key of another role is charged here.
     ///
     /// # Errors
-    /// 401 without a key that works, 403 with one of another role; 404 for a callback
-    /// address that does not exist.
+    /// 401 without a key that works, 403 with one of another role, 429 if it comes too often;
+    /// 404 for a callback address that does not exist.
     pub(super) fn admit(
         &self,
         who: Who,
@@ -142,7 +143,7 @@ impl Auth {
     ) -> Result<Admitted, Problem> {
         match place {
             KeyPlace::None => Ok(Admitted::Stranger),
-            KeyPlace::Headers => self.by_key(who, call.api_key()?),
+            KeyPlace::Headers => self.by_key(who, call),
             KeyPlace::Path => self.by_token(call),
         }
     }
@@ -166,19 +167,22 @@ impl Auth {
         }
     }
 
-    fn by_key(&self, who: Who, text: &str) -> Result<Admitted, Problem> {
-        let key = self.access.find_key(text);
+    fn by_key(&self, who: Who, call: &Call) -> Result<Admitted, Problem> {
+        let key = self.access.find_key(call.api_key()?);
         let key = key.ok_or_else(|| Problem::unauthorized("the key is unknown or revoked"))?;
-        match (who, key.scope) {
+        let refusal = match (who, key.scope) {
             (Who::Anyone, _) | (Who::Trader, Scope::Trade) | (Who::Operator, Scope::Admin) => {
-                Ok(Admitted::Key(key))
+                return Ok(Admitted::Key(key));
             }
             (Who::Trader, Scope::Admin) => {
-                Err(forbidden("this is an admin key: buying needs the key of an account"))
+                "this is an admin key: buying needs the key of an account"
             }
-            (Who::Operator, Scope::Trade) => Err(forbidden("this path needs an admin key")),
-            (Who::CallbackSender, _) => Err(forbidden("this path needs the token of a callback")),
-        }
+            (Who::Operator, Scope::Trade) => "this path needs an admin key",
+            (Who::CallbackSender, _) => "this path needs the token of a callback",
+        };
+        // Charged as any request is: trying doors is no cheaper than using them.
+        self.limiter.check(key.id, call.allowance())?;
+        Err(forbidden(refusal))
     }
 
     /// Compares digests in constant time; a wrong provider and a wrong token look alike.

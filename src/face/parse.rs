@@ -1,7 +1,7 @@
 //! What our own faces read from requests: codes, amounts, ids, cursors.
 
 use nexnum_engine::catalog::Catalog;
-use nexnum_engine::ids::{AccountId, CountryId, OrderId, ServiceId};
+use nexnum_engine::ids::{AccountId, CountryId, Number, OrderId, ServiceId};
 use nexnum_engine::money::{Micros, ParseMoneyError};
 
 use crate::http::{Call, Problem};
@@ -61,10 +61,19 @@ pub(super) fn cursor(cursor: Option<&str>) -> Result<Option<u64>, Problem> {
     }
 }
 
+/// A phone number.
+pub(super) fn number(text: &str, field: &'static str) -> Result<Number, Problem> {
+    let wrong = || {
+        let title = "A number is not E.164: the country code and digits, with or without `+`";
+        refused("invalid_number", title, field)
+    };
+    Number::parse(text).ok_or_else(wrong)
+}
+
 /// The order, or its activation, that a path names; what is out of range cannot exist.
 pub(super) fn order_id(call: &Call) -> Result<OrderId, Problem> {
     let id = u32::try_from(call.id_param("id")?).map(OrderId);
-    id.map_err(|_| Problem::not_found("there is no such id"))
+    id.map_err(|_| Problem::not_found("the account has no order of this id"))
 }
 
 /// The account that a path names.

@@ -2,6 +2,8 @@
 
 use hyper::StatusCode;
 use nexnum_engine::ids::OrderId;
+use nexnum_engine::limits::{NAME_LEN_MAX, ROWS_MAX, TEXT_LEN_MAX};
+use nexnum_engine::money::{AMOUNT_MAX, COST_MAX};
 use nexnum_engine::reject::Reject;
 
 use crate::access::KeyRefusal;
@@ -23,11 +25,13 @@ pub(super) fn of_reject(reject: Reject) -> Problem {
         Reject::UnknownOffer => plain(S::NOT_FOUND, "There is no such offer"),
         Reject::UnknownOrder => plain(S::NOT_FOUND, "There is no such order"),
         Reject::NameTaken => plain(S::CONFLICT, "Another account has this name"),
-        Reject::OutOfBounds(field) => plain(S::BAD_REQUEST, "A field has an invalid value")
-            .param(field)
-            .detail("is empty or too long"),
+        Reject::OutOfBounds(field) => {
+            plain(S::BAD_REQUEST, "A field has an invalid value").param(field).detail(length(field))
+        }
         Reject::AmountOutOfRange(field) => {
-            plain(S::UNPROCESSABLE_ENTITY, "An amount is out of range").param(field)
+            plain(S::UNPROCESSABLE_ENTITY, "An amount is out of range")
+                .param(field)
+                .detail(range(field))
         }
         Reject::IdempotencyMismatch => {
             plain(S::UNPROCESSABLE_ENTITY, "The key was used with another request")
@@ -55,8 +59,30 @@ pub(super) fn of_reject(reject: Reject) -> Problem {
                 .detail(format!("the price is {needed}, the balance {available}"))
         }
         Reject::Exhausted(what) => {
-            plain(S::INSUFFICIENT_STORAGE, "A limit of this server is reached").param(what)
+            plain(S::INSUFFICIENT_STORAGE, "A limit of this server is reached")
+                .param(what)
+                .detail(format!("this market holds no more {what}: ask its operator"))
         }
+    }
+}
+
+/// How long the engine lets a field be.
+fn length(field: &str) -> String {
+    match field {
+        "numbers" | "offers" | "terms" => format!("must have 1 to {ROWS_MAX} entries"),
+        "text" => format!("must be 1 to {TEXT_LEN_MAX} bytes"),
+        "sender" | "code" => format!("must be at most {NAME_LEN_MAX} bytes"),
+        _ => format!("must be 1 to {NAME_LEN_MAX} bytes without control characters"),
+    }
+}
+
+/// How large the engine lets an amount be.
+fn range(field: &str) -> String {
+    match field {
+        "price" => format!("must be above 0, at most {COST_MAX}, and not below the cost"),
+        "cost" => format!("must be from 0 to {COST_MAX}"),
+        "credit_limit" => format!("must be from 0 to {AMOUNT_MAX}"),
+        _ => format!("must be above 0 and at most {AMOUNT_MAX}"),
     }
 }
 
@@ -102,8 +128,7 @@ pub(super) fn of_key(refusal: KeyRefusal) -> Problem {
     match refusal {
         KeyRefusal::Refused(refused) => of_refused(refused),
         KeyRefusal::NoRandomness(error) => {
-            tracing::error!(%error, "an API key could not be created");
-            Problem::internal()
+            Problem::internal(format_args!("an API key could not be created: {error}"))
         }
         KeyRefusal::LastAdminKey => Problem::new(
             StatusCode::CONFLICT,
@@ -114,14 +139,13 @@ pub(super) fn of_key(refusal: KeyRefusal) -> Problem {
     }
 }
 
-/// History could not be read: ours to repair, so the reason goes to the log.
+/// History could not be read.
 pub(super) fn of_history(error: HistoryError) -> Problem {
     match error {
         HistoryError::Behind => Problem::overloaded(1)
             .detail("history is behind the ledger: lists answer again when it has caught up"),
         HistoryError::Unreadable(_) => {
-            tracing::error!(%error, "a page of history could not be read");
-            Problem::internal()
+            Problem::internal(format_args!("a page of history could not be read: {error}"))
         }
     }
 }
@@ -129,7 +153,12 @@ pub(super) fn of_history(error: HistoryError) -> Problem {
 /// A provider could not be asked.
 fn of_upstream(error: UpstreamError) -> Problem {
     match error {
-        UpstreamError::TooEarly { from } => of_reject(Reject::TooEarlyToCancel { from }),
+        // Of a cancel, or of the request for another message.
+        UpstreamError::TooEarly { from } => {
+            Problem::new(StatusCode::CONFLICT, "too_early_to_cancel", "It is too early")
+                .detail(format!("the provider takes this request from {} on", rfc3339(from)))
+                .retryable()
+        }
         UpstreamError::HasCode => of_reject(Reject::AlreadyReceived),
         UpstreamError::TooLate => {
             Problem::new(StatusCode::CONFLICT, "too_late_to_cancel", "It is too late to cancel")
@@ -170,7 +199,10 @@ fn price_above_max(price: nexnum_engine::money::Micros) -> Problem {
 
 fn outcome_unknown() -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "outcome_unknown", "The server is stopping")
-        .detail("repeat the request with the same Idempotency-Key to learn the outcome")
+        .detail(
+            "read whether it was done before you repeat it; an order that is repeated with its \
+             Idempotency-Key is placed once",
+        )
         .retry_after(2)
 }
 

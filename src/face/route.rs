@@ -11,7 +11,7 @@ use hyper::Method;
 
 use super::auth::{Auth, Role};
 use super::description::operation::Operation;
-use super::spec::{RouteSpec, Runs};
+use super::spec::{KeyPlace, RouteSpec, Runs};
 use crate::http::body::BODY_LEN_MAX;
 use crate::http::route::{Next, Outcome, Target};
 use crate::http::{Call, Problem, Router};
@@ -112,13 +112,8 @@ impl<S: Send + Sync + 'static> Routes<S> {
         let (spec, role) = (stated.spec(Runs::AtOnce), stated.role);
         let takes_query = spec.takes_query();
         let start = move |call: &Call| {
-            let outcome = call.check_declared().and_then(|()| {
-                let caller = auth.admit(role.who, role.key, call)?;
-                auth.charge(role.quota, caller, call)?;
-                check_query(takes_query, call)?;
-                run(&state, (role.caller)(caller), call)
-            });
-            Next::Done(outcome)
+            let admitted = admit_by_head(&auth, &role, takes_query, call);
+            Next::Done(admitted.and_then(|caller| run(&state, caller, call)))
         };
         self.routes.push((spec, Box::new(start)));
         self
@@ -135,20 +130,12 @@ impl<S: Send + Sync + 'static> Routes<S> {
         let (state, auth) = (Arc::clone(&self.state), Arc::clone(&self.auth));
         let (spec, role) = (stated.spec(Runs::Plain), stated.role);
         let takes_query = spec.takes_query();
-        let start = move |call: &Call| {
-            let admitted = call.check_declared().and_then(|()| {
-                let caller = auth.admit(role.who, role.key, call)?;
-                auth.charge(role.quota, caller, call)?;
-                check_query(takes_query, call)?;
-                Ok(caller)
-            });
-            match admitted {
-                Ok(caller) => {
-                    let (state, run) = (Arc::clone(&state), run.clone());
-                    Next::plain(move |call| run(state, (role.caller)(caller), call))
-                }
-                Err(problem) => Next::Done(Err(problem)),
+        let start = move |call: &Call| match admit_by_head(&auth, &role, takes_query, call) {
+            Ok(caller) => {
+                let (state, run) = (Arc::clone(&state), run.clone());
+                Next::plain(move |call| run(state, caller, call))
             }
+            Err(problem) => Next::Done(Err(problem)),
         };
         self.routes.push((spec, Box::new(start)));
         self
@@ -179,8 +166,7 @@ impl<S: Send + Sync + 'static> Routes<S> {
                     run(state, (role.caller)(caller), call).await
                 })
             }
-            // The body stays unread: what follows on the connection cannot be told from it.
-            Err(problem) => Next::Done(Err(problem.closing())),
+            Err(problem) => Next::Done(Err(problem)),
         };
         self.routes.push((spec, Box::new(start)));
         self
@@ -194,12 +180,27 @@ impl<S: Send + Sync + 'static> Routes<S> {
                 template: spec.path,
                 body_len_max: spec.body_len_max,
                 render: spec.render,
+                hides_path: spec.key == KeyPlace::Path,
             };
             let router = Arc::get_mut(&mut table.router).expect("the table is not served yet");
             router.add(target, start);
             table.specs.push(spec);
         }
     }
+}
+
+/// The caller of a route that reads no body, once all that its head says was checked.
+fn admit_by_head<C>(
+    auth: &Auth,
+    role: &Role<C>,
+    takes_query: bool,
+    call: &Call,
+) -> Result<C, Problem> {
+    call.check_declared()?;
+    let caller = auth.admit(role.who, role.key, call)?;
+    auth.charge(role.quota, caller, call)?;
+    check_query(takes_query, call)?;
+    Ok((role.caller)(caller))
 }
 
 fn check_query(takes_query: bool, call: &Call) -> Result<(), Problem> {

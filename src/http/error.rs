@@ -4,6 +4,7 @@
 //! change. Which refusal of the engine becomes which code is each face's own table.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
@@ -24,6 +25,8 @@ pub struct Problem {
     param: Option<Cow<'static, str>>,
     retryable: bool,
     closes: bool,
+    /// The detail is for the log alone.
+    is_internal: bool,
     retry_after_s: Option<u32>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -40,6 +43,7 @@ impl Problem {
             param: None,
             retryable: false,
             closes: false,
+            is_internal: false,
             retry_after_s: None,
             headers: Vec::new(),
         }
@@ -180,10 +184,18 @@ impl Problem {
             .retry_after(seconds)
     }
 
-    /// 500 `internal_error`: our fault. The reason belongs in the log, not here.
+    /// 500 `internal_error`: our fault. The cause goes to the log, with the request's id, and
+    /// not into the reply.
     #[must_use]
-    pub const fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "The server failed")
+    pub fn internal(cause: impl fmt::Display) -> Self {
+        let title = "The server failed";
+        let problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", title);
+        Self { is_internal: true, ..problem.detail(cause.to_string()) }
+    }
+
+    /// What the log says of it, where that is not for the client.
+    pub(super) fn cause(&self) -> Option<&str> {
+        self.is_internal.then_some(&*self.detail)
     }
 
     /// The reply to one request: `instance` is its path, `request_id` its id.
@@ -230,7 +242,7 @@ impl Problem {
             kind: ProblemType(self.code),
             title: self.title,
             status: self.status.as_u16(),
-            detail: Some(&*self.detail).filter(|detail| !detail.is_empty()),
+            detail: Some(&*self.detail).filter(|text| !text.is_empty() && !self.is_internal),
             instance,
             code: self.code,
             request_id,

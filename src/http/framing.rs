@@ -2,12 +2,13 @@
 //!
 //! hyper frames the requests. This layer adds what hyper leaves out: a client that takes
 //! nothing of its replies is given up; a head whose lines end in a bare line feed is refused,
-//! as is the HTTP/2 preface; and hyper's own refusals become problem documents that name
-//! their cause.
+//! as is the HTTP/2 preface; a length beside an encoding, which hyper hides, is told to the
+//! server; and hyper's own refusals become problem documents that name their cause.
 //!
 //! Heads are looked at only where it is certain that the bytes belong to one: from the end of
 //! a reply to the blank line. A request that is pipelined behind another is read by hyper
-//! alone, which RFC 9112 section 2.2 permits: it takes the bare line feed for a line's end.
+//! alone, which RFC 9112 permits: it takes the bare line feed for a line's end (section 2.2),
+//! and the encoding before the length, after which the connection ends (section 6.1).
 
 use std::future::Future;
 use std::io;
@@ -46,6 +47,8 @@ pub(super) struct Framing {
     body_len: AtomicU64,
     /// Some of that body has not been read.
     unread: AtomicBool,
+    /// The head that was looked at last has a `Content-Length`.
+    has_length: AtomicBool,
 }
 
 impl Framing {
@@ -66,11 +69,18 @@ impl Framing {
         self.body_len.load(Ordering::Relaxed) == CHUNKED
     }
 
+    /// Whether the last request has `Transfer-Encoding` and, as far as was seen, a
+    /// `Content-Length` beside it: two readers could take its end for two places.
+    pub(super) fn has_two_lengths(&self) -> bool {
+        self.is_chunked() && self.has_length.load(Ordering::Relaxed)
+    }
+
     /// The reply is made. Says whether the connection goes on with another request: not where
     /// some of the body is missing, which would be read as the next head; and not after
     /// chunks, since a length that came with them is hidden by hyper, which closes then.
     pub(super) fn end(&self) -> bool {
         self.answering.store(false, Ordering::Relaxed);
+        self.has_length.store(false, Ordering::Relaxed);
         !self.unread.load(Ordering::Relaxed) && !self.is_chunked()
     }
 }
@@ -202,6 +212,8 @@ struct Head {
     /// The blank line has come; and so many bytes after it.
     whole: bool,
     past: u64,
+    /// A line that came in one piece begins with `Content-Length`.
+    has_length: bool,
     /// Its beginning may have come behind another request, so that the counts are too small.
     unclear: bool,
     /// Why it was spoiled.
@@ -228,6 +240,7 @@ impl Head {
             if self.flaw.is_some() {
                 return Some(end);
             }
+            self.has_length |= self.line_len == 0 && is_length(line);
             let is_blank = self.line_len + line.len() == 1;
             self.len += line.len() + 1;
             start = end + 1;
@@ -236,6 +249,7 @@ impl Head {
             self.lines += usize::from(!is_blank);
             if is_blank && self.lines > 0 {
                 self.whole = true;
+                framing.has_length.store(self.has_length, Ordering::Relaxed);
                 self.past = (bytes.len() - start) as u64;
                 return None;
             }
@@ -259,6 +273,11 @@ impl Head {
             None => Cause::Unknown,
         }
     }
+}
+
+fn is_length(line: &[u8]) -> bool {
+    const NAME: &[u8] = b"content-length:";
+    line.get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME))
 }
 
 #[cfg(test)]

@@ -1,14 +1,13 @@
 //! One request as a handler sees it: path, query, headers, body, each read strictly.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::Uri;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Uri};
 use serde::de::DeserializeOwned;
 
 use super::body;
@@ -29,8 +28,6 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A request being answered.
 pub struct Call {
-    /// The client's address, or its proxy's.
-    pub peer: SocketAddr,
     pub(super) parts: Parts,
     pub(super) template: &'static str,
     pub(super) params: PathParams,
@@ -65,12 +62,6 @@ impl std::fmt::Debug for Call {
 }
 
 impl Call {
-    /// The method; `HEAD` is seen by handlers of `GET`.
-    #[must_use]
-    pub const fn method(&self) -> &Method {
-        &self.parts.method
-    }
-
     /// The request target.
     #[must_use]
     pub const fn uri(&self) -> &Uri {
@@ -319,7 +310,6 @@ mod tests {
         params.ranges[0] = (3, 8);
         params.ranges[1] = (9, 12);
         Call {
-            peer: SocketAddr::from(([127, 0, 0, 1], 1)),
             parts: request.body(()).unwrap().into_parts().0,
             template: "/a/{one}/{*two}",
             params,

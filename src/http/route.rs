@@ -80,13 +80,43 @@ pub struct Target {
     pub body_len_max: usize,
     /// How problems are rendered.
     pub render: Render,
+    /// The path holds a secret: problems name the template in its place.
+    pub hides_path: bool,
 }
 
 impl Target {
     /// A target with the default bound of its body and problem documents.
     #[must_use]
     pub fn new(method: Method, template: &'static str) -> Self {
-        Self { method, template, body_len_max: BODY_LEN_MAX, render: Problem::into_response }
+        let (body_len_max, render) = (BODY_LEN_MAX, Problem::into_response);
+        Self { method, template, body_len_max, render, hides_path: false }
+    }
+
+    /// What a problem says it happened on.
+    pub(super) const fn instance<'a>(&self, path: &'a str) -> &'a str {
+        if self.hides_path { self.template } else { path }
+    }
+}
+
+/// Why no route takes a request.
+pub(super) enum Unfound<'a> {
+    /// There is no such path.
+    Path,
+    /// The path has routes, none of them for the method.
+    Method(&'a Path),
+}
+
+impl Unfound<'_> {
+    /// The reply.
+    pub(super) fn into_response(self, method: &Method, path: &str, request_id: &str) -> Response {
+        let (problem, instance) = match self {
+            Self::Path => (Problem::not_found("there is no such path"), path),
+            Self::Method(known) => {
+                let instance = known.routes[0].target.instance(path);
+                (Problem::method_not_allowed(&known.allow, method), instance)
+            }
+        };
+        problem.into_response(instance, request_id)
     }
 }
 
@@ -99,7 +129,7 @@ pub(super) struct Route {
 }
 
 /// The routes of one path.
-struct Path {
+pub(super) struct Path {
     routes: Vec<Arc<Route>>,
     allow: HeaderValue,
 }
@@ -207,8 +237,8 @@ impl Router {
         &self,
         method: &Method,
         path: &str,
-    ) -> Result<(&Arc<Route>, PathParams), Problem> {
-        let found = self.tree.at(path).map_err(|_| Problem::not_found("there is no such path"))?;
+    ) -> Result<(&Arc<Route>, PathParams), Unfound<'_>> {
+        let found = self.tree.at(path).map_err(|_| Unfound::Path)?;
         let mut params = PathParams::default();
         for (range, (_, value)) in params.ranges.iter_mut().zip(found.params.iter()) {
             // The value is a slice of the path, which hyper keeps below 64 KiB.
@@ -224,7 +254,7 @@ impl Router {
             .or_else(|| at.routes.iter().find(|route| route.target.method == *wanted));
         match route {
             Some(route) => Ok((route, params)),
-            None => Err(Problem::method_not_allowed(&at.allow, method)),
+            None => Err(Unfound::Method(at)),
         }
     }
 }
@@ -280,8 +310,8 @@ mod tests {
                     .collect();
                 format!("{} {} {values:?}", route.target.method, route.target.template)
             }
-            Err(problem) => {
-                let response = problem.into_response(path, "r");
+            Err(unfound) => {
+                let response = unfound.into_response(method, path, "r");
                 let allow = response.headers().get("allow").map(|v| v.to_str().unwrap());
                 format!("{} {}", response.status().as_u16(), allow.unwrap_or("-"))
             }

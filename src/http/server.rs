@@ -126,7 +126,6 @@ fn admit<A: Acceptor>(
         Ok(slot) => {
             let connection = Arc::new(Connection {
                 server: Arc::clone(server),
-                peer,
                 slot: Arc::new(slot),
                 framing: Arc::default(),
                 allowance: Arc::default(),
@@ -140,7 +139,6 @@ fn admit<A: Acceptor>(
 /// One connection being served.
 struct Connection {
     server: Arc<Server>,
-    peer: SocketAddr,
     slot: Arc<Slot>,
     framing: Arc<Framing>,
     allowance: Arc<Allowance>,
@@ -208,6 +206,10 @@ impl Connection {
     }
 
     fn check(&self, parts: &Parts) -> Result<(), Problem> {
+        if self.framing.has_two_lengths() {
+            let detail = "Transfer-Encoding and Content-Length exclude each other: send one";
+            return Err(Problem::malformed_request(detail).closing());
+        }
         if self.framing.is_chunked() {
             request::check_encoding(parts)?;
         }
@@ -216,18 +218,19 @@ impl Connection {
 
     /// Finds the route and starts it.
     fn dispatch(&self, parts: Parts, incoming: Incoming, id: &RequestId) -> Stage {
-        let found = self
-            .check(&parts)
-            .and_then(|()| self.server.router.find(&parts.method, parts.uri.path()));
-        let (route, params) = match found {
+        let path = parts.uri.path();
+        if let Err(problem) = self.check(&parts) {
+            return Stage::Made(Some(problem.into_response(path, id.as_str())));
+        }
+        let (route, params) = match self.server.router.find(&parts.method, path) {
             Ok(found) => found,
-            Err(problem) => {
-                return Stage::Made(Some(problem.into_response(parts.uri.path(), id.as_str())));
+            Err(unfound) => {
+                let reply = unfound.into_response(&parts.method, path, id.as_str());
+                return Stage::Made(Some(reply));
             }
         };
         let target = &route.target;
         let call = Call {
-            peer: self.peer,
             parts,
             template: target.template,
             params,
@@ -307,15 +310,14 @@ fn run_detached(rest: Rest, mut call: Call, slot: Arc<Slot>) -> Answering {
 fn settle(outcome: Outcome, route: &Route, path: &str, id: &RequestId) -> Response {
     let target = &route.target;
     let response = outcome.unwrap_or_else(|problem| {
-        (target.render)(problem, instance(target.template, path), id.as_str())
+        if let Some(cause) = problem.cause() {
+            let (method, route, request_id) = (&target.method, target.template, id.as_str());
+            tracing::error!(%method, route, request_id, cause, "a request failed");
+        }
+        (target.render)(problem, target.instance(path), id.as_str())
     });
     route.count(response.status());
     response
-}
-
-/// What a problem says it happened on: the path, but never one that holds a secret.
-fn instance<'a>(template: &'static str, path: &'a str) -> &'a str {
-    if template.contains("{token}") { template } else { path }
 }
 
 /// A handler that outlives its connection: dropped unfinished, it goes on in a task of its own.

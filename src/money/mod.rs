@@ -11,6 +11,6 @@ pub use wallet::TransactionsPage;
 /// What money needs.
 #[derive(Clone, Debug)]
 pub struct Money {
-    /// Whose wallets.
+    /// The market whose wallets these are.
     pub market: Market,
 }

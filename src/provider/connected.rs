@@ -38,8 +38,8 @@ pub struct ProviderPolicy {
 /// A provider's health, as the operator sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    /// `closed` (in use), `open` or `half_open`.
-    pub breaker: &'static str,
+    /// Its circuit breaker.
+    pub breaker: Breaker,
     /// Whether it is bought from.
     pub enabled: bool,
     /// Its balance, where it was asked and answered.
@@ -220,7 +220,7 @@ impl Connected {
     pub fn health(&self) -> Health {
         let breaker = *self.breaker.lock();
         let health = self.health.lock().clone();
-        Health { breaker: breaker.word(), enabled: self.is_enabled(), ..health }
+        Health { breaker, enabled: self.is_enabled(), ..health }
     }
 
     /// As [`Connected::health`] without the failures: nothing is allocated for it.
@@ -228,12 +228,7 @@ impl Connected {
     pub fn figures(&self) -> Health {
         let breaker = *self.breaker.lock();
         let health = self.health.lock();
-        Health {
-            breaker: breaker.word(),
-            enabled: self.is_enabled(),
-            failures: VecDeque::new(),
-            ..*health
-        }
+        Health { breaker, enabled: self.is_enabled(), failures: VecDeque::new(), ..*health }
     }
 
     /// Asks for a sync at once; one that runs is followed by another.

@@ -1,6 +1,8 @@
 //! From a provider's configuration to a connected provider.
 
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 use std::sync::Arc;
 
 use nexnum_driver::{Credentials, Crosswalk, Driver, DriverError, Secret};
@@ -12,6 +14,9 @@ use crate::provider::client_config::{ClientConfig, ClientError, Timeouts};
 use crate::provider::connected::{Connected, ProviderPolicy};
 use crate::server::config::ProviderConfig;
 use crate::supply::config::MarginConfig;
+
+/// Bytes of a driver's document: the longest shipped one fits thirty times.
+const DOCUMENT_LEN_MAX: u64 = 1 << 20;
 
 /// A provider to connect, with its key.
 #[derive(Clone, Debug)]
@@ -38,7 +43,7 @@ pub enum ConnectError {
         /// Its driver.
         driver: String,
         /// Why the file could not be read.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The driver document is wrong.
     #[error("provider {provider:?}: the driver: {source}")]
@@ -72,40 +77,66 @@ fn shipped_names() -> String {
     names.join(", ")
 }
 
-/// Connects a provider. Nothing is asked of it yet.
-pub(super) fn connect(
-    id: ProviderId,
-    setup: ProviderSetup,
-    margin_default: MarginConfig,
-    metrics: Metrics,
-) -> Result<Connected, ConnectError> {
-    let ProviderSetup { config, key, min_cancel_age_ms } = setup;
-    let provider = || config.name.clone();
-    let text = document(&config)?;
-    let driver = Driver::parse(&text)
-        .map_err(|source| ConnectError::Driver { provider: provider(), source })?;
-    let crosswalk = Crosswalk::load(driver.dialect()).ok_or_else(|| ConnectError::NoCrosswalk {
-        provider: provider(),
-        dialect: driver.dialect().to_owned(),
-    })?;
-    let driver = Arc::new(driver);
-    let client = ClientConfig {
-        provider: config.name.clone(),
-        base_url: config.base_url.clone(),
-        credentials: Credentials { key, login: None, password: None },
-        rate: config.rate.0,
-        timeouts: Timeouts::default(),
-        metrics,
-    };
-    let client = ProviderClient::new(Arc::clone(&driver), client)
-        .map_err(|source| ConnectError::ProviderClient { provider: provider(), source })?;
-    let policy = ProviderPolicy {
-        margin: config.margin.unwrap_or(margin_default).margin(),
-        enabled: config.enabled,
-        sync_interval_ms: 1000 * config.sync_interval_s,
-        min_cancel_age_ms,
-    };
-    Ok(Connected::new(id, driver, client, crosswalk, policy))
+/// A provider that is set up, before it has its id.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// The operator's name for it.
+    pub(super) name: String,
+    /// Who goes first among equal prices: the higher.
+    pub(super) priority: u8,
+    driver: Arc<Driver>,
+    client: ProviderClient,
+    crosswalk: Crosswalk,
+    policy: ProviderPolicy,
+}
+
+impl Prepared {
+    /// Reads the driver's document and sets the client up. Nothing is asked of the provider,
+    /// and nothing is written.
+    pub(super) fn new(
+        setup: ProviderSetup,
+        margin_default: MarginConfig,
+        metrics: Metrics,
+    ) -> Result<Self, ConnectError> {
+        let ProviderSetup { config, key, min_cancel_age_ms } = setup;
+        let provider = || config.name.clone();
+        // 1. The driver, and the table that translates its ids.
+        let text = document(&config)?;
+        let driver = Driver::parse(&text)
+            .map_err(|source| ConnectError::Driver { provider: provider(), source })?;
+        let dialect = driver.dialect();
+        let crosswalk = Crosswalk::load(dialect).ok_or_else(|| ConnectError::NoCrosswalk {
+            provider: provider(),
+            dialect: dialect.to_owned(),
+        })?;
+        let driver = Arc::new(driver);
+        // 2. The client that carries its requests.
+        let client = ClientConfig {
+            provider: config.name.clone(),
+            base_url: config.base_url,
+            credentials: Credentials { key, login: None, password: None },
+            rate: config.rate.0,
+            timeouts: Timeouts::default(),
+            metrics,
+        };
+        let client = ProviderClient::new(Arc::clone(&driver), client).map_err(|source| {
+            ConnectError::ProviderClient { provider: config.name.clone(), source }
+        })?;
+        // 3. What the operator chose.
+        let policy = ProviderPolicy {
+            margin: config.margin.unwrap_or(margin_default).margin(),
+            enabled: config.enabled,
+            sync_interval_ms: 1000 * config.sync_interval_s,
+            min_cancel_age_ms,
+        };
+        let (name, priority) = (config.name, config.priority);
+        Ok(Self { name, priority, driver, client, crosswalk, policy })
+    }
+
+    /// The connection, once the ledger knows the provider.
+    pub(super) fn connected(self, id: ProviderId) -> Connected {
+        Connected::new(id, self.driver, self.client, self.crosswalk, self.policy)
+    }
 }
 
 /// The text of a shipped driver, or of the file at that path.
@@ -114,10 +145,19 @@ fn document(config: &ProviderConfig) -> Result<String, ConnectError> {
     if let Some((_, text)) = shipped {
         return Ok((*text).to_owned());
     }
-    let path: PathBuf = Path::new(&config.driver).to_owned();
-    std::fs::read_to_string(path).map_err(|source| ConnectError::NoDriver {
+    read_bounded(Path::new(&config.driver)).map_err(|source| ConnectError::NoDriver {
         provider: config.name.clone(),
         driver: config.driver.clone(),
         source,
     })
+}
+
+fn read_bounded(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let len = File::open(path)?.take(DOCUMENT_LEN_MAX + 1).read_to_string(&mut text)? as u64;
+    if len > DOCUMENT_LEN_MAX {
+        let reason = format!("it is above {DOCUMENT_LEN_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
+    }
+    Ok(text)
 }

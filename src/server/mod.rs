@@ -39,14 +39,14 @@ use crate::order::{Orders, OwnStock};
 use crate::provider::providers::Providers;
 use crate::supervisor::Supervisor;
 use crate::supply::Supply;
+use crate::supply::config::OWN_PROVIDER;
 use crate::worker::Workers;
 
+use connect::Prepared;
 pub use connect::{ConnectError, ProviderSetup};
 pub use providers::ProviderSet;
 pub use start_error::StartError;
 
-/// The name of own stock among the providers.
-pub const OWN_PROVIDER: &str = "own";
 /// Where the token of own stock's callback is kept among the secrets.
 const HOOK_SECRET: &str = "hook.own";
 /// How long calls to providers may take after the listeners have closed.
@@ -59,7 +59,7 @@ pub struct Running {
     pub address: SocketAddr,
     /// Where metrics are served without a key, if anywhere.
     pub metrics_address: Option<SocketAddr>,
-    /// What it sells, and to whom.
+    /// What it works with: orders, stock, money, keys.
     pub rooms: Rooms,
     /// The path that messages for own stock are posted to; it holds the secret.
     pub hook_path: Secret,
@@ -105,13 +105,14 @@ impl Rooms {
 /// Starts a server on an opened folder.
 ///
 /// # Errors
-/// What was missing; the folder is left as it is.
+/// What was missing. No provider is registered in the ledger then, unless the engine itself
+/// refused one.
 pub async fn start(
     opened: Opened,
     config: &Config,
-    providers: Vec<ProviderSetup>,
+    setups: Vec<ProviderSetup>,
 ) -> Result<Running, StartError> {
-    // 1. The addresses, before anything is written.
+    // 1. The addresses, before anything is written; the token of callbacks.
     let (listener, address) = listen(config.listen).await?;
     let metrics_listener = match config.metrics_listen {
         Some(wanted) => Some(listen(wanted).await?),
@@ -127,11 +128,11 @@ pub async fn start(
         provider: register(&market, OWN_PROVIDER, ProviderKind::Own).await?,
         timings: config.own_stock.timings(),
     };
-    let providers = connect_all(&market, config, providers).await?;
+    let connected = connect_all(&market, config, setups).await?;
     // 4. The rooms, and the workers before an order can be placed.
-    let rooms = Rooms::new(&market, providers, own);
+    let rooms = Rooms::new(&market, connected, own);
     let workers = Arc::new(Workers::start(&rooms.orders, open_claims));
-    let providers = ProviderSet::new(&rooms.orders, &workers, config.margin);
+    let provider_set = ProviderSet::new(&rooms.orders, &workers, config.margin);
     // 5. Last the faces and the listeners.
     let callback =
         CallbackAddress { provider: OWN_PROVIDER, token_sha256: keys::sha256(hook_token.expose()) };
@@ -152,7 +153,7 @@ pub async fn start(
         routes,
         stop,
         listeners,
-        providers,
+        providers: provider_set,
         workers,
         threads,
     })
@@ -162,18 +163,21 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     http::bind(address).await.map_err(|source| StartError::Listen { address, source })
 }
 
-/// Registers and connects the configured providers.
+/// Sets the configured providers up, then registers them: a driver that cannot be read leaves
+/// no name in the ledger.
 async fn connect_all(
     market: &Market,
     config: &Config,
     setups: Vec<ProviderSetup>,
 ) -> Result<Providers, StartError> {
     let grid = &market.grid;
-    let mut connected = Vec::with_capacity(setups.len());
-    for setup in setups {
-        let id = register(market, &setup.config.name, ProviderKind::Driven).await?;
-        grid.set_priority(id, setup.config.priority);
-        connected.push(connect::connect(id, setup, config.margin, market.metrics.clone())?);
+    let prepare = |setup| Prepared::new(setup, config.margin, market.metrics.clone());
+    let prepared: Vec<Prepared> = setups.into_iter().map(prepare).collect::<Result<_, _>>()?;
+    let mut connected = Vec::with_capacity(prepared.len());
+    for each in prepared {
+        let id = register(market, &each.name, ProviderKind::Driven).await?;
+        grid.set_priority(id, each.priority);
+        connected.push(each.connected(id));
     }
     // Offers of a provider that was taken out of the configuration stand in the ledger
     // still, and nothing can be bought of it.

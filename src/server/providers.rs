@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::ProviderId;
 
-use super::connect::{self, ProviderSetup};
+use super::connect::{Prepared, ProviderSetup};
 use super::register::register;
 use super::start_error::StartError;
 use crate::order::Orders;
@@ -37,13 +37,13 @@ impl ProviderSet {
     /// as it is.
     pub async fn connect(&self, setup: ProviderSetup) -> Result<ProviderId, StartError> {
         let market = &self.orders.market;
-        // 1. Its id: a name that is known keeps its own.
-        let id = register(market, &setup.config.name, ProviderKind::Driven).await?;
-        // 2. The connection. Nothing is asked of the provider yet.
-        let priority = setup.config.priority;
-        let connected = connect::connect(id, setup, self.margin_default, market.metrics.clone())?;
+        // 1. Its driver and client. Nothing is asked of the provider yet.
+        let prepared = Prepared::new(setup, self.margin_default, market.metrics.clone())?;
+        // 2. Its id: a name that is known keeps its own.
+        let id = register(market, &prepared.name, ProviderKind::Driven).await?;
         // 3. Its place in the set, and its loops.
-        market.grid.set_priority(id, priority);
+        market.grid.set_priority(id, prepared.priority);
+        let connected = prepared.connected(id);
         let (connected, _replaced) = self.orders.providers.put(&market.grid, connected);
         self.workers.watch_over(&connected, false);
         Ok(id)

@@ -3,6 +3,7 @@
 use nexnum_engine::command::RegisterProvider;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::ProviderId;
+use nexnum_engine::reject::Reject;
 
 use super::start_error::StartError;
 use crate::market::Market;
@@ -16,5 +17,10 @@ pub(super) async fn register(
     let failed = |reason: String| StartError::Register { name: name.to_owned(), reason };
     let register = RegisterProvider { name: name.into(), kind };
     let answer = market.handle.ask(register).await.map_err(|error| failed(error.to_string()))?;
-    answer.map_err(|reject| failed(reject.code().to_owned()))
+    answer.map_err(|reject| match reject {
+        Reject::NameTaken => {
+            failed("the ledger knows own stock by this name: choose another".to_owned())
+        }
+        reject => failed(reject.code().to_owned()),
+    })
 }

@@ -21,6 +21,9 @@ const PERCENT_SCALE_MAX: u32 = 4;
 /// The largest rate of exchange: no currency is worth more of any other.
 const RATE_MAX: u32 = 1_000_000;
 
+/// The name of own stock among the providers.
+pub const OWN_PROVIDER: &str = "own";
+
 /// How numbers of own stock live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -74,7 +77,10 @@ pub struct MarginConfig {
     /// Percent of the cost, exact.
     pub percent: Percent,
     /// The least that is added.
-    #[serde(deserialize_with = "config_value::amount", serialize_with = "config_value::print")]
+    #[serde(
+        deserialize_with = "config_value::amount",
+        serialize_with = "config_value::serialize_amount"
+    )]
     pub floor: Micros,
 }
 

@@ -11,7 +11,7 @@ mod table;
 use std::sync::LazyLock;
 
 use crate::ids::{CountryId, ServiceId};
-use table::{Keys, fold};
+use table::Keys;
 
 pub use entry::{Country, KEY_LEN_MAX, Language, Service};
 
@@ -26,7 +26,6 @@ pub struct Catalog {
     country_isos: Keys,
     country_names: Keys,
     country_fivesims: Keys,
-    country_handler_ids: Vec<(u16, u16)>,
     service_slugs: Keys,
     service_codes: Keys,
     service_fivesims: Keys,
@@ -47,16 +46,10 @@ impl Catalog {
     }
 
     fn index(countries: Vec<Country>, services: Vec<Service>) -> Self {
-        let mut country_handler_ids: Vec<(u16, u16)> = (0u16..)
-            .zip(&countries)
-            .flat_map(|(row, country)| country.handler_ids.iter().map(move |&id| (id, row)))
-            .collect();
-        country_handler_ids.sort_unstable();
         Self {
             country_isos: Keys::of(&countries, |country| [country.iso2, country.iso3]),
             country_names: Keys::of(&countries, |country| country.names),
             country_fivesims: Keys::of(&countries, |country| country.fivesim),
-            country_handler_ids,
             service_slugs: Keys::of(&services, |service| [service.slug]),
             service_codes: Keys::of(&services, |service| [service.handler_code]),
             service_fivesims: Keys::of(&services, |service| service.fivesim),
@@ -105,20 +98,6 @@ impl Catalog {
         self.country_isos.row(code).map(CountryId)
     }
 
-    /// The country of a handler-protocol id; several ids may mean one country.
-    #[must_use]
-    pub fn country_by_handler_id(&self, id: u16) -> Option<CountryId> {
-        let at = self.country_handler_ids.partition_point(|&(other, _)| other < id);
-        let &(found, row) = self.country_handler_ids.get(at)?;
-        (found == id).then_some(CountryId(row))
-    }
-
-    /// The country of a 5sim slug, in any case.
-    #[must_use]
-    pub fn country_by_fivesim(&self, slug: &str) -> Option<CountryId> {
-        self.country_fivesims.row(slug).map(CountryId)
-    }
-
     /// The service a person or a client means, case aside: slug, then handler
     /// code, then 5sim product, then name, then alias.
     ///
@@ -150,19 +129,6 @@ impl Catalog {
     pub fn service_by_handler_code(&self, code: &str) -> Option<ServiceId> {
         self.service_codes.row(code).map(ServiceId)
     }
-
-    /// The service of a 5sim product, in any case.
-    #[must_use]
-    pub fn service_by_fivesim(&self, product: &str) -> Option<ServiceId> {
-        self.service_fivesims.row(product).map(ServiceId)
-    }
-}
-
-/// A text as lookups compare it: lower case, with Turkish dotted and dotless i
-/// read as the plain letter.
-#[must_use]
-pub fn folded(text: &str) -> String {
-    fold(text).collect()
 }
 
 #[cfg(test)]

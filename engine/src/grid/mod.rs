@@ -97,13 +97,6 @@ impl Grid {
         Asks { grid: self, shelf: shelf.unwrap_or_default(), product, next: 0 }
     }
 
-    /// The first ask that can be claimed now; with a carrier named, of that carrier.
-    #[must_use]
-    pub fn best(&self, product: Product, carrier: CarrierId) -> Option<Ask> {
-        let fits = |ask: &Ask| carrier == CarrierId::ANY || ask.carrier == carrier;
-        self.asks(product).find(|ask| ask.is_claimable() && fits(ask))
-    }
-
     /// One offer as it stands; `None` if it was never listed.
     #[must_use]
     pub fn ask(&self, offer: OfferId) -> Option<Ask> {

@@ -1,6 +1,6 @@
 //! What a publish changes, and what it refuses.
 
-use nexnum_engine::grid::{Coverage, Grid, Listing, OFFERS_MAX, PublishError, Published};
+use nexnum_engine::grid::{Ask, Coverage, Grid, Listing, OFFERS_MAX, PublishError, Published};
 use nexnum_engine::ids::{CarrierId, OfferId, Product, ProviderId};
 use nexnum_engine::money::{AMOUNT_MAX, Micros};
 
@@ -71,7 +71,11 @@ fn the_best_ask_is_claimable_and_of_the_carrier_named() {
     let named = Listing { carrier: CarrierId(7), ..row(4, 40, 1) };
     let grid = grid_of(&[row(1, 10, 0), row(3, 30, 1), named]);
     publish(&grid, 2, &[row(2, 20, 1)], Coverage::Whole);
-    let best = |carrier| grid.best(product(1, 2), CarrierId(carrier)).map(|ask| ask.offer.0);
+    let best = |carrier| {
+        let fits = |ask: &Ask| carrier == 0 || ask.carrier == CarrierId(carrier);
+        let mut asks = grid.asks(product(1, 2));
+        asks.find(|ask| ask.is_claimable() && fits(ask)).map(|ask| ask.offer.0)
+    };
     assert_eq!(best(0), Some(2));
     grid.close_provider(ProviderId(2));
     assert_eq!(ladder(&grid, product(1, 2)), "1@20 x0, 2@40 x1 closed, 3@60 x1, 4@80 x1");
@@ -139,7 +143,7 @@ fn a_list_that_cannot_be_changes_nothing() {
 fn an_empty_grid_answers_and_a_full_one_says_what_it_weighs() {
     let grid = Grid::new(0, 0);
     assert_eq!((grid.products().count(), grid.offers_len()), (0, 0));
-    assert_eq!(grid.best(product(0, 0), CarrierId::ANY), None);
+    assert_eq!(grid.asks(product(0, 0)).count(), 0);
     let empty = grid.bytes();
     let grid = Grid::new(1, 1);
     let rows: Vec<Listing> =

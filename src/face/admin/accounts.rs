@@ -64,7 +64,7 @@ fn check_name(name: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Accounts shown at once; more are for the command line's export.
+/// Accounts shown at once; more are for pages, once lists have them.
 const ACCOUNTS_MAX: usize = 10_000;
 
 pub(super) const LIST: Described = Described::new(

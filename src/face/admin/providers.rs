@@ -1,5 +1,6 @@
 //! Providers as the operator sees them.
 
+use nexnum_engine::breaker;
 use nexnum_engine::event::ProviderKind as Kind;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -60,7 +61,7 @@ pub(super) fn list(state: &State, _: Operator, _: &Call) -> Result<Response, Pro
 fn connection<'a>(driver: &'a str, health: &'a Health) -> Connection<'a> {
     Connection {
         driver,
-        breaker: breaker(health.breaker),
+        breaker: health.breaker.into(),
         enabled: health.enabled,
         balance: health.balance.map(Money),
         last_sync_at: health.last_sync_at.map(Moment),
@@ -71,15 +72,6 @@ fn connection<'a>(driver: &'a str, health: &'a Health) -> Connection<'a> {
         quarantined: health.quarantined,
         last_error: health.failures.back().map(Failure::to_string),
         errors: health.failures.iter().rev().map(error).collect(),
-    }
-}
-
-/// The breaker's word in this face.
-fn breaker(word: &str) -> Breaker {
-    match word {
-        "closed" => Breaker::Closed,
-        "open" => Breaker::Open,
-        _ => Breaker::HalfOpen,
     }
 }
 
@@ -191,6 +183,16 @@ enum Breaker {
     Open,
     /// The pause after the failures is over: a first call shows whether it works again.
     HalfOpen,
+}
+
+impl From<breaker::Breaker> for Breaker {
+    fn from(breaker: breaker::Breaker) -> Self {
+        match breaker {
+            breaker::Breaker::Closed { .. } => Self::Closed,
+            breaker::Breaker::Open { .. } => Self::Open,
+            breaker::Breaker::HalfOpen { .. } => Self::HalfOpen,
+        }
+    }
 }
 
 /// A failed operation of a provider.

@@ -79,15 +79,8 @@ pub(super) async fn load(
 
 fn parse_numbers(texts: &[GivenNumber<'_>]) -> Result<Vec<Number>, Problem> {
     let parsed = texts.iter().enumerate().map(|(at, text)| {
-        let wrong = || {
-            parse::refused(
-                "invalid_number",
-                "A number is not E.164: digits alone, with the country code",
-                "numbers",
-            )
-            .detail(format!("numbers[{at}]"))
-        };
-        Number::parse(&text.0).ok_or_else(wrong)
+        parse::number(&text.0, "numbers")
+            .map_err(|problem| problem.detail(format!("numbers[{at}]")))
     });
     parsed.collect()
 }

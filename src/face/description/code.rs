@@ -107,9 +107,12 @@ pub enum ProblemCode {
     /// A bounded queue of the server is full, the server is stopping, or its history is being
     /// rebuilt; nothing was done.
     Overloaded,
-    /// The server stopped before it knew the outcome: repeat the request with the same
-    /// `Idempotency-Key` to learn it.
+    /// The server stopped before it knew the outcome. An order that is repeated with its
+    /// `Idempotency-Key` is placed once; before anything else is repeated, read whether it was
+    /// done.
     OutcomeUnknown,
+    /// The client began with HTTP/2, and this server speaks HTTP/1.1.
+    HttpVersionNotSupported,
     /// A limit of this server is reached; `param` names it.
     Exhausted,
 }
@@ -163,6 +166,7 @@ impl ProblemCode {
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
             Self::ProviderUnavailable => StatusCode::BAD_GATEWAY,
             Self::Overloaded | Self::OutcomeUnknown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::HttpVersionNotSupported => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::Exhausted => StatusCode::INSUFFICIENT_STORAGE,
         }
     }

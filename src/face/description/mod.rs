@@ -114,14 +114,15 @@ An amount of money is a decimal string, an id is a decimal string, a moment is R
 
 **Keys.** A request has its API key in `Authorization: Bearer KEY` or in `X-API-Key: KEY`, not in \
 both. A customer's key opens `/api/v1`, an operator's key opens `/api/admin`. If the server limits \
-requests by key, each reply has what is left of the quota in `RateLimit` and `RateLimit-Policy`.
+requests by key, each reply to a key that works has what is left of the quota in `RateLimit` and \
+`RateLimit-Policy`.
 
 **Refusals** are problem documents (RFC 9457) with a stable `code`. Fields, parameters and methods \
 that are not described are refused: `unknown_field` and `unknown_parameter` (400), \
 `method_not_allowed` (405). A path that does not exist is `not_found` (404). What is not valid HTTP \
-is refused with `malformed_request` (400), `uri_too_long` (414) or `headers_too_large` (431), a \
-connection above the server's limits with `overloaded` (503) or `rate_limited` (429); these \
-refusals end the connection.
+is refused with `malformed_request` (400), `uri_too_long` (414), `headers_too_large` (431) or, where \
+a client begins with HTTP/2, `http_version_not_supported` (505); a connection above the server's \
+limits with `overloaded` (503) or `rate_limited` (429). These refusals end the connection.
 
 **Limits.** A body has at most 64 KiB unless its route says otherwise, and the request's line and \
 headers together at most 16 KiB.

@@ -14,7 +14,7 @@ use crate::order::Orders;
 /// What this face may touch.
 #[derive(Debug)]
 pub struct State {
-    /// Whom messages are for.
+    /// The orders that messages are for.
     pub orders: Arc<Orders>,
     /// Own stock's id among the providers.
     pub own: ProviderId,

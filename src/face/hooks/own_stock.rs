@@ -7,7 +7,6 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use nexnum_engine::ids::Number;
 
 use super::State;
 use crate::face::auth::CallbackSender;
@@ -58,14 +57,7 @@ pub(super) async fn receive(
     if sent.id.as_ref().is_some_and(|id| !(1..=ID_LEN_MAX).contains(&id.len())) {
         return Err(Problem::invalid_field("id", "must be 1 to 255 bytes, or left out"));
     }
-    let wrong = || {
-        parse::refused(
-            "invalid_number",
-            "A number is not E.164: digits alone, with the country code",
-            "number",
-        )
-    };
-    let number = Number::parse(&sent.number.0).ok_or_else(wrong)?;
+    let number = parse::number(&sent.number.0, "number")?;
     let catalog = state.orders.market.catalog;
     let service = sent.service.as_deref().map(|code| parse::service(catalog, code)).transpose()?;
     let posted = Posted { provider: state.own, number, service };

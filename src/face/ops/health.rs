@@ -68,8 +68,7 @@ pub(super) fn ready(state: &State, _: Stranger, _: &Call) -> Result<Response, Pr
         return Err(Problem::overloaded(1).detail("the server is stopping"));
     }
     let ages = market.supervisor.ages();
-    let hangs = |age: &&LoopAge| VITAL.contains(&age.name) && age.age_ms > LATE_MS;
-    if let Some(LoopAge { name, age_ms, .. }) = ages.iter().find(hangs) {
+    if let Some(LoopAge { name, age_ms, .. }) = hanging(&ages) {
         let detail = format!("the thread `{name}` has not begun a round for {} s", age_ms / 1000);
         return Err(Problem::overloaded(1).detail(detail));
     }
@@ -77,6 +76,11 @@ pub(super) fn ready(state: &State, _: Stranger, _: &Call) -> Result<Response, Pr
         ages.into_iter().map(|age| Loop { name: age.name, age_ms: age.age_ms, panics: age.panics });
     let ready = Ready { status: ReadyStatus::Ready, loops: loops.collect() };
     Ok(reply::json(StatusCode::OK, &ready))
+}
+
+/// A vital thread whose round is late.
+fn hanging(ages: &[LoopAge]) -> Option<&LoopAge> {
+    ages.iter().find(|age| VITAL.contains(&age.name) && age.age_ms > LATE_MS)
 }
 
 /// The process answers.
@@ -129,4 +133,21 @@ enum ReadyStatus {
 struct Plain {
     /// A fixed text.
     plain: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vital_thread_hangs_when_its_round_is_late() {
+        let age = |name, age_ms| LoopAge { name, age_ms, panics: 0 };
+        for name in VITAL {
+            let ages = [age("sync", 9 * LATE_MS), age(name, LATE_MS + 1)];
+            assert_eq!(hanging(&ages), Some(&ages[1]));
+            assert_eq!(hanging(&[age(name, LATE_MS)]), None);
+        }
+        // A provider's loop may wait for long: the provider's health says so.
+        assert_eq!(hanging(&[age("sync", 9 * LATE_MS), age("snapshot", 9 * LATE_MS)]), None);
+    }
 }

@@ -60,7 +60,7 @@ const OF_PROVIDERS: [(&str, &str, Measure); 8] = [
     (
         "nexnum_provider_breaker_open",
         "1 while the provider's circuit breaker is open or half open.",
-        |health, _, _| Some(i64::from(health.breaker != "closed")),
+        |health, _, _| Some(i64::from(!health.breaker.is_closed())),
     ),
     (
         "nexnum_provider_balance_micros",

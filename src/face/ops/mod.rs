@@ -67,7 +67,8 @@ const OPENAPI: Operation = Operation::new(
 .problems(&[Code::InternalError]);
 
 fn openapi(state: &State, _: Stranger, call: &Call) -> Result<Response, Problem> {
-    let description = state.description.get().ok_or_else(Problem::internal)?;
+    let description =
+        state.description.get().ok_or_else(|| Problem::internal("there is no description yet"))?;
     let mut response = if knows(call, &description.etag) {
         reply::not_modified()
     } else {
@@ -111,7 +112,8 @@ fn unguarded(state: &State, _: Stranger, _: &Call) -> Result<Response, Problem> 
 }
 
 fn page(state: &State) -> Result<Response, Problem> {
-    let router = state.router.get().and_then(Weak::upgrade).ok_or_else(Problem::internal)?;
+    let router = state.router.get().and_then(Weak::upgrade);
+    let router = router.ok_or_else(|| Problem::internal("the routes are not served yet"))?;
     let text = metrics_page::render(&state.orders, &router);
     let kind = HeaderValue::from_static(metrics_page::CONTENT_TYPE);
     Ok(reply::typed(StatusCode::OK, kind, text))

@@ -66,13 +66,9 @@ pub(super) async fn find(state: Arc<State>, _: Trader, call: Call) -> Result<Res
     match answer.await {
         Ok(Ok(body)) => Ok(reply::json_bytes(StatusCode::OK, body)),
         Ok(Err(error)) => {
-            tracing::error!(%error, "the search index could not be read");
-            Err(Problem::internal())
+            Err(Problem::internal(format_args!("the search index could not be read: {error}")))
         }
-        Err(error) => {
-            tracing::error!(%error, "a search panicked");
-            Err(Problem::internal())
-        }
+        Err(error) => Err(Problem::internal(format_args!("a search panicked: {error}"))),
     }
 }
 

@@ -105,12 +105,6 @@ impl Directory {
         self.tables.read().providers.get(&id).map(|known| known.kind)
     }
 
-    /// A provider's name.
-    #[must_use]
-    pub fn provider_name(&self, id: ProviderId) -> Option<Arc<str>> {
-        self.tables.read().providers.get(&id).map(|known| Arc::clone(&known.name))
-    }
-
     /// All providers by id.
     #[must_use]
     pub fn providers(&self) -> Vec<(ProviderId, ProviderView)> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config_value;
-use crate::supply::config::{MarginConfig, Rate};
+use crate::supply::config::{MarginConfig, OWN_PROVIDER, Rate};
 
 /// Bounds of the pause between two syncs: providers ban a faster one, stock is stale after more.
 const SYNC_S: std::ops::RangeInclusive<u64> = 5..=24 * 60 * 60;
@@ -79,6 +79,9 @@ impl ProviderConfig {
     /// The rule that the section breaks, if any.
     pub(super) fn broken_rule(&self) -> Option<String> {
         let name = &self.name;
+        if name == OWN_PROVIDER {
+            return Some(format!("a provider is named {name:?}, which is own stock's name"));
+        }
         if !SYNC_S.contains(&self.sync_interval_s) {
             let (least, most) = (SYNC_S.start(), SYNC_S.end());
             return Some(format!(

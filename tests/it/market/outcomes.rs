@@ -267,7 +267,7 @@ impl Tour {
         self.hook(json!({"number": "+33600000001", "text": "code 12345"})).await;
     }
 
-    async fn carriers(&mut self) {
+    async fn operators(&mut self) {
         let accounts = "/api/admin/accounts";
         for body in [
             json!({"name": "second"}),
@@ -360,7 +360,7 @@ async fn every_described_outcome_is_given_and_every_given_one_is_described() {
     tour.activations().await;
     tour.callbacks().await;
     tour.reads().await;
-    tour.carriers().await;
+    tour.operators().await;
     tour.providers().await;
     tour.every_route().await;
     let limited = Market::with_quota(1).await;

@@ -112,7 +112,7 @@ async fn an_action_without_fields_refuses_fields() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stranger_is_refused_before_his_body_is_read() {
+async fn a_stranger_is_refused_before_the_body_is_read() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let market = Market::start().await;
     let hook = "/hooks/providers/own/wrong";
@@ -128,6 +128,8 @@ async fn a_stranger_is_refused_before_his_body_is_read() {
         assert!(reply.starts_with(&format!("HTTP/1.1 {expected}")), "{path}: {reply}");
         assert!(!reply.contains("/own/wrong"), "a token is not echoed: {reply}");
     }
+    let problem = market.admin.get(hook).await.refused(405, "method_not_allowed");
+    assert_eq!(problem["instance"], "/hooks/providers/{provider}/{token}");
     market.running.stop().await.unwrap();
 }
 

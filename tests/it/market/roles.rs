@@ -5,6 +5,44 @@ use reqwest::StatusCode;
 
 use super::harness::{Client, Market};
 
+/// The routes and who may call them, written down once more: a row of the table that is opened
+/// by mistake, or lost, is seen here.
+const ROUTES: &[(&str, Who)] = &[
+    ("GET /", Who::Anyone),
+    ("GET /docs", Who::Anyone),
+    ("GET /docs/docs.css", Who::Anyone),
+    ("GET /docs/docs.js", Who::Anyone),
+    ("GET /health/live", Who::Anyone),
+    ("GET /health/plain", Who::Anyone),
+    ("GET /health/ready", Who::Anyone),
+    ("GET /openapi.json", Who::Anyone),
+    ("POST /hooks/providers/{provider}/{token}", Who::CallbackSender),
+    ("GET /api/admin/accounts", Who::Operator),
+    ("POST /api/admin/accounts", Who::Operator),
+    ("POST /api/admin/accounts/{id}/deposits", Who::Operator),
+    ("POST /api/admin/accounts/{id}/keys", Who::Operator),
+    ("DELETE /api/admin/keys/{id}", Who::Operator),
+    ("GET /api/admin/providers", Who::Operator),
+    ("POST /api/admin/providers/{name}/sync", Who::Operator),
+    ("POST /api/admin/stock", Who::Operator),
+    ("GET /metrics", Who::Operator),
+    ("GET /api/v1/activations", Who::Trader),
+    ("GET /api/v1/activations/{id}", Who::Trader),
+    ("POST /api/v1/activations/{id}/cancel", Who::Trader),
+    ("POST /api/v1/activations/{id}/finish", Who::Trader),
+    ("POST /api/v1/activations/{id}/resend", Who::Trader),
+    ("GET /api/v1/countries", Who::Trader),
+    ("GET /api/v1/offers", Who::Trader),
+    ("GET /api/v1/orders", Who::Trader),
+    ("POST /api/v1/orders", Who::Trader),
+    ("GET /api/v1/orders/{id}", Who::Trader),
+    ("GET /api/v1/quotes", Who::Trader),
+    ("GET /api/v1/search", Who::Trader),
+    ("GET /api/v1/services", Who::Trader),
+    ("GET /api/v1/wallet", Who::Trader),
+    ("GET /api/v1/wallet/transactions", Who::Trader),
+];
+
 /// Who calls, and what a route for these callers answers: let in or not.
 const CALLERS: [(&str, &[Who]); 3] = [
     ("stranger", &[Who::Anyone]),
@@ -36,6 +74,18 @@ async fn refusal(client: &Client, spec: &RouteSpec) -> Option<(u16, String)> {
         _ => false,
     };
     refused_by_guard.then(|| (status.as_u16(), detail))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_has_these_routes_for_these_callers() {
+    let market = Market::start().await;
+    let row = |spec: &RouteSpec| (format!("{} {}", spec.method, spec.path), spec.who);
+    let mut real: Vec<_> = market.running.routes.specs.iter().map(row).collect();
+    let mut told: Vec<_> = ROUTES.iter().map(|(route, who)| ((*route).to_owned(), *who)).collect();
+    real.sort_by(|one, other| one.0.cmp(&other.0));
+    told.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(real, told);
+    market.running.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
