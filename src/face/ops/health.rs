@@ -4,7 +4,7 @@ use hyper::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::State;
+use super::state::State;
 use crate::face::auth::Stranger;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation, Reply, Tag};
@@ -55,11 +55,11 @@ pub(super) const READY: Operation = Operation::new(
 .details("A load balancer sends no new requests to a server that answers 503 here.")
 .problems(&[Code::Overloaded]);
 
-/// Threads without which no order is decided or made durable.
-const VITAL: [&str; 3] = ["decide", "commit", "history"];
-/// Age of a vital thread's last round above which it hangs: each has a round in seconds, and
-/// a commit of the slowest disk takes less.
-const LATE_MS: u64 = 30_000;
+/// Threads without which no order is decided, made durable or let go of, and the age of a
+/// round, in milliseconds, above which each hangs. The first two have a round in a second, and
+/// a commit of the slowest disk takes less than 30 s. `history` has one in 5 s, but where it
+/// rebuilds its file from the ledger it has none before the end.
+const VITAL: [(&str, u64); 3] = [("decide", 30_000), ("commit", 30_000), ("history", 600_000)];
 
 /// Ready while the engine takes commands; a load balancer looks elsewhere otherwise.
 pub(super) fn ready(state: &State, _: Stranger, _: &Call) -> Result<Response, Problem> {
@@ -68,9 +68,8 @@ pub(super) fn ready(state: &State, _: Stranger, _: &Call) -> Result<Response, Pr
         return Err(Problem::overloaded(1).detail("the server is stopping"));
     }
     let ages = market.supervisor.ages();
-    if let Some(LoopAge { name, age_ms, .. }) = hanging(&ages) {
-        let detail = format!("the thread `{name}` has not begun a round for {} s", age_ms / 1000);
-        return Err(Problem::overloaded(1).detail(detail));
+    if let Some(reason) = standstill(&ages) {
+        return Err(Problem::overloaded(1).detail(reason));
     }
     let loops =
         ages.into_iter().map(|age| Loop { name: age.name, age_ms: age.age_ms, panics: age.panics });
@@ -78,9 +77,16 @@ pub(super) fn ready(state: &State, _: Stranger, _: &Call) -> Result<Response, Pr
     Ok(reply::json(StatusCode::OK, &ready))
 }
 
-/// A vital thread whose round is late.
-fn hanging(ages: &[LoopAge]) -> Option<&LoopAge> {
-    ages.iter().find(|age| VITAL.contains(&age.name) && age.age_ms > LATE_MS)
+/// Why orders do not go on: a vital thread has ended, or its round is late.
+fn standstill(ages: &[LoopAge]) -> Option<String> {
+    VITAL.iter().find_map(|(name, late_ms)| match ages.iter().find(|age| age.name == *name) {
+        None => Some(format!("the thread `{name}` has ended")),
+        Some(age) if age.age_ms > *late_ms => {
+            let seconds = age.age_ms / 1000;
+            Some(format!("the thread `{name}` has not begun a round for {seconds} s"))
+        }
+        Some(_) => None,
+    })
 }
 
 /// The process answers.
@@ -140,14 +146,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_vital_thread_hangs_when_its_round_is_late() {
+    fn a_server_is_ready_while_its_vital_threads_have_their_rounds() {
         let age = |name, age_ms| LoopAge { name, age_ms, panics: 0 };
-        for name in VITAL {
-            let ages = [age("sync", 9 * LATE_MS), age(name, LATE_MS + 1)];
-            assert_eq!(hanging(&ages), Some(&ages[1]));
-            assert_eq!(hanging(&[age(name, LATE_MS)]), None);
-        }
         // A provider's loop may wait for long: the provider's health says so.
-        assert_eq!(hanging(&[age("sync", 9 * LATE_MS), age("snapshot", 9 * LATE_MS)]), None);
+        let others = [age("sync", 900_000), age("snapshot", 900_000)];
+        let sound = VITAL.map(|(name, late_ms)| age(name, late_ms));
+        assert_eq!(standstill(&[&others[..], &sound].concat()), None);
+        for at in 0..VITAL.len() {
+            let name = VITAL[at].0;
+            let mut late = sound;
+            late[at].age_ms += 1;
+            let reason = standstill(&late).unwrap();
+            assert!(reason.contains(name) && reason.contains("not begun"), "{reason}");
+            let ended: Vec<_> = sound.into_iter().filter(|age| age.name != name).collect();
+            assert_eq!(standstill(&ended), Some(format!("the thread `{name}` has ended")));
+        }
     }
 }

@@ -28,6 +28,8 @@ const GATHER: Duration = Duration::from_millis(50);
 /// How often what was written is made durable: it bounds what memory keeps and what a
 /// restart does again.
 const FLUSH_EVERY: Duration = Duration::from_secs(3);
+/// How often there is a round where nothing is published.
+const ROUND_EVERY: Duration = Duration::from_secs(5);
 /// Pause after a failure.
 const RETRY: Duration = Duration::from_secs(5);
 /// Failures in a row after which the process ends. The database refuses everything after a
@@ -135,8 +137,8 @@ impl Follow {
         }
     }
 
-    /// Waits until a batch is published and gathered, a reader asks to catch up, or a flush is
-    /// due.
+    /// Waits until a batch is published and gathered, a reader asks to catch up, a flush is
+    /// due, or a round is.
     async fn wait(&self, published: &mut watch::Receiver<Seq>) {
         let unflushed = self.tables.durable_cursor() < self.tables.cursor();
         tokio::select! {
@@ -144,6 +146,8 @@ impl Follow {
             _changed = published.changed() => {}
             () = self.asked.notified() => return,
             () = sleep(FLUSH_EVERY), if unflushed => return,
+            // A round without work says that the thread does not hang.
+            () = sleep(ROUND_EVERY) => return,
         }
         tokio::select! { () = sleep(GATHER) => {}, () = self.asked.notified() => {} }
     }

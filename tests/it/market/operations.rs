@@ -31,6 +31,29 @@ async fn a_server_that_stops_is_not_ready_and_still_answers() {
     market.running.stop().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_thread_has_rounds_while_nothing_happens() {
+    let market = Market::start().await;
+    let begun = std::time::Instant::now();
+    // Far above the longest pause of a thread without work.
+    let patience = std::time::Duration::from_secs(60);
+    loop {
+        // Before the ages are read: a round that began after it is younger.
+        let waited = begun.elapsed();
+        let ready = market.admin.get("/health/ready").await.ok();
+        let loops = ready["loops"].as_array().unwrap();
+        let young = |each: &serde_json::Value| {
+            each["age_ms"].as_u64().is_some_and(|age_ms| u128::from(age_ms) < waited.as_millis())
+        };
+        if loops.iter().all(young) {
+            break;
+        }
+        assert!(waited < patience, "a thread without a round: {ready}");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    market.running.stop().await.unwrap();
+}
+
 /// The samples of a page in the Prometheus text format, by name and labels.
 ///
 /// Panics where a line is none, a family is not announced before its samples or twice, or
