@@ -141,6 +141,25 @@ impl<S: Send + Sync + 'static> Routes<S> {
         self
     }
 
+    /// Adds a route whose handler looks at the head, then answers or says how the call goes on.
+    #[must_use]
+    pub fn chosen<C: 'static>(
+        mut self,
+        stated: Stated<C>,
+        choose: fn(&Arc<S>, C, &Call) -> Result<Next, Problem>,
+    ) -> Self {
+        let (state, auth) = (Arc::clone(&self.state), Arc::clone(&self.auth));
+        let (spec, role) = (stated.spec(Runs::Chosen), stated.role);
+        let takes_query = spec.takes_query();
+        let start = move |call: &Call| {
+            let admitted = admit_by_head(&auth, &role, takes_query, call);
+            let next = admitted.and_then(|caller| choose(&state, caller, call));
+            next.unwrap_or_else(|problem| Next::Done(Err(problem)))
+        };
+        self.routes.push((spec, Box::new(start)));
+        self
+    }
+
     /// Adds a route that runs to its end; its body is read before it starts, and the caller
     /// is looked up before that, so that strangers cannot make the server hold bodies.
     #[must_use]

@@ -43,6 +43,8 @@ pub enum Runs {
     Plain,
     /// To its end, after its body was read.
     Detached,
+    /// As its handler chooses for each call, after it looked at the head.
+    Chosen,
 }
 
 /// Where a route's key is read.

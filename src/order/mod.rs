@@ -15,6 +15,7 @@ pub mod matching;
 pub mod orphan;
 mod place;
 mod query;
+pub mod quote;
 mod refusal;
 mod resend;
 mod single_flight;

@@ -33,6 +33,23 @@ impl Orders {
         found.filter(|order| order.account == account).ok_or(Refusal::NotFound)
     }
 
+    /// The account's order where it can be given without waiting: it is in memory, and a
+    /// client that waits has something to see. `None` means that it has to be looked for, or
+    /// waited for, with [`Orders::find_with_news`].
+    #[must_use]
+    pub fn find_at_once(
+        &self,
+        account: AccountId,
+        id: OrderId,
+        wait: Duration,
+    ) -> Option<Result<Arc<Order>, Refusal>> {
+        let order = self.market.read_model.order(id)?;
+        if order.account != account {
+            return Some(Err(Refusal::NotFound));
+        }
+        (wait.is_zero() || has_news(&order)).then_some(Ok(order))
+    }
+
     /// The account's order once it has news for a waiting client: a message that the client
     /// waits for, or the end. It is given as it stands when the wait is over or the server
     /// begins to stop.

@@ -113,9 +113,9 @@ pub async fn start(
     setups: Vec<ProviderSetup>,
 ) -> Result<Running, StartError> {
     // 1. The addresses, before anything is written; the token of callbacks.
-    let (listener, address) = listen(config.listen).await?;
+    let (listener, address) = listen("listen", config.listen).await?;
     let metrics_listener = match config.metrics_listen {
-        Some(wanted) => Some(listen(wanted).await?),
+        Some(wanted) => Some(listen("metrics_listen", wanted).await?),
         None => None,
     };
     let hook_token = hook_token(&opened.folder)?;
@@ -159,8 +159,11 @@ pub async fn start(
     })
 }
 
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    http::bind(address).await.map_err(|source| StartError::Listen { address, source })
+async fn listen(
+    setting: &'static str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    http::bind(address).await.map_err(|source| StartError::Listen { setting, address, source })
 }
 
 /// Sets the configured providers up, then registers them: a driver that cannot be read leaves

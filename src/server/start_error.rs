@@ -12,8 +12,10 @@ use crate::market::folder::BootError;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address could not be listened on.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}, which `{setting}` names: {source}")]
     Listen {
+        /// The setting that names it.
+        setting: &'static str,
         /// Where.
         address: SocketAddr,
         /// Why.

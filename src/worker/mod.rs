@@ -4,6 +4,7 @@
 //! that a crash at any point is repaired by the next look. Nothing here decides what is
 //! allowed: that is the engine's, and every outcome goes to it as a command.
 
+mod pause;
 mod poll;
 mod reconcile;
 mod sync;
@@ -86,11 +87,4 @@ impl Workers {
         self.orders.tasks.abort().await;
         loops.shutdown().await;
     }
-}
-
-/// Sleeps, or returns at once and for good when the workers are to stop.
-async fn stopped_within(stop: &mut watch::Receiver<bool>, pause: Duration) -> bool {
-    let stopping = stop.wait_for(|stop| *stop);
-    // An error says that no more work can be asked for.
-    tokio::time::timeout(pause, stopping).await.is_ok()
 }

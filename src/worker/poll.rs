@@ -18,7 +18,7 @@ use nexnum_engine::time::Time;
 use tokio::sync::watch;
 use tokio::task::{self, JoinError, JoinSet};
 
-use super::stopped_within;
+use super::pause::stopped_within;
 use crate::order::{Orders, Unseen};
 use crate::provider::connected::Connected;
 use crate::provider::consequence;

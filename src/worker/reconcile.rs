@@ -21,7 +21,7 @@ use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 use tokio::sync::watch;
 
-use super::stopped_within;
+use super::pause::stopped_within;
 use crate::order::doubt::{GIVEN_UP_KEPT_MS, PurchaseGivenUp};
 use crate::order::matching::{Matched, Named, SKEW_MS, Seeker, Unowned, match_rows};
 use crate::order::orphan::Orphan;

@@ -9,7 +9,7 @@ use nexnum_driver::Op;
 use nexnum_engine::breaker::BreakerInput;
 use tokio::sync::watch;
 
-use super::stopped_within;
+use super::pause::stopped_within;
 use crate::market::Market;
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence;

@@ -88,6 +88,12 @@ impl Source {
         (1..).zip(self.text.lines())
     }
 
+    /// The first line that names the end of a path.
+    fn line_of(&self, path: &str) -> usize {
+        let end = path.rsplit("::").next().unwrap();
+        self.lines().find(|(_, line)| line.contains(end)).map_or(1, |(number, _)| number)
+    }
+
     /// Lines outside the module of unit tests, which is a file's last.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         let end = self.text.find("\n#[cfg(test)]\nmod tests {");
@@ -102,14 +108,24 @@ fn root() -> PathBuf {
 
 /// Every Rust file below these folders, its path from the root on.
 fn sources(folders: &[&str]) -> Vec<Source> {
+    texts(folders, &["rs"])
+}
+
+/// Every file below these folders, or of that name, that has one of these endings.
+fn texts(folders: &[&str], endings: &[&str]) -> Vec<Source> {
     let mut found = Vec::new();
     let mut open: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
     while let Some(folder) = open.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
-        for path in entries.map(|entry| entry.unwrap().path()) {
+        let entries: Vec<PathBuf> = match fs::read_dir(&folder) {
+            Ok(entries) => entries.map(|entry| entry.unwrap().path()).collect(),
+            Err(_) if folder.is_file() => vec![folder],
+            Err(_) => continue,
+        };
+        for path in entries {
+            let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
             if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
                 open.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
+            } else if endings.contains(&ending) {
                 let text = fs::read_to_string(&path).unwrap();
                 let path = path.strip_prefix(root()).unwrap().display().to_string();
                 found.push(Source { path, text });
@@ -132,24 +148,10 @@ fn room(path: &str) -> &str {
     inside.split('/').next().unwrap().trim_end_matches(".rs")
 }
 
-static ROOTED: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\b(?:crate|nexnum)::([a-z_0-9]+(?:::[a-z_0-9]+)*)").unwrap());
-static GROUPED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\bcrate::\{([^}]*)\}").unwrap());
 static USED: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?m)^ *(pub(?:\([a-z]+\))? )?use ([^;]+);").unwrap());
 static INLINE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\b((?:crate|super|self)(?:::[A-Za-z_0-9]+)+)").unwrap());
-
-/// Modules that a line names from the crate's root on, as `room::file::…`.
-fn named(line: &str) -> Vec<String> {
-    let mut all: Vec<String> =
-        ROOTED.captures_iter(line).map(|found| found[1].to_owned()).collect();
-    for found in GROUPED.captures_iter(line) {
-        let parts = found[1].split(',').map(|part| part.trim().split("::").next().unwrap());
-        all.extend(parts.filter(|part| !part.is_empty()).map(str::to_owned));
-    }
-    all
-}
+    LazyLock::new(|| Regex::new(r"(?:^|[^:\w])([a-z_0-9]+(?:::[A-Za-z_0-9]+)+)").unwrap());
 
 #[test]
 fn rooms_import_only_what_the_table_allows() {
@@ -161,27 +163,42 @@ fn rooms_import_only_what_the_table_allows() {
             findings.push(format!("{}: the room {here} is not in the table", source.path));
             continue;
         };
-        for (number, line) in source.code() {
-            for path in named(line) {
-                let there = path.split("::").next().unwrap();
-                let fine = there == here || BASE.contains(&there) || allowed.contains(&there);
-                let face = here != "face" || there != "face" || same_face(&source.path, &path);
-                if !fine || !face {
-                    findings.push(format!("{}:{number}: {here} imports {path}", source.path));
-                }
+        for path in rooted(&source) {
+            let there = path.split("::").next().unwrap();
+            let fine = there == here || BASE.contains(&there) || allowed.contains(&there);
+            let face = here != "face" || there != "face" || same_face(&source.path, &path);
+            if !fine || !face {
+                let line = source.line_of(&path);
+                findings.push(format!("{}:{line}: {here} imports {path}", source.path));
             }
         }
     }
     check(findings, "imports against the table of rooms");
 }
 
+/// The paths that a file names from the crate's root on, as `room::file::…`: by `crate::` and
+/// by `super::`, in groups and over lines.
+fn rooted(source: &Source) -> Vec<String> {
+    let own = module(&source.path, "src");
+    let parent = own.rsplit_once("::").map_or("", |(parent, _)| parent);
+    let from = |path: String| {
+        let tail = match path.split_once("::")? {
+            ("crate" | "nexnum", tail) => return Some(tail.to_owned()),
+            ("super", tail) if !parent.is_empty() => tail,
+            ("super", tail) => return Some(tail.to_owned()),
+            _ => return None,
+        };
+        Some(format!("{parent}::{tail}"))
+    };
+    paths(source).into_iter().filter_map(from).collect()
+}
+
 /// Whether a file of `face/` names its own face, or what the faces share.
 fn same_face(file: &str, path: &str) -> bool {
     let own = file.strip_prefix("src/face/").unwrap().split('/').next().unwrap();
-    match path.split("::").nth(1) {
-        None => true,
-        Some(there) => there == own || FACE_SHARED.contains(&there),
-    }
+    // The list of the faces names them all.
+    own == "mod.rs"
+        || path.split("::").nth(1).is_some_and(|there| there == own || FACE_SHARED.contains(&there))
 }
 
 #[test]
@@ -210,33 +227,22 @@ fn module(path: &str, folder: &str) -> String {
     inside.replace('/', "::")
 }
 
-/// The modules that a file names: by `crate::`, `super::` and `self::`, re-exports and the
-/// declaration of a file's own modules left out.
+/// The modules that a file names: by `crate::`, `super::` and `self::` and by the names of its
+/// own modules. Left out are the declaration of those and re-exports, which give a name to
+/// others.
 fn imports(source: &Source, folder: &str, modules: &BTreeSet<String>) -> BTreeSet<String> {
     let own = module(&source.path, folder);
     let parent = own.rsplit_once("::").map_or("", |(parent, _)| parent).to_owned();
-    let is_mod = source.path.ends_with("/mod.rs");
-    let code = source.code().map(|(_, line)| line);
-    let text: Vec<&str> = code.filter(|line| !line.trim_start().starts_with("//")).collect();
-    let text = text.join(
-        "
-",
-    );
     let mut found = BTreeSet::new();
-    let mut paths = Vec::new();
-    for used in USED.captures_iter(&text) {
-        // A re-export gives a name to others; what it names is below.
-        if used.get(1).is_none() {
-            expand("", &used[2], &mut paths);
-        }
-    }
-    let rest = USED.replace_all(&text, "");
-    paths.extend(INLINE.captures_iter(&rest).map(|path| path[1].to_owned()));
-    for path in paths {
-        let from = match path.split("::").next().unwrap() {
+    let child =
+        |name: &str| if own.is_empty() { name.to_owned() } else { format!("{own}::{name}") };
+    for path in paths(source) {
+        let first = path.split("::").next().unwrap();
+        let from = match first {
             "crate" => String::new(),
             "super" => parent.clone(),
-            "self" if is_mod => own.clone(),
+            "self" => own.clone(),
+            first if modules.contains(&child(first)) => child(first),
             _ => continue,
         };
         let tail = path.split("::").skip(1).fold(from, |path, part| {
@@ -249,6 +255,22 @@ fn imports(source: &Source, folder: &str, modules: &BTreeSet<String>) -> BTreeSe
         }
     }
     found
+}
+
+/// All paths of modules, types and functions that a file's code names, re-exports left out.
+fn paths(source: &Source) -> Vec<String> {
+    let code = source.code().map(|(_, line)| line);
+    let text: Vec<&str> = code.filter(|line| !line.trim_start().starts_with("//")).collect();
+    let text = text.join("\n");
+    let mut paths = Vec::new();
+    for used in USED.captures_iter(&text) {
+        if used.get(1).is_none() {
+            expand("", &used[2], &mut paths);
+        }
+    }
+    let rest = USED.replace_all(&text, "");
+    paths.extend(INLINE.captures_iter(&rest).map(|path| path[1].to_owned()));
+    paths
 }
 
 /// The longest module that a path begins with.
@@ -368,7 +390,9 @@ fn words_that_say_too_little_are_not_used() {
         WORDS.iter().map(|(word, instead)| (Regex::new(word).unwrap(), *instead)).collect();
     let mut findings = Vec::new();
     let own = file!();
-    for source in sources(OURS).iter().filter(|source| source.path != own) {
+    let prose = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"];
+    let all = texts(&[OURS, &prose].concat(), &["rs", "md", "toml", "txt", "html", "js"]);
+    for source in all.iter().filter(|source| source.path != own) {
         for (number, line) in source.lines() {
             for (word, instead) in &words {
                 if let Some(found) = word.find(line) {

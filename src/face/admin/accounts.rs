@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use nexnum_engine::money::Micros;
 use nexnum_engine::reject::Reject;
 
-use super::State;
+use super::state::State;
 use crate::face::auth::Operator;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation as Described, PathParam, Reply, Tag};

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use nexnum_engine::ids::KeyId;
 
-use super::{State, accounts};
+use super::accounts;
+use super::state::State;
 use crate::face::auth::Operator;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Content, Operation as Described, PathParam, Reply, Tag};

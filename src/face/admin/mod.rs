@@ -3,32 +3,15 @@
 mod accounts;
 mod keys;
 mod providers;
+mod state;
 mod stock;
 
 use std::sync::Arc;
 
 use super::auth::{Auth, OPERATOR};
 use super::route::{Routes, delete, get, post};
-use crate::access::Access;
-use crate::market::Market;
-use crate::money::Money;
-use crate::provider::providers::Providers;
-use crate::supply::Supply;
 
-/// What this face may touch.
-#[derive(Debug)]
-pub struct State {
-    /// Accounts and keys.
-    pub access: Access,
-    /// Wallets.
-    pub money: Money,
-    /// Own stock.
-    pub supply: Supply,
-    /// The connected providers, to show how they are.
-    pub providers: Providers,
-    /// Names and positions.
-    pub market: Market,
-}
+pub use state::State;
 
 /// The face's routes.
 #[must_use]

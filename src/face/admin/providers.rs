@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use nexnum_engine::ids::ProviderId;
 
-use super::State;
+use super::state::State;
 use crate::face::auth::Operator;
 use crate::face::description::operation::{Operation as Described, PathParam, Reply, Tag};
 use crate::face::wire::{Id, Moment, Money};

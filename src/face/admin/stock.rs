@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use nexnum_engine::ids::{Number, Product};
 use nexnum_engine::money::Micros;
 
-use super::State;
+use super::state::State;
 use crate::face::auth::Operator;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation as Described, Reply, Tag};

@@ -133,12 +133,14 @@ impl Operation {
     }
 
     /// Whether it has query parameters.
-    pub(in crate::face) const fn takes_query(&self) -> bool {
+    #[must_use]
+    pub const fn takes_query(&self) -> bool {
         self.query.is_some()
     }
 
     /// Whether its body has fields.
-    pub(in crate::face) const fn takes_fields(&self) -> bool {
+    #[must_use]
+    pub const fn takes_fields(&self) -> bool {
         self.body.is_some()
     }
 

@@ -2,23 +2,14 @@
 //! sender; a repeated callback changes nothing, and the reply says so.
 
 mod own_stock;
+mod state;
 
 use std::sync::Arc;
 
-use nexnum_engine::ids::ProviderId;
-
 use super::auth::{Auth, CALLBACK_SENDER};
 use super::route::{Routes, post};
-use crate::order::Orders;
 
-/// What this face may touch.
-#[derive(Debug)]
-pub struct State {
-    /// The orders that messages are for.
-    pub orders: Arc<Orders>,
-    /// Own stock's id among the providers.
-    pub own: ProviderId,
-}
+pub use state::State;
 
 /// The face's routes.
 #[must_use]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 
-use super::State;
+use super::state::State;
 use crate::face::auth::CallbackSender;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation as Described, PathParam, Reply, Tag};

@@ -3,36 +3,20 @@
 mod health;
 pub mod metrics_page;
 mod pages;
+mod state;
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 
 use super::auth::{ANYONE, Auth, OPERATOR, Operator, Stranger};
-use super::description::Description;
 use super::description::code::ProblemCode as Code;
 use super::description::operation::{Content, Operation, Reply, ReplyHeader, Tag};
 use super::route::{Routes, get};
-use crate::http::{Call, Problem, Response, Router, reply};
-use crate::order::Orders;
+use crate::http::{Call, Problem, Response, reply};
 
-/// The server's own routes, for the counters they keep; set once they are complete.
-pub type OwnRoutes = Arc<OnceLock<Weak<Router>>>;
-
-/// The description of all routes; set once they are complete.
-pub type OwnDescription = Arc<OnceLock<Description>>;
-
-/// What this face may touch.
-#[derive(Clone, Debug)]
-pub struct State {
-    /// Orders, their market and its providers: what metrics are read from.
-    pub orders: Arc<Orders>,
-    /// The routes of the whole server.
-    pub router: OwnRoutes,
-    /// What is said of them.
-    pub description: OwnDescription,
-}
+pub use state::State;
 
 /// The face's routes.
 #[must_use]

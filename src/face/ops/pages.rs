@@ -5,7 +5,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 
-use super::State;
+use super::state::State;
 use crate::face::auth::Stranger;
 use crate::face::description::operation::{Content, Operation, Reply, ReplyHeader, Tag};
 use crate::http::{Call, Problem, Response, reply};
@@ -27,8 +27,21 @@ pub(super) const HOME: Operation = Operation::new(
     &[Reply::of(200, "A page for people", Content::Text(HTML)).with(POLICED)],
 );
 
-pub(super) fn home(_: &State, _: Stranger, _: &Call) -> Result<Response, Problem> {
-    Ok(file(HTML, include_str!("pages/home.html")))
+/// The host that the page's commands name: a browser sends the one that reaches this server.
+const HOST_IN_PAGE: &str = "127.0.0.1:8080";
+
+pub(super) fn home(_: &State, _: Stranger, call: &Call) -> Result<Response, Problem> {
+    let page = include_str!("pages/home.html");
+    Ok(match call.headers().get(header::HOST).and_then(host) {
+        Some(host) => file(HTML, page.replace(HOST_IN_PAGE, host)),
+        None => file(HTML, page),
+    })
+}
+
+/// A host that can stand in a page as it is.
+fn host(value: &HeaderValue) -> Option<&str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+    value.to_str().ok().filter(|host| !host.is_empty() && host.chars().all(is_plain))
 }
 
 pub(super) const DOCS: Operation = Operation::new(
@@ -64,9 +77,8 @@ pub(super) fn docs_style(_: &State, _: Stranger, _: &Call) -> Result<Response, P
     Ok(file(STYLE, include_str!("pages/docs.css")))
 }
 
-fn file(media: &'static str, text: &'static str) -> Response {
-    let mut response =
-        reply::typed(StatusCode::OK, HeaderValue::from_static(media), Bytes::from(text));
+fn file(media: &'static str, text: impl Into<Bytes>) -> Response {
+    let mut response = reply::typed(StatusCode::OK, HeaderValue::from_static(media), text);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

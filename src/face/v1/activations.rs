@@ -10,9 +10,10 @@ use std::time::Duration;
 use hyper::StatusCode;
 use nexnum_engine::order::Order;
 
+use super::orders;
 use super::page::Limit;
+use super::state::State;
 use super::wire::{Activation, ActivationState};
-use super::{State, orders};
 use crate::face::auth::Trader;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation, Reply, Tag};
@@ -20,7 +21,9 @@ use crate::face::query::{Bounded, Cursor, Parameter, parameters};
 use crate::face::wire::Id;
 use crate::face::{parse, problems};
 use crate::http::query::Query;
+use crate::http::route::Next;
 use crate::http::{Call, Problem, Response, reply};
+use crate::order::Refusal;
 
 /// Longest wait of one poll, in seconds: below the idle limits of common proxies.
 const WAIT_MAX_S: u64 = 55;
@@ -47,15 +50,21 @@ pub(super) const GET: Operation = Operation::new(
 .query::<WaitQuery>()
 .problems(&[Code::InternalError, Code::Overloaded]);
 
-pub(super) async fn get(
-    state: Arc<State>,
-    trader: Trader,
-    call: Call,
-) -> Result<Response, Problem> {
-    let wait = Duration::from_secs(WaitQuery::read(&call)?.wait.0);
-    let id = parse::order_id(&call)?;
-    let found = state.orders.find_with_news(trader.account, id, wait).await;
-    Ok(render(&*found.map_err(problems::of_refusal)?))
+/// Most polls are answered at once, from memory.
+pub(super) fn get(state: &Arc<State>, trader: Trader, call: &Call) -> Result<Next, Problem> {
+    let wait = Duration::from_secs(WaitQuery::read(call)?.wait.0);
+    let id = parse::order_id(call)?;
+    let shown = |found: Result<Arc<Order>, Refusal>| match found {
+        Ok(order) => Ok(render(&order)),
+        Err(refusal) => Err(problems::of_refusal(refusal)),
+    };
+    if let Some(found) = state.orders.find_at_once(trader.account, id, wait) {
+        return Ok(Next::Done(shown(found)));
+    }
+    let state = Arc::clone(state);
+    Ok(Next::plain(async move |_| {
+        shown(state.orders.find_with_news(trader.account, id, wait).await)
+    }))
 }
 
 fn render(order: &Order) -> Response {

@@ -6,7 +6,7 @@ use nexnum_engine::catalog::{Catalog, Language};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::State;
+use super::state::State;
 use crate::face::auth::Trader;
 use crate::face::description::operation::{Operation, Reply, Tag};
 use crate::face::wire::{CountryCode, ServiceSlug};

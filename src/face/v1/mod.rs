@@ -6,48 +6,20 @@ mod offers;
 mod orders;
 mod page;
 mod search;
+mod state;
 mod wallet;
 mod wire;
 
-use std::num::NonZero;
-use std::sync::{Arc, OnceLock};
-
-use bytes::Bytes;
-use tokio::sync::Semaphore;
+use std::sync::Arc;
 
 use super::auth::{Auth, TRADER};
 use super::route::{Routes, get, post};
-use crate::market::Market;
-use crate::money::Money;
-use crate::order::{Orders, SCAN_MAX};
+use crate::order::SCAN_MAX;
+
+pub use state::State;
 
 /// A look that gives fewer rows than were asked for has seen all: no look may be cut.
 const _: () = assert!((page::PAGE_MAX as usize) < SCAN_MAX);
-
-/// What this face may touch.
-#[derive(Debug)]
-pub struct State {
-    orders: Arc<Orders>,
-    money: Money,
-    market: Market,
-    /// The catalogue's lists, rendered once.
-    countries: OnceLock<Bytes>,
-    services: OnceLock<Bytes>,
-    /// Slots for searches under way, one a core: more would take the cores from purchases.
-    searches: Arc<Semaphore>,
-}
-
-impl State {
-    /// The face of a market.
-    #[must_use]
-    pub fn new(orders: Arc<Orders>, money: Money) -> Self {
-        let market = orders.market.clone();
-        let (countries, services) = (OnceLock::new(), OnceLock::new());
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let searches = Arc::new(Semaphore::new(cores));
-        Self { orders, money, market, countries, services, searches }
-    }
-}
 
 /// The face's routes.
 #[must_use]
@@ -62,9 +34,9 @@ pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
         .plain(get("/api/v1/search", search::FIND), search::find)
         .detached(post("/api/v1/orders", orders::CREATE).idempotent(), orders::create)
         .plain(get("/api/v1/orders", orders::LIST), orders::list)
-        .plain(get("/api/v1/orders/{id}", orders::GET), orders::get)
+        .chosen(get("/api/v1/orders/{id}", orders::GET), orders::get)
         .plain(get("/api/v1/activations", activations::LIST), activations::list)
-        .plain(get("/api/v1/activations/{id}", activations::GET), activations::get)
+        .chosen(get("/api/v1/activations/{id}", activations::GET), activations::get)
         .detached(post("/api/v1/activations/{id}/cancel", activations::CANCEL), activations::cancel)
         .detached(post("/api/v1/activations/{id}/finish", activations::FINISH), activations::finish)
         .detached(post("/api/v1/activations/{id}/resend", activations::RESEND), activations::resend)

@@ -1,13 +1,12 @@
 //! Offers and quotes: the ladder of a product, read from the grid.
 
 use hyper::StatusCode;
-use nexnum_engine::grid::Ask as GridAsk;
 use nexnum_engine::ids::{CarrierId, Product};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::borrow::Cow;
 
-use super::State;
+use super::state::State;
 use super::wire;
 use crate::face::auth::Trader;
 use crate::face::description::code::ProblemCode as Code;
@@ -17,7 +16,8 @@ use crate::face::query::parameters;
 use crate::face::wire::{Amount, CountryCode, Currency, Id, Money, ServiceSlug, SharedName};
 use crate::http::{Call, Problem, Response, reply};
 use crate::market::Market;
-use crate::order::claim::{self, Skip, Wish};
+use crate::order::claim::{Skip, Wish};
+use crate::order::quote::{Quote as Quoted, QuotedAsk as QuotedOffer};
 
 /// Asks shown of one product: every provider's best carriers.
 const ASKS_MAX: usize = 200;
@@ -84,38 +84,22 @@ pub(super) fn quote(state: &State, _: Trader, call: &Call) -> Result<Response, P
     let carrier = parse_carrier(market, query.operator.as_deref())?;
     let limit = query.max_price.map(|amount| parse::amount(&amount.0, "max_price"));
     let wish = Wish { product, carrier, limit: limit.transpose()? };
-    Ok(reply::json(StatusCode::OK, &look(market, &wish)))
+    let quote = state.orders.quote(&wish, ASKS_MAX);
+    Ok(reply::json(StatusCode::OK, &shown(market, product, &quote)))
 }
 
-/// What an order with this wish would do.
-fn look<'a>(market: &'a Market, wish: &Wish) -> Quote<'a> {
-    let wire::Product { country, service } = wire::Product::of(wish.product, market.catalog);
-    let mut price = None;
-    let mut asks = Vec::new();
-    for ask in market.grid.asks(wish.product) {
-        let skip = claim::skip(&ask, wish, &[]);
-        let taken = skip.is_none() && price.is_none();
-        if taken {
-            price = Some(Money(ask.price));
-        }
-        if asks.len() < ASKS_MAX {
-            asks.push(quoted(market, &ask, skip, taken));
-        } else if price.is_some() {
-            break;
-        }
-    }
-    Quote { country, service, currency: Currency::Usd, available: price.is_some(), price, asks }
-}
-
-fn quoted(market: &Market, ask: &GridAsk, skip: Option<Skip>, taken: bool) -> QuotedAsk {
-    QuotedAsk {
+fn shown<'a>(market: &'a Market, product: Product, quote: &Quoted) -> Quote<'a> {
+    let wire::Product { country, service } = wire::Product::of(product, market.catalog);
+    let asks = quote.asks.iter().map(|QuotedOffer { ask, skip, taken }| QuotedAsk {
         offer: ask.offer.0.into(),
         operator: carrier_name(market, ask.carrier),
         price: Money(ask.price),
         stock: ask.stock,
-        taken,
-        reason: QuoteReason::of(skip, taken),
-    }
+        taken: *taken,
+        reason: QuoteReason::of(*skip, *taken),
+    });
+    let (available, price) = (quote.price.is_some(), quote.price.map(Money));
+    Quote { country, service, currency: Currency::Usd, available, price, asks: asks.collect() }
 }
 
 fn carrier_name(market: &Market, carrier: CarrierId) -> Option<SharedName> {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
@@ -11,9 +12,10 @@ use nexnum_engine::event::Idempotency;
 use nexnum_engine::ids::{OrderId, Product};
 use nexnum_engine::order::Order;
 
+use super::offers;
 use super::page::PageQuery;
+use super::state::State;
 use super::wire::{self, As};
-use super::{State, offers};
 use crate::digest;
 use crate::face::auth::Trader;
 use crate::face::description::code::ProblemCode as Code;
@@ -21,8 +23,10 @@ use crate::face::description::operation::{Operation, PathParam, Reply, Tag};
 use crate::face::query::Cursor;
 use crate::face::wire::{Amount, Id};
 use crate::face::{parse, problems};
+use crate::http::route::Next;
 use crate::http::{Call, Problem, Response, body, reply};
 use crate::market::Market;
+use crate::order::Refusal;
 use crate::order::claim::Wish;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -118,14 +122,18 @@ pub(super) const GET: Operation = Operation::new(
 .path(&[ID])
 .problems(&[Code::InternalError, Code::Overloaded]);
 
-pub(super) async fn get(
-    state: Arc<State>,
-    trader: Trader,
-    call: Call,
-) -> Result<Response, Problem> {
-    let id = parse::order_id(&call)?;
-    let order = state.orders.find(trader.account, id).await.map_err(problems::of_refusal)?;
-    Ok(render(StatusCode::OK, &order, As::Now, &state.market))
+/// An order that has not left memory is shown at once.
+pub(super) fn get(state: &Arc<State>, trader: Trader, call: &Call) -> Result<Next, Problem> {
+    let id = parse::order_id(call)?;
+    let shown = |state: &State, found: Result<Arc<Order>, Refusal>| match found {
+        Ok(order) => Ok(render(StatusCode::OK, &order, As::Now, &state.market)),
+        Err(refusal) => Err(problems::of_refusal(refusal)),
+    };
+    if let Some(found) = state.orders.find_at_once(trader.account, id, Duration::ZERO) {
+        return Ok(Next::Done(shown(state, found)));
+    }
+    let state = Arc::clone(state);
+    Ok(Next::plain(async move |_| shown(&state, state.orders.find(trader.account, id).await)))
 }
 
 fn render(status: StatusCode, order: &Order, shown: As, market: &Market) -> Response {

@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use nexnum_engine::catalog::{Catalog, Language};
 use nexnum_engine::ids::Product;
 
-use super::State;
+use super::state::State;
 use crate::face::auth::Trader;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation, Reply, Tag};

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use nexnum_engine::ids::TransactionId;
 
-use super::State;
 use super::page::PageQuery;
+use super::state::State;
 use crate::face::auth::Trader;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation, Reply, Tag};

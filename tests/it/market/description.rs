@@ -166,6 +166,19 @@ async fn two_builds_of_the_description_are_the_same_and_its_tag_spares_the_secon
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_home_page_names_the_host_that_was_asked_for_and_nothing_else_of_it() {
+    let market = Market::start().await;
+    let page = async |host: &str| {
+        let request = market.admin.request(Method::GET, "/").header("host", host);
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    assert!(page("shop.example:8443").await.contains("http://shop.example:8443/api/v1/orders"));
+    let strange = page("a<script>").await;
+    assert!(strange.contains("http://127.0.0.1:8080/api/v1/orders"), "{strange}");
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_pages_name_files_of_this_server_alone_and_hold_no_script_or_style_of_their_own() {
     let market = Market::start().await;
     let attribute = regex::Regex::new(r#"(?:src|href)="([^"]*)""#).unwrap();

@@ -1,0 +1,22 @@
+//! What this face may touch.
+
+use crate::access::Access;
+use crate::market::Market;
+use crate::money::Money;
+use crate::provider::providers::Providers;
+use crate::supply::Supply;
+
+/// What this face may touch.
+#[derive(Debug)]
+pub struct State {
+    /// Accounts and keys.
+    pub access: Access,
+    /// Wallets.
+    pub money: Money,
+    /// Own stock.
+    pub supply: Supply,
+    /// The connected providers, to show how they are.
+    pub providers: Providers,
+    /// Names and positions.
+    pub market: Market,
+}
