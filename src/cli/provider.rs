@@ -8,6 +8,7 @@ use nexnum_storage::Folder;
 use nexnum_storage::secrets::SecretBytes;
 use reqwest::Method;
 
+use super::serve::not_started;
 use super::{CliError, admin, say};
 use crate::market::folder::{self, BootError};
 use crate::server::own_stock_hook;
@@ -61,7 +62,7 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
         }
         Action::Callback { data } => {
             let path = own_stock_hook(&Folder::at(data))
-                .map_err(|error| CliError::Refused(error.to_string()))?;
+                .map_err(|error| not_started(error, "`listen` in the configuration"))?;
             println!("{}", path.expose());
             Ok(())
         }
