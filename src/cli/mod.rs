@@ -9,6 +9,8 @@ pub mod demo;
 mod init;
 pub mod load;
 mod provider;
+mod remote;
+mod search;
 pub mod serve;
 mod values;
 mod verify;
@@ -50,7 +52,7 @@ enum Command {
     /// List and sync providers, set their keys.
     Provider(provider::Args),
     /// Search a running server for countries and services, with their best price and stock.
-    Search(admin::SearchArgs),
+    Search(search::Args),
     /// Check a data folder: hash chain, replay, audit, snapshots, history. Writes nothing.
     Verify(verify::Args),
     /// Measure a server under load.
@@ -71,7 +73,7 @@ pub enum CliError {
     Config(#[from] ConfigError),
     /// The running server refused or was not reached.
     #[error(transparent)]
-    Admin(#[from] admin::AdminError),
+    Remote(#[from] remote::RemoteError),
     /// A bench could not be run.
     #[error(transparent)]
     Bench(#[from] BenchError),
@@ -87,7 +89,7 @@ impl CliError {
             Self::Refused(_)
             | Self::Boot(_)
             | Self::Config(_)
-            | Self::Admin(_)
+            | Self::Remote(_)
             | Self::Bench(_) => 1,
             Self::Damaged => EXIT_DAMAGED,
         }
@@ -124,7 +126,7 @@ impl Command {
             Self::Key(args) => admin::key(args),
             Self::Deposit(args) => admin::deposit(args),
             Self::Provider(args) => provider::run(args),
-            Self::Search(args) => admin::search(&args),
+            Self::Search(args) => search::run(&args),
             Self::Verify(args) => verify::run(&args),
             Self::Bench(args) => bench::run(args),
         }
