@@ -93,7 +93,7 @@ pub(super) struct DepositArgs {
     #[arg(value_parser = values::id)]
     account: u32,
     /// The amount, above zero, as 12.50.
-    #[arg(allow_negative_numbers = true)]
+    #[arg(allow_negative_numbers = true, value_parser = values::amount)]
     amount: String,
     /// Your reference of the payment; a repeat of it credits nothing.
     #[arg(long, value_name = "TEXT")]

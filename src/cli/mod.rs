@@ -158,6 +158,22 @@ mod tests {
     }
 
     #[test]
+    fn a_value_outside_the_range_that_the_help_states_is_wrong_usage() {
+        let parse = |words: &str| Cli::try_parse_from(words.split(' '));
+        let deposit = "nexnum deposit 7 --reference r";
+        for good in ["nexnum search tg --limit 1", "nexnum search tg --limit 50"] {
+            assert!(parse(good).is_ok(), "{good}");
+        }
+        assert!(parse(&format!("{deposit} 12.50")).is_ok());
+        for limit in ["0", "51", "-1", "x"] {
+            assert!(parse(&format!("nexnum search tg --limit {limit}")).is_err(), "{limit}");
+        }
+        for amount in ["0", "-1", "1,5", "1.2345678"] {
+            assert!(parse(&format!("{deposit} {amount}")).is_err(), "{amount}");
+        }
+    }
+
+    #[test]
     fn the_demo_takes_what_its_users_were_told() {
         let parse = |words: &str| Cli::try_parse_from(words.split(' '));
         let told = "nexnum demo --listen 127.0.0.1:0 --data /tmp/x --seed 7 \

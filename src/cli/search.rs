@@ -2,11 +2,15 @@
 
 use super::remote::{self, RemoteError};
 use super::{CliError, values};
+use crate::market::search::HITS_MAX;
 
 /// Names the key where `--key` does not: arguments are seen by every process.
 const KEY_ENV: &str = "NEXNUM_KEY";
 const NO_KEY: RemoteError =
     RemoteError::NoKey { what: "a customer's API key", option: "--key", variable: KEY_ENV };
+
+// What the help says.
+const _: () = assert!(HITS_MAX == 50);
 
 /// What is looked for, and as which customer.
 #[derive(Debug, clap::Args)]
@@ -21,7 +25,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
     /// Most hits, 1 to 50 [default: 10].
-    #[arg(long, value_name = "N", value_parser = values::whole::<u32>(0..=u32::MAX.into()))]
+    #[arg(long, value_name = "N", value_parser = values::whole::<u32>(1..=HITS_MAX as u64))]
     limit: Option<u32>,
     /// Print the server's JSON as it is.
     #[arg(long)]

@@ -3,9 +3,20 @@
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
+use nexnum_engine::money::Micros;
+
 /// An id of an account or a key.
 pub(super) fn id(text: &str) -> Result<u32, String> {
     text.parse().map_err(|_| "is not an id: ids are whole numbers, as the lists show".to_owned())
+}
+
+/// An amount above zero, as it was typed: it is the server that reckons with it.
+pub(super) fn amount(text: &str) -> Result<String, String> {
+    match Micros::parse(text) {
+        Ok(amount) if amount.is_positive() => Ok(text.to_owned()),
+        Ok(_) => Err("is not above zero".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// An address with a port.
@@ -34,6 +45,10 @@ mod tests {
         assert_eq!(id("7"), Ok(7));
         assert!(id("acme").unwrap_err().starts_with("is not an id"));
         assert!(address("localhost:80").unwrap_err().contains("127.0.0.1:8080"));
+        assert_eq!(amount("12.50"), Ok("12.50".to_owned()));
+        assert_eq!(amount("0.00").unwrap_err(), "is not above zero");
+        assert_eq!(amount("-1").unwrap_err(), "is negative");
+        assert_eq!(amount("1,5").unwrap_err(), "is not a decimal number");
         let limit = whole::<u32>(1..=50);
         assert_eq!(limit("50"), Ok(50));
         for wrong in ["0", "51", "-1", "x", ""] {
