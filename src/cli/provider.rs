@@ -9,7 +9,7 @@ use nexnum_storage::secrets::SecretBytes;
 use reqwest::Method;
 
 use super::serve::not_started;
-use super::{CliError, admin, say};
+use super::{CliError, admin, remote, say, values};
 use crate::market::folder::{self, BootError};
 use crate::server::own_stock_hook;
 
@@ -32,6 +32,7 @@ enum Action {
     /// Fetch a provider's price list now.
     Sync {
         /// The provider's name in the configuration.
+        #[arg(value_parser = values::provider_name)]
         name: String,
     },
     /// Print the path of the callback for own stock: messages are posted to it as JSON,
@@ -57,7 +58,7 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
     match action {
         Action::List => server.ask(Method::GET, "providers", None),
         Action::Sync { name } => {
-            let segment = path_segment(&name)?;
+            let segment = remote::path_segment(&name);
             server.ask(Method::POST, &format!("providers/{segment}/sync"), None)
         }
         Action::Callback { data } => {
@@ -67,18 +68,6 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
             Ok(())
         }
         Action::SetKey { name, data } => set_key(&Folder::at(data), &name),
-    }
-}
-
-/// Refuses what would have to be escaped in a path: names of providers are plain words.
-fn path_segment(name: &str) -> Result<&str, CliError> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-    if !name.is_empty() && name.bytes().all(plain) {
-        Ok(name)
-    } else {
-        Err(CliError::Refused(format!(
-            "{name:?} is not a provider's name: it has letters, digits, `-`, `_` and `.` alone"
-        )))
     }
 }
 

@@ -10,6 +10,15 @@ pub(super) fn id(text: &str) -> Result<u32, String> {
     text.parse().map_err(|_| "is not an id: ids are whole numbers, as the lists show".to_owned())
 }
 
+/// A provider's name that a path can carry.
+pub(super) fn provider_name(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("is not a provider's name: no name is empty".to_owned()),
+        "." | ".." => Err("cannot be asked for: in a path it stands for a folder".to_owned()),
+        name => Ok(name.to_owned()),
+    }
+}
+
 /// An amount above zero, as it was typed: it is the server that reckons with it.
 pub(super) fn amount(text: &str) -> Result<String, String> {
     match Micros::parse(text) {
@@ -45,6 +54,9 @@ mod tests {
         assert_eq!(id("7"), Ok(7));
         assert!(id("acme").unwrap_err().starts_with("is not an id"));
         assert!(address("localhost:80").unwrap_err().contains("127.0.0.1:8080"));
+        for wrong in ["", ".", ".."] {
+            assert!(provider_name(wrong).is_err(), "{wrong:?}");
+        }
         assert_eq!(amount("12.50"), Ok("12.50".to_owned()));
         assert_eq!(amount("0.00").unwrap_err(), "is not above zero");
         assert_eq!(amount("-1").unwrap_err(), "is negative");
