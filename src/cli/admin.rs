@@ -15,6 +15,9 @@ const KEY_ENV: &str = "NEXNUM_ADMIN_KEY";
 const NO_KEY: RemoteError =
     RemoteError::NoKey { what: "an admin key", option: "--admin-key", variable: KEY_ENV };
 
+/// Accounts in one answer, as the API's description says.
+const ACCOUNTS_MAX: usize = 10_000;
+
 /// Which server, as whom, and how to print.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Server {
@@ -48,7 +51,7 @@ enum AccountAction {
         #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
         credit_limit: Option<String>,
     },
-    /// List all accounts.
+    /// List the accounts, oldest first; at most 10,000 are shown.
     List,
 }
 
@@ -103,7 +106,17 @@ pub(super) struct DepositArgs {
 pub(super) fn account(args: AccountArgs) -> Result<(), CliError> {
     let AccountArgs { server, action } = args;
     match action {
-        AccountAction::List => server.ask(Method::GET, "accounts", None),
+        AccountAction::List => {
+            let answer = server.request(Method::GET, "accounts", None)?;
+            server.print(&answer);
+            if is_cut(&answer) {
+                eprintln!(
+                    "nexnum: the list is cut at {ACCOUNTS_MAX} accounts: newer ones, if there are \
+                     any, are not shown"
+                );
+            }
+            Ok(())
+        }
         AccountAction::Create { name, credit_limit } => {
             let mut body = json!({ "name": name });
             if let Some(limit) = credit_limit {
@@ -112,6 +125,11 @@ pub(super) fn account(args: AccountArgs) -> Result<(), CliError> {
             server.ask(Method::POST, "accounts", Some(body))
         }
     }
+}
+
+/// Whether a list of accounts is as long as the server makes one.
+fn is_cut(answer: &Value) -> bool {
+    answer["accounts"].as_array().is_some_and(|accounts| accounts.len() >= ACCOUNTS_MAX)
 }
 
 pub(super) fn key(args: KeyArgs) -> Result<(), CliError> {
@@ -168,5 +186,18 @@ impl Server {
 
     fn print(&self, answer: &Value) {
         remote::print(answer, self.json);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_accounts_is_cut_when_it_is_as_long_as_the_server_makes_one() {
+        let list = |len| json!({ "accounts": vec![json!({ "id": "1" }); len] });
+        assert!(!is_cut(&list(ACCOUNTS_MAX - 1)));
+        assert!(is_cut(&list(ACCOUNTS_MAX)));
+        assert!(!is_cut(&json!({})));
     }
 }

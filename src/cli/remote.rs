@@ -15,7 +15,8 @@ const URL_DEFAULT: &str = "http://127.0.0.1:8080";
 const URL_ENV: &str = "NEXNUM_URL";
 /// An admin request is decided in milliseconds; a sync may take a provider's minute.
 const TIMEOUT: Duration = Duration::from_secs(90);
-/// Bytes of an answer: a page of accounts has a hundredth.
+/// Bytes of an answer. The longest is a list of 10,000 accounts: 1 MB with short names, 3 MB
+/// with the longest that there are.
 const ANSWER_LEN_MAX: usize = 8 << 20;
 
 /// Why a server did not do it.
