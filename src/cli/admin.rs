@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::remote::{self, RemoteError};
-use super::{CliError, values};
+use super::{CliError, note, values};
 use crate::market::folder;
 
 /// Names the key where `--admin-key` does not: arguments are seen by every process.
@@ -110,10 +110,10 @@ pub(super) fn account(args: AccountArgs) -> Result<(), CliError> {
             let answer = server.request(Method::GET, "accounts", None)?;
             server.print(&answer);
             if is_cut(&answer) {
-                eprintln!(
+                note(format_args!(
                     "nexnum: the list is cut at {ACCOUNTS_MAX} accounts: newer ones, if there are \
                      any, are not shown"
-                );
+                ));
             }
             Ok(())
         }

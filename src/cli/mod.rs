@@ -3,6 +3,9 @@
 //! Exit codes: 0 done; 1 refused or failed, with one line on standard error that says why;
 //! 2 wrong usage; 3 the data folder is damaged.
 
+// They panic where the reader went away: `say`, `show` and `note` do not.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod admin;
 mod bench;
 pub mod demo;
@@ -15,6 +18,7 @@ pub mod serve;
 mod values;
 mod verify;
 
+use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -105,15 +109,25 @@ pub fn run() -> ExitCode {
     match cli.command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("nexnum: {error}");
+            note(format_args!("nexnum: {error}"));
             ExitCode::from(error.exit_code())
         }
     }
 }
 
-/// Prints a line. A reader that went away, as `head` does, is no failure of ours.
-fn say(line: impl std::fmt::Display) {
-    let _gone = writeln!(std::io::stdout(), "{line}");
+/// Prints a line.
+fn say(line: impl Display) {
+    show(format_args!("{line}\n"));
+}
+
+/// Prints a text as it is. A reader that went away, as `head` does, is no failure of ours.
+fn show(text: impl Display) {
+    let _gone = write!(std::io::stdout(), "{text}");
+}
+
+/// Prints a line on standard error, under the same rule.
+fn note(line: impl Display) {
+    let _gone = writeln!(std::io::stderr(), "{line}");
 }
 
 impl Command {

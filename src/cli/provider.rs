@@ -9,7 +9,7 @@ use nexnum_storage::secrets::SecretBytes;
 use reqwest::Method;
 
 use super::serve::not_started;
-use super::{CliError, admin, remote, say, values};
+use super::{CliError, admin, note, remote, say, values};
 use crate::market::folder::{self, BootError};
 use crate::server::own_stock_hook;
 
@@ -64,7 +64,7 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
         Action::Callback { data } => {
             let path = own_stock_hook(&Folder::at(data))
                 .map_err(|error| not_started(error, "`listen` in the configuration"))?;
-            println!("{}", path.expose());
+            say(path.expose());
             Ok(())
         }
         Action::SetKey { name, data } => set_key(&Folder::at(data), &name),
@@ -74,7 +74,7 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
 fn set_key(folder: &Folder, name: &str) -> Result<(), CliError> {
     let mut stdin = std::io::stdin().lock();
     if stdin.is_terminal() {
-        eprintln!("Type or paste the key, then end the input (Ctrl-D):");
+        note("Type or paste the key, then end the input (Ctrl-D):");
     }
     let mut key = String::new();
     let failed = |error| CliError::Refused(format!("cannot read the key: {error}"));

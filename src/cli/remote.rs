@@ -2,11 +2,11 @@
 //!
 //! The commands that ask say what they ask, and with whose key.
 
-use std::io::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::{say, show};
 use crate::provider::cause;
 
 /// Where the server is unless it is said.
@@ -124,10 +124,13 @@ pub(super) fn path_segment(text: &str) -> String {
     text.bytes().map(letter).collect()
 }
 
-/// A reader that went away, as `head` does, is no failure of ours.
+/// Prints an answer: as it is, or as lines of words.
 pub(super) fn print(answer: &Value, json: bool) {
-    let text = if json { format!("{answer}\n") } else { lines(answer) };
-    let _gone = std::io::stdout().write_all(text.as_bytes());
+    if json {
+        say(answer);
+    } else {
+        show(lines(answer));
+    }
 }
 
 fn is_address(base: &str) -> bool {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use nexnum_driver::Secret;
 use nexnum_storage::Folder;
 
-use super::{CliError, say};
+use super::{CliError, note, say, show};
 use crate::market::folder::{self, BootError};
 use crate::server::config::{Config, ProviderConfig};
 use crate::server::{self, ProviderSetup, StartError};
@@ -47,7 +47,7 @@ async fn serve(config: Config) -> Result<(), CliError> {
     }
     stop_signal().await;
     // 3. An orderly stop.
-    eprintln!("stopping");
+    note("stopping");
     running.stop().await.map_err(BootError::from)?;
     Ok(())
 }
@@ -127,7 +127,7 @@ fn check(config: &Config) -> Result<(), CliError> {
         (None, Some(variable)) => std::env::var_os(variable).is_some_and(|key| !key.is_empty()),
         (None, None) => true,
     };
-    print!("{}", config.effective(is_set));
+    show(config.effective(is_set));
     Ok(())
 }
 

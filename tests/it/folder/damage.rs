@@ -292,6 +292,30 @@ fn damage_has_its_exit_code_from_every_command_and_a_reader_that_left_is_no_fail
     }
 }
 
+#[test]
+fn a_reader_that_left_is_no_failure_of_what_is_printed() {
+    let temp = tempfile::tempdir().unwrap();
+    let created = folder::init(temp.path()).unwrap();
+    let config = folder::config_path(&created.folder);
+    for (words, path) in [
+        (&["provider", "callback", "--data"][..], temp.path()),
+        (&["serve", "--check-config", "--config"], config.as_path()),
+        (&["key", "create", "--admin", "--data"], temp.path()),
+        (&["init"], &temp.path().join("new")),
+    ] {
+        assert_eq!(ran(words, path), (Some(0), String::new()), "{words:?}");
+    }
+    // Nor does a refusal become a panic where it cannot be told.
+    let mut process = nexnum()
+        .args(["verify", "/nowhere"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(process.stderr.take());
+    assert_eq!(process.wait().unwrap().code(), Some(1));
+}
+
 #[track_caller]
 fn check_damage(words: &[&str], path: &Path) {
     let (code, said) = ran(words, path);
