@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{say, show};
+use super::{say, show, values};
 use crate::provider::cause;
 
 /// Where the server is unless it is said.
@@ -83,8 +83,7 @@ pub(super) fn ask(
 
 /// A value of the command line, or of the environment.
 pub(super) fn given(value: Option<&str>, variable: &str) -> Option<String> {
-    let set = || std::env::var(variable).ok().filter(|text| !text.is_empty());
-    value.map(str::to_owned).or_else(set)
+    value.map(str::to_owned).or_else(|| values::variable(variable))
 }
 
 async fn send(

@@ -1,9 +1,14 @@
-//! Values of arguments, with refusals in our own words.
+//! Values of arguments, with refusals in our own words, and of the environment's variables.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use nexnum_engine::money::Micros;
+
+/// A variable of the environment; one that is empty, or not text, counts as not set.
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
 
 /// An id of an account or a key.
 pub(super) fn id(text: &str) -> Result<u32, String> {

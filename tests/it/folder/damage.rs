@@ -328,7 +328,7 @@ fn a_lost_master_key_has_the_exit_code_of_damage_from_every_command_that_needs_i
     let temp = tempfile::tempdir().unwrap();
     let created = folder::init(temp.path()).unwrap();
     let config = folder::config_path(&created.folder);
-    let provider = "[[providers]]\nname = \"a\"\ndriver = \"5sim\"\nkey_secret = \"a\"\n";
+    let provider = "[[providers]]\nname = \"a\"\ndriver = \"fivesim\"\nkey_secret = \"a\"\n";
     let text = format!("listen = \"127.0.0.1:0\"\ndata_dir = {:?}\n{provider}", temp.path());
     fs::write(&config, text).unwrap();
     fs::remove_file(created.folder.master_key()).unwrap();
