@@ -95,6 +95,7 @@ async fn demo(args: DemoArgs) -> Result<(), CliError> {
     seeded.write(&args.data)?;
     seeded.print();
     super::serve::stop_signal().await;
+    // 5. An orderly stop: first the server, which still asks the providers.
     note("stopping");
     running.stop().await.map_err(BootError::from)?;
     sandbox.stop().await;
