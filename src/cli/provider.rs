@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use nexnum_storage::Folder;
-use nexnum_storage::secrets::SecretBytes;
+use nexnum_storage::secrets::{SECRET_LEN_MAX, SecretBytes};
 use reqwest::Method;
 
 use super::serve::not_started;
@@ -13,8 +13,8 @@ use super::{CliError, admin, note, remote, say, values};
 use crate::market::folder::{self, BootError};
 use crate::server::own_stock_hook;
 
-/// Bytes read of a key: the store's own bound is below.
-const KEY_LEN_MAX: u64 = 16 << 10;
+/// Bytes read of a key: more than the store takes, so that a longer key is refused and not cut.
+const INPUT_LEN_MAX: u64 = 2 * SECRET_LEN_MAX as u64;
 
 /// Providers.
 #[derive(Debug, clap::Args)]
@@ -78,7 +78,7 @@ fn set_key(folder: &Folder, name: &str) -> Result<(), CliError> {
     }
     let mut key = String::new();
     let failed = |error| CliError::Refused(format!("cannot read the key: {error}"));
-    stdin.by_ref().take(KEY_LEN_MAX).read_to_string(&mut key).map_err(failed)?;
+    stdin.by_ref().take(INPUT_LEN_MAX).read_to_string(&mut key).map_err(failed)?;
     let secret = SecretBytes::new(key.trim().as_bytes().to_vec());
     folder::secrets(folder)?.put(name, &secret).map_err(BootError::from)?;
     say(format_args!(

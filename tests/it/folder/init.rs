@@ -9,7 +9,7 @@ use nexnum::market::verify::{Finding, verify};
 use nexnum_engine::command::{Command, RevokeKey};
 use nexnum_engine::event::Scope;
 use nexnum_engine::ids::KeyId;
-use nexnum_storage::secrets::SecretBytes;
+use nexnum_storage::secrets::{SECRET_LEN_MAX, SecretBytes};
 use nexnum_storage::{Folder, Ledger, Manifest, StorageError};
 
 use super::{append, folder_with_trade, opened};
@@ -156,4 +156,26 @@ fn a_provider_s_variable_without_a_key_is_refused_and_shown_as_not_set() {
     }
     let (_, shown, _) = run(&["serve", "--check-config", "--config"], Some("k"));
     assert!(shown.contains(": set\n"), "{shown}");
+}
+
+#[test]
+fn a_provider_s_key_is_stored_whole_or_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    let created = folder::init(temp.path()).unwrap();
+    let set = |key: &str| {
+        let (input, key) = (temp.path().join("key"), format!("{key}\r\n"));
+        fs::write(&input, key).unwrap();
+        let mut command = nexnum();
+        command.args(["provider", "set-key", "a", "--data"]).arg(temp.path());
+        let done = command.stdin(fs::File::open(&input).unwrap()).output().unwrap();
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
+    };
+    let longest = "k".repeat(SECRET_LEN_MAX);
+    assert_eq!(set(&longest), (Some(0), String::new()));
+    for wrong in [format!("{longest}k"), longest.repeat(3), String::new()] {
+        let (code, said) = set(&wrong);
+        assert!(code == Some(1) && said.contains("bytes"), "{}: {said}", wrong.len());
+    }
+    let stored = folder::secrets(&created.folder).unwrap().get("a").unwrap().unwrap();
+    assert_eq!(stored.expose(), longest.as_bytes(), "as the refused ones found it");
 }
