@@ -77,7 +77,8 @@ fn setups(config: &Config) -> Result<Vec<ProviderSetup>, CliError> {
                 let stored = secrets.get(name).map_err(BootError::from)?;
                 let stored = stored.ok_or_else(|| {
                     missing(format!(
-                        "no key {name:?} is stored: run `nexnum provider set-key {name} --data DIR`"
+                        "no key {name:?} is stored: run `nexnum provider set-key {name:?} --data {}`",
+                        config.data_dir.display()
                     ))
                 })?;
                 String::from_utf8_lossy(stored.expose()).into_owned()
