@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{CliError, serve};
+use super::{CliError, say, serve};
 use crate::cli::load::{self, BenchError, LoadPlan, OwnServer, Report};
 use crate::keys;
 
@@ -34,9 +34,9 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
     runtime.shutdown_background();
     let report = measured?;
     if args.json {
-        println!("{}", report.to_json());
+        say(report.to_json());
     } else {
-        println!("{report}");
+        say(&report);
     }
     verdict(&report)
 }

@@ -3,16 +3,22 @@
 //! Exit codes: 0 done; 1 refused or failed, with one line on standard error that says why;
 //! 2 wrong usage; 3 the data folder is damaged.
 
+// They panic where the reader went away: `say`, `show` and `note` do not.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod admin;
 mod bench;
 pub mod demo;
 mod init;
 pub mod load;
 mod provider;
+mod remote;
+mod search;
 pub mod serve;
 mod values;
 mod verify;
 
+use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -50,7 +56,7 @@ enum Command {
     /// List and sync providers, set their keys.
     Provider(provider::Args),
     /// Search a running server for countries and services, with their best price and stock.
-    Search(admin::SearchArgs),
+    Search(search::Args),
     /// Check a data folder: hash chain, replay, audit, snapshots, history. Writes nothing.
     Verify(verify::Args),
     /// Measure a server under load.
@@ -71,7 +77,7 @@ pub enum CliError {
     Config(#[from] ConfigError),
     /// The running server refused or was not reached.
     #[error(transparent)]
-    Admin(#[from] admin::AdminError),
+    Remote(#[from] remote::RemoteError),
     /// A bench could not be run.
     #[error(transparent)]
     Bench(#[from] BenchError),
@@ -87,7 +93,7 @@ impl CliError {
             Self::Refused(_)
             | Self::Boot(_)
             | Self::Config(_)
-            | Self::Admin(_)
+            | Self::Remote(_)
             | Self::Bench(_) => 1,
             Self::Damaged => EXIT_DAMAGED,
         }
@@ -103,15 +109,25 @@ pub fn run() -> ExitCode {
     match cli.command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("nexnum: {error}");
+            note(format_args!("nexnum: {error}"));
             ExitCode::from(error.exit_code())
         }
     }
 }
 
-/// Prints a line. A reader that went away, as `head` does, is no failure of ours.
-fn say(line: impl std::fmt::Display) {
-    let _gone = writeln!(std::io::stdout(), "{line}");
+/// Prints a line.
+fn say(line: impl Display) {
+    show(format_args!("{line}\n"));
+}
+
+/// Prints a text as it is. A reader that went away, as `head` does, is no failure of ours.
+fn show(text: impl Display) {
+    let _gone = write!(std::io::stdout(), "{text}");
+}
+
+/// Prints a line on standard error, under the same rule.
+fn note(line: impl Display) {
+    let _gone = writeln!(std::io::stderr(), "{line}");
 }
 
 impl Command {
@@ -124,7 +140,7 @@ impl Command {
             Self::Key(args) => admin::key(args),
             Self::Deposit(args) => admin::deposit(args),
             Self::Provider(args) => provider::run(args),
-            Self::Search(args) => admin::search(&args),
+            Self::Search(args) => search::run(&args),
             Self::Verify(args) => verify::run(&args),
             Self::Bench(args) => bench::run(args),
         }
@@ -153,6 +169,22 @@ mod tests {
             assert!(parsed.is_err(), "{wrong}");
         }
         assert!(Cli::try_parse_from(["nexnum", "key", "create"]).is_err());
+    }
+
+    #[test]
+    fn a_value_outside_the_range_that_the_help_states_is_wrong_usage() {
+        let parse = |words: &str| Cli::try_parse_from(words.split(' '));
+        let deposit = "nexnum deposit 7 --reference r";
+        for good in ["nexnum search tg --limit 1", "nexnum search tg --limit 50"] {
+            assert!(parse(good).is_ok(), "{good}");
+        }
+        assert!(parse(&format!("{deposit} 12.50")).is_ok());
+        for limit in ["0", "51", "-1", "x"] {
+            assert!(parse(&format!("nexnum search tg --limit {limit}")).is_err(), "{limit}");
+        }
+        for amount in ["0", "-1", "1,5", "1.2345678"] {
+            assert!(parse(&format!("{deposit} {amount}")).is_err(), "{amount}");
+        }
     }
 
     #[test]

@@ -5,15 +5,16 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use nexnum_storage::Folder;
-use nexnum_storage::secrets::SecretBytes;
+use nexnum_storage::secrets::{SECRET_LEN_MAX, SecretBytes};
 use reqwest::Method;
 
-use super::{CliError, admin, say};
+use super::serve::not_started;
+use super::{CliError, admin, note, remote, say, values};
 use crate::market::folder::{self, BootError};
 use crate::server::own_stock_hook;
 
-/// Bytes read of a key: the store's own bound is below.
-const KEY_LEN_MAX: u64 = 16 << 10;
+/// Bytes read of a key: more than the store takes, so that a longer key is refused and not cut.
+const INPUT_LEN_MAX: u64 = 2 * SECRET_LEN_MAX as u64;
 
 /// Providers.
 #[derive(Debug, clap::Args)]
@@ -31,6 +32,7 @@ enum Action {
     /// Fetch a provider's price list now.
     Sync {
         /// The provider's name in the configuration.
+        #[arg(value_parser = values::provider_name)]
         name: String,
     },
     /// Print the path of the callback for own stock: messages are posted to it as JSON,
@@ -56,39 +58,27 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
     match action {
         Action::List => server.ask(Method::GET, "providers", None),
         Action::Sync { name } => {
-            let segment = path_segment(&name)?;
+            let segment = remote::path_segment(&name);
             server.ask(Method::POST, &format!("providers/{segment}/sync"), None)
         }
         Action::Callback { data } => {
             let path = own_stock_hook(&Folder::at(data))
-                .map_err(|error| CliError::Refused(error.to_string()))?;
-            println!("{}", path.expose());
+                .map_err(|error| not_started(error, "`listen` in the configuration"))?;
+            say(path.expose());
             Ok(())
         }
         Action::SetKey { name, data } => set_key(&Folder::at(data), &name),
     }
 }
 
-/// Refuses what would have to be escaped in a path: names of providers are plain words.
-fn path_segment(name: &str) -> Result<&str, CliError> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-    if !name.is_empty() && name.bytes().all(plain) {
-        Ok(name)
-    } else {
-        Err(CliError::Refused(format!(
-            "{name:?} is not a provider's name: it has letters, digits, `-`, `_` and `.` alone"
-        )))
-    }
-}
-
 fn set_key(folder: &Folder, name: &str) -> Result<(), CliError> {
     let mut stdin = std::io::stdin().lock();
     if stdin.is_terminal() {
-        eprintln!("Type or paste the key, then end the input (Ctrl-D):");
+        note("Type or paste the key, then end the input (Ctrl-D):");
     }
     let mut key = String::new();
     let failed = |error| CliError::Refused(format!("cannot read the key: {error}"));
-    stdin.by_ref().take(KEY_LEN_MAX).read_to_string(&mut key).map_err(failed)?;
+    stdin.by_ref().take(INPUT_LEN_MAX).read_to_string(&mut key).map_err(failed)?;
     let secret = SecretBytes::new(key.trim().as_bytes().to_vec());
     folder::secrets(folder)?.put(name, &secret).map_err(BootError::from)?;
     say(format_args!(

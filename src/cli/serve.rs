@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use nexnum_driver::Secret;
 use nexnum_storage::Folder;
 
-use super::{CliError, say};
+use super::{CliError, note, say, show, values};
 use crate::market::folder::{self, BootError};
 use crate::server::config::{Config, ProviderConfig};
 use crate::server::{self, ProviderSetup, StartError};
@@ -47,7 +47,7 @@ async fn serve(config: Config) -> Result<(), CliError> {
     }
     stop_signal().await;
     // 3. An orderly stop.
-    eprintln!("stopping");
+    note("stopping");
     running.stop().await.map_err(BootError::from)?;
     Ok(())
 }
@@ -77,13 +77,18 @@ fn setups(config: &Config) -> Result<Vec<ProviderSetup>, CliError> {
                 let stored = secrets.get(name).map_err(BootError::from)?;
                 let stored = stored.ok_or_else(|| {
                     missing(format!(
-                        "no key {name:?} is stored: run `nexnum provider set-key {name} --data DIR`"
+                        "no key {name:?} is stored: run `nexnum provider set-key {name:?} --data {}`",
+                        config.data_dir.display()
                     ))
                 })?;
                 String::from_utf8_lossy(stored.expose()).into_owned()
             }
-            (None, Some(variable)) => std::env::var(variable)
-                .map_err(|_| missing(format!("the variable {variable} of `key_env` is not set")))?,
+            (None, Some(variable)) => values::variable(variable).ok_or_else(|| {
+                missing(format!(
+                    "the variable {variable} of `key_env` is not set, or empty: set it to the \
+                     provider's key in the environment of `nexnum serve`"
+                ))
+            })?,
             (None, None) => String::new(),
         };
         let key = Secret::new(key);
@@ -124,10 +129,10 @@ fn check(config: &Config) -> Result<(), CliError> {
     let stored = stored_names(config)?;
     let is_set = |provider: &ProviderConfig| match (&provider.key_secret, &provider.key_env) {
         (Some(name), _) => stored.contains(name),
-        (None, Some(variable)) => std::env::var_os(variable).is_some_and(|key| !key.is_empty()),
+        (None, Some(variable)) => values::variable(variable).is_some(),
         (None, None) => true,
     };
-    print!("{}", config.effective(is_set));
+    show(config.effective(is_set));
     Ok(())
 }
 

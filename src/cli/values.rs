@@ -1,11 +1,36 @@
-//! Values of arguments, with refusals in our own words.
+//! Values of arguments, with refusals in our own words, and of the environment's variables.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
+use nexnum_engine::money::Micros;
+
+/// A variable of the environment; one that is empty, or not text, counts as not set.
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
 /// An id of an account or a key.
 pub(super) fn id(text: &str) -> Result<u32, String> {
     text.parse().map_err(|_| "is not an id: ids are whole numbers, as the lists show".to_owned())
+}
+
+/// A provider's name that a path can carry.
+pub(super) fn provider_name(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("is not a provider's name: no name is empty".to_owned()),
+        "." | ".." => Err("cannot be asked for: in a path it stands for a folder".to_owned()),
+        name => Ok(name.to_owned()),
+    }
+}
+
+/// An amount above zero, as it was typed: it is the server that reckons with it.
+pub(super) fn amount(text: &str) -> Result<String, String> {
+    match Micros::parse(text) {
+        Ok(amount) if amount.is_positive() => Ok(text.to_owned()),
+        Ok(_) => Err("is not above zero".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// An address with a port.
@@ -34,6 +59,13 @@ mod tests {
         assert_eq!(id("7"), Ok(7));
         assert!(id("acme").unwrap_err().starts_with("is not an id"));
         assert!(address("localhost:80").unwrap_err().contains("127.0.0.1:8080"));
+        for wrong in ["", ".", ".."] {
+            assert!(provider_name(wrong).is_err(), "{wrong:?}");
+        }
+        assert_eq!(amount("12.50"), Ok("12.50".to_owned()));
+        assert_eq!(amount("0.00").unwrap_err(), "is not above zero");
+        assert_eq!(amount("-1").unwrap_err(), "is negative");
+        assert_eq!(amount("1,5").unwrap_err(), "is not a decimal number");
         let limit = whole::<u32>(1..=50);
         assert_eq!(limit("50"), Ok(50));
         for wrong in ["0", "51", "-1", "x", ""] {

@@ -12,7 +12,7 @@ use nexnum_driver::Secret;
 use nexnum_sandbox::{Sandbox, SandboxConfig, SandboxProvider};
 use nexnum_storage::Folder;
 
-use super::{CliError, values};
+use super::{CliError, note, values};
 use crate::keys::ApiKey;
 use crate::market::folder::{self, BootError};
 use crate::server::config::{Config, ProviderConfig};
@@ -88,14 +88,15 @@ async fn demo(args: DemoArgs) -> Result<(), CliError> {
     // 3. Customers, money and own stock, once for a folder.
     let seeded = seed::prepare(&running, &args.data, admin_key, sandbox.providers()).await?;
     if fresh {
-        eprintln!("waiting for the first price lists of the simulated providers");
+        note("waiting for the first price lists of the simulated providers");
         wait_for_market(&running).await;
     }
     // 4. The lines to paste, only when they work.
     seeded.write(&args.data)?;
     seeded.print();
     super::serve::stop_signal().await;
-    eprintln!("stopping");
+    // 5. An orderly stop: first the server, which still asks the providers.
+    note("stopping");
     running.stop().await.map_err(BootError::from)?;
     sandbox.stop().await;
     Ok(())

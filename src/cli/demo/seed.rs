@@ -74,10 +74,13 @@ pub(super) async fn prepare(
     made: Option<ApiKey>,
     simulated: &[SandboxProvider],
 ) -> Result<Seeded, CliError> {
+    // 1. What an earlier run of the demo said of itself: its keys are kept where they are valid.
     let before = read(data);
     let old = |pick: fn(&Seeded) -> &str| before.as_ref().map(|seeded| pick(seeded).to_owned());
+    // 2. The operator's key: of the folder just made, or as before.
     let admin = made.map(|key| key.reveal().to_owned()).or_else(|| old(|seeded| &seeded.admin_key));
     let admin_key = key(running, None, admin).await?;
+    // 3. Two customers, each with a key and a purse.
     let (first, second) = (account(running, "demo").await?, account(running, "demo-2").await?);
     let api_key = key(running, Some(first), old(|seeded| &seeded.api_key)).await?;
     let api_key_2 = key(running, Some(second), old(|seeded| &seeded.api_key_2)).await?;
@@ -89,7 +92,9 @@ pub(super) async fn prepare(
             .await
             .map_err(command_refused)?;
     }
+    // 4. Own stock.
     load_own_stock(running).await?;
+    // 5. Where all of it is reached.
     let base_url = format!("http://{}", running.address);
     let own_stock_hook = format!("{base_url}{}", running.hook_path.expose());
     let data_dir = fs::canonicalize(data).map_err(|error| failed("the data folder", &error))?;

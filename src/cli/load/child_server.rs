@@ -51,11 +51,13 @@ impl OwnServer {
     /// # Errors
     /// What the program says that keeps it from serving.
     pub fn start() -> Result<Self, BenchError> {
+        // 1. A data folder and its configuration, beside each other in a temporary folder.
         let program = std::env::current_exe()?;
         let folder = tempfile::Builder::new().prefix("nexnum-bench-").tempdir()?;
         let admin_key = init(&program, &folder.path().join("market"))?;
         let config = folder.path().join("bench.toml");
         fs::write(&config, self::config().effective(|_| true))?;
+        // 2. The child; its log goes to a file that can be shown where it does not start.
         let log = folder.path().join("log");
         let mut process = Command::new(&program)
             .args(["serve", "--config"])
@@ -64,9 +66,11 @@ impl OwnServer {
             .stdout(Stdio::piped())
             .stderr(File::create(&log)?)
             .spawn()?;
+        // 3. It is owned from here on: an early return stops it and removes the folder.
         let stdout = process.stdout.take();
         let mut server =
             Self { process, _stdout: None, _folder: folder, base_url: String::new(), admin_key };
+        // 4. Its address, as soon as it can be reached.
         match stdout.and_then(address) {
             Some((base_url, stdout)) => {
                 (server.base_url, server._stdout) = (base_url, Some(stdout));

@@ -61,14 +61,17 @@ struct Tally {
 /// Where the target lacks what the load needs, cannot be reached at all, or the machine gives
 /// no threads. What goes wrong after the start is counted in the report.
 pub fn run(plan: LoadPlan, target: &LoadTarget) -> Result<Report, BenchError> {
+    // 1. The requests, rendered beforehand, and how busy the machine is before they are sent.
     let base = BaseUrl::parse(&target.base_url)?;
     let templates = plan.load.templates(target, base.authority(), plan.run_id)?;
     let load_average = load_average();
+    // 2. A thread a core, but none without a connection; all begin at one barrier.
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let connections = plan.connections.max(1);
     let threads = u32::try_from(cores).unwrap_or(u32::MAX).min(connections);
     let start = Barrier::new(threads as usize);
     let shared = Arc::new(Shared { plan, base, templates, next: AtomicU64::new(0), start });
+    // 3. The connections are dealt out; the first threads take one more where some are over.
     let running: Vec<_> = (0..threads)
         .map(|thread| {
             let share = connections / threads + u32::from(thread < connections % threads);
@@ -76,6 +79,7 @@ pub fn run(plan: LoadPlan, target: &LoadTarget) -> Result<Report, BenchError> {
             std::thread::spawn(move || drive_thread(&shared, share))
         })
         .collect();
+    // 4. All threads are waited for, also after one failed; then what they counted is summed up.
     let mut whole = Tally::default();
     let mut failure = None;
     for thread in running {
@@ -92,14 +96,16 @@ pub fn run(plan: LoadPlan, target: &LoadTarget) -> Result<Report, BenchError> {
 
 /// Connects this thread's share, waits for the others, sends.
 fn drive_thread(shared: &Arc<Shared>, share: u32) -> io::Result<Tally> {
+    // 1. This thread's connections.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let connected = runtime.and_then(|runtime| {
         let clients = runtime.block_on(connect(&shared.base, share))?;
         Ok((runtime, clients))
     });
-    // Every thread comes to the barrier, whatever happened to it.
+    // 2. The common start. Every thread comes to the barrier, whatever happened to it.
     shared.start.wait();
     let (runtime, clients) = connected?;
+    // 3. The load, until its end.
     let tally = Rc::new(RefCell::new(Tally::default()));
     let local = LocalSet::new();
     let begun = Instant::now();

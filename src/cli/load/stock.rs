@@ -30,6 +30,7 @@ const COST: &str = "0.10";
 /// # Errors
 /// Where the server refuses any of it.
 pub async fn stock(server: &OwnServer, plan: &LoadPlan) -> Result<LoadTarget, BenchError> {
+    // 1. A customer with money, made over an operator's connection.
     let base = BaseUrl::parse(server.base_url())?;
     let mut admin = Admin {
         client: LoadClient::connect(&base).await?,
@@ -37,6 +38,7 @@ pub async fn stock(server: &OwnServer, plan: &LoadPlan) -> Result<LoadTarget, Be
         key: server.admin_key().expose(),
     };
     let api_key = admin.open_account().await?;
+    // 2. Own stock of as many products as the load buys.
     let (products, units) = shelves(plan);
     let products: Vec<_> = known_products().take(products).collect();
     let mut next = FIRST_NUMBER;
@@ -44,6 +46,7 @@ pub async fn stock(server: &OwnServer, plan: &LoadPlan) -> Result<LoadTarget, Be
         admin.load(product, next, units).await?;
         next += units;
     }
+    // 3. Activations, bought by that customer.
     let activation_ids = match plan.load {
         Load::Poll => buy(&base, &api_key, plan.run_id, POLLED).await?,
         Load::Order | Load::OrderHot | Load::Race | Load::Quote | Load::Plain => Vec::new(),

@@ -63,7 +63,10 @@ impl Load {
             | (Self::Quote | Self::Poll | Self::Plain, 200) => Verdict::Done,
             (Self::Race, 409) if names_code(body, "no_numbers") => Verdict::Refused,
             (Self::Race, 402) if names_code(body, "insufficient_funds") => Verdict::Refused,
-            _ => Verdict::Wrong,
+            (
+                Self::Order | Self::OrderHot | Self::Race | Self::Quote | Self::Poll | Self::Plain,
+                _,
+            ) => Verdict::Wrong,
         }
     }
 

@@ -261,6 +261,7 @@ fn ran(words: &[&str], dir: &Path) -> (Option<i32>, String) {
     let mut process = nexnum()
         .args(words)
         .arg(dir)
+        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -285,9 +286,59 @@ fn damage_has_its_exit_code_from_every_command_and_a_reader_that_left_is_no_fail
         (&["verify"][..], temp.path()),
         (&["serve", "--config"], config.as_path()),
         (&["demo", "--listen", "127.0.0.1:0", "--data"], temp.path()),
+        (&["key", "create", "--admin", "--data"], temp.path()),
     ] {
-        let (code, said) = ran(words, path);
-        assert_eq!(code, Some(3), "{words:?}: {said}");
-        assert!(!said.contains("panicked"), "{words:?}: {said}");
+        check_damage(words, path);
+    }
+}
+
+#[test]
+fn a_reader_that_left_is_no_failure_of_what_is_printed() {
+    let temp = tempfile::tempdir().unwrap();
+    let created = folder::init(temp.path()).unwrap();
+    let config = folder::config_path(&created.folder);
+    for (words, path) in [
+        (&["provider", "callback", "--data"][..], temp.path()),
+        (&["serve", "--check-config", "--config"], config.as_path()),
+        (&["key", "create", "--admin", "--data"], temp.path()),
+        (&["init"], &temp.path().join("new")),
+    ] {
+        assert_eq!(ran(words, path), (Some(0), String::new()), "{words:?}");
+    }
+    // Nor does a refusal become a panic where it cannot be told.
+    let mut process = nexnum()
+        .args(["verify", "/nowhere"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(process.stderr.take());
+    assert_eq!(process.wait().unwrap().code(), Some(1));
+}
+
+#[track_caller]
+fn check_damage(words: &[&str], path: &Path) {
+    let (code, said) = ran(words, path);
+    assert_eq!(code, Some(3), "{words:?}: {said}");
+    assert!(!said.contains("panicked"), "{words:?}: {said}");
+}
+
+#[test]
+fn a_lost_master_key_has_the_exit_code_of_damage_from_every_command_that_needs_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let created = folder::init(temp.path()).unwrap();
+    let config = folder::config_path(&created.folder);
+    let provider = "[[providers]]\nname = \"a\"\ndriver = \"fivesim\"\nkey_secret = \"a\"\n";
+    let text = format!("listen = \"127.0.0.1:0\"\ndata_dir = {:?}\n{provider}", temp.path());
+    fs::write(&config, text).unwrap();
+    fs::remove_file(created.folder.master_key()).unwrap();
+    for (words, path) in [
+        (&["verify"][..], temp.path()),
+        (&["serve", "--config"], config.as_path()),
+        (&["serve", "--check-config", "--config"], config.as_path()),
+        (&["provider", "callback", "--data"], temp.path()),
+        (&["provider", "set-key", "a", "--data"], temp.path()),
+    ] {
+        check_damage(words, path);
     }
 }

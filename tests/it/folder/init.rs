@@ -9,10 +9,11 @@ use nexnum::market::verify::{Finding, verify};
 use nexnum_engine::command::{Command, RevokeKey};
 use nexnum_engine::event::Scope;
 use nexnum_engine::ids::KeyId;
-use nexnum_storage::secrets::SecretBytes;
+use nexnum_storage::secrets::{SECRET_LEN_MAX, SecretBytes};
 use nexnum_storage::{Folder, Ledger, Manifest, StorageError};
 
 use super::{append, folder_with_trade, opened};
+use crate::rig::process::nexnum;
 
 #[test]
 fn a_new_folder_holds_the_hash_of_the_admin_key_and_the_key_is_nowhere_in_it() {
@@ -126,4 +127,55 @@ fn a_secret_is_kept_and_opens_with_the_folder_s_key_alone() {
     fs::copy(stranger.master_key(), folder.master_key()).unwrap();
     let error = folder::secrets(&folder).unwrap_err();
     assert!(matches!(error, BootError::Storage(StorageError::WrongKey { .. })), "{error}");
+}
+
+#[test]
+fn a_provider_s_variable_without_a_key_is_refused_and_shown_as_not_set() {
+    let temp = tempfile::tempdir().unwrap();
+    let created = folder::init(temp.path()).unwrap();
+    let config = folder::config_path(&created.folder);
+    let provider =
+        "[[providers]]\nname = \"My SMS\"\ndriver = \"fivesim\"\nkey_env = \"SMS_KEY\"\n";
+    let text = format!("listen = \"127.0.0.1:0\"\ndata_dir = {:?}\n{provider}", temp.path());
+    fs::write(&config, text).unwrap();
+    let run = |words: &[&str], key: Option<&str>| {
+        let mut command = nexnum();
+        command.args(words).arg(&config).env_remove("SMS_KEY");
+        let done = command.envs(key.map(|key| ("SMS_KEY", key))).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (done.status.code(), text(done.stdout), text(done.stderr))
+    };
+    for key in [None, Some("")] {
+        let (code, _, said) = run(&["serve", "--config"], key);
+        assert_eq!(code, Some(1), "{said}");
+        for word in ["\"My SMS\"", "SMS_KEY", "set it to"] {
+            assert!(said.contains(word), "{said}");
+        }
+        let (code, shown, _) = run(&["serve", "--check-config", "--config"], key);
+        assert!(code == Some(0) && shown.contains("NOT SET"), "{shown}");
+    }
+    let (_, shown, _) = run(&["serve", "--check-config", "--config"], Some("k"));
+    assert!(shown.contains(": set\n"), "{shown}");
+}
+
+#[test]
+fn a_provider_s_key_is_stored_whole_or_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    let created = folder::init(temp.path()).unwrap();
+    let set = |key: &str| {
+        let (input, key) = (temp.path().join("key"), format!("{key}\r\n"));
+        fs::write(&input, key).unwrap();
+        let mut command = nexnum();
+        command.args(["provider", "set-key", "a", "--data"]).arg(temp.path());
+        let done = command.stdin(fs::File::open(&input).unwrap()).output().unwrap();
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
+    };
+    let longest = "k".repeat(SECRET_LEN_MAX);
+    assert_eq!(set(&longest), (Some(0), String::new()));
+    for wrong in [format!("{longest}k"), longest.repeat(3), String::new()] {
+        let (code, said) = set(&wrong);
+        assert!(code == Some(1) && said.contains("bytes"), "{}: {said}", wrong.len());
+    }
+    let stored = folder::secrets(&created.folder).unwrap().get("a").unwrap().unwrap();
+    assert_eq!(stored.expose(), longest.as_bytes(), "as the refused ones found it");
 }

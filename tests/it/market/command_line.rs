@@ -1,0 +1,28 @@
+//! Commands that ask a running server: the real binary against a server of this process.
+
+use std::process::Output;
+
+use super::harness::Market;
+use crate::rig::process::nexnum;
+
+/// Runs the binary as this market's operator.
+async fn run(market: &Market, arguments: &[&str]) -> Output {
+    let mut command = nexnum();
+    command.args(arguments).env("NEXNUM_ADMIN_KEY", &market.admin.key);
+    command.env("NEXNUM_URL", format!("http://{}", market.running.address));
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_of_any_name_can_be_synced() {
+    let name = "My SMS/50% é+?#";
+    let market = Market::with_silent_provider(name).await;
+    let done = run(&market, &["provider", "sync", name]).await;
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(done.stdout, b"status=started\n");
+    let refused = run(&market, &["provider", "sync", "My SMS"]).await;
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert!(told.contains("no provider of this name"), "{told}");
+    market.running.stop().await.unwrap();
+}
