@@ -9,6 +9,8 @@ use serde::ser::Serializer;
 
 /// Bytes of a name in the configuration, as in the engine.
 const NAME_LEN_MAX: usize = 100;
+/// Bytes of a path, as on Linux.
+const PATH_LEN_MAX: usize = 4_096;
 
 /// A decimal number in quotes: without them TOML reads a float, which has no exact value.
 pub(crate) fn quoted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -43,13 +45,23 @@ pub(crate) fn serialize_amount<S: Serializer>(
     serializer.collect_str(amount)
 }
 
-/// A name of 1 to 100 bytes, as in the engine.
+/// A name of 1 to 100 bytes, as in the engine. `.` and `..` are none: they stand in no URL's path.
 pub(crate) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
-    if (1..=NAME_LEN_MAX).contains(&text.len()) {
+    match &*text {
+        "." | ".." => Err(D::Error::custom(format!("{text:?} is no name"))),
+        name if (1..=NAME_LEN_MAX).contains(&name.len()) => Ok(text),
+        _ => Err(D::Error::custom(format!("a name has 1 to {NAME_LEN_MAX} bytes"))),
+    }
+}
+
+/// The path of a file, or a name in its place.
+pub(crate) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if (1..=PATH_LEN_MAX).contains(&text.len()) {
         return Ok(text);
     }
-    Err(D::Error::custom(format!("a name has 1 to {NAME_LEN_MAX} bytes")))
+    Err(D::Error::custom(format!("a path has 1 to {PATH_LEN_MAX} bytes")))
 }
 
 /// An `http` or `https` address to which paths are added.

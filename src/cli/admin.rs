@@ -6,8 +6,10 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::error::CliError;
+use super::print::note;
 use super::remote::{self, RemoteError};
-use super::{CliError, note, values};
+use super::values;
 use crate::market::folder;
 
 /// Names the key where `--admin-key` does not: arguments are seen by every process.

@@ -2,7 +2,9 @@
 
 use clap::Subcommand;
 
-use super::{CliError, say, serve};
+use super::error::CliError;
+use super::print::say;
+use super::serve;
 use crate::cli::load::{self, BenchError, LoadPlan, OwnServer, Report};
 use crate::keys;
 

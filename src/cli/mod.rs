@@ -9,8 +9,10 @@
 mod admin;
 mod bench;
 pub mod demo;
+mod error;
 mod init;
 pub mod load;
+mod print;
 mod provider;
 mod remote;
 mod search;
@@ -18,15 +20,12 @@ pub mod serve;
 mod values;
 mod verify;
 
-use std::fmt::Display;
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::cli::load::BenchError;
-use crate::market::folder::BootError;
-use crate::server::config::ConfigError;
+use error::CliError;
+use print::note;
 
 /// An engine for a business of virtual phone numbers.
 #[derive(Debug, Parser)]
@@ -36,7 +35,6 @@ pub struct Cli {
     command: Command,
 }
 
-const EXIT_DAMAGED: u8 = 3;
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 damage found";
 
 #[derive(Debug, Subcommand)]
@@ -63,43 +61,6 @@ enum Command {
     Bench(bench::Args),
 }
 
-/// Why a command did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum CliError {
-    /// Refused, or failed, in words.
-    #[error("{0}")]
-    Refused(String),
-    /// The data folder could not be made or opened.
-    #[error(transparent)]
-    Boot(#[from] BootError),
-    /// The configuration is not one.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The running server refused or was not reached.
-    #[error(transparent)]
-    Remote(#[from] remote::RemoteError),
-    /// A bench could not be run.
-    #[error(transparent)]
-    Bench(#[from] BenchError),
-    /// Damage was found and has been reported.
-    #[error("the data folder is damaged")]
-    Damaged,
-}
-
-impl CliError {
-    fn exit_code(&self) -> u8 {
-        match self {
-            Self::Boot(error) if error.is_damage() => EXIT_DAMAGED,
-            Self::Refused(_)
-            | Self::Boot(_)
-            | Self::Config(_)
-            | Self::Remote(_)
-            | Self::Bench(_) => 1,
-            Self::Damaged => EXIT_DAMAGED,
-        }
-    }
-}
-
 /// Runs the command line of this process.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -107,27 +68,18 @@ pub fn run() -> ExitCode {
     // One provider of TLS for everything below; a second installation changes nothing.
     let _again = rustls::crypto::ring::default_provider().install_default();
     match cli.command.run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => match print::lost() {
+            None => ExitCode::SUCCESS,
+            Some(error) => {
+                note(format_args!("nexnum: done, but standard output cannot be written: {error}"));
+                ExitCode::FAILURE
+            }
+        },
         Err(error) => {
             note(format_args!("nexnum: {error}"));
             ExitCode::from(error.exit_code())
         }
     }
-}
-
-/// Prints a line.
-fn say(line: impl Display) {
-    show(format_args!("{line}\n"));
-}
-
-/// Prints a text as it is. A reader that went away, as `head` does, is no failure of ours.
-fn show(text: impl Display) {
-    let _gone = write!(std::io::stdout(), "{text}");
-}
-
-/// Prints a line on standard error, under the same rule.
-fn note(line: impl Display) {
-    let _gone = writeln!(std::io::stderr(), "{line}");
 }
 
 impl Command {

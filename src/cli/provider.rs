@@ -8,8 +8,10 @@ use nexnum_storage::Folder;
 use nexnum_storage::secrets::{SECRET_LEN_MAX, SecretBytes};
 use reqwest::Method;
 
+use super::error::CliError;
+use super::print::{note, say};
 use super::serve::not_started;
-use super::{CliError, admin, note, remote, say, values};
+use super::{admin, remote, values};
 use crate::market::folder::{self, BootError};
 use crate::server::own_stock_hook;
 

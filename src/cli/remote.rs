@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{say, show, values};
+use super::print::{say, show};
+use super::values;
 use crate::provider::cause;
 
 /// Where the server is unless it is said.

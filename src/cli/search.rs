@@ -1,7 +1,8 @@
 //! `nexnum search`: a search on a running server, as a customer.
 
+use super::error::CliError;
 use super::remote::{self, RemoteError};
-use super::{CliError, values};
+use super::values;
 use crate::market::search::HITS_MAX;
 
 /// Names the key where `--key` does not: arguments are seen by every process.

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use nexnum_driver::Secret;
 use nexnum_storage::Folder;
 
-use super::{CliError, note, say, show, values};
+use super::error::CliError;
+use super::print::{note, say, show};
+use super::values;
 use crate::market::folder::{self, BootError};
 use crate::server::config::{Config, ProviderConfig};
 use crate::server::{self, ProviderSetup, StartError};
@@ -57,9 +59,10 @@ async fn serve(config: Config) -> Result<(), CliError> {
 pub(super) fn not_started(error: StartError, listen: &str) -> CliError {
     match error {
         StartError::Boot(error) => error.into(),
-        StartError::Listen { .. } => {
+        StartError::Listen { setting: "listen", .. } => {
             CliError::Refused(format!("{error}: choose another address with {listen}"))
         }
+        StartError::Listen { .. } => CliError::Refused(format!("{error}: choose another address")),
         StartError::Connect(_) | StartError::NoRandomness(_) | StartError::Register { .. } => {
             CliError::Refused(error.to_string())
         }

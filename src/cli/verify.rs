@@ -7,7 +7,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use nexnum_engine::ids::Seq;
 use serde_json::{Value, json};
 
-use super::{CliError, say};
+use super::error::CliError;
+use super::print::say;
 use crate::market::verify::{Finding, Followed, Proof, verify};
 
 /// What `verify` takes.

@@ -12,7 +12,9 @@ use nexnum_driver::Secret;
 use nexnum_sandbox::{Sandbox, SandboxConfig, SandboxProvider};
 use nexnum_storage::Folder;
 
-use super::{CliError, note, values};
+use super::error::CliError;
+use super::print::note;
+use super::values;
 use crate::keys::ApiKey;
 use crate::market::folder::{self, BootError};
 use crate::server::config::{Config, ProviderConfig};
@@ -78,8 +80,8 @@ async fn demo(args: DemoArgs) -> Result<(), CliError> {
     let opened = folder::open(&args.data, |_| {})?;
     // 2. The simulated providers, and the server connected to them.
     let sandbox = Sandbox::start(sandbox_config(&args)).await;
-    let sandbox =
-        sandbox.map_err(|error| failed("the simulated providers did not start", &error))?;
+    let sandbox = sandbox
+        .map_err(|error| CliError::failed("the simulated providers did not start", &error))?;
     let config = config(&args);
     let providers = sandbox.providers().iter().map(|provider| setup(provider, &args)).collect();
     let running = server::start(opened, &config, providers)
@@ -138,10 +140,10 @@ fn claim(dir: &Path) -> Result<Option<ApiKey>, CliError> {
 fn make(dir: &Path) -> Result<ApiKey, CliError> {
     let mark = |text| {
         fs::write(dir.join(MARK), text)
-            .map_err(|error| failed("cannot write the file DEMO", &error))
+            .map_err(|error| CliError::failed("cannot write the file DEMO", &error))
     };
-    let entries =
-        fs::read_dir(dir).map_err(|error| failed("cannot read the data folder", &error))?;
+    let entries = fs::read_dir(dir)
+        .map_err(|error| CliError::failed("cannot read the data folder", &error))?;
     if entries.flatten().any(|entry| entry.file_name() != MARK) {
         return Err(BootError::NotEmpty { dir: dir.to_owned() }.into());
     }
@@ -166,7 +168,7 @@ fn clear(folder: &Folder) -> Result<(), CliError> {
 fn gone(removed: std::io::Result<()>) -> Result<(), CliError> {
     match removed {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(failed("a demo that was cut off cannot be made again", &error))
+            Err(CliError::failed("a demo that was cut off cannot be made again", &error))
         }
         Ok(()) | Err(_) => Ok(()),
     }
@@ -228,14 +230,6 @@ async fn wait_for_market(running: &Running) {
     while !synced() && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-}
-
-fn failed(what: &str, error: &impl std::fmt::Display) -> CliError {
-    CliError::Refused(format!("{what}: {error}"))
-}
-
-fn refused(error: impl std::fmt::Display) -> CliError {
-    CliError::Refused(error.to_string())
 }
 
 #[cfg(test)]

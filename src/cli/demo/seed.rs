@@ -11,9 +11,9 @@ use nexnum_engine::reject::Reject;
 use nexnum_sandbox::SandboxProvider;
 use serde::{Deserialize, Serialize};
 
-use super::{failed, refused};
 use crate::access::KeyRefusal;
-use crate::cli::{CliError, say};
+use crate::cli::error::CliError;
+use crate::cli::print::say;
 use crate::keys::ApiKey;
 use crate::market::Refused;
 use crate::server::Running;
@@ -97,13 +97,14 @@ pub(super) async fn prepare(
     // 5. Where all of it is reached.
     let base_url = format!("http://{}", running.address);
     let own_stock_hook = format!("{base_url}{}", running.hook_path.expose());
-    let data_dir = fs::canonicalize(data).map_err(|error| failed("the data folder", &error))?;
+    let data_dir =
+        fs::canonicalize(data).map_err(|error| CliError::failed("the data folder", &error))?;
     let providers = simulated.iter().map(Simulated::of).collect();
     Ok(Seeded { base_url, api_key, api_key_2, admin_key, data_dir, own_stock_hook, providers })
 }
 
 fn command_refused(refusal: Refused) -> CliError {
-    refused(match refusal {
+    CliError::refused(match refusal {
         Refused::Rejected(reject) => reject.code(),
         Refused::Busy => "the engine is busy",
         Refused::Stopped => "the engine has stopped",
@@ -136,8 +137,8 @@ async fn key(
     }
     let issued = access.issue_key(account).await.map_err(|refusal| match refusal {
         KeyRefusal::Refused(refused) => command_refused(refused),
-        KeyRefusal::NoRandomness(error) => refused(error),
-        KeyRefusal::LastAdminKey => refused("it is the last admin key"),
+        KeyRefusal::NoRandomness(error) => CliError::refused(error),
+        KeyRefusal::LastAdminKey => CliError::refused("it is the last admin key"),
     })?;
     Ok(issued.key.reveal().to_owned())
 }
@@ -183,7 +184,7 @@ impl Seeded {
             file.sync_all()?;
             fs::rename(&new, &path)
         });
-        written.map_err(|error| failed("demo.json", &error))
+        written.map_err(|error| CliError::failed("demo.json", &error))
     }
 
     /// Prints the address, the keys and six lines to copy, each of which works by itself.

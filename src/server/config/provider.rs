@@ -18,7 +18,7 @@ pub struct ProviderConfig {
     #[serde(deserialize_with = "config_value::name")]
     pub name: String,
     /// A shipped driver's name, or the path of a driver document.
-    #[serde(deserialize_with = "config_value::name")]
+    #[serde(deserialize_with = "config_value::path")]
     pub driver: String,
     /// Instead of the driver's own address.
     #[serde(

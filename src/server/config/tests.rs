@@ -80,6 +80,11 @@ fn a_provider_s_error_names_the_provider() {
     let provider = |rest: &str| format!("[[providers]]\nname = \"a\"\ndriver = \"d\"\n{rest}");
     refused("[[providers]]\nname = \"a\"", &["driver"]);
     refused("[[providers]]\nname = \"\"\ndriver = \"d\"", &["line 2", "1 to 100"]);
+    refused("[[providers]]\nname = \"..\"\ndriver = \"d\"", &["line 2", "\"..\" is no name"]);
+    refused("[[providers]]\nname = \"own\"\ndriver = \"d\"", &["\"own\"", "own stock's name"]);
+    refused("[[providers]]\nname = \"a\"\ndriver = \"\"", &["line 3", "1 to 4096"]);
+    let long = format!("[[providers]]\nname = \"a\"\ndriver = \"{}\"", "d/".repeat(100));
+    assert_eq!(parse(&long).unwrap().providers[0].driver.len(), 200);
     refused(&provider("key = \"1\""), &["line 4", "unknown field", "key"]);
     refused(&provider("sync_interval_s = 1"), &["sync_interval_s", "\"a\"", "5"]);
     refused(&provider("key_secret = \"x\"\nkey_env = \"Y\""), &["\"a\"", "both"]);

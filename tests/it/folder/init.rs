@@ -92,6 +92,21 @@ fn an_init_that_was_cut_short_before_its_key_is_finished_by_issuing_one() {
     assert!(folder::config_path(&folder).exists());
 }
 
+/// `/dev/full` fails each write as a full disk does.
+#[test]
+fn an_admin_key_that_cannot_be_printed_is_an_error_that_says_how_to_get_another() {
+    let temp = tempfile::tempdir().unwrap();
+    for (name, json) in [("plain", None), ("json", Some("--json"))] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let dir = temp.path().join(name);
+        let ended = nexnum().arg("init").arg(&dir).args(json).stdout(full).output().unwrap();
+        let error = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{error}");
+        let way_out = format!("nexnum key create --admin --data {}", dir.display());
+        assert!(error.contains("could not be printed") && error.contains(&way_out), "{error}");
+    }
+}
+
 #[test]
 fn a_folder_that_was_never_made_is_refused_and_not_made() {
     let temp = tempfile::tempdir().unwrap();
