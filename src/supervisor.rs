@@ -6,9 +6,12 @@
 //! in every round are restarted.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Poll;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -81,21 +84,27 @@ impl Supervisor {
         })
     }
 
-    /// Runs `work` on a thread, and restarts it after a panic. `work` returns when the thread is to
-    /// end.
+    /// Runs `work` on a thread, and restarts it `pause` after a panic. `work` returns when the
+    /// thread is to end; so does a panic of it once `stop` is set. Unparking the thread ends
+    /// the pause.
     ///
     /// # Panics
     /// If the system has no thread left.
     pub fn restarting_thread(
         &self,
         name: &'static str,
+        pause: Duration,
+        stop: Arc<AtomicBool>,
         mut work: impl FnMut(&Beat) + Send + 'static,
     ) -> JoinHandle<()> {
         let beating = self.enter(name);
         spawn(name, move || {
             while catch_unwind(AssertUnwindSafe(|| work(&beating.beat))).is_err() {
-                beating.supervisor.note_panic(name);
-                thread::sleep(RESTART_PAUSE);
+                beating.supervisor.note_panic(name, "", pause);
+                if stop.load(Ordering::Acquire) {
+                    return;
+                }
+                thread::park_timeout(pause);
             }
         })
     }
@@ -111,25 +120,21 @@ impl Supervisor {
         })
     }
 
-    /// Runs a loop in `set`; `begin` makes it, and makes another one after a panic.
+    /// Runs a loop in `set`; `begin` makes it, and makes another one after a panic of the loop
+    /// or of its making. `of` says for the log whose loop it is. Where the set is shut down,
+    /// the loop has ended with it.
     pub fn restarting_loop<F>(
         &self,
         set: &mut JoinSet<()>,
-        name: &'static str,
+        (name, of): (&'static str, String),
         mut begin: impl FnMut(Arc<Beat>) -> F + Send + 'static,
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
         let beating = self.enter(name);
         set.spawn(async move {
-            loop {
-                // A set of one: what is dropped here is cut there.
-                let mut running = JoinSet::new();
-                running.spawn(begin(Arc::clone(&beating.beat)));
-                match running.join_next().await {
-                    Some(Err(error)) if error.is_panic() => beating.supervisor.note_panic(name),
-                    Some(Ok(()) | Err(_)) | None => return,
-                }
+            while caught(async { begin(Arc::clone(&beating.beat)).await }).await.is_err() {
+                beating.supervisor.note_panic(name, &of, RESTART_PAUSE);
                 tokio::time::sleep(RESTART_PAUSE).await;
             }
         });
@@ -156,14 +161,25 @@ impl Supervisor {
         Beating { supervisor: self.clone(), beat }
     }
 
-    fn note_panic(&self, name: &'static str) {
+    fn note_panic(&self, name: &'static str, of: &str, pause: Duration) {
         *self.shared.panics.lock().entry(name).or_default() += 1;
-        tracing::error!(name, "a thread or loop panicked");
+        let restarted_in_s = pause.as_secs();
+        tracing::error!(name, of, restarted_in_s, "a thread or loop panicked");
     }
 }
 
 fn spawn(name: &'static str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
     thread::Builder::new().name(name.to_owned()).spawn(work).expect("the system has threads")
+}
+
+/// A future's result, or what it panicked with. A future that panicked is not polled again.
+async fn caught<T>(work: impl Future<Output = T>) -> thread::Result<T> {
+    let mut work = pin!(work);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
 }
 
 /// Ends the process if it is dropped by a panic; not if its task is cut.
@@ -200,11 +216,12 @@ mod tests {
         let (supervisor, mut set) = (Supervisor::default(), JoinSet::new());
         let begun = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&begun);
-        supervisor.restarting_loop(&mut set, "sync", move |beat| {
+        supervisor.restarting_loop(&mut set, ("sync", "kestrel".to_owned()), move |beat| {
             let nth = counted.fetch_add(1, Ordering::Relaxed);
+            assert!(nth != 0, "the first is not even made");
             async move {
                 beat.round();
-                assert!(nth == 2, "the first two rounds panic");
+                assert!(nth == 2, "the second panics in its round");
                 std::future::pending::<()>().await;
             }
         });
@@ -221,14 +238,43 @@ mod tests {
 
     #[test]
     fn a_thread_that_may_restart_does() {
-        let supervisor = Supervisor::default();
+        let (supervisor, stop) = (Supervisor::default(), Arc::default());
         let mut rounds = 0;
-        let thread = supervisor.restarting_thread("snapshot", move |beat| {
+        let thread = supervisor.restarting_thread("snapshot", Duration::ZERO, stop, move |beat| {
             beat.round();
             rounds += 1;
             assert!(rounds > 1, "the first round panics");
         });
         thread.join().unwrap();
         assert_eq!(supervisor.ages(), []);
+    }
+
+    #[test]
+    fn a_thread_that_always_panics_ends_when_it_is_to_stop() {
+        let (supervisor, stop) = (Supervisor::default(), Arc::new(AtomicBool::new(false)));
+        let (pause, stopped) = (Duration::from_secs(3600), Arc::clone(&stop));
+        let thread = supervisor.restarting_thread("snapshot", pause, stopped, |_| {
+            panic!("always");
+        });
+        stop.store(true, Ordering::Release);
+        thread.thread().unpark();
+        thread.join().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_set_that_is_shut_down_has_no_loop_at_work() {
+        let (supervisor, mut set) = (Supervisor::default(), JoinSet::new());
+        let held = Arc::new(());
+        let used = Arc::clone(&held);
+        supervisor.restarting_loop(&mut set, ("sync", String::new()), move |_| {
+            let used = Arc::clone(&used);
+            async move {
+                std::future::pending::<()>().await;
+                drop(used);
+            }
+        });
+        tokio::task::yield_now().await;
+        set.shutdown().await;
+        assert_eq!(Arc::strong_count(&held), 1, "what the loop held is dropped");
     }
 }

@@ -45,7 +45,8 @@ impl Snapshots {
     ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let thread = supervisor.restarting_thread("snapshot", move |beat| {
+        let (name, pause, stopping) = ("snapshot", PAUSE_AFTER_FAILURE, Arc::clone(&stop));
+        let thread = supervisor.restarting_thread(name, pause, stopping, move |beat| {
             follow(&folder, &reader, &published, (since, every), &stopped, beat);
         });
         Self { stop, thread }

@@ -117,8 +117,8 @@ impl Purchase {
 
     /// One call, and what follows from it; a claim that is not booked is given back.
     async fn attempt(&self, order: &Order, claim: Claim) -> Attempt {
-        let Some(connected) = self.orders.providers.begin_purchase(self.id, claim.provider())
-        else {
+        let providers = &self.orders.providers;
+        let Some(connected) = providers.bind(self.id, order.attempt, claim.provider()) else {
             return Attempt::Refused;
         };
         let Some(request) = self.request(&connected, &claim) else {

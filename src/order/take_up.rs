@@ -12,13 +12,15 @@ use crate::market::grid_follower::OpenClaim;
 
 impl Orders {
     /// Takes up what was under way when the last process ended, before an order can be
-    /// placed: every driven order without a number is in doubt, with its claim where there
-    /// is one.
+    /// placed: each driven order has the connection of this start, and one without a number
+    /// is in doubt, with its claim where there is one.
     pub fn take_up(self: &Arc<Self>, open: Vec<OpenClaim>) {
         let mut claims: BTreeMap<_, _> =
             open.into_iter().map(|open| (open.order, open.claim)).collect();
         for id in self.market.read_model.driven() {
             let Some(order) = self.market.read_model.order(id) else { continue };
+            // A provider that is not connected any more has none.
+            let _bound = self.providers.bind(id, order.attempt, order.provider);
             if order.state == ActivationState::Init {
                 let claim = claims.remove(&id);
                 let tried = vec![order.offer];
@@ -33,6 +35,7 @@ impl Orders {
         for given_up in self.market.read_model.take_given_up() {
             let GivenUp { at, order, attempt, provider, product, placed_at: since } = given_up;
             let until = at.plus_ms(GIVEN_UP_KEPT_MS);
+            let _bound = self.providers.bind(order, attempt, provider);
             let purchase = PurchaseGivenUp { order, attempt, provider, product, since, until };
             self.doubts.give_up(purchase);
         }

@@ -29,6 +29,8 @@ pub struct ProviderPolicy {
     pub margin: Margin,
     /// Whether it is bought from.
     pub enabled: bool,
+    /// Who goes first among equal prices: the higher.
+    pub priority: u8,
     /// Milliseconds between two syncs of its offers.
     pub sync_interval_ms: u64,
     /// Instead of the driver's minimum age of a cancel, in milliseconds.
@@ -93,9 +95,11 @@ pub struct Connected {
     client: ProviderClient,
     crosswalk: Crosswalk,
     policy: ProviderPolicy,
-    // Whether it is bought from, and whether another connection has taken its place. Flags
-    // alone: a purchase that reads them an instant late is one that came an instant earlier.
+    // Whether it is bought from, whether its offers are its own list's, and whether another
+    // connection has taken its place. Each changes under the lock of the breaker, under which
+    // they are shown in the grid; who reads one elsewhere may see it an instant late.
     enabled: AtomicBool,
+    listed: AtomicBool,
     retired: AtomicBool,
     breaker: Mutex<Breaker>,
     health: Mutex<Health>,
@@ -119,6 +123,7 @@ impl Connected {
             client,
             crosswalk,
             enabled: AtomicBool::new(policy.enabled),
+            listed: AtomicBool::new(false),
             retired: AtomicBool::new(false),
             policy,
             breaker: Mutex::default(),
@@ -184,7 +189,8 @@ impl Connected {
     /// it, and no others.
     #[must_use]
     pub fn is_retired(&self) -> bool {
-        self.retired.load(Ordering::Relaxed)
+        // Pairs with the store in `retire`: who sees it sees the attempts bound before it.
+        self.retired.load(Ordering::Acquire)
     }
 
     /// Resolves when it is replaced or removed.
@@ -200,13 +206,24 @@ impl Connected {
 
     /// Starts or stops buying from it.
     pub(super) fn set_enabled(&self, grid: &Grid, enabled: bool) {
+        let breaker = self.breaker.lock();
         self.enabled.store(enabled, Ordering::Relaxed);
-        self.show(grid, *self.breaker.lock());
+        self.show(grid, *breaker);
     }
 
-    /// Leaves its place to another connection, or to none.
+    /// Its offers in the grid are those of its list: they may be bought.
+    pub(crate) fn has_list(&self, grid: &Grid) {
+        let breaker = self.breaker.lock();
+        self.listed.store(true, Ordering::Relaxed);
+        self.show(grid, *breaker);
+    }
+
+    /// Leaves its place to another connection, or to none: it opens or closes nothing from
+    /// then on.
     pub(super) fn retire(&self) {
-        self.retired.store(true, Ordering::Relaxed);
+        let breaker = self.breaker.lock();
+        self.retired.store(true, Ordering::Release);
+        drop(breaker);
         self.retirement.notify_waiters();
     }
 
@@ -291,7 +308,7 @@ impl Connected {
         if self.is_retired() {
             return;
         }
-        if self.is_enabled() && breaker.is_closed() {
+        if self.is_enabled() && self.listed.load(Ordering::Relaxed) && breaker.is_closed() {
             grid.open_provider(self.id);
         } else {
             grid.close_provider(self.id);
@@ -322,6 +339,7 @@ mod tests {
         let policy = ProviderPolicy {
             margin: Margin::default(),
             enabled: true,
+            priority: 0,
             sync_interval_ms: 60_000,
             min_cancel_age_ms: None,
         };

@@ -1,9 +1,10 @@
 //! The set of connected providers, which changes while the server runs.
 //!
 //! A provider is added, replaced, disabled or removed without a restart. Each change makes a
-//! new set; readers never wait. An order keeps the connection, and with it the version of
-//! the driver's document, that it was bought under: its polls, cancels and doubts go there
-//! until it has left memory. After a restart all orders use the connections of that start.
+//! new set; readers never wait. Each attempt of an order keeps the connection, and with it the
+//! version of the driver's document, that it was bought under: its polls, cancels and doubts
+//! go there until the order has left memory. After a restart all attempts have the connections
+//! of that start.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,18 +29,22 @@ pub struct Providers {
 #[derive(Debug, Default)]
 struct Shared {
     current: ArcSwap<Set>,
-    /// The connection of each order's last purchase. Bounded by the orders in memory.
-    bought: HashMap<OrderId, Arc<Connected>>,
-    /// Held while a set is made from the one before.
+    /// The connection of each attempt to buy. Bounded by the orders in memory, and by the
+    /// attempts that one may have.
+    bought: HashMap<(OrderId, u8), Arc<Connected>>,
+    /// Held while the set changes, and while an attempt is given its connection: a connection
+    /// that is retired gets no more of them.
     changing: Mutex<()>,
 }
 
 impl Providers {
-    /// These providers; disabled ones are closed in the grid.
+    /// These providers, whose offers are for sale as the ledger has them; disabled ones are
+    /// closed in the grid.
     #[must_use]
     pub fn new(grid: &Grid, connected: Vec<Connected>) -> Self {
         let providers = Self::default();
         for each in connected {
+            each.has_list(grid);
             providers.put(grid, each);
         }
         providers
@@ -66,26 +71,32 @@ impl Providers {
     /// The connection that an order was bought under, or the current one of its provider.
     #[must_use]
     pub fn of_order(&self, order: &Order) -> Option<Arc<Connected>> {
-        let bought = self.bought_under(order.id);
-        let bought = bought.filter(|connected| connected.id() == order.provider);
+        let bought = self.bought_under(order.id, order.attempt);
         bought.or_else(|| self.get(order.provider))
     }
 
-    /// The connection of an order's last purchase since the start.
+    /// The connection of an order's attempt, which it was given since the start or at it.
     #[must_use]
-    pub fn bought_under(&self, order: OrderId) -> Option<Arc<Connected>> {
-        self.shared.bought.pin().get(&order).cloned()
+    pub fn bought_under(&self, order: OrderId, attempt: u8) -> Option<Arc<Connected>> {
+        self.shared.bought.pin().get(&(order, attempt)).cloned()
     }
 
-    /// The connection to buy an order's number with; the order keeps it.
+    /// The connection that an order's attempt buys with, or has bought with before the start:
+    /// the attempt keeps it. `None` if the provider is not connected.
     #[must_use]
-    pub fn begin_purchase(&self, order: OrderId, provider: ProviderId) -> Option<Arc<Connected>> {
+    pub fn bind(
+        &self,
+        order: OrderId,
+        attempt: u8,
+        provider: ProviderId,
+    ) -> Option<Arc<Connected>> {
+        let _changing = self.shared.changing.lock();
         let connected = self.get(provider)?;
-        self.shared.bought.pin().insert(order, Arc::clone(&connected));
+        self.shared.bought.pin().insert((order, attempt), Arc::clone(&connected));
         Some(connected)
     }
 
-    /// Whether an order in memory was bought under a connection.
+    /// Whether an order in memory has an attempt under a connection.
     #[must_use]
     pub fn serves_orders(&self, connected: &Arc<Connected>) -> bool {
         self.shared.bought.pin().values().any(|bought| Arc::ptr_eq(bought, connected))
@@ -93,21 +104,24 @@ impl Providers {
 
     /// Forgets orders that have left memory.
     pub fn forget(&self, has_left: impl Fn(OrderId) -> bool) {
-        self.shared.bought.pin().retain(|order, _| !has_left(*order));
+        self.shared.bought.pin().retain(|(order, _), _| !has_left(*order));
     }
 
     /// Adds a provider, or replaces the connection of the same id, which is given back. Its
-    /// offers are for sale once its first list has come.
+    /// offers are for sale once its first list has come: those of the connection before may
+    /// have another price by now, or another margin.
     pub fn put(
         &self,
         grid: &Grid,
         connected: Connected,
     ) -> (Arc<Connected>, Option<Arc<Connected>>) {
         let connected = Arc::new(connected);
+        let _changing = self.shared.changing.lock();
         let replaced = self.change(|set| set.insert(connected.id(), Arc::clone(&connected)));
         if let Some(replaced) = &replaced {
             replaced.retire();
         }
+        grid.set_priority(connected.id(), connected.policy().priority);
         connected.show_now(grid);
         (connected, replaced)
     }
@@ -115,6 +129,7 @@ impl Providers {
     /// Starts or stops buying from a provider; false if it is not connected. Its open
     /// activations go on.
     pub fn set_enabled(&self, grid: &Grid, id: ProviderId, enabled: bool) -> bool {
+        let _changing = self.shared.changing.lock();
         let connected = self.get(id);
         if let Some(connected) = &connected {
             connected.set_enabled(grid, enabled);
@@ -125,14 +140,15 @@ impl Providers {
     /// Takes a provider out: nothing is bought from it any more. Its open activations go on
     /// under the connection that is given back.
     pub fn remove(&self, grid: &Grid, id: ProviderId) -> Option<Arc<Connected>> {
+        let _changing = self.shared.changing.lock();
         let removed = self.change(|set| set.remove(&id))?;
         removed.retire();
         grid.close_provider(id);
         Some(removed)
     }
 
+    /// Called under the lock.
     fn change<T>(&self, change: impl FnOnce(&mut Set) -> T) -> T {
-        let _changing = self.shared.changing.lock();
         let mut set = Set::clone(&self.shared.current.load());
         let changed = change(&mut set);
         self.shared.current.store(Arc::new(set));

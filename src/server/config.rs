@@ -19,7 +19,7 @@ use crate::supply::config::{MarginConfig, OwnStockConfig};
 /// Bytes of a configuration: a hundred providers fit many times over.
 const LEN_MAX: u64 = 1 << 20;
 /// Providers in one configuration; the grid holds some more.
-const PROVIDERS_MAX: usize = 1_000;
+pub(super) const PROVIDERS_MAX: usize = 1_000;
 /// Longest wait for requests at the end: a service manager kills after 90 s.
 const DRAIN_S_MAX: u64 = 80;
 

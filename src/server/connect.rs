@@ -12,7 +12,7 @@ use crate::metrics::Metrics;
 use crate::provider::client::ProviderClient;
 use crate::provider::client_config::{ClientConfig, ClientError, Timeouts};
 use crate::provider::connected::{Connected, ProviderPolicy};
-use crate::server::config::ProviderConfig;
+use crate::server::config::{PROVIDERS_MAX, ProviderConfig};
 use crate::supply::config::MarginConfig;
 
 /// Bytes of a driver's document: the longest shipped one fits thirty times.
@@ -44,6 +44,15 @@ pub enum ConnectError {
         driver: String,
         /// Why the file could not be read.
         source: io::Error,
+    },
+    /// As many as a market may have are connected.
+    #[error("there are {PROVIDERS_MAX} providers, as many as there may be: remove one first")]
+    TooMany,
+    /// The provider's section breaks a rule of the configuration.
+    #[error("{reason}")]
+    Rule {
+        /// Which provider, which rule.
+        reason: String,
     },
     /// The driver document is wrong.
     #[error("provider {provider:?}: the driver: {source}")]
@@ -82,8 +91,6 @@ fn shipped_names() -> String {
 pub(super) struct Prepared {
     /// The operator's name for it.
     pub(super) name: String,
-    /// Who goes first among equal prices: the higher.
-    pub(super) priority: u8,
     driver: Arc<Driver>,
     client: ProviderClient,
     crosswalk: Crosswalk,
@@ -100,6 +107,9 @@ impl Prepared {
     ) -> Result<Self, ConnectError> {
         let ProviderSetup { config, key, min_cancel_age_ms } = setup;
         let provider = || config.name.clone();
+        if let Some(reason) = config.broken_rule() {
+            return Err(ConnectError::Rule { reason });
+        }
         // 1. The driver, and the table that translates its ids.
         let text = document(&config)?;
         let driver = Driver::parse(&text)
@@ -126,11 +136,11 @@ impl Prepared {
         let policy = ProviderPolicy {
             margin: config.margin.unwrap_or(margin_default).margin(),
             enabled: config.enabled,
+            priority: config.priority,
             sync_interval_ms: 1000 * config.sync_interval_s,
             min_cancel_age_ms,
         };
-        let (name, priority) = (config.name, config.priority);
-        Ok(Self { name, priority, driver, client, crosswalk, policy })
+        Ok(Self { name: config.name, driver, client, crosswalk, policy })
     }
 
     /// The connection, once the ledger knows the provider.

@@ -179,7 +179,6 @@ async fn connect_all(
     let mut connected = Vec::with_capacity(prepared.len());
     for each in prepared {
         let id = register(market, &each.name, ProviderKind::Driven).await?;
-        grid.set_priority(id, each.priority);
         connected.push(each.connected(id));
     }
     // Offers of a provider that was taken out of the configuration stand in the ledger

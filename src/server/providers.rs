@@ -5,7 +5,8 @@ use std::sync::Arc;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::ProviderId;
 
-use super::connect::{Prepared, ProviderSetup};
+use super::config::PROVIDERS_MAX;
+use super::connect::{ConnectError, Prepared, ProviderSetup};
 use super::register::register;
 use super::start_error::StartError;
 use crate::order::Orders;
@@ -38,11 +39,14 @@ impl ProviderSet {
     pub async fn connect(&self, setup: ProviderSetup) -> Result<ProviderId, StartError> {
         let market = &self.orders.market;
         // 1. Its driver and client. Nothing is asked of the provider yet.
+        let known = self.orders.providers.by_name(&setup.config.name).is_some();
+        if !known && self.orders.providers.list().len() >= PROVIDERS_MAX {
+            return Err(ConnectError::TooMany.into());
+        }
         let prepared = Prepared::new(setup, self.margin_default, market.metrics.clone())?;
         // 2. Its id: a name that is known keeps its own.
         let id = register(market, &prepared.name, ProviderKind::Driven).await?;
         // 3. Its place in the set, and its loops.
-        market.grid.set_priority(id, prepared.priority);
         let connected = prepared.connected(id);
         let (connected, _replaced) = self.orders.providers.put(&market.grid, connected);
         self.workers.watch_over(&connected, false);

@@ -43,7 +43,8 @@ impl Workers {
             workers.watch_over(&connected, true);
         }
         let (orders, stopped) = (Arc::clone(orders), workers.stop.subscribe());
-        workers.begin("poll", move |beat| poll::Poller::new(&orders).run(stopped.clone(), beat));
+        workers
+            .begin("poll", "", move |beat| poll::Poller::new(&orders).run(stopped.clone(), beat));
         workers
     }
 
@@ -53,25 +54,30 @@ impl Workers {
     pub fn watch_over(&self, connected: &Arc<Connected>, looks_back: bool) {
         let (orders, each) = (Arc::clone(&self.orders), Arc::clone(connected));
         let stopped = self.stop.subscribe();
-        self.begin("reconcile", move |beat| {
+        self.begin("reconcile", connected.name(), move |beat| {
             let reconciler = reconcile::Reconciler::new(&orders, &each, looks_back);
             reconciler.run(stopped.clone(), beat)
         });
         let (market, each) = (self.orders.market.clone(), Arc::clone(connected));
         let stopped = self.stop.subscribe();
-        self.begin("sync", move |beat| {
+        self.begin("sync", connected.name(), move |beat| {
             sync::Syncer::new(&market, &each).run(stopped.clone(), beat)
         });
     }
 
-    fn begin<F>(&self, name: &'static str, begin: impl FnMut(Arc<Beat>) -> F + Send + 'static)
-    where
+    /// Begins a loop; `of` names the provider that it is for.
+    fn begin<F>(
+        &self,
+        name: &'static str,
+        of: &str,
+        begin: impl FnMut(Arc<Beat>) -> F + Send + 'static,
+    ) where
         F: Future<Output = ()> + Send + 'static,
     {
         let mut loops = self.loops.lock();
         // Those of providers that were replaced or removed.
         while loops.try_join_next().is_some() {}
-        self.orders.market.supervisor.restarting_loop(&mut loops, name, begin);
+        self.orders.market.supervisor.restarting_loop(&mut loops, (name, of.to_owned()), begin);
     }
 
     /// Ends the workers: calls under way get `grace` to end, then they are cut, as a crash

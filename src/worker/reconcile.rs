@@ -31,6 +31,8 @@ use crate::supervisor::Beat;
 
 /// Between two rounds.
 const ROUND: Duration = Duration::from_secs(1);
+/// Rounds between two looks whether a connection that has left its place is needed still.
+const ROUNDS_OF_RETIREMENT: u32 = 30;
 /// Between two lists that only what was given up is looked for in.
 const GIVEN_UP_PAUSE_MS: u64 = 30_000;
 /// After a list that could not be had.
@@ -56,6 +58,7 @@ pub(super) struct Reconciler {
     /// What the orders from before the start may have left at the provider was looked for,
     /// or cannot be.
     looked_back: bool,
+    rounds: u32,
 }
 
 impl Reconciler {
@@ -74,6 +77,7 @@ impl Reconciler {
             given_up_not_before: Time(0),
             started,
             looked_back,
+            rounds: 0,
         }
     }
 
@@ -82,18 +86,25 @@ impl Reconciler {
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
         while !stopped_within(&mut stop, ROUND).await {
             beat.round();
-            if self.connected.is_retired() && !self.orders.providers.serves_orders(&self.connected)
-            {
+            if self.rounds.is_multiple_of(ROUNDS_OF_RETIREMENT) && self.is_over() {
                 return;
             }
+            self.rounds = self.rounds.wrapping_add(1);
             self.round().await;
         }
     }
 
-    /// Whether an order's purchase is looked for here: under the connection that it was
+    /// Whether nothing can be found any more: the connection has left its place, and no order
+    /// in memory was bought under it.
+    fn is_over(&self) -> bool {
+        let is_retired = self.connected.is_retired() && self.looked_back;
+        is_retired && !self.orders.providers.serves_orders(&self.connected)
+    }
+
+    /// Whether an attempt's purchase is looked for here: under the connection that it was
     /// begun with, or else under the current one.
-    fn is_here(&self, order: OrderId) -> bool {
-        match self.orders.providers.bought_under(order) {
+    fn is_here(&self, order: OrderId, attempt: u8) -> bool {
+        match self.orders.providers.bought_under(order, attempt) {
             Some(bought) => Arc::ptr_eq(&bought, &self.connected),
             None => !self.connected.is_retired(),
         }
@@ -109,7 +120,7 @@ impl Reconciler {
             return;
         }
         let mut given_up = self.orders.doubts.given_up(self.connected.id(), asked);
-        given_up.retain(|purchase| self.is_here(purchase.order));
+        given_up.retain(|purchase| self.is_here(purchase.order, purchase.attempt));
         let left_behind = if self.looked_back { Some(Vec::new()) } else { self.left_behind(asked) };
         let looks_back = left_behind.is_some();
         given_up.extend(left_behind.unwrap_or_default());
@@ -184,7 +195,7 @@ impl Reconciler {
                 doubts.settle(id);
                 continue;
             };
-            if order.provider != self.connected.id() || !self.is_here(id) {
+            if order.provider != self.connected.id() || !self.is_here(id, order.attempt) {
                 continue;
             }
             if order.state == ActivationState::Init {

@@ -7,13 +7,14 @@ use std::time::Duration;
 use nexnum::market::folder;
 use nexnum::order::claim::Wish;
 use nexnum::order::{Orders, Refusal};
-use nexnum::server::{ProviderSetup, Running};
+use nexnum::server::config::ProviderConfig;
+use nexnum::server::{ProviderSetup, Running, StartError};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::OpenAccount;
 use nexnum_engine::ids::{AccountId, CarrierId, OrderId, ProviderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
-use nexnum_sandbox::{Sandbox, SandboxConfig};
+use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
 use tempfile::TempDir;
 
 use crate::rig::sandbox::{driver, product};
@@ -57,15 +58,25 @@ impl Rig {
 
     /// Connects the provider under a document that reads messages so.
     async fn connect(&self, reads: &str) -> ProviderId {
+        let id = self.begin_to_connect(reads, 3600).await.unwrap();
+        self.synced(id).await;
+        id
+    }
+
+    /// As [`Rig::connect`], without waiting for the first list.
+    async fn begin_to_connect(
+        &self,
+        reads: &str,
+        sync_interval_s: u64,
+    ) -> Result<ProviderId, StartError> {
         let provider = &self.sandbox.providers()[HANDLER];
         let path = self.folder.path().join("handler.toml");
         fs::write(&path, driver("handler").replace(READS, reads)).unwrap();
         let document = path.to_str().unwrap();
         let setup = server::provider("kestrel", document, &provider.base_url, &provider.key);
-        let setup = ProviderSetup { min_cancel_age_ms: Some(0), ..setup };
-        let id = self.running.providers.connect(setup).await.unwrap();
-        self.synced(id).await;
-        id
+        let config = ProviderConfig { sync_interval_s, ..setup.config };
+        let setup = ProviderSetup { config, min_cancel_age_ms: Some(0), ..setup };
+        self.running.providers.connect(setup).await
     }
 
     async fn synced(&self, id: ProviderId) {
@@ -117,15 +128,45 @@ async fn a_number_keeps_the_document_that_it_was_bought_under() {
     rig.sandbox.advance_ms(61_000);
     rig.order(first, has_code).await;
     rig.order(third, has_code).await;
-    // Polls are a tenth of a second apart: the second order's had their turn as well.
-    let order = rig.order(second, |_| true).await;
-    assert_eq!(order.state, ActivationState::Active);
     let providers = &rig.orders().providers;
-    let under = |id| providers.bought_under(id).unwrap();
+    let under = |id| providers.bought_under(id, 1).unwrap();
     assert!(!Arc::ptr_eq(&under(second), &under(third)));
     assert!(under(second).is_retired() && !under(third).is_retired());
-    let failures = under(second).health().failures;
-    assert!(failures.iter().any(|failure| failure.order == Some(second)), "{failures:?}");
+    // The poll that brings the second order its message fails in the words of its document.
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let failed = || under(second).health().failures.iter().any(|each| each.order == Some(second));
+    while !failed() {
+        assert!(tokio::time::Instant::now() < deadline, "its poll did not fail");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let order = rig.order(second, |_| true).await;
+    assert_eq!(order.state, ActivationState::Active);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_is_replaced_sells_nothing_before_its_first_list() {
+    let rig = Rig::start().await;
+    let id = rig.connect(READS).await;
+    rig.buy().await.unwrap();
+    // No list comes: what is on sale has the old prices, and nothing of it may be sold.
+    rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
+    rig.begin_to_connect(READS, 3600).await.unwrap();
+    assert_eq!(rig.buy().await, Err(Refusal::NoNumbers { order: None }));
+    rig.sandbox.faults(HANDLER).clear();
+    rig.orders().providers.get(id).unwrap().sync_now();
+    rig.synced(id).await;
+    rig.buy().await.unwrap();
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_is_connected_only_under_the_rules_of_the_configuration() {
+    let rig = Rig::start().await;
+    let refused = rig.begin_to_connect(READS, 0).await.unwrap_err().to_string();
+    assert_eq!(refused, "sync_interval_s of provider \"kestrel\" is not from 5 to 86400");
+    assert_eq!(rig.orders().providers.list().len(), 0);
+    assert_eq!(rig.running.rooms.market.read_model.directory().providers().len(), 1, "own stock");
     rig.stop().await;
 }
 

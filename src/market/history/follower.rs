@@ -91,7 +91,8 @@ impl Follow {
         match runtime {
             Ok(runtime) => runtime.block_on(self.follow(stopped, beat)),
             Err(error) => {
-                tracing::error!(%error, "history.redb cannot be opened or read: history does not follow the ledger")
+                tracing::error!(%error, "no timer can be made for history, without which memory would fill");
+                (self.fail)();
             }
         }
     }

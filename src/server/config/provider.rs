@@ -77,7 +77,7 @@ impl ProviderConfig {
     }
 
     /// The rule that the section breaks, if any.
-    pub(super) fn broken_rule(&self) -> Option<String> {
+    pub(in crate::server) fn broken_rule(&self) -> Option<String> {
         let name = &self.name;
         if name == OWN_PROVIDER {
             return Some(format!("a provider is named {name:?}, which is own stock's name"));

@@ -2,12 +2,13 @@
 
 use std::fs;
 
+use nexnum::order::Refusal;
 use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::FailOrder;
 use nexnum_engine::ids::{OrderId, Product};
 use nexnum_engine::money::Micros;
-use nexnum_engine::order::{FailReason, OrderStatus};
+use nexnum_engine::order::{FailReason, Order, OrderStatus};
 use nexnum_sandbox::{FaultKind, SandboxConfig};
 use tempfile::TempDir;
 
@@ -152,6 +153,38 @@ async fn a_purchase_given_up_before_a_restart_goes_back_when_it_turns_up() {
     let late = stray(&closed.sandbox).await;
     let rig = closed.open().await;
     check_cancelled(&rig.sandbox, &late).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_given_up_for_another_provider_s_goes_back_when_it_turns_up() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000), (SMSPOOL, 200_000)], 600_000).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+    assert_eq!(order.attempt, 2, "the first was judged not to have bought anything");
+    let late = stray(&rig.sandbox).await;
+    check_cancelled(&rig.sandbox, &late).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_from_before_a_start_keep_the_connections_of_the_start() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 60_000).await;
+    let [first, second] = [rig.buy(None).await.unwrap(), rig.buy(None).await.unwrap()];
+    let active = |order: &Order| order.state == ActivationState::Active;
+    let provider = rig.order(first, active).await.provider;
+    rig.order(second, active).await;
+    let closed = rig.close().await;
+    let stray = stray(&closed.sandbox).await;
+    let rig = closed.open().await;
+    assert!(rig.running.providers.remove(provider));
+    assert_eq!(rig.buy(None).await, Err(Refusal::NoNumbers { order: None }), "nothing is sold");
+    rig.cancel(first).await;
+    // What an order of the last hour may have left at the provider is looked for all the same.
+    check_cancelled(&rig.sandbox, &stray).await;
+    rig.sandbox.advance_ms(61_000);
+    rig.order(second, received).await;
     rig.stop().await;
 }
 
