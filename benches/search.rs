@@ -32,7 +32,11 @@ fn main() {
     let catalog = Catalog::load();
     let (before, began) = (resident_kib(), Instant::now());
     let search = Search::new(catalog, Arc::clone(&grid));
-    println!("built in {:?}, {} KiB resident more", began.elapsed(), resident_kib() - before);
+    println!(
+        "built in {:?}, {} KiB resident more",
+        began.elapsed(),
+        resident_kib().saturating_sub(before)
+    );
     for (what, texts) in TEXTS {
         let find = |text: &&str| drop(black_box(search.find(text, LIMIT).expect("it is found")));
         print_times(what, times(texts, find));

@@ -121,7 +121,7 @@ impl std::error::Error for ProviderError {}
 const WORD_MAX: usize = 24;
 /// Longest run of digits an excerpt shows: codes and numbers are longer.
 const DIGITS_MAX: usize = 3;
-/// RequestBody bytes an excerpt is made from.
+/// Bytes of a reply that an excerpt is made from.
 const EXCERPT_SOURCE_MAX: usize = 1024;
 
 /// The beginning of a text with what may be a key, a number or a code masked.

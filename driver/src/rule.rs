@@ -17,12 +17,12 @@ use crate::place::{DriverError, Place};
 use crate::reply::{Captures, View};
 use crate::source::{Scope, Sources, compile_path};
 
-/// RequestBody bytes up to which the text itself is tested: tokens are short, price lists are not.
+/// Bytes of the body up to which the text itself is tested: tokens are short, price lists are not.
 const TEXT_TEST_MAX: usize = 4096;
 
 #[derive(Debug, PartialEq, Eq)]
 enum Subject {
-    RequestBody,
+    Body,
     Path(Vec<String>),
     Root,
     Header(String),
@@ -105,8 +105,8 @@ impl Rule {
             return Some(Captures::new());
         }
         let value: Option<Cow<'_, str>> = match &self.subject {
-            Subject::RequestBody if view.text.len() > TEXT_TEST_MAX => None,
-            Subject::RequestBody => Some(Cow::Borrowed(view.text.as_ref())),
+            Subject::Body if view.text.len() > TEXT_TEST_MAX => None,
+            Subject::Body => Some(Cow::Borrowed(view.text.as_ref())),
             Subject::Header(name) => view.reply.header(name).map(Cow::Borrowed),
             Subject::Root => return self.matches_node(view.root.as_ref()),
             Subject::Path(path) => {
@@ -149,7 +149,7 @@ fn compile_subject(
 ) -> Result<Subject, DriverError> {
     let json = reply == ReplyKind::Json;
     match at {
-        None => Ok(Subject::RequestBody),
+        None => Ok(Subject::Body),
         Some(text) if text.starts_with('@') => Ok(Subject::Header(text[1..].to_owned())),
         Some(_) if !json => Err(place.field("at").error("needs a json reply")),
         Some(".") => Ok(Subject::Root),
@@ -165,7 +165,7 @@ fn compile_test(doc: &RuleDoc, subject: &Subject, place: &Place) -> Result<Test,
     let named =
         [doc.equals.is_some(), doc.starts.is_some(), doc.regex.is_some(), doc.exists.is_some()];
     match (named.iter().filter(|named| **named).count(), subject) {
-        (0, Subject::RequestBody) => return Ok(Test::Any),
+        (0, Subject::Body) => return Ok(Test::Any),
         (0, _) => return Err(place.error("`at` needs one of equals, starts, regex, exists")),
         (1, _) => {}
         (_, _) => return Err(place.error("has more than one of equals, starts, regex, exists")),
@@ -181,7 +181,7 @@ fn compile_test(doc: &RuleDoc, subject: &Subject, place: &Place) -> Result<Test,
         return built.map(Test::Matches).map_err(|e| place.field("regex").error(e.to_string()));
     }
     match (doc.exists, subject) {
-        (Some(_), Subject::RequestBody) => {
+        (Some(_), Subject::Body) => {
             Err(place.field("exists").error("a body always exists; name `at`"))
         }
         (expected, _) => Ok(Test::Exists(expected.unwrap_or(true))),

@@ -40,6 +40,8 @@ impl SearchIndex {
         let index: Index = writer.finalize()?;
         let reader: IndexReader =
             index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        // A document's number is its row only where there is one segment.
+        assert_eq!(reader.searcher().segment_readers().len(), 1, "one commit makes one segment");
         let subjects = entries.iter().map(Entry::subject).collect();
         Ok(Self { reader, fields, subjects })
     }
@@ -61,7 +63,6 @@ impl SearchIndex {
         for (at, word) in words.iter().enumerate() {
             let query = query::word(word, self.fields);
             let weight = query.weight(EnableScoring::enabled_from_searcher(&searcher))?;
-            // One segment: a document's number is its row.
             for segment in searcher.segment_readers() {
                 weight.for_each(segment, &mut |row, score| scores[row as usize][at] = score)?;
             }

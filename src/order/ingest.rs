@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use nexnum_driver::{ExternalState, ProviderError, ReceivedMessage};
+use nexnum_driver::{ExternalState, Op, ProviderError, ReceivedMessage};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::code;
 use nexnum_engine::command::{Incoming, IngestMessage};
@@ -21,13 +21,13 @@ use super::Orders;
 use super::refusal::Refusal;
 use crate::digest;
 use crate::market::Refused;
-use crate::provider::connected::Connected;
+use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence::{self, Standing};
 
 /// How long a polled message waits for a full inbox before a later look brings it again.
 pub const INGEST_MS: u64 = 5_000;
 
-/// A message as its source gave it; parts that the source does not have are empty.
+/// A message as its source gave it; a sender or text that the source does not have is empty.
 #[derive(Clone, Copy, Default)]
 pub struct Arrived<'a> {
     /// The source's own id of the message: its identity where there is one.
@@ -36,8 +36,8 @@ pub struct Arrived<'a> {
     pub sender: &'a str,
     /// What it says.
     pub text: &'a str,
-    /// The code, where the source has found it.
-    pub code: &'a str,
+    /// The code, from a source that looks for it: empty where it found none.
+    pub code: Option<&'a str>,
 }
 
 /// Prints no text and no code: messages stay out of logs.
@@ -99,7 +99,10 @@ impl Orders {
     ) -> Result<Ingested, Refusal> {
         let order = self.holder(posted, &message)?;
         // The sender repeats what found no room: the callback does not wait.
-        Ok(self.ingest(order, incoming(&message), self.market.clock.now()).await?)
+        match self.ingest(order, incoming(&message), self.market.clock.now()).await {
+            Err(Refused::Rejected(Reject::UnknownOrder)) => Err(Refusal::NoHolder),
+            ingested => Ok(ingested?),
+        }
     }
 
     /// Asks the provider how an activation stands and brings in what it received. The state
@@ -119,8 +122,14 @@ impl Orders {
         for message in report.messages.iter().filter_map(polled) {
             let until = self.market.clock.now().plus_ms(INGEST_MS);
             match self.ingest(order.id, message, until).await {
-                // A refusal says that the order holds all it may.
-                Ok(Ingested::Accepted | Ingested::Duplicate) | Err(Refused::Rejected(_)) => {}
+                // The order holds all it may, or has left memory.
+                Ok(Ingested::Accepted | Ingested::Duplicate)
+                | Err(Refused::Rejected(Reject::Exhausted(_) | Reject::UnknownOrder)) => {}
+                Err(Refused::Rejected(reject)) => {
+                    let text = format!("a message was refused: {}", reject.code());
+                    let (at, op) = (self.market.clock.now(), Op::Status);
+                    connected.note_failure(Failure { at, op, order: Some(order.id), text });
+                }
                 Err(Refused::Busy | Refused::Stopped) => return Err(Unseen::Busy),
             }
         }
@@ -137,8 +146,10 @@ impl Orders {
         // Every poll shows every message: the known ones do not trouble the engine.
         let known =
             |order: &Order| order.messages.iter().any(|known| known.digest == message.digest);
-        if self.market.read_model.order(order).is_none_or(|order| known(&order)) {
-            return Ok(Ingested::Duplicate);
+        match self.market.read_model.order(order) {
+            None => return Err(Refused::Rejected(Reject::UnknownOrder)),
+            Some(order) if known(&order) => return Ok(Ingested::Duplicate),
+            Some(_) => {}
         }
         let command = IngestMessage { order, message };
         match self.market.send_until(&command, until).await? {
@@ -189,7 +200,7 @@ fn polled(message: &ReceivedMessage) -> Option<Incoming> {
     let [sender, text, code] =
         [&message.sender, &message.text, &message.code].map(|part| part.as_deref().unwrap_or(""));
     let external_id = message.external_id.as_deref();
-    let whole = incoming(&Arrived { external_id, sender, text, code });
+    let whole = incoming(&Arrived { external_id, sender, text, code: Some(code) });
     let cut = Incoming {
         digest: whole.digest,
         sender: clipped(&whole.sender, NAME_LEN_MAX).into(),
@@ -203,11 +214,17 @@ fn polled(message: &ReceivedMessage) -> Option<Incoming> {
 /// A message with its identity and its code.
 fn incoming(message: &Arrived<'_>) -> Incoming {
     let &Arrived { external_id, sender, text, code } = message;
-    let digest = match external_id {
-        Some(id) => digest::of(&[b"message id", id.as_bytes()]),
-        None => digest::of(&[b"message", sender.as_bytes(), text.as_bytes(), code.as_bytes()]),
+    let (sender_bytes, text_bytes) = (sender.as_bytes(), text.as_bytes());
+    // Digests are in the ledger: which parts make one does not change.
+    let digest = match (external_id, code) {
+        (Some(id), _) => digest::of(&[b"message id", id.as_bytes()]),
+        (None, Some(code)) => digest::of(&[b"message", sender_bytes, text_bytes, code.as_bytes()]),
+        (None, None) => digest::of(&[b"message", sender_bytes, text_bytes]),
     };
-    let code = if code.is_empty() { code::extract(text).unwrap_or_default() } else { code.into() };
+    let code = match code.filter(|code| !code.is_empty()) {
+        Some(code) => code.into(),
+        None => code::extract(text).unwrap_or_default(),
+    };
     Incoming { digest, sender: sender.into(), text: text.into(), code: code.into() }
 }
 
@@ -237,6 +254,17 @@ mod tests {
         assert_ne!(digest("7", "code 12345"), digest("8", "code 12345"));
         assert_eq!(digest("", "code 12345"), digest("", "code 12345"));
         assert_ne!(digest("", "code 12345"), digest("", "code 54321"));
+    }
+
+    #[test]
+    fn the_parts_of_an_identity_are_those_that_the_ledger_has() {
+        let (external_id, sender, text) = (None, "Telegram", "code 12345");
+        let of = |code| incoming(&Arrived { external_id, sender, text, code }).digest;
+        let parts: [&[u8]; 4] = [b"message", b"Telegram", b"code 12345", b""];
+        assert_eq!(of(None), digest::of(&parts[..3]), "a callback's");
+        assert_eq!(of(Some("")), digest::of(&parts), "a poll's");
+        let numbered = Arrived { external_id: Some("7"), sender, text, code: None };
+        assert_eq!(incoming(&numbered).digest, digest::of(&[b"message id", b"7"]));
     }
 
     #[test]

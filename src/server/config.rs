@@ -170,10 +170,12 @@ impl Config {
 
     fn broken_rule(&self) -> Option<String> {
         if self.drain_seconds > DRAIN_S_MAX {
-            return Some(format!("drain_seconds is above {DRAIN_S_MAX}"));
+            let seconds = self.drain_seconds;
+            return Some(format!("drain_seconds is {seconds}: it must be at most {DRAIN_S_MAX}"));
         }
         if self.providers.len() > PROVIDERS_MAX {
-            return Some(format!("there are more than {PROVIDERS_MAX} providers"));
+            let len = self.providers.len();
+            return Some(format!("there are {len} providers: at most {PROVIDERS_MAX} may be"));
         }
         self.own_stock.broken_rule().or_else(|| self.broken_provider())
     }
@@ -182,7 +184,8 @@ impl Config {
         let mut names = BTreeSet::new();
         self.providers.iter().find_map(|provider| {
             let is_new = names.insert(&provider.name);
-            let twice = || format!("two providers are named {:?}", provider.name);
+            let twice =
+                || format!("two providers are named {:?}: rename one of them", provider.name);
             if is_new { provider.broken_rule() } else { Some(twice()) }
         })
     }

@@ -31,7 +31,7 @@ use crate::face::{admin, hooks, ops, v1};
 use crate::http::limit::Quota;
 use crate::http::request_id::RequestIds;
 use crate::http::{self, Server, ServerLimits};
-use crate::keys;
+use crate::keys::{self, NoRandomness};
 use crate::market::folder::{self, Opened};
 use crate::market::{self, Market, Started, Threads};
 use crate::money::Money;
@@ -119,16 +119,20 @@ pub async fn start(
         None => None,
     };
     let hook_token = hook_token(&opened.folder)?;
+    let seeds = [request_id_seed()?, request_id_seed()?];
     // 2. The market: the engine's threads and what follows the ledger.
     let every = u64::from(config.limits.snapshot_every_events.get());
     let Started { market, open_claims, threads } =
         market::start(opened, config.own_stock.policy(), every);
     // 3. Providers, own stock among them. Nothing is asked of them yet.
-    let own = OwnStock {
-        provider: register(&market, OWN_PROVIDER, ProviderKind::Own).await?,
-        timings: config.own_stock.timings(),
+    let (own, connected) = match attach(&market, config, setups).await {
+        Ok(attached) => attached,
+        Err(error) => {
+            // The folder's files are free again when the caller learns it.
+            let _error_of_its_own = tokio::task::spawn_blocking(move || threads.stop()).await;
+            return Err(error);
+        }
     };
-    let connected = connect_all(&market, config, setups).await?;
     // 4. The rooms, and the workers before an order can be placed.
     let rooms = Rooms::new(&market, connected, own);
     let workers = Arc::new(Workers::start(&rooms.orders, open_claims));
@@ -139,10 +143,10 @@ pub async fn start(
     let quota = Quota::new(config.limits.requests_per_minute.get(), 60);
     let Tables { routes, metrics } = tables(&rooms, own.provider, callback, quota);
     let (stop, stopped) = watch::channel(false);
-    let mut listeners = vec![open_listener(&routes, config, listener, stopped.clone())?];
+    let mut listeners = vec![open_listener(&routes, config, listener, stopped.clone(), seeds[0])];
     let metrics_address = metrics_listener.as_ref().map(|(_, address)| *address);
     if let Some((listener, _)) = metrics_listener {
-        listeners.push(open_listener(&metrics, config, listener, stopped)?);
+        listeners.push(open_listener(&metrics, config, listener, stopped, seeds[1]));
     }
     let hook_path = hook_path(&hook_token);
     Ok(Running {
@@ -164,6 +168,21 @@ async fn listen(
     address: SocketAddr,
 ) -> Result<(TcpListener, SocketAddr), StartError> {
     http::bind(address).await.map_err(|source| StartError::Listen { setting, address, source })
+}
+
+fn request_id_seed() -> Result<u64, NoRandomness> {
+    Ok(u64::from_le_bytes(keys::random_bytes()?))
+}
+
+/// Own stock and the configured providers, connected.
+async fn attach(
+    market: &Market,
+    config: &Config,
+    setups: Vec<ProviderSetup>,
+) -> Result<(OwnStock, Providers), StartError> {
+    let provider = register(market, OWN_PROVIDER, ProviderKind::Own).await?;
+    let own = OwnStock { provider, timings: config.own_stock.timings() };
+    Ok((own, connect_all(market, config, setups).await?))
 }
 
 /// Sets the configured providers up, then registers them: a driver that cannot be read leaves
@@ -258,19 +277,20 @@ fn open_listener(
     config: &Config,
     listener: TcpListener,
     mut stopped: watch::Receiver<bool>,
-) -> Result<JoinHandle<usize>, StartError> {
+    request_id_seed: u64,
+) -> JoinHandle<usize> {
     let limits = ServerLimits {
         connections_max: config.limits.connections_max.get() as usize,
         connections_per_address_max: config.limits.connections_per_address_max.get(),
         drain_timeout: Duration::from_secs(config.drain_seconds),
         ..ServerLimits::default()
     };
-    let request_ids = RequestIds::new(u64::from_le_bytes(keys::random_bytes()?));
+    let request_ids = RequestIds::new(request_id_seed);
     let server = Server { router: Arc::clone(&routes.router), limits, request_ids };
-    Ok(Supervisor::vital_task(server.serve(listener, async move {
+    Supervisor::vital_task(server.serve(listener, async move {
         // An error means that the other end is gone: stop as well.
         let _stop = stopped.wait_for(|stop| *stop).await;
-    })))
+    }))
 }
 
 impl Running {

@@ -59,14 +59,22 @@ impl OwnStockConfig {
     /// The rule that the section breaks, if any.
     #[must_use]
     pub fn broken_rule(&self) -> Option<String> {
-        if !(1..=LIFETIME_S_MAX).contains(&self.lifetime_s) {
-            return Some(format!("own_stock.lifetime_s is not from 1 to {LIFETIME_S_MAX}"));
+        let Self { lifetime_s, min_cancel_age_s, quarantine_s } = *self;
+        if !(1..=LIFETIME_S_MAX).contains(&lifetime_s) {
+            return Some(format!(
+                "own_stock.lifetime_s is {lifetime_s}: it must be from 1 to {LIFETIME_S_MAX}"
+            ));
         }
-        if self.min_cancel_age_s > self.lifetime_s {
-            return Some("own_stock.min_cancel_age_s is above own_stock.lifetime_s".to_owned());
+        if min_cancel_age_s > lifetime_s {
+            return Some(format!(
+                "own_stock.min_cancel_age_s is {min_cancel_age_s}: it must be at most \
+                 own_stock.lifetime_s, which is {lifetime_s}"
+            ));
         }
-        let is_long = self.quarantine_s > LIFETIME_S_MAX;
-        is_long.then(|| format!("own_stock.quarantine_s is above {LIFETIME_S_MAX}"))
+        let is_long = quarantine_s > LIFETIME_S_MAX;
+        is_long.then(|| {
+            format!("own_stock.quarantine_s is {quarantine_s}: it must be at most {LIFETIME_S_MAX}")
+        })
     }
 }
 

@@ -41,14 +41,17 @@ pub(crate) enum IntakeError {
         /// Those of a known country and service.
         known: usize,
     },
-    /// The engine refused, was too busy for long, or has stopped.
-    #[error("the engine refused the rows: {0}")]
-    Engine(String),
+    /// The engine was too busy for long, or has stopped.
+    #[error("the engine did not take the rows: {0}")]
+    NotTaken(String),
+    /// The engine refused.
+    #[error("the engine refused: {0}")]
+    Refused(String),
     /// The rows do not fit the grid.
     #[error("the grid refused the rows: {0}")]
     Grid(#[from] nexnum_engine::grid::PublishError),
-    /// The process is ending.
-    #[error("the process is stopping")]
+    /// The rows could not be worked on: the process is ending, or their work panicked.
+    #[error("the rows could not be worked on: {0}")]
     Cut(#[from] JoinError),
 }
 
@@ -177,7 +180,7 @@ impl Intake {
     ) -> Result<Option<R::Answer>, IntakeError> {
         let until = self.market.clock.now().plus_ms(COMMAND_MS);
         let answer = self.market.send_until(request, until).await;
-        let answer = answer.map_err(|error| IntakeError::Engine(error.to_string()))?;
+        let answer = answer.map_err(|error| IntakeError::NotTaken(error.to_string()))?;
         Ok(answer.ok())
     }
 
@@ -187,7 +190,7 @@ impl Intake {
         what: &str,
     ) -> Result<(), IntakeError> {
         let answer = self.send(request).await?;
-        answer.map(drop).ok_or_else(|| IntakeError::Engine(format!("{what} were refused")))
+        answer.map(drop).ok_or_else(|| IntakeError::Refused(what.to_owned()))
     }
 
     /// Brings new offers, new terms and what is gone into the ledger; gives the rows as the

@@ -111,6 +111,7 @@ impl Reconciler {
     }
 
     async fn round(&mut self) {
+        // 1. What is looked for: orders in doubt, purchases given up, what the last process left.
         let asked = self.orders.market.clock.now();
         if asked < self.not_before {
             return;
@@ -132,6 +133,7 @@ impl Reconciler {
         if !self.connected.driver().supports(Op::ListActive) {
             return;
         }
+        // 2. The provider's list, as far back as the oldest of them.
         let since = reach(&waiting, &given_up);
         let list = match self.connected.client().list_active(since).await {
             Ok((list, pages)) => {
@@ -151,7 +153,7 @@ impl Reconciler {
             self.given_up_not_before = asked.plus_ms(GIVEN_UP_PAUSE_MS);
         }
         self.note_misfits(&list);
-        // What a list does not show is looked for again, until it cannot be there any more.
+        // 3. What follows from it. What a list does not show is looked for again, until it cannot be there any more.
         let reaches = whole_from(&list) <= reach(&[], &given_up).plus_ms(SKEW_MS);
         let in_vain = asked.ms_since(self.started) >= GIVEN_UP_KEPT_MS;
         self.compare(asked, &waiting, &given_up, list).await;
@@ -217,10 +219,11 @@ impl Reconciler {
         given_up: &[PurchaseGivenUp],
         list: ActiveList,
     ) {
-        // Calls first: one that ends now is in the calls, or is known as a purchase below, or
+        // 1. Calls first: one that ends now is in the calls, or is known as a purchase below, or
         // its order is in doubt by now and may have a row of a list that was read meanwhile.
         let calls = self.orders.doubts.calls(self.connected.id());
         let doubted = self.waiting();
+        // 2. The rows that no order has, and whose each of them is.
         let whole_from = whole_from(&list);
         let mut unowned = self.unowned(list.rows);
         unowned.sort_by_key(|(row, seen)| (row.created, seen.seen_at));
@@ -232,11 +235,13 @@ impl Reconciler {
         };
         let seekers: Vec<Seeker> = doubted.iter().map(seeker).collect();
         let matched = match_rows(&rows, &seekers, given_up, &calls);
+        // 3. Orders in doubt get their purchases.
         for (at, id) in &matched.adopted {
             if let Some(order) = doubted.iter().find(|order| order.id == *id) {
                 self.adopt(order, &unowned[*at].0).await;
             }
         }
+        // 4. What was given up goes back.
         for (at, purchase) in &matched.returned {
             let (row, seen) = &unowned[*at];
             let age = self.connected.timings().min_cancel_age_ms;
@@ -249,6 +254,7 @@ impl Reconciler {
             orphan.give_back(&self.orders, &self.connected);
             self.orders.doubts.found(*purchase);
         }
+        // 5. An order that whole lists do not show was not bought.
         let absent = waiting.iter().filter(|order| whole_from <= order.placed_at);
         for order in absent.filter(|order| !is_named(&matched, order.id)) {
             self.count_absence(asked, order).await;

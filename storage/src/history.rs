@@ -1,4 +1,4 @@
-//! HistoryTables: rows of what is over and has left the engine's memory, for paging.
+//! History: rows of what is over and has left the engine's memory, for paging.
 //!
 //! Promises: a batch of rows and the cursor behind it are one commit, so after any
 //! crash the rows are exactly those of the ledger up to [`HistoryTables::cursor`]; it

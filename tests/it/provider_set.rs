@@ -161,10 +161,25 @@ async fn a_provider_that_is_replaced_sells_nothing_before_its_first_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_fails_leaves_no_name_and_frees_the_folder() {
+    let folder = TempDir::new().unwrap();
+    let dir = folder.path().join("market");
+    folder::init(&dir).unwrap();
+    let config = server::config(&dir);
+    let setup = || server::provider("kestrel", "no such driver", "http://127.0.0.1:1", "k");
+    let opened = folder::open(&dir, |_| {}).unwrap();
+    let failed = nexnum::server::start(opened, &config, vec![setup()]).await.unwrap_err();
+    assert!(failed.to_string().contains("no driver \"no such driver\""), "{failed}");
+    let opened = folder::open(&dir, |_| {}).unwrap();
+    let names: Vec<_> = opened.engine.state().providers().map(|(_, known)| &*known.name).collect();
+    assert_eq!(names, ["own"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_provider_is_connected_only_under_the_rules_of_the_configuration() {
     let rig = Rig::start().await;
     let refused = rig.begin_to_connect(READS, 0).await.unwrap_err().to_string();
-    assert_eq!(refused, "sync_interval_s of provider \"kestrel\" is not from 5 to 86400");
+    assert_eq!(refused, "sync_interval_s of provider \"kestrel\" is 0: it must be from 5 to 86400");
     assert_eq!(rig.orders().providers.list().len(), 0);
     assert_eq!(rig.running.rooms.market.read_model.directory().providers().len(), 1, "own stock");
     rig.stop().await;

@@ -201,6 +201,22 @@ fn same_face(file: &str, path: &str) -> bool {
         || path.split("::").nth(1).is_some_and(|there| there == own || FACE_SHARED.contains(&there))
 }
 
+/// What a face would need to change something without a room.
+const COMMANDS: &[&str] = &["nexnum_engine::command", ".execute(", ".handle.ask", "send_until("];
+
+#[test]
+fn a_face_sends_no_command() {
+    let mut findings = Vec::new();
+    for source in sources(&["src/face"]) {
+        for (number, line) in source.code() {
+            if COMMANDS.iter().any(|word| line.contains(word)) {
+                findings.push(format!("{}:{number}: {}", source.path, line.trim()));
+            }
+        }
+    }
+    check(findings, "operations are in the rooms; a face parses, calls and renders");
+}
+
 #[test]
 fn crates_name_only_what_is_below_them() {
     let name = Regex::new(r"\bnexnum(?:_[a-z]+)?\b::").unwrap();

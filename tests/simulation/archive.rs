@@ -1,4 +1,4 @@
-//! HistoryTables on a disk of its own: the server's follower without its thread, and what its
+//! History on a disk of its own: the server's follower without its thread, and what its
 //! tables must hold of a ledger.
 
 use std::collections::BTreeMap;

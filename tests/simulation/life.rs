@@ -57,7 +57,7 @@ pub(crate) struct Found {
     pub(crate) orders: BTreeMap<OrderId, Order>,
 }
 
-/// Replays the ledger from its beginning, with a auditor.
+/// Replays the ledger from its beginning, with an auditor.
 ///
 /// # Errors
 /// Damage, or the first invariant that is broken.

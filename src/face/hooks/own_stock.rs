@@ -65,7 +65,7 @@ pub(super) async fn receive(
         external_id: sent.id.as_deref(),
         sender: &sent.sender,
         text: &sent.text,
-        code: "",
+        code: None,
     };
     let ingested = state.orders.ingest_posted(posted, message).await;
     let status = match ingested.map_err(problems::of_refusal)? {

@@ -16,7 +16,7 @@ type OfferKey = (ProviderId, Product, CarrierId);
 /// A provider as readers see it.
 #[derive(Clone, Debug)]
 pub struct ProviderView {
-    /// The carrier's name for it.
+    /// The operator's name for it.
     pub name: Arc<str>,
     /// Where its numbers come from.
     pub kind: ProviderKind,

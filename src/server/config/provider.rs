@@ -80,15 +80,19 @@ impl ProviderConfig {
     pub(in crate::server) fn broken_rule(&self) -> Option<String> {
         let name = &self.name;
         if name == OWN_PROVIDER {
-            return Some(format!("a provider is named {name:?}, which is own stock's name"));
+            return Some(format!(
+                "a provider is named {name:?}, which is own stock's name: choose another"
+            ));
         }
         if !SYNC_S.contains(&self.sync_interval_s) {
             let (least, most) = (SYNC_S.start(), SYNC_S.end());
             return Some(format!(
-                "sync_interval_s of provider {name:?} is not from {least} to {most}"
+                "sync_interval_s of provider {name:?} is {}: it must be from {least} to {most}",
+                self.sync_interval_s
             ));
         }
         let two_keys = self.key_secret.is_some() && self.key_env.is_some();
-        two_keys.then(|| format!("provider {name:?} has both key_secret and key_env"))
+        two_keys
+            .then(|| format!("provider {name:?} has both key_secret and key_env: name one of them"))
     }
 }

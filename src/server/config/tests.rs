@@ -71,7 +71,7 @@ fn an_error_names_the_line_and_the_field() {
     refused("[limits]\nconnections_max = 0", &["line 2", "nonzero"]);
     refused("drain_seconds = 81", &["drain_seconds", "80"]);
     refused("[own_stock]\nlifetime_s = 0", &["own_stock.lifetime_s"]);
-    refused("[own_stock]\nlifetime_s = 60", &["min_cancel_age_s", "above"]);
+    refused("[own_stock]\nlifetime_s = 60", &["min_cancel_age_s", "at most"]);
     refused("[own_stock]\nquarantine_s = 86401", &["own_stock.quarantine_s", "86400"]);
 }
 

@@ -1,4 +1,4 @@
-//! HistoryTables: paging, what a crash leaves, what is set aside.
+//! History: paging, what a crash leaves, what is set aside.
 
 use std::fs;
 use std::path::{Path, PathBuf};
