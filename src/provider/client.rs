@@ -17,12 +17,11 @@ use nexnum_driver::{
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use rust_decimal::Decimal;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::client_config::{ClientConfig, ClientError, Timeouts};
 use super::consequence::{self, Pause, Retry};
-use super::limit::{CallLimiter, Lane};
+use super::dispatch::{Dispatcher, Lane};
 use super::transport::{CallFailed, Transport};
 use crate::metrics::Metrics;
 
@@ -82,8 +81,7 @@ pub struct ProviderClient {
     credentials: Credentials,
     rate: Decimal,
     timeouts: Timeouts,
-    limiter: CallLimiter,
-    in_flight: Semaphore,
+    dispatcher: Dispatcher,
     metrics: Metrics,
 }
 
@@ -107,8 +105,7 @@ impl ProviderClient {
         }
         let transport =
             Transport::new(&base_url, config.timeouts.connect).map_err(ClientError::Http)?;
-        let limiter = CallLimiter::new(driver.limits());
-        let in_flight = Semaphore::new(driver.limits().concurrency as usize);
+        let dispatcher = Dispatcher::new(driver.limits());
         Ok(Self {
             provider: config.provider,
             driver,
@@ -117,8 +114,7 @@ impl ProviderClient {
             credentials: config.credentials,
             rate: config.rate,
             timeouts: config.timeouts,
-            limiter,
-            in_flight,
+            dispatcher,
             metrics: config.metrics,
         })
     }
@@ -310,17 +306,30 @@ impl ProviderClient {
             Ok(Plan::Answer(reply)) => return self.driver.interpret(op, &reply),
             Ok(Plan::Call(request)) => request,
         };
-        let allowed = if op == Op::Prices { self.timeouts.prices } else { self.timeouts.call };
-        let deadline = Instant::now() + allowed;
-        let first = self.once(op, &request, deadline).await;
+        let until = Instant::now() + self.exchange_time(op);
+        let first = self.once(op, &request).await;
         let Err((error, true)) = first else {
             return first.map_err(|(error, _)| error);
         };
-        if !op.is_read_only() || Instant::now() + RETRY_PAUSE >= deadline {
+        if !op.is_read_only() || Instant::now() + RETRY_PAUSE >= until {
             return Err(error);
         }
         sleep(RETRY_PAUSE).await;
-        self.once(op, &request, deadline).await.map_err(|(error, _)| error)
+        self.once(op, &request).await.map_err(|(error, _)| error)
+    }
+
+    /// How long an exchange may take, from its turn on.
+    const fn exchange_time(&self, op: Op) -> Duration {
+        match op {
+            Op::Prices => self.timeouts.prices,
+            Op::Balance
+            | Op::Buy
+            | Op::Status
+            | Op::Cancel
+            | Op::Finish
+            | Op::Resend
+            | Op::ListActive => self.timeouts.call,
+        }
     }
 
     /// One try: the output, or the error and whether another try may succeed.
@@ -328,9 +337,8 @@ impl ProviderClient {
         &self,
         op: Op,
         request: &ProviderRequest,
-        deadline: Instant,
     ) -> Result<Output, (ProviderError, bool)> {
-        let outcome = self.attempt(op, request, deadline).await;
+        let outcome = self.attempt(op, request).await;
         let word = outcome.as_ref().map_or_else(|(error, _)| error.kind.word(), |_| "ok");
         self.metrics.provider_call(&self.provider, op.name(), word);
         outcome
@@ -340,9 +348,8 @@ impl ProviderClient {
         &self,
         op: Op,
         request: &ProviderRequest,
-        deadline: Instant,
     ) -> Result<Output, (ProviderError, bool)> {
-        let reply = self.call(op, request, deadline).await.map_err(|failed| {
+        let reply = self.call(op, request).await.map_err(|failed| {
             let retryable = failed.retryable;
             (failed.into_error(), retryable)
         })?;
@@ -367,26 +374,19 @@ impl ProviderClient {
         })
     }
 
-    async fn call(
-        &self,
-        op: Op,
-        request: &ProviderRequest,
-        deadline: Instant,
-    ) -> Result<RawReply, CallFailed> {
-        let permit = timeout_at(deadline, self.in_flight.acquire()).await;
-        let Ok(Ok(_permit)) = permit else {
-            return Err(CallFailed::unsent(
-                ErrorKind::RateLimited,
-                "too many calls to the provider are in flight",
-            ));
-        };
-        self.limiter.acquire(Lane::of(op), deadline).await.map_err(|limited| CallFailed {
+    /// One exchange. Waiting for the turn has a time of its own, so that a call that is sent
+    /// has its whole time for the answer: a purchase that has no turn is refused for certain.
+    async fn call(&self, op: Op, request: &ProviderRequest) -> Result<RawReply, CallFailed> {
+        let lane = Lane::of(op);
+        let wait_until = Instant::now() + lane.patience();
+        let _turn = self.dispatcher.turn(lane, wait_until).await.map_err(|limited| CallFailed {
             retry_after: Some(limited.retry_after),
             ..CallFailed::unsent(
                 ErrorKind::RateLimited,
-                "the rate limit allowed no call within the time of this one",
+                "the provider's limits allowed no call in the time that it may wait",
             )
         })?;
+        let deadline = Instant::now() + self.exchange_time(op);
         match timeout_at(deadline, self.transport.exchange(request, bytes_max(op))).await {
             Ok(result) => result,
             Err(_) => Err(CallFailed::after_send("no answer in time", false)),
@@ -402,7 +402,7 @@ impl ProviderClient {
             Pause::Penalty => asked.unwrap_or(self.driver.limits().penalty_ms),
         };
         if pause > 0 {
-            self.limiter.pause(Duration::from_millis(pause));
+            self.dispatcher.pause(Duration::from_millis(pause));
         }
     }
 

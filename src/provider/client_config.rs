@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use crate::metrics::Metrics;
 
-/// How long a call may take, all waiting included.
+/// How long a call may take, from its turn at the dispatcher on.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
     /// To reach the provider; shorter than `call`, so that a provider that cannot be

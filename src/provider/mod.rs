@@ -10,7 +10,7 @@ pub mod client;
 pub mod client_config;
 pub mod connected;
 pub mod consequence;
-pub mod limit;
+pub mod dispatch;
 pub mod providers;
 mod retry_after;
 mod transport;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::{ExternalState, Op};
+use nexnum_driver::{ErrorKind, ExternalState, Op};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Actor, Cancel, Finish};
 use nexnum_engine::ids::{OrderId, ProviderId};
@@ -62,7 +62,8 @@ enum Seen {
     Standing,
     Missing,
     Failed,
-    /// The engine's inbox was full: the provider is not at fault.
+    /// The engine's inbox was full, or the provider's limits allowed no call: the provider is
+    /// not at fault.
     NoRoom,
 }
 
@@ -261,6 +262,8 @@ async fn visit(
             }
             Seen::Missing
         }
+        // There was no turn for it: the provider is not at fault, and has not been asked.
+        Err(Unseen::Provider(error)) if error.kind == ErrorKind::RateLimited => Seen::NoRoom,
         Err(Unseen::Provider(error)) => {
             connected.note_error(orders.market.clock.now(), Op::Status, Some(id), &error);
             Seen::Failed

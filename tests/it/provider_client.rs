@@ -20,6 +20,8 @@ use rust_decimal::Decimal;
 enum Answer {
     /// These bytes, then the end.
     Bytes(Vec<u8>),
+    /// These bytes after a while.
+    Late(Duration, Vec<u8>),
     /// Nothing, until the client goes away.
     Silence,
 }
@@ -56,6 +58,10 @@ fn serve(answers: Vec<Answer>) -> Server {
             let _ = sender.send(request);
             match &answers[index] {
                 Answer::Bytes(bytes) => drop(stream.write_all(bytes)),
+                Answer::Late(pause, bytes) => {
+                    std::thread::sleep(*pause);
+                    drop(stream.write_all(bytes));
+                }
                 Answer::Silence => drop(stream.read(&mut [0; 1])),
             }
         }
@@ -86,6 +92,10 @@ fn read_request(stream: &TcpStream) -> Option<String> {
 
 fn client(driver: &str, base_url: &str, rate: Decimal) -> ProviderClient {
     let text = Driver::shipped().iter().find(|(name, _)| *name == driver).unwrap().1;
+    client_of(text, base_url, rate)
+}
+
+fn client_of(text: &str, base_url: &str, rate: Decimal) -> ProviderClient {
     let driver = Arc::new(Driver::parse(text).unwrap());
     let timeouts = Timeouts {
         connect: Duration::from_secs(2),
@@ -197,6 +207,41 @@ fn too_many_calls_pause_every_call_for_as_long_as_asked() {
         assert!(error.retry_after_ms.is_some_and(|ms| (29_000..=30_000).contains(&ms)));
     });
     assert_eq!(server.calls.load(Ordering::SeqCst), 1, "nothing is sent in a pause");
+}
+
+/// The handler driver under other limits.
+fn limited(server: &Server, windows: &str) -> ProviderClient {
+    let text = Driver::shipped().iter().find(|(name, _)| *name == "handler").unwrap().1;
+    let shipped = "windows = [{ calls = 10, per_ms = 1000 }, { calls = 200, per_ms = 60000 }]";
+    assert!(text.contains(shipped));
+    client_of(&text.replace(shipped, windows), &server.address, Decimal::ONE)
+}
+
+#[test]
+fn a_purchase_that_gets_no_turn_is_refused_for_certain_and_not_sent() {
+    let server = serve(vec![ok("ACCESS_NUMBER:1:62811111111")]);
+    let client = limited(&server, "windows = [{ calls = 1, per_ms = 60000 }]");
+    run(async {
+        assert!(matches!(client.buy(&order()).await, BuyOutcome::Assigned(_)));
+        let BuyOutcome::Refused(error) = client.buy(&order()).await else { panic!("not refused") };
+        assert_eq!((error.kind, error.certain), (ErrorKind::RateLimited, true));
+        assert!(error.retry_after_ms.is_some_and(|ms| ms > 50_000), "{error:?}");
+    });
+    assert_eq!(server.calls.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_call_that_waited_for_its_turn_has_its_whole_time_for_the_answer() {
+    let Answer::Bytes(number) = ok("ACCESS_NUMBER:1:62811111111") else { unreachable!() };
+    // The turn comes after a second and the answer 0.4 s later; a call may take 0.7 s.
+    let late = || Answer::Late(Duration::from_millis(400), number.clone());
+    let server = serve(vec![late(), late()]);
+    let client = limited(&server, "windows = [{ calls = 1, per_ms = 1000 }]");
+    run(async {
+        assert!(matches!(client.buy(&order()).await, BuyOutcome::Assigned(_)));
+        let second = client.buy(&order()).await;
+        assert!(matches!(second, BuyOutcome::Assigned(_)), "{second:?}");
+    });
 }
 
 #[test]

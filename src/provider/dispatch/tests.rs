@@ -1,0 +1,215 @@
+//! The dispatcher under a clock that stands still between events.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+use tokio::task::JoinSet;
+
+const LONG: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn dispatcher(concurrency: u32, windows: &[(u32, u64)]) -> Arc<Dispatcher> {
+    let windows = windows.iter().map(|&(calls, per_ms)| Window { calls, per_ms }).collect();
+    Arc::new(Dispatcher::new(&CallLimits { concurrency, penalty_ms: 1, windows }))
+}
+
+/// Callers of one lane that ask again as soon as their call is over; gives when each went.
+async fn saturate(
+    dispatcher: &Arc<Dispatcher>,
+    callers: &[(Lane, usize)],
+    call: Duration,
+    time: Duration,
+) -> Vec<(Lane, Instant)> {
+    let (end, gone) = (Instant::now() + time, Arc::new(Mutex::new(Vec::new())));
+    let mut all = JoinSet::new();
+    for &(lane, count) in callers {
+        for _ in 0..count {
+            let (dispatcher, gone) = (Arc::clone(dispatcher), Arc::clone(&gone));
+            all.spawn(async move {
+                while let Ok(turn) = dispatcher.turn(lane, Instant::now() + LONG).await {
+                    gone.lock().push((lane, Instant::now()));
+                    sleep_until(Instant::now() + call).await;
+                    drop(turn);
+                }
+            });
+        }
+    }
+    sleep_until(end).await;
+    all.shutdown().await;
+    std::mem::take(&mut *gone.lock())
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_interval_of_a_window_has_more_calls_than_it_allows_and_nine_tenths_are_used() {
+    for windows in [
+        &[(1u32, 700u64)][..],
+        &[(3, 1_000)],
+        &[(10, 1_000)],
+        &[(20, 1_000)],
+        &[(50, 1_000)],
+        &[(10, 1_000), (200, 60_000)],
+        &[(5, 1_000), (30, 60_000), (1_000, 3_600_000)],
+    ] {
+        let dispatcher = dispatcher(100, windows);
+        let time = Duration::from_secs(600);
+        let gone = saturate(&dispatcher, &[(Lane::Poll, 20)], Duration::ZERO, time).await;
+        for &(calls, per_ms) in windows {
+            let per = Duration::from_millis(per_ms);
+            let mut inside = VecDeque::new();
+            for (_, at) in &gone {
+                inside.push_back(*at);
+                while inside[0] + per <= *at {
+                    inside.pop_front();
+                }
+                assert!(inside.len() <= calls as usize, "{} of {calls} in {per:?}", inside.len());
+            }
+        }
+        let allowed = windows
+            .iter()
+            .map(|&(calls, per_ms)| f64::from(calls) * time.as_millis() as f64 / per_ms as f64)
+            .fold(f64::INFINITY, f64::min);
+        let used = gone.len() as f64 / allowed;
+        assert!(used >= 0.9, "{windows:?}: {used}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn lanes_that_all_wait_go_by_their_weights() {
+    let dispatcher = dispatcher(8, &[(10, 1_000), (200, 60_000)]);
+    let callers = LANES.map(|lane| (lane, 16));
+    let time = Duration::from_secs(600);
+    let gone = saturate(&dispatcher, &callers, Duration::from_millis(100), time).await;
+    let weights: u64 = LANES.iter().map(|lane| lane.weight()).sum();
+    for lane in LANES {
+        let had = gone.iter().filter(|(other, _)| *other == lane).count() as f64;
+        let due = gone.len() as f64 * lane.weight() as f64 / weights as f64;
+        assert!((had - due).abs() <= 2.0 + due / 50.0, "{lane:?}: {had} of {due}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_lane_does_not_use_goes_to_the_others_and_is_no_claim() {
+    let dispatcher = dispatcher(4, &[(10, 1_000)]);
+    let alone = Duration::from_secs(100);
+    let gone = saturate(&dispatcher, &[(Lane::Sync, 8)], Duration::ZERO, alone).await;
+    assert!(gone.len() >= 900, "the least of the lanes alone has all: {}", gone.len());
+    // Buying was silent for long. It does not make up for it now, nor is it made to wait.
+    let callers = [(Lane::Sync, 8), (Lane::Buy, 8)];
+    let gone = saturate(&dispatcher, &callers, Duration::ZERO, Duration::from_secs(8)).await;
+    let bought = gone.iter().filter(|(lane, _)| *lane == Lane::Buy).count();
+    assert!((bought * 4).abs_diff(gone.len() * 3) <= 12, "{bought} of {}", gone.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_goes_in_the_order_of_arrival() {
+    let dispatcher = dispatcher(1, &[(2, 1_000)]);
+    let gone = Arc::new(Mutex::new(Vec::new()));
+    let mut all = JoinSet::new();
+    for n in 0..20 {
+        let (dispatcher, gone) = (Arc::clone(&dispatcher), Arc::clone(&gone));
+        all.spawn(async move {
+            let turn = dispatcher.turn(Lane::Poll, Instant::now() + LONG).await.unwrap();
+            gone.lock().push(n);
+            drop(turn);
+        });
+        tokio::task::yield_now().await;
+    }
+    while all.join_next().await.is_some() {}
+    assert_eq!(*gone.lock(), (0..20).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_in_flight_is_not_held_by_a_call_that_waits() {
+    // Two places, calls of 600 ms, cancels that wait for them: a purchase goes by its share.
+    let dispatcher = dispatcher(2, &[(100, 1_000)]);
+    let busy = {
+        let dispatcher = Arc::clone(&dispatcher);
+        tokio::spawn(async move {
+            let callers = [(Lane::Change, 32)];
+            let call = Duration::from_millis(600);
+            saturate(&dispatcher, &callers, call, Duration::from_secs(60)).await
+        })
+    };
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let asked = Instant::now();
+    let turn = dispatcher.turn(Lane::Buy, asked + LONG).await.unwrap();
+    assert!(asked.elapsed() <= Duration::from_millis(1_200), "{:?}", asked.elapsed());
+    drop(turn);
+    busy.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_turn_cannot_come_in_time_is_refused_at_once() {
+    let dispatcher = dispatcher(8, &[(1, 60_000)]);
+    drop(dispatcher.turn(Lane::Buy, Instant::now()).await.unwrap());
+    let asked = Instant::now();
+    let refused = dispatcher.turn(Lane::Buy, asked + Duration::from_secs(5)).await.unwrap_err();
+    assert_eq!(asked.elapsed(), Duration::ZERO, "nothing was waited for");
+    assert_eq!(refused.retry_after, Duration::from_secs(60));
+    // And one whose turn came after the time that it was given leaves the queue.
+    let waits = dispatcher.turn(Lane::Buy, asked + Duration::from_secs(90)).await;
+    assert!(waits.is_ok());
+    assert_eq!(asked.elapsed(), Duration::from_secs(60));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_holds_for_all_lanes_and_is_bounded() {
+    let dispatcher = dispatcher(8, &[(100, 1_000)]);
+    dispatcher.pause(Duration::from_secs(1_000_000));
+    let asked = Instant::now();
+    for lane in LANES {
+        let refused = dispatcher.turn(lane, asked + Duration::from_secs(30)).await.unwrap_err();
+        assert_eq!(refused.retry_after, PAUSE_MAX);
+    }
+    dispatcher.turn(Lane::Sync, asked + LONG).await.map(drop).unwrap();
+    assert_eq!(asked.elapsed(), PAUSE_MAX);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_goes_away_leaves_its_queue_and_its_turn() {
+    let dispatcher = dispatcher(1, &[(1, 1_000)]);
+    let first = dispatcher.turn(Lane::Buy, Instant::now() + LONG).await.unwrap();
+    let (left, stayed) = (Arc::clone(&dispatcher), Arc::clone(&dispatcher));
+    let leaves = tokio::spawn(async move { left.turn(Lane::Buy, Instant::now() + LONG).await });
+    let stays = tokio::spawn(async move { stayed.turn(Lane::Buy, Instant::now() + LONG).await });
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    leaves.abort();
+    drop(first);
+    let asked = Instant::now();
+    let turn = stays.await.unwrap().unwrap();
+    assert!(asked.elapsed() <= Duration::from_secs(1));
+    drop(turn);
+    let state = dispatcher.shared.state.lock();
+    assert_eq!(
+        (state.in_flight, state.queues.iter().map(|q| q.waiting.len()).sum::<usize>()),
+        (0, 0)
+    );
+}
+
+/// The mix that starved the first version: the shipped limits of the handler protocol, buyers
+/// that never stop, and open activations that are polled as often as they may.
+#[tokio::test(start_paused = true)]
+async fn under_the_shipped_limits_no_lane_starves_another() {
+    let dispatcher = dispatcher(16, &[(10, 1_000), (200, 60_000)]);
+    let busy = {
+        let dispatcher = Arc::clone(&dispatcher);
+        tokio::spawn(async move {
+            let callers = [(Lane::Buy, 32), (Lane::Poll, 60), (Lane::Change, 8)];
+            let call = Duration::from_millis(50);
+            saturate(&dispatcher, &callers, call, Duration::from_secs(400)).await
+        })
+    };
+    let slowest = Arc::new(AtomicUsize::new(0));
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        for lane in [Lane::Sync, Lane::Doubt] {
+            let asked = Instant::now();
+            let turn = dispatcher.turn(lane, asked + lane.patience()).await;
+            drop(turn.unwrap_or_else(|_| panic!("{lane:?} was refused")));
+            slowest.fetch_max(asked.elapsed().as_millis() as usize, Ordering::Relaxed);
+        }
+    }
+    let slowest_ms = slowest.load(Ordering::Relaxed);
+    assert!(slowest_ms <= 6_000, "{slowest_ms} ms");
+    let gone = busy.await.unwrap();
+    assert!(gone.len() >= 1_100, "{} calls in 400 s", gone.len());
+}
