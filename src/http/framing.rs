@@ -276,8 +276,9 @@ impl Head {
 }
 
 fn is_length(line: &[u8]) -> bool {
-    const NAME: &[u8] = b"content-length:";
-    line.get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME))
+    const NAME: &[u8] = b"content-length";
+    // The colon is looked at first: in most lines it is elsewhere.
+    line.get(NAME.len()) == Some(&b':') && line[..NAME.len()].eq_ignore_ascii_case(NAME)
 }
 
 #[cfg(test)]
