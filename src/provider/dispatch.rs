@@ -73,7 +73,7 @@ impl Lane {
     /// Its share while all lanes wait: codes that were paid for go before new purchases.
     const fn weight(self) -> u64 {
         match self {
-            Self::Buy => 3,
+            Self::Buy => 2,
             Self::Change => 4,
             Self::Poll => 6,
             Self::Doubt => 2,

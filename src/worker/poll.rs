@@ -56,6 +56,43 @@ struct Watch {
     settled: bool,
 }
 
+/// A visit under way.
+#[derive(Clone, Copy, Debug)]
+struct Visiting {
+    order: OrderId,
+    provider: ProviderId,
+    watch: Watch,
+    quiet: bool,
+}
+
+/// Visits under way at a provider.
+#[derive(Clone, Copy, Debug, Default)]
+struct Busy {
+    waiting: usize,
+    quiet: usize,
+}
+
+impl Busy {
+    /// Takes a place, if there is one: half of the provider's calls are for polls, and an eighth
+    /// of them, at least one, for activations that no buyer waits for.
+    fn begin(&mut self, concurrency: u32, quiet: bool) -> bool {
+        let all = (concurrency as usize / 2).max(1);
+        if self.waiting + self.quiet >= all || quiet && self.quiet >= (all / 8).max(1) {
+            return false;
+        }
+        *self.of(quiet) += 1;
+        true
+    }
+
+    fn end(&mut self, quiet: bool) {
+        *self.of(quiet) -= 1;
+    }
+
+    fn of(&mut self, quiet: bool) -> &mut usize {
+        if quiet { &mut self.quiet } else { &mut self.waiting }
+    }
+}
+
 /// What a visit to the provider showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Seen {
@@ -71,13 +108,14 @@ enum Seen {
 pub(super) struct Poller {
     orders: Arc<Orders>,
     watches: BTreeMap<OrderId, Watch>,
-    due: BTreeSet<(Time, OrderId)>,
-    busy: BTreeMap<ProviderId, usize>,
+    /// Whether it is quiet, when it is due, which: those that a buyer waits for come first.
+    due: BTreeSet<(bool, Time, OrderId)>,
+    busy: BTreeMap<ProviderId, Busy>,
     /// Up to when ended activations have been looked for.
     looked: Time,
     visits: JoinSet<(Watch, Seen)>,
     /// What each visit under way is for.
-    visiting: HashMap<task::Id, (OrderId, ProviderId, Watch)>,
+    visiting: HashMap<task::Id, Visiting>,
     /// When connections of orders that have left memory are forgotten next.
     forget_at: Time,
 }
@@ -145,59 +183,68 @@ impl Poller {
                 continue;
             };
             if !self.watches.contains_key(&order.id) {
-                self.schedule(&order, &connected, Watch::default());
+                self.schedule(&order, &connected, Watch::default(), false);
             }
         }
     }
 
-    fn schedule(&mut self, order: &Order, connected: &Connected, watch: Watch) {
+    /// Gives an activation its next moment; `visited` once it has been asked about.
+    fn schedule(&mut self, order: &Order, connected: &Connected, watch: Watch, visited: bool) {
         let now = self.orders.market.clock.now();
         let base = connected.driver().timings().poll_interval_ms;
         let quiet = is_quiet(order) || watch.settled;
-        let pause = pause_ms(base, now.ms_since(order.placed_at), quiet, watch.failures);
+        let pause = if visited || quiet {
+            pause_ms(base, now.ms_since(order.placed_at), quiet, watch.failures)
+        } else {
+            // Most messages come at once.
+            base / 2
+        };
         // Orders that came together are spread, always alike.
         let spread = u64::from(order.id.0).wrapping_mul(7_919) % (pause / 8 + 1);
-        self.due.insert((now.plus_ms(pause - spread), order.id));
+        self.due.insert((quiet, now.plus_ms(pause - spread), order.id));
         self.watches.insert(order.id, watch);
     }
 
     fn start_due(&mut self) {
         let now = self.orders.market.clock.now();
-        let due: Vec<_> = self.due.iter().take_while(|(at, _)| *at <= now).copied().collect();
-        for (at, id) in due {
+        let of = |quiet| {
+            let all = self.due.range((quiet, Time(0), OrderId(0))..);
+            all.take_while(move |due| due.0 == quiet && due.1 <= now).copied()
+        };
+        let due: Vec<_> = of(false).chain(of(true)).collect();
+        for key in due {
+            let (quiet, _, id) = key;
             let order = self.orders.market.read_model.order(id);
             let connected = order.as_ref().and_then(|order| self.orders.providers.of_order(order));
             let (Some(order), Some(connected)) = (order, connected) else {
-                self.due.remove(&(at, id));
+                self.due.remove(&key);
                 self.watches.remove(&id);
                 continue;
             };
-            let lanes = (connected.driver().limits().concurrency as usize / 2).max(1);
             let busy = self.busy.entry(connected.id()).or_default();
-            if *busy >= lanes {
+            if !busy.begin(connected.driver().limits().concurrency, quiet) {
                 continue;
             }
-            *busy += 1;
-            self.due.remove(&(at, id));
+            self.due.remove(&key);
             let watch = self.watches.get(&id).copied().unwrap_or_default();
             let provider = connected.id();
             let visit = self.visits.spawn(visit(Arc::clone(&self.orders), connected, order, watch));
-            self.visiting.insert(visit.id(), (id, provider, watch));
+            self.visiting.insert(visit.id(), Visiting { order: id, provider, watch, quiet });
         }
     }
 
     fn end_visit(&mut self, visit: Result<(task::Id, (Watch, Seen)), JoinError>) {
         let task = visit.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
-        let Some((id, provider, before)) = self.visiting.remove(&task) else { return };
+        let Some(visiting) = self.visiting.remove(&task) else { return };
+        if let Some(busy) = self.busy.get_mut(&visiting.provider) {
+            busy.end(visiting.quiet);
+        }
         // A visit that panicked was reported by its thread: it is a failure like others.
-        let (watch, seen) = visit.map_or((before, Seen::Failed), |(_, seen)| seen);
-        self.reschedule(id, provider, watch, seen);
+        let (watch, seen) = visit.map_or((visiting.watch, Seen::Failed), |(_, seen)| seen);
+        self.reschedule(visiting.order, watch, seen);
     }
 
-    fn reschedule(&mut self, id: OrderId, provider: ProviderId, watch: Watch, seen: Seen) {
-        if let Some(busy) = self.busy.get_mut(&provider) {
-            *busy = busy.saturating_sub(1);
-        }
+    fn reschedule(&mut self, id: OrderId, watch: Watch, seen: Seen) {
         let order = self.orders.market.read_model.order(id);
         let connected = order.as_ref().and_then(|order| self.orders.providers.of_order(order));
         let (Some(order), Some(connected)) = (order, connected) else {
@@ -213,7 +260,7 @@ impl Poller {
         if is_over(&order, watch, self.orders.market.clock.now()) {
             self.watches.remove(&id);
         } else {
-            self.schedule(&order, &connected, watch);
+            self.schedule(&order, &connected, watch, true);
         }
     }
 }
