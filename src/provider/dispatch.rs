@@ -182,7 +182,7 @@ struct State {
 }
 
 impl State {
-    /// From when on a call may be made, whoever's.
+    /// From when on a call may be made.
     fn ready_at(&mut self, now: Instant) -> Instant {
         let paused = self.paused_until.filter(|until| *until > now).unwrap_or(now);
         self.gauges.iter_mut().map(|gauge| gauge.ready_at(now)).fold(paused, Instant::max)
