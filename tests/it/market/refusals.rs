@@ -234,6 +234,20 @@ async fn every_reply_says_what_is_left_of_the_quota_and_the_last_one_when_to_com
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_another_role_spends_its_quota_on_refusals() {
+    let market = Market::with_quota(3).await;
+    let buyer = market.customer("a", "1").await;
+    buyer.get("/api/admin/accounts").await.refused(403, "forbidden");
+    buyer.post("/api/admin/stock", json!({})).await.refused(403, "forbidden");
+    let last = buyer.get("/metrics").await;
+    assert!(last.headers["ratelimit"].to_str().unwrap().starts_with("\"requests\";r=0"));
+    last.refused(403, "forbidden");
+    buyer.get("/api/admin/accounts").await.refused(429, "rate_limited");
+    buyer.get("/api/v1/wallet").await.refused(429, "rate_limited");
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_description_names_every_route_and_no_other() {
     let described = document();
     let mut told = Vec::new();
