@@ -180,7 +180,7 @@ impl Auth {
             (Who::Operator, Scope::Trade) => "this path needs an admin key",
             (Who::CallbackSender, _) => "this path needs the token of a callback",
         };
-        // Charged as any request is: trying doors is no cheaper than using them.
+        // A refused request takes from the key's quota as an accepted one does.
         self.limiter.check(key.id, call.allowance())?;
         Err(forbidden(refusal))
     }

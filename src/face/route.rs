@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use hyper::Method;
 
-use super::auth::{Auth, Role};
+use super::auth::{Admitted, Auth, Role};
 use super::description::operation::Operation;
 use super::spec::{KeyPlace, RouteSpec, Runs};
 use crate::http::body::BODY_LEN_MAX;
@@ -103,91 +103,82 @@ impl<S: Send + Sync + 'static> Routes<S> {
 
     /// Adds a route that answers without waiting.
     #[must_use]
-    pub fn at_once<C: 'static>(
-        mut self,
-        stated: Stated<C>,
-        run: fn(&S, C, &Call) -> Outcome,
-    ) -> Self {
-        let (state, auth) = (Arc::clone(&self.state), Arc::clone(&self.auth));
-        let (spec, role) = (stated.spec(Runs::AtOnce), stated.role);
-        let takes_query = spec.takes_query();
-        let start = move |call: &Call| {
-            let admitted = admit_by_head(&auth, &role, takes_query, call);
-            Next::Done(admitted.and_then(|caller| run(&state, caller, call)))
-        };
-        self.routes.push((spec, Box::new(start)));
-        self
+    pub fn at_once<C: 'static>(self, stated: Stated<C>, run: fn(&S, C, &Call) -> Outcome) -> Self {
+        let state = Arc::clone(&self.state);
+        self.with(stated, Runs::AtOnce, move |guard, call| {
+            Next::Done(guard.admit_by_head(call).and_then(|caller| run(&state, caller, call)))
+        })
     }
 
     /// Adds a route that is given up when the client hangs up.
     #[must_use]
-    pub fn plain<C, F, A>(mut self, stated: Stated<C>, run: F) -> Self
+    pub fn plain<C, F, A>(self, stated: Stated<C>, run: F) -> Self
     where
         C: Send + 'static,
         F: Fn(Arc<S>, C, Call) -> A + Clone + Send + Sync + 'static,
         A: Future<Output = Outcome> + Send + 'static,
     {
-        let (state, auth) = (Arc::clone(&self.state), Arc::clone(&self.auth));
-        let (spec, role) = (stated.spec(Runs::Plain), stated.role);
-        let takes_query = spec.takes_query();
-        let start = move |call: &Call| match admit_by_head(&auth, &role, takes_query, call) {
+        let state = Arc::clone(&self.state);
+        self.with(stated, Runs::Plain, move |guard, call| match guard.admit_by_head(call) {
             Ok(caller) => {
                 let (state, run) = (Arc::clone(&state), run.clone());
                 Next::plain(move |call| run(state, caller, call))
             }
             Err(problem) => Next::Done(Err(problem)),
-        };
-        self.routes.push((spec, Box::new(start)));
-        self
+        })
     }
 
     /// Adds a route whose handler looks at the head, then answers or says how the call goes on.
     #[must_use]
     pub fn chosen<C: 'static>(
-        mut self,
+        self,
         stated: Stated<C>,
         choose: fn(&Arc<S>, C, &Call) -> Result<Next, Problem>,
     ) -> Self {
-        let (state, auth) = (Arc::clone(&self.state), Arc::clone(&self.auth));
-        let (spec, role) = (stated.spec(Runs::Chosen), stated.role);
-        let takes_query = spec.takes_query();
-        let start = move |call: &Call| {
-            let admitted = admit_by_head(&auth, &role, takes_query, call);
-            let next = admitted.and_then(|caller| choose(&state, caller, call));
+        let state = Arc::clone(&self.state);
+        self.with(stated, Runs::Chosen, move |guard, call| {
+            let next = guard.admit_by_head(call).and_then(|caller| choose(&state, caller, call));
             next.unwrap_or_else(|problem| Next::Done(Err(problem)))
-        };
-        self.routes.push((spec, Box::new(start)));
-        self
+        })
     }
 
     /// Adds a route that runs to its end; its body is read before it starts, and the caller
     /// is looked up before that, so that strangers cannot make the server hold bodies.
     #[must_use]
-    pub fn detached<C, F, A>(mut self, stated: Stated<C>, run: F) -> Self
+    pub fn detached<C, F, A>(self, stated: Stated<C>, run: F) -> Self
     where
         C: Send + 'static,
         F: Fn(Arc<S>, C, Call) -> A + Clone + Send + Sync + 'static,
         A: Future<Output = Outcome> + Send + 'static,
     {
-        let (state, auth) = (Arc::clone(&self.state), Arc::clone(&self.auth));
-        let (spec, role) = (stated.spec(Runs::Detached), stated.role);
-        let (takes_query, takes_fields) = (spec.takes_query(), spec.takes_fields());
-        let start = move |call: &Call| match auth.admit(role.who, role.key, call) {
-            Ok(caller) => {
-                let (state, auth, run) = (Arc::clone(&state), Arc::clone(&auth), run.clone());
+        let state = Arc::clone(&self.state);
+        self.with(stated, Runs::Detached, move |guard, call| match guard.look_up(call) {
+            Ok(admitted) => {
+                let (state, guard, run) = (Arc::clone(&state), Arc::clone(guard), run.clone());
                 Next::detached(async move |mut call: Call| {
                     // Charged once the body is there: a refusal need not end the connection.
-                    auth.charge(role.quota, caller, &call)?;
-                    check_query(takes_query, &call)?;
-                    if !takes_fields {
+                    let caller = guard.admit(admitted, &call)?;
+                    if !guard.takes_fields {
                         call.no_fields().await?;
                     }
-                    run(state, (role.caller)(caller), call).await
+                    run(state, caller, call).await
                 })
             }
             Err(problem) => Next::Done(Err(problem)),
-        };
-        self.routes.push((spec, Box::new(start)));
+        })
+    }
+
+    /// Adds a route that `start` begins, behind the guard that its statement makes.
+    fn with<C: 'static>(
+        mut self,
+        stated: Stated<C>,
+        runs: Runs,
+        start: impl Fn(&Arc<Guard<C>>, &Call) -> Next + Send + Sync + 'static,
+    ) -> Self {
+        let (spec, auth) = (stated.spec(runs), Arc::clone(&self.auth));
+        let (takes_query, takes_fields) = (spec.takes_query(), spec.takes_fields());
+        let guard = Arc::new(Guard { auth, role: stated.role, takes_query, takes_fields });
+        self.routes.push((spec, Box::new(move |call| start(&guard, call))));
         self
     }
 
@@ -208,25 +199,34 @@ impl<S: Send + Sync + 'static> Routes<S> {
     }
 }
 
-/// The caller of a route that reads no body, once all that its head says was checked.
-fn admit_by_head<C>(
-    auth: &Auth,
-    role: &Role<C>,
+/// What stands before a route's handler.
+struct Guard<C> {
+    auth: Arc<Auth>,
+    role: Role<C>,
     takes_query: bool,
-    call: &Call,
-) -> Result<C, Problem> {
-    call.check_declared()?;
-    let caller = auth.admit(role.who, role.key, call)?;
-    auth.charge(role.quota, caller, call)?;
-    check_query(takes_query, call)?;
-    Ok((role.caller)(caller))
+    takes_fields: bool,
 }
 
-fn check_query(takes_query: bool, call: &Call) -> Result<(), Problem> {
-    if !takes_query {
-        call.query(&[])?;
+impl<C> Guard<C> {
+    /// The caller of a route that reads no body, once all that its head says was checked.
+    fn admit_by_head(&self, call: &Call) -> Result<C, Problem> {
+        call.check_declared()?;
+        self.admit(self.look_up(call)?, call)
     }
-    Ok(())
+
+    fn look_up(&self, call: &Call) -> Result<Admitted, Problem> {
+        self.auth.admit(self.role.who, self.role.key, call)
+    }
+
+    /// The caller as the handler is given it: charged, and without a query that the route does
+    /// not take.
+    fn admit(&self, admitted: Admitted, call: &Call) -> Result<C, Problem> {
+        self.auth.charge(self.role.quota, admitted, call)?;
+        if !self.takes_query {
+            call.query(&[])?;
+        }
+        Ok((self.role.caller)(admitted))
+    }
 }
 
 /// All routes of a server: as data, and as the kit runs them.
