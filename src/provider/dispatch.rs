@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_driver::{CallLimits, Op, Window};
@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// What a call is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
     /// A customer waits for the number.
     Buy,
@@ -270,7 +270,7 @@ impl Shared {
         let shared = Arc::downgrade(self);
         runtime.spawn(async move {
             sleep_until(at).await;
-            let Some(shared) = Weak::upgrade(&shared) else { return };
+            let Some(shared) = shared.upgrade() else { return };
             {
                 let mut state = shared.state.lock();
                 if state.alarm == Some(at) {

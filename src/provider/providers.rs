@@ -107,14 +107,10 @@ impl Providers {
         self.shared.bought.pin().retain(|(order, _), _| !has_left(*order));
     }
 
-    /// Adds a provider, or replaces the connection of the same id, which is given back. Its
+    /// Adds a provider, or replaces the connection of the same id; gives the new one. Its
     /// offers are for sale once its first list has come: those of the connection before may
     /// have another price by now, or another margin.
-    pub fn put(
-        &self,
-        grid: &Grid,
-        connected: Connected,
-    ) -> (Arc<Connected>, Option<Arc<Connected>>) {
+    pub fn put(&self, grid: &Grid, connected: Connected) -> Arc<Connected> {
         let connected = Arc::new(connected);
         let _changing = self.shared.changing.lock();
         let replaced = self.change(|set| set.insert(connected.id(), Arc::clone(&connected)));
@@ -123,7 +119,7 @@ impl Providers {
         }
         grid.set_priority(connected.id(), connected.policy().priority);
         connected.show_now(grid);
-        (connected, replaced)
+        connected
     }
 
     /// Starts or stops buying from a provider; false if it is not connected. Its open
@@ -137,14 +133,16 @@ impl Providers {
         connected.is_some()
     }
 
-    /// Takes a provider out: nothing is bought from it any more. Its open activations go on
-    /// under the connection that is given back.
-    pub fn remove(&self, grid: &Grid, id: ProviderId) -> Option<Arc<Connected>> {
+    /// Takes a provider out: nothing is bought from it any more; false if it is not connected.
+    /// Its open activations go on under their connections.
+    pub fn remove(&self, grid: &Grid, id: ProviderId) -> bool {
         let _changing = self.shared.changing.lock();
-        let removed = self.change(|set| set.remove(&id))?;
-        removed.retire();
-        grid.close_provider(id);
-        Some(removed)
+        let removed = self.change(|set| set.remove(&id));
+        if let Some(removed) = &removed {
+            removed.retire();
+            grid.close_provider(id);
+        }
+        removed.is_some()
     }
 
     /// Called under the lock.

@@ -48,7 +48,7 @@ impl ProviderSet {
         let id = register(market, &prepared.name, ProviderKind::Driven).await?;
         // 3. Its place in the set, and its loops.
         let connected = prepared.connected(id);
-        let (connected, _replaced) = self.orders.providers.put(&market.grid, connected);
+        let connected = self.orders.providers.put(&market.grid, connected);
         self.workers.watch_over(&connected, false);
         Ok(id)
     }
@@ -71,6 +71,6 @@ impl ProviderSet {
     /// their ends under the connection that they were bought with.
     #[must_use]
     pub fn remove(&self, id: ProviderId) -> bool {
-        self.orders.providers.remove(&self.orders.market.grid, id).is_some()
+        self.orders.providers.remove(&self.orders.market.grid, id)
     }
 }

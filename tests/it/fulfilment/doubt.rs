@@ -142,13 +142,19 @@ async fn a_purchase_in_doubt_at_a_restart_is_adopted_after_it() {
     rig.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_purchase_given_up_before_a_restart_goes_back_when_it_turns_up() {
+/// A market whose one order gave its first purchase up and has its number elsewhere.
+async fn moved_on() -> Rig {
     let rig = Rig::start_with(&[(HANDLER, 100_000), (SMSPOOL, 200_000)], 600_000).await;
     rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     let order = rig.order(id, |order| order.state == ActivationState::Active).await;
     assert_eq!(order.attempt, 2, "the first was judged not to have bought anything");
+    rig
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_given_up_before_a_restart_goes_back_when_it_turns_up() {
+    let rig = moved_on().await;
     let closed = rig.close().await;
     let late = stray(&closed.sandbox).await;
     let rig = closed.open().await;
@@ -158,11 +164,7 @@ async fn a_purchase_given_up_before_a_restart_goes_back_when_it_turns_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_given_up_for_another_provider_s_goes_back_when_it_turns_up() {
-    let rig = Rig::start_with(&[(HANDLER, 100_000), (SMSPOOL, 200_000)], 600_000).await;
-    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
-    let id = rig.buy(Some(1_000_000)).await.unwrap();
-    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
-    assert_eq!(order.attempt, 2, "the first was judged not to have bought anything");
+    let rig = moved_on().await;
     let late = stray(&rig.sandbox).await;
     check_cancelled(&rig.sandbox, &late).await;
     rig.stop().await;
