@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use nexnum_driver::{ExternalState, Op, ProviderError, ReceivedMessage};
+use nexnum_driver::{ExternalState, Op, ProviderError, ReceivedMessage, StatusReport};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::code;
 use nexnum_engine::command::{Incoming, IngestMessage};
@@ -105,9 +105,8 @@ impl Orders {
         }
     }
 
-    /// Asks the provider how an activation stands and brings in what it received. The state
-    /// is given only once the engine has every message of the reply, so that no end
-    /// overtakes one.
+    /// Asks the provider how an activation stands and brings in what it received, as
+    /// [`Orders::take_in`].
     ///
     /// # Errors
     /// What kept the state or a message away.
@@ -119,6 +118,20 @@ impl Orders {
         let Some(assignment) = &order.assignment else { return Ok(ExternalState::Waiting) };
         let asked = connected.client().status(&assignment.external_id).await;
         let report = asked.map_err(Unseen::Provider)?;
+        self.take_in(connected, order, &report).await
+    }
+
+    /// Brings in what a provider's report of an activation holds. The state is given only once
+    /// the engine has every message of it, so that no end overtakes one.
+    ///
+    /// # Errors
+    /// [`Unseen::Busy`].
+    pub async fn take_in(
+        &self,
+        connected: &Connected,
+        order: &Order,
+        report: &StatusReport,
+    ) -> Result<ExternalState, Unseen> {
         for message in report.messages.iter().filter_map(polled) {
             let until = self.market.clock.now().plus_ms(INGEST_MS);
             match self.ingest(order.id, message, until).await {

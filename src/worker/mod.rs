@@ -8,6 +8,7 @@ mod pause;
 mod poll;
 mod reconcile;
 mod sync;
+mod visit;
 
 use std::sync::Arc;
 use std::time::Duration;

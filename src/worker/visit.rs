@@ -1,0 +1,231 @@
+//! A visit: one activation is asked about at its provider, and what follows from the answer.
+//!
+//! Messages are brought in before a state is believed; what has ended there ends here, and
+//! what has ended here is ended there. Leaves to others: when to visit.
+
+use std::sync::Arc;
+
+use nexnum_driver::{ErrorKind, ExternalState, Op};
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::command::{Actor, Cancel, Finish};
+use nexnum_engine::ids::OrderId;
+use nexnum_engine::order::Order;
+
+use crate::order::{Orders, Unseen};
+use crate::provider::connected::Connected;
+use crate::provider::consequence;
+
+/// "Not found" so often in a row is taken as true: the first may be a provider catching up.
+const MISSING_MAX: u8 = 2;
+/// How long a conclusion waits for a full inbox before the next poll draws it again.
+const CONCLUDE_MS: u64 = 5_000;
+
+/// One activation's place in the schedule.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Watch {
+    pub(super) failures: u32,
+    pub(super) missing: u8,
+    /// The provider has been told to end it, or needs no such call.
+    pub(super) settled: bool,
+}
+
+/// What a visit to the provider showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    Standing,
+    Missing,
+    Failed,
+    /// The engine's inbox was full, or the provider's limits allowed no call: the provider is
+    /// not at fault.
+    NoRoom,
+}
+
+/// Asks about one activation, brings in what came and draws the conclusions.
+pub(super) async fn visit(
+    orders: Arc<Orders>,
+    connected: Arc<Connected>,
+    order: Arc<Order>,
+    mut watch: Watch,
+) -> (Watch, Seen) {
+    let id = order.id;
+    let seen = match orders.receive(&connected, &order).await {
+        Ok(state) => {
+            conclude(&orders, id, state).await;
+            Seen::Standing
+        }
+        Err(unseen) if unseen.is_missing() => {
+            watch.missing = watch.missing.saturating_add(1);
+            if watch.missing >= MISSING_MAX {
+                conclude(&orders, id, ExternalState::Cancelled).await;
+            }
+            Seen::Missing
+        }
+        // There was no turn for it: the provider is not at fault, and has not been asked.
+        Err(Unseen::Provider(error)) if error.kind == ErrorKind::RateLimited => Seen::NoRoom,
+        Err(Unseen::Provider(error)) => {
+            connected.note_error(orders.market.clock.now(), Op::Status, Some(id), &error);
+            Seen::Failed
+        }
+        Err(Unseen::Busy) => Seen::NoRoom,
+    };
+    if !watch.settled {
+        watch.settled = settle(&orders, &connected, id).await;
+    }
+    (watch, seen)
+}
+
+/// Ends an activation here that has ended at its provider.
+async fn conclude(orders: &Orders, id: OrderId, state: ExternalState) {
+    let Some(order) = orders.market.read_model.order(id) else { return };
+    let ended = match state {
+        ExternalState::Waiting | ExternalState::Received => false,
+        ExternalState::Finished | ExternalState::Cancelled | ExternalState::Expired => true,
+    };
+    let actor = Actor::System;
+    let until = orders.market.clock.now().plus_ms(CONCLUDE_MS);
+    // A refusal says that something else came first; the next poll looks again.
+    match order.state {
+        ActivationState::Active if ended => {
+            let cancel = Cancel { order: id, actor };
+            let _answer = orders.market.send_until(&cancel, until).await;
+        }
+        ActivationState::Received if ended => {
+            let finish = Finish { order: id, actor };
+            let _answer = orders.market.send_until(&finish, until).await;
+        }
+        ActivationState::Init
+        | ActivationState::Active
+        | ActivationState::Received
+        | ActivationState::Completed
+        | ActivationState::Cancelled
+        | ActivationState::TimedOut
+        | ActivationState::Failed => {}
+    }
+}
+
+/// Ends an activation at its provider that has ended here; true once that is done. What
+/// was cancelled here was cancelled there before, or there first.
+async fn settle(orders: &Orders, connected: &Connected, id: OrderId) -> bool {
+    let Some(order) = orders.market.read_model.order(id) else { return true };
+    let Some(assignment) = &order.assignment else { return true };
+    match order.state {
+        ActivationState::Init | ActivationState::Active | ActivationState::Received => false,
+        ActivationState::Completed => {
+            orders.finish_at_provider(connected, id, &assignment.external_id).await;
+            true
+        }
+        ActivationState::TimedOut => {
+            let Err(error) = connected.client().cancel(&assignment.external_id).await else {
+                return true;
+            };
+            connected.note_error(orders.market.clock.now(), Op::Cancel, Some(id), &error);
+            consequence::of(error.kind).is_final
+        }
+        ActivationState::Cancelled | ActivationState::Failed => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::folder;
+    use crate::order::claim::Wish;
+    use crate::order::{INGEST_MS, OwnStock};
+    use crate::provider::providers::Providers;
+    use crate::server::{self, ProviderSetup, Running, config};
+    use nexnum_driver::{Driver, Secret};
+    use nexnum_engine::catalog::Catalog;
+    use nexnum_engine::command::OpenAccount;
+    use nexnum_engine::ids::{CarrierId, Product};
+    use nexnum_engine::money::Micros;
+    use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
+    use std::time::Duration;
+    use tempfile::TempDir;
+
+    /// The sandbox's provider that shows the end of an order and its messages in one reply.
+    const FIVESIM: usize = 1;
+
+    /// The shipped driver, which this market itself polls once a day.
+    fn setup(sandbox: &Sandbox, folder: &TempDir) -> ProviderSetup {
+        let provider = &sandbox.providers()[FIVESIM];
+        let (_, text) = Driver::shipped().iter().find(|(name, _)| *name == "fivesim").unwrap();
+        let often = text.lines().find(|line| line.starts_with("poll_interval_ms")).unwrap();
+        let path = folder.path().join("fivesim.toml");
+        std::fs::write(&path, text.replace(often, "poll_interval_ms = 86400000")).unwrap();
+        let config = config::ProviderConfig {
+            base_url: Some(provider.base_url.clone()),
+            sync_interval_s: 3600,
+            ..config::ProviderConfig::new("fivesim", path.to_str().unwrap())
+        };
+        let key = Secret::new(provider.key.clone());
+        ProviderSetup { config, key, min_cancel_age_ms: Some(0) }
+    }
+
+    /// A running market with an order that has its number at the sandbox's provider.
+    async fn active_order(sandbox: &Sandbox, folder: &TempDir) -> (Running, Arc<Order>) {
+        let dir = folder.path().join("market");
+        folder::init(&dir).unwrap();
+        let config = config::Config {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            data_dir: dir.clone(),
+            ..config::Config::default()
+        };
+        let opened = folder::open(&dir, |_| {}).unwrap();
+        let running = server::start(opened, &config, vec![setup(sandbox, folder)]).await.unwrap();
+        let orders = &running.rooms.orders;
+        let connected = orders.providers.by_name("fivesim").unwrap();
+        while connected.health().last_sync_at.is_none() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let open = OpenAccount { name: "buyer".into(), credit_limit: Micros::units(10) };
+        let buyer = orders.market.handle.ask(open).await.unwrap().unwrap();
+        let catalog = Catalog::load();
+        let product = Product {
+            country: catalog.find_country("ID").unwrap(),
+            service: catalog.find_service("telegram").unwrap(),
+        };
+        let wish = Wish { product, carrier: CarrierId::ANY, limit: None };
+        let id = orders.place(buyer, wish, None).await.unwrap().order.id;
+        let is_active = |order: &Order| order.state == ActivationState::Active;
+        let patience = Duration::from_secs(60);
+        let order = orders.market.read_model.await_order(id, patience, is_active).await.unwrap();
+        assert!(is_active(&order), "{order:?}");
+        (running, order)
+    }
+
+    /// The same market behind an inbox that is full for longer than a message waits.
+    fn overloaded(orders: &Orders) -> Arc<Orders> {
+        let mut market = orders.market.clone();
+        market.handle = market.handle.full_for(Duration::from_millis(INGEST_MS + 500));
+        let provider = market.read_model.directory().providers()[0].0;
+        let timings = nexnum_engine::command::Timings { lifetime_ms: 1, min_cancel_age_ms: 1 };
+        Orders::new(market, Providers::default(), OwnStock { provider, timings })
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_end_at_the_provider_does_not_overtake_a_message_that_found_no_room() {
+        let delay = 60_000..=60_000;
+        let config =
+            SandboxConfig { min_cancel_age_ms: 0, sms_delay_ms: delay, ..SandboxConfig::small(7) };
+        let (sandbox, folder) = (Sandbox::start(config).await.unwrap(), TempDir::new().unwrap());
+        sandbox.faults(FIVESIM).next(FaultKind::MessageAfterCancel);
+        let (running, order) = active_order(&sandbox, &folder).await;
+        let connected = running.rooms.orders.providers.by_name("fivesim").unwrap();
+        let external_id = &order.assignment.as_ref().unwrap().external_id;
+        connected.client().cancel(external_id).await.unwrap();
+        sandbox.advance_ms(61_000);
+
+        let (orders, watch) = (overloaded(&running.rooms.orders), Watch::default());
+        let (_, seen) = visit(orders, Arc::clone(&connected), Arc::clone(&order), watch).await;
+        let after = running.rooms.orders.market.read_model.order(order.id).unwrap();
+        assert_eq!((seen, after.state), (Seen::NoRoom, ActivationState::Active));
+
+        let orders = Arc::clone(&running.rooms.orders);
+        let (_, seen) = visit(orders, connected, Arc::clone(&order), watch).await;
+        let after = running.rooms.orders.market.read_model.order(order.id).unwrap();
+        assert_eq!((seen, after.messages.len()), (Seen::Standing, 1));
+        assert_eq!(after.state, ActivationState::Completed, "paid for, and over there");
+        running.stop().await.unwrap();
+        sandbox.stop().await;
+    }
+}
