@@ -53,6 +53,8 @@ enum Command {
     Deposit(admin::DepositArgs),
     /// List and sync providers, set their keys.
     Provider(provider::Args),
+    /// List what needs the operator's attention on a running server.
+    Attention(admin::AttentionArgs),
     /// Search a running server for countries and services, with their best price and stock.
     Search(search::Args),
     /// Check a data folder: hash chain, replay, audit, snapshots, history. Writes nothing.
@@ -92,6 +94,7 @@ impl Command {
             Self::Key(args) => admin::key(args),
             Self::Deposit(args) => admin::deposit(args),
             Self::Provider(args) => provider::run(args),
+            Self::Attention(args) => admin::attention(&args),
             Self::Search(args) => search::run(&args),
             Self::Verify(args) => verify::run(&args),
             Self::Bench(args) => bench::run(args),

@@ -94,14 +94,6 @@ impl Intake {
         let offers = self.market.read_model.directory().offers_of(connected.id());
         let grid = Arc::clone(&self.market.grid);
         let held = self.quarantine.hold_jumps(&mut rows, |key| known_cost(&grid, &offers, key));
-        if held > 0 {
-            let provider = connected.name();
-            tracing::warn!(
-                provider,
-                rows = held,
-                "rows of the price list are held back because their price jumped"
-            );
-        }
         // 3. Durable first, then visible to buyers.
         let (listed, refused) = self.record(&rows, offers).await?;
         let sold = listed.len();

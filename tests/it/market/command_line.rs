@@ -6,7 +6,7 @@ use super::harness::Market;
 use crate::rig::process::nexnum;
 
 /// Runs the binary as this market's operator.
-async fn run(market: &Market, arguments: &[&str]) -> Output {
+pub(crate) async fn run(market: &Market, arguments: &[&str]) -> Output {
     let mut command = nexnum();
     command.args(arguments).env("NEXNUM_ADMIN_KEY", &market.admin.key);
     command.env("NEXNUM_URL", format!("http://{}", market.running.address));

@@ -164,6 +164,7 @@ impl Tour {
             "/api/v1/wallet/transactions",
             "/api/v1/wallet/transactions?cursor=x",
             "/api/admin/accounts",
+            "/api/admin/attention",
             "/api/admin/providers",
         ] {
             self.get(path).await;
