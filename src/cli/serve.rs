@@ -69,32 +69,20 @@ pub(super) fn not_started(error: StartError, listen: &str) -> CliError {
     }
 }
 
-/// The configured providers with their keys.
+/// The configured providers with their keys; one that is missing is empty, and keeps its own
+/// provider alone from being bought from.
 fn setups(config: &Config) -> Result<Vec<ProviderSetup>, CliError> {
     let secrets = folder::secrets(&Folder::at(&config.data_dir))?;
     let setup = |provider: &ProviderConfig| {
-        let missing =
-            |what: String| CliError::Refused(format!("provider {:?}: {what}", provider.name));
         let key = match (&provider.key_secret, &provider.key_env) {
             (Some(name), _) => {
                 let stored = secrets.get(name).map_err(BootError::from)?;
-                let stored = stored.ok_or_else(|| {
-                    missing(format!(
-                        "no key {name:?} is stored: run `nexnum provider set-key {name:?} --data {}`",
-                        config.data_dir.display()
-                    ))
-                })?;
-                String::from_utf8_lossy(stored.expose()).into_owned()
+                stored.map(|stored| String::from_utf8_lossy(stored.expose()).into_owned())
             }
-            (None, Some(variable)) => values::variable(variable).ok_or_else(|| {
-                missing(format!(
-                    "the variable {variable} of `key_env` is not set, or empty: set it to the \
-                     provider's key in the environment of `nexnum serve`"
-                ))
-            })?,
-            (None, None) => String::new(),
+            (None, Some(variable)) => values::variable(variable),
+            (None, None) => None,
         };
-        let key = Secret::new(key);
+        let key = Secret::new(key.unwrap_or_default());
         Ok(ProviderSetup { config: provider.clone(), key, min_cancel_age_ms: None })
     };
     config.providers.iter().map(setup).collect()

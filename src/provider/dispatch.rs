@@ -378,6 +378,11 @@ impl Dispatcher {
         let mut state = self.shared.state.lock();
         state.paused_until = Some(state.paused_until.map_or(until, |earlier| earlier.max(until)));
     }
+
+    /// Until when the last pause holds or held.
+    pub fn paused_until(&self) -> Option<Instant> {
+        self.shared.state.lock().paused_until
+    }
 }
 
 #[cfg(test)]

@@ -5,13 +5,14 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use nexnum_driver::{Credentials, Crosswalk, Driver, DriverError, Secret};
+use nexnum_driver::{Credentials, Crosswalk, Driver, DriverError, Op, RequestError, Secret, Slots};
 use nexnum_engine::ids::ProviderId;
 
+use crate::market::Market;
 use crate::metrics::Metrics;
 use crate::provider::client::ProviderClient;
 use crate::provider::client_config::{ClientConfig, ClientError, Timeouts};
-use crate::provider::connected::{Connected, ProviderPolicy};
+use crate::provider::connected::{Connected, ConnectedParts, ProviderPolicy};
 use crate::server::config::{PROVIDERS_MAX, ProviderConfig};
 use crate::supply::config::MarginConfig;
 
@@ -23,7 +24,8 @@ const DOCUMENT_LEN_MAX: u64 = 1 << 20;
 pub struct ProviderSetup {
     /// What the operator configured.
     pub config: ProviderConfig,
-    /// What the provider knows us by.
+    /// What the provider knows us by; empty if it is missing. A provider whose driver needs a
+    /// key is connected without one, to be told to the operator, and not bought from.
     pub key: Secret,
     /// Instead of the driver's minimum age of a cancel, in milliseconds.
     pub min_cancel_age_ms: Option<u64>,
@@ -91,10 +93,7 @@ fn shipped_names() -> String {
 pub(super) struct Prepared {
     /// The operator's name for it.
     pub(super) name: String,
-    driver: Arc<Driver>,
-    client: ProviderClient,
-    crosswalk: Crosswalk,
-    policy: ProviderPolicy,
+    parts: ConnectedParts,
 }
 
 impl Prepared {
@@ -120,11 +119,13 @@ impl Prepared {
             dialect: dialect.to_owned(),
         })?;
         let driver = Arc::new(driver);
-        // 2. The client that carries its requests.
+        // 2. The client that carries its requests, and whether it has what they need.
+        let credentials = Credentials { key, login: None, password: None };
+        let key_problem = key_problem(&driver, &credentials, &config);
         let client = ClientConfig {
             provider: config.name.clone(),
             base_url: config.base_url,
-            credentials: Credentials { key, login: None, password: None },
+            credentials,
             rate: config.rate.0,
             timeouts: Timeouts::default(),
             metrics,
@@ -140,13 +141,52 @@ impl Prepared {
             sync_interval_ms: 1000 * config.sync_interval_s,
             min_cancel_age_ms,
         };
-        Ok(Self { name: config.name, driver, client, crosswalk, policy })
+        let parts = ConnectedParts { driver, client, crosswalk, policy, key_problem };
+        Ok(Self { name: config.name, parts })
     }
 
     /// The connection, once the ledger knows the provider.
-    pub(super) fn connected(self, id: ProviderId) -> Connected {
-        Connected::new(id, self.driver, self.client, self.crosswalk, self.policy)
+    pub(super) fn connected(self, id: ProviderId, market: &Market) -> Connected {
+        Connected::new(id, self.parts, &market.grid, &market.attention)
     }
+}
+
+/// Why the driver's calls cannot be made with these credentials.
+fn key_problem(
+    driver: &Driver,
+    credentials: &Credentials,
+    config: &ProviderConfig,
+) -> Option<String> {
+    // What calls bring besides is there, and is text that can be sent.
+    let word = Some("0");
+    let slots = Slots {
+        country: word,
+        service: word,
+        operator: word,
+        max_price: word,
+        external_id: word,
+        offset: word,
+    };
+    let base = "http://127.0.0.1";
+    let plan = |op: &Op| driver.plan(*op, &slots, credentials, base).err();
+    let what = match Op::ALL.iter().find_map(plan)? {
+        RequestError::Missing(what) => format!("its driver needs a {what}"),
+        RequestError::Unsendable(what) => format!("its {what} has characters that cannot be sent"),
+        error @ RequestError::BadBase => error.to_string(),
+    };
+    let way_out = match (&config.key_secret, &config.key_env) {
+        (Some(name), _) => format!(
+            "store the key as {name:?} with `nexnum provider set-key {name:?} --data DIR`, then \
+             start the server again"
+        ),
+        (None, Some(variable)) => {
+            format!("set the variable {variable} of `key_env` in the environment of `nexnum serve`")
+        }
+        (None, None) => {
+            "name its key in the configuration with `key_secret` or `key_env`".to_owned()
+        }
+    };
+    Some(format!("provider {:?} is not bought from: {what}; {way_out}", config.name))
 }
 
 /// The text of a shipped driver, or of the file at that path.

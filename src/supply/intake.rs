@@ -98,7 +98,7 @@ impl Intake {
         let (listed, refused) = self.record(&rows, offers).await?;
         let sold = listed.len();
         self.publish(listed).await?;
-        connected.has_list(&self.market.grid);
+        connected.has_list();
         // 4. What the operator sees of it.
         self.note_refused((nameless, refused));
         let now = self.market.clock.now();

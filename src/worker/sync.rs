@@ -2,6 +2,7 @@
 //!
 //! The same loop probes a provider behind an open breaker.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,15 +30,16 @@ pub(super) struct Syncer {
     market: Market,
     connected: Arc<Connected>,
     intake: Intake,
-    /// Until when no list could have been late.
-    began: Time,
+    watch: SyncWatch,
 }
 
 impl Syncer {
     pub(super) fn new(market: &Market, connected: &Arc<Connected>) -> Self {
         let intake = Intake::new(market, connected);
+        let (market, connected) = (market.clone(), Arc::clone(connected));
         let began = market.clock.now();
-        Self { market: market.clone(), connected: Arc::clone(connected), intake, began }
+        let watch = SyncWatch { market: market.clone(), connected: Arc::clone(&connected), began };
+        Self { market, connected, intake, watch }
     }
 
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
@@ -47,8 +49,10 @@ impl Syncer {
             let began = tokio::time::Instant::now();
             beat.round();
             if connected.is_enabled() {
+                let watch = self.watch.clone();
                 tokio::select! {
                     () = self.sync() => {}
+                    never = watch.look_on(&beat) => match never {},
                     () = connected.retired() => return,
                     true = stopped_within(&mut stop, Duration::MAX) => return,
                 }
@@ -65,7 +69,7 @@ impl Syncer {
                             return;
                         }
                         beat.round();
-                        self.report_age();
+                        self.watch.look();
                         self.probe().await;
                     }
                 }
@@ -79,8 +83,12 @@ impl Syncer {
             return;
         }
         let client = self.connected.client();
-        let (op, outcome) = if self.connected.driver().supports(Op::Balance) {
+        let (driver, now) = (self.connected.driver(), self.market.clock.now());
+        // A price list may come without a key, which the other two need.
+        let (op, outcome) = if driver.supports(Op::Balance) {
             (Op::Balance, client.balance().await.map(drop))
+        } else if driver.supports(Op::ListActive) {
+            (Op::ListActive, client.list_active(now).await.map(drop))
         } else {
             (Op::Prices, client.prices().await.map(drop))
         };
@@ -92,7 +100,7 @@ impl Syncer {
                 consequence::of(error.kind).breaker.unwrap_or(BreakerInput::Bad)
             }
         };
-        self.connected.record_outcome(&self.market.grid, input, now);
+        self.connected.record_outcome(input, now);
     }
 
     async fn sync(&mut self) {
@@ -135,20 +143,6 @@ impl Syncer {
         Ok(taken_in?)
     }
 
-    /// Tells the operator while the list is older than twice its interval.
-    fn report_age(&self) {
-        let connected = &self.connected;
-        let interval_ms = connected.policy().sync_interval_ms;
-        let since = connected.figures().last_sync_at.unwrap_or(self.began);
-        let age_ms = self.market.clock.now().ms_since(since);
-        let is_late = connected.is_enabled() && age_ms > 2 * interval_ms;
-        let late = is_late.then(|| {
-            let (age_s, every_s) = (age_ms / 1000, interval_ms / 1000);
-            format!("the last price list is {age_s} s old and should come every {every_s} s")
-        });
-        self.report(AttentionKind::PriceListLate, late);
-    }
-
     fn report(&self, kind: AttentionKind, text: Option<String>) {
         self.market.attention.report(kind, self.connected.name(), text);
     }
@@ -170,6 +164,41 @@ impl Syncer {
                 self.connected.note_error(now, Op::Balance, None, &error);
             }
         }
+    }
+}
+
+/// What is looked at each second, also while a sync runs.
+#[derive(Clone)]
+struct SyncWatch {
+    market: Market,
+    connected: Arc<Connected>,
+    /// Until when no list could have been late.
+    began: Time,
+}
+
+impl SyncWatch {
+    async fn look_on(&self, beat: &Beat) -> Infallible {
+        loop {
+            tokio::time::sleep(PROBE_TICK).await;
+            beat.round();
+            self.look();
+        }
+    }
+
+    /// Looks whether the offers are on sale as they should be, and whether the list is older
+    /// than twice its interval.
+    fn look(&self) {
+        let (connected, now) = (&self.connected, self.market.clock.now());
+        connected.look(now);
+        let interval_ms = connected.policy().sync_interval_ms;
+        let since = connected.figures().last_sync_at.unwrap_or(self.began);
+        let age_ms = now.ms_since(since);
+        let is_late = connected.is_enabled() && age_ms > 2 * interval_ms;
+        let late = is_late.then(|| {
+            let (age_s, every_s) = (age_ms / 1000, interval_ms / 1000);
+            format!("the last price list is {age_s} s old and should come every {every_s} s")
+        });
+        self.market.attention.report(AttentionKind::PriceListLate, connected.name(), late);
     }
 }
 

@@ -53,12 +53,15 @@ type OfProvider = [Option<i64>; OF_PROVIDERS.len()];
 /// Reads one measure of a provider.
 type Measure = fn(&Health, &ProviderView, Time) -> Option<i64>;
 
-const OF_PROVIDERS: [(&str, &str, Measure); 8] = [
+const OF_PROVIDERS: [(&str, &str, Measure); 9] = [
     (
         "nexnum_provider_enabled",
         "1 while the provider is enabled, so that orders may buy from it.",
         |health, _, _| Some(i64::from(health.enabled)),
     ),
+    ("nexnum_provider_on_sale", "1 while the provider's offers can be bought.", |health, _, _| {
+        Some(i64::from(health.on_sale))
+    }),
     (
         "nexnum_provider_breaker_open",
         "1 while the provider's circuit breaker is open or half open.",
