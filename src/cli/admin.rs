@@ -178,6 +178,11 @@ pub(super) fn attention(args: &AttentionArgs) -> Result<(), CliError> {
 }
 
 impl Server {
+    /// Where the server is said to be.
+    pub(super) fn address(&self) -> Option<String> {
+        remote::told_address(self.url.as_deref())
+    }
+
     /// Sends one request and prints the answer.
     pub(super) fn ask(
         &self,

@@ -1,7 +1,8 @@
 //! The command line: what each command takes, prints, and ends with.
 //!
 //! Exit codes: 0 done; 1 refused or failed, with one line on standard error that says why;
-//! 2 wrong usage; 3 the data folder is damaged.
+//! 2 wrong usage, or with `serve --check-config` a provider that the server would start
+//! without; 3 the data folder is damaged.
 
 // They panic where the reader went away: `say`, `show` and `note` do not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -35,7 +36,8 @@ pub struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 damage found";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage or (serve --check-config) a provider \
+     that the server would start without, 3 damage found";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -145,6 +145,11 @@ impl Prepared {
         Ok(Self { name: config.name, parts })
     }
 
+    /// Why its calls cannot be made, as where its key is missing.
+    pub(super) fn key_problem(&self) -> Option<&str> {
+        self.parts.key_problem.as_deref()
+    }
+
     /// The connection, once the ledger knows the provider.
     pub(super) fn connected(self, id: ProviderId, market: &Market) -> Connected {
         Connected::new(id, self.parts, &market.grid, &market.attention)

@@ -3,6 +3,7 @@
 //! The order of starting is the order of trust: replayed state, sequencer, followers,
 //! providers, workers, and last the listeners. Stopping goes the other way.
 
+mod check;
 pub mod config;
 mod connect;
 mod providers;
@@ -44,6 +45,7 @@ use crate::supply::Supply;
 use crate::supply::config::OWN_PROVIDER;
 use crate::worker::Workers;
 
+pub use check::{check_addresses, provider_problems};
 use connect::Prepared;
 pub use connect::{ConnectError, ProviderSetup};
 pub use providers::ProviderSet;

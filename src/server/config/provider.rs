@@ -1,5 +1,8 @@
 //! The section of one provider, and the rules between its fields.
 
+use std::path::Path;
+
+use nexnum_driver::Driver;
 use serde::{Deserialize, Serialize};
 
 use crate::config_value;
@@ -17,7 +20,8 @@ pub struct ProviderConfig {
     /// Unique; the ledger knows the provider by it.
     #[serde(deserialize_with = "config_value::name")]
     pub name: String,
-    /// A shipped driver's name, or the path of a driver document.
+    /// A shipped driver's name, or the path of a driver document: relative to the
+    /// configuration's own folder.
     #[serde(deserialize_with = "config_value::path")]
     pub driver: String,
     /// Instead of the driver's own address.
@@ -73,6 +77,14 @@ impl ProviderConfig {
             margin: None,
             rate: Rate::default(),
             sync_interval_s: SYNC_INTERVAL_S,
+        }
+    }
+
+    /// Finds its files from the folder of the configuration on.
+    pub(super) fn resolve(&mut self, folder: &Path) {
+        let is_shipped = Driver::shipped().iter().any(|(name, _)| *name == self.driver);
+        if !is_shipped {
+            self.driver = folder.join(&self.driver).display().to_string();
         }
     }
 
