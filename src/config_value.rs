@@ -84,6 +84,13 @@ pub(crate) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
     Err(D::Error::custom(format!("a path has 1 to {PATH_LEN_MAX} bytes")))
 }
 
+/// The path of a file, if there is one.
+pub(crate) fn optional_path<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    path(deserializer).map(Some)
+}
+
 /// An `http` or `https` address to which paths are added.
 pub(crate) fn base_url<'de, D: Deserializer<'de>>(
     deserializer: D,

@@ -178,6 +178,11 @@ pub(super) fn attention(args: &AttentionArgs) -> Result<(), CliError> {
 }
 
 impl Server {
+    /// Whether JSON is to be printed.
+    pub(super) const fn prints_json(&self) -> bool {
+        self.json
+    }
+
     /// Where the server is said to be.
     pub(super) fn address(&self) -> Option<String> {
         remote::told_address(self.url.as_deref())

@@ -10,6 +10,7 @@
 mod admin;
 mod bench;
 pub mod demo;
+mod drivers;
 mod error;
 mod init;
 pub mod load;

@@ -12,7 +12,7 @@ use reqwest::Method;
 use super::error::CliError;
 use super::print::{note, say};
 use super::serve::{LISTEN, not_started};
-use super::{admin, remote, values};
+use super::{admin, drivers, remote, values};
 use crate::market::folder::{self, BootError};
 use crate::server::config::Config;
 use crate::server::own_stock_hook;
@@ -33,6 +33,9 @@ pub(super) struct Args {
 enum Action {
     /// List the providers of a running server.
     List,
+    /// List the drivers that come with the program: what `driver` in a provider's section of the
+    /// configuration may name, beside the path of a driver document.
+    Drivers,
     /// Fetch a provider's price list now.
     Sync {
         /// The provider's name in the configuration.
@@ -62,6 +65,10 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
     let Args { server, action } = args;
     match action {
         Action::List => server.ask(Method::GET, "providers", None),
+        Action::Drivers => {
+            drivers::list(server.prints_json());
+            Ok(())
+        }
         Action::Sync { name } => {
             let segment = remote::path_segment(&name);
             server.ask(Method::POST, &format!("providers/{segment}/sync"), None)

@@ -286,3 +286,51 @@ async fn a_provider_that_is_disabled_or_removed_sells_nothing_and_serves_its_ope
     rig.buy().await.unwrap();
     rig.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_of_an_unknown_dialect_comes_with_its_codes() {
+    let rig = Rig::start().await;
+    let provider = &rig.sandbox.providers()[HANDLER];
+    let document = rig.folder.path().join("newprovider.toml");
+    let text = driver("handler").replace("\"handler_api\"", "\"newprovider\"");
+    fs::write(&document, text).unwrap();
+    let connect = async |codes: Option<&str>| {
+        let driver = document.to_str().unwrap();
+        let setup = server::provider("new", driver, &provider.base_url, &provider.key);
+        let codes = codes.map(|name| rig.folder.path().join(name).display().to_string());
+        let config = ProviderConfig { codes, ..setup.config };
+        let connected = rig.running.providers.connect(ProviderSetup { config, ..setup }).await;
+        connected.map_err(|error| error.to_string())
+    };
+    let header = "dialect,kind,canonical,external\n";
+    let rows = "newprovider,country,ID,6\nnewprovider,service,telegram,tg\n";
+    let beside = rig.folder.path().join("newprovider.csv");
+    let other = rig.folder.path().join("other.csv");
+    // Each refusal says which file, and where in it.
+    let refused = connect(None).await.unwrap_err();
+    assert!(refused.contains("\"newprovider\"") && refused.contains("`codes`"), "{refused}");
+    let refused = connect(Some("other.csv")).await.unwrap_err();
+    assert!(refused.contains("cannot read the codes in") && refused.contains("other.csv"));
+    fs::write(&beside, format!("{header}newprovider,country,XX,6\n")).unwrap();
+    let refused = connect(None).await.unwrap_err();
+    let place = "newprovider.csv: line 2, column 21: the catalogue has no \"XX\"";
+    assert!(refused.ends_with(place), "{refused}");
+    fs::write(&beside, format!("{header}another,country,ID,6\n")).unwrap();
+    let refused = connect(None).await.unwrap_err();
+    assert!(refused.contains("of the dialect \"newprovider\""), "{refused}");
+    fs::write(&beside, vec![b'x'; 5 << 20]).unwrap();
+    let refused = connect(None).await.unwrap_err();
+    assert!(refused.contains("it is above 4194304 bytes"), "{refused}");
+    assert!(rig.orders().providers.list().is_empty());
+
+    fs::write(&beside, format!("{header}{rows}")).unwrap();
+    let id = connect(None).await.unwrap();
+    rig.synced(id).await;
+    rig.buy().await.unwrap();
+    fs::remove_file(&beside).unwrap();
+    fs::write(&other, format!("{header}{rows}")).unwrap();
+    assert_eq!(connect(Some("other.csv")).await, Ok(id));
+    rig.synced(id).await;
+    rig.buy().await.unwrap();
+    rig.stop().await;
+}

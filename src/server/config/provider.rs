@@ -24,6 +24,15 @@ pub struct ProviderConfig {
     /// configuration's own folder.
     #[serde(deserialize_with = "config_value::path")]
     pub driver: String,
+    /// The path of a table of the driver's codes of countries and services, relative to the
+    /// configuration's own folder; without it the shipped table, or for a dialect that is not
+    /// shipped the file beside the driver document that ends in `.csv`.
+    #[serde(
+        default,
+        deserialize_with = "config_value::optional_path",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub codes: Option<String>,
     /// Instead of the driver's own address.
     #[serde(
         default,
@@ -69,6 +78,7 @@ impl ProviderConfig {
         Self {
             name: name.into(),
             driver: driver.into(),
+            codes: None,
             base_url: None,
             key_secret: None,
             key_env: None,
@@ -86,6 +96,8 @@ impl ProviderConfig {
         if !is_shipped {
             self.driver = folder.join(&self.driver).display().to_string();
         }
+        let beside = |path: &String| folder.join(path).display().to_string();
+        self.codes = self.codes.as_ref().map(beside);
     }
 
     /// The rule that the section breaks, if any.

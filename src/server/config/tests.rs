@@ -149,6 +149,10 @@ fn relative_paths_are_beside_the_file() {
     assert_eq!(Path::new(&provider("d/own.toml")), folder.path().join("d/own.toml"));
     assert_eq!(provider("/etc/own.toml"), "/etc/own.toml");
     assert_eq!(provider("handler"), "handler", "a shipped driver is no file");
+    let text = "[[providers]]\nname = \"a\"\ndriver = \"d\"\ncodes = \"c/own.csv\"";
+    fs::write(&path, text).unwrap();
+    let codes = Config::load(&path).unwrap().providers.remove(0).codes.unwrap();
+    assert_eq!(Path::new(&codes), folder.path().join("c/own.csv"));
     let missing = folder.path().join("none.toml");
     let message = Config::load(&missing).unwrap_err().to_string();
     assert!(message.contains("none.toml") && message.contains("nexnum init"), "{message}");
