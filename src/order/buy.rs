@@ -160,7 +160,7 @@ impl Purchase {
             (self.orders.market.clock.now(), &self.orders.market.grid, claim.offer());
         match outcome {
             BuyOutcome::Assigned(bought) => {
-                connected.record_outcome(grid, BreakerInput::Good, now);
+                connected.record_outcome(BreakerInput::Good, now);
                 if let Some(cost) = bought.cost.filter(|cost| *cost > claim.price()) {
                     self.note_overcharge(connected, claim, cost);
                 }
@@ -168,7 +168,7 @@ impl Purchase {
             BuyOutcome::Refused(error) => {
                 let follows = consequence::of(error.kind);
                 if let Some(input) = follows.breaker {
-                    connected.record_outcome(grid, input, now);
+                    connected.record_outcome(input, now);
                 }
                 if follows.ends_offer {
                     grid.exhaust(offer);
@@ -178,7 +178,7 @@ impl Purchase {
                 }
             }
             BuyOutcome::InDoubt(what) => {
-                connected.record_outcome(grid, BreakerInput::Bad, now);
+                connected.record_outcome(BreakerInput::Bad, now);
                 self.note_failure(connected, format!("in doubt: {what}"));
                 let (provider, order) = (connected.name(), self.id.0);
                 tracing::warn!(provider, order, cause = %what, "purchase in doubt");

@@ -117,6 +117,12 @@ impl ProviderClient {
         &self.room
     }
 
+    /// Until when the last pause that the provider asked for holds or held.
+    #[must_use]
+    pub fn paused_until(&self) -> Option<Instant> {
+        self.room.dispatcher().paused_until()
+    }
+
     /// The account's balance in the ledger's currency, rounded down.
     ///
     /// # Errors

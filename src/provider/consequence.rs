@@ -128,6 +128,12 @@ table! {
     Unmapped      | Cancels | None    | BAD     | false      | true     | false    | Unknown  | Unavailable
 }
 
+/// Whether an error says that the provider refuses us: our key, or our account.
+#[must_use]
+pub const fn refuses_us(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::BadKey | ErrorKind::Banned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -312,6 +312,11 @@ impl Dispatcher {
         let now = Instant::now();
         Limited { retry_after: self.shared.state.lock().refuse(lane, key, now) }
     }
+
+    /// Until when the last pause holds or held.
+    pub fn paused_until(&self) -> Option<Instant> {
+        self.shared.state.lock().paused_until
+    }
 }
 
 #[cfg(test)]

@@ -70,6 +70,8 @@ pub enum ProblemCode {
     DuplicateKey,
     /// The key is the last admin key that works, so it cannot be revoked.
     LastAdminKey,
+    /// The provider is disabled, or has no key; `detail` says what to do.
+    ProviderDisabled,
     /// A number of the load is in stock already.
     DuplicateNumber,
     /// Another load has just listed the same offer; the same request succeeds now.
@@ -155,6 +157,7 @@ impl ProblemCode {
             | Self::NameTaken
             | Self::DuplicateKey
             | Self::LastAdminKey
+            | Self::ProviderDisabled
             | Self::DuplicateNumber
             | Self::DuplicateOffer
             | Self::AmbiguousMessage => StatusCode::CONFLICT,

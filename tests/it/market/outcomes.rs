@@ -166,6 +166,7 @@ impl Tour {
             "/api/v1/wallet/transactions",
             "/api/v1/wallet/transactions?cursor=x",
             "/api/admin/accounts",
+            "/api/admin/attention",
             "/api/admin/providers",
         ] {
             self.get(path).await;
@@ -323,6 +324,13 @@ impl Tour {
         let market = Market::with_silent_provider("silent").await;
         let sync = market.admin.post("/api/admin/providers/silent/sync", json!({})).await;
         self.seen.insert(sync.outcome);
+        let silent = market.running.rooms.orders.providers.by_name("silent").unwrap().id();
+        assert!(market.running.providers.set_enabled(silent, false));
+        let sync = market.admin.post("/api/admin/providers/silent/sync", json!({})).await;
+        self.seen.insert(sync.outcome.clone());
+        let refused = sync.refused(409, "provider_disabled");
+        assert!(refused["detail"].as_str().unwrap().contains("\"silent\""), "{refused}");
+        assert!(market.running.providers.set_enabled(silent, true));
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let listed = market.admin.get("/api/admin/providers").await.ok();
