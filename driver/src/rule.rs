@@ -17,8 +17,9 @@ use crate::place::{DriverError, Place};
 use crate::reply::{Captures, View};
 use crate::source::{Scope, Sources, compile_path};
 
-/// Bytes of the body up to which the text itself is tested: tokens are short, price lists are not.
-const TEXT_TEST_MAX: usize = 4096;
+/// Bytes of the body up to which patterns are tried on the text itself: more than the longest
+/// message has, and not the lists of prices.
+const TEXT_TEST_MAX: usize = 1024 * 1024;
 
 #[derive(Debug, PartialEq, Eq)]
 enum Subject {
@@ -105,7 +106,7 @@ impl Rule {
             return Some(Captures::new());
         }
         let value: Option<Cow<'_, str>> = match &self.subject {
-            Subject::Body if view.text.len() > TEXT_TEST_MAX => None,
+            Subject::Body if self.is_pattern() && view.text.len() > TEXT_TEST_MAX => None,
             Subject::Body => Some(Cow::Borrowed(view.text.as_ref())),
             Subject::Header(name) => view.reply.header(name).map(Cow::Borrowed),
             Subject::Root => return self.matches_node(view.root.as_ref()),
@@ -114,6 +115,10 @@ impl Rule {
             }
         };
         self.test.matches(value.is_some(), value.as_deref())
+    }
+
+    const fn is_pattern(&self) -> bool {
+        matches!(self.test, Test::Matches(_))
     }
 
     fn matches_node(&self, node: Option<&Node<'_>>) -> Option<Captures> {
@@ -177,7 +182,9 @@ fn compile_test(doc: &RuleDoc, subject: &Subject, place: &Place) -> Result<Test,
         return Ok(Test::Starts(prefix.clone()));
     }
     if let Some(pattern) = &doc.regex {
-        let built = regex::RegexBuilder::new(pattern).size_limit(REGEX_BYTES_MAX).build();
+        // What comes in a message may have line breaks: a dot stands for them as well.
+        let mut builder = regex::RegexBuilder::new(pattern);
+        let built = builder.dot_matches_new_line(true).size_limit(REGEX_BYTES_MAX).build();
         return built.map(Test::Matches).map_err(|e| place.field("regex").error(e.to_string()));
     }
     match (doc.exists, subject) {

@@ -30,8 +30,8 @@ pub const PRICES_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes of a list of open activations: fifteen thousand of the longest known rows, far
 /// more than one account holds open; one that is cut settles no doubt, ever.
 pub const ACTIVE_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Bytes of any other reply: one activation with a hundred messages has half of it.
-pub const REPLY_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of any other reply: twice the longest concatenated SMS, each letter of it escaped.
+pub const REPLY_BYTES_MAX: usize = 1024 * 1024;
 /// Before a read-only call is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 

@@ -7,7 +7,7 @@ use nexnum_engine::money::Micros;
 use serde::Deserialize;
 
 use super::fields::{Input, NumberFields, Reader, checked_scale, read_table};
-use super::value::{code, read_cost};
+use super::value::{code, minor_code, read_cost};
 use crate::document::OneOrMany;
 use crate::place::DriverError;
 use crate::reply::Misfit;
@@ -73,14 +73,13 @@ pub(super) fn compile(
 
 pub(super) fn read(fields: &BoughtFields, input: &Input<'_, '_>) -> Result<Bought, Misfit> {
     let root = |sources: &Sources| input.root(sources);
-    let cost = match fields.cost.as_ref().and_then(root) {
-        Some(text) => Some(read_cost(&text, fields.scale)?),
-        None => None,
-    };
+    // A cost that cannot be read is no reason to forget a number that is ours.
+    let cost = fields.cost.as_ref().and_then(root);
+    let cost = cost.and_then(|text| read_cost(&text, fields.scale).ok());
     Ok(Bought {
         external_id: root(&fields.external_id).ok_or(Misfit).and_then(code)?,
         number: fields.number.assemble(root)?,
         cost,
-        operator: fields.operator.as_ref().and_then(root).map(code).transpose()?,
+        operator: fields.operator.as_ref().and_then(root).and_then(minor_code),
     })
 }

@@ -14,7 +14,7 @@ use super::status::{
     ExternalState, MessageFields, MessagesDoc, ReceivedMessage, States, compile_messages,
     compile_states, read_messages,
 };
-use super::value::{code, parse_time};
+use super::value::{code, minor_code, parse_time};
 use crate::document::{OneOrMany, RowsDoc};
 use crate::json::Node;
 use crate::place::DriverError;
@@ -247,8 +247,8 @@ fn read_active_row(
         external_id: input.row(Some(&fields.external_id), row).ok_or(Misfit).and_then(code)?,
         number: fields.number.assemble(|sources| input.row(Some(sources), row))?,
         local: fields.local,
-        country: field(&fields.country).map(code).transpose()?,
-        service: field(&fields.service).map(code).transpose()?,
+        country: field(&fields.country).and_then(minor_code),
+        service: field(&fields.service).and_then(minor_code),
         created,
     })
 }

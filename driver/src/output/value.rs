@@ -9,19 +9,52 @@ use crate::reply::Misfit;
 
 /// Characters of a provider's identifier or code.
 const CODE_MAX: usize = 128;
-/// Characters of a message's text: ten concatenated SMS, twice over.
-const TEXT_MAX: usize = 4_096;
+/// Characters of a message's text: ten times the longest concatenated SMS (255 parts of 153).
+const TEXT_MAX: usize = 400_000;
+/// Characters of a code in a message; a longer word is a text.
+const MESSAGE_CODE_MAX: usize = 10;
 
 /// An identifier or code, if it is of a sane length.
 pub(super) fn code(text: String) -> Result<String, Misfit> {
     if text.chars().count() > CODE_MAX { Err(Misfit) } else { Ok(text) }
 }
 
-pub(super) fn bounded_text(text: String) -> String {
-    match text.char_indices().nth(TEXT_MAX) {
+/// An identifier or code that is no reason to refuse what stands beside it: `None` if it is
+/// of no sane length.
+pub(super) fn minor_code(text: String) -> Option<String> {
+    code(text).ok()
+}
+
+/// The beginning of a name that only people read.
+pub(super) fn cut_name(text: String) -> String {
+    cut(text, CODE_MAX)
+}
+
+fn cut(text: String, most: usize) -> String {
+    match text.char_indices().nth(most) {
         Some((end, _)) => text[..end].to_owned(),
         None => text,
     }
+}
+
+/// Text and code of a message. What a provider gives as the code is a text if it is longer
+/// than a code or has blanks: several put the whole message there.
+pub(super) fn text_and_code(
+    text: Option<String>,
+    code: Option<String>,
+) -> (Option<String>, Option<String>) {
+    let is_code = |word: &str| {
+        word.chars().count() <= MESSAGE_CODE_MAX && !word.contains(char::is_whitespace)
+    };
+    let (text, code) = match (text, code) {
+        (text, Some(code)) if is_code(&code) => (text, Some(code)),
+        (None, long) => (long, None),
+        (Some(text), Some(long)) if !text.contains(&long) => {
+            (Some(format!("{text}\n{long}")), None)
+        }
+        (text, Some(_) | None) => (text, None),
+    };
+    (text.map(|text| cut(text, TEXT_MAX)), code)
 }
 
 pub(super) fn read_cost(text: &str, scale: u32) -> Result<Micros, Misfit> {
