@@ -206,6 +206,8 @@ pub(crate) struct RuleDoc {
     pub error: Option<String>,
     #[serde(default)]
     pub in_doubt: bool,
+    #[serde(default)]
+    pub certain: bool,
     pub retry_after_s: Option<OneOrMany>,
     pub give: Option<toml::Table>,
 }

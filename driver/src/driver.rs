@@ -13,7 +13,7 @@ use crate::output::Output;
 use crate::reply::{Captures, RawReply, View};
 use crate::request::{ProviderRequest, RequestTemplate};
 use crate::rule::{Consequence, Rule, fail};
-use crate::template::{Credentials, RequestError, Slot, Slots};
+use crate::template::{Credentials, RequestError, Secret, Slot, Slots};
 
 include!(concat!(env!("OUT_DIR"), "/shipped_drivers.rs"));
 
@@ -151,6 +151,23 @@ impl Driver {
     #[must_use]
     pub fn calls(&self, op: Op) -> bool {
         matches!(self.operation(op).method, Method::Call(_))
+    }
+
+    /// The name of a credential beside the key that requests need and that is not given:
+    /// `login` or `password`.
+    #[must_use]
+    pub fn missing_credential(&self, credentials: &Credentials) -> Option<&'static str> {
+        let Credentials { key: _, login, password } = credentials;
+        let known = [("login", Slot::Login, login), ("password", Slot::Password, password)];
+        let requires = |slot: Slot| {
+            self.operations.iter().any(|operation| match &operation.method {
+                Method::Call(template) => template.requires(slot),
+                Method::Constant(_) | Method::Nothing | Method::Unsupported => false,
+            })
+        };
+        let is_missing = |given: &Option<Secret>| given.as_ref().is_none_or(Secret::is_empty);
+        let found = known.iter().find(|(_, slot, given)| is_missing(given) && requires(*slot));
+        found.map(|(name, _, _)| *name)
     }
 
     /// True if the list of open activations can be asked for from a row on.

@@ -153,17 +153,25 @@ fn has_digits(word: &str) -> bool {
 
 /// The error of a reply that no rule knows, or whose rule could not read it.
 ///
-/// Only what HTTP itself settles is told apart: 429 was turned away before it did
-/// anything, 5xx may have done anything.
+/// Only what HTTP itself settles is told apart. 429 was turned away before it did anything,
+/// and so was what is sent elsewhere, not authorized or not found at this address: a redirect
+/// is not followed. 5xx may have done anything.
 pub(crate) fn unknown(reply: &RawReply, text: &str) -> ProviderError {
     let (kind, certain) = match reply.status {
         429 => (ErrorKind::RateLimited, true),
-        500..=599 => (ErrorKind::Temporary, false),
+        401 => (ErrorKind::BadKey, true),
+        301 | 302 | 307 | 308 | 403 | 404 | 405 => (ErrorKind::Unmapped, true),
+        status if is_server_failure(status) => (ErrorKind::Temporary, false),
         _ => (ErrorKind::Unmapped, false),
     };
     let mut error = ProviderError::new(kind, certain, excerpt(text));
     error.retry_after_ms = header_pause(reply);
     error
+}
+
+/// True for a status that says that the server failed, at whatever point.
+pub(crate) const fn is_server_failure(status: u16) -> bool {
+    matches!(status, 500..=599)
 }
 
 pub(crate) fn header_pause(reply: &RawReply) -> Option<u64> {

@@ -41,7 +41,9 @@
 //! A rule applies if its `status` (a list) and its one test hold: `equals` (one or many),
 //! `starts`, `regex` (with named groups) or `exists`, on the body's trimmed text or what
 //! `at` names: `/a/b` in the JSON, `.` the whole JSON, `@Name` a header. It has either an
-//! `error` (with `in_doubt`, `retry_after_s`) or a `give`, whose fields
+//! `error` or a `give`. An error is a certain refusal, nothing was done, unless it is
+//! `in_doubt` or comes with a status of 5xx; with `certain = true` it is one even then. It
+//! may have `retry_after_s`. The fields of `give`
 //! are sources (`/a/b` a place in the JSON, `.` the value itself, `$name` a group of the
 //! regex, `@Name` a header, `=text` a constant; a list is tried in order) and, for lists,
 //! `rows = { path = "*.*", bind = ["country", "service"], skip_keys, filters = [{ at,

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use regex::Regex;
 
 use crate::document::{ReplyKind, RuleDoc};
-use crate::error::{ErrorKind, ProviderError, excerpt, header_pause};
+use crate::error::{ErrorKind, ProviderError, excerpt, header_pause, is_server_failure};
 use crate::json::Node;
 use crate::op::Op;
 use crate::output::Fields;
@@ -40,8 +40,19 @@ enum Test {
 
 #[derive(Debug)]
 pub(crate) enum Consequence {
-    Fail { kind: ErrorKind, in_doubt: bool, retry_after_s: Option<Sources> },
+    Fail { kind: ErrorKind, certainty: Certainty, retry_after_s: Option<Sources> },
     Output(Fields),
+}
+
+/// Whether a refusal says that nothing was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Certainty {
+    /// The document says so.
+    Certain,
+    /// Nothing was done, unless the server failed: its word is not trusted then.
+    Usual,
+    /// The document says that it may have been done.
+    InDoubt,
 }
 
 /// One compiled rule.
@@ -201,8 +212,11 @@ fn compile_consequence(
     scope: Scope<'_>,
     place: &Place,
 ) -> Result<Consequence, DriverError> {
-    let only_with_error =
-        [("in_doubt", doc.in_doubt), ("retry_after_s", doc.retry_after_s.is_some())];
+    let only_with_error = [
+        ("in_doubt", doc.in_doubt),
+        ("certain", doc.certain),
+        ("retry_after_s", doc.retry_after_s.is_some()),
+    ];
     match (&doc.error, &doc.give, op) {
         (Some(_), Some(_), _) => Err(place.error("has both `error` and `give`")),
         (None, None, _) => Err(place.error("has neither `error` nor `give`")),
@@ -224,7 +238,15 @@ fn compile_consequence(
                 scope,
                 &place.field("retry_after_s"),
             )?;
-            Ok(Consequence::Fail { kind, in_doubt: doc.in_doubt, retry_after_s })
+            let certainty = match (doc.certain, doc.in_doubt) {
+                (false, false) => Certainty::Usual,
+                (true, false) => Certainty::Certain,
+                (false, true) => Certainty::InDoubt,
+                (true, true) => {
+                    return Err(place.field("certain").error("the rule is `in_doubt` already"));
+                }
+            };
+            Ok(Consequence::Fail { kind, certainty, retry_after_s })
         }
     }
 }
@@ -235,16 +257,26 @@ pub(crate) fn fail(
     consequence: &Consequence,
     captures: &Captures,
 ) -> ProviderError {
-    let Consequence::Fail { kind, in_doubt, retry_after_s } = consequence else {
+    let Consequence::Fail { kind, certainty, retry_after_s } = consequence else {
         return ProviderError::new(ErrorKind::Unmapped, false, excerpt(&view.text));
     };
     let read = |sources: &Option<Sources>| -> Option<String> {
         sources.as_ref()?.read(view, view.root.as_ref(), captures).map(Cow::into_owned)
     };
     let seconds = read(retry_after_s).and_then(|text| text.parse::<u64>().ok());
+    let failed = is_server_failure(view.reply.status);
+    let (kind, certain) = match (certainty, failed) {
+        (Certainty::Certain, _) | (Certainty::Usual, false) => (*kind, true),
+        (Certainty::InDoubt, false) => (*kind, false),
+        // What a server that fails says of an activation or of our account is no answer.
+        (Certainty::Usual | Certainty::InDoubt, true) if *kind == ErrorKind::RateLimited => {
+            (*kind, false)
+        }
+        (Certainty::Usual | Certainty::InDoubt, true) => (ErrorKind::Temporary, false),
+    };
     ProviderError {
-        kind: *kind,
-        certain: !in_doubt,
+        kind,
+        certain,
         retry_after_ms: seconds.map(|s| s.saturating_mul(1000)).or(header_pause(view.reply)),
         excerpt: excerpt(&view.text),
     }

@@ -103,6 +103,9 @@ impl ProviderClient {
         if config.rate <= Decimal::ZERO {
             return Err(ClientError::BadRate);
         }
+        if let Some(name) = driver.missing_credential(&config.credentials) {
+            return Err(ClientError::MissingCredential(name));
+        }
         let transport =
             Transport::new(&base_url, config.timeouts.connect).map_err(ClientError::Http)?;
         let dispatcher = Dispatcher::new(driver.limits());

@@ -97,17 +97,20 @@ fn client(driver: &str, base_url: &str, rate: Decimal) -> ProviderClient {
 
 fn client_of(text: &str, base_url: &str, rate: Decimal) -> ProviderClient {
     let driver = Arc::new(Driver::parse(text).unwrap());
+    let credentials = Credentials { key: Secret::new("K"), ..Credentials::default() };
+    ProviderClient::new(driver, config(base_url, credentials, rate)).unwrap()
+}
+
+fn config(base_url: &str, credentials: Credentials, rate: Decimal) -> ClientConfig {
     let timeouts = Timeouts {
         connect: Duration::from_secs(2),
         call: Duration::from_millis(700),
         prices: Duration::from_secs(20),
     };
-    let credentials = Credentials { key: Secret::new("K"), ..Credentials::default() };
     let base_url = Some(base_url.to_owned());
     let provider = "one".to_owned();
     let metrics = Metrics::default();
-    let config = ClientConfig { provider, base_url, credentials, rate, timeouts, metrics };
-    ProviderClient::new(driver, config).unwrap()
+    ClientConfig { provider, base_url, credentials, rate, timeouts, metrics }
 }
 
 fn handler(server: &Server) -> ProviderClient {
@@ -180,8 +183,69 @@ fn a_buy_without_a_readable_answer_is_in_doubt_and_never_repeated() {
     in_doubt(ok("garbage"));
     in_doubt(ok("\u{0}\u{1}"));
     in_doubt(http("500 Internal Server Error", "", "oops"));
-    in_doubt(http("302 Found", "Location: http://127.0.0.1:1/\r\n", ""));
+    in_doubt(http("500 Internal Server Error", "", "NO_NUMBERS"));
+    in_doubt(http("503 Service Unavailable", "", r#"{"title":"NO_BALANCE"}"#));
+    in_doubt(http("520 Unknown", "", "<html>Web server is returning an unknown error</html>"));
     in_doubt(ok(&"x".repeat(REPLY_BYTES_MAX + 1)));
+}
+
+#[test]
+fn what_http_itself_turned_away_bought_nothing() {
+    let refused = |status: &str, expected: ErrorKind| {
+        let away = "Location: http://127.0.0.1:1/\r\n";
+        let outcome = buy(http(status, away, "<html>Attention required</html>"));
+        let BuyOutcome::Refused(error) = outcome else { panic!("{status}: {outcome:?}") };
+        assert_eq!((error.kind, error.certain), (expected, true), "{status}");
+    };
+    refused("301 Moved Permanently", ErrorKind::Unmapped);
+    refused("302 Found", ErrorKind::Unmapped);
+    refused("307 Temporary Redirect", ErrorKind::Unmapped);
+    refused("308 Permanent Redirect", ErrorKind::Unmapped);
+    refused("401 Unauthorized", ErrorKind::BadKey);
+    refused("403 Forbidden", ErrorKind::Unmapped);
+    refused("404 Not Found", ErrorKind::Unmapped);
+    refused("405 Method Not Allowed", ErrorKind::Unmapped);
+}
+
+#[test]
+fn a_server_that_fails_ends_no_activation_with_its_words() {
+    for body in ["NO_ACTIVATION", r#"{"title":"NOT_FOUND"}"#, "BAD_KEY"] {
+        let server = serve(vec![http("500 Internal Server Error", "", body)]);
+        let error = run(handler(&server).status("1")).unwrap_err();
+        assert_eq!((error.kind, error.certain), (ErrorKind::Temporary, false), "{body}");
+    }
+    let limit = http("503 Service Unavailable", "", "api limit is 100 requests per second");
+    let server = serve(vec![limit]);
+    let client = client("fivesim", &server.address, Decimal::ONE);
+    let outcome = run(client.buy(&order()));
+    let BuyOutcome::Refused(error) = outcome else { panic!("{outcome:?}") };
+    assert_eq!((error.kind, error.certain), (ErrorKind::RateLimited, true), "its rule says so");
+}
+
+#[test]
+fn a_client_without_a_credential_that_its_driver_needs_is_refused_by_name() {
+    let text = Driver::shipped().iter().find(|(name, _)| *name == "smspool").unwrap().1;
+    let key = r#"auth = [{ place = "form", name = "key" }]"#;
+    let more = |slot: &str| {
+        let field = format!(r#", {{ place = "form", name = "u", value = "{{{slot}}}" }}]"#);
+        assert!(text.contains(key));
+        text.replace(key, &key.replace(']', &field))
+    };
+    let made = |text: &str, login: Option<&str>| {
+        let login = login.map(Secret::new);
+        let credentials = Credentials { key: Secret::new("K"), login, password: None };
+        let driver = Arc::new(Driver::parse(text).unwrap());
+        ProviderClient::new(driver, config("http://127.0.0.1:1", credentials, Decimal::ONE))
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    };
+    let missing = "its driver needs a login, and none is set".to_owned();
+    assert_eq!(made(&more("login"), None), Err(missing.clone()));
+    assert_eq!(made(&more("login"), Some("")), Err(missing));
+    assert_eq!(made(&more("login"), Some("me")), Ok(()));
+    assert_eq!(made(&more("login?"), None), Ok(()));
+    let missing = "its driver needs a password, and none is set".to_owned();
+    assert_eq!(made(&more("password"), Some("me")), Err(missing));
 }
 
 #[test]

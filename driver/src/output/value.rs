@@ -79,7 +79,13 @@ pub enum Rounding {
     Down,
 }
 
-/// Reads an amount as written (`15`, `"0.2500"`, `1e-3`), divided by 10^`scale`.
+/// Decimals above which an amount was written by a program that counts in floats:
+/// 0.30000000000000004 is its way to write 0.3.
+const EXACT_DECIMALS_MAX: u32 = 12;
+
+/// Reads an amount as written (`15`, `"0.2500"`, `1e-3`), divided by 10^`scale`. A float's
+/// last digits mean nothing, so that it is rounded to the nearest micro, whatever `rounding`
+/// says; but what is above zero costs something.
 pub(super) fn parse_amount(text: &str, scale: u32, rounding: Rounding) -> Option<Micros> {
     let text = text.trim();
     if scale == 0
@@ -89,6 +95,12 @@ pub(super) fn parse_amount(text: &str, scale: u32, rounding: Rounding) -> Option
     }
     let plain = text.parse::<Decimal>().or_else(|_| Decimal::from_scientific(text)).ok()?;
     let scaled = plain.checked_div(Decimal::from(10u64.checked_pow(scale)?))?;
+    if plain.scale() > EXACT_DECIMALS_MAX {
+        let nearest = scaled.round_dp_with_strategy(6, RoundingStrategy::MidpointAwayFromZero);
+        if !nearest.is_zero() {
+            return to_micros(nearest, rounding);
+        }
+    }
     to_micros(scaled, rounding)
 }
 
@@ -119,7 +131,6 @@ mod tests {
     fn an_amount_is_read_exactly_and_rounded_only_below_a_micro() {
         check("15.0", 0, Some(15_000_000), Some(15_000_000));
         check(" 0.2500", 0, Some(250_000), Some(250_000));
-        check("0.30000000000000004", 0, Some(300_001), Some(300_000));
         check("1e-3", 0, Some(1_000), Some(1_000));
         check("2.5E2", 0, Some(250_000_000), Some(250_000_000));
         check("1250", 2, Some(12_500_000), Some(12_500_000));
@@ -128,5 +139,18 @@ mod tests {
             check(text, 0, None, None);
         }
         check("1", 40, None, None);
+    }
+
+    #[test]
+    fn a_float_is_the_nearest_micro_and_what_is_shorter_is_rounded() {
+        check("0.30000000000000004", 0, Some(300_000), Some(300_000));
+        check("0.10000000000000001", 0, Some(100_000), Some(100_000));
+        check("0.28999999999999998", 0, Some(290_000), Some(290_000));
+        check("-0.69999999999999996", 0, Some(-700_000), Some(-700_000));
+        check("30.000000000000004", 2, Some(300_000), Some(300_000));
+        check("1.0000000000000001e-1", 0, Some(100_000), Some(100_000));
+        check("0.123456000001", 0, Some(123_457), Some(123_456));
+        check("0.0000001", 0, Some(1), Some(0));
+        check("0.00000000000000001", 0, Some(1), Some(0));
     }
 }
