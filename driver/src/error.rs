@@ -32,6 +32,8 @@ pub enum ErrorKind {
     TooLate,
     /// The provider has locked our account out.
     Banned,
+    /// The provider counts in another currency than it is set up for.
+    WrongCurrency,
     /// Too many calls.
     RateLimited,
     /// The provider is unwell; later may work.
@@ -43,7 +45,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    pub(crate) const WORDS: [(&'static str, Self); 13] = [
+    pub(crate) const WORDS: [(&'static str, Self); 14] = [
         ("no_numbers", Self::NoNumbers),
         ("no_balance", Self::NoBalance),
         ("bad_key", Self::BadKey),
@@ -55,6 +57,7 @@ impl ErrorKind {
         ("has_code", Self::HasCode),
         ("too_late", Self::TooLate),
         ("banned", Self::Banned),
+        ("wrong_currency", Self::WrongCurrency),
         ("rate_limited", Self::RateLimited),
         ("temporary", Self::Temporary),
     ];

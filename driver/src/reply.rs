@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use encoding_rs::{Encoding, UTF_8};
+use nexnum_engine::time::Time;
 
 use crate::document::ReplyKind;
 use crate::json::Node;
@@ -25,6 +26,17 @@ impl RawReply {
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.trim())
+    }
+
+    /// What the provider's clock showed when it sent this: its `Date`, and the `Age` that a
+    /// cache in between adds to it.
+    #[must_use]
+    pub fn server_now(&self) -> Option<Time> {
+        let date = jiff::fmt::rfc2822::DateTimeParser::new();
+        let date = date.parse_timestamp(self.header("date")?).ok()?;
+        let age_s = self.header("age").and_then(|age| age.parse::<u32>().ok()).unwrap_or(0);
+        let at = u64::try_from(date.as_millisecond()).ok()?;
+        Some(Time(at + 1_000 * u64::from(age_s)))
     }
 
     /// The body as text: UTF-8, or the charset that `Content-Type` names. A mark at its start

@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::client_config::{ClientConfig, ClientError, Timeouts};
 use super::consequence::{self, Pause, Retry};
+use super::currency::CurrencyGuard;
 use super::dispatch::{Dispatcher, Lane};
 use super::transport::{CallFailed, Transport};
 use crate::metrics::Metrics;
@@ -80,6 +81,7 @@ pub struct ProviderClient {
     base_url: String,
     credentials: Credentials,
     rate: Decimal,
+    currency: CurrencyGuard,
     timeouts: Timeouts,
     dispatcher: Dispatcher,
     metrics: Metrics,
@@ -109,6 +111,7 @@ impl ProviderClient {
         let transport =
             Transport::new(&base_url, config.timeouts.connect).map_err(ClientError::Http)?;
         let dispatcher = Dispatcher::new(driver.limits());
+        let currency = CurrencyGuard::new(&config.provider, driver.currency(), config.rate);
         Ok(Self {
             provider: config.provider,
             driver,
@@ -116,6 +119,7 @@ impl ProviderClient {
             base_url,
             credentials: config.credentials,
             rate: config.rate,
+            currency,
             timeouts: config.timeouts,
             dispatcher,
             metrics: config.metrics,
@@ -139,9 +143,11 @@ impl ProviderClient {
     /// # Errors
     /// The provider's refusal, or what kept its answer away.
     pub async fn balance(&self) -> Result<Micros, ProviderError> {
-        let Output::Balance(amount) = self.ask(Op::Balance, &Slots::default()).await? else {
+        let output = self.ask(Op::Balance, &Slots::default()).await?;
+        let Output::Balance { amount, currency } = output else {
             return Err(wrong_output(Op::Balance));
         };
+        self.currency.check(currency)?;
         self.to_ledger(amount, Rounding::Down).ok_or_else(|| misread(Op::Balance))
     }
 
@@ -153,6 +159,8 @@ impl ProviderClient {
         let Output::Prices(mut list) = self.ask(Op::Prices, &Slots::default()).await? else {
             return Err(wrong_output(Op::Prices));
         };
+        list.currencies.iter().try_for_each(|named| self.currency.check(Some(*named)))?;
+        self.currency.check(None)?;
         if self.rate != Decimal::ONE {
             for row in &mut list.rows {
                 let cost = self.to_ledger(row.cost, Rounding::Up);
@@ -162,8 +170,12 @@ impl ProviderClient {
         Ok(list)
     }
 
-    /// Buys a number; asks once, whatever happens.
+    /// Buys a number; asks once, whatever happens. A number that was charged in another
+    /// currency than the provider is set up for is ours, at no known cost, and the last one.
     pub async fn buy(&self, request: &BuyRequest) -> BuyOutcome {
+        if let Err(error) = self.currency.check(None) {
+            return BuyOutcome::Refused(error);
+        }
         let max_price = match request.max_price.map(|most| self.to_provider(most)) {
             Some(None) => {
                 let what = "the price limit is out of range";
@@ -188,7 +200,9 @@ impl ProviderClient {
             return BuyOutcome::InDoubt(wrong_output(Op::Buy).excerpt);
         };
         // A cost beyond all range is no reason to forget a number that is ours.
-        let cost = bought.cost.and_then(|cost| self.to_ledger(cost, Rounding::Up));
+        let known = self.currency.check(bought.currency).is_ok();
+        let cost = bought.cost.filter(|_| known);
+        let cost = cost.and_then(|cost| self.to_ledger(cost, Rounding::Up));
         BuyOutcome::Assigned(Bought { cost, ..bought })
     }
 
@@ -274,6 +288,7 @@ impl ProviderClient {
                 break;
             }
         }
+        self.currency.note_list(&list);
         Ok((list, pages))
     }
 

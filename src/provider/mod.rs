@@ -10,6 +10,7 @@ pub mod client;
 pub mod client_config;
 pub mod connected;
 pub mod consequence;
+mod currency;
 pub mod dispatch;
 pub mod providers;
 mod retry_after;

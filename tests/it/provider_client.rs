@@ -208,6 +208,49 @@ fn what_http_itself_turned_away_bought_nothing() {
 }
 
 #[test]
+fn a_number_charged_in_another_currency_is_kept_and_is_the_last() {
+    let number =
+        r#"{"activationId":1,"phoneNumber":"62811111111","activationCost":20,"currency":643}"#;
+    let balance = |currency| ok(&format!(r#"{{"balance":"7","currency":{currency}}}"#));
+    let list = r#"{"6":{"tg":{"cost":0.25,"count":50}}}"#;
+    let server = serve(vec![
+        ok(number),
+        ok("ACCESS_BALANCE:7"),
+        balance(643),
+        ok(list),
+        balance(840),
+        ok(list),
+        ok(number),
+    ]);
+    let client = handler(&server);
+    run(async {
+        let BuyOutcome::Assigned(bought) = client.buy(&order()).await else { panic!("not ours") };
+        assert_eq!((&*bought.external_id, bought.cost), ("1", None));
+        let BuyOutcome::Refused(error) = client.buy(&order()).await else { panic!("not refused") };
+        assert_eq!((error.kind, error.certain), (ErrorKind::WrongCurrency, true));
+        assert!(error.excerpt.contains("amounts are in RUB"), "{}", error.excerpt);
+        for _ in 0..2 {
+            assert_eq!(client.balance().await.unwrap_err().kind, ErrorKind::WrongCurrency);
+        }
+        assert_eq!(client.prices().await.unwrap_err().kind, ErrorKind::WrongCurrency);
+        assert_eq!(client.balance().await.unwrap(), Micros(7_000_000), "it is named right again");
+        assert_eq!(client.prices().await.unwrap().rows.len(), 1);
+        assert!(matches!(client.buy(&order()).await, BuyOutcome::Assigned(_)));
+    });
+    assert_eq!(server.calls.load(Ordering::SeqCst), 7);
+}
+
+#[test]
+fn a_list_says_what_the_providers_clock_showed() {
+    let date = "Date: Sat, 28 Nov 2026 01:00:00 GMT\r\nAge: 5\r\n";
+    let none = r#"{"status":"error","error":"NO_ACTIVATIONS"}"#;
+    let server = serve(vec![http("200 OK", date, none), ok("NO_ACTIVATIONS")]);
+    let client = handler(&server);
+    let list = |_| run(client.list_active(Time(0))).unwrap().0.server_now;
+    assert_eq!([1, 2].map(list), [Some(Time(1_795_827_605_000)), None]);
+}
+
+#[test]
 fn a_server_that_fails_ends_no_activation_with_its_words() {
     for body in ["NO_ACTIVATION", r#"{"title":"NOT_FOUND"}"#, "BAD_KEY"] {
         let server = serve(vec![http("500 Internal Server Error", "", body)]);

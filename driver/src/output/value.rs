@@ -61,12 +61,28 @@ pub(super) fn read_cost(text: &str, scale: u32) -> Result<Micros, Misfit> {
     parse_amount(text, scale, Rounding::Up).filter(|cost| cost.0 >= 0).ok_or(Misfit)
 }
 
-/// RFC 3339 or Unix seconds; a local time without its zone is no moment.
+/// Above this a Unix time is in milliseconds: as seconds it is the year 5138.
+const UNIX_SECONDS_MAX: u64 = 100_000_000_000;
+
+/// RFC 3339 or Unix seconds or milliseconds; a local time without its zone is no moment.
 pub(super) fn parse_time(text: &str) -> Option<Time> {
-    if let Ok(seconds) = text.parse::<u64>() {
-        return seconds.checked_mul(1000).map(Time);
+    if let Ok(unix) = text.parse::<u64>() {
+        let is_seconds = unix < UNIX_SECONDS_MAX;
+        return Some(Time(if is_seconds { unix * 1000 } else { unix }));
     }
-    let stamp: jiff::Timestamp = text.parse().ok()?;
+    moment(text.parse().ok()?)
+}
+
+/// A date and a time of day without a zone (`2022-06-01 16:59:16`), as if it were UTC.
+pub(super) fn parse_unzoned(text: &str) -> Option<Time> {
+    if !text.contains(':') || text.parse::<jiff::Timestamp>().is_ok() {
+        return None;
+    }
+    let local: jiff::civil::DateTime = text.parse().ok()?;
+    moment(local.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+}
+
+fn moment(stamp: jiff::Timestamp) -> Option<Time> {
     u64::try_from(stamp.as_millisecond()).ok().map(Time)
 }
 
@@ -139,6 +155,23 @@ mod tests {
             check(text, 0, None, None);
         }
         check("1", 40, None, None);
+    }
+
+    #[test]
+    fn a_moment_has_its_zone_and_a_local_time_is_told_apart() {
+        let check = |text: &str, zoned: Option<u64>, unzoned: Option<u64>| {
+            assert_eq!(parse_time(text), zoned.map(Time), "{text}");
+            assert_eq!(parse_unzoned(text), unzoned.map(Time), "{text}");
+        };
+        check("2022-06-01T16:59:16+03:00", Some(1_654_091_956_000), None);
+        check("2022-06-01T16:59:16.5Z", Some(1_654_102_756_500), None);
+        check("2022-06-01 16:59:16", None, Some(1_654_102_756_000));
+        check("2022-06-01T16:59:16", None, Some(1_654_102_756_000));
+        check("1654102756", Some(1_654_102_756_000), None);
+        check("1654102756000", Some(1_654_102_756_000), None);
+        for none in ["2022-06-01", "16:59:16", "yesterday", "", "01.06.2022 16:59"] {
+            check(none, None, None);
+        }
     }
 
     #[test]
