@@ -209,6 +209,7 @@ pub(crate) struct RuleDoc {
     #[serde(default)]
     pub certain: bool,
     pub retry_after_s: Option<OneOrMany>,
+    pub price: Option<OneOrMany>,
     pub give: Option<toml::Table>,
 }
 

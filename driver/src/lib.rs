@@ -43,7 +43,7 @@
 //! `at` names: `/a/b` in the JSON, `.` the whole JSON, `@Name` a header. It has either an
 //! `error` or a `give`. An error is a certain refusal, nothing was done, unless it is
 //! `in_doubt` or comes with a status of 5xx; with `certain = true` it is one even then. It
-//! may have `retry_after_s`. The fields of `give`
+//! may have `retry_after_s`, and `price_too_low` the `price` that would do. The fields of `give`
 //! are sources (`/a/b` a place in the JSON, `.` the value itself, `$name` a group of the
 //! regex, `@Name` a header, `=text` a constant; a list is tried in order) and, for lists,
 //! `rows = { path = "*.*", bind = ["country", "service"], skip_keys, filters = [{ at,

@@ -12,7 +12,7 @@ use crate::document::{ReplyKind, RuleDoc};
 use crate::error::{ErrorKind, ProviderError, excerpt, header_pause, is_server_failure};
 use crate::json::Node;
 use crate::op::Op;
-use crate::output::Fields;
+use crate::output::{Fields, Rounding, parse_amount};
 use crate::place::{DriverError, Place};
 use crate::reply::{Captures, View};
 use crate::source::{Scope, Sources, compile_path};
@@ -40,7 +40,12 @@ enum Test {
 
 #[derive(Debug)]
 pub(crate) enum Consequence {
-    Fail { kind: ErrorKind, certainty: Certainty, retry_after_s: Option<Sources> },
+    Fail {
+        kind: ErrorKind,
+        certainty: Certainty,
+        retry_after_s: Option<Sources>,
+        price: Option<Sources>,
+    },
     Output(Fields),
 }
 
@@ -216,6 +221,7 @@ fn compile_consequence(
         ("in_doubt", doc.in_doubt),
         ("certain", doc.certain),
         ("retry_after_s", doc.retry_after_s.is_some()),
+        ("price", doc.price.is_some()),
     ];
     match (&doc.error, &doc.give, op) {
         (Some(_), Some(_), _) => Err(place.error("has both `error` and `give`")),
@@ -233,6 +239,11 @@ fn compile_consequence(
                 let known = words.join(", ");
                 return Err(place.field("error").error(format!("`{word}` is none of {known}")));
             };
+            if doc.price.is_some() && kind != ErrorKind::PriceTooLow {
+                return Err(place.field("price").error("belongs to `price_too_low`"));
+            }
+            let price =
+                Sources::compile_optional(doc.price.as_ref(), scope, &place.field("price"))?;
             let retry_after_s = Sources::compile_optional(
                 doc.retry_after_s.as_ref(),
                 scope,
@@ -246,7 +257,7 @@ fn compile_consequence(
                     return Err(place.field("certain").error("the rule is `in_doubt` already"));
                 }
             };
-            Ok(Consequence::Fail { kind, certainty, retry_after_s })
+            Ok(Consequence::Fail { kind, certainty, retry_after_s, price })
         }
     }
 }
@@ -257,13 +268,14 @@ pub(crate) fn fail(
     consequence: &Consequence,
     captures: &Captures,
 ) -> ProviderError {
-    let Consequence::Fail { kind, certainty, retry_after_s } = consequence else {
+    let Consequence::Fail { kind, certainty, retry_after_s, price } = consequence else {
         return ProviderError::new(ErrorKind::Unmapped, false, excerpt(&view.text));
     };
     let read = |sources: &Option<Sources>| -> Option<String> {
         sources.as_ref()?.read(view, view.root.as_ref(), captures).map(Cow::into_owned)
     };
     let seconds = read(retry_after_s).and_then(|text| text.parse::<u64>().ok());
+    let price = read(price).and_then(|text| parse_amount(&text, 0, Rounding::Up));
     let failed = is_server_failure(view.reply.status);
     let (kind, certain) = match (certainty, failed) {
         (Certainty::Certain, _) | (Certainty::Usual, false) => (*kind, true),
@@ -278,6 +290,7 @@ pub(crate) fn fail(
         kind,
         certain,
         retry_after_ms: seconds.map(|s| s.saturating_mul(1000)).or(header_pause(view.reply)),
+        price: price.filter(|price| certain && price.is_positive()),
         excerpt: excerpt(&view.text),
     }
 }

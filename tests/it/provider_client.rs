@@ -241,6 +241,23 @@ fn a_number_charged_in_another_currency_is_kept_and_is_the_last() {
 }
 
 #[test]
+fn a_refusal_for_the_price_says_which_would_do_in_the_ledgers_currency() {
+    let price = |body: &str, rate: &str| {
+        let server = serve(vec![http("400 Bad Request", "", body)]);
+        let client = client("handler", &server.address, rate.parse().unwrap());
+        let BuyOutcome::Refused(error) = run(client.buy(&order())) else { panic!("not refused") };
+        assert_eq!(error.kind, ErrorKind::PriceTooLow, "{body}");
+        error.price
+    };
+    assert_eq!(price("WRONG_MAX_PRICE:0.09", "1"), Some(Micros(90_000)));
+    assert_eq!(price("WRONG_MAX_PRICE:9", "0.0111111"), Some(Micros(100_000)), "rounded up");
+    let envelope = r#"{"title":"WRONG_MAX_PRICE","info":{"min":0.090000000000000011}}"#;
+    assert_eq!(price(envelope, "1"), Some(Micros(90_000)));
+    assert_eq!(price("WRONG_MAX_PRICE", "1"), None);
+    assert_eq!(price("WRONG_MAX_PRICE:0", "1"), None);
+}
+
+#[test]
 fn a_list_says_what_the_providers_clock_showed() {
     let date = "Date: Sat, 28 Nov 2026 01:00:00 GMT\r\nAge: 5\r\n";
     let none = r#"{"status":"error","error":"NO_ACTIVATIONS"}"#;

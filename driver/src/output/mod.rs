@@ -37,7 +37,9 @@ use fields::{Input, Reader, checked_scale, read_table};
 use list_active::ActiveFields;
 use prices::PriceFields;
 use status::StatusFields;
-use value::{code, parse_amount};
+pub(crate) use value::parse_amount;
+
+use value::code;
 
 /// The result of one operation.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -102,7 +102,7 @@ const EXACT_DECIMALS_MAX: u32 = 12;
 /// Reads an amount as written (`15`, `"0.2500"`, `1e-3`), divided by 10^`scale`. A float's
 /// last digits mean nothing, so that it is rounded to the nearest micro, whatever `rounding`
 /// says; but what is above zero costs something.
-pub(super) fn parse_amount(text: &str, scale: u32, rounding: Rounding) -> Option<Micros> {
+pub(crate) fn parse_amount(text: &str, scale: u32, rounding: Rounding) -> Option<Micros> {
     let text = text.trim();
     if scale == 0
         && let Ok(amount) = Micros::parse(text)

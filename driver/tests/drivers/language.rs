@@ -350,6 +350,18 @@ fn a_failing_server_is_believed_where_the_rule_says_so() {
 }
 
 #[test]
+fn a_refusal_for_the_price_may_name_the_one_that_would_do() {
+    let from = r#"equals = "NO", error = "no_numbers""#;
+    let rule = r#"regex = '^LOW (?<p>.*)$', error = "price_too_low", price = "$p""#;
+    reads(from, rule, Op::Cancel, "LOW 0.09", "price_too_low price=0.090000");
+    for none in ["LOW -1", "LOW 0", "LOW much"] {
+        reads(from, rule, Op::Cancel, none, "price_too_low");
+    }
+    let other = rule.replace("price_too_low", "no_balance");
+    refused(from, &other, "rules[0].price", "belongs to `price_too_low`");
+}
+
+#[test]
 fn a_rule_that_is_never_reached_is_a_mistake() {
     let after = r#"give = {} }, { equals = ["KO", "OK"], error = "too_early" }"#;
     refused("give = {} }", after, "operations.cancel.rules[1]", "`OK` is never reached");

@@ -57,6 +57,9 @@ fn show_error(error: &ProviderError) -> String {
     if !error.certain {
         text.push_str(" in_doubt");
     }
+    if let Some(price) = error.price {
+        text.push_str(&format!(" price={price}"));
+    }
     if let Some(pause) = error.retry_after_ms {
         text.push_str(&format!(" retry_after_ms={pause}"));
     }
