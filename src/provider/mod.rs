@@ -7,12 +7,14 @@
 
 pub mod active;
 pub mod admission;
+pub mod bounds;
 pub mod buying;
 pub(crate) mod cause;
 pub mod client;
 pub mod client_config;
 pub mod connected;
 pub mod consequence;
+mod currency;
 pub mod dispatch;
 pub mod providers;
 mod retry_after;
