@@ -218,12 +218,10 @@ impl Rebuilt {
     fn insert_pool(&mut self, id: OfferId, numbers: Vec<Number>) -> Result<(), String> {
         let own = self.state.offer(id).map(|offer| self.state.providers[offer.provider].kind);
         check(own == Some(ProviderKind::Own), || format!("the pool of offer {id} has no offer"))?;
-        self.state.held += numbers.len();
-        let pool = self.state.pool_mut(id);
-        let first_held = pool.held.len();
-        pool.held.extend(&numbers);
-        let is_new = pool.held.len() == first_held + numbers.len();
-        pool.next.extend(numbers);
+        let first_held = self.state.held.len();
+        self.state.held.extend(numbers.iter().map(|number| (*number, id)));
+        let is_new = self.state.held.len() == first_held + numbers.len();
+        self.state.pool_mut(id).next.extend(numbers);
         check(is_new, || format!("the pool of offer {id} has a number twice"))
     }
 
@@ -275,10 +273,11 @@ impl Rebuilt {
         check(own == Some(ProviderKind::Own), || {
             format!("a number at rest is of offer {id}, which is not of own stock")
         })?;
-        let is_new = state.pool_mut(id).held.insert(resting.number);
+        let is_new = state.held.insert((resting.number, id));
         check(is_new, || format!("a number at rest of offer {id} is held already"))?;
-        state.held += 1;
+        state.pool_mut(id);
         state.quarantine.insert(resting);
+        state.resting.insert((resting.number, id), resting.until);
         Ok(())
     }
 
@@ -296,8 +295,8 @@ impl Rebuilt {
                 if order.closed_at.is_some() {
                     return Ok(());
                 }
-                state.held += 1;
-                let is_new = state.pool_mut(order.offer).held.insert(assignment.number);
+                state.pool_mut(order.offer);
+                let is_new = state.held.insert((assignment.number, order.offer));
                 check(is_new, || format!("order {id} has a number that is held already"))
             }
         }

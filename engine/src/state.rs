@@ -75,8 +75,6 @@ pub struct Offer {
 pub(crate) struct Pool {
     /// In stock, next to be sold first.
     pub(crate) next: VecDeque<Number>,
-    /// In stock, at rest or in an open activation.
-    pub(crate) held: BTreeSet<Number>,
 }
 
 /// A purchase whose outcome was never known and that no order waits for any more: its
@@ -154,8 +152,9 @@ pub struct State {
     pub(crate) offer_ids: BTreeMap<(ProviderId, Product, CarrierId), OfferId>,
     /// Of every offer of own stock that ever had numbers.
     pub(crate) pools: Table<OfferId, Pool>,
-    /// How many numbers all pools hold.
-    pub(crate) held: usize,
+    /// Numbers of own stock by the offers that hold them: in stock, at rest or in an open
+    /// activation.
+    pub(crate) held: BTreeSet<(Number, OfferId)>,
     pub(crate) orders: Table<OrderId, Order>,
     pub(crate) purchases: BTreeMap<(ProviderId, Box<str>), OrderId>,
     /// Orders in memory by their number of own stock: a number is sold again after a refund.
@@ -171,6 +170,8 @@ pub struct State {
     pub(crate) written_off: BTreeMap<OrderId, Micros>,
     /// Numbers of own stock at rest, by the moment at which they are for sale again.
     pub(crate) quarantine: BTreeSet<Quarantined>,
+    /// The same by number: until when it rests for each offer.
+    pub(crate) resting: BTreeMap<(Number, OfferId), Time>,
 }
 
 impl State {
@@ -304,6 +305,19 @@ impl State {
     ) -> impl Iterator<Item = &Order> {
         let all = (provider, number, OrderId(0))..=(provider, number, OrderId(u32::MAX));
         self.holders.range(all).filter_map(|(.., id)| self.orders.get(*id))
+    }
+
+    /// The offers that hold a number of own stock, by id.
+    pub(crate) fn offers_with(&self, number: Number) -> impl Iterator<Item = OfferId> {
+        let all = (number, OfferId(0))..=(number, OfferId(u32::MAX));
+        self.held.range(all).map(|(_, offer)| *offer)
+    }
+
+    /// Until when a number of own stock rests, for the offer that waits longest; `None` if it
+    /// rests for none.
+    pub(crate) fn rests_until(&self, number: Number) -> Option<Time> {
+        let all = (number, OfferId(0))..=(number, OfferId(u32::MAX));
+        self.resting.range(all).map(|(_, until)| *until).max()
     }
 
     /// Purchases given up that may still turn up, oldest first.

@@ -90,6 +90,11 @@ fn damage_offer(event: &mut OfferEvent, choice: u64) {
             1 => *number = Number(1),
             _ => until.0 += 1,
         },
+        OfferEvent::NumberHeldBack { offer, number, rested, .. } => match choice % 3 {
+            0 => *offer = OfferId(4_000_000),
+            1 => *number = Number(1),
+            _ => *rested = rested.map_or(Some(Time(1)), |_| None),
+        },
     }
 }
 

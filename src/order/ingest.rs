@@ -3,12 +3,10 @@
 //! One way to find the order that a message is for, one identity of a message, one place
 //! where its code is found.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use nexnum_driver::{ExternalState, Op, ProviderError, ReceivedMessage, StatusReport};
-use nexnum_engine::activation::ActivationState;
 use nexnum_engine::code;
 use nexnum_engine::command::{Incoming, IngestMessage};
 use nexnum_engine::ids::{Number, OrderId, ProviderId, ServiceId};
@@ -21,6 +19,7 @@ use super::Orders;
 use super::refusal::Refusal;
 use crate::digest;
 use crate::market::Refused;
+use crate::message::holder::{self, Holder};
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence::{self, Standing};
 
@@ -172,39 +171,22 @@ impl Orders {
         }
     }
 
-    /// The order a message on this number is for: the newest open one, of the service where
-    /// it is named; else the newest that has ended, for which it is late. If several
-    /// services are open on the number, the message has to name one of them.
+    /// The order that a message on this number is for.
     fn holder(&self, posted: Posted, message: &Arrived<'_>) -> Result<OrderId, Refusal> {
         let read_model = &self.market.read_model;
         let holders = read_model.holders(posted.provider, posted.number);
         let orders: Vec<Arc<Order>> =
             holders.into_iter().rev().filter_map(|id| read_model.order(id)).collect();
-        let is_open = |order: &&Arc<Order>| {
-            matches!(order.state, ActivationState::Active | ActivationState::Received)
+        let text = format!("{}\n{}", message.sender, message.text);
+        let says = |service: ServiceId| {
+            let service = self.market.catalog.service(service);
+            service.is_some_and(|service| holder::names(&text, service))
         };
-        let open: BTreeSet<ServiceId> =
-            orders.iter().filter(is_open).map(|order| order.product.service).collect();
-        let service = match posted.service {
-            None if open.len() > 1 => Some(self.named(&open, message).ok_or(Refusal::Ambiguous)?),
-            service => service,
-        };
-        let suits =
-            |order: &&Arc<Order>| service.is_none_or(|service| order.product.service == service);
-        let mut suited = orders.iter().filter(suits);
-        let found = suited.clone().find(is_open).or_else(|| suited.next());
-        found.map(|order| order.id).ok_or(Refusal::NoHolder)
-    }
-
-    /// The one of these services whose name is in the message.
-    fn named(&self, open: &BTreeSet<ServiceId>, message: &Arrived<'_>) -> Option<ServiceId> {
-        let message = format!("{}\n{}", message.sender, message.text).to_lowercase();
-        let says = |id: &&ServiceId| {
-            let service = self.market.catalog.service(**id);
-            service.is_some_and(|service| message.contains(&service.name.to_lowercase()))
-        };
-        let mut named = open.iter().filter(says);
-        named.next().filter(|_| named.next().is_none()).copied()
+        match holder::choose(&orders, posted.service, says) {
+            Holder::One(order) => Ok(order),
+            Holder::Several => Err(Refusal::Ambiguous),
+            Holder::Missing => Err(Refusal::NoHolder),
+        }
     }
 }
 

@@ -475,4 +475,5 @@ events! {
     20 Order(OrderEvent::NumberQuarantined) { order, until },
     21 Offer(OfferEvent::NumberReleased) { offer, number, until },
     22 Order(OrderEvent::LossRecovered) { order, provider, amount },
+    23 Offer(OfferEvent::NumberHeldBack) { offer, number, rested, until },
 }

@@ -82,6 +82,9 @@ impl Auditor {
             OfferEvent::NumberReleased { offer, number, until } => {
                 self.release(at, (*offer, *number), *until)
             }
+            OfferEvent::NumberHeldBack { offer, number, rested, until } => {
+                self.hold_back(at, (*offer, *number), *rested, *until)
+            }
             OfferEvent::ProviderRegistered { .. }
             | OfferEvent::CarrierNamed { .. }
             | OfferEvent::OffersListed { .. }
@@ -181,7 +184,9 @@ impl Auditor {
         let unit = (sale.offer, number);
         need(self.shelf.remove(&unit), || {
             format!("order {order} was sold a number that is not for sale")
-        })
+        })?;
+        let rests = self.resting.iter().any(|(_, resting)| *resting == number);
+        need(!rests, || format!("order {order} was sold a number that rests for another offer"))
     }
 
     /// A message comes in; the first one in time is charged.
@@ -233,6 +238,21 @@ impl Auditor {
         need(was_there, || format!("the number of order {order} rests and was not there"))?;
         self.resting.extend(unit);
         Ok(())
+    }
+
+    /// A number that another order gave back rests for this offer too.
+    fn hold_back(
+        &mut self,
+        at: Time,
+        unit: (OfferId, Number),
+        rested: Option<Time>,
+        until: Time,
+    ) -> Result<(), String> {
+        let was_there = match rested {
+            Some(before) => before < until && self.resting.contains(&unit),
+            None => self.shelf.remove(&unit) && self.resting.insert(unit),
+        };
+        need(was_there && until > at, || format!("a number of offer {} was held back", unit.0))
     }
 
     fn release(&mut self, at: Time, unit: (OfferId, Number), until: Time) -> Result<(), String> {

@@ -1,7 +1,9 @@
 //! What the passing of time does: expiry, numbers that have rested, retirement.
 
-use super::activation::{closed, quarantined};
-use super::order;
+use std::collections::BTreeSet;
+
+use super::activation::closed;
+use super::{order, rest};
 use crate::activation::ActivationState;
 use crate::command::Pulse;
 use crate::event::{Closing, Event, MemoryEvent, OfferEvent};
@@ -23,16 +25,19 @@ pub(super) fn pulse(
 ) -> Result<u32, Reject> {
     let mut changed = 0;
     let due = state.deadlines.iter().take_while(|(deadline, _)| *deadline <= at);
+    let mut held_back = BTreeSet::new();
     for (_, id) in due.take(PULSE_MAX) {
         let order = &state.orders[*id];
         events.push(expired(state, order));
-        events.extend(quarantined(state, policy, at, order));
+        rest::after(state, policy, at, order, &mut held_back, events);
         changed += 1;
     }
     let rested = state.quarantine.iter().take_while(|resting| resting.until <= at);
     for &Quarantined { until, offer, number } in rested.take(PULSE_MAX) {
-        events.push(Event::Offer(OfferEvent::NumberReleased { offer, number, until }));
-        changed += 1;
+        if !held_back.contains(&(offer, number)) {
+            events.push(Event::Offer(OfferEvent::NumberReleased { offer, number, until }));
+            changed += 1;
+        }
     }
     let orders_before = Time(at.0.saturating_sub(CLOSED_KEPT_MS)).min(archived);
     let orders_before = state.closed.cut(orders_before, RETIRED_MAX, |(closed, _)| *closed);

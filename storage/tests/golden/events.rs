@@ -85,6 +85,19 @@ fn of_offers() -> Vec<(&'static str, OfferEvent)> {
             "NumberReleased",
             OfferEvent::NumberReleased { offer, number: Number(15_551), until: NOW },
         ),
+        (
+            "NumberHeldBack",
+            OfferEvent::NumberHeldBack { offer, number: Number(15_551), rested: None, until: NOW },
+        ),
+        (
+            "NumberHeldBack Rested",
+            OfferEvent::NumberHeldBack {
+                offer,
+                number: Number(15_551),
+                rested: Some(Time(1)),
+                until: NOW,
+            },
+        ),
     ]
 }
 
