@@ -117,6 +117,8 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         orders,
         purchases: _,
         holders: _,
+        seen,
+        seen_ages: _,
         deadlines: _,
         closed: _,
         replies,
@@ -142,6 +144,9 @@ pub fn state_hash(state: &State) -> [u8; 32] {
     }
     for resting in quarantine {
         resting.hash(&mut hasher);
+    }
+    for seen in seen {
+        seen.hash(&mut hasher);
     }
     hasher.0.finalize().into()
 }

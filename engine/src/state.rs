@@ -114,6 +114,15 @@ pub struct Quarantined {
     pub number: Number,
 }
 
+/// What a number of own stock has received, of orders that have left memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Seen {
+    /// When the last of these orders ended.
+    pub last: Time,
+    /// What makes the messages the same when they come again, the newest last.
+    pub digests: Vec<u128>,
+}
+
 /// Counters from which ids come; each holds the last id given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Counters {
@@ -159,6 +168,10 @@ pub struct State {
     pub(crate) purchases: BTreeMap<(ProviderId, Box<str>), OrderId>,
     /// Orders in memory by their number of own stock: a number is sold again after a refund.
     pub(crate) holders: BTreeSet<(ProviderId, Number, OrderId)>,
+    /// What numbers of own stock received for orders that have left memory.
+    pub(crate) seen: BTreeMap<(ProviderId, Number), Seen>,
+    /// The same numbers by age.
+    pub(crate) seen_ages: BTreeSet<(Time, ProviderId, Number)>,
     /// Open orders by the moment at which they end by themselves.
     pub(crate) deadlines: BTreeSet<(Time, OrderId)>,
     /// Closed orders by the moment at which they ended.
@@ -305,6 +318,14 @@ impl State {
     ) -> impl Iterator<Item = &Order> {
         let all = (provider, number, OrderId(0))..=(provider, number, OrderId(u32::MAX));
         self.holders.range(all).filter_map(|(.., id)| self.orders.get(*id))
+    }
+
+    /// True if a number of own stock received a message, for an order in memory or before.
+    pub(crate) fn has_seen(&self, provider: ProviderId, number: Number, digest: u128) -> bool {
+        let mut holders = self.holders(provider, number);
+        let seen = self.seen.get(&(provider, number));
+        seen.is_some_and(|seen| seen.digests.contains(&digest))
+            || holders.any(|order| order.has_message(digest))
     }
 
     /// The offers that hold a number of own stock, by id.

@@ -54,6 +54,7 @@ fn damaged(event: &Event, choice: u64) -> Option<Event> {
         Event::Offer(event) => damage_offer(event, choice),
         Event::Order(event) => damage_order(event, choice)?,
         Event::Memory(MemoryEvent::Retired { .. }) => return None,
+        Event::Memory(MemoryEvent::MessagesRemembered { order }) => order.0 = u32::MAX,
     }
     Some(event)
 }

@@ -7,7 +7,7 @@ use nexnum_engine::account::Book;
 use nexnum_engine::event::{
     AccountEvent, Event, Idempotency, OfferEvent, OrderEvent, Placement, Receipt, Terms,
 };
-use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId};
+use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
 use nexnum_engine::limits::REPLIES_KEPT_MS;
 use nexnum_engine::money::Micros;
 use nexnum_engine::state::State;
@@ -25,6 +25,7 @@ struct Sale {
     limit: Micros,
     price: Micros,
     offer: OfferId,
+    provider: ProviderId,
     number: Option<Number>,
     end: Option<End>,
     closed: bool,
@@ -44,6 +45,8 @@ pub(crate) struct Auditor {
     shelf: BTreeSet<(OfferId, Number)>,
     /// Those that rest after a refund.
     resting: BTreeSet<(OfferId, Number)>,
+    /// What numbers of own stock received, for all their buyers.
+    heard: BTreeSet<(ProviderId, Number, u128)>,
 }
 
 fn need(holds: bool, complaint: impl FnOnce() -> String) -> Result<(), String> {
@@ -113,6 +116,7 @@ impl Auditor {
                 let sale = self.sale(*order)?;
                 let moved = sale.price.0 + change.0 == terms.price.0;
                 (sale.price, sale.offer) = (terms.price, terms.offer);
+                sale.provider = terms.provider;
                 let fits = moved && terms.price <= sale.limit && sale.end.is_none();
                 need(fits, || format!("order {order} went on beyond its limit or its end"))
             }
@@ -166,6 +170,7 @@ impl Auditor {
             limit,
             price: terms.price,
             offer: terms.offer,
+            provider: terms.provider,
             number: None,
             end: None,
             closed: false,
@@ -200,7 +205,13 @@ impl Auditor {
         let sale = self.sale(order)?;
         let fresh = sale.digests.insert(digest);
         need(fresh, || format!("order {order} got the same message twice"))?;
-        need(late == sale.closed, || format!("order {order}: late is {late}"))?;
+        let (provider, closed) = (sale.provider, sale.closed);
+        if let Some(number) = sale.number {
+            let fresh = self.heard.insert((provider, number, digest));
+            need(fresh, || format!("order {order} got a message of an earlier buyer"))?;
+        }
+        let sale = self.sale(order)?;
+        need(late == closed, || format!("order {order}: late is {late}"))?;
         let Some(price) = charged else {
             let ended = sale.end.is_some();
             return need(ended, || format!("order {order} is read and was not charged"));

@@ -6,7 +6,7 @@ use super::activation::closed;
 use super::{order, rest};
 use crate::activation::ActivationState;
 use crate::command::Pulse;
-use crate::event::{Closing, Event, MemoryEvent, OfferEvent};
+use crate::event::{Closing, Event, MemoryEvent, OfferEvent, ProviderKind};
 use crate::limits::{CLOSED_KEPT_MS, PULSE_MAX, REPLIES_KEPT_MS, RETIRED_MAX};
 use crate::order::{FailReason, Order};
 use crate::policy::Policy;
@@ -46,10 +46,19 @@ pub(super) fn pulse(
     let old_order = state.closed.first().is_some_and(|(closed, _)| *closed <= orders_before);
     let old_reply = state.replies.ages().next().is_some_and(|at| at <= replies_before);
     if old_order || old_reply {
+        let retired = state.closed.iter().take_while(|(closed, _)| *closed <= orders_before);
+        for &(_, order) in retired.filter(|(_, id)| is_heard(state, &state.orders[*id])) {
+            events.push(Event::Memory(MemoryEvent::MessagesRemembered { order }));
+        }
         events.push(Event::Memory(MemoryEvent::Retired { orders_before, replies_before }));
         changed += 1;
     }
     Ok(changed)
+}
+
+/// True for an order of own stock that has messages.
+fn is_heard(state: &State, order: &Order) -> bool {
+    !order.messages.is_empty() && state.providers[order.provider].kind == ProviderKind::Own
 }
 
 fn expired(state: &State, order: &Order) -> Event {

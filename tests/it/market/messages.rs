@@ -59,3 +59,81 @@ async fn a_late_message_of_one_service_does_not_reach_the_buyer_of_another() {
     assert_eq!(codes, ["77123", "77124"]);
     market.running.stop().await.unwrap();
 }
+
+/// The codes that a buyer is shown, in the order in which they came.
+async fn codes(buyer: &Client, id: &str) -> Vec<String> {
+    let shown = activation(buyer, id).await;
+    let code = |message: &Value| message["code"].as_str().unwrap_or("none").to_owned();
+    shown["messages"].as_array().unwrap().iter().map(code).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_words_are_another_message_once_the_buyer_has_asked_for_one() {
+    let market = Market::start().await;
+    let ann = market.customer("ann", "5").await;
+    market.stock("ID", "telegram", "0.50", NUMBER, 1).await;
+    let order = buy(&ann, "telegram").await;
+    let resend = format!("/api/v1/activations/{order}/resend");
+    let number = format!("+{NUMBER}");
+    let plain = json!({"number": number, "text": "code 48213"});
+    let numbered = json!({"number": number, "text": "code 48213", "id": "m7"});
+    for (body, status, shown) in [
+        (&plain, "accepted", 1),
+        (&plain, "duplicate", 1),
+        (&numbered, "accepted", 2),
+        (&numbered, "duplicate", 2),
+    ] {
+        assert_eq!(market.posted(body.clone()).await.ok()["status"], status, "{body}");
+        assert_eq!(codes(&ann, &order).await.len(), shown, "{body}");
+    }
+    ann.post(&resend, json!({})).await.ok();
+    assert_eq!(market.posted(numbered.clone()).await.ok()["status"], "duplicate");
+    assert_eq!(market.posted(plain.clone()).await.ok()["status"], "accepted");
+    assert_eq!(market.posted(plain.clone()).await.ok()["status"], "duplicate");
+    assert_eq!(codes(&ann, &order).await, ["48213", "48213", "48213"]);
+
+    // The next buyer of the number is shown none of them, also after a restart.
+    ann.post(&format!("/api/v1/activations/{order}/finish"), json!({})).await.ok();
+    let market = market.restart().await;
+    let bob = market.customer("bob", "5").await;
+    market.stock("ID", "telegram", "0.50", NUMBER, 1).await;
+    let order = buy(&bob, "telegram").await;
+    for body in [&plain, &numbered] {
+        assert_eq!(market.posted(body.clone()).await.ok()["status"], "duplicate", "{body}");
+    }
+    assert_eq!(activation(&bob, &order).await["state"], "ACTIVE");
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn equal_callbacks_that_come_at_once_are_one_message() {
+    let market = Market::start().await;
+    let ann = market.customer("ann", "5").await;
+    market.stock("ID", "telegram", "0.50", NUMBER, 1).await;
+    let order = buy(&ann, "telegram").await;
+    let body = json!({"number": format!("+{NUMBER}"), "text": "Welcome to Telegram"});
+    let body = &body;
+    let posts = (0..16).map(|_| market.posted(body.clone()));
+    let answers = futures_all(posts).await;
+    let accepted = answers.iter().filter(|answer| answer.body["status"] == "accepted").count();
+    assert_eq!((accepted, codes(&ann, &order).await.len()), (1, 1));
+    market.running.stop().await.unwrap();
+}
+
+/// All of them at once.
+async fn futures_all<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut waiting: Vec<_> = all.map(Box::pin).collect();
+    let mut done = Vec::new();
+    std::future::poll_fn(|context| {
+        waiting.retain_mut(|next| match next.as_mut().poll(context) {
+            std::task::Poll::Ready(value) => {
+                done.push(value);
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        if waiting.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    done
+}

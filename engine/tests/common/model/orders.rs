@@ -229,15 +229,14 @@ impl Model {
         Ok(if lost > 0 { Reply::Effect(Effect::Done) } else { Reply::Effect(Effect::Unchanged) })
     }
 
-    /// Whether the order, or another one in memory on its number of own stock, has the message.
+    /// Whether the order, or another one on its number of own stock, has the message.
     pub(super) fn has_seen(&self, index: usize, digest: u128) -> bool {
         let order = &self.orders[index];
         let own = |order: &Order| order.purchase.is_none() && order.number.is_some();
         self.orders.iter().enumerate().any(|(at, other)| {
             let provider = other.terms.provider == order.terms.provider;
             let shares = own(order) && own(other) && provider && other.number == order.number;
-            let counts = at == index || shares && !other.retired;
-            counts && other.digests.contains(&digest)
+            (at == index || shares) && other.digests.contains(&digest)
         })
     }
 
