@@ -6,6 +6,7 @@ mod buying;
 mod cancel;
 mod doubt;
 mod faults;
+mod resend;
 
 use std::fs;
 use std::sync::Arc;
