@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use nexnum_engine::money::Micros;
+
 use crate::reply::RawReply;
 
 /// What went wrong, in the same words for every provider.
@@ -81,6 +83,8 @@ pub struct ProviderError {
     pub certain: bool,
     /// How long the provider asks to be left alone.
     pub retry_after_ms: Option<u64>,
+    /// The least price that would do, in the provider's currency, where the reply names one.
+    pub price: Option<Micros>,
     /// The beginning of the reply or what failed, at most [`EXCERPT_MAX`] characters;
     /// long words and runs of digits are masked.
     pub excerpt: String,
@@ -94,7 +98,7 @@ impl ProviderError {
     #[must_use]
     pub fn new(kind: ErrorKind, certain: bool, excerpt: impl Into<String>) -> Self {
         let excerpt = excerpt.into();
-        Self { kind, certain, retry_after_ms: None, excerpt }
+        Self { kind, certain, retry_after_ms: None, price: None, excerpt }
     }
 }
 
@@ -105,6 +109,7 @@ impl fmt::Debug for ProviderError {
             .field("kind", &self.kind)
             .field("certain", &self.certain)
             .field("retry_after_ms", &self.retry_after_ms)
+            .field("price", &self.price)
             .finish_non_exhaustive()
     }
 }

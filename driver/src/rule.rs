@@ -239,6 +239,7 @@ pub(crate) fn fail(
         kind: *kind,
         certain: !in_doubt,
         retry_after_ms: seconds.map(|s| s.saturating_mul(1000)).or(header_pause(view.reply)),
+        price: None,
         excerpt: excerpt(&view.text),
     }
 }

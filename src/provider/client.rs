@@ -125,6 +125,11 @@ impl ProviderClient {
         &self.provider
     }
 
+    /// Ledger units for one unit of the provider's currency.
+    pub(super) const fn rate(&self) -> Decimal {
+        self.rate
+    }
+
     /// The driver it runs.
     #[must_use]
     pub fn driver(&self) -> &Driver {
@@ -178,7 +183,10 @@ impl ProviderClient {
         };
         let output = match self.ask(Op::Buy, &slots).await {
             Ok(output) => output,
-            Err(error) if error.certain => return BuyOutcome::Refused(error),
+            Err(error) if error.certain => {
+                let price = error.price.and_then(|price| self.to_ledger(price, Rounding::Up));
+                return BuyOutcome::Refused(ProviderError { price, ..error });
+            }
             Err(error) => return BuyOutcome::InDoubt(format!("{error}: {}", error.excerpt)),
         };
         let Output::Bought(bought) = output else {

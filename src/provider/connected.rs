@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::client::ProviderClient;
+use super::least_cost::LeastCosts;
 
 /// What the operator decides for a provider, beside what its client needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct Health {
     pub misfits: usize,
     /// Rows kept out because their price jumped, or the whole of a list that shrank.
     pub quarantined: usize,
+    /// Offers kept out because the provider charged more for them than they were sold for.
+    pub overcharged: usize,
     /// What went wrong last, oldest first; at most [`FAILURES_MAX`].
     pub failures: VecDeque<Failure>,
 }
@@ -103,6 +106,7 @@ pub struct Connected {
     retired: AtomicBool,
     breaker: Mutex<Breaker>,
     health: Mutex<Health>,
+    least_costs: Arc<LeastCosts>,
     sync_wanted: Notify,
     retirement: Notify,
 }
@@ -128,6 +132,7 @@ impl Connected {
             policy,
             breaker: Mutex::default(),
             health: Mutex::default(),
+            least_costs: Arc::default(),
             sync_wanted: Notify::new(),
             retirement: Notify::new(),
         }
@@ -167,6 +172,20 @@ impl Connected {
     #[must_use]
     pub const fn policy(&self) -> &ProviderPolicy {
         &self.policy
+    }
+
+    /// What its offers cost at least, whatever its list says.
+    #[must_use]
+    pub fn least_costs(&self) -> &LeastCosts {
+        &self.least_costs
+    }
+
+    /// Keeps what the connection before it has learned of its costs, unless amounts are
+    /// converted in another way now.
+    pub(super) fn keep_costs_of(&mut self, before: &Self) {
+        if before.client.rate() == self.client.rate() {
+            self.least_costs = Arc::clone(&before.least_costs);
+        }
     }
 
     /// How its numbers live.
@@ -237,15 +256,17 @@ impl Connected {
     pub fn health(&self) -> Health {
         let breaker = *self.breaker.lock();
         let health = self.health.lock().clone();
-        Health { breaker, enabled: self.is_enabled(), ..health }
+        let overcharged = self.least_costs.kept_out();
+        Health { breaker, enabled: self.is_enabled(), overcharged, ..health }
     }
 
     /// As [`Connected::health`] without the failures: nothing is allocated for it.
     #[must_use]
     pub fn figures(&self) -> Health {
         let breaker = *self.breaker.lock();
-        let health = self.health.lock();
-        Health { breaker, enabled: self.is_enabled(), failures: VecDeque::new(), ..*health }
+        let (enabled, overcharged) = (self.is_enabled(), self.least_costs.kept_out());
+        let (health, failures) = (self.health.lock(), VecDeque::new());
+        Health { breaker, enabled, overcharged, failures, ..*health }
     }
 
     /// Asks for a sync at once; one that runs is followed by another.

@@ -28,7 +28,7 @@ pub(super) const LIST: Described = Described::new(
             {"id": "2", "name": "5sim", "kind": "driven", "written_off": "0.000000",
              "driver": "fivesim", "breaker": "closed", "enabled": true, "balance": "12.500000",
              "last_sync_at": "2026-11-20T09:30:00.000Z", "offers": 41200, "rows": 41212,
-             "unknown_rows": 12, "misfits": 0, "quarantined": 0,
+             "unknown_rows": 12, "misfits": 0, "quarantined": 0, "overcharged": 0,
              "last_error": "buy: no_balance: NO_BALANCE",
              "errors": [
                 {"at": "2026-11-20T09:29:12.000Z", "operation": "buy", "order_id": "1042",
@@ -70,6 +70,7 @@ fn connection<'a>(driver: &'a str, health: &'a Health) -> Connection<'a> {
         unknown_rows: health.unknown_rows,
         misfits: health.misfits,
         quarantined: health.quarantined,
+        overcharged: health.overcharged,
         last_error: health.failures.back().map(Failure::to_string),
         errors: health.failures.iter().rev().map(error).collect(),
     }
@@ -166,6 +167,9 @@ struct Connection<'a> {
     /// Rows held back because their price changed too much, or all rows of a list that became
     /// much shorter.
     quarantined: usize,
+    /// Offers that are not sold because the provider charged more for one of their numbers than
+    /// the customer paid; they come back when their listed cost is as much.
+    overcharged: usize,
     /// The newest of `errors` in one line; `null` if there is none.
     last_error: Option<String>,
     /// The last failures, newest first.

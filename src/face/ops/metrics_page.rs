@@ -51,7 +51,7 @@ type OfProvider = [Option<i64>; OF_PROVIDERS.len()];
 /// Reads one measure of a provider.
 type Measure = fn(&Health, &ProviderView, Time) -> Option<i64>;
 
-const OF_PROVIDERS: [(&str, &str, Measure); 8] = [
+const OF_PROVIDERS: [(&str, &str, Measure); 9] = [
     (
         "nexnum_provider_enabled",
         "1 while the provider is enabled, so that orders may buy from it.",
@@ -84,6 +84,11 @@ const OF_PROVIDERS: [(&str, &str, Measure); 8] = [
         "nexnum_provider_quarantined",
         "Rows of the provider's last price list that are held back because their price jumped.",
         |health, _, _| Some(health.quarantined as i64),
+    ),
+    (
+        "nexnum_provider_overcharged_offers",
+        "Offers that are not sold because a number of theirs cost more than its customer paid.",
+        |health, _, _| Some(health.overcharged as i64),
     ),
     (
         "nexnum_provider_written_off_micros",
