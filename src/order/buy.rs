@@ -133,7 +133,13 @@ impl Purchase {
             self.orders.market.grid.exhaust(claim.offer());
             return Attempt::Refused;
         };
+        let held = connected.hold_funds(&self.orders.market.grid, claim.cost());
         let outcome = connected.client().buy(&request).await;
+        match &outcome {
+            BuyOutcome::Assigned(bought) => held.charge(bought.cost),
+            BuyOutcome::InDoubt(_) => held.charge(None),
+            BuyOutcome::Refused(_) => drop(held),
+        }
         self.note(&connected, &claim, &outcome);
         match outcome {
             BuyOutcome::Assigned(bought) => self.assign(order, &connected, claim, bought).await,

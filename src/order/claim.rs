@@ -34,6 +34,8 @@ pub enum Skip {
     OutOfStock,
     /// Above the buyer's limit.
     AboveMax,
+    /// Our account at the provider holds less than the number costs.
+    CannotPay,
 }
 
 /// Why an ask is passed over, or `None` if the order would claim it.
@@ -49,6 +51,8 @@ pub fn skip(ask: &Ask, wish: &Wish, tried: &[OfferId]) -> Option<Skip> {
         Some(Skip::OutOfStock)
     } else if wish.limit.is_some_and(|limit| ask.price > limit) {
         Some(Skip::AboveMax)
+    } else if !ask.funded {
+        Some(Skip::CannotPay)
     } else {
         None
     }
@@ -60,14 +64,21 @@ pub fn skip(ask: &Ask, wish: &Wish, tried: &[OfferId]) -> Option<Skip> {
 /// [`Refusal::NoNumbers`], or [`Refusal::PriceAboveMax`] where only the price stands between.
 pub fn claim(grid: &Arc<Grid>, wish: &Wish, tried: &[OfferId]) -> Result<Claim, Refusal> {
     let mut cheapest_above = None;
-    for ask in grid.asks(wish.product) {
+    let serves = |ask: &Ask| skip(ask, wish, tried).is_none();
+    for ask in grid.in_turn(wish.product, serves, || grid.take_turn()) {
         match skip(&ask, wish, tried) {
             None => {}
             Some(Skip::AboveMax) => {
                 cheapest_above = cheapest_above.or(Some(ask.price));
                 continue;
             }
-            Some(Skip::OtherCarrier | Skip::Tried | Skip::Closed | Skip::OutOfStock) => continue,
+            Some(
+                Skip::OtherCarrier
+                | Skip::Tried
+                | Skip::Closed
+                | Skip::OutOfStock
+                | Skip::CannotPay,
+            ) => continue,
         }
         match grid.claim(ask.offer, wish.limit.unwrap_or(ask.price)) {
             Ok(claim) => return Ok(claim),

@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::client::ProviderClient;
+use super::funds::Funds;
 use super::least_cost::LeastCosts;
 
 /// What the operator decides for a provider, beside what its client needs.
@@ -32,6 +33,10 @@ pub struct ProviderPolicy {
     pub enabled: bool,
     /// Who goes first among equal prices: the higher.
     pub priority: u8,
+    /// How often it goes first among equal prices of one priority, beside the others' weights.
+    pub weight: u8,
+    /// The operator is told when our account holds less.
+    pub low_balance: Micros,
     /// Milliseconds between two syncs of its offers.
     pub sync_interval_ms: u64,
     /// Instead of the driver's minimum age of a cancel, in milliseconds.
@@ -47,6 +52,10 @@ pub struct Health {
     pub enabled: bool,
     /// Its balance, where it was asked and answered.
     pub balance: Option<Micros>,
+    /// What a purchase may cost: the balance, less what was bought since or is being bought.
+    pub spendable: Option<Micros>,
+    /// The account is empty, or below what the operator set.
+    pub balance_low: bool,
     /// When a sync last went through.
     pub last_sync_at: Option<Time>,
     /// Rows of its last list.
@@ -107,6 +116,7 @@ pub struct Connected {
     breaker: Mutex<Breaker>,
     health: Mutex<Health>,
     least_costs: Arc<LeastCosts>,
+    funds: Mutex<Funds>,
     sync_wanted: Notify,
     retirement: Notify,
 }
@@ -133,6 +143,7 @@ impl Connected {
             breaker: Mutex::default(),
             health: Mutex::default(),
             least_costs: Arc::default(),
+            funds: Mutex::default(),
             sync_wanted: Notify::new(),
             retirement: Notify::new(),
         }
@@ -269,6 +280,41 @@ impl Connected {
         Health { breaker, enabled, overcharged, failures, ..*health }
     }
 
+    /// The provider has said what our account holds.
+    pub(crate) fn has_balance(&self, grid: &Grid, balance: Micros) {
+        self.note(|health| health.balance = Some(balance));
+        self.change_funds(grid, |funds| funds.set_balance(balance));
+    }
+
+    /// Sets aside what a purchase will cost, until the guard is dropped.
+    pub(crate) fn hold_funds<'a>(&'a self, grid: &'a Grid, cost: Micros) -> FundsHeld<'a> {
+        self.change_funds(grid, |funds| funds.begin(cost));
+        FundsHeld { connected: self, grid, cost, charged: Micros::ZERO }
+    }
+
+    /// Changes what is known of the account, shows it in the grid, and tells the operator when
+    /// it has become too little, and when it is enough again.
+    fn change_funds(&self, grid: &Grid, change: impl FnOnce(&mut Funds)) {
+        let mut funds = self.funds.lock();
+        change(&mut funds);
+        let (left, spendable) = (funds.left(), funds.spendable());
+        if !self.is_retired() {
+            grid.set_funds(self.id, spendable);
+        }
+        let least = self.policy.low_balance;
+        let low = left.is_some_and(|left| left < least || !left.is_positive());
+        let mut health = self.health.lock();
+        health.spendable = spendable;
+        let was_low = std::mem::replace(&mut health.balance_low, low);
+        drop(health);
+        let (provider, left) = (self.name(), left.unwrap_or_default());
+        if low && !was_low {
+            tracing::warn!(provider, balance = %left, low_balance = %least, "the balance at a provider is low: top it up");
+        } else if was_low && !low {
+            tracing::info!(provider, balance = %left, "the balance at a provider is sufficient again");
+        }
+    }
+
     /// Asks for a sync at once; one that runs is followed by another.
     pub fn sync_now(&self) {
         self.sync_wanted.notify_one();
@@ -337,12 +383,39 @@ impl Connected {
     }
 }
 
+/// What a purchase under way will cost at its provider; given back when dropped, unless it was
+/// charged.
+#[derive(Debug)]
+#[must_use = "what is dropped is given back"]
+pub(crate) struct FundsHeld<'a> {
+    connected: &'a Connected,
+    grid: &'a Grid,
+    cost: Micros,
+    charged: Micros,
+}
+
+impl FundsHeld<'_> {
+    /// The purchase was made, or may have been.
+    pub(crate) fn charge(mut self, cost: Option<Micros>) {
+        self.charged = cost.unwrap_or(self.cost);
+    }
+}
+
+impl Drop for FundsHeld<'_> {
+    fn drop(&mut self) {
+        let (cost, charged) = (self.cost, self.charged);
+        self.connected.change_funds(self.grid, |funds| funds.end(cost, charged));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::metrics::Metrics;
     use crate::provider::client_config::{ClientConfig, Timeouts};
     use nexnum_driver::{Credentials, ErrorKind};
+    use nexnum_engine::grid::{Coverage, Listing};
+    use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ServiceId};
 
     fn connected() -> Connected {
         let (_, text) = Driver::shipped()[0];
@@ -361,10 +434,42 @@ mod tests {
             margin: Margin::default(),
             enabled: true,
             priority: 0,
+            weight: 1,
+            low_balance: Micros(5),
             sync_interval_ms: 60_000,
             min_cancel_age_ms: None,
         };
         Connected::new(ProviderId(2), driver, client, crosswalk, policy)
+    }
+
+    #[test]
+    fn a_low_balance_is_noted_and_the_grid_knows_what_can_be_paid() {
+        let (grid, connected) = (Grid::new(2, 2), connected());
+        let product = Product { country: CountryId(1), service: ServiceId(1) };
+        let (carrier, cost, price) = (CarrierId::ANY, Micros(4), Micros(6));
+        let row = Listing { offer: OfferId(1), product, carrier, cost, price, stock: 9 };
+        grid.publish(connected.id(), &[row], Coverage::Whole).unwrap();
+        let check = |spendable: Option<i64>, low, funded| {
+            let (health, ask) = (connected.figures(), grid.ask(OfferId(1)).unwrap());
+            let found = (health.spendable, health.balance_low, ask.funded);
+            assert_eq!(found, (spendable.map(Micros), low, funded));
+        };
+        check(None, false, true);
+        connected.has_balance(&grid, Micros(9));
+        check(Some(9), false, true);
+        let held = connected.hold_funds(&grid, Micros(6));
+        check(Some(3), false, false);
+        drop(held);
+        check(Some(9), false, true);
+        connected.hold_funds(&grid, Micros(4)).charge(Some(Micros(5)));
+        check(Some(4), true, true);
+        connected.hold_funds(&grid, Micros(4)).charge(None);
+        check(Some(0), true, false);
+        connected.has_balance(&grid, Micros(5));
+        check(Some(5), false, true);
+        connected.retire();
+        connected.has_balance(&grid, Micros(0));
+        check(Some(0), true, true);
     }
 
     #[test]

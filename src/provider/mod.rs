@@ -11,6 +11,7 @@ pub mod client_config;
 pub mod connected;
 pub mod consequence;
 pub mod dispatch;
+mod funds;
 pub mod least_cost;
 pub mod providers;
 mod retry_after;

@@ -121,6 +121,9 @@ impl Providers {
             replaced.retire();
         }
         grid.set_priority(connected.id(), connected.policy().priority);
+        grid.set_weight(connected.id(), connected.policy().weight);
+        // Unknown until it has answered: its account may be another.
+        grid.set_funds(connected.id(), None);
         connected.show_now(grid);
         connected
     }

@@ -73,7 +73,11 @@ impl Syncer {
         }
         let client = self.connected.client();
         let (op, outcome) = if self.connected.driver().supports(Op::Balance) {
-            (Op::Balance, client.balance().await.map(drop))
+            let balance = client.balance().await;
+            // Topped up, it may be bought from again.
+            let known =
+                balance.map(|balance| self.connected.has_balance(&self.market.grid, balance));
+            (Op::Balance, known)
         } else {
             (Op::Prices, client.prices().await.map(drop))
         };
@@ -111,7 +115,7 @@ impl Syncer {
             return;
         }
         match self.connected.client().balance().await {
-            Ok(balance) => self.connected.note(|health| health.balance = Some(balance)),
+            Ok(balance) => self.connected.has_balance(&self.market.grid, balance),
             Err(error) => {
                 let now = self.market.clock.now();
                 self.connected.note_error(now, Op::Balance, None, &error);

@@ -27,6 +27,7 @@ pub(super) const LIST: Described = Described::new(
             {"id": "1", "name": "own", "kind": "own", "written_off": "0.000000"},
             {"id": "2", "name": "5sim", "kind": "driven", "written_off": "0.000000",
              "driver": "fivesim", "breaker": "closed", "enabled": true, "balance": "12.500000",
+             "spendable": "11.900000", "balance_low": false,
              "last_sync_at": "2026-11-20T09:30:00.000Z", "offers": 41200, "rows": 41212,
              "unknown_rows": 12, "misfits": 0, "quarantined": 0, "overcharged": 0,
              "last_error": "buy: no_balance: NO_BALANCE",
@@ -64,6 +65,8 @@ fn connection<'a>(driver: &'a str, health: &'a Health) -> Connection<'a> {
         breaker: health.breaker.into(),
         enabled: health.enabled,
         balance: health.balance.map(Money),
+        spendable: health.spendable.map(Money),
+        balance_low: health.balance_low,
         last_sync_at: health.last_sync_at.map(Moment),
         offers: health.offers,
         rows: health.rows,
@@ -153,6 +156,12 @@ struct Connection<'a> {
     enabled: bool,
     /// Its balance when it was last read, in the currency of the ledger; `null` until then.
     balance: Option<Money>,
+    /// What one more number may cost: the balance, less what was bought since it was read and
+    /// what is being bought; `null` while the balance is not known.
+    spendable: Option<Money>,
+    /// Whether the balance, less what was bought since it was read, is zero, or lower than
+    /// `low_balance` in the configuration.
+    balance_low: bool,
     /// When its last complete price list was read; `null` until then.
     last_sync_at: Option<Moment>,
     /// How many offers its last price list gave.

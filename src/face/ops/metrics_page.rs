@@ -51,7 +51,7 @@ type OfProvider = [Option<i64>; OF_PROVIDERS.len()];
 /// Reads one measure of a provider.
 type Measure = fn(&Health, &ProviderView, Time) -> Option<i64>;
 
-const OF_PROVIDERS: [(&str, &str, Measure); 9] = [
+const OF_PROVIDERS: [(&str, &str, Measure); 10] = [
     (
         "nexnum_provider_enabled",
         "1 while the provider is enabled, so that orders may buy from it.",
@@ -66,6 +66,11 @@ const OF_PROVIDERS: [(&str, &str, Measure); 9] = [
         "nexnum_provider_balance_micros",
         "Balance that the provider reported last, in micros.",
         |health, _, _| health.balance.map(|balance| balance.0),
+    ),
+    (
+        "nexnum_provider_balance_low",
+        "1 while the provider's balance is zero, or lower than low_balance in the configuration.",
+        |health, _, _| Some(i64::from(health.balance_low)),
     ),
     (
         "nexnum_provider_sync_age_seconds",

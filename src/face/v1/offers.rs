@@ -186,7 +186,8 @@ struct QuotedAsk {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum QuoteReason {
-    /// It would do, but an offer before it in the list is taken.
+    /// It would do, but another offer is taken first: a cheaper one, one of a provider with a
+    /// higher priority, or one whose turn it is among equals.
     BehindABetterAsk,
     /// Its numbers are of another phone company than the one asked for.
     OtherOperator,
@@ -196,6 +197,8 @@ enum QuoteReason {
     ProviderClosed,
     /// All its numbers are sold.
     OutOfStock,
+    /// The balance at its provider is lower than what its number costs.
+    CannotPay,
     /// It costs more than `max_price`.
     #[serde(rename = "above_max_price")]
     AboveMax,
@@ -212,6 +215,7 @@ impl QuoteReason {
             Some(Skip::Closed) => Some(Self::ProviderClosed),
             Some(Skip::OutOfStock) => Some(Self::OutOfStock),
             Some(Skip::AboveMax) => Some(Self::AboveMax),
+            Some(Skip::CannotPay) => Some(Self::CannotPay),
         }
     }
 }

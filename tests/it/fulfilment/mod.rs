@@ -5,6 +5,7 @@ mod cancel;
 mod doubt;
 mod faults;
 mod obtainable;
+mod routing;
 
 use std::fs;
 use std::sync::Arc;
