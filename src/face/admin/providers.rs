@@ -12,7 +12,7 @@ use nexnum_engine::ids::ProviderId;
 use super::state::State;
 use crate::face::auth::Operator;
 use crate::face::description::operation::{Operation as Described, PathParam, Reply, Tag};
-use crate::face::wire::{Id, Moment, Money};
+use crate::face::wire::{Id, Moment, Money, Seconds, Share};
 use crate::http::{Call, Problem, Response, reply};
 use crate::provider::connected::{Failure, Health};
 
@@ -24,8 +24,10 @@ pub(super) const LIST: Described = Described::new(
         200,
         "Own stock and the connected providers",
         r#"{"providers": [
-            {"id": "1", "name": "own", "kind": "own", "written_off": "0.000000"},
+            {"id": "1", "name": "own", "kind": "own", "written_off": "0.000000",
+             "numbers": 12, "delivered_share": 1, "time_to_code_s": 8.5},
             {"id": "2", "name": "5sim", "kind": "driven", "written_off": "0.000000",
+             "numbers": 4150, "delivered_share": 0.925, "time_to_code_s": 14.2,
              "driver": "fivesim", "breaker": "closed", "enabled": true, "balance": "12.500000",
              "spendable": "11.900000", "balance_low": false,
              "last_sync_at": "2026-11-20T09:30:00.000Z", "offers": 41200, "rows": 41212,
@@ -47,11 +49,16 @@ pub(super) fn list(state: &State, _: Operator, _: &Call) -> Result<Response, Pro
         Some((provider, health))
     };
     let connected: Vec<_> = known.iter().map(connected).collect();
+    let measured = state.market.history.tallies().of_providers(state.market.clock.now());
+    let measured = |id| measured.get(id).copied().unwrap_or_default();
     let providers = known.iter().zip(&connected).map(|((id, known), connected)| Provider {
         id: u32::from(id.0).into(),
         name: &known.name,
         kind: known.kind.into(),
         written_off: Money(known.loss),
+        numbers: measured(id).numbers(),
+        delivered_share: measured(id).delivered_permille().map(Share),
+        time_to_code_s: measured(id).time_to_code_ms().map(Seconds),
         connection: connected
             .as_ref()
             .map(|(provider, health)| connection(provider.driver().name(), health)),
@@ -111,7 +118,7 @@ struct ProviderList<'a> {
 }
 
 /// A provider. Own stock, and a provider that is not in the configuration, have only the
-/// fields `id`, `name`, `kind` and `written_off`.
+/// fields from `id` to `time_to_code_s`.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Provider<'a> {
     /// Its id.
@@ -122,6 +129,12 @@ struct Provider<'a> {
     kind: ProviderKind,
     /// What purchases with an unknown outcome have cost, less what the provider took back.
     written_off: Money,
+    /// How many numbers it gave to orders of late: each day counts half of the day after it.
+    numbers: u64,
+    /// The share of `numbers` that got a code so far; `null` without numbers.
+    delivered_share: Option<Share>,
+    /// The average time from the number to its code; `null` without codes.
+    time_to_code_s: Option<Seconds>,
     #[serde(flatten)]
     connection: Option<Connection<'a>>,
 }

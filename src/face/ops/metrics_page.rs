@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use nexnum_engine::ids::ProviderId;
 use nexnum_engine::time::Time;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, prometheus_text};
@@ -11,6 +12,7 @@ use prometheus_client::registry::Registry;
 
 use crate::http::Router;
 use crate::http::route::Replies;
+use crate::market::history::Measured;
 use crate::market::read_model::ProviderView;
 use crate::order::Orders;
 use crate::provider::connected::Health;
@@ -41,6 +43,7 @@ type Gauge = (&'static str, &'static str, u64);
 struct Reading {
     gauges: Vec<Gauge>,
     providers: Vec<(String, OfProvider)>,
+    deliveries: Vec<(String, Measured)>,
     replies: Vec<Replies>,
     loops: Vec<LoopAge>,
 }
@@ -50,6 +53,27 @@ type OfProvider = [Option<i64>; OF_PROVIDERS.len()];
 
 /// Reads one measure of a provider.
 type Measure = fn(&Health, &ProviderView, Time) -> Option<i64>;
+
+/// Reads one measure of a provider's deliveries, which own stock has too.
+type Delivery = fn(&Measured) -> Option<i64>;
+
+const OF_DELIVERIES: [(&str, &str, Delivery); 3] = [
+    (
+        "nexnum_provider_recent_numbers",
+        "Numbers that the provider gave to orders; a day halves the count.",
+        |measured| i64::try_from(measured.numbers()).ok(),
+    ),
+    (
+        "nexnum_provider_recent_codes",
+        "Of those numbers, the ones that got a code; a day halves the count.",
+        |measured| i64::try_from(measured.codes()).ok(),
+    ),
+    (
+        "nexnum_provider_time_to_code_milliseconds",
+        "Average time from a number to its code, over those codes.",
+        |measured| measured.time_to_code_ms().and_then(|ms| i64::try_from(ms).ok()),
+    ),
+];
 
 const OF_PROVIDERS: [(&str, &str, Measure); 10] = [
     (
@@ -111,8 +135,13 @@ impl Reading {
             let values = OF_PROVIDERS.map(|(_, _, measure)| measure(&health, view, now));
             Some((view.name.to_string(), values))
         });
+        let measured = orders.market.history.tallies().of_providers(now);
+        let delivered = |(id, view): &(ProviderId, ProviderView)| {
+            Some((view.name.to_string(), *measured.get(id)?))
+        };
         Self {
             gauges: gauges(orders),
+            deliveries: known.iter().filter_map(delivered).collect(),
             providers: providers.collect(),
             replies: router.replies(),
             loops: orders.market.supervisor.ages(),
@@ -132,6 +161,15 @@ impl Collector for Reading {
             let mut family = page.encode_descriptor(name, help, None, MetricType::Gauge)?;
             for (provider, values) in &self.providers {
                 if let Some(value) = values[at] {
+                    let labels = [("provider", provider.as_str())];
+                    family.encode_family(&labels)?.encode_gauge(&value)?;
+                }
+            }
+        }
+        for (name, help, delivery) in OF_DELIVERIES {
+            let mut family = page.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (provider, measured) in &self.deliveries {
+                if let Some(value) = delivery(measured) {
                     let labels = [("provider", provider.as_str())];
                     family.encode_family(&labels)?.encode_gauge(&value)?;
                 }

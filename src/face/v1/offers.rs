@@ -13,7 +13,9 @@ use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation, Reply, Tag};
 use crate::face::parse;
 use crate::face::query::parameters;
-use crate::face::wire::{Amount, CountryCode, Currency, Id, Money, ServiceSlug, SharedName};
+use crate::face::wire::{
+    Amount, CountryCode, Currency, Id, Money, Seconds, ServiceSlug, Share, SharedName,
+};
 use crate::http::{Call, Problem, Response, reply};
 use crate::market::Market;
 use crate::order::claim::{Skip, Wish};
@@ -30,7 +32,8 @@ pub(super) const LIST: Operation = Operation::new(
         200,
         "The offers with their stock, cheapest first",
         r#"{"country": "ID", "service": "telegram", "currency": "USD", "offers": [
-            {"offer": "3", "operator": null, "price": "0.400000", "stock": 120}
+            {"offer": "3", "operator": null, "price": "0.400000", "stock": 120,
+             "numbers": 40, "delivered_share": 0.925, "time_to_code_s": 14.2}
         ]}"#,
     )],
 )
@@ -42,12 +45,18 @@ pub(super) fn list(state: &State, _: Trader, call: &Call) -> Result<Response, Pr
     let query = OffersQuery::read(call)?;
     let product = parse_product(market, &query.country, &query.service)?;
     let wire::Product { country, service } = wire::Product::of(product, market.catalog);
-    let asks = market.grid.asks(product).take(ASKS_MAX);
-    let offers = asks.map(|ask| Ask {
-        offer: ask.offer.0.into(),
-        operator: carrier_name(market, ask.carrier),
-        price: Money(ask.price),
-        stock: ask.stock,
+    let (asks, now) = (market.grid.asks(product).take(ASKS_MAX), market.clock.now());
+    let offers = asks.map(|ask| {
+        let measured = market.history.tallies().measured((ask.provider, product), now);
+        Ask {
+            offer: ask.offer.0.into(),
+            operator: carrier_name(market, ask.carrier),
+            price: Money(ask.price),
+            stock: ask.stock,
+            numbers: measured.numbers(),
+            delivered_share: measured.delivered_permille().map(Share),
+            time_to_code_s: measured.time_to_code_ms().map(Seconds),
+        }
     });
     let offers = Offers { country, service, currency: Currency::Usd, offers: offers.collect() };
     Ok(reply::json(StatusCode::OK, &offers))
@@ -63,9 +72,11 @@ pub(super) const QUOTE: Operation = Operation::new(
         r#"{"country": "ID", "service": "telegram", "currency": "USD", "available": true,
             "price": "0.400000", "asks": [
                 {"offer": "2", "operator": null, "price": "0.350000", "stock": 0, "taken": false,
-                 "reason": "out_of_stock"},
+                 "reason": "out_of_stock",
+                 "numbers": 0, "delivered_share": null, "time_to_code_s": null},
                 {"offer": "3", "operator": null, "price": "0.400000", "stock": 120, "taken": true,
-                 "reason": null}
+                 "reason": null,
+                 "numbers": 40, "delivered_share": 0.925, "time_to_code_s": 14.2}
             ]}"#,
     )],
 )
@@ -90,13 +101,20 @@ pub(super) fn quote(state: &State, _: Trader, call: &Call) -> Result<Response, P
 
 fn shown<'a>(market: &'a Market, product: Product, quote: &Quoted) -> Quote<'a> {
     let wire::Product { country, service } = wire::Product::of(product, market.catalog);
-    let asks = quote.asks.iter().map(|QuotedOffer { ask, skip, taken }| QuotedAsk {
-        offer: ask.offer.0.into(),
-        operator: carrier_name(market, ask.carrier),
-        price: Money(ask.price),
-        stock: ask.stock,
-        taken: *taken,
-        reason: QuoteReason::of(*skip, *taken),
+    let now = market.clock.now();
+    let asks = quote.asks.iter().map(|QuotedOffer { ask, skip, taken }| {
+        let measured = market.history.tallies().measured((ask.provider, product), now);
+        QuotedAsk {
+            offer: ask.offer.0.into(),
+            operator: carrier_name(market, ask.carrier),
+            price: Money(ask.price),
+            stock: ask.stock,
+            taken: *taken,
+            reason: QuoteReason::of(*skip, *taken),
+            numbers: measured.numbers(),
+            delivered_share: measured.delivered_permille().map(Share),
+            time_to_code_s: measured.time_to_code_ms().map(Seconds),
+        }
     });
     let (available, price) = (quote.price.is_some(), quote.price.map(Money));
     Quote { country, service, currency: Currency::Usd, available, price, asks: asks.collect() }
@@ -145,6 +163,13 @@ struct Ask {
     price: Money,
     /// How many numbers can be bought now.
     stock: u32,
+    /// How many numbers of the product its provider gave to orders of late: each day counts half
+    /// of the day after it.
+    numbers: u64,
+    /// The share of `numbers` that got a code so far; `null` without numbers.
+    delivered_share: Option<Share>,
+    /// The average time from the number to its code; `null` without codes.
+    time_to_code_s: Option<Seconds>,
 }
 
 /// What an order would do now, offer by offer.
@@ -180,6 +205,13 @@ struct QuotedAsk {
     taken: bool,
     /// Why an order would not take it; `null` if it would.
     reason: Option<QuoteReason>,
+    /// How many numbers of the product its provider gave to orders of late: each day counts half
+    /// of the day after it.
+    numbers: u64,
+    /// The share of `numbers` that got a code so far; `null` without numbers.
+    delivered_share: Option<Share>,
+    /// The average time from the number to its code; `null` without codes.
+    time_to_code_s: Option<Seconds>,
 }
 
 /// Why an order would not take an offer.

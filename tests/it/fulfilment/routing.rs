@@ -54,6 +54,23 @@ async fn equal_asks_share_the_orders_by_weight_as_quotes_foretell() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_provider_gives_and_delivers_is_counted_from_the_number_on() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 700).await;
+    let first = rig.buy(None).await.unwrap();
+    let order = rig.order(first, received).await;
+    let second = rig.buy(None).await.unwrap();
+    rig.cancel(second).await;
+    let market = &rig.orders().market;
+    assert!(market.history.caught_up(market.read_model.position()).await);
+    let key = (order.provider, order.product);
+    let measured = market.history.tallies().measured(key, market.clock.now());
+    assert_eq!((measured.numbers(), measured.codes()), (2, 1));
+    let time_ms = measured.time_to_code_ms().unwrap();
+    assert!((600..30_000).contains(&time_ms), "{time_ms}");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_cannot_pay_for_a_number_is_passed_over_without_a_call() {
     let config = SandboxConfig {
         min_cancel_age_ms: 0,
