@@ -5,6 +5,7 @@ use std::time::Duration;
 use nexnum_driver::{Credentials, RequestError};
 use rust_decimal::Decimal;
 
+use super::cause;
 use crate::metrics::Metrics;
 
 /// How long a call may take, from its turn at the dispatcher on.
@@ -59,6 +60,6 @@ pub enum ClientError {
     #[error("the currency rate is not above zero")]
     BadRate,
     /// The HTTP client could not be set up.
-    #[error("the HTTP client could not be set up")]
-    Http(#[source] reqwest::Error),
+    #[error("the HTTP client could not be set up: {}", cause::of(.0))]
+    Http(reqwest::Error),
 }

@@ -1,66 +1,162 @@
 //! What our account at a provider holds, as far as it is known: the balance of the last
 //! answer, less what was bought since, and less what is being bought.
+//!
+//! Promises: the grid knows what another purchase may cost; the operator's attention is called
+//! while the account is empty or below the configured limit. Leaves to others: when to ask.
 
+use std::sync::Arc;
+
+use nexnum_engine::grid::Grid;
+use nexnum_engine::ids::ProviderId;
 use nexnum_engine::money::Micros;
+use parking_lot::Mutex;
 
-/// The money at one provider.
+use crate::attention::{Attention, AttentionKind};
+
+/// Our account at one provider.
+#[derive(Debug)]
+pub struct Funds {
+    id: ProviderId,
+    provider: Box<str>,
+    /// The operator is told when less is left.
+    low_balance: Micros,
+    grid: Arc<Grid>,
+    attention: Attention,
+    known: Mutex<Known>,
+}
+
+/// What the operator was told last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Told {
+    /// Nothing since the last answer.
+    #[default]
+    Nothing,
+    /// Enough is left.
+    Enough,
+    /// Less than the limit is left.
+    Low,
+    /// Nothing is left.
+    Empty,
+}
+
 #[derive(Debug, Default)]
-pub(super) struct Funds {
+struct Known {
     balance: Option<Micros>,
     bought: Micros,
     buying: Micros,
+    told: Told,
+    is_retired: bool,
 }
 
-impl Funds {
-    /// The provider has said what is there. A purchase under way may be in it or not: it is
-    /// counted once more at the worst, until the next answer.
-    pub(super) fn set_balance(&mut self, balance: Micros) {
-        (self.balance, self.bought) = (Some(balance), Micros::ZERO);
-    }
-
-    /// A purchase begins.
-    pub(super) fn begin(&mut self, cost: Micros) {
-        self.buying = Micros(self.buying.0.saturating_add(cost.0));
-    }
-
-    /// A purchase that began at `cost` has ended, and was charged so much.
-    pub(super) fn end(&mut self, cost: Micros, charged: Micros) {
-        self.buying = Micros(self.buying.0.saturating_sub(cost.0));
-        self.bought = Micros(self.bought.0.saturating_add(charged.0));
-    }
-
+impl Known {
     /// What is left of the last balance.
-    pub(super) fn left(&self) -> Option<Micros> {
+    fn left(&self) -> Option<Micros> {
         self.balance.map(|balance| Micros(balance.0.saturating_sub(self.bought.0)))
     }
 
     /// What another purchase may cost.
-    pub(super) fn spendable(&self) -> Option<Micros> {
+    fn spendable(&self) -> Option<Micros> {
         self.left().map(|left| Micros(left.0.saturating_sub(self.buying.0)))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(funds: &Funds, left: Option<i64>, spendable: Option<i64>) {
-        assert_eq!((funds.left(), funds.spendable()), (left.map(Micros), spendable.map(Micros)));
+impl Funds {
+    /// An account of which nothing is known yet.
+    pub(super) fn new(
+        (id, provider): (ProviderId, &str),
+        low_balance: Micros,
+        grid: &Arc<Grid>,
+        attention: &Attention,
+    ) -> Self {
+        let (grid, attention, known) = (Arc::clone(grid), attention.clone(), Mutex::default());
+        Self { id, provider: provider.into(), low_balance, grid, attention, known }
     }
 
-    #[test]
-    fn what_is_bought_and_being_bought_is_taken_off_the_last_balance() {
-        let mut funds = Funds::default();
-        funds.begin(Micros(5));
-        check(&funds, None, None);
-        funds.set_balance(Micros(100));
-        check(&funds, Some(100), Some(95));
-        funds.begin(Micros(10));
-        funds.end(Micros(10), Micros(12));
-        check(&funds, Some(88), Some(83));
-        funds.end(Micros(5), Micros::ZERO);
-        check(&funds, Some(88), Some(88));
-        funds.set_balance(Micros(89));
-        check(&funds, Some(89), Some(89));
+    /// What another purchase may cost, where that is known.
+    #[must_use]
+    pub fn spendable(&self) -> Option<Micros> {
+        self.known.lock().spendable()
+    }
+
+    /// Whether nothing is left, or less than the operator's limit.
+    #[must_use]
+    pub fn is_low(&self) -> bool {
+        self.known.lock().left().is_some_and(|left| self.is_too_little(left))
+    }
+
+    fn is_too_little(&self, left: Micros) -> bool {
+        left < self.low_balance || !left.is_positive()
+    }
+
+    /// The provider has said what is there. A purchase under way may be in it or not: it is
+    /// counted once more at the worst, until the next answer.
+    pub(crate) fn set_balance(&self, balance: Micros) {
+        let mut known = self.known.lock();
+        (known.balance, known.bought, known.told) = (Some(balance), Micros::ZERO, Told::Nothing);
+        self.show(&mut known);
+    }
+
+    /// Sets aside what a purchase will cost, until the guard is dropped.
+    pub(crate) fn hold(&self, cost: Micros) -> FundsHeld<'_> {
+        let mut known = self.known.lock();
+        known.buying = Micros(known.buying.0.saturating_add(cost.0));
+        self.show(&mut known);
+        FundsHeld { funds: self, cost, charged: Micros::ZERO }
+    }
+
+    /// Another connection, or none, speaks of the account from now on.
+    pub(super) fn retire(&self) {
+        self.known.lock().is_retired = true;
+    }
+
+    /// Shows what can be spent, and tells the operator what each answer says, and when what is
+    /// left has become too little since.
+    fn show(&self, known: &mut Known) {
+        if known.is_retired {
+            return;
+        }
+        self.grid.set_funds(self.id, known.spendable());
+        let (Some(left), least) = (known.left(), self.low_balance) else { return };
+        let now = if !left.is_positive() {
+            Told::Empty
+        } else if left < least {
+            Told::Low
+        } else {
+            Told::Enough
+        };
+        if known.told == now {
+            return;
+        }
+        known.told = now;
+        let (is_low, is_empty) = (left < least, now == Told::Empty);
+        let low = is_low.then(|| format!("the balance is {left}, below the limit of {least}"));
+        let empty = is_empty.then(|| format!("the balance is {left}: nothing can be bought"));
+        self.attention.report(AttentionKind::BalanceLow, &*self.provider, low);
+        self.attention.report(AttentionKind::BalanceEmpty, &*self.provider, empty);
+    }
+}
+
+/// What a purchase under way will cost; given back when dropped, unless it was charged.
+#[derive(Debug)]
+#[must_use = "what is dropped is given back"]
+pub(crate) struct FundsHeld<'a> {
+    funds: &'a Funds,
+    cost: Micros,
+    charged: Micros,
+}
+
+impl FundsHeld<'_> {
+    /// The purchase was made, or may have been.
+    pub(crate) fn charge(mut self, cost: Option<Micros>) {
+        self.charged = cost.unwrap_or(self.cost);
+    }
+}
+
+impl Drop for FundsHeld<'_> {
+    fn drop(&mut self) {
+        let mut known = self.funds.known.lock();
+        known.buying = Micros(known.buying.0.saturating_sub(self.cost.0));
+        known.bought = Micros(known.bought.0.saturating_add(self.charged.0));
+        self.funds.show(&mut known);
     }
 }

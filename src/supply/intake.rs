@@ -98,20 +98,12 @@ impl Intake {
         let offers = self.market.read_model.directory().offers_of(connected.id());
         let grid = Arc::clone(&self.market.grid);
         let held = self.quarantine.hold_jumps(&mut rows, |key| known_cost(&grid, &offers, key));
-        if held > 0 {
-            let provider = connected.name();
-            tracing::warn!(
-                provider,
-                rows = held,
-                "rows of the price list are held back because their price jumped"
-            );
-        }
         // 3. Durable first, then visible to buyers.
         let (listed, refused) = self.record(&rows, offers).await?;
         let sold = listed.len();
         self.publish(listed).await?;
         obtainable::correct_grid(&self.market.grid, least, margin, self.market.clock.now());
-        connected.has_list(&self.market.grid);
+        connected.has_list();
         // 4. What the operator sees of it.
         self.note_refused((nameless, refused));
         let now = self.market.clock.now();

@@ -1,6 +1,7 @@
 //! Offers and quotes: the ladder of a product, read from the grid.
 
 use hyper::StatusCode;
+use nexnum_engine::grid;
 use nexnum_engine::ids::{CarrierId, Product};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -32,7 +33,7 @@ pub(super) const LIST: Operation = Operation::new(
         200,
         "The offers with their stock, cheapest first",
         r#"{"country": "ID", "service": "telegram", "currency": "USD", "offers": [
-            {"offer": "3", "operator": null, "price": "0.400000", "stock": 120,
+            {"offer": "3", "operator": null, "price": "0.400000", "stock": 120, "open": true,
              "numbers": 40, "delivered_share": 0.925, "time_to_code_s": 14.2}
         ]}"#,
     )],
@@ -52,7 +53,8 @@ pub(super) fn list(state: &State, _: Trader, call: &Call) -> Result<Response, Pr
             offer: ask.offer.0.into(),
             operator: carrier_name(market, ask.carrier),
             price: Money(ask.price),
-            stock: ask.stock,
+            stock: buyable(&ask),
+            open: ask.open,
             numbers: measured.numbers(),
             delivered_share: measured.delivered_permille().map(Share),
             time_to_code_s: measured.time_to_code_ms().map(Seconds),
@@ -71,11 +73,11 @@ pub(super) const QUOTE: Operation = Operation::new(
         "The offers as an order tries them, each with the reason why it would not be taken",
         r#"{"country": "ID", "service": "telegram", "currency": "USD", "available": true,
             "price": "0.400000", "asks": [
-                {"offer": "2", "operator": null, "price": "0.350000", "stock": 0, "taken": false,
-                 "reason": "out_of_stock",
+                {"offer": "2", "operator": null, "price": "0.350000", "stock": 0, "open": true,
+                 "taken": false, "reason": "out_of_stock",
                  "numbers": 0, "delivered_share": null, "time_to_code_s": null},
-                {"offer": "3", "operator": null, "price": "0.400000", "stock": 120, "taken": true,
-                 "reason": null,
+                {"offer": "3", "operator": null, "price": "0.400000", "stock": 120, "open": true,
+                 "taken": true, "reason": null,
                  "numbers": 40, "delivered_share": 0.925, "time_to_code_s": 14.2}
             ]}"#,
     )],
@@ -108,7 +110,8 @@ fn shown<'a>(market: &'a Market, product: Product, quote: &Quoted) -> Quote<'a> 
             offer: ask.offer.0.into(),
             operator: carrier_name(market, ask.carrier),
             price: Money(ask.price),
-            stock: ask.stock,
+            stock: buyable(ask),
+            open: ask.open,
             taken: *taken,
             reason: QuoteReason::of(*skip, *taken),
             numbers: measured.numbers(),
@@ -118,6 +121,12 @@ fn shown<'a>(market: &'a Market, product: Product, quote: &Quoted) -> Quote<'a> 
     });
     let (available, price) = (quote.price.is_some(), quote.price.map(Money));
     Quote { country, service, currency: Currency::Usd, available, price, asks: asks.collect() }
+}
+
+/// The numbers of an offer that can be bought now: none while its provider is closed, or our
+/// account there cannot pay for one.
+const fn buyable(ask: &grid::Ask) -> u32 {
+    if ask.open && ask.funded { ask.stock } else { 0 }
 }
 
 fn carrier_name(market: &Market, carrier: CarrierId) -> Option<SharedName> {
@@ -163,6 +172,9 @@ struct Ask {
     price: Money,
     /// How many numbers can be bought now.
     stock: u32,
+    /// Whether its provider sells at present: `false` while the provider is disabled, fails, or
+    /// has asked for a pause.
+    open: bool,
     /// How many numbers of the product its provider gave to orders of late: each day counts half
     /// of the day after it.
     numbers: u64,
@@ -201,6 +213,9 @@ struct QuotedAsk {
     price: Money,
     /// How many numbers can be bought now.
     stock: u32,
+    /// Whether its provider sells at present: `false` while the provider is disabled, fails, or
+    /// has asked for a pause.
+    open: bool,
     /// Whether it is the offer that an order would take.
     taken: bool,
     /// Why an order would not take it; `null` if it would.
@@ -227,6 +242,8 @@ enum QuoteReason {
     Tried,
     /// Nothing is bought from its provider at present.
     ProviderClosed,
+    /// Its provider has no room for one more purchase now.
+    ProviderBusy,
     /// All its numbers are sold.
     OutOfStock,
     /// The balance at its provider is lower than what its number costs.
@@ -248,6 +265,7 @@ impl QuoteReason {
             Some(Skip::OutOfStock) => Some(Self::OutOfStock),
             Some(Skip::AboveMax) => Some(Self::AboveMax),
             Some(Skip::CannotPay) => Some(Self::CannotPay),
+            Some(Skip::Busy) => Some(Self::ProviderBusy),
         }
     }
 }
