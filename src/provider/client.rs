@@ -106,6 +106,11 @@ impl ProviderClient {
         &self.provider
     }
 
+    /// Ledger units for one unit of the provider's currency.
+    pub(super) const fn rate(&self) -> Decimal {
+        self.rate
+    }
+
     /// The driver it runs.
     #[must_use]
     pub fn driver(&self) -> &Driver {

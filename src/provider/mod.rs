@@ -16,6 +16,8 @@ pub mod connected;
 pub mod consequence;
 mod currency;
 pub mod dispatch;
+mod funds;
+pub mod least_cost;
 pub mod providers;
 mod retry_after;
 mod transport;
