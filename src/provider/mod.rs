@@ -16,6 +16,7 @@ pub mod connected;
 pub mod consequence;
 mod currency;
 pub mod dispatch;
+mod exchange_rate;
 mod funds;
 pub mod least_cost;
 pub mod providers;
