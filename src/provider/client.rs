@@ -17,6 +17,7 @@ use nexnum_driver::{
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use rust_decimal::Decimal;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::client_config::{ClientConfig, ClientError, Timeouts};
@@ -32,6 +33,9 @@ pub const PRICES_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub const ACTIVE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Bytes of any other reply: one activation with a hundred messages has half of it.
 pub const REPLY_BYTES_MAX: usize = 64 * 1024;
+/// Long replies that are read at a time, over all providers: each is some tens of MB of memory
+/// while it is read.
+static READING: Semaphore = Semaphore::const_new(2);
 /// Before a read-only call is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
@@ -376,6 +380,8 @@ impl ProviderClient {
         let driver = Arc::clone(&self.driver);
         let read = tokio::task::spawn_blocking(move || driver.interpret(op, &reply)).await;
         read.unwrap_or_else(|_| {
+        // It is never closed.
+        let _permit = READING.acquire().await;
             Err(ProviderError::new(ErrorKind::Unmapped, false, "reading was broken off"))
         })
     }

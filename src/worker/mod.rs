@@ -14,13 +14,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::market::grid_follower::OpenClaim;
 use crate::order::Orders;
 use crate::provider::connected::Connected;
 use crate::supervisor::Beat;
+
+/// Price lists that are taken in at a time: each is some tens of MB at its largest, and keeps a
+/// thread and the engine busy.
+const INTAKES_MAX: usize = 2;
 
 /// The running workers: one poller, and for each connected provider a syncer and a
 /// reconciler. A loop that panics is restarted.
@@ -29,6 +33,7 @@ pub struct Workers {
     orders: Arc<Orders>,
     stop: watch::Sender<bool>,
     loops: Mutex<JoinSet<()>>,
+    intakes: Arc<Semaphore>,
 }
 
 impl Workers {
@@ -39,7 +44,8 @@ impl Workers {
     pub fn start(orders: &Arc<Orders>, open: Vec<OpenClaim>) -> Self {
         orders.take_up(open);
         let (stop, _) = watch::channel(false);
-        let workers = Self { orders: Arc::clone(orders), stop, loops: Mutex::default() };
+        let (loops, intakes) = (Mutex::default(), Arc::new(Semaphore::new(INTAKES_MAX)));
+        let workers = Self { orders: Arc::clone(orders), stop, loops, intakes };
         for connected in orders.providers.list() {
             workers.watch_over(&connected, true);
         }
@@ -60,9 +66,9 @@ impl Workers {
             reconciler.run(stopped.clone(), beat)
         });
         let (market, each) = (self.orders.market.clone(), Arc::clone(connected));
-        let stopped = self.stop.subscribe();
+        let (stopped, intakes) = (self.stop.subscribe(), Arc::clone(&self.intakes));
         self.begin("sync", connected.name(), move |beat| {
-            sync::Syncer::new(&market, &each).run(stopped.clone(), beat)
+            sync::Syncer::new(&market, &each, &intakes).run(stopped.clone(), beat)
         });
     }
 
