@@ -81,6 +81,8 @@ pub struct ProviderError {
     pub certain: bool,
     /// How long the provider asks to be left alone.
     pub retry_after_ms: Option<u64>,
+    /// True if the caller's own limits allowed no call: the provider was not asked.
+    pub no_turn: bool,
     /// The beginning of the reply or what failed, at most [`EXCERPT_MAX`] characters;
     /// long words and runs of digits are masked.
     pub excerpt: String,
@@ -94,7 +96,7 @@ impl ProviderError {
     #[must_use]
     pub fn new(kind: ErrorKind, certain: bool, excerpt: impl Into<String>) -> Self {
         let excerpt = excerpt.into();
-        Self { kind, certain, retry_after_ms: None, excerpt }
+        Self { kind, certain, retry_after_ms: None, no_turn: false, excerpt }
     }
 }
 

@@ -349,7 +349,9 @@ impl ProviderClient {
         request: &ProviderRequest,
     ) -> Result<Output, (ProviderError, bool)> {
         let outcome = self.attempt(op, request).await;
-        let word = outcome.as_ref().map_or_else(|(error, _)| error.kind.word(), |_| "ok");
+        let word =
+            |error: &ProviderError| if error.no_turn { "no_turn" } else { error.kind.word() };
+        let word = outcome.as_ref().map_or_else(|(error, _)| word(error), |_| "ok");
         self.metrics.provider_call(&self.provider, op.name(), word);
         outcome
     }
@@ -378,10 +380,10 @@ impl ProviderClient {
             return self.driver.interpret(op, &reply);
         }
         let driver = Arc::clone(&self.driver);
-        let read = tokio::task::spawn_blocking(move || driver.interpret(op, &reply)).await;
-        read.unwrap_or_else(|_| {
         // It is never closed.
         let _permit = READING.acquire().await;
+        let read = tokio::task::spawn_blocking(move || driver.interpret(op, &reply)).await;
+        read.unwrap_or_else(|_| {
             Err(ProviderError::new(ErrorKind::Unmapped, false, "reading was broken off"))
         })
     }
@@ -393,6 +395,7 @@ impl ProviderClient {
         let wait_until = Instant::now() + lane.patience();
         let _turn = self.dispatcher.turn(lane, wait_until).await.map_err(|limited| CallFailed {
             retry_after: Some(limited.retry_after),
+            no_turn: true,
             ..CallFailed::unsent(
                 ErrorKind::RateLimited,
                 "the provider's limits allowed no call in the time that it may wait",

@@ -340,6 +340,10 @@ impl Connected {
         order: Option<OrderId>,
         error: &ProviderError,
     ) {
+        // The provider was not asked, so it has not failed; the calls are counted as `no_turn`.
+        if error.no_turn {
+            return;
+        }
         let text = format!("{}: {}", error.kind.word(), error.excerpt);
         if consequence::refuses_us(error.kind) {
             self.key_is_refused(now, op, &text);

@@ -111,7 +111,12 @@ impl Syncer {
             Ok(()) => BreakerInput::Good,
             Err(error) => {
                 self.connected.note_error(now, op, None, &error);
-                consequence::of(error.kind).breaker.unwrap_or(BreakerInput::Bad)
+                match consequence::of(error.kind).breaker {
+                    // Another probe in a minute: the provider is no worse for our own limits.
+                    _ if error.no_turn => BreakerInput::Hard,
+                    Some(input) => input,
+                    None => BreakerInput::Bad,
+                }
             }
         };
         self.connected.record_outcome(input, now);
@@ -149,13 +154,13 @@ impl Syncer {
                 return Err(SyncError::NoList(error));
             }
         };
+        // Not closed while the workers run.
+        let _permit = self.intakes.acquire().await;
         let taken_in = self.intake.take_in(list).await;
         if let Err(error) = &taken_in {
             let (at, op, text) = (self.market.clock.now(), Op::Prices, error.to_string());
             self.connected.note_failure(Failure { at, op, order: None, text });
         }
-        // Not closed while the workers run.
-        let _permit = self.intakes.acquire().await;
         Ok(taken_in?)
     }
 
@@ -183,11 +188,6 @@ impl Syncer {
     }
 }
 
-/// What is looked at each second, also while a sync runs.
-#[derive(Clone)]
-struct SyncWatch {
-    market: Market,
-    connected: Arc<Connected>,
 /// From a provider's first list to its second, in the second half of an interval: providers that
 /// were connected together are not asked together for ever.
 fn first_gap(provider: ProviderId, interval: Duration) -> Duration {
@@ -196,6 +196,11 @@ fn first_gap(provider: ProviderId, interval: Duration) -> Duration {
     interval / 2 + interval / 2 * spread / (1 << 16)
 }
 
+/// What is looked at each second, also while a sync runs.
+#[derive(Clone)]
+struct SyncWatch {
+    market: Market,
+    connected: Arc<Connected>,
     /// Until when no list could have been late.
     began: Time,
 }
