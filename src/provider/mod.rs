@@ -13,4 +13,4 @@ pub mod consequence;
 pub mod dispatch;
 pub mod providers;
 mod retry_after;
-mod transport;
+pub(crate) mod transport;
