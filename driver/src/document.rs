@@ -226,5 +226,7 @@ pub(crate) struct RowsDoc {
     #[serde(default)]
     pub skip_keys: Vec<String>,
     #[serde(default)]
+    pub lone: bool,
+    #[serde(default)]
     pub filters: Vec<FilterDoc>,
 }

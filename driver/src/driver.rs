@@ -161,6 +161,16 @@ impl Driver {
         }
     }
 
+    /// True if the list of open activations shows the messages of each: one call then
+    /// stands for a status call of every row.
+    #[must_use]
+    pub fn lists_messages(&self) -> bool {
+        self.operation(Op::ListActive).rules.iter().any(|rule| match &rule.consequence {
+            Consequence::Output(fields) => fields.shows_messages(),
+            Consequence::Fail { .. } => false,
+        })
+    }
+
     /// What to do for an operation.
     ///
     /// # Errors

@@ -40,6 +40,8 @@ pub enum ErrorKind {
     Unsupported,
     /// The reply fits no rule, or does not fit the rule it met.
     Unmapped,
+    /// Our own count of the provider's limits allowed no call in time; nothing was sent.
+    NoTurn,
 }
 
 impl ErrorKind {
@@ -66,7 +68,14 @@ impl ErrorKind {
     /// The kind as drivers spell it.
     #[must_use]
     pub fn word(self) -> &'static str {
-        let fallback = if self == Self::Unsupported { "unsupported" } else { "unmapped" };
+        // No document can name these.
+        let fallback = if self == Self::Unsupported {
+            "unsupported"
+        } else if self == Self::NoTurn {
+            "no_turn"
+        } else {
+            "unmapped"
+        };
         let found = Self::WORDS.iter().find(|(_, kind)| *kind == self);
         found.map_or(fallback, |(name, _)| name)
     }
@@ -81,8 +90,6 @@ pub struct ProviderError {
     pub certain: bool,
     /// How long the provider asks to be left alone.
     pub retry_after_ms: Option<u64>,
-    /// True if the caller's own limits allowed no call: the provider was not asked.
-    pub no_turn: bool,
     /// The beginning of the reply or what failed, at most [`EXCERPT_MAX`] characters;
     /// long words and runs of digits are masked.
     pub excerpt: String,
@@ -96,7 +103,7 @@ impl ProviderError {
     #[must_use]
     pub fn new(kind: ErrorKind, certain: bool, excerpt: impl Into<String>) -> Self {
         let excerpt = excerpt.into();
-        Self { kind, certain, retry_after_ms: None, no_turn: false, excerpt }
+        Self { kind, certain, retry_after_ms: None, excerpt }
     }
 }
 

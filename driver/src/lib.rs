@@ -45,7 +45,8 @@
 //! are sources (`/a/b` a place in the JSON, `.` the value itself, `$name` a group of the
 //! regex, `@Name` a header, `=text` a constant; a list is tried in order) and, for lists,
 //! `rows = { path = "*.*", bind = ["country", "service"], skip_keys, filters = [{ at,
-//! equals }] }` with paths that start at the row. An operation's rules
+//! equals }], lone }` with paths that start at the row; with `lone = true`, a single value
+//! in the place of a list is a list of one. An operation's rules
 //! come first, then the driver's own `rules`; the first that applies decides. `give`:
 //!
 //! | operation | fields |
@@ -55,7 +56,7 @@
 //! | buy | `external_id`, `number`, `number_prefix`, `cost`, `operator`, `scale` |
 //! | status | `state`, `states` (theirs = waiting, received, finished, cancelled, expired), `messages` of `rows`, `external_id`, `sender`, `text`, `code` |
 //! | cancel, finish, resend | none; a resend may give a new `external_id` |
-//! | list_active | `rows`, `external_id`, `number`, `number_prefix` or `local = true` (the numbers are without their country code), `country`, `service`, `created`, `page_len` (the list may be cut at so many rows, filtered ones included) or `total` (where the reply says how many rows there are), without which it is never cut; what is cut is asked for page by page where the request has an `{offset}`; or `empty` |
+//! | list_active | `rows`, `external_id`, `number`, `number_prefix` or `local = true` (the numbers are without their country code), `country`, `service`, `created`, `state`, `states` and `messages` as in status (a state in other words than those of `states`, and messages that cannot be read, are what the list does not tell), `page_len` (the list may be cut at so many rows, filtered ones included) or `total` (where the reply says how many rows there are), without which it is never cut; what is cut is asked for page by page where the request has an `{offset}`; or `empty` |
 
 mod compile;
 mod crosswalk;

@@ -238,7 +238,6 @@ pub(crate) fn fail(
     ProviderError {
         kind: *kind,
         certain: !in_doubt,
-        no_turn: false,
         retry_after_ms: seconds.map(|s| s.saturating_mul(1000)).or(header_pause(view.reply)),
         excerpt: excerpt(&view.text),
     }

@@ -72,6 +72,8 @@ pub enum CustomerAnswer {
     Unsupported,
     /// The provider cannot be asked now.
     Unavailable,
+    /// The provider's limits allow no more calls for a while.
+    Busy,
 }
 
 const GOOD: Option<BreakerInput> = Some(BreakerInput::Good);
@@ -119,7 +121,8 @@ table! {
     HasCode       | Never   | None    | BAD     | false      | true     | true     | HasCode  | Unavailable
     TooLate       | Never   | None    | BAD     | false      | true     | true     | TooLate  | Unavailable
     Banned        | Never   | None    | HARD    | false      | true     | false    | Unknown  | Unavailable
-    RateLimited   | Cancels | Penalty | NONE    | false      | true     | false    | Unknown  | Unavailable
+    RateLimited   | Cancels | Penalty | NONE    | false      | true     | false    | Unknown  | Busy
+    NoTurn        | Never   | None    | NONE    | false      | false    | false    | Unknown  | Busy
     Temporary     | All     | Asked   | BAD     | false      | true     | false    | Unknown  | Unavailable
     Unsupported   | Never   | None    | NONE    | true       | true     | true     | Unknown  | Unsupported
     Unmapped      | Cancels | None    | BAD     | false      | true     | false    | Unknown  | Unavailable
@@ -172,7 +175,8 @@ not_found     Never   None    Bad  -          noted final Missing Unavailable
 has_code      Never   None    Bad  -          noted final HasCode Unavailable
 too_late      Never   None    Bad  -          noted final TooLate Unavailable
 banned        Never   None    Hard -          noted -     Unknown Unavailable
-rate_limited  Cancels Penalty -    -          noted -     Unknown Unavailable
+rate_limited  Cancels Penalty -    -          noted -     Unknown Busy
+no_turn       Never   None    -    -          -     -     Unknown Busy
 temporary     All     Asked   Bad  -          noted -     Unknown Unavailable
 unsupported   Never   None    -    ends_offer noted final Unknown Unsupported
 unmapped      Cancels None    Bad  -          noted -     Unknown Unavailable

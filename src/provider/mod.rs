@@ -5,6 +5,9 @@
 //! deadlines, bounds and rate limits; a [`connected::Connected`] is a provider with
 //! everything to talk to it.
 
+pub mod active;
+pub mod admission;
+pub mod buying;
 pub(crate) mod cause;
 pub mod client;
 pub mod client_config;
@@ -14,3 +17,4 @@ pub mod dispatch;
 pub mod providers;
 mod retry_after;
 pub(crate) mod transport;
+mod way;

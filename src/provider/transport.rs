@@ -26,8 +26,6 @@ pub(super) struct CallFailed {
     pub what: Cow<'static, str>,
     pub kind: ErrorKind,
     pub retry_after: Option<Duration>,
-    /// True if our own limits allowed no call: the provider was not asked.
-    pub no_turn: bool,
     /// True if a second try may succeed.
     pub retryable: bool,
 }
@@ -35,19 +33,18 @@ pub(super) struct CallFailed {
 impl CallFailed {
     pub(super) fn unsent(kind: ErrorKind, what: impl Into<Cow<'static, str>>) -> Self {
         let what = what.into();
-        Self { unsent: true, what, kind, retry_after: None, no_turn: false, retryable: false }
+        Self { unsent: true, what, kind, retry_after: None, retryable: false }
     }
 
     pub(super) fn after_send(what: impl Into<Cow<'static, str>>, retryable: bool) -> Self {
         let (kind, what) = (ErrorKind::Temporary, what.into());
-        Self { unsent: false, what, kind, retry_after: None, no_turn: false, retryable }
+        Self { unsent: false, what, kind, retry_after: None, retryable }
     }
 
     pub(super) fn into_error(self) -> ProviderError {
         let mut error = ProviderError::new(self.kind, self.unsent, self.what);
         let ms = |pause: Duration| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         error.retry_after_ms = self.retry_after.map(ms);
-        error.no_turn = self.no_turn;
         error
     }
 }

@@ -7,7 +7,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::{Op, ProviderError};
+use nexnum_driver::{ErrorKind, Op, ProviderError};
 use nexnum_engine::breaker::BreakerInput;
 use nexnum_engine::ids::ProviderId;
 use nexnum_engine::money::Micros;
@@ -113,7 +113,7 @@ impl Syncer {
                 self.connected.note_error(now, op, None, &error);
                 match consequence::of(error.kind).breaker {
                     // Another probe in a minute: the provider is no worse for our own limits.
-                    _ if error.no_turn => BreakerInput::Hard,
+                    _ if error.kind == ErrorKind::NoTurn => BreakerInput::Hard,
                     Some(input) => input,
                     None => BreakerInput::Bad,
                 }

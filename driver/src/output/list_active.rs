@@ -2,7 +2,7 @@
 //!
 //! A row that cannot be read is left out and counted, however many there are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use nexnum_engine::ids::Number;
@@ -10,6 +10,10 @@ use nexnum_engine::time::Time;
 use serde::Deserialize;
 
 use super::fields::{Input, NumberFields, ROWS_MAX, Reader, read_table};
+use super::status::{
+    ExternalState, MessageFields, MessagesDoc, ReceivedMessage, States, compile_messages,
+    compile_states, read_messages,
+};
 use super::value::{code, parse_time};
 use crate::document::{OneOrMany, RowsDoc};
 use crate::json::Node;
@@ -83,7 +87,7 @@ impl ActiveList {
 }
 
 /// An activation that is open at the provider.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct ActiveRow {
     /// The provider's identifier.
     pub external_id: String,
@@ -97,6 +101,12 @@ pub struct ActiveRow {
     pub service: Option<String>,
     /// When it was bought, where the provider says so with its time zone.
     pub created: Option<Time>,
+    /// How it stands; `None` where the list does not say so, or in words that the driver
+    /// does not know. `Received` without messages only where the list shows none.
+    pub state: Option<ExternalState>,
+    /// The messages it holds, in the list's order, each as the status call gives it;
+    /// `None` where the list does not tell.
+    pub messages: Option<Vec<ReceivedMessage>>,
 }
 
 impl fmt::Debug for ActiveRow {
@@ -106,6 +116,8 @@ impl fmt::Debug for ActiveRow {
             .field("country", &self.country)
             .field("service", &self.service)
             .field("created", &self.created)
+            .field("state", &self.state)
+            .field("messages", &self.messages)
             .finish_non_exhaustive()
     }
 }
@@ -122,6 +134,10 @@ pub(super) struct ActiveDoc {
     pub country: Option<OneOrMany>,
     pub service: Option<OneOrMany>,
     pub created: Option<OneOrMany>,
+    pub state: Option<OneOrMany>,
+    #[serde(default)]
+    pub states: BTreeMap<String, String>,
+    pub messages: Option<MessagesDoc>,
     pub page_len: Option<usize>,
     pub total: Option<OneOrMany>,
 }
@@ -135,6 +151,8 @@ pub(crate) struct ActiveFields {
     pub country: Option<Sources>,
     pub service: Option<Sources>,
     pub created: Option<Sources>,
+    pub state: Option<(Sources, States)>,
+    pub messages: Option<MessageFields>,
     pub page_len: Option<usize>,
     pub total: Option<Sources>,
 }
@@ -151,8 +169,16 @@ pub(super) fn compile(
     if doc.page_len == Some(0) {
         return Err(reader.place.field("page_len").error("is at least 1"));
     }
+    let state = match &doc.state {
+        Some(state) => Some(compile_states(state, &doc.states, reader)?),
+        None if doc.states.is_empty() => None,
+        None => return Err(reader.place.field("states").error("need a `state` that they explain")),
+    };
+    let messages = doc.messages.as_ref().map(|doc| compile_messages(doc, reader)).transpose()?;
     Ok(ActiveFields {
         rows,
+        state,
+        messages,
         external_id: reader.required(&doc.external_id, "external_id")?,
         number: reader.number(&doc.number, doc.number_prefix.as_ref())?,
         local: doc.local,
@@ -208,7 +234,16 @@ fn read_active_row(
     created: Option<Time>,
 ) -> Result<ActiveRow, Misfit> {
     let field = |sources: &Option<Sources>| input.row(sources.as_ref(), row);
+    // A row whose messages cannot be read is open all the same: it is asked about singly.
+    let messages = fields.messages.as_ref();
+    let messages = messages.and_then(|fields| read_messages(fields, input, Some(row)).ok());
+    let state = fields.state.as_ref().and_then(|(sources, states)| {
+        let state = *states.get(&input.row(Some(sources), row)?)?;
+        Some(messages.as_ref().map_or(state, |messages| state.seen_with(messages)))
+    });
     Ok(ActiveRow {
+        state,
+        messages,
         external_id: input.row(Some(&fields.external_id), row).ok_or(Misfit).and_then(code)?,
         number: fields.number.assemble(|sources| input.row(Some(sources), row))?,
         local: fields.local,
@@ -227,10 +262,7 @@ mod tests {
         let row = |id: &u32| ActiveRow {
             external_id: id.to_string(),
             number: Number(15_551),
-            local: false,
-            country: None,
-            service: None,
-            created: None,
+            ..ActiveRow::default()
         };
         ActiveList {
             rows: ids.iter().filter(|id| *id % 2 == 1).map(row).collect(),

@@ -143,6 +143,20 @@ fn compile_empty(table: &toml::Table, op: Op, place: &Place) -> Result<Fields, D
 }
 
 impl Fields {
+    /// True if it is a list of open activations that shows their messages.
+    pub(crate) fn shows_messages(&self) -> bool {
+        match self {
+            Self::Active(fields) => fields.messages.is_some(),
+            Self::NoPrices
+            | Self::NoneActive
+            | Self::Balance { .. }
+            | Self::Prices(_)
+            | Self::Bought(_)
+            | Self::Status(_)
+            | Self::Done { .. } => false,
+        }
+    }
+
     /// Reads the output from a reply.
     pub(crate) fn read(&self, view: &View<'_>, captures: &Captures) -> Result<Output, Misfit> {
         let input = Input { view, captures };

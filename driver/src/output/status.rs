@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::fields::{Input, Reader, read_table};
 use super::value::{bounded_text, code};
 use crate::document::{OneOrMany, RowsDoc};
+use crate::json::Node;
 use crate::place::{DriverError, Place};
 use crate::reply::Misfit;
 use crate::rows::Rows;
@@ -29,6 +30,15 @@ pub enum ExternalState {
     Cancelled,
     /// Its time ran out.
     Expired,
+}
+
+impl ExternalState {
+    /// The state as the messages confirm it: several providers say "received" as soon as
+    /// the number is allotted.
+    pub(super) fn seen_with(self, messages: &[ReceivedMessage]) -> Self {
+        let premature = self == Self::Received && messages.is_empty();
+        if premature { Self::Waiting } else { self }
+    }
 }
 
 /// An activation's state and the messages it holds.
@@ -72,6 +82,9 @@ pub(super) struct StatusDoc {
     pub messages: Option<MessagesDoc>,
 }
 
+/// The words of a provider and the state that each means.
+pub(super) type States = BTreeMap<String, ExternalState>;
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MessagesDoc {
@@ -85,7 +98,7 @@ pub(super) struct MessagesDoc {
 #[derive(Debug)]
 pub(crate) struct StatusFields {
     pub state: Sources,
-    pub states: BTreeMap<String, ExternalState>,
+    pub states: States,
     pub messages: Option<MessageFields>,
 }
 
@@ -120,9 +133,24 @@ pub(super) fn compile(
     reader: &Reader<'_>,
 ) -> Result<StatusFields, DriverError> {
     let doc: StatusDoc = read_table(table, reader.place)?;
-    let state = reader.required(&doc.state, "state")?;
+    let (state, states) = compile_states(&doc.state, &doc.states, reader)?;
+    let messages = doc.messages.as_ref().map(|doc| compile_messages(doc, reader)).transpose()?;
+    let receives = states.values().any(|state| *state == ExternalState::Received);
+    if receives && messages.is_none() {
+        return Err(reader.place.error("a `received` state needs `messages`"));
+    }
+    Ok(StatusFields { state, states, messages })
+}
+
+/// A place that says the state, and what its words mean.
+pub(super) fn compile_states(
+    state: &OneOrMany,
+    words: &BTreeMap<String, String>,
+    reader: &Reader<'_>,
+) -> Result<(Sources, States), DriverError> {
+    let state = reader.required(state, "state")?;
     let mut states = BTreeMap::new();
-    for (external, word) in &doc.states {
+    for (external, word) in words {
         let place = reader.place.field("states").field(external);
         states.insert(external.clone(), parse_state(word, &place)?);
     }
@@ -136,15 +164,13 @@ pub(super) fn compile(
         (None, true) => return Err(reader.place.error("`state` needs a table of `states`")),
         (None, false) => {}
     }
-    let messages = doc.messages.as_ref().map(|doc| compile_messages(doc, reader)).transpose()?;
-    let receives = states.values().any(|state| *state == ExternalState::Received);
-    if receives && messages.is_none() {
-        return Err(reader.place.error("a `received` state needs `messages`"));
-    }
-    Ok(StatusFields { state, states, messages })
+    Ok((state, states))
 }
 
-fn compile_messages(doc: &MessagesDoc, outer: &Reader<'_>) -> Result<MessageFields, DriverError> {
+pub(super) fn compile_messages(
+    doc: &MessagesDoc,
+    outer: &Reader<'_>,
+) -> Result<MessageFields, DriverError> {
     let place = outer.place.field("messages");
     let reader = Reader { scope: outer.scope, place: &place };
     let rows = doc
@@ -168,18 +194,17 @@ pub(super) fn read(fields: &StatusFields, input: &Input<'_, '_>) -> Result<Statu
     let word = input.root(&fields.state).ok_or(Misfit)?;
     let state = *fields.states.get(&word).ok_or(Misfit)?;
     let messages = match &fields.messages {
-        Some(messages) => read_messages(messages, input)?,
+        Some(messages) => read_messages(messages, input, input.view.root.as_ref())?,
         None => Vec::new(),
     };
-    // Several providers say "received" as soon as the number is allotted.
-    let premature = state == ExternalState::Received && messages.is_empty();
-    let state = if premature { ExternalState::Waiting } else { state };
-    Ok(StatusReport { state, messages })
+    Ok(StatusReport { state: state.seen_with(&messages), messages })
 }
 
-fn read_messages(
+/// Reads the messages below a node: the whole reply, or the row of one activation.
+pub(super) fn read_messages(
     fields: &MessageFields,
     input: &Input<'_, '_>,
+    node: Option<&Node<'_>>,
 ) -> Result<Vec<ReceivedMessage>, Misfit> {
     let mut messages = Vec::new();
     let mut keep = |read: &dyn Fn(&Sources) -> Option<String>| {
@@ -195,11 +220,12 @@ fn read_messages(
         }
         if messages.len() > MESSAGES_MAX { Err(Misfit) } else { Ok(()) }
     };
-    match (&fields.rows, &input.view.root) {
-        (None, _) => keep(&|sources| input.root(sources))?,
+    match (&fields.rows, node) {
+        (None, None) => keep(&|sources| input.root(sources))?,
+        (None, Some(node)) => keep(&|sources| input.row(Some(sources), node))?,
         (Some(_), None) => return Err(Misfit),
-        (Some(rows), Some(root)) => {
-            rows.walk(root, &mut |row, _| keep(&|sources| input.row(Some(sources), row)))?
+        (Some(rows), Some(node)) => {
+            rows.walk(node, &mut |row, _| keep(&|sources| input.row(Some(sources), row)))?
         }
     }
     Ok(messages)

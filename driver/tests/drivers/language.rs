@@ -122,15 +122,51 @@ fn a_list_of_open_activations_says_what_its_page_held() {
         )
     };
     let body = r#"[{"id":3,"n":"62812345","t":30,"open":1},{"id":2,"t":"soon","open":0},{"id":1,"t":20,"open":0}]"#;
-    let read = "active listed=3 oldest=20000 cut\n3 +62812345 - - created=30000";
+    let read =
+        "active listed=3 oldest=20000 cut\n3 +62812345 - - created=30000\n  -\n  messages unknown";
     reads(from, &to(3), Op::ListActive, body, read);
     let place = "operations.list_active.rules[0].give";
     refused(from, &to(0), &format!("{place}.page_len"), "at least 1");
     let local = to(3).replace(r#"number = "/n""#, r#"number = "/n", local = true"#);
-    let read = "active listed=3 oldest=20000 cut\n3 local 62812345 - - created=30000";
+    let read = "active listed=3 oldest=20000 cut\n3 local 62812345 - - created=30000\n  -\n  messages unknown";
     reads(from, &local, Op::ListActive, body, read);
     let both = local.replace("local = true", r#"local = true, number_prefix = "/cc""#);
     refused(from, &both, &format!("{place}.local"), "prefix already");
+}
+
+#[test]
+fn a_list_of_open_activations_may_tell_states_and_messages() {
+    let from = r#"list_active = { kind = "unsupported" }"#;
+    let to = |more: &str| {
+        format!(
+            r#"list_active = {{ request = {{ path = "/l" }}, rules = [{{ at = ".", exists = true, give = {{ rows = {{ path = "*" }}, external_id = "/id", number = "/n"{more} }} }}] }}"#
+        )
+    };
+    let lists = |more| Driver::parse(&changed(from, &to(more))).unwrap().lists_messages();
+    assert!(!Driver::parse(BASE).unwrap().lists_messages());
+    assert!(!lists("") && !lists(r#", state = "/s", states = { a = "received" }"#));
+    let messages = r#", state = "/s", states = { a = "received", z = "finished" }, messages = { rows = { path = "m.*", lone = true }, code = ["/c", "."] }"#;
+    assert!(lists(messages));
+    let body = r#"[{"id":1,"n":"62812345","s":"a","m":["11"]},{"id":2,"n":"62812346","s":"a","m":"22"},
+        {"id":3,"n":"62812347","s":"z","m":null},{"id":4,"n":"62812348","s":"b"}]"#;
+    let read = "active listed=4 oldest=-\n\
+        1 +62812345 - - created=-\n  received\n  id=- sender=- code=11 text=-\n\
+        2 +62812346 - - created=-\n  received\n  id=- sender=- code=22 text=-\n\
+        3 +62812347 - - created=-\n  finished\n\
+        4 +62812348 - - created=-\n  -\n  messages unknown";
+    reads(from, &to(messages), Op::ListActive, body, read);
+    let body = r#"[{"id":1,"n":"62812345","s":"a"}]"#;
+    let state = r#", state = "/s", states = { a = "received" }"#;
+    let read =
+        "active listed=1 oldest=-\n1 +62812345 - - created=-\n  received\n  messages unknown";
+    reads(from, &to(state), Op::ListActive, body, read);
+    let place = "operations.list_active.rules[0].give";
+    let alone = to(r#", states = { a = "received" }"#);
+    refused(from, &alone, &format!("{place}.states"), "need a `state`");
+    let bare = to(r#", state = "/s""#);
+    refused(from, &bare, place, "needs a table of `states`");
+    let empty = to(r#", messages = {}"#);
+    refused(from, &empty, &format!("{place}.messages"), "needs a `text` or a `code`");
 }
 
 #[test]

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use nexnum_driver::{
-    Credentials, Driver, Op, Output, Plan, ProviderError, RawReply, RequestBody, Secret, Slots,
+    Credentials, Driver, Op, Output, Plan, ProviderError, RawReply, ReceivedMessage, RequestBody,
+    Secret, Slots,
 };
 use serde::Deserialize;
 
@@ -62,6 +63,13 @@ fn show_error(error: &ProviderError) -> String {
     text
 }
 
+fn show_message(message: &ReceivedMessage) -> String {
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let (id, sender) = (or_dash(&message.external_id), or_dash(&message.sender));
+    let (code, text) = (or_dash(&message.code), or_dash(&message.text));
+    format!("id={id} sender={sender} code={code} text={text}")
+}
+
 pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
     let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     let mut lines = Vec::new();
@@ -85,9 +93,7 @@ pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
         Ok(Output::Status(report)) => {
             lines.push(format!("{:?}", report.state).to_lowercase());
             for message in report.messages {
-                let (id, sender) = (or_dash(&message.external_id), or_dash(&message.sender));
-                let (code, text) = (or_dash(&message.code), or_dash(&message.text));
-                lines.push(format!("id={id} sender={sender} code={code} text={text}"));
+                lines.push(show_message(&message));
             }
         }
         Ok(Output::Done { new_external_id }) => {
@@ -109,6 +115,14 @@ pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
                 let (id, number) = (row.external_id, row.number);
                 let sign = if row.local { "local " } else { "+" };
                 lines.push(format!("{id} {sign}{number} {country} {service} created={created}"));
+                let state = row.state.map_or("-".to_owned(), |state| format!("{state:?}"));
+                lines.push(format!("  {}", state.to_lowercase()));
+                match row.messages {
+                    Some(messages) => {
+                        lines.extend(messages.iter().map(|it| format!("  {}", show_message(it))));
+                    }
+                    None => lines.push("  messages unknown".to_owned()),
+                }
             }
         }
     }

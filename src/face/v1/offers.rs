@@ -208,6 +208,8 @@ enum QuoteReason {
     Tried,
     /// Nothing is bought from its provider at present.
     ProviderClosed,
+    /// Its provider has no room for one more purchase now.
+    ProviderBusy,
     /// All its numbers are sold.
     OutOfStock,
     /// It costs more than `max_price`.
@@ -226,6 +228,7 @@ impl QuoteReason {
             Some(Skip::Closed) => Some(Self::ProviderClosed),
             Some(Skip::OutOfStock) => Some(Self::OutOfStock),
             Some(Skip::AboveMax) => Some(Self::AboveMax),
+            Some(Skip::Busy) => Some(Self::ProviderBusy),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Orders on connected providers, against simulated ones that speak the real wire formats.
 
 mod attention;
+mod busy;
 mod buying;
 mod cancel;
 mod doubt;

@@ -23,7 +23,7 @@ const GENERAL: [&str; 9] = [
 ];
 
 /// Codes that a market of own stock on a healthy machine does not give, and who tries them.
-const ELSEWHERE: [(&str, &str); 11] = [
+const ELSEWHERE: [(&str, &str); 13] = [
     ("malformed_request", "http_limits"),
     ("body_timeout", "http_limits"),
     ("overloaded", "operations.rs, http_limits"),
@@ -31,6 +31,8 @@ const ELSEWHERE: [(&str, &str); 11] = [
     ("no_number_yet", "fulfilment: own stock gives its number at once"),
     ("not_supported", "fulfilment: the drivers' matter"),
     ("provider_unavailable", "fulfilment"),
+    ("provider_busy", "fulfilment/busy.rs"),
+    ("providers_busy", "fulfilment/busy.rs"),
     ("internal_error", "a history that cannot be read, no randomness"),
     ("outcome_unknown", "a server that stops under the request"),
     ("exhausted", "the engine's own tests: millions of rows"),
