@@ -18,7 +18,6 @@ use nexnum_driver::{
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use rust_decimal::Decimal;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::active::{OpenList, Reach, SharedList, paged};
@@ -27,6 +26,7 @@ use super::buying::{BuyOutcome, BuyRequest};
 use super::client_config::{ClientConfig, ClientError, Timeouts};
 use super::consequence::{self, Pause, Retry};
 use super::dispatch::{Admission, Dispatcher, Lane};
+use super::reading;
 use super::transport::{CallFailed, Transport};
 use super::way::Way;
 use crate::metrics::Metrics;
@@ -38,9 +38,6 @@ pub const PRICES_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub const ACTIVE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Bytes of any other reply: one activation with a hundred messages has half of it.
 pub const REPLY_BYTES_MAX: usize = 64 * 1024;
-/// Long replies that are read at a time, over all providers: each is some tens of MB of memory
-/// while it is read.
-static READING: Semaphore = Semaphore::const_new(2);
 /// Before a read-only call is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
@@ -394,26 +391,12 @@ impl ProviderClient {
             let retryable = failed.retryable;
             (failed.into_error(), retryable)
         })?;
-        let read = self.interpret(op, reply).await;
+        let read = reading::read(&self.driver, op, reply).await;
         read.map_err(|mut error| {
             error.excerpt = self.mask(&error.excerpt);
             self.pause_if_limited(&error);
             let retryable = consequence::of(error.kind).retry == Retry::All && !error.certain;
             (error, retryable)
-        })
-    }
-
-    /// Reads a reply; a long one on a thread where its size delays no other task.
-    async fn interpret(&self, op: Op, reply: RawReply) -> Result<Output, ProviderError> {
-        if reply.body.len() <= REPLY_BYTES_MAX {
-            return self.driver.interpret(op, &reply);
-        }
-        let driver = Arc::clone(&self.driver);
-        // It is never closed.
-        let _permit = READING.acquire().await;
-        let read = tokio::task::spawn_blocking(move || driver.interpret(op, &reply)).await;
-        read.unwrap_or_else(|_| {
-            Err(ProviderError::new(ErrorKind::Unmapped, false, "reading was broken off"))
         })
     }
 

@@ -15,6 +15,7 @@ pub mod connected;
 pub mod consequence;
 pub mod dispatch;
 pub mod providers;
+mod reading;
 mod retry_after;
 pub(crate) mod transport;
 mod way;
