@@ -4,6 +4,7 @@
 //! that a crash at any point is repaired by the next look. Nothing here decides what is
 //! allowed: that is the engine's, and every outcome goes to it as a command.
 
+mod attend;
 mod look;
 mod pause;
 mod poll;
@@ -28,7 +29,7 @@ use crate::supervisor::Beat;
 /// thread and the engine busy.
 const INTAKES_MAX: usize = 2;
 
-/// The running workers: one poller, and for each connected provider a syncer and a
+/// The running workers: one poller, one look at what is in doubt for long, and for each connected provider a syncer and a
 /// reconciler. A loop that panics is restarted.
 #[derive(Debug)]
 pub struct Workers {
@@ -54,6 +55,10 @@ impl Workers {
         let (orders, stopped) = (Arc::clone(orders), workers.stop.subscribe());
         workers
             .begin("poll", "", move |beat| poll::Poller::new(&orders).run(stopped.clone(), beat));
+        let (orders, stopped) = (Arc::clone(&workers.orders), workers.stop.subscribe());
+        workers.begin("attend", "", move |beat| {
+            attend::attend(Arc::clone(&orders), stopped.clone(), beat)
+        });
         workers
     }
 

@@ -27,6 +27,15 @@ const PROBE_TICK: Duration = Duration::from_secs(1);
 /// Between two tries of a provider's first list: without it nothing of it is for sale.
 const UNLISTED_PAUSE: Duration = Duration::from_secs(3);
 
+/// What is told of price lists and balances: a provider that is disabled is not asked for them.
+const OF_LISTS: [AttentionKind; 5] = [
+    AttentionKind::PriceListFailed,
+    AttentionKind::PriceListLate,
+    AttentionKind::PriceListQuarantined,
+    AttentionKind::PricesQuarantined,
+    AttentionKind::BalanceEmpty,
+];
+
 /// Syncs one provider.
 pub(super) struct Syncer {
     market: Market,
@@ -219,10 +228,14 @@ impl SyncWatch {
     fn look(&self) {
         let (connected, now) = (&self.connected, self.market.clock.now());
         connected.look(now);
+        if !connected.is_enabled() {
+            let clear = |kind: &AttentionKind| self.market.attention.clear(*kind, connected.name());
+            return OF_LISTS.iter().for_each(clear);
+        }
         let interval_ms = connected.policy().sync_interval_ms;
         let since = connected.figures().last_sync_at.unwrap_or(self.began);
         let age_ms = now.ms_since(since);
-        let is_late = connected.is_enabled() && age_ms > 2 * interval_ms;
+        let is_late = age_ms > 2 * interval_ms;
         let late = is_late.then(|| {
             let (age_s, every_s) = (age_ms / 1000, interval_ms / 1000);
             format!("the last price list is {age_s} s old and should come every {every_s} s")
