@@ -64,6 +64,6 @@ pub enum ClientError {
     #[error("the currency rate is not above zero")]
     BadRate,
     /// The HTTP client could not be set up.
-    #[error("the HTTP client could not be set up: {}", cause::of(.0))]
+    #[error("the HTTP client could not be set up: {}", cause::of_setup(.0))]
     Http(reqwest::Error),
 }

@@ -32,7 +32,8 @@ pub(super) struct CallFailed {
 
 impl CallFailed {
     pub(super) fn unsent(kind: ErrorKind, what: impl Into<Cow<'static, str>>) -> Self {
-        Self { unsent: true, what: what.into(), kind, retry_after: None, retryable: false }
+        let what = what.into();
+        Self { unsent: true, what, kind, retry_after: None, retryable: false }
     }
 
     pub(super) fn after_send(what: impl Into<Cow<'static, str>>, retryable: bool) -> Self {
@@ -54,18 +55,16 @@ pub(super) struct Transport(reqwest::Client);
 impl Transport {
     pub(super) fn new(base_url: &str, connect_timeout: Duration) -> Result<Self, reqwest::Error> {
         install_crypto();
-        let mut builder = reqwest::Client::builder();
-        if is_loopback(base_url) {
+        let http = client_for(base_url, || {
+            let builder = reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .connect_timeout(connect_timeout)
+                .pool_idle_timeout(IDLE_MAX)
+                .user_agent(concat!("nexnum/", env!("CARGO_PKG_VERSION")));
             // No proxy stands between this machine and itself, whatever the environment says.
-            builder = builder.no_proxy();
-        }
-        let http = builder
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .connect_timeout(connect_timeout)
-            .pool_idle_timeout(IDLE_MAX)
-            .user_agent(concat!("nexnum/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+            if is_loopback(base_url) { builder.no_proxy() } else { builder }
+        })?;
         Ok(Self(http))
     }
 
@@ -128,6 +127,18 @@ impl Transport {
         };
         builder.header("content-type", kind).body(body.clone()).build()
     }
+}
+
+/// A client for an address. A machine without CA certificates cannot make one that speaks TLS;
+/// where the address does not ask for it, one that trusts no certificate will do.
+pub(crate) fn client_for(
+    base_url: &str,
+    builder: impl Fn() -> reqwest::ClientBuilder,
+) -> Result<reqwest::Client, reqwest::Error> {
+    builder().build().or_else(|error| {
+        let is_plain = base_url.starts_with("http://");
+        if is_plain { builder().tls_certs_only([]).build() } else { Err(error) }
+    })
 }
 
 /// Gives rustls its cryptography, once for the process.

@@ -15,4 +15,5 @@ mod market;
 mod provider_client;
 mod provider_set;
 mod rig;
+mod signals;
 mod tidy;
