@@ -108,8 +108,7 @@ impl ProviderClient {
         if let Some(name) = driver.missing_credential(&config.credentials) {
             return Err(ClientError::MissingCredential(name));
         }
-        let transport =
-            Transport::new(&base_url, config.timeouts.connect).map_err(ClientError::Http)?;
+        let transport = Transport::new(&base_url, &config.timeouts, config.proxy.as_ref())?;
         let dispatcher = Dispatcher::new(driver.limits());
         let currency = CurrencyGuard::new(&config.provider, driver.currency(), config.rate);
         Ok(Self {

@@ -127,6 +127,7 @@ impl Prepared {
             credentials: Credentials { key, login: None, password: None },
             rate: config.rate.0,
             timeouts: Timeouts::default(),
+            proxy: None,
             metrics,
         };
         let client = ProviderClient::new(Arc::clone(&driver), client).map_err(|source| {
