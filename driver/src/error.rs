@@ -44,6 +44,8 @@ pub enum ErrorKind {
     Unsupported,
     /// The reply fits no rule, or does not fit the rule it met.
     Unmapped,
+    /// Our own count of the provider's limits allowed no call in time; nothing was sent.
+    NoTurn,
 }
 
 impl ErrorKind {
@@ -71,7 +73,14 @@ impl ErrorKind {
     /// The kind as drivers spell it.
     #[must_use]
     pub fn word(self) -> &'static str {
-        let fallback = if self == Self::Unsupported { "unsupported" } else { "unmapped" };
+        // No document can name these.
+        let fallback = if self == Self::Unsupported {
+            "unsupported"
+        } else if self == Self::NoTurn {
+            "no_turn"
+        } else {
+            "unmapped"
+        };
         let found = Self::WORDS.iter().find(|(_, kind)| *kind == self);
         found.map_or(fallback, |(name, _)| name)
     }

@@ -21,24 +21,25 @@ use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::Claim;
 
 use super::Orders;
-use super::claim::{self, Wish};
+use super::claim::{self, Claimed, Wish};
 use super::doubt::{Call, Doubt, PurchaseGivenUp};
 use super::orphan::Orphan;
 use crate::market::send::BUSY_PAUSE_MAX;
 use crate::market::sequencer::SendError;
-use crate::provider::client::{BuyOutcome, BuyRequest};
+use crate::provider::buying::{BuyOutcome, BuyRequest};
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence;
+use crate::provider::dispatch::Admission;
 
 /// No call begins later than this before the order's deadline: its outcome must be known
 /// and durable before the order ends.
-const CALL_MS: u64 = 20_000;
+const CALL_MS: u64 = 25_000;
 
 /// Buys the number of a placed order in the background; its claim ends with the outcome.
-pub fn spawn(orders: &Arc<Orders>, order: OrderId, claim: Claim) {
-    let tried = vec![claim.offer()];
+pub fn spawn(orders: &Arc<Orders>, order: OrderId, claimed: Claimed) {
+    let tried = vec![claimed.claim.offer()];
     let purchase = Purchase { orders: Arc::clone(orders), id: order, tried };
-    orders.tasks.spawn(purchase.run(Some(claim)));
+    orders.tasks.spawn(purchase.run(Some(claimed)));
 }
 
 /// Goes on with the next ask, after it is sure that the order's attempt bought nothing.
@@ -86,13 +87,13 @@ enum Attempt {
 }
 
 impl Purchase {
-    async fn run(mut self, mut claim: Option<Claim>) {
+    async fn run(mut self, mut claimed: Option<Claimed>) {
         loop {
             let order = self.orders.market.read_model.order(self.id);
             let Some(order) = order.filter(|order| order.state == ActivationState::Init) else {
                 return;
             };
-            if let Some(claim) = claim.take() {
+            if let Some(Claimed { claim, admission }) = claimed.take() {
                 let orders = Arc::clone(&self.orders);
                 let since = self.orders.market.clock.now();
                 let (provider, product) = (claim.provider(), claim.product());
@@ -100,7 +101,7 @@ impl Purchase {
                 // Held until the outcome is durable or in doubt: the reconciler must not
                 // match this purchase with another order.
                 let _calling = orders.doubts.calling(self.id, call);
-                match self.attempt(&order, claim).await {
+                match self.attempt(&order, claim, admission).await {
                     Attempt::Over => return,
                     Attempt::Refused => {}
                     Attempt::InDoubt(claim) => {
@@ -108,24 +109,25 @@ impl Purchase {
                     }
                 }
             }
-            claim = self.next(&order).await;
-            if claim.is_none() {
+            claimed = self.next(&order).await;
+            if claimed.is_none() {
                 return;
             }
         }
     }
 
     /// One call, and what follows from it; a claim that is not booked is given back.
-    async fn attempt(&self, order: &Order, claim: Claim) -> Attempt {
+    async fn attempt(&self, order: &Order, claim: Claim, admission: Option<Admission>) -> Attempt {
         let providers = &self.orders.providers;
-        let Some(connected) = providers.bind(self.id, order.attempt, claim.provider()) else {
+        let connected = providers.bind(self.id, order.attempt, claim.provider());
+        let (Some(connected), Some(admission)) = (connected, admission) else {
             return Attempt::Refused;
         };
         let Some(request) = self.request(&connected, &claim) else {
             self.orders.market.grid.exhaust(claim.offer());
             return Attempt::Refused;
         };
-        let outcome = connected.client().buy(&request).await;
+        let outcome = connected.client().buy(&request, Some(admission)).await;
         self.note(&connected, &claim, &outcome);
         match outcome {
             BuyOutcome::Assigned(bought) => self.assign(order, &connected, claim, bought).await,
@@ -158,7 +160,7 @@ impl Purchase {
             (self.orders.market.clock.now(), &self.orders.market.grid, claim.offer());
         match outcome {
             BuyOutcome::Assigned(bought) => {
-                connected.record_outcome(grid, BreakerInput::Good, now);
+                connected.record_outcome(BreakerInput::Good, now);
                 if let Some(cost) = bought.cost.filter(|cost| *cost > claim.price()) {
                     self.note_overcharge(connected, claim, cost);
                 }
@@ -166,7 +168,7 @@ impl Purchase {
             BuyOutcome::Refused(error) => {
                 let follows = consequence::of(error.kind);
                 if let Some(input) = follows.breaker {
-                    connected.record_outcome(grid, input, now);
+                    connected.record_outcome(input, now);
                 }
                 if follows.ends_offer {
                     grid.exhaust(offer);
@@ -176,7 +178,7 @@ impl Purchase {
                 }
             }
             BuyOutcome::InDoubt(what) => {
-                connected.record_outcome(grid, BreakerInput::Bad, now);
+                connected.record_outcome(BreakerInput::Bad, now);
                 self.note_failure(connected, format!("in doubt: {what}"));
                 let (provider, order) = (connected.name(), self.id.0);
                 tracing::warn!(provider, order, cause = %what, "purchase in doubt");
@@ -240,13 +242,13 @@ impl Purchase {
 
     /// Claims the next ask and records the attempt. `None` if the order has its number
     /// from own stock, or has ended, here if need be.
-    async fn next(&mut self, order: &Order) -> Option<Claim> {
+    async fn next(&mut self, order: &Order) -> Option<Claimed> {
         let (product, carrier) = (order.product, order.carrier);
         let wish = Wish { product, carrier, limit: Some(order.limit) };
         while self.orders.market.clock.now().plus_ms(CALL_MS) < order.deadline {
-            let Ok(claim) = claim::claim(&self.orders.market.grid, &wish, &self.tried) else {
-                break;
-            };
+            let (grid, providers) = (&self.orders.market.grid, &self.orders.providers);
+            let Ok(claimed) = claim::claim(grid, providers, &wish, &self.tried) else { break };
+            let Claimed { claim, admission } = claimed;
             let offer = claim.offer();
             let command = NextAttempt {
                 order: order.id,
@@ -257,7 +259,7 @@ impl Purchase {
             match self.orders.market.handle.ask_with(command, claim).await {
                 Ok(Ok(accepted)) => {
                     self.tried.push(offer);
-                    return accepted.claim;
+                    return accepted.claim.map(|claim| Claimed { claim, admission });
                 }
                 Ok(Err(Reject::NoNumbers)) => self.tried.push(offer),
                 Ok(Err(Reject::InsufficientFunds { .. } | Reject::Exhausted(_))) => break,

@@ -32,7 +32,9 @@ impl Orders {
     pub fn quote(&self, wish: &Wish, asks_max: usize) -> Quote {
         let (mut price, mut asks) = (None, Vec::new());
         for ask in self.market.grid.asks(wish.product) {
+            let is_free = || claim::is_free(&self.providers, ask.provider);
             let skip = claim::skip(&ask, wish, &[]);
+            let skip = skip.or_else(|| (!is_free()).then_some(Skip::Busy));
             let taken = skip.is_none() && price.is_none();
             if taken {
                 price = Some(ask.price);

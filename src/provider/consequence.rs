@@ -72,6 +72,8 @@ pub enum CustomerAnswer {
     Unsupported,
     /// The provider cannot be asked now.
     Unavailable,
+    /// The provider's limits allow no more calls for a while.
+    Busy,
 }
 
 const GOOD: Option<BreakerInput> = Some(BreakerInput::Good);
@@ -120,10 +122,17 @@ table! {
     TooLate       | Never   | None    | BAD     | false      | true     | true     | TooLate  | Unavailable
     Banned        | Never   | None    | HARD    | false      | true     | false    | Unknown  | Unavailable
     WrongCurrency | Never   | None    | HARD    | false      | true     | false    | Unknown  | Unavailable
-    RateLimited   | Cancels | Penalty | NONE    | false      | true     | false    | Unknown  | Unavailable
+    RateLimited   | Cancels | Penalty | NONE    | false      | true     | false    | Unknown  | Busy
+    NoTurn        | Never   | None    | NONE    | false      | false    | false    | Unknown  | Busy
     Temporary     | All     | Asked   | BAD     | false      | true     | false    | Unknown  | Unavailable
     Unsupported   | Never   | None    | NONE    | true       | true     | true     | Unknown  | Unsupported
     Unmapped      | Cancels | None    | BAD     | false      | true     | false    | Unknown  | Unavailable
+}
+
+/// Whether an error says that the provider refuses us: our key, or our account.
+#[must_use]
+pub const fn refuses_us(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::BadKey | ErrorKind::Banned)
 }
 
 #[cfg(test)]
@@ -168,7 +177,8 @@ has_code       Never   None    Bad  -          noted final HasCode Unavailable
 too_late       Never   None    Bad  -          noted final TooLate Unavailable
 banned         Never   None    Hard -          noted -     Unknown Unavailable
 wrong_currency Never   None    Hard -          noted -     Unknown Unavailable
-rate_limited   Cancels Penalty -    -          noted -     Unknown Unavailable
+rate_limited   Cancels Penalty -    -          noted -     Unknown Busy
+no_turn        Never   None    -    -          -     -     Unknown Busy
 temporary      All     Asked   Bad  -          noted -     Unknown Unavailable
 unsupported    Never   None    -    ends_offer noted final Unknown Unsupported
 unmapped       Cancels None    Bad  -          noted -     Unknown Unavailable

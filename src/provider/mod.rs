@@ -5,6 +5,11 @@
 //! deadlines, bounds and rate limits; a [`connected::Connected`] is a provider with
 //! everything to talk to it.
 
+pub mod active;
+pub mod admission;
+pub mod bounds;
+pub mod buying;
+mod cancelling;
 pub(crate) mod cause;
 pub mod client;
 pub mod client_config;
@@ -15,3 +20,4 @@ pub mod dispatch;
 pub mod providers;
 mod retry_after;
 mod transport;
+mod way;

@@ -44,7 +44,7 @@ impl Providers {
     pub fn new(grid: &Grid, connected: Vec<Connected>) -> Self {
         let providers = Self::default();
         for each in connected {
-            each.has_list(grid);
+            each.has_list();
             providers.put(grid, each);
         }
         providers
@@ -118,17 +118,18 @@ impl Providers {
             replaced.retire();
         }
         grid.set_priority(connected.id(), connected.policy().priority);
-        connected.show_now(grid);
+        connected.show_now();
+        connected.report_key();
         connected
     }
 
     /// Starts or stops buying from a provider; false if it is not connected. Its open
     /// activations go on.
-    pub fn set_enabled(&self, grid: &Grid, id: ProviderId, enabled: bool) -> bool {
+    pub fn set_enabled(&self, id: ProviderId, enabled: bool) -> bool {
         let _changing = self.shared.changing.lock();
         let connected = self.get(id);
         if let Some(connected) = &connected {
-            connected.set_enabled(grid, enabled);
+            connected.set_enabled(enabled);
         }
         connected.is_some()
     }

@@ -120,19 +120,11 @@ impl Intake {
             connected.note(|health| health.quarantined = len);
             IntakeError::Untrusted { why: Distrust::Fallen { fallen, of } }
         })?;
-        if held > 0 {
-            let provider = connected.name();
-            tracing::warn!(
-                provider,
-                rows = held,
-                "rows of the price list are held back because their price jumped"
-            );
-        }
         // 3. Durable first, then visible to buyers.
         let (listed, refused) = self.record(&rows, offers).await?;
         let sold = listed.len();
         self.publish(listed).await?;
-        connected.has_list(&self.market.grid);
+        connected.has_list();
         // 4. What the operator sees of it.
         self.note_refused((nameless, refused));
         let now = self.market.clock.now();

@@ -10,7 +10,7 @@ use nexnum_engine::ids::ProviderId;
 
 use crate::market::Market;
 
-pub(crate) use intake::Intake;
+pub(crate) use intake::{Intake, IntakeError};
 pub use own_stock::{Loaded, StockLoad};
 
 /// What supply needs.

@@ -4,9 +4,11 @@
 //! that a crash at any point is repaired by the next look. Nothing here decides what is
 //! allowed: that is the engine's, and every outcome goes to it as a command.
 
+mod look;
 mod pause;
 mod poll;
 mod reconcile;
+mod schedule;
 mod sync;
 mod visit;
 

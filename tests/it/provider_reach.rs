@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum::metrics::Metrics;
-use nexnum::provider::client::{BuyOutcome, BuyRequest, ProviderClient};
+use nexnum::provider::buying::{BuyOutcome, BuyRequest};
+use nexnum::provider::client::ProviderClient;
 use nexnum::provider::client_config::{ClientConfig, ClientError, Timeouts};
 use nexnum_driver::{Credentials, Driver, Secret};
 use nexnum_engine::money::Micros;
@@ -44,7 +45,7 @@ async fn told(base_url: &str, proxy: Option<&str>) -> String {
         service_ext: "tg".to_owned(),
         ..BuyRequest::default()
     };
-    let outcome = client(base_url, proxy).unwrap().buy(&request).await;
+    let outcome = client(base_url, proxy).unwrap().buy(&request, None).await;
     let BuyOutcome::Refused(error) = outcome else { panic!("{outcome:?}") };
     assert!(error.certain, "{error:?}");
     assert!(!error.excerpt.contains("KEY"), "{}", error.excerpt);

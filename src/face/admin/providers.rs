@@ -11,6 +11,7 @@ use nexnum_engine::ids::ProviderId;
 
 use super::state::State;
 use crate::face::auth::Operator;
+use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation as Described, PathParam, Reply, Tag};
 use crate::face::wire::{Id, Moment, Money};
 use crate::http::{Call, Problem, Response, reply};
@@ -26,7 +27,8 @@ pub(super) const LIST: Described = Described::new(
         r#"{"providers": [
             {"id": "1", "name": "own", "kind": "own", "written_off": "0.000000"},
             {"id": "2", "name": "5sim", "kind": "driven", "written_off": "0.000000",
-             "driver": "fivesim", "breaker": "closed", "enabled": true, "balance": "12.500000",
+             "driver": "fivesim", "breaker": "closed", "enabled": true, "on_sale": true,
+             "balance": "12.500000",
              "last_sync_at": "2026-11-20T09:30:00.000Z", "offers": 41200, "rows": 41212,
              "unknown_rows": 12, "misfits": 0, "quarantined": 0,
              "last_error": "buy: no_balance: NO_BALANCE",
@@ -63,6 +65,7 @@ fn connection<'a>(driver: &'a str, health: &'a Health) -> Connection<'a> {
         driver,
         breaker: health.breaker.into(),
         enabled: health.enabled,
+        on_sale: health.on_sale,
         balance: health.balance.map(Money),
         last_sync_at: health.last_sync_at.map(Moment),
         offers: health.offers,
@@ -90,12 +93,25 @@ pub(super) const SYNC: Described = Described::new(
     "Read a provider's price list now",
     &[Reply::json::<SyncStarted>(202, "The price list is being read", r#"{"status": "started"}"#)],
 )
-.path(&[PathParam::new::<String>("name", "The name of a connected provider", "5sim")]);
+.path(&[PathParam::new::<String>("name", "The name of a connected provider", "5sim")])
+.problems(&[Code::ProviderDisabled]);
 
 pub(super) async fn sync(state: Arc<State>, _: Operator, call: Call) -> Result<Response, Problem> {
     let name = call.param("name")?;
     let missing = || Problem::not_found("no provider of this name is connected");
-    state.providers.by_name(&name).ok_or_else(missing)?.sync_now();
+    let provider = state.providers.by_name(&name).ok_or_else(missing)?;
+    if !provider.is_enabled() {
+        let reason = provider.key_problem().map(str::to_owned);
+        let disabled =
+            || format!("provider {name:?} is disabled: enable it, then its list is read");
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            "provider_disabled",
+            "The provider is disabled",
+        )
+        .detail(reason.unwrap_or_else(disabled)));
+    }
+    provider.sync_now();
     Ok(reply::json(StatusCode::ACCEPTED, &SyncStarted { status: SyncStatus::Started }))
 }
 
@@ -148,8 +164,11 @@ struct Connection<'a> {
     driver: &'a str,
     /// Its circuit breaker.
     breaker: Breaker,
-    /// Whether the configuration allows purchases from it.
+    /// Whether the configuration allows purchases from it, and it has the key that it needs.
     enabled: bool,
+    /// Whether its offers can be bought now: it is enabled, its price list has come, its circuit
+    /// breaker is closed, and it has not asked for a pause.
+    on_sale: bool,
     /// Its balance when it was last read, in the currency of the ledger; `null` until then.
     balance: Option<Money>,
     /// When its last complete price list was read; `null` until then.

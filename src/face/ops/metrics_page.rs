@@ -9,6 +9,7 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, prometheus_text
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
+use crate::attention::AttentionKind;
 use crate::http::Router;
 use crate::http::route::Replies;
 use crate::market::read_model::ProviderView;
@@ -43,6 +44,7 @@ struct Reading {
     providers: Vec<(String, OfProvider)>,
     replies: Vec<Replies>,
     loops: Vec<LoopAge>,
+    attention: Vec<(AttentionKind, u64)>,
 }
 
 /// The values of one provider, in the order of [`OF_PROVIDERS`]; `None` where not known.
@@ -51,12 +53,15 @@ type OfProvider = [Option<i64>; OF_PROVIDERS.len()];
 /// Reads one measure of a provider.
 type Measure = fn(&Health, &ProviderView, Time) -> Option<i64>;
 
-const OF_PROVIDERS: [(&str, &str, Measure); 8] = [
+const OF_PROVIDERS: [(&str, &str, Measure); 9] = [
     (
         "nexnum_provider_enabled",
         "1 while the provider is enabled, so that orders may buy from it.",
         |health, _, _| Some(i64::from(health.enabled)),
     ),
+    ("nexnum_provider_on_sale", "1 while the provider's offers can be bought.", |health, _, _| {
+        Some(i64::from(health.on_sale))
+    }),
     (
         "nexnum_provider_breaker_open",
         "1 while the provider's circuit breaker is open or half open.",
@@ -106,6 +111,7 @@ impl Reading {
             providers: providers.collect(),
             replies: router.replies(),
             loops: orders.market.supervisor.ages(),
+            attention: orders.market.attention.counts(),
         }
     }
 }
@@ -133,6 +139,11 @@ impl Collector for Reading {
             let class = format!("{class}xx");
             let labels = [("method", *method), ("route", *template), ("status_class", &class)];
             family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, u64>(count, None)?;
+        }
+        let (name, help) = ("nexnum_attention", "Conditions that need the operator's attention.");
+        let mut family = page.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (kind, count) in &self.attention {
+            family.encode_family(&[("kind", kind.word())])?.encode_gauge(count)?;
         }
         self.encode_loops(page)
     }

@@ -1,6 +1,7 @@
 //! Offers and quotes: the ladder of a product, read from the grid.
 
 use hyper::StatusCode;
+use nexnum_engine::grid;
 use nexnum_engine::ids::{CarrierId, Product};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -30,7 +31,7 @@ pub(super) const LIST: Operation = Operation::new(
         200,
         "The offers with their stock, cheapest first",
         r#"{"country": "ID", "service": "telegram", "currency": "USD", "offers": [
-            {"offer": "3", "operator": null, "price": "0.400000", "stock": 120}
+            {"offer": "3", "operator": null, "price": "0.400000", "stock": 120, "open": true}
         ]}"#,
     )],
 )
@@ -47,7 +48,8 @@ pub(super) fn list(state: &State, _: Trader, call: &Call) -> Result<Response, Pr
         offer: ask.offer.0.into(),
         operator: carrier_name(market, ask.carrier),
         price: Money(ask.price),
-        stock: ask.stock,
+        stock: buyable(&ask),
+        open: ask.open,
     });
     let offers = Offers { country, service, currency: Currency::Usd, offers: offers.collect() };
     Ok(reply::json(StatusCode::OK, &offers))
@@ -62,10 +64,10 @@ pub(super) const QUOTE: Operation = Operation::new(
         "The offers as an order tries them, each with the reason why it would not be taken",
         r#"{"country": "ID", "service": "telegram", "currency": "USD", "available": true,
             "price": "0.400000", "asks": [
-                {"offer": "2", "operator": null, "price": "0.350000", "stock": 0, "taken": false,
-                 "reason": "out_of_stock"},
-                {"offer": "3", "operator": null, "price": "0.400000", "stock": 120, "taken": true,
-                 "reason": null}
+                {"offer": "2", "operator": null, "price": "0.350000", "stock": 0, "open": true,
+                 "taken": false, "reason": "out_of_stock"},
+                {"offer": "3", "operator": null, "price": "0.400000", "stock": 120, "open": true,
+                 "taken": true, "reason": null}
             ]}"#,
     )],
 )
@@ -94,12 +96,18 @@ fn shown<'a>(market: &'a Market, product: Product, quote: &Quoted) -> Quote<'a> 
         offer: ask.offer.0.into(),
         operator: carrier_name(market, ask.carrier),
         price: Money(ask.price),
-        stock: ask.stock,
+        stock: buyable(ask),
+        open: ask.open,
         taken: *taken,
         reason: QuoteReason::of(*skip, *taken),
     });
     let (available, price) = (quote.price.is_some(), quote.price.map(Money));
     Quote { country, service, currency: Currency::Usd, available, price, asks: asks.collect() }
+}
+
+/// The numbers of an offer that can be bought now: none while its provider is closed.
+const fn buyable(ask: &grid::Ask) -> u32 {
+    if ask.open { ask.stock } else { 0 }
 }
 
 fn carrier_name(market: &Market, carrier: CarrierId) -> Option<SharedName> {
@@ -145,6 +153,9 @@ struct Ask {
     price: Money,
     /// How many numbers can be bought now.
     stock: u32,
+    /// Whether its provider sells at present: `false` while the provider is disabled, fails, or
+    /// has asked for a pause.
+    open: bool,
 }
 
 /// What an order would do now, offer by offer.
@@ -176,6 +187,9 @@ struct QuotedAsk {
     price: Money,
     /// How many numbers can be bought now.
     stock: u32,
+    /// Whether its provider sells at present: `false` while the provider is disabled, fails, or
+    /// has asked for a pause.
+    open: bool,
     /// Whether it is the offer that an order would take.
     taken: bool,
     /// Why an order would not take it; `null` if it would.
@@ -194,6 +208,8 @@ enum QuoteReason {
     Tried,
     /// Nothing is bought from its provider at present.
     ProviderClosed,
+    /// Its provider has no room for one more purchase now.
+    ProviderBusy,
     /// All its numbers are sold.
     OutOfStock,
     /// It costs more than `max_price`.
@@ -212,6 +228,7 @@ impl QuoteReason {
             Some(Skip::Closed) => Some(Self::ProviderClosed),
             Some(Skip::OutOfStock) => Some(Self::OutOfStock),
             Some(Skip::AboveMax) => Some(Self::AboveMax),
+            Some(Skip::Busy) => Some(Self::ProviderBusy),
         }
     }
 }

@@ -19,6 +19,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
 use super::collect::{Collected, FollowError};
+use crate::attention::{AttentionKind, AttentionSubject};
 use crate::market::read_model::ReadModel;
 use crate::market::replay::{Decoded, Replay};
 use crate::supervisor::{Beat, Supervisor};
@@ -112,13 +113,23 @@ impl Follow {
             match worked.and_then(|()| flush().map_err(FollowError::from)) {
                 Ok(()) => {
                     failures = 0;
+                    beat.attention()
+                        .clear(AttentionKind::HistoryFailed, AttentionSubject::default());
                     if due {
                         flushed = Instant::now();
                     }
                 }
                 Err(error) => {
                     failures += 1;
-                    tracing::error!(%error, failures, "history.redb cannot be written");
+                    let text = format!(
+                        "history.redb cannot be written ({failures} of {FAILURES_MAX} failures in \
+                         a row, after which the process ends): {error}"
+                    );
+                    beat.attention().raise(
+                        AttentionKind::HistoryFailed,
+                        AttentionSubject::default(),
+                        text,
+                    );
                     if failures >= FAILURES_MAX {
                         (self.fail)();
                     }

@@ -1,5 +1,8 @@
 //! The section of one provider, and the rules between its fields.
 
+use std::path::Path;
+
+use nexnum_driver::Driver;
 use serde::{Deserialize, Serialize};
 
 use crate::config_value;
@@ -17,9 +20,19 @@ pub struct ProviderConfig {
     /// Unique; the ledger knows the provider by it.
     #[serde(deserialize_with = "config_value::name")]
     pub name: String,
-    /// A shipped driver's name, or the path of a driver document.
+    /// A shipped driver's name, or the path of a driver document: relative to the
+    /// configuration's own folder.
     #[serde(deserialize_with = "config_value::path")]
     pub driver: String,
+    /// The path of a table of the driver's codes of countries and services, relative to the
+    /// configuration's own folder; without it the shipped table, or for a dialect that is not
+    /// shipped the file beside the driver document that ends in `.csv`.
+    #[serde(
+        default,
+        deserialize_with = "config_value::optional_path",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub codes: Option<String>,
     /// Instead of the driver's own address.
     #[serde(
         default,
@@ -65,6 +78,7 @@ impl ProviderConfig {
         Self {
             name: name.into(),
             driver: driver.into(),
+            codes: None,
             base_url: None,
             key_secret: None,
             key_env: None,
@@ -74,6 +88,16 @@ impl ProviderConfig {
             rate: Rate::default(),
             sync_interval_s: SYNC_INTERVAL_S,
         }
+    }
+
+    /// Finds its files from the folder of the configuration on.
+    pub(super) fn resolve(&mut self, folder: &Path) {
+        let is_shipped = Driver::shipped().iter().any(|(name, _)| *name == self.driver);
+        if !is_shipped {
+            self.driver = folder.join(&self.driver).display().to_string();
+        }
+        let beside = |path: &String| folder.join(path).display().to_string();
+        self.codes = self.codes.as_ref().map(beside);
     }
 
     /// The rule that the section breaks, if any.

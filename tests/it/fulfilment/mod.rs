@@ -1,9 +1,12 @@
 //! Orders on connected providers, against simulated ones that speak the real wire formats.
 
+mod attention;
+mod busy;
 mod buying;
 mod cancel;
 mod doubt;
 mod faults;
+mod resend;
 
 use std::fs;
 use std::sync::Arc;

@@ -173,3 +173,25 @@ async fn a_message_on_a_number_of_two_services_goes_to_the_one_it_names_or_to_no
     assert_eq!(seen(&other, &whatsapp).await, (json!("RECEIVED"), 1));
     market.running.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offers_of_a_provider_that_does_not_sell_are_not_shown_as_live() {
+    let market = Market::start().await;
+    market.stock("ID", "telegram", "0.30", 62_810_000_000, 3).await;
+    let buyer = market.customer("a", "1").await;
+    let rooms = &market.running.rooms;
+    rooms.market.grid.close_provider(rooms.supply.own);
+    let product = "country=ID&service=telegram";
+    let offers = buyer.get(&format!("/api/v1/offers?{product}")).await.ok();
+    let quote = buyer.get(&format!("/api/v1/quotes?{product}")).await.ok();
+    for ask in [&offers["offers"][0], &quote["asks"][0]] {
+        assert_eq!((&ask["open"], &ask["stock"]), (&json!(false), &json!(0)), "{ask}");
+    }
+    assert_eq!(quote["asks"][0]["reason"], "provider_closed");
+    assert_eq!(quote["available"], false);
+    rooms.market.grid.open_provider(rooms.supply.own);
+    let offers = buyer.get(&format!("/api/v1/offers?{product}")).await.ok();
+    let ask = &offers["offers"][0];
+    assert_eq!((&ask["open"], &ask["stock"]), (&json!(true), &json!(3)), "{ask}");
+    market.running.stop().await.unwrap();
+}
