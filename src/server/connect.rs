@@ -162,6 +162,7 @@ impl Prepared {
             credentials,
             rate: config.rate.0,
             timeouts: Timeouts::default(),
+            proxy: None,
             metrics,
         };
         let client = ProviderClient::new(Arc::clone(&driver), client).map_err(|source| {

@@ -16,6 +16,7 @@ fn connected() -> Connected {
         credentials: Credentials::default(),
         rate: rust_decimal::Decimal::ONE,
         timeouts: Timeouts::default(),
+        proxy: None,
         metrics: Metrics::default(),
     };
     let client = ProviderClient::new(Arc::clone(&driver), config).expect("it has an address");
