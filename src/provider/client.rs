@@ -22,21 +22,17 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::active::{OpenList, Reach, SharedList, paged};
 use super::admission::Room;
+use super::bounds::{REPLY_BYTES_MAX, bytes_max};
 use super::buying::{BuyOutcome, BuyRequest};
 use super::client_config::{ClientConfig, ClientError, Timeouts};
 use super::consequence::{self, Pause, Retry};
+use super::currency::CurrencyGuard;
 use super::dispatch::{Admission, Dispatcher, Lane};
 use super::transport::{CallFailed, Transport};
+use super::unfit::{misread, wrong_output};
 use super::way::Way;
 use crate::metrics::Metrics;
 
-/// Bytes of a price list: three times the largest known, and little beside the offers.
-pub const PRICES_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Bytes of a list of open activations: fifteen thousand of the longest known rows, far
-/// more than one account holds open; one that is cut settles no doubt, ever.
-pub const ACTIVE_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Bytes of any other reply: one activation with a hundred messages has half of it.
-pub const REPLY_BYTES_MAX: usize = 64 * 1024;
 /// Before a read-only call is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
@@ -57,6 +53,7 @@ pub struct ProviderClient {
     base_url: String,
     credentials: Credentials,
     rate: Decimal,
+    currency: CurrencyGuard,
     timeouts: Timeouts,
     room: Room,
     lists: SharedList,
@@ -81,10 +78,14 @@ impl ProviderClient {
         if config.rate <= Decimal::ZERO {
             return Err(ClientError::BadRate);
         }
+        if let Some(name) = driver.missing_credential(&config.credentials) {
+            return Err(ClientError::MissingCredential(name));
+        }
         let transport =
             Transport::new(&base_url, config.timeouts.connect).map_err(ClientError::Http)?;
         let dispatcher = Arc::new(Dispatcher::new(driver.limits()));
         let room = Room::new(dispatcher, driver.lists_messages());
+        let currency = CurrencyGuard::new(&config.provider, driver.currency(), config.rate);
         Ok(Self {
             provider: config.provider,
             driver,
@@ -92,6 +93,7 @@ impl ProviderClient {
             base_url,
             credentials: config.credentials,
             rate: config.rate,
+            currency,
             timeouts: config.timeouts,
             room,
             lists: SharedList::default(),
@@ -133,11 +135,11 @@ impl ProviderClient {
     /// # Errors
     /// The provider's refusal, or what kept its answer away.
     pub async fn balance(&self) -> Result<Micros, ProviderError> {
-        let Output::Balance(amount) =
-            self.ask(Op::Balance, &Slots::default(), Way::Lane(Lane::Sync)).await?
-        else {
+        let output = self.ask(Op::Balance, &Slots::default(), Way::Lane(Lane::Sync)).await?;
+        let Output::Balance { amount, currency } = output else {
             return Err(wrong_output(Op::Balance));
         };
+        self.currency.check(currency)?;
         self.to_ledger(amount, Rounding::Down).ok_or_else(|| misread(Op::Balance))
     }
 
@@ -151,6 +153,8 @@ impl ProviderClient {
         else {
             return Err(wrong_output(Op::Prices));
         };
+        list.currencies.iter().try_for_each(|named| self.currency.check(Some(*named)))?;
+        self.currency.check(None)?;
         if self.rate != Decimal::ONE {
             for row in &mut list.rows {
                 let cost = self.to_ledger(row.cost, Rounding::Up);
@@ -161,8 +165,12 @@ impl ProviderClient {
     }
 
     /// Buys a number; asks once, whatever happens. One that was not admitted waits behind
-    /// those that were.
+    /// those that were. A number that was charged in another currency than the provider is set
+    /// up for is ours, at no known cost, and the last one.
     pub async fn buy(&self, request: &BuyRequest, admission: Option<Admission>) -> BuyOutcome {
+        if let Err(error) = self.currency.check(None) {
+            return BuyOutcome::Refused(error);
+        }
         let max_price = match request.max_price.map(|most| self.to_provider(most)) {
             Some(None) => {
                 let what = "the price limit is out of range";
@@ -190,7 +198,9 @@ impl ProviderClient {
             return BuyOutcome::InDoubt(wrong_output(Op::Buy).excerpt);
         };
         // A cost beyond all range is no reason to forget a number that is ours.
-        let cost = bought.cost.and_then(|cost| self.to_ledger(cost, Rounding::Up));
+        let known = self.currency.check(bought.currency).is_ok();
+        let cost = bought.cost.filter(|_| known);
+        let cost = cost.and_then(|cost| self.to_ledger(cost, Rounding::Up));
         BuyOutcome::Assigned(Bought { cost, ..bought })
     }
 
@@ -202,10 +212,7 @@ impl ProviderClient {
         self.status_by(external_id, Lane::Poll).await
     }
 
-    /// As [`Self::status`], among the calls that a customer waits for.
-    ///
-    /// # Errors
-    /// As for [`Self::status`].
+    /// As [`Self::status`], with its errors, among the calls that a customer waits for.
     pub async fn status_now(&self, external_id: &str) -> Result<StatusReport, ProviderError> {
         self.status_by(external_id, Lane::Change).await
     }
@@ -308,7 +315,10 @@ impl ProviderClient {
 
     async fn list(&self, reach: Reach) -> Result<OpenList, ProviderError> {
         let goes_on = self.driver.pages();
-        self.lists.get(reach, |reach| paged(reach, goes_on, |at| self.active_page(at))).await
+        let fetch = |reach| paged(reach, goes_on, |at| self.active_page(at));
+        let listed = self.lists.get(reach, fetch).await?;
+        self.currency.note_list(&listed.list);
+        Ok(listed)
     }
 
     async fn active_page(&self, offset: usize) -> Result<ActiveList, ProviderError> {
@@ -479,28 +489,6 @@ impl ProviderClient {
     }
 }
 
-/// The longest reply that is read whole.
-const fn bytes_max(op: Op) -> usize {
-    match op {
-        Op::Prices => PRICES_BYTES_MAX,
-        Op::ListActive => ACTIVE_BYTES_MAX,
-        Op::Balance | Op::Buy | Op::Status | Op::Cancel | Op::Finish | Op::Resend => {
-            REPLY_BYTES_MAX
-        }
-    }
-}
-
 fn by_id(external_id: &str) -> Slots<'_> {
     Slots { external_id: Some(external_id), ..Slots::default() }
-}
-
-fn misread(op: Op) -> ProviderError {
-    let what = format!("an amount of {} is out of range", op.name());
-    ProviderError::new(ErrorKind::Unmapped, false, what)
-}
-
-/// A driver gives each operation its own output; a constant reply is checked no sooner.
-fn wrong_output(op: Op) -> ProviderError {
-    let what = format!("the driver reads something else for {}", op.name());
-    ProviderError::new(ErrorKind::Unmapped, false, what)
 }

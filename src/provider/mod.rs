@@ -7,16 +7,19 @@
 
 pub mod active;
 pub mod admission;
+pub mod bounds;
 pub mod buying;
 pub(crate) mod cause;
 pub mod client;
 pub mod client_config;
 pub mod connected;
 pub mod consequence;
+mod currency;
 pub mod dispatch;
 mod funds;
 pub mod least_cost;
 pub mod providers;
 mod retry_after;
 mod transport;
+mod unfit;
 mod way;
