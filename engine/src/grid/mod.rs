@@ -133,6 +133,13 @@ impl Grid {
         self.cell(offer).map(|(cell, _)| cell.add(units))
     }
 
+    /// Takes units of an offer off the market that are not for sale any more; gives how many
+    /// are available after it, `None` for an offer that was never listed. Open claims stay
+    /// claims, but what they give back beyond the stock is not sold again.
+    pub fn remove_stock(&self, offer: OfferId, units: u32) -> Option<u32> {
+        self.cell(offer).map(|(cell, _)| cell.remove(units))
+    }
+
     /// Takes an offer off the market until its next publish: the provider said that it has
     /// no numbers. Open claims stay claims, but what they give back is not sold again.
     /// Nothing happens to an offer that was never listed.

@@ -124,6 +124,22 @@ fn stock_is_added_to_and_exhausted() {
 }
 
 #[test]
+fn stock_that_is_taken_out_is_not_sold_and_claims_stay() {
+    let grid = grid_of(&[row(1, 10, 3)]);
+    let claim = grid.claim(OfferId(1), Micros(1_000)).unwrap();
+    assert_eq!(grid.remove_stock(OfferId(1), 1), Some(1));
+    assert_eq!(grid.remove_stock(OfferId(1), 1), Some(0));
+    assert!(grid.claim(OfferId(1), Micros(1_000)).is_err());
+    // The claim's own unit is taken out: what it gives back is not on sale.
+    assert_eq!(grid.remove_stock(OfferId(1), 1), Some(0));
+    drop(claim);
+    assert_eq!(stock(&grid, 1), 0);
+    assert_eq!(grid.add_stock(OfferId(1), 1), Some(1));
+    assert_eq!(grid.remove_stock(OfferId(1), 9), Some(0));
+    assert_eq!(grid.remove_stock(OfferId(2), 1), None);
+}
+
+#[test]
 fn products_with_offers_are_counted() {
     let elsewhere = Listing { product: product(2, 0), ..row(9, 1, 0) };
     let grid = grid_of(&[row(1, 10, 1), row(2, 10, 1), elsewhere]);

@@ -122,6 +122,7 @@ fn a_provider_s_error_names_the_provider() {
     refused(&provider("priority = 256"), &["line 4", "256"]);
     refused(&provider("weight = 0"), &["weight", "\"a\"", "1 to 100"]);
     refused(&provider("weight = 101"), &["weight", "101", "1 to 100"]);
+    refused(&provider("low_balance = true"), &["line 4", "a decimal number"]);
     refused(&provider("low_balance = \"-1\""), &["low_balance"]);
     refused(&format!("{}{}", provider(""), provider("")), &["two providers", "\"a\""]);
     for address in ["ftp://x", "https://", "https://user:pass@x", "http://x/?key=1"] {

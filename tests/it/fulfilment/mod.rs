@@ -7,6 +7,7 @@ mod cancel;
 mod doubt;
 mod faults;
 mod obtainable;
+mod resend;
 mod routing;
 
 use std::fs;
