@@ -74,7 +74,7 @@ impl ProviderClient {
             return Err(ClientError::MissingCredential(name));
         }
         let transport = Transport::new(&base_url, &config.timeouts, config.proxy.as_ref())?;
-        let dispatcher = Arc::new(Dispatcher::new(driver.limits()));
+        let dispatcher = Dispatcher::shared(config.dispatcher, driver.limits());
         let room = Room::new(dispatcher, driver.lists_messages());
         let currency = CurrencyGuard::new(&config.provider, driver.currency(), config.rate);
         Ok(Self {

@@ -1,11 +1,13 @@
 //! What a provider's client is set up with, and why it could not be.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_driver::{Credentials, RequestError, Secret};
 use rust_decimal::Decimal;
 
 use super::cause;
+use super::dispatch::Dispatcher;
 use crate::metrics::Metrics;
 
 /// How long a call may take, from its turn at the dispatcher on.
@@ -49,6 +51,9 @@ pub struct ClientConfig {
     pub proxy: Option<Secret>,
     /// Where its calls are counted.
     pub metrics: Metrics,
+    /// The dispatcher of the connection that this one replaces: the provider counts the calls
+    /// of both together.
+    pub dispatcher: Option<Arc<Dispatcher>>,
 }
 
 /// Why a client could not be made.

@@ -17,6 +17,7 @@ fn connected() -> Connected {
         rate: rust_decimal::Decimal::ONE,
         timeouts: Timeouts::default(),
         proxy: None,
+        dispatcher: None,
         metrics: Metrics::default(),
     };
     let client = ProviderClient::new(Arc::clone(&driver), config).expect("it has an address");
