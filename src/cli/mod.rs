@@ -12,6 +12,7 @@ pub mod demo;
 mod error;
 mod init;
 pub mod load;
+mod message;
 mod print;
 mod provider;
 mod remote;
@@ -55,6 +56,8 @@ enum Command {
     Provider(provider::Args),
     /// Search a running server for countries and services, with their best price and stock.
     Search(search::Args),
+    /// Try what NexNum reads in messages: find the codes in texts from standard input.
+    Message(message::Args),
     /// Check a data folder: hash chain, replay, audit, snapshots, history. Writes nothing.
     Verify(verify::Args),
     /// Measure a server under load.
@@ -93,6 +96,7 @@ impl Command {
             Self::Deposit(args) => admin::deposit(args),
             Self::Provider(args) => provider::run(args),
             Self::Search(args) => search::run(&args),
+            Self::Message(args) => message::run(&args),
             Self::Verify(args) => verify::run(&args),
             Self::Bench(args) => bench::run(args),
         }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use nexnum_driver::{ExternalState, Op, ProviderError, ReceivedMessage, StatusReport};
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::code;
 use nexnum_engine::command::{Incoming, IngestMessage};
 use nexnum_engine::ids::{Number, OrderId, ProviderId, ServiceId};
 use nexnum_engine::limits::{NAME_LEN_MAX, TEXT_LEN_MAX};
@@ -21,6 +20,7 @@ use super::Orders;
 use super::refusal::Refusal;
 use crate::digest;
 use crate::market::Refused;
+use crate::message::extract::{Readable, read};
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence::{self, Standing};
 
@@ -234,11 +234,8 @@ fn incoming(message: &Arrived<'_>) -> Incoming {
         (None, Some(code)) => digest::of(&[b"message", sender_bytes, text_bytes, code.as_bytes()]),
         (None, None) => digest::of(&[b"message", sender_bytes, text_bytes]),
     };
-    let code = match code.filter(|code| !code.is_empty()) {
-        Some(code) => code.into(),
-        None => code::extract(text).unwrap_or_default(),
-    };
-    Incoming { digest, sender: sender.into(), text: text.into(), code: code.into() }
+    let Readable { text, code } = read(text, code.unwrap_or_default(), sender);
+    Incoming { digest, sender: sender.into(), text: text.into(), code }
 }
 
 /// The beginning of a text, at most so many bytes and whole characters.
@@ -284,8 +281,10 @@ mod tests {
     fn a_message_fits_the_engine_and_has_the_code_of_its_text() {
         let came = polled(&message("", "", "Your code: 123-456", "")).unwrap();
         assert_eq!((&*came.code, &*came.text), ("123456", "Your code: 123-456"));
-        let came = polled(&message("", "", "Your code: 123456", "99")).unwrap();
-        assert_eq!(&*came.code, "99");
+        let came = polled(&message("", "", "Your code: 123456", "9977")).unwrap();
+        assert_eq!(&*came.code, "9977");
+        let came = polled(&message("", "", "", "Your code is 4821.")).unwrap();
+        assert_eq!((&*came.code, &*came.text), ("4821", "Your code is 4821."));
         let long = polled(&message("", &"ü".repeat(80), &"é".repeat(1_500), "")).unwrap();
         assert_eq!((long.sender.len(), long.text.len()), (100, 2_000));
         assert_eq!(polled(&message("1", "Telegram", "", "")), None);

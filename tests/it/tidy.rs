@@ -31,7 +31,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("supervisor", &[]),
     ("market", &[]),
     ("provider", &[]),
-    ("order", &["market", "provider"]),
+    ("message", &[]),
+    ("order", &["market", "provider", "message"]),
     ("supply", &["market", "provider"]),
     ("money", &["market", "provider"]),
     ("access", &["market", "provider"]),
@@ -41,7 +42,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "server",
         &["face", "worker", "order", "supply", "money", "access", "market", "provider", "http"],
     ),
-    ("cli", &["server", "access", "supply", "market", "provider"]),
+    ("cli", &["server", "access", "supply", "market", "provider", "message"]),
     ("lib", &["cli", "server"]),
     ("main", &["cli"]),
 ];
