@@ -11,6 +11,7 @@ pub mod http;
 pub mod keys;
 pub mod logs;
 pub mod market;
+pub mod message;
 pub mod metrics;
 pub mod money;
 pub mod order;

@@ -12,6 +12,7 @@ use nexnum_engine::reject::Reject;
 use super::ingest::Unseen;
 use super::refusal::{Refusal, UpstreamError};
 use super::{Orders, about};
+use crate::message::identity::Look;
 use crate::provider::connected::Connected;
 use crate::provider::consequence::{self, Standing};
 
@@ -91,7 +92,8 @@ impl Orders {
         external_id: &str,
     ) -> Result<ExternalState, Unseen> {
         let asked = connected.client().status_now(external_id).await;
-        self.take_in(connected, order, &asked.map_err(Unseen::Provider)?).await
+        let report = asked.map_err(Unseen::Provider)?;
+        self.take_in(connected, order, &report, Look::Single).await
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use nexnum_driver::{
     ActiveList, Bought, Credentials, Driver, ErrorKind, Op, Output, Plan, PriceList, ProviderError,
-    ProviderRequest, RawReply, Rounding, Slots, StatusReport, check_base, to_micros,
+    ProviderRequest, RawReply, Rounding, Slots, StatusReport, check_base,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
@@ -22,22 +22,18 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::active::{OpenList, Reach, SharedList, paged};
 use super::admission::Room;
+use super::bounds::bytes_max;
 use super::buying::{BuyOutcome, BuyRequest};
 use super::client_config::{ClientConfig, ClientError, Timeouts};
 use super::consequence::{self, Pause, Retry};
+use super::currency::CurrencyGuard;
 use super::dispatch::{Admission, Dispatcher, Lane};
+use super::exchange_rate::ExchangeRate;
 use super::reading;
 use super::transport::{CallFailed, Transport};
 use super::way::Way;
 use crate::metrics::Metrics;
 
-/// Bytes of a price list: three times the largest known, and little beside the offers.
-pub const PRICES_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Bytes of a list of open activations: fifteen thousand of the longest known rows, far
-/// more than one account holds open; one that is cut settles no doubt, ever.
-pub const ACTIVE_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Bytes of any other reply: one activation with a hundred messages has half of it.
-pub const REPLY_BYTES_MAX: usize = 64 * 1024;
 /// Before a read-only call is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
@@ -57,7 +53,8 @@ pub struct ProviderClient {
     transport: Transport,
     base_url: String,
     credentials: Credentials,
-    rate: Decimal,
+    rate: ExchangeRate,
+    currency: CurrencyGuard,
     timeouts: Timeouts,
     room: Room,
     lists: SharedList,
@@ -82,17 +79,22 @@ impl ProviderClient {
         if config.rate <= Decimal::ZERO {
             return Err(ClientError::BadRate);
         }
+        if let Some(name) = driver.missing_credential(&config.credentials) {
+            return Err(ClientError::MissingCredential(name));
+        }
         let transport =
             Transport::new(&base_url, config.timeouts.connect).map_err(ClientError::Http)?;
         let dispatcher = Arc::new(Dispatcher::new(driver.limits()));
         let room = Room::new(dispatcher, driver.lists_messages());
+        let currency = CurrencyGuard::new(&config.provider, driver.currency(), config.rate);
         Ok(Self {
             provider: config.provider,
             driver,
             transport,
             base_url,
             credentials: config.credentials,
-            rate: config.rate,
+            rate: ExchangeRate::new(config.rate),
+            currency,
             timeouts: config.timeouts,
             room,
             lists: SharedList::default(),
@@ -104,6 +106,11 @@ impl ProviderClient {
     #[must_use]
     pub fn provider(&self) -> &str {
         &self.provider
+    }
+
+    /// Ledger units for one unit of the provider's currency.
+    pub(super) const fn rate(&self) -> ExchangeRate {
+        self.rate
     }
 
     /// The driver it runs.
@@ -129,12 +136,12 @@ impl ProviderClient {
     /// # Errors
     /// The provider's refusal, or what kept its answer away.
     pub async fn balance(&self) -> Result<Micros, ProviderError> {
-        let Output::Balance(amount) =
-            self.ask(Op::Balance, &Slots::default(), Way::Lane(Lane::Sync)).await?
-        else {
+        let output = self.ask(Op::Balance, &Slots::default(), Way::Lane(Lane::Sync)).await?;
+        let Output::Balance { amount, currency } = output else {
             return Err(wrong_output(Op::Balance));
         };
-        self.to_ledger(amount, Rounding::Down).ok_or_else(|| misread(Op::Balance))
+        self.currency.check(currency)?;
+        self.rate.to_ledger(amount, Rounding::Down).ok_or_else(|| misread(Op::Balance))
     }
 
     /// The whole price list, costs in the ledger's currency, rounded up.
@@ -147,9 +154,11 @@ impl ProviderClient {
         else {
             return Err(wrong_output(Op::Prices));
         };
-        if self.rate != Decimal::ONE {
+        list.currencies.iter().try_for_each(|named| self.currency.check(Some(*named)))?;
+        self.currency.check(None)?;
+        if !self.rate.is_one() {
             for row in &mut list.rows {
-                let cost = self.to_ledger(row.cost, Rounding::Up);
+                let cost = self.rate.to_ledger(row.cost, Rounding::Up);
                 row.cost = cost.ok_or_else(|| misread(Op::Prices))?;
             }
         }
@@ -157,9 +166,13 @@ impl ProviderClient {
     }
 
     /// Buys a number; asks once, whatever happens. One that was not admitted waits behind
-    /// those that were.
+    /// those that were. A number that was charged in another currency than the provider is set
+    /// up for is ours, at no known cost, and the last one.
     pub async fn buy(&self, request: &BuyRequest, admission: Option<Admission>) -> BuyOutcome {
-        let max_price = match request.max_price.map(|most| self.to_provider(most)) {
+        if let Err(error) = self.currency.check(None) {
+            return BuyOutcome::Refused(error);
+        }
+        let max_price = match request.max_price.map(|most| self.rate.to_provider(most)) {
             Some(None) => {
                 let what = "the price limit is out of range";
                 return BuyOutcome::Refused(ProviderError::new(ErrorKind::PriceTooLow, true, what));
@@ -176,14 +189,19 @@ impl ProviderClient {
         };
         let output = match self.ask(Op::Buy, &slots, Way::Admitted(admission)).await {
             Ok(output) => output,
-            Err(error) if error.certain => return BuyOutcome::Refused(error),
+            Err(error) if error.certain => {
+                let price = error.price.and_then(|price| self.rate.to_ledger(price, Rounding::Up));
+                return BuyOutcome::Refused(ProviderError { price, ..error });
+            }
             Err(error) => return BuyOutcome::InDoubt(format!("{error}: {}", error.excerpt)),
         };
         let Output::Bought(bought) = output else {
             return BuyOutcome::InDoubt(wrong_output(Op::Buy).excerpt);
         };
         // A cost beyond all range is no reason to forget a number that is ours.
-        let cost = bought.cost.and_then(|cost| self.to_ledger(cost, Rounding::Up));
+        let known = self.currency.check(bought.currency).is_ok();
+        let cost = bought.cost.filter(|_| known);
+        let cost = cost.and_then(|cost| self.rate.to_ledger(cost, Rounding::Up));
         BuyOutcome::Assigned(Bought { cost, ..bought })
     }
 
@@ -195,10 +213,7 @@ impl ProviderClient {
         self.status_by(external_id, Lane::Poll).await
     }
 
-    /// As [`Self::status`], among the calls that a customer waits for.
-    ///
-    /// # Errors
-    /// As for [`Self::status`].
+    /// As [`Self::status`], with its errors, among the calls that a customer waits for.
     pub async fn status_now(&self, external_id: &str) -> Result<StatusReport, ProviderError> {
         self.status_by(external_id, Lane::Change).await
     }
@@ -301,7 +316,10 @@ impl ProviderClient {
 
     async fn list(&self, reach: Reach) -> Result<OpenList, ProviderError> {
         let goes_on = self.driver.pages();
-        self.lists.get(reach, |reach| paged(reach, goes_on, |at| self.active_page(at))).await
+        let fetch = |reach| paged(reach, goes_on, |at| self.active_page(at));
+        let listed = self.lists.get(reach, fetch).await?;
+        self.currency.note_list(&listed.list);
+        Ok(listed)
     }
 
     async fn active_page(&self, offset: usize) -> Result<ActiveList, ProviderError> {
@@ -442,32 +460,6 @@ impl ProviderClient {
         let secrets = [Some(key), login.as_ref(), password.as_ref()];
         let secrets = secrets.into_iter().flatten().map(|secret| secret.expose());
         secrets.filter(|s| !s.is_empty()).fold(text.to_owned(), |t, s| t.replace(s, "***"))
-    }
-
-    fn to_ledger(&self, amount: Micros, rounding: Rounding) -> Option<Micros> {
-        if self.rate == Decimal::ONE {
-            return Some(amount);
-        }
-        to_micros(Decimal::new(amount.0, 6).checked_mul(self.rate)?, rounding)
-    }
-
-    /// A price limit as the provider reads it, rounded down so that it still holds; never
-    /// zero, which some providers take for no limit.
-    fn to_provider(&self, most: Micros) -> Option<String> {
-        let units = Decimal::new(most.0, 6).checked_div(self.rate)?;
-        let micros = to_micros(units, Rounding::Down).filter(|most| most.is_positive())?;
-        Some(Decimal::new(micros.0, 6).normalize().to_string())
-    }
-}
-
-/// The longest reply that is read whole.
-const fn bytes_max(op: Op) -> usize {
-    match op {
-        Op::Prices => PRICES_BYTES_MAX,
-        Op::ListActive => ACTIVE_BYTES_MAX,
-        Op::Balance | Op::Buy | Op::Status | Op::Cancel | Op::Finish | Op::Resend => {
-            REPLY_BYTES_MAX
-        }
     }
 }
 

@@ -24,11 +24,17 @@ use tokio::time::Instant;
 
 use super::client::ProviderClient;
 use super::consequence;
+use super::funds::Funds;
+use super::least_cost::LeastCosts;
 use crate::attention::{Attention, AttentionKind};
 
 /// How long a breaker that has closed must stay so before the operator's attention is needed
 /// no longer: the first purchases of a provider that is back show whether it is.
 const CALM_MS: u64 = 10_000;
+
+/// What is told while the breaker is open.
+const OF_BREAKER: [AttentionKind; 3] =
+    [AttentionKind::BreakerOpen, AttentionKind::KeyRefused, AttentionKind::WrongCurrency];
 
 /// What the operator decides for a provider, beside what its client needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +45,10 @@ pub struct ProviderPolicy {
     pub enabled: bool,
     /// Who goes first among equal prices: the higher.
     pub priority: u8,
+    /// How often it goes first among equal prices of one priority, beside the others' weights.
+    pub weight: u8,
+    /// The operator is told when our account holds less.
+    pub low_balance: Micros,
     /// Milliseconds between two syncs of its offers.
     pub sync_interval_ms: u64,
     /// Instead of the driver's minimum age of a cancel, in milliseconds.
@@ -56,6 +66,10 @@ pub struct Health {
     pub on_sale: bool,
     /// Its balance, where it was asked and answered.
     pub balance: Option<Micros>,
+    /// What a purchase may cost: the balance, less what was bought since or is being bought.
+    pub spendable: Option<Micros>,
+    /// The account is empty, or below what the operator set.
+    pub balance_low: bool,
     /// When a sync last went through.
     pub last_sync_at: Option<Time>,
     /// Rows of its last list.
@@ -69,6 +83,8 @@ pub struct Health {
     pub misfits: usize,
     /// Rows kept out because their price jumped, or the whole of a list that shrank.
     pub quarantined: usize,
+    /// Offers kept out because the provider charged more for them than they were sold for.
+    pub overcharged: usize,
     /// What went wrong last, oldest first; at most [`FAILURES_MAX`].
     pub failures: VecDeque<Failure>,
 }
@@ -131,6 +147,8 @@ pub struct Connected {
     retired: AtomicBool,
     breaker: Mutex<Guarded>,
     health: Mutex<Health>,
+    least_costs: Arc<LeastCosts>,
+    funds: Funds,
     sync_wanted: Notify,
     retirement: Notify,
 }
@@ -155,6 +173,7 @@ impl Connected {
         attention: &Attention,
     ) -> Self {
         let ConnectedParts { driver, client, crosswalk, policy, key_problem } = parts;
+        let funds = Funds::new((id, client.provider()), policy.low_balance, grid, attention);
         Self {
             id,
             driver,
@@ -169,6 +188,8 @@ impl Connected {
             policy,
             breaker: Mutex::default(),
             health: Mutex::default(),
+            least_costs: Arc::default(),
+            funds,
             sync_wanted: Notify::new(),
             retirement: Notify::new(),
         }
@@ -208,6 +229,26 @@ impl Connected {
     #[must_use]
     pub const fn policy(&self) -> &ProviderPolicy {
         &self.policy
+    }
+
+    /// Our account there.
+    #[must_use]
+    pub const fn funds(&self) -> &Funds {
+        &self.funds
+    }
+
+    /// What its offers cost at least, whatever its list says.
+    #[must_use]
+    pub fn least_costs(&self) -> &LeastCosts {
+        &self.least_costs
+    }
+
+    /// Keeps what the connection before it has learned of its costs, unless amounts are
+    /// converted in another way now.
+    pub(super) fn keep_costs_of(&mut self, before: &Self) {
+        if before.client.rate() == self.client.rate() {
+            self.least_costs = Arc::clone(&before.least_costs);
+        }
     }
 
     /// How its numbers live.
@@ -279,6 +320,7 @@ impl Connected {
         let breaker = self.breaker.lock();
         self.retired.store(true, Ordering::Release);
         drop(breaker);
+        self.funds.retire();
         self.retirement.notify_waiters();
     }
 
@@ -295,8 +337,9 @@ impl Connected {
         let is_calm = guarded.breaker.is_closed() && now.ms_since(guarded.closed_at) >= CALM_MS;
         if guarded.is_told && is_calm && !self.is_retired() {
             guarded.is_told = false;
-            self.attention.clear(AttentionKind::BreakerOpen, self.name());
-            self.attention.clear(AttentionKind::KeyRefused, self.name());
+            for kind in OF_BREAKER {
+                self.attention.clear(kind, self.name());
+            }
         }
     }
 
@@ -304,18 +347,30 @@ impl Connected {
     #[must_use]
     pub fn health(&self) -> Health {
         let breaker = self.breaker.lock().breaker;
-        let (enabled, on_sale) = (self.is_enabled(), self.is_on_sale(breaker));
         let health = self.health.lock().clone();
-        Health { breaker, enabled, on_sale, ..health }
+        self.with_standing(breaker, health)
     }
 
     /// As [`Connected::health`] without the failures: nothing is allocated for it.
     #[must_use]
     pub fn figures(&self) -> Health {
         let breaker = self.breaker.lock().breaker;
-        let (enabled, on_sale) = (self.is_enabled(), self.is_on_sale(breaker));
         let health = self.health.lock();
-        Health { breaker, enabled, on_sale, failures: VecDeque::new(), ..*health }
+        let health = Health { failures: VecDeque::new(), ..*health };
+        self.with_standing(breaker, health)
+    }
+
+    /// Adds what is kept elsewhere.
+    fn with_standing(&self, breaker: Breaker, health: Health) -> Health {
+        Health {
+            breaker,
+            enabled: self.is_enabled(),
+            on_sale: self.is_on_sale(breaker),
+            spendable: self.funds.spendable(),
+            balance_low: self.funds.is_low(),
+            overcharged: self.least_costs.kept_out(),
+            ..health
+        }
     }
 
     /// Asks for a sync at once; one that runs is followed by another.
@@ -331,8 +386,8 @@ impl Connected {
         change(&mut self.health.lock());
     }
 
-    /// Keeps an error for the operator; one that says that our key is refused, or that asks for a
-    /// pause, takes the offers off sale.
+    /// Keeps an error for the operator; one that no call escapes, as a refused key, or that asks
+    /// for a pause, takes the offers off sale.
     pub(crate) fn note_error(
         &self,
         now: Time,
@@ -345,15 +400,15 @@ impl Connected {
             return;
         }
         let text = format!("{}: {}", error.kind.word(), error.excerpt);
-        if consequence::refuses_us(error.kind) {
-            self.key_is_refused(now, op, &text);
+        if let Some(kind) = consequence::stops(error.kind) {
+            self.is_stopped(now, op, (kind, &text));
         }
         self.show_now();
         self.note_failure(Failure { at: now, op, order, text });
     }
 
     /// Opens the breaker: nothing is bought until a probe goes well.
-    fn key_is_refused(&self, now: Time, op: Op, text: &str) {
+    fn is_stopped(&self, now: Time, op: Op, (kind, text): (AttentionKind, &str)) {
         if self.is_retired() {
             return;
         }
@@ -361,7 +416,7 @@ impl Connected {
             "{} was answered with {text}: nothing is bought until a call is accepted again",
             op.name()
         );
-        self.attention.raise(AttentionKind::KeyRefused, self.name(), text);
+        self.attention.raise(kind, self.name(), text);
         let mut guarded = self.breaker.lock();
         guarded.is_told = true;
         // An open breaker's pause is not begun anew by each poll, or no probe would ever be due.

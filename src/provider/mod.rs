@@ -7,13 +7,18 @@
 
 pub mod active;
 pub mod admission;
+pub mod bounds;
 pub mod buying;
 pub(crate) mod cause;
 pub mod client;
 pub mod client_config;
 pub mod connected;
 pub mod consequence;
+mod currency;
 pub mod dispatch;
+mod exchange_rate;
+mod funds;
+pub mod least_cost;
 pub mod providers;
 mod reading;
 mod retry_after;

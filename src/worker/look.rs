@@ -8,6 +8,7 @@ use nexnum_engine::time::Time;
 use tokio::task::JoinSet;
 
 use super::visit::conclude;
+use crate::message::identity::Look;
 use crate::order::Orders;
 use crate::provider::connected::Connected;
 use crate::provider::consequence;
@@ -90,7 +91,7 @@ async fn bring(
     if order.awaits_another {
         return None;
     }
-    let state = orders.take_in(&connected, &order, &report).await.ok()?;
+    let state = orders.take_in(&connected, &order, &report, Look::List).await.ok()?;
     conclude(&orders, id, state).await;
     Some(id)
 }

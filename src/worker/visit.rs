@@ -66,7 +66,7 @@ pub(super) async fn visit(
             connected.note_error(orders.market.clock.now(), Op::Status, Some(id), &error);
             Seen::Failed
         }
-        Err(Unseen::Busy) => Seen::NoRoom,
+        Err(Unseen::Busy | Unseen::Unclear) => Seen::NoRoom,
     };
     if !watch.settled {
         watch.settled = settle(&orders, &connected, id).await;

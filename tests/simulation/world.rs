@@ -285,7 +285,7 @@ impl World {
         let (answer_to, answer) = oneshot::channel();
         let envelope = Envelope { command: command.clone(), claim, answer_to: Some(answer_to) };
         life.core.execute(now, envelope);
-        readers::never_oversells(&life.market, life.core.state())?;
+        readers::never_oversells(&life.market, life.core.state(), life.shown())?;
         self.tally.commands += 1;
         self.open.push(Asked { at, command, expected, answer });
         self.now = now.plus_ms(self.arbitrary.pause_ms());

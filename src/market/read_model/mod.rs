@@ -182,7 +182,9 @@ impl ReadModel {
                 self.retire(*orders_before, *replies_before);
             }
             // Orders come as values, and providers are the directory's.
-            Event::Offer(_) | Event::Order(_) => {}
+            Event::Offer(_)
+            | Event::Order(_)
+            | Event::Memory(MemoryEvent::MessagesRemembered { .. }) => {}
         }
     }
 

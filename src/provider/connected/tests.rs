@@ -4,6 +4,8 @@ use super::*;
 use crate::metrics::Metrics;
 use crate::provider::client_config::{ClientConfig, Timeouts};
 use nexnum_driver::{Credentials, ErrorKind};
+use nexnum_engine::grid::{Coverage, Listing};
+use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ServiceId};
 
 fn connected() -> Connected {
     let (_, text) = Driver::shipped()[0];
@@ -22,6 +24,8 @@ fn connected() -> Connected {
         margin: Margin::default(),
         enabled: true,
         priority: 0,
+        weight: 1,
+        low_balance: Micros(5),
         sync_interval_ms: 60_000,
         min_cancel_age_ms: None,
     };
@@ -55,13 +59,60 @@ fn the_last_failures_are_kept_with_their_operation_and_order() {
 }
 
 #[test]
+fn a_low_balance_is_told_and_the_grid_knows_what_can_be_paid() {
+    let connected = connected();
+    let product = Product { country: CountryId(0), service: ServiceId(0) };
+    let (carrier, cost, price) = (CarrierId::ANY, Micros(4), Micros(6));
+    let row = Listing { offer: OfferId(1), product, carrier, cost, price, stock: 9 };
+    connected.grid.publish(connected.id(), &[row], Coverage::Whole).unwrap();
+    let check = |spendable: Option<i64>, kinds: &[AttentionKind], funded| {
+        let (health, ask) = (connected.figures(), connected.grid.ask(OfferId(1)).unwrap());
+        let found = (health.spendable, health.balance_low, ask.funded);
+        assert_eq!(found, (spendable.map(Micros), !kinds.is_empty(), funded));
+        assert_eq!(told(&connected), kinds);
+    };
+    use AttentionKind::{BalanceEmpty, BalanceLow};
+    let funds = connected.funds();
+    check(None, &[], true);
+    let held = funds.hold(Micros(1));
+    check(None, &[], true);
+    drop(held);
+    funds.set_balance(Micros(9));
+    check(Some(9), &[], true);
+    let held = funds.hold(Micros(6));
+    check(Some(3), &[], false);
+    drop(held);
+    check(Some(9), &[], true);
+    funds.hold(Micros(4)).charge(Some(Micros(5)));
+    check(Some(4), &[BalanceLow], true);
+    funds.hold(Micros(4)).charge(None);
+    check(Some(0), &[BalanceLow, BalanceEmpty], false);
+    funds.hold(Micros(4)).charge(None);
+    check(Some(-4), &[BalanceLow, BalanceEmpty], false);
+    let count = |at: usize| connected.attention.rows(9).0[at].count;
+    assert_eq!((count(0), count(1)), (2, 1), "not once a purchase");
+    funds.set_balance(Micros(5));
+    check(Some(5), &[], true);
+    connected.retire();
+    funds.set_balance(Micros(0));
+    assert!(told(&connected).is_empty() && connected.grid.ask(OfferId(1)).unwrap().funded);
+}
+
+#[test]
 fn a_refused_key_takes_the_offers_off_sale_until_a_probe_goes_well() {
-    for kind in [ErrorKind::BadKey, ErrorKind::Banned] {
+    let told_of = [
+        (ErrorKind::BadKey, AttentionKind::KeyRefused),
+        (ErrorKind::Banned, AttentionKind::KeyRefused),
+        (ErrorKind::WrongCurrency, AttentionKind::WrongCurrency),
+    ];
+    for (kind, row) in told_of {
         let (connected, second) = (connected(), |n: u64| Time(1_000_000 + 1_000 * n));
         assert!(connected.figures().on_sale);
         refused(&connected, Op::Status, kind, second(0));
         assert!(!connected.figures().on_sale, "any call shows it");
-        assert_eq!(told(&connected), [AttentionKind::KeyRefused, AttentionKind::BreakerOpen]);
+        let rows = told(&connected);
+        assert!(rows.len() == 2 && rows.contains(&row), "{rows:?}");
+        assert!(rows.contains(&AttentionKind::BreakerOpen), "{rows:?}");
         // Polls that are refused meanwhile do not put the probe off.
         (1..60).for_each(|n| refused(&connected, Op::Status, kind, second(n)));
         assert!(!connected.may_probe(second(59)));

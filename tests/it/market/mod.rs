@@ -8,6 +8,7 @@ mod described;
 mod description;
 mod harness;
 mod idempotency;
+mod messages;
 mod operations;
 mod outcomes;
 mod refusals;
