@@ -218,12 +218,11 @@ impl Purchase {
         connected.least_costs().charged(claim, cost);
         self.orders.market.grid.exhaust(claim.offer());
         self.orders.market.metrics.overcharged(connected.name());
-        let price = claim.price();
+        let (price, subject) = (claim.price(), (connected.name(), self.id));
         let text = format!(
             "the provider charged {cost} for a number that was sold for {price}: its offer is \
              closed until its listed cost is as much"
         );
-        let subject = (connected.name(), self.id);
         self.orders.market.attention.raise(AttentionKind::Overcharge, subject, text);
         self.note_failure(connected, format!("charged {cost}, sold for {price}"));
     }

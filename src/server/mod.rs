@@ -226,7 +226,7 @@ async fn connect_one(
     config: &Config,
     setup: ProviderSetup,
 ) -> Result<Connected, StartError> {
-    let prepared = Prepared::new(setup, config.margin, market.metrics.clone())?;
+    let prepared = Prepared::new(setup, config.margin, market.metrics.clone(), None)?;
     let id = register(market, &prepared.name, ProviderKind::Driven).await?;
     Ok(prepared.connected(id, market))
 }

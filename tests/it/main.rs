@@ -13,6 +13,7 @@ mod kill;
 mod load;
 mod market;
 mod provider_client;
+mod provider_reach;
 mod provider_set;
 mod rig;
 mod signals;

@@ -16,6 +16,8 @@ fn connected() -> Connected {
         credentials: Credentials::default(),
         rate: rust_decimal::Decimal::ONE,
         timeouts: Timeouts::default(),
+        proxy: None,
+        dispatcher: None,
         metrics: Metrics::default(),
     };
     let client = ProviderClient::new(Arc::clone(&driver), config).expect("it has an address");
