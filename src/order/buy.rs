@@ -10,13 +10,18 @@
 
 use std::sync::Arc;
 
-use nexnum_driver::{Bought, Op};
+use nexnum_driver::{Bought, ErrorKind, Op, ProviderError};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::breaker::BreakerInput;
-use nexnum_engine::command::{AssignNumber, ClearDoubt, DoubtOrder, FailOrder, NextAttempt};
+use nexnum_engine::command::{
+    AssignNumber, ClearDoubt, DoubtOrder, FailOrder, NextAttempt, PriceOffers,
+};
+use nexnum_engine::event::{OfferTerms, Terms};
+use nexnum_engine::grid::Ask;
 use nexnum_engine::ids::{CarrierId, OfferId, OrderId};
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::{FailReason, Order};
+use nexnum_engine::pricing::sell_price;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::Claim;
 
@@ -38,7 +43,7 @@ const CALL_MS: u64 = 25_000;
 /// Buys the number of a placed order in the background; its claim ends with the outcome.
 pub fn spawn(orders: &Arc<Orders>, order: OrderId, claimed: Claimed) {
     let tried = vec![claimed.claim.offer()];
-    let purchase = Purchase { orders: Arc::clone(orders), id: order, tried };
+    let purchase = Purchase { orders: Arc::clone(orders), id: order, tried, repriced: Vec::new() };
     orders.tasks.spawn(purchase.run(Some(claimed)));
 }
 
@@ -47,7 +52,8 @@ pub(crate) async fn resume(orders: &Arc<Orders>, order: &Order, tried: Vec<Offer
     let command = ClearDoubt { order: order.id, attempt: order.attempt };
     // If the engine does not take it, or the order has ended, the deadline has refunded it.
     if let Ok(Ok(_)) = orders.market.send_until(&command, order.deadline).await {
-        let purchase = Purchase { orders: Arc::clone(orders), id: order.id, tried };
+        let (id, repriced) = (order.id, Vec::new());
+        let purchase = Purchase { orders: Arc::clone(orders), id, tried, repriced };
         orders.tasks.spawn(purchase.run(None));
     }
 }
@@ -74,6 +80,8 @@ struct Purchase {
     orders: Arc<Orders>,
     id: OrderId,
     tried: Vec<OfferId>,
+    /// Offers that are tried a second time, at the price that their refusal named.
+    repriced: Vec<OfferId>,
 }
 
 /// What an attempt came to.
@@ -117,7 +125,12 @@ impl Purchase {
     }
 
     /// One call, and what follows from it; a claim that is not booked is given back.
-    async fn attempt(&self, order: &Order, claim: Claim, admission: Option<Admission>) -> Attempt {
+    async fn attempt(
+        &mut self,
+        order: &Order,
+        claim: Claim,
+        admission: Option<Admission>,
+    ) -> Attempt {
         let providers = &self.orders.providers;
         let connected = providers.bind(self.id, order.attempt, claim.provider());
         let (Some(connected), Some(admission)) = (connected, admission) else {
@@ -127,11 +140,22 @@ impl Purchase {
             self.orders.market.grid.exhaust(claim.offer());
             return Attempt::Refused;
         };
+        let held = connected.funds().hold(claim.cost());
         let outcome = connected.client().buy(&request, Some(admission)).await;
+        match &outcome {
+            BuyOutcome::Assigned(bought) => held.charge(bought.cost),
+            BuyOutcome::InDoubt(_) => held.charge(None),
+            BuyOutcome::Refused(_) => drop(held),
+        }
         self.note(&connected, &claim, &outcome);
         match outcome {
             BuyOutcome::Assigned(bought) => self.assign(order, &connected, claim, bought).await,
-            BuyOutcome::Refused(_) => Attempt::Refused,
+            BuyOutcome::Refused(error) => {
+                if let Some(named) = named_cost(&connected, &claim, &error) {
+                    self.reprice(order, &connected, claim, named).await;
+                }
+                Attempt::Refused
+            }
             BuyOutcome::InDoubt(_) => Attempt::InDoubt(claim),
         }
     }
@@ -170,7 +194,8 @@ impl Purchase {
                 if let Some(input) = follows.breaker {
                     connected.record_outcome(input, now);
                 }
-                if follows.ends_offer {
+                // One with a price named is sold on, at that price.
+                if follows.ends_offer && named_cost(connected, claim, error).is_none() {
                     grid.exhaust(offer);
                 }
                 if follows.is_noted {
@@ -186,15 +211,43 @@ impl Purchase {
         }
     }
 
-    /// Stops selling an offer at a loss until the next sync shows its cost: some providers
+    /// Stops selling an offer at a loss until its list shows what it costs: some providers
     /// know no limit where a carrier is named. The number is ours all the same.
     fn note_overcharge(&self, connected: &Connected, claim: &Claim, cost: Micros) {
+        connected.least_costs().charged(claim, cost);
         self.orders.market.grid.exhaust(claim.offer());
         self.orders.market.metrics.overcharged(connected.name());
         let price = claim.price();
         let (provider, order) = (connected.name(), self.id.0);
-        tracing::warn!(provider, order, %cost, %price, "the provider charged more than the customer paid: the offer is closed until the next sync");
+        tracing::warn!(provider, order, %cost, %price, "the provider charged more than the customer paid: the offer is closed until its listed cost is as much");
         self.note_failure(connected, format!("charged {cost}, sold for {price}"));
+    }
+
+    /// Sells an offer on at the price that a refusal named, first in the ledger, then to
+    /// buyers, and lets the order try it once more: it is claimed again if it is still the
+    /// best ask within the buyer's limit.
+    async fn reprice(&mut self, order: &Order, connected: &Connected, claim: Claim, named: Terms) {
+        let Terms { offer, provider, price, cost } = named;
+        let (market, now) = (&self.orders.market, self.orders.market.clock.now());
+        // 1. Known before it is in the grid: a list on its way in must not undo it.
+        connected.least_costs().named(&claim, cost, now);
+        drop(claim);
+        // 2. Durable, then visible. Another order's refusal may have named the same.
+        let is_new = |ask: &Ask| (ask.cost, ask.price) != (cost, price);
+        if let Some(ask) = market.grid.ask(offer).filter(is_new) {
+            let terms = vec![OfferTerms { offer, cost, price, stock: ask.stock }];
+            let command = PriceOffers { provider, terms };
+            match market.send_until(&command, order.deadline).await {
+                Ok(Ok(_)) => drop(market.grid.reprice(offer, cost, price)),
+                // The next list brings it back, at this price.
+                Ok(Err(_)) | Err(_) => return market.grid.exhaust(offer),
+            }
+        }
+        // 3. One more try.
+        if !self.repriced.contains(&offer) {
+            self.repriced.push(offer);
+            self.tried.retain(|tried| *tried != offer);
+        }
     }
 
     fn note_failure(&self, connected: &Connected, text: String) {
@@ -274,4 +327,15 @@ impl Purchase {
         let _ended = self.orders.market.send_until(&fail, deadline).await;
         None
     }
+}
+
+/// The terms at which an offer can be had whose purchase was refused as too cheap: what the
+/// provider named, with the margin. `None` if it named nothing that can be sold, or nothing
+/// above what was offered.
+fn named_cost(connected: &Connected, claim: &Claim, error: &ProviderError) -> Option<Terms> {
+    let cost = error.price.filter(|_| error.kind == ErrorKind::PriceTooLow)?;
+    let price = sell_price(cost, connected.policy().margin)?;
+    let (offer, provider) = (claim.offer(), claim.provider());
+    let is_sold = cost.is_positive() && price > claim.price() && price <= COST_MAX;
+    is_sold.then_some(Terms { offer, provider, price, cost })
 }

@@ -38,6 +38,8 @@ pub enum Skip {
     OutOfStock,
     /// Above the buyer's limit.
     AboveMax,
+    /// Our account at the provider holds less than the number costs.
+    CannotPay,
     /// The provider has no room for one more purchase now.
     Busy,
 }
@@ -64,6 +66,8 @@ pub fn skip(ask: &Ask, wish: &Wish, tried: &[OfferId]) -> Option<Skip> {
         Some(Skip::OutOfStock)
     } else if wish.limit.is_some_and(|limit| ask.price > limit) {
         Some(Skip::AboveMax)
+    } else if !ask.funded {
+        Some(Skip::CannotPay)
     } else {
         None
     }
@@ -81,7 +85,8 @@ pub fn claim(
     tried: &[OfferId],
 ) -> Result<Claimed, Refusal> {
     let (mut cheapest_above, mut busy) = (None, None::<Duration>);
-    for ask in grid.asks(wish.product) {
+    let serves = |ask: &Ask| skip(ask, wish, tried).is_none();
+    for ask in grid.in_turn(wish.product, serves, || grid.take_turn()) {
         match skip(&ask, wish, tried) {
             None => {}
             Some(Skip::AboveMax) => {
@@ -89,7 +94,12 @@ pub fn claim(
                 continue;
             }
             Some(
-                Skip::OtherCarrier | Skip::Tried | Skip::Closed | Skip::OutOfStock | Skip::Busy,
+                Skip::OtherCarrier
+                | Skip::Tried
+                | Skip::Closed
+                | Skip::OutOfStock
+                | Skip::CannotPay
+                | Skip::Busy,
             ) => continue,
         }
         let admission = match admit(providers, ask.provider) {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use nexnum_driver::{
     ActiveList, Bought, Credentials, Driver, ErrorKind, Op, Output, Plan, PriceList, ProviderError,
-    ProviderRequest, RawReply, Rounding, Slots, StatusReport, check_base, to_micros,
+    ProviderRequest, RawReply, Rounding, Slots, StatusReport, check_base,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
@@ -28,6 +28,7 @@ use super::client_config::{ClientConfig, ClientError, Timeouts};
 use super::consequence::{self, Pause, Retry};
 use super::currency::CurrencyGuard;
 use super::dispatch::{Admission, Dispatcher, Lane};
+use super::exchange_rate::ExchangeRate;
 use super::transport::{CallFailed, Transport};
 use super::way::Way;
 use crate::metrics::Metrics;
@@ -42,7 +43,7 @@ pub struct ProviderClient {
     transport: Transport,
     base_url: String,
     credentials: Credentials,
-    rate: Decimal,
+    rate: ExchangeRate,
     currency: CurrencyGuard,
     timeouts: Timeouts,
     room: Room,
@@ -81,7 +82,7 @@ impl ProviderClient {
             transport,
             base_url,
             credentials: config.credentials,
-            rate: config.rate,
+            rate: ExchangeRate::new(config.rate),
             currency,
             timeouts: config.timeouts,
             room,
@@ -94,6 +95,11 @@ impl ProviderClient {
     #[must_use]
     pub fn provider(&self) -> &str {
         &self.provider
+    }
+
+    /// Ledger units for one unit of the provider's currency.
+    pub(super) const fn rate(&self) -> ExchangeRate {
+        self.rate
     }
 
     /// The driver it runs.
@@ -124,7 +130,7 @@ impl ProviderClient {
             return Err(wrong_output(Op::Balance));
         };
         self.currency.check(currency)?;
-        self.to_ledger(amount, Rounding::Down).ok_or_else(|| misread(Op::Balance))
+        self.rate.to_ledger(amount, Rounding::Down).ok_or_else(|| misread(Op::Balance))
     }
 
     /// The whole price list, costs in the ledger's currency, rounded up.
@@ -139,9 +145,9 @@ impl ProviderClient {
         };
         list.currencies.iter().try_for_each(|named| self.currency.check(Some(*named)))?;
         self.currency.check(None)?;
-        if self.rate != Decimal::ONE {
+        if !self.rate.is_one() {
             for row in &mut list.rows {
-                let cost = self.to_ledger(row.cost, Rounding::Up);
+                let cost = self.rate.to_ledger(row.cost, Rounding::Up);
                 row.cost = cost.ok_or_else(|| misread(Op::Prices))?;
             }
         }
@@ -155,7 +161,7 @@ impl ProviderClient {
         if let Err(error) = self.currency.check(None) {
             return BuyOutcome::Refused(error);
         }
-        let max_price = match request.max_price.map(|most| self.to_provider(most)) {
+        let max_price = match request.max_price.map(|most| self.rate.to_provider(most)) {
             Some(None) => {
                 let what = "the price limit is out of range";
                 return BuyOutcome::Refused(ProviderError::new(ErrorKind::PriceTooLow, true, what));
@@ -173,7 +179,7 @@ impl ProviderClient {
         let output = match self.ask(Op::Buy, &slots, Way::Admitted(admission)).await {
             Ok(output) => output,
             Err(error) if error.certain => {
-                let price = error.price.and_then(|price| self.to_ledger(price, Rounding::Up));
+                let price = error.price.and_then(|price| self.rate.to_ledger(price, Rounding::Up));
                 return BuyOutcome::Refused(ProviderError { price, ..error });
             }
             Err(error) => return BuyOutcome::InDoubt(format!("{error}: {}", error.excerpt)),
@@ -184,7 +190,7 @@ impl ProviderClient {
         // A cost beyond all range is no reason to forget a number that is ours.
         let known = self.currency.check(bought.currency).is_ok();
         let cost = bought.cost.filter(|_| known);
-        let cost = cost.and_then(|cost| self.to_ledger(cost, Rounding::Up));
+        let cost = cost.and_then(|cost| self.rate.to_ledger(cost, Rounding::Up));
         BuyOutcome::Assigned(Bought { cost, ..bought })
     }
 
@@ -421,21 +427,6 @@ impl ProviderClient {
         let secrets = [Some(key), login.as_ref(), password.as_ref()];
         let secrets = secrets.into_iter().flatten().map(|secret| secret.expose());
         secrets.filter(|s| !s.is_empty()).fold(text.to_owned(), |t, s| t.replace(s, "***"))
-    }
-
-    fn to_ledger(&self, amount: Micros, rounding: Rounding) -> Option<Micros> {
-        if self.rate == Decimal::ONE {
-            return Some(amount);
-        }
-        to_micros(Decimal::new(amount.0, 6).checked_mul(self.rate)?, rounding)
-    }
-
-    /// A price limit as the provider reads it, rounded down so that it still holds; never
-    /// zero, which some providers take for no limit.
-    fn to_provider(&self, most: Micros) -> Option<String> {
-        let units = Decimal::new(most.0, 6).checked_div(self.rate)?;
-        let micros = to_micros(units, Rounding::Down).filter(|most| most.is_positive())?;
-        Some(Decimal::new(micros.0, 6).normalize().to_string())
     }
 }
 

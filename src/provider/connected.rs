@@ -24,6 +24,8 @@ use tokio::time::Instant;
 
 use super::client::ProviderClient;
 use super::consequence;
+use super::funds::Funds;
+use super::least_cost::LeastCosts;
 use crate::attention::{Attention, AttentionKind};
 
 /// How long a breaker that has closed must stay so before the operator's attention is needed
@@ -39,6 +41,10 @@ pub struct ProviderPolicy {
     pub enabled: bool,
     /// Who goes first among equal prices: the higher.
     pub priority: u8,
+    /// How often it goes first among equal prices of one priority, beside the others' weights.
+    pub weight: u8,
+    /// The operator is told when our account holds less.
+    pub low_balance: Micros,
     /// Milliseconds between two syncs of its offers.
     pub sync_interval_ms: u64,
     /// Instead of the driver's minimum age of a cancel, in milliseconds.
@@ -56,6 +62,10 @@ pub struct Health {
     pub on_sale: bool,
     /// Its balance, where it was asked and answered.
     pub balance: Option<Micros>,
+    /// What a purchase may cost: the balance, less what was bought since or is being bought.
+    pub spendable: Option<Micros>,
+    /// The account is empty, or below what the operator set.
+    pub balance_low: bool,
     /// When a sync last went through.
     pub last_sync_at: Option<Time>,
     /// Rows of its last list.
@@ -69,6 +79,8 @@ pub struct Health {
     pub misfits: usize,
     /// Rows kept out because their price jumped, or the whole of a list that shrank.
     pub quarantined: usize,
+    /// Offers kept out because the provider charged more for them than they were sold for.
+    pub overcharged: usize,
     /// What went wrong last, oldest first; at most [`FAILURES_MAX`].
     pub failures: VecDeque<Failure>,
 }
@@ -131,6 +143,8 @@ pub struct Connected {
     retired: AtomicBool,
     breaker: Mutex<Guarded>,
     health: Mutex<Health>,
+    least_costs: Arc<LeastCosts>,
+    funds: Funds,
     sync_wanted: Notify,
     retirement: Notify,
 }
@@ -155,6 +169,7 @@ impl Connected {
         attention: &Attention,
     ) -> Self {
         let ConnectedParts { driver, client, crosswalk, policy, key_problem } = parts;
+        let funds = Funds::new((id, client.provider()), policy.low_balance, grid, attention);
         Self {
             id,
             driver,
@@ -169,6 +184,8 @@ impl Connected {
             policy,
             breaker: Mutex::default(),
             health: Mutex::default(),
+            least_costs: Arc::default(),
+            funds,
             sync_wanted: Notify::new(),
             retirement: Notify::new(),
         }
@@ -208,6 +225,26 @@ impl Connected {
     #[must_use]
     pub const fn policy(&self) -> &ProviderPolicy {
         &self.policy
+    }
+
+    /// Our account there.
+    #[must_use]
+    pub const fn funds(&self) -> &Funds {
+        &self.funds
+    }
+
+    /// What its offers cost at least, whatever its list says.
+    #[must_use]
+    pub fn least_costs(&self) -> &LeastCosts {
+        &self.least_costs
+    }
+
+    /// Keeps what the connection before it has learned of its costs, unless amounts are
+    /// converted in another way now.
+    pub(super) fn keep_costs_of(&mut self, before: &Self) {
+        if before.client.rate() == self.client.rate() {
+            self.least_costs = Arc::clone(&before.least_costs);
+        }
     }
 
     /// How its numbers live.
@@ -279,6 +316,7 @@ impl Connected {
         let breaker = self.breaker.lock();
         self.retired.store(true, Ordering::Release);
         drop(breaker);
+        self.funds.retire();
         self.retirement.notify_waiters();
     }
 
@@ -304,18 +342,30 @@ impl Connected {
     #[must_use]
     pub fn health(&self) -> Health {
         let breaker = self.breaker.lock().breaker;
-        let (enabled, on_sale) = (self.is_enabled(), self.is_on_sale(breaker));
         let health = self.health.lock().clone();
-        Health { breaker, enabled, on_sale, ..health }
+        self.with_standing(breaker, health)
     }
 
     /// As [`Connected::health`] without the failures: nothing is allocated for it.
     #[must_use]
     pub fn figures(&self) -> Health {
         let breaker = self.breaker.lock().breaker;
-        let (enabled, on_sale) = (self.is_enabled(), self.is_on_sale(breaker));
         let health = self.health.lock();
-        Health { breaker, enabled, on_sale, failures: VecDeque::new(), ..*health }
+        let health = Health { failures: VecDeque::new(), ..*health };
+        self.with_standing(breaker, health)
+    }
+
+    /// Adds what is kept elsewhere.
+    fn with_standing(&self, breaker: Breaker, health: Health) -> Health {
+        Health {
+            breaker,
+            enabled: self.is_enabled(),
+            on_sale: self.is_on_sale(breaker),
+            spendable: self.funds.spendable(),
+            balance_low: self.funds.is_low(),
+            overcharged: self.least_costs.kept_out(),
+            ..health
+        }
     }
 
     /// Asks for a sync at once; one that runs is followed by another.

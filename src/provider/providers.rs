@@ -110,14 +110,20 @@ impl Providers {
     /// Adds a provider, or replaces the connection of the same id; gives the new one. Its
     /// offers are for sale once its first list has come: those of the connection before may
     /// have another price by now, or another margin.
-    pub fn put(&self, grid: &Grid, connected: Connected) -> Arc<Connected> {
-        let connected = Arc::new(connected);
+    pub fn put(&self, grid: &Grid, mut connected: Connected) -> Arc<Connected> {
         let _changing = self.shared.changing.lock();
+        if let Some(before) = self.get(connected.id()) {
+            connected.keep_costs_of(&before);
+        }
+        let connected = Arc::new(connected);
         let replaced = self.change(|set| set.insert(connected.id(), Arc::clone(&connected)));
         if let Some(replaced) = &replaced {
             replaced.retire();
         }
         grid.set_priority(connected.id(), connected.policy().priority);
+        grid.set_weight(connected.id(), connected.policy().weight);
+        // Unknown until it has answered: its account may be another.
+        grid.set_funds(connected.id(), None);
         connected.show_now();
         connected.report_key();
         connected

@@ -173,6 +173,8 @@ impl Prepared {
             margin: config.margin.unwrap_or(margin_default).margin(),
             enabled: config.enabled,
             priority: config.priority,
+            weight: config.weight,
+            low_balance: config.low_balance,
             sync_interval_ms: 1000 * config.sync_interval_s,
             min_cancel_age_ms,
         };

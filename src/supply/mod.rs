@@ -2,6 +2,7 @@
 
 pub mod config;
 mod intake;
+mod obtainable;
 mod own_stock;
 mod price_list;
 mod quarantine;

@@ -86,7 +86,9 @@ impl Syncer {
         let (driver, now) = (self.connected.driver(), self.market.clock.now());
         // A price list may come without a key, which the other two need.
         let (op, outcome) = if driver.supports(Op::Balance) {
-            (Op::Balance, client.balance().await.map(drop))
+            let balance = client.balance().await;
+            // Topped up, it may be bought from again.
+            (Op::Balance, balance.map(|balance| self.has_balance(balance)))
         } else if driver.supports(Op::ListActive) {
             (Op::ListActive, client.list_active(now).await.map(drop))
         } else {
@@ -147,18 +149,17 @@ impl Syncer {
         self.market.attention.report(kind, self.connected.name(), text);
     }
 
+    fn has_balance(&self, balance: Micros) {
+        self.connected.note(|health| health.balance = Some(balance));
+        self.connected.funds().set_balance(balance);
+    }
+
     async fn ask_balance(&self) {
         if !self.connected.driver().supports(Op::Balance) {
             return;
         }
         match self.connected.client().balance().await {
-            Ok(balance) => {
-                self.connected.note(|health| health.balance = Some(balance));
-                let is_empty = balance <= Micros::ZERO;
-                let empty =
-                    is_empty.then(|| format!("the balance is {balance}: nothing can be bought"));
-                self.report(AttentionKind::BalanceEmpty, empty);
-            }
+            Ok(balance) => self.has_balance(balance),
             Err(error) => {
                 let now = self.market.clock.now();
                 self.connected.note_error(now, Op::Balance, None, &error);

@@ -4,6 +4,8 @@ use super::*;
 use crate::metrics::Metrics;
 use crate::provider::client_config::{ClientConfig, Timeouts};
 use nexnum_driver::{Credentials, ErrorKind};
+use nexnum_engine::grid::{Coverage, Listing};
+use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ServiceId};
 
 fn connected() -> Connected {
     let (_, text) = Driver::shipped()[0];
@@ -23,6 +25,8 @@ fn connected() -> Connected {
         margin: Margin::default(),
         enabled: true,
         priority: 0,
+        weight: 1,
+        low_balance: Micros(5),
         sync_interval_ms: 60_000,
         min_cancel_age_ms: None,
     };
@@ -53,6 +57,46 @@ fn the_last_failures_are_kept_with_their_operation_and_order() {
     let orders: Vec<_> = failures.iter().filter_map(|failure| failure.order).collect();
     assert_eq!(orders, (5..=20).map(OrderId).collect::<Vec<_>>());
     assert_eq!(failures[0].to_string(), "buy: no_balance: NO_BALANCE");
+}
+
+#[test]
+fn a_low_balance_is_told_and_the_grid_knows_what_can_be_paid() {
+    let connected = connected();
+    let product = Product { country: CountryId(0), service: ServiceId(0) };
+    let (carrier, cost, price) = (CarrierId::ANY, Micros(4), Micros(6));
+    let row = Listing { offer: OfferId(1), product, carrier, cost, price, stock: 9 };
+    connected.grid.publish(connected.id(), &[row], Coverage::Whole).unwrap();
+    let check = |spendable: Option<i64>, kinds: &[AttentionKind], funded| {
+        let (health, ask) = (connected.figures(), connected.grid.ask(OfferId(1)).unwrap());
+        let found = (health.spendable, health.balance_low, ask.funded);
+        assert_eq!(found, (spendable.map(Micros), !kinds.is_empty(), funded));
+        assert_eq!(told(&connected), kinds);
+    };
+    use AttentionKind::{BalanceEmpty, BalanceLow};
+    let funds = connected.funds();
+    check(None, &[], true);
+    let held = funds.hold(Micros(1));
+    check(None, &[], true);
+    drop(held);
+    funds.set_balance(Micros(9));
+    check(Some(9), &[], true);
+    let held = funds.hold(Micros(6));
+    check(Some(3), &[], false);
+    drop(held);
+    check(Some(9), &[], true);
+    funds.hold(Micros(4)).charge(Some(Micros(5)));
+    check(Some(4), &[BalanceLow], true);
+    funds.hold(Micros(4)).charge(None);
+    check(Some(0), &[BalanceLow, BalanceEmpty], false);
+    funds.hold(Micros(4)).charge(None);
+    check(Some(-4), &[BalanceLow, BalanceEmpty], false);
+    let count = |at: usize| connected.attention.rows(9).0[at].count;
+    assert_eq!((count(0), count(1)), (2, 1), "not once a purchase");
+    funds.set_balance(Micros(5));
+    check(Some(5), &[], true);
+    connected.retire();
+    funds.set_balance(Micros(0));
+    assert!(told(&connected).is_empty() && connected.grid.ask(OfferId(1)).unwrap().funded);
 }
 
 #[test]

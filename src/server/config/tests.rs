@@ -41,6 +41,7 @@ fn the_template_s_example_of_a_provider_is_right() {
     let [provider] = &config.providers[..] else { panic!("{config:?}") };
     assert_eq!((&*provider.name, provider.priority, provider.enabled), ("5sim", 0, true));
     assert_eq!(provider.margin.unwrap().floor, Micros(20_000));
+    assert_eq!((provider.weight, provider.low_balance), (1, Micros::units(5)));
 }
 
 #[test]
@@ -119,6 +120,10 @@ fn a_provider_s_error_names_the_provider() {
     refused(&provider("key_secret = \"x\"\nkey_env = \"Y\""), &["\"a\"", "both"]);
     refused(&provider("rate = \"0\""), &["line 4", "rate above 0"]);
     refused(&provider("priority = 256"), &["line 4", "256"]);
+    refused(&provider("weight = 0"), &["weight", "\"a\"", "1 to 100"]);
+    refused(&provider("weight = 101"), &["weight", "101", "1 to 100"]);
+    refused(&provider("low_balance = true"), &["line 4", "a decimal number"]);
+    refused(&provider("low_balance = \"-1\""), &["low_balance"]);
     refused(&format!("{}{}", provider(""), provider("")), &["two providers", "\"a\""]);
     for address in ["ftp://x", "https://", "https://user:pass@x", "http://x/?key=1"] {
         refused(&provider(&format!("base_url = \"{address}\"")), &["line 4", "address"]);

@@ -6,7 +6,9 @@ mod buying;
 mod cancel;
 mod doubt;
 mod faults;
+mod obtainable;
 mod resend;
+mod routing;
 
 use std::fs;
 use std::sync::Arc;

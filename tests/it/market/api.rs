@@ -1,5 +1,6 @@
 //! The life of an order as a reseller sees it.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::harness::{Client, Market};
@@ -56,6 +57,39 @@ async fn an_order_is_delivered_by_its_first_message_and_paid() {
     assert_eq!(done["state"], "COMPLETED");
     let order = buyer.get(&format!("/api/v1/orders/{id}")).await.ok();
     assert_eq!(order["status"], "DELIVERED");
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offers_and_quotes_tell_how_their_provider_has_delivered() {
+    let (market, buyer) = market().await;
+    let measured = |ask: &Value| {
+        let time = ask["time_to_code_s"].as_f64();
+        (ask["numbers"].clone(), ask["delivered_share"].clone(), time.map(|s| s < 30.0))
+    };
+    let quote = "/api/v1/quotes?country=ID&service=telegram";
+    let before = buyer.get(quote).await.ok();
+    assert_eq!(measured(&before["asks"][0]), (json!(0), Value::Null, None));
+    for _ in 0..2 {
+        buyer.post("/api/v1/orders", telegram()).await.created();
+    }
+    market.message("+62810000000", "Telegram code: 48213").await.ok();
+    // A list of orders waits until history has followed, and with it what is counted.
+    buyer.get("/api/v1/orders").await.ok();
+    let expected = (json!(2), json!(0.5), Some(true));
+    assert_eq!(measured(&buyer.get(quote).await.ok()["asks"][0]), expected);
+    let offers = buyer.get("/api/v1/offers?country=ID&service=telegram").await.ok();
+    assert_eq!(measured(&offers["offers"][0]), expected);
+    let providers = market.admin.get("/api/admin/providers").await.ok();
+    assert_eq!(measured(&providers["providers"][0]), expected);
+    let request = market.admin.request(Method::GET, "/metrics");
+    let page = request.send().await.unwrap().text().await.unwrap();
+    for line in [
+        "nexnum_provider_recent_numbers{provider=\"own\"} 2",
+        "nexnum_provider_recent_codes{provider=\"own\"} 1",
+    ] {
+        assert!(page.contains(line), "{line}: {page}");
+    }
     market.running.stop().await.unwrap();
 }
 
