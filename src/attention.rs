@@ -100,6 +100,8 @@ kinds! {
     ActivationsMissing "activations_missing" UntilCleared
     /// A loop or thread panicked and was restarted.
     LoopPanicked "loop_panicked" UntilCleared
+    /// The background task of an order panicked: its order was left to the workers.
+    TaskPanicked "task_panicked" ADay
     /// Fewer connections are served than the configuration says.
     ConnectionLimitLowered "connection_limit_lowered" UntilCleared
     /// Connections cannot be accepted.

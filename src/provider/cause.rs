@@ -62,3 +62,14 @@ fn tls<'e>(cause: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     let inner = cause.downcast_ref::<io::Error>()?.get_ref()?;
     tls(inner)
 }
+
+/// Why a client could not be set up, with the way out where the machine lacks certificates.
+pub(crate) fn of_setup(error: &reqwest::Error) -> String {
+    let cause = of(error);
+    let way_out = if cause.contains("CA certificates") {
+        ": install them (the package ca-certificates), or name a file of them in SSL_CERT_FILE"
+    } else {
+        ""
+    };
+    format!("{cause}{way_out}")
+}

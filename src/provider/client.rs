@@ -22,13 +22,14 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::active::{OpenList, Reach, SharedList, paged};
 use super::admission::Room;
-use super::bounds::{REPLY_BYTES_MAX, bytes_max};
+use super::bounds::bytes_max;
 use super::buying::{BuyOutcome, BuyRequest};
 use super::client_config::{ClientConfig, ClientError, Timeouts};
 use super::consequence::{self, Pause, Retry};
 use super::currency::CurrencyGuard;
 use super::dispatch::{Admission, Dispatcher, Lane};
 use super::exchange_rate::ExchangeRate;
+use super::reading;
 use super::transport::{CallFailed, Transport};
 use super::way::Way;
 use crate::metrics::Metrics;
@@ -73,7 +74,7 @@ impl ProviderClient {
             return Err(ClientError::MissingCredential(name));
         }
         let transport = Transport::new(&base_url, &config.timeouts, config.proxy.as_ref())?;
-        let dispatcher = Arc::new(Dispatcher::new(driver.limits()));
+        let dispatcher = Dispatcher::shared(config.dispatcher, driver.limits());
         let room = Room::new(dispatcher, driver.lists_messages());
         let currency = CurrencyGuard::new(&config.provider, driver.currency(), config.rate);
         Ok(Self {
@@ -364,24 +365,12 @@ impl ProviderClient {
             let retryable = failed.retryable;
             (failed.into_error(), retryable)
         })?;
-        let read = self.interpret(op, reply).await;
+        let read = reading::read(&self.driver, op, reply).await;
         read.map_err(|mut error| {
             error.excerpt = self.mask(&error.excerpt);
             self.pause_if_limited(&error);
             let retryable = consequence::of(error.kind).retry == Retry::All && !error.certain;
             (error, retryable)
-        })
-    }
-
-    /// Reads a reply; a long one on a thread where its size delays no other task.
-    async fn interpret(&self, op: Op, reply: RawReply) -> Result<Output, ProviderError> {
-        if reply.body.len() <= REPLY_BYTES_MAX {
-            return self.driver.interpret(op, &reply);
-        }
-        let driver = Arc::clone(&self.driver);
-        let read = tokio::task::spawn_blocking(move || driver.interpret(op, &reply)).await;
-        read.unwrap_or_else(|_| {
-            Err(ProviderError::new(ErrorKind::Unmapped, false, "reading was broken off"))
         })
     }
 

@@ -1,11 +1,13 @@
 //! What a provider's client is set up with, and why it could not be.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_driver::{Credentials, RequestError, Secret};
 use rust_decimal::Decimal;
 
 use super::cause;
+use super::dispatch::Dispatcher;
 use crate::metrics::Metrics;
 
 /// How long a call may take, from its turn at the dispatcher on.
@@ -49,6 +51,9 @@ pub struct ClientConfig {
     pub proxy: Option<Secret>,
     /// Where its calls are counted.
     pub metrics: Metrics,
+    /// The dispatcher of the connection that this one replaces: the provider counts the calls
+    /// of both together.
+    pub dispatcher: Option<Arc<Dispatcher>>,
 }
 
 /// Why a client could not be made.
@@ -73,6 +78,6 @@ pub enum ClientError {
     #[error("no CA certificates were found: set SSL_CERT_FILE or install ca-certificates")]
     NoCertificates,
     /// The HTTP client could not be set up.
-    #[error("the HTTP client could not be set up: {}", cause::of(.0))]
+    #[error("the HTTP client could not be set up: {}", cause::of_setup(.0))]
     Http(reqwest::Error),
 }

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nexnum_driver::{Crosswalk, Driver, Op, ProviderError};
+use nexnum_driver::{Crosswalk, Driver, ErrorKind, Op, ProviderError};
 use nexnum_engine::breaker::{Breaker, BreakerInput};
 use nexnum_engine::command::Timings;
 use nexnum_engine::grid::Grid;
@@ -390,6 +390,10 @@ impl Connected {
         order: Option<OrderId>,
         error: &ProviderError,
     ) {
+        // The provider was not asked, so it has not failed; the calls are counted as `no_turn`.
+        if error.kind == ErrorKind::NoTurn {
+            return;
+        }
         let text = format!("{}: {}", error.kind.word(), error.excerpt);
         if consequence::refuses_us(error.kind) {
             self.key_is_refused(now, op, &text);

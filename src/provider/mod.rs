@@ -21,6 +21,7 @@ mod exchange_rate;
 mod funds;
 pub mod least_cost;
 pub mod providers;
+mod reading;
 mod retry_after;
-mod transport;
+pub(crate) mod transport;
 mod way;

@@ -33,7 +33,8 @@ pub(super) struct CallFailed {
 
 impl CallFailed {
     pub(super) fn unsent(kind: ErrorKind, what: impl Into<Cow<'static, str>>) -> Self {
-        Self { unsent: true, what: what.into(), kind, retry_after: None, retryable: false }
+        let what = what.into();
+        Self { unsent: true, what, kind, retry_after: None, retryable: false }
     }
 
     pub(super) fn after_send(what: impl Into<Cow<'static, str>>, retryable: bool) -> Self {
@@ -159,6 +160,18 @@ impl Transport {
         };
         builder.header("content-type", kind).body(body.clone()).build()
     }
+}
+
+/// A client for an address. A machine without CA certificates cannot make one that speaks TLS;
+/// where the address does not ask for it, one that trusts no certificate will do.
+pub(crate) fn client_for(
+    base_url: &str,
+    builder: impl Fn() -> reqwest::ClientBuilder,
+) -> Result<reqwest::Client, reqwest::Error> {
+    builder().build().or_else(|error| {
+        let is_plain = base_url.starts_with("http://");
+        if is_plain { builder().tls_certs_only([]).build() } else { Err(error) }
+    })
 }
 
 /// Gives rustls its cryptography, once for the process.

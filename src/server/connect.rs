@@ -15,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::provider::client::ProviderClient;
 use crate::provider::client_config::{ClientConfig, ClientError, Timeouts};
 use crate::provider::connected::{Connected, ConnectedParts, ProviderPolicy};
+use crate::provider::dispatch::Dispatcher;
 use crate::server::config::{PROVIDERS_MAX, ProviderConfig};
 use crate::supply::config::MarginConfig;
 
@@ -135,12 +136,14 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// Reads the driver's document and sets the client up. Nothing is asked of the provider,
-    /// and nothing is written.
+    /// Reads the driver's document and sets the client up, with the `dispatcher` of the
+    /// connection that it is to replace. Nothing is asked of the provider, and nothing is
+    /// written.
     pub(super) fn new(
         setup: ProviderSetup,
         margin_default: MarginConfig,
         metrics: Metrics,
+        dispatcher: Option<Arc<Dispatcher>>,
     ) -> Result<Self, ConnectError> {
         let ProviderSetup { config, key, min_cancel_age_ms } = setup;
         let provider = || config.name.clone();
@@ -164,6 +167,7 @@ impl Prepared {
             timeouts: Timeouts::default(),
             proxy: None,
             metrics,
+            dispatcher,
         };
         let client = ProviderClient::new(Arc::clone(&driver), client).map_err(|source| {
             ConnectError::ProviderClient { provider: config.name.clone(), source }

@@ -189,7 +189,7 @@ impl Intake {
         for name in new {
             let command = NameCarrier { name: name.clone() };
             // Without room in the engine it is refused; its rows are counted as misfits.
-            if let Some(id) = self.send(&command).await? {
+            if let Some(id) = self.send(command).await? {
                 ids.insert(name, id);
                 self.carriers.insert(id);
             }
@@ -198,21 +198,14 @@ impl Intake {
     }
 
     /// Sends a command; `None` if the engine refuses it.
-    async fn send<R: Request + Clone>(
-        &self,
-        request: &R,
-    ) -> Result<Option<R::Answer>, IntakeError> {
+    async fn send<R: Request>(&self, request: R) -> Result<Option<R::Answer>, IntakeError> {
         let until = self.market.clock.now().plus_ms(COMMAND_MS);
-        let answer = self.market.send_until(request, until).await;
+        let answer = self.market.send_whole_until(request, until).await;
         let answer = answer.map_err(|error| IntakeError::NotTaken(error.to_string()))?;
         Ok(answer.ok())
     }
 
-    async fn send_whole(
-        &self,
-        request: &(impl Request + Clone),
-        what: &str,
-    ) -> Result<(), IntakeError> {
+    async fn send_whole(&self, request: impl Request, what: &str) -> Result<(), IntakeError> {
         let answer = self.send(request).await?;
         answer.map(drop).ok_or_else(|| IntakeError::Refused(what.to_owned()))
     }
@@ -230,7 +223,7 @@ impl Intake {
         for chunk in unseen.chunks(CHUNK) {
             let command = ListOffers { provider, offers: chunk.to_vec() };
             // Without room for new offers the known ones are priced all the same.
-            if self.send(&command).await?.is_none() {
+            if self.send(command).await?.is_none() {
                 refused += chunk.len();
             }
         }
@@ -247,12 +240,12 @@ impl Intake {
         };
         for chunk in listed.chunks(CHUNK) {
             let terms = chunk.iter().map(terms).collect();
-            self.send_whole(&PriceOffers { provider, terms }, "prices").await?;
+            self.send_whole(PriceOffers { provider, terms }, "prices").await?;
         }
         let sold_out: Vec<_> = gone.iter().filter_map(|offer| self.sold_out(*offer)).collect();
         for chunk in sold_out.chunks(CHUNK) {
             let terms = chunk.to_vec();
-            self.send_whole(&PriceOffers { provider, terms }, "sold-out offers").await?;
+            self.send_whole(PriceOffers { provider, terms }, "sold-out offers").await?;
         }
         Ok((listed, refused))
     }

@@ -34,6 +34,8 @@ const TICK: Duration = Duration::from_millis(200);
 const PAUSE_MAX_MS: u64 = 8_000;
 /// Asking about an activation that has all it wants, or has ended.
 const PAUSE_REST_MS: u64 = 15_000;
+/// Up to this age most messages come, and polls are faster.
+const YOUNG_MS: u64 = 20_000;
 /// Age at which polls have become twice as slow.
 const AGE_MS: u64 = 120_000;
 /// Slowest asking of a provider that does not answer.
@@ -383,6 +385,7 @@ fn pause_ms(base: u64, age_ms: u64, want: Want, watch: Watch, moment: Moment) ->
         (_, Moment::NoRoom) => PAUSE_NO_ROOM_MS.min(base),
         (Want::Rest, Moment::First | Moment::Next) => PAUSE_REST_MS.max(base),
         (Want::Message | Want::Answer, Moment::First) => base / 2,
+        (Want::Message | Want::Answer, Moment::Next) if age_ms < YOUNG_MS => base * 2 / 3,
         (Want::Message | Want::Answer, Moment::Next) => {
             (base + base * age_ms / AGE_MS).min(PAUSE_MAX_MS.max(base))
         }
@@ -406,7 +409,7 @@ mod tests {
         let ages = [0, minute, 2 * minute, 4 * minute, 20 * minute];
         assert_eq!(
             ages.map(|age| of(5_000, age, Want::Message, 0)),
-            [5_000, 7_500, 8_000, 8_000, 8_000]
+            [3_333, 7_500, 8_000, 8_000, 8_000]
         );
         assert_eq!(of(5_000, 0, Want::Rest, 0), 15_000);
         assert_eq!(of(20_000, 20 * minute, Want::Message, 0), 20_000);

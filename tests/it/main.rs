@@ -16,4 +16,5 @@ mod provider_client;
 mod provider_reach;
 mod provider_set;
 mod rig;
+mod signals;
 mod tidy;

@@ -110,7 +110,16 @@ fn config(base_url: &str, credentials: Credentials, rate: Decimal) -> ClientConf
     let base_url = Some(base_url.to_owned());
     let provider = "one".to_owned();
     let metrics = Metrics::default();
-    ClientConfig { provider, base_url, credentials, rate, timeouts, proxy: None, metrics }
+    ClientConfig {
+        provider,
+        base_url,
+        credentials,
+        rate,
+        timeouts,
+        proxy: None,
+        metrics,
+        dispatcher: None,
+    }
 }
 
 fn handler(server: &Server) -> ProviderClient {

@@ -34,6 +34,7 @@ fn client(base_url: &str, proxy: Option<&str>) -> Result<ProviderClient, ClientE
         timeouts,
         proxy: proxy.map(Secret::new),
         metrics: Metrics::default(),
+        dispatcher: None,
     };
     ProviderClient::new(Arc::new(Driver::parse(text).unwrap()), config)
 }

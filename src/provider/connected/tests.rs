@@ -17,6 +17,7 @@ fn connected() -> Connected {
         rate: rust_decimal::Decimal::ONE,
         timeouts: Timeouts::default(),
         proxy: None,
+        dispatcher: None,
         metrics: Metrics::default(),
     };
     let client = ProviderClient::new(Arc::clone(&driver), config).expect("it has an address");
@@ -150,4 +151,14 @@ fn a_connection_that_has_left_its_place_tells_nothing() {
     refused(&connected, Op::Status, ErrorKind::BadKey, Time(1));
     (0..9).for_each(|_| connected.record_outcome(BreakerInput::Bad, Time(1)));
     assert_eq!(told(&connected), []);
+}
+
+#[test]
+fn a_call_that_our_own_limits_did_not_allow_is_no_failure_of_the_provider() {
+    let connected = connected();
+    let asked = ProviderError::new(ErrorKind::RateLimited, true, "429");
+    connected.note_error(Time(1), Op::Status, None, &asked);
+    let unasked = ProviderError::new(ErrorKind::NoTurn, true, "no turn");
+    (0..99).for_each(|at| connected.note_error(Time(at), Op::Status, None, &unasked));
+    assert_eq!(connected.health().failures.len(), 1);
 }
