@@ -9,10 +9,13 @@ use crate::account::Book;
 use crate::activation::ActivationState;
 use crate::event::{ProviderKind, Scope};
 use crate::ids::{AccountId, CarrierId, KeyId, Number, OfferId, OrderId, ProviderId};
+use crate::limits::SEEN_MAX;
 use crate::money::Micros;
 use crate::order::Order;
 use crate::replies::StoredReply;
-use crate::state::{Account, Counters, GivenUp, Key, Offer, Pool, Provider, Quarantined, State};
+use crate::state::{
+    Account, Counters, GivenUp, Key, Offer, Pool, Provider, Quarantined, Seen, State,
+};
 
 /// One row of a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub enum Row {
     WrittenOff(OrderId, Micros),
     /// A number of own stock at rest.
     Quarantined(Quarantined),
+    /// What a number of own stock received for orders that have left memory.
+    Seen(ProviderId, Number, Seen),
 }
 
 /// Numbers of a row: far below what storage reads at once.
@@ -69,6 +74,7 @@ impl State {
             .chain(self.given_up.values().map(|given_up| Row::GivenUp(*given_up)))
             .chain(self.written_off.iter().map(|(id, amount)| Row::WrittenOff(*id, *amount)))
             .chain(self.quarantine.iter().map(|resting| Row::Quarantined(*resting)))
+            .chain(self.seen.iter().map(|(key, seen)| Row::Seen(key.0, key.1, seen.clone())))
     }
 
     /// Builds the state that gave these rows.
@@ -173,6 +179,7 @@ impl Rebuilt {
                 check(before.is_none(), || format!("a write-off of order {id} comes twice"))?;
             }
             Row::Quarantined(resting) => self.insert_quarantined(resting)?,
+            Row::Seen(provider, number, seen) => self.insert_seen(provider, number, seen)?,
             Row::Reply(id, key, reply) => {
                 let fits = state.accounts.contains(id) && reply.order <= state.counters.order;
                 check(fits, || {
@@ -218,12 +225,10 @@ impl Rebuilt {
     fn insert_pool(&mut self, id: OfferId, numbers: Vec<Number>) -> Result<(), String> {
         let own = self.state.offer(id).map(|offer| self.state.providers[offer.provider].kind);
         check(own == Some(ProviderKind::Own), || format!("the pool of offer {id} has no offer"))?;
-        self.state.held += numbers.len();
-        let pool = self.state.pool_mut(id);
-        let first_held = pool.held.len();
-        pool.held.extend(&numbers);
-        let is_new = pool.held.len() == first_held + numbers.len();
-        pool.next.extend(numbers);
+        let first_held = self.state.held.len();
+        self.state.held.extend(numbers.iter().map(|number| (*number, id)));
+        let is_new = self.state.held.len() == first_held + numbers.len();
+        self.state.pool_mut(id).next.extend(numbers);
         check(is_new, || format!("the pool of offer {id} has a number twice"))
     }
 
@@ -275,11 +280,28 @@ impl Rebuilt {
         check(own == Some(ProviderKind::Own), || {
             format!("a number at rest is of offer {id}, which is not of own stock")
         })?;
-        let is_new = state.pool_mut(id).held.insert(resting.number);
+        let is_new = state.held.insert((resting.number, id));
         check(is_new, || format!("a number at rest of offer {id} is held already"))?;
-        state.held += 1;
+        state.pool_mut(id);
         state.quarantine.insert(resting);
+        state.resting.insert((resting.number, id), resting.until);
         Ok(())
+    }
+
+    fn insert_seen(
+        &mut self,
+        provider: ProviderId,
+        number: Number,
+        seen: Seen,
+    ) -> Result<(), String> {
+        let own = self.state.provider(provider).map(|known| known.kind);
+        let fits = (1..=SEEN_MAX).contains(&seen.digests.len());
+        check(own == Some(ProviderKind::Own) && fits, || {
+            format!("what a number received is of provider {provider}, which has none")
+        })?;
+        self.state.seen_ages.insert((seen.last, provider, number));
+        let before = self.state.seen.insert((provider, number), seen);
+        check(before.is_none(), || "what a number received comes twice".to_owned())
     }
 
     fn insert_assignment(&mut self, order: &Order) -> Result<(), String> {
@@ -296,8 +318,8 @@ impl Rebuilt {
                 if order.closed_at.is_some() {
                     return Ok(());
                 }
-                state.held += 1;
-                let is_new = state.pool_mut(order.offer).held.insert(assignment.number);
+                state.pool_mut(order.offer);
+                let is_new = state.held.insert((assignment.number, order.offer));
                 check(is_new, || format!("order {id} has a number that is held already"))
             }
         }

@@ -20,6 +20,8 @@ pub struct SandboxConfig {
     pub lifetime_ms: u64,
     /// The share of numbers, 0 to 1, that never get a message.
     pub silent: f64,
+    /// A further code is the first one again, as services send it while it is valid.
+    pub same_code: bool,
     /// The share of calls, 0 to 1, that misbehave in a random way.
     pub faults: f64,
     /// About how many offers each provider lists: handler protocol, 5sim, SMSPool.
@@ -32,6 +34,9 @@ pub struct SandboxConfig {
     pub drift_step_ms: u64,
     /// What the account at each provider starts with.
     pub balance: Micros,
+    /// Rows of the handler protocol's list of open activations that one call shows, from
+    /// `start` on, as HeroSMS cuts it; `None` shows all, as others do.
+    pub handler_page: Option<usize>,
     /// The ports to listen on, in the order of `offers`; 0 takes a free one.
     pub ports: [u16; PROVIDERS],
 }
@@ -45,12 +50,14 @@ impl Default for SandboxConfig {
             min_cancel_age_ms: 120_000,
             lifetime_ms: 1_200_000,
             silent: 0.03,
+            same_code: false,
             faults: 0.0,
             offers: [38_000, 66_000, 20_000],
             journal_dir: None,
             latency_ms: 10..=60,
             drift_step_ms: 15_000,
             balance: Micros::units(100_000),
+            handler_page: Some(100),
             ports: [0; PROVIDERS],
         }
     }

@@ -116,6 +116,11 @@ impl GridFollower {
             OfferEvent::OffersPriced { terms, .. } => self.reprice_own(own, terms),
             OfferEvent::StockLoaded { offer, numbers } => self.add(*offer, numbers.len() as u32),
             OfferEvent::NumberReleased { offer, .. } => self.add(*offer, 1),
+            OfferEvent::NumberHeldBack { offer, rested: None, .. } => {
+                self.grid.remove_stock(*offer, 1).expect("own stock is priced before it is loaded");
+            }
+            // What rests is not on sale.
+            OfferEvent::NumberHeldBack { rested: Some(_), .. } => {}
             OfferEvent::ProviderRegistered { kind: ProviderKind::Driven, .. }
             | OfferEvent::OffersListed { .. }
             | OfferEvent::CarrierNamed { .. } => {}

@@ -1,3 +1,6 @@
-//! Messages as they come in: what is read from them before an order takes them.
+//! Messages as they are read: which order one is for, whether it has come before, which code is
+//! in it. Pure: nothing here asks or stores.
 
 pub mod extract;
+pub mod holder;
+pub mod identity;

@@ -401,14 +401,7 @@ mod tests {
         let us = catalog.find_country("US").unwrap();
         let adopted = |number: u64, local| {
             let (number, external_id) = (Number(number), "A".to_owned());
-            let row = ActiveRow {
-                external_id,
-                number,
-                local,
-                country: None,
-                service: None,
-                created: None,
-            };
+            let row = ActiveRow { external_id, number, local, ..ActiveRow::default() };
             international(catalog, &row, us).0
         };
         assert_eq!(adopted(2_025_550_123, true), 12_025_550_123);

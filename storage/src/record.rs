@@ -19,7 +19,7 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::snapshot::Row;
-use nexnum_engine::state::{Account, Counters, GivenUp, Key, Offer, Provider, Quarantined};
+use nexnum_engine::state::{Account, Counters, GivenUp, Key, Offer, Provider, Quarantined, Seen};
 use nexnum_engine::time::Time;
 
 /// Why bytes are not a record.
@@ -417,6 +417,7 @@ structs! {
     StoredReply { fingerprint, order, at }
     GivenUp { at, order, attempt, provider, product, placed_at }
     Quarantined { until, offer, number }
+    Seen { last, digests }
     WalletRow { kind, amount, order, at }
 }
 
@@ -449,6 +450,7 @@ enums! {
         12 GivenUp(given_up),
         13 WrittenOff(id, amount),
         14 Quarantined(resting),
+        15 Seen(provider, number, seen),
     }
 }
 
@@ -475,4 +477,6 @@ events! {
     20 Order(OrderEvent::NumberQuarantined) { order, until },
     21 Offer(OfferEvent::NumberReleased) { offer, number, until },
     22 Order(OrderEvent::LossRecovered) { order, provider, amount },
+    23 Offer(OfferEvent::NumberHeldBack) { offer, number, rested, until },
+    24 Memory(MemoryEvent::MessagesRemembered) { order },
 }

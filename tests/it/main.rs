@@ -14,6 +14,8 @@ mod load;
 mod market;
 mod message;
 mod provider_client;
+mod provider_reach;
 mod provider_set;
 mod rig;
+mod signals;
 mod tidy;

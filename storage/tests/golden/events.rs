@@ -19,7 +19,10 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         .concat()
         .into_iter()
         .map(|(name, event)| (name, Event::Order(event)));
-    accounts.chain(offers).chain([("Retired", Event::Memory(retired))]).chain(orders).collect()
+    let heard = MemoryEvent::MessagesRemembered { order: ORDER };
+    let memory = [("Retired", retired), ("MessagesRemembered", heard)];
+    let memory = memory.into_iter().map(|(name, event)| (name, Event::Memory(event)));
+    accounts.chain(offers).chain(memory).chain(orders).collect()
 }
 
 fn of_accounts() -> Vec<(&'static str, AccountEvent)> {
@@ -84,6 +87,19 @@ fn of_offers() -> Vec<(&'static str, OfferEvent)> {
         (
             "NumberReleased",
             OfferEvent::NumberReleased { offer, number: Number(15_551), until: NOW },
+        ),
+        (
+            "NumberHeldBack",
+            OfferEvent::NumberHeldBack { offer, number: Number(15_551), rested: None, until: NOW },
+        ),
+        (
+            "NumberHeldBack Rested",
+            OfferEvent::NumberHeldBack {
+                offer,
+                number: Number(15_551),
+                rested: Some(Time(1)),
+                until: NOW,
+            },
         ),
     ]
 }

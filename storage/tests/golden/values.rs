@@ -11,7 +11,7 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Order, OrderStatus};
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::snapshot::Row;
-use nexnum_engine::state::{Account, Counters, GivenUp, Key, Offer, Provider, Quarantined};
+use nexnum_engine::state::{Account, Counters, GivenUp, Key, Offer, Provider, Quarantined, Seen};
 use nexnum_engine::time::Time;
 
 pub(crate) const PRODUCT: Product = Product { country: CountryId(62), service: ServiceId(300) };
@@ -146,5 +146,7 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
     rows.push(("WrittenOff".to_owned(), Row::WrittenOff(ORDER, Micros(300_000))));
     let resting = Quarantined { until: NOW, offer: OfferId(7), number: Number(15_551) };
     rows.push(("Quarantined".to_owned(), Row::Quarantined(resting)));
+    let seen = Seen { last: NOW, digests: vec![DIGEST, 1] };
+    rows.push(("Seen".to_owned(), Row::Seen(ProviderId(2), Number(15_551), seen)));
     rows
 }
