@@ -14,6 +14,7 @@ mod drivers;
 mod error;
 mod init;
 pub mod load;
+mod message;
 mod print;
 mod provider;
 mod remote;
@@ -60,6 +61,8 @@ enum Command {
     Attention(admin::AttentionArgs),
     /// Search a running server for countries and services, with their best price and stock.
     Search(search::Args),
+    /// Try what NexNum reads in messages: find the codes in texts from standard input.
+    Message(message::Args),
     /// Check a data folder: hash chain, replay, audit, snapshots, history. Writes nothing.
     Verify(verify::Args),
     /// Measure a server under load.
@@ -99,6 +102,7 @@ impl Command {
             Self::Provider(args) => provider::run(args),
             Self::Attention(args) => admin::attention(&args),
             Self::Search(args) => search::run(&args),
+            Self::Message(args) => message::run(&args),
             Self::Verify(args) => verify::run(&args),
             Self::Bench(args) => bench::run(args),
         }

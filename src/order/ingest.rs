@@ -8,7 +8,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use nexnum_driver::{ExternalState, Op, ProviderError, ReceivedMessage, StatusReport};
-use nexnum_engine::code;
 use nexnum_engine::command::{Incoming, IngestMessage};
 use nexnum_engine::ids::{Number, ProviderId, ServiceId};
 use nexnum_engine::limits::{NAME_LEN_MAX, TEXT_LEN_MAX};
@@ -20,6 +19,7 @@ use super::Orders;
 use super::refusal::Refusal;
 use crate::market::Refused;
 use crate::market::sequencer::SendError;
+use crate::message::extract::{self, Readable};
 use crate::message::holder::{self, Holder};
 use crate::message::identity::{self, Look, Parts, PollReply, Verdict};
 use crate::provider::connected::{Connected, Failure};
@@ -158,7 +158,7 @@ impl Orders {
         look: Look,
     ) -> Result<ExternalState, Unseen> {
         let shown: Vec<_> = report.messages.iter().map(|message| read(&polled(message))).collect();
-        let shown: Vec<_> = shown.into_iter().filter(|(parts, code)| says(parts, code)).collect();
+        let shown: Vec<_> = shown.into_iter().filter(|(_, read)| says(read)).collect();
         let parts: Vec<_> = shown.iter().map(|(parts, _)| *parts).collect();
         let received = report.state == ExternalState::Received;
         for (at, (_, code)) in shown.iter().enumerate() {
@@ -244,28 +244,25 @@ fn polled(message: &ReceivedMessage) -> Arrived<'_> {
 }
 
 /// What makes a message the same, and its code.
-fn read<'a>(message: &Arrived<'a>) -> (Parts<'a>, String) {
+fn read<'a>(message: &Arrived<'a>) -> (Parts<'a>, Readable<'a>) {
     let &Arrived { external_id, sender, text, code } = message;
-    let found = match code.filter(|code| !code.is_empty()) {
-        Some(code) => code.to_owned(),
-        None => code::extract(text).unwrap_or_default(),
-    };
-    let has_code = !found.is_empty();
-    (Parts { id: external_id, sender, text, code, has_code }, found)
+    let read = extract::read(text, code.unwrap_or_default(), sender);
+    let has_code = !read.code.is_empty();
+    (Parts { id: external_id, sender, text, code, has_code }, read)
 }
 
 /// False for a message without a word.
-const fn says(parts: &Parts<'_>, code: &str) -> bool {
-    !parts.text.is_empty() || !code.is_empty()
+fn says(read: &Readable<'_>) -> bool {
+    !read.text.is_empty() || !read.code.is_empty()
 }
 
 /// A message cut to what the engine takes.
-fn incoming(parts: &Parts<'_>, code: &str, digest: u128) -> Incoming {
+fn incoming(parts: &Parts<'_>, read: &Readable<'_>, digest: u128) -> Incoming {
     Incoming {
         digest,
         sender: clipped(parts.sender, NAME_LEN_MAX).into(),
-        text: clipped(parts.text, TEXT_LEN_MAX).into(),
-        code: clipped(code, NAME_LEN_MAX).into(),
+        text: clipped(&read.text, TEXT_LEN_MAX).into(),
+        code: read.code.clone(),
     }
 }
 
@@ -297,12 +294,14 @@ mod tests {
     fn a_message_fits_the_engine_and_has_the_code_of_its_text() {
         let came = taken(&message("", "", "Your code: 123-456", ""));
         assert_eq!((&*came.code, &*came.text), ("123456", "Your code: 123-456"));
-        let came = taken(&message("", "", "Your code: 123456", "99"));
-        assert_eq!(&*came.code, "99");
+        let came = taken(&message("", "", "Your code: 123456", "9977"));
+        assert_eq!(&*came.code, "9977");
+        let came = taken(&message("", "", "", "Your code is 4821."));
+        assert_eq!((&*came.code, &*came.text), ("4821", "Your code is 4821."));
         let long = taken(&message("", &"ü".repeat(80), &"é".repeat(1_500), ""));
         assert_eq!((long.sender.len(), long.text.len()), (100, 2_000));
         let empty = message("1", "Telegram", "", "");
-        let (parts, code) = read(&polled(&empty));
-        assert!(!says(&parts, &code));
+        let (_, read) = read(&polled(&empty));
+        assert!(!says(&read));
     }
 }

@@ -49,6 +49,7 @@ pub struct ProviderClient {
     timeouts: Timeouts,
     room: Room,
     lists: SharedList,
+    newest: SharedList,
     metrics: Metrics,
 }
 
@@ -88,6 +89,7 @@ impl ProviderClient {
             timeouts: config.timeouts,
             room,
             lists: SharedList::default(),
+            newest: SharedList::default(),
             metrics: config.metrics,
         })
     }
@@ -270,10 +272,22 @@ impl ProviderClient {
         Ok(listed)
     }
 
+    /// As [`Self::list_open`], for young activations alone: it does not wait for a longer list.
+    ///
+    /// # Errors
+    /// As for [`Self::list_active`].
+    pub async fn list_newest(&self, since: Time) -> Result<OpenList, ProviderError> {
+        self.shared(&self.newest, Reach { since, dense: true }).await
+    }
+
     async fn list(&self, reach: Reach) -> Result<OpenList, ProviderError> {
+        self.shared(&self.lists, reach).await
+    }
+
+    async fn shared(&self, of: &SharedList, reach: Reach) -> Result<OpenList, ProviderError> {
         let goes_on = self.driver.pages();
         let fetch = |reach| paged(reach, goes_on, |at| self.active_page(at));
-        let listed = self.lists.get(reach, fetch).await?;
+        let listed = of.get(reach, fetch).await?;
         self.currency.note_list(&listed.list);
         Ok(listed)
     }

@@ -12,6 +12,7 @@ mod http_limits;
 mod kill;
 mod load;
 mod market;
+mod message;
 mod provider_client;
 mod provider_reach;
 mod provider_set;

@@ -44,7 +44,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "server",
         &["face", "worker", "order", "supply", "money", "access", "market", "provider", "http"],
     ),
-    ("cli", &["server", "access", "supply", "market", "provider"]),
+    ("cli", &["server", "access", "supply", "market", "provider", "message"]),
     ("lib", &["cli", "server"]),
     ("main", &["cli"]),
 ];
