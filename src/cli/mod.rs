@@ -8,6 +8,7 @@
 
 mod admin;
 mod bench;
+mod callback;
 pub mod demo;
 mod error;
 mod init;
@@ -53,6 +54,8 @@ enum Command {
     Deposit(admin::DepositArgs),
     /// List and sync providers, set their keys.
     Provider(provider::Args),
+    /// List the callbacks that could not be processed, and process them again.
+    Callback(callback::Args),
     /// Search a running server for countries and services, with their best price and stock.
     Search(search::Args),
     /// Check a data folder: hash chain, replay, audit, snapshots, history. Writes nothing.
@@ -92,6 +95,7 @@ impl Command {
             Self::Key(args) => admin::key(args),
             Self::Deposit(args) => admin::deposit(args),
             Self::Provider(args) => provider::run(args),
+            Self::Callback(args) => callback::run(args),
             Self::Search(args) => search::run(&args),
             Self::Verify(args) => verify::run(&args),
             Self::Bench(args) => bench::run(args),

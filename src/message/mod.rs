@@ -1,4 +1,5 @@
-//! Messages as they are read: which order one is for. Pure: nothing here asks or stores.
+//! Messages as they are read. Pure: nothing here asks or stores.
 
+pub mod callback;
 pub mod holder;
 pub mod identity;

@@ -4,6 +4,7 @@
 //! that a crash at any point is repaired by the next look. Nothing here decides what is
 //! allowed: that is the engine's, and every outcome goes to it as a command.
 
+mod callbacks;
 mod pause;
 mod poll;
 mod reconcile;
@@ -46,6 +47,10 @@ impl Workers {
         let (orders, stopped) = (Arc::clone(orders), workers.stop.subscribe());
         workers
             .begin("poll", "", move |beat| poll::Poller::new(&orders).run(stopped.clone(), beat));
+        let (orders, stopped) = (Arc::clone(&workers.orders), workers.stop.subscribe());
+        workers.begin("callbacks", "", move |beat| {
+            callbacks::run(Arc::clone(&orders), stopped.clone(), beat)
+        });
         workers
     }
 

@@ -1,6 +1,7 @@
 //! The operators' face: accounts, keys, deposits, own stock, providers.
 
 mod accounts;
+mod callbacks;
 mod keys;
 mod providers;
 mod state;
@@ -26,6 +27,8 @@ pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
         .detached(post("/api/admin/accounts/{id}/deposits", accounts::DEPOSIT), accounts::deposit)
         .detached(delete("/api/admin/keys/{id}", keys::REVOKE), keys::revoke)
         .detached(post("/api/admin/stock", stock::LOAD).body_max(stock::BODY_LEN_MAX), stock::load)
+        .at_once(get("/api/admin/callbacks", callbacks::LIST), callbacks::list)
+        .detached(post("/api/admin/callbacks/{id}/process", callbacks::PROCESS), callbacks::process)
         .at_once(get("/api/admin/providers", providers::LIST), providers::list)
         .detached(post("/api/admin/providers/{name}/sync", providers::SYNC), providers::sync)
 }
