@@ -1,6 +1,7 @@
 //! NexNum: providers' numbers as one live market, and the server that sells from it.
 
 pub mod access;
+pub mod attention;
 pub mod cli;
 pub mod clock;
 mod config_value;

@@ -206,7 +206,10 @@ pub(crate) struct RuleDoc {
     pub error: Option<String>,
     #[serde(default)]
     pub in_doubt: bool,
+    #[serde(default)]
+    pub certain: bool,
     pub retry_after_s: Option<OneOrMany>,
+    pub price: Option<OneOrMany>,
     pub give: Option<toml::Table>,
 }
 

@@ -1,7 +1,8 @@
 //! The command line: what each command takes, prints, and ends with.
 //!
 //! Exit codes: 0 done; 1 refused or failed, with one line on standard error that says why;
-//! 2 wrong usage; 3 the data folder is damaged.
+//! 2 wrong usage, or with `serve --check-config` a provider that the server would start
+//! without; 3 the data folder is damaged.
 
 // They panic where the reader went away: `say`, `show` and `note` do not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -10,6 +11,7 @@ mod admin;
 mod bench;
 mod callback;
 pub mod demo;
+mod drivers;
 mod error;
 mod init;
 pub mod load;
@@ -36,7 +38,8 @@ pub struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 damage found";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage or (serve --check-config) a provider \
+     that the server would start without, 3 damage found";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -56,6 +59,8 @@ enum Command {
     Provider(provider::Args),
     /// List the callbacks that could not be processed, and process them again.
     Callback(callback::Args),
+    /// List what needs the operator's attention on a running server.
+    Attention(admin::AttentionArgs),
     /// Search a running server for countries and services, with their best price and stock.
     Search(search::Args),
     /// Check a data folder: hash chain, replay, audit, snapshots, history. Writes nothing.
@@ -96,6 +101,7 @@ impl Command {
             Self::Deposit(args) => admin::deposit(args),
             Self::Provider(args) => provider::run(args),
             Self::Callback(args) => callback::run(args),
+            Self::Attention(args) => admin::attention(&args),
             Self::Search(args) => search::run(&args),
             Self::Verify(args) => verify::run(&args),
             Self::Bench(args) => bench::run(args),

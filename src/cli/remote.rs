@@ -82,6 +82,11 @@ pub(super) fn ask(
     runtime.map_err(RemoteError::Runtime)?.block_on(send(url, path, key, build))
 }
 
+/// Where the server is said to be: on the command line, or in the environment.
+pub(super) fn told_address(url: Option<&str>) -> Option<String> {
+    given(url, URL_ENV).map(|base| base.trim_end_matches('/').to_owned())
+}
+
 /// A value of the command line, or of the environment.
 pub(super) fn given(value: Option<&str>, variable: &str) -> Option<String> {
     value.map(str::to_owned).or_else(|| values::variable(variable))
@@ -93,8 +98,8 @@ async fn send(
     key: &str,
     build: impl FnOnce(&reqwest::Client, &str) -> reqwest::RequestBuilder,
 ) -> Result<Value, RemoteError> {
-    let base = given(url, URL_ENV).unwrap_or_else(|| URL_DEFAULT.to_owned());
-    let url = format!("{}{path}", base.trim_end_matches('/'));
+    let base = told_address(url).unwrap_or_else(|| URL_DEFAULT.to_owned());
+    let url = format!("{base}{path}");
     if !is_address(&base) {
         return Err(RemoteError::BadUrl { url: base });
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use nexnum_driver::{Credentials, RequestError};
 use rust_decimal::Decimal;
 
+use super::cause;
 use crate::metrics::Metrics;
 
 /// How long a call may take, from its turn at the dispatcher on.
@@ -36,7 +37,8 @@ pub struct ClientConfig {
     pub provider: String,
     /// Where the provider lives, if not where its driver says.
     pub base_url: Option<String>,
-    /// What the provider knows us by.
+    /// What the provider knows us by: a key, and a login and a password where its driver
+    /// needs them.
     pub credentials: Credentials,
     /// Ledger units for one unit of the provider's currency.
     pub rate: Decimal,
@@ -55,10 +57,13 @@ pub enum ClientError {
     /// The base address is none.
     #[error(transparent)]
     BadBase(RequestError),
+    /// The driver's requests need a credential beside the key.
+    #[error("its driver needs a {0}, and none is set")]
+    MissingCredential(&'static str),
     /// The rate is not above zero.
     #[error("the currency rate is not above zero")]
     BadRate,
     /// The HTTP client could not be set up.
-    #[error("the HTTP client could not be set up")]
-    Http(#[source] reqwest::Error),
+    #[error("the HTTP client could not be set up: {}", cause::of(.0))]
+    Http(reqwest::Error),
 }

@@ -72,6 +72,8 @@ pub enum CustomerAnswer {
     Unsupported,
     /// The provider cannot be asked now.
     Unavailable,
+    /// The provider's limits allow no more calls for a while.
+    Busy,
 }
 
 const GOOD: Option<BreakerInput> = Some(BreakerInput::Good);
@@ -119,10 +121,18 @@ table! {
     HasCode       | Never   | None    | BAD     | false      | true     | true     | HasCode  | Unavailable
     TooLate       | Never   | None    | BAD     | false      | true     | true     | TooLate  | Unavailable
     Banned        | Never   | None    | HARD    | false      | true     | false    | Unknown  | Unavailable
-    RateLimited   | Cancels | Penalty | NONE    | false      | true     | false    | Unknown  | Unavailable
+    WrongCurrency | Never   | None    | HARD    | false      | true     | false    | Unknown  | Unavailable
+    RateLimited   | Cancels | Penalty | NONE    | false      | true     | false    | Unknown  | Busy
+    NoTurn        | Never   | None    | NONE    | false      | false    | false    | Unknown  | Busy
     Temporary     | All     | Asked   | BAD     | false      | true     | false    | Unknown  | Unavailable
     Unsupported   | Never   | None    | NONE    | true       | true     | true     | Unknown  | Unsupported
     Unmapped      | Cancels | None    | BAD     | false      | true     | false    | Unknown  | Unavailable
+}
+
+/// Whether an error says that the provider refuses us: our key, or our account.
+#[must_use]
+pub const fn refuses_us(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::BadKey | ErrorKind::Banned)
 }
 
 #[cfg(test)]
@@ -136,7 +146,7 @@ mod tests {
             let breaker = row.breaker.map_or("-".to_owned(), |input| format!("{input:?}"));
             let word = |holds: bool, word: &'static str| if holds { word } else { "-" };
             let text = format!(
-                "{:<13} {:<7} {:<7} {:<4} {:<10} {:<5} {:<5} {:<7} {:?}",
+                "{:<14} {:<7} {:<7} {:<4} {:<10} {:<5} {:<5} {:<7} {:?}",
                 kind.word(),
                 format!("{:?}", row.retry),
                 format!("{:?}", row.pause),
@@ -155,21 +165,23 @@ mod tests {
     #[test]
     fn every_kind_of_error_has_the_consequences_of_its_row() {
         let expected = "\
-no_numbers    Never   None    Good ends_offer -     -     Unknown Unavailable
-no_balance    Never   None    Hard -          noted -     Unknown Unavailable
-bad_key       Never   None    Hard -          noted -     Unknown Unavailable
-bad_service   Never   None    Good ends_offer noted -     Unknown Unavailable
-bad_country   Never   None    Good ends_offer noted -     Unknown Unavailable
-price_too_low Never   None    Good ends_offer noted -     Unknown Unavailable
-too_early     Never   None    Bad  -          noted -     Unknown NotYet
-not_found     Never   None    Bad  -          noted final Missing Unavailable
-has_code      Never   None    Bad  -          noted final HasCode Unavailable
-too_late      Never   None    Bad  -          noted final TooLate Unavailable
-banned        Never   None    Hard -          noted -     Unknown Unavailable
-rate_limited  Cancels Penalty -    -          noted -     Unknown Unavailable
-temporary     All     Asked   Bad  -          noted -     Unknown Unavailable
-unsupported   Never   None    -    ends_offer noted final Unknown Unsupported
-unmapped      Cancels None    Bad  -          noted -     Unknown Unavailable
+no_numbers     Never   None    Good ends_offer -     -     Unknown Unavailable
+no_balance     Never   None    Hard -          noted -     Unknown Unavailable
+bad_key        Never   None    Hard -          noted -     Unknown Unavailable
+bad_service    Never   None    Good ends_offer noted -     Unknown Unavailable
+bad_country    Never   None    Good ends_offer noted -     Unknown Unavailable
+price_too_low  Never   None    Good ends_offer noted -     Unknown Unavailable
+too_early      Never   None    Bad  -          noted -     Unknown NotYet
+not_found      Never   None    Bad  -          noted final Missing Unavailable
+has_code       Never   None    Bad  -          noted final HasCode Unavailable
+too_late       Never   None    Bad  -          noted final TooLate Unavailable
+banned         Never   None    Hard -          noted -     Unknown Unavailable
+wrong_currency Never   None    Hard -          noted -     Unknown Unavailable
+rate_limited   Cancels Penalty -    -          noted -     Unknown Busy
+no_turn        Never   None    -    -          -     -     Unknown Busy
+temporary      All     Asked   Bad  -          noted -     Unknown Unavailable
+unsupported    Never   None    -    ends_offer noted final Unknown Unsupported
+unmapped       Cancels None    Bad  -          noted -     Unknown Unavailable
 ";
         assert_eq!(printed(), expected);
     }

@@ -5,12 +5,21 @@
 //! deadlines, bounds and rate limits; a [`connected::Connected`] is a provider with
 //! everything to talk to it.
 
+pub mod active;
+pub mod admission;
+pub mod bounds;
+pub mod buying;
 pub(crate) mod cause;
 pub mod client;
 pub mod client_config;
 pub mod connected;
 pub mod consequence;
+mod currency;
 pub mod dispatch;
+mod exchange_rate;
+mod funds;
+pub mod least_cost;
 pub mod providers;
 mod retry_after;
 mod transport;
+mod way;

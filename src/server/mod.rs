@@ -3,6 +3,7 @@
 //! The order of starting is the order of trust: replayed state, sequencer, followers,
 //! providers, workers, and last the listeners. Stopping goes the other way.
 
+mod check;
 pub mod config;
 mod connect;
 mod providers;
@@ -24,6 +25,7 @@ use tokio::task::JoinHandle;
 use self::config::Config;
 use self::register::register;
 use crate::access::Access;
+use crate::attention::AttentionKind;
 use crate::face::auth::{Auth, CallbackAddress};
 use crate::face::description::Description;
 use crate::face::route::RouteTable;
@@ -36,12 +38,14 @@ use crate::market::folder::{self, Opened};
 use crate::market::{self, Market, Started, Threads};
 use crate::money::Money;
 use crate::order::{Orders, OwnStock};
+use crate::provider::connected::Connected;
 use crate::provider::providers::Providers;
 use crate::supervisor::Supervisor;
 use crate::supply::Supply;
 use crate::supply::config::OWN_PROVIDER;
 use crate::worker::Workers;
 
+pub use check::{check_addresses, provider_problems};
 use connect::Prepared;
 pub use connect::{ConnectError, ProviderSetup};
 pub use providers::ProviderSet;
@@ -105,8 +109,7 @@ impl Rooms {
 /// Starts a server on an opened folder.
 ///
 /// # Errors
-/// What was missing. No provider is registered in the ledger then, unless the engine itself
-/// refused one.
+/// What was missing.
 pub async fn start(
     opened: Opened,
     config: &Config,
@@ -124,7 +127,8 @@ pub async fn start(
     let every = u64::from(config.limits.snapshot_every_events.get());
     let Started { market, open_claims, threads } =
         market::start(opened, config.own_stock.policy(), every);
-    // 3. Providers, own stock among them. Nothing is asked of them yet.
+    // 3. Providers, own stock among them: one that cannot be set up is told to the operator,
+    // and the others do without it. Nothing is asked of them yet.
     let (own, connected) = match attach(&market, config, setups).await {
         Ok(attached) => attached,
         Err(error) => {
@@ -182,23 +186,23 @@ async fn attach(
 ) -> Result<(OwnStock, Providers), StartError> {
     let provider = register(market, OWN_PROVIDER, ProviderKind::Own).await?;
     let own = OwnStock { provider, timings: config.own_stock.timings() };
-    Ok((own, connect_all(market, config, setups).await?))
+    Ok((own, connect_all(market, config, setups).await))
 }
 
-/// Sets the configured providers up, then registers them: a driver that cannot be read leaves
-/// no name in the ledger.
-async fn connect_all(
-    market: &Market,
-    config: &Config,
-    setups: Vec<ProviderSetup>,
-) -> Result<Providers, StartError> {
+/// Sets the configured providers up and registers them. One that cannot be is left out and
+/// told to the operator; a driver that cannot be read leaves no name in the ledger.
+async fn connect_all(market: &Market, config: &Config, setups: Vec<ProviderSetup>) -> Providers {
     let grid = &market.grid;
-    let prepare = |setup| Prepared::new(setup, config.margin, market.metrics.clone());
-    let prepared: Vec<Prepared> = setups.into_iter().map(prepare).collect::<Result<_, _>>()?;
-    let mut connected = Vec::with_capacity(prepared.len());
-    for each in prepared {
-        let id = register(market, &each.name, ProviderKind::Driven).await?;
-        connected.push(each.connected(id));
+    let mut connected = Vec::with_capacity(setups.len());
+    for setup in setups {
+        let name = setup.config.name.clone();
+        match connect_one(market, config, setup).await {
+            Ok(each) => connected.push(each),
+            Err(error) => {
+                let text = format!("the server runs without this provider: {error}");
+                market.attention.raise(AttentionKind::ProviderNotSetUp, &*name, text);
+            }
+        }
     }
     // Offers of a provider that was taken out of the configuration stand in the ledger
     // still, and nothing can be bought of it.
@@ -207,7 +211,17 @@ async fn connect_all(
             grid.close_provider(id);
         }
     }
-    Ok(Providers::new(grid, connected))
+    Providers::new(grid, connected)
+}
+
+async fn connect_one(
+    market: &Market,
+    config: &Config,
+    setup: ProviderSetup,
+) -> Result<Connected, StartError> {
+    let prepared = Prepared::new(setup, config.margin, market.metrics.clone())?;
+    let id = register(market, &prepared.name, ProviderKind::Driven).await?;
+    Ok(prepared.connected(id, market))
 }
 
 /// The path that messages for own stock are posted to on a server of this folder.

@@ -47,7 +47,9 @@ impl ProviderSet {
         // 2. Its id: a name that is known keeps its own.
         let id = register(market, &prepared.name, ProviderKind::Driven).await?;
         // 3. Its place in the set, and its loops.
-        let connected = prepared.connected(id);
+        let connected = prepared.connected(id, market);
+        // What needed attention at the connection before may be well at this one.
+        market.attention.forget_provider(connected.name());
         let connected = self.orders.providers.put(&market.grid, connected);
         self.workers.watch_over(&connected, false);
         Ok(id)
@@ -57,7 +59,7 @@ impl ProviderSet {
     /// and refunds of its open activations go on.
     #[must_use]
     pub fn set_enabled(&self, id: ProviderId, enabled: bool) -> bool {
-        let changed = self.orders.providers.set_enabled(&self.orders.market.grid, id, enabled);
+        let changed = self.orders.providers.set_enabled(id, enabled);
         if changed
             && enabled
             && let Some(connected) = self.orders.providers.get(id)
@@ -71,6 +73,12 @@ impl ProviderSet {
     /// their ends under the connection that they were bought with.
     #[must_use]
     pub fn remove(&self, id: ProviderId) -> bool {
-        self.orders.providers.remove(&self.orders.market.grid, id)
+        let market = &self.orders.market;
+        let connected = self.orders.providers.get(id);
+        let removed = self.orders.providers.remove(&market.grid, id);
+        if let Some(connected) = connected {
+            market.attention.forget_provider(connected.name());
+        }
+        removed
     }
 }

@@ -15,6 +15,7 @@ use nexnum_engine::ids::{CarrierId, OfferId};
 use nexnum_engine::money::Micros;
 use tokio::task::JoinError;
 
+use super::obtainable;
 use super::price_list::{
     self, Differences, Key, Naming, Row, Translated, carriers, differences, naming, price,
     translate,
@@ -91,22 +92,18 @@ impl Intake {
         // On a thread of its own: requests must not wait for a hundred thousand rows.
         let priced = tokio::task::spawn_blocking(move || price(rows, &carriers, margin));
         let (mut rows, misfits) = priced.await?;
+        // Before jumps are looked for: a price that is known does not jump.
+        let least = connected.least_costs();
+        obtainable::correct(&mut rows, least, margin, self.market.clock.now());
         let offers = self.market.read_model.directory().offers_of(connected.id());
         let grid = Arc::clone(&self.market.grid);
         let held = self.quarantine.hold_jumps(&mut rows, |key| known_cost(&grid, &offers, key));
-        if held > 0 {
-            let provider = connected.name();
-            tracing::warn!(
-                provider,
-                rows = held,
-                "rows of the price list are held back because their price jumped"
-            );
-        }
         // 3. Durable first, then visible to buyers.
         let (listed, refused) = self.record(&rows, offers).await?;
         let sold = listed.len();
         self.publish(listed).await?;
-        connected.has_list(&self.market.grid);
+        obtainable::correct_grid(&self.market.grid, least, margin, self.market.clock.now());
+        connected.has_list();
         // 4. What the operator sees of it.
         self.note_refused((nameless, refused));
         let now = self.market.clock.now();

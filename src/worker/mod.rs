@@ -5,9 +5,11 @@
 //! allowed: that is the engine's, and every outcome goes to it as a command.
 
 mod callbacks;
+mod look;
 mod pause;
 mod poll;
 mod reconcile;
+mod schedule;
 mod sync;
 mod visit;
 

@@ -2,19 +2,23 @@
 //!
 //! The same loop probes a provider behind an open breaker.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::Op;
+use nexnum_driver::{Op, ProviderError};
 use nexnum_engine::breaker::BreakerInput;
+use nexnum_engine::money::Micros;
+use nexnum_engine::time::Time;
 use tokio::sync::watch;
 
 use super::pause::stopped_within;
+use crate::attention::AttentionKind;
 use crate::market::Market;
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence;
 use crate::supervisor::Beat;
-use crate::supply::Intake;
+use crate::supply::{Intake, IntakeError};
 
 /// How often an open breaker is looked at.
 const PROBE_TICK: Duration = Duration::from_secs(1);
@@ -26,12 +30,16 @@ pub(super) struct Syncer {
     market: Market,
     connected: Arc<Connected>,
     intake: Intake,
+    watch: SyncWatch,
 }
 
 impl Syncer {
     pub(super) fn new(market: &Market, connected: &Arc<Connected>) -> Self {
         let intake = Intake::new(market, connected);
-        Self { market: market.clone(), connected: Arc::clone(connected), intake }
+        let (market, connected) = (market.clone(), Arc::clone(connected));
+        let began = market.clock.now();
+        let watch = SyncWatch { market: market.clone(), connected: Arc::clone(&connected), began };
+        Self { market, connected, intake, watch }
     }
 
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
@@ -41,8 +49,10 @@ impl Syncer {
             let began = tokio::time::Instant::now();
             beat.round();
             if connected.is_enabled() {
+                let watch = self.watch.clone();
                 tokio::select! {
                     () = self.sync() => {}
+                    never = watch.look_on(&beat) => match never {},
                     () = connected.retired() => return,
                     true = stopped_within(&mut stop, Duration::MAX) => return,
                 }
@@ -59,6 +69,7 @@ impl Syncer {
                             return;
                         }
                         beat.round();
+                        self.watch.look();
                         self.probe().await;
                     }
                 }
@@ -72,8 +83,14 @@ impl Syncer {
             return;
         }
         let client = self.connected.client();
-        let (op, outcome) = if self.connected.driver().supports(Op::Balance) {
-            (Op::Balance, client.balance().await.map(drop))
+        let (driver, now) = (self.connected.driver(), self.market.clock.now());
+        // A price list may come without a key, which the other two need.
+        let (op, outcome) = if driver.supports(Op::Balance) {
+            let balance = client.balance().await;
+            // Topped up, it may be bought from again.
+            (Op::Balance, balance.map(|balance| self.has_balance(balance)))
+        } else if driver.supports(Op::ListActive) {
+            (Op::ListActive, client.list_active(now).await.map(drop))
         } else {
             (Op::Prices, client.prices().await.map(drop))
         };
@@ -85,25 +102,56 @@ impl Syncer {
                 consequence::of(error.kind).breaker.unwrap_or(BreakerInput::Bad)
             }
         };
-        self.connected.record_outcome(&self.market.grid, input, now);
+        self.connected.record_outcome(input, now);
     }
 
     async fn sync(&mut self) {
         self.ask_balance().await;
+        let (failed, quarantined) = match self.take_list_in().await {
+            Ok(()) => (None, None),
+            Err(SyncError::Intake(error @ IntakeError::Untrusted { .. })) => (None, Some(error)),
+            Err(error) => (Some(error), None),
+        };
+        let every_s = self.connected.policy().sync_interval_ms / 1000;
+        let failed = failed.map(|error| format!("{error}; it is asked for every {every_s} s"));
+        self.report(AttentionKind::PriceListFailed, failed);
+        let is_trusted = quarantined.is_none();
+        let quarantined = quarantined.map(|error| {
+            format!("the price list is held back until it has come a few times: {error}")
+        });
+        self.report(AttentionKind::PriceListQuarantined, quarantined);
+        let held = self.connected.figures().quarantined;
+        let held = (is_trusted && held > 0).then(|| {
+            format!("{held} rows of the price list are held back because their price jumped")
+        });
+        self.report(AttentionKind::PricesQuarantined, held);
+    }
+
+    /// Fetches the price list and takes it in; what goes wrong is among the provider's failures.
+    async fn take_list_in(&mut self) -> Result<(), SyncError> {
         let list = match self.connected.client().prices().await {
             Ok(list) => list,
             Err(error) => {
-                let (now, provider) = (self.market.clock.now(), self.connected.name());
-                tracing::warn!(provider, %error, "sync failed: no price list from the provider");
-                return self.connected.note_error(now, Op::Prices, None, &error);
+                let now = self.market.clock.now();
+                self.connected.note_error(now, Op::Prices, None, &error);
+                return Err(SyncError::NoList(error));
             }
         };
-        if let Err(error) = self.intake.take_in(list).await {
-            let (at, provider) = (self.market.clock.now(), self.connected.name());
-            tracing::warn!(provider, %error, "sync failed: the price list was taken in only in part, or not at all");
-            let (op, text) = (Op::Prices, error.to_string());
+        let taken_in = self.intake.take_in(list).await;
+        if let Err(error) = &taken_in {
+            let (at, op, text) = (self.market.clock.now(), Op::Prices, error.to_string());
             self.connected.note_failure(Failure { at, op, order: None, text });
         }
+        Ok(taken_in?)
+    }
+
+    fn report(&self, kind: AttentionKind, text: Option<String>) {
+        self.market.attention.report(kind, self.connected.name(), text);
+    }
+
+    fn has_balance(&self, balance: Micros) {
+        self.connected.note(|health| health.balance = Some(balance));
+        self.connected.funds().set_balance(balance);
     }
 
     async fn ask_balance(&self) {
@@ -111,11 +159,57 @@ impl Syncer {
             return;
         }
         match self.connected.client().balance().await {
-            Ok(balance) => self.connected.note(|health| health.balance = Some(balance)),
+            Ok(balance) => self.has_balance(balance),
             Err(error) => {
                 let now = self.market.clock.now();
                 self.connected.note_error(now, Op::Balance, None, &error);
             }
         }
     }
+}
+
+/// What is looked at each second, also while a sync runs.
+#[derive(Clone)]
+struct SyncWatch {
+    market: Market,
+    connected: Arc<Connected>,
+    /// Until when no list could have been late.
+    began: Time,
+}
+
+impl SyncWatch {
+    async fn look_on(&self, beat: &Beat) -> Infallible {
+        loop {
+            tokio::time::sleep(PROBE_TICK).await;
+            beat.round();
+            self.look();
+        }
+    }
+
+    /// Looks whether the offers are on sale as they should be, and whether the list is older
+    /// than twice its interval.
+    fn look(&self) {
+        let (connected, now) = (&self.connected, self.market.clock.now());
+        connected.look(now);
+        let interval_ms = connected.policy().sync_interval_ms;
+        let since = connected.figures().last_sync_at.unwrap_or(self.began);
+        let age_ms = now.ms_since(since);
+        let is_late = connected.is_enabled() && age_ms > 2 * interval_ms;
+        let late = is_late.then(|| {
+            let (age_s, every_s) = (age_ms / 1000, interval_ms / 1000);
+            format!("the last price list is {age_s} s old and should come every {every_s} s")
+        });
+        self.market.attention.report(AttentionKind::PriceListLate, connected.name(), late);
+    }
+}
+
+/// Why a sync changed nothing, or not all.
+#[derive(Debug, thiserror::Error)]
+enum SyncError {
+    /// The provider gave no list.
+    #[error("no price list came ({}: {})", .0.kind.word(), .0.excerpt)]
+    NoList(ProviderError),
+    /// The list was not taken in, or only in part.
+    #[error("the price list was taken in only in part, or not at all: {0}")]
+    Intake(#[from] IntakeError),
 }

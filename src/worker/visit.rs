@@ -60,8 +60,8 @@ pub(super) async fn visit(
             }
             Seen::Missing
         }
-        // There was no turn for it: the provider is not at fault, and has not been asked.
-        Err(Unseen::Provider(error)) if error.kind == ErrorKind::RateLimited => Seen::NoRoom,
+        // There was no turn for it, or too many calls: it is asked again soon.
+        Err(Unseen::Provider(error)) if is_limited(error.kind) => Seen::NoRoom,
         Err(Unseen::Provider(error)) => {
             connected.note_error(orders.market.clock.now(), Op::Status, Some(id), &error);
             Seen::Failed
@@ -74,8 +74,12 @@ pub(super) async fn visit(
     (watch, seen)
 }
 
+fn is_limited(kind: ErrorKind) -> bool {
+    kind == ErrorKind::NoTurn || kind == ErrorKind::RateLimited
+}
+
 /// Ends an activation here that has ended at its provider.
-async fn conclude(orders: &Orders, id: OrderId, state: ExternalState) {
+pub(super) async fn conclude(orders: &Orders, id: OrderId, state: ExternalState) {
     let Some(order) = orders.market.read_model.order(id) else { return };
     let ended = match state {
         ExternalState::Waiting | ExternalState::Received => false,

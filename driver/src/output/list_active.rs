@@ -9,12 +9,13 @@ use nexnum_engine::ids::Number;
 use nexnum_engine::time::Time;
 use serde::Deserialize;
 
+use super::currency::Currency;
 use super::fields::{Input, NumberFields, ROWS_MAX, Reader, read_table};
 use super::status::{
     ExternalState, MessageFields, MessagesDoc, ReceivedMessage, States, compile_messages,
     compile_states, read_messages,
 };
-use super::value::{code, parse_time};
+use super::value::{code, minor_code, parse_time, parse_unzoned};
 use crate::document::{OneOrMany, RowsDoc};
 use crate::json::Node;
 use crate::place::DriverError;
@@ -46,6 +47,9 @@ pub struct ActiveList {
     pub oldest: Option<Time>,
     /// The page is full, so there may be more behind it.
     pub full: bool,
+    /// What the provider's clock showed when it answered, where it says so; of several
+    /// pages, the first one's.
+    pub server_now: Option<Time>,
     /// Rows that there are, on this page and beyond it, where the reply says so.
     pub total: Option<usize>,
 }
@@ -81,6 +85,7 @@ impl ActiveList {
         self.misfits += next.misfits;
         self.rows.extend(rows);
         self.ids.extend(ids);
+        self.server_now = self.server_now.or(next.server_now);
         (self.full, self.total) = (next.full || !adjoins, next.total.or(self.total));
         brought && adjoins
     }
@@ -99,8 +104,13 @@ pub struct ActiveRow {
     pub country: Option<String>,
     /// The provider's code of the service.
     pub service: Option<String>,
-    /// When it was bought, where the provider says so with its time zone.
+    /// When it was bought by the provider's clock, where it says so with its time zone.
     pub created: Option<Time>,
+    /// When it was bought, where the provider says so without a time zone: as if it were
+    /// UTC, so that the moment may be most of a day earlier or later. One of the two at most.
+    pub created_unzoned: Option<Time>,
+    /// The currency of the cost, where the list names it.
+    pub currency: Option<Currency>,
     /// How it stands; `None` where the list does not say so, or in words that the driver
     /// does not know. `Received` without messages only where the list shows none.
     pub state: Option<ExternalState>,
@@ -116,6 +126,7 @@ impl fmt::Debug for ActiveRow {
             .field("country", &self.country)
             .field("service", &self.service)
             .field("created", &self.created)
+            .field("created_unzoned", &self.created_unzoned)
             .field("state", &self.state)
             .field("messages", &self.messages)
             .finish_non_exhaustive()
@@ -134,6 +145,7 @@ pub(super) struct ActiveDoc {
     pub country: Option<OneOrMany>,
     pub service: Option<OneOrMany>,
     pub created: Option<OneOrMany>,
+    pub currency: Option<OneOrMany>,
     pub state: Option<OneOrMany>,
     #[serde(default)]
     pub states: BTreeMap<String, String>,
@@ -151,6 +163,7 @@ pub(crate) struct ActiveFields {
     pub country: Option<Sources>,
     pub service: Option<Sources>,
     pub created: Option<Sources>,
+    pub currency: Option<Sources>,
     pub state: Option<(Sources, States)>,
     pub messages: Option<MessageFields>,
     pub page_len: Option<usize>,
@@ -185,9 +198,15 @@ pub(super) fn compile(
         country: reader.optional(doc.country.as_ref(), "country")?,
         service: reader.optional(doc.service.as_ref(), "service")?,
         created: reader.optional(doc.created.as_ref(), "created")?,
+        currency: reader.optional(doc.currency.as_ref(), "currency")?,
         page_len: doc.page_len,
         total: reader.optional(doc.total.as_ref(), "total")?,
     })
+}
+
+/// A list without rows.
+pub(super) fn none(input: &Input<'_, '_>) -> ActiveList {
+    ActiveList { server_now: input.view.reply.server_now(), ..ActiveList::default() }
 }
 
 /// A row that cannot be read may be any purchase: it is counted, so that the others are
@@ -195,11 +214,11 @@ pub(super) fn compile(
 pub(super) fn read(fields: &ActiveFields, input: &Input<'_, '_>) -> Result<ActiveList, Misfit> {
     let root = input.view.root.as_ref().ok_or(Misfit)?;
     let total = fields.total.as_ref().map(|total| read_total(total, input)).transpose()?;
-    let mut list = ActiveList { total, ..ActiveList::default() };
+    let mut list = ActiveList { total, ..none(input) };
     let (mut last, mut newest_first) = (None, true);
     fields.rows.walk_all(root, &mut |row, _| {
-        let created = input.row(fields.created.as_ref(), row);
-        let created = created.and_then(|text| parse_time(&text));
+        let text = input.row(fields.created.as_ref(), row);
+        let created = text.as_deref().and_then(parse_time);
         list.listed += 1;
         list.ids.push(input.row(Some(&fields.external_id), row).unwrap_or_default());
         // A row without its moment says nothing of how far back the reply goes.
@@ -207,7 +226,7 @@ pub(super) fn read(fields: &ActiveFields, input: &Input<'_, '_>) -> Result<Activ
         newest_first &= last.is_none_or(|last: Time| created <= Some(last.plus_ms(DISORDER_MS)));
         last = created.or(last);
         match fields.rows.judge(row) {
-            Some(true) => match read_active_row(fields, input, row, created) {
+            Some(true) => match read_active_row(fields, input, row, text.as_deref()) {
                 Ok(row) => list.rows.push(row),
                 Err(Misfit) => list.misfits += 1,
             },
@@ -231,7 +250,7 @@ fn read_active_row(
     fields: &ActiveFields,
     input: &Input<'_, '_>,
     row: &Node<'_>,
-    created: Option<Time>,
+    created: Option<&str>,
 ) -> Result<ActiveRow, Misfit> {
     let field = |sources: &Option<Sources>| input.row(sources.as_ref(), row);
     // A row whose messages cannot be read is open all the same: it is asked about singly.
@@ -247,9 +266,11 @@ fn read_active_row(
         external_id: input.row(Some(&fields.external_id), row).ok_or(Misfit).and_then(code)?,
         number: fields.number.assemble(|sources| input.row(Some(sources), row))?,
         local: fields.local,
-        country: field(&fields.country).map(code).transpose()?,
-        service: field(&fields.service).map(code).transpose()?,
-        created,
+        country: field(&fields.country).and_then(minor_code),
+        service: field(&fields.service).and_then(minor_code),
+        created: created.and_then(parse_time),
+        created_unzoned: created.and_then(parse_unzoned),
+        currency: input.currency(fields.currency.as_ref(), Some(row)),
     })
 }
 

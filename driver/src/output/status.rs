@@ -6,16 +6,13 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::fields::{Input, Reader, read_table};
-use super::value::{bounded_text, code};
+use super::value::{cut_name, minor_code, text_and_code};
 use crate::document::{OneOrMany, RowsDoc};
 use crate::json::Node;
 use crate::place::{DriverError, Place};
 use crate::reply::Misfit;
 use crate::rows::Rows;
 use crate::source::Sources;
-
-/// Messages one activation may show; no provider keeps a tenth of it.
-const MESSAGES_MAX: usize = 1_000;
 
 /// Where an activation stands at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +56,8 @@ pub struct ReceivedMessage {
     pub sender: Option<String>,
     /// What it says.
     pub text: Option<String>,
-    /// The code in it, as the provider sees it.
+    /// The code in it, as the provider sees it, if it has the length of one; what is longer
+    /// or has blanks is in `text`.
     pub code: Option<String>,
 }
 
@@ -200,7 +198,8 @@ pub(super) fn read(fields: &StatusFields, input: &Input<'_, '_>) -> Result<Statu
     Ok(StatusReport { state: state.seen_with(&messages), messages })
 }
 
-/// Reads the messages below a node: the whole reply, or the row of one activation.
+/// Reads the messages below a node: the whole reply, or the row of one activation. All of
+/// them, as many as a reply of bounded length has.
 pub(super) fn read_messages(
     fields: &MessageFields,
     input: &Input<'_, '_>,
@@ -209,23 +208,26 @@ pub(super) fn read_messages(
     let mut messages = Vec::new();
     let mut keep = |read: &dyn Fn(&Sources) -> Option<String>| {
         let field = |sources: &Option<Sources>| sources.as_ref().and_then(read);
+        let (text, code) = text_and_code(field(&fields.text), field(&fields.code));
         let message = ReceivedMessage {
-            external_id: field(&fields.external_id).map(code).transpose()?,
-            sender: field(&fields.sender).map(code).transpose()?,
-            text: field(&fields.text).map(bounded_text),
-            code: field(&fields.code).map(code).transpose()?,
+            external_id: field(&fields.external_id).and_then(minor_code),
+            sender: field(&fields.sender).map(cut_name),
+            text,
+            code,
         };
         if message.text.is_some() || message.code.is_some() {
             messages.push(message);
         }
-        if messages.len() > MESSAGES_MAX { Err(Misfit) } else { Ok(()) }
     };
     match (&fields.rows, node) {
-        (None, None) => keep(&|sources| input.root(sources))?,
-        (None, Some(node)) => keep(&|sources| input.row(Some(sources), node))?,
+        (None, None) => keep(&|sources| input.root(sources)),
+        (None, Some(node)) => keep(&|sources| input.row(Some(sources), node)),
         (Some(_), None) => return Err(Misfit),
         (Some(rows), Some(node)) => {
-            rows.walk(node, &mut |row, _| keep(&|sources| input.row(Some(sources), row)))?
+            rows.walk(node, &mut |row, _| {
+                keep(&|sources| input.row(Some(sources), row));
+                Ok(())
+            })?;
         }
     }
     Ok(messages)

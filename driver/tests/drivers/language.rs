@@ -327,6 +327,41 @@ fn a_document_with_a_mistake_is_told_where() {
 }
 
 #[test]
+fn a_failing_server_is_believed_where_the_rule_says_so() {
+    let of = |rule: &str, status: u16| {
+        let driver = Driver::parse(&changed(r#"error = "no_numbers""#, rule)).unwrap();
+        show(driver.interpret(Op::Cancel, &RawReply { status, ..reply("NO") }))
+    };
+    let [usual, certain, doubt] = ["", ", certain = true", ", in_doubt = true"]
+        .map(|more| format!(r#"error = "no_numbers"{more}"#));
+    assert_eq!(of(&usual, 200), "no_numbers");
+    assert_eq!(of(&usual, 503), "temporary in_doubt");
+    assert_eq!(of(&certain, 503), "no_numbers");
+    assert_eq!(of(&doubt, 200), "no_numbers in_doubt");
+    assert_eq!(of(r#"error = "rate_limited""#, 503), "rate_limited in_doubt");
+    let both = r#"error = "no_numbers", certain = true, in_doubt = true"#;
+    refused(r#"error = "no_numbers""#, both, "rules[0].certain", "in_doubt");
+    refused(
+        "give = {} }",
+        "give = {}, certain = true }",
+        "operations.cancel.rules[0].certain",
+        "belongs",
+    );
+}
+
+#[test]
+fn a_refusal_for_the_price_may_name_the_one_that_would_do() {
+    let from = r#"equals = "NO", error = "no_numbers""#;
+    let rule = r#"regex = '^LOW (?<p>.*)$', error = "price_too_low", price = "$p""#;
+    reads(from, rule, Op::Cancel, "LOW 0.09", "price_too_low price=0.090000");
+    for none in ["LOW -1", "LOW 0", "LOW much"] {
+        reads(from, rule, Op::Cancel, none, "price_too_low");
+    }
+    let other = rule.replace("price_too_low", "no_balance");
+    refused(from, &other, "rules[0].price", "belongs to `price_too_low`");
+}
+
+#[test]
 fn a_rule_that_is_never_reached_is_a_mistake() {
     let after = r#"give = {} }, { equals = ["KO", "OK"], error = "too_early" }"#;
     refused("give = {} }", after, "operations.cancel.rules[1]", "`OK` is never reached");

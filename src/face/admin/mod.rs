@@ -1,6 +1,8 @@
-//! The operators' face: accounts, keys, deposits, own stock, providers.
+//! The operators' face: accounts, keys, deposits, own stock, providers, and what needs
+//! attention.
 
 mod accounts;
+mod attention;
 mod callbacks;
 mod keys;
 mod providers;
@@ -29,6 +31,7 @@ pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
         .detached(post("/api/admin/stock", stock::LOAD).body_max(stock::BODY_LEN_MAX), stock::load)
         .at_once(get("/api/admin/callbacks", callbacks::LIST), callbacks::list)
         .detached(post("/api/admin/callbacks/{id}/process", callbacks::PROCESS), callbacks::process)
+        .at_once(get("/api/admin/attention", attention::LIST), attention::list)
         .at_once(get("/api/admin/providers", providers::LIST), providers::list)
         .detached(post("/api/admin/providers/{name}/sync", providers::SYNC), providers::sync)
 }

@@ -83,6 +83,8 @@ pub struct ReadModel {
     directory: Directory,
     /// Orders with work upstream: to be bought, polled, ended.
     driven: Mutex<BTreeSet<OrderId>>,
+    /// Orders that got their number from a provider since the last look of the poller.
+    assigned: Mutex<Vec<OrderId>>,
     /// Orders on numbers of own stock, to find where a message belongs.
     held: Mutex<BTreeSet<(ProviderId, Number, OrderId)>>,
     /// Orders by what their provider calls the purchase.
@@ -112,6 +114,7 @@ impl ReadModel {
             aging: Mutex::default(),
             directory: Directory::from_state(state),
             driven: Mutex::default(),
+            assigned: Mutex::default(),
             held: Mutex::default(),
             purchases: HashMap::new(),
             closed: Mutex::default(),
@@ -245,7 +248,9 @@ impl ReadModel {
                 };
                 if let Some(assignment) = &order.assignment {
                     let key = (order.provider, assignment.external_id.clone());
-                    self.purchases.pin().insert(key, id);
+                    if self.purchases.pin().insert(key, id).is_none() {
+                        self.assigned.lock().push(id);
+                    }
                 }
                 if let Some(at) = order.closed_at {
                     self.driven_closed.lock().insert((at, id));
@@ -352,6 +357,13 @@ impl ReadModel {
     #[must_use]
     pub fn driven_len(&self) -> usize {
         self.driven.lock().len()
+    }
+
+    /// Takes the orders that got their number from a provider since the last call, or that
+    /// were in memory at the start.
+    #[must_use]
+    pub fn take_assigned(&self) -> Vec<OrderId> {
+        std::mem::take(&mut self.assigned.lock())
     }
 
     /// The order that a provider's purchase belongs to, while it is in memory.

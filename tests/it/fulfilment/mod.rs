@@ -1,10 +1,14 @@
 //! Orders on connected providers, against simulated ones that speak the real wire formats.
 
+mod attention;
+mod busy;
 mod buying;
 mod cancel;
 mod doubt;
 mod faults;
+mod obtainable;
 mod resend;
+mod routing;
 
 use std::fs;
 use std::sync::Arc;

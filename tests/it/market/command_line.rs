@@ -8,7 +8,7 @@ use super::harness::Market;
 use crate::rig::process::nexnum;
 
 /// Runs the binary as this market's operator.
-async fn run(market: &Market, arguments: &[&str]) -> Output {
+pub(crate) async fn run(market: &Market, arguments: &[&str]) -> Output {
     let mut command = nexnum();
     command.args(arguments).env("NEXNUM_ADMIN_KEY", &market.admin.key);
     command.env("NEXNUM_URL", format!("http://{}", market.running.address));
@@ -47,4 +47,19 @@ async fn callbacks_that_failed_are_listed_and_processed_again() {
     let listed = run(&market, &["callback", "list"]).await;
     assert_eq!((listed.status.code(), listed.stdout.len()), (Some(0), 0));
     market.running.stop().await.unwrap();
+}
+
+#[test]
+fn the_shipped_drivers_are_listed_without_a_server() {
+    let listed = nexnum().args(["provider", "drivers", "--json"]).output().unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let names: Vec<_> = listed["drivers"].as_array().unwrap().iter().map(|d| &d["name"]).collect();
+    assert_eq!(names, ["fivesim", "handler", "smspool"]);
+    let fivesim = &listed["drivers"][0];
+    assert_eq!(fivesim["dialect"], "fivesim");
+    assert!(fivesim["operations"].as_array().unwrap().contains(&"buy".into()), "{fivesim}");
+    assert!(fivesim["limits"]["windows"][0]["calls"].as_u64() > Some(0), "{fivesim}");
+    let listed = nexnum().args(["provider", "drivers"]).output().unwrap();
+    let words = String::from_utf8(listed.stdout).unwrap();
+    assert!(names.iter().all(|name| words.contains(name.as_str().unwrap())), "{words}");
 }

@@ -1,6 +1,7 @@
 //! The whole server, over HTTP, on a data folder of its own: one behaviour a file.
 
 mod api;
+mod attention;
 mod bad_input;
 mod command_line;
 mod described;
