@@ -1,6 +1,7 @@
 //! Messages as they are read: which order one is for, whether it has come before, which code is
 //! in it. Pure: nothing here asks or stores.
 
+pub mod callback;
 pub mod extract;
 pub mod holder;
 pub mod identity;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use nexnum_driver::{ExternalState, Op, ProviderError, ReceivedMessage, StatusReport};
 use nexnum_engine::command::{Incoming, IngestMessage};
-use nexnum_engine::ids::{Number, ProviderId, ServiceId};
+use nexnum_engine::ids::{CallbackId, Number, ProviderId, ServiceId};
 use nexnum_engine::limits::{NAME_LEN_MAX, TEXT_LEN_MAX};
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
@@ -30,7 +30,7 @@ pub const INGEST_MS: u64 = 5_000;
 
 /// A message as its source gave it; a sender or text that the source does not have is empty.
 #[derive(Clone, Copy, Default)]
-pub struct Arrived<'a> {
+pub(super) struct Arrived<'a> {
     /// The source's own id of the message: its identity where there is one.
     pub external_id: Option<&'a str>,
     /// Who sent it.
@@ -50,7 +50,7 @@ impl fmt::Debug for Arrived<'_> {
 
 /// What a callback says a message is for.
 #[derive(Clone, Copy, Debug)]
-pub struct Posted {
+pub(super) struct Posted {
     /// The number's provider.
     pub provider: ProviderId,
     /// The number that received it.
@@ -61,7 +61,7 @@ pub struct Posted {
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ingested {
+pub(super) enum Ingested {
     /// It is new.
     Accepted,
     /// It has come before: nothing changed.
@@ -91,14 +91,15 @@ impl Unseen {
 }
 
 impl Orders {
-    /// Brings in a message that was posted for a number.
+    /// Brings in a message that was posted for a number, with the callback that it came in.
     ///
     /// # Errors
     /// [`Refusal::NoHolder`], [`Refusal::Ambiguous`], or the engine's refusal.
-    pub async fn ingest_posted(
+    pub(super) async fn ingest_posted(
         &self,
         posted: Posted,
         message: Arrived<'_>,
+        callback: Option<CallbackId>,
     ) -> Result<Ingested, Refusal> {
         let (parts, readable) = read(&message);
         let mut refused = BTreeSet::new();
@@ -118,7 +119,7 @@ impl Orders {
             // 2. The engine knows more: what came to the number before the orders in memory, or
             // a moment ago. The sender repeats what found no room: a callback does not wait.
             let message = incoming(parts.sender, &readable, digest);
-            let command = IngestMessage { order: order.id, message };
+            let command = IngestMessage { order: order.id, message, callback };
             match self.market.execute(command).await {
                 Ok(_) => return Ok(Ingested::Accepted),
                 Err(Refused::Rejected(Reject::DuplicateMessage)) => refused.insert(digest),
@@ -185,7 +186,7 @@ impl Orders {
         message: Incoming,
     ) -> Result<(), Unseen> {
         let until = self.market.clock.now().plus_ms(INGEST_MS);
-        let command = IngestMessage { order: order.id, message };
+        let command = IngestMessage { order: order.id, message, callback: None };
         match self.market.send_until(&command, until).await {
             Err(SendError::Busy | SendError::Stopped) => Err(Unseen::Busy),
             // The order holds all it may, or has left memory.

@@ -290,6 +290,7 @@ fn tables(
         access: rooms.access.clone(),
         money: rooms.money.clone(),
         supply: rooms.supply.clone(),
+        orders: orders(),
         providers: rooms.orders.providers.clone(),
         market: rooms.market.clone(),
     };

@@ -17,8 +17,17 @@ const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// What is below every room.
-const BASE: &[&str] =
-    &["attention", "clock", "config_value", "digest", "keys", "logs", "metrics", "supervisor"];
+const BASE: &[&str] = &[
+    "attention",
+    "clock",
+    "config_value",
+    "digest",
+    "json",
+    "keys",
+    "logs",
+    "metrics",
+    "supervisor",
+];
 
 /// Which rooms of `src/` a room may import, beside itself, [`BASE`] and the crates.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
@@ -27,6 +36,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("config_value", &[]),
     ("digest", &[]),
+    ("json", &[]),
     ("keys", &[]),
     ("logs", &[]),
     ("metrics", &[]),
