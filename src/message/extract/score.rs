@@ -63,9 +63,11 @@ pub(super) fn judge(row: &Row, text: &str, sender: &str) -> Option<(Figure, i32)
     (mark.points >= ENOUGH && !rival).then_some((figure, mark.points.min(MOST)))
 }
 
-/// True if a message speaks of a code or of a proof, so that one may be in its links.
+/// True if a message speaks of a code, or of a number and a link, so that one may be in the
+/// other.
 pub(super) fn speaks_of_code(row: &Row) -> bool {
-    row.items.iter().any(|item| matches!(item, Item::Cue(Kind::Otp | Kind::Code | Kind::Verify)))
+    let says = |kind: Kind| row.items.contains(&Item::Cue(kind));
+    says(Kind::Otp) || says(Kind::Code) || says(Kind::Number) && says(Kind::Link)
 }
 
 /// What a figure is judged by besides its neighbours.
