@@ -1,5 +1,6 @@
 //! Messages as they are read. Pure: nothing here asks or stores.
 
 pub mod callback;
+pub mod fit;
 pub mod holder;
 pub mod identity;

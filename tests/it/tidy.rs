@@ -17,15 +17,9 @@ const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// What is below every room.
+#[rustfmt::skip]
 const BASE: &[&str] = &[
-    "attention",
-    "clock",
-    "config_value",
-    "digest",
-    "json",
-    "keys",
-    "logs",
-    "metrics",
+    "attention", "clock", "config_value", "digest", "json", "keys", "logs", "metrics",
     "supervisor",
 ];
 
