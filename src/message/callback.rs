@@ -1,9 +1,11 @@
 //! The body of a callback: what it says, and what makes it the same when it comes again.
 
+use nexnum_driver::decoded;
 use nexnum_engine::ids::Number;
 use nexnum_engine::time::Time;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::digest;
 use crate::json::{self, JsonFault};
@@ -19,11 +21,12 @@ const MINUTE_MS: u64 = 60_000;
 #[schemars(rename = "Callback")]
 pub struct PostedMessage {
     /// The number that received the message, as E.164 has it, with or without the plus sign.
+    /// Blanks, hyphens, parentheses and dots in it are ignored.
     pub number: String,
-    /// The sender, as the phone network states it: at most 100 bytes of UTF-8 are kept.
+    /// The sender, as the phone network states it: its first 100 bytes of UTF-8 are kept.
     #[serde(default)]
     pub sender: String,
-    /// The text, not empty: at most 2,000 bytes of UTF-8 are kept.
+    /// The text, not empty: 2,000 bytes of UTF-8 are kept, those with the code.
     #[schemars(length(min = 1))]
     pub text: String,
     /// The SIM bank's own id of the message, 1 to 255 bytes: messages with the same id are the
@@ -43,12 +46,22 @@ impl std::fmt::Debug for PostedMessage {
     }
 }
 
-/// Reads a body.
+/// Reads a body: JSON, or a form with the same names. Its charset is the one that its type
+/// names, else UTF-8; what cannot be decoded is U+FFFD, since one foreign byte is no reason to
+/// lose the rest.
 ///
 /// # Errors
 /// Why it cannot be read, or which field cannot be used.
-pub fn read(body: &[u8]) -> Result<PostedMessage, JsonFault> {
-    let posted: PostedMessage = json::decode(body)?;
+pub fn read(content_type: &str, body: &[u8]) -> Result<PostedMessage, JsonFault> {
+    let text = decoded(content_type, body);
+    let text = text.trim_start_matches('\u{feff}');
+    // Some clients call whatever they send a form.
+    let is_form = is_form(content_type) && !text.trim_start().starts_with(['{', '[']);
+    let posted: PostedMessage = if is_form {
+        json::decode(form(content_type, body)?.as_bytes())?
+    } else {
+        json::decode(text.as_bytes())?
+    };
     if posted.id.as_ref().is_some_and(|id| !(1..=ID_LEN_MAX).contains(&id.len())) {
         return Err(JsonFault::invalid("id", "must be 1 to 255 bytes, or left out"));
     }
@@ -58,10 +71,58 @@ pub fn read(body: &[u8]) -> Result<PostedMessage, JsonFault> {
     Ok(posted)
 }
 
-/// The number that received the message.
+fn is_form(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// A form as JSON; what may be left out may be empty.
+fn form(content_type: &str, body: &[u8]) -> Result<String, JsonFault> {
+    let mut fields = Map::new();
+    for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=');
+        let mut half = || unescaped(halves.next().unwrap_or_default());
+        let (name, value) = (half(), half());
+        let name = decoded(content_type, &name).into_owned();
+        let value = decoded(content_type, &value).into_owned();
+        if value.is_empty() && matches!(&*name, "id" | "service") {
+            continue;
+        }
+        if fields.insert(name.clone(), Value::String(value)).is_some() {
+            return Err(JsonFault::invalid(name, "is given twice"));
+        }
+    }
+    Ok(Value::Object(fields).to_string())
+}
+
+/// The bytes that a part of a form stands for; what is no escape stands for itself.
+fn unescaped(part: &[u8]) -> Vec<u8> {
+    let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut at = 0;
+    while let Some(&byte) = part.get(at) {
+        let escape = (byte == b'%').then(|| digit(part.get(at + 1)).zip(digit(part.get(at + 2))));
+        match escape.flatten() {
+            Some((high, low)) => {
+                bytes.push((high * 16 + low) as u8);
+                at += 3;
+            }
+            None => {
+                bytes.push(if byte == b'+' { b' ' } else { byte });
+                at += 1;
+            }
+        }
+    }
+    bytes
+}
+
+/// The number that received the message: what people put between its digits means nothing.
 #[must_use]
 pub fn number(posted: &PostedMessage) -> Option<Number> {
-    Number::parse(&posted.number)
+    let between =
+        |c: char| c.is_whitespace() || matches!(c, '-' | '(' | ')' | '.' | '\u{2010}'..='\u{2015}');
+    let digits: String = posted.number.chars().filter(|c| !between(*c)).collect();
+    Number::parse(&digits)
 }
 
 /// What makes a callback the same when it comes again: the source's id at its number, else
@@ -86,7 +147,7 @@ mod tests {
     use super::*;
 
     fn key_of(body: &str, now: u64) -> u128 {
-        key(&read(body.as_bytes()), body.as_bytes(), Time(now))
+        key(&read("", body.as_bytes()), body.as_bytes(), Time(now))
     }
 
     #[test]
@@ -102,5 +163,67 @@ mod tests {
         assert_ne!(numbered("+628100000", "code"), numbered("+628100001", "code"));
         assert_eq!(key_of("{", 0), key_of("{", 1));
         assert_ne!(key_of("{", 0), key_of("[", 0));
+    }
+
+    const FORM: &str = "application/x-www-form-urlencoded";
+
+    fn text_of(content_type: &str, body: &[u8]) -> String {
+        read(content_type, body).map(|posted| posted.text).unwrap_or_else(|fault| fault.detail)
+    }
+
+    #[test]
+    fn a_body_is_read_in_the_charset_that_it_names() {
+        let body = |text: &[u8]| [br#"{"number": "+6281", "text": ""#, text, br#""}"#].concat();
+        let cyrillic = body(b"\xea\xee\xe4 48291");
+        assert_eq!(text_of("application/json; charset=windows-1251", &cyrillic), "код 48291");
+        let latin = body(b"Tu c\xf3digo: 48291");
+        assert_eq!(text_of("text/plain;charset=\"ISO-8859-1\"", &latin), "Tu código: 48291");
+        assert_eq!(text_of("application/json", &latin), "Tu c\u{fffd}digo: 48291");
+        assert_eq!(text_of("application/json; charset=nope", &latin), "Tu c\u{fffd}digo: 48291");
+        let marked = [&b"\xef\xbb\xbf"[..], &body("код".as_bytes())].concat();
+        assert_eq!(text_of("application/json", &marked), "код");
+        assert_eq!(text_of("", &marked), "код");
+    }
+
+    #[test]
+    fn a_form_is_read_by_the_same_names() {
+        let form = b"number=%2B62+812-345&text=code+1234%21%26&id=&sender=A%FFB&service=";
+        let posted = read(FORM, form).unwrap();
+        assert_eq!(number(&posted), Some(Number(62_812_345)));
+        assert_eq!((&*posted.text, posted.id, posted.service), ("code 1234!&", None, None));
+        assert_eq!(posted.sender, "A\u{fffd}B");
+        let cyrillic = b"number=62812345&text=%EA%EE%E4+48291";
+        assert_eq!(text_of(&format!("{FORM}; charset=windows-1251"), cyrillic), "код 48291");
+        let broken = b"number=62812345&text=100%&id=7";
+        assert_eq!(text_of(FORM, broken), "100%");
+        // What a client sends as a form that is none.
+        assert_eq!(text_of(FORM, br#" {"number": "62812345", "text": "code 1"}"#), "code 1");
+        for (body, field) in [
+            (&b"number=1&text=a&text=b"[..], "text"),
+            (b"text=a", "number"),
+            (b"number=1&text=a&x=1", "x"),
+            (b"number=1&text=", "text"),
+        ] {
+            assert_eq!(read(FORM, body).unwrap_err().field, field);
+        }
+    }
+
+    #[test]
+    fn what_stands_between_the_digits_of_a_number_is_ignored() {
+        let number_of = |text: &str| {
+            let body = serde_json::json!({"number": text, "text": "t"}).to_string();
+            number(&read("", body.as_bytes()).unwrap()).map(|number| number.0)
+        };
+        for text in [
+            "+62 813 0000 0001",
+            "62-813-0000-0001",
+            "+62 (813) 0000.0001",
+            "\u{a0}+62813\u{2011}00000001",
+        ] {
+            assert_eq!(number_of(text), Some(6_281_300_000_001), "{text}");
+        }
+        for text in ["", "+", "0062813", "62813000000x", "+62+813000"] {
+            assert_eq!(number_of(text), None, "{text}");
+        }
     }
 }

@@ -3,5 +3,6 @@
 
 pub mod callback;
 pub mod extract;
+pub mod fit;
 pub mod holder;
 pub mod identity;

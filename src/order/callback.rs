@@ -2,6 +2,7 @@
 //! by what is wrong with it, and one that cannot be processed waits for the operator.
 
 use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
+use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::command::{ReceiveCallback, SettleCallback};
 use nexnum_engine::ids::{CallbackId, ProviderId, ServiceId};
 use nexnum_engine::limits::NAME_LEN_MAX;
@@ -11,6 +12,7 @@ use nexnum_engine::time::Time;
 use super::Orders;
 use super::ingest::{Arrived, Ingested, Posted};
 use super::refusal::Refusal;
+use crate::attention::{AttentionKind, AttentionSubject};
 use crate::json::{JsonFault, JsonFaultKind};
 use crate::market::Refused;
 use crate::message::callback::{self, PostedMessage};
@@ -58,9 +60,9 @@ impl Orders {
         body: &[u8],
     ) -> Result<Processed, CallbackRefusal> {
         // 1. As it is, before anything is made of it.
-        let read = callback::read(body);
-        let key = callback::key(&read, body, self.market.clock.now());
         let content_type = &content_type[..content_type.floor_char_boundary(NAME_LEN_MAX)];
+        let read = callback::read(content_type, body);
+        let key = callback::key(&read, body, self.market.clock.now());
         let received =
             ReceiveCallback { provider, key, content_type: content_type.into(), body: body.into() };
         let id = self.market.execute(received).await.map_err(|refused| match refused {
@@ -82,8 +84,8 @@ impl Orders {
         service: Option<ServiceId>,
     ) -> Result<Processed, CallbackRefusal> {
         let kept = self.market.read_model.callbacks(|callbacks| callbacks.get(id).cloned());
-        let Callback { provider, body, .. } = kept.ok_or(Refusal::NotFound)?;
-        self.process(id, provider, callback::read(&body), service).await
+        let Callback { provider, content_type, body, .. } = kept.ok_or(Refusal::NotFound)?;
+        self.process(id, provider, callback::read(&content_type, &body), service).await
     }
 
     /// Processes the callbacks that were received up to a moment and wait still: a crash came
@@ -114,6 +116,7 @@ impl Orders {
             // The engine ended the callback with the message.
             Ok(Processed::Accepted) => {
                 self.market.metrics.callback_processed("accepted");
+                self.report_failed();
                 return delivered;
             }
             Ok(Processed::Duplicate) => CallbackOutcome::Duplicate,
@@ -131,11 +134,18 @@ impl Orders {
         };
         self.market.metrics.callback_processed(told);
         // Not known again if this finds no room: it waits then.
-        self.market
-            .execute(SettleCallback { callback: id, outcome })
-            .await
-            .map_err(Refusal::from)?;
+        let settle = SettleCallback { callback: id, outcome };
+        self.market.execute(settle).await.map_err(Refusal::from)?;
+        self.report_failed();
         delivered
+    }
+
+    /// Tells the operator that callbacks are kept that could not be processed, or no more.
+    pub(crate) fn report_failed(&self) {
+        let failed = self.market.read_model.callbacks(Callbacks::failed_len);
+        let text = (failed > 0).then(|| format!("{failed} could not be processed"));
+        let (kind, subject) = (AttentionKind::CallbacksFailed, AttentionSubject::default());
+        self.market.attention.report(kind, subject, text);
     }
 
     async fn deliver(

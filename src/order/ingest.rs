@@ -10,16 +10,18 @@ use std::sync::Arc;
 use nexnum_driver::{ExternalState, Op, ProviderError, ReceivedMessage, StatusReport};
 use nexnum_engine::command::{Incoming, IngestMessage};
 use nexnum_engine::ids::{CallbackId, Number, ProviderId, ServiceId};
-use nexnum_engine::limits::{NAME_LEN_MAX, TEXT_LEN_MAX};
+use nexnum_engine::limits::{MESSAGES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::time::Time;
 
 use super::Orders;
 use super::refusal::Refusal;
+use crate::attention::AttentionKind;
 use crate::market::Refused;
 use crate::market::sequencer::SendError;
 use crate::message::extract::{self, Readable};
+use crate::message::fit::fit;
 use crate::message::holder::{self, Holder};
 use crate::message::identity::{self, Look, Parts, PollReply, Verdict};
 use crate::provider::connected::{Connected, Failure};
@@ -185,14 +187,19 @@ impl Orders {
         order: &Order,
         message: Incoming,
     ) -> Result<(), Unseen> {
+        if order.messages.len() >= MESSAGES_MAX {
+            self.report_over(connected, order);
+            return Ok(());
+        }
         let until = self.market.clock.now().plus_ms(INGEST_MS);
         let command = IngestMessage { order: order.id, message, callback: None };
         match self.market.send_until(&command, until).await {
             Err(SendError::Busy | SendError::Stopped) => Err(Unseen::Busy),
-            // The order holds all it may, or has left memory.
-            Ok(
-                Ok(_) | Err(Reject::DuplicateMessage | Reject::Exhausted(_) | Reject::UnknownOrder),
-            ) => Ok(()),
+            Ok(Ok(_) | Err(Reject::DuplicateMessage | Reject::UnknownOrder)) => Ok(()),
+            Ok(Err(Reject::Exhausted(_))) => {
+                self.report_over(connected, order);
+                Ok(())
+            }
             Ok(Err(reject)) => {
                 let text = format!("a message was refused: {}", reject.code());
                 let (at, op) = (self.market.clock.now(), Op::Status);
@@ -200,6 +207,18 @@ impl Orders {
                 Ok(())
             }
         }
+    }
+
+    /// Tells the operator, once, that a provider shows more messages than the order takes.
+    fn report_over(&self, connected: &Connected, order: &Order) {
+        let text = format!("a message was left out: the order has {MESSAGES_MAX}");
+        let known = connected.health().failures;
+        if known.iter().all(|known| known.order != Some(order.id) || known.text != text) {
+            let (at, op) = (self.market.clock.now(), Op::Status);
+            connected.note_failure(Failure { at, op, order: Some(order.id), text: text.clone() });
+        }
+        let subject = (connected.name(), order.id);
+        self.market.attention.raise(AttentionKind::TooManyMessages, subject, text);
     }
 
     /// The orders in memory on a number, newest first.
@@ -259,11 +278,16 @@ fn says(readable: &Readable<'_>) -> bool {
 
 /// A message cut to what the engine takes.
 fn incoming(sender: &str, readable: &Readable<'_>, digest: u128) -> Incoming {
+    let code = &*readable.code;
+    let has_code = |part: &str| {
+        let found = || extract::extract(part, sender).is_some_and(|found| *found.code == *code);
+        !code.is_empty() && (part.contains(code) || found())
+    };
     Incoming {
         digest,
         sender: clipped(sender, NAME_LEN_MAX).into(),
-        text: clipped(&readable.text, TEXT_LEN_MAX).into(),
-        code: readable.code.clone(),
+        text: fit(&readable.text, TEXT_LEN_MAX, has_code).into(),
+        code: code.into(),
     }
 }
 

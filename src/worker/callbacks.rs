@@ -21,6 +21,7 @@ pub(super) async fn run(orders: Arc<Orders>, mut stop: watch::Receiver<bool>, be
     loop {
         beat.round();
         orders.process_waiting(until).await;
+        orders.report_failed();
         if stopped_within(&mut stop, LOOK).await {
             return;
         }

@@ -78,10 +78,13 @@ impl Still {
         let sound = self.sound(path);
         let deep = format!("{}1", "[".repeat(20_000));
         let twice = sound.to_string().replacen('{', "{\"x\":1,", 1);
-        for body in ["", "{", "nope", "{\"", "\u{feff}{}"] {
+        for body in ["", "{", "nope", "{\""] {
             self.refuses(path, body.to_owned(), (400, "malformed_json")).await;
         }
         self.refuses(path, b"\xff\xfe".to_vec(), (400, "malformed_json")).await;
+        // A callback takes the mark that some systems put before UTF-8.
+        let marked = if path.starts_with("/hooks") { "invalid_field" } else { "malformed_json" };
+        self.refuses(path, "\u{feff}{}", (400, marked)).await;
         let problem = self.refuses(path, twice, (400, "unknown_field")).await;
         assert_eq!(problem["param"], "x", "{path}");
         for body in ["[]", "null", "5", "\"text\"", &deep] {

@@ -253,3 +253,47 @@ async fn the_message_after_the_last_that_an_order_takes_is_kept_and_not_refused(
     assert_eq!((failed.len(), &failed[0]["reason"]), (1, &json!("too_many_messages")));
     market.running.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_in_any_charset_form_or_length_arrives_with_its_code() {
+    let market = Market::start().await;
+    let ann = market.customer("ann", "5").await;
+    market.stock("ID", "telegram", "0.50", NUMBER, 1).await;
+    let order = buy(&ann, "telegram").await;
+    let hook = market.running.hook_path.expose().to_owned();
+    let spaced = "+62 (810) 000.00-0";
+    let filler = "请".repeat(700);
+    let json = |text: &str| json!({"number": spaced, "text": text}).to_string().into_bytes();
+    let mut latin = json("Tu codigo: 11111");
+    let at = latin.windows(2).position(|pair| pair == b"co").unwrap();
+    latin[at + 1] = 0xf3;
+    let form = format!("number=%2B{NUMBER}&text=code+33333&sender=Bank");
+    for (content_type, body) in [
+        ("application/json", latin.clone()),
+        ("application/json; charset=iso-8859-1", json("Votre code : 22222")),
+        ("application/x-www-form-urlencoded", form.into_bytes()),
+        ("application/x-www-form-urlencoded", json("code 44444")),
+        ("", ["\u{feff}".as_bytes(), &json("code 55555")].concat()),
+        ("application/json", json(&format!("code 66666 {filler}"))),
+        ("application/json", json(&format!("{filler} code 77777"))),
+        ("application/json", json(&"x".repeat(50_000))),
+    ] {
+        let request = market.admin.request(reqwest::Method::POST, &hook).body(body);
+        let request = if content_type.is_empty() {
+            request
+        } else {
+            request.header("content-type", content_type)
+        };
+        let status = super::harness::answer(request).await.ok()["status"].clone();
+        assert_eq!(status, "accepted", "{content_type}");
+    }
+    let expected = ["11111", "22222", "33333", "44444", "55555", "66666", "77777", "none"];
+    assert_eq!(codes(&ann, &order).await, expected);
+    let shown = activation(&ann, &order).await;
+    for message in shown["messages"].as_array().unwrap() {
+        let (text, code) = (message["text"].as_str().unwrap(), &message["code"]);
+        assert!(text.len() <= 2_000, "{}", text.len());
+        assert!(code.is_null() || text.contains(code.as_str().unwrap()), "{text}");
+    }
+    market.running.stop().await.unwrap();
+}
