@@ -104,6 +104,8 @@ kinds! {
     TooManyMessages "too_many_messages" ADay
     /// A loop or thread panicked and was restarted.
     LoopPanicked "loop_panicked" UntilCleared
+    /// The background task of an order panicked: its order was left to the workers.
+    TaskPanicked "task_panicked" ADay
     /// Fewer connections are served than the configuration says.
     ConnectionLimitLowered "connection_limit_lowered" UntilCleared
     /// Connections cannot be accepted.

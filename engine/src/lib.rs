@@ -12,7 +12,6 @@ pub mod breaker;
 pub mod callback;
 pub mod callbacks;
 pub mod catalog;
-pub mod code;
 pub mod command;
 pub mod decide;
 mod engine;

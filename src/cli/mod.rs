@@ -15,6 +15,7 @@ mod drivers;
 mod error;
 mod init;
 pub mod load;
+mod message;
 mod print;
 mod provider;
 mod remote;
@@ -63,6 +64,8 @@ enum Command {
     Attention(admin::AttentionArgs),
     /// Search a running server for countries and services, with their best price and stock.
     Search(search::Args),
+    /// Try what NexNum reads in messages: find the codes in texts from standard input.
+    Message(message::Args),
     /// Check a data folder: hash chain, replay, audit, snapshots, history. Writes nothing.
     Verify(verify::Args),
     /// Measure a server under load.
@@ -103,6 +106,7 @@ impl Command {
             Self::Callback(args) => callback::run(args),
             Self::Attention(args) => admin::attention(&args),
             Self::Search(args) => search::run(&args),
+            Self::Message(args) => message::run(&args),
             Self::Verify(args) => verify::run(&args),
             Self::Bench(args) => bench::run(args),
         }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::print::{say, show};
 use super::values;
 use crate::provider::cause;
+use crate::provider::transport::client_for;
 
 /// Where the server is unless it is said.
 const URL_DEFAULT: &str = "http://127.0.0.1:8080";
@@ -50,6 +51,9 @@ pub enum RemoteError {
         /// Why.
         source: reqwest::Error,
     },
+    /// The network client could not be set up.
+    #[error("cannot set up the network client: {}", cause::of_setup(.0))]
+    Client(reqwest::Error),
     /// The server refused.
     #[error("refused ({status}, {code}): {detail}")]
     Refused {
@@ -104,7 +108,8 @@ async fn send(
         return Err(RemoteError::BadUrl { url: base });
     }
     let failed = |source| RemoteError::Unreachable { url: base.clone(), source };
-    let client = reqwest::Client::builder().timeout(TIMEOUT).build().map_err(failed)?;
+    let builder = || reqwest::Client::builder().timeout(TIMEOUT);
+    let client = client_for(&base, builder).map_err(RemoteError::Client)?;
     let mut reply = build(&client, &url).bearer_auth(key).send().await.map_err(failed)?;
     let status = reply.status();
     let mut bytes = Vec::new();

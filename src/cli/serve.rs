@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use nexnum_driver::Secret;
 use nexnum_storage::Folder;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::error::CliError;
 use super::print::{note, say, show};
@@ -40,18 +41,20 @@ pub fn run(args: &ServeArgs) -> Result<(), CliError> {
 }
 
 async fn serve(config: Config) -> Result<(), CliError> {
-    // 1. The data folder, and the keys of the providers.
+    // 1. The data folder, and the keys of the providers. A terminal may close from now on.
+    outlive_hangups();
     let opened = folder::open(&config.data_dir, |_| {})?;
     let providers = setups(&config)?;
     // 2. The server, until a signal.
     let running = server::start(opened, &config, providers)
         .await
         .map_err(|error| not_started(error, LISTEN))?;
+    let stopped = stop_signal();
     say(format_args!("listening on http://{}", running.address));
     if let Some(address) = running.metrics_address {
         say(format_args!("metrics on http://{address}/metrics"));
     }
-    stop_signal().await;
+    stopped.await;
     // 3. An orderly stop.
     note("stopping");
     running.stop().await.map_err(BootError::from)?;
@@ -87,7 +90,14 @@ fn setups(config: &Config) -> Result<Vec<ProviderSetup>, CliError> {
             (None, None) => None,
         };
         let key = Secret::new(key.unwrap_or_default());
-        Ok(ProviderSetup { config: provider.clone(), key, min_cancel_age_ms: None })
+        let secret = |variable: &Option<String>| {
+            variable.as_deref().and_then(values::variable).map(Secret::new)
+        };
+        Ok(ProviderSetup {
+            password: secret(&provider.password_env),
+            proxy: secret(&provider.proxy_env),
+            ..ProviderSetup::new(provider.clone(), key)
+        })
     };
     config.providers.iter().map(setup).collect()
 }
@@ -103,19 +113,44 @@ pub(super) fn block_on(work: impl Future<Output = Result<(), CliError>>) -> Resu
         .block_on(work)
 }
 
-/// Resolves when the process is asked to stop: Ctrl-C or SIGTERM.
-pub(super) async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = match signal(SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(error) => {
-            tracing::warn!(%error, "no handler for SIGTERM could be installed: the signal will end the process at once");
-            return std::future::pending().await;
-        }
+/// From now on Ctrl-C and SIGTERM do not end the process at once: what is returned resolves when
+/// one of them has come.
+pub(super) fn stop_signal() -> impl Future<Output = ()> {
+    let [interrupt, terminate] =
+        [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| match signal(kind) {
+            Ok(signals) => Some(signals),
+            Err(error) => {
+                tracing::warn!(%error, ?kind, "no handler for a signal could be installed: it will end the process at once");
+                None
+            }
+        });
+    let came = async |signals: Option<Signal>| match signals {
+        Some(mut signals) => drop(signals.recv().await),
+        None => std::future::pending().await,
     };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+    async move {
+        tokio::select! {
+            () = came(interrupt) => {}
+            () = came(terminate) => {}
+        }
+    }
+}
+
+/// From now on a SIGHUP does not end the process; each is answered with a line in the log.
+fn outlive_hangups() {
+    match signal(SignalKind::hangup()) {
+        Ok(mut hangups) => {
+            tokio::spawn(async move {
+                while hangups.recv().await.is_some() {
+                    tracing::warn!(
+                        "SIGHUP changes nothing: a changed configuration is used after a restart"
+                    );
+                }
+            });
+        }
+        Err(error) => {
+            tracing::warn!(%error, "no handler for SIGHUP could be installed: the signal will end the process at once");
+        }
     }
 }
 

@@ -8,7 +8,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use nexnum_driver::{ExternalState, Op, ProviderError, ReceivedMessage, StatusReport};
-use nexnum_engine::code;
 use nexnum_engine::command::{Incoming, IngestMessage};
 use nexnum_engine::ids::{CallbackId, Number, ProviderId, ServiceId};
 use nexnum_engine::limits::{MESSAGES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
@@ -21,6 +20,7 @@ use super::refusal::Refusal;
 use crate::attention::AttentionKind;
 use crate::market::Refused;
 use crate::market::sequencer::SendError;
+use crate::message::extract::{self, Readable};
 use crate::message::fit::fit;
 use crate::message::holder::{self, Holder};
 use crate::message::identity::{self, Look, Parts, PollReply, Verdict};
@@ -103,7 +103,7 @@ impl Orders {
         message: Arrived<'_>,
         callback: Option<CallbackId>,
     ) -> Result<Ingested, Refusal> {
-        let (parts, code) = read(&message);
+        let (parts, readable) = read(&message);
         let mut refused = BTreeSet::new();
         loop {
             // 1. Whom it is for, and whether it has come before, to any buyer of the number.
@@ -120,7 +120,7 @@ impl Orders {
             };
             // 2. The engine knows more: what came to the number before the orders in memory, or
             // a moment ago. The sender repeats what found no room: a callback does not wait.
-            let message = incoming(&parts, &code, digest);
+            let message = incoming(parts.sender, &readable, digest);
             let command = IngestMessage { order: order.id, message, callback };
             match self.market.execute(command).await {
                 Ok(_) => return Ok(Ingested::Accepted),
@@ -161,10 +161,10 @@ impl Orders {
         look: Look,
     ) -> Result<ExternalState, Unseen> {
         let shown: Vec<_> = report.messages.iter().map(|message| read(&polled(message))).collect();
-        let shown: Vec<_> = shown.into_iter().filter(|(parts, code)| says(parts, code)).collect();
+        let shown: Vec<_> = shown.into_iter().filter(|(_, readable)| says(readable)).collect();
         let parts: Vec<_> = shown.iter().map(|(parts, _)| *parts).collect();
         let received = report.state == ExternalState::Received;
-        for (at, (_, code)) in shown.iter().enumerate() {
+        for (at, (_, readable)) in shown.iter().enumerate() {
             let Some(order) = self.market.read_model.order(asked.id) else { break };
             let same_wish = asked.messages.len() == order.messages.len();
             let awaited = asked.awaits_another && order.awaits_another && same_wish;
@@ -174,7 +174,7 @@ impl Orders {
                 Verdict::Repeat => continue,
                 Verdict::Unclear => return Err(Unseen::Unclear),
             };
-            let message = incoming(&parts[at], code, digest);
+            let message = incoming(parts[at].sender, readable, digest);
             self.ingest_polled(connected, &order, message).await?;
         }
         Ok(report.state)
@@ -264,31 +264,30 @@ fn polled(message: &ReceivedMessage) -> Arrived<'_> {
 }
 
 /// What makes a message the same, and its code.
-fn read<'a>(message: &Arrived<'a>) -> (Parts<'a>, String) {
+fn read<'a>(message: &Arrived<'a>) -> (Parts<'a>, Readable<'a>) {
     let &Arrived { external_id, sender, text, code } = message;
-    let found = match code.filter(|code| !code.is_empty()) {
-        Some(code) => code.to_owned(),
-        None => code::extract(text).unwrap_or_default(),
-    };
-    let has_code = !found.is_empty();
-    (Parts { id: external_id, sender, text, code, has_code }, found)
+    let readable = extract::read(text, code.unwrap_or_default(), sender);
+    let has_code = !readable.code.is_empty();
+    (Parts { id: external_id, sender, text, code, has_code }, readable)
 }
 
 /// False for a message without a word.
-const fn says(parts: &Parts<'_>, code: &str) -> bool {
-    !parts.text.is_empty() || !code.is_empty()
+fn says(readable: &Readable<'_>) -> bool {
+    !readable.text.is_empty() || !readable.code.is_empty()
 }
 
 /// A message cut to what the engine takes.
-fn incoming(parts: &Parts<'_>, code: &str, digest: u128) -> Incoming {
+fn incoming(sender: &str, readable: &Readable<'_>, digest: u128) -> Incoming {
+    let code = &*readable.code;
     let has_code = |part: &str| {
-        !code.is_empty() && (part.contains(code) || code::extract(part).as_deref() == Some(code))
+        let found = || extract::extract(part, sender).is_some_and(|found| *found.code == *code);
+        !code.is_empty() && (part.contains(code) || found())
     };
     Incoming {
         digest,
-        sender: clipped(parts.sender, NAME_LEN_MAX).into(),
-        text: fit(parts.text, TEXT_LEN_MAX, has_code).into(),
-        code: clipped(code, NAME_LEN_MAX).into(),
+        sender: clipped(sender, NAME_LEN_MAX).into(),
+        text: fit(&readable.text, TEXT_LEN_MAX, has_code).into(),
+        code: code.into(),
     }
 }
 
@@ -312,20 +311,21 @@ mod tests {
     }
 
     fn taken(message: &ReceivedMessage) -> Incoming {
-        let (parts, code) = read(&polled(message));
-        incoming(&parts, &code, 1)
+        let polled = polled(message);
+        incoming(polled.sender, &read(&polled).1, 1)
     }
 
     #[test]
     fn a_message_fits_the_engine_and_has_the_code_of_its_text() {
         let came = taken(&message("", "", "Your code: 123-456", ""));
         assert_eq!((&*came.code, &*came.text), ("123456", "Your code: 123-456"));
-        let came = taken(&message("", "", "Your code: 123456", "99"));
-        assert_eq!(&*came.code, "99");
+        let came = taken(&message("", "", "Your code: 123456", "9977"));
+        assert_eq!(&*came.code, "9977");
+        let came = taken(&message("", "", "", "Your code is 4821."));
+        assert_eq!((&*came.code, &*came.text), ("4821", "Your code is 4821."));
         let long = taken(&message("", &"ü".repeat(80), &"é".repeat(1_500), ""));
         assert_eq!((long.sender.len(), long.text.len()), (100, 2_000));
         let empty = message("1", "Telegram", "", "");
-        let (parts, code) = read(&polled(&empty));
-        assert!(!says(&parts, &code));
+        assert!(!says(&read(&polled(&empty)).1));
     }
 }

@@ -6,6 +6,8 @@
 mod check;
 pub mod config;
 mod connect;
+mod descriptors;
+mod listener;
 mod providers;
 mod register;
 mod start_error;
@@ -26,7 +28,7 @@ use self::config::Config;
 use self::register::register;
 use crate::access::Access;
 use crate::access::callback::CallbackSecrets;
-use crate::attention::AttentionKind;
+use crate::attention::{Attention, AttentionKind};
 use crate::face::auth::Auth;
 use crate::face::description::Description;
 use crate::face::route::RouteTable;
@@ -49,6 +51,7 @@ use crate::worker::Workers;
 pub use check::{check_addresses, provider_problems};
 use connect::Prepared;
 pub use connect::{ConnectError, ProviderSetup};
+use listener::ReportingListener;
 pub use providers::ProviderSet;
 pub use start_error::StartError;
 
@@ -146,10 +149,14 @@ pub async fn start(
     let quota = Quota::new(config.limits.requests_per_minute.get(), 60);
     let Tables { routes, metrics } = tables(&rooms, own.provider, callback, quota);
     let (stop, stopped) = watch::channel(false);
-    let mut listeners = vec![open_listener(&routes, config, listener, stopped.clone(), seeds[0])];
+    let limits = server_limits(config, &rooms.market.attention);
+    let attention = &rooms.market.attention;
+    let listener = ReportingListener::new(listener, "listen", attention);
+    let mut listeners = vec![open_listener(&routes, limits, listener, stopped.clone(), seeds[0])];
     let metrics_address = metrics_listener.as_ref().map(|(_, address)| *address);
     if let Some((listener, _)) = metrics_listener {
-        listeners.push(open_listener(&metrics, config, listener, stopped, seeds[1]));
+        let listener = ReportingListener::new(listener, "metrics_listen", attention);
+        listeners.push(open_listener(&metrics, limits, listener, stopped, seeds[1]));
     }
     Ok(Running {
         address,
@@ -197,8 +204,15 @@ async fn connect_all(market: &Market, config: &Config, setups: Vec<ProviderSetup
         match connect_one(market, config, setup).await {
             Ok(each) => connected.push(each),
             Err(error) => {
+                let lacks_credential =
+                    matches!(&error, StartError::Connect(ConnectError::NoCredential { .. }));
+                let kind = if lacks_credential {
+                    AttentionKind::KeyMissing
+                } else {
+                    AttentionKind::ProviderNotSetUp
+                };
                 let text = format!("the server runs without this provider: {error}");
-                market.attention.raise(AttentionKind::ProviderNotSetUp, &*name, text);
+                market.attention.raise(kind, &*name, text);
             }
         }
     }
@@ -217,7 +231,7 @@ async fn connect_one(
     config: &Config,
     setup: ProviderSetup,
 ) -> Result<Connected, StartError> {
-    let prepared = Prepared::new(setup, config.margin, market.metrics.clone())?;
+    let prepared = Prepared::new(setup, config.margin, market.metrics.clone(), None)?;
     let id = register(market, &prepared.name, ProviderKind::Driven).await?;
     Ok(prepared.connected(id, market))
 }
@@ -269,19 +283,23 @@ fn tables(
     Tables { routes, metrics }
 }
 
-fn open_listener(
-    routes: &RouteTable,
-    config: &Config,
-    listener: TcpListener,
-    mut stopped: watch::Receiver<bool>,
-    request_id_seed: u64,
-) -> JoinHandle<usize> {
-    let limits = ServerLimits {
-        connections_max: config.limits.connections_max.get() as usize,
+/// The bounds of each listener, as far as the process may open files.
+fn server_limits(config: &Config, attention: &Attention) -> ServerLimits {
+    ServerLimits {
+        connections_max: descriptors::connections(config, attention) as usize,
         connections_per_address_max: config.limits.connections_per_address_max.get(),
         drain_timeout: Duration::from_secs(config.drain_seconds),
         ..ServerLimits::default()
-    };
+    }
+}
+
+fn open_listener(
+    routes: &RouteTable,
+    limits: ServerLimits,
+    listener: ReportingListener<TcpListener>,
+    mut stopped: watch::Receiver<bool>,
+    request_id_seed: u64,
+) -> JoinHandle<usize> {
     let request_ids = RequestIds::new(request_id_seed);
     let server = Server { router: Arc::clone(&routes.router), limits, request_ids };
     Supervisor::vital_task(server.serve(listener, async move {

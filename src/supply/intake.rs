@@ -20,7 +20,7 @@ use super::price_list::{
     self, Differences, Key, Naming, Row, Translated, carriers, differences, naming, price,
     translate,
 };
-use super::quarantine::Quarantine;
+use super::quarantine::{Fallen, Quarantine};
 use crate::market::Market;
 use crate::provider::connected::{Connected, Failure};
 
@@ -32,15 +32,11 @@ const COMMAND_MS: u64 = 30_000;
 /// Why a list changed nothing, or not all.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IntakeError {
-    /// The list is empty, or nothing in it is known, or it shrank too much.
-    #[error(
-        "the list is empty or shrank too much to be trusted: {rows} rows, {known} of a known country and service"
-    )]
+    /// The list is not to be trusted before it has come a few times.
+    #[error("{why}")]
     Untrusted {
-        /// Rows of the list.
-        rows: usize,
-        /// Those of a known country and service.
-        known: usize,
+        /// What is wrong with it.
+        why: Distrust,
     },
     /// The engine was too busy for long, or has stopped.
     #[error("the engine did not take the rows: {0}")]
@@ -54,6 +50,31 @@ pub(crate) enum IntakeError {
     /// The rows could not be worked on: the process is ending, or their work panicked.
     #[error("the rows could not be worked on: {0}")]
     Cut(#[from] JoinError),
+}
+
+/// Why a list is not trusted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Distrust {
+    /// It is empty, or nothing in it is known, or it shrank too much.
+    #[error(
+        "the list is empty or shrank too much to be trusted: {rows} rows, {known} of a known country and service"
+    )]
+    Shrunken {
+        /// Rows of the list.
+        rows: usize,
+        /// Those of a known country and service.
+        known: usize,
+    },
+    /// Most of its costs fell.
+    #[error(
+        "most costs fell too far to be trusted: {fallen} of {of} are below a third of what they were; is the account in another currency?"
+    )]
+    Fallen {
+        /// Rows that cost less than a third of what they did.
+        fallen: usize,
+        /// Rows whose cost was known.
+        of: usize,
+    },
 }
 
 /// Takes in the lists of one provider.
@@ -94,14 +115,21 @@ impl Intake {
         let (mut rows, misfits) = priced.await?;
         // Before jumps are looked for: a price that is known does not jump.
         let least = connected.least_costs();
-        obtainable::correct(&mut rows, least, margin, self.market.clock.now());
+        let now = self.market.clock.now();
+        let caught_up = obtainable::correct(&mut rows, least, margin, now);
         let offers = self.market.read_model.directory().offers_of(connected.id());
         let grid = Arc::clone(&self.market.grid);
+        let len = rows.len();
         let held = self.quarantine.hold_jumps(&mut rows, |key| known_cost(&grid, &offers, key));
+        let held = held.map_err(|Fallen { fallen, of }| {
+            connected.note(|health| health.quarantined = len);
+            IntakeError::Untrusted { why: Distrust::Fallen { fallen, of } }
+        })?;
         // 3. Durable first, then visible to buyers.
         let (listed, refused) = self.record(&rows, offers).await?;
         let sold = listed.len();
         self.publish(listed).await?;
+        obtainable::believe(&rows, least, caught_up);
         obtainable::correct_grid(&self.market.grid, least, margin, self.market.clock.now());
         connected.has_list();
         // 4. What the operator sees of it.
@@ -130,7 +158,8 @@ impl Intake {
         if trusted {
             Ok(rows)
         } else {
-            Err(IntakeError::Untrusted { rows: len, known: rows.len() })
+            let why = Distrust::Shrunken { rows: len, known: rows.len() };
+            Err(IntakeError::Untrusted { why })
         }
     }
 
@@ -162,7 +191,7 @@ impl Intake {
         for name in new {
             let command = NameCarrier { name: name.clone() };
             // Without room in the engine it is refused; its rows are counted as misfits.
-            if let Some(id) = self.send(&command).await? {
+            if let Some(id) = self.send(command).await? {
                 ids.insert(name, id);
                 self.carriers.insert(id);
             }
@@ -171,21 +200,14 @@ impl Intake {
     }
 
     /// Sends a command; `None` if the engine refuses it.
-    async fn send<R: Request + Clone>(
-        &self,
-        request: &R,
-    ) -> Result<Option<R::Answer>, IntakeError> {
+    async fn send<R: Request>(&self, request: R) -> Result<Option<R::Answer>, IntakeError> {
         let until = self.market.clock.now().plus_ms(COMMAND_MS);
-        let answer = self.market.send_until(request, until).await;
+        let answer = self.market.send_whole_until(request, until).await;
         let answer = answer.map_err(|error| IntakeError::NotTaken(error.to_string()))?;
         Ok(answer.ok())
     }
 
-    async fn send_whole(
-        &self,
-        request: &(impl Request + Clone),
-        what: &str,
-    ) -> Result<(), IntakeError> {
+    async fn send_whole(&self, request: impl Request, what: &str) -> Result<(), IntakeError> {
         let answer = self.send(request).await?;
         answer.map(drop).ok_or_else(|| IntakeError::Refused(what.to_owned()))
     }
@@ -203,7 +225,7 @@ impl Intake {
         for chunk in unseen.chunks(CHUNK) {
             let command = ListOffers { provider, offers: chunk.to_vec() };
             // Without room for new offers the known ones are priced all the same.
-            if self.send(&command).await?.is_none() {
+            if self.send(command).await?.is_none() {
                 refused += chunk.len();
             }
         }
@@ -220,12 +242,12 @@ impl Intake {
         };
         for chunk in listed.chunks(CHUNK) {
             let terms = chunk.iter().map(terms).collect();
-            self.send_whole(&PriceOffers { provider, terms }, "prices").await?;
+            self.send_whole(PriceOffers { provider, terms }, "prices").await?;
         }
         let sold_out: Vec<_> = gone.iter().filter_map(|offer| self.sold_out(*offer)).collect();
         for chunk in sold_out.chunks(CHUNK) {
             let terms = chunk.to_vec();
-            self.send_whole(&PriceOffers { provider, terms }, "sold-out offers").await?;
+            self.send_whole(PriceOffers { provider, terms }, "sold-out offers").await?;
         }
         Ok((listed, refused))
     }

@@ -3,14 +3,16 @@
 //! The same loop probes a provider behind an open breaker.
 
 use std::convert::Infallible;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::{Op, ProviderError};
+use nexnum_driver::{ErrorKind, Op, ProviderError};
 use nexnum_engine::breaker::BreakerInput;
+use nexnum_engine::ids::ProviderId;
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::pause::stopped_within;
 use crate::attention::AttentionKind;
@@ -25,26 +27,43 @@ const PROBE_TICK: Duration = Duration::from_secs(1);
 /// Between two tries of a provider's first list: without it nothing of it is for sale.
 const UNLISTED_PAUSE: Duration = Duration::from_secs(3);
 
+/// What is told of price lists and balances: a provider that is disabled is not asked for them.
+const OF_LISTS: [AttentionKind; 6] = [
+    AttentionKind::PriceListFailed,
+    AttentionKind::PriceListLate,
+    AttentionKind::PriceListQuarantined,
+    AttentionKind::PricesQuarantined,
+    AttentionKind::BalanceLow,
+    AttentionKind::BalanceEmpty,
+];
+
 /// Syncs one provider.
 pub(super) struct Syncer {
     market: Market,
     connected: Arc<Connected>,
     intake: Intake,
+    intakes: Arc<Semaphore>,
     watch: SyncWatch,
 }
 
 impl Syncer {
-    pub(super) fn new(market: &Market, connected: &Arc<Connected>) -> Self {
+    /// `intakes` has a permit for each list that may be taken in at a time.
+    pub(super) fn new(
+        market: &Market,
+        connected: &Arc<Connected>,
+        intakes: &Arc<Semaphore>,
+    ) -> Self {
         let intake = Intake::new(market, connected);
         let (market, connected) = (market.clone(), Arc::clone(connected));
         let began = market.clock.now();
         let watch = SyncWatch { market: market.clone(), connected: Arc::clone(&connected), began };
-        Self { market, connected, intake, watch }
+        Self { market, connected, intake, intakes: Arc::clone(intakes), watch }
     }
 
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
         let connected = Arc::clone(&self.connected);
         let interval = Duration::from_millis(connected.policy().sync_interval_ms);
+        let mut gap = first_gap(connected.id(), interval);
         loop {
             let began = tokio::time::Instant::now();
             beat.round();
@@ -58,7 +77,12 @@ impl Syncer {
                 }
             }
             let listed = connected.health().last_sync_at.is_some();
-            let next = began + if listed { interval } else { interval.min(UNLISTED_PAUSE) };
+            let gap = if listed {
+                mem::replace(&mut gap, interval)
+            } else {
+                interval.min(UNLISTED_PAUSE)
+            };
+            let next = began + gap;
             loop {
                 tokio::select! {
                     () = tokio::time::sleep_until(next) => break,
@@ -99,7 +123,12 @@ impl Syncer {
             Ok(()) => BreakerInput::Good,
             Err(error) => {
                 self.connected.note_error(now, op, None, &error);
-                consequence::of(error.kind).breaker.unwrap_or(BreakerInput::Bad)
+                match consequence::of(error.kind).breaker {
+                    // Another probe in a minute: the provider is no worse for our own limits.
+                    _ if error.kind == ErrorKind::NoTurn => BreakerInput::Hard,
+                    Some(input) => input,
+                    None => BreakerInput::Bad,
+                }
             }
         };
         self.connected.record_outcome(input, now);
@@ -137,6 +166,8 @@ impl Syncer {
                 return Err(SyncError::NoList(error));
             }
         };
+        // Not closed while the workers run.
+        let _permit = self.intakes.acquire().await;
         let taken_in = self.intake.take_in(list).await;
         if let Err(error) = &taken_in {
             let (at, op, text) = (self.market.clock.now(), Op::Prices, error.to_string());
@@ -168,6 +199,14 @@ impl Syncer {
     }
 }
 
+/// From a provider's first list to its second, in the second half of an interval: providers that
+/// were connected together are not asked together for ever.
+fn first_gap(provider: ProviderId, interval: Duration) -> Duration {
+    // The upper bits of the product are spread evenly over consecutive ids.
+    let spread = u32::from(provider.0).wrapping_mul(0x9E37_79B9) >> 16;
+    interval / 2 + interval / 2 * spread / (1 << 16)
+}
+
 /// What is looked at each second, also while a sync runs.
 #[derive(Clone)]
 struct SyncWatch {
@@ -191,10 +230,14 @@ impl SyncWatch {
     fn look(&self) {
         let (connected, now) = (&self.connected, self.market.clock.now());
         connected.look(now);
+        if !connected.is_enabled() {
+            let clear = |kind: &AttentionKind| self.market.attention.clear(*kind, connected.name());
+            return OF_LISTS.iter().for_each(clear);
+        }
         let interval_ms = connected.policy().sync_interval_ms;
         let since = connected.figures().last_sync_at.unwrap_or(self.began);
         let age_ms = now.ms_since(since);
-        let is_late = connected.is_enabled() && age_ms > 2 * interval_ms;
+        let is_late = age_ms > 2 * interval_ms;
         let late = is_late.then(|| {
             let (age_s, every_s) = (age_ms / 1000, interval_ms / 1000);
             format!("the last price list is {age_s} s old and should come every {every_s} s")
@@ -212,4 +255,19 @@ enum SyncError {
     /// The list was not taken in, or only in part.
     #[error("the price list was taken in only in part, or not at all: {0}")]
     Intake(#[from] IntakeError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn providers_that_begin_together_are_asked_apart() {
+        let interval = Duration::from_secs(60);
+        let mut gaps: Vec<_> = (2..22).map(|id| first_gap(ProviderId(id), interval)).collect();
+        assert!(gaps.iter().all(|gap| (interval / 2..=interval).contains(gap)), "{gaps:?}");
+        gaps.sort();
+        let apart = gaps.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap();
+        assert!(apart >= Duration::from_millis(500), "{apart:?}");
+    }
 }

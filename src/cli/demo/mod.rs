@@ -94,9 +94,10 @@ async fn demo(args: DemoArgs) -> Result<(), CliError> {
         wait_for_market(&running).await;
     }
     // 4. The lines to paste, only when they work.
+    let stopped = super::serve::stop_signal();
     seeded.write(&args.data)?;
     seeded.print();
-    super::serve::stop_signal().await;
+    stopped.await;
     // 5. An orderly stop: first the server, which still asks the providers.
     note("stopping");
     running.stop().await.map_err(BootError::from)?;
@@ -205,14 +206,14 @@ fn config(args: &DemoArgs) -> Config {
 }
 
 fn setup(provider: &SandboxProvider, args: &DemoArgs) -> ProviderSetup {
+    let config = ProviderConfig {
+        base_url: Some(provider.base_url.clone()),
+        sync_interval_s: SYNC_INTERVAL_S,
+        ..ProviderConfig::new(provider.name.to_lowercase(), provider.driver)
+    };
     ProviderSetup {
-        config: ProviderConfig {
-            base_url: Some(provider.base_url.clone()),
-            sync_interval_s: SYNC_INTERVAL_S,
-            ..ProviderConfig::new(provider.name.to_lowercase(), provider.driver)
-        },
-        key: Secret::new(provider.key.clone()),
         min_cancel_age_ms: Some(1000 * args.min_cancel_age),
+        ..ProviderSetup::new(config, Secret::new(provider.key.clone()))
     }
 }
 

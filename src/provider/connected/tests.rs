@@ -16,6 +16,8 @@ fn connected() -> Connected {
         credentials: Credentials::default(),
         rate: rust_decimal::Decimal::ONE,
         timeouts: Timeouts::default(),
+        proxy: None,
+        dispatcher: None,
         metrics: Metrics::default(),
     };
     let client = ProviderClient::new(Arc::clone(&driver), config).expect("it has an address");
@@ -100,12 +102,19 @@ fn a_low_balance_is_told_and_the_grid_knows_what_can_be_paid() {
 
 #[test]
 fn a_refused_key_takes_the_offers_off_sale_until_a_probe_goes_well() {
-    for kind in [ErrorKind::BadKey, ErrorKind::Banned] {
+    let told_of = [
+        (ErrorKind::BadKey, AttentionKind::KeyRefused),
+        (ErrorKind::Banned, AttentionKind::KeyRefused),
+        (ErrorKind::WrongCurrency, AttentionKind::WrongCurrency),
+    ];
+    for (kind, row) in told_of {
         let (connected, second) = (connected(), |n: u64| Time(1_000_000 + 1_000 * n));
         assert!(connected.figures().on_sale);
         refused(&connected, Op::Status, kind, second(0));
         assert!(!connected.figures().on_sale, "any call shows it");
-        assert_eq!(told(&connected), [AttentionKind::KeyRefused, AttentionKind::BreakerOpen]);
+        let rows = told(&connected);
+        assert!(rows.len() == 2 && rows.contains(&row), "{rows:?}");
+        assert!(rows.contains(&AttentionKind::BreakerOpen), "{rows:?}");
         // Polls that are refused meanwhile do not put the probe off.
         (1..60).for_each(|n| refused(&connected, Op::Status, kind, second(n)));
         assert!(!connected.may_probe(second(59)));
@@ -149,4 +158,14 @@ fn a_connection_that_has_left_its_place_tells_nothing() {
     refused(&connected, Op::Status, ErrorKind::BadKey, Time(1));
     (0..9).for_each(|_| connected.record_outcome(BreakerInput::Bad, Time(1)));
     assert_eq!(told(&connected), []);
+}
+
+#[test]
+fn a_call_that_our_own_limits_did_not_allow_is_no_failure_of_the_provider() {
+    let connected = connected();
+    let asked = ProviderError::new(ErrorKind::RateLimited, true, "429");
+    connected.note_error(Time(1), Op::Status, None, &asked);
+    let unasked = ProviderError::new(ErrorKind::NoTurn, true, "no turn");
+    (0..99).for_each(|at| connected.note_error(Time(at), Op::Status, None, &unasked));
+    assert_eq!(connected.health().failures.len(), 1);
 }

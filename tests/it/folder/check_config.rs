@@ -100,3 +100,29 @@ fn a_check_tells_what_the_server_would_refuse_from_what_it_would_do_without() {
     }
     assert!(said.contains("without 4 of its providers") && !said.contains("\"good\""), "{said}");
 }
+
+#[test]
+fn a_machine_without_certificates_does_without_the_providers_that_need_them() {
+    let temp = tempfile::tempdir().unwrap();
+    let provider = |name: &str, base: &str| {
+        format!(
+            "[[providers]]\nname = {name:?}\ndriver = \"handler\"\nkey_env = \"SMS_KEY\"\n{base}"
+        )
+    };
+    let plain = provider("plain", "base_url = \"http://127.0.0.1:9/api\"\n");
+    let config = configured(temp.path(), &(plain + &provider("secure", "")));
+    let mut command = nexnum();
+    command.args(["serve", "--check-config", "--config"]).arg(&config);
+    command.env("SMS_KEY", "k").env("SSL_CERT_FILE", "/dev/null").env_remove("SSL_CERT_DIR");
+    let done = command.output().unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(2), "{said}");
+    assert!(said.contains("\"secure\"") && said.contains("SSL_CERT_FILE"), "{said}");
+    assert!(said.contains("without 1 of its providers") && !said.contains("\"plain\""), "{said}");
+
+    let mut command = nexnum();
+    command.args(["attention", "--url", "http://127.0.0.1:9", "--admin-key", "k"]);
+    command.env("SSL_CERT_FILE", "/dev/null").env_remove("SSL_CERT_DIR");
+    let said = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    assert!(said.contains("cannot reach") && !said.contains("certificates"), "{said}");
+}

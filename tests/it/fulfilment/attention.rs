@@ -24,6 +24,11 @@ async fn a_price_list_that_fails_needs_attention_until_one_comes() {
     rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
     provider.sync_now();
     until(|| rig.noticed(AttentionKind::PriceListFailed) == 1).await;
+    // A provider that is not asked has nothing that could fail.
+    assert!(rig.running.providers.set_enabled(provider.id(), false));
+    until(|| rig.noticed(AttentionKind::PriceListFailed) == 0).await;
+    assert!(rig.running.providers.set_enabled(provider.id(), true));
+    until(|| rig.noticed(AttentionKind::PriceListFailed) == 1).await;
     rig.sandbox.faults(HANDLER).clear();
     provider.sync_now();
     until(|| rig.noticed(AttentionKind::PriceListFailed) == 0).await;

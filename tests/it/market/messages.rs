@@ -264,8 +264,8 @@ async fn a_message_in_any_charset_form_or_length_arrives_with_its_code() {
     let spaced = "+62 (810) 000.00-0";
     let filler = "请".repeat(700);
     let json = |text: &str| json!({"number": spaced, "text": text}).to_string().into_bytes();
-    let mut latin = json("Tu codigo: 11111");
-    let at = latin.windows(2).position(|pair| pair == b"co").unwrap();
+    let mut latin = json("Login code 11111. Codigo de acceso.");
+    let at = latin.windows(2).position(|pair| pair == b"Co").unwrap();
     latin[at + 1] = 0xf3;
     let form = format!("number=%2B{NUMBER}&text=code+33333&sender=Bank");
     for (content_type, body) in [
