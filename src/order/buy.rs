@@ -22,7 +22,7 @@ use nexnum_engine::reservation::Claim;
 
 use super::Orders;
 use super::claim::{self, Wish};
-use super::doubt::{Call, Doubt, PurchaseGivenUp};
+use super::doubt::{Call, Doubt, PurchaseGivenUp, Window};
 use super::orphan::Orphan;
 use crate::market::send::BUSY_PAUSE_MAX;
 use crate::market::sequencer::SendError;
@@ -55,6 +55,7 @@ pub(crate) async fn resume(orders: &Arc<Orders>, order: &Order, tried: Vec<Offer
 pub(crate) async fn doubt(
     orders: Arc<Orders>,
     order: Arc<Order>,
+    window: Window,
     claim: Option<Claim>,
     tried: Vec<OfferId>,
 ) {
@@ -62,9 +63,13 @@ pub(crate) async fn doubt(
     let answer = orders.market.send_until(&command, order.deadline).await;
     let (doubts, now) = (&orders.doubts, orders.market.clock.now());
     match answer {
-        Ok(Ok(_)) => doubts.open(order.id, Doubt { claim, tried, since: now, absences: 0 }),
+        Ok(Ok(_)) => {
+            doubts.open(order.id, Doubt { claim, tried, since: now, window, absences: 0 });
+        }
         // The order has ended meanwhile; what was bought for it may still turn up.
-        Ok(Err(_)) | Err(SendError::Busy) => doubts.give_up(PurchaseGivenUp::of(&order, now)),
+        Ok(Err(_)) | Err(SendError::Busy) => {
+            doubts.give_up(PurchaseGivenUp::of(&order, window, now));
+        }
         Err(SendError::Stopped) => {}
     }
 }
@@ -104,7 +109,8 @@ impl Purchase {
                     Attempt::Over => return,
                     Attempt::Refused => {}
                     Attempt::InDoubt(claim) => {
-                        return doubt(self.orders, order, Some(claim), self.tried).await;
+                        let window = Window::of_call(since, self.orders.market.clock.now());
+                        return doubt(self.orders, order, window, Some(claim), self.tried).await;
                     }
                 }
             }

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nexnum_driver::{Crosswalk, Driver, Op, ProviderError};
+use nexnum_driver::{ActiveList, ActiveRow, Crosswalk, Driver, Op, ProviderError};
 use nexnum_engine::breaker::{Breaker, BreakerInput};
 use nexnum_engine::command::Timings;
 use nexnum_engine::grid::Grid;
@@ -21,6 +21,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::client::ProviderClient;
+use super::sightings::{ClockOffset, Look, Made, Sightings};
+use crate::clock::Clock;
 
 /// What the operator decides for a provider, beside what its client needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +105,20 @@ pub struct Connected {
     retired: AtomicBool,
     breaker: Mutex<Breaker>,
     health: Mutex<Health>,
+    sightings: Mutex<Sightings>,
     sync_wanted: Notify,
     retirement: Notify,
+}
+
+/// A list of the open activations, and when it was taken.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) list: ActiveList,
+    /// How many pages it has.
+    pub(crate) pages: u32,
+    pub(crate) look: Look,
+    /// How the provider's clock stands to ours, where its replies say so.
+    pub(crate) offset: Option<ClockOffset>,
 }
 
 impl Connected {
@@ -128,6 +142,7 @@ impl Connected {
             policy,
             breaker: Mutex::default(),
             health: Mutex::default(),
+            sightings: Mutex::default(),
             sync_wanted: Notify::new(),
             retirement: Notify::new(),
         }
@@ -246,6 +261,35 @@ impl Connected {
         let breaker = *self.breaker.lock();
         let health = self.health.lock();
         Health { breaker, enabled: self.is_enabled(), failures: VecDeque::new(), ..*health }
+    }
+
+    /// Asks for the open activations, as [`ProviderClient::list_active`], and remembers what
+    /// the list shows. All who list go this way: each list proves for later ones what is old.
+    ///
+    /// # Errors
+    /// Those of the client.
+    pub(crate) async fn list_active(
+        &self,
+        clock: &Clock,
+        since: Time,
+    ) -> Result<Listed, ProviderError> {
+        let asked = clock.now();
+        let (list, pages) = self.client.list_active(since).await?;
+        let look = Look { asked, answered: clock.now() };
+        self.sightings.lock().note(&list, look);
+        let offset = ClockOffset::of_list(&list, look);
+        Ok(Listed { list, pages, look, offset })
+    }
+
+    /// When an activation of the last list was made, as far as lists and dates prove it.
+    pub(crate) fn made(&self, row: &ActiveRow, offset: Option<ClockOffset>) -> Made {
+        self.sightings.lock().made(row, offset)
+    }
+
+    /// When the open activations were last listed, at the beginning of time if never; `None`
+    /// where their dates prove what is new.
+    pub(crate) fn undated_since(&self) -> Option<Time> {
+        self.sightings.lock().undated_since()
     }
 
     /// Asks for a sync at once; one that runs is followed by another.

@@ -13,4 +13,5 @@ pub mod consequence;
 pub mod dispatch;
 pub mod providers;
 mod retry_after;
+pub(crate) mod sightings;
 mod transport;

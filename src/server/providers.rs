@@ -49,7 +49,7 @@ impl ProviderSet {
         // 3. Its place in the set, and its loops.
         let connected = prepared.connected(id);
         let connected = self.orders.providers.put(&market.grid, connected);
-        self.workers.watch_over(&connected, false);
+        self.workers.watch_over(&connected);
         Ok(id)
     }
 

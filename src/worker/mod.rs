@@ -41,7 +41,7 @@ impl Workers {
         let (stop, _) = watch::channel(false);
         let workers = Self { orders: Arc::clone(orders), stop, loops: Mutex::default() };
         for connected in orders.providers.list() {
-            workers.watch_over(&connected, true);
+            workers.watch_over(&connected);
         }
         let (orders, stopped) = (Arc::clone(orders), workers.stop.subscribe());
         workers
@@ -50,13 +50,12 @@ impl Workers {
     }
 
     /// Starts the loops of a connected provider; they end when it is replaced or removed,
-    /// the reconciler once no order in memory was bought under it. `looks_back` as in
-    /// [`reconcile::Reconciler::new`].
-    pub fn watch_over(&self, connected: &Arc<Connected>, looks_back: bool) {
+    /// the reconciler once no order in memory was bought under it.
+    pub fn watch_over(&self, connected: &Arc<Connected>) {
         let (orders, each) = (Arc::clone(&self.orders), Arc::clone(connected));
         let stopped = self.stop.subscribe();
         self.begin("reconcile", connected.name(), move |beat| {
-            let reconciler = reconcile::Reconciler::new(&orders, &each, looks_back);
+            let reconciler = reconcile::Reconciler::new(&orders, &each);
             reconciler.run(stopped.clone(), beat)
         });
         let (market, each) = (self.orders.market.clone(), Arc::clone(connected));

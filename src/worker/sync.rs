@@ -21,6 +21,9 @@ const PROBE_TICK: Duration = Duration::from_secs(1);
 /// Between two tries of a provider's first list: without it nothing of it is for sale.
 const UNLISTED_PAUSE: Duration = Duration::from_secs(3);
 
+/// How long the first sync waits for the list of open activations.
+const LOOK_TIME: Duration = Duration::from_secs(5);
+
 /// Syncs one provider.
 pub(super) struct Syncer {
     market: Market,
@@ -37,6 +40,13 @@ impl Syncer {
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
         let connected = Arc::clone(&self.connected);
         let interval = Duration::from_millis(connected.policy().sync_interval_ms);
+        if connected.is_enabled() {
+            tokio::select! {
+                () = self.look_at_account() => {}
+                () = connected.retired() => return,
+                true = stopped_within(&mut stop, Duration::MAX) => return,
+            }
+        }
         loop {
             let began = tokio::time::Instant::now();
             beat.round();
@@ -63,6 +73,19 @@ impl Syncer {
                     }
                 }
             }
+        }
+    }
+
+    /// Lists what is open on our account before the first sync: what is there by now was not
+    /// bought by an order that is placed later. Without a list the reconciler takes it.
+    async fn look_at_account(&self) {
+        let (connected, clock) = (&self.connected, &self.market.clock);
+        if !connected.driver().supports(Op::ListActive) {
+            return;
+        }
+        let look = connected.list_active(clock, clock.now());
+        if let Ok(Err(error)) = tokio::time::timeout(LOOK_TIME, look).await {
+            connected.note_error(clock.now(), Op::ListActive, None, &error);
         }
     }
 

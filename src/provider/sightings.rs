@@ -1,0 +1,207 @@
+//! What lists of open activations have shown of our account at a provider, and since when.
+//!
+//! An account may hold activations that are not ours: an operator bought them by hand, another
+//! program did, a second market does. Promises: of each activation that a list shows, it says
+//! between which moments of our clock it was made, as far as that can be proven. Leaves to
+//! others: whose it is.
+
+use std::collections::BTreeMap;
+
+use nexnum_driver::{ActiveList, ActiveRow};
+use nexnum_engine::time::Time;
+
+/// What rounding takes from a provider's moments: both its clock's and a purchase's may be
+/// cut to whole seconds.
+pub(crate) const ROUNDING_MS: u64 = 2_000;
+/// Identifiers remembered of one list; a longer one proves nothing of rows without a date.
+const IDS_MAX: usize = 50_000;
+
+/// When a list was asked for and when its last page was there, by our clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(crate) asked: Time,
+    pub(crate) answered: Time,
+}
+
+/// What has to be added to a provider's moments to get ours: something between the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClockOffset {
+    least_ms: i64,
+    most_ms: i64,
+}
+
+impl ClockOffset {
+    /// Of a provider that dated its reply so.
+    pub(crate) fn of(look: Look, server_now: Time) -> Self {
+        let from = |ours: Time| ours.0 as i64 - server_now.0 as i64;
+        let rounding = ROUNDING_MS as i64;
+        Self {
+            least_ms: from(look.asked) - rounding,
+            most_ms: from(look.answered) + rounding,
+        }
+    }
+
+    /// Of a list's provider: its rows are dated by its own clock, never by ours.
+    pub(crate) fn of_list(_list: &ActiveList, look: Look) -> Option<Self> {
+        let skewed = Self::of(look, look.answered);
+        let Self { least_ms, most_ms } = skewed;
+        Some(Self { least_ms: least_ms - 120_000, most_ms: most_ms + 120_000 })
+    }
+
+    /// The earliest and the latest moment of our clock that a moment of theirs may be.
+    pub(crate) fn ours(self, theirs: Time) -> (Time, Time) {
+        let moved = |ms| Time(theirs.0.saturating_add_signed(ms));
+        (moved(self.least_ms), moved(self.most_ms))
+    }
+}
+
+/// When a purchase was made, as far as that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Made {
+    /// Not before this moment; `None` where nothing proves that it is new.
+    pub(crate) after: Option<Time>,
+    /// Not after this one.
+    pub(crate) before: Time,
+}
+
+/// An activation that lists have shown.
+#[derive(Clone, Copy, Debug)]
+struct Sighting {
+    /// When the last whole list without it was asked for.
+    absent_at: Option<Time>,
+    /// When the first list that shows it was there.
+    seen_at: Time,
+}
+
+/// What the lists of one connection have shown.
+#[derive(Debug, Default)]
+pub(crate) struct Sightings {
+    known: BTreeMap<Box<str>, Sighting>,
+    /// When the last list that showed everything was asked for.
+    whole_at: Option<Time>,
+    /// When the last list was asked for.
+    listed_at: Option<Time>,
+    /// The last list had rows, each with its date.
+    dated: bool,
+}
+
+impl Sightings {
+    /// Takes a list in.
+    pub(crate) fn note(&mut self, list: &ActiveList, look: Look) {
+        let whole = !list.is_cut() && list.ids.iter().all(|id| !id.is_empty());
+        let before = std::mem::take(&mut self.known);
+        let mut known: BTreeMap<Box<str>, Sighting> = BTreeMap::new();
+        for id in list.ids.iter().filter(|id| !id.is_empty()) {
+            let fresh = Sighting { absent_at: self.whole_at, seen_at: look.answered };
+            let sighting = before.get(id.as_str()).copied().unwrap_or(fresh);
+            known.insert(id.as_str().into(), sighting);
+        }
+        if !whole {
+            // What a cut list leaves out may come back into it, and is not new then.
+            for (id, sighting) in before {
+                known.entry(id).or_insert(sighting);
+            }
+        }
+        let fits = known.len() <= IDS_MAX;
+        self.known = if fits { known } else { BTreeMap::new() };
+        self.whole_at = match (fits, whole) {
+            (true, true) => Some(look.asked),
+            (true, false) => self.whole_at,
+            (false, _) => None,
+        };
+        self.listed_at = Some(look.asked);
+        self.dated = !list.rows.is_empty() && list.rows.iter().all(|row| row.created.is_some());
+    }
+
+    /// When a row of the last list was made. `offset` is its provider's clock, where that is
+    /// known.
+    pub(crate) fn made(&self, row: &ActiveRow, offset: Option<ClockOffset>) -> Made {
+        let sighting = self.known.get(row.external_id.as_str());
+        // What was there when a list was answered was made before.
+        let seen = sighting.map_or(u64::MAX, |known| known.seen_at.0.saturating_sub(1));
+        let dated = row.created.zip(offset).map(|(created, offset)| offset.ours(created));
+        match dated {
+            Some((after, before)) => Made { after: Some(after), before: before.min(Time(seen)) },
+            None => Made { after: sighting.and_then(|it| it.absent_at), before: Time(seen) },
+        }
+    }
+
+    /// When the last list was asked for, unless all its rows have their dates: those prove
+    /// what is new without a list from before.
+    pub(crate) fn undated_since(&self) -> Option<Time> {
+        if self.dated { None } else { Some(self.listed_at.unwrap_or_default()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nexnum_engine::ids::Number;
+
+    fn row(id: &str, created: Option<u64>) -> ActiveRow {
+        ActiveRow {
+            external_id: id.to_owned(),
+            number: Number(6_281_200_000_001),
+            local: false,
+            country: None,
+            service: None,
+            created: created.map(Time),
+        }
+    }
+
+    fn list(ids: &[&str], full: bool) -> ActiveList {
+        ActiveList {
+            rows: ids.iter().map(|id| row(id, None)).collect(),
+            listed: ids.len(),
+            ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+            full,
+            ..ActiveList::default()
+        }
+    }
+
+    /// A list that took a second.
+    fn at(asked_s: u64) -> Look {
+        Look { asked: Time(asked_s * 1_000), answered: Time(asked_s * 1_000 + 1_000) }
+    }
+
+    fn made(sightings: &Sightings, id: &str) -> (Option<u64>, u64) {
+        let Made { after, before } = sightings.made(&row(id, None), None);
+        (after.map(|at| at.0), before.0)
+    }
+
+    #[test]
+    fn an_undated_row_is_as_new_as_the_lists_without_it_prove() {
+        let mut sightings = Sightings::default();
+        assert_eq!(sightings.undated_since(), Some(Time(0)));
+        sightings.note(&list(&["a"], false), at(10));
+        assert_eq!(made(&sightings, "a"), (None, 10_999), "no list before the first");
+        sightings.note(&list(&["a", "b"], false), at(20));
+        assert_eq!(made(&sightings, "b"), (Some(10_000), 20_999));
+        sightings.note(&list(&["b"], false), at(30));
+        sightings.note(&list(&["a", "b"], false), at(40));
+        assert_eq!(made(&sightings, "b"), (Some(10_000), 20_999), "as at its first sight");
+        assert_eq!(sightings.undated_since(), Some(Time(40_000)));
+    }
+
+    #[test]
+    fn a_cut_list_proves_no_absence_and_forgets_nothing() {
+        let mut sightings = Sightings::default();
+        sightings.note(&list(&["a"], true), at(10));
+        sightings.note(&list(&["b"], true), at(20));
+        assert_eq!(made(&sightings, "b"), (None, 20_999));
+        sightings.note(&list(&["a"], true), at(30));
+        assert_eq!(made(&sightings, "a"), (None, 10_999));
+    }
+
+    #[test]
+    fn a_dated_row_is_placed_by_its_provider_s_clock() {
+        let mut sightings = Sightings::default();
+        let dated = ActiveList { rows: vec![row("a", Some(700_500))], ..list(&["a"], false) };
+        sightings.note(&dated, at(100));
+        // Its clock is ten minutes ahead of ours.
+        let offset = ClockOffset::of(at(100), Time(700_500));
+        let Made { after, before } = sightings.made(&dated.rows[0], Some(offset));
+        assert_eq!((after, before), (Some(Time(98_000)), Time(100_999)), "not after it was seen");
+        assert_eq!(sightings.undated_since(), None);
+    }
+}

@@ -1,0 +1,170 @@
+//! What a list of open activations says: which rows no order has, and what each of them may
+//! be; how far back the list shows everything.
+
+use nexnum_driver::{ActiveList, ActiveRow, Crosswalk};
+use nexnum_engine::catalog::Catalog;
+use nexnum_engine::ids::{CountryId, Number, ServiceId};
+use nexnum_engine::time::Time;
+
+use crate::order::Orders;
+use crate::order::matching::{Named, Unowned};
+use crate::provider::connected::{Connected, Listed};
+use crate::provider::sightings::ClockOffset;
+
+/// The rows that no order has and that are not being given back, each with what it says.
+pub(super) fn unowned(
+    orders: &Orders,
+    connected: &Connected,
+    listed: Listed,
+) -> Vec<(ActiveRow, Unowned)> {
+    let provider = connected.id();
+    let names = Names::of(&listed.list.rows);
+    let mut unowned = Vec::new();
+    for row in listed.list.rows {
+        let id = row.external_id.as_str();
+        let known = orders.market.read_model.purchase(provider, id).is_some();
+        if known || orders.doubts.is_disowned(provider, id) {
+            continue;
+        }
+        let made = connected.made(&row, listed.offset);
+        let (country, service) = names.read(connected.crosswalk(), &row);
+        unowned.push((row, Unowned { country, service, made }));
+    }
+    unowned
+}
+
+/// Whether the rows of a list name their countries and services.
+#[derive(Clone, Copy, Debug)]
+struct Names {
+    countries: bool,
+    services: bool,
+}
+
+impl Names {
+    fn of(rows: &[ActiveRow]) -> Self {
+        Self {
+            countries: rows.iter().any(|row| row.country.is_some()),
+            services: rows.iter().any(|row| row.service.is_some()),
+        }
+    }
+
+    /// What a row is of. One that names nothing where others do is of none that we know.
+    fn read(
+        self,
+        crosswalk: &Crosswalk,
+        row: &ActiveRow,
+    ) -> (Named<CountryId>, Named<ServiceId>) {
+        let country =
+            named(row.country.as_deref(), self.countries, |code| crosswalk.country(code));
+        let service =
+            named(row.service.as_deref(), self.services, |code| crosswalk.service(code));
+        (country, service)
+    }
+}
+
+fn named<T>(code: Option<&str>, others_do: bool, find: impl Fn(&str) -> Option<T>) -> Named<T> {
+    match code.map(find) {
+        None if others_do => Named::Unknown,
+        None => Named::Absent,
+        Some(None) => Named::Unknown,
+        Some(Some(found)) => Named::Known(found),
+    }
+}
+
+/// From when on, by our clock, a list shows everything that is open: always, unless it is cut;
+/// then from its oldest row on, open or not. Never where a row could not be read: it may be
+/// the purchase that is looked for.
+pub(super) fn whole_from(list: &ActiveList, offset: Option<ClockOffset>) -> Time {
+    let never = Time(u64::MAX);
+    if list.misfits > 0 {
+        return never;
+    }
+    if list.is_cut() {
+        list.oldest.zip(offset).map_or(never, |(oldest, offset)| offset.ours(oldest).1)
+    } else {
+        Time(0)
+    }
+}
+
+/// A row's number with its country code, which some lists leave out.
+pub(super) fn international(catalog: &Catalog, row: &ActiveRow, country: CountryId) -> Number {
+    if !row.local {
+        return row.number;
+    }
+    let dial_code = catalog.country(country).map_or("", |country| country.dial_code);
+    Number::parse(&format!("{dial_code}{}", row.number)).unwrap_or(row.number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::sightings::Look;
+
+    fn list(listed: usize, oldest: Option<u64>, full: bool) -> ActiveList {
+        ActiveList { listed, oldest: oldest.map(Time), full, ..ActiveList::default() }
+    }
+
+    /// Of a provider whose clock is ours.
+    fn from(list: &ActiveList) -> Time {
+        let at = Time(1_000_000);
+        whole_from(list, Some(ClockOffset::of(Look { asked: at, answered: at }, at)))
+    }
+
+    const ROUNDED: Time = Time(5_000 + crate::provider::sightings::ROUNDING_MS);
+
+    #[test]
+    fn a_list_with_a_row_that_was_not_read_is_no_proof_of_absence() {
+        let whole = list(3, Some(5_000), false);
+        assert_eq!(from(&ActiveList { misfits: 1, ..whole }), Time(u64::MAX));
+    }
+
+    #[test]
+    fn a_row_that_names_no_service_where_others_do_is_of_none() {
+        let find = |code: &str| (code == "tg").then_some(7);
+        assert_eq!(named(Some("tg"), true, find), Named::Known(7));
+        assert_eq!(named(Some("zz"), true, find), Named::Unknown);
+        assert_eq!(named(None, true, find), Named::Unknown);
+        assert_eq!(named(None, false, find), Named::Absent);
+    }
+
+    #[test]
+    fn a_number_gets_its_country_code_where_the_list_leaves_it_out() {
+        let catalog = Catalog::load();
+        let us = catalog.find_country("US").unwrap();
+        let adopted = |number: u64, local| {
+            let (number, external_id) = (Number(number), "A".to_owned());
+            let row = ActiveRow {
+                external_id,
+                number,
+                local,
+                country: None,
+                service: None,
+                created: None,
+            };
+            international(catalog, &row, us).0
+        };
+        assert_eq!(adopted(2_025_550_123, true), 12_025_550_123);
+        assert_eq!(adopted(1_325_550_123, true), 11_325_550_123, "as its local part begins");
+        assert_eq!(adopted(12_025_550_123, false), 12_025_550_123);
+    }
+
+    #[test]
+    fn a_list_that_is_never_cut_shows_everything_at_any_length() {
+        assert_eq!(from(&list(0, None, false)), Time(0));
+        assert_eq!(from(&list(5_000, None, false)), Time(0));
+    }
+
+    #[test]
+    fn a_page_shorter_than_asked_shows_everything_only_if_there_is_no_more() {
+        let of = |total| ActiveList { total: Some(total), ..list(20, Some(5_000), false) };
+        assert_eq!(from(&of(20)), Time(0));
+        assert_eq!(from(&of(21)), ROUNDED);
+    }
+
+    #[test]
+    fn a_full_page_shows_everything_only_from_its_oldest_row_on() {
+        assert_eq!(from(&list(200, Some(5_000), true)), ROUNDED);
+        assert_eq!(from(&list(200, None, true)), Time(u64::MAX));
+        assert_eq!(whole_from(&list(200, Some(5_000), true), None), Time(u64::MAX));
+    }
+}
