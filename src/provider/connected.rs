@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nexnum_driver::{ActiveList, ActiveRow, Crosswalk, Driver, Op, ProviderError};
+use nexnum_driver::{ActiveRow, Crosswalk, Driver, Op, ProviderError};
 use nexnum_engine::breaker::{Breaker, BreakerInput};
 use nexnum_engine::command::Timings;
 use nexnum_engine::grid::Grid;
@@ -21,7 +21,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::client::ProviderClient;
-use super::sightings::{ClockOffset, Look, Made, Sightings};
+use super::listed::Listed;
+use super::sightings::{ClockOffset, Look, Made, Shown, Sightings};
 use crate::clock::Clock;
 
 /// What the operator decides for a provider, beside what its client needs.
@@ -108,17 +109,6 @@ pub struct Connected {
     sightings: Mutex<Sightings>,
     sync_wanted: Notify,
     retirement: Notify,
-}
-
-/// A list of the open activations, and when it was taken.
-#[derive(Debug)]
-pub(crate) struct Listed {
-    pub(crate) list: ActiveList,
-    /// How many pages it has.
-    pub(crate) pages: u32,
-    pub(crate) look: Look,
-    /// How the provider's clock stands to ours, where its replies say so.
-    pub(crate) offset: Option<ClockOffset>,
 }
 
 impl Connected {
@@ -276,14 +266,21 @@ impl Connected {
         let asked = clock.now();
         let (list, pages) = self.client.list_active(since).await?;
         let look = Look { asked, answered: clock.now() };
-        self.sightings.lock().note(&list, look);
         let offset = ClockOffset::of_list(&list, look);
-        Ok(Listed { list, pages, look, offset })
+        let listed = Listed { list, pages, look, offset };
+        self.sightings.lock().note(&listed);
+        Ok(listed)
     }
 
     /// When an activation of the last list was made, as far as lists and dates prove it.
     pub(crate) fn made(&self, row: &ActiveRow, offset: Option<ClockOffset>) -> Made {
         self.sightings.lock().made(row, offset)
+    }
+
+    /// What the last list says of an activation that was bought at or after `since`; nothing
+    /// if it was asked for before `not_before`.
+    pub(crate) fn shown(&self, external_id: &str, since: Time, not_before: Time) -> Option<Shown> {
+        self.sightings.lock().shown(external_id, since, not_before)
     }
 
     /// When the open activations were last listed, at the beginning of time if never; `None`

@@ -11,6 +11,7 @@ pub mod client_config;
 pub mod connected;
 pub mod consequence;
 pub mod dispatch;
+pub(crate) mod listed;
 pub mod providers;
 mod retry_after;
 pub(crate) mod sightings;

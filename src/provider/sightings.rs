@@ -5,10 +5,12 @@
 //! between which moments of our clock it was made, as far as that can be proven. Leaves to
 //! others: whose it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nexnum_driver::{ActiveList, ActiveRow};
 use nexnum_engine::time::Time;
+
+use super::listed::Listed;
 
 /// What rounding takes from a provider's moments: both its clock's and a purchase's may be
 /// cut to whole seconds.
@@ -64,6 +66,17 @@ pub(crate) struct Made {
     pub(crate) before: Time,
 }
 
+/// What a list says of one activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// It is open.
+    Open,
+    /// It is not among the open ones.
+    Absent,
+    /// The list is cut before it.
+    Cut,
+}
+
 /// An activation that lists have shown.
 #[derive(Clone, Copy, Debug)]
 struct Sighting {
@@ -71,6 +84,8 @@ struct Sighting {
     absent_at: Option<Time>,
     /// When the first list that shows it was there.
     seen_at: Time,
+    /// When the last list that shows it as open was asked for.
+    open_at: Option<Time>,
 }
 
 /// What the lists of one connection have shown.
@@ -81,19 +96,27 @@ pub(crate) struct Sightings {
     whole_at: Option<Time>,
     /// When the last list was asked for.
     listed_at: Option<Time>,
+    /// From when on that list shows everything.
+    whole_from: Time,
     /// The last list had rows, each with its date.
     dated: bool,
 }
 
 impl Sightings {
     /// Takes a list in.
-    pub(crate) fn note(&mut self, list: &ActiveList, look: Look) {
+    pub(crate) fn note(&mut self, listed: &Listed) {
+        let Listed { list, look, .. } = listed;
         let whole = !list.is_cut() && list.ids.iter().all(|id| !id.is_empty());
+        let open: BTreeSet<&str> = list.rows.iter().map(|row| row.external_id.as_str()).collect();
         let before = std::mem::take(&mut self.known);
         let mut known: BTreeMap<Box<str>, Sighting> = BTreeMap::new();
         for id in list.ids.iter().filter(|id| !id.is_empty()) {
-            let fresh = Sighting { absent_at: self.whole_at, seen_at: look.answered };
-            let sighting = before.get(id.as_str()).copied().unwrap_or(fresh);
+            let (absent_at, seen_at) = (self.whole_at, look.answered);
+            let fresh = Sighting { absent_at, seen_at, open_at: None };
+            let mut sighting = before.get(id.as_str()).copied().unwrap_or(fresh);
+            if open.contains(id.as_str()) {
+                sighting.open_at = Some(look.asked);
+            }
             known.insert(id.as_str().into(), sighting);
         }
         if !whole {
@@ -110,6 +133,7 @@ impl Sightings {
             (false, _) => None,
         };
         self.listed_at = Some(look.asked);
+        self.whole_from = if fits { listed.whole_from() } else { Time(u64::MAX) };
         self.dated = !list.rows.is_empty() && list.rows.iter().all(|row| row.created.is_some());
     }
 
@@ -124,6 +148,18 @@ impl Sightings {
             Some((after, before)) => Made { after: Some(after), before: before.min(Time(seen)) },
             None => Made { after: sighting.and_then(|it| it.absent_at), before: Time(seen) },
         }
+    }
+
+    /// What the last list says of an activation that was bought at or after `since`; nothing
+    /// if it was asked for before `not_before`.
+    pub(crate) fn shown(&self, external_id: &str, since: Time, not_before: Time) -> Option<Shown> {
+        let listed_at = self.listed_at.filter(|at| *at >= not_before)?;
+        let open_at = self.known.get(external_id).and_then(|sighting| sighting.open_at);
+        Some(match open_at {
+            Some(at) if at == listed_at => Shown::Open,
+            Some(_) | None if self.whole_from <= since => Shown::Absent,
+            Some(_) | None => Shown::Cut,
+        })
     }
 
     /// When the last list was asked for, unless all its rows have their dates: those prove
@@ -149,17 +185,18 @@ mod tests {
         }
     }
 
-    fn list(ids: &[&str], full: bool) -> ActiveList {
-        ActiveList {
+    /// A list that took a second.
+    fn list(ids: &[&str], full: bool, asked_s: u64) -> Listed {
+        let list = ActiveList {
             rows: ids.iter().map(|id| row(id, None)).collect(),
             listed: ids.len(),
             ids: ids.iter().map(|id| (*id).to_owned()).collect(),
             full,
             ..ActiveList::default()
-        }
+        };
+        Listed { list, pages: 1, look: at(asked_s), offset: None }
     }
 
-    /// A list that took a second.
     fn at(asked_s: u64) -> Look {
         Look { asked: Time(asked_s * 1_000), answered: Time(asked_s * 1_000 + 1_000) }
     }
@@ -173,12 +210,12 @@ mod tests {
     fn an_undated_row_is_as_new_as_the_lists_without_it_prove() {
         let mut sightings = Sightings::default();
         assert_eq!(sightings.undated_since(), Some(Time(0)));
-        sightings.note(&list(&["a"], false), at(10));
+        sightings.note(&list(&["a"], false, 10));
         assert_eq!(made(&sightings, "a"), (None, 10_999), "no list before the first");
-        sightings.note(&list(&["a", "b"], false), at(20));
+        sightings.note(&list(&["a", "b"], false, 20));
         assert_eq!(made(&sightings, "b"), (Some(10_000), 20_999));
-        sightings.note(&list(&["b"], false), at(30));
-        sightings.note(&list(&["a", "b"], false), at(40));
+        sightings.note(&list(&["b"], false, 30));
+        sightings.note(&list(&["a", "b"], false, 40));
         assert_eq!(made(&sightings, "b"), (Some(10_000), 20_999), "as at its first sight");
         assert_eq!(sightings.undated_since(), Some(Time(40_000)));
     }
@@ -186,22 +223,40 @@ mod tests {
     #[test]
     fn a_cut_list_proves_no_absence_and_forgets_nothing() {
         let mut sightings = Sightings::default();
-        sightings.note(&list(&["a"], true), at(10));
-        sightings.note(&list(&["b"], true), at(20));
+        sightings.note(&list(&["a"], true, 10));
+        sightings.note(&list(&["b"], true, 20));
         assert_eq!(made(&sightings, "b"), (None, 20_999));
-        sightings.note(&list(&["a"], true), at(30));
+        sightings.note(&list(&["a"], true, 30));
         assert_eq!(made(&sightings, "a"), (None, 10_999));
     }
 
     #[test]
     fn a_dated_row_is_placed_by_its_provider_s_clock() {
         let mut sightings = Sightings::default();
-        let dated = ActiveList { rows: vec![row("a", Some(700_500))], ..list(&["a"], false) };
-        sightings.note(&dated, at(100));
+        let mut dated = list(&["a"], false, 100);
+        dated.list.rows = vec![row("a", Some(700_500))];
+        sightings.note(&dated);
         // Its clock is ten minutes ahead of ours.
         let offset = ClockOffset::of(at(100), Time(700_500));
-        let Made { after, before } = sightings.made(&dated.rows[0], Some(offset));
+        let Made { after, before } = sightings.made(&dated.list.rows[0], Some(offset));
         assert_eq!((after, before), (Some(Time(98_000)), Time(100_999)), "not after it was seen");
         assert_eq!(sightings.undated_since(), None);
+    }
+
+    #[test]
+    fn the_last_list_is_a_witness_of_what_it_shows() {
+        let mut sightings = Sightings::default();
+        let shown = |sightings: &Sightings, id| sightings.shown(id, Time(0), Time(15_000));
+        sightings.note(&list(&["a"], false, 10));
+        assert_eq!(shown(&sightings, "a"), None, "it was asked for too early");
+        sightings.note(&list(&["a"], false, 20));
+        assert_eq!(shown(&sightings, "a"), Some(Shown::Open));
+        assert_eq!(shown(&sightings, "b"), Some(Shown::Absent));
+        sightings.note(&list(&["b"], true, 30));
+        assert_eq!(shown(&sightings, "a"), Some(Shown::Cut));
+        let mut closed = list(&["a"], false, 40);
+        closed.list.rows.clear();
+        sightings.note(&closed);
+        assert_eq!(shown(&sightings, "a"), Some(Shown::Absent), "listed, and not as open");
     }
 }

@@ -10,12 +10,13 @@ use nexnum_engine::order::Order;
 use tokio::task::JoinSet;
 
 use super::Reconciler;
-use super::listed::{international, unowned, whole_from};
+use super::listed::{international, unowned};
 use crate::order::doubt::{PurchaseGivenUp, Window};
 use crate::order::matching::{Matched, Seeker, Unowned, match_rows};
 use crate::order::orphan::Orphan;
 use crate::order::{Orders, buy};
-use crate::provider::connected::{Connected, Failure, Listed};
+use crate::provider::connected::{Connected, Failure};
+use crate::provider::listed::Listed;
 
 /// Purchases that are adopted at once: a commit takes them together.
 const ADOPTIONS_MAX: usize = 256;
@@ -35,7 +36,7 @@ impl Reconciler {
         let calls = self.orders.doubts.calls(self.connected.id());
         let doubted = self.waiting();
         // 2. The rows that no order has, and whose each of them is.
-        let (asked, whole_from) = (listed.look.asked, whole_from(&listed.list, listed.offset));
+        let (asked, whole_from) = (listed.look.asked, listed.whole_from());
         let unowned = unowned(&self.orders, &self.connected, listed);
         let rows: Vec<Unowned> = unowned.iter().map(|(_, says)| *says).collect();
         let seekers: Vec<Seeker> = doubted.iter().map(seeker).collect();

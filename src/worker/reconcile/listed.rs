@@ -1,15 +1,14 @@
 //! What a list of open activations says: which rows no order has, and what each of them may
-//! be; how far back the list shows everything.
+//! be.
 
-use nexnum_driver::{ActiveList, ActiveRow, Crosswalk};
+use nexnum_driver::{ActiveRow, Crosswalk};
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::ids::{CountryId, Number, ServiceId};
-use nexnum_engine::time::Time;
 
 use crate::order::Orders;
 use crate::order::matching::{Named, Unowned};
-use crate::provider::connected::{Connected, Listed};
-use crate::provider::sightings::ClockOffset;
+use crate::provider::connected::Connected;
+use crate::provider::listed::Listed;
 
 /// The rows that no order has and that are not being given back, each with what it says.
 pub(super) fn unowned(
@@ -71,21 +70,6 @@ fn named<T>(code: Option<&str>, others_do: bool, find: impl Fn(&str) -> Option<T
     }
 }
 
-/// From when on, by our clock, a list shows everything that is open: always, unless it is cut;
-/// then from its oldest row on, open or not. Never where a row could not be read: it may be
-/// the purchase that is looked for.
-pub(super) fn whole_from(list: &ActiveList, offset: Option<ClockOffset>) -> Time {
-    let never = Time(u64::MAX);
-    if list.misfits > 0 {
-        return never;
-    }
-    if list.is_cut() {
-        list.oldest.zip(offset).map_or(never, |(oldest, offset)| offset.ours(oldest).1)
-    } else {
-        Time(0)
-    }
-}
-
 /// A row's number with its country code, which some lists leave out.
 pub(super) fn international(catalog: &Catalog, row: &ActiveRow, country: CountryId) -> Number {
     if !row.local {
@@ -98,25 +82,6 @@ pub(super) fn international(catalog: &Catalog, row: &ActiveRow, country: Country
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::sightings::Look;
-
-    fn list(listed: usize, oldest: Option<u64>, full: bool) -> ActiveList {
-        ActiveList { listed, oldest: oldest.map(Time), full, ..ActiveList::default() }
-    }
-
-    /// Of a provider whose clock is ours.
-    fn from(list: &ActiveList) -> Time {
-        let at = Time(1_000_000);
-        whole_from(list, Some(ClockOffset::of(Look { asked: at, answered: at }, at)))
-    }
-
-    const ROUNDED: Time = Time(5_000 + crate::provider::sightings::ROUNDING_MS);
-
-    #[test]
-    fn a_list_with_a_row_that_was_not_read_is_no_proof_of_absence() {
-        let whole = list(3, Some(5_000), false);
-        assert_eq!(from(&ActiveList { misfits: 1, ..whole }), Time(u64::MAX));
-    }
 
     #[test]
     fn a_row_that_names_no_service_where_others_do_is_of_none() {
@@ -148,23 +113,4 @@ mod tests {
         assert_eq!(adopted(12_025_550_123, false), 12_025_550_123);
     }
 
-    #[test]
-    fn a_list_that_is_never_cut_shows_everything_at_any_length() {
-        assert_eq!(from(&list(0, None, false)), Time(0));
-        assert_eq!(from(&list(5_000, None, false)), Time(0));
-    }
-
-    #[test]
-    fn a_page_shorter_than_asked_shows_everything_only_if_there_is_no_more() {
-        let of = |total| ActiveList { total: Some(total), ..list(20, Some(5_000), false) };
-        assert_eq!(from(&of(20)), Time(0));
-        assert_eq!(from(&of(21)), ROUNDED);
-    }
-
-    #[test]
-    fn a_full_page_shows_everything_only_from_its_oldest_row_on() {
-        assert_eq!(from(&list(200, Some(5_000), true)), ROUNDED);
-        assert_eq!(from(&list(200, None, true)), Time(u64::MAX));
-        assert_eq!(whole_from(&list(200, Some(5_000), true), None), Time(u64::MAX));
-    }
 }

@@ -4,6 +4,7 @@ mod buying;
 mod cancel;
 mod doubt;
 mod faults;
+mod missing;
 
 use std::fs;
 use std::sync::Arc;

@@ -3,6 +3,8 @@
 //! Messages are brought in before a state is believed; what has ended there ends here, and
 //! what has ended here is ended there. Leaves to others: when to visit.
 
+mod absence;
+
 use std::sync::Arc;
 
 use nexnum_driver::{ErrorKind, ExternalState, Op};
@@ -15,8 +17,6 @@ use crate::order::{Orders, Unseen};
 use crate::provider::connected::Connected;
 use crate::provider::consequence;
 
-/// "Not found" so often in a row is taken as true: the first may be a provider catching up.
-const MISSING_MAX: u8 = 2;
 /// How long a conclusion waits for a full inbox before the next poll draws it again.
 const CONCLUDE_MS: u64 = 5_000;
 
@@ -24,6 +24,7 @@ const CONCLUDE_MS: u64 = 5_000;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Watch {
     pub(super) failures: u32,
+    /// "Not found" in a row.
     pub(super) missing: u8,
     /// The provider has been told to end it, or needs no such call.
     pub(super) settled: bool,
@@ -50,12 +51,13 @@ pub(super) async fn visit(
     let id = order.id;
     let seen = match orders.receive(&connected, &order).await {
         Ok(state) => {
+            absence::is_known(&orders, &order);
             conclude(&orders, id, state).await;
             Seen::Standing
         }
         Err(unseen) if unseen.is_missing() => {
             watch.missing = watch.missing.saturating_add(1);
-            if watch.missing >= MISSING_MAX {
+            if absence::is_gone(&orders, &connected, &order).await {
                 conclude(&orders, id, ExternalState::Cancelled).await;
             }
             Seen::Missing
