@@ -57,7 +57,7 @@ fn orders_are_consistent(state: &State) -> Result<(), String> {
     for (id, order) in state.orders.iter() {
         let closed = order.state.is_closed();
         let delivered = order.status == OrderStatus::Delivered;
-        let scheduled = state.deadlines.contains(&(order.deadline, id));
+        let scheduled = state.deadlines.contains(&(state.ends_at(order), id));
         let rules = [
             (order.price <= order.limit, "was charged above its limit"),
             (!closed || order.status != OrderStatus::Escrow, "is closed with money in escrow"),
@@ -124,6 +124,10 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         given_up,
         written_off,
         quarantine,
+        charges,
+        orphans,
+        ended_upstream,
+        provider_words,
     } = state;
     counters.hash(&mut hasher);
     (accounts, keys, deposits, providers, carriers).hash(&mut hasher);
@@ -142,6 +146,19 @@ pub fn state_hash(state: &State) -> [u8; 32] {
     }
     for resting in quarantine {
         resting.hash(&mut hasher);
+    }
+    // Row by row, so that an empty table adds nothing: states from before it keep their hash.
+    for charge in charges {
+        ("charge", charge).hash(&mut hasher);
+    }
+    for orphan in orphans {
+        ("orphan", orphan).hash(&mut hasher);
+    }
+    for order in ended_upstream {
+        ("ended upstream", order).hash(&mut hasher);
+    }
+    for word in provider_words {
+        ("provider's word", word).hash(&mut hasher);
     }
     hasher.0.finalize().into()
 }

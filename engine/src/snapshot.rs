@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 
 use crate::account::Book;
 use crate::activation::ActivationState;
-use crate::event::{ProviderKind, Scope};
+use crate::event::{ProviderKind, ProviderWord, Scope};
 use crate::ids::{AccountId, CarrierId, KeyId, Number, OfferId, OrderId, ProviderId};
 use crate::money::Micros;
 use crate::order::Order;
 use crate::replies::StoredReply;
-use crate::state::{Account, Counters, GivenUp, Key, Offer, Pool, Provider, Quarantined, State};
+use crate::state::{
+    Account, Charge, Counters, GivenUp, Key, Offer, Orphan, Pool, Provider, Quarantined, State,
+};
 
 /// One row of a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +47,14 @@ pub enum Row {
     WrittenOff(OrderId, Micros),
     /// A number of own stock at rest.
     Quarantined(Quarantined),
+    /// What a provider charges for an attempt of an order that no buyer paid for.
+    Charged(OrderId, u8, Charge),
+    /// A purchase that no order has.
+    Orphan(ProviderId, Box<str>, Orphan),
+    /// An order whose activation has been ended at its provider.
+    EndedUpstream(OrderId),
+    /// An order that its provider ended, and the provider's word.
+    EndedByProvider(OrderId, ProviderWord),
 }
 
 /// Numbers of a row: far below what storage reads at once.
@@ -69,6 +79,19 @@ impl State {
             .chain(self.given_up.values().map(|given_up| Row::GivenUp(*given_up)))
             .chain(self.written_off.iter().map(|(id, amount)| Row::WrittenOff(*id, *amount)))
             .chain(self.quarantine.iter().map(|resting| Row::Quarantined(*resting)))
+            .chain(self.upstream_rows())
+    }
+
+    fn upstream_rows(&self) -> impl Iterator<Item = Row> + '_ {
+        let charges = self.charges.iter();
+        let charges = charges.map(|((id, attempt), charge)| Row::Charged(*id, *attempt, *charge));
+        let orphans = self.orphans.iter();
+        let orphans = orphans.map(|((at, id), orphan)| Row::Orphan(*at, id.clone(), *orphan));
+        let words = self.provider_words.iter();
+        charges
+            .chain(orphans)
+            .chain(self.ended_upstream.iter().map(|id| Row::EndedUpstream(*id)))
+            .chain(words.map(|(id, word)| Row::EndedByProvider(*id, *word)))
     }
 
     /// Builds the state that gave these rows.
@@ -96,6 +119,14 @@ fn pool_rows(id: OfferId, pool: &Pool) -> impl Iterator<Item = Row> + '_ {
         let last = pool.next.len().min(first + POOL_ROW_MAX);
         Row::Pool(id, pool.next.range(first..last).copied().collect())
     })
+}
+
+fn is_closed(state: &State, id: OrderId) -> bool {
+    state.order(id).is_some_and(|order| order.state.is_closed())
+}
+
+fn is_driven(state: &State, id: ProviderId) -> bool {
+    state.provider(id).is_some_and(|provider| provider.kind == ProviderKind::Driven)
 }
 
 fn check(holds: bool, complaint: impl FnOnce() -> String) -> Result<(), String> {
@@ -173,6 +204,22 @@ impl Rebuilt {
                 check(before.is_none(), || format!("a write-off of order {id} comes twice"))?;
             }
             Row::Quarantined(resting) => self.insert_quarantined(resting)?,
+            Row::Charged(id, attempt, charge) => self.insert_charge(id, attempt, charge)?,
+            Row::Orphan(provider, external_id, orphan) => {
+                self.insert_orphan(provider, external_id, orphan)?;
+            }
+            Row::EndedUpstream(id) => {
+                check(is_closed(state, id), || format!("order {id} ended upstream and not here"))?;
+                let is_new = state.ended_upstream.insert(id);
+                check(is_new, || format!("order {id} ended upstream twice"))?;
+            }
+            Row::EndedByProvider(id, word) => {
+                check(is_closed(state, id), || {
+                    format!("order {id} was ended by its provider and is open")
+                })?;
+                let before = state.provider_words.insert(id, word);
+                check(before.is_none(), || format!("order {id} was ended by its provider twice"))?;
+            }
             Row::Reply(id, key, reply) => {
                 let fits = state.accounts.contains(id) && reply.order <= state.counters.order;
                 check(fits, || {
@@ -247,7 +294,7 @@ impl Rebuilt {
             format!("order {id} has a message beyond the counters")
         })?;
         if !closed {
-            state.deadlines.insert((order.deadline, id));
+            state.deadlines.insert((state.ends_at(&order), id));
         }
         self.insert_assignment(&order)?;
         self.state.orders.insert(id, order);
@@ -280,6 +327,30 @@ impl Rebuilt {
         state.held += 1;
         state.quarantine.insert(resting);
         Ok(())
+    }
+
+    fn insert_charge(&mut self, id: OrderId, attempt: u8, charge: Charge) -> Result<(), String> {
+        let state = &mut self.state;
+        let bought = state.order(id).is_some_and(|o| (1..=o.attempt).contains(&attempt));
+        let fits = bought && is_driven(state, charge.provider) && charge.amount.is_positive();
+        check(fits, || format!("a charge is for no attempt of order {id}, or of nothing"))?;
+        let before = state.charges.insert((id, attempt), charge);
+        check(before.is_none(), || format!("attempt {attempt} of order {id} is charged twice"))
+    }
+
+    fn insert_orphan(
+        &mut self,
+        provider: ProviderId,
+        external_id: Box<str>,
+        orphan: Orphan,
+    ) -> Result<(), String> {
+        let (state, Orphan { order: id, attempt, .. }) = (&mut self.state, orphan);
+        let bought = state.order(id).is_some_and(|o| (1..=o.attempt).contains(&attempt));
+        check(bought && is_driven(state, provider), || {
+            format!("a purchase without an order is of no attempt of order {id}")
+        })?;
+        let before = state.orphans.insert((provider, external_id), orphan);
+        check(before.is_none(), || format!("a purchase without an order comes twice"))
     }
 
     fn insert_assignment(&mut self, order: &Order) -> Result<(), String> {

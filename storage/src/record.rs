@@ -8,8 +8,9 @@
 use nexnum_engine::account::{Book, Sale, TransactionKind};
 use nexnum_engine::activation::{ActivationState, Assignment, Message};
 use nexnum_engine::event::{
-    AccountEvent, Closing, Event, Idempotency, MemoryEvent, OfferEvent, OfferTerms, OrderEvent,
-    Placement, ProviderKind, Receipt, Scope, Terms,
+    AccountEvent, ChargeReason, Closing, Event, Idempotency, MemoryEvent, OfferEvent, OfferTerms,
+    OrderEvent, OrphanEnd, Placement, ProviderKind, ProviderWord, Receipt, Scope, Terms,
+    UpstreamEvent,
 };
 use nexnum_engine::ids::{
     AccountId, CarrierId, CountryId, KeyId, MessageId, Number, OfferId, OrderId, Product,
@@ -19,7 +20,9 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::snapshot::Row;
-use nexnum_engine::state::{Account, Counters, GivenUp, Key, Offer, Provider, Quarantined};
+use nexnum_engine::state::{
+    Account, Charge, Counters, GivenUp, Key, Offer, Orphan, Provider, Quarantined,
+};
 use nexnum_engine::time::Time;
 
 /// Why bytes are not a record.
@@ -417,6 +420,8 @@ structs! {
     StoredReply { fingerprint, order, at }
     GivenUp { at, order, attempt, provider, product, placed_at }
     Quarantined { until, offer, number }
+    Charge { provider, amount, reversed }
+    Orphan { order, attempt, from, cost }
     WalletRow { kind, amount, order, at }
 }
 
@@ -425,6 +430,9 @@ enums! {
     ProviderKind { 1 Own, 2 Driven }
     Closing { 1 Completed, 2 Cancelled, 3 TimedOut }
     FailReason { 1 NoNumbers, 2 InDoubt }
+    ChargeReason { 1 LateMessage, 2 FinishedEmpty, 3 Stayed }
+    OrphanEnd { 1 GivenBack, 2 Stayed, 3 Gone }
+    ProviderWord { 1 Cancelled, 2 Expired, 3 Finished, 4 Missing }
     TransactionKind { 1 Deposit, 2 Spend, 3 Refund, 4 Capture, 5 WriteOff, 6 Recovery }
     OrderStatus { 1 Escrow, 2 Delivered, 3 Refunded }
     ActivationState {
@@ -449,6 +457,10 @@ enums! {
         12 GivenUp(given_up),
         13 WrittenOff(id, amount),
         14 Quarantined(resting),
+        18 Charged(id, attempt, charge),
+        19 Orphan(provider, external_id, orphan),
+        20 EndedUpstream(id),
+        21 EndedByProvider(id, word),
     }
 }
 
@@ -475,4 +487,10 @@ events! {
     20 Order(OrderEvent::NumberQuarantined) { order, until },
     21 Offer(OfferEvent::NumberReleased) { offer, number, until },
     22 Order(OrderEvent::LossRecovered) { order, provider, amount },
+    27 Upstream(UpstreamEvent::PurchaseCharged) { order, attempt, provider, amount, why },
+    28 Upstream(UpstreamEvent::ChargeReversed) { order, attempt, provider, amount },
+    29 Upstream(UpstreamEvent::OrphanFound) { order, attempt, provider, external_id, from, cost },
+    30 Upstream(UpstreamEvent::OrphanSettled) { order, provider, external_id, end },
+    31 Upstream(UpstreamEvent::EndedUpstream) { order },
+    32 Upstream(UpstreamEvent::EndedByProvider) { order, word },
 }

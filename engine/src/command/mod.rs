@@ -9,6 +9,7 @@ mod message;
 mod offer;
 mod order;
 mod reply;
+mod upstream;
 
 pub use account::{Deposit, IssueKey, OpenAccount, RevokeKey};
 pub use memory::Pulse;
@@ -19,6 +20,7 @@ pub use order::{
     PlaceOrder, RecoverLoss, Timings,
 };
 pub use reply::{Effect, Listed, Placed, Reply};
+pub use upstream::{EndByProvider, EndUpstream, Expire, FindOrphan, SettleOrphan};
 
 use crate::ids::{AccountId, CarrierId, KeyId, ProviderId};
 
@@ -86,5 +88,10 @@ commands! {
     Cancel => Effect,
     RecoverLoss => Effect,
     Finish => Effect,
+    FindOrphan => Effect,
+    SettleOrphan => Effect,
+    EndUpstream => Effect,
+    EndByProvider => Effect,
+    Expire => Effect,
     Pulse => u32,
 }

@@ -1,12 +1,13 @@
 //! Messages of an activation: those that come in, and the wish for another.
 
 use super::check::owned;
+use super::upstream::charged_in_vain;
 use crate::activation::{ActivationState, Input};
 use crate::command::{Effect, IngestMessage, RequestAnother};
-use crate::event::{Event, OrderEvent, Receipt};
+use crate::event::{ChargeReason, Event, OrderEvent, Receipt};
 use crate::ids::MessageId;
 use crate::limits::{MESSAGES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
-use crate::order::Order;
+use crate::order::{Order, OrderStatus};
 use crate::reject::Reject;
 use crate::state::State;
 
@@ -44,6 +45,9 @@ pub(super) fn ingest(
         late: order.state.is_closed(),
         capture: first.then(|| order.sale()),
     })));
+    if order.status == OrderStatus::Refunded {
+        events.extend(charged_in_vain(state, order, ChargeReason::LateMessage));
+    }
     Ok(Effect::Done)
 }
 

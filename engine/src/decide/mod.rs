@@ -8,6 +8,7 @@ mod message;
 mod offer;
 mod order;
 mod pulse;
+mod upstream;
 
 pub use offer::check_load;
 
@@ -54,6 +55,11 @@ pub fn decide(
             reply(asked, activation::cancel(state, policy, at, asked, events))
         }
         Command::Finish(asked) => reply(asked, activation::finish(state, asked, events)),
+        Command::FindOrphan(found) => reply(found, upstream::find_orphan(state, found, events)),
+        Command::SettleOrphan(end) => reply(end, upstream::settle_orphan(state, end, events)),
+        Command::EndUpstream(end) => reply(end, upstream::end_upstream(state, end, events)),
+        Command::EndByProvider(end) => reply(end, upstream::end_by_provider(state, end, events)),
+        Command::Expire(end) => reply(end, pulse::expire(state, policy, at, end, events)),
         Command::Pulse(pulse) => reply(pulse, pulse::pulse(state, policy, at, pulse, events)),
     }
 }

@@ -2,8 +2,8 @@
 
 use super::activation::{closed, quarantined};
 use super::order;
-use crate::activation::ActivationState;
-use crate::command::Pulse;
+use crate::activation::{ActivationState, Input};
+use crate::command::{Effect, Expire, Pulse};
 use crate::event::{Closing, Event, MemoryEvent, OfferEvent};
 use crate::limits::{CLOSED_KEPT_MS, PULSE_MAX, REPLIES_KEPT_MS, RETIRED_MAX};
 use crate::order::{FailReason, Order};
@@ -45,6 +45,27 @@ pub(super) fn pulse(
         changed += 1;
     }
     Ok(changed)
+}
+
+/// Ends an activation whose time is over, after its provider was asked once more.
+pub(super) fn expire(
+    state: &State,
+    policy: &Policy,
+    at: Time,
+    &Expire { order: id }: &Expire,
+    events: &mut Vec<Event>,
+) -> Result<Effect, Reject> {
+    let order = state.order(id).ok_or(Reject::UnknownOrder)?;
+    order.state.after(Input::Expire)?;
+    if order.state == ActivationState::Init {
+        return Err(Reject::NoNumberYet);
+    }
+    if at < order.deadline {
+        return Ok(Effect::Unchanged);
+    }
+    events.push(expired(state, order));
+    events.extend(quarantined(state, policy, at, order));
+    Ok(Effect::Done)
 }
 
 fn expired(state: &State, order: &Order) -> Event {

@@ -9,12 +9,14 @@ mod bulk;
 mod memory;
 mod offer;
 mod order;
+mod upstream;
 
 pub use account::{AccountEvent, Scope};
 pub use bulk::Bulk;
 pub use memory::MemoryEvent;
 pub use offer::{OfferEvent, OfferTerms, ProviderKind};
 pub use order::{Closing, Idempotency, OrderEvent, Placement, Receipt, Terms};
+pub use upstream::{ChargeReason, OrphanEnd, ProviderWord, UpstreamEvent};
 
 use crate::account::Transaction;
 use crate::ids::OrderId;
@@ -30,6 +32,8 @@ pub enum Event {
     Order(OrderEvent),
     /// Of the engine's memory.
     Memory(MemoryEvent),
+    /// Of an order's purchases at their providers.
+    Upstream(UpstreamEvent),
 }
 
 impl Event {
@@ -39,6 +43,7 @@ impl Event {
         match self {
             Self::Account(event) => [event.transaction(), None],
             Self::Order(event) => event.transactions(),
+            Self::Upstream(event) => [event.transaction(), None],
             Self::Offer(_) | Self::Memory(_) => [None, None],
         }
     }
@@ -51,6 +56,7 @@ impl Event {
             Self::Offer(event) => event.kind(),
             Self::Order(event) => event.kind(),
             Self::Memory(event) => event.kind(),
+            Self::Upstream(event) => event.kind(),
         }
     }
 
@@ -59,6 +65,7 @@ impl Event {
     pub const fn order(&self) -> Option<OrderId> {
         match self {
             Self::Order(event) => Some(event.order()),
+            Self::Upstream(event) => Some(event.order()),
             Self::Account(_) | Self::Offer(_) | Self::Memory(_) => None,
         }
     }
@@ -69,6 +76,7 @@ impl Event {
         match self {
             Self::Offer(event) => event.bulk(),
             Self::Order(event) => event.bulk(),
+            Self::Upstream(event) => event.bulk(),
             Self::Account(_) | Self::Memory(_) => Bulk::NONE,
         }
     }

@@ -6,6 +6,7 @@
 //! values from the engine: no rule is repeated here.
 
 mod directory;
+mod upstream;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -25,6 +26,9 @@ use tokio::sync::{Notify, watch};
 use crate::market::change::{Change, Wallet};
 
 pub use directory::{Directory, ProviderView};
+pub use upstream::LostPurchase;
+
+use upstream::UpstreamWork;
 
 /// Waiters are woken by the order's number modulo this: few enough to be small, many
 /// enough that a wake-up rarely wakes the waiter of another order.
@@ -92,6 +96,7 @@ pub struct ReadModel {
     /// Purchases given up before the start, until `Orders::remember_given_up` takes them;
     /// later ones are remembered by the worker that gives them up.
     given_up: Mutex<Vec<GivenUp>>,
+    upstream: UpstreamWork,
     bells: Box<[Notify]>,
 }
 
@@ -114,6 +119,7 @@ impl ReadModel {
             closed: Mutex::default(),
             driven_closed: Mutex::default(),
             given_up: Mutex::new(state.given_up().copied().collect()),
+            upstream: UpstreamWork::from_state(state),
             bells: (0..BELLS).map(|_| Notify::new()).collect(),
         };
         for (id, account) in state.accounts() {
@@ -147,6 +153,10 @@ impl ReadModel {
         for order in &change.orders {
             self.show_order(Arc::clone(order));
         }
+        if change.events.iter().any(|event| matches!(event, Event::Memory(_))) {
+            let orders = self.orders.pin();
+            self.upstream.forget(|id| !orders.contains_key(&id));
+        }
         // Last, so that a reader that finds a reply finds its order.
         for event in &change.events {
             self.show_reply(change.at, event);
@@ -173,13 +183,14 @@ impl ReadModel {
 
     fn show_event(&self, event: &Event) {
         self.directory.show(event);
+        self.upstream.show(event);
         match event {
             Event::Account(event) => self.show_account(event),
             Event::Memory(MemoryEvent::Retired { orders_before, replies_before }) => {
                 self.retire(*orders_before, *replies_before);
             }
             // Orders come as values, and providers are the directory's.
-            Event::Offer(_) | Event::Order(_) => {}
+            Event::Offer(_) | Event::Order(_) | Event::Upstream(_) => {}
         }
     }
 
@@ -367,6 +378,23 @@ impl ReadModel {
     #[must_use]
     pub fn take_given_up(&self) -> Vec<GivenUp> {
         std::mem::take(&mut self.given_up.lock())
+    }
+
+    /// Purchases that no order has and that have to go back, of orders in memory.
+    #[must_use]
+    pub fn orphans(&self) -> Vec<LostPurchase> {
+        self.upstream.orphans()
+    }
+
+    /// Orders in memory that have ended here and whose activations have to be ended at their
+    /// providers.
+    #[must_use]
+    pub fn unended(&self) -> Vec<OrderId> {
+        self.upstream.unended(|id| {
+            let order = self.order(id).filter(|order| order.assignment.is_some());
+            let kind = order.and_then(|order| self.directory.kind(order.provider));
+            kind == Some(ProviderKind::Driven)
+        })
     }
 
     /// Orders in memory on a number of own stock, oldest first.

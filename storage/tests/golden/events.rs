@@ -1,8 +1,8 @@
 //! Every variant of an event, with every variant of what it carries.
 
 use nexnum_engine::event::{
-    AccountEvent, Closing, Event, Idempotency, MemoryEvent, OfferEvent, OfferTerms, OrderEvent,
-    Placement, ProviderKind, Receipt, Scope,
+    AccountEvent, ChargeReason, Closing, Event, Idempotency, MemoryEvent, OfferEvent, OfferTerms,
+    OrderEvent, OrphanEnd, Placement, ProviderKind, ProviderWord, Receipt, Scope, UpstreamEvent,
 };
 use nexnum_engine::ids::{AccountId, CarrierId, KeyId, MessageId, Number, OfferId, ProviderId};
 use nexnum_engine::money::Micros;
@@ -19,7 +19,9 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         .concat()
         .into_iter()
         .map(|(name, event)| (name, Event::Order(event)));
-    accounts.chain(offers).chain([("Retired", Event::Memory(retired))]).chain(orders).collect()
+    let upstream = of_upstream().into_iter().map(|(name, event)| (name, Event::Upstream(event)));
+    let first = accounts.chain(offers).chain([("Retired", Event::Memory(retired))]);
+    first.chain(orders).chain(upstream).collect()
 }
 
 fn of_accounts() -> Vec<(&'static str, AccountEvent)> {
@@ -175,5 +177,42 @@ fn of_activations() -> Vec<(&'static str, OrderEvent)> {
                 amount: Micros(300_000),
             },
         ),
+    ]
+}
+
+fn of_upstream() -> Vec<(&'static str, UpstreamEvent)> {
+    let (order, attempt, provider, amount) = (ORDER, 2, ProviderId(2), Micros(300_000));
+    let charge = |why| UpstreamEvent::PurchaseCharged { order, attempt, provider, amount, why };
+    let settle = |end| UpstreamEvent::OrphanSettled {
+        order,
+        provider,
+        external_id: "x9".into(),
+        end,
+    };
+    let end = |word| UpstreamEvent::EndedByProvider { order, word };
+    vec![
+        ("PurchaseCharged LateMessage", charge(ChargeReason::LateMessage)),
+        ("PurchaseCharged FinishedEmpty", charge(ChargeReason::FinishedEmpty)),
+        ("PurchaseCharged Stayed", charge(ChargeReason::Stayed)),
+        ("ChargeReversed", UpstreamEvent::ChargeReversed { order, attempt, provider, amount }),
+        (
+            "OrphanFound",
+            UpstreamEvent::OrphanFound {
+                order,
+                attempt,
+                provider,
+                external_id: "x9".into(),
+                from: NOW,
+                cost: Micros(300_000),
+            },
+        ),
+        ("OrphanSettled GivenBack", settle(OrphanEnd::GivenBack)),
+        ("OrphanSettled Stayed", settle(OrphanEnd::Stayed)),
+        ("OrphanSettled Gone", settle(OrphanEnd::Gone)),
+        ("EndedUpstream", UpstreamEvent::EndedUpstream { order }),
+        ("EndedByProvider Cancelled", end(ProviderWord::Cancelled)),
+        ("EndedByProvider Expired", end(ProviderWord::Expired)),
+        ("EndedByProvider Finished", end(ProviderWord::Finished)),
+        ("EndedByProvider Missing", end(ProviderWord::Missing)),
     ]
 }

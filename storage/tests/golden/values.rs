@@ -2,7 +2,7 @@
 
 use nexnum_engine::account::{Book, Sale};
 use nexnum_engine::activation::{ActivationState, Assignment, Message};
-use nexnum_engine::event::{ProviderKind, Scope, Terms};
+use nexnum_engine::event::{ProviderKind, ProviderWord, Scope, Terms};
 use nexnum_engine::ids::{
     AccountId, CarrierId, CountryId, KeyId, MessageId, Number, OfferId, OrderId, Product,
     ProviderId, Seq, ServiceId,
@@ -11,7 +11,9 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Order, OrderStatus};
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::snapshot::Row;
-use nexnum_engine::state::{Account, Counters, GivenUp, Key, Offer, Provider, Quarantined};
+use nexnum_engine::state::{
+    Account, Charge, Counters, GivenUp, Key, Offer, Orphan, Provider, Quarantined,
+};
 use nexnum_engine::time::Time;
 
 pub(crate) const PRODUCT: Product = Product { country: CountryId(62), service: ServiceId(300) };
@@ -146,5 +148,13 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
     rows.push(("WrittenOff".to_owned(), Row::WrittenOff(ORDER, Micros(300_000))));
     let resting = Quarantined { until: NOW, offer: OfferId(7), number: Number(15_551) };
     rows.push(("Quarantined".to_owned(), Row::Quarantined(resting)));
+    let provider = ProviderId(2);
+    let charge = Charge { provider, amount: Micros(300_000), reversed: true };
+    rows.push(("Charged".to_owned(), Row::Charged(ORDER, 2, charge)));
+    let orphan = Orphan { order: ORDER, attempt: 2, from: NOW, cost: Micros(300_000) };
+    rows.push(("Orphan".to_owned(), Row::Orphan(provider, "x9".into(), orphan)));
+    rows.push(("EndedUpstream".to_owned(), Row::EndedUpstream(ORDER)));
+    let word = ProviderWord::Missing;
+    rows.push(("EndedByProvider".to_owned(), Row::EndedByProvider(ORDER, word)));
     rows
 }
