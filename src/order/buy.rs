@@ -23,7 +23,7 @@ use nexnum_engine::reservation::Claim;
 use super::Orders;
 use super::claim::{self, Wish};
 use super::doubt::{Call, Doubt, PurchaseGivenUp, Window};
-use super::orphan::Orphan;
+use super::orphan::LostOrphan;
 use crate::market::send::BUSY_PAUSE_MAX;
 use crate::market::sequencer::SendError;
 use crate::provider::client::{BuyOutcome, BuyRequest};
@@ -226,7 +226,8 @@ impl Purchase {
         let answer = self.orders.market.send_until(&command, order.deadline).await;
         let from = self.orders.market.clock.now().plus_ms(timings.min_cancel_age_ms);
         let bought_for = (order.id, order.attempt);
-        let orphan = Orphan { external_id: &bought.external_id, from, bought_for };
+        let (external_id, cost) = (&*bought.external_id, command.cost);
+        let orphan = LostOrphan { external_id, from, bought_for, cost };
         let give_back = || orphan.give_back(&self.orders, connected);
         match answer {
             Ok(Ok(_)) => claim.book(),
@@ -266,7 +267,13 @@ impl Purchase {
                     return accepted.claim;
                 }
                 Ok(Err(Reject::NoNumbers)) => self.tried.push(offer),
-                Ok(Err(Reject::InsufficientFunds { .. } | Reject::Exhausted(_))) => break,
+                // One that has ended is told too: nothing was bought, so that what was written
+                // off for it comes back.
+                Ok(Err(
+                    Reject::InsufficientFunds { .. }
+                    | Reject::Exhausted(_)
+                    | Reject::ActivationClosed(_),
+                )) => break,
                 Ok(Err(_)) | Err(SendError::Stopped) => return None,
                 Err(SendError::Busy) => tokio::time::sleep(BUSY_PAUSE_MAX).await,
             }
@@ -274,7 +281,7 @@ impl Purchase {
         let (order, attempt, reason) = (order.id, order.attempt, FailReason::NoNumbers);
         let fail = FailOrder { order, attempt, reason };
         let deadline = self.orders.market.clock.now().plus_ms(CALL_MS);
-        // If the engine does not take it, or the order has ended, the deadline has done the same.
+        // If the engine does not take it, the deadline has done the same.
         let _ended = self.orders.market.send_until(&fail, deadline).await;
         None
     }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use nexnum_engine::ids::{OfferId, OrderId, Product, ProviderId};
+use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::time::Time;
@@ -79,6 +80,8 @@ pub(crate) struct PurchaseGivenUp {
     pub(crate) attempt: u8,
     pub(crate) provider: ProviderId,
     pub(crate) product: Product,
+    /// What it costs, where that is known.
+    pub(crate) cost: Option<Micros>,
     /// When it may have been made.
     pub(crate) window: Window,
     /// When the reconciler stops looking for it.
@@ -93,6 +96,7 @@ impl PurchaseGivenUp {
             attempt: order.attempt,
             provider: order.provider,
             product: order.product,
+            cost: Some(order.cost),
             window,
             until: now.plus_ms(GIVEN_UP_KEPT_MS),
         }

@@ -327,6 +327,7 @@ mod tests {
             attempt: 1,
             provider: ProviderId(1),
             product: product(country, service),
+            cost: None,
             window: window(since_s),
             until: Time(u64::MAX),
         }

@@ -4,6 +4,7 @@
 //! that a crash at any point is repaired by the next look. Nothing here decides what is
 //! allowed: that is the engine's, and every outcome goes to it as a command.
 
+mod ends;
 mod pause;
 mod poll;
 mod reconcile;
@@ -22,8 +23,8 @@ use crate::order::Orders;
 use crate::provider::connected::Connected;
 use crate::supervisor::Beat;
 
-/// The running workers: one poller, and for each connected provider a syncer and a
-/// reconciler. A loop that panics is restarted.
+/// The running workers: one poller, and for each connected provider a syncer, a reconciler
+/// and what ends activations there. A loop that panics is restarted.
 #[derive(Debug)]
 pub struct Workers {
     orders: Arc<Orders>,
@@ -50,13 +51,18 @@ impl Workers {
     }
 
     /// Starts the loops of a connected provider; they end when it is replaced or removed,
-    /// the reconciler once no order in memory was bought under it.
+    /// the reconciler and what ends activations once no order in memory was bought under it.
     pub fn watch_over(&self, connected: &Arc<Connected>) {
         let (orders, each) = (Arc::clone(&self.orders), Arc::clone(connected));
         let stopped = self.stop.subscribe();
         self.begin("reconcile", connected.name(), move |beat| {
             let reconciler = reconcile::Reconciler::new(&orders, &each);
             reconciler.run(stopped.clone(), beat)
+        });
+        let (orders, each) = (Arc::clone(&self.orders), Arc::clone(connected));
+        let stopped = self.stop.subscribe();
+        self.begin("ends", connected.name(), move |beat| {
+            ends::Ender::new(&orders, &each).run(stopped.clone(), beat)
         });
         let (market, each) = (self.orders.market.clone(), Arc::clone(connected));
         let stopped = self.stop.subscribe();

@@ -13,7 +13,7 @@ use super::Reconciler;
 use super::listed::{international, unowned};
 use crate::order::doubt::{PurchaseGivenUp, Window};
 use crate::order::matching::{Matched, Seeker, Unowned, match_rows};
-use crate::order::orphan::Orphan;
+use crate::order::orphan::LostOrphan;
 use crate::order::{Orders, buy};
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::listed::Listed;
@@ -84,10 +84,11 @@ impl Reconciler {
     fn give_back(&self, (row, says): &(ActiveRow, Unowned), purchase: &PurchaseGivenUp) {
         let age = self.connected.timings().min_cancel_age_ms;
         let now = self.orders.market.clock.now();
-        let orphan = Orphan {
+        let orphan = LostOrphan {
             external_id: &row.external_id,
             from: says.made.before.min(now).plus_ms(age),
             bought_for: (purchase.order, purchase.attempt),
+            cost: purchase.cost,
         };
         orphan.give_back(&self.orders, &self.connected);
     }

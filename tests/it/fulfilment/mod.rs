@@ -5,6 +5,7 @@ mod cancel;
 mod doubt;
 mod faults;
 mod missing;
+mod upstream;
 
 use std::fs;
 use std::sync::Arc;
