@@ -206,7 +206,10 @@ pub(crate) struct RuleDoc {
     pub error: Option<String>,
     #[serde(default)]
     pub in_doubt: bool,
+    #[serde(default)]
+    pub certain: bool,
     pub retry_after_s: Option<OneOrMany>,
+    pub price: Option<OneOrMany>,
     pub give: Option<toml::Table>,
 }
 
@@ -225,6 +228,8 @@ pub(crate) struct RowsDoc {
     pub bind: Vec<String>,
     #[serde(default)]
     pub skip_keys: Vec<String>,
+    #[serde(default)]
+    pub lone: bool,
     #[serde(default)]
     pub filters: Vec<FilterDoc>,
 }

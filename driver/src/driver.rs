@@ -7,12 +7,13 @@
 
 use crate::document::ReplyKind;
 use crate::error::{ErrorKind, ProviderError, unknown};
+use crate::json::mended;
 use crate::op::Op;
 use crate::output::Output;
 use crate::reply::{Captures, RawReply, View};
 use crate::request::{ProviderRequest, RequestTemplate};
 use crate::rule::{Consequence, Rule, fail};
-use crate::template::{Credentials, RequestError, Slot, Slots};
+use crate::template::{Credentials, RequestError, Secret, Slot, Slots};
 
 include!(concat!(env!("OUT_DIR"), "/shipped_drivers.rs"));
 
@@ -152,6 +153,23 @@ impl Driver {
         matches!(self.operation(op).method, Method::Call(_))
     }
 
+    /// The name of a credential beside the key that requests need and that is not given:
+    /// `login` or `password`.
+    #[must_use]
+    pub fn missing_credential(&self, credentials: &Credentials) -> Option<&'static str> {
+        let Credentials { key: _, login, password } = credentials;
+        let known = [("login", Slot::Login, login), ("password", Slot::Password, password)];
+        let requires = |slot: Slot| {
+            self.operations.iter().any(|operation| match &operation.method {
+                Method::Call(template) => template.requires(slot),
+                Method::Constant(_) | Method::Nothing | Method::Unsupported => false,
+            })
+        };
+        let is_missing = |given: &Option<Secret>| given.as_ref().is_none_or(Secret::is_empty);
+        let found = known.iter().find(|(_, slot, given)| is_missing(given) && requires(*slot));
+        found.map(|(name, _, _)| *name)
+    }
+
     /// True if the list of open activations can be asked for from a row on.
     #[must_use]
     pub fn pages(&self) -> bool {
@@ -159,6 +177,16 @@ impl Driver {
             Method::Call(template) => template.uses(Slot::Offset),
             Method::Constant(_) | Method::Nothing | Method::Unsupported => false,
         }
+    }
+
+    /// True if the list of open activations shows the messages of each: one call then
+    /// stands for a status call of every row.
+    #[must_use]
+    pub fn lists_messages(&self) -> bool {
+        self.operation(Op::ListActive).rules.iter().any(|rule| match &rule.consequence {
+            Consequence::Output(fields) => fields.shows_messages(),
+            Consequence::Fail { .. } => false,
+        })
     }
 
     /// What to do for an operation.
@@ -189,28 +217,41 @@ impl Driver {
     /// The provider's refusal in our words; `Unmapped` for what no rule knows or what does
     /// not fit the rule it met.
     pub fn interpret(&self, op: Op, reply: &RawReply) -> Result<Output, ProviderError> {
-        let Some(view) = View::new(reply, self.operation(op).reply, &self.placeholders) else {
-            return Err(unknown(reply, "the body is not UTF-8"));
-        };
-        let Some((rule, captures)) = self.decide(op, &view) else {
-            return Err(unknown(reply, &view.text));
+        self.view(op, reply, |view| self.read(op, view))
+    }
+
+    fn read(&self, op: Op, view: &View<'_>) -> Result<Output, ProviderError> {
+        let Some((rule, captures)) = self.decide(op, view) else {
+            return Err(unknown(view.reply, &view.text));
         };
         match &rule.consequence {
-            Consequence::Fail { .. } => Err(fail(&view, &rule.consequence, &captures)),
-            Consequence::Output(fields) => fields.read(&view, &captures).map_err(|_| {
+            Consequence::Fail { .. } => Err(fail(view, &rule.consequence, &captures)),
+            Consequence::Output(fields) => fields.read(view, &captures).map_err(|_| {
                 // A rule's own 5xx or 429 reading cannot be trusted once it did not fit.
-                let mut error = unknown(reply, &view.text);
+                let mut error = unknown(view.reply, &view.text);
                 (error.kind, error.certain) = (ErrorKind::Unmapped, false);
                 error
             }),
         }
     }
 
+    /// Prepares a reply for reading. JSON with line breaks or foreign escapes in its strings
+    /// is mended: a message that a provider wrote down carelessly is a message.
+    fn view<R>(&self, op: Op, reply: &RawReply, read: impl FnOnce(&View<'_>) -> R) -> R {
+        let kind = self.operation(op).reply;
+        let text = reply.text();
+        let view = View::new(reply, &text, kind, &self.placeholders);
+        let is_broken = kind == ReplyKind::Json && view.root.is_none();
+        match is_broken.then(|| mended(&text)).flatten() {
+            Some(text) => read(&View::new(reply, &text, kind, &self.placeholders)),
+            None => read(&view),
+        }
+    }
+
     /// The place of the rule that decides a reply, for operators and tests.
     #[must_use]
     pub fn deciding_rule(&self, op: Op, reply: &RawReply) -> Option<&str> {
-        let view = View::new(reply, self.operation(op).reply, &self.placeholders)?;
-        self.decide(op, &view).map(|(rule, _)| rule.place.as_str())
+        self.view(op, reply, |view| self.decide(op, view).map(|(rule, _)| rule.place.as_str()))
     }
 
     /// The places of all rules.

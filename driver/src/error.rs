@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use nexnum_engine::money::Micros;
+
 use crate::reply::RawReply;
 
 /// What went wrong, in the same words for every provider.
@@ -32,6 +34,8 @@ pub enum ErrorKind {
     TooLate,
     /// The provider has locked our account out.
     Banned,
+    /// The provider counts in another currency than it is set up for.
+    WrongCurrency,
     /// Too many calls.
     RateLimited,
     /// The provider is unwell; later may work.
@@ -43,7 +47,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    pub(crate) const WORDS: [(&'static str, Self); 13] = [
+    pub(crate) const WORDS: [(&'static str, Self); 14] = [
         ("no_numbers", Self::NoNumbers),
         ("no_balance", Self::NoBalance),
         ("bad_key", Self::BadKey),
@@ -55,6 +59,7 @@ impl ErrorKind {
         ("has_code", Self::HasCode),
         ("too_late", Self::TooLate),
         ("banned", Self::Banned),
+        ("wrong_currency", Self::WrongCurrency),
         ("rate_limited", Self::RateLimited),
         ("temporary", Self::Temporary),
     ];
@@ -81,6 +86,8 @@ pub struct ProviderError {
     pub certain: bool,
     /// How long the provider asks to be left alone.
     pub retry_after_ms: Option<u64>,
+    /// The least price that would do, in the provider's currency, where the reply names one.
+    pub price: Option<Micros>,
     /// The beginning of the reply or what failed, at most [`EXCERPT_MAX`] characters;
     /// long words and runs of digits are masked.
     pub excerpt: String,
@@ -94,7 +101,7 @@ impl ProviderError {
     #[must_use]
     pub fn new(kind: ErrorKind, certain: bool, excerpt: impl Into<String>) -> Self {
         let excerpt = excerpt.into();
-        Self { kind, certain, retry_after_ms: None, excerpt }
+        Self { kind, certain, retry_after_ms: None, price: None, excerpt }
     }
 }
 
@@ -105,6 +112,7 @@ impl fmt::Debug for ProviderError {
             .field("kind", &self.kind)
             .field("certain", &self.certain)
             .field("retry_after_ms", &self.retry_after_ms)
+            .field("price", &self.price)
             .finish_non_exhaustive()
     }
 }
@@ -153,17 +161,25 @@ fn has_digits(word: &str) -> bool {
 
 /// The error of a reply that no rule knows, or whose rule could not read it.
 ///
-/// Only what HTTP itself settles is told apart: 429 was turned away before it did
-/// anything, 5xx may have done anything.
+/// Only what HTTP itself settles is told apart. 429 was turned away before it did anything,
+/// and so was what is sent elsewhere, not authorized or not found at this address: a redirect
+/// is not followed. 5xx may have done anything.
 pub(crate) fn unknown(reply: &RawReply, text: &str) -> ProviderError {
     let (kind, certain) = match reply.status {
         429 => (ErrorKind::RateLimited, true),
-        500..=599 => (ErrorKind::Temporary, false),
+        401 => (ErrorKind::BadKey, true),
+        301 | 302 | 307 | 308 | 403 | 404 | 405 => (ErrorKind::Unmapped, true),
+        status if is_server_failure(status) => (ErrorKind::Temporary, false),
         _ => (ErrorKind::Unmapped, false),
     };
     let mut error = ProviderError::new(kind, certain, excerpt(text));
     error.retry_after_ms = header_pause(reply);
     error
+}
+
+/// True for a status that says that the server failed, at whatever point.
+pub(crate) const fn is_server_failure(status: u16) -> bool {
+    matches!(status, 500..=599)
 }
 
 pub(crate) fn header_pause(reply: &RawReply) -> Option<u64> {

@@ -101,6 +101,45 @@ impl<'a> Node<'a> {
     }
 }
 
+/// A text in which the strings are written as JSON wants it: control characters escaped,
+/// backslashes that begin no escape left out. `None` if there is nothing to mend.
+pub(crate) fn mended(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len() + 16);
+    let (mut in_string, mut changed) = (false, false);
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '"' => in_string = !in_string,
+            '\\' if in_string => {
+                if escapes(rest.as_str()) {
+                    out.push(c);
+                    out.extend(rest.next());
+                } else {
+                    changed = true;
+                }
+                continue;
+            }
+            '\0'..='\x1f' if in_string => {
+                changed = true;
+                out.push_str(&format!("\\u{:04x}", u32::from(c)));
+                continue;
+            }
+            _ => {}
+        }
+        out.push(c);
+    }
+    changed.then_some(out)
+}
+
+/// True if what follows a backslash makes an escape of it.
+fn escapes(rest: &str) -> bool {
+    match rest.as_bytes() {
+        [b'u', digits @ ..] => digits.len() >= 4 && digits[..4].iter().all(u8::is_ascii_hexdigit),
+        [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => true,
+        _ => false,
+    }
+}
+
 fn split_map(text: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
     struct Members;
     impl<'de> Visitor<'de> for Members {
@@ -121,7 +160,7 @@ fn split_map(text: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
     serde_json::Deserializer::from_str(text).deserialize_map(Members).ok()
 }
 
-/// A string, borrowed unless it has escapes.
+/// A string, borrowed unless it has escapes; half a surrogate pair becomes U+FFFD.
 struct Text<'a>(Cow<'a, str>);
 
 impl<'de> serde::Deserialize<'de> for Text<'de> {
@@ -141,8 +180,17 @@ impl<'de> serde::Deserialize<'de> for Text<'de> {
             fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
                 Ok(Text(Cow::Owned(text.to_owned())))
             }
+
+            fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(Text(String::from_utf8_lossy(bytes)))
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(String::from_utf8_lossy(bytes).into_owned())))
+            }
         }
-        deserializer.deserialize_str(Borrowing)
+        // As bytes, since a string with half a surrogate pair is no string for the parser.
+        deserializer.deserialize_bytes(Borrowing)
     }
 }
 
@@ -177,6 +225,25 @@ mod tests {
         check(r#"{"a":{"b":1}}"#, "a", None);
         check(r#""x""#, "a", None);
         check(r#"{"k\"ey":true}"#, "k\"ey", Some("true"));
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_does_not_hide_the_text_around_it() {
+        check(r#"{"t":"code \ud83d 48213"}"#, "t", Some("code \u{fffd}\u{fffd}\u{fffd} 48213"));
+        check(r#"{"t":"\ud83d\ude00 48213"}"#, "t", Some("😀 48213"));
+    }
+
+    #[test]
+    fn strings_are_mended_where_json_does_not_allow_what_they_hold() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(mended(text).as_deref(), expected, "{text}");
+            assert!(expected.is_none_or(|it| Node::parse(it).is_some()), "{text}");
+        };
+        check("{\"t\":\"one\r\ntwo\"}\n", Some("{\"t\":\"one\\u000d\\u000atwo\"}\n"));
+        check(r#"{"t":"it\'s \x41 \u12 \\"}"#, Some(r#"{"t":"it's x41 u12 \\"}"#));
+        check(r#"{"t":"\"\u0041\n"}"#, None);
+        check("{\n\"a\": 1}", None);
+        assert_eq!(mended("\"\\"), Some("\"".to_owned()), "an end in the middle");
     }
 
     #[test]

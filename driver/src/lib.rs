@@ -41,21 +41,24 @@
 //! A rule applies if its `status` (a list) and its one test hold: `equals` (one or many),
 //! `starts`, `regex` (with named groups) or `exists`, on the body's trimmed text or what
 //! `at` names: `/a/b` in the JSON, `.` the whole JSON, `@Name` a header. It has either an
-//! `error` (with `in_doubt`, `retry_after_s`) or a `give`, whose fields
+//! `error` or a `give`. An error is a certain refusal, nothing was done, unless it is
+//! `in_doubt` or comes with a status of 5xx; with `certain = true` it is one even then. It
+//! may have `retry_after_s`, and `price_too_low` the `price` that would do. The fields of `give`
 //! are sources (`/a/b` a place in the JSON, `.` the value itself, `$name` a group of the
 //! regex, `@Name` a header, `=text` a constant; a list is tried in order) and, for lists,
 //! `rows = { path = "*.*", bind = ["country", "service"], skip_keys, filters = [{ at,
-//! equals }] }` with paths that start at the row. An operation's rules
+//! equals }], lone }` with paths that start at the row; with `lone = true`, a single value
+//! in the place of a list is a list of one. An operation's rules
 //! come first, then the driver's own `rules`; the first that applies decides. `give`:
 //!
 //! | operation | fields |
 //! |---|---|
-//! | balance | `amount`, `scale` (10^-scale units) |
-//! | prices | `rows`, `country`, `service`, `operator`, `cost`, `stock`, `scale`; or `empty` |
-//! | buy | `external_id`, `number`, `number_prefix`, `cost`, `operator`, `scale` |
+//! | balance | `amount`, `scale` (10^-scale units), `currency` (its code, number or sign; here and below) |
+//! | prices | `rows`, `country`, `service`, `operator`, `cost`, `currency`, `stock`, `scale`; or `empty` |
+//! | buy | `external_id`, `number`, `number_prefix`, `cost`, `currency`, `operator`, `scale` |
 //! | status | `state`, `states` (theirs = waiting, received, finished, cancelled, expired), `messages` of `rows`, `external_id`, `sender`, `text`, `code` |
 //! | cancel, finish, resend | none; a resend may give a new `external_id` |
-//! | list_active | `rows`, `external_id`, `number`, `number_prefix` or `local = true` (the numbers are without their country code), `country`, `service`, `created`, `page_len` (the list may be cut at so many rows, filtered ones included) or `total` (where the reply says how many rows there are), without which it is never cut; what is cut is asked for page by page where the request has an `{offset}`; or `empty` |
+//! | list_active | `rows`, `external_id`, `number`, `number_prefix` or `local = true` (the numbers are without their country code), `country`, `service`, `created`, `currency`, `state`, `states` and `messages` as in status (a state in other words than those of `states`, and messages that cannot be read, are what the list does not tell), `page_len` (the list may be cut at so many rows, filtered ones included) or `total` (where the reply says how many rows there are), without which it is never cut; what is cut is asked for page by page where the request has an `{offset}`; or `empty` |
 
 mod compile;
 mod crosswalk;
@@ -79,8 +82,8 @@ pub use driver::{CallLimits, Driver, Plan, ProviderTimings, Window};
 pub use error::{EXCERPT_MAX, ErrorKind, ProviderError};
 pub use op::Op;
 pub use output::{
-    ActiveList, ActiveRow, Bought, ExternalState, Output, PriceList, PriceRow, ReceivedMessage,
-    Rounding, StatusReport, to_micros,
+    ActiveList, ActiveRow, Bought, Currency, ExternalState, Output, PriceList, PriceRow,
+    ReceivedMessage, Rounding, StatusReport, to_micros,
 };
 pub use place::DriverError;
 pub use reply::RawReply;

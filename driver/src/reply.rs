@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use encoding_rs::{Encoding, UTF_8};
+use nexnum_engine::time::Time;
+
 use crate::document::ReplyKind;
 use crate::json::Node;
 
@@ -24,6 +27,35 @@ impl RawReply {
         let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.trim())
     }
+
+    /// What the provider's clock showed when it sent this: its `Date`, and the `Age` that a
+    /// cache in between adds to it.
+    #[must_use]
+    pub fn server_now(&self) -> Option<Time> {
+        let date = jiff::fmt::rfc2822::DateTimeParser::new();
+        let date = date.parse_timestamp(self.header("date")?).ok()?;
+        let age_s = self.header("age").and_then(|age| age.parse::<u32>().ok()).unwrap_or(0);
+        let at = u64::try_from(date.as_millisecond()).ok()?;
+        Some(Time(at + 1_000 * u64::from(age_s)))
+    }
+
+    /// The body as text: UTF-8, or the charset that `Content-Type` names. A mark at its start
+    /// is left out; what cannot be decoded becomes U+FFFD, since one foreign byte is no
+    /// reason to lose the rest.
+    pub(crate) fn text(&self) -> Cow<'_, str> {
+        if self.body.is_ascii() {
+            return String::from_utf8_lossy(&self.body);
+        }
+        let named = self.header("content-type").and_then(charset);
+        named.and_then(Encoding::for_label).unwrap_or(UTF_8).decode(&self.body).0
+    }
+}
+
+/// The charset in a `Content-Type`: `text/html; charset="windows-1251"`.
+fn charset(content_type: &str) -> Option<&[u8]> {
+    let mut parameters = content_type.split(';').skip(1).filter_map(|it| it.split_once('='));
+    let (_, label) = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
+    Some(label.trim().trim_matches(['"', '\'']).as_bytes())
 }
 
 /// Shows the status and the length: a body may hold numbers and messages.
@@ -45,21 +77,21 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// `None` if the body is not UTF-8.
+    /// Of a reply and its text.
     pub(crate) fn new(
         reply: &'a RawReply,
+        text: &'a str,
         kind: ReplyKind,
         placeholders: &'a [String],
-    ) -> Option<Self> {
-        let body = std::str::from_utf8(&reply.body).ok()?;
-        let text = body.trim_start_matches('\u{feff}').trim();
+    ) -> Self {
+        let text = text.trim_start_matches('\u{feff}').trim();
         let root = match kind {
             ReplyKind::Json => Node::parse(text),
             ReplyKind::Text | ReplyKind::Scalar => None,
         };
         // Some providers quote their tokens: "NO_NUMBERS" is the same answer as NO_NUMBERS.
         let quoted = root.as_ref().filter(|_| text.starts_with('"')).and_then(Node::scalar);
-        Some(Self { reply, text: quoted.unwrap_or(Cow::Borrowed(text)), root, placeholders })
+        Self { reply, text: quoted.unwrap_or(Cow::Borrowed(text)), root, placeholders }
     }
 }
 

@@ -113,12 +113,20 @@ impl RequestTemplate {
 
     /// True if the slot is anywhere in it.
     pub(crate) fn uses(&self, slot: Slot) -> bool {
+        self.path.uses(slot) || self.params().any(|param| param.uses(slot))
+    }
+
+    /// True if it cannot be filled without a value for the slot.
+    pub(crate) fn requires(&self, slot: Slot) -> bool {
+        self.path.requires(slot) || self.params().any(|param| param.requires(slot))
+    }
+
+    fn params(&self) -> impl Iterator<Item = &Param> {
         let body: &[Param] = match &self.body {
             BodyTemplate::Empty => &[],
             BodyTemplate::Form(fields) | BodyTemplate::Json(fields) => fields,
         };
-        let mut params = self.query.iter().chain(&self.headers).chain(body);
-        self.path.uses(slot) || params.any(|param| param.uses(slot))
+        self.query.iter().chain(&self.headers).chain(body)
     }
 
     fn authorize(

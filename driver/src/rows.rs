@@ -30,6 +30,8 @@ enum Step {
 pub(crate) struct Rows {
     steps: Vec<Step>,
     skip_keys: Vec<String>,
+    /// A single value at the last star counts as a list of one.
+    lone: bool,
     filters: Vec<(Vec<String>, Vec<String>)>,
 }
 
@@ -76,7 +78,7 @@ impl Rows {
         let steps = steps.collect();
         let filters = doc.filters.iter();
         let filters = filters.map(|f| (compile_path(&f.at), f.equals.items().to_vec())).collect();
-        Ok(Self { steps, skip_keys: doc.skip_keys.clone(), filters })
+        Ok(Self { steps, skip_keys: doc.skip_keys.clone(), lone: doc.lone, filters })
     }
 
     pub(crate) fn binds(&self, key: Key) -> bool {
@@ -132,6 +134,9 @@ impl Rows {
             Step::Each(Key::Ignored) if node.is_list() => {
                 let mut elements = node.elements().into_iter();
                 elements.try_for_each(|child| self.descend(rest, &child, bound, visit))
+            }
+            Step::Each(Key::Ignored) if self.lone && rest.is_empty() && !node.is_map() => {
+                visit(node, bound)
             }
             Step::Each(_) => Err(Misfit),
         }

@@ -9,16 +9,17 @@ use std::borrow::Cow;
 use regex::Regex;
 
 use crate::document::{ReplyKind, RuleDoc};
-use crate::error::{ErrorKind, ProviderError, excerpt, header_pause};
+use crate::error::{ErrorKind, ProviderError, excerpt, header_pause, is_server_failure};
 use crate::json::Node;
 use crate::op::Op;
-use crate::output::Fields;
+use crate::output::{Fields, Rounding, parse_amount};
 use crate::place::{DriverError, Place};
 use crate::reply::{Captures, View};
 use crate::source::{Scope, Sources, compile_path};
 
-/// Bytes of the body up to which the text itself is tested: tokens are short, price lists are not.
-const TEXT_TEST_MAX: usize = 4096;
+/// Bytes of the body up to which patterns are tried on the text itself: more than the longest
+/// message has, and not the lists of prices.
+const TEXT_TEST_MAX: usize = 1024 * 1024;
 
 #[derive(Debug, PartialEq, Eq)]
 enum Subject {
@@ -39,8 +40,24 @@ enum Test {
 
 #[derive(Debug)]
 pub(crate) enum Consequence {
-    Fail { kind: ErrorKind, in_doubt: bool, retry_after_s: Option<Sources> },
+    Fail {
+        kind: ErrorKind,
+        certainty: Certainty,
+        retry_after_s: Option<Sources>,
+        price: Option<Sources>,
+    },
     Output(Fields),
+}
+
+/// Whether a refusal says that nothing was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Certainty {
+    /// The document says so.
+    Certain,
+    /// Nothing was done, unless the server failed: its word is not trusted then.
+    Usual,
+    /// The document says that it may have been done.
+    InDoubt,
 }
 
 /// One compiled rule.
@@ -105,7 +122,7 @@ impl Rule {
             return Some(Captures::new());
         }
         let value: Option<Cow<'_, str>> = match &self.subject {
-            Subject::Body if view.text.len() > TEXT_TEST_MAX => None,
+            Subject::Body if self.is_pattern() && view.text.len() > TEXT_TEST_MAX => None,
             Subject::Body => Some(Cow::Borrowed(view.text.as_ref())),
             Subject::Header(name) => view.reply.header(name).map(Cow::Borrowed),
             Subject::Root => return self.matches_node(view.root.as_ref()),
@@ -114,6 +131,10 @@ impl Rule {
             }
         };
         self.test.matches(value.is_some(), value.as_deref())
+    }
+
+    const fn is_pattern(&self) -> bool {
+        matches!(self.test, Test::Matches(_))
     }
 
     fn matches_node(&self, node: Option<&Node<'_>>) -> Option<Captures> {
@@ -177,7 +198,9 @@ fn compile_test(doc: &RuleDoc, subject: &Subject, place: &Place) -> Result<Test,
         return Ok(Test::Starts(prefix.clone()));
     }
     if let Some(pattern) = &doc.regex {
-        let built = regex::RegexBuilder::new(pattern).size_limit(REGEX_BYTES_MAX).build();
+        // What comes in a message may have line breaks: a dot stands for them as well.
+        let mut builder = regex::RegexBuilder::new(pattern);
+        let built = builder.dot_matches_new_line(true).size_limit(REGEX_BYTES_MAX).build();
         return built.map(Test::Matches).map_err(|e| place.field("regex").error(e.to_string()));
     }
     match (doc.exists, subject) {
@@ -194,8 +217,12 @@ fn compile_consequence(
     scope: Scope<'_>,
     place: &Place,
 ) -> Result<Consequence, DriverError> {
-    let only_with_error =
-        [("in_doubt", doc.in_doubt), ("retry_after_s", doc.retry_after_s.is_some())];
+    let only_with_error = [
+        ("in_doubt", doc.in_doubt),
+        ("certain", doc.certain),
+        ("retry_after_s", doc.retry_after_s.is_some()),
+        ("price", doc.price.is_some()),
+    ];
     match (&doc.error, &doc.give, op) {
         (Some(_), Some(_), _) => Err(place.error("has both `error` and `give`")),
         (None, None, _) => Err(place.error("has neither `error` nor `give`")),
@@ -212,12 +239,25 @@ fn compile_consequence(
                 let known = words.join(", ");
                 return Err(place.field("error").error(format!("`{word}` is none of {known}")));
             };
+            if doc.price.is_some() && kind != ErrorKind::PriceTooLow {
+                return Err(place.field("price").error("belongs to `price_too_low`"));
+            }
+            let price =
+                Sources::compile_optional(doc.price.as_ref(), scope, &place.field("price"))?;
             let retry_after_s = Sources::compile_optional(
                 doc.retry_after_s.as_ref(),
                 scope,
                 &place.field("retry_after_s"),
             )?;
-            Ok(Consequence::Fail { kind, in_doubt: doc.in_doubt, retry_after_s })
+            let certainty = match (doc.certain, doc.in_doubt) {
+                (false, false) => Certainty::Usual,
+                (true, false) => Certainty::Certain,
+                (false, true) => Certainty::InDoubt,
+                (true, true) => {
+                    return Err(place.field("certain").error("the rule is `in_doubt` already"));
+                }
+            };
+            Ok(Consequence::Fail { kind, certainty, retry_after_s, price })
         }
     }
 }
@@ -228,17 +268,29 @@ pub(crate) fn fail(
     consequence: &Consequence,
     captures: &Captures,
 ) -> ProviderError {
-    let Consequence::Fail { kind, in_doubt, retry_after_s } = consequence else {
+    let Consequence::Fail { kind, certainty, retry_after_s, price } = consequence else {
         return ProviderError::new(ErrorKind::Unmapped, false, excerpt(&view.text));
     };
     let read = |sources: &Option<Sources>| -> Option<String> {
         sources.as_ref()?.read(view, view.root.as_ref(), captures).map(Cow::into_owned)
     };
     let seconds = read(retry_after_s).and_then(|text| text.parse::<u64>().ok());
+    let price = read(price).and_then(|text| parse_amount(&text, 0, Rounding::Up));
+    let failed = is_server_failure(view.reply.status);
+    let (kind, certain) = match (certainty, failed) {
+        (Certainty::Certain, _) | (Certainty::Usual, false) => (*kind, true),
+        (Certainty::InDoubt, false) => (*kind, false),
+        // What a server that fails says of an activation or of our account is no answer.
+        (Certainty::Usual | Certainty::InDoubt, true) if *kind == ErrorKind::RateLimited => {
+            (*kind, false)
+        }
+        (Certainty::Usual | Certainty::InDoubt, true) => (ErrorKind::Temporary, false),
+    };
     ProviderError {
-        kind: *kind,
-        certain: !in_doubt,
+        kind,
+        certain,
         retry_after_ms: seconds.map(|s| s.saturating_mul(1000)).or(header_pause(view.reply)),
+        price: price.filter(|price| certain && price.is_positive()),
         excerpt: excerpt(&view.text),
     }
 }

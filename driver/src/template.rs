@@ -22,6 +22,11 @@ impl Secret {
         Self(text.into())
     }
 
+    /// True if there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The text, to be sent and not to be shown.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -204,6 +209,13 @@ impl Template {
         self.0.iter().any(|piece| matches!(piece, Piece::Slot { slot, .. } if *slot == wanted))
     }
 
+    /// True if it cannot be filled without a value for the slot.
+    pub(crate) fn requires(&self, wanted: Slot) -> bool {
+        self.0.iter().any(|piece| {
+            matches!(piece, Piece::Slot { slot, optional: false, fallback: None } if *slot == wanted)
+        })
+    }
+
     /// The text with its slots filled; `None` if an optional slot has no value.
     pub(crate) fn expand(
         &self,
@@ -332,5 +344,10 @@ impl Param {
     /// True if the slot is in its value.
     pub(crate) fn uses(&self, wanted: Slot) -> bool {
         self.value.uses(wanted)
+    }
+
+    /// As [`Template::requires`].
+    pub(crate) fn requires(&self, wanted: Slot) -> bool {
+        self.value.requires(wanted)
     }
 }

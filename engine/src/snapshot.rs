@@ -208,18 +208,8 @@ impl Rebuilt {
             Row::Orphan(provider, external_id, orphan) => {
                 self.insert_orphan(provider, external_id, orphan)?;
             }
-            Row::EndedUpstream(id) => {
-                check(is_closed(state, id), || format!("order {id} ended upstream and not here"))?;
-                let is_new = state.ended_upstream.insert(id);
-                check(is_new, || format!("order {id} ended upstream twice"))?;
-            }
-            Row::EndedByProvider(id, word) => {
-                check(is_closed(state, id), || {
-                    format!("order {id} was ended by its provider and is open")
-                })?;
-                let before = state.provider_words.insert(id, word);
-                check(before.is_none(), || format!("order {id} was ended by its provider twice"))?;
-            }
+            Row::EndedUpstream(id) => self.insert_end(id)?,
+            Row::EndedByProvider(id, word) => self.insert_word(id, word)?,
             Row::Reply(id, key, reply) => {
                 let fits = state.accounts.contains(id) && reply.order <= state.counters.order;
                 check(fits, || {
@@ -329,6 +319,20 @@ impl Rebuilt {
         Ok(())
     }
 
+    fn insert_end(&mut self, id: OrderId) -> Result<(), String> {
+        let is_closed = is_closed(&self.state, id);
+        check(is_closed, || format!("order {id} ended upstream and not here"))?;
+        let is_new = self.state.ended_upstream.insert(id);
+        check(is_new, || format!("order {id} ended upstream twice"))
+    }
+
+    fn insert_word(&mut self, id: OrderId, word: ProviderWord) -> Result<(), String> {
+        let is_closed = is_closed(&self.state, id);
+        check(is_closed, || format!("order {id} was ended by its provider and is open"))?;
+        let before = self.state.provider_words.insert(id, word);
+        check(before.is_none(), || format!("order {id} was ended by its provider twice"))
+    }
+
     fn insert_charge(&mut self, id: OrderId, attempt: u8, charge: Charge) -> Result<(), String> {
         let state = &mut self.state;
         let bought = state.order(id).is_some_and(|o| (1..=o.attempt).contains(&attempt));
@@ -350,7 +354,7 @@ impl Rebuilt {
             format!("a purchase without an order is of no attempt of order {id}")
         })?;
         let before = state.orphans.insert((provider, external_id), orphan);
-        check(before.is_none(), || format!("a purchase without an order comes twice"))
+        check(before.is_none(), || "a purchase without an order comes twice".to_owned())
     }
 
     fn insert_assignment(&mut self, order: &Order) -> Result<(), String> {

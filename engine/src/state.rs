@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::account::Book;
+use crate::activation::ActivationState;
 use crate::books::Books;
 use crate::event::{ProviderKind, ProviderWord, Scope};
 use crate::ids::{
     AccountId, CarrierId, KeyId, MessageId, Number, OfferId, OrderId, Product, ProviderId, Seq,
 };
-use crate::activation::ActivationState;
 use crate::limits::{CLOSED_KEPT_MS, LAST_LOOK_MS, REPLIES_KEPT_MS};
 use crate::money::Micros;
 use crate::order::Order;
@@ -381,7 +381,7 @@ impl State {
     #[must_use]
     pub fn has_to_end_upstream(&self, order: &Order) -> bool {
         let driven = self.providers[order.provider].kind == ProviderKind::Driven;
-        let missing = self.provider_words.contains_key(&order.id);
+        let missing = self.provider_word(order.id) == Some(ProviderWord::Missing);
         let ends = match order.state {
             ActivationState::Completed | ActivationState::TimedOut => true,
             ActivationState::Cancelled => missing,

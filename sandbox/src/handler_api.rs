@@ -67,7 +67,7 @@ pub(crate) fn answer(site: &Site, call: &Call, marks: Marks) -> Reply {
         "getStatusV2" => status_v2(site, call),
         "getFullSms" => Reply::text(full_sms(site, call)),
         "setStatus" => Reply::text(set_status(site, call)),
-        "getActiveActivations" => Reply::json(active(site).to_string()),
+        "getActiveActivations" => Reply::json(active(site, call).to_string()),
         "getHistory" => history(site, call),
         _ => Reply::text("BAD_ACTION"),
     }
@@ -216,8 +216,16 @@ fn set_status(site: &Site, call: &Call) -> &'static str {
     changed.unwrap_or("NO_ACTIVATION")
 }
 
-fn active(site: &Site) -> Value {
-    let rows: Vec<Value> = site.active().iter().filter_map(|view| active_row(site, view)).collect();
+/// The open numbers, newest first: all, or a page of them from `start` on.
+fn active(site: &Site, call: &Call) -> Value {
+    let number = |name: &str| call.param(&[name]).and_then(|text| text.parse::<usize>().ok());
+    let (start, len) = match site.handler_page {
+        Some(most) => (number("start").unwrap_or(0), number("limit").unwrap_or(most).min(most)),
+        None => (0, usize::MAX),
+    };
+    let views = site.active();
+    let page = views.iter().skip(start).take(len);
+    let rows: Vec<Value> = page.filter_map(|view| active_row(site, view)).collect();
     if rows.is_empty() {
         return json!({"status": "error", "error": "NO_ACTIVATIONS"});
     }

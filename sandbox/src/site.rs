@@ -47,6 +47,7 @@ pub(crate) struct Site {
     pub(crate) seed: u64,
     pub(crate) latency_ms: RangeInclusive<u64>,
     pub(crate) min_cancel_age_ms: u64,
+    pub(crate) handler_page: Option<usize>,
     script: Script,
     drift_step_ms: u64,
     balance: u64,
@@ -130,6 +131,7 @@ impl Site {
             seed: config.seed,
             latency_ms: config.latency_ms.clone(),
             min_cancel_age_ms: config.min_cancel_age_ms,
+            handler_page: config.handler_page,
             script: Script {
                 seed,
                 delay_ms: config.sms_delay_ms.clone(),

@@ -18,6 +18,8 @@ const TIMES_MIN: u32 = 2;
 const LISTED_MS: u64 = 15_000;
 /// The same where no list can be had.
 const UNLISTED_MS: u64 = 30_000;
+/// Between two lists that are asked for: as long as one is fresh.
+pub(crate) const LIST_PAUSE_MS: u64 = 5_000;
 /// Activations missing at the same time are counted for so long.
 const TOGETHER_MS: u64 = 60_000;
 /// How long one is remembered: several of the longest pauses between two polls.
@@ -75,6 +77,8 @@ pub(crate) struct Missing {
     absences: BTreeMap<OrderId, Absence>,
     /// When the open activations were counted, and how many there were.
     counted: Option<(Time, usize)>,
+    /// When a list was last asked for.
+    list_asked: Option<Time>,
     /// Many are missing, and that was reported.
     reported: bool,
 }
@@ -113,7 +117,10 @@ impl Missing {
         self.reported = false;
         let lasted = |ms| absence.times >= TIMES_MIN && now.ms_since(absence.first) >= ms;
         match witness {
-            Witness::Unasked if lasted(LISTED_MS) => Judgement::AskList,
+            Witness::Unasked if lasted(LISTED_MS) && self.may_ask(now) => {
+                self.list_asked = Some(now);
+                Judgement::AskList
+            }
             Witness::Absent if lasted(LISTED_MS) => Judgement::Gone,
             Witness::Unsupported | Witness::Cut if lasted(UNLISTED_MS) => Judgement::Gone,
             Witness::Unasked
@@ -122,6 +129,11 @@ impl Missing {
             | Witness::Cut
             | Witness::Open => Judgement::Wait,
         }
+    }
+
+    /// A list that could not be had is not asked for again by each that is missing.
+    fn may_ask(&self, now: Time) -> bool {
+        self.list_asked.is_none_or(|at| now.ms_since(at) >= LIST_PAUSE_MS)
     }
 }
 
@@ -147,6 +159,18 @@ mod tests {
         assert_eq!(of(&[0, 15], Witness::Unasked), Judgement::AskList);
         assert_eq!(of(&[0, 15], Witness::Absent), Judgement::Gone);
         assert_eq!(of(&[0, 15], Witness::Open), Judgement::Open);
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_had_is_asked_for_now_and_then() {
+        let mut missing = Missing::default();
+        let mut at = |at_s: u64| {
+            missing.note(ONE, Time(at_s * 1_000), || 100);
+            missing.judge(ONE, Time(at_s * 1_000), Witness::Unasked)
+        };
+        let judged = [0, 15, 16, 19, 20, 21].map(&mut at);
+        use Judgement::{AskList, Wait};
+        assert_eq!(judged, [Wait, AskList, Wait, Wait, AskList, Wait]);
     }
 
     #[test]

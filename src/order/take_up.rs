@@ -42,7 +42,8 @@ impl Orders {
             let cost = known.filter(|order| order.attempt == attempt).map(|order| order.cost);
             let until = at.plus_ms(GIVEN_UP_KEPT_MS);
             let _bound = self.providers.bind(order, attempt, provider);
-            let purchase = PurchaseGivenUp { order, attempt, provider, product, cost, window, until };
+            let purchase =
+                PurchaseGivenUp { order, attempt, provider, product, cost, window, until };
             self.doubts.give_up(purchase);
         }
     }

@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::client_config::{ClientConfig, ClientError, Timeouts};
 use super::consequence::{self, Pause, Retry};
+use super::currency::CurrencyGuard;
 use super::dispatch::{Dispatcher, Lane};
 use super::transport::{CallFailed, Transport};
 use crate::metrics::Metrics;
@@ -30,8 +31,8 @@ pub const PRICES_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes of a list of open activations: fifteen thousand of the longest known rows, far
 /// more than one account holds open; one that is cut settles no doubt, ever.
 pub const ACTIVE_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Bytes of any other reply: one activation with a hundred messages has half of it.
-pub const REPLY_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of any other reply: twice the longest concatenated SMS, each letter of it escaped.
+pub const REPLY_BYTES_MAX: usize = 1024 * 1024;
 /// Before a read-only call is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
@@ -80,6 +81,7 @@ pub struct ProviderClient {
     base_url: String,
     credentials: Credentials,
     rate: Decimal,
+    currency: CurrencyGuard,
     timeouts: Timeouts,
     dispatcher: Dispatcher,
     metrics: Metrics,
@@ -103,9 +105,13 @@ impl ProviderClient {
         if config.rate <= Decimal::ZERO {
             return Err(ClientError::BadRate);
         }
+        if let Some(name) = driver.missing_credential(&config.credentials) {
+            return Err(ClientError::MissingCredential(name));
+        }
         let transport =
             Transport::new(&base_url, config.timeouts.connect).map_err(ClientError::Http)?;
         let dispatcher = Dispatcher::new(driver.limits());
+        let currency = CurrencyGuard::new(&config.provider, driver.currency(), config.rate);
         Ok(Self {
             provider: config.provider,
             driver,
@@ -113,6 +119,7 @@ impl ProviderClient {
             base_url,
             credentials: config.credentials,
             rate: config.rate,
+            currency,
             timeouts: config.timeouts,
             dispatcher,
             metrics: config.metrics,
@@ -136,9 +143,11 @@ impl ProviderClient {
     /// # Errors
     /// The provider's refusal, or what kept its answer away.
     pub async fn balance(&self) -> Result<Micros, ProviderError> {
-        let Output::Balance(amount) = self.ask(Op::Balance, &Slots::default()).await? else {
+        let output = self.ask(Op::Balance, &Slots::default()).await?;
+        let Output::Balance { amount, currency } = output else {
             return Err(wrong_output(Op::Balance));
         };
+        self.currency.check(currency)?;
         self.to_ledger(amount, Rounding::Down).ok_or_else(|| misread(Op::Balance))
     }
 
@@ -150,6 +159,8 @@ impl ProviderClient {
         let Output::Prices(mut list) = self.ask(Op::Prices, &Slots::default()).await? else {
             return Err(wrong_output(Op::Prices));
         };
+        list.currencies.iter().try_for_each(|named| self.currency.check(Some(*named)))?;
+        self.currency.check(None)?;
         if self.rate != Decimal::ONE {
             for row in &mut list.rows {
                 let cost = self.to_ledger(row.cost, Rounding::Up);
@@ -159,8 +170,12 @@ impl ProviderClient {
         Ok(list)
     }
 
-    /// Buys a number; asks once, whatever happens.
+    /// Buys a number; asks once, whatever happens. A number that was charged in another
+    /// currency than the provider is set up for is ours, at no known cost, and the last one.
     pub async fn buy(&self, request: &BuyRequest) -> BuyOutcome {
+        if let Err(error) = self.currency.check(None) {
+            return BuyOutcome::Refused(error);
+        }
         let max_price = match request.max_price.map(|most| self.to_provider(most)) {
             Some(None) => {
                 let what = "the price limit is out of range";
@@ -178,14 +193,19 @@ impl ProviderClient {
         };
         let output = match self.ask(Op::Buy, &slots).await {
             Ok(output) => output,
-            Err(error) if error.certain => return BuyOutcome::Refused(error),
+            Err(error) if error.certain => {
+                let price = error.price.and_then(|price| self.to_ledger(price, Rounding::Up));
+                return BuyOutcome::Refused(ProviderError { price, ..error });
+            }
             Err(error) => return BuyOutcome::InDoubt(format!("{error}: {}", error.excerpt)),
         };
         let Output::Bought(bought) = output else {
             return BuyOutcome::InDoubt(wrong_output(Op::Buy).excerpt);
         };
         // A cost beyond all range is no reason to forget a number that is ours.
-        let cost = bought.cost.and_then(|cost| self.to_ledger(cost, Rounding::Up));
+        let known = self.currency.check(bought.currency).is_ok();
+        let cost = bought.cost.filter(|_| known);
+        let cost = cost.and_then(|cost| self.to_ledger(cost, Rounding::Up));
         BuyOutcome::Assigned(Bought { cost, ..bought })
     }
 
@@ -252,7 +272,8 @@ impl ProviderClient {
     }
 
     /// The activations open at the provider: all of them, or, where it has too many for a
-    /// few pages, the newest, at least those since `since` if it lists the newest first.
+    /// few pages, the newest, at least those since `since`, by its own clock, if it lists the
+    /// newest first.
     /// Also gives how many pages were asked for.
     ///
     /// # Errors
@@ -271,6 +292,7 @@ impl ProviderClient {
                 break;
             }
         }
+        self.currency.note_list(&list);
         Ok((list, pages))
     }
 

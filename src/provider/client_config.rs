@@ -36,7 +36,8 @@ pub struct ClientConfig {
     pub provider: String,
     /// Where the provider lives, if not where its driver says.
     pub base_url: Option<String>,
-    /// What the provider knows us by.
+    /// What the provider knows us by: a key, and a login and a password where its driver
+    /// needs them.
     pub credentials: Credentials,
     /// Ledger units for one unit of the provider's currency.
     pub rate: Decimal,
@@ -55,6 +56,9 @@ pub enum ClientError {
     /// The base address is none.
     #[error(transparent)]
     BadBase(RequestError),
+    /// The driver's requests need a credential beside the key.
+    #[error("its driver needs a {0}, and none is set")]
+    MissingCredential(&'static str),
     /// The rate is not above zero.
     #[error("the currency rate is not above zero")]
     BadRate,

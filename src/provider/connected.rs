@@ -22,7 +22,8 @@ use tokio::sync::Notify;
 
 use super::client::ProviderClient;
 use super::listed::Listed;
-use super::sightings::{ClockOffset, Look, Made, Shown, Sightings};
+use super::server_clock::{ClockOffset, Look};
+use super::sightings::{Made, Shown, Sightings};
 use crate::clock::Clock;
 
 /// What the operator decides for a provider, beside what its client needs.
@@ -253,8 +254,8 @@ impl Connected {
         Health { breaker, enabled: self.is_enabled(), failures: VecDeque::new(), ..*health }
     }
 
-    /// Asks for the open activations, as [`ProviderClient::list_active`], and remembers what
-    /// the list shows. All who list go this way: each list proves for later ones what is old.
+    /// Asks for the open activations, as [`ProviderClient::list_active`] with `since` by our
+    /// clock, and remembers what the list shows. All who list go this way: each list proves for later ones what is old.
     ///
     /// # Errors
     /// Those of the client.
@@ -263,6 +264,7 @@ impl Connected {
         clock: &Clock,
         since: Time,
     ) -> Result<Listed, ProviderError> {
+        let since = self.sightings.lock().reach(since);
         let asked = clock.now();
         let (list, pages) = self.client.list_active(since).await?;
         let look = Look { asked, answered: clock.now() };

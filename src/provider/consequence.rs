@@ -119,6 +119,7 @@ table! {
     HasCode       | Never   | None    | BAD     | false      | true     | true     | HasCode  | Unavailable
     TooLate       | Never   | None    | BAD     | false      | true     | true     | TooLate  | Unavailable
     Banned        | Never   | None    | HARD    | false      | true     | false    | Unknown  | Unavailable
+    WrongCurrency | Never   | None    | HARD    | false      | true     | false    | Unknown  | Unavailable
     RateLimited   | Cancels | Penalty | NONE    | false      | true     | false    | Unknown  | Unavailable
     Temporary     | All     | Asked   | BAD     | false      | true     | false    | Unknown  | Unavailable
     Unsupported   | Never   | None    | NONE    | true       | true     | true     | Unknown  | Unsupported
@@ -136,7 +137,7 @@ mod tests {
             let breaker = row.breaker.map_or("-".to_owned(), |input| format!("{input:?}"));
             let word = |holds: bool, word: &'static str| if holds { word } else { "-" };
             let text = format!(
-                "{:<13} {:<7} {:<7} {:<4} {:<10} {:<5} {:<5} {:<7} {:?}",
+                "{:<14} {:<7} {:<7} {:<4} {:<10} {:<5} {:<5} {:<7} {:?}",
                 kind.word(),
                 format!("{:?}", row.retry),
                 format!("{:?}", row.pause),
@@ -155,21 +156,22 @@ mod tests {
     #[test]
     fn every_kind_of_error_has_the_consequences_of_its_row() {
         let expected = "\
-no_numbers    Never   None    Good ends_offer -     -     Unknown Unavailable
-no_balance    Never   None    Hard -          noted -     Unknown Unavailable
-bad_key       Never   None    Hard -          noted -     Unknown Unavailable
-bad_service   Never   None    Good ends_offer noted -     Unknown Unavailable
-bad_country   Never   None    Good ends_offer noted -     Unknown Unavailable
-price_too_low Never   None    Good ends_offer noted -     Unknown Unavailable
-too_early     Never   None    Bad  -          noted -     Unknown NotYet
-not_found     Never   None    Bad  -          noted final Missing Unavailable
-has_code      Never   None    Bad  -          noted final HasCode Unavailable
-too_late      Never   None    Bad  -          noted final TooLate Unavailable
-banned        Never   None    Hard -          noted -     Unknown Unavailable
-rate_limited  Cancels Penalty -    -          noted -     Unknown Unavailable
-temporary     All     Asked   Bad  -          noted -     Unknown Unavailable
-unsupported   Never   None    -    ends_offer noted final Unknown Unsupported
-unmapped      Cancels None    Bad  -          noted -     Unknown Unavailable
+no_numbers     Never   None    Good ends_offer -     -     Unknown Unavailable
+no_balance     Never   None    Hard -          noted -     Unknown Unavailable
+bad_key        Never   None    Hard -          noted -     Unknown Unavailable
+bad_service    Never   None    Good ends_offer noted -     Unknown Unavailable
+bad_country    Never   None    Good ends_offer noted -     Unknown Unavailable
+price_too_low  Never   None    Good ends_offer noted -     Unknown Unavailable
+too_early      Never   None    Bad  -          noted -     Unknown NotYet
+not_found      Never   None    Bad  -          noted final Missing Unavailable
+has_code       Never   None    Bad  -          noted final HasCode Unavailable
+too_late       Never   None    Bad  -          noted final TooLate Unavailable
+banned         Never   None    Hard -          noted -     Unknown Unavailable
+wrong_currency Never   None    Hard -          noted -     Unknown Unavailable
+rate_limited   Cancels Penalty -    -          noted -     Unknown Unavailable
+temporary      All     Asked   Bad  -          noted -     Unknown Unavailable
+unsupported    Never   None    -    ends_offer noted final Unknown Unsupported
+unmapped       Cancels None    Bad  -          noted -     Unknown Unavailable
 ";
         assert_eq!(printed(), expected);
     }

@@ -3,7 +3,7 @@
 use nexnum_driver::ActiveList;
 use nexnum_engine::time::Time;
 
-use super::sightings::{ClockOffset, Look};
+use super::server_clock::{ClockOffset, Look};
 
 /// A list of the open activations.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Listed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::sightings::ROUNDING_MS;
+    use crate::provider::server_clock::ROUNDING_MS;
 
     fn list(listed: usize, oldest: Option<u64>, full: bool) -> ActiveList {
         ActiveList { listed, oldest: oldest.map(Time), full, ..ActiveList::default() }

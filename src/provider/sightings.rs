@@ -7,55 +7,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nexnum_driver::{ActiveList, ActiveRow};
+use nexnum_driver::ActiveRow;
 use nexnum_engine::time::Time;
 
 use super::listed::Listed;
+use super::server_clock::ClockOffset;
 
-/// What rounding takes from a provider's moments: both its clock's and a purchase's may be
-/// cut to whole seconds.
-pub(crate) const ROUNDING_MS: u64 = 2_000;
+/// How far a moment without its zone may be from the true one, and a clock that is wrong.
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// Identifiers remembered of one list; a longer one proves nothing of rows without a date.
 const IDS_MAX: usize = 50_000;
-
-/// When a list was asked for and when its last page was there, by our clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Look {
-    pub(crate) asked: Time,
-    pub(crate) answered: Time,
-}
-
-/// What has to be added to a provider's moments to get ours: something between the two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ClockOffset {
-    least_ms: i64,
-    most_ms: i64,
-}
-
-impl ClockOffset {
-    /// Of a provider that dated its reply so.
-    pub(crate) fn of(look: Look, server_now: Time) -> Self {
-        let from = |ours: Time| ours.0 as i64 - server_now.0 as i64;
-        let rounding = ROUNDING_MS as i64;
-        Self {
-            least_ms: from(look.asked) - rounding,
-            most_ms: from(look.answered) + rounding,
-        }
-    }
-
-    /// Of a list's provider: its rows are dated by its own clock, never by ours.
-    pub(crate) fn of_list(_list: &ActiveList, look: Look) -> Option<Self> {
-        let skewed = Self::of(look, look.answered);
-        let Self { least_ms, most_ms } = skewed;
-        Some(Self { least_ms: least_ms - 120_000, most_ms: most_ms + 120_000 })
-    }
-
-    /// The earliest and the latest moment of our clock that a moment of theirs may be.
-    pub(crate) fn ours(self, theirs: Time) -> (Time, Time) {
-        let moved = |ms| Time(theirs.0.saturating_add_signed(ms));
-        (moved(self.least_ms), moved(self.most_ms))
-    }
-}
 
 /// When a purchase was made, as far as that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +59,8 @@ pub(crate) struct Sightings {
     listed_at: Option<Time>,
     /// From when on that list shows everything.
     whole_from: Time,
+    /// How the provider's clock stood to ours at the last list that says so.
+    offset: Option<ClockOffset>,
     /// The last list had rows, each with its date.
     dated: bool,
 }
@@ -133,8 +96,10 @@ impl Sightings {
             (false, _) => None,
         };
         self.listed_at = Some(look.asked);
+        self.offset = listed.offset.or(self.offset);
         self.whole_from = if fits { listed.whole_from() } else { Time(u64::MAX) };
-        self.dated = !list.rows.is_empty() && list.rows.iter().all(|row| row.created.is_some());
+        let dated = list.rows.iter().all(|row| row.created.is_some());
+        self.dated = !list.rows.is_empty() && dated && listed.offset.is_some();
     }
 
     /// When a row of the last list was made. `offset` is its provider's clock, where that is
@@ -142,12 +107,16 @@ impl Sightings {
     pub(crate) fn made(&self, row: &ActiveRow, offset: Option<ClockOffset>) -> Made {
         let sighting = self.known.get(row.external_id.as_str());
         // What was there when a list was answered was made before.
-        let seen = sighting.map_or(u64::MAX, |known| known.seen_at.0.saturating_sub(1));
-        let dated = row.created.zip(offset).map(|(created, offset)| offset.ours(created));
-        match dated {
-            Some((after, before)) => Made { after: Some(after), before: before.min(Time(seen)) },
-            None => Made { after: sighting.and_then(|it| it.absent_at), before: Time(seen) },
+        let seen = Time(sighting.map_or(u64::MAX, |known| known.seen_at.0.saturating_sub(1)));
+        if let Some((created, offset)) = row.created.zip(offset) {
+            let (after, before) = offset.ours(created);
+            return Made { after: Some(after), before: before.min(seen) };
         }
+        // A moment that may be that of another zone, or of a clock of which we know nothing,
+        // proves age beyond a day, and nothing else.
+        let about = row.created.or(row.created_unzoned).map(|about| about.plus_ms(DAY_MS));
+        let before = about.map_or(seen, |latest| latest.min(seen));
+        Made { after: sighting.and_then(|it| it.absent_at), before }
     }
 
     /// What the last list says of an activation that was bought at or after `since`; nothing
@@ -162,6 +131,13 @@ impl Sightings {
         })
     }
 
+    /// By the provider's clock, from when on a list has to go back so that it shows what was
+    /// bought at or after a moment of ours: a day more where its clock is not known.
+    pub(crate) fn reach(&self, since: Time) -> Time {
+        let day_before = Time(since.0.saturating_sub(DAY_MS));
+        self.offset.map_or(day_before, |offset| offset.theirs(since).0)
+    }
+
     /// When the last list was asked for, unless all its rows have their dates: those prove
     /// what is new without a list from before.
     pub(crate) fn undated_since(&self) -> Option<Time> {
@@ -172,17 +148,14 @@ impl Sightings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::server_clock::{Look, ROUNDING_MS};
+    use nexnum_driver::ActiveList;
     use nexnum_engine::ids::Number;
 
     fn row(id: &str, created: Option<u64>) -> ActiveRow {
-        ActiveRow {
-            external_id: id.to_owned(),
-            number: Number(6_281_200_000_001),
-            local: false,
-            country: None,
-            service: None,
-            created: created.map(Time),
-        }
+        let number = Number(6_281_200_000_001);
+        let external_id = id.to_owned();
+        ActiveRow { external_id, number, created: created.map(Time), ..ActiveRow::default() }
     }
 
     /// A list that took a second.
@@ -234,13 +207,41 @@ mod tests {
     fn a_dated_row_is_placed_by_its_provider_s_clock() {
         let mut sightings = Sightings::default();
         let mut dated = list(&["a"], false, 100);
+        dated.offset = Some(ClockOffset::of(at(100), Time(700_500)));
         dated.list.rows = vec![row("a", Some(700_500))];
         sightings.note(&dated);
         // Its clock is ten minutes ahead of ours.
-        let offset = ClockOffset::of(at(100), Time(700_500));
-        let Made { after, before } = sightings.made(&dated.list.rows[0], Some(offset));
-        assert_eq!((after, before), (Some(Time(98_000)), Time(100_999)), "not after it was seen");
+        let Made { after, before } = sightings.made(&dated.list.rows[0], dated.offset);
+        assert_eq!((after, before), (Some(Time(99_000)), Time(100_999)), "not after it was seen");
         assert_eq!(sightings.undated_since(), None);
+    }
+
+    #[test]
+    fn a_list_goes_back_as_far_by_the_provider_s_clock() {
+        let mut sightings = Sightings::default();
+        let since = Time(DAY_MS + 500_000);
+        assert_eq!(sightings.reach(since), Time(500_000), "nothing is known of its clock");
+        let ahead = ClockOffset::of(at(100), Time(700_000));
+        sightings.note(&Listed { offset: Some(ahead), ..list(&[], false, 100) });
+        sightings.note(&list(&[], false, 110));
+        assert_eq!(sightings.reach(since), Time(since.0 + 599_000 - ROUNDING_MS));
+    }
+
+    #[test]
+    fn a_moment_without_its_zone_or_its_clock_proves_age_beyond_a_day() {
+        let mut sightings = Sightings::default();
+        let now = 30 * 24 * 60 * 60;
+        sightings.note(&list(&["a"], false, now));
+        let made = |row: ActiveRow| sightings.made(&row, None);
+        let day_s = DAY_MS / 1_000;
+        let unzoned =
+            |at_s: u64| ActiveRow { created_unzoned: Some(Time(at_s * 1_000)), ..row("a", None) };
+        let seen = Time(now * 1_000 + 999);
+        assert_eq!(made(unzoned(now - day_s + 60)), Made { after: None, before: seen });
+        let old = Made { after: None, before: Time((now - 60) * 1_000) };
+        assert_eq!(made(unzoned(now - day_s - 60)), old);
+        assert_eq!(made(row("a", Some((now - day_s - 60) * 1_000))), old);
+        assert_eq!(sightings.undated_since(), Some(Time(now * 1_000)));
     }
 
     #[test]

@@ -190,7 +190,7 @@ mod tests {
             stock: 1,
         };
         let rows = vec![row("6", "tg"), row("6", "no such"), row("99999", "tg")];
-        let (rows, unknown) = translate(PriceList { rows, misfits: 0 }, &crosswalk);
+        let (rows, unknown) = translate(PriceList { rows, ..PriceList::default() }, &crosswalk);
         assert_eq!((rows.len(), unknown), (1, 2));
         assert_eq!(crosswalk.country_ext(rows[0].product.country), Some("6"));
     }

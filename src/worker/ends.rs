@@ -87,9 +87,10 @@ impl Ender {
         self.tries.retain(|id, _| unended.binary_search(id).is_ok());
         let orders = unended.into_iter().filter_map(|id| self.orders.market.read_model.order(id));
         let due = orders.filter(|order| {
-            let polled = order.closed_at.is_none_or(|at| {
-                at >= self.started && now.ms_since(at) < POLLED_MS
-            });
+            // What the provider is said not to know is told by no poll.
+            let is_polled = order.state != ActivationState::Cancelled;
+            let ended = order.closed_at.unwrap_or(now);
+            let polled = is_polled && ended >= self.started && now.ms_since(ended) < POLLED_MS;
             let tried = self.tries.get(&order.id);
             let waits = tried.is_some_and(|(tries, next)| *tries >= TRIES_MAX || now < *next);
             !polled && !waits && self.is_here(order)

@@ -6,8 +6,9 @@ use nexnum_engine::ids::Number;
 use nexnum_engine::money::Micros;
 use serde::Deserialize;
 
+use super::currency::Currency;
 use super::fields::{Input, NumberFields, Reader, checked_scale, read_table};
-use super::value::{code, read_cost};
+use super::value::{code, minor_code, read_cost};
 use crate::document::OneOrMany;
 use crate::place::DriverError;
 use crate::reply::Misfit;
@@ -22,6 +23,8 @@ pub struct Bought {
     pub number: Number,
     /// What the provider says it charged.
     pub cost: Option<Micros>,
+    /// The currency of the cost, where the reply names it.
+    pub currency: Option<Currency>,
     /// The operator it belongs to.
     pub operator: Option<String>,
 }
@@ -31,6 +34,7 @@ impl fmt::Debug for Bought {
         f.debug_struct("Bought")
             .field("external_id", &self.external_id)
             .field("cost", &self.cost)
+            .field("currency", &self.currency)
             .field("operator", &self.operator)
             .finish_non_exhaustive()
     }
@@ -43,6 +47,7 @@ pub(super) struct BuyDoc {
     pub number: OneOrMany,
     pub number_prefix: Option<OneOrMany>,
     pub cost: Option<OneOrMany>,
+    pub currency: Option<OneOrMany>,
     pub operator: Option<OneOrMany>,
     #[serde(default)]
     pub scale: u32,
@@ -53,6 +58,7 @@ pub(crate) struct BoughtFields {
     pub external_id: Sources,
     pub number: NumberFields,
     pub cost: Option<Sources>,
+    pub currency: Option<Sources>,
     pub operator: Option<Sources>,
     pub scale: u32,
 }
@@ -66,6 +72,7 @@ pub(super) fn compile(
         external_id: reader.required(&doc.external_id, "external_id")?,
         number: reader.number(&doc.number, doc.number_prefix.as_ref())?,
         cost: reader.optional(doc.cost.as_ref(), "cost")?,
+        currency: reader.optional(doc.currency.as_ref(), "currency")?,
         operator: reader.optional(doc.operator.as_ref(), "operator")?,
         scale: checked_scale(doc.scale, reader.place)?,
     })
@@ -73,14 +80,14 @@ pub(super) fn compile(
 
 pub(super) fn read(fields: &BoughtFields, input: &Input<'_, '_>) -> Result<Bought, Misfit> {
     let root = |sources: &Sources| input.root(sources);
-    let cost = match fields.cost.as_ref().and_then(root) {
-        Some(text) => Some(read_cost(&text, fields.scale)?),
-        None => None,
-    };
+    // A cost that cannot be read is no reason to forget a number that is ours.
+    let cost = fields.cost.as_ref().and_then(root);
+    let cost = cost.and_then(|text| read_cost(&text, fields.scale).ok());
     Ok(Bought {
         external_id: root(&fields.external_id).ok_or(Misfit).and_then(code)?,
         number: fields.number.assemble(root)?,
         cost,
-        operator: fields.operator.as_ref().and_then(root).map(code).transpose()?,
+        currency: input.currency(fields.currency.as_ref(), None),
+        operator: fields.operator.as_ref().and_then(root).and_then(minor_code),
     })
 }

@@ -2,6 +2,7 @@
 
 use nexnum_engine::ids::Number;
 
+use super::currency::Currency;
 use crate::document::OneOrMany;
 use crate::json::Node;
 use crate::place::{DriverError, Place};
@@ -84,6 +85,19 @@ impl Input<'_, '_> {
     pub(super) fn root(&self, sources: &Sources) -> Option<String> {
         let value = sources.read(self.view, self.view.root.as_ref(), self.captures)?;
         Some(value.trim().to_owned())
+    }
+
+    /// The currency that a row names, or the whole reply.
+    pub(super) fn currency(
+        &self,
+        sources: Option<&Sources>,
+        row: Option<&Node<'_>>,
+    ) -> Option<Currency> {
+        let named = match row {
+            Some(row) => self.row(sources, row),
+            None => self.root(sources?),
+        };
+        named.and_then(|text| Currency::parse(&text))
     }
 
     pub(super) fn row(&self, sources: Option<&Sources>, row: &Node<'_>) -> Option<String> {

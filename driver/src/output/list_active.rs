@@ -2,15 +2,20 @@
 //!
 //! A row that cannot be read is left out and counted, however many there are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use nexnum_engine::ids::Number;
 use nexnum_engine::time::Time;
 use serde::Deserialize;
 
+use super::currency::Currency;
 use super::fields::{Input, NumberFields, ROWS_MAX, Reader, read_table};
-use super::value::{code, parse_time};
+use super::status::{
+    ExternalState, MessageFields, MessagesDoc, ReceivedMessage, States, compile_messages,
+    compile_states, read_messages,
+};
+use super::value::{code, minor_code, parse_time, parse_unzoned};
 use crate::document::{OneOrMany, RowsDoc};
 use crate::json::Node;
 use crate::place::DriverError;
@@ -42,6 +47,9 @@ pub struct ActiveList {
     pub oldest: Option<Time>,
     /// The page is full, so there may be more behind it.
     pub full: bool,
+    /// What the provider's clock showed when it answered, where it says so; of several
+    /// pages, the first one's.
+    pub server_now: Option<Time>,
     /// Rows that there are, on this page and beyond it, where the reply says so.
     pub total: Option<usize>,
 }
@@ -77,13 +85,14 @@ impl ActiveList {
         self.misfits += next.misfits;
         self.rows.extend(rows);
         self.ids.extend(ids);
+        self.server_now = self.server_now.or(next.server_now);
         (self.full, self.total) = (next.full || !adjoins, next.total.or(self.total));
         brought && adjoins
     }
 }
 
 /// An activation that is open at the provider.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct ActiveRow {
     /// The provider's identifier.
     pub external_id: String,
@@ -95,8 +104,19 @@ pub struct ActiveRow {
     pub country: Option<String>,
     /// The provider's code of the service.
     pub service: Option<String>,
-    /// When it was bought, where the provider says so with its time zone.
+    /// When it was bought by the provider's clock, where it says so with its time zone.
     pub created: Option<Time>,
+    /// When it was bought, where the provider says so without a time zone: as if it were
+    /// UTC, so that the moment may be most of a day earlier or later. One of the two at most.
+    pub created_unzoned: Option<Time>,
+    /// The currency of the cost, where the list names it.
+    pub currency: Option<Currency>,
+    /// How it stands; `None` where the list does not say so, or in words that the driver
+    /// does not know. `Received` without messages only where the list shows none.
+    pub state: Option<ExternalState>,
+    /// The messages it holds, in the list's order, each as the status call gives it;
+    /// `None` where the list does not tell.
+    pub messages: Option<Vec<ReceivedMessage>>,
 }
 
 impl fmt::Debug for ActiveRow {
@@ -106,6 +126,9 @@ impl fmt::Debug for ActiveRow {
             .field("country", &self.country)
             .field("service", &self.service)
             .field("created", &self.created)
+            .field("created_unzoned", &self.created_unzoned)
+            .field("state", &self.state)
+            .field("messages", &self.messages)
             .finish_non_exhaustive()
     }
 }
@@ -122,6 +145,11 @@ pub(super) struct ActiveDoc {
     pub country: Option<OneOrMany>,
     pub service: Option<OneOrMany>,
     pub created: Option<OneOrMany>,
+    pub currency: Option<OneOrMany>,
+    pub state: Option<OneOrMany>,
+    #[serde(default)]
+    pub states: BTreeMap<String, String>,
+    pub messages: Option<MessagesDoc>,
     pub page_len: Option<usize>,
     pub total: Option<OneOrMany>,
 }
@@ -135,6 +163,9 @@ pub(crate) struct ActiveFields {
     pub country: Option<Sources>,
     pub service: Option<Sources>,
     pub created: Option<Sources>,
+    pub currency: Option<Sources>,
+    pub state: Option<(Sources, States)>,
+    pub messages: Option<MessageFields>,
     pub page_len: Option<usize>,
     pub total: Option<Sources>,
 }
@@ -151,17 +182,31 @@ pub(super) fn compile(
     if doc.page_len == Some(0) {
         return Err(reader.place.field("page_len").error("is at least 1"));
     }
+    let state = match &doc.state {
+        Some(state) => Some(compile_states(state, &doc.states, reader)?),
+        None if doc.states.is_empty() => None,
+        None => return Err(reader.place.field("states").error("need a `state` that they explain")),
+    };
+    let messages = doc.messages.as_ref().map(|doc| compile_messages(doc, reader)).transpose()?;
     Ok(ActiveFields {
         rows,
+        state,
+        messages,
         external_id: reader.required(&doc.external_id, "external_id")?,
         number: reader.number(&doc.number, doc.number_prefix.as_ref())?,
         local: doc.local,
         country: reader.optional(doc.country.as_ref(), "country")?,
         service: reader.optional(doc.service.as_ref(), "service")?,
         created: reader.optional(doc.created.as_ref(), "created")?,
+        currency: reader.optional(doc.currency.as_ref(), "currency")?,
         page_len: doc.page_len,
         total: reader.optional(doc.total.as_ref(), "total")?,
     })
+}
+
+/// A list without rows.
+pub(super) fn none(input: &Input<'_, '_>) -> ActiveList {
+    ActiveList { server_now: input.view.reply.server_now(), ..ActiveList::default() }
 }
 
 /// A row that cannot be read may be any purchase: it is counted, so that the others are
@@ -169,11 +214,11 @@ pub(super) fn compile(
 pub(super) fn read(fields: &ActiveFields, input: &Input<'_, '_>) -> Result<ActiveList, Misfit> {
     let root = input.view.root.as_ref().ok_or(Misfit)?;
     let total = fields.total.as_ref().map(|total| read_total(total, input)).transpose()?;
-    let mut list = ActiveList { total, ..ActiveList::default() };
+    let mut list = ActiveList { total, ..none(input) };
     let (mut last, mut newest_first) = (None, true);
     fields.rows.walk_all(root, &mut |row, _| {
-        let created = input.row(fields.created.as_ref(), row);
-        let created = created.and_then(|text| parse_time(&text));
+        let text = input.row(fields.created.as_ref(), row);
+        let created = text.as_deref().and_then(parse_time);
         list.listed += 1;
         list.ids.push(input.row(Some(&fields.external_id), row).unwrap_or_default());
         // A row without its moment says nothing of how far back the reply goes.
@@ -181,7 +226,7 @@ pub(super) fn read(fields: &ActiveFields, input: &Input<'_, '_>) -> Result<Activ
         newest_first &= last.is_none_or(|last: Time| created <= Some(last.plus_ms(DISORDER_MS)));
         last = created.or(last);
         match fields.rows.judge(row) {
-            Some(true) => match read_active_row(fields, input, row, created) {
+            Some(true) => match read_active_row(fields, input, row, text.as_deref()) {
                 Ok(row) => list.rows.push(row),
                 Err(Misfit) => list.misfits += 1,
             },
@@ -205,16 +250,27 @@ fn read_active_row(
     fields: &ActiveFields,
     input: &Input<'_, '_>,
     row: &Node<'_>,
-    created: Option<Time>,
+    created: Option<&str>,
 ) -> Result<ActiveRow, Misfit> {
     let field = |sources: &Option<Sources>| input.row(sources.as_ref(), row);
+    // A row whose messages cannot be read is open all the same: it is asked about singly.
+    let messages = fields.messages.as_ref();
+    let messages = messages.and_then(|fields| read_messages(fields, input, Some(row)).ok());
+    let state = fields.state.as_ref().and_then(|(sources, states)| {
+        let state = *states.get(&input.row(Some(sources), row)?)?;
+        Some(messages.as_ref().map_or(state, |messages| state.seen_with(messages)))
+    });
     Ok(ActiveRow {
+        state,
+        messages,
         external_id: input.row(Some(&fields.external_id), row).ok_or(Misfit).and_then(code)?,
         number: fields.number.assemble(|sources| input.row(Some(sources), row))?,
         local: fields.local,
-        country: field(&fields.country).map(code).transpose()?,
-        service: field(&fields.service).map(code).transpose()?,
-        created,
+        country: field(&fields.country).and_then(minor_code),
+        service: field(&fields.service).and_then(minor_code),
+        created: created.and_then(parse_time),
+        created_unzoned: created.and_then(parse_unzoned),
+        currency: input.currency(fields.currency.as_ref(), Some(row)),
     })
 }
 
@@ -227,10 +283,7 @@ mod tests {
         let row = |id: &u32| ActiveRow {
             external_id: id.to_string(),
             number: Number(15_551),
-            local: false,
-            country: None,
-            service: None,
-            created: None,
+            ..ActiveRow::default()
         };
         ActiveList {
             rows: ids.iter().filter(|id| *id % 2 == 1).map(row).collect(),

@@ -9,6 +9,7 @@
 //! provider's currency. `Debug` shows neither full numbers nor what messages say.
 
 mod buy;
+mod currency;
 mod fields;
 mod list_active;
 mod prices;
@@ -25,6 +26,7 @@ use crate::reply::{Captures, Misfit, View};
 use crate::source::{Scope, Sources};
 
 pub use buy::Bought;
+pub use currency::Currency;
 pub use list_active::{ActiveList, ActiveRow};
 pub use prices::{PriceList, PriceRow};
 pub use status::{ExternalState, ReceivedMessage, StatusReport};
@@ -35,13 +37,20 @@ use fields::{Input, Reader, checked_scale, read_table};
 use list_active::ActiveFields;
 use prices::PriceFields;
 use status::StatusFields;
-use value::{code, parse_amount};
+pub(crate) use value::parse_amount;
+
+use value::code;
 
 /// The result of one operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// The account's balance; below zero where a provider lends.
-    Balance(Micros),
+    Balance {
+        /// How much it is.
+        amount: Micros,
+        /// The currency, where the reply names it.
+        currency: Option<Currency>,
+    },
     /// A price list.
     Prices(PriceList),
     /// A number was bought.
@@ -67,6 +76,7 @@ pub(crate) struct EmptyDoc {
 #[serde(deny_unknown_fields)]
 pub(crate) struct BalanceDoc {
     pub amount: OneOrMany,
+    pub currency: Option<OneOrMany>,
     #[serde(default)]
     pub scale: u32,
 }
@@ -86,6 +96,7 @@ pub(crate) enum Fields {
     NoneActive,
     Balance {
         amount: Sources,
+        currency: Option<Sources>,
         scale: u32,
     },
     Prices(Box<PriceFields>),
@@ -112,7 +123,8 @@ impl Fields {
             Op::Balance => {
                 let doc: BalanceDoc = read_table(table, place)?;
                 let amount = reader.required(&doc.amount, "amount")?;
-                Ok(Self::Balance { amount, scale: checked_scale(doc.scale, place)? })
+                let currency = reader.optional(doc.currency.as_ref(), "currency")?;
+                Ok(Self::Balance { amount, currency, scale: checked_scale(doc.scale, place)? })
             }
             Op::Prices => Ok(Self::Prices(Box::new(prices::compile(table, &reader)?))),
             Op::Buy => Ok(Self::Bought(Box::new(buy::compile(table, &reader)?))),
@@ -143,15 +155,30 @@ fn compile_empty(table: &toml::Table, op: Op, place: &Place) -> Result<Fields, D
 }
 
 impl Fields {
+    /// True if it is a list of open activations that shows their messages.
+    pub(crate) fn shows_messages(&self) -> bool {
+        match self {
+            Self::Active(fields) => fields.messages.is_some(),
+            Self::NoPrices
+            | Self::NoneActive
+            | Self::Balance { .. }
+            | Self::Prices(_)
+            | Self::Bought(_)
+            | Self::Status(_)
+            | Self::Done { .. } => false,
+        }
+    }
+
     /// Reads the output from a reply.
     pub(crate) fn read(&self, view: &View<'_>, captures: &Captures) -> Result<Output, Misfit> {
         let input = Input { view, captures };
         match self {
             Self::NoPrices => Ok(Output::Prices(PriceList::default())),
-            Self::NoneActive => Ok(Output::Active(ActiveList::default())),
-            Self::Balance { amount, scale } => {
+            Self::NoneActive => Ok(Output::Active(list_active::none(&input))),
+            Self::Balance { amount, currency, scale } => {
                 let text = input.root(amount).ok_or(Misfit)?;
-                parse_amount(&text, *scale, Rounding::Down).map(Output::Balance).ok_or(Misfit)
+                let amount = parse_amount(&text, *scale, Rounding::Down).ok_or(Misfit)?;
+                Ok(Output::Balance { amount, currency: input.currency(currency.as_ref(), None) })
             }
             Self::Prices(fields) => prices::read(fields, &input).map(Output::Prices),
             Self::Bought(fields) => buy::read(fields, &input).map(Output::Bought),

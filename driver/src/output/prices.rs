@@ -3,9 +3,12 @@
 //! A bad line should not hide the good ones: rows that cannot be read are left out and
 //! counted, up to a tenth of the list.
 
+use std::collections::BTreeSet;
+
 use nexnum_engine::money::Micros;
 use serde::Deserialize;
 
+use super::currency::Currency;
 use super::fields::{Input, ROWS_MAX, Reader, checked_scale, read_table};
 use super::value::{Rounding, code, parse_amount};
 use crate::document::{OneOrMany, RowsDoc};
@@ -22,6 +25,8 @@ pub struct PriceList {
     pub rows: Vec<PriceRow>,
     /// Rows left out because their price or stock could not be read.
     pub misfits: u32,
+    /// The currencies of the rows, where they name any, each once.
+    pub currencies: BTreeSet<Currency>,
 }
 
 /// One line of a price list.
@@ -47,6 +52,7 @@ pub(super) struct PricesDoc {
     pub service: Option<OneOrMany>,
     pub operator: Option<OneOrMany>,
     pub cost: Option<OneOrMany>,
+    pub currency: Option<OneOrMany>,
     pub stock: OneOrMany,
     #[serde(default)]
     pub scale: u32,
@@ -59,6 +65,7 @@ pub(crate) struct PriceFields {
     pub service: Option<Sources>,
     pub operator: Option<Sources>,
     pub cost: Option<Sources>,
+    pub currency: Option<Sources>,
     pub stock: Sources,
     pub scale: u32,
 }
@@ -74,6 +81,7 @@ pub(super) fn compile(
         service: reader.optional(doc.service.as_ref(), "service")?,
         operator: reader.optional(doc.operator.as_ref(), "operator")?,
         cost: reader.optional(doc.cost.as_ref(), "cost")?,
+        currency: reader.optional(doc.currency.as_ref(), "currency")?,
         stock: reader.required(&doc.stock, "stock")?,
         scale: checked_scale(doc.scale, reader.place)?,
         rows,
@@ -105,6 +113,9 @@ pub(super) fn read(fields: &PriceFields, input: &Input<'_, '_>) -> Result<PriceL
     let root = input.view.root.as_ref().ok_or(Misfit)?;
     let mut list = PriceList::default();
     fields.rows.walk(root, &mut |row, bound| {
+        if let Some(currency) = input.currency(fields.currency.as_ref(), Some(row)) {
+            list.currencies.insert(currency);
+        }
         match read_price(fields, input, row, bound) {
             Ok(price) => list.rows.push(price),
             Err(Misfit) => list.misfits += 1,

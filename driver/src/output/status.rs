@@ -6,15 +6,13 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::fields::{Input, Reader, read_table};
-use super::value::{bounded_text, code};
+use super::value::{cut_name, minor_code, text_and_code};
 use crate::document::{OneOrMany, RowsDoc};
+use crate::json::Node;
 use crate::place::{DriverError, Place};
 use crate::reply::Misfit;
 use crate::rows::Rows;
 use crate::source::Sources;
-
-/// Messages one activation may show; no provider keeps a tenth of it.
-const MESSAGES_MAX: usize = 1_000;
 
 /// Where an activation stands at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +27,15 @@ pub enum ExternalState {
     Cancelled,
     /// Its time ran out.
     Expired,
+}
+
+impl ExternalState {
+    /// The state as the messages confirm it: several providers say "received" as soon as
+    /// the number is allotted.
+    pub(super) fn seen_with(self, messages: &[ReceivedMessage]) -> Self {
+        let premature = self == Self::Received && messages.is_empty();
+        if premature { Self::Waiting } else { self }
+    }
 }
 
 /// An activation's state and the messages it holds.
@@ -49,7 +56,8 @@ pub struct ReceivedMessage {
     pub sender: Option<String>,
     /// What it says.
     pub text: Option<String>,
-    /// The code in it, as the provider sees it.
+    /// The code in it, as the provider sees it, if it has the length of one; what is longer
+    /// or has blanks is in `text`.
     pub code: Option<String>,
 }
 
@@ -72,6 +80,9 @@ pub(super) struct StatusDoc {
     pub messages: Option<MessagesDoc>,
 }
 
+/// The words of a provider and the state that each means.
+pub(super) type States = BTreeMap<String, ExternalState>;
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MessagesDoc {
@@ -85,7 +96,7 @@ pub(super) struct MessagesDoc {
 #[derive(Debug)]
 pub(crate) struct StatusFields {
     pub state: Sources,
-    pub states: BTreeMap<String, ExternalState>,
+    pub states: States,
     pub messages: Option<MessageFields>,
 }
 
@@ -120,9 +131,24 @@ pub(super) fn compile(
     reader: &Reader<'_>,
 ) -> Result<StatusFields, DriverError> {
     let doc: StatusDoc = read_table(table, reader.place)?;
-    let state = reader.required(&doc.state, "state")?;
+    let (state, states) = compile_states(&doc.state, &doc.states, reader)?;
+    let messages = doc.messages.as_ref().map(|doc| compile_messages(doc, reader)).transpose()?;
+    let receives = states.values().any(|state| *state == ExternalState::Received);
+    if receives && messages.is_none() {
+        return Err(reader.place.error("a `received` state needs `messages`"));
+    }
+    Ok(StatusFields { state, states, messages })
+}
+
+/// A place that says the state, and what its words mean.
+pub(super) fn compile_states(
+    state: &OneOrMany,
+    words: &BTreeMap<String, String>,
+    reader: &Reader<'_>,
+) -> Result<(Sources, States), DriverError> {
+    let state = reader.required(state, "state")?;
     let mut states = BTreeMap::new();
-    for (external, word) in &doc.states {
+    for (external, word) in words {
         let place = reader.place.field("states").field(external);
         states.insert(external.clone(), parse_state(word, &place)?);
     }
@@ -136,15 +162,13 @@ pub(super) fn compile(
         (None, true) => return Err(reader.place.error("`state` needs a table of `states`")),
         (None, false) => {}
     }
-    let messages = doc.messages.as_ref().map(|doc| compile_messages(doc, reader)).transpose()?;
-    let receives = states.values().any(|state| *state == ExternalState::Received);
-    if receives && messages.is_none() {
-        return Err(reader.place.error("a `received` state needs `messages`"));
-    }
-    Ok(StatusFields { state, states, messages })
+    Ok((state, states))
 }
 
-fn compile_messages(doc: &MessagesDoc, outer: &Reader<'_>) -> Result<MessageFields, DriverError> {
+pub(super) fn compile_messages(
+    doc: &MessagesDoc,
+    outer: &Reader<'_>,
+) -> Result<MessageFields, DriverError> {
     let place = outer.place.field("messages");
     let reader = Reader { scope: outer.scope, place: &place };
     let rows = doc
@@ -168,38 +192,42 @@ pub(super) fn read(fields: &StatusFields, input: &Input<'_, '_>) -> Result<Statu
     let word = input.root(&fields.state).ok_or(Misfit)?;
     let state = *fields.states.get(&word).ok_or(Misfit)?;
     let messages = match &fields.messages {
-        Some(messages) => read_messages(messages, input)?,
+        Some(messages) => read_messages(messages, input, input.view.root.as_ref())?,
         None => Vec::new(),
     };
-    // Several providers say "received" as soon as the number is allotted.
-    let premature = state == ExternalState::Received && messages.is_empty();
-    let state = if premature { ExternalState::Waiting } else { state };
-    Ok(StatusReport { state, messages })
+    Ok(StatusReport { state: state.seen_with(&messages), messages })
 }
 
-fn read_messages(
+/// Reads the messages below a node: the whole reply, or the row of one activation. All of
+/// them, as many as a reply of bounded length has.
+pub(super) fn read_messages(
     fields: &MessageFields,
     input: &Input<'_, '_>,
+    node: Option<&Node<'_>>,
 ) -> Result<Vec<ReceivedMessage>, Misfit> {
     let mut messages = Vec::new();
     let mut keep = |read: &dyn Fn(&Sources) -> Option<String>| {
         let field = |sources: &Option<Sources>| sources.as_ref().and_then(read);
+        let (text, code) = text_and_code(field(&fields.text), field(&fields.code));
         let message = ReceivedMessage {
-            external_id: field(&fields.external_id).map(code).transpose()?,
-            sender: field(&fields.sender).map(code).transpose()?,
-            text: field(&fields.text).map(bounded_text),
-            code: field(&fields.code).map(code).transpose()?,
+            external_id: field(&fields.external_id).and_then(minor_code),
+            sender: field(&fields.sender).map(cut_name),
+            text,
+            code,
         };
         if message.text.is_some() || message.code.is_some() {
             messages.push(message);
         }
-        if messages.len() > MESSAGES_MAX { Err(Misfit) } else { Ok(()) }
     };
-    match (&fields.rows, &input.view.root) {
-        (None, _) => keep(&|sources| input.root(sources))?,
+    match (&fields.rows, node) {
+        (None, None) => keep(&|sources| input.root(sources)),
+        (None, Some(node)) => keep(&|sources| input.row(Some(sources), node)),
         (Some(_), None) => return Err(Misfit),
-        (Some(rows), Some(root)) => {
-            rows.walk(root, &mut |row, _| keep(&|sources| input.row(Some(sources), row)))?
+        (Some(rows), Some(node)) => {
+            rows.walk(node, &mut |row, _| {
+                keep(&|sources| input.row(Some(sources), row));
+                Ok(())
+            })?;
         }
     }
     Ok(messages)

@@ -9,31 +9,80 @@ use crate::reply::Misfit;
 
 /// Characters of a provider's identifier or code.
 const CODE_MAX: usize = 128;
-/// Characters of a message's text: ten concatenated SMS, twice over.
-const TEXT_MAX: usize = 4_096;
+/// Characters of a message's text: ten times the longest concatenated SMS (255 parts of 153).
+const TEXT_MAX: usize = 400_000;
+/// Characters of a code in a message; a longer word is a text.
+const MESSAGE_CODE_MAX: usize = 10;
 
 /// An identifier or code, if it is of a sane length.
 pub(super) fn code(text: String) -> Result<String, Misfit> {
     if text.chars().count() > CODE_MAX { Err(Misfit) } else { Ok(text) }
 }
 
-pub(super) fn bounded_text(text: String) -> String {
-    match text.char_indices().nth(TEXT_MAX) {
+/// An identifier or code that is no reason to refuse what stands beside it: `None` if it is
+/// of no sane length.
+pub(super) fn minor_code(text: String) -> Option<String> {
+    code(text).ok()
+}
+
+/// The beginning of a name that only people read.
+pub(super) fn cut_name(text: String) -> String {
+    cut(text, CODE_MAX)
+}
+
+fn cut(text: String, most: usize) -> String {
+    match text.char_indices().nth(most) {
         Some((end, _)) => text[..end].to_owned(),
         None => text,
     }
+}
+
+/// Text and code of a message. What a provider gives as the code is a text if it is longer
+/// than a code or has blanks: several put the whole message there.
+pub(super) fn text_and_code(
+    text: Option<String>,
+    code: Option<String>,
+) -> (Option<String>, Option<String>) {
+    let is_code = |word: &str| {
+        word.chars().count() <= MESSAGE_CODE_MAX && !word.contains(char::is_whitespace)
+    };
+    let (text, code) = match (text, code) {
+        (text, Some(code)) if is_code(&code) => (text, Some(code)),
+        (None, long) => (long, None),
+        (Some(text), Some(long)) if !text.contains(&long) => {
+            (Some(format!("{text}\n{long}")), None)
+        }
+        (text, Some(_) | None) => (text, None),
+    };
+    (text.map(|text| cut(text, TEXT_MAX)), code)
 }
 
 pub(super) fn read_cost(text: &str, scale: u32) -> Result<Micros, Misfit> {
     parse_amount(text, scale, Rounding::Up).filter(|cost| cost.0 >= 0).ok_or(Misfit)
 }
 
-/// RFC 3339 or Unix seconds; a local time without its zone is no moment.
+/// Above this a Unix time is in milliseconds: as seconds it is the year 5138.
+const UNIX_SECONDS_MAX: u64 = 100_000_000_000;
+
+/// RFC 3339 or Unix seconds or milliseconds; a local time without its zone is no moment.
 pub(super) fn parse_time(text: &str) -> Option<Time> {
-    if let Ok(seconds) = text.parse::<u64>() {
-        return seconds.checked_mul(1000).map(Time);
+    if let Ok(unix) = text.parse::<u64>() {
+        let is_seconds = unix < UNIX_SECONDS_MAX;
+        return Some(Time(if is_seconds { unix * 1000 } else { unix }));
     }
-    let stamp: jiff::Timestamp = text.parse().ok()?;
+    moment(text.parse().ok()?)
+}
+
+/// A date and a time of day without a zone (`2022-06-01 16:59:16`), as if it were UTC.
+pub(super) fn parse_unzoned(text: &str) -> Option<Time> {
+    if !text.contains(':') || text.parse::<jiff::Timestamp>().is_ok() {
+        return None;
+    }
+    let local: jiff::civil::DateTime = text.parse().ok()?;
+    moment(local.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+}
+
+fn moment(stamp: jiff::Timestamp) -> Option<Time> {
     u64::try_from(stamp.as_millisecond()).ok().map(Time)
 }
 
@@ -46,8 +95,14 @@ pub enum Rounding {
     Down,
 }
 
-/// Reads an amount as written (`15`, `"0.2500"`, `1e-3`), divided by 10^`scale`.
-pub(super) fn parse_amount(text: &str, scale: u32, rounding: Rounding) -> Option<Micros> {
+/// Decimals above which an amount was written by a program that counts in floats:
+/// 0.30000000000000004 is its way to write 0.3.
+const EXACT_DECIMALS_MAX: u32 = 12;
+
+/// Reads an amount as written (`15`, `"0.2500"`, `1e-3`), divided by 10^`scale`. A float's
+/// last digits mean nothing, so that it is rounded to the nearest micro, whatever `rounding`
+/// says; but what is above zero costs something.
+pub(crate) fn parse_amount(text: &str, scale: u32, rounding: Rounding) -> Option<Micros> {
     let text = text.trim();
     if scale == 0
         && let Ok(amount) = Micros::parse(text)
@@ -56,6 +111,12 @@ pub(super) fn parse_amount(text: &str, scale: u32, rounding: Rounding) -> Option
     }
     let plain = text.parse::<Decimal>().or_else(|_| Decimal::from_scientific(text)).ok()?;
     let scaled = plain.checked_div(Decimal::from(10u64.checked_pow(scale)?))?;
+    if plain.scale() > EXACT_DECIMALS_MAX {
+        let nearest = scaled.round_dp_with_strategy(6, RoundingStrategy::MidpointAwayFromZero);
+        if !nearest.is_zero() {
+            return to_micros(nearest, rounding);
+        }
+    }
     to_micros(scaled, rounding)
 }
 
@@ -86,7 +147,6 @@ mod tests {
     fn an_amount_is_read_exactly_and_rounded_only_below_a_micro() {
         check("15.0", 0, Some(15_000_000), Some(15_000_000));
         check(" 0.2500", 0, Some(250_000), Some(250_000));
-        check("0.30000000000000004", 0, Some(300_001), Some(300_000));
         check("1e-3", 0, Some(1_000), Some(1_000));
         check("2.5E2", 0, Some(250_000_000), Some(250_000_000));
         check("1250", 2, Some(12_500_000), Some(12_500_000));
@@ -95,5 +155,35 @@ mod tests {
             check(text, 0, None, None);
         }
         check("1", 40, None, None);
+    }
+
+    #[test]
+    fn a_moment_has_its_zone_and_a_local_time_is_told_apart() {
+        let check = |text: &str, zoned: Option<u64>, unzoned: Option<u64>| {
+            assert_eq!(parse_time(text), zoned.map(Time), "{text}");
+            assert_eq!(parse_unzoned(text), unzoned.map(Time), "{text}");
+        };
+        check("2022-06-01T16:59:16+03:00", Some(1_654_091_956_000), None);
+        check("2022-06-01T16:59:16.5Z", Some(1_654_102_756_500), None);
+        check("2022-06-01 16:59:16", None, Some(1_654_102_756_000));
+        check("2022-06-01T16:59:16", None, Some(1_654_102_756_000));
+        check("1654102756", Some(1_654_102_756_000), None);
+        check("1654102756000", Some(1_654_102_756_000), None);
+        for none in ["2022-06-01", "16:59:16", "yesterday", "", "01.06.2022 16:59"] {
+            check(none, None, None);
+        }
+    }
+
+    #[test]
+    fn a_float_is_the_nearest_micro_and_what_is_shorter_is_rounded() {
+        check("0.30000000000000004", 0, Some(300_000), Some(300_000));
+        check("0.10000000000000001", 0, Some(100_000), Some(100_000));
+        check("0.28999999999999998", 0, Some(290_000), Some(290_000));
+        check("-0.69999999999999996", 0, Some(-700_000), Some(-700_000));
+        check("30.000000000000004", 2, Some(300_000), Some(300_000));
+        check("1.0000000000000001e-1", 0, Some(100_000), Some(100_000));
+        check("0.123456000001", 0, Some(123_457), Some(123_456));
+        check("0.0000001", 0, Some(1), Some(0));
+        check("0.00000000000000001", 0, Some(1), Some(0));
     }
 }

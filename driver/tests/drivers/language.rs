@@ -122,15 +122,51 @@ fn a_list_of_open_activations_says_what_its_page_held() {
         )
     };
     let body = r#"[{"id":3,"n":"62812345","t":30,"open":1},{"id":2,"t":"soon","open":0},{"id":1,"t":20,"open":0}]"#;
-    let read = "active listed=3 oldest=20000 cut\n3 +62812345 - - created=30000";
+    let read =
+        "active listed=3 oldest=20000 cut\n3 +62812345 - - created=30000\n  -\n  messages unknown";
     reads(from, &to(3), Op::ListActive, body, read);
     let place = "operations.list_active.rules[0].give";
     refused(from, &to(0), &format!("{place}.page_len"), "at least 1");
     let local = to(3).replace(r#"number = "/n""#, r#"number = "/n", local = true"#);
-    let read = "active listed=3 oldest=20000 cut\n3 local 62812345 - - created=30000";
+    let read = "active listed=3 oldest=20000 cut\n3 local 62812345 - - created=30000\n  -\n  messages unknown";
     reads(from, &local, Op::ListActive, body, read);
     let both = local.replace("local = true", r#"local = true, number_prefix = "/cc""#);
     refused(from, &both, &format!("{place}.local"), "prefix already");
+}
+
+#[test]
+fn a_list_of_open_activations_may_tell_states_and_messages() {
+    let from = r#"list_active = { kind = "unsupported" }"#;
+    let to = |more: &str| {
+        format!(
+            r#"list_active = {{ request = {{ path = "/l" }}, rules = [{{ at = ".", exists = true, give = {{ rows = {{ path = "*" }}, external_id = "/id", number = "/n"{more} }} }}] }}"#
+        )
+    };
+    let lists = |more| Driver::parse(&changed(from, &to(more))).unwrap().lists_messages();
+    assert!(!Driver::parse(BASE).unwrap().lists_messages());
+    assert!(!lists("") && !lists(r#", state = "/s", states = { a = "received" }"#));
+    let messages = r#", state = "/s", states = { a = "received", z = "finished" }, messages = { rows = { path = "m.*", lone = true }, code = ["/c", "."] }"#;
+    assert!(lists(messages));
+    let body = r#"[{"id":1,"n":"62812345","s":"a","m":["11"]},{"id":2,"n":"62812346","s":"a","m":"22"},
+        {"id":3,"n":"62812347","s":"z","m":null},{"id":4,"n":"62812348","s":"b"}]"#;
+    let read = "active listed=4 oldest=-\n\
+        1 +62812345 - - created=-\n  received\n  id=- sender=- code=11 text=-\n\
+        2 +62812346 - - created=-\n  received\n  id=- sender=- code=22 text=-\n\
+        3 +62812347 - - created=-\n  finished\n\
+        4 +62812348 - - created=-\n  -\n  messages unknown";
+    reads(from, &to(messages), Op::ListActive, body, read);
+    let body = r#"[{"id":1,"n":"62812345","s":"a"}]"#;
+    let state = r#", state = "/s", states = { a = "received" }"#;
+    let read =
+        "active listed=1 oldest=-\n1 +62812345 - - created=-\n  received\n  messages unknown";
+    reads(from, &to(state), Op::ListActive, body, read);
+    let place = "operations.list_active.rules[0].give";
+    let alone = to(r#", states = { a = "received" }"#);
+    refused(from, &alone, &format!("{place}.states"), "need a `state`");
+    let bare = to(r#", state = "/s""#);
+    refused(from, &bare, place, "needs a table of `states`");
+    let empty = to(r#", messages = {}"#);
+    refused(from, &empty, &format!("{place}.messages"), "needs a `text` or a `code`");
 }
 
 #[test]
@@ -288,6 +324,41 @@ fn a_document_with_a_mistake_is_told_where() {
         "operations.prices.rules[0].give.country",
         "bound to a key",
     );
+}
+
+#[test]
+fn a_failing_server_is_believed_where_the_rule_says_so() {
+    let of = |rule: &str, status: u16| {
+        let driver = Driver::parse(&changed(r#"error = "no_numbers""#, rule)).unwrap();
+        show(driver.interpret(Op::Cancel, &RawReply { status, ..reply("NO") }))
+    };
+    let [usual, certain, doubt] = ["", ", certain = true", ", in_doubt = true"]
+        .map(|more| format!(r#"error = "no_numbers"{more}"#));
+    assert_eq!(of(&usual, 200), "no_numbers");
+    assert_eq!(of(&usual, 503), "temporary in_doubt");
+    assert_eq!(of(&certain, 503), "no_numbers");
+    assert_eq!(of(&doubt, 200), "no_numbers in_doubt");
+    assert_eq!(of(r#"error = "rate_limited""#, 503), "rate_limited in_doubt");
+    let both = r#"error = "no_numbers", certain = true, in_doubt = true"#;
+    refused(r#"error = "no_numbers""#, both, "rules[0].certain", "in_doubt");
+    refused(
+        "give = {} }",
+        "give = {}, certain = true }",
+        "operations.cancel.rules[0].certain",
+        "belongs",
+    );
+}
+
+#[test]
+fn a_refusal_for_the_price_may_name_the_one_that_would_do() {
+    let from = r#"equals = "NO", error = "no_numbers""#;
+    let rule = r#"regex = '^LOW (?<p>.*)$', error = "price_too_low", price = "$p""#;
+    reads(from, rule, Op::Cancel, "LOW 0.09", "price_too_low price=0.090000");
+    for none in ["LOW -1", "LOW 0", "LOW much"] {
+        reads(from, rule, Op::Cancel, none, "price_too_low");
+    }
+    let other = rule.replace("price_too_low", "no_balance");
+    refused(from, &other, "rules[0].price", "belongs to `price_too_low`");
 }
 
 #[test]

@@ -4,4 +4,5 @@
 #![allow(clippy::disallowed_methods, reason = "the fixtures are files beside the drivers")]
 
 mod language;
+mod messages;
 mod recorded;

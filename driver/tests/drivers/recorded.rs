@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use nexnum_driver::{
-    Credentials, Driver, Op, Output, Plan, ProviderError, RawReply, RequestBody, Secret, Slots,
+    Credentials, Currency, Driver, Op, Output, Plan, ProviderError, RawReply, ReceivedMessage,
+    RequestBody, Secret, Slots,
 };
 use serde::Deserialize;
 
@@ -56,10 +57,24 @@ fn show_error(error: &ProviderError) -> String {
     if !error.certain {
         text.push_str(" in_doubt");
     }
+    if let Some(price) = error.price {
+        text.push_str(&format!(" price={price}"));
+    }
     if let Some(pause) = error.retry_after_ms {
         text.push_str(&format!(" retry_after_ms={pause}"));
     }
     text
+}
+
+fn show_currency(currency: Option<Currency>) -> String {
+    currency.map_or_else(String::new, |currency| format!(" {currency}"))
+}
+
+fn show_message(message: &ReceivedMessage) -> String {
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let (id, sender) = (or_dash(&message.external_id), or_dash(&message.sender));
+    let (code, text) = (or_dash(&message.code), or_dash(&message.text));
+    format!("id={id} sender={sender} code={code} text={text}")
 }
 
 pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
@@ -67,7 +82,9 @@ pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
     let mut lines = Vec::new();
     match result {
         Err(error) => lines.push(show_error(&error)),
-        Ok(Output::Balance(amount)) => lines.push(format!("balance {amount}")),
+        Ok(Output::Balance { amount, currency }) => {
+            lines.push(format!("balance {amount}{}", show_currency(currency)));
+        }
         Ok(Output::Prices(list)) => {
             lines.push(format!("prices misfits={}", list.misfits));
             for row in list.rows {
@@ -80,14 +97,13 @@ pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
             let cost = bought.cost.map(|cost| cost.to_string());
             let (cost, operator) = (or_dash(&cost), or_dash(&bought.operator));
             let (id, number) = (bought.external_id, bought.number);
-            lines.push(format!("bought {id} +{number} cost={cost} operator={operator}"));
+            let currency = show_currency(bought.currency);
+            lines.push(format!("bought {id} +{number} cost={cost}{currency} operator={operator}"));
         }
         Ok(Output::Status(report)) => {
             lines.push(format!("{:?}", report.state).to_lowercase());
             for message in report.messages {
-                let (id, sender) = (or_dash(&message.external_id), or_dash(&message.sender));
-                let (code, text) = (or_dash(&message.code), or_dash(&message.text));
-                lines.push(format!("id={id} sender={sender} code={code} text={text}"));
+                lines.push(show_message(&message));
             }
         }
         Ok(Output::Done { new_external_id }) => {
@@ -104,11 +120,24 @@ pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
             let listed = list.listed;
             lines.push(format!("active listed={listed}{of} oldest={oldest}{cut}{misfits}"));
             for row in list.rows {
-                let created = or_dash(&row.created.map(|time| time.to_string()));
+                let created = row.created.map(|time| time.to_string());
+                let local = row.created_unzoned.map(|time| format!("~{time}"));
+                let created = or_dash(&created.or(local));
                 let (country, service) = (or_dash(&row.country), or_dash(&row.service));
                 let (id, number) = (row.external_id, row.number);
                 let sign = if row.local { "local " } else { "+" };
-                lines.push(format!("{id} {sign}{number} {country} {service} created={created}"));
+                let currency = show_currency(row.currency);
+                lines.push(format!(
+                    "{id} {sign}{number} {country} {service} created={created}{currency}"
+                ));
+                let state = row.state.map_or("-".to_owned(), |state| format!("{state:?}"));
+                lines.push(format!("  {}", state.to_lowercase()));
+                match row.messages {
+                    Some(messages) => {
+                        lines.extend(messages.iter().map(|it| format!("  {}", show_message(it))));
+                    }
+                    None => lines.push("  messages unknown".to_owned()),
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! An order from its placement to its number, or to its refund without one.
 
-use super::check::{bounded, next_id};
+use super::check::{bounded, check_cost, next_id};
 use super::upstream::recovered;
 use crate::account::Book;
 use crate::activation::{ActivationState, Assignment, Input};
@@ -96,11 +96,6 @@ fn check_terms(
             Ok(Some(assignment(at, number, "", timings)))
         }
     }
-}
-
-pub(super) fn check_cost(cost: Micros) -> Result<(), Reject> {
-    let fits = (Micros::ZERO..=COST_MAX).contains(&cost);
-    if fits { Ok(()) } else { Err(Reject::AmountOutOfRange("cost")) }
 }
 
 fn assignment(at: Time, number: Number, external_id: &str, timings: Timings) -> Assignment {

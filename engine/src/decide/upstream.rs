@@ -1,8 +1,7 @@
 //! Purchases beside the one that an order has, what they cost, and ends at providers.
 
 use super::activation::closed;
-use super::check::bounded;
-use super::order::check_cost;
+use super::check::{bounded, check_cost};
 use crate::activation::{ActivationState, Input};
 use crate::command::{Effect, EndByProvider, EndUpstream, FindOrphan, SettleOrphan};
 use crate::event::{

@@ -8,9 +8,7 @@ use nexnum_engine::command::{
     ListOffers, LoadStock, NameCarrier, NextAttempt, OpenAccount, PlaceOrder, PriceOffers, Pulse,
     RecoverLoss, RegisterProvider, RequestAnother, RevokeKey, SettleOrphan, Timings,
 };
-use nexnum_engine::event::{
-    Idempotency, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms,
-};
+use nexnum_engine::event::{Idempotency, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::ids::{
     AccountId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product, ProviderId,
     ServiceId,

@@ -5,13 +5,12 @@ use nexnum_engine::account::Book;
 use nexnum_engine::audit::audit;
 use nexnum_engine::command::{
     Actor, AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Effect, EndByProvider,
-    EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming, IngestMessage, IssueKey, ListOffers, Listed, LoadStock, NameCarrier,
-    NextAttempt, OpenAccount, PlaceOrder, Placed, PriceOffers, Pulse, RecoverLoss,
-    RegisterProvider, Reply, RequestAnother, RevokeKey, SettleOrphan, Timings,
+    EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming, IngestMessage, IssueKey,
+    ListOffers, Listed, LoadStock, NameCarrier, NextAttempt, OpenAccount, PlaceOrder, Placed,
+    PriceOffers, Pulse, RecoverLoss, RegisterProvider, Reply, RequestAnother, RevokeKey,
+    SettleOrphan, Timings,
 };
-use nexnum_engine::event::{
-    Idempotency, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms,
-};
+use nexnum_engine::event::{Idempotency, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::ids::{
     AccountId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product, ProviderId,
     ServiceId,

@@ -128,6 +128,34 @@ async fn the_handler_json_has_the_types_that_clients_parse() {
 }
 
 #[tokio::test]
+async fn the_handler_list_of_open_numbers_is_cut_unless_the_sandbox_shows_all() {
+    let listed = async |config: SandboxConfig, queries: &[&str]| {
+        let rig = Rig::start(config).await;
+        assert!(rig.sandbox.pin(HANDLER, staple(), Micros(250_000), 9));
+        for _ in 0..5 {
+            rig.buy_handler().await;
+        }
+        let mut seen = Vec::new();
+        for query in queries {
+            let reply = rig.handler(&format!("action=getActiveActivations{query}")).await;
+            let list: Value = serde_json::from_str(&reply).unwrap();
+            let rows = list["activeActivations"].as_array().cloned().unwrap_or_default();
+            seen.push(rows.iter().map(|row| row["activationId"].clone()).collect::<Vec<_>>());
+        }
+        seen
+    };
+    let cut = SandboxConfig { handler_page: Some(2), ..slow() };
+    let pages = listed(cut, &["", "&start=2&limit=100", "&start=4", "&start=1&limit=1"]).await;
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 1, 1]);
+    assert_eq!(pages[3][0], pages[0][1]);
+    assert!(pages[0].iter().chain(&pages[1]).all(|id| !pages[2].contains(id)));
+    let whole = SandboxConfig { handler_page: None, ..slow() };
+    let lens = listed(whole, &["", "&start=2&limit=1"]).await;
+    assert_eq!(lens.iter().map(Vec::len).collect::<Vec<_>>(), [5, 5]);
+    assert_eq!(SandboxConfig::default().handler_page, Some(100), "as HeroSMS cuts it");
+}
+
+#[tokio::test]
 async fn the_handler_protocol_lists_prices_in_the_ways_of_its_clones() {
     let rig = Rig::start(slow()).await;
     assert!(rig.sandbox.pin(HANDLER, staple(), Micros(250_000), 2));

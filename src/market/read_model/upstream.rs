@@ -45,8 +45,7 @@ impl UpstreamWork {
     fn show_upstream(&self, event: &UpstreamEvent) {
         match event {
             UpstreamEvent::OrphanFound { order, attempt, provider, external_id, from, cost } => {
-                let orphan =
-                    Orphan { order: *order, attempt: *attempt, from: *from, cost: *cost };
+                let orphan = Orphan { order: *order, attempt: *attempt, from: *from, cost: *cost };
                 self.orphans.lock().insert((*provider, external_id.clone()), orphan);
             }
             UpstreamEvent::OrphanSettled { provider, external_id, .. } => {

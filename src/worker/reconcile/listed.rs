@@ -5,6 +5,7 @@ use nexnum_driver::{ActiveRow, Crosswalk};
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::ids::{CountryId, Number, ServiceId};
 
+use super::zone;
 use crate::order::Orders;
 use crate::order::matching::{Named, Unowned};
 use crate::provider::connected::Connected;
@@ -18,13 +19,24 @@ pub(super) fn unowned(
 ) -> Vec<(ActiveRow, Unowned)> {
     let provider = connected.id();
     let names = Names::of(&listed.list.rows);
-    let mut unowned = Vec::new();
+    let read_model = &orders.market.read_model;
+    let order_of = |row: &ActiveRow| read_model.purchase(provider, &row.external_id);
+    let (mut own, mut others) = (Vec::new(), Vec::new());
     for row in listed.list.rows {
-        let id = row.external_id.as_str();
-        let known = orders.market.read_model.purchase(provider, id).is_some();
-        if known || orders.doubts.is_disowned(provider, id) {
+        match order_of(&row) {
+            Some(order) => own.extend(row.created_unzoned.zip(read_model.order(order))),
+            None => others.push(row),
+        }
+    }
+    let own = own.iter().map(|(unzoned, order)| (*unzoned, order.placed_at));
+    let zone = listed.offset.and_then(|offset| zone::of_rows(own, offset));
+    let mut unowned = Vec::new();
+    for mut row in others {
+        if orders.doubts.is_disowned(provider, &row.external_id) {
             continue;
         }
+        let unzoned = row.created_unzoned.zip(zone);
+        row.created = row.created.or(unzoned.map(|(unzoned, zone)| zone::zoned(unzoned, zone)));
         let made = connected.made(&row, listed.offset);
         let (country, service) = names.read(connected.crosswalk(), &row);
         unowned.push((row, Unowned { country, service, made }));
@@ -48,15 +60,9 @@ impl Names {
     }
 
     /// What a row is of. One that names nothing where others do is of none that we know.
-    fn read(
-        self,
-        crosswalk: &Crosswalk,
-        row: &ActiveRow,
-    ) -> (Named<CountryId>, Named<ServiceId>) {
-        let country =
-            named(row.country.as_deref(), self.countries, |code| crosswalk.country(code));
-        let service =
-            named(row.service.as_deref(), self.services, |code| crosswalk.service(code));
+    fn read(self, crosswalk: &Crosswalk, row: &ActiveRow) -> (Named<CountryId>, Named<ServiceId>) {
+        let country = named(row.country.as_deref(), self.countries, |code| crosswalk.country(code));
+        let service = named(row.service.as_deref(), self.services, |code| crosswalk.service(code));
         (country, service)
     }
 }
@@ -98,19 +104,11 @@ mod tests {
         let us = catalog.find_country("US").unwrap();
         let adopted = |number: u64, local| {
             let (number, external_id) = (Number(number), "A".to_owned());
-            let row = ActiveRow {
-                external_id,
-                number,
-                local,
-                country: None,
-                service: None,
-                created: None,
-            };
+            let row = ActiveRow { external_id, number, local, ..ActiveRow::default() };
             international(catalog, &row, us).0
         };
         assert_eq!(adopted(2_025_550_123, true), 12_025_550_123);
         assert_eq!(adopted(1_325_550_123, true), 11_325_550_123, "as its local part begins");
         assert_eq!(adopted(12_025_550_123, false), 12_025_550_123);
     }
-
 }

@@ -12,6 +12,7 @@
 
 mod compare;
 mod listed;
+mod zone;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use super::pause::stopped_within;
 use crate::order::Orders;
 use crate::order::doubt::{PurchaseGivenUp, Window};
 use crate::provider::connected::{Connected, Failure};
-use crate::provider::sightings::ROUNDING_MS;
+use crate::provider::server_clock::ROUNDING_MS;
 use crate::supervisor::Beat;
 
 /// Between two rounds.
@@ -48,7 +49,8 @@ pub(super) struct Reconciler {
     connected: Arc<Connected>,
     /// Rows of the last list that could not be read.
     misfits: usize,
-    /// Rows of the last list that were reported, since they may be ours and may not.
+    /// Rows that were reported, since they may be ours and may not: those of the last list
+    /// that anything was looked for in.
     unattributed: BTreeSet<String>,
     not_before: Time,
     /// The same where only what was given up is looked for.
@@ -103,17 +105,17 @@ impl Reconciler {
     async fn round(&mut self) {
         // 1. What is looked for: orders in doubt, purchases given up.
         let asked = self.orders.market.clock.now();
-        if asked < self.not_before || !self.connected.driver().supports(Op::ListActive) {
+        if asked < self.not_before {
             return;
         }
         let waiting = self.waiting();
-        if waiting.is_empty() && asked < self.given_up_not_before {
+        let is_quiet = waiting.is_empty() && asked < self.given_up_not_before;
+        if is_quiet || !self.connected.driver().supports(Op::ListActive) {
             return;
         }
         let mut given_up = self.orders.doubts.given_up(self.connected.id(), asked);
         given_up.retain(|purchase| self.is_here(purchase.order, purchase.attempt));
         if waiting.is_empty() && given_up.is_empty() {
-            self.unattributed.clear();
             return self.refresh_baseline(asked).await;
         }
         // 2. The provider's list, as far back as the oldest of them.

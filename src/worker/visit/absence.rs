@@ -8,12 +8,9 @@ use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 
 use crate::order::Orders;
-use crate::order::missing::{Judgement, Witness};
+use crate::order::missing::{Judgement, LIST_PAUSE_MS, Witness};
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::sightings::Shown;
-
-/// How old a list of open activations may be that says how one stands now.
-const LIST_FRESH_MS: u64 = 5_000;
 
 /// Notes that the provider knows an activation.
 pub(super) fn is_known(orders: &Orders, order: &Order) {
@@ -55,7 +52,7 @@ fn witness(connected: &Connected, external_id: &str, order: &Order, now: Time) -
     if !connected.driver().supports(Op::ListActive) {
         return Witness::Unsupported;
     }
-    let fresh = Time(now.0.saturating_sub(LIST_FRESH_MS));
+    let fresh = Time(now.0.saturating_sub(LIST_PAUSE_MS));
     match connected.shown(external_id, order.placed_at, fresh) {
         None => Witness::Unasked,
         Some(Shown::Open) => Witness::Open,
@@ -77,7 +74,8 @@ fn judge(orders: &Orders, connected: &Connected, order: &Order, witness: Witness
                 provider,
                 "the provider does not know many open activations at once: nothing is concluded"
             );
-            let text = "many open activations are unknown at once: none of them is ended".to_owned();
+            let text =
+                "many open activations are unknown at once: none of them is ended".to_owned();
             connected.note_failure(Failure { at: now, op: Op::Status, order: None, text });
         }
         Judgement::Open => {

@@ -183,12 +183,8 @@ fn of_activations() -> Vec<(&'static str, OrderEvent)> {
 fn of_upstream() -> Vec<(&'static str, UpstreamEvent)> {
     let (order, attempt, provider, amount) = (ORDER, 2, ProviderId(2), Micros(300_000));
     let charge = |why| UpstreamEvent::PurchaseCharged { order, attempt, provider, amount, why };
-    let settle = |end| UpstreamEvent::OrphanSettled {
-        order,
-        provider,
-        external_id: "x9".into(),
-        end,
-    };
+    let settle =
+        |end| UpstreamEvent::OrphanSettled { order, provider, external_id: "x9".into(), end };
     let end = |word| UpstreamEvent::EndedByProvider { order, word };
     vec![
         ("PurchaseCharged LateMessage", charge(ChargeReason::LateMessage)),

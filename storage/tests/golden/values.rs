@@ -148,13 +148,18 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
     rows.push(("WrittenOff".to_owned(), Row::WrittenOff(ORDER, Micros(300_000))));
     let resting = Quarantined { until: NOW, offer: OfferId(7), number: Number(15_551) };
     rows.push(("Quarantined".to_owned(), Row::Quarantined(resting)));
+    rows.extend(of_upstream());
+    rows
+}
+
+fn of_upstream() -> [(String, Row); 4] {
     let provider = ProviderId(2);
     let charge = Charge { provider, amount: Micros(300_000), reversed: true };
-    rows.push(("Charged".to_owned(), Row::Charged(ORDER, 2, charge)));
     let orphan = Orphan { order: ORDER, attempt: 2, from: NOW, cost: Micros(300_000) };
-    rows.push(("Orphan".to_owned(), Row::Orphan(provider, "x9".into(), orphan)));
-    rows.push(("EndedUpstream".to_owned(), Row::EndedUpstream(ORDER)));
-    let word = ProviderWord::Missing;
-    rows.push(("EndedByProvider".to_owned(), Row::EndedByProvider(ORDER, word)));
-    rows
+    [
+        ("Charged".to_owned(), Row::Charged(ORDER, 2, charge)),
+        ("Orphan".to_owned(), Row::Orphan(provider, "x9".into(), orphan)),
+        ("EndedUpstream".to_owned(), Row::EndedUpstream(ORDER)),
+        ("EndedByProvider".to_owned(), Row::EndedByProvider(ORDER, ProviderWord::Missing)),
+    ]
 }

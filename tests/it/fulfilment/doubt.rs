@@ -19,8 +19,9 @@ use super::{
 };
 use crate::rig::sandbox::product;
 
-async fn check_adopted(seller: usize) {
-    let rig = Rig::start(&[(seller, 100_000)]).await;
+async fn check_adopted(seller: usize, clock_skew_ms: i64) {
+    let right = SandboxConfig { min_cancel_age_ms: 0, ..SandboxConfig::small(7) };
+    let rig = Rig::start_on(SandboxConfig { clock_skew_ms, ..right }, &[(seller, 100_000)]).await;
     rig.sandbox.faults(seller).next(FaultKind::BoughtButReplyLost);
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     let order = rig.order(id, received).await;
@@ -32,7 +33,40 @@ async fn check_adopted(seller: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_whose_reply_was_lost_is_adopted() {
-    tokio::join!(check_adopted(HANDLER), check_adopted(FIVESIM), check_adopted(SMSPOOL));
+    let of = |seller| check_adopted(seller, 0);
+    tokio::join!(of(HANDLER), of(FIVESIM), of(SMSPOOL));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_ten_minutes_wrong_loses_no_purchase() {
+    let ahead = |seller| check_adopted(seller, 600_000);
+    let behind = |seller| check_adopted(seller, -600_000);
+    tokio::join!(ahead(HANDLER), ahead(FIVESIM), behind(FIVESIM), behind(SMSPOOL));
+    tokio::join!(check_dated_by_the_provider(600_000), check_dated_by_the_provider(-600_000));
+}
+
+/// After a restart a purchase in doubt is found by its date, and one that was not made is not.
+async fn check_dated_by_the_provider(clock_skew_ms: i64) {
+    let right = SandboxConfig { min_cancel_age_ms: 0, ..SandboxConfig::small(7) };
+    let skewed = SandboxConfig { clock_skew_ms, ..right };
+    let (closed, id) = closed_in_doubt_on(skewed, FIVESIM).await;
+    let rig = closed.open().await;
+    assert_eq!(rig.order(id, received).await.attempt, 1);
+    rig.sandbox.faults(FIVESIM).next(FaultKind::Garbage);
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    assert_eq!(rig.order(id, received).await.attempt, 2);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_without_its_zone_is_dated_by_those_of_our_own_orders() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    let active = |order: &Order| order.state == ActivationState::Active;
+    rig.order(rig.buy(None).await.unwrap(), active).await;
+    let (closed, id) = close_in_doubt(rig, HANDLER).await;
+    let rig = closed.open().await;
+    assert_eq!(rig.order(id, active).await.attempt, 1);
+    rig.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,7 +159,16 @@ async fn what_an_unreadable_row_may_be_is_not_bought_again() {
 
 /// A market that was stopped while it did not know whether its order's purchase was made.
 async fn closed_in_doubt(seller: usize) -> (Closed, OrderId) {
-    let rig = Rig::start(&[(seller, 100_000)]).await;
+    let config = SandboxConfig { min_cancel_age_ms: 0, ..SandboxConfig::small(7) };
+    closed_in_doubt_on(config, seller).await
+}
+
+async fn closed_in_doubt_on(config: SandboxConfig, seller: usize) -> (Closed, OrderId) {
+    let sandbox = SandboxConfig { sms_delay_ms: 0..=0, ..config };
+    close_in_doubt(Rig::start_on(sandbox, &[(seller, 100_000)]).await, seller).await
+}
+
+async fn close_in_doubt(rig: Rig, seller: usize) -> (Closed, OrderId) {
     rig.sandbox.faults(seller).next(FaultKind::BoughtButReplyLost);
     // The list that would settle the doubt cannot be had either.
     rig.sandbox.faults(seller).set(FaultKind::Http500, 1.0);
@@ -161,6 +204,8 @@ async fn what_was_bought_beside_the_market_is_neither_sold_nor_given_back() {
     let sellers = [(HANDLER, 100_000), (SMSPOOL, 200_000)];
     let closed = Rig::start_with(&sellers, 600_000).await.close().await;
     let foreign = stray(&closed.sandbox).await;
+    // Dates are whole seconds.
+    tokio::time::sleep(Duration::from_secs(3)).await;
     let rig = closed.open().await;
     synced(rig.orders()).await;
     let (active, limit) = (|order: &Order| order.state == ActivationState::Active, Some(1_000_000));

@@ -12,10 +12,10 @@ mod upstream;
 use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::command::{
-    AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, EndByProvider,
-    EndUpstream, Expire, FailOrder, Finish, IngestMessage, IssueKey, ListOffers,
-    LoadStock, NameCarrier, NextAttempt, OpenAccount, PlaceOrder, Placed, PriceOffers, Pulse,
-    RecoverLoss, RegisterProvider, Reply, RequestAnother, RevokeKey, SettleOrphan,
+    AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, EndByProvider, EndUpstream,
+    Expire, FailOrder, Finish, IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier,
+    NextAttempt, OpenAccount, PlaceOrder, Placed, PriceOffers, Pulse, RecoverLoss,
+    RegisterProvider, Reply, RequestAnother, RevokeKey, SettleOrphan,
 };
 use nexnum_engine::event::{Idempotency, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId, Product, ProviderId};

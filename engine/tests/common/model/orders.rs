@@ -179,9 +179,10 @@ impl Model {
             let same = order.purchase.as_deref() == Some(purchase);
             same && order.terms.provider == terms.provider && !order.retired
         });
-        let lost = self.orphans.iter().any(|orphan| {
-            orphan.provider == terms.provider && &*orphan.external_id == purchase
-        });
+        let lost = self
+            .orphans
+            .iter()
+            .any(|orphan| orphan.provider == terms.provider && &*orphan.external_id == purchase);
         need(!taken && !lost, "duplicate_purchase")?;
         let cost = cost.unwrap_or(terms.cost);
         need(cost.0 >= 0 && cost <= COST_MAX, "amount_out_of_range")?;

@@ -1,0 +1,105 @@
+//! Messages as providers send them: long, broken, in foreign charsets, with the text where
+//! the code should be. None is lost.
+
+use nexnum_driver::{Driver, Op, Output, RawReply};
+
+use crate::recorded::show;
+
+fn reply(body: &str) -> RawReply {
+    RawReply { status: 200, headers: vec![], body: body.as_bytes().to_vec() }
+}
+
+fn shipped(name: &str) -> Driver {
+    let (_, text) = Driver::shipped().iter().find(|(known, _)| *known == name).unwrap();
+    Driver::parse(text).unwrap()
+}
+
+fn messages(name: &str, reply: &RawReply) -> Vec<(Option<String>, Option<String>)> {
+    match shipped(name).interpret(Op::Status, reply) {
+        Ok(Output::Status(report)) => {
+            report.messages.into_iter().map(|message| (message.code, message.text)).collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_longer_than_a_code_is_a_text() {
+    let check = |code: &str, is_code: bool| {
+        let [as_code, as_text] = [is_code, !is_code].map(|is| is.then(|| code.to_owned()));
+        let read = messages("handler", &reply(&format!("STATUS_OK:{code}")));
+        assert_eq!(read, [(as_code, as_text)], "{code}");
+    };
+    check("48213", true);
+    check("RKJ-YP6", true);
+    check("1234567890", true);
+    check("12345678901", false);
+    check("123 456", false);
+    check("Никому не сообщайте этот код для входа в личный кабинет: 482913", false);
+    check("123456 is your Example code\n@example.test #123456", false);
+    check(&format!("{}482913", "word ".repeat(26)), false);
+    check(&format!("{}482913", "請".repeat(20_000)), false);
+    let both = |text: &str| {
+        let body = format!(
+            r#"{{"verificationType":0,"sms":{{"code":"go to a.test/482913","text":{text}}}}}"#
+        );
+        messages("handler", &reply(&body))[0].1.clone().unwrap()
+    };
+    assert_eq!(both("null"), "go to a.test/482913");
+    assert_eq!(both(r#""Welcome""#), "Welcome\ngo to a.test/482913");
+    assert_eq!(both(r#""Please go to a.test/482913 now""#), "Please go to a.test/482913 now");
+}
+
+#[test]
+fn no_field_of_a_message_is_too_long_for_the_others() {
+    let long = "x".repeat(300);
+    let body = format!(
+        r#"{{"id":1,"status":"RECEIVED","sms":[{{"id":"{long}","sender":"{long}","text":"code 48213","code":"{long}"}},{{"sender":"A","code":"60712"}}]}}"#
+    );
+    let Ok(Output::Status(report)) = shipped("fivesim").interpret(Op::Status, &reply(&body)) else {
+        panic!("not read");
+    };
+    let first = &report.messages[0];
+    assert_eq!(first.text.as_deref(), Some(&*format!("code 48213\n{long}")));
+    assert_eq!((&first.code, &first.external_id), (&None, &None));
+    assert_eq!(first.sender.as_deref(), Some(&long[..128]));
+    assert_eq!(report.messages[1].code.as_deref(), Some("60712"));
+    let many = r#"{"code":"1"},"#.repeat(3_000);
+    let many = format!(r#"{{"id":1,"status":"RECEIVED","sms":[{many}{{"code":"2"}}]}}"#);
+    assert_eq!(messages("fivesim", &reply(&many)).len(), 3_001);
+    let bought =
+        format!(r#"{{"id":1,"phone":"+447350690992","operator":"{long}","price":"dear"}}"#);
+    let read = show(shipped("fivesim").interpret(Op::Buy, &reply(&bought)));
+    assert_eq!(read, "bought 1 +447350690992 cost=- operator=-", "a number that is ours");
+    let row = format!(
+        r#"{{"Data":[{{"id":1,"phone":"+447350690992","status":"PENDING","country":"{long}","product":"tg"}}],"Total":1}}"#
+    );
+    let read = show(shipped("fivesim").interpret(Op::ListActive, &reply(&row)));
+    assert!(read.contains("1 +447350690992 - tg"), "{read}");
+}
+
+#[test]
+fn a_reply_is_read_in_its_charset_and_past_what_is_broken() {
+    let of = |content_type: &str, body: &[u8]| {
+        let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
+        let reply = RawReply { status: 200, headers, body: body.to_vec() };
+        let (code, text) = messages("handler", &reply).remove(0);
+        code.or(text).unwrap()
+    };
+    let cyrillic = b"STATUS_OK:\xcf\xe0\xf0\xee\xeb\xfc 48213";
+    assert_eq!(of("text/html; charset=windows-1251", cyrillic), "Пароль 48213");
+    assert_eq!(of("text/html; Charset=\"CP1251\"; x=1", cyrillic), "Пароль 48213");
+    let latin = b"STATUS_OK:Tu c\xf3digo: 48291";
+    assert_eq!(of("text/html; charset=ISO-8859-1", latin), "Tu código: 48291");
+    for unknown in ["text/html", "text/html; charset=klingon", "text/html; charset=utf-8", ""] {
+        assert_eq!(of(unknown, latin), "Tu c\u{fffd}digo: 48291", "{unknown}");
+    }
+    let marked = "\u{feff}STATUS_OK:Tu código: 48291";
+    assert_eq!(of("text/html; charset=utf-8", marked.as_bytes()), "Tu código: 48291");
+    let wide: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(of("text/html", &wide), "Tu código: 48291", "its mark tells UTF-16");
+    let broken = "{\"status\":\"RECEIVED\",\"sms\":[{\"text\":\"It\\'s one\nand \\ud83d 48213\"}]}";
+    let read = messages("fivesim", &reply(broken));
+    let text = "It's one\nand \u{fffd}\u{fffd}\u{fffd} 48213";
+    assert_eq!(read, [(None, Some(text.to_owned()))]);
+}
