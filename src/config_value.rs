@@ -1,7 +1,7 @@
 //! Values of the configuration that several sections have, with refusals in our own words.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use nexnum_engine::money::Micros;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
@@ -12,28 +12,48 @@ const NAME_LEN_MAX: usize = 100;
 /// Bytes of a path, as on Linux.
 const PATH_LEN_MAX: usize = 4_096;
 
-/// A decimal number in quotes: without them TOML reads a float, which has no exact value.
-pub(crate) fn quoted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    deserializer.deserialize_str(Quoted)
+/// Digits of a float that are surely those that were typed.
+const FLOAT_DIGITS_MAX: usize = 15;
+
+/// A decimal number as text: in quotes, or without them where it is exact. TOML reads a number
+/// with a point as a float, which up to 15 digits is the one that was typed.
+pub(crate) fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    deserializer.deserialize_any(DecimalText)
 }
 
-struct Quoted;
+struct DecimalText;
 
-impl Visitor<'_> for Quoted {
+impl Visitor<'_> for DecimalText {
     type Value = String;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a decimal number in quotes, as \"12.5\"")
+        f.write_str("a decimal number, as 20 or \"12.5\"")
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
         Ok(text.to_owned())
     }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<String, E> {
+        Ok(number.to_string())
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<String, E> {
+        let text = number.to_string();
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        if number.is_finite() && digits <= FLOAT_DIGITS_MAX {
+            return Ok(text);
+        }
+        Err(E::custom(format!(
+            "a number without quotes has at most {FLOAT_DIGITS_MAX} digits here: write it in \
+             quotes, as \"12.5\""
+        )))
+    }
 }
 
-/// An amount of the ledger's currency, in quotes.
+/// An amount of the ledger's currency.
 pub(crate) fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Micros, D::Error> {
-    let text = quoted(deserializer)?;
+    let text = decimal(deserializer)?;
     Micros::parse(&text).map_err(|e| D::Error::custom(format!("{text:?} {e}")))
 }
 
@@ -62,6 +82,13 @@ pub(crate) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
         return Ok(text);
     }
     Err(D::Error::custom(format!("a path has 1 to {PATH_LEN_MAX} bytes")))
+}
+
+/// The path of a file, if there is one.
+pub(crate) fn optional_path<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    path(deserializer).map(Some)
 }
 
 /// An `http` or `https` address to which paths are added.
@@ -101,8 +128,26 @@ impl Visitor<'_> for Address {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<SocketAddr, E> {
-        text.parse().map_err(|_| {
-            E::custom(format!("{text:?} is not an IP address with a port, as 127.0.0.1:8080 is"))
-        })
+        text.parse().map_err(|_| E::custom(no_address(text)))
+    }
+}
+
+/// What is wrong with an address, and what to write instead.
+fn no_address(text: &str) -> String {
+    let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    let is_port = port.parse::<u16>().is_ok();
+    let is_ip = |text: &str| text.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    if is_port && host.is_empty() {
+        format!(
+            "{text:?} has no IP address: write 127.0.0.1:{port} for this machine alone, or 0.0.0.0:{port} for all networks"
+        )
+    } else if is_ip(text) {
+        format!("{text:?} has no port: write an IP address with a port, as 127.0.0.1:8080")
+    } else if is_port && !is_ip(host) {
+        format!(
+            "{text:?} is a host name with a port: write an IP address with a port, as 127.0.0.1:{port}"
+        )
+    } else {
+        format!("{text:?} is not an IP address with a port: write one, as 127.0.0.1:8080")
     }
 }

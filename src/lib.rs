@@ -1,6 +1,7 @@
 //! NexNum: providers' numbers as one live market, and the server that sells from it.
 
 pub mod access;
+pub mod attention;
 pub mod cli;
 pub mod clock;
 mod config_value;
@@ -10,6 +11,7 @@ pub mod http;
 pub mod keys;
 pub mod logs;
 pub mod market;
+pub mod message;
 pub mod metrics;
 pub mod money;
 pub mod order;

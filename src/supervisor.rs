@@ -3,7 +3,7 @@
 //!
 //! A supervisor belongs to one market. Threads whose state cannot be trusted after a panic
 //! end the process: a restart is the recovery path. Loops that look at the durable world
-//! in every round are restarted.
+//! in every round are restarted, and the operator is told until they have run for a while.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -18,27 +18,71 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
+use crate::attention::{Attention, AttentionKind, AttentionSubject};
 use crate::clock;
 
 /// Pause before a loop that panicked is restarted.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
+/// A loop that was restarted and has run for so long is well again.
+const WELL_AGAIN: Duration = Duration::from_secs(600);
 
 /// When a thread or loop began its last round.
 #[derive(Debug)]
 pub struct Beat {
     name: &'static str,
-    // Nanoseconds of the monotonic clock; orders nothing but itself: relaxed.
+    /// Whose it is; empty where it is the market's.
+    of: String,
+    // Nanoseconds of the monotonic clock; each orders nothing but itself: relaxed.
     last_ns: AtomicU64,
+    /// When it panicked last; 0 while it is well.
+    panicked_ns: AtomicU64,
+    attention: Attention,
 }
 
 impl Beat {
-    fn new(name: &'static str) -> Self {
-        Self { name, last_ns: AtomicU64::new(clock::monotonic_ns()) }
+    fn new((name, of): (&'static str, String), attention: Attention) -> Self {
+        let (last_ns, panicked_ns) = (clock::monotonic_ns().into(), AtomicU64::new(0));
+        Self { name, of, last_ns, panicked_ns, attention }
     }
 
     /// Says that a round begins.
     pub fn round(&self) {
-        self.last_ns.store(clock::monotonic_ns(), Ordering::Relaxed);
+        self.round_at(clock::monotonic_ns());
+    }
+
+    fn round_at(&self, now: u64) {
+        self.last_ns.store(now, Ordering::Relaxed);
+        let panicked = self.panicked_ns.load(Ordering::Relaxed);
+        if panicked != 0 && u128::from(now.saturating_sub(panicked)) >= WELL_AGAIN.as_nanos() {
+            self.is_well();
+        }
+    }
+
+    /// Where what runs in these rounds tells what needs attention.
+    #[must_use]
+    pub const fn attention(&self) -> &Attention {
+        &self.attention
+    }
+
+    fn subject(&self) -> AttentionSubject {
+        let provider = (!self.of.is_empty()).then(|| self.of.as_str().into());
+        AttentionSubject { provider, order: None, part: self.name }
+    }
+
+    fn has_panicked(&self, pause: Duration) {
+        self.panicked_ns.store(clock::monotonic_ns().max(1), Ordering::Relaxed);
+        let (name, seconds) = (self.name, pause.as_secs());
+        let text = format!(
+            "the loop or thread {name:?} panicked, which is a defect of the program, and is \
+             restarted after {seconds} s; standard error has the panic's own words"
+        );
+        self.attention.raise(AttentionKind::LoopPanicked, self.subject(), text);
+    }
+
+    fn is_well(&self) {
+        if self.panicked_ns.swap(0, Ordering::Relaxed) != 0 {
+            self.attention.clear(AttentionKind::LoopPanicked, self.subject());
+        }
     }
 }
 
@@ -61,12 +105,20 @@ pub struct Supervisor {
 
 #[derive(Debug, Default)]
 struct Shared {
+    attention: Attention,
     /// Those that run; bounded by providers and the threads of a market.
     beats: Mutex<Vec<Arc<Beat>>>,
     panics: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl Supervisor {
+    /// A supervisor of nothing yet, which tells what it restarts.
+    #[must_use]
+    pub fn new(attention: &Attention) -> Self {
+        let shared = Shared { attention: attention.clone(), ..Shared::default() };
+        Self { shared: Arc::new(shared) }
+    }
+
     /// Runs `work` on a thread whose panic ends the process: what it left behind cannot be
     /// trusted. `work` returns when the thread is to end.
     ///
@@ -77,7 +129,7 @@ impl Supervisor {
         name: &'static str,
         work: impl FnOnce(&Beat) + Send + 'static,
     ) -> JoinHandle<()> {
-        let beating = self.enter(name);
+        let beating = self.enter((name, String::new()));
         spawn(name, move || {
             let _abort = AbortOnPanic;
             work(&beating.beat);
@@ -97,10 +149,10 @@ impl Supervisor {
         stop: Arc<AtomicBool>,
         mut work: impl FnMut(&Beat) + Send + 'static,
     ) -> JoinHandle<()> {
-        let beating = self.enter(name);
+        let beating = self.enter((name, String::new()));
         spawn(name, move || {
             while catch_unwind(AssertUnwindSafe(|| work(&beating.beat))).is_err() {
-                beating.supervisor.note_panic(name, "", pause);
+                beating.note_panic(pause);
                 if stop.load(Ordering::Acquire) {
                     return;
                 }
@@ -121,7 +173,7 @@ impl Supervisor {
     }
 
     /// Runs a loop in `set`; `begin` makes it, and makes another one after a panic of the loop
-    /// or of its making. `of` says for the log whose loop it is. Where the set is shut down,
+    /// or of its making. `of` says for the operator whose loop it is. Where the set is shut down,
     /// the loop has ended with it.
     pub fn restarting_loop<F>(
         &self,
@@ -131,10 +183,10 @@ impl Supervisor {
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        let beating = self.enter(name);
+        let beating = self.enter((name, of));
         set.spawn(async move {
             while caught(async { begin(Arc::clone(&beating.beat)).await }).await.is_err() {
-                beating.supervisor.note_panic(name, &of, RESTART_PAUSE);
+                beating.note_panic(RESTART_PAUSE);
                 tokio::time::sleep(RESTART_PAUSE).await;
             }
         });
@@ -155,16 +207,10 @@ impl Supervisor {
         ages.into_values().collect()
     }
 
-    fn enter(&self, name: &'static str) -> Beating {
-        let beat = Arc::new(Beat::new(name));
+    fn enter(&self, named: (&'static str, String)) -> Beating {
+        let beat = Arc::new(Beat::new(named, self.shared.attention.clone()));
         self.shared.beats.lock().push(Arc::clone(&beat));
         Beating { supervisor: self.clone(), beat }
-    }
-
-    fn note_panic(&self, name: &'static str, of: &str, pause: Duration) {
-        *self.shared.panics.lock().entry(name).or_default() += 1;
-        let restarted_in_s = pause.as_secs();
-        tracing::error!(name, of, restarted_in_s, "a thread or loop panicked");
     }
 }
 
@@ -200,8 +246,16 @@ struct Beating {
     beat: Arc<Beat>,
 }
 
+impl Beating {
+    fn note_panic(&self, pause: Duration) {
+        *self.supervisor.shared.panics.lock().entry(self.beat.name).or_default() += 1;
+        self.beat.has_panicked(pause);
+    }
+}
+
 impl Drop for Beating {
     fn drop(&mut self) {
+        self.beat.is_well();
         self.supervisor.shared.beats.lock().retain(|beat| !Arc::ptr_eq(beat, &self.beat));
     }
 }
@@ -213,7 +267,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_loop_that_panics_is_begun_anew_and_counted() {
-        let (supervisor, mut set) = (Supervisor::default(), JoinSet::new());
+        let attention = Attention::default();
+        let (supervisor, mut set) = (Supervisor::new(&attention), JoinSet::new());
         let begun = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&begun);
         supervisor.restarting_loop(&mut set, ("sync", "kestrel".to_owned()), move |beat| {
@@ -232,8 +287,16 @@ mod tests {
             ages.iter().map(|age| (age.name, age.panics)).collect::<Vec<_>>(),
             [("sync", 2)]
         );
+        let (rows, _) = attention.rows(9);
+        let [row] = &rows[..] else { panic!("one row for the loop: {rows:?}") };
+        assert_eq!((row.kind, row.count), (AttentionKind::LoopPanicked, 2));
+        assert_eq!(
+            row.subject,
+            AttentionSubject { part: "sync", ..AttentionSubject::from("kestrel") }
+        );
         set.shutdown().await;
         assert_eq!(supervisor.ages(), [], "what has ended is not listed");
+        assert_eq!(attention.rows(9).0, [], "nor does it need attention");
     }
 
     #[test]
@@ -259,6 +322,16 @@ mod tests {
         stop.store(true, Ordering::Release);
         thread.thread().unpark();
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_loop_that_has_run_for_a_while_needs_no_attention() {
+        let beat = Beat::new(("sync", String::new()), Attention::default());
+        beat.has_panicked(RESTART_PAUSE);
+        beat.round();
+        assert_eq!(beat.attention.rows(9).0.len(), 1);
+        beat.round_at(clock::monotonic_ns() + WELL_AGAIN.as_nanos() as u64);
+        assert_eq!(beat.attention.rows(9).0, []);
     }
 
     #[tokio::test]

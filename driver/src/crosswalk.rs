@@ -7,6 +7,7 @@
 //! is not known is left to the sync.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use nexnum_engine::catalog::{Catalog, Country, Service};
 use nexnum_engine::ids::{CountryId, ServiceId};
@@ -20,36 +21,57 @@ const ROWS_MAX: usize = 25_000;
 /// The longest external id, in bytes; the longest in the shipped table has 21.
 const EXTERNAL_LEN_MAX: usize = 64;
 
-/// Why a table was refused; `line` counts from 1, the header included.
+/// A place in a table: both count from 1, the header is line 1, a column is a character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TablePlace {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+impl fmt::Display for TablePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+/// Why a table was refused.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum CrosswalkError {
     /// Not four columns under the header `dialect,kind,canonical,external`.
-    #[error("line {line}: the columns are dialect,kind,canonical,external")]
+    #[error("{at}: the columns are dialect,kind,canonical,external, separated by commas")]
     Columns {
         /// Where.
-        line: usize,
+        at: TablePlace,
     },
     /// A kind that is not `country` or `service`.
-    #[error("line {line}: the kind is country or service, not {kind:?}")]
+    #[error("{at}: the kind is country or service, not {kind:?}")]
     Kind {
         /// Where.
-        line: usize,
+        at: TablePlace,
         /// What stood there.
         kind: String,
     },
     /// A code or slug that the catalogue does not have, or a column it cannot give.
-    #[error("line {line}: the catalogue has no {name:?}")]
+    #[error("{at}: the catalogue has no {name:?}")]
     Unknown {
         /// Where.
-        line: usize,
+        at: TablePlace,
         /// What stood there.
         name: String,
     },
     /// An external id that is too long, or one row too many.
-    #[error("line {line}: above the limit of {ROWS_MAX} rows or {EXTERNAL_LEN_MAX} bytes")]
+    #[error("{at}: above the limit of {ROWS_MAX} rows or {EXTERNAL_LEN_MAX} bytes")]
     TooLarge {
         /// Where.
-        line: usize,
+        at: TablePlace,
+    },
+    /// Bytes that are no text.
+    #[error("{at}: this is not UTF-8 text")]
+    NotText {
+        /// Where.
+        at: TablePlace,
     },
 }
 
@@ -70,14 +92,26 @@ impl Crosswalk {
         Self::parse(SHIPPED, dialect).expect("the shipped table parses, as its test shows")
     }
 
-    /// One dialect of a table in the shipped format; `None` where no row names it.
+    /// One dialect of a table in the shipped format, from the bytes of a file; `None` where no
+    /// row names it.
     ///
     /// # Errors
-    /// The first line of any dialect that is not understood.
-    pub fn parse(table: &str, dialect: &str) -> Result<Option<Self>, CrosswalkError> {
+    /// The first place of any dialect that is not understood.
+    pub fn read(table: &[u8], dialect: &str) -> Result<Option<Self>, CrosswalkError> {
+        let text = std::str::from_utf8(table).map_err(|error| {
+            let before = String::from_utf8_lossy(&table[..error.valid_up_to()]);
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|letter| *letter != '\n').count() + 1;
+            CrosswalkError::NotText { at: TablePlace { line, column } }
+        })?;
+        // Spreadsheets put a byte order mark in front.
+        Self::parse(text.strip_prefix('\u{feff}').unwrap_or(text), dialect)
+    }
+
+    fn parse(table: &str, dialect: &str) -> Result<Option<Self>, CrosswalkError> {
         let mut lines = (1..).zip(table.lines());
         if lines.next().is_none_or(|(_, header)| header != "dialect,kind,canonical,external") {
-            return Err(CrosswalkError::Columns { line: 1 });
+            return Err(CrosswalkError::Columns { at: TablePlace { line: 1, column: 1 } });
         }
         let mut found = None;
         let mut ignored = Self::default();
@@ -170,7 +204,8 @@ enum Kind {
 /// A line of the table. No id of any provider seen so far holds a comma or a quote.
 #[derive(Clone, Copy, Debug)]
 struct Row<'a> {
-    line: usize,
+    /// Where the canonical name and the external id begin.
+    places: [TablePlace; 2],
     dialect: &'a str,
     kind: Kind,
     canonical: &'a str,
@@ -179,28 +214,45 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn parse(line: usize, text: &'a str) -> Result<Self, CrosswalkError> {
+        let place = |before: &str| TablePlace { line, column: before.chars().count() + 1 };
         let mut fields = text.split(',');
-        let row = [fields.next(), fields.next(), fields.next(), fields.next(), fields.next()];
-        let [Some(dialect), Some(kind), Some(canonical), Some(external), None] = row else {
-            return Err(CrosswalkError::Columns { line });
+        let row = [fields.next(), fields.next(), fields.next(), fields.next()];
+        let [Some(dialect), Some(kind), Some(canonical), Some(external)] = row else {
+            return Err(CrosswalkError::Columns { at: place(text) });
         };
-        if line > ROWS_MAX || external.len() > EXTERNAL_LEN_MAX {
-            return Err(CrosswalkError::TooLarge { line });
+        // Where the third and the fourth field begin, and where the row should have ended.
+        let [second, third, fourth] = [dialect.len() + 1, kind.len() + 1, canonical.len() + 1];
+        let (third, fourth) = (second + third, second + third + fourth);
+        if fields.next().is_some() {
+            return Err(CrosswalkError::Columns { at: place(&text[..fourth + external.len()]) });
+        }
+        if line > ROWS_MAX {
+            return Err(CrosswalkError::TooLarge { at: place("") });
+        }
+        if external.len() > EXTERNAL_LEN_MAX {
+            return Err(CrosswalkError::TooLarge { at: place(&text[..fourth]) });
         }
         let kind = match kind {
             "country" => Kind::Country,
             "service" => Kind::Service,
-            other => return Err(CrosswalkError::Kind { line, kind: other.to_owned() }),
+            other => {
+                let at = place(&text[..second]);
+                return Err(CrosswalkError::Kind { at, kind: other.to_owned() });
+            }
         };
-        Ok(Self { line, dialect, kind, canonical, external })
+        let places = [place(&text[..third]), place(&text[..fourth])];
+        Ok(Self { places, dialect, kind, canonical, external })
     }
 
     fn column<C>(&self, columns: fn(&str) -> Option<C>) -> Result<C, CrosswalkError> {
         columns(self.external).ok_or_else(|| self.unknown(self.external))
     }
 
+    /// What the catalogue does not have: the canonical name, or the name of a column.
     fn unknown(&self, name: &str) -> CrosswalkError {
-        CrosswalkError::Unknown { line: self.line, name: name.to_owned() }
+        let [canonical, external] = self.places;
+        let at = if self.canonical == "*" { external } else { canonical };
+        CrosswalkError::Unknown { at, name: name.to_owned() }
     }
 }
 
@@ -369,25 +421,41 @@ mod tests {
     #[track_caller]
     fn check_refused(row: &str, message: &str) {
         let table = format!("dialect,kind,canonical,external\na,country,US,1\n{row}\n");
-        let refusal = Crosswalk::parse(&table, "a").unwrap_err();
+        let refusal = Crosswalk::read(table.as_bytes(), "a").unwrap_err();
         assert_eq!(refusal.to_string(), message);
     }
 
     #[test]
-    fn a_row_that_is_not_understood_is_refused_with_its_line() {
-        check_refused("", "line 3: the columns are dialect,kind,canonical,external");
-        check_refused("a,country,US", "line 3: the columns are dialect,kind,canonical,external");
+    fn a_row_that_is_not_understood_is_refused_with_its_place() {
+        let columns = "the columns are dialect,kind,canonical,external, separated by commas";
+        check_refused("", &format!("line 3, column 1: {columns}"));
+        check_refused("a,country,US", &format!("line 3, column 13: {columns}"));
+        check_refused("a,country,US,1,2", &format!("line 3, column 15: {columns}"));
         check_refused(
-            "a,country,US,1,2",
-            "line 3: the columns are dialect,kind,canonical,external",
+            "é,city,US,1",
+            "line 3, column 3: the kind is country or service, not \"city\"",
         );
-        check_refused("a,city,US,1", "line 3: the kind is country or service, not \"city\"");
-        check_refused("a,country,XX,1", "line 3: the catalogue has no \"XX\"");
-        check_refused("a,service,nope,1", "line 3: the catalogue has no \"nope\"");
-        check_refused("a,country,*,handler_code", "line 3: the catalogue has no \"handler_code\"");
-        check_refused("other,service,nope,1", "line 3: the catalogue has no \"nope\"");
+        check_refused("a,country,XX,1", "line 3, column 11: the catalogue has no \"XX\"");
+        check_refused("a,service,nope,1", "line 3, column 11: the catalogue has no \"nope\"");
+        let no_column = "line 3, column 13: the catalogue has no \"handler_code\"";
+        check_refused("a,country,*,handler_code", no_column);
+        check_refused("other,service,nope,1", "line 3, column 15: the catalogue has no \"nope\"");
         let long = format!("a,country,US,{}", "1".repeat(65));
-        check_refused(&long, "line 3: above the limit of 25000 rows or 64 bytes");
-        assert_eq!(Crosswalk::parse("", "a"), Err(CrosswalkError::Columns { line: 1 }));
+        check_refused(&long, "line 3, column 14: above the limit of 25000 rows or 64 bytes");
+        let at = TablePlace { line: 1, column: 1 };
+        assert_eq!(Crosswalk::read(b"", "a"), Err(CrosswalkError::Columns { at }));
+        let at = TablePlace { line: 2, column: 4 };
+        let table = b"dialect,kind,canonical,external\na,\xc3\xa9\xff";
+        assert_eq!(Crosswalk::read(table, "a"), Err(CrosswalkError::NotText { at }));
+    }
+
+    #[test]
+    fn a_table_as_spreadsheets_write_it_is_read() {
+        let table =
+            "\u{feff}dialect,kind,canonical,external\r\na,country,US,1\r\na,service,*,fivesim\r\n";
+        let crosswalk = Crosswalk::read(table.as_bytes(), "a").unwrap().unwrap();
+        assert_eq!(iso2(crosswalk.country("1")), Some("US"));
+        assert_eq!(slug(crosswalk.service("telegram")), Some("telegram"));
+        assert_eq!(Crosswalk::read(table.as_bytes(), "b"), Ok(None));
     }
 }

@@ -44,6 +44,8 @@ pub enum ErrorKind {
     Unsupported,
     /// The reply fits no rule, or does not fit the rule it met.
     Unmapped,
+    /// Our own count of the provider's limits allowed no call in time; nothing was sent.
+    NoTurn,
 }
 
 impl ErrorKind {
@@ -71,7 +73,14 @@ impl ErrorKind {
     /// The kind as drivers spell it.
     #[must_use]
     pub fn word(self) -> &'static str {
-        let fallback = if self == Self::Unsupported { "unsupported" } else { "unmapped" };
+        // No document can name these.
+        let fallback = if self == Self::Unsupported {
+            "unsupported"
+        } else if self == Self::NoTurn {
+            "no_turn"
+        } else {
+            "unmapped"
+        };
         let found = Self::WORDS.iter().find(|(_, kind)| *kind == self);
         found.map_or(fallback, |(name, _)| name)
     }
@@ -162,13 +171,13 @@ fn has_digits(word: &str) -> bool {
 /// The error of a reply that no rule knows, or whose rule could not read it.
 ///
 /// Only what HTTP itself settles is told apart. 429 was turned away before it did anything,
-/// and so was what is sent elsewhere, not authorized or not found at this address: a redirect
-/// is not followed. 5xx may have done anything.
+/// and so was what is sent elsewhere, not authorized, not let through by a proxy or not found
+/// at this address: a redirect is not followed. 5xx may have done anything.
 pub(crate) fn unknown(reply: &RawReply, text: &str) -> ProviderError {
     let (kind, certain) = match reply.status {
         429 => (ErrorKind::RateLimited, true),
         401 => (ErrorKind::BadKey, true),
-        301 | 302 | 307 | 308 | 403 | 404 | 405 => (ErrorKind::Unmapped, true),
+        301 | 302 | 307 | 308 | 403 | 404 | 405 | 407 => (ErrorKind::Unmapped, true),
         status if is_server_failure(status) => (ErrorKind::Temporary, false),
         _ => (ErrorKind::Unmapped, false),
     };

@@ -77,7 +77,7 @@ mod source;
 mod template;
 
 pub use compile::{DOCUMENT_BYTES_MAX, RULES_MAX};
-pub use crosswalk::{Crosswalk, CrosswalkError};
+pub use crosswalk::{Crosswalk, CrosswalkError, TablePlace};
 pub use driver::{CallLimits, Driver, Plan, ProviderTimings, Window};
 pub use error::{EXCERPT_MAX, ErrorKind, ProviderError};
 pub use op::Op;

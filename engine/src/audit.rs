@@ -87,9 +87,8 @@ fn stock_is_held_once(state: &State) -> Result<(), String> {
             return Err(format!("offer {offer} has a number twice in stock, at rest and in use"));
         }
     }
-    let known = state.pools.iter();
-    let known = known.flat_map(|(offer, pool)| pool.held.iter().map(move |n| (offer, *n)));
-    if held.len() == state.held && known.eq(held) {
+    let known: BTreeSet<_> = state.held.iter().map(|(number, offer)| (*offer, *number)).collect();
+    if known == held {
         Ok(())
     } else {
         Err("the numbers in stock, at rest and in use are not those that are held".to_owned())
@@ -118,6 +117,8 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         orders,
         purchases: _,
         holders: _,
+        seen,
+        seen_ages: _,
         deadlines: _,
         closed: _,
         replies,
@@ -128,6 +129,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         orphans,
         ended_upstream,
         provider_words,
+        resting: _,
     } = state;
     counters.hash(&mut hasher);
     (accounts, keys, deposits, providers, carriers).hash(&mut hasher);
@@ -148,6 +150,9 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         resting.hash(&mut hasher);
     }
     // Row by row, so that an empty table adds nothing: states from before it keep their hash.
+    for seen in seen {
+        seen.hash(&mut hasher);
+    }
     for charge in charges {
         ("charge", charge).hash(&mut hasher);
     }

@@ -10,7 +10,6 @@ pub mod audit;
 mod books;
 pub mod breaker;
 pub mod catalog;
-pub mod code;
 pub mod command;
 pub mod decide;
 mod engine;

@@ -17,6 +17,11 @@ pub const LAST_LOOK_MS: u64 = 10 * 1000;
 pub const ATTEMPTS_MAX: u8 = 16;
 /// How many messages an activation keeps; the providers' own lists are shorter.
 pub const MESSAGES_MAX: usize = 100;
+/// How many messages of a number of own stock are remembered to know them again, beside those
+/// of orders in memory: the newest.
+pub const SEEN_MAX: usize = 128;
+/// How long they are remembered after the number has left own stock.
+pub const SEEN_KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 /// Bytes of a message's text, and of its sender or code.
 pub const TEXT_LEN_MAX: usize = 2_000;
 /// Bytes of a name, a sender, a code, a provider's id.

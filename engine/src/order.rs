@@ -76,6 +76,12 @@ impl Order {
         Sale { account: self.account, provider: self.provider, price: self.price, cost: self.cost }
     }
 
+    /// True if the message came for this order.
+    #[must_use]
+    pub fn has_message(&self, digest: u128) -> bool {
+        self.messages.iter().any(|known| known.digest == digest)
+    }
+
     /// Messages that the buyer is shown as delivered.
     pub fn delivered(&self) -> impl Iterator<Item = &Message> {
         self.messages.iter().filter(|message| !message.late)

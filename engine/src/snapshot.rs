@@ -9,11 +9,13 @@ use crate::account::Book;
 use crate::activation::ActivationState;
 use crate::event::{ProviderKind, ProviderWord, Scope};
 use crate::ids::{AccountId, CarrierId, KeyId, Number, OfferId, OrderId, ProviderId};
+use crate::limits::SEEN_MAX;
 use crate::money::Micros;
 use crate::order::Order;
 use crate::replies::StoredReply;
 use crate::state::{
-    Account, Charge, Counters, GivenUp, Key, Offer, Orphan, Pool, Provider, Quarantined, State,
+    Account, Charge, Counters, GivenUp, Key, Offer, Orphan, Pool, Provider, Quarantined, Seen,
+    State,
 };
 
 /// One row of a state.
@@ -47,6 +49,8 @@ pub enum Row {
     WrittenOff(OrderId, Micros),
     /// A number of own stock at rest.
     Quarantined(Quarantined),
+    /// What a number of own stock received for orders that have left memory.
+    Seen(ProviderId, Number, Seen),
     /// What a provider charges for an attempt of an order that no buyer paid for.
     Charged(OrderId, u8, Charge),
     /// A purchase that no order has.
@@ -79,6 +83,7 @@ impl State {
             .chain(self.given_up.values().map(|given_up| Row::GivenUp(*given_up)))
             .chain(self.written_off.iter().map(|(id, amount)| Row::WrittenOff(*id, *amount)))
             .chain(self.quarantine.iter().map(|resting| Row::Quarantined(*resting)))
+            .chain(self.seen.iter().map(|(key, seen)| Row::Seen(key.0, key.1, seen.clone())))
             .chain(self.upstream_rows())
     }
 
@@ -204,6 +209,7 @@ impl Rebuilt {
                 check(before.is_none(), || format!("a write-off of order {id} comes twice"))?;
             }
             Row::Quarantined(resting) => self.insert_quarantined(resting)?,
+            Row::Seen(provider, number, seen) => self.insert_seen(provider, number, seen)?,
             Row::Charged(id, attempt, charge) => self.insert_charge(id, attempt, charge)?,
             Row::Orphan(provider, external_id, orphan) => {
                 self.insert_orphan(provider, external_id, orphan)?;
@@ -255,12 +261,10 @@ impl Rebuilt {
     fn insert_pool(&mut self, id: OfferId, numbers: Vec<Number>) -> Result<(), String> {
         let own = self.state.offer(id).map(|offer| self.state.providers[offer.provider].kind);
         check(own == Some(ProviderKind::Own), || format!("the pool of offer {id} has no offer"))?;
-        self.state.held += numbers.len();
-        let pool = self.state.pool_mut(id);
-        let first_held = pool.held.len();
-        pool.held.extend(&numbers);
-        let is_new = pool.held.len() == first_held + numbers.len();
-        pool.next.extend(numbers);
+        let first_held = self.state.held.len();
+        self.state.held.extend(numbers.iter().map(|number| (*number, id)));
+        let is_new = self.state.held.len() == first_held + numbers.len();
+        self.state.pool_mut(id).next.extend(numbers);
         check(is_new, || format!("the pool of offer {id} has a number twice"))
     }
 
@@ -312,11 +316,28 @@ impl Rebuilt {
         check(own == Some(ProviderKind::Own), || {
             format!("a number at rest is of offer {id}, which is not of own stock")
         })?;
-        let is_new = state.pool_mut(id).held.insert(resting.number);
+        let is_new = state.held.insert((resting.number, id));
         check(is_new, || format!("a number at rest of offer {id} is held already"))?;
-        state.held += 1;
+        state.pool_mut(id);
         state.quarantine.insert(resting);
+        state.resting.insert((resting.number, id), resting.until);
         Ok(())
+    }
+
+    fn insert_seen(
+        &mut self,
+        provider: ProviderId,
+        number: Number,
+        seen: Seen,
+    ) -> Result<(), String> {
+        let own = self.state.provider(provider).map(|known| known.kind);
+        let fits = (1..=SEEN_MAX).contains(&seen.digests.len());
+        check(own == Some(ProviderKind::Own) && fits, || {
+            format!("what a number received is of provider {provider}, which has none")
+        })?;
+        self.state.seen_ages.insert((seen.last, provider, number));
+        let before = self.state.seen.insert((provider, number), seen);
+        check(before.is_none(), || "what a number received comes twice".to_owned())
     }
 
     fn insert_end(&mut self, id: OrderId) -> Result<(), String> {
@@ -371,8 +392,8 @@ impl Rebuilt {
                 if order.closed_at.is_some() {
                     return Ok(());
                 }
-                state.held += 1;
-                let is_new = state.pool_mut(order.offer).held.insert(assignment.number);
+                state.pool_mut(order.offer);
+                let is_new = state.held.insert((assignment.number, order.offer));
                 check(is_new, || format!("order {id} has a number that is held already"))
             }
         }

@@ -76,8 +76,6 @@ pub struct Offer {
 pub(crate) struct Pool {
     /// In stock, next to be sold first.
     pub(crate) next: VecDeque<Number>,
-    /// In stock, at rest or in an open activation.
-    pub(crate) held: BTreeSet<Number>,
 }
 
 /// A purchase whose outcome was never known and that no order waits for any more: its
@@ -141,6 +139,15 @@ pub struct Quarantined {
     pub number: Number,
 }
 
+/// What a number of own stock has received, of orders that have left memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Seen {
+    /// When the last of these orders ended.
+    pub last: Time,
+    /// What makes the messages the same when they come again, the newest last.
+    pub digests: Vec<u128>,
+}
+
 /// Counters from which ids come; each holds the last id given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Counters {
@@ -179,12 +186,17 @@ pub struct State {
     pub(crate) offer_ids: BTreeMap<(ProviderId, Product, CarrierId), OfferId>,
     /// Of every offer of own stock that ever had numbers.
     pub(crate) pools: Table<OfferId, Pool>,
-    /// How many numbers all pools hold.
-    pub(crate) held: usize,
+    /// Numbers of own stock by the offers that hold them: in stock, at rest or in an open
+    /// activation.
+    pub(crate) held: BTreeSet<(Number, OfferId)>,
     pub(crate) orders: Table<OrderId, Order>,
     pub(crate) purchases: BTreeMap<(ProviderId, Box<str>), OrderId>,
     /// Orders in memory by their number of own stock: a number is sold again after a refund.
     pub(crate) holders: BTreeSet<(ProviderId, Number, OrderId)>,
+    /// What numbers of own stock received for orders that have left memory.
+    pub(crate) seen: BTreeMap<(ProviderId, Number), Seen>,
+    /// The same numbers by age.
+    pub(crate) seen_ages: BTreeSet<(Time, ProviderId, Number)>,
     /// Open orders by the moment at which they end by themselves.
     pub(crate) deadlines: BTreeSet<(Time, OrderId)>,
     /// Closed orders by the moment at which they ended.
@@ -204,6 +216,8 @@ pub struct State {
     pub(crate) ended_upstream: BTreeSet<OrderId>,
     /// Orders in memory that their providers ended, and their words.
     pub(crate) provider_words: BTreeMap<OrderId, ProviderWord>,
+    /// The same by number: until when it rests for each offer.
+    pub(crate) resting: BTreeMap<(Number, OfferId), Time>,
 }
 
 impl State {
@@ -337,6 +351,27 @@ impl State {
     ) -> impl Iterator<Item = &Order> {
         let all = (provider, number, OrderId(0))..=(provider, number, OrderId(u32::MAX));
         self.holders.range(all).filter_map(|(.., id)| self.orders.get(*id))
+    }
+
+    /// True if a number of own stock received a message, for an order in memory or before.
+    pub(crate) fn has_seen(&self, provider: ProviderId, number: Number, digest: u128) -> bool {
+        let mut holders = self.holders(provider, number);
+        let seen = self.seen.get(&(provider, number));
+        seen.is_some_and(|seen| seen.digests.contains(&digest))
+            || holders.any(|order| order.has_message(digest))
+    }
+
+    /// The offers that hold a number of own stock, by id.
+    pub(crate) fn offers_with(&self, number: Number) -> impl Iterator<Item = OfferId> {
+        let all = (number, OfferId(0))..=(number, OfferId(u32::MAX));
+        self.held.range(all).map(|(_, offer)| *offer)
+    }
+
+    /// Until when a number of own stock rests, for the offer that waits longest; `None` if it
+    /// rests for none.
+    pub(crate) fn rests_until(&self, number: Number) -> Option<Time> {
+        let all = (number, OfferId(0))..=(number, OfferId(u32::MAX));
+        self.resting.range(all).map(|(_, until)| *until).max()
     }
 
     /// Purchases given up that may still turn up, oldest first.

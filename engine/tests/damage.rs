@@ -56,6 +56,7 @@ fn damaged(event: &Event, choice: u64) -> Option<Event> {
         Event::Order(event) => damage_order(event, choice)?,
         Event::Memory(MemoryEvent::Retired { .. }) => return None,
         Event::Upstream(event) => damage_upstream(event, choice),
+        Event::Memory(MemoryEvent::MessagesRemembered { order }) => order.0 = u32::MAX,
     }
     Some(event)
 }
@@ -91,6 +92,11 @@ fn damage_offer(event: &mut OfferEvent, choice: u64) {
             0 => *offer = OfferId(4_000_000),
             1 => *number = Number(1),
             _ => until.0 += 1,
+        },
+        OfferEvent::NumberHeldBack { offer, number, rested, .. } => match choice % 3 {
+            0 => *offer = OfferId(4_000_000),
+            1 => *number = Number(1),
+            _ => *rested = rested.map_or(Some(Time(1)), |_| None),
         },
     }
 }

@@ -43,7 +43,10 @@ scenarios! {
     of_message_and_cancel_the_first_wins
     another_message_and_the_finish
     a_number_of_own_stock_returns_only_unused
+    a_number_that_rests_is_not_sold_for_another_service
+    a_number_that_is_loaded_again_rests_after_its_last_buyer
     a_repeated_message_does_not_reach_the_next_buyer_of_a_number
+    a_message_is_known_as_long_as_its_number_is_sold
     a_deposit_is_credited_once
     accounts_keys_and_providers
     a_last_look_comes_before_a_time_out

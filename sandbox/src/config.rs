@@ -20,6 +20,8 @@ pub struct SandboxConfig {
     pub lifetime_ms: u64,
     /// The share of numbers, 0 to 1, that never get a message.
     pub silent: f64,
+    /// A further code is the first one again, as services send it while it is valid.
+    pub same_code: bool,
     /// The share of calls, 0 to 1, that misbehave in a random way.
     pub faults: f64,
     /// About how many offers each provider lists: handler protocol, 5sim, SMSPool.
@@ -51,6 +53,7 @@ impl Default for SandboxConfig {
             min_cancel_age_ms: 120_000,
             lifetime_ms: 1_200_000,
             silent: 0.03,
+            same_code: false,
             faults: 0.0,
             offers: [38_000, 66_000, 20_000],
             journal_dir: None,

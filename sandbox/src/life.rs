@@ -82,6 +82,8 @@ pub(crate) struct Script {
     pub(crate) lifetime_ms: u64,
     /// The share of numbers, 0 to 1, that never get a message.
     pub(crate) silent: f64,
+    /// Every message of a number has the code of the first.
+    pub(crate) same_code: bool,
     /// A second message comes by itself: the protocol has no call to ask for one.
     pub(crate) unasked: bool,
 }
@@ -124,7 +126,8 @@ impl Script {
 
     fn message(&self, life: &Life, request: usize, at_ms: u64) -> Message {
         let catalog = Catalog::load();
-        let word = mix(self.seed, &[12, u64::from(life.id), request as u64]);
+        let said = if self.same_code { 0 } else { request as u64 };
+        let word = mix(self.seed, &[12, u64::from(life.id), said]);
         let (slug, name) =
             catalog.service(life.product.service).map_or(("", ""), |it| (it.slug, it.name));
         let iso2 = catalog.country(life.product.country).map_or("", |country| country.iso2);
@@ -163,7 +166,14 @@ mod tests {
     use super::*;
 
     fn script() -> Script {
-        Script { seed: 1, delay_ms: 100..=200, lifetime_ms: 1_000, silent: 0.0, unasked: false }
+        Script {
+            seed: 1,
+            delay_ms: 100..=200,
+            lifetime_ms: 1_000,
+            silent: 0.0,
+            same_code: false,
+            unasked: false,
+        }
     }
 
     fn life() -> Life {
@@ -206,6 +216,15 @@ mod tests {
         assert_eq!(messages.len(), 2);
         assert!(!life.is_waiting(&messages));
         assert!(messages[0].code != messages[1].code && messages[0].id != messages[1].id);
+    }
+
+    #[test]
+    fn a_further_code_may_be_the_same_in_another_message() {
+        let (script, mut life) = (Script { same_code: true, ..script() }, life());
+        life.asked_ms.push(1_500);
+        let messages = script.messages(&life, 1_700);
+        assert_eq!(messages[0].code, messages[1].code);
+        assert_ne!(messages[0].id, messages[1].id);
     }
 
     #[test]

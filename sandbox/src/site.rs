@@ -137,6 +137,7 @@ impl Site {
                 delay_ms: config.sms_delay_ms.clone(),
                 lifetime_ms: config.lifetime_ms,
                 silent: config.silent,
+                same_code: config.same_code,
                 unasked: wire == Wire::FiveSim,
             },
             drift_step_ms: config.drift_step_ms.max(1),

@@ -89,6 +89,13 @@ enum KeyAction {
     },
 }
 
+/// What needs attention.
+#[derive(Debug, Args)]
+pub(super) struct AttentionArgs {
+    #[command(flatten)]
+    server: Server,
+}
+
 /// A deposit.
 #[derive(Debug, Args)]
 pub(super) struct DepositArgs {
@@ -156,7 +163,31 @@ pub(super) fn deposit(args: DepositArgs) -> Result<(), CliError> {
     server.ask(Method::POST, &format!("accounts/{account}/deposits"), Some(body))
 }
 
+/// Prints a line for each condition; without one says so, since an empty answer could be taken
+/// for a failure.
+pub(super) fn attention(args: &AttentionArgs) -> Result<(), CliError> {
+    let answer = args.server.request(Method::GET, "attention", None)?;
+    args.server.print(&answer);
+    let left_out = answer["left_out"].as_u64().unwrap_or(0);
+    if left_out > 0 {
+        note(format_args!("nexnum: {left_out} more are not shown"));
+    } else if answer["rows"].as_array().is_some_and(Vec::is_empty) {
+        note("nexnum: nothing needs attention");
+    }
+    Ok(())
+}
+
 impl Server {
+    /// Whether JSON is to be printed.
+    pub(super) const fn prints_json(&self) -> bool {
+        self.json
+    }
+
+    /// Where the server is said to be.
+    pub(super) fn address(&self) -> Option<String> {
+        remote::told_address(self.url.as_deref())
+    }
+
     /// Sends one request and prints the answer.
     pub(super) fn ask(
         &self,

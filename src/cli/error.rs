@@ -5,6 +5,7 @@ use super::remote::RemoteError;
 use crate::market::folder::BootError;
 use crate::server::config::ConfigError;
 
+const EXIT_WITHOUT_PROVIDERS: u8 = 2;
 const EXIT_DAMAGED: u8 = 3;
 
 /// Why a command did not do what it was asked.
@@ -25,6 +26,9 @@ pub enum CliError {
     /// A bench could not be run.
     #[error(transparent)]
     Bench(#[from] BenchError),
+    /// A configuration that is served without some of its providers; each has been named.
+    #[error("the server would start without {0} of its providers")]
+    WithoutProviders(usize),
     /// Damage was found and has been reported.
     #[error("the data folder is damaged")]
     Damaged,
@@ -50,6 +54,7 @@ impl CliError {
             | Self::Config(_)
             | Self::Remote(_)
             | Self::Bench(_) => 1,
+            Self::WithoutProviders(_) => EXIT_WITHOUT_PROVIDERS,
             Self::Damaged => EXIT_DAMAGED,
         }
     }

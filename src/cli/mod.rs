@@ -1,7 +1,8 @@
 //! The command line: what each command takes, prints, and ends with.
 //!
 //! Exit codes: 0 done; 1 refused or failed, with one line on standard error that says why;
-//! 2 wrong usage; 3 the data folder is damaged.
+//! 2 wrong usage, or with `serve --check-config` a provider that the server would start
+//! without; 3 the data folder is damaged.
 
 // They panic where the reader went away: `say`, `show` and `note` do not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -9,9 +10,11 @@
 mod admin;
 mod bench;
 pub mod demo;
+mod drivers;
 mod error;
 mod init;
 pub mod load;
+mod message;
 mod print;
 mod provider;
 mod remote;
@@ -35,7 +38,8 @@ pub struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 damage found";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage or (serve --check-config) a provider \
+     that the server would start without, 3 damage found";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -53,8 +57,12 @@ enum Command {
     Deposit(admin::DepositArgs),
     /// List and sync providers, set their keys.
     Provider(provider::Args),
+    /// List what needs the operator's attention on a running server.
+    Attention(admin::AttentionArgs),
     /// Search a running server for countries and services, with their best price and stock.
     Search(search::Args),
+    /// Try what NexNum reads in messages: find the codes in texts from standard input.
+    Message(message::Args),
     /// Check a data folder: hash chain, replay, audit, snapshots, history. Writes nothing.
     Verify(verify::Args),
     /// Measure a server under load.
@@ -92,7 +100,9 @@ impl Command {
             Self::Key(args) => admin::key(args),
             Self::Deposit(args) => admin::deposit(args),
             Self::Provider(args) => provider::run(args),
+            Self::Attention(args) => admin::attention(&args),
             Self::Search(args) => search::run(&args),
+            Self::Message(args) => message::run(&args),
             Self::Verify(args) => verify::run(&args),
             Self::Bench(args) => bench::run(args),
         }

@@ -1,6 +1,7 @@
 //! `nexnum provider`: connected providers, and their keys.
 
 use std::io::{IsTerminal, Read};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -10,9 +11,10 @@ use reqwest::Method;
 
 use super::error::CliError;
 use super::print::{note, say};
-use super::serve::not_started;
-use super::{admin, remote, values};
+use super::serve::{LISTEN, not_started};
+use super::{admin, drivers, remote, values};
 use crate::market::folder::{self, BootError};
+use crate::server::config::Config;
 use crate::server::own_stock_hook;
 
 /// Bytes read of a key: more than the store takes, so that a longer key is refused and not cut.
@@ -31,14 +33,18 @@ pub(super) struct Args {
 enum Action {
     /// List the providers of a running server.
     List,
+    /// List the drivers that come with the program: what `driver` in a provider's section of the
+    /// configuration may name, beside the path of a driver document.
+    Drivers,
     /// Fetch a provider's price list now.
     Sync {
         /// The provider's name in the configuration.
         #[arg(value_parser = values::provider_name)]
         name: String,
     },
-    /// Print the path of the callback for own stock: messages are posted to it as JSON,
-    /// `{"number","text","sender"?,"id"?,"service"?}`. The path holds a secret.
+    /// Print the URL of the callback for own stock: messages are posted to it as JSON,
+    /// `{"number","text","sender"?,"id"?,"service"?}`. The URL holds a secret. Its address is
+    /// that of --url, or else the one that the folder's configuration listens on.
     Callback {
         /// The data folder.
         #[arg(long, value_name = "DIR")]
@@ -59,18 +65,35 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
     let Args { server, action } = args;
     match action {
         Action::List => server.ask(Method::GET, "providers", None),
+        Action::Drivers => {
+            drivers::list(server.prints_json());
+            Ok(())
+        }
         Action::Sync { name } => {
             let segment = remote::path_segment(&name);
             server.ask(Method::POST, &format!("providers/{segment}/sync"), None)
         }
         Action::Callback { data } => {
-            let path = own_stock_hook(&Folder::at(data))
-                .map_err(|error| not_started(error, "`listen` in the configuration"))?;
-            say(path.expose());
+            let folder = Folder::at(data);
+            let path = own_stock_hook(&folder).map_err(|error| not_started(error, LISTEN))?;
+            let base = server.address().unwrap_or_else(|| own_address(&folder));
+            say(format_args!("{base}{}", path.expose()));
             Ok(())
         }
         Action::SetKey { name, data } => set_key(&Folder::at(data), &name),
     }
+}
+
+/// Where the server of a folder listens, as this machine reaches it.
+fn own_address(folder: &Folder) -> String {
+    let config = Config::load(&folder::config_path(folder)).unwrap_or_default();
+    let mut address = config.listen;
+    if address.ip().is_unspecified() {
+        let v4 = address.is_ipv4();
+        address.set_ip(if v4 { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+        note("nexnum: senders elsewhere reach another address: give it with --url");
+    }
+    format!("http://{address}")
 }
 
 fn set_key(folder: &Folder, name: &str) -> Result<(), CliError> {

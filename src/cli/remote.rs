@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::print::{say, show};
 use super::values;
 use crate::provider::cause;
+use crate::provider::transport::client_for;
 
 /// Where the server is unless it is said.
 const URL_DEFAULT: &str = "http://127.0.0.1:8080";
@@ -50,6 +51,9 @@ pub enum RemoteError {
         /// Why.
         source: reqwest::Error,
     },
+    /// The network client could not be set up.
+    #[error("cannot set up the network client: {}", cause::of_setup(.0))]
+    Client(reqwest::Error),
     /// The server refused.
     #[error("refused ({status}, {code}): {detail}")]
     Refused {
@@ -82,6 +86,11 @@ pub(super) fn ask(
     runtime.map_err(RemoteError::Runtime)?.block_on(send(url, path, key, build))
 }
 
+/// Where the server is said to be: on the command line, or in the environment.
+pub(super) fn told_address(url: Option<&str>) -> Option<String> {
+    given(url, URL_ENV).map(|base| base.trim_end_matches('/').to_owned())
+}
+
 /// A value of the command line, or of the environment.
 pub(super) fn given(value: Option<&str>, variable: &str) -> Option<String> {
     value.map(str::to_owned).or_else(|| values::variable(variable))
@@ -93,13 +102,14 @@ async fn send(
     key: &str,
     build: impl FnOnce(&reqwest::Client, &str) -> reqwest::RequestBuilder,
 ) -> Result<Value, RemoteError> {
-    let base = given(url, URL_ENV).unwrap_or_else(|| URL_DEFAULT.to_owned());
-    let url = format!("{}{path}", base.trim_end_matches('/'));
+    let base = told_address(url).unwrap_or_else(|| URL_DEFAULT.to_owned());
+    let url = format!("{base}{path}");
     if !is_address(&base) {
         return Err(RemoteError::BadUrl { url: base });
     }
     let failed = |source| RemoteError::Unreachable { url: base.clone(), source };
-    let client = reqwest::Client::builder().timeout(TIMEOUT).build().map_err(failed)?;
+    let builder = || reqwest::Client::builder().timeout(TIMEOUT);
+    let client = client_for(&base, builder).map_err(RemoteError::Client)?;
     let mut reply = build(&client, &url).bearer_auth(key).send().await.map_err(failed)?;
     let status = reply.status();
     let mut bytes = Vec::new();

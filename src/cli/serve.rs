@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use nexnum_driver::Secret;
 use nexnum_storage::Folder;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::error::CliError;
 use super::print::{note, say, show};
@@ -12,13 +13,17 @@ use crate::market::folder::{self, BootError};
 use crate::server::config::{Config, ProviderConfig};
 use crate::server::{self, ProviderSetup, StartError};
 
+/// Where the address of a listener is set.
+pub(super) const LISTEN: &str = "`listen` in the configuration";
+
 /// What `serve` takes.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ServeArgs {
     /// The configuration file; `nexnum init DIR` makes one.
     #[arg(long, value_name = "FILE", default_value = "config.toml")]
     pub config: PathBuf,
-    /// Print the configuration with its defaults filled in and keys masked, then exit.
+    /// Print the configuration with its defaults filled in and keys masked, then exit: 1 if the
+    /// server would not start with it, 2 if it would start without a provider, which is named.
     #[arg(long)]
     pub check_config: bool,
 }
@@ -36,18 +41,20 @@ pub fn run(args: &ServeArgs) -> Result<(), CliError> {
 }
 
 async fn serve(config: Config) -> Result<(), CliError> {
-    // 1. The data folder, and the keys of the providers.
+    // 1. The data folder, and the keys of the providers. A terminal may close from now on.
+    outlive_hangups();
     let opened = folder::open(&config.data_dir, |_| {})?;
     let providers = setups(&config)?;
     // 2. The server, until a signal.
     let running = server::start(opened, &config, providers)
         .await
-        .map_err(|error| not_started(error, "`listen` in the configuration"))?;
+        .map_err(|error| not_started(error, LISTEN))?;
+    let stopped = stop_signal();
     say(format_args!("listening on http://{}", running.address));
     if let Some(address) = running.metrics_address {
         say(format_args!("metrics on http://{address}/metrics"));
     }
-    stop_signal().await;
+    stopped.await;
     // 3. An orderly stop.
     note("stopping");
     running.stop().await.map_err(BootError::from)?;
@@ -69,32 +76,20 @@ pub(super) fn not_started(error: StartError, listen: &str) -> CliError {
     }
 }
 
-/// The configured providers with their keys.
+/// The configured providers with their keys; one that is missing is empty, and keeps its own
+/// provider alone from being bought from.
 fn setups(config: &Config) -> Result<Vec<ProviderSetup>, CliError> {
     let secrets = folder::secrets(&Folder::at(&config.data_dir))?;
     let setup = |provider: &ProviderConfig| {
-        let missing =
-            |what: String| CliError::Refused(format!("provider {:?}: {what}", provider.name));
         let key = match (&provider.key_secret, &provider.key_env) {
             (Some(name), _) => {
                 let stored = secrets.get(name).map_err(BootError::from)?;
-                let stored = stored.ok_or_else(|| {
-                    missing(format!(
-                        "no key {name:?} is stored: run `nexnum provider set-key {name:?} --data {}`",
-                        config.data_dir.display()
-                    ))
-                })?;
-                String::from_utf8_lossy(stored.expose()).into_owned()
+                stored.map(|stored| String::from_utf8_lossy(stored.expose()).into_owned())
             }
-            (None, Some(variable)) => values::variable(variable).ok_or_else(|| {
-                missing(format!(
-                    "the variable {variable} of `key_env` is not set, or empty: set it to the \
-                     provider's key in the environment of `nexnum serve`"
-                ))
-            })?,
-            (None, None) => String::new(),
+            (None, Some(variable)) => values::variable(variable),
+            (None, None) => None,
         };
-        let key = Secret::new(key);
+        let key = Secret::new(key.unwrap_or_default());
         Ok(ProviderSetup { config: provider.clone(), key, min_cancel_age_ms: None })
     };
     config.providers.iter().map(setup).collect()
@@ -111,39 +106,62 @@ pub(super) fn block_on(work: impl Future<Output = Result<(), CliError>>) -> Resu
         .block_on(work)
 }
 
-/// Resolves when the process is asked to stop: Ctrl-C or SIGTERM.
-pub(super) async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = match signal(SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(error) => {
-            tracing::warn!(%error, "no handler for SIGTERM could be installed: the signal will end the process at once");
-            return std::future::pending().await;
+/// From now on Ctrl-C and SIGTERM do not end the process at once: what is returned resolves when
+/// one of them has come.
+pub(super) fn stop_signal() -> impl Future<Output = ()> {
+    let [interrupt, terminate] =
+        [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| match signal(kind) {
+            Ok(signals) => Some(signals),
+            Err(error) => {
+                tracing::warn!(%error, ?kind, "no handler for a signal could be installed: it will end the process at once");
+                None
+            }
+        });
+    let came = async |signals: Option<Signal>| match signals {
+        Some(mut signals) => drop(signals.recv().await),
+        None => std::future::pending().await,
+    };
+    async move {
+        tokio::select! {
+            () = came(interrupt) => {}
+            () = came(terminate) => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
     }
 }
 
-/// Prints the effective configuration and whether each key was found.
+/// From now on a SIGHUP does not end the process; each is answered with a line in the log.
+fn outlive_hangups() {
+    match signal(SignalKind::hangup()) {
+        Ok(mut hangups) => {
+            tokio::spawn(async move {
+                while hangups.recv().await.is_some() {
+                    tracing::warn!(
+                        "SIGHUP changes nothing: a changed configuration is used after a restart"
+                    );
+                }
+            });
+        }
+        Err(error) => {
+            tracing::warn!(%error, "no handler for SIGHUP could be installed: the signal will end the process at once");
+        }
+    }
+}
+
+/// Prints the effective configuration and whether each key was found, then what is wrong.
 fn check(config: &Config) -> Result<(), CliError> {
-    let stored = stored_names(config)?;
-    let is_set = |provider: &ProviderConfig| match (&provider.key_secret, &provider.key_env) {
-        (Some(name), _) => stored.contains(name),
-        (None, Some(variable)) => values::variable(variable).is_some(),
-        (None, None) => true,
+    // 1. What `serve` would refuse.
+    let setups = setups(config)?;
+    server::check_addresses(config).map_err(|error| not_started(error, LISTEN))?;
+    // 2. The configuration as it holds.
+    let has_key = |name: &String| {
+        let of_it = |setup: &&ProviderSetup| setup.config.name == *name;
+        setups.iter().find(of_it).is_some_and(|setup| !setup.key.expose().is_empty())
     };
-    show(config.effective(is_set));
-    Ok(())
-}
-
-/// The names in the secret store; it is not opened for a configuration that needs none.
-fn stored_names(config: &Config) -> Result<Vec<String>, CliError> {
-    if config.providers.iter().all(|provider| provider.key_secret.is_none()) {
-        return Ok(Vec::new());
+    show(config.effective(|provider| has_key(&provider.name)));
+    // 3. Providers that it would start without.
+    let problems = server::provider_problems(config, setups);
+    for problem in &problems {
+        note(format_args!("nexnum: {problem}"));
     }
-    let secrets = folder::secrets(&Folder::at(&config.data_dir))?;
-    Ok(secrets.names().map_err(BootError::from)?)
+    if problems.is_empty() { Ok(()) } else { Err(CliError::WithoutProviders(problems.len())) }
 }

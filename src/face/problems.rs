@@ -1,5 +1,7 @@
 //! Refusals as problem documents: the one table of our own JSON faces.
 
+use std::time::Duration;
+
 use hyper::StatusCode;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::limits::{NAME_LEN_MAX, ROWS_MAX, TEXT_LEN_MAX};
@@ -91,6 +93,13 @@ pub(super) fn of_refusal(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::NotFound => Problem::not_found("there is no such order of this account"),
         Refusal::NoNumbers { order } => no_numbers(order),
+        Refusal::ProvidersBusy { retry_after } => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "providers_busy",
+            "The providers have no room for one more purchase now",
+        )
+        .detail("nothing was ordered: ask again after the seconds of Retry-After")
+        .retry_after(seconds(retry_after)),
         Refusal::PriceAboveMax { price } => price_above_max(price),
         Refusal::Rejected(reject) => of_reject(reject),
         Refusal::InFlight => Problem::new(
@@ -177,8 +186,21 @@ fn of_upstream(error: UpstreamError) -> Problem {
             "The provider of this number cannot be reached",
         )
         .retry_after(5),
+        UpstreamError::Limited { retry_after } => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "provider_busy",
+            "The provider of this number takes no more requests now",
+        )
+        .detail("nothing changed: ask again after the seconds of Retry-After, it goes first then")
+        .retry_after(seconds(retry_after)),
         UpstreamError::Busy => Problem::overloaded(1),
     }
+}
+
+/// A pause in whole seconds, at least one.
+fn seconds(pause: Duration) -> u32 {
+    let whole = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
+    u32::try_from(whole).unwrap_or(u32::MAX).max(1)
 }
 
 /// No ask within the wish has stock; where an order was tried, it is refunded.
@@ -212,11 +234,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_served_now_says_when_to_come_back() {
+        let retry_after = Duration::from_millis(2_001);
         for (problem, code, seconds) in [
             (of_refused(Refused::Busy), "overloaded", "1"),
             (of_refused(Refused::Stopped), "outcome_unknown", "2"),
             (of_history(HistoryError::Behind), "overloaded", "1"),
             (of_upstream(UpstreamError::Unavailable), "provider_unavailable", "5"),
+            (of_upstream(UpstreamError::Limited { retry_after }), "provider_busy", "3"),
+            (of_refusal(Refusal::ProvidersBusy { retry_after }), "providers_busy", "3"),
         ] {
             assert_eq!(problem.code(), code);
             let response = problem.into_response("/", "r");

@@ -129,6 +129,42 @@ described!(Moment, "Moment", {
     "examples": ["2026-11-20T09:30:00.000Z"],
 });
 
+/// A share of a whole, in thousandths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Share(pub u16);
+
+impl Serialize for Share {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(f64::from(self.0) / 1000.0)
+    }
+}
+
+described!(Share, "Share", {
+    "type": "number",
+    "description": "A share of a whole, rounded to three places",
+    "minimum": 0,
+    "maximum": 1,
+    "examples": [0.925],
+});
+
+/// A span of time in milliseconds, stated in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seconds(pub u64);
+
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Exact: a span has far fewer than 2⁵³ tenths of a second.
+        serializer.serialize_f64((self.0.saturating_add(50) / 100) as f64 / 10.0)
+    }
+}
+
+described!(Seconds, "Seconds", {
+    "type": "number",
+    "description": "Seconds, rounded to one place",
+    "minimum": 0,
+    "examples": [14.2],
+});
+
 /// A country that we state.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct CountryCode<'a>(pub &'a str);

@@ -102,7 +102,8 @@ impl Server {
             match accepted {
                 Ok((opening, peer)) => admit::<A>(&server, &gate, opening, peer, &phase),
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
+                    // Twenty a second, while it lasts: who makes the acceptor tells it once.
+                    tracing::debug!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::grid::Grid;
 
+use crate::attention::Attention;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::supervisor::Supervisor;
@@ -55,6 +56,8 @@ pub struct Market {
     pub history: Arc<History>,
     /// What is counted.
     pub metrics: Metrics,
+    /// What needs the operator's attention.
+    pub attention: Attention,
     /// Its threads and loops.
     pub supervisor: Supervisor,
     /// Whether its server is stopping.

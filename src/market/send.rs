@@ -58,14 +58,24 @@ impl Market {
         request: &R,
         until: Time,
     ) -> Result<Result<R::Answer, Reject>, SendError> {
-        let mut pause = BUSY_PAUSE;
-        loop {
-            match self.handle.ask(request.clone()).await {
-                Err(SendError::Busy) if self.clock.now() < until => {}
-                outcome @ (Ok(_) | Err(SendError::Busy | SendError::Stopped)) => return outcome,
-            }
-            tokio::time::sleep(pause).await;
-            pause = (2 * pause).min(BUSY_PAUSE_MAX);
-        }
+        self.send_whole_until(request.clone(), until).await
+    }
+
+    /// As [`Market::send_until`], of a command that is too long to be copied.
+    ///
+    /// # Errors
+    /// As [`Market::send_until`].
+    pub async fn send_whole_until<R: Request>(
+        &self,
+        request: R,
+        until: Time,
+    ) -> Result<Result<R::Answer, Reject>, SendError> {
+        let mut next = BUSY_PAUSE;
+        let pause = || {
+            let pause = next;
+            next = (2 * next).min(BUSY_PAUSE_MAX);
+            (self.clock.now() < until).then_some(pause)
+        };
+        self.handle.ask_again(request, pause).await
     }
 }

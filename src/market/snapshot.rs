@@ -1,7 +1,7 @@
 //! Snapshots of the state, written beside the live engine and without its help: the newest
 //! one and the ledger's rows after it give the same state again, on this thread's time.
 //!
-//! A snapshot that fails costs nothing but a longer restart: it is logged and tried again.
+//! A snapshot that fails costs nothing but a longer restart: the operator is told, and it is tried again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +14,7 @@ use nexnum_storage::snapshot::{self, SnapshotHeader};
 use nexnum_storage::{Folder, Position, Reader, StorageError, record};
 use tokio::sync::watch;
 
+use crate::attention::{AttentionKind, AttentionSubject};
 use crate::market::folder;
 use crate::supervisor::{Beat, Supervisor};
 
@@ -78,9 +79,18 @@ fn follow(
         let mut pause = LOOK;
         if due {
             match write(folder, reader) {
-                Ok(position) => since = position.seq,
+                Ok(position) => {
+                    since = position.seq;
+                    beat.attention()
+                        .clear(AttentionKind::SnapshotFailed, AttentionSubject::default());
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "a snapshot could not be written");
+                    let text = format!("a snapshot could not be written: {error}");
+                    beat.attention().raise(
+                        AttentionKind::SnapshotFailed,
+                        AttentionSubject::default(),
+                        text,
+                    );
                     pause = PAUSE_AFTER_FAILURE;
                 }
             }

@@ -16,6 +16,7 @@ use super::search::Search;
 use super::sequencer::{Sequencer, SequencerSetup};
 use super::snapshot::Snapshots;
 use super::{Market, Stopping};
+use crate::attention::Attention;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::supervisor::Supervisor;
@@ -65,7 +66,8 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
             read_model.publish(&change);
         }
     };
-    let supervisor = Supervisor::default();
+    let attention = Attention::new(&clock);
+    let supervisor = Supervisor::new(&attention);
     let setup = SequencerSetup {
         engine: opened.engine.with_policy(policy),
         clock: Arc::clone(&clock),
@@ -105,6 +107,7 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
         search,
         history,
         metrics,
+        attention,
         supervisor,
         stopping,
     };

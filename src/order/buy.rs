@@ -10,35 +10,42 @@
 
 use std::sync::Arc;
 
-use nexnum_driver::{Bought, Op};
+use nexnum_driver::{Bought, ErrorKind, Op, ProviderError};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::breaker::BreakerInput;
-use nexnum_engine::command::{AssignNumber, ClearDoubt, DoubtOrder, FailOrder, NextAttempt};
+use nexnum_engine::command::{
+    AssignNumber, ClearDoubt, DoubtOrder, FailOrder, NextAttempt, PriceOffers,
+};
+use nexnum_engine::event::{OfferTerms, Terms};
+use nexnum_engine::grid::Ask;
 use nexnum_engine::ids::{CarrierId, OfferId, OrderId};
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::{FailReason, Order};
+use nexnum_engine::pricing::sell_price;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::Claim;
 
 use super::Orders;
-use super::claim::{self, Wish};
+use super::claim::{self, Claimed, Wish};
 use super::doubt::{Call, Doubt, PurchaseGivenUp, Window};
 use super::orphan::LostOrphan;
+use crate::attention::AttentionKind;
 use crate::market::send::BUSY_PAUSE_MAX;
 use crate::market::sequencer::SendError;
-use crate::provider::client::{BuyOutcome, BuyRequest};
+use crate::provider::buying::{BuyOutcome, BuyRequest};
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence;
+use crate::provider::dispatch::Admission;
 
 /// No call begins later than this before the order's deadline: its outcome must be known
 /// and durable before the order ends.
-const CALL_MS: u64 = 20_000;
+const CALL_MS: u64 = 25_000;
 
 /// Buys the number of a placed order in the background; its claim ends with the outcome.
-pub fn spawn(orders: &Arc<Orders>, order: OrderId, claim: Claim) {
-    let tried = vec![claim.offer()];
-    let purchase = Purchase { orders: Arc::clone(orders), id: order, tried };
-    orders.tasks.spawn(purchase.run(Some(claim)));
+pub fn spawn(orders: &Arc<Orders>, order: OrderId, claimed: Claimed) {
+    let tried = vec![claimed.claim.offer()];
+    let purchase = Purchase { orders: Arc::clone(orders), id: order, tried, repriced: Vec::new() };
+    orders.tasks.spawn(purchase.run(Some(claimed)));
 }
 
 /// Goes on with the next ask, after it is sure that the order's attempt bought nothing.
@@ -46,7 +53,8 @@ pub(crate) async fn resume(orders: &Arc<Orders>, order: &Order, tried: Vec<Offer
     let command = ClearDoubt { order: order.id, attempt: order.attempt };
     // If the engine does not take it, or the order has ended, the deadline has refunded it.
     if let Ok(Ok(_)) = orders.market.send_until(&command, order.deadline).await {
-        let purchase = Purchase { orders: Arc::clone(orders), id: order.id, tried };
+        let (id, repriced) = (order.id, Vec::new());
+        let purchase = Purchase { orders: Arc::clone(orders), id, tried, repriced };
         orders.tasks.spawn(purchase.run(None));
     }
 }
@@ -78,6 +86,8 @@ struct Purchase {
     orders: Arc<Orders>,
     id: OrderId,
     tried: Vec<OfferId>,
+    /// Offers that are tried a second time, at the price that their refusal named.
+    repriced: Vec<OfferId>,
 }
 
 /// What an attempt came to.
@@ -91,13 +101,13 @@ enum Attempt {
 }
 
 impl Purchase {
-    async fn run(mut self, mut claim: Option<Claim>) {
+    async fn run(mut self, mut claimed: Option<Claimed>) {
         loop {
             let order = self.orders.market.read_model.order(self.id);
             let Some(order) = order.filter(|order| order.state == ActivationState::Init) else {
                 return;
             };
-            if let Some(claim) = claim.take() {
+            if let Some(Claimed { claim, admission }) = claimed.take() {
                 let orders = Arc::clone(&self.orders);
                 let since = self.orders.market.clock.now();
                 let (provider, product) = (claim.provider(), claim.product());
@@ -105,7 +115,7 @@ impl Purchase {
                 // Held until the outcome is durable or in doubt: the reconciler must not
                 // match this purchase with another order.
                 let _calling = orders.doubts.calling(self.id, call);
-                match self.attempt(&order, claim).await {
+                match self.attempt(&order, claim, admission).await {
                     Attempt::Over => return,
                     Attempt::Refused => {}
                     Attempt::InDoubt(claim) => {
@@ -114,28 +124,45 @@ impl Purchase {
                     }
                 }
             }
-            claim = self.next(&order).await;
-            if claim.is_none() {
+            claimed = self.next(&order).await;
+            if claimed.is_none() {
                 return;
             }
         }
     }
 
     /// One call, and what follows from it; a claim that is not booked is given back.
-    async fn attempt(&self, order: &Order, claim: Claim) -> Attempt {
+    async fn attempt(
+        &mut self,
+        order: &Order,
+        claim: Claim,
+        admission: Option<Admission>,
+    ) -> Attempt {
         let providers = &self.orders.providers;
-        let Some(connected) = providers.bind(self.id, order.attempt, claim.provider()) else {
+        let connected = providers.bind(self.id, order.attempt, claim.provider());
+        let (Some(connected), Some(admission)) = (connected, admission) else {
             return Attempt::Refused;
         };
         let Some(request) = self.request(&connected, &claim) else {
             self.orders.market.grid.exhaust(claim.offer());
             return Attempt::Refused;
         };
-        let outcome = connected.client().buy(&request).await;
+        let held = connected.funds().hold(claim.cost());
+        let outcome = connected.client().buy(&request, Some(admission)).await;
+        match &outcome {
+            BuyOutcome::Assigned(bought) => held.charge(bought.cost),
+            BuyOutcome::InDoubt(_) => held.charge(None),
+            BuyOutcome::Refused(_) => drop(held),
+        }
         self.note(&connected, &claim, &outcome);
         match outcome {
             BuyOutcome::Assigned(bought) => self.assign(order, &connected, claim, bought).await,
-            BuyOutcome::Refused(_) => Attempt::Refused,
+            BuyOutcome::Refused(error) => {
+                if let Some(named) = named_cost(&connected, &claim, &error) {
+                    self.reprice(order, &connected, claim, named).await;
+                }
+                Attempt::Refused
+            }
             BuyOutcome::InDoubt(_) => Attempt::InDoubt(claim),
         }
     }
@@ -164,7 +191,7 @@ impl Purchase {
             (self.orders.market.clock.now(), &self.orders.market.grid, claim.offer());
         match outcome {
             BuyOutcome::Assigned(bought) => {
-                connected.record_outcome(grid, BreakerInput::Good, now);
+                connected.record_outcome(BreakerInput::Good, now);
                 if let Some(cost) = bought.cost.filter(|cost| *cost > claim.price()) {
                     self.note_overcharge(connected, claim, cost);
                 }
@@ -172,9 +199,10 @@ impl Purchase {
             BuyOutcome::Refused(error) => {
                 let follows = consequence::of(error.kind);
                 if let Some(input) = follows.breaker {
-                    connected.record_outcome(grid, input, now);
+                    connected.record_outcome(input, now);
                 }
-                if follows.ends_offer {
+                // One with a price named is sold on, at that price.
+                if follows.ends_offer && named_cost(connected, claim, error).is_none() {
                     grid.exhaust(offer);
                 }
                 if follows.is_noted {
@@ -182,7 +210,7 @@ impl Purchase {
                 }
             }
             BuyOutcome::InDoubt(what) => {
-                connected.record_outcome(grid, BreakerInput::Bad, now);
+                connected.record_outcome(BreakerInput::Bad, now);
                 self.note_failure(connected, format!("in doubt: {what}"));
                 let (provider, order) = (connected.name(), self.id.0);
                 tracing::warn!(provider, order, cause = %what, "purchase in doubt");
@@ -190,15 +218,46 @@ impl Purchase {
         }
     }
 
-    /// Stops selling an offer at a loss until the next sync shows its cost: some providers
+    /// Stops selling an offer at a loss until its list shows what it costs: some providers
     /// know no limit where a carrier is named. The number is ours all the same.
     fn note_overcharge(&self, connected: &Connected, claim: &Claim, cost: Micros) {
+        connected.least_costs().charged(claim, cost);
         self.orders.market.grid.exhaust(claim.offer());
         self.orders.market.metrics.overcharged(connected.name());
-        let price = claim.price();
-        let (provider, order) = (connected.name(), self.id.0);
-        tracing::warn!(provider, order, %cost, %price, "the provider charged more than the customer paid: the offer is closed until the next sync");
+        let (price, subject) = (claim.price(), (connected.name(), self.id));
+        let text = format!(
+            "the provider charged {cost} for a number that was sold for {price}: its offer is \
+             closed until its listed cost is as much"
+        );
+        self.orders.market.attention.raise(AttentionKind::Overcharge, subject, text);
         self.note_failure(connected, format!("charged {cost}, sold for {price}"));
+    }
+
+    /// Sells an offer on at the price that a refusal named, first in the ledger, then to
+    /// buyers, and lets the order try it once more: it is claimed again if it is still the
+    /// best ask within the buyer's limit.
+    async fn reprice(&mut self, order: &Order, connected: &Connected, claim: Claim, named: Terms) {
+        let Terms { offer, provider, price, cost } = named;
+        let (market, now) = (&self.orders.market, self.orders.market.clock.now());
+        // 1. Known before it is in the grid: a list on its way in must not undo it.
+        connected.least_costs().named(&claim, cost, now);
+        drop(claim);
+        // 2. Durable, then visible. Another order's refusal may have named the same.
+        let is_new = |ask: &Ask| (ask.cost, ask.price) != (cost, price);
+        if let Some(ask) = market.grid.ask(offer).filter(is_new) {
+            let terms = vec![OfferTerms { offer, cost, price, stock: ask.stock }];
+            let command = PriceOffers { provider, terms };
+            match market.send_until(&command, order.deadline).await {
+                Ok(Ok(_)) => drop(market.grid.reprice(offer, cost, price)),
+                // The next list brings it back, at this price.
+                Ok(Err(_)) | Err(_) => return market.grid.exhaust(offer),
+            }
+        }
+        // 3. One more try.
+        if !self.repriced.contains(&offer) {
+            self.repriced.push(offer);
+            self.tried.retain(|tried| *tried != offer);
+        }
     }
 
     fn note_failure(&self, connected: &Connected, text: String) {
@@ -247,13 +306,13 @@ impl Purchase {
 
     /// Claims the next ask and records the attempt. `None` if the order has its number
     /// from own stock, or has ended, here if need be.
-    async fn next(&mut self, order: &Order) -> Option<Claim> {
+    async fn next(&mut self, order: &Order) -> Option<Claimed> {
         let (product, carrier) = (order.product, order.carrier);
         let wish = Wish { product, carrier, limit: Some(order.limit) };
         while self.orders.market.clock.now().plus_ms(CALL_MS) < order.deadline {
-            let Ok(claim) = claim::claim(&self.orders.market.grid, &wish, &self.tried) else {
-                break;
-            };
+            let (grid, providers) = (&self.orders.market.grid, &self.orders.providers);
+            let Ok(claimed) = claim::claim(grid, providers, &wish, &self.tried) else { break };
+            let Claimed { claim, admission } = claimed;
             let offer = claim.offer();
             let command = NextAttempt {
                 order: order.id,
@@ -264,7 +323,7 @@ impl Purchase {
             match self.orders.market.handle.ask_with(command, claim).await {
                 Ok(Ok(accepted)) => {
                     self.tried.push(offer);
-                    return accepted.claim;
+                    return accepted.claim.map(|claim| Claimed { claim, admission });
                 }
                 Ok(Err(Reject::NoNumbers)) => self.tried.push(offer),
                 // One that has ended is told too: nothing was bought, so that what was written
@@ -285,4 +344,15 @@ impl Purchase {
         let _ended = self.orders.market.send_until(&fail, deadline).await;
         None
     }
+}
+
+/// The terms at which an offer can be had whose purchase was refused as too cheap: what the
+/// provider named, with the margin. `None` if it named nothing that can be sold, or nothing
+/// above what was offered.
+fn named_cost(connected: &Connected, claim: &Claim, error: &ProviderError) -> Option<Terms> {
+    let cost = error.price.filter(|_| error.kind == ErrorKind::PriceTooLow)?;
+    let price = sell_price(cost, connected.policy().margin)?;
+    let (offer, provider) = (claim.offer(), claim.provider());
+    let is_sold = cost.is_positive() && price > claim.price() && price <= COST_MAX;
+    is_sold.then_some(Terms { offer, provider, price, cost })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nexnum_driver::{ExternalState, Op};
+use nexnum_driver::{ErrorKind, ExternalState, Op};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Actor, Cancel};
 use nexnum_engine::ids::{AccountId, OrderId};
@@ -12,6 +12,8 @@ use nexnum_engine::reject::Reject;
 use super::ingest::Unseen;
 use super::refusal::{Refusal, UpstreamError};
 use super::{Orders, about};
+use crate::message::identity::Look;
+use crate::provider::connected::Connected;
 use crate::provider::consequence::{self, Standing};
 
 impl Orders {
@@ -53,7 +55,8 @@ impl Orders {
     /// need nothing.
     async fn give_back(&self, order: &Order) -> Result<(), UpstreamError> {
         let Some((connected, external_id)) = self.target(order)? else { return Ok(()) };
-        let tried = connected.client().cancel_with_retries(external_id).await;
+        let key = u64::from(order.id.0);
+        let tried = connected.client().cancel_with_retries(external_id, key).await;
         let Err(error) = tried else { return Ok(()) };
         let refusal = match consequence::of(error.kind).standing {
             // It has ended there, or cannot be ended any more: with a message, or by a try
@@ -65,17 +68,32 @@ impl Orders {
                 return Err(self.note_refused(&connected, Op::Cancel, order, &error));
             }
         };
-        let seen = self.receive(&connected, order).await;
+        let seen = self.receive_now(&connected, order, external_id).await;
         let now = self.market.read_model.order(order.id).map(|order| order.state);
         match (seen, refusal) {
             _ if now == Some(ActivationState::Received) => Err(UpstreamError::HasCode),
             (Err(Unseen::Busy), _) => Err(UpstreamError::Busy),
+            (Err(Unseen::Provider(error)), None) if error.kind == ErrorKind::NoTurn => {
+                Err(self.note_refused(&connected, Op::Status, order, &error))
+            }
             // Without an answer it is not known that no message is there.
             (Err(unseen), None) if !unseen.is_missing() => Err(UpstreamError::Unavailable),
             (Ok(_) | Err(_), None) => Ok(()),
             (Ok(state), Some(_)) if has_ended_empty(state) => Ok(()),
             (Ok(_) | Err(_), Some(refusal)) => Err(refusal),
         }
+    }
+
+    /// As [`Orders::receive`], while a customer waits for the answer.
+    async fn receive_now(
+        &self,
+        connected: &Connected,
+        order: &Order,
+        external_id: &str,
+    ) -> Result<ExternalState, Unseen> {
+        let asked = connected.client().status_now(external_id).await;
+        let report = asked.map_err(Unseen::Provider)?;
+        self.take_in(connected, order, &report, Look::Single).await
     }
 }
 

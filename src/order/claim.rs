@@ -1,14 +1,18 @@
-//! Phase 1: which ask an order takes, and the claim on a unit of it.
+//! Phase 1: which ask an order takes, the claim on a unit of it, and its provider's room for
+//! one more purchase.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use nexnum_engine::event::Terms;
 use nexnum_engine::grid::{Ask, Grid};
-use nexnum_engine::ids::{CarrierId, OfferId, Product};
+use nexnum_engine::ids::{CarrierId, OfferId, Product, ProviderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::reservation::{Claim, ClaimRefusal};
 
 use super::refusal::Refusal;
+use crate::provider::dispatch::{Admission, Limited};
+use crate::provider::providers::Providers;
 
 /// What a buyer wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +38,19 @@ pub enum Skip {
     OutOfStock,
     /// Above the buyer's limit.
     AboveMax,
+    /// Our account at the provider holds less than the number costs.
+    CannotPay,
+    /// The provider has no room for one more purchase now.
+    Busy,
+}
+
+/// A unit of an ask, and the room at its provider.
+#[derive(Debug)]
+pub struct Claimed {
+    /// The unit.
+    pub claim: Claim,
+    /// The room; own stock needs none.
+    pub(crate) admission: Option<Admission>,
 }
 
 /// Why an ask is passed over, or `None` if the order would claim it.
@@ -49,28 +66,51 @@ pub fn skip(ask: &Ask, wish: &Wish, tried: &[OfferId]) -> Option<Skip> {
         Some(Skip::OutOfStock)
     } else if wish.limit.is_some_and(|limit| ask.price > limit) {
         Some(Skip::AboveMax)
+    } else if !ask.funded {
+        Some(Skip::CannotPay)
     } else {
         None
     }
 }
 
-/// Phase 1: claims a unit of the first ask that serves the wish.
+/// Phase 1: claims a unit of the first ask that serves the wish and whose provider has room.
 ///
 /// # Errors
-/// [`Refusal::NoNumbers`], or [`Refusal::PriceAboveMax`] where only the price stands between.
-pub fn claim(grid: &Arc<Grid>, wish: &Wish, tried: &[OfferId]) -> Result<Claim, Refusal> {
-    let mut cheapest_above = None;
-    for ask in grid.asks(wish.product) {
+/// [`Refusal::ProvidersBusy`] where only room is wanting, [`Refusal::PriceAboveMax`] where
+/// only the price stands between, or [`Refusal::NoNumbers`].
+pub fn claim(
+    grid: &Arc<Grid>,
+    providers: &Providers,
+    wish: &Wish,
+    tried: &[OfferId],
+) -> Result<Claimed, Refusal> {
+    let (mut cheapest_above, mut busy) = (None, None::<Duration>);
+    let serves = |ask: &Ask| skip(ask, wish, tried).is_none();
+    for ask in grid.in_turn(wish.product, serves, || grid.take_turn()) {
         match skip(&ask, wish, tried) {
             None => {}
             Some(Skip::AboveMax) => {
                 cheapest_above = cheapest_above.or(Some(ask.price));
                 continue;
             }
-            Some(Skip::OtherCarrier | Skip::Tried | Skip::Closed | Skip::OutOfStock) => continue,
+            Some(
+                Skip::OtherCarrier
+                | Skip::Tried
+                | Skip::Closed
+                | Skip::OutOfStock
+                | Skip::CannotPay
+                | Skip::Busy,
+            ) => continue,
         }
+        let admission = match admit(providers, ask.provider) {
+            Ok(admission) => admission,
+            Err(Limited { retry_after }) => {
+                busy = Some(busy.map_or(retry_after, |other| other.min(retry_after)));
+                continue;
+            }
+        };
         match grid.claim(ask.offer, wish.limit.unwrap_or(ask.price)) {
-            Ok(claim) => return Ok(claim),
+            Ok(claim) => return Ok(Claimed { claim, admission }),
             Err(ClaimRefusal::PriceMoved(price)) => {
                 cheapest_above = cheapest_above.or(Some(price));
             }
@@ -82,10 +122,24 @@ pub fn claim(grid: &Arc<Grid>, wish: &Wish, tried: &[OfferId]) -> Result<Claim, 
             ) => {}
         }
     }
+    if let Some(retry_after) = busy {
+        return Err(Refusal::ProvidersBusy { retry_after });
+    }
     Err(match (cheapest_above, wish.limit) {
         (Some(price), Some(_)) => Refusal::PriceAboveMax { price },
         (Some(_) | None, _) => Refusal::NoNumbers { order: None },
     })
+}
+
+/// Room for one more purchase; own stock needs none.
+fn admit(providers: &Providers, provider: ProviderId) -> Result<Option<Admission>, Limited> {
+    let connected = providers.get(provider);
+    connected.map(|connected| connected.client().room().admit()).transpose()
+}
+
+/// Whether an ask's provider has room for one more purchase now.
+pub(super) fn is_free(providers: &Providers, provider: ProviderId) -> bool {
+    providers.get(provider).is_none_or(|connected| connected.client().room().is_free())
 }
 
 /// What a claim says to the engine.

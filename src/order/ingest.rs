@@ -8,10 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use nexnum_driver::{ExternalState, Op, ProviderError, ReceivedMessage, StatusReport};
-use nexnum_engine::activation::ActivationState;
-use nexnum_engine::code;
 use nexnum_engine::command::{Incoming, IngestMessage};
-use nexnum_engine::ids::{Number, OrderId, ProviderId, ServiceId};
+use nexnum_engine::ids::{Number, ProviderId, ServiceId};
 use nexnum_engine::limits::{NAME_LEN_MAX, TEXT_LEN_MAX};
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
@@ -19,8 +17,11 @@ use nexnum_engine::time::Time;
 
 use super::Orders;
 use super::refusal::Refusal;
-use crate::digest;
 use crate::market::Refused;
+use crate::market::sequencer::SendError;
+use crate::message::extract::{self, Readable};
+use crate::message::holder::{self, Holder};
+use crate::message::identity::{self, Look, Parts, PollReply, Verdict};
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence::{self, Standing};
 
@@ -74,6 +75,8 @@ pub enum Unseen {
     Provider(ProviderError),
     /// A message that the engine had no room for; the next look brings it again.
     Busy,
+    /// A list that does not tell whether a message is a new one: a status call does.
+    Unclear,
 }
 
 impl Unseen {
@@ -82,7 +85,7 @@ impl Unseen {
     pub fn is_missing(&self) -> bool {
         match self {
             Self::Provider(error) => consequence::of(error.kind).standing == Standing::Missing,
-            Self::Busy => false,
+            Self::Busy | Self::Unclear => false,
         }
     }
 }
@@ -97,11 +100,31 @@ impl Orders {
         posted: Posted,
         message: Arrived<'_>,
     ) -> Result<Ingested, Refusal> {
-        let order = self.holder(posted, &message)?;
-        // The sender repeats what found no room: the callback does not wait.
-        match self.ingest(order, incoming(&message), self.market.clock.now()).await {
-            Err(Refused::Rejected(Reject::UnknownOrder)) => Err(Refusal::NoHolder),
-            ingested => Ok(ingested?),
+        let (parts, code) = read(&message);
+        let mut refused = BTreeSet::new();
+        loop {
+            // 1. Whom it is for, and whether it has come before, to any buyer of the number.
+            let orders = self.holders(posted);
+            let order = self.holder(&orders, posted, &message)?;
+            let came = |digest: u128| {
+                let received = orders.iter().find_map(|order| came_at(order, digest));
+                received.or_else(|| refused.contains(&digest).then_some(Time(0)))
+            };
+            let (awaited, now) = (order.awaits_another, self.market.clock.now());
+            let digest = match identity::of_posted(&parts, came, awaited, now) {
+                Verdict::New(digest) => digest,
+                Verdict::Repeat | Verdict::Unclear => return Ok(Ingested::Duplicate),
+            };
+            // 2. The engine knows more: what came to the number before the orders in memory, or
+            // a moment ago. The sender repeats what found no room: a callback does not wait.
+            let message = incoming(&parts, &code, digest);
+            let command = IngestMessage { order: order.id, message };
+            match self.market.execute(command).await {
+                Ok(_) => return Ok(Ingested::Accepted),
+                Err(Refused::Rejected(Reject::DuplicateMessage)) => refused.insert(digest),
+                Err(Refused::Rejected(Reject::UnknownOrder)) => return Err(Refusal::NoHolder),
+                Err(refusal) => return Err(refusal.into()),
+            };
         }
     }
 
@@ -118,127 +141,129 @@ impl Orders {
         let Some(assignment) = &order.assignment else { return Ok(ExternalState::Waiting) };
         let asked = connected.client().status(&assignment.external_id).await;
         let report = asked.map_err(Unseen::Provider)?;
-        self.take_in(connected, order, &report).await
+        self.take_in(connected, order, &report, Look::Single).await
     }
 
-    /// Brings in what a provider's report of an activation holds. The state is given only once
-    /// the engine has every message of it, so that no end overtakes one.
+    /// Brings in what a provider's report of an activation holds. `asked` is the order as it
+    /// stood before the report was asked for. The state is given only once the engine has every
+    /// message of it, so that no end overtakes one.
     ///
     /// # Errors
-    /// [`Unseen::Busy`].
+    /// [`Unseen::Busy`]; [`Unseen::Unclear`] of a list.
     pub async fn take_in(
         &self,
         connected: &Connected,
-        order: &Order,
+        asked: &Order,
         report: &StatusReport,
+        look: Look,
     ) -> Result<ExternalState, Unseen> {
-        for message in report.messages.iter().filter_map(polled) {
-            let until = self.market.clock.now().plus_ms(INGEST_MS);
-            match self.ingest(order.id, message, until).await {
-                // The order holds all it may, or has left memory.
-                Ok(Ingested::Accepted | Ingested::Duplicate)
-                | Err(Refused::Rejected(Reject::Exhausted(_) | Reject::UnknownOrder)) => {}
-                Err(Refused::Rejected(reject)) => {
-                    let text = format!("a message was refused: {}", reject.code());
-                    let (at, op) = (self.market.clock.now(), Op::Status);
-                    connected.note_failure(Failure { at, op, order: Some(order.id), text });
-                }
-                Err(Refused::Busy | Refused::Stopped) => return Err(Unseen::Busy),
-            }
+        let shown: Vec<_> = report.messages.iter().map(|message| read(&polled(message))).collect();
+        let shown: Vec<_> = shown.into_iter().filter(|(_, read)| says(read)).collect();
+        let parts: Vec<_> = shown.iter().map(|(parts, _)| *parts).collect();
+        let received = report.state == ExternalState::Received;
+        for (at, (_, code)) in shown.iter().enumerate() {
+            let Some(order) = self.market.read_model.order(asked.id) else { break };
+            let same_wish = asked.messages.len() == order.messages.len();
+            let awaited = asked.awaits_another && order.awaits_another && same_wish;
+            let (reply, now) = (PollReply { look, awaited, received }, self.market.clock.now());
+            let digest = match identity::of_polled(&parts, at, reply, |d| came_at(&order, d), now) {
+                Verdict::New(digest) => digest,
+                Verdict::Repeat => continue,
+                Verdict::Unclear => return Err(Unseen::Unclear),
+            };
+            let message = incoming(&parts[at], code, digest);
+            self.ingest_polled(connected, &order, message).await?;
         }
         Ok(report.state)
     }
 
-    /// Brings a message to its order, unless it is known.
-    async fn ingest(
+    /// Brings a message of a report to its order; what the engine refuses is reported.
+    async fn ingest_polled(
         &self,
-        order: OrderId,
+        connected: &Connected,
+        order: &Order,
         message: Incoming,
-        until: Time,
-    ) -> Result<Ingested, Refused> {
-        // Every poll shows every message: the known ones do not trouble the engine.
-        let known =
-            |order: &Order| order.messages.iter().any(|known| known.digest == message.digest);
-        match self.market.read_model.order(order) {
-            None => return Err(Refused::Rejected(Reject::UnknownOrder)),
-            Some(order) if known(&order) => return Ok(Ingested::Duplicate),
-            Some(_) => {}
-        }
-        let command = IngestMessage { order, message };
-        match self.market.send_until(&command, until).await? {
-            Ok(_) => Ok(Ingested::Accepted),
-            Err(Reject::DuplicateMessage) => Ok(Ingested::Duplicate),
-            Err(reject) => Err(Refused::Rejected(reject)),
+    ) -> Result<(), Unseen> {
+        let until = self.market.clock.now().plus_ms(INGEST_MS);
+        let command = IngestMessage { order: order.id, message };
+        match self.market.send_until(&command, until).await {
+            Err(SendError::Busy | SendError::Stopped) => Err(Unseen::Busy),
+            // The order holds all it may, or has left memory.
+            Ok(
+                Ok(_) | Err(Reject::DuplicateMessage | Reject::Exhausted(_) | Reject::UnknownOrder),
+            ) => Ok(()),
+            Ok(Err(reject)) => {
+                let text = format!("a message was refused: {}", reject.code());
+                let (at, op) = (self.market.clock.now(), Op::Status);
+                connected.note_failure(Failure { at, op, order: Some(order.id), text });
+                Ok(())
+            }
         }
     }
 
-    /// The order a message on this number is for: the newest open one, of the service where
-    /// it is named; else the newest that has ended, for which it is late. If several
-    /// services are open on the number, the message has to name one of them.
-    fn holder(&self, posted: Posted, message: &Arrived<'_>) -> Result<OrderId, Refusal> {
+    /// The orders in memory on a number, newest first.
+    fn holders(&self, posted: Posted) -> Vec<Arc<Order>> {
         let read_model = &self.market.read_model;
         let holders = read_model.holders(posted.provider, posted.number);
-        let orders: Vec<Arc<Order>> =
-            holders.into_iter().rev().filter_map(|id| read_model.order(id)).collect();
-        let is_open = |order: &&Arc<Order>| {
-            matches!(order.state, ActivationState::Active | ActivationState::Received)
-        };
-        let open: BTreeSet<ServiceId> =
-            orders.iter().filter(is_open).map(|order| order.product.service).collect();
-        let service = match posted.service {
-            None if open.len() > 1 => Some(self.named(&open, message).ok_or(Refusal::Ambiguous)?),
-            service => service,
-        };
-        let suits =
-            |order: &&Arc<Order>| service.is_none_or(|service| order.product.service == service);
-        let mut suited = orders.iter().filter(suits);
-        let found = suited.clone().find(is_open).or_else(|| suited.next());
-        found.map(|order| order.id).ok_or(Refusal::NoHolder)
+        holders.into_iter().rev().filter_map(|id| read_model.order(id)).collect()
     }
 
-    /// The one of these services whose name is in the message.
-    fn named(&self, open: &BTreeSet<ServiceId>, message: &Arrived<'_>) -> Option<ServiceId> {
-        let message = format!("{}\n{}", message.sender, message.text).to_lowercase();
-        let says = |id: &&ServiceId| {
-            let service = self.market.catalog.service(**id);
-            service.is_some_and(|service| message.contains(&service.name.to_lowercase()))
+    /// The one of these orders that a message is for.
+    fn holder(
+        &self,
+        orders: &[Arc<Order>],
+        posted: Posted,
+        message: &Arrived<'_>,
+    ) -> Result<Arc<Order>, Refusal> {
+        let text = format!("{}\n{}", message.sender, message.text);
+        let says = |service: ServiceId| {
+            let service = self.market.catalog.service(service);
+            service.is_some_and(|service| holder::names(&text, service))
         };
-        let mut named = open.iter().filter(says);
-        named.next().filter(|_| named.next().is_none()).copied()
+        match holder::choose(orders, posted.service, says) {
+            Holder::One(id) => {
+                orders.iter().find(|order| order.id == id).cloned().ok_or(Refusal::NoHolder)
+            }
+            Holder::Several => Err(Refusal::Ambiguous),
+            Holder::Missing => Err(Refusal::NoHolder),
+        }
     }
 }
 
-/// A provider's message cut to what the engine takes; `None` for an empty one.
-fn polled(message: &ReceivedMessage) -> Option<Incoming> {
+/// When a message came for an order.
+fn came_at(order: &Order, digest: u128) -> Option<Time> {
+    let known = order.messages.iter().find(|known| known.digest == digest);
+    known.map(|known| known.received_at)
+}
+
+/// A provider's message.
+fn polled(message: &ReceivedMessage) -> Arrived<'_> {
     let [sender, text, code] =
         [&message.sender, &message.text, &message.code].map(|part| part.as_deref().unwrap_or(""));
-    let external_id = message.external_id.as_deref();
-    let whole = incoming(&Arrived { external_id, sender, text, code: Some(code) });
-    let cut = Incoming {
-        digest: whole.digest,
-        sender: clipped(&whole.sender, NAME_LEN_MAX).into(),
-        text: clipped(&whole.text, TEXT_LEN_MAX).into(),
-        code: clipped(&whole.code, NAME_LEN_MAX).into(),
-    };
-    let empty = cut.text.is_empty() && cut.code.is_empty();
-    (!empty).then_some(cut)
+    Arrived { external_id: message.external_id.as_deref(), sender, text, code: Some(code) }
 }
 
-/// A message with its identity and its code.
-fn incoming(message: &Arrived<'_>) -> Incoming {
+/// What makes a message the same, and its code.
+fn read<'a>(message: &Arrived<'a>) -> (Parts<'a>, Readable<'a>) {
     let &Arrived { external_id, sender, text, code } = message;
-    let (sender_bytes, text_bytes) = (sender.as_bytes(), text.as_bytes());
-    // Digests are in the ledger: which parts make one does not change.
-    let digest = match (external_id, code) {
-        (Some(id), _) => digest::of(&[b"message id", id.as_bytes()]),
-        (None, Some(code)) => digest::of(&[b"message", sender_bytes, text_bytes, code.as_bytes()]),
-        (None, None) => digest::of(&[b"message", sender_bytes, text_bytes]),
-    };
-    let code = match code.filter(|code| !code.is_empty()) {
-        Some(code) => code.into(),
-        None => code::extract(text).unwrap_or_default(),
-    };
-    Incoming { digest, sender: sender.into(), text: text.into(), code: code.into() }
+    let read = extract::read(text, code.unwrap_or_default(), sender);
+    let has_code = !read.code.is_empty();
+    (Parts { id: external_id, sender, text, code, has_code }, read)
+}
+
+/// False for a message without a word.
+fn says(read: &Readable<'_>) -> bool {
+    !read.text.is_empty() || !read.code.is_empty()
+}
+
+/// A message cut to what the engine takes.
+fn incoming(parts: &Parts<'_>, read: &Readable<'_>, digest: u128) -> Incoming {
+    Incoming {
+        digest,
+        sender: clipped(parts.sender, NAME_LEN_MAX).into(),
+        text: clipped(&read.text, TEXT_LEN_MAX).into(),
+        code: read.code.clone(),
+    }
 }
 
 /// The beginning of a text, at most so many bytes and whole characters.
@@ -260,34 +285,23 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_message_is_the_same_by_its_id_or_else_by_what_it_says() {
-        let digest = |id, text| polled(&message(id, "Telegram", text, "")).unwrap().digest;
-        assert_eq!(digest("7", "code 12345"), digest("7", "code 54321"));
-        assert_ne!(digest("7", "code 12345"), digest("8", "code 12345"));
-        assert_eq!(digest("", "code 12345"), digest("", "code 12345"));
-        assert_ne!(digest("", "code 12345"), digest("", "code 54321"));
-    }
-
-    #[test]
-    fn the_parts_of_an_identity_are_those_that_the_ledger_has() {
-        let (external_id, sender, text) = (None, "Telegram", "code 12345");
-        let of = |code| incoming(&Arrived { external_id, sender, text, code }).digest;
-        let parts: [&[u8]; 4] = [b"message", b"Telegram", b"code 12345", b""];
-        assert_eq!(of(None), digest::of(&parts[..3]), "a callback's");
-        assert_eq!(of(Some("")), digest::of(&parts), "a poll's");
-        let numbered = Arrived { external_id: Some("7"), sender, text, code: None };
-        assert_eq!(incoming(&numbered).digest, digest::of(&[b"message id", b"7"]));
+    fn taken(message: &ReceivedMessage) -> Incoming {
+        let (parts, code) = read(&polled(message));
+        incoming(&parts, &code, 1)
     }
 
     #[test]
     fn a_message_fits_the_engine_and_has_the_code_of_its_text() {
-        let came = polled(&message("", "", "Your code: 123-456", "")).unwrap();
+        let came = taken(&message("", "", "Your code: 123-456", ""));
         assert_eq!((&*came.code, &*came.text), ("123456", "Your code: 123-456"));
-        let came = polled(&message("", "", "Your code: 123456", "99")).unwrap();
-        assert_eq!(&*came.code, "99");
-        let long = polled(&message("", &"ü".repeat(80), &"é".repeat(1_500), "")).unwrap();
+        let came = taken(&message("", "", "Your code: 123456", "9977"));
+        assert_eq!(&*came.code, "9977");
+        let came = taken(&message("", "", "", "Your code is 4821."));
+        assert_eq!((&*came.code, &*came.text), ("4821", "Your code is 4821."));
+        let long = taken(&message("", &"ü".repeat(80), &"é".repeat(1_500), ""));
         assert_eq!((long.sender.len(), long.text.len()), (100, 2_000));
-        assert_eq!(polled(&message("1", "Telegram", "", "")), None);
+        let empty = message("1", "Telegram", "", "");
+        let (_, read) = read(&polled(&empty));
+        assert!(!says(&read));
     }
 }

@@ -78,13 +78,14 @@ impl Orders {
     /// Orders of a market.
     #[must_use]
     pub fn new(market: Market, providers: Providers, own: OwnStock) -> Arc<Self> {
+        let tasks = Tasks::new(&market.attention);
         Arc::new(Self {
             market,
             providers,
             own,
             doubts: Doubts::default(),
             missing: Mutex::default(),
-            tasks: Tasks::default(),
+            tasks,
             single_flight: SingleFlight::default(),
             in_flight: InFlight::default(),
         })

@@ -10,7 +10,7 @@ use nexnum_engine::ids::{AccountId, OrderId};
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
 
-use super::claim::{Wish, claim, terms};
+use super::claim::{Claimed, Wish, claim, terms};
 use super::refusal::Refusal;
 use super::{Orders, buy};
 
@@ -95,7 +95,8 @@ impl Orders {
     ) -> Result<(OrderId, bool), Refusal> {
         let mut tried = Vec::new();
         for _ in 0..ROUNDS_MAX {
-            let claim = claim(&self.market.grid, &wish, &tried)?;
+            let claimed = claim(&self.market.grid, &self.providers, &wish, &tried)?;
+            let Claimed { claim, admission } = claimed;
             let offer = claim.offer();
             let order = PlaceOrder {
                 account,
@@ -110,7 +111,7 @@ impl Orders {
                 Ok(accepted) => match accepted.reply {
                     command::Placed::Filled(id) | command::Placed::Waiting(id) => {
                         if let Some(claim) = accepted.claim {
-                            buy::spawn(self, id, claim);
+                            buy::spawn(self, id, Claimed { claim, admission });
                         }
                         return Ok((id, false));
                     }

@@ -31,8 +31,13 @@ impl Orders {
     #[must_use]
     pub fn quote(&self, wish: &Wish, asks_max: usize) -> Quote {
         let (mut price, mut asks) = (None, Vec::new());
-        for ask in self.market.grid.asks(wish.product) {
+        let serves = |ask: &Ask| claim::skip(ask, wish, &[]).is_none();
+        // As the next order would; the turn is left to it.
+        let grid = &self.market.grid;
+        for ask in grid.in_turn(wish.product, serves, || grid.next_turn()) {
+            let is_free = || claim::is_free(&self.providers, ask.provider);
             let skip = claim::skip(&ask, wish, &[]);
+            let skip = skip.or_else(|| (!is_free()).then_some(Skip::Busy));
             let taken = skip.is_none() && price.is_none();
             if taken {
                 price = Some(ask.price);

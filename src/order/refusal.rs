@@ -1,5 +1,7 @@
 //! Why an operation on orders was not carried out.
 
+use std::time::Duration;
+
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::money::Micros;
 use nexnum_engine::reject::Reject;
@@ -18,6 +20,11 @@ pub enum Refusal {
     NoNumbers {
         /// The order that was tried and refunded, where it came so far.
         order: Option<OrderId>,
+    },
+    /// The providers that have stock have no room for one more purchase now.
+    ProvidersBusy {
+        /// When asking again may be worth it.
+        retry_after: Duration,
     },
     /// There is stock, but only above the buyer's limit.
     PriceAboveMax {
@@ -58,6 +65,11 @@ pub enum UpstreamError {
     Unsupported,
     /// It could not be reached, or could not say.
     Unavailable,
+    /// Its limits allow no such call now: nothing was asked.
+    Limited {
+        /// When the call may be made; it goes first then.
+        retry_after: Duration,
+    },
     /// A message is there that the engine had no room for yet.
     Busy,
 }

@@ -30,7 +30,8 @@ impl Orders {
 
     async fn ask_again(&self, order: &Order) -> Result<(), UpstreamError> {
         let Some((connected, external_id)) = self.target(order)? else { return Ok(()) };
-        match connected.client().resend(external_id).await {
+        let key = u64::from(order.id.0);
+        match connected.client().resend(external_id, key).await {
             Ok(None) => Ok(()),
             Ok(Some(_)) => {
                 // The ledger knows a purchase by one id: its messages would not be found.

@@ -4,6 +4,7 @@
 //! message is there. Nothing here changes the ledger.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use nexnum_driver::{Op, ProviderError};
 use nexnum_engine::event::ProviderKind;
@@ -16,6 +17,8 @@ use crate::provider::consequence::{self, CustomerAnswer};
 
 /// What "not yet" means where a provider does not say until when.
 const NOT_YET_MS: u64 = 10_000;
+/// When to ask again where a provider's limits do not say.
+const BUSY_MS: u64 = 5_000;
 
 impl Orders {
     /// Whom to ask, and under which id; `None` for own stock.
@@ -43,8 +46,11 @@ impl Orders {
         error: &ProviderError,
     ) -> UpstreamError {
         let now = self.market.clock.now();
-        connected.note_error(now, op, Some(order.id), error);
-        match consequence::of(error.kind).answer {
+        let follows = consequence::of(error.kind);
+        if follows.is_noted {
+            connected.note_error(now, op, Some(order.id), error);
+        }
+        match follows.answer {
             CustomerAnswer::NotYet => {
                 let ours =
                     order.assignment.as_ref().map_or(now, |assignment| assignment.cancel_from);
@@ -52,6 +58,10 @@ impl Orders {
             }
             CustomerAnswer::Unsupported => UpstreamError::Unsupported,
             CustomerAnswer::Unavailable => UpstreamError::Unavailable,
+            CustomerAnswer::Busy => {
+                let pause = error.retry_after_ms.unwrap_or(BUSY_MS).max(1);
+                UpstreamError::Limited { retry_after: Duration::from_millis(pause) }
+            }
         }
     }
 }

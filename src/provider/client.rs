@@ -1,7 +1,8 @@
 //! The client of one provider: a driver's requests carried over HTTP.
 //!
 //! Every call has a deadline and every body a bound; nothing follows redirects; calls
-//! keep to the driver's limits, and pauses a provider asks for hold for all of them.
+//! keep to the driver's limits, and pauses a provider asks for hold for all of them. A
+//! purchase is admitted before it is made.
 //! Read-only calls are tried twice, all others once: a buy whose answer never came, or
 //! came garbled, may have succeeded, and is *in doubt*, for the reconciler to settle.
 //! Amounts are the ledger's currency on this side, the provider's on the wire.
@@ -12,66 +13,29 @@ use std::time::Duration;
 
 use nexnum_driver::{
     ActiveList, Bought, Credentials, Driver, ErrorKind, Op, Output, Plan, PriceList, ProviderError,
-    ProviderRequest, RawReply, Rounding, Slots, StatusReport, check_base, to_micros,
+    ProviderRequest, RawReply, Rounding, Slots, StatusReport, check_base,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use rust_decimal::Decimal;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
+use super::active::{OpenList, Reach, SharedList, paged};
+use super::admission::Room;
+use super::bounds::bytes_max;
+use super::buying::{BuyOutcome, BuyRequest};
 use super::client_config::{ClientConfig, ClientError, Timeouts};
 use super::consequence::{self, Pause, Retry};
 use super::currency::CurrencyGuard;
-use super::dispatch::{Dispatcher, Lane};
+use super::dispatch::{Admission, Dispatcher, Lane};
+use super::exchange_rate::ExchangeRate;
+use super::reading;
 use super::transport::{CallFailed, Transport};
+use super::way::Way;
 use crate::metrics::Metrics;
 
-/// Bytes of a price list: three times the largest known, and little beside the offers.
-pub const PRICES_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Bytes of a list of open activations: fifteen thousand of the longest known rows, far
-/// more than one account holds open; one that is cut settles no doubt, ever.
-pub const ACTIVE_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Bytes of any other reply: twice the longest concatenated SMS, each letter of it escaped.
-pub const REPLY_BYTES_MAX: usize = 1024 * 1024;
 /// Before a read-only call is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
-
-/// Pages of a list that are asked for in a row: with pages of 100, three thousand open
-/// activations; with pages of 200, the orders of three minutes at thirty a second.
-const PAGES_MAX: u32 = 30;
-
-/// Tries of a cancel that a caller waits for, and how long all of them may take: most
-/// hiccups are over by then, and a buyer still waits.
-const CANCEL_TRIES_MAX: u32 = 3;
-const CANCEL_TIME: Duration = Duration::from_secs(10);
-/// How long one of them may take, so that a second one follows a silence.
-const CANCEL_TRY_TIME: Duration = Duration::from_millis(4_500);
-/// Before the next of them, unless the provider asks for more.
-const CANCEL_PAUSE: Duration = Duration::from_millis(500);
-
-/// A number to buy.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BuyRequest {
-    /// The provider's code of the country.
-    pub country_ext: String,
-    /// The provider's code of the service.
-    pub service_ext: String,
-    /// The carrier, pool or partner to buy from; any if none.
-    pub carrier: Option<String>,
-    /// The most to pay, in the ledger's currency.
-    pub max_price: Option<Micros>,
-}
-
-/// How a buy ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BuyOutcome {
-    /// The number is ours.
-    Assigned(Bought),
-    /// Certainly nothing was bought.
-    Refused(ProviderError),
-    /// It may have been bought: ask the provider before buying again. Says what happened.
-    InDoubt(String),
-}
 
 /// A client of one provider; cheap to share.
 pub struct ProviderClient {
@@ -80,10 +44,12 @@ pub struct ProviderClient {
     transport: Transport,
     base_url: String,
     credentials: Credentials,
-    rate: Decimal,
+    rate: ExchangeRate,
     currency: CurrencyGuard,
     timeouts: Timeouts,
-    dispatcher: Dispatcher,
+    room: Room,
+    lists: SharedList,
+    newest: SharedList,
     metrics: Metrics,
 }
 
@@ -108,9 +74,9 @@ impl ProviderClient {
         if let Some(name) = driver.missing_credential(&config.credentials) {
             return Err(ClientError::MissingCredential(name));
         }
-        let transport =
-            Transport::new(&base_url, config.timeouts.connect).map_err(ClientError::Http)?;
-        let dispatcher = Dispatcher::new(driver.limits());
+        let transport = Transport::new(&base_url, &config.timeouts, config.proxy.as_ref())?;
+        let dispatcher = Dispatcher::shared(config.dispatcher, driver.limits());
+        let room = Room::new(dispatcher, driver.lists_messages());
         let currency = CurrencyGuard::new(&config.provider, driver.currency(), config.rate);
         Ok(Self {
             provider: config.provider,
@@ -118,10 +84,12 @@ impl ProviderClient {
             transport,
             base_url,
             credentials: config.credentials,
-            rate: config.rate,
+            rate: ExchangeRate::new(config.rate),
             currency,
             timeouts: config.timeouts,
-            dispatcher,
+            room,
+            lists: SharedList::default(),
+            newest: SharedList::default(),
             metrics: config.metrics,
         })
     }
@@ -132,10 +100,27 @@ impl ProviderClient {
         &self.provider
     }
 
+    /// Ledger units for one unit of the provider's currency.
+    pub(super) const fn rate(&self) -> ExchangeRate {
+        self.rate
+    }
+
     /// The driver it runs.
     #[must_use]
     pub fn driver(&self) -> &Driver {
         &self.driver
+    }
+
+    /// Its room for purchases and calls.
+    #[must_use]
+    pub const fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// Until when the last pause that the provider asked for holds or held.
+    #[must_use]
+    pub fn paused_until(&self) -> Option<Instant> {
+        self.room.dispatcher().paused_until()
     }
 
     /// The account's balance in the ledger's currency, rounded down.
@@ -143,12 +128,12 @@ impl ProviderClient {
     /// # Errors
     /// The provider's refusal, or what kept its answer away.
     pub async fn balance(&self) -> Result<Micros, ProviderError> {
-        let output = self.ask(Op::Balance, &Slots::default()).await?;
+        let output = self.ask(Op::Balance, &Slots::default(), Way::Lane(Lane::Sync)).await?;
         let Output::Balance { amount, currency } = output else {
             return Err(wrong_output(Op::Balance));
         };
         self.currency.check(currency)?;
-        self.to_ledger(amount, Rounding::Down).ok_or_else(|| misread(Op::Balance))
+        self.rate.to_ledger(amount, Rounding::Down).ok_or_else(|| misread(Op::Balance))
     }
 
     /// The whole price list, costs in the ledger's currency, rounded up.
@@ -156,27 +141,30 @@ impl ProviderClient {
     /// # Errors
     /// The provider's refusal, or what kept its answer away.
     pub async fn prices(&self) -> Result<PriceList, ProviderError> {
-        let Output::Prices(mut list) = self.ask(Op::Prices, &Slots::default()).await? else {
+        let Output::Prices(mut list) =
+            self.ask(Op::Prices, &Slots::default(), Way::Lane(Lane::Sync)).await?
+        else {
             return Err(wrong_output(Op::Prices));
         };
         list.currencies.iter().try_for_each(|named| self.currency.check(Some(*named)))?;
         self.currency.check(None)?;
-        if self.rate != Decimal::ONE {
+        if !self.rate.is_one() {
             for row in &mut list.rows {
-                let cost = self.to_ledger(row.cost, Rounding::Up);
+                let cost = self.rate.to_ledger(row.cost, Rounding::Up);
                 row.cost = cost.ok_or_else(|| misread(Op::Prices))?;
             }
         }
         Ok(list)
     }
 
-    /// Buys a number; asks once, whatever happens. A number that was charged in another
-    /// currency than the provider is set up for is ours, at no known cost, and the last one.
-    pub async fn buy(&self, request: &BuyRequest) -> BuyOutcome {
+    /// Buys a number; asks once, whatever happens. One that was not admitted waits behind
+    /// those that were. A number that was charged in another currency than the provider is set
+    /// up for is ours, at no known cost, and the last one.
+    pub async fn buy(&self, request: &BuyRequest, admission: Option<Admission>) -> BuyOutcome {
         if let Err(error) = self.currency.check(None) {
             return BuyOutcome::Refused(error);
         }
-        let max_price = match request.max_price.map(|most| self.to_provider(most)) {
+        let max_price = match request.max_price.map(|most| self.rate.to_provider(most)) {
             Some(None) => {
                 let what = "the price limit is out of range";
                 return BuyOutcome::Refused(ProviderError::new(ErrorKind::PriceTooLow, true, what));
@@ -191,10 +179,10 @@ impl ProviderClient {
             max_price: max_price.as_deref(),
             ..Slots::default()
         };
-        let output = match self.ask(Op::Buy, &slots).await {
+        let output = match self.ask(Op::Buy, &slots, Way::Admitted(admission)).await {
             Ok(output) => output,
             Err(error) if error.certain => {
-                let price = error.price.and_then(|price| self.to_ledger(price, Rounding::Up));
+                let price = error.price.and_then(|price| self.rate.to_ledger(price, Rounding::Up));
                 return BuyOutcome::Refused(ProviderError { price, ..error });
             }
             Err(error) => return BuyOutcome::InDoubt(format!("{error}: {}", error.excerpt)),
@@ -205,7 +193,7 @@ impl ProviderClient {
         // A cost beyond all range is no reason to forget a number that is ours.
         let known = self.currency.check(bought.currency).is_ok();
         let cost = bought.cost.filter(|_| known);
-        let cost = cost.and_then(|cost| self.to_ledger(cost, Rounding::Up));
+        let cost = cost.and_then(|cost| self.rate.to_ledger(cost, Rounding::Up));
         BuyOutcome::Assigned(Bought { cost, ..bought })
     }
 
@@ -214,45 +202,31 @@ impl ProviderClient {
     /// # Errors
     /// The provider's refusal, or what kept its answer away.
     pub async fn status(&self, external_id: &str) -> Result<StatusReport, ProviderError> {
-        let Output::Status(report) = self.ask(Op::Status, &by_id(external_id)).await? else {
-            return Err(wrong_output(Op::Status));
-        };
+        self.status_by(external_id, Lane::Poll).await
+    }
+
+    /// As [`Self::status`], with its errors, among the calls that a customer waits for.
+    pub async fn status_now(&self, external_id: &str) -> Result<StatusReport, ProviderError> {
+        self.status_by(external_id, Lane::Change).await
+    }
+
+    async fn status_by(
+        &self,
+        external_id: &str,
+        lane: Lane,
+    ) -> Result<StatusReport, ProviderError> {
+        let asked = self.ask(Op::Status, &by_id(external_id), Way::Lane(lane)).await?;
+        let Output::Status(report) = asked else { return Err(wrong_output(Op::Status)) };
         Ok(report)
     }
 
-    /// Gives a number back.
+    /// Gives a number back, which no customer waits for.
     ///
     /// # Errors
     /// The provider's refusal, or what kept its answer away; unless `certain`, it may
     /// have been done all the same.
     pub async fn cancel(&self, external_id: &str) -> Result<(), ProviderError> {
-        self.change(Op::Cancel, external_id).await.map(drop)
-    }
-
-    /// As [`Self::cancel`], for a caller who waits: tried again while the provider is
-    /// unwell, for ten seconds at most. The second of two that both arrived may be refused.
-    ///
-    /// # Errors
-    /// As for [`Self::cancel`], of the last try.
-    pub async fn cancel_with_retries(&self, external_id: &str) -> Result<(), ProviderError> {
-        let deadline = Instant::now() + CANCEL_TIME;
-        let mut tries = 1;
-        loop {
-            let until = deadline.min(Instant::now() + CANCEL_TRY_TIME);
-            let error = match timeout_at(until, self.cancel(external_id)).await {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(error)) => error,
-                Err(_) => ProviderError::new(ErrorKind::Temporary, false, "no answer in time"),
-            };
-            let asked = Duration::from_millis(error.retry_after_ms.unwrap_or(0));
-            let next = Instant::now() + asked.max(CANCEL_PAUSE);
-            let retry = consequence::of(error.kind).retry;
-            if tries == CANCEL_TRIES_MAX || next >= deadline || retry == Retry::Never {
-                return Err(error);
-            }
-            tries += 1;
-            sleep_until(next).await;
-        }
+        self.change(Op::Cancel, external_id, Way::Lane(Lane::End)).await.map(drop)
     }
 
     /// Says that no more messages are wanted.
@@ -260,60 +234,89 @@ impl ProviderClient {
     /// # Errors
     /// As for [`Self::cancel`].
     pub async fn finish(&self, external_id: &str) -> Result<(), ProviderError> {
-        self.change(Op::Finish, external_id).await.map(drop)
+        self.change(Op::Finish, external_id, Way::Lane(Lane::End)).await.map(drop)
     }
 
-    /// Asks for another message; gives the activation's new identifier, if it changed.
+    /// Asks for another message; gives the activation's new identifier, if it changed. A
+    /// refusal for want of a turn is as in [`Self::cancel_with_retries`].
     ///
     /// # Errors
     /// As for [`Self::cancel`].
-    pub async fn resend(&self, external_id: &str) -> Result<Option<String>, ProviderError> {
-        self.change(Op::Resend, external_id).await
+    pub async fn resend(
+        &self,
+        external_id: &str,
+        key: u64,
+    ) -> Result<Option<String>, ProviderError> {
+        self.change(Op::Resend, external_id, Way::Promised(Lane::Change, key)).await
     }
 
     /// The activations open at the provider: all of them, or, where it has too many for a
     /// few pages, the newest, at least those since `since`, by its own clock, if it lists the
-    /// newest first.
-    /// Also gives how many pages were asked for.
+    /// newest first. Also gives how many pages were asked for. Callers at the same time share
+    /// the calls.
     ///
     /// # Errors
     /// The provider's refusal of the first page, or what kept it away; without a later one
     /// the list is cut.
     pub async fn list_active(&self, since: Time) -> Result<(ActiveList, u32), ProviderError> {
-        let mut list = self.active_page(0).await?;
-        let mut pages = 1;
-        while pages < PAGES_MAX && list.is_cut() && self.driver.pages() {
-            if list.oldest.is_some_and(|oldest| oldest <= since) {
-                break;
-            }
-            pages += 1;
-            let Ok(next) = self.active_page(list.next_offset()).await else { break };
-            if !list.join(next) {
-                break;
-            }
-        }
-        self.currency.note_list(&list);
-        Ok((list, pages))
+        let OpenList { list, pages } = self.list(Reach { since, dense: false }).await?;
+        Ok((ActiveList::clone(&list), pages))
+    }
+
+    /// As [`Self::list_active`], but no further than pages show many open activations.
+    ///
+    /// # Errors
+    /// As for [`Self::list_active`].
+    pub async fn list_open(&self, since: Time) -> Result<OpenList, ProviderError> {
+        let listed = self.list(Reach { since, dense: true }).await?;
+        self.room.note_list(listed.list.rows.len(), listed.pages);
+        Ok(listed)
+    }
+
+    /// As [`Self::list_open`], for young activations alone: it does not wait for a longer list.
+    ///
+    /// # Errors
+    /// As for [`Self::list_active`].
+    pub async fn list_newest(&self, since: Time) -> Result<OpenList, ProviderError> {
+        self.shared(&self.newest, Reach { since, dense: true }).await
+    }
+
+    async fn list(&self, reach: Reach) -> Result<OpenList, ProviderError> {
+        self.shared(&self.lists, reach).await
+    }
+
+    async fn shared(&self, of: &SharedList, reach: Reach) -> Result<OpenList, ProviderError> {
+        let goes_on = self.driver.pages();
+        let fetch = |reach| paged(reach, goes_on, |at| self.active_page(at));
+        let listed = of.get(reach, fetch).await?;
+        self.currency.note_list(&listed.list);
+        Ok(listed)
     }
 
     async fn active_page(&self, offset: usize) -> Result<ActiveList, ProviderError> {
         let offset = offset.to_string();
         let slots = Slots { offset: Some(&offset), ..Slots::default() };
-        let Output::Active(list) = self.ask(Op::ListActive, &slots).await? else {
-            return Err(wrong_output(Op::ListActive));
-        };
+        // A list that brings messages takes the place of many polls.
+        let lane = if self.driver.lists_messages() { Lane::Poll } else { Lane::List };
+        let asked = self.ask(Op::ListActive, &slots, Way::Lane(lane)).await?;
+        let Output::Active(list) = asked else { return Err(wrong_output(Op::ListActive)) };
         Ok(list)
     }
 
-    async fn change(&self, op: Op, external_id: &str) -> Result<Option<String>, ProviderError> {
-        let Output::Done { new_external_id } = self.ask(op, &by_id(external_id)).await? else {
+    pub(super) async fn change(
+        &self,
+        op: Op,
+        external_id: &str,
+        way: Way,
+    ) -> Result<Option<String>, ProviderError> {
+        let Output::Done { new_external_id } = self.ask(op, &by_id(external_id), way).await? else {
             return Err(wrong_output(op));
         };
         Ok(new_external_id)
     }
 
     /// Runs an operation by the driver's plan, keeping to limits and deadline.
-    async fn ask(&self, op: Op, slots: &Slots<'_>) -> Result<Output, ProviderError> {
+    async fn ask(&self, op: Op, slots: &Slots<'_>, mut way: Way) -> Result<Output, ProviderError> {
         let plan = self.driver.plan(op, slots, &self.credentials, &self.base_url);
         let request = match plan {
             Err(error) => {
@@ -329,7 +332,7 @@ impl ProviderClient {
             Ok(Plan::Call(request)) => request,
         };
         let until = Instant::now() + self.exchange_time(op);
-        let first = self.once(op, &request).await;
+        let first = self.once(op, &request, &mut way).await;
         let Err((error, true)) = first else {
             return first.map_err(|(error, _)| error);
         };
@@ -337,7 +340,7 @@ impl ProviderClient {
             return Err(error);
         }
         sleep(RETRY_PAUSE).await;
-        self.once(op, &request).await.map_err(|(error, _)| error)
+        self.once(op, &request, &mut way).await.map_err(|(error, _)| error)
     }
 
     /// How long an exchange may take, from its turn on.
@@ -359,8 +362,9 @@ impl ProviderClient {
         &self,
         op: Op,
         request: &ProviderRequest,
+        way: &mut Way,
     ) -> Result<Output, (ProviderError, bool)> {
-        let outcome = self.attempt(op, request).await;
+        let outcome = self.attempt(op, request, way).await;
         let word = outcome.as_ref().map_or_else(|(error, _)| error.kind.word(), |_| "ok");
         self.metrics.provider_call(&self.provider, op.name(), word);
         outcome
@@ -370,12 +374,13 @@ impl ProviderClient {
         &self,
         op: Op,
         request: &ProviderRequest,
+        way: &mut Way,
     ) -> Result<Output, (ProviderError, bool)> {
-        let reply = self.call(op, request).await.map_err(|failed| {
+        let reply = self.call(op, request, way).await.map_err(|failed| {
             let retryable = failed.retryable;
             (failed.into_error(), retryable)
         })?;
-        let read = self.interpret(op, reply).await;
+        let read = reading::read(&self.driver, op, reply).await;
         read.map_err(|mut error| {
             error.excerpt = self.mask(&error.excerpt);
             self.pause_if_limited(&error);
@@ -384,27 +389,19 @@ impl ProviderClient {
         })
     }
 
-    /// Reads a reply; a long one on a thread where its size delays no other task.
-    async fn interpret(&self, op: Op, reply: RawReply) -> Result<Output, ProviderError> {
-        if reply.body.len() <= REPLY_BYTES_MAX {
-            return self.driver.interpret(op, &reply);
-        }
-        let driver = Arc::clone(&self.driver);
-        let read = tokio::task::spawn_blocking(move || driver.interpret(op, &reply)).await;
-        read.unwrap_or_else(|_| {
-            Err(ProviderError::new(ErrorKind::Unmapped, false, "reading was broken off"))
-        })
-    }
-
     /// One exchange. Waiting for the turn has a time of its own, so that a call that is sent
     /// has its whole time for the answer: a purchase that has no turn is refused for certain.
-    async fn call(&self, op: Op, request: &ProviderRequest) -> Result<RawReply, CallFailed> {
-        let lane = Lane::of(op);
-        let wait_until = Instant::now() + lane.patience();
-        let _turn = self.dispatcher.turn(lane, wait_until).await.map_err(|limited| CallFailed {
+    async fn call(
+        &self,
+        op: Op,
+        request: &ProviderRequest,
+        way: &mut Way,
+    ) -> Result<RawReply, CallFailed> {
+        let turn = way.turn(self.room.dispatcher()).await;
+        let _turn = turn.map_err(|limited| CallFailed {
             retry_after: Some(limited.retry_after),
             ..CallFailed::unsent(
-                ErrorKind::RateLimited,
+                ErrorKind::NoTurn,
                 "the provider's limits allowed no call in the time that it may wait",
             )
         })?;
@@ -424,7 +421,7 @@ impl ProviderClient {
             Pause::Penalty => asked.unwrap_or(self.driver.limits().penalty_ms),
         };
         if pause > 0 {
-            self.dispatcher.pause(Duration::from_millis(pause));
+            self.room.dispatcher().pause(Duration::from_millis(pause));
         }
     }
 
@@ -434,32 +431,6 @@ impl ProviderClient {
         let secrets = [Some(key), login.as_ref(), password.as_ref()];
         let secrets = secrets.into_iter().flatten().map(|secret| secret.expose());
         secrets.filter(|s| !s.is_empty()).fold(text.to_owned(), |t, s| t.replace(s, "***"))
-    }
-
-    fn to_ledger(&self, amount: Micros, rounding: Rounding) -> Option<Micros> {
-        if self.rate == Decimal::ONE {
-            return Some(amount);
-        }
-        to_micros(Decimal::new(amount.0, 6).checked_mul(self.rate)?, rounding)
-    }
-
-    /// A price limit as the provider reads it, rounded down so that it still holds; never
-    /// zero, which some providers take for no limit.
-    fn to_provider(&self, most: Micros) -> Option<String> {
-        let units = Decimal::new(most.0, 6).checked_div(self.rate)?;
-        let micros = to_micros(units, Rounding::Down).filter(|most| most.is_positive())?;
-        Some(Decimal::new(micros.0, 6).normalize().to_string())
-    }
-}
-
-/// The longest reply that is read whole.
-const fn bytes_max(op: Op) -> usize {
-    match op {
-        Op::Prices => PRICES_BYTES_MAX,
-        Op::ListActive => ACTIVE_BYTES_MAX,
-        Op::Balance | Op::Buy | Op::Status | Op::Cancel | Op::Finish | Op::Resend => {
-            REPLY_BYTES_MAX
-        }
     }
 }
 

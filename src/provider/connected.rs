@@ -1,15 +1,16 @@
 //! A connected provider: its driver, client, crosswalk, margin and breaker.
 //!
-//! Promises: a provider's offers can be claimed exactly while it is enabled and its
-//! breaker is closed. The breaker counts purchases and probes, since a provider
-//! may answer questions and still sell nothing. Leaves to others: when to ask what.
+//! Promises: a provider's offers can be claimed exactly while it is enabled and has a key, its
+//! breaker is closed, and it has not asked for a pause. The breaker counts purchases and
+//! probes, since a provider may answer questions and still sell nothing; an answer to any call
+//! that our key is refused opens it as well. Leaves to others: when to ask what.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nexnum_driver::{ActiveRow, Crosswalk, Driver, Op, ProviderError};
+use nexnum_driver::{ActiveRow, Crosswalk, Driver, ErrorKind, Op, ProviderError};
 use nexnum_engine::breaker::{Breaker, BreakerInput};
 use nexnum_engine::command::Timings;
 use nexnum_engine::grid::Grid;
@@ -19,12 +20,25 @@ use nexnum_engine::pricing::Margin;
 use nexnum_engine::time::Time;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::client::ProviderClient;
+use super::consequence;
+use super::funds::Funds;
+use super::least_cost::LeastCosts;
 use super::listed::Listed;
 use super::server_clock::{ClockOffset, Look};
 use super::sightings::{Made, Shown, Sightings};
+use crate::attention::{Attention, AttentionKind};
 use crate::clock::Clock;
+
+/// How long a breaker that has closed must stay so before the operator's attention is needed
+/// no longer: the first purchases of a provider that is back show whether it is.
+const CALM_MS: u64 = 10_000;
+
+/// What is told while the breaker is open.
+const OF_BREAKER: [AttentionKind; 3] =
+    [AttentionKind::BreakerOpen, AttentionKind::KeyRefused, AttentionKind::WrongCurrency];
 
 /// What the operator decides for a provider, beside what its client needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +49,10 @@ pub struct ProviderPolicy {
     pub enabled: bool,
     /// Who goes first among equal prices: the higher.
     pub priority: u8,
+    /// How often it goes first among equal prices of one priority, beside the others' weights.
+    pub weight: u8,
+    /// The operator is told when our account holds less.
+    pub low_balance: Micros,
     /// Milliseconds between two syncs of its offers.
     pub sync_interval_ms: u64,
     /// Instead of the driver's minimum age of a cancel, in milliseconds.
@@ -46,10 +64,16 @@ pub struct ProviderPolicy {
 pub struct Health {
     /// Its circuit breaker.
     pub breaker: Breaker,
-    /// Whether it is bought from.
+    /// Whether it is bought from, unless something keeps it from being sold now.
     pub enabled: bool,
+    /// Whether its offers can be claimed now.
+    pub on_sale: bool,
     /// Its balance, where it was asked and answered.
     pub balance: Option<Micros>,
+    /// What a purchase may cost: the balance, less what was bought since or is being bought.
+    pub spendable: Option<Micros>,
+    /// The account is empty, or below what the operator set.
+    pub balance_low: bool,
     /// When a sync last went through.
     pub last_sync_at: Option<Time>,
     /// Rows of its last list.
@@ -63,6 +87,8 @@ pub struct Health {
     pub misfits: usize,
     /// Rows kept out because their price jumped, or the whole of a list that shrank.
     pub quarantined: usize,
+    /// Offers kept out because the provider charged more for them than they were sold for.
+    pub overcharged: usize,
     /// What went wrong last, oldest first; at most [`FAILURES_MAX`].
     pub failures: VecDeque<Failure>,
 }
@@ -91,6 +117,21 @@ impl fmt::Display for Failure {
     }
 }
 
+/// What a connection is made of.
+#[derive(Debug)]
+pub struct ConnectedParts {
+    /// How it is spoken to.
+    pub driver: Arc<Driver>,
+    /// The way to it.
+    pub client: ProviderClient,
+    /// Its codes of countries and services.
+    pub crosswalk: Crosswalk,
+    /// What the operator decided.
+    pub policy: ProviderPolicy,
+    /// Why it cannot be called, as where its key is missing.
+    pub key_problem: Option<String>,
+}
+
 /// A provider with everything to talk to it.
 #[derive(Debug)]
 pub struct Connected {
@@ -99,34 +140,53 @@ pub struct Connected {
     client: ProviderClient,
     crosswalk: Crosswalk,
     policy: ProviderPolicy,
+    key_problem: Option<String>,
+    grid: Arc<Grid>,
+    attention: Attention,
     // Whether it is bought from, whether its offers are its own list's, and whether another
     // connection has taken its place. Each changes under the lock of the breaker, under which
     // they are shown in the grid; who reads one elsewhere may see it an instant late.
     enabled: AtomicBool,
     listed: AtomicBool,
     retired: AtomicBool,
-    breaker: Mutex<Breaker>,
+    breaker: Mutex<Guarded>,
     health: Mutex<Health>,
     sightings: Mutex<Sightings>,
+    least_costs: Arc<LeastCosts>,
+    funds: Funds,
     sync_wanted: Notify,
     retirement: Notify,
 }
 
+/// The breaker, and what follows its changes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Guarded {
+    breaker: Breaker,
+    /// When it closed last.
+    closed_at: Time,
+    /// The operator was told that it opened.
+    is_told: bool,
+}
+
 impl Connected {
-    /// A provider that has not been called yet.
+    /// A provider that has not been called yet; its offers stand in the grid.
     #[must_use]
     pub fn new(
         id: ProviderId,
-        driver: Arc<Driver>,
-        client: ProviderClient,
-        crosswalk: Crosswalk,
-        policy: ProviderPolicy,
+        parts: ConnectedParts,
+        grid: &Arc<Grid>,
+        attention: &Attention,
     ) -> Self {
+        let ConnectedParts { driver, client, crosswalk, policy, key_problem } = parts;
+        let funds = Funds::new((id, client.provider()), policy.low_balance, grid, attention);
         Self {
             id,
             driver,
             client,
             crosswalk,
+            key_problem,
+            grid: Arc::clone(grid),
+            attention: attention.clone(),
             enabled: AtomicBool::new(policy.enabled),
             listed: AtomicBool::new(false),
             retired: AtomicBool::new(false),
@@ -134,6 +194,8 @@ impl Connected {
             breaker: Mutex::default(),
             health: Mutex::default(),
             sightings: Mutex::default(),
+            least_costs: Arc::default(),
+            funds,
             sync_wanted: Notify::new(),
             retirement: Notify::new(),
         }
@@ -175,6 +237,26 @@ impl Connected {
         &self.policy
     }
 
+    /// Our account there.
+    #[must_use]
+    pub const fn funds(&self) -> &Funds {
+        &self.funds
+    }
+
+    /// What its offers cost at least, whatever its list says.
+    #[must_use]
+    pub fn least_costs(&self) -> &LeastCosts {
+        &self.least_costs
+    }
+
+    /// Keeps what the connection before it has learned of its costs, unless amounts are
+    /// converted in another way now.
+    pub(super) fn keep_costs_of(&mut self, before: &Self) {
+        if before.client.rate() == self.client.rate() {
+            self.least_costs = Arc::clone(&before.least_costs);
+        }
+    }
+
     /// How its numbers live.
     #[must_use]
     pub fn timings(&self) -> Timings {
@@ -185,10 +267,16 @@ impl Connected {
         }
     }
 
-    /// Whether it is bought from.
+    /// Whether it is bought from, and asked for its list: without a key it is not.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
-        self.enabled.load(Ordering::Relaxed)
+        self.key_problem.is_none() && self.enabled.load(Ordering::Relaxed)
+    }
+
+    /// Why it cannot be called, as where its key is missing.
+    #[must_use]
+    pub fn key_problem(&self) -> Option<&str> {
+        self.key_problem.as_deref()
     }
 
     /// Whether it has been replaced or removed: it serves the orders that were bought under
@@ -211,17 +299,25 @@ impl Connected {
     }
 
     /// Starts or stops buying from it.
-    pub(super) fn set_enabled(&self, grid: &Grid, enabled: bool) {
-        let breaker = self.breaker.lock();
+    pub(super) fn set_enabled(&self, enabled: bool) {
+        let guarded = self.breaker.lock();
         self.enabled.store(enabled, Ordering::Relaxed);
-        self.show(grid, *breaker);
+        self.show(&guarded);
+        self.report_key();
+    }
+
+    /// Tells the operator that there is no key, if the provider is to be bought from.
+    pub(super) fn report_key(&self) {
+        let is_wanted = self.enabled.load(Ordering::Relaxed);
+        let problem = self.key_problem().filter(|_| is_wanted);
+        self.attention.report(AttentionKind::KeyMissing, self.name(), problem);
     }
 
     /// Its offers in the grid are those of its list: they may be bought.
-    pub(crate) fn has_list(&self, grid: &Grid) {
-        let breaker = self.breaker.lock();
+    pub(crate) fn has_list(&self) {
+        let guarded = self.breaker.lock();
         self.listed.store(true, Ordering::Relaxed);
-        self.show(grid, *breaker);
+        self.show(&guarded);
     }
 
     /// Leaves its place to another connection, or to none: it opens or closes nothing from
@@ -230,28 +326,57 @@ impl Connected {
         let breaker = self.breaker.lock();
         self.retired.store(true, Ordering::Release);
         drop(breaker);
+        self.funds.retire();
         self.retirement.notify_waiters();
     }
 
     /// Opens or closes its offers, as they stand.
-    pub(super) fn show_now(&self, grid: &Grid) {
-        self.show(grid, *self.breaker.lock());
+    pub(super) fn show_now(&self) {
+        self.show(&self.breaker.lock());
+    }
+
+    /// Looks whether a pause has begun or ended, and whether what the operator was told of the
+    /// breaker is over.
+    pub(crate) fn look(&self, now: Time) {
+        let mut guarded = self.breaker.lock();
+        self.show(&guarded);
+        let is_calm = guarded.breaker.is_closed() && now.ms_since(guarded.closed_at) >= CALM_MS;
+        if guarded.is_told && is_calm && !self.is_retired() {
+            guarded.is_told = false;
+            for kind in OF_BREAKER {
+                self.attention.clear(kind, self.name());
+            }
+        }
     }
 
     /// The provider's health.
     #[must_use]
     pub fn health(&self) -> Health {
-        let breaker = *self.breaker.lock();
+        let breaker = self.breaker.lock().breaker;
         let health = self.health.lock().clone();
-        Health { breaker, enabled: self.is_enabled(), ..health }
+        self.with_standing(breaker, health)
     }
 
     /// As [`Connected::health`] without the failures: nothing is allocated for it.
     #[must_use]
     pub fn figures(&self) -> Health {
-        let breaker = *self.breaker.lock();
+        let breaker = self.breaker.lock().breaker;
         let health = self.health.lock();
-        Health { breaker, enabled: self.is_enabled(), failures: VecDeque::new(), ..*health }
+        let health = Health { failures: VecDeque::new(), ..*health };
+        self.with_standing(breaker, health)
+    }
+
+    /// Adds what is kept elsewhere.
+    fn with_standing(&self, breaker: Breaker, health: Health) -> Health {
+        Health {
+            breaker,
+            enabled: self.is_enabled(),
+            on_sale: self.is_on_sale(breaker),
+            spendable: self.funds.spendable(),
+            balance_low: self.funds.is_low(),
+            overcharged: self.least_costs.kept_out(),
+            ..health
+        }
     }
 
     /// Asks for the open activations, as [`ProviderClient::list_active`] with `since` by our
@@ -304,7 +429,8 @@ impl Connected {
         change(&mut self.health.lock());
     }
 
-    /// Keeps an error for the operator.
+    /// Keeps an error for the operator; one that no call escapes, as a refused key, or that asks
+    /// for a pause, takes the offers off sale.
     pub(crate) fn note_error(
         &self,
         now: Time,
@@ -312,8 +438,34 @@ impl Connected {
         order: Option<OrderId>,
         error: &ProviderError,
     ) {
+        // The provider was not asked, so it has not failed; the calls are counted as `no_turn`.
+        if error.kind == ErrorKind::NoTurn {
+            return;
+        }
         let text = format!("{}: {}", error.kind.word(), error.excerpt);
+        if let Some(kind) = consequence::stops(error.kind) {
+            self.is_stopped(now, op, (kind, &text));
+        }
+        self.show_now();
         self.note_failure(Failure { at: now, op, order, text });
+    }
+
+    /// Opens the breaker: nothing is bought until a probe goes well.
+    fn is_stopped(&self, now: Time, op: Op, (kind, text): (AttentionKind, &str)) {
+        if self.is_retired() {
+            return;
+        }
+        let text = format!(
+            "{} was answered with {text}: nothing is bought until a call is accepted again",
+            op.name()
+        );
+        self.attention.raise(kind, self.name(), text);
+        let mut guarded = self.breaker.lock();
+        guarded.is_told = true;
+        // An open breaker's pause is not begun anew by each poll, or no probe would ever be due.
+        if guarded.breaker.is_closed() {
+            self.change(&mut guarded, BreakerInput::Hard, now);
+        }
     }
 
     /// Keeps what went wrong in other words.
@@ -328,77 +480,60 @@ impl Connected {
 
     /// Records in the breaker how a purchase or a probe went; opens or closes the provider's
     /// asks in the grid when the breaker changes.
-    pub(crate) fn record_outcome(&self, grid: &Grid, input: BreakerInput, now: Time) {
-        let mut breaker = self.breaker.lock();
-        let before = *breaker;
-        *breaker = before.after(input, now);
-        if before.is_closed() != breaker.is_closed() {
-            let (provider, word) = (self.name(), breaker.word());
-            tracing::warn!(provider, breaker = word, "the circuit breaker of a provider changed");
-            self.show(grid, *breaker);
+    pub(crate) fn record_outcome(&self, input: BreakerInput, now: Time) {
+        self.change(&mut self.breaker.lock(), input, now);
+    }
+
+    fn change(&self, guarded: &mut Guarded, input: BreakerInput, now: Time) {
+        let before = guarded.breaker;
+        guarded.breaker = before.after(input, now);
+        if before.is_closed() == guarded.breaker.is_closed() {
+            return;
         }
+        let (provider, breaker) = (self.name(), guarded.breaker.word());
+        tracing::debug!(provider, breaker, "the circuit breaker of a provider changed");
+        if guarded.breaker.is_closed() {
+            guarded.closed_at = now;
+        } else if !self.is_retired() {
+            guarded.is_told = true;
+            let last = self.health.lock().failures.back().map(Failure::to_string);
+            let last = last.map(|last| format!("; the last failure: {last}")).unwrap_or_default();
+            let text = format!("its circuit breaker opened: nothing is bought from it{last}");
+            self.attention.raise(AttentionKind::BreakerOpen, provider, text);
+        }
+        self.show(guarded);
     }
 
     /// True if a probe is due, for the one caller who is to make it.
     pub(crate) fn may_probe(&self, now: Time) -> bool {
-        let mut breaker = self.breaker.lock();
-        let before = *breaker;
-        *breaker = before.after(BreakerInput::Probe, now);
-        *breaker != before
+        if self.key_problem.is_some() {
+            return false;
+        }
+        let mut guarded = self.breaker.lock();
+        let before = guarded.breaker;
+        guarded.breaker = before.after(BreakerInput::Probe, now);
+        guarded.breaker != before
     }
 
-    fn show(&self, grid: &Grid, breaker: Breaker) {
+    /// Whether the offers can be claimed under this breaker. A pause that the provider asked
+    /// for is looked at again each second.
+    fn is_on_sale(&self, breaker: Breaker) -> bool {
+        let is_paused = || self.client.paused_until().is_some_and(|until| until > Instant::now());
+        let is_listed = self.listed.load(Ordering::Relaxed);
+        self.is_enabled() && is_listed && breaker.is_closed() && !is_paused()
+    }
+
+    fn show(&self, guarded: &Guarded) {
         if self.is_retired() {
             return;
         }
-        if self.is_enabled() && self.listed.load(Ordering::Relaxed) && breaker.is_closed() {
-            grid.open_provider(self.id);
+        if self.is_on_sale(guarded.breaker) {
+            self.grid.open_provider(self.id);
         } else {
-            grid.close_provider(self.id);
+            self.grid.close_provider(self.id);
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::metrics::Metrics;
-    use crate::provider::client_config::{ClientConfig, Timeouts};
-    use nexnum_driver::{Credentials, ErrorKind};
-
-    fn connected() -> Connected {
-        let (_, text) = Driver::shipped()[0];
-        let driver = Arc::new(Driver::parse(text).expect("shipped drivers parse"));
-        let config = ClientConfig {
-            provider: "one".to_owned(),
-            base_url: None,
-            credentials: Credentials::default(),
-            rate: rust_decimal::Decimal::ONE,
-            timeouts: Timeouts::default(),
-            metrics: Metrics::default(),
-        };
-        let client = ProviderClient::new(Arc::clone(&driver), config).expect("it has an address");
-        let crosswalk = Crosswalk::load(driver.dialect()).expect("its codes are shipped");
-        let policy = ProviderPolicy {
-            margin: Margin::default(),
-            enabled: true,
-            priority: 0,
-            sync_interval_ms: 60_000,
-            min_cancel_age_ms: None,
-        };
-        Connected::new(ProviderId(2), driver, client, crosswalk, policy)
-    }
-
-    #[test]
-    fn the_last_failures_are_kept_with_their_operation_and_order() {
-        let connected = connected();
-        for order in 1..=20 {
-            let error = ProviderError::new(ErrorKind::NoBalance, true, "NO_BALANCE");
-            connected.note_error(Time(5), Op::Buy, Some(OrderId(order)), &error);
-        }
-        let failures = connected.health().failures;
-        let orders: Vec<_> = failures.iter().filter_map(|failure| failure.order).collect();
-        assert_eq!(orders, (5..=20).map(OrderId).collect::<Vec<_>>());
-        assert_eq!(failures[0].to_string(), "buy: no_balance: NO_BALANCE");
-    }
-}
+mod tests;

@@ -7,6 +7,8 @@
 use nexnum_driver::ErrorKind;
 use nexnum_engine::breaker::BreakerInput;
 
+use crate::attention::AttentionKind;
+
 /// What follows from an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Consequence {
@@ -72,6 +74,8 @@ pub enum CustomerAnswer {
     Unsupported,
     /// The provider cannot be asked now.
     Unavailable,
+    /// The provider's limits allow no more calls for a while.
+    Busy,
 }
 
 const GOOD: Option<BreakerInput> = Some(BreakerInput::Good);
@@ -120,10 +124,35 @@ table! {
     TooLate       | Never   | None    | BAD     | false      | true     | true     | TooLate  | Unavailable
     Banned        | Never   | None    | HARD    | false      | true     | false    | Unknown  | Unavailable
     WrongCurrency | Never   | None    | HARD    | false      | true     | false    | Unknown  | Unavailable
-    RateLimited   | Cancels | Penalty | NONE    | false      | true     | false    | Unknown  | Unavailable
+    RateLimited   | Cancels | Penalty | NONE    | false      | true     | false    | Unknown  | Busy
+    NoTurn        | Never   | None    | NONE    | false      | false    | false    | Unknown  | Busy
     Temporary     | All     | Asked   | BAD     | false      | true     | false    | Unknown  | Unavailable
     Unsupported   | Never   | None    | NONE    | true       | true     | true     | Unknown  | Unsupported
     Unmapped      | Cancels | None    | BAD     | false      | true     | false    | Unknown  | Unavailable
+}
+
+/// What the operator is told of an error that any other call would end with as well, until the
+/// operator has done something: such an answer to any call takes the provider off sale.
+#[must_use]
+pub const fn stops(kind: ErrorKind) -> Option<AttentionKind> {
+    match kind {
+        ErrorKind::BadKey | ErrorKind::Banned => Some(AttentionKind::KeyRefused),
+        ErrorKind::WrongCurrency => Some(AttentionKind::WrongCurrency),
+        ErrorKind::NoNumbers
+        | ErrorKind::NoBalance
+        | ErrorKind::BadService
+        | ErrorKind::BadCountry
+        | ErrorKind::PriceTooLow
+        | ErrorKind::TooEarly
+        | ErrorKind::NotFound
+        | ErrorKind::HasCode
+        | ErrorKind::TooLate
+        | ErrorKind::RateLimited
+        | ErrorKind::NoTurn
+        | ErrorKind::Temporary
+        | ErrorKind::Unsupported
+        | ErrorKind::Unmapped => None,
+    }
 }
 
 #[cfg(test)]
@@ -168,7 +197,8 @@ has_code       Never   None    Bad  -          noted final HasCode Unavailable
 too_late       Never   None    Bad  -          noted final TooLate Unavailable
 banned         Never   None    Hard -          noted -     Unknown Unavailable
 wrong_currency Never   None    Hard -          noted -     Unknown Unavailable
-rate_limited   Cancels Penalty -    -          noted -     Unknown Unavailable
+rate_limited   Cancels Penalty -    -          noted -     Unknown Busy
+no_turn        Never   None    -    -          -     -     Unknown Busy
 temporary      All     Asked   Bad  -          noted -     Unknown Unavailable
 unsupported    Never   None    -    ends_offer noted final Unknown Unsupported
 unmapped       Cancels None    Bad  -          noted -     Unknown Unavailable

@@ -6,226 +6,45 @@
 //! its place in flight, and is woken when it is due. No interval of a window's length ever has
 //! more calls than the window allows, counted where turns are given; at least nine tenths of
 //! them can be used, evenly.
+//!
+//! Purchases are admitted before they are paid for, only while nothing else waits for long.
+//! A change that cannot have its turn in time is told when to come back, and goes first then.
 
-use std::collections::VecDeque;
+mod gauge;
+mod lane;
+mod queues;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::{CallLimits, Op, Window};
+use nexnum_driver::CallLimits;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-/// What a call is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
-    /// A customer waits for the number.
-    Buy,
-    /// A customer cancels, finishes, or asks for another message.
-    Change,
-    /// Polls of activations.
-    Poll,
-    /// Lists of activations, by which doubts are settled.
-    Doubt,
-    /// Price lists and balances.
-    Sync,
-}
+use queues::{Entry, State};
 
-/// All lanes, in the order of their queues.
-const LANES: [Lane; 5] = [Lane::Buy, Lane::Change, Lane::Poll, Lane::Doubt, Lane::Sync];
-/// The longest a provider can make us pause with one answer.
-pub const PAUSE_MAX: Duration = Duration::from_secs(600);
-/// Calls that wait in one lane. More could not be served while they wait.
-const QUEUE_MAX: usize = 2_000;
-/// What the shares are counted in: a multiple of every weight.
-const STRIDE: u64 = 60;
-/// A window of fewer calls is counted call by call; a larger one is a bucket that holds a
-/// twentieth of it, at least one call.
-const COUNTED_MAX: u32 = 20;
+pub use lane::{Lane, PAUSE_MAX};
 
-impl Lane {
-    /// The lane of an operation.
-    #[must_use]
-    pub const fn of(op: Op) -> Self {
-        match op {
-            Op::Buy => Self::Buy,
-            Op::Cancel | Op::Finish | Op::Resend => Self::Change,
-            Op::Status => Self::Poll,
-            Op::ListActive => Self::Doubt,
-            Op::Balance | Op::Prices => Self::Sync,
-        }
-    }
-
-    /// How long its calls may wait for their turn.
-    #[must_use]
-    pub const fn patience(self) -> Duration {
-        Duration::from_secs(match self {
-            // With the exchange it must be over before the customer's first answer is due.
-            Self::Buy => 5,
-            Self::Change => 3,
-            Self::Poll => 15,
-            Self::Doubt | Self::Sync => 30,
-        })
-    }
-
-    /// Its share while all lanes wait: codes that were paid for go before new purchases.
-    const fn weight(self) -> u64 {
-        match self {
-            Self::Buy => 2,
-            Self::Change => 4,
-            Self::Poll => 6,
-            Self::Doubt => 2,
-            Self::Sync => 1,
-        }
-    }
-}
+/// Within how long an admitted purchase should have its turn even while the other lanes wait:
+/// less than its patience, so that it is not turned away after it was paid for.
+const BUY_WAIT_MAX: Duration = Duration::from_secs(4);
+/// How much longer a call may wait that came back as it was told: where a provider allows
+/// less than a call a second, it is better answered late than told to come back again.
+const PROMISED_PATIENCE: Duration = Duration::from_secs(3);
 
 /// No turn came, or could come, in the time that the call may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no call to the provider was allowed in time")]
 pub struct Limited {
-    /// When asking again may be worth it.
+    /// When asking again may be worth it; for a change with a key, when its turn is kept.
     pub retry_after: Duration,
 }
 
-/// A bound of the driver on calls in an interval.
-enum Gauge {
-    /// Each call of the last interval.
-    Counted { calls: usize, per: Duration, given: VecDeque<Instant> },
-    /// A bucket in shares of a call: level in calls × `per_us`, refilled by `refill` a window.
-    Bucket { capacity: u64, refill: u64, per_us: u64, level: u64, filled: Instant },
-}
-
-impl Gauge {
-    fn new(window: Window, now: Instant) -> Self {
-        let per = Duration::from_millis(window.per_ms.max(1));
-        if window.calls < COUNTED_MAX {
-            let calls = window.calls.max(1) as usize;
-            return Self::Counted { calls, per, given: VecDeque::with_capacity(calls) };
-        }
-        // What the bucket holds and what flows in within a window are the window's calls.
-        let capacity = u64::from(window.calls / 20).max(1);
-        let refill = u64::from(window.calls) - capacity;
-        let per_us = per.as_micros() as u64;
-        Self::Bucket { capacity, refill, per_us, level: capacity * per_us, filled: now }
-    }
-
-    /// From when on a call may be made.
-    fn ready_at(&mut self, now: Instant) -> Instant {
-        match self {
-            Self::Counted { calls, per, given } => {
-                while given.front().is_some_and(|first| *first + *per <= now) {
-                    given.pop_front();
-                }
-                if given.len() < *calls { now } else { given[0] + *per }
-            }
-            Self::Bucket { capacity, refill, per_us, level, filled } => {
-                let elapsed = now.saturating_duration_since(*filled).as_micros() as u64;
-                *level = level.saturating_add(elapsed.saturating_mul(*refill));
-                *level = (*level).min(*capacity * *per_us);
-                *filled = now;
-                let missing = per_us.saturating_sub(*level);
-                now + Duration::from_micros(missing.div_ceil(*refill))
-            }
-        }
-    }
-
-    fn take(&mut self, now: Instant) {
-        match self {
-            Self::Counted { given, .. } => given.push_back(now),
-            Self::Bucket { level, per_us, .. } => *level -= *per_us,
-        }
-    }
-
-    /// The call that was taken last was not made.
-    fn give_back(&mut self) {
-        match self {
-            Self::Counted { given, .. } => drop(given.pop_back()),
-            Self::Bucket { level, per_us, .. } => *level += *per_us,
-        }
-    }
-
-    /// Calls in a second, in the long run.
-    fn rate(&self) -> f64 {
-        match self {
-            Self::Counted { calls, per, .. } => *calls as f64 / per.as_secs_f64(),
-            Self::Bucket { refill, per_us, .. } => *refill as f64 * 1e6 / *per_us as f64,
-        }
-    }
-}
-
-struct Waiter {
-    ticket: u64,
-    turn: oneshot::Sender<Turn>,
-}
-
-#[derive(Default)]
-struct Queue {
-    waiting: VecDeque<Waiter>,
-    /// How much of its share the lane has had: the least goes next.
-    had: u64,
-}
-
-struct State {
-    gauges: Vec<Gauge>,
-    queues: [Queue; LANES.len()],
-    places: usize,
-    in_flight: usize,
-    paused_until: Option<Instant>,
-    next_ticket: u64,
-    /// What the lane that went last had had: a lane that was empty begins there.
-    served: u64,
-    /// When the queues are looked at next by themselves.
-    alarm: Option<Instant>,
-}
-
-impl State {
-    /// From when on a call may be made.
-    fn ready_at(&mut self, now: Instant) -> Instant {
-        let paused = self.paused_until.filter(|until| *until > now).unwrap_or(now);
-        self.gauges.iter_mut().map(|gauge| gauge.ready_at(now)).fold(paused, Instant::max)
-    }
-
-    /// The lane whose call goes next: of those that wait, the one that had least.
-    fn next_lane(&self) -> Option<usize> {
-        let waiting = (0..LANES.len()).filter(|at| !self.queues[*at].waiting.is_empty());
-        waiting.min_by_key(|at| (self.queues[*at].had, *at))
-    }
-
-    fn join(&mut self, lane: Lane, turn: oneshot::Sender<Turn>) -> u64 {
-        let queue = &mut self.queues[lane as usize];
-        // A lane that was empty has no claim on what it did not use.
-        if queue.waiting.is_empty() {
-            queue.had = queue.had.max(self.served);
-        }
-        self.next_ticket += 1;
-        queue.waiting.push_back(Waiter { ticket: self.next_ticket, turn });
-        self.next_ticket
-    }
-
-    fn leave(&mut self, lane: Lane, ticket: u64) {
-        self.queues[lane as usize].waiting.retain(|waiter| waiter.ticket != ticket);
-    }
-
-    /// How long a call that joins this lane now waits at the least, if the lanes that wait now
-    /// go on waiting.
-    fn expected(&mut self, lane: Lane, now: Instant) -> Duration {
-        let first = self.ready_at(now) - now;
-        let rate = self.gauges.iter().map(Gauge::rate).fold(f64::INFINITY, f64::min);
-        let others = LANES
-            .iter()
-            .filter(|other| **other != lane && !self.queues[**other as usize].waiting.is_empty());
-        let weights = lane.weight() + others.map(|other| other.weight()).sum::<u64>();
-        let share = lane.weight() as f64 / weights as f64;
-        let ahead = self.queues[lane as usize].waiting.len() as f64;
-        first + Duration::from_secs_f64((ahead / (rate * share)).min(PAUSE_MAX.as_secs_f64()))
-    }
-}
-
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<State<Turn>>,
 }
 
 impl Shared {
@@ -233,35 +52,25 @@ impl Shared {
     fn pump(self: &Arc<Self>) {
         let mut state = self.state.lock();
         let now = Instant::now();
-        while state.in_flight < state.places
-            && let Some(at) = state.next_lane()
-        {
-            let ready_at = state.ready_at(now);
-            if ready_at > now {
-                self.set_alarm(&mut state, ready_at);
+        while let Some(lane) = state.next_lane() {
+            let may_go_at = state.may_go_at(lane, now);
+            if may_go_at > now {
+                self.set_alarm(&mut state, may_go_at);
                 return;
             }
-            let Some(waiter) = state.queues[at].waiting.pop_front() else { return };
-            state.gauges.iter_mut().for_each(|gauge| gauge.take(now));
-            state.in_flight += 1;
-            match waiter.turn.send(Turn { shared: Some(Arc::clone(self)) }) {
-                Ok(()) => {
-                    state.served = state.served.max(state.queues[at].had);
-                    state.queues[at].had += STRIDE / LANES[at].weight();
-                }
+            let Some(waiter) = state.begin(lane, now) else { return };
+            let turn = Turn { shared: Some(Arc::clone(self)), lane, since: now };
+            if let Err(mut turn) = waiter.turn.send(turn) {
                 // Its caller is gone: the turn is the next one's.
-                Err(mut turn) => {
-                    turn.shared = None;
-                    state.in_flight -= 1;
-                    state.gauges.iter_mut().for_each(Gauge::give_back);
-                }
+                turn.shared = None;
+                state.undo(lane);
             }
         }
     }
 
     /// One timer at a time, set to the earliest moment that was asked for. Without a runtime
     /// the process is ending, and no call is made any more.
-    fn set_alarm(self: &Arc<Self>, state: &mut State, at: Instant) {
+    fn set_alarm(self: &Arc<Self>, state: &mut State<Turn>, at: Instant) {
         if state.alarm.is_some_and(|alarm| alarm <= at) {
             return;
         }
@@ -286,19 +95,57 @@ impl Shared {
 #[must_use]
 pub struct Turn {
     shared: Option<Arc<Shared>>,
+    lane: Lane,
+    since: Instant,
 }
 
 impl fmt::Debug for Turn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Turn")
+        f.debug_struct("Turn").field("lane", &self.lane).finish_non_exhaustive()
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
         let Some(shared) = self.shared.take() else { return };
-        shared.state.lock().in_flight -= 1;
+        shared.state.lock().end(self.lane, self.since.elapsed());
         shared.pump();
+    }
+}
+
+/// The provider has room for one more purchase; given back when this is dropped.
+#[must_use]
+pub struct Admission(Arc<Shared>);
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Admission")
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.0.state.lock().admitted -= 1;
+    }
+}
+
+/// How a call asks for its turn.
+#[derive(Clone, Copy)]
+enum Asks {
+    /// It does not come back.
+    Once,
+    /// It comes back with the same key if it is refused.
+    Again(u64),
+    /// It was admitted before.
+    Admitted,
+}
+
+impl Asks {
+    const fn key(self) -> Option<u64> {
+        match self {
+            Self::Again(key) => Some(key),
+            Self::Once | Self::Admitted => None,
+        }
     }
 }
 
@@ -320,56 +167,112 @@ pub struct Dispatcher {
     shared: Arc<Shared>,
 }
 
+impl fmt::Debug for Dispatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Dispatcher")
+    }
+}
+
 impl Dispatcher {
     /// A dispatcher of a provider that has not been called yet.
     #[must_use]
     pub fn new(limits: &CallLimits) -> Self {
-        let now = Instant::now();
-        let state = State {
-            gauges: limits.windows.iter().map(|window| Gauge::new(*window, now)).collect(),
-            queues: Default::default(),
-            places: limits.concurrency.max(1) as usize,
-            in_flight: 0,
-            paused_until: None,
-            next_ticket: 0,
-            served: 0,
-            alarm: None,
-        };
+        let state = State::new(limits, Instant::now());
         Self { shared: Arc::new(Shared { state: Mutex::new(state) }) }
+    }
+
+    /// The dispatcher of a connection that replaces another one, or of the first.
+    #[must_use]
+    pub fn shared(of: Option<Arc<Self>>, limits: &CallLimits) -> Arc<Self> {
+        let Some(of) = of else { return Arc::new(Self::new(limits)) };
+        of.shared.state.lock().limit(limits, Instant::now());
+        of.shared.pump();
+        of
     }
 
     /// Waits for the turn of a call.
     ///
     /// # Errors
-    /// At once, if none can come by `deadline` or too many wait; else when none has come.
-    pub async fn turn(&self, lane: Lane, deadline: Instant) -> Result<Turn, Limited> {
-        let (turn, mut given) = oneshot::channel();
-        let queued = {
-            let mut state = self.shared.state.lock();
-            let now = Instant::now();
-            let expected = state.expected(lane, now);
-            let is_full = state.queues[lane as usize].waiting.len() >= QUEUE_MAX;
-            if is_full || now + expected > deadline {
-                return Err(Limited { retry_after: expected });
+    /// At once, if none can come by `until` or too many wait; else when none has come.
+    pub async fn turn(&self, lane: Lane, until: Instant) -> Result<Turn, Limited> {
+        self.wait(lane, until, Asks::Once).await
+    }
+
+    /// As [`Dispatcher::turn`], for a caller that can come back: one that is refused is told
+    /// when its turn is kept for it, by its key.
+    ///
+    /// # Errors
+    /// As [`Dispatcher::turn`].
+    pub async fn promised_turn(
+        &self,
+        lane: Lane,
+        until: Instant,
+        key: u64,
+    ) -> Result<Turn, Limited> {
+        self.wait(lane, until, Asks::Again(key)).await
+    }
+
+    /// As [`Dispatcher::turn`], for a purchase that was admitted: it is not turned away at
+    /// once, since it was paid for.
+    ///
+    /// # Errors
+    /// When no turn has come in time.
+    pub async fn admitted_turn(
+        &self,
+        admission: Admission,
+        until: Instant,
+    ) -> Result<Turn, Limited> {
+        let waits = self.wait(Lane::Buy, until, Asks::Admitted);
+        // Counted until it stands in the queue, or a moment less: the count is a bound on how
+        // many wait, not a right.
+        drop(admission);
+        waits.await
+    }
+
+    /// Admits one more purchase: its turn will come soon, and nothing else waits for long.
+    ///
+    /// # Errors
+    /// When asking again may be worth it.
+    pub fn admit(&self) -> Result<Admission, Limited> {
+        let mut state = self.shared.state.lock();
+        match state.purchase_waits(BUY_WAIT_MAX, Instant::now()) {
+            Some(retry_after) => Err(Limited { retry_after }),
+            None => {
+                state.admitted += 1;
+                Ok(Admission(Arc::clone(&self.shared)))
             }
-            let ticket = state.join(lane, turn);
-            Queued { shared: &self.shared, lane, ticket }
-        };
-        self.shared.pump();
-        if let Ok(turn) = given.try_recv() {
-            return Ok(turn);
         }
-        match timeout_at(deadline, &mut given).await {
-            Ok(Ok(turn)) => Ok(turn),
-            Ok(Err(_)) | Err(_) => {
-                drop(queued);
-                // Given in the last moment all the same.
-                given.try_recv().map_err(|_| {
-                    let retry_after = self.shared.state.lock().expected(lane, Instant::now());
-                    Limited { retry_after }
-                })
-            }
+    }
+
+    /// How many purchases were admitted, wait for their turn or are under way.
+    #[must_use]
+    pub fn purchases(&self) -> usize {
+        self.shared.state.lock().purchases()
+    }
+
+    /// How many more calls of a lane can get their turn within `horizon`.
+    #[must_use]
+    pub fn room(&self, lane: Lane, horizon: Duration) -> usize {
+        let mut state = self.shared.state.lock();
+        let now = Instant::now();
+        let waiting = state.queue(lane).len();
+        if state.expected(lane, waiting, now) > horizon {
+            return 0;
         }
+        let soon = 1 + (state.rate() * horizon.as_secs_f64()).min(1e6) as usize;
+        soon.saturating_sub(waiting).min(state.places_of(lane).saturating_sub(waiting))
+    }
+
+    /// Calls in a second, in the long run.
+    #[must_use]
+    pub fn rate(&self) -> f64 {
+        self.shared.state.lock().rate()
+    }
+
+    /// True if nothing waits and a good part of what may be asked at once is unused.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.shared.state.lock().is_idle(Instant::now())
     }
 
     /// Stops all calls for a while, because the provider asks for it.
@@ -377,6 +280,51 @@ impl Dispatcher {
         let until = Instant::now() + pause.min(PAUSE_MAX);
         let mut state = self.shared.state.lock();
         state.paused_until = Some(state.paused_until.map_or(until, |earlier| earlier.max(until)));
+    }
+
+    async fn wait(&self, lane: Lane, mut until: Instant, asks: Asks) -> Result<Turn, Limited> {
+        let (turn, mut given) = oneshot::channel();
+        let key = asks.key();
+        let queued = {
+            let mut state = self.shared.state.lock();
+            let now = Instant::now();
+            let entry = match asks {
+                Asks::Admitted => Entry::First,
+                Asks::Once | Asks::Again(_) => state.entry(lane, until, key, now),
+            };
+            let ticket = match entry {
+                Entry::Refused(retry_after) => return Err(Limited { retry_after }),
+                Entry::First => state.join(lane, true, turn, now),
+                Entry::Last => state.join(lane, false, turn, now),
+            };
+            if matches!((entry, key), (Entry::First, Some(_))) {
+                until += PROMISED_PATIENCE;
+            }
+            Queued { shared: &self.shared, lane, ticket }
+        };
+        self.shared.pump();
+        if let Ok(turn) = given.try_recv() {
+            return Ok(turn);
+        }
+        match timeout_at(until, &mut given).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => {
+                drop(queued);
+                // Given in the last moment all the same.
+                given.try_recv().map_err(|_| self.late(lane, key))
+            }
+        }
+    }
+
+    /// What a call is told whose turn has not come in its time.
+    fn late(&self, lane: Lane, key: Option<u64>) -> Limited {
+        let now = Instant::now();
+        Limited { retry_after: self.shared.state.lock().refuse(lane, key, now) }
+    }
+
+    /// Until when the last pause holds or held.
+    pub fn paused_until(&self) -> Option<Instant> {
+        self.shared.state.lock().paused_until
     }
 }
 

@@ -5,6 +5,11 @@
 //! deadlines, bounds and rate limits; a [`connected::Connected`] is a provider with
 //! everything to talk to it.
 
+pub mod active;
+pub mod admission;
+pub mod bounds;
+pub mod buying;
+mod cancelling;
 pub(crate) mod cause;
 pub mod client;
 pub mod client_config;
@@ -12,9 +17,14 @@ pub mod connected;
 pub mod consequence;
 mod currency;
 pub mod dispatch;
+mod exchange_rate;
+mod funds;
+pub mod least_cost;
 pub(crate) mod listed;
 pub mod providers;
+mod reading;
 mod retry_after;
 pub(crate) mod server_clock;
 pub(crate) mod sightings;
-mod transport;
+pub(crate) mod transport;
+mod way;

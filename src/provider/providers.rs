@@ -44,7 +44,7 @@ impl Providers {
     pub fn new(grid: &Grid, connected: Vec<Connected>) -> Self {
         let providers = Self::default();
         for each in connected {
-            each.has_list(grid);
+            each.has_list();
             providers.put(grid, each);
         }
         providers
@@ -110,25 +110,32 @@ impl Providers {
     /// Adds a provider, or replaces the connection of the same id; gives the new one. Its
     /// offers are for sale once its first list has come: those of the connection before may
     /// have another price by now, or another margin.
-    pub fn put(&self, grid: &Grid, connected: Connected) -> Arc<Connected> {
-        let connected = Arc::new(connected);
+    pub fn put(&self, grid: &Grid, mut connected: Connected) -> Arc<Connected> {
         let _changing = self.shared.changing.lock();
+        if let Some(before) = self.get(connected.id()) {
+            connected.keep_costs_of(&before);
+        }
+        let connected = Arc::new(connected);
         let replaced = self.change(|set| set.insert(connected.id(), Arc::clone(&connected)));
         if let Some(replaced) = &replaced {
             replaced.retire();
         }
         grid.set_priority(connected.id(), connected.policy().priority);
-        connected.show_now(grid);
+        grid.set_weight(connected.id(), connected.policy().weight);
+        // Unknown until it has answered: its account may be another.
+        grid.set_funds(connected.id(), None);
+        connected.show_now();
+        connected.report_key();
         connected
     }
 
     /// Starts or stops buying from a provider; false if it is not connected. Its open
     /// activations go on.
-    pub fn set_enabled(&self, grid: &Grid, id: ProviderId, enabled: bool) -> bool {
+    pub fn set_enabled(&self, id: ProviderId, enabled: bool) -> bool {
         let _changing = self.shared.changing.lock();
         let connected = self.get(id);
         if let Some(connected) = &connected {
-            connected.set_enabled(grid, enabled);
+            connected.set_enabled(enabled);
         }
         connected.is_some()
     }

@@ -134,7 +134,8 @@ impl Default for LimitsConfig {
 }
 
 impl Config {
-    /// Reads the configuration at `path`; `data_dir` comes out relative to where we are.
+    /// Reads the configuration at `path`. Paths in it are relative to its own folder; they come
+    /// out relative to where we are.
     ///
     /// # Errors
     /// Which file, which line, which field, and why.
@@ -150,6 +151,7 @@ impl Config {
         let mut config = Self::parse(&text, path)?;
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
         config.data_dir = folder.join(&config.data_dir);
+        config.providers.iter_mut().for_each(|provider| provider.resolve(folder));
         Ok(config)
     }
 
@@ -172,6 +174,12 @@ impl Config {
         if self.drain_seconds > DRAIN_S_MAX {
             let seconds = self.drain_seconds;
             return Some(format!("drain_seconds is {seconds}: it must be at most {DRAIN_S_MAX}"));
+        }
+        if self.metrics_listen == Some(self.listen) && self.listen.port() != 0 {
+            let address = self.listen;
+            return Some(format!(
+                "listen and metrics_listen are both {address}: give metrics_listen another port"
+            ));
         }
         if self.providers.len() > PROVIDERS_MAX {
             let len = self.providers.len();

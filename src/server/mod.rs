@@ -3,8 +3,11 @@
 //! The order of starting is the order of trust: replayed state, sequencer, followers,
 //! providers, workers, and last the listeners. Stopping goes the other way.
 
+mod check;
 pub mod config;
 mod connect;
+mod descriptors;
+mod listener;
 mod providers;
 mod register;
 mod start_error;
@@ -24,6 +27,7 @@ use tokio::task::JoinHandle;
 use self::config::Config;
 use self::register::register;
 use crate::access::Access;
+use crate::attention::{Attention, AttentionKind};
 use crate::face::auth::{Auth, CallbackAddress};
 use crate::face::description::Description;
 use crate::face::route::RouteTable;
@@ -36,14 +40,17 @@ use crate::market::folder::{self, Opened};
 use crate::market::{self, Market, Started, Threads};
 use crate::money::Money;
 use crate::order::{Orders, OwnStock};
+use crate::provider::connected::Connected;
 use crate::provider::providers::Providers;
 use crate::supervisor::Supervisor;
 use crate::supply::Supply;
 use crate::supply::config::OWN_PROVIDER;
 use crate::worker::Workers;
 
+pub use check::{check_addresses, provider_problems};
 use connect::Prepared;
 pub use connect::{ConnectError, ProviderSetup};
+use listener::ReportingListener;
 pub use providers::ProviderSet;
 pub use start_error::StartError;
 
@@ -105,8 +112,7 @@ impl Rooms {
 /// Starts a server on an opened folder.
 ///
 /// # Errors
-/// What was missing. No provider is registered in the ledger then, unless the engine itself
-/// refused one.
+/// What was missing.
 pub async fn start(
     opened: Opened,
     config: &Config,
@@ -124,7 +130,8 @@ pub async fn start(
     let every = u64::from(config.limits.snapshot_every_events.get());
     let Started { market, open_claims, threads } =
         market::start(opened, config.own_stock.policy(), every);
-    // 3. Providers, own stock among them. Nothing is asked of them yet.
+    // 3. Providers, own stock among them: one that cannot be set up is told to the operator,
+    // and the others do without it. Nothing is asked of them yet.
     let (own, connected) = match attach(&market, config, setups).await {
         Ok(attached) => attached,
         Err(error) => {
@@ -143,10 +150,14 @@ pub async fn start(
     let quota = Quota::new(config.limits.requests_per_minute.get(), 60);
     let Tables { routes, metrics } = tables(&rooms, own.provider, callback, quota);
     let (stop, stopped) = watch::channel(false);
-    let mut listeners = vec![open_listener(&routes, config, listener, stopped.clone(), seeds[0])];
+    let limits = server_limits(config, &rooms.market.attention);
+    let attention = &rooms.market.attention;
+    let listener = ReportingListener::new(listener, "listen", attention);
+    let mut listeners = vec![open_listener(&routes, limits, listener, stopped.clone(), seeds[0])];
     let metrics_address = metrics_listener.as_ref().map(|(_, address)| *address);
     if let Some((listener, _)) = metrics_listener {
-        listeners.push(open_listener(&metrics, config, listener, stopped, seeds[1]));
+        let listener = ReportingListener::new(listener, "metrics_listen", attention);
+        listeners.push(open_listener(&metrics, limits, listener, stopped, seeds[1]));
     }
     let hook_path = hook_path(&hook_token);
     Ok(Running {
@@ -182,23 +193,23 @@ async fn attach(
 ) -> Result<(OwnStock, Providers), StartError> {
     let provider = register(market, OWN_PROVIDER, ProviderKind::Own).await?;
     let own = OwnStock { provider, timings: config.own_stock.timings() };
-    Ok((own, connect_all(market, config, setups).await?))
+    Ok((own, connect_all(market, config, setups).await))
 }
 
-/// Sets the configured providers up, then registers them: a driver that cannot be read leaves
-/// no name in the ledger.
-async fn connect_all(
-    market: &Market,
-    config: &Config,
-    setups: Vec<ProviderSetup>,
-) -> Result<Providers, StartError> {
+/// Sets the configured providers up and registers them. One that cannot be is left out and
+/// told to the operator; a driver that cannot be read leaves no name in the ledger.
+async fn connect_all(market: &Market, config: &Config, setups: Vec<ProviderSetup>) -> Providers {
     let grid = &market.grid;
-    let prepare = |setup| Prepared::new(setup, config.margin, market.metrics.clone());
-    let prepared: Vec<Prepared> = setups.into_iter().map(prepare).collect::<Result<_, _>>()?;
-    let mut connected = Vec::with_capacity(prepared.len());
-    for each in prepared {
-        let id = register(market, &each.name, ProviderKind::Driven).await?;
-        connected.push(each.connected(id));
+    let mut connected = Vec::with_capacity(setups.len());
+    for setup in setups {
+        let name = setup.config.name.clone();
+        match connect_one(market, config, setup).await {
+            Ok(each) => connected.push(each),
+            Err(error) => {
+                let text = format!("the server runs without this provider: {error}");
+                market.attention.raise(AttentionKind::ProviderNotSetUp, &*name, text);
+            }
+        }
     }
     // Offers of a provider that was taken out of the configuration stand in the ledger
     // still, and nothing can be bought of it.
@@ -207,7 +218,17 @@ async fn connect_all(
             grid.close_provider(id);
         }
     }
-    Ok(Providers::new(grid, connected))
+    Providers::new(grid, connected)
+}
+
+async fn connect_one(
+    market: &Market,
+    config: &Config,
+    setup: ProviderSetup,
+) -> Result<Connected, StartError> {
+    let prepared = Prepared::new(setup, config.margin, market.metrics.clone(), None)?;
+    let id = register(market, &prepared.name, ProviderKind::Driven).await?;
+    Ok(prepared.connected(id, market))
 }
 
 /// The path that messages for own stock are posted to on a server of this folder.
@@ -272,19 +293,23 @@ fn tables(
     Tables { routes, metrics }
 }
 
-fn open_listener(
-    routes: &RouteTable,
-    config: &Config,
-    listener: TcpListener,
-    mut stopped: watch::Receiver<bool>,
-    request_id_seed: u64,
-) -> JoinHandle<usize> {
-    let limits = ServerLimits {
-        connections_max: config.limits.connections_max.get() as usize,
+/// The bounds of each listener, as far as the process may open files.
+fn server_limits(config: &Config, attention: &Attention) -> ServerLimits {
+    ServerLimits {
+        connections_max: descriptors::connections(config, attention) as usize,
         connections_per_address_max: config.limits.connections_per_address_max.get(),
         drain_timeout: Duration::from_secs(config.drain_seconds),
         ..ServerLimits::default()
-    };
+    }
+}
+
+fn open_listener(
+    routes: &RouteTable,
+    limits: ServerLimits,
+    listener: ReportingListener<TcpListener>,
+    mut stopped: watch::Receiver<bool>,
+    request_id_seed: u64,
+) -> JoinHandle<usize> {
     let request_ids = RequestIds::new(request_id_seed);
     let server = Server { router: Arc::clone(&routes.router), limits, request_ids };
     Supervisor::vital_task(server.serve(listener, async move {

@@ -39,15 +39,19 @@ impl ProviderSet {
     pub async fn connect(&self, setup: ProviderSetup) -> Result<ProviderId, StartError> {
         let market = &self.orders.market;
         // 1. Its driver and client. Nothing is asked of the provider yet.
-        let known = self.orders.providers.by_name(&setup.config.name).is_some();
-        if !known && self.orders.providers.list().len() >= PROVIDERS_MAX {
+        let known = self.orders.providers.by_name(&setup.config.name);
+        if known.is_none() && self.orders.providers.list().len() >= PROVIDERS_MAX {
             return Err(ConnectError::TooMany.into());
         }
-        let prepared = Prepared::new(setup, self.margin_default, market.metrics.clone())?;
+        let dispatcher = known.map(|known| Arc::clone(known.client().room().dispatcher()));
+        let metrics = market.metrics.clone();
+        let prepared = Prepared::new(setup, self.margin_default, metrics, dispatcher)?;
         // 2. Its id: a name that is known keeps its own.
         let id = register(market, &prepared.name, ProviderKind::Driven).await?;
         // 3. Its place in the set, and its loops.
-        let connected = prepared.connected(id);
+        let connected = prepared.connected(id, market);
+        // What needed attention at the connection before may be well at this one.
+        market.attention.forget_provider(connected.name());
         let connected = self.orders.providers.put(&market.grid, connected);
         self.workers.watch_over(&connected);
         Ok(id)
@@ -57,7 +61,7 @@ impl ProviderSet {
     /// and refunds of its open activations go on.
     #[must_use]
     pub fn set_enabled(&self, id: ProviderId, enabled: bool) -> bool {
-        let changed = self.orders.providers.set_enabled(&self.orders.market.grid, id, enabled);
+        let changed = self.orders.providers.set_enabled(id, enabled);
         if changed
             && enabled
             && let Some(connected) = self.orders.providers.get(id)
@@ -71,6 +75,12 @@ impl ProviderSet {
     /// their ends under the connection that they were bought with.
     #[must_use]
     pub fn remove(&self, id: ProviderId) -> bool {
-        self.orders.providers.remove(&self.orders.market.grid, id)
+        let market = &self.orders.market;
+        let connected = self.orders.providers.get(id);
+        let removed = self.orders.providers.remove(&market.grid, id);
+        if let Some(connected) = connected {
+            market.attention.forget_provider(connected.name());
+        }
+        removed
     }
 }

@@ -127,7 +127,7 @@ impl Serialize for Percent {
 
 impl<'de> Deserialize<'de> for Percent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = config_value::quoted(deserializer)?;
+        let text = config_value::decimal(deserializer)?;
         let parsed = Decimal::from_str_exact(&text).map(|percent| percent.normalize());
         let range = Decimal::ZERO..=Decimal::from(PERCENT_MAX);
         match parsed {
@@ -160,7 +160,7 @@ impl Serialize for Rate {
 
 impl<'de> Deserialize<'de> for Rate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = config_value::quoted(deserializer)?;
+        let text = config_value::decimal(deserializer)?;
         match Decimal::from_str_exact(&text) {
             Ok(rate) if rate > Decimal::ZERO && rate <= Decimal::from(RATE_MAX) => Ok(Self(rate)),
             Ok(_) | Err(_) => Err(serde::de::Error::custom(format!(

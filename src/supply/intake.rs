@@ -15,6 +15,7 @@ use nexnum_engine::ids::{CarrierId, OfferId};
 use nexnum_engine::money::Micros;
 use tokio::task::JoinError;
 
+use super::obtainable;
 use super::price_list::{
     self, Differences, Key, Naming, Row, Translated, carriers, differences, naming, price,
     translate,
@@ -112,6 +113,9 @@ impl Intake {
         // On a thread of its own: requests must not wait for a hundred thousand rows.
         let priced = tokio::task::spawn_blocking(move || price(rows, &carriers, margin));
         let (mut rows, misfits) = priced.await?;
+        // Before jumps are looked for: a price that is known does not jump.
+        let least = connected.least_costs();
+        obtainable::correct(&mut rows, least, margin, self.market.clock.now());
         let offers = self.market.read_model.directory().offers_of(connected.id());
         let grid = Arc::clone(&self.market.grid);
         let len = rows.len();
@@ -120,19 +124,12 @@ impl Intake {
             connected.note(|health| health.quarantined = len);
             IntakeError::Untrusted { why: Distrust::Fallen { fallen, of } }
         })?;
-        if held > 0 {
-            let provider = connected.name();
-            tracing::warn!(
-                provider,
-                rows = held,
-                "rows of the price list are held back because their price jumped"
-            );
-        }
         // 3. Durable first, then visible to buyers.
         let (listed, refused) = self.record(&rows, offers).await?;
         let sold = listed.len();
         self.publish(listed).await?;
-        connected.has_list(&self.market.grid);
+        obtainable::correct_grid(&self.market.grid, least, margin, self.market.clock.now());
+        connected.has_list();
         // 4. What the operator sees of it.
         self.note_refused((nameless, refused));
         let now = self.market.clock.now();
@@ -192,7 +189,7 @@ impl Intake {
         for name in new {
             let command = NameCarrier { name: name.clone() };
             // Without room in the engine it is refused; its rows are counted as misfits.
-            if let Some(id) = self.send(&command).await? {
+            if let Some(id) = self.send(command).await? {
                 ids.insert(name, id);
                 self.carriers.insert(id);
             }
@@ -201,21 +198,14 @@ impl Intake {
     }
 
     /// Sends a command; `None` if the engine refuses it.
-    async fn send<R: Request + Clone>(
-        &self,
-        request: &R,
-    ) -> Result<Option<R::Answer>, IntakeError> {
+    async fn send<R: Request>(&self, request: R) -> Result<Option<R::Answer>, IntakeError> {
         let until = self.market.clock.now().plus_ms(COMMAND_MS);
-        let answer = self.market.send_until(request, until).await;
+        let answer = self.market.send_whole_until(request, until).await;
         let answer = answer.map_err(|error| IntakeError::NotTaken(error.to_string()))?;
         Ok(answer.ok())
     }
 
-    async fn send_whole(
-        &self,
-        request: &(impl Request + Clone),
-        what: &str,
-    ) -> Result<(), IntakeError> {
+    async fn send_whole(&self, request: impl Request, what: &str) -> Result<(), IntakeError> {
         let answer = self.send(request).await?;
         answer.map(drop).ok_or_else(|| IntakeError::Refused(what.to_owned()))
     }
@@ -233,7 +223,7 @@ impl Intake {
         for chunk in unseen.chunks(CHUNK) {
             let command = ListOffers { provider, offers: chunk.to_vec() };
             // Without room for new offers the known ones are priced all the same.
-            if self.send(&command).await?.is_none() {
+            if self.send(command).await?.is_none() {
                 refused += chunk.len();
             }
         }
@@ -250,12 +240,12 @@ impl Intake {
         };
         for chunk in listed.chunks(CHUNK) {
             let terms = chunk.iter().map(terms).collect();
-            self.send_whole(&PriceOffers { provider, terms }, "prices").await?;
+            self.send_whole(PriceOffers { provider, terms }, "prices").await?;
         }
         let sold_out: Vec<_> = gone.iter().filter_map(|offer| self.sold_out(*offer)).collect();
         for chunk in sold_out.chunks(CHUNK) {
             let terms = chunk.to_vec();
-            self.send_whole(&PriceOffers { provider, terms }, "sold-out offers").await?;
+            self.send_whole(PriceOffers { provider, terms }, "sold-out offers").await?;
         }
         Ok((listed, refused))
     }

@@ -2,6 +2,7 @@
 
 pub mod config;
 mod intake;
+mod obtainable;
 mod own_stock;
 mod price_list;
 mod quarantine;
@@ -10,7 +11,7 @@ use nexnum_engine::ids::ProviderId;
 
 use crate::market::Market;
 
-pub(crate) use intake::Intake;
+pub(crate) use intake::{Intake, IntakeError};
 pub use own_stock::{Loaded, StockLoad};
 
 /// What supply needs.

@@ -122,7 +122,9 @@ pub(super) async fn end(orders: &Orders, connected: &Connected, order: &Order) -
     };
     // 2. What it answers.
     if let Err(error) = told {
-        connected.note_error(orders.market.clock.now(), op, Some(order.id), &error);
+        if consequence::of(error.kind).is_noted {
+            connected.note_error(orders.market.clock.now(), op, Some(order.id), &error);
+        }
         if !is_final(order, &error) {
             return false;
         }

@@ -4,10 +4,13 @@
 //! that a crash at any point is repaired by the next look. Nothing here decides what is
 //! allowed: that is the engine's, and every outcome goes to it as a command.
 
+mod attend;
 mod ends;
+mod look;
 mod pause;
 mod poll;
 mod reconcile;
+mod schedule;
 mod sync;
 mod visit;
 
@@ -15,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::market::grid_follower::OpenClaim;
@@ -23,13 +26,19 @@ use crate::order::Orders;
 use crate::provider::connected::Connected;
 use crate::supervisor::Beat;
 
-/// The running workers: one poller, and for each connected provider a syncer, a reconciler
-/// and what ends activations there. A loop that panics is restarted.
+/// Price lists that are taken in at a time: each is some tens of MB at its largest, and keeps a
+/// thread and the engine busy.
+const INTAKES_MAX: usize = 2;
+
+/// The running workers: one poller, one look at what is in doubt for long, and for each
+/// connected provider a syncer, a reconciler and what ends activations there. A loop that
+/// panics is restarted.
 #[derive(Debug)]
 pub struct Workers {
     orders: Arc<Orders>,
     stop: watch::Sender<bool>,
     loops: Mutex<JoinSet<()>>,
+    intakes: Arc<Semaphore>,
 }
 
 impl Workers {
@@ -40,13 +49,18 @@ impl Workers {
     pub fn start(orders: &Arc<Orders>, open: Vec<OpenClaim>) -> Self {
         orders.take_up(open);
         let (stop, _) = watch::channel(false);
-        let workers = Self { orders: Arc::clone(orders), stop, loops: Mutex::default() };
+        let (loops, intakes) = (Mutex::default(), Arc::new(Semaphore::new(INTAKES_MAX)));
+        let workers = Self { orders: Arc::clone(orders), stop, loops, intakes };
         for connected in orders.providers.list() {
             workers.watch_over(&connected);
         }
         let (orders, stopped) = (Arc::clone(orders), workers.stop.subscribe());
         workers
             .begin("poll", "", move |beat| poll::Poller::new(&orders).run(stopped.clone(), beat));
+        let (orders, stopped) = (Arc::clone(&workers.orders), workers.stop.subscribe());
+        workers.begin("attend", "", move |beat| {
+            attend::attend(Arc::clone(&orders), stopped.clone(), beat)
+        });
         workers
     }
 
@@ -65,9 +79,9 @@ impl Workers {
             ends::Ender::new(&orders, &each).run(stopped.clone(), beat)
         });
         let (market, each) = (self.orders.market.clone(), Arc::clone(connected));
-        let stopped = self.stop.subscribe();
+        let (stopped, intakes) = (self.stop.subscribe(), Arc::clone(&self.intakes));
         self.begin("sync", connected.name(), move |beat| {
-            sync::Syncer::new(&market, &each).run(stopped.clone(), beat)
+            sync::Syncer::new(&market, &each, &intakes).run(stopped.clone(), beat)
         });
     }
 

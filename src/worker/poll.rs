@@ -1,108 +1,118 @@
-//! Polling: every open activation at a provider is polled when it is due.
+//! Polling: every open activation at a provider is asked about when it is due.
 //!
-//! One schedule for all: each activation has its next moment, later with age; a provider
-//! has at most half of its lanes taken by polls, so that purchases get through. What has
-//! ended here is ended there, once, and asked about a little longer, so that a message
-//! that crosses the end is kept. After a restart the open ones are simply found again.
+//! Each provider has a schedule of its own, and polls go as fast as its dispatcher gives them
+//! turns: what is due longest goes next, decided when there is room for it. Where a list
+//! brings the messages of many, one call takes the place of their polls. What has ended here
+//! is ended there, once, and asked about a little longer while calls are to spare, so that a
+//! message that crosses the end is kept. After a restart the open ones are simply found again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::ids::{OrderId, ProviderId};
+use nexnum_engine::ids::OrderId;
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 use tokio::sync::watch;
 use tokio::task::{self, JoinError, JoinSet};
 
+use super::look::{self, Looked};
 use super::pause::stopped_within;
-use super::visit::{Seen, Watch, visit};
+use super::schedule::{Depth, Schedule, Step, Want};
+use super::visit::{Seen, Watch, due_by, visit};
 use crate::order::Orders;
+use crate::provider::admission::PollLoad;
 use crate::provider::connected::Connected;
+use crate::provider::dispatch::{Dispatcher, Lane};
 use crate::supervisor::Beat;
 
-/// Between two looks at the schedule.
-const TICK: Duration = Duration::from_millis(250);
-/// Slowest asking about an activation that waits for a message: the buyer waits too.
-const PAUSE_MAX_MS: u64 = 15_000;
+/// Between two looks at the schedules.
+const TICK: Duration = Duration::from_millis(200);
+/// Slowest asking about an activation that waits for a message: with the exchange, half of
+/// what a code may be late.
+const PAUSE_MAX_MS: u64 = 8_000;
 /// Asking about an activation that has all it wants, or has ended.
-const PAUSE_QUIET_MS: u64 = 15_000;
+const PAUSE_REST_MS: u64 = 15_000;
+/// Up to this age most messages come, and polls are faster.
+const YOUNG_MS: u64 = 20_000;
 /// Age at which polls have become twice as slow.
 const AGE_MS: u64 = 120_000;
 /// Slowest asking of a provider that does not answer.
 const PAUSE_FAILED_MAX_MS: u64 = 60_000;
+/// After a list that could not be had; until then each activation is asked about alone.
+const PAUSE_UNLISTED_MS: u64 = 10_000;
+/// Before an activation is asked about again for which there was no room or no turn.
+const PAUSE_NO_ROOM_MS: u64 = 1_000;
 /// How long after its end an activation is asked about for a late message.
 const LATE_MS: u64 = 60_000;
-/// How far back each look for ended activations goes: more than a commit takes, so that
-/// one that ended between two looks is not missed.
-const OVERLAP_MS: u64 = 5_000;
+/// Activations taken in or scheduled anew in one look: the rest has its turn in the next.
+const STEPS_MAX: usize = 500;
 /// Between two looks for orders that have left memory.
 const FORGET_MS: u64 = 60_000;
 
-/// A visit under way.
+/// The polls of one connection.
+struct Polled {
+    connected: Arc<Connected>,
+    schedule: Schedule,
+    /// Polls under way of activations that no buyer waits for: one at a time.
+    at_rest: usize,
+}
+
+/// What a task was begun for.
 #[derive(Clone, Copy, Debug)]
-struct Visiting {
-    order: OrderId,
-    provider: ProviderId,
-    watch: Watch,
-    quiet: bool,
+enum Task {
+    Visit { order: OrderId, of: usize, watch: Watch, at_rest: bool },
+    Look { of: usize, depth: Depth, began: Time },
 }
 
-/// Visits under way at a provider.
-#[derive(Clone, Copy, Debug, Default)]
-struct Busy {
-    waiting: usize,
-    quiet: usize,
+/// What it came to.
+enum Outcome {
+    Visited(Watch, Seen),
+    Looked(Option<Looked>),
 }
 
-impl Busy {
-    /// Takes a place, if there is one: half of the provider's calls are for polls, and an eighth
-    /// of them, at least one, for activations that no buyer waits for.
-    fn begin(&mut self, concurrency: u32, quiet: bool) -> bool {
-        let all = (concurrency as usize / 2).max(1);
-        if self.waiting + self.quiet >= all || quiet && self.quiet >= (all / 8).max(1) {
-            return false;
-        }
-        *self.of(quiet) += 1;
-        true
-    }
-
-    fn end(&mut self, quiet: bool) {
-        *self.of(quiet) -= 1;
-    }
-
-    fn of(&mut self, quiet: bool) -> &mut usize {
-        if quiet { &mut self.quiet } else { &mut self.waiting }
-    }
+/// What a list showed, on its way into the schedule.
+struct Shown {
+    of: usize,
+    depth: Depth,
+    began: Time,
+    orders: VecDeque<OrderId>,
 }
 
 /// The schedule of all polls.
 pub(super) struct Poller {
     orders: Arc<Orders>,
-    watches: BTreeMap<OrderId, Watch>,
-    /// Whether it is quiet, when it is due, which: those that a buyer waits for come first.
-    due: BTreeSet<(bool, Time, OrderId)>,
-    busy: BTreeMap<ProviderId, Busy>,
-    /// Up to when ended activations have been looked for.
-    looked: Time,
-    visits: JoinSet<(Watch, Seen)>,
-    /// What each visit under way is for.
-    visiting: HashMap<task::Id, Visiting>,
+    watches: HashMap<OrderId, Watch>,
+    /// By the address of the connection, which the entry keeps alive.
+    polled: HashMap<usize, Polled>,
+    /// Activations that have their number and no place in a schedule yet.
+    found: VecDeque<OrderId>,
+    shown: VecDeque<Shown>,
+    tasks: JoinSet<Outcome>,
+    /// What each task under way is for.
+    under_way: HashMap<task::Id, Task>,
     /// When connections of orders that have left memory are forgotten next.
     forget_at: Time,
 }
 
 impl Poller {
     pub(super) fn new(orders: &Arc<Orders>) -> Self {
+        let read_model = &orders.market.read_model;
+        // Before the open ones are read, so that none is missed between the two.
+        drop(read_model.take_assigned());
+        let mut found: VecDeque<_> = read_model.driven().into();
+        let since = Time(orders.market.clock.now().0.saturating_sub(LATE_MS));
+        let closed = read_model.driven_closed_since(since);
+        found.extend(closed.iter().filter(|order| ended_unanswered(order)).map(|order| order.id));
         Self {
             orders: Arc::clone(orders),
-            watches: BTreeMap::new(),
-            due: BTreeSet::new(),
-            busy: BTreeMap::new(),
-            looked: Time(orders.market.clock.now().0.saturating_sub(LATE_MS)),
-            visits: JoinSet::new(),
-            visiting: HashMap::new(),
+            watches: HashMap::new(),
+            polled: HashMap::new(),
+            found,
+            shown: VecDeque::new(),
+            tasks: JoinSet::new(),
+            under_way: HashMap::new(),
             forget_at: Time(0),
         }
     }
@@ -110,16 +120,29 @@ impl Poller {
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
         loop {
             beat.round();
-            self.forget();
-            self.find();
-            while let Some(visit) = self.visits.try_join_next_with_id() {
-                self.end_visit(visit);
-            }
-            self.start_due();
+            self.look();
             if stopped_within(&mut stop, TICK).await {
-                while self.visits.join_next().await.is_some() {}
+                while self.tasks.join_next().await.is_some() {}
                 return;
             }
+        }
+    }
+
+    /// One look at the schedules: its cost does not grow with how many activations there are.
+    fn look(&mut self) {
+        // 1. What came back.
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            self.end(ended);
+        }
+        self.place_shown();
+        // 2. What is new.
+        self.find();
+        self.forget();
+        // 3. What is next, as far as each provider has room.
+        let now = self.orders.market.clock.now();
+        let all: Vec<usize> = self.polled.keys().copied().collect();
+        for of in all {
+            self.start(of, now);
         }
     }
 
@@ -133,94 +156,157 @@ impl Poller {
         }
     }
 
-    /// Takes activations into the schedule that are not in it yet: the open ones, and
-    /// those that came and ended without a message since the last look.
+    /// Takes activations into the schedule that got their number since the last look.
     fn find(&mut self) {
-        let since = Time(self.looked.0.saturating_sub(OVERLAP_MS));
-        self.looked = self.orders.market.clock.now();
-        let read_model = Arc::clone(&self.orders.market.read_model);
-        let new = read_model.driven().into_iter().filter(|id| !self.watches.contains_key(id));
-        let mut found: Vec<_> = new.filter_map(|id| read_model.order(id)).collect();
-        let unanswered = |order: &Arc<Order>| match order.state {
-            ActivationState::Cancelled | ActivationState::TimedOut => true,
-            ActivationState::Init
-            | ActivationState::Active
-            | ActivationState::Received
-            | ActivationState::Completed
-            | ActivationState::Failed => false,
-        };
-        found.extend(read_model.driven_closed_since(since).into_iter().filter(unanswered));
-        for order in found {
-            let connected = self.orders.providers.of_order(&order);
-            let Some(connected) = connected.filter(|_| order.assignment.is_some()) else {
-                continue;
-            };
-            if !self.watches.contains_key(&order.id) {
-                self.schedule(&order, &connected, Watch::default(), false);
+        self.found.extend(self.orders.market.read_model.take_assigned());
+        for _ in 0..STEPS_MAX.min(self.found.len()) {
+            let Some(id) = self.found.pop_front() else { return };
+            let order = self.orders.market.read_model.order(id);
+            let Some(order) = order.filter(|order| order.assignment.is_some()) else { continue };
+            if !self.watches.contains_key(&id) {
+                self.schedule(&order, Watch::default(), Moment::First);
             }
         }
     }
 
-    /// Gives an activation its next moment; `visited` once it has been asked about.
-    fn schedule(&mut self, order: &Order, connected: &Connected, watch: Watch, visited: bool) {
-        let now = self.orders.market.clock.now();
-        let base = connected.driver().timings().poll_interval_ms;
-        let quiet = is_quiet(order) || watch.settled;
-        let pause = if visited || quiet {
-            pause_ms(base, now.ms_since(order.placed_at), quiet, watch.failures)
-        } else {
-            // Most messages come at once.
-            base / 2
+    /// Gives an activation its next moment.
+    fn schedule(&mut self, order: &Order, watch: Watch, moment: Moment) {
+        let Some(connected) = self.orders.providers.of_order(order) else {
+            self.watches.remove(&order.id);
+            return;
         };
+        let now = self.orders.market.clock.now();
+        let want = want(order, watch);
+        let base = connected.driver().timings().poll_interval_ms;
+        let age_ms = now.ms_since(order.placed_at);
+        let pause = pause_ms(base, age_ms, want, watch, moment);
         // Orders that came together are spread, always alike.
         let spread = u64::from(order.id.0).wrapping_mul(7_919) % (pause / 8 + 1);
-        self.due.insert((quiet, now.plus_ms(pause - spread), order.id));
         self.watches.insert(order.id, watch);
+        let polled =
+            self.polled.entry(Arc::as_ptr(&connected) as usize).or_insert_with(|| Polled {
+                schedule: Schedule::new(connected.driver().lists_messages()),
+                connected,
+                at_rest: 0,
+            });
+        // The last look is when the activation's time is over.
+        let due = now.plus_ms(pause - spread);
+        let due = due_by(order).filter(|last| *last > now).map_or(due, |last| last.min(due));
+        polled.schedule.put(order.id, want, age_ms, due, now);
     }
 
-    fn start_due(&mut self) {
-        let now = self.orders.market.clock.now();
-        let of = |quiet| {
-            let all = self.due.range((quiet, Time(0), OrderId(0))..);
-            all.take_while(move |due| due.0 == quiet && due.1 <= now).copied()
-        };
-        let due: Vec<_> = of(false).chain(of(true)).collect();
-        for key in due {
-            let (quiet, _, id) = key;
-            let order = self.orders.market.read_model.order(id);
-            let connected = order.as_ref().and_then(|order| self.orders.providers.of_order(order));
-            let (Some(order), Some(connected)) = (order, connected) else {
-                self.due.remove(&key);
-                self.watches.remove(&id);
-                continue;
-            };
-            let busy = self.busy.entry(connected.id()).or_default();
-            if !busy.begin(connected.driver().limits().concurrency, quiet) {
-                continue;
+    /// Begins what is due at a connection and has room.
+    fn start(&mut self, of: usize, now: Time) {
+        let Some(polled) = self.polled.get_mut(&of) else { return };
+        let room = polled.connected.client().room();
+        let load =
+            PollLoad { waiting: polled.schedule.waiting(), late_ms: polled.schedule.late_ms(now) };
+        room.note_load(load);
+        if polled.schedule.is_empty() && polled.at_rest == 0 {
+            self.polled.remove(&of);
+            return;
+        }
+        let steps = steps(&mut polled.schedule, room.dispatcher(), now);
+        let may_rest = steps.is_empty() && polled.at_rest == 0 && room.dispatcher().is_idle();
+        let at_rest = if may_rest { polled.schedule.next_at_rest(now) } else { None };
+        for step in steps {
+            match step {
+                Step::List(depth) => self.begin_look(of, depth, now),
+                Step::One(id) => self.begin_visit(of, id, false),
             }
-            self.due.remove(&key);
-            let watch = self.watches.get(&id).copied().unwrap_or_default();
-            let provider = connected.id();
-            let visit = self.visits.spawn(visit(Arc::clone(&self.orders), connected, order, watch));
-            self.visiting.insert(visit.id(), Visiting { order: id, provider, watch, quiet });
+        }
+        if let Some(id) = at_rest {
+            self.begin_visit(of, id, true);
         }
     }
 
-    fn end_visit(&mut self, visit: Result<(task::Id, (Watch, Seen)), JoinError>) {
-        let task = visit.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
-        let Some(visiting) = self.visiting.remove(&task) else { return };
-        if let Some(busy) = self.busy.get_mut(&visiting.provider) {
-            busy.end(visiting.quiet);
+    fn begin_look(&mut self, of: usize, depth: Depth, began: Time) {
+        let Some(polled) = self.polled.get(&of) else { return };
+        let (orders, connected) = (Arc::clone(&self.orders), Arc::clone(&polled.connected));
+        let looking = look::look(orders, connected, depth, began);
+        let task = self.tasks.spawn(async move { Outcome::Looked(looking.await) });
+        self.under_way.insert(task.id(), Task::Look { of, depth, began });
+    }
+
+    fn begin_visit(&mut self, of: usize, id: OrderId, at_rest: bool) {
+        let order = self.orders.market.read_model.order(id);
+        let (Some(order), Some(polled)) = (order, self.polled.get_mut(&of)) else {
+            self.drop_order(of, id);
+            return;
+        };
+        polled.at_rest += usize::from(at_rest);
+        let watch = self.watches.get(&id).copied().unwrap_or_default();
+        let visit = visit(Arc::clone(&self.orders), Arc::clone(&polled.connected), order, watch);
+        let task = self.tasks.spawn(async move {
+            let (watch, seen) = visit.await;
+            Outcome::Visited(watch, seen)
+        });
+        self.under_way.insert(task.id(), Task::Visit { order: id, of, watch, at_rest });
+    }
+
+    fn drop_order(&mut self, of: usize, id: OrderId) {
+        self.watches.remove(&id);
+        if let Some(polled) = self.polled.get_mut(&of) {
+            polled.schedule.remove(id);
         }
-        // A visit that panicked was reported by its thread: it is a failure like others.
-        let (watch, seen) = visit.map_or((visiting.watch, Seen::Failed), |(_, seen)| seen);
-        self.reschedule(visiting.order, watch, seen);
+    }
+
+    fn end(&mut self, ended: Result<(task::Id, Outcome), JoinError>) {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let Some(task) = self.under_way.remove(&id) else { return };
+        // A task that panicked was reported by its thread: it is a failure like others.
+        let outcome = ended.ok().map(|(_, outcome)| outcome);
+        match (task, outcome) {
+            (Task::Visit { order, of, watch, at_rest }, outcome) => {
+                if let Some(polled) = self.polled.get_mut(&of) {
+                    polled.at_rest -= usize::from(at_rest);
+                    polled.schedule.remove(order);
+                }
+                let (watch, seen) = match outcome {
+                    Some(Outcome::Visited(watch, seen)) => (watch, seen),
+                    Some(Outcome::Looked(_)) | None => (watch, Seen::Failed),
+                };
+                self.reschedule(order, watch, seen);
+            }
+            (Task::Look { of, depth, began }, Some(Outcome::Looked(Some(looked)))) => {
+                let orders = looked.shown.into();
+                self.shown.push_back(Shown { of, depth, began, orders });
+            }
+            (
+                Task::Look { of, depth, began },
+                Some(Outcome::Looked(None) | Outcome::Visited(..)) | None,
+            ) => {
+                if let Some(polled) = self.polled.get_mut(&of) {
+                    polled.schedule.has_no_list(depth, began.plus_ms(PAUSE_UNLISTED_MS));
+                }
+            }
+        }
+    }
+
+    /// Schedules what lists showed; a list is over once all of it is scheduled.
+    fn place_shown(&mut self) {
+        let mut steps = STEPS_MAX;
+        while let Some(mut shown) = self.shown.pop_front() {
+            while steps > 0
+                && let Some(id) = shown.orders.pop_front()
+            {
+                steps -= 1;
+                if let Some(watch) = self.watches.get(&id).copied() {
+                    self.reschedule(id, watch, Seen::Standing);
+                }
+            }
+            if !shown.orders.is_empty() {
+                self.shown.push_front(shown);
+                return;
+            }
+            if let Some(polled) = self.polled.get_mut(&shown.of) {
+                polled.schedule.has_listed(shown.depth, shown.began);
+            }
+        }
     }
 
     fn reschedule(&mut self, id: OrderId, watch: Watch, seen: Seen) {
-        let order = self.orders.market.read_model.order(id);
-        let connected = order.as_ref().and_then(|order| self.orders.providers.of_order(order));
-        let (Some(order), Some(connected)) = (order, connected) else {
+        let Some(order) = self.orders.market.read_model.order(id) else {
             self.watches.remove(&id);
             return;
         };
@@ -232,15 +318,59 @@ impl Poller {
         };
         if is_over(&order, watch, self.orders.market.clock.now()) {
             self.watches.remove(&id);
-        } else {
-            self.schedule(&order, &connected, watch, true);
+            return;
+        }
+        let moment = if seen == Seen::NoRoom { Moment::NoRoom } else { Moment::Next };
+        self.schedule(&order, watch, moment);
+    }
+}
+
+/// What is due at a provider, as far as its polls can have their turn before the next look.
+fn steps(schedule: &mut Schedule, dispatcher: &Dispatcher, now: Time) -> Vec<Step> {
+    let room = dispatcher.room(Lane::Poll, TICK).min(STEPS_MAX);
+    std::iter::from_fn(|| schedule.next(now)).take(room).collect()
+}
+
+/// Which moment of an activation is scheduled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    /// Its first poll: most messages come at once.
+    First,
+    Next,
+    /// The same as before, for which there was no room.
+    NoRoom,
+}
+
+/// What an activation is asked about for.
+fn want(order: &Order, watch: Watch) -> Want {
+    match order.state {
+        ActivationState::Init | ActivationState::Active => Want::Message,
+        // A list shows the message that is there already.
+        ActivationState::Received if order.awaits_another => Want::Answer,
+        ActivationState::Received => Want::Rest,
+        ActivationState::Completed
+        | ActivationState::Cancelled
+        | ActivationState::TimedOut
+        | ActivationState::Failed => {
+            if watch.settled {
+                Want::Rest
+            } else {
+                Want::Answer
+            }
         }
     }
 }
 
-/// True if the buyer waits for nothing more.
-fn is_quiet(order: &Order) -> bool {
-    order.state == ActivationState::Received && !order.awaits_another
+/// True if an activation ended without a message that its provider may still bring.
+fn ended_unanswered(order: &Order) -> bool {
+    match order.state {
+        ActivationState::Cancelled | ActivationState::TimedOut => true,
+        ActivationState::Init
+        | ActivationState::Active
+        | ActivationState::Received
+        | ActivationState::Completed
+        | ActivationState::Failed => false,
+    }
 }
 
 /// True once no message can arrive that the ledger would keep: the provider was told of
@@ -252,33 +382,51 @@ fn is_over(order: &Order, watch: Watch, now: Time) -> bool {
 }
 
 /// How long until an activation is asked about again.
-fn pause_ms(base: u64, age_ms: u64, quiet: bool, failures: u32) -> u64 {
-    if failures > 0 {
-        return (base << failures.min(6)).min(PAUSE_FAILED_MAX_MS.max(base));
+fn pause_ms(base: u64, age_ms: u64, want: Want, watch: Watch, moment: Moment) -> u64 {
+    if watch.failures > 0 {
+        return (base << watch.failures.min(6)).min(PAUSE_FAILED_MAX_MS.max(base));
     }
-    if quiet {
-        return PAUSE_QUIET_MS.max(base);
+    match (want, moment) {
+        (_, Moment::NoRoom) => PAUSE_NO_ROOM_MS.min(base),
+        (Want::Rest, Moment::First | Moment::Next) => PAUSE_REST_MS.max(base),
+        (Want::Message | Want::Answer, Moment::First) => base / 2,
+        (Want::Message | Want::Answer, Moment::Next) if age_ms < YOUNG_MS => base * 2 / 3,
+        (Want::Message | Want::Answer, Moment::Next) => {
+            (base + base * age_ms / AGE_MS).min(PAUSE_MAX_MS.max(base))
+        }
     }
-    (base + base * age_ms / AGE_MS).min(PAUSE_MAX_MS.max(base))
 }
+
+#[cfg(test)]
+mod mix;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn polls_slow_with_age_with_quiet_and_with_failures() {
+    fn polls_slow_with_age_with_rest_and_with_failures() {
         let minute = 60_000;
+        let of = |base, age, want, failures| {
+            let watch = Watch { failures, ..Watch::default() };
+            pause_ms(base, age, want, watch, Moment::Next)
+        };
         let ages = [0, minute, 2 * minute, 4 * minute, 20 * minute];
         assert_eq!(
-            ages.map(|age| pause_ms(5_000, age, false, 0)),
-            [5_000, 7_500, 10_000, 15_000, 15_000]
+            ages.map(|age| of(5_000, age, Want::Message, 0)),
+            [3_333, 7_500, 8_000, 8_000, 8_000]
         );
-        assert_eq!(pause_ms(5_000, 0, true, 0), 15_000);
-        assert_eq!(pause_ms(20_000, 20 * minute, false, 0), 20_000);
+        assert_eq!(of(5_000, 0, Want::Rest, 0), 15_000);
+        assert_eq!(of(20_000, 20 * minute, Want::Message, 0), 20_000);
         assert_eq!(
-            [1, 2, 3, 4, 60].map(|n| pause_ms(5_000, 0, false, n)),
+            [1, 2, 3, 4, 60].map(|n| of(5_000, 0, Want::Message, n)),
             [10_000, 20_000, 40_000, 60_000, 60_000]
         );
+    }
+
+    #[test]
+    fn the_first_poll_comes_early_and_one_without_room_soon() {
+        let of = |moment| pause_ms(5_000, 0, Want::Message, Watch::default(), moment);
+        assert_eq!((of(Moment::First), of(Moment::NoRoom)), (2_500, 1_000));
     }
 }

@@ -2,19 +2,25 @@
 //!
 //! The same loop probes a provider behind an open breaker.
 
+use std::convert::Infallible;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::Op;
+use nexnum_driver::{ErrorKind, Op, ProviderError};
 use nexnum_engine::breaker::BreakerInput;
-use tokio::sync::watch;
+use nexnum_engine::ids::ProviderId;
+use nexnum_engine::money::Micros;
+use nexnum_engine::time::Time;
+use tokio::sync::{Semaphore, watch};
 
 use super::pause::stopped_within;
+use crate::attention::AttentionKind;
 use crate::market::Market;
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence;
 use crate::supervisor::Beat;
-use crate::supply::Intake;
+use crate::supply::{Intake, IntakeError};
 
 /// How often an open breaker is looked at.
 const PROBE_TICK: Duration = Duration::from_secs(1);
@@ -23,18 +29,37 @@ const UNLISTED_PAUSE: Duration = Duration::from_secs(3);
 
 /// How long the first sync waits for the list of open activations.
 const LOOK_TIME: Duration = Duration::from_secs(5);
+/// What is told of price lists and balances: a provider that is disabled is not asked for them.
+const OF_LISTS: [AttentionKind; 6] = [
+    AttentionKind::PriceListFailed,
+    AttentionKind::PriceListLate,
+    AttentionKind::PriceListQuarantined,
+    AttentionKind::PricesQuarantined,
+    AttentionKind::BalanceLow,
+    AttentionKind::BalanceEmpty,
+];
 
 /// Syncs one provider.
 pub(super) struct Syncer {
     market: Market,
     connected: Arc<Connected>,
     intake: Intake,
+    intakes: Arc<Semaphore>,
+    watch: SyncWatch,
 }
 
 impl Syncer {
-    pub(super) fn new(market: &Market, connected: &Arc<Connected>) -> Self {
+    /// `intakes` has a permit for each list that may be taken in at a time.
+    pub(super) fn new(
+        market: &Market,
+        connected: &Arc<Connected>,
+        intakes: &Arc<Semaphore>,
+    ) -> Self {
         let intake = Intake::new(market, connected);
-        Self { market: market.clone(), connected: Arc::clone(connected), intake }
+        let (market, connected) = (market.clone(), Arc::clone(connected));
+        let began = market.clock.now();
+        let watch = SyncWatch { market: market.clone(), connected: Arc::clone(&connected), began };
+        Self { market, connected, intake, intakes: Arc::clone(intakes), watch }
     }
 
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
@@ -47,18 +72,26 @@ impl Syncer {
                 true = stopped_within(&mut stop, Duration::MAX) => return,
             }
         }
+        let mut gap = first_gap(connected.id(), interval);
         loop {
             let began = tokio::time::Instant::now();
             beat.round();
             if connected.is_enabled() {
+                let watch = self.watch.clone();
                 tokio::select! {
                     () = self.sync() => {}
+                    never = watch.look_on(&beat) => match never {},
                     () = connected.retired() => return,
                     true = stopped_within(&mut stop, Duration::MAX) => return,
                 }
             }
             let listed = connected.health().last_sync_at.is_some();
-            let next = began + if listed { interval } else { interval.min(UNLISTED_PAUSE) };
+            let gap = if listed {
+                mem::replace(&mut gap, interval)
+            } else {
+                interval.min(UNLISTED_PAUSE)
+            };
+            let next = began + gap;
             loop {
                 tokio::select! {
                     () = tokio::time::sleep_until(next) => break,
@@ -69,6 +102,7 @@ impl Syncer {
                             return;
                         }
                         beat.round();
+                        self.watch.look();
                         self.probe().await;
                     }
                 }
@@ -95,8 +129,14 @@ impl Syncer {
             return;
         }
         let client = self.connected.client();
-        let (op, outcome) = if self.connected.driver().supports(Op::Balance) {
-            (Op::Balance, client.balance().await.map(drop))
+        let (driver, now) = (self.connected.driver(), self.market.clock.now());
+        // A price list may come without a key, which the other two need.
+        let (op, outcome) = if driver.supports(Op::Balance) {
+            let balance = client.balance().await;
+            // Topped up, it may be bought from again.
+            (Op::Balance, balance.map(|balance| self.has_balance(balance)))
+        } else if driver.supports(Op::ListActive) {
+            (Op::ListActive, client.list_active(now).await.map(drop))
         } else {
             (Op::Prices, client.prices().await.map(drop))
         };
@@ -105,28 +145,66 @@ impl Syncer {
             Ok(()) => BreakerInput::Good,
             Err(error) => {
                 self.connected.note_error(now, op, None, &error);
-                consequence::of(error.kind).breaker.unwrap_or(BreakerInput::Bad)
+                match consequence::of(error.kind).breaker {
+                    // Another probe in a minute: the provider is no worse for our own limits.
+                    _ if error.kind == ErrorKind::NoTurn => BreakerInput::Hard,
+                    Some(input) => input,
+                    None => BreakerInput::Bad,
+                }
             }
         };
-        self.connected.record_outcome(&self.market.grid, input, now);
+        self.connected.record_outcome(input, now);
     }
 
     async fn sync(&mut self) {
         self.ask_balance().await;
+        let (failed, quarantined) = match self.take_list_in().await {
+            Ok(()) => (None, None),
+            Err(SyncError::Intake(error @ IntakeError::Untrusted { .. })) => (None, Some(error)),
+            Err(error) => (Some(error), None),
+        };
+        let every_s = self.connected.policy().sync_interval_ms / 1000;
+        let failed = failed.map(|error| format!("{error}; it is asked for every {every_s} s"));
+        self.report(AttentionKind::PriceListFailed, failed);
+        let is_trusted = quarantined.is_none();
+        let quarantined = quarantined.map(|error| {
+            format!("the price list is held back until it has come a few times: {error}")
+        });
+        self.report(AttentionKind::PriceListQuarantined, quarantined);
+        let held = self.connected.figures().quarantined;
+        let held = (is_trusted && held > 0).then(|| {
+            format!("{held} rows of the price list are held back because their price jumped")
+        });
+        self.report(AttentionKind::PricesQuarantined, held);
+    }
+
+    /// Fetches the price list and takes it in; what goes wrong is among the provider's failures.
+    async fn take_list_in(&mut self) -> Result<(), SyncError> {
         let list = match self.connected.client().prices().await {
             Ok(list) => list,
             Err(error) => {
-                let (now, provider) = (self.market.clock.now(), self.connected.name());
-                tracing::warn!(provider, %error, "sync failed: no price list from the provider");
-                return self.connected.note_error(now, Op::Prices, None, &error);
+                let now = self.market.clock.now();
+                self.connected.note_error(now, Op::Prices, None, &error);
+                return Err(SyncError::NoList(error));
             }
         };
-        if let Err(error) = self.intake.take_in(list).await {
-            let (at, provider) = (self.market.clock.now(), self.connected.name());
-            tracing::warn!(provider, %error, "sync failed: the price list was taken in only in part, or not at all");
-            let (op, text) = (Op::Prices, error.to_string());
+        // Not closed while the workers run.
+        let _permit = self.intakes.acquire().await;
+        let taken_in = self.intake.take_in(list).await;
+        if let Err(error) = &taken_in {
+            let (at, op, text) = (self.market.clock.now(), Op::Prices, error.to_string());
             self.connected.note_failure(Failure { at, op, order: None, text });
         }
+        Ok(taken_in?)
+    }
+
+    fn report(&self, kind: AttentionKind, text: Option<String>) {
+        self.market.attention.report(kind, self.connected.name(), text);
+    }
+
+    fn has_balance(&self, balance: Micros) {
+        self.connected.note(|health| health.balance = Some(balance));
+        self.connected.funds().set_balance(balance);
     }
 
     async fn ask_balance(&self) {
@@ -134,11 +212,84 @@ impl Syncer {
             return;
         }
         match self.connected.client().balance().await {
-            Ok(balance) => self.connected.note(|health| health.balance = Some(balance)),
+            Ok(balance) => self.has_balance(balance),
             Err(error) => {
                 let now = self.market.clock.now();
                 self.connected.note_error(now, Op::Balance, None, &error);
             }
         }
+    }
+}
+
+/// From a provider's first list to its second, in the second half of an interval: providers that
+/// were connected together are not asked together for ever.
+fn first_gap(provider: ProviderId, interval: Duration) -> Duration {
+    // The upper bits of the product are spread evenly over consecutive ids.
+    let spread = u32::from(provider.0).wrapping_mul(0x9E37_79B9) >> 16;
+    interval / 2 + interval / 2 * spread / (1 << 16)
+}
+
+/// What is looked at each second, also while a sync runs.
+#[derive(Clone)]
+struct SyncWatch {
+    market: Market,
+    connected: Arc<Connected>,
+    /// Until when no list could have been late.
+    began: Time,
+}
+
+impl SyncWatch {
+    async fn look_on(&self, beat: &Beat) -> Infallible {
+        loop {
+            tokio::time::sleep(PROBE_TICK).await;
+            beat.round();
+            self.look();
+        }
+    }
+
+    /// Looks whether the offers are on sale as they should be, and whether the list is older
+    /// than twice its interval.
+    fn look(&self) {
+        let (connected, now) = (&self.connected, self.market.clock.now());
+        connected.look(now);
+        if !connected.is_enabled() {
+            let clear = |kind: &AttentionKind| self.market.attention.clear(*kind, connected.name());
+            return OF_LISTS.iter().for_each(clear);
+        }
+        let interval_ms = connected.policy().sync_interval_ms;
+        let since = connected.figures().last_sync_at.unwrap_or(self.began);
+        let age_ms = now.ms_since(since);
+        let is_late = age_ms > 2 * interval_ms;
+        let late = is_late.then(|| {
+            let (age_s, every_s) = (age_ms / 1000, interval_ms / 1000);
+            format!("the last price list is {age_s} s old and should come every {every_s} s")
+        });
+        self.market.attention.report(AttentionKind::PriceListLate, connected.name(), late);
+    }
+}
+
+/// Why a sync changed nothing, or not all.
+#[derive(Debug, thiserror::Error)]
+enum SyncError {
+    /// The provider gave no list.
+    #[error("no price list came ({}: {})", .0.kind.word(), .0.excerpt)]
+    NoList(ProviderError),
+    /// The list was not taken in, or only in part.
+    #[error("the price list was taken in only in part, or not at all: {0}")]
+    Intake(#[from] IntakeError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn providers_that_begin_together_are_asked_apart() {
+        let interval = Duration::from_secs(60);
+        let mut gaps: Vec<_> = (2..22).map(|id| first_gap(ProviderId(id), interval)).collect();
+        assert!(gaps.iter().all(|gap| (interval / 2..=interval).contains(gap)), "{gaps:?}");
+        gaps.sort();
+        let apart = gaps.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap();
+        assert!(apart >= Duration::from_millis(500), "{apart:?}");
     }
 }

@@ -9,6 +9,8 @@
 //! one is set aside, and a new one begins at cursor 0, to be filled from the ledger,
 //! which alone then holds what memory has let go of.
 
+mod rows;
+
 use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
@@ -16,10 +18,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nexnum_engine::ids::{AccountId, OrderId, Seq, TransactionId};
+use nexnum_engine::time::Time;
 use parking_lot::Mutex;
 use redb::{
-    Database, Durability, ReadOnlyTable, ReadTransaction, ReadableTable, StorageBackend, Table,
-    TableDefinition,
+    Database, Durability, ReadOnlyTable, ReadTransaction, ReadableTable, StorageBackend,
+    TableDefinition, TableError,
 };
 
 use crate::backend::{
@@ -29,6 +32,9 @@ use crate::error::StorageError;
 use crate::file::sync_folder;
 use crate::format::LedgerId;
 use crate::overlay::Overlay;
+use rows::{ACCOUNT_ORDERS, ASSIGNED, META, META_CURSOR, ORDERS, TALLIES, TRANSACTIONS, unsealed};
+
+pub use rows::{HistoryBatch, TallyKey, TallyRow};
 
 /// The most rows that one page gives, whatever was asked for.
 pub const PAGE_LEN_MAX: usize = 500;
@@ -40,52 +46,7 @@ const DURABLE_EVERY: u32 = 256;
 /// Old rows are paged through rarely; the cache serves the writer's hot pages.
 const CACHE_BYTES: usize = 16 << 20;
 
-const ORDERS: TableDefinition<'static, u32, &[u8]> = TableDefinition::new("orders");
-const ACCOUNT_ORDERS: TableDefinition<'static, (u32, u32), ()> =
-    TableDefinition::new("account_orders");
-const TRANSACTIONS: TableDefinition<'static, (u32, u64), &[u8]> =
-    TableDefinition::new("transactions");
-const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
 const META_ID: &str = "ledger";
-const META_CURSOR: &str = "cursor";
-
-/// Rows to be written, and the sequence number up to which they speak.
-#[derive(Debug)]
-pub struct HistoryBatch {
-    cursor: Seq,
-    orders: Vec<(AccountId, OrderId, Vec<u8>)>,
-    transactions: Vec<(AccountId, TransactionId, Vec<u8>)>,
-}
-
-impl HistoryBatch {
-    /// A batch without rows, which moves the cursor to `cursor`.
-    #[must_use]
-    pub fn new(cursor: Seq) -> Self {
-        Self { cursor, orders: Vec::new(), transactions: Vec::new() }
-    }
-
-    /// Adds the row of an order, in place of the one that is there.
-    pub fn order(&mut self, account: AccountId, order: OrderId, row: &[u8]) {
-        self.orders.push((account, order, sealed(row)));
-    }
-
-    /// Adds the row of a transaction, in place of the one that is there.
-    pub fn transaction(&mut self, account: AccountId, transaction: TransactionId, row: &[u8]) {
-        self.transactions.push((account, transaction, sealed(row)));
-    }
-
-    /// How many rows were added.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.orders.len() + self.transactions.len()
-    }
-
-    /// Whether no row was added.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
 
 /// How a history came to be open.
 #[derive(Debug, PartialEq, Eq)]
@@ -165,6 +126,8 @@ impl HistoryTables {
             transaction.open_table(ORDERS).map_err(|e| failed(e.into()))?;
             transaction.open_table(ACCOUNT_ORDERS).map_err(|e| failed(e.into()))?;
             transaction.open_table(TRANSACTIONS).map_err(|e| failed(e.into()))?;
+            transaction.open_table(TALLIES).map_err(|e| failed(e.into()))?;
+            transaction.open_table(ASSIGNED).map_err(|e| failed(e.into()))?;
             {
                 let mut meta = transaction.open_table(META).map_err(|e| failed(e.into()))?;
                 meta.insert(META_ID, &id.0[..]).map_err(|e| failed(e.into()))?;
@@ -326,6 +289,56 @@ impl HistoryTables {
         })
     }
 
+    /// All tallies, by provider and product.
+    ///
+    /// # Errors
+    /// The failure, or damage.
+    pub fn tallies(&self) -> Result<Vec<(TallyKey, TallyRow)>, StorageError> {
+        guarded(&self.database.place, || self.tallies_in(&self.database.begin_read()?))
+    }
+
+    fn tallies_in(
+        &self,
+        transaction: &ReadTransaction,
+    ) -> Result<Vec<(TallyKey, TallyRow)>, StorageError> {
+        let Some(table) = self.later_table(transaction, TALLIES)? else { return Ok(Vec::new()) };
+        let mut tallies = Vec::new();
+        for entry in table.iter().map_err(|e| self.failed(e))? {
+            let (key, value) = entry.map_err(|e| self.failed(e))?;
+            let tally = rows::tally(key.value(), value.value());
+            tallies.push(tally.ok_or_else(|| self.damaged("a tally was altered".to_owned()))?);
+        }
+        Ok(tallies)
+    }
+
+    /// When an order that is open got its number, where that is known.
+    ///
+    /// # Errors
+    /// The failure, or damage.
+    pub fn assigned_at(&self, order: OrderId) -> Result<Option<Time>, StorageError> {
+        guarded(&self.database.place, || {
+            let table = self.later_table(&self.database.begin_read()?, ASSIGNED)?;
+            let Some(table) = table else { return Ok(None) };
+            let Some(value) = table.get(order.0).map_err(|e| self.failed(e))? else {
+                return Ok(None);
+            };
+            let at = rows::moment(value.value());
+            at.map(Some).ok_or_else(|| self.damaged(format!("the moment of order {order} altered")))
+        })
+    }
+
+    /// A table that files of earlier versions lack until something is written into it.
+    fn later_table<K: redb::Key + 'static, V: redb::Value + 'static>(
+        &self,
+        transaction: &ReadTransaction,
+        table: TableDefinition<'static, K, V>,
+    ) -> Result<Option<ReadOnlyTable<K, V>>, StorageError> {
+        match transaction.open_table(table) {
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            Ok(_) | Err(_) => self.table(transaction, table).map(Some),
+        }
+    }
+
     /// Every row against its sum, and every account's order against the orders.
     fn check_rows(&self) -> Result<(), StorageError> {
         let transaction = self.database.begin_read()?;
@@ -342,6 +355,7 @@ impl HistoryTables {
             let row = unsealed(value.value());
             row.ok_or_else(|| self.damaged(format!("transaction {id} was altered")))?;
         }
+        self.tallies_in(&transaction)?;
         Ok(())
     }
 
@@ -362,16 +376,7 @@ impl HistoryTables {
             transaction.set_durability(durability).map_err(|e| self.failed(e))?;
             // Only a durable commit leaves something behind that a repair could start from.
             transaction.set_quick_repair(matches!(durability, Durability::Immediate));
-            {
-                let mut orders = transaction.open_table(ORDERS).map_err(|e| self.failed(e))?;
-                let mut by_account =
-                    transaction.open_table(ACCOUNT_ORDERS).map_err(|e| self.failed(e))?;
-                let mut transactions =
-                    transaction.open_table(TRANSACTIONS).map_err(|e| self.failed(e))?;
-                let mut meta = transaction.open_table(META).map_err(|e| self.failed(e))?;
-                fill(batch, &mut orders, &mut by_account, &mut transactions, &mut meta)
-                    .map_err(|e| self.failed(e))?;
-            }
+            batch.fill(&transaction).map_err(|e| self.failed(e))?;
             transaction.commit().map_err(|e| self.failed(e))
         })
     }
@@ -391,7 +396,7 @@ impl HistoryTables {
         table: TableDefinition<'static, K, V>,
     ) -> Result<ReadOnlyTable<K, V>, StorageError> {
         transaction.open_table(table).map_err(|error| match error {
-            redb::TableError::Storage(e) => self.failed(e),
+            TableError::Storage(e) => self.failed(e),
             missing_or_mistyped => self.damaged(missing_or_mistyped.to_string()),
         })
     }
@@ -440,34 +445,6 @@ fn is_of_no_use(error: &StorageError) -> bool {
         },
         _ => false,
     }
-}
-
-fn fill(
-    batch: &HistoryBatch,
-    orders: &mut Table<'_, u32, &'static [u8]>,
-    by_account: &mut Table<'_, (u32, u32), ()>,
-    transactions: &mut Table<'_, (u32, u64), &'static [u8]>,
-    meta: &mut Table<'_, &'static str, &'static [u8]>,
-) -> Result<(), redb::StorageError> {
-    for (account, order, row) in &batch.orders {
-        orders.insert(order.0, row.as_slice())?;
-        by_account.insert((account.0, order.0), ())?;
-    }
-    for (account, transaction, row) in &batch.transactions {
-        transactions.insert((account.0, transaction.0), row.as_slice())?;
-    }
-    meta.insert(META_CURSOR, &batch.cursor.0.to_le_bytes()[..])?;
-    Ok(())
-}
-
-/// The row and its CRC-32: a plain open of the database trusts the pages it finds.
-fn sealed(row: &[u8]) -> Vec<u8> {
-    [row, &crc32fast::hash(row).to_le_bytes()].concat()
-}
-
-fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
-    let (row, sum) = bytes.split_last_chunk::<4>()?;
-    (crc32fast::hash(row) == u32::from_le_bytes(*sum)).then_some(row)
 }
 
 /// The cursor in the history file at `path`, after a check of every page, row and reference

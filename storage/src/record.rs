@@ -21,7 +21,7 @@ use nexnum_engine::order::{FailReason, Order, OrderStatus};
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{
-    Account, Charge, Counters, GivenUp, Key, Offer, Orphan, Provider, Quarantined,
+    Account, Charge, Counters, GivenUp, Key, Offer, Orphan, Provider, Quarantined, Seen,
 };
 use nexnum_engine::time::Time;
 
@@ -420,6 +420,7 @@ structs! {
     StoredReply { fingerprint, order, at }
     GivenUp { at, order, attempt, provider, product, placed_at }
     Quarantined { until, offer, number }
+    Seen { last, digests }
     Charge { provider, amount, reversed }
     Orphan { order, attempt, from, cost }
     WalletRow { kind, amount, order, at }
@@ -457,6 +458,7 @@ enums! {
         12 GivenUp(given_up),
         13 WrittenOff(id, amount),
         14 Quarantined(resting),
+        15 Seen(provider, number, seen),
         18 Charged(id, attempt, charge),
         19 Orphan(provider, external_id, orphan),
         20 EndedUpstream(id),
@@ -487,6 +489,8 @@ events! {
     20 Order(OrderEvent::NumberQuarantined) { order, until },
     21 Offer(OfferEvent::NumberReleased) { offer, number, until },
     22 Order(OrderEvent::LossRecovered) { order, provider, amount },
+    23 Offer(OfferEvent::NumberHeldBack) { offer, number, rested, until },
+    24 Memory(MemoryEvent::MessagesRemembered) { order },
     27 Upstream(UpstreamEvent::PurchaseCharged) { order, attempt, provider, amount, why },
     28 Upstream(UpstreamEvent::ChargeReversed) { order, attempt, provider, amount },
     29 Upstream(UpstreamEvent::OrphanFound) { order, attempt, provider, external_id, from, cost },

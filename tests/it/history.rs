@@ -211,6 +211,39 @@ async fn a_history_that_was_lost_or_damaged_is_built_anew_from_the_ledger() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_provider_delivered_is_counted_alike_after_any_restart() {
+    let temp = new_folder();
+    let market = Market::start(temp.path());
+    market.furnish().await;
+    for _ in 0..4 {
+        let order = market.order().await;
+        if order.0 == 1 {
+            market.cancel(order).await;
+        }
+        market.message(order, u128::from(order.0)).await;
+        market.message(order, 100 + u128::from(order.0)).await;
+    }
+    let counted = async |market: &Market| {
+        assert!(market.history.caught_up(market.read_model.position()).await);
+        let order = market.history.order(OrderId(1)).await.unwrap().unwrap();
+        let key = (order.provider, order.product);
+        market.history.tallies().measured(key, order.placed_at)
+    };
+    let before = counted(&market).await;
+    assert_eq!((before.numbers(), before.codes()), (4, 3), "late messages are no codes");
+    assert_eq!(before.delivered_permille(), Some(750));
+    market.stop();
+    let market = Market::start(temp.path());
+    assert_eq!(counted(&market).await, before);
+    market.stop();
+    retire(temp.path());
+    fs::remove_file(temp.path().join("history.redb")).unwrap();
+    let market = Market::start(temp.path());
+    assert_eq!(counted(&market).await, before, "from the ledger alone");
+    market.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn orders_that_have_left_memory_come_back_from_the_tables_and_from_a_lost_file() {
     let temp = new_folder();
     let market = Market::start(temp.path());

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use nexnum::metrics::Metrics;
-use nexnum::provider::client::{
-    BuyOutcome, BuyRequest, PRICES_BYTES_MAX, ProviderClient, REPLY_BYTES_MAX,
-};
+use nexnum::provider::bounds::{PRICES_BYTES_MAX, REPLY_BYTES_MAX};
+use nexnum::provider::buying::{BuyOutcome, BuyRequest};
+use nexnum::provider::client::ProviderClient;
 use nexnum::provider::client_config::{ClientConfig, Timeouts};
 use nexnum_driver::{Credentials, Driver, ErrorKind, ExternalState, Secret};
 use nexnum_engine::money::Micros;
@@ -110,7 +110,16 @@ fn config(base_url: &str, credentials: Credentials, rate: Decimal) -> ClientConf
     let base_url = Some(base_url.to_owned());
     let provider = "one".to_owned();
     let metrics = Metrics::default();
-    ClientConfig { provider, base_url, credentials, rate, timeouts, metrics }
+    ClientConfig {
+        provider,
+        base_url,
+        credentials,
+        rate,
+        timeouts,
+        proxy: None,
+        metrics,
+        dispatcher: None,
+    }
 }
 
 fn handler(server: &Server) -> ProviderClient {
@@ -130,7 +139,7 @@ fn order() -> BuyRequest {
 #[track_caller]
 fn buy(answer: Answer) -> BuyOutcome {
     let server = serve(vec![answer, ok("ACCESS_NUMBER:2:62811111111")]);
-    let outcome = run(handler(&server).buy(&order()));
+    let outcome = run(handler(&server).buy(&order(), None));
     assert_eq!(server.calls.load(Ordering::SeqCst), 1, "a buy is sent once");
     outcome
 }
@@ -151,7 +160,9 @@ fn a_number_is_bought_and_its_message_read() {
     ]);
     let client = handler(&server);
     run(async {
-        let BuyOutcome::Assigned(bought) = client.buy(&order()).await else { panic!("no number") };
+        let BuyOutcome::Assigned(bought) = client.buy(&order(), None).await else {
+            panic!("no number")
+        };
         assert_eq!(bought.external_id, "635468024");
         assert_eq!(bought.number.to_string(), "6281234567890");
         let id = &bought.external_id;
@@ -224,9 +235,13 @@ fn a_number_charged_in_another_currency_is_kept_and_is_the_last() {
     ]);
     let client = handler(&server);
     run(async {
-        let BuyOutcome::Assigned(bought) = client.buy(&order()).await else { panic!("not ours") };
+        let BuyOutcome::Assigned(bought) = client.buy(&order(), None).await else {
+            panic!("not ours")
+        };
         assert_eq!((&*bought.external_id, bought.cost), ("1", None));
-        let BuyOutcome::Refused(error) = client.buy(&order()).await else { panic!("not refused") };
+        let BuyOutcome::Refused(error) = client.buy(&order(), None).await else {
+            panic!("not refused")
+        };
         assert_eq!((error.kind, error.certain), (ErrorKind::WrongCurrency, true));
         assert!(error.excerpt.contains("amounts are in RUB"), "{}", error.excerpt);
         for _ in 0..2 {
@@ -235,7 +250,7 @@ fn a_number_charged_in_another_currency_is_kept_and_is_the_last() {
         assert_eq!(client.prices().await.unwrap_err().kind, ErrorKind::WrongCurrency);
         assert_eq!(client.balance().await.unwrap(), Micros(7_000_000), "it is named right again");
         assert_eq!(client.prices().await.unwrap().rows.len(), 1);
-        assert!(matches!(client.buy(&order()).await, BuyOutcome::Assigned(_)));
+        assert!(matches!(client.buy(&order(), None).await, BuyOutcome::Assigned(_)));
     });
     assert_eq!(server.calls.load(Ordering::SeqCst), 7);
 }
@@ -245,7 +260,9 @@ fn a_refusal_for_the_price_says_which_would_do_in_the_ledgers_currency() {
     let price = |body: &str, rate: &str| {
         let server = serve(vec![http("400 Bad Request", "", body)]);
         let client = client("handler", &server.address, rate.parse().unwrap());
-        let BuyOutcome::Refused(error) = run(client.buy(&order())) else { panic!("not refused") };
+        let BuyOutcome::Refused(error) = run(client.buy(&order(), None)) else {
+            panic!("not refused")
+        };
         assert_eq!(error.kind, ErrorKind::PriceTooLow, "{body}");
         error.price
     };
@@ -277,7 +294,7 @@ fn a_server_that_fails_ends_no_activation_with_its_words() {
     let limit = http("503 Service Unavailable", "", "api limit is 100 requests per second");
     let server = serve(vec![limit]);
     let client = client("fivesim", &server.address, Decimal::ONE);
-    let outcome = run(client.buy(&order()));
+    let outcome = run(client.buy(&order(), None));
     let BuyOutcome::Refused(error) = outcome else { panic!("{outcome:?}") };
     assert_eq!((error.kind, error.certain), (ErrorKind::RateLimited, true), "its rule says so");
 }
@@ -314,7 +331,7 @@ fn a_provider_that_cannot_be_reached_refuses_for_certain() {
     let address = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let client = client("handler", &address, Decimal::ONE);
-    let outcome = run(client.buy(&order()));
+    let outcome = run(client.buy(&order(), None));
     let BuyOutcome::Refused(error) = outcome else { panic!("{outcome:?}") };
     assert_eq!((error.kind, error.certain), (ErrorKind::Temporary, true));
 }
@@ -324,10 +341,12 @@ fn too_many_calls_pause_every_call_for_as_long_as_asked() {
     let server = serve(vec![http("429 Too Many Requests", "Retry-After: 30\r\n", "slow down")]);
     let client = handler(&server);
     run(async {
-        let BuyOutcome::Refused(error) = client.buy(&order()).await else { panic!("not refused") };
+        let BuyOutcome::Refused(error) = client.buy(&order(), None).await else {
+            panic!("not refused")
+        };
         assert_eq!((error.kind, error.retry_after_ms), (ErrorKind::RateLimited, Some(30_000)));
         let error = client.status("1").await.unwrap_err();
-        assert_eq!((error.kind, error.certain), (ErrorKind::RateLimited, true));
+        assert_eq!((error.kind, error.certain), (ErrorKind::NoTurn, true));
         assert!(error.retry_after_ms.is_some_and(|ms| (29_000..=30_000).contains(&ms)));
     });
     assert_eq!(server.calls.load(Ordering::SeqCst), 1, "nothing is sent in a pause");
@@ -346,9 +365,11 @@ fn a_purchase_that_gets_no_turn_is_refused_for_certain_and_not_sent() {
     let server = serve(vec![ok("ACCESS_NUMBER:1:62811111111")]);
     let client = limited(&server, "windows = [{ calls = 1, per_ms = 60000 }]");
     run(async {
-        assert!(matches!(client.buy(&order()).await, BuyOutcome::Assigned(_)));
-        let BuyOutcome::Refused(error) = client.buy(&order()).await else { panic!("not refused") };
-        assert_eq!((error.kind, error.certain), (ErrorKind::RateLimited, true));
+        assert!(matches!(client.buy(&order(), None).await, BuyOutcome::Assigned(_)));
+        let BuyOutcome::Refused(error) = client.buy(&order(), None).await else {
+            panic!("not refused")
+        };
+        assert_eq!((error.kind, error.certain), (ErrorKind::NoTurn, true));
         assert!(error.retry_after_ms.is_some_and(|ms| ms > 50_000), "{error:?}");
     });
     assert_eq!(server.calls.load(Ordering::SeqCst), 1);
@@ -362,8 +383,8 @@ fn a_call_that_waited_for_its_turn_has_its_whole_time_for_the_answer() {
     let server = serve(vec![late(), late()]);
     let client = limited(&server, "windows = [{ calls = 1, per_ms = 1000 }]");
     run(async {
-        assert!(matches!(client.buy(&order()).await, BuyOutcome::Assigned(_)));
-        let second = client.buy(&order()).await;
+        assert!(matches!(client.buy(&order(), None).await, BuyOutcome::Assigned(_)));
+        let second = client.buy(&order(), None).await;
         assert!(matches!(second, BuyOutcome::Assigned(_)), "{second:?}");
     });
 }
@@ -373,7 +394,7 @@ fn a_pause_until_a_date_is_as_long_as_the_date_is_away() {
     let until = "Date: Sat, 28 Nov 2026 01:00:00 GMT\r\n\
                  Retry-After: Sat, 28 Nov 2026 01:00:30 GMT\r\n";
     let server = serve(vec![http("429 Too Many Requests", until, "slow down")]);
-    let BuyOutcome::Refused(error) = run(handler(&server).buy(&order())) else {
+    let BuyOutcome::Refused(error) = run(handler(&server).buy(&order(), None)) else {
         panic!("not refused")
     };
     assert_eq!((error.kind, error.retry_after_ms), (ErrorKind::RateLimited, Some(30_000)));
@@ -397,7 +418,7 @@ fn a_read_only_call_is_tried_twice_and_no_more() {
 #[track_caller]
 fn retrying(answers: Vec<Answer>, expected: Result<(), ErrorKind>, calls: usize) {
     let server = serve(answers);
-    let outcome = run(handler(&server).cancel_with_retries("1"));
+    let outcome = run(handler(&server).cancel_with_retries("1", 1));
     assert_eq!(outcome.map_err(|error| error.kind), expected);
     assert_eq!(server.calls.load(Ordering::SeqCst), calls);
 }
@@ -459,10 +480,14 @@ fn amounts_are_turned_into_the_ledgers_currency_and_back() {
     run(async {
         assert_eq!(client.prices().await.unwrap().rows[0].cost, Micros(33_334));
         assert_eq!(client.balance().await.unwrap(), Micros(33_333));
-        let BuyOutcome::Refused(error) = client.buy(&order()).await else { panic!("not refused") };
+        let BuyOutcome::Refused(error) = client.buy(&order(), None).await else {
+            panic!("not refused")
+        };
         assert_eq!(error.kind, ErrorKind::PriceTooLow);
         let nothing = BuyRequest { max_price: Some(Micros::ZERO), ..order() };
-        let BuyOutcome::Refused(error) = client.buy(&nothing).await else { panic!("not refused") };
+        let BuyOutcome::Refused(error) = client.buy(&nothing, None).await else {
+            panic!("not refused")
+        };
         assert_eq!(error.kind, ErrorKind::PriceTooLow);
     });
     let sent: Vec<_> = server.requests.try_iter().collect();
@@ -474,7 +499,7 @@ fn amounts_are_turned_into_the_ledgers_currency_and_back() {
 fn a_form_driver_posts_its_key_in_the_body() {
     let server = serve(vec![ok(r#"{"success":0,"message":"Out of stock"}"#)]);
     let client = client("smspool", &server.address, Decimal::ONE);
-    let BuyOutcome::Refused(error) = run(client.buy(&order())) else { panic!("not refused") };
+    let BuyOutcome::Refused(error) = run(client.buy(&order(), None)) else { panic!("not refused") };
     assert_eq!(error.kind, ErrorKind::NoNumbers);
     let expected = "POST /purchase/sms HTTP/1.1 country=6&max_price=0.5&service=tg&key=K";
     assert_eq!(server.requests.recv().unwrap(), expected);

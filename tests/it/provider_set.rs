@@ -4,6 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexnum::attention::AttentionKind;
 use nexnum::market::folder;
 use nexnum::order::claim::Wish;
 use nexnum::order::{Orders, Refusal};
@@ -161,18 +162,93 @@ async fn a_provider_that_is_replaced_sells_nothing_before_its_first_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_start_that_fails_leaves_no_name_and_frees_the_folder() {
-    let folder = TempDir::new().unwrap();
+async fn a_provider_that_cannot_be_set_up_keeps_no_other_from_selling() {
+    let rig = Rig::start().await;
+    let Rig { sandbox, running, folder, .. } = rig;
+    running.stop().await.unwrap();
+    let broken = folder.path().join("broken.toml");
+    fs::write(&broken, "name = \"broken\"").unwrap();
+    let alien = folder.path().join("alien.toml");
+    fs::write(&alien, driver("handler").replace("dialect = \"handler_api\"", "dialect = \"x\""))
+        .unwrap();
+    let provider = &sandbox.providers()[HANDLER];
+    let good = || server::provider("good", "handler", &provider.base_url, &provider.key);
+    let wrong = |name: &str, driver: &str, base: &str, enabled| {
+        let setup = server::provider(name, driver, base, &provider.key);
+        ProviderSetup { config: ProviderConfig { enabled, ..setup.config }, ..setup }
+    };
+    let url = &*provider.base_url;
+    let setups = vec![
+        wrong("unknown", "no such driver", url, true),
+        wrong("broken", broken.to_str().unwrap(), url, true),
+        wrong("off", broken.to_str().unwrap(), url, false),
+        wrong("alien", alien.to_str().unwrap(), url, true),
+        wrong("nowhere", "handler", "http://", true),
+        good(),
+    ];
     let dir = folder.path().join("market");
-    folder::init(&dir).unwrap();
-    let config = server::config(&dir);
-    let setup = || server::provider("kestrel", "no such driver", "http://127.0.0.1:1", "k");
-    let opened = folder::open(&dir, |_| {}).unwrap();
-    let failed = nexnum::server::start(opened, &config, vec![setup()]).await.unwrap_err();
-    assert!(failed.to_string().contains("no driver \"no such driver\""), "{failed}");
-    let opened = folder::open(&dir, |_| {}).unwrap();
-    let names: Vec<_> = opened.engine.state().providers().map(|(_, known)| &*known.name).collect();
-    assert_eq!(names, ["own"]);
+    let running = server::start(&server::config(&dir), setups).await;
+    let market = &running.rooms.market;
+    let names: Vec<_> =
+        market.read_model.directory().providers().iter().map(|(_, k)| k.name.to_string()).collect();
+    assert_eq!(names, ["own", "good"], "what cannot be set up leaves no name");
+    let (rows, _) = market.attention.rows(99);
+    let told = |name: &str, word: &str| {
+        let row = rows.iter().find(|row| row.subject.provider.as_deref() == Some(name)).unwrap();
+        assert_eq!(row.kind, AttentionKind::ProviderNotSetUp, "{row:?}");
+        assert!(row.text.contains(word), "{row:?}");
+    };
+    told("unknown", "no driver \"no such driver\"");
+    told("broken", "the driver: ");
+    told("off", "the driver: ");
+    told("alien", "the dialect \"x\"");
+    told("nowhere", "base address");
+    let synced = || running.rooms.orders.providers.list()[0].health().last_sync_at.is_some();
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !synced() {
+        assert!(tokio::time::Instant::now() < deadline, "the good one is not synced");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    running.stop().await.unwrap();
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_without_its_key_is_not_on_sale_and_is_told() {
+    let rig = Rig::start().await;
+    let id = rig.connect(READS).await;
+    rig.buy().await.unwrap();
+    let keyless = |key_secret: Option<&str>, key: &str| {
+        let provider = &rig.sandbox.providers()[HANDLER];
+        let setup = server::provider("kestrel", "handler", &provider.base_url, key);
+        let key_secret = key_secret.map(str::to_owned);
+        ProviderSetup { config: ProviderConfig { key_secret, ..setup.config }, ..setup }
+    };
+    let attention = &rig.running.rooms.market.attention;
+    let missing = || {
+        let (rows, _) = attention.rows(99);
+        let row = rows.into_iter().find(|row| row.kind == AttentionKind::KeyMissing);
+        row.map(|row| row.text).unwrap_or_default()
+    };
+    for (setup, words) in [
+        (keyless(Some("k1"), ""), "store the key as \"k1\""),
+        (keyless(None, ""), "`key_secret` or `key_env`"),
+    ] {
+        assert_eq!(rig.running.providers.connect(setup).await.unwrap(), id);
+        let health = rig.orders().providers.get(id).unwrap().health();
+        assert!(!health.enabled && !health.on_sale, "{health:?}");
+        assert!(missing().contains(words), "{}", missing());
+        assert_eq!(rig.buy().await, Err(Refusal::NoNumbers { order: None }));
+        // Nothing is asked of it, and enabling it does not change that.
+        assert!(rig.running.providers.set_enabled(id, true));
+        assert_eq!(rig.buy().await, Err(Refusal::NoNumbers { order: None }));
+        assert!(rig.running.providers.set_enabled(id, false));
+        assert_eq!(missing(), "", "a provider that is not wanted needs no key");
+    }
+    rig.connect(READS).await;
+    assert_eq!(missing(), "");
+    rig.buy().await.unwrap();
+    rig.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,6 +283,54 @@ async fn a_provider_that_is_disabled_or_removed_sells_nothing_and_serves_its_ope
     rig.order(third, has_code).await;
 
     assert_eq!(rig.connect(READS).await, id, "it comes back under its id");
+    rig.buy().await.unwrap();
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_of_an_unknown_dialect_comes_with_its_codes() {
+    let rig = Rig::start().await;
+    let provider = &rig.sandbox.providers()[HANDLER];
+    let document = rig.folder.path().join("newprovider.toml");
+    let text = driver("handler").replace("\"handler_api\"", "\"newprovider\"");
+    fs::write(&document, text).unwrap();
+    let connect = async |codes: Option<&str>| {
+        let driver = document.to_str().unwrap();
+        let setup = server::provider("new", driver, &provider.base_url, &provider.key);
+        let codes = codes.map(|name| rig.folder.path().join(name).display().to_string());
+        let config = ProviderConfig { codes, ..setup.config };
+        let connected = rig.running.providers.connect(ProviderSetup { config, ..setup }).await;
+        connected.map_err(|error| error.to_string())
+    };
+    let header = "dialect,kind,canonical,external\n";
+    let rows = "newprovider,country,ID,6\nnewprovider,service,telegram,tg\n";
+    let beside = rig.folder.path().join("newprovider.csv");
+    let other = rig.folder.path().join("other.csv");
+    // Each refusal says which file, and where in it.
+    let refused = connect(None).await.unwrap_err();
+    assert!(refused.contains("\"newprovider\"") && refused.contains("`codes`"), "{refused}");
+    let refused = connect(Some("other.csv")).await.unwrap_err();
+    assert!(refused.contains("cannot read the codes in") && refused.contains("other.csv"));
+    fs::write(&beside, format!("{header}newprovider,country,XX,6\n")).unwrap();
+    let refused = connect(None).await.unwrap_err();
+    let place = "newprovider.csv: line 2, column 21: the catalogue has no \"XX\"";
+    assert!(refused.ends_with(place), "{refused}");
+    fs::write(&beside, format!("{header}another,country,ID,6\n")).unwrap();
+    let refused = connect(None).await.unwrap_err();
+    assert!(refused.contains("of the dialect \"newprovider\""), "{refused}");
+    fs::write(&beside, vec![b'x'; 5 << 20]).unwrap();
+    let refused = connect(None).await.unwrap_err();
+    assert!(refused.contains("it is above 4194304 bytes"), "{refused}");
+    assert!(rig.orders().providers.list().is_empty());
+
+    fs::write(&beside, format!("{header}{rows}")).unwrap();
+    let id = connect(None).await.unwrap();
+    rig.synced(id).await;
+    rig.buy().await.unwrap();
+    fs::remove_file(&beside).unwrap();
+    fs::write(&other, format!("{header}{rows}")).unwrap();
+    assert_eq!(connect(Some("other.csv")).await, Ok(id));
+    rig.synced(id).await;
     rig.buy().await.unwrap();
     rig.stop().await;
 }

@@ -17,11 +17,13 @@ const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// What is below every room.
-const BASE: &[&str] = &["clock", "config_value", "digest", "keys", "logs", "metrics", "supervisor"];
+const BASE: &[&str] =
+    &["attention", "clock", "config_value", "digest", "keys", "logs", "metrics", "supervisor"];
 
 /// Which rooms of `src/` a room may import, beside itself, [`BASE`] and the crates.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("http", &[]),
+    ("attention", &[]),
     ("clock", &[]),
     ("config_value", &[]),
     ("digest", &[]),
@@ -31,17 +33,18 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("supervisor", &[]),
     ("market", &[]),
     ("provider", &[]),
-    ("order", &["market", "provider"]),
+    ("message", &[]),
+    ("order", &["market", "message", "provider"]),
     ("supply", &["market", "provider"]),
     ("money", &["market", "provider"]),
     ("access", &["market", "provider"]),
-    ("worker", &["order", "supply", "money", "access", "market", "provider"]),
-    ("face", &["order", "supply", "money", "access", "market", "provider", "http"]),
+    ("worker", &["order", "supply", "money", "access", "market", "message", "provider"]),
+    ("face", &["order", "supply", "money", "access", "market", "message", "provider", "http"]),
     (
         "server",
         &["face", "worker", "order", "supply", "money", "access", "market", "provider", "http"],
     ),
-    ("cli", &["server", "access", "supply", "market", "provider"]),
+    ("cli", &["server", "access", "supply", "market", "provider", "message"]),
     ("lib", &["cli", "server"]),
     ("main", &["cli"]),
 ];

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use nexnum::market::history::Follow;
+use nexnum::market::history::{Follow, Tallies};
 use nexnum::market::read_model::ReadModel;
 use nexnum_engine::account::Book;
 use nexnum_engine::ids::{AccountId, OrderId, Seq};
@@ -44,7 +44,8 @@ pub(crate) fn follow(tables: HistoryTables, reader: Reader, read_model: Arc<Read
     let (following, _) = watch::channel(tables.cursor());
     let (archived, asked) = (Arc::new(AtomicU64::new(0)), Arc::new(Notify::new()));
     let fail = || unreachable!("the simulation counts no failures in a row");
-    let follow = Follow { tables, reader, read_model, archived, following, asked, fail };
+    let tallies = Arc::new(Tallies::of(&tables));
+    let follow = Follow { tables, tallies, reader, read_model, archived, following, asked, fail };
     follow.resume();
     follow
 }
@@ -100,6 +101,25 @@ pub(crate) fn compare(
         }
     }
     Ok(())
+}
+
+/// What the tables count of the providers' deliveries is what a follower counts that reads the
+/// whole ledger at once.
+///
+/// # Errors
+/// The tallies on both sides.
+pub(crate) fn compare_tallies(
+    tables: &HistoryTables,
+    reader: Reader,
+    read_model: Arc<ReadModel>,
+) -> Result<(), String> {
+    let (disk, end) = (FaultyDisk::new(0), read_model.position());
+    create(&disk)?;
+    let anew = follow(open(&disk, end)?, reader, read_model);
+    anew.catch_up(end, false).map_err(|error| error.to_string())?;
+    let (kept, expected) =
+        (tables.tallies().map_err(words)?, anew.tables.tallies().map_err(words)?);
+    if kept == expected { Ok(()) } else { Err(format!("tallies are {kept:?}, not {expected:?}")) }
 }
 
 /// What an account's transactions add up to, page by page.

@@ -26,6 +26,7 @@ struct Sale {
     limit: Micros,
     price: Micros,
     offer: OfferId,
+    provider: ProviderId,
     number: Option<Number>,
     end: Option<End>,
     closed: bool,
@@ -49,6 +50,8 @@ pub(crate) struct Auditor {
     charges: BTreeMap<(OrderId, u8), Micros>,
     /// Purchases that no order has.
     orphans: BTreeSet<(ProviderId, Box<str>)>,
+    /// What numbers of own stock received, for all their buyers.
+    heard: BTreeSet<(ProviderId, Number, u128)>,
 }
 
 fn need(holds: bool, complaint: impl FnOnce() -> String) -> Result<(), String> {
@@ -88,6 +91,9 @@ impl Auditor {
             OfferEvent::NumberReleased { offer, number, until } => {
                 self.release(at, (*offer, *number), *until)
             }
+            OfferEvent::NumberHeldBack { offer, number, rested, until } => {
+                self.hold_back(at, (*offer, *number), *rested, *until)
+            }
             OfferEvent::ProviderRegistered { .. }
             | OfferEvent::CarrierNamed { .. }
             | OfferEvent::OffersListed { .. }
@@ -116,6 +122,7 @@ impl Auditor {
                 let sale = self.sale(*order)?;
                 let moved = sale.price.0 + change.0 == terms.price.0;
                 (sale.price, sale.offer) = (terms.price, terms.offer);
+                sale.provider = terms.provider;
                 let fits = moved && terms.price <= sale.limit && sale.end.is_none();
                 need(fits, || format!("order {order} went on beyond its limit or its end"))
             }
@@ -203,6 +210,7 @@ impl Auditor {
             limit,
             price: terms.price,
             offer: terms.offer,
+            provider: terms.provider,
             number: None,
             end: None,
             closed: false,
@@ -221,7 +229,9 @@ impl Auditor {
         let unit = (sale.offer, number);
         need(self.shelf.remove(&unit), || {
             format!("order {order} was sold a number that is not for sale")
-        })
+        })?;
+        let rests = self.resting.iter().any(|(_, resting)| *resting == number);
+        need(!rests, || format!("order {order} was sold a number that rests for another offer"))
     }
 
     /// A message comes in; the first one in time is charged.
@@ -235,7 +245,13 @@ impl Auditor {
         let sale = self.sale(order)?;
         let fresh = sale.digests.insert(digest);
         need(fresh, || format!("order {order} got the same message twice"))?;
-        need(late == sale.closed, || format!("order {order}: late is {late}"))?;
+        let (provider, closed) = (sale.provider, sale.closed);
+        if let Some(number) = sale.number {
+            let fresh = self.heard.insert((provider, number, digest));
+            need(fresh, || format!("order {order} got a message of an earlier buyer"))?;
+        }
+        let sale = self.sale(order)?;
+        need(late == closed, || format!("order {order}: late is {late}"))?;
         let Some(price) = charged else {
             let ended = sale.end.is_some();
             return need(ended, || format!("order {order} is read and was not charged"));
@@ -273,6 +289,21 @@ impl Auditor {
         need(was_there, || format!("the number of order {order} rests and was not there"))?;
         self.resting.extend(unit);
         Ok(())
+    }
+
+    /// A number that another order gave back rests for this offer too.
+    fn hold_back(
+        &mut self,
+        at: Time,
+        unit: (OfferId, Number),
+        rested: Option<Time>,
+        until: Time,
+    ) -> Result<(), String> {
+        let was_there = match rested {
+            Some(before) => before < until && self.resting.contains(&unit),
+            None => self.shelf.remove(&unit) && self.resting.insert(unit),
+        };
+        need(was_there && until > at, || format!("a number of offer {} was held back", unit.0))
     }
 
     fn release(&mut self, at: Time, unit: (OfferId, Number), until: Time) -> Result<(), String> {

@@ -223,6 +223,12 @@ impl Life {
         }
     }
 
+    /// Holds what history counts against the whole ledger.
+    pub(crate) fn check_tallies(&self) -> Result<(), String> {
+        let (reader, read_model) = (self.late_ledger.ledger.reader(), Arc::clone(&self.read_model));
+        archive::compare_tallies(&self.follow.tables, reader, read_model)
+    }
+
     /// Lets history follow up to what is shown, as its thread does now and then.
     pub(crate) fn follow_history(&self, flush: bool) -> Result<(), String> {
         let end = self.read_model.position();

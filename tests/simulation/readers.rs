@@ -9,7 +9,7 @@ use nexnum_engine::account::Book;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::{OfferId, OrderId};
 use nexnum_engine::order::Order;
-use nexnum_engine::state::State;
+use nexnum_engine::state::{Quarantined, State};
 
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, shown: T, is: T) -> Result<(), String> {
     if shown == is { Ok(()) } else { Err(format!("{what}: readers see {shown:?}, not {is:?}")) }
@@ -108,12 +108,30 @@ fn own_stock<'a>(
         .map(|(id, _)| (id, market.grid().ask(id).map_or(0, |ask| ask.stock), state.stock(id)))
 }
 
-/// The grid never offers a unit that the engine, ahead of the disk, does not have.
+/// The grid never offers a unit that the engine, ahead of the disk, does not have; but for
+/// numbers that were on sale in the state `on_disk` and rest since.
 ///
 /// # Errors
 /// The first offer that is oversold.
-pub(crate) fn never_oversells(market: &GridFollower, state: &State) -> Result<(), String> {
-    let over = own_stock(market, state).find(|(_, shown, has)| shown > has);
+pub(crate) fn never_oversells(
+    market: &GridFollower,
+    state: &State,
+    on_disk: &State,
+) -> Result<(), String> {
+    let held_back = |id: OfferId| {
+        let rests = state.quarantine().filter(|rests| rests.offer == id);
+        let was_sold = |rests: &&Quarantined| {
+            let rested =
+                on_disk.quarantine().any(|known| known.offer == id && known.number == rests.number);
+            let used = on_disk.orders().any(|order| {
+                let number = order.assignment.as_ref().map(|assigned| assigned.number);
+                order.offer == id && number == Some(rests.number) && order.closed_at.is_none()
+            });
+            !rested && !used
+        };
+        rests.filter(was_sold).count() as u32
+    };
+    let over = own_stock(market, state).find(|(id, shown, has)| *shown > has + held_back(*id));
     over.map_or(Ok(()), |(id, shown, has)| Err(format!("offer {id} sells {shown} of {has}")))
 }
 

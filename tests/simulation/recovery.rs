@@ -113,6 +113,7 @@ impl World {
         let life = Life::begin(late_ledger, replay, self.policy, tables)?;
         life.follow_history(false)?;
         archive::compare(&life.follow.tables, found.replay.state(), &found.orders)?;
+        life.check_tallies()?;
         self.tally.retired += (found.orders.len() - found.replay.state().orders().count()) as u64;
         self.life = Some(life);
         Ok(())

@@ -7,6 +7,7 @@ use std::io;
 use nexnum::market::sequencer::core::{Answer, Envelope, Sealed};
 use nexnum::metrics::Metrics;
 use nexnum::order::claim::{self, Wish};
+use nexnum::provider::providers::Providers;
 use nexnum_engine::audit::{audit, state_hash};
 use nexnum_engine::command::{Command, NextAttempt, PlaceOrder, Placed, Pulse, Reply};
 use nexnum_engine::event::{ProviderKind, Terms};
@@ -284,7 +285,7 @@ impl World {
         let (answer_to, answer) = oneshot::channel();
         let envelope = Envelope { command: command.clone(), claim, answer_to: Some(answer_to) };
         life.core.execute(now, envelope);
-        readers::never_oversells(&life.market, life.core.state())?;
+        readers::never_oversells(&life.market, life.core.state(), life.shown())?;
         self.tally.commands += 1;
         self.open.push(Asked { at, command, expected, answer });
         self.now = now.plus_ms(self.arbitrary.pause_ms());
@@ -297,7 +298,9 @@ impl World {
             Command::PlaceOrder(order) if self.rng.once_in(3) => {
                 let limit = (!self.rng.once_in(3)).then_some(order.limit);
                 let wish = Wish { product: order.product, carrier: order.carrier, limit };
-                let claim = claim::claim(self.life().market.grid(), &wish, &[]).ok()?;
+                let claim =
+                    claim::claim(self.life().market.grid(), &Providers::default(), &wish, &[]);
+                let claim = claim.ok()?.claim;
                 order.terms = claim::terms(&claim);
                 order.limit = limit.unwrap_or(claim.price());
                 Some(claim)

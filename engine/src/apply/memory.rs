@@ -1,7 +1,8 @@
 //! What leaves the state.
 
-use crate::event::MemoryEvent;
+use crate::event::{MemoryEvent, ProviderKind};
 use crate::ids::OrderId;
+use crate::limits::{SEEN_KEPT_MS, SEEN_MAX};
 use crate::order::OrderStatus;
 use crate::state::State;
 use crate::time::Time;
@@ -11,6 +12,44 @@ impl State {
         match event {
             MemoryEvent::Retired { orders_before, replies_before } => {
                 self.retire(*orders_before, *replies_before);
+                self.forget_seen(*orders_before);
+            }
+            MemoryEvent::MessagesRemembered { order } => self.remember_messages(*order),
+        }
+    }
+
+    /// Keeps the digests of an order of own stock that is about to leave memory.
+    fn remember_messages(&mut self, id: OrderId) {
+        let order = self.orders.get(id).expect("an order with messages is in memory");
+        assert_eq!(self.providers[order.provider].kind, ProviderKind::Own, "others are polled");
+        let closed_at = order.closed_at.expect("what leaves memory has ended");
+        let number = order.assignment.as_ref().expect("an order with messages has a number").number;
+        let key = (order.provider, number);
+        let seen = self.seen.entry(key).or_default();
+        for message in &order.messages {
+            assert!(!seen.digests.contains(&message.digest), "a message comes once to a number");
+            seen.digests.push(message.digest);
+        }
+        let over = seen.digests.len().saturating_sub(SEEN_MAX);
+        seen.digests.drain(..over);
+        self.seen_ages.remove(&(seen.last, key.0, key.1));
+        seen.last = seen.last.max(closed_at);
+        self.seen_ages.insert((seen.last, key.0, key.1));
+    }
+
+    /// Forgets what numbers received that left own stock long before `moment`.
+    fn forget_seen(&mut self, moment: Time) {
+        while let Some(&(last, provider, number)) = self.seen_ages.first()
+            && last.plus_ms(SEEN_KEPT_MS) <= moment
+        {
+            self.seen_ages.pop_first();
+            let key = (provider, number);
+            if self.offers_with(number).next().is_none() {
+                self.seen.remove(&key);
+            } else if let Some(seen) = self.seen.get_mut(&key) {
+                // It is looked at again after the same time.
+                seen.last = moment;
+                self.seen_ages.insert((moment, provider, number));
             }
         }
     }

@@ -4,6 +4,7 @@ use crate::event::{OfferEvent, OfferTerms, ProviderKind};
 use crate::ids::{CarrierId, Number, OfferId, Product, ProviderId};
 use crate::money::Micros;
 use crate::state::{Offer, Provider, Quarantined, State};
+use crate::time::Time;
 
 impl State {
     pub(super) fn apply_offer(&mut self, event: &OfferEvent) {
@@ -29,8 +30,12 @@ impl State {
             OfferEvent::StockLoaded { offer, numbers } => self.load_stock(*offer, numbers),
             OfferEvent::NumberReleased { offer, number, until } => {
                 let resting = Quarantined { until: *until, offer: *offer, number: *number };
-                assert!(self.quarantine.remove(&resting), "a number that rests is released");
+                self.end_rest(resting);
                 self.pool_mut(*offer).next.push_back(*number);
+            }
+            OfferEvent::NumberHeldBack { offer, number, rested, until } => {
+                self.hold_back(*offer, *number, *rested);
+                self.begin_rest(Quarantined { until: *until, offer: *offer, number: *number });
             }
         }
     }
@@ -57,11 +62,32 @@ impl State {
     fn load_stock(&mut self, id: OfferId, numbers: &[Number]) {
         let provider = self.offer(id).expect("stock is of a listed offer").provider;
         assert_eq!(self.providers[provider].kind, ProviderKind::Own, "only own stock is loaded");
-        let pool = self.pool_mut(id);
         for number in numbers {
-            assert!(pool.held.insert(*number), "a number is held once an offer");
+            assert!(self.held.insert((*number, id)), "a number is held once an offer");
         }
-        pool.next.extend(numbers);
-        self.held += numbers.len();
+        self.pool_mut(id).next.extend(numbers);
+    }
+
+    /// Takes a number out of an offer's stock, or ends the rest that it had.
+    fn hold_back(&mut self, offer: OfferId, number: Number, rested: Option<Time>) {
+        if let Some(until) = rested {
+            return self.end_rest(Quarantined { until, offer, number });
+        }
+        let pool = self.pools.get_mut(offer).expect("an own offer has a pool");
+        // What was loaded a moment ago is at the end.
+        let at = pool.next.iter().rposition(|known| *known == number);
+        pool.next.remove(at.expect("a number is held back out of its offer's stock"));
+    }
+
+    pub(super) fn begin_rest(&mut self, resting: Quarantined) {
+        let Quarantined { until, offer, number } = resting;
+        self.quarantine.insert(resting);
+        let before = self.resting.insert((number, offer), until);
+        assert_eq!(before, None, "a number rests once an offer");
+    }
+
+    fn end_rest(&mut self, resting: Quarantined) {
+        assert!(self.quarantine.remove(&resting), "it rested until then");
+        self.resting.remove(&(resting.number, resting.offer));
     }
 }

@@ -229,8 +229,8 @@ impl State {
         let pool = self.pools.get_mut(order.offer).expect("an own offer has a pool");
         if status == OrderStatus::Refunded {
             pool.next.push_back(assignment.number);
-        } else if pool.held.remove(&assignment.number) {
-            self.held -= 1;
+        } else {
+            self.held.remove(&(assignment.number, order.offer));
         }
     }
 
@@ -242,7 +242,7 @@ impl State {
         let number = order.assignment.as_ref().expect("a number that rests was assigned").number;
         let pool = self.pools.get_mut(offer).expect("an own offer has a pool");
         assert_eq!(pool.next.pop_back(), Some(number), "what came back last rests");
-        self.quarantine.insert(Quarantined { until, offer, number });
+        self.begin_rest(Quarantined { until, offer, number });
     }
 
     fn advance(&mut self, id: OrderId, input: Input) {

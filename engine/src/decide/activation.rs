@@ -1,9 +1,12 @@
 //! The end of an activation that has its number, at a customer's or the system's word.
 
+use std::collections::BTreeSet;
+
 use super::check::owned;
+use super::rest;
 use crate::activation::{ActivationState, Input};
 use crate::command::{Actor, Cancel, Effect, Finish};
-use crate::event::{Closing, Event, OrderEvent, ProviderKind};
+use crate::event::{Closing, Event, OrderEvent};
 use crate::money::Micros;
 use crate::order::{Order, OrderStatus};
 use crate::policy::Policy;
@@ -25,7 +28,7 @@ pub(super) fn cancel(
     order.state.after(Input::Cancel)?;
     check_age(order, at, actor)?;
     events.push(closed(order, Closing::Cancelled));
-    events.extend(quarantined(state, policy, at, order));
+    rest::after(state, policy, at, order, &mut BTreeSet::new(), events);
     Ok(Effect::Done)
 }
 
@@ -66,18 +69,4 @@ pub(super) fn closed(order: &Order, closing: Closing) -> Event {
         closing,
         refund,
     })
-}
-
-/// The rest of the number of own stock that a refunded order gives back; follows the event
-/// that ends the order.
-pub(super) fn quarantined(
-    state: &State,
-    policy: &Policy,
-    at: Time,
-    order: &Order,
-) -> Option<Event> {
-    let own = state.providers[order.provider].kind == ProviderKind::Own;
-    let unused = own && order.status == OrderStatus::Escrow && policy.quarantine_ms > 0;
-    let until = at.plus_ms(policy.quarantine_ms);
-    unused.then_some(Event::Order(OrderEvent::NumberQuarantined { order: order.id, until }))
 }

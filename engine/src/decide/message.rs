@@ -52,12 +52,11 @@ pub(super) fn ingest(
 }
 
 /// True if the message came before: to this order, or to an earlier buyer of its number. A
-/// number of own stock is sold again after a refund, and a repeated callback must not
-/// deliver the last buyer's message to the next one.
+/// number of own stock is sold again after a refund or a new load, and a repeated callback
+/// must not deliver the last buyer's message to the next one.
 fn is_known(state: &State, order: &Order, digest: u128) -> bool {
-    let has = |order: &Order| order.messages.iter().any(|known| known.digest == digest);
-    let Some(assignment) = &order.assignment else { return has(order) };
-    has(order) || state.holders(order.provider, assignment.number).any(has)
+    let Some(assignment) = &order.assignment else { return order.has_message(digest) };
+    order.has_message(digest) || state.has_seen(order.provider, assignment.number, digest)
 }
 
 pub(super) fn request_another(

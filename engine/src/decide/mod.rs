@@ -8,6 +8,7 @@ mod message;
 mod offer;
 mod order;
 mod pulse;
+mod rest;
 mod upstream;
 
 pub use offer::check_load;
@@ -39,7 +40,9 @@ pub fn decide(
         Command::NameCarrier(new) => reply(new, offer::name_carrier(state, new, events)),
         Command::ListOffers(list) => reply(list, offer::list(state, list, events)),
         Command::PriceOffers(list) => reply(list, offer::price(state, list, events)),
-        Command::LoadStock(stock) => reply(stock, offer::load_stock(state, stock, events)),
+        Command::LoadStock(stock) => {
+            reply(stock, offer::load_stock(state, policy, at, stock, events))
+        }
         Command::PlaceOrder(asked) => reply(asked, order::place(state, at, asked, events)),
         Command::NextAttempt(next) => reply(next, order::next_attempt(state, at, next, events)),
         Command::DoubtOrder(doubt) => reply(doubt, order::doubt(state, doubt, events)),

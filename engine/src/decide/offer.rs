@@ -1,14 +1,17 @@
 //! Providers, carriers' names, offers and own stock.
 
 use super::check::{bounded, counted};
+use super::rest;
 use crate::command::{ListOffers, Listed, LoadStock, NameCarrier, PriceOffers, RegisterProvider};
 use crate::event::{Event, OfferEvent, OfferTerms, ProviderKind};
 use crate::grid::PROVIDERS_MAX;
 use crate::ids::{CarrierId, Number, OfferId, ProviderId};
 use crate::limits::{NAME_LEN_MAX, NUMBERS_MAX, OFFERS_MAX};
 use crate::money::{COST_MAX, Micros};
+use crate::policy::Policy;
 use crate::reject::Reject;
 use crate::state::{Offer, State};
+use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn register_provider(
@@ -137,6 +140,8 @@ pub fn check_load(cost: Micros, price: Micros, numbers: &[Number]) -> Result<(),
 
 pub(super) fn load_stock(
     state: &State,
+    policy: &Policy,
+    at: Time,
     LoadStock { offer: id, cost, price, numbers }: &LoadStock,
     events: &mut Vec<Event>,
 ) -> Result<u32, Reject> {
@@ -147,11 +152,10 @@ pub(super) fn load_stock(
         return Err(Reject::WrongProviderKind);
     }
     check_load(cost, price, numbers)?;
-    if state.held + numbers.len() > NUMBERS_MAX {
+    if state.held.len() + numbers.len() > NUMBERS_MAX {
         return Err(Reject::Exhausted("numbers"));
     }
-    let held = |number| state.pools.get(id).is_some_and(|pool| pool.held.contains(number));
-    if numbers.iter().any(held) {
+    if numbers.iter().any(|number| state.held.contains(&(*number, id))) {
         return Err(Reject::DuplicateNumber);
     }
     if (offer.cost, offer.price) != (cost, price) {
@@ -159,5 +163,12 @@ pub(super) fn load_stock(
         events.push(Event::Offer(OfferEvent::OffersPriced { provider, terms }));
     }
     events.push(Event::Offer(OfferEvent::StockLoaded { offer: id, numbers: numbers.clone() }));
+    // From the last to the first: each leaves the end of the stock.
+    for &number in numbers.iter().rev() {
+        if let Some(until) = rest::of_loaded(state, policy, at, offer, number) {
+            let held = OfferEvent::NumberHeldBack { offer: id, number, rested: None, until };
+            events.push(Event::Offer(held));
+        }
+    }
     Ok(numbers.len() as u32)
 }

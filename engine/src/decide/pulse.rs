@@ -1,10 +1,12 @@
 //! What the passing of time does: expiry, numbers that have rested, retirement.
 
-use super::activation::{closed, quarantined};
-use super::order;
+use std::collections::BTreeSet;
+
+use super::activation::closed;
+use super::{order, rest};
 use crate::activation::{ActivationState, Input};
 use crate::command::{Effect, Expire, Pulse};
-use crate::event::{Closing, Event, MemoryEvent, OfferEvent};
+use crate::event::{Closing, Event, MemoryEvent, OfferEvent, ProviderKind};
 use crate::limits::{CLOSED_KEPT_MS, PULSE_MAX, REPLIES_KEPT_MS, RETIRED_MAX};
 use crate::order::{FailReason, Order};
 use crate::policy::Policy;
@@ -23,16 +25,19 @@ pub(super) fn pulse(
 ) -> Result<u32, Reject> {
     let mut changed = 0;
     let due = state.deadlines.iter().take_while(|(deadline, _)| *deadline <= at);
+    let mut held_back = BTreeSet::new();
     for (_, id) in due.take(PULSE_MAX) {
         let order = &state.orders[*id];
         events.push(expired(state, order));
-        events.extend(quarantined(state, policy, at, order));
+        rest::after(state, policy, at, order, &mut held_back, events);
         changed += 1;
     }
     let rested = state.quarantine.iter().take_while(|resting| resting.until <= at);
     for &Quarantined { until, offer, number } in rested.take(PULSE_MAX) {
-        events.push(Event::Offer(OfferEvent::NumberReleased { offer, number, until }));
-        changed += 1;
+        if !held_back.contains(&(offer, number)) {
+            events.push(Event::Offer(OfferEvent::NumberReleased { offer, number, until }));
+            changed += 1;
+        }
     }
     let orders_before = Time(at.0.saturating_sub(CLOSED_KEPT_MS)).min(archived);
     let orders_before = state.closed.cut(orders_before, RETIRED_MAX, |(closed, _)| *closed);
@@ -41,10 +46,19 @@ pub(super) fn pulse(
     let old_order = state.closed.first().is_some_and(|(closed, _)| *closed <= orders_before);
     let old_reply = state.replies.ages().next().is_some_and(|at| at <= replies_before);
     if old_order || old_reply {
+        let retired = state.closed.iter().take_while(|(closed, _)| *closed <= orders_before);
+        for &(_, order) in retired.filter(|(_, id)| is_heard(state, &state.orders[*id])) {
+            events.push(Event::Memory(MemoryEvent::MessagesRemembered { order }));
+        }
         events.push(Event::Memory(MemoryEvent::Retired { orders_before, replies_before }));
         changed += 1;
     }
     Ok(changed)
+}
+
+/// True for an order of own stock that has messages.
+fn is_heard(state: &State, order: &Order) -> bool {
+    !order.messages.is_empty() && state.providers[order.provider].kind == ProviderKind::Own
 }
 
 /// Ends an activation whose time is over, after its provider was asked once more.
@@ -64,7 +78,7 @@ pub(super) fn expire(
         return Ok(Effect::Unchanged);
     }
     events.push(expired(state, order));
-    events.extend(quarantined(state, policy, at, order));
+    rest::after(state, policy, at, order, &mut BTreeSet::new(), events);
     Ok(Effect::Done)
 }
 

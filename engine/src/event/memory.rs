@@ -1,5 +1,6 @@
 //! What leaves the engine's memory.
 
+use crate::ids::OrderId;
 use crate::time::Time;
 
 /// An event of the engine's memory. None moves money.
@@ -12,6 +13,12 @@ pub enum MemoryEvent {
         /// Replies given at or before this moment.
         replies_before: Time,
     },
+    /// What a number of own stock received is remembered beyond the order that it came for,
+    /// which leaves memory: a source may repeat a message days later.
+    MessagesRemembered {
+        /// The order.
+        order: OrderId,
+    },
 }
 
 impl MemoryEvent {
@@ -20,6 +27,7 @@ impl MemoryEvent {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Retired { .. } => "Retired",
+            Self::MessagesRemembered { .. } => "MessagesRemembered",
         }
     }
 }

@@ -78,6 +78,18 @@ pub enum OfferEvent {
         /// Until when it was to rest.
         until: Time,
     },
+    /// A number of own stock rests for this offer too: its last buyer, under this offer or
+    /// another one, may still be sent a message.
+    NumberHeldBack {
+        /// Of which offer.
+        offer: OfferId,
+        /// Which.
+        number: Number,
+        /// Until when it rested for this offer before; `None` if it was in stock.
+        rested: Option<Time>,
+        /// Until when it rests.
+        until: Time,
+    },
 }
 
 impl OfferEvent {
@@ -90,7 +102,8 @@ impl OfferEvent {
             Self::StockLoaded { numbers, .. } => Bulk::rows(numbers.len()),
             Self::ProviderRegistered { .. }
             | Self::CarrierNamed { .. }
-            | Self::NumberReleased { .. } => Bulk::NONE,
+            | Self::NumberReleased { .. }
+            | Self::NumberHeldBack { .. } => Bulk::NONE,
         }
     }
 
@@ -104,6 +117,7 @@ impl OfferEvent {
             Self::OffersPriced { .. } => "OffersPriced",
             Self::StockLoaded { .. } => "StockLoaded",
             Self::NumberReleased { .. } => "NumberReleased",
+            Self::NumberHeldBack { .. } => "NumberHeldBack",
         }
     }
 }

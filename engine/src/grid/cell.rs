@@ -246,6 +246,14 @@ impl Cell {
         add(before).available()
     }
 
+    /// Takes units out of those offered, down to none; claims in flight stay. Gives what is
+    /// available after it.
+    pub fn remove(&self, units: u32) -> u32 {
+        let less = |stock: Stock| stock.with_offered(stock.offered.saturating_sub(units));
+        let before = self.adjust(|stock| Some(less(stock))).expect("taking is never refused");
+        less(before).available()
+    }
+
     /// The terms and the units available, of one instant.
     pub fn read(&self, spare: &Spare) -> (CellTerms, u32) {
         let (terms, stock) = self.consistent(spare);

@@ -6,7 +6,7 @@
 //! one country at a time without forgetting claims in flight. The grid is rebuilt
 //! from the offers' last events after a restart: it persists nothing.
 //!
-//! Leaves to others: which ask an order takes, what a margin is, when a provider
+//! Leaves to others: which asks serve an order, what a margin is, when a provider
 //! is closed.
 
 pub mod cell;
@@ -16,6 +16,7 @@ mod listing;
 mod on_sale;
 mod providers;
 mod publish;
+mod spread;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -26,7 +27,7 @@ use crate::ids::{CarrierId, CountryId, OfferId, Product, ProviderId};
 use crate::money::Micros;
 use cell::{Cell, Place, Spare};
 use ladder::Shelf;
-use providers::Providers;
+use providers::{Providers, Turns};
 
 pub use chunks::OFFERS_MAX;
 pub use listing::{Coverage, Listing, OnSale, PublishError, Published};
@@ -40,6 +41,7 @@ pub struct Grid {
     spare: Spare,
     shelves: Box<[ArcSwapOption<Shelf>]>,
     providers: Providers,
+    turns: Turns,
     offers_len: AtomicU32,
     writer: Mutex<listing::Writer>,
 }
@@ -63,13 +65,19 @@ pub struct Ask {
     pub stock: u32,
     /// False while the provider is closed: the stock cannot be claimed then.
     pub open: bool,
+    /// False while our account at the provider is known to hold less than `cost`.
+    pub funded: bool,
+    /// The provider's priority among asks of one price: the higher goes first.
+    pub priority: u8,
+    /// How often the provider goes first among asks of one price and priority; never 0.
+    pub weight: u8,
 }
 
 impl Ask {
     /// True if a claim could succeed now.
     #[must_use]
     pub const fn is_claimable(&self) -> bool {
-        self.open && self.stock > 0
+        self.open && self.funded && self.stock > 0
     }
 }
 
@@ -83,6 +91,7 @@ impl Grid {
             spare: Spare::default(),
             shelves: (0..countries).map(|_| ArcSwapOption::empty()).collect(),
             providers: Providers::new(),
+            turns: Turns::default(),
             offers_len: AtomicU32::new(0),
             writer: Mutex::default(),
         }
@@ -102,6 +111,7 @@ impl Grid {
     pub fn ask(&self, offer: OfferId) -> Option<Ask> {
         let (cell, place) = self.cell(offer)?;
         let (terms, stock) = cell.read(&self.spare);
+        let seen = self.providers.seen(place.provider);
         Some(Ask {
             offer,
             product: place.product,
@@ -110,7 +120,10 @@ impl Grid {
             price: terms.price,
             cost: terms.cost,
             stock,
-            open: self.is_open(place.provider),
+            open: seen.open,
+            funded: seen.funds >= terms.cost,
+            priority: seen.priority,
+            weight: seen.weight,
         })
     }
 
@@ -118,6 +131,13 @@ impl Grid {
     /// `None` if the offer was never listed.
     pub fn add_stock(&self, offer: OfferId, units: u32) -> Option<u32> {
         self.cell(offer).map(|(cell, _)| cell.add(units))
+    }
+
+    /// Takes units of an offer off the market that are not for sale any more; gives how many
+    /// are available after it, `None` for an offer that was never listed. Open claims stay
+    /// claims, but what they give back beyond the stock is not sold again.
+    pub fn remove_stock(&self, offer: OfferId, units: u32) -> Option<u32> {
+        self.cell(offer).map(|(cell, _)| cell.remove(units))
     }
 
     /// Takes an offer off the market until its next publish: the provider said that it has
@@ -138,6 +158,18 @@ impl Grid {
     /// Claims already made stay.
     pub fn close_provider(&self, provider: ProviderId) {
         self.providers.set_closed(provider, true);
+    }
+
+    /// Says what our account at a provider can pay for; `None` where it is not known, as at
+    /// first.
+    pub fn set_funds(&self, provider: ProviderId, funds: Option<Micros>) {
+        self.providers.set_funds(provider, funds);
+    }
+
+    /// Sets how often a provider goes first among asks of one price and priority, beside the
+    /// others' weights: 1 until set, and never less.
+    pub fn set_weight(&self, provider: ProviderId, weight: u8) {
+        self.providers.set_weight(provider, weight);
     }
 
     /// Products that have offers, with their number, by country and service. Each

@@ -147,6 +147,14 @@ impl Arbitrary {
                 amount: Micros(2_000),
                 reference: 0,
             }),
+            // A second service on the same numbers.
+            Command::ListOffers(ListOffers {
+                provider: ProviderId(1),
+                offers: vec![(
+                    Product { country: CountryId(1), service: ServiceId(2) },
+                    CarrierId::ANY,
+                )],
+            }),
         ]
     }
 
@@ -405,7 +413,11 @@ impl Arbitrary {
     }
 
     fn load(&mut self, state: &State) -> Command {
-        let offer = if self.rng.once_in(3) { self.offer(state) } else { OfferId(1) };
+        let offer = match self.rng.below(6) {
+            0 | 1 => self.offer(state),
+            2 | 3 => OfferId(1),
+            _ => OfferId(4),
+        };
         let (cost, price) = self.cost_and_price();
         let numbers = (0..self.rng.below(4)).map(|_| self.number()).collect();
         Command::LoadStock(LoadStock { offer, cost, price, numbers })

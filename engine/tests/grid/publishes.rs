@@ -22,6 +22,26 @@ fn asks_stand_by_price_then_priority_then_offer() {
 }
 
 #[test]
+fn an_ask_says_its_provider_s_rank_and_whether_its_account_can_pay() {
+    let grid = grid_of(&[row(1, 10, 1), row(2, 20, 2)]);
+    let seen = |offer| {
+        let ask = grid.ask(OfferId(offer)).unwrap();
+        (ask.funded, ask.is_claimable(), ask.priority, ask.weight)
+    };
+    assert_eq!(seen(1), (true, true, 0, 1));
+    grid.set_priority(ProviderId(1), 7);
+    grid.set_weight(ProviderId(1), 3);
+    grid.set_funds(ProviderId(1), Some(Micros(19)));
+    assert_eq!((seen(1), seen(2)), ((true, true, 7, 3), (false, false, 7, 3)));
+    assert_eq!(grid.on_sale(product(1, 2)).stock, 1);
+    grid.set_weight(ProviderId(1), 0);
+    grid.set_funds(ProviderId(1), None);
+    assert_eq!(seen(2), (true, true, 7, 1));
+    grid.set_funds(ProviderId(u16::MAX), None);
+    grid.set_weight(ProviderId(u16::MAX), 2);
+}
+
+#[test]
 fn a_new_price_moves_an_offer_in_its_ladder() {
     let grid = grid_of(&[row(1, 10, 1), row(2, 20, 1), row(3, 30, 1)]);
     publish(&grid, 1, &[row(3, 15, 7)], Coverage::Delta);
@@ -101,6 +121,22 @@ fn stock_is_added_to_and_exhausted() {
         assert_eq!(grid.ask(unlisted), None);
         grid.exhaust(unlisted);
     }
+}
+
+#[test]
+fn stock_that_is_taken_out_is_not_sold_and_claims_stay() {
+    let grid = grid_of(&[row(1, 10, 3)]);
+    let claim = grid.claim(OfferId(1), Micros(1_000)).unwrap();
+    assert_eq!(grid.remove_stock(OfferId(1), 1), Some(1));
+    assert_eq!(grid.remove_stock(OfferId(1), 1), Some(0));
+    assert!(grid.claim(OfferId(1), Micros(1_000)).is_err());
+    // The claim's own unit is taken out: what it gives back is not on sale.
+    assert_eq!(grid.remove_stock(OfferId(1), 1), Some(0));
+    drop(claim);
+    assert_eq!(stock(&grid, 1), 0);
+    assert_eq!(grid.add_stock(OfferId(1), 1), Some(1));
+    assert_eq!(grid.remove_stock(OfferId(1), 9), Some(0));
+    assert_eq!(grid.remove_stock(OfferId(2), 1), None);
 }
 
 #[test]

@@ -94,9 +94,10 @@ async fn demo(args: DemoArgs) -> Result<(), CliError> {
         wait_for_market(&running).await;
     }
     // 4. The lines to paste, only when they work.
+    let stopped = super::serve::stop_signal();
     seeded.write(&args.data)?;
     seeded.print();
-    super::serve::stop_signal().await;
+    stopped.await;
     // 5. An orderly stop: first the server, which still asks the providers.
     note("stopping");
     running.stop().await.map_err(BootError::from)?;

@@ -1,6 +1,8 @@
-//! The operators' face: accounts, keys, deposits, own stock, providers.
+//! The operators' face: accounts, keys, deposits, own stock, providers, and what needs
+//! attention.
 
 mod accounts;
+mod attention;
 mod keys;
 mod providers;
 mod state;
@@ -26,6 +28,7 @@ pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
         .detached(post("/api/admin/accounts/{id}/deposits", accounts::DEPOSIT), accounts::deposit)
         .detached(delete("/api/admin/keys/{id}", keys::REVOKE), keys::revoke)
         .detached(post("/api/admin/stock", stock::LOAD).body_max(stock::BODY_LEN_MAX), stock::load)
+        .at_once(get("/api/admin/attention", attention::LIST), attention::list)
         .at_once(get("/api/admin/providers", providers::LIST), providers::list)
         .detached(post("/api/admin/providers/{name}/sync", providers::SYNC), providers::sync)
 }

@@ -11,8 +11,9 @@ use nexnum_engine::ids::ProviderId;
 
 use super::state::State;
 use crate::face::auth::Operator;
+use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation as Described, PathParam, Reply, Tag};
-use crate::face::wire::{Id, Moment, Money};
+use crate::face::wire::{Id, Moment, Money, Seconds, Share};
 use crate::http::{Call, Problem, Response, reply};
 use crate::provider::connected::{Failure, Health};
 
@@ -24,11 +25,14 @@ pub(super) const LIST: Described = Described::new(
         200,
         "Own stock and the connected providers",
         r#"{"providers": [
-            {"id": "1", "name": "own", "kind": "own", "written_off": "0.000000"},
+            {"id": "1", "name": "own", "kind": "own", "written_off": "0.000000",
+             "numbers": 12, "delivered_share": 1, "time_to_code_s": 8.5},
             {"id": "2", "name": "5sim", "kind": "driven", "written_off": "0.000000",
-             "driver": "fivesim", "breaker": "closed", "enabled": true, "balance": "12.500000",
+             "numbers": 4150, "delivered_share": 0.925, "time_to_code_s": 14.2,
+             "driver": "fivesim", "breaker": "closed", "enabled": true, "on_sale": true,
+             "balance": "12.500000", "spendable": "11.900000", "balance_low": false,
              "last_sync_at": "2026-11-20T09:30:00.000Z", "offers": 41200, "rows": 41212,
-             "unknown_rows": 12, "misfits": 0, "quarantined": 0,
+             "unknown_rows": 12, "misfits": 0, "quarantined": 0, "overcharged": 0,
              "last_error": "buy: no_balance: NO_BALANCE",
              "errors": [
                 {"at": "2026-11-20T09:29:12.000Z", "operation": "buy", "order_id": "1042",
@@ -46,11 +50,16 @@ pub(super) fn list(state: &State, _: Operator, _: &Call) -> Result<Response, Pro
         Some((provider, health))
     };
     let connected: Vec<_> = known.iter().map(connected).collect();
+    let measured = state.market.history.tallies().of_providers(state.market.clock.now());
+    let measured = |id| measured.get(id).copied().unwrap_or_default();
     let providers = known.iter().zip(&connected).map(|((id, known), connected)| Provider {
         id: u32::from(id.0).into(),
         name: &known.name,
         kind: known.kind.into(),
         written_off: Money(known.loss),
+        numbers: measured(id).numbers(),
+        delivered_share: measured(id).delivered_permille().map(Share),
+        time_to_code_s: measured(id).time_to_code_ms().map(Seconds),
         connection: connected
             .as_ref()
             .map(|(provider, health)| connection(provider.driver().name(), health)),
@@ -63,13 +72,17 @@ fn connection<'a>(driver: &'a str, health: &'a Health) -> Connection<'a> {
         driver,
         breaker: health.breaker.into(),
         enabled: health.enabled,
+        on_sale: health.on_sale,
         balance: health.balance.map(Money),
+        spendable: health.spendable.map(Money),
+        balance_low: health.balance_low,
         last_sync_at: health.last_sync_at.map(Moment),
         offers: health.offers,
         rows: health.rows,
         unknown_rows: health.unknown_rows,
         misfits: health.misfits,
         quarantined: health.quarantined,
+        overcharged: health.overcharged,
         last_error: health.failures.back().map(Failure::to_string),
         errors: health.failures.iter().rev().map(error).collect(),
     }
@@ -90,12 +103,25 @@ pub(super) const SYNC: Described = Described::new(
     "Read a provider's price list now",
     &[Reply::json::<SyncStarted>(202, "The price list is being read", r#"{"status": "started"}"#)],
 )
-.path(&[PathParam::new::<String>("name", "The name of a connected provider", "5sim")]);
+.path(&[PathParam::new::<String>("name", "The name of a connected provider", "5sim")])
+.problems(&[Code::ProviderDisabled]);
 
 pub(super) async fn sync(state: Arc<State>, _: Operator, call: Call) -> Result<Response, Problem> {
     let name = call.param("name")?;
     let missing = || Problem::not_found("no provider of this name is connected");
-    state.providers.by_name(&name).ok_or_else(missing)?.sync_now();
+    let provider = state.providers.by_name(&name).ok_or_else(missing)?;
+    if !provider.is_enabled() {
+        let reason = provider.key_problem().map(str::to_owned);
+        let disabled =
+            || format!("provider {name:?} is disabled: enable it, then its list is read");
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            "provider_disabled",
+            "The provider is disabled",
+        )
+        .detail(reason.unwrap_or_else(disabled)));
+    }
+    provider.sync_now();
     Ok(reply::json(StatusCode::ACCEPTED, &SyncStarted { status: SyncStatus::Started }))
 }
 
@@ -107,7 +133,7 @@ struct ProviderList<'a> {
 }
 
 /// A provider. Own stock, and a provider that is not in the configuration, have only the
-/// fields `id`, `name`, `kind` and `written_off`.
+/// fields from `id` to `time_to_code_s`.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Provider<'a> {
     /// Its id.
@@ -118,6 +144,12 @@ struct Provider<'a> {
     kind: ProviderKind,
     /// What purchases with an unknown outcome have cost, less what the provider took back.
     written_off: Money,
+    /// How many numbers it gave to orders of late: each day counts half of the day after it.
+    numbers: u64,
+    /// The share of `numbers` that got a code so far; `null` without numbers.
+    delivered_share: Option<Share>,
+    /// The average time from the number to its code; `null` without codes.
+    time_to_code_s: Option<Seconds>,
     #[serde(flatten)]
     connection: Option<Connection<'a>>,
 }
@@ -148,10 +180,19 @@ struct Connection<'a> {
     driver: &'a str,
     /// Its circuit breaker.
     breaker: Breaker,
-    /// Whether the configuration allows purchases from it.
+    /// Whether the configuration allows purchases from it, and it has the key that it needs.
     enabled: bool,
+    /// Whether its offers can be bought now: it is enabled, its price list has come, its circuit
+    /// breaker is closed, and it has not asked for a pause.
+    on_sale: bool,
     /// Its balance when it was last read, in the currency of the ledger; `null` until then.
     balance: Option<Money>,
+    /// What one more number may cost: the balance, less what was bought since it was read and
+    /// what is being bought; `null` while the balance is not known.
+    spendable: Option<Money>,
+    /// Whether the balance, less what was bought since it was read, is zero, or lower than
+    /// `low_balance` in the configuration.
+    balance_low: bool,
     /// When its last complete price list was read; `null` until then.
     last_sync_at: Option<Moment>,
     /// How many offers its last price list gave.
@@ -166,6 +207,9 @@ struct Connection<'a> {
     /// Rows held back because their price changed too much, or all rows of a list that became
     /// much shorter.
     quarantined: usize,
+    /// Offers that are not sold because the provider charged more for one of their numbers than
+    /// the customer paid; they come back when their listed cost is as much.
+    overcharged: usize,
     /// The newest of `errors` in one line; `null` if there is none.
     last_error: Option<String>,
     /// The last failures, newest first.

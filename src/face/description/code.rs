@@ -70,6 +70,8 @@ pub enum ProblemCode {
     DuplicateKey,
     /// The key is the last admin key that works, so it cannot be revoked.
     LastAdminKey,
+    /// The provider is disabled, or has no key; `detail` says what to do.
+    ProviderDisabled,
     /// A number of the load is in stock already.
     DuplicateNumber,
     /// Another load has just listed the same offer; the same request succeeds now.
@@ -104,6 +106,12 @@ pub enum ProblemCode {
     InternalError,
     /// The provider of this number did not answer.
     ProviderUnavailable,
+    /// The provider of this number takes no more requests now; nothing changed. The same request
+    /// after `retry_after` seconds goes first.
+    ProviderBusy,
+    /// Offers within the wish have stock, but no provider of them has room for one more purchase
+    /// now; nothing was ordered or charged.
+    ProvidersBusy,
     /// A bounded queue of the server is full, the server is stopping, or its history is being
     /// rebuilt; nothing was done.
     Overloaded,
@@ -149,6 +157,7 @@ impl ProblemCode {
             | Self::NameTaken
             | Self::DuplicateKey
             | Self::LastAdminKey
+            | Self::ProviderDisabled
             | Self::DuplicateNumber
             | Self::DuplicateOffer
             | Self::AmbiguousMessage => StatusCode::CONFLICT,
@@ -165,7 +174,9 @@ impl ProblemCode {
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
             Self::ProviderUnavailable => StatusCode::BAD_GATEWAY,
-            Self::Overloaded | Self::OutcomeUnknown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded | Self::OutcomeUnknown | Self::ProviderBusy | Self::ProvidersBusy => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::HttpVersionNotSupported => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::Exhausted => StatusCode::INSUFFICIENT_STORAGE,
         }

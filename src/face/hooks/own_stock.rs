@@ -26,9 +26,10 @@ pub(super) const RECEIVE: Described = Described::new(
     &[Reply::json::<CallbackReply>(200, "The message is stored", r#"{"status": "accepted"}"#)],
 )
 .details(
-    "The token in the path proves the sender. A message that was sent before changes nothing: \
-     messages with the same `id` are the same, and without an `id` those with the same sender and \
-     text.",
+    "The token in the path proves the sender. A message that was sent before changes nothing. With \
+     an `id`, messages to a number with the same `id` are the same, whenever they come. Without \
+     one, those with the same sender and text are: if they have a code, until the customer asks \
+     for another message; if not, for two minutes.",
 )
 .path(&[
     PathParam::new::<String>("provider", "The name of own stock among the providers", "own"),

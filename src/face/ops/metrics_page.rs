@@ -3,14 +3,17 @@
 
 use std::fmt;
 
+use nexnum_engine::ids::ProviderId;
 use nexnum_engine::time::Time;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, prometheus_text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
+use crate::attention::AttentionKind;
 use crate::http::Router;
 use crate::http::route::Replies;
+use crate::market::history::Measured;
 use crate::market::read_model::ProviderView;
 use crate::order::Orders;
 use crate::provider::connected::Health;
@@ -41,8 +44,10 @@ type Gauge = (&'static str, &'static str, u64);
 struct Reading {
     gauges: Vec<Gauge>,
     providers: Vec<(String, OfProvider)>,
+    deliveries: Vec<(String, Measured)>,
     replies: Vec<Replies>,
     loops: Vec<LoopAge>,
+    attention: Vec<(AttentionKind, u64)>,
 }
 
 /// The values of one provider, in the order of [`OF_PROVIDERS`]; `None` where not known.
@@ -51,12 +56,36 @@ type OfProvider = [Option<i64>; OF_PROVIDERS.len()];
 /// Reads one measure of a provider.
 type Measure = fn(&Health, &ProviderView, Time) -> Option<i64>;
 
-const OF_PROVIDERS: [(&str, &str, Measure); 8] = [
+/// Reads one measure of a provider's deliveries, which own stock has too.
+type Delivery = fn(&Measured) -> Option<i64>;
+
+const OF_DELIVERIES: [(&str, &str, Delivery); 3] = [
+    (
+        "nexnum_provider_recent_numbers",
+        "Numbers that the provider gave to orders; a day halves the count.",
+        |measured| i64::try_from(measured.numbers()).ok(),
+    ),
+    (
+        "nexnum_provider_recent_codes",
+        "Of those numbers, the ones that got a code; a day halves the count.",
+        |measured| i64::try_from(measured.codes()).ok(),
+    ),
+    (
+        "nexnum_provider_time_to_code_milliseconds",
+        "Average time from a number to its code, over those codes.",
+        |measured| measured.time_to_code_ms().and_then(|ms| i64::try_from(ms).ok()),
+    ),
+];
+
+const OF_PROVIDERS: [(&str, &str, Measure); 11] = [
     (
         "nexnum_provider_enabled",
         "1 while the provider is enabled, so that orders may buy from it.",
         |health, _, _| Some(i64::from(health.enabled)),
     ),
+    ("nexnum_provider_on_sale", "1 while the provider's offers can be bought.", |health, _, _| {
+        Some(i64::from(health.on_sale))
+    }),
     (
         "nexnum_provider_breaker_open",
         "1 while the provider's circuit breaker is open or half open.",
@@ -66,6 +95,11 @@ const OF_PROVIDERS: [(&str, &str, Measure); 8] = [
         "nexnum_provider_balance_micros",
         "Balance that the provider reported last, in micros.",
         |health, _, _| health.balance.map(|balance| balance.0),
+    ),
+    (
+        "nexnum_provider_balance_low",
+        "1 while the provider's balance is zero, or lower than low_balance in the configuration.",
+        |health, _, _| Some(i64::from(health.balance_low)),
     ),
     (
         "nexnum_provider_sync_age_seconds",
@@ -86,6 +120,11 @@ const OF_PROVIDERS: [(&str, &str, Measure); 8] = [
         |health, _, _| Some(health.quarantined as i64),
     ),
     (
+        "nexnum_provider_overcharged_offers",
+        "Offers that are not sold because a number of theirs cost more than its customer paid.",
+        |health, _, _| Some(health.overcharged as i64),
+    ),
+    (
         "nexnum_provider_written_off_micros",
         "Cost written off for purchases whose outcome stayed unknown, in micros.",
         |_, known, _| Some(known.loss.0),
@@ -101,11 +140,17 @@ impl Reading {
             let values = OF_PROVIDERS.map(|(_, _, measure)| measure(&health, view, now));
             Some((view.name.to_string(), values))
         });
+        let measured = orders.market.history.tallies().of_providers(now);
+        let delivered = |(id, view): &(ProviderId, ProviderView)| {
+            Some((view.name.to_string(), *measured.get(id)?))
+        };
         Self {
             gauges: gauges(orders),
+            deliveries: known.iter().filter_map(delivered).collect(),
             providers: providers.collect(),
             replies: router.replies(),
             loops: orders.market.supervisor.ages(),
+            attention: orders.market.attention.counts(),
         }
     }
 }
@@ -127,12 +172,26 @@ impl Collector for Reading {
                 }
             }
         }
+        for (name, help, delivery) in OF_DELIVERIES {
+            let mut family = page.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (provider, measured) in &self.deliveries {
+                if let Some(value) = delivery(measured) {
+                    let labels = [("provider", provider.as_str())];
+                    family.encode_family(&labels)?.encode_gauge(&value)?;
+                }
+            }
+        }
         let (name, help) = ("nexnum_http_requests", "HTTP replies by route and status class.");
         let mut family = page.encode_descriptor(name, help, None, MetricType::Counter)?;
         for Replies { method, template, class, count } in &self.replies {
             let class = format!("{class}xx");
             let labels = [("method", *method), ("route", *template), ("status_class", &class)];
             family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, u64>(count, None)?;
+        }
+        let (name, help) = ("nexnum_attention", "Conditions that need the operator's attention.");
+        let mut family = page.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (kind, count) in &self.attention {
+            family.encode_family(&[("kind", kind.word())])?.encode_gauge(count)?;
         }
         self.encode_loops(page)
     }

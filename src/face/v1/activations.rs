@@ -138,6 +138,7 @@ pub(super) const CANCEL: Operation = Operation::new(
     Code::NotSupported,
     Code::InternalError,
     Code::ProviderUnavailable,
+    Code::ProviderBusy,
     Code::Overloaded,
     Code::OutcomeUnknown,
 ]);
@@ -206,6 +207,7 @@ pub(super) const RESEND: Operation = Operation::new(
     Code::NotSupported,
     Code::InternalError,
     Code::ProviderUnavailable,
+    Code::ProviderBusy,
     Code::Overloaded,
     Code::OutcomeUnknown,
 ]);

@@ -1,6 +1,7 @@
 //! Offers and quotes: the ladder of a product, read from the grid.
 
 use hyper::StatusCode;
+use nexnum_engine::grid;
 use nexnum_engine::ids::{CarrierId, Product};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,7 +14,9 @@ use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation, Reply, Tag};
 use crate::face::parse;
 use crate::face::query::parameters;
-use crate::face::wire::{Amount, CountryCode, Currency, Id, Money, ServiceSlug, SharedName};
+use crate::face::wire::{
+    Amount, CountryCode, Currency, Id, Money, Seconds, ServiceSlug, Share, SharedName,
+};
 use crate::http::{Call, Problem, Response, reply};
 use crate::market::Market;
 use crate::order::claim::{Skip, Wish};
@@ -30,7 +33,8 @@ pub(super) const LIST: Operation = Operation::new(
         200,
         "The offers with their stock, cheapest first",
         r#"{"country": "ID", "service": "telegram", "currency": "USD", "offers": [
-            {"offer": "3", "operator": null, "price": "0.400000", "stock": 120}
+            {"offer": "3", "operator": null, "price": "0.400000", "stock": 120, "open": true,
+             "numbers": 40, "delivered_share": 0.925, "time_to_code_s": 14.2}
         ]}"#,
     )],
 )
@@ -42,12 +46,19 @@ pub(super) fn list(state: &State, _: Trader, call: &Call) -> Result<Response, Pr
     let query = OffersQuery::read(call)?;
     let product = parse_product(market, &query.country, &query.service)?;
     let wire::Product { country, service } = wire::Product::of(product, market.catalog);
-    let asks = market.grid.asks(product).take(ASKS_MAX);
-    let offers = asks.map(|ask| Ask {
-        offer: ask.offer.0.into(),
-        operator: carrier_name(market, ask.carrier),
-        price: Money(ask.price),
-        stock: ask.stock,
+    let (asks, now) = (market.grid.asks(product).take(ASKS_MAX), market.clock.now());
+    let offers = asks.map(|ask| {
+        let measured = market.history.tallies().measured((ask.provider, product), now);
+        Ask {
+            offer: ask.offer.0.into(),
+            operator: carrier_name(market, ask.carrier),
+            price: Money(ask.price),
+            stock: buyable(&ask),
+            open: ask.open,
+            numbers: measured.numbers(),
+            delivered_share: measured.delivered_permille().map(Share),
+            time_to_code_s: measured.time_to_code_ms().map(Seconds),
+        }
     });
     let offers = Offers { country, service, currency: Currency::Usd, offers: offers.collect() };
     Ok(reply::json(StatusCode::OK, &offers))
@@ -62,10 +73,12 @@ pub(super) const QUOTE: Operation = Operation::new(
         "The offers as an order tries them, each with the reason why it would not be taken",
         r#"{"country": "ID", "service": "telegram", "currency": "USD", "available": true,
             "price": "0.400000", "asks": [
-                {"offer": "2", "operator": null, "price": "0.350000", "stock": 0, "taken": false,
-                 "reason": "out_of_stock"},
-                {"offer": "3", "operator": null, "price": "0.400000", "stock": 120, "taken": true,
-                 "reason": null}
+                {"offer": "2", "operator": null, "price": "0.350000", "stock": 0, "open": true,
+                 "taken": false, "reason": "out_of_stock",
+                 "numbers": 0, "delivered_share": null, "time_to_code_s": null},
+                {"offer": "3", "operator": null, "price": "0.400000", "stock": 120, "open": true,
+                 "taken": true, "reason": null,
+                 "numbers": 40, "delivered_share": 0.925, "time_to_code_s": 14.2}
             ]}"#,
     )],
 )
@@ -90,16 +103,30 @@ pub(super) fn quote(state: &State, _: Trader, call: &Call) -> Result<Response, P
 
 fn shown<'a>(market: &'a Market, product: Product, quote: &Quoted) -> Quote<'a> {
     let wire::Product { country, service } = wire::Product::of(product, market.catalog);
-    let asks = quote.asks.iter().map(|QuotedOffer { ask, skip, taken }| QuotedAsk {
-        offer: ask.offer.0.into(),
-        operator: carrier_name(market, ask.carrier),
-        price: Money(ask.price),
-        stock: ask.stock,
-        taken: *taken,
-        reason: QuoteReason::of(*skip, *taken),
+    let now = market.clock.now();
+    let asks = quote.asks.iter().map(|QuotedOffer { ask, skip, taken }| {
+        let measured = market.history.tallies().measured((ask.provider, product), now);
+        QuotedAsk {
+            offer: ask.offer.0.into(),
+            operator: carrier_name(market, ask.carrier),
+            price: Money(ask.price),
+            stock: buyable(ask),
+            open: ask.open,
+            taken: *taken,
+            reason: QuoteReason::of(*skip, *taken),
+            numbers: measured.numbers(),
+            delivered_share: measured.delivered_permille().map(Share),
+            time_to_code_s: measured.time_to_code_ms().map(Seconds),
+        }
     });
     let (available, price) = (quote.price.is_some(), quote.price.map(Money));
     Quote { country, service, currency: Currency::Usd, available, price, asks: asks.collect() }
+}
+
+/// The numbers of an offer that can be bought now: none while its provider is closed, or our
+/// account there cannot pay for one.
+const fn buyable(ask: &grid::Ask) -> u32 {
+    if ask.open && ask.funded { ask.stock } else { 0 }
 }
 
 fn carrier_name(market: &Market, carrier: CarrierId) -> Option<SharedName> {
@@ -145,6 +172,16 @@ struct Ask {
     price: Money,
     /// How many numbers can be bought now.
     stock: u32,
+    /// Whether its provider sells at present: `false` while the provider is disabled, fails, or
+    /// has asked for a pause.
+    open: bool,
+    /// How many numbers of the product its provider gave to orders of late: each day counts half
+    /// of the day after it.
+    numbers: u64,
+    /// The share of `numbers` that got a code so far; `null` without numbers.
+    delivered_share: Option<Share>,
+    /// The average time from the number to its code; `null` without codes.
+    time_to_code_s: Option<Seconds>,
 }
 
 /// What an order would do now, offer by offer.
@@ -176,17 +213,28 @@ struct QuotedAsk {
     price: Money,
     /// How many numbers can be bought now.
     stock: u32,
+    /// Whether its provider sells at present: `false` while the provider is disabled, fails, or
+    /// has asked for a pause.
+    open: bool,
     /// Whether it is the offer that an order would take.
     taken: bool,
     /// Why an order would not take it; `null` if it would.
     reason: Option<QuoteReason>,
+    /// How many numbers of the product its provider gave to orders of late: each day counts half
+    /// of the day after it.
+    numbers: u64,
+    /// The share of `numbers` that got a code so far; `null` without numbers.
+    delivered_share: Option<Share>,
+    /// The average time from the number to its code; `null` without codes.
+    time_to_code_s: Option<Seconds>,
 }
 
 /// Why an order would not take an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum QuoteReason {
-    /// It would do, but an offer before it in the list is taken.
+    /// It would do, but another offer is taken first: a cheaper one, one of a provider with a
+    /// higher priority, or one whose turn it is among equals.
     BehindABetterAsk,
     /// Its numbers are of another phone company than the one asked for.
     OtherOperator,
@@ -194,8 +242,12 @@ enum QuoteReason {
     Tried,
     /// Nothing is bought from its provider at present.
     ProviderClosed,
+    /// Its provider has no room for one more purchase now.
+    ProviderBusy,
     /// All its numbers are sold.
     OutOfStock,
+    /// The balance at its provider is lower than what its number costs.
+    CannotPay,
     /// It costs more than `max_price`.
     #[serde(rename = "above_max_price")]
     AboveMax,
@@ -212,6 +264,8 @@ impl QuoteReason {
             Some(Skip::Closed) => Some(Self::ProviderClosed),
             Some(Skip::OutOfStock) => Some(Self::OutOfStock),
             Some(Skip::AboveMax) => Some(Self::AboveMax),
+            Some(Skip::CannotPay) => Some(Self::CannotPay),
+            Some(Skip::Busy) => Some(Self::ProviderBusy),
         }
     }
 }

@@ -66,6 +66,7 @@ pub(super) const CREATE: Operation = Operation::new(
     Code::InsufficientFunds,
     Code::NoNumbers,
     Code::PriceAboveMax,
+    Code::ProvidersBusy,
     Code::RequestInFlight,
     Code::UnknownCountry,
     Code::UnknownService,

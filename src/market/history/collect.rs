@@ -1,6 +1,7 @@
 //! Rows of history out of rows of the ledger.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use nexnum_engine::event::{Event, OrderEvent, Receipt};
 use nexnum_engine::ids::{AccountId, OrderId, Seq, TransactionId};
@@ -10,19 +11,9 @@ use nexnum_storage::history::{HistoryBatch, HistoryTables};
 use nexnum_storage::record::WalletRow;
 use nexnum_storage::{StorageError, record};
 
+use super::error::FollowError;
+use super::tally::{Counted, Tallies};
 use crate::market::replay::Decoded;
-
-/// Why rows could not be made or written.
-#[derive(Debug, thiserror::Error)]
-pub enum FollowError {
-    /// The tables or the ledger failed.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    /// An order that closed is no longer in memory: the tables have lost more than memory
-    /// can give back.
-    #[error("order {0} closed after history's cursor and has left memory")]
-    Gone(OrderId),
-}
 
 /// What an event says that history keeps of its order.
 enum Touch<'a> {
@@ -63,6 +54,7 @@ pub(super) struct Collected {
     events: usize,
     orders: BTreeMap<OrderId, (AccountId, Vec<u8>)>,
     transactions: Vec<(AccountId, TransactionId, Vec<u8>)>,
+    counted: Counted,
 }
 
 impl Collected {
@@ -73,20 +65,22 @@ impl Collected {
 
     /// Takes up a row of the ledger; `memory` gives the orders as they stand after it, or
     /// later.
-    pub(super) fn add(
+    pub(super) fn add<O: Deref<Target = Order>>(
         &mut self,
         row: &Decoded,
-        tables: &HistoryTables,
-        memory: impl Fn(OrderId) -> Option<(AccountId, Vec<u8>)>,
+        (tables, tallies): (&HistoryTables, &Tallies),
+        memory: impl Fn(OrderId) -> Option<O>,
     ) -> Result<(), FollowError> {
+        let encoded = |id| memory(id).map(|order| (order.account, record::encode_order(&order)));
         for (seq, event) in (row.first.0..).zip(&row.events) {
             self.add_money(seq, row.at, event);
+            self.counted.add(tallies, tables, (row.at, event), &memory)?;
             match touch(event) {
                 None => {}
                 Some(Touch::Closed(id)) => {
-                    self.orders.insert(id, memory(id).ok_or(FollowError::Gone(id))?);
+                    self.orders.insert(id, encoded(id).ok_or(FollowError::Gone(id))?);
                 }
-                Some(Touch::Late(receipt)) => match memory(receipt.order) {
+                Some(Touch::Late(receipt)) => match encoded(receipt.order) {
                     Some(order) => drop(self.orders.insert(receipt.order, order)),
                     None => self.amend(row.at, receipt, tables)?,
                 },
@@ -131,6 +125,7 @@ impl Collected {
     pub(super) fn write(
         &mut self,
         tables: &HistoryTables,
+        tallies: &Tallies,
     ) -> Result<Option<(Seq, Time)>, StorageError> {
         let Some((cursor, at)) = self.end else { return Ok(None) };
         let mut batch = HistoryBatch::new(cursor);
@@ -140,7 +135,9 @@ impl Collected {
         for (account, id, row) in &self.transactions {
             batch.transaction(*account, *id, row);
         }
+        self.counted.write(&mut batch);
         tables.apply(&batch)?;
+        self.counted.show(tallies);
         *self = Self::default();
         Ok(Some((cursor, at)))
     }

@@ -10,15 +10,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nexnum_engine::ids::{AccountId, Seq};
-use nexnum_engine::order::Order;
+use nexnum_engine::ids::Seq;
 use nexnum_engine::time::Time;
 use nexnum_storage::history::HistoryTables;
-use nexnum_storage::{Reader, StorageError, record};
+use nexnum_storage::{Reader, StorageError};
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-use super::collect::{Collected, FollowError};
+use super::collect::Collected;
+use super::error::FollowError;
+use super::tally::Tallies;
+use crate::attention::{AttentionKind, AttentionSubject};
 use crate::market::read_model::ReadModel;
 use crate::market::replay::{Decoded, Replay};
 use crate::supervisor::{Beat, Supervisor};
@@ -43,6 +45,8 @@ const EVENTS_MAX: usize = 8_192;
 pub struct Follow {
     /// What is written.
     pub tables: HistoryTables,
+    /// What readers see of the providers' deliveries.
+    pub tallies: Arc<Tallies>,
     /// What is followed.
     pub reader: Reader,
     /// The orders as they stand, and how far they are shown.
@@ -112,13 +116,23 @@ impl Follow {
             match worked.and_then(|()| flush().map_err(FollowError::from)) {
                 Ok(()) => {
                     failures = 0;
+                    beat.attention()
+                        .clear(AttentionKind::HistoryFailed, AttentionSubject::default());
                     if due {
                         flushed = Instant::now();
                     }
                 }
                 Err(error) => {
                     failures += 1;
-                    tracing::error!(%error, failures, "history.redb cannot be written");
+                    let text = format!(
+                        "history.redb cannot be written ({failures} of {FAILURES_MAX} failures in \
+                         a row, after which the process ends): {error}"
+                    );
+                    beat.attention().raise(
+                        AttentionKind::HistoryFailed,
+                        AttentionSubject::default(),
+                        text,
+                    );
                     if failures >= FAILURES_MAX {
                         (self.fail)();
                     }
@@ -180,14 +194,14 @@ impl Follow {
             return Ok(());
         }
         let mut collected = Collected::default();
-        let memory = |id| self.read_model.order(id).map(|order| encoded(&order));
+        let memory = |id| self.read_model.order(id);
         for row in self.reader.read(Seq(cursor.0 + 1))? {
             let row = row?;
             // A row on disk may be ahead of what readers see.
             if row.last() > end {
                 break;
             }
-            collected.add(&Decoded::from_row(&row)?, &self.tables, memory)?;
+            collected.add(&Decoded::from_row(&row)?, (&self.tables, &self.tallies), memory)?;
             if collected.events() >= EVENTS_MAX {
                 self.write(&mut collected)?;
             }
@@ -204,7 +218,7 @@ impl Follow {
             if last <= cursor || last > end {
                 return Ok(());
             }
-            collected.add(row, &self.tables, |id| state.order(id).map(encoded))?;
+            collected.add(row, (&self.tables, &self.tallies), |id| state.order(id))?;
             if collected.events() >= EVENTS_MAX {
                 self.write(&mut collected)?;
             }
@@ -214,7 +228,7 @@ impl Follow {
     }
 
     fn write(&self, collected: &mut Collected) -> Result<(), StorageError> {
-        if let Some((cursor, _)) = collected.write(&self.tables)? {
+        if let Some((cursor, _)) = collected.write(&self.tables, &self.tallies)? {
             self.following.send_replace(cursor);
         }
         Ok(())
@@ -243,8 +257,4 @@ impl Follow {
             self.archived.fetch_max(before.0, Ordering::Release);
         }
     }
-}
-
-fn encoded(order: &Order) -> (AccountId, Vec<u8>) {
-    (order.account, record::encode_order(order))
 }

@@ -5,7 +5,9 @@
 //! order is in memory, in history, or in both; the pages here join the two.
 
 mod collect;
+mod error;
 mod follower;
+mod tally;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,8 +23,9 @@ use nexnum_storage::history::HistoryTables;
 use nexnum_storage::{Reader, StorageError, record};
 use tokio::sync::{Notify, watch};
 
-pub use collect::FollowError;
+pub use error::FollowError;
 pub use follower::{Follow, Follower};
+pub use tally::{Measured, ROWS_MAX, Tallies};
 
 use crate::market::read_model::ReadModel;
 use crate::supervisor::Supervisor;
@@ -67,6 +70,7 @@ impl From<StorageError> for HistoryError {
 #[derive(Debug)]
 pub struct History {
     tables: HistoryTables,
+    tallies: Arc<Tallies>,
     read_model: Arc<ReadModel>,
     followed: watch::Receiver<Seq>,
     asked: Arc<Notify>,
@@ -87,14 +91,24 @@ impl History {
     ) -> (Arc<Self>, Follower) {
         let asked = Arc::new(Notify::new());
         let (following, followed) = watch::channel(tables.cursor());
+        let tallies = Arc::new(Tallies::of(&tables));
         let history = Self {
             tables: tables.clone(),
+            tallies: Arc::clone(&tallies),
             read_model: Arc::clone(&read_model),
             followed,
             asked: Arc::clone(&asked),
         };
-        let follow =
-            follower::Follow { tables, reader, read_model, archived, following, asked, fail };
+        let follow = follower::Follow {
+            tables,
+            tallies,
+            reader,
+            read_model,
+            archived,
+            following,
+            asked,
+            fail,
+        };
         (Arc::new(history), Follower::start(follow, supervisor))
     }
 
@@ -113,6 +127,12 @@ impl History {
     async fn hold_everything(&self) -> Result<(), HistoryError> {
         let all = self.caught_up(self.read_model.position()).await;
         if all { Ok(()) } else { Err(HistoryError::Behind) }
+    }
+
+    /// How each provider's numbers have done, up to [`History::cursor`].
+    #[must_use]
+    pub fn tallies(&self) -> &Tallies {
+        &self.tallies
     }
 
     /// The position up to which the tables hold everything.

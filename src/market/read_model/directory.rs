@@ -83,7 +83,8 @@ impl Directory {
             }
             OfferEvent::OffersPriced { .. }
             | OfferEvent::StockLoaded { .. }
-            | OfferEvent::NumberReleased { .. } => {}
+            | OfferEvent::NumberReleased { .. }
+            | OfferEvent::NumberHeldBack { .. } => {}
         }
     }
 

@@ -86,6 +86,8 @@ pub struct ReadModel {
     directory: Directory,
     /// Orders with work upstream: to be bought, polled, ended.
     driven: Mutex<BTreeSet<OrderId>>,
+    /// Orders that got their number from a provider since the last look of the poller.
+    assigned: Mutex<Vec<OrderId>>,
     /// Orders on numbers of own stock, to find where a message belongs.
     held: Mutex<BTreeSet<(ProviderId, Number, OrderId)>>,
     /// Orders by what their provider calls the purchase.
@@ -114,6 +116,7 @@ impl ReadModel {
             aging: Mutex::default(),
             directory: Directory::from_state(state),
             driven: Mutex::default(),
+            assigned: Mutex::default(),
             held: Mutex::default(),
             purchases: HashMap::new(),
             closed: Mutex::default(),
@@ -190,7 +193,10 @@ impl ReadModel {
                 self.retire(*orders_before, *replies_before);
             }
             // Orders come as values, and providers are the directory's.
-            Event::Offer(_) | Event::Order(_) | Event::Upstream(_) => {}
+            Event::Offer(_)
+            | Event::Order(_)
+            | Event::Upstream(_)
+            | Event::Memory(MemoryEvent::MessagesRemembered { .. }) => {}
         }
     }
 
@@ -249,7 +255,9 @@ impl ReadModel {
                 };
                 if let Some(assignment) = &order.assignment {
                     let key = (order.provider, assignment.external_id.clone());
-                    self.purchases.pin().insert(key, id);
+                    if self.purchases.pin().insert(key, id).is_none() {
+                        self.assigned.lock().push(id);
+                    }
                 }
                 if let Some(at) = order.closed_at {
                     self.driven_closed.lock().insert((at, id));
@@ -356,6 +364,13 @@ impl ReadModel {
     #[must_use]
     pub fn driven_len(&self) -> usize {
         self.driven.lock().len()
+    }
+
+    /// Takes the orders that got their number from a provider since the last call, or that
+    /// were in memory at the start.
+    #[must_use]
+    pub fn take_assigned(&self) -> Vec<OrderId> {
+        std::mem::take(&mut self.assigned.lock())
     }
 
     /// The order that a provider's purchase belongs to, while it is in memory.

@@ -67,6 +67,31 @@ impl Handle {
         Ok(answer.map(|accepted| R::answer(accepted.reply)))
     }
 
+    /// As [`Handle::ask`]; while the inbox is full the same command, which is not copied, is sent
+    /// again after each `pause`, until there is none.
+    ///
+    /// # Errors
+    /// As [`Handle::ask`].
+    pub async fn ask_again<R: Request>(
+        &self,
+        request: R,
+        mut pause: impl FnMut() -> Option<Duration>,
+    ) -> Result<Result<R::Answer, Reject>, SendError> {
+        let (answer_to, answer) = oneshot::channel();
+        let (command, claim) = (request.into(), None);
+        let mut envelope = Envelope { command, claim, answer_to: Some(answer_to) };
+        loop {
+            envelope = match self.inbox.try_send(envelope) {
+                Ok(()) => break,
+                Err(channel::TrySendError::Full(envelope)) => envelope,
+                Err(channel::TrySendError::Disconnected(_)) => return Err(SendError::Stopped),
+            };
+            tokio::time::sleep(pause().ok_or(SendError::Busy)?).await;
+        }
+        let answer = answer.await.map_err(|_| SendError::Stopped)?;
+        Ok(answer.map(|accepted| R::answer(accepted.reply)))
+    }
+
     /// As [`Handle::ask`], with the claim that the command books, gives back, or keeps until
     /// its unit is bought upstream.
     ///

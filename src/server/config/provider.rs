@@ -1,5 +1,9 @@
 //! The section of one provider, and the rules between its fields.
 
+use std::path::Path;
+
+use nexnum_driver::Driver;
+use nexnum_engine::money::Micros;
 use serde::{Deserialize, Serialize};
 
 use crate::config_value;
@@ -7,6 +11,8 @@ use crate::supply::config::{MarginConfig, OWN_PROVIDER, Rate};
 
 /// Bounds of the pause between two syncs: providers ban a faster one, stock is stale after more.
 const SYNC_S: std::ops::RangeInclusive<u64> = 5..=24 * 60 * 60;
+/// Bounds of a provider's weight: shares of a hundredth are as fine as orders show.
+const WEIGHTS: std::ops::RangeInclusive<u8> = 1..=100;
 /// Seconds between two syncs unless the configuration says otherwise.
 const SYNC_INTERVAL_S: u64 = 60;
 
@@ -17,9 +23,19 @@ pub struct ProviderConfig {
     /// Unique; the ledger knows the provider by it.
     #[serde(deserialize_with = "config_value::name")]
     pub name: String,
-    /// A shipped driver's name, or the path of a driver document.
+    /// A shipped driver's name, or the path of a driver document: relative to the
+    /// configuration's own folder.
     #[serde(deserialize_with = "config_value::path")]
     pub driver: String,
+    /// The path of a table of the driver's codes of countries and services, relative to the
+    /// configuration's own folder; without it the shipped table, or for a dialect that is not
+    /// shipped the file beside the driver document that ends in `.csv`.
+    #[serde(
+        default,
+        deserialize_with = "config_value::optional_path",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub codes: Option<String>,
     /// Instead of the driver's own address.
     #[serde(
         default,
@@ -39,6 +55,16 @@ pub struct ProviderConfig {
     /// Who goes first among equal prices: the higher.
     #[serde(default)]
     pub priority: u8,
+    /// How often it goes first among equal prices of one priority, beside the others' weights.
+    #[serde(default = "one")]
+    pub weight: u8,
+    /// The operator is told when our account there holds less.
+    #[serde(
+        default,
+        deserialize_with = "config_value::amount",
+        serialize_with = "config_value::serialize_amount"
+    )]
+    pub low_balance: Micros,
     /// Instead of the common margin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin: Option<MarginConfig>,
@@ -54,6 +80,10 @@ const fn yes() -> bool {
     true
 }
 
+const fn one() -> u8 {
+    1
+}
+
 const fn sync_interval_s() -> u64 {
     SYNC_INTERVAL_S
 }
@@ -65,15 +95,28 @@ impl ProviderConfig {
         Self {
             name: name.into(),
             driver: driver.into(),
+            codes: None,
             base_url: None,
             key_secret: None,
             key_env: None,
             enabled: yes(),
             priority: 0,
+            weight: one(),
+            low_balance: Micros::ZERO,
             margin: None,
             rate: Rate::default(),
             sync_interval_s: SYNC_INTERVAL_S,
         }
+    }
+
+    /// Finds its files from the folder of the configuration on.
+    pub(super) fn resolve(&mut self, folder: &Path) {
+        let is_shipped = Driver::shipped().iter().any(|(name, _)| *name == self.driver);
+        if !is_shipped {
+            self.driver = folder.join(&self.driver).display().to_string();
+        }
+        let beside = |path: &String| folder.join(path).display().to_string();
+        self.codes = self.codes.as_ref().map(beside);
     }
 
     /// The rule that the section breaks, if any.
@@ -89,6 +132,19 @@ impl ProviderConfig {
             return Some(format!(
                 "sync_interval_s of provider {name:?} is {}: it must be from {least} to {most}",
                 self.sync_interval_s
+            ));
+        }
+        if !WEIGHTS.contains(&self.weight) {
+            let (least, most) = (WEIGHTS.start(), WEIGHTS.end());
+            return Some(format!(
+                "weight of provider {name:?} is {}: it must be from {least} to {most}",
+                self.weight
+            ));
+        }
+        if self.low_balance < Micros::ZERO {
+            return Some(format!(
+                "low_balance of provider {name:?} is {}: it must not be below 0",
+                self.low_balance
             ));
         }
         let two_keys = self.key_secret.is_some() && self.key_env.is_some();

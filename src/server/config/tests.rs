@@ -41,6 +41,7 @@ fn the_template_s_example_of_a_provider_is_right() {
     let [provider] = &config.providers[..] else { panic!("{config:?}") };
     assert_eq!((&*provider.name, provider.priority, provider.enabled), ("5sim", 0, true));
     assert_eq!(provider.margin.unwrap().floor, Micros(20_000));
+    assert_eq!((provider.weight, provider.low_balance), (1, Micros::units(5)));
 }
 
 #[test]
@@ -60,6 +61,14 @@ fn the_template_s_addresses_are_those_of_the_drivers() {
 #[test]
 fn an_error_names_the_line_and_the_field() {
     refused("listen = \"here\"", &["line 1", "nexnum.toml", "IP address with a port"]);
+    let name = "listen = \"localhost:80\"";
+    refused(name, &["line 1", "listen", "\"localhost:80\" is a host name", "as 127.0.0.1:80"]);
+    refused("listen = \"127.0.0.1\"", &["line 1", "has no port", "127.0.0.1:8080"]);
+    refused("listen = \":80\"", &["line 1", "127.0.0.1:80", "0.0.0.0:80"]);
+    refused("listen = \"[::1]\"", &["has no port"]);
+    refused("listen = \"1.2.3.4:99999\"", &["IP address with a port"]);
+    let twice = "listen = \"127.0.0.1:9\"\nmetrics_listen = \"127.0.0.1:9\"";
+    refused(twice, &["listen and metrics_listen are both", "another port"]);
     refused("listen = 80", &["line 1", "in quotes"]);
     refused("metrics_listen = \"localhost:9\"", &["line 1", "IP address with a port"]);
     refused("drain_seconds = 5\nlisen = \"127.0.0.1:1\"", &["line 2", "lisen", "listen"]);
@@ -67,12 +76,33 @@ fn an_error_names_the_line_and_the_field() {
     refused("[margin]\npercent = \"-1\"\nfloor = \"0\"", &["line 2", "-1", "percentage"]);
     refused("[margin]\npercent = \"1.23456\"\nfloor = \"0\"", &["line 2", "4 places"]);
     refused("[margin]\npercent = \"1\"\nfloor = \"0.0000001\"", &["line 3", "decimal places"]);
-    refused("[margin]\npercent = 20\nfloor = \"0\"", &["line 2", "decimal number in quotes"]);
+    refused("[margin]\npercent = true\nfloor = \"0\"", &["line 2", "a decimal number, as 20"]);
+    refused("[margin]\npercent = 12.34567\nfloor = \"0\"", &["line 2", "4 places"]);
+    refused("[margin]\npercent = -1\nfloor = \"0\"", &["line 2", "-1", "percentage"]);
+    refused("[margin]\npercent = nan\nfloor = \"0\"", &["line 2", "in quotes"]);
+    let long = "[margin]\npercent = 0.1000000000000001\nfloor = \"0\"";
+    refused(long, &["line 2", "in quotes", "15 digits"]);
     refused("[limits]\nconnections_max = 0", &["line 2", "nonzero"]);
     refused("drain_seconds = 81", &["drain_seconds", "80"]);
     refused("[own_stock]\nlifetime_s = 0", &["own_stock.lifetime_s"]);
     refused("[own_stock]\nlifetime_s = 60", &["min_cancel_age_s", "at most"]);
     refused("[own_stock]\nquarantine_s = 86401", &["own_stock.quarantine_s", "86400"]);
+}
+
+#[test]
+fn a_number_means_the_same_with_and_without_quotes() {
+    let margin = |percent: &str, floor: &str| {
+        parse(&format!("[margin]\npercent = {percent}\nfloor = {floor}")).unwrap().margin
+    };
+    assert_eq!(margin("20", "1"), margin("\"20\"", "\"1\""));
+    assert_eq!(margin("12.5", "0.02"), margin("\"12.5\"", "\"0.02\""));
+    assert_eq!(margin("0.1", "0.000001"), margin("\"0.1\"", "\"0.000001\""));
+    let rate = |rate: &str| {
+        let text = format!("[[providers]]\nname = \"a\"\ndriver = \"d\"\nrate = {rate}");
+        parse(&text).unwrap().providers[0].rate
+    };
+    assert_eq!(rate("1"), rate("\"1\""));
+    assert_eq!(rate("0.0127"), rate("\"0.0127\""));
 }
 
 #[test]
@@ -90,6 +120,10 @@ fn a_provider_s_error_names_the_provider() {
     refused(&provider("key_secret = \"x\"\nkey_env = \"Y\""), &["\"a\"", "both"]);
     refused(&provider("rate = \"0\""), &["line 4", "rate above 0"]);
     refused(&provider("priority = 256"), &["line 4", "256"]);
+    refused(&provider("weight = 0"), &["weight", "\"a\"", "1 to 100"]);
+    refused(&provider("weight = 101"), &["weight", "101", "1 to 100"]);
+    refused(&provider("low_balance = true"), &["line 4", "a decimal number"]);
+    refused(&provider("low_balance = \"-1\""), &["low_balance"]);
     refused(&format!("{}{}", provider(""), provider("")), &["two providers", "\"a\""]);
     for address in ["ftp://x", "https://", "https://user:pass@x", "http://x/?key=1"] {
         refused(&provider(&format!("base_url = \"{address}\"")), &["line 4", "address"]);
@@ -106,13 +140,24 @@ fn the_effective_configuration_reads_back_and_shows_no_key() {
 }
 
 #[test]
-fn a_relative_data_folder_is_beside_the_file() {
+fn relative_paths_are_beside_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("nexnum.toml");
     fs::write(&path, "data_dir = \"data\"").unwrap();
     assert_eq!(Config::load(&path).unwrap().data_dir, folder.path().join("data"));
     fs::write(&path, "data_dir = \"/var/lib/nexnum\"").unwrap();
     assert_eq!(Config::load(&path).unwrap().data_dir, Path::new("/var/lib/nexnum"));
+    let provider = |driver: &str| {
+        fs::write(&path, format!("[[providers]]\nname = \"a\"\ndriver = {driver:?}")).unwrap();
+        Config::load(&path).unwrap().providers.remove(0).driver
+    };
+    assert_eq!(Path::new(&provider("d/own.toml")), folder.path().join("d/own.toml"));
+    assert_eq!(provider("/etc/own.toml"), "/etc/own.toml");
+    assert_eq!(provider("handler"), "handler", "a shipped driver is no file");
+    let text = "[[providers]]\nname = \"a\"\ndriver = \"d\"\ncodes = \"c/own.csv\"";
+    fs::write(&path, text).unwrap();
+    let codes = Config::load(&path).unwrap().providers.remove(0).codes.unwrap();
+    assert_eq!(Path::new(&codes), folder.path().join("c/own.csv"));
     let missing = folder.path().join("none.toml");
     let message = Config::load(&missing).unwrap_err().to_string();
     assert!(message.contains("none.toml") && message.contains("nexnum init"), "{message}");

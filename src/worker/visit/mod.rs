@@ -64,13 +64,13 @@ pub(super) async fn visit(
             }
             Seen::Missing
         }
-        // There was no turn for it: the provider is not at fault, and has not been asked.
-        Err(Unseen::Provider(error)) if error.kind == ErrorKind::RateLimited => Seen::NoRoom,
+        // There was no turn for it, or too many calls: it is asked again soon.
+        Err(Unseen::Provider(error)) if is_limited(error.kind) => Seen::NoRoom,
         Err(Unseen::Provider(error)) => {
             connected.note_error(orders.market.clock.now(), Op::Status, Some(id), &error);
             Seen::Failed
         }
-        Err(Unseen::Busy) => Seen::NoRoom,
+        Err(Unseen::Busy | Unseen::Unclear) => Seen::NoRoom,
     };
     if !watch.settled {
         watch.settled = settle(&orders, &connected, id).await;
@@ -78,9 +78,13 @@ pub(super) async fn visit(
     (watch, seen)
 }
 
+fn is_limited(kind: ErrorKind) -> bool {
+    kind == ErrorKind::NoTurn || kind == ErrorKind::RateLimited
+}
+
 /// Ends an activation here that has ended at its provider, or whose time was over when the
 /// provider was asked once more, at `asked`, and had no message.
-async fn conclude(orders: &Orders, id: OrderId, asked: Time, state: ExternalState) {
+pub(super) async fn conclude(orders: &Orders, id: OrderId, asked: Time, state: ExternalState) {
     match state {
         ExternalState::Cancelled => end_by_provider(orders, id, ProviderWord::Cancelled).await,
         ExternalState::Expired => end_by_provider(orders, id, ProviderWord::Expired).await,

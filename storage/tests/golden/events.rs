@@ -19,9 +19,11 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         .concat()
         .into_iter()
         .map(|(name, event)| (name, Event::Order(event)));
+    let heard = MemoryEvent::MessagesRemembered { order: ORDER };
+    let memory = [("Retired", retired), ("MessagesRemembered", heard)];
+    let memory = memory.into_iter().map(|(name, event)| (name, Event::Memory(event)));
     let upstream = of_upstream().into_iter().map(|(name, event)| (name, Event::Upstream(event)));
-    let first = accounts.chain(offers).chain([("Retired", Event::Memory(retired))]);
-    first.chain(orders).chain(upstream).collect()
+    accounts.chain(offers).chain(memory).chain(orders).chain(upstream).collect()
 }
 
 fn of_accounts() -> Vec<(&'static str, AccountEvent)> {
@@ -86,6 +88,19 @@ fn of_offers() -> Vec<(&'static str, OfferEvent)> {
         (
             "NumberReleased",
             OfferEvent::NumberReleased { offer, number: Number(15_551), until: NOW },
+        ),
+        (
+            "NumberHeldBack",
+            OfferEvent::NumberHeldBack { offer, number: Number(15_551), rested: None, until: NOW },
+        ),
+        (
+            "NumberHeldBack Rested",
+            OfferEvent::NumberHeldBack {
+                offer,
+                number: Number(15_551),
+                rested: Some(Time(1)),
+                until: NOW,
+            },
         ),
     ]
 }

@@ -12,7 +12,7 @@ use nexnum_engine::order::{Order, OrderStatus};
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{
-    Account, Charge, Counters, GivenUp, Key, Offer, Orphan, Provider, Quarantined,
+    Account, Charge, Counters, GivenUp, Key, Offer, Orphan, Provider, Quarantined, Seen,
 };
 use nexnum_engine::time::Time;
 
@@ -148,6 +148,8 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
     rows.push(("WrittenOff".to_owned(), Row::WrittenOff(ORDER, Micros(300_000))));
     let resting = Quarantined { until: NOW, offer: OfferId(7), number: Number(15_551) };
     rows.push(("Quarantined".to_owned(), Row::Quarantined(resting)));
+    let seen = Seen { last: NOW, digests: vec![DIGEST, 1] };
+    rows.push(("Seen".to_owned(), Row::Seen(ProviderId(2), Number(15_551), seen)));
     rows.extend(of_upstream());
     rows
 }

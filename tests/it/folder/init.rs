@@ -145,35 +145,6 @@ fn a_secret_is_kept_and_opens_with_the_folder_s_key_alone() {
 }
 
 #[test]
-fn a_provider_s_variable_without_a_key_is_refused_and_shown_as_not_set() {
-    let temp = tempfile::tempdir().unwrap();
-    let created = folder::init(temp.path()).unwrap();
-    let config = folder::config_path(&created.folder);
-    let provider =
-        "[[providers]]\nname = \"My SMS\"\ndriver = \"fivesim\"\nkey_env = \"SMS_KEY\"\n";
-    let text = format!("listen = \"127.0.0.1:0\"\ndata_dir = {:?}\n{provider}", temp.path());
-    fs::write(&config, text).unwrap();
-    let run = |words: &[&str], key: Option<&str>| {
-        let mut command = nexnum();
-        command.args(words).arg(&config).env_remove("SMS_KEY");
-        let done = command.envs(key.map(|key| ("SMS_KEY", key))).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (done.status.code(), text(done.stdout), text(done.stderr))
-    };
-    for key in [None, Some("")] {
-        let (code, _, said) = run(&["serve", "--config"], key);
-        assert_eq!(code, Some(1), "{said}");
-        for word in ["\"My SMS\"", "SMS_KEY", "set it to"] {
-            assert!(said.contains(word), "{said}");
-        }
-        let (code, shown, _) = run(&["serve", "--check-config", "--config"], key);
-        assert!(code == Some(0) && shown.contains("NOT SET"), "{shown}");
-    }
-    let (_, shown, _) = run(&["serve", "--check-config", "--config"], Some("k"));
-    assert!(shown.contains(": set\n"), "{shown}");
-}
-
-#[test]
 fn a_provider_s_key_is_stored_whole_or_refused() {
     let temp = tempfile::tempdir().unwrap();
     let created = folder::init(temp.path()).unwrap();
@@ -193,4 +164,22 @@ fn a_provider_s_key_is_stored_whole_or_refused() {
     }
     let stored = folder::secrets(&created.folder).unwrap().get("a").unwrap().unwrap();
     assert_eq!(stored.expose(), longest.as_bytes(), "as the refused ones found it");
+}
+
+#[test]
+fn the_callback_is_printed_as_a_whole_url() {
+    let temp = tempfile::tempdir().unwrap();
+    let created = folder::init(temp.path()).unwrap();
+    let printed = |more: &[&str]| {
+        let mut command = nexnum();
+        command.args(["provider", "callback", "--data"]).arg(temp.path()).args(more);
+        let done = command.env_remove("NEXNUM_URL").output().unwrap();
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let path = "/hooks/providers/own/";
+    assert!(printed(&[]).starts_with(&format!("http://127.0.0.1:8080{path}")));
+    fs::write(folder::config_path(&created.folder), "listen = \"0.0.0.0:9000\"").unwrap();
+    assert!(printed(&[]).starts_with(&format!("http://127.0.0.1:9000{path}")));
+    let told = printed(&["--url", "https://sms.example/"]);
+    assert!(told.starts_with(&format!("https://sms.example{path}")), "{told}");
 }

@@ -1,10 +1,15 @@
 //! Orders on connected providers, against simulated ones that speak the real wire formats.
 
+mod attention;
+mod busy;
 mod buying;
 mod cancel;
 mod doubt;
 mod faults;
 mod missing;
+mod obtainable;
+mod resend;
+mod routing;
 mod upstream;
 
 use std::fs;

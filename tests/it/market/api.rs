@@ -1,5 +1,6 @@
 //! The life of an order as a reseller sees it.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::harness::{Client, Market};
@@ -56,6 +57,39 @@ async fn an_order_is_delivered_by_its_first_message_and_paid() {
     assert_eq!(done["state"], "COMPLETED");
     let order = buyer.get(&format!("/api/v1/orders/{id}")).await.ok();
     assert_eq!(order["status"], "DELIVERED");
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offers_and_quotes_tell_how_their_provider_has_delivered() {
+    let (market, buyer) = market().await;
+    let measured = |ask: &Value| {
+        let time = ask["time_to_code_s"].as_f64();
+        (ask["numbers"].clone(), ask["delivered_share"].clone(), time.map(|s| s < 30.0))
+    };
+    let quote = "/api/v1/quotes?country=ID&service=telegram";
+    let before = buyer.get(quote).await.ok();
+    assert_eq!(measured(&before["asks"][0]), (json!(0), Value::Null, None));
+    for _ in 0..2 {
+        buyer.post("/api/v1/orders", telegram()).await.created();
+    }
+    market.message("+62810000000", "Telegram code: 48213").await.ok();
+    // A list of orders waits until history has followed, and with it what is counted.
+    buyer.get("/api/v1/orders").await.ok();
+    let expected = (json!(2), json!(0.5), Some(true));
+    assert_eq!(measured(&buyer.get(quote).await.ok()["asks"][0]), expected);
+    let offers = buyer.get("/api/v1/offers?country=ID&service=telegram").await.ok();
+    assert_eq!(measured(&offers["offers"][0]), expected);
+    let providers = market.admin.get("/api/admin/providers").await.ok();
+    assert_eq!(measured(&providers["providers"][0]), expected);
+    let request = market.admin.request(Method::GET, "/metrics");
+    let page = request.send().await.unwrap().text().await.unwrap();
+    for line in [
+        "nexnum_provider_recent_numbers{provider=\"own\"} 2",
+        "nexnum_provider_recent_codes{provider=\"own\"} 1",
+    ] {
+        assert!(page.contains(line), "{line}: {page}");
+    }
     market.running.stop().await.unwrap();
 }
 
@@ -171,5 +205,27 @@ async fn a_message_on_a_number_of_two_services_goes_to_the_one_it_names_or_to_no
     market.message(number, "Telegram code 33333").await.ok();
     assert_eq!(seen(&buyer, &telegram).await, (json!("RECEIVED"), 1));
     assert_eq!(seen(&other, &whatsapp).await, (json!("RECEIVED"), 1));
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offers_of_a_provider_that_does_not_sell_are_not_shown_as_live() {
+    let market = Market::start().await;
+    market.stock("ID", "telegram", "0.30", 62_810_000_000, 3).await;
+    let buyer = market.customer("a", "1").await;
+    let rooms = &market.running.rooms;
+    rooms.market.grid.close_provider(rooms.supply.own);
+    let product = "country=ID&service=telegram";
+    let offers = buyer.get(&format!("/api/v1/offers?{product}")).await.ok();
+    let quote = buyer.get(&format!("/api/v1/quotes?{product}")).await.ok();
+    for ask in [&offers["offers"][0], &quote["asks"][0]] {
+        assert_eq!((&ask["open"], &ask["stock"]), (&json!(false), &json!(0)), "{ask}");
+    }
+    assert_eq!(quote["asks"][0]["reason"], "provider_closed");
+    assert_eq!(quote["available"], false);
+    rooms.market.grid.open_provider(rooms.supply.own);
+    let offers = buyer.get(&format!("/api/v1/offers?{product}")).await.ok();
+    let ask = &offers["offers"][0];
+    assert_eq!((&ask["open"], &ask["stock"]), (&json!(true), &json!(3)), "{ask}");
     market.running.stop().await.unwrap();
 }

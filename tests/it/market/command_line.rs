@@ -6,7 +6,7 @@ use super::harness::Market;
 use crate::rig::process::nexnum;
 
 /// Runs the binary as this market's operator.
-async fn run(market: &Market, arguments: &[&str]) -> Output {
+pub(crate) async fn run(market: &Market, arguments: &[&str]) -> Output {
     let mut command = nexnum();
     command.args(arguments).env("NEXNUM_ADMIN_KEY", &market.admin.key);
     command.env("NEXNUM_URL", format!("http://{}", market.running.address));
@@ -25,4 +25,19 @@ async fn a_provider_of_any_name_can_be_synced() {
     let told = String::from_utf8(refused.stderr).unwrap();
     assert!(told.contains("no provider of this name"), "{told}");
     market.running.stop().await.unwrap();
+}
+
+#[test]
+fn the_shipped_drivers_are_listed_without_a_server() {
+    let listed = nexnum().args(["provider", "drivers", "--json"]).output().unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let names: Vec<_> = listed["drivers"].as_array().unwrap().iter().map(|d| &d["name"]).collect();
+    assert_eq!(names, ["fivesim", "handler", "smspool"]);
+    let fivesim = &listed["drivers"][0];
+    assert_eq!(fivesim["dialect"], "fivesim");
+    assert!(fivesim["operations"].as_array().unwrap().contains(&"buy".into()), "{fivesim}");
+    assert!(fivesim["limits"]["windows"][0]["calls"].as_u64() > Some(0), "{fivesim}");
+    let listed = nexnum().args(["provider", "drivers"]).output().unwrap();
+    let words = String::from_utf8(listed.stdout).unwrap();
+    assert!(names.iter().all(|name| words.contains(name.as_str().unwrap())), "{words}");
 }

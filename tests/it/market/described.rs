@@ -164,8 +164,8 @@ fn word_fits(
         "enum" => holds(list().any(|one| one == value)),
         "allOf" => list().try_for_each(|each| fits(each, value)),
         "anyOf" => holds(list().any(|each| fits(each, value).is_ok())),
-        "minimum" => holds(value.as_i64().is_none_or(|found| found >= said.as_i64().unwrap())),
-        "maximum" => holds(value.as_i64().is_none_or(|found| found <= said.as_i64().unwrap())),
+        "minimum" => holds(value.as_f64().is_none_or(|found| found >= said.as_f64().unwrap())),
+        "maximum" => holds(value.as_f64().is_none_or(|found| found <= said.as_f64().unwrap())),
         "minLength" => holds(length().is_none_or(|len| len >= said.as_u64().unwrap())),
         "maxLength" => holds(length().is_none_or(|len| len <= said.as_u64().unwrap())),
         "maxItems" => {
@@ -208,6 +208,7 @@ fn is_a(kind: &Value, value: &Value) -> bool {
     match kind.as_str().unwrap() {
         "string" => value.is_string(),
         "integer" => value.is_u64() || value.is_i64(),
+        "number" => value.is_number(),
         "boolean" => value.is_boolean(),
         "array" => value.is_array(),
         "object" => value.is_object(),
@@ -246,6 +247,9 @@ fn the_checker_refuses_what_is_not_described() {
     }
     assert!(fits(wallet, &json!({"balance": "1.000000", "currency": "USD"})).is_err());
     assert!(fits(wallet, &json!([])).is_err());
+    let share = &DOCUMENT["components"]["schemas"]["Share"];
+    assert!([json!(0), json!(0.925), json!(1.0)].iter().all(|value| fits(share, value).is_ok()));
+    assert!([json!(-0.1), json!(1.1), json!("1")].iter().all(|value| fits(share, value).is_err()));
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! The whole server, over HTTP, on a data folder of its own: one behaviour a file.
 
 mod api;
+mod attention;
 mod bad_input;
 mod command_line;
 mod described;
 mod description;
 mod harness;
 mod idempotency;
+mod messages;
 mod operations;
 mod outcomes;
 mod refusals;

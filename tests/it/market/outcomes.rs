@@ -23,7 +23,7 @@ const GENERAL: [&str; 9] = [
 ];
 
 /// Codes that a market of own stock on a healthy machine does not give, and who tries them.
-const ELSEWHERE: [(&str, &str); 11] = [
+const ELSEWHERE: [(&str, &str); 13] = [
     ("malformed_request", "http_limits"),
     ("body_timeout", "http_limits"),
     ("overloaded", "operations.rs, http_limits"),
@@ -31,6 +31,8 @@ const ELSEWHERE: [(&str, &str); 11] = [
     ("no_number_yet", "fulfilment: own stock gives its number at once"),
     ("not_supported", "fulfilment: the drivers' matter"),
     ("provider_unavailable", "fulfilment"),
+    ("provider_busy", "fulfilment/busy.rs"),
+    ("providers_busy", "fulfilment/busy.rs"),
     ("internal_error", "a history that cannot be read, no randomness"),
     ("outcome_unknown", "a server that stops under the request"),
     ("exhausted", "the engine's own tests: millions of rows"),
@@ -164,6 +166,7 @@ impl Tour {
             "/api/v1/wallet/transactions",
             "/api/v1/wallet/transactions?cursor=x",
             "/api/admin/accounts",
+            "/api/admin/attention",
             "/api/admin/providers",
         ] {
             self.get(path).await;
@@ -321,6 +324,13 @@ impl Tour {
         let market = Market::with_silent_provider("silent").await;
         let sync = market.admin.post("/api/admin/providers/silent/sync", json!({})).await;
         self.seen.insert(sync.outcome);
+        let silent = market.running.rooms.orders.providers.by_name("silent").unwrap().id();
+        assert!(market.running.providers.set_enabled(silent, false));
+        let sync = market.admin.post("/api/admin/providers/silent/sync", json!({})).await;
+        self.seen.insert(sync.outcome.clone());
+        let refused = sync.refused(409, "provider_disabled");
+        assert!(refused["detail"].as_str().unwrap().contains("\"silent\""), "{refused}");
+        assert!(market.running.providers.set_enabled(silent, true));
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let listed = market.admin.get("/api/admin/providers").await.ok();

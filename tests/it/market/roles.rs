@@ -21,6 +21,7 @@ const ROUTES: &[(&str, Who)] = &[
     ("POST /api/admin/accounts", Who::Operator),
     ("POST /api/admin/accounts/{id}/deposits", Who::Operator),
     ("POST /api/admin/accounts/{id}/keys", Who::Operator),
+    ("GET /api/admin/attention", Who::Operator),
     ("DELETE /api/admin/keys/{id}", Who::Operator),
     ("GET /api/admin/providers", Who::Operator),
     ("POST /api/admin/providers/{name}/sync", Who::Operator),

@@ -173,7 +173,7 @@ impl Model {
             Command::ListOffers(ListOffers { provider, offers }) => self.list(*provider, offers),
             Command::PriceOffers(PriceOffers { provider, terms }) => self.price(*provider, terms),
             Command::LoadStock(LoadStock { offer, cost, price, numbers }) => {
-                self.load(*offer, *cost, *price, numbers)
+                self.load(now, *offer, *cost, *price, numbers)
             }
             Command::PlaceOrder(order) => self.place(now, order),
             Command::NextAttempt(NextAttempt { order, refused, terms, timings }) => {

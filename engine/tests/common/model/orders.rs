@@ -3,7 +3,7 @@
 use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::command::{Actor, Effect, Incoming, PlaceOrder, Placed, Reply, Timings};
 use nexnum_engine::event::{ProviderKind, Terms};
-use nexnum_engine::ids::{AccountId, CarrierId, Number, OrderId};
+use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId};
 use nexnum_engine::limits::{
     ATTEMPTS_MAX, BUY_TIME_MS, CLOSED_KEPT_MS, MESSAGES_MAX, NAME_LEN_MAX, PULSE_MAX,
     REPLIES_KEPT_MS, TEXT_LEN_MAX,
@@ -230,10 +230,23 @@ impl Model {
         let (refunded, offer, number) = (order.refunded(), order.terms.offer, order.number);
         let own = self.providers[order.terms.provider.0 as usize - 1].1 == ProviderKind::Own;
         let (true, true, Some(number)) = (refunded, own, number) else { return };
-        match self.policy.quarantine_ms {
-            0 => self.offers[offer.0 as usize - 1].pool.push(number),
-            rest => self.resting.push((now.plus_ms(rest), offer, number)),
+        let elsewhere = self.rests_until(number).unwrap_or(now);
+        let until = now.plus_ms(self.policy.quarantine_ms).max(elsewhere);
+        if until == now {
+            self.offers[offer.0 as usize - 1].pool.push(number);
+            return;
         }
+        // It rests for all offers that have it, and not shorter for one than for another.
+        for (index, other) in self.offers.iter_mut().enumerate() {
+            if let Some(at) = other.pool.iter().position(|held| *held == number) {
+                other.pool.remove(at);
+                self.resting.push((until, OfferId(index as u32 + 1), number));
+            }
+        }
+        for rests in self.resting.iter_mut().filter(|rests| rests.2 == number) {
+            rests.0 = rests.0.max(until);
+        }
+        self.resting.push((until, offer, number));
     }
 
     /// The purchase of a written-off attempt went back.
@@ -244,15 +257,14 @@ impl Model {
         Ok(Reply::Effect(if done { Effect::Done } else { Effect::Unchanged }))
     }
 
-    /// Whether the order, or another one in memory on its number of own stock, has the message.
+    /// Whether the order, or another one on its number of own stock, has the message.
     pub(super) fn has_seen(&self, index: usize, digest: u128) -> bool {
         let order = &self.orders[index];
         let own = |order: &Order| order.purchase.is_none() && order.number.is_some();
         self.orders.iter().enumerate().any(|(at, other)| {
             let provider = other.terms.provider == order.terms.provider;
             let shares = own(order) && own(other) && provider && other.number == order.number;
-            let counts = at == index || shares && !other.retired;
-            counts && other.digests.contains(&digest)
+            (at == index || shares) && other.digests.contains(&digest)
         })
     }
 

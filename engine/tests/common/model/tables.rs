@@ -5,6 +5,7 @@ use nexnum_engine::event::{OfferTerms, ProviderKind};
 use nexnum_engine::ids::{AccountId, CarrierId, KeyId, Number, OfferId, Product, ProviderId};
 use nexnum_engine::limits::{OFFERS_MAX, ROWS_MAX};
 use nexnum_engine::money::Micros;
+use nexnum_engine::time::Time;
 
 use super::{Answer, Model, Offer, at, is_amount, name_fits, need, priced_well};
 
@@ -142,6 +143,7 @@ impl Model {
 
     pub(super) fn load(
         &mut self,
+        now: Time,
         id: OfferId,
         cost: Micros,
         price: Micros,
@@ -162,7 +164,24 @@ impl Model {
         }
         let offer = &mut self.offers[id.0 as usize - 1];
         (offer.cost, offer.price) = (cost.0, price.0);
-        offer.pool.extend(numbers);
+        let (provider, service) = (offer.provider, offer.product.service);
+        for number in numbers {
+            let sold = self.orders.iter().filter(|order| {
+                let same = (order.terms.provider, order.asked.product.service);
+                !order.retired && order.number == Some(*number) && same == (provider, service)
+            });
+            let ends = sold.filter_map(|order| order.closed_at);
+            let rests = ends.map(|end| end.plus_ms(self.policy.quarantine_ms)).max();
+            match rests.max(self.rests_until(*number)).filter(|until| *until > now) {
+                Some(until) => self.resting.push((until, id, *number)),
+                None => self.offers[id.0 as usize - 1].pool.push(*number),
+            }
+        }
         Ok(Reply::Changed(numbers.len() as u32))
+    }
+
+    /// Until when a number rests, for whichever offer.
+    pub(super) fn rests_until(&self, number: Number) -> Option<Time> {
+        self.resting.iter().filter(|rests| rests.2 == number).map(|rests| rests.0).max()
     }
 }

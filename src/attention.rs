@@ -1,0 +1,408 @@
+//! What needs the operator's attention: a row for each condition, from when it is noticed
+//! until its cause is gone.
+//!
+//! Promises: a row is logged when it appears and when it goes, and not between, however often
+//! its condition is noticed; the list is bounded. Leaves to others: what counts as such a
+//! condition, and when it is over. Memory only: after a start each is noticed anew.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use nexnum_engine::ids::OrderId;
+use nexnum_engine::time::Time;
+use parking_lot::Mutex;
+
+use crate::clock::Clock;
+
+/// Rows of one kind: as many as there may be providers.
+const OF_KIND_MAX: usize = 1_000;
+/// Bytes of a row's text: the kind of an error and the beginning of a reply.
+const TEXT_LEN_MAX: usize = 500;
+/// How long something that happened once is shown: until the operator has looked on any day.
+const EVENT_KEPT_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Whether a kind is a condition, which ends, or something that happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lasts {
+    /// Until it is cleared.
+    UntilCleared,
+    /// A day, unless it is cleared before.
+    ADay,
+}
+
+macro_rules! kinds {
+    ($($(#[doc = $meaning:literal])+ $kind:ident $word:literal $lasts:ident)*) => {
+        /// What kind of condition it is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum AttentionKind {
+            $($(#[doc = $meaning])+ $kind,)*
+        }
+
+        impl AttentionKind {
+            /// All kinds.
+            pub const ALL: &[Self] = &[$(Self::$kind),*];
+
+            /// The stable word for it.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $word,)*
+                }
+            }
+
+            /// What it means, in a sentence.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$kind => concat!($($meaning),+),)*
+                }
+            }
+
+            const fn lasts(self) -> Lasts {
+                match self {
+                    $(Self::$kind => Lasts::$lasts,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A provider has no key: it is not bought from.
+    KeyMissing "key_missing" UntilCleared
+    /// A provider refuses our key, or has banned us: it is not bought from.
+    KeyRefused "key_refused" UntilCleared
+    /// A provider's section of the configuration cannot be used: the server runs without it.
+    ProviderNotSetUp "provider_not_set_up" UntilCleared
+    /// A provider's balance is below the operator's limit.
+    BalanceLow "balance_low" UntilCleared
+    /// A provider's balance pays for nothing more.
+    BalanceEmpty "balance_empty" UntilCleared
+    /// A provider's circuit breaker is open.
+    BreakerOpen "breaker_open" UntilCleared
+    /// A provider's last price list did not come, or could not be taken in.
+    PriceListFailed "price_list_failed" UntilCleared
+    /// A provider's price list is older than twice its interval.
+    PriceListLate "price_list_late" UntilCleared
+    /// A whole price list is held back.
+    PriceListQuarantined "price_list_quarantined" UntilCleared
+    /// Rows of a price list are held back.
+    PricesQuarantined "prices_quarantined" UntilCleared
+    /// Purchases are in doubt for longer than they should be.
+    DoubtsOld "doubts_old" UntilCleared
+    /// A purchase at a provider that no order of ours made.
+    UnattributedPurchase "unattributed_purchase" ADay
+    /// A provider charged more than the customer paid.
+    Overcharge "overcharge" ADay
+    /// A provider's replies name a currency that is not the configured one.
+    WrongCurrency "wrong_currency" UntilCleared
+    /// Many open activations are unknown to their provider at once.
+    ActivationsMissing "activations_missing" UntilCleared
+    /// A loop or thread panicked and was restarted.
+    LoopPanicked "loop_panicked" UntilCleared
+    /// The background task of an order panicked: its order was left to the workers.
+    TaskPanicked "task_panicked" ADay
+    /// Fewer connections are served than the configuration says.
+    ConnectionLimitLowered "connection_limit_lowered" UntilCleared
+    /// Connections cannot be accepted.
+    AcceptFailed "accept_failed" UntilCleared
+    /// A snapshot could not be written: the next start takes longer.
+    SnapshotFailed "snapshot_failed" UntilCleared
+    /// The history cannot be written.
+    HistoryFailed "history_failed" UntilCleared
+}
+
+/// What a row is about. Two rows of one kind differ in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AttentionSubject {
+    /// Which provider, where it is about one.
+    pub provider: Option<Box<str>>,
+    /// Which order, where it is about one.
+    pub order: Option<OrderId>,
+    /// Which part of the server, where several could have the condition.
+    pub part: &'static str,
+}
+
+/// A provider by its name.
+impl From<&str> for AttentionSubject {
+    fn from(provider: &str) -> Self {
+        Self { provider: Some(provider.into()), ..Self::default() }
+    }
+}
+
+/// An order, and its provider's name.
+impl From<(&str, OrderId)> for AttentionSubject {
+    fn from((provider, order): (&str, OrderId)) -> Self {
+        Self { order: Some(order), ..provider.into() }
+    }
+}
+
+/// A condition that needs attention.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttentionRow {
+    /// Of which kind.
+    pub kind: AttentionKind,
+    /// What it is about.
+    pub subject: AttentionSubject,
+    /// When it was noticed first.
+    pub since: Time,
+    /// When it was noticed last.
+    pub last_at: Time,
+    /// How often it was noticed.
+    pub count: u64,
+    /// What it is, as it was told last.
+    pub text: String,
+}
+
+/// The list. A clone is the same list.
+#[derive(Clone, Debug, Default)]
+pub struct Attention {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    clock: Arc<Clock>,
+    list: Mutex<List>,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    rows: BTreeMap<(AttentionKind, AttentionSubject), AttentionRow>,
+    /// Conditions of a kind that found no room, counted until it has some again.
+    left_out: BTreeMap<AttentionKind, u64>,
+}
+
+impl Attention {
+    /// An empty list.
+    #[must_use]
+    pub fn new(clock: &Arc<Clock>) -> Self {
+        let (clock, list) = (Arc::clone(clock), Mutex::default());
+        Self { shared: Arc::new(Shared { clock, list }) }
+    }
+
+    /// Notes a condition: a new row, or once more the one that is there.
+    pub fn raise(
+        &self,
+        kind: AttentionKind,
+        subject: impl Into<AttentionSubject>,
+        text: impl Into<String>,
+    ) {
+        let (now, subject, mut text) = (self.shared.clock.now(), subject.into(), text.into());
+        text.truncate(text.floor_char_boundary(TEXT_LEN_MAX));
+        let mut list = self.shared.list.lock();
+        list.expire(now);
+        if let Some(row) = list.rows.get_mut(&(kind, subject.clone())) {
+            (row.last_at, row.count, row.text) = (now, row.count.saturating_add(1), text);
+            return;
+        }
+        if list.of_kind(kind) >= OF_KIND_MAX {
+            return list.leave_out(kind);
+        }
+        let row = AttentionRow { kind, subject, since: now, last_at: now, count: 1, text };
+        row.log_begin();
+        list.rows.insert((kind, row.subject.clone()), row);
+    }
+
+    /// Notes that a condition's cause is gone. Nothing happens if there is no such row.
+    pub fn clear(&self, kind: AttentionKind, subject: impl Into<AttentionSubject>) {
+        self.shared.list.lock().remove(&(kind, subject.into()));
+    }
+
+    /// Notes a condition where there is a text for it, and else that its cause is gone.
+    pub fn report(
+        &self,
+        kind: AttentionKind,
+        subject: impl Into<AttentionSubject>,
+        text: Option<impl Into<String>>,
+    ) {
+        match text {
+            Some(text) => self.raise(kind, subject, text),
+            None => self.clear(kind, subject),
+        }
+    }
+
+    /// Notes that a provider is gone, and with it all rows about it.
+    pub fn forget_provider(&self, provider: &str) {
+        let mut list = self.shared.list.lock();
+        let of_it =
+            |key: &&(AttentionKind, AttentionSubject)| key.1.provider.as_deref() == Some(provider);
+        let keys: Vec<_> = list.rows.keys().filter(of_it).cloned().collect();
+        keys.iter().for_each(|key| list.remove(key));
+    }
+
+    /// At most `most` of the rows, oldest first, and how many conditions are not among them.
+    #[must_use]
+    pub fn rows(&self, most: usize) -> (Vec<AttentionRow>, u64) {
+        let mut list = self.shared.list.lock();
+        list.expire(self.shared.clock.now());
+        let mut rows: Vec<_> = list.rows.values().cloned().collect();
+        rows.sort_by_key(|row| row.since);
+        let left_out = rows.len().saturating_sub(most) as u64 + list.left_out.values().sum::<u64>();
+        rows.truncate(most);
+        (rows, left_out)
+    }
+
+    /// How many rows of each kind there are, with those that found no room.
+    #[must_use]
+    pub fn counts(&self) -> Vec<(AttentionKind, u64)> {
+        let mut list = self.shared.list.lock();
+        list.expire(self.shared.clock.now());
+        let left_out = |kind| list.left_out.get(&kind).copied().unwrap_or(0);
+        let count = |kind| (kind, list.of_kind(kind) as u64 + left_out(kind));
+        AttentionKind::ALL.iter().map(|kind| count(*kind)).collect()
+    }
+}
+
+impl List {
+    fn of_kind(&self, kind: AttentionKind) -> usize {
+        let from = (kind, AttentionSubject::default());
+        self.rows.range(from..).take_while(|((of, _), _)| *of == kind).count()
+    }
+
+    fn leave_out(&mut self, kind: AttentionKind) {
+        let count = self.left_out.entry(kind).or_default();
+        *count += 1;
+        if *count == 1 {
+            let kind = kind.word();
+            tracing::warn!(kind, "more needs attention than is listed: the list is full");
+        }
+    }
+
+    fn remove(&mut self, key: &(AttentionKind, AttentionSubject)) {
+        if let Some(row) = self.rows.remove(key) {
+            row.log_end();
+            // Those without a row are noticed again, if they last.
+            self.left_out.remove(&key.0);
+        }
+    }
+
+    /// Ends the rows of what happened long ago.
+    fn expire(&mut self, now: Time) {
+        let is_over = |row: &AttentionRow| match row.kind.lasts() {
+            Lasts::UntilCleared => false,
+            Lasts::ADay => now.ms_since(row.last_at) >= EVENT_KEPT_MS,
+        };
+        let over: Vec<_> =
+            self.rows.iter().filter(|(_, row)| is_over(row)).map(|(key, _)| key.clone()).collect();
+        over.iter().for_each(|key| self.remove(key));
+    }
+}
+
+impl AttentionRow {
+    fn log_begin(&self) {
+        let Self { kind, subject, text, .. } = self;
+        let (kind, provider, order) = (kind.word(), &subject.provider, subject.order_number());
+        tracing::warn!(kind, provider, order, text, "attention is needed");
+    }
+
+    fn log_end(&self) {
+        let Self { kind, subject, count, .. } = self;
+        let (kind, provider, order) = (kind.word(), &subject.provider, subject.order_number());
+        let lasted_s = self.last_at.ms_since(self.since) / 1000;
+        tracing::info!(kind, provider, order, count, lasted_s, "attention is needed no longer");
+    }
+}
+
+impl AttentionSubject {
+    fn order_number(&self) -> Option<u32> {
+        self.order.map(|order| order.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+    /// Kind, what it is about, count and text of each row.
+    fn shown(attention: &Attention) -> Vec<String> {
+        let (rows, _) = attention.rows(usize::MAX);
+        let line = |row: &AttentionRow| {
+            let AttentionSubject { provider, order, part } = &row.subject;
+            let order = order.map(|order| order.0.to_string()).unwrap_or_default();
+            let provider = provider.as_deref().unwrap_or_default();
+            let (kind, count, text) = (row.kind.word(), row.count, &row.text);
+            format!("{kind} {provider}/{order}/{part} x{count}: {text}")
+        };
+        // Rows of one millisecond have no order of their own.
+        let mut lines: Vec<_> = rows.iter().map(line).collect();
+        lines.sort();
+        lines
+    }
+
+    #[test]
+    fn a_condition_is_one_row_until_it_is_cleared() {
+        let attention = Attention::default();
+        attention.raise(AttentionKind::KeyMissing, "a", "no key");
+        attention.raise(AttentionKind::Overcharge, ("a", OrderId(7)), "charged 2");
+        attention.raise(AttentionKind::KeyMissing, "b", "no key");
+        attention.raise(AttentionKind::KeyMissing, "a", "still no key");
+        let one = "key_missing a// x2: still no key";
+        let (charged, other) = ("overcharge a/7/ x1: charged 2", "key_missing b// x1: no key");
+        assert_eq!(shown(&attention), [one, other, charged]);
+        attention.clear(AttentionKind::KeyMissing, "a");
+        attention.clear(AttentionKind::KeyRefused, "a");
+        assert_eq!(shown(&attention), [other, charged]);
+        attention.report(AttentionKind::KeyMissing, "b", None::<String>);
+        attention.report(AttentionKind::KeyRefused, AttentionSubject::default(), Some("refused"));
+        assert_eq!(shown(&attention), ["key_refused // x1: refused", charged]);
+        attention.forget_provider("a");
+        assert_eq!(shown(&attention), ["key_refused // x1: refused"]);
+    }
+
+    #[test]
+    fn a_row_tells_when_it_began_and_when_it_was_noticed_last() {
+        let attention = Attention::default();
+        attention.raise(AttentionKind::BreakerOpen, "a", "open");
+        let first = attention.rows(1).0.remove(0);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        attention.raise(AttentionKind::BreakerOpen, "a", "open");
+        let again = attention.rows(1).0.remove(0);
+        assert_eq!((first.since, first.count), (again.since, 1));
+        assert!(again.last_at > first.last_at && again.count == 2, "{again:?}");
+    }
+
+    #[test]
+    fn the_list_is_bounded_and_tells_what_it_leaves_out() {
+        let attention = Attention::default();
+        for at in 0..OF_KIND_MAX + 3 {
+            attention.raise(AttentionKind::PriceListLate, &*at.to_string(), "x".repeat(9_999));
+        }
+        attention.raise(AttentionKind::KeyMissing, "a", "é".repeat(400));
+        let (rows, left_out) = attention.rows(10);
+        assert_eq!((rows.len(), left_out), (10, OF_KIND_MAX as u64 - 9 + 3));
+        assert!(rows.iter().all(|row| row.text.len() == TEXT_LEN_MAX));
+        let counts = attention.counts();
+        let count = |wanted| counts.iter().find(|(kind, _)| *kind == wanted).unwrap().1;
+        assert_eq!(count(AttentionKind::PriceListLate), OF_KIND_MAX as u64 + 3);
+        assert_eq!(count(AttentionKind::KeyMissing), 1);
+        assert_eq!(count(AttentionKind::Overcharge), 0);
+        attention.clear(AttentionKind::PriceListLate, "0");
+        attention.raise(AttentionKind::PriceListLate, "new", "late");
+        assert_eq!(attention.rows(usize::MAX).1, 0, "there was room again");
+    }
+
+    #[test]
+    fn what_happened_is_shown_for_a_day_and_a_condition_until_it_ends() {
+        let attention = Attention::default();
+        attention.raise(AttentionKind::Overcharge, ("a", OrderId(7)), "charged 2");
+        attention.raise(AttentionKind::KeyMissing, "a", "no key");
+        let now = attention.shared.clock.now();
+        let mut list = attention.shared.list.lock();
+        list.expire(now.plus_ms(DAY_MS - 1_000));
+        assert_eq!(list.rows.len(), 2);
+        list.expire(now.plus_ms(DAY_MS));
+        assert_eq!(list.rows.len(), 1);
+        drop(list);
+        assert_eq!(shown(&attention), ["key_missing a// x1: no key"]);
+    }
+
+    #[test]
+    fn every_kind_has_a_word_of_its_own() {
+        let words: std::collections::BTreeSet<_> =
+            AttentionKind::ALL.iter().map(|kind| kind.word()).collect();
+        assert_eq!(words.len(), AttentionKind::ALL.len());
+    }
+}

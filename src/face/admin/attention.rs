@@ -1,0 +1,109 @@
+//! What needs the operator's attention.
+
+use std::borrow::Cow;
+
+use hyper::StatusCode;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Serialize, Serializer};
+use serde_json::json;
+
+use super::state::State;
+use crate::attention::{AttentionKind, AttentionRow};
+use crate::face::auth::Operator;
+use crate::face::description::operation::{Operation, Reply, Tag};
+use crate::face::wire::{Id, Moment};
+use crate::http::{Call, Problem, Response, reply};
+
+/// Rows of one answer: more than an operator can attend to.
+const ROWS_MAX: usize = 1_000;
+
+pub(super) const LIST: Operation = Operation::new(
+    "listAttention",
+    Tag::Admin,
+    "List what needs the operator's attention",
+    &[Reply::json::<AttentionList<'_>>(
+        200,
+        "The conditions, oldest first; each stays until its cause is gone",
+        r#"{"left_out": 0, "rows": [
+            {"since": "2026-11-20T09:30:00.000Z", "kind": "key_missing", "provider": "5sim",
+             "order": null, "text": "no key \"5sim\" is stored",
+             "last_at": "2026-11-20T09:30:00.000Z", "count": 1}
+        ]}"#,
+    )],
+);
+
+pub(super) fn list(state: &State, _: Operator, _: &Call) -> Result<Response, Problem> {
+    let (rows, left_out) = state.market.attention.rows(ROWS_MAX);
+    let rows = rows.iter().map(Condition::of).collect();
+    Ok(reply::json(StatusCode::OK, &AttentionList { rows, left_out }))
+}
+
+/// What needs the operator's attention.
+#[derive(Debug, Serialize, JsonSchema)]
+struct AttentionList<'a> {
+    /// The conditions, oldest first, at most 1000.
+    #[schemars(length(max = 1000))]
+    rows: Vec<Condition<'a>>,
+    /// How many more there are than are listed.
+    left_out: u64,
+}
+
+/// A condition that needs attention. It is listed until its cause is gone; what happened once,
+/// as an overcharge, for a day.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Condition<'a> {
+    /// When it was noticed first.
+    since: Moment,
+    /// Which kind of condition it is.
+    kind: Kind,
+    /// The name of the provider that it is about; `null` if it is about none.
+    provider: Option<&'a str>,
+    /// The order that it is about; `null` if it is about none.
+    order: Option<Id>,
+    /// What it is, in words, and what can be done about it.
+    text: &'a str,
+    /// When it was noticed last.
+    last_at: Moment,
+    /// How often it was noticed.
+    count: u64,
+}
+
+impl<'a> Condition<'a> {
+    fn of(row: &'a AttentionRow) -> Self {
+        Self {
+            since: Moment(row.since),
+            kind: Kind(row.kind),
+            provider: row.subject.provider.as_deref(),
+            order: row.subject.order.map(|order| order.0.into()),
+            text: &row.text,
+            last_at: Moment(row.last_at),
+            count: row.count,
+        }
+    }
+}
+
+/// The kind of a condition, by its word.
+#[derive(Clone, Copy, Debug)]
+struct Kind(AttentionKind);
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.word())
+    }
+}
+
+/// All words that there are, each with its meaning.
+impl JsonSchema for Kind {
+    fn schema_name() -> Cow<'static, str> {
+        "AttentionKind".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let described = |kind: &AttentionKind| json!({"type": "string", "const": kind.word(), "description": kind.meaning().trim()});
+        let kinds: Vec<_> = AttentionKind::ALL.iter().map(described).collect();
+        json_schema!({
+            "description": "The kind of a condition that needs attention",
+            "oneOf": kinds,
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! Which order a message on a number of own stock is for.
+//!
+//! A message that may belong to another service's buyer goes to none: the first message is
+//! charged, and its code opens that buyer's account. All orders on the number that are in
+//! memory count: the open ones, and those that ended within the hour.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::catalog::Service;
+use nexnum_engine::ids::{OrderId, ServiceId};
+use nexnum_engine::order::Order;
+
+/// Letters of a name, at least, that says which service a text is of: a shorter one is a word
+/// of many texts.
+const NAME_LEN_MIN: usize = 3;
+
+/// Whom a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// No order has the number.
+    Missing,
+    /// This one; it is late for one that has ended.
+    One(OrderId),
+    /// Any of several.
+    Several,
+}
+
+/// The order of those on a number, newest first, that a message is for: the open one of the
+/// service that the sender names or the text says. Without either there must have been one
+/// service alone. Where none is open the message is late, for the newest of the service.
+pub fn choose(
+    orders: &[Arc<Order>],
+    service: Option<ServiceId>,
+    says: impl Fn(ServiceId) -> bool,
+) -> Holder {
+    let services: BTreeSet<ServiceId> = orders.iter().map(|order| order.product.service).collect();
+    let service = match service {
+        None if services.len() > 1 => {
+            let mut said = services.iter().copied().filter(|service| says(*service));
+            said.next().filter(|_| said.next().is_none())
+        }
+        None => services.first().copied(),
+        service => service,
+    };
+    let mut open = orders.iter().filter(|order| is_open(order));
+    let Some(service) = service else {
+        // It is late for all of them, and no buyer is shown it.
+        return match (open.next(), orders.first()) {
+            (None, Some(newest)) => Holder::One(newest.id),
+            (None, None) => Holder::Missing,
+            (Some(_), _) => Holder::Several,
+        };
+    };
+    let of_service = |order: &&Arc<Order>| order.product.service == service;
+    let mut open = open.filter(of_service);
+    match (open.next(), open.next()) {
+        (Some(order), None) => Holder::One(order.id),
+        (Some(_), Some(_)) => Holder::Several,
+        (None, _) => {
+            orders.iter().find(of_service).map_or(Holder::Missing, |order| Holder::One(order.id))
+        }
+    }
+}
+
+fn is_open(order: &Order) -> bool {
+    matches!(order.state, ActivationState::Active | ActivationState::Received)
+}
+
+/// True if a sender or a text names a service, as a word of its own.
+#[must_use]
+pub fn names(text: &str, service: &Service) -> bool {
+    let text = text.to_lowercase();
+    [service.name, service.slug].into_iter().any(|name| has_word(&text, &name.to_lowercase()))
+}
+
+/// True if a text has a word. Where scripts meet, a word ends: Chinese has no blanks.
+fn has_word(text: &str, word: &str) -> bool {
+    let goes_on = |c: Option<char>| {
+        c.is_some_and(
+            |c| if word.is_ascii() { c.is_ascii_alphanumeric() } else { c.is_alphanumeric() },
+        )
+    };
+    let mut found = text.match_indices(word);
+    word.chars().count() >= NAME_LEN_MIN
+        && found.any(|(at, _)| {
+            let (before, after) = (&text[..at], &text[at + word.len()..]);
+            !goes_on(before.chars().next_back()) && !goes_on(after.chars().next())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nexnum_engine::Engine;
+    use nexnum_engine::catalog::Catalog;
+    use nexnum_engine::command::{
+        Actor, Cancel, Command, ListOffers, LoadStock, OpenAccount, PlaceOrder, RegisterProvider,
+        Reply, Timings,
+    };
+    use nexnum_engine::event::{ProviderKind, Terms};
+    use nexnum_engine::ids::{
+        AccountId, CarrierId, CountryId, Number, OfferId, Product, ProviderId,
+    };
+    use nexnum_engine::money::Micros;
+    use nexnum_engine::time::Time;
+
+    /// Orders on one number, the last one first: each of a service, `true` while it is open.
+    fn orders(rows: &[(u16, bool)]) -> Vec<Arc<Order>> {
+        let (mut engine, mut events) = (Engine::default(), Vec::new());
+        let mut run = |command: Command| engine.execute(Time(1), &command, &mut events).unwrap();
+        run(OpenAccount { name: "ann".into(), credit_limit: Micros(1_000) }.into());
+        run(RegisterProvider { name: "own".into(), kind: ProviderKind::Own }.into());
+        for (at, (service, open)) in (1u32..).zip(rows) {
+            let product = Product { country: CountryId(1), service: ServiceId(*service) };
+            let (provider, offer) = (ProviderId(1), OfferId(at));
+            // Each sale has an offer of its own, so that the number may be in several.
+            let name = format!("carrier {at}").into();
+            run(nexnum_engine::command::NameCarrier { name }.into());
+            run(ListOffers { provider, offers: vec![(product, CarrierId(at as u16))] }.into());
+            let (cost, price) = (Micros(1), Micros(2));
+            run(LoadStock { offer, cost, price, numbers: vec![Number(15_551)] }.into());
+            let terms = Terms { offer, provider, price, cost };
+            run(PlaceOrder {
+                account: AccountId(1),
+                product,
+                carrier: CarrierId::ANY,
+                limit: price,
+                terms,
+                timings: Timings { lifetime_ms: 1_000, min_cancel_age_ms: 0 },
+                idempotency: None,
+            }
+            .into());
+            if !open {
+                let answer = run(Cancel { order: OrderId(at), actor: Actor::System }.into());
+                assert!(matches!(answer, Reply::Effect(_)));
+            }
+        }
+        let ids = (1..=rows.len() as u32).rev();
+        ids.map(|id| Arc::new(engine.state().order(OrderId(id)).unwrap().clone())).collect()
+    }
+
+    #[track_caller]
+    fn check(rows: &[(u16, bool)], service: Option<u16>, said: &[u16], expected: Holder) {
+        let says = |service: ServiceId| said.contains(&service.0);
+        assert_eq!(choose(&orders(rows), service.map(ServiceId), says), expected, "{rows:?}");
+    }
+
+    #[test]
+    fn a_message_goes_to_the_open_order_of_the_only_service() {
+        check(&[], None, &[], Holder::Missing);
+        check(&[(1, true)], None, &[], Holder::One(OrderId(1)));
+        check(&[(1, false), (1, true)], None, &[], Holder::One(OrderId(2)));
+        check(&[(1, false), (1, false)], None, &[], Holder::One(OrderId(2)));
+        check(&[(1, true)], Some(1), &[], Holder::One(OrderId(1)));
+        check(&[(1, true)], Some(2), &[], Holder::Missing);
+        check(&[(1, true), (1, true)], None, &[], Holder::Several);
+    }
+
+    #[test]
+    fn a_message_that_may_be_another_services_goes_to_none() {
+        check(&[(1, false), (2, true)], None, &[], Holder::Several);
+        check(&[(1, true), (2, true)], None, &[], Holder::Several);
+        check(&[(1, false), (2, true)], None, &[1, 2], Holder::Several);
+        check(&[(1, false), (2, true)], None, &[3], Holder::Several);
+        check(&[(1, false), (2, true)], None, &[2], Holder::One(OrderId(2)));
+        check(&[(1, false), (2, true)], None, &[1], Holder::One(OrderId(1)));
+        check(&[(1, false), (2, true)], Some(1), &[2], Holder::One(OrderId(1)));
+        check(&[(1, false), (2, false)], None, &[], Holder::One(OrderId(2)));
+    }
+
+    #[test]
+    fn a_service_is_named_by_a_word_of_its_own() {
+        let catalog = Catalog::load();
+        let named = |text: &str, slug: &str| {
+            let service = catalog.service_by_slug(slug).and_then(|id| catalog.service(id)).unwrap();
+            names(text, service)
+        };
+        assert!(named("Your WhatsApp code: 123-456", "whatsapp"));
+        assert!(named("您的WhatsApp验证码是1234", "whatsapp"));
+        assert!(named("TELEGRAM\nLogin code 12345", "telegram"));
+        assert!(named("UBER: 1234", "uber"));
+        assert!(!named("Uberwachung: 1234", "uber"));
+        assert!(!named("Your telegraph code", "telegram"));
+        assert!(!named("Code 12345", "telegram"));
+    }
+}

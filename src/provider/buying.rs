@@ -1,0 +1,28 @@
+//! What is bought from a provider, and how a purchase ended.
+
+use nexnum_driver::{Bought, ProviderError};
+use nexnum_engine::money::Micros;
+
+/// A number to buy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuyRequest {
+    /// The provider's code of the country.
+    pub country_ext: String,
+    /// The provider's code of the service.
+    pub service_ext: String,
+    /// The carrier, pool or partner to buy from; any if none.
+    pub carrier: Option<String>,
+    /// The most to pay, in the ledger's currency.
+    pub max_price: Option<Micros>,
+}
+
+/// How a buy ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BuyOutcome {
+    /// The number is ours.
+    Assigned(Bought),
+    /// Certainly nothing was bought.
+    Refused(ProviderError),
+    /// It may have been bought: ask the provider before buying again. Says what happened.
+    InDoubt(String),
+}

@@ -1,0 +1,171 @@
+//! What opens and closes a provider's offers, and what the operator is told.
+
+use super::*;
+use crate::metrics::Metrics;
+use crate::provider::client_config::{ClientConfig, Timeouts};
+use nexnum_driver::{Credentials, ErrorKind};
+use nexnum_engine::grid::{Coverage, Listing};
+use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ServiceId};
+
+fn connected() -> Connected {
+    let (_, text) = Driver::shipped()[0];
+    let driver = Arc::new(Driver::parse(text).expect("shipped drivers parse"));
+    let config = ClientConfig {
+        provider: "one".to_owned(),
+        base_url: None,
+        credentials: Credentials::default(),
+        rate: rust_decimal::Decimal::ONE,
+        timeouts: Timeouts::default(),
+        proxy: None,
+        dispatcher: None,
+        metrics: Metrics::default(),
+    };
+    let client = ProviderClient::new(Arc::clone(&driver), config).expect("it has an address");
+    let crosswalk = Crosswalk::load(driver.dialect()).expect("its codes are shipped");
+    let policy = ProviderPolicy {
+        margin: Margin::default(),
+        enabled: true,
+        priority: 0,
+        weight: 1,
+        low_balance: Micros(5),
+        sync_interval_ms: 60_000,
+        min_cancel_age_ms: None,
+    };
+    let parts = ConnectedParts { driver, client, crosswalk, policy, key_problem: None };
+    let connected =
+        Connected::new(ProviderId(2), parts, &Arc::new(Grid::new(1, 1)), &Attention::default());
+    connected.has_list();
+    connected
+}
+
+/// The kinds of the rows about it.
+fn told(connected: &Connected) -> Vec<AttentionKind> {
+    connected.attention.rows(9).0.iter().map(|row| row.kind).collect()
+}
+
+fn refused(connected: &Connected, op: Op, kind: ErrorKind, now: Time) {
+    connected.note_error(now, op, None, &ProviderError::new(kind, true, "NO"));
+}
+
+#[test]
+fn the_last_failures_are_kept_with_their_operation_and_order() {
+    let connected = connected();
+    for order in 1..=20 {
+        let error = ProviderError::new(ErrorKind::NoBalance, true, "NO_BALANCE");
+        connected.note_error(Time(5), Op::Buy, Some(OrderId(order)), &error);
+    }
+    let failures = connected.health().failures;
+    let orders: Vec<_> = failures.iter().filter_map(|failure| failure.order).collect();
+    assert_eq!(orders, (5..=20).map(OrderId).collect::<Vec<_>>());
+    assert_eq!(failures[0].to_string(), "buy: no_balance: NO_BALANCE");
+}
+
+#[test]
+fn a_low_balance_is_told_and_the_grid_knows_what_can_be_paid() {
+    let connected = connected();
+    let product = Product { country: CountryId(0), service: ServiceId(0) };
+    let (carrier, cost, price) = (CarrierId::ANY, Micros(4), Micros(6));
+    let row = Listing { offer: OfferId(1), product, carrier, cost, price, stock: 9 };
+    connected.grid.publish(connected.id(), &[row], Coverage::Whole).unwrap();
+    let check = |spendable: Option<i64>, kinds: &[AttentionKind], funded| {
+        let (health, ask) = (connected.figures(), connected.grid.ask(OfferId(1)).unwrap());
+        let found = (health.spendable, health.balance_low, ask.funded);
+        assert_eq!(found, (spendable.map(Micros), !kinds.is_empty(), funded));
+        assert_eq!(told(&connected), kinds);
+    };
+    use AttentionKind::{BalanceEmpty, BalanceLow};
+    let funds = connected.funds();
+    check(None, &[], true);
+    let held = funds.hold(Micros(1));
+    check(None, &[], true);
+    drop(held);
+    funds.set_balance(Micros(9));
+    check(Some(9), &[], true);
+    let held = funds.hold(Micros(6));
+    check(Some(3), &[], false);
+    drop(held);
+    check(Some(9), &[], true);
+    funds.hold(Micros(4)).charge(Some(Micros(5)));
+    check(Some(4), &[BalanceLow], true);
+    funds.hold(Micros(4)).charge(None);
+    check(Some(0), &[BalanceLow, BalanceEmpty], false);
+    funds.hold(Micros(4)).charge(None);
+    check(Some(-4), &[BalanceLow, BalanceEmpty], false);
+    let count = |at: usize| connected.attention.rows(9).0[at].count;
+    assert_eq!((count(0), count(1)), (2, 1), "not once a purchase");
+    funds.set_balance(Micros(5));
+    check(Some(5), &[], true);
+    connected.retire();
+    funds.set_balance(Micros(0));
+    assert!(told(&connected).is_empty() && connected.grid.ask(OfferId(1)).unwrap().funded);
+}
+
+#[test]
+fn a_refused_key_takes_the_offers_off_sale_until_a_probe_goes_well() {
+    let told_of = [
+        (ErrorKind::BadKey, AttentionKind::KeyRefused),
+        (ErrorKind::Banned, AttentionKind::KeyRefused),
+        (ErrorKind::WrongCurrency, AttentionKind::WrongCurrency),
+    ];
+    for (kind, row) in told_of {
+        let (connected, second) = (connected(), |n: u64| Time(1_000_000 + 1_000 * n));
+        assert!(connected.figures().on_sale);
+        refused(&connected, Op::Status, kind, second(0));
+        assert!(!connected.figures().on_sale, "any call shows it");
+        let rows = told(&connected);
+        assert!(rows.len() == 2 && rows.contains(&row), "{rows:?}");
+        assert!(rows.contains(&AttentionKind::BreakerOpen), "{rows:?}");
+        // Polls that are refused meanwhile do not put the probe off.
+        (1..60).for_each(|n| refused(&connected, Op::Status, kind, second(n)));
+        assert!(!connected.may_probe(second(59)));
+        assert!(connected.may_probe(second(60)));
+        refused(&connected, Op::Balance, kind, second(60));
+        connected.record_outcome(BreakerInput::Hard, second(60));
+        assert!(!connected.figures().on_sale);
+        assert!(connected.may_probe(second(120)));
+        connected.record_outcome(BreakerInput::Good, second(120));
+        assert!(connected.figures().on_sale);
+        connected.look(second(121));
+        assert_eq!(told(&connected).len(), 2, "not before purchases may have shown it");
+        connected.look(second(130));
+        assert_eq!(told(&connected), []);
+    }
+}
+
+#[test]
+fn a_breaker_that_opens_again_and_again_is_one_row() {
+    let (connected, mut now) = (connected(), Time(1_000_000));
+    for _ in 0..3 {
+        while connected.figures().on_sale {
+            connected.record_outcome(BreakerInput::Bad, now);
+        }
+        now = now.plus_ms(300_000);
+        assert!(connected.may_probe(now));
+        connected.record_outcome(BreakerInput::Good, now);
+        connected.look(now.plus_ms(1_000));
+    }
+    let (rows, _) = connected.attention.rows(9);
+    let [row] = &rows[..] else { panic!("one row: {rows:?}") };
+    assert_eq!((row.kind, row.count), (AttentionKind::BreakerOpen, 3));
+    connected.look(now.plus_ms(CALM_MS));
+    assert_eq!(told(&connected), []);
+}
+
+#[test]
+fn a_connection_that_has_left_its_place_tells_nothing() {
+    let connected = connected();
+    connected.retire();
+    refused(&connected, Op::Status, ErrorKind::BadKey, Time(1));
+    (0..9).for_each(|_| connected.record_outcome(BreakerInput::Bad, Time(1)));
+    assert_eq!(told(&connected), []);
+}
+
+#[test]
+fn a_call_that_our_own_limits_did_not_allow_is_no_failure_of_the_provider() {
+    let connected = connected();
+    let asked = ProviderError::new(ErrorKind::RateLimited, true, "429");
+    connected.note_error(Time(1), Op::Status, None, &asked);
+    let unasked = ProviderError::new(ErrorKind::NoTurn, true, "no turn");
+    (0..99).for_each(|at| connected.note_error(Time(at), Op::Status, None, &unasked));
+    assert_eq!(connected.health().failures.len(), 1);
+}

@@ -1,0 +1,35 @@
+//! Amounts of the ledger and of a provider, each in its own currency.
+
+use nexnum_driver::{Rounding, to_micros};
+use nexnum_engine::money::Micros;
+use rust_decimal::Decimal;
+
+/// Ledger units for one unit of a provider's currency, above zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ExchangeRate(Decimal);
+
+impl ExchangeRate {
+    pub(super) const fn new(rate: Decimal) -> Self {
+        Self(rate)
+    }
+
+    pub(super) fn is_one(self) -> bool {
+        self.0 == Decimal::ONE
+    }
+
+    /// A provider's amount in the ledger's currency; `None` if it is out of range.
+    pub(super) fn to_ledger(self, amount: Micros, rounding: Rounding) -> Option<Micros> {
+        if self.is_one() {
+            return Some(amount);
+        }
+        to_micros(Decimal::new(amount.0, 6).checked_mul(self.0)?, rounding)
+    }
+
+    /// A price limit as the provider reads it, rounded down so that it still holds; never
+    /// zero, which some providers take for no limit.
+    pub(super) fn to_provider(self, most: Micros) -> Option<String> {
+        let units = Decimal::new(most.0, 6).checked_div(self.0)?;
+        let micros = to_micros(units, Rounding::Down).filter(|most| most.is_positive())?;
+        Some(Decimal::new(micros.0, 6).normalize().to_string())
+    }
+}

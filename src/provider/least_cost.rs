@@ -1,0 +1,110 @@
+//! What a provider's offers cost at least, as its purchases have shown: a price list that says
+//! less is not believed.
+//!
+//! Promises: an offer that was charged above its price stays known until a list says as much;
+//! one whose price a refusal named, for [`NAMED_MS`] or until a list says as much. One entry an
+//! offer, so that the offers of one provider bound it: an entry of the first kind has cost
+//! money, one of the second kind a purchase's call, and it ends by itself. Memory only: a
+//! restart forgets, and the next purchase shows it again. Leaves to others: what is sold.
+
+use std::collections::BTreeMap;
+
+use nexnum_engine::ids::{CarrierId, OfferId, Product};
+use nexnum_engine::money::Micros;
+use nexnum_engine::reservation::Claim;
+use nexnum_engine::time::Time;
+use parking_lot::Mutex;
+
+/// How long a price is believed that a refusal named: lists are minutes old, not more.
+pub const NAMED_MS: u64 = 10 * 60 * 1000;
+
+/// How a cost came to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CostSource {
+    /// It was charged, and was above the price: the offer is not to be sold.
+    Charged,
+    /// A refusal of a purchase named it: the offer is to be sold at this cost.
+    Named {
+        /// Until when that is believed.
+        until: Time,
+    },
+}
+
+/// The least that an offer costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeastCost {
+    /// The offer.
+    pub offer: OfferId,
+    /// The cost.
+    pub cost: Micros,
+    /// How it is known.
+    pub source: CostSource,
+}
+
+impl LeastCost {
+    fn is_believed(&self, now: Time) -> bool {
+        match self.source {
+            CostSource::Charged => true,
+            CostSource::Named { until } => now < until,
+        }
+    }
+}
+
+/// What an offer is of, within one provider.
+type Key = (Product, CarrierId);
+
+/// The costs that are known of one provider's offers.
+#[derive(Debug, Default)]
+pub struct LeastCosts(Mutex<BTreeMap<Key, LeastCost>>);
+
+impl LeastCosts {
+    /// Notes that a claim's purchase was charged above its price.
+    pub(crate) fn charged(&self, claim: &Claim, cost: Micros) {
+        self.note(claim, cost, CostSource::Charged);
+    }
+
+    /// Notes that a claim's purchase was refused with the least cost that would do.
+    pub(crate) fn named(&self, claim: &Claim, cost: Micros, now: Time) {
+        self.note(claim, cost, CostSource::Named { until: now.plus_ms(NAMED_MS) });
+    }
+
+    fn note(&self, claim: &Claim, cost: Micros, source: CostSource) {
+        let key = (claim.product(), claim.carrier());
+        let new = LeastCost { offer: claim.offer(), cost, source };
+        let mut known = self.0.lock();
+        let next = match (known.get(&key), source) {
+            // What was paid is surer than a word, and of two payments the dearer counts.
+            (
+                Some(old @ LeastCost { source: CostSource::Charged, .. }),
+                CostSource::Named { .. },
+            ) => *old,
+            (Some(old @ LeastCost { source: CostSource::Charged, .. }), CostSource::Charged) => {
+                LeastCost { cost: cost.max(old.cost), ..new }
+            }
+            (Some(LeastCost { source: CostSource::Named { .. }, .. }) | None, _) => new,
+        };
+        known.insert(key, next);
+    }
+
+    /// What is believed now, by product and carrier; the rest is forgotten.
+    pub(crate) fn believed(&self, now: Time) -> Vec<(Key, LeastCost)> {
+        let mut known = self.0.lock();
+        known.retain(|_, least| least.is_believed(now));
+        known.iter().map(|(key, least)| (*key, *least)).collect()
+    }
+
+    /// Forgets an entry that a list has caught up with, unless it has changed since.
+    pub(crate) fn forget(&self, key: Key, seen: LeastCost) {
+        let mut known = self.0.lock();
+        if known.get(&key) == Some(&seen) {
+            known.remove(&key);
+        }
+    }
+
+    /// How many offers are kept out because they were charged above their price.
+    #[must_use]
+    pub fn kept_out(&self) -> usize {
+        let known = self.0.lock();
+        known.values().filter(|least| least.source == CostSource::Charged).count()
+    }
+}

@@ -1,0 +1,37 @@
+//! What would keep a configuration from being served, found without serving it.
+
+use std::net::{IpAddr, SocketAddr, TcpListener};
+
+use super::config::Config;
+use super::connect::{Prepared, ProviderSetup};
+use super::start_error::StartError;
+use crate::metrics::Metrics;
+
+/// Tries whether this machine has the addresses that the configuration names. Their ports are
+/// not tried: the server that is to be restarted may listen there.
+///
+/// # Errors
+/// The first address that cannot be listened on.
+pub fn check_addresses(config: &Config) -> Result<(), StartError> {
+    let metrics = config.metrics_listen.map(|address| ("metrics_listen", address));
+    for (setting, address) in [("listen", config.listen)].into_iter().chain(metrics) {
+        let any_port = |ip: IpAddr| TcpListener::bind(SocketAddr::new(ip, 0));
+        any_port(address.ip()).map_err(|source| StartError::Listen { setting, address, source })?;
+    }
+    Ok(())
+}
+
+/// Why the server would start without a provider, or without buying from it: one line for each
+/// that cannot be set up, or that is enabled and lacks its key. Documents are compiled and codes
+/// loaded; nothing is asked of a provider.
+#[must_use]
+pub fn provider_problems(config: &Config, setups: Vec<ProviderSetup>) -> Vec<String> {
+    let problem = |setup: ProviderSetup| {
+        let is_enabled = setup.config.enabled;
+        match Prepared::new(setup, config.margin, Metrics::default(), None) {
+            Ok(prepared) => prepared.key_problem().filter(|_| is_enabled).map(str::to_owned),
+            Err(error) => Some(error.to_string()),
+        }
+    };
+    setups.into_iter().filter_map(problem).collect()
+}

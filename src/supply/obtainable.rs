@@ -1,0 +1,129 @@
+//! Rows of a list held against what its offers are known to cost: what cannot be had at the
+//! listed cost is not sold at it.
+
+use nexnum_engine::grid::Grid;
+use nexnum_engine::money::{COST_MAX, Micros};
+use nexnum_engine::pricing::{Margin, sell_price};
+use nexnum_engine::time::Time;
+
+use super::price_list::Row;
+use crate::provider::least_cost::{CostSource, LeastCosts};
+
+/// The price of an offer at a cost that is known from elsewhere than its list.
+pub(super) fn price_at(cost: Micros, margin: Margin) -> Option<Micros> {
+    sell_price(cost, margin).filter(|price| *price <= COST_MAX)
+}
+
+/// Corrects rows, sorted by key, that say less than is known: what was charged above its price
+/// has no stock, what a refusal named costs that. An offer whose row says as much is believed
+/// again.
+pub(super) fn correct(rows: &mut [Row], known: &LeastCosts, margin: Margin, now: Time) {
+    for (key, least) in known.believed(now) {
+        let Ok(at) = rows.binary_search_by_key(&key, |row| row.key) else { continue };
+        let row = &mut rows[at];
+        if row.cost >= least.cost {
+            known.forget(key, least);
+            continue;
+        }
+        match (least.source, price_at(least.cost, margin)) {
+            (CostSource::Named { .. }, Some(price)) => (row.cost, row.price) = (least.cost, price),
+            (CostSource::Named { .. }, None) | (CostSource::Charged, _) => row.stock = 0,
+        }
+    }
+}
+
+/// The same for offers that a purchase has told of while their list was on its way into the
+/// grid. Who notes a cost does so before the grid is changed for it, so that one of the two
+/// comes last.
+pub(super) fn correct_grid(grid: &Grid, known: &LeastCosts, margin: Margin, now: Time) {
+    for (_, least) in known.believed(now) {
+        if grid.ask(least.offer).is_none_or(|ask| ask.cost >= least.cost) {
+            continue;
+        }
+        match (least.source, price_at(least.cost, margin)) {
+            (CostSource::Named { .. }, Some(price)) => {
+                grid.reprice(least.offer, least.cost, price);
+            }
+            (CostSource::Named { .. }, None) | (CostSource::Charged, _) => {
+                grid.exhaust(least.offer)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::provider::least_cost::NAMED_MS;
+    use nexnum_engine::grid::{Coverage, Listing};
+    use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ProviderId, ServiceId};
+    use nexnum_engine::reservation::Claim;
+
+    const MARGIN: Margin = Margin { share_ppm: 200_000, floor: Micros::ZERO };
+    const PRODUCT: Product = Product { country: CountryId(1), service: ServiceId(1) };
+    const NOW: Time = Time(1_000_000);
+
+    fn row(cost: i64) -> Row {
+        let price = price_at(Micros(cost), MARGIN).unwrap();
+        Row { key: (PRODUCT, CarrierId::ANY), cost: Micros(cost), price, stock: 5 }
+    }
+
+    /// A grid with one offer at this cost, and a claim on it.
+    fn claimed(cost: i64) -> (Arc<Grid>, Claim) {
+        let grid = Arc::new(Grid::new(2, 2));
+        let Row { key: (product, carrier), cost, price, stock } = row(cost);
+        let listing = Listing { offer: OfferId(1), product, carrier, cost, price, stock };
+        grid.publish(ProviderId(1), &[listing], Coverage::Whole).unwrap();
+        let claim = grid.claim(OfferId(1), price).unwrap();
+        (grid, claim)
+    }
+
+    fn corrected(known: &LeastCosts, listed: i64, now: Time) -> Row {
+        let mut rows = [row(listed)];
+        correct(&mut rows, known, MARGIN, now);
+        rows[0]
+    }
+
+    #[test]
+    fn an_overcharged_offer_stays_out_until_its_listed_cost_is_what_was_charged() {
+        let (known, (_, claim)) = (LeastCosts::default(), claimed(100_000));
+        known.charged(&claim, Micros(500_000));
+        let days = NOW.plus_ms(1_000_000_000);
+        assert_eq!(corrected(&known, 100_000, days), Row { stock: 0, ..row(100_000) });
+        known.charged(&claim, Micros(400_000));
+        assert_eq!(corrected(&known, 499_999, days).stock, 0, "the dearer of two");
+        known.named(&claim, Micros(200_000), days);
+        assert_eq!(corrected(&known, 300_000, days).stock, 0, "what was paid is surer");
+        assert_eq!(known.kept_out(), 1);
+        assert_eq!(corrected(&known, 500_000, days), row(500_000));
+        assert_eq!(known.kept_out(), 0);
+        assert_eq!(corrected(&known, 100_000, days), row(100_000), "it is believed again");
+    }
+
+    #[test]
+    fn an_offer_that_was_refused_as_too_cheap_is_listed_at_the_price_named_for_a_while() {
+        let (known, (_, claim)) = (LeastCosts::default(), claimed(50_000));
+        known.named(&claim, Micros(90_000), NOW);
+        assert_eq!(corrected(&known, 50_000, NOW), row(90_000));
+        assert_eq!(corrected(&known, 50_000, NOW.plus_ms(NAMED_MS - 1)), row(90_000));
+        assert_eq!(corrected(&known, 50_000, NOW.plus_ms(NAMED_MS)), row(50_000));
+        known.named(&claim, Micros(90_000), NOW);
+        assert_eq!(corrected(&known, 95_000, NOW), row(95_000), "the list says as much");
+        assert_eq!(corrected(&known, 50_000, NOW), row(50_000));
+        assert_eq!(known.kept_out(), 0);
+    }
+
+    #[test]
+    fn a_cost_that_a_purchase_shows_while_its_list_comes_in_holds_in_the_grid() {
+        let (known, (grid, claim)) = (LeastCosts::default(), claimed(50_000));
+        known.named(&claim, Micros(90_000), NOW);
+        correct_grid(&grid, &known, MARGIN, NOW);
+        let ask = grid.ask(OfferId(1)).unwrap();
+        assert_eq!((ask.cost, ask.price, ask.stock), (Micros(90_000), row(90_000).price, 4));
+        known.charged(&claim, Micros(100_000));
+        correct_grid(&grid, &known, MARGIN, NOW);
+        assert_eq!(grid.ask(OfferId(1)).unwrap().stock, 0);
+    }
+}

@@ -1,0 +1,107 @@
+//! A look at a provider's list of open activations: one call brings what many polls would.
+
+use std::sync::Arc;
+
+use nexnum_driver::{ActiveRow, ExternalState, Op, StatusReport};
+use nexnum_engine::ids::OrderId;
+use nexnum_engine::time::Time;
+use tokio::task::JoinSet;
+
+use super::schedule::Depth;
+use super::visit::{conclude, due_by};
+use crate::message::identity::Look;
+use crate::order::Orders;
+use crate::provider::connected::Connected;
+use crate::provider::consequence;
+
+/// Activations whose messages are brought in side by side: one commit takes many.
+const TOGETHER: usize = 64;
+/// How far back the lists go where closed activations are in them as well: a little further
+/// than the young are old, and beyond that one by one.
+const NEAR_REACH_MS: u64 = 30_000;
+const FAR_REACH_MS: u64 = 5 * 60 * 1000;
+
+/// What a list showed.
+#[derive(Debug)]
+pub(super) struct Looked {
+    /// The activations that it told enough of.
+    pub(super) shown: Vec<OrderId>,
+}
+
+/// Asks for the list, brings in its messages and draws the conclusions; `None` if it could not
+/// be had.
+pub(super) async fn look(
+    orders: Arc<Orders>,
+    connected: Arc<Connected>,
+    depth: Depth,
+    began: Time,
+) -> Option<Looked> {
+    let client = connected.client();
+    let back = |ms: u64| Time(began.0.saturating_sub(ms));
+    let listed = match depth {
+        Depth::Near => client.list_newest(back(NEAR_REACH_MS)).await,
+        Depth::Far => client.list_open(back(FAR_REACH_MS)).await,
+    };
+    let list = match listed {
+        Ok(listed) => listed.list,
+        Err(error) => {
+            if consequence::of(error.kind).is_noted {
+                connected.note_error(orders.market.clock.now(), Op::ListActive, None, &error);
+            }
+            return None;
+        }
+    };
+    let (mut shown, mut coming) = (Vec::new(), JoinSet::new());
+    for row in &list.rows {
+        let Some(id) = orders.market.read_model.purchase(connected.id(), &row.external_id) else {
+            continue;
+        };
+        let Some(report) = report(row) else { continue };
+        let order = orders.market.read_model.order(id);
+        let is_last = order.and_then(|it| due_by(&it)).is_some_and(|due| due <= began);
+        if report.messages.is_empty() && !has_ended(report.state) && !is_last {
+            shown.push(id);
+            continue;
+        }
+        if coming.len() >= TOGETHER {
+            shown.extend(coming.join_next().await.and_then(Result::ok).flatten());
+        }
+        coming.spawn(bring(Arc::clone(&orders), Arc::clone(&connected), (id, began), report));
+    }
+    while let Some(brought) = coming.join_next().await {
+        shown.extend(brought.ok().flatten());
+    }
+    Some(Looked { shown })
+}
+
+/// What a row says of its activation, if it says enough: a list that only says that a message
+/// is there leaves the question to a poll.
+fn report(row: &ActiveRow) -> Option<StatusReport> {
+    let messages = row.messages.clone()?;
+    let state = row.state.unwrap_or(ExternalState::Waiting);
+    Some(StatusReport { state, messages })
+}
+
+const fn has_ended(state: ExternalState) -> bool {
+    match state {
+        ExternalState::Waiting | ExternalState::Received => false,
+        ExternalState::Finished | ExternalState::Cancelled | ExternalState::Expired => true,
+    }
+}
+
+/// Brings in the messages of one activation that the list of that moment shows; `None` where a poll has to do it again.
+async fn bring(
+    orders: Arc<Orders>,
+    connected: Arc<Connected>,
+    (id, began): (OrderId, Time),
+    report: StatusReport,
+) -> Option<OrderId> {
+    let order = orders.market.read_model.order(id)?;
+    // The list shows the message that is there, not whether another one came.
+    if order.awaits_another {
+        return None;
+    }
+    let state = orders.take_in(&connected, &order, &report, Look::List).await.ok()?;
+    conclude(&orders, id, began, state).await;
+    Some(id)
+}

@@ -1,0 +1,128 @@
+//! A configuration that is checked: what keeps the server from starting, and what does not.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use nexnum::market::folder;
+use nexnum_driver::Driver;
+
+use crate::rig::process::{KilledOnDrop, nexnum};
+
+/// A data folder whose configuration has these lines besides.
+fn configured(dir: &Path, lines: &str) -> PathBuf {
+    let created = folder::init(dir).unwrap();
+    let config = folder::config_path(&created.folder);
+    fs::write(&config, format!("listen = \"127.0.0.1:0\"\n{lines}")).unwrap();
+    config
+}
+
+/// Exit code, standard output and standard error of `serve --check-config`.
+fn checked(config: &Path, key: Option<&str>) -> (Option<i32>, String, String) {
+    let mut command = nexnum();
+    command.args(["serve", "--check-config", "--config"]).arg(config).env_remove("SMS_KEY");
+    let done = command.envs(key.map(|key| ("SMS_KEY", key))).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (done.status.code(), text(done.stdout), text(done.stderr))
+}
+
+#[test]
+fn a_provider_s_variable_without_a_key_disables_it_alone() {
+    let temp = tempfile::tempdir().unwrap();
+    let provider =
+        "[[providers]]\nname = \"My SMS\"\ndriver = \"fivesim\"\nkey_env = \"SMS_KEY\"\n";
+    let config = configured(temp.path(), provider);
+    for key in [None, Some("")] {
+        let (code, shown, said) = checked(&config, key);
+        assert!(code == Some(2) && shown.contains("NOT SET"), "{shown}{said}");
+        for word in ["\"My SMS\"", "SMS_KEY", "is not bought from", "without 1 of its providers"] {
+            assert!(said.contains(word), "{said}");
+        }
+        let mut command = nexnum();
+        command.args(["serve", "--config"]).arg(&config).env_remove("SMS_KEY");
+        command.envs(key.map(|key| ("SMS_KEY", key))).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut serving = KilledOnDrop(command.spawn().unwrap());
+        let mut line = String::new();
+        BufReader::new(serving.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.starts_with("listening on http://"), "{line}");
+        let mut told = String::new();
+        BufReader::new(serving.0.stderr.take().unwrap()).read_line(&mut told).unwrap();
+        assert!(told.contains("WARN") && told.contains("key_missing"), "{told}");
+    }
+    let (code, shown, said) = checked(&config, Some("k"));
+    assert!(code == Some(0) && shown.contains(": set\n"), "{shown}{said}");
+}
+
+#[test]
+fn a_check_tells_what_the_server_would_refuse_from_what_it_would_do_without() {
+    let refused = |lines: &str, words: &[&str]| {
+        let temp = tempfile::tempdir().unwrap();
+        let (code, _, said) = checked(&configured(temp.path(), lines), None);
+        assert!(code == Some(1) && words.iter().all(|word| said.contains(word)), "{code:?} {said}");
+    };
+    // An address of the range for documentation: no machine has it.
+    refused("metrics_listen = \"192.0.2.1:9\"", &["192.0.2.1:9", "metrics_listen"]);
+    refused("data_dir = \"other\"", &["other", "nexnum init"]);
+    refused("nope = 1", &["line 2", "nope"]);
+
+    let temp = tempfile::tempdir().unwrap();
+    let provider = |name: &str, driver: &str, more: &str| {
+        let key = "key_env = \"SMS_KEY\"\n";
+        format!("[[providers]]\nname = {name:?}\ndriver = {driver:?}\n{key}{more}\n")
+    };
+    let lines = [
+        provider("good", "fivesim", ""),
+        provider("lost", "lost.toml", ""),
+        provider("wrong", "wrong.toml", "enabled = false"),
+        provider("alien", "alien.toml", ""),
+        provider("homeless", "homeless.toml", ""),
+    ];
+    let config = configured(temp.path(), &lines.concat());
+    let (_, text) = Driver::shipped().iter().find(|(name, _)| *name == "fivesim").unwrap();
+    let write = |name: &str, from: &str, to: &str| {
+        assert!(text.contains(from));
+        fs::write(temp.path().join(name), text.replacen(from, to, 1)).unwrap();
+    };
+    write("wrong.toml", "version = ", "versio = ");
+    write("alien.toml", "dialect = \"fivesim\"", "dialect = \"alien\"");
+    write("homeless.toml", "base_url = ", "# ");
+    let (code, _, said) = checked(&config, Some("k"));
+    assert_eq!(code, Some(2), "{said}");
+    for (name, why) in [
+        ("lost", "no file of that path"),
+        ("wrong", "versio"),
+        ("alien", "\"alien\""),
+        ("homeless", "no base address is set"),
+    ] {
+        let named = |line: &str| line.contains(&format!("provider {name:?}")) && said.contains(why);
+        assert!(said.lines().any(named), "{name}: {said}");
+    }
+    assert!(said.contains("without 4 of its providers") && !said.contains("\"good\""), "{said}");
+}
+
+#[test]
+fn a_machine_without_certificates_does_without_the_providers_that_need_them() {
+    let temp = tempfile::tempdir().unwrap();
+    let provider = |name: &str, base: &str| {
+        format!(
+            "[[providers]]\nname = {name:?}\ndriver = \"handler\"\nkey_env = \"SMS_KEY\"\n{base}"
+        )
+    };
+    let plain = provider("plain", "base_url = \"http://127.0.0.1:9/api\"\n");
+    let config = configured(temp.path(), &(plain + &provider("secure", "")));
+    let mut command = nexnum();
+    command.args(["serve", "--check-config", "--config"]).arg(&config);
+    command.env("SMS_KEY", "k").env("SSL_CERT_FILE", "/dev/null").env_remove("SSL_CERT_DIR");
+    let done = command.output().unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(2), "{said}");
+    assert!(said.contains("\"secure\"") && said.contains("SSL_CERT_FILE"), "{said}");
+    assert!(said.contains("without 1 of its providers") && !said.contains("\"plain\""), "{said}");
+
+    let mut command = nexnum();
+    command.args(["attention", "--url", "http://127.0.0.1:9", "--admin-key", "k"]);
+    command.env("SSL_CERT_FILE", "/dev/null").env_remove("SSL_CERT_DIR");
+    let said = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    assert!(said.contains("cannot reach") && !said.contains("certificates"), "{said}");
+}

@@ -1,0 +1,68 @@
+//! What needs the operator's attention while a provider fails, and after it.
+
+use nexnum::attention::AttentionKind;
+use nexnum_sandbox::FaultKind;
+
+use super::{HANDLER, Rig, setup, until};
+use crate::rig::sandbox::product;
+use nexnum::server::ProviderSetup;
+use nexnum_driver::Secret;
+
+impl Rig {
+    /// How many rows of this kind there are.
+    fn noticed(&self, kind: AttentionKind) -> usize {
+        let (rows, _) = self.orders().market.attention.rows(usize::MAX);
+        rows.iter().filter(|row| row.kind == kind).count()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_list_that_fails_needs_attention_until_one_comes() {
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    let provider = rig.orders().providers.list().remove(0);
+    assert_eq!(rig.noticed(AttentionKind::PriceListFailed), 0);
+    rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
+    provider.sync_now();
+    until(|| rig.noticed(AttentionKind::PriceListFailed) == 1).await;
+    // A provider that is not asked has nothing that could fail.
+    assert!(rig.running.providers.set_enabled(provider.id(), false));
+    until(|| rig.noticed(AttentionKind::PriceListFailed) == 0).await;
+    assert!(rig.running.providers.set_enabled(provider.id(), true));
+    until(|| rig.noticed(AttentionKind::PriceListFailed) == 1).await;
+    rig.sandbox.faults(HANDLER).clear();
+    provider.sync_now();
+    until(|| rig.noticed(AttentionKind::PriceListFailed) == 0).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_asks_for_a_pause_is_off_sale_while_it_lasts() {
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    let provider = rig.orders().providers.list().remove(0);
+    let grid = &rig.orders().market.grid;
+    let is_open = || grid.asks(product()).any(|ask| ask.open);
+    assert!(is_open() && provider.figures().on_sale);
+    rig.sandbox.faults(HANDLER).next(FaultKind::Http429RetryAfter);
+    provider.sync_now();
+    until(|| !is_open()).await;
+    assert!(!provider.figures().on_sale);
+    assert_eq!(grid.on_sale(product()).stock, 0, "the search shows nothing of it");
+    until(is_open).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_refused_takes_the_provider_off_sale() {
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    let good = setup(&rig.sandbox, HANDLER, &rig.folder);
+    let id = rig.orders().providers.list()[0].id();
+    let wrong = ProviderSetup { key: Secret::new("another"), ..good.clone() };
+    rig.running.providers.connect(wrong).await.unwrap();
+    until(|| rig.noticed(AttentionKind::KeyRefused) == 1).await;
+    let provider = rig.orders().providers.get(id).unwrap();
+    assert!(!provider.figures().on_sale && !provider.health().breaker.is_closed());
+    rig.running.providers.connect(good).await.unwrap();
+    assert_eq!(rig.noticed(AttentionKind::KeyRefused), 0);
+    until(|| rig.orders().providers.get(id).unwrap().figures().on_sale).await;
+    rig.stop().await;
+}

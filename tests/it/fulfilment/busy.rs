@@ -1,0 +1,72 @@
+//! Providers whose limits allow no more calls: what is refused before it costs anything, and
+//! what is told when to come back.
+
+use std::time::Duration;
+
+use nexnum::order::{Refusal, UpstreamError};
+use nexnum_engine::activation::ActivationState;
+
+use super::{HANDLER, Rig, SMSPOOL};
+
+/// The handler protocol's provider allows so many calls in so long.
+async fn limited(sellers: &[(usize, i64)], calls: u32, per_ms: u64) -> Rig {
+    let closed = Rig::start_with(sellers, 600_000).await.close().await;
+    let shipped = "windows = [{ calls = 10, per_ms = 1000 }, { calls = 200, per_ms = 60000 }]";
+    let tight = format!("windows = [{{ calls = {calls}, per_ms = {per_ms} }}]");
+    closed.reword("handler", shipped, &tight);
+    let rig = closed.open().await;
+    super::synced(rig.orders()).await;
+    rig
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_no_provider_has_room_for_leaves_no_trace() {
+    // Balance and price list take two calls, a purchase and its poll the others.
+    let rig = limited(&[(HANDLER, 100_000)], 4, 60_000).await;
+    let first = rig.buy(None).await.unwrap();
+    rig.order(first, |order| order.state == ActivationState::Active).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let (orders, wallet) = (rig.orders().market.read_model.orders_len(), rig.wallet());
+    let refused = rig.buy(None).await.unwrap_err();
+    let Refusal::ProvidersBusy { retry_after } = refused else { panic!("{refused:?}") };
+    assert!(retry_after >= Duration::from_secs(1), "{retry_after:?}");
+    assert_eq!(rig.orders().market.read_model.orders_len(), orders);
+    assert_eq!(rig.wallet(), wallet);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_goes_to_the_next_provider_where_the_cheapest_has_no_room() {
+    let rig = limited(&[(HANDLER, 100_000), (SMSPOOL, 200_000)], 4, 60_000).await;
+    let mut providers = Vec::new();
+    for _ in 0..3 {
+        let id = rig.buy(Some(1_000_000)).await.unwrap();
+        let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+        providers.push(rig.orders().providers.get(order.provider).unwrap().name().to_owned());
+    }
+    assert_eq!(providers[0], rig.sandbox.providers()[HANDLER].name);
+    assert_eq!(providers[2], rig.sandbox.providers()[SMSPOOL].name);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_without_a_turn_is_told_when_to_come_back_and_is_answered_then() {
+    let rig = limited(&[(HANDLER, 100_000)], 4, 6_000).await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, |order| order.state == ActivationState::Active).await;
+    // The first poll takes the last call.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let asked = std::time::Instant::now();
+    let refused = rig.orders().cancel(rig.customer, id).await.unwrap_err();
+    let Refusal::Upstream(UpstreamError::Limited { retry_after }) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(asked.elapsed() < Duration::from_secs(1), "refused at once");
+    assert!((1..=10).contains(&retry_after.as_secs()), "{retry_after:?}");
+    let failures = rig.orders().providers.list()[0].health().failures;
+    assert!(failures.iter().all(|failure| !failure.text.contains("no_turn")), "{failures:?}");
+    tokio::time::sleep(Duration::from_secs(retry_after.as_secs() + 1)).await;
+    rig.cancel(id).await;
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    rig.stop().await;
+}
