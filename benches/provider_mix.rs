@@ -217,7 +217,7 @@ async fn start(driver: &str, dir: &std::path::Path) -> (Sandbox, Running, String
         ..ProviderConfig::new(provider.name, driver)
     };
     let key = Secret::new(provider.key.clone());
-    let setup = ProviderSetup { config, key, min_cancel_age_ms: Some(0) };
+    let setup = ProviderSetup { min_cancel_age_ms: Some(0), ..ProviderSetup::new(config, key) };
     let admin_key = folder::init(dir).expect("the folder is new").admin_key.reveal().to_owned();
     let config = Config {
         listen: "127.0.0.1:0".parse().expect("an address"),

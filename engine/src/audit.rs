@@ -6,7 +6,9 @@ use std::hash::{Hash, Hasher};
 use sha2::{Digest, Sha256};
 
 use crate::account::Book;
+use crate::callbacks::Callbacks;
 use crate::event::ProviderKind;
+use crate::ids::CallbackId;
 use crate::money::Micros;
 use crate::order::OrderStatus;
 use crate::state::State;
@@ -130,6 +132,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         ended_upstream,
         provider_words,
         resting: _,
+        callbacks,
     } = state;
     counters.hash(&mut hasher);
     (accounts, keys, deposits, providers, carriers).hash(&mut hasher);
@@ -164,6 +167,11 @@ pub fn state_hash(state: &State) -> [u8; 32] {
     }
     for word in provider_words {
         ("provider's word", word).hash(&mut hasher);
+    }
+
+    if callbacks.last > CallbackId(0) {
+        let Callbacks { last, dropped, kept, recent, keys: _, failed: _ } = callbacks;
+        (last, dropped, kept, recent).hash(&mut hasher);
     }
     hasher.0.finalize().into()
 }

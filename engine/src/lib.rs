@@ -9,6 +9,8 @@ mod apply;
 pub mod audit;
 mod books;
 pub mod breaker;
+pub mod callback;
+pub mod callbacks;
 pub mod catalog;
 pub mod command;
 pub mod decide;

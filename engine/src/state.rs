@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::account::Book;
 use crate::activation::ActivationState;
 use crate::books::Books;
+use crate::callbacks::Callbacks;
 use crate::event::{ProviderKind, ProviderWord, Scope};
 use crate::ids::{
     AccountId, CarrierId, KeyId, MessageId, Number, OfferId, OrderId, Product, ProviderId, Seq,
@@ -218,6 +219,7 @@ pub struct State {
     pub(crate) provider_words: BTreeMap<OrderId, ProviderWord>,
     /// The same by number: until when it rests for each offer.
     pub(crate) resting: BTreeMap<(Number, OfferId), Time>,
+    pub(crate) callbacks: Callbacks,
 }
 
 impl State {
@@ -442,6 +444,12 @@ impl State {
             | ActivationState::TimedOut
             | ActivationState::Failed => order.deadline,
         }
+    }
+
+    /// Callbacks that wait or could not be processed.
+    #[must_use]
+    pub const fn callbacks(&self) -> &Callbacks {
+        &self.callbacks
     }
 
     /// When the next order ends by itself.

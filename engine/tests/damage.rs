@@ -9,8 +9,8 @@ use common::arbitrary::{Arbitrary, Rng, START};
 use common::proof::{Recorded, replay};
 use nexnum_engine::audit::audit;
 use nexnum_engine::event::{
-    AccountEvent, Closing, Event, MemoryEvent, OfferEvent, OrderEvent, Placement, Receipt,
-    UpstreamEvent,
+    AccountEvent, CallbackEvent, Closing, Event, MemoryEvent, OfferEvent, OrderEvent, Placement,
+    Receipt, UpstreamEvent,
 };
 use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
 use nexnum_engine::money::Micros;
@@ -54,6 +54,7 @@ fn damaged(event: &Event, choice: u64) -> Option<Event> {
         Event::Account(event) => damage_account(event, choice),
         Event::Offer(event) => damage_offer(event, choice),
         Event::Order(event) => damage_order(event, choice)?,
+        Event::Callback(event) => damage_callback(event, choice),
         Event::Memory(MemoryEvent::Retired { .. }) => return None,
         Event::Upstream(event) => damage_upstream(event, choice),
         Event::Memory(MemoryEvent::MessagesRemembered { order }) => order.0 = u32::MAX,
@@ -125,6 +126,19 @@ fn damage_upstream(event: &mut UpstreamEvent, choice: u64) {
         UpstreamEvent::EndedUpstream { order } | UpstreamEvent::EndedByProvider { order, .. } => {
             order.0 = u32::MAX;
         }
+    }
+}
+
+fn damage_callback(event: &mut CallbackEvent, choice: u64) {
+    match event {
+        CallbackEvent::CallbackReceived { callback, provider, .. } => match choice % 2 {
+            0 => callback.0 += 1,
+            _ => *provider = ProviderId(u16::MAX),
+        },
+        CallbackEvent::CallbackProcessed { callback, dropped, .. } => match choice % 2 {
+            0 => callback.0 += 1_000_000,
+            _ => *dropped += 1_000,
+        },
     }
 }
 

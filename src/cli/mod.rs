@@ -9,6 +9,7 @@
 
 mod admin;
 mod bench;
+mod callback;
 pub mod demo;
 mod drivers;
 mod error;
@@ -57,6 +58,8 @@ enum Command {
     Deposit(admin::DepositArgs),
     /// List and sync providers, set their keys.
     Provider(provider::Args),
+    /// List the callbacks that could not be processed, and process them again.
+    Callback(callback::Args),
     /// List what needs the operator's attention on a running server.
     Attention(admin::AttentionArgs),
     /// Search a running server for countries and services, with their best price and stock.
@@ -100,6 +103,7 @@ impl Command {
             Self::Key(args) => admin::key(args),
             Self::Deposit(args) => admin::deposit(args),
             Self::Provider(args) => provider::run(args),
+            Self::Callback(args) => callback::run(args),
             Self::Attention(args) => admin::attention(&args),
             Self::Search(args) => search::run(&args),
             Self::Message(args) => message::run(&args),

@@ -96,7 +96,7 @@ impl GridFollower {
                         self.follow_order(&own, change, event);
                     }
                 }
-                Event::Account(_) | Event::Memory(_) | Event::Upstream(_) => {}
+                Event::Account(_) | Event::Memory(_) | Event::Upstream(_) | Event::Callback(_) => {}
             }
         }
         // Last: a unit that is held back may be claimed already, by an order that gets one

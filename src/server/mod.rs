@@ -206,8 +206,15 @@ async fn connect_all(market: &Market, config: &Config, setups: Vec<ProviderSetup
         match connect_one(market, config, setup).await {
             Ok(each) => connected.push(each),
             Err(error) => {
+                let lacks_credential =
+                    matches!(&error, StartError::Connect(ConnectError::NoCredential { .. }));
+                let kind = if lacks_credential {
+                    AttentionKind::KeyMissing
+                } else {
+                    AttentionKind::ProviderNotSetUp
+                };
                 let text = format!("the server runs without this provider: {error}");
-                market.attention.raise(AttentionKind::ProviderNotSetUp, &*name, text);
+                market.attention.raise(kind, &*name, text);
             }
         }
     }
@@ -283,6 +290,7 @@ fn tables(
         access: rooms.access.clone(),
         money: rooms.money.clone(),
         supply: rooms.supply.clone(),
+        orders: orders(),
         providers: rooms.orders.providers.clone(),
         market: rooms.market.clone(),
     };

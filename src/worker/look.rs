@@ -18,7 +18,7 @@ use crate::provider::consequence;
 const TOGETHER: usize = 64;
 /// How far back the lists go where closed activations are in them as well: a little further
 /// than the young are old, and beyond that one by one.
-const NEAR_REACH_MS: u64 = 30_000;
+const NEAR_REACH_MS: u64 = 10_000;
 const FAR_REACH_MS: u64 = 5 * 60 * 1000;
 
 /// What a list showed.

@@ -177,9 +177,10 @@ impl Poller {
         };
         let now = self.orders.market.clock.now();
         let want = want(order, watch);
-        let base = connected.driver().timings().poll_interval_ms;
+        let driver = connected.driver();
+        let pace = (driver.timings().poll_interval_ms, driver.lists_messages());
         let age_ms = now.ms_since(order.placed_at);
-        let pause = pause_ms(base, age_ms, want, watch, moment);
+        let pause = pause_ms(pace, age_ms, want, watch, moment);
         // Orders that came together are spread, always alike.
         let spread = u64::from(order.id.0).wrapping_mul(7_919) % (pause / 8 + 1);
         self.watches.insert(order.id, watch);
@@ -382,13 +383,21 @@ fn is_over(order: &Order, watch: Watch, now: Time) -> bool {
 }
 
 /// How long until an activation is asked about again.
-fn pause_ms(base: u64, age_ms: u64, want: Want, watch: Watch, moment: Moment) -> u64 {
+fn pause_ms(
+    (base, lists): (u64, bool),
+    age_ms: u64,
+    want: Want,
+    watch: Watch,
+    moment: Moment,
+) -> u64 {
     if watch.failures > 0 {
         return (base << watch.failures.min(6)).min(PAUSE_FAILED_MAX_MS.max(base));
     }
     match (want, moment) {
         (_, Moment::NoRoom) => PAUSE_NO_ROOM_MS.min(base),
         (Want::Rest, Moment::First | Moment::Next) => PAUSE_REST_MS.max(base),
+        // A list costs the same however many are young.
+        (Want::Message, Moment::First | Moment::Next) if lists && age_ms < YOUNG_MS => base / 3,
         (Want::Message | Want::Answer, Moment::First) => base / 2,
         (Want::Message | Want::Answer, Moment::Next) if age_ms < YOUNG_MS => base * 2 / 3,
         (Want::Message | Want::Answer, Moment::Next) => {
@@ -409,7 +418,7 @@ mod tests {
         let minute = 60_000;
         let of = |base, age, want, failures| {
             let watch = Watch { failures, ..Watch::default() };
-            pause_ms(base, age, want, watch, Moment::Next)
+            pause_ms((base, false), age, want, watch, Moment::Next)
         };
         let ages = [0, minute, 2 * minute, 4 * minute, 20 * minute];
         assert_eq!(
@@ -426,7 +435,9 @@ mod tests {
 
     #[test]
     fn the_first_poll_comes_early_and_one_without_room_soon() {
-        let of = |moment| pause_ms(5_000, 0, Want::Message, Watch::default(), moment);
-        assert_eq!((of(Moment::First), of(Moment::NoRoom)), (2_500, 1_000));
+        let of =
+            |lists, moment| pause_ms((5_000, lists), 0, Want::Message, Watch::default(), moment);
+        assert_eq!((of(false, Moment::First), of(false, Moment::NoRoom)), (2_500, 1_000));
+        assert_eq!((of(true, Moment::First), of(true, Moment::Next)), (1_666, 1_666));
     }
 }

@@ -13,7 +13,7 @@ use nexnum_engine::time::Time;
 /// Activations that a list did not show and that are looked through in one step.
 const UNSHOWN_A_STEP: usize = 64;
 /// Up to which age an activation is looked for in the short list.
-const NEAR_MS: u64 = 20_000;
+const NEAR_MS: u64 = 8_000;
 /// Between the beginnings of two lists of the same reach.
 const LIST_GAP_MS: u64 = 500;
 

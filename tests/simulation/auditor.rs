@@ -78,7 +78,8 @@ impl Auditor {
                 | AccountEvent::KeyIssued { .. }
                 | AccountEvent::KeyRevoked { .. },
             )
-            | Event::Memory(_) => Ok(()),
+            | Event::Memory(_)
+            | Event::Callback(_) => Ok(()),
         }
     }
 

@@ -4,6 +4,7 @@
 //! An event that does not fit the state is a bug or a damaged ledger: it panics.
 
 mod account;
+mod callback;
 mod dense;
 mod memory;
 mod offer;
@@ -31,6 +32,7 @@ impl State {
             Event::Order(event) => self.apply_order(at, event),
             Event::Memory(event) => self.apply_memory(event),
             Event::Upstream(event) => self.apply_upstream(event),
+            Event::Callback(event) => self.apply_callback(at, event),
         }
     }
 

@@ -4,6 +4,7 @@
 //! A command is a struct, in the file of its subject, that knows the type of its answer.
 
 mod account;
+mod callback;
 mod memory;
 mod message;
 mod offer;
@@ -12,6 +13,7 @@ mod reply;
 mod upstream;
 
 pub use account::{Deposit, IssueKey, OpenAccount, RevokeKey};
+pub use callback::{ReceiveCallback, SettleCallback};
 pub use memory::Pulse;
 pub use message::{Incoming, IngestMessage, RequestAnother};
 pub use offer::{ListOffers, LoadStock, NameCarrier, PriceOffers, RegisterProvider};
@@ -22,7 +24,7 @@ pub use order::{
 pub use reply::{Effect, Listed, Placed, Reply};
 pub use upstream::{EndByProvider, EndUpstream, Expire, FindOrphan, SettleOrphan};
 
-use crate::ids::{AccountId, CarrierId, KeyId, ProviderId};
+use crate::ids::{AccountId, CallbackId, CarrierId, KeyId, ProviderId};
 
 /// A command that states the type of its answer.
 pub trait Request: Into<Command> {
@@ -94,4 +96,6 @@ commands! {
     EndByProvider => Effect,
     Expire => Effect,
     Pulse => u32,
+    ReceiveCallback => CallbackId,
+    SettleCallback => Effect,
 }

@@ -1,11 +1,13 @@
 //! Messages of an activation: those that come in, and the wish for another.
 
+use super::callback;
 use super::check::owned;
 use super::upstream::charged_in_vain;
 use crate::activation::{ActivationState, Input};
+use crate::callback::CallbackOutcome;
 use crate::command::{Effect, IngestMessage, RequestAnother};
 use crate::event::{ChargeReason, Event, OrderEvent, Receipt};
-use crate::ids::MessageId;
+use crate::ids::{CallbackId, MessageId};
 use crate::limits::{MESSAGES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
 use crate::order::{Order, OrderStatus};
 use crate::reject::Reject;
@@ -13,7 +15,7 @@ use crate::state::State;
 
 pub(super) fn ingest(
     state: &State,
-    IngestMessage { order: id, message }: &IngestMessage,
+    IngestMessage { order: id, message, callback }: &IngestMessage,
     events: &mut Vec<Event>,
 ) -> Result<Effect, Reject> {
     let id = *id;
@@ -48,6 +50,8 @@ pub(super) fn ingest(
     if order.status == OrderStatus::Refunded {
         events.extend(charged_in_vain(state, order, ChargeReason::LateMessage));
     }
+    let processed = |id: &CallbackId| callback::processed(state, *id, CallbackOutcome::Accepted);
+    events.extend(callback.as_ref().and_then(processed));
     Ok(Effect::Done)
 }
 

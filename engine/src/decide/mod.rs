@@ -3,6 +3,7 @@
 
 mod account;
 mod activation;
+mod callback;
 mod check;
 mod message;
 mod offer;
@@ -63,6 +64,10 @@ pub fn decide(
         Command::EndUpstream(end) => reply(end, upstream::end_upstream(state, end, events)),
         Command::EndByProvider(end) => reply(end, upstream::end_by_provider(state, end, events)),
         Command::Expire(end) => reply(end, pulse::expire(state, policy, at, end, events)),
+        Command::ReceiveCallback(new) => reply(new, callback::receive(state, new, events)),
+        Command::SettleCallback(settled) => {
+            reply(settled, callback::settle(state, settled, events))
+        }
         Command::Pulse(pulse) => reply(pulse, pulse::pulse(state, policy, at, pulse, events)),
     }
 }

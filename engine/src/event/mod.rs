@@ -6,6 +6,7 @@
 
 mod account;
 mod bulk;
+mod callback;
 mod memory;
 mod offer;
 mod order;
@@ -13,6 +14,7 @@ mod upstream;
 
 pub use account::{AccountEvent, Scope};
 pub use bulk::Bulk;
+pub use callback::CallbackEvent;
 pub use memory::MemoryEvent;
 pub use offer::{OfferEvent, OfferTerms, ProviderKind};
 pub use order::{Closing, Idempotency, OrderEvent, Placement, Receipt, Terms};
@@ -34,6 +36,8 @@ pub enum Event {
     Memory(MemoryEvent),
     /// Of an order's purchases at their providers.
     Upstream(UpstreamEvent),
+    /// Of callbacks.
+    Callback(CallbackEvent),
 }
 
 impl Event {
@@ -44,7 +48,7 @@ impl Event {
             Self::Account(event) => [event.transaction(), None],
             Self::Order(event) => event.transactions(),
             Self::Upstream(event) => [event.transaction(), None],
-            Self::Offer(_) | Self::Memory(_) => [None, None],
+            Self::Offer(_) | Self::Memory(_) | Self::Callback(_) => [None, None],
         }
     }
 
@@ -57,6 +61,7 @@ impl Event {
             Self::Order(event) => event.kind(),
             Self::Memory(event) => event.kind(),
             Self::Upstream(event) => event.kind(),
+            Self::Callback(event) => event.kind(),
         }
     }
 
@@ -66,17 +71,18 @@ impl Event {
         match self {
             Self::Order(event) => Some(event.order()),
             Self::Upstream(event) => Some(event.order()),
-            Self::Account(_) | Self::Offer(_) | Self::Memory(_) => None,
+            Self::Account(_) | Self::Offer(_) | Self::Memory(_) | Self::Callback(_) => None,
         }
     }
 
     /// What makes it long.
     #[must_use]
-    pub const fn bulk(&self) -> Bulk {
+    pub fn bulk(&self) -> Bulk {
         match self {
             Self::Offer(event) => event.bulk(),
             Self::Order(event) => event.bulk(),
             Self::Upstream(event) => event.bulk(),
+            Self::Callback(event) => event.bulk(),
             Self::Account(_) | Self::Memory(_) => Bulk::NONE,
         }
     }

@@ -2,16 +2,18 @@
 //! dominate a run, ids are mostly of things that exist, time mostly creeps and
 //! sometimes jumps. It needs only the engine's public types.
 
+use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
     Actor, AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, EndByProvider,
     EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming, IngestMessage, IssueKey,
     ListOffers, LoadStock, NameCarrier, NextAttempt, OpenAccount, PlaceOrder, PriceOffers, Pulse,
-    RecoverLoss, RegisterProvider, RequestAnother, RevokeKey, SettleOrphan, Timings,
+    ReceiveCallback, RecoverLoss, RegisterProvider, RequestAnother, RevokeKey, SettleCallback,
+    SettleOrphan, Timings,
 };
 use nexnum_engine::event::{Idempotency, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::ids::{
-    AccountId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product, ProviderId,
-    ServiceId,
+    AccountId, CallbackId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product,
+    ProviderId, ServiceId,
 };
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
 use nexnum_engine::order::FailReason;
@@ -69,7 +71,7 @@ impl Rng {
 }
 
 /// How many kinds of commands there are.
-const KINDS: usize = 20;
+const KINDS: usize = 21;
 
 /// A source of commands.
 pub struct Arbitrary {
@@ -212,13 +214,26 @@ impl Arbitrary {
                 attempt,
                 reason: self.rng.pick(&[FailReason::NoNumbers, FailReason::InDoubt]),
             }),
-            15 => Command::IngestMessage(IngestMessage { order, message: self.message() }),
+            15 => Command::IngestMessage(IngestMessage {
+                order,
+                message: self.message(),
+                callback: self.rng.once_in(2).then(|| self.callback(state)),
+            }),
             16 => Command::RequestAnother(RequestAnother { order, actor: self.actor(state) }),
             17 if self.rng.once_in(2) => {
                 Command::Finish(Finish { order, actor: self.actor(state) })
             }
             17 => Command::Cancel(Cancel { order, actor: self.actor(state) }),
-            18 => self.upstream(order, attempt, state),
+            18 if self.rng.once_in(2) => Command::ReceiveCallback(self.received(state)),
+            18 => Command::SettleCallback(SettleCallback {
+                callback: self.callback(state),
+                outcome: match self.rng.below(4) {
+                    0 => CallbackOutcome::Accepted,
+                    1 => CallbackOutcome::Duplicate,
+                    _ => CallbackOutcome::Failed(self.rng.pick(&CallbackFailure::ALL)),
+                },
+            }),
+            19 => self.upstream(order, attempt, state),
             _ => Command::Pulse(Pulse { archived: self.archived(state) }),
         }
     }
@@ -248,12 +263,8 @@ impl Arbitrary {
             3 => Command::EndUpstream(EndUpstream { order }),
             4 => Command::Expire(Expire { order }),
             _ => {
-                let word = self.rng.pick(&[
-                    ProviderWord::Cancelled,
-                    ProviderWord::Expired,
-                    ProviderWord::Finished,
-                    ProviderWord::Missing,
-                ]);
+                use ProviderWord::{Cancelled, Expired, Finished, Missing};
+                let word = self.rng.pick(&[Cancelled, Expired, Finished, Missing]);
                 Command::EndByProvider(EndByProvider { order, word })
             }
         }
@@ -350,6 +361,23 @@ impl Arbitrary {
             text: text(&mut self.rng, 2_000),
             code: text(&mut self.rng, 100),
         }
+    }
+
+    fn received(&mut self, state: &State) -> ReceiveCallback {
+        let len = if self.rng.once_in(30) { 64 * 1024 + 1 } else { self.rng.below(40) };
+        let content_type = if self.rng.once_in(20) { "x".repeat(101) } else { String::new() };
+        ReceiveCallback {
+            provider: if self.rng.once_in(10) { self.provider(state) } else { ProviderId(1) },
+            key: self.rng.below(60).into(),
+            content_type: content_type.into(),
+            body: vec![self.rng.next() as u8; len as usize].into(),
+        }
+    }
+
+    /// Mostly one that waits, sometimes any other.
+    fn callback(&mut self, state: &State) -> CallbackId {
+        let waits = state.callbacks().waiting().next().map(|(id, _)| id);
+        waits.filter(|_| !self.rng.once_in(3)).unwrap_or_else(|| CallbackId(self.rng.below(12)))
     }
 
     fn open(&mut self) -> Command {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_engine::account::Book;
+use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::event::{AccountEvent, Event, MemoryEvent, OrderEvent, ProviderKind, Scope};
 use nexnum_engine::ids::{AccountId, KeyId, Number, OrderId, ProviderId, Seq};
 use nexnum_engine::order::Order;
@@ -99,6 +100,8 @@ pub struct ReadModel {
     /// later ones are remembered by the worker that gives them up.
     given_up: Mutex<Vec<GivenUp>>,
     upstream: UpstreamWork,
+    /// Callbacks that wait or could not be processed; their bodies are the engine's.
+    callbacks: Mutex<Callbacks>,
     bells: Box<[Notify]>,
 }
 
@@ -123,6 +126,7 @@ impl ReadModel {
             driven_closed: Mutex::default(),
             given_up: Mutex::new(state.given_up().copied().collect()),
             upstream: UpstreamWork::from_state(state),
+            callbacks: Mutex::new(state.callbacks().clone()),
             bells: (0..BELLS).map(|_| Notify::new()).collect(),
         };
         for (id, account) in state.accounts() {
@@ -148,7 +152,7 @@ impl ReadModel {
     /// Shows a durable change. Called by one thread, in the ledger's order.
     pub fn publish(&self, change: &Change) {
         for event in &change.events {
-            self.show_event(event);
+            self.show_event(change.at, event);
         }
         for (account, wallet) in &change.wallets {
             self.show_wallet(*account, *wallet);
@@ -184,7 +188,7 @@ impl ReadModel {
         self.aging.lock().push_back((reply.at, account, key));
     }
 
-    fn show_event(&self, event: &Event) {
+    fn show_event(&self, at: Time, event: &Event) {
         self.directory.show(event);
         self.upstream.show(event);
         match event {
@@ -192,6 +196,7 @@ impl ReadModel {
             Event::Memory(MemoryEvent::Retired { orders_before, replies_before }) => {
                 self.retire(*orders_before, *replies_before);
             }
+            Event::Callback(event) => self.callbacks.lock().follow(at, event),
             // Orders come as values, and providers are the directory's.
             Event::Offer(_)
             | Event::Order(_)
@@ -410,6 +415,11 @@ impl ReadModel {
             let kind = order.and_then(|order| self.directory.kind(order.provider));
             kind == Some(ProviderKind::Driven)
         })
+    }
+
+    /// Looks at the callbacks that wait or could not be processed.
+    pub fn callbacks<R>(&self, look: impl FnOnce(&Callbacks) -> R) -> R {
+        look(&self.callbacks.lock())
     }
 
     /// Orders in memory on a number of own stock, oldest first.

@@ -38,7 +38,11 @@ impl UpstreamWork {
                 Closing::Cancelled => {}
             },
             Event::Upstream(event) => self.show_upstream(event),
-            Event::Account(_) | Event::Offer(_) | Event::Order(_) | Event::Memory(_) => {}
+            Event::Account(_)
+            | Event::Offer(_)
+            | Event::Order(_)
+            | Event::Memory(_)
+            | Event::Callback(_) => {}
         }
     }
 

@@ -38,6 +38,8 @@ impl Code {
 pub(super) enum Shape {
     /// Digits alone, or in groups of one length.
     Digits,
+    /// Digits as a voice says them, one by one.
+    Spelled,
     /// Digits in groups of several lengths: a code only where the text says so at once.
     Uneven,
     /// Digits and capitals.
@@ -63,7 +65,7 @@ impl Figure {
     /// True if it may be a code.
     pub(super) fn is_open(&self) -> bool {
         match self.shape {
-            Shape::Digits | Shape::Uneven | Shape::Mixed | Shape::Capitals => true,
+            Shape::Digits | Shape::Spelled | Shape::Uneven | Shape::Mixed | Shape::Capitals => true,
             Shape::Taken | Shape::Measure => false,
         }
     }

@@ -42,7 +42,7 @@ impl<'a> Builder<'a> {
             let (figure, next) = self.closed(Shape::Measure, start, at);
             return Some((Figure { end, ..figure }, next));
         }
-        if self.follows_words(at) {
+        if self.follows_word(at) {
             return Some(self.closed(Shape::Taken, start, at));
         }
         if let Some(built) = self.spelled(at, start) {
@@ -123,11 +123,19 @@ impl<'a> Builder<'a> {
         (Figure { shape, code, start, end }, at + 1)
     }
 
-    /// True behind two words with hyphens, as in `sunny-river-4821`.
-    fn follows_words(self, at: usize) -> bool {
-        let dash = |at: usize| self.kind(at) == Some(AtomKind::Sign('-'));
-        let word = |at: usize| self.run(at).is_some_and(|run| run.is_word() && run.lower);
-        at >= 4 && dash(at - 1) && word(at - 2) && dash(at - 3) && word(at - 4)
+    /// True behind a word in small letters and a hyphen, as in `river-4821`.
+    fn follows_word(self, at: usize) -> bool {
+        at >= 2
+            && self.kind(at - 1) == Some(AtomKind::Sign('-'))
+            && self.run(at - 2).is_some_and(|run| run.is_word() && run.lower)
+            && !self.ends_cue(at - 2)
+    }
+
+    /// True if a word of the table, or a phrase, ends with this atom.
+    fn ends_cue(self, at: usize) -> bool {
+        let end = self.end(at);
+        let after = self.cues.partition_point(|cue| cue.end < end);
+        self.cues.get(after).is_some_and(|cue| cue.end == end)
     }
 
     /// Digits of a card of which the others are hidden, a short code to dial.
@@ -234,7 +242,7 @@ impl<'a> Builder<'a> {
         let said =
             if half == again && half.len() >= *CODE_LEN.start() { half } else { digits.as_str() };
         let code = Code::of([said])?;
-        let figure = Figure { shape: Shape::Digits, code, start, end: self.end(last) };
+        let figure = Figure { shape: Shape::Spelled, code, start, end: self.end(last) };
         Some((figure, last + 1))
     }
 
@@ -294,7 +302,12 @@ impl<'a> Builder<'a> {
     fn capitals(self, at: usize) -> Option<Built> {
         let run = self.run(at)?;
         let (start, text) = (self.lexed.atoms[at].start, self.text(at));
-        if run.lower || self.is_cue(at) {
+        let dash =
+            |at: Option<usize>| at.is_some_and(|at| self.kind(at) == Some(AtomKind::Sign('-')));
+        let small = |at: Option<usize>| at.and_then(|at| self.run(at)).is_some_and(|run| run.lower);
+        let mixed = dash(at.checked_add(1)) && small(at.checked_add(2)) && !self.is_cue(at + 2)
+            || dash(at.checked_sub(1)) && small(at.checked_sub(2));
+        if run.lower || mixed || self.is_cue(at) {
             return None;
         }
         if self.kind(at + 1) == Some(AtomKind::Sign('-'))
@@ -328,6 +341,20 @@ impl<'a> Builder<'a> {
         Some((Figure { shape: Shape::Capitals, code, start, end: self.end(at) }, at + 1))
     }
 
+    /// True for digits that begin a measure, a date or a time: "482 913 10 minutes".
+    fn is_apart(self, at: usize) -> bool {
+        let end = self.end(at);
+        let blank = usize::from(self.kind(at + 1) == Some(AtomKind::Blank));
+        let unit = [end, end + blank].iter().any(|at| self.cue_at(*at) == Some(Kind::Unit));
+        let figure = self.number(at + 2).is_some();
+        let joint = match self.kind(at + 1) {
+            Some(AtomKind::Sign(':' | '/')) => figure,
+            Some(AtomKind::Sign('.' | ',')) => figure && self.text(at).len() != 3,
+            _ => false,
+        };
+        unit || joint
+    }
+
     /// Two groups of letters and digits with a blank between them, one as long as the other.
     fn paired(self, at: usize, start: usize) -> Option<Built> {
         let parts =
@@ -358,6 +385,9 @@ impl<'a> Builder<'a> {
             && !self.lexed.atoms.get(last + 2).is_none_or(|_| self.is_cue(last + 2))
         {
             let Some(group) = self.number(last + 2) else { break };
+            if self.is_apart(last + 2) {
+                break;
+            }
             (last, total, count) = (last + 2, total + group.len(), count + 1);
             even &= group.len() == first;
             thousands &= group.len() == 3;

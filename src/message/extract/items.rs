@@ -60,6 +60,8 @@ impl Row {
     }
 }
 
+/// Items of a name in brackets at the beginning of a message.
+const HEAD_ITEMS_MAX: usize = 4;
 /// Letters of a script without blanks that are about a word.
 const DENSE_WORD: usize = 3;
 
@@ -67,6 +69,7 @@ const DENSE_WORD: usize = 3;
 pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
     let mut row = Row { items: Vec::with_capacity(lexed.atoms.len()), figures: Vec::new() };
     let builder = Builder { lexed, cues };
+    let text = lexed.text.as_bytes();
     let mut cues = cues.iter().copied().peekable();
     let (mut at, mut pos) = (0, 0);
     while at < lexed.atoms.len() {
@@ -96,7 +99,14 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
             continue;
         }
         if let Some(cue) = inside.filter(|cue| cue.start == pos) {
-            row.push_cue(cue.kind);
+            // "482913 k" is no amount where "50k" is one.
+            let letter = cue.end - cue.start == 1 && text[cue.start].is_ascii_alphabetic();
+            let apart = letter && !(pos > 0 && text[pos - 1].is_ascii_digit());
+            if apart && matches!(cue.kind, Kind::Currency | Kind::Unit) {
+                row.items.push(Item::Words(1));
+            } else {
+                row.push_cue(cue.kind);
+            }
             pos = cue.end;
             continue;
         }
@@ -108,6 +118,11 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
             row.figures.push(figure);
             (at, pos) = (if figure.end < atom.end { at } else { next }, figure.end);
             continue;
+        }
+        // The sender's name in brackets is apart from what follows it.
+        let closes = matches!(atom.kind, AtomKind::Sign(']' | '】'));
+        if closes && row.figures.is_empty() && row.items.len() <= HEAD_ITEMS_MAX {
+            row.items.push(Item::Break(Level::Clause));
         }
         row.items.extend(item(lexed, at, pos, end));
         pos = end;

@@ -7,7 +7,7 @@ use super::items::{Item, Level, Row};
 use super::sides::{Placed, REACH, Side, Tie, around, is_name};
 
 /// What a code has at least.
-pub(super) const ENOUGH: i32 = 60;
+pub(super) const ENOUGH: i32 = 58;
 /// What a code has at most: a machine is never quite sure.
 pub(super) const MOST: i32 = 99;
 /// How near two figures may come to each other before neither is the code.
@@ -63,9 +63,11 @@ pub(super) fn judge(row: &Row, text: &str, sender: &str) -> Option<(Figure, i32)
     (mark.points >= ENOUGH && !rival).then_some((figure, mark.points.min(MOST)))
 }
 
-/// True if a message speaks of a code or of a proof, so that one may be in its links.
+/// True if a message speaks of a code, or of a number and a link, so that one may be in the
+/// other.
 pub(super) fn speaks_of_code(row: &Row) -> bool {
-    row.items.iter().any(|item| matches!(item, Item::Cue(Kind::Otp | Kind::Code | Kind::Verify)))
+    let says = |kind: Kind| row.items.contains(&Item::Cue(kind));
+    says(Kind::Otp) || says(Kind::Code) || says(Kind::Number) && says(Kind::Link)
 }
 
 /// What a figure is judged by besides its neighbours.
@@ -110,6 +112,7 @@ impl Topic {
         // Names under which proofs of identity are sent.
         let name = sender.to_ascii_lowercase();
         let named = ["otp", "verify", "auth", "2fa"].iter().any(|word| name.contains(word));
+        let named = named && !name.contains("bank");
         topic.code |= named;
         topic.verify |= named;
         topic.signed = !name.is_empty() && text.to_ascii_lowercase().contains(&name);
@@ -165,10 +168,11 @@ impl Judge<'_> {
             if (before.new || after.new) && self.topic.code { NEW } else { 0 },
             if lone == Some(0) && self.topic.verify { SOMEWHERE + 4 } else { 0 },
         ];
-        let named = self.topic.code || self.topic.verify;
-        let link = links.into_iter().max().unwrap_or(0) + enter_points(before, after, named);
+        let link = links.into_iter().max().unwrap_or(0) + enter_points(before, after);
         let inside = |tie: Tie| tie.crossed.is_none();
-        let joined_after = after.code.is_some_and(|tie| tie.joined && tie.gap <= 5 && inside(tie));
+        let joined_after = after
+            .code
+            .is_some_and(|tie| (tie.joined && tie.gap <= 5 || tie.gap == 0) && inside(tie));
         let joined = before
             .code
             .is_some_and(|tie| tie.joined && tie.gap <= 8 && inside(tie) && tie.passed == 0);
@@ -188,6 +192,7 @@ impl Judge<'_> {
     fn shape_points(&self, figure: &Figure, Nearness { close, wished, .. }: Nearness) -> i32 {
         let code = figure.code.as_str();
         match (figure.shape, code.len()) {
+            (Shape::Spelled, _) => 42,
             (Shape::Digits, 6) => 45,
             (Shape::Digits, 4..=8) => 40,
             (Shape::Digits, 9..=10) if close => 30,
@@ -252,9 +257,13 @@ impl Judge<'_> {
         let code = figure.code.as_str();
         let mut lost = 0;
         if let Some(label) = before.label {
+            // "The one-time code of your account, dear Ann, 482913".
+            let named = |tie: Tie| tie.rank >= 3 && tie.crossed.is_none() && tie.passed == 0;
+            let named = label.gap > 0 && before.code.is_some_and(named);
             lost += match (label.joined, joined_after) {
+                (_, false) if named => 20,
                 (true, true) => 10,
-                (false, true) => 30,
+                (false, true) => 35,
                 (_, false) => 70,
             };
         }
@@ -267,7 +276,7 @@ impl Judge<'_> {
         };
         if self.topic.trade && !self.topic.verify {
             let inside = before.trade || after.trade || self.topic.price;
-            let near = inside || figure.shape != Shape::Digits;
+            let near = inside || !matches!(figure.shape, Shape::Digits | Shape::Spelled);
             lost += if near { 45 } else { 15 };
         }
         if is_year(code) && !close && before.enter != Some(0) {
@@ -377,10 +386,9 @@ fn verify_after_points(tie: Tie) -> i32 {
     }
 }
 
-fn enter_points(before: &Side, after: &Side, named: bool) -> i32 {
+fn enter_points(before: &Side, after: &Side) -> i32 {
     let points = match before.enter {
-        Some(0) if named => 20,
-        Some(0) => 16,
+        Some(0) => 20,
         Some(1) => 16,
         Some(2 | 3) => 8,
         Some(_) | None => 0,

@@ -32,6 +32,8 @@ pub(super) struct Label {
     /// Its item.
     pub(super) place: usize,
     pub(super) joined: bool,
+    /// Words between it and the figure.
+    pub(super) gap: u32,
 }
 
 /// What stands on one side of a figure.
@@ -103,7 +105,7 @@ impl Looker<'_> {
                     None => walk.pass(&self.row.figures[figure], is_name(self.row, place)),
                 },
                 Item::Cue(Kind::Stale) if walk.gap <= 1 && walk.crossed.is_none() => {
-                    side.label.get_or_insert(Label { place, joined: false });
+                    side.label.get_or_insert(Label { place, joined: false, gap: 0 });
                 }
                 Item::Cue(kind @ (Kind::Label | Kind::Thing | Kind::Trade | Kind::Month)) => {
                     side.trade |= kind == Kind::Trade && walk.is_inside();
@@ -111,7 +113,7 @@ impl Looker<'_> {
                     let reach = if kind == Kind::Month { 0 } else { LABEL_GAP_MAX };
                     let near = walk.gap <= reach && walk.crossed.is_none();
                     if nearest && near && side.verify.is_none() && walk.passed == 0 {
-                        side.label = Some(Label { place, joined: walk.joined });
+                        side.label = Some(Label { place, joined: walk.joined, gap: walk.gap });
                     }
                     // "Booking confirmed: 482913".
                     if walk.crossed.is_none() && side.verify.is_some_and(|tie| tie.joined) {
@@ -144,7 +146,7 @@ impl Looker<'_> {
         for at in (place.saturating_sub(NAME_ITEMS)..place).rev() {
             match self.row.items[at] {
                 Item::Cue(Kind::Stale) if tie.crossed.is_none() => {
-                    side.label.get_or_insert(Label { place: at, joined: false });
+                    side.label.get_or_insert(Label { place: at, joined: false, gap: 0 });
                 }
                 Item::Cue(Kind::New) => side.new = true,
                 Item::Cue(Kind::Verify) => tie.rank = 3,
@@ -179,6 +181,8 @@ impl Looker<'_> {
                     walk.gap = walk.gap.saturating_add(1);
                     walk.passed += 1;
                 }
+                // "482913 replaces the old code".
+                Item::Cue(Kind::Stale) if !walk.joined && self.precedes_code(place) => {}
                 Item::Cue(Kind::Otp | Kind::Code) if self.has_own_figure(place) && !walk.joined => {
                     break;
                 }
@@ -190,6 +194,11 @@ impl Looker<'_> {
             }
         }
         side
+    }
+
+    /// True if a word for code follows a word at once.
+    fn precedes_code(&self, place: usize) -> bool {
+        matches!(self.row.items.get(place + 1), Some(Item::Cue(Kind::Otp | Kind::Code)))
     }
 
     /// True if a figure follows a word at once.
@@ -226,7 +235,7 @@ impl Walk {
 
     fn pass(&mut self, figure: &Figure, is_name: bool) {
         match figure.shape {
-            Shape::Digits | Shape::Uneven | Shape::Mixed => self.passed += 1,
+            Shape::Digits | Shape::Spelled | Shape::Uneven | Shape::Mixed => self.passed += 1,
             // What stands where the code would took the word for it.
             Shape::Taken if !is_name => self.passed += 4,
             Shape::Taken | Shape::Capitals | Shape::Measure => {}

@@ -139,7 +139,8 @@ impl World {
         }
         let age_ms = bought.at.elapsed().as_millis() as u64;
         let watch = Watch::default();
-        let pause = pause_ms(POLL_BASE_MS, age_ms, Want::Message, watch, moment);
+        let pause =
+            pause_ms((POLL_BASE_MS, self.mix.page.is_some()), age_ms, Want::Message, watch, moment);
         let now = self.now();
         self.schedule.lock().put(OrderId(id), Want::Message, age_ms, now.plus_ms(pause), now);
     }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use nexnum::face::ops::metrics_page;
 use nexnum::order::claim::{Skip, Wish};
 use nexnum::order::quote::Quote;
-use nexnum::server::ProviderSetup;
 use nexnum::server::config::ProviderConfig;
 use nexnum_engine::ids::CarrierId;
 use nexnum_engine::money::Micros;
@@ -17,10 +16,8 @@ use crate::rig::sandbox::product;
 impl Rig {
     /// Connects a seller again under another configuration.
     async fn configure(&self, seller: usize, change: impl Fn(&mut ProviderConfig)) {
-        let ProviderSetup { mut config, key, min_cancel_age_ms } =
-            setup(&self.sandbox, seller, &self.folder);
-        change(&mut config);
-        let setup = ProviderSetup { config, key, min_cancel_age_ms };
+        let mut setup = setup(&self.sandbox, seller, &self.folder);
+        change(&mut setup.config);
         self.running.providers.connect(setup).await.unwrap();
         synced(self.orders()).await;
     }

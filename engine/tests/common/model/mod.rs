@@ -5,17 +5,19 @@
 //! It needs only the engine's public types, so that any test or fuzz target may
 //! include it by path.
 
+mod callbacks;
 mod orders;
 mod tables;
 mod upstream;
 
 use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState as S;
+use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::command::{
     AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, EndByProvider, EndUpstream,
     Expire, FailOrder, Finish, IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier,
     NextAttempt, OpenAccount, PlaceOrder, Placed, PriceOffers, Pulse, RecoverLoss,
-    RegisterProvider, Reply, RequestAnother, RevokeKey, SettleOrphan,
+    RegisterProvider, Reply, RequestAnother, RevokeKey, SettleCallback, SettleOrphan,
 };
 use nexnum_engine::event::{Idempotency, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId, Product, ProviderId};
@@ -44,6 +46,9 @@ pub struct Model {
     policy: Policy,
     /// Numbers at rest: until when, of which offer.
     resting: Vec<(Time, OfferId, Number)>,
+    /// Each callback's key, with how it stands.
+    callbacks: Vec<(u128, callbacks::Standing)>,
+    callbacks_dropped: u64,
     charges: Vec<Charge>,
     orphans: Vec<Orphan>,
 }
@@ -199,8 +204,16 @@ impl Model {
             Command::FailOrder(FailOrder { order, attempt, reason }) => {
                 self.give_up(now, *order, *attempt, *reason)
             }
-            Command::IngestMessage(IngestMessage { order, message }) => {
-                self.ingest(*order, message)
+            Command::IngestMessage(IngestMessage { order, message, callback }) => {
+                let answer = self.ingest(*order, message)?;
+                if let Some(callback) = callback {
+                    self.end_callback(*callback, CallbackOutcome::Accepted);
+                }
+                Ok(answer)
+            }
+            Command::ReceiveCallback(callback) => self.receive_callback(callback),
+            Command::SettleCallback(SettleCallback { callback, outcome }) => {
+                self.settle_callback(*callback, *outcome)
             }
             Command::RequestAnother(RequestAnother { order, actor }) => {
                 self.another(*order, *actor)
@@ -255,6 +268,7 @@ impl Model {
         expected.sort();
         same("numbers at rest", &resting, &expected)?;
         self.compare_upstream(state)?;
+        self.compare_callbacks(state)?;
         let keys: Vec<bool> = state.keys().map(|(_, key)| key.revoked).collect();
         same("keys revoked", &keys, &self.keys_revoked)
     }
