@@ -7,11 +7,11 @@ use sha2::{Digest, Sha256};
 
 use crate::account::Book;
 use crate::callbacks::Callbacks;
-use crate::event::ProviderKind;
-use crate::ids::CallbackId;
+use crate::event::{ProviderKind, ProviderWord};
+use crate::ids::{CallbackId, OrderId, ProviderId};
 use crate::money::Micros;
 use crate::order::OrderStatus;
-use crate::state::State;
+use crate::state::{Charge, Orphan, State};
 
 /// Checks every invariant that a state alone can show.
 ///
@@ -156,24 +156,30 @@ pub fn state_hash(state: &State) -> [u8; 32] {
     for seen in seen {
         seen.hash(&mut hasher);
     }
-    for charge in charges {
-        ("charge", charge).hash(&mut hasher);
-    }
-    for orphan in orphans {
-        ("orphan", orphan).hash(&mut hasher);
-    }
-    for order in ended_upstream {
-        ("ended upstream", order).hash(&mut hasher);
-    }
-    for word in provider_words {
-        ("provider's word", word).hash(&mut hasher);
-    }
+    let upstream = (charges, orphans, ended_upstream, provider_words);
+    hash_upstream(upstream, &mut hasher);
 
     if callbacks.last > CallbackId(0) {
         let Callbacks { last, dropped, kept, recent, keys: _, failed: _ } = callbacks;
         (last, dropped, kept, recent).hash(&mut hasher);
     }
     hasher.0.finalize().into()
+}
+
+/// What is left at providers, row by row: a table that is empty adds nothing.
+fn hash_upstream(
+    (charges, orphans, ended, words): (
+        &BTreeMap<(OrderId, u8), Charge>,
+        &BTreeMap<(ProviderId, Box<str>), Orphan>,
+        &BTreeSet<OrderId>,
+        &BTreeMap<OrderId, ProviderWord>,
+    ),
+    hasher: &mut Canonical,
+) {
+    charges.iter().for_each(|row| ("charge", row).hash(hasher));
+    orphans.iter().for_each(|row| ("orphan", row).hash(hasher));
+    ended.iter().for_each(|row| ("ended upstream", row).hash(hasher));
+    words.iter().for_each(|row| ("provider's word", row).hash(hasher));
 }
 
 /// A hasher with fixed widths and byte order, so that the hash means the same everywhere.

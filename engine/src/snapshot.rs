@@ -226,9 +226,7 @@ impl Rebuilt {
             Row::Quarantined(resting) => self.insert_quarantined(resting)?,
             Row::Seen(provider, number, seen) => self.insert_seen(provider, number, seen)?,
             Row::Charged(id, attempt, charge) => self.insert_charge(id, attempt, charge)?,
-            Row::Orphan(provider, external_id, orphan) => {
-                self.insert_orphan(provider, external_id, orphan)?;
-            }
+            Row::Orphan(provider, id, orphan) => self.insert_orphan(provider, id, orphan)?,
             Row::EndedUpstream(id) => self.insert_end(id)?,
             Row::EndedByProvider(id, word) => self.insert_word(id, word)?,
             Row::Callback(id, callback) => self.insert_callback(id, callback)?,

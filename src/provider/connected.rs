@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nexnum_driver::{ActiveRow, Crosswalk, Driver, ErrorKind, Op, ProviderError};
+use nexnum_driver::{Crosswalk, Driver, ErrorKind, Op, ProviderError};
 use nexnum_engine::breaker::{Breaker, BreakerInput};
 use nexnum_engine::command::Timings;
 use nexnum_engine::grid::Grid;
@@ -26,11 +26,8 @@ use super::client::ProviderClient;
 use super::consequence;
 use super::funds::Funds;
 use super::least_cost::LeastCosts;
-use super::listed::Listed;
-use super::server_clock::{ClockOffset, Look};
-use super::sightings::{Made, Shown, Sightings};
+use super::sightings::Sightings;
 use crate::attention::{Attention, AttentionKind};
-use crate::clock::Clock;
 
 /// How long a breaker that has closed must stay so before the operator's attention is needed
 /// no longer: the first purchases of a provider that is back show whether it is.
@@ -151,7 +148,8 @@ pub struct Connected {
     retired: AtomicBool,
     breaker: Mutex<Guarded>,
     health: Mutex<Health>,
-    sightings: Mutex<Sightings>,
+    /// What lists have shown of our account.
+    pub(super) sightings: Mutex<Sightings>,
     least_costs: Arc<LeastCosts>,
     funds: Funds,
     sync_wanted: Notify,
@@ -377,43 +375,6 @@ impl Connected {
             overcharged: self.least_costs.kept_out(),
             ..health
         }
-    }
-
-    /// Asks for the open activations, as [`ProviderClient::list_active`] with `since` by our
-    /// clock, and remembers what the list shows. All who list go this way: each list proves for later ones what is old.
-    ///
-    /// # Errors
-    /// Those of the client.
-    pub(crate) async fn list_active(
-        &self,
-        clock: &Clock,
-        since: Time,
-    ) -> Result<Listed, ProviderError> {
-        let since = self.sightings.lock().reach(since);
-        let asked = clock.now();
-        let (list, pages) = self.client.list_active(since).await?;
-        let look = Look { asked, answered: clock.now() };
-        let offset = ClockOffset::of_list(&list, look);
-        let listed = Listed { list, pages, look, offset };
-        self.sightings.lock().note(&listed);
-        Ok(listed)
-    }
-
-    /// When an activation of the last list was made, as far as lists and dates prove it.
-    pub(crate) fn made(&self, row: &ActiveRow, offset: Option<ClockOffset>) -> Made {
-        self.sightings.lock().made(row, offset)
-    }
-
-    /// What the last list says of an activation that was bought at or after `since`; nothing
-    /// if it was asked for before `not_before`.
-    pub(crate) fn shown(&self, external_id: &str, since: Time, not_before: Time) -> Option<Shown> {
-        self.sightings.lock().shown(external_id, since, not_before)
-    }
-
-    /// When the open activations were last listed, at the beginning of time if never; `None`
-    /// where their dates prove what is new.
-    pub(crate) fn undated_since(&self) -> Option<Time> {
-        self.sightings.lock().undated_since()
     }
 
     /// Asks for a sync at once; one that runs is followed by another.

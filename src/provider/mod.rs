@@ -5,6 +5,7 @@
 //! deadlines, bounds and rate limits; a [`connected::Connected`] is a provider with
 //! everything to talk to it.
 
+mod account;
 pub mod active;
 pub mod admission;
 pub mod bounds;

@@ -14,10 +14,10 @@ use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::command::{
-    AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, EndByProvider, EndUpstream,
-    Expire, FailOrder, Finish, IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier,
-    NextAttempt, OpenAccount, PlaceOrder, Placed, PriceOffers, Pulse, RecoverLoss,
-    RegisterProvider, Reply, RequestAnother, RevokeKey, SettleCallback, SettleOrphan,
+    AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, EndUpstream, Expire, FailOrder,
+    Finish, IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier, NextAttempt, OpenAccount,
+    PlaceOrder, Placed, PriceOffers, Pulse, RecoverLoss, RegisterProvider, Reply, RequestAnother,
+    RevokeKey, SettleCallback,
 };
 use nexnum_engine::event::{Idempotency, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId, Product, ProviderId};
@@ -222,13 +222,9 @@ impl Model {
             Command::Cancel(Cancel { order, actor }) => self.cancel(now, *order, *actor),
             Command::Finish(Finish { order, actor }) => self.finish(now, *order, *actor),
             Command::FindOrphan(found) => self.find_orphan(found),
-            Command::SettleOrphan(SettleOrphan { provider, external_id, end }) => {
-                self.settle_orphan(*provider, external_id, *end)
-            }
+            Command::SettleOrphan(settled) => self.settle_orphan(settled),
             Command::EndUpstream(EndUpstream { order }) => self.end_upstream(*order),
-            Command::EndByProvider(EndByProvider { order, word }) => {
-                self.end_by_provider(now, *order, *word)
-            }
+            Command::EndByProvider(ended) => self.end_by_provider(now, ended),
             Command::Expire(Expire { order }) => self.expire(now, *order),
             Command::Pulse(Pulse { archived }) => Ok(self.pulse(now, *archived)),
         }

@@ -2,7 +2,7 @@
 //! grace that a provider has for its last answer.
 
 use nexnum_engine::activation::ActivationState as S;
-use nexnum_engine::command::{Effect, FindOrphan, Reply};
+use nexnum_engine::command::{Effect, EndByProvider, FindOrphan, Reply, SettleOrphan};
 use nexnum_engine::event::{OrphanEnd, ProviderKind, ProviderWord};
 use nexnum_engine::ids::{OrderId, ProviderId};
 use nexnum_engine::limits::LAST_LOOK_MS;
@@ -113,12 +113,8 @@ impl Model {
         orphans.position(|it| it.provider == provider && &*it.external_id == external_id)
     }
 
-    pub(super) fn settle_orphan(
-        &mut self,
-        provider: ProviderId,
-        external_id: &str,
-        end: OrphanEnd,
-    ) -> Answer {
+    pub(super) fn settle_orphan(&mut self, settled: &SettleOrphan) -> Answer {
+        let &SettleOrphan { provider, ref external_id, end } = settled;
         let Some(at) = self.orphan(provider, external_id) else { return UNCHANGED };
         let Orphan { order, attempt, cost, .. } = self.orphans.remove(at);
         match end {
@@ -148,7 +144,8 @@ impl Model {
         DONE
     }
 
-    pub(super) fn end_by_provider(&mut self, now: Time, id: OrderId, word: ProviderWord) -> Answer {
+    pub(super) fn end_by_provider(&mut self, now: Time, ended: &EndByProvider) -> Answer {
+        let &EndByProvider { order: id, word } = ended;
         let index = self.find(id)?;
         need(self.is_driven(index), "wrong_provider_kind")?;
         need(self.orders[index].closed_at.is_none(), "activation_closed")?;
