@@ -7,11 +7,11 @@ use sha2::{Digest, Sha256};
 
 use crate::account::Book;
 use crate::callbacks::Callbacks;
-use crate::event::{ProviderKind, ProviderWord};
-use crate::ids::{CallbackId, OrderId, ProviderId};
+use crate::event::ProviderKind;
+use crate::ids::CallbackId;
 use crate::money::Micros;
 use crate::order::OrderStatus;
-use crate::state::{Charge, Orphan, State};
+use crate::state::State;
 
 /// Checks every invariant that a state alone can show.
 ///
@@ -127,10 +127,10 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         given_up,
         written_off,
         quarantine,
-        charges,
-        orphans,
-        ended_upstream,
-        provider_words,
+        charges: _,
+        orphans: _,
+        ended_upstream: _,
+        provider_words: _,
         resting: _,
         callbacks,
     } = state;
@@ -156,8 +156,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
     for seen in seen {
         seen.hash(&mut hasher);
     }
-    let upstream = (charges, orphans, ended_upstream, provider_words);
-    hash_upstream(upstream, &mut hasher);
+    hash_upstream(state, &mut hasher);
 
     if callbacks.last > CallbackId(0) {
         let Callbacks { last, dropped, kept, recent, keys: _, failed: _ } = callbacks;
@@ -167,19 +166,11 @@ pub fn state_hash(state: &State) -> [u8; 32] {
 }
 
 /// What is left at providers, row by row: a table that is empty adds nothing.
-fn hash_upstream(
-    (charges, orphans, ended, words): (
-        &BTreeMap<(OrderId, u8), Charge>,
-        &BTreeMap<(ProviderId, Box<str>), Orphan>,
-        &BTreeSet<OrderId>,
-        &BTreeMap<OrderId, ProviderWord>,
-    ),
-    hasher: &mut Canonical,
-) {
-    charges.iter().for_each(|row| ("charge", row).hash(hasher));
-    orphans.iter().for_each(|row| ("orphan", row).hash(hasher));
-    ended.iter().for_each(|row| ("ended upstream", row).hash(hasher));
-    words.iter().for_each(|row| ("provider's word", row).hash(hasher));
+fn hash_upstream(state: &State, hasher: &mut Canonical) {
+    state.charges.iter().for_each(|row| ("charge", row).hash(hasher));
+    state.orphans.iter().for_each(|row| ("orphan", row).hash(hasher));
+    state.ended_upstream.iter().for_each(|row| ("ended upstream", row).hash(hasher));
+    state.provider_words.iter().for_each(|row| ("provider's word", row).hash(hasher));
 }
 
 /// A hasher with fixed widths and byte order, so that the hash means the same everywhere.
