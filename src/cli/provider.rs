@@ -11,7 +11,7 @@ use reqwest::Method;
 
 use super::error::CliError;
 use super::print::{note, say};
-use super::serve::{LISTEN, not_started};
+use super::serve::not_started;
 use super::{admin, drivers, remote, values};
 use crate::market::folder::{self, BootError};
 use crate::server::config::Config;
@@ -75,7 +75,7 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
         }
         Action::Callback { data } => {
             let folder = Folder::at(data);
-            let path = own_stock_hook(&folder).map_err(|error| not_started(error, LISTEN))?;
+            let path = own_stock_hook(&folder).map_err(not_started)?;
             let base = server.address().unwrap_or_else(|| own_address(&folder));
             say(format_args!("{base}{}", path.expose()));
             Ok(())

@@ -1,4 +1,4 @@
-//! The demo as a newcomer meets it: the real binary, the six printed lines pasted into a shell,
+//! The demo as a newcomer meets it: the real binary, the printed lines pasted into a shell,
 //! `kill -9`, and the same command again.
 
 use std::fs::{self, File};
@@ -80,6 +80,7 @@ fn paste(line: &str) -> Value {
     let ran = Command::new("sh").args(["-c", line]).output().unwrap();
     let said = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success(), "{line}\n{said}{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(said.ends_with("}\n"), "the prompt would be beside it: {said}");
     serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {line}\n{said}"))
 }
 
@@ -100,11 +101,20 @@ fn check_offers(offers: &Value) {
     assert!(offers.iter().any(|offer| offer["stock"].as_u64() > Some(0)), "{offers:?}");
 }
 
-/// Pastes the six lines; returns the bought order and the cancelled activation.
+/// The keys are told before the market is open, and no line runs another.
+fn check_words(demo: &Demo) {
+    let at = |words: &str| demo.printed.find(words).unwrap_or_else(|| panic!("{words}"));
+    assert!(at("admin key") < at("The market is open at "));
+    for line in demo.lines() {
+        assert!(!line.contains(['$', '`', '|', ';']), "{line}");
+    }
+}
+
+/// Pastes the lines; returns the bought order and the cancelled activation.
 fn check_lines(demo: &Demo) -> (Value, Value) {
     let lines = demo.lines();
-    let [offers, buy, wait, wallet, cancel, transactions] = lines[..] else {
-        panic!("not six lines: {lines:?}");
+    let [offers, buy, wait, wallet, buy_another, cancel, transactions] = lines[..] else {
+        panic!("not seven lines: {lines:?}");
     };
     check_offers(&paste(offers));
     let order = paste(buy);
@@ -115,7 +125,9 @@ fn check_lines(demo: &Demo) -> (Value, Value) {
     assert!(received["messages"][0]["code"].as_str().unwrap().len() >= 4, "{received}");
     let seen = paste(wallet);
     assert_eq!((&seen["escrow"], &seen["currency"]), (&json!("0.000000"), &json!("USD")));
+    let another = paste(buy_another);
     let cancelled = paste(cancel);
+    assert_eq!(cancelled["order_id"], another["id"]);
     assert_eq!(cancelled["state"], "CANCELLED", "{cancelled}");
     assert_eq!(paste(wallet), seen, "the money came back");
     let rows = paste(transactions);
@@ -126,12 +138,48 @@ fn check_lines(demo: &Demo) -> (Value, Value) {
 }
 
 #[test]
+fn a_port_that_is_in_use_is_told_with_its_setting_and_leaves_no_folder() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("demo");
+    let said = |words: &[&str], path: &Path| {
+        let ran = nexnum().args(words).arg(path).output().unwrap();
+        assert_eq!(ran.status.code(), Some(1), "{words:?}");
+        String::from_utf8(ran.stderr).unwrap()
+    };
+    assert_eq!(
+        said(&["demo", "--listen", &address, "--data"], &data),
+        format!(
+            "nexnum: {address} is in use: choose another address with --listen, e.g. --listen \
+             127.0.0.1:0\n"
+        )
+    );
+    assert!(!data.exists());
+    for setting in ["listen", "metrics_listen"] {
+        let served = folder.path().join(setting);
+        assert!(nexnum().arg("init").arg(&served).output().unwrap().status.success());
+        let config = served.join("test.toml");
+        let other = if setting == "listen" { "" } else { "listen = \"127.0.0.1:0\"\n" };
+        let text = format!("{other}{setting} = {address:?}\ndata_dir = \".\"\n");
+        fs::write(&config, text).unwrap();
+        let words = said(&["serve", "--config"], &config);
+        let told = format!(
+            "nexnum: {address} is in use: choose another address with `{setting}` in the \
+             configuration\n"
+        );
+        assert!(words.ends_with(&told), "{words}");
+    }
+}
+
+#[test]
 fn the_printed_lines_work_and_everything_is_there_after_kill_9() {
     let _machine = machine::alone_blocking();
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("demo");
     let demo = Demo::start(&data, folder.path().join("screen"));
     check_pages(&demo);
+    check_words(&demo);
     let (order, cancelled) = check_lines(&demo);
     let (told, before) = (demo.told.clone(), demo.all());
     drop(demo);
@@ -148,5 +196,6 @@ fn the_printed_lines_work_and_everything_is_there_after_kill_9() {
     assert_eq!((&bought["price"], &bought["status"]), (&order["price"], &json!("DELIVERED")));
     assert_eq!(of(&cancelled["order_id"])["activation"]["number"], cancelled["number"]);
     assert_eq!(before[1]["wallet"]["balance"], "1000.000000");
-    check_offers(&paste(demo.lines()[0]));
+    // The lines name the orders that come next.
+    check_lines(&demo);
 }

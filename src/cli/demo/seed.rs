@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::KeyRefusal;
 use crate::cli::error::CliError;
-use crate::cli::print::say;
 use crate::keys::ApiKey;
 use crate::market::Refused;
 use crate::server::Running;
@@ -25,8 +24,8 @@ const PURSE: Micros = Micros::units(1000);
 const PURSE_REFERENCE: &str = "demo purse";
 /// Own stock: a product that hardly any simulated provider sells, so the printed lines
 /// buy from it.
-const OWN_COUNTRY: &str = "MC";
-const OWN_SERVICE: &str = "signal";
+pub(super) const OWN_COUNTRY: &str = "MC";
+pub(super) const OWN_SERVICE: &str = "signal";
 const OWN_NUMBERS: u64 = 200;
 const OWN_COST: Micros = Micros(10_000);
 const OWN_PRICE: Micros = Micros(20_000);
@@ -34,11 +33,11 @@ const OWN_PRICE: Micros = Micros(20_000);
 /// What the demo says of itself, on the screen and in `demo.json`.
 #[derive(Clone, Deserialize, Serialize)]
 pub(super) struct Seeded {
-    base_url: String,
-    api_key: String,
+    pub(super) base_url: String,
+    pub(super) api_key: String,
     api_key_2: String,
-    admin_key: String,
-    data_dir: PathBuf,
+    pub(super) admin_key: String,
+    pub(super) data_dir: PathBuf,
     /// Where messages for own stock are posted.
     own_stock_hook: String,
     /// Where the simulated providers listen, for clients of theirs.
@@ -185,49 +184,5 @@ impl Seeded {
             fs::rename(&new, &path)
         });
         written.map_err(|error| CliError::failed("demo.json", &error))
-    }
-
-    /// Prints the address, the keys and six lines to copy, each of which works by itself.
-    pub(super) fn print(&self) {
-        let Self { base_url, api_key, admin_key, data_dir, .. } = self;
-        say(format_args!("The market is open at {base_url}"));
-        say(format_args!("  start page   {base_url}/"));
-        say(format_args!("  API docs     {base_url}/docs"));
-        say(format_args!("  account key  {api_key}"));
-        say(format_args!("  admin key    {admin_key}"));
-        say(format_args!(
-            "  data folder  {} (all of this is in demo.json there)",
-            data_dir.display()
-        ));
-        for (what, line) in self.lines() {
-            say(format_args!("\n# {what}\n{line}"));
-        }
-        say("\nCtrl-C stops it; the same command starts it again with everything in place.");
-    }
-
-    fn lines(&self) -> [(&'static str, String); 6] {
-        let curl = format!("curl -s -H 'Authorization: Bearer {}'", self.api_key);
-        let api = format!("{}/api/v1", self.base_url);
-        let telegram = r#"{"country":"ID","service":"telegram","max_price":"0.40"}"#;
-        let own = format!(r#"{{"country":"{OWN_COUNTRY}","service":"{OWN_SERVICE}"}}"#);
-        let first_id = r#"sed 's/[^0-9]*\([0-9]*\).*/\1/'"#;
-        [
-            ("Look at offers", format!("{curl} '{api}/offers?country=ID&service=telegram'")),
-            ("Buy a number", format!("{curl} {api}/orders -d '{telegram}'")),
-            (
-                "Wait for the code of the newest number",
-                format!(
-                    "{curl} \"{api}/activations/$({curl} '{api}/activations?limit=1' | {first_id})?wait=30\""
-                ),
-            ),
-            ("See the wallet", format!("{curl} {api}/wallet")),
-            (
-                "Buy another and cancel it",
-                format!(
-                    "{curl} -X POST {api}/activations/$({curl} {api}/orders -d '{own}' | {first_id})/cancel"
-                ),
-            ),
-            ("See the money come back", format!("{curl} '{api}/wallet/transactions?limit=3'")),
-        ]
     }
 }
