@@ -1,23 +1,38 @@
 //! `nexnum demo`: a whole market on this machine.
 
+mod api;
+mod buyers;
+mod figures;
 mod folder;
+mod follow;
+mod happening;
+mod screen;
 mod seed;
 mod steps;
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use nexnum_driver::Secret;
 use nexnum_engine::ids::OrderId;
 use nexnum_sandbox::{Sandbox, SandboxConfig, SandboxProvider};
+use nexnum_storage::Reader;
+
+use self::follow::{FollowSetup, Following};
+use self::screen::Form;
+use self::steps::Steps;
 
 use super::error::CliError;
-use super::print::{note, say};
+use super::print::note;
 use super::values;
 use crate::market::folder::{BootError, open};
-use crate::server::config::{Config, ProviderConfig};
+use crate::server::config::{Config, LimitsConfig, ProviderConfig};
 use crate::server::{self, Listeners, ProviderSetup, Running, StartError};
 use crate::supply::config::OwnStockConfig;
 
@@ -42,6 +57,15 @@ pub struct DemoArgs {
     /// The share of calls to the simulated providers that fail, 0 to 1.
     #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = rate)]
     pub faults: f64,
+    /// How many buyers trade by themselves, 0 to 256, so that the market is under load.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = values::whole::<u16>(0..=256))]
+    pub buyers: u16,
+    /// Print the addresses and the lines to copy, and nothing of what happens.
+    #[arg(long)]
+    pub quiet: bool,
+    /// Print JSON alone: a line for the addresses, and one for each event.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A day: numbers live for twenty minutes.
@@ -70,10 +94,15 @@ fn rate(text: &str) -> Result<f64, String> {
 /// # Errors
 /// What kept it from running.
 pub fn run(args: DemoArgs) -> Result<(), CliError> {
-    super::serve::block_on(demo(args))
+    let form = if args.json { Form::Json } else { Form::of_stdout() };
+    // On a terminal what needs attention is among the lines that are printed.
+    if !args.quiet && form != Form::Json && std::io::stderr().is_terminal() {
+        crate::logs::install_for_errors();
+    }
+    super::serve::block_on(demo(args, form))
 }
 
-async fn demo(args: DemoArgs) -> Result<(), CliError> {
+async fn demo(args: DemoArgs, form: Form) -> Result<(), CliError> {
     // 1. The address, before anything is made.
     let config = config(&args);
     let listeners = Listeners::bind(&config).await.map_err(not_started)?;
@@ -81,6 +110,7 @@ async fn demo(args: DemoArgs) -> Result<(), CliError> {
     let admin_key = folder::claim(&args.data)?;
     let fresh = admin_key.is_some();
     let opened = open(&args.data, |_| {})?;
+    let reader = opened.reader.clone();
     let next_order = OrderId(opened.engine.state().counters().order.0 + 1);
     // 3. The simulated providers, and the server connected to them.
     let sandbox = Sandbox::start(sandbox_config(&args)).await;
@@ -91,26 +121,47 @@ async fn demo(args: DemoArgs) -> Result<(), CliError> {
         server::start_on(listeners, opened, &config, providers).await.map_err(not_started)?;
     // 4. Customers, money and own stock, once for a folder; then what a reader needs of them.
     let stopped = super::serve::stop_signal();
-    let seeded = seed::prepare(&running, &args.data, admin_key, sandbox.providers()).await?;
+    let simulated = sandbox.providers();
+    let seeded = seed::prepare(&running, &args.data, admin_key, simulated, args.buyers).await?;
     seeded.write(&args.data)?;
-    steps::print_addresses(&seeded);
-    // 5. The lines to paste, only when they work.
-    tokio::select! {
-        () = stopped => {}
-        () = async {
-            if fresh {
-                say("The price lists of the simulated providers are on their way.");
-                wait_for_market(&running).await;
-            }
-            steps::print(&seeded, next_order);
-            std::future::pending().await
-        } => {}
-    }
+    let steps = Steps { seeded: &seeded, next_order, has_buyers: args.buyers > 0 };
+    steps.print_addresses(args.json);
+    // 5. The lines to paste, only when they work; then what happens, until a signal.
+    let market = async {
+        if fresh {
+            note("waiting for the first price lists of the simulated providers");
+            wait_for_market(&running).await;
+        }
+        steps.print(args.json);
+        let busy = Arc::<AtomicU64>::default();
+        let _following = (!args.quiet)
+            .then(|| follow(&running, reader, form, (args.buyers > 0).then_some(&busy)))
+            .transpose()?;
+        let rooms = &running.rooms;
+        let _buyers = buyers::start(rooms, &seeded, args.buyers, args.seed, &busy)?;
+        std::future::pending().await
+    };
+    let ended = tokio::select! {
+        () = stopped => Ok(()),
+        failed = market => failed,
+    };
     // 6. An orderly stop: first the server, which still asks the providers.
     note("stopping");
     running.stop().await.map_err(BootError::from)?;
     sandbox.stop().await;
-    Ok(())
+    ended
+}
+
+/// Shows what happens from now on; with buyers also how they do.
+fn follow(
+    running: &Running,
+    reader: Reader,
+    form: Form,
+    busy: Option<&Arc<AtomicU64>>,
+) -> Result<Following, CliError> {
+    let (rooms, busy) = (running.rooms.clone(), busy.cloned());
+    Following::start(FollowSetup { rooms, reader, form, busy })
+        .map_err(|error| CliError::failed("what happens cannot be shown", &error))
 }
 
 /// In the demo the address is an argument.
@@ -152,9 +203,18 @@ fn config(args: &DemoArgs) -> Config {
             quarantine_s: 0,
             ..OwnStockConfig::default()
         },
+        limits: LimitsConfig {
+            // The buyers are on this machine too.
+            connections_per_address_max: CONNECTIONS_OF_BUYERS,
+            ..LimitsConfig::default()
+        },
         ..Config::default()
     }
 }
+
+/// Connections of this machine: all buyers, each with a long poll and one more request, and as
+/// many clients beside them as without buyers.
+const CONNECTIONS_OF_BUYERS: NonZeroU32 = NonZeroU32::new(256 + 2 * 256).expect("it is above 0");
 
 fn setup(provider: &SandboxProvider, args: &DemoArgs) -> ProviderSetup {
     ProviderSetup {
