@@ -116,7 +116,7 @@ impl Market {
             text: "Telegram code 12345".into(),
             code: "12345".into(),
         };
-        let receive = Command::IngestMessage(IngestMessage { order, message });
+        let receive = Command::IngestMessage(IngestMessage { order, message, callback: None });
         [place, receive, Command::Finish(Finish { order, actor: Actor::System })]
     }
 }

@@ -121,7 +121,7 @@ impl Writer {
             text: "Telegram code 12345".into(),
             code: "12345".into(),
         };
-        self.execute(&Command::IngestMessage(IngestMessage { order, message }));
+        self.execute(&Command::IngestMessage(IngestMessage { order, message, callback: None }));
         self.execute(&Command::Finish(Finish { order, actor: Actor::System }));
     }
 

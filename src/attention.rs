@@ -98,6 +98,10 @@ kinds! {
     WrongCurrency "wrong_currency" UntilCleared
     /// Many open activations are unknown to their provider at once.
     ActivationsMissing "activations_missing" UntilCleared
+    /// Callbacks could not be processed: `GET /api/admin/callbacks` has them.
+    CallbacksFailed "callbacks_failed" UntilCleared
+    /// A provider shows more messages of an order than an order takes.
+    TooManyMessages "too_many_messages" ADay
     /// A loop or thread panicked and was restarted.
     LoopPanicked "loop_panicked" UntilCleared
     /// The background task of an order panicked: its order was left to the workers.

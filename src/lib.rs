@@ -8,6 +8,7 @@ mod config_value;
 pub mod digest;
 pub mod face;
 pub mod http;
+pub mod json;
 pub mod keys;
 pub mod logs;
 pub mod market;

@@ -28,6 +28,12 @@ struct Counters {
     commit_batch_events: Histogram,
     provider_requests: Family<ProviderCall, Counter>,
     provider_overcharges: Family<Provider, Counter>,
+    callbacks: Family<CallbackLabels, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallbackLabels {
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -49,6 +55,7 @@ impl Default for Counters {
             commit_batch_events: Histogram::new(BATCH_BUCKETS),
             provider_requests: Family::default(),
             provider_overcharges: Family::default(),
+            callbacks: Family::default(),
         }
     }
 }
@@ -72,6 +79,11 @@ impl Metrics {
         self.0.provider_overcharges.get_or_create(&provider).inc();
     }
 
+    /// A callback was processed, or could not be.
+    pub fn callback_processed(&self, outcome: &'static str) {
+        self.0.callbacks.get_or_create(&CallbackLabels { outcome }).inc();
+    }
+
     /// Puts all of them on a page that is about to be written. The format adds `_total` to
     /// counters and a full stop to each explanation.
     pub fn register(&self, page: &mut Registry) {
@@ -80,6 +92,7 @@ impl Metrics {
             commit_batch_events,
             provider_requests,
             provider_overcharges,
+            callbacks,
         } = &*self.0;
         page.register(
             "nexnum_commit_seconds",
@@ -100,6 +113,11 @@ impl Metrics {
             "nexnum_provider_overcharges",
             "Numbers that cost more at the provider than the customer paid",
             provider_overcharges.clone(),
+        );
+        page.register(
+            "nexnum_callbacks",
+            "Callbacks for own stock by what became of them",
+            callbacks.clone(),
         );
     }
 }

@@ -171,19 +171,34 @@ fn has_digits(word: &str) -> bool {
 /// The error of a reply that no rule knows, or whose rule could not read it.
 ///
 /// Only what HTTP itself settles is told apart. 429 was turned away before it did anything,
-/// and so was what is sent elsewhere, not authorized or not found at this address: a redirect
-/// is not followed. 5xx may have done anything.
+/// and so was what is sent elsewhere, not authorized, not let through by a proxy or not found
+/// at this address: a redirect is not followed. 5xx may have done anything.
 pub(crate) fn unknown(reply: &RawReply, text: &str) -> ProviderError {
     let (kind, certain) = match reply.status {
         429 => (ErrorKind::RateLimited, true),
         401 => (ErrorKind::BadKey, true),
-        301 | 302 | 307 | 308 | 403 | 404 | 405 => (ErrorKind::Unmapped, true),
+        301 | 302 | 307 | 308 | 403 | 404 | 405 | 407 => (ErrorKind::Unmapped, true),
         status if is_server_failure(status) => (ErrorKind::Temporary, false),
         _ => (ErrorKind::Unmapped, false),
     };
-    let mut error = ProviderError::new(kind, certain, excerpt(text));
+    let mut what = format!("{}{}", status_word(reply), excerpt(text));
+    if let Some((end, _)) = what.char_indices().nth(EXCERPT_MAX) {
+        what.truncate(end);
+    }
+    let mut error = ProviderError::new(kind, certain, what);
     error.retry_after_ms = header_pause(reply);
     error
+}
+
+/// What the status says to an operator: nothing for 200; a redirect with the host that it
+/// leads to, without the rest of the address, which may repeat a key.
+fn status_word(reply: &RawReply) -> String {
+    let to = reply.header("location").and_then(|to| url::Url::parse(to).ok());
+    match (reply.status, to.as_ref().and_then(url::Url::host_str)) {
+        (200, _) => String::new(),
+        (status @ 300..=399, Some(host)) => format!("HTTP {status} to {host}: "),
+        (status, _) => format!("HTTP {status}: "),
+    }
 }
 
 /// True for a status that says that the server failed, at whatever point.
@@ -209,5 +224,21 @@ mod tests {
         check("key=abcdefghijklmnopqrstuvwxyzab rest", "key=*** rest");
         check("a\r\nb", "ab");
         assert_eq!(excerpt(&"é ".repeat(4000)).chars().count(), EXCERPT_MAX);
+    }
+
+    #[test]
+    fn a_reply_that_no_rule_knows_is_told_with_its_status() {
+        let of = |status, location: &str, text: &str| {
+            let headers = vec![("Location".to_owned(), location.to_owned())];
+            unknown(&RawReply { status, headers, body: Vec::new() }, text).excerpt
+        };
+        assert_eq!(of(200, "", "odd"), "odd");
+        assert_eq!(of(405, "", ""), "HTTP 405: ");
+        assert_eq!(
+            of(301, "https://new.example/h?api_key=K", "moved"),
+            "HTTP 301 to new.example: moved"
+        );
+        assert_eq!(of(302, "/404.html", ""), "HTTP 302: ");
+        assert_eq!(of(502, "", &"é ".repeat(4000)).chars().count(), EXCERPT_MAX);
     }
 }

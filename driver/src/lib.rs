@@ -86,6 +86,6 @@ pub use output::{
     ReceivedMessage, Rounding, StatusReport, to_micros,
 };
 pub use place::DriverError;
-pub use reply::RawReply;
+pub use reply::{RawReply, decoded};
 pub use request::{ProviderRequest, RequestBody, check_base};
 pub use template::{Credentials, RequestError, Secret, Slots};

@@ -43,12 +43,18 @@ impl RawReply {
     /// is left out; what cannot be decoded becomes U+FFFD, since one foreign byte is no
     /// reason to lose the rest.
     pub(crate) fn text(&self) -> Cow<'_, str> {
-        if self.body.is_ascii() {
-            return String::from_utf8_lossy(&self.body);
-        }
-        let named = self.header("content-type").and_then(charset);
-        named.and_then(Encoding::for_label).unwrap_or(UTF_8).decode(&self.body).0
+        decoded(self.header("content-type").unwrap_or_default(), &self.body)
     }
+}
+
+/// A body as text: UTF-8, or the charset that its `Content-Type` names. A mark at its start is
+/// left out; what cannot be decoded becomes U+FFFD.
+#[must_use]
+pub fn decoded<'a>(content_type: &str, body: &'a [u8]) -> Cow<'a, str> {
+    if body.is_ascii() {
+        return String::from_utf8_lossy(body);
+    }
+    charset(content_type).and_then(Encoding::for_label).unwrap_or(UTF_8).decode(body).0
 }
 
 /// The charset in a `Content-Type`: `text/html; charset="windows-1251"`.

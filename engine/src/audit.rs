@@ -6,7 +6,9 @@ use std::hash::{Hash, Hasher};
 use sha2::{Digest, Sha256};
 
 use crate::account::Book;
+use crate::callbacks::Callbacks;
 use crate::event::ProviderKind;
+use crate::ids::CallbackId;
 use crate::money::Micros;
 use crate::order::OrderStatus;
 use crate::state::State;
@@ -126,6 +128,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         written_off,
         quarantine,
         resting: _,
+        callbacks,
     } = state;
     counters.hash(&mut hasher);
     (accounts, keys, deposits, providers, carriers).hash(&mut hasher);
@@ -147,6 +150,10 @@ pub fn state_hash(state: &State) -> [u8; 32] {
     }
     for seen in seen {
         seen.hash(&mut hasher);
+    }
+    if callbacks.last > CallbackId(0) {
+        let Callbacks { last, dropped, kept, recent, keys: _, failed: _ } = callbacks;
+        (last, dropped, kept, recent).hash(&mut hasher);
     }
     hasher.0.finalize().into()
 }

@@ -41,6 +41,8 @@ ids! {
     OrderId(u32);
     /// A received message.
     MessageId(u64);
+    /// A callback that came in.
+    CallbackId(u64);
     /// A balanced set of postings.
     TransactionId(u64);
 }

@@ -26,6 +26,16 @@ pub const NAME_LEN_MAX: usize = 100;
 /// Orders, and replies, that one pulse retires, or those of one moment: a few milliseconds
 /// of the engine's thread. The next pulse goes on.
 pub const RETIRED_MAX: usize = 4_000;
+/// Bytes of a callback's body.
+pub const CALLBACK_LEN_MAX: usize = 64 * 1024;
+/// Callbacks that wait for being processed: far above what one server answers at once.
+pub const CALLBACKS_WAITING_MAX: usize = 20_000;
+/// Callbacks kept that could not be processed.
+pub const CALLBACKS_FAILED_MAX: usize = 1_000;
+/// Bytes of the bodies of those.
+pub const CALLBACK_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How many callbacks back a repeated one is known by its key.
+pub const CALLBACK_KEYS_MAX: usize = 4_096;
 /// Rows of one list in a command: keeps a batch far below the ledger's row bound.
 pub const ROWS_MAX: usize = 20_000;
 /// Orders that one pulse ends; the next pulse goes on.

@@ -21,6 +21,8 @@ pub enum Reject {
     UnknownOffer,
     /// No such order or activation, or another account's.
     UnknownOrder,
+    /// No such callback.
+    UnknownCallback,
     /// The name is taken.
     NameTaken,
     /// A name, text or list is empty or above its bound.
@@ -88,6 +90,7 @@ impl Reject {
             Self::UnknownProvider => "unknown_provider",
             Self::UnknownOffer => "unknown_offer",
             Self::UnknownOrder => "not_found",
+            Self::UnknownCallback => "unknown_callback",
             Self::NameTaken => "name_taken",
             Self::OutOfBounds(_) => "invalid_field",
             Self::AmountOutOfRange(_) => "amount_out_of_range",

@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 
 use crate::account::Book;
 use crate::activation::ActivationState;
+use crate::callback::Callback;
+use crate::callbacks::Callbacks;
 use crate::event::{ProviderKind, Scope};
-use crate::ids::{AccountId, CarrierId, KeyId, Number, OfferId, OrderId, ProviderId};
+use crate::ids::{AccountId, CallbackId, CarrierId, KeyId, Number, OfferId, OrderId, ProviderId};
 use crate::limits::SEEN_MAX;
 use crate::money::Micros;
 use crate::order::Order;
@@ -50,6 +52,11 @@ pub enum Row {
     Quarantined(Quarantined),
     /// What a number of own stock received for orders that have left memory.
     Seen(ProviderId, Number, Seen),
+    /// A callback that waits or could not be processed.
+    Callback(CallbackId, Callback),
+    /// The last callback's id, how many were dropped, and the keys of the last ones, if there
+    /// was any; before the callbacks.
+    Callbacks(CallbackId, u64, Vec<(CallbackId, u128)>),
 }
 
 /// Numbers of a row: far below what storage reads at once.
@@ -75,6 +82,7 @@ impl State {
             .chain(self.written_off.iter().map(|(id, amount)| Row::WrittenOff(*id, *amount)))
             .chain(self.quarantine.iter().map(|resting| Row::Quarantined(*resting)))
             .chain(self.seen.iter().map(|(key, seen)| Row::Seen(key.0, key.1, seen.clone())))
+            .chain(callback_rows(&self.callbacks))
     }
 
     /// Builds the state that gave these rows.
@@ -102,6 +110,13 @@ fn pool_rows(id: OfferId, pool: &Pool) -> impl Iterator<Item = Row> + '_ {
         let last = pool.next.len().min(first + POOL_ROW_MAX);
         Row::Pool(id, pool.next.range(first..last).copied().collect())
     })
+}
+
+fn callback_rows(callbacks: &Callbacks) -> impl Iterator<Item = Row> + '_ {
+    let Callbacks { last, dropped, kept, recent, keys: _, failed: _ } = callbacks;
+    let came = last.0 > 0;
+    let head = came.then(|| Row::Callbacks(*last, *dropped, recent.iter().copied().collect()));
+    head.into_iter().chain(kept.iter().map(|(id, kept)| Row::Callback(*id, kept.clone())))
 }
 
 fn check(holds: bool, complaint: impl FnOnce() -> String) -> Result<(), String> {
@@ -180,6 +195,8 @@ impl Rebuilt {
             }
             Row::Quarantined(resting) => self.insert_quarantined(resting)?,
             Row::Seen(provider, number, seen) => self.insert_seen(provider, number, seen)?,
+            Row::Callback(id, callback) => self.insert_callback(id, callback)?,
+            Row::Callbacks(last, dropped, recent) => self.count_callbacks(last, dropped, recent)?,
             Row::Reply(id, key, reply) => {
                 let fits = state.accounts.contains(id) && reply.order <= state.counters.order;
                 check(fits, || {
@@ -285,6 +302,37 @@ impl Rebuilt {
         state.pool_mut(id);
         state.quarantine.insert(resting);
         state.resting.insert((resting.number, id), resting.until);
+        Ok(())
+    }
+
+    fn count_callbacks(
+        &mut self,
+        last: CallbackId,
+        dropped: u64,
+        recent: Vec<(CallbackId, u128)>,
+    ) -> Result<(), String> {
+        let callbacks = &mut self.state.callbacks;
+        let ascend = recent.iter().is_sorted_by(|one, other| one.0 < other.0);
+        let fits = last.0 > 0 && recent.last().is_none_or(|(id, _)| *id <= last);
+        check(callbacks.last.0 == 0 && ascend && fits, || {
+            "the callbacks' counter comes twice or does not fit".to_owned()
+        })?;
+        callbacks.keys = recent.iter().map(|(id, key)| (*key, *id)).collect();
+        let distinct = callbacks.keys.len() == recent.len();
+        check(distinct, || "two callbacks have one key".to_owned())?;
+        (callbacks.last, callbacks.dropped) = (last, dropped);
+        callbacks.recent = recent.into();
+        Ok(())
+    }
+
+    fn insert_callback(&mut self, id: CallbackId, callback: Callback) -> Result<(), String> {
+        let (state, provider) = (&mut self.state, callback.provider);
+        check(state.providers.contains(provider), || {
+            format!("callback {id} is for provider {provider}, which is unknown")
+        })?;
+        let fits = id.0 > 0 && id <= state.callbacks.last && state.callbacks.get(id).is_none();
+        check(fits, || format!("callback {id} comes twice, or is beyond the last one"))?;
+        state.callbacks.keep(id, callback);
         Ok(())
     }
 

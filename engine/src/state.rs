@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::account::Book;
 use crate::books::Books;
+use crate::callbacks::Callbacks;
 use crate::event::{ProviderKind, Scope};
 use crate::ids::{
     AccountId, CarrierId, KeyId, MessageId, Number, OfferId, OrderId, Product, ProviderId, Seq,
@@ -185,6 +186,7 @@ pub struct State {
     pub(crate) quarantine: BTreeSet<Quarantined>,
     /// The same by number: until when it rests for each offer.
     pub(crate) resting: BTreeMap<(Number, OfferId), Time>,
+    pub(crate) callbacks: Callbacks,
 }
 
 impl State {
@@ -349,6 +351,12 @@ impl State {
     /// Numbers of own stock at rest, next to be for sale first.
     pub fn quarantine(&self) -> impl Iterator<Item = &Quarantined> {
         self.quarantine.iter()
+    }
+
+    /// Callbacks that wait or could not be processed.
+    #[must_use]
+    pub const fn callbacks(&self) -> &Callbacks {
+        &self.callbacks
     }
 
     /// When the next order ends by itself.

@@ -9,7 +9,8 @@ use common::arbitrary::{Arbitrary, Rng, START};
 use common::proof::{Recorded, replay};
 use nexnum_engine::audit::audit;
 use nexnum_engine::event::{
-    AccountEvent, Closing, Event, MemoryEvent, OfferEvent, OrderEvent, Placement, Receipt,
+    AccountEvent, CallbackEvent, Closing, Event, MemoryEvent, OfferEvent, OrderEvent, Placement,
+    Receipt,
 };
 use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
 use nexnum_engine::money::Micros;
@@ -53,6 +54,7 @@ fn damaged(event: &Event, choice: u64) -> Option<Event> {
         Event::Account(event) => damage_account(event, choice),
         Event::Offer(event) => damage_offer(event, choice),
         Event::Order(event) => damage_order(event, choice)?,
+        Event::Callback(event) => damage_callback(event, choice),
         Event::Memory(MemoryEvent::Retired { .. }) => return None,
         Event::Memory(MemoryEvent::MessagesRemembered { order }) => order.0 = u32::MAX,
     }
@@ -95,6 +97,19 @@ fn damage_offer(event: &mut OfferEvent, choice: u64) {
             0 => *offer = OfferId(4_000_000),
             1 => *number = Number(1),
             _ => *rested = rested.map_or(Some(Time(1)), |_| None),
+        },
+    }
+}
+
+fn damage_callback(event: &mut CallbackEvent, choice: u64) {
+    match event {
+        CallbackEvent::CallbackReceived { callback, provider, .. } => match choice % 2 {
+            0 => callback.0 += 1,
+            _ => *provider = ProviderId(u16::MAX),
+        },
+        CallbackEvent::CallbackProcessed { callback, dropped, .. } => match choice % 2 {
+            0 => callback.0 += 1_000_000,
+            _ => *dropped += 1_000,
         },
     }
 }

@@ -47,6 +47,7 @@ scenarios! {
     a_number_that_is_loaded_again_rests_after_its_last_buyer
     a_repeated_message_does_not_reach_the_next_buyer_of_a_number
     a_message_is_known_as_long_as_its_number_is_sold
+    a_callback_is_kept_until_it_is_processed
     a_deposit_is_credited_once
     accounts_keys_and_providers
     offers_and_stock_are_checked
@@ -55,12 +56,13 @@ scenarios! {
 }
 
 /// Every refusal's code.
-const CODES: [&str; 27] = [
+const CODES: [&str; 28] = [
     "unknown_account",
     "unknown_key",
     "unknown_provider",
     "unknown_offer",
     "not_found",
+    "unknown_callback",
     "name_taken",
     "invalid_field",
     "amount_out_of_range",

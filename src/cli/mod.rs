@@ -9,11 +9,13 @@
 
 mod admin;
 mod bench;
+mod callback;
 pub mod demo;
 mod drivers;
 mod error;
 mod init;
 pub mod load;
+mod message;
 mod print;
 mod provider;
 mod remote;
@@ -56,10 +58,14 @@ enum Command {
     Deposit(admin::DepositArgs),
     /// List and sync providers, set their keys.
     Provider(provider::Args),
+    /// List the callbacks that could not be processed, and process them again.
+    Callback(callback::Args),
     /// List what needs the operator's attention on a running server.
     Attention(admin::AttentionArgs),
     /// Search a running server for countries and services, with their best price and stock.
     Search(search::Args),
+    /// Try what NexNum reads in messages: find the codes in texts from standard input.
+    Message(message::Args),
     /// Check a data folder: hash chain, replay, audit, snapshots, history. Writes nothing.
     Verify(verify::Args),
     /// Measure a server under load.
@@ -97,8 +103,10 @@ impl Command {
             Self::Key(args) => admin::key(args),
             Self::Deposit(args) => admin::deposit(args),
             Self::Provider(args) => provider::run(args),
+            Self::Callback(args) => callback::run(args),
             Self::Attention(args) => admin::attention(&args),
             Self::Search(args) => search::run(&args),
+            Self::Message(args) => message::run(&args),
             Self::Verify(args) => verify::run(&args),
             Self::Bench(args) => bench::run(args),
         }

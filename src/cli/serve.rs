@@ -84,7 +84,14 @@ fn setups(config: &Config) -> Result<Vec<ProviderSetup>, CliError> {
             (None, None) => None,
         };
         let key = Secret::new(key.unwrap_or_default());
-        Ok(ProviderSetup { config: provider.clone(), key, min_cancel_age_ms: None })
+        let secret = |variable: &Option<String>| {
+            variable.as_deref().and_then(values::variable).map(Secret::new)
+        };
+        Ok(ProviderSetup {
+            password: secret(&provider.password_env),
+            proxy: secret(&provider.proxy_env),
+            ..ProviderSetup::new(provider.clone(), key)
+        })
     };
     config.providers.iter().map(setup).collect()
 }

@@ -17,12 +17,14 @@ pub(super) fn country(catalog: &Catalog, code: &str) -> Result<CountryId, Proble
 
 /// A service by its slug or code.
 pub(super) fn service(catalog: &Catalog, code: &str) -> Result<ServiceId, Problem> {
-    let unknown = || {
-        refused("unknown_service", "There is no such service", "service")
-            .detail("GET /api/v1/services lists them, GET /api/v1/search?q= finds them by name")
-    };
     let slug = catalog.service_by_slug(code);
-    slug.or_else(|| catalog.service_by_handler_code(code)).ok_or_else(unknown)
+    slug.or_else(|| catalog.service_by_handler_code(code)).ok_or_else(unknown_service)
+}
+
+/// A service that is not in the catalogue.
+pub(super) fn unknown_service() -> Problem {
+    refused("unknown_service", "There is no such service", "service")
+        .detail("GET /api/v1/services lists them, GET /api/v1/search?q= finds them by name")
 }
 
 /// An amount above zero.
@@ -63,11 +65,13 @@ pub(super) fn cursor(cursor: Option<&str>) -> Result<Option<u64>, Problem> {
 
 /// A phone number.
 pub(super) fn number(text: &str, field: &'static str) -> Result<Number, Problem> {
-    let wrong = || {
-        let title = "A number is not E.164: the country code and digits, with or without `+`";
-        refused("invalid_number", title, field)
-    };
-    Number::parse(text).ok_or_else(wrong)
+    Number::parse(text).ok_or_else(|| invalid_number(field))
+}
+
+/// A text that is no phone number.
+pub(super) fn invalid_number(field: &'static str) -> Problem {
+    let title = "A number is not E.164: the country code and digits, with or without `+`";
+    refused("invalid_number", title, field)
 }
 
 /// The order, or its activation, that a path names; what is out of range cannot exist.

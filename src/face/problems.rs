@@ -8,12 +8,13 @@ use nexnum_engine::limits::{NAME_LEN_MAX, ROWS_MAX, TEXT_LEN_MAX};
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX};
 use nexnum_engine::reject::Reject;
 
+use super::parse;
 use crate::access::KeyRefusal;
 use crate::clock::rfc3339;
 use crate::http::Problem;
 use crate::market::Refused;
 use crate::market::history::HistoryError;
-use crate::order::{Refusal, UpstreamError};
+use crate::order::{CallbackRefusal, Refusal, UpstreamError};
 
 /// An engine's refusal.
 pub(super) fn of_reject(reject: Reject) -> Problem {
@@ -26,6 +27,7 @@ pub(super) fn of_reject(reject: Reject) -> Problem {
         Reject::UnknownProvider => plain(S::NOT_FOUND, "There is no such provider"),
         Reject::UnknownOffer => plain(S::NOT_FOUND, "There is no such offer"),
         Reject::UnknownOrder => plain(S::NOT_FOUND, "There is no such order"),
+        Reject::UnknownCallback => plain(S::NOT_FOUND, "There is no such callback"),
         Reject::NameTaken => plain(S::CONFLICT, "Another account has this name"),
         Reject::OutOfBounds(field) => {
             plain(S::BAD_REQUEST, "A field has an invalid value").param(field).detail(length(field))
@@ -120,6 +122,19 @@ pub(super) fn of_refusal(refusal: Refusal) -> Problem {
         Refusal::History(error) => of_history(error),
         Refusal::Busy => of_refused(Refused::Busy),
         Refusal::Stopped => of_refused(Refused::Stopped),
+    }
+}
+
+/// A callback that was not processed.
+pub(super) fn of_callback(refusal: CallbackRefusal) -> Problem {
+    match refusal {
+        CallbackRefusal::Fault(fault) => fault.into(),
+        CallbackRefusal::InvalidNumber => parse::invalid_number("number"),
+        CallbackRefusal::UnknownService => parse::unknown_service(),
+        CallbackRefusal::Refused(Refusal::NotFound) => {
+            Problem::not_found("no callback of this id is kept: it may have been processed")
+        }
+        CallbackRefusal::Refused(refusal) => of_refusal(refusal),
     }
 }
 

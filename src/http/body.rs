@@ -14,12 +14,10 @@ use serde::Deserialize;
 
 use super::error::Problem;
 use super::framing::Framing;
+use crate::json::{self, JsonFault, JsonFaultKind};
 
 /// Default bound of a request body: our largest ordinary request is far below.
 pub const BODY_LEN_MAX: usize = 64 * 1024;
-
-/// What a problem calls the body where no single field is at fault.
-const WHOLE: &str = "body";
 
 /// A body on its way, which tells the connection when it was read to its end.
 #[derive(Debug)]
@@ -101,73 +99,24 @@ fn too_large(len_max: usize) -> Problem {
 /// # Errors
 /// 400 `malformed_json` with line and column, `unknown_field` or `invalid_field` with `param`.
 pub fn decode_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
-    // serde would take a list of a struct's fields for the struct.
-    if body.trim_ascii_start().first() == Some(&b'[') {
-        return Err(Problem::invalid_field(WHOLE, "a JSON object is expected"));
+    json::decode(body).map_err(Problem::from)
+}
+
+impl From<JsonFault> for Problem {
+    fn from(JsonFault { kind, field, detail }: JsonFault) -> Self {
+        match kind {
+            JsonFaultKind::Malformed => {
+                Self::new(StatusCode::BAD_REQUEST, "malformed_json", "The body is not valid JSON")
+                    .detail(detail)
+            }
+            JsonFaultKind::UnknownField => {
+                Self::new(StatusCode::BAD_REQUEST, "unknown_field", "A field is unknown")
+                    .param(field)
+                    .detail(detail)
+            }
+            JsonFaultKind::InvalidField => Self::invalid_field(field, detail),
+        }
     }
-    serde_json::from_slice(body).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => name_field::<T>(body, &error),
-        serde_json::error::Category::Syntax
-        | serde_json::error::Category::Eof
-        | serde_json::error::Category::Io => malformed(&error),
-    })
-}
-
-fn malformed(error: &serde_json::Error) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "malformed_json", "The body is not valid JSON")
-        .detail(error.to_string())
-}
-
-/// Decodes again with track kept of the path: only refused bodies pay for it.
-fn name_field<'a, T: Deserialize<'a>>(body: &'a [u8], first: &serde_json::Error) -> Problem {
-    let reader = &mut serde_json::Deserializer::from_slice(body);
-    let Err(error) = serde_path_to_error::deserialize::<_, T>(reader) else {
-        return malformed(first);
-    };
-    let path = error.path().to_string();
-    let reason = without_types(error.inner().to_string());
-    // serde's own words; a test holds them fixed.
-    if let Some(name) = quoted(&reason, "unknown field `") {
-        let problem = Problem::new(StatusCode::BAD_REQUEST, "unknown_field", "A field is unknown");
-        return problem.param(within(&path, name)).detail(without_place(&reason));
-    }
-    let named = quoted(&reason, "missing field `").or_else(|| quoted(&reason, "duplicate field `"));
-    let param = match named {
-        Some(name) => within(&path, name),
-        None if path == "." => WHOLE.to_owned(),
-        None => path,
-    };
-    Problem::invalid_field(param, without_place(&reason))
-}
-
-/// `path` where it already ends in the field, else the field below `path`.
-fn within(path: &str, field: &str) -> String {
-    // Bounded: the name comes from the caller.
-    let field: String = field.chars().take(64).collect();
-    match path {
-        "." => field,
-        path if path == field || path.ends_with(&format!(".{field}")) => path.to_owned(),
-        path => format!("{path}.{field}"),
-    }
-}
-
-fn quoted<'a>(reason: &'a str, lead: &str) -> Option<&'a str> {
-    let rest = reason.strip_prefix(lead)?;
-    rest.split_once('`').map(|(name, _)| name)
-}
-
-/// The names of our types mean nothing to a caller.
-fn without_types(reason: String) -> String {
-    match reason.split_once("expected struct ") {
-        Some((lead, _name)) => format!("{lead}expected an object"),
-        None => reason,
-    }
-}
-
-/// The field is named, so the line and column say nothing more; the rest is bounded.
-fn without_place(reason: &str) -> String {
-    let reason = reason.rsplit_once(" at line ").map_or(reason, |(words, _)| words);
-    reason.chars().take(300).collect()
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ impl GridFollower {
                         self.follow_order(&own, change, event);
                     }
                 }
-                Event::Account(_) | Event::Memory(_) => {}
+                Event::Account(_) | Event::Memory(_) | Event::Callback(_) => {}
             }
         }
     }

@@ -1,4 +1,8 @@
-//! Messages as they are read: which order one is for. Pure: nothing here asks or stores.
+//! Messages as they are read: which order one is for, whether it has come before, which code is
+//! in it. Pure: nothing here asks or stores.
 
+pub mod callback;
+pub mod extract;
+pub mod fit;
 pub mod holder;
 pub mod identity;

@@ -29,6 +29,7 @@ use super::Orders;
 use super::claim::{self, Claimed, Wish};
 use super::doubt::{Call, Doubt, PurchaseGivenUp};
 use super::orphan::Orphan;
+use crate::attention::AttentionKind;
 use crate::market::send::BUSY_PAUSE_MAX;
 use crate::market::sequencer::SendError;
 use crate::provider::buying::{BuyOutcome, BuyRequest};
@@ -217,9 +218,12 @@ impl Purchase {
         connected.least_costs().charged(claim, cost);
         self.orders.market.grid.exhaust(claim.offer());
         self.orders.market.metrics.overcharged(connected.name());
-        let price = claim.price();
-        let (provider, order) = (connected.name(), self.id.0);
-        tracing::warn!(provider, order, %cost, %price, "the provider charged more than the customer paid: the offer is closed until its listed cost is as much");
+        let (price, subject) = (claim.price(), (connected.name(), self.id));
+        let text = format!(
+            "the provider charged {cost} for a number that was sold for {price}: its offer is \
+             closed until its listed cost is as much"
+        );
+        self.orders.market.attention.raise(AttentionKind::Overcharge, subject, text);
         self.note_failure(connected, format!("charged {cost}, sold for {price}"));
     }
 

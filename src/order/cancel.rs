@@ -25,6 +25,11 @@ impl Orders {
     pub async fn cancel(&self, account: AccountId, id: OrderId) -> Result<Arc<Order>, Refusal> {
         let order = self.find(account, id).await?;
         let command = Cancel { order: id, actor: Actor::Account(account) };
+        if order.state == ActivationState::Init {
+            // The engine may have its number already, and would end what no provider is asked
+            // about: readers see it in a moment.
+            return Err(Refusal::Rejected(Reject::NoNumberYet));
+        }
         if order.state != ActivationState::Active {
             self.command(&order, command).await?;
             return self.find(account, id).await;

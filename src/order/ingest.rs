@@ -8,18 +8,20 @@ use std::fmt;
 use std::sync::Arc;
 
 use nexnum_driver::{ExternalState, Op, ProviderError, ReceivedMessage, StatusReport};
-use nexnum_engine::code;
 use nexnum_engine::command::{Incoming, IngestMessage};
-use nexnum_engine::ids::{Number, ProviderId, ServiceId};
-use nexnum_engine::limits::{NAME_LEN_MAX, TEXT_LEN_MAX};
+use nexnum_engine::ids::{CallbackId, Number, ProviderId, ServiceId};
+use nexnum_engine::limits::{MESSAGES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::time::Time;
 
 use super::Orders;
 use super::refusal::Refusal;
+use crate::attention::AttentionKind;
 use crate::market::Refused;
 use crate::market::sequencer::SendError;
+use crate::message::extract::{self, Readable};
+use crate::message::fit::fit;
 use crate::message::holder::{self, Holder};
 use crate::message::identity::{self, Look, Parts, PollReply, Verdict};
 use crate::provider::connected::{Connected, Failure};
@@ -30,7 +32,7 @@ pub const INGEST_MS: u64 = 5_000;
 
 /// A message as its source gave it; a sender or text that the source does not have is empty.
 #[derive(Clone, Copy, Default)]
-pub struct Arrived<'a> {
+pub(super) struct Arrived<'a> {
     /// The source's own id of the message: its identity where there is one.
     pub external_id: Option<&'a str>,
     /// Who sent it.
@@ -50,7 +52,7 @@ impl fmt::Debug for Arrived<'_> {
 
 /// What a callback says a message is for.
 #[derive(Clone, Copy, Debug)]
-pub struct Posted {
+pub(super) struct Posted {
     /// The number's provider.
     pub provider: ProviderId,
     /// The number that received it.
@@ -61,7 +63,7 @@ pub struct Posted {
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ingested {
+pub(super) enum Ingested {
     /// It is new.
     Accepted,
     /// It has come before: nothing changed.
@@ -91,16 +93,17 @@ impl Unseen {
 }
 
 impl Orders {
-    /// Brings in a message that was posted for a number.
+    /// Brings in a message that was posted for a number, with the callback that it came in.
     ///
     /// # Errors
     /// [`Refusal::NoHolder`], [`Refusal::Ambiguous`], or the engine's refusal.
-    pub async fn ingest_posted(
+    pub(super) async fn ingest_posted(
         &self,
         posted: Posted,
         message: Arrived<'_>,
+        callback: Option<CallbackId>,
     ) -> Result<Ingested, Refusal> {
-        let (parts, code) = read(&message);
+        let (parts, readable) = read(&message);
         let mut refused = BTreeSet::new();
         loop {
             // 1. Whom it is for, and whether it has come before, to any buyer of the number.
@@ -117,8 +120,8 @@ impl Orders {
             };
             // 2. The engine knows more: what came to the number before the orders in memory, or
             // a moment ago. The sender repeats what found no room: a callback does not wait.
-            let message = incoming(&parts, &code, digest);
-            let command = IngestMessage { order: order.id, message };
+            let message = incoming(parts.sender, &readable, digest);
+            let command = IngestMessage { order: order.id, message, callback };
             match self.market.execute(command).await {
                 Ok(_) => return Ok(Ingested::Accepted),
                 Err(Refused::Rejected(Reject::DuplicateMessage)) => refused.insert(digest),
@@ -158,10 +161,10 @@ impl Orders {
         look: Look,
     ) -> Result<ExternalState, Unseen> {
         let shown: Vec<_> = report.messages.iter().map(|message| read(&polled(message))).collect();
-        let shown: Vec<_> = shown.into_iter().filter(|(parts, code)| says(parts, code)).collect();
+        let shown: Vec<_> = shown.into_iter().filter(|(_, readable)| says(readable)).collect();
         let parts: Vec<_> = shown.iter().map(|(parts, _)| *parts).collect();
         let received = report.state == ExternalState::Received;
-        for (at, (_, code)) in shown.iter().enumerate() {
+        for (at, (_, readable)) in shown.iter().enumerate() {
             let Some(order) = self.market.read_model.order(asked.id) else { break };
             let same_wish = asked.messages.len() == order.messages.len();
             let awaited = asked.awaits_another && order.awaits_another && same_wish;
@@ -171,7 +174,7 @@ impl Orders {
                 Verdict::Repeat => continue,
                 Verdict::Unclear => return Err(Unseen::Unclear),
             };
-            let message = incoming(&parts[at], code, digest);
+            let message = incoming(parts[at].sender, readable, digest);
             self.ingest_polled(connected, &order, message).await?;
         }
         Ok(report.state)
@@ -184,14 +187,19 @@ impl Orders {
         order: &Order,
         message: Incoming,
     ) -> Result<(), Unseen> {
+        if order.messages.len() >= MESSAGES_MAX {
+            self.report_over(connected, order);
+            return Ok(());
+        }
         let until = self.market.clock.now().plus_ms(INGEST_MS);
-        let command = IngestMessage { order: order.id, message };
+        let command = IngestMessage { order: order.id, message, callback: None };
         match self.market.send_until(&command, until).await {
             Err(SendError::Busy | SendError::Stopped) => Err(Unseen::Busy),
-            // The order holds all it may, or has left memory.
-            Ok(
-                Ok(_) | Err(Reject::DuplicateMessage | Reject::Exhausted(_) | Reject::UnknownOrder),
-            ) => Ok(()),
+            Ok(Ok(_) | Err(Reject::DuplicateMessage | Reject::UnknownOrder)) => Ok(()),
+            Ok(Err(Reject::Exhausted(_))) => {
+                self.report_over(connected, order);
+                Ok(())
+            }
             Ok(Err(reject)) => {
                 let text = format!("a message was refused: {}", reject.code());
                 let (at, op) = (self.market.clock.now(), Op::Status);
@@ -199,6 +207,18 @@ impl Orders {
                 Ok(())
             }
         }
+    }
+
+    /// Tells the operator, once, that a provider shows more messages than the order takes.
+    fn report_over(&self, connected: &Connected, order: &Order) {
+        let text = format!("a message was left out: the order has {MESSAGES_MAX}");
+        let known = connected.health().failures;
+        if known.iter().all(|known| known.order != Some(order.id) || known.text != text) {
+            let (at, op) = (self.market.clock.now(), Op::Status);
+            connected.note_failure(Failure { at, op, order: Some(order.id), text: text.clone() });
+        }
+        let subject = (connected.name(), order.id);
+        self.market.attention.raise(AttentionKind::TooManyMessages, subject, text);
     }
 
     /// The orders in memory on a number, newest first.
@@ -244,28 +264,30 @@ fn polled(message: &ReceivedMessage) -> Arrived<'_> {
 }
 
 /// What makes a message the same, and its code.
-fn read<'a>(message: &Arrived<'a>) -> (Parts<'a>, String) {
+fn read<'a>(message: &Arrived<'a>) -> (Parts<'a>, Readable<'a>) {
     let &Arrived { external_id, sender, text, code } = message;
-    let found = match code.filter(|code| !code.is_empty()) {
-        Some(code) => code.to_owned(),
-        None => code::extract(text).unwrap_or_default(),
-    };
-    let has_code = !found.is_empty();
-    (Parts { id: external_id, sender, text, code, has_code }, found)
+    let readable = extract::read(text, code.unwrap_or_default(), sender);
+    let has_code = !readable.code.is_empty();
+    (Parts { id: external_id, sender, text, code, has_code }, readable)
 }
 
 /// False for a message without a word.
-const fn says(parts: &Parts<'_>, code: &str) -> bool {
-    !parts.text.is_empty() || !code.is_empty()
+fn says(readable: &Readable<'_>) -> bool {
+    !readable.text.is_empty() || !readable.code.is_empty()
 }
 
 /// A message cut to what the engine takes.
-fn incoming(parts: &Parts<'_>, code: &str, digest: u128) -> Incoming {
+fn incoming(sender: &str, readable: &Readable<'_>, digest: u128) -> Incoming {
+    let code = &*readable.code;
+    let has_code = |part: &str| {
+        let found = || extract::extract(part, sender).is_some_and(|found| *found.code == *code);
+        !code.is_empty() && (part.contains(code) || found())
+    };
     Incoming {
         digest,
-        sender: clipped(parts.sender, NAME_LEN_MAX).into(),
-        text: clipped(parts.text, TEXT_LEN_MAX).into(),
-        code: clipped(code, NAME_LEN_MAX).into(),
+        sender: clipped(sender, NAME_LEN_MAX).into(),
+        text: fit(&readable.text, TEXT_LEN_MAX, has_code).into(),
+        code: code.into(),
     }
 }
 
@@ -289,20 +311,21 @@ mod tests {
     }
 
     fn taken(message: &ReceivedMessage) -> Incoming {
-        let (parts, code) = read(&polled(message));
-        incoming(&parts, &code, 1)
+        let polled = polled(message);
+        incoming(polled.sender, &read(&polled).1, 1)
     }
 
     #[test]
     fn a_message_fits_the_engine_and_has_the_code_of_its_text() {
         let came = taken(&message("", "", "Your code: 123-456", ""));
         assert_eq!((&*came.code, &*came.text), ("123456", "Your code: 123-456"));
-        let came = taken(&message("", "", "Your code: 123456", "99"));
-        assert_eq!(&*came.code, "99");
+        let came = taken(&message("", "", "Your code: 123456", "9977"));
+        assert_eq!(&*came.code, "9977");
+        let came = taken(&message("", "", "", "Your code is 4821."));
+        assert_eq!((&*came.code, &*came.text), ("4821", "Your code is 4821."));
         let long = taken(&message("", &"ü".repeat(80), &"é".repeat(1_500), ""));
         assert_eq!((long.sender.len(), long.text.len()), (100, 2_000));
         let empty = message("1", "Telegram", "", "");
-        let (parts, code) = read(&polled(&empty));
-        assert!(!says(&parts, &code));
+        assert!(!says(&read(&polled(&empty)).1));
     }
 }

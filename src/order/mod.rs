@@ -5,6 +5,7 @@
 //! command; nothing here decides what is allowed.
 
 pub mod buy;
+mod callback;
 mod cancel;
 pub mod claim;
 pub mod doubt;
@@ -38,7 +39,8 @@ use self::in_flight::InFlight;
 use self::single_flight::SingleFlight;
 use self::tasks::Tasks;
 
-pub use ingest::{Arrived, INGEST_MS, Ingested, Posted, Unseen};
+pub use callback::{CallbackRefusal, Processed};
+pub use ingest::{INGEST_MS, Unseen};
 pub use place::{NUMBER_WAIT, PlacedOrder};
 pub use query::{OrdersPage, SCAN_MAX};
 pub use refusal::{Refusal, UpstreamError};

@@ -18,11 +18,11 @@ use nexnum_driver::{
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use rust_decimal::Decimal;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::active::{OpenList, Reach, SharedList, paged};
 use super::admission::Room;
-use super::bounds::{REPLY_BYTES_MAX, bytes_max};
+use super::bounds::bytes_max;
 use super::buying::{BuyOutcome, BuyRequest};
 use super::client_config::{ClientConfig, ClientError, Timeouts};
 use super::consequence::{self, Pause, Retry};
@@ -37,15 +37,6 @@ use crate::metrics::Metrics;
 /// Before a read-only call is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
-/// Tries of a cancel that a caller waits for, and how long all of them may take: most
-/// hiccups are over by then, and a buyer still waits.
-const CANCEL_TRIES_MAX: u32 = 3;
-const CANCEL_TIME: Duration = Duration::from_secs(10);
-/// How long one of them may take, so that a second one follows a silence.
-const CANCEL_TRY_TIME: Duration = Duration::from_millis(4_500);
-/// Before the next of them, unless the provider asks for more.
-const CANCEL_PAUSE: Duration = Duration::from_millis(500);
-
 /// A client of one provider; cheap to share.
 pub struct ProviderClient {
     provider: String,
@@ -58,6 +49,7 @@ pub struct ProviderClient {
     timeouts: Timeouts,
     room: Room,
     lists: SharedList,
+    newest: SharedList,
     metrics: Metrics,
 }
 
@@ -82,9 +74,8 @@ impl ProviderClient {
         if let Some(name) = driver.missing_credential(&config.credentials) {
             return Err(ClientError::MissingCredential(name));
         }
-        let transport =
-            Transport::new(&base_url, config.timeouts.connect).map_err(ClientError::Http)?;
-        let dispatcher = Arc::new(Dispatcher::new(driver.limits()));
+        let transport = Transport::new(&base_url, &config.timeouts, config.proxy.as_ref())?;
+        let dispatcher = Dispatcher::shared(config.dispatcher, driver.limits());
         let room = Room::new(dispatcher, driver.lists_messages());
         let currency = CurrencyGuard::new(&config.provider, driver.currency(), config.rate);
         Ok(Self {
@@ -98,6 +89,7 @@ impl ProviderClient {
             timeouts: config.timeouts,
             room,
             lists: SharedList::default(),
+            newest: SharedList::default(),
             metrics: config.metrics,
         })
     }
@@ -237,40 +229,6 @@ impl ProviderClient {
         self.change(Op::Cancel, external_id, Way::Lane(Lane::End)).await.map(drop)
     }
 
-    /// As [`Self::cancel`], for a caller who waits: tried again while the provider is
-    /// unwell, for ten seconds at most. The second of two that both arrived may be refused.
-    /// Where the provider's limits allow no call soon, it is refused at once, and its turn
-    /// is kept under `key` for when the caller comes back.
-    ///
-    /// # Errors
-    /// As for [`Self::cancel`], of the last try.
-    pub async fn cancel_with_retries(
-        &self,
-        external_id: &str,
-        key: u64,
-    ) -> Result<(), ProviderError> {
-        let deadline = Instant::now() + CANCEL_TIME;
-        let mut tries = 1;
-        loop {
-            let until = deadline.min(Instant::now() + CANCEL_TRY_TIME);
-            let way = Way::Promised(Lane::Change, key);
-            let tried = self.change(Op::Cancel, external_id, way);
-            let error = match timeout_at(until, tried).await {
-                Ok(Ok(_)) => return Ok(()),
-                Ok(Err(error)) => error,
-                Err(_) => ProviderError::new(ErrorKind::Temporary, false, "no answer in time"),
-            };
-            let asked = Duration::from_millis(error.retry_after_ms.unwrap_or(0));
-            let next = Instant::now() + asked.max(CANCEL_PAUSE);
-            let retry = consequence::of(error.kind).retry;
-            if tries == CANCEL_TRIES_MAX || next >= deadline || retry == Retry::Never {
-                return Err(error);
-            }
-            tries += 1;
-            sleep_until(next).await;
-        }
-    }
-
     /// Says that no more messages are wanted.
     ///
     /// # Errors
@@ -314,10 +272,22 @@ impl ProviderClient {
         Ok(listed)
     }
 
+    /// As [`Self::list_open`], for young activations alone: it does not wait for a longer list.
+    ///
+    /// # Errors
+    /// As for [`Self::list_active`].
+    pub async fn list_newest(&self, since: Time) -> Result<OpenList, ProviderError> {
+        self.shared(&self.newest, Reach { since, dense: true }).await
+    }
+
     async fn list(&self, reach: Reach) -> Result<OpenList, ProviderError> {
+        self.shared(&self.lists, reach).await
+    }
+
+    async fn shared(&self, of: &SharedList, reach: Reach) -> Result<OpenList, ProviderError> {
         let goes_on = self.driver.pages();
         let fetch = |reach| paged(reach, goes_on, |at| self.active_page(at));
-        let listed = self.lists.get(reach, fetch).await?;
+        let listed = of.get(reach, fetch).await?;
         self.currency.note_list(&listed.list);
         Ok(listed)
     }
@@ -332,7 +302,7 @@ impl ProviderClient {
         Ok(list)
     }
 
-    async fn change(
+    pub(super) async fn change(
         &self,
         op: Op,
         external_id: &str,

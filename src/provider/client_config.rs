@@ -1,17 +1,19 @@
 //! What a provider's client is set up with, and why it could not be.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::{Credentials, RequestError};
+use nexnum_driver::{Credentials, RequestError, Secret};
 use rust_decimal::Decimal;
 
 use super::cause;
+use super::dispatch::Dispatcher;
 use crate::metrics::Metrics;
 
 /// How long a call may take, from its turn at the dispatcher on.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// To reach the provider; shorter than `call`, so that a provider that cannot be
+    /// To reach the provider, its TLS included; at most `call`, and better shorter, so that a provider that cannot be
     /// reached is told apart from one that does not answer.
     pub connect: Duration,
     /// For everything but price lists.
@@ -44,8 +46,14 @@ pub struct ClientConfig {
     pub rate: Decimal,
     /// Deadlines.
     pub timeouts: Timeouts,
+    /// `none`, or the `http://host:port` through which all calls go; the environment's
+    /// proxy, if it has one, where nothing is said. It may hold a name and a password.
+    pub proxy: Option<Secret>,
     /// Where its calls are counted.
     pub metrics: Metrics,
+    /// The dispatcher of the connection that this one replaces: the provider counts the calls
+    /// of both together.
+    pub dispatcher: Option<Arc<Dispatcher>>,
 }
 
 /// Why a client could not be made.
@@ -63,6 +71,12 @@ pub enum ClientError {
     /// The rate is not above zero.
     #[error("the currency rate is not above zero")]
     BadRate,
+    /// The proxy is none.
+    #[error("the proxy is neither `none` nor http://host:port")]
+    BadProxy,
+    /// The provider speaks TLS, and there is nothing to check its certificate with.
+    #[error("no CA certificates were found: set SSL_CERT_FILE or install ca-certificates")]
+    NoCertificates,
     /// The HTTP client could not be set up.
     #[error("the HTTP client could not be set up: {}", cause::of_setup(.0))]
     Http(reqwest::Error),

@@ -32,6 +32,10 @@ use crate::attention::{Attention, AttentionKind};
 /// no longer: the first purchases of a provider that is back show whether it is.
 const CALM_MS: u64 = 10_000;
 
+/// What is told while the breaker is open.
+const OF_BREAKER: [AttentionKind; 3] =
+    [AttentionKind::BreakerOpen, AttentionKind::KeyRefused, AttentionKind::WrongCurrency];
+
 /// What the operator decides for a provider, beside what its client needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProviderPolicy {
@@ -333,8 +337,9 @@ impl Connected {
         let is_calm = guarded.breaker.is_closed() && now.ms_since(guarded.closed_at) >= CALM_MS;
         if guarded.is_told && is_calm && !self.is_retired() {
             guarded.is_told = false;
-            self.attention.clear(AttentionKind::BreakerOpen, self.name());
-            self.attention.clear(AttentionKind::KeyRefused, self.name());
+            for kind in OF_BREAKER {
+                self.attention.clear(kind, self.name());
+            }
         }
     }
 
@@ -381,8 +386,8 @@ impl Connected {
         change(&mut self.health.lock());
     }
 
-    /// Keeps an error for the operator; one that says that our key is refused, or that asks for a
-    /// pause, takes the offers off sale.
+    /// Keeps an error for the operator; one that no call escapes, as a refused key, or that asks
+    /// for a pause, takes the offers off sale.
     pub(crate) fn note_error(
         &self,
         now: Time,
@@ -395,15 +400,15 @@ impl Connected {
             return;
         }
         let text = format!("{}: {}", error.kind.word(), error.excerpt);
-        if consequence::refuses_us(error.kind) {
-            self.key_is_refused(now, op, &text);
+        if let Some(kind) = consequence::stops(error.kind) {
+            self.is_stopped(now, op, (kind, &text));
         }
         self.show_now();
         self.note_failure(Failure { at: now, op, order, text });
     }
 
     /// Opens the breaker: nothing is bought until a probe goes well.
-    fn key_is_refused(&self, now: Time, op: Op, text: &str) {
+    fn is_stopped(&self, now: Time, op: Op, (kind, text): (AttentionKind, &str)) {
         if self.is_retired() {
             return;
         }
@@ -411,7 +416,7 @@ impl Connected {
             "{} was answered with {text}: nothing is bought until a call is accepted again",
             op.name()
         );
-        self.attention.raise(AttentionKind::KeyRefused, self.name(), text);
+        self.attention.raise(kind, self.name(), text);
         let mut guarded = self.breaker.lock();
         guarded.is_told = true;
         // An open breaker's pause is not begun anew by each poll, or no probe would ever be due.

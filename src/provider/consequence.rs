@@ -7,6 +7,8 @@
 use nexnum_driver::ErrorKind;
 use nexnum_engine::breaker::BreakerInput;
 
+use crate::attention::AttentionKind;
+
 /// What follows from an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Consequence {
@@ -129,10 +131,28 @@ table! {
     Unmapped      | Cancels | None    | BAD     | false      | true     | false    | Unknown  | Unavailable
 }
 
-/// Whether an error says that the provider refuses us: our key, or our account.
+/// What the operator is told of an error that any other call would end with as well, until the
+/// operator has done something: such an answer to any call takes the provider off sale.
 #[must_use]
-pub const fn refuses_us(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::BadKey | ErrorKind::Banned)
+pub const fn stops(kind: ErrorKind) -> Option<AttentionKind> {
+    match kind {
+        ErrorKind::BadKey | ErrorKind::Banned => Some(AttentionKind::KeyRefused),
+        ErrorKind::WrongCurrency => Some(AttentionKind::WrongCurrency),
+        ErrorKind::NoNumbers
+        | ErrorKind::NoBalance
+        | ErrorKind::BadService
+        | ErrorKind::BadCountry
+        | ErrorKind::PriceTooLow
+        | ErrorKind::TooEarly
+        | ErrorKind::NotFound
+        | ErrorKind::HasCode
+        | ErrorKind::TooLate
+        | ErrorKind::RateLimited
+        | ErrorKind::NoTurn
+        | ErrorKind::Temporary
+        | ErrorKind::Unsupported
+        | ErrorKind::Unmapped => None,
+    }
 }
 
 #[cfg(test)]

@@ -181,6 +181,15 @@ impl Dispatcher {
         Self { shared: Arc::new(Shared { state: Mutex::new(state) }) }
     }
 
+    /// The dispatcher of a connection that replaces another one, or of the first.
+    #[must_use]
+    pub fn shared(of: Option<Arc<Self>>, limits: &CallLimits) -> Arc<Self> {
+        let Some(of) = of else { return Arc::new(Self::new(limits)) };
+        of.shared.state.lock().limit(limits, Instant::now());
+        of.shared.pump();
+        of
+    }
+
     /// Waits for the turn of a call.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ pub mod active;
 pub mod admission;
 pub mod bounds;
 pub mod buying;
+mod cancelling;
 pub(crate) mod cause;
 pub mod client;
 pub mod client_config;

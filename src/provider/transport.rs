@@ -8,9 +8,10 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use nexnum_driver::{ErrorKind, ProviderError, ProviderRequest, RawReply, RequestBody};
+use nexnum_driver::{ErrorKind, ProviderError, ProviderRequest, RawReply, RequestBody, Secret};
 
 use super::cause;
+use super::client_config::{ClientError, Timeouts};
 use super::retry_after;
 use crate::clock;
 
@@ -50,22 +51,47 @@ impl CallFailed {
 }
 
 /// Connections to one provider.
-pub(super) struct Transport(reqwest::Client);
+pub(super) struct Transport {
+    http: reqwest::Client,
+    /// All calls go through a proxy that the operator chose.
+    has_proxy: bool,
+}
 
 impl Transport {
-    pub(super) fn new(base_url: &str, connect_timeout: Duration) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(
+        base_url: &str,
+        timeouts: &Timeouts,
+        proxy: Option<&Secret>,
+    ) -> Result<Self, ClientError> {
         install_crypto();
-        let http = client_for(base_url, || {
-            let builder = reqwest::Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .retry(reqwest::retry::never())
-                .connect_timeout(connect_timeout)
-                .pool_idle_timeout(IDLE_MAX)
-                .user_agent(concat!("nexnum/", env!("CARGO_PKG_VERSION")));
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(timeouts.connect.min(timeouts.call))
+            .pool_idle_timeout(IDLE_MAX)
+            .user_agent(concat!("nexnum/", env!("CARGO_PKG_VERSION")));
+        let mut has_proxy = false;
+        builder = match proxy.map(Secret::expose) {
+            Some("none") => builder.no_proxy(),
+            Some(url) => {
+                has_proxy = true;
+                builder.proxy(proxy_at(url).ok_or(ClientError::BadProxy)?)
+            }
             // No proxy stands between this machine and itself, whatever the environment says.
-            if is_loopback(base_url) { builder.no_proxy() } else { builder }
+            None if is_loopback(base_url) => builder.no_proxy(),
+            None => builder,
+        };
+        let is_plain = !base_url.to_ascii_lowercase().starts_with("https:");
+        if is_plain {
+            // No redirect is followed, so that TLS is never spoken: certificates are not needed.
+            builder = builder.tls_backend_preconfigured(without_roots());
+        }
+        let http = builder.build().map_err(|error| {
+            // It has words alone for this.
+            let is_missing = cause::of(&error).contains("No CA certificates");
+            if is_missing { ClientError::NoCertificates } else { ClientError::Http(error) }
         })?;
-        Ok(Self(http))
+        Ok(Self { http, has_proxy })
     }
 
     /// Sends a request and reads a reply of at most `most` bytes.
@@ -78,9 +104,9 @@ impl Transport {
         let built = built.map_err(|_| {
             CallFailed::unsent(ErrorKind::Unsupported, "the request cannot be sent")
         })?;
-        let mut response = self.0.execute(built).await.map_err(|error| {
+        let mut response = self.http.execute(built).await.map_err(|error| {
             if error.is_connect() {
-                let what = format!("the provider cannot be reached: {}", cause::of(&error));
+                let what = format!("the provider cannot be reached: {}", self.cause(&error));
                 let unsent = CallFailed::unsent(ErrorKind::Temporary, what);
                 return CallFailed { retryable: true, ..unsent };
             }
@@ -108,6 +134,13 @@ impl Transport {
         }
     }
 
+    /// Why no connection was made. Through a proxy, what is not TLS failed on the way to it.
+    fn cause(&self, error: &reqwest::Error) -> String {
+        let cause = cause::of(error);
+        let is_named = cause.starts_with("TLS: ") || cause.starts_with("proxy: ");
+        if self.has_proxy && !is_named { format!("proxy: {cause}") } else { cause }
+    }
+
     fn build(&self, request: &ProviderRequest) -> Result<reqwest::Request, reqwest::Error> {
         let method = match request.method {
             "POST" => reqwest::Method::POST,
@@ -116,7 +149,7 @@ impl Transport {
             "DELETE" => reqwest::Method::DELETE,
             _ => reqwest::Method::GET,
         };
-        let mut builder = self.0.request(method, &request.url);
+        let mut builder = self.http.request(method, &request.url);
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }
@@ -148,6 +181,20 @@ fn install_crypto() {
         // An error says that one is installed already, which will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
+}
+
+/// The proxy at `http://host:port`; `None` if it is none.
+fn proxy_at(url: &str) -> Option<reqwest::Proxy> {
+    let parsed = reqwest::Url::parse(url).ok()?;
+    let is_proxy = parsed.scheme() == "http" && parsed.has_host() && parsed.path() == "/";
+    if is_proxy { reqwest::Proxy::all(url).ok() } else { None }
+}
+
+/// TLS that trusts nothing.
+fn without_roots() -> rustls::ClientConfig {
+    rustls::ClientConfig::builder()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth()
 }
 
 fn is_loopback(base_url: &str) -> bool {

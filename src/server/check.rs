@@ -28,7 +28,7 @@ pub fn check_addresses(config: &Config) -> Result<(), StartError> {
 pub fn provider_problems(config: &Config, setups: Vec<ProviderSetup>) -> Vec<String> {
     let problem = |setup: ProviderSetup| {
         let is_enabled = setup.config.enabled;
-        match Prepared::new(setup, config.margin, Metrics::default()) {
+        match Prepared::new(setup, config.margin, Metrics::default(), None) {
             Ok(prepared) => prepared.key_problem().filter(|_| is_enabled).map(str::to_owned),
             Err(error) => Some(error.to_string()),
         }

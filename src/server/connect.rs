@@ -13,8 +13,9 @@ use nexnum_engine::ids::ProviderId;
 use crate::market::Market;
 use crate::metrics::Metrics;
 use crate::provider::client::ProviderClient;
-use crate::provider::client_config::{ClientConfig, ClientError, Timeouts};
+use crate::provider::client_config::{ClientConfig, ClientError};
 use crate::provider::connected::{Connected, ConnectedParts, ProviderPolicy};
+use crate::provider::dispatch::Dispatcher;
 use crate::server::config::{PROVIDERS_MAX, ProviderConfig};
 use crate::supply::config::MarginConfig;
 
@@ -31,8 +32,20 @@ pub struct ProviderSetup {
     /// What the provider knows us by; empty if it is missing. A provider whose driver needs a
     /// key is connected without one, to be told to the operator, and not bought from.
     pub key: Secret,
+    /// The password of our account, where `password_env` names one and it is there.
+    pub password: Option<Secret>,
+    /// The address of the proxy, where `proxy_env` names one and it is there.
+    pub proxy: Option<Secret>,
     /// Instead of the driver's minimum age of a cancel, in milliseconds.
     pub min_cancel_age_ms: Option<u64>,
+}
+
+impl ProviderSetup {
+    /// A provider with its key, and no other secret.
+    #[must_use]
+    pub const fn new(config: ProviderConfig, key: Secret) -> Self {
+        Self { config, key, password: None, proxy: None, min_cancel_age_ms: None }
+    }
 }
 
 /// Why a provider could not be connected.
@@ -110,6 +123,24 @@ pub enum ConnectError {
         /// What its driver names.
         dialect: String,
     },
+    /// A login or a password is missing.
+    #[error("{reason}")]
+    NoCredential {
+        /// Which provider, what is missing, what to do.
+        reason: String,
+    },
+    /// The variable that should hold the proxy's address does not: without the proxy the
+    /// provider would see another address of ours.
+    #[error(
+        "provider {provider:?}: the variable {variable} of `proxy_env` is not set, or empty: set \
+         it to the proxy's address, as http://name:password@host:port"
+    )]
+    NoProxy {
+        /// Which provider.
+        provider: String,
+        /// What `proxy_env` names.
+        variable: String,
+    },
     /// The client could not be set up.
     #[error("provider {provider:?}: {source}")]
     ProviderClient {
@@ -135,14 +166,16 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// Reads the driver's document and sets the client up. Nothing is asked of the provider,
-    /// and nothing is written.
+    /// Reads the driver's document and sets the client up, with the `dispatcher` of the
+    /// connection that it is to replace. Nothing is asked of the provider, and nothing is
+    /// written.
     pub(super) fn new(
         setup: ProviderSetup,
         margin_default: MarginConfig,
         metrics: Metrics,
+        dispatcher: Option<Arc<Dispatcher>>,
     ) -> Result<Self, ConnectError> {
-        let ProviderSetup { config, key, min_cancel_age_ms } = setup;
+        let ProviderSetup { config, key, password, proxy, min_cancel_age_ms } = setup;
         let provider = || config.name.clone();
         if let Some(reason) = config.broken_rule() {
             return Err(ConnectError::Rule { reason });
@@ -154,18 +187,26 @@ impl Prepared {
         let crosswalk = crosswalk(&config, driver.dialect())?;
         let driver = Arc::new(driver);
         // 2. The client that carries its requests, and whether it has what they need.
-        let credentials = Credentials { key, login: None, password: None };
+        let login = config.login.clone().map(Secret::new);
+        let credentials = Credentials { key, login, password };
         let key_problem = key_problem(&driver, &credentials, &config);
+        let proxy = chosen_proxy(&config, proxy)?;
         let client = ClientConfig {
             provider: config.name.clone(),
-            base_url: config.base_url,
+            base_url: config.base_url.clone(),
             credentials,
             rate: config.rate.0,
-            timeouts: Timeouts::default(),
+            timeouts: config.timeouts(),
+            proxy,
             metrics,
+            dispatcher,
         };
-        let client = ProviderClient::new(Arc::clone(&driver), client).map_err(|source| {
-            ConnectError::ProviderClient { provider: config.name.clone(), source }
+        let client = ProviderClient::new(Arc::clone(&driver), client);
+        let client = client.map_err(|source| match (source, &key_problem) {
+            (ClientError::MissingCredential(_), Some(reason)) => {
+                ConnectError::NoCredential { reason: reason.clone() }
+            }
+            (source, _) => ConnectError::ProviderClient { provider: config.name.clone(), source },
         })?;
         // 3. What the operator chose.
         let policy = ProviderPolicy {
@@ -192,6 +233,21 @@ impl Prepared {
     }
 }
 
+/// The proxy that the configuration names: its address, or that in the variable.
+fn chosen_proxy(
+    config: &ProviderConfig,
+    from_variable: Option<Secret>,
+) -> Result<Option<Secret>, ConnectError> {
+    match &config.proxy_env {
+        None => Ok(config.proxy.clone().map(Secret::new)),
+        Some(_) if from_variable.is_some() => Ok(from_variable),
+        Some(variable) => {
+            let (provider, variable) = (config.name.clone(), variable.clone());
+            Err(ConnectError::NoProxy { provider, variable })
+        }
+    }
+}
+
 /// Why the driver's calls cannot be made with these credentials.
 fn key_problem(
     driver: &Driver,
@@ -210,22 +266,30 @@ fn key_problem(
     };
     let base = "http://127.0.0.1";
     let plan = |op: &Op| driver.plan(*op, &slots, credentials, base).err();
-    let what = match Op::ALL.iter().find_map(plan)? {
-        RequestError::Missing(what) => format!("its driver needs a {what}"),
-        RequestError::Unsendable(what) => format!("its {what} has characters that cannot be sent"),
-        error @ RequestError::BadBase => error.to_string(),
+    let (slot, what) = match Op::ALL.iter().find_map(plan)? {
+        RequestError::Missing(slot) => (slot, format!("its driver needs a {slot}")),
+        RequestError::Unsendable(slot) => {
+            (slot, format!("its {slot} has characters that cannot be sent"))
+        }
+        error @ RequestError::BadBase => ("base_url", error.to_string()),
     };
-    let way_out = match (&config.key_secret, &config.key_env) {
-        (Some(name), _) => format!(
+    let set = |field: &str, variable: &str| {
+        format!("set the variable {variable} of `{field}` in the environment of `nexnum serve`")
+    };
+    let way_out = match (slot, &config.key_secret, &config.key_env, &config.password_env) {
+        ("key", Some(name), _, _) => format!(
             "store the key as {name:?} with `nexnum provider set-key {name:?} --data DIR`, then \
              start the server again"
         ),
-        (None, Some(variable)) => {
-            format!("set the variable {variable} of `key_env` in the environment of `nexnum serve`")
-        }
-        (None, None) => {
+        ("key", None, Some(variable), _) => set("key_env", variable),
+        ("key", None, None, _) => {
             "name its key in the configuration with `key_secret` or `key_env`".to_owned()
         }
+        ("password", _, _, Some(variable)) => set("password_env", variable),
+        ("password", _, _, None) => {
+            "name its password in the configuration with `password_env`".to_owned()
+        }
+        (field, _, _, _) => format!("set `{field}` in its section of the configuration"),
     };
     Some(format!("provider {:?} is not bought from: {what}; {way_out}", config.name))
 }

@@ -239,8 +239,15 @@ async fn connect_all(market: &Market, config: &Config, setups: Vec<ProviderSetup
         match connect_one(market, config, setup).await {
             Ok(each) => connected.push(each),
             Err(error) => {
+                let lacks_credential =
+                    matches!(&error, StartError::Connect(ConnectError::NoCredential { .. }));
+                let kind = if lacks_credential {
+                    AttentionKind::KeyMissing
+                } else {
+                    AttentionKind::ProviderNotSetUp
+                };
                 let text = format!("the server runs without this provider: {error}");
-                market.attention.raise(AttentionKind::ProviderNotSetUp, &*name, text);
+                market.attention.raise(kind, &*name, text);
             }
         }
     }
@@ -259,7 +266,7 @@ async fn connect_one(
     config: &Config,
     setup: ProviderSetup,
 ) -> Result<Connected, StartError> {
-    let prepared = Prepared::new(setup, config.margin, market.metrics.clone())?;
+    let prepared = Prepared::new(setup, config.margin, market.metrics.clone(), None)?;
     let id = register(market, &prepared.name, ProviderKind::Driven).await?;
     Ok(prepared.connected(id, market))
 }
@@ -316,6 +323,7 @@ fn tables(
         access: rooms.access.clone(),
         money: rooms.money.clone(),
         supply: rooms.supply.clone(),
+        orders: orders(),
         providers: rooms.orders.providers.clone(),
         market: rooms.market.clone(),
     };

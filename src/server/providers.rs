@@ -39,11 +39,13 @@ impl ProviderSet {
     pub async fn connect(&self, setup: ProviderSetup) -> Result<ProviderId, StartError> {
         let market = &self.orders.market;
         // 1. Its driver and client. Nothing is asked of the provider yet.
-        let known = self.orders.providers.by_name(&setup.config.name).is_some();
-        if !known && self.orders.providers.list().len() >= PROVIDERS_MAX {
+        let known = self.orders.providers.by_name(&setup.config.name);
+        if known.is_none() && self.orders.providers.list().len() >= PROVIDERS_MAX {
             return Err(ConnectError::TooMany.into());
         }
-        let prepared = Prepared::new(setup, self.margin_default, market.metrics.clone())?;
+        let dispatcher = known.map(|known| Arc::clone(known.client().room().dispatcher()));
+        let metrics = market.metrics.clone();
+        let prepared = Prepared::new(setup, self.margin_default, metrics, dispatcher)?;
         // 2. Its id: a name that is known keeps its own.
         let id = register(market, &prepared.name, ProviderKind::Driven).await?;
         // 3. Its place in the set, and its loops.

@@ -20,7 +20,7 @@ use super::price_list::{
     self, Differences, Key, Naming, Row, Translated, carriers, differences, naming, price,
     translate,
 };
-use super::quarantine::Quarantine;
+use super::quarantine::{Fallen, Quarantine};
 use crate::market::Market;
 use crate::provider::connected::{Connected, Failure};
 
@@ -32,15 +32,11 @@ const COMMAND_MS: u64 = 30_000;
 /// Why a list changed nothing, or not all.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IntakeError {
-    /// The list is empty, or nothing in it is known, or it shrank too much.
-    #[error(
-        "the list is empty or shrank too much to be trusted: {rows} rows, {known} of a known country and service"
-    )]
+    /// The list is not to be trusted before it has come a few times.
+    #[error("{why}")]
     Untrusted {
-        /// Rows of the list.
-        rows: usize,
-        /// Those of a known country and service.
-        known: usize,
+        /// What is wrong with it.
+        why: Distrust,
     },
     /// The engine was too busy for long, or has stopped.
     #[error("the engine did not take the rows: {0}")]
@@ -54,6 +50,31 @@ pub(crate) enum IntakeError {
     /// The rows could not be worked on: the process is ending, or their work panicked.
     #[error("the rows could not be worked on: {0}")]
     Cut(#[from] JoinError),
+}
+
+/// Why a list is not trusted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Distrust {
+    /// It is empty, or nothing in it is known, or it shrank too much.
+    #[error(
+        "the list is empty or shrank too much to be trusted: {rows} rows, {known} of a known country and service"
+    )]
+    Shrunken {
+        /// Rows of the list.
+        rows: usize,
+        /// Those of a known country and service.
+        known: usize,
+    },
+    /// Most of its costs fell.
+    #[error(
+        "most costs fell too far to be trusted: {fallen} of {of} are below a third of what they were; is the account in another currency?"
+    )]
+    Fallen {
+        /// Rows that cost less than a third of what they did.
+        fallen: usize,
+        /// Rows whose cost was known.
+        of: usize,
+    },
 }
 
 /// Takes in the lists of one provider.
@@ -97,7 +118,12 @@ impl Intake {
         obtainable::correct(&mut rows, least, margin, self.market.clock.now());
         let offers = self.market.read_model.directory().offers_of(connected.id());
         let grid = Arc::clone(&self.market.grid);
+        let len = rows.len();
         let held = self.quarantine.hold_jumps(&mut rows, |key| known_cost(&grid, &offers, key));
+        let held = held.map_err(|Fallen { fallen, of }| {
+            connected.note(|health| health.quarantined = len);
+            IntakeError::Untrusted { why: Distrust::Fallen { fallen, of } }
+        })?;
         // 3. Durable first, then visible to buyers.
         let (listed, refused) = self.record(&rows, offers).await?;
         let sold = listed.len();
@@ -130,7 +156,8 @@ impl Intake {
         if trusted {
             Ok(rows)
         } else {
-            Err(IntakeError::Untrusted { rows: len, known: rows.len() })
+            let why = Distrust::Shrunken { rows: len, known: rows.len() };
+            Err(IntakeError::Untrusted { why })
         }
     }
 

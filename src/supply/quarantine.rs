@@ -1,6 +1,8 @@
-//! What is kept out until it is confirmed: a price that jumps, a list that shrinks.
+//! What is kept out until it is confirmed: a price that jumps up or down, a list that shrinks
+//! or whose prices fall.
 //!
-//! Both wait until they have been seen a few times.
+//! All wait until they have been seen a few times. A fall is as suspect as a rise: a decimal
+//! point in another place, or a list in another currency, is sold below its cost.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +10,15 @@ use nexnum_engine::money::Micros;
 
 use super::price_list::{Key, Row};
 
-/// A cost this many times the last known one is a mistake until it has been confirmed.
+/// A cost this many times the last known one, or this part of it, is a mistake until it has
+/// been confirmed.
 const JUMP: i64 = 10;
-/// Lists in a row that confirm a jump or a shrunken list.
+/// A list is suspect if more than half of its costs are below this part of the last known
+/// ones.
+const FALL: i64 = 3;
+/// Lists in a row that confirm a jump, a shrunken list or a fallen one.
 const CONFIRMATIONS: u8 = 10;
-/// Lists shorter than this shrink by chance.
+/// Lists shorter than this shrink or fall by chance.
 const SHRINKABLE_MIN: usize = 20;
 
 /// What is kept out until it is confirmed. Bounded by the provider's own rows.
@@ -20,6 +26,7 @@ const SHRINKABLE_MIN: usize = 20;
 pub(super) struct Quarantine {
     len: usize,
     shrunken: u8,
+    fallen: u8,
     jumped: BTreeMap<Key, u8>,
 }
 
@@ -45,16 +52,23 @@ impl Quarantine {
     }
 
     /// Takes out the rows whose cost has jumped from the one in `known`; gives how many.
+    ///
+    /// # Errors
+    /// If most costs have fallen: how many of how many. No row is to be believed then.
     pub(super) fn hold_jumps(
         &mut self,
         rows: &mut Vec<Row>,
         known: impl Fn(Key) -> Option<Micros>,
-    ) -> usize {
+    ) -> Result<usize, Fallen> {
         let mut jumped = BTreeMap::new();
+        let mut fallen = Fallen { fallen: 0, of: 0 };
         rows.retain(|row| {
-            let known = known(row.key).filter(|cost| cost.is_positive());
-            let jumps = known.is_some_and(|cost| row.cost.0 / JUMP > cost.0);
-            if !jumps {
+            let Some(known) = known(row.key).filter(|cost| cost.is_positive()) else { return true };
+            fallen.of += 1;
+            fallen.fallen += usize::from(row.cost.0.saturating_mul(FALL) < known.0);
+            let is_jump = row.cost.0 >= known.0.saturating_mul(JUMP)
+                || row.cost.0.saturating_mul(JUMP) <= known.0;
+            if !is_jump {
                 return true;
             }
             let seen = self.jumped.get(&row.key).map_or(1, |seen| seen + 1);
@@ -64,8 +78,23 @@ impl Quarantine {
             seen >= CONFIRMATIONS
         });
         self.jumped = jumped;
-        self.jumped.len()
+        let fell = fallen.of >= SHRINKABLE_MIN && fallen.fallen * 2 > fallen.of;
+        self.fallen = if fell { self.fallen + 1 } else { 0 };
+        if fell && self.fallen < CONFIRMATIONS {
+            return Err(fallen);
+        }
+        self.fallen = 0;
+        Ok(self.jumped.len())
     }
+}
+
+/// Most costs of a list have fallen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fallen {
+    /// Rows that cost less than a third of what they did.
+    pub(super) fallen: usize,
+    /// Rows whose cost was known.
+    pub(super) of: usize,
 }
 
 #[cfg(test)]
@@ -98,15 +127,39 @@ mod tests {
     fn a_cost_that_jumps_is_kept_out_until_it_stays() {
         let mut quarantine = Quarantine::default();
         let known = |_| Some(Micros(1_000));
+        let list = || vec![row(1, 9_999), row(2, 10_000), row(3, 101), row(4, 100), row(5, 0)];
         for _ in 0..9 {
-            let mut rows = vec![row(1, 9_999), row(2, 11_000), row(3, 100)];
-            assert_eq!(quarantine.hold_jumps(&mut rows, known), 1);
-            assert_eq!(rows, [row(1, 9_999), row(3, 100)]);
+            let mut rows = list();
+            assert_eq!(quarantine.hold_jumps(&mut rows, known), Ok(3));
+            assert_eq!(rows, [row(1, 9_999), row(3, 101)]);
         }
-        let mut rows = vec![row(2, 11_000)];
-        assert_eq!(quarantine.hold_jumps(&mut rows, known), 0);
-        assert_eq!(rows, [row(2, 11_000)]);
-        let mut rows = vec![row(2, 11_000)];
-        assert_eq!(quarantine.hold_jumps(&mut rows, |_| None), 0, "a first price is no jump");
+        let mut rows = list();
+        assert_eq!(quarantine.hold_jumps(&mut rows, known), Ok(0));
+        assert_eq!(rows, list());
+        let mut rows = list();
+        assert_eq!(quarantine.hold_jumps(&mut rows, |_| None), Ok(0), "a first price is no jump");
+        assert_eq!(rows, list());
+    }
+
+    #[test]
+    fn a_list_whose_costs_fall_is_believed_when_it_stays_so() {
+        let mut quarantine = Quarantine::default();
+        let known = |_| Some(Micros(9_000));
+        // Eleven of twenty rows are at `cost`, the others as before.
+        let list = |cost| (1..=20).map(|at| row(at, if at <= 11 { cost } else { 9_000 })).collect();
+        let judge = |quarantine: &mut Quarantine, mut rows: Vec<Row>| {
+            quarantine.hold_jumps(&mut rows, known)
+        };
+        assert_eq!(judge(&mut quarantine, list(3_000)), Ok(0));
+        let fallen = Err(Fallen { fallen: 11, of: 20 });
+        assert_eq!(judge(&mut quarantine, list(2_999)), fallen);
+        assert_eq!(judge(&mut quarantine, list(9_000)), Ok(0), "a whole list in between");
+        for _ in 0..9 {
+            assert_eq!(judge(&mut quarantine, list(80)), fallen);
+        }
+        assert_eq!(judge(&mut quarantine, list(80)), Ok(0), "its jumps were seen as often");
+        let mut short: Vec<Row> = list(2_999);
+        short.truncate(19);
+        assert_eq!(judge(&mut quarantine, short), Ok(0), "a short list falls by chance");
     }
 }

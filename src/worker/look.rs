@@ -7,6 +7,7 @@ use nexnum_engine::ids::OrderId;
 use nexnum_engine::time::Time;
 use tokio::task::JoinSet;
 
+use super::schedule::Depth;
 use super::visit::conclude;
 use crate::message::identity::Look;
 use crate::order::Orders;
@@ -15,9 +16,10 @@ use crate::provider::consequence;
 
 /// Activations whose messages are brought in side by side: one commit takes many.
 const TOGETHER: usize = 64;
-/// How far back the list goes where closed activations are in it as well: what is older is
-/// asked about one by one.
-const REACH_MS: u64 = 5 * 60 * 1000;
+/// How far back the lists go where closed activations are in them as well: a little further
+/// than the young are old, and beyond that one by one.
+const NEAR_REACH_MS: u64 = 10_000;
+const FAR_REACH_MS: u64 = 5 * 60 * 1000;
 
 /// What a list showed.
 #[derive(Debug)]
@@ -31,10 +33,16 @@ pub(super) struct Looked {
 pub(super) async fn look(
     orders: Arc<Orders>,
     connected: Arc<Connected>,
+    depth: Depth,
     began: Time,
 ) -> Option<Looked> {
-    let since = Time(began.0.saturating_sub(REACH_MS));
-    let list = match connected.client().list_open(since).await {
+    let client = connected.client();
+    let back = |ms: u64| Time(began.0.saturating_sub(ms));
+    let listed = match depth {
+        Depth::Near => client.list_newest(back(NEAR_REACH_MS)).await,
+        Depth::Far => client.list_open(back(FAR_REACH_MS)).await,
+    };
+    let list = match listed {
         Ok(listed) => listed.list,
         Err(error) => {
             if consequence::of(error.kind).is_noted {

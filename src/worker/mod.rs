@@ -5,6 +5,7 @@
 //! allowed: that is the engine's, and every outcome goes to it as a command.
 
 mod attend;
+mod callbacks;
 mod look;
 mod pause;
 mod poll;
@@ -58,6 +59,10 @@ impl Workers {
         let (orders, stopped) = (Arc::clone(&workers.orders), workers.stop.subscribe());
         workers.begin("attend", "", move |beat| {
             attend::attend(Arc::clone(&orders), stopped.clone(), beat)
+        });
+        let (orders, stopped) = (Arc::clone(&workers.orders), workers.stop.subscribe());
+        workers.begin("callbacks", "", move |beat| {
+            callbacks::run(Arc::clone(&orders), stopped.clone(), beat)
         });
         workers
     }

@@ -19,7 +19,7 @@ use tokio::task::{self, JoinError, JoinSet};
 
 use super::look::{self, Looked};
 use super::pause::stopped_within;
-use super::schedule::{Schedule, Step, Want};
+use super::schedule::{Depth, Schedule, Step, Want};
 use super::visit::{Seen, Watch, visit};
 use crate::order::Orders;
 use crate::provider::admission::PollLoad;
@@ -63,7 +63,7 @@ struct Polled {
 #[derive(Clone, Copy, Debug)]
 enum Task {
     Visit { order: OrderId, of: usize, watch: Watch, at_rest: bool },
-    Look { of: usize, began: Time },
+    Look { of: usize, depth: Depth, began: Time },
 }
 
 /// What it came to.
@@ -75,6 +75,7 @@ enum Outcome {
 /// What a list showed, on its way into the schedule.
 struct Shown {
     of: usize,
+    depth: Depth,
     began: Time,
     orders: VecDeque<OrderId>,
 }
@@ -176,8 +177,10 @@ impl Poller {
         };
         let now = self.orders.market.clock.now();
         let want = want(order, watch);
-        let base = connected.driver().timings().poll_interval_ms;
-        let pause = pause_ms(base, now.ms_since(order.placed_at), want, watch, moment);
+        let driver = connected.driver();
+        let pace = (driver.timings().poll_interval_ms, driver.lists_messages());
+        let age_ms = now.ms_since(order.placed_at);
+        let pause = pause_ms(pace, age_ms, want, watch, moment);
         // Orders that came together are spread, always alike.
         let spread = u64::from(order.id.0).wrapping_mul(7_919) % (pause / 8 + 1);
         self.watches.insert(order.id, watch);
@@ -187,7 +190,7 @@ impl Poller {
                 connected,
                 at_rest: 0,
             });
-        polled.schedule.put(order.id, want, now.plus_ms(pause - spread), now);
+        polled.schedule.put(order.id, want, age_ms, now.plus_ms(pause - spread), now);
     }
 
     /// Begins what is due at a connection and has room.
@@ -206,7 +209,7 @@ impl Poller {
         let at_rest = if may_rest { polled.schedule.next_at_rest(now) } else { None };
         for step in steps {
             match step {
-                Step::List => self.begin_look(of, now),
+                Step::List(depth) => self.begin_look(of, depth, now),
                 Step::One(id) => self.begin_visit(of, id, false),
             }
         }
@@ -215,12 +218,12 @@ impl Poller {
         }
     }
 
-    fn begin_look(&mut self, of: usize, began: Time) {
+    fn begin_look(&mut self, of: usize, depth: Depth, began: Time) {
         let Some(polled) = self.polled.get(&of) else { return };
         let (orders, connected) = (Arc::clone(&self.orders), Arc::clone(&polled.connected));
-        let looking = look::look(orders, connected, began);
+        let looking = look::look(orders, connected, depth, began);
         let task = self.tasks.spawn(async move { Outcome::Looked(looking.await) });
-        self.under_way.insert(task.id(), Task::Look { of, began });
+        self.under_way.insert(task.id(), Task::Look { of, depth, began });
     }
 
     fn begin_visit(&mut self, of: usize, id: OrderId, at_rest: bool) {
@@ -263,16 +266,16 @@ impl Poller {
                 };
                 self.reschedule(order, watch, seen);
             }
-            (Task::Look { of, began }, Some(Outcome::Looked(Some(looked)))) => {
+            (Task::Look { of, depth, began }, Some(Outcome::Looked(Some(looked)))) => {
                 let orders = looked.shown.into();
-                self.shown.push_back(Shown { of, began, orders });
+                self.shown.push_back(Shown { of, depth, began, orders });
             }
             (
-                Task::Look { of, began },
+                Task::Look { of, depth, began },
                 Some(Outcome::Looked(None) | Outcome::Visited(..)) | None,
             ) => {
                 if let Some(polled) = self.polled.get_mut(&of) {
-                    polled.schedule.has_no_list(began.plus_ms(PAUSE_UNLISTED_MS));
+                    polled.schedule.has_no_list(depth, began.plus_ms(PAUSE_UNLISTED_MS));
                 }
             }
         }
@@ -295,7 +298,7 @@ impl Poller {
                 return;
             }
             if let Some(polled) = self.polled.get_mut(&shown.of) {
-                polled.schedule.has_listed(shown.began);
+                polled.schedule.has_listed(shown.depth, shown.began);
             }
         }
     }
@@ -377,13 +380,21 @@ fn is_over(order: &Order, watch: Watch, now: Time) -> bool {
 }
 
 /// How long until an activation is asked about again.
-fn pause_ms(base: u64, age_ms: u64, want: Want, watch: Watch, moment: Moment) -> u64 {
+fn pause_ms(
+    (base, lists): (u64, bool),
+    age_ms: u64,
+    want: Want,
+    watch: Watch,
+    moment: Moment,
+) -> u64 {
     if watch.failures > 0 {
         return (base << watch.failures.min(6)).min(PAUSE_FAILED_MAX_MS.max(base));
     }
     match (want, moment) {
         (_, Moment::NoRoom) => PAUSE_NO_ROOM_MS.min(base),
         (Want::Rest, Moment::First | Moment::Next) => PAUSE_REST_MS.max(base),
+        // A list costs the same however many are young.
+        (Want::Message, Moment::First | Moment::Next) if lists && age_ms < YOUNG_MS => base / 3,
         (Want::Message | Want::Answer, Moment::First) => base / 2,
         (Want::Message | Want::Answer, Moment::Next) if age_ms < YOUNG_MS => base * 2 / 3,
         (Want::Message | Want::Answer, Moment::Next) => {
@@ -404,7 +415,7 @@ mod tests {
         let minute = 60_000;
         let of = |base, age, want, failures| {
             let watch = Watch { failures, ..Watch::default() };
-            pause_ms(base, age, want, watch, Moment::Next)
+            pause_ms((base, false), age, want, watch, Moment::Next)
         };
         let ages = [0, minute, 2 * minute, 4 * minute, 20 * minute];
         assert_eq!(
@@ -421,7 +432,9 @@ mod tests {
 
     #[test]
     fn the_first_poll_comes_early_and_one_without_room_soon() {
-        let of = |moment| pause_ms(5_000, 0, Want::Message, Watch::default(), moment);
-        assert_eq!((of(Moment::First), of(Moment::NoRoom)), (2_500, 1_000));
+        let of =
+            |lists, moment| pause_ms((5_000, lists), 0, Want::Message, Watch::default(), moment);
+        assert_eq!((of(false, Moment::First), of(false, Moment::NoRoom)), (2_500, 1_000));
+        assert_eq!((of(true, Moment::First), of(true, Moment::Next)), (1_666, 1_666));
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Activations that a buyer waits for go before the others. Where one call lists the messages
 //! of many, a list is asked for as soon as two are due, and what it did not show is asked
-//! about one by one. A step costs the logarithm of how many there are, however many are due.
+//! about one by one. Young activations have a list of their own, which is short where the
+//! newest come first. A step costs the logarithm of how many there are, however many are due.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,6 +12,10 @@ use nexnum_engine::time::Time;
 
 /// Activations that a list did not show and that are looked through in one step.
 const UNSHOWN_A_STEP: usize = 64;
+/// Up to which age an activation is looked for in the short list.
+const NEAR_MS: u64 = 8_000;
+/// Between the beginnings of two lists of the same reach.
+const LIST_GAP_MS: u64 = 500;
 
 /// What an activation is asked about for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +28,27 @@ pub(super) enum Want {
     Rest,
 }
 
+/// How far back a list goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// To the activations that are young.
+    Near,
+    /// As far as it shows open ones.
+    Far,
+}
+
+impl Depth {
+    /// The list that shows an activation of this age.
+    const fn of(age_ms: u64) -> Self {
+        if age_ms < NEAR_MS { Self::Near } else { Self::Far }
+    }
+}
+
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// Ask for the list of open activations.
-    List,
+    List(Depth),
     /// Ask about one.
     One(OrderId),
 }
@@ -35,7 +56,7 @@ pub(super) enum Step {
 /// Where an activation waits for its moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Line {
-    ByList,
+    ByList(Depth),
     Alone,
     AtRest,
     /// It is being asked about.
@@ -50,21 +71,46 @@ struct Place {
     since: Time,
 }
 
+/// Activations that a list can show, and that list.
+#[derive(Debug, Default)]
+struct ByList {
+    line: BTreeSet<(Time, OrderId)>,
+    /// When the last list that came began.
+    listed: Time,
+    /// No list is asked for before.
+    not_before: Time,
+    /// Until then no list can be had, and each is asked about alone.
+    without_until: Time,
+    /// A list is under way.
+    under_way: bool,
+}
+
+impl ByList {
+    /// The first that is due and not to be shown by a list, and whether a list is due.
+    fn next(&self, now: Time) -> (Option<(Time, OrderId)>, bool) {
+        let mut due = self.line.iter().take_while(|(due, _)| *due <= now);
+        let (first, is_one) = (due.next().copied(), due.next().is_none());
+        if self.under_way {
+            return (None, false);
+        }
+        // One alone costs a call either way.
+        if is_one || now < self.without_until {
+            return (first, false);
+        }
+        (None, now >= self.not_before)
+    }
+}
+
 /// The schedule of one provider's polls.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
     /// Whether one call shows the messages of many.
     lists: bool,
     places: HashMap<OrderId, Place>,
-    by_list: BTreeSet<(Time, OrderId)>,
+    near: ByList,
+    far: ByList,
     alone: BTreeSet<(Time, OrderId)>,
     at_rest: BTreeSet<(Time, OrderId)>,
-    /// When the last list that came began.
-    listed: Time,
-    /// No list is asked for before.
-    no_list_before: Time,
-    /// A list is under way.
-    listing: bool,
 }
 
 impl Schedule {
@@ -73,11 +119,11 @@ impl Schedule {
         Self { lists, ..Self::default() }
     }
 
-    /// Gives an activation its next moment, decided at `now`.
-    pub(super) fn put(&mut self, id: OrderId, want: Want, due: Time, now: Time) {
+    /// Gives an activation of this age its next moment, decided at `now`.
+    pub(super) fn put(&mut self, id: OrderId, want: Want, age_ms: u64, due: Time, now: Time) {
         self.remove(id);
         let line = match want {
-            Want::Message if self.lists => Line::ByList,
+            Want::Message if self.lists => Line::ByList(Depth::of(age_ms)),
             Want::Message | Want::Answer => Line::Alone,
             Want::Rest => Line::AtRest,
         };
@@ -95,37 +141,37 @@ impl Schedule {
 
     /// True if there is nothing to ask about.
     pub(super) fn is_empty(&self) -> bool {
-        self.places.is_empty() && !self.listing
+        self.places.is_empty() && !self.near.under_way && !self.far.under_way
     }
 
     /// How many activations a buyer waits for, those under way aside.
     pub(super) fn waiting(&self) -> usize {
-        self.by_list.len() + self.alone.len()
+        self.near.line.len() + self.far.line.len() + self.alone.len()
     }
 
     /// How late the poll is that is due longest, of those that a buyer waits for.
     pub(super) fn late_ms(&self, now: Time) -> u64 {
-        let late = |line: &BTreeSet<(Time, OrderId)>| {
-            line.first().map_or(0, |(due, _)| now.ms_since(*due))
-        };
-        late(&self.by_list).max(late(&self.alone))
+        let lines = [&self.near.line, &self.far.line, &self.alone];
+        let late = lines.map(|line| line.first().map_or(0, |(due, _)| now.ms_since(*due)));
+        late.into_iter().max().unwrap_or(0)
     }
 
     /// The next thing to do for an activation that a buyer waits for; it is under way then.
     pub(super) fn next(&mut self, now: Time) -> Option<Step> {
-        self.move_unshown(now);
-        let may_list = !self.listing && now >= self.no_list_before;
-        let is_due = |(due, _): &&(Time, OrderId)| *due <= now;
-        let mut listed = self.by_list.iter().take_while(is_due);
-        let (first, second) = (listed.next().copied(), listed.next());
-        if may_list && second.is_some() {
-            self.listing = true;
-            return Some(Step::List);
+        let depths = [Depth::Near, Depth::Far];
+        depths.iter().for_each(|depth| self.move_unshown(*depth, now));
+        let mut found = self.alone.first().filter(|(due, _)| *due <= now).copied();
+        for depth in depths {
+            let by_list = self.by_list(depth);
+            let (alone, list_is_due) = by_list.next(now);
+            if list_is_due {
+                by_list.under_way = true;
+                by_list.not_before = now.plus_ms(LIST_GAP_MS);
+                return Some(Step::List(depth));
+            }
+            found = found.into_iter().chain(alone).min();
         }
-        // One alone costs a call either way, and so it does where no list can be had.
-        let first = first.filter(|_| !self.listing);
-        let alone = self.alone.first().filter(is_due).copied();
-        let (_, id) = first.into_iter().chain(alone).min()?;
+        let (_, id) = found?;
         self.begin(id, now);
         Some(Step::One(id))
     }
@@ -138,24 +184,25 @@ impl Schedule {
     }
 
     /// A list came that was asked for at `began`, and what it showed is scheduled anew.
-    pub(super) fn has_listed(&mut self, began: Time) {
-        (self.listing, self.listed) = (false, began);
+    pub(super) fn has_listed(&mut self, depth: Depth, began: Time) {
+        let by_list = self.by_list(depth);
+        (by_list.under_way, by_list.listed) = (false, began);
     }
 
     /// No list came: until then each activation is asked about alone.
-    pub(super) fn has_no_list(&mut self, until: Time) {
-        (self.listing, self.no_list_before) = (false, until);
+    pub(super) fn has_no_list(&mut self, depth: Depth, until: Time) {
+        let by_list = self.by_list(depth);
+        (by_list.under_way, by_list.without_until) = (false, until);
     }
 
     /// What the last list should have shown is asked about alone.
-    fn move_unshown(&mut self, now: Time) {
-        if self.listing {
-            return;
-        }
+    fn move_unshown(&mut self, depth: Depth, now: Time) {
         for _ in 0..UNSHOWN_A_STEP {
-            let Some((due, id)) = self.by_list.first().copied() else { return };
+            let by_list = self.by_list(depth);
+            let (under_way, listed) = (by_list.under_way, by_list.listed);
+            let Some((due, id)) = by_list.line.first().copied() else { return };
             let Some(place) = self.places.get(&id).copied() else { return };
-            if due > now || place.since >= self.listed {
+            if under_way || due > now || place.since >= listed {
                 return;
             }
             self.remove(id);
@@ -175,9 +222,16 @@ impl Schedule {
         self.places.insert(id, place);
     }
 
+    const fn by_list(&mut self, depth: Depth) -> &mut ByList {
+        match depth {
+            Depth::Near => &mut self.near,
+            Depth::Far => &mut self.far,
+        }
+    }
+
     fn line(&mut self, line: Line) -> Option<&mut BTreeSet<(Time, OrderId)>> {
         match line {
-            Line::ByList => Some(&mut self.by_list),
+            Line::ByList(depth) => Some(&mut self.by_list(depth).line),
             Line::Alone => Some(&mut self.alone),
             Line::AtRest => Some(&mut self.at_rest),
             Line::UnderWay => None,
@@ -192,7 +246,7 @@ mod tests {
     const NOW: Time = Time(100_000);
 
     fn put(schedule: &mut Schedule, id: u32, want: Want, due: u64) {
-        schedule.put(OrderId(id), want, Time(due), Time(due - 1));
+        schedule.put(OrderId(id), want, 0, Time(due), Time(due - 1));
     }
 
     #[test]
@@ -204,7 +258,7 @@ mod tests {
         put(&mut schedule, 2, Want::Message, 60_000);
         put(&mut schedule, 3, Want::Message, 200_000);
         put(&mut schedule, 4, Want::Answer, 70_000);
-        assert_eq!(schedule.next(NOW), Some(Step::List));
+        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Near)));
         assert_eq!(schedule.next(NOW), Some(Step::One(OrderId(4))), "no list can tell");
         assert_eq!(schedule.next(NOW), None, "the others wait for the list");
         assert_eq!((schedule.waiting(), schedule.late_ms(NOW)), (3, 50_000));
@@ -216,11 +270,11 @@ mod tests {
         for id in 1..=3 {
             put(&mut schedule, id, Want::Message, 50_000);
         }
-        assert_eq!(schedule.next(NOW), Some(Step::List));
+        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Near)));
         let later = NOW.plus_ms(1_000);
-        schedule.put(OrderId(2), Want::Message, later.plus_ms(5_000), later);
-        schedule.put(OrderId(4), Want::Message, later, later);
-        schedule.has_listed(NOW);
+        schedule.put(OrderId(2), Want::Message, 0, later.plus_ms(5_000), later);
+        schedule.put(OrderId(4), Want::Message, 0, later, later);
+        schedule.has_listed(Depth::Near, NOW);
         assert_eq!(schedule.next(later), Some(Step::One(OrderId(1))));
         assert_eq!(schedule.next(later), Some(Step::One(OrderId(3))));
         assert_eq!(schedule.next(later), Some(Step::One(OrderId(4))), "alone, it needs no list");
@@ -233,11 +287,11 @@ mod tests {
         for id in 1..=2 {
             put(&mut schedule, id, Want::Message, 50_000);
         }
-        assert_eq!(schedule.next(NOW), Some(Step::List));
-        schedule.has_no_list(NOW.plus_ms(5_000));
+        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Near)));
+        schedule.has_no_list(Depth::Near, NOW.plus_ms(5_000));
         assert_eq!(schedule.next(NOW), Some(Step::One(OrderId(1))));
         put(&mut schedule, 1, Want::Message, 50_000);
-        assert_eq!(schedule.next(NOW.plus_ms(5_000)), Some(Step::List));
+        assert_eq!(schedule.next(NOW.plus_ms(5_000)), Some(Step::List(Depth::Near)));
     }
 
     #[test]
@@ -255,5 +309,25 @@ mod tests {
             schedule.remove(OrderId(id));
         }
         assert!(schedule.is_empty());
+    }
+
+    #[test]
+    fn young_ones_do_not_wait_for_the_list_of_the_old() {
+        let mut schedule = Schedule::new(true);
+        for (id, age_ms) in [(1, 60_000), (2, 60_000), (3, 0), (4, 0)] {
+            schedule.put(OrderId(id), Want::Message, age_ms, Time(50_000), Time(40_000));
+        }
+        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Near)));
+        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Far)));
+        let soon = NOW.plus_ms(100);
+        for id in [3, 4] {
+            schedule.put(OrderId(id), Want::Message, 0, soon, soon);
+        }
+        schedule.has_listed(Depth::Near, NOW);
+        assert_eq!(schedule.next(soon), None, "the next list waits, and they for it");
+        let later = NOW.plus_ms(LIST_GAP_MS);
+        assert_eq!(schedule.next(later), Some(Step::List(Depth::Near)));
+        schedule.has_listed(Depth::Far, NOW);
+        assert_eq!(schedule.next(later), Some(Step::One(OrderId(1))), "no list showed it");
     }
 }

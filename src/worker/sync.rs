@@ -28,11 +28,12 @@ const PROBE_TICK: Duration = Duration::from_secs(1);
 const UNLISTED_PAUSE: Duration = Duration::from_secs(3);
 
 /// What is told of price lists and balances: a provider that is disabled is not asked for them.
-const OF_LISTS: [AttentionKind; 5] = [
+const OF_LISTS: [AttentionKind; 6] = [
     AttentionKind::PriceListFailed,
     AttentionKind::PriceListLate,
     AttentionKind::PriceListQuarantined,
     AttentionKind::PricesQuarantined,
+    AttentionKind::BalanceLow,
     AttentionKind::BalanceEmpty,
 ];
 

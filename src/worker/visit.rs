@@ -162,7 +162,7 @@ mod tests {
             ..config::ProviderConfig::new("fivesim", path.to_str().unwrap())
         };
         let key = Secret::new(provider.key.clone());
-        ProviderSetup { config, key, min_cancel_age_ms: Some(0) }
+        ProviderSetup { min_cancel_age_ms: Some(0), ..ProviderSetup::new(config, key) }
     }
 
     /// A running market with an order that has its number at the sandbox's provider.

@@ -24,6 +24,7 @@ pub mod reader;
 pub mod record;
 pub mod secrets;
 pub mod snapshot;
+mod wire;
 
 pub use error::StorageError;
 pub use folder::Folder;

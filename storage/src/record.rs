@@ -1,19 +1,18 @@
 //! How an event and a row of state are written in bytes. This is the ledger's format:
 //! what is written once must be readable for ever, so tags and field orders only grow.
 //!
-//! Integers are LEB128, signed ones zigzag first; digests are 16 or 32 raw bytes; text
-//! and lists carry their length; an enum is its tag. Decoding is total: any bytes give
-//! a value or an error, without a panic and without allocating more than they justify.
+//! An enum is its tag; a struct is its fields; values are those of `wire`.
 
 use nexnum_engine::account::{Book, Sale, TransactionKind};
 use nexnum_engine::activation::{ActivationState, Assignment, Message};
+use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
-    AccountEvent, Closing, Event, Idempotency, MemoryEvent, OfferEvent, OfferTerms, OrderEvent,
-    Placement, ProviderKind, Receipt, Scope, Terms,
+    AccountEvent, CallbackEvent, Closing, Event, Idempotency, MemoryEvent, OfferEvent, OfferTerms,
+    OrderEvent, Placement, ProviderKind, Receipt, Scope, Terms,
 };
 use nexnum_engine::ids::{
-    AccountId, CarrierId, CountryId, KeyId, MessageId, Number, OfferId, OrderId, Product,
-    ProviderId, Seq, ServiceId,
+    AccountId, CallbackId, CarrierId, CountryId, KeyId, MessageId, Number, OfferId, OrderId,
+    Product, ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
@@ -22,25 +21,8 @@ use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{Account, Counters, GivenUp, Key, Offer, Provider, Quarantined, Seen};
 use nexnum_engine::time::Time;
 
-/// Why bytes are not a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RecordError {
-    /// The bytes end inside a value.
-    #[error("the record ends inside a value")]
-    Truncated,
-    /// Bytes are left after the last value.
-    #[error("the record goes on after its last value")]
-    Trailing,
-    /// A tag that this version does not know.
-    #[error("the record has an unknown tag")]
-    UnknownTag,
-    /// An integer above the range of its field, or not in its shortest form.
-    #[error("the record has an integer out of range")]
-    OutOfRange,
-    /// A text that is not UTF-8.
-    #[error("the record has a text that is not UTF-8")]
-    NotText,
-}
+pub use crate::wire::RecordError;
+use crate::wire::{Wire, take_bytes};
 
 /// The events of a batch as bytes.
 pub fn encode_events(events: &[Event], out: &mut Vec<u8>) {
@@ -125,177 +107,6 @@ fn decode<T: Wire>(bytes: &[u8]) -> Result<T, RecordError> {
     let mut input = bytes;
     let value = T::take(&mut input)?;
     if input.is_empty() { Ok(value) } else { Err(RecordError::Trailing) }
-}
-
-/// A value with one way to be written.
-trait Wire: Sized {
-    fn put(&self, out: &mut Vec<u8>);
-    fn take(input: &mut &[u8]) -> Result<Self, RecordError>;
-}
-
-fn take_bytes<'a>(input: &mut &'a [u8], len: usize) -> Result<&'a [u8], RecordError> {
-    let (head, tail) = input.split_at_checked(len).ok_or(RecordError::Truncated)?;
-    *input = tail;
-    Ok(head)
-}
-
-impl Wire for u64 {
-    fn put(&self, out: &mut Vec<u8>) {
-        let mut rest = *self;
-        while rest >= 0x80 {
-            out.push(rest as u8 | 0x80);
-            rest >>= 7;
-        }
-        out.push(rest as u8);
-    }
-
-    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
-        let mut value = 0u64;
-        for shift in (0..).step_by(7).take(10) {
-            let byte = take_bytes(input, 1)?[0];
-            let bits = u64::from(byte & 0x7f);
-            // A last byte of zero says nothing: the same integer has a shorter form.
-            let is_padded = byte == 0 && shift > 0;
-            if shift == 63 && bits > 1 || is_padded {
-                return Err(RecordError::OutOfRange);
-            }
-            value |= bits << shift;
-            if byte < 0x80 {
-                return Ok(value);
-            }
-        }
-        Err(RecordError::OutOfRange)
-    }
-}
-
-macro_rules! narrow {
-    ($($int:ty),*) => {$(
-        impl Wire for $int {
-            fn put(&self, out: &mut Vec<u8>) {
-                u64::from(*self).put(out);
-            }
-
-            fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
-                Self::try_from(u64::take(input)?).map_err(|_| RecordError::OutOfRange)
-            }
-        }
-    )*};
-}
-
-narrow!(u8, u16, u32);
-
-impl Wire for i64 {
-    fn put(&self, out: &mut Vec<u8>) {
-        (((*self << 1) ^ (*self >> 63)) as u64).put(out);
-    }
-
-    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
-        let zigzag = u64::take(input)?;
-        Ok((zigzag >> 1) as Self ^ -((zigzag & 1) as Self))
-    }
-}
-
-impl Wire for u128 {
-    fn put(&self, out: &mut Vec<u8>) {
-        out.extend(self.to_le_bytes());
-    }
-
-    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
-        let bytes = take_bytes(input, 16)?;
-        Ok(Self::from_le_bytes(bytes.try_into().expect("sixteen were taken")))
-    }
-}
-
-impl Wire for [u8; 32] {
-    fn put(&self, out: &mut Vec<u8>) {
-        out.extend(self);
-    }
-
-    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
-        Ok(take_bytes(input, 32)?.try_into().expect("thirty-two were taken"))
-    }
-}
-
-impl Wire for bool {
-    fn put(&self, out: &mut Vec<u8>) {
-        out.push(u8::from(*self));
-    }
-
-    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
-        match take_bytes(input, 1)?[0] {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(RecordError::UnknownTag),
-        }
-    }
-}
-
-impl Wire for Box<str> {
-    fn put(&self, out: &mut Vec<u8>) {
-        (self.len() as u64).put(out);
-        out.extend(self.as_bytes());
-    }
-
-    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
-        let len = usize::try_from(u64::take(input)?).map_err(|_| RecordError::Truncated)?;
-        let text = std::str::from_utf8(take_bytes(input, len)?);
-        text.map(Into::into).map_err(|_| RecordError::NotText)
-    }
-}
-
-impl<T: Wire> Wire for Option<T> {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.is_some().put(out);
-        if let Some(value) = self {
-            value.put(out);
-        }
-    }
-
-    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
-        if bool::take(input)? { T::take(input).map(Some) } else { Ok(None) }
-    }
-}
-
-impl<T: Wire> Wire for Vec<T> {
-    fn put(&self, out: &mut Vec<u8>) {
-        (self.len() as u64).put(out);
-        self.iter().for_each(|value| value.put(out));
-    }
-
-    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
-        let len = u64::take(input)?;
-        // Every value takes a byte or more, so a longer list cannot be whole.
-        if len > input.len() as u64 {
-            return Err(RecordError::Truncated);
-        }
-        // A lying length may cost a little memory, never its own size in values.
-        let mut values = Self::with_capacity((len as usize).min(1024));
-        for _ in 0..len {
-            values.push(T::take(input)?);
-        }
-        Ok(values)
-    }
-}
-
-impl<T: Wire> Wire for Box<T> {
-    fn put(&self, out: &mut Vec<u8>) {
-        (**self).put(out);
-    }
-
-    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
-        T::take(input).map(Self::new)
-    }
-}
-
-impl<A: Wire, B: Wire> Wire for (A, B) {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.0.put(out);
-        self.1.put(out);
-    }
-
-    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
-        Ok((A::take(input)?, B::take(input)?))
-    }
 }
 
 /// Newtypes are what they wrap.
@@ -389,8 +200,8 @@ macro_rules! events {
 }
 
 newtypes!(
-    AccountId, CountryId, KeyId, MessageId, Micros, Number, OfferId, CarrierId, OrderId,
-    ProviderId, Seq, ServiceId, Time
+    AccountId, CallbackId, CountryId, KeyId, MessageId, Micros, Number, OfferId, CarrierId,
+    OrderId, ProviderId, Seq, ServiceId, Time
 );
 
 structs! {
@@ -418,6 +229,7 @@ structs! {
     GivenUp { at, order, attempt, provider, product, placed_at }
     Quarantined { until, offer, number }
     Seen { last, digests }
+    Callback { provider, received_at, content_type, body, failure }
     WalletRow { kind, amount, order, at }
 }
 
@@ -426,6 +238,11 @@ enums! {
     ProviderKind { 1 Own, 2 Driven }
     Closing { 1 Completed, 2 Cancelled, 3 TimedOut }
     FailReason { 1 NoNumbers, 2 InDoubt }
+    CallbackOutcome { 1 Accepted, 2 Duplicate, 3 Failed(failure) }
+    CallbackFailure {
+        1 Unreadable, 2 InvalidField, 3 InvalidNumber, 4 UnknownService, 5 UnknownNumber,
+        6 Ambiguous, 7 TooManyMessages
+    }
     TransactionKind { 1 Deposit, 2 Spend, 3 Refund, 4 Capture, 5 WriteOff, 6 Recovery }
     OrderStatus { 1 Escrow, 2 Delivered, 3 Refunded }
     ActivationState {
@@ -451,6 +268,8 @@ enums! {
         13 WrittenOff(id, amount),
         14 Quarantined(resting),
         15 Seen(provider, number, seen),
+        16 Callback(id, callback),
+        17 Callbacks(last, dropped, recent),
     }
 }
 
@@ -479,4 +298,6 @@ events! {
     22 Order(OrderEvent::LossRecovered) { order, provider, amount },
     23 Offer(OfferEvent::NumberHeldBack) { offer, number, rested, until },
     24 Memory(MemoryEvent::MessagesRemembered) { order },
+    25 Callback(CallbackEvent::CallbackReceived) { callback, provider, key, content_type, body },
+    26 Callback(CallbackEvent::CallbackProcessed) { callback, outcome, dropped },
 }

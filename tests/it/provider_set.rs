@@ -10,6 +10,7 @@ use nexnum::order::claim::Wish;
 use nexnum::order::{Orders, Refusal};
 use nexnum::server::config::ProviderConfig;
 use nexnum::server::{ProviderSetup, Running, StartError};
+use nexnum_driver::Secret;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::OpenAccount;
 use nexnum_engine::ids::{AccountId, CarrierId, OrderId, ProviderId};
@@ -332,5 +333,82 @@ async fn a_provider_of_an_unknown_dialect_comes_with_its_codes() {
     assert_eq!(connect(Some("other.csv")).await, Ok(id));
     rig.synced(id).await;
     rig.buy().await.unwrap();
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_and_a_password_come_from_the_configuration() {
+    let rig = Rig::start().await;
+    let provider = &rig.sandbox.providers()[HANDLER];
+    let document = rig.folder.path().join("account.toml");
+    let text = driver("handler");
+    let auth = text.lines().find(|line| line.starts_with("auth = ")).unwrap();
+    let more = auth.replace(
+        "]",
+        ", { place = \"query\", name = \"login\", value = \"{login}\" }, \
+         { place = \"query\", name = \"password\", value = \"{password}\" }]",
+    );
+    fs::write(&document, text.replace(auth, &more)).unwrap();
+    let connect = async |login: Option<&str>, password: Option<&str>| {
+        let driver = document.to_str().unwrap();
+        let setup = server::provider("account", driver, &provider.base_url, &provider.key);
+        let password_env = Some("ACCOUNT_PASSWORD".to_owned());
+        let login = login.map(str::to_owned);
+        let config = ProviderConfig { login, password_env, ..setup.config };
+        let password = password.map(Secret::new);
+        let setup = ProviderSetup { config, password, ..setup };
+        rig.running.providers.connect(setup).await.map_err(|error| error.to_string())
+    };
+    let refused = connect(None, Some("p")).await.unwrap_err();
+    assert!(refused.contains("needs a login") && refused.contains("set `login`"), "{refused}");
+    let refused = connect(Some("acme"), None).await.unwrap_err();
+    assert!(refused.contains("needs a password"), "{refused}");
+    assert!(refused.contains("the variable ACCOUNT_PASSWORD"), "{refused}");
+    let id = connect(Some("acme"), Some("p")).await.unwrap();
+    rig.synced(id).await;
+    rig.buy().await.unwrap();
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_has_timeouts_and_a_proxy_of_its_own() {
+    let rig = Rig::start().await;
+    let provider = &rig.sandbox.providers()[HANDLER];
+    let setup = || server::provider("kestrel", "handler", &provider.base_url, &provider.key);
+    let attention = &rig.running.rooms.market.attention;
+    let fails = async |words: &str| {
+        let deadline = tokio::time::Instant::now() + PATIENCE / 3;
+        loop {
+            let (rows, _) = attention.rows(99);
+            if rows.iter().any(|row| row.text.contains(words)) {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "no {words:?} in {rows:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    // The usual time of a price list is longer than this waits.
+    rig.sandbox.faults(HANDLER).set(FaultKind::TimeOut, 1.0);
+    let (call, prices) = (Some(1), Some(1));
+    let config =
+        ProviderConfig { call_timeout_s: call, prices_timeout_s: prices, ..setup().config };
+    rig.running.providers.connect(ProviderSetup { config, ..setup() }).await.unwrap();
+    fails("no answer in time").await;
+    rig.sandbox.faults(HANDLER).clear();
+    // The discard port: nothing listens there.
+    let proxy = Some("http://127.0.0.1:9".to_owned());
+    let config = ProviderConfig { proxy, ..setup().config };
+    rig.running.providers.connect(ProviderSetup { config, ..setup() }).await.unwrap();
+    fails("proxy").await;
+    let proxy_env = Some("NO_SUCH_PROXY".to_owned());
+    let config = ProviderConfig { proxy_env, ..setup().config };
+    let without = ProviderSetup { config, ..setup() };
+    let refused = rig.running.providers.connect(without.clone()).await.unwrap_err().to_string();
+    assert!(refused.contains("NO_SUCH_PROXY of `proxy_env`"), "{refused}");
+    let proxy = Some(Secret::new("http://name:word@127.0.0.1:9"));
+    rig.running.providers.connect(ProviderSetup { proxy, ..without }).await.unwrap();
+    fails("proxy").await;
+    let (rows, _) = attention.rows(99);
+    assert!(!format!("{rows:?}").contains("word"), "{rows:?}");
     rig.stop().await;
 }

@@ -72,7 +72,8 @@ impl Auditor {
                 | AccountEvent::KeyIssued { .. }
                 | AccountEvent::KeyRevoked { .. },
             )
-            | Event::Memory(_) => Ok(()),
+            | Event::Memory(_)
+            | Event::Callback(_) => Ok(()),
         }
     }
 

@@ -34,7 +34,7 @@ use world::{Rules, World};
 /// Runs of a normal test.
 const SEEDS_DEFAULT: u64 = 200;
 /// A control is found out within so many runs.
-const CONTROL_SEEDS: u64 = 20;
+const CONTROL_SEEDS: u64 = 60;
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)

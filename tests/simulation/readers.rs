@@ -45,6 +45,7 @@ pub(crate) fn compare(model: &ReadModel, state: &State) -> Result<(), String> {
     };
     let upstream: Vec<OrderId> = state.orders().filter(driven).map(|order| order.id).collect();
     same("work upstream", model.driven(), upstream)?;
+    same("callbacks", model.callbacks(|shown| shown == state.callbacks()), true)?;
     directory(model, state)
 }
 

@@ -4,6 +4,7 @@
 //! An event that does not fit the state is a bug or a damaged ledger: it panics.
 
 mod account;
+mod callback;
 mod dense;
 mod memory;
 mod offer;
@@ -29,6 +30,7 @@ impl State {
             Event::Offer(event) => self.apply_offer(event),
             Event::Order(event) => self.apply_order(at, event),
             Event::Memory(event) => self.apply_memory(event),
+            Event::Callback(event) => self.apply_callback(at, event),
         }
     }
 

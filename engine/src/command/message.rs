@@ -1,7 +1,7 @@
 //! What may be asked for the messages of an activation.
 
 use super::order::Actor;
-use crate::ids::OrderId;
+use crate::ids::{CallbackId, OrderId};
 
 /// A message as it came in.
 #[derive(Clone, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct IngestMessage {
     pub order: OrderId,
     /// What came.
     pub message: Incoming,
+    /// The callback that it came with: it is processed once the message is stored.
+    pub callback: Option<CallbackId>,
 }
 
 /// Asks for another message.

@@ -4,6 +4,7 @@
 //! A command is a struct, in the file of its subject, that knows the type of its answer.
 
 mod account;
+mod callback;
 mod memory;
 mod message;
 mod offer;
@@ -11,6 +12,7 @@ mod order;
 mod reply;
 
 pub use account::{Deposit, IssueKey, OpenAccount, RevokeKey};
+pub use callback::{ReceiveCallback, SettleCallback};
 pub use memory::Pulse;
 pub use message::{Incoming, IngestMessage, RequestAnother};
 pub use offer::{ListOffers, LoadStock, NameCarrier, PriceOffers, RegisterProvider};
@@ -20,7 +22,7 @@ pub use order::{
 };
 pub use reply::{Effect, Listed, Placed, Reply};
 
-use crate::ids::{AccountId, CarrierId, KeyId, ProviderId};
+use crate::ids::{AccountId, CallbackId, CarrierId, KeyId, ProviderId};
 
 /// A command that states the type of its answer.
 pub trait Request: Into<Command> {
@@ -87,4 +89,6 @@ commands! {
     RecoverLoss => Effect,
     Finish => Effect,
     Pulse => u32,
+    ReceiveCallback => CallbackId,
+    SettleCallback => Effect,
 }

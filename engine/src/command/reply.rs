@@ -1,6 +1,6 @@
 //! What an accepted command answers.
 
-use crate::ids::{AccountId, CarrierId, KeyId, OfferId, OrderId, ProviderId};
+use crate::ids::{AccountId, CallbackId, CarrierId, KeyId, OfferId, OrderId, ProviderId};
 
 /// Offers that were listed; their ids are dense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,4 +76,6 @@ replies! {
     Changed(u32),
     /// Whether it changed anything.
     Effect(Effect),
+    /// The callback kept or known.
+    Callback(CallbackId),
 }

@@ -1,10 +1,12 @@
 //! Messages of an activation: those that come in, and the wish for another.
 
+use super::callback;
 use super::check::owned;
 use crate::activation::{ActivationState, Input};
+use crate::callback::CallbackOutcome;
 use crate::command::{Effect, IngestMessage, RequestAnother};
 use crate::event::{Event, OrderEvent, Receipt};
-use crate::ids::MessageId;
+use crate::ids::{CallbackId, MessageId};
 use crate::limits::{MESSAGES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
 use crate::order::Order;
 use crate::reject::Reject;
@@ -12,7 +14,7 @@ use crate::state::State;
 
 pub(super) fn ingest(
     state: &State,
-    IngestMessage { order: id, message }: &IngestMessage,
+    IngestMessage { order: id, message, callback }: &IngestMessage,
     events: &mut Vec<Event>,
 ) -> Result<Effect, Reject> {
     let id = *id;
@@ -44,6 +46,8 @@ pub(super) fn ingest(
         late: order.state.is_closed(),
         capture: first.then(|| order.sale()),
     })));
+    let processed = |id: &CallbackId| callback::processed(state, *id, CallbackOutcome::Accepted);
+    events.extend(callback.as_ref().and_then(processed));
     Ok(Effect::Done)
 }
 

@@ -3,6 +3,7 @@
 
 mod account;
 mod activation;
+mod callback;
 mod check;
 mod message;
 mod offer;
@@ -57,6 +58,10 @@ pub fn decide(
             reply(asked, activation::cancel(state, policy, at, asked, events))
         }
         Command::Finish(asked) => reply(asked, activation::finish(state, asked, events)),
+        Command::ReceiveCallback(new) => reply(new, callback::receive(state, new, events)),
+        Command::SettleCallback(settled) => {
+            reply(settled, callback::settle(state, settled, events))
+        }
         Command::Pulse(pulse) => reply(pulse, pulse::pulse(state, policy, at, pulse, events)),
     }
 }

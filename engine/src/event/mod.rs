@@ -6,12 +6,14 @@
 
 mod account;
 mod bulk;
+mod callback;
 mod memory;
 mod offer;
 mod order;
 
 pub use account::{AccountEvent, Scope};
 pub use bulk::Bulk;
+pub use callback::CallbackEvent;
 pub use memory::MemoryEvent;
 pub use offer::{OfferEvent, OfferTerms, ProviderKind};
 pub use order::{Closing, Idempotency, OrderEvent, Placement, Receipt, Terms};
@@ -30,6 +32,8 @@ pub enum Event {
     Order(OrderEvent),
     /// Of the engine's memory.
     Memory(MemoryEvent),
+    /// Of callbacks.
+    Callback(CallbackEvent),
 }
 
 impl Event {
@@ -39,7 +43,7 @@ impl Event {
         match self {
             Self::Account(event) => [event.transaction(), None],
             Self::Order(event) => event.transactions(),
-            Self::Offer(_) | Self::Memory(_) => [None, None],
+            Self::Offer(_) | Self::Memory(_) | Self::Callback(_) => [None, None],
         }
     }
 
@@ -51,6 +55,7 @@ impl Event {
             Self::Offer(event) => event.kind(),
             Self::Order(event) => event.kind(),
             Self::Memory(event) => event.kind(),
+            Self::Callback(event) => event.kind(),
         }
     }
 
@@ -59,16 +64,17 @@ impl Event {
     pub const fn order(&self) -> Option<OrderId> {
         match self {
             Self::Order(event) => Some(event.order()),
-            Self::Account(_) | Self::Offer(_) | Self::Memory(_) => None,
+            Self::Account(_) | Self::Offer(_) | Self::Memory(_) | Self::Callback(_) => None,
         }
     }
 
     /// What makes it long.
     #[must_use]
-    pub const fn bulk(&self) -> Bulk {
+    pub fn bulk(&self) -> Bulk {
         match self {
             Self::Offer(event) => event.bulk(),
             Self::Order(event) => event.bulk(),
+            Self::Callback(event) => event.bulk(),
             Self::Account(_) | Self::Memory(_) => Bulk::NONE,
         }
     }

@@ -120,7 +120,8 @@ fn is_tie(first: &Ask, ask: &Ask) -> bool {
 /// Puts what serves in the order that the turn gives it: each provider by its weight, its own
 /// asks in the order of the ladder.
 fn share_out(line: &mut [Candidate], turn: u64) {
-    let point = turn.wrapping_mul(GOLDEN);
+    // From the middle on, so that the first order goes where most of them go.
+    let point = turn.wrapping_mul(GOLDEN).wrapping_add(1 << 63);
     for at in 0..line.len().min(CHOSEN_MAX) {
         let chosen = choose(&line[at..], point.rotate_left(29 * at as u32));
         line[at..=at + chosen].rotate_right(1);
@@ -213,6 +214,15 @@ mod tests {
             check(&grid, turns, &[(1, 100), (2, 600), (3, 300)]);
         }
         check(&grid, 1_000_000..1_000_050, &[(1, 5), (2, 30), (3, 15)]);
+    }
+
+    #[test]
+    fn the_first_order_goes_where_most_go_whatever_the_order_of_the_offers() {
+        for heavy in [1, 2] {
+            let grid = grid_of(&[(1, 1, 10, 5), (2, 2, 10, 5)]);
+            grid.set_weight(ProviderId(heavy), 10);
+            assert_eq!(order(&grid, 0)[0], u32::from(heavy));
+        }
     }
 
     #[test]

@@ -2,16 +2,17 @@
 //! dominate a run, ids are mostly of things that exist, time mostly creeps and
 //! sometimes jumps. It needs only the engine's public types.
 
+use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
     Actor, AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, FailOrder, Finish,
     Incoming, IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier, NextAttempt,
-    OpenAccount, PlaceOrder, PriceOffers, Pulse, RecoverLoss, RegisterProvider, RequestAnother,
-    RevokeKey, Timings,
+    OpenAccount, PlaceOrder, PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider,
+    RequestAnother, RevokeKey, SettleCallback, Timings,
 };
 use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
 use nexnum_engine::ids::{
-    AccountId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product, ProviderId,
-    ServiceId,
+    AccountId, CallbackId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product,
+    ProviderId, ServiceId,
 };
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
 use nexnum_engine::order::FailReason;
@@ -69,7 +70,7 @@ impl Rng {
 }
 
 /// How many kinds of commands there are.
-const KINDS: usize = 19;
+const KINDS: usize = 20;
 
 /// A source of commands.
 pub struct Arbitrary {
@@ -212,12 +213,25 @@ impl Arbitrary {
                 attempt,
                 reason: self.rng.pick(&[FailReason::NoNumbers, FailReason::InDoubt]),
             }),
-            15 => Command::IngestMessage(IngestMessage { order, message: self.message() }),
+            15 => Command::IngestMessage(IngestMessage {
+                order,
+                message: self.message(),
+                callback: self.rng.once_in(2).then(|| self.callback(state)),
+            }),
             16 => Command::RequestAnother(RequestAnother { order, actor: self.actor(state) }),
             17 if self.rng.once_in(2) => {
                 Command::Finish(Finish { order, actor: self.actor(state) })
             }
             17 => Command::Cancel(Cancel { order, actor: self.actor(state) }),
+            18 if self.rng.once_in(2) => Command::ReceiveCallback(self.received(state)),
+            18 => Command::SettleCallback(SettleCallback {
+                callback: self.callback(state),
+                outcome: match self.rng.below(4) {
+                    0 => CallbackOutcome::Accepted,
+                    1 => CallbackOutcome::Duplicate,
+                    _ => CallbackOutcome::Failed(self.rng.pick(&CallbackFailure::ALL)),
+                },
+            }),
             _ => Command::Pulse(Pulse { archived: self.archived(state) }),
         }
     }
@@ -313,6 +327,23 @@ impl Arbitrary {
             text: text(&mut self.rng, 2_000),
             code: text(&mut self.rng, 100),
         }
+    }
+
+    fn received(&mut self, state: &State) -> ReceiveCallback {
+        let len = if self.rng.once_in(30) { 64 * 1024 + 1 } else { self.rng.below(40) };
+        let content_type = if self.rng.once_in(20) { "x".repeat(101) } else { String::new() };
+        ReceiveCallback {
+            provider: if self.rng.once_in(10) { self.provider(state) } else { ProviderId(1) },
+            key: self.rng.below(60).into(),
+            content_type: content_type.into(),
+            body: vec![self.rng.next() as u8; len as usize].into(),
+        }
+    }
+
+    /// Mostly one that waits, sometimes any other.
+    fn callback(&mut self, state: &State) -> CallbackId {
+        let waits = state.callbacks().waiting().next().map(|(id, _)| id);
+        waits.filter(|_| !self.rng.once_in(3)).unwrap_or_else(|| CallbackId(self.rng.below(12)))
     }
 
     fn open(&mut self) -> Command {

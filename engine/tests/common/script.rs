@@ -3,16 +3,17 @@
 
 use nexnum_engine::account::Book;
 use nexnum_engine::audit::audit;
+use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
     Actor, AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Effect, FailOrder,
     Finish, Incoming, IngestMessage, IssueKey, ListOffers, Listed, LoadStock, NameCarrier,
-    NextAttempt, OpenAccount, PlaceOrder, Placed, PriceOffers, Pulse, RecoverLoss,
-    RegisterProvider, Reply, RequestAnother, RevokeKey, Timings,
+    NextAttempt, OpenAccount, PlaceOrder, Placed, PriceOffers, Pulse, ReceiveCallback, RecoverLoss,
+    RegisterProvider, Reply, RequestAnother, RevokeKey, SettleCallback, Timings,
 };
 use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
 use nexnum_engine::ids::{
-    AccountId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product, ProviderId,
-    ServiceId,
+    AccountId, CallbackId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product,
+    ProviderId, ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::FailReason;
@@ -172,6 +173,11 @@ impl Scene {
             "book" => self.book(line.word(1)),
             "left" => self.recorded.state().stock(OfferId(id(line.word(1)))).to_string(),
             "show" => self.show(line.order()),
+            "callbacks" => {
+                let callbacks = self.recorded.state().callbacks();
+                let (waiting, failed) = (callbacks.waiting_len(), callbacks.failed_len());
+                format!("{waiting} waiting {failed} failed {} dropped", callbacks.dropped())
+            }
             _ => {
                 let command = self.command(line);
                 self.execute(&command)
@@ -192,6 +198,7 @@ impl Scene {
             Ok(Reply::Placed(Placed::Waiting(id))) => format!("R{id}"),
             Ok(Reply::Placed(Placed::Replayed(id))) => format!("R{id} again"),
             Ok(Reply::Changed(count)) => format!("{count} changed"),
+            Ok(Reply::Callback(id)) => format!("C{id}"),
             Ok(Reply::Effect(Effect::Done)) => "ok".to_owned(),
             Ok(Reply::Effect(Effect::Unchanged)) => "unchanged".to_owned(),
         }
@@ -256,6 +263,22 @@ impl Scene {
                 },
             }),
             "carrier" => Command::NameCarrier(NameCarrier { name: line.word(1).into() }),
+            "callback" => Command::ReceiveCallback(ReceiveCallback {
+                provider: ProviderId(id(line.get("provider", "P1"))),
+                key: line.int::<u64>("key", "1").into(),
+                content_type: line.get("type", "").into(),
+                body: vec![b'x'; line.int("len", "9")].into(),
+            }),
+            "settle" => Command::SettleCallback(SettleCallback {
+                callback: CallbackId(id(line.word(1))),
+                outcome: match line.word(2) {
+                    "accepted" => CallbackOutcome::Accepted,
+                    "duplicate" => CallbackOutcome::Duplicate,
+                    "unreadable" => CallbackOutcome::Failed(CallbackFailure::Unreadable),
+                    "ambiguous" => CallbackOutcome::Failed(CallbackFailure::Ambiguous),
+                    word => panic!("{word:?} is no outcome of a callback"),
+                },
+            }),
             "list" | "price" | "stock" => Self::market(line),
             "order" => Command::PlaceOrder(self.order(line)),
             _ => self.of_order(line),
@@ -358,6 +381,7 @@ impl Scene {
                     text: line.get("text", "Your-code-12345").into(),
                     code: line.get("code", "12345").into(),
                 },
+                callback: line.find("callback").map(|callback| CallbackId(id(callback))),
             }),
             "another" => Command::RequestAnother(RequestAnother { order, actor }),
             "cancel" => Command::Cancel(Cancel { order, actor }),

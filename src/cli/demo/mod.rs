@@ -217,14 +217,14 @@ fn config(args: &DemoArgs) -> Config {
 const CONNECTIONS_OF_BUYERS: NonZeroU32 = NonZeroU32::new(256 + 2 * 256).expect("it is above 0");
 
 fn setup(provider: &SandboxProvider, args: &DemoArgs) -> ProviderSetup {
+    let config = ProviderConfig {
+        base_url: Some(provider.base_url.clone()),
+        sync_interval_s: SYNC_INTERVAL_S,
+        ..ProviderConfig::new(provider.name.to_lowercase(), provider.driver)
+    };
     ProviderSetup {
-        config: ProviderConfig {
-            base_url: Some(provider.base_url.clone()),
-            sync_interval_s: SYNC_INTERVAL_S,
-            ..ProviderConfig::new(provider.name.to_lowercase(), provider.driver)
-        },
-        key: Secret::new(provider.key.clone()),
         min_cancel_age_ms: Some(1000 * args.min_cancel_age),
+        ..ProviderSetup::new(config, Secret::new(provider.key.clone()))
     }
 }
 

@@ -1,8 +1,11 @@
 //! What this face may touch.
 
+use std::sync::Arc;
+
 use crate::access::Access;
 use crate::market::Market;
 use crate::money::Money;
+use crate::order::Orders;
 use crate::provider::providers::Providers;
 use crate::supply::Supply;
 
@@ -15,6 +18,8 @@ pub struct State {
     pub money: Money,
     /// Own stock.
     pub supply: Supply,
+    /// The orders that callbacks are for.
+    pub orders: Arc<Orders>,
     /// The connected providers, to show how they are.
     pub providers: Providers,
     /// Names and positions.

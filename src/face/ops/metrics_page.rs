@@ -268,6 +268,19 @@ fn gauges(orders: &Orders) -> Vec<Gauge> {
         ("nexnum_grid_offers", "Offers in the grid.", orders.market.grid.offers_len() as u64),
         ("nexnum_grid_bytes", "Memory of the grid.", orders.market.grid.bytes() as u64),
     ];
+    let callbacks = orders.market.read_model.callbacks(|callbacks| {
+        (callbacks.failed_len() as u64, callbacks.waiting_len() as u64, callbacks.dropped())
+    });
+    let (failed, waiting, dropped) = callbacks;
+    gauges.extend([
+        ("nexnum_callbacks_failed", "Callbacks kept that could not be processed.", failed),
+        ("nexnum_callbacks_waiting", "Callbacks that have not been processed yet.", waiting),
+        (
+            "nexnum_callbacks_dropped",
+            "Callbacks that could not be processed and made room for newer ones.",
+            dropped,
+        ),
+    ]);
     let resident = resident_bytes();
     let help = "Resident memory of the process.";
     gauges.extend(resident.map(|bytes| ("process_resident_memory_bytes", help, bytes)));

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_engine::account::Book;
+use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::event::{AccountEvent, Event, MemoryEvent, OrderEvent, ProviderKind, Scope};
 use nexnum_engine::ids::{AccountId, KeyId, Number, OrderId, ProviderId, Seq};
 use nexnum_engine::order::Order;
@@ -94,6 +95,8 @@ pub struct ReadModel {
     /// Purchases given up before the start, until `Orders::remember_given_up` takes them;
     /// later ones are remembered by the worker that gives them up.
     given_up: Mutex<Vec<GivenUp>>,
+    /// Callbacks that wait or could not be processed; their bodies are the engine's.
+    callbacks: Mutex<Callbacks>,
     bells: Box<[Notify]>,
 }
 
@@ -117,6 +120,7 @@ impl ReadModel {
             closed: Mutex::default(),
             driven_closed: Mutex::default(),
             given_up: Mutex::new(state.given_up().copied().collect()),
+            callbacks: Mutex::new(state.callbacks().clone()),
             bells: (0..BELLS).map(|_| Notify::new()).collect(),
         };
         for (id, account) in state.accounts() {
@@ -142,7 +146,7 @@ impl ReadModel {
     /// Shows a durable change. Called by one thread, in the ledger's order.
     pub fn publish(&self, change: &Change) {
         for event in &change.events {
-            self.show_event(event);
+            self.show_event(change.at, event);
         }
         for (account, wallet) in &change.wallets {
             self.show_wallet(*account, *wallet);
@@ -174,13 +178,14 @@ impl ReadModel {
         self.aging.lock().push_back((reply.at, account, key));
     }
 
-    fn show_event(&self, event: &Event) {
+    fn show_event(&self, at: Time, event: &Event) {
         self.directory.show(event);
         match event {
             Event::Account(event) => self.show_account(event),
             Event::Memory(MemoryEvent::Retired { orders_before, replies_before }) => {
                 self.retire(*orders_before, *replies_before);
             }
+            Event::Callback(event) => self.callbacks.lock().follow(at, event),
             // Orders come as values, and providers are the directory's.
             Event::Offer(_)
             | Event::Order(_)
@@ -381,6 +386,11 @@ impl ReadModel {
     #[must_use]
     pub fn take_given_up(&self) -> Vec<GivenUp> {
         std::mem::take(&mut self.given_up.lock())
+    }
+
+    /// Looks at the callbacks that wait or could not be processed.
+    pub fn callbacks<R>(&self, look: impl FnOnce(&Callbacks) -> R) -> R {
+        look(&self.callbacks.lock())
     }
 
     /// Orders in memory on a number of own stock, oldest first.

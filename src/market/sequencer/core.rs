@@ -186,7 +186,8 @@ fn settle(reply: Reply, claim: Option<Claim>) -> Option<Claim> {
         | Reply::Carrier(_)
         | Reply::Listed(_)
         | Reply::Changed(_)
-        | Reply::Effect(_) => None,
+        | Reply::Effect(_)
+        | Reply::Callback(_) => None,
     }
 }
 

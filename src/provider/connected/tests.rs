@@ -16,6 +16,8 @@ fn connected() -> Connected {
         credentials: Credentials::default(),
         rate: rust_decimal::Decimal::ONE,
         timeouts: Timeouts::default(),
+        proxy: None,
+        dispatcher: None,
         metrics: Metrics::default(),
     };
     let client = ProviderClient::new(Arc::clone(&driver), config).expect("it has an address");
@@ -100,12 +102,19 @@ fn a_low_balance_is_told_and_the_grid_knows_what_can_be_paid() {
 
 #[test]
 fn a_refused_key_takes_the_offers_off_sale_until_a_probe_goes_well() {
-    for kind in [ErrorKind::BadKey, ErrorKind::Banned] {
+    let told_of = [
+        (ErrorKind::BadKey, AttentionKind::KeyRefused),
+        (ErrorKind::Banned, AttentionKind::KeyRefused),
+        (ErrorKind::WrongCurrency, AttentionKind::WrongCurrency),
+    ];
+    for (kind, row) in told_of {
         let (connected, second) = (connected(), |n: u64| Time(1_000_000 + 1_000 * n));
         assert!(connected.figures().on_sale);
         refused(&connected, Op::Status, kind, second(0));
         assert!(!connected.figures().on_sale, "any call shows it");
-        assert_eq!(told(&connected), [AttentionKind::KeyRefused, AttentionKind::BreakerOpen]);
+        let rows = told(&connected);
+        assert!(rows.len() == 2 && rows.contains(&row), "{rows:?}");
+        assert!(rows.contains(&AttentionKind::BreakerOpen), "{rows:?}");
         // Polls that are refused meanwhile do not put the probe off.
         (1..60).for_each(|n| refused(&connected, Op::Status, kind, second(n)));
         assert!(!connected.may_probe(second(59)));

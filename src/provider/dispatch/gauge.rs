@@ -32,6 +32,16 @@ impl Gauge {
         Self::Bucket { capacity, refill, per_us, level: capacity * per_us, filled: now }
     }
 
+    /// A window in which all calls have been made.
+    pub(super) fn spent(window: Window, now: Instant) -> Self {
+        let mut gauge = Self::new(window, now);
+        match &mut gauge {
+            Self::Counted { calls, given, .. } => given.resize(*calls, now),
+            Self::Bucket { level, .. } => *level = 0,
+        }
+        gauge
+    }
+
     fn bring_to(&mut self, now: Instant) {
         match self {
             Self::Counted { per, given, .. } => {

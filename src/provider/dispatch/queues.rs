@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use nexnum_driver::CallLimits;
+use nexnum_driver::{CallLimits, Window};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -77,6 +77,7 @@ pub(super) enum Entry {
 
 /// The state of a dispatcher whose turns are of type `T`.
 pub(super) struct State<T> {
+    windows: Vec<Window>,
     pub(super) gauges: Vec<Gauge>,
     pub(super) queues: [Queue<T>; LANES.len()],
     places: usize,
@@ -98,6 +99,7 @@ pub(super) struct State<T> {
 impl<T> State<T> {
     pub(super) fn new(limits: &CallLimits, now: Instant) -> Self {
         Self {
+            windows: limits.windows.clone(),
             gauges: limits.windows.iter().map(|window| Gauge::new(*window, now)).collect(),
             queues: Default::default(),
             places: limits.concurrency.max(1) as usize,
@@ -109,6 +111,16 @@ impl<T> State<T> {
             alarm: None,
             promises: BTreeMap::new(),
             admitted: 0,
+        }
+    }
+
+    /// Keeps to other limits from now on. What was called under the ones before is not known to
+    /// the new windows, so that they begin as if they were used up.
+    pub(super) fn limit(&mut self, limits: &CallLimits, now: Instant) {
+        self.places = limits.concurrency.max(1) as usize;
+        if self.windows != limits.windows {
+            self.windows.clone_from(&limits.windows);
+            self.gauges = limits.windows.iter().map(|window| Gauge::spent(*window, now)).collect();
         }
     }
 

@@ -332,3 +332,28 @@ async fn slow_answers_in_one_lane_leave_places_for_the_others() {
     let until = Instant::now() + Duration::from_millis(10);
     assert!(dispatcher.turn(Lane::Change, until).await.is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_replaces_another_shares_its_calls() {
+    let windows = vec![Window { calls: 5, per_ms: 1_000 }];
+    let limits = CallLimits { concurrency: 16, penalty_ms: 1, windows };
+    let first = Dispatcher::shared(None, &limits);
+    let second = Dispatcher::shared(Some(Arc::clone(&first)), &limits);
+    let soon = || Instant::now() + Duration::from_millis(10);
+    for each in [&first, &second, &first, &second, &first] {
+        drop(each.turn(Lane::Poll, soon()).await.unwrap());
+    }
+    assert!(second.turn(Lane::Poll, soon()).await.is_err(), "five in all");
+    // Under other limits nothing is known of what was called before: they begin used up.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    for calls in [3, 40] {
+        let limits =
+            CallLimits { windows: vec![Window { calls, per_ms: 1_000 }], ..limits.clone() };
+        let other = Dispatcher::shared(Some(Arc::clone(&first)), &limits);
+        assert!(first.turn(Lane::Poll, soon()).await.is_err());
+        let asked = Instant::now();
+        drop(other.turn(Lane::Poll, asked + LONG).await.unwrap());
+        assert!(asked.elapsed() <= Duration::from_secs(1));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+}

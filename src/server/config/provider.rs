@@ -1,18 +1,27 @@
 //! The section of one provider, and the rules between its fields.
 
 use std::path::Path;
+use std::time::Duration;
 
 use nexnum_driver::Driver;
 use nexnum_engine::money::Micros;
 use serde::{Deserialize, Serialize};
 
 use crate::config_value;
+use crate::provider::client_config::Timeouts;
 use crate::supply::config::{MarginConfig, OWN_PROVIDER, Rate};
 
 /// Bounds of the pause between two syncs: providers ban a faster one, stock is stale after more.
 const SYNC_S: std::ops::RangeInclusive<u64> = 5..=24 * 60 * 60;
 /// Bounds of a provider's weight: shares of a hundredth are as fine as orders show.
-const WEIGHTS: std::ops::RangeInclusive<u8> = 1..=100;
+const WEIGHTS: std::ops::RangeInclusive<u64> = 1..=100;
+/// Bounds of a call's time. With the wait for its turn a purchase must be over before the order
+/// tries no other offer any more.
+const CALL_S: std::ops::RangeInclusive<u64> = 1..=20;
+/// Bounds of the time in which a provider must be reached.
+const CONNECT_S: std::ops::RangeInclusive<u64> = 1..=20;
+/// Bounds of a price list's time: a longer one would hold up the balance and probes.
+const PRICES_S: std::ops::RangeInclusive<u64> = 1..=300;
 /// Seconds between two syncs unless the configuration says otherwise.
 const SYNC_INTERVAL_S: u64 = 60;
 
@@ -49,6 +58,27 @@ pub struct ProviderConfig {
     /// The environment variable that holds the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_env: Option<String>,
+    /// The name of our account there, where the driver asks for one beside the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    /// The environment variable that holds the account's password, where the driver asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_env: Option<String>,
+    /// `none`, or the `http://host:port` of a proxy for all calls; without it the environment's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    /// The environment variable that holds the proxy's address with a name and a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_env: Option<String>,
+    /// Seconds in which it must be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect_timeout_s: Option<u64>,
+    /// Seconds that a call may take from its turn on, but for price lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_timeout_s: Option<u64>,
+    /// Seconds that a price list may take from its turn on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices_timeout_s: Option<u64>,
     /// Whether it is bought from.
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -99,6 +129,13 @@ impl ProviderConfig {
             base_url: None,
             key_secret: None,
             key_env: None,
+            login: None,
+            password_env: None,
+            proxy: None,
+            proxy_env: None,
+            connect_timeout_s: None,
+            call_timeout_s: None,
+            prices_timeout_s: None,
             enabled: yes(),
             priority: 0,
             weight: one(),
@@ -127,19 +164,20 @@ impl ProviderConfig {
                 "a provider is named {name:?}, which is own stock's name: choose another"
             ));
         }
-        if !SYNC_S.contains(&self.sync_interval_s) {
-            let (least, most) = (SYNC_S.start(), SYNC_S.end());
-            return Some(format!(
-                "sync_interval_s of provider {name:?} is {}: it must be from {least} to {most}",
-                self.sync_interval_s
-            ));
-        }
-        if !WEIGHTS.contains(&self.weight) {
-            let (least, most) = (WEIGHTS.start(), WEIGHTS.end());
-            return Some(format!(
-                "weight of provider {name:?} is {}: it must be from {least} to {most}",
-                self.weight
-            ));
+        let bounded = [
+            ("sync_interval_s", Some(self.sync_interval_s), SYNC_S),
+            ("weight", Some(self.weight.into()), WEIGHTS),
+            ("connect_timeout_s", self.connect_timeout_s, CONNECT_S),
+            ("call_timeout_s", self.call_timeout_s, CALL_S),
+            ("prices_timeout_s", self.prices_timeout_s, PRICES_S),
+        ];
+        for (field, value, bounds) in bounded {
+            if let Some(value) = value.filter(|value| !bounds.contains(value)) {
+                let (least, most) = (bounds.start(), bounds.end());
+                return Some(format!(
+                    "{field} of provider {name:?} is {value}: it must be from {least} to {most}"
+                ));
+            }
         }
         if self.low_balance < Micros::ZERO {
             return Some(format!(
@@ -147,8 +185,30 @@ impl ProviderConfig {
                 self.low_balance
             ));
         }
-        let two_keys = self.key_secret.is_some() && self.key_env.is_some();
-        two_keys
-            .then(|| format!("provider {name:?} has both key_secret and key_env: name one of them"))
+        if self.proxy.as_ref().is_some_and(|proxy| proxy.contains('@')) {
+            return Some(format!(
+                "proxy of provider {name:?} has a name or a password: put the address into an \
+                 environment variable, and name that with proxy_env"
+            ));
+        }
+        let both = [
+            ("key_secret", &self.key_secret, "key_env", &self.key_env),
+            ("proxy", &self.proxy, "proxy_env", &self.proxy_env),
+        ];
+        let twice = both.iter().find(|(_, one, _, other)| one.is_some() && other.is_some());
+        twice.map(|(one, _, other, _)| {
+            format!("provider {name:?} has both {one} and {other}: name one of them")
+        })
+    }
+
+    /// How long its calls may take.
+    pub(in crate::server) fn timeouts(&self) -> Timeouts {
+        let Timeouts { connect, call, prices } = Timeouts::default();
+        let or = |seconds: Option<u64>, default| seconds.map_or(default, Duration::from_secs);
+        Timeouts {
+            connect: or(self.connect_timeout_s, connect),
+            call: or(self.call_timeout_s, call),
+            prices: or(self.prices_timeout_s, prices),
+        }
     }
 }

@@ -118,6 +118,11 @@ fn a_provider_s_error_names_the_provider() {
     refused(&provider("key = \"1\""), &["line 4", "unknown field", "key"]);
     refused(&provider("sync_interval_s = 1"), &["sync_interval_s", "\"a\"", "5"]);
     refused(&provider("key_secret = \"x\"\nkey_env = \"Y\""), &["\"a\"", "both"]);
+    refused(&provider("call_timeout_s = 21"), &["call_timeout_s", "\"a\"", "from 1 to 20"]);
+    refused(&provider("connect_timeout_s = 0"), &["connect_timeout_s", "from 1 to 20"]);
+    refused(&provider("prices_timeout_s = 301"), &["prices_timeout_s", "from 1 to 300"]);
+    refused(&provider("proxy = \"http://a:b@c:1\""), &["proxy", "proxy_env"]);
+    refused(&provider("proxy = \"none\"\nproxy_env = \"P\""), &["both proxy and proxy_env"]);
     refused(&provider("rate = \"0\""), &["line 4", "rate above 0"]);
     refused(&provider("priority = 256"), &["line 4", "256"]);
     refused(&provider("weight = 0"), &["weight", "\"a\"", "1 to 100"]);
@@ -128,6 +133,18 @@ fn a_provider_s_error_names_the_provider() {
     for address in ["ftp://x", "https://", "https://user:pass@x", "http://x/?key=1"] {
         refused(&provider(&format!("base_url = \"{address}\"")), &["line 4", "address"]);
     }
+}
+
+#[test]
+fn a_provider_s_timeouts_are_the_usual_ones_unless_it_says_otherwise() {
+    let timeouts = |lines: &str| {
+        let text = format!("[[providers]]\nname = \"a\"\ndriver = \"d\"\n{lines}");
+        let timeouts = parse(&text).unwrap().providers[0].timeouts();
+        [timeouts.connect, timeouts.call, timeouts.prices].map(|time| time.as_secs())
+    };
+    assert_eq!(timeouts(""), [3, 15, 60]);
+    let lines = "connect_timeout_s = 5\ncall_timeout_s = 20\nprices_timeout_s = 120";
+    assert_eq!(timeouts(lines), [5, 20, 120]);
 }
 
 #[test]

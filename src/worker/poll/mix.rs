@@ -139,9 +139,10 @@ impl World {
         }
         let age_ms = bought.at.elapsed().as_millis() as u64;
         let watch = Watch::default();
-        let pause = pause_ms(POLL_BASE_MS, age_ms, Want::Message, watch, moment);
+        let pause =
+            pause_ms((POLL_BASE_MS, self.mix.page.is_some()), age_ms, Want::Message, watch, moment);
         let now = self.now();
-        self.schedule.lock().put(OrderId(id), Want::Message, now.plus_ms(pause), now);
+        self.schedule.lock().put(OrderId(id), Want::Message, age_ms, now.plus_ms(pause), now);
     }
 
     /// Delivers the code of an activation that the provider was asked about at `asked`.
@@ -249,7 +250,7 @@ impl World {
                 asking.spawn(async move {
                     match step {
                         Step::One(id) => world.ask(id.0).await,
-                        Step::List => world.list(now).await,
+                        Step::List(depth) => world.list(depth, now).await,
                     }
                 });
             }
@@ -269,7 +270,7 @@ impl World {
         }
     }
 
-    async fn list(&self, began: Time) {
+    async fn list(&self, depth: Depth, began: Time) {
         let page = self.mix.page.unwrap_or(1);
         let open: Vec<u32> = {
             let all = self.bought.lock();
@@ -279,7 +280,7 @@ impl World {
         let pages = open.chunks(page).len().max(1);
         for at in 0..pages {
             if !self.call_in(Lane::Poll).await {
-                return self.schedule.lock().has_no_list(began.plus_ms(PAUSE_UNLISTED_MS));
+                return self.schedule.lock().has_no_list(depth, began.plus_ms(PAUSE_UNLISTED_MS));
             }
             for id in open.iter().skip(at * page).take(page) {
                 self.deliver(*id, Instant::now());
@@ -287,7 +288,7 @@ impl World {
             }
         }
         self.room.note_list(open.len(), pages as u32);
-        self.schedule.lock().has_listed(began);
+        self.schedule.lock().has_listed(depth, began);
     }
 
     /// Price list and balance, as the syncer asks for them.

@@ -1,10 +1,13 @@
 //! Every variant of an event, with every variant of what it carries.
 
+use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
-    AccountEvent, Closing, Event, Idempotency, MemoryEvent, OfferEvent, OfferTerms, OrderEvent,
-    Placement, ProviderKind, Receipt, Scope,
+    AccountEvent, CallbackEvent, Closing, Event, Idempotency, MemoryEvent, OfferEvent, OfferTerms,
+    OrderEvent, Placement, ProviderKind, Receipt, Scope,
 };
-use nexnum_engine::ids::{AccountId, CarrierId, KeyId, MessageId, Number, OfferId, ProviderId};
+use nexnum_engine::ids::{
+    AccountId, CallbackId, CarrierId, KeyId, MessageId, Number, OfferId, ProviderId,
+};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::FailReason;
 use nexnum_engine::time::Time;
@@ -22,7 +25,36 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
     let heard = MemoryEvent::MessagesRemembered { order: ORDER };
     let memory = [("Retired", retired), ("MessagesRemembered", heard)];
     let memory = memory.into_iter().map(|(name, event)| (name, Event::Memory(event)));
-    accounts.chain(offers).chain(memory).chain(orders).collect()
+    let callbacks = of_callbacks().into_iter().map(|(name, event)| (name, Event::Callback(event)));
+    accounts.chain(offers).chain(memory).chain(orders).chain(callbacks).collect()
+}
+
+fn of_callbacks() -> Vec<(&'static str, CallbackEvent)> {
+    let callback = CallbackId(300);
+    let processed =
+        |outcome, dropped| CallbackEvent::CallbackProcessed { callback, outcome, dropped };
+    let failed = |failure| processed(CallbackOutcome::Failed(failure), 2);
+    vec![
+        (
+            "CallbackReceived",
+            CallbackEvent::CallbackReceived {
+                callback,
+                provider: ProviderId(2),
+                key: DIGEST,
+                content_type: "text/plain".into(),
+                body: [0, 0x7f, 0xff].into(),
+            },
+        ),
+        ("CallbackProcessed Accepted", processed(CallbackOutcome::Accepted, 0)),
+        ("CallbackProcessed Duplicate", processed(CallbackOutcome::Duplicate, 0)),
+        ("CallbackProcessed Unreadable", failed(CallbackFailure::Unreadable)),
+        ("CallbackProcessed InvalidField", failed(CallbackFailure::InvalidField)),
+        ("CallbackProcessed InvalidNumber", failed(CallbackFailure::InvalidNumber)),
+        ("CallbackProcessed UnknownService", failed(CallbackFailure::UnknownService)),
+        ("CallbackProcessed UnknownNumber", failed(CallbackFailure::UnknownNumber)),
+        ("CallbackProcessed Ambiguous", failed(CallbackFailure::Ambiguous)),
+        ("CallbackProcessed TooManyMessages", failed(CallbackFailure::TooManyMessages)),
+    ]
 }
 
 fn of_accounts() -> Vec<(&'static str, AccountEvent)> {

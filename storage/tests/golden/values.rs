@@ -2,10 +2,11 @@
 
 use nexnum_engine::account::{Book, Sale};
 use nexnum_engine::activation::{ActivationState, Assignment, Message};
+use nexnum_engine::callback::{Callback, CallbackFailure};
 use nexnum_engine::event::{ProviderKind, Scope, Terms};
 use nexnum_engine::ids::{
-    AccountId, CarrierId, CountryId, KeyId, MessageId, Number, OfferId, OrderId, Product,
-    ProviderId, Seq, ServiceId,
+    AccountId, CallbackId, CarrierId, CountryId, KeyId, MessageId, Number, OfferId, OrderId,
+    Product, ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Order, OrderStatus};
@@ -148,5 +149,23 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
     rows.push(("Quarantined".to_owned(), Row::Quarantined(resting)));
     let seen = Seen { last: NOW, digests: vec![DIGEST, 1] };
     rows.push(("Seen".to_owned(), Row::Seen(ProviderId(2), Number(15_551), seen)));
+    rows.extend(of_callbacks());
+    rows
+}
+
+fn of_callbacks() -> Vec<(String, Row)> {
+    let mut rows = Vec::new();
+    let recent = vec![(CallbackId(299), DIGEST), (CallbackId(300), 1)];
+    rows.push(("Callbacks".to_owned(), Row::Callbacks(CallbackId(300), 7, recent)));
+    let kept = |failure| Callback {
+        provider: ProviderId(2),
+        received_at: NOW,
+        content_type: "text/plain".into(),
+        body: [0, 0x7f, 0xff].into(),
+        failure,
+    };
+    rows.push(("Callback".to_owned(), Row::Callback(CallbackId(300), kept(None))));
+    let failed = kept(Some(CallbackFailure::Ambiguous));
+    rows.push(("Callback Failed".to_owned(), Row::Callback(CallbackId(300), failed)));
     rows
 }

@@ -1,5 +1,7 @@
 //! Numbers that are bought, the ask that is next, and what a purchase may cost.
 
+use std::sync::Arc;
+
 use nexnum::face::ops::metrics_page;
 use nexnum::order::Refusal;
 use nexnum_engine::activation::ActivationState;
@@ -80,6 +82,37 @@ async fn a_list_that_shrank_while_the_market_was_closed_is_not_believed_at_once(
     assert!(health.failures[0].text.contains("shrank too much"), "{:?}", health.failures);
     assert_eq!((health.last_sync_at, health.offers), (None, 0));
     assert!(health.quarantined > 0, "all that it named");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_whose_costs_fell_a_hundredfold_is_not_believed_at_once() {
+    let closed = Rig::start(&[(HANDLER, 100_000)]).await.close().await;
+    closed.reword("handler", r#"stock = "/count""#, r#"stock = "/count", scale = 2"#);
+    let rig = closed.open().await;
+    let health = || rig.orders().providers.list().first().unwrap().health();
+    until(|| !health().failures.is_empty()).await;
+    let health = health();
+    assert!(health.failures[0].text.contains("most costs fell"), "{:?}", health.failures);
+    assert_eq!((health.last_sync_at, health.offers), (None, 0));
+    assert!(health.quarantined > 100, "all that it named");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_whose_cost_falls_tenfold_is_not_sold_before_it_is_confirmed() {
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    let connected = Arc::clone(rig.orders().providers.list().first().unwrap());
+    assert!(rig.sandbox.pin(HANDLER, product(), Micros(10_000), 5), "it is sold there");
+    connected.sync_now();
+    until(|| connected.health().quarantined == 1).await;
+    let refused = rig.buy(None).await;
+    assert!(matches!(refused, Err(Refusal::NoNumbers { order: None })), "{refused:?}");
+    assert!(rig.sandbox.pin(HANDLER, product(), Micros(20_000), 5), "it is sold there");
+    connected.sync_now();
+    until(|| connected.health().quarantined == 0).await;
+    let id = rig.buy(None).await.unwrap();
+    assert_eq!(rig.order(id, received).await.cost, Micros(20_000), "a fall as in any sale");
     rig.stop().await;
 }
 

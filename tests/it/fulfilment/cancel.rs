@@ -1,7 +1,13 @@
 //! Numbers that go back: in time, too late, at their end.
 
+use std::sync::Arc;
+
+use nexnum::market::change::Change;
 use nexnum::order::{Refusal, UpstreamError};
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::ids::Seq;
+use nexnum_engine::order::Order;
+use nexnum_engine::reject::Reject;
 use nexnum_sandbox::{FaultKind, SandboxConfig};
 
 use super::{HANDLER, Rig, ask_handler, check_cancelled, received};
@@ -87,5 +93,32 @@ async fn a_number_that_its_provider_takes_back_no_more_stays_open() {
     rig.sandbox.advance_ms(61_000);
     rig.order(id, received).await;
     assert_eq!(rig.wallet(), (9_880_000, 0));
+    rig.stop().await;
+}
+
+/// Shows readers an order as it is not, or as it is.
+fn show(rig: &Rig, order: Order) {
+    let read_model = &rig.orders().market.read_model;
+    let (first, at) = (Seq(read_model.position().0 + 1), rig.orders().market.clock.now());
+    let orders = vec![Arc::new(order)];
+    read_model.publish(&Change { first, at, events: Vec::new(), orders, wallets: Vec::new() });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_that_does_not_see_the_number_leaves_it_to_be_given_back() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    let id = rig.buy(None).await.unwrap();
+    let active = rig.order(id, |order| order.state == ActivationState::Active).await;
+    let external_id = active.assignment.as_ref().unwrap().external_id.clone();
+    let query = format!("action=getStatus&id={external_id}");
+    // Readers are a moment behind the engine.
+    show(&rig, Order { state: ActivationState::Init, assignment: None, ..(*active).clone() });
+    let refused = rig.orders().cancel(rig.customer, id).await;
+    assert_eq!(refused, Err(Refusal::Rejected(Reject::NoNumberYet)));
+    show(&rig, (*active).clone());
+    assert_eq!(ask_handler(&rig.sandbox, &query).await, "STATUS_WAIT_CODE");
+    rig.cancel(id).await;
+    assert_eq!(ask_handler(&rig.sandbox, &query).await, "STATUS_CANCEL");
+    assert_eq!(rig.wallet(), (10_000_000, 0));
     rig.stop().await;
 }

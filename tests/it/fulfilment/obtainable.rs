@@ -1,10 +1,12 @@
 //! Offers that cannot be had at the cost of the provider's list.
 
+use nexnum::attention::AttentionKind;
+use nexnum::order::Refusal;
 use nexnum_engine::grid::Ask;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 
-use super::{FIVESIM, Rig, received, until};
+use super::{FIVESIM, HANDLER, Rig, SMSPOOL, received, until};
 use crate::rig::sandbox::product;
 
 impl Rig {
@@ -20,6 +22,10 @@ impl Rig {
         until(|| provider.health().last_sync_at > before).await;
     }
 
+    fn ask(&self) -> Ask {
+        self.orders().market.grid.asks(product()).next().unwrap()
+    }
+
     fn ask_of(&self, order: &Order) -> Ask {
         self.orders().market.grid.ask(order.offer).unwrap()
     }
@@ -32,6 +38,9 @@ async fn an_overcharged_offer_is_not_sold_before_its_listed_cost_is_what_was_cha
     let id = rig.buy(None).await.unwrap();
     let order = rig.order(id, received).await;
     assert_eq!((order.price, order.cost), (Micros(120_000), Micros(500_000)));
+    let (rows, _) = rig.orders().market.attention.rows(10);
+    let row = rows.iter().find(|row| row.kind == AttentionKind::Overcharge).unwrap();
+    assert_eq!(row.subject.order, Some(id), "{rows:?}");
     for (listed, stock) in [(100_000, 0), (400_000, 0), (500_000, 5), (100_000, 5)] {
         rig.pin(FIVESIM, listed);
         rig.sync().await;
@@ -40,5 +49,59 @@ async fn an_overcharged_offer_is_not_sold_before_its_listed_cost_is_what_was_cha
         let health = rig.orders().providers.list().remove(0).health();
         assert_eq!(health.overcharged, usize::from(stock == 0));
     }
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_that_a_refusal_names_is_tried_within_the_buyer_s_limit() {
+    let rig = Rig::start(&[(HANDLER, 50_000)]).await;
+    rig.pin(HANDLER, 90_000);
+    let id = rig.buy(Some(200_000)).await.unwrap();
+    let order = rig.order(id, received).await;
+    assert_eq!((order.attempt, order.price, order.cost), (2, Micros(108_000), Micros(90_000)));
+    assert_eq!(rig.wallet(), (9_892_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_that_a_refusal_names_is_not_tried_where_another_ask_is_cheaper() {
+    let rig = Rig::start(&[(HANDLER, 50_000), (SMSPOOL, 70_000)]).await;
+    rig.pin(HANDLER, 90_000);
+    let id = rig.buy(Some(200_000)).await.unwrap();
+    let order = rig.order(id, received).await;
+    assert_eq!((order.attempt, order.price, order.cost), (2, Micros(84_000), Micros(70_000)));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_refused_as_too_cheap_comes_back_at_the_price_named() {
+    let rig = Rig::start(&[(HANDLER, 50_000)]).await;
+    rig.pin(HANDLER, 90_000);
+    let refused = rig.buy(None).await;
+    assert!(matches!(refused, Err(Refusal::NoNumbers { .. })), "{refused:?}");
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    assert_eq!((rig.ask().price, rig.ask().stock), (Micros(108_000), 5));
+    rig.pin(HANDLER, 50_000);
+    rig.sync().await;
+    assert_eq!((rig.ask().price, rig.ask().stock), (Micros(108_000), 5), "the list says less");
+    rig.pin(HANDLER, 95_000);
+    rig.sync().await;
+    assert_eq!(rig.ask().price, Micros(114_000));
+    rig.pin(HANDLER, 50_000);
+    rig.sync().await;
+    assert_eq!(rig.ask().price, Micros(60_000), "the list had caught up");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_names_a_higher_price_each_time_is_tried_twice() {
+    let rig = Rig::start(&[(HANDLER, 50_000)]).await;
+    rig.pin(HANDLER, 90_000);
+    let raised = rig.buy(None).await;
+    assert!(raised.is_err(), "{raised:?}");
+    rig.pin(HANDLER, 150_000);
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    let order = rig.order(id, received).await;
+    assert_eq!((order.attempt, order.price), (2, Micros(180_000)));
     rig.stop().await;
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use nexnum::face::ops::metrics_page;
 use nexnum::order::claim::{Skip, Wish};
 use nexnum::order::quote::Quote;
-use nexnum::server::ProviderSetup;
 use nexnum::server::config::ProviderConfig;
 use nexnum_engine::ids::CarrierId;
 use nexnum_engine::money::Micros;
@@ -17,10 +16,8 @@ use crate::rig::sandbox::product;
 impl Rig {
     /// Connects a seller again under another configuration.
     async fn configure(&self, seller: usize, change: impl Fn(&mut ProviderConfig)) {
-        let ProviderSetup { mut config, key, min_cancel_age_ms } =
-            setup(&self.sandbox, seller, &self.folder);
-        change(&mut config);
-        let setup = ProviderSetup { config, key, min_cancel_age_ms };
+        let mut setup = setup(&self.sandbox, seller, &self.folder);
+        change(&mut setup.config);
         self.running.providers.connect(setup).await.unwrap();
         synced(self.orders()).await;
     }
@@ -51,6 +48,35 @@ async fn equal_asks_share_the_orders_by_weight_as_quotes_foretell() {
     assert_eq!(bought.len(), 2, "{bought:?}");
     assert!((8..=10).contains(&bought["Kestrel"]), "{bought:?}");
     rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_spill_to_the_next_provider_while_the_first_is_busy() {
+    for priority in [0, 9] {
+        let rig = Rig::start(&[(HANDLER, 100_000), (SMSPOOL, 100_000)]).await;
+        let first = |config: &mut ProviderConfig| {
+            (config.weight, config.priority) = (100, priority);
+        };
+        rig.configure(HANDLER, first).await;
+        let busy = rig.orders().providers.by_name("Kestrel").unwrap();
+        let taken = || {
+            let quote = rig.quote();
+            let skip = quote.asks.iter().find(|ask| ask.ask.provider == busy.id()).unwrap().skip;
+            let taken = quote.asks.iter().find(|ask| ask.taken).unwrap().ask.provider;
+            (skip, rig.orders().providers.get(taken).unwrap().name().to_owned())
+        };
+        assert_eq!(taken(), (None, "Kestrel".to_owned()));
+        let admit = || busy.client().room().admit().ok();
+        let all: Vec<_> = std::iter::from_fn(admit).take(100_000).collect();
+        assert_eq!(taken(), (Some(Skip::Busy), "Lagoon".to_owned()));
+        let id = rig.buy(None).await.unwrap();
+        let order = rig.order(id, received).await;
+        assert_eq!((order.attempt, order.price), (1, Micros(120_000)));
+        assert_ne!(order.provider, busy.id());
+        drop(all);
+        assert_eq!(taken(), (None, "Kestrel".to_owned()));
+        rig.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,8 @@
 
 use std::process::Output;
 
+use serde_json::json;
+
 use super::harness::Market;
 use crate::rig::process::nexnum;
 
@@ -24,6 +26,26 @@ async fn a_provider_of_any_name_can_be_synced() {
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     let told = String::from_utf8(refused.stderr).unwrap();
     assert!(told.contains("no provider of this name"), "{told}");
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callbacks_that_failed_are_listed_and_processed_again() {
+    let market = Market::start().await;
+    market.message("+62810000000", "code 12345").await.refused(404, "not_found");
+    let listed = run(&market, &["callback", "list"]).await;
+    let text = String::from_utf8(listed.stdout).unwrap();
+    assert!(text.contains("id=1") && text.contains("reason=unknown_number"), "{text}");
+    let again = run(&market, &["callback", "process", "1"]).await;
+    assert_eq!(again.status.code(), Some(1), "{again:?}");
+    market.stock("ID", "telegram", "0.50", 62_810_000_000, 1).await;
+    let buyer = market.customer("ann", "1").await;
+    let wish = json!({"country": "ID", "service": "telegram"});
+    buyer.post("/api/v1/orders", wish).await.created();
+    let again = run(&market, &["callback", "process", "1", "--service", "telegram"]).await;
+    assert_eq!(String::from_utf8(again.stdout).unwrap(), "status=accepted\n");
+    let listed = run(&market, &["callback", "list"]).await;
+    assert_eq!((listed.status.code(), listed.stdout.len()), (Some(0), 0));
     market.running.stop().await.unwrap();
 }
 

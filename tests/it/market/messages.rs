@@ -1,5 +1,7 @@
 //! Messages that are posted for numbers of own stock: whom they reach.
 
+use nexnum::face::ops::metrics_page;
+use nexnum_engine::command::ReceiveCallback;
 use serde_json::{Value, json};
 
 use super::harness::{Client, Market};
@@ -136,4 +138,162 @@ async fn futures_all<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> V
     })
     .await;
     done
+}
+
+/// The callbacks that could not be processed, newest first.
+async fn kept(market: &Market) -> Vec<Value> {
+    let shown = market.admin.get("/api/admin/callbacks").await.ok();
+    shown["callbacks"].as_array().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_that_could_not_be_processed_is_processed_again() {
+    let market = Market::start().await;
+    let ann = market.customer("ann", "5").await;
+    let body = json!({"number": format!("+{NUMBER}"), "text": "code 48213", "id": "m1"});
+    // 1. It came before its order: the sender is told, and it is kept once.
+    for _ in 0..3 {
+        market.posted(body.clone()).await.refused(404, "not_found");
+    }
+    let failed = kept(&market).await;
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0]["reason"], "unknown_number");
+    assert_eq!(failed[0]["body"], body.to_string());
+    // 2. It is there after a restart, and the operator's word brings it to its order.
+    let market = market.restart().await;
+    assert_eq!(kept(&market).await.len(), 1);
+    market.stock("ID", "telegram", "0.50", NUMBER, 1).await;
+    let ann = Client::new(&market.running, &ann.key);
+    let order = buy(&ann, "telegram").await;
+    let path = format!("/api/admin/callbacks/{}/process", failed[0]["id"].as_str().unwrap());
+    assert_eq!(market.admin.post(&path, json!({})).await.ok()["status"], "accepted");
+    assert_eq!(codes(&ann, &order).await, ["48213"]);
+    assert!(kept(&market).await.is_empty());
+    market.admin.post(&path, json!({})).await.refused(404, "not_found");
+    // 3. The sender that repeats it changes nothing.
+    assert_eq!(market.posted(body).await.ok()["status"], "duplicate");
+    assert_eq!(codes(&ann, &order).await, ["48213"]);
+    let page = metrics_page::render(&market.running.rooms.orders, &market.running.routes.router);
+    for line in [
+        "nexnum_callbacks_failed 0",
+        "nexnum_callbacks_waiting 0",
+        "nexnum_callbacks_total{outcome=\"accepted\"} 1",
+        "nexnum_callbacks_total{outcome=\"duplicate\"} 1",
+    ] {
+        assert!(page.lines().any(|shown| shown == line), "{line}: {page}");
+    }
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ambiguous_callback_reaches_the_service_that_the_operator_names() {
+    let market = Market::start().await;
+    let (ann, bob) = (market.customer("ann", "5").await, market.customer("bob", "5").await);
+    for service in ["whatsapp", "telegram"] {
+        market.stock("ID", service, "0.50", NUMBER, 1).await;
+    }
+    let (first, second) = (buy(&ann, "whatsapp").await, buy(&bob, "telegram").await);
+    let body = json!({"number": format!("+{NUMBER}"), "text": "Your code: 123-456"});
+    market.posted(body).await.refused(409, "ambiguous_message");
+    let failed = kept(&market).await;
+    assert_eq!((failed.len(), &failed[0]["reason"]), (1, &json!("ambiguous")));
+    let path = format!("/api/admin/callbacks/{}/process", failed[0]["id"].as_str().unwrap());
+    market.admin.post(&path, json!({})).await.refused(409, "ambiguous_message");
+    let named = json!({"service": "telegram"});
+    assert_eq!(market.admin.post(&path, named).await.ok()["status"], "accepted");
+    assert_eq!(codes(&bob, &second).await, ["123456"]);
+    assert!(codes(&ann, &first).await.is_empty());
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_that_a_crash_left_is_processed_after_the_restart() {
+    let market = Market::start().await;
+    let ann = market.customer("ann", "5").await;
+    market.stock("ID", "telegram", "0.50", NUMBER, 1).await;
+    let order = buy(&ann, "telegram").await;
+    // It is stored, and the process ends before anything is made of it.
+    let body = json!({"number": format!("+{NUMBER}"), "text": "code 48213"}).to_string();
+    let own = market.running.rooms.market.read_model.directory().providers()[0].0;
+    let stored = ReceiveCallback {
+        provider: own,
+        key: 7,
+        content_type: "application/json".into(),
+        body: body.as_bytes().into(),
+    };
+    market.running.rooms.market.execute(stored).await.unwrap();
+    let waiting = market.admin.get("/api/admin/callbacks?state=waiting").await.ok();
+    assert_eq!(waiting["callbacks"][0]["state"], "waiting", "{waiting}");
+    let market = market.restart().await;
+    let ann = Client::new(&market.running, &ann.key);
+    ann.get(&format!("/api/v1/activations/{order}?wait=30")).await.ok();
+    assert_eq!(codes(&ann, &order).await, ["48213"]);
+    let waiting = market.admin.get("/api/admin/callbacks?state=waiting").await.ok();
+    assert_eq!((&waiting["waiting"], &waiting["callbacks"]), (&json!(0), &json!([])));
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_message_after_the_last_that_an_order_takes_is_kept_and_not_refused() {
+    let market = Market::start().await;
+    let ann = market.customer("ann", "5").await;
+    market.stock("ID", "telegram", "0.50", NUMBER, 1).await;
+    let order = buy(&ann, "telegram").await;
+    let number = format!("+{NUMBER}");
+    for at in 0..100 {
+        let body = json!({"number": number, "text": format!("code {}", 10_000 + at)});
+        assert_eq!(market.posted(body).await.ok()["status"], "accepted");
+    }
+    let over = json!({"number": number, "text": "code 99999"});
+    for _ in 0..2 {
+        assert_eq!(market.posted(over.clone()).await.ok()["status"], "kept");
+    }
+    assert_eq!(codes(&ann, &order).await.len(), 100);
+    let failed = kept(&market).await;
+    assert_eq!((failed.len(), &failed[0]["reason"]), (1, &json!("too_many_messages")));
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_in_any_charset_form_or_length_arrives_with_its_code() {
+    let market = Market::start().await;
+    let ann = market.customer("ann", "5").await;
+    market.stock("ID", "telegram", "0.50", NUMBER, 1).await;
+    let order = buy(&ann, "telegram").await;
+    let hook = market.running.hook_path.expose().to_owned();
+    let spaced = "+62 (810) 000.00-0";
+    let filler = "请".repeat(700);
+    let json = |text: &str| json!({"number": spaced, "text": text}).to_string().into_bytes();
+    let mut latin = json("Tu codigo: 11111");
+    let at = latin.windows(2).position(|pair| pair == b"co").unwrap();
+    latin[at + 1] = 0xf3;
+    let form = format!("number=%2B{NUMBER}&text=code+33333&sender=Bank");
+    for (content_type, body) in [
+        ("application/json", latin.clone()),
+        ("application/json; charset=iso-8859-1", json("Votre code : 22222")),
+        ("application/x-www-form-urlencoded", form.into_bytes()),
+        ("application/x-www-form-urlencoded", json("code 44444")),
+        ("", ["\u{feff}".as_bytes(), &json("code 55555")].concat()),
+        ("application/json", json(&format!("code 66666 {filler}"))),
+        ("application/json", json(&format!("{filler} code 77777"))),
+        ("application/json", json(&"x".repeat(50_000))),
+    ] {
+        let request = market.admin.request(reqwest::Method::POST, &hook).body(body);
+        let request = if content_type.is_empty() {
+            request
+        } else {
+            request.header("content-type", content_type)
+        };
+        let status = super::harness::answer(request).await.ok()["status"].clone();
+        assert_eq!(status, "accepted", "{content_type}");
+    }
+    let expected = ["11111", "22222", "33333", "44444", "55555", "66666", "77777", "none"];
+    assert_eq!(codes(&ann, &order).await, expected);
+    let shown = activation(&ann, &order).await;
+    for message in shown["messages"].as_array().unwrap() {
+        let (text, code) = (message["text"].as_str().unwrap(), &message["code"]);
+        assert!(text.len() <= 2_000, "{}", text.len());
+        assert!(code.is_null() || text.contains(code.as_str().unwrap()), "{text}");
+    }
+    market.running.stop().await.unwrap();
 }

@@ -166,6 +166,9 @@ impl Tour {
             "/api/v1/wallet/transactions",
             "/api/v1/wallet/transactions?cursor=x",
             "/api/admin/accounts",
+            "/api/admin/callbacks?limit=1",
+            "/api/admin/callbacks?state=waiting",
+            "/api/admin/callbacks?state=nope",
             "/api/admin/attention",
             "/api/admin/providers",
         ] {
@@ -268,6 +271,19 @@ impl Tour {
             self.post("/api/v1/orders", json!({"country": "FR", "service": service})).await;
         }
         self.hook(json!({"number": "+33600000001", "text": "code 12345"})).await;
+        // What could not be processed is tried again: in the order in which it came.
+        let kept = self.get("/api/admin/callbacks?limit=100").await;
+        for callback in kept["callbacks"].as_array().unwrap() {
+            let path = format!("/api/admin/callbacks/{}/process", callback["id"].as_str().unwrap());
+            self.post(&path, json!({})).await;
+        }
+        let path = format!(
+            "/api/admin/callbacks/{}/process",
+            kept["callbacks"][0]["id"].as_str().unwrap()
+        );
+        self.post(&path, json!({"service": "nope"})).await;
+        self.post(&path, json!({"service": "telegram"})).await;
+        self.post(&path, json!({"service": "telegram"})).await;
     }
 
     async fn operators(&mut self) {

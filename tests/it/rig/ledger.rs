@@ -61,7 +61,7 @@ pub(crate) const fn order() -> PlaceOrder {
 /// A message for an order, told from others by its digest.
 pub(crate) fn message(order: OrderId, digest: u128) -> IngestMessage {
     let (sender, text, code) = ("Telegram".into(), "code 12345".into(), "12345".into());
-    IngestMessage { order, message: Incoming { digest, sender, text, code } }
+    IngestMessage { order, message: Incoming { digest, sender, text, code }, callback: None }
 }
 
 /// Decides a command and appends what happened, as one row.

@@ -26,7 +26,7 @@ pub(crate) fn provider(name: &str, driver: &str, base_url: &str, key: &str) -> P
         sync_interval_s: 3600,
         ..ProviderConfig::new(name, driver)
     };
-    ProviderSetup { config, key: Secret::new(key), min_cancel_age_ms: None }
+    ProviderSetup::new(config, Secret::new(key))
 }
 
 /// Starts on the folder that the configuration names: the first time and each time after.

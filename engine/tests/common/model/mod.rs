@@ -5,16 +5,18 @@
 //! It needs only the engine's public types, so that any test or fuzz target may
 //! include it by path.
 
+mod callbacks;
 mod orders;
 mod tables;
 
 use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState as S;
+use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::command::{
     AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Effect, FailOrder, Finish,
     IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier, NextAttempt, OpenAccount,
     PlaceOrder, Placed, PriceOffers, Pulse, RecoverLoss, RegisterProvider, Reply, RequestAnother,
-    RevokeKey,
+    RevokeKey, SettleCallback,
 };
 use nexnum_engine::event::{Idempotency, ProviderKind, Terms};
 use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId, Product, ProviderId};
@@ -43,6 +45,9 @@ pub struct Model {
     policy: Policy,
     /// Numbers at rest: until when, of which offer.
     resting: Vec<(Time, OfferId, Number)>,
+    /// Each callback's key, with how it stands.
+    callbacks: Vec<(u128, callbacks::Standing)>,
+    callbacks_dropped: u64,
 }
 
 struct Offer {
@@ -179,8 +184,16 @@ impl Model {
                 self.fail(now, index, *reason);
                 Ok(Reply::Effect(Effect::Done))
             }
-            Command::IngestMessage(IngestMessage { order, message }) => {
-                self.ingest(*order, message)
+            Command::IngestMessage(IngestMessage { order, message, callback }) => {
+                let answer = self.ingest(*order, message)?;
+                if let Some(callback) = callback {
+                    self.end_callback(*callback, CallbackOutcome::Accepted);
+                }
+                Ok(answer)
+            }
+            Command::ReceiveCallback(callback) => self.receive_callback(callback),
+            Command::SettleCallback(SettleCallback { callback, outcome }) => {
+                self.settle_callback(*callback, *outcome)
             }
             Command::RequestAnother(RequestAnother { order, actor }) => {
                 self.another(*order, *actor)
@@ -225,6 +238,7 @@ impl Model {
         let mut expected = self.resting.clone();
         expected.sort();
         same("numbers at rest", &resting, &expected)?;
+        self.compare_callbacks(state)?;
         let keys: Vec<bool> = state.keys().map(|(_, key)| key.revoked).collect();
         same("keys revoked", &keys, &self.keys_revoked)
     }

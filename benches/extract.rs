@@ -1,0 +1,54 @@
+//! The code in a message: each message of the tuning corpus, a hundred times over; and texts of
+//! 16 KiB, the most that is looked at.
+//!
+//! Printed: microseconds a message on average and at most, and for the long texts each.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use nexnum::message::extract::extract;
+
+const ROUNDS: u32 = 100;
+const LONG: [(&str, &str); 4] = [
+    ("digits", "1"),
+    ("hyphens", "1-"),
+    ("words", "your code 482913 "),
+    ("Chinese", "验证码482913"),
+];
+
+fn main() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/messages/tuning.jsonl");
+    let corpus = std::fs::read_to_string(corpus).expect("the corpus is in the repository");
+    let messages: Vec<serde_json::Value> =
+        corpus.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
+    let texts: Vec<(&str, &str)> = messages
+        .iter()
+        .map(|message| {
+            let field = |name| message[name].as_str().unwrap_or_default();
+            (field("text"), field("sender"))
+        })
+        .collect();
+    // The table of words is read once, here.
+    let began = Instant::now();
+    black_box(extract("Your code is 482913", ""));
+    println!("the first message of a process: {:?}", began.elapsed());
+    let mut slowest = Duration::ZERO;
+    let began = Instant::now();
+    for (text, sender) in &texts {
+        let began = Instant::now();
+        for _ in 0..ROUNDS {
+            black_box(extract(black_box(text), sender));
+        }
+        slowest = slowest.max(began.elapsed() / ROUNDS);
+    }
+    let mean = began.elapsed() / ROUNDS / u32::try_from(texts.len()).expect("a small corpus");
+    println!("{} messages: {mean:?} on average, at most {slowest:?}", texts.len());
+    for (what, part) in LONG {
+        let text = part.repeat(16 * 1024 / part.len());
+        let began = Instant::now();
+        for _ in 0..ROUNDS {
+            black_box(extract(black_box(&text), ""));
+        }
+        println!("16 KiB of {what}: {:?}", began.elapsed() / ROUNDS);
+    }
+}

@@ -1,0 +1,313 @@
+//! One provider with the limits it is shipped with, and clients that buy, wait and cancel over
+//! HTTP in a mix drawn from a seed: what becomes of codes, cancels, price lists and doubts.
+//!
+//! In real time, five minutes unless said: `cargo bench --bench provider_mix -- [SECONDS] [CLIENTS]
+//! [DRIVER] [SEED]`. A message is due [`CODE_AFTER`] after its purchase; one purchase in a
+//! hundred is made and its reply lost.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use nexnum::market::folder;
+use nexnum::server::config::{Config, ProviderConfig};
+use nexnum::server::{self, ProviderSetup, Running};
+use nexnum_driver::Secret;
+use nexnum_engine::catalog::Catalog;
+use nexnum_engine::ids::Product;
+use nexnum_engine::money::Micros;
+use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
+use serde_json::{Value, json};
+
+/// From a purchase to its message.
+const CODE_AFTER: Duration = Duration::from_secs(8);
+const SYNC_INTERVAL: Duration = Duration::from_secs(30);
+/// Of a hundred purchases, how many lose their reply.
+const LOST: f64 = 0.01;
+
+/// Numbers from a seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
+/// What the clients saw.
+#[derive(Default)]
+struct Seen {
+    /// Answers to orders, by status and code.
+    orders: BTreeMap<String, usize>,
+    /// How late codes came, in milliseconds; `None` for one that had not come.
+    late_ms: Vec<Option<u64>>,
+    /// How long orders were without a number, in milliseconds.
+    unsettled_ms: Vec<u64>,
+    /// How long answered cancels took, in milliseconds.
+    cancels_ms: Vec<u64>,
+    told_to_wait: usize,
+    /// Those that were told when to come back, came then, and were told again.
+    told_again: usize,
+    /// The longest that a refusal for want of a turn took, in milliseconds.
+    refusal_ms: u64,
+    other_cancels: BTreeMap<String, usize>,
+}
+
+#[derive(Clone)]
+struct Client {
+    http: reqwest::Client,
+    base: String,
+    key: String,
+}
+
+impl Client {
+    async fn send(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
+        let reply = request.bearer_auth(&self.key).send().await.expect("the server answers");
+        let status = reply.status().as_u16();
+        (status, reply.json().await.unwrap_or(Value::Null))
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        self.send(self.http.get(format!("{}{path}", self.base))).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+        self.send(self.http.post(format!("{}{path}", self.base)).json(&body)).await
+    }
+}
+
+fn label(status: u16, body: &Value) -> String {
+    let word = body["code"].as_str().or(body["status"].as_str()).unwrap_or("");
+    format!("{status} {word}")
+}
+
+fn retry_after(body: &Value) -> Duration {
+    Duration::from_secs(body["retry_after"].as_u64().unwrap_or(1))
+}
+
+/// Buys until the end, and waits for the code, goes on or cancels, as drawn.
+async fn trade(client: Client, seen: Arc<Mutex<Seen>>, end: Instant, seed: u64) {
+    let mut random = Random(seed);
+    let mut waits = tokio::task::JoinSet::new();
+    while Instant::now() < end {
+        let asked = Instant::now();
+        let wish = json!({"country": "ID", "service": "telegram"});
+        let (status, order) = client.post("/api/v1/orders", wish).await;
+        *seen.lock().unwrap().orders.entry(label(status, &order)).or_default() += 1;
+        if status != 201 {
+            tokio::time::sleep(retry_after(&order).min(Duration::from_secs(2))).await;
+            continue;
+        }
+        let id = order["id"].as_str().expect("an order has an id").to_owned();
+        let follow = follow(
+            client.clone(),
+            Arc::clone(&seen),
+            id,
+            asked,
+            random.below(100),
+            random.below(20_000),
+        );
+        // Half of those that wait for the code do nothing else meanwhile.
+        if random.below(2) == 0 { follow.await } else { drop(waits.spawn(follow)) }
+    }
+    while waits.join_next().await.is_some() {}
+}
+
+/// What a client does with an order that was placed.
+async fn follow(
+    client: Client,
+    seen: Arc<Mutex<Seen>>,
+    id: String,
+    asked: Instant,
+    share: u64,
+    pause_ms: u64,
+) {
+    let path = format!("/api/v1/activations/{id}");
+    let mut activation = client.get(&path).await.1;
+    while activation["state"] == "INIT" {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        activation = client.get(&path).await.1;
+    }
+    let bought = Instant::now();
+    seen.lock().unwrap().unsettled_ms.push((bought - asked).as_millis() as u64);
+    if activation["state"] == "FAILED" {
+        return;
+    }
+    if share < 30 {
+        tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+        return cancel(&client, &seen, &path).await;
+    }
+    let due = bought + CODE_AFTER;
+    let patience = due + Duration::from_secs(40);
+    let late_ms = loop {
+        let (_, activation) = client.get(&format!("{path}?wait=25")).await;
+        if activation["state"] == "RECEIVED" {
+            break Some(Instant::now().saturating_duration_since(due).as_millis() as u64);
+        }
+        if Instant::now() >= patience {
+            break None;
+        }
+    };
+    seen.lock().unwrap().late_ms.push(late_ms);
+    client.post(&format!("{path}/finish"), json!({})).await;
+}
+
+async fn cancel(client: &Client, seen: &Mutex<Seen>, path: &str) {
+    let mut told = false;
+    loop {
+        let asked = Instant::now();
+        let (status, answer) = client.post(&format!("{path}/cancel"), json!({})).await;
+        let took_ms = asked.elapsed().as_millis() as u64;
+        {
+            let mut seen = seen.lock().unwrap();
+            if status != 503 {
+                match status {
+                    200 => seen.cancels_ms.push(took_ms),
+                    _ => *seen.other_cancels.entry(label(status, &answer)).or_default() += 1,
+                }
+                return;
+            }
+            seen.told_to_wait += 1;
+            seen.told_again += usize::from(told);
+            seen.refusal_ms = seen.refusal_ms.max(took_ms);
+        }
+        told = true;
+        tokio::time::sleep(retry_after(&answer)).await;
+    }
+}
+
+/// How old the price list gets, as the operator sees it, in milliseconds.
+async fn watch_lists(running: &Running, end: Instant) -> u64 {
+    let connected = running.rooms.orders.providers.list();
+    let mut oldest = 0;
+    while Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let now = running.rooms.market.clock.now();
+        let synced = connected[0].health().last_sync_at;
+        oldest = synced.map_or(oldest, |at| oldest.max(now.ms_since(at)));
+    }
+    oldest
+}
+
+fn product() -> Product {
+    let catalog = Catalog::load();
+    let (country, service) = (catalog.find_country("ID"), catalog.find_service("telegram"));
+    Product { country: country.expect("it is listed"), service: service.expect("it is listed") }
+}
+
+async fn start(driver: &str, dir: &std::path::Path) -> (Sandbox, Running, String) {
+    let delay_ms = CODE_AFTER.as_millis() as u64;
+    let sandbox = Sandbox::start(SandboxConfig {
+        sms_delay_ms: delay_ms..=delay_ms,
+        min_cancel_age_ms: 0,
+        latency_ms: 10..=120,
+        ..SandboxConfig::small(7)
+    });
+    let sandbox = sandbox.await.expect("ports are free");
+    let at = sandbox.providers().iter().position(|provider| provider.driver == driver);
+    let at = at.expect("DRIVER is handler, fivesim or smspool");
+    assert!(sandbox.pin(at, product(), Micros(100_000), 1_000_000), "it is sold there");
+    sandbox.faults(at).set(FaultKind::BoughtButReplyLost, LOST);
+    let provider = &sandbox.providers()[at];
+    let config = ProviderConfig {
+        base_url: Some(provider.base_url.clone()),
+        sync_interval_s: SYNC_INTERVAL.as_secs(),
+        ..ProviderConfig::new(provider.name, driver)
+    };
+    let key = Secret::new(provider.key.clone());
+    let setup = ProviderSetup { min_cancel_age_ms: Some(0), ..ProviderSetup::new(config, key) };
+    let admin_key = folder::init(dir).expect("the folder is new").admin_key.reveal().to_owned();
+    let config = Config {
+        listen: "127.0.0.1:0".parse().expect("an address"),
+        data_dir: dir.to_owned(),
+        ..Config::default()
+    };
+    let opened = folder::open(dir, |_| {}).expect("the folder is sound");
+    let running = server::start(opened, &config, vec![setup]).await.expect("the server starts");
+    (sandbox, running, admin_key)
+}
+
+async fn customer(admin: &Client) -> Client {
+    let (_, account) = admin.post("/api/admin/accounts", json!({"name": "mix"})).await;
+    let path = format!("/api/admin/accounts/{}", account["id"].as_str().expect("an id"));
+    let deposit = json!({"amount": "100000", "reference": "purse"});
+    admin.post(&format!("{path}/deposits"), deposit).await;
+    let (_, key) = admin.post(&format!("{path}/keys"), json!({})).await;
+    Client { key: key["key"].as_str().expect("a key").to_owned(), ..admin.clone() }
+}
+
+fn share(all: &[Option<u64>], most_ms: u64) -> f64 {
+    let in_time = all.iter().filter(|late| late.is_some_and(|late| late <= most_ms)).count();
+    100.0 * in_time as f64 / all.len().max(1) as f64
+}
+
+fn worst(all: &[u64]) -> (u64, u64) {
+    let mut sorted = all.to_vec();
+    sorted.sort_unstable();
+    let at = |part: f64| sorted.get((sorted.len() as f64 * part) as usize).copied().unwrap_or(0);
+    (at(0.99), sorted.last().copied().unwrap_or(0))
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let number = |at: usize, default: u64| {
+        words.get(at).map_or(default, |word| word.parse().expect("a number"))
+    };
+    let (seconds, clients, seed) = (number(0, 300), number(1, 64), number(3, 1));
+    let driver = words.get(2).map_or("handler", String::as_str);
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let (sandbox, running, admin_key) = start(driver, &dir.path().join("market")).await;
+        let base = format!("http://{}", running.address);
+        let admin = Client { http: reqwest::Client::new(), base, key: admin_key };
+        let client = customer(&admin).await;
+        while running.rooms.orders.providers.list()[0].health().last_sync_at.is_none() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let (end, seen) =
+            (Instant::now() + Duration::from_secs(seconds), Arc::<Mutex<Seen>>::default());
+        let mut trading = tokio::task::JoinSet::new();
+        for n in 0..clients {
+            trading.spawn(trade(client.clone(), Arc::clone(&seen), end, seed * 1_000 + n));
+        }
+        let oldest_list_ms = watch_lists(&running, end).await;
+        while trading.join_next().await.is_some() {}
+        report(&seen.lock().unwrap(), oldest_list_ms);
+        running.stop().await.expect("it stops");
+        sandbox.stop().await;
+    });
+}
+
+fn report(seen: &Seen, oldest_list_ms: u64) {
+    for (answer, count) in &seen.orders {
+        println!("orders        {count:>6}  {answer}");
+    }
+    let missing = seen.late_ms.iter().filter(|late| late.is_none()).count();
+    println!(
+        "codes         {:>6}  {:.2} % within 5 s of being due, {:.2} % within 15 s, {missing} never",
+        seen.late_ms.len(),
+        share(&seen.late_ms, 5_000),
+        share(&seen.late_ms, 15_000),
+    );
+    let (p99, max) = worst(&seen.cancels_ms);
+    println!(
+        "cancels       {:>6}  answered, p99 {p99} ms, longest {max} ms",
+        seen.cancels_ms.len()
+    );
+    println!(
+        "told to wait  {:>6}  at most after {} ms; {} told again when they came back",
+        seen.told_to_wait, seen.refusal_ms, seen.told_again
+    );
+    for (answer, count) in &seen.other_cancels {
+        println!("other cancels {count:>6}  {answer}");
+    }
+    let (p99, max) = worst(&seen.unsettled_ms);
+    println!("to a number   {:>6}  p99 {p99} ms, longest {max} ms", seen.unsettled_ms.len());
+    println!(
+        "price list            {oldest_list_ms} ms old at most, asked for every {} s",
+        SYNC_INTERVAL.as_secs()
+    );
+}

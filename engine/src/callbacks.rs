@@ -1,0 +1,152 @@
+//! The table of callbacks: kept as they are until they are processed, and those that could not
+//! be within bounds. Readers follow it as the state does.
+//!
+//! Leaves to others: which of them are dropped (`decide`).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::callback::{Callback, CallbackOutcome};
+use crate::event::CallbackEvent;
+use crate::ids::CallbackId;
+use crate::limits::{CALLBACK_BYTES_MAX, CALLBACK_KEYS_MAX, CALLBACKS_FAILED_MAX};
+use crate::time::Time;
+
+/// The callbacks that are kept, and which came lately.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Callbacks {
+    pub(crate) last: CallbackId,
+    pub(crate) dropped: u64,
+    pub(crate) kept: BTreeMap<CallbackId, Callback>,
+    /// The keys of those that came last, oldest first.
+    pub(crate) recent: VecDeque<(CallbackId, u128)>,
+    pub(crate) keys: BTreeMap<u128, CallbackId>,
+    /// How many of those kept have failed, and the bytes of their bodies.
+    pub(crate) failed: (usize, usize),
+}
+
+impl Callbacks {
+    /// How many failed ones were dropped to make room.
+    #[must_use]
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// A callback that waits or has failed.
+    #[must_use]
+    pub fn get(&self, id: CallbackId) -> Option<&Callback> {
+        self.kept.get(&id)
+    }
+
+    /// The callback that came with this key, if it came lately.
+    #[must_use]
+    pub fn with_key(&self, key: u128) -> Option<CallbackId> {
+        self.keys.get(&key).copied()
+    }
+
+    /// Those that wait for being processed, oldest first.
+    pub fn waiting(&self) -> impl Iterator<Item = (CallbackId, &Callback)> {
+        let kept = self.kept.iter().filter(|(_, callback)| callback.failure.is_none());
+        kept.map(|(id, callback)| (*id, callback))
+    }
+
+    /// Those kept with ids below `before`, newest first.
+    pub fn before(&self, before: CallbackId) -> impl Iterator<Item = (CallbackId, &Callback)> {
+        self.kept.range(..before).rev().map(|(id, callback)| (*id, callback))
+    }
+
+    /// How many could not be processed and are kept.
+    #[must_use]
+    pub const fn failed_len(&self) -> usize {
+        self.failed.0
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn waiting_len(&self) -> usize {
+        self.kept.len() - self.failed.0
+    }
+
+    /// How many failed ones, the oldest, have to go so that one more with such a body fits.
+    pub(crate) fn over(&self, body_len: usize) -> u32 {
+        let (mut count, mut bytes) = (self.failed.0 + 1, self.failed.1 + body_len);
+        let mut over = 0;
+        let failed = self.kept.values().filter(|callback| callback.failure.is_some());
+        for callback in failed {
+            if count <= CALLBACKS_FAILED_MAX && bytes <= CALLBACK_BYTES_MAX {
+                break;
+            }
+            count -= 1;
+            bytes -= callback.body.len();
+            over += 1;
+        }
+        over
+    }
+
+    /// Follows an event.
+    ///
+    /// # Panics
+    /// If it does not fit.
+    pub fn follow(&mut self, at: Time, event: &CallbackEvent) {
+        match event {
+            CallbackEvent::CallbackReceived { callback, provider, key, content_type, body } => {
+                let received = Callback {
+                    provider: *provider,
+                    received_at: at,
+                    content_type: content_type.clone(),
+                    body: Arc::clone(body),
+                    failure: None,
+                };
+                self.receive(*callback, *key, received);
+            }
+            CallbackEvent::CallbackProcessed { callback, outcome, dropped } => {
+                self.process(*callback, *outcome, *dropped);
+            }
+        }
+    }
+
+    fn receive(&mut self, id: CallbackId, key: u128, callback: Callback) {
+        assert_eq!(id.0, self.last.0 + 1, "ids are dense");
+        self.last = id;
+        assert_eq!(self.keys.insert(key, id), None, "a key comes once");
+        self.recent.push_back((id, key));
+        if self.recent.len() > CALLBACK_KEYS_MAX
+            && let Some((_, oldest)) = self.recent.pop_front()
+        {
+            self.keys.remove(&oldest);
+        }
+        self.kept.insert(id, callback);
+    }
+
+    /// Takes a callback out; it is kept again if it failed. `dropped` others, the oldest, go.
+    fn process(&mut self, id: CallbackId, outcome: CallbackOutcome, dropped: u32) {
+        let callback = self.kept.remove(&id).expect("what is processed is kept");
+        if let Some(failure) = callback.failure {
+            assert_ne!(outcome, CallbackOutcome::Failed(failure), "a failure is told once");
+            self.count_out(callback.body.len());
+        }
+        for _ in 0..dropped {
+            let mut failed = self.kept.iter().filter(|(_, callback)| callback.failure.is_some());
+            let (oldest, len) =
+                failed.next().map(|(id, kept)| (*id, kept.body.len())).expect("so many failed");
+            self.kept.remove(&oldest);
+            self.count_out(len);
+            self.dropped += 1;
+        }
+        if let CallbackOutcome::Failed(failure) = outcome {
+            self.keep(id, Callback { failure: Some(failure), ..callback });
+        }
+    }
+
+    fn count_out(&mut self, body_len: usize) {
+        self.failed = (self.failed.0 - 1, self.failed.1 - body_len);
+    }
+
+    /// Keeps a callback that waits or has failed.
+    pub(crate) fn keep(&mut self, id: CallbackId, callback: Callback) {
+        if callback.failure.is_some() {
+            self.failed = (self.failed.0 + 1, self.failed.1 + callback.body.len());
+        }
+        self.kept.insert(id, callback);
+    }
+}

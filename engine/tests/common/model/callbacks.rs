@@ -1,0 +1,80 @@
+//! Callbacks: each kept once, until it is processed.
+
+use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
+use nexnum_engine::command::{Effect, ReceiveCallback, Reply};
+use nexnum_engine::ids::CallbackId;
+use nexnum_engine::limits::{
+    CALLBACK_KEYS_MAX, CALLBACK_LEN_MAX, CALLBACKS_FAILED_MAX, NAME_LEN_MAX,
+};
+use nexnum_engine::state::State;
+
+use super::{Answer, Model, at, need, same};
+
+/// How a callback stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Waits,
+    Failed(CallbackFailure),
+    Gone,
+}
+
+impl Model {
+    pub(super) fn receive_callback(&mut self, callback: &ReceiveCallback) -> Answer {
+        at(&self.providers, callback.provider.0 as usize).ok_or("unknown_provider")?;
+        let fits = callback.content_type.len() <= NAME_LEN_MAX;
+        need(fits && callback.body.len() <= CALLBACK_LEN_MAX, "invalid_field")?;
+        let first = self.callbacks.len().saturating_sub(CALLBACK_KEYS_MAX);
+        let known = self.callbacks.iter().skip(first).position(|known| known.0 == callback.key);
+        let index = match known {
+            Some(index) => first + index,
+            None => {
+                self.callbacks.push((callback.key, Standing::Waits));
+                self.callbacks.len() - 1
+            }
+        };
+        Ok(Reply::Callback(CallbackId(index as u64 + 1)))
+    }
+
+    pub(super) fn settle_callback(&mut self, id: CallbackId, outcome: CallbackOutcome) -> Answer {
+        at(&self.callbacks, id.0 as usize).ok_or("unknown_callback")?;
+        let changed = self.end_callback(id, outcome);
+        Ok(Reply::Effect(if changed { Effect::Done } else { Effect::Unchanged }))
+    }
+
+    /// What became of a callback; true if that is new.
+    pub(super) fn end_callback(&mut self, id: CallbackId, outcome: CallbackOutcome) -> bool {
+        let Some((_, standing)) = self.callbacks.get_mut((id.0 as usize).wrapping_sub(1)) else {
+            return false;
+        };
+        let next = match outcome {
+            CallbackOutcome::Accepted | CallbackOutcome::Duplicate => Standing::Gone,
+            CallbackOutcome::Failed(failure) => Standing::Failed(failure),
+        };
+        if *standing == Standing::Gone || *standing == next {
+            return false;
+        }
+        *standing = next;
+        let failed = |known: &(u128, Standing)| matches!(known.1, Standing::Failed(_));
+        if self.callbacks.iter().filter(|known| failed(known)).count() > CALLBACKS_FAILED_MAX {
+            let oldest = self.callbacks.iter_mut().find(|known| failed(known)).unwrap();
+            oldest.1 = Standing::Gone;
+            self.callbacks_dropped += 1;
+        }
+        true
+    }
+
+    pub(super) fn compare_callbacks(&self, state: &State) -> Result<(), String> {
+        let ids = (1..).map(CallbackId).zip(&self.callbacks);
+        for (id, (_, standing)) in ids.clone() {
+            let known = match state.callbacks().get(id).map(|kept| kept.failure) {
+                None => Standing::Gone,
+                Some(None) => Standing::Waits,
+                Some(Some(failure)) => Standing::Failed(failure),
+            };
+            same(&format!("callback {id}"), known, *standing)?;
+        }
+        let failed = ids.filter(|(_, known)| matches!(known.1, Standing::Failed(_))).count();
+        same("callbacks that failed", state.callbacks().failed_len(), failed)?;
+        same("callbacks dropped", state.callbacks().dropped(), self.callbacks_dropped)
+    }
+}

@@ -1,0 +1,214 @@
+//! Callbacks that could not be processed, or wait: shown to the operator, and tried again.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use nexnum_engine::callback::{Callback, CallbackFailure};
+use nexnum_engine::ids::CallbackId;
+
+use super::state::State;
+use crate::face::auth::Operator;
+use crate::face::description::code::ProblemCode as Code;
+use crate::face::description::operation::{Operation as Described, PathParam, Reply, Tag};
+use crate::face::query::{Bounded, Cursor, parameters};
+use crate::face::wire::{Id, Moment};
+use crate::face::{parse, problems};
+use crate::http::{Call, Problem, Response, body, reply};
+use crate::order::Processed;
+
+/// Bytes of a body that a list shows.
+const SHOWN_LEN_MAX: usize = 4_096;
+
+parameters! {
+    /// A page of callbacks.
+    pub(super) struct CallbacksQuery<'a> {
+        /// `failed` for those that could not be processed, which is the default; `waiting` for
+        /// those that have not been processed yet.
+        state: Option<Cow<'a, str>>,
+        /// How many rows the page has at most.
+        limit: Bounded<1, 100, 50>,
+        /// The `next_cursor` of the previous page; left out for the first page.
+        cursor: Option<Cursor>,
+    }
+}
+
+pub(super) const LIST: Described = Described::new(
+    "listCallbacks",
+    Tag::Admin,
+    "List the callbacks that could not be processed",
+    &[Reply::json::<CallbackPage<'_>>(
+        200,
+        "The callbacks, newest first",
+        r#"{"callbacks": [
+            {"id": "81", "received_at": "2026-11-20T09:30:00.000Z", "state": "failed",
+             "reason": "ambiguous", "content_type": "application/json", "length": 55,
+             "body": "{\"number\": \"+6281234567890\", \"text\": \"Your code: 123456\"}"}
+        ], "failed": 1, "waiting": 0, "dropped": 0, "next_cursor": null}"#,
+    )],
+)
+.details(
+    "Each callback is stored as it came in before it is processed. One that could not be processed \
+     is kept here: at most 1,000 of them, and 16 MiB of their bodies; the oldest make room for new \
+     ones and are counted in `dropped`. A body is shown up to 4,096 bytes, with what is not UTF-8 \
+     replaced.",
+)
+.query::<CallbacksQuery<'_>>();
+
+pub(super) fn list(state: &State, _: Operator, call: &Call) -> Result<Response, Problem> {
+    let CallbacksQuery { state: wanted, limit, cursor } = CallbacksQuery::read(call)?;
+    let failed = match wanted.as_deref() {
+        None | Some("failed") => true,
+        Some("waiting") => false,
+        Some(_) => return Err(Problem::invalid_parameter("state", "must be failed or waiting")),
+    };
+    let before = CallbackId(cursor.map_or(u64::MAX, |cursor| cursor.0));
+    let rows = limit.0 as usize;
+    let page = state.market.read_model.callbacks(|callbacks| {
+        let of_state =
+            callbacks.before(before).filter(|(_, kept)| kept.failure.is_some() == failed);
+        // One more than fits says that there is another page.
+        let found: Vec<_> = of_state.take(rows + 1).map(|(id, kept)| (id, kept.clone())).collect();
+        (found, callbacks.failed_len(), callbacks.waiting_len(), callbacks.dropped())
+    });
+    let (found, failed, waiting, dropped) = page;
+    let shown = &found[..found.len().min(rows)];
+    let next = (found.len() > rows).then(|| shown.last().map(|(id, _)| Id(id.0))).flatten();
+    let callbacks = shown.iter().map(|(id, kept)| row(*id, kept)).collect();
+    let page = CallbackPage { callbacks, failed, waiting, dropped, next_cursor: next };
+    Ok(reply::json(StatusCode::OK, &page))
+}
+
+fn row(id: CallbackId, kept: &Callback) -> ShownCallback<'_> {
+    let shown = &kept.body[..kept.body.len().min(SHOWN_LEN_MAX)];
+    ShownCallback {
+        id: Id(id.0),
+        received_at: Moment(kept.received_at),
+        state: if kept.failure.is_some() { CallbackState::Failed } else { CallbackState::Waiting },
+        reason: kept.failure.map(CallbackFailure::code),
+        content_type: &kept.content_type,
+        length: kept.body.len(),
+        body: String::from_utf8_lossy(shown),
+    }
+}
+
+pub(super) const PROCESS: Described = Described::new(
+    "processCallback",
+    Tag::Admin,
+    "Process a callback again",
+    &[Reply::json::<ProcessedCallback>(
+        200,
+        "What became of its message",
+        r#"{"status": "accepted"}"#,
+    )],
+)
+.details(
+    "The message goes the way of a new one. With `service` it is for the order of that service on \
+     its number, whatever the callback says.",
+)
+.path(&[PathParam::new::<Id>("id", "The callback's id", "81")])
+.body::<CallbackHint<'_>>(r#"{"service": "telegram"}"#)
+.problems(&[
+    Code::AmbiguousMessage,
+    Code::InvalidNumber,
+    Code::UnknownService,
+    Code::Overloaded,
+    Code::OutcomeUnknown,
+]);
+
+pub(super) async fn process(
+    state: Arc<State>,
+    _: Operator,
+    mut call: Call,
+) -> Result<Response, Problem> {
+    let body = call.bytes().await?;
+    let hint: CallbackHint<'_> =
+        if body.is_empty() { CallbackHint::default() } else { body::decode_json(&body)? };
+    let catalog = state.market.catalog;
+    let service = hint.service.as_deref().map(|code| parse::service(catalog, code)).transpose()?;
+    let id = CallbackId(call.id_param("id")?);
+    let processed = state.orders.process_callback(id, service).await;
+    let status = match processed.map_err(problems::of_callback)? {
+        Processed::Accepted => Outcome::Accepted,
+        Processed::Duplicate => Outcome::Duplicate,
+        Processed::Kept => Outcome::Kept,
+    };
+    Ok(reply::json(StatusCode::OK, &ProcessedCallback { status }))
+}
+
+/// How to process a callback.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct CallbackHint<'a> {
+    /// The service that the message is for, by slug or short code.
+    #[serde(borrow, default)]
+    service: Option<Cow<'a, str>>,
+}
+
+/// A page of callbacks.
+#[derive(Debug, Serialize, JsonSchema)]
+struct CallbackPage<'a> {
+    /// The callbacks, newest first.
+    callbacks: Vec<ShownCallback<'a>>,
+    /// How many could not be processed and are kept.
+    failed: usize,
+    /// How many have not been processed yet.
+    waiting: usize,
+    /// How many of those that could not be processed were dropped to make room.
+    dropped: u64,
+    /// Where the next page begins; `null` on the last page.
+    next_cursor: Option<Id>,
+}
+
+/// A callback that is kept.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ShownCallback<'a> {
+    /// Its id.
+    id: Id,
+    /// When it came in first.
+    received_at: Moment,
+    /// Whether it failed or waits.
+    state: CallbackState,
+    /// Why it could not be processed: `unreadable`, `invalid_field`, `invalid_number`,
+    /// `unknown_service`, `unknown_number`, `ambiguous` or `too_many_messages`; `null` while it
+    /// waits.
+    reason: Option<&'static str>,
+    /// What its sender said that the body is; may be empty.
+    content_type: &'a str,
+    /// Bytes of the body.
+    length: usize,
+    /// The body, or its beginning.
+    body: Cow<'a, str>,
+}
+
+/// How a callback stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum CallbackState {
+    /// It could not be processed.
+    Failed,
+    /// It has not been processed yet.
+    Waiting,
+}
+
+/// What became of a callback that was processed again.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ProcessedCallback {
+    /// What became of its message.
+    status: Outcome,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "ProcessedStatus")]
+enum Outcome {
+    /// It is new and was stored.
+    Accepted,
+    /// It was stored before; nothing changed.
+    Duplicate,
+    /// Its order has all the messages that it may: it stays in the list.
+    Kept,
+}

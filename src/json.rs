@@ -1,0 +1,113 @@
+//! JSON into structs, with refusals that name the field and the reason.
+//!
+//! A struct of the wire derives `Deserialize` with `deny_unknown_fields`. Leaves to others:
+//! how a refusal is answered.
+
+use serde::Deserialize;
+
+/// What a refusal calls the body where no single field is at fault.
+const WHOLE: &str = "body";
+
+/// Why a body does not fit its struct.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonFault {
+    /// What kind of fault it is.
+    pub kind: JsonFaultKind,
+    /// The field, by its path; empty where the body is no JSON.
+    pub field: String,
+    /// What is wrong, for a person.
+    pub detail: String,
+}
+
+/// What is wrong with a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JsonFaultKind {
+    /// It is no JSON.
+    Malformed,
+    /// It has a field that the struct does not have.
+    UnknownField,
+    /// A field is missing, comes twice or has a value that cannot be used.
+    InvalidField,
+}
+
+impl JsonFault {
+    /// A field has a value that cannot be used.
+    #[must_use]
+    pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { kind: JsonFaultKind::InvalidField, field: field.into(), detail: detail.into() }
+    }
+
+    fn malformed(error: &serde_json::Error) -> Self {
+        let (kind, detail) = (JsonFaultKind::Malformed, error.to_string());
+        Self { kind, field: String::new(), detail }
+    }
+}
+
+/// Decodes a JSON object.
+///
+/// # Errors
+/// Why it does not fit: no JSON, with line and column, or the field.
+pub fn decode<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, JsonFault> {
+    // serde would take a list of a struct's fields for the struct.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(JsonFault::invalid(WHOLE, "a JSON object is expected"));
+    }
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => name_field::<T>(body, &error),
+        serde_json::error::Category::Syntax
+        | serde_json::error::Category::Eof
+        | serde_json::error::Category::Io => JsonFault::malformed(&error),
+    })
+}
+
+/// Decodes again with track kept of the path: only refused bodies pay for it.
+fn name_field<'a, T: Deserialize<'a>>(body: &'a [u8], first: &serde_json::Error) -> JsonFault {
+    let reader = &mut serde_json::Deserializer::from_slice(body);
+    let Err(error) = serde_path_to_error::deserialize::<_, T>(reader) else {
+        return JsonFault::malformed(first);
+    };
+    let path = error.path().to_string();
+    let reason = without_types(error.inner().to_string());
+    // serde's own words; a test holds them fixed.
+    if let Some(name) = quoted(&reason, "unknown field `") {
+        let (kind, field) = (JsonFaultKind::UnknownField, within(&path, name));
+        return JsonFault { kind, field, detail: without_place(&reason) };
+    }
+    let named = quoted(&reason, "missing field `").or_else(|| quoted(&reason, "duplicate field `"));
+    let field = match named {
+        Some(name) => within(&path, name),
+        None if path == "." => WHOLE.to_owned(),
+        None => path,
+    };
+    JsonFault::invalid(field, without_place(&reason))
+}
+
+/// `path` where it already ends in the field, else the field below `path`.
+fn within(path: &str, field: &str) -> String {
+    // Bounded: the name comes from the caller.
+    let field: String = field.chars().take(64).collect();
+    match path {
+        "." => field,
+        path if path == field || path.ends_with(&format!(".{field}")) => path.to_owned(),
+        path => format!("{path}.{field}"),
+    }
+}
+
+fn quoted<'a>(reason: &'a str, lead: &str) -> Option<&'a str> {
+    let rest = reason.strip_prefix(lead)?;
+    rest.split_once('`').map(|(name, _)| name)
+}
+
+/// The names of our types mean nothing to a caller.
+fn without_types(reason: String) -> String {
+    match reason.split_once("expected struct ") {
+        Some((lead, _name)) => format!("{lead}expected an object"),
+        None => reason,
+    }
+}
+
+/// The field is named, so the line and column say nothing more; the rest is bounded.
+fn without_place(reason: &str) -> String {
+    let reason = reason.rsplit_once(" at line ").map_or(reason, |(words, _)| words);
+    reason.chars().take(300).collect()
+}

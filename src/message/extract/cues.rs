@@ -1,0 +1,213 @@
+//! The words that tell what a figure is: the table `cues.txt`, found in a text in one pass.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+use super::fold::{Glyph, glyph};
+
+/// The table, by language; its head explains it.
+const TABLE: &str = include_str!("cues.txt");
+
+/// What a word says of the figures beside it, as the head of the table says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Otp,
+    Code,
+    Enter,
+    Done,
+    Verify,
+    With,
+    Is,
+    Stale,
+    New,
+    Trade,
+    Thing,
+    Label,
+    Tail,
+    Unit,
+    Currency,
+    Month,
+    Number,
+    Link,
+}
+
+const KINDS: &[(&str, Kind)] = &[
+    ("otp", Kind::Otp),
+    ("code", Kind::Code),
+    ("enter", Kind::Enter),
+    ("done", Kind::Done),
+    ("verify", Kind::Verify),
+    ("with", Kind::With),
+    ("is", Kind::Is),
+    ("stale", Kind::Stale),
+    ("new", Kind::New),
+    ("trade", Kind::Trade),
+    ("thing", Kind::Thing),
+    ("label", Kind::Label),
+    ("tail", Kind::Tail),
+    ("unit", Kind::Unit),
+    ("currency", Kind::Currency),
+    ("month", Kind::Month),
+    ("number", Kind::Number),
+    ("link", Kind::Link),
+];
+
+/// A word of the table in a text: bytes `start..end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cue {
+    pub(super) kind: Kind,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// A word as the table has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    kind: Kind,
+    /// Nothing of its word may stand before it, or behind it.
+    begins: bool,
+    ends: bool,
+}
+
+struct Table {
+    words: AhoCorasick,
+    /// For each word its rows in the table.
+    entries: Vec<Vec<Entry>>,
+}
+
+static CUES: LazyLock<Table> = LazyLock::new(|| {
+    let (words, entries) = read(TABLE).into_iter().unzip::<_, _, Vec<String>, Vec<_>>();
+    let words = AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .match_kind(MatchKind::Standard)
+        .kind(Some(AhoCorasickKind::ContiguousNFA))
+        .build(&words)
+        .expect("the table is far below the automaton's bounds");
+    Table { words, entries }
+});
+
+/// The words of the table, folded, each with its rows.
+fn read(table: &str) -> HashMap<String, Vec<Entry>> {
+    let mut found: HashMap<String, Vec<Entry>> = HashMap::new();
+    for line in table.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '['])) {
+        let (kind, words) = line.split_once(" = ").expect("a line is `kind = words`");
+        let (_, kind) = KINDS.iter().find(|(name, _)| *name == kind).expect("a kind of the head");
+        for word in words.split(", ") {
+            let (word, entry) = entry(word, *kind);
+            let known = found.entry(word).or_default();
+            if !known.contains(&entry) {
+                known.push(entry);
+            }
+        }
+    }
+    found
+}
+
+fn entry(word: &str, kind: Kind) -> (String, Entry) {
+    let exact = word.strip_prefix('=').filter(|rest| !rest.is_empty() && *rest != ">");
+    let opened = exact.unwrap_or(word);
+    let tail = opened.strip_prefix('*').filter(|rest| !rest.is_empty());
+    let tail = tail.unwrap_or(opened);
+    let plain = tail.strip_suffix('*').unwrap_or(tail);
+    let folded = fold(plain);
+    assert!(!folded.is_empty(), "a word of the table is empty: {word:?}");
+    let first = folded.chars().next().is_some_and(stands_alone);
+    let last = folded.chars().next_back().is_some_and(stands_alone);
+    let entry = Entry {
+        kind,
+        begins: exact.is_some() || (first && tail.len() == opened.len()),
+        ends: exact.is_some() || (last && plain.len() == tail.len()),
+    };
+    (folded, entry)
+}
+
+/// A word of the table as the lexer would write it, in lower case.
+fn fold(word: &str) -> String {
+    let folded = word.chars().filter_map(|c| match glyph(c) {
+        Glyph::Invisible => None,
+        Glyph::Digit(ascii) => Some(char::from(ascii)),
+        Glyph::Latin(letter) => Some(char::from(letter.to_ascii_lowercase())),
+        Glyph::Letter(c) | Glyph::Dense(c) | Glyph::Sign(c) => Some(c),
+        Glyph::Blank | Glyph::Line => Some(' '),
+    });
+    folded.collect()
+}
+
+/// Letters of the alphabets whose words the table holds as a whole.
+fn stands_alone(c: char) -> bool {
+    c.is_ascii_alphabetic() || matches!(c, '\u{370}'..='\u{52f}')
+}
+
+/// True if both are letters of one kind, so that a word goes on from one to the other.
+fn goes_on(before: Option<char>, after: Option<char>) -> bool {
+    let letters = |c: char| c.is_alphabetic() || matches!(c, '\u{900}'..='\u{109f}');
+    match (before, after) {
+        (Some(before), Some(after)) => {
+            letters(before) && letters(after) && before.is_ascii() == after.is_ascii()
+        }
+        (None, _) | (_, None) => false,
+    }
+}
+
+/// The words of the table in a folded text, in order, none overlapping another: of those that
+/// do, the one that begins first, then the longest.
+pub(super) fn find(text: &str) -> Vec<Cue> {
+    let mut cues: Vec<Cue> = Vec::with_capacity(32);
+    for found in CUES.words.find_overlapping_iter(text) {
+        let (start, end) = (found.start(), found.end());
+        let inside = &text[start..end];
+        let begun = goes_on(text[..start].chars().next_back(), inside.chars().next());
+        let goes_on = goes_on(inside.chars().next_back(), text[end..].chars().next());
+        let rows = CUES.entries[found.pattern()].iter();
+        let rows = rows.filter(|row| !(row.begins && begun || row.ends && goes_on));
+        // Where languages differ on a word, the kind that comes first counts.
+        let Some(kind) = rows.map(|row| row.kind).min() else { continue };
+        // Matches come by their ends: what a longer one covers is dropped at once.
+        while cues.last().is_some_and(|last| last.start >= start) {
+            cues.pop();
+        }
+        if cues.last().is_none_or(|last| last.end <= start) {
+            cues.push(Cue { kind, start, end });
+        }
+    }
+    cues
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &[(Kind, &str)]) {
+        let found = find(text);
+        let found: Vec<(Kind, &str)> =
+            found.iter().map(|cue| (cue.kind, &text[cue.start..cue.end])).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_longest_of_words_that_begin_together_counts() {
+        check("promo code", &[(Kind::Trade, "promo"), (Kind::Code, "code")]);
+        check("qr code", &[(Kind::Label, "qr code")]);
+        check("Verification Code", &[(Kind::Otp, "Verification Code")]);
+        check("您的验证码是", &[(Kind::Otp, "验证码"), (Kind::Is, "是")]);
+    }
+
+    #[test]
+    fn a_word_stands_alone_unless_the_table_opens_it() {
+        check("shipping encoded", &[]);
+        check("sicherheitscode", &[(Kind::Otp, "sicherheitscode")]);
+        check("testcode", &[(Kind::Code, "code")]);
+        check("קודם", &[]);
+        check("pin4821", &[(Kind::Code, "pin")]);
+    }
+
+    #[test]
+    fn a_table_has_a_kind_and_a_word_in_each_place() {
+        let words = read(TABLE);
+        assert!(words.len() > 4_000, "{} words", words.len());
+        assert!(words.keys().all(|word| !word.contains(['*', '\n'])), "a word has a sign left");
+    }
+}

@@ -1,0 +1,491 @@
+//! What may be a code by its shape: a run of digits or capitals, or groups of them that belong
+//! together. Amounts, dates, times, phone and card numbers are known by their shape as well.
+
+use super::code::{CODE_LEN, Code, Figure, Shape, is_year};
+use super::cues::{Cue, Kind};
+use super::lexer::{Atom, AtomKind, Lexed, RunLetters};
+
+/// Groups that are read as one figure; more belong to a card or an account.
+const GROUPS_MAX: usize = 12;
+/// Letters before a dash that name the service, as in `FB-12345`.
+const PREFIX_LEN_MAX: usize = 5;
+/// Signs and blanks between digits that are said one by one, as in `4 ... 8 ... 2`.
+const SPELLED_SIGNS_MAX: usize = 5;
+
+/// A figure and the atom that follows it.
+pub(super) type Built = (Figure, usize);
+
+/// Builds the figures of one text.
+#[derive(Clone, Copy)]
+pub(super) struct Builder<'a> {
+    pub(super) lexed: &'a Lexed,
+    pub(super) cues: &'a [Cue],
+}
+
+impl<'a> Builder<'a> {
+    /// The figure that begins in this atom at `start`, unless the atom is a plain word.
+    pub(super) fn build(self, at: usize, start: usize, end: usize) -> Option<Built> {
+        let part = &self.lexed.text[start..end];
+        let is_number = part.bytes().all(|b| b.is_ascii_digit());
+        if !is_number && self.run(at)?.is_word() {
+            return self.capitals(at);
+        }
+        if self.is_hidden(start, end) {
+            return Some(self.closed(Shape::Measure, start, at));
+        }
+        let before = self.lexed.text[..start].chars().next_back();
+        if before == Some('+') || before == Some('(') && self.is_area(at) {
+            return Some(self.phone(at, start));
+        }
+        // The figure may end before its atom does, where a unit is written close to it.
+        if end < self.lexed.atoms[at].end {
+            let (figure, next) = self.closed(Shape::Measure, start, at);
+            return Some((Figure { end, ..figure }, next));
+        }
+        if self.follows_word(at) {
+            return Some(self.closed(Shape::Taken, start, at));
+        }
+        if let Some(built) = self.spelled(at, start) {
+            return Some(built);
+        }
+        let built = match self.kind(at + 1) {
+            Some(AtomKind::Sign('.' | ',' | ':' | '/' | '\'')) if is_number => {
+                self.amount(at, start)
+            }
+            Some(AtomKind::Sign('-')) => self.hyphenated(at, start),
+            Some(AtomKind::Blank) if is_number => self.spaced(at, start),
+            Some(AtomKind::Blank) => self.paired(at, start),
+            _ => None,
+        };
+        Some(built.unwrap_or_else(|| self.alone(at, start, end)))
+    }
+
+    fn kind(self, at: usize) -> Option<AtomKind> {
+        self.lexed.atoms.get(at).map(|atom| atom.kind)
+    }
+
+    /// What is in the run at this place, if one is there.
+    fn run(self, at: usize) -> Option<RunLetters> {
+        match self.kind(at)? {
+            AtomKind::Run(letters) => Some(letters),
+            AtomKind::Letters
+            | AtomKind::Dense
+            | AtomKind::Blank
+            | AtomKind::Line
+            | AtomKind::Sign(_)
+            | AtomKind::Link => None,
+        }
+    }
+
+    fn number(self, at: usize) -> Option<&'a str> {
+        self.run(at).filter(|run| run.is_number()).map(|_| self.text(at))
+    }
+
+    fn text(self, at: usize) -> &'a str {
+        let Atom { start, end, .. } = self.lexed.atoms[at];
+        &self.lexed.text[start..end]
+    }
+
+    fn end(self, at: usize) -> usize {
+        self.lexed.atoms[at].end
+    }
+
+    /// The word of the table that begins at this byte.
+    fn cue_at(self, start: usize) -> Option<Kind> {
+        let at = self.cues.partition_point(|cue| cue.start < start);
+        self.cues.get(at).filter(|cue| cue.start == start).map(|cue| cue.kind)
+    }
+
+    /// True if the run at this place is a word of the table, or the beginning of a phrase.
+    fn is_cue(self, at: usize) -> bool {
+        let atom = self.lexed.atoms[at];
+        let cue = self.cues.partition_point(|cue| cue.start < atom.start);
+        self.cues.get(cue).is_some_and(|cue| cue.start == atom.start && cue.end >= atom.end)
+    }
+
+    /// A figure that is no code, up to the end of the atom `last`.
+    fn closed(self, shape: Shape, start: usize, last: usize) -> Built {
+        (Figure { shape, code: Code::default(), start, end: self.end(last) }, last + 1)
+    }
+
+    /// Digits and letters without any group beside them.
+    fn alone(self, at: usize, start: usize, end: usize) -> Built {
+        let end = start + figure_len(&self.lexed.text[start..end]);
+        let text = &self.lexed.text[start..end];
+        let small = text.bytes().any(|b| b.is_ascii_lowercase());
+        let digits = text.bytes().all(|b| b.is_ascii_digit());
+        let (shape, code) = match Code::of([text]) {
+            Some(code) if digits => (Shape::Digits, code),
+            Some(code) if !small => (Shape::Mixed, code),
+            _ if text.len() >= *CODE_LEN.start() => (Shape::Taken, Code::default()),
+            _ => (Shape::Measure, Code::default()),
+        };
+        (Figure { shape, code, start, end }, at + 1)
+    }
+
+    /// True behind a word in small letters and a hyphen, as in `river-4821`.
+    fn follows_word(self, at: usize) -> bool {
+        at >= 2
+            && self.kind(at - 1) == Some(AtomKind::Sign('-'))
+            && self.run(at - 2).is_some_and(|run| run.is_word() && run.lower)
+            && !self.ends_cue(at - 2)
+    }
+
+    /// True if a word of the table, or a phrase, ends with this atom.
+    fn ends_cue(self, at: usize) -> bool {
+        let end = self.end(at);
+        let after = self.cues.partition_point(|cue| cue.end < end);
+        self.cues.get(after).is_some_and(|cue| cue.end == end)
+    }
+
+    /// Digits of a card of which the others are hidden, a short code to dial.
+    fn is_hidden(self, start: usize, end: usize) -> bool {
+        let (before, after) = (&self.lexed.text[..start], &self.lexed.text[end..]);
+        let stars: &[char] = &['*', '•', '●', '×', '∙', '＊'];
+        let inside = self.lexed.text[start..end].trim_end_matches(|c: char| c.is_ascii_digit());
+        let crosses = |text: &str| {
+            text.len() - text.trim_end_matches(['x', 'X']).len() >= 2
+                && !text.trim_end_matches(['x', 'X']).ends_with(|c: char| c.is_ascii_alphabetic())
+        };
+        let last = before.chars().next_back();
+        if last.is_some_and(|c| matches!(c, '\u{370}'..='\u{52f}')) {
+            // A licence plate or a product; a word that says what follows is longer.
+            let letters = before.chars().rev().take(4);
+            let letters = letters.take_while(|c| matches!(c, '\u{370}'..='\u{52f}')).count();
+            if letters <= 2 {
+                return true;
+            }
+        }
+        let near = before.trim_end_matches([' ', '-']);
+        if inside.len() >= 2 && inside.bytes().all(|b| matches!(b, b'x' | b'X'))
+            || inside.is_empty() && near.len() + 1 >= before.len() && crosses(near)
+        {
+            return true;
+        }
+        if !before.ends_with(stars) {
+            return after.starts_with("**") || after.starts_with(['•', '●']);
+        }
+        // One star on either side, or two, are bold print.
+        let lead = before.len() - before.trim_end_matches('*').len();
+        let tail = after.len() - after.trim_start_matches('*').len();
+        !(matches!(lead, 1 | 2) && lead == tail)
+    }
+
+    /// True for `800)` with more digits behind it.
+    fn is_area(self, at: usize) -> bool {
+        let behind = if self.kind(at + 2) == Some(AtomKind::Blank) { at + 3 } else { at + 2 };
+        self.kind(at + 1) == Some(AtomKind::Sign(')'))
+            && self.number(at).is_some_and(|area| (2..=5).contains(&area.len()))
+            && self.number(behind).is_some()
+            && matches!(self.kind(behind + 1), Some(AtomKind::Sign('-') | AtomKind::Blank))
+            && self.number(behind + 2).is_some()
+    }
+
+    /// A phone number with its blanks, brackets and dashes.
+    fn phone(self, at: usize, start: usize) -> Built {
+        let (mut last, mut digits) = (at, self.text(at).len());
+        let mut next = at + 1;
+        for _ in 0..GROUPS_MAX {
+            let mut joints = 0;
+            while joints < 3
+                && matches!(
+                    self.kind(next),
+                    Some(AtomKind::Blank | AtomKind::Sign('-' | '(' | ')' | '.' | '/'))
+                )
+            {
+                (next, joints) = (next + 1, joints + 1);
+            }
+            match self.number(next) {
+                Some(group) if digits + group.len() <= 15 && digits < 12 => {
+                    (last, digits) = (next, digits + group.len());
+                    next += 1;
+                }
+                Some(_) | None => break,
+            }
+        }
+        self.closed(Shape::Measure, start, last)
+    }
+
+    /// Single digits as a voice says them: `4, 8, 2, 1` or `4. 8. 2. 1`.
+    fn spelled(self, at: usize, start: usize) -> Option<Built> {
+        let is_digit = |at: usize| self.number(at).is_some_and(|digit| digit.len() == 1);
+        if start != self.lexed.atoms[at].start || !is_digit(at) {
+            return None;
+        }
+        let (mut last, mut digits) = (at, Code::default());
+        digits.push(self.text(at))?;
+        // Another sign than before begins another figure.
+        let mut between = None;
+        loop {
+            let mut next = last + 1;
+            let mut sign = None;
+            for _ in 0..SPELLED_SIGNS_MAX {
+                match self.kind(next) {
+                    Some(AtomKind::Blank | AtomKind::Line) => {}
+                    Some(AtomKind::Sign(c @ ('.' | ',' | '、' | '،' | '，' | ';' | '-' | '…'))) => {
+                        sign = Some(c)
+                    }
+                    _ => break,
+                }
+                next += 1;
+            }
+            let joined = next > last + 1 && is_digit(next);
+            if !joined || *between.get_or_insert(sign) != sign {
+                break;
+            }
+            if digits.push(self.text(next)).is_none() {
+                break;
+            }
+            last = next;
+        }
+        let (half, again) = digits.as_str().split_at(digits.as_str().len() / 2);
+        let said =
+            if half == again && half.len() >= *CODE_LEN.start() { half } else { digits.as_str() };
+        let code = Code::of([said])?;
+        let figure = Figure { shape: Shape::Spelled, code, start, end: self.end(last) };
+        Some((figure, last + 1))
+    }
+
+    /// Figures joined by points, commas, colons: an amount, a time, a date.
+    fn amount(self, at: usize, start: usize) -> Option<Built> {
+        let starts_with_digit = |at: usize| {
+            self.run(at).is_some() && self.text(at).starts_with(|c: char| c.is_ascii_digit())
+        };
+        // "123456,5 minutes" is a code and a measure.
+        let is_measured = |next: usize| {
+            let end = self.end(next);
+            let blank = usize::from(self.kind(next + 1) == Some(AtomKind::Blank));
+            let unit = [end, end + blank].iter().any(|at| self.cue_at(*at) == Some(Kind::Unit));
+            unit && self.text(next).len() <= 2 && (4..=8).contains(&self.text(at).len())
+        };
+        let mut last = at;
+        while let Some(AtomKind::Sign(sign)) = self.kind(last + 1) {
+            let joins = matches!(sign, '.' | ',' | ':' | '/' | '\'' | '-');
+            if !joins || !starts_with_digit(last + 2) || last == at && is_measured(last + 2) {
+                break;
+            }
+            last += 2;
+        }
+        (last > at).then(|| self.closed(Shape::Measure, start, last))
+    }
+
+    /// Groups with hyphens between them, beginning with a run that has digits.
+    fn hyphenated(self, at: usize, start: usize) -> Option<Built> {
+        let mut last = at;
+        while self.kind(last + 1) == Some(AtomKind::Sign('-'))
+            && self.run(last + 2).is_some()
+            && !self.is_cue(last + 2)
+        {
+            last += 2;
+        }
+        if last == at {
+            return None;
+        }
+        let joins = matches!(self.kind(last + 1), Some(AtomKind::Sign('.' | ',' | ':' | '/')));
+        if joins && self.number(last + 2).is_some() && self.number(last).is_some() {
+            return self.amount(at, start);
+        }
+        let groups = (at..=last).step_by(2).map(|group| self.text(group));
+        let first = &self.lexed.text[start..self.end(at)];
+        let groups = groups.enumerate().map(|(at, group)| if at == 0 { first } else { group });
+        let shape = shape_of(groups.clone());
+        let (shape, code) = match Code::of(groups) {
+            Some(code) => (shape, code),
+            None => {
+                (if shape == Shape::Mixed { Shape::Taken } else { Shape::Measure }, Code::default())
+            }
+        };
+        Some((Figure { shape, code, start, end: self.end(last) }, last + 1))
+    }
+
+    /// Capitals: before a hyphen the name of the service, or a group of a code.
+    fn capitals(self, at: usize) -> Option<Built> {
+        let run = self.run(at)?;
+        let (start, text) = (self.lexed.atoms[at].start, self.text(at));
+        let dash =
+            |at: Option<usize>| at.is_some_and(|at| self.kind(at) == Some(AtomKind::Sign('-')));
+        let small = |at: Option<usize>| at.and_then(|at| self.run(at)).is_some_and(|run| run.lower);
+        let mixed = dash(at.checked_add(1)) && small(at.checked_add(2)) && !self.is_cue(at + 2)
+            || dash(at.checked_sub(1)) && small(at.checked_sub(2));
+        if run.lower || mixed || self.is_cue(at) {
+            return None;
+        }
+        if self.kind(at + 1) == Some(AtomKind::Sign('-'))
+            && self.run(at + 2).is_some_and(|next| !(next.is_word() && next.lower))
+            && !self.is_cue(at + 2)
+        {
+            let next = self.lexed.atoms[at + 2];
+            let (mut figure, end) = self
+                .hyphenated(at + 2, next.start)
+                .unwrap_or_else(|| self.alone(at + 2, next.start, next.end));
+            figure.start = start;
+            let crossed = text.len() >= 2 && text.bytes().all(|b| b == b'X');
+            let digits = matches!(figure.shape, Shape::Digits | Shape::Uneven);
+            if digits && text.len() <= PREFIX_LEN_MAX && !crossed {
+                return Some((figure, end));
+            }
+            let rest = (at + 2..end).step_by(2).map(|group| self.text(group));
+            let code = Code::of([text].into_iter().chain(rest)).filter(|_| !crossed && !digits);
+            figure.shape = match (code, figure.shape) {
+                (_, Shape::Measure) | (None, _) => Shape::Measure,
+                (Some(_), Shape::Taken) if self.run(at + 2)?.lower => Shape::Taken,
+                (Some(code), _) => {
+                    figure.code = code;
+                    let digit = code.as_str().bytes().any(|b| b.is_ascii_digit());
+                    if digit { Shape::Mixed } else { Shape::Capitals }
+                }
+            };
+            return Some((figure, end));
+        }
+        let code = Code::of([text])?;
+        Some((Figure { shape: Shape::Capitals, code, start, end: self.end(at) }, at + 1))
+    }
+
+    /// True for digits that begin a measure, a date or a time: "482 913 10 minutes".
+    fn is_apart(self, at: usize) -> bool {
+        let end = self.end(at);
+        let blank = usize::from(self.kind(at + 1) == Some(AtomKind::Blank));
+        let unit = [end, end + blank].iter().any(|at| self.cue_at(*at) == Some(Kind::Unit));
+        let figure = self.number(at + 2).is_some();
+        let joint = match self.kind(at + 1) {
+            Some(AtomKind::Sign(':' | '/')) => figure,
+            Some(AtomKind::Sign('.' | ',')) => figure && self.text(at).len() != 3,
+            _ => false,
+        };
+        unit || joint
+    }
+
+    /// Two groups of letters and digits with a blank between them, one as long as the other.
+    fn paired(self, at: usize, start: usize) -> Option<Built> {
+        let parts =
+            [&self.lexed.text[start..self.end(at)], self.run(at + 2).map(|_| self.text(at + 2))?];
+        let fits = |part: &str| {
+            let capital = part.bytes().any(|b| b.is_ascii_uppercase());
+            capital && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+        };
+        let digits = parts[1].bytes().any(|b| b.is_ascii_digit()) && parts[1].len() >= 3;
+        if parts[0].len() != parts[1].len()
+            || !parts.into_iter().all(fits)
+            || !digits
+            || self.is_cue(at + 2)
+        {
+            return None;
+        }
+        let code = Code::of(parts)?;
+        Some((Figure { shape: Shape::Mixed, code, start, end: self.end(at + 2) }, at + 3))
+    }
+
+    /// Groups of digits with blanks between them.
+    fn spaced(self, at: usize, start: usize) -> Option<Built> {
+        let first = self.end(at) - start;
+        let (mut last, mut total, mut count, mut even) = (at, first, 1, true);
+        let (mut thousands, mut behind) = (first <= 3, first);
+        while self.kind(last + 1) == Some(AtomKind::Blank)
+            && count < GROUPS_MAX
+            && !self.lexed.atoms.get(last + 2).is_none_or(|_| self.is_cue(last + 2))
+        {
+            let Some(group) = self.number(last + 2) else { break };
+            if self.is_apart(last + 2) {
+                break;
+            }
+            (last, total, count) = (last + 2, total + group.len(), count + 1);
+            even &= group.len() == first;
+            thousands &= group.len() == 3;
+            behind = group.len();
+        }
+        if count == 1 {
+            return None;
+        }
+        let decimal = matches!(self.kind(last + 1), Some(AtomKind::Sign('.' | ',' | ':' | '/')))
+            && self.number(last + 2).is_some();
+        let groups = (at..=last).step_by(2).map(|group| self.text(group));
+        let joined = even && (4..=10).contains(&total);
+        let joined = joined && if count == 2 { first >= 2 } else { first <= 3 };
+        let joined = joined && !(total == 10 && self.text(at).starts_with('0'));
+        if joined && !decimal && !groups.clone().skip(1).any(is_year) {
+            let code = Code::of(groups)?;
+            let shape = if total == 4 && count == 2 { Shape::Uneven } else { Shape::Digits };
+            return Some((Figure { shape, code, start, end: self.end(last) }, last + 1));
+        }
+        if count == 2 && total == 7 && first >= 3 && !decimal {
+            let code = Code::of(groups)?;
+            return Some((
+                Figure { shape: Shape::Uneven, code, start, end: self.end(last) },
+                last + 1,
+            ));
+        }
+        // "030 5550142", "06 12 34 56 78".
+        let area = self.lexed.text.as_bytes()[start] == b'0' && (7..=13).contains(&total);
+        if area && !(even && total <= 8) {
+            return Some(self.closed(Shape::Measure, start, last));
+        }
+        // "50 000", "1 500 000", "8 800 555 35 35", "4111 1111 1111 1111".
+        let is_phone = count >= 3 && (7..=13).contains(&total) && first <= 4 && behind <= 4;
+        let is_card = even && count >= 3;
+        let amount = thousands && (first < 3 || count > 2 || decimal);
+        if amount || is_phone || is_card {
+            return Some(self.closed(Shape::Measure, start, last));
+        }
+        // The first of short groups is no code of its own.
+        let code = Code::of(groups).filter(|_| first <= 3)?;
+        Some((Figure { shape: Shape::Uneven, code, start, end: self.end(last) }, last + 1))
+    }
+}
+
+/// How much of a run is the figure: the next sentence may begin without a blank, as in
+/// `482913Valid for 5 minutes`.
+fn figure_len(run: &str) -> usize {
+    let word = run.trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = run.len() - word.len();
+    let rest = word.strip_prefix(|c: char| c.is_ascii_uppercase()).unwrap_or_default();
+    let is_word = !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase());
+    if (4..=8).contains(&digits) && is_word && rest.len() >= 3 { digits } else { run.len() }
+}
+
+/// What groups with hyphens between them are.
+fn shape_of<'a>(groups: impl Iterator<Item = &'a str> + Clone) -> Shape {
+    let letters = |small: bool| {
+        let is = move |b: u8| if small { b.is_ascii_lowercase() } else { b.is_ascii_alphabetic() };
+        groups.clone().any(|group| group.bytes().any(is))
+    };
+    if letters(true) {
+        return Shape::Taken;
+    }
+    if letters(false) {
+        return Shape::Mixed;
+    }
+    let mut lens = [0; 3];
+    let count = groups.clone().count();
+    for (len, group) in lens.iter_mut().zip(groups.clone()) {
+        *len = group.len();
+    }
+    let even = groups.clone().all(|group| group.len() == lens[0]);
+    match (count, lens) {
+        // A date, a span of years, a phone number.
+        (3, [4, 1 | 2, 1 | 2] | [1 | 2, 1 | 2, 4]) => Shape::Measure,
+        (3, [2, 2, 2]) if is_date(groups.clone()) => Shape::Measure,
+        (2, [4, 4, _]) if groups.clone().all(is_year) => Shape::Measure,
+        // "02-888-8888" and "1588-9999" are dialled.
+        _ if !even && groups.clone().next().is_some_and(|group| group.starts_with('0')) => {
+            Shape::Measure
+        }
+        (2, [4, 4, _]) if groups.clone().next().is_some_and(is_hotline) => Shape::Uneven,
+        (2, [1, 1, _]) | (3.., [1 | 3 | 4, 3, 3 | 4]) if !even || count == 2 => Shape::Measure,
+        (2, [1 | 2, 1 | 2, _]) => Shape::Uneven,
+        _ if even => Shape::Digits,
+        _ => Shape::Uneven,
+    }
+}
+
+/// True for a day, a month and two digits of a year.
+fn is_date<'a>(mut groups: impl Iterator<Item = &'a str>) -> bool {
+    let mut within = |max: u32| {
+        groups.next().and_then(|group| group.parse().ok()).is_some_and(|n: u32| n <= max && n > 0)
+    };
+    within(31) && within(12)
+}
+
+/// True for the first four digits of a Korean company's number.
+fn is_hotline(digits: &str) -> bool {
+    matches!(digits.as_bytes(), [b'1', b'5' | b'6' | b'8', ..])
+}

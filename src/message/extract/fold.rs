@@ -1,0 +1,333 @@
+//! What a character of a message is: a digit of any script, a letter without its accents, a
+//! blank, a sign, or invisible.
+//!
+//! Two spellings of one word become one: case is lost outside ASCII, accents and vowel points
+//! go, full-width and styled forms become plain ones. Texts and cues are folded alike.
+
+/// What a character is to the lexer, folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Glyph {
+    /// Shows nothing, or only changes the letter before it.
+    Invisible,
+    /// A digit, as ASCII.
+    Digit(u8),
+    /// A Latin letter without accents, its case kept.
+    Latin(u8),
+    /// A letter of a script that separates its words.
+    Letter(char),
+    /// A letter of a script that writes its words without blanks.
+    Dense(char),
+    Blank,
+    Line,
+    Sign(char),
+}
+
+/// What a character is.
+pub(super) fn glyph(c: char) -> Glyph {
+    match c {
+        '0'..='9' => Glyph::Digit(c as u8),
+        'a'..='z' | 'A'..='Z' => Glyph::Latin(c as u8),
+        ' ' | '\t' => Glyph::Blank,
+        '\n' | '\r' | '\x0b' | '\x0c' => Glyph::Line,
+        '\0'..='\x1f' | '\x7f' => Glyph::Invisible,
+        '\0'..='\x7f' => Glyph::Sign(c),
+        _ => beyond_ascii(c),
+    }
+}
+
+fn beyond_ascii(c: char) -> Glyph {
+    if let Some(letter) = latin(c) {
+        return Glyph::Latin(letter);
+    }
+    // What real texts have most comes first.
+    match c {
+        '\u{400}'..='\u{52f}' => Glyph::Letter(cyrillic(c)),
+        '\u{370}'..='\u{3ff}' | '\u{1f00}'..='\u{1fff}' if c.is_alphabetic() => {
+            Glyph::Letter(greek(c))
+        }
+        '\u{591}'..='\u{5bd}' | '\u{5bf}' | '\u{5c1}' | '\u{5c2}' | '\u{5c4}'..='\u{5c7}' => {
+            Glyph::Invisible
+        }
+        '\u{620}'..='\u{6ff}' | '\u{750}'..='\u{77f}' => arabic(c),
+        '\u{3041}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}'
+            if !matches!(c, '\u{30fb}' | '\u{30a0}') =>
+        {
+            Glyph::Dense(c)
+        }
+        _ if is_invisible(c) => Glyph::Invisible,
+        _ => rare(c),
+    }
+}
+
+fn rare(c: char) -> Glyph {
+    if let Some(digit) = digit(c) {
+        return Glyph::Digit(digit);
+    }
+    match c {
+        '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => {
+            Glyph::Blank
+        }
+        '\u{85}' | '\u{2028}' | '\u{2029}' => Glyph::Line,
+        '\u{2010}'..='\u{2015}'
+        | '\u{2212}'
+        | '\u{5be}'
+        | '\u{2e3a}'
+        | '\u{2e3b}'
+        | '\u{fe58}'
+        | '\u{fe63}'
+        | '\u{ff0d}' => Glyph::Sign('-'),
+        '\u{2018}' | '\u{2019}' | '\u{2bc}' | '\u{2bb}' | '\u{b4}' => Glyph::Sign('\''),
+        // A full-width comma ends a clause: it never is a decimal one.
+        '\u{ff0c}' => Glyph::Sign(c),
+        '\u{ff21}'..='\u{ff3a}' | '\u{ff41}'..='\u{ff5a}' => {
+            Glyph::Latin(u8::try_from(u32::from(c) - 0xfee0).expect("full-width letters are 94"))
+        }
+        '\u{ff01}'..='\u{ff5e}' => {
+            Glyph::Sign(char::from_u32(u32::from(c) - 0xfee0).expect("full-width ASCII"))
+        }
+        // Bold, italic and other letters of the mathematical block, 52 a style.
+        '\u{1d400}'..='\u{1d6a3}' => {
+            let at = u8::try_from((u32::from(c) - 0x1d400) % 52).expect("below 52");
+            Glyph::Latin(if at < 26 { b'A' + at } else { b'a' + at - 26 })
+        }
+        _ if is_dense(c) => Glyph::Dense(c),
+        _ if is_indic(c) => Glyph::Letter(indic(c)),
+        _ if c.is_alphanumeric() => Glyph::Letter(lower(c)),
+        _ => Glyph::Sign(c),
+    }
+}
+
+fn lower(c: char) -> char {
+    c.to_lowercase().next().unwrap_or(c)
+}
+
+/// U+00C0 to U+017F without accents.
+const LATIN: &[u8; 192] = b"AAAAAAACEEEEIIIIDNOOOOO*OUUUUYTsaaaaaaaceeeeiiiidnooooo/ouuuuyty\
+AaAaAaCcCcCcCcDdDdEeEeEeEeEeGgGgGgGgHhHhIiIiIiIiIiJjJjKkkLlLlLlLlLlNnNnNnnNnOoOoOoOoRrRrRr\
+SsSsSsSsTtTtTtUuUuUuUuUuUuWwYyYZzZzZzs";
+/// U+01CD to U+01DC.
+const CARON: &[u8; 16] = b"AaIiOoUuUuUuUuUu";
+/// U+1E00 to U+1E95.
+const EXTENDED: &[u8; 150] = b"AaBbBbBbCcDdDdDdDdDdEeEeEeEeEeFfGgHhHhHhHhHhIiIiKkKkKkLlLlLlLl\
+MmMmMmNnNnNnNnOoOoOoOoPpPpRrRrRrRrSsSsSsSsSsTtTtTtTtUuUuUuUuUuVvVvWwWwWwWwWwXxXxYyZzZzZz";
+
+fn latin(c: char) -> Option<u8> {
+    let code = u32::from(c);
+    let at = |table: &[u8], first: u32| {
+        usize::try_from(code - first).ok().and_then(|at| table.get(at).copied())
+    };
+    // Even code points of the Vietnamese rows are capitals.
+    let pair = |letter: u8| if code.is_multiple_of(2) { letter } else { letter + 32 };
+    let letter = match code {
+        0xc0..=0x17f => at(LATIN, 0xc0)?,
+        0x18f => b'E',
+        0x259 => b'e',
+        0x181 | 0x253 => b'b',
+        0x18a | 0x257 => b'd',
+        0x198 | 0x199 => b'k',
+        0x1a0 => b'O',
+        0x1a1 => b'o',
+        0x1af => b'U',
+        0x1b0 => b'u',
+        0x1cd..=0x1dc => at(CARON, 0x1cd)?,
+        0x218 => b'S',
+        0x219 => b's',
+        0x21a => b'T',
+        0x21b => b't',
+        0x1e00..=0x1e95 => at(EXTENDED, 0x1e00)?,
+        0x1ea0..=0x1eb7 => pair(b'A'),
+        0x1eb8..=0x1ec7 => pair(b'E'),
+        0x1ec8..=0x1ecb => pair(b'I'),
+        0x1ecc..=0x1ee3 => pair(b'O'),
+        0x1ee4..=0x1ef1 => pair(b'U'),
+        0x1ef2..=0x1ef9 => pair(b'Y'),
+        _ => return None,
+    };
+    letter.is_ascii_alphabetic().then_some(letter)
+}
+
+fn cyrillic(c: char) -> char {
+    match c {
+        'а'..='я' => c,
+        'ё' | 'Ё' => 'е',
+        _ => lower(c),
+    }
+}
+
+fn greek(c: char) -> char {
+    match lower(c) {
+        'ά' => 'α',
+        'έ' => 'ε',
+        'ή' => 'η',
+        'ί' | 'ϊ' | 'ΐ' => 'ι',
+        'ό' => 'ο',
+        'ύ' | 'ϋ' | 'ΰ' => 'υ',
+        'ώ' => 'ω',
+        'ς' => 'σ',
+        letter => letter,
+    }
+}
+
+/// Arabic, Persian and Urdu type one letter as several code points.
+fn arabic(c: char) -> Glyph {
+    match c {
+        '\u{640}' | '\u{64b}'..='\u{65f}' | '\u{670}' | '\u{6d6}'..='\u{6ed}' => Glyph::Invisible,
+        '\u{660}'..='\u{669}' => Glyph::Digit(ascii(u32::from(c) - 0x660)),
+        '\u{6f0}'..='\u{6f9}' => Glyph::Digit(ascii(u32::from(c) - 0x6f0)),
+        'أ' | 'إ' | 'آ' | 'ٱ' => Glyph::Letter('ا'),
+        'ى' | 'ي' | 'ئ' => Glyph::Letter('ی'),
+        'ك' => Glyph::Letter('ک'),
+        'ة' | 'ہ' | 'ھ' | 'ۀ' | 'ۃ' => Glyph::Letter('ه'),
+        'ؤ' => Glyph::Letter('و'),
+        '٪' => Glyph::Sign('%'),
+        // Decimal and thousands separators.
+        '٫' | '٬' => Glyph::Sign(','),
+        '٭' | '۔' => Glyph::Sign(c),
+        _ => Glyph::Letter(c),
+    }
+}
+
+/// The dots below letters are typed apart or not at all.
+fn indic(c: char) -> char {
+    match c {
+        '\u{958}' => 'क',
+        '\u{959}' => 'ख',
+        '\u{95a}' => 'ग',
+        '\u{95b}' => 'ज',
+        '\u{95c}' => 'ड',
+        '\u{95d}' => 'ढ',
+        '\u{95e}' => 'फ',
+        '\u{95f}' => 'य',
+        '\u{9dc}' => 'ড',
+        '\u{9dd}' => 'ঢ',
+        '\u{9df}' => 'য',
+        _ => c,
+    }
+}
+
+/// India's scripts and Sinhala: their vowel signs are letters here, and all but the dandas and
+/// the currency signs.
+fn is_indic(c: char) -> bool {
+    matches!(c, '\u{900}'..='\u{df4}')
+        && !matches!(
+            c,
+            '\u{964}'
+                | '\u{965}'
+                | '\u{970}'
+                | '\u{9f2}'
+                | '\u{9f3}'
+                | '\u{9fb}'
+                | '\u{af1}'
+                | '\u{bf9}'
+                | '\u{df4}'
+        )
+}
+
+/// Scripts without blanks between words. Hangul has blanks, but its particles stick to digits.
+fn is_dense(c: char) -> bool {
+    match c {
+        '\u{e3f}' | '\u{e5a}' | '\u{e5b}' | '\u{104a}' | '\u{104b}' | '\u{17d4}'..='\u{17db}' => {
+            false
+        }
+        '\u{e00}'..='\u{eff}' => true,
+        '\u{1000}'..='\u{109f}' | '\u{aa60}'..='\u{aa7f}' | '\u{1780}'..='\u{17dd}' => true,
+        '\u{3005}'..='\u{3007}' | '\u{31f0}'..='\u{31ff}' | '\u{3400}'..='\u{4dbf}' => true,
+        '\u{1100}'..='\u{11ff}' | '\u{3131}'..='\u{318e}' | '\u{f900}'..='\u{faff}' => true,
+        '\u{ff66}'..='\u{ff9f}' | '\u{20000}'..='\u{3ffff}' => true,
+        _ => false,
+    }
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{80}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{ad}' | '\u{300}'..='\u{36f}'
+        | '\u{610}'..='\u{61c}' | '\u{93c}' | '\u{9bc}' | '\u{a3c}' | '\u{abc}' | '\u{b3c}'
+        | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{20e3}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// The zero of each script's digits (Unicode's Nd), in order; nine more follow each.
+const ZEROS: &[u32] = &[
+    0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6,
+    0xe50, 0xed0, 0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50,
+    0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10,
+    0x104a0, 0x10d30, 0x11066, 0x110f0, 0x11136, 0x111d0, 0x112f0, 0x11450, 0x114d0, 0x11650,
+    0x116c0, 0x11730, 0x118e0, 0x11950, 0x11c50, 0x11d50, 0x11da0, 0x11f50, 0x16a60, 0x16ac0,
+    0x16b50, 0x1e140, 0x1e2f0, 0x1e4f0, 0x1e950, 0x1fbf0,
+];
+/// Bold, double-struck and other digits of the mathematical block: five tens in a row.
+const STYLED: std::ops::RangeInclusive<u32> = 0x1d7ce..=0x1d7ff;
+
+fn digit(c: char) -> Option<u8> {
+    let code = u32::from(c);
+    if STYLED.contains(&code) {
+        return Some(ascii((code - STYLED.start()) % 10));
+    }
+    let after = ZEROS.partition_point(|zero| *zero <= code);
+    let zero = after.checked_sub(1).map(|at| ZEROS[at])?;
+    (code - zero < 10).then(|| ascii(code - zero))
+}
+
+fn ascii(value: u32) -> u8 {
+    b'0' + u8::try_from(value).expect("a digit's value is below ten")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_of_every_script_are_ascii_ones() {
+        for (digits, expected) in [
+            ("٤٨٢", "482"),
+            ("۴۸۲", "482"),
+            ("४८२", "482"),
+            ("৪৮২", "482"),
+            ("๔๘២", "482"),
+            ("၄၈၂", "482"),
+            ("４８２", "482"),
+            ("𝟒𝟖𝟐", "482"),
+        ] {
+            let read = digits.chars().map(|c| match glyph(c) {
+                Glyph::Digit(digit) => char::from(digit),
+                other => panic!("{c:?} is {other:?}"),
+            });
+            assert_eq!(read.collect::<String>(), expected);
+        }
+    }
+
+    #[test]
+    fn accents_styles_and_widths_are_folded_away() {
+        let folded = |text: &str| -> String {
+            let letters = text.chars().filter_map(|c| match glyph(c) {
+                Glyph::Latin(letter) => Some(char::from(letter)),
+                Glyph::Letter(letter) | Glyph::Dense(letter) => Some(letter),
+                Glyph::Invisible => None,
+                other => panic!("{c:?} is {other:?}"),
+            });
+            letters.collect()
+        };
+        assert_eq!(folded("Ðożcşőựẹệṣ"), "Dozcsoueas".replace("eas", "ees"));
+        assert_eq!(folded("ＣＯＤＥ𝐜𝐨𝐝𝐞"), "CODEcode");
+        assert_eq!(folded("КодЁЖ"), "кодеж");
+        assert_eq!(folded("Κωδικός"), "κωδικοσ");
+        assert_eq!(folded("ko\u{301}d"), "kod");
+        assert_eq!(folded("كُود"), folded("کود"));
+    }
+
+    #[test]
+    fn every_character_is_something() {
+        for code in 0..=u32::from(char::MAX) {
+            if let Some(c) = char::from_u32(code) {
+                match glyph(c) {
+                    Glyph::Digit(digit) => assert!(digit.is_ascii_digit()),
+                    Glyph::Latin(letter) => assert!(letter.is_ascii_alphabetic()),
+                    Glyph::Letter(_) | Glyph::Dense(_) | Glyph::Sign(_) => {}
+                    Glyph::Invisible | Glyph::Blank | Glyph::Line => {}
+                }
+            }
+        }
+    }
+}

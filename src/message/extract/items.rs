@@ -1,0 +1,244 @@
+//! A message as a row of items: words that tell something, figures, other words, and what
+//! divides them.
+
+use super::code::Figure;
+use super::cues::{Cue, Kind};
+use super::figures::Builder;
+use super::lexer::{AtomKind, Lexed};
+
+/// How strongly two parts of a text are divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    Clause,
+    Line,
+    Sentence,
+}
+
+/// One thing in the row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Item {
+    Cue(Kind),
+    /// An index into [`Row::figures`].
+    Figure(usize),
+    /// Words that the table does not have, and how many.
+    Words(u32),
+    /// A colon or a dash.
+    Joint,
+    Break(Level),
+    /// The address of a page; bytes `start..end` of the folded text.
+    Link {
+        start: usize,
+        end: usize,
+    },
+    /// `@site #`, which binds the figure behind it to a site.
+    Bound,
+}
+
+/// A message to be judged.
+#[derive(Debug, Default)]
+pub(super) struct Row {
+    pub(super) items: Vec<Item>,
+    pub(super) figures: Vec<Figure>,
+}
+
+impl Row {
+    /// Words of sales make another kind of code of the one beside them.
+    fn push_cue(&mut self, kind: Kind) {
+        let [trade, code] = [Kind::Trade, Kind::Code].map(Item::Cue);
+        match (kind, self.items.as_slice()) {
+            (Kind::Code, [.., last]) if *last == trade => return,
+            (Kind::Code, [.., last]) if *last == Item::Cue(Kind::Thing) => return,
+            (Kind::Trade | Kind::Thing, [.., last]) if *last == code => {
+                self.items.pop();
+            }
+            (Kind::Trade, [.., last, Item::Words(1) | Item::Cue(Kind::Is)]) if *last == code => {
+                self.items.truncate(self.items.len() - 2);
+            }
+            _ => {}
+        }
+        self.items.push(Item::Cue(kind));
+    }
+}
+
+/// Items of a name in brackets at the beginning of a message.
+const HEAD_ITEMS_MAX: usize = 4;
+/// Letters of a script without blanks that are about a word.
+const DENSE_WORD: usize = 3;
+
+/// Puts atoms and cues in one row.
+pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
+    let mut row = Row { items: Vec::with_capacity(lexed.atoms.len()), figures: Vec::new() };
+    let builder = Builder { lexed, cues };
+    let text = lexed.text.as_bytes();
+    let mut cues = cues.iter().copied().peekable();
+    let (mut at, mut pos) = (0, 0);
+    while at < lexed.atoms.len() {
+        let atom = lexed.atoms[at];
+        pos = pos.max(atom.start);
+        while cues.next_if(|cue| cue.start < pos).is_some() {}
+        if pos >= atom.end {
+            at += 1;
+            continue;
+        }
+        if let AtomKind::Link = atom.kind {
+            (at, pos) = link(&mut row, lexed, at);
+            continue;
+        }
+        // A letter or two that are a word of the table by chance do not cut a code.
+        let inside = cues.peek().copied().filter(|cue| cue.start < atom.end);
+        if let (Some(cue), AtomKind::Run(run)) = (inside, atom.kind)
+            && run.digits
+            && !cuts(lexed, at, pos, cue)
+        {
+            cues.next();
+            continue;
+        }
+        // A phrase that ends inside a figure is none.
+        if inside.is_some_and(|cue| cue.end > atom.end && splits(lexed, cue.end)) {
+            cues.next();
+            continue;
+        }
+        if let Some(cue) = inside.filter(|cue| cue.start == pos) {
+            // "482913 k" is no amount where "50k" is one.
+            let letter = cue.end - cue.start == 1 && text[cue.start].is_ascii_alphabetic();
+            let apart = letter && !(pos > 0 && text[pos - 1].is_ascii_digit());
+            if apart && matches!(cue.kind, Kind::Currency | Kind::Unit) {
+                row.items.push(Item::Words(1));
+            } else {
+                row.push_cue(cue.kind);
+            }
+            pos = cue.end;
+            continue;
+        }
+        let end = inside.map_or(atom.end, |cue| cue.start);
+        if let AtomKind::Run(_) = atom.kind
+            && let Some((figure, next)) = builder.build(at, pos, end)
+        {
+            row.items.push(Item::Figure(row.figures.len()));
+            row.figures.push(figure);
+            (at, pos) = (if figure.end < atom.end { at } else { next }, figure.end);
+            continue;
+        }
+        // The sender's name in brackets is apart from what follows it.
+        let closes = matches!(atom.kind, AtomKind::Sign(']' | '】'));
+        if closes && row.figures.is_empty() && row.items.len() <= HEAD_ITEMS_MAX {
+            row.items.push(Item::Break(Level::Clause));
+        }
+        row.items.extend(item(lexed, at, pos, end));
+        pos = end;
+    }
+    row
+}
+
+/// True between a letter and a digit.
+fn splits(lexed: &Lexed, at: usize) -> bool {
+    let bytes = lexed.text.as_bytes();
+    bytes[at - 1].is_ascii_alphanumeric() && bytes.get(at).is_some_and(u8::is_ascii_digit)
+}
+
+/// True if a word of the table leaves nothing but digits of a run.
+fn cuts(lexed: &Lexed, at: usize, pos: usize, cue: Cue) -> bool {
+    let end = lexed.atoms[at].end;
+    let kind = |at: usize| lexed.atoms.get(at).map(|atom| atom.kind);
+    let grouped =
+        kind(at + 1) == Some(AtomKind::Sign('-')) && matches!(kind(at + 2), Some(AtomKind::Run(_)));
+    let digits = |from: usize, to: usize| {
+        from < to && lexed.text.as_bytes()[from..to].iter().all(u8::is_ascii_digit)
+    };
+    let (before, after) = (cue.start > pos, cue.end < end);
+    match cue.kind {
+        _ if !before && !after => true,
+        Kind::Currency | Kind::Unit if before && !after => digits(pos, cue.start),
+        Kind::Currency | Kind::Label | Kind::Number if grouped => false,
+        Kind::Otp | Kind::Code | Kind::Label | Kind::Currency | Kind::Number if !before => {
+            cue.end - cue.start >= 2 && digits(cue.end, end)
+        }
+        Kind::Otp
+        | Kind::Code
+        | Kind::Enter
+        | Kind::Done
+        | Kind::Verify
+        | Kind::With
+        | Kind::Is
+        | Kind::Stale
+        | Kind::New
+        | Kind::Trade
+        | Kind::Thing
+        | Kind::Label
+        | Kind::Tail
+        | Kind::Unit
+        | Kind::Currency
+        | Kind::Month
+        | Kind::Number
+        | Kind::Link => false,
+    }
+}
+
+/// An address, or `@site #` where a line begins: the next atom, and where it begins.
+fn link(row: &mut Row, lexed: &Lexed, at: usize) -> (usize, usize) {
+    let kind = |at: usize| lexed.atoms.get(at).map(|atom| atom.kind);
+    let atom = lexed.atoms[at];
+    let after_at = at > 0 && kind(at - 1) == Some(AtomKind::Sign('@'));
+    let begins = at < 2 || matches!(kind(at - 2), Some(AtomKind::Line | AtomKind::Blank));
+    let hash = kind(at + 1) == Some(AtomKind::Blank)
+        && kind(at + 2) == Some(AtomKind::Sign('#'))
+        && matches!(kind(at + 3), Some(AtomKind::Run(_)));
+    if after_at && begins && hash {
+        row.items.push(Item::Bound);
+        return (at + 3, lexed.atoms[at + 2].end);
+    }
+    row.items.push(Item::Link { start: atom.start, end: atom.end });
+    (at + 1, atom.end)
+}
+
+/// What an atom is that is neither a cue nor a figure.
+fn item(lexed: &Lexed, at: usize, pos: usize, end: usize) -> Option<Item> {
+    match lexed.atoms[at].kind {
+        AtomKind::Run(_) | AtomKind::Letters => Some(Item::Words(1)),
+        AtomKind::Dense => {
+            let letters = lexed.text[pos..end].chars().count();
+            Some(Item::Words(u32::try_from(letters.div_ceil(DENSE_WORD)).unwrap_or(u32::MAX)))
+        }
+        AtomKind::Blank | AtomKind::Link => None,
+        AtomKind::Line => Some(Item::Break(Level::Line)),
+        AtomKind::Sign(sign) => match sign {
+            '-' if is_inside(lexed, at) => None,
+            ':' | '=' | '-' | '︰' => Some(Item::Joint),
+            ',' | ';' | '|' | '，' | '、' | '；' | '،' | '؛' | '/' | '՝' => {
+                Some(Item::Break(Level::Clause))
+            }
+            '.' => ends_sentence(lexed, at).then_some(Item::Break(Level::Sentence)),
+            '!' | '?' | '。' | '｡' | '।' | '॥' | '۔' | '؟' | '።' | '။' | '៕' | '…' | '։' => {
+                Some(Item::Break(Level::Sentence))
+            }
+            // The Khmer full stop also stands where others write a comma.
+            '។' => Some(Item::Break(Level::Sentence)),
+            '၊' | '፣' | '፤' => Some(Item::Break(Level::Clause)),
+            _ => None,
+        },
+    }
+}
+
+/// True for a dash with no blank beside it.
+fn is_inside(lexed: &Lexed, at: usize) -> bool {
+    let open = |at: Option<usize>| {
+        let kind = at.and_then(|at| lexed.atoms.get(at)).map(|atom| atom.kind);
+        matches!(kind, None | Some(AtomKind::Blank | AtomKind::Line))
+    };
+    !open(at.checked_sub(1)) && !open(at.checked_add(1))
+}
+
+/// A point ends a sentence unless the word before it is an abbreviation and digits follow.
+fn ends_sentence(lexed: &Lexed, at: usize) -> bool {
+    let before = at.checked_sub(1).map(|at| lexed.atoms[at]);
+    let short = before.is_some_and(|atom| match atom.kind {
+        AtomKind::Run(run) => run.is_word() && lexed.of(atom).len() <= 3,
+        AtomKind::Letters => lexed.of(atom).chars().count() <= 3,
+        AtomKind::Dense | AtomKind::Blank | AtomKind::Line | AtomKind::Sign(_) | AtomKind::Link => {
+            false
+        }
+    });
+    let next = lexed.atoms[at + 1..].iter().find(|atom| atom.kind != AtomKind::Blank);
+    let digits = next.is_some_and(|atom| lexed.of(*atom).starts_with(|c: char| c.is_ascii_digit()));
+    !(short && digits)
+}

@@ -1,0 +1,58 @@
+//! Codes that stand nowhere but in an address: bound to a site by `@site #code`, or behind the
+//! last slash of a link that the reader shall open.
+
+use super::code::{Code, Figure, Shape};
+use super::items::{Item, Row};
+use super::score;
+
+/// A code that a browser is told of in the format for it.
+const BOUND: i32 = 75;
+/// A code in a link.
+const LINKED: i32 = 62;
+
+/// The code that is in an address, and its points.
+pub(super) fn judge(row: &Row, text: &str) -> Option<(Code, i32)> {
+    if let Some(figure) = bound(row) {
+        return Some((figure.code, BOUND));
+    }
+    if !score::speaks_of_code(row) {
+        return None;
+    }
+    let mut found = None;
+    for item in &row.items {
+        let Item::Link { start, end } = *item else { continue };
+        match (found, in_link(&text[start..end])) {
+            (None, code) => found = code,
+            // Two links with two codes: neither is sure.
+            (Some(known), Some(code)) if known != code => return None,
+            (Some(_), _) => {}
+        }
+    }
+    found.map(|code| (code, LINKED))
+}
+
+fn bound(row: &Row) -> Option<Figure> {
+    let at = row.items.iter().position(|item| *item == Item::Bound)?;
+    let Some(Item::Figure(figure)) = row.items.get(at + 1) else { return None };
+    let figure = row.figures[*figure];
+    matches!(figure.shape, Shape::Digits | Shape::Mixed).then_some(figure)
+}
+
+/// Digits of a code in a link; shorter and longer ones are pages, users and dates.
+const LEN: std::ops::RangeInclusive<usize> = 4..=8;
+
+/// The one part of a link that may be a code.
+fn in_link(link: &str) -> Option<Code> {
+    let (_, rest) = link.split_once("://").unwrap_or(("", link));
+    let (_, path) = rest.split_once('/')?;
+    let mut parts = path.split(['/', '?', '#', '&', '=', ';']).filter(|part| is_code(part));
+    let code = parts.next()?;
+    parts.all(|other| other == code).then(|| Code::of([code])).flatten()
+}
+
+fn is_code(part: &str) -> bool {
+    let digits = part.bytes().filter(u8::is_ascii_digit).count();
+    let capitals = part.bytes().filter(u8::is_ascii_uppercase).count();
+    let date = part.len() == 8 && (part.starts_with("20") || part.starts_with("19"));
+    LEN.contains(&part.len()) && digits > 0 && digits + capitals == part.len() && !date
+}

@@ -1,0 +1,55 @@
+//! The code in a message: the one that its reader is asked to enter, in the languages of the
+//! countries that are sold.
+//!
+//! A code has ASCII digits and capitals only, 3 to 10: digits of any script are converted,
+//! separators, invisible characters and the name of a service before a dash are dropped. A
+//! figure counts by its shape and by the words beside it; one that is doubtful is left out.
+//! The work is linear in the text, of which the first 16 KiB are looked at.
+//!
+//! Leaves to others: what a message is for, and whether it has come before.
+
+mod code;
+mod cues;
+mod figures;
+mod fold;
+mod items;
+mod lexer;
+mod links;
+mod provider;
+mod score;
+mod sides;
+#[cfg(test)]
+mod tests;
+
+pub use provider::{CodeField, Readable, from_provider, read};
+
+/// A code in a message, and how sure it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// ASCII digits and capitals, 3 to 10.
+    pub code: Box<str>,
+    /// Percent, 58 to 99: what is less sure is not found.
+    pub confidence: u8,
+}
+
+/// The code that a text from this sender asks its reader to enter; `None` where there is none
+/// or none is sure.
+#[must_use]
+pub fn extract(text: &str, sender: &str) -> Option<Found> {
+    // 1. Without accents and invisible characters, digits in ASCII.
+    let lexed = lexer::lex(text);
+    if !lexed.text.bytes().any(|b| b.is_ascii_digit() || b.is_ascii_uppercase()) {
+        return None;
+    }
+    // 2. The words that say what a figure is.
+    let cues = cues::find(&lexed.text);
+    // 3. Figures between words.
+    let row = items::row(&lexed, &cues);
+    // 4. The one that the words make the code, or else one in a link.
+    let judged = score::judge(&row, &lexed.text, sender);
+    let judged = judged.map(|(figure, points)| (figure.code, points));
+    let (code, points) = judged.or_else(|| links::judge(&row, &lexed.text))?;
+    let confidence = u8::try_from(points.clamp(score::ENOUGH, score::MOST));
+    let confidence = confidence.expect("points are at most 99");
+    Some(Found { code: code.as_str().into(), confidence })
+}

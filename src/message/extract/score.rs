@@ -1,0 +1,401 @@
+//! How sure it is that a figure is the code: its shape, the words beside it, and what else the
+//! message speaks of. Points are percent; what they are worth was tuned on the corpus.
+
+use super::code::{Figure, Shape, is_year};
+use super::cues::Kind;
+use super::items::{Item, Level, Row};
+use super::sides::{Placed, REACH, Side, Tie, around, is_name};
+
+/// What a code has at least.
+pub(super) const ENOUGH: i32 = 58;
+/// What a code has at most: a machine is never quite sure.
+pub(super) const MOST: i32 = 99;
+/// How near two figures may come to each other before neither is the code.
+const TIE: i32 = 6;
+/// Points of a figure beside the word for code.
+const BESIDE: i32 = 44;
+/// Points of a figure of which it is said that it is the new one.
+const NEW: i32 = 34;
+/// Points of a figure somewhere in a message that names a code.
+const SOMEWHERE: i32 = 20;
+
+/// What the whole message speaks of.
+#[derive(Clone, Copy, Debug, Default)]
+struct Topic {
+    code: bool,
+    verify: bool,
+    trade: bool,
+    /// An amount, or a part of one.
+    price: bool,
+    /// Something that cannot be a code stands where the code would.
+    taken: bool,
+    words: u32,
+    cues: bool,
+    /// The sender's name is in it.
+    signed: bool,
+    /// Figures, and those that may be codes.
+    figures: usize,
+    rivals: usize,
+    /// Some word has small letters, so that capitals mean something.
+    small: bool,
+}
+
+/// A figure's points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    points: i32,
+    /// Points that come from words beside it.
+    link: i32,
+}
+
+/// The code of a message and its points.
+pub(super) fn judge(row: &Row, text: &str, sender: &str) -> Option<(Figure, i32)> {
+    let mut judge = Judge { row, sender, topic: Topic::of(row, text, sender) };
+    let placed = around(row);
+    judge.topic.taken = placed.iter().any(|placed| judge.is_taken(placed));
+    let marks: Vec<Mark> = placed.iter().map(|placed| judge.mark(placed)).collect();
+    let best = marks.iter().enumerate().rev().max_by_key(|(_, mark)| mark.points)?;
+    let (at, mark) = (best.0, *best.1);
+    let figure = row.figures[at];
+    let rival = marks.iter().zip(&row.figures).any(|(other, rival)| {
+        rival.code != figure.code && mark.points - other.points < TIE && mark.link < BESIDE - 8
+    });
+    (mark.points >= ENOUGH && !rival).then_some((figure, mark.points.min(MOST)))
+}
+
+/// True if a message speaks of a code, or of a number and a link, so that one may be in the
+/// other.
+pub(super) fn speaks_of_code(row: &Row) -> bool {
+    let says = |kind: Kind| row.items.contains(&Item::Cue(kind));
+    says(Kind::Otp) || says(Kind::Code) || says(Kind::Number) && says(Kind::Link)
+}
+
+/// What a figure is judged by besides its neighbours.
+struct Judge<'a> {
+    row: &'a Row,
+    sender: &'a str,
+    topic: Topic,
+}
+
+/// How near a figure is to the word for code.
+#[derive(Clone, Copy, Debug)]
+struct Nearness {
+    /// Beside it.
+    close: bool,
+    /// In one clause with it, or the text asks to enter the figure.
+    wished: bool,
+    /// "482913 is your code".
+    joined_after: bool,
+}
+
+impl Topic {
+    fn of(row: &Row, text: &str, sender: &str) -> Self {
+        let mut topic = Self::default();
+        for item in &row.items {
+            match item {
+                Item::Cue(kind) => {
+                    topic.cues |= *kind != Kind::Is;
+                    topic.code |= matches!(kind, Kind::Otp | Kind::Code);
+                    topic.verify |= matches!(kind, Kind::Otp | Kind::Verify);
+                    topic.trade |= *kind == Kind::Trade;
+                    topic.price |= *kind == Kind::Currency;
+                }
+                Item::Words(words) => topic.words = topic.words.saturating_add(*words),
+                Item::Figure(_) | Item::Joint | Item::Break(_) => {}
+                Item::Link { .. } | Item::Bound => {}
+            }
+        }
+        for figure in row.figures.iter().filter(|figure| figure.shape != Shape::Capitals) {
+            topic.figures += 1;
+            topic.rivals += usize::from(figure.is_open());
+        }
+        // Names under which proofs of identity are sent.
+        let name = sender.to_ascii_lowercase();
+        let named = ["otp", "verify", "auth", "2fa"].iter().any(|word| name.contains(word));
+        let named = named && !name.contains("bank");
+        topic.code |= named;
+        topic.verify |= named;
+        topic.signed = !name.is_empty() && text.to_ascii_lowercase().contains(&name);
+        topic.price |= text.contains('%');
+        topic.trade |= text.contains('%');
+        topic.small = text.bytes().any(|b| b.is_ascii_lowercase() || !b.is_ascii());
+        topic
+    }
+}
+
+impl Judge<'_> {
+    /// True if something that cannot be a code stands where the code would.
+    fn is_taken(&self, placed: &Placed) -> bool {
+        let beside =
+            |tie: Tie| tie.crossed.is_none() && (tie.gap == 0 || tie.joined && tie.gap == 1);
+        self.row.figures[placed.figure].shape == Shape::Taken
+            && !is_name(self.row, placed.at)
+            && (placed.before.code.is_some_and(beside) || placed.after.code.is_some_and(beside))
+    }
+
+    fn mark(&self, placed: &Placed) -> Mark {
+        let Placed { at, before, after, .. } = placed;
+        let figure = &self.row.figures[placed.figure];
+        if !figure.is_open() {
+            return Mark { points: 0, link: 0 };
+        }
+        let (link, nearness) = self.link(figure, placed);
+        let rank = |side: &Side| side.code.map_or(0, |tie| tie.rank);
+        let new = if before.new || after.new { 8 } else { 0 };
+        let rank = rank(before).max(rank(after)) + new;
+        let lost = self.penalty(*at, figure, placed, nearness);
+        Mark { points: self.shape_points(figure, nearness) + link + rank - lost, link }
+    }
+
+    /// What the words beside a figure are worth.
+    fn link(&self, figure: &Figure, placed: &Placed) -> (i32, Nearness) {
+        let Placed { at, before, after, .. } = placed;
+        let code_before = before.code.map_or(0, before_points);
+        let code_after = after.code.map_or(0, after_points);
+        let lone = self.stands_apart(*at);
+        // From another sentence only to a figure that stands by itself.
+        let near = |points: i32, tie: Option<Tie>| {
+            let inside = tie.is_some_and(|tie| tie.crossed <= Some(Level::Clause));
+            if inside || lone.is_some() || points >= 30 { points } else { points / 2 }
+        };
+        let links = [
+            near(code_before, before.code),
+            near(code_after, after.code),
+            if self.topic.code { near(SOMEWHERE, None) } else { 0 },
+            before.verify.map_or(0, verify_before_points),
+            after.verify.map_or(0, verify_after_points),
+            self.alone_points(figure),
+            if (before.new || after.new) && self.topic.code { NEW } else { 0 },
+            if lone == Some(0) && self.topic.verify { SOMEWHERE + 4 } else { 0 },
+        ];
+        let link = links.into_iter().max().unwrap_or(0) + enter_points(before, after);
+        let inside = |tie: Tie| tie.crossed.is_none();
+        let joined_after = after
+            .code
+            .is_some_and(|tie| (tie.joined && tie.gap <= 5 || tie.gap == 0) && inside(tie));
+        let joined = before
+            .code
+            .is_some_and(|tie| tie.joined && tie.gap <= 8 && inside(tie) && tie.passed == 0);
+        let beside = code_before >= BESIDE || code_after >= BESIDE || joined || joined_after;
+        let next = |tie: Tie| tie.gap == 0 && inside(tie);
+        let nearness = Nearness {
+            close: joined
+                || joined_after
+                || before.code.is_some_and(next)
+                || after.code.is_some_and(next),
+            wished: beside || before.enter == Some(0) && (link >= 30 || self.topic.verify),
+            joined_after,
+        };
+        (link, nearness)
+    }
+
+    fn shape_points(&self, figure: &Figure, Nearness { close, wished, .. }: Nearness) -> i32 {
+        let code = figure.code.as_str();
+        match (figure.shape, code.len()) {
+            (Shape::Spelled, _) => 42,
+            (Shape::Digits, 6) => 45,
+            (Shape::Digits, 4..=8) => 40,
+            (Shape::Digits, 9..=10) if close => 30,
+            (Shape::Digits, 9..=10) => 22,
+            (Shape::Digits, _) if close => 26,
+            (Shape::Digits, _) => 8,
+            (Shape::Uneven, _) if wished => 25,
+            (Shape::Mixed, _) if wished => 32,
+            (Shape::Capitals, 4..=10) if wished && self.is_drawn(code) => 20,
+            (Shape::Uneven | Shape::Mixed | Shape::Capitals, _) => -60,
+            (Shape::Taken | Shape::Measure, _) => -100,
+        }
+    }
+
+    /// How many words are in the figure's own sentence, if little else is said: it begins it,
+    /// or a colon stands before it.
+    fn stands_apart(&self, at: usize) -> Option<u32> {
+        let mut words = [0_u32; 2];
+        let ahead = self.row.items[..at].iter().rev().take(REACH);
+        let behind = self.row.items[at + 1..].iter().take(REACH);
+        let count = |words: &mut u32, item: &Item| match item {
+            Item::Break(Level::Line | Level::Sentence) => false,
+            Item::Words(more) => {
+                *words = words.saturating_add(*more);
+                true
+            }
+            Item::Cue(Kind::Is | Kind::Number) | Item::Joint | Item::Break(Level::Clause) => true,
+            Item::Cue(_) | Item::Figure(_) | Item::Link { .. } | Item::Bound => {
+                *words += 1;
+                true
+            }
+        };
+        let _ended = ahead.map_while(|item| count(&mut words[0], item).then_some(())).count();
+        let _ended = behind.map_while(|item| count(&mut words[1], item).then_some(())).count();
+        let joined = at > 0 && self.row.items[at - 1] == Item::Joint;
+        let apart = match words {
+            [0, behind] => behind <= 8,
+            [_, behind] if joined => behind <= 4,
+            [1 | 2, behind] => behind <= 2,
+            _ => false,
+        };
+        apart.then(|| words[0].saturating_add(words[1]))
+    }
+
+    /// Capitals that are no word: few vowels, in a text that is not all capitals.
+    fn is_drawn(&self, code: &str) -> bool {
+        let vowels = code.bytes().filter(|b| matches!(b, b'A' | b'E' | b'I' | b'O' | b'U')).count();
+        self.topic.small && vowels * 4 <= code.len()
+    }
+
+    /// A message that says nothing but a figure, or the sender's name before it.
+    fn alone_points(&self, figure: &Figure) -> i32 {
+        let few = self.topic.words == 0 || self.topic.words <= 2 && self.topic.signed;
+        let few = few && !self.topic.cues && self.topic.figures == 1;
+        let digits = figure.shape == Shape::Digits && figure.code.as_str().len() >= 4;
+        if few && digits { SOMEWHERE + 4 } else { 0 }
+    }
+
+    fn penalty(&self, at: usize, figure: &Figure, placed: &Placed, nearness: Nearness) -> i32 {
+        let Placed { before, after, .. } = placed;
+        let Nearness { close, wished, joined_after } = nearness;
+        let code = figure.code.as_str();
+        let mut lost = 0;
+        if let Some(label) = before.label {
+            // "The one-time code of your account, dear Ann, 482913".
+            let named = |tie: Tie| tie.rank >= 3 && tie.crossed.is_none() && tie.passed == 0;
+            let named = label.gap > 0 && before.code.is_some_and(named);
+            lost += match (label.joined, joined_after) {
+                (_, false) if named => 20,
+                (true, true) => 10,
+                (false, true) => 35,
+                (_, false) => 70,
+            };
+        }
+        lost += match self.beside(at) {
+            Beside::Amount => 80,
+            Beside::Measure if wished => 25,
+            Beside::Measure => 80,
+            Beside::Date if !wished => 60,
+            Beside::Date | Beside::Nothing => 0,
+        };
+        if self.topic.trade && !self.topic.verify {
+            let inside = before.trade || after.trade || self.topic.price;
+            let near = inside || !matches!(figure.shape, Shape::Digits | Shape::Spelled);
+            lost += if near { 45 } else { 15 };
+        }
+        if is_year(code) && !close && before.enter != Some(0) {
+            lost += 35;
+        }
+        lost += match (after.stale, self.topic.rivals) {
+            (false, _) => 0,
+            (true, 0 | 1) => 15,
+            (true, _) => 50,
+        };
+        // A time of day, unless the message speaks of a code.
+        if !self.topic.code && is_time(code) {
+            lost += 15;
+        }
+        if self.topic.taken && !wished {
+            lost += 30;
+        }
+        if self.is_sender(code) && !wished {
+            lost += 50;
+        }
+        lost
+    }
+
+    /// True if the figure is the number that the message comes from.
+    fn is_sender(&self, code: &str) -> bool {
+        code.len() >= 3 && self.sender.bytes().filter(u8::is_ascii_digit).eq(code.bytes())
+    }
+
+    /// What kind of measure the neighbours make of a figure.
+    fn beside(&self, at: usize) -> Beside {
+        let item = |at: Option<usize>| at.and_then(|at| self.row.items.get(at)).copied();
+        let (before, after) = (item(at.checked_sub(1)), item(at.checked_add(1)));
+        let second = item(at.checked_sub(2));
+        let other = matches!(second, Some(Item::Figure(_)));
+        match (before, after) {
+            (_, Some(Item::Cue(Kind::Currency | Kind::Tail))) => Beside::Amount,
+            (Some(Item::Cue(Kind::Currency)), _) if !other => Beside::Amount,
+            (_, Some(Item::Cue(Kind::Unit))) => Beside::Measure,
+            (Some(Item::Cue(Kind::Month)), _) | (_, Some(Item::Cue(Kind::Month))) => Beside::Date,
+            _ => Beside::Nothing,
+        }
+    }
+}
+
+enum Beside {
+    Amount,
+    Measure,
+    Date,
+    Nothing,
+}
+
+/// True for hours and minutes.
+fn is_time(code: &str) -> bool {
+    code.len() == 4
+        && code.get(..2).is_some_and(|hours| hours < "24")
+        && code.get(2..).is_some_and(|minutes| minutes < "60")
+}
+
+fn gap(tie: Tie) -> i32 {
+    i32::try_from(tie.gap.min(100)).unwrap_or(100)
+}
+
+fn before_points(tie: Tie) -> i32 {
+    let gap = gap(tie);
+    let points = match tie.crossed {
+        None if gap == 0 => 50,
+        None if tie.joined => (50 - 3 * gap).max(36),
+        None => (50 - 3 * gap).max(26),
+        Some(Level::Clause) => (44 - 3 * gap).max(24),
+        Some(Level::Line) if gap == 0 => 46,
+        Some(Level::Line) => (36 - 3 * gap).max(22),
+        Some(Level::Sentence) if gap == 0 => 34,
+        Some(Level::Sentence) => (28 - 2 * gap).max(20),
+    };
+    points - 10 * tie.passed
+}
+
+fn after_points(tie: Tie) -> i32 {
+    let gap = gap(tie);
+    match tie.crossed {
+        None if tie.joined => (48 - 2 * gap).max(26),
+        None => (44 - 4 * gap).max(22),
+        Some(Level::Clause) => (40 - 4 * gap).max(22),
+        Some(Level::Line) if gap == 0 => 36,
+        Some(Level::Line | Level::Sentence) => 22,
+    }
+}
+
+fn verify_before_points(tie: Tie) -> i32 {
+    let gap = gap(tie);
+    match tie.crossed {
+        None if tie.joined => (40 - 3 * gap).max(14),
+        None if gap == 0 => 24,
+        None | Some(Level::Clause) => 14,
+        Some(Level::Line | Level::Sentence) => 8,
+    }
+}
+
+fn verify_after_points(tie: Tie) -> i32 {
+    let gap = gap(tie);
+    match tie.crossed {
+        None if tie.joined => (32 - 2 * gap).max(14),
+        None if gap == 0 => 24,
+        None if gap <= 2 => 20,
+        None | Some(Level::Clause) => 14,
+        Some(Level::Line | Level::Sentence) => 8,
+    }
+}
+
+fn enter_points(before: &Side, after: &Side) -> i32 {
+    let points = match before.enter {
+        Some(0) => 20,
+        Some(1) => 16,
+        Some(2 | 3) => 8,
+        Some(_) | None => 0,
+    };
+    match after.enter {
+        Some(0) => points.max(16),
+        Some(1 | 2) => points.max(12),
+        Some(_) | None => points,
+    }
+}

@@ -1,0 +1,306 @@
+//! What stands on either side of a figure: the words that tie it to a code, and those that say
+//! it is something else.
+
+use super::code::{Figure, Shape};
+use super::cues::Kind;
+use super::items::{Item, Level, Row};
+
+/// Items that are looked at on either side of a figure.
+pub(super) const REACH: usize = 40;
+/// Words between a figure and the word that says what it is.
+const LABEL_GAP_MAX: u32 = 2;
+/// Words between a figure and the word that says it counts no more.
+const STALE_GAP_MAX: u32 = 5;
+/// Items before a word for code that belong to it.
+const NAME_ITEMS: usize = 4;
+
+/// How a word is joined with a figure.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tie {
+    pub(super) gap: u32,
+    pub(super) crossed: Option<Level>,
+    pub(super) joined: bool,
+    /// Figures between the two.
+    pub(super) passed: i32,
+    /// Points of the words around the word itself: what it is for, that it is new.
+    pub(super) rank: i32,
+}
+
+/// A word that says that a figure is no code.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Label {
+    /// Its item.
+    pub(super) place: usize,
+    pub(super) joined: bool,
+    /// Words between it and the figure.
+    pub(super) gap: u32,
+}
+
+/// What stands on one side of a figure.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Side {
+    pub(super) code: Option<Tie>,
+    pub(super) verify: Option<Tie>,
+    pub(super) enter: Option<u32>,
+    /// Where the word is that says the figure is something else, and whether it is joined.
+    pub(super) label: Option<Label>,
+    /// The figure counts no more.
+    pub(super) stale: bool,
+    /// Something is done with the figure.
+    pub(super) with: bool,
+    /// The figure counts from now on.
+    pub(super) new: bool,
+    /// Words of a sale are in the sentence.
+    pub(super) trade: bool,
+}
+
+/// A figure with what stands around it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placed {
+    /// Its item.
+    pub(super) at: usize,
+    /// An index into [`Row::figures`].
+    pub(super) figure: usize,
+    pub(super) before: Side,
+    pub(super) after: Side,
+}
+
+/// Looks around every figure of a row, in order.
+pub(super) fn around(row: &Row) -> Vec<Placed> {
+    let mut looker = Looker { row, labelled: vec![None; row.figures.len()] };
+    let mut placed = Vec::with_capacity(row.figures.len());
+    for (at, item) in row.items.iter().enumerate() {
+        if let Item::Figure(figure) = *item {
+            let before = looker.look_back(at);
+            looker.labelled[figure] = before.label.map(|label| label.place);
+            placed.push(Placed { at, figure, before, after: looker.look_on(at) });
+        }
+    }
+    placed
+}
+
+/// True if what cannot be a code is the name of a thing: "1xBet: 58204".
+pub(super) fn is_name(row: &Row, place: usize) -> bool {
+    row.items.get(place + 1) == Some(&Item::Joint)
+}
+
+struct Looker<'a> {
+    row: &'a Row,
+    /// For each figure the item that says it is something else.
+    labelled: Vec<Option<usize>>,
+}
+
+impl Looker<'_> {
+    /// What stands before a figure, from the nearest on.
+    fn look_back(&self, at: usize) -> Side {
+        let mut side = Side::default();
+        let mut walk = Walk::default();
+        let mut place = at;
+        for _ in 0..REACH {
+            let Some(next) = place.checked_sub(1) else { break };
+            place = next;
+            match self.row.items[place] {
+                Item::Figure(figure) => match self.labelled[figure] {
+                    Some(label) => place = label,
+                    None => walk.pass(&self.row.figures[figure], is_name(self.row, place)),
+                },
+                Item::Cue(Kind::Stale) if walk.gap <= 1 && walk.crossed.is_none() => {
+                    side.label.get_or_insert(Label { place, joined: false, gap: 0 });
+                }
+                Item::Cue(kind @ (Kind::Label | Kind::Thing | Kind::Trade | Kind::Month)) => {
+                    side.trade |= kind == Kind::Trade && walk.is_inside();
+                    let nearest = side.label.is_none() && side.enter.is_none() && !side.with;
+                    let reach = if kind == Kind::Month { 0 } else { LABEL_GAP_MAX };
+                    let near = walk.gap <= reach && walk.crossed.is_none();
+                    if nearest && near && side.verify.is_none() && walk.passed == 0 {
+                        side.label = Some(Label { place, joined: walk.joined, gap: walk.gap });
+                    }
+                    // "Booking confirmed: 482913".
+                    if walk.crossed.is_none() && side.verify.is_some_and(|tie| tie.joined) {
+                        side.verify = side.verify.map(|tie| Tie { joined: false, ..tie });
+                    }
+                    walk.gap = walk.gap.saturating_add(1);
+                }
+                item => {
+                    if walk.meet(&mut side, item) {
+                        break;
+                    }
+                }
+            }
+        }
+        self.name(&mut side, place);
+        // "The code for your order: 482913" names the code first.
+        let named = |tie: Tie| tie.crossed.is_none() && tie.passed == 0;
+        if side.label.is_some_and(|label| label.joined) && side.code.is_some_and(named) {
+            side.label = None;
+        }
+        side
+    }
+
+    /// Reads what is before the word for code at this place: "old", "new", what it is for.
+    fn name(&self, side: &mut Side, place: usize) {
+        let Some(tie) = &mut side.code else { return };
+        if self.row.items[place] == Item::Cue(Kind::Otp) {
+            tie.rank += 3;
+        }
+        for at in (place.saturating_sub(NAME_ITEMS)..place).rev() {
+            match self.row.items[at] {
+                Item::Cue(Kind::Stale) if tie.crossed.is_none() => {
+                    side.label.get_or_insert(Label { place: at, joined: false, gap: 0 });
+                }
+                Item::Cue(Kind::New) => side.new = true,
+                Item::Cue(Kind::Verify) => tie.rank = 3,
+                Item::Cue(_) | Item::Words(_) => {}
+                Item::Figure(_)
+                | Item::Joint
+                | Item::Break(_)
+                | Item::Link { .. }
+                | Item::Bound => break,
+            }
+        }
+    }
+
+    /// What stands behind a figure, from the nearest on.
+    fn look_on(&self, at: usize) -> Side {
+        let mut side = Side::default();
+        let mut walk = Walk::default();
+        let end = self.row.items.len().min(at + 1 + REACH);
+        for place in at + 1..end {
+            match self.row.items[place] {
+                Item::Figure(figure) => {
+                    let figure = &self.row.figures[figure];
+                    let measured = matches!(
+                        self.row.items.get(place + 1),
+                        Some(Item::Cue(Kind::Unit | Kind::Currency))
+                    );
+                    let taken = figure.shape == Shape::Taken && !is_name(self.row, place);
+                    let open = figure.is_open() && figure.shape != Shape::Capitals;
+                    if taken || open && !measured {
+                        break;
+                    }
+                    walk.gap = walk.gap.saturating_add(1);
+                    walk.passed += 1;
+                }
+                // "482913 replaces the old code".
+                Item::Cue(Kind::Stale) if !walk.joined && self.precedes_code(place) => {}
+                Item::Cue(Kind::Otp | Kind::Code) if self.has_own_figure(place) && !walk.joined => {
+                    break;
+                }
+                item => {
+                    if walk.meet(&mut side, item) {
+                        break;
+                    }
+                }
+            }
+        }
+        side
+    }
+
+    /// True if a word for code follows a word at once.
+    fn precedes_code(&self, place: usize) -> bool {
+        matches!(self.row.items.get(place + 1), Some(Item::Cue(Kind::Otp | Kind::Code)))
+    }
+
+    /// True if a figure follows a word at once.
+    fn has_own_figure(&self, place: usize) -> bool {
+        let rest = self.row.items[place + 1..].iter().take(6);
+        let mut rest = rest
+            .skip_while(|item| matches!(item, Item::Joint | Item::Cue(Kind::Is | Kind::Number)));
+        matches!(rest.next(), Some(Item::Figure(figure))
+            if self.row.figures[*figure].is_open()
+                && self.row.figures[*figure].shape != Shape::Capitals)
+    }
+}
+
+/// A way from a figure to one side.
+#[derive(Clone, Copy, Debug, Default)]
+struct Walk {
+    gap: u32,
+    crossed: Option<Level>,
+    joined: bool,
+    passed: i32,
+    sentences: u32,
+}
+
+impl Walk {
+    fn tie(self) -> Tie {
+        let Self { gap, crossed, joined, passed, .. } = self;
+        Tie { gap, crossed, joined, passed, rank: 0 }
+    }
+
+    /// True while the walk is in the figure's own sentence.
+    fn is_inside(self) -> bool {
+        self.crossed.is_none_or(|level| level == Level::Clause)
+    }
+
+    fn pass(&mut self, figure: &Figure, is_name: bool) {
+        match figure.shape {
+            Shape::Digits | Shape::Spelled | Shape::Uneven | Shape::Mixed => self.passed += 1,
+            // What stands where the code would took the word for it.
+            Shape::Taken if !is_name => self.passed += 4,
+            Shape::Taken | Shape::Capitals | Shape::Measure => {}
+        }
+        self.gap = self.gap.saturating_add(1);
+    }
+
+    /// Takes an item in; true where the walk ends.
+    fn meet(&mut self, side: &mut Side, item: Item) -> bool {
+        let same = self.is_inside();
+        match item {
+            Item::Words(words) => self.gap = self.gap.saturating_add(words),
+            // "Your code:" and the figure on the next line.
+            Item::Joint | Item::Cue(Kind::Is) if self.gap == 0 => match self.crossed {
+                None | Some(Level::Line) => (self.crossed, self.joined) = (None, true),
+                Some(Level::Clause | Level::Sentence) => {}
+            },
+            Item::Joint | Item::Cue(Kind::Is | Kind::Number) => {}
+            Item::Break(level) => {
+                self.crossed = self.crossed.max(Some(level));
+                self.sentences += u32::from(level == Level::Sentence);
+                return self.sentences > 1;
+            }
+            Item::Cue(Kind::Otp | Kind::Code) => {
+                side.code = Some(self.tie());
+                return true;
+            }
+            Item::Cue(Kind::Enter) if same => {
+                side.enter.get_or_insert(self.gap);
+            }
+            Item::Cue(Kind::With) => {
+                side.with |= self.gap <= 1;
+                self.joined |= self.gap == 0;
+            }
+            Item::Cue(Kind::Verify) => {
+                side.verify.get_or_insert(self.tie());
+                self.gap = self.gap.saturating_add(1);
+            }
+            Item::Cue(Kind::Stale) => {
+                // "482913 expires in 5 minutes" is not stale yet.
+                let near = self.gap <= STALE_GAP_MAX && self.passed == 0;
+                side.stale |= self.crossed.is_none() && near;
+            }
+            // "The new one is 482913".
+            Item::Cue(Kind::New) => {
+                side.new |= self.crossed.is_none() && self.joined && self.gap <= 2;
+            }
+            Item::Cue(Kind::Trade) => {
+                side.trade |= same;
+                self.gap = self.gap.saturating_add(1);
+            }
+            Item::Cue(
+                Kind::Enter
+                | Kind::Thing
+                | Kind::Label
+                | Kind::Tail
+                | Kind::Unit
+                | Kind::Currency
+                | Kind::Month
+                | Kind::Done
+                | Kind::Link,
+            )
+            | Item::Figure(_) => self.gap = self.gap.saturating_add(1),
+            Item::Link { .. } | Item::Bound => self.gap = self.gap.saturating_add(1),
+        }
+        false
+    }
+}

@@ -1,0 +1,142 @@
+//! Messages of many kinds and languages, and texts that no service sends.
+
+use std::time::{Duration, Instant};
+
+use super::extract;
+
+/// A code and a text a line, a tab between them; `-` where there is none.
+const EXAMPLES: &str = include_str!("examples.txt");
+
+/// Line breaks and invisible characters are written as in Rust.
+fn unescaped(text: &str) -> String {
+    let signs = [("\\n", "\n"), ("\\u200f", "\u{200f}"), ("\\u200e", "\u{200e}")];
+    let text = signs.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+    text.replace("\\u200b", "\u{200b}")
+}
+
+#[test]
+fn the_examples_have_the_codes_that_a_reader_would_enter() {
+    let lines = EXAMPLES.lines().filter(|line| !line.starts_with("##"));
+    let mut wrong = Vec::new();
+    for line in lines {
+        let (code, text) = line.split_once('\t').unwrap();
+        let text = unescaped(text);
+        let found = extract(&text, "").map(|found| found.code);
+        if found.as_deref().unwrap_or("-") != code {
+            wrong.push(format!("{code}, found {found:?}: {text}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_number_that_a_message_comes_from_is_not_its_code() {
+    let text = "Your code will come in another message from 48213.";
+    assert_eq!(extract(text, "48213"), None);
+    let named = "Your code is 48213";
+    assert_eq!(extract(named, "48213").map(|found| found.code), Some("48213".into()));
+}
+
+#[test]
+fn a_figure_beside_the_word_for_code_is_surer_than_one_elsewhere() {
+    let confidence = |text: &str| extract(text, "").unwrap().confidence;
+    assert!(confidence("Your code is 482913") > 90);
+    assert!(confidence("Orchard: 482913. Never share this code.") < 90);
+}
+
+/// Texts of 100 KB that would be slow if the work on a character grew with the text.
+#[test]
+fn endless_texts_take_no_longer_than_their_beginning() {
+    let repeated = |part: &str| part.repeat(100_000 / part.len());
+    // The table of words is read once.
+    assert_eq!(extract("Your code", ""), None);
+    for part in [
+        "1",
+        "-",
+        "1-",
+        "A-",
+        "A1-",
+        "X",
+        "*",
+        "1 ",
+        "1,",
+        "1, ",
+        "12.",
+        "a.",
+        "a.b/",
+        "(1)",
+        "+1 ",
+        "code ",
+        "code1",
+        "otp",
+        "验证码",
+        "1验",
+        "@a.com #1 ",
+        "http://a/1 ",
+        ":",
+        "\n",
+        "1\n",
+        "é",
+        "\u{200f}",
+        "123456 ",
+        "order 123456 ",
+        "AB-123 ",
+        "x1",
+        "XX1 ",
+    ] {
+        let began = Instant::now();
+        let _found = extract(&repeated(part), "");
+        assert!(began.elapsed() < Duration::from_secs(1), "{part:?}: {:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn no_text_breaks_the_work_and_every_code_has_the_alphabet_of_codes() {
+    // Pieces of messages in every order of three, with seams in the middle of words.
+    let pieces = [
+        "code",
+        "is",
+        ":",
+        "482913",
+        "AB-12",
+        "G-",
+        "-",
+        " ",
+        "\n",
+        "4",
+        "12.50",
+        "$",
+        "€ ",
+        "验证码",
+        "رمز ",
+        "٤٨٢٩",
+        "\u{200f}",
+        "https://a.b/",
+        "@a.com #",
+        "*",
+        "(",
+        ")",
+        "+",
+        "x",
+        "XX",
+        "é",
+        "\u{1d7d2}",
+        "分钟",
+        ",",
+        "5",
+    ];
+    for one in pieces {
+        for two in pieces {
+            for three in pieces {
+                let text = format!("{one}{two}{three}{two}{one}");
+                if let Some(found) = extract(&text, "") {
+                    let code = &*found.code;
+                    assert!((3..=10).contains(&code.len()), "{text:?}: {code}");
+                    let fits = |b: u8| b.is_ascii_digit() || b.is_ascii_uppercase();
+                    assert!(code.bytes().all(fits), "{text:?}: {code}");
+                    assert!((58..=99).contains(&found.confidence), "{text:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Callbacks: each is stored as it came in before it is processed, so that no message is lost
+//! by what is wrong with it, and one that cannot be processed waits for the operator.
+
+use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
+use nexnum_engine::callbacks::Callbacks;
+use nexnum_engine::command::{ReceiveCallback, SettleCallback};
+use nexnum_engine::ids::{CallbackId, ProviderId, ServiceId};
+use nexnum_engine::limits::NAME_LEN_MAX;
+use nexnum_engine::reject::Reject;
+use nexnum_engine::time::Time;
+
+use super::Orders;
+use super::ingest::{Arrived, Ingested, Posted};
+use super::refusal::Refusal;
+use crate::attention::{AttentionKind, AttentionSubject};
+use crate::json::{JsonFault, JsonFaultKind};
+use crate::market::Refused;
+use crate::message::callback::{self, PostedMessage};
+
+/// What became of a callback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Processed {
+    /// Its message is new and was stored.
+    Accepted,
+    /// Its message was stored before.
+    Duplicate,
+    /// Its order has all the messages that it may: the operator can see it.
+    Kept,
+}
+
+/// Why a callback was not processed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum CallbackRefusal {
+    /// Its body cannot be read, or a field cannot be used.
+    Fault(JsonFault),
+    /// Its number is none.
+    InvalidNumber,
+    /// Its service is not in the catalogue.
+    UnknownService,
+    /// No order takes it, or the engine did not.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for CallbackRefusal {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl Orders {
+    /// Stores a callback and processes it. A repeated one is stored once and processed again,
+    /// which changes nothing unless it failed before.
+    ///
+    /// # Errors
+    /// Why it was not processed; the operator can see it, unless the server was too busy.
+    pub async fn receive_callback(
+        &self,
+        provider: ProviderId,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<Processed, CallbackRefusal> {
+        // 1. As it is, before anything is made of it.
+        let content_type = &content_type[..content_type.floor_char_boundary(NAME_LEN_MAX)];
+        let read = callback::read(content_type, body);
+        let key = callback::key(&read, body, self.market.clock.now());
+        let received =
+            ReceiveCallback { provider, key, content_type: content_type.into(), body: body.into() };
+        let id = self.market.execute(received).await.map_err(|refused| match refused {
+            // So many wait that the sender has to.
+            Refused::Rejected(Reject::Exhausted(_)) => Refusal::Busy,
+            refused => refused.into(),
+        })?;
+        // 2. What it says.
+        self.process(id, provider, read, None).await
+    }
+
+    /// Processes a callback again that could not be, for a service if its sender named none.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] if it is not kept; why it was not processed.
+    pub async fn process_callback(
+        &self,
+        id: CallbackId,
+        service: Option<ServiceId>,
+    ) -> Result<Processed, CallbackRefusal> {
+        let kept = self.market.read_model.callbacks(|callbacks| callbacks.get(id).cloned());
+        let Callback { provider, content_type, body, .. } = kept.ok_or(Refusal::NotFound)?;
+        self.process(id, provider, callback::read(&content_type, &body), service).await
+    }
+
+    /// Processes the callbacks that were received up to a moment and wait still: a crash came
+    /// between, or the engine had no room.
+    pub(crate) async fn process_waiting(&self, until: Time) {
+        let waiting: Vec<CallbackId> = self.market.read_model.callbacks(|callbacks| {
+            let old = callbacks.waiting().filter(|(_, kept)| kept.received_at <= until);
+            old.map(|(id, _)| id).collect()
+        });
+        for id in waiting {
+            // What it fails of is stored with it; without room a later look tries again.
+            let _processed = self.process_callback(id, None).await;
+        }
+    }
+
+    async fn process(
+        &self,
+        id: CallbackId,
+        provider: ProviderId,
+        read: Result<PostedMessage, JsonFault>,
+        service: Option<ServiceId>,
+    ) -> Result<Processed, CallbackRefusal> {
+        let delivered = match read {
+            Ok(posted) => self.deliver(id, provider, &posted, service).await,
+            Err(fault) => Err(CallbackRefusal::Fault(fault)),
+        };
+        let outcome = match &delivered {
+            // The engine ended the callback with the message.
+            Ok(Processed::Accepted) => {
+                self.market.metrics.callback_processed("accepted");
+                self.report_failed();
+                return delivered;
+            }
+            Ok(Processed::Duplicate) => CallbackOutcome::Duplicate,
+            Ok(Processed::Kept) => CallbackOutcome::Failed(CallbackFailure::TooManyMessages),
+            Err(refusal) => match failure(refusal) {
+                Some(failure) => CallbackOutcome::Failed(failure),
+                // It waits.
+                None => return delivered,
+            },
+        };
+        let told = match outcome {
+            CallbackOutcome::Accepted => "accepted",
+            CallbackOutcome::Duplicate => "duplicate",
+            CallbackOutcome::Failed(failure) => failure.code(),
+        };
+        self.market.metrics.callback_processed(told);
+        // Not known again if this finds no room: it waits then.
+        let settle = SettleCallback { callback: id, outcome };
+        self.market.execute(settle).await.map_err(Refusal::from)?;
+        self.report_failed();
+        delivered
+    }
+
+    /// Tells the operator that callbacks are kept that could not be processed, or no more.
+    pub(crate) fn report_failed(&self) {
+        let failed = self.market.read_model.callbacks(Callbacks::failed_len);
+        let text = (failed > 0).then(|| format!("{failed} could not be processed"));
+        let (kind, subject) = (AttentionKind::CallbacksFailed, AttentionSubject::default());
+        self.market.attention.report(kind, subject, text);
+    }
+
+    async fn deliver(
+        &self,
+        id: CallbackId,
+        provider: ProviderId,
+        posted: &PostedMessage,
+        service: Option<ServiceId>,
+    ) -> Result<Processed, CallbackRefusal> {
+        let number = callback::number(posted).ok_or(CallbackRefusal::InvalidNumber)?;
+        let named = posted.service.as_deref().map(|code| {
+            let catalog = self.market.catalog;
+            let slug = catalog.service_by_slug(code);
+            slug.or_else(|| catalog.service_by_handler_code(code))
+        });
+        let service = match (service, named) {
+            (Some(service), _) | (None, Some(Some(service))) => Some(service),
+            (None, Some(None)) => return Err(CallbackRefusal::UnknownService),
+            (None, None) => None,
+        };
+        let message = Arrived {
+            external_id: posted.id.as_deref(),
+            sender: &posted.sender,
+            text: &posted.text,
+            code: None,
+        };
+        let posted = Posted { provider, number, service };
+        match self.ingest_posted(posted, message, Some(id)).await {
+            Ok(Ingested::Accepted) => Ok(Processed::Accepted),
+            Ok(Ingested::Duplicate) => Ok(Processed::Duplicate),
+            Err(Refusal::Rejected(Reject::Exhausted("messages"))) => Ok(Processed::Kept),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+}
+
+/// Why a callback is kept for the operator; `None` if it waits for another try.
+fn failure(refusal: &CallbackRefusal) -> Option<CallbackFailure> {
+    match refusal {
+        CallbackRefusal::Fault(fault) => Some(match fault.kind {
+            JsonFaultKind::Malformed => CallbackFailure::Unreadable,
+            JsonFaultKind::UnknownField | JsonFaultKind::InvalidField => {
+                CallbackFailure::InvalidField
+            }
+        }),
+        CallbackRefusal::InvalidNumber => Some(CallbackFailure::InvalidNumber),
+        CallbackRefusal::UnknownService => Some(CallbackFailure::UnknownService),
+        CallbackRefusal::Refused(Refusal::NoHolder) => Some(CallbackFailure::UnknownNumber),
+        CallbackRefusal::Refused(Refusal::Ambiguous) => Some(CallbackFailure::Ambiguous),
+        CallbackRefusal::Refused(Refusal::Rejected(_)) => Some(CallbackFailure::InvalidField),
+        CallbackRefusal::Refused(_) => None,
+    }
+}

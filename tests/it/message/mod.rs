@@ -1,0 +1,3 @@
+//! What is read in messages: measured on the corpus, and as a command.
+
+mod command;
