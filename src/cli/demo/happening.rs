@@ -188,10 +188,12 @@ impl Happening {
 
 impl OrderStep {
     fn text(&self) -> String {
-        let Self { order, country, service, provider, number, price, step, .. } = self;
+        let Self { order, account, country, service, provider, number, price, step } = self;
         let (order, product) = (format!("order {order}"), format!("{service} {country}"));
         let (step, price) = (step.to_string(), short(*price));
-        format!("{order:<13} {product:<16} {number:<20} {step:<38} {price:>8}  {provider}")
+        format!(
+            "{order:<13} {product:<16} {number:<20} {step:<38} {price:>8}  {provider:<9} {account}"
+        )
     }
 
     fn json(&self) -> Value {
@@ -271,11 +273,12 @@ fn one_line(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
-/// An amount without the zeros that say nothing; two decimals at least.
+/// An amount without the zeros that say nothing; four decimals at least, so that most prices
+/// have their points below each other.
 fn short(amount: Micros) -> String {
     let text = amount.to_string();
-    let cents = text.find('.').map_or(text.len(), |point| point + 3);
-    text[..cents].to_owned() + text[cents..].trim_end_matches('0')
+    let kept = text.find('.').map_or(text.len(), |point| point + 5);
+    text[..kept].to_owned() + text[kept..].trim_end_matches('0')
 }
 
 /// A number as `+62 8•• ••• 123`: the country's code, one digit and the last three.
@@ -334,7 +337,7 @@ mod tests {
         assert_eq!(
             code.text(false),
             "22:13:20  order 17      telegram ID      +62 8•• ••• 123      \
-             code received after 4.2 s                  0.12  hero"
+             code received after 4.2 s                0.1200  hero      demo"
         );
         let coloured = code.text(true);
         assert!(coloured.contains("\x1b[32morder 17") && coloured.ends_with("\x1b[0m"));
@@ -359,7 +362,7 @@ mod tests {
 
     #[test]
     fn amounts_are_short_and_exact() {
-        for (micros, shown) in [(120_000, "0.12"), (1_000_000, "1.00"), (123_400, "0.1234")] {
+        for (micros, shown) in [(120_000, "0.1200"), (1_000_000, "1.0000"), (123_456, "0.123456")] {
             assert_eq!(short(Micros(micros)), shown);
         }
     }
