@@ -5,9 +5,22 @@ use tracing_subscriber::EnvFilter;
 /// What is logged unless `RUST_LOG` says otherwise.
 const DEFAULT_FILTER: &str = "warn,nexnum=info";
 
+/// What is logged where a person is shown by other lines what happens.
+const ERRORS_FILTER: &str = "error";
+
 /// Installs the logger, once a process; a second time changes nothing.
 pub fn install() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT_FILTER.into());
+    install_with(DEFAULT_FILTER);
+}
+
+/// As [`install`], where a person is shown by other lines what happens: errors alone are logged
+/// unless `RUST_LOG` says otherwise.
+pub fn install_for_errors() {
+    install_with(ERRORS_FILTER);
+}
+
+fn install_with(default: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| default.into());
     let logger = tracing_subscriber::fmt()
         .json()
         .with_env_filter(filter)

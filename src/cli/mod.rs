@@ -157,10 +157,16 @@ mod tests {
     fn the_demo_takes_what_its_users_were_told() {
         let parse = |words: &str| Cli::try_parse_from(words.split(' '));
         let told = "nexnum demo --listen 127.0.0.1:0 --data /tmp/x --seed 7 \
-                    --sms-delay-ms 100..900 --min-cancel-age 3 --faults 0.05";
+                    --sms-delay-ms 100..900 --min-cancel-age 3 --faults 0.05 --buyers 32 --quiet --json";
         let Command::Demo(args) = parse(told).unwrap().command else { panic!("not the demo") };
         assert_eq!((args.seed, args.sms_delay_ms, args.min_cancel_age), (7, 100..=900, 3));
-        for wrong in ["--sms-delay-ms 9..1", "--sms-delay-ms 5", "--faults 1.5", "--faults NaN"] {
+        for wrong in [
+            "--sms-delay-ms 9..1",
+            "--sms-delay-ms 5",
+            "--faults 1.5",
+            "--faults NaN",
+            "--buyers 257",
+        ] {
             assert!(parse(&format!("nexnum demo {wrong}")).is_err(), "{wrong}");
         }
     }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::error::CliError;
 use super::print::{note, say};
-use super::serve::{LISTEN, not_started};
+use super::serve::not_started;
 use super::{admin, drivers, remote, values};
 use crate::access::callback::CallbackSecrets;
 use crate::market::folder::{self, BootError};
@@ -91,7 +91,7 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
         Action::Callback { data: Some(data), signing_key, .. } => {
             let folder = Folder::at(data);
             let secrets = CallbackSecrets::open(&folder);
-            let secrets = secrets.map_err(|error| not_started(error.into(), LISTEN))?;
+            let secrets = secrets.map_err(|error| not_started(error.into()))?;
             if signing_key {
                 say(secrets.signing_key().expose());
                 return Ok(());

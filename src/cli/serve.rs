@@ -13,9 +13,6 @@ use crate::market::folder::{self, BootError};
 use crate::server::config::{Config, ProviderConfig};
 use crate::server::{self, ProviderSetup, StartError};
 
-/// Where the address of a listener is set.
-pub(super) const LISTEN: &str = "`listen` in the configuration";
-
 /// What `serve` takes.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ServeArgs {
@@ -46,9 +43,7 @@ async fn serve(config: Config) -> Result<(), CliError> {
     let opened = folder::open(&config.data_dir, |_| {})?;
     let providers = setups(&config)?;
     // 2. The server, until a signal.
-    let running = server::start(opened, &config, providers)
-        .await
-        .map_err(|error| not_started(error, LISTEN))?;
+    let running = server::start(opened, &config, providers).await.map_err(not_started)?;
     let stopped = stop_signal();
     say(format_args!("listening on http://{}", running.address));
     if let Some(address) = running.metrics_address {
@@ -61,15 +56,14 @@ async fn serve(config: Config) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The exit code of damage in the folder is kept. `listen` names where the address of a
-/// listener is set.
-pub(super) fn not_started(error: StartError, listen: &str) -> CliError {
+/// The exit code of damage in the folder is kept; an address that cannot be had is named with
+/// its field of the configuration.
+pub(super) fn not_started(error: StartError) -> CliError {
     match error {
         StartError::Boot(error) => error.into(),
-        StartError::Listen { setting: "listen", .. } => {
-            CliError::Refused(format!("{error}: choose another address with {listen}"))
-        }
-        StartError::Listen { .. } => CliError::Refused(format!("{error}: choose another address")),
+        StartError::Listen { setting, .. } => CliError::Refused(format!(
+            "{error}: choose another address with `{setting}` in the configuration"
+        )),
         StartError::Connect(_) | StartError::NoRandomness(_) | StartError::Register { .. } => {
             CliError::Refused(error.to_string())
         }
@@ -158,7 +152,7 @@ fn outlive_hangups() {
 fn check(config: &Config) -> Result<(), CliError> {
     // 1. What `serve` would refuse.
     let setups = setups(config)?;
-    server::check_addresses(config).map_err(|error| not_started(error, LISTEN))?;
+    server::check_addresses(config).map_err(not_started)?;
     // 2. The configuration as it holds.
     let has_key = |name: &String| {
         let of_it = |setup: &&ProviderSetup| setup.config.name == *name;

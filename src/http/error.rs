@@ -252,6 +252,7 @@ impl Problem {
         };
         let mut body = Vec::with_capacity(320);
         serde_json::to_writer(&mut body, &document).expect("texts and numbers have a JSON form");
+        body.push(b'\n');
         body
     }
 }
@@ -322,7 +323,8 @@ mod tests {
             concat!(
                 r#"{"type":"/problems/no_numbers","title":"No numbers","status":409,"#,
                 r#""detail":"sold \"out\"","instance":"/api/v1/orders","code":"no_numbers","#,
-                r#""request_id":"r1","param":"country","retryable":true,"retry_after":3}"#
+                r#""request_id":"r1","param":"country","retryable":true,"retry_after":3}"#,
+                "\n"
             )
         );
     }

@@ -19,7 +19,8 @@ pub fn json<T: Serialize + ?Sized>(status: StatusCode, value: &T) -> Response {
     json_bytes(status, to_json(value))
 }
 
-/// A value of the wire's types as JSON.
+/// A value of the wire's types as JSON, with a line feed at its end: a terminal that shows it
+/// has its prompt on a line of its own.
 ///
 /// # Panics
 /// As [`json`].
@@ -27,10 +28,11 @@ pub fn json<T: Serialize + ?Sized>(status: StatusCode, value: &T) -> Response {
 pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Bytes {
     let mut body = Vec::with_capacity(ROOM);
     serde_json::to_writer(&mut body, value).expect("a wire type has a JSON form");
+    body.push(b'\n');
     body.into()
 }
 
-/// A JSON reply from finished bytes: a cached list, a stored idempotent answer.
+/// A JSON reply from finished bytes, whose last is a line feed: a cached list.
 #[must_use]
 pub fn json_bytes(status: StatusCode, body: impl Into<Bytes>) -> Response {
     typed(status, HeaderValue::from_static("application/json"), body)

@@ -117,12 +117,45 @@ pub async fn start(
     config: &Config,
     setups: Vec<ProviderSetup>,
 ) -> Result<Running, StartError> {
-    // 1. The addresses, before anything is written; the token of callbacks.
-    let (listener, address) = listen("listen", config.listen).await?;
-    let metrics_listener = match config.metrics_listen {
-        Some(wanted) => Some(listen("metrics_listen", wanted).await?),
-        None => None,
-    };
+    // Before anything is written.
+    let listeners = Listeners::bind(config).await?;
+    start_on(listeners, opened, config, setups).await
+}
+
+/// The addresses of a server that is to be started: theirs already, and not answered yet.
+#[derive(Debug)]
+pub struct Listeners {
+    main: (TcpListener, SocketAddr),
+    metrics: Option<(TcpListener, SocketAddr)>,
+}
+
+impl Listeners {
+    /// Listens where the configuration says.
+    ///
+    /// # Errors
+    /// The first address that cannot be had.
+    pub async fn bind(config: &Config) -> Result<Self, StartError> {
+        let main = listen("listen", config.listen).await?;
+        let metrics = match config.metrics_listen {
+            Some(wanted) => Some(listen("metrics_listen", wanted).await?),
+            None => None,
+        };
+        Ok(Self { main, metrics })
+    }
+}
+
+/// As [`start`], where the addresses were had before the folder was made.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_on(
+    listeners: Listeners,
+    opened: Opened,
+    config: &Config,
+    setups: Vec<ProviderSetup>,
+) -> Result<Running, StartError> {
+    // 1. The secrets of callbacks.
+    let Listeners { main: (listener, address), metrics: metrics_listener } = listeners;
     let callback = Arc::new(CallbackSecrets::open(&opened.folder)?);
     let seeds = [request_id_seed()?, request_id_seed()?];
     // 2. The market: the engine's threads and what follows the ledger.

@@ -1,5 +1,6 @@
 //! Why a server did not start, or a provider was not connected.
 
+use std::io;
 use std::net::SocketAddr;
 
 use nexnum_storage::StorageError;
@@ -13,14 +14,14 @@ use crate::market::folder::BootError;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address could not be listened on.
-    #[error("cannot listen on {address}, which `{setting}` names: {source}")]
+    #[error("{}", not_listened(*address, source))]
     Listen {
         /// The setting that names it.
         setting: &'static str,
         /// Where.
         address: SocketAddr,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A file of the data folder.
     #[error(transparent)]
@@ -39,6 +40,13 @@ pub enum StartError {
         /// Why.
         reason: String,
     },
+}
+
+fn not_listened(address: SocketAddr, source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => format!("{address} is in use"),
+        _ => format!("cannot listen on {address}: {source}"),
+    }
 }
 
 impl From<StorageError> for StartError {

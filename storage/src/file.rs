@@ -63,6 +63,7 @@ fn write_synced(path: &Path, options: &OpenOptions, parts: &[&[u8]]) -> Result<(
         .map_err(|e| StorageError::io("writing", path, e))
 }
 
-fn temporary(path: &Path) -> PathBuf {
+/// Where a file is written before it gets its name.
+pub(crate) fn temporary(path: &Path) -> PathBuf {
     path.with_added_extension(TEMPORARY)
 }

@@ -10,10 +10,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::StorageError;
-use crate::file::sync_folder;
+use crate::file::{sync_folder, temporary};
 use crate::format::LedgerId;
 use crate::ledger::RedbLedger;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, tip_new};
 use crate::position::Position;
 use crate::reader::Reader;
 use crate::secrets::{MasterKey, Secrets};
@@ -120,6 +120,18 @@ impl Folder {
         fs::create_dir(self.snapshots()).map_err(failed)?;
         Manifest::of_new(id).write(&self.manifest())?;
         sync_folder(&self.path)
+    }
+
+    /// Every file that [`Folder::init`] and the first commit after it make, and those under
+    /// which they write them first: what a process may leave that was killed meanwhile, beside
+    /// the folder of snapshots.
+    #[must_use]
+    pub fn files_of_init(&self) -> Vec<PathBuf> {
+        let mut files = vec![self.ledger(), self.secrets(), tip_new(&self.tip()), self.tip()];
+        for replaced in [self.master_key(), self.manifest()] {
+            files.extend([temporary(&replaced), replaced]);
+        }
+        files
     }
 
     /// Opens the ledger for writing: it has to be the one that the manifest knows.

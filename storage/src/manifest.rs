@@ -141,7 +141,7 @@ impl Tip {
     /// Begins a tip at `path`, in place of the one there, whichever user owns it: it is a new file,
     /// for which only the folder has to be ours.
     pub(crate) fn begin(path: &Path, manifest: &Manifest) -> Result<Self, StorageError> {
-        let new = path.with_extension("new");
+        let new = tip_new(path);
         let failed = |e| StorageError::io("beginning", path, e);
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
@@ -159,6 +159,11 @@ impl Tip {
         let written = self.file.rewind().and_then(|()| self.file.write_all(text.as_bytes()));
         written.map_err(|e| StorageError::io("writing", &self.path, e))
     }
+}
+
+/// Where a new tip is begun, before it takes the place of the one at `path`.
+pub(crate) fn tip_new(path: &Path) -> PathBuf {
+    path.with_extension("new")
 }
 
 fn newer_format(text: &str) -> Option<u32> {

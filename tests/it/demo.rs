@@ -1,4 +1,4 @@
-//! The demo as a newcomer meets it: the real binary, the six printed lines pasted into a shell,
+//! The demo as a newcomer meets it: the real binary, the printed lines pasted into a shell,
 //! `kill -9`, and the same command again.
 
 use std::fs::{self, File};
@@ -16,38 +16,63 @@ use crate::rig::process::{KilledOnDrop, nexnum};
 /// What the issue allows from the build's end to a running market.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
-/// Of the line that ends what the demo prints.
-const LAST_WORDS: &str = "Ctrl-C stops it";
+/// Of the line that ends what the demo prints of itself, as text and as JSON.
+const LAST_WORDS: [&str; 2] = ["Ctrl-C stops it", r#""event":"market_open""#];
 
 /// The demo as a process.
 struct Demo {
     process: KilledOnDrop,
+    screen: PathBuf,
     printed: String,
     told: Value,
 }
 
 impl Demo {
-    /// Starts it on `data` and waits until it has said everything.
-    fn start(data: &Path, screen: PathBuf) -> Self {
+    /// Starts it on `data` and waits until it has said everything of itself.
+    fn start(data: &Path, screen: PathBuf, more: &[&str]) -> Self {
         let process = nexnum()
             .args(["demo", "--listen", "127.0.0.1:0", "--seed", "11", "--data"])
             .arg(data)
             .args(["--min-cancel-age", "1", "--sms-delay-ms", "200..600"])
+            .args(more)
             .stdout(File::create(&screen).unwrap())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let process = KilledOnDrop(process);
-        let mut demo = Self { process, printed: String::new(), told: Value::Null };
+        let printed = String::new();
+        let mut demo = Self { process, screen, printed, told: Value::Null };
         let deadline = Instant::now() + PATIENCE;
-        while !demo.printed.contains(LAST_WORDS) {
+        while !LAST_WORDS.iter().any(|words| demo.printed.contains(words)) {
             assert_eq!(demo.process.0.try_wait().unwrap(), None, "it ended:\n{}", demo.printed);
             assert!(Instant::now() < deadline, "no market in a minute:\n{}", demo.printed);
             thread::sleep(PAUSE);
-            demo.printed = fs::read_to_string(&screen).unwrap();
+            demo.printed = fs::read_to_string(&demo.screen).unwrap();
         }
         demo.told = serde_json::from_slice(&fs::read(data.join("demo.json")).unwrap()).unwrap();
         demo
+    }
+
+    /// What it has printed of what happened, so far.
+    fn events(&self) -> Vec<Value> {
+        let screen = fs::read_to_string(&self.screen).unwrap();
+        let whole = screen.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let events = whole.filter(|line| line.starts_with('{'));
+        events.map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Waits until it has printed such an event.
+    #[track_caller]
+    fn await_event(&self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let events = self.events();
+            if let Some(found) = events.iter().find(|event| is_it(event)) {
+                return found.clone();
+            }
+            assert!(Instant::now() < deadline, "no {what} among {events:?}");
+            thread::sleep(PAUSE);
+        }
     }
 
     /// The printed lines, in order.
@@ -80,6 +105,7 @@ fn paste(line: &str) -> Value {
     let ran = Command::new("sh").args(["-c", line]).output().unwrap();
     let said = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success(), "{line}\n{said}{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(said.ends_with("}\n"), "the prompt would be beside it: {said}");
     serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {line}\n{said}"))
 }
 
@@ -100,11 +126,20 @@ fn check_offers(offers: &Value) {
     assert!(offers.iter().any(|offer| offer["stock"].as_u64() > Some(0)), "{offers:?}");
 }
 
-/// Pastes the six lines; returns the bought order and the cancelled activation.
+/// The keys are told before the market is open, and no line runs another.
+fn check_words(demo: &Demo) {
+    let at = |words: &str| demo.printed.find(words).unwrap_or_else(|| panic!("{words}"));
+    assert!(at("admin key") < at("The market is open at "));
+    for line in demo.lines() {
+        assert!(!line.contains(['$', '`', '|', ';']), "{line}");
+    }
+}
+
+/// Pastes the lines; returns the bought order and the cancelled activation.
 fn check_lines(demo: &Demo) -> (Value, Value) {
     let lines = demo.lines();
-    let [offers, buy, wait, wallet, cancel, transactions] = lines[..] else {
-        panic!("not six lines: {lines:?}");
+    let [offers, buy, wait, wallet, buy_another, cancel, transactions] = lines[..] else {
+        panic!("not seven lines: {lines:?}");
     };
     check_offers(&paste(offers));
     let order = paste(buy);
@@ -115,7 +150,9 @@ fn check_lines(demo: &Demo) -> (Value, Value) {
     assert!(received["messages"][0]["code"].as_str().unwrap().len() >= 4, "{received}");
     let seen = paste(wallet);
     assert_eq!((&seen["escrow"], &seen["currency"]), (&json!("0.000000"), &json!("USD")));
+    let another = paste(buy_another);
     let cancelled = paste(cancel);
+    assert_eq!(cancelled["order_id"], another["id"]);
     assert_eq!(cancelled["state"], "CANCELLED", "{cancelled}");
     assert_eq!(paste(wallet), seen, "the money came back");
     let rows = paste(transactions);
@@ -126,17 +163,111 @@ fn check_lines(demo: &Demo) -> (Value, Value) {
 }
 
 #[test]
+fn a_port_that_is_in_use_is_told_with_its_setting_and_leaves_no_folder() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("demo");
+    let said = |words: &[&str], path: &Path| {
+        let ran = nexnum().args(words).arg(path).output().unwrap();
+        assert_eq!(ran.status.code(), Some(1), "{words:?}");
+        String::from_utf8(ran.stderr).unwrap()
+    };
+    assert_eq!(
+        said(&["demo", "--listen", &address, "--data"], &data),
+        format!(
+            "nexnum: {address} is in use: choose another address with --listen, e.g. --listen \
+             127.0.0.1:0\n"
+        )
+    );
+    assert!(!data.exists());
+    for setting in ["listen", "metrics_listen"] {
+        let served = folder.path().join(setting);
+        assert!(nexnum().arg("init").arg(&served).output().unwrap().status.success());
+        let config = served.join("test.toml");
+        let other = if setting == "listen" { "" } else { "listen = \"127.0.0.1:0\"\n" };
+        let text = format!("{other}{setting} = {address:?}\ndata_dir = \".\"\n");
+        fs::write(&config, text).unwrap();
+        let words = said(&["serve", "--config"], &config);
+        let told = format!(
+            "nexnum: {address} is in use: choose another address with `{setting}` in the \
+             configuration\n"
+        );
+        assert!(words.ends_with(&told), "{words}");
+    }
+}
+
+/// What was pasted is told as it happened, without a number or a code.
+fn check_events(demo: &Demo, order: &Value, cancelled: &Value) {
+    for (event, id) in [
+        ("order_placed", &order["id"]),
+        ("number_given", &order["id"]),
+        ("code_received", &order["id"]),
+        ("order_placed", &cancelled["id"]),
+        ("order_cancelled", &cancelled["id"]),
+    ] {
+        let found = demo.await_event(event, |told| {
+            told["event"] == event && told["order"] == *id && told["account"] == "demo"
+        });
+        let number = found["number"].as_str().unwrap_or_default();
+        assert!(number.is_empty() || number.contains('•'), "{found}");
+    }
+    let messages = demo.show("api_key", "orders?limit=100");
+    let code = messages["orders"][1]["activation"]["messages"][0]["code"].as_str().unwrap();
+    let screen = fs::read_to_string(&demo.screen).unwrap();
+    let events: Vec<&str> = screen.lines().filter(|line| line.starts_with('{')).collect();
+    let number = order["activation"]["number"].as_str().unwrap();
+    let quoted = format!("\"{code}\"");
+    assert!(events.iter().all(|line| !line.contains(number) && !line.contains(&quoted)));
+}
+
+/// A code that one of the demo's own buyers got.
+fn is_code_of_a_buyer(event: &Value) -> bool {
+    let account = event["account"].as_str().unwrap_or_default();
+    event["event"] == "code_received" && account.starts_with("buyer-")
+}
+
+#[test]
+fn buyers_trade_by_themselves_and_are_the_same_after_kill_9() {
+    let _machine = machine::alone_blocking();
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("demo");
+    let buyers = ["--buyers", "3", "--json", "--faults", "0.02"];
+    let demo = Demo::start(&data, folder.path().join("screen"), &buyers);
+    assert!(demo.printed.lines().all(|line| line.starts_with('{')), "{}", demo.printed);
+    demo.await_event("code", is_code_of_a_buyer);
+    let status = demo.await_event("status", |event| event["event"] == "status");
+    assert!(status["since_start"]["orders"].as_u64() > Some(0), "{status}");
+    let told = demo.told.clone();
+    assert_eq!(told["buyers"].as_array().unwrap().len(), 3);
+    drop(demo);
+
+    let demo = Demo::start(&data, folder.path().join("screen again"), &["--buyers", "2", "--json"]);
+    demo.await_event("code", is_code_of_a_buyer);
+    assert_eq!(demo.told["buyers"], told["buyers"], "those who rest keep their keys");
+    let (base, key) = (told_text(&demo, "base_url"), told_text(&demo, "admin_key"));
+    let list = format!("curl -s -H 'Authorization: Bearer {key}' {base}/api/admin/accounts");
+    assert_eq!(paste(&list)["accounts"].as_array().unwrap().len(), 2 + 3);
+}
+
+fn told_text<'a>(demo: &'a Demo, name: &str) -> &'a str {
+    demo.told[name].as_str().unwrap()
+}
+
+#[test]
 fn the_printed_lines_work_and_everything_is_there_after_kill_9() {
     let _machine = machine::alone_blocking();
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("demo");
-    let demo = Demo::start(&data, folder.path().join("screen"));
+    let demo = Demo::start(&data, folder.path().join("screen"), &[]);
     check_pages(&demo);
+    check_words(&demo);
     let (order, cancelled) = check_lines(&demo);
+    check_events(&demo, &order, &cancelled);
     let (told, before) = (demo.told.clone(), demo.all());
     drop(demo);
 
-    let demo = Demo::start(&data, folder.path().join("screen again"));
+    let demo = Demo::start(&data, folder.path().join("screen again"), &["--quiet"]);
     for key in ["api_key", "api_key_2", "admin_key", "data_dir"] {
         assert_eq!(demo.told[key], told[key], "{key}");
     }
@@ -148,5 +279,7 @@ fn the_printed_lines_work_and_everything_is_there_after_kill_9() {
     assert_eq!((&bought["price"], &bought["status"]), (&order["price"], &json!("DELIVERED")));
     assert_eq!(of(&cancelled["order_id"])["activation"]["number"], cancelled["number"]);
     assert_eq!(before[1]["wallet"]["balance"], "1000.000000");
-    check_offers(&paste(demo.lines()[0]));
+    // The lines name the orders that come next, and nothing is told of them.
+    check_lines(&demo);
+    assert_eq!(demo.events(), Vec::<Value>::new());
 }

@@ -1,24 +1,39 @@
 //! `nexnum demo`: a whole market on this machine.
 
+mod api;
+mod buyers;
+mod figures;
+mod folder;
+mod follow;
+mod happening;
+mod screen;
 mod seed;
+mod steps;
 
-use std::fs;
+use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use nexnum_driver::Secret;
+use nexnum_engine::ids::OrderId;
 use nexnum_sandbox::{Sandbox, SandboxConfig, SandboxProvider};
-use nexnum_storage::Folder;
+use nexnum_storage::Reader;
+
+use self::follow::{FollowSetup, Following};
+use self::screen::Form;
+use self::steps::Steps;
 
 use super::error::CliError;
 use super::print::note;
 use super::values;
-use crate::keys::ApiKey;
-use crate::market::folder::{self, BootError};
-use crate::server::config::{Config, ProviderConfig};
-use crate::server::{self, ProviderSetup, Running};
+use crate::market::folder::{BootError, open};
+use crate::server::config::{Config, LimitsConfig, ProviderConfig};
+use crate::server::{self, Listeners, ProviderSetup, Running, StartError};
 use crate::supply::config::OwnStockConfig;
 
 /// Arguments of `nexnum demo`.
@@ -42,6 +57,15 @@ pub struct DemoArgs {
     /// The share of calls to the simulated providers that fail, 0 to 1.
     #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = rate)]
     pub faults: f64,
+    /// How many buyers trade by themselves, 0 to 256, so that the market is under load.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = values::whole::<u16>(0..=256))]
+    pub buyers: u16,
+    /// Print the addresses and the lines to copy, and nothing of what happens.
+    #[arg(long)]
+    pub quiet: bool,
+    /// Print JSON alone: a line for the addresses, and one for each event.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A day: numbers live for twenty minutes.
@@ -70,108 +94,86 @@ fn rate(text: &str) -> Result<f64, String> {
 /// # Errors
 /// What kept it from running.
 pub fn run(args: DemoArgs) -> Result<(), CliError> {
-    super::serve::block_on(demo(args))
+    let form = if args.json { Form::Json } else { Form::of_stdout() };
+    // On a terminal what needs attention is among the lines that are printed.
+    if !args.quiet && form != Form::Json && std::io::stderr().is_terminal() {
+        crate::logs::install_for_errors();
+    }
+    super::serve::block_on(demo(args, form))
 }
 
-async fn demo(args: DemoArgs) -> Result<(), CliError> {
-    // 1. The data folder: a new one, or that of an earlier demo.
-    let admin_key = claim(&args.data)?;
+async fn demo(args: DemoArgs, form: Form) -> Result<(), CliError> {
+    // 1. The address, before anything is made.
+    let config = config(&args);
+    let listeners = Listeners::bind(&config).await.map_err(not_started)?;
+    // 2. The data folder: a new one, or that of an earlier demo.
+    let admin_key = folder::claim(&args.data)?;
     let fresh = admin_key.is_some();
-    let opened = folder::open(&args.data, |_| {})?;
-    // 2. The simulated providers, and the server connected to them.
+    let opened = open(&args.data, |_| {})?;
+    let reader = opened.reader.clone();
+    let next_order = OrderId(opened.engine.state().counters().order.0 + 1);
+    // 3. The simulated providers, and the server connected to them.
     let sandbox = Sandbox::start(sandbox_config(&args)).await;
     let sandbox = sandbox
         .map_err(|error| CliError::failed("the simulated providers did not start", &error))?;
-    let config = config(&args);
     let providers = sandbox.providers().iter().map(|provider| setup(provider, &args)).collect();
-    let running = server::start(opened, &config, providers)
-        .await
-        .map_err(|error| super::serve::not_started(error, "--listen"))?;
-    // 3. Customers, money and own stock, once for a folder.
-    let seeded = seed::prepare(&running, &args.data, admin_key, sandbox.providers()).await?;
-    if fresh {
-        note("waiting for the first price lists of the simulated providers");
-        wait_for_market(&running).await;
-    }
-    // 4. The lines to paste, only when they work.
+    let running =
+        server::start_on(listeners, opened, &config, providers).await.map_err(not_started)?;
+    // 4. Customers, money and own stock, once for a folder; then what a reader needs of them.
     let stopped = super::serve::stop_signal();
+    let simulated = sandbox.providers();
+    let seeded = seed::prepare(&running, &args.data, admin_key, simulated, args.buyers).await?;
     seeded.write(&args.data)?;
-    seeded.print();
-    stopped.await;
-    // 5. An orderly stop: first the server, which still asks the providers.
+    let steps = Steps { seeded: &seeded, next_order, has_buyers: args.buyers > 0 };
+    steps.print_addresses(args.json);
+    // 5. The lines to paste, only when they work; then what happens, until a signal.
+    let market = async {
+        if fresh {
+            note("waiting for the first price lists of the simulated providers");
+            wait_for_market(&running).await;
+        }
+        steps.print(args.json);
+        let busy = Arc::<AtomicU64>::default();
+        let _following = (!args.quiet)
+            .then(|| follow(&running, reader, form, (args.buyers > 0).then_some(&busy)))
+            .transpose()?;
+        let rooms = &running.rooms;
+        let _buyers = buyers::start(rooms, &seeded, args.buyers, args.seed, &busy)?;
+        std::future::pending().await
+    };
+    let ended = tokio::select! {
+        () = stopped => Ok(()),
+        failed = market => failed,
+    };
+    // 6. An orderly stop: first the server, which still asks the providers.
     note("stopping");
     running.stop().await.map_err(BootError::from)?;
     sandbox.stop().await;
-    Ok(())
+    ended
 }
 
-/// The mark of a folder that `demo` made, or began to make: it is there first, so that a
-/// demo that was killed meanwhile leaves a folder that the next one knows.
-const MARK: &str = "DEMO";
-const MARK_TEXT: &str = "`nexnum demo` made this folder and plays its market in it.\n";
-const MARK_BEGUN: &str = "`nexnum demo` is making this folder; nothing is in it yet.\n";
-
-/// Makes the folder, or goes on with one that an earlier demo made; no other is touched.
-fn claim(dir: &Path) -> Result<Option<ApiKey>, CliError> {
-    let folder = Folder::at(dir);
-    match fs::read_to_string(dir.join(MARK)) {
-        // An empty mark: the kill came between its making and its writing.
-        Ok(text) if text == MARK_BEGUN || text.is_empty() && !folder.is_initialised() => {
-            clear(&folder)?;
-            make(dir).map(Some)
-        }
-        Ok(_) => Ok(None),
-        // Demos were marked by their `demo.json` alone once.
-        Err(_) if folder.is_initialised() && seed::path(dir).exists() => Ok(None),
-        Err(_) if folder.is_initialised() => {
-            let dir = dir.display();
-            Err(CliError::Refused(format!(
-                "{dir} was not made by `nexnum demo`, which would put made-up customers and \
-                 money into it: choose another folder with --data, or run it with `nexnum serve`"
-            )))
-        }
-        Err(_) => {
-            folder::make_private(dir)?;
-            make(dir).map(Some)
-        }
-    }
+/// Shows what happens from now on; with buyers also how they do.
+fn follow(
+    running: &Running,
+    reader: Reader,
+    form: Form,
+    busy: Option<&Arc<AtomicU64>>,
+) -> Result<Following, CliError> {
+    let (rooms, busy) = (running.rooms.clone(), busy.cloned());
+    Following::start(FollowSetup { rooms, reader, form, busy })
+        .map_err(|error| CliError::failed("what happens cannot be shown", &error))
 }
 
-/// Makes a folder that is there and empty, but for the mark of one begun before.
-fn make(dir: &Path) -> Result<ApiKey, CliError> {
-    let mark = |text| {
-        fs::write(dir.join(MARK), text)
-            .map_err(|error| CliError::failed("cannot write the file DEMO", &error))
-    };
-    let entries = fs::read_dir(dir)
-        .map_err(|error| CliError::failed("cannot read the data folder", &error))?;
-    if entries.flatten().any(|entry| entry.file_name() != MARK) {
-        return Err(BootError::NotEmpty { dir: dir.to_owned() }.into());
-    }
-    mark(MARK_BEGUN)?;
-    let admin_key = folder::init_beside(dir, &[MARK])?.admin_key;
-    mark(MARK_TEXT)?;
-    Ok(admin_key)
-}
-
-/// Removes the parts of a folder whose making was interrupted: no trade is in it yet.
-/// Other files stay, and the folder is not made then.
-fn clear(folder: &Folder) -> Result<(), CliError> {
-    let made = [folder.ledger(), folder.secrets(), folder.master_key(), folder.tip()];
-    let files = made.into_iter().chain([folder.manifest(), folder::config_path(folder)]);
-    for file in files.flat_map(|file| [file.with_added_extension("tmp"), file]) {
-        gone(fs::remove_file(file))?;
-    }
-    gone(fs::remove_dir(folder.snapshots()))
-}
-
-/// Removed, or not there at all.
-fn gone(removed: std::io::Result<()>) -> Result<(), CliError> {
-    match removed {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(CliError::failed("a demo that was cut off cannot be made again", &error))
-        }
-        Ok(()) | Err(_) => Ok(()),
+/// In the demo the address is an argument.
+fn not_started(error: StartError) -> CliError {
+    match error {
+        StartError::Listen { .. } => CliError::Refused(format!(
+            "{error}: choose another address with --listen, e.g. --listen 127.0.0.1:0"
+        )),
+        StartError::Boot(_)
+        | StartError::Connect(_)
+        | StartError::NoRandomness(_)
+        | StartError::Register { .. } => super::serve::not_started(error),
     }
 }
 
@@ -201,9 +203,18 @@ fn config(args: &DemoArgs) -> Config {
             quarantine_s: 0,
             ..OwnStockConfig::default()
         },
+        limits: LimitsConfig {
+            // The buyers are on this machine too.
+            connections_per_address_max: CONNECTIONS_OF_BUYERS,
+            ..LimitsConfig::default()
+        },
         ..Config::default()
     }
 }
+
+/// Connections of this machine: all buyers, each with a long poll and one more request, and as
+/// many clients beside them as without buyers.
+const CONNECTIONS_OF_BUYERS: NonZeroU32 = NonZeroU32::new(256 + 2 * 256).expect("it is above 0");
 
 fn setup(provider: &SandboxProvider, args: &DemoArgs) -> ProviderSetup {
     let config = ProviderConfig {
@@ -230,55 +241,5 @@ async fn wait_for_market(running: &Running) {
         || providers.list().iter().all(|provider| provider.health().last_sync_at.is_some());
     while !synced() && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_is_taken_only_if_a_demo_made_it() {
-        let temp = tempfile::tempdir().unwrap();
-        let (own, business) = (temp.path().join("own"), temp.path().join("business"));
-        assert!(claim(&own).unwrap().is_some());
-        assert!(claim(&own).unwrap().is_none(), "again, without its demo.json");
-
-        let strange = temp.path().join("strange");
-        fs::create_dir(&strange).unwrap();
-        fs::write(strange.join("letter.txt"), "dear").unwrap();
-        assert!(claim(&strange).is_err());
-        assert_eq!(fs::read_dir(&strange).unwrap().count(), 1);
-
-        folder::init(&business).unwrap();
-        let refusal = claim(&business).unwrap_err().to_string();
-        assert!(refusal.contains("was not made by `nexnum demo`"), "{refusal}");
-        assert!(!business.join(MARK).exists());
-        fs::write(business.join("demo.json"), "{}").unwrap();
-        assert!(claim(&business).unwrap().is_none(), "a demo of an earlier version");
-    }
-
-    #[test]
-    fn a_demo_that_was_killed_while_it_made_its_folder_is_made_again() {
-        let temp = tempfile::tempdir().unwrap();
-        let steps: [fn(&Path); 4] = [
-            |_| {},
-            |dir| fs::write(Folder::at(dir).ledger(), "half").unwrap(),
-            |dir| Folder::at(dir).init_beside(None, &[MARK]).unwrap(),
-            |dir| drop(folder::init_beside(dir, &[MARK]).unwrap()),
-        ];
-        for (n, killed_after) in steps.iter().enumerate() {
-            let dir = temp.path().join(n.to_string());
-            fs::create_dir(&dir).unwrap();
-            let text = if n == 0 { "" } else { MARK_BEGUN };
-            fs::write(dir.join(MARK), text).unwrap();
-            killed_after(&dir);
-            assert!(claim(&dir).unwrap().is_some(), "step {n}");
-            assert!(claim(&dir).unwrap().is_none(), "step {n}: it is made");
-            folder::open(&dir, |_| {}).unwrap();
-            fs::write(dir.join("letter.txt"), "dear").unwrap();
-            fs::write(dir.join(MARK), MARK_BEGUN).unwrap();
-            assert!(claim(&dir).is_err(), "step {n}: a file that the demo did not make is kept");
-        }
     }
 }

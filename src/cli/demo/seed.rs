@@ -1,5 +1,6 @@
-//! Who plays in the demo: two customers with money, an operator, some own stock. Every
-//! step may be repeated, so a demo that was killed half-way goes on where it was.
+//! Who plays in the demo: two customers with money, an operator, some own stock, and as many
+//! buyers that trade by themselves as are wished. Every step may be repeated, so a demo that was killed half-way goes on where it
+//! was.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,23 +11,23 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::reject::Reject;
 use nexnum_sandbox::SandboxProvider;
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
 
 use crate::access::KeyRefusal;
 use crate::cli::error::CliError;
-use crate::cli::print::say;
 use crate::keys::ApiKey;
 use crate::market::Refused;
-use crate::server::Running;
+use crate::server::{Rooms, Running};
 use crate::supply::StockLoad;
 
 /// What each customer begins with.
-const PURSE: Micros = Micros::units(1000);
+pub(super) const PURSE: Micros = Micros::units(1000);
 /// The reference of that deposit.
 const PURSE_REFERENCE: &str = "demo purse";
 /// Own stock: a product that hardly any simulated provider sells, so the printed lines
 /// buy from it.
-const OWN_COUNTRY: &str = "MC";
-const OWN_SERVICE: &str = "signal";
+pub(super) const OWN_COUNTRY: &str = "MC";
+pub(super) const OWN_SERVICE: &str = "signal";
 const OWN_NUMBERS: u64 = 200;
 const OWN_COST: Micros = Micros(10_000);
 const OWN_PRICE: Micros = Micros(20_000);
@@ -34,16 +35,19 @@ const OWN_PRICE: Micros = Micros(20_000);
 /// What the demo says of itself, on the screen and in `demo.json`.
 #[derive(Clone, Deserialize, Serialize)]
 pub(super) struct Seeded {
-    base_url: String,
-    api_key: String,
+    pub(super) base_url: String,
+    pub(super) api_key: String,
     api_key_2: String,
-    admin_key: String,
-    data_dir: PathBuf,
+    pub(super) admin_key: String,
+    pub(super) data_dir: PathBuf,
     /// Where messages for own stock are posted.
     own_stock_hook: String,
     /// Where the simulated providers listen, for clients of theirs.
     #[serde(default)]
     providers: Vec<Simulated>,
+    /// Keys of the buyers that trade by themselves, or did once.
+    #[serde(default)]
+    pub(super) buyers: Vec<String>,
 }
 
 /// A simulated provider.
@@ -73,34 +77,39 @@ pub(super) async fn prepare(
     data: &Path,
     made: Option<ApiKey>,
     simulated: &[SandboxProvider],
+    buyers: u16,
 ) -> Result<Seeded, CliError> {
     // 1. What an earlier run of the demo said of itself: its keys are kept where they are valid.
     let before = read(data);
     let old = |pick: fn(&Seeded) -> &str| before.as_ref().map(|seeded| pick(seeded).to_owned());
     // 2. The operator's key: of the folder just made, or as before.
     let admin = made.map(|key| key.reveal().to_owned()).or_else(|| old(|seeded| &seeded.admin_key));
-    let admin_key = key(running, None, admin).await?;
+    let rooms = &running.rooms;
+    let admin_key = key(rooms, None, admin).await?;
     // 3. Two customers, each with a key and a purse.
-    let (first, second) = (account(running, "demo").await?, account(running, "demo-2").await?);
-    let api_key = key(running, Some(first), old(|seeded| &seeded.api_key)).await?;
-    let api_key_2 = key(running, Some(second), old(|seeded| &seeded.api_key_2)).await?;
-    for account in [first, second] {
-        running
-            .rooms
-            .money
-            .deposit(account, PURSE, PURSE_REFERENCE)
-            .await
-            .map_err(command_refused)?;
-    }
-    // 4. Own stock.
+    let api_key = customer(rooms, "demo", old(|seeded| &seeded.api_key)).await?;
+    let api_key_2 = customer(rooms, "demo-2", old(|seeded| &seeded.api_key_2)).await?;
+    // 4. Buyers that trade by themselves, those of an earlier run first.
+    let before = before.map_or_else(Vec::new, |seeded| seeded.buyers);
+    let buyers = prepare_buyers(rooms, usize::from(buyers), before).await?;
+    // 5. Own stock.
     load_own_stock(running).await?;
-    // 5. Where all of it is reached.
+    // 6. Where all of it is reached.
     let base_url = format!("http://{}", running.address);
     let own_stock_hook = format!("{base_url}{}", running.hook_path.expose());
     let data_dir =
         fs::canonicalize(data).map_err(|error| CliError::failed("the data folder", &error))?;
     let providers = simulated.iter().map(Simulated::of).collect();
-    Ok(Seeded { base_url, api_key, api_key_2, admin_key, data_dir, own_stock_hook, providers })
+    Ok(Seeded {
+        base_url,
+        api_key,
+        api_key_2,
+        admin_key,
+        data_dir,
+        own_stock_hook,
+        providers,
+        buyers,
+    })
 }
 
 fn command_refused(refusal: Refused) -> CliError {
@@ -111,8 +120,36 @@ fn command_refused(refusal: Refused) -> CliError {
     })
 }
 
-async fn account(running: &Running, name: &str) -> Result<AccountId, CliError> {
-    let access = &running.rooms.access;
+/// A customer with a purse; its key comes back.
+async fn customer(rooms: &Rooms, name: &str, old: Option<String>) -> Result<String, CliError> {
+    let account = account(rooms, name).await?;
+    let key = key(rooms, Some(account), old).await?;
+    let paid = rooms.money.deposit(account, PURSE, PURSE_REFERENCE).await;
+    paid.map_err(command_refused)?;
+    Ok(key)
+}
+
+/// The keys of so many buyers. They are made at the same time: a commit for many of them.
+async fn prepare_buyers(
+    rooms: &Rooms,
+    count: usize,
+    mut keys: Vec<String>,
+) -> Result<Vec<String>, CliError> {
+    let mut made = JoinSet::new();
+    for at in 0..count {
+        let (rooms, old) = (rooms.clone(), keys.get(at).cloned());
+        made.spawn(async move { (at, customer(&rooms, &format!("buyer-{}", at + 1), old).await) });
+    }
+    keys.resize(keys.len().max(count), String::new());
+    while let Some(ended) = made.join_next().await {
+        let (at, key) = ended.expect("no buyer's making panics, and none is cancelled");
+        keys[at] = key?;
+    }
+    Ok(keys)
+}
+
+async fn account(rooms: &Rooms, name: &str) -> Result<AccountId, CliError> {
+    let access = &rooms.access;
     let known = access.accounts();
     if let Some((id, _)) = known.iter().find(|(_, account)| &*account.name == name) {
         return Ok(*id);
@@ -122,11 +159,11 @@ async fn account(running: &Running, name: &str) -> Result<AccountId, CliError> {
 
 /// The key as it was, if it is still valid; else a new one.
 async fn key(
-    running: &Running,
+    rooms: &Rooms,
     account: Option<AccountId>,
     old: Option<String>,
 ) -> Result<String, CliError> {
-    let access = &running.rooms.access;
+    let access = &rooms.access;
     let scope = if account.is_some() { Scope::Trade } else { Scope::Admin };
     if let Some(old) = old
         && let Some(known) = access.find_key(&old)
@@ -185,49 +222,5 @@ impl Seeded {
             fs::rename(&new, &path)
         });
         written.map_err(|error| CliError::failed("demo.json", &error))
-    }
-
-    /// Prints the address, the keys and six lines to copy, each of which works by itself.
-    pub(super) fn print(&self) {
-        let Self { base_url, api_key, admin_key, data_dir, .. } = self;
-        say(format_args!("The market is open at {base_url}"));
-        say(format_args!("  start page   {base_url}/"));
-        say(format_args!("  API docs     {base_url}/docs"));
-        say(format_args!("  account key  {api_key}"));
-        say(format_args!("  admin key    {admin_key}"));
-        say(format_args!(
-            "  data folder  {} (all of this is in demo.json there)",
-            data_dir.display()
-        ));
-        for (what, line) in self.lines() {
-            say(format_args!("\n# {what}\n{line}"));
-        }
-        say("\nCtrl-C stops it; the same command starts it again with everything in place.");
-    }
-
-    fn lines(&self) -> [(&'static str, String); 6] {
-        let curl = format!("curl -s -H 'Authorization: Bearer {}'", self.api_key);
-        let api = format!("{}/api/v1", self.base_url);
-        let telegram = r#"{"country":"ID","service":"telegram","max_price":"0.40"}"#;
-        let own = format!(r#"{{"country":"{OWN_COUNTRY}","service":"{OWN_SERVICE}"}}"#);
-        let first_id = r#"sed 's/[^0-9]*\([0-9]*\).*/\1/'"#;
-        [
-            ("Look at offers", format!("{curl} '{api}/offers?country=ID&service=telegram'")),
-            ("Buy a number", format!("{curl} {api}/orders -d '{telegram}'")),
-            (
-                "Wait for the code of the newest number",
-                format!(
-                    "{curl} \"{api}/activations/$({curl} '{api}/activations?limit=1' | {first_id})?wait=30\""
-                ),
-            ),
-            ("See the wallet", format!("{curl} {api}/wallet")),
-            (
-                "Buy another and cancel it",
-                format!(
-                    "{curl} -X POST {api}/activations/$({curl} {api}/orders -d '{own}' | {first_id})/cancel"
-                ),
-            ),
-            ("See the money come back", format!("{curl} '{api}/wallet/transactions?limit=3'")),
-        ]
     }
 }

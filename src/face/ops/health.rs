@@ -13,7 +13,7 @@ use crate::supervisor::LoopAge;
 
 /// One hundred bytes: the baseline that other routes' speed is measured against.
 const PLAIN: &[u8; 100] =
-    br#"{"plain":"a fixed reply of one hundred bytes, the baseline for the speeds of all the other routes."}"#;
+    b"{\"plain\":\"a fixed reply of one hundred bytes, the baseline for the speed of all the other routes.\"}\n";
 
 pub(super) const LIVE: Operation = Operation::new(
     "isLive",
@@ -33,7 +33,7 @@ pub(super) const BASELINE: Operation = Operation::new(
     &[Reply::json::<Plain>(
         200,
         "A fixed reply of 100 bytes",
-        r#"{"plain": "a fixed reply of one hundred bytes, the baseline for the speeds of all the other routes."}"#,
+        r#"{"plain": "a fixed reply of one hundred bytes, the baseline for the speed of all the other routes."}"#,
     )],
 )
 .details("The speed of other routes is measured against this one, which does no work.");

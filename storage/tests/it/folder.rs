@@ -32,6 +32,20 @@ fn a_new_folder_opens_and_keeps_what_is_put_into_it() {
 }
 
 #[test]
+fn every_file_that_making_a_folder_leaves_is_named() {
+    let (_parent, folder) = new_folder();
+    append_run(&mut folder.open_ledger().unwrap(), 1);
+    let named = folder.files_of_init();
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        assert!(named.contains(&path) || path == folder.snapshots(), "{}", path.display());
+    }
+    for name in ["TIP.new", "MANIFEST.tmp", "master.key.tmp"] {
+        assert!(named.contains(&folder.path().join(name)), "{name}");
+    }
+}
+
+#[test]
 fn a_folder_with_anything_in_it_is_not_initialised_again() {
     let (_parent, folder) = new_folder();
     let before = folder.open_ledger().unwrap().id();

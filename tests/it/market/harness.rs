@@ -216,6 +216,9 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
     let (status, headers) = (response.status(), response.headers().clone());
     let bytes = response.bytes().await.unwrap();
     let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    // A terminal that shows it has its prompt on a line of its own.
+    let ends = bytes.iter().rev().take_while(|byte| **byte == b'\n').count();
+    assert_eq!(ends, usize::from(!bytes.is_empty()), "{method} {path}: {status} {body}");
     let mut answer = Answer { outcome: String::new(), status, body, headers };
     answer.outcome = described::check(&method, &path, &answer);
     answer

@@ -1,0 +1,89 @@
+//! What the demo prints of itself: where it is, whose keys open it, and lines to copy.
+//!
+//! Each line is one command that works by itself, in any shell, in the order printed.
+
+use nexnum_engine::ids::OrderId;
+use serde_json::json;
+
+use super::seed::{OWN_COUNTRY, OWN_SERVICE, Seeded};
+use crate::cli::print::say;
+
+/// What is printed, once for a run.
+#[derive(Clone, Copy)]
+pub(super) struct Steps<'a> {
+    pub seeded: &'a Seeded,
+    /// The id of the next order.
+    pub next_order: OrderId,
+    /// Orders of others come between, and take ids.
+    pub has_buyers: bool,
+}
+
+impl Steps<'_> {
+    /// Prints where the server is and the keys: it answers already, whatever it sells yet.
+    pub(super) fn print_addresses(&self, json: bool) {
+        let Seeded { base_url, api_key, admin_key, data_dir, .. } = self.seeded;
+        if json {
+            let mut told = serde_json::to_value(self.seeded).expect("strings have a JSON form");
+            told["event"] = "started".into();
+            return say(told);
+        }
+        say(format_args!("NexNum's demo answers at {base_url}"));
+        say(format_args!("  start page   {base_url}/"));
+        say(format_args!("  API docs     {base_url}/docs"));
+        say(format_args!("  account key  {api_key}"));
+        say(format_args!("  admin key    {admin_key}"));
+        say(format_args!(
+            "  data folder  {} (all of this is in demo.json there)",
+            data_dir.display()
+        ));
+    }
+
+    /// Prints that the market is open, and the lines to copy.
+    pub(super) fn print(&self, json: bool) {
+        let base_url = &self.seeded.base_url;
+        if json {
+            let step = |(what, command)| json!({ "what": what, "command": command });
+            let steps: Vec<_> = self.lines().map(step).into();
+            return say(json!({ "event": "market_open", "base_url": base_url, "steps": steps }));
+        }
+        say(format_args!("The market is open at {base_url}"));
+        for (what, line) in self.lines() {
+            say(format_args!("\n# {what}\n{line}"));
+        }
+        say("\nCtrl-C stops it; the same command starts it again with everything in place.");
+    }
+
+    fn lines(&self) -> [(String, String); 7] {
+        let curl = format!("curl -s -H 'Authorization: Bearer {}'", self.seeded.api_key);
+        let api = format!("{}/api/v1", self.seeded.base_url);
+        let buy = |country: &str, service: &str, more: &str| {
+            format!(
+                r#"{curl} {api}/orders -d '{{"country":"{country}","service":"{service}"{more}}}'"#
+            )
+        };
+        let (first, second) = (self.next_order, OrderId(self.next_order.0 + 1));
+        let id = |id: OrderId| {
+            if self.has_buyers {
+                format!("put the `id` of the answer in the place of {id}: others buy too")
+            } else {
+                format!("{id} is its `id`, as the answer says")
+            }
+        };
+        let line = |what: &str, line: String| (what.to_owned(), line);
+        [
+            line("Look at offers", format!("{curl} '{api}/offers?country=ID&service=telegram'")),
+            line("Buy a number", buy("ID", "telegram", r#","max_price":"0.40""#)),
+            (
+                format!("Wait for its code ({})", id(first)),
+                format!("{curl} '{api}/activations/{first}?wait=30'"),
+            ),
+            line("See the wallet", format!("{curl} {api}/wallet")),
+            line("Buy another", buy(OWN_COUNTRY, OWN_SERVICE, "")),
+            (
+                format!("Cancel it ({})", id(second)),
+                format!("{curl} -X POST {api}/activations/{second}/cancel"),
+            ),
+            line("See the money come back", format!("{curl} '{api}/wallet/transactions?limit=3'")),
+        ]
+    }
+}
