@@ -34,7 +34,10 @@ fn interpret(driver: &Driver, reply: &RawReply) {
                 assert!(bought.cost.is_none_or(|cost| cost.0 >= 0), "a cost below zero");
             }
             Ok(
-                Output::Balance { .. } | Output::Status(_) | Output::Done { .. } | Output::Active(_),
+                Output::Balance { .. }
+                | Output::Status(_)
+                | Output::Done { .. }
+                | Output::Active(_),
             ) => {}
             Err(error) => {
                 let _shown = format!("{error} {error:?}");

@@ -89,6 +89,18 @@ impl Missing {
         self.absences.remove(&order);
     }
 
+    /// True once after many were missing and were reported, when they are few again.
+    pub(crate) fn has_recovered(&mut self, now: Time) -> bool {
+        let recovered = self.reported && self.together(now) <= FEW;
+        self.reported &= !recovered;
+        recovered
+    }
+
+    /// How many were missing within the last moments.
+    fn together(&self, now: Time) -> usize {
+        self.absences.values().filter(|it| now.ms_since(it.last) < TOGETHER_MS).count()
+    }
+
     /// The provider does not know an activation. `count` gives how many are open at it.
     pub(crate) fn note(&mut self, order: OrderId, now: Time, count: impl Fn() -> usize) {
         self.absences.retain(|_, absence| now.ms_since(absence.last) < KEPT_MS);
@@ -108,13 +120,11 @@ impl Missing {
             return Judgement::Open;
         }
         let open = self.counted.map_or(0, |(_, open)| open);
-        let recent = self.absences.values().filter(|it| now.ms_since(it.last) < TOGETHER_MS);
-        let together = recent.count();
+        let together = self.together(now);
         if together > FEW && together * SHARE > open {
             let first = !std::mem::replace(&mut self.reported, true);
             return Judgement::Many { first };
         }
-        self.reported = false;
         let lasted = |ms| absence.times >= TIMES_MIN && now.ms_since(absence.first) >= ms;
         match witness {
             Witness::Unasked if lasted(LISTED_MS) && self.may_ask(now) => {
@@ -221,7 +231,10 @@ mod tests {
         };
         assert_eq!(all(&mut missing, 4, 0), Judgement::Many { first: true });
         assert_eq!(all(&mut missing, 4, 20_000), Judgement::Many { first: false });
+        assert!(!missing.has_recovered(Time(20_000)));
         (2..=4).map(OrderId).for_each(|order| missing.forget(order));
+        assert!(missing.has_recovered(Time(40_000)), "once");
+        assert!(!missing.has_recovered(Time(40_000)));
         assert_eq!(all(&mut missing, 1, 40_000), Judgement::Gone);
         assert_eq!(all(&mut missing, 4, 60_000), Judgement::Many { first: true });
     }

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::Reconciler;
 use super::listed::{international, unowned};
+use crate::attention::AttentionKind;
 use crate::order::doubt::{PurchaseGivenUp, Window};
 use crate::order::matching::{Matched, Seeker, Unowned, match_rows};
 use crate::order::orphan::LostOrphan;
@@ -114,6 +115,8 @@ impl Reconciler {
             };
             let text = format!("unattributed purchase {first}{others}: it is left alone");
             let (at, op) = (self.orders.market.clock.now(), Op::ListActive);
+            let kind = AttentionKind::UnattributedPurchase;
+            self.orders.market.attention.raise(kind, provider, text.clone());
             self.connected.note_failure(Failure { at, op, order: None, text });
         }
     }

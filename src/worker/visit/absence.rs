@@ -7,16 +7,24 @@ use nexnum_engine::activation::ActivationState;
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 
+use crate::attention::AttentionKind;
 use crate::order::Orders;
 use crate::order::missing::{Judgement, LIST_PAUSE_MS, Witness};
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::sightings::Shown;
 
 /// Notes that the provider knows an activation.
-pub(super) fn is_known(orders: &Orders, order: &Order) {
-    let mut missing = orders.missing.lock();
-    if let Some(missing) = missing.get_mut(&order.provider) {
-        missing.forget(order.id);
+pub(super) fn is_known(orders: &Orders, connected: &Connected, order: &Order) {
+    let now = orders.market.clock.now();
+    let has_recovered = {
+        let mut missing = orders.missing.lock();
+        missing.get_mut(&order.provider).is_some_and(|missing| {
+            missing.forget(order.id);
+            missing.has_recovered(now)
+        })
+    };
+    if has_recovered {
+        orders.market.attention.clear(AttentionKind::ActivationsMissing, connected.name());
     }
 }
 
@@ -27,7 +35,7 @@ pub(super) async fn is_gone(orders: &Orders, connected: &Connected, order: &Orde
     let now = orders.market.clock.now();
     let current = orders.market.read_model.order(order.id);
     if current.is_none_or(|order| order.state.is_closed()) {
-        is_known(orders, order);
+        is_known(orders, connected, order);
         return false;
     }
     // 2. The answer alone, with what the last list says.
@@ -70,12 +78,10 @@ fn judge(orders: &Orders, connected: &Connected, order: &Order, witness: Witness
     let provider = connected.name();
     match judgement {
         Judgement::Many { first: true } => {
-            tracing::warn!(
-                provider,
-                "the provider does not know many open activations at once: nothing is concluded"
-            );
             let text =
                 "many open activations are unknown at once: none of them is ended".to_owned();
+            let kind = AttentionKind::ActivationsMissing;
+            orders.market.attention.raise(kind, provider, text.clone());
             connected.note_failure(Failure { at: now, op: Op::Status, order: None, text });
         }
         Judgement::Open => {

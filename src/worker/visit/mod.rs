@@ -53,7 +53,7 @@ pub(super) async fn visit(
     let (id, asked) = (order.id, orders.market.clock.now());
     let seen = match orders.receive(&connected, &order).await {
         Ok(state) => {
-            absence::is_known(&orders, &order);
+            absence::is_known(&orders, &connected, &order);
             conclude(&orders, id, asked, state).await;
             Seen::Standing
         }
