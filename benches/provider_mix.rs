@@ -6,7 +6,7 @@
 //! hundred is made and its reply lost.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nexnum::market::folder;
@@ -17,6 +17,7 @@ use nexnum_engine::catalog::Catalog;
 use nexnum_engine::ids::Product;
 use nexnum_engine::money::Micros;
 use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 /// From a purchase to its message.
@@ -95,7 +96,7 @@ async fn trade(client: Client, seen: Arc<Mutex<Seen>>, end: Instant, seed: u64) 
         let asked = Instant::now();
         let wish = json!({"country": "ID", "service": "telegram"});
         let (status, order) = client.post("/api/v1/orders", wish).await;
-        *seen.lock().unwrap().orders.entry(label(status, &order)).or_default() += 1;
+        *seen.lock().orders.entry(label(status, &order)).or_default() += 1;
         if status != 201 {
             tokio::time::sleep(retry_after(&order).min(Duration::from_secs(2))).await;
             continue;
@@ -131,7 +132,7 @@ async fn follow(
         activation = client.get(&path).await.1;
     }
     let bought = Instant::now();
-    seen.lock().unwrap().unsettled_ms.push((bought - asked).as_millis() as u64);
+    seen.lock().unsettled_ms.push((bought - asked).as_millis() as u64);
     if activation["state"] == "FAILED" {
         return;
     }
@@ -150,7 +151,7 @@ async fn follow(
             break None;
         }
     };
-    seen.lock().unwrap().late_ms.push(late_ms);
+    seen.lock().late_ms.push(late_ms);
     client.post(&format!("{path}/finish"), json!({})).await;
 }
 
@@ -161,7 +162,7 @@ async fn cancel(client: &Client, seen: &Mutex<Seen>, path: &str) {
         let (status, answer) = client.post(&format!("{path}/cancel"), json!({})).await;
         let took_ms = asked.elapsed().as_millis() as u64;
         {
-            let mut seen = seen.lock().unwrap();
+            let mut seen = seen.lock();
             if status != 503 {
                 match status {
                     200 => seen.cancels_ms.push(took_ms),
@@ -275,7 +276,7 @@ fn main() {
         }
         let oldest_list_ms = watch_lists(&running, end).await;
         while trading.join_next().await.is_some() {}
-        report(&seen.lock().unwrap(), oldest_list_ms);
+        report(&seen.lock(), oldest_list_ms);
         running.stop().await.expect("it stops");
         sandbox.stop().await;
     });

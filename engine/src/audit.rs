@@ -59,7 +59,7 @@ fn orders_are_consistent(state: &State) -> Result<(), String> {
     for (id, order) in state.orders.iter() {
         let closed = order.state.is_closed();
         let delivered = order.status == OrderStatus::Delivered;
-        let scheduled = state.deadlines.contains(&(order.deadline, id));
+        let scheduled = state.deadlines.contains(&(state.ends_at(order), id));
         let rules = [
             (order.price <= order.limit, "was charged above its limit"),
             (!closed || order.status != OrderStatus::Escrow, "is closed with money in escrow"),
@@ -127,6 +127,10 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         given_up,
         written_off,
         quarantine,
+        charges: _,
+        orphans: _,
+        ended_upstream: _,
+        provider_words: _,
         resting: _,
         callbacks,
     } = state;
@@ -148,14 +152,25 @@ pub fn state_hash(state: &State) -> [u8; 32] {
     for resting in quarantine {
         resting.hash(&mut hasher);
     }
+    // Row by row, so that an empty table adds nothing: states from before it keep their hash.
     for seen in seen {
         seen.hash(&mut hasher);
     }
+    hash_upstream(state, &mut hasher);
+
     if callbacks.last > CallbackId(0) {
         let Callbacks { last, dropped, kept, recent, keys: _, failed: _ } = callbacks;
         (last, dropped, kept, recent).hash(&mut hasher);
     }
     hasher.0.finalize().into()
+}
+
+/// What is left at providers, row by row: a table that is empty adds nothing.
+fn hash_upstream(state: &State, hasher: &mut Canonical) {
+    state.charges.iter().for_each(|row| ("charge", row).hash(hasher));
+    state.orphans.iter().for_each(|row| ("orphan", row).hash(hasher));
+    state.ended_upstream.iter().for_each(|row| ("ended upstream", row).hash(hasher));
+    state.provider_words.iter().for_each(|row| ("provider's word", row).hash(hasher));
 }
 
 /// A hasher with fixed widths and byte order, so that the hash means the same everywhere.

@@ -9,14 +9,15 @@ use crate::account::Book;
 use crate::activation::ActivationState;
 use crate::callback::Callback;
 use crate::callbacks::Callbacks;
-use crate::event::{ProviderKind, Scope};
+use crate::event::{ProviderKind, ProviderWord, Scope};
 use crate::ids::{AccountId, CallbackId, CarrierId, KeyId, Number, OfferId, OrderId, ProviderId};
 use crate::limits::SEEN_MAX;
 use crate::money::Micros;
 use crate::order::Order;
 use crate::replies::StoredReply;
 use crate::state::{
-    Account, Counters, GivenUp, Key, Offer, Pool, Provider, Quarantined, Seen, State,
+    Account, Charge, Counters, GivenUp, Key, Offer, Orphan, Pool, Provider, Quarantined, Seen,
+    State,
 };
 
 /// One row of a state.
@@ -52,6 +53,14 @@ pub enum Row {
     Quarantined(Quarantined),
     /// What a number of own stock received for orders that have left memory.
     Seen(ProviderId, Number, Seen),
+    /// What a provider charges for an attempt of an order that no buyer paid for.
+    Charged(OrderId, u8, Charge),
+    /// A purchase that no order has.
+    Orphan(ProviderId, Box<str>, Orphan),
+    /// An order whose activation has been ended at its provider.
+    EndedUpstream(OrderId),
+    /// An order that its provider ended, and the provider's word.
+    EndedByProvider(OrderId, ProviderWord),
     /// A callback that waits or could not be processed.
     Callback(CallbackId, Callback),
     /// The last callback's id, how many were dropped, and the keys of the last ones, if there
@@ -83,6 +92,19 @@ impl State {
             .chain(self.quarantine.iter().map(|resting| Row::Quarantined(*resting)))
             .chain(self.seen.iter().map(|(key, seen)| Row::Seen(key.0, key.1, seen.clone())))
             .chain(callback_rows(&self.callbacks))
+            .chain(self.upstream_rows())
+    }
+
+    fn upstream_rows(&self) -> impl Iterator<Item = Row> + '_ {
+        let charges = self.charges.iter();
+        let charges = charges.map(|((id, attempt), charge)| Row::Charged(*id, *attempt, *charge));
+        let orphans = self.orphans.iter();
+        let orphans = orphans.map(|((at, id), orphan)| Row::Orphan(*at, id.clone(), *orphan));
+        let words = self.provider_words.iter();
+        charges
+            .chain(orphans)
+            .chain(self.ended_upstream.iter().map(|id| Row::EndedUpstream(*id)))
+            .chain(words.map(|(id, word)| Row::EndedByProvider(*id, *word)))
     }
 
     /// Builds the state that gave these rows.
@@ -110,6 +132,14 @@ fn pool_rows(id: OfferId, pool: &Pool) -> impl Iterator<Item = Row> + '_ {
         let last = pool.next.len().min(first + POOL_ROW_MAX);
         Row::Pool(id, pool.next.range(first..last).copied().collect())
     })
+}
+
+fn is_closed(state: &State, id: OrderId) -> bool {
+    state.order(id).is_some_and(|order| order.state.is_closed())
+}
+
+fn is_driven(state: &State, id: ProviderId) -> bool {
+    state.provider(id).is_some_and(|provider| provider.kind == ProviderKind::Driven)
 }
 
 fn callback_rows(callbacks: &Callbacks) -> impl Iterator<Item = Row> + '_ {
@@ -195,6 +225,10 @@ impl Rebuilt {
             }
             Row::Quarantined(resting) => self.insert_quarantined(resting)?,
             Row::Seen(provider, number, seen) => self.insert_seen(provider, number, seen)?,
+            Row::Charged(id, attempt, charge) => self.insert_charge(id, attempt, charge)?,
+            Row::Orphan(provider, id, orphan) => self.insert_orphan(provider, id, orphan)?,
+            Row::EndedUpstream(id) => self.insert_end(id)?,
+            Row::EndedByProvider(id, word) => self.insert_word(id, word)?,
             Row::Callback(id, callback) => self.insert_callback(id, callback)?,
             Row::Callbacks(last, dropped, recent) => self.count_callbacks(last, dropped, recent)?,
             Row::Reply(id, key, reply) => {
@@ -269,7 +303,7 @@ impl Rebuilt {
             format!("order {id} has a message beyond the counters")
         })?;
         if !closed {
-            state.deadlines.insert((order.deadline, id));
+            state.deadlines.insert((state.ends_at(&order), id));
         }
         self.insert_assignment(&order)?;
         self.state.orders.insert(id, order);
@@ -350,6 +384,44 @@ impl Rebuilt {
         self.state.seen_ages.insert((seen.last, provider, number));
         let before = self.state.seen.insert((provider, number), seen);
         check(before.is_none(), || "what a number received comes twice".to_owned())
+    }
+
+    fn insert_end(&mut self, id: OrderId) -> Result<(), String> {
+        let is_closed = is_closed(&self.state, id);
+        check(is_closed, || format!("order {id} ended upstream and not here"))?;
+        let is_new = self.state.ended_upstream.insert(id);
+        check(is_new, || format!("order {id} ended upstream twice"))
+    }
+
+    fn insert_word(&mut self, id: OrderId, word: ProviderWord) -> Result<(), String> {
+        let is_closed = is_closed(&self.state, id);
+        check(is_closed, || format!("order {id} was ended by its provider and is open"))?;
+        let before = self.state.provider_words.insert(id, word);
+        check(before.is_none(), || format!("order {id} was ended by its provider twice"))
+    }
+
+    fn insert_charge(&mut self, id: OrderId, attempt: u8, charge: Charge) -> Result<(), String> {
+        let state = &mut self.state;
+        let bought = state.order(id).is_some_and(|o| (1..=o.attempt).contains(&attempt));
+        let fits = bought && is_driven(state, charge.provider) && charge.amount.is_positive();
+        check(fits, || format!("a charge is for no attempt of order {id}, or of nothing"))?;
+        let before = state.charges.insert((id, attempt), charge);
+        check(before.is_none(), || format!("attempt {attempt} of order {id} is charged twice"))
+    }
+
+    fn insert_orphan(
+        &mut self,
+        provider: ProviderId,
+        external_id: Box<str>,
+        orphan: Orphan,
+    ) -> Result<(), String> {
+        let (state, Orphan { order: id, attempt, .. }) = (&mut self.state, orphan);
+        let bought = state.order(id).is_some_and(|o| (1..=o.attempt).contains(&attempt));
+        check(bought && is_driven(state, provider), || {
+            format!("a purchase without an order is of no attempt of order {id}")
+        })?;
+        let before = state.orphans.insert((provider, external_id), orphan);
+        check(before.is_none(), || "a purchase without an order comes twice".to_owned())
     }
 
     fn insert_assignment(&mut self, order: &Order) -> Result<(), String> {

@@ -6,13 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::account::Book;
+use crate::activation::ActivationState;
 use crate::books::Books;
 use crate::callbacks::Callbacks;
-use crate::event::{ProviderKind, Scope};
+use crate::event::{ProviderKind, ProviderWord, Scope};
 use crate::ids::{
     AccountId, CarrierId, KeyId, MessageId, Number, OfferId, OrderId, Product, ProviderId, Seq,
 };
-use crate::limits::{CLOSED_KEPT_MS, REPLIES_KEPT_MS};
+use crate::limits::{CLOSED_KEPT_MS, LAST_LOOK_MS, REPLIES_KEPT_MS};
 use crate::money::Micros;
 use crate::order::Order;
 use crate::replies::{Replies, StoredReply};
@@ -103,6 +104,30 @@ impl GivenUp {
     }
 }
 
+/// What a provider charges for a purchase that no buyer paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Charge {
+    /// Who charges.
+    pub provider: ProviderId,
+    /// How much.
+    pub amount: Micros,
+    /// It was reversed.
+    pub reversed: bool,
+}
+
+/// A purchase that no order has and that has to go back to its provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Orphan {
+    /// For which order it was bought.
+    pub order: OrderId,
+    /// In which attempt.
+    pub attempt: u8,
+    /// When the provider takes it back first.
+    pub from: Time,
+    /// What it costs.
+    pub cost: Micros,
+}
+
 /// A number of own stock that rests after a refund, so that a late message to its last
 /// buyer does not reach the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -184,6 +209,14 @@ pub struct State {
     pub(crate) written_off: BTreeMap<OrderId, Micros>,
     /// Numbers of own stock at rest, by the moment at which they are for sale again.
     pub(crate) quarantine: BTreeSet<Quarantined>,
+    /// What providers charge for attempts of orders in memory that no buyer paid for.
+    pub(crate) charges: BTreeMap<(OrderId, u8), Charge>,
+    /// Purchases that no order has, of orders in memory.
+    pub(crate) orphans: BTreeMap<(ProviderId, Box<str>), Orphan>,
+    /// Closed orders in memory whose activations have been ended at their providers.
+    pub(crate) ended_upstream: BTreeSet<OrderId>,
+    /// Orders in memory that their providers ended, and their words.
+    pub(crate) provider_words: BTreeMap<OrderId, ProviderWord>,
     /// The same by number: until when it rests for each offer.
     pub(crate) resting: BTreeMap<(Number, OfferId), Time>,
     pub(crate) callbacks: Callbacks,
@@ -351,6 +384,66 @@ impl State {
     /// Numbers of own stock at rest, next to be for sale first.
     pub fn quarantine(&self) -> impl Iterator<Item = &Quarantined> {
         self.quarantine.iter()
+    }
+
+    /// What providers charge for attempts of orders in memory that no buyer paid for.
+    pub fn charges(&self) -> impl Iterator<Item = (OrderId, u8, Charge)> {
+        self.charges.iter().map(|((order, attempt), charge)| (*order, *attempt, *charge))
+    }
+
+    /// Purchases that no order has and that have to go back.
+    pub fn orphans(&self) -> impl Iterator<Item = (ProviderId, &str, Orphan)> {
+        self.orphans.iter().map(|((provider, id), orphan)| (*provider, &**id, *orphan))
+    }
+
+    /// A purchase that no order has.
+    #[must_use]
+    pub fn orphan(&self, provider: ProviderId, external_id: &str) -> Option<&Orphan> {
+        self.orphans.get(&(provider, external_id.into()))
+    }
+
+    /// What the provider of an order in memory said when it ended it.
+    #[must_use]
+    pub fn provider_word(&self, order: OrderId) -> Option<ProviderWord> {
+        self.provider_words.get(&order).copied()
+    }
+
+    /// True if what an order's present attempt bought is booked as charged in vain.
+    pub(crate) fn is_charged(&self, order: &Order) -> bool {
+        self.charges.contains_key(&(order.id, order.attempt))
+    }
+
+    /// True for an activation that has ended here and not at its provider yet. What a buyer
+    /// cancels has been cancelled there before.
+    #[must_use]
+    pub fn has_to_end_upstream(&self, order: &Order) -> bool {
+        let driven = self.providers[order.provider].kind == ProviderKind::Driven;
+        let missing = self.provider_word(order.id) == Some(ProviderWord::Missing);
+        let ends = match order.state {
+            ActivationState::Completed | ActivationState::TimedOut => true,
+            ActivationState::Cancelled => missing,
+            ActivationState::Init
+            | ActivationState::Active
+            | ActivationState::Received
+            | ActivationState::Failed => false,
+        };
+        ends && driven && order.assignment.is_some() && !self.ended_upstream.contains(&order.id)
+    }
+
+    /// When an open order ends by itself: a number at a provider has a grace after its time,
+    /// in which the provider is asked once more.
+    pub(crate) fn ends_at(&self, order: &Order) -> Time {
+        let driven = self.providers[order.provider].kind == ProviderKind::Driven;
+        match order.state {
+            ActivationState::Active if driven => order.deadline.plus_ms(LAST_LOOK_MS),
+            ActivationState::Active
+            | ActivationState::Init
+            | ActivationState::Received
+            | ActivationState::Completed
+            | ActivationState::Cancelled
+            | ActivationState::TimedOut
+            | ActivationState::Failed => order.deadline,
+        }
     }
 
     /// Callbacks that wait or could not be processed.

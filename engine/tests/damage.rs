@@ -10,7 +10,7 @@ use common::proof::{Recorded, replay};
 use nexnum_engine::audit::audit;
 use nexnum_engine::event::{
     AccountEvent, CallbackEvent, Closing, Event, MemoryEvent, OfferEvent, OrderEvent, Placement,
-    Receipt,
+    Receipt, UpstreamEvent,
 };
 use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
 use nexnum_engine::money::Micros;
@@ -56,6 +56,7 @@ fn damaged(event: &Event, choice: u64) -> Option<Event> {
         Event::Order(event) => damage_order(event, choice)?,
         Event::Callback(event) => damage_callback(event, choice),
         Event::Memory(MemoryEvent::Retired { .. }) => return None,
+        Event::Upstream(event) => damage_upstream(event, choice),
         Event::Memory(MemoryEvent::MessagesRemembered { order }) => order.0 = u32::MAX,
     }
     Some(event)
@@ -98,6 +99,33 @@ fn damage_offer(event: &mut OfferEvent, choice: u64) {
             1 => *number = Number(1),
             _ => *rested = rested.map_or(Some(Time(1)), |_| None),
         },
+    }
+}
+
+fn damage_upstream(event: &mut UpstreamEvent, choice: u64) {
+    match event {
+        UpstreamEvent::PurchaseCharged { attempt, provider, amount, .. } => match choice % 3 {
+            0 => *attempt = 0,
+            1 => *provider = ProviderId(u16::MAX),
+            _ => *amount = Micros(-amount.0),
+        },
+        UpstreamEvent::ChargeReversed { attempt, provider, amount, .. } => match choice % 3 {
+            0 => *attempt = 0,
+            1 => *provider = ProviderId(u16::MAX),
+            _ => add(amount),
+        },
+        UpstreamEvent::OrphanFound { attempt, provider, .. } => match choice % 2 {
+            0 => *attempt = 0,
+            _ => *provider = ProviderId(u16::MAX),
+        },
+        UpstreamEvent::OrphanSettled { order, provider, external_id, .. } => match choice % 3 {
+            0 => order.0 += 1,
+            1 => *provider = ProviderId(u16::MAX),
+            _ => *external_id = "another".into(),
+        },
+        UpstreamEvent::EndedUpstream { order } | UpstreamEvent::EndedByProvider { order, .. } => {
+            order.0 = u32::MAX;
+        }
     }
 }
 

@@ -50,6 +50,11 @@ scenarios! {
     a_callback_is_kept_until_it_is_processed
     a_deposit_is_credited_once
     accounts_keys_and_providers
+    a_last_look_comes_before_a_time_out
+    a_provider_that_charges_for_a_refunded_order_is_owed
+    a_purchase_without_an_order_is_remembered_until_it_is_settled
+    an_end_here_is_an_end_at_the_provider
+    a_refusal_after_the_deadline_takes_the_write_off_back
     offers_and_stock_are_checked
     old_orders_and_replies_are_forgotten
     an_order_leaves_memory_when_history_holds_it

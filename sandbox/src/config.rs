@@ -37,6 +37,9 @@ pub struct SandboxConfig {
     /// Rows of the handler protocol's list of open activations that one call shows, from
     /// `start` on, as HeroSMS cuts it; `None` shows all, as others do.
     pub handler_page: Option<usize>,
+    /// By how much the providers' clock is ahead of this machine's, in milliseconds; negative
+    /// is behind.
+    pub clock_skew_ms: i64,
     /// The ports to listen on, in the order of `offers`; 0 takes a free one.
     pub ports: [u16; PROVIDERS],
 }
@@ -58,6 +61,7 @@ impl Default for SandboxConfig {
             drift_step_ms: 15_000,
             balance: Micros::units(100_000),
             handler_page: Some(100),
+            clock_skew_ms: 0,
             ports: [0; PROVIDERS],
         }
     }

@@ -90,7 +90,7 @@ impl Sandbox {
         if let Some(folder) = &config.journal_dir {
             std::fs::create_dir_all(folder)?;
         }
-        let clock = Arc::new(Clock::start());
+        let clock = Arc::new(Clock::start(config.clock_skew_ms));
         let mut sandbox =
             Self { providers: Vec::new(), sites: Vec::new(), servers: Vec::new(), clock };
         for (wire, port) in Wire::ALL.into_iter().zip(config.ports) {

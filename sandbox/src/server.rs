@@ -13,10 +13,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
@@ -90,7 +91,7 @@ async fn accept(listener: TcpListener, site: Arc<Site>) {
 async fn serve(stream: TcpStream, site: Arc<Site>) {
     let answer = service_fn(move |request| {
         let site = Arc::clone(&site);
-        async move { respond(&site, request).await }
+        async move { respond(&site, request).await.map(|response| dated(&site, response)) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -129,6 +130,16 @@ async fn respond(site: &Site, request: Request<Incoming>) -> io::Result<Response
             Reply::fault(kind).map(whole).ok_or_else(|| io::ErrorKind::Other.into())
         }
     }
+}
+
+/// A reply with the date that the provider's clock shows, not this machine's.
+fn dated(site: &Site, mut response: Response<Cut>) -> Response<Cut> {
+    let at = Timestamp::from_millisecond(site.now_ms() as i64).unwrap_or_default();
+    let date = at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if let Ok(date) = HeaderValue::from_str(&date) {
+        response.headers_mut().insert(DATE, date);
+    }
+    response
 }
 
 fn is_purchase(wire: Wire, call: &Call) -> bool {

@@ -1,6 +1,7 @@
 //! Who may do what: accounts and their API keys.
 
 mod accounts;
+pub mod callback;
 mod keys;
 mod revocations;
 

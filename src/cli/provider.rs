@@ -8,14 +8,16 @@ use clap::Subcommand;
 use nexnum_storage::Folder;
 use nexnum_storage::secrets::{SECRET_LEN_MAX, SecretBytes};
 use reqwest::Method;
+use serde_json::json;
 
 use super::error::CliError;
 use super::print::{note, say};
 use super::serve::not_started;
 use super::{admin, drivers, remote, values};
+use crate::access::callback::CallbackSecrets;
 use crate::market::folder::{self, BootError};
 use crate::server::config::Config;
-use crate::server::own_stock_hook;
+use crate::supply::config::hook_path;
 
 /// Bytes read of a key: more than the store takes, so that a longer key is refused and not cut.
 const INPUT_LEN_MAX: u64 = 2 * SECRET_LEN_MAX as u64;
@@ -47,8 +49,17 @@ enum Action {
     /// that of --url, or else the one that the folder's configuration listens on.
     Callback {
         /// The data folder.
-        #[arg(long, value_name = "DIR")]
-        data: PathBuf,
+        #[arg(long, value_name = "DIR", required_unless_present = "rotate")]
+        data: Option<PathBuf>,
+        /// Print the key that signs bodies instead.
+        #[arg(long, requires = "data")]
+        signing_key: bool,
+        /// Change the secrets on the running server, and print the new ones.
+        #[arg(long, conflicts_with = "data")]
+        rotate: bool,
+        /// How long the secrets before are taken: a day if left out.
+        #[arg(long, value_name = "SECONDS", requires = "rotate")]
+        grace_s: Option<u64>,
     },
     /// Store a provider's key, encrypted, in a data folder; the key is read from standard
     /// input. A running server uses it after its next start.
@@ -73,9 +84,19 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
             let segment = remote::path_segment(&name);
             server.ask(Method::POST, &format!("providers/{segment}/sync"), None)
         }
-        Action::Callback { data } => {
+        Action::Callback { data: None, grace_s, .. } => {
+            let body = grace_s.map_or(json!({}), |grace_s| json!({ "grace_s": grace_s }));
+            server.ask(Method::POST, "callback/rotate", Some(body))
+        }
+        Action::Callback { data: Some(data), signing_key, .. } => {
             let folder = Folder::at(data);
-            let path = own_stock_hook(&folder).map_err(not_started)?;
+            let secrets = CallbackSecrets::open(&folder);
+            let secrets = secrets.map_err(|error| not_started(error.into()))?;
+            if signing_key {
+                say(secrets.signing_key().expose());
+                return Ok(());
+            }
+            let path = hook_path(&secrets.token());
             let base = server.address().unwrap_or_else(|| own_address(&folder));
             say(format_args!("{base}{}", path.expose()));
             Ok(())

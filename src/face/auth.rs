@@ -1,17 +1,19 @@
 //! Who calls: an API key to an account or an operator, and its share of the server.
 
+use std::sync::Arc;
+
 use hyper::header::HeaderValue;
 use nexnum_engine::event::Scope;
 use nexnum_engine::ids::{AccountId, KeyId};
-use subtle::ConstantTimeEq;
 
 use super::spec::{KeyPlace, QuotaClass, Who};
 use crate::access::Access;
+use crate::access::callback::CallbackSecrets;
 use crate::clock;
 use crate::http::limit::{Allowance, Gcra, Quota};
 use crate::http::{Call, Problem};
-use crate::keys;
 use crate::market::read_model::KeyView;
+use crate::supply::config::OWN_PROVIDER;
 
 /// Who may call a route, where the key is read and what a call costs, with the type that
 /// the handler is given for the caller.
@@ -110,22 +112,13 @@ impl Admitted {
 pub struct Auth {
     access: Access,
     limiter: Limiter,
-    callback: CallbackAddress,
-}
-
-/// Where messages for own stock are posted.
-#[derive(Clone, Copy, Debug)]
-pub struct CallbackAddress {
-    /// The provider's name in the path.
-    pub provider: &'static str,
-    /// SHA-256 of the token in the path.
-    pub token_sha256: [u8; 32],
+    callback: Arc<CallbackSecrets>,
 }
 
 impl Auth {
     /// Looks callers up in a market's keys; `quota` bounds each key's requests.
     #[must_use]
-    pub fn new(access: Access, quota: Option<Quota>, callback: CallbackAddress) -> Self {
+    pub fn new(access: Access, quota: Option<Quota>, callback: Arc<CallbackSecrets>) -> Self {
         Self { access, limiter: Limiter::new(quota), callback }
     }
 
@@ -185,11 +178,11 @@ impl Auth {
         Err(forbidden(refusal))
     }
 
-    /// Compares digests in constant time; a wrong provider and a wrong token look alike.
+    /// A wrong provider and a wrong token look alike.
     fn by_token(&self, call: &Call) -> Result<Admitted, Problem> {
         let (provider, token) = (call.param("provider")?, call.param("token")?);
-        let proven = keys::sha256(&token).ct_eq(&self.callback.token_sha256);
-        if *provider == *self.callback.provider && bool::from(proven) {
+        let proven = self.callback.admits(&token, self.access.market.clock.now());
+        if *provider == *OWN_PROVIDER && proven {
             Ok(Admitted::CallbackSender)
         } else {
             Err(Problem::not_found("no such callback address"))

@@ -96,7 +96,14 @@ impl GridFollower {
                         self.follow_order(&own, change, event);
                     }
                 }
-                Event::Account(_) | Event::Memory(_) | Event::Callback(_) => {}
+                Event::Account(_) | Event::Memory(_) | Event::Upstream(_) | Event::Callback(_) => {}
+            }
+        }
+        // Last: a unit that is held back may be claimed already, by an order that gets one
+        // which came later in this change. Taken out first, it would not be missed.
+        for event in &change.events {
+            if let Event::Offer(OfferEvent::NumberHeldBack { offer, rested: None, .. }) = event {
+                self.grid.remove_stock(*offer, 1).expect("own stock is priced before it is loaded");
             }
         }
     }
@@ -116,11 +123,8 @@ impl GridFollower {
             OfferEvent::OffersPriced { terms, .. } => self.reprice_own(own, terms),
             OfferEvent::StockLoaded { offer, numbers } => self.add(*offer, numbers.len() as u32),
             OfferEvent::NumberReleased { offer, .. } => self.add(*offer, 1),
-            OfferEvent::NumberHeldBack { offer, rested: None, .. } => {
-                self.grid.remove_stock(*offer, 1).expect("own stock is priced before it is loaded");
-            }
-            // What rests is not on sale.
-            OfferEvent::NumberHeldBack { rested: Some(_), .. } => {}
+            // What rests is not on sale, what was is taken out last.
+            OfferEvent::NumberHeldBack { .. } => {}
             OfferEvent::ProviderRegistered { kind: ProviderKind::Driven, .. }
             | OfferEvent::OffersListed { .. }
             | OfferEvent::CarrierNamed { .. } => {}

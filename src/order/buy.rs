@@ -27,8 +27,8 @@ use nexnum_engine::reservation::Claim;
 
 use super::Orders;
 use super::claim::{self, Claimed, Wish};
-use super::doubt::{Call, Doubt, PurchaseGivenUp};
-use super::orphan::Orphan;
+use super::doubt::{Call, Doubt, PurchaseGivenUp, Window};
+use super::orphan::LostOrphan;
 use crate::attention::AttentionKind;
 use crate::market::send::BUSY_PAUSE_MAX;
 use crate::market::sequencer::SendError;
@@ -63,6 +63,7 @@ pub(crate) async fn resume(orders: &Arc<Orders>, order: &Order, tried: Vec<Offer
 pub(crate) async fn doubt(
     orders: Arc<Orders>,
     order: Arc<Order>,
+    window: Window,
     claim: Option<Claim>,
     tried: Vec<OfferId>,
 ) {
@@ -70,9 +71,13 @@ pub(crate) async fn doubt(
     let answer = orders.market.send_until(&command, order.deadline).await;
     let (doubts, now) = (&orders.doubts, orders.market.clock.now());
     match answer {
-        Ok(Ok(_)) => doubts.open(order.id, Doubt { claim, tried, since: now, absences: 0 }),
+        Ok(Ok(_)) => {
+            doubts.open(order.id, Doubt { claim, tried, since: now, window, absences: 0 });
+        }
         // The order has ended meanwhile; what was bought for it may still turn up.
-        Ok(Err(_)) | Err(SendError::Busy) => doubts.give_up(PurchaseGivenUp::of(&order, now)),
+        Ok(Err(_)) | Err(SendError::Busy) => {
+            doubts.give_up(PurchaseGivenUp::of(&order, window, now));
+        }
         Err(SendError::Stopped) => {}
     }
 }
@@ -114,7 +119,8 @@ impl Purchase {
                     Attempt::Over => return,
                     Attempt::Refused => {}
                     Attempt::InDoubt(claim) => {
-                        return doubt(self.orders, order, Some(claim), self.tried).await;
+                        let window = Window::of_call(since, self.orders.market.clock.now());
+                        return doubt(self.orders, order, window, Some(claim), self.tried).await;
                     }
                 }
             }
@@ -279,7 +285,8 @@ impl Purchase {
         let answer = self.orders.market.send_until(&command, order.deadline).await;
         let from = self.orders.market.clock.now().plus_ms(timings.min_cancel_age_ms);
         let bought_for = (order.id, order.attempt);
-        let orphan = Orphan { external_id: &bought.external_id, from, bought_for };
+        let (external_id, cost) = (&*bought.external_id, command.cost);
+        let orphan = LostOrphan { external_id, from, bought_for, cost };
         let give_back = || orphan.give_back(&self.orders, connected);
         match answer {
             Ok(Ok(_)) => claim.book(),
@@ -319,7 +326,13 @@ impl Purchase {
                     return accepted.claim.map(|claim| Claimed { claim, admission });
                 }
                 Ok(Err(Reject::NoNumbers)) => self.tried.push(offer),
-                Ok(Err(Reject::InsufficientFunds { .. } | Reject::Exhausted(_))) => break,
+                // One that has ended is told too: nothing was bought, so that what was written
+                // off for it comes back.
+                Ok(Err(
+                    Reject::InsufficientFunds { .. }
+                    | Reject::Exhausted(_)
+                    | Reject::ActivationClosed(_),
+                )) => break,
                 Ok(Err(_)) | Err(SendError::Stopped) => return None,
                 Err(SendError::Busy) => tokio::time::sleep(BUSY_PAUSE_MAX).await,
             }
@@ -327,7 +340,7 @@ impl Purchase {
         let (order, attempt, reason) = (order.id, order.attempt, FailReason::NoNumbers);
         let fail = FailOrder { order, attempt, reason };
         let deadline = self.orders.market.clock.now().plus_ms(CALL_MS);
-        // If the engine does not take it, or the order has ended, the deadline has done the same.
+        // If the engine does not take it, the deadline has done the same.
         let _ended = self.orders.market.send_until(&fail, deadline).await;
         None
     }

@@ -4,9 +4,10 @@
 //! Memory only: after a restart the durable orders say again what is in doubt, and the
 //! engine what was given up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use nexnum_engine::ids::{OfferId, OrderId, Product, ProviderId};
+use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::time::Time;
@@ -19,6 +20,35 @@ pub(crate) const GIVEN_UP_KEPT_MS: u64 = 60 * 60 * 1000;
 /// in the books already.
 const GIVEN_UP_MAX: usize = 10_000;
 
+/// A purchase shows in the list this soon after it came into doubt: a call that was cut
+/// off, by a lost connection or a restart, may be at work at the provider still.
+const SHOWN_MS: u64 = 10_000;
+/// Lists that must not show a purchase before it counts as not made.
+const ABSENCES_MIN: u8 = 2;
+/// How long after its call has ended a purchase may still be made: longer than gateways keep a
+/// request that its sender has dropped.
+pub(crate) const LATE_PURCHASE_MS: u64 = 60_000;
+
+/// The moments in which a purchase may have been made, by our clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// When its call began, or its order was placed.
+    pub(crate) since: Time,
+    pub(crate) until: Time,
+}
+
+impl Window {
+    /// Of a call that began and ended so.
+    pub(crate) fn of_call(began: Time, ended: Time) -> Self {
+        Self { since: began, until: ended.plus_ms(LATE_PURCHASE_MS) }
+    }
+
+    /// Of a purchase of an order of which it is only known that its calls had ended by then.
+    pub(crate) fn of_order(order: &Order, ended: Time) -> Self {
+        Self::of_call(order.placed_at, ended.min(order.deadline))
+    }
+}
+
 /// An attempt in doubt.
 #[derive(Debug)]
 pub(crate) struct Doubt {
@@ -28,6 +58,8 @@ pub(crate) struct Doubt {
     pub(crate) tried: Vec<OfferId>,
     /// Since when.
     pub(crate) since: Time,
+    /// When its purchase may have been made.
+    pub(crate) window: Window,
     /// Whole lists of the provider, asked for since then, that did not show it.
     pub(crate) absences: u8,
 }
@@ -48,21 +80,24 @@ pub(crate) struct PurchaseGivenUp {
     pub(crate) attempt: u8,
     pub(crate) provider: ProviderId,
     pub(crate) product: Product,
-    /// When its order was placed.
-    pub(crate) since: Time,
+    /// What it costs, where that is known.
+    pub(crate) cost: Option<Micros>,
+    /// When it may have been made.
+    pub(crate) window: Window,
     /// When the reconciler stops looking for it.
     pub(crate) until: Time,
 }
 
 impl PurchaseGivenUp {
     /// The purchase of an order's current attempt.
-    pub(crate) fn of(order: &Order, now: Time) -> Self {
+    pub(crate) fn of(order: &Order, window: Window, now: Time) -> Self {
         Self {
             order: order.id,
             attempt: order.attempt,
             provider: order.provider,
             product: order.product,
-            since: order.placed_at,
+            cost: Some(order.cost),
+            window,
             until: now.plus_ms(GIVEN_UP_KEPT_MS),
         }
     }
@@ -86,8 +121,16 @@ pub struct Unknown {
 pub struct Doubts {
     open: Mutex<BTreeMap<OrderId, Doubt>>,
     calls: Mutex<BTreeMap<OrderId, Call>>,
-    given_up: Mutex<Vec<PurchaseGivenUp>>,
-    orphans: Mutex<BTreeMap<(ProviderId, Box<str>), Time>>,
+    given_up: Mutex<VecDeque<PurchaseGivenUp>>,
+    orphans: Mutex<Orphans>,
+}
+
+/// Purchases that are given back or were, and until when they are remembered.
+#[derive(Debug, Default)]
+struct Orphans {
+    ids: BTreeSet<(ProviderId, Box<str>)>,
+    /// Oldest first.
+    until: VecDeque<(Time, ProviderId, Box<str>)>,
 }
 
 impl Doubts {
@@ -98,7 +141,7 @@ impl Doubts {
             let open = self.open.lock();
             (open.len(), open.values().map(|doubt| doubt.since).min())
         };
-        let (given_up, orphans) = (self.given_up.lock().len(), self.orphans.lock().len());
+        let (given_up, orphans) = (self.given_up.lock().len(), self.orphans.lock().ids.len());
         Unknown { in_doubt, oldest, given_up, orphans }
     }
 
@@ -107,18 +150,31 @@ impl Doubts {
         self.open.lock().insert(order, doubt);
     }
 
-    /// The orders in doubt, oldest first, with since when and how often absent.
-    pub(crate) fn all(&self) -> Vec<(OrderId, Time, u8)> {
+    /// The orders in doubt, oldest first, with when their purchases may have been made.
+    pub(crate) fn all(&self) -> Vec<(OrderId, Window)> {
         let open = self.open.lock();
-        open.iter().map(|(id, doubt)| (*id, doubt.since, doubt.absences)).collect()
+        open.iter().map(|(id, doubt)| (*id, doubt.window)).collect()
     }
 
-    /// Counts a list that did not show the purchase; gives how many there were.
-    pub(crate) fn count_absence(&self, order: OrderId) -> u8 {
+    /// Counts a whole list, asked for at `asked`, that shows the purchases of none of these
+    /// orders. Gives those whose purchases have now been looked for often and long enough.
+    pub(crate) fn count_absences(
+        &self,
+        asked: Time,
+        absent: impl Iterator<Item = OrderId>,
+    ) -> Vec<OrderId> {
         let mut open = self.open.lock();
-        let Some(doubt) = open.get_mut(&order) else { return 0 };
-        doubt.absences = doubt.absences.saturating_add(1);
-        doubt.absences
+        let mut settled = Vec::new();
+        for id in absent {
+            let Some(doubt) = open.get_mut(&id).filter(|doubt| doubt.since < asked) else {
+                continue;
+            };
+            doubt.absences = doubt.absences.saturating_add(1);
+            if doubt.absences >= ABSENCES_MIN && asked.ms_since(doubt.since) >= SHOWN_MS {
+                settled.push(id);
+            }
+        }
+        settled
     }
 
     /// Takes an attempt that is in doubt no longer.
@@ -142,9 +198,9 @@ impl Doubts {
     pub(crate) fn give_up(&self, purchase: PurchaseGivenUp) {
         let mut all = self.given_up.lock();
         if all.len() >= GIVEN_UP_MAX {
-            all.remove(0);
+            all.pop_front();
         }
-        all.push(purchase);
+        all.push_back(purchase);
     }
 
     /// What may turn up at a provider, oldest first; what is too old is forgotten.
@@ -154,25 +210,34 @@ impl Doubts {
         all.iter().filter(|purchase| purchase.provider == provider).copied().collect()
     }
 
-    /// Forgets a purchase that turned up.
-    pub(crate) fn found(&self, found: PurchaseGivenUp) {
-        let mut all = self.given_up.lock();
-        if let Some(at) = all.iter().position(|purchase| *purchase == found) {
-            all.remove(at);
+    /// Forgets purchases that turned up.
+    pub(crate) fn found<'a>(&self, found: impl Iterator<Item = &'a PurchaseGivenUp>) {
+        let found: BTreeSet<_> = found.map(|it| (it.order, it.attempt)).collect();
+        if !found.is_empty() {
+            self.given_up.lock().retain(|it| !found.contains(&(it.order, it.attempt)));
         }
     }
 
     /// Notes that a purchase has no order and is given back; false if it was noted before.
     pub(crate) fn disown(&self, provider: ProviderId, external_id: &str, now: Time) -> bool {
         let mut orphans = self.orphans.lock();
-        orphans.retain(|_, until| now < *until);
-        let until = now.plus_ms(GIVEN_UP_KEPT_MS);
-        orphans.insert((provider, external_id.into()), until).is_none()
+        while let Some((until, ..)) = orphans.until.front()
+            && *until <= now
+            && let Some((_, provider, id)) = orphans.until.pop_front()
+        {
+            orphans.ids.remove(&(provider, id));
+        }
+        let is_new = orphans.ids.insert((provider, external_id.into()));
+        if is_new {
+            let until = now.plus_ms(GIVEN_UP_KEPT_MS);
+            orphans.until.push_back((until, provider, external_id.into()));
+        }
+        is_new
     }
 
     /// True for a purchase that goes back.
     pub(crate) fn is_disowned(&self, provider: ProviderId, external_id: &str) -> bool {
-        self.orphans.lock().contains_key(&(provider, external_id.into()))
+        self.orphans.lock().ids.contains(&(provider, external_id.into()))
     }
 }
 

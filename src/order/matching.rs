@@ -1,25 +1,27 @@
 //! Whose is a purchase that a provider shows and the ledger does not know.
 //!
-//! Pure. Promises: a row goes to at most one order, of its own product and not older than
-//! the order, the oldest order first; where a call under way could have made it, or where
-//! the row says too little to choose, no order gets it in this round.
+//! Pure. Promises: a row goes to at most one order in doubt, of its own product and made
+//! within the moments in which that order's purchase may have been made, the oldest order
+//! first; then to a purchase that was given up. A row that is not proven to be new, that a
+//! call under way may have made, that says too little to choose, or that is one of more than
+//! were bought, goes to none in this round. The work grows with rows and orders, not with
+//! their product.
 
-use std::collections::BTreeSet;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nexnum_engine::ids::{CountryId, OrderId, Product, ServiceId};
 use nexnum_engine::time::Time;
 
-use super::doubt::{Call, PurchaseGivenUp};
-
-/// How far a provider's clock may be behind ours.
-pub(crate) const SKEW_MS: u64 = 120_000;
+use super::doubt::{Call, PurchaseGivenUp, Window};
+use crate::provider::sightings::Made;
 
 /// How a row names a country or service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Named<T> {
-    /// The row does not name it.
+    /// The row does not name it, and no other row of its list does.
     Absent,
-    /// A code that the crosswalk does not know.
+    /// A code that the crosswalk does not know, or none where other rows have one.
     Unknown,
     /// A code that the crosswalk knows.
     Known(T),
@@ -40,18 +42,8 @@ impl<T: PartialEq> Named<T> {
 pub(crate) struct Unowned {
     pub(crate) country: Named<CountryId>,
     pub(crate) service: Named<ServiceId>,
-    /// When it was made, where the provider says so.
-    pub(crate) created: Option<Time>,
-    /// When it was first seen here.
-    pub(crate) seen_at: Time,
-}
-
-impl Unowned {
-    /// True if a purchase of this product, wanted since then, can be this one.
-    fn may_be(&self, product: Product, since: Time) -> bool {
-        let new = self.created.is_none_or(|at| at.plus_ms(SKEW_MS) >= since);
-        new && self.country.may_be(&product.country) && self.service.may_be(&product.service)
-    }
+    /// When it was made.
+    pub(crate) made: Made,
 }
 
 /// An order in doubt.
@@ -59,7 +51,8 @@ impl Unowned {
 pub(crate) struct Seeker {
     pub(crate) order: OrderId,
     pub(crate) product: Product,
-    pub(crate) since: Time,
+    /// When its purchase may have been made.
+    pub(crate) window: Window,
 }
 
 /// Whose the rows are, by their place in the list.
@@ -71,48 +64,224 @@ pub(crate) struct Matched {
     pub(crate) returned: Vec<(usize, PurchaseGivenUp)>,
     /// Orders that may yet turn out to have one of the rows.
     pub(crate) unclear: BTreeSet<OrderId>,
+    /// Rows that may be what is looked for and may be a stranger's.
+    pub(crate) unattributed: Vec<usize>,
+    /// How many comparisons it took.
+    pub(crate) steps: usize,
 }
 
-/// Matches rows with orders in doubt, both oldest first, then with purchases given up.
+/// Matches rows with orders in doubt and with purchases given up.
 pub(crate) fn match_rows(
     rows: &[Unowned],
     seekers: &[Seeker],
     given_up: &[PurchaseGivenUp],
     calls: &[Call],
 ) -> Matched {
+    // 1. What is looked for, by product.
+    let mut wanted: BTreeMap<Product, Wanted> = BTreeMap::new();
+    for seeker in seekers {
+        wanted.entry(seeker.product).or_default().seekers.push(*seeker);
+    }
+    for purchase in given_up {
+        wanted.entry(purchase.product).or_default().given_up.push(*purchase);
+    }
+    let mut in_work: BTreeMap<Product, Spans> = BTreeMap::new();
+    for call in calls {
+        let since = in_work.entry(call.product).or_default();
+        since.push(call.since, Time(u64::MAX));
+    }
+    wanted.values_mut().for_each(Wanted::sort);
+    in_work.values_mut().for_each(Spans::sort);
+    // 2. Each row is of one product that is looked for, or of none, or unclear.
     let mut matched = Matched::default();
-    let (mut seekers, mut given_up) = (seekers.to_vec(), given_up.to_vec());
+    let steps = Cell::new(0);
     for (at, row) in rows.iter().enumerate() {
-        let fits: Vec<Seeker> =
-            seekers.iter().filter(|s| row.may_be(s.product, s.since)).copied().collect();
-        let gone: Vec<PurchaseGivenUp> = given_up
-            .iter()
-            .filter(|purchase| row.may_be(purchase.product, purchase.since))
-            .copied()
-            .collect();
-        // A call that began after the row was seen cannot have made it.
-        let in_work = calls
-            .iter()
-            .any(|call| call.since <= row.seen_at && row.may_be(call.product, call.since));
-        let mut products: Vec<Product> = fits.iter().map(|seeker| seeker.product).collect();
-        products.extend(gone.iter().map(|purchase| purchase.product));
-        products.sort_unstable();
-        products.dedup();
-        if in_work || products.len() > 1 {
-            matched.unclear.extend(fits.iter().map(|seeker| seeker.order));
-        } else if let Some(oldest) = fits.first() {
-            matched.adopted.push((at, oldest.order));
-            seekers.retain(|seeker| seeker.order != oldest.order);
-        } else if let Some(oldest) = gone.first() {
-            matched.returned.push((at, *oldest));
-            let place = given_up.iter().position(|purchase| purchase == oldest);
-            given_up.remove(place.expect("it was found there"));
+        let fits = |spans: &Spans| {
+            steps.update(|steps| steps + 1);
+            spans.touch(row.made.after.unwrap_or_default(), row.made.before)
+        };
+        let products = products(&wanted, row, |product| fits(&product.spans));
+        let is_in_work = !products.is_empty() && !self::products(&in_work, row, fits).is_empty();
+        let proven = row.made.after.is_some();
+        if proven && !is_in_work && products.len() == 1 {
+            let only = wanted.get_mut(&products[0]).expect("it was found there");
+            only.rows.push((row.made, at));
+            continue;
+        }
+        for product in &products {
+            let unclear = wanted.get_mut(product).expect("it was found there");
+            unclear.unclear.push(row.made.after.unwrap_or_default(), row.made.before);
+        }
+        // The answer of a call under way may say whose it is.
+        if !products.is_empty() && !is_in_work {
+            matched.unattributed.push(at);
         }
     }
-    for (_, adopted) in &matched.adopted {
-        matched.unclear.remove(adopted);
+    // 3. Within a product, the oldest goes first.
+    for product in wanted.into_values() {
+        product.share_out(&mut matched);
     }
+    matched.unattributed.sort_unstable();
+    matched.steps += steps.get();
     matched
+}
+
+/// The products that a row may be of, as far as `fits` goes.
+fn products<T>(
+    of: &BTreeMap<Product, T>,
+    row: &Unowned,
+    fits: impl Fn(&T) -> bool,
+) -> Vec<Product> {
+    if let (Named::Known(country), Named::Known(service)) = (row.country, row.service) {
+        let product = Product { country, service };
+        return of.get(&product).filter(|it| fits(it)).map(|_| product).into_iter().collect();
+    }
+    let may_be = |product: &Product| {
+        row.country.may_be(&product.country) && row.service.may_be(&product.service)
+    };
+    let all = of.iter().filter(|(product, it)| may_be(product) && fits(it));
+    all.map(|(product, _)| *product).collect()
+}
+
+/// What is looked for of one product, and the rows that may be it.
+#[derive(Default)]
+struct Wanted {
+    seekers: Vec<Seeker>,
+    given_up: Vec<PurchaseGivenUp>,
+    /// The windows of both.
+    spans: Spans,
+    rows: Vec<(Made, usize)>,
+    /// When the rows that cannot be chosen were made.
+    unclear: Spans,
+}
+
+impl Wanted {
+    fn sort(&mut self) {
+        self.seekers.sort_by_key(|seeker| (seeker.window.since, seeker.order));
+        self.given_up.sort_by_key(|it| (it.window.since, it.order, it.attempt));
+        let windows = self.seekers.iter().map(|seeker| seeker.window);
+        for window in windows.chain(self.given_up.iter().map(|it| it.window)) {
+            self.spans.push(window.since, window.until);
+        }
+        self.spans.sort();
+    }
+
+    fn share_out(mut self, matched: &mut Matched) {
+        self.rows.sort_unstable_by_key(|(made, at)| (made.after, made.before, *at));
+        // 1. To orders first: one purchase of a product is as good as another.
+        let mut orders = Queue::of(self.seekers.iter().map(|seeker| seeker.window));
+        let mut gone = Queue::of(self.given_up.iter().map(|it| it.window));
+        let mut taken = Vec::with_capacity(self.rows.len());
+        let mut left = Spans::default();
+        for (made, at) in &self.rows {
+            let taker = orders.take(*made).map(Taker::Order);
+            match taker.or_else(|| gone.take(*made).map(Taker::GivenUp)) {
+                Some(taker) => taken.push((*made, *at, taker)),
+                None => {
+                    left.push(made.after.unwrap_or_default(), made.before);
+                    matched.unattributed.push(*at);
+                }
+            }
+        }
+        left.sort();
+        // 2. Where there are more rows than were bought, none of them is known to be ours.
+        for (made, at, taker) in taken {
+            let window = match taker {
+                Taker::Order(seeker) => self.seekers[seeker].window,
+                Taker::GivenUp(purchase) => self.given_up[purchase].window,
+            };
+            if left.touch(window.since, window.until) {
+                self.unclear.push(made.after.unwrap_or_default(), made.before);
+                matched.unattributed.push(at);
+                continue;
+            }
+            match taker {
+                Taker::Order(seeker) => {
+                    let order = self.seekers[seeker].order;
+                    matched.adopted.push((at, order));
+                    orders.served.insert(seeker);
+                }
+                Taker::GivenUp(purchase) => matched.returned.push((at, self.given_up[purchase])),
+            }
+        }
+        // 3. Who gets none and may yet have one of those that could not be chosen.
+        self.unclear.sort();
+        matched.steps += orders.steps + gone.steps + self.seekers.len();
+        let waits = self.seekers.iter().enumerate().filter(|(at, seeker)| {
+            let Window { since, until } = seeker.window;
+            !orders.served.contains(at) && self.unclear.touch(since, until)
+        });
+        matched.unclear.extend(waits.map(|(_, seeker)| seeker.order));
+    }
+}
+
+/// Who takes a row, by its place.
+#[derive(Clone, Copy)]
+enum Taker {
+    Order(usize),
+    GivenUp(usize),
+}
+
+/// Windows that are given rows in the order in which the rows were made.
+struct Queue {
+    /// Open windows by their begin, and by their end.
+    begins: BTreeSet<(Time, usize)>,
+    ends: BTreeSet<(Time, Time, usize)>,
+    /// Those whose rows are theirs for good.
+    served: BTreeSet<usize>,
+    steps: usize,
+}
+
+impl Queue {
+    fn of(windows: impl Iterator<Item = Window> + Clone) -> Self {
+        let begins = windows.clone().enumerate().map(|(at, window)| (window.since, at));
+        let ends = windows.enumerate().map(|(at, window)| (window.until, window.since, at));
+        Self { begins: begins.collect(), ends: ends.collect(), served: BTreeSet::new(), steps: 0 }
+    }
+
+    /// The oldest window that a row may be of; later rows were not made earlier.
+    fn take(&mut self, made: Made) -> Option<usize> {
+        let after = made.after.unwrap_or_default();
+        self.steps += 1;
+        while let Some((until, since, at)) = self.ends.first().copied()
+            && until < after
+        {
+            self.steps += 1;
+            self.ends.pop_first();
+            self.begins.remove(&(since, at));
+        }
+        let oldest = self.begins.first().copied();
+        let (_, at) = oldest.filter(|(since, _)| *since <= made.before)?;
+        self.begins.pop_first();
+        Some(at)
+    }
+}
+
+/// Spans of time, to be asked whether one of them touches another.
+#[derive(Debug, Default)]
+struct Spans {
+    /// Begin and end; once sorted, the end is the latest up to here.
+    spans: Vec<(Time, Time)>,
+}
+
+impl Spans {
+    fn push(&mut self, from: Time, to: Time) {
+        self.spans.push((from, to));
+    }
+
+    fn sort(&mut self) {
+        self.spans.sort_unstable();
+        let mut latest = Time(0);
+        for (_, to) in &mut self.spans {
+            latest = latest.max(*to);
+            *to = latest;
+        }
+    }
+
+    fn touch(&self, from: Time, to: Time) -> bool {
+        let begun = self.spans.partition_point(|(begin, _)| *begin <= to);
+        self.spans[..begun].last().is_some_and(|(_, latest)| *latest >= from)
+    }
 }
 
 #[cfg(test)]
@@ -120,36 +289,57 @@ mod tests {
     use super::*;
     use nexnum_engine::ids::ProviderId;
 
-    const MINUTE: u64 = 60_000;
+    const SECOND: u64 = 1_000;
 
     fn product(country: u16, service: u16) -> Product {
         Product { country: CountryId(country), service: ServiceId(service) }
     }
 
-    fn row(country: u16, service: u16, created_min: u64, seen_min: u64) -> Unowned {
+    /// A row that was made between these seconds.
+    fn row(country: u16, service: u16, after_s: u64, before_s: u64) -> Unowned {
+        let after = Some(Time(after_s * SECOND));
         Unowned {
             country: Named::Known(CountryId(country)),
             service: Named::Known(ServiceId(service)),
-            created: Some(Time(created_min * MINUTE)),
-            seen_at: Time(seen_min * MINUTE),
+            made: Made { after, before: Time(before_s * SECOND) },
         }
     }
 
-    fn seeker(order: u32, country: u16, service: u16, since_min: u64) -> Seeker {
-        let since = Time(since_min * MINUTE);
-        Seeker { order: OrderId(order), product: product(country, service), since }
+    /// A row that nothing proves to be new.
+    fn unproven(country: u16, service: u16, before_s: u64) -> Unowned {
+        let whole = row(country, service, 0, before_s);
+        Unowned { made: Made { after: None, ..whole.made }, ..whole }
     }
 
-    fn given_up(country: u16, service: u16, since_min: u64) -> PurchaseGivenUp {
-        let (provider, product) = (ProviderId(1), product(country, service));
-        let (since, until) = (Time(since_min * MINUTE), Time(u64::MAX));
-        PurchaseGivenUp { order: OrderId(9), attempt: 1, provider, product, since, until }
+    fn window(since_s: u64) -> Window {
+        let since = Time(since_s * SECOND);
+        Window { since, until: since.plus_ms(60 * SECOND) }
     }
 
-    fn call(country: u16, service: u16, since_min: u64) -> Call {
-        let (provider, product) = (ProviderId(1), product(country, service));
-        Call { provider, product, since: Time(since_min * MINUTE) }
+    fn seeker(order: u32, country: u16, service: u16, since_s: u64) -> Seeker {
+        let product = product(country, service);
+        Seeker { order: OrderId(order), product, window: window(since_s) }
     }
+
+    fn given_up(country: u16, service: u16, since_s: u64) -> PurchaseGivenUp {
+        PurchaseGivenUp {
+            order: OrderId(9),
+            attempt: 1,
+            provider: ProviderId(1),
+            product: product(country, service),
+            cost: None,
+            window: window(since_s),
+            until: Time(u64::MAX),
+        }
+    }
+
+    fn call(country: u16, service: u16, since_s: u64) -> Call {
+        let (provider, product) = (ProviderId(1), product(country, service));
+        Call { provider, product, since: Time(since_s * SECOND) }
+    }
+
+    /// Who gets which row, which go back, who waits, and which rows are not known to be ours.
+    type Expected<'a> = (&'a [(usize, u32)], &'a [usize], &'a [u32], &'a [usize]);
 
     #[track_caller]
     fn check(
@@ -157,56 +347,92 @@ mod tests {
         seekers: &[Seeker],
         given_up: &[PurchaseGivenUp],
         calls: &[Call],
-        expected: (&[(usize, u32)], &[usize], &[u32]),
+        expected: Expected<'_>,
     ) {
         let matched = match_rows(rows, seekers, given_up, calls);
         let adopted: Vec<_> = matched.adopted.iter().map(|(at, id)| (*at, id.0)).collect();
         let returned: Vec<_> = matched.returned.iter().map(|(at, _)| *at).collect();
         let unclear: Vec<_> = matched.unclear.iter().map(|id| id.0).collect();
-        assert_eq!((&*adopted, &*returned, &*unclear), expected);
+        assert_eq!((&*adopted, &*returned, &*unclear, &*matched.unattributed), expected);
     }
 
     #[test]
     fn a_row_goes_to_the_oldest_order_of_its_product() {
-        let seekers = [seeker(1, 7, 3, 10), seeker(2, 7, 3, 10), seeker(3, 7, 4, 10)];
-        check(&[row(7, 3, 10, 11)], &seekers, &[], &[], (&[(0, 1)], &[], &[]));
-        let both = [row(7, 3, 10, 11), row(7, 3, 10, 11)];
-        check(&both, &seekers, &[], &[], (&[(0, 1), (1, 2)], &[], &[]));
-        check(&[row(8, 3, 10, 11)], &seekers, &[], &[], (&[], &[], &[]));
+        let seekers = [seeker(1, 7, 3, 600), seeker(2, 7, 3, 600), seeker(3, 7, 4, 600)];
+        check(&[row(7, 3, 600, 602)], &seekers, &[], &[], (&[(0, 1)], &[], &[], &[]));
+        let both = [row(7, 3, 600, 602), row(7, 3, 600, 602)];
+        check(&both, &seekers, &[], &[], (&[(0, 1), (1, 2)], &[], &[], &[]));
+        check(&[row(8, 3, 600, 602)], &seekers, &[], &[], (&[], &[], &[], &[]));
     }
 
     #[test]
-    fn a_row_made_before_the_order_belongs_to_another_customer() {
-        let seekers = [seeker(1, 7, 3, 10)];
-        check(&[row(7, 3, 7, 11)], &seekers, &[], &[], (&[], &[], &[]));
-        check(&[row(7, 3, 8, 11)], &seekers, &[], &[], (&[(0, 1)], &[], &[]));
-        let undated = Unowned { created: None, ..row(7, 3, 0, 11) };
-        check(&[undated], &seekers, &[], &[], (&[(0, 1)], &[], &[]));
+    fn a_row_made_before_the_call_or_long_after_it_is_a_stranger_s() {
+        let seekers = [seeker(1, 7, 3, 600)];
+        check(&[row(7, 3, 500, 599)], &seekers, &[], &[], (&[], &[], &[], &[]));
+        check(&[row(7, 3, 598, 600)], &seekers, &[], &[], (&[(0, 1)], &[], &[], &[]));
+        check(&[row(7, 3, 660, 664)], &seekers, &[], &[], (&[(0, 1)], &[], &[], &[]));
+        check(&[row(7, 3, 661, 664)], &seekers, &[], &[], (&[], &[], &[], &[]));
+        let (late, gone) = ([row(7, 3, 661, 664)], [given_up(7, 3, 600)]);
+        check(&late, &[], &gone, &[], (&[], &[], &[], &[]));
+    }
+
+    #[test]
+    fn a_row_that_is_not_proven_to_be_new_is_taken_by_no_order() {
+        let (seekers, gone) = ([seeker(1, 7, 3, 600)], [given_up(7, 3, 600)]);
+        check(&[unproven(7, 3, 700)], &seekers, &[], &[], (&[], &[], &[1], &[0]));
+        check(&[unproven(7, 3, 700)], &[], &gone, &[], (&[], &[], &[], &[0]));
+        check(&[unproven(7, 3, 599)], &seekers, &gone, &[], (&[], &[], &[], &[]));
+    }
+
+    #[test]
+    fn of_more_rows_than_were_bought_none_is_taken() {
+        let rows = [row(7, 3, 600, 602), row(7, 3, 610, 612)];
+        check(&rows, &[seeker(1, 7, 3, 600)], &[], &[], (&[], &[], &[1], &[0, 1]));
+        let gone = [given_up(7, 3, 590)];
+        check(&rows, &[seeker(1, 7, 3, 600)], &gone, &[], (&[(0, 1)], &[1], &[], &[]));
+        // An order of another time is not concerned.
+        let seekers = [seeker(1, 7, 3, 600), seeker(2, 7, 3, 800)];
+        let with_its_own = [rows[0], rows[1], row(7, 3, 801, 803)];
+        check(&with_its_own, &seekers, &[], &[], (&[(2, 2)], &[], &[1], &[0, 1]));
     }
 
     #[test]
     fn a_row_that_a_call_under_way_may_have_made_waits() {
-        let seekers = [seeker(1, 7, 3, 10)];
-        check(&[row(7, 3, 11, 12)], &seekers, &[], &[call(7, 3, 11)], (&[], &[], &[1]));
-        check(&[row(7, 3, 11, 12)], &seekers, &[], &[call(7, 3, 13)], (&[(0, 1)], &[], &[]));
-        check(&[row(7, 3, 11, 12)], &seekers, &[], &[call(7, 4, 11)], (&[(0, 1)], &[], &[]));
+        let seekers = [seeker(1, 7, 3, 600)];
+        check(&[row(7, 3, 610, 612)], &seekers, &[], &[call(7, 3, 611)], (&[], &[], &[1], &[]));
+        let later = [call(7, 3, 613)];
+        check(&[row(7, 3, 610, 612)], &seekers, &[], &later, (&[(0, 1)], &[], &[], &[]));
+        let other = [call(7, 4, 611)];
+        check(&[row(7, 3, 610, 612)], &seekers, &[], &other, (&[(0, 1)], &[], &[], &[]));
     }
 
     #[test]
     fn a_row_without_service_is_taken_only_if_one_product_wants_it() {
-        let vague = Unowned { service: Named::Absent, ..row(7, 0, 10, 11) };
-        check(&[vague], &[seeker(1, 7, 3, 10)], &[], &[], (&[(0, 1)], &[], &[]));
-        let two = [seeker(1, 7, 3, 10), seeker(2, 7, 4, 10)];
-        check(&[vague], &two, &[], &[], (&[], &[], &[1, 2]));
-        check(&[vague], &[seeker(1, 7, 3, 10)], &[given_up(7, 4, 10)], &[], (&[], &[], &[1]));
+        let vague = Unowned { service: Named::Absent, ..row(7, 0, 600, 602) };
+        check(&[vague], &[seeker(1, 7, 3, 600)], &[], &[], (&[(0, 1)], &[], &[], &[]));
+        let three = [seeker(1, 7, 3, 600), seeker(2, 7, 4, 600), seeker(3, 7, 5, 600)];
+        check(&[vague], &three, &[], &[], (&[], &[], &[1, 2, 3], &[0]));
+        let gone = [given_up(7, 4, 600)];
+        check(&[vague], &three[..1], &gone, &[], (&[], &[], &[1], &[0]));
         let unknown = Unowned { service: Named::Unknown, ..vague };
-        check(&[unknown], &[seeker(1, 7, 3, 10)], &[], &[], (&[], &[], &[]));
+        check(&[unknown], &[seeker(1, 7, 3, 600)], &[], &[], (&[], &[], &[], &[]));
     }
 
     #[test]
-    fn a_purchase_whose_order_was_given_up_goes_back_once() {
-        let rows = [row(7, 3, 10, 11), row(7, 3, 10, 11), row(7, 3, 10, 11)];
-        let seekers = [seeker(1, 7, 3, 10)];
-        check(&rows, &seekers, &[given_up(7, 3, 9)], &[], (&[(0, 1)], &[1], &[]));
+    fn the_work_grows_with_rows_and_orders_and_not_with_their_product() {
+        let all = |each: fn(u32) -> Seeker| (0..10_000).map(each).collect::<Vec<_>>();
+        let one_product = all(|at| seeker(at, 7, 3, 600));
+        let many = all(|at| seeker(at, (at / 100) as u16, (at % 100) as u16, u64::from(at)));
+        for (seekers, country, service) in [(&one_product, 7, 3), (&many, 50, 3)] {
+            let row = |at: u64| row(country, service, 600 + at % 2, 602);
+            let rows: Vec<_> = (0..10_000).map(row).collect();
+            let matched = match_rows(&rows, seekers, &[], &[call(7, 4, 1)]);
+            assert!(matched.steps <= 60_000, "{} steps", matched.steps);
+            let unproven = vec![unproven(country, service, 602); 10_000];
+            let matched = match_rows(&unproven, seekers, &[], &[]);
+            assert!(matched.adopted.is_empty() && matched.steps <= 60_000, "{}", matched.steps);
+        }
+        let rows = vec![row(7, 3, 600, 602); 10_000];
+        assert_eq!(match_rows(&rows, &one_product, &[], &[]).adopted.len(), 10_000);
     }
 }

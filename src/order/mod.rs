@@ -13,6 +13,7 @@ mod finish;
 mod in_flight;
 mod ingest;
 pub mod matching;
+pub(crate) mod missing;
 pub mod orphan;
 mod place;
 mod query;
@@ -24,18 +25,21 @@ mod take_up;
 mod tasks;
 mod upstream;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nexnum_engine::command::{Request, Timings};
 use nexnum_engine::ids::ProviderId;
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
+use parking_lot::Mutex;
 
 use crate::market::Market;
 use crate::provider::providers::Providers;
 
 use self::doubt::Doubts;
 use self::in_flight::InFlight;
+use self::missing::Missing;
 use self::single_flight::SingleFlight;
 use self::tasks::Tasks;
 
@@ -63,6 +67,8 @@ pub struct Orders {
     pub providers: Providers,
     /// Purchases whose outcome is unknown.
     pub doubts: Doubts,
+    /// Activations that their providers do not know at the moment.
+    pub(crate) missing: Mutex<BTreeMap<ProviderId, Missing>>,
     /// What runs in the background for single orders.
     pub(crate) tasks: Tasks,
     single_flight: SingleFlight,
@@ -80,6 +86,7 @@ impl Orders {
             providers,
             own,
             doubts: Doubts::default(),
+            missing: Mutex::default(),
             tasks,
             single_flight: SingleFlight::default(),
             in_flight: InFlight::default(),

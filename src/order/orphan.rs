@@ -1,44 +1,50 @@
 //! Orphans: purchases at a provider that no order has. Their numbers are given back to the
-//! provider, and the cost that was written off for them is booked back.
+//! provider, and what was written off for them is booked back; what stays is booked as a loss.
+//!
+//! An orphan is in the ledger from when it is found until it is settled, so that a start goes
+//! on with it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::Op;
+use nexnum_driver::{ExternalState, Op, ProviderError};
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{Effect, RecoverLoss};
+use nexnum_engine::command::{Effect, FindOrphan, SettleOrphan};
+use nexnum_engine::event::OrphanEnd;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::limits::BUY_TIME_MS;
+use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 
 use super::Orders;
 use crate::provider::connected::Connected;
-use crate::provider::consequence;
+use crate::provider::consequence::{self, Standing};
 
 /// Tries to give a number back: with the pauses, half an hour, after which it has run out.
 const TRIES_MAX: u32 = 10;
 /// Before the next try, times the number of tries so far.
 const PAUSE_MS: u64 = 30_000;
-
-/// For how long a reversal is brought to a full inbox: it drains in milliseconds.
-const RECOVERY_MS: u64 = 60_000;
+/// For how long an orphan is brought to a full inbox: it drains in milliseconds.
+const RECORD_MS: u64 = 60_000;
 
 /// A purchase that no order has.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Orphan<'a> {
+pub(crate) struct LostOrphan<'a> {
     /// The provider's id of it.
     pub(crate) external_id: &'a str,
     /// When the provider takes it back first.
     pub(crate) from: Time,
     /// The order and the attempt that it was bought for.
     pub(crate) bought_for: (OrderId, u8),
+    /// What it costs, where that is known.
+    pub(crate) cost: Option<Micros>,
 }
 
-impl Orphan<'_> {
+impl LostOrphan<'_> {
     /// Gives the number back in the background; once, however often it is seen.
     pub(crate) fn give_back(self, orders: &Arc<Orders>, connected: &Arc<Connected>) {
-        let Self { external_id, from, bought_for: (order, attempt) } = self;
+        let Self { external_id, from, bought_for: (order, attempt), cost } = self;
         let doubts = &orders.doubts;
         if !doubts.disown(connected.id(), external_id, orders.market.clock.now()) {
             return;
@@ -48,49 +54,76 @@ impl Orphan<'_> {
             external_id,
             "purchase without an order: giving the number back"
         );
-        let (orders, connected) = (Arc::clone(orders), Arc::clone(connected));
-        let (worker, external_id) = (Arc::clone(&orders), external_id.to_owned());
+        let (provider, external_id) = (connected.id(), Box::<str>::from(external_id));
+        let found = FindOrphan { order, attempt, provider, external_id, from, cost };
+        let (worker, connected) = (Arc::clone(orders), Arc::clone(connected));
         orders.tasks.spawn(async move {
-            let taken = cancel(&worker, &connected, &external_id, from).await;
-            if taken && connected.driver().calls(Op::Cancel) {
-                recover(&worker, order, attempt).await;
-            }
+            // 1. It is in the ledger before the provider is asked. Without room for it, or when
+            // its order has left memory, it goes back all the same.
+            let until = worker.market.clock.now().plus_ms(RECORD_MS);
+            let _recorded = worker.market.send_until(&found, until).await;
+            // 2. The provider takes it back, or does not.
+            let end = cancel(&worker, &connected, &found.external_id, found.from).await;
+            // 3. What that means for the books. Before its order has ended nothing can have
+            // been written off.
+            let patience = Duration::from_millis(BUY_TIME_MS);
+            let ended = |order: &Order| order.state != ActivationState::Init;
+            worker.market.read_model.await_order(found.order, patience, ended).await;
+            settle(&worker, found, end).await;
         });
     }
 }
 
-/// Reverses what was written off for the purchase, if anything was.
-async fn recover(orders: &Orders, order: OrderId, attempt: u8) {
-    let command = RecoverLoss { order, attempt };
-    // Before its order has ended nothing can have been written off.
-    let patience = Duration::from_millis(BUY_TIME_MS);
-    let ended = |order: &Order| order.state != ActivationState::Init;
-    orders.market.read_model.await_order(order, patience, ended).await;
-    let until = orders.market.clock.now().plus_ms(RECOVERY_MS);
+impl Orders {
+    /// Goes on, at a start, with the purchases that were on their way back before it.
+    pub(crate) fn give_back_orphans(self: &Arc<Self>) {
+        for (provider, external_id, orphan) in self.market.read_model.orphans() {
+            let Some(connected) = self.providers.get(provider) else { continue };
+            let lost = LostOrphan {
+                external_id: &external_id,
+                from: orphan.from,
+                bought_for: (orphan.order, orphan.attempt),
+                cost: Some(orphan.cost),
+            };
+            lost.give_back(self, &connected);
+        }
+    }
+}
+
+async fn settle(orders: &Orders, found: FindOrphan, end: OrphanEnd) {
+    let FindOrphan { order, provider, external_id, .. } = found;
+    let command = SettleOrphan { provider, external_id, end };
+    let until = orders.market.clock.now().plus_ms(RECORD_MS);
     match orders.market.send_until(&command, until).await {
         Ok(Ok(Effect::Done)) => {
-            tracing::info!(
-                order = order.0,
-                "write-off reversed: the provider took the number back"
-            );
+            tracing::info!(order = order.0, ?end, "purchase without an order: settled");
         }
-        // Nothing was written off, or it was for another attempt, or so long ago that the
-        // order has left memory: the loss stands.
+        // Its order has left memory, and what was written off stands.
         Ok(Ok(Effect::Unchanged) | Err(_)) | Err(_) => {}
     }
 }
 
-/// True once the provider has taken the number back.
-async fn cancel(orders: &Orders, connected: &Connected, external_id: &str, from: Time) -> bool {
+/// Asks the provider to take the number back until it has answered for certain.
+async fn cancel(
+    orders: &Orders,
+    connected: &Connected,
+    external_id: &str,
+    from: Time,
+) -> OrphanEnd {
+    if !connected.driver().calls(Op::Cancel) {
+        return OrphanEnd::Gone;
+    }
     let mut next = from;
     for tries in 1..=TRIES_MAX {
         let now = orders.market.clock.now();
         tokio::time::sleep(Duration::from_millis(next.ms_since(now))).await;
-        let Err(error) = connected.client().cancel(external_id).await else { return true };
+        let Err(error) = connected.client().cancel(external_id).await else {
+            return OrphanEnd::GivenBack;
+        };
         let now = orders.market.clock.now();
         connected.note_error(now, Op::Cancel, None, &error);
         if consequence::of(error.kind).is_final {
-            return false;
+            return refused(connected, external_id, &error).await;
         }
         next = now.plus_ms(PAUSE_MS * u64::from(tries));
     }
@@ -101,5 +134,19 @@ async fn cancel(orders: &Orders, connected: &Connected, external_id: &str, from:
         tries = TRIES_MAX,
         "purchase without an order: the provider did not take the number back"
     );
-    false
+    OrphanEnd::Stayed
+}
+
+/// What a refused cancel means: it may be the second of two, the first of which arrived.
+async fn refused(connected: &Connected, external_id: &str, error: &ProviderError) -> OrphanEnd {
+    let state = connected.client().status(external_id).await.map(|report| report.state);
+    match (state, consequence::of(error.kind).standing) {
+        (Ok(ExternalState::Cancelled | ExternalState::Expired), _) => OrphanEnd::GivenBack,
+        (_, Standing::HasCode | Standing::TooLate)
+        | (
+            Ok(ExternalState::Waiting | ExternalState::Received | ExternalState::Finished),
+            Standing::Missing | Standing::Unknown,
+        ) => OrphanEnd::Stayed,
+        (Err(_), Standing::Missing | Standing::Unknown) => OrphanEnd::Gone,
+    }
 }

@@ -251,8 +251,9 @@ impl ProviderClient {
     }
 
     /// The activations open at the provider: all of them, or, where it has too many for a
-    /// few pages, the newest, at least those since `since` if it lists the newest first.
-    /// Also gives how many pages were asked for. Callers at the same time share the calls.
+    /// few pages, the newest, at least those since `since`, by its own clock, if it lists the
+    /// newest first. Also gives how many pages were asked for. Callers at the same time share
+    /// the calls.
     ///
     /// # Errors
     /// The provider's refusal of the first page, or what kept it away; without a later one

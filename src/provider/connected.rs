@@ -26,6 +26,7 @@ use super::client::ProviderClient;
 use super::consequence;
 use super::funds::Funds;
 use super::least_cost::LeastCosts;
+use super::sightings::Sightings;
 use crate::attention::{Attention, AttentionKind};
 
 /// How long a breaker that has closed must stay so before the operator's attention is needed
@@ -147,6 +148,8 @@ pub struct Connected {
     retired: AtomicBool,
     breaker: Mutex<Guarded>,
     health: Mutex<Health>,
+    /// What lists have shown of our account.
+    pub(super) sightings: Mutex<Sightings>,
     least_costs: Arc<LeastCosts>,
     funds: Funds,
     sync_wanted: Notify,
@@ -188,6 +191,7 @@ impl Connected {
             policy,
             breaker: Mutex::default(),
             health: Mutex::default(),
+            sightings: Mutex::default(),
             least_costs: Arc::default(),
             funds,
             sync_wanted: Notify::new(),

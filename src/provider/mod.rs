@@ -5,6 +5,7 @@
 //! deadlines, bounds and rate limits; a [`connected::Connected`] is a provider with
 //! everything to talk to it.
 
+mod account;
 pub mod active;
 pub mod admission;
 pub mod bounds;
@@ -20,8 +21,11 @@ pub mod dispatch;
 mod exchange_rate;
 mod funds;
 pub mod least_cost;
+pub(crate) mod listed;
 pub mod providers;
 mod reading;
 mod retry_after;
+pub(crate) mod server_clock;
+pub(crate) mod sightings;
 pub(crate) mod transport;
 mod way;

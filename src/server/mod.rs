@@ -19,7 +19,7 @@ use std::time::Duration;
 use nexnum_driver::Secret;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::ProviderId;
-use nexnum_storage::{Folder, StorageError};
+use nexnum_storage::StorageError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -27,8 +27,9 @@ use tokio::task::JoinHandle;
 use self::config::Config;
 use self::register::register;
 use crate::access::Access;
+use crate::access::callback::CallbackSecrets;
 use crate::attention::{Attention, AttentionKind};
-use crate::face::auth::{Auth, CallbackAddress};
+use crate::face::auth::Auth;
 use crate::face::description::Description;
 use crate::face::route::RouteTable;
 use crate::face::{admin, hooks, ops, v1};
@@ -36,7 +37,7 @@ use crate::http::limit::Quota;
 use crate::http::request_id::RequestIds;
 use crate::http::{self, Server, ServerLimits};
 use crate::keys::{self, NoRandomness};
-use crate::market::folder::{self, Opened};
+use crate::market::folder::Opened;
 use crate::market::{self, Market, Started, Threads};
 use crate::money::Money;
 use crate::order::{Orders, OwnStock};
@@ -44,7 +45,7 @@ use crate::provider::connected::Connected;
 use crate::provider::providers::Providers;
 use crate::supervisor::Supervisor;
 use crate::supply::Supply;
-use crate::supply::config::OWN_PROVIDER;
+use crate::supply::config::{OWN_PROVIDER, hook_path};
 use crate::worker::Workers;
 
 pub use check::{check_addresses, provider_problems};
@@ -54,8 +55,6 @@ use listener::ReportingListener;
 pub use providers::ProviderSet;
 pub use start_error::StartError;
 
-/// Where the token of own stock's callback is kept among the secrets.
-const HOOK_SECRET: &str = "hook.own";
 /// How long calls to providers may take after the listeners have closed.
 const WORKERS_GRACE: Duration = Duration::from_secs(5);
 
@@ -155,9 +154,9 @@ pub async fn start_on(
     config: &Config,
     setups: Vec<ProviderSetup>,
 ) -> Result<Running, StartError> {
-    // 1. The token of callbacks.
+    // 1. The secrets of callbacks.
     let Listeners { main: (listener, address), metrics: metrics_listener } = listeners;
-    let hook_token = hook_token(&opened.folder)?;
+    let callback = Arc::new(CallbackSecrets::open(&opened.folder)?);
     let seeds = [request_id_seed()?, request_id_seed()?];
     // 2. The market: the engine's threads and what follows the ledger.
     let every = u64::from(config.limits.snapshot_every_events.get());
@@ -178,8 +177,8 @@ pub async fn start_on(
     let workers = Arc::new(Workers::start(&rooms.orders, open_claims));
     let provider_set = ProviderSet::new(&rooms.orders, &workers, config.margin);
     // 5. Last the faces and the listeners.
-    let callback =
-        CallbackAddress { provider: OWN_PROVIDER, token_sha256: keys::sha256(hook_token.expose()) };
+    let hook_path = hook_path(&callback.token());
+    let callback = HookGuard { secrets: callback, signed: config.own_stock.callback_signature };
     let quota = Quota::new(config.limits.requests_per_minute.get(), 60);
     let Tables { routes, metrics } = tables(&rooms, own.provider, callback, quota);
     let (stop, stopped) = watch::channel(false);
@@ -192,7 +191,6 @@ pub async fn start_on(
         let listener = ReportingListener::new(listener, "metrics_listen", attention);
         listeners.push(open_listener(&metrics, limits, listener, stopped, seeds[1]));
     }
-    let hook_path = hook_path(&hook_token);
     Ok(Running {
         address,
         metrics_address,
@@ -271,31 +269,6 @@ async fn connect_one(
     Ok(prepared.connected(id, market))
 }
 
-/// The path that messages for own stock are posted to on a server of this folder.
-///
-/// # Errors
-/// The secrets cannot be read, or there is no randomness to draw the first token.
-pub fn own_stock_hook(folder: &Folder) -> Result<Secret, StartError> {
-    hook_token(folder).map(|token| hook_path(&token))
-}
-
-fn hook_path(token: &Secret) -> Secret {
-    Secret::new(format!("/hooks/providers/{OWN_PROVIDER}/{}", token.expose()))
-}
-
-/// The token of own stock's callback, drawn when it is asked for first.
-fn hook_token(folder: &Folder) -> Result<Secret, StartError> {
-    let secrets = folder::secrets(folder)?;
-    if let Some(known) = secrets.get(HOOK_SECRET)? {
-        return Ok(Secret::new(String::from_utf8_lossy(known.expose())));
-    }
-    let token: String =
-        keys::random_bytes::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect();
-    secrets
-        .put(HOOK_SECRET, &nexnum_storage::secrets::SecretBytes::new(token.clone().into_bytes()))?;
-    Ok(Secret::new(token))
-}
-
 /// The routes of each listener.
 struct Tables {
     routes: RouteTable,
@@ -303,13 +276,19 @@ struct Tables {
     metrics: RouteTable,
 }
 
+/// How callbacks prove where they come from.
+struct HookGuard {
+    secrets: Arc<CallbackSecrets>,
+    signed: bool,
+}
+
 fn tables(
     rooms: &Rooms,
     own_stock: ProviderId,
-    callback: CallbackAddress,
+    callback: HookGuard,
     quota: Option<Quota>,
 ) -> Tables {
-    let auth = Arc::new(Auth::new(rooms.access.clone(), quota, callback));
+    let auth = Arc::new(Auth::new(rooms.access.clone(), quota, Arc::clone(&callback.secrets)));
     let router = Arc::new(OnceLock::new());
     let orders = || Arc::clone(&rooms.orders);
     let (mut routes, mut metrics) = (RouteTable::default(), RouteTable::default());
@@ -324,11 +303,14 @@ fn tables(
         money: rooms.money.clone(),
         supply: rooms.supply.clone(),
         orders: orders(),
+        callback: Arc::clone(&callback.secrets),
         providers: rooms.orders.providers.clone(),
         market: rooms.market.clone(),
     };
     admin::routes(admin, &auth).add_to(&mut routes);
-    hooks::routes(hooks::State { orders: orders(), own: own_stock }, &auth).add_to(&mut routes);
+    let HookGuard { secrets: callback, signed } = callback;
+    let hooks = hooks::State { orders: orders(), own: own_stock, callback, signed };
+    hooks::routes(hooks, &auth).add_to(&mut routes);
     router.set(Arc::downgrade(&routes.router)).expect("it was made a few lines above");
     description.set(Description::of(&routes.specs)).expect("it was made a few lines above");
     Tables { routes, metrics }

@@ -53,7 +53,7 @@ impl ProviderSet {
         // What needed attention at the connection before may be well at this one.
         market.attention.forget_provider(connected.name());
         let connected = self.orders.providers.put(&market.grid, connected);
-        self.workers.watch_over(&connected, false);
+        self.workers.watch_over(&connected);
         Ok(id)
     }
 

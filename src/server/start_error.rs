@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use nexnum_storage::StorageError;
 
 use super::connect::ConnectError;
+use crate::access::callback::CallbackSecretError;
 use crate::keys::NoRandomness;
 use crate::market::folder::BootError;
 
@@ -51,5 +52,15 @@ fn not_listened(address: SocketAddr, source: &io::Error) -> String {
 impl From<StorageError> for StartError {
     fn from(error: StorageError) -> Self {
         Self::Boot(BootError::Storage(error))
+    }
+}
+
+impl From<CallbackSecretError> for StartError {
+    fn from(error: CallbackSecretError) -> Self {
+        match error {
+            CallbackSecretError::Folder(error) => Self::Boot(error),
+            CallbackSecretError::Store(error) => error.into(),
+            CallbackSecretError::NoRandomness(error) => Self::NoRandomness(error),
+        }
     }
 }

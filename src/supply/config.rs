@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use nexnum_driver::Secret;
 use nexnum_engine::command::Timings;
 use nexnum_engine::money::Micros;
 use nexnum_engine::policy::Policy;
@@ -24,6 +25,12 @@ const RATE_MAX: u32 = 1_000_000;
 /// The name of own stock among the providers.
 pub const OWN_PROVIDER: &str = "own";
 
+/// The path that messages for own stock are posted to.
+#[must_use]
+pub fn hook_path(token: &Secret) -> Secret {
+    Secret::new(format!("/hooks/providers/{OWN_PROVIDER}/{}", token.expose()))
+}
+
 /// How numbers of own stock live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -34,11 +41,18 @@ pub struct OwnStockConfig {
     pub min_cancel_age_s: u64,
     /// From a refund to the next sale of the number, in seconds; 0 sells it at once.
     pub quarantine_s: u64,
+    /// Whether a callback has to be signed.
+    pub callback_signature: bool,
 }
 
 impl Default for OwnStockConfig {
     fn default() -> Self {
-        Self { lifetime_s: 1200, min_cancel_age_s: 120, quarantine_s: 600 }
+        Self {
+            lifetime_s: 1200,
+            min_cancel_age_s: 120,
+            quarantine_s: 600,
+            callback_signature: false,
+        }
     }
 }
 
@@ -59,7 +73,7 @@ impl OwnStockConfig {
     /// The rule that the section breaks, if any.
     #[must_use]
     pub fn broken_rule(&self) -> Option<String> {
-        let Self { lifetime_s, min_cancel_age_s, quarantine_s } = *self;
+        let Self { lifetime_s, min_cancel_age_s, quarantine_s, callback_signature: _ } = *self;
         if !(1..=LIFETIME_S_MAX).contains(&lifetime_s) {
             return Some(format!(
                 "own_stock.lifetime_s is {lifetime_s}: it must be from 1 to {LIFETIME_S_MAX}"

@@ -115,7 +115,8 @@ impl Intake {
         let (mut rows, misfits) = priced.await?;
         // Before jumps are looked for: a price that is known does not jump.
         let least = connected.least_costs();
-        obtainable::correct(&mut rows, least, margin, self.market.clock.now());
+        let now = self.market.clock.now();
+        let caught_up = obtainable::correct(&mut rows, least, margin, now);
         let offers = self.market.read_model.directory().offers_of(connected.id());
         let grid = Arc::clone(&self.market.grid);
         let len = rows.len();
@@ -128,6 +129,7 @@ impl Intake {
         let (listed, refused) = self.record(&rows, offers).await?;
         let sold = listed.len();
         self.publish(listed).await?;
+        obtainable::believe(&rows, least, caught_up);
         obtainable::correct_grid(&self.market.grid, least, margin, self.market.clock.now());
         connected.has_list();
         // 4. What the operator sees of it.

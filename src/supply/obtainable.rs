@@ -6,8 +6,8 @@ use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::pricing::{Margin, sell_price};
 use nexnum_engine::time::Time;
 
-use super::price_list::Row;
-use crate::provider::least_cost::{CostSource, LeastCosts};
+use super::price_list::{Key, Row};
+use crate::provider::least_cost::{CostSource, LeastCost, LeastCosts};
 
 /// The price of an offer at a cost that is known from elsewhere than its list.
 pub(super) fn price_at(cost: Micros, margin: Margin) -> Option<Micros> {
@@ -15,19 +15,36 @@ pub(super) fn price_at(cost: Micros, margin: Margin) -> Option<Micros> {
 }
 
 /// Corrects rows, sorted by key, that say less than is known: what was charged above its price
-/// has no stock, what a refusal named costs that. An offer whose row says as much is believed
-/// again.
-pub(super) fn correct(rows: &mut [Row], known: &LeastCosts, margin: Margin, now: Time) {
+/// has no stock, what a refusal named costs that. Gives those whose rows say as much, for
+/// [`believe`] once the rows are trusted.
+pub(super) fn correct(
+    rows: &mut [Row],
+    known: &LeastCosts,
+    margin: Margin,
+    now: Time,
+) -> Vec<(Key, LeastCost)> {
+    let mut caught_up = Vec::new();
     for (key, least) in known.believed(now) {
         let Ok(at) = rows.binary_search_by_key(&key, |row| row.key) else { continue };
         let row = &mut rows[at];
         if row.cost >= least.cost {
-            known.forget(key, least);
+            caught_up.push((key, least));
             continue;
         }
         match (least.source, price_at(least.cost, margin)) {
             (CostSource::Named { .. }, Some(price)) => (row.cost, row.price) = (least.cost, price),
             (CostSource::Named { .. }, None) | (CostSource::Charged, _) => row.stock = 0,
+        }
+    }
+    caught_up
+}
+
+/// Believes the list again for offers that it has caught up with, unless their rows are held
+/// back as a mistake.
+pub(super) fn believe(rows: &[Row], known: &LeastCosts, caught_up: Vec<(Key, LeastCost)>) {
+    for (key, least) in caught_up {
+        if rows.binary_search_by_key(&key, |row| row.key).is_ok() {
+            known.forget(key, least);
         }
     }
 }
@@ -82,7 +99,8 @@ mod tests {
 
     fn corrected(known: &LeastCosts, listed: i64, now: Time) -> Row {
         let mut rows = [row(listed)];
-        correct(&mut rows, known, MARGIN, now);
+        let caught_up = correct(&mut rows, known, MARGIN, now);
+        believe(&rows, known, caught_up);
         rows[0]
     }
 
@@ -97,6 +115,9 @@ mod tests {
         known.named(&claim, Micros(200_000), days);
         assert_eq!(corrected(&known, 300_000, days).stock, 0, "what was paid is surer");
         assert_eq!(known.kept_out(), 1);
+        let caught_up = correct(&mut [row(5_000_000)], &known, MARGIN, days);
+        believe(&[], &known, caught_up);
+        assert_eq!(corrected(&known, 100_000, days).stock, 0, "that row was held back");
         assert_eq!(corrected(&known, 500_000, days), row(500_000));
         assert_eq!(known.kept_out(), 0);
         assert_eq!(corrected(&known, 100_000, days), row(100_000), "it is believed again");

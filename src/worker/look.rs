@@ -8,7 +8,7 @@ use nexnum_engine::time::Time;
 use tokio::task::JoinSet;
 
 use super::schedule::Depth;
-use super::visit::conclude;
+use super::visit::{conclude, due_by};
 use crate::message::identity::Look;
 use crate::order::Orders;
 use crate::provider::connected::Connected;
@@ -57,14 +57,16 @@ pub(super) async fn look(
             continue;
         };
         let Some(report) = report(row) else { continue };
-        if report.messages.is_empty() && !has_ended(report.state) {
+        let order = orders.market.read_model.order(id);
+        let is_last = order.and_then(|it| due_by(&it)).is_some_and(|due| due <= began);
+        if report.messages.is_empty() && !has_ended(report.state) && !is_last {
             shown.push(id);
             continue;
         }
         if coming.len() >= TOGETHER {
             shown.extend(coming.join_next().await.and_then(Result::ok).flatten());
         }
-        coming.spawn(bring(Arc::clone(&orders), Arc::clone(&connected), id, report));
+        coming.spawn(bring(Arc::clone(&orders), Arc::clone(&connected), (id, began), report));
     }
     while let Some(brought) = coming.join_next().await {
         shown.extend(brought.ok().flatten());
@@ -87,11 +89,11 @@ const fn has_ended(state: ExternalState) -> bool {
     }
 }
 
-/// Brings in the messages of one activation; `None` where a poll has to do it again.
+/// Brings in the messages of one activation that the list of that moment shows; `None` where a poll has to do it again.
 async fn bring(
     orders: Arc<Orders>,
     connected: Arc<Connected>,
-    id: OrderId,
+    (id, began): (OrderId, Time),
     report: StatusReport,
 ) -> Option<OrderId> {
     let order = orders.market.read_model.order(id)?;
@@ -100,6 +102,6 @@ async fn bring(
         return None;
     }
     let state = orders.take_in(&connected, &order, &report, Look::List).await.ok()?;
-    conclude(&orders, id, state).await;
+    conclude(&orders, id, began, state).await;
     Some(id)
 }

@@ -6,6 +6,7 @@
 
 mod attend;
 mod callbacks;
+mod ends;
 mod look;
 mod pause;
 mod poll;
@@ -30,8 +31,9 @@ use crate::supervisor::Beat;
 /// thread and the engine busy.
 const INTAKES_MAX: usize = 2;
 
-/// The running workers: one poller, one look at what is in doubt for long, and for each connected provider a syncer and a
-/// reconciler. A loop that panics is restarted.
+/// The running workers: one poller, one look at what is in doubt for long, and for each
+/// connected provider a syncer, a reconciler and what ends activations there. A loop that
+/// panics is restarted.
 #[derive(Debug)]
 pub struct Workers {
     orders: Arc<Orders>,
@@ -51,7 +53,7 @@ impl Workers {
         let (loops, intakes) = (Mutex::default(), Arc::new(Semaphore::new(INTAKES_MAX)));
         let workers = Self { orders: Arc::clone(orders), stop, loops, intakes };
         for connected in orders.providers.list() {
-            workers.watch_over(&connected, true);
+            workers.watch_over(&connected);
         }
         let (orders, stopped) = (Arc::clone(orders), workers.stop.subscribe());
         workers
@@ -68,14 +70,18 @@ impl Workers {
     }
 
     /// Starts the loops of a connected provider; they end when it is replaced or removed,
-    /// the reconciler once no order in memory was bought under it. `looks_back` as in
-    /// [`reconcile::Reconciler::new`].
-    pub fn watch_over(&self, connected: &Arc<Connected>, looks_back: bool) {
+    /// the reconciler and what ends activations once no order in memory was bought under it.
+    pub fn watch_over(&self, connected: &Arc<Connected>) {
         let (orders, each) = (Arc::clone(&self.orders), Arc::clone(connected));
         let stopped = self.stop.subscribe();
         self.begin("reconcile", connected.name(), move |beat| {
-            let reconciler = reconcile::Reconciler::new(&orders, &each, looks_back);
+            let reconciler = reconcile::Reconciler::new(&orders, &each);
             reconciler.run(stopped.clone(), beat)
+        });
+        let (orders, each) = (Arc::clone(&self.orders), Arc::clone(connected));
+        let stopped = self.stop.subscribe();
+        self.begin("ends", connected.name(), move |beat| {
+            ends::Ender::new(&orders, &each).run(stopped.clone(), beat)
         });
         let (market, each) = (self.orders.market.clone(), Arc::clone(connected));
         let (stopped, intakes) = (self.stop.subscribe(), Arc::clone(&self.intakes));

@@ -20,7 +20,7 @@ use tokio::task::{self, JoinError, JoinSet};
 use super::look::{self, Looked};
 use super::pause::stopped_within;
 use super::schedule::{Depth, Schedule, Step, Want};
-use super::visit::{Seen, Watch, visit};
+use super::visit::{Seen, Watch, due_by, visit};
 use crate::order::Orders;
 use crate::provider::admission::PollLoad;
 use crate::provider::connected::Connected;
@@ -190,7 +190,10 @@ impl Poller {
                 connected,
                 at_rest: 0,
             });
-        polled.schedule.put(order.id, want, age_ms, now.plus_ms(pause - spread), now);
+        // The last look is when the activation's time is over.
+        let due = now.plus_ms(pause - spread);
+        let due = due_by(order).filter(|last| *last > now).map_or(due, |last| last.min(due));
+        polled.schedule.put(order.id, want, age_ms, due, now);
     }
 
     /// Begins what is due at a connection and has room.

@@ -330,4 +330,34 @@ mod tests {
         schedule.has_listed(Depth::Far, NOW);
         assert_eq!(schedule.next(later), Some(Step::One(OrderId(1))), "no list showed it");
     }
+
+    /// Prints what a look costs; run it with `--release -- --ignored --nocapture`.
+    #[test]
+    #[ignore = "it measures, and asserts nothing of time"]
+    fn a_look_at_fifty_thousand_that_are_all_due() {
+        for lists in [false, true] {
+            let mut schedule = Schedule::new(lists);
+            for id in 0..50_000 {
+                let age_ms = u64::from(id % 2) * 60_000;
+                let due = Time(50_000 + u64::from(id % 10_000));
+                schedule.put(OrderId(id), Want::Message, age_ms, due, Time(40_000));
+            }
+            let (began, looks) = (std::time::Instant::now(), 1_000);
+            for look in 0..looks {
+                let now = NOW.plus_ms(look * 200);
+                // What a provider with ten calls a second has room for, and what came back.
+                let steps: Vec<_> = std::iter::from_fn(|| schedule.next(now)).take(3).collect();
+                for step in steps {
+                    match step {
+                        Step::One(id) => {
+                            schedule.put(id, Want::Message, 0, now.plus_ms(8_000), now);
+                        }
+                        Step::List(depth) => schedule.has_listed(depth, Time(1)),
+                    }
+                }
+                assert_eq!(schedule.waiting(), 50_000);
+            }
+            println!("lists {lists}: {:?} a look", began.elapsed() / looks as u32);
+        }
+    }
 }

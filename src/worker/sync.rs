@@ -27,6 +27,8 @@ const PROBE_TICK: Duration = Duration::from_secs(1);
 /// Between two tries of a provider's first list: without it nothing of it is for sale.
 const UNLISTED_PAUSE: Duration = Duration::from_secs(3);
 
+/// How long the first sync waits for the list of open activations.
+const LOOK_TIME: Duration = Duration::from_secs(5);
 /// What is told of price lists and balances: a provider that is disabled is not asked for them.
 const OF_LISTS: [AttentionKind; 6] = [
     AttentionKind::PriceListFailed,
@@ -63,6 +65,13 @@ impl Syncer {
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
         let connected = Arc::clone(&self.connected);
         let interval = Duration::from_millis(connected.policy().sync_interval_ms);
+        if connected.is_enabled() {
+            tokio::select! {
+                () = self.look_at_account() => {}
+                () = connected.retired() => return,
+                true = stopped_within(&mut stop, Duration::MAX) => return,
+            }
+        }
         let mut gap = first_gap(connected.id(), interval);
         loop {
             let began = tokio::time::Instant::now();
@@ -98,6 +107,19 @@ impl Syncer {
                     }
                 }
             }
+        }
+    }
+
+    /// Lists what is open on our account before the first sync: what is there by now was not
+    /// bought by an order that is placed later. Without a list the reconciler takes it.
+    async fn look_at_account(&self) {
+        let (connected, clock) = (&self.connected, &self.market.clock);
+        if !connected.driver().supports(Op::ListActive) {
+            return;
+        }
+        let look = connected.list_active(clock, clock.now());
+        if let Ok(Err(error)) = tokio::time::timeout(LOOK_TIME, look).await {
+            connected.note_error(clock.now(), Op::ListActive, None, &error);
         }
     }
 

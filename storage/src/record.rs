@@ -7,8 +7,9 @@ use nexnum_engine::account::{Book, Sale, TransactionKind};
 use nexnum_engine::activation::{ActivationState, Assignment, Message};
 use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
-    AccountEvent, CallbackEvent, Closing, Event, Idempotency, MemoryEvent, OfferEvent, OfferTerms,
-    OrderEvent, Placement, ProviderKind, Receipt, Scope, Terms,
+    AccountEvent, CallbackEvent, ChargeReason, Closing, Event, Idempotency, MemoryEvent,
+    OfferEvent, OfferTerms, OrderEvent, OrphanEnd, Placement, ProviderKind, ProviderWord, Receipt,
+    Scope, Terms, UpstreamEvent,
 };
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, MessageId, Number, OfferId, OrderId,
@@ -18,7 +19,9 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::snapshot::Row;
-use nexnum_engine::state::{Account, Counters, GivenUp, Key, Offer, Provider, Quarantined, Seen};
+use nexnum_engine::state::{
+    Account, Charge, Counters, GivenUp, Key, Offer, Orphan, Provider, Quarantined, Seen,
+};
 use nexnum_engine::time::Time;
 
 pub use crate::wire::RecordError;
@@ -230,6 +233,8 @@ structs! {
     Quarantined { until, offer, number }
     Seen { last, digests }
     Callback { provider, received_at, content_type, body, failure }
+    Charge { provider, amount, reversed }
+    Orphan { order, attempt, from, cost }
     WalletRow { kind, amount, order, at }
 }
 
@@ -243,6 +248,9 @@ enums! {
         1 Unreadable, 2 InvalidField, 3 InvalidNumber, 4 UnknownService, 5 UnknownNumber,
         6 Ambiguous, 7 TooManyMessages
     }
+    ChargeReason { 1 LateMessage, 2 FinishedEmpty, 3 Stayed }
+    OrphanEnd { 1 GivenBack, 2 Stayed, 3 Gone }
+    ProviderWord { 1 Cancelled, 2 Expired, 3 Finished, 4 Missing }
     TransactionKind { 1 Deposit, 2 Spend, 3 Refund, 4 Capture, 5 WriteOff, 6 Recovery }
     OrderStatus { 1 Escrow, 2 Delivered, 3 Refunded }
     ActivationState {
@@ -270,6 +278,10 @@ enums! {
         15 Seen(provider, number, seen),
         16 Callback(id, callback),
         17 Callbacks(last, dropped, recent),
+        18 Charged(id, attempt, charge),
+        19 Orphan(provider, external_id, orphan),
+        20 EndedUpstream(id),
+        21 EndedByProvider(id, word),
     }
 }
 
@@ -300,4 +312,10 @@ events! {
     24 Memory(MemoryEvent::MessagesRemembered) { order },
     25 Callback(CallbackEvent::CallbackReceived) { callback, provider, key, content_type, body },
     26 Callback(CallbackEvent::CallbackProcessed) { callback, outcome, dropped },
+    27 Upstream(UpstreamEvent::PurchaseCharged) { order, attempt, provider, amount, why },
+    28 Upstream(UpstreamEvent::ChargeReversed) { order, attempt, provider, amount },
+    29 Upstream(UpstreamEvent::OrphanFound) { order, attempt, provider, external_id, from, cost },
+    30 Upstream(UpstreamEvent::OrphanSettled) { order, provider, external_id, end },
+    31 Upstream(UpstreamEvent::EndedUpstream) { order },
+    32 Upstream(UpstreamEvent::EndedByProvider) { order, word },
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use nexnum_engine::account::Book;
 use nexnum_engine::event::{
     AccountEvent, Event, Idempotency, OfferEvent, OrderEvent, Placement, Receipt, Terms,
+    UpstreamEvent,
 };
 use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
 use nexnum_engine::limits::REPLIES_KEPT_MS;
@@ -45,6 +46,10 @@ pub(crate) struct Auditor {
     shelf: BTreeSet<(OfferId, Number)>,
     /// Those that rest after a refund.
     resting: BTreeSet<(OfferId, Number)>,
+    /// What is charged in vain for an order's attempt; zero once it was reversed.
+    charges: BTreeMap<(OrderId, u8), Micros>,
+    /// Purchases that no order has.
+    orphans: BTreeSet<(ProviderId, Box<str>)>,
     /// What numbers of own stock received, for all their buyers.
     heard: BTreeSet<(ProviderId, Number, u128)>,
 }
@@ -67,6 +72,7 @@ impl Auditor {
             }
             Event::Offer(event) => self.see_offer(at, event),
             Event::Order(event) => self.see_order(at, event),
+            Event::Upstream(event) => self.see_upstream(event),
             Event::Account(
                 AccountEvent::AccountOpened { .. }
                 | AccountEvent::KeyIssued { .. }
@@ -141,6 +147,40 @@ impl Auditor {
             OrderEvent::OrderDoubted { .. }
             | OrderEvent::DoubtCleared { .. }
             | OrderEvent::AnotherRequested { .. } => Ok(()),
+        }
+    }
+
+    fn see_upstream(&mut self, event: &UpstreamEvent) -> Result<(), String> {
+        match event {
+            UpstreamEvent::PurchaseCharged { order, attempt, amount, .. } => {
+                let first = self.charges.insert((*order, *attempt), *amount).is_none();
+                let placed = self.sales.contains_key(order);
+                need(first && placed && amount.is_positive(), || {
+                    format!("attempt {attempt} of order {order} is charged twice, or nothing")
+                })
+            }
+            UpstreamEvent::ChargeReversed { order, attempt, amount, .. } => {
+                let charged = self.charges.insert((*order, *attempt), Micros::ZERO);
+                let whole = charged == Some(*amount) && amount.is_positive();
+                need(whole, || format!("order {order} got {amount} back of {charged:?}"))
+            }
+            UpstreamEvent::OrphanFound { provider, external_id, .. } => {
+                // One whose order has left memory may be found again for another.
+                self.orphans.insert((*provider, external_id.clone()));
+                Ok(())
+            }
+            UpstreamEvent::OrphanSettled { provider, external_id, .. } => {
+                let known = self.orphans.remove(&(*provider, external_id.clone()));
+                need(known, || format!("a purchase without order was settled twice at {provider}"))
+            }
+            UpstreamEvent::EndedUpstream { order } => {
+                let closed = self.sale(*order)?.closed;
+                need(closed, || format!("order {order} ended upstream and is open"))
+            }
+            UpstreamEvent::EndedByProvider { order, .. } => {
+                let closed = self.sale(*order)?.closed;
+                need(closed, || format!("order {order} was ended by its provider and is open"))
+            }
         }
     }
 

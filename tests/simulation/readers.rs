@@ -45,6 +45,7 @@ pub(crate) fn compare(model: &ReadModel, state: &State) -> Result<(), String> {
     };
     let upstream: Vec<OrderId> = state.orders().filter(driven).map(|order| order.id).collect();
     same("work upstream", model.driven(), upstream)?;
+    self::upstream(model, state)?;
     same("callbacks", model.callbacks(|shown| shown == state.callbacks()), true)?;
     directory(model, state)
 }
@@ -63,6 +64,14 @@ fn accounts(model: &ReadModel, state: &State) -> Result<(), String> {
         same("open orders", shown, open)?;
     }
     Ok(())
+}
+
+fn upstream(model: &ReadModel, state: &State) -> Result<(), String> {
+    let unended = state.orders().filter(|order| state.has_to_end_upstream(order));
+    let unended: Vec<OrderId> = unended.map(|order| order.id).collect();
+    same("orders to be ended upstream", model.unended(), unended)?;
+    let orphans = state.orphans().map(|(provider, id, orphan)| (provider, id.into(), orphan));
+    same("purchases without an order", model.orphans(), orphans.collect())
 }
 
 fn directory(model: &ReadModel, state: &State) -> Result<(), String> {

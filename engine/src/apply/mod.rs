@@ -9,6 +9,7 @@ mod dense;
 mod memory;
 mod offer;
 mod order;
+mod upstream;
 
 use crate::account::Transaction;
 use crate::event::Event;
@@ -30,6 +31,7 @@ impl State {
             Event::Offer(event) => self.apply_offer(event),
             Event::Order(event) => self.apply_order(at, event),
             Event::Memory(event) => self.apply_memory(event),
+            Event::Upstream(event) => self.apply_upstream(event),
             Event::Callback(event) => self.apply_callback(at, event),
         }
     }

@@ -34,10 +34,9 @@ impl State {
                 self.give_up(at, *order);
             }
             OrderEvent::NumberAssigned { order, assignment, cost } => {
+                self.unschedule(*order);
                 let placed = self.order_mut(*order);
                 (placed.cost, placed.in_doubt) = (*cost, false);
-                let deadline = placed.deadline;
-                assert!(self.deadlines.remove(&(deadline, *order)), "an open order has a deadline");
                 self.assign(*order, assignment);
             }
             OrderEvent::OrderFailed { order, account, refund, provider, loss, .. } => {
@@ -71,7 +70,7 @@ impl State {
     }
 
     fn place(&mut self, at: Time, placement: &Placement) {
-        let Placement { order, account, terms, deadline, assignment, .. } = placement;
+        let Placement { order, account, terms, assignment, .. } = placement;
         next(&mut self.counters.order.0, order.0);
         assert!(terms.price <= placement.limit, "the price charged is within the buyer's limit");
         assert!(self.accounts.contains(*account), "an order has a buyer");
@@ -89,7 +88,7 @@ impl State {
             attempt: 1,
             in_doubt: false,
             placed_at: at,
-            deadline: *deadline,
+            deadline: placement.deadline,
             status: OrderStatus::Escrow,
             state: ActivationState::Init,
             awaits_another: false,
@@ -101,10 +100,23 @@ impl State {
         self.store_reply(at, *account, *order, placement.idempotency);
         match assignment {
             Some(assignment) => self.assign(*order, assignment),
-            None => {
-                self.deadlines.insert((*deadline, *order));
-            }
+            None => self.schedule(*order),
         }
+    }
+
+    /// Notes when an open order ends by itself.
+    fn schedule(&mut self, id: OrderId) {
+        let order = self.orders.get(id).expect("an event's order is in memory");
+        let ends_at = self.ends_at(order);
+        self.deadlines.insert((ends_at, id));
+    }
+
+    /// Forgets when an order ends by itself, before anything of it changes.
+    fn unschedule(&mut self, id: OrderId) {
+        let order = self.orders.get(id).expect("an event's order is in memory");
+        let ends_at = self.ends_at(order);
+        let closed = order.state.is_closed();
+        assert!(self.deadlines.remove(&(ends_at, id)) != closed, "an open order has a deadline");
     }
 
     /// Remembers that the current attempt's purchase may still turn up at its provider.
@@ -140,8 +152,8 @@ impl State {
         let order = self.orders.get_mut(id).expect("advanced just now");
         order.deadline = assignment.expires_at;
         order.assignment = Some(assignment.clone());
-        self.deadlines.insert((assignment.expires_at, id));
         let (provider, offer) = (order.provider, order.offer);
+        self.schedule(id);
         if self.providers[provider].kind == ProviderKind::Own {
             let pool = self.pools.get_mut(offer).expect("an own offer has a pool");
             assert_eq!(pool.next.pop_front(), Some(assignment.number), "the pool's first is sold");
@@ -156,6 +168,7 @@ impl State {
         let Receipt { order: id, message, late, capture, .. } = receipt;
         assert_eq!(message.0, self.counters.message.0 + 1, "ids are dense");
         self.counters.message = *message;
+        self.unschedule(*id);
         self.advance(*id, Input::Message);
         let order = self.order_mut(*id);
         assert_eq!(*late, order.state.is_closed(), "late is after the end");
@@ -169,6 +182,9 @@ impl State {
             order.messages.reserve_exact(1);
         }
         order.messages.push(receipt.message(at));
+        if !late {
+            self.schedule(*id);
+        }
     }
 
     fn close(&mut self, at: Time, id: OrderId, closing: Closing) {
@@ -177,6 +193,7 @@ impl State {
             Closing::Cancelled => Input::Cancel,
             Closing::TimedOut => Input::Expire,
         };
+        self.unschedule(id);
         self.advance(id, input);
         let order = self.order_mut(id);
         let delivered = order.status == OrderStatus::Delivered;
@@ -194,6 +211,7 @@ impl State {
         if loss.is_positive() {
             self.written_off.insert(id, loss);
         }
+        self.unschedule(id);
         self.advance(id, Input::Fail);
         self.end(at, id, OrderStatus::Refunded);
     }
@@ -203,7 +221,6 @@ impl State {
         let order = self.orders.get_mut(id).expect("an order that ends is in memory");
         order.status = status;
         order.closed_at = Some(at);
-        assert!(self.deadlines.remove(&(order.deadline, id)), "an open order has a deadline");
         self.closed.insert((at, id));
         let Some(assignment) = &order.assignment else { return };
         if self.providers[order.provider].kind != ProviderKind::Own {

@@ -10,6 +10,7 @@ mod message;
 mod offer;
 mod order;
 mod reply;
+mod upstream;
 
 pub use account::{Deposit, IssueKey, OpenAccount, RevokeKey};
 pub use callback::{ReceiveCallback, SettleCallback};
@@ -21,6 +22,7 @@ pub use order::{
     PlaceOrder, RecoverLoss, Timings,
 };
 pub use reply::{Effect, Listed, Placed, Reply};
+pub use upstream::{EndByProvider, EndUpstream, Expire, FindOrphan, SettleOrphan};
 
 use crate::ids::{AccountId, CallbackId, CarrierId, KeyId, ProviderId};
 
@@ -88,6 +90,11 @@ commands! {
     Cancel => Effect,
     RecoverLoss => Effect,
     Finish => Effect,
+    FindOrphan => Effect,
+    SettleOrphan => Effect,
+    EndUpstream => Effect,
+    EndByProvider => Effect,
+    Expire => Effect,
     Pulse => u32,
     ReceiveCallback => CallbackId,
     SettleCallback => Effect,

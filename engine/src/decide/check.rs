@@ -4,6 +4,7 @@
 use crate::command::Actor;
 use crate::ids::OrderId;
 use crate::limits::ROWS_MAX;
+use crate::money::{COST_MAX, Micros};
 use crate::order::Order;
 use crate::reject::Reject;
 use crate::state::State;
@@ -17,6 +18,12 @@ pub(super) fn bounded(text: &str, len_max: usize, field: &'static str) -> Result
 /// Refuses an empty or too long list, naming its field.
 pub(super) fn counted(len: usize, field: &'static str) -> Result<(), Reject> {
     if (1..=ROWS_MAX).contains(&len) { Ok(()) } else { Err(Reject::OutOfBounds(field)) }
+}
+
+/// Refuses a cost outside its range.
+pub(super) fn check_cost(cost: Micros) -> Result<(), Reject> {
+    let fits = (Micros::ZERO..=COST_MAX).contains(&cost);
+    if fits { Ok(()) } else { Err(Reject::AmountOutOfRange("cost")) }
 }
 
 /// The id after `last`, or a refusal at the end of what old clients can parse.

@@ -2,13 +2,14 @@
 
 use super::callback;
 use super::check::owned;
+use super::upstream::charged_in_vain;
 use crate::activation::{ActivationState, Input};
 use crate::callback::CallbackOutcome;
 use crate::command::{Effect, IngestMessage, RequestAnother};
-use crate::event::{Event, OrderEvent, Receipt};
+use crate::event::{ChargeReason, Event, OrderEvent, Receipt};
 use crate::ids::{CallbackId, MessageId};
 use crate::limits::{MESSAGES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
-use crate::order::Order;
+use crate::order::{Order, OrderStatus};
 use crate::reject::Reject;
 use crate::state::State;
 
@@ -46,6 +47,9 @@ pub(super) fn ingest(
         late: order.state.is_closed(),
         capture: first.then(|| order.sale()),
     })));
+    if order.status == OrderStatus::Refunded {
+        events.extend(charged_in_vain(state, order, ChargeReason::LateMessage));
+    }
     let processed = |id: &CallbackId| callback::processed(state, *id, CallbackOutcome::Accepted);
     events.extend(callback.as_ref().and_then(processed));
     Ok(Effect::Done)

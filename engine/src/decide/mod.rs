@@ -10,6 +10,7 @@ mod offer;
 mod order;
 mod pulse;
 mod rest;
+mod upstream;
 
 pub use offer::check_load;
 
@@ -58,6 +59,11 @@ pub fn decide(
             reply(asked, activation::cancel(state, policy, at, asked, events))
         }
         Command::Finish(asked) => reply(asked, activation::finish(state, asked, events)),
+        Command::FindOrphan(found) => reply(found, upstream::find_orphan(state, found, events)),
+        Command::SettleOrphan(end) => reply(end, upstream::settle_orphan(state, end, events)),
+        Command::EndUpstream(end) => reply(end, upstream::end_upstream(state, end, events)),
+        Command::EndByProvider(end) => reply(end, upstream::end_by_provider(state, end, events)),
+        Command::Expire(end) => reply(end, pulse::expire(state, policy, at, end, events)),
         Command::ReceiveCallback(new) => reply(new, callback::receive(state, new, events)),
         Command::SettleCallback(settled) => {
             reply(settled, callback::settle(state, settled, events))

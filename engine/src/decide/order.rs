@@ -1,6 +1,7 @@
 //! An order from its placement to its number, or to its refund without one.
 
-use super::check::{bounded, next_id};
+use super::check::{bounded, check_cost, next_id};
+use super::upstream::recovered;
 use crate::account::Book;
 use crate::activation::{ActivationState, Assignment, Input};
 use crate::command::{
@@ -95,11 +96,6 @@ fn check_terms(
             Ok(Some(assignment(at, number, "", timings)))
         }
     }
-}
-
-fn check_cost(cost: Micros) -> Result<(), Reject> {
-    let fits = (Micros::ZERO..=COST_MAX).contains(&cost);
-    if fits { Ok(()) } else { Err(Reject::AmountOutOfRange("cost")) }
 }
 
 fn assignment(at: Time, number: Number, external_id: &str, timings: Timings) -> Assignment {
@@ -202,15 +198,11 @@ pub(super) fn recover_loss(
     events: &mut Vec<Event>,
 ) -> Result<Effect, Reject> {
     let order = state.order(id).ok_or(Reject::UnknownOrder)?;
-    if order.attempt != attempt {
+    if !(1..=order.attempt).contains(&attempt) {
         return Err(Reject::StaleAttempt);
     }
-    let Some(&amount) = state.written_off.get(&id) else { return Ok(Effect::Unchanged) };
-    events.push(Event::Order(OrderEvent::LossRecovered {
-        order: id,
-        provider: order.provider,
-        amount,
-    }));
+    let Some(recovered) = recovered(state, order, attempt) else { return Ok(Effect::Unchanged) };
+    events.push(recovered);
     Ok(Effect::Done)
 }
 
@@ -229,6 +221,9 @@ pub(super) fn assign(
     if let Some(other) = state.purchase(order.provider, external_id) {
         return Err(Reject::DuplicatePurchase(other));
     }
+    if let Some(orphan) = state.orphan(order.provider, external_id) {
+        return Err(Reject::DuplicatePurchase(orphan.order));
+    }
     let cost = cost.unwrap_or(order.cost);
     check_cost(cost)?;
     let assignment = assignment(at, number, external_id, timings);
@@ -241,13 +236,32 @@ pub(super) fn fail(
     &FailOrder { order: id, attempt, reason }: &FailOrder,
     events: &mut Vec<Event>,
 ) -> Result<Effect, Reject> {
-    let order = waiting(state, id, attempt)?;
-    match reason {
-        FailReason::NoNumbers => check_doubt(order)?,
-        FailReason::InDoubt => {}
+    if let Some(recovered) = refused_late(state, id, attempt, reason) {
+        events.push(recovered);
+        return Ok(Effect::Done);
     }
+    let order = waiting(state, id, attempt)?;
+    let reason = match reason {
+        FailReason::NoNumbers => {
+            check_doubt(order)?;
+            reason
+        }
+        // Of what is not in doubt nothing can have been charged.
+        FailReason::InDoubt if order.in_doubt => reason,
+        FailReason::InDoubt => FailReason::NoNumbers,
+    };
     events.push(failure(state, order, reason));
     Ok(Effect::Done)
+}
+
+/// A refusal that is certain and comes after the deadline: nothing was bought, and what was
+/// written off for it comes back.
+fn refused_late(state: &State, id: OrderId, attempt: u8, reason: FailReason) -> Option<Event> {
+    let order = state.order(id).filter(|order| order.state == ActivationState::Failed)?;
+    match reason {
+        FailReason::NoNumbers if order.attempt == attempt => recovered(state, order, attempt),
+        FailReason::NoNumbers | FailReason::InDoubt => None,
+    }
 }
 
 /// The event that ends an order without a number. A purchase that stayed in doubt
@@ -256,7 +270,7 @@ pub(super) fn failure(state: &State, order: &Order, reason: FailReason) -> Event
     assert_eq!(order.state, ActivationState::Init, "only an order without a number fails");
     let driven = state.providers[order.provider].kind == ProviderKind::Driven;
     let loss = match reason {
-        FailReason::InDoubt if driven => order.cost,
+        FailReason::InDoubt if driven && !state.is_charged(order) => order.cost,
         FailReason::InDoubt | FailReason::NoNumbers => Micros::ZERO,
     };
     Event::Order(OrderEvent::OrderFailed {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::activation::closed;
 use super::{order, rest};
-use crate::activation::ActivationState;
-use crate::command::Pulse;
+use crate::activation::{ActivationState, Input};
+use crate::command::{Effect, Expire, Pulse};
 use crate::event::{Closing, Event, MemoryEvent, OfferEvent, ProviderKind};
 use crate::limits::{CLOSED_KEPT_MS, PULSE_MAX, REPLIES_KEPT_MS, RETIRED_MAX};
 use crate::order::{FailReason, Order};
@@ -59,6 +59,27 @@ pub(super) fn pulse(
 /// True for an order of own stock that has messages.
 fn is_heard(state: &State, order: &Order) -> bool {
     !order.messages.is_empty() && state.providers[order.provider].kind == ProviderKind::Own
+}
+
+/// Ends an activation whose time is over, after its provider was asked once more.
+pub(super) fn expire(
+    state: &State,
+    policy: &Policy,
+    at: Time,
+    &Expire { order: id }: &Expire,
+    events: &mut Vec<Event>,
+) -> Result<Effect, Reject> {
+    let order = state.order(id).ok_or(Reject::UnknownOrder)?;
+    order.state.after(Input::Expire)?;
+    if order.state == ActivationState::Init {
+        return Err(Reject::NoNumberYet);
+    }
+    if at < order.deadline {
+        return Ok(Effect::Unchanged);
+    }
+    events.push(expired(state, order));
+    rest::after(state, policy, at, order, &mut BTreeSet::new(), events);
+    Ok(Effect::Done)
 }
 
 fn expired(state: &State, order: &Order) -> Event {

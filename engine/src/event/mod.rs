@@ -10,6 +10,7 @@ mod callback;
 mod memory;
 mod offer;
 mod order;
+mod upstream;
 
 pub use account::{AccountEvent, Scope};
 pub use bulk::Bulk;
@@ -17,6 +18,7 @@ pub use callback::CallbackEvent;
 pub use memory::MemoryEvent;
 pub use offer::{OfferEvent, OfferTerms, ProviderKind};
 pub use order::{Closing, Idempotency, OrderEvent, Placement, Receipt, Terms};
+pub use upstream::{ChargeReason, OrphanEnd, ProviderWord, UpstreamEvent};
 
 use crate::account::Transaction;
 use crate::ids::OrderId;
@@ -32,6 +34,8 @@ pub enum Event {
     Order(OrderEvent),
     /// Of the engine's memory.
     Memory(MemoryEvent),
+    /// Of an order's purchases at their providers.
+    Upstream(UpstreamEvent),
     /// Of callbacks.
     Callback(CallbackEvent),
 }
@@ -43,6 +47,7 @@ impl Event {
         match self {
             Self::Account(event) => [event.transaction(), None],
             Self::Order(event) => event.transactions(),
+            Self::Upstream(event) => [event.transaction(), None],
             Self::Offer(_) | Self::Memory(_) | Self::Callback(_) => [None, None],
         }
     }
@@ -55,6 +60,7 @@ impl Event {
             Self::Offer(event) => event.kind(),
             Self::Order(event) => event.kind(),
             Self::Memory(event) => event.kind(),
+            Self::Upstream(event) => event.kind(),
             Self::Callback(event) => event.kind(),
         }
     }
@@ -64,6 +70,7 @@ impl Event {
     pub const fn order(&self) -> Option<OrderId> {
         match self {
             Self::Order(event) => Some(event.order()),
+            Self::Upstream(event) => Some(event.order()),
             Self::Account(_) | Self::Offer(_) | Self::Memory(_) | Self::Callback(_) => None,
         }
     }
@@ -74,6 +81,7 @@ impl Event {
         match self {
             Self::Offer(event) => event.bulk(),
             Self::Order(event) => event.bulk(),
+            Self::Upstream(event) => event.bulk(),
             Self::Callback(event) => event.bulk(),
             Self::Account(_) | Self::Memory(_) => Bulk::NONE,
         }

@@ -4,12 +4,13 @@
 
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
-    Actor, AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, FailOrder, Finish,
-    Incoming, IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier, NextAttempt,
-    OpenAccount, PlaceOrder, PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider,
-    RequestAnother, RevokeKey, SettleCallback, Timings,
+    Actor, AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, EndByProvider,
+    EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming, IngestMessage, IssueKey,
+    ListOffers, LoadStock, NameCarrier, NextAttempt, OpenAccount, PlaceOrder, PriceOffers, Pulse,
+    ReceiveCallback, RecoverLoss, RegisterProvider, RequestAnother, RevokeKey, SettleCallback,
+    SettleOrphan, Timings,
 };
-use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
+use nexnum_engine::event::{Idempotency, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product,
     ProviderId, ServiceId,
@@ -70,7 +71,7 @@ impl Rng {
 }
 
 /// How many kinds of commands there are.
-const KINDS: usize = 20;
+const KINDS: usize = 21;
 
 /// A source of commands.
 pub struct Arbitrary {
@@ -232,7 +233,40 @@ impl Arbitrary {
                     _ => CallbackOutcome::Failed(self.rng.pick(&CallbackFailure::ALL)),
                 },
             }),
+            19 => self.upstream(order, attempt, state),
             _ => Command::Pulse(Pulse { archived: self.archived(state) }),
+        }
+    }
+
+    /// What becomes known of an order's purchases at their providers.
+    fn upstream(&mut self, order: OrderId, attempt: u8, state: &State) -> Command {
+        match self.rng.below(6) {
+            0 | 1 => Command::FindOrphan(FindOrphan {
+                order,
+                attempt: if self.rng.once_in(3) { 1 } else { attempt },
+                provider: self.provider(state),
+                external_id: self.purchase(),
+                from: Time(self.rng.below(1 << 40)),
+                cost: self.rng.once_in(2).then(|| self.amount()),
+            }),
+            2 => {
+                let known = state.orphans().next();
+                let known = known.map(|(provider, id, _)| (provider, Box::<str>::from(id)));
+                let any = self.rng.once_in(8);
+                let (provider, external_id) = known
+                    .filter(|_| !any)
+                    .unwrap_or_else(|| (self.provider(state), self.purchase()));
+                let ends = [OrphanEnd::GivenBack, OrphanEnd::Stayed, OrphanEnd::Gone];
+                let end = self.rng.pick(&ends);
+                Command::SettleOrphan(SettleOrphan { provider, external_id, end })
+            }
+            3 => Command::EndUpstream(EndUpstream { order }),
+            4 => Command::Expire(Expire { order }),
+            _ => {
+                use ProviderWord::{Cancelled, Expired, Finished, Missing};
+                let word = self.rng.pick(&[Cancelled, Expired, Finished, Missing]);
+                Command::EndByProvider(EndByProvider { order, word })
+            }
         }
     }
 

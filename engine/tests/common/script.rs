@@ -5,12 +5,13 @@ use nexnum_engine::account::Book;
 use nexnum_engine::audit::audit;
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
-    Actor, AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Effect, FailOrder,
-    Finish, Incoming, IngestMessage, IssueKey, ListOffers, Listed, LoadStock, NameCarrier,
-    NextAttempt, OpenAccount, PlaceOrder, Placed, PriceOffers, Pulse, ReceiveCallback, RecoverLoss,
-    RegisterProvider, Reply, RequestAnother, RevokeKey, SettleCallback, Timings,
+    Actor, AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Effect, EndByProvider,
+    EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming, IngestMessage, IssueKey,
+    ListOffers, Listed, LoadStock, NameCarrier, NextAttempt, OpenAccount, PlaceOrder, Placed,
+    PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider, Reply, RequestAnother,
+    RevokeKey, SettleCallback, SettleOrphan, Timings,
 };
-use nexnum_engine::event::{Idempotency, OfferTerms, ProviderKind, Terms};
+use nexnum_engine::event::{Idempotency, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product,
     ProviderId, ServiceId,
@@ -281,7 +282,43 @@ impl Scene {
             }),
             "list" | "price" | "stock" => Self::market(line),
             "order" => Command::PlaceOrder(self.order(line)),
+            "orphan" | "orphan_ends" | "ended" | "provider_ends" | "expire" => self.upstream(line),
             _ => self.of_order(line),
+        }
+    }
+
+    fn upstream(&self, line: &Line<'_>) -> Command {
+        let provider = ProviderId(id(line.get("provider", "P1")));
+        let external_id = line.get("purchase", "x1").into();
+        match line.word(0) {
+            "orphan" => Command::FindOrphan(FindOrphan {
+                order: line.order(),
+                attempt: line.int("attempt", "1"),
+                provider,
+                external_id,
+                from: self.now,
+                cost: line.find("cost").map(money),
+            }),
+            "orphan_ends" => Command::SettleOrphan(SettleOrphan {
+                provider,
+                external_id,
+                end: match line.word(1) {
+                    "given_back" => OrphanEnd::GivenBack,
+                    "stayed" => OrphanEnd::Stayed,
+                    _ => OrphanEnd::Gone,
+                },
+            }),
+            "ended" => Command::EndUpstream(EndUpstream { order: line.order() }),
+            "expire" => Command::Expire(Expire { order: line.order() }),
+            _ => Command::EndByProvider(EndByProvider {
+                order: line.order(),
+                word: match line.word(2) {
+                    "cancelled" => ProviderWord::Cancelled,
+                    "expired" => ProviderWord::Expired,
+                    "finished" => ProviderWord::Finished,
+                    _ => ProviderWord::Missing,
+                },
+            }),
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod attention;
+mod callback;
 mod callbacks;
 mod keys;
 mod providers;
@@ -29,6 +30,7 @@ pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
         .detached(post("/api/admin/accounts/{id}/deposits", accounts::DEPOSIT), accounts::deposit)
         .detached(delete("/api/admin/keys/{id}", keys::REVOKE), keys::revoke)
         .detached(post("/api/admin/stock", stock::LOAD).body_max(stock::BODY_LEN_MAX), stock::load)
+        .detached(post("/api/admin/callback/rotate", callback::ROTATE), callback::rotate)
         .at_once(get("/api/admin/callbacks", callbacks::LIST), callbacks::list)
         .detached(post("/api/admin/callbacks/{id}/process", callbacks::PROCESS), callbacks::process)
         .at_once(get("/api/admin/attention", attention::LIST), attention::list)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::access::Access;
+use crate::access::callback::CallbackSecrets;
 use crate::market::Market;
 use crate::money::Money;
 use crate::order::Orders;
@@ -20,6 +21,8 @@ pub struct State {
     pub supply: Supply,
     /// The orders that callbacks are for.
     pub orders: Arc<Orders>,
+    /// The secrets of own stock's callback.
+    pub callback: Arc<CallbackSecrets>,
     /// The connected providers, to show how they are.
     pub providers: Providers,
     /// Names and positions.

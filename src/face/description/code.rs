@@ -31,6 +31,8 @@ pub enum ProblemCode {
     /// The key is valid and does not open this route: a customer's key on an operator's route,
     /// or an operator's key on a customer's route.
     Forbidden,
+    /// The callback's signature is missing or wrong.
+    InvalidSignature,
     /// The path does not exist, or nothing with this id exists for the caller.
     NotFound,
     /// No account has this id.
@@ -140,7 +142,7 @@ impl ProblemCode {
             | Self::InvalidField => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::InsufficientFunds => StatusCode::PAYMENT_REQUIRED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::InvalidSignature => StatusCode::FORBIDDEN,
             Self::NotFound | Self::UnknownAccount | Self::UnknownKey => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
-use hyper::{StatusCode, header};
+use hyper::StatusCode;
+use hyper::header::{self, HeaderName};
 
 use super::state::State;
 use crate::face::auth::CallbackSender;
@@ -15,6 +16,9 @@ use crate::http::{Call, Problem, Response, reply};
 use crate::message::callback::PostedMessage;
 use crate::order::Processed;
 
+/// `sha256=` and the HMAC-SHA256 of the body.
+const SIGNATURE: HeaderName = HeaderName::from_static("x-nexnum-signature");
+
 pub(super) const RECEIVE: Described = Described::new(
     "receiveMessage",
     Tag::Callbacks,
@@ -22,7 +26,9 @@ pub(super) const RECEIVE: Described = Described::new(
     &[Reply::json::<CallbackReply>(200, "The message is stored", r#"{"status": "accepted"}"#)],
 )
 .details(
-    "The token in the path proves the sender. A message that was sent before changes nothing. With \
+    "The token in the path proves the sender. The body may be signed, and has to be where the \
+     operator requires it: `X-NexNum-Signature` is `sha256=` and the HMAC-SHA256 of the body in \
+     hexadecimal digits.\n\nA message that was sent before changes nothing. With \
      an `id`, messages to a number with the same `id` are the same, whenever they come. Without \
      one, those with the same sender and text are: if they have a code, until the customer asks \
      for another message; if not, for two minutes.\n\nEach callback is stored as it came in before \
@@ -38,6 +44,7 @@ pub(super) const RECEIVE: Described = Described::new(
         "id": "sim-bank-7731"}"#,
 )
 .problems(&[
+    Code::InvalidSignature,
     Code::AmbiguousMessage,
     Code::InvalidNumber,
     Code::UnknownService,
@@ -51,6 +58,7 @@ pub(super) async fn receive(
     mut call: Call,
 ) -> Result<Response, Problem> {
     let body = call.bytes().await?;
+    check_signature(&state, &call, &body)?;
     let content_type = call.headers().get(header::CONTENT_TYPE);
     let content_type = content_type.map_or(&b""[..], |value| value.as_bytes());
     let content_type = String::from_utf8_lossy(content_type);
@@ -61,6 +69,21 @@ pub(super) async fn receive(
         Processed::Kept => CallbackStatus::Kept,
     };
     Ok(reply::json(StatusCode::OK, &CallbackReply { status }))
+}
+
+/// Refuses a body that is signed wrongly, or not although it has to be.
+fn check_signature(state: &State, call: &Call, body: &[u8]) -> Result<(), Problem> {
+    let given = call.headers().get(SIGNATURE).map(|value| value.to_str().unwrap_or_default());
+    let now = state.orders.market.clock.now();
+    let fits = match given {
+        Some(signature) => state.callback.is_signed(body, signature, now),
+        None => !state.signed,
+    };
+    if fits {
+        return Ok(());
+    }
+    let title = "The callback's signature is missing or wrong";
+    Err(Problem::new(StatusCode::FORBIDDEN, "invalid_signature", title).param("X-NexNum-Signature"))
 }
 
 /// The reply to a message.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use nexnum_engine::ids::ProviderId;
 
+use crate::access::callback::CallbackSecrets;
 use crate::order::Orders;
 
 /// What this face may touch.
@@ -13,4 +14,8 @@ pub struct State {
     pub orders: Arc<Orders>,
     /// Own stock's id among the providers.
     pub own: ProviderId,
+    /// What callbacks are signed with.
+    pub callback: Arc<CallbackSecrets>,
+    /// Whether they have to be.
+    pub signed: bool,
 }

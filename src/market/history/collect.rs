@@ -26,7 +26,11 @@ enum Touch<'a> {
 fn touch(event: &Event) -> Option<Touch<'_>> {
     match event {
         Event::Order(event) => touch_order(event),
-        Event::Account(_) | Event::Offer(_) | Event::Memory(_) | Event::Callback(_) => None,
+        Event::Account(_)
+        | Event::Offer(_)
+        | Event::Memory(_)
+        | Event::Upstream(_)
+        | Event::Callback(_) => None,
     }
 }
 

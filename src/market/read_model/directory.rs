@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nexnum_engine::account::Book;
-use nexnum_engine::event::{Event, OfferEvent, OrderEvent, ProviderKind};
+use nexnum_engine::event::{Event, OfferEvent, ProviderKind};
 use nexnum_engine::ids::{CarrierId, OfferId, Product, ProviderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::state::State;
@@ -60,7 +60,7 @@ impl Directory {
     pub(super) fn show(&self, event: &Event) {
         match event {
             Event::Offer(event) => self.show_offer(event),
-            Event::Order(event) => self.show_losses(event),
+            Event::Order(_) | Event::Upstream(_) => self.show_losses(event),
             Event::Account(_) | Event::Memory(_) | Event::Callback(_) => {}
         }
     }
@@ -90,7 +90,7 @@ impl Directory {
 
     /// Counts what the event writes off against providers, or reverses of it: its postings
     /// say so, whichever event it is.
-    fn show_losses(&self, event: &OrderEvent) {
+    fn show_losses(&self, event: &Event) {
         for transaction in event.transactions().into_iter().flatten() {
             for leg in transaction.postings() {
                 if let Book::Loss(provider) = leg.book {

@@ -6,6 +6,7 @@
 //! values from the engine: no rule is repeated here.
 
 mod directory;
+mod upstream;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -26,6 +27,9 @@ use tokio::sync::{Notify, watch};
 use crate::market::change::{Change, Wallet};
 
 pub use directory::{Directory, ProviderView};
+pub use upstream::LostPurchase;
+
+use upstream::UpstreamWork;
 
 /// Waiters are woken by the order's number modulo this: few enough to be small, many
 /// enough that a wake-up rarely wakes the waiter of another order.
@@ -95,6 +99,7 @@ pub struct ReadModel {
     /// Purchases given up before the start, until `Orders::remember_given_up` takes them;
     /// later ones are remembered by the worker that gives them up.
     given_up: Mutex<Vec<GivenUp>>,
+    upstream: UpstreamWork,
     /// Callbacks that wait or could not be processed; their bodies are the engine's.
     callbacks: Mutex<Callbacks>,
     bells: Box<[Notify]>,
@@ -120,6 +125,7 @@ impl ReadModel {
             closed: Mutex::default(),
             driven_closed: Mutex::default(),
             given_up: Mutex::new(state.given_up().copied().collect()),
+            upstream: UpstreamWork::from_state(state),
             callbacks: Mutex::new(state.callbacks().clone()),
             bells: (0..BELLS).map(|_| Notify::new()).collect(),
         };
@@ -154,6 +160,10 @@ impl ReadModel {
         for order in &change.orders {
             self.show_order(Arc::clone(order));
         }
+        if change.events.iter().any(|event| matches!(event, Event::Memory(_))) {
+            let orders = self.orders.pin();
+            self.upstream.forget(|id| !orders.contains_key(&id));
+        }
         // Last, so that a reader that finds a reply finds its order.
         for event in &change.events {
             self.show_reply(change.at, event);
@@ -180,6 +190,7 @@ impl ReadModel {
 
     fn show_event(&self, at: Time, event: &Event) {
         self.directory.show(event);
+        self.upstream.show(event);
         match event {
             Event::Account(event) => self.show_account(event),
             Event::Memory(MemoryEvent::Retired { orders_before, replies_before }) => {
@@ -189,6 +200,7 @@ impl ReadModel {
             // Orders come as values, and providers are the directory's.
             Event::Offer(_)
             | Event::Order(_)
+            | Event::Upstream(_)
             | Event::Memory(MemoryEvent::MessagesRemembered { .. }) => {}
         }
     }
@@ -386,6 +398,23 @@ impl ReadModel {
     #[must_use]
     pub fn take_given_up(&self) -> Vec<GivenUp> {
         std::mem::take(&mut self.given_up.lock())
+    }
+
+    /// Purchases that no order has and that have to go back, of orders in memory.
+    #[must_use]
+    pub fn orphans(&self) -> Vec<LostPurchase> {
+        self.upstream.orphans()
+    }
+
+    /// Orders in memory that have ended here and whose activations have to be ended at their
+    /// providers.
+    #[must_use]
+    pub fn unended(&self) -> Vec<OrderId> {
+        self.upstream.unended(|id| {
+            let order = self.order(id).filter(|order| order.assignment.is_some());
+            let kind = order.and_then(|order| self.directory.kind(order.provider));
+            kind == Some(ProviderKind::Driven)
+        })
     }
 
     /// Looks at the callbacks that wait or could not be processed.

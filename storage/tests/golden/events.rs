@@ -2,8 +2,9 @@
 
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
-    AccountEvent, CallbackEvent, Closing, Event, Idempotency, MemoryEvent, OfferEvent, OfferTerms,
-    OrderEvent, Placement, ProviderKind, Receipt, Scope,
+    AccountEvent, CallbackEvent, ChargeReason, Closing, Event, Idempotency, MemoryEvent,
+    OfferEvent, OfferTerms, OrderEvent, OrphanEnd, Placement, ProviderKind, ProviderWord, Receipt,
+    Scope, UpstreamEvent,
 };
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, KeyId, MessageId, Number, OfferId, ProviderId,
@@ -25,8 +26,9 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
     let heard = MemoryEvent::MessagesRemembered { order: ORDER };
     let memory = [("Retired", retired), ("MessagesRemembered", heard)];
     let memory = memory.into_iter().map(|(name, event)| (name, Event::Memory(event)));
+    let upstream = of_upstream().into_iter().map(|(name, event)| (name, Event::Upstream(event)));
     let callbacks = of_callbacks().into_iter().map(|(name, event)| (name, Event::Callback(event)));
-    accounts.chain(offers).chain(memory).chain(orders).chain(callbacks).collect()
+    accounts.chain(offers).chain(memory).chain(orders).chain(callbacks).chain(upstream).collect()
 }
 
 fn of_callbacks() -> Vec<(&'static str, CallbackEvent)> {
@@ -223,5 +225,38 @@ fn of_activations() -> Vec<(&'static str, OrderEvent)> {
                 amount: Micros(300_000),
             },
         ),
+    ]
+}
+
+fn of_upstream() -> Vec<(&'static str, UpstreamEvent)> {
+    let (order, attempt, provider, amount) = (ORDER, 2, ProviderId(2), Micros(300_000));
+    let charge = |why| UpstreamEvent::PurchaseCharged { order, attempt, provider, amount, why };
+    let settle =
+        |end| UpstreamEvent::OrphanSettled { order, provider, external_id: "x9".into(), end };
+    let end = |word| UpstreamEvent::EndedByProvider { order, word };
+    vec![
+        ("PurchaseCharged LateMessage", charge(ChargeReason::LateMessage)),
+        ("PurchaseCharged FinishedEmpty", charge(ChargeReason::FinishedEmpty)),
+        ("PurchaseCharged Stayed", charge(ChargeReason::Stayed)),
+        ("ChargeReversed", UpstreamEvent::ChargeReversed { order, attempt, provider, amount }),
+        (
+            "OrphanFound",
+            UpstreamEvent::OrphanFound {
+                order,
+                attempt,
+                provider,
+                external_id: "x9".into(),
+                from: NOW,
+                cost: Micros(300_000),
+            },
+        ),
+        ("OrphanSettled GivenBack", settle(OrphanEnd::GivenBack)),
+        ("OrphanSettled Stayed", settle(OrphanEnd::Stayed)),
+        ("OrphanSettled Gone", settle(OrphanEnd::Gone)),
+        ("EndedUpstream", UpstreamEvent::EndedUpstream { order }),
+        ("EndedByProvider Cancelled", end(ProviderWord::Cancelled)),
+        ("EndedByProvider Expired", end(ProviderWord::Expired)),
+        ("EndedByProvider Finished", end(ProviderWord::Finished)),
+        ("EndedByProvider Missing", end(ProviderWord::Missing)),
     ]
 }

@@ -3,7 +3,7 @@
 use nexnum_engine::account::{Book, Sale};
 use nexnum_engine::activation::{ActivationState, Assignment, Message};
 use nexnum_engine::callback::{Callback, CallbackFailure};
-use nexnum_engine::event::{ProviderKind, Scope, Terms};
+use nexnum_engine::event::{ProviderKind, ProviderWord, Scope, Terms};
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, MessageId, Number, OfferId, OrderId,
     Product, ProviderId, Seq, ServiceId,
@@ -12,7 +12,9 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Order, OrderStatus};
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::snapshot::Row;
-use nexnum_engine::state::{Account, Counters, GivenUp, Key, Offer, Provider, Quarantined, Seen};
+use nexnum_engine::state::{
+    Account, Charge, Counters, GivenUp, Key, Offer, Orphan, Provider, Quarantined, Seen,
+};
 use nexnum_engine::time::Time;
 
 pub(crate) const PRODUCT: Product = Product { country: CountryId(62), service: ServiceId(300) };
@@ -149,6 +151,7 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
     rows.push(("Quarantined".to_owned(), Row::Quarantined(resting)));
     let seen = Seen { last: NOW, digests: vec![DIGEST, 1] };
     rows.push(("Seen".to_owned(), Row::Seen(ProviderId(2), Number(15_551), seen)));
+    rows.extend(of_upstream());
     rows.extend(of_callbacks());
     rows
 }
@@ -168,4 +171,16 @@ fn of_callbacks() -> Vec<(String, Row)> {
     let failed = kept(Some(CallbackFailure::Ambiguous));
     rows.push(("Callback Failed".to_owned(), Row::Callback(CallbackId(300), failed)));
     rows
+}
+
+fn of_upstream() -> [(String, Row); 4] {
+    let provider = ProviderId(2);
+    let charge = Charge { provider, amount: Micros(300_000), reversed: true };
+    let orphan = Orphan { order: ORDER, attempt: 2, from: NOW, cost: Micros(300_000) };
+    [
+        ("Charged".to_owned(), Row::Charged(ORDER, 2, charge)),
+        ("Orphan".to_owned(), Row::Orphan(provider, "x9".into(), orphan)),
+        ("EndedUpstream".to_owned(), Row::EndedUpstream(ORDER)),
+        ("EndedByProvider".to_owned(), Row::EndedByProvider(ORDER, ProviderWord::Missing)),
+    ]
 }

@@ -1,6 +1,7 @@
 //! Purchases whose outcome is unknown: adopted, found not to have been made, given up.
 
 use std::fs;
+use std::time::Duration;
 
 use nexnum::order::Refusal;
 use nexnum_engine::account::Book;
@@ -9,17 +10,18 @@ use nexnum_engine::command::FailOrder;
 use nexnum_engine::ids::{OrderId, Product};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
-use nexnum_sandbox::{FaultKind, SandboxConfig};
+use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
 use tempfile::TempDir;
 
 use super::{
-    FIVESIM, HANDLER, Rig, SMSPOOL, ask_handler, check_cancelled, execute, received, stray, synced,
-    until,
+    Closed, FIVESIM, HANDLER, Rig, SMSPOOL, ask_handler, check_cancelled, check_dated_cancelled,
+    dated_stray, execute, received, stray, synced, until,
 };
 use crate::rig::sandbox::product;
 
-async fn check_adopted(seller: usize) {
-    let rig = Rig::start(&[(seller, 100_000)]).await;
+async fn check_adopted(seller: usize, clock_skew_ms: i64) {
+    let right = SandboxConfig { min_cancel_age_ms: 0, ..SandboxConfig::small(7) };
+    let rig = Rig::start_on(SandboxConfig { clock_skew_ms, ..right }, &[(seller, 100_000)]).await;
     rig.sandbox.faults(seller).next(FaultKind::BoughtButReplyLost);
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     let order = rig.order(id, received).await;
@@ -31,7 +33,40 @@ async fn check_adopted(seller: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_whose_reply_was_lost_is_adopted() {
-    tokio::join!(check_adopted(HANDLER), check_adopted(FIVESIM), check_adopted(SMSPOOL));
+    let of = |seller| check_adopted(seller, 0);
+    tokio::join!(of(HANDLER), of(FIVESIM), of(SMSPOOL));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_ten_minutes_wrong_loses_no_purchase() {
+    let ahead = |seller| check_adopted(seller, 600_000);
+    let behind = |seller| check_adopted(seller, -600_000);
+    tokio::join!(ahead(HANDLER), ahead(FIVESIM), behind(FIVESIM), behind(SMSPOOL));
+    tokio::join!(check_dated_by_the_provider(600_000), check_dated_by_the_provider(-600_000));
+}
+
+/// After a restart a purchase in doubt is found by its date, and one that was not made is not.
+async fn check_dated_by_the_provider(clock_skew_ms: i64) {
+    let right = SandboxConfig { min_cancel_age_ms: 0, ..SandboxConfig::small(7) };
+    let skewed = SandboxConfig { clock_skew_ms, ..right };
+    let (closed, id) = closed_in_doubt_on(skewed, FIVESIM).await;
+    let rig = closed.open().await;
+    assert_eq!(rig.order(id, received).await.attempt, 1);
+    rig.sandbox.faults(FIVESIM).next(FaultKind::Garbage);
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    assert_eq!(rig.order(id, received).await.attempt, 2);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_without_its_zone_is_dated_by_those_of_our_own_orders() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    let active = |order: &Order| order.state == ActivationState::Active;
+    rig.order(rig.buy(None).await.unwrap(), active).await;
+    let (closed, id) = close_in_doubt(rig, HANDLER).await;
+    let rig = closed.open().await;
+    assert_eq!(rig.order(id, active).await.attempt, 1);
+    rig.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,19 +157,84 @@ async fn what_an_unreadable_row_may_be_is_not_bought_again() {
     rig.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_purchase_in_doubt_at_a_restart_is_adopted_after_it() {
-    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
-    rig.sandbox.faults(HANDLER).next(FaultKind::BoughtButReplyLost);
+/// A market that was stopped while it did not know whether its order's purchase was made.
+async fn closed_in_doubt(seller: usize) -> (Closed, OrderId) {
+    let config = SandboxConfig { min_cancel_age_ms: 0, ..SandboxConfig::small(7) };
+    closed_in_doubt_on(config, seller).await
+}
+
+async fn closed_in_doubt_on(config: SandboxConfig, seller: usize) -> (Closed, OrderId) {
+    let sandbox = SandboxConfig { sms_delay_ms: 0..=0, ..config };
+    close_in_doubt(Rig::start_on(sandbox, &[(seller, 100_000)]).await, seller).await
+}
+
+async fn close_in_doubt(rig: Rig, seller: usize) -> (Closed, OrderId) {
+    rig.sandbox.faults(seller).next(FaultKind::BoughtButReplyLost);
     // The list that would settle the doubt cannot be had either.
-    rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
+    rig.sandbox.faults(seller).set(FaultKind::Http500, 1.0);
     let id = rig.buy(None).await.unwrap();
     let closed = rig.close().await;
     let state = closed.state();
     let order = state.order(id).unwrap();
     assert_eq!((order.state, order.attempt), (ActivationState::Init, 1));
+    closed.sandbox.faults(seller).clear();
+    (closed, id)
+}
 
-    closed.sandbox.faults(HANDLER).clear();
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_nothing_dates_is_reported_after_a_restart_and_left_alone() {
+    let (closed, id) = closed_in_doubt(HANDLER).await;
+    let rig = closed.open().await;
+    let provider = rig.orders().market.read_model.order(id).unwrap().provider;
+    let told = || {
+        let failures = rig.orders().providers.get(provider).unwrap().health().failures;
+        failures.iter().filter(|it| it.text.contains("unattributed purchase")).count()
+    };
+    until(|| told() > 0).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let order = rig.orders().market.read_model.order(id).unwrap();
+    assert_eq!((order.state, order.in_doubt, told()), (ActivationState::Init, true, 1));
+    let active = ask_handler(&rig.sandbox, "action=getActiveActivations").await;
+    assert!(active.contains("activationId"), "{active}");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_bought_beside_the_market_is_neither_sold_nor_given_back() {
+    let sellers = [(HANDLER, 100_000), (SMSPOOL, 200_000)];
+    let closed = Rig::start_with(&sellers, 600_000).await.close().await;
+    let foreign = stray(&closed.sandbox).await;
+    // Dates are whole seconds.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let rig = closed.open().await;
+    synced(rig.orders()).await;
+    let (active, limit) = (|order: &Order| order.state == ActivationState::Active, Some(1_000_000));
+    // A purchase that was not made is found out, and one that was made is found, beside it.
+    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+    let id = rig.buy(limit).await.unwrap();
+    assert_eq!(rig.order(id, active).await.attempt, 2);
+    rig.sandbox.faults(HANDLER).next(FaultKind::BoughtButReplyLost);
+    let id = rig.buy(limit).await.unwrap();
+    let order = rig.order(id, active).await;
+    assert_eq!(order.attempt, 1);
+    assert_ne!(&*order.assignment.as_ref().unwrap().external_id, foreign.as_str());
+    check_open(&rig.sandbox, &foreign).await;
+    // Nor does a start touch it, though an order of the last hour was for the same product.
+    let rig = rig.close().await.open().await;
+    synced(rig.orders()).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    check_open(&rig.sandbox, &foreign).await;
+    rig.stop().await;
+}
+
+async fn check_open(sandbox: &Sandbox, id: &str) {
+    let status = ask_handler(sandbox, &format!("action=getStatus&id={id}")).await;
+    assert_eq!(status, "STATUS_WAIT_CODE");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_in_doubt_at_a_restart_is_adopted_after_it() {
+    let (closed, id) = closed_in_doubt(FIVESIM).await;
     let rig = closed.open().await;
     let order = rig.order(id, received).await;
     assert_eq!((order.attempt, order.in_doubt, order.price), (1, false, Micros(120_000)));
@@ -143,9 +243,9 @@ async fn a_purchase_in_doubt_at_a_restart_is_adopted_after_it() {
 }
 
 /// A market whose one order gave its first purchase up and has its number elsewhere.
-async fn moved_on() -> Rig {
-    let rig = Rig::start_with(&[(HANDLER, 100_000), (SMSPOOL, 200_000)], 600_000).await;
-    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+async fn moved_on(seller: usize) -> Rig {
+    let rig = Rig::start_with(&[(seller, 100_000), (SMSPOOL, 200_000)], 600_000).await;
+    rig.sandbox.faults(seller).next(FaultKind::Garbage);
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     let order = rig.order(id, |order| order.state == ActivationState::Active).await;
     assert_eq!(order.attempt, 2, "the first was judged not to have bought anything");
@@ -154,17 +254,16 @@ async fn moved_on() -> Rig {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_given_up_before_a_restart_goes_back_when_it_turns_up() {
-    let rig = moved_on().await;
-    let closed = rig.close().await;
-    let late = stray(&closed.sandbox).await;
+    let closed = moved_on(FIVESIM).await.close().await;
+    let late = dated_stray(&closed.sandbox).await;
     let rig = closed.open().await;
-    check_cancelled(&rig.sandbox, &late).await;
+    check_dated_cancelled(&rig.sandbox, &late).await;
     rig.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_given_up_for_another_provider_s_goes_back_when_it_turns_up() {
-    let rig = moved_on().await;
+    let rig = moved_on(HANDLER).await;
     let late = stray(&rig.sandbox).await;
     check_cancelled(&rig.sandbox, &late).await;
     rig.stop().await;
@@ -172,35 +271,24 @@ async fn a_purchase_given_up_for_another_provider_s_goes_back_when_it_turns_up()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn orders_from_before_a_start_keep_the_connections_of_the_start() {
-    let rig = Rig::start_with(&[(HANDLER, 100_000)], 60_000).await;
+    let rig = Rig::start_with(&[(FIVESIM, 100_000)], 60_000).await;
     let [first, second] = [rig.buy(None).await.unwrap(), rig.buy(None).await.unwrap()];
     let active = |order: &Order| order.state == ActivationState::Active;
     let provider = rig.order(first, active).await.provider;
     rig.order(second, active).await;
+    rig.sandbox.faults(FIVESIM).next(FaultKind::BoughtButReplyLost);
+    rig.sandbox.faults(FIVESIM).set(FaultKind::Http500, 1.0);
+    let doubted = rig.buy(None).await.unwrap();
     let closed = rig.close().await;
-    let stray = stray(&closed.sandbox).await;
+    closed.sandbox.faults(FIVESIM).clear();
     let rig = closed.open().await;
     assert!(rig.running.providers.remove(provider));
     assert_eq!(rig.buy(None).await, Err(Refusal::NoNumbers { order: None }), "nothing is sold");
     rig.cancel(first).await;
-    // What an order of the last hour may have left at the provider is looked for all the same.
-    check_cancelled(&rig.sandbox, &stray).await;
+    // What an order in doubt may have bought there is looked for all the same.
+    rig.order(doubted, active).await;
     rig.sandbox.advance_ms(61_000);
     rig.order(second, received).await;
-    rig.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_purchase_for_an_order_of_the_last_hour_goes_back_after_a_restart() {
-    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
-    let id = rig.buy(None).await.unwrap();
-    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
-    let closed = rig.close().await;
-    let second = stray(&closed.sandbox).await;
-    let rig = closed.open().await;
-    check_cancelled(&rig.sandbox, &second).await;
-    let own = format!("action=getStatus&id={}", order.assignment.as_ref().unwrap().external_id);
-    assert_eq!(ask_handler(&rig.sandbox, &own).await, "STATUS_WAIT_CODE");
     rig.stop().await;
 }
 

@@ -6,9 +6,11 @@ mod buying;
 mod cancel;
 mod doubt;
 mod faults;
+mod missing;
 mod obtainable;
 mod resend;
 mod routing;
+mod upstream;
 
 use std::fs;
 use std::sync::Arc;
@@ -206,6 +208,29 @@ async fn stray(sandbox: &Sandbox) -> String {
     let mut parts = bought.split(':');
     assert_eq!(parts.next(), Some("ACCESS_NUMBER"), "{bought}");
     parts.next().unwrap().to_owned()
+}
+
+/// The same at the provider that dates its rows.
+async fn dated_stray(sandbox: &Sandbox) -> String {
+    let bought = ask_fivesim(sandbox, "buy/activation/indonesia/any/telegram").await;
+    let bought: serde_json::Value = serde_json::from_str(&bought).expect(&bought);
+    bought["id"].to_string()
+}
+
+/// What the 5sim protocol's provider answers to a call that is not the market's.
+async fn ask_fivesim(sandbox: &Sandbox, path: &str) -> String {
+    let provider = &sandbox.providers()[FIVESIM];
+    let url = format!("{}/user/{path}", provider.base_url);
+    let request = reqwest::Client::new().get(url).bearer_auth(&provider.key);
+    request.send().await.unwrap().text().await.unwrap()
+}
+
+async fn check_dated_cancelled(sandbox: &Sandbox, id: &str) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !ask_fivesim(sandbox, &format!("check/{id}")).await.contains("CANCELED") {
+        assert!(tokio::time::Instant::now() < deadline, "it was not given back");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 async fn check_cancelled(sandbox: &Sandbox, id: &str) {

@@ -41,6 +41,10 @@ async fn an_overcharged_offer_is_not_sold_before_its_listed_cost_is_what_was_cha
     let (rows, _) = rig.orders().market.attention.rows(10);
     let row = rows.iter().find(|row| row.kind == AttentionKind::Overcharge).unwrap();
     assert_eq!(row.subject.order, Some(id), "{rows:?}");
+    // A list that is ten times as dear is held back: it does not say what the offer costs.
+    rig.pin(FIVESIM, 1_000_000);
+    rig.sync().await;
+    assert_eq!(rig.ask_of(&order).stock, 0);
     for (listed, stock) in [(100_000, 0), (400_000, 0), (500_000, 5), (100_000, 5)] {
         rig.pin(FIVESIM, listed);
         rig.sync().await;

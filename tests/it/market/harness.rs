@@ -65,6 +65,16 @@ impl Market {
         Self::start_in(Arc::new(TempDir::new().unwrap()), None, config).await
     }
 
+    /// A market whose callbacks have to be signed.
+    pub(crate) async fn with_signed_callbacks() -> Self {
+        let config = |dir: &Path| {
+            let mut config = config(dir);
+            config.own_stock.callback_signature = true;
+            config
+        };
+        Self::start_in(Arc::new(TempDir::new().unwrap()), None, config).await
+    }
+
     /// A market that is connected to a provider that never answers.
     pub(crate) async fn with_silent_provider(name: &str) -> Self {
         let folder = Arc::new(TempDir::new().unwrap());

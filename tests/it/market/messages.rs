@@ -264,8 +264,8 @@ async fn a_message_in_any_charset_form_or_length_arrives_with_its_code() {
     let spaced = "+62 (810) 000.00-0";
     let filler = "请".repeat(700);
     let json = |text: &str| json!({"number": spaced, "text": text}).to_string().into_bytes();
-    let mut latin = json("Tu codigo: 11111");
-    let at = latin.windows(2).position(|pair| pair == b"co").unwrap();
+    let mut latin = json("Login code 11111. Codigo de acceso.");
+    let at = latin.windows(2).position(|pair| pair == b"Co").unwrap();
     latin[at + 1] = 0xf3;
     let form = format!("number=%2B{NUMBER}&text=code+33333&sender=Bank");
     for (content_type, body) in [
@@ -295,5 +295,41 @@ async fn a_message_in_any_charset_form_or_length_arrives_with_its_code() {
         assert!(text.len() <= 2_000, "{}", text.len());
         assert!(code.is_null() || text.contains(code.as_str().unwrap()), "{text}");
     }
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_is_signed_where_it_has_to_be_and_its_secrets_change() {
+    let market = Market::with_signed_callbacks().await;
+    let post = async |path: &str, key: Option<&str>| {
+        let body = json!({"number": format!("+{NUMBER}"), "text": "code 48213"}).to_string();
+        let mut request = market.admin.request(reqwest::Method::POST, path).body(body.clone());
+        if let Some(key) = key {
+            let hmac = nexnum::digest::hmac_sha256(key.as_bytes(), body.as_bytes());
+            let hex: String = hmac.iter().map(|byte| format!("{byte:02x}")).collect();
+            request = request.header("x-nexnum-signature", format!("sha256={hex}"));
+        }
+        super::harness::answer(request).await
+    };
+    let old = market.running.hook_path.expose().to_owned();
+    post(&old, None).await.refused(403, "invalid_signature");
+    post(&old, Some("wrong")).await.refused(403, "invalid_signature");
+    let rotate = async |grace_s: u64| {
+        let body = json!({"grace_s": grace_s});
+        market.admin.post("/api/admin/callback/rotate", body).await.ok()
+    };
+    let first = rotate(3_600).await;
+    let text = |shown: &Value, name: &str| shown[name].as_str().unwrap().to_owned();
+    let (path, key) = (text(&first, "path"), text(&first, "signing_key"));
+    assert_ne!(path, old);
+    post(&path, Some(&key)).await.refused(404, "not_found");
+    post(&old, Some(&key)).await.refused(404, "not_found");
+    // The second change ends the first ones, and without grace those before at once.
+    let second = rotate(0).await;
+    let stranger = post(&path, Some(&key)).await.refused(404, "not_found");
+    assert_eq!(stranger["detail"], "no such callback address");
+    let (path, key) = (text(&second, "path"), text(&second, "signing_key"));
+    let known = post(&path, Some(&key)).await.refused(404, "not_found");
+    assert_eq!(known["detail"], "no activation holds this number");
     market.running.stop().await.unwrap();
 }

@@ -262,6 +262,12 @@ impl Tour {
         ] {
             self.hook(body).await;
         }
+        let path = self.market.running.hook_path.expose().to_owned();
+        let signed = self.market.admin.request(Method::POST, &path);
+        let body = json!({"number": "+62810000000", "text": "t"});
+        self.send(signed.header("x-nexnum-signature", "sha256=00").json(&body)).await;
+        self.post("/api/admin/callback/rotate", json!({"grace_s": 3600})).await;
+        self.post("/api/admin/callback/rotate", json!({"grace_s": 3_000_000})).await;
         // One number, open for two services.
         for service in ["telegram", "whatsapp"] {
             let stock = json!({

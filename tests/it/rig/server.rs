@@ -13,7 +13,11 @@ pub(crate) fn config(data_dir: &Path) -> Config {
     Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         data_dir: data_dir.to_owned(),
-        own_stock: OwnStockConfig { lifetime_s: 1200, min_cancel_age_s: 0, quarantine_s: 0 },
+        own_stock: OwnStockConfig {
+            min_cancel_age_s: 0,
+            quarantine_s: 0,
+            ..OwnStockConfig::default()
+        },
         drain_seconds: 2,
         ..Config::default()
     }

@@ -8,21 +8,22 @@
 mod callbacks;
 mod orders;
 mod tables;
+mod upstream;
 
 use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::command::{
-    AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Effect, FailOrder, Finish,
-    IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier, NextAttempt, OpenAccount,
+    AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, EndUpstream, Expire, FailOrder,
+    Finish, IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier, NextAttempt, OpenAccount,
     PlaceOrder, Placed, PriceOffers, Pulse, RecoverLoss, RegisterProvider, Reply, RequestAnother,
     RevokeKey, SettleCallback,
 };
-use nexnum_engine::event::{Idempotency, ProviderKind, Terms};
+use nexnum_engine::event::{Idempotency, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId, Product, ProviderId};
 use nexnum_engine::limits::{NAME_LEN_MAX, RETIRED_MAX};
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
-use nexnum_engine::order::{FailReason, OrderStatus};
+use nexnum_engine::order::OrderStatus;
 use nexnum_engine::policy::Policy;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
@@ -48,6 +49,26 @@ pub struct Model {
     /// Each callback's key, with how it stands.
     callbacks: Vec<(u128, callbacks::Standing)>,
     callbacks_dropped: u64,
+    charges: Vec<Charge>,
+    orphans: Vec<Orphan>,
+}
+
+/// What a provider charges in vain for an attempt.
+struct Charge {
+    order: OrderId,
+    attempt: u8,
+    provider: ProviderId,
+    amount: i64,
+    reversed: bool,
+}
+
+/// A purchase that no order has.
+struct Orphan {
+    order: OrderId,
+    attempt: u8,
+    provider: ProviderId,
+    external_id: Box<str>,
+    cost: i64,
 }
 
 struct Offer {
@@ -75,6 +96,9 @@ struct Order {
     /// The sale's terms stand as they were at the first message.
     delivered: bool,
     loss: i64,
+    /// What its provider said when it ended it.
+    word: Option<ProviderWord>,
+    ended_upstream: bool,
     closed_at: Option<Time>,
     retired: bool,
 }
@@ -178,11 +202,7 @@ impl Model {
                 self.adopt(now, index, *number, external_id, *cost, *timings)
             }
             Command::FailOrder(FailOrder { order, attempt, reason }) => {
-                let index = self.running(*order, *attempt)?;
-                let doubted = self.orders[index].in_doubt;
-                need(!doubted || *reason == FailReason::InDoubt, "in_doubt")?;
-                self.fail(now, index, *reason);
-                Ok(Reply::Effect(Effect::Done))
+                self.give_up(now, *order, *attempt, *reason)
             }
             Command::IngestMessage(IngestMessage { order, message, callback }) => {
                 let answer = self.ingest(*order, message)?;
@@ -201,6 +221,11 @@ impl Model {
             Command::RecoverLoss(RecoverLoss { order, attempt }) => self.recover(*order, *attempt),
             Command::Cancel(Cancel { order, actor }) => self.cancel(now, *order, *actor),
             Command::Finish(Finish { order, actor }) => self.finish(now, *order, *actor),
+            Command::FindOrphan(found) => self.find_orphan(found),
+            Command::SettleOrphan(settled) => self.settle_orphan(settled),
+            Command::EndUpstream(EndUpstream { order }) => self.end_upstream(*order),
+            Command::EndByProvider(ended) => self.end_by_provider(now, ended),
+            Command::Expire(Expire { order }) => self.expire(now, *order),
             Command::Pulse(Pulse { archived }) => Ok(self.pulse(now, *archived)),
         }
     }
@@ -238,6 +263,7 @@ impl Model {
         let mut expected = self.resting.clone();
         expected.sort();
         same("numbers at rest", &resting, &expected)?;
+        self.compare_upstream(state)?;
         self.compare_callbacks(state)?;
         let keys: Vec<bool> = state.keys().map(|(_, key)| key.revoked).collect();
         same("keys revoked", &keys, &self.keys_revoked)
@@ -261,6 +287,11 @@ impl Model {
             }
             *payable += i128::from(order.loss);
             *loss -= i128::from(order.loss);
+        }
+        for charge in self.charges.iter().filter(|charge| !charge.reversed) {
+            let (payable, loss) = &mut owed[charge.provider.0 as usize - 1];
+            *payable += i128::from(charge.amount);
+            *loss -= i128::from(charge.amount);
         }
         same("revenue", book(Book::Revenue), revenue)?;
         for (index, expected) in owed.into_iter().enumerate() {

@@ -77,6 +77,8 @@ impl Model {
             digests: Vec::new(),
             delivered: false,
             loss: 0,
+            word: None,
+            ended_upstream: false,
             closed_at: None,
             retired: false,
         });
@@ -177,7 +179,11 @@ impl Model {
             let same = order.purchase.as_deref() == Some(purchase);
             same && order.terms.provider == terms.provider && !order.retired
         });
-        need(!taken, "duplicate_purchase")?;
+        let lost = self
+            .orphans
+            .iter()
+            .any(|orphan| orphan.provider == terms.provider && &*orphan.external_id == purchase);
+        need(!taken && !lost, "duplicate_purchase")?;
         let cost = cost.unwrap_or(terms.cost);
         need(cost.0 >= 0 && cost <= COST_MAX, "amount_out_of_range")?;
         self.orders[index].terms.cost = cost;
@@ -186,10 +192,33 @@ impl Model {
         Ok(Reply::Placed(Placed::Filled(OrderId(index as u32 + 1))))
     }
 
-    /// A purchase that may have been charged is a loss.
+    /// No number could be had; told after the deadline, it takes the loss back.
+    pub(super) fn give_up(
+        &mut self,
+        now: Time,
+        id: OrderId,
+        attempt: u8,
+        reason: FailReason,
+    ) -> Answer {
+        let late = self.find(id).is_ok_and(|index| {
+            let order = &self.orders[index];
+            order.state == S::Failed && order.attempt == attempt
+        });
+        if late && reason == FailReason::NoNumbers && self.take_back(id, attempt) {
+            return Ok(Reply::Effect(Effect::Done));
+        }
+        let index = self.running(id, attempt)?;
+        let doubted = self.orders[index].in_doubt;
+        need(!doubted || reason == FailReason::InDoubt, "in_doubt")?;
+        self.fail(now, index, if doubted { reason } else { FailReason::NoNumbers });
+        Ok(Reply::Effect(Effect::Done))
+    }
+
+    /// A purchase that may have been charged is a loss, unless it is booked as one.
     pub(super) fn fail(&mut self, now: Time, index: usize, reason: FailReason) {
+        let charged = self.is_charged(OrderId(index as u32 + 1), self.orders[index].attempt);
         let order = &mut self.orders[index];
-        if reason == FailReason::InDoubt {
+        if reason == FailReason::InDoubt && !charged {
             order.loss = order.terms.cost.0;
         }
         self.end(now, index, S::Failed);
@@ -223,10 +252,9 @@ impl Model {
     /// The purchase of a written-off attempt went back.
     pub(super) fn recover(&mut self, id: OrderId, attempt: u8) -> Answer {
         let index = self.find(id)?;
-        let order = &mut self.orders[index];
-        need(order.attempt == attempt, "stale_attempt")?;
-        let lost = std::mem::take(&mut order.loss);
-        Ok(if lost > 0 { Reply::Effect(Effect::Done) } else { Reply::Effect(Effect::Unchanged) })
+        need((1..=self.orders[index].attempt).contains(&attempt), "stale_attempt")?;
+        let done = self.take_back(id, attempt);
+        Ok(Reply::Effect(if done { Effect::Done } else { Effect::Unchanged }))
     }
 
     /// Whether the order, or another one on its number of own stock, has the message.
@@ -257,6 +285,7 @@ impl Model {
         if order.state == S::Active {
             (order.state, order.delivered) = (S::Received, true);
         }
+        self.charge_in_vain(index);
         Ok(Reply::Effect(Effect::Done))
     }
 
@@ -309,18 +338,13 @@ impl Model {
         let forget = ends.is_some() || given.is_some();
         let open = (0..self.orders.len()).filter(|index| {
             let order = &self.orders[*index];
-            order.closed_at.is_none() && order.deadline <= now
+            order.closed_at.is_none() && self.ends_at(*index) <= now
         });
         let mut due: Vec<usize> = open.collect();
-        due.sort_by_key(|index| (self.orders[*index].deadline, *index));
+        due.sort_by_key(|index| (self.ends_at(*index), *index));
         due.truncate(PULSE_MAX);
         for &index in &due {
-            match self.orders[index].state {
-                S::Init => self.fail(now, index, FailReason::InDoubt),
-                S::Active => self.end(now, index, S::TimedOut),
-                S::Received => self.end(now, index, S::Completed),
-                S::Completed | S::Cancelled | S::TimedOut | S::Failed => unreachable!("it is open"),
-            }
+            self.run_out(now, index);
         }
         self.resting.sort();
         let rested = self.resting.iter().take_while(|rests| rests.0 <= now).count();
@@ -332,6 +356,8 @@ impl Model {
             order.retired |= ends.is_some() && order.closed_at.is_some_and(|end| Some(end) <= ends);
         }
         self.replies.retain(|(.., at)| Some(*at) > given);
+        let gone = |id: OrderId| self.orders[id.0 as usize - 1].retired;
+        self.orphans.retain(|orphan| !gone(orphan.order));
         Reply::Changed((due.len() + rested) as u32 + u32::from(forget))
     }
 }

@@ -3,20 +3,22 @@
 //! Messages are brought in before a state is believed; what has ended there ends here, and
 //! what has ended here is ended there. Leaves to others: when to visit.
 
+mod absence;
+
 use std::sync::Arc;
 
 use nexnum_driver::{ErrorKind, ExternalState, Op};
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{Actor, Cancel, Finish};
+use nexnum_engine::command::{EndByProvider, Expire};
+use nexnum_engine::event::ProviderWord;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::order::Order;
+use nexnum_engine::time::Time;
 
+use super::ends;
 use crate::order::{Orders, Unseen};
 use crate::provider::connected::Connected;
-use crate::provider::consequence;
 
-/// "Not found" so often in a row is taken as true: the first may be a provider catching up.
-const MISSING_MAX: u8 = 2;
 /// How long a conclusion waits for a full inbox before the next poll draws it again.
 const CONCLUDE_MS: u64 = 5_000;
 
@@ -24,6 +26,7 @@ const CONCLUDE_MS: u64 = 5_000;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Watch {
     pub(super) failures: u32,
+    /// "Not found" in a row.
     pub(super) missing: u8,
     /// The provider has been told to end it, or needs no such call.
     pub(super) settled: bool,
@@ -47,16 +50,17 @@ pub(super) async fn visit(
     order: Arc<Order>,
     mut watch: Watch,
 ) -> (Watch, Seen) {
-    let id = order.id;
+    let (id, asked) = (order.id, orders.market.clock.now());
     let seen = match orders.receive(&connected, &order).await {
         Ok(state) => {
-            conclude(&orders, id, state).await;
+            absence::is_known(&orders, &order);
+            conclude(&orders, id, asked, state).await;
             Seen::Standing
         }
         Err(unseen) if unseen.is_missing() => {
             watch.missing = watch.missing.saturating_add(1);
-            if watch.missing >= MISSING_MAX {
-                conclude(&orders, id, ExternalState::Cancelled).await;
+            if absence::is_gone(&orders, &connected, &order).await {
+                end_by_provider(&orders, id, ProviderWord::Missing).await;
             }
             Seen::Missing
         }
@@ -78,53 +82,60 @@ fn is_limited(kind: ErrorKind) -> bool {
     kind == ErrorKind::NoTurn || kind == ErrorKind::RateLimited
 }
 
-/// Ends an activation here that has ended at its provider.
-pub(super) async fn conclude(orders: &Orders, id: OrderId, state: ExternalState) {
-    let Some(order) = orders.market.read_model.order(id) else { return };
-    let ended = match state {
-        ExternalState::Waiting | ExternalState::Received => false,
-        ExternalState::Finished | ExternalState::Cancelled | ExternalState::Expired => true,
-    };
-    let actor = Actor::System;
-    let until = orders.market.clock.now().plus_ms(CONCLUDE_MS);
-    // A refusal says that something else came first; the next poll looks again.
+/// Ends an activation here that has ended at its provider, or whose time was over when the
+/// provider was asked once more, at `asked`, and had no message.
+pub(super) async fn conclude(orders: &Orders, id: OrderId, asked: Time, state: ExternalState) {
+    match state {
+        ExternalState::Cancelled => end_by_provider(orders, id, ProviderWord::Cancelled).await,
+        ExternalState::Expired => end_by_provider(orders, id, ProviderWord::Expired).await,
+        ExternalState::Finished => end_by_provider(orders, id, ProviderWord::Finished).await,
+        ExternalState::Waiting | ExternalState::Received => {
+            let order = orders.market.read_model.order(id);
+            if order.and_then(|order| due_by(&order)).is_some_and(|due| due <= asked) {
+                let until = orders.market.clock.now().plus_ms(CONCLUDE_MS);
+                // If it is not taken, the grace ends by itself.
+                let _answer = orders.market.send_until(&Expire { order: id }, until).await;
+            }
+        }
+    }
+}
+
+/// When the last look at an activation is due: its time is over then, and unless the provider
+/// has a message the order is refunded. `None` if it has a message or has ended.
+pub(super) fn due_by(order: &Order) -> Option<Time> {
+    let assignment = order.assignment.as_ref()?;
     match order.state {
-        ActivationState::Active if ended => {
-            let cancel = Cancel { order: id, actor };
-            let _answer = orders.market.send_until(&cancel, until).await;
-        }
-        ActivationState::Received if ended => {
-            let finish = Finish { order: id, actor };
-            let _answer = orders.market.send_until(&finish, until).await;
-        }
+        ActivationState::Active => Some(assignment.expires_at),
         ActivationState::Init
-        | ActivationState::Active
         | ActivationState::Received
         | ActivationState::Completed
         | ActivationState::Cancelled
         | ActivationState::TimedOut
-        | ActivationState::Failed => {}
+        | ActivationState::Failed => None,
     }
 }
 
-/// Ends an activation at its provider that has ended here; true once that is done. What
-/// was cancelled here was cancelled there before, or there first.
+async fn end_by_provider(orders: &Orders, id: OrderId, word: ProviderWord) {
+    let order = orders.market.read_model.order(id);
+    if order.is_none_or(|order| order.state.is_closed()) {
+        return;
+    }
+    let until = orders.market.clock.now().plus_ms(CONCLUDE_MS);
+    // A refusal says that something else came first; the next poll looks again.
+    let _answer = orders.market.send_until(&EndByProvider { order: id, word }, until).await;
+}
+
+/// Ends an activation at its provider that has ended here; true once that is done, or is left
+/// to [`ends`]. What was cancelled here was cancelled there before, or there first.
 async fn settle(orders: &Orders, connected: &Connected, id: OrderId) -> bool {
     let Some(order) = orders.market.read_model.order(id) else { return true };
-    let Some(assignment) = &order.assignment else { return true };
     match order.state {
         ActivationState::Init | ActivationState::Active | ActivationState::Received => false,
         ActivationState::Completed => {
-            orders.finish_at_provider(connected, id, &assignment.external_id).await;
+            ends::end(orders, connected, &order).await;
             true
         }
-        ActivationState::TimedOut => {
-            let Err(error) = connected.client().cancel(&assignment.external_id).await else {
-                return true;
-            };
-            connected.note_error(orders.market.clock.now(), Op::Cancel, Some(id), &error);
-            consequence::of(error.kind).is_final
-        }
+        ActivationState::TimedOut => ends::end(orders, connected, &order).await,
         ActivationState::Cancelled | ActivationState::Failed => true,
     }
 }

@@ -1,0 +1,68 @@
+//! What an event of an order's purchases at their providers does to the state.
+
+use crate::event::{ProviderKind, ProviderWord, UpstreamEvent};
+use crate::ids::ProviderId;
+use crate::order::OrderStatus;
+use crate::state::{Charge, Orphan, State};
+
+impl State {
+    pub(super) fn apply_upstream(&mut self, event: &UpstreamEvent) {
+        match event {
+            UpstreamEvent::PurchaseCharged { order, attempt, provider, amount, why: _ } => {
+                self.check_driven(*provider);
+                let bought = &self.orders[*order];
+                assert!((1..=bought.attempt).contains(attempt), "a purchase is of an attempt");
+                assert!(amount.is_positive(), "what is charged costs something");
+                let charge = Charge { provider: *provider, amount: *amount, reversed: false };
+                let before = self.charges.insert((*order, *attempt), charge);
+                assert_eq!(before, None, "an attempt is charged once");
+            }
+            UpstreamEvent::ChargeReversed { order, attempt, provider, amount } => {
+                let charge = self.charges.get_mut(&(*order, *attempt));
+                let charge = charge.expect("a reversal is of a charge");
+                let standing = Charge { provider: *provider, amount: *amount, reversed: false };
+                assert_eq!(*charge, standing, "reversed once, whole");
+                charge.reversed = true;
+            }
+            UpstreamEvent::OrphanFound { order, attempt, provider, external_id, from, cost } => {
+                self.check_driven(*provider);
+                let bought = &self.orders[*order];
+                assert!((1..=bought.attempt).contains(attempt), "a purchase is of an attempt");
+                let key = (*provider, external_id.clone());
+                assert!(!self.purchases.contains_key(&key), "no order has it");
+                let (order, attempt, from, cost) = (*order, *attempt, *from, *cost);
+                let before = self.orphans.insert(key, Orphan { order, attempt, from, cost });
+                assert_eq!(before, None, "it is found once");
+            }
+            UpstreamEvent::OrphanSettled { order, provider, external_id, end: _ } => {
+                let orphan = self.orphans.remove(&(*provider, external_id.clone()));
+                assert_eq!(orphan.map(|it| it.order), Some(*order), "it was found before");
+            }
+            UpstreamEvent::EndedUpstream { order } => {
+                let ended = self.orders.get(*order).expect("an event's order is in memory");
+                assert!(self.has_to_end_upstream(ended), "it is ended there once, after here");
+                self.ended_upstream.insert(*order);
+            }
+            UpstreamEvent::EndedByProvider { order, word } => {
+                let ended = self.orders.get(*order).expect("an event's order is in memory");
+                let (provider, closed) = (ended.provider, ended.state.is_closed());
+                assert!(closed && ended.status != OrderStatus::Escrow, "it has ended here");
+                self.check_driven(provider);
+                let before = self.provider_words.insert(*order, *word);
+                assert_eq!(before, None, "it is ended once");
+                match word {
+                    ProviderWord::Cancelled | ProviderWord::Expired | ProviderWord::Finished => {
+                        self.ended_upstream.insert(*order);
+                    }
+                    // Should it be there all the same, it has to be ended.
+                    ProviderWord::Missing => {}
+                }
+            }
+        }
+    }
+
+    fn check_driven(&self, provider: ProviderId) {
+        let kind = self.provider(provider).map(|provider| provider.kind);
+        assert_eq!(kind, Some(ProviderKind::Driven), "own stock is bought from no provider");
+    }
+}

@@ -1,0 +1,164 @@
+//! Purchases beside the one that an order has, what they cost, and ends at providers.
+
+use super::activation::closed;
+use super::check::{bounded, check_cost};
+use crate::activation::{ActivationState, Input};
+use crate::command::{Effect, EndByProvider, EndUpstream, FindOrphan, SettleOrphan};
+use crate::event::{
+    ChargeReason, Closing, Event, OrderEvent, OrphanEnd, ProviderKind, ProviderWord, UpstreamEvent,
+};
+use crate::ids::{OrderId, ProviderId};
+use crate::limits::NAME_LEN_MAX;
+use crate::money::Micros;
+use crate::order::{Order, OrderStatus};
+use crate::reject::Reject;
+use crate::state::State;
+
+pub(super) fn find_orphan(
+    state: &State,
+    found: &FindOrphan,
+    events: &mut Vec<Event>,
+) -> Result<Effect, Reject> {
+    let &FindOrphan { order: id, attempt, provider, ref external_id, from, cost } = found;
+    let order = state.order(id).ok_or(Reject::UnknownOrder)?;
+    let kind = state.provider(provider).ok_or(Reject::UnknownProvider)?.kind;
+    if kind != ProviderKind::Driven {
+        return Err(Reject::WrongProviderKind);
+    }
+    bounded(external_id, NAME_LEN_MAX, "external_id")?;
+    let cost = cost.unwrap_or(order.cost);
+    check_cost(cost)?;
+    if !(1..=order.attempt).contains(&attempt) {
+        return Err(Reject::StaleAttempt);
+    }
+    if let Some(other) = state.purchase(provider, external_id) {
+        return Err(Reject::DuplicatePurchase(other));
+    }
+    if state.orphan(provider, external_id).is_some() {
+        return Ok(Effect::Unchanged);
+    }
+    events.push(Event::Upstream(UpstreamEvent::OrphanFound {
+        order: id,
+        attempt,
+        provider,
+        external_id: external_id.clone(),
+        from,
+        cost,
+    }));
+    Ok(Effect::Done)
+}
+
+pub(super) fn settle_orphan(
+    state: &State,
+    settled: &SettleOrphan,
+    events: &mut Vec<Event>,
+) -> Result<Effect, Reject> {
+    let &SettleOrphan { provider, ref external_id, end } = settled;
+    let Some(orphan) = state.orphan(provider, external_id).copied() else {
+        return Ok(Effect::Unchanged);
+    };
+    events.push(Event::Upstream(UpstreamEvent::OrphanSettled {
+        order: orphan.order,
+        provider,
+        external_id: external_id.clone(),
+        end,
+    }));
+    match end {
+        OrphanEnd::GivenBack => {
+            let order = &state.orders[orphan.order];
+            events.extend(recovered(state, order, orphan.attempt));
+        }
+        OrphanEnd::Stayed => {
+            let (id, attempt, cost) = (orphan.order, orphan.attempt, orphan.cost);
+            events.extend(charged(state, id, attempt, provider, cost, ChargeReason::Stayed));
+        }
+        OrphanEnd::Gone => {}
+    }
+    Ok(Effect::Done)
+}
+
+/// The event that books a purchase which a provider charges and no buyer pays, once for each
+/// attempt: `None` if it is booked already, or costs nothing.
+pub(super) fn charged(
+    state: &State,
+    order: OrderId,
+    attempt: u8,
+    provider: ProviderId,
+    amount: Micros,
+    why: ChargeReason,
+) -> Option<Event> {
+    let current = state.orders[order].attempt == attempt;
+    let is_booked = state.charges.contains_key(&(order, attempt))
+        || current && state.written_off.contains_key(&order);
+    let charged = UpstreamEvent::PurchaseCharged { order, attempt, provider, amount, why };
+    (amount.is_positive() && !is_booked).then_some(Event::Upstream(charged))
+}
+
+/// The charge for an order that has its number and whose buyer has the money back.
+pub(super) fn charged_in_vain(state: &State, order: &Order, why: ChargeReason) -> Option<Event> {
+    let driven = state.providers[order.provider].kind == ProviderKind::Driven;
+    let served = driven && order.assignment.is_some();
+    let charge = || charged(state, order.id, order.attempt, order.provider, order.cost, why);
+    served.then(charge).flatten()
+}
+
+/// The event that reverses what was booked for an attempt's purchase, if anything was.
+pub(super) fn recovered(state: &State, order: &Order, attempt: u8) -> Option<Event> {
+    if let Some(charge) = state.charges.get(&(order.id, attempt)) {
+        let reversal = UpstreamEvent::ChargeReversed {
+            order: order.id,
+            attempt,
+            provider: charge.provider,
+            amount: charge.amount,
+        };
+        return (!charge.reversed).then_some(Event::Upstream(reversal));
+    }
+    let amount = state.written_off.get(&order.id).filter(|_| order.attempt == attempt)?;
+    Some(Event::Order(OrderEvent::LossRecovered {
+        order: order.id,
+        provider: order.provider,
+        amount: *amount,
+    }))
+}
+
+pub(super) fn end_upstream(
+    state: &State,
+    &EndUpstream { order: id }: &EndUpstream,
+    events: &mut Vec<Event>,
+) -> Result<Effect, Reject> {
+    let order = state.order(id).ok_or(Reject::UnknownOrder)?;
+    if !state.has_to_end_upstream(order) {
+        return Ok(Effect::Unchanged);
+    }
+    events.push(Event::Upstream(UpstreamEvent::EndedUpstream { order: id }));
+    Ok(Effect::Done)
+}
+
+pub(super) fn end_by_provider(
+    state: &State,
+    &EndByProvider { order: id, word }: &EndByProvider,
+    events: &mut Vec<Event>,
+) -> Result<Effect, Reject> {
+    let order = state.order(id).ok_or(Reject::UnknownOrder)?;
+    if state.providers[order.provider].kind != ProviderKind::Driven {
+        return Err(Reject::WrongProviderKind);
+    }
+    let closing = match order.state {
+        ActivationState::Received => Closing::Completed,
+        ActivationState::Init
+        | ActivationState::Active
+        | ActivationState::Completed
+        | ActivationState::Cancelled
+        | ActivationState::TimedOut
+        | ActivationState::Failed => {
+            order.state.after(Input::Cancel)?;
+            Closing::Cancelled
+        }
+    };
+    events.push(closed(order, closing));
+    events.push(Event::Upstream(UpstreamEvent::EndedByProvider { order: id, word }));
+    if order.status == OrderStatus::Escrow && word == ProviderWord::Finished {
+        events.extend(charged_in_vain(state, order, ChargeReason::FinishedEmpty));
+    }
+    Ok(Effect::Done)
+}

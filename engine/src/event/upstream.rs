@@ -1,0 +1,169 @@
+//! What happens between an order and its provider beside the order's own life: charges
+//! without a delivery, purchases that no order has, ends on the other side.
+
+use super::bulk::Bulk;
+use crate::account::{self, Transaction};
+use crate::ids::{OrderId, ProviderId};
+use crate::money::Micros;
+use crate::time::Time;
+
+/// Why a provider charges for an order that was refunded, or served elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ChargeReason {
+    /// A message came after the refund.
+    LateMessage,
+    /// The provider finished the activation, and no message was read.
+    FinishedEmpty,
+    /// A purchase that no order has was not taken back.
+    Stayed,
+}
+
+/// How a purchase that no order has came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OrphanEnd {
+    /// The provider took it back.
+    GivenBack,
+    /// The provider did not: it has a message, or it is too late.
+    Stayed,
+    /// The provider knows it no more.
+    Gone,
+}
+
+/// What a provider says of an activation that it has ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProviderWord {
+    /// It was cancelled.
+    Cancelled,
+    /// Its time is over.
+    Expired,
+    /// It is finished.
+    Finished,
+    /// It is unknown, and not among the open ones.
+    Missing,
+}
+
+/// An event of an order's purchases at their providers.
+#[derive(Clone, PartialEq, Eq)]
+pub enum UpstreamEvent {
+    /// A provider charges for a purchase that no buyer paid for: a loss.
+    PurchaseCharged {
+        /// For which order it was bought.
+        order: OrderId,
+        /// In which attempt.
+        attempt: u8,
+        /// By whom.
+        provider: ProviderId,
+        /// How much.
+        amount: Micros,
+        /// Why.
+        why: ChargeReason,
+    },
+    /// The provider took the purchase back after all.
+    ChargeReversed {
+        /// For which order it was bought.
+        order: OrderId,
+        /// In which attempt.
+        attempt: u8,
+        /// Who charged.
+        provider: ProviderId,
+        /// How much.
+        amount: Micros,
+    },
+    /// A purchase was found that no order has: it has to go back.
+    OrphanFound {
+        /// For which order it was bought.
+        order: OrderId,
+        /// In which attempt.
+        attempt: u8,
+        /// Where.
+        provider: ProviderId,
+        /// The provider's id of it.
+        external_id: Box<str>,
+        /// When the provider takes it back first.
+        from: Time,
+        /// What it costs.
+        cost: Micros,
+    },
+    /// A purchase that no order has is done with.
+    OrphanSettled {
+        /// For which order it was bought.
+        order: OrderId,
+        /// Where.
+        provider: ProviderId,
+        /// The provider's id of it.
+        external_id: Box<str>,
+        /// How.
+        end: OrphanEnd,
+    },
+    /// What ended here has been ended at its provider.
+    EndedUpstream {
+        /// Which order's activation.
+        order: OrderId,
+    },
+    /// An activation ends because its provider has ended it: follows the order's end at once.
+    EndedByProvider {
+        /// Which order's.
+        order: OrderId,
+        /// What the provider says.
+        word: ProviderWord,
+    },
+}
+
+impl UpstreamEvent {
+    /// The order.
+    #[must_use]
+    pub const fn order(&self) -> OrderId {
+        match self {
+            Self::PurchaseCharged { order, .. }
+            | Self::ChargeReversed { order, .. }
+            | Self::OrphanFound { order, .. }
+            | Self::OrphanSettled { order, .. }
+            | Self::EndedUpstream { order }
+            | Self::EndedByProvider { order, .. } => *order,
+        }
+    }
+
+    /// The money it moves, a pure reading of its fields.
+    #[must_use]
+    pub fn transaction(&self) -> Option<Transaction> {
+        match self {
+            Self::PurchaseCharged { order, provider, amount, .. } => {
+                Some(account::write_off(*provider, *order, *amount))
+            }
+            Self::ChargeReversed { order, provider, amount, .. } => {
+                Some(account::recover(*provider, *order, *amount))
+            }
+            Self::OrphanFound { .. }
+            | Self::OrphanSettled { .. }
+            | Self::EndedUpstream { .. }
+            | Self::EndedByProvider { .. } => None,
+        }
+    }
+
+    /// What makes it long.
+    #[must_use]
+    pub const fn bulk(&self) -> Bulk {
+        match self {
+            Self::OrphanFound { external_id, .. } | Self::OrphanSettled { external_id, .. } => {
+                Bulk { rows: 0, text_len: external_id.len() }
+            }
+            Self::PurchaseCharged { .. }
+            | Self::ChargeReversed { .. }
+            | Self::EndedUpstream { .. }
+            | Self::EndedByProvider { .. } => Bulk::NONE,
+        }
+    }
+
+    /// What kind of event it is: the variant's name.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::PurchaseCharged { .. } => "PurchaseCharged",
+            Self::ChargeReversed { .. } => "ChargeReversed",
+            Self::OrphanFound { .. } => "OrphanFound",
+            Self::OrphanSettled { .. } => "OrphanSettled",
+            Self::EndedUpstream { .. } => "EndedUpstream",
+            Self::EndedByProvider { .. } => "EndedByProvider",
+        }
+    }
+}

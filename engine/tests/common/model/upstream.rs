@@ -1,0 +1,185 @@
+//! Purchases beside the one that an order has, charges in vain, ends at providers, and the
+//! grace that a provider has for its last answer.
+
+use nexnum_engine::activation::ActivationState as S;
+use nexnum_engine::command::{Effect, EndByProvider, FindOrphan, Reply, SettleOrphan};
+use nexnum_engine::event::{OrphanEnd, ProviderKind, ProviderWord};
+use nexnum_engine::ids::{OrderId, ProviderId};
+use nexnum_engine::limits::LAST_LOOK_MS;
+use nexnum_engine::money::COST_MAX;
+use nexnum_engine::order::FailReason;
+use nexnum_engine::state::State;
+use nexnum_engine::time::Time;
+
+use super::{Answer, Charge, Model, Orphan, name_fits, need, same};
+
+const DONE: Answer = Ok(Reply::Effect(Effect::Done));
+const UNCHANGED: Answer = Ok(Reply::Effect(Effect::Unchanged));
+
+impl Model {
+    fn is_driven(&self, index: usize) -> bool {
+        self.kind(self.orders[index].terms.provider) == Ok(ProviderKind::Driven)
+    }
+
+    /// A provider gets a moment more to bring the first message.
+    pub(super) fn ends_at(&self, index: usize) -> Time {
+        let order = &self.orders[index];
+        let grace = order.state == S::Active && self.is_driven(index);
+        order.deadline.plus_ms(if grace { LAST_LOOK_MS } else { 0 })
+    }
+
+    pub(super) fn run_out(&mut self, now: Time, index: usize) {
+        match self.orders[index].state {
+            S::Init => self.fail(now, index, FailReason::InDoubt),
+            S::Active => self.end(now, index, S::TimedOut),
+            S::Received => self.end(now, index, S::Completed),
+            S::Completed | S::Cancelled | S::TimedOut | S::Failed => unreachable!("it is open"),
+        }
+    }
+
+    pub(super) fn expire(&mut self, now: Time, id: OrderId) -> Answer {
+        let index = self.find(id)?;
+        let order = &self.orders[index];
+        need(order.closed_at.is_none(), "activation_closed")?;
+        need(order.state != S::Init, "no_number_yet")?;
+        if now < order.deadline {
+            return UNCHANGED;
+        }
+        self.run_out(now, index);
+        DONE
+    }
+
+    pub(super) fn is_charged(&self, order: OrderId, attempt: u8) -> bool {
+        self.charges.iter().any(|known| (known.order, known.attempt) == (order, attempt))
+    }
+
+    /// Books a purchase as a loss, once for each attempt.
+    fn charge(&mut self, order: OrderId, attempt: u8, provider: ProviderId, amount: i64) {
+        let bought = &self.orders[order.0 as usize - 1];
+        let written_off = bought.attempt == attempt && bought.loss > 0;
+        if amount > 0 && !written_off && !self.is_charged(order, attempt) {
+            self.charges.push(Charge { order, attempt, provider, amount, reversed: false });
+        }
+    }
+
+    /// What a provider delivers or finishes after the refund is charged all the same.
+    pub(super) fn charge_in_vain(&mut self, index: usize) {
+        let order = &self.orders[index];
+        if order.refunded() && order.purchase.is_some() {
+            let (attempt, terms) = (order.attempt, order.terms);
+            self.charge(OrderId(index as u32 + 1), attempt, terms.provider, terms.cost.0);
+        }
+    }
+
+    /// What was booked for an attempt's purchase comes back; false if nothing was.
+    pub(super) fn take_back(&mut self, order: OrderId, attempt: u8) -> bool {
+        let mut charges = self.charges.iter_mut();
+        if let Some(charge) = charges.find(|it| (it.order, it.attempt) == (order, attempt)) {
+            return !std::mem::replace(&mut charge.reversed, true);
+        }
+        let bought = &mut self.orders[order.0 as usize - 1];
+        bought.attempt == attempt && std::mem::take(&mut bought.loss) > 0
+    }
+
+    pub(super) fn find_orphan(&mut self, found: &FindOrphan) -> Answer {
+        let index = self.find(found.order)?;
+        let kind = self.kind(found.provider)?;
+        need(kind == ProviderKind::Driven, "wrong_provider_kind")?;
+        need(name_fits(&found.external_id), "invalid_field")?;
+        let order = &self.orders[index];
+        let cost = found.cost.unwrap_or(order.terms.cost);
+        need(cost.0 >= 0 && cost <= COST_MAX, "amount_out_of_range")?;
+        need((1..=order.attempt).contains(&found.attempt), "stale_attempt")?;
+        let taken = self.orders.iter().any(|order| {
+            let same = order.purchase.as_deref() == Some(&*found.external_id);
+            same && order.terms.provider == found.provider && !order.retired
+        });
+        need(!taken, "duplicate_purchase")?;
+        if self.orphan(found.provider, &found.external_id).is_some() {
+            return UNCHANGED;
+        }
+        self.orphans.push(Orphan {
+            order: found.order,
+            attempt: found.attempt,
+            provider: found.provider,
+            external_id: found.external_id.clone(),
+            cost: cost.0,
+        });
+        DONE
+    }
+
+    fn orphan(&self, provider: ProviderId, external_id: &str) -> Option<usize> {
+        let mut orphans = self.orphans.iter();
+        orphans.position(|it| it.provider == provider && &*it.external_id == external_id)
+    }
+
+    pub(super) fn settle_orphan(&mut self, settled: &SettleOrphan) -> Answer {
+        let &SettleOrphan { provider, ref external_id, end } = settled;
+        let Some(at) = self.orphan(provider, external_id) else { return UNCHANGED };
+        let Orphan { order, attempt, cost, .. } = self.orphans.remove(at);
+        match end {
+            OrphanEnd::GivenBack => drop(self.take_back(order, attempt)),
+            OrphanEnd::Stayed => self.charge(order, attempt, provider, cost),
+            OrphanEnd::Gone => {}
+        }
+        DONE
+    }
+
+    fn has_to_end(&self, index: usize) -> bool {
+        let order = &self.orders[index];
+        let ends = match order.state {
+            S::Completed | S::TimedOut => true,
+            S::Cancelled => order.word.is_some(),
+            S::Init | S::Active | S::Received | S::Failed => false,
+        };
+        ends && order.purchase.is_some() && !order.ended_upstream
+    }
+
+    pub(super) fn end_upstream(&mut self, id: OrderId) -> Answer {
+        let index = self.find(id)?;
+        if !self.has_to_end(index) {
+            return UNCHANGED;
+        }
+        self.orders[index].ended_upstream = true;
+        DONE
+    }
+
+    pub(super) fn end_by_provider(&mut self, now: Time, ended: &EndByProvider) -> Answer {
+        let &EndByProvider { order: id, word } = ended;
+        let index = self.find(id)?;
+        need(self.is_driven(index), "wrong_provider_kind")?;
+        need(self.orders[index].closed_at.is_none(), "activation_closed")?;
+        need(self.orders[index].state != S::Init, "no_number_yet")?;
+        let delivered = self.orders[index].delivered;
+        self.end(now, index, if delivered { S::Completed } else { S::Cancelled });
+        self.orders[index].word = Some(word);
+        self.orders[index].ended_upstream = word != ProviderWord::Missing;
+        if word == ProviderWord::Finished {
+            self.charge_in_vain(index);
+        }
+        DONE
+    }
+
+    pub(super) fn compare_upstream(&self, state: &State) -> Result<(), String> {
+        let retired = |id: OrderId| self.orders[id.0 as usize - 1].retired;
+        let mut charges: Vec<_> = self.charges.iter().filter(|it| !retired(it.order)).collect();
+        charges.sort_by_key(|charge| (charge.order, charge.attempt));
+        let charges = charges.iter().map(|it| (it.order, it.attempt, it.amount, it.reversed));
+        let known = state.charges();
+        let known = known.map(|(order, attempt, it)| (order, attempt, it.amount.0, it.reversed));
+        same("charges", known.collect::<Vec<_>>(), charges.collect())?;
+        let orphans = self.orphans.iter().map(|it| (it.provider, &*it.external_id, it.order));
+        let mut orphans: Vec<_> = orphans.collect();
+        orphans.sort_unstable();
+        let known = state.orphans().map(|(provider, id, orphan)| (provider, id, orphan.order));
+        same("orphans", known.collect::<Vec<_>>(), orphans)?;
+        for (index, order) in self.orders.iter().enumerate().filter(|(_, order)| !order.retired) {
+            let id = OrderId(index as u32 + 1);
+            let known = state.order(id).expect("compared before");
+            let ends = state.has_to_end_upstream(known);
+            same(&format!("end of {id}"), ends, self.has_to_end(index))?;
+            same(&format!("word of {id}"), state.provider_word(id), order.word)?;
+        }
+        Ok(())
+    }
+}

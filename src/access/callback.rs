@@ -1,0 +1,209 @@
+//! The secrets of own stock's callback: the token in its path, and the key that signs bodies.
+//!
+//! Both change together, and those before go on for a while, so that a gateway can be set to
+//! the new ones. They are sealed in the data folder; in memory a token is a digest.
+
+use arc_swap::ArcSwap;
+use nexnum_driver::Secret;
+use nexnum_engine::time::Time;
+use nexnum_storage::secrets::{SecretBytes, Secrets};
+use nexnum_storage::{Folder, StorageError};
+use subtle::ConstantTimeEq;
+
+use crate::digest;
+use crate::keys::{self, NoRandomness};
+use crate::market::folder::{self, BootError};
+
+/// Where the token is kept among the secrets.
+const TOKEN: &str = "hook.own";
+/// Where the key is.
+const SIGNING_KEY: &str = "hook.own.key";
+/// Where those before are, with the moment at which they end.
+const BEFORE: &str = "hook.own.before";
+/// What a signature begins with.
+const SIGNATURE_PREFIX: &str = "sha256=";
+
+/// Why the secrets are not to be had.
+#[derive(Debug, thiserror::Error)]
+pub enum CallbackSecretError {
+    /// The data folder.
+    #[error(transparent)]
+    Folder(#[from] BootError),
+    /// The file of secrets.
+    #[error(transparent)]
+    Store(#[from] StorageError),
+    /// No random bytes.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+}
+
+/// A token and the key beside it.
+#[derive(Clone, Debug)]
+struct CallbackPair {
+    token: Secret,
+    token_sha256: [u8; 32],
+    key: Secret,
+}
+
+impl CallbackPair {
+    fn new(token: String, key: String) -> Self {
+        let token_sha256 = keys::sha256(&token);
+        Self { token: Secret::new(token), token_sha256, key: Secret::new(key) }
+    }
+
+    fn has_token(&self, token_sha256: &[u8; 32]) -> bool {
+        bool::from(self.token_sha256.ct_eq(token_sha256))
+    }
+}
+
+#[derive(Debug)]
+struct CallbackPairs {
+    current: CallbackPair,
+    /// The pair before, and until when it is taken.
+    before: Option<(CallbackPair, Time)>,
+}
+
+/// The secrets of a data folder's callback.
+#[derive(Debug)]
+pub struct CallbackSecrets {
+    folder: Folder,
+    pairs: ArcSwap<CallbackPairs>,
+}
+
+impl CallbackSecrets {
+    /// Those of a folder, drawn when they are asked for first.
+    ///
+    /// # Errors
+    /// They cannot be read, or there is no randomness to draw the first.
+    pub fn open(folder: &Folder) -> Result<Self, CallbackSecretError> {
+        let store = folder::secrets(folder)?;
+        let current = CallbackPair::new(kept(&store, TOKEN)?, kept(&store, SIGNING_KEY)?);
+        let before = read(&store, BEFORE)?.and_then(|text| {
+            let mut parts = text.splitn(3, ' ');
+            let until = parts.next()?.parse().ok()?;
+            Some((CallbackPair::new(parts.next()?.into(), parts.next()?.into()), Time(until)))
+        });
+        let pairs = ArcSwap::from_pointee(CallbackPairs { current, before });
+        Ok(Self { folder: folder.clone(), pairs })
+    }
+
+    /// The token in the path.
+    #[must_use]
+    pub fn token(&self) -> Secret {
+        self.pairs.load().current.token.clone()
+    }
+
+    /// The key that bodies are signed with.
+    #[must_use]
+    pub fn signing_key(&self) -> Secret {
+        self.pairs.load().current.key.clone()
+    }
+
+    /// True if callbacks with this token are taken at `now`.
+    #[must_use]
+    pub fn admits(&self, token: &str, now: Time) -> bool {
+        let pairs = self.pairs.load();
+        pairs.taken(now).any(|pair| pair.has_token(&keys::sha256(token)))
+    }
+
+    /// True if a signature is one of this body, `sha256=` and the HMAC-SHA256 in hexadecimal
+    /// digits, with a key that is taken at `now`.
+    #[must_use]
+    pub fn is_signed(&self, body: &[u8], signature: &str, now: Time) -> bool {
+        let Some(said) = signature.trim().strip_prefix(SIGNATURE_PREFIX) else { return false };
+        let said = said.to_ascii_lowercase();
+        let pairs = self.pairs.load();
+        pairs.taken(now).any(|pair| {
+            let hmac = digest::hmac_sha256(pair.key.expose().as_bytes(), body);
+            bool::from(hex(&hmac).as_bytes().ct_eq(said.as_bytes()))
+        })
+    }
+
+    /// Draws new secrets; those before are taken until `until`, and those before them no more.
+    ///
+    /// # Errors
+    /// Nothing has changed then.
+    pub fn rotate(&self, until: Time) -> Result<(), CallbackSecretError> {
+        let store = folder::secrets(&self.folder)?;
+        let before = self.pairs.load().current.clone();
+        let current = CallbackPair::new(drawn::<16>()?, drawn::<32>()?);
+        // The old ones first: a crash in between leaves them valid.
+        let (token, key) = (before.token.expose(), before.key.expose());
+        put(&store, BEFORE, &format!("{} {token} {key}", until.0))?;
+        put(&store, SIGNING_KEY, current.key.expose())?;
+        put(&store, TOKEN, current.token.expose())?;
+        let before = Some((before, until));
+        self.pairs.store(CallbackPairs { current, before }.into());
+        Ok(())
+    }
+}
+
+impl CallbackPairs {
+    fn taken(&self, now: Time) -> impl Iterator<Item = &CallbackPair> {
+        let before = self.before.as_ref().filter(|(_, until)| now < *until);
+        std::iter::once(&self.current).chain(before.map(|(pair, _)| pair))
+    }
+}
+
+fn read(store: &Secrets, name: &str) -> Result<Option<String>, StorageError> {
+    let known = store.get(name)?;
+    Ok(known.map(|known| String::from_utf8_lossy(known.expose()).into_owned()))
+}
+
+fn put(store: &Secrets, name: &str, text: &str) -> Result<(), StorageError> {
+    store.put(name, &SecretBytes::new(text.as_bytes().to_vec()))
+}
+
+/// The secret of this name, drawn now if there is none.
+fn kept(store: &Secrets, name: &str) -> Result<String, CallbackSecretError> {
+    if let Some(known) = read(store, name)? {
+        return Ok(known);
+    }
+    let text = drawn::<16>()?;
+    put(store, name, &text)?;
+    Ok(text)
+}
+
+fn drawn<const N: usize>() -> Result<String, NoRandomness> {
+    keys::random_bytes::<N>().map(|bytes| hex(&bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_change_together_and_those_before_go_on_for_a_while() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("market");
+        folder::init(&path).unwrap();
+        let folder = Folder::at(path);
+        let secrets = CallbackSecrets::open(&folder).unwrap();
+        let (token, key) = (secrets.token(), secrets.signing_key());
+        let signature = |key: &Secret| {
+            format!("sha256={}", hex(&digest::hmac_sha256(key.expose().as_bytes(), b"body")))
+        };
+        assert!(secrets.admits(token.expose(), Time(1)) && !secrets.admits("other", Time(1)));
+        assert!(secrets.is_signed(b"body", &signature(&key), Time(1)));
+        for wrong in ["", "sha256=", &signature(&key)[7..], &signature(&token)] {
+            assert!(!secrets.is_signed(b"body", wrong, Time(1)), "{wrong}");
+        }
+        assert!(!secrets.is_signed(b"bodi", &signature(&key), Time(1)));
+
+        secrets.rotate(Time(100)).unwrap();
+        let again = CallbackSecrets::open(&folder).unwrap();
+        for secrets in [&secrets, &again] {
+            assert_ne!(secrets.token().expose(), token.expose());
+            assert!(secrets.admits(secrets.token().expose(), Time(100)));
+            assert!(secrets.is_signed(b"body", &signature(&secrets.signing_key()), Time(100)));
+            assert!(secrets.admits(token.expose(), Time(99)), "in its grace");
+            assert!(secrets.is_signed(b"body", &signature(&key), Time(99)));
+            assert!(!secrets.admits(token.expose(), Time(100)), "after it");
+            assert!(!secrets.is_signed(b"body", &signature(&key), Time(100)));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Work that is left at providers: purchases that no order has, and activations that have
+//! ended here and not there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nexnum_engine::event::{Closing, Event, OrderEvent, ProviderWord, UpstreamEvent};
+use nexnum_engine::ids::{OrderId, ProviderId};
+use nexnum_engine::state::{Orphan, State};
+use parking_lot::Mutex;
+
+/// A purchase that no order has, with its provider and the provider's id of it.
+pub type LostPurchase = (ProviderId, Box<str>, Orphan);
+
+/// What is left to be done at providers.
+#[derive(Debug, Default)]
+pub(super) struct UpstreamWork {
+    orphans: Mutex<BTreeMap<(ProviderId, Box<str>), Orphan>>,
+    /// Closed orders, those of own stock among them, that may have to be ended.
+    unended: Mutex<BTreeSet<OrderId>>,
+}
+
+impl UpstreamWork {
+    pub(super) fn from_state(state: &State) -> Self {
+        let orphans = state.orphans();
+        let orphans = orphans.map(|(provider, id, orphan)| ((provider, id.into()), orphan));
+        let unended = state.orders().filter(|order| state.has_to_end_upstream(order));
+        Self {
+            orphans: Mutex::new(orphans.collect()),
+            unended: Mutex::new(unended.map(|order| order.id).collect()),
+        }
+    }
+
+    pub(super) fn show(&self, event: &Event) {
+        match event {
+            Event::Order(OrderEvent::ActivationClosed { order, closing, .. }) => match closing {
+                Closing::Completed | Closing::TimedOut => drop(self.unended.lock().insert(*order)),
+                // It has gone back before.
+                Closing::Cancelled => {}
+            },
+            Event::Upstream(event) => self.show_upstream(event),
+            Event::Account(_)
+            | Event::Offer(_)
+            | Event::Order(_)
+            | Event::Memory(_)
+            | Event::Callback(_) => {}
+        }
+    }
+
+    fn show_upstream(&self, event: &UpstreamEvent) {
+        match event {
+            UpstreamEvent::OrphanFound { order, attempt, provider, external_id, from, cost } => {
+                let orphan = Orphan { order: *order, attempt: *attempt, from: *from, cost: *cost };
+                self.orphans.lock().insert((*provider, external_id.clone()), orphan);
+            }
+            UpstreamEvent::OrphanSettled { provider, external_id, .. } => {
+                self.orphans.lock().remove(&(*provider, external_id.clone()));
+            }
+            UpstreamEvent::EndedUpstream { order } => drop(self.unended.lock().remove(order)),
+            UpstreamEvent::EndedByProvider { order, word } => match word {
+                ProviderWord::Missing => drop(self.unended.lock().insert(*order)),
+                ProviderWord::Cancelled | ProviderWord::Expired | ProviderWord::Finished => {
+                    self.unended.lock().remove(order);
+                }
+            },
+            UpstreamEvent::PurchaseCharged { .. } | UpstreamEvent::ChargeReversed { .. } => {}
+        }
+    }
+
+    /// Forgets orders that have left memory.
+    pub(super) fn forget(&self, has_left: impl Fn(OrderId) -> bool) {
+        self.orphans.lock().retain(|_, orphan| !has_left(orphan.order));
+        self.unended.lock().retain(|order| !has_left(*order));
+    }
+
+    pub(super) fn orphans(&self) -> Vec<LostPurchase> {
+        let orphans = self.orphans.lock();
+        orphans.iter().map(|((provider, id), it)| (*provider, id.clone(), *it)).collect()
+    }
+
+    /// Takes out what `has_to_end` says is nothing.
+    pub(super) fn unended(&self, has_to_end: impl Fn(OrderId) -> bool) -> Vec<OrderId> {
+        let mut unended = self.unended.lock();
+        unended.retain(|order| has_to_end(*order));
+        unended.iter().copied().collect()
+    }
+}

@@ -1,0 +1,49 @@
+//! Our account at a provider, as its lists of open activations show it.
+
+use nexnum_driver::{ActiveRow, ProviderError};
+use nexnum_engine::time::Time;
+
+use super::connected::Connected;
+use super::listed::Listed;
+use super::server_clock::{ClockOffset, Look};
+use super::sightings::{Made, Shown};
+use crate::clock::Clock;
+
+impl Connected {
+    /// Asks for the open activations, as the client does with `since` by our clock, and
+    /// remembers what the list shows: each list proves for later ones what is old.
+    ///
+    /// # Errors
+    /// Those of the client.
+    pub(crate) async fn list_active(
+        &self,
+        clock: &Clock,
+        since: Time,
+    ) -> Result<Listed, ProviderError> {
+        let since = self.sightings.lock().reach(since);
+        let asked = clock.now();
+        let (list, pages) = self.client().list_active(since).await?;
+        let look = Look { asked, answered: clock.now() };
+        let offset = ClockOffset::of_list(&list, look);
+        let listed = Listed { list, pages, look, offset };
+        self.sightings.lock().note(&listed);
+        Ok(listed)
+    }
+
+    /// When an activation of the last list was made, as far as lists and dates prove it.
+    pub(crate) fn made(&self, row: &ActiveRow, offset: Option<ClockOffset>) -> Made {
+        self.sightings.lock().made(row, offset)
+    }
+
+    /// What the last list says of an activation that was bought at or after `since`; nothing
+    /// if it was asked for before `not_before`.
+    pub(crate) fn shown(&self, external_id: &str, since: Time, not_before: Time) -> Option<Shown> {
+        self.sightings.lock().shown(external_id, since, not_before)
+    }
+
+    /// When the open activations were last listed, at the beginning of time if never; `None`
+    /// where their dates prove what is new.
+    pub(crate) fn undated_since(&self) -> Option<Time> {
+        self.sightings.lock().undated_since()
+    }
+}

@@ -1,0 +1,263 @@
+//! What lists of open activations have shown of our account at a provider, and since when.
+//!
+//! An account may hold activations that are not ours: an operator bought them by hand, another
+//! program did, a second market does. Promises: of each activation that a list shows, it says
+//! between which moments of our clock it was made, as far as that can be proven. Leaves to
+//! others: whose it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nexnum_driver::ActiveRow;
+use nexnum_engine::time::Time;
+
+use super::listed::Listed;
+use super::server_clock::ClockOffset;
+
+/// How far a moment without its zone may be from the true one, and a clock that is wrong.
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+/// Identifiers remembered of one list; a longer one proves nothing of rows without a date.
+const IDS_MAX: usize = 50_000;
+
+/// When a purchase was made, as far as that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Made {
+    /// Not before this moment; `None` where nothing proves that it is new.
+    pub(crate) after: Option<Time>,
+    /// Not after this one.
+    pub(crate) before: Time,
+}
+
+/// What a list says of one activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// It is open.
+    Open,
+    /// It is not among the open ones.
+    Absent,
+    /// The list is cut before it.
+    Cut,
+}
+
+/// An activation that lists have shown.
+#[derive(Clone, Copy, Debug)]
+struct Sighting {
+    /// When the last whole list without it was asked for.
+    absent_at: Option<Time>,
+    /// When the first list that shows it was there.
+    seen_at: Time,
+    /// When the last list that shows it as open was asked for.
+    open_at: Option<Time>,
+}
+
+/// What the lists of one connection have shown.
+#[derive(Debug, Default)]
+pub(crate) struct Sightings {
+    known: BTreeMap<Box<str>, Sighting>,
+    /// When the last list that showed everything was asked for.
+    whole_at: Option<Time>,
+    /// When the last list was asked for.
+    listed_at: Option<Time>,
+    /// From when on that list shows everything.
+    whole_from: Time,
+    /// How the provider's clock stood to ours at the last list that says so.
+    offset: Option<ClockOffset>,
+    /// The last list had rows, each with its date.
+    dated: bool,
+}
+
+impl Sightings {
+    /// Takes a list in.
+    pub(crate) fn note(&mut self, listed: &Listed) {
+        let Listed { list, look, .. } = listed;
+        let whole = !list.is_cut() && list.ids.iter().all(|id| !id.is_empty());
+        let open: BTreeSet<&str> = list.rows.iter().map(|row| row.external_id.as_str()).collect();
+        let before = std::mem::take(&mut self.known);
+        let mut known: BTreeMap<Box<str>, Sighting> = BTreeMap::new();
+        for id in list.ids.iter().filter(|id| !id.is_empty()) {
+            let (absent_at, seen_at) = (self.whole_at, look.answered);
+            let fresh = Sighting { absent_at, seen_at, open_at: None };
+            let mut sighting = before.get(id.as_str()).copied().unwrap_or(fresh);
+            if open.contains(id.as_str()) {
+                sighting.open_at = Some(look.asked);
+            }
+            known.insert(id.as_str().into(), sighting);
+        }
+        if !whole {
+            // What a cut list leaves out may come back into it, and is not new then.
+            for (id, sighting) in before {
+                known.entry(id).or_insert(sighting);
+            }
+        }
+        let fits = known.len() <= IDS_MAX;
+        self.known = if fits { known } else { BTreeMap::new() };
+        self.whole_at = match (fits, whole) {
+            (true, true) => Some(look.asked),
+            (true, false) => self.whole_at,
+            (false, _) => None,
+        };
+        self.listed_at = Some(look.asked);
+        self.offset = listed.offset.or(self.offset);
+        self.whole_from = if fits { listed.whole_from() } else { Time(u64::MAX) };
+        let dated = list.rows.iter().all(|row| row.created.is_some());
+        self.dated = !list.rows.is_empty() && dated && listed.offset.is_some();
+    }
+
+    /// When a row of the last list was made. `offset` is its provider's clock, where that is
+    /// known.
+    pub(crate) fn made(&self, row: &ActiveRow, offset: Option<ClockOffset>) -> Made {
+        let sighting = self.known.get(row.external_id.as_str());
+        // What was there when a list was answered was made before.
+        let seen = Time(sighting.map_or(u64::MAX, |known| known.seen_at.0.saturating_sub(1)));
+        if let Some((created, offset)) = row.created.zip(offset) {
+            let (after, before) = offset.ours(created);
+            return Made { after: Some(after), before: before.min(seen) };
+        }
+        // A moment that may be that of another zone, or of a clock of which we know nothing,
+        // proves age beyond a day, and nothing else.
+        let about = row.created.or(row.created_unzoned).map(|about| about.plus_ms(DAY_MS));
+        let before = about.map_or(seen, |latest| latest.min(seen));
+        Made { after: sighting.and_then(|it| it.absent_at), before }
+    }
+
+    /// What the last list says of an activation that was bought at or after `since`; nothing
+    /// if it was asked for before `not_before`.
+    pub(crate) fn shown(&self, external_id: &str, since: Time, not_before: Time) -> Option<Shown> {
+        let listed_at = self.listed_at.filter(|at| *at >= not_before)?;
+        let open_at = self.known.get(external_id).and_then(|sighting| sighting.open_at);
+        Some(match open_at {
+            Some(at) if at == listed_at => Shown::Open,
+            Some(_) | None if self.whole_from <= since => Shown::Absent,
+            Some(_) | None => Shown::Cut,
+        })
+    }
+
+    /// By the provider's clock, from when on a list has to go back so that it shows what was
+    /// bought at or after a moment of ours: a day more where its clock is not known.
+    pub(crate) fn reach(&self, since: Time) -> Time {
+        let day_before = Time(since.0.saturating_sub(DAY_MS));
+        self.offset.map_or(day_before, |offset| offset.theirs(since).0)
+    }
+
+    /// When the last list was asked for, unless all its rows have their dates: those prove
+    /// what is new without a list from before.
+    pub(crate) fn undated_since(&self) -> Option<Time> {
+        if self.dated { None } else { Some(self.listed_at.unwrap_or_default()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::server_clock::{Look, ROUNDING_MS};
+    use nexnum_driver::ActiveList;
+    use nexnum_engine::ids::Number;
+
+    fn row(id: &str, created: Option<u64>) -> ActiveRow {
+        let number = Number(6_281_200_000_001);
+        let external_id = id.to_owned();
+        ActiveRow { external_id, number, created: created.map(Time), ..ActiveRow::default() }
+    }
+
+    /// A list that took a second.
+    fn list(ids: &[&str], full: bool, asked_s: u64) -> Listed {
+        let list = ActiveList {
+            rows: ids.iter().map(|id| row(id, None)).collect(),
+            listed: ids.len(),
+            ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+            full,
+            ..ActiveList::default()
+        };
+        Listed { list, pages: 1, look: at(asked_s), offset: None }
+    }
+
+    fn at(asked_s: u64) -> Look {
+        Look { asked: Time(asked_s * 1_000), answered: Time(asked_s * 1_000 + 1_000) }
+    }
+
+    fn made(sightings: &Sightings, id: &str) -> (Option<u64>, u64) {
+        let Made { after, before } = sightings.made(&row(id, None), None);
+        (after.map(|at| at.0), before.0)
+    }
+
+    #[test]
+    fn an_undated_row_is_as_new_as_the_lists_without_it_prove() {
+        let mut sightings = Sightings::default();
+        assert_eq!(sightings.undated_since(), Some(Time(0)));
+        sightings.note(&list(&["a"], false, 10));
+        assert_eq!(made(&sightings, "a"), (None, 10_999), "no list before the first");
+        sightings.note(&list(&["a", "b"], false, 20));
+        assert_eq!(made(&sightings, "b"), (Some(10_000), 20_999));
+        sightings.note(&list(&["b"], false, 30));
+        sightings.note(&list(&["a", "b"], false, 40));
+        assert_eq!(made(&sightings, "b"), (Some(10_000), 20_999), "as at its first sight");
+        assert_eq!(sightings.undated_since(), Some(Time(40_000)));
+    }
+
+    #[test]
+    fn a_cut_list_proves_no_absence_and_forgets_nothing() {
+        let mut sightings = Sightings::default();
+        sightings.note(&list(&["a"], true, 10));
+        sightings.note(&list(&["b"], true, 20));
+        assert_eq!(made(&sightings, "b"), (None, 20_999));
+        sightings.note(&list(&["a"], true, 30));
+        assert_eq!(made(&sightings, "a"), (None, 10_999));
+    }
+
+    #[test]
+    fn a_dated_row_is_placed_by_its_provider_s_clock() {
+        let mut sightings = Sightings::default();
+        let mut dated = list(&["a"], false, 100);
+        dated.offset = Some(ClockOffset::of(at(100), Time(700_500)));
+        dated.list.rows = vec![row("a", Some(700_500))];
+        sightings.note(&dated);
+        // Its clock is ten minutes ahead of ours.
+        let Made { after, before } = sightings.made(&dated.list.rows[0], dated.offset);
+        assert_eq!((after, before), (Some(Time(99_000)), Time(100_999)), "not after it was seen");
+        assert_eq!(sightings.undated_since(), None);
+    }
+
+    #[test]
+    fn a_list_goes_back_as_far_by_the_provider_s_clock() {
+        let mut sightings = Sightings::default();
+        let since = Time(DAY_MS + 500_000);
+        assert_eq!(sightings.reach(since), Time(500_000), "nothing is known of its clock");
+        let ahead = ClockOffset::of(at(100), Time(700_000));
+        sightings.note(&Listed { offset: Some(ahead), ..list(&[], false, 100) });
+        sightings.note(&list(&[], false, 110));
+        assert_eq!(sightings.reach(since), Time(since.0 + 599_000 - ROUNDING_MS));
+    }
+
+    #[test]
+    fn a_moment_without_its_zone_or_its_clock_proves_age_beyond_a_day() {
+        let mut sightings = Sightings::default();
+        let now = 30 * 24 * 60 * 60;
+        sightings.note(&list(&["a"], false, now));
+        let made = |row: ActiveRow| sightings.made(&row, None);
+        let day_s = DAY_MS / 1_000;
+        let unzoned =
+            |at_s: u64| ActiveRow { created_unzoned: Some(Time(at_s * 1_000)), ..row("a", None) };
+        let seen = Time(now * 1_000 + 999);
+        assert_eq!(made(unzoned(now - day_s + 60)), Made { after: None, before: seen });
+        let old = Made { after: None, before: Time((now - 60) * 1_000) };
+        assert_eq!(made(unzoned(now - day_s - 60)), old);
+        assert_eq!(made(row("a", Some((now - day_s - 60) * 1_000))), old);
+        assert_eq!(sightings.undated_since(), Some(Time(now * 1_000)));
+    }
+
+    #[test]
+    fn the_last_list_is_a_witness_of_what_it_shows() {
+        let mut sightings = Sightings::default();
+        let shown = |sightings: &Sightings, id| sightings.shown(id, Time(0), Time(15_000));
+        sightings.note(&list(&["a"], false, 10));
+        assert_eq!(shown(&sightings, "a"), None, "it was asked for too early");
+        sightings.note(&list(&["a"], false, 20));
+        assert_eq!(shown(&sightings, "a"), Some(Shown::Open));
+        assert_eq!(shown(&sightings, "b"), Some(Shown::Absent));
+        sightings.note(&list(&["b"], true, 30));
+        assert_eq!(shown(&sightings, "a"), Some(Shown::Cut));
+        let mut closed = list(&["a"], false, 40);
+        closed.list.rows.clear();
+        sightings.note(&closed);
+        assert_eq!(shown(&sightings, "a"), Some(Shown::Absent), "listed, and not as open");
+    }
+}

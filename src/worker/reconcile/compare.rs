@@ -1,0 +1,178 @@
+//! What follows from a list of open activations for the purchases that are looked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use nexnum_driver::{ActiveRow, Op};
+use nexnum_engine::command::AssignNumber;
+use nexnum_engine::ids::OrderId;
+use nexnum_engine::order::Order;
+use tokio::task::JoinSet;
+
+use super::Reconciler;
+use super::listed::{international, unowned};
+use crate::order::doubt::{PurchaseGivenUp, Window};
+use crate::order::matching::{Matched, Seeker, Unowned, match_rows};
+use crate::order::orphan::LostOrphan;
+use crate::order::{Orders, buy};
+use crate::provider::connected::{Connected, Failure};
+use crate::provider::listed::Listed;
+
+/// Purchases that are adopted at once: a commit takes them together.
+const ADOPTIONS_MAX: usize = 256;
+/// Rows that are reported one by one in a round.
+const REPORTS_MAX: usize = 10;
+
+impl Reconciler {
+    /// Draws the conclusions from a list that was asked for while these waited.
+    pub(super) async fn compare(
+        &mut self,
+        waiting: &[(Arc<Order>, Window)],
+        given_up: &[PurchaseGivenUp],
+        listed: Listed,
+    ) {
+        // 1. Calls first: one that ends now is in the calls, or is known as a purchase below, or
+        // its order is in doubt by now and may have a row of a list that was read meanwhile.
+        let calls = self.orders.doubts.calls(self.connected.id());
+        let doubted = self.waiting();
+        // 2. The rows that no order has, and whose each of them is.
+        let (asked, whole_from) = (listed.look.asked, listed.whole_from());
+        let unowned = unowned(&self.orders, &self.connected, listed);
+        let rows: Vec<Unowned> = unowned.iter().map(|(_, says)| *says).collect();
+        let seekers: Vec<Seeker> = doubted.iter().map(seeker).collect();
+        let matched = match_rows(&rows, &seekers, given_up, &calls);
+        let (provider, steps) = (self.connected.name(), matched.steps);
+        tracing::debug!(provider, rows = rows.len(), seekers = seekers.len(), steps, "compared");
+        // 3. Orders in doubt get their purchases.
+        self.adopt_all(&matched, &doubted, &unowned).await;
+        // 4. What was given up goes back; what may be a stranger's is the operator's to judge.
+        for (at, purchase) in &matched.returned {
+            self.give_back(&unowned[*at], purchase);
+        }
+        self.orders.doubts.found(matched.returned.iter().map(|(_, purchase)| purchase));
+        self.report(matched.unattributed.iter().map(|at| &unowned[*at].0));
+        // 5. An order that whole lists do not show was not bought.
+        let named: BTreeSet<OrderId> = matched.adopted.iter().map(|(_, id)| *id).collect();
+        let absent = waiting.iter().filter(|(_, window)| whole_from <= window.since);
+        let absent = absent.map(|(order, _)| order.id);
+        let absent = absent.filter(|id| !named.contains(id) && !matched.unclear.contains(id));
+        let settled = self.orders.doubts.count_absences(asked, absent);
+        self.resume_all(&settled, waiting).await;
+    }
+
+    async fn adopt_all(
+        &self,
+        matched: &Matched,
+        doubted: &[(Arc<Order>, Window)],
+        unowned: &[(ActiveRow, Unowned)],
+    ) {
+        let doubted: BTreeMap<OrderId, &Arc<Order>> =
+            doubted.iter().map(|(order, _)| (order.id, order)).collect();
+        let mut adoptions = JoinSet::new();
+        for (at, id) in &matched.adopted {
+            let Some(order) = doubted.get(id) else { continue };
+            if adoptions.len() >= ADOPTIONS_MAX {
+                adoptions.join_next().await;
+            }
+            let (orders, connected) = (Arc::clone(&self.orders), Arc::clone(&self.connected));
+            let (order, row) = (Arc::clone(order), unowned[*at].0.clone());
+            adoptions.spawn(async move { adopt(&orders, &connected, &order, &row).await });
+        }
+        while adoptions.join_next().await.is_some() {}
+    }
+
+    fn give_back(&self, (row, says): &(ActiveRow, Unowned), purchase: &PurchaseGivenUp) {
+        let age = self.connected.timings().min_cancel_age_ms;
+        let now = self.orders.market.clock.now();
+        let orphan = LostOrphan {
+            external_id: &row.external_id,
+            from: says.made.before.min(now).plus_ms(age),
+            bought_for: (purchase.order, purchase.attempt),
+            cost: purchase.cost,
+        };
+        orphan.give_back(&self.orders, &self.connected);
+    }
+
+    /// Reports rows that fit what is looked for and are not proven to be ours, each once.
+    fn report<'a>(&mut self, rows: impl Iterator<Item = &'a ActiveRow>) {
+        let before = std::mem::take(&mut self.unattributed);
+        self.unattributed = rows.map(|row| row.external_id.clone()).collect();
+        let new: Vec<_> = self.unattributed.difference(&before).collect();
+        let provider = self.connected.name();
+        for external_id in new.iter().take(REPORTS_MAX) {
+            tracing::warn!(
+                provider,
+                external_id,
+                "unattributed purchase: the provider shows an activation that may be one of ours \
+                 or another program's; it is left alone"
+            );
+        }
+        if let Some(first) = new.first() {
+            let others = match new.len() - 1 {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let text = format!("unattributed purchase {first}{others}: it is left alone");
+            let (at, op) = (self.orders.market.clock.now(), Op::ListActive);
+            self.connected.note_failure(Failure { at, op, order: None, text });
+        }
+    }
+
+    /// Sends orders on whose purchases enough lists do not show.
+    async fn resume_all(&self, settled: &[OrderId], waiting: &[(Arc<Order>, Window)]) {
+        let waiting: BTreeMap<OrderId, &(Arc<Order>, Window)> =
+            waiting.iter().map(|it| (it.0.id, it)).collect();
+        let mut resuming = JoinSet::new();
+        for id in settled {
+            let Some((order, window)) = waiting.get(id) else { continue };
+            let Some(doubt) = self.orders.doubts.settle(*id) else { continue };
+            // Should it turn up all the same, it goes back.
+            let now = self.orders.market.clock.now();
+            self.orders.doubts.give_up(PurchaseGivenUp::of(order, *window, now));
+            let (provider, id) = (self.connected.name(), order.id.0);
+            tracing::info!(
+                provider,
+                order = id,
+                "doubt settled: the provider's lists do not show a purchase"
+            );
+            drop(doubt.claim);
+            if resuming.len() >= ADOPTIONS_MAX {
+                resuming.join_next().await;
+            }
+            let (orders, order) = (Arc::clone(&self.orders), Arc::clone(order));
+            resuming.spawn(async move { buy::resume(&orders, &order, doubt.tried).await });
+        }
+        while resuming.join_next().await.is_some() {}
+    }
+}
+
+fn seeker((order, window): &(Arc<Order>, Window)) -> Seeker {
+    Seeker { order: order.id, product: order.product, window: *window }
+}
+
+/// Gives an order the purchase that was made for it.
+async fn adopt(orders: &Orders, connected: &Connected, order: &Order, row: &ActiveRow) {
+    let command = AssignNumber {
+        order: order.id,
+        attempt: order.attempt,
+        number: international(orders.market.catalog, row, order.product.country),
+        external_id: row.external_id.as_str().into(),
+        cost: None,
+        timings: connected.timings(),
+    };
+    let answer = orders.market.send_until(&command, order.deadline).await;
+    // Refused or not heard: the next round tries again, or finds the order ended and
+    // gives the number back.
+    if let Ok(Ok(_)) = answer {
+        let doubt = orders.doubts.settle(order.id);
+        if let Some(claim) = doubt.and_then(|doubt| doubt.claim) {
+            claim.book();
+        }
+        let (provider, order) = (connected.name(), order.id.0);
+        tracing::info!(
+            provider,
+            order,
+            "doubt settled: the purchase was found in the provider's list"
+        );
+    }
+}

@@ -1,0 +1,207 @@
+//! Settling doubts: what became of a purchase whose answer never came.
+//!
+//! While a provider has orders in doubt it is asked for its open activations once a round.
+//! A purchase that no order has, and that was made when an order's was, is adopted by it; an
+//! order that two whole lists in a row do not show, some time after its call, was not bought,
+//! and goes on to the next ask; a purchase that turns up after its order has ended or moved
+//! on is given back. What is not proven to be ours is reported and left alone. Doubts at a
+//! provider that cannot list end at the engine's deadline.
+//!
+//! Where a provider's rows have no dates, a list from before a purchase is what proves that a
+//! row is new: one is taken at the start, and again while nothing is in doubt.
+
+mod compare;
+mod listed;
+mod zone;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexnum_driver::{ActiveList, Op, ProviderError};
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::ids::OrderId;
+use nexnum_engine::order::Order;
+use nexnum_engine::time::Time;
+use tokio::sync::watch;
+
+use super::pause::stopped_within;
+use crate::order::Orders;
+use crate::order::doubt::{PurchaseGivenUp, Window};
+use crate::provider::connected::{Connected, Failure};
+use crate::provider::server_clock::ROUNDING_MS;
+use crate::supervisor::Beat;
+
+/// Between two rounds.
+const ROUND: Duration = Duration::from_secs(1);
+/// Rounds between two looks whether a connection that has left its place is needed still.
+const ROUNDS_OF_RETIREMENT: u32 = 30;
+/// Between two lists that only what was given up is looked for in.
+const GIVEN_UP_PAUSE_MS: u64 = 30_000;
+/// After a list that could not be had.
+const FAILED_PAUSE_MS: u64 = 5_000;
+/// Between two lists that are taken for what they prove to be old.
+const BASELINE_PAUSE_MS: u64 = 60_000;
+
+/// Settles the doubts of one provider.
+pub(super) struct Reconciler {
+    orders: Arc<Orders>,
+    connected: Arc<Connected>,
+    /// Rows of the last list that could not be read.
+    misfits: usize,
+    /// Rows that were reported, since they may be ours and may not: those of the last list
+    /// that anything was looked for in.
+    unattributed: BTreeSet<String>,
+    not_before: Time,
+    /// The same where only what was given up is looked for.
+    given_up_not_before: Time,
+    /// The same where nothing is looked for.
+    baseline_not_before: Time,
+    rounds: u32,
+}
+
+impl Reconciler {
+    pub(super) fn new(orders: &Arc<Orders>, connected: &Arc<Connected>) -> Self {
+        Self {
+            orders: Arc::clone(orders),
+            connected: Arc::clone(connected),
+            misfits: 0,
+            unattributed: BTreeSet::new(),
+            not_before: Time(0),
+            given_up_not_before: Time(0),
+            baseline_not_before: Time(0),
+            rounds: 0,
+        }
+    }
+
+    /// Runs until the workers stop, or until the connection has been replaced or removed and
+    /// no order in memory was bought under it.
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
+        while !stopped_within(&mut stop, ROUND).await {
+            beat.round();
+            if self.rounds.is_multiple_of(ROUNDS_OF_RETIREMENT) && self.is_over() {
+                return;
+            }
+            self.rounds = self.rounds.wrapping_add(1);
+            self.round().await;
+        }
+    }
+
+    /// Whether nothing can be found any more: the connection has left its place, and no order
+    /// in memory was bought under it.
+    fn is_over(&self) -> bool {
+        self.connected.is_retired() && !self.orders.providers.serves_orders(&self.connected)
+    }
+
+    /// Whether an attempt's purchase is looked for here: under the connection that it was
+    /// begun with, or else under the current one.
+    fn is_here(&self, order: OrderId, attempt: u8) -> bool {
+        match self.orders.providers.bought_under(order, attempt) {
+            Some(bought) => Arc::ptr_eq(&bought, &self.connected),
+            None => !self.connected.is_retired(),
+        }
+    }
+
+    async fn round(&mut self) {
+        // 1. What is looked for: orders in doubt, purchases given up.
+        let asked = self.orders.market.clock.now();
+        if asked < self.not_before {
+            return;
+        }
+        let waiting = self.waiting();
+        let is_quiet = waiting.is_empty() && asked < self.given_up_not_before;
+        if is_quiet || !self.connected.driver().supports(Op::ListActive) {
+            return;
+        }
+        let mut given_up = self.orders.doubts.given_up(self.connected.id(), asked);
+        given_up.retain(|purchase| self.is_here(purchase.order, purchase.attempt));
+        if waiting.is_empty() && given_up.is_empty() {
+            return self.refresh_baseline(asked).await;
+        }
+        // 2. The provider's list, as far back as the oldest of them.
+        let since = reach(&waiting, &given_up);
+        let listed = match self.connected.list_active(&self.orders.market.clock, since).await {
+            Ok(listed) => listed,
+            Err(error) => {
+                let now = self.note_unlisted(&error);
+                self.not_before = now.plus_ms(FAILED_PAUSE_MS);
+                return;
+            }
+        };
+        // A page a round, as it would be without pages.
+        let pause = listed.pages * ROUND;
+        self.not_before = asked.plus_ms(pause.as_millis() as u64);
+        if waiting.is_empty() {
+            self.given_up_not_before = asked.plus_ms(GIVEN_UP_PAUSE_MS);
+        }
+        self.note_misfits(&listed.list);
+        // 3. What follows from it.
+        self.compare(&waiting, &given_up, listed).await;
+    }
+
+    /// Takes a list while nothing is looked for, where one is needed to prove what is new.
+    async fn refresh_baseline(&mut self, now: Time) {
+        let due = self.connected.undated_since().is_some_and(|listed_at| {
+            now >= listed_at.plus_ms(BASELINE_PAUSE_MS).max(self.baseline_not_before)
+        });
+        if !due || self.connected.is_retired() {
+            return;
+        }
+        self.baseline_not_before = now.plus_ms(BASELINE_PAUSE_MS);
+        if let Err(error) = self.connected.list_active(&self.orders.market.clock, now).await {
+            self.note_unlisted(&error);
+        }
+    }
+
+    /// Notes that no list could be had; gives the time.
+    fn note_unlisted(&self, error: &ProviderError) -> Time {
+        let now = self.orders.market.clock.now();
+        self.connected.note_error(now, Op::ListActive, None, error);
+        now
+    }
+
+    /// Notes rows that could not be read in the provider's failures, once while their number
+    /// stays the same.
+    fn note_misfits(&mut self, list: &ActiveList) {
+        if list.misfits > 0 && list.misfits != self.misfits {
+            let text = format!("{} of {} rows could not be read", list.misfits, list.listed);
+            let (at, op) = (self.orders.market.clock.now(), Op::ListActive);
+            self.connected.note_failure(Failure { at, op, order: None, text });
+        }
+        self.misfits = list.misfits;
+    }
+
+    /// This provider's orders in doubt, each with when its purchase may have been made; those
+    /// that have ended are settled on the way.
+    fn waiting(&self) -> Vec<(Arc<Order>, Window)> {
+        let doubts = &self.orders.doubts;
+        let mut waiting = Vec::new();
+        for (id, window) in doubts.all() {
+            let Some(order) = self.orders.market.read_model.order(id) else {
+                doubts.settle(id);
+                continue;
+            };
+            if order.provider != self.connected.id() || !self.is_here(id, order.attempt) {
+                continue;
+            }
+            if order.state == ActivationState::Init {
+                waiting.push((order, window));
+                continue;
+            }
+            doubts.settle(id);
+            if order.state == ActivationState::Failed {
+                let now = self.orders.market.clock.now();
+                doubts.give_up(PurchaseGivenUp::of(&order, window, now));
+            }
+        }
+        waiting
+    }
+}
+
+/// How far back a list has to go to show what became of these: as far as those that wait
+/// need it, so that they need not wait for the rest.
+fn reach(waiting: &[(Arc<Order>, Window)], given_up: &[PurchaseGivenUp]) -> Time {
+    let begun = waiting.iter().map(|(_, window)| window.since).min();
+    let begun = begun.or_else(|| given_up.iter().map(|purchase| purchase.window.since).min());
+    Time(begun.unwrap_or_default().0.saturating_sub(ROUNDING_MS))
+}

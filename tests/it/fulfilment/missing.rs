@@ -1,0 +1,76 @@
+//! A provider that does not know an open activation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::order::{Order, OrderStatus};
+
+use super::{Closed, HANDLER, Rig, ask_handler, check_cancelled, until};
+
+fn active(order: &Order) -> bool {
+    order.state == ActivationState::Active
+}
+
+/// A market with an open order whose provider answers "not found" to what it said before.
+async fn unknown(rule: &str) -> (Rig, Arc<Order>) {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, active).await;
+    let closed = rig.close().await;
+    unfound(&closed, rule);
+    (closed.open().await, order)
+}
+
+/// Lets the provider's driver read "not found" where it read a state.
+fn unfound(closed: &Closed, rule: &str) {
+    let head = rule.split(", give").next().unwrap();
+    closed.reword("handler", rule, &format!("{head}, error = \"not_found\" }}"));
+}
+
+const WAITING: &str =
+    r#"{ equals = ["STATUS_WAIT_CODE", "STATUS_WAIT_RESEND"], give = { state = "=waiting" } }"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_the_list_shows_as_open_is_kept_though_its_provider_does_not_find_it() {
+    let (rig, order) = unknown(WAITING).await;
+    let connected = rig.orders().providers.get(order.provider).unwrap();
+    let told = || {
+        connected.health().failures.iter().any(|it| it.text.contains("in the list of open ones"))
+    };
+    until(told).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let order = rig.orders().market.read_model.order(order.id).unwrap();
+    assert_eq!((order.state, order.status), (ActivationState::Active, OrderStatus::Escrow));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_neither_the_list_nor_its_provider_knows_is_refunded() {
+    let rule =
+        r#"{ equals = ["STATUS_CANCEL", "ACCESS_CANCEL"], give = { state = "=cancelled" } }"#;
+    let (rig, order) = unknown(rule).await;
+    let external_id = &order.assignment.as_ref().unwrap().external_id;
+    let cancel = format!("action=setStatus&id={external_id}&status=8");
+    assert_eq!(ask_handler(&rig.sandbox, &cancel).await, "ACCESS_CANCEL");
+    let order = rig.order(order.id, |order| order.state.is_closed()).await;
+    assert_eq!((order.state, order.status), (ActivationState::Cancelled, OrderStatus::Refunded));
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_was_taken_for_gone_and_is_not_goes_back() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    let order = rig.order(rig.buy(None).await.unwrap(), active).await;
+    let closed = rig.close().await;
+    unfound(&closed, WAITING);
+    let none = r#"filters = [{ at = "/activationId", equals = ["none"] }]"#;
+    let rows = r#"rows = { path = "activeActivations.*""#;
+    closed.reword("handler", rows, &format!("{rows}, {none}"));
+    let rig = closed.open().await;
+    let ended = rig.order(order.id, |order| order.state.is_closed()).await;
+    assert_eq!((ended.state, ended.status), (ActivationState::Cancelled, OrderStatus::Refunded));
+    check_cancelled(&rig.sandbox, &order.assignment.as_ref().unwrap().external_id).await;
+    rig.stop().await;
+}

@@ -1,0 +1,109 @@
+//! What is left to be done at a provider: numbers on their way back, ends, a last look, and
+//! what it charges in vain.
+
+use nexnum_engine::account::Book;
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::command::{Actor, Finish};
+use nexnum_engine::money::Micros;
+use nexnum_engine::order::{Order, OrderStatus};
+use nexnum_sandbox::{FaultKind, SandboxConfig};
+
+use super::{
+    Closed, HANDLER, Rig, SMSPOOL, ask_handler, check_cancelled, execute, received, stray, until,
+};
+
+fn active(order: &Order) -> bool {
+    order.state == ActivationState::Active
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_on_its_way_back_goes_back_after_a_restart() {
+    let config = SandboxConfig {
+        min_cancel_age_ms: 600_000,
+        sms_delay_ms: 1_100_000..=1_100_000,
+        ..SandboxConfig::small(7)
+    };
+    let rig = Rig::start_on(config, &[(HANDLER, 100_000), (SMSPOOL, 200_000)]).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    assert_eq!(rig.order(id, active).await.attempt, 2);
+    let late = stray(&rig.sandbox).await;
+    // It is found, and the provider does not take it back yet.
+    until(|| !rig.orders().market.read_model.orphans().is_empty()).await;
+    let closed = rig.close().await;
+    closed.sandbox.advance_ms(601_000);
+    let rig = closed.open().await;
+    check_cancelled(&rig.sandbox, &late).await;
+    until(|| rig.orders().market.read_model.orphans().is_empty()).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ended_before_a_restart_is_ended_at_its_provider_after_it() {
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, received).await;
+    rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
+    execute(rig.orders(), Finish { order: id, actor: Actor::System }).await;
+    let closed = rig.close().await;
+    closed.sandbox.faults(HANDLER).clear();
+    assert!(is_listed(&closed).await, "the provider was not told");
+    let rig = closed.open().await;
+    until(|| rig.orders().market.read_model.unended().is_empty()).await;
+    let closed = rig.close().await;
+    assert!(!is_listed(&closed).await);
+    closed.sandbox.stop().await;
+}
+
+async fn is_listed(closed: &Closed) -> bool {
+    let list = ask_handler(&closed.sandbox, "action=getActiveActivations").await;
+    list.contains("activationId")
+}
+
+/// A market whose numbers live for two seconds and that polls so often.
+async fn short_lived(sms_delay_ms: u64, poll_interval_ms: u64) -> Rig {
+    let closed = Rig::start_with(&[(HANDLER, 100_000)], sms_delay_ms).await.close().await;
+    closed.reword("handler", "lifetime_ms = 1200000", "lifetime_ms = 2000");
+    let slow = format!("poll_interval_ms = {poll_interval_ms}");
+    closed.reword("handler", "poll_interval_ms = 100", &slow);
+    closed.open().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_came_after_the_last_poll_in_time_is_delivered() {
+    // Polled 1.5 s and 4.5 s after the purchase.
+    let rig = short_lived(1_800, 3_000).await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.closed_at.is_some()).await;
+    assert_eq!((order.state, order.status), (ActivationState::Completed, OrderStatus::Delivered));
+    assert_eq!(rig.wallet(), (9_880_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_has_no_message_at_the_last_look_ends_the_order_at_once() {
+    let rig = short_lived(600_000, 100).await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.closed_at.is_some()).await;
+    assert_eq!(order.state, ActivationState::TimedOut);
+    let expires_at = order.assignment.as_ref().unwrap().expires_at;
+    let late_ms = order.closed_at.unwrap().ms_since(expires_at);
+    assert!(late_ms < 5_000, "it waited for the whole grace: {late_ms} ms");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_after_the_refund_is_owed_to_the_provider() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 60_000).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::MessageAfterCancel);
+    let id = rig.buy(None).await.unwrap();
+    let provider = rig.order(id, active).await.provider;
+    rig.cancel(id).await;
+    rig.sandbox.advance_ms(61_000);
+    rig.order(id, |order| !order.messages.is_empty()).await;
+    let closed = rig.close().await;
+    let state = closed.state();
+    let owed = [Book::Payable(provider), Book::Loss(provider)].map(|book| state.balance(book));
+    assert_eq!(owed, [Micros(100_000), Micros(-100_000)]);
+    closed.sandbox.stop().await;
+}
