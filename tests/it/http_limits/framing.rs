@@ -125,7 +125,7 @@ async fn a_chunked_body_is_read_and_is_the_last_of_its_connection() {
                    GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n";
     let reply = server.exchange(request.as_bytes()).await;
     assert_eq!(status(&reply), "201", "{reply}");
-    assert!(reply.ends_with("\r\n\r\n\"id\""), "{reply}");
+    assert!(reply.ends_with("\r\n\r\n\"id\"\n"), "{reply}");
 }
 
 #[tokio::test]
