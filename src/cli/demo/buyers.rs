@@ -82,14 +82,18 @@ impl Buyer {
         let open = open.map_or(Value::Null, |answer| answer.body);
         for order in open["activations"].as_array().map_or(&[][..], Vec::as_slice) {
             if let Some(id) = order["id"].as_str() {
-                self.see_to(id).await;
+                let patience = self.patience();
+                self.see_to(id, patience).await;
             }
         }
         // 2. One order after the other.
         loop {
             self.think().await;
-            if let Some(id) = self.buy().await {
-                self.see_to(&id).await;
+            // No message comes to own stock by itself.
+            let is_own = self.random.percent(OWN_STOCK_PERCENT);
+            let patience = if is_own { IMPATIENT_MS } else { self.patience() };
+            if let Some(id) = self.buy(is_own).await {
+                self.see_to(&id, patience).await;
             }
         }
     }
@@ -98,9 +102,13 @@ impl Buyer {
         tokio::time::sleep(self.random.between(THINK_MS)).await;
     }
 
+    fn patience(&mut self) -> (u64, u64) {
+        if self.random.percent(IMPATIENT_PERCENT) { IMPATIENT_MS } else { PATIENT_MS }
+    }
+
     /// Buys something; the order's id comes back if there is one.
-    async fn buy(&mut self) -> Option<String> {
-        let wish = if self.random.percent(OWN_STOCK_PERCENT) {
+    async fn buy(&mut self, is_own: bool) -> Option<String> {
+        let wish = if is_own {
             json!({ "country": OWN_COUNTRY, "service": OWN_SERVICE })
         } else {
             let (country, service) = (self.random.of(&COUNTRIES), self.random.of(&SERVICES));
@@ -121,9 +129,7 @@ impl Buyer {
     }
 
     /// Waits for the code of an order, or cancels it.
-    async fn see_to(&mut self, id: &str) {
-        let is_impatient = self.random.percent(IMPATIENT_PERCENT);
-        let patience = if is_impatient { IMPATIENT_MS } else { PATIENT_MS };
+    async fn see_to(&mut self, id: &str, patience: (u64, u64)) {
         let give_up = Instant::now() + self.random.between(patience);
         loop {
             let left = give_up.saturating_duration_since(Instant::now());
