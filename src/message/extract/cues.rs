@@ -31,6 +31,7 @@ pub(super) enum Kind {
     Month,
     Number,
     Link,
+    Send,
 }
 
 const KINDS: &[(&str, Kind)] = &[
@@ -52,6 +53,7 @@ const KINDS: &[(&str, Kind)] = &[
     ("month", Kind::Month),
     ("number", Kind::Number),
     ("link", Kind::Link),
+    ("send", Kind::Send),
 ];
 
 /// A word of the table in a text: bytes `start..end`.

@@ -4,11 +4,14 @@
 use super::code::{CODE_LEN, Code, Figure, Shape, is_year};
 use super::cues::{Cue, Kind};
 use super::lexer::{Atom, AtomKind, Lexed, RunLetters};
+use super::shapes::{figure_len, shape_of};
 
 /// Groups that are read as one figure; more belong to a card or an account.
 const GROUPS_MAX: usize = 12;
 /// Letters before a dash that name the service, as in `FB-12345`.
 const PREFIX_LEN_MAX: usize = 5;
+/// Last digits of an account that are shown.
+const HIDDEN_LEN_MAX: usize = 5;
 /// Signs and blanks between digits that are said one by one, as in `4 ... 8 ... 2`.
 const SPELLED_SIGNS_MAX: usize = 5;
 
@@ -147,6 +150,14 @@ impl<'a> Builder<'a> {
             text.len() - text.trim_end_matches(['x', 'X']).len() >= 2
                 && !text.trim_end_matches(['x', 'X']).ends_with(|c: char| c.is_ascii_alphabetic())
         };
+        // "DE…4821", "DE12..4821".
+        let cut = before.strip_suffix('…').or_else(|| before.strip_suffix(".."));
+        let cut = cut.map(|rest| rest.trim_end_matches(['.', '…']));
+        let named =
+            |rest: &str| rest.ends_with(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit());
+        if cut.is_some_and(named) && end - start <= HIDDEN_LEN_MAX {
+            return true;
+        }
         let last = before.chars().next_back();
         if last.is_some_and(|c| matches!(c, '\u{370}'..='\u{52f}')) {
             // A licence plate or a product; a word that says what follows is longer.
@@ -275,6 +286,7 @@ impl<'a> Builder<'a> {
         while self.kind(last + 1) == Some(AtomKind::Sign('-'))
             && self.run(last + 2).is_some()
             && !self.is_cue(last + 2)
+            && self.cue_at(self.end(last)).is_none()
         {
             last += 2;
         }
@@ -288,7 +300,13 @@ impl<'a> Builder<'a> {
         let groups = (at..=last).step_by(2).map(|group| self.text(group));
         let first = &self.lexed.text[start..self.end(at)];
         let groups = groups.enumerate().map(|(at, group)| if at == 0 { first } else { group });
-        let shape = shape_of(groups.clone());
+        let shape = match shape_of(groups.clone()) {
+            // "12-Mar-2024".
+            Shape::Taken if last == at + 4 && self.is_dated(at) => Shape::Measure,
+            // "Your 6-digit code".
+            Shape::Taken if first.len() <= 2 && self.counts_words(at, last) => Shape::Measure,
+            shape => shape,
+        };
         let (shape, code) = match Code::of(groups) {
             Some(code) => (shape, code),
             None => {
@@ -296,6 +314,20 @@ impl<'a> Builder<'a> {
             }
         };
         Some((Figure { shape, code, start, end: self.end(last) }, last + 1))
+    }
+
+    /// True for a day, the name of a month and a year.
+    fn is_dated(self, at: usize) -> bool {
+        let len = |at: usize| self.number(at).map(str::len);
+        matches!((len(at), len(at + 4)), (Some(1 | 2), Some(2 | 4)))
+            && self.run(at + 2).is_some_and(RunLetters::is_word)
+    }
+
+    /// True for a number and words in small letters, with hyphens between them.
+    fn counts_words(self, at: usize, last: usize) -> bool {
+        let mut words = (at + 2..=last).step_by(2);
+        self.number(at).is_some()
+            && words.all(|at| self.run(at).is_some_and(|run| run.is_word() && !run.upper))
     }
 
     /// Capitals: before a hyphen the name of the service, or a group of a code.
@@ -328,7 +360,9 @@ impl<'a> Builder<'a> {
             let code = Code::of([text].into_iter().chain(rest)).filter(|_| !crossed && !digits);
             figure.shape = match (code, figure.shape) {
                 (_, Shape::Measure) | (None, _) => Shape::Measure,
-                (Some(_), Shape::Taken) if self.run(at + 2)?.lower => Shape::Taken,
+                (Some(code), _) if code.as_str().bytes().any(|b| b.is_ascii_lowercase()) => {
+                    Shape::Taken
+                }
                 (Some(code), _) => {
                     figure.code = code;
                     let digit = code.as_str().bytes().any(|b| b.is_ascii_digit());
@@ -398,10 +432,12 @@ impl<'a> Builder<'a> {
         }
         let decimal = matches!(self.kind(last + 1), Some(AtomKind::Sign('.' | ',' | ':' | '/')))
             && self.number(last + 2).is_some();
-        let groups = (at..=last).step_by(2).map(|group| self.text(group));
+        let head = &self.lexed.text[start..self.end(at)];
+        let groups = (at..=last).step_by(2);
+        let groups = groups.map(|group| if group == at { head } else { self.text(group) });
         let joined = even && (4..=10).contains(&total);
         let joined = joined && if count == 2 { first >= 2 } else { first <= 3 };
-        let joined = joined && !(total == 10 && self.text(at).starts_with('0'));
+        let joined = joined && !(total == 10 && head.starts_with('0'));
         if joined && !decimal && !groups.clone().skip(1).any(is_year) {
             let code = Code::of(groups)?;
             let shape = if total == 4 && count == 2 { Shape::Uneven } else { Shape::Digits };
@@ -430,62 +466,4 @@ impl<'a> Builder<'a> {
         let code = Code::of(groups).filter(|_| first <= 3)?;
         Some((Figure { shape: Shape::Uneven, code, start, end: self.end(last) }, last + 1))
     }
-}
-
-/// How much of a run is the figure: the next sentence may begin without a blank, as in
-/// `482913Valid for 5 minutes`.
-fn figure_len(run: &str) -> usize {
-    let word = run.trim_start_matches(|c: char| c.is_ascii_digit());
-    let digits = run.len() - word.len();
-    let rest = word.strip_prefix(|c: char| c.is_ascii_uppercase()).unwrap_or_default();
-    let is_word = !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase());
-    if (4..=8).contains(&digits) && is_word && rest.len() >= 3 { digits } else { run.len() }
-}
-
-/// What groups with hyphens between them are.
-fn shape_of<'a>(groups: impl Iterator<Item = &'a str> + Clone) -> Shape {
-    let letters = |small: bool| {
-        let is = move |b: u8| if small { b.is_ascii_lowercase() } else { b.is_ascii_alphabetic() };
-        groups.clone().any(|group| group.bytes().any(is))
-    };
-    if letters(true) {
-        return Shape::Taken;
-    }
-    if letters(false) {
-        return Shape::Mixed;
-    }
-    let mut lens = [0; 3];
-    let count = groups.clone().count();
-    for (len, group) in lens.iter_mut().zip(groups.clone()) {
-        *len = group.len();
-    }
-    let even = groups.clone().all(|group| group.len() == lens[0]);
-    match (count, lens) {
-        // A date, a span of years, a phone number.
-        (3, [4, 1 | 2, 1 | 2] | [1 | 2, 1 | 2, 4]) => Shape::Measure,
-        (3, [2, 2, 2]) if is_date(groups.clone()) => Shape::Measure,
-        (2, [4, 4, _]) if groups.clone().all(is_year) => Shape::Measure,
-        // "02-888-8888" and "1588-9999" are dialled.
-        _ if !even && groups.clone().next().is_some_and(|group| group.starts_with('0')) => {
-            Shape::Measure
-        }
-        (2, [4, 4, _]) if groups.clone().next().is_some_and(is_hotline) => Shape::Uneven,
-        (2, [1, 1, _]) | (3.., [1 | 3 | 4, 3, 3 | 4]) if !even || count == 2 => Shape::Measure,
-        (2, [1 | 2, 1 | 2, _]) => Shape::Uneven,
-        _ if even => Shape::Digits,
-        _ => Shape::Uneven,
-    }
-}
-
-/// True for a day, a month and two digits of a year.
-fn is_date<'a>(mut groups: impl Iterator<Item = &'a str>) -> bool {
-    let mut within = |max: u32| {
-        groups.next().and_then(|group| group.parse().ok()).is_some_and(|n: u32| n <= max && n > 0)
-    };
-    within(31) && within(12)
-}
-
-/// True for the first four digits of a Korean company's number.
-fn is_hotline(digits: &str) -> bool {
-    matches!(digits.as_bytes(), [b'1', b'5' | b'6' | b'8', ..])
 }

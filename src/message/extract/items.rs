@@ -170,7 +170,8 @@ fn cuts(lexed: &Lexed, at: usize, pos: usize, cue: Cue) -> bool {
         | Kind::Currency
         | Kind::Month
         | Kind::Number
-        | Kind::Link => false,
+        | Kind::Link
+        | Kind::Send => false,
     }
 }
 
@@ -207,6 +208,7 @@ fn item(lexed: &Lexed, at: usize, pos: usize, end: usize) -> Option<Item> {
             ',' | ';' | '|' | '，' | '、' | '；' | '،' | '؛' | '/' | '՝' => {
                 Some(Item::Break(Level::Clause))
             }
+            '.' | '…' if cuts_number(lexed, at) => None,
             '.' => ends_sentence(lexed, at).then_some(Item::Break(Level::Sentence)),
             '!' | '?' | '。' | '｡' | '।' | '॥' | '۔' | '؟' | '።' | '။' | '៕' | '…' | '։' => {
                 Some(Item::Break(Level::Sentence))
@@ -217,6 +219,25 @@ fn item(lexed: &Lexed, at: usize, pos: usize, end: usize) -> Option<Item> {
             _ => None,
         },
     }
+}
+
+/// True for points in the place of digits: `DE…4821`, `12..21`.
+fn cuts_number(lexed: &Lexed, at: usize) -> bool {
+    let point = |at: usize| matches!(lexed.atoms[at].kind, AtomKind::Sign('.' | '…'));
+    let first = (0..at).rev().take(3).take_while(|at| point(*at)).last().unwrap_or(at);
+    let last = (at..lexed.atoms.len()).take(3).take_while(|at| point(*at)).last().unwrap_or(at);
+    let several = first < last || lexed.atoms[at].kind == AtomKind::Sign('…');
+    let ends = |at: Option<usize>, digit: fn(&u8) -> bool, last: bool| {
+        let atom = at
+            .and_then(|at| lexed.atoms.get(at))
+            .filter(|atom| matches!(atom.kind, AtomKind::Run(_)));
+        let text = atom.map_or("", |atom| lexed.of(*atom)).as_bytes();
+        (if last { text.last() } else { text.first() }).is_some_and(digit)
+    };
+    let named: fn(&u8) -> bool = |b| b.is_ascii_uppercase() || b.is_ascii_digit();
+    several
+        && ends(first.checked_sub(1), named, true)
+        && ends(last.checked_add(1), u8::is_ascii_digit, false)
 }
 
 /// True for a dash with no blank beside it.

@@ -17,6 +17,7 @@ mod lexer;
 mod links;
 mod provider;
 mod score;
+mod shapes;
 mod sides;
 #[cfg(test)]
 mod tests;

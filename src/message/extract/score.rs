@@ -4,6 +4,7 @@
 use super::code::{Figure, Shape, is_year};
 use super::cues::Kind;
 use super::items::{Item, Level, Row};
+use super::shapes::is_slogan;
 use super::sides::{Placed, REACH, Side, Tie, around, is_name};
 
 /// What a code has at least.
@@ -24,6 +25,7 @@ const SOMEWHERE: i32 = 20;
 struct Topic {
     code: bool,
     verify: bool,
+    enter: bool,
     trade: bool,
     /// An amount, or a part of one.
     price: bool,
@@ -33,6 +35,8 @@ struct Topic {
     cues: bool,
     /// The sender's name is in it.
     signed: bool,
+    /// The sender has no name.
+    numbered: bool,
     /// Figures, and those that may be codes.
     figures: usize,
     rivals: usize,
@@ -97,6 +101,7 @@ impl Topic {
                     topic.cues |= *kind != Kind::Is;
                     topic.code |= matches!(kind, Kind::Otp | Kind::Code);
                     topic.verify |= matches!(kind, Kind::Otp | Kind::Verify);
+                    topic.enter |= *kind == Kind::Enter;
                     topic.trade |= *kind == Kind::Trade;
                     topic.price |= *kind == Kind::Currency;
                 }
@@ -116,6 +121,7 @@ impl Topic {
         topic.code |= named;
         topic.verify |= named;
         topic.signed = !name.is_empty() && text.to_ascii_lowercase().contains(&name);
+        topic.numbered = !sender.bytes().any(|b| b.is_ascii_alphabetic());
         topic.price |= text.contains('%');
         topic.trade |= text.contains('%');
         topic.small = text.bytes().any(|b| b.is_ascii_lowercase() || !b.is_ascii());
@@ -158,15 +164,19 @@ impl Judge<'_> {
             let inside = tie.is_some_and(|tie| tie.crossed <= Some(Level::Clause));
             if inside || lone.is_some() || points >= 30 { points } else { points / 2 }
         };
+        // "Orchard: 482913. Type it to sign in", "Orchard: 482913. Keep it to yourself".
+        let titled = at_joint(self.row, *at) && self.topic.verify;
+        let sole = self.topic.rivals == 1 && lone.is_some_and(|words| words <= 2);
+        let asked = titled && lone.is_some() && (self.topic.enter || sole);
         let links = [
             near(code_before, before.code),
             near(code_after, after.code),
             if self.topic.code { near(SOMEWHERE, None) } else { 0 },
             before.verify.map_or(0, verify_before_points),
             after.verify.map_or(0, verify_after_points),
-            self.alone_points(figure),
+            self.alone_points(figure, at_joint(self.row, *at)),
             if (before.new || after.new) && self.topic.code { NEW } else { 0 },
-            if lone == Some(0) && self.topic.verify { SOMEWHERE + 4 } else { 0 },
+            if lone == Some(0) && self.topic.verify || asked { SOMEWHERE + 4 } else { 0 },
         ];
         let link = links.into_iter().max().unwrap_or(0) + enter_points(before, after);
         let inside = |tie: Tie| tie.crossed.is_none();
@@ -227,7 +237,7 @@ impl Judge<'_> {
         };
         let _ended = ahead.map_while(|item| count(&mut words[0], item).then_some(())).count();
         let _ended = behind.map_while(|item| count(&mut words[1], item).then_some(())).count();
-        let joined = at > 0 && self.row.items[at - 1] == Item::Joint;
+        let joined = at_joint(self.row, at);
         let apart = match words {
             [0, behind] => behind <= 8,
             [_, behind] if joined => behind <= 4,
@@ -244,10 +254,13 @@ impl Judge<'_> {
     }
 
     /// A message that says nothing but a figure, or the sender's name before it.
-    fn alone_points(&self, figure: &Figure) -> i32 {
-        let few = self.topic.words == 0 || self.topic.words <= 2 && self.topic.signed;
+    fn alone_points(&self, figure: &Figure, is_titled: bool) -> i32 {
+        let code = figure.code.as_str();
+        let titled = self.topic.numbered && (5..=7).contains(&code.len()) && is_titled;
+        let named = self.topic.signed || titled;
+        let few = self.topic.words == 0 || self.topic.words <= 2 && named;
         let few = few && !self.topic.cues && self.topic.figures == 1;
-        let digits = figure.shape == Shape::Digits && figure.code.as_str().len() >= 4;
+        let digits = figure.shape == Shape::Digits && code.len() >= 4;
         if few && digits { SOMEWHERE + 4 } else { 0 }
     }
 
@@ -261,6 +274,7 @@ impl Judge<'_> {
             let named = |tie: Tie| tie.rank >= 3 && tie.crossed.is_none() && tie.passed == 0;
             let named = label.gap > 0 && before.code.is_some_and(named);
             lost += match (label.joined, joined_after) {
+                _ if label.sent => 70,
                 (_, false) if named => 20,
                 (true, true) => 10,
                 (false, true) => 35,
@@ -274,6 +288,15 @@ impl Judge<'_> {
             Beside::Date if !wished => 60,
             Beside::Date | Beside::Nothing => 0,
         };
+        // "Booking confirmed, code QK7PD2".
+        let drawn = matches!(figure.shape, Shape::Mixed | Shape::Capitals);
+        if drawn && before.thing && before.code.is_some_and(|tie| tie.rank < 3) {
+            lost += 30;
+        }
+        // "Today only: code SAVE20".
+        if figure.shape == Shape::Mixed && !self.topic.verify && is_slogan(code) {
+            lost += 30;
+        }
         if self.topic.trade && !self.topic.verify {
             let inside = before.trade || after.trade || self.topic.price;
             let near = inside || !matches!(figure.shape, Shape::Digits | Shape::Spelled);
@@ -284,7 +307,7 @@ impl Judge<'_> {
         }
         lost += match (after.stale, self.topic.rivals) {
             (false, _) => 0,
-            (true, 0 | 1) => 15,
+            (true, 0 | 1) => 45,
             (true, _) => 50,
         };
         // A time of day, unless the message speaks of a code.
@@ -319,6 +342,11 @@ impl Judge<'_> {
             _ => Beside::Nothing,
         }
     }
+}
+
+/// True behind a colon or a dash.
+fn at_joint(row: &Row, at: usize) -> bool {
+    at > 0 && row.items[at - 1] == Item::Joint
 }
 
 enum Beside {

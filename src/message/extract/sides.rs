@@ -11,6 +11,10 @@ pub(super) const REACH: usize = 40;
 const LABEL_GAP_MAX: u32 = 2;
 /// Words between a figure and the word that says it counts no more.
 const STALE_GAP_MAX: u32 = 5;
+/// Words between a figure and the word that says that something is to be sent there.
+const SEND_GAP_MAX: u32 = 4;
+/// Items before a word for code among which a thing may own it.
+const THING_ITEMS: usize = 8;
 /// Items before a word for code that belong to it.
 const NAME_ITEMS: usize = 4;
 
@@ -32,6 +36,8 @@ pub(super) struct Label {
     /// Its item.
     pub(super) place: usize,
     pub(super) joined: bool,
+    /// A word is to be sent to the figure.
+    pub(super) sent: bool,
     /// Words between it and the figure.
     pub(super) gap: u32,
 }
@@ -46,6 +52,8 @@ pub(super) struct Side {
     pub(super) label: Option<Label>,
     /// The figure counts no more.
     pub(super) stale: bool,
+    /// The word for code stands behind a thing that has one of its own.
+    pub(super) thing: bool,
     /// Something is done with the figure.
     pub(super) with: bool,
     /// The figure counts from now on.
@@ -105,7 +113,7 @@ impl Looker<'_> {
                     None => walk.pass(&self.row.figures[figure], is_name(self.row, place)),
                 },
                 Item::Cue(Kind::Stale) if walk.gap <= 1 && walk.crossed.is_none() => {
-                    side.label.get_or_insert(Label { place, joined: false, gap: 0 });
+                    side.label.get_or_insert(Label { place, joined: false, sent: false, gap: 0 });
                 }
                 Item::Cue(kind @ (Kind::Label | Kind::Thing | Kind::Trade | Kind::Month)) => {
                     side.trade |= kind == Kind::Trade && walk.is_inside();
@@ -113,12 +121,19 @@ impl Looker<'_> {
                     let reach = if kind == Kind::Month { 0 } else { LABEL_GAP_MAX };
                     let near = walk.gap <= reach && walk.crossed.is_none();
                     if nearest && near && side.verify.is_none() && walk.passed == 0 {
-                        side.label = Some(Label { place, joined: walk.joined, gap: walk.gap });
+                        side.label =
+                            Some(Label { place, joined: walk.joined, sent: false, gap: walk.gap });
                     }
                     // "Booking confirmed: 482913".
                     if walk.crossed.is_none() && side.verify.is_some_and(|tie| tie.joined) {
                         side.verify = side.verify.map(|tie| Tie { joined: false, ..tie });
                     }
+                    walk.gap = walk.gap.saturating_add(1);
+                }
+                // "Text STOP to 48213".
+                Item::Cue(Kind::Send) if walk.gap > 0 && walk.crossed.is_none() => {
+                    let label = Label { place, joined: true, sent: true, gap: 0 };
+                    side.label = side.label.or((walk.gap <= SEND_GAP_MAX).then_some(label));
                     walk.gap = walk.gap.saturating_add(1);
                 }
                 item => {
@@ -129,6 +144,14 @@ impl Looker<'_> {
             }
         }
         self.name(&mut side, place);
+        // "Text CODE to 48213": the word is what the reader shall send.
+        let sent = place > 0
+            && self.row.items[place - 1] == Item::Cue(Kind::Send)
+            && !matches!(self.row.items[place + 1], Item::Figure(_) | Item::Joint);
+        if let (true, Some(Tie { crossed: None, .. })) = (sent, side.code) {
+            side.code = None;
+            side.label = Some(Label { place: place - 1, joined: true, sent: true, gap: 0 });
+        }
         // "The code for your order: 482913" names the code first.
         let named = |tie: Tie| tie.crossed.is_none() && tie.passed == 0;
         if side.label.is_some_and(|label| label.joined) && side.code.is_some_and(named) {
@@ -140,13 +163,23 @@ impl Looker<'_> {
     /// Reads what is before the word for code at this place: "old", "new", what it is for.
     fn name(&self, side: &mut Side, place: usize) {
         let Some(tie) = &mut side.code else { return };
+        let clause = self.row.items[..place].iter().rev().take(THING_ITEMS);
+        let clause =
+            clause.take_while(|item| !matches!(item, Item::Break(Level::Line | Level::Sentence)));
+        let says = |kind: Kind| clause.clone().any(|item| *item == Item::Cue(kind));
+        side.thing = (says(Kind::Thing) || says(Kind::Label)) && !says(Kind::Verify);
         if self.row.items[place] == Item::Cue(Kind::Otp) {
             tie.rank += 3;
         }
         for at in (place.saturating_sub(NAME_ITEMS)..place).rev() {
             match self.row.items[at] {
                 Item::Cue(Kind::Stale) if tie.crossed.is_none() => {
-                    side.label.get_or_insert(Label { place: at, joined: false, gap: 0 });
+                    side.label.get_or_insert(Label {
+                        place: at,
+                        joined: false,
+                        sent: false,
+                        gap: 0,
+                    });
                 }
                 Item::Cue(Kind::New) => side.new = true,
                 Item::Cue(Kind::Verify) => tie.rank = 3,
@@ -296,7 +329,8 @@ impl Walk {
                 | Kind::Currency
                 | Kind::Month
                 | Kind::Done
-                | Kind::Link,
+                | Kind::Link
+                | Kind::Send,
             )
             | Item::Figure(_) => self.gap = self.gap.saturating_add(1),
             Item::Link { .. } | Item::Bound => self.gap = self.gap.saturating_add(1),

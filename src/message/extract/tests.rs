@@ -9,9 +9,15 @@ const EXAMPLES: &str = include_str!("examples.txt");
 
 /// Line breaks and invisible characters are written as in Rust.
 fn unescaped(text: &str) -> String {
-    let signs = [("\\n", "\n"), ("\\u200f", "\u{200f}"), ("\\u200e", "\u{200e}")];
-    let text = signs.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
-    text.replace("\\u200b", "\u{200b}")
+    let signs = [
+        ("\\n", "\n"),
+        ("\\u200b", "\u{200b}"),
+        ("\\u200e", "\u{200e}"),
+        ("\\u200f", "\u{200f}"),
+        ("\\u2060", "\u{2060}"),
+        ("\\u00ad", "\u{ad}"),
+    ];
+    signs.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
 #[test]

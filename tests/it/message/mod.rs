@@ -1,3 +1,4 @@
 //! What is read in messages: measured on the corpus, and as a command.
 
 mod command;
+mod corpus;

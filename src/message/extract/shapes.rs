@@ -1,0 +1,76 @@
+//! What runs of letters and digits look like by themselves: a date, a hotline, a code in groups,
+//! a slogan.
+//!
+//! Leaves to others: where a figure begins and ends, and the words beside it.
+
+use super::code::{Shape, is_year};
+
+/// Short words that begin a sentence.
+const OPENERS: &[&str] = &["Do", "If", "It", "No", "Not", "Ne", "Nu", "Exp", "Use", "Ref", "For"];
+
+/// How much of a run is the figure: the next sentence may begin without a blank, as in
+/// `482913Valid for 5 minutes`.
+pub(super) fn figure_len(run: &str) -> usize {
+    let word = run.trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = run.len() - word.len();
+    let rest = word.strip_prefix(|c: char| c.is_ascii_uppercase()).unwrap_or_default();
+    let is_word = !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase());
+    let is_word = is_word && (rest.len() >= 3 || OPENERS.contains(&word));
+    if (4..=8).contains(&digits) && is_word { digits } else { run.len() }
+}
+
+/// What groups with hyphens between them are.
+pub(super) fn shape_of<'a>(groups: impl Iterator<Item = &'a str> + Clone) -> Shape {
+    let letters = |small: bool| {
+        let is = move |b: u8| if small { b.is_ascii_lowercase() } else { b.is_ascii_alphabetic() };
+        groups.clone().any(|group| group.bytes().any(is))
+    };
+    if letters(true) {
+        return Shape::Taken;
+    }
+    if letters(false) {
+        return Shape::Mixed;
+    }
+    let mut lens = [0; 3];
+    let count = groups.clone().count();
+    for (len, group) in lens.iter_mut().zip(groups.clone()) {
+        *len = group.len();
+    }
+    let even = groups.clone().all(|group| group.len() == lens[0]);
+    match (count, lens) {
+        // A date, a span of years, a phone number.
+        (3, [4, 1 | 2, 1 | 2] | [1 | 2, 1 | 2, 4]) => Shape::Measure,
+        (3, [2, 2, 2]) if is_date(groups.clone()) => Shape::Measure,
+        (2, [4, 4, _]) if groups.clone().all(is_year) => Shape::Measure,
+        // "02-888-8888" and "1588-9999" are dialled.
+        _ if !even && groups.clone().next().is_some_and(|group| group.starts_with('0')) => {
+            Shape::Measure
+        }
+        (2, [4, 4, _]) if groups.clone().next().is_some_and(is_hotline) => Shape::Uneven,
+        (2, [1, 1, _]) | (3.., [1 | 3 | 4, 3, 3 | 4]) if !even || count == 2 => Shape::Measure,
+        (2, [1 | 2, 1 | 2, _]) => Shape::Uneven,
+        _ if even => Shape::Digits,
+        _ => Shape::Uneven,
+    }
+}
+
+/// True for a day, a month and two digits of a year.
+fn is_date<'a>(mut groups: impl Iterator<Item = &'a str>) -> bool {
+    let mut within = |max: u32| {
+        groups.next().and_then(|group| group.parse().ok()).is_some_and(|n: u32| n <= max && n > 0)
+    };
+    within(31) && within(12)
+}
+
+/// True for the first four digits of a Korean company's number.
+fn is_hotline(digits: &str) -> bool {
+    matches!(digits.as_bytes(), [b'1', b'5' | b'6' | b'8', ..])
+}
+
+/// True for a word and a few digits behind it, as advertisements have them: `SAVE20`.
+pub(super) fn is_slogan(code: &str) -> bool {
+    let word = code.trim_end_matches(|c: char| c.is_ascii_digit());
+    let spoken = word.bytes().any(|b| matches!(b, b'A' | b'E' | b'I' | b'O' | b'U'));
+    let letters = word.bytes().all(|b| b.is_ascii_uppercase());
+    letters && spoken && word.len() >= 4 && matches!(code.len() - word.len(), 2 | 3)
+}
