@@ -94,9 +94,11 @@ fn names_and_secrets_outside_their_bounds_are_refused() {
 
 #[test]
 fn nothing_prints_a_secret_or_a_key() {
-    let (_folder, _path, secrets) = new_store();
+    let (_folder, path, secrets) = new_store();
     secrets.put("name", &secret("visible?")).unwrap();
     let shown = format!("{:?} {:?} {secrets:?}", secret("visible?"), MasterKey::from_bytes(KEY));
+    // The folder's random name may have the key's digits.
+    let shown = shown.replace(path.to_str().unwrap(), "");
     assert!(
         !shown.contains("visible") && !shown.contains("66") && !shown.contains("42"),
         "{shown}"
