@@ -312,8 +312,7 @@ impl Poller {
             return;
         };
         let watch = match seen {
-            Seen::Standing => Watch { failures: 0, missing: 0, ..watch },
-            Seen::Missing => Watch { failures: 0, ..watch },
+            Seen::Standing | Seen::Missing => Watch { failures: 0, ..watch },
             Seen::Failed => Watch { failures: watch.failures.saturating_add(1), ..watch },
             Seen::NoRoom => watch,
         };

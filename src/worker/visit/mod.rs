@@ -26,8 +26,6 @@ const CONCLUDE_MS: u64 = 5_000;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Watch {
     pub(super) failures: u32,
-    /// "Not found" in a row.
-    pub(super) missing: u8,
     /// The provider has been told to end it, or needs no such call.
     pub(super) settled: bool,
 }
@@ -58,7 +56,6 @@ pub(super) async fn visit(
             Seen::Standing
         }
         Err(unseen) if unseen.is_missing() => {
-            watch.missing = watch.missing.saturating_add(1);
             if absence::is_gone(&orders, &connected, &order).await {
                 end_by_provider(&orders, id, ProviderWord::Missing).await;
             }
