@@ -102,8 +102,10 @@ impl<'a> Node<'a> {
 }
 
 /// A text in which the strings are written as JSON wants it: control characters escaped,
-/// backslashes that begin no escape left out. `None` if there is nothing to mend.
-pub(crate) fn mended(text: &str) -> Option<String> {
+/// backslashes that begin no escape left out, halves of a surrogate pair replaced. `None` if
+/// there is nothing to mend.
+#[must_use]
+pub fn mended(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len() + 16);
     let (mut in_string, mut changed) = (false, false);
     let mut rest = text.chars();
@@ -111,7 +113,18 @@ pub(crate) fn mended(text: &str) -> Option<String> {
         match c {
             '"' => in_string = !in_string,
             '\\' if in_string => {
-                if escapes(rest.as_str()) {
+                if let Some(length) = surrogate(rest.as_str()) {
+                    // A pair stays, and half of one is no character.
+                    let whole = length > HALF;
+                    out.push_str(if whole { "\\" } else { "\\ufffd" });
+                    let escape = rest.by_ref().take(length);
+                    if whole {
+                        out.extend(escape);
+                    } else {
+                        escape.for_each(drop);
+                        changed = true;
+                    }
+                } else if escapes(rest.as_str()) {
                     out.push(c);
                     out.extend(rest.next());
                 } else {
@@ -129,6 +142,21 @@ pub(crate) fn mended(text: &str) -> Option<String> {
         out.push(c);
     }
     changed.then_some(out)
+}
+
+/// Characters of half a surrogate pair behind its backslash, as in `\\ud83d`.
+const HALF: usize = 5;
+
+/// How long a surrogate is that follows a backslash: a pair, or half of one.
+fn surrogate(rest: &str) -> Option<usize> {
+    let unit = |at: usize| {
+        let digits = rest.get(at..at + 4).filter(|_| rest[..at].ends_with('u'))?;
+        u32::from_str_radix(digits, 16).ok()
+    };
+    let first = unit(1).filter(|unit| (0xd800..0xe000).contains(unit))?;
+    let second = rest.get(5..7).filter(|between| *between == "\\u").and_then(|_| unit(7));
+    let is_pair = first < 0xdc00 && second.is_some_and(|unit| (0xdc00..0xe000).contains(&unit));
+    Some(if is_pair { 2 * HALF + 1 } else { HALF })
 }
 
 /// True if what follows a backslash makes an escape of it.
@@ -229,7 +257,7 @@ mod tests {
 
     #[test]
     fn half_a_surrogate_pair_does_not_hide_the_text_around_it() {
-        check(r#"{"t":"code \ud83d 48213"}"#, "t", Some("code \u{fffd}\u{fffd}\u{fffd} 48213"));
+        check(r#"{"t":"code \ud83d 48213"}"#, "t", Some("code \u{fffd} 48213"));
         check(r#"{"t":"\ud83d\ude00 48213"}"#, "t", Some("😀 48213"));
     }
 

@@ -80,6 +80,7 @@ pub use compile::{DOCUMENT_BYTES_MAX, RULES_MAX};
 pub use crosswalk::{Crosswalk, CrosswalkError, TablePlace};
 pub use driver::{CallLimits, Driver, Plan, ProviderTimings, Window};
 pub use error::{EXCERPT_MAX, ErrorKind, ProviderError};
+pub use json::mended;
 pub use op::Op;
 pub use output::{
     ActiveList, ActiveRow, Bought, Currency, ExternalState, Output, PriceList, PriceRow,

@@ -187,7 +187,7 @@ fn line(item: &Value) -> String {
         return "done\n".to_owned();
     }
     let word = |(name, value): (&String, &Value)| match value {
-        Value::String(text) => format!("{name}={text}"),
+        Value::String(text) => format!("{name}={}", tame(text)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             format!("{name}={value}")
         }
@@ -195,9 +195,29 @@ fn line(item: &Value) -> String {
     fields.iter().map(word).collect::<Vec<_>>().join(" ") + "\n"
 }
 
+/// A text without what moves the cursor, begins a line or turns the direction of writing:
+/// bodies of callbacks are the words of strangers.
+fn tame(text: &str) -> String {
+    let is_wild = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut tamed = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_wild(c) { tamed.extend(c.escape_default()) } else { tamed.push(c) }
+    }
+    tamed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_strangers_wrote_stays_on_its_line() {
+        let list = json!({ "items": [{ "body": "\u{1b}[31m\nid=9 \u{202e}x é" }] });
+        assert_eq!(lines(&list), "body=\\u{1b}[31m\\nid=9 \\u{202e}x é\n");
+    }
 
     #[test]
     fn an_answer_prints_as_lines_of_words() {

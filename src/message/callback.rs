@@ -1,6 +1,6 @@
 //! The body of a callback: what it says, and what makes it the same when it comes again.
 
-use nexnum_driver::decoded;
+use nexnum_driver::{decoded, mended};
 use nexnum_engine::ids::Number;
 use nexnum_engine::time::Time;
 use schemars::JsonSchema;
@@ -10,8 +10,6 @@ use serde_json::{Map, Value};
 use crate::digest;
 use crate::json::{self, JsonFault};
 
-/// Longest id of a message: a UUID with a prefix fits many times.
-const ID_LEN_MAX: usize = 255;
 /// How long a callback without an id is the same.
 const MINUTE_MS: u64 = 60_000;
 
@@ -29,10 +27,9 @@ pub struct PostedMessage {
     /// The text, not empty: 2,000 bytes of UTF-8 are kept, those with the code.
     #[schemars(length(min = 1))]
     pub text: String,
-    /// The SIM bank's own id of the message, 1 to 255 bytes: messages with the same id are the
-    /// same.
+    /// The SIM bank's own id of the message: messages with the same id are the same.
     #[serde(default)]
-    #[schemars(length(min = 1, max = 255))]
+    #[schemars(length(min = 1))]
     pub id: Option<String>,
     /// The service that the message is for, by slug or short code, if the SIM bank knows it.
     #[serde(default)]
@@ -57,18 +54,42 @@ pub fn read(content_type: &str, body: &[u8]) -> Result<PostedMessage, JsonFault>
     let text = text.trim_start_matches('\u{feff}');
     // Some clients call whatever they send a form.
     let is_form = is_form(content_type) && !text.trim_start().starts_with(['{', '[']);
-    let posted: PostedMessage = if is_form {
-        json::decode(form(content_type, body)?.as_bytes())?
-    } else {
-        json::decode(text.as_bytes())?
-    };
-    if posted.id.as_ref().is_some_and(|id| !(1..=ID_LEN_MAX).contains(&id.len())) {
-        return Err(JsonFault::invalid("id", "must be 1 to 255 bytes, or left out"));
+    let posted = if is_form { decode(&form(content_type, body)?)? } else { decode(text)? };
+    if posted.id.as_deref() == Some("") {
+        return Err(JsonFault::invalid("id", "must not be empty; it may be left out"));
     }
     if posted.text.is_empty() {
         return Err(JsonFault::invalid("text", "must not be empty"));
     }
     Ok(posted)
+}
+
+/// A message from JSON. What does not fit word by word is read as well as it can be: strings
+/// that are not written as JSON wants it, numbers in the place of strings, fields that say
+/// nothing here. No message is lost for what stands beside it.
+fn decode(text: &str) -> Result<PostedMessage, JsonFault> {
+    let fault = match json::decode(text.as_bytes()) {
+        Ok(posted) => return Ok(posted),
+        Err(fault) => fault,
+    };
+    let mended = mended(text);
+    let whole = serde_json::from_str(mended.as_deref().unwrap_or(text));
+    let Ok(Value::Object(fields)) = whole else { return Err(fault) };
+    let known = ["number", "sender", "text", "id", "service"];
+    let stated = fields.into_iter().filter(|(name, _)| known.contains(&&**name));
+    let text_of = |(name, value): (String, Value)| match value {
+        Value::Null => None,
+        Value::Number(number) => Some((name, Value::String(number.to_string()))),
+        Value::String(_) | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+            Some((name, value))
+        }
+    };
+    let loosened = Value::Object(stated.filter_map(text_of).collect()).to_string();
+    // A field that comes twice may say two things: that stays a fault.
+    if fault.detail.starts_with("duplicate") {
+        return Err(fault);
+    }
+    json::decode(loosened.as_bytes())
 }
 
 fn is_form(content_type: &str) -> bool {
@@ -201,11 +222,32 @@ mod tests {
         for (body, field) in [
             (&b"number=1&text=a&text=b"[..], "text"),
             (b"text=a", "number"),
-            (b"number=1&text=a&x=1", "x"),
             (b"number=1&text=", "text"),
         ] {
             assert_eq!(read(FORM, body).unwrap_err().field, field);
         }
+    }
+
+    #[test]
+    fn what_stands_beside_a_message_does_not_lose_it() {
+        for body in [
+            "{\"number\": \"62812345\", \"text\": \"code\n48291\"}",
+            r#"{"number": "62812345", "text": "code 48291 \ud83d"}"#,
+            r#"{"number": "62812345", "text": "code 48291", "port": 3, "sender": null}"#,
+            r#"{"number": 62812345, "text": "code 48291", "id": 77}"#,
+            r#"{"number": "62812345", "text": 48291}"#,
+        ] {
+            let posted = read("application/json", body.as_bytes());
+            let posted = posted.unwrap_or_else(|fault| panic!("{body}: {fault:?}"));
+            assert!(posted.text.contains("48291"), "{body}");
+            assert_eq!(number(&posted), Some(Number(62_812_345)));
+        }
+        let extra = read(FORM, b"number=62812345&text=code+48291&port=3").unwrap();
+        assert_eq!(extra.text, "code 48291");
+        let long = format!(r#"{{"number": "62812345", "text": "a", "id": "{}"}}"#, "i".repeat(400));
+        assert!(read("", long.as_bytes()).is_ok());
+        let twice = br#"{"number": "62812345", "text": "a", "text": "b"}"#;
+        assert_eq!(read("", twice).unwrap_err().field, "text");
     }
 
     #[test]

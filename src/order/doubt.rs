@@ -25,9 +25,9 @@ const GIVEN_UP_MAX: usize = 10_000;
 const SHOWN_MS: u64 = 10_000;
 /// Lists that must not show a purchase before it counts as not made.
 const ABSENCES_MIN: u8 = 2;
-/// How long after its call has ended a purchase may still be made: longer than gateways keep a
-/// request that its sender has dropped.
-pub(crate) const LATE_PURCHASE_MS: u64 = 60_000;
+/// How long after its call has ended a purchase may still be made: as long as a call may take.
+/// What is made later is another program's, and giving it back would cancel theirs.
+pub(crate) const LATE_PURCHASE_MS: u64 = 15_000;
 
 /// The moments in which a purchase may have been made, by our clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use super::fold::{Glyph, glyph};
 
-/// Bytes of a message that are looked at. No operator joins parts to more.
-pub(super) const LEN_MAX: usize = 16 * 1024;
+/// Bytes of a message that are looked at: as long as a callback may be.
+pub(super) const LEN_MAX: usize = 64 * 1024;
 
 /// What an atom is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

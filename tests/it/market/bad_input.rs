@@ -85,14 +85,19 @@ impl Still {
         // A callback takes the mark that some systems put before UTF-8.
         let marked = if path.starts_with("/hooks") { "invalid_field" } else { "malformed_json" };
         self.refuses(path, "\u{feff}{}", (400, marked)).await;
-        let problem = self.refuses(path, twice, (400, "unknown_field")).await;
-        assert_eq!(problem["param"], "x", "{path}");
+        // Nor is a callback lost for what stands beside its message.
+        let is_hook = path.starts_with("/hooks");
+        if !is_hook {
+            let problem = self.refuses(path, twice, (400, "unknown_field")).await;
+            assert_eq!(problem["param"], "x", "{path}");
+        }
         for body in ["[]", "null", "5", "\"text\"", &deep] {
             let problem = self.refuses(path, body.to_owned(), (400, "invalid_field")).await;
             assert_eq!(problem["param"], "body", "{path}");
         }
         for field in sound.as_object().unwrap().keys() {
-            for value in [json!(-1), json!(1e300), json!({}), json!(true)] {
+            let numbers = [json!(-1), json!(1e300)].into_iter().filter(|_| !is_hook);
+            for value in numbers.chain([json!({}), json!(true)]) {
                 self.refuses_field(path, field, value, (400, "invalid_field")).await;
             }
             let whole = sound.to_string();
@@ -149,7 +154,7 @@ async fn a_callback_that_is_refused_is_kept_for_the_operator_and_changes_nothing
     let hook = still.market.running.hook_path.expose().to_owned();
     let before = still.buyer.balance().await;
     still.refuses_bodies(&hook).await;
-    for (field, value) in [("text", json!("")), ("id", json!("")), ("id", json!("x".repeat(256)))] {
+    for (field, value) in [("text", json!("")), ("id", json!(""))] {
         still.refuses_field(&hook, field, value, (400, "invalid_field")).await;
     }
     still.refuses_field(&hook, "number", json!("12"), (422, "invalid_number")).await;
