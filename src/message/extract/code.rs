@@ -73,5 +73,14 @@ impl Figure {
 
 /// True for four digits that are a year of our time.
 pub(super) fn is_year(digits: &str) -> bool {
-    digits.len() == 4 && matches!(digits.as_bytes(), [b'1', b'9', ..] | [b'2', b'0', ..])
+    digits.len() == 4
+        && matches!(digits.as_bytes(), [b'1', b'9', ..] | [b'2', b'0', b'0'..=b'3', _])
+}
+
+/// True for eight digits that are a day of our time, the year first.
+pub(super) fn is_day(digits: &str) -> bool {
+    let within = |from: usize, last: &str| {
+        digits.get(from..from + 2).is_some_and(|part| part > "00" && part <= last)
+    };
+    digits.len() == 8 && digits.get(..4).is_some_and(is_year) && within(4, "12") && within(6, "31")
 }

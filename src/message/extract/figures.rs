@@ -1,10 +1,10 @@
 //! What may be a code by its shape: a run of digits or capitals, or groups of them that belong
 //! together. Amounts, dates, times, phone and card numbers are known by their shape as well.
 
-use super::code::{CODE_LEN, Code, Figure, Shape, is_year};
+use super::code::{CODE_LEN, Code, Figure, Shape, is_day, is_year};
 use super::cues::{Cue, Kind};
 use super::lexer::{Atom, AtomKind, Lexed, RunLetters};
-use super::shapes::{figure_len, shape_of};
+use super::shapes::{figure_len, is_dotted, shape_of};
 
 /// Groups that are read as one figure; more belong to a card or an account.
 const GROUPS_MAX: usize = 12;
@@ -118,6 +118,7 @@ impl<'a> Builder<'a> {
         let small = text.bytes().any(|b| b.is_ascii_lowercase());
         let digits = text.bytes().all(|b| b.is_ascii_digit());
         let (shape, code) = match Code::of([text]) {
+            Some(_) if digits && is_day(text) => (Shape::Measure, Code::default()),
             Some(code) if digits => (Shape::Digits, code),
             Some(code) if !small => (Shape::Mixed, code),
             _ if text.len() >= *CODE_LEN.start() => (Shape::Taken, Code::default()),
@@ -277,7 +278,17 @@ impl<'a> Builder<'a> {
             }
             last += 2;
         }
-        (last > at).then(|| self.closed(Shape::Measure, start, last))
+        if last == at {
+            return None;
+        }
+        let groups = (at..=last).step_by(2).map(|group| self.text(group));
+        let dotted = (at + 1..last).step_by(2).all(|at| self.kind(at) == Some(AtomKind::Sign('.')));
+        let drawn = start == self.lexed.atoms[at].start && dotted && is_dotted(groups.clone());
+        if let Some(code) = Code::of(groups).filter(|_| drawn) {
+            let end = self.end(last);
+            return Some((Figure { shape: Shape::Uneven, code, start, end }, last + 1));
+        }
+        Some(self.closed(Shape::Measure, start, last))
     }
 
     /// Groups with hyphens between them, beginning with a run that has digits.
@@ -310,7 +321,8 @@ impl<'a> Builder<'a> {
         let (shape, code) = match Code::of(groups) {
             Some(code) => (shape, code),
             None => {
-                (if shape == Shape::Mixed { Shape::Taken } else { Shape::Measure }, Code::default())
+                let long = matches!(shape, Shape::Mixed | Shape::Digits);
+                (if long { Shape::Taken } else { Shape::Measure }, Code::default())
             }
         };
         Some((Figure { shape, code, start, end: self.end(last) }, last + 1))
@@ -349,6 +361,7 @@ impl<'a> Builder<'a> {
             let next = self.lexed.atoms[at + 2];
             let (mut figure, end) = self
                 .hyphenated(at + 2, next.start)
+                .or_else(|| self.number(at + 2).and_then(|_| self.spaced(at + 2, next.start)))
                 .unwrap_or_else(|| self.alone(at + 2, next.start, next.end));
             figure.start = start;
             let crossed = text.len() >= 2 && text.bytes().all(|b| b == b'X');
@@ -456,14 +469,22 @@ impl<'a> Builder<'a> {
             return Some(self.closed(Shape::Measure, start, last));
         }
         // "50 000", "1 500 000", "8 800 555 35 35", "4111 1111 1111 1111".
+        let ragged = count == 3 && first == 3 && behind < 3 && (7..=8).contains(&total);
+        if ragged && self.number(at + 2).is_some_and(|group| group.len() == 3) {
+            let code = Code::of(groups)?;
+            let end = self.end(last);
+            return Some((Figure { shape: Shape::Uneven, code, start, end }, last + 1));
+        }
         let is_phone = count >= 3 && (7..=13).contains(&total) && first <= 4 && behind <= 4;
         let is_card = even && count >= 3;
         let amount = thousands && (first < 3 || count > 2 || decimal);
         if amount || is_phone || is_card {
             return Some(self.closed(Shape::Measure, start, last));
         }
-        // The first of short groups is no code of its own.
-        let code = Code::of(groups).filter(|_| first <= 3)?;
+        // The first of short groups is no code of its own, nor are four digits before the last two.
+        let ends = matches!(self.kind(last + 1), None | Some(AtomKind::Line | AtomKind::Sign('.')));
+        let pair = count == 2 && first == 4 && behind == 2 && ends && !decimal;
+        let code = Code::of(groups).filter(|_| first <= 3 || pair)?;
         Some((Figure { shape: Shape::Uneven, code, start, end: self.end(last) }, last + 1))
     }
 }

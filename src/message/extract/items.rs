@@ -164,6 +164,7 @@ fn cuts(lexed: &Lexed, at: usize, pos: usize, cue: Cue) -> bool {
         | Kind::New
         | Kind::Trade
         | Kind::Thing
+        | Kind::Person
         | Kind::Label
         | Kind::Tail
         | Kind::Unit

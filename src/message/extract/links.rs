@@ -41,10 +41,21 @@ fn bound(row: &Row) -> Option<Figure> {
 /// Digits of a code in a link; shorter and longer ones are pages, users and dates.
 const LEN: std::ops::RangeInclusive<usize> = 4..=8;
 
+/// Names of the part of a link that is a code.
+const NAMES: &[&str] = &["otp", "code", "pin", "passcode", "token", "verification_code", "otc"];
+
 /// The one part of a link that may be a code.
 fn in_link(link: &str) -> Option<Code> {
     let (_, rest) = link.split_once("://").unwrap_or(("", link));
     let (_, path) = rest.split_once('/')?;
+    // "?otp=482913&user=77310".
+    let mut named = path.split(['?', '#', '&', ';']).filter_map(|field| {
+        let (name, value) = field.split_once('=')?;
+        (NAMES.contains(&name) && is_code(value)).then_some(value)
+    });
+    if let Some(code) = named.next() {
+        return Code::of([code]);
+    }
     let mut parts = path.split(['/', '?', '#', '&', '=', ';']).filter(|part| is_code(part));
     let code = parts.next()?;
     parts.all(|other| other == code).then(|| Code::of([code])).flatten()

@@ -40,6 +40,10 @@ struct Topic {
     /// Figures, and those that may be codes.
     figures: usize,
     rivals: usize,
+    /// No sale, and only one figure is not said to be something else.
+    sole: bool,
+    /// Digits that the code has, as the text says: "the 4 digits".
+    counted: Option<usize>,
     /// Some word has small letters, so that capitals mean something.
     small: bool,
 }
@@ -57,6 +61,8 @@ pub(super) fn judge(row: &Row, text: &str, sender: &str) -> Option<(Figure, i32)
     let mut judge = Judge { row, sender, topic: Topic::of(row, text, sender) };
     let placed = around(row);
     judge.topic.taken = placed.iter().any(|placed| judge.is_taken(placed));
+    judge.topic.sole =
+        !judge.topic.trade && placed.iter().filter(|at| judge.is_free(at)).count() == 1;
     let marks: Vec<Mark> = placed.iter().map(|placed| judge.mark(placed)).collect();
     let best = marks.iter().enumerate().rev().max_by_key(|(_, mark)| mark.points)?;
     let (at, mark) = (best.0, *best.1);
@@ -90,6 +96,8 @@ struct Nearness {
     wished: bool,
     /// "482913 is your code".
     joined_after: bool,
+    /// "Tell the driver: 482", or a figure of as many digits as the text says.
+    asked: bool,
 }
 
 impl Topic {
@@ -110,6 +118,7 @@ impl Topic {
                 Item::Link { .. } | Item::Bound => {}
             }
         }
+        topic.counted = counted(row, text);
         for figure in row.figures.iter().filter(|figure| figure.shape != Shape::Capitals) {
             topic.figures += 1;
             topic.rivals += usize::from(figure.is_open());
@@ -130,6 +139,33 @@ impl Topic {
 }
 
 impl Judge<'_> {
+    /// True for a figure that may be a code, and of which no word says that it is none.
+    fn is_free(&self, placed: &Placed) -> bool {
+        let figure = &self.row.figures[placed.figure];
+        figure.is_open() && figure.shape != Shape::Capitals && placed.before.label.is_none()
+    }
+
+    /// What it is worth that the text asks to enter or to tell a figure.
+    fn enter_points(&self, placed: &Placed) -> i32 {
+        let Placed { before, after, .. } = placed;
+        let points = match before.enter {
+            Some(0) if self.topic.sole => 34,
+            Some(1 | 2) if self.topic.sole => 26,
+            _ if before.asked || placed.is_told() => 24,
+            Some(0) => 20,
+            Some(1) => 16,
+            Some(2 | 3) => 8,
+            Some(_) | None => 0,
+        };
+        match after.enter {
+            _ if after.asked => points.max(26),
+            Some(0..=2) if self.topic.sole => points.max(24),
+            Some(0) => points.max(16),
+            Some(1 | 2) => points.max(12),
+            Some(_) | None => points,
+        }
+    }
+
     /// True if something that cannot be a code stands where the code would.
     fn is_taken(&self, placed: &Placed) -> bool {
         let beside =
@@ -178,7 +214,9 @@ impl Judge<'_> {
             if (before.new || after.new) && self.topic.code { NEW } else { 0 },
             if lone == Some(0) && self.topic.verify || asked { SOMEWHERE + 4 } else { 0 },
         ];
-        let link = links.into_iter().max().unwrap_or(0) + enter_points(before, after);
+        let link = links.into_iter().max().unwrap_or(0) + self.enter_points(placed);
+        let counted = self.topic.counted == Some(figure.code.as_str().len());
+        let link = if counted { link + 8 } else { link };
         let inside = |tie: Tie| tie.crossed.is_none();
         let joined_after = after
             .code
@@ -186,27 +224,38 @@ impl Judge<'_> {
         let joined = before
             .code
             .is_some_and(|tie| tie.joined && tie.gap <= 8 && inside(tie) && tie.passed == 0);
+        // "R7XK2 is what you need to sign in".
+        let proves = |tie: Tie| tie.joined && inside(tie);
         let beside = code_before >= BESIDE || code_after >= BESIDE || joined || joined_after;
-        let next = |tie: Tie| tie.gap == 0 && inside(tie);
+        let next = |tie: Tie| tie.gap == 0 && tie.crossed.is_none_or(|level| level == Level::Line);
         let nearness = Nearness {
             close: joined
                 || joined_after
                 || before.code.is_some_and(next)
                 || after.code.is_some_and(next),
-            wished: beside || before.enter == Some(0) && (link >= 30 || self.topic.verify),
+            wished: beside
+                || before.asked
+                || after.asked
+                || placed.is_told()
+                || self.topic.sole && before.enter <= Some(2) && before.enter.is_some()
+                || self.topic.sole && at_joint(self.row, *at) && after.verify.is_some_and(proves)
+                || before.enter == Some(0) && (link >= 30 || self.topic.verify),
             joined_after,
+            asked: before.asked || counted || self.topic.sole && before.enter == Some(0),
         };
         (link, nearness)
     }
 
-    fn shape_points(&self, figure: &Figure, Nearness { close, wished, .. }: Nearness) -> i32 {
+    fn shape_points(&self, figure: &Figure, nearness: Nearness) -> i32 {
+        let Nearness { close, wished, asked, .. } = nearness;
         let code = figure.code.as_str();
         match (figure.shape, code.len()) {
             (Shape::Spelled, _) => 42,
             (Shape::Digits, 6) => 45,
             (Shape::Digits, 4..=8) => 40,
-            (Shape::Digits, 9..=10) if close => 30,
+            (Shape::Digits, 9..=10) if close || asked => 30,
             (Shape::Digits, 9..=10) => 22,
+            (Shape::Digits, _) if asked => 34,
             (Shape::Digits, _) if close => 26,
             (Shape::Digits, _) => 8,
             (Shape::Uneven, _) if wished => 25,
@@ -266,7 +315,7 @@ impl Judge<'_> {
 
     fn penalty(&self, at: usize, figure: &Figure, placed: &Placed, nearness: Nearness) -> i32 {
         let Placed { before, after, .. } = placed;
-        let Nearness { close, wished, joined_after } = nearness;
+        let Nearness { close, wished, joined_after, .. } = nearness;
         let code = figure.code.as_str();
         let mut lost = 0;
         if let Some(label) = before.label {
@@ -275,6 +324,8 @@ impl Judge<'_> {
             let named = label.gap > 0 && before.code.is_some_and(named);
             lost += match (label.joined, joined_after) {
                 _ if label.sent => 70,
+                // "At the delivery show 4821", where the verb stands last.
+                (false, _) if label.gap >= 2 && after.enter == Some(0) => 10,
                 (_, false) if named => 20,
                 (true, true) => 10,
                 (false, true) => 35,
@@ -344,6 +395,17 @@ impl Judge<'_> {
     }
 }
 
+/// How many digits the text says that its code has.
+fn counted(row: &Row, text: &str) -> Option<usize> {
+    row.items.windows(2).find_map(|pair| {
+        let [Item::Figure(figure), Item::Cue(Kind::Number | Kind::Code | Kind::Otp)] = pair else {
+            return None;
+        };
+        let Figure { start, end, .. } = row.figures[*figure];
+        text[start..end].parse().ok().filter(|count| (3..=9).contains(count))
+    })
+}
+
 /// True behind a colon or a dash.
 fn at_joint(row: &Row, at: usize) -> bool {
     at > 0 && row.items[at - 1] == Item::Joint
@@ -411,19 +473,5 @@ fn verify_after_points(tie: Tie) -> i32 {
         None if gap <= 2 => 20,
         None | Some(Level::Clause) => 14,
         Some(Level::Line | Level::Sentence) => 8,
-    }
-}
-
-fn enter_points(before: &Side, after: &Side) -> i32 {
-    let points = match before.enter {
-        Some(0) => 20,
-        Some(1) => 16,
-        Some(2 | 3) => 8,
-        Some(_) | None => 0,
-    };
-    match after.enter {
-        Some(0) => points.max(16),
-        Some(1 | 2) => points.max(12),
-        Some(_) | None => points,
     }
 }

@@ -54,12 +54,20 @@ pub(super) fn shape_of<'a>(groups: impl Iterator<Item = &'a str> + Clone) -> Sha
     }
 }
 
-/// True for a day, a month and two digits of a year.
+/// True for a day, a month and two digits of a year of our time.
 fn is_date<'a>(mut groups: impl Iterator<Item = &'a str>) -> bool {
-    let mut within = |max: u32| {
-        groups.next().and_then(|group| group.parse().ok()).is_some_and(|n: u32| n <= max && n > 0)
+    let mut within = |min: u32, max: u32| {
+        groups.next().and_then(|group| group.parse().ok()).is_some_and(|n| (min..=max).contains(&n))
     };
-    within(31) && within(12)
+    within(1, 31) && within(1, 12) && within(20, 39)
+}
+
+/// True for groups that no amount, date or time has, so that the points between them only make
+/// a code easier to read: `60.31`, `48.21.07`.
+pub(super) fn is_dotted<'a>(groups: impl Iterator<Item = &'a str> + Clone) -> bool {
+    let mut lens = groups.clone().map(str::len);
+    let pairs = lens.all(|len| len == 2) && (2..=4).contains(&groups.clone().count());
+    pairs && groups.take(1).all(|group| group > "31")
 }
 
 /// True for the first four digits of a Korean company's number.

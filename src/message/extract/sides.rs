@@ -13,6 +13,10 @@ const LABEL_GAP_MAX: u32 = 2;
 const STALE_GAP_MAX: u32 = 5;
 /// Words between a figure and the word that says that something is to be sent there.
 const SEND_GAP_MAX: u32 = 4;
+/// Words between a figure behind a colon and the word that asks for it.
+const ASKED_GAP_MAX: u32 = 5;
+/// Words between a figure and the words that ask to tell it to a person.
+const TOLD_GAP_MAX: u32 = 5;
 /// Items before a word for code among which a thing may own it.
 const THING_ITEMS: usize = 8;
 /// Items before a word for code that belong to it.
@@ -48,6 +52,10 @@ pub(super) struct Side {
     pub(super) code: Option<Tie>,
     pub(super) verify: Option<Tie>,
     pub(super) enter: Option<u32>,
+    /// A colon or the end of a line stands between the figure and the word that asks for it.
+    pub(super) asked: bool,
+    /// Who is told the figure.
+    pub(super) person: Option<u32>,
     /// Where the word is that says the figure is something else, and whether it is joined.
     pub(super) label: Option<Label>,
     /// The figure counts no more.
@@ -73,15 +81,35 @@ pub(super) struct Placed {
     pub(super) after: Side,
 }
 
+impl Placed {
+    /// True if the text asks to tell the figure to a person.
+    pub(super) fn is_told(&self) -> bool {
+        let Self { before, after, .. } = self;
+        let near = |before: Option<u32>, after: Option<u32>| {
+            before.is_some_and(|gap| gap <= TOLD_GAP_MAX)
+                || after.is_some_and(|gap| gap <= TOLD_GAP_MAX)
+        };
+        near(before.enter, after.enter) && near(before.person, after.person)
+    }
+}
+
 /// Looks around every figure of a row, in order.
 pub(super) fn around(row: &Row) -> Vec<Placed> {
     let mut looker = Looker { row, labelled: vec![None; row.figures.len()] };
     let mut placed = Vec::with_capacity(row.figures.len());
     for (at, item) in row.items.iter().enumerate() {
         if let Item::Figure(figure) = *item {
-            let before = looker.look_back(at);
-            looker.labelled[figure] = before.label.map(|label| label.place);
-            placed.push(Placed { at, figure, before, after: looker.look_on(at) });
+            let mut placing =
+                Placed { at, figure, before: looker.look_back(at), after: looker.look_on(at) };
+            let Placed { before, .. } = &placing;
+            // "Courier 482913", but "Tell the courier 482913".
+            let owned = before.person.is_some_and(|gap| gap <= LABEL_GAP_MAX);
+            if owned && !placing.is_told() && before.code.is_none() && before.verify.is_none() {
+                let label = Label { place: at, joined: false, sent: false, gap: 0 };
+                placing.before.label.get_or_insert(label);
+            }
+            looker.labelled[figure] = placing.before.label.map(|label| label.place);
+            placed.push(placing);
         }
     }
     placed
@@ -167,7 +195,8 @@ impl Looker<'_> {
         let clause =
             clause.take_while(|item| !matches!(item, Item::Break(Level::Line | Level::Sentence)));
         let says = |kind: Kind| clause.clone().any(|item| *item == Item::Cue(kind));
-        side.thing = (says(Kind::Thing) || says(Kind::Label)) && !says(Kind::Verify);
+        let acts = [Kind::Verify, Kind::With, Kind::Enter].into_iter().any(says);
+        side.thing = (says(Kind::Thing) || says(Kind::Label)) && !acts;
         if self.row.items[place] == Item::Cue(Kind::Otp) {
             tie.rank += 3;
         }
@@ -229,9 +258,11 @@ impl Looker<'_> {
         side
     }
 
-    /// True if a word for code follows a word at once.
+    /// True if a word for code follows a word at once, or another number.
     fn precedes_code(&self, place: usize) -> bool {
-        matches!(self.row.items.get(place + 1), Some(Item::Cue(Kind::Otp | Kind::Code)))
+        let next = self.row.items.get(place + 1);
+        matches!(next, Some(Item::Cue(Kind::Otp | Kind::Code)))
+            || next == Some(&Item::Cue(Kind::Number)) && self.has_own_figure(place + 1)
     }
 
     /// True if a figure follows a word at once.
@@ -239,9 +270,9 @@ impl Looker<'_> {
         let rest = self.row.items[place + 1..].iter().take(6);
         let mut rest = rest
             .skip_while(|item| matches!(item, Item::Joint | Item::Cue(Kind::Is | Kind::Number)));
-        matches!(rest.next(), Some(Item::Figure(figure))
-            if self.row.figures[*figure].is_open()
-                && self.row.figures[*figure].shape != Shape::Capitals)
+        let Some(Item::Figure(figure)) = rest.next() else { return false };
+        let Figure { shape, .. } = self.row.figures[*figure];
+        self.row.figures[*figure].is_open() && shape != Shape::Capitals || shape == Shape::Taken
     }
 }
 
@@ -276,6 +307,28 @@ impl Walk {
         self.gap = self.gap.saturating_add(1);
     }
 
+    /// Takes in a word that asks the reader to enter, to open or to tell.
+    fn ask(&mut self, side: &mut Side, kind: Kind) {
+        let (same, near) = (self.is_inside(), self.gap <= ASKED_GAP_MAX);
+        if kind == Kind::Enter && same {
+            side.asked |= side.enter.is_none() && self.joined && near;
+            side.enter.get_or_insert(self.gap);
+            return;
+        }
+        // "Type on the screen" and the figure on the next line.
+        if kind == Kind::Enter && self.crossed == Some(Level::Line) {
+            side.asked |= near;
+        }
+        // "Open it with 482913".
+        if kind == Kind::Link && same && side.with {
+            side.enter.get_or_insert(0);
+        }
+        if kind == Kind::Person && same {
+            side.person.get_or_insert(self.gap);
+        }
+        self.gap = self.gap.saturating_add(1);
+    }
+
     /// Takes an item in; true where the walk ends.
     fn meet(&mut self, side: &mut Side, item: Item) -> bool {
         let same = self.is_inside();
@@ -296,9 +349,7 @@ impl Walk {
                 side.code = Some(self.tie());
                 return true;
             }
-            Item::Cue(Kind::Enter) if same => {
-                side.enter.get_or_insert(self.gap);
-            }
+            Item::Cue(kind @ (Kind::Enter | Kind::Link | Kind::Person)) => self.ask(side, kind),
             Item::Cue(Kind::With) => {
                 side.with |= self.gap <= 1;
                 self.joined |= self.gap == 0;
@@ -314,22 +365,21 @@ impl Walk {
             }
             // "The new one is 482913".
             Item::Cue(Kind::New) => {
-                side.new |= self.crossed.is_none() && self.joined && self.gap <= 2;
+                let near = self.gap == 0 || self.joined && self.gap <= 2;
+                side.new |= self.crossed.is_none() && near;
             }
             Item::Cue(Kind::Trade) => {
                 side.trade |= same;
                 self.gap = self.gap.saturating_add(1);
             }
             Item::Cue(
-                Kind::Enter
-                | Kind::Thing
+                Kind::Thing
                 | Kind::Label
                 | Kind::Tail
                 | Kind::Unit
                 | Kind::Currency
                 | Kind::Month
                 | Kind::Done
-                | Kind::Link
                 | Kind::Send,
             )
             | Item::Figure(_) => self.gap = self.gap.saturating_add(1),
