@@ -18,6 +18,8 @@ use crate::clock::Clock;
 const OF_KIND_MAX: usize = 1_000;
 /// Bytes of a row's text: the kind of an error and the beginning of a reply.
 const TEXT_LEN_MAX: usize = 500;
+/// How long what strangers or gateways do is shown after it was noticed last.
+const QUIET_MS: u64 = 60 * 60 * 1000;
 /// How long something that happened once is shown: until the operator has looked on any day.
 const EVENT_KEPT_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -28,6 +30,8 @@ enum Lasts {
     UntilCleared,
     /// A day, unless it is cleared before.
     ADay,
+    /// Until it has not been noticed for an hour.
+    UntilQuiet,
 }
 
 macro_rules! kinds {
@@ -100,6 +104,8 @@ kinds! {
     ActivationsMissing "activations_missing" UntilCleared
     /// Callbacks could not be processed: `GET /api/admin/callbacks` has them.
     CallbacksFailed "callbacks_failed" UntilCleared
+    /// Callbacks are refused: for their address, signature, size or form.
+    CallbacksRefused "callbacks_refused" UntilQuiet
     /// A provider shows more messages of an order than an order takes.
     TooManyMessages "too_many_messages" ADay
     /// A loop or thread panicked and was restarted.
@@ -286,6 +292,7 @@ impl List {
         let is_over = |row: &AttentionRow| match row.kind.lasts() {
             Lasts::UntilCleared => false,
             Lasts::ADay => now.ms_since(row.last_at) >= EVENT_KEPT_MS,
+            Lasts::UntilQuiet => now.ms_since(row.last_at) >= QUIET_MS,
         };
         let over: Vec<_> =
             self.rows.iter().filter(|(_, row)| is_over(row)).map(|(key, _)| key.clone()).collect();

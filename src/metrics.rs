@@ -29,11 +29,18 @@ struct Counters {
     provider_requests: Family<ProviderCall, Counter>,
     provider_overcharges: Family<Provider, Counter>,
     callbacks: Family<CallbackLabels, Counter>,
+    callbacks_refused: Family<RefusedLabels, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CallbackLabels {
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusedLabels {
+    source: &'static str,
+    reason: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -56,6 +63,7 @@ impl Default for Counters {
             provider_requests: Family::default(),
             provider_overcharges: Family::default(),
             callbacks: Family::default(),
+            callbacks_refused: Family::default(),
         }
     }
 }
@@ -84,6 +92,11 @@ impl Metrics {
         self.0.callbacks.get_or_create(&CallbackLabels { outcome }).inc();
     }
 
+    /// A callback was refused before it could be processed.
+    pub fn callback_refused(&self, source: &'static str, reason: &'static str) {
+        self.0.callbacks_refused.get_or_create(&RefusedLabels { source, reason }).inc();
+    }
+
     /// Puts all of them on a page that is about to be written. The format adds `_total` to
     /// counters and a full stop to each explanation.
     pub fn register(&self, page: &mut Registry) {
@@ -93,6 +106,7 @@ impl Metrics {
             provider_requests,
             provider_overcharges,
             callbacks,
+            callbacks_refused,
         } = &*self.0;
         page.register(
             "nexnum_commit_seconds",
@@ -118,6 +132,11 @@ impl Metrics {
             "nexnum_callbacks",
             "Callbacks for own stock by what became of them",
             callbacks.clone(),
+        );
+        page.register(
+            "nexnum_callbacks_refused",
+            "Callbacks refused before they could be processed, by source and reason",
+            callbacks_refused.clone(),
         );
     }
 }

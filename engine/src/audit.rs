@@ -159,7 +159,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
     hash_upstream(state, &mut hasher);
 
     if callbacks.last > CallbackId(0) {
-        let Callbacks { last, dropped, kept, recent, keys: _, failed: _ } = callbacks;
+        let Callbacks { last, dropped, kept, recent, keys: _, failed: _, refused: _ } = callbacks;
         (last, dropped, kept, recent).hash(&mut hasher);
     }
     hasher.0.finalize().into()

@@ -48,11 +48,15 @@ pub enum CallbackFailure {
     Ambiguous,
     /// The order has all the messages that it may.
     TooManyMessages,
+    /// Its signature is missing or wrong: it was refused.
+    InvalidSignature,
+    /// It came with the secrets that were replaced, after their time: it was refused.
+    ExpiredToken,
 }
 
 impl CallbackFailure {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Unreadable,
         Self::InvalidField,
         Self::InvalidNumber,
@@ -60,6 +64,8 @@ impl CallbackFailure {
         Self::UnknownNumber,
         Self::Ambiguous,
         Self::TooManyMessages,
+        Self::InvalidSignature,
+        Self::ExpiredToken,
     ];
 
     /// The stable word for it.
@@ -73,6 +79,24 @@ impl CallbackFailure {
             Self::UnknownNumber => "unknown_number",
             Self::Ambiguous => "ambiguous",
             Self::TooManyMessages => "too_many_messages",
+            Self::InvalidSignature => "invalid_signature",
+            Self::ExpiredToken => "expired_token",
+        }
+    }
+
+    /// True if the callback was refused for its missing proof: only an operator's word
+    /// processes it.
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
+        match self {
+            Self::InvalidSignature | Self::ExpiredToken => true,
+            Self::Unreadable
+            | Self::InvalidField
+            | Self::InvalidNumber
+            | Self::UnknownService
+            | Self::UnknownNumber
+            | Self::Ambiguous
+            | Self::TooManyMessages => false,
         }
     }
 }

@@ -1,15 +1,17 @@
-//! The table of callbacks: kept as they are until they are processed, and those that could not
-//! be within bounds. Readers follow it as the state does.
+//! The table of callbacks: kept as they are until they are processed; those that could not be,
+//! and those that were refused, within bounds of their own. Readers follow it as the state does.
 //!
 //! Leaves to others: which of them are dropped (`decide`).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::callback::{Callback, CallbackOutcome};
+use crate::callback::{Callback, CallbackFailure, CallbackOutcome};
 use crate::event::CallbackEvent;
 use crate::ids::CallbackId;
-use crate::limits::{CALLBACK_BYTES_MAX, CALLBACK_KEYS_MAX, CALLBACKS_FAILED_MAX};
+use crate::limits::{
+    CALLBACK_BYTES_MAX, CALLBACK_KEYS_MAX, CALLBACKS_FAILED_MAX, CALLBACKS_REFUSED_MAX,
+};
 use crate::time::Time;
 
 /// The callbacks that are kept, and which came lately.
@@ -23,16 +25,18 @@ pub struct Callbacks {
     pub(crate) keys: BTreeMap<u128, CallbackId>,
     /// How many of those kept have failed, and the bytes of their bodies.
     pub(crate) failed: (usize, usize),
+    /// Which of those kept were refused.
+    pub(crate) refused: BTreeSet<CallbackId>,
 }
 
 impl Callbacks {
-    /// How many failed ones were dropped to make room.
+    /// How many failed or refused ones were dropped to make room.
     #[must_use]
     pub const fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// A callback that waits or has failed.
+    /// A callback that waits, has failed or was refused.
     #[must_use]
     pub fn get(&self, id: CallbackId) -> Option<&Callback> {
         self.kept.get(&id)
@@ -64,15 +68,30 @@ impl Callbacks {
     /// How many wait.
     #[must_use]
     pub fn waiting_len(&self) -> usize {
-        self.kept.len() - self.failed.0
+        self.kept.len() - self.failed.0 - self.refused.len()
     }
 
-    /// How many failed ones, the oldest, have to go so that one more with such a body fits.
-    pub(crate) fn over(&self, body_len: usize) -> u32 {
+    /// How many were refused and are kept.
+    #[must_use]
+    pub fn refused_len(&self) -> usize {
+        self.refused.len()
+    }
+
+    /// How many of those that were refused and are kept came after a moment.
+    pub(crate) fn refused_since(&self, moment: Time) -> usize {
+        let newest = self.refused.iter().rev().filter_map(|id| self.kept.get(id));
+        newest.take_while(|callback| callback.received_at > moment).count()
+    }
+
+    /// How many of those that failed, or were refused as this one, the oldest, have to go so
+    /// that one more with such a body fits.
+    pub(crate) fn over(&self, failure: CallbackFailure, body_len: usize) -> u32 {
+        if failure.is_refusal() {
+            return u32::from(self.refused.len() >= CALLBACKS_REFUSED_MAX);
+        }
         let (mut count, mut bytes) = (self.failed.0 + 1, self.failed.1 + body_len);
         let mut over = 0;
-        let failed = self.kept.values().filter(|callback| callback.failure.is_some());
-        for callback in failed {
+        for (_, callback) in self.of_kind(failure) {
             if count <= CALLBACKS_FAILED_MAX && bytes <= CALLBACK_BYTES_MAX {
                 break;
             }
@@ -81,6 +100,13 @@ impl Callbacks {
             over += 1;
         }
         over
+    }
+
+    /// Those that failed, or were refused, as this one; oldest first.
+    fn of_kind(&self, failure: CallbackFailure) -> impl Iterator<Item = (CallbackId, &Callback)> {
+        let is_alike = move |known: CallbackFailure| known.is_refusal() == failure.is_refusal();
+        let alike = self.kept.iter().filter(move |(_, kept)| kept.failure.is_some_and(is_alike));
+        alike.map(|(id, kept)| (*id, kept))
     }
 
     /// Follows an event.
@@ -118,34 +144,45 @@ impl Callbacks {
         self.kept.insert(id, callback);
     }
 
-    /// Takes a callback out; it is kept again if it failed. `dropped` others, the oldest, go.
+    /// Takes a callback out; it is kept again if it failed. `dropped` others of its kind, the
+    /// oldest, go.
     fn process(&mut self, id: CallbackId, outcome: CallbackOutcome, dropped: u32) {
         let callback = self.kept.remove(&id).expect("what is processed is kept");
         if let Some(failure) = callback.failure {
             assert_ne!(outcome, CallbackOutcome::Failed(failure), "a failure is told once");
-            self.count_out(callback.body.len());
+            self.count_out(id, failure, callback.body.len());
         }
+        let CallbackOutcome::Failed(failure) = outcome else {
+            assert_eq!(dropped, 0, "what leaves needs no room");
+            return;
+        };
         for _ in 0..dropped {
-            let mut failed = self.kept.iter().filter(|(_, callback)| callback.failure.is_some());
+            let oldest = self.of_kind(failure).next();
             let (oldest, len) =
-                failed.next().map(|(id, kept)| (*id, kept.body.len())).expect("so many failed");
+                oldest.map(|(id, kept)| (id, kept.body.len())).expect("so many are kept");
             self.kept.remove(&oldest);
-            self.count_out(len);
+            self.count_out(oldest, failure, len);
             self.dropped += 1;
         }
-        if let CallbackOutcome::Failed(failure) = outcome {
-            self.keep(id, Callback { failure: Some(failure), ..callback });
+        self.keep(id, Callback { failure: Some(failure), ..callback });
+    }
+
+    fn count_out(&mut self, id: CallbackId, failure: CallbackFailure, body_len: usize) {
+        if failure.is_refusal() {
+            assert!(self.refused.remove(&id), "what was refused is counted");
+        } else {
+            self.failed = (self.failed.0 - 1, self.failed.1 - body_len);
         }
     }
 
-    fn count_out(&mut self, body_len: usize) {
-        self.failed = (self.failed.0 - 1, self.failed.1 - body_len);
-    }
-
-    /// Keeps a callback that waits or has failed.
+    /// Keeps a callback that waits, has failed or was refused.
     pub(crate) fn keep(&mut self, id: CallbackId, callback: Callback) {
-        if callback.failure.is_some() {
-            self.failed = (self.failed.0 + 1, self.failed.1 + callback.body.len());
+        match callback.failure {
+            Some(failure) if failure.is_refusal() => {
+                self.refused.insert(id);
+            }
+            Some(_) => self.failed = (self.failed.0 + 1, self.failed.1 + callback.body.len()),
+            None => {}
         }
         self.kept.insert(id, callback);
     }

@@ -37,6 +37,12 @@ pub const CALLBACKS_WAITING_MAX: usize = 20_000;
 pub const CALLBACKS_FAILED_MAX: usize = 1_000;
 /// Bytes of the bodies of those.
 pub const CALLBACK_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Callbacks kept that were refused: of a source whose proof is wrong.
+pub const CALLBACKS_REFUSED_MAX: usize = 500;
+/// Bytes of the body of such a one: a message's fields, far from what could fill the ledger.
+pub const CALLBACK_REFUSED_LEN_MAX: usize = 8 * 1024;
+/// How many of them are kept of a minute, so that the ledger grows by a megabyte at most.
+pub const CALLBACKS_REFUSED_A_MINUTE: usize = 120;
 /// How many callbacks back a repeated one is known by its key.
 pub const CALLBACK_KEYS_MAX: usize = 4_096;
 /// Rows of one list in a command: keeps a batch far below the ledger's row bound.

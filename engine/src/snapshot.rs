@@ -143,7 +143,7 @@ fn is_driven(state: &State, id: ProviderId) -> bool {
 }
 
 fn callback_rows(callbacks: &Callbacks) -> impl Iterator<Item = Row> + '_ {
-    let Callbacks { last, dropped, kept, recent, keys: _, failed: _ } = callbacks;
+    let Callbacks { last, dropped, kept, recent, keys: _, failed: _, refused: _ } = callbacks;
     let came = last.0 > 0;
     let head = came.then(|| Row::Callbacks(*last, *dropped, recent.iter().copied().collect()));
     head.into_iter().chain(kept.iter().map(|(id, kept)| Row::Callback(*id, kept.clone())))

@@ -5,14 +5,17 @@ mod common;
 use common::arbitrary::{Arbitrary, START};
 use common::model::Model;
 use common::proof::Recorded;
+use nexnum_engine::callback::CallbackFailure;
 use nexnum_engine::command::{
-    Command, Deposit, FailOrder, PlaceOrder, PriceOffers, Pulse, Reply, Timings,
+    Command, Deposit, FailOrder, PlaceOrder, PriceOffers, Pulse, ReceiveCallback, Reply, Timings,
 };
 use nexnum_engine::event::{Idempotency, OfferTerms, Terms};
 use nexnum_engine::ids::{
     AccountId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId,
 };
-use nexnum_engine::limits::{REPLIES_KEPT_MS, RETIRED_MAX};
+use nexnum_engine::limits::{
+    CALLBACKS_REFUSED_A_MINUTE, CALLBACKS_REFUSED_MAX, REPLIES_KEPT_MS, RETIRED_MAX,
+};
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::FailReason;
 use nexnum_engine::reject::Reject;
@@ -120,4 +123,35 @@ fn a_pulse_retires_few_at_once_and_the_next_goes_on() {
     assert_eq!(both(now, &pulse), (Reply::Changed(1), 0, 0));
     assert_eq!(both(now, &pulse), (Reply::Changed(0), 0, 0));
     recorded.prove().expect("the state is sound");
+}
+
+#[test]
+fn refused_callbacks_fill_neither_the_ledger_nor_the_place_of_those_that_failed() {
+    let mut recorded = market();
+    let mut key = 0;
+    let mut post = |recorded: &mut Recorded, at: Time, refused| {
+        key += 1;
+        let (content_type, body) = ("".into(), b"{"[..].into());
+        let received =
+            ReceiveCallback { provider: ProviderId(1), key, content_type, body, refused };
+        recorded.execute(at, &received.into())
+    };
+    let forged = Some(CallbackFailure::InvalidSignature);
+    post(&mut recorded, START, None).unwrap();
+    // 1. So many of a minute, of all senders together; what is proven finds its place all the same.
+    for _ in 0..CALLBACKS_REFUSED_A_MINUTE {
+        post(&mut recorded, START, forged).unwrap();
+    }
+    assert_eq!(post(&mut recorded, START, forged), Err(Reject::Exhausted("callbacks")));
+    post(&mut recorded, START, None).unwrap();
+    // 2. Of all of them the newest are kept.
+    for minute in 1..10 {
+        for _ in 0..CALLBACKS_REFUSED_A_MINUTE {
+            post(&mut recorded, START.plus_ms(60_000 * minute), forged).unwrap();
+        }
+    }
+    let callbacks = recorded.state().callbacks();
+    assert_eq!((callbacks.waiting_len(), callbacks.refused_len()), (2, CALLBACKS_REFUSED_MAX));
+    let came = 10 * CALLBACKS_REFUSED_A_MINUTE;
+    assert_eq!(callbacks.dropped(), (came - CALLBACKS_REFUSED_MAX) as u64);
 }

@@ -48,6 +48,7 @@ scenarios! {
     a_repeated_message_does_not_reach_the_next_buyer_of_a_number
     a_message_is_known_as_long_as_its_number_is_sold
     a_callback_is_kept_until_it_is_processed
+    a_refused_callback_is_kept_apart
     a_deposit_is_credited_once
     accounts_keys_and_providers
     a_last_look_comes_before_a_time_out

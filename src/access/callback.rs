@@ -37,6 +37,15 @@ pub enum CallbackSecretError {
     NoRandomness(#[from] NoRandomness),
 }
 
+/// Whether a token of ours is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenAge {
+    /// It is.
+    Taken,
+    /// Its time is over: a gateway has not been set to the one that replaced it.
+    Expired,
+}
+
 /// A token and the key beside it.
 #[derive(Clone, Debug)]
 struct CallbackPair {
@@ -99,11 +108,16 @@ impl CallbackSecrets {
         self.pairs.load().current.key.clone()
     }
 
-    /// True if callbacks with this token are taken at `now`.
+    /// Whether callbacks with this token are taken at `now`; `None` if it is none of ours, or
+    /// older than the one before.
     #[must_use]
-    pub fn admits(&self, token: &str, now: Time) -> bool {
-        let pairs = self.pairs.load();
-        pairs.taken(now).any(|pair| pair.has_token(&keys::sha256(token)))
+    pub fn age(&self, token: &str, now: Time) -> Option<TokenAge> {
+        let (pairs, sha256) = (self.pairs.load(), keys::sha256(token));
+        if pairs.taken(now).any(|pair| pair.has_token(&sha256)) {
+            return Some(TokenAge::Taken);
+        }
+        let before = pairs.before.as_ref().filter(|(pair, _)| pair.has_token(&sha256));
+        before.map(|_| TokenAge::Expired)
     }
 
     /// True if a signature is one of this body, `sha256=` and the HMAC-SHA256 in hexadecimal
@@ -187,7 +201,8 @@ mod tests {
         let signature = |key: &Secret| {
             format!("sha256={}", hex(&digest::hmac_sha256(key.expose().as_bytes(), b"body")))
         };
-        assert!(secrets.admits(token.expose(), Time(1)) && !secrets.admits("other", Time(1)));
+        assert_eq!(secrets.age(token.expose(), Time(1)), Some(TokenAge::Taken));
+        assert_eq!(secrets.age("other", Time(1)), None);
         assert!(secrets.is_signed(b"body", &signature(&key), Time(1)));
         for wrong in ["", "sha256=", &signature(&key)[7..], &signature(&token)] {
             assert!(!secrets.is_signed(b"body", wrong, Time(1)), "{wrong}");
@@ -198,11 +213,12 @@ mod tests {
         let again = CallbackSecrets::open(&folder).unwrap();
         for secrets in [&secrets, &again] {
             assert_ne!(secrets.token().expose(), token.expose());
-            assert!(secrets.admits(secrets.token().expose(), Time(100)));
+            let age = |token: &Secret, now| secrets.age(token.expose(), Time(now));
+            assert_eq!(age(&secrets.token(), 100), Some(TokenAge::Taken));
             assert!(secrets.is_signed(b"body", &signature(&secrets.signing_key()), Time(100)));
-            assert!(secrets.admits(token.expose(), Time(99)), "in its grace");
+            assert_eq!(age(&token, 99), Some(TokenAge::Taken), "in its grace");
             assert!(secrets.is_signed(b"body", &signature(&key), Time(99)));
-            assert!(!secrets.admits(token.expose(), Time(100)), "after it");
+            assert_eq!(age(&token, 100), Some(TokenAge::Expired), "after it");
             assert!(!secrets.is_signed(b"body", &signature(&key), Time(100)));
         }
     }

@@ -20,7 +20,7 @@ pub(super) struct Args {
 enum Action {
     /// List the callbacks that are kept, newest first.
     List {
-        /// Those that could not be processed, or those that have not been yet.
+        /// Those that could not be processed, those that were refused, or those that wait.
         #[arg(long, value_enum, default_value = "failed")]
         state: State,
         /// How many at most.
@@ -46,6 +46,7 @@ enum Action {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum State {
     Failed,
+    Refused,
     Waiting,
 }
 
@@ -55,6 +56,7 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
         Action::List { state, limit, cursor } => {
             let state = match state {
                 State::Failed => "failed",
+                State::Refused => "refused",
                 State::Waiting => "waiting",
             };
             let cursor = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();

@@ -8,7 +8,7 @@ use nexnum_engine::ids::{AccountId, KeyId};
 
 use super::spec::{KeyPlace, QuotaClass, Who};
 use crate::access::Access;
-use crate::access::callback::CallbackSecrets;
+use crate::access::callback::{CallbackSecrets, TokenAge};
 use crate::clock;
 use crate::http::limit::{Allowance, Gcra, Quota};
 use crate::http::{Call, Problem};
@@ -36,8 +36,8 @@ pub(super) enum Admitted {
     Stranger,
     /// It has shown a key that works and may call the route.
     Key(KeyView),
-    /// It has shown the token of a callback.
-    CallbackSender,
+    /// It has shown the token of a callback, or the one before.
+    CallbackSender(TokenAge),
 }
 
 /// A customer who calls.
@@ -62,7 +62,10 @@ pub struct Stranger;
 
 /// A sender that has shown its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CallbackSender;
+pub struct CallbackSender {
+    /// Whether it is still taken.
+    pub token: TokenAge,
+}
 
 /// Every client.
 pub const ANYONE: Role<Stranger> =
@@ -92,7 +95,7 @@ pub const CALLBACK_SENDER: Role<CallbackSender> = Role {
     who: Who::CallbackSender,
     key: KeyPlace::Path,
     quota: QuotaClass::Free,
-    caller: |_| CallbackSender,
+    caller: |admitted| CallbackSender { token: admitted.token() },
 };
 
 impl Admitted {
@@ -100,8 +103,18 @@ impl Admitted {
     fn key(self) -> KeyView {
         match self {
             Self::Key(key) => key,
-            Self::Stranger | Self::CallbackSender => {
+            Self::Stranger | Self::CallbackSender(_) => {
                 unreachable!("a role that reads its key in the headers admits by it")
+            }
+        }
+    }
+
+    /// The token of a caller whose role has one.
+    fn token(self) -> TokenAge {
+        match self {
+            Self::CallbackSender(age) => age,
+            Self::Stranger | Self::Key(_) => {
+                unreachable!("a role that reads its token in the path admits by it")
             }
         }
     }
@@ -156,7 +169,7 @@ impl Auth {
                 self.limiter.check(key.id, call.allowance())
             }
             (QuotaClass::Free, _)
-            | (QuotaClass::Request, Admitted::Stranger | Admitted::CallbackSender) => Ok(()),
+            | (QuotaClass::Request, Admitted::Stranger | Admitted::CallbackSender(_)) => Ok(()),
         }
     }
 
@@ -178,16 +191,21 @@ impl Auth {
         Err(forbidden(refusal))
     }
 
-    /// A wrong provider and a wrong token look alike.
+    /// A wrong provider and a wrong token look alike. One with the token before is read, and
+    /// refused then: its messages are kept for the operator.
     fn by_token(&self, call: &Call) -> Result<Admitted, Problem> {
         let (provider, token) = (call.param("provider")?, call.param("token")?);
-        let proven = self.callback.admits(&token, self.access.market.clock.now());
-        if *provider == *OWN_PROVIDER && proven {
-            Ok(Admitted::CallbackSender)
-        } else {
-            Err(Problem::not_found("no such callback address"))
+        let age = self.callback.age(&token, self.access.market.clock.now());
+        match age {
+            Some(age) if *provider == *OWN_PROVIDER => Ok(Admitted::CallbackSender(age)),
+            Some(_) | None => Err(no_callback_address()),
         }
     }
+}
+
+/// What is answered where no callback is taken.
+pub(super) fn no_callback_address() -> Problem {
+    Problem::not_found("no such callback address")
 }
 
 /// Requests a key may make; `None` lets every key do what the machine can.

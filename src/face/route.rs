@@ -13,7 +13,7 @@ use super::auth::{Admitted, Auth, Role};
 use super::description::operation::Operation;
 use super::spec::{KeyPlace, RouteSpec, Runs};
 use crate::http::body::BODY_LEN_MAX;
-use crate::http::route::{Next, Outcome, Target};
+use crate::http::route::{Next, Notice, Outcome, Target};
 use crate::http::{Call, Problem, Router};
 
 /// A route before it has its handler.
@@ -24,6 +24,8 @@ pub struct Stated<C> {
     path: &'static str,
     body_len_max: usize,
     idempotent: bool,
+    is_lenient: bool,
+    notice: Option<Notice>,
     operation: Option<Operation>,
 }
 
@@ -44,8 +46,9 @@ pub const fn delete<C>(path: &'static str, role: Role<C>) -> Stated<C> {
 
 impl<C> Stated<C> {
     const fn new(method: Method, path: &'static str, role: Role<C>) -> Self {
-        let (body_len_max, idempotent, operation) = (BODY_LEN_MAX, false, None);
-        Self { role, method, path, body_len_max, idempotent, operation }
+        let (body_len_max, idempotent, is_lenient) = (BODY_LEN_MAX, false, false);
+        let (notice, operation) = (None, None);
+        Self { role, method, path, body_len_max, idempotent, is_lenient, notice, operation }
     }
 
     /// States what the API's description says of it.
@@ -69,6 +72,20 @@ impl<C> Stated<C> {
         self
     }
 
+    /// Passes over what it does not know: a query, or further fields of its body.
+    #[must_use]
+    pub const fn lenient(mut self) -> Self {
+        self.is_lenient = true;
+        self
+    }
+
+    /// Tells of the requests that are refused before the handler has seen them.
+    #[must_use]
+    pub fn notice(mut self, notice: Notice) -> Self {
+        self.notice = Some(notice);
+        self
+    }
+
     fn spec(&self, runs: Runs) -> RouteSpec {
         RouteSpec {
             method: self.method.clone(),
@@ -77,6 +94,7 @@ impl<C> Stated<C> {
             runs,
             body_len_max: self.body_len_max,
             idempotent: self.idempotent,
+            is_lenient: self.is_lenient,
             quota: self.role.quota,
             key: self.role.key,
             render: Problem::into_response,
@@ -91,7 +109,14 @@ type Start = Box<dyn Fn(&Call) -> Next + Send + Sync>;
 pub struct Routes<S> {
     state: Arc<S>,
     auth: Arc<Auth>,
-    routes: Vec<(RouteSpec, Start)>,
+    routes: Vec<Listed>,
+}
+
+/// A route with its handler.
+struct Listed {
+    spec: RouteSpec,
+    notice: Option<Notice>,
+    start: Start,
 }
 
 impl<S: Send + Sync + 'static> Routes<S> {
@@ -177,20 +202,23 @@ impl<S: Send + Sync + 'static> Routes<S> {
     ) -> Self {
         let (spec, auth) = (stated.spec(runs), Arc::clone(&self.auth));
         let (takes_query, takes_fields) = (spec.takes_query(), spec.takes_fields());
+        let takes_query = takes_query || spec.is_lenient;
         let guard = Arc::new(Guard { auth, role: stated.role, takes_query, takes_fields });
-        self.routes.push((spec, Box::new(move |call| start(&guard, call))));
+        let start: Start = Box::new(move |call| start(&guard, call));
+        self.routes.push(Listed { spec, notice: stated.notice, start });
         self
     }
 
     /// Puts the routes into a server's table.
     pub fn add_to(self, table: &mut RouteTable) {
-        for (spec, start) in self.routes {
+        for Listed { spec, notice, start } in self.routes {
             let target = Target {
                 method: spec.method.clone(),
                 template: spec.path,
                 body_len_max: spec.body_len_max,
                 render: spec.render,
                 hides_path: spec.key == KeyPlace::Path,
+                notice,
             };
             let router = Arc::get_mut(&mut table.router).expect("the table is not served yet");
             router.add(target, start);

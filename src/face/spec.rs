@@ -82,6 +82,8 @@ pub struct RouteSpec {
     pub body_len_max: usize,
     /// Whether it takes an `Idempotency-Key`.
     pub idempotent: bool,
+    /// Whether it passes over a query, and over fields that it does not know.
+    pub is_lenient: bool,
     /// What a call costs.
     pub quota: QuotaClass,
     /// Where its key is read.

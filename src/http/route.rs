@@ -31,6 +31,26 @@ type Start = Box<dyn Fn(&Call) -> Next + Send + Sync>;
 /// Renders a problem in the words of the route's protocol: problem, path, request id.
 pub type Render = fn(Problem, &str, &str) -> Response;
 
+/// Is told of the requests for a route that are refused before its handler has seen them: by
+/// their head, their method, or while their body is read.
+#[derive(Clone)]
+pub struct Notice(Arc<Told>);
+
+type Told = dyn Fn(&str, &Problem) + Send + Sync;
+
+impl Notice {
+    /// A function of the path and the problem that is answered.
+    pub fn new(told: impl Fn(&str, &Problem) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(told))
+    }
+}
+
+impl fmt::Debug for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Notice")
+    }
+}
+
 /// How a call goes on after its start function.
 pub enum Next {
     /// It is answered.
@@ -82,6 +102,8 @@ pub struct Target {
     pub render: Render,
     /// The path holds a secret: problems name the template in its place.
     pub hides_path: bool,
+    /// Who is told of early refusals.
+    pub notice: Option<Notice>,
 }
 
 impl Target {
@@ -89,7 +111,14 @@ impl Target {
     #[must_use]
     pub fn new(method: Method, template: &'static str) -> Self {
         let (body_len_max, render) = (BODY_LEN_MAX, Problem::into_response);
-        Self { method, template, body_len_max, render, hides_path: false }
+        Self { method, template, body_len_max, render, hides_path: false, notice: None }
+    }
+
+    /// Tells that a request for it is refused before its handler has seen it.
+    pub(super) fn tell(&self, path: &str, problem: &Problem) {
+        if let Some(Notice(told)) = &self.notice {
+            told(path, problem);
+        }
     }
 
     /// What a problem says it happened on.
@@ -112,8 +141,10 @@ impl Unfound<'_> {
         let (problem, instance) = match self {
             Self::Path => (Problem::not_found("there is no such path"), path),
             Self::Method(known) => {
-                let instance = known.routes[0].target.instance(path);
-                (Problem::method_not_allowed(&known.allow, method), instance)
+                let target = &known.routes[0].target;
+                let problem = Problem::method_not_allowed(&known.allow, method);
+                target.tell(path, &problem);
+                (problem, target.instance(path))
             }
         };
         problem.into_response(instance, request_id)

@@ -220,10 +220,14 @@ impl Connection {
     /// Finds the route and starts it.
     fn dispatch(&self, parts: Parts, incoming: Incoming, id: &RequestId) -> Stage {
         let path = parts.uri.path();
+        let found = self.server.router.find(&parts.method, path);
         if let Err(problem) = self.check(&parts) {
-            return Stage::Made(Some(problem.into_response(path, id.as_str())));
+            let target = found.ok().map(|(route, _)| &route.target);
+            target.iter().for_each(|target| target.tell(path, &problem));
+            let instance = target.map_or(path, |target| target.instance(path));
+            return Stage::Made(Some(problem.into_response(instance, id.as_str())));
         }
-        let (route, params) = match self.server.router.find(&parts.method, path) {
+        let (route, params) = match found {
             Ok(found) => found,
             Err(unfound) => {
                 let reply = unfound.into_response(&parts.method, path, id.as_str());
@@ -244,6 +248,9 @@ impl Connection {
         let (answering, uri) = match route.start(&call) {
             // The hot reads end here: their call is not moved once more.
             Next::Done(outcome) => {
+                if let Err(problem) = &outcome {
+                    target.tell(call.uri().path(), problem);
+                }
                 return Stage::Made(Some(settle(outcome, route, call.uri().path(), id)));
             }
             Next::Plain(rest) => {
@@ -252,7 +259,7 @@ impl Connection {
             }
             Next::Detached(rest) => {
                 let uri = call.uri().clone();
-                (run_detached(rest, call, Arc::clone(&self.slot)), uri)
+                (run_detached(rest, call, Arc::clone(route), Arc::clone(&self.slot)), uri)
             }
         };
         Stage::Making { answering, route: Arc::clone(route), uri }
@@ -300,9 +307,10 @@ impl Future for Answer {
     }
 }
 
-fn run_detached(rest: Rest, mut call: Call, slot: Arc<Slot>) -> Answering {
+fn run_detached(rest: Rest, mut call: Call, route: Arc<Route>, slot: Arc<Slot>) -> Answering {
     Box::pin(async move {
-        call.read_ahead().await?;
+        let read = call.read_ahead().await;
+        read.inspect_err(|problem| route.target.tell(call.uri().path(), problem))?;
         Detached::new(rest(call), slot).await
     })
 }

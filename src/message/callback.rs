@@ -1,10 +1,13 @@
 //! The body of a callback: what it says, and what makes it the same when it comes again.
 
+use std::borrow::Cow;
+
 use nexnum_driver::{decoded, mended};
 use nexnum_engine::ids::Number;
+use nexnum_engine::limits::NAME_LEN_MAX;
 use nexnum_engine::time::Time;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::digest;
@@ -14,7 +17,7 @@ use crate::json::{self, JsonFault};
 const MINUTE_MS: u64 = 60_000;
 
 /// A message as a SIM bank posts it.
-#[derive(Clone, Deserialize, JsonSchema)]
+#[derive(Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Callback")]
 pub struct PostedMessage {
@@ -144,6 +147,26 @@ pub fn number(posted: &PostedMessage) -> Option<Number> {
         |c: char| c.is_whitespace() || matches!(c, '-' | '(' | ')' | '.' | '\u{2010}'..='\u{2015}');
     let digits: String = posted.number.chars().filter(|c| !between(*c)).collect();
     Number::parse(&digits)
+}
+
+/// What is stored of a callback, and as what: its body as it came; of a longer one its fields
+/// alone, or its beginning.
+#[must_use]
+pub fn stored<'a>(
+    content_type: &'a str,
+    body: &'a [u8],
+    read: &Result<PostedMessage, JsonFault>,
+    len_max: usize,
+) -> (&'a str, Cow<'a, [u8]>) {
+    let content_type = &content_type[..content_type.floor_char_boundary(NAME_LEN_MAX)];
+    if body.len() <= len_max {
+        return (content_type, body.into());
+    }
+    let fields = read.as_ref().ok().and_then(|posted| serde_json::to_vec(posted).ok());
+    match fields.filter(|fields| fields.len() <= len_max) {
+        Some(fields) => ("application/json", fields.into()),
+        None => (content_type, body[..len_max].into()),
+    }
 }
 
 /// What makes a callback the same when it comes again: the source's id at its number, else

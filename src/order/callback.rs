@@ -5,7 +5,7 @@ use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::command::{ReceiveCallback, SettleCallback};
 use nexnum_engine::ids::{CallbackId, ProviderId, ServiceId};
-use nexnum_engine::limits::NAME_LEN_MAX;
+use nexnum_engine::limits::CALLBACK_LEN_MAX;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::time::Time;
 
@@ -60,18 +60,25 @@ impl Orders {
         body: &[u8],
     ) -> Result<Processed, CallbackRefusal> {
         // 1. As it is, before anything is made of it.
-        let content_type = &content_type[..content_type.floor_char_boundary(NAME_LEN_MAX)];
         let read = callback::read(content_type, body);
-        let key = callback::key(&read, body, self.market.clock.now());
-        let received =
-            ReceiveCallback { provider, key, content_type: content_type.into(), body: body.into() };
+        let (content_type, stored) = callback::stored(content_type, body, &read, CALLBACK_LEN_MAX);
+        let received = ReceiveCallback {
+            provider,
+            key: callback::key(&read, body, self.market.clock.now()),
+            content_type: content_type.into(),
+            body: stored.into(),
+            refused: None,
+        };
         let id = self.market.execute(received).await.map_err(|refused| match refused {
             // So many wait that the sender has to.
             Refused::Rejected(Reject::Exhausted(_)) => Refusal::Busy,
             refused => refused.into(),
         })?;
         // 2. What it says.
-        self.process(id, provider, read, None).await
+        let processed = self.process(id, provider, read, None).await?;
+        // 3. It may have come before, without its signature.
+        self.settle_refused(body).await;
+        Ok(processed)
     }
 
     /// Processes a callback again that could not be, for a service if its sender named none.

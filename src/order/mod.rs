@@ -19,6 +19,7 @@ mod place;
 mod query;
 pub mod quote;
 mod refusal;
+mod refused;
 mod resend;
 mod single_flight;
 mod take_up;
@@ -48,6 +49,7 @@ pub use ingest::{INGEST_MS, Unseen};
 pub use place::{NUMBER_WAIT, PlacedOrder};
 pub use query::{OrdersPage, SCAN_MAX};
 pub use refusal::{Refusal, UpstreamError};
+pub use refused::CallbackSource;
 
 /// Own stock as a provider.
 #[derive(Clone, Copy, Debug)]

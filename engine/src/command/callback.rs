@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::callback::CallbackOutcome;
+use crate::callback::{CallbackFailure, CallbackOutcome};
 use crate::ids::{CallbackId, ProviderId};
 
 /// A callback came in; one whose key came lately is known.
@@ -16,6 +16,8 @@ pub struct ReceiveCallback {
     pub content_type: Box<str>,
     /// The body.
     pub body: Arc<[u8]>,
+    /// Why it is refused: it is kept for the operator then and not processed.
+    pub refused: Option<CallbackFailure>,
 }
 
 /// Prints no body: messages stay out of logs.

@@ -1,30 +1,44 @@
 //! Callbacks: kept before they are processed, once by their key.
 
-use crate::callback::CallbackOutcome;
+use crate::callback::{CallbackFailure, CallbackOutcome};
 use crate::command::{Effect, ReceiveCallback, SettleCallback};
 use crate::event::{CallbackEvent, Event};
 use crate::ids::CallbackId;
-use crate::limits::{CALLBACK_LEN_MAX, CALLBACKS_WAITING_MAX, NAME_LEN_MAX};
+use crate::limits::{
+    CALLBACK_LEN_MAX, CALLBACK_REFUSED_LEN_MAX, CALLBACKS_REFUSED_A_MINUTE, CALLBACKS_WAITING_MAX,
+    NAME_LEN_MAX,
+};
 use crate::reject::Reject;
 use crate::state::State;
+use crate::time::Time;
+
+/// Of how long refused callbacks are counted.
+const MINUTE_MS: u64 = 60_000;
 
 pub(super) fn receive(
     state: &State,
+    at: Time,
     received: &ReceiveCallback,
     events: &mut Vec<Event>,
 ) -> Result<CallbackId, Reject> {
-    let ReceiveCallback { provider, key, content_type, body } = received;
+    let ReceiveCallback { provider, key, content_type, body, refused } = received;
     state.provider(*provider).ok_or(Reject::UnknownProvider)?;
     if content_type.len() > NAME_LEN_MAX {
         return Err(Reject::OutOfBounds("content_type"));
     }
-    if body.len() > CALLBACK_LEN_MAX {
+    let len_max = if refused.is_some() { CALLBACK_REFUSED_LEN_MAX } else { CALLBACK_LEN_MAX };
+    if body.len() > len_max {
         return Err(Reject::OutOfBounds("body"));
     }
     if let Some(known) = state.callbacks.with_key(*key) {
         return Ok(known);
     }
-    if state.callbacks.waiting_len() >= CALLBACKS_WAITING_MAX {
+    let since = Time(at.0.saturating_sub(MINUTE_MS));
+    let is_full = match refused {
+        Some(_) => state.callbacks.refused_since(since) >= CALLBACKS_REFUSED_A_MINUTE,
+        None => state.callbacks.waiting_len() >= CALLBACKS_WAITING_MAX,
+    };
+    if is_full {
         return Err(Reject::Exhausted("callbacks"));
     }
     let callback = CallbackId(state.callbacks.last.0 + 1);
@@ -35,6 +49,8 @@ pub(super) fn receive(
         content_type: content_type.clone(),
         body: body.clone(),
     }));
+    // In one batch with its arrival: it never waits for being processed.
+    events.extend(refused.map(|failure| failed(state, callback, failure, body.len())));
     Ok(callback)
 }
 
@@ -58,11 +74,26 @@ pub(super) fn settle(
 /// The event that a callback was processed; `None` if that is known, or it is not kept.
 pub(super) fn processed(state: &State, id: CallbackId, outcome: CallbackOutcome) -> Option<Event> {
     let callback = state.callbacks.get(id)?;
-    let dropped = match (outcome, callback.failure) {
-        (CallbackOutcome::Failed(failure), Some(known)) if failure == known => return None,
-        (CallbackOutcome::Failed(_), None) => state.callbacks.over(callback.body.len()),
-        (CallbackOutcome::Failed(_), Some(_))
-        | (CallbackOutcome::Accepted | CallbackOutcome::Duplicate, _) => 0,
-    };
-    Some(Event::Callback(CallbackEvent::CallbackProcessed { callback: id, outcome, dropped }))
+    match (outcome, callback.failure) {
+        (CallbackOutcome::Failed(failure), Some(known)) if failure == known => None,
+        (CallbackOutcome::Failed(failure), Some(known))
+            if failure.is_refusal() == known.is_refusal() =>
+        {
+            Some(ended(id, outcome, 0))
+        }
+        (CallbackOutcome::Failed(failure), _) => {
+            Some(failed(state, id, failure, callback.body.len()))
+        }
+        (CallbackOutcome::Accepted | CallbackOutcome::Duplicate, _) => Some(ended(id, outcome, 0)),
+    }
+}
+
+/// That a callback could not be processed, or was refused: the oldest of its kind make room.
+fn failed(state: &State, id: CallbackId, failure: CallbackFailure, body_len: usize) -> Event {
+    let dropped = state.callbacks.over(failure, body_len);
+    ended(id, CallbackOutcome::Failed(failure), dropped)
+}
+
+fn ended(callback: CallbackId, outcome: CallbackOutcome, dropped: u32) -> Event {
+    Event::Callback(CallbackEvent::CallbackProcessed { callback, outcome, dropped })
 }

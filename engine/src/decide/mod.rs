@@ -64,7 +64,7 @@ pub fn decide(
         Command::EndUpstream(end) => reply(end, upstream::end_upstream(state, end, events)),
         Command::EndByProvider(end) => reply(end, upstream::end_by_provider(state, end, events)),
         Command::Expire(end) => reply(end, pulse::expire(state, policy, at, end, events)),
-        Command::ReceiveCallback(new) => reply(new, callback::receive(state, new, events)),
+        Command::ReceiveCallback(new) => reply(new, callback::receive(state, at, new, events)),
         Command::SettleCallback(settled) => {
             reply(settled, callback::settle(state, settled, events))
         }

@@ -177,7 +177,10 @@ impl Scene {
             "callbacks" => {
                 let callbacks = self.recorded.state().callbacks();
                 let (waiting, failed) = (callbacks.waiting_len(), callbacks.failed_len());
-                format!("{waiting} waiting {failed} failed {} dropped", callbacks.dropped())
+                let (refused, dropped) = (callbacks.refused_len(), callbacks.dropped());
+                let refused =
+                    if refused > 0 { format!("{refused} refused ") } else { String::new() };
+                format!("{waiting} waiting {failed} failed {refused}{dropped} dropped")
             }
             _ => {
                 let command = self.command(line);
@@ -269,6 +272,12 @@ impl Scene {
                 key: line.int::<u64>("key", "1").into(),
                 content_type: line.get("type", "").into(),
                 body: vec![b'x'; line.int("len", "9")].into(),
+                refused: match line.get("refused", "") {
+                    "" => None,
+                    "signature" => Some(CallbackFailure::InvalidSignature),
+                    "token" => Some(CallbackFailure::ExpiredToken),
+                    word => panic!("{word:?} is no reason to refuse a callback"),
+                },
             }),
             "settle" => Command::SettleCallback(SettleCallback {
                 callback: CallbackId(id(line.word(1))),

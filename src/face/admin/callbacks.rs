@@ -25,8 +25,8 @@ const SHOWN_LEN_MAX: usize = 4_096;
 parameters! {
     /// A page of callbacks.
     pub(super) struct CallbacksQuery<'a> {
-        /// `failed` for those that could not be processed, which is the default; `waiting` for
-        /// those that have not been processed yet.
+        /// `failed` for those that could not be processed, which is the default; `refused` for
+        /// those without their proof; `waiting` for those that have not been processed yet.
         state: Option<Cow<'a, str>>,
         /// How many rows the page has at most.
         limit: Bounded<1, 100, 50>,
@@ -46,38 +46,46 @@ pub(super) const LIST: Described = Described::new(
             {"id": "81", "received_at": "2026-11-20T09:30:00.000Z", "state": "failed",
              "reason": "ambiguous", "content_type": "application/json", "length": 55,
              "body": "{\"number\": \"+6281234567890\", \"text\": \"Your code: 123456\"}"}
-        ], "failed": 1, "waiting": 0, "dropped": 0, "next_cursor": null}"#,
+        ], "failed": 1, "refused": 0, "waiting": 0, "dropped": 0, "next_cursor": null}"#,
     )],
 )
 .details(
     "Each callback is stored as it came in before it is processed. One that could not be processed \
      is kept here: at most 1,000 of them, and 16 MiB of their bodies; the oldest make room for new \
-     ones and are counted in `dropped`. A body is shown up to 4,096 bytes, with what is not UTF-8 \
+     ones and are counted in `dropped`. One that was refused, because its signature is missing or \
+     wrong or its address was replaced, is kept apart: at most 500 of them, 120 of a minute, and \
+     8 KiB of each. It is not trusted, and processed by an operator's word alone. Of a body \
+     beyond the bound its fields alone are stored, or its beginning. A body is shown up to 4,096 bytes, with what is not UTF-8 \
      replaced.",
 )
 .query::<CallbacksQuery<'_>>();
 
 pub(super) fn list(state: &State, _: Operator, call: &Call) -> Result<Response, Problem> {
     let CallbacksQuery { state: wanted, limit, cursor } = CallbacksQuery::read(call)?;
-    let failed = match wanted.as_deref() {
-        None | Some("failed") => true,
-        Some("waiting") => false,
-        Some(_) => return Err(Problem::invalid_parameter("state", "must be failed or waiting")),
+    let wanted = match wanted.as_deref() {
+        None | Some("failed") => CallbackState::Failed,
+        Some("refused") => CallbackState::Refused,
+        Some("waiting") => CallbackState::Waiting,
+        Some(_) => {
+            let detail = "must be failed, refused or waiting";
+            return Err(Problem::invalid_parameter("state", detail));
+        }
     };
     let before = CallbackId(cursor.map_or(u64::MAX, |cursor| cursor.0));
     let rows = limit.0 as usize;
     let page = state.market.read_model.callbacks(|callbacks| {
         let of_state =
-            callbacks.before(before).filter(|(_, kept)| kept.failure.is_some() == failed);
+            callbacks.before(before).filter(|(_, kept)| CallbackState::of(kept) == wanted);
         // One more than fits says that there is another page.
         let found: Vec<_> = of_state.take(rows + 1).map(|(id, kept)| (id, kept.clone())).collect();
-        (found, callbacks.failed_len(), callbacks.waiting_len(), callbacks.dropped())
+        let (failed, refused) = (callbacks.failed_len(), callbacks.refused_len());
+        (found, failed, refused, callbacks.waiting_len(), callbacks.dropped())
     });
-    let (found, failed, waiting, dropped) = page;
+    let (found, failed, refused, waiting, dropped) = page;
     let shown = &found[..found.len().min(rows)];
     let next = (found.len() > rows).then(|| shown.last().map(|(id, _)| Id(id.0))).flatten();
     let callbacks = shown.iter().map(|(id, kept)| row(*id, kept)).collect();
-    let page = CallbackPage { callbacks, failed, waiting, dropped, next_cursor: next };
+    let page = CallbackPage { callbacks, failed, refused, waiting, dropped, next_cursor: next };
     Ok(reply::json(StatusCode::OK, &page))
 }
 
@@ -86,7 +94,7 @@ fn row(id: CallbackId, kept: &Callback) -> ShownCallback<'_> {
     ShownCallback {
         id: Id(id.0),
         received_at: Moment(kept.received_at),
-        state: if kept.failure.is_some() { CallbackState::Failed } else { CallbackState::Waiting },
+        state: CallbackState::of(kept),
         reason: kept.failure.map(CallbackFailure::code),
         content_type: &kept.content_type,
         length: kept.body.len(),
@@ -105,7 +113,8 @@ pub(super) const PROCESS: Described = Described::new(
     )],
 )
 .details(
-    "The message goes the way of a new one. With `service` it is for the order of that service on \
+    "The message goes the way of a new one, also that of a callback that was refused: look at it \
+     first. With `service` it is for the order of that service on \
      its number, whatever the callback says.",
 )
 .path(&[PathParam::new::<Id>("id", "The callback's id", "81")])
@@ -154,9 +163,11 @@ struct CallbackPage<'a> {
     callbacks: Vec<ShownCallback<'a>>,
     /// How many could not be processed and are kept.
     failed: usize,
+    /// How many were refused and are kept.
+    refused: usize,
     /// How many have not been processed yet.
     waiting: usize,
-    /// How many of those that could not be processed were dropped to make room.
+    /// How many of those that could not be processed, or were refused, were dropped to make room.
     dropped: u64,
     /// Where the next page begins; `null` on the last page.
     next_cursor: Option<Id>,
@@ -169,11 +180,11 @@ struct ShownCallback<'a> {
     id: Id,
     /// When it came in first.
     received_at: Moment,
-    /// Whether it failed or waits.
+    /// Whether it failed, was refused or waits.
     state: CallbackState,
     /// Why it could not be processed: `unreadable`, `invalid_field`, `invalid_number`,
-    /// `unknown_service`, `unknown_number`, `ambiguous` or `too_many_messages`; `null` while it
-    /// waits.
+    /// `unknown_service`, `unknown_number`, `ambiguous` or `too_many_messages`; or why it was
+    /// refused: `invalid_signature` or `expired_token`; `null` while it waits.
     reason: Option<&'static str>,
     /// What its sender said that the body is; may be empty.
     content_type: &'a str,
@@ -189,8 +200,20 @@ struct ShownCallback<'a> {
 enum CallbackState {
     /// It could not be processed.
     Failed,
+    /// It was refused, and is not trusted.
+    Refused,
     /// It has not been processed yet.
     Waiting,
+}
+
+impl CallbackState {
+    fn of(kept: &Callback) -> Self {
+        match kept.failure {
+            Some(failure) if failure.is_refusal() => Self::Refused,
+            Some(_) => Self::Failed,
+            None => Self::Waiting,
+        }
+    }
 }
 
 /// What became of a callback that was processed again.

@@ -118,8 +118,8 @@ requests by key, each reply to a key that works has what is left of the quota in
 `RateLimit-Policy`.
 
 **Refusals** are problem documents (RFC 9457) with a stable `code`. Fields, parameters and methods \
-that are not described are refused: `unknown_field` and `unknown_parameter` (400), \
-`method_not_allowed` (405). A path that does not exist is `not_found` (404). What is not valid HTTP \
+that are not described are refused, unless the route says otherwise: `unknown_field` and \
+`unknown_parameter` (400), `method_not_allowed` (405). A path that does not exist is `not_found` (404). What is not valid HTTP \
 is refused with `malformed_request` (400), `uri_too_long` (414), `headers_too_large` (431) or, where \
 a client begins with HTTP/2, `http_version_not_supported` (505); a connection above the server's \
 limits with `overloaded` (503) or `rate_limited` (429). These refusals end the connection.
@@ -224,8 +224,9 @@ fn describe(spec: &RouteSpec, operation: &Operation, schemas: &mut Schemas) -> V
 fn codes(spec: &RouteSpec, operation: &Operation) -> BTreeMap<String, BTreeSet<ProblemCode>> {
     use ProblemCode as P;
     let has_key = spec.key == KeyPlace::Headers;
-    let implied: [(bool, &[P]); 7] = [
-        (true, &[P::MalformedRequest, P::UnknownParameter, P::InvalidParameter]),
+    let implied: [(bool, &[P]); 9] = [
+        (true, &[P::MalformedRequest, P::InvalidParameter]),
+        (!spec.is_lenient, &[P::UnknownParameter]),
         (has_key || spec.idempotent, &[P::InvalidHeader]),
         (has_key, &[P::Unauthorized, P::Forbidden]),
         (spec.quota == QuotaClass::Request, &[P::RateLimited]),
@@ -233,8 +234,9 @@ fn codes(spec: &RouteSpec, operation: &Operation) -> BTreeMap<String, BTreeSet<P
         (spec.path.contains('{'), &[P::NotFound]),
         (
             spec.runs == Runs::Detached,
-            &[P::MalformedJson, P::UnknownField, P::InvalidField, P::BodyTimeout, P::BodyTooLarge],
+            &[P::MalformedJson, P::InvalidField, P::BodyTimeout, P::BodyTooLarge],
         ),
+        (spec.runs == Runs::Detached && !spec.is_lenient, &[P::UnknownField]),
     ];
     let implied = implied.iter().filter(|(holds, _)| *holds).flat_map(|(_, codes)| *codes);
     let mut by_status: BTreeMap<String, BTreeSet<P>> = BTreeMap::new();

@@ -6,15 +6,21 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 use hyper::header::{self, HeaderName};
+use nexnum_engine::callback::CallbackFailure;
 
 use super::state::State;
-use crate::face::auth::CallbackSender;
+use crate::access::callback::TokenAge;
+use crate::face::auth::{self, CallbackSender};
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation as Described, PathParam, Reply, Tag};
 use crate::face::problems;
 use crate::http::{Call, Problem, Response, reply};
 use crate::message::callback::PostedMessage;
-use crate::order::Processed;
+use crate::order::{CallbackSource, Processed};
+use crate::supply::config::OWN_PROVIDER;
+
+/// Longest body. What is stored of it is shorter: a gateway may send pictures beside a text.
+pub(super) const BODY_LEN_MAX: usize = 256 * 1024;
 
 /// `sha256=` and the HMAC-SHA256 of the body.
 const SIGNATURE: HeaderName = HeaderName::from_static("x-nexnum-signature");
@@ -33,7 +39,9 @@ pub(super) const RECEIVE: Described = Described::new(
      one, those with the same sender and text are: if they have a code, until the customer asks \
      for another message; if not, for two minutes.\n\nEach callback is stored as it came in before \
      it is processed. One that cannot be processed is refused, and the operator can see it and \
-     process it again; the same callback sent again is processed again too.",
+     process it again; the same callback sent again is processed again too. One without its \
+     signature, or to the address before the present one, is refused and kept for the operator \
+     all the same.\n\nA query and further fields are passed over.",
 )
 .path(&[
     PathParam::new::<String>("provider", "The name of own stock among the providers", "own"),
@@ -54,14 +62,26 @@ pub(super) const RECEIVE: Described = Described::new(
 
 pub(super) async fn receive(
     state: Arc<State>,
-    _: CallbackSender,
+    sender: CallbackSender,
     mut call: Call,
 ) -> Result<Response, Problem> {
     let body = call.bytes().await?;
-    check_signature(&state, &call, &body)?;
     let content_type = call.headers().get(header::CONTENT_TYPE);
     let content_type = content_type.map_or(&b""[..], |value| value.as_bytes());
     let content_type = String::from_utf8_lossy(content_type);
+    // 1. What proves where it comes from. Without it the callback is kept, and not trusted.
+    let proven = match sender.token {
+        TokenAge::Taken => check_signature(&state, &call, &body)
+            .map_err(|problem| (CallbackFailure::InvalidSignature, problem)),
+        TokenAge::Expired => Err((CallbackFailure::ExpiredToken, auth::no_callback_address())),
+    };
+    if let Err((failure, problem)) = proven {
+        state.orders.keep_refused_callback(state.own, &content_type, &body, failure).await;
+        let source = CallbackSource::Known(OWN_PROVIDER);
+        state.orders.note_refused_callback(source, failure.code());
+        return Err(problem);
+    }
+    // 2. What it says.
     let processed = state.orders.receive_callback(state.own, &content_type, &body).await;
     let status = match processed.map_err(problems::of_callback)? {
         Processed::Accepted => CallbackStatus::Accepted,

@@ -269,15 +269,17 @@ fn gauges(orders: &Orders) -> Vec<Gauge> {
         ("nexnum_grid_bytes", "Memory of the grid.", orders.market.grid.bytes() as u64),
     ];
     let callbacks = orders.market.read_model.callbacks(|callbacks| {
-        (callbacks.failed_len() as u64, callbacks.waiting_len() as u64, callbacks.dropped())
+        let (failed, refused) = (callbacks.failed_len(), callbacks.refused_len());
+        [failed as u64, refused as u64, callbacks.waiting_len() as u64, callbacks.dropped()]
     });
-    let (failed, waiting, dropped) = callbacks;
+    let [failed, refused, waiting, dropped] = callbacks;
     gauges.extend([
         ("nexnum_callbacks_failed", "Callbacks kept that could not be processed.", failed),
+        ("nexnum_callbacks_refused_kept", "Callbacks kept that were refused.", refused),
         ("nexnum_callbacks_waiting", "Callbacks that have not been processed yet.", waiting),
         (
             "nexnum_callbacks_dropped",
-            "Callbacks that could not be processed and made room for newer ones.",
+            "Callbacks that could not be processed, or were refused, and made room for newer ones.",
             dropped,
         ),
     ]);

@@ -56,6 +56,8 @@ fn of_callbacks() -> Vec<(&'static str, CallbackEvent)> {
         ("CallbackProcessed UnknownNumber", failed(CallbackFailure::UnknownNumber)),
         ("CallbackProcessed Ambiguous", failed(CallbackFailure::Ambiguous)),
         ("CallbackProcessed TooManyMessages", failed(CallbackFailure::TooManyMessages)),
+        ("CallbackProcessed InvalidSignature", failed(CallbackFailure::InvalidSignature)),
+        ("CallbackProcessed ExpiredToken", failed(CallbackFailure::ExpiredToken)),
     ]
 }
 

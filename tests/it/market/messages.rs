@@ -6,18 +6,18 @@ use serde_json::{Value, json};
 
 use super::harness::{Client, Market};
 
-const NUMBER: u64 = 62_810_000_000;
+pub(super) const NUMBER: u64 = 62_810_000_000;
 
 impl Market {
     /// Posts a callback as it is.
-    async fn posted(&self, body: Value) -> super::harness::Answer {
+    pub(super) async fn posted(&self, body: Value) -> super::harness::Answer {
         let path = self.running.hook_path.expose().to_owned();
         self.admin.post(&path, body).await
     }
 }
 
 /// An order for the one number of a service.
-async fn buy(buyer: &Client, service: &str) -> String {
+pub(super) async fn buy(buyer: &Client, service: &str) -> String {
     let placed = buyer.post("/api/v1/orders", json!({"country": "ID", "service": service})).await;
     placed.created()["id"].as_str().unwrap().to_owned()
 }
@@ -63,7 +63,7 @@ async fn a_late_message_of_one_service_does_not_reach_the_buyer_of_another() {
 }
 
 /// The codes that a buyer is shown, in the order in which they came.
-async fn codes(buyer: &Client, id: &str) -> Vec<String> {
+pub(super) async fn codes(buyer: &Client, id: &str) -> Vec<String> {
     let shown = activation(buyer, id).await;
     let code = |message: &Value| message["code"].as_str().unwrap_or("none").to_owned();
     shown["messages"].as_array().unwrap().iter().map(code).collect()
@@ -141,7 +141,7 @@ async fn futures_all<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> V
 }
 
 /// The callbacks that could not be processed, newest first.
-async fn kept(market: &Market) -> Vec<Value> {
+pub(super) async fn kept(market: &Market) -> Vec<Value> {
     let shown = market.admin.get("/api/admin/callbacks").await.ok();
     shown["callbacks"].as_array().unwrap().clone()
 }
@@ -220,6 +220,7 @@ async fn a_callback_that_a_crash_left_is_processed_after_the_restart() {
         key: 7,
         content_type: "application/json".into(),
         body: body.as_bytes().into(),
+        refused: None,
     };
     market.running.rooms.market.execute(stored).await.unwrap();
     let waiting = market.admin.get("/api/admin/callbacks?state=waiting").await.ok();

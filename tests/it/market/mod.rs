@@ -12,6 +12,7 @@ mod messages;
 mod operations;
 mod outcomes;
 mod refusals;
+mod refused_callbacks;
 mod restart;
 mod roles;
 mod search;

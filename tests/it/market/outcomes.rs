@@ -40,11 +40,7 @@ const ELSEWHERE: [(&str, &str); 13] = [
 ];
 
 /// Outcomes of one route that a market of own stock does not give.
-const OUT_OF_REACH: [(&str, &str); 4] = [
-    (
-        "POST /hooks/providers/{provider}/{token} 400 unknown_field",
-        "a callback's further fields are passed over",
-    ),
+const OUT_OF_REACH: [(&str, &str); 3] = [
     ("POST /api/v1/activations/{id}/cancel 409 too_late_to_cancel", "a provider's own word"),
     ("POST /api/admin/stock 409 duplicate_offer", "two loads that list an offer at once"),
     ("POST /api/v1/activations/{id}/resend 409 too_early_to_cancel", "a provider's own word"),

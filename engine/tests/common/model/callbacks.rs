@@ -4,7 +4,8 @@ use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{Effect, ReceiveCallback, Reply};
 use nexnum_engine::ids::CallbackId;
 use nexnum_engine::limits::{
-    CALLBACK_KEYS_MAX, CALLBACK_LEN_MAX, CALLBACKS_FAILED_MAX, NAME_LEN_MAX,
+    CALLBACK_KEYS_MAX, CALLBACK_LEN_MAX, CALLBACK_REFUSED_LEN_MAX, CALLBACKS_FAILED_MAX,
+    CALLBACKS_REFUSED_MAX, NAME_LEN_MAX,
 };
 use nexnum_engine::state::State;
 
@@ -18,17 +19,32 @@ pub(super) enum Standing {
     Gone,
 }
 
+impl Standing {
+    /// Whether it is kept as one that failed, or as one that was refused.
+    fn is_kept(self, refused: bool) -> bool {
+        matches!(self, Self::Failed(failure) if failure.is_refusal() == refused)
+    }
+}
+
 impl Model {
     pub(super) fn receive_callback(&mut self, callback: &ReceiveCallback) -> Answer {
         at(&self.providers, callback.provider.0 as usize).ok_or("unknown_provider")?;
         let fits = callback.content_type.len() <= NAME_LEN_MAX;
-        need(fits && callback.body.len() <= CALLBACK_LEN_MAX, "invalid_field")?;
+        let len_max = match callback.refused {
+            Some(_) => CALLBACK_REFUSED_LEN_MAX,
+            None => CALLBACK_LEN_MAX,
+        };
+        need(fits && callback.body.len() <= len_max, "invalid_field")?;
         let first = self.callbacks.len().saturating_sub(CALLBACK_KEYS_MAX);
         let known = self.callbacks.iter().skip(first).position(|known| known.0 == callback.key);
         let index = match known {
             Some(index) => first + index,
             None => {
                 self.callbacks.push((callback.key, Standing::Waits));
+                let id = CallbackId(self.callbacks.len() as u64);
+                if let Some(failure) = callback.refused {
+                    self.end_callback(id, CallbackOutcome::Failed(failure));
+                }
                 self.callbacks.len() - 1
             }
         };
@@ -54,11 +70,13 @@ impl Model {
             return false;
         }
         *standing = next;
-        let failed = |known: &(u128, Standing)| matches!(known.1, Standing::Failed(_));
-        if self.callbacks.iter().filter(|known| failed(known)).count() > CALLBACKS_FAILED_MAX {
-            let oldest = self.callbacks.iter_mut().find(|known| failed(known)).unwrap();
-            oldest.1 = Standing::Gone;
-            self.callbacks_dropped += 1;
+        for (refused, most) in [(false, CALLBACKS_FAILED_MAX), (true, CALLBACKS_REFUSED_MAX)] {
+            let alike = |known: &(u128, Standing)| known.1.is_kept(refused);
+            if self.callbacks.iter().filter(|known| alike(known)).count() > most {
+                let oldest = self.callbacks.iter_mut().find(|known| alike(known)).unwrap();
+                oldest.1 = Standing::Gone;
+                self.callbacks_dropped += 1;
+            }
         }
         true
     }
@@ -73,8 +91,10 @@ impl Model {
             };
             same(&format!("callback {id}"), known, *standing)?;
         }
-        let failed = ids.filter(|(_, known)| matches!(known.1, Standing::Failed(_))).count();
+        let failed = ids.clone().filter(|(_, known)| known.1.is_kept(false)).count();
         same("callbacks that failed", state.callbacks().failed_len(), failed)?;
+        let refused = ids.filter(|(_, known)| known.1.is_kept(true)).count();
+        same("callbacks that were refused", state.callbacks().refused_len(), refused)?;
         same("callbacks dropped", state.callbacks().dropped(), self.callbacks_dropped)
     }
 }

@@ -1,0 +1,101 @@
+//! Callbacks that are refused for what they lack: a known address, a signature, a bound.
+//!
+//! Promises: each is counted, and the operator is told while it goes on. One of a source that
+//! is known by its address, so that a gateway with a wrong secret loses no message, is kept
+//! apart from those that are trusted until an operator has it processed. Leaves to others: who
+//! is a known source.
+
+use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
+use nexnum_engine::callbacks::Callbacks;
+use nexnum_engine::command::{ReceiveCallback, SettleCallback};
+use nexnum_engine::ids::ProviderId;
+use nexnum_engine::limits::CALLBACK_REFUSED_LEN_MAX;
+
+use super::Orders;
+use crate::attention::{AttentionKind, AttentionSubject};
+use crate::digest;
+use crate::message::callback;
+
+/// Where a refused callback comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallbackSource {
+    /// It knows an address of this provider, or knew the one before.
+    Known(&'static str),
+    /// It may be any client.
+    Unknown,
+}
+
+impl CallbackSource {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Known(provider) => provider,
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Orders {
+    /// Counts a callback that is refused, for a reason that is one of few words, and tells the
+    /// operator.
+    pub fn note_refused_callback(&self, source: CallbackSource, reason: &'static str) {
+        self.market.metrics.callback_refused(source.name(), reason);
+        let (provider, text) = match source {
+            CallbackSource::Known(name) => {
+                (Some(name.into()), format!("callbacks are refused: {reason}"))
+            }
+            CallbackSource::Unknown => {
+                let text = format!("posts without a token of a callback are refused: {reason}");
+                (None, text)
+            }
+        };
+        let kept = self.market.read_model.callbacks(Callbacks::refused_len);
+        let text = match kept {
+            0 => text,
+            kept => format!("{text}; {kept} are kept: `nexnum callback list --state refused`"),
+        };
+        let subject = AttentionSubject { provider, order: None, part: reason };
+        self.market.attention.raise(AttentionKind::CallbacksRefused, subject, text);
+    }
+
+    /// Keeps a callback that is refused, as far as there is room for such; the same body once.
+    pub async fn keep_refused_callback(
+        &self,
+        provider: ProviderId,
+        content_type: &str,
+        body: &[u8],
+        failure: CallbackFailure,
+    ) {
+        let read = callback::read(content_type, body);
+        let (content_type, stored) =
+            callback::stored(content_type, body, &read, CALLBACK_REFUSED_LEN_MAX);
+        let received = ReceiveCallback {
+            provider,
+            key: key(body),
+            content_type: content_type.into(),
+            body: stored.into(),
+            refused: Some(failure),
+        };
+        // Without room it is counted alone, as its sender is told that it was refused.
+        let _kept = self.market.execute(received).await;
+    }
+
+    /// Settles a refused callback whose body has now come with what it lacked.
+    pub(super) async fn settle_refused(&self, body: &[u8]) {
+        let known = self.market.read_model.callbacks(|callbacks| {
+            let of_body = || callbacks.with_key(key(body));
+            let known = (callbacks.refused_len() > 0).then(of_body).flatten()?;
+            callbacks.get(known).and_then(|kept| kept.failure).map(|_| known)
+        });
+        if let Some(callback) = known {
+            let settle = SettleCallback { callback, outcome: CallbackOutcome::Duplicate };
+            // Without room it stays in the list, and processing it finds that it is known.
+            let _settled = self.market.execute(settle).await;
+        }
+    }
+}
+
+/// What makes a refused callback the same: never what makes a trusted one the same, so that
+/// none stands in another's place.
+fn key(body: &[u8]) -> u128 {
+    digest::of(&[b"callback refused", body])
+}

@@ -1,0 +1,174 @@
+//! Callbacks that are refused for their address, signature or size: none without a trace, and
+//! those of a known gateway are not lost.
+
+use nexnum::digest;
+use nexnum::face::ops::metrics_page;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::harness::{Answer, Client, Market, answer};
+use super::messages::{NUMBER, buy, codes};
+
+/// A message with a code for the number.
+fn message(code: u32) -> Value {
+    json!({"number": format!("+{NUMBER}"), "text": format!("code {code}")})
+}
+
+/// The callbacks that were refused and are kept, newest first.
+async fn refused(market: &Market) -> Vec<Value> {
+    let shown = market.admin.get("/api/admin/callbacks?state=refused").await.ok();
+    let refused = shown["callbacks"].as_array().unwrap().clone();
+    assert_eq!(shown["refused"], refused.len(), "{shown}");
+    refused
+}
+
+/// What the attention list says of refused callbacks: the provider, the text, how often.
+async fn noticed(market: &Market) -> Vec<String> {
+    let shown = market.admin.get("/api/admin/attention").await.ok();
+    let rows = shown["rows"].as_array().unwrap().iter();
+    let of_kind = rows.filter(|row| row["kind"] == "callbacks_refused");
+    let line = |row: &Value| {
+        let text = row["text"].as_str().unwrap();
+        format!("{} x{}: {text}", row["provider"].as_str().unwrap_or("-"), row["count"])
+    };
+    let mut lines: Vec<_> = of_kind.map(line).collect();
+    lines.sort();
+    lines
+}
+
+/// The lines of the metrics page about refused callbacks.
+fn measured(market: &Market) -> Vec<String> {
+    let page = metrics_page::render(&market.running.rooms.orders, &market.running.routes.router);
+    let lines = page.lines().filter(|line| line.starts_with("nexnum_callbacks_refused"));
+    let mut lines: Vec<_> = lines.map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+async fn process(market: &Market, callback: &Value) -> Answer {
+    let id = callback["id"].as_str().unwrap();
+    market.admin.post(&format!("/api/admin/callbacks/{id}/process"), json!({})).await
+}
+
+async fn signed(market: &Market, path: &str, key: &str, body: &Value) -> Answer {
+    let body = body.to_string();
+    let hmac = digest::hmac_sha256(key.as_bytes(), body.as_bytes());
+    let hex: String = hmac.iter().map(|byte| format!("{byte:02x}")).collect();
+    let request = market.admin.request(Method::POST, path);
+    answer(request.header("x-nexnum-signature", format!("sha256={hex}")).body(body)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_with_a_wrong_secret_loses_no_message() {
+    let market = Market::with_signed_callbacks().await;
+    market.stock("ID", "telegram", "0.50", NUMBER, 1).await;
+    let ann = market.customer("ann", "5").await;
+    let order = buy(&ann, "telegram").await;
+    let rotated = market.admin.post("/api/admin/callback/rotate", json!({})).await.ok();
+    let [path, key] = ["path", "signing_key"].map(|name| rotated[name].as_str().unwrap());
+    // 1. It signs wrongly: each message is refused, kept once, and not delivered.
+    for code in [48_213, 48_213, 48_214] {
+        signed(&market, path, "wrong", &message(code)).await.refused(403, "invalid_signature");
+    }
+    market.posted(message(48_215)).await.refused(403, "invalid_signature");
+    let kept = refused(&market).await;
+    assert_eq!(kept.len(), 3);
+    assert_eq!(kept[2]["reason"], "invalid_signature");
+    assert_eq!(kept[2]["body"], message(48_213).to_string());
+    // 2. The operator is told.
+    let told = "own x4: callbacks are refused: invalid_signature; 3 are kept: `nexnum callback \
+                list --state refused`";
+    assert_eq!(noticed(&market).await, [told]);
+    let counted = "nexnum_callbacks_refused_total{source=\"own\",reason=\"invalid_signature\"} 4";
+    assert_eq!(measured(&market), ["nexnum_callbacks_refused_kept 3", counted]);
+    // 3. The gateway that is set right and repeats a message delivers it.
+    let again = signed(&market, path, key, &message(48_214)).await;
+    assert_eq!(again.ok()["status"], "accepted");
+    assert_eq!(codes(&ann, &order).await, ["48214"]);
+    assert_eq!(refused(&market).await.len(), 2, "what has come is kept no longer");
+    // 4. No restart processes the others: an operator's word does.
+    let market = market.restart().await;
+    let ann = Client::new(&market.running, &ann.key);
+    let kept = refused(&market).await;
+    assert_eq!(kept.len(), 2);
+    assert_eq!(process(&market, &kept[1]).await.ok()["status"], "accepted");
+    assert_eq!(codes(&ann, &order).await, ["48214", "48213"]);
+    assert_eq!(refused(&market).await.len(), 1);
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_was_not_set_to_the_new_address_loses_no_message() {
+    let market = Market::start().await;
+    let old = market.running.hook_path.expose().to_owned();
+    market.stock("ID", "telegram", "0.50", NUMBER, 1).await;
+    let ann = market.customer("ann", "5").await;
+    let order = buy(&ann, "telegram").await;
+    market.admin.post("/api/admin/callback/rotate", json!({"grace_s": 0})).await.ok();
+    let reply = market.admin.post(&old, message(48_213)).await.refused(404, "not_found");
+    assert_eq!(reply["detail"], "no such callback address");
+    let kept = refused(&market).await;
+    assert_eq!((kept.len(), &kept[0]["reason"]), (1, &json!("expired_token")));
+    assert!(codes(&ann, &order).await.is_empty());
+    assert_eq!(noticed(&market).await.len(), 1);
+    assert_eq!(process(&market, &kept[0]).await.ok()["status"], "accepted");
+    assert_eq!(codes(&ann, &order).await, ["48213"]);
+    // Those before are known no more.
+    market.admin.post("/api/admin/callback/rotate", json!({"grace_s": 0})).await.ok();
+    market.admin.post(&old, message(48_214)).await.refused(404, "not_found");
+    assert!(refused(&market).await.is_empty());
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_early_refusal_of_a_callback_is_counted_and_told() {
+    let market = Market::start().await;
+    let hook = market.running.hook_path.expose().to_owned();
+    let post = |path: &str| market.admin.request(Method::POST, path);
+    let stranger = "/hooks/providers/own/0123456789abcdef0123456789abcdef";
+    // 1. Refused without being read; of a stranger nothing is kept.
+    answer(post(&hook).body(vec![b' '; 300_000])).await.refused(413, "body_too_large");
+    answer(market.admin.request(Method::GET, &hook)).await.refused(405, "method_not_allowed");
+    for path in [stranger, "/hooks/providers/nope/x"] {
+        market.admin.post(path, message(48_213)).await.refused(404, "not_found");
+    }
+    answer(market.admin.request(Method::PUT, stranger)).await.refused(405, "method_not_allowed");
+    assert!(refused(&market).await.is_empty());
+    let lines = [
+        "- x1: posts without a token of a callback are refused: method_not_allowed",
+        "- x2: posts without a token of a callback are refused: not_found",
+        "own x1: callbacks are refused: body_too_large",
+        "own x1: callbacks are refused: method_not_allowed",
+    ];
+    assert_eq!(noticed(&market).await, lines);
+    let count = |source: &str, reason: &str, count: u32| {
+        let labels = format!("source=\"{source}\",reason=\"{reason}\"");
+        format!("nexnum_callbacks_refused_total{{{labels}}} {count}")
+    };
+    for line in [
+        count("own", "body_too_large", 1),
+        count("own", "method_not_allowed", 1),
+        count("unknown", "not_found", 2),
+        count("unknown", "method_not_allowed", 1),
+    ] {
+        assert!(measured(&market).contains(&line), "{line}: {:?}", measured(&market));
+    }
+    // 2. What a token proves is not refused for a query, nor for what stands beside a message.
+    market.stock("ID", "telegram", "0.50", NUMBER, 1).await;
+    let ann = market.customer("ann", "5").await;
+    let order = buy(&ann, "telegram").await;
+    let query = market.admin.post(&format!("{hook}?gateway=7"), message(48_213)).await;
+    assert_eq!(query.ok()["status"], "accepted");
+    let mut large = message(48_214);
+    large["picture"] = json!("x".repeat(200_000));
+    assert_eq!(market.admin.post(&hook, large.clone()).await.ok()["status"], "accepted");
+    assert_eq!(codes(&ann, &order).await, ["48213", "48214"]);
+    // 3. One of that size that cannot be delivered is stored by its fields.
+    large["number"] = json!("+4912345678");
+    market.admin.post(&hook, large).await.refused(404, "not_found");
+    let failed = super::messages::kept(&market).await;
+    let stored: Value = serde_json::from_str(failed[0]["body"].as_str().unwrap()).unwrap();
+    assert_eq!((&stored["text"], &stored["number"]), (&json!("code 48214"), &json!("+4912345678")));
+    assert_eq!(failed[0]["content_type"], "application/json");
+    market.running.stop().await.unwrap();
+}
