@@ -52,11 +52,13 @@ pub enum CallbackFailure {
     InvalidSignature,
     /// It came with the secrets that were replaced, after their time: it was refused.
     ExpiredToken,
+    /// It is clearly of another service than the one that its number was bought for.
+    OtherService,
 }
 
 impl CallbackFailure {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Unreadable,
         Self::InvalidField,
         Self::InvalidNumber,
@@ -66,6 +68,7 @@ impl CallbackFailure {
         Self::TooManyMessages,
         Self::InvalidSignature,
         Self::ExpiredToken,
+        Self::OtherService,
     ];
 
     /// The stable word for it.
@@ -81,6 +84,7 @@ impl CallbackFailure {
             Self::TooManyMessages => "too_many_messages",
             Self::InvalidSignature => "invalid_signature",
             Self::ExpiredToken => "expired_token",
+            Self::OtherService => "other_service",
         }
     }
 
@@ -96,7 +100,8 @@ impl CallbackFailure {
             | Self::UnknownService
             | Self::UnknownNumber
             | Self::Ambiguous
-            | Self::TooManyMessages => false,
+            | Self::TooManyMessages
+            | Self::OtherService => false,
         }
     }
 }

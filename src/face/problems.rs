@@ -118,6 +118,13 @@ pub(super) fn of_refusal(refusal: Refusal) -> Problem {
         )
         .detail("name the service that the message is for")
         .param("service"),
+        Refusal::OtherService => {
+            Problem::new(StatusCode::CONFLICT, "other_service", "The message is of another service")
+                .detail(
+                    "the number is open for another service: name the one that the message is for",
+                )
+                .param("service")
+        }
         Refusal::Upstream(error) => of_upstream(error),
         Refusal::History(error) => of_history(error),
         Refusal::Busy => of_refused(Refused::Busy),

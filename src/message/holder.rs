@@ -8,13 +8,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::catalog::Service;
 use nexnum_engine::ids::{OrderId, ServiceId};
 use nexnum_engine::order::Order;
-
-/// Letters of a name, at least, that says which service a text is of: a shorter one is a word
-/// of many texts.
-const NAME_LEN_MIN: usize = 3;
 
 /// Whom a message is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,33 +63,10 @@ fn is_open(order: &Order) -> bool {
     matches!(order.state, ActivationState::Active | ActivationState::Received)
 }
 
-/// True if a sender or a text names a service, as a word of its own.
-#[must_use]
-pub fn names(text: &str, service: &Service) -> bool {
-    let text = text.to_lowercase();
-    [service.name, service.slug].into_iter().any(|name| has_word(&text, &name.to_lowercase()))
-}
-
-/// True if a text has a word. Where scripts meet, a word ends: Chinese has no blanks.
-fn has_word(text: &str, word: &str) -> bool {
-    let goes_on = |c: Option<char>| {
-        c.is_some_and(
-            |c| if word.is_ascii() { c.is_ascii_alphanumeric() } else { c.is_alphanumeric() },
-        )
-    };
-    let mut found = text.match_indices(word);
-    word.chars().count() >= NAME_LEN_MIN
-        && found.any(|(at, _)| {
-            let (before, after) = (&text[..at], &text[at + word.len()..]);
-            !goes_on(before.chars().next_back()) && !goes_on(after.chars().next())
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use nexnum_engine::Engine;
-    use nexnum_engine::catalog::Catalog;
     use nexnum_engine::command::{
         Actor, Cancel, Command, ListOffers, LoadStock, OpenAccount, PlaceOrder, RegisterProvider,
         Reply, Timings,
@@ -168,21 +140,5 @@ mod tests {
         check(&[(1, false), (2, true)], None, &[1], Holder::One(OrderId(1)));
         check(&[(1, false), (2, true)], Some(1), &[2], Holder::One(OrderId(1)));
         check(&[(1, false), (2, false)], None, &[], Holder::One(OrderId(2)));
-    }
-
-    #[test]
-    fn a_service_is_named_by_a_word_of_its_own() {
-        let catalog = Catalog::load();
-        let named = |text: &str, slug: &str| {
-            let service = catalog.service_by_slug(slug).and_then(|id| catalog.service(id)).unwrap();
-            names(text, service)
-        };
-        assert!(named("Your WhatsApp code: 123-456", "whatsapp"));
-        assert!(named("您的WhatsApp验证码是1234", "whatsapp"));
-        assert!(named("TELEGRAM\nLogin code 12345", "telegram"));
-        assert!(named("UBER: 1234", "uber"));
-        assert!(!named("Uberwachung: 1234", "uber"));
-        assert!(!named("Your telegraph code", "telegram"));
-        assert!(!named("Code 12345", "telegram"));
     }
 }

@@ -6,3 +6,4 @@ pub mod extract;
 pub mod fit;
 pub mod holder;
 pub mod identity;
+pub mod named;

@@ -202,6 +202,7 @@ fn failure(refusal: &CallbackRefusal) -> Option<CallbackFailure> {
         CallbackRefusal::UnknownService => Some(CallbackFailure::UnknownService),
         CallbackRefusal::Refused(Refusal::NoHolder) => Some(CallbackFailure::UnknownNumber),
         CallbackRefusal::Refused(Refusal::Ambiguous) => Some(CallbackFailure::Ambiguous),
+        CallbackRefusal::Refused(Refusal::OtherService) => Some(CallbackFailure::OtherService),
         CallbackRefusal::Refused(Refusal::Rejected(_)) => Some(CallbackFailure::InvalidField),
         CallbackRefusal::Refused(_) => None,
     }

@@ -24,6 +24,7 @@ use crate::message::extract::{self, Readable};
 use crate::message::fit::fit;
 use crate::message::holder::{self, Holder};
 use crate::message::identity::{self, Look, Parts, PollReply, Verdict};
+use crate::message::named;
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence::{self, Standing};
 
@@ -96,7 +97,8 @@ impl Orders {
     /// Brings in a message that was posted for a number, with the callback that it came in.
     ///
     /// # Errors
-    /// [`Refusal::NoHolder`], [`Refusal::Ambiguous`], or the engine's refusal.
+    /// [`Refusal::NoHolder`], [`Refusal::Ambiguous`], [`Refusal::OtherService`], or the engine's
+    /// refusal.
     pub(super) async fn ingest_posted(
         &self,
         posted: Posted,
@@ -238,11 +240,19 @@ impl Orders {
         let text = format!("{}\n{}", message.sender, message.text);
         let says = |service: ServiceId| {
             let service = self.market.catalog.service(service);
-            service.is_some_and(|service| holder::names(&text, service))
+            service.is_some_and(|service| named::names(&text, service))
         };
         match holder::choose(orders, posted.service, says) {
             Holder::One(id) => {
-                orders.iter().find(|order| order.id == id).cloned().ok_or(Refusal::NoHolder)
+                let order = orders.iter().find(|order| order.id == id).ok_or(Refusal::NoHolder)?;
+                let (catalog, service) = (self.market.catalog, order.product.service);
+                let is_anothers =
+                    || named::is_anothers(catalog, service, message.sender, message.text);
+                // One that is late is shown to no buyer.
+                if posted.service.is_none() && !order.state.is_closed() && is_anothers() {
+                    return Err(Refusal::OtherService);
+                }
+                Ok(Arc::clone(order))
             }
             Holder::Several => Err(Refusal::Ambiguous),
             Holder::Missing => Err(Refusal::NoHolder),

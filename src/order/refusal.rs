@@ -39,6 +39,8 @@ pub enum Refusal {
     NoHolder,
     /// The number is open for several services, and the message names none of them.
     Ambiguous,
+    /// The message is clearly of another service than the number is open for.
+    OtherService,
     /// The provider did not do it.
     Upstream(UpstreamError),
     /// Orders that have left memory could not be read.

@@ -39,7 +39,8 @@ pub struct OwnStockConfig {
     pub lifetime_s: u64,
     /// From the sale to the first allowed cancel, in seconds.
     pub min_cancel_age_s: u64,
-    /// From a refund to the next sale of the number, in seconds; 0 sells it at once.
+    /// From a refund to the next sale of the number, in seconds; 0 sells it at once. The default
+    /// is as long as an order is one that a message may be for.
     pub quarantine_s: u64,
     /// Whether a callback has to be signed.
     pub callback_signature: bool,
@@ -50,7 +51,7 @@ impl Default for OwnStockConfig {
         Self {
             lifetime_s: 1200,
             min_cancel_age_s: 120,
-            quarantine_s: 600,
+            quarantine_s: 3600,
             callback_signature: false,
         }
     }

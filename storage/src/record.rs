@@ -246,7 +246,8 @@ enums! {
     CallbackOutcome { 1 Accepted, 2 Duplicate, 3 Failed(failure) }
     CallbackFailure {
         1 Unreadable, 2 InvalidField, 3 InvalidNumber, 4 UnknownService, 5 UnknownNumber,
-        6 Ambiguous, 7 TooManyMessages, 8 InvalidSignature, 9 ExpiredToken
+        6 Ambiguous, 7 TooManyMessages, 8 InvalidSignature, 9 ExpiredToken,
+        10 OtherService
     }
     ChargeReason { 1 LateMessage, 2 FinishedEmpty, 3 Stayed }
     OrphanEnd { 1 GivenBack, 2 Stayed, 3 Gone }

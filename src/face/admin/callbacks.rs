@@ -121,6 +121,7 @@ pub(super) const PROCESS: Described = Described::new(
 .body::<CallbackHint<'_>>(r#"{"service": "telegram"}"#)
 .problems(&[
     Code::AmbiguousMessage,
+    Code::OtherService,
     Code::InvalidNumber,
     Code::UnknownService,
     Code::Overloaded,
@@ -183,8 +184,9 @@ struct ShownCallback<'a> {
     /// Whether it failed, was refused or waits.
     state: CallbackState,
     /// Why it could not be processed: `unreadable`, `invalid_field`, `invalid_number`,
-    /// `unknown_service`, `unknown_number`, `ambiguous` or `too_many_messages`; or why it was
-    /// refused: `invalid_signature` or `expired_token`; `null` while it waits.
+    /// `unknown_service`, `unknown_number`, `ambiguous`, `other_service` or
+    /// `too_many_messages`; or why it was refused: `invalid_signature` or `expired_token`; `null`
+    /// while it waits.
     reason: Option<&'static str>,
     /// What its sender said that the body is; may be empty.
     content_type: &'a str,

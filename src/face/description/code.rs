@@ -81,6 +81,8 @@ pub enum ProblemCode {
     /// Activations for several services hold the number, and the message does not say which
     /// service it is for.
     AmbiguousMessage,
+    /// The message names another service than the one that its number was bought for.
+    OtherService,
     /// The body is longer than the route allows; `detail` has the limit.
     BodyTooLarge,
     /// The request's path and query are too long.
@@ -162,7 +164,8 @@ impl ProblemCode {
             | Self::ProviderDisabled
             | Self::DuplicateNumber
             | Self::DuplicateOffer
-            | Self::AmbiguousMessage => StatusCode::CONFLICT,
+            | Self::AmbiguousMessage
+            | Self::OtherService => StatusCode::CONFLICT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::UnknownCountry

@@ -54,6 +54,7 @@ pub(super) const RECEIVE: Described = Described::new(
 .problems(&[
     Code::InvalidSignature,
     Code::AmbiguousMessage,
+    Code::OtherService,
     Code::InvalidNumber,
     Code::UnknownService,
     Code::Overloaded,

@@ -179,3 +179,9 @@ fn relative_paths_are_beside_the_file() {
     let message = Config::load(&missing).unwrap_err().to_string();
     assert!(message.contains("none.toml") && message.contains("nexnum init"), "{message}");
 }
+
+#[test]
+fn a_number_rests_by_default_as_long_as_a_message_may_be_for_its_last_buyer() {
+    let policy = Config::default().own_stock.policy();
+    assert!(policy.quarantine_ms >= nexnum_engine::limits::CLOSED_KEPT_MS);
+}

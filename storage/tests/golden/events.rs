@@ -58,6 +58,7 @@ fn of_callbacks() -> Vec<(&'static str, CallbackEvent)> {
         ("CallbackProcessed TooManyMessages", failed(CallbackFailure::TooManyMessages)),
         ("CallbackProcessed InvalidSignature", failed(CallbackFailure::InvalidSignature)),
         ("CallbackProcessed ExpiredToken", failed(CallbackFailure::ExpiredToken)),
+        ("CallbackProcessed OtherService", failed(CallbackFailure::OtherService)),
     ]
 }
 

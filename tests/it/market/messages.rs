@@ -334,3 +334,34 @@ async fn a_callback_is_signed_where_it_has_to_be_and_its_secrets_change() {
     assert_eq!(known["detail"], "no activation holds this number");
     market.running.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_clearly_of_another_service_waits_for_the_operator() {
+    let market = Market::start().await;
+    let ann = market.customer("ann", "5").await;
+    market.stock("ID", "telegram", "0.50", NUMBER, 1).await;
+    let order = buy(&ann, "telegram").await;
+    let number = format!("+{NUMBER}");
+    // 1. No other order has the number, and the message is another service's all the same.
+    let foreign = json!({"number": number, "text": "Your WhatsApp code: 123-456"});
+    market.posted(foreign).await.refused(409, "other_service");
+    let unpaid = ("4.500000".to_owned(), "0.500000".to_owned());
+    assert_eq!(
+        (activation(&ann, &order).await["state"].clone(), ann.balance().await),
+        (json!("ACTIVE"), unpaid)
+    );
+    // 2. One that names none is the buyer's, as one whose gateway names the service.
+    let plain = json!({"number": number, "text": "Your code: 48213"});
+    assert_eq!(market.posted(plain).await.ok()["status"], "accepted");
+    let stated = json!({"number": number, "text": "WhatsApp code 48214", "service": "telegram"});
+    assert_eq!(market.posted(stated).await.ok()["status"], "accepted");
+    // 3. The operator lets the first one through.
+    let failed = kept(&market).await;
+    assert_eq!((failed.len(), &failed[0]["reason"]), (1, &json!("other_service")));
+    let path = format!("/api/admin/callbacks/{}/process", failed[0]["id"].as_str().unwrap());
+    market.admin.post(&path, json!({})).await.refused(409, "other_service");
+    let named = json!({"service": "telegram"});
+    assert_eq!(market.admin.post(&path, named).await.ok()["status"], "accepted");
+    assert_eq!(codes(&ann, &order).await, ["48213", "48214", "123456"]);
+    market.running.stop().await.unwrap();
+}

@@ -277,6 +277,10 @@ impl Tour {
             self.post("/api/v1/orders", json!({"country": "FR", "service": service})).await;
         }
         self.hook(json!({"number": "+33600000001", "text": "code 12345"})).await;
+        // One that is clearly of another service than its number's.
+        self.market.stock("DE", "telegram", "0.1", 4_915_700_000_000, 1).await;
+        self.post("/api/v1/orders", json!({"country": "DE", "service": "telegram"})).await;
+        self.hook(json!({"number": "+4915700000000", "text": "WhatsApp code 12345"})).await;
         // What could not be processed is tried again: in the order in which it came.
         let kept = self.get("/api/admin/callbacks?limit=100").await;
         for callback in kept["callbacks"].as_array().unwrap() {
