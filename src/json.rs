@@ -26,7 +26,9 @@ pub enum JsonFaultKind {
     Malformed,
     /// It has a field that the struct does not have.
     UnknownField,
-    /// A field is missing, comes twice or has a value that cannot be used.
+    /// A field comes twice.
+    RepeatedField,
+    /// A field is missing, or has a value that cannot be used.
     InvalidField,
 }
 
@@ -35,6 +37,13 @@ impl JsonFault {
     #[must_use]
     pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { kind: JsonFaultKind::InvalidField, field: field.into(), detail: detail.into() }
+    }
+
+    /// A field comes twice, and may say two things.
+    #[must_use]
+    pub fn repeated(field: impl Into<String>) -> Self {
+        let kind = JsonFaultKind::RepeatedField;
+        Self { kind, field: field.into(), detail: "is given twice".to_owned() }
     }
 
     fn malformed(error: &serde_json::Error) -> Self {
@@ -73,8 +82,10 @@ fn name_field<'a, T: Deserialize<'a>>(body: &'a [u8], first: &serde_json::Error)
         let (kind, field) = (JsonFaultKind::UnknownField, within(&path, name));
         return JsonFault { kind, field, detail: without_place(&reason) };
     }
-    let named = quoted(&reason, "missing field `").or_else(|| quoted(&reason, "duplicate field `"));
-    let field = match named {
+    if let Some(name) = quoted(&reason, "duplicate field `") {
+        return JsonFault::repeated(within(&path, name));
+    }
+    let field = match quoted(&reason, "missing field `") {
         Some(name) => within(&path, name),
         None if path == "." => WHOLE.to_owned(),
         None => path,

@@ -51,10 +51,12 @@ impl RawReply {
 /// left out; what cannot be decoded becomes U+FFFD.
 #[must_use]
 pub fn decoded<'a>(content_type: &str, body: &'a [u8]) -> Cow<'a, str> {
-    if body.is_ascii() {
+    let encoding = charset(content_type).and_then(Encoding::for_label).unwrap_or(UTF_8);
+    // Bytes of ASCII are other letters in ISO-2022-JP and in UTF-16.
+    if body.is_ascii() && encoding.is_ascii_compatible() {
         return String::from_utf8_lossy(body);
     }
-    charset(content_type).and_then(Encoding::for_label).unwrap_or(UTF_8).decode(body).0
+    encoding.decode(body).0
 }
 
 /// The charset in a `Content-Type`: `text/html; charset="windows-1251"`.

@@ -114,7 +114,9 @@ impl From<JsonFault> for Problem {
                     .param(field)
                     .detail(detail)
             }
-            JsonFaultKind::InvalidField => Self::invalid_field(field, detail),
+            JsonFaultKind::RepeatedField | JsonFaultKind::InvalidField => {
+                Self::invalid_field(field, detail)
+            }
         }
     }
 }
@@ -164,7 +166,12 @@ mod tests {
         check(r#"{"country":5}"#, "invalid_field", Some("country"), "invalid type: integer");
         check(r#"{"country":"id","count":300}"#, "invalid_field", Some("count"), "300");
         check(r#"{"country":"id","count":-1}"#, "invalid_field", Some("count"), "-1");
-        check(r#"{"country":"a","country":"b"}"#, "invalid_field", Some("country"), "duplicate");
+        check(
+            r#"{"country":"a","country":"b"}"#,
+            "invalid_field",
+            Some("country"),
+            "is given twice",
+        );
         check(
             r#"{"country":"a","lines":[{"code":"x"},{"code":[]}]}"#,
             "invalid_field",

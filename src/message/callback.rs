@@ -1,28 +1,33 @@
 //! The body of a callback: what it says, and what makes it the same when it comes again.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
 
 use nexnum_driver::{decoded, mended};
 use nexnum_engine::ids::Number;
 use nexnum_engine::limits::NAME_LEN_MAX;
 use nexnum_engine::time::Time;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
 use crate::digest;
 use crate::json::{self, JsonFault};
+use crate::message::number;
 
 /// How long a callback without an id is the same.
 const MINUTE_MS: u64 = 60_000;
 
-/// A message as a SIM bank posts it.
-#[derive(Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// A message as a SIM bank posts it. Numbers are taken for strings, `null` for what is left
+/// out, as what is empty in a form, and further fields are passed over.
+#[derive(Clone, Serialize, JsonSchema)]
 #[schemars(rename = "Callback")]
 pub struct PostedMessage {
     /// The number that received the message, as E.164 has it, with or without the plus sign.
-    /// Blanks, hyphens, parentheses and dots in it are ignored.
+    /// Blanks, hyphens, parentheses, dots and marks that are not seen are ignored in it, and its
+    /// digits may be of any script.
     pub number: String,
     /// The sender, as the phone network states it: its first 100 bytes of UTF-8 are kept.
     #[serde(default)]
@@ -40,59 +45,99 @@ pub struct PostedMessage {
 }
 
 /// Prints no text: messages stay out of logs.
-impl std::fmt::Debug for PostedMessage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for PostedMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostedMessage").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
-/// Reads a body: JSON, or a form with the same names. Its charset is the one that its type
-/// names, else UTF-8; what cannot be decoded is U+FFFD, since one foreign byte is no reason to
-/// lose the rest.
+/// Reads a body: a JSON object, or a form with the same names. Its charset is the one that its
+/// type names, or that its first bytes show, else UTF-8; what cannot be decoded is U+FFFD, since
+/// one foreign byte is no reason to lose the rest.
 ///
 /// # Errors
 /// Why it cannot be read, or which field cannot be used.
 pub fn read(content_type: &str, body: &[u8]) -> Result<PostedMessage, JsonFault> {
-    let text = decoded(content_type, body);
+    let text = decoded(wide(body).unwrap_or(content_type), body);
     let text = text.trim_start_matches('\u{feff}');
     // Some clients call whatever they send a form.
     let is_form = is_form(content_type) && !text.trim_start().starts_with(['{', '[']);
-    let posted = if is_form { decode(&form(content_type, body)?)? } else { decode(text)? };
-    if posted.id.as_deref() == Some("") {
-        return Err(JsonFault::invalid("id", "must not be empty; it may be left out"));
+    let said = if is_form { form(content_type, body) } else { object(text)? };
+    let mut fields = BTreeMap::new();
+    for (name, value) in said {
+        let Some(name) = FIELDS.into_iter().find(|known| *known == name) else { continue };
+        let value = value.map_err(|detail| JsonFault::invalid(name, detail))?;
+        if fields.insert(name, value).is_some() {
+            return Err(JsonFault::repeated(name));
+        }
     }
-    if posted.text.is_empty() {
-        return Err(JsonFault::invalid("text", "must not be empty"));
-    }
-    Ok(posted)
+    let mut required = |name| {
+        let value = fields.remove(name).filter(|value| !value.is_empty());
+        value.ok_or_else(|| JsonFault::invalid(name, "is missing or empty"))
+    };
+    let (number, text) = (required("number")?, required("text")?);
+    let mut stated = |name| fields.remove(name).filter(|value| !value.is_empty());
+    let [sender, id, service] = ["sender", "id", "service"].map(&mut stated);
+    Ok(PostedMessage { number, sender: sender.unwrap_or_default(), text, id, service })
 }
 
-/// A message from JSON. What does not fit word by word is read as well as it can be: strings
-/// that are not written as JSON wants it, numbers in the place of strings, fields that say
-/// nothing here. No message is lost for what stands beside it.
-fn decode(text: &str) -> Result<PostedMessage, JsonFault> {
-    let fault = match json::decode(text.as_bytes()) {
-        Ok(posted) => return Ok(posted),
-        Err(fault) => fault,
-    };
-    let mended = mended(text);
-    let whole = serde_json::from_str(mended.as_deref().unwrap_or(text));
-    let Ok(Value::Object(fields)) = whole else { return Err(fault) };
-    let known = ["number", "sender", "text", "id", "service"];
-    let stated = fields.into_iter().filter(|(name, _)| known.contains(&&**name));
-    let text_of = |(name, value): (String, Value)| match value {
-        Value::Null => None,
-        Value::Number(number) => Some((name, Value::String(number.to_string()))),
-        Value::String(_) | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
-            Some((name, value))
-        }
-    };
-    let loosened = Value::Object(stated.filter_map(text_of).collect()).to_string();
-    // A field that comes twice may say two things: that stays a fault.
-    if fault.detail.starts_with("duplicate") {
-        return Err(fault);
+/// The fields that say something here; no message is lost for what stands beside them.
+const FIELDS: [&str; 5] = ["number", "sender", "text", "id", "service"];
+
+/// A field as a body has it: its name, and its value or what is wrong with it.
+type Said = (String, Result<String, &'static str>);
+
+/// The type of a body that is UTF-16 without saying so.
+fn wide(body: &[u8]) -> Option<&'static str> {
+    match body {
+        [b'{', 0, ..] => Some("application/json; charset=utf-16le"),
+        [0, b'{', ..] => Some("application/json; charset=utf-16be"),
+        _ => None,
     }
-    json::decode(loosened.as_bytes())
+}
+
+/// The fields of a JSON object. Strings that are not written as JSON wants it are read as well
+/// as they can be, and numbers by their digits.
+fn object(text: &str) -> Result<Vec<Said>, JsonFault> {
+    let mended = mended(text);
+    let members: Members<'_> = json::decode(mended.as_deref().unwrap_or(text).as_bytes())?;
+    let said = |(name, raw): (String, &RawValue)| {
+        let raw = raw.get();
+        let value = match raw.as_bytes().first() {
+            Some(b'"') if raw == "\"\"" && name == "id" => Err("must not be empty; leave it out"),
+            Some(b'"') => serde_json::from_str(raw).map_err(|_| "is no string"),
+            Some(b'n') => return None,
+            Some(b'-' | b'0'..=b'9') => Ok(raw.to_owned()),
+            _ => Err("must be a string"),
+        };
+        Some((name, value))
+    };
+    Ok(members.0.into_iter().filter_map(said).collect())
+}
+
+/// The members of an object, as they are written.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
 }
 
 fn is_form(content_type: &str) -> bool {
@@ -100,23 +145,18 @@ fn is_form(content_type: &str) -> bool {
     kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-/// A form as JSON; what may be left out may be empty.
-fn form(content_type: &str, body: &[u8]) -> Result<String, JsonFault> {
-    let mut fields = Map::new();
-    for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+/// The fields of a form.
+fn form(content_type: &str, body: &[u8]) -> Vec<Said> {
+    let pairs = body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+    let said = |pair: &[u8]| {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
-        let mut half = || unescaped(halves.next().unwrap_or_default());
-        let (name, value) = (half(), half());
-        let name = decoded(content_type, &name).into_owned();
-        let value = decoded(content_type, &value).into_owned();
-        if value.is_empty() && matches!(&*name, "id" | "service") {
-            continue;
-        }
-        if fields.insert(name.clone(), Value::String(value)).is_some() {
-            return Err(JsonFault::invalid(name, "is given twice"));
-        }
-    }
-    Ok(Value::Object(fields).to_string())
+        let mut half = || {
+            let bytes = unescaped(halves.next().unwrap_or_default());
+            decoded(content_type, &bytes).into_owned()
+        };
+        (half(), Ok(half()))
+    };
+    pairs.map(said).collect()
 }
 
 /// The bytes that a part of a form stands for; what is no escape stands for itself.
@@ -140,13 +180,10 @@ fn unescaped(part: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The number that received the message: what people put between its digits means nothing.
+/// The number that received the message.
 #[must_use]
 pub fn number(posted: &PostedMessage) -> Option<Number> {
-    let between =
-        |c: char| c.is_whitespace() || matches!(c, '-' | '(' | ')' | '.' | '\u{2010}'..='\u{2015}');
-    let digits: String = posted.number.chars().filter(|c| !between(*c)).collect();
-    Number::parse(&digits)
+    number::parse(&posted.number)
 }
 
 /// What is stored of a callback, and as what: its body as it came; of a longer one its fields
@@ -189,6 +226,7 @@ pub fn key(read: &Result<PostedMessage, JsonFault>, body: &[u8], now: Time) -> u
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::JsonFaultKind;
 
     fn key_of(body: &str, now: u64) -> u128 {
         key(&read("", body.as_bytes()), body.as_bytes(), Time(now))
@@ -224,6 +262,34 @@ mod tests {
         assert_eq!(text_of("text/plain;charset=\"ISO-8859-1\"", &latin), "Tu código: 48291");
         assert_eq!(text_of("application/json", &latin), "Tu c\u{fffd}digo: 48291");
         assert_eq!(text_of("application/json; charset=nope", &latin), "Tu c\u{fffd}digo: 48291");
+        let wide = |text: &str, swap: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            text.encode_utf16().flat_map(swap).collect()
+        };
+        let cyrillic = String::from_utf8(body("код 48291".as_bytes())).unwrap();
+        for (content_type, mark, swap) in [
+            (
+                "application/json; charset=utf-16",
+                "\u{feff}",
+                u16::to_le_bytes as fn(u16) -> [u8; 2],
+            ),
+            ("application/json; charset=utf-8", "\u{feff}", u16::to_be_bytes),
+            ("application/json", "", u16::to_le_bytes),
+            ("", "", u16::to_be_bytes),
+        ] {
+            let body = wide(&format!("{mark}{cyrillic}"), swap);
+            assert_eq!(text_of(content_type, &body), "код 48291", "{content_type}");
+        }
+        // All its bytes are of ASCII.
+        let japanese = body(b"\x1b$B%3!<%I\x1b(B 48291");
+        let named = "application/json; charset=iso-2022-jp";
+        assert_eq!(text_of(named, &japanese), "コード 48291");
+        for (charset, bytes) in [
+            ("shift_jis", &b"\x83R\x81[\x83h 48291"[..]),
+            ("gb18030", b"\xa5\xb3\xa9`\xa5\xc9 48291"),
+        ] {
+            let named = format!("application/json; charset={charset}");
+            assert_eq!(text_of(&named, &body(bytes)), "コード 48291", "{charset}");
+        }
         let marked = [&b"\xef\xbb\xbf"[..], &body("код".as_bytes())].concat();
         assert_eq!(text_of("application/json", &marked), "код");
         assert_eq!(text_of("", &marked), "код");
@@ -269,26 +335,35 @@ mod tests {
         assert_eq!(extra.text, "code 48291");
         let long = format!(r#"{{"number": "62812345", "text": "a", "id": "{}"}}"#, "i".repeat(400));
         assert!(read("", long.as_bytes()).is_ok());
-        let twice = br#"{"number": "62812345", "text": "a", "text": "b"}"#;
-        assert_eq!(read("", twice).unwrap_err().field, "text");
+        for twice in [
+            r#"{"number": "62812345", "text": "a", "text": "b"}"#,
+            r#"{"port": 3, "number": 62812345, "text": "a\nb", "text": "b"}"#,
+            r#"{"port": 3, "port": 4, "number": 62812345, "text": 4821, "text": 4821}"#,
+        ] {
+            let fault = read("", twice.as_bytes()).unwrap_err();
+            assert_eq!(
+                (fault.kind, &*fault.field),
+                (JsonFaultKind::RepeatedField, "text"),
+                "{twice}"
+            );
+        }
     }
 
     #[test]
-    fn what_stands_between_the_digits_of_a_number_is_ignored() {
-        let number_of = |text: &str| {
-            let body = serde_json::json!({"number": text, "text": "t"}).to_string();
-            number(&read("", body.as_bytes()).unwrap()).map(|number| number.0)
-        };
-        for text in [
-            "+62 813 0000 0001",
-            "62-813-0000-0001",
-            "+62 (813) 0000.0001",
-            "\u{a0}+62813\u{2011}00000001",
-        ] {
-            assert_eq!(number_of(text), Some(6_281_300_000_001), "{text}");
+    fn numbers_keep_their_digits() {
+        let body = |id: &str| format!(r#"{{"number": 62812345, "text": 48291, "id": {id}}}"#);
+        let id = |of: &str| read("", body(of).as_bytes()).unwrap().id;
+        let (one, other) = ("12345678901234567890123", "12345678901234567890124");
+        assert_eq!(id(one).as_deref(), Some(one));
+        assert_ne!(id(one), id(other));
+        assert_eq!(id("null"), None);
+        assert_eq!(read("", body("\"\"").as_bytes()).unwrap_err().field, "id");
+        for value in ["{}", "[\"7\"]", "true"] {
+            let fault = read("", body(value).as_bytes()).unwrap_err();
+            assert_eq!((&*fault.field, &*fault.detail), ("id", "must be a string"), "{value}");
         }
-        for text in ["", "+", "0062813", "62813000000x", "+62+813000"] {
-            assert_eq!(number_of(text), None, "{text}");
-        }
+        let nested =
+            format!("{{\"deep\": {}1{}, {}", "[".repeat(900), "]".repeat(900), &body("7")[1..]);
+        assert_eq!(read("", nested.as_bytes()).unwrap().id.as_deref(), Some("7"));
     }
 }

@@ -7,3 +7,4 @@ pub mod fit;
 pub mod holder;
 pub mod identity;
 pub mod named;
+mod number;

@@ -194,9 +194,9 @@ fn failure(refusal: &CallbackRefusal) -> Option<CallbackFailure> {
     match refusal {
         CallbackRefusal::Fault(fault) => Some(match fault.kind {
             JsonFaultKind::Malformed => CallbackFailure::Unreadable,
-            JsonFaultKind::UnknownField | JsonFaultKind::InvalidField => {
-                CallbackFailure::InvalidField
-            }
+            JsonFaultKind::UnknownField
+            | JsonFaultKind::RepeatedField
+            | JsonFaultKind::InvalidField => CallbackFailure::InvalidField,
         }),
         CallbackRefusal::InvalidNumber => Some(CallbackFailure::InvalidNumber),
         CallbackRefusal::UnknownService => Some(CallbackFailure::UnknownService),

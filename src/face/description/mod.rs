@@ -312,12 +312,18 @@ fn query_parameters(shape: Shape, schemas: &mut SchemaGenerator) -> Vec<Value> {
 }
 
 fn request_body(body: &BodySpec, len_max: usize, schemas: &mut SchemaGenerator) -> Value {
-    json!({
+    let kind = if body.may_be_form { "A JSON object, or a form," } else { "A JSON object" };
+    let content = json!({
+        "schema": schema::inline((body.shape)(schemas)),
+        "example": response::example(body.example),
+    });
+    let mut described = json!({
         "required": true,
-        "description": format!("A JSON object of at most {} KiB", len_max / 1024),
-        "content": {"application/json": {
-            "schema": schema::inline((body.shape)(schemas)),
-            "example": response::example(body.example),
-        }},
-    })
+        "description": format!("{kind} of at most {} KiB", len_max / 1024),
+        "content": {"application/json": content},
+    });
+    if body.may_be_form {
+        described["content"]["application/x-www-form-urlencoded"] = content;
+    }
+    described
 }

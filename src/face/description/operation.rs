@@ -66,13 +66,15 @@ pub struct PathParam {
     pub example: &'static str,
 }
 
-/// A body of JSON.
+/// A body of JSON, or of a form with the same fields.
 #[derive(Clone, Copy, Debug)]
 pub struct BodySpec {
     /// Its type.
     pub(super) shape: Shape,
     /// One that is taken, as JSON.
     pub(super) example: &'static str,
+    /// Whether it may be a form.
+    pub(super) may_be_form: bool,
 }
 
 /// A reply that is no problem.
@@ -168,7 +170,16 @@ impl Operation {
     /// The type of the body, and one that is taken.
     #[must_use]
     pub const fn body<T: JsonSchema>(mut self, example: &'static str) -> Self {
-        self.body = Some(BodySpec { shape: SchemaGenerator::subschema_for::<T>, example });
+        let shape = SchemaGenerator::subschema_for::<T>;
+        self.body = Some(BodySpec { shape, example, may_be_form: false });
+        self
+    }
+
+    /// The type of the body, and one that is taken: as JSON, or as a form with the same fields.
+    #[must_use]
+    pub const fn body_or_form<T: JsonSchema>(mut self, example: &'static str) -> Self {
+        let shape = SchemaGenerator::subschema_for::<T>;
+        self.body = Some(BodySpec { shape, example, may_be_form: true });
         self
     }
 

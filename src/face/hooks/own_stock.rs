@@ -41,13 +41,14 @@ pub(super) const RECEIVE: Described = Described::new(
      it is processed. One that cannot be processed is refused, and the operator can see it and \
      process it again; the same callback sent again is processed again too. One without its \
      signature, or to the address before the present one, is refused and kept for the operator \
-     all the same.\n\nA query and further fields are passed over.",
+     all the same.\n\nA query and further fields are passed over. The charset of the body is the one that its \
+     `Content-Type` names, UTF-8 if it names none.",
 )
 .path(&[
     PathParam::new::<String>("provider", "The name of own stock among the providers", "own"),
     PathParam::new::<String>("token", "The secret of the callback address", "0123456789abcdef"),
 ])
-.body::<PostedMessage>(
+.body_or_form::<PostedMessage>(
     r#"{"number": "+6281234567890", "sender": "Telegram", "text": "Telegram code 12345",
         "id": "sim-bank-7731"}"#,
 )
