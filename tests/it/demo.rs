@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,39 +16,47 @@ use crate::rig::process::{KilledOnDrop, nexnum};
 /// What the issue allows from the build's end to a running market.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
-/// Of the line that ends what the demo prints of itself, as text and as JSON.
+/// Of the line that ends what the demo prints of itself, for people and for programs.
 const LAST_WORDS: [&str; 2] = ["Ctrl-C stops it", r#""event":"market_open""#];
 
 /// The demo as a process.
 struct Demo {
     process: KilledOnDrop,
     screen: PathBuf,
+    /// What is on standard output: a file.
     printed: String,
+    /// What is on standard error.
+    noted: String,
     told: Value,
 }
 
 impl Demo {
     /// Starts it on `data` and waits until it has said everything of itself.
     fn start(data: &Path, screen: PathBuf, more: &[&str]) -> Self {
+        let notes = screen.with_extension("notes");
         let process = nexnum()
             .args(["demo", "--listen", "127.0.0.1:0", "--seed", "11", "--data"])
             .arg(data)
             .args(["--min-cancel-age", "1", "--sms-delay-ms", "200..600"])
             .args(more)
             .stdout(File::create(&screen).unwrap())
-            .stderr(Stdio::null())
+            .stderr(File::create(&notes).unwrap())
             .spawn()
             .unwrap();
         let process = KilledOnDrop(process);
-        let printed = String::new();
-        let mut demo = Self { process, screen, printed, told: Value::Null };
+        let (printed, noted) = (String::new(), String::new());
+        let mut demo = Self { process, screen, printed, noted, told: Value::Null };
         let deadline = Instant::now() + PATIENCE;
-        while !LAST_WORDS.iter().any(|words| demo.printed.contains(words)) {
+        let [noted, printed] = LAST_WORDS;
+        let is_noted = |demo: &Self| demo.noted.contains(noted) || more.contains(&"--json");
+        while !demo.printed.contains(printed) || !is_noted(&demo) {
             assert_eq!(demo.process.0.try_wait().unwrap(), None, "it ended:\n{}", demo.printed);
             assert!(Instant::now() < deadline, "no market in a minute:\n{}", demo.printed);
             thread::sleep(PAUSE);
             demo.printed = fs::read_to_string(&demo.screen).unwrap();
+            demo.noted = fs::read_to_string(&notes).unwrap();
         }
+        assert!(demo.printed.lines().all(|line| line.starts_with('{')), "{}", demo.printed);
         demo.told = serde_json::from_slice(&fs::read(data.join("demo.json")).unwrap()).unwrap();
         demo
     }
@@ -57,8 +65,12 @@ impl Demo {
     fn events(&self) -> Vec<Value> {
         let screen = fs::read_to_string(&self.screen).unwrap();
         let whole = screen.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-        let events = whole.filter(|line| line.starts_with('{'));
-        events.map(|line| serde_json::from_str(line).unwrap()).collect()
+        whole.map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The first of these of a kind.
+    fn event(&self, kind: &str) -> Value {
+        self.events().into_iter().find(|event| event["event"] == kind).unwrap()
     }
 
     /// Waits until it has printed such an event.
@@ -75,9 +87,13 @@ impl Demo {
         }
     }
 
-    /// The printed lines, in order.
+    /// The lines to copy, in order: for people, and the same for programs.
     fn lines(&self) -> Vec<&str> {
-        self.printed.lines().filter(|line| line.starts_with("curl ")).collect()
+        let lines: Vec<_> = self.noted.lines().filter(|line| line.starts_with("curl ")).collect();
+        let steps = self.event("market_open")["steps"].clone();
+        let commands = steps.as_array().unwrap().iter().map(|step| &step["command"]);
+        assert!(commands.eq(lines.iter()), "{steps}");
+        lines
     }
 
     /// What `path` shows to the holder of the key named so in `demo.json`.
@@ -112,7 +128,8 @@ fn paste(line: &str) -> Value {
 /// The first lines name the start page and the API's description for people, and both answer.
 fn check_pages(demo: &Demo) {
     let base = demo.told["base_url"].as_str().unwrap();
-    let first: Vec<&str> = demo.printed.lines().take(3).collect();
+    let first: Vec<&str> = demo.noted.lines().take(3).collect();
+    assert_eq!(demo.events()[0]["base_url"], base);
     for page in [format!("{base}/"), format!("{base}/docs")] {
         assert!(first.iter().any(|line| line.ends_with(&page)), "{page}: {first:?}");
         let shown = Command::new("curl").args(["-sf", &page]).output().unwrap();
@@ -128,8 +145,14 @@ fn check_offers(offers: &Value) {
 
 /// The keys are told before the market is open, and no line runs another.
 fn check_words(demo: &Demo) {
-    let at = |words: &str| demo.printed.find(words).unwrap_or_else(|| panic!("{words}"));
+    let at = |words: &str| demo.noted.find(words).unwrap_or_else(|| panic!("{words}"));
     assert!(at("admin key") < at("The market is open at "));
+    let events = demo.events();
+    assert_eq!(
+        (&events[0]["event"], &events[1]["event"]),
+        (&json!("started"), &json!("market_open"))
+    );
+    assert_eq!(events[0]["admin_key"], demo.told["admin_key"]);
     for line in demo.lines() {
         assert!(!line.contains(['$', '`', '|', ';']), "{line}");
     }
@@ -215,7 +238,7 @@ fn check_events(demo: &Demo, order: &Value, cancelled: &Value) {
     let messages = demo.show("api_key", "orders?limit=100");
     let code = messages["orders"][1]["activation"]["messages"][0]["code"].as_str().unwrap();
     let screen = fs::read_to_string(&demo.screen).unwrap();
-    let events: Vec<&str> = screen.lines().filter(|line| line.starts_with('{')).collect();
+    let events: Vec<&str> = screen.lines().collect();
     let number = order["activation"]["number"].as_str().unwrap();
     let quoted = format!("\"{code}\"");
     assert!(events.iter().all(|line| !line.contains(number) && !line.contains(&quoted)));
@@ -234,7 +257,7 @@ fn buyers_trade_by_themselves_and_are_the_same_after_kill_9() {
     let data = folder.path().join("demo");
     let buyers = ["--buyers", "3", "--json", "--faults", "0.02"];
     let demo = Demo::start(&data, folder.path().join("screen"), &buyers);
-    assert!(demo.printed.lines().all(|line| line.starts_with('{')), "{}", demo.printed);
+    assert!(!demo.noted.contains("admin key"), "JSON alone: {}", demo.noted);
     demo.await_event("code", is_code_of_a_buyer);
     let status = demo.await_event("status", |event| event["event"] == "status");
     assert!(status["since_start"]["orders"].as_u64() > Some(0), "{status}");
@@ -281,5 +304,6 @@ fn the_printed_lines_work_and_everything_is_there_after_kill_9() {
     assert_eq!(before[1]["wallet"]["balance"], "1000.000000");
     // The lines name the orders that come next, and nothing is told of them.
     check_lines(&demo);
-    assert_eq!(demo.events(), Vec::<Value>::new());
+    let kinds: Vec<Value> = demo.events().iter().map(|event| event["event"].clone()).collect();
+    assert_eq!(kinds, ["started", "market_open"]);
 }

@@ -26,7 +26,7 @@ use nexnum_storage::Reader;
 
 use self::follow::{FollowSetup, Following};
 use self::screen::Form;
-use self::steps::Steps;
+use self::steps::{Steps, Telling};
 
 use super::error::CliError;
 use super::print::note;
@@ -63,7 +63,8 @@ pub struct DemoArgs {
     /// Print the addresses and the lines to copy, and nothing of what happens.
     #[arg(long)]
     pub quiet: bool,
-    /// Print JSON alone: a line for the addresses, and one for each event.
+    /// Print JSON on a terminal too, and nothing for people: a line for the addresses, one for
+    /// the lines to copy, and one for each event.
     #[arg(long)]
     pub json: bool,
 }
@@ -124,15 +125,20 @@ async fn demo(args: DemoArgs, form: Form) -> Result<(), CliError> {
     let simulated = sandbox.providers();
     let seeded = seed::prepare(&running, &args.data, admin_key, simulated, args.buyers).await?;
     seeded.write(&args.data)?;
-    let steps = Steps { seeded: &seeded, next_order, has_buyers: args.buyers > 0 };
-    steps.print_addresses(args.json);
+    let telling = match form {
+        Form::Text | Form::Coloured => Telling::Text,
+        Form::Json if args.json => Telling::Json,
+        Form::Json => Telling::JsonBesideText,
+    };
+    let steps = Steps { telling, seeded: &seeded, next_order, has_buyers: args.buyers > 0 };
+    steps.print_addresses();
     // 5. The lines to paste, only when they work; then what happens, until a signal.
     let market = async {
         if fresh {
             note("waiting for the first price lists of the simulated providers");
             wait_for_market(&running).await;
         }
-        steps.print(args.json);
+        steps.print();
         let busy = Arc::<AtomicU64>::default();
         let _following = (!args.quiet)
             .then(|| follow(&running, reader, form, (args.buyers > 0).then_some(&busy)))

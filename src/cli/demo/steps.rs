@@ -3,14 +3,15 @@
 //! Each line is one command that works by itself, in any shell, in the order printed.
 
 use nexnum_engine::ids::OrderId;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::seed::{OWN_COUNTRY, OWN_SERVICE, Seeded};
-use crate::cli::print::say;
+use crate::cli::print::{note, say};
 
 /// What is printed, once for a run.
 #[derive(Clone, Copy)]
 pub(super) struct Steps<'a> {
+    pub telling: Telling,
     pub seeded: &'a Seeded,
     /// The id of the next order.
     pub next_order: OrderId,
@@ -18,39 +19,58 @@ pub(super) struct Steps<'a> {
     pub has_buyers: bool,
 }
 
+/// Where it is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Telling {
+    /// On standard output, for people.
+    Text,
+    /// On standard output as an object a line, and on standard error for people: standard
+    /// output is read by a program.
+    JsonBesideText,
+    /// As an object a line alone.
+    Json,
+}
+
+impl Telling {
+    fn tell(self, event: Value, lines: impl IntoIterator<Item = String>) {
+        match self {
+            Self::Text => lines.into_iter().for_each(say),
+            Self::JsonBesideText => {
+                say(event);
+                lines.into_iter().for_each(note);
+            }
+            Self::Json => say(event),
+        }
+    }
+}
+
 impl Steps<'_> {
     /// Prints where the server is and the keys: it answers already, whatever it sells yet.
-    pub(super) fn print_addresses(&self, json: bool) {
+    pub(super) fn print_addresses(&self) {
         let Seeded { base_url, api_key, admin_key, data_dir, .. } = self.seeded;
-        if json {
-            let mut told = serde_json::to_value(self.seeded).expect("strings have a JSON form");
-            told["event"] = "started".into();
-            return say(told);
-        }
-        say(format_args!("NexNum's demo answers at {base_url}"));
-        say(format_args!("  start page   {base_url}/"));
-        say(format_args!("  API docs     {base_url}/docs"));
-        say(format_args!("  account key  {api_key}"));
-        say(format_args!("  admin key    {admin_key}"));
-        say(format_args!(
-            "  data folder  {} (all of this is in demo.json there)",
-            data_dir.display()
-        ));
+        let mut event = serde_json::to_value(self.seeded).expect("strings have a JSON form");
+        event["event"] = "started".into();
+        let lines = [
+            format!("NexNum's demo answers at {base_url}"),
+            format!("  start page   {base_url}/"),
+            format!("  API docs     {base_url}/docs"),
+            format!("  account key  {api_key}"),
+            format!("  admin key    {admin_key}"),
+            format!("  data folder  {} (all of this is in demo.json there)", data_dir.display()),
+        ];
+        self.telling.tell(event, lines);
     }
 
     /// Prints that the market is open, and the lines to copy.
-    pub(super) fn print(&self, json: bool) {
+    pub(super) fn print(&self) {
         let base_url = &self.seeded.base_url;
-        if json {
-            let step = |(what, command)| json!({ "what": what, "command": command });
-            let steps: Vec<_> = self.lines().map(step).into();
-            return say(json!({ "event": "market_open", "base_url": base_url, "steps": steps }));
-        }
-        say(format_args!("The market is open at {base_url}"));
-        for (what, line) in self.lines() {
-            say(format_args!("\n# {what}\n{line}"));
-        }
-        say("\nCtrl-C stops it; the same command starts it again with everything in place.");
+        let step = |(what, command)| json!({ "what": what, "command": command });
+        let steps: Vec<_> = self.lines().map(step).into();
+        let event = json!({ "event": "market_open", "base_url": base_url, "steps": steps });
+        let first = format!("The market is open at {base_url}");
+        let last = "\nCtrl-C stops it; the same command starts it again with everything in place.";
+        let lines = self.lines().map(|(what, line)| format!("\n# {what}\n{line}"));
+        self.telling.tell(event, [first].into_iter().chain(lines).chain([last.to_owned()]));
     }
 
     fn lines(&self) -> [(String, String); 7] {
