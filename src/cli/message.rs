@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Read};
 
 use clap::Subcommand;
+use nexnum_driver::mended;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::error::CliError;
 use super::print::show;
@@ -26,7 +28,9 @@ pub(super) struct Args {
 enum Action {
     /// Find the codes in messages. Each line of standard input is a JSON object,
     /// `{"text","sender"?}`; for each a line is printed, `{"code","confidence"}`: the code, or
-    /// null where none is sure, and how sure it is, from 0 to 1.
+    /// null where none is sure, and how sure it is, from 0 to 1. For a line that is no such object
+    /// it is `{"line","error"}`, and the command fails once all lines are answered. Empty lines
+    /// are passed over.
     Extract,
 }
 
@@ -44,29 +48,30 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     }
 }
 
-/// Reads lines to the end. Results are printed as soon as no further line is at hand.
+/// Reads lines to the end, and goes on behind one that is no message. Results are printed as
+/// soon as no further line is at hand.
 fn extract_lines(input: &mut BufReader<impl Read>) -> Result<(), CliError> {
     let (mut line, mut found) = (Vec::new(), String::new());
+    let (mut lines, mut bad, mut first) = (0_u64, 0_u64, None);
     for number in 1_u64.. {
-        line.clear();
-        let read = input.by_ref().take(LINE_LEN_MAX + 1).read_until(b'\n', &mut line);
-        let answer = match read {
-            Ok(0) => break,
-            Ok(_) if line.len() as u64 > LINE_LEN_MAX => {
-                Err(CliError::Refused(format!("line {number}: above {LINE_LEN_MAX} bytes")))
+        let answer = match next_line(input, &mut line) {
+            Ok(Next::End) => break,
+            Ok(Next::Line) if line.trim_ascii().is_empty() => continue,
+            Ok(Next::Line) => answer(&line),
+            Ok(Next::TooLong) => Err(format!("above {LINE_LEN_MAX} bytes")),
+            Err(error) => {
+                // What was asked before is answered.
+                show(&found);
+                return Err(CliError::failed("standard input cannot be read", &error));
             }
-            Ok(_) if line.trim_ascii().is_empty() => continue,
-            Ok(_) => {
-                answer(&line).map_err(|why| CliError::Refused(format!("line {number}: {why}")))
-            }
-            Err(error) => Err(CliError::failed("standard input cannot be read", &error)),
         };
+        lines += 1;
         match answer {
             Ok(answer) => found.push_str(&answer),
-            // What was asked before is answered.
-            Err(error) => {
-                show(&found);
-                return Err(error);
+            Err(why) => {
+                bad += 1;
+                found.push_str(&format!("{}\n", json!({ "line": number, "error": why })));
+                first.get_or_insert_with(|| format!("line {number}: {why}"));
             }
         }
         if found.len() > HELD_BACK_MAX || !input.buffer().contains(&b'\n') {
@@ -75,15 +80,47 @@ fn extract_lines(input: &mut BufReader<impl Read>) -> Result<(), CliError> {
         }
     }
     show(&found);
-    Ok(())
+    let told = |first| format!("{first} ({bad} of {lines} lines could not be read)");
+    first.map_or(Ok(()), |first| Err(CliError::Refused(told(first))))
 }
 
+/// What was read.
+enum Next {
+    Line,
+    /// It is left out to its end.
+    TooLong,
+    End,
+}
+
+/// Reads a line into `line`, at most so much of it as a message may have.
+fn next_line(input: &mut BufReader<impl Read>, line: &mut Vec<u8>) -> io::Result<Next> {
+    line.clear();
+    let mut whole = true;
+    loop {
+        let read = input.by_ref().take(LINE_LEN_MAX + 1).read_until(b'\n', line)?;
+        if read as u64 > LINE_LEN_MAX && line.last() != Some(&b'\n') {
+            (whole, *line) = (false, Vec::new());
+            continue;
+        }
+        return Ok(match (whole, read) {
+            (true, 0) => Next::End,
+            (true, _) => Next::Line,
+            (false, _) => Next::TooLong,
+        });
+    }
+}
+
+/// The answer to a line. One that is not written as JSON wants it is read as well as it can be,
+/// as a callback is.
 fn answer(line: &[u8]) -> Result<String, String> {
-    let mut json = serde_json::Deserializer::from_slice(line);
+    let text = String::from_utf8_lossy(line);
+    let text = text.trim_start_matches('\u{feff}').trim_end();
+    let mended = mended(text);
+    let mut json = serde_json::Deserializer::from_str(mended.as_deref().unwrap_or(text));
     let line: Line = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         match path.as_str() {
-            "." => error.inner().to_string(),
+            "." | "?" => error.inner().to_string(),
             field => format!("{field}: {}", error.inner()),
         }
     })?;

@@ -11,10 +11,11 @@ fn extract(input: &[u8]) -> Output {
     let command = command.args(["message", "extract"]).stdin(Stdio::piped());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    // It stops reading where a line is no message.
-    let _closed = stdin.write_all(input);
-    drop(stdin);
-    child.wait_with_output().unwrap()
+    let input = input.to_owned();
+    let writing = std::thread::spawn(move || stdin.write_all(&input));
+    let done = child.wait_with_output().unwrap();
+    writing.join().unwrap().expect("it reads to the end");
+    done
 }
 
 #[track_caller]
@@ -45,20 +46,48 @@ fn each_line_has_its_code_or_null() {
 }
 
 #[test]
-fn a_line_that_is_no_message_is_named_with_its_field() {
+fn a_line_that_is_no_message_is_named_with_its_field_and_the_others_are_answered() {
     let good = r#"{"text":"Your code is 482913"}"#;
-    let found = "{\"code\":\"482913\",\"confidence\":0.95}\n";
+    let found = r#"{"code":"482913","confidence":0.95}"#;
+    let endless = format!("{{\"text\":\"{}\"}}", "x".repeat(900_000));
     for (bad, why) in [
-        (r#"{"sender":"x"}"#, "nexnum: line 2: missing field `text`"),
-        (r#"{"text":7}"#, "nexnum: line 2: text: invalid type"),
-        (r#"{"text":"x","sender":[]}"#, "nexnum: line 2: sender: invalid type"),
-        ("text", "nexnum: line 2: expected"),
-        (r#"{"text":"x"} {}"#, "nexnum: line 2: trailing characters"),
+        (r#"{"sender":"x"}"#, "missing field `text`"),
+        (r#"{"text":null}"#, "text: invalid type: null"),
+        (r#"{"text":7}"#, "text: invalid type: integer"),
+        (r#"{"text":"x","sender":[]}"#, "sender: invalid type"),
+        ("text", "expected"),
+        (r#"{"text":"x"} {}"#, "trailing characters"),
+        (r#"{"text":"x""#, "EOF while parsing"),
+        (&endless, "above 262144 bytes"),
     ] {
-        check(&format!("{good}\n{bad}\n{good}\n"), 1, found, why);
+        let done = extract(format!("{good}\n\n{bad}\n{good}\n{bad}").as_bytes());
+        let out = String::from_utf8(done.stdout).unwrap();
+        let lines: Vec<&str> = out.lines().collect();
+        assert_eq!((lines.len(), lines[0], lines[2]), (4, found, found), "{out}");
+        for (at, number) in [(1, 3), (3, 5)] {
+            let told: serde_json::Value = serde_json::from_str(lines[at]).unwrap();
+            assert_eq!(told["line"], number, "{told}");
+            assert!(told["error"].as_str().unwrap().starts_with(why), "{told}: {why}");
+        }
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(said.starts_with(&format!("nexnum: line 3: {why}")), "{said}");
+        assert!(said.ends_with("(2 of 4 lines could not be read)\n"), "{said}");
+        assert_eq!(done.status.code(), Some(1));
     }
-    let endless = format!("{{\"text\":\"{}\"}}", "x".repeat(300_000));
-    check(&endless, 1, "", "nexnum: line 1: above 262144 bytes");
+}
+
+#[test]
+fn a_line_with_broken_characters_is_read_as_well_as_it_can_be() {
+    for line in [
+        &b"\xef\xbb\xbf{\"text\":\"Your code is 482913\"}\r\n"[..],
+        b"{\"text\":\"Your code is 482913 \xff\"}",
+        b"{\"text\":\"Your code is 482913 \\ud83d\"}",
+        b"{\"text\":\"Your\tcode is 482913\"}",
+    ] {
+        let done = extract(line);
+        let out = String::from_utf8(done.stdout).unwrap();
+        assert!(out.starts_with(r#"{"code":"482913""#) && done.status.success(), "{out}");
+    }
 }
 
 #[test]
