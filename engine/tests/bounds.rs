@@ -129,11 +129,11 @@ fn a_pulse_retires_few_at_once_and_the_next_goes_on() {
 fn refused_callbacks_fill_neither_the_ledger_nor_the_place_of_those_that_failed() {
     let mut recorded = market();
     let mut key = 0;
-    let mut post = |recorded: &mut Recorded, at: Time, refused| {
+    let mut post = |recorded: &mut Recorded, at: Time, failure| {
         key += 1;
         let (content_type, body) = ("".into(), b"{"[..].into());
         let received =
-            ReceiveCallback { provider: ProviderId(1), key, content_type, body, refused };
+            ReceiveCallback { provider: ProviderId(1), key, content_type, body, failure };
         recorded.execute(at, &received.into())
     };
     let forged = Some(CallbackFailure::InvalidSignature);

@@ -67,7 +67,7 @@ impl Orders {
             key: callback::key(&read, body, self.market.clock.now()),
             content_type: content_type.into(),
             body: stored.into(),
-            refused: None,
+            failure: None,
         };
         let id = self.market.execute(received).await.map_err(|refused| match refused {
             // So many wait that the sender has to.

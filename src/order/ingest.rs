@@ -17,7 +17,6 @@ use nexnum_engine::time::Time;
 
 use super::Orders;
 use super::refusal::Refusal;
-use crate::attention::AttentionKind;
 use crate::market::Refused;
 use crate::market::sequencer::SendError;
 use crate::message::extract::{self, Readable};
@@ -182,7 +181,8 @@ impl Orders {
         Ok(report.state)
     }
 
-    /// Brings a message of a report to its order; what the engine refuses is reported.
+    /// Brings a message of a report to its order; what the order takes no more is kept, and what
+    /// the engine refuses is reported.
     async fn ingest_polled(
         &self,
         connected: &Connected,
@@ -190,8 +190,7 @@ impl Orders {
         message: Incoming,
     ) -> Result<(), Unseen> {
         if order.messages.len() >= MESSAGES_MAX {
-            self.report_over(connected, order);
-            return Ok(());
+            return self.keep_over(connected, order, &message).await;
         }
         let until = self.market.clock.now().plus_ms(INGEST_MS);
         let command = IngestMessage { order: order.id, message, callback: None };
@@ -199,8 +198,7 @@ impl Orders {
             Err(SendError::Busy | SendError::Stopped) => Err(Unseen::Busy),
             Ok(Ok(_) | Err(Reject::DuplicateMessage | Reject::UnknownOrder)) => Ok(()),
             Ok(Err(Reject::Exhausted(_))) => {
-                self.report_over(connected, order);
-                Ok(())
+                self.keep_over(connected, order, &command.message).await
             }
             Ok(Err(reject)) => {
                 let text = format!("a message was refused: {}", reject.code());
@@ -209,18 +207,6 @@ impl Orders {
                 Ok(())
             }
         }
-    }
-
-    /// Tells the operator, once, that a provider shows more messages than the order takes.
-    fn report_over(&self, connected: &Connected, order: &Order) {
-        let text = format!("a message was left out: the order has {MESSAGES_MAX}");
-        let known = connected.health().failures;
-        if known.iter().all(|known| known.order != Some(order.id) || known.text != text) {
-            let (at, op) = (self.market.clock.now(), Op::Status);
-            connected.note_failure(Failure { at, op, order: Some(order.id), text: text.clone() });
-        }
-        let subject = (connected.name(), order.id);
-        self.market.attention.raise(AttentionKind::TooManyMessages, subject, text);
     }
 
     /// The orders in memory on a number, newest first.

@@ -15,6 +15,7 @@ mod ingest;
 pub mod matching;
 pub(crate) mod missing;
 pub mod orphan;
+mod overflow;
 mod place;
 mod query;
 pub mod quote;

@@ -73,7 +73,7 @@ impl Orders {
             key: key(body),
             content_type: content_type.into(),
             body: stored.into(),
-            refused: Some(failure),
+            failure: Some(failure),
         };
         // Without room it is counted alone, as its sender is told that it was refused.
         let _kept = self.market.execute(received).await;

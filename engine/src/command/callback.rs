@@ -16,8 +16,8 @@ pub struct ReceiveCallback {
     pub content_type: Box<str>,
     /// The body.
     pub body: Arc<[u8]>,
-    /// Why it is refused: it is kept for the operator then and not processed.
-    pub refused: Option<CallbackFailure>,
+    /// Why it is kept for the operator alone, and never processed by itself.
+    pub failure: Option<CallbackFailure>,
 }
 
 /// Prints no body: messages stay out of logs.

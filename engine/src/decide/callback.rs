@@ -21,12 +21,13 @@ pub(super) fn receive(
     received: &ReceiveCallback,
     events: &mut Vec<Event>,
 ) -> Result<CallbackId, Reject> {
-    let ReceiveCallback { provider, key, content_type, body, refused } = received;
+    let ReceiveCallback { provider, key, content_type, body, failure } = received;
     state.provider(*provider).ok_or(Reject::UnknownProvider)?;
     if content_type.len() > NAME_LEN_MAX {
         return Err(Reject::OutOfBounds("content_type"));
     }
-    let len_max = if refused.is_some() { CALLBACK_REFUSED_LEN_MAX } else { CALLBACK_LEN_MAX };
+    let refused = failure.is_some_and(CallbackFailure::is_refusal);
+    let len_max = if refused { CALLBACK_REFUSED_LEN_MAX } else { CALLBACK_LEN_MAX };
     if body.len() > len_max {
         return Err(Reject::OutOfBounds("body"));
     }
@@ -34,8 +35,10 @@ pub(super) fn receive(
         return Ok(known);
     }
     let since = Time(at.0.saturating_sub(MINUTE_MS));
-    let is_full = match refused {
-        Some(_) => state.callbacks.refused_since(since) >= CALLBACKS_REFUSED_A_MINUTE,
+    let is_full = match failure {
+        Some(_) if refused => state.callbacks.refused_since(since) >= CALLBACKS_REFUSED_A_MINUTE,
+        // The oldest of those that failed make room.
+        Some(_) => false,
         None => state.callbacks.waiting_len() >= CALLBACKS_WAITING_MAX,
     };
     if is_full {
@@ -50,7 +53,7 @@ pub(super) fn receive(
         body: body.clone(),
     }));
     // In one batch with its arrival: it never waits for being processed.
-    events.extend(refused.map(|failure| failed(state, callback, failure, body.len())));
+    events.extend(failure.map(|failure| failed(state, callback, failure, body.len())));
     Ok(callback)
 }
 

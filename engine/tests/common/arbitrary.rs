@@ -371,7 +371,7 @@ impl Arbitrary {
             key: self.rng.below(60).into(),
             content_type: content_type.into(),
             body: vec![self.rng.next() as u8; len as usize].into(),
-            refused: self.rng.once_in(4).then_some(CallbackFailure::InvalidSignature),
+            failure: self.rng.once_in(3).then(|| self.rng.pick(&CallbackFailure::ALL)),
         }
     }
 

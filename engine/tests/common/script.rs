@@ -272,10 +272,11 @@ impl Scene {
                 key: line.int::<u64>("key", "1").into(),
                 content_type: line.get("type", "").into(),
                 body: vec![b'x'; line.int("len", "9")].into(),
-                refused: match line.get("refused", "") {
+                failure: match line.get("refused", "") {
                     "" => None,
                     "signature" => Some(CallbackFailure::InvalidSignature),
                     "token" => Some(CallbackFailure::ExpiredToken),
+                    "over" => Some(CallbackFailure::TooManyMessages),
                     word => panic!("{word:?} is no reason to refuse a callback"),
                 },
             }),

@@ -43,7 +43,7 @@ pub(super) const LIST: Described = Described::new(
         200,
         "The callbacks, newest first",
         r#"{"callbacks": [
-            {"id": "81", "received_at": "2026-11-20T09:30:00.000Z", "state": "failed",
+            {"id": "81", "provider": "own", "received_at": "2026-11-20T09:30:00.000Z", "state": "failed",
              "reason": "ambiguous", "content_type": "application/json", "length": 55,
              "body": "{\"number\": \"+6281234567890\", \"text\": \"Your code: 123456\"}"}
         ], "failed": 1, "refused": 0, "waiting": 0, "dropped": 0, "next_cursor": null}"#,
@@ -84,15 +84,21 @@ pub(super) fn list(state: &State, _: Operator, call: &Call) -> Result<Response, 
     let (found, failed, refused, waiting, dropped) = page;
     let shown = &found[..found.len().min(rows)];
     let next = (found.len() > rows).then(|| shown.last().map(|(id, _)| Id(id.0))).flatten();
-    let callbacks = shown.iter().map(|(id, kept)| row(*id, kept)).collect();
+    let providers = state.market.read_model.directory().providers();
+    let name = |kept: &Callback| {
+        let known = providers.iter().find(|(id, _)| *id == kept.provider);
+        known.map(|(_, provider)| provider.name.to_string())
+    };
+    let callbacks = shown.iter().map(|(id, kept)| row(*id, name(kept), kept)).collect();
     let page = CallbackPage { callbacks, failed, refused, waiting, dropped, next_cursor: next };
     Ok(reply::json(StatusCode::OK, &page))
 }
 
-fn row(id: CallbackId, kept: &Callback) -> ShownCallback<'_> {
+fn row(id: CallbackId, provider: Option<String>, kept: &Callback) -> ShownCallback<'_> {
     let shown = &kept.body[..kept.body.len().min(SHOWN_LEN_MAX)];
     ShownCallback {
         id: Id(id.0),
+        provider,
         received_at: Moment(kept.received_at),
         state: CallbackState::of(kept),
         reason: kept.failure.map(CallbackFailure::code),
@@ -179,6 +185,9 @@ struct CallbackPage<'a> {
 struct ShownCallback<'a> {
     /// Its id.
     id: Id,
+    /// The provider whose numbers it is for: own stock, or the one that showed a message which its
+    /// order takes no more; `null` if it is gone.
+    provider: Option<String>,
     /// When it came in first.
     received_at: Moment,
     /// Whether it failed, was refused or waits.

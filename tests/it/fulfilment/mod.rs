@@ -8,6 +8,7 @@ mod doubt;
 mod faults;
 mod missing;
 mod obtainable;
+mod overflow;
 mod resend;
 mod routing;
 mod upstream;

@@ -220,7 +220,7 @@ async fn a_callback_that_a_crash_left_is_processed_after_the_restart() {
         key: 7,
         content_type: "application/json".into(),
         body: body.as_bytes().into(),
-        refused: None,
+        failure: None,
     };
     market.running.rooms.market.execute(stored).await.unwrap();
     let waiting = market.admin.get("/api/admin/callbacks?state=waiting").await.ok();
@@ -252,6 +252,17 @@ async fn the_message_after_the_last_that_an_order_takes_is_kept_and_not_refused(
     assert_eq!(codes(&ann, &order).await.len(), 100);
     let failed = kept(&market).await;
     assert_eq!((failed.len(), &failed[0]["reason"]), (1, &json!("too_many_messages")));
+    assert_eq!(
+        (&failed[0]["body"], &failed[0]["provider"]),
+        (&json!(over.to_string()), &json!("own"))
+    );
+    let told = market.admin.get("/api/admin/attention").await.ok();
+    assert_eq!(told["rows"][0]["kind"], "callbacks_failed");
+    // It stays where it is if it is tried again, and the order goes on.
+    let path = format!("/api/admin/callbacks/{}/process", failed[0]["id"].as_str().unwrap());
+    assert_eq!(market.admin.post(&path, json!({})).await.ok()["status"], "kept");
+    assert_eq!(kept(&market).await.len(), 1);
+    ann.post(&format!("/api/v1/activations/{order}/finish"), json!({})).await.ok();
     market.running.stop().await.unwrap();
 }
 

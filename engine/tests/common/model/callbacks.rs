@@ -30,9 +30,9 @@ impl Model {
     pub(super) fn receive_callback(&mut self, callback: &ReceiveCallback) -> Answer {
         at(&self.providers, callback.provider.0 as usize).ok_or("unknown_provider")?;
         let fits = callback.content_type.len() <= NAME_LEN_MAX;
-        let len_max = match callback.refused {
-            Some(_) => CALLBACK_REFUSED_LEN_MAX,
-            None => CALLBACK_LEN_MAX,
+        let len_max = match callback.failure {
+            Some(failure) if failure.is_refusal() => CALLBACK_REFUSED_LEN_MAX,
+            Some(_) | None => CALLBACK_LEN_MAX,
         };
         need(fits && callback.body.len() <= len_max, "invalid_field")?;
         let first = self.callbacks.len().saturating_sub(CALLBACK_KEYS_MAX);
@@ -42,7 +42,7 @@ impl Model {
             None => {
                 self.callbacks.push((callback.key, Standing::Waits));
                 let id = CallbackId(self.callbacks.len() as u64);
-                if let Some(failure) = callback.refused {
+                if let Some(failure) = callback.failure {
                     self.end_callback(id, CallbackOutcome::Failed(failure));
                 }
                 self.callbacks.len() - 1
