@@ -20,7 +20,6 @@ use nexnum_engine::pricing::Margin;
 use nexnum_engine::time::Time;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use super::client::ProviderClient;
 use super::consequence;
@@ -164,6 +163,8 @@ struct Guarded {
     closed_at: Time,
     /// The operator was told that it opened.
     is_told: bool,
+    /// The operator was told of a pause.
+    is_pause_told: bool,
 }
 
 impl Connected {
@@ -338,6 +339,7 @@ impl Connected {
     pub(crate) fn look(&self, now: Time) {
         let mut guarded = self.breaker.lock();
         self.show(&guarded);
+        self.report_pause(&mut guarded);
         let is_calm = guarded.breaker.is_closed() && now.ms_since(guarded.closed_at) >= CALM_MS;
         if guarded.is_told && is_calm && !self.is_retired() {
             guarded.is_told = false;
@@ -475,26 +477,8 @@ impl Connected {
         guarded.breaker = before.after(BreakerInput::Probe, now);
         guarded.breaker != before
     }
-
-    /// Whether the offers can be claimed under this breaker. A pause that the provider asked
-    /// for is looked at again each second.
-    fn is_on_sale(&self, breaker: Breaker) -> bool {
-        let is_paused = || self.client.paused_until().is_some_and(|until| until > Instant::now());
-        let is_listed = self.listed.load(Ordering::Relaxed);
-        self.is_enabled() && is_listed && breaker.is_closed() && !is_paused()
-    }
-
-    fn show(&self, guarded: &Guarded) {
-        if self.is_retired() {
-            return;
-        }
-        if self.is_on_sale(guarded.breaker) {
-            self.grid.open_provider(self.id);
-        } else {
-            self.grid.close_provider(self.id);
-        }
-    }
 }
 
+mod standing;
 #[cfg(test)]
 mod tests;

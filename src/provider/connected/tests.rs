@@ -3,9 +3,11 @@
 use super::*;
 use crate::metrics::Metrics;
 use crate::provider::client_config::{ClientConfig, Timeouts};
+use crate::provider::dispatch::{Lane, PauseOf};
 use nexnum_driver::{Credentials, ErrorKind};
 use nexnum_engine::grid::{Coverage, Listing};
 use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ServiceId};
+use std::time::Duration;
 
 fn connected() -> Connected {
     let (_, text) = Driver::shipped()[0];
@@ -168,4 +170,24 @@ fn a_call_that_our_own_limits_did_not_allow_is_no_failure_of_the_provider() {
     let unasked = ProviderError::new(ErrorKind::NoTurn, true, "no turn");
     (0..99).for_each(|at| connected.note_error(Time(at), Op::Status, None, &unasked));
     assert_eq!(connected.health().failures.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_lasts_is_told_until_it_is_over() {
+    let connected = connected();
+    let dispatcher = connected.client().room().dispatcher();
+    dispatcher.pause(PauseOf::All, Duration::from_secs(3));
+    connected.look(Time(1));
+    assert_eq!((told(&connected), connected.figures().on_sale), (vec![], false), "it is short");
+    dispatcher.pause(PauseOf::One(Lane::Sync), Duration::from_secs(20));
+    connected.look(Time(2));
+    let (rows, _) = connected.attention.rows(9);
+    assert!(rows[0].text.contains("price list") && rows[0].text.contains("20 s"), "{rows:?}");
+    tokio::time::sleep(Duration::from_secs(18)).await;
+    connected.look(Time(3));
+    assert_eq!(told(&connected), [AttentionKind::ProviderPaused], "until its end");
+    assert!(connected.figures().on_sale, "lists alone pause");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    connected.look(Time(4));
+    assert_eq!(told(&connected), []);
 }
