@@ -62,7 +62,7 @@ pub struct Health {
     pub breaker: Breaker,
     /// Whether it is bought from, unless something keeps it from being sold now.
     pub enabled: bool,
-    /// Whether its offers can be claimed now.
+    /// Whether an order could be placed there now, as far as its room allows.
     pub on_sale: bool,
     /// Its balance, where it was asked and answered.
     pub balance: Option<Micros>,
@@ -312,6 +312,14 @@ impl Connected {
         self.attention.report(AttentionKind::KeyMissing, self.name(), problem);
     }
 
+    /// As many of its offers as the ledger has stock of may be bought before its first list.
+    pub(crate) fn has_known(&self, offers: usize) {
+        if offers > 0 {
+            self.health.lock().offers = offers;
+            self.has_list();
+        }
+    }
+
     /// Its offers in the grid are those of its list: they may be bought.
     pub(crate) fn has_list(&self) {
         let guarded = self.breaker.lock();
@@ -371,7 +379,7 @@ impl Connected {
         Health {
             breaker,
             enabled: self.is_enabled(),
-            on_sale: self.is_on_sale(breaker),
+            on_sale: self.could_sell(breaker, health.offers),
             spendable: self.funds.spendable(),
             balance_low: self.funds.is_low(),
             overcharged: self.least_costs.kept_out(),

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nexnum_engine::breaker::Breaker;
+use nexnum_engine::money::Micros;
 
 use super::{Connected, Guarded};
 use crate::attention::AttentionKind;
@@ -24,6 +25,13 @@ impl Connected {
     /// Whether the offers can be claimed under this breaker.
     pub(super) fn is_on_sale(&self, breaker: Breaker) -> bool {
         self.sells(breaker) && self.client.room().dispatcher().selling_pauses_for().is_none()
+    }
+
+    /// Whether an order could be placed there, as far as its room allows: it has offers besides,
+    /// and our account is not known to be empty.
+    pub(super) fn could_sell(&self, breaker: Breaker, offers: usize) -> bool {
+        let can_pay = self.funds.spendable().is_none_or(Micros::is_positive);
+        self.is_on_sale(breaker) && offers > 0 && can_pay
     }
 
     /// Opens or closes the offers in the grid. The end of a pause is looked for each second,

@@ -36,7 +36,7 @@ fn connected() -> Connected {
     let parts = ConnectedParts { driver, client, crosswalk, policy, key_problem: None };
     let connected =
         Connected::new(ProviderId(2), parts, &Arc::new(Grid::new(1, 1)), &Attention::default());
-    connected.has_list();
+    connected.has_known(1);
     connected
 }
 
@@ -190,4 +190,20 @@ async fn a_pause_that_lasts_is_told_until_it_is_over() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     connected.look(Time(4));
     assert_eq!(told(&connected), []);
+}
+
+#[test]
+fn a_provider_is_on_sale_while_an_order_could_be_placed_there() {
+    let connected = connected();
+    let is_on_sale = || connected.figures().on_sale;
+    assert!(is_on_sale());
+    connected.note(|health| health.offers = 0);
+    assert!(!is_on_sale(), "its list is empty");
+    connected.note(|health| health.offers = 3);
+    connected.funds().set_balance(Micros::ZERO);
+    assert!(!is_on_sale(), "nothing can be paid");
+    connected.funds().set_balance(Micros(9));
+    assert!(is_on_sale());
+    refused(&connected, Op::Balance, ErrorKind::WrongCurrency, Time(1));
+    assert!(!is_on_sale(), "it is stopped");
 }
