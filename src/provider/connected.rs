@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use nexnum_driver::{Crosswalk, Driver, ErrorKind, Op, ProviderError};
 use nexnum_engine::breaker::{Breaker, BreakerInput};
@@ -145,6 +145,8 @@ pub struct Connected {
     enabled: AtomicBool,
     listed: AtomicBool,
     retired: AtomicBool,
+    /// Offers that the ledger had stock of at the start.
+    known: AtomicUsize,
     breaker: Mutex<Guarded>,
     health: Mutex<Health>,
     /// What lists have shown of our account.
@@ -189,6 +191,7 @@ impl Connected {
             enabled: AtomicBool::new(policy.enabled),
             listed: AtomicBool::new(false),
             retired: AtomicBool::new(false),
+            known: AtomicUsize::new(0),
             policy,
             breaker: Mutex::default(),
             health: Mutex::default(),
@@ -315,7 +318,7 @@ impl Connected {
     /// As many of its offers as the ledger has stock of may be bought before its first list.
     pub(crate) fn has_known(&self, offers: usize) {
         if offers > 0 {
-            self.health.lock().offers = offers;
+            self.known.store(offers, Ordering::Relaxed);
             self.has_list();
         }
     }
@@ -379,7 +382,7 @@ impl Connected {
         Health {
             breaker,
             enabled: self.is_enabled(),
-            on_sale: self.could_sell(breaker, health.offers),
+            on_sale: self.could_sell(breaker, &health),
             spendable: self.funds.spendable(),
             balance_low: self.funds.is_low(),
             overcharged: self.least_costs.kept_out(),

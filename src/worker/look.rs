@@ -59,9 +59,15 @@ pub(super) async fn look(
         let Some(report) = report(row) else { continue };
         let order = orders.market.read_model.order(id);
         let is_last = order.and_then(|it| due_by(&it)).is_some_and(|due| due <= began);
-        if report.messages.is_empty() && !has_ended(report.state) && !is_last {
-            shown.push(id);
-            continue;
+        if report.messages.is_empty() && !has_ended(report.state) {
+            if !is_last {
+                shown.push(id);
+                continue;
+            }
+            // The last look is one that shows all.
+            if !connected.driver().lists_texts() {
+                continue;
+            }
         }
         if coming.len() >= TOGETHER {
             shown.extend(coming.join_next().await.and_then(Result::ok).flatten());

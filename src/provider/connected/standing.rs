@@ -9,7 +9,7 @@ use std::time::Duration;
 use nexnum_engine::breaker::Breaker;
 use nexnum_engine::money::Micros;
 
-use super::{Connected, Guarded};
+use super::{Connected, Guarded, Health};
 use crate::attention::AttentionKind;
 use crate::provider::dispatch::{Lane, PauseOf};
 
@@ -29,7 +29,9 @@ impl Connected {
 
     /// Whether an order could be placed there, as far as its room allows: it has offers besides,
     /// and our account is not known to be empty.
-    pub(super) fn could_sell(&self, breaker: Breaker, offers: usize) -> bool {
+    pub(super) fn could_sell(&self, breaker: Breaker, health: &Health) -> bool {
+        let known = || self.known.load(Ordering::Relaxed);
+        let offers = health.last_sync_at.map_or_else(known, |_| health.offers);
         let can_pay = self.funds.spendable().is_none_or(Micros::is_positive);
         self.is_on_sale(breaker) && offers > 0 && can_pay
     }

@@ -197,7 +197,7 @@ fn a_provider_is_on_sale_while_an_order_could_be_placed_there() {
     let connected = connected();
     let is_on_sale = || connected.figures().on_sale;
     assert!(is_on_sale());
-    connected.note(|health| health.offers = 0);
+    connected.note(|health| health.last_sync_at = Some(Time(1)));
     assert!(!is_on_sale(), "its list is empty");
     connected.note(|health| health.offers = 3);
     connected.funds().set_balance(Micros::ZERO);
