@@ -10,6 +10,7 @@ mod missing;
 mod obtainable;
 mod resend;
 mod routing;
+mod sightings;
 mod upstream;
 
 use std::fs;
