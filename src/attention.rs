@@ -84,6 +84,8 @@ kinds! {
     BalanceEmpty "balance_empty" UntilCleared
     /// A provider's circuit breaker is open.
     BreakerOpen "breaker_open" UntilCleared
+    /// A provider asked for a pause of calls, which lasts.
+    ProviderPaused "provider_paused" UntilCleared
     /// A provider's last price list did not come, or could not be taken in.
     PriceListFailed "price_list_failed" UntilCleared
     /// A provider's price list is older than twice its interval.

@@ -9,7 +9,7 @@ use crate::document::ReplyKind;
 use crate::error::{ErrorKind, ProviderError, unknown};
 use crate::json::mended;
 use crate::op::Op;
-use crate::output::Output;
+use crate::output::{MessageFields, Output};
 use crate::reply::{Captures, RawReply, View};
 use crate::request::{ProviderRequest, RequestTemplate};
 use crate::rule::{Consequence, Rule, fail};
@@ -183,9 +183,20 @@ impl Driver {
     /// stands for a status call of every row.
     #[must_use]
     pub fn lists_messages(&self) -> bool {
-        self.operation(Op::ListActive).rules.iter().any(|rule| match &rule.consequence {
-            Consequence::Output(fields) => fields.shows_messages(),
-            Consequence::Fail { .. } => false,
+        self.list_messages().next().is_some()
+    }
+
+    /// True if that list shows the texts as well, so that no message is missing in it.
+    #[must_use]
+    pub fn lists_texts(&self) -> bool {
+        self.list_messages().any(|messages| messages.text.is_some())
+    }
+
+    fn list_messages(&self) -> impl Iterator<Item = &MessageFields> {
+        let rules = self.operation(Op::ListActive).rules.iter();
+        rules.filter_map(|rule| match &rule.consequence {
+            Consequence::Output(fields) => fields.messages(),
+            Consequence::Fail { .. } => None,
         })
     }
 

@@ -215,6 +215,13 @@ fn of_upstream(error: UpstreamError) -> Problem {
         )
         .detail("nothing changed: ask again after the seconds of Retry-After, it goes first then")
         .retry_after(seconds(retry_after)),
+        UpstreamError::UnderWay { retry_after } => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "provider_busy",
+            "The provider of this number has not answered yet",
+        )
+        .detail("the request goes on: repeat it after the seconds of Retry-After for its outcome")
+        .retry_after(seconds(retry_after)),
         UpstreamError::Busy => Problem::overloaded(1),
     }
 }
@@ -263,6 +270,7 @@ mod tests {
             (of_history(HistoryError::Behind), "overloaded", "1"),
             (of_upstream(UpstreamError::Unavailable), "provider_unavailable", "5"),
             (of_upstream(UpstreamError::Limited { retry_after }), "provider_busy", "3"),
+            (of_upstream(UpstreamError::UnderWay { retry_after }), "provider_busy", "3"),
             (of_refusal(Refusal::ProvidersBusy { retry_after }), "providers_busy", "3"),
         ] {
             assert_eq!(problem.code(), code);

@@ -1,6 +1,10 @@
 //! Cancelling an activation: the number goes back to its provider before the engine refunds.
+//!
+//! A buyer is answered within three seconds. Where the provider takes longer the cancel goes on,
+//! to its refund or to its refusal, which a repeated request gets.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use nexnum_driver::{ErrorKind, ExternalState, Op};
 use nexnum_engine::activation::ActivationState;
@@ -16,13 +20,22 @@ use crate::message::identity::Look;
 use crate::provider::connected::Connected;
 use crate::provider::consequence::{self, Standing};
 
+/// How long an end waits for a full inbox.
+const END_MS: u64 = 2_000;
+/// How long the look takes at most that shows what became of a cancel without an answer.
+const LOOK_TIME: Duration = Duration::from_secs(2);
+
 impl Orders {
     /// Cancels the account's activation and refunds it.
     ///
     /// # Errors
-    /// The refusal: too early, a message is there, or the provider could not be asked.
-    /// The activation stays as it is then.
-    pub async fn cancel(&self, account: AccountId, id: OrderId) -> Result<Arc<Order>, Refusal> {
+    /// The refusal: too early, a message is there, or the provider could not be asked, or has
+    /// not answered yet. The activation stays as it is then, in the last case for the moment.
+    pub async fn cancel(
+        self: &Arc<Self>,
+        account: AccountId,
+        id: OrderId,
+    ) -> Result<Arc<Order>, Refusal> {
         let order = self.find(account, id).await?;
         let command = Cancel { order: id, actor: Actor::Account(account) };
         if order.state == ActivationState::Init {
@@ -34,12 +47,16 @@ impl Orders {
             self.command(&order, command).await?;
             return self.find(account, id).await;
         }
-        // 1. Refused before the provider is troubled.
+        // 1. Refused before the provider is troubled, or while no request waited for it.
         self.check_age(&order)?;
+        if let Some(Err(refused)) = self.single_flight.kept(id, Op::Cancel) {
+            return Err(refused.into());
+        }
         // 2. The provider takes the number back, unless it holds a message that ends the
         // question. Buyers who ask at once share the answer.
-        self.single_flight.once(id, Op::Cancel, self.give_back(&order)).await?;
-        // 3. The engine decides.
+        let change = Arc::clone(self).give_back_and_end(Arc::clone(&order), command);
+        self.single_flight.once(&self.tasks, (id, Op::Cancel), change).await?;
+        // 3. The engine has decided, or decides now.
         match self.market.handle.ask(command).await? {
             // A poll may see the number go back before this request comes to say so.
             Ok(_) | Err(Reject::ActivationClosed(ActivationState::Cancelled)) => {}
@@ -56,6 +73,19 @@ impl Orders {
         }
     }
 
+    /// Gives an activation's number back and ends it, also if its buyer has stopped waiting.
+    async fn give_back_and_end(
+        self: Arc<Self>,
+        order: Arc<Order>,
+        command: Cancel,
+    ) -> Result<(), UpstreamError> {
+        self.give_back(&order).await?;
+        let until = self.market.clock.now().plus_ms(END_MS);
+        // A refusal is told to the request that comes to say so itself.
+        let _answer = self.market.send_until(&command, until).await;
+        Ok(())
+    }
+
     /// Gives an activation's number back. Own stock and what the provider has ended already
     /// need nothing.
     async fn give_back(&self, order: &Order) -> Result<(), UpstreamError> {
@@ -70,7 +100,10 @@ impl Orders {
             Standing::HasCode => Some(UpstreamError::HasCode),
             Standing::TooLate => Some(UpstreamError::TooLate),
             Standing::Unknown => {
-                return Err(self.note_refused(&connected, Op::Cancel, order, &error));
+                let refused = self.note_refused(&connected, Op::Cancel, order, &error);
+                let may_be_done = !error.certain && error.retry_after_ms.is_none();
+                let is_done = may_be_done && self.is_back(&connected, order, external_id).await;
+                return if is_done { Ok(()) } else { Err(refused) };
             }
         };
         let seen = self.receive_now(&connected, order, external_id).await;
@@ -87,6 +120,14 @@ impl Orders {
             (Ok(state), Some(_)) if has_ended_empty(state) => Ok(()),
             (Ok(_) | Err(_), Some(refusal)) => Err(refusal),
         }
+    }
+
+    /// Whether a number went back although no answer said so.
+    async fn is_back(&self, connected: &Connected, order: &Order, external_id: &str) -> bool {
+        let look = self.receive_now(connected, order, external_id);
+        tokio::time::timeout(LOOK_TIME, look)
+            .await
+            .is_ok_and(|seen| seen.is_ok_and(has_ended_empty))
     }
 
     /// As [`Orders::receive`], while a customer waits for the answer.

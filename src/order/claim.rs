@@ -40,7 +40,7 @@ pub enum Skip {
     AboveMax,
     /// Our account at the provider holds less than the number costs.
     CannotPay,
-    /// The provider has no room for one more purchase now.
+    /// The provider has no room for one more purchase now, or asked for a pause.
     Busy,
 }
 
@@ -76,7 +76,7 @@ pub fn skip(ask: &Ask, wish: &Wish, tried: &[OfferId]) -> Option<Skip> {
 /// Phase 1: claims a unit of the first ask that serves the wish and whose provider has room.
 ///
 /// # Errors
-/// [`Refusal::ProvidersBusy`] where only room is wanting, [`Refusal::PriceAboveMax`] where
+/// [`Refusal::ProvidersBusy`] where only room is wanting or a pause to end, [`Refusal::PriceAboveMax`] where
 /// only the price stands between, or [`Refusal::NoNumbers`].
 pub fn claim(
     grid: &Arc<Grid>,
@@ -93,6 +93,8 @@ pub fn claim(
                 cheapest_above = cheapest_above.or(Some(ask.price));
                 continue;
             }
+            // Its room says for how long.
+            Some(Skip::Closed) if pauses_alone(providers, &ask, wish, tried) => {}
             Some(
                 Skip::OtherCarrier
                 | Skip::Tried
@@ -135,6 +137,18 @@ pub fn claim(
 fn admit(providers: &Providers, provider: ProviderId) -> Result<Option<Admission>, Limited> {
     let connected = providers.get(provider);
     connected.map(|connected| connected.client().room().admit()).transpose()
+}
+
+/// True if a pause of its provider is all that keeps a closed ask from serving a wish; one that
+/// is over keeps it no longer.
+pub(super) fn pauses_alone(
+    providers: &Providers,
+    ask: &Ask,
+    wish: &Wish,
+    tried: &[OfferId],
+) -> bool {
+    let serves = skip(&Ask { open: true, ..*ask }, wish, tried).is_none();
+    serves && providers.get(ask.provider).is_some_and(|connected| connected.pauses_alone())
 }
 
 /// Whether an ask's provider has room for one more purchase now.

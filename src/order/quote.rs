@@ -36,7 +36,11 @@ impl Orders {
         let grid = &self.market.grid;
         for ask in grid.in_turn(wish.product, serves, || grid.next_turn()) {
             let is_free = || claim::is_free(&self.providers, ask.provider);
-            let skip = claim::skip(&ask, wish, &[]);
+            let pauses_alone = || claim::pauses_alone(&self.providers, &ask, wish, &[]);
+            let skip = match claim::skip(&ask, wish, &[]) {
+                Some(Skip::Closed) if pauses_alone() => None,
+                skip => skip,
+            };
             let skip = skip.or_else(|| (!is_free()).then_some(Skip::Busy));
             let taken = skip.is_none() && price.is_none();
             if taken {

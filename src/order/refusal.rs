@@ -67,9 +67,14 @@ pub enum UpstreamError {
     Unsupported,
     /// It could not be reached, or could not say.
     Unavailable,
-    /// Its limits allow no such call now: nothing was asked.
+    /// Its limits allow no such call now, or it asked for a pause: nothing was done.
     Limited {
         /// When the call may be made; it goes first then.
+        retry_after: Duration,
+    },
+    /// It has not answered yet: the request goes on.
+    UnderWay {
+        /// When a request that comes back gets the answer.
         retry_after: Duration,
     },
     /// A message is there that the engine had no room for yet.

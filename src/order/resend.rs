@@ -12,20 +12,45 @@ use super::Orders;
 use super::refusal::{Refusal, UpstreamError};
 use crate::provider::connected::Failure;
 
+/// How long a wish waits for a full inbox.
+const RECORD_MS: u64 = 2_000;
+
 impl Orders {
     /// Asks for another message: the provider first, then the wish is recorded.
     ///
     /// # Errors
-    /// The refusal; nothing is recorded then.
-    pub async fn resend(&self, account: AccountId, id: OrderId) -> Result<Arc<Order>, Refusal> {
+    /// The refusal; nothing is recorded then, unless the provider answers later.
+    pub async fn resend(
+        self: &Arc<Self>,
+        account: AccountId,
+        id: OrderId,
+    ) -> Result<Arc<Order>, Refusal> {
         let order = self.find(account, id).await?;
+        let command = RequestAnother { order: id, actor: Actor::Account(account) };
         // While one is awaited the provider need not be told again.
         if order.state == ActivationState::Received && !order.awaits_another {
-            self.single_flight.once(id, Op::Resend, self.ask_again(&order)).await?;
+            if let Some(answer) = self.single_flight.kept(id, Op::Resend) {
+                answer?;
+                return Ok(order);
+            }
+            let change = Arc::clone(self).ask_and_record(Arc::clone(&order), command);
+            self.single_flight.once(&self.tasks, (id, Op::Resend), change).await?;
         }
-        let command = RequestAnother { order: id, actor: Actor::Account(account) };
         self.command(&order, command).await?;
         self.find(account, id).await
+    }
+
+    /// Asks the provider and records the wish, also if the buyer has stopped waiting.
+    async fn ask_and_record(
+        self: Arc<Self>,
+        order: Arc<Order>,
+        command: RequestAnother,
+    ) -> Result<(), UpstreamError> {
+        self.ask_again(&order).await?;
+        let until = self.market.clock.now().plus_ms(RECORD_MS);
+        // A refusal is told to the request that comes to say so itself.
+        let _answer = self.market.send_until(&command, until).await;
+        Ok(())
     }
 
     async fn ask_again(&self, order: &Order) -> Result<(), UpstreamError> {

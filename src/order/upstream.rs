@@ -14,11 +14,17 @@ use super::Orders;
 use super::refusal::UpstreamError;
 use crate::provider::connected::Connected;
 use crate::provider::consequence::{self, CustomerAnswer};
+use crate::provider::dispatch::PAUSE_MAX;
 
 /// What "not yet" means where a provider does not say until when.
 const NOT_YET_MS: u64 = 10_000;
 /// When to ask again where a provider's limits do not say.
 const BUSY_MS: u64 = 5_000;
+
+fn limited(pause_ms: u64) -> UpstreamError {
+    let pause = Duration::from_millis(pause_ms.max(1)).min(PAUSE_MAX);
+    UpstreamError::Limited { retry_after: pause }
+}
 
 impl Orders {
     /// Whom to ask, and under which id; `None` for own stock.
@@ -57,11 +63,12 @@ impl Orders {
                 UpstreamError::TooEarly { from: ours.max(now.plus_ms(NOT_YET_MS)) }
             }
             CustomerAnswer::Unsupported => UpstreamError::Unsupported,
-            CustomerAnswer::Unavailable => UpstreamError::Unavailable,
-            CustomerAnswer::Busy => {
-                let pause = error.retry_after_ms.unwrap_or(BUSY_MS).max(1);
-                UpstreamError::Limited { retry_after: Duration::from_millis(pause) }
-            }
+            CustomerAnswer::Unavailable => match error.retry_after_ms {
+                // Such calls pause until then.
+                Some(pause) if pause > 0 => limited(pause),
+                Some(_) | None => UpstreamError::Unavailable,
+            },
+            CustomerAnswer::Busy => limited(error.retry_after_ms.unwrap_or(BUSY_MS)),
         }
     }
 }

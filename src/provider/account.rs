@@ -1,8 +1,9 @@
 //! Our account at a provider, as its lists of open activations show it.
 
-use nexnum_driver::{ActiveRow, ProviderError};
+use nexnum_driver::{ActiveList, ActiveRow, ProviderError};
 use nexnum_engine::time::Time;
 
+use super::active::OpenList;
 use super::connected::Connected;
 use super::listed::Listed;
 use super::server_clock::{ClockOffset, Look};
@@ -28,6 +29,13 @@ impl Connected {
         let listed = Listed { list, pages, look, offset };
         self.sightings.lock().note(&listed);
         Ok(listed)
+    }
+
+    /// Remembers what a list showed that was asked for and answered for its messages.
+    pub(crate) fn saw(&self, open: &OpenList, look: Look) {
+        let (list, pages) = (ActiveList::clone(&open.list), open.pages);
+        let offset = ClockOffset::of_list(&list, look);
+        self.sightings.lock().note(&Listed { list, pages, look, offset });
     }
 
     /// When an activation of the last list was made, as far as lists and dates prove it.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::dispatch::{Admission, Dispatcher, Limited};
+use super::dispatch::{Admission, Dispatcher, Limited, Selling};
 
 /// Within how long every waiting activation has to be asked about once.
 const ROUND: Duration = Duration::from_secs(8);
@@ -22,6 +22,9 @@ const LATE_MAX_MS: u64 = 2_500;
 const LISTED_FIRST: usize = 50;
 /// When to ask again where there are too many open activations: some of them end meanwhile.
 const FULL_PAUSE: Duration = Duration::from_secs(5);
+/// From the end of a pause to the first polls after it, and the most that all of them may take.
+const RESUME: Duration = Duration::from_secs(1);
+const CATCH_UP_MAX_S: f64 = 60.0;
 
 /// What the poller has to do at one provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,10 +76,17 @@ impl Room {
     /// Activations that can be asked about once a round; one can always be sold.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        let calls = self.dispatcher.rate() * POLL_SHARE * ROUND.as_secs_f64();
-        let shown = self.shown.load(Ordering::Relaxed) as f64;
+        self.capacity_at(self.dispatcher.rate())
+    }
+
+    fn capacity_at(&self, rate: f64) -> usize {
+        let activations = rate * self.shown() * POLL_SHARE * ROUND.as_secs_f64();
         // A provider without bounds has a rate beyond all numbers.
-        ((calls * shown).min(1e9) as usize).max(1)
+        (activations.min(1e9) as usize).max(1)
+    }
+
+    fn shown(&self) -> f64 {
+        self.shown.load(Ordering::Relaxed) as f64
     }
 
     /// Admits one more purchase.
@@ -84,28 +94,37 @@ impl Room {
     /// # Errors
     /// When asking again may be worth it.
     pub fn admit(&self) -> Result<Admission, Limited> {
-        let late_ms = self.late_ms.load(Ordering::Relaxed);
-        if late_ms > LATE_MAX_MS {
-            let retry_after = Duration::from_millis(late_ms).min(FULL_PAUSE);
-            return Err(Limited { retry_after });
-        }
-        let open = self.waiting.load(Ordering::Relaxed) + self.dispatcher.purchases();
-        if open >= self.capacity() {
-            return Err(Limited { retry_after: FULL_PAUSE });
-        }
-        self.dispatcher.admit()
+        self.dispatcher.admit(|selling| self.waits(selling))
     }
 
     /// Whether a purchase would be admitted now.
     #[must_use]
     pub fn is_free(&self) -> bool {
-        self.admit().is_ok()
+        self.dispatcher.look(|selling| self.waits(selling)).is_ok()
+    }
+
+    /// How long a purchase waits for the open activations to be asked about.
+    fn waits(&self, selling: Selling) -> Option<Duration> {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        if let Some(pause) = selling.pauses_for {
+            // What became due meanwhile is asked about first.
+            let calls = waiting as f64 / self.shown();
+            let catch_up = Duration::from_secs_f64((calls / selling.rate).min(CATCH_UP_MAX_S));
+            return Some(pause + if waiting > 0 { RESUME + catch_up } else { Duration::ZERO });
+        }
+        let late_ms = self.late_ms.load(Ordering::Relaxed);
+        if late_ms > LATE_MAX_MS {
+            return Some(Duration::from_millis(late_ms).min(FULL_PAUSE));
+        }
+        let is_full = waiting + selling.purchases >= self.capacity_at(selling.rate);
+        is_full.then_some(FULL_PAUSE)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::dispatch::PauseOf;
     use nexnum_driver::{CallLimits, Window};
 
     fn room(calls: u32, lists: bool) -> Room {
@@ -130,6 +149,20 @@ mod tests {
         // A list may turn out to show fewer open activations: most of it are closed ones.
         lists.note_list(60, 6);
         assert_eq!(lists.capacity(), 320);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn in_a_pause_a_purchase_is_told_when_what_is_due_has_been_asked_about() {
+        let room = room(10, false);
+        let pause = Duration::from_secs(20);
+        room.dispatcher().pause(PauseOf::All, pause);
+        assert_eq!(room.admit().unwrap_err().retry_after, pause);
+        room.note_load(PollLoad { waiting: 20, late_ms: 15_000 });
+        let told = room.admit().unwrap_err().retry_after;
+        assert!((pause..pause + FULL_PAUSE).contains(&told), "{told:?}");
+        room.note_load(PollLoad { waiting: 20, late_ms: 0 });
+        tokio::time::sleep(pause).await;
+        assert!(room.is_free());
     }
 
     #[tokio::test(start_paused = true)]

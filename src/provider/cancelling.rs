@@ -14,11 +14,9 @@ use super::dispatch::Lane;
 use super::way::Way;
 
 /// Tries of a cancel that a caller waits for, and how long all of them may take: most
-/// hiccups are over by then, and a buyer still waits.
+/// hiccups are over by then. A try that is not answered has all of it, and is not sent again.
 const CANCEL_TRIES_MAX: u32 = 3;
 const CANCEL_TIME: Duration = Duration::from_secs(10);
-/// How long one of them may take, so that a second one follows a silence.
-const CANCEL_TRY_TIME: Duration = Duration::from_millis(4_500);
 /// Before the next of them, unless the provider asks for more.
 const CANCEL_PAUSE: Duration = Duration::from_millis(500);
 
@@ -38,10 +36,9 @@ impl ProviderClient {
         let deadline = Instant::now() + CANCEL_TIME;
         let mut tries = 1;
         loop {
-            let until = deadline.min(Instant::now() + CANCEL_TRY_TIME);
             let way = Way::Promised(Lane::Change, key);
             let tried = self.change(Op::Cancel, external_id, way);
-            let error = match timeout_at(until, tried).await {
+            let error = match timeout_at(deadline, tried).await {
                 Ok(Ok(_)) => return Ok(()),
                 Ok(Err(error)) => error,
                 Err(_) => ProviderError::new(ErrorKind::Temporary, false, "no answer in time"),

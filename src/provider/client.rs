@@ -1,7 +1,7 @@
 //! The client of one provider: a driver's requests carried over HTTP.
 //!
 //! Every call has a deadline and every body a bound; nothing follows redirects; calls
-//! keep to the driver's limits, and pauses a provider asks for hold for all of them. A
+//! keep to the driver's limits and to the pauses that a provider asks for. A
 //! purchase is admitted before it is made.
 //! Read-only calls are tried twice, all others once: a buy whose answer never came, or
 //! came garbled, may have succeeded, and is *in doubt*, for the reconciler to settle.
@@ -27,7 +27,7 @@ use super::buying::{BuyOutcome, BuyRequest};
 use super::client_config::{ClientConfig, ClientError, Timeouts};
 use super::consequence::{self, Pause, Retry};
 use super::currency::CurrencyGuard;
-use super::dispatch::{Admission, Dispatcher, Lane};
+use super::dispatch::{Admission, Dispatcher, Lane, PauseOf};
 use super::exchange_rate::ExchangeRate;
 use super::reading;
 use super::transport::{CallFailed, Transport};
@@ -115,12 +115,6 @@ impl ProviderClient {
     #[must_use]
     pub const fn room(&self) -> &Room {
         &self.room
-    }
-
-    /// Until when the last pause that the provider asked for holds or held.
-    #[must_use]
-    pub fn paused_until(&self) -> Option<Instant> {
-        self.room.dispatcher().paused_until()
     }
 
     /// The account's balance in the ledger's currency, rounded down.
@@ -296,8 +290,12 @@ impl ProviderClient {
     async fn active_page(&self, offset: usize) -> Result<ActiveList, ProviderError> {
         let offset = offset.to_string();
         let slots = Slots { offset: Some(&offset), ..Slots::default() };
-        // A list that brings messages takes the place of many polls.
-        let lane = if self.driver.lists_messages() { Lane::Poll } else { Lane::List };
+        // A list that brings messages takes the place of many polls. A pause of lists holds for
+        // it all the same, and not for polls, which go on one by one.
+        let lane = match self.room.dispatcher().pauses_for(Lane::List) {
+            None if self.driver.lists_messages() => Lane::Poll,
+            None | Some(_) => Lane::List,
+        };
         let asked = self.ask(Op::ListActive, &slots, Way::Lane(lane)).await?;
         let Output::Active(list) = asked else { return Err(wrong_output(Op::ListActive)) };
         Ok(list)
@@ -383,8 +381,10 @@ impl ProviderClient {
         let read = reading::read(&self.driver, op, reply).await;
         read.map_err(|mut error| {
             error.excerpt = self.mask(&error.excerpt);
-            self.pause_if_limited(&error);
-            let retryable = consequence::of(error.kind).retry == Retry::All && !error.certain;
+            self.pause_if_asked(op, way.lane(), &error);
+            let retryable = consequence::of(error.kind).retry == Retry::All
+                && !error.certain
+                && error.retry_after_ms.is_none();
             (error, retryable)
         })
     }
@@ -397,13 +397,15 @@ impl ProviderClient {
         request: &ProviderRequest,
         way: &mut Way,
     ) -> Result<RawReply, CallFailed> {
-        let turn = way.turn(self.room.dispatcher()).await;
-        let _turn = turn.map_err(|limited| CallFailed {
-            retry_after: Some(limited.retry_after),
-            ..CallFailed::unsent(
-                ErrorKind::NoTurn,
-                "the provider's limits allowed no call in the time that it may wait",
-            )
+        let dispatcher = self.room.dispatcher();
+        let turn = way.turn(dispatcher).await;
+        let _turn = turn.map_err(|limited| {
+            let what = match dispatcher.pauses_for(way.lane()) {
+                Some(_) => "the provider asked for a pause of such calls",
+                None => "the provider's limits allowed no call in the time that it may wait",
+            };
+            let retry_after = Some(limited.retry_after);
+            CallFailed { retry_after, ..CallFailed::unsent(ErrorKind::NoTurn, what) }
         })?;
         let deadline = Instant::now() + self.exchange_time(op);
         match timeout_at(deadline, self.transport.exchange(request, bytes_max(op))).await {
@@ -412,16 +414,17 @@ impl ProviderClient {
         }
     }
 
-    /// Pauses all calls when a provider says that there were too many.
-    fn pause_if_limited(&self, error: &ProviderError) {
+    /// Pauses all calls when a provider says that there were too many, and such calls when it
+    /// asks for it for another reason.
+    fn pause_if_asked(&self, op: Op, lane: Lane, error: &ProviderError) {
         let asked = error.retry_after_ms;
-        let pause = match consequence::of(error.kind).pause {
-            Pause::None => 0,
-            Pause::Asked => asked.unwrap_or(0),
-            Pause::Penalty => asked.unwrap_or(self.driver.limits().penalty_ms),
+        let (of, pause) = match consequence::of(error.kind).pause {
+            Pause::None => return,
+            Pause::Asked => (pause_of(op, lane), asked.unwrap_or(0)),
+            Pause::Penalty => (PauseOf::All, asked.unwrap_or(self.driver.limits().penalty_ms)),
         };
         if pause > 0 {
-            self.room.dispatcher().pause(Duration::from_millis(pause));
+            self.room.dispatcher().pause(of, Duration::from_millis(pause));
         }
     }
 
@@ -436,6 +439,16 @@ impl ProviderClient {
 
 fn by_id(external_id: &str) -> Slots<'_> {
     Slots { external_id: Some(external_id), ..Slots::default() }
+}
+
+/// What pauses when an operation of a lane is not to be asked for: one activation and the list of
+/// all of them apart, whatever lane they went in.
+const fn pause_of(op: Op, lane: Lane) -> PauseOf {
+    PauseOf::One(match op {
+        Op::ListActive => Lane::List,
+        Op::Status => Lane::Poll,
+        Op::Balance | Op::Prices | Op::Buy | Op::Cancel | Op::Finish | Op::Resend => lane,
+    })
 }
 
 fn misread(op: Op) -> ProviderError {

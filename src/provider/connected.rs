@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use nexnum_driver::{Crosswalk, Driver, ErrorKind, Op, ProviderError};
 use nexnum_engine::breaker::{Breaker, BreakerInput};
@@ -20,7 +20,6 @@ use nexnum_engine::pricing::Margin;
 use nexnum_engine::time::Time;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use super::client::ProviderClient;
 use super::consequence;
@@ -63,7 +62,7 @@ pub struct Health {
     pub breaker: Breaker,
     /// Whether it is bought from, unless something keeps it from being sold now.
     pub enabled: bool,
-    /// Whether its offers can be claimed now.
+    /// Whether an order could be placed there now, as far as its room allows.
     pub on_sale: bool,
     /// Its balance, where it was asked and answered.
     pub balance: Option<Micros>,
@@ -146,6 +145,8 @@ pub struct Connected {
     enabled: AtomicBool,
     listed: AtomicBool,
     retired: AtomicBool,
+    /// Offers that the ledger had stock of at the start.
+    known: AtomicUsize,
     breaker: Mutex<Guarded>,
     health: Mutex<Health>,
     /// What lists have shown of our account.
@@ -164,6 +165,8 @@ struct Guarded {
     closed_at: Time,
     /// The operator was told that it opened.
     is_told: bool,
+    /// The operator was told of a pause.
+    is_pause_told: bool,
 }
 
 impl Connected {
@@ -188,6 +191,7 @@ impl Connected {
             enabled: AtomicBool::new(policy.enabled),
             listed: AtomicBool::new(false),
             retired: AtomicBool::new(false),
+            known: AtomicUsize::new(0),
             policy,
             breaker: Mutex::default(),
             health: Mutex::default(),
@@ -311,6 +315,14 @@ impl Connected {
         self.attention.report(AttentionKind::KeyMissing, self.name(), problem);
     }
 
+    /// As many of its offers as the ledger has stock of may be bought before its first list.
+    pub(crate) fn has_known(&self, offers: usize) {
+        if offers > 0 {
+            self.known.store(offers, Ordering::Relaxed);
+            self.has_list();
+        }
+    }
+
     /// Its offers in the grid are those of its list: they may be bought.
     pub(crate) fn has_list(&self) {
         let guarded = self.breaker.lock();
@@ -338,6 +350,7 @@ impl Connected {
     pub(crate) fn look(&self, now: Time) {
         let mut guarded = self.breaker.lock();
         self.show(&guarded);
+        self.report_pause(&mut guarded);
         let is_calm = guarded.breaker.is_closed() && now.ms_since(guarded.closed_at) >= CALM_MS;
         if guarded.is_told && is_calm && !self.is_retired() {
             guarded.is_told = false;
@@ -369,7 +382,7 @@ impl Connected {
         Health {
             breaker,
             enabled: self.is_enabled(),
-            on_sale: self.is_on_sale(breaker),
+            on_sale: self.could_sell(breaker, &health),
             spendable: self.funds.spendable(),
             balance_low: self.funds.is_low(),
             overcharged: self.least_costs.kept_out(),
@@ -475,26 +488,8 @@ impl Connected {
         guarded.breaker = before.after(BreakerInput::Probe, now);
         guarded.breaker != before
     }
-
-    /// Whether the offers can be claimed under this breaker. A pause that the provider asked
-    /// for is looked at again each second.
-    fn is_on_sale(&self, breaker: Breaker) -> bool {
-        let is_paused = || self.client.paused_until().is_some_and(|until| until > Instant::now());
-        let is_listed = self.listed.load(Ordering::Relaxed);
-        self.is_enabled() && is_listed && breaker.is_closed() && !is_paused()
-    }
-
-    fn show(&self, guarded: &Guarded) {
-        if self.is_retired() {
-            return;
-        }
-        if self.is_on_sale(guarded.breaker) {
-            self.grid.open_provider(self.id);
-        } else {
-            self.grid.close_provider(self.id);
-        }
-    }
 }
 
+mod standing;
 #[cfg(test)]
 mod tests;

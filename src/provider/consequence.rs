@@ -14,7 +14,7 @@ use crate::attention::AttentionKind;
 pub struct Consequence {
     /// Which calls are tried again.
     pub retry: Retry,
-    /// How long all calls of the provider pause.
+    /// Which calls of the provider pause, and for how long.
     pub pause: Pause,
     /// What the breaker counts for a purchase or a probe that ended so.
     pub breaker: Option<BreakerInput>,
@@ -41,14 +41,14 @@ pub enum Retry {
     All,
 }
 
-/// How long all calls of a provider pause.
+/// Which calls of a provider pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pause {
-    /// Not at all.
+    /// None.
     None,
-    /// As long as the provider asks for, if it does.
+    /// Calls of its lane, as long as the provider asks for, if it does.
     Asked,
-    /// As long as the provider asks for, or else the driver's penalty.
+    /// All, as long as the provider asks for, or else the driver's penalty.
     Penalty,
 }
 

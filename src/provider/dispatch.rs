@@ -7,11 +7,14 @@
 //! more calls than the window allows, counted where turns are given; at least nine tenths of
 //! them can be used, evenly.
 //!
+//! A pause that the provider asks for is of all its calls, or of one lane's: the others go on.
+//!
 //! Purchases are admitted before they are paid for, only while nothing else waits for long.
 //! A change that cannot have its turn in time is told when to come back, and goes first then.
 
 mod gauge;
 mod lane;
+mod pauses;
 mod queues;
 
 use std::fmt;
@@ -27,6 +30,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use queues::{Entry, State};
 
 pub use lane::{Lane, PAUSE_MAX};
+pub use pauses::PauseOf;
 
 /// Within how long an admitted purchase should have its turn even while the other lanes wait:
 /// less than its patience, so that it is not turned away after it was paid for.
@@ -52,7 +56,7 @@ impl Shared {
     fn pump(self: &Arc<Self>) {
         let mut state = self.state.lock();
         let now = Instant::now();
-        while let Some(lane) = state.next_lane() {
+        while let Some(lane) = state.next_lane(now) {
             let may_go_at = state.may_go_at(lane, now);
             if may_go_at > now {
                 self.set_alarm(&mut state, may_go_at);
@@ -65,6 +69,9 @@ impl Shared {
                 turn.shared = None;
                 state.undo(lane);
             }
+        }
+        if let Some(at) = state.resumes_at(now) {
+            self.set_alarm(&mut state, at);
         }
     }
 
@@ -127,6 +134,17 @@ impl Drop for Admission {
     fn drop(&mut self) {
         self.0.state.lock().admitted -= 1;
     }
+}
+
+/// What one more purchase would come to.
+#[derive(Clone, Copy, Debug)]
+pub struct Selling {
+    /// How many purchases were admitted, wait for their turn or are under way.
+    pub purchases: usize,
+    /// Calls in a second, in the long run.
+    pub rate: f64,
+    /// For how long nothing can be bought because of a pause.
+    pub pauses_for: Option<Duration>,
 }
 
 /// How a call asks for its turn.
@@ -229,25 +247,38 @@ impl Dispatcher {
         waits.await
     }
 
-    /// Admits one more purchase: its turn will come soon, and nothing else waits for long.
+    /// Admits one more purchase: its turn will come soon, nothing else waits for long, and
+    /// `waits` does not say how long it has to wait for another reason.
     ///
     /// # Errors
     /// When asking again may be worth it.
-    pub fn admit(&self) -> Result<Admission, Limited> {
+    pub fn admit(
+        &self,
+        waits: impl FnOnce(Selling) -> Option<Duration>,
+    ) -> Result<Admission, Limited> {
         let mut state = self.shared.state.lock();
-        match state.purchase_waits(BUY_WAIT_MAX, Instant::now()) {
-            Some(retry_after) => Err(Limited { retry_after }),
-            None => {
-                state.admitted += 1;
-                Ok(Admission(Arc::clone(&self.shared)))
-            }
-        }
+        Self::may_buy(&mut state, waits)?;
+        state.admitted += 1;
+        Ok(Admission(Arc::clone(&self.shared)))
     }
 
-    /// How many purchases were admitted, wait for their turn or are under way.
-    #[must_use]
-    pub fn purchases(&self) -> usize {
-        self.shared.state.lock().purchases()
+    /// Whether a purchase would be admitted now: nothing is kept for it.
+    ///
+    /// # Errors
+    /// As [`Dispatcher::admit`].
+    pub fn look(&self, waits: impl FnOnce(Selling) -> Option<Duration>) -> Result<(), Limited> {
+        Self::may_buy(&mut self.shared.state.lock(), waits)
+    }
+
+    fn may_buy(
+        state: &mut State<Turn>,
+        waits: impl FnOnce(Selling) -> Option<Duration>,
+    ) -> Result<(), Limited> {
+        let now = Instant::now();
+        let pauses_for = state.selling_pauses_until(now).map(|until| until - now);
+        let selling = Selling { purchases: state.purchases(), rate: state.rate(), pauses_for };
+        let wait = waits(selling).max(state.purchase_waits(BUY_WAIT_MAX, now));
+        wait.map_or(Ok(()), |retry_after| Err(Limited { retry_after }))
     }
 
     /// How many more calls of a lane can get their turn within `horizon`.
@@ -275,11 +306,10 @@ impl Dispatcher {
         self.shared.state.lock().is_idle(Instant::now())
     }
 
-    /// Stops all calls for a while, because the provider asks for it.
-    pub fn pause(&self, pause: Duration) {
+    /// Stops calls for a while, because the provider asks for it.
+    pub fn pause(&self, of: PauseOf, pause: Duration) {
         let until = Instant::now() + pause.min(PAUSE_MAX);
-        let mut state = self.shared.state.lock();
-        state.paused_until = Some(state.paused_until.map_or(until, |earlier| earlier.max(until)));
+        self.shared.state.lock().pauses.begin(of, until);
     }
 
     async fn wait(&self, lane: Lane, mut until: Instant, asks: Asks) -> Result<Turn, Limited> {
@@ -322,9 +352,24 @@ impl Dispatcher {
         Limited { retry_after: self.shared.state.lock().refuse(lane, key, now) }
     }
 
-    /// Until when the last pause holds or held.
-    pub fn paused_until(&self) -> Option<Instant> {
-        self.shared.state.lock().paused_until
+    /// For how long the calls of a lane pause because the provider asked for it.
+    #[must_use]
+    pub fn pauses_for(&self, lane: Lane) -> Option<Duration> {
+        let now = Instant::now();
+        self.shared.state.lock().pauses.until(lane, now).map(|until| until - now)
+    }
+
+    /// For how long nothing can be bought because of such a pause, or not be asked about.
+    #[must_use]
+    pub fn selling_pauses_for(&self) -> Option<Duration> {
+        let now = Instant::now();
+        self.shared.state.lock().selling_pauses_until(now).map(|until| until - now)
+    }
+
+    /// What pauses longest, and for how long.
+    #[must_use]
+    pub fn longest_pause(&self) -> Option<(PauseOf, Duration)> {
+        self.shared.state.lock().pauses.longest(Instant::now())
     }
 }
 

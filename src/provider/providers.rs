@@ -38,13 +38,11 @@ struct Shared {
 }
 
 impl Providers {
-    /// These providers, whose offers are for sale as the ledger has them; disabled ones are
-    /// closed in the grid.
+    /// These providers; the offers of those that have any and are enabled are for sale.
     #[must_use]
     pub fn new(grid: &Grid, connected: Vec<Connected>) -> Self {
         let providers = Self::default();
         for each in connected {
-            each.has_list();
             providers.put(grid, each);
         }
         providers

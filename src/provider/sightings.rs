@@ -66,9 +66,12 @@ pub(crate) struct Sightings {
 }
 
 impl Sightings {
-    /// Takes a list in.
+    /// Takes a list in, unless a later one has come before it.
     pub(crate) fn note(&mut self, listed: &Listed) {
         let Listed { list, look, .. } = listed;
+        if self.listed_at.is_some_and(|last| look.asked < last) {
+            return;
+        }
         let whole = !list.is_cut() && list.ids.iter().all(|id| !id.is_empty());
         let open: BTreeSet<&str> = list.rows.iter().map(|row| row.external_id.as_str()).collect();
         let before = std::mem::take(&mut self.known);
@@ -138,10 +141,10 @@ impl Sightings {
         self.offset.map_or(day_before, |offset| offset.theirs(since).0)
     }
 
-    /// When the last list was asked for, unless all its rows have their dates: those prove
-    /// what is new without a list from before.
+    /// When the last list that showed everything was asked for, unless all rows of the last one
+    /// have their dates: those prove what is new without a list from before.
     pub(crate) fn undated_since(&self) -> Option<Time> {
-        if self.dated { None } else { Some(self.listed_at.unwrap_or_default()) }
+        if self.dated { None } else { Some(self.whole_at.unwrap_or_default()) }
     }
 }
 
@@ -191,6 +194,19 @@ mod tests {
         sightings.note(&list(&["a", "b"], false, 40));
         assert_eq!(made(&sightings, "b"), (Some(10_000), 20_999), "as at its first sight");
         assert_eq!(sightings.undated_since(), Some(Time(40_000)));
+    }
+
+    #[test]
+    fn a_list_that_comes_after_a_later_one_changes_nothing() {
+        let mut sightings = Sightings::default();
+        sightings.note(&list(&[], false, 10));
+        sightings.note(&list(&["a"], false, 30));
+        sightings.note(&list(&[], false, 20));
+        assert_eq!(made(&sightings, "a"), (Some(10_000), 30_999));
+        assert_eq!(sightings.shown("a", Time(0), Time(0)), Some(Shown::Open));
+        assert_eq!(sightings.undated_since(), Some(Time(30_000)));
+        sightings.note(&list(&["a"], true, 40));
+        assert_eq!(sightings.undated_since(), Some(Time(30_000)), "a cut list is no baseline");
     }
 
     #[test]

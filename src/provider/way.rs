@@ -16,7 +16,8 @@ pub(super) enum Way {
 }
 
 impl Way {
-    const fn lane(&self) -> Lane {
+    /// The lane that it waits in.
+    pub(super) const fn lane(&self) -> Lane {
         match self {
             Self::Lane(lane) | Self::Promised(lane, _) => *lane,
             Self::Admitted(_) => Lane::Buy,

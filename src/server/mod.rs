@@ -256,6 +256,11 @@ async fn connect_all(market: &Market, config: &Config, setups: Vec<ProviderSetup
             grid.close_provider(id);
         }
     }
+    for each in &connected {
+        let known = market.read_model.directory().offers_of(each.id());
+        let has_stock = |offer| grid.ask(offer).is_some_and(|ask| ask.stock > 0);
+        each.has_known(known.into_iter().filter(|(_, offer)| has_stock(*offer)).count());
+    }
     Providers::new(grid, connected)
 }
 

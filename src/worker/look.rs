@@ -1,4 +1,5 @@
-//! A look at a provider's list of open activations: one call brings what many polls would.
+//! A look at a provider's list of open activations: one call brings what many polls would, and
+//! shows what is on our account.
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::message::identity::Look;
 use crate::order::Orders;
 use crate::provider::connected::Connected;
 use crate::provider::consequence;
+use crate::provider::server_clock::Look as ClockLook;
 
 /// Activations whose messages are brought in side by side: one commit takes many.
 const TOGETHER: usize = 64;
@@ -43,7 +45,11 @@ pub(super) async fn look(
         Depth::Far => client.list_open(back(FAR_REACH_MS)).await,
     };
     let list = match listed {
-        Ok(listed) => listed.list,
+        Ok(listed) => {
+            let answered = orders.market.clock.now();
+            connected.saw(&listed, ClockLook { asked: began, answered });
+            listed.list
+        }
         Err(error) => {
             if consequence::of(error.kind).is_noted {
                 connected.note_error(orders.market.clock.now(), Op::ListActive, None, &error);
@@ -59,9 +65,15 @@ pub(super) async fn look(
         let Some(report) = report(row) else { continue };
         let order = orders.market.read_model.order(id);
         let is_last = order.and_then(|it| due_by(&it)).is_some_and(|due| due <= began);
-        if report.messages.is_empty() && !has_ended(report.state) && !is_last {
-            shown.push(id);
-            continue;
+        if report.messages.is_empty() && !has_ended(report.state) {
+            if !is_last {
+                shown.push(id);
+                continue;
+            }
+            // The last look is one that shows all.
+            if !connected.driver().lists_texts() {
+                continue;
+            }
         }
         if coming.len() >= TOGETHER {
             shown.extend(coming.join_next().await.and_then(Result::ok).flatten());

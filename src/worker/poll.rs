@@ -48,6 +48,9 @@ const PAUSE_NO_ROOM_MS: u64 = 1_000;
 const LATE_MS: u64 = 60_000;
 /// Activations taken in or scheduled anew in one look: the rest has its turn in the next.
 const STEPS_MAX: usize = 500;
+/// Before an activation that a list of codes alone shows is worth a call to spare: a message
+/// without a code is in its status only.
+const CONFIRM_MS: u64 = 10_000;
 /// Between two looks for orders that have left memory.
 const FORGET_MS: u64 = 60_000;
 
@@ -55,7 +58,7 @@ const FORGET_MS: u64 = 60_000;
 struct Polled {
     connected: Arc<Connected>,
     schedule: Schedule,
-    /// Polls under way of activations that no buyer waits for: one at a time.
+    /// Polls under way that a call to spare is used for: one at a time.
     at_rest: usize,
 }
 
@@ -194,6 +197,10 @@ impl Poller {
         let due = now.plus_ms(pause - spread);
         let due = due_by(order).filter(|last| *last > now).map_or(due, |last| last.min(due));
         polled.schedule.put(order.id, want, age_ms, due, now);
+        if !polled.connected.driver().lists_texts() {
+            let asked = watch.asked_at.max(order.placed_at);
+            polled.schedule.confirm_at(order.id, asked.plus_ms(CONFIRM_MS));
+        }
     }
 
     /// Begins what is due at a connection and has room.
@@ -209,7 +216,7 @@ impl Poller {
         }
         let steps = steps(&mut polled.schedule, room.dispatcher(), now);
         let may_rest = steps.is_empty() && polled.at_rest == 0 && room.dispatcher().is_idle();
-        let at_rest = if may_rest { polled.schedule.next_at_rest(now) } else { None };
+        let at_rest = if may_rest { polled.schedule.next_to_spare(now) } else { None };
         for step in steps {
             match step {
                 Step::List(depth) => self.begin_look(of, depth, now),

@@ -69,6 +69,8 @@ struct Place {
     due: Time,
     /// When it was scheduled: a list that began later has not shown it.
     since: Time,
+    /// When it is worth a call to spare although a list shows it.
+    confirm: Option<Time>,
 }
 
 /// Activations that a list can show, and that list.
@@ -111,6 +113,8 @@ pub(super) struct Schedule {
     far: ByList,
     alone: BTreeSet<(Time, OrderId)>,
     at_rest: BTreeSet<(Time, OrderId)>,
+    /// Those in a line of a list that the list may not show whole.
+    confirm: BTreeSet<(Time, OrderId)>,
 }
 
 impl Schedule {
@@ -127,15 +131,27 @@ impl Schedule {
             Want::Message | Want::Answer => Line::Alone,
             Want::Rest => Line::AtRest,
         };
-        self.place(id, Place { line, due, since: now });
+        self.place(id, Place { line, due, since: now, confirm: None });
+    }
+
+    /// Has an activation that waits for a list asked about alone from `at` on as well, if there
+    /// is a call to spare: the list may not show all that it has.
+    pub(super) fn confirm_at(&mut self, id: OrderId, at: Time) {
+        let waits = |place: &&mut Place| matches!(place.line, Line::ByList(_));
+        if let Some(place) = self.places.get_mut(&id).filter(waits) {
+            place.confirm = Some(at);
+            self.confirm.insert((at, id));
+        }
     }
 
     /// Takes an activation out.
     pub(super) fn remove(&mut self, id: OrderId) {
-        if let Some(place) = self.places.remove(&id)
-            && let Some(line) = self.line(place.line)
-        {
+        let Some(place) = self.places.remove(&id) else { return };
+        if let Some(line) = self.line(place.line) {
             line.remove(&(place.due, id));
+        }
+        if let Some(at) = place.confirm {
+            self.confirm.remove(&(at, id));
         }
     }
 
@@ -176,9 +192,11 @@ impl Schedule {
         Some(Step::One(id))
     }
 
-    /// The next activation to ask about that no buyer waits for; it is under way then.
-    pub(super) fn next_at_rest(&mut self, now: Time) -> Option<OrderId> {
-        let (_, id) = self.at_rest.first().copied().filter(|(due, _)| *due <= now)?;
+    /// The next activation to ask about if there is a call to spare, because no buyer waits for
+    /// it or a list shows it; it is under way then.
+    pub(super) fn next_to_spare(&mut self, now: Time) -> Option<OrderId> {
+        let first = [&self.at_rest, &self.confirm].into_iter().filter_map(|line| line.first());
+        let (_, id) = first.min().copied().filter(|(due, _)| *due <= now)?;
         self.begin(id, now);
         Some(id)
     }
@@ -206,13 +224,14 @@ impl Schedule {
                 return;
             }
             self.remove(id);
-            self.place(id, Place { line: Line::Alone, ..place });
+            self.place(id, Place { line: Line::Alone, confirm: None, ..place });
         }
     }
 
     fn begin(&mut self, id: OrderId, now: Time) {
         self.remove(id);
-        self.place(id, Place { line: Line::UnderWay, due: now, since: now });
+        let line = Line::UnderWay;
+        self.place(id, Place { line, due: now, since: now, confirm: None });
     }
 
     fn place(&mut self, id: OrderId, place: Place) {
@@ -303,12 +322,29 @@ mod tests {
         assert_eq!(schedule.next(NOW), Some(Step::One(OrderId(2))));
         assert_eq!(schedule.next(NOW), Some(Step::One(OrderId(1))));
         assert_eq!((schedule.next(NOW), schedule.waiting()), (None, 0));
-        assert_eq!(schedule.next_at_rest(NOW), Some(OrderId(3)));
-        assert_eq!(schedule.next_at_rest(NOW), None);
+        assert_eq!(schedule.next_to_spare(NOW), Some(OrderId(3)));
+        assert_eq!(schedule.next_to_spare(NOW), None);
         for id in 1..=3 {
             schedule.remove(OrderId(id));
         }
         assert!(schedule.is_empty());
+    }
+
+    #[test]
+    fn what_a_list_may_not_show_whole_is_asked_about_alone_if_a_call_is_to_spare() {
+        let mut schedule = Schedule::new(true);
+        for id in 1..=2 {
+            put(&mut schedule, id, Want::Message, 200_000);
+            schedule.confirm_at(OrderId(id), NOW.plus_ms(u64::from(id)));
+        }
+        assert_eq!((schedule.next(NOW), schedule.next_to_spare(NOW)), (None, None));
+        let later = NOW.plus_ms(5);
+        put(&mut schedule, 1, Want::Message, 200_000);
+        assert_eq!(schedule.next_to_spare(later), Some(OrderId(2)), "the first has been asked");
+        assert_eq!(schedule.next_to_spare(later), None);
+        put(&mut schedule, 2, Want::Answer, 200_000);
+        schedule.confirm_at(OrderId(2), later);
+        assert_eq!(schedule.next_to_spare(later), None, "it is asked about alone as it is");
     }
 
     #[test]

@@ -115,7 +115,7 @@ pub struct ActiveRow {
     /// does not know. `Received` without messages only where the list shows none.
     pub state: Option<ExternalState>,
     /// The messages it holds, in the list's order, each as the status call gives it;
-    /// `None` where the list does not tell.
+    /// `None` where the list does not tell, as where it says that there is one and shows none.
     pub messages: Option<Vec<ReceivedMessage>>,
 }
 
@@ -150,6 +150,7 @@ pub(super) struct ActiveDoc {
     #[serde(default)]
     pub states: BTreeMap<String, String>,
     pub messages: Option<MessagesDoc>,
+    pub has_message: Option<OneOrMany>,
     pub page_len: Option<usize>,
     pub total: Option<OneOrMany>,
 }
@@ -166,6 +167,7 @@ pub(crate) struct ActiveFields {
     pub currency: Option<Sources>,
     pub state: Option<(Sources, States)>,
     pub messages: Option<MessageFields>,
+    pub has_message: Option<Sources>,
     pub page_len: Option<usize>,
     pub total: Option<Sources>,
 }
@@ -199,6 +201,7 @@ pub(super) fn compile(
         service: reader.optional(doc.service.as_ref(), "service")?,
         created: reader.optional(doc.created.as_ref(), "created")?,
         currency: reader.optional(doc.currency.as_ref(), "currency")?,
+        has_message: reader.optional(doc.has_message.as_ref(), "has_message")?,
         page_len: doc.page_len,
         total: reader.optional(doc.total.as_ref(), "total")?,
     })
@@ -253,9 +256,12 @@ fn read_active_row(
     created: Option<&str>,
 ) -> Result<ActiveRow, Misfit> {
     let field = |sources: &Option<Sources>| input.row(sources.as_ref(), row);
-    // A row whose messages cannot be read is open all the same: it is asked about singly.
+    // A row whose messages cannot be read, or are not shown, is open all the same: it is asked
+    // about singly.
     let messages = fields.messages.as_ref();
     let messages = messages.and_then(|fields| read_messages(fields, input, Some(row)).ok());
+    let has_hidden = || says_received(fields, input, row) || field(&fields.has_message).is_some();
+    let messages = messages.filter(|shown| !shown.is_empty() || !has_hidden());
     let state = fields.state.as_ref().and_then(|(sources, states)| {
         let state = *states.get(&input.row(Some(sources), row)?)?;
         Some(messages.as_ref().map_or(state, |messages| state.seen_with(messages)))
@@ -272,6 +278,15 @@ fn read_active_row(
         created_unzoned: created.and_then(parse_unzoned),
         currency: input.currency(fields.currency.as_ref(), Some(row)),
     })
+}
+
+/// Whether a row says that a message is there, in a word of its own: where none stands for
+/// waiting, it says so as soon as there is a number.
+fn says_received(fields: &ActiveFields, input: &Input<'_, '_>, row: &Node<'_>) -> bool {
+    let Some((sources, states)) = &fields.state else { return false };
+    let state = input.row(Some(sources), row).and_then(|word| states.get(&word).copied());
+    let tells_apart = states.values().any(|state| *state == ExternalState::Waiting);
+    tells_apart && state == Some(ExternalState::Received)
 }
 
 #[cfg(test)]

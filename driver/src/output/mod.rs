@@ -36,6 +36,7 @@ use buy::BoughtFields;
 use fields::{Input, Reader, checked_scale, read_table};
 use list_active::ActiveFields;
 use prices::PriceFields;
+pub(crate) use status::MessageFields;
 use status::StatusFields;
 pub(crate) use value::parse_amount;
 
@@ -155,17 +156,17 @@ fn compile_empty(table: &toml::Table, op: Op, place: &Place) -> Result<Fields, D
 }
 
 impl Fields {
-    /// True if it is a list of open activations that shows their messages.
-    pub(crate) fn shows_messages(&self) -> bool {
+    /// How it reads the messages of open activations, where it is a list that shows them.
+    pub(crate) const fn messages(&self) -> Option<&MessageFields> {
         match self {
-            Self::Active(fields) => fields.messages.is_some(),
+            Self::Active(fields) => fields.messages.as_ref(),
             Self::NoPrices
             | Self::NoneActive
             | Self::Balance { .. }
             | Self::Prices(_)
             | Self::Bought(_)
             | Self::Status(_)
-            | Self::Done { .. } => false,
+            | Self::Done { .. } => None,
         }
     }
 

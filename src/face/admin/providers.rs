@@ -182,8 +182,9 @@ struct Connection<'a> {
     breaker: Breaker,
     /// Whether the configuration allows purchases from it, and it has the key that it needs.
     enabled: bool,
-    /// Whether its offers can be bought now: it is enabled, its price list has come, its circuit
-    /// breaker is closed, and it has not asked for a pause.
+    /// Whether its offers can be bought now: it is enabled, it has offers, its circuit breaker is
+    /// closed, it has not asked for a pause, and its balance is not zero. Orders can be refused
+    /// as `providers_busy` all the same while its limits allow no more calls.
     on_sale: bool,
     /// Its balance when it was last read, in the currency of the ledger; `null` until then.
     balance: Option<Money>,

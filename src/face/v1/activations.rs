@@ -126,7 +126,8 @@ pub(super) const CANCEL: Operation = Operation::new(
 )
 .details(
     "Possible from `cancel_from` on and until a message has arrived. A second cancellation \
-     changes nothing.",
+     changes nothing. Answered within three seconds: if the provider takes longer the \
+     cancellation goes on, and `provider_busy` says when to repeat the request for its outcome.",
 )
 .path(&[orders::ID])
 .problems(&[
@@ -197,7 +198,11 @@ pub(super) const RESEND: Operation = Operation::new(
     "Ask for another message on the same number",
     &[Reply::json::<Activation<'_>>(200, "The activation as it stands", RECEIVED)],
 )
-.details("Costs nothing. `GET /api/v1/activations/{id}?wait=55` then waits for the next message.")
+.details(
+    "Costs nothing. `GET /api/v1/activations/{id}?wait=55` then waits for the next message. \
+     Answered within three seconds: if the provider takes longer the request goes on, and \
+     `provider_busy` says when to repeat it for its outcome.",
+)
 .path(&[orders::ID])
 .problems(&[
     Code::NoNumberYet,

@@ -242,7 +242,7 @@ enum QuoteReason {
     Tried,
     /// Nothing is bought from its provider at present.
     ProviderClosed,
-    /// Its provider has no room for one more purchase now.
+    /// Its provider has no room for one more purchase now, or has asked for a pause.
     ProviderBusy,
     /// All its numbers are sold.
     OutOfStock,

@@ -3,9 +3,11 @@
 use super::*;
 use crate::metrics::Metrics;
 use crate::provider::client_config::{ClientConfig, Timeouts};
+use crate::provider::dispatch::{Lane, PauseOf};
 use nexnum_driver::{Credentials, ErrorKind};
 use nexnum_engine::grid::{Coverage, Listing};
 use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ServiceId};
+use std::time::Duration;
 
 fn connected() -> Connected {
     let (_, text) = Driver::shipped()[0];
@@ -34,7 +36,7 @@ fn connected() -> Connected {
     let parts = ConnectedParts { driver, client, crosswalk, policy, key_problem: None };
     let connected =
         Connected::new(ProviderId(2), parts, &Arc::new(Grid::new(1, 1)), &Attention::default());
-    connected.has_list();
+    connected.has_known(1);
     connected
 }
 
@@ -168,4 +170,40 @@ fn a_call_that_our_own_limits_did_not_allow_is_no_failure_of_the_provider() {
     let unasked = ProviderError::new(ErrorKind::NoTurn, true, "no turn");
     (0..99).for_each(|at| connected.note_error(Time(at), Op::Status, None, &unasked));
     assert_eq!(connected.health().failures.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_lasts_is_told_until_it_is_over() {
+    let connected = connected();
+    let dispatcher = connected.client().room().dispatcher();
+    dispatcher.pause(PauseOf::All, Duration::from_secs(3));
+    connected.look(Time(1));
+    assert_eq!((told(&connected), connected.figures().on_sale), (vec![], false), "it is short");
+    dispatcher.pause(PauseOf::One(Lane::Sync), Duration::from_secs(20));
+    connected.look(Time(2));
+    let (rows, _) = connected.attention.rows(9);
+    assert!(rows[0].text.contains("price list") && rows[0].text.contains("20 s"), "{rows:?}");
+    tokio::time::sleep(Duration::from_secs(18)).await;
+    connected.look(Time(3));
+    assert_eq!(told(&connected), [AttentionKind::ProviderPaused], "until its end");
+    assert!(connected.figures().on_sale, "lists alone pause");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    connected.look(Time(4));
+    assert_eq!(told(&connected), []);
+}
+
+#[test]
+fn a_provider_is_on_sale_while_an_order_could_be_placed_there() {
+    let connected = connected();
+    let is_on_sale = || connected.figures().on_sale;
+    assert!(is_on_sale());
+    connected.note(|health| health.last_sync_at = Some(Time(1)));
+    assert!(!is_on_sale(), "its list is empty");
+    connected.note(|health| health.offers = 3);
+    connected.funds().set_balance(Micros::ZERO);
+    assert!(!is_on_sale(), "nothing can be paid");
+    connected.funds().set_balance(Micros(9));
+    assert!(is_on_sale());
+    refused(&connected, Op::Balance, ErrorKind::WrongCurrency, Time(1));
+    assert!(!is_on_sale(), "it is stopped");
 }

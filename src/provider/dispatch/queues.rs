@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::gauge::Gauge;
 use super::lane::{LANES, Lane, PAUSE_MAX, STRIDE};
+use super::pauses::Pauses;
 
 /// Calls that wait in one lane. More could not be served while they wait.
 pub(super) const QUEUE_MAX: usize = 2_000;
@@ -84,7 +85,7 @@ pub(super) struct State<T> {
     in_flight: usize,
     /// How long the last calls took, in seconds.
     call_s: f64,
-    pub(super) paused_until: Option<Instant>,
+    pub(super) pauses: Pauses,
     next_ticket: u64,
     /// What the lane that went last had had: a lane that was empty begins there.
     served: u64,
@@ -105,7 +106,7 @@ impl<T> State<T> {
             places: limits.concurrency.max(1) as usize,
             in_flight: 0,
             call_s: 0.0,
-            paused_until: None,
+            pauses: Pauses::default(),
             next_ticket: 0,
             served: 0,
             alarm: None,
@@ -128,15 +129,15 @@ impl<T> State<T> {
         &self.queues[lane as usize]
     }
 
-    /// From when on a call may be made.
-    pub(super) fn ready_at(&mut self, now: Instant) -> Instant {
-        let paused = self.paused_until.filter(|until| *until > now).unwrap_or(now);
+    /// From when on a call of a lane may be made.
+    pub(super) fn ready_at(&mut self, lane: Lane, now: Instant) -> Instant {
+        let paused = self.pauses.until(lane, now).unwrap_or(now);
         self.gauges.iter_mut().map(|gauge| gauge.ready_at(now)).fold(paused, Instant::max)
     }
 
-    /// How many calls may be made at once; none during a pause.
-    fn at_hand(&mut self, now: Instant) -> usize {
-        if self.paused_until.is_some_and(|until| until > now) {
+    /// How many calls of a lane may be made at once; none during a pause.
+    fn at_hand(&mut self, lane: Lane, now: Instant) -> usize {
+        if self.pauses.until(lane, now).is_some() {
             return 0;
         }
         self.gauges.iter_mut().map(|gauge| gauge.at_hand(now)).min().unwrap_or(usize::MAX)
@@ -149,10 +150,10 @@ impl<T> State<T> {
         allowed.min(self.places as f64 / self.call_s.max(1e-6))
     }
 
-    /// True if nothing waits and half of what may be spent at once is there.
+    /// True if nothing waits and half of what may be spent on polls at once is there.
     pub(super) fn is_idle(&mut self, now: Instant) -> bool {
         let burst = self.gauges.iter().map(Gauge::burst).min().unwrap_or(1);
-        let spare = self.at_hand(now) >= burst.div_ceil(2);
+        let spare = self.at_hand(Lane::Poll, now) >= burst.div_ceil(2);
         spare && self.queues.iter().all(Queue::is_empty) && self.in_flight < self.places
     }
 
@@ -197,27 +198,38 @@ impl<T> State<T> {
 
     /// When the next call of a lane may be made that is not kept for others; `now` if at once.
     pub(super) fn may_go_at(&mut self, lane: Lane, now: Instant) -> Instant {
-        let ready_at = self.ready_at(now);
-        let keeps = !(lane == Lane::Change && self.goes_first(lane));
+        let ready_at = self.ready_at(lane, now);
+        let keeps = !(lane == Lane::Change && self.goes_first(lane, now));
         let kept = if keeps { self.kept(now) } else { 0 };
-        if ready_at > now || kept == 0 || self.at_hand(now) > kept {
+        if ready_at > now || kept == 0 || self.at_hand(lane, now) > kept {
             return ready_at;
         }
         now + self.interval().clamp(Duration::from_millis(50), Duration::from_millis(500))
     }
 
-    fn goes_first(&self, lane: Lane) -> bool {
-        !self.queue(lane).first.is_empty() && self.has_place(lane)
+    /// Whether calls of a lane may have their turn when one is due.
+    fn may_go(&self, lane: Lane, now: Instant) -> bool {
+        self.has_place(lane) && self.pauses.until(lane, now).is_none()
+    }
+
+    fn goes_first(&self, lane: Lane, now: Instant) -> bool {
+        !self.queue(lane).first.is_empty() && self.may_go(lane, now)
+    }
+
+    /// When the first pause ends of a lane in which calls wait.
+    pub(super) fn resumes_at(&self, now: Instant) -> Option<Instant> {
+        let waiting = LANES.into_iter().filter(|lane| !self.queue(*lane).is_empty());
+        waiting.filter_map(|lane| self.pauses.until(lane, now)).min()
     }
 
     /// The lane whose call goes next: changes that came back as they were told, then admitted
     /// purchases, which are few, then of those that wait the lane that had least.
-    pub(super) fn next_lane(&self) -> Option<Lane> {
-        let first = [Lane::Change, Lane::Buy].into_iter().find(|lane| self.goes_first(*lane));
+    pub(super) fn next_lane(&self, now: Instant) -> Option<Lane> {
+        let first = [Lane::Change, Lane::Buy].into_iter().find(|lane| self.goes_first(*lane, now));
         if first.is_some() {
             return first;
         }
-        let may_go = |lane: &&Lane| !self.queue(**lane).is_empty() && self.has_place(**lane);
+        let may_go = |lane: &&Lane| !self.queue(**lane).is_empty() && self.may_go(**lane, now);
         let waiting = LANES.iter().filter(may_go);
         waiting.min_by_key(|lane| (self.queue(**lane).had, **lane as usize)).copied()
     }
@@ -295,12 +307,12 @@ impl<T> State<T> {
         ahead: usize,
         now: Instant,
     ) -> Duration {
-        let first = self.ready_at(now) - now;
+        let first = self.ready_at(lane, now) - now;
         let waits = |other: &&Lane| !self.queue(**other).is_empty() || beside.contains(*other);
         let others = LANES.iter().filter(|other| **other != lane).filter(waits);
         let weights = lane.weight() + others.map(|other| other.weight()).sum::<u64>();
         let share = lane.weight() as f64 / weights as f64;
-        let at_once = (self.at_hand(now) as f64 * share).floor();
+        let at_once = (self.at_hand(lane, now) as f64 * share).floor();
         let ahead = (ahead as f64 - at_once).max(0.0);
         let behind = (ahead / (self.rate() * share)).min(PAUSE_MAX.as_secs_f64());
         first + Duration::from_secs_f64(behind)
@@ -317,7 +329,7 @@ impl<T> State<T> {
     ) -> Entry {
         self.promises.retain(|_, at| *at + PROMISE_KEPT > now);
         let promised = key.and_then(|key| self.promises.get(&key).copied());
-        let is_paused = self.paused_until.is_some_and(|paused| paused > until);
+        let is_paused = self.pauses.until(lane, now).is_some_and(|paused| paused > until);
         if let Some(key) = key
             && !is_paused
             && promised.is_some_and(|at| at <= now + PROMISE_EARLY)
@@ -354,7 +366,7 @@ impl<T> State<T> {
         let Some(key) = key else { return self.expected(lane, ahead, now) };
         // What is promised goes before all else when its time has come: half of the calls are
         // left to the other lanes.
-        let first = self.ready_at(now);
+        let first = self.ready_at(lane, now);
         let behind = (2.0 * ahead as f64 / self.rate()).min(PAUSE_MAX.as_secs_f64());
         let at = self.promises.get(&key).copied().filter(|at| *at >= first);
         let at = at.unwrap_or(first + Duration::from_secs_f64(behind));
@@ -364,15 +376,21 @@ impl<T> State<T> {
         at - now
     }
 
+    /// Until when nothing can be bought because of a pause, or not be asked about once it is.
+    pub(super) fn selling_pauses_until(&self, now: Instant) -> Option<Instant> {
+        [Lane::Buy, Lane::Poll].into_iter().filter_map(|lane| self.pauses.until(lane, now)).max()
+    }
+
     /// Why no purchase may be added now, as how long to wait; `None` if one may. Purchases
     /// give way to whatever else waits: what was bought must be asked about and cancelled.
     pub(super) fn purchase_waits(&mut self, wait_max: Duration, now: Instant) -> Option<Duration> {
-        if let Some(until) = self.paused_until.filter(|until| *until > now) {
-            return Some(until - now);
-        }
         self.promises.retain(|_, at| *at + PROMISE_KEPT > now);
-        if let Some(last) = self.promises.values().max() {
-            return Some((*last - now.min(*last)).max(Duration::from_secs(1)));
+        let promised = self.promises.values().max();
+        let promised = promised.map(|last| (*last - now.min(*last)).max(Duration::from_secs(1)));
+        // What was promised meanwhile goes first when a pause ends.
+        let paused = self.selling_pauses_until(now).map(|until| until - now);
+        if let Some(wait) = paused.max(promised) {
+            return Some(wait);
         }
         let late = |lane: &&Lane| {
             let oldest = self.queue(**lane).oldest();

@@ -157,7 +157,7 @@ async fn a_call_whose_turn_cannot_come_in_time_is_refused_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_pause_holds_for_all_lanes_and_is_bounded() {
     let dispatcher = dispatcher(8, &[(100, 1_000)]);
-    dispatcher.pause(Duration::from_secs(1_000_000));
+    dispatcher.pause(PauseOf::All, Duration::from_secs(1_000_000));
     let asked = Instant::now();
     for lane in LANES {
         let refused = dispatcher.turn(lane, asked + Duration::from_secs(30)).await.unwrap_err();
@@ -165,6 +165,32 @@ async fn a_pause_holds_for_all_lanes_and_is_bounded() {
     }
     dispatcher.turn(Lane::Sync, asked + LONG).await.map(drop).unwrap();
     assert_eq!(asked.elapsed(), PAUSE_MAX);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_of_one_lane_leaves_the_others_their_turns() {
+    let dispatcher = dispatcher(8, &[(100, 1_000)]);
+    let (asked, pause) = (Instant::now(), Duration::from_secs(20));
+    dispatcher.pause(PauseOf::One(Lane::Sync), pause);
+    let refused = dispatcher.turn(Lane::Sync, asked + Duration::from_secs(5)).await.unwrap_err();
+    assert_eq!(refused.retry_after, pause);
+    let waits = Arc::clone(&dispatcher);
+    let waits = tokio::spawn(async move {
+        let turn = waits.turn(Lane::Sync, asked + LONG).await;
+        turn.map(|_| asked.elapsed())
+    });
+    tokio::task::yield_now().await;
+    for lane in LANES.into_iter().filter(|lane| *lane != Lane::Sync) {
+        drop(dispatcher.turn(lane, asked + LONG).await.unwrap());
+    }
+    assert!(dispatcher.look(|_| None).is_ok(), "no purchase waits for a price list");
+    assert_eq!(asked.elapsed(), Duration::ZERO);
+    assert_eq!(waits.await.unwrap(), Ok(pause), "woken when the pause ends");
+    for lane in [Lane::Buy, Lane::Poll] {
+        dispatcher.pause(PauseOf::One(lane), pause);
+        assert_eq!(dispatcher.look(|_| None).unwrap_err().retry_after, pause, "{lane:?}");
+        tokio::time::sleep(pause).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -181,9 +207,9 @@ async fn a_caller_that_goes_away_leaves_its_queue_and_its_turn() {
     let turn = stays.await.unwrap().unwrap();
     assert!(asked.elapsed() <= Duration::from_secs(1));
     drop(turn);
-    assert_eq!(dispatcher.purchases(), 0);
     let state = dispatcher.shared.state.lock();
-    assert!(state.next_lane().is_none() && state.has_place(Lane::Buy));
+    assert_eq!(state.purchases(), 0);
+    assert!(state.next_lane(Instant::now()).is_none() && state.has_place(Lane::Buy));
 }
 
 /// The mix that starved the first version: the shipped limits of the handler protocol, buyers
@@ -281,7 +307,7 @@ async fn one_that_comes_back_too_early_is_told_the_same_moment_and_keeps_it() {
 async fn purchases_are_admitted_while_nothing_else_waits_for_long() {
     let dispatcher = dispatcher(16, &[(10, 1_000), (200, 60_000)]);
     // A part of the burst, and what flows in within the wait.
-    let admitted: Vec<_> = std::iter::from_fn(|| dispatcher.admit().ok()).collect();
+    let admitted: Vec<_> = std::iter::from_fn(|| dispatcher.admit(|_| None).ok()).collect();
     assert!((3..=8).contains(&admitted.len()), "{}", admitted.len());
     let mut turns = JoinSet::new();
     for admission in admitted {
@@ -295,7 +321,7 @@ async fn purchases_are_admitted_while_nothing_else_waits_for_long() {
     while let Some(ended) = turns.join_next().await {
         assert!(ended.unwrap().unwrap() <= Duration::from_secs(4), "admitted is as good as sent");
     }
-    assert_eq!(dispatcher.purchases(), 0);
+    assert_eq!(dispatcher.shared.state.lock().purchases(), 0);
     // A cancel that waits goes before.
     let waits = Arc::clone(&dispatcher);
     let cancels: Vec<_> = (0..12)
@@ -308,13 +334,13 @@ async fn purchases_are_admitted_while_nothing_else_waits_for_long() {
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(600)).await;
-    let refused = dispatcher.admit().unwrap_err();
+    let refused = dispatcher.admit(|_| None).unwrap_err();
     assert!(refused.retry_after >= Duration::from_secs(1));
     for cancel in cancels {
         cancel.await.unwrap().unwrap();
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(dispatcher.admit().is_ok());
+    assert!(dispatcher.admit(|_| None).is_ok());
 }
 
 #[tokio::test(start_paused = true)]

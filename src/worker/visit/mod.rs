@@ -28,6 +28,8 @@ pub(super) struct Watch {
     pub(super) failures: u32,
     /// The provider has been told to end it, or needs no such call.
     pub(super) settled: bool,
+    /// When it was asked about alone.
+    pub(super) asked_at: Time,
 }
 
 /// What a visit to the provider showed.
@@ -49,6 +51,7 @@ pub(super) async fn visit(
     mut watch: Watch,
 ) -> (Watch, Seen) {
     let (id, asked) = (order.id, orders.market.clock.now());
+    watch.asked_at = asked;
     let seen = match orders.receive(&connected, &order).await {
         Ok(state) => {
             absence::is_known(&orders, &connected, &order);

@@ -5,6 +5,7 @@ use nexnum_sandbox::FaultKind;
 
 use super::{HANDLER, Rig, setup, until};
 use crate::rig::sandbox::product;
+use crate::rig::server;
 use nexnum::server::ProviderSetup;
 use nexnum_driver::Secret;
 
@@ -65,4 +66,19 @@ async fn a_key_that_is_refused_takes_the_provider_off_sale() {
     assert_eq!(rig.noticed(AttentionKind::KeyRefused), 0);
     until(|| rig.orders().providers.get(id).unwrap().figures().on_sale).await;
     rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_was_never_reached_is_not_on_sale() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let dir = folder.path().join("market");
+    nexnum::market::folder::init(&dir).unwrap();
+    // A port that nothing listens on.
+    let nowhere = server::provider("one", "fivesim", "http://127.0.0.1:1", "K");
+    let running = server::start(&server::config(&dir), vec![nowhere]).await;
+    let provider = running.rooms.orders.providers.list().remove(0);
+    assert!(!provider.figures().on_sale, "nothing is known of it");
+    until(|| !provider.health().failures.is_empty()).await;
+    assert!(provider.figures().breaker.is_closed() && !provider.figures().on_sale);
+    running.stop().await.unwrap();
 }

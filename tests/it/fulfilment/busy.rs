@@ -3,10 +3,14 @@
 
 use std::time::Duration;
 
+use nexnum::order::claim::{Skip, Wish};
 use nexnum::order::{Refusal, UpstreamError};
+use nexnum::provider::dispatch::PauseOf;
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::ids::CarrierId;
 
 use super::{HANDLER, Rig, SMSPOOL};
+use crate::rig::sandbox::product;
 
 /// The handler protocol's provider allows so many calls in so long.
 async fn limited(sellers: &[(usize, i64)], calls: u32, per_ms: u64) -> Rig {
@@ -46,6 +50,36 @@ async fn an_order_goes_to_the_next_provider_where_the_cheapest_has_no_room() {
     }
     assert_eq!(providers[0], rig.sandbox.providers()[HANDLER].name);
     assert_eq!(providers[2], rig.sandbox.providers()[SMSPOOL].name);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_pause_of_the_only_provider_an_order_is_told_when_it_is_over() {
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    let connected = &rig.orders().providers.list()[0];
+    let pause = Duration::from_secs(3);
+    connected.client().room().dispatcher().pause(PauseOf::All, pause);
+    let ask = || {
+        let grid = &rig.orders().market.grid;
+        grid.asks(product()).next().expect("it is listed")
+    };
+    let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
+    let is_refused = async || {
+        let refused = rig.buy(None).await.unwrap_err();
+        let Refusal::ProvidersBusy { retry_after } = refused else { panic!("{refused:?}") };
+        let quote = rig.orders().quote(&wish, 1);
+        assert_eq!((quote.price, quote.asks[0].skip), (None, Some(Skip::Busy)));
+        assert!(!retry_after.is_zero() && retry_after <= pause, "{retry_after:?}");
+        retry_after
+    };
+    is_refused().await;
+    // Each second its offers are looked at: they are not shown as live.
+    super::until(|| !ask().open).await;
+    assert!(!connected.health().on_sale);
+    assert_eq!(rig.orders().market.grid.on_sale(product()).stock, 0);
+    tokio::time::sleep(is_refused().await).await;
+    rig.buy(None).await.unwrap();
+    assert!(ask().open && connected.health().on_sale);
     rig.stop().await;
 }
 

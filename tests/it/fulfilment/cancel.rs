@@ -1,6 +1,7 @@
 //! Numbers that go back: in time, too late, at their end.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use nexnum::market::change::Change;
 use nexnum::order::{Refusal, UpstreamError};
@@ -53,6 +54,63 @@ async fn a_cancel_that_the_provider_did_not_answer_changes_nothing_and_may_be_re
     let after = rig.orders().market.read_model.order(id).unwrap();
     assert_eq!(after.state, ActivationState::Active);
     assert_eq!(rig.wallet(), (9_880_000, 120_000));
+    rig.cancel(id).await;
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    rig.stop().await;
+}
+
+/// A refusal within three seconds that says when the outcome of a request is there.
+fn told(refusal: Refusal, asked: Instant) -> Duration {
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    let Refusal::Upstream(UpstreamError::UnderWay { retry_after }) = refusal else {
+        panic!("{refusal:?}")
+    };
+    retry_after
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_provider_s_answer_to_a_cancel_is_there_when_its_buyer_comes_back() {
+    let config = SandboxConfig {
+        min_cancel_age_ms: 0,
+        sms_delay_ms: 600_000..=600_000,
+        latency_ms: 3_500..=3_500,
+        ..SandboxConfig::small(7)
+    };
+    let rig = Rig::start_on(config, &[(HANDLER, 100_000)]).await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+    let asked = Instant::now();
+    let (one, two) =
+        tokio::join!(rig.orders().cancel(rig.customer, id), rig.orders().cancel(rig.customer, id));
+    let wait = told(one.unwrap_err(), asked).max(told(two.unwrap_err(), asked));
+    assert_eq!(rig.wallet(), (9_880_000, 120_000), "nothing is refunded yet");
+    // It ends without another request.
+    rig.order(id, |order| order.state == ActivationState::Cancelled).await;
+    assert!(asked.elapsed() < wait + Duration::from_secs(3));
+    let asked = Instant::now();
+    rig.cancel(id).await;
+    assert!(asked.elapsed() < Duration::from_secs(3));
+    let own = format!("action=getStatus&id={}", order.assignment.as_ref().unwrap().external_id);
+    assert_eq!(ask_handler(&rig.sandbox, &own).await, "STATUS_CANCEL");
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_at_a_provider_that_hangs_is_told_when_to_come_back_and_answered_then() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, |order| order.state == ActivationState::Active).await;
+    rig.sandbox.faults(HANDLER).set(FaultKind::TimeOut, 1.0);
+    let asked = Instant::now();
+    let wait = told(rig.orders().cancel(rig.customer, id).await.unwrap_err(), asked);
+    assert!((1..=15).contains(&wait.as_secs()), "{wait:?}");
+    tokio::time::sleep(wait).await;
+    let asked = Instant::now();
+    let refused = rig.orders().cancel(rig.customer, id).await.unwrap_err();
+    assert_eq!(refused, Refusal::Upstream(UpstreamError::Unavailable));
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    rig.sandbox.faults(HANDLER).clear();
     rig.cancel(id).await;
     assert_eq!(rig.wallet(), (10_000_000, 0));
     rig.stop().await;

@@ -11,6 +11,7 @@ mod obtainable;
 mod overflow;
 mod resend;
 mod routing;
+mod sightings;
 mod upstream;
 
 use std::fs;

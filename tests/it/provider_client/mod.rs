@@ -13,7 +13,7 @@ use nexnum::provider::bounds::{PRICES_BYTES_MAX, REPLY_BYTES_MAX};
 use nexnum::provider::buying::{BuyOutcome, BuyRequest};
 use nexnum::provider::client::ProviderClient;
 use nexnum::provider::client_config::{ClientConfig, Timeouts};
-use nexnum_driver::{Credentials, Driver, ErrorKind, ExternalState, Secret};
+use nexnum_driver::{Credentials, Driver, ErrorKind, ExternalState, ProviderError, Secret};
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use rust_decimal::Decimal;
@@ -352,6 +352,37 @@ fn too_many_calls_pause_every_call_for_as_long_as_asked() {
         assert!(error.retry_after_ms.is_some_and(|ms| (29_000..=30_000).contains(&ms)));
     });
     assert_eq!(server.calls.load(Ordering::SeqCst), 1, "nothing is sent in a pause");
+}
+
+#[test]
+fn a_pause_for_a_price_list_or_a_list_of_activations_holds_for_such_lists_alone() {
+    let away = || http("503 Service Unavailable", "Retry-After: 60\r\n", "back soon");
+    let server = serve(vec![
+        away(),
+        ok("ACCESS_NUMBER:1:62811111111"),
+        away(),
+        ok("STATUS_OK:12345"),
+        ok("ACCESS_CANCEL"),
+    ]);
+    let client = handler(&server);
+    let paused = |error: ProviderError| {
+        assert_eq!((error.kind, error.certain), (ErrorKind::NoTurn, true), "{error:?}");
+        assert!(error.excerpt.contains("asked for a pause"), "{error:?}");
+    };
+    run(async {
+        let error = client.prices().await.unwrap_err();
+        assert_eq!((error.kind, error.retry_after_ms), (ErrorKind::Temporary, Some(60_000)));
+        paused(client.balance().await.unwrap_err());
+        assert!(matches!(client.buy(&order(), None).await, BuyOutcome::Assigned(_)));
+        assert!(client.list_active(Time(0)).await.is_err());
+        let asked = Instant::now();
+        paused(client.list_open(Time(0)).await.unwrap_err());
+        paused(client.list_active(Time(0)).await.unwrap_err());
+        assert_eq!(client.status("1").await.unwrap().messages.len(), 1);
+        client.cancel("1").await.unwrap();
+        assert!(asked.elapsed() < Duration::from_secs(2), "nothing of it waits");
+    });
+    assert_eq!(server.calls.load(Ordering::SeqCst), 5, "no list is sent in its pause");
 }
 
 /// The handler driver under other limits.
