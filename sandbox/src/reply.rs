@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 use hyper::StatusCode;
+use jiff::Timestamp;
 
-use crate::faults::FaultKind;
+use crate::fault_kind::FaultKind;
 
 /// JSON as clients compare it, without a charset.
 pub(crate) const JSON: &str = "application/json";
@@ -18,7 +19,10 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) content_type: &'static str,
     pub(crate) body: Bytes,
-    pub(crate) retry_after: bool,
+    /// The value of `Retry-After`.
+    pub(crate) retry_after: Option<String>,
+    /// It names another place.
+    pub(crate) location: bool,
 }
 
 impl Reply {
@@ -39,33 +43,74 @@ impl Reply {
     }
 
     pub(crate) fn new(status: StatusCode, content_type: &'static str, body: String) -> Self {
-        Self { status, content_type, body: body.into(), retry_after: false }
+        Self { status, content_type, body: body.into(), retry_after: None, location: false }
     }
 
-    /// What a provider's front end says instead of the provider; `None` for faults of another place.
-    pub(crate) fn fault(kind: FaultKind) -> Option<Self> {
+    /// What a provider's front end says instead of the provider; `None` for faults of another
+    /// place. `now` is the provider's time.
+    pub(crate) fn fault(kind: FaultKind, word: u64, now: Timestamp) -> Option<Self> {
+        let reply = |status: StatusCode, kind: &'static str, body: &str| {
+            Self::new(status, kind, body.to_owned())
+        };
         match kind {
             FaultKind::Http500 => {
                 let page = "<html><head><title>500 Internal Server Error</title></head></html>";
-                Some(Self::new(StatusCode::INTERNAL_SERVER_ERROR, HTML, page.to_owned()))
+                Some(reply(StatusCode::INTERNAL_SERVER_ERROR, HTML, page))
+            }
+            FaultKind::Gateway => {
+                let page =
+                    "<html><head><title>Service Temporarily Unavailable</title></head></html>";
+                let statuses = [
+                    StatusCode::BAD_GATEWAY,
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    StatusCode::GATEWAY_TIMEOUT,
+                ];
+                let reply = reply(statuses[word as usize % 3], HTML, page);
+                Some(Self { retry_after: retry_after(word >> 8, now), ..reply })
+            }
+            FaultKind::GatewayAfterwards => {
+                let page = "<html><head><title>Gateway Time-out</title></head></html>";
+                let statuses = [StatusCode::BAD_GATEWAY, StatusCode::GATEWAY_TIMEOUT];
+                Some(reply(statuses[word as usize % 2], HTML, page))
             }
             FaultKind::Http429RetryAfter => {
-                let line = "Too Many Requests".to_owned();
-                let reply = Self::new(StatusCode::TOO_MANY_REQUESTS, TEXT, line);
-                Some(Self { retry_after: true, ..reply })
+                let reply = reply(StatusCode::TOO_MANY_REQUESTS, TEXT, "Too Many Requests");
+                Some(Self { retry_after: Some("1".to_owned()), ..reply })
+            }
+            FaultKind::KeyRefused => {
+                let page = "<html><head><title>403 Forbidden</title></head></html>";
+                Some(reply(StatusCode::FORBIDDEN, HTML, page))
+            }
+            FaultKind::Redirect => {
+                let page = "<html><body>The document has moved.</body></html>";
+                let reply = reply(StatusCode::MOVED_PERMANENTLY, HTML, page);
+                Some(Self { location: true, ..reply })
             }
             FaultKind::Garbage => {
                 let page = "<!DOCTYPE html><html><body>\u{0}Just a moment...</body>";
-                Some(Self::new(StatusCode::OK, HTML, page.to_owned()))
+                Some(reply(StatusCode::OK, HTML, page))
             }
-            FaultKind::TimeOut
-            | FaultKind::TruncatedBody
-            | FaultKind::BoughtButReplyLost
-            | FaultKind::NoNumbers
-            | FaultKind::DuplicateMessage
-            | FaultKind::MessageAfterCancel => None,
+            _ => None,
         }
     }
+}
+
+/// None, seconds, a fraction of them, or a date a second ahead.
+fn retry_after(word: u64, now: Timestamp) -> Option<String> {
+    match word % 4 {
+        0 => None,
+        1 => Some("1".to_owned()),
+        2 => Some("0.5".to_owned()),
+        _ => {
+            let second = Timestamp::from_second(now.as_second() + 2).unwrap_or(now);
+            Some(http_date(second))
+        }
+    }
+}
+
+/// `Sat, 28 Nov 2026 01:00:00 GMT`.
+pub(crate) fn http_date(at: Timestamp) -> String {
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// Appends to a body that is being written.
