@@ -89,11 +89,8 @@ fn changed(value: &Value, name: &str, kind: FaultKind) -> Option<Value> {
     if kind == FaultKind::LocalDates {
         return value.as_str().and_then(local).map(Value::from);
     }
-    let factor = match kind {
-        FaultKind::PricesJump => JUMP,
-        FaultKind::PricesFall => 1.0 / JUMP,
-        _ => return None,
-    };
+    let factor =
+        kind.among([(FaultKind::PricesJump, JUMP), (FaultKind::PricesFall, 1.0 / JUMP)])?;
     if !PRICES.contains(&name) {
         return None;
     }

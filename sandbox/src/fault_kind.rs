@@ -183,6 +183,11 @@ impl FaultKind {
         }
     }
 
+    /// What a table has for it.
+    pub(crate) fn among<T, const LEN: usize>(self, table: [(Self, T); LEN]) -> Option<T> {
+        table.into_iter().find(|(kind, _)| *kind == self).map(|(_, value)| value)
+    }
+
     /// Whether it says something of the whole account, or of all prices, that lasts at a real
     /// provider: shown in a few calls among many it would stop all the others for long.
     pub(crate) const fn is_standing(self) -> bool {

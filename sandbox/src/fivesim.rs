@@ -46,17 +46,15 @@ pub(crate) fn ask(call: &Call) -> Ask {
 
 /// The refusal that a fault decides, in the protocol's words.
 pub(crate) fn refused(kind: FaultKind) -> Option<Reply> {
-    let list = || json!({"Data": [], "ProductNames": [], "Statuses": [], "Total": 0}).to_string();
-    match kind {
-        FaultKind::NotFound => Some(Reply::refusal(404, ORDER_NOT_FOUND)),
-        FaultKind::CancelTooEarly => Some(Reply::refusal(400, TOO_YOUNG)),
-        FaultKind::KeyRefused => Some(Reply::refusal(401, "")),
-        FaultKind::ListEmpty => Some(Reply::json(list())),
-        FaultKind::EmptyAccount => {
-            Some(Reply::json(json!({"id": 1, "balance": 0, "rating": 96}).to_string()))
-        }
-        _ => None,
-    }
+    let list = json!({"Data": [], "ProductNames": [], "Statuses": [], "Total": 0}).to_string();
+    let profile = json!({"id": 1, "balance": 0, "rating": 96}).to_string();
+    kind.among([
+        (FaultKind::NotFound, Reply::refusal(404, ORDER_NOT_FOUND)),
+        (FaultKind::CancelTooEarly, Reply::refusal(400, TOO_YOUNG)),
+        (FaultKind::KeyRefused, Reply::refusal(401, "")),
+        (FaultKind::ListEmpty, Reply::json(list)),
+        (FaultKind::EmptyAccount, Reply::json(profile)),
+    ])
 }
 
 /// The path below `/v1`.

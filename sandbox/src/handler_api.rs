@@ -44,14 +44,13 @@ pub(crate) fn ask(call: &Call) -> Ask {
 
 /// The refusal that a fault decides, in the protocol's words.
 pub(crate) fn refused(kind: FaultKind) -> Option<Reply> {
-    match kind {
-        FaultKind::NotFound => Some(Reply::text("NO_ACTIVATION")),
-        FaultKind::CancelTooEarly => Some(Reply::text(TOO_YOUNG)),
-        FaultKind::KeyRefused => Some(Reply::text("BAD_KEY")),
-        FaultKind::ListEmpty => Some(Reply::json(no_activations().to_string())),
-        FaultKind::EmptyAccount => Some(Reply::text("ACCESS_BALANCE:0.00")),
-        _ => None,
-    }
+    kind.among([
+        (FaultKind::NotFound, Reply::text("NO_ACTIVATION")),
+        (FaultKind::CancelTooEarly, Reply::text(TOO_YOUNG)),
+        (FaultKind::KeyRefused, Reply::text("BAD_KEY")),
+        (FaultKind::ListEmpty, Reply::json(no_activations().to_string())),
+        (FaultKind::EmptyAccount, Reply::text("ACCESS_BALANCE:0.00")),
+    ])
 }
 
 fn no_activations() -> Value {

@@ -49,49 +49,30 @@ impl Reply {
     /// What a provider's front end says instead of the provider; `None` for faults of another
     /// place. `now` is the provider's time.
     pub(crate) fn fault(kind: FaultKind, word: u64, now: Timestamp) -> Option<Self> {
-        let reply = |status: StatusCode, kind: &'static str, body: &str| {
-            Self::new(status, kind, body.to_owned())
+        let page = |status: StatusCode, title: &str| {
+            let title = format!("<html><head><title>{title}</title></head></html>");
+            Self::new(status, HTML, title)
         };
-        match kind {
-            FaultKind::Http500 => {
-                let page = "<html><head><title>500 Internal Server Error</title></head></html>";
-                Some(reply(StatusCode::INTERNAL_SERVER_ERROR, HTML, page))
-            }
-            FaultKind::Gateway => {
-                let page =
-                    "<html><head><title>Service Temporarily Unavailable</title></head></html>";
-                let statuses = [
-                    StatusCode::BAD_GATEWAY,
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    StatusCode::GATEWAY_TIMEOUT,
-                ];
-                let reply = reply(statuses[word as usize % 3], HTML, page);
-                Some(Self { retry_after: retry_after(word >> 8, now), ..reply })
-            }
-            FaultKind::GatewayAfterwards => {
-                let page = "<html><head><title>Gateway Time-out</title></head></html>";
-                let statuses = [StatusCode::BAD_GATEWAY, StatusCode::GATEWAY_TIMEOUT];
-                Some(reply(statuses[word as usize % 2], HTML, page))
-            }
-            FaultKind::Http429RetryAfter => {
-                let reply = reply(StatusCode::TOO_MANY_REQUESTS, TEXT, "Too Many Requests");
-                Some(Self { retry_after: Some("1".to_owned()), ..reply })
-            }
-            FaultKind::KeyRefused => {
-                let page = "<html><head><title>403 Forbidden</title></head></html>";
-                Some(reply(StatusCode::FORBIDDEN, HTML, page))
-            }
-            FaultKind::Redirect => {
-                let page = "<html><body>The document has moved.</body></html>";
-                let reply = reply(StatusCode::MOVED_PERMANENTLY, HTML, page);
-                Some(Self { location: true, ..reply })
-            }
-            FaultKind::Garbage => {
-                let page = "<!DOCTYPE html><html><body>\u{0}Just a moment...</body>";
-                Some(reply(StatusCode::OK, HTML, page))
-            }
-            _ => None,
-        }
+        let gateway =
+            [StatusCode::BAD_GATEWAY, StatusCode::GATEWAY_TIMEOUT, StatusCode::SERVICE_UNAVAILABLE];
+        let unavailable = page(gateway[word as usize % 3], "Service Temporarily Unavailable");
+        let moved = page(StatusCode::MOVED_PERMANENTLY, "The document has moved");
+        let limited =
+            Self::new(StatusCode::TOO_MANY_REQUESTS, TEXT, "Too Many Requests".to_owned());
+        let garbage = "<!DOCTYPE html><html><body>\u{0}Just a moment...</body>".to_owned();
+        kind.among([
+            (
+                FaultKind::Http500,
+                page(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error"),
+            ),
+            (FaultKind::Gateway, Self { retry_after: retry_after(word >> 8, now), ..unavailable }),
+            // A 503 says that nothing was done.
+            (FaultKind::GatewayAfterwards, page(gateway[word as usize % 2], "Gateway Time-out")),
+            (FaultKind::Http429RetryAfter, Self { retry_after: Some("1".to_owned()), ..limited }),
+            (FaultKind::KeyRefused, page(StatusCode::FORBIDDEN, "403 Forbidden")),
+            (FaultKind::Redirect, Self { location: true, ..moved }),
+            (FaultKind::Garbage, Self::new(StatusCode::OK, HTML, garbage)),
+        ])
     }
 }
 

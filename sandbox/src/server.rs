@@ -28,6 +28,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::call::Call;
 use crate::disguise::disguised;
 use crate::fault_kind::{Ask, FaultKind};
+use crate::life::Quirks;
 use crate::random::{between, mix};
 use crate::reply::{JSON, Reply, TEXT, http_date};
 use crate::site::{Marks, Refusal, Site};
@@ -211,23 +212,24 @@ async fn misbehave(
 
 /// What a fault makes of a purchase.
 fn marks(kind: FaultKind, word: u64) -> Marks {
-    let mut marks = Marks::default();
-    match kind {
-        FaultKind::NoNumbers => marks.refused = Some(Refusal::NoNumbers),
-        FaultKind::EmptyAccount => marks.refused = Some(Refusal::NoBalance),
-        FaultKind::PriceRefused => marks.refused = Some(Refusal::PriceRisen),
-        FaultKind::Overcharged => marks.overcharged = true,
-        FaultKind::ForeignPurchase => marks.overtaken = true,
-        FaultKind::DuplicateMessage => marks.doubled = true,
-        FaultKind::RepeatedMessage => marks.quirks.repeated = true,
-        FaultKind::TwoMessages => marks.quirks.twin = true,
-        FaultKind::MessageAfterCancel => marks.late = true,
-        FaultKind::ListedLate => {
-            marks.quirks.hidden_ms = between(word >> 8, HIDDEN_MS.0, HIDDEN_MS.1);
-        }
-        _ => {}
+    let hidden_ms = between(word >> 8, HIDDEN_MS.0, HIDDEN_MS.1);
+    Marks {
+        doubled: kind == FaultKind::DuplicateMessage,
+        late: kind == FaultKind::MessageAfterCancel,
+        quirks: Quirks {
+            hidden_ms: if kind == FaultKind::ListedLate { hidden_ms } else { 0 },
+            foreign: false,
+            twin: kind == FaultKind::TwoMessages,
+            repeated: kind == FaultKind::RepeatedMessage,
+        },
+        refused: kind.among([
+            (FaultKind::NoNumbers, Refusal::NoNumbers),
+            (FaultKind::EmptyAccount, Refusal::NoBalance),
+            (FaultKind::PriceRefused, Refusal::PriceRisen),
+        ]),
+        overcharged: kind == FaultKind::Overcharged,
+        overtaken: kind == FaultKind::ForeignPurchase,
     }
-    marks
 }
 
 fn front_end(site: &Site, kind: FaultKind, word: u64) -> Reply {

@@ -44,17 +44,13 @@ pub(crate) fn ask(call: &Call) -> Ask {
 
 /// The refusal that a fault decides, in the protocol's words.
 pub(crate) fn refused(kind: FaultKind) -> Option<Reply> {
-    let message = match kind {
-        FaultKind::NotFound => NO_SUCH_ORDER,
-        FaultKind::CancelTooEarly => TOO_YOUNG,
-        FaultKind::KeyRefused => BAD_KEY,
-        FaultKind::ListEmpty => return Some(Reply::json("[]")),
-        FaultKind::EmptyAccount => {
-            return Some(Reply::json(json!({"balance": "0.00"}).to_string()));
-        }
-        _ => return None,
-    };
-    Some(refusal(message))
+    kind.among([
+        (FaultKind::NotFound, refusal(NO_SUCH_ORDER)),
+        (FaultKind::CancelTooEarly, refusal(TOO_YOUNG)),
+        (FaultKind::KeyRefused, refusal(BAD_KEY)),
+        (FaultKind::ListEmpty, Reply::json("[]")),
+        (FaultKind::EmptyAccount, Reply::json(json!({"balance": "0.00"}).to_string())),
+    ])
 }
 
 /// The path; some clients put `/api` in front.

@@ -5,7 +5,7 @@
 //! `NEXNUM_CHAOS_ORDERS` sets the orders of a behaviour (25), `NEXNUM_CHAOS_SEED` what everything
 //! random follows from, `NEXNUM_CHAOS_ONLY` the behaviours by name, `NEXNUM_CHAOS_AT_ONCE` how
 //! many run at a time (12), `NEXNUM_CHAOS_SERVER` the server's program, as one that shifts its
-//! clock.
+//! clock by `NEXNUM_CHAOS_SERVER_AHEAD_S`, `NEXNUM_CHAOS_KEEP` that folders with complaints stay.
 
 mod api;
 mod audit;
@@ -65,7 +65,7 @@ async fn round(plan: Plan, seed: u64, orders: u64) -> Vec<String> {
     // 3. They are well again, and what is under way comes to its end.
     plan.end(&world.sandbox);
     let traded = started.elapsed();
-    let loud = world.wait_until_quiet().await;
+    let loud = world.wait_until_quiet(&plan).await;
     // 4. The books of both sides.
     let quiet = started.elapsed();
     let findings = audit::audit(world, &plan, &told, loud).await;
@@ -77,6 +77,7 @@ async fn round(plan: Plan, seed: u64, orders: u64) -> Vec<String> {
         seconds(quiet),
         findings.summary
     );
+    findings.complaints.iter().for_each(|text| println!("  {}: {text}", plan.name));
     findings
         .complaints
         .into_iter()

@@ -104,7 +104,6 @@ pub(super) fn all() -> Vec<Plan> {
         any("Any", 0.3),
         Plan { kills: 4, ..any("AnyKilled", 0.15) },
         Plan { kills: 4, ..Plan::new("LostKilled", lost.clone()) },
-        Plan { page: Some(3), ..Plan::new("LostCutList", lost.clone()) },
         Plan { page: None, ..Plan::new("LostWholeList", lost.clone()) },
         Plan::new("SharedLost", shared),
         Plan::new("ListsLost", lists),

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nexnum_engine::money::Micros;
-use nexnum_sandbox::{Sandbox, SandboxConfig};
+use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
 use regex::Regex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -23,7 +23,7 @@ pub(super) const PURSE: Micros = Micros::units(100_000);
 const COST: Micros = Micros(200_000);
 const STOCK: u32 = 1_000_000;
 /// How long an activation lives here; the provider keeps it for longer than a round takes.
-const LIFETIME_MS: u64 = 20_000;
+const LIFETIME_MS: u64 = 25_000;
 const KEPT_MS: u64 = 900_000;
 /// How old a number must be before it is given back.
 const CANCEL_AGE_MS: u64 = 1_000;
@@ -33,6 +33,10 @@ const SILENT: f64 = 0.15;
 /// Far above what starting takes on a busy machine.
 const START: Duration = Duration::from_secs(120);
 /// An order may be without a number for three minutes, and then be given back for some.
+/// Between two lists in which what was given up is looked for, and some; and the longest time
+/// for which a list hides a number.
+const GIVEN_UP: Duration = Duration::from_secs(35);
+const LISTED: Duration = Duration::from_secs(40);
 const QUIET: Duration = Duration::from_secs(330);
 
 pub(super) struct World {
@@ -67,7 +71,8 @@ impl World {
         // The same address after each restart.
         configure(&folder, &sandbox, base.trim_start_matches("http://"));
         let admin = Api::new(&base, made["admin_key"].as_str().unwrap());
-        let customer = prepare(&admin).await;
+        let log = || fs::read_to_string(folder.path().join("log")).unwrap();
+        let customer = prepare(&admin, log).await;
         let world = Self { sandbox, folder, server: Some(server), admin, customer };
         world.wait_for_lists().await;
         world
@@ -104,14 +109,15 @@ impl World {
 
     /// Waits until no activation is open here and no number of ours upstream that could be given
     /// back; gives what still is when the time is over.
-    pub(super) async fn wait_until_quiet(&self) -> Option<String> {
+    pub(super) async fn wait_until_quiet(&self, plan: &Plan) -> Option<String> {
         let deadline = Instant::now() + QUIET;
+        let not_before = Instant::now() + self.looks(plan);
         loop {
             let open = self.customer.get("v1/activations?limit=100").await;
             let open = open.expect("the server is up").body;
             let open = open["activations"].as_array().unwrap().len();
-            let upstream = self.open_upstream();
-            if open == 0 && upstream.is_empty() {
+            let upstream = self.open_upstream(&self.log());
+            if open == 0 && upstream.is_empty() && Instant::now() > not_before {
                 return None;
             }
             if Instant::now() > deadline {
@@ -121,13 +127,33 @@ impl World {
         }
     }
 
-    /// Numbers of ours that are open and have no message.
-    fn open_upstream(&self) -> Vec<(usize, String)> {
+    /// How long what was given up may take to be looked for again.
+    fn looks(&self, plan: &Plan) -> Duration {
+        if plan.shows(FaultKind::ListedLate) {
+            LISTED + GIVEN_UP
+        } else if self.log().contains("purchase in doubt") {
+            GIVEN_UP
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// Numbers of ours that are open, have no message, and are not the operator's to look at.
+    fn open_upstream(&self, log: &str) -> Vec<(usize, String)> {
         let all = (0..3).flat_map(|at| self.sandbox.bought(at).into_iter().map(move |it| (at, it)));
-        let open =
-            all.filter(|(_, it)| !it.is_foreign && it.ended_ms.is_none() && it.codes.is_empty());
+        let open = all.filter(|(_, it)| {
+            !it.is_foreign
+                && it.ended_ms.is_none()
+                && it.codes.is_empty()
+                && !is_unattributed(log, &it.external_id)
+        });
         open.map(|(at, it)| (at, it.external_id)).collect()
     }
+}
+
+/// Whether the operator is told that a number upstream may be ours and may be a stranger's.
+pub(super) fn is_unattributed(log: &str, external_id: &str) -> bool {
+    log.lines().any(|line| line.contains("unattributed purchase") && line.contains(external_id))
 }
 
 fn data(folder: &TempDir) -> PathBuf {
@@ -197,9 +223,10 @@ fn serve(folder: &TempDir, sandbox: &Sandbox) -> (KilledOnDrop, String) {
 }
 
 /// A customer with money.
-async fn prepare(admin: &Api) -> Api {
+async fn prepare(admin: &Api, log: impl Fn() -> String) -> Api {
     let created = async |path: &str, body: Value| {
-        let answer = admin.post(path, &body, None).await.expect("the server is up");
+        let answer = admin.post(path, &body, None).await;
+        let answer = answer.unwrap_or_else(|| panic!("{}", log()));
         assert_eq!(answer.status, 201, "{}", answer.body);
         answer.body
     };
