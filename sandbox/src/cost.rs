@@ -36,6 +36,12 @@ impl Cost {
         Self(self.0.div_ceil(grain) * grain)
     }
 
+    /// A multiple of it, as a fraction.
+    pub(crate) fn times(self, over: u32, under: u32) -> Self {
+        let cost = u64::from(self.0) * u64::from(over) / u64::from(under.max(1));
+        Self(u32::try_from(cost).unwrap_or(u32::MAX))
+    }
+
     /// The same digits as a JSON number.
     pub(crate) fn json(self) -> serde_json::Value {
         let number = self.to_string().parse::<serde_json::Number>();

@@ -7,60 +7,8 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 
+use crate::fault_kind::{Ask, FaultKind};
 use crate::random::{chance, mix};
-
-/// A way in which a provider misbehaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultKind {
-    /// The call is not answered and does nothing; the connection stays open.
-    TimeOut,
-    /// HTTP 500 with an HTML page; the call does nothing.
-    Http500,
-    /// HTTP 429 with `Retry-After: 1` and a line of text; the call does nothing.
-    Http429RetryAfter,
-    /// HTTP 200 with something that is not the protocol; the call does nothing.
-    Garbage,
-    /// The call is done, its reply ends halfway: JSON sometimes with a
-    /// `Content-Length` that fits the part, everything else by a lost connection.
-    TruncatedBody,
-    /// A number is bought, the reply never comes: the connection closes or hangs. Purchases only.
-    BoughtButReplyLost,
-    /// The protocol's word for "no numbers", whatever the list says. Purchases only.
-    NoNumbers,
-    /// The bought number lists its messages twice. Purchases only.
-    DuplicateMessage,
-    /// The bought number receives a message after it was cancelled. Purchases only.
-    MessageAfterCancel,
-}
-
-impl FaultKind {
-    /// All of them; those that only a purchase can show come last.
-    pub const ALL: [Self; 9] = [
-        Self::TimeOut,
-        Self::Http500,
-        Self::Http429RetryAfter,
-        Self::Garbage,
-        Self::TruncatedBody,
-        Self::BoughtButReplyLost,
-        Self::NoNumbers,
-        Self::DuplicateMessage,
-        Self::MessageAfterCancel,
-    ];
-
-    const fn needs_purchase(self) -> bool {
-        match self {
-            Self::TimeOut
-            | Self::Http500
-            | Self::Http429RetryAfter
-            | Self::Garbage
-            | Self::TruncatedBody => false,
-            Self::BoughtButReplyLost
-            | Self::NoNumbers
-            | Self::DuplicateMessage
-            | Self::MessageAfterCancel => true,
-        }
-    }
-}
 
 /// Faults that may wait in line; a test that queues more has lost count.
 const QUEUE_LEN_MAX: usize = 1_024;
@@ -86,12 +34,13 @@ impl Faults {
         Self { seed, state: Mutex::new(State { calls: 0, any, rates, queue: VecDeque::new() }) }
     }
 
-    /// The share of calls, 0 to 1, that show a fault of whichever kind the call allows.
+    /// The share of calls, 0 to 1, that show a fault of whichever kind the call allows, but for
+    /// those that last: a refused key, an empty account, price lists that jump or fall.
     pub fn set_any(&self, rate: f64) {
         self.state.lock().any = rate;
     }
 
-    /// The share of calls, 0 to 1, that show this kind; among purchases where it needs one.
+    /// The share of calls, 0 to 1, that show this kind, among those that can.
     pub fn set(&self, kind: FaultKind, rate: f64) {
         self.state.lock().rates[kind as usize] = rate;
     }
@@ -113,20 +62,21 @@ impl Faults {
     }
 
     /// What the next call shows, and a word to vary it by.
-    pub(crate) fn draw(&self, purchase: bool) -> (Option<FaultKind>, u64) {
+    pub(crate) fn draw(&self, ask: Ask) -> (Option<FaultKind>, u64) {
         let mut state = self.state.lock();
         state.calls += 1;
         let word = mix(self.seed, &[0xfa, state.calls]);
-        let allowed = |kind: &FaultKind| purchase || !kind.needs_purchase();
-        if let Some(at) = state.queue.iter().position(allowed) {
+        if let Some(at) = state.queue.iter().position(|kind| kind.shows_in(ask)) {
             return (state.queue.remove(at), word);
         }
-        let kinds: &[FaultKind] = if purchase { &FaultKind::ALL } else { &FaultKind::ALL[..5] };
-        let rolled = kinds
-            .iter()
-            .find(|&&kind| chance(mix(word, &[kind as u64]), state.rates[kind as usize]));
-        let any = chance(word, state.any).then(|| kinds[mix(word, &[99]) as usize % kinds.len()]);
-        (rolled.copied().or(any), word)
+        let kinds = || FaultKind::ALL.into_iter().filter(|kind| kind.shows_in(ask));
+        let rolled =
+            kinds().find(|&kind| chance(mix(word, &[kind as u64]), state.rates[kind as usize]));
+        let any = || {
+            let kinds: Vec<FaultKind> = kinds().filter(|kind| !kind.is_standing()).collect();
+            kinds[mix(word, &[99]) as usize % kinds.len()]
+        };
+        (rolled.or_else(|| chance(word, state.any).then(any)), word)
     }
 }
 
@@ -139,21 +89,24 @@ mod tests {
         let faults = Faults::new(1, 0.0);
         faults.next(FaultKind::NoNumbers);
         faults.next(FaultKind::Http500);
-        assert_eq!(faults.draw(false).0, Some(FaultKind::Http500));
-        assert_eq!(faults.draw(false).0, None);
-        assert_eq!(faults.draw(true).0, Some(FaultKind::NoNumbers));
-        assert_eq!(faults.draw(true).0, None);
+        assert_eq!(faults.draw(Ask::Status).0, Some(FaultKind::Http500));
+        assert_eq!(faults.draw(Ask::Status).0, None);
+        assert_eq!(faults.draw(Ask::Purchase).0, Some(FaultKind::NoNumbers));
+        assert_eq!(faults.draw(Ask::Purchase).0, None);
     }
 
     #[test]
     fn rates_are_shares_of_the_calls_that_can_show_the_kind() {
         let faults = Faults::new(2, 0.0);
-        assert!(FaultKind::ALL.iter().skip(5).all(|kind| kind.needs_purchase()));
+        assert!(FaultKind::ALL.iter().enumerate().all(|(at, kind)| at == *kind as usize));
         faults.set(FaultKind::NoNumbers, 1.0);
-        assert_eq!((faults.draw(false).0, faults.draw(true).0), (None, Some(FaultKind::NoNumbers)));
+        assert_eq!(
+            (faults.draw(Ask::Status).0, faults.draw(Ask::Purchase).0),
+            (None, Some(FaultKind::NoNumbers))
+        );
         faults.clear();
         faults.set_any(0.3);
-        let shown = (0..2_000).filter(|_| faults.draw(false).0.is_some()).count();
+        let shown = (0..2_000).filter(|_| faults.draw(Ask::Status).0.is_some()).count();
         assert!((500..700).contains(&shown), "{shown}");
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::call::Call;
 use crate::cost::Cost;
+use crate::fault_kind::{Ask, FaultKind};
 use crate::life::{Closed, Message};
 use crate::market::Quote;
 use crate::random::mix;
@@ -27,10 +28,33 @@ const ROW_LEN: usize = 56;
 /// When the account was opened and paid in to.
 const ACCOUNT_OPENED: &str = "2020-06-24T15:37:08.149895Z";
 
+const TOO_YOUNG: &str = "you need to wait time";
 const ORDER_NOT_FOUND: &str = "order not found";
 
-pub(crate) fn is_purchase(call: &Call) -> bool {
-    matches!(path(call)[..], ["user", "buy", "activation", ..])
+/// What a call asks for.
+pub(crate) fn ask(call: &Call) -> Ask {
+    match path(call)[..] {
+        ["user", "buy", "activation", ..] => Ask::Purchase,
+        ["user", "check", ..] => Ask::Status,
+        ["user", "cancel", ..] => Ask::Cancel,
+        ["user", "orders"] => Ask::OpenList,
+        ["guest", "prices"] => Ask::Prices,
+        ["user", "profile"] => Ask::Balance,
+        _ => Ask::Other,
+    }
+}
+
+/// The refusal that a fault decides, in the protocol's words.
+pub(crate) fn refused(kind: FaultKind) -> Option<Reply> {
+    let list = json!({"Data": [], "ProductNames": [], "Statuses": [], "Total": 0}).to_string();
+    let profile = json!({"id": 1, "balance": 0, "rating": 96}).to_string();
+    kind.among([
+        (FaultKind::NotFound, Reply::refusal(404, ORDER_NOT_FOUND)),
+        (FaultKind::CancelTooEarly, Reply::refusal(400, TOO_YOUNG)),
+        (FaultKind::KeyRefused, Reply::refusal(401, "")),
+        (FaultKind::ListEmpty, Reply::json(list)),
+        (FaultKind::EmptyAccount, Reply::json(profile)),
+    ])
 }
 
 /// The path below `/v1`.
@@ -350,7 +374,7 @@ fn finish(view: &View) -> Result<Closed, Kept> {
 
 fn cancel(view: &View, min_age_ms: u64) -> Result<Closed, Kept> {
     let how = ban(view).map(|_| Closed::Cancelled)?;
-    if view.age_ms() < min_age_ms { Err("you need to wait time") } else { Ok(how) }
+    if view.age_ms() < min_age_ms { Err(TOO_YOUNG) } else { Ok(how) }
 }
 
 fn ban(view: &View) -> Result<Closed, Kept> {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::cost::Cost;
+use crate::fault_kind::{Ask, FaultKind};
 use crate::handler_lists::{self as lists, Filter, operator_name};
 use crate::life::{Closed, Life};
 use crate::random::mix;
@@ -23,11 +24,37 @@ const FINISHED_ECHO_MS: u64 = 60_000;
 const HISTORY_DEFAULT: u64 = 50;
 const HISTORY_MAX: u64 = 100;
 
+const TOO_YOUNG: &str = "EARLY_CANCEL_DENIED";
+
 /// US dollars as ISO 4217 counts them.
 const USD: u16 = 840;
 
-pub(crate) fn is_purchase(call: &Call) -> bool {
-    matches!(call.param(&["action"]), Some("getNumber" | "getNumberV2"))
+/// What a call asks for.
+pub(crate) fn ask(call: &Call) -> Ask {
+    match call.param(&["action"]).unwrap_or_default() {
+        "getNumber" | "getNumberV2" => Ask::Purchase,
+        "getStatus" | "getStatusV2" | "getFullSms" => Ask::Status,
+        "setStatus" if matches!(call.param(&["status"]), Some("8" | "-1" | "10")) => Ask::Cancel,
+        "getActiveActivations" => Ask::OpenList,
+        "getPrices" | "getPricesExtended" | "getPricesV2" | "getPricesV3" => Ask::Prices,
+        "getBalance" | "getBalanceAndCashBack" => Ask::Balance,
+        _ => Ask::Other,
+    }
+}
+
+/// The refusal that a fault decides, in the protocol's words.
+pub(crate) fn refused(kind: FaultKind) -> Option<Reply> {
+    kind.among([
+        (FaultKind::NotFound, Reply::text("NO_ACTIVATION")),
+        (FaultKind::CancelTooEarly, Reply::text(TOO_YOUNG)),
+        (FaultKind::KeyRefused, Reply::text("BAD_KEY")),
+        (FaultKind::ListEmpty, Reply::json(no_activations().to_string())),
+        (FaultKind::EmptyAccount, Reply::text("ACCESS_BALANCE:0.00")),
+    ])
+}
+
+fn no_activations() -> Value {
+    json!({"status": "error", "error": "NO_ACTIVATIONS"})
 }
 
 /// Answers a call. Catalogue actions need no key.
@@ -205,7 +232,7 @@ fn set_status(site: &Site, call: &Call) -> &'static str {
             "3" if open && !empty => (Change::Ask, "ACCESS_RETRY_GET"),
             "6" if open && !empty => (Change::Close(Closed::Finished), "ACCESS_ACTIVATION"),
             "8" | "-1" | "10" if open && empty && view.age_ms() < min_age_ms => {
-                (Change::Nothing, "EARLY_CANCEL_DENIED")
+                (Change::Nothing, TOO_YOUNG)
             }
             "8" | "-1" | "10" if open && empty => {
                 (Change::Close(Closed::Cancelled), "ACCESS_CANCEL")
@@ -227,7 +254,7 @@ fn active(site: &Site, call: &Call) -> Value {
     let page = views.iter().skip(start).take(len);
     let rows: Vec<Value> = page.filter_map(|view| active_row(site, view)).collect();
     if rows.is_empty() {
-        return json!({"status": "error", "error": "NO_ACTIVATIONS"});
+        return no_activations();
     }
     json!({"status": "success", "activeActivations": rows})
 }

@@ -13,7 +13,8 @@ use nexnum_engine::ids::{CountryId, Number, Product, ServiceId};
 use serde::{Deserialize, Serialize};
 
 use crate::cost::Cost;
-use crate::life::{Closed, Life};
+use crate::fault_kind::FaultKind;
+use crate::life::{Closed, Life, Quirks};
 
 /// A line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,12 +36,16 @@ pub(crate) enum Entry {
         #[serde(default)]
         late: bool,
         #[serde(default)]
+        quirks: Quirks,
+        #[serde(default)]
         reference: u64,
     },
     /// Another code was asked for.
     Asked { id: u32, at_ms: u64 },
     /// The number was closed.
     Closed { id: u32, how: Closed, at_ms: u64 },
+    /// A call showed a fault. Says what happened; nothing follows from it.
+    Fault { kind: FaultKind, call: String, at_ms: u64 },
 }
 
 impl Entry {
@@ -55,6 +60,7 @@ impl Entry {
             at_ms: life.bought_ms,
             doubled: life.doubled,
             late: life.late,
+            quirks: life.quirks,
             reference: life.reference,
         }
     }
@@ -80,6 +86,7 @@ impl Entry {
                 at_ms,
                 doubled,
                 late,
+                quirks,
                 reference,
             } => Some(Life {
                 id,
@@ -92,9 +99,12 @@ impl Entry {
                 closed: None,
                 doubled,
                 late,
+                quirks,
                 reference,
             }),
-            Self::Start { .. } | Self::Asked { .. } | Self::Closed { .. } => None,
+            Self::Start { .. } | Self::Asked { .. } | Self::Closed { .. } | Self::Fault { .. } => {
+                None
+            }
         }
     }
 }

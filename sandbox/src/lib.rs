@@ -10,6 +10,8 @@ mod call;
 mod clock;
 mod config;
 mod cost;
+mod disguise;
+mod fault_kind;
 mod faults;
 mod fivesim;
 mod handler_api;
@@ -26,6 +28,7 @@ mod server;
 mod shape;
 mod site;
 mod smspool;
+mod truth;
 mod wire;
 
 use std::fmt;
@@ -38,7 +41,9 @@ use nexnum_engine::money::Micros;
 use tokio::net::TcpListener;
 
 pub use config::SandboxConfig;
-pub use faults::{FaultKind, Faults};
+pub use fault_kind::FaultKind;
+pub use faults::Faults;
+pub use truth::BoughtNumber;
 pub use wire::PROVIDERS;
 
 use clock::Clock;
@@ -124,6 +129,15 @@ impl Sandbox {
     #[must_use]
     pub fn faults(&self, provider: usize) -> &Faults {
         &self.sites[provider].faults
+    }
+
+    /// All numbers that the provider at this position has sold and remembers, oldest first.
+    ///
+    /// # Panics
+    /// If there is no such provider.
+    #[must_use]
+    pub fn bought(&self, provider: usize) -> Vec<BoughtNumber> {
+        truth::of(&self.sites[provider])
     }
 
     /// Fixes cost and stock of every offer of a product at the provider at this

@@ -18,6 +18,20 @@ use crate::random::{between, chance, mix};
 /// Codes that may be asked for on one number; real services stop earlier.
 pub(crate) const ASKED_MAX: usize = 16;
 
+/// What tells a number's messages apart: the request, or one of these two.
+const MESSAGES_PER_NUMBER: u64 = 32;
+const TWIN: u64 = 30;
+const REPEAT: u64 = 31;
+const _: () = assert!((ASKED_MAX as u64) < TWIN);
+
+/// How long after a message it comes again.
+const REPEAT_MS: u64 = 3_000;
+
+/// The id of a number's message.
+fn of_number(number: u32, message: u64) -> u64 {
+    u64::from(number) * MESSAGES_PER_NUMBER + message
+}
+
 /// How a number was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -41,6 +55,23 @@ impl Closed {
     }
 }
 
+/// What is odd about a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Quirks {
+    /// Lists do not show it for so long after its purchase, in milliseconds.
+    #[serde(default)]
+    pub(crate) hidden_ms: u64,
+    /// Another program bought it on the account.
+    #[serde(default)]
+    pub(crate) foreign: bool,
+    /// Its first message comes with another one.
+    #[serde(default)]
+    pub(crate) twin: bool,
+    /// Its first message comes once more, with another id.
+    #[serde(default)]
+    pub(crate) repeated: bool,
+}
+
 /// A bought number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Life {
@@ -57,6 +88,7 @@ pub(crate) struct Life {
     pub(crate) doubled: bool,
     /// Receives a message after a cancel.
     pub(crate) late: bool,
+    pub(crate) quirks: Quirks,
     /// A hash of the customer's own reference, 0 for none.
     pub(crate) reference: u64,
 }
@@ -96,11 +128,22 @@ impl Script {
 
     /// The messages of a number at a moment, oldest first.
     pub(crate) fn messages(&self, life: &Life, now_ms: u64) -> Vec<Message> {
-        let due = self.due(life).filter(|&(_, at_ms)| at_ms <= now_ms);
-        let mut messages: Vec<Message> = due
-            .filter(|&(_, at_ms)| life.open_at(at_ms) || life.is_late(at_ms))
-            .map(|(request, at_ms)| self.message(life, request, at_ms))
-            .collect();
+        let is_here = |at_ms: u64| at_ms <= now_ms && (life.open_at(at_ms) || life.is_late(at_ms));
+        let due = self.due(life).filter(|&(_, at_ms)| is_here(at_ms));
+        let mut messages: Vec<Message> =
+            due.map(|(request, at_ms)| self.message(life, request, at_ms)).collect();
+        if let Some(first) = messages.first().cloned() {
+            let mut again = first.clone();
+            again.at_ms += REPEAT_MS;
+            again.id = of_number(life.id, REPEAT);
+            if life.quirks.repeated && is_here(again.at_ms) {
+                // Before a further code, which an asker would take it for.
+                messages.insert(1, again);
+            }
+            if life.quirks.twin {
+                messages.insert(0, self.twin(life, &first));
+            }
+        }
         if life.doubled {
             messages =
                 messages.into_iter().flat_map(|message| [message.clone(), message]).collect();
@@ -124,17 +167,26 @@ impl Script {
         first.map(|at_ms| (0, at_ms)).into_iter().chain(unasked).chain(asked)
     }
 
+    /// The message that comes in the same moment, with another code.
+    fn twin(&self, life: &Life, first: &Message) -> Message {
+        let twin = self.said(life, TWIN);
+        Message { id: of_number(life.id, TWIN), request: first.request, at_ms: first.at_ms, ..twin }
+    }
+
     fn message(&self, life: &Life, request: usize, at_ms: u64) -> Message {
+        let said = self.said(life, if self.same_code { 0 } else { request as u64 });
+        Message { id: of_number(life.id, request as u64), request, at_ms, ..said }
+    }
+
+    fn said(&self, life: &Life, said: u64) -> Message {
         let catalog = Catalog::load();
-        let said = if self.same_code { 0 } else { request as u64 };
         let word = mix(self.seed, &[12, u64::from(life.id), said]);
         let (slug, name) =
             catalog.service(life.product.service).map_or(("", ""), |it| (it.slug, it.name));
         let iso2 = catalog.country(life.product.country).map_or("", |country| country.iso2);
         let code = messages::code(slug, word);
         let text = messages::text(iso2, slug, name, &code, word);
-        let id = u64::from(life.id) * (ASKED_MAX as u64 + 1) + request as u64;
-        Message { id, request, at_ms, sender: name, code, text }
+        Message { id: 0, request: 0, at_ms: 0, sender: name, code, text }
     }
 
     /// The moment at which a number closes by itself.
@@ -193,6 +245,7 @@ mod tests {
             closed: None,
             doubled: false,
             late: false,
+            quirks: Quirks::default(),
             reference: 0,
         }
     }
@@ -243,6 +296,18 @@ mod tests {
         life.doubled = true;
         let messages = script.messages(&life, 1_200);
         assert!(messages.len() == 2 && messages[0] == messages[1]);
+    }
+
+    #[test]
+    fn two_messages_of_one_moment_and_a_repeated_one_are_told_apart_by_their_ids() {
+        let (script, mut life) = (script(), life());
+        life.quirks = Quirks { twin: true, repeated: true, ..Quirks::default() };
+        assert_eq!(script.messages(&life, 1_099), []);
+        let messages = script.messages(&life, 9_999);
+        let [twin, first, again] = &messages[..] else { panic!("{messages:?}") };
+        assert!(twin.at_ms == first.at_ms && twin.code != first.code);
+        assert!(again.text == first.text && again.at_ms == first.at_ms + REPEAT_MS);
+        assert!(twin.id != first.id && again.id != first.id && !life.is_waiting(&messages));
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 use hyper::StatusCode;
+use jiff::Timestamp;
 
-use crate::faults::FaultKind;
+use crate::fault_kind::FaultKind;
 
 /// JSON as clients compare it, without a charset.
 pub(crate) const JSON: &str = "application/json";
@@ -18,7 +19,10 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) content_type: &'static str,
     pub(crate) body: Bytes,
-    pub(crate) retry_after: bool,
+    /// The value of `Retry-After`.
+    pub(crate) retry_after: Option<String>,
+    /// It names another place.
+    pub(crate) location: bool,
 }
 
 impl Reply {
@@ -39,33 +43,55 @@ impl Reply {
     }
 
     pub(crate) fn new(status: StatusCode, content_type: &'static str, body: String) -> Self {
-        Self { status, content_type, body: body.into(), retry_after: false }
+        Self { status, content_type, body: body.into(), retry_after: None, location: false }
     }
 
-    /// What a provider's front end says instead of the provider; `None` for faults of another place.
-    pub(crate) fn fault(kind: FaultKind) -> Option<Self> {
-        match kind {
-            FaultKind::Http500 => {
-                let page = "<html><head><title>500 Internal Server Error</title></head></html>";
-                Some(Self::new(StatusCode::INTERNAL_SERVER_ERROR, HTML, page.to_owned()))
-            }
-            FaultKind::Http429RetryAfter => {
-                let line = "Too Many Requests".to_owned();
-                let reply = Self::new(StatusCode::TOO_MANY_REQUESTS, TEXT, line);
-                Some(Self { retry_after: true, ..reply })
-            }
-            FaultKind::Garbage => {
-                let page = "<!DOCTYPE html><html><body>\u{0}Just a moment...</body>";
-                Some(Self::new(StatusCode::OK, HTML, page.to_owned()))
-            }
-            FaultKind::TimeOut
-            | FaultKind::TruncatedBody
-            | FaultKind::BoughtButReplyLost
-            | FaultKind::NoNumbers
-            | FaultKind::DuplicateMessage
-            | FaultKind::MessageAfterCancel => None,
+    /// What a provider's front end says instead of the provider; `None` for faults of another
+    /// place. `now` is the provider's time.
+    pub(crate) fn fault(kind: FaultKind, word: u64, now: Timestamp) -> Option<Self> {
+        let page = |status: StatusCode, title: &str| {
+            let title = format!("<html><head><title>{title}</title></head></html>");
+            Self::new(status, HTML, title)
+        };
+        let gateway =
+            [StatusCode::BAD_GATEWAY, StatusCode::GATEWAY_TIMEOUT, StatusCode::SERVICE_UNAVAILABLE];
+        let unavailable = page(gateway[word as usize % 3], "Service Temporarily Unavailable");
+        let moved = page(StatusCode::MOVED_PERMANENTLY, "The document has moved");
+        let limited =
+            Self::new(StatusCode::TOO_MANY_REQUESTS, TEXT, "Too Many Requests".to_owned());
+        let garbage = "<!DOCTYPE html><html><body>\u{0}Just a moment...</body>".to_owned();
+        kind.among([
+            (
+                FaultKind::Http500,
+                page(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error"),
+            ),
+            (FaultKind::Gateway, Self { retry_after: retry_after(word >> 8, now), ..unavailable }),
+            // A 503 says that nothing was done.
+            (FaultKind::GatewayAfterwards, page(gateway[word as usize % 2], "Gateway Time-out")),
+            (FaultKind::Http429RetryAfter, Self { retry_after: Some("1".to_owned()), ..limited }),
+            (FaultKind::KeyRefused, page(StatusCode::FORBIDDEN, "403 Forbidden")),
+            (FaultKind::Redirect, Self { location: true, ..moved }),
+            (FaultKind::Garbage, Self::new(StatusCode::OK, HTML, garbage)),
+        ])
+    }
+}
+
+/// None, seconds, a fraction of them, or a date a second ahead.
+fn retry_after(word: u64, now: Timestamp) -> Option<String> {
+    match word % 4 {
+        0 => None,
+        1 => Some("1".to_owned()),
+        2 => Some("0.5".to_owned()),
+        _ => {
+            let second = Timestamp::from_second(now.as_second() + 2).unwrap_or(now);
+            Some(http_date(second))
         }
     }
+}
+
+/// `Sat, 28 Nov 2026 01:00:00 GMT`.
+pub(crate) fn http_date(at: Timestamp) -> String {
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// Appends to a body that is being written.

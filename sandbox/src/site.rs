@@ -17,10 +17,11 @@ use parking_lot::Mutex;
 use crate::clock::Clock;
 use crate::config::SandboxConfig;
 use crate::cost::Cost;
+use crate::fault_kind::FaultKind;
 use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::journal::{Entry, Journal};
-use crate::life::{ASKED_MAX, Closed, Life, Message, Script};
+use crate::life::{ASKED_MAX, Closed, Life, Message, Quirks, Script};
 use crate::market::{Market, Quote};
 use crate::numbers;
 use crate::random::mix;
@@ -56,7 +57,7 @@ pub(crate) struct Site {
 }
 
 /// What a purchase asks for.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Purchase {
     pub(crate) product: Product,
     /// The operators or pools that will do; empty for any.
@@ -71,7 +72,21 @@ pub(crate) struct Purchase {
 pub(crate) struct Marks {
     pub(crate) doubled: bool,
     pub(crate) late: bool,
-    pub(crate) no_numbers: bool,
+    pub(crate) quirks: Quirks,
+    /// The refusal, whatever the market says.
+    pub(crate) refused: Option<Refusal>,
+    /// It costs half as much again.
+    pub(crate) overcharged: bool,
+    /// Another program buys the same before.
+    pub(crate) overtaken: bool,
+}
+
+/// A refusal that a fault decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    NoNumbers,
+    NoBalance,
+    PriceRisen,
 }
 
 /// Why there is no number.
@@ -198,27 +213,57 @@ impl Site {
     /// Buys the cheapest fitting offer that has stock.
     pub(crate) fn buy(&self, purchase: &Purchase, marks: Marks) -> Result<View, Refused> {
         let mut book = self.book.lock();
-        let (now_ms, step) = (self.now_ms(), self.step());
+        let now_ms = self.now_ms();
         self.sweep(&mut book, now_ms);
         if purchase.reference != 0 && book.references.contains_key(&purchase.reference) {
             return Err(Refused::Repeated);
         }
-        let wanted = &purchase.operators;
-        let quote = self
+        if marks.overtaken {
+            let quirks = Quirks { foreign: true, ..Quirks::default() };
+            // It may find nothing itself.
+            let wanted = Purchase { max_cost: None, reference: 0, ..purchase.clone() };
+            let _bought =
+                self.buy_now(&mut book, &wanted, Marks { quirks, ..Marks::default() }, now_ms);
+        }
+        self.buy_now(&mut book, purchase, marks, now_ms)
+    }
+
+    fn buy_now(
+        &self,
+        book: &mut Book,
+        purchase: &Purchase,
+        marks: Marks,
+        now_ms: u64,
+    ) -> Result<View, Refused> {
+        let (wanted, step) = (&purchase.operators, self.step());
+        let mut quote = self
             .market
             .product(purchase.product, step)
             .into_iter()
             .filter(|quote| wanted.is_empty() || wanted.contains(&quote.operator))
-            .filter(|quote| quote.stock > 0 && !marks.no_numbers)
+            .filter(|quote| quote.stock > 0)
             .min_by_key(|quote| quote.cost)
             .ok_or(Refused::NoNumbers)?;
+        match marks.refused {
+            None => {}
+            Some(Refusal::NoNumbers) => return Err(Refused::NoNumbers),
+            Some(Refusal::NoBalance) => return Err(Refused::NoBalance(quote.cost)),
+            Some(Refusal::PriceRisen) => {
+                let limit = purchase.max_cost.unwrap_or(quote.cost);
+                return Err(Refused::PriceAbove(limit.times(4, 3).as_printed(self.wire)));
+            }
+        }
         if purchase.max_cost.is_some_and(|max| quote.cost > max) {
             return Err(Refused::PriceAbove(quote.cost));
         }
         if u64::from(quote.cost.0) > self.balance.saturating_sub(book.spent) {
             return Err(Refused::NoBalance(quote.cost));
         }
-        let life = self.life(&book, &quote, purchase.reference, marks, now_ms);
+        if marks.overcharged {
+            let limit = purchase.max_cost.unwrap_or(quote.cost);
+            quote.cost = limit.times(3, 2).as_printed(self.wire);
+        }
+        let life = self.life(book, &quote, purchase.reference, marks, now_ms);
         let life = life.ok_or(Refused::NoNumbers)?;
         if !self.market.take(&quote, step) || book.append(&Entry::bought(&life)).is_err() {
             return Err(Refused::NoNumbers);
@@ -257,6 +302,7 @@ impl Site {
             closed: None,
             doubled: marks.doubled,
             late: marks.late,
+            quirks: marks.quirks,
             reference,
         })
     }
@@ -289,12 +335,26 @@ impl Site {
         self.change(id, |view| (Change::Nothing, view.clone()))
     }
 
-    /// The numbers that are known, newest first.
+    /// The numbers that lists show, newest first.
     pub(crate) fn all(&self) -> Vec<View> {
+        let mut views = self.known();
+        views.retain(View::is_listed);
+        views
+    }
+
+    /// The numbers that are known, newest first.
+    pub(crate) fn known(&self) -> Vec<View> {
         let mut book = self.book.lock();
         let now_ms = self.now_ms();
         self.sweep(&mut book, now_ms);
         book.lives.values().rev().map(|life| self.view(life.clone(), now_ms)).collect()
+    }
+
+    /// Writes into the journal that a call showed a fault.
+    pub(crate) fn note_fault(&self, kind: FaultKind, call: String) {
+        let at_ms = self.now_ms();
+        // The journal tells what happened; a line that is lost changes nothing.
+        let _written = self.book.lock().append(&Entry::Fault { kind, call, at_ms });
     }
 
     /// Those that are open.
@@ -305,6 +365,7 @@ impl Site {
         let open = book.lives.range(book.open_from..).rev().map(|(_, life)| life);
         open.filter(|life| life.closed.is_none())
             .map(|life| self.view(life.clone(), now_ms))
+            .filter(View::is_listed)
             .collect()
     }
 
@@ -346,6 +407,11 @@ impl View {
         self.now_ms.saturating_sub(self.life.bought_ms)
     }
 
+    /// Whether lists show it.
+    fn is_listed(&self) -> bool {
+        self.age_ms() >= self.life.quirks.hidden_ms
+    }
+
     /// Code of the newest message.
     pub(crate) fn code(&self) -> Option<&str> {
         self.messages.last().map(|message| message.code.as_str())
@@ -359,7 +425,7 @@ impl View {
 
 impl Life {
     /// What the account has paid for it so far.
-    fn charged(&self) -> u64 {
+    pub(crate) fn charged(&self) -> u64 {
         let refunded = self.closed.is_some_and(|(how, _)| how.refunds());
         if refunded { 0 } else { u64::from(self.cost.0) }
     }
@@ -399,6 +465,7 @@ impl Book {
                     self.spent -= before - life.charged();
                 }
             }
+            Entry::Fault { .. } => {}
         }
     }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::cost::Cost;
+use crate::fault_kind::{Ask, FaultKind};
 use crate::life::{Closed, Life};
 use crate::market::Quote;
 use crate::reply::{Reply, write_into};
@@ -23,12 +24,33 @@ const HISTORY_MAX: usize = 100;
 
 const NO_SUCH_ORDER: &str = "We could not find this order!";
 const TOO_YOUNG: &str = "Your order cannot be cancelled yet, please try again later.";
+const BAD_KEY: &str = "Invalid API key";
 const HAS_MESSAGE: &str = "This order has already received an SMS";
 const OUT_OF_STOCK: &str =
     "This country is currently not available for this service, please try again later.";
 
-pub(crate) fn is_purchase(call: &Call) -> bool {
-    matches!(path(call)[..], ["purchase", "sms"])
+/// What a call asks for.
+pub(crate) fn ask(call: &Call) -> Ask {
+    match path(call)[..] {
+        ["purchase", "sms"] => Ask::Purchase,
+        ["sms", "check"] => Ask::Status,
+        ["sms", "cancel"] => Ask::Cancel,
+        ["request", "active"] => Ask::OpenList,
+        ["request", "pricing"] => Ask::Prices,
+        ["request", "balance"] => Ask::Balance,
+        _ => Ask::Other,
+    }
+}
+
+/// The refusal that a fault decides, in the protocol's words.
+pub(crate) fn refused(kind: FaultKind) -> Option<Reply> {
+    kind.among([
+        (FaultKind::NotFound, refusal(NO_SUCH_ORDER)),
+        (FaultKind::CancelTooEarly, refusal(TOO_YOUNG)),
+        (FaultKind::KeyRefused, refusal(BAD_KEY)),
+        (FaultKind::ListEmpty, Reply::json("[]")),
+        (FaultKind::EmptyAccount, Reply::json(json!({"balance": "0.00"}).to_string())),
+    ])
 }
 
 /// The path; some clients put `/api` in front.
@@ -48,7 +70,7 @@ pub(crate) fn answer(site: &Site, call: &Call, marks: Marks) -> Reply {
     }
     let key = call.param(&["key"]).or(call.bearer.as_deref());
     if key != Some(site.key.as_str()) {
-        return refusal("Invalid API key");
+        return refusal(BAD_KEY);
     }
     match path[..] {
         ["request", "balance"] => Reply::json(json!({"balance": balance(site)}).to_string()),
@@ -230,7 +252,7 @@ const CODES: u64 = 26_u64.pow(8);
 const SCATTER: u64 = 99_999_999_977;
 const GATHER: u64 = 197_826_616_665;
 
-fn order_code(id: u32) -> String {
+pub(crate) fn order_code(id: u32) -> String {
     let mut rest = times(u64::from(id), SCATTER);
     let mut letters = [b'A'; 8];
     for letter in letters.iter_mut().rev() {

@@ -4,7 +4,7 @@
 //! within the moments in which that order's purchase may have been made, the oldest order
 //! first; then to a purchase that was given up. A row that is not proven to be new, that a
 //! call under way may have made, that says too little to choose, or that is one of more than
-//! were bought, goes to none in this round. The work grows with rows and orders, not with
+//! were bought, goes to none in this round. One that a list may have shown late is told. The work grows with rows and orders, not with
 //! their product.
 
 use std::cell::Cell;
@@ -44,7 +44,13 @@ pub(crate) struct Unowned {
     pub(crate) service: Named<ServiceId>,
     /// When it was made.
     pub(crate) made: Made,
+    /// Its list says when it was made; otherwise that follows from when lists first showed it.
+    pub(crate) dated: bool,
 }
+
+/// How late a list may show what was bought: what was made by its date is not of before, and
+/// what has none may be.
+const LIST_LAG_MS: u64 = 60_000;
 
 /// An order in doubt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +107,15 @@ pub(crate) fn match_rows(
             spans.touch(row.made.after.unwrap_or_default(), row.made.before)
         };
         let products = products(&wanted, row, |product| fits(&product.spans));
+        if products.is_empty() && !row.dated {
+            let after = Time(row.made.after.unwrap_or_default().0.saturating_sub(LIST_LAG_MS));
+            let may_be = |product: &Wanted| product.spans.touch(after, row.made.before);
+            let is_late = !self::products(&wanted, row, may_be).is_empty();
+            if is_late && self::products(&in_work, row, fits).is_empty() {
+                matched.unattributed.push(at);
+            }
+            continue;
+        }
         let is_in_work = !products.is_empty() && !self::products(&in_work, row, fits).is_empty();
         let proven = row.made.after.is_some();
         if proven && !is_in_work && products.len() == 1 {
@@ -302,6 +317,7 @@ mod tests {
             country: Named::Known(CountryId(country)),
             service: Named::Known(ServiceId(service)),
             made: Made { after, before: Time(before_s * SECOND) },
+            dated: true,
         }
     }
 
@@ -374,6 +390,17 @@ mod tests {
         check(&[row(7, 3, 661, 664)], &seekers, &[], &[], (&[], &[], &[], &[]));
         let (late, gone) = ([row(7, 3, 661, 664)], [given_up(7, 3, 600)]);
         check(&late, &[], &gone, &[], (&[], &[], &[], &[]));
+    }
+
+    #[test]
+    fn a_row_without_a_date_that_a_list_may_have_shown_late_is_told() {
+        let gone = [given_up(7, 3, 600)];
+        let late = |after_s| Unowned { dated: false, ..row(7, 3, after_s, after_s + 3) };
+        check(&[late(700)], &[], &gone, &[], (&[], &[], &[], &[0]));
+        check(&[late(700)], &[seeker(1, 7, 3, 600)], &[], &[], (&[], &[], &[], &[0]));
+        check(&[late(721)], &[], &gone, &[], (&[], &[], &[], &[]));
+        check(&[late(700)], &[], &gone, &[call(7, 3, 690)], (&[], &[], &[], &[]));
+        check(&[late(500)], &[], &gone, &[], (&[], &[], &[], &[]));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a step of a test that fails ends the test")]
 
+mod chaos;
 mod demo;
 mod folder;
 mod fulfilment;

@@ -68,11 +68,20 @@ impl NumberFields {
     ) -> Result<Number, Misfit> {
         let number = read(&self.number).ok_or(Misfit)?;
         let Some(prefix) = &self.prefix else {
-            return Number::parse(&number).ok_or(Misfit);
+            return Number::parse(&spelled(&number)).ok_or(Misfit);
         };
-        let prefix = read(prefix).ok_or(Misfit)?;
+        let prefix = spelled(&read(prefix).ok_or(Misfit)?);
+        let number = spelled(&number);
         Number::parse(&format!("{}{number}", prefix.trim_start_matches('+'))).ok_or(Misfit)
     }
+}
+
+/// A number without what people put between its digits: a purchase that is understood but for
+/// that would be in doubt.
+fn spelled(number: &str) -> String {
+    let between =
+        |c: char| c.is_whitespace() || matches!(c, '-' | '(' | ')' | '.' | '\u{2010}'..='\u{2015}');
+    number.chars().filter(|c| !between(*c)).collect()
 }
 
 /// A reply and its rule's groups, to read fields from.

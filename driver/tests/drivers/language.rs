@@ -179,6 +179,18 @@ fn a_number_is_put_together_from_its_parts() {
 }
 
 #[test]
+fn a_number_may_be_written_as_people_write_it() {
+    let from = r#"number = "/n""#;
+    for number in ["+62 812 345-6789", "62 (812) 345.6789", "+62\u{a0}812\u{2013}3456789"] {
+        let body = format!(r#"{{"id":"a1","n":"{number}"}}"#);
+        reads(from, from, Op::Buy, &body, "bought a1 +628123456789 cost=- operator=-");
+    }
+    let joined = r#"number = "/n", number_prefix = "/cc""#;
+    let body = r#"{"id":"a1","cc":"+62 ","n":"812 345 6789"}"#;
+    reads(from, joined, Op::Buy, body, "bought a1 +628123456789 cost=- operator=-");
+}
+
+#[test]
 fn values_may_come_from_headers() {
     let to = r#"number = "/n", cost = ["@X-Price"]"#;
     let driver = Driver::parse(&changed(r#"number = "/n""#, to)).unwrap();

@@ -1,9 +1,10 @@
 //! Every fault on demand, restarts, and the bounds of requests.
 
+use nexnum_engine::money::Micros;
 use nexnum_sandbox::{FaultKind, SandboxConfig};
 use serde_json::{Value, json};
 
-use crate::{FIVESIM, HANDLER, IMPATIENCE, Rig, SMSPOOL, slow};
+use crate::{FIVESIM, HANDLER, IMPATIENCE, Rig, SMSPOOL, slow, staple};
 
 #[tokio::test]
 async fn a_front_end_fault_does_nothing_and_shows_as_what_it_is() {
@@ -177,4 +178,107 @@ async fn requests_are_bounded() {
     let form = [("action", " getBalance "), ("api_key", rig.key(HANDLER))];
     let seen = rig.client.post(&url).form(&form).send().await.unwrap();
     assert_eq!(seen.text().await.unwrap(), "ACCESS_BALANCE:100000.00");
+}
+
+#[tokio::test]
+async fn what_is_done_is_done_whatever_becomes_of_its_reply() {
+    let rig = Rig::small().await;
+    let kinds = [
+        FaultKind::ReplyLost,
+        FaultKind::HangsAfterHead,
+        FaultKind::GatewayAfterwards,
+        FaultKind::FalseGzip,
+        FaultKind::WrongContentType,
+        FaultKind::ListedLate,
+    ];
+    let path = format!("?action=getNumber&service=tg&country=6&api_key={}", rig.key(HANDLER));
+    for kind in kinds {
+        rig.sandbox.faults(HANDLER).next(kind);
+        let call = rig.get(HANDLER, &path).timeout(IMPATIENCE);
+        let seen = rig.send(call).await;
+        let failed = seen.is_ok_and(|seen| seen.status >= 500);
+        assert_eq!(failed, kind == FaultKind::GatewayAfterwards, "{kind:?}");
+    }
+    for kind in [FaultKind::ConnectionLost, FaultKind::Gateway, FaultKind::Redirect] {
+        rig.sandbox.faults(HANDLER).next(kind);
+        let seen = rig.send(rig.get(HANDLER, &path).timeout(IMPATIENCE)).await;
+        assert!(seen.is_err() || seen.is_ok_and(|seen| seen.status > 300), "{kind:?}");
+    }
+    let bought = rig.sandbox.bought(HANDLER);
+    assert_eq!(bought.len(), kinds.len());
+    assert!(bought.iter().all(|it| it.is_charged && it.ended_ms.is_none() && !it.is_foreign));
+    let list = rig.handler("action=getActiveActivations").await;
+    let shown = bought.iter().filter(|it| list.contains(&it.external_id)).count();
+    assert_eq!(shown, kinds.len() - 1, "one is listed late: {list}");
+    rig.sandbox.advance_ms(40_000);
+    let list = rig.handler("action=getActiveActivations").await;
+    assert!(bought.iter().all(|it| list.contains(&it.external_id)));
+}
+
+#[tokio::test]
+async fn a_purchase_is_refused_overcharged_or_overtaken_on_demand() {
+    let rig = Rig::small().await;
+    for provider in [HANDLER, FIVESIM, SMSPOOL] {
+        assert!(rig.sandbox.pin(provider, staple(), Micros(200_000), 10));
+    }
+    let faults = rig.sandbox.faults(HANDLER);
+    let buy = "action=getNumber&service=tg&country=6&maxPrice=0.3";
+    faults.next(FaultKind::PriceRefused);
+    assert_eq!(rig.handler(buy).await, "WRONG_MAX_PRICE:0.40");
+    faults.next(FaultKind::EmptyAccount);
+    assert_eq!(rig.handler("action=getBalance").await, "ACCESS_BALANCE:0.00");
+    faults.next(FaultKind::EmptyAccount);
+    assert_eq!(rig.handler(buy).await, "NO_BALANCE");
+    faults.next(FaultKind::Overcharged);
+    rig.handler(buy).await;
+    faults.next(FaultKind::ForeignPurchase);
+    rig.handler(buy).await;
+    let bought = rig.sandbox.bought(HANDLER);
+    let seen: Vec<_> = bought.iter().map(|it| (it.cost.0, it.is_foreign)).collect();
+    assert_eq!(seen, [(450_000, false), (200_000, true), (200_000, false)]);
+}
+
+#[tokio::test]
+async fn a_refusal_that_a_fault_decides_is_in_the_protocol_s_words() {
+    let rig = Rig::small().await;
+    let (id, _) = rig.buy_handler().await;
+    let bought = rig.fivesim_json("user/buy/activation/indonesia/any/telegram").await;
+    let order = rig.buy_smspool().await;
+    let status = format!("action=getStatus&id={id}");
+    let cancel = format!("action=setStatus&id={id}&status=8");
+    for provider in [HANDLER, FIVESIM, SMSPOOL] {
+        rig.sandbox.faults(provider).next(FaultKind::NotFound);
+        rig.sandbox.faults(provider).next(FaultKind::CancelTooEarly);
+        rig.sandbox.faults(provider).next(FaultKind::ListEmpty);
+    }
+    assert_eq!(rig.handler(&status).await, "NO_ACTIVATION");
+    assert!(rig.handler(&status).await.starts_with("STATUS_OK"));
+    assert_eq!(rig.handler(&cancel).await, "EARLY_CANCEL_DENIED");
+    let list = rig.handler("action=getActiveActivations").await;
+    assert_eq!(list, r#"{"error":"NO_ACTIVATIONS","status":"error"}"#);
+    let seen = rig.fivesim(&format!("user/check/{}", bought["id"])).await;
+    assert_eq!((seen.status, seen.body.as_str()), (404, "order not found"));
+    let seen = rig.fivesim(&format!("user/cancel/{}", bought["id"])).await;
+    assert_eq!((seen.status, seen.body.as_str()), (400, "you need to wait time"));
+    assert_eq!(rig.fivesim_json("user/orders?category=activation").await["Total"], 0);
+    let check = rig.smspool("/sms/check", &[("orderid", &order)]).await;
+    assert_eq!(check["message"], "We could not find this order!");
+    assert_eq!(rig.smspool("/sms/cancel", &[("orderid", &order)]).await["success"], 0);
+    assert_eq!(rig.smspool("/request/active", &[]).await, json!([]));
+}
+
+#[tokio::test]
+async fn each_fault_is_in_the_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let config =
+        SandboxConfig { journal_dir: Some(folder.path().to_owned()), ..SandboxConfig::small(1) };
+    let rig = Rig::start(config).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::Http500);
+    let path = format!("?action=getBalance&api_key={}", rig.key(HANDLER));
+    rig.send(rig.get(HANDLER, &path)).await.unwrap();
+    rig.sandbox.stop().await;
+    let journal = std::fs::read_to_string(folder.path().join("handler.jsonl")).unwrap();
+    let fault =
+        r#""event":"fault","kind":"http500","call":"GET /stubs/handler_api.php action=getBalance""#;
+    assert!(journal.contains(fault), "{journal}");
 }

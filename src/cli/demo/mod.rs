@@ -54,7 +54,16 @@ pub struct DemoArgs {
     /// How old a number must be before it may be cancelled, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = values::whole::<u64>(0..=86_400))]
     pub min_cancel_age: u64,
-    /// The share of calls to the simulated providers that fail, 0 to 1.
+    /// The share of calls to the simulated providers that misbehave, 0 to 1.
+    ///
+    /// Any call: no answer, or a lost connection; HTTP 301, 429, 500, or 502 to 504 with
+    /// Retry-After in any form; something that is not the protocol. Done, and the reply is slow,
+    /// late, lost, cut, stuck after its head, a 502 or 504, falsely compressed, of another
+    /// content type, or has ids of another type, spelled numbers, local dates. Purchases: bought
+    /// and the reply lost, listed late, no numbers, the price has risen, overcharged, a stranger
+    /// buys the same; messages twice, again with another id, two at once, after a cancel. Numbers:
+    /// not found, too early to cancel, cancelled and the reply lost. Lists of open numbers: rows
+    /// missing, or all.
     #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = rate)]
     pub faults: f64,
     /// How many buyers trade by themselves, 0 to 256, so that the market is under load.

@@ -38,7 +38,7 @@ impl Reconciler {
         let doubted = self.waiting();
         // 2. The rows that no order has, and whose each of them is.
         let (asked, whole_from) = (listed.look.asked, listed.whole_from());
-        let unowned = unowned(&self.orders, &self.connected, listed);
+        let unowned = unowned(&self.orders, &self.connected, listed, &mut self.zone);
         let rows: Vec<Unowned> = unowned.iter().map(|(_, says)| *says).collect();
         let seekers: Vec<Seeker> = doubted.iter().map(seeker).collect();
         let matched = match_rows(&rows, &seekers, given_up, &calls);

@@ -12,10 +12,12 @@ use crate::provider::connected::Connected;
 use crate::provider::listed::Listed;
 
 /// The rows that no order has and that are not being given back, each with what it says.
+/// `zone` is that of the provider's moments as an earlier list told it, and as this one does.
 pub(super) fn unowned(
     orders: &Orders,
     connected: &Connected,
     listed: Listed,
+    zone: &mut Option<i64>,
 ) -> Vec<(ActiveRow, Unowned)> {
     let provider = connected.id();
     let names = Names::of(&listed.list.rows);
@@ -29,17 +31,18 @@ pub(super) fn unowned(
         }
     }
     let own = own.iter().map(|(unzoned, order)| (*unzoned, order.placed_at));
-    let zone = listed.offset.and_then(|offset| zone::of_rows(own, offset));
+    *zone = listed.offset.and_then(|offset| zone::of_rows(own, offset)).or(*zone);
     let mut unowned = Vec::new();
     for mut row in others {
         if orders.doubts.is_disowned(provider, &row.external_id) {
             continue;
         }
-        let unzoned = row.created_unzoned.zip(zone);
+        let unzoned = row.created_unzoned.zip(*zone);
         row.created = row.created.or(unzoned.map(|(unzoned, zone)| zone::zoned(unzoned, zone)));
         let made = connected.made(&row, listed.offset);
         let (country, service) = names.read(connected.crosswalk(), &row);
-        unowned.push((row, Unowned { country, service, made }));
+        let dated = row.created.is_some() && listed.offset.is_some();
+        unowned.push((row, Unowned { country, service, made, dated }));
     }
     unowned
 }

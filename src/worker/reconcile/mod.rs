@@ -52,6 +52,9 @@ pub(super) struct Reconciler {
     /// Rows that were reported, since they may be ours and may not: those of the last list
     /// that anything was looked for in.
     unattributed: BTreeSet<String>,
+    /// The zone of the provider's moments, where they have none and a row of ours told it: a
+    /// list may be without one when it matters.
+    zone: Option<i64>,
     not_before: Time,
     /// The same where only what was given up is looked for.
     given_up_not_before: Time,
@@ -67,6 +70,7 @@ impl Reconciler {
             connected: Arc::clone(connected),
             misfits: 0,
             unattributed: BTreeSet::new(),
+            zone: None,
             not_before: Time(0),
             given_up_not_before: Time(0),
             baseline_not_before: Time(0),
