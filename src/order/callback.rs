@@ -164,9 +164,10 @@ impl Orders {
     ) -> Result<Processed, CallbackRefusal> {
         let number = callback::number(posted).ok_or(CallbackRefusal::InvalidNumber)?;
         let named = posted.service.as_deref().map(|code| {
-            let catalog = self.market.catalog;
+            let (catalog, code) = (self.market.catalog, code.trim());
             let slug = catalog.service_by_slug(code);
-            slug.or_else(|| catalog.service_by_handler_code(code))
+            let code_of = || catalog.service_by_handler_code(code);
+            slug.or_else(code_of).or_else(|| catalog.find_service(code))
         });
         let service = match (service, named) {
             (Some(service), _) | (None, Some(Some(service))) => Some(service),
