@@ -95,6 +95,20 @@ impl Orders {
         self.process(id, provider, callback::read(&content_type, &body), service).await
     }
 
+    /// Throws away a callback that could not be processed, or was refused.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] if it is not kept, or waits; what kept the engine from it.
+    pub async fn discard_callback(&self, id: CallbackId) -> Result<(), Refusal> {
+        let failed = |callbacks: &Callbacks| callbacks.get(id).and_then(|kept| kept.failure);
+        self.market.read_model.callbacks(failed).ok_or(Refusal::NotFound)?;
+        let settle = SettleCallback { callback: id, outcome: CallbackOutcome::Discarded };
+        self.market.execute(settle).await?;
+        self.market.metrics.callback_processed("discarded");
+        self.report_failed();
+        Ok(())
+    }
+
     /// Processes the callbacks that were received up to a moment and wait still: a crash came
     /// between, or the engine had no room.
     pub(crate) async fn process_waiting(&self, until: Time) {
@@ -137,6 +151,7 @@ impl Orders {
         let told = match outcome {
             CallbackOutcome::Accepted => "accepted",
             CallbackOutcome::Duplicate => "duplicate",
+            CallbackOutcome::Discarded => "discarded",
             CallbackOutcome::Failed(failure) => failure.code(),
         };
         self.market.metrics.callback_processed(told);
