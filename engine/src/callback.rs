@@ -115,4 +115,6 @@ pub enum CallbackOutcome {
     Duplicate,
     /// It is kept for the operator.
     Failed(CallbackFailure),
+    /// It was kept, and an operator has thrown it away.
+    Discarded,
 }

@@ -8,6 +8,7 @@ use nexnum_driver::Secret;
 use nexnum_engine::time::Time;
 use nexnum_storage::secrets::{SecretBytes, Secrets};
 use nexnum_storage::{Folder, StorageError};
+use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 
 use crate::digest;
@@ -20,6 +21,10 @@ const TOKEN: &str = "hook.own";
 const SIGNING_KEY: &str = "hook.own.key";
 /// Where those before are, with the moment at which they end.
 const BEFORE: &str = "hook.own.before";
+/// Where the digests of the tokens before are, the newest first.
+const RETIRED: &str = "hook.own.retired";
+/// How many of them are known.
+const RETIRED_MAX: usize = 8;
 /// What a signature begins with.
 const SIGNATURE_PREFIX: &str = "sha256=";
 
@@ -70,6 +75,8 @@ struct CallbackPairs {
     current: CallbackPair,
     /// The pair before, and until when it is taken.
     before: Option<(CallbackPair, Time)>,
+    /// The digests of the tokens before, in hexadecimal digits, the newest first.
+    retired: Vec<String>,
 }
 
 /// The secrets of a data folder's callback.
@@ -77,6 +84,8 @@ struct CallbackPairs {
 pub struct CallbackSecrets {
     folder: Folder,
     pairs: ArcSwap<CallbackPairs>,
+    /// One change at a time: each begins with what the last one left.
+    changing: Mutex<()>,
 }
 
 impl CallbackSecrets {
@@ -92,8 +101,10 @@ impl CallbackSecrets {
             let until = parts.next()?.parse().ok()?;
             Some((CallbackPair::new(parts.next()?.into(), parts.next()?.into()), Time(until)))
         });
-        let pairs = ArcSwap::from_pointee(CallbackPairs { current, before });
-        Ok(Self { folder: folder.clone(), pairs })
+        let retired = read(&store, RETIRED)?.unwrap_or_default();
+        let retired = retired.split_whitespace().map(str::to_owned).collect();
+        let pairs = ArcSwap::from_pointee(CallbackPairs { current, before, retired });
+        Ok(Self { folder: folder.clone(), pairs, changing: Mutex::default() })
     }
 
     /// The token in the path.
@@ -109,15 +120,16 @@ impl CallbackSecrets {
     }
 
     /// Whether callbacks with this token are taken at `now`; `None` if it is none of ours, or
-    /// older than the one before.
+    /// older than the last ones.
     #[must_use]
     pub fn age(&self, token: &str, now: Time) -> Option<TokenAge> {
         let (pairs, sha256) = (self.pairs.load(), keys::sha256(token));
         if pairs.taken(now).any(|pair| pair.has_token(&sha256)) {
             return Some(TokenAge::Taken);
         }
-        let before = pairs.before.as_ref().filter(|(pair, _)| pair.has_token(&sha256));
-        before.map(|_| TokenAge::Expired)
+        let sha256 = hex(&sha256);
+        let is_it = |known: &String| bool::from(known.as_bytes().ct_eq(sha256.as_bytes()));
+        pairs.retired.iter().any(is_it).then_some(TokenAge::Expired)
     }
 
     /// True if a signature is one of this body, `sha256=` and the HMAC-SHA256 in hexadecimal
@@ -138,16 +150,23 @@ impl CallbackSecrets {
     /// # Errors
     /// Nothing has changed then.
     pub fn rotate(&self, until: Time) -> Result<(), CallbackSecretError> {
+        let _one_at_a_time = self.changing.lock();
         let store = folder::secrets(&self.folder)?;
-        let before = self.pairs.load().current.clone();
+        let (before, retired) = {
+            let pairs = self.pairs.load();
+            let old = std::iter::once(hex(&pairs.current.token_sha256));
+            let retired = old.chain(pairs.retired.iter().cloned()).take(RETIRED_MAX);
+            (pairs.current.clone(), retired.collect::<Vec<_>>())
+        };
         let current = CallbackPair::new(drawn::<16>()?, drawn::<32>()?);
         // The old ones first: a crash in between leaves them valid.
         let (token, key) = (before.token.expose(), before.key.expose());
         put(&store, BEFORE, &format!("{} {token} {key}", until.0))?;
+        put(&store, RETIRED, &retired.join(" "))?;
         put(&store, SIGNING_KEY, current.key.expose())?;
         put(&store, TOKEN, current.token.expose())?;
         let before = Some((before, until));
-        self.pairs.store(CallbackPairs { current, before }.into());
+        self.pairs.store(CallbackPairs { current, before, retired }.into());
         Ok(())
     }
 }
@@ -221,5 +240,25 @@ mod tests {
             assert_eq!(age(&token, 100), Some(TokenAge::Expired), "after it");
             assert!(!secrets.is_signed(b"body", &signature(&key), Time(100)));
         }
+    }
+
+    #[test]
+    fn changes_at_once_leave_one_pair_and_every_token_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("market");
+        folder::init(&path).unwrap();
+        let folder = Folder::at(path);
+        let secrets = CallbackSecrets::open(&folder).unwrap();
+        let first = secrets.token();
+        std::thread::scope(|scope| {
+            for _ in 0..RETIRED_MAX {
+                scope.spawn(|| secrets.rotate(Time(0)).unwrap());
+            }
+        });
+        let again = CallbackSecrets::open(&folder).unwrap();
+        assert_eq!(secrets.token().expose(), again.token().expose());
+        assert_eq!(again.age(first.expose(), Time(1)), Some(TokenAge::Expired));
+        again.rotate(Time(0)).unwrap();
+        assert_eq!(again.age(first.expose(), Time(1)), None, "it is the ninth");
     }
 }

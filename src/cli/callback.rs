@@ -1,4 +1,4 @@
-//! `nexnum callback`: callbacks that a running server could not process.
+//! `nexnum callback`: callbacks that a running server could not process, or has refused.
 
 use clap::{Subcommand, ValueEnum};
 use reqwest::Method;
@@ -40,6 +40,12 @@ enum Action {
         #[arg(long, value_name = "SERVICE")]
         service: Option<String>,
     },
+    /// Throw callbacks away: their messages are lost.
+    Discard {
+        /// Their ids, as `nexnum callback list` shows them.
+        #[arg(required = true, value_parser = clap::value_parser!(u64).range(1..))]
+        ids: Vec<u64>,
+    },
 }
 
 /// Which callbacks.
@@ -69,6 +75,10 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
                 None => json!({}),
             };
             server.ask(Method::POST, &format!("callbacks/{id}/process"), Some(body))
+        }
+        Action::Discard { ids } => {
+            let discard = |id| server.ask(Method::DELETE, &format!("callbacks/{id}"), None);
+            ids.into_iter().try_for_each(discard)
         }
     }
 }

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use crate::digest;
 use crate::json::{self, JsonFault};
-use crate::message::number;
+use crate::message::{form, number};
 
 /// How long a callback without an id is the same.
 const MINUTE_MS: u64 = 60_000;
@@ -60,9 +60,21 @@ impl fmt::Debug for PostedMessage {
 pub fn read(content_type: &str, body: &[u8]) -> Result<PostedMessage, JsonFault> {
     let text = decoded(wide(body).unwrap_or(content_type), body);
     let text = text.trim_start_matches('\u{feff}');
-    // Some clients call whatever they send a form.
-    let is_form = is_form(content_type) && !text.trim_start().starts_with(['{', '[']);
-    let said = if is_form { form(content_type, body) } else { object(text)? };
+    // Some clients call whatever they send a form, and others call a form whatever they like.
+    let is_json = text.trim_start().starts_with(['{', '[']);
+    let form = (!is_json).then(|| form::fields(content_type, body)).flatten();
+    let said = match (form, object(text)) {
+        (Some(form), _) => form.into_iter().map(|(name, value)| (name, Ok(value))).collect(),
+        (None, Ok(said)) => said,
+        (None, Err(fault)) => {
+            let form = form::pairs(content_type, body);
+            let has = |wanted: &str| form.iter().any(|(name, _)| name == wanted);
+            if is_json || !has("number") || !has("text") {
+                return Err(fault);
+            }
+            form.into_iter().map(|(name, value)| (name, Ok(value))).collect()
+        }
+    };
     let mut fields = BTreeMap::new();
     for (name, value) in said {
         let Some(name) = FIELDS.into_iter().find(|known| *known == name) else { continue };
@@ -138,46 +150,6 @@ impl<'de> Deserialize<'de> for Members<'de> {
         }
         deserializer.deserialize_map(InOrder)
     }
-}
-
-fn is_form(content_type: &str) -> bool {
-    let kind = content_type.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-}
-
-/// The fields of a form.
-fn form(content_type: &str, body: &[u8]) -> Vec<Said> {
-    let pairs = body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
-    let said = |pair: &[u8]| {
-        let mut halves = pair.splitn(2, |byte| *byte == b'=');
-        let mut half = || {
-            let bytes = unescaped(halves.next().unwrap_or_default());
-            decoded(content_type, &bytes).into_owned()
-        };
-        (half(), Ok(half()))
-    };
-    pairs.map(said).collect()
-}
-
-/// The bytes that a part of a form stands for; what is no escape stands for itself.
-fn unescaped(part: &[u8]) -> Vec<u8> {
-    let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
-    let mut bytes = Vec::with_capacity(part.len());
-    let mut at = 0;
-    while let Some(&byte) = part.get(at) {
-        let escape = (byte == b'%').then(|| digit(part.get(at + 1)).zip(digit(part.get(at + 2))));
-        match escape.flatten() {
-            Some((high, low)) => {
-                bytes.push((high * 16 + low) as u8);
-                at += 3;
-            }
-            None => {
-                bytes.push(if byte == b'+' { b' ' } else { byte });
-                at += 1;
-            }
-        }
-    }
-    bytes
 }
 
 /// The number that received the message.
@@ -306,6 +278,13 @@ mod tests {
         assert_eq!(text_of(&format!("{FORM}; charset=windows-1251"), cyrillic), "код 48291");
         let broken = b"number=62812345&text=100%&id=7";
         assert_eq!(text_of(FORM, broken), "100%");
+        // A form that is called something else.
+        for content_type in ["application/json", "text/plain", ""] {
+            assert_eq!(text_of(content_type, b"number=62812345&text=code+1"), "code 1");
+        }
+        let parts = "--X\r\nContent-Disposition: form-data; name=\"number\"\r\n\r\n62812345\r\n--X\r\n\
+                     Content-Disposition: form-data; name=\"text\"\r\n\r\ncode 1\r\n--X--\r\n";
+        assert_eq!(text_of("multipart/form-data; boundary=X", parts.as_bytes()), "code 1");
         // What a client sends as a form that is none.
         assert_eq!(text_of(FORM, br#" {"number": "62812345", "text": "code 1"}"#), "code 1");
         for (body, field) in [
@@ -362,8 +341,8 @@ mod tests {
             let fault = read("", body(value).as_bytes()).unwrap_err();
             assert_eq!((&*fault.field, &*fault.detail), ("id", "must be a string"), "{value}");
         }
-        let nested =
-            format!("{{\"deep\": {}1{}, {}", "[".repeat(900), "]".repeat(900), &body("7")[1..]);
+        let (open, close) = ("[".repeat(20_000), "]".repeat(20_000));
+        let nested = format!("{{\"deep\": {open}1{close}, {}", &body("7")[1..]);
         assert_eq!(read("", nested.as_bytes()).unwrap().id.as_deref(), Some("7"));
     }
 }

@@ -4,6 +4,7 @@
 pub mod callback;
 pub mod extract;
 pub mod fit;
+mod form;
 pub mod holder;
 pub mod identity;
 pub mod named;

@@ -95,6 +95,20 @@ impl Orders {
         self.process(id, provider, callback::read(&content_type, &body), service).await
     }
 
+    /// Throws away a callback that could not be processed, or was refused.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] if it is not kept, or waits; what kept the engine from it.
+    pub async fn discard_callback(&self, id: CallbackId) -> Result<(), Refusal> {
+        let failed = |callbacks: &Callbacks| callbacks.get(id).and_then(|kept| kept.failure);
+        self.market.read_model.callbacks(failed).ok_or(Refusal::NotFound)?;
+        let settle = SettleCallback { callback: id, outcome: CallbackOutcome::Discarded };
+        self.market.execute(settle).await?;
+        self.market.metrics.callback_processed("discarded");
+        self.report_failed();
+        Ok(())
+    }
+
     /// Processes the callbacks that were received up to a moment and wait still: a crash came
     /// between, or the engine had no room.
     pub(crate) async fn process_waiting(&self, until: Time) {
@@ -137,6 +151,7 @@ impl Orders {
         let told = match outcome {
             CallbackOutcome::Accepted => "accepted",
             CallbackOutcome::Duplicate => "duplicate",
+            CallbackOutcome::Discarded => "discarded",
             CallbackOutcome::Failed(failure) => failure.code(),
         };
         self.market.metrics.callback_processed(told);
@@ -164,9 +179,10 @@ impl Orders {
     ) -> Result<Processed, CallbackRefusal> {
         let number = callback::number(posted).ok_or(CallbackRefusal::InvalidNumber)?;
         let named = posted.service.as_deref().map(|code| {
-            let catalog = self.market.catalog;
+            let (catalog, code) = (self.market.catalog, code.trim());
             let slug = catalog.service_by_slug(code);
-            slug.or_else(|| catalog.service_by_handler_code(code))
+            let code_of = || catalog.service_by_handler_code(code);
+            slug.or_else(code_of).or_else(|| catalog.find_service(code))
         });
         let service = match (service, named) {
             (Some(service), _) | (None, Some(Some(service))) => Some(service),

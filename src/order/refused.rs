@@ -48,7 +48,11 @@ impl Orders {
                 (None, text)
             }
         };
-        let kept = self.market.read_model.callbacks(Callbacks::refused_len);
+        let kept = match source {
+            CallbackSource::Known(_) => self.market.read_model.callbacks(Callbacks::refused_len),
+            // Of them nothing is kept.
+            CallbackSource::Unknown => 0,
+        };
         let text = match kept {
             0 => text,
             kept => format!("{text}; {kept} are kept: `nexnum callback list --state refused`"),

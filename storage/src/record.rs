@@ -243,7 +243,7 @@ enums! {
     ProviderKind { 1 Own, 2 Driven }
     Closing { 1 Completed, 2 Cancelled, 3 TimedOut }
     FailReason { 1 NoNumbers, 2 InDoubt }
-    CallbackOutcome { 1 Accepted, 2 Duplicate, 3 Failed(failure) }
+    CallbackOutcome { 1 Accepted, 2 Duplicate, 3 Failed(failure), 4 Discarded }
     CallbackFailure {
         1 Unreadable, 2 InvalidField, 3 InvalidNumber, 4 UnknownService, 5 UnknownNumber,
         6 Ambiguous, 7 TooManyMessages, 8 InvalidSignature, 9 ExpiredToken,

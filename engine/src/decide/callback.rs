@@ -87,7 +87,12 @@ pub(super) fn processed(state: &State, id: CallbackId, outcome: CallbackOutcome)
         (CallbackOutcome::Failed(failure), _) => {
             Some(failed(state, id, failure, callback.body.len()))
         }
-        (CallbackOutcome::Accepted | CallbackOutcome::Duplicate, _) => Some(ended(id, outcome, 0)),
+        // One that waits may be in the hands of its request.
+        (CallbackOutcome::Discarded, None) => None,
+        (CallbackOutcome::Discarded, Some(_))
+        | (CallbackOutcome::Accepted | CallbackOutcome::Duplicate, _) => {
+            Some(ended(id, outcome, 0))
+        }
     }
 }
 

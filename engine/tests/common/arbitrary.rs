@@ -227,9 +227,10 @@ impl Arbitrary {
             18 if self.rng.once_in(2) => Command::ReceiveCallback(self.received(state)),
             18 => Command::SettleCallback(SettleCallback {
                 callback: self.callback(state),
-                outcome: match self.rng.below(4) {
+                outcome: match self.rng.below(5) {
                     0 => CallbackOutcome::Accepted,
                     1 => CallbackOutcome::Duplicate,
+                    2 => CallbackOutcome::Discarded,
                     _ => CallbackOutcome::Failed(self.rng.pick(&CallbackFailure::ALL)),
                 },
             }),
@@ -365,11 +366,10 @@ impl Arbitrary {
 
     fn received(&mut self, state: &State) -> ReceiveCallback {
         let len = if self.rng.once_in(30) { 64 * 1024 + 1 } else { self.rng.below(40) };
-        let content_type = if self.rng.once_in(20) { "x".repeat(101) } else { String::new() };
         ReceiveCallback {
             provider: if self.rng.once_in(10) { self.provider(state) } else { ProviderId(1) },
             key: self.rng.below(60).into(),
-            content_type: content_type.into(),
+            content_type: "x".repeat(if self.rng.once_in(20) { 101 } else { 0 }).into(),
             body: vec![self.rng.next() as u8; len as usize].into(),
             failure: self.rng.once_in(3).then(|| self.rng.pick(&CallbackFailure::ALL)),
         }

@@ -285,6 +285,7 @@ impl Scene {
                 outcome: match line.word(2) {
                     "accepted" => CallbackOutcome::Accepted,
                     "duplicate" => CallbackOutcome::Duplicate,
+                    "discarded" => CallbackOutcome::Discarded,
                     "unreadable" => CallbackOutcome::Failed(CallbackFailure::Unreadable),
                     "ambiguous" => CallbackOutcome::Failed(CallbackFailure::Ambiguous),
                     word => panic!("{word:?} is no outcome of a callback"),

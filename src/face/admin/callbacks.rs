@@ -12,7 +12,7 @@ use nexnum_engine::ids::CallbackId;
 use super::state::State;
 use crate::face::auth::Operator;
 use crate::face::description::code::ProblemCode as Code;
-use crate::face::description::operation::{Operation as Described, PathParam, Reply, Tag};
+use crate::face::description::operation::{Content, Operation as Described, PathParam, Reply, Tag};
 use crate::face::query::{Bounded, Cursor, parameters};
 use crate::face::wire::{Id, Moment};
 use crate::face::{parse, problems};
@@ -152,6 +152,27 @@ pub(super) async fn process(
         Processed::Kept => Outcome::Kept,
     };
     Ok(reply::json(StatusCode::OK, &ProcessedCallback { status }))
+}
+
+pub(super) const DISCARD: Described = Described::new(
+    "discardCallback",
+    Tag::Admin,
+    "Throw a callback away",
+    &[Reply::of(204, "It is kept no longer", Content::None)],
+)
+.details("Its message is lost: for one that is none, or that no order can take.")
+.path(&[PathParam::new::<Id>("id", "The callback's id", "81")])
+.problems(&[Code::Overloaded, Code::OutcomeUnknown]);
+
+pub(super) async fn discard(
+    state: Arc<State>,
+    _: Operator,
+    call: Call,
+) -> Result<Response, Problem> {
+    let id = CallbackId(call.id_param("id")?);
+    let discarded = state.orders.discard_callback(id).await;
+    discarded.map_err(|refusal| problems::of_callback(refusal.into()))?;
+    Ok(reply::no_content())
 }
 
 /// How to process a callback.

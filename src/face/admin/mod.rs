@@ -33,6 +33,7 @@ pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
         .detached(post("/api/admin/callback/rotate", callback::ROTATE), callback::rotate)
         .at_once(get("/api/admin/callbacks", callbacks::LIST), callbacks::list)
         .detached(post("/api/admin/callbacks/{id}/process", callbacks::PROCESS), callbacks::process)
+        .detached(delete("/api/admin/callbacks/{id}", callbacks::DISCARD), callbacks::discard)
         .at_once(get("/api/admin/attention", attention::LIST), attention::list)
         .at_once(get("/api/admin/providers", providers::LIST), providers::list)
         .detached(post("/api/admin/providers/{name}/sync", providers::SYNC), providers::sync)

@@ -49,6 +49,7 @@ fn of_callbacks() -> Vec<(&'static str, CallbackEvent)> {
         ),
         ("CallbackProcessed Accepted", processed(CallbackOutcome::Accepted, 0)),
         ("CallbackProcessed Duplicate", processed(CallbackOutcome::Duplicate, 0)),
+        ("CallbackProcessed Discarded", processed(CallbackOutcome::Discarded, 0)),
         ("CallbackProcessed Unreadable", failed(CallbackFailure::Unreadable)),
         ("CallbackProcessed InvalidField", failed(CallbackFailure::InvalidField)),
         ("CallbackProcessed InvalidNumber", failed(CallbackFailure::InvalidNumber)),

@@ -46,6 +46,11 @@ const OUT_OF_REACH: [(&str, &str); 3] = [
     ("POST /api/v1/activations/{id}/resend 409 too_early_to_cancel", "a provider's own word"),
 ];
 
+/// The id at a path's end.
+fn kept_id(path: &str) -> &str {
+    path.rsplit('/').next().unwrap()
+}
+
 /// A market, its clients, and the answers that have been seen.
 struct Tour {
     market: Market,
@@ -294,6 +299,13 @@ impl Tour {
         self.post(&path, json!({"service": "nope"})).await;
         self.post(&path, json!({"service": "telegram"})).await;
         self.post(&path, json!({"service": "telegram"})).await;
+        let path = path.strip_suffix("/process").unwrap();
+        self.hook(json!({"number": "x", "text": "t", "id": "discarded"})).await;
+        let kept = self.get("/api/admin/callbacks?limit=1").await;
+        let last = kept["callbacks"][0]["id"].as_str().unwrap();
+        let path = path.replace(kept_id(path), last);
+        self.delete(&path).await;
+        self.delete(&path).await;
     }
 
     async fn operators(&mut self) {

@@ -113,10 +113,11 @@ async fn a_gateway_that_was_not_set_to_the_new_address_loses_no_message() {
     assert_eq!(noticed(&market).await.len(), 1);
     assert_eq!(process(&market, &kept[0]).await.ok()["status"], "accepted");
     assert_eq!(codes(&ann, &order).await, ["48213"]);
-    // Those before are known no more.
+    // It is known after the next change too, and after a restart.
     market.admin.post("/api/admin/callback/rotate", json!({"grace_s": 0})).await.ok();
+    let market = market.restart().await;
     market.admin.post(&old, message(48_214)).await.refused(404, "not_found");
-    assert!(refused(&market).await.is_empty());
+    assert_eq!(refused(&market).await.len(), 1);
     market.running.stop().await.unwrap();
 }
 
@@ -170,5 +171,72 @@ async fn every_early_refusal_of_a_callback_is_counted_and_told() {
     let stored: Value = serde_json::from_str(failed[0]["body"].as_str().unwrap()).unwrap();
     assert_eq!((&stored["text"], &stored["number"]), (&json!("code 48214"), &json!("+4912345678")));
     assert_eq!(failed[0]["content_type"], "application/json");
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_throws_away_what_is_no_message() {
+    let market = Market::with_signed_callbacks().await;
+    let hook = market.running.hook_path.expose().to_owned();
+    answer(market.admin.request(Method::POST, &hook).body("ping"))
+        .await
+        .refused(403, "invalid_signature");
+    let key = market.admin.post("/api/admin/callback/rotate", json!({})).await.ok();
+    let key = key["signing_key"].as_str().unwrap();
+    for _ in 0..2 {
+        signed(&market, &hook, key, &json!("pong")).await.refused(400, "invalid_field");
+    }
+    let failed = super::messages::kept(&market).await;
+    let all = [refused(&market).await, failed].concat();
+    assert_eq!(all.len(), 2, "{all:?}");
+    for callback in &all {
+        let path = format!("/api/admin/callbacks/{}", callback["id"].as_str().unwrap());
+        assert_eq!(answer(market.admin.request(Method::DELETE, &path)).await.status, 204);
+        answer(market.admin.request(Method::DELETE, &path)).await.refused(404, "not_found");
+    }
+    let told = market.admin.get("/api/admin/attention").await.ok();
+    let kinds = told["rows"].as_array().unwrap().iter().map(|row| row["kind"].clone());
+    assert_eq!(kinds.collect::<Vec<_>>(), ["callbacks_refused"], "none could not be processed");
+    // The same again is known, and does not come back.
+    signed(&market, &hook, key, &json!("pong")).await.refused(400, "invalid_field");
+    assert!(super::messages::kept(&market).await.is_empty());
+    market.running.stop().await.unwrap();
+}
+
+/// Gateways post while the secrets change again and again: those of the last change are taken,
+/// so that each message is delivered or kept, and none is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_message_is_lost_while_the_secrets_change() {
+    let market = Market::start().await;
+    let count = 60_u64;
+    market.stock("ID", "telegram", "0.01", NUMBER, count).await;
+    let ann = market.customer("ann", "50").await;
+    for _ in 0..count {
+        buy(&ann, "telegram").await;
+    }
+    let mut path = market.running.hook_path.expose().to_owned();
+    let (mut delivered, mut expired) = (0, 0);
+    for at in 0..count {
+        let body =
+            json!({"number": format!("+{}", NUMBER + at), "text": format!("code {at}48213")});
+        let grace = if at % 3 == 0 { 0 } else { 60 };
+        let rotate = market.admin.post("/api/admin/callback/rotate", json!({"grace_s": grace}));
+        let (posted, rotated) = tokio::join!(market.admin.post(&path, body), rotate);
+        match posted.status.as_u16() {
+            200 => delivered += 1,
+            404 => expired += 1,
+            status => panic!("{status}: {}", posted.body),
+        }
+        path = rotated.ok()["path"].as_str().unwrap().to_owned();
+    }
+    assert_eq!(refused(&market).await.len(), expired);
+    assert_eq!(delivered + expired, count as usize);
+    let shown = market.admin.get("/api/admin/callbacks?state=refused&limit=100").await.ok();
+    for callback in shown["callbacks"].as_array().unwrap() {
+        assert_eq!(process(&market, callback).await.ok()["status"], "accepted");
+    }
+    let orders = ann.get("/api/v1/orders?limit=100").await.ok();
+    let heard = |order: &&Value| order["activation"]["state"] == "RECEIVED";
+    assert_eq!(orders["orders"].as_array().unwrap().iter().filter(heard).count(), count as usize);
     market.running.stop().await.unwrap();
 }

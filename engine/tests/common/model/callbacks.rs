@@ -63,7 +63,10 @@ impl Model {
             return false;
         };
         let next = match outcome {
-            CallbackOutcome::Accepted | CallbackOutcome::Duplicate => Standing::Gone,
+            CallbackOutcome::Discarded if *standing == Standing::Waits => return false,
+            CallbackOutcome::Accepted | CallbackOutcome::Duplicate | CallbackOutcome::Discarded => {
+                Standing::Gone
+            }
             CallbackOutcome::Failed(failure) => Standing::Failed(failure),
         };
         if *standing == Standing::Gone || *standing == next {
