@@ -10,7 +10,6 @@ mod missing;
 mod obtainable;
 mod resend;
 mod routing;
-mod sightings;
 mod upstream;
 
 use std::fs;
