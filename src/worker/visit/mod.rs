@@ -147,7 +147,10 @@ mod tests {
     use crate::order::claim::Wish;
     use crate::order::{INGEST_MS, OwnStock};
     use crate::provider::providers::Providers;
+    use crate::provider::sightings::Shown;
     use crate::server::{self, ProviderSetup, Running, config};
+    use crate::worker::look::look;
+    use crate::worker::schedule::Depth;
     use nexnum_driver::{Driver, Secret};
     use nexnum_engine::catalog::Catalog;
     use nexnum_engine::command::OpenAccount;
@@ -215,6 +218,24 @@ mod tests {
         let provider = market.read_model.directory().providers()[0].0;
         let timings = nexnum_engine::command::Timings { lifetime_ms: 1, min_cancel_age_ms: 1 };
         Orders::new(market, Providers::default(), OwnStock { provider, timings })
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_list_that_is_asked_for_its_messages_shows_what_is_on_the_account() {
+        let config = SandboxConfig { min_cancel_age_ms: 0, ..SandboxConfig::small(7) };
+        let (sandbox, folder) = (Sandbox::start(config).await.unwrap(), TempDir::new().unwrap());
+        let (running, order) = active_order(&sandbox, &folder).await;
+        let orders = &running.rooms.orders;
+        let connected = orders.providers.by_name("fivesim").unwrap();
+        let external_id = &order.assignment.as_ref().unwrap().external_id;
+        let shown = || connected.shown(external_id, order.placed_at, order.placed_at);
+        assert_eq!(shown(), None, "no list since");
+        let now = orders.market.clock.now();
+        let looking = look(Arc::clone(orders), Arc::clone(&connected), Depth::Far, now);
+        looking.await.expect("a list comes");
+        assert_eq!(shown(), Some(Shown::Open));
+        running.stop().await.unwrap();
+        sandbox.stop().await;
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,6 @@ mod obtainable;
 mod overflow;
 mod resend;
 mod routing;
-mod sightings;
 mod upstream;
 
 use std::fs;
