@@ -2,46 +2,127 @@
 
 use std::fmt;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nexnum_engine::time::Time;
 
-/// How far the ledger may be ahead of this machine's clock before a warning is logged.
-const AHEAD_MS: u64 = 60_000;
+/// How far the machine's clock may be from ours before a warning is logged.
+const APART_MS: u64 = 60_000;
+/// A step forward that is taken at once: what is smaller is how clocks are kept right.
+const STEP_MS: i64 = 1_000;
+/// Of so many milliseconds one is added or left out where the two differ by more.
+const STEERING: u64 = 8;
 
-/// A wall clock that never runs back and never stands still: where the machine's own is set
-/// back, or behind the ledger's last moment, it goes on from where it was. Deadlines, polls
-/// and refunds hang on it.
-#[derive(Debug, Default)]
+/// A clock that never runs back and never stands still. It runs as the monotonic one does, and
+/// is steered to the machine's: a step of that one is no reason to end what is open at once, or
+/// to be wrong for ever. An eighth faster or slower, it has made up for ten minutes after eighty.
+/// Deadlines, polls and refunds hang on it.
+#[derive(Debug)]
 pub struct Clock {
-    /// The most that the wall clock has ever been ahead of the monotonic one.
-    ahead_ms: AtomicU64,
+    /// How far it is ahead of the monotonic one.
+    ahead_ms: AtomicI64,
+    /// When it was last steered, by the monotonic one.
+    steered_ms: AtomicU64,
+    /// The latest answer.
+    latest_ms: AtomicU64,
+    /// It was told that the two differ.
+    is_told: AtomicBool,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::not_before(Time(0))
+    }
 }
 
 impl Clock {
-    /// A clock that is not earlier than `floor`: the time of the ledger's last batch.
+    /// A clock that begins with the machine's, and not before `floor`: the time of the ledger's
+    /// last batch.
     #[must_use]
     pub fn not_before(floor: Time) -> Self {
-        let behind_ms = floor.0.saturating_sub(wall_ms());
-        if behind_ms > AHEAD_MS {
+        Self::starting(floor, monotonic_ms(), wall_ms())
+    }
+
+    fn starting(floor: Time, monotonic_ms: u64, wall_ms: u64) -> Self {
+        let behind_ms = floor.0.saturating_sub(wall_ms);
+        if behind_ms > APART_MS {
             let behind_s = behind_ms / 1000;
             tracing::warn!(
                 behind_s,
                 "the machine's clock is behind the ledger's last event: time goes on from that event"
             );
         }
-        Self { ahead_ms: AtomicU64::new(floor.0.saturating_sub(monotonic_ms())) }
+        Self {
+            ahead_ms: AtomicI64::new(between(floor.0.max(wall_ms), monotonic_ms)),
+            steered_ms: AtomicU64::new(monotonic_ms),
+            latest_ms: AtomicU64::new(0),
+            is_told: AtomicBool::new(behind_ms > APART_MS),
+        }
     }
 
     /// Now; at least as late as any answer before.
     pub fn now(&self) -> Time {
-        let monotonic_ms = monotonic_ms();
-        let ahead_ms = wall_ms().saturating_sub(monotonic_ms);
-        // A counter of its own: it orders nothing but itself.
-        let before = self.ahead_ms.fetch_max(ahead_ms, Ordering::Relaxed);
-        Time(monotonic_ms.saturating_add(before.max(ahead_ms)))
+        self.at(monotonic_ms(), wall_ms())
     }
+
+    // Each atomic is a counter of its own: none orders anything but itself, and an answer that
+    // is late is made good by the latest one.
+    fn at(&self, monotonic_ms: u64, wall_ms: u64) -> Time {
+        let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
+        let off_ms = between(wall_ms, monotonic_ms).saturating_sub(ahead_ms);
+        let ahead_ms =
+            if off_ms == 0 { ahead_ms } else { self.steer(monotonic_ms, ahead_ms, off_ms) };
+        let now_ms = monotonic_ms.saturating_add_signed(ahead_ms);
+        let before_ms = self.latest_ms.fetch_max(now_ms, Ordering::Relaxed);
+        Time(before_ms.max(now_ms))
+    }
+
+    /// Comes nearer to the machine's clock, which is off by so much; gives how far ahead of the
+    /// monotonic one that is. Of those who come at once one steers.
+    fn steer(&self, monotonic_ms: u64, ahead_ms: i64, off_ms: i64) -> i64 {
+        self.tell(off_ms);
+        let (set, read) = (Ordering::Relaxed, Ordering::Relaxed);
+        let is_small = (0..=STEP_MS).contains(&off_ms);
+        let mut by_ms = off_ms;
+        if !is_small {
+            let since_ms = self.steered_ms.load(Ordering::Relaxed);
+            let most = monotonic_ms.saturating_sub(since_ms) / STEERING;
+            let steers =
+                || self.steered_ms.compare_exchange(since_ms, monotonic_ms, set, read).is_ok();
+            if most == 0 || !steers() {
+                return ahead_ms;
+            }
+            let most = i64::try_from(most).unwrap_or(i64::MAX);
+            by_ms = off_ms.clamp(-most, most);
+        }
+        let nearer_ms = ahead_ms.saturating_add(by_ms);
+        self.ahead_ms
+            .compare_exchange(ahead_ms, nearer_ms, set, read)
+            .map_or_else(|other_ms| other_ms, |_| nearer_ms)
+    }
+
+    /// Says once that the two differ, until they agree.
+    fn tell(&self, off_ms: i64) {
+        let is_apart = off_ms.unsigned_abs() > APART_MS;
+        if is_apart == self.is_told.load(Ordering::Relaxed) {
+            return;
+        }
+        if self.is_told.swap(is_apart, Ordering::Relaxed) != is_apart && is_apart {
+            let off_s = off_ms / 1000;
+            tracing::warn!(
+                off_s,
+                "the machine's clock was set: time goes on without the step, an eighth faster or \
+                 slower until the two agree"
+            );
+        }
+    }
+}
+
+/// From the one to the other; beyond any date it is cut.
+fn between(later_ms: u64, earlier_ms: u64) -> i64 {
+    let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+    signed(later_ms).saturating_sub(signed(earlier_ms))
 }
 
 /// What this machine's clock shows: for dates on the wire, not for deadlines.
@@ -100,6 +181,52 @@ mod tests {
         std::thread::sleep(Duration::from_millis(3));
         assert!(clock.now() >= first.plus_ms(2));
         assert!(Clock::default().now() > Time(1_600_000_000_000));
+    }
+
+    const START: u64 = 1_800_000_000_000;
+
+    /// A clock that began ten seconds after the monotonic one.
+    fn clock() -> Clock {
+        Clock::starting(Time(0), 10_000, START)
+    }
+
+    /// The answers to one who asks every second, with what the machine's clock is off by then,
+    /// as seconds since the start.
+    fn asked(clock: &Clock, offs_s: impl Iterator<Item = i64>) -> Vec<u64> {
+        let at = |(second, off_s): (u64, i64)| {
+            let wall = (START + 1_000 * second).saturating_add_signed(1_000 * off_s);
+            (clock.at(10_000 + 1_000 * second, wall).0 - START + 500) / 1_000
+        };
+        (1..).zip(offs_s).map(at).collect()
+    }
+
+    #[test]
+    fn a_step_of_the_machine_s_clock_ends_nothing_at_once() {
+        for off_s in [600, -600] {
+            let clock = clock();
+            // A second in the future or in the past does nothing to be seen.
+            assert_eq!(asked(&clock, [0, off_s, 0, 0].into_iter()), [1, 2, 3, 4]);
+        }
+        let years = 10 * 365 * 24 * 60 * 60;
+        assert_eq!(asked(&clock(), [0, years, 0, 0].into_iter()), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_step_that_stays_is_made_up_for_in_time() {
+        for (off_s, ten_minutes_later) in [(600, 675), (-600, 525)] {
+            let clock = clock();
+            let answers = asked(&clock, std::iter::repeat_n(off_s, 6_000));
+            assert_eq!(answers[599], ten_minutes_later);
+            assert!(answers.is_sorted());
+            assert_eq!(answers[5_999], 6_000_u64.saturating_add_signed(off_s));
+        }
+    }
+
+    #[test]
+    fn a_small_step_forward_is_taken_at_once() {
+        let clock = clock();
+        assert_eq!(clock.at(11_000, START + 1_900), Time(START + 1_900));
+        assert_eq!(clock.at(11_000, START + 1_000), Time(START + 1_900), "it never runs back");
     }
 
     #[test]

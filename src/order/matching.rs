@@ -61,6 +61,13 @@ pub(crate) struct Seeker {
     pub(crate) window: Window,
 }
 
+/// An order that got a purchase from a list: if it was another order's, its own may turn up yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Served {
+    pub(crate) product: Product,
+    pub(crate) window: Window,
+}
+
 /// Whose the rows are, by their place in the list.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Matched {
@@ -81,6 +88,7 @@ pub(crate) fn match_rows(
     rows: &[Unowned],
     seekers: &[Seeker],
     given_up: &[PurchaseGivenUp],
+    served: &[Served],
     calls: &[Call],
 ) -> Matched {
     // 1. What is looked for, by product.
@@ -90,6 +98,9 @@ pub(crate) fn match_rows(
     }
     for purchase in given_up {
         wanted.entry(purchase.product).or_default().given_up.push(*purchase);
+    }
+    for Served { product, window } in served {
+        wanted.entry(*product).or_default().served.push(window.since, window.until);
     }
     let mut in_work: BTreeMap<Product, Spans> = BTreeMap::new();
     for call in calls {
@@ -107,9 +118,12 @@ pub(crate) fn match_rows(
             spans.touch(row.made.after.unwrap_or_default(), row.made.before)
         };
         let products = products(&wanted, row, |product| fits(&product.spans));
-        if products.is_empty() && !row.dated {
-            let after = Time(row.made.after.unwrap_or_default().0.saturating_sub(LIST_LAG_MS));
-            let may_be = |product: &Wanted| product.spans.touch(after, row.made.before);
+        if products.is_empty() {
+            let made = (row.made.after.unwrap_or_default(), row.made.before);
+            let shown = Time(made.0.0.saturating_sub(if row.dated { 0 } else { LIST_LAG_MS }));
+            let may_be = |product: &Wanted| {
+                product.served.touch(made.0, made.1) || product.spans.touch(shown, made.1)
+            };
             let is_late = !self::products(&wanted, row, may_be).is_empty();
             if is_late && self::products(&in_work, row, fits).is_empty() {
                 matched.unattributed.push(at);
@@ -165,6 +179,8 @@ struct Wanted {
     given_up: Vec<PurchaseGivenUp>,
     /// The windows of both.
     spans: Spans,
+    /// Those of orders that have got theirs.
+    served: Spans,
     rows: Vec<(Made, usize)>,
     /// When the rows that cannot be chosen were made.
     unclear: Spans,
@@ -179,6 +195,7 @@ impl Wanted {
             self.spans.push(window.since, window.until);
         }
         self.spans.sort();
+        self.served.sort();
     }
 
     fn share_out(mut self, matched: &mut Matched) {
@@ -365,7 +382,7 @@ mod tests {
         calls: &[Call],
         expected: Expected<'_>,
     ) {
-        let matched = match_rows(rows, seekers, given_up, calls);
+        let matched = match_rows(rows, seekers, given_up, &[], calls);
         let adopted: Vec<_> = matched.adopted.iter().map(|(at, id)| (*at, id.0)).collect();
         let returned: Vec<_> = matched.returned.iter().map(|(at, _)| *at).collect();
         let unclear: Vec<_> = matched.unclear.iter().map(|id| id.0).collect();
@@ -401,6 +418,15 @@ mod tests {
         check(&[late(721)], &[], &gone, &[], (&[], &[], &[], &[]));
         check(&[late(700)], &[], &gone, &[call(7, 3, 690)], (&[], &[], &[], &[]));
         check(&[late(500)], &[], &gone, &[], (&[], &[], &[], &[]));
+    }
+
+    #[test]
+    fn a_row_of_an_order_that_took_another_s_is_told() {
+        let served = [Served { product: product(7, 3), window: window(600) }];
+        let told = |row: Unowned| match_rows(&[row], &[], &[], &served, &[]).unattributed;
+        assert_eq!(told(row(7, 3, 610, 612)), [0]);
+        assert_eq!(told(row(7, 3, 661, 664)), [0; 0]);
+        assert_eq!(told(row(7, 4, 610, 612)), [0; 0]);
     }
 
     #[test]
@@ -453,13 +479,13 @@ mod tests {
         for (seekers, country, service) in [(&one_product, 7, 3), (&many, 50, 3)] {
             let row = |at: u64| row(country, service, 600 + at % 2, 602);
             let rows: Vec<_> = (0..10_000).map(row).collect();
-            let matched = match_rows(&rows, seekers, &[], &[call(7, 4, 1)]);
+            let matched = match_rows(&rows, seekers, &[], &[], &[call(7, 4, 1)]);
             assert!(matched.steps <= 60_000, "{} steps", matched.steps);
             let unproven = vec![unproven(country, service, 602); 10_000];
-            let matched = match_rows(&unproven, seekers, &[], &[]);
+            let matched = match_rows(&unproven, seekers, &[], &[], &[]);
             assert!(matched.adopted.is_empty() && matched.steps <= 60_000, "{}", matched.steps);
         }
         let rows = vec![row(7, 3, 600, 602); 10_000];
-        assert_eq!(match_rows(&rows, &one_product, &[], &[]).adopted.len(), 10_000);
+        assert_eq!(match_rows(&rows, &one_product, &[], &[], &[]).adopted.len(), 10_000);
     }
 }

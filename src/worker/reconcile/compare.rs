@@ -7,13 +7,14 @@ use nexnum_driver::{ActiveRow, Op};
 use nexnum_engine::command::AssignNumber;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::order::Order;
+use nexnum_engine::time::Time;
 use tokio::task::JoinSet;
 
-use super::Reconciler;
 use super::listed::{international, unowned};
+use super::{Reconciler, SERVED_MAX};
 use crate::attention::AttentionKind;
-use crate::order::doubt::{PurchaseGivenUp, Window};
-use crate::order::matching::{Matched, Seeker, Unowned, match_rows};
+use crate::order::doubt::{GIVEN_UP_KEPT_MS, PurchaseGivenUp, Window};
+use crate::order::matching::{Matched, Seeker, Served, Unowned, match_rows};
 use crate::order::orphan::LostOrphan;
 use crate::order::{Orders, buy};
 use crate::provider::connected::{Connected, Failure};
@@ -41,11 +42,13 @@ impl Reconciler {
         let unowned = unowned(&self.orders, &self.connected, listed, &mut self.zone);
         let rows: Vec<Unowned> = unowned.iter().map(|(_, says)| *says).collect();
         let seekers: Vec<Seeker> = doubted.iter().map(seeker).collect();
-        let matched = match_rows(&rows, &seekers, given_up, &calls);
+        let served = self.served(asked);
+        let matched = match_rows(&rows, &seekers, given_up, &served, &calls);
         let (provider, steps) = (self.connected.name(), matched.steps);
         tracing::debug!(provider, rows = rows.len(), seekers = seekers.len(), steps, "compared");
         // 3. Orders in doubt get their purchases.
         self.adopt_all(&matched, &doubted, &unowned).await;
+        self.note_served(&matched, &doubted);
         // 4. What was given up goes back; what may be a stranger's is the operator's to judge.
         for (at, purchase) in &matched.returned {
             self.give_back(&unowned[*at], purchase);
@@ -59,6 +62,25 @@ impl Reconciler {
         let absent = absent.filter(|id| !named.contains(id) && !matched.unclear.contains(id));
         let settled = self.orders.doubts.count_absences(asked, absent);
         self.resume_all(&settled, waiting).await;
+    }
+
+    /// The orders that have got their purchases from lists.
+    fn served(&mut self, now: Time) -> Vec<Served> {
+        while self.served.front().is_some_and(|(until, _)| *until <= now) {
+            self.served.pop_front();
+        }
+        self.served.iter().map(|(_, served)| *served).collect()
+    }
+
+    fn note_served(&mut self, matched: &Matched, doubted: &[(Arc<Order>, Window)]) {
+        let until = self.orders.market.clock.now().plus_ms(GIVEN_UP_KEPT_MS);
+        let adopted: BTreeSet<OrderId> = matched.adopted.iter().map(|(_, id)| *id).collect();
+        for (order, window) in doubted.iter().filter(|(order, _)| adopted.contains(&order.id)) {
+            let served = Served { product: order.product, window: *window };
+            self.served.push_back((until, served));
+        }
+        let above = self.served.len().saturating_sub(SERVED_MAX);
+        self.served.drain(..above);
     }
 
     async fn adopt_all(

@@ -14,7 +14,7 @@ mod compare;
 mod listed;
 mod zone;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ use tokio::sync::watch;
 use super::pause::stopped_within;
 use crate::order::Orders;
 use crate::order::doubt::{PurchaseGivenUp, Window};
+use crate::order::matching::Served;
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::server_clock::ROUNDING_MS;
 use crate::supervisor::Beat;
@@ -38,6 +39,8 @@ const ROUND: Duration = Duration::from_secs(1);
 const ROUNDS_OF_RETIREMENT: u32 = 30;
 /// Between two lists that only what was given up is looked for in.
 const GIVEN_UP_PAUSE_MS: u64 = 30_000;
+/// Orders remembered that got their purchases from lists: above it the oldest are forgotten.
+const SERVED_MAX: usize = 10_000;
 /// After a list that could not be had.
 const FAILED_PAUSE_MS: u64 = 5_000;
 /// Between two lists that are taken for what they prove to be old.
@@ -55,6 +58,8 @@ pub(super) struct Reconciler {
     /// The zone of the provider's moments, where they have none and a row of ours told it: a
     /// list may be without one when it matters.
     zone: Option<i64>,
+    /// Orders that got their purchases from lists, oldest first, and until when that counts.
+    served: VecDeque<(Time, Served)>,
     not_before: Time,
     /// The same where only what was given up is looked for.
     given_up_not_before: Time,
@@ -71,6 +76,7 @@ impl Reconciler {
             misfits: 0,
             unattributed: BTreeSet::new(),
             zone: None,
+            served: VecDeque::new(),
             not_before: Time(0),
             given_up_not_before: Time(0),
             baseline_not_before: Time(0),

@@ -302,7 +302,11 @@ impl Books<'_> {
             };
             let ours = numbers.iter().filter(|it| it.is_charged && !it.is_foreign && is_known(it));
             let charged: i64 = ours.clone().map(|number| number.cost.0).sum();
-            let paid_for: BTreeSet<OrderId> = ours.filter_map(order_of).collect();
+            let orphan_of = |it: &BoughtNumber| {
+                self.ends.get(&(*provider, it.external_id.clone())).map(|(order, _)| *order)
+            };
+            let bought_for = |it| order_of(it).or_else(|| orphan_of(it));
+            let paid_for: BTreeSet<OrderId> = ours.filter_map(bought_for).collect();
             let cautious = self.state.charges().filter(|(id, _, charge)| {
                 let order = self.state.order(*id).expect("charges are of orders in memory");
                 let is_late = order.messages.iter().any(|message| message.late);

@@ -39,6 +39,12 @@ impl Plan {
         (0..PROVIDERS).for_each(|at| sandbox.faults(at).clear());
     }
 
+    /// Whether it takes minutes however few the orders are: what is listed late is looked for
+    /// late, and what may be a stranger's is in doubt to the end.
+    pub(super) fn is_slow(&self) -> bool {
+        self.shows(FaultKind::ListedLate) || self.shows(FaultKind::ForeignPurchase)
+    }
+
     /// Whether it shows a kind.
     pub(super) fn shows(&self, kind: FaultKind) -> bool {
         self.any > 0.0 || self.faults.iter().any(|(shown, _)| *shown == kind)

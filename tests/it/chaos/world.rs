@@ -23,7 +23,7 @@ pub(super) const PURSE: Micros = Micros::units(100_000);
 const COST: Micros = Micros(200_000);
 const STOCK: u32 = 1_000_000;
 /// How long an activation lives here; the provider keeps it for longer than a round takes.
-const LIFETIME_MS: u64 = 25_000;
+const LIFETIME_MS: u64 = 18_000;
 const KEPT_MS: u64 = 900_000;
 /// How old a number must be before it is given back.
 const CANCEL_AGE_MS: u64 = 1_000;
@@ -64,7 +64,7 @@ impl World {
             assert!(sandbox.pin(at, product(), COST, STOCK), "it is sold there");
         }
         let folder = TempDir::new().unwrap();
-        let made = nexnum().args(["init", "--json"]).arg(data(&folder)).output().unwrap();
+        let made = program().args(["init", "--json"]).arg(data(&folder)).output().unwrap();
         let made: Value = serde_json::from_slice(&made.stdout).unwrap();
         configure(&folder, &sandbox, "127.0.0.1:0");
         let (server, base) = serve(&folder, &sandbox);
@@ -131,7 +131,7 @@ impl World {
     fn looks(&self, plan: &Plan) -> Duration {
         if plan.shows(FaultKind::ListedLate) {
             LISTED + GIVEN_UP
-        } else if self.log().contains("purchase in doubt") {
+        } else if self.log().contains("lists do not show a purchase") {
             GIVEN_UP
         } else {
             Duration::ZERO
@@ -198,13 +198,14 @@ fn hurried(document: &str) -> String {
     set(&text, "windows", "[{ calls = 100, per_ms = 1000 }]")
 }
 
+fn program() -> Command {
+    std::env::var("NEXNUM_CHAOS_SERVER").map_or_else(|_| nexnum(), Command::new)
+}
+
 /// Starts the server; gives it and where it listens.
 fn serve(folder: &TempDir, sandbox: &Sandbox) -> (KilledOnDrop, String) {
     let log = File::options().create(true).append(true).open(folder.path().join("log")).unwrap();
-    let mut command = match std::env::var("NEXNUM_CHAOS_SERVER") {
-        Ok(program) => Command::new(program),
-        Err(_) => nexnum(),
-    };
+    let mut command = program();
     for provider in sandbox.providers() {
         command.env(key_env(provider.name), &provider.key);
     }

@@ -1,4 +1,4 @@
-//! Every fault of a simulated provider, at half of its calls: no order and no money is kept.
+//! Faults of simulated providers, at half of their calls: no order and no money is kept.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,6 +15,18 @@ use tokio::task::JoinSet;
 
 use super::{FIVESIM, HANDLER, Rig, SMSPOOL};
 
+/// Those that all wire formats show in few orders; the chaos run shows all kinds.
+const KINDS: [FaultKind; 9] = [
+    FaultKind::TimeOut,
+    FaultKind::Http500,
+    FaultKind::Http429RetryAfter,
+    FaultKind::Garbage,
+    FaultKind::TruncatedBody,
+    FaultKind::BoughtButReplyLost,
+    FaultKind::NoNumbers,
+    FaultKind::DuplicateMessage,
+    FaultKind::MessageAfterCancel,
+];
 /// Every provider misbehaves so often.
 const FAULTY: f64 = 0.5;
 /// For so long after the last order, so that lists and polls are hit too.
@@ -98,7 +110,7 @@ fn check_books(kind: FaultKind, state: &State) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_fault_of_a_provider_keeps_an_order_or_its_money() {
-    let mut checks: JoinSet<()> = FaultKind::ALL.into_iter().map(check_fault).collect();
+    let mut checks: JoinSet<()> = KINDS.into_iter().map(check_fault).collect();
     while let Some(checked) = checks.join_next().await {
         checked.unwrap();
     }
