@@ -4,8 +4,9 @@
 //! within the moments in which that order's purchase may have been made, the oldest order
 //! first; then to a purchase that was given up. A row that is not proven to be new, that a
 //! call under way may have made, that says too little to choose, or that is one of more than
-//! were bought, goes to none in this round. The work grows with rows and orders, not with
-//! their product.
+//! were bought, goes to none in this round. On an account that others buy on, none goes to any.
+//! One that was made after those moments is no purchase's, and is told of: it may be late. The work
+//! grows with rows and orders, not with their product.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,10 +65,32 @@ pub(crate) struct Matched {
     pub(crate) returned: Vec<(usize, PurchaseGivenUp)>,
     /// Orders that may yet turn out to have one of the rows.
     pub(crate) unclear: BTreeSet<OrderId>,
-    /// Rows that may be what is looked for and may be a stranger's.
+    /// Rows that may be what is looked for and may be a stranger's, late ones included.
     pub(crate) unattributed: Vec<usize>,
     /// How many comparisons it took.
     pub(crate) steps: usize,
+}
+
+impl Matched {
+    /// Takes every row from those that would get one: on an account that others buy on, none
+    /// is known to be ours.
+    pub(crate) fn withhold(&mut self) {
+        self.unclear.extend(self.adopted.iter().map(|(_, order)| *order));
+        let adopted = self.adopted.drain(..).map(|(at, _)| at);
+        let returned = self.returned.drain(..).map(|(at, _)| at);
+        self.unattributed.extend(adopted.chain(returned));
+        self.unattributed.sort_unstable();
+    }
+}
+
+/// Since when purchases that are not settled may have been made, by product.
+pub(crate) type Begun = BTreeMap<Product, Time>;
+
+/// Whether a row was made since a moment, and by no purchase of ours: none of its product had
+/// begun that is not known by now.
+pub(crate) fn is_foreign(row: &Unowned, since: Time, begun: &Begun) -> bool {
+    let is_new = row.made.after.is_some_and(|after| after >= since);
+    is_new && products(begun, row, |began| *began <= row.made.before).is_empty()
 }
 
 /// Matches rows with orders in doubt and with purchases given up.
@@ -101,7 +124,7 @@ pub(crate) fn match_rows(
             spans.touch(row.made.after.unwrap_or_default(), row.made.before)
         };
         let products = products(&wanted, row, |product| fits(&product.spans));
-        let is_in_work = !products.is_empty() && !self::products(&in_work, row, fits).is_empty();
+        let is_in_work = !self::products(&in_work, row, fits).is_empty();
         let proven = row.made.after.is_some();
         if proven && !is_in_work && products.len() == 1 {
             let only = wanted.get_mut(&products[0]).expect("it was found there");
@@ -112,8 +135,10 @@ pub(crate) fn match_rows(
             let unclear = wanted.get_mut(product).expect("it was found there");
             unclear.unclear.push(row.made.after.unwrap_or_default(), row.made.before);
         }
+        let is_over = |wanted: &Wanted| wanted.first_over < row.made.before;
+        let is_late = || !self::products(&wanted, row, is_over).is_empty();
         // The answer of a call under way may say whose it is.
-        if !products.is_empty() && !is_in_work {
+        if !is_in_work && (!products.is_empty() || is_late()) {
             matched.unattributed.push(at);
         }
     }
@@ -150,6 +175,8 @@ struct Wanted {
     given_up: Vec<PurchaseGivenUp>,
     /// The windows of both.
     spans: Spans,
+    /// When the first of them is over.
+    first_over: Time,
     rows: Vec<(Made, usize)>,
     /// When the rows that cannot be chosen were made.
     unclear: Spans,
@@ -163,6 +190,8 @@ impl Wanted {
         for window in windows.chain(self.given_up.iter().map(|it| it.window)) {
             self.spans.push(window.since, window.until);
         }
+        let first_over = self.spans.spans.iter().map(|(_, until)| *until).min();
+        self.first_over = first_over.unwrap_or_default();
         self.spans.sort();
     }
 
@@ -371,9 +400,39 @@ mod tests {
         check(&[row(7, 3, 500, 599)], &seekers, &[], &[], (&[], &[], &[], &[]));
         check(&[row(7, 3, 598, 600)], &seekers, &[], &[], (&[(0, 1)], &[], &[], &[]));
         check(&[row(7, 3, 660, 664)], &seekers, &[], &[], (&[(0, 1)], &[], &[], &[]));
-        check(&[row(7, 3, 661, 664)], &seekers, &[], &[], (&[], &[], &[], &[]));
+        // One that was made later may be ours all the same: it is told of.
+        check(&[row(7, 3, 661, 664)], &seekers, &[], &[], (&[], &[], &[], &[0]));
         let (late, gone) = ([row(7, 3, 661, 664)], [given_up(7, 3, 600)]);
-        check(&late, &[], &gone, &[], (&[], &[], &[], &[]));
+        check(&late, &[], &gone, &[], (&[], &[], &[], &[0]));
+        check(&late, &[], &gone, &[call(7, 3, 650)], (&[], &[], &[], &[]));
+        check(&[row(7, 4, 661, 664)], &seekers, &gone, &[], (&[], &[], &[], &[]));
+    }
+
+    #[test]
+    fn on_a_shared_account_no_row_goes_to_any_purchase() {
+        let (seekers, gone) = ([seeker(1, 7, 3, 600)], [given_up(7, 3, 590)]);
+        let rows = [row(7, 3, 600, 602), row(7, 3, 610, 612)];
+        let mut matched = match_rows(&rows, &seekers, &gone, &[]);
+        assert_eq!((matched.adopted.len(), matched.returned.len()), (1, 1));
+        matched.withhold();
+        assert!(matched.adopted.is_empty() && matched.returned.is_empty());
+        assert_eq!(matched.unattributed, [0, 1]);
+        assert_eq!(matched.unclear, BTreeSet::from([OrderId(1)]), "it is not bought again");
+    }
+
+    #[test]
+    fn a_row_that_no_purchase_of_ours_can_have_made_is_another_program_s() {
+        let begun: Begun = [(product(7, 3), Time(600 * SECOND))].into();
+        let is_foreign = |row: &Unowned| is_foreign(row, Time(300 * SECOND), &begun);
+        assert!(is_foreign(&row(7, 4, 600, 602)), "nothing of that product was bought");
+        assert!(is_foreign(&row(7, 3, 590, 592)), "it was made before");
+        assert!(!is_foreign(&row(7, 3, 599, 601)));
+        assert!(!is_foreign(&row(7, 3, 900, 902)), "ours may be late");
+        assert!(!is_foreign(&row(7, 4, 200, 202)), "a purchase of ours that is forgotten by now");
+        assert!(!is_foreign(&unproven(7, 4, 602)));
+        let vague = Unowned { service: Named::Absent, ..row(7, 0, 600, 602) };
+        assert!(!is_foreign(&vague));
+        assert!(is_foreign(&Unowned { service: Named::Unknown, ..vague }));
     }
 
     #[test]

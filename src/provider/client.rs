@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::active::{OpenList, Reach, SharedList, paged};
 use super::admission::Room;
 use super::bounds::bytes_max;
-use super::buying::{BuyOutcome, BuyRequest};
+use super::buying::{BuyOutcome, BuyRequest, UnknownPurchase};
 use super::client_config::{ClientConfig, ClientError, Timeouts};
 use super::consequence::{self, Pause, Retry};
 use super::currency::CurrencyGuard;
@@ -31,7 +31,7 @@ use super::dispatch::{Admission, Dispatcher, Lane};
 use super::exchange_rate::ExchangeRate;
 use super::reading;
 use super::transport::{CallFailed, Transport};
-use super::way::Way;
+use super::way::{Exchange, Way};
 use crate::metrics::Metrics;
 
 /// Before a read-only call is tried again.
@@ -179,16 +179,24 @@ impl ProviderClient {
             max_price: max_price.as_deref(),
             ..Slots::default()
         };
-        let output = match self.ask(Op::Buy, &slots, Way::Admitted(admission)).await {
+        let began = Instant::now();
+        let mut way = Way::Admitted(admission, Exchange::default());
+        let asked = self.ask_by(Op::Buy, &slots, &mut way).await;
+        let in_doubt = |what| {
+            let Exchange { began: sent, answered } = way.exchange();
+            let began = sent.unwrap_or(began);
+            BuyOutcome::InDoubt(UnknownPurchase { what, began, answered })
+        };
+        let output = match asked {
             Ok(output) => output,
             Err(error) if error.certain => {
                 let price = error.price.and_then(|price| self.rate.to_ledger(price, Rounding::Up));
                 return BuyOutcome::Refused(ProviderError { price, ..error });
             }
-            Err(error) => return BuyOutcome::InDoubt(format!("{error}: {}", error.excerpt)),
+            Err(error) => return in_doubt(format!("{error}: {}", error.excerpt)),
         };
         let Output::Bought(bought) = output else {
-            return BuyOutcome::InDoubt(wrong_output(Op::Buy).excerpt);
+            return in_doubt(wrong_output(Op::Buy).excerpt);
         };
         // A cost beyond all range is no reason to forget a number that is ours.
         let known = self.currency.check(bought.currency).is_ok();
@@ -299,7 +307,11 @@ impl ProviderClient {
         // A list that brings messages takes the place of many polls.
         let lane = if self.driver.lists_messages() { Lane::Poll } else { Lane::List };
         let asked = self.ask(Op::ListActive, &slots, Way::Lane(lane)).await?;
-        let Output::Active(list) = asked else { return Err(wrong_output(Op::ListActive)) };
+        let Output::Active(mut list) = asked else { return Err(wrong_output(Op::ListActive)) };
+        for row in &mut list.rows {
+            let known = row.cost.filter(|_| self.currency.is_right(row.currency));
+            row.cost = known.and_then(|cost| self.rate.to_ledger(cost, Rounding::Up));
+        }
         Ok(list)
     }
 
@@ -317,6 +329,15 @@ impl ProviderClient {
 
     /// Runs an operation by the driver's plan, keeping to limits and deadline.
     async fn ask(&self, op: Op, slots: &Slots<'_>, mut way: Way) -> Result<Output, ProviderError> {
+        self.ask_by(op, slots, &mut way).await
+    }
+
+    async fn ask_by(
+        &self,
+        op: Op,
+        slots: &Slots<'_>,
+        way: &mut Way,
+    ) -> Result<Output, ProviderError> {
         let plan = self.driver.plan(op, slots, &self.credentials, &self.base_url);
         let request = match plan {
             Err(error) => {
@@ -332,7 +353,7 @@ impl ProviderClient {
             Ok(Plan::Call(request)) => request,
         };
         let until = Instant::now() + self.exchange_time(op);
-        let first = self.once(op, &request, &mut way).await;
+        let first = self.once(op, &request, way).await;
         let Err((error, true)) = first else {
             return first.map_err(|(error, _)| error);
         };
@@ -340,7 +361,7 @@ impl ProviderClient {
             return Err(error);
         }
         sleep(RETRY_PAUSE).await;
-        self.once(op, &request, &mut way).await.map_err(|(error, _)| error)
+        self.once(op, &request, way).await.map_err(|(error, _)| error)
     }
 
     /// How long an exchange may take, from its turn on.
@@ -380,6 +401,7 @@ impl ProviderClient {
             let retryable = failed.retryable;
             (failed.into_error(), retryable)
         })?;
+        way.replied(reply.status);
         let read = reading::read(&self.driver, op, reply).await;
         read.map_err(|mut error| {
             error.excerpt = self.mask(&error.excerpt);

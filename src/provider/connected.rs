@@ -54,6 +54,8 @@ pub struct ProviderPolicy {
     pub sync_interval_ms: u64,
     /// Instead of the driver's minimum age of a cancel, in milliseconds.
     pub min_cancel_age_ms: Option<u64>,
+    /// Other programs buy on the account as well.
+    pub shared_account: bool,
 }
 
 /// A provider's health, as the operator sees it.
@@ -86,6 +88,8 @@ pub struct Health {
     pub quarantined: usize,
     /// Offers kept out because the provider charged more for them than they were sold for.
     pub overcharged: usize,
+    /// Activations on the account that may be purchases of ours and may be another program's.
+    pub unattributed: usize,
     /// What went wrong last, oldest first; at most [`FAILURES_MAX`].
     pub failures: VecDeque<Failure>,
 }

@@ -76,6 +76,11 @@ impl CurrencyGuard {
         self.tell(before, wrong);
     }
 
+    /// Whether an amount that a list names in this currency can be read.
+    pub(super) fn is_right(&self, named: Option<Currency>) -> bool {
+        named.is_none_or(|named| self.wrong(named).is_none())
+    }
+
     fn wrong(&self, named: Currency) -> Option<Currency> {
         if self.is_foreign && named == LEDGER {
             return Some(named);

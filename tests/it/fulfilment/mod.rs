@@ -10,6 +10,7 @@ mod missing;
 mod obtainable;
 mod resend;
 mod routing;
+mod shared_account;
 mod upstream;
 
 use std::fs;
