@@ -197,13 +197,14 @@ impl Purchase {
         match outcome {
             BuyOutcome::Assigned(bought) => {
                 connected.record_outcome(BreakerInput::Good, now);
+                connected.heed_currency();
                 if let Some(cost) = bought.cost.filter(|cost| *cost > claim.price()) {
                     self.note_overcharge(connected, claim, cost);
                 }
             }
             BuyOutcome::Refused(error) => {
                 let follows = consequence::of(error.kind);
-                if let Some(input) = follows.breaker {
+                if let Some(input) = connected.refusal_counts(error.kind) {
                     connected.record_outcome(input, now);
                 }
                 // One with a price named is sold on, at that price.

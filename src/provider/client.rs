@@ -123,6 +123,13 @@ impl ProviderClient {
         self.room.dispatcher().paused_until()
     }
 
+    /// What keeps purchases from being sent: a reply named another currency than the provider is
+    /// set up for, and no later one has put it right.
+    #[must_use]
+    pub fn currency_problem(&self) -> Option<String> {
+        self.currency.problem()
+    }
+
     /// The account's balance in the ledger's currency, rounded down.
     ///
     /// # Errors
@@ -132,7 +139,7 @@ impl ProviderClient {
         let Output::Balance { amount, currency } = output else {
             return Err(wrong_output(Op::Balance));
         };
-        self.currency.check(currency)?;
+        self.currency.check(Op::Balance, currency)?;
         self.rate.to_ledger(amount, Rounding::Down).ok_or_else(|| misread(Op::Balance))
     }
 
@@ -146,8 +153,9 @@ impl ProviderClient {
         else {
             return Err(wrong_output(Op::Prices));
         };
-        list.currencies.iter().try_for_each(|named| self.currency.check(Some(*named)))?;
-        self.currency.check(None)?;
+        let check = |named| self.currency.check(Op::Prices, named);
+        list.currencies.iter().try_for_each(|named| check(Some(*named)))?;
+        check(None)?;
         if !self.rate.is_one() {
             for row in &mut list.rows {
                 let cost = self.rate.to_ledger(row.cost, Rounding::Up);
@@ -161,7 +169,7 @@ impl ProviderClient {
     /// those that were. A number that was charged in another currency than the provider is set
     /// up for is ours, at no known cost, and the last one.
     pub async fn buy(&self, request: &BuyRequest, admission: Option<Admission>) -> BuyOutcome {
-        if let Err(error) = self.currency.check(None) {
+        if let Err(error) = self.currency.check(Op::Buy, None) {
             return BuyOutcome::Refused(error);
         }
         let max_price = match request.max_price.map(|most| self.rate.to_provider(most)) {
@@ -199,7 +207,7 @@ impl ProviderClient {
             return in_doubt(wrong_output(Op::Buy).excerpt);
         };
         // A cost beyond all range is no reason to forget a number that is ours.
-        let known = self.currency.check(bought.currency).is_ok();
+        let known = self.currency.check(Op::Buy, bought.currency).is_ok();
         let cost = bought.cost.filter(|_| known);
         let cost = cost.and_then(|cost| self.rate.to_ledger(cost, Rounding::Up));
         BuyOutcome::Assigned(Bought { cost, ..bought })

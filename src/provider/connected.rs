@@ -1,7 +1,7 @@
 //! A connected provider: its driver, client, crosswalk, margin and breaker.
 //!
 //! Promises: a provider's offers can be claimed exactly while it is enabled and has a key, its
-//! breaker is closed, and it has not asked for a pause. The breaker counts purchases and
+//! breaker is closed, its replies name the configured currency, and it has not asked for a pause. The breaker counts purchases and
 //! probes, since a provider may answer questions and still sell nothing; an answer to any call
 //! that our key is refused opens it as well. Leaves to others: when to ask what.
 
@@ -33,7 +33,7 @@ use crate::attention::{Attention, AttentionKind};
 /// no longer: the first purchases of a provider that is back show whether it is.
 const CALM_MS: u64 = 10_000;
 
-/// What is told while the breaker is open.
+/// What is told while the breaker is open, but for a currency that replies have named.
 const OF_BREAKER: [AttentionKind; 3] =
     [AttentionKind::BreakerOpen, AttentionKind::KeyRefused, AttentionKind::WrongCurrency];
 
@@ -168,6 +168,8 @@ struct Guarded {
     closed_at: Time,
     /// The operator was told that it opened.
     is_told: bool,
+    /// The operator was told that replies name another currency.
+    is_currency_told: bool,
 }
 
 impl Connected {
@@ -340,13 +342,16 @@ impl Connected {
     /// Looks whether a pause has begun or ended, and whether what the operator was told of the
     /// breaker is over.
     pub(crate) fn look(&self, now: Time) {
+        self.heed_currency();
         let mut guarded = self.breaker.lock();
         self.show(&guarded);
         let is_calm = guarded.breaker.is_closed() && now.ms_since(guarded.closed_at) >= CALM_MS;
         if guarded.is_told && is_calm && !self.is_retired() {
             guarded.is_told = false;
             for kind in OF_BREAKER {
-                self.attention.clear(kind, self.name());
+                if kind != AttentionKind::WrongCurrency || !guarded.is_currency_told {
+                    self.attention.clear(kind, self.name());
+                }
             }
         }
     }
@@ -408,9 +413,11 @@ impl Connected {
             return;
         }
         let text = format!("{}: {}", error.kind.word(), error.excerpt);
-        if let Some(kind) = consequence::stops(error.kind) {
+        let by_currency = self.is_stopped_by_currency(error.kind);
+        if let Some(kind) = consequence::stops(error.kind).filter(|_| !by_currency) {
             self.is_stopped(now, op, (kind, &text));
         }
+        self.heed_currency();
         self.show_now();
         self.note_failure(Failure { at: now, op, order, text });
     }
@@ -485,7 +492,9 @@ impl Connected {
     fn is_on_sale(&self, breaker: Breaker) -> bool {
         let is_paused = || self.client.paused_until().is_some_and(|until| until > Instant::now());
         let is_listed = self.listed.load(Ordering::Relaxed);
-        self.is_enabled() && is_listed && breaker.is_closed() && !is_paused()
+        let is_paid_otherwise = || self.client.currency_problem().is_some();
+        let is_well = breaker.is_closed() && !is_paused() && !is_paid_otherwise();
+        self.is_enabled() && is_listed && is_well
     }
 
     fn show(&self, guarded: &Guarded) {
@@ -500,5 +509,6 @@ impl Connected {
     }
 }
 
+mod stop;
 #[cfg(test)]
 mod tests;
