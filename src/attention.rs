@@ -96,8 +96,11 @@ kinds! {
     PricesQuarantined "prices_quarantined" UntilCleared
     /// Purchases are in doubt for longer than they should be.
     DoubtsOld "doubts_old" UntilCleared
-    /// A purchase at a provider that no order of ours made.
-    UnattributedPurchase "unattributed_purchase" ADay
+    /// A provider's account shows activations that may be purchases of ours and may be another
+    /// program's: they are left alone.
+    UnattributedPurchase "unattributed_purchase" UntilCleared
+    /// Another program buys on our account at a provider.
+    SharedAccount "shared_account" UntilCleared
     /// A provider charged more than the customer paid.
     Overcharge "overcharge" ADay
     /// A provider's replies name a currency that is not the configured one.

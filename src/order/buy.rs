@@ -24,22 +24,19 @@ use nexnum_engine::order::{FailReason, Order};
 use nexnum_engine::pricing::sell_price;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::Claim;
+use nexnum_engine::time::Time;
 
 use super::Orders;
 use super::claim::{self, Claimed, Wish};
-use super::doubt::{Call, Doubt, PurchaseGivenUp, Window};
+use super::doubt::{CALL_MS, Call, Doubt, PurchaseGivenUp, Window};
 use super::orphan::LostOrphan;
 use crate::attention::AttentionKind;
 use crate::market::send::BUSY_PAUSE_MAX;
 use crate::market::sequencer::SendError;
-use crate::provider::buying::{BuyOutcome, BuyRequest};
+use crate::provider::buying::{BuyOutcome, BuyRequest, UnknownPurchase};
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence;
 use crate::provider::dispatch::Admission;
-
-/// No call begins later than this before the order's deadline: its outcome must be known
-/// and durable before the order ends.
-const CALL_MS: u64 = 25_000;
 
 /// Buys the number of a placed order in the background; its claim ends with the outcome.
 pub fn spawn(orders: &Arc<Orders>, order: OrderId, claimed: Claimed) {
@@ -96,8 +93,8 @@ enum Attempt {
     Over,
     /// Nothing was bought.
     Refused,
-    /// It may have been bought.
-    InDoubt(Claim),
+    /// It may have been bought, at a moment of these.
+    InDoubt(Claim, Window),
 }
 
 impl Purchase {
@@ -118,8 +115,7 @@ impl Purchase {
                 match self.attempt(&order, claim, admission).await {
                     Attempt::Over => return,
                     Attempt::Refused => {}
-                    Attempt::InDoubt(claim) => {
-                        let window = Window::of_call(since, self.orders.market.clock.now());
+                    Attempt::InDoubt(claim, window) => {
                         return doubt(self.orders, order, window, Some(claim), self.tried).await;
                     }
                 }
@@ -148,6 +144,7 @@ impl Purchase {
             return Attempt::Refused;
         };
         let held = connected.funds().hold(claim.cost());
+        let began = self.orders.market.clock.now();
         let outcome = connected.client().buy(&request, Some(admission)).await;
         match &outcome {
             BuyOutcome::Assigned(bought) => held.charge(bought.cost),
@@ -156,14 +153,22 @@ impl Purchase {
         }
         self.note(&connected, &claim, &outcome);
         match outcome {
-            BuyOutcome::Assigned(bought) => self.assign(order, &connected, claim, bought).await,
+            BuyOutcome::Assigned(bought) => {
+                self.assign(order, &connected, (claim, began), bought).await
+            }
             BuyOutcome::Refused(error) => {
                 if let Some(named) = named_cost(&connected, &claim, &error) {
                     self.reprice(order, &connected, claim, named).await;
                 }
                 Attempt::Refused
             }
-            BuyOutcome::InDoubt(_) => Attempt::InDoubt(claim),
+            BuyOutcome::InDoubt(UnknownPurchase { began, answered, .. }) => {
+                let now = self.orders.market.clock.now();
+                let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let began = Time(now.0.saturating_sub(took_ms));
+                let of = if answered { Window::of_answered } else { Window::of_unanswered };
+                Attempt::InDoubt(claim, of(began, now))
+            }
         }
     }
 
@@ -192,13 +197,14 @@ impl Purchase {
         match outcome {
             BuyOutcome::Assigned(bought) => {
                 connected.record_outcome(BreakerInput::Good, now);
+                connected.heed_currency();
                 if let Some(cost) = bought.cost.filter(|cost| *cost > claim.price()) {
                     self.note_overcharge(connected, claim, cost);
                 }
             }
             BuyOutcome::Refused(error) => {
                 let follows = consequence::of(error.kind);
-                if let Some(input) = follows.breaker {
+                if let Some(input) = connected.refusal_counts(error.kind) {
                     connected.record_outcome(input, now);
                 }
                 // One with a price named is sold on, at that price.
@@ -209,7 +215,7 @@ impl Purchase {
                     connected.note_error(now, Op::Buy, Some(self.id), error);
                 }
             }
-            BuyOutcome::InDoubt(what) => {
+            BuyOutcome::InDoubt(UnknownPurchase { what, .. }) => {
                 connected.record_outcome(BreakerInput::Bad, now);
                 self.note_failure(connected, format!("in doubt: {what}"));
                 let (provider, order) = (connected.name(), self.id.0);
@@ -270,7 +276,7 @@ impl Purchase {
         &self,
         order: &Order,
         connected: &Arc<Connected>,
-        claim: Claim,
+        (claim, began): (Claim, Time),
         bought: Bought,
     ) -> Attempt {
         let timings = connected.timings();
@@ -291,7 +297,10 @@ impl Purchase {
         match answer {
             Ok(Ok(_)) => claim.book(),
             // The purchase is another order's: ours may have been made, under another id.
-            Ok(Err(Reject::DuplicatePurchase(_))) => return Attempt::InDoubt(claim),
+            Ok(Err(Reject::DuplicatePurchase(_))) => {
+                let window = Window::of_answered(began, self.orders.market.clock.now());
+                return Attempt::InDoubt(claim, window);
+            }
             Ok(Err(Reject::OutOfBounds(field))) => {
                 self.note_failure(connected, format!("{field} does not fit the ledger"));
                 give_back();

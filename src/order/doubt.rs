@@ -22,12 +22,15 @@ const GIVEN_UP_MAX: usize = 10_000;
 
 /// A purchase shows in the list this soon after it came into doubt: a call that was cut
 /// off, by a lost connection or a restart, may be at work at the provider still.
-const SHOWN_MS: u64 = 10_000;
+pub(crate) const SHOWN_MS: u64 = 10_000;
 /// Lists that must not show a purchase before it counts as not made.
 const ABSENCES_MIN: u8 = 2;
-/// How long after its call has ended a purchase may still be made: as long as a call may take.
-/// What is made later is another program's, and giving it back would cancel theirs.
-pub(crate) const LATE_PURCHASE_MS: u64 = 15_000;
+/// How long after its call has ended without an answer a purchase may still be made: as long
+/// as a call may take. What is made later may be another program's.
+const LATE_PURCHASE_MS: u64 = 15_000;
+/// No call begins later than this before the order's deadline, and none takes longer from its
+/// claim on: its outcome must be known and durable before the order ends.
+pub(crate) const CALL_MS: u64 = 25_000;
 
 /// The moments in which a purchase may have been made, by our clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,14 +41,21 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// Of a call that began and ended so.
-    pub(crate) fn of_call(began: Time, ended: Time) -> Self {
+    /// Of a call that was answered, in words that say nothing: the purchase was made by then.
+    pub(crate) const fn of_answered(began: Time, ended: Time) -> Self {
+        Self { since: began, until: ended }
+    }
+
+    /// Of a call that ended without an answer: the provider may be at work still.
+    pub(crate) fn of_unanswered(began: Time, ended: Time) -> Self {
         Self { since: began, until: ended.plus_ms(LATE_PURCHASE_MS) }
     }
 
-    /// Of a purchase of an order of which it is only known that its calls had ended by then.
-    pub(crate) fn of_order(order: &Order, ended: Time) -> Self {
-        Self::of_call(order.placed_at, ended.min(order.deadline))
+    /// Of an order's attempt of which it is only known, after a restart, that its calls had
+    /// ended by then. The first one begins as soon as the order is placed.
+    pub(crate) fn of_attempt(attempt: u8, placed_at: Time, ended: Time) -> Self {
+        let ended = if attempt == 1 { ended.min(placed_at.plus_ms(CALL_MS)) } else { ended };
+        Self::of_unanswered(placed_at, ended)
     }
 }
 

@@ -4,8 +4,9 @@
 //! within the moments in which that order's purchase may have been made, the oldest order
 //! first; then to a purchase that was given up. A row that is not proven to be new, that a
 //! call under way may have made, that says too little to choose, or that is one of more than
-//! were bought, goes to none in this round. One that a list may have shown late is told. The work grows with rows and orders, not with
-//! their product.
+//! were bought, goes to none in this round. On an account that others buy on, none goes to any.
+//! One that was made after those moments is no purchase's, and is told of: it may be late. The work
+//! grows with rows and orders, not with their product.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,13 +45,7 @@ pub(crate) struct Unowned {
     pub(crate) service: Named<ServiceId>,
     /// When it was made.
     pub(crate) made: Made,
-    /// Its list says when it was made; otherwise that follows from when lists first showed it.
-    pub(crate) dated: bool,
 }
-
-/// How late a list may show what was bought: what was made by its date is not of before, and
-/// what has none may be.
-const LIST_LAG_MS: u64 = 60_000;
 
 /// An order in doubt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,10 +72,32 @@ pub(crate) struct Matched {
     pub(crate) returned: Vec<(usize, PurchaseGivenUp)>,
     /// Orders that may yet turn out to have one of the rows.
     pub(crate) unclear: BTreeSet<OrderId>,
-    /// Rows that may be what is looked for and may be a stranger's.
+    /// Rows that may be what is looked for and may be a stranger's, late ones included.
     pub(crate) unattributed: Vec<usize>,
     /// How many comparisons it took.
     pub(crate) steps: usize,
+}
+
+impl Matched {
+    /// Takes every row from those that would get one: on an account that others buy on, none
+    /// is known to be ours.
+    pub(crate) fn withhold(&mut self) {
+        self.unclear.extend(self.adopted.iter().map(|(_, order)| *order));
+        let adopted = self.adopted.drain(..).map(|(at, _)| at);
+        let returned = self.returned.drain(..).map(|(at, _)| at);
+        self.unattributed.extend(adopted.chain(returned));
+        self.unattributed.sort_unstable();
+    }
+}
+
+/// Since when purchases that are not settled may have been made, by product.
+pub(crate) type Begun = BTreeMap<Product, Time>;
+
+/// Whether a row was made since a moment, and by no purchase of ours: none of its product had
+/// begun that is not known by now.
+pub(crate) fn is_foreign(row: &Unowned, since: Time, begun: &Begun) -> bool {
+    let is_new = row.made.after.is_some_and(|after| after >= since);
+    is_new && products(begun, row, |began| *began <= row.made.before).is_empty()
 }
 
 /// Matches rows with orders in doubt and with purchases given up.
@@ -118,19 +135,7 @@ pub(crate) fn match_rows(
             spans.touch(row.made.after.unwrap_or_default(), row.made.before)
         };
         let products = products(&wanted, row, |product| fits(&product.spans));
-        if products.is_empty() {
-            let made = (row.made.after.unwrap_or_default(), row.made.before);
-            let shown = Time(made.0.0.saturating_sub(if row.dated { 0 } else { LIST_LAG_MS }));
-            let may_be = |product: &Wanted| {
-                product.served.touch(made.0, made.1) || product.spans.touch(shown, made.1)
-            };
-            let is_late = !self::products(&wanted, row, may_be).is_empty();
-            if is_late && self::products(&in_work, row, fits).is_empty() {
-                matched.unattributed.push(at);
-            }
-            continue;
-        }
-        let is_in_work = !products.is_empty() && !self::products(&in_work, row, fits).is_empty();
+        let is_in_work = !self::products(&in_work, row, fits).is_empty();
         let proven = row.made.after.is_some();
         if proven && !is_in_work && products.len() == 1 {
             let only = wanted.get_mut(&products[0]).expect("it was found there");
@@ -141,8 +146,13 @@ pub(crate) fn match_rows(
             let unclear = wanted.get_mut(product).expect("it was found there");
             unclear.unclear.push(row.made.after.unwrap_or_default(), row.made.before);
         }
+        // A purchase may be shown late, and one that an order got may have been another's.
+        let is_over = |wanted: &Wanted| {
+            wanted.first_over.is_some_and(|over| over < row.made.before) || fits(&wanted.served)
+        };
+        let is_late = || !self::products(&wanted, row, is_over).is_empty();
         // The answer of a call under way may say whose it is.
-        if !products.is_empty() && !is_in_work {
+        if !is_in_work && (!products.is_empty() || is_late()) {
             matched.unattributed.push(at);
         }
     }
@@ -181,6 +191,8 @@ struct Wanted {
     spans: Spans,
     /// Those of orders that have got theirs.
     served: Spans,
+    /// When the first of them is over.
+    first_over: Option<Time>,
     rows: Vec<(Made, usize)>,
     /// When the rows that cannot be chosen were made.
     unclear: Spans,
@@ -194,6 +206,8 @@ impl Wanted {
         for window in windows.chain(self.given_up.iter().map(|it| it.window)) {
             self.spans.push(window.since, window.until);
         }
+        let first_over = self.spans.spans.iter().map(|(_, until)| *until).min();
+        self.first_over = first_over;
         self.spans.sort();
         self.served.sort();
     }
@@ -317,175 +331,4 @@ impl Spans {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use nexnum_engine::ids::ProviderId;
-
-    const SECOND: u64 = 1_000;
-
-    fn product(country: u16, service: u16) -> Product {
-        Product { country: CountryId(country), service: ServiceId(service) }
-    }
-
-    /// A row that was made between these seconds.
-    fn row(country: u16, service: u16, after_s: u64, before_s: u64) -> Unowned {
-        let after = Some(Time(after_s * SECOND));
-        Unowned {
-            country: Named::Known(CountryId(country)),
-            service: Named::Known(ServiceId(service)),
-            made: Made { after, before: Time(before_s * SECOND) },
-            dated: true,
-        }
-    }
-
-    /// A row that nothing proves to be new.
-    fn unproven(country: u16, service: u16, before_s: u64) -> Unowned {
-        let whole = row(country, service, 0, before_s);
-        Unowned { made: Made { after: None, ..whole.made }, ..whole }
-    }
-
-    fn window(since_s: u64) -> Window {
-        let since = Time(since_s * SECOND);
-        Window { since, until: since.plus_ms(60 * SECOND) }
-    }
-
-    fn seeker(order: u32, country: u16, service: u16, since_s: u64) -> Seeker {
-        let product = product(country, service);
-        Seeker { order: OrderId(order), product, window: window(since_s) }
-    }
-
-    fn given_up(country: u16, service: u16, since_s: u64) -> PurchaseGivenUp {
-        PurchaseGivenUp {
-            order: OrderId(9),
-            attempt: 1,
-            provider: ProviderId(1),
-            product: product(country, service),
-            cost: None,
-            window: window(since_s),
-            until: Time(u64::MAX),
-        }
-    }
-
-    fn call(country: u16, service: u16, since_s: u64) -> Call {
-        let (provider, product) = (ProviderId(1), product(country, service));
-        Call { provider, product, since: Time(since_s * SECOND) }
-    }
-
-    /// Who gets which row, which go back, who waits, and which rows are not known to be ours.
-    type Expected<'a> = (&'a [(usize, u32)], &'a [usize], &'a [u32], &'a [usize]);
-
-    #[track_caller]
-    fn check(
-        rows: &[Unowned],
-        seekers: &[Seeker],
-        given_up: &[PurchaseGivenUp],
-        calls: &[Call],
-        expected: Expected<'_>,
-    ) {
-        let matched = match_rows(rows, seekers, given_up, &[], calls);
-        let adopted: Vec<_> = matched.adopted.iter().map(|(at, id)| (*at, id.0)).collect();
-        let returned: Vec<_> = matched.returned.iter().map(|(at, _)| *at).collect();
-        let unclear: Vec<_> = matched.unclear.iter().map(|id| id.0).collect();
-        assert_eq!((&*adopted, &*returned, &*unclear, &*matched.unattributed), expected);
-    }
-
-    #[test]
-    fn a_row_goes_to_the_oldest_order_of_its_product() {
-        let seekers = [seeker(1, 7, 3, 600), seeker(2, 7, 3, 600), seeker(3, 7, 4, 600)];
-        check(&[row(7, 3, 600, 602)], &seekers, &[], &[], (&[(0, 1)], &[], &[], &[]));
-        let both = [row(7, 3, 600, 602), row(7, 3, 600, 602)];
-        check(&both, &seekers, &[], &[], (&[(0, 1), (1, 2)], &[], &[], &[]));
-        check(&[row(8, 3, 600, 602)], &seekers, &[], &[], (&[], &[], &[], &[]));
-    }
-
-    #[test]
-    fn a_row_made_before_the_call_or_long_after_it_is_a_stranger_s() {
-        let seekers = [seeker(1, 7, 3, 600)];
-        check(&[row(7, 3, 500, 599)], &seekers, &[], &[], (&[], &[], &[], &[]));
-        check(&[row(7, 3, 598, 600)], &seekers, &[], &[], (&[(0, 1)], &[], &[], &[]));
-        check(&[row(7, 3, 660, 664)], &seekers, &[], &[], (&[(0, 1)], &[], &[], &[]));
-        check(&[row(7, 3, 661, 664)], &seekers, &[], &[], (&[], &[], &[], &[]));
-        let (late, gone) = ([row(7, 3, 661, 664)], [given_up(7, 3, 600)]);
-        check(&late, &[], &gone, &[], (&[], &[], &[], &[]));
-    }
-
-    #[test]
-    fn a_row_without_a_date_that_a_list_may_have_shown_late_is_told() {
-        let gone = [given_up(7, 3, 600)];
-        let late = |after_s| Unowned { dated: false, ..row(7, 3, after_s, after_s + 3) };
-        check(&[late(700)], &[], &gone, &[], (&[], &[], &[], &[0]));
-        check(&[late(700)], &[seeker(1, 7, 3, 600)], &[], &[], (&[], &[], &[], &[0]));
-        check(&[late(721)], &[], &gone, &[], (&[], &[], &[], &[]));
-        check(&[late(700)], &[], &gone, &[call(7, 3, 690)], (&[], &[], &[], &[]));
-        check(&[late(500)], &[], &gone, &[], (&[], &[], &[], &[]));
-    }
-
-    #[test]
-    fn a_row_of_an_order_that_took_another_s_is_told() {
-        let served = [Served { product: product(7, 3), window: window(600) }];
-        let told = |row: Unowned| match_rows(&[row], &[], &[], &served, &[]).unattributed;
-        assert_eq!(told(row(7, 3, 610, 612)), [0]);
-        assert_eq!(told(row(7, 3, 661, 664)), [0; 0]);
-        assert_eq!(told(row(7, 4, 610, 612)), [0; 0]);
-    }
-
-    #[test]
-    fn a_row_that_is_not_proven_to_be_new_is_taken_by_no_order() {
-        let (seekers, gone) = ([seeker(1, 7, 3, 600)], [given_up(7, 3, 600)]);
-        check(&[unproven(7, 3, 700)], &seekers, &[], &[], (&[], &[], &[1], &[0]));
-        check(&[unproven(7, 3, 700)], &[], &gone, &[], (&[], &[], &[], &[0]));
-        check(&[unproven(7, 3, 599)], &seekers, &gone, &[], (&[], &[], &[], &[]));
-    }
-
-    #[test]
-    fn of_more_rows_than_were_bought_none_is_taken() {
-        let rows = [row(7, 3, 600, 602), row(7, 3, 610, 612)];
-        check(&rows, &[seeker(1, 7, 3, 600)], &[], &[], (&[], &[], &[1], &[0, 1]));
-        let gone = [given_up(7, 3, 590)];
-        check(&rows, &[seeker(1, 7, 3, 600)], &gone, &[], (&[(0, 1)], &[1], &[], &[]));
-        // An order of another time is not concerned.
-        let seekers = [seeker(1, 7, 3, 600), seeker(2, 7, 3, 800)];
-        let with_its_own = [rows[0], rows[1], row(7, 3, 801, 803)];
-        check(&with_its_own, &seekers, &[], &[], (&[(2, 2)], &[], &[1], &[0, 1]));
-    }
-
-    #[test]
-    fn a_row_that_a_call_under_way_may_have_made_waits() {
-        let seekers = [seeker(1, 7, 3, 600)];
-        check(&[row(7, 3, 610, 612)], &seekers, &[], &[call(7, 3, 611)], (&[], &[], &[1], &[]));
-        let later = [call(7, 3, 613)];
-        check(&[row(7, 3, 610, 612)], &seekers, &[], &later, (&[(0, 1)], &[], &[], &[]));
-        let other = [call(7, 4, 611)];
-        check(&[row(7, 3, 610, 612)], &seekers, &[], &other, (&[(0, 1)], &[], &[], &[]));
-    }
-
-    #[test]
-    fn a_row_without_service_is_taken_only_if_one_product_wants_it() {
-        let vague = Unowned { service: Named::Absent, ..row(7, 0, 600, 602) };
-        check(&[vague], &[seeker(1, 7, 3, 600)], &[], &[], (&[(0, 1)], &[], &[], &[]));
-        let three = [seeker(1, 7, 3, 600), seeker(2, 7, 4, 600), seeker(3, 7, 5, 600)];
-        check(&[vague], &three, &[], &[], (&[], &[], &[1, 2, 3], &[0]));
-        let gone = [given_up(7, 4, 600)];
-        check(&[vague], &three[..1], &gone, &[], (&[], &[], &[1], &[0]));
-        let unknown = Unowned { service: Named::Unknown, ..vague };
-        check(&[unknown], &[seeker(1, 7, 3, 600)], &[], &[], (&[], &[], &[], &[]));
-    }
-
-    #[test]
-    fn the_work_grows_with_rows_and_orders_and_not_with_their_product() {
-        let all = |each: fn(u32) -> Seeker| (0..10_000).map(each).collect::<Vec<_>>();
-        let one_product = all(|at| seeker(at, 7, 3, 600));
-        let many = all(|at| seeker(at, (at / 100) as u16, (at % 100) as u16, u64::from(at)));
-        for (seekers, country, service) in [(&one_product, 7, 3), (&many, 50, 3)] {
-            let row = |at: u64| row(country, service, 600 + at % 2, 602);
-            let rows: Vec<_> = (0..10_000).map(row).collect();
-            let matched = match_rows(&rows, seekers, &[], &[], &[call(7, 4, 1)]);
-            assert!(matched.steps <= 60_000, "{} steps", matched.steps);
-            let unproven = vec![unproven(country, service, 602); 10_000];
-            let matched = match_rows(&unproven, seekers, &[], &[], &[]);
-            assert!(matched.adopted.is_empty() && matched.steps <= 60_000, "{}", matched.steps);
-        }
-        let rows = vec![row(7, 3, 600, 602); 10_000];
-        assert_eq!(match_rows(&rows, &one_product, &[], &[], &[]).adopted.len(), 10_000);
-    }
-}
+mod tests;

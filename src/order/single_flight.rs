@@ -1,4 +1,4 @@
-//! Changes of a number at its provider: one call for each at a time, whoever asks for it.
+//! Changes of a number at its provider: one call for each at a time, however many ask for it.
 //!
 //! A change runs in the background, so that its buyer is answered in time: a request waits for
 //! it some seconds, and is told when to come back if the provider has not answered by then. The

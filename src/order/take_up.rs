@@ -24,7 +24,9 @@ impl Orders {
             let _bound = self.providers.bind(id, order.attempt, order.provider);
             if order.state == ActivationState::Init {
                 let claim = claims.remove(&id);
-                let (window, tried) = (Window::of_order(&order, now), vec![order.offer]);
+                let ended = now.min(order.deadline);
+                let window = Window::of_attempt(order.attempt, order.placed_at, ended);
+                let tried = vec![order.offer];
                 self.tasks.spawn(buy::doubt(Arc::clone(self), order, window, claim, tried));
             }
         }
@@ -36,7 +38,7 @@ impl Orders {
     pub(crate) fn remember_given_up(&self) {
         for given_up in self.market.read_model.take_given_up() {
             let GivenUp { at, order, attempt, provider, product, placed_at } = given_up;
-            let window = Window::of_call(placed_at, at);
+            let window = Window::of_attempt(attempt, placed_at, at);
             // Of an earlier attempt the cost is known no more.
             let known = self.market.read_model.order(order);
             let cost = known.filter(|order| order.attempt == attempt).map(|order| order.cost);

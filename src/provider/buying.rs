@@ -2,6 +2,7 @@
 
 use nexnum_driver::{Bought, ProviderError};
 use nexnum_engine::money::Micros;
+use tokio::time::Instant;
 
 /// A number to buy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,17 @@ pub enum BuyOutcome {
     Assigned(Bought),
     /// Certainly nothing was bought.
     Refused(ProviderError),
-    /// It may have been bought: ask the provider before buying again. Says what happened.
-    InDoubt(String),
+    /// It may have been bought: ask the provider before buying again.
+    InDoubt(UnknownPurchase),
+}
+
+/// A purchase that may have been made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownPurchase {
+    /// What happened.
+    pub what: String,
+    /// It was made after this moment, if at all.
+    pub began: Instant,
+    /// A whole reply came that says nothing: it was made before, if at all.
+    pub answered: bool,
 }

@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::active::{OpenList, Reach, SharedList, paged};
 use super::admission::Room;
 use super::bounds::bytes_max;
-use super::buying::{BuyOutcome, BuyRequest};
+use super::buying::{BuyOutcome, BuyRequest, UnknownPurchase};
 use super::client_config::{ClientConfig, ClientError, Timeouts};
 use super::consequence::{self, Pause, Retry};
 use super::currency::CurrencyGuard;
@@ -31,7 +31,7 @@ use super::dispatch::{Admission, Dispatcher, Lane, PauseOf};
 use super::exchange_rate::ExchangeRate;
 use super::reading;
 use super::transport::{CallFailed, Transport};
-use super::way::Way;
+use super::way::{Exchange, Way};
 use crate::metrics::Metrics;
 
 /// Before a read-only call is tried again.
@@ -117,6 +117,13 @@ impl ProviderClient {
         &self.room
     }
 
+    /// What keeps purchases from being sent: a reply named another currency than the provider is
+    /// set up for, and no later one has put it right.
+    #[must_use]
+    pub fn currency_problem(&self) -> Option<String> {
+        self.currency.problem()
+    }
+
     /// The account's balance in the ledger's currency, rounded down.
     ///
     /// # Errors
@@ -126,7 +133,7 @@ impl ProviderClient {
         let Output::Balance { amount, currency } = output else {
             return Err(wrong_output(Op::Balance));
         };
-        self.currency.check(currency)?;
+        self.currency.check(Op::Balance, currency)?;
         self.rate.to_ledger(amount, Rounding::Down).ok_or_else(|| misread(Op::Balance))
     }
 
@@ -140,8 +147,9 @@ impl ProviderClient {
         else {
             return Err(wrong_output(Op::Prices));
         };
-        list.currencies.iter().try_for_each(|named| self.currency.check(Some(*named)))?;
-        self.currency.check(None)?;
+        let check = |named| self.currency.check(Op::Prices, named);
+        list.currencies.iter().try_for_each(|named| check(Some(*named)))?;
+        check(None)?;
         if !self.rate.is_one() {
             for row in &mut list.rows {
                 let cost = self.rate.to_ledger(row.cost, Rounding::Up);
@@ -155,7 +163,7 @@ impl ProviderClient {
     /// those that were. A number that was charged in another currency than the provider is set
     /// up for is ours, at no known cost, and the last one.
     pub async fn buy(&self, request: &BuyRequest, admission: Option<Admission>) -> BuyOutcome {
-        if let Err(error) = self.currency.check(None) {
+        if let Err(error) = self.currency.check(Op::Buy, None) {
             return BuyOutcome::Refused(error);
         }
         let max_price = match request.max_price.map(|most| self.rate.to_provider(most)) {
@@ -173,19 +181,27 @@ impl ProviderClient {
             max_price: max_price.as_deref(),
             ..Slots::default()
         };
-        let output = match self.ask(Op::Buy, &slots, Way::Admitted(admission)).await {
+        let began = Instant::now();
+        let mut way = Way::Admitted(admission, Exchange::default());
+        let asked = self.ask_by(Op::Buy, &slots, &mut way).await;
+        let in_doubt = |what| {
+            let Exchange { began: sent, answered } = way.exchange();
+            let began = sent.unwrap_or(began);
+            BuyOutcome::InDoubt(UnknownPurchase { what, began, answered })
+        };
+        let output = match asked {
             Ok(output) => output,
             Err(error) if error.certain => {
                 let price = error.price.and_then(|price| self.rate.to_ledger(price, Rounding::Up));
                 return BuyOutcome::Refused(ProviderError { price, ..error });
             }
-            Err(error) => return BuyOutcome::InDoubt(format!("{error}: {}", error.excerpt)),
+            Err(error) => return in_doubt(format!("{error}: {}", error.excerpt)),
         };
         let Output::Bought(bought) = output else {
-            return BuyOutcome::InDoubt(wrong_output(Op::Buy).excerpt);
+            return in_doubt(wrong_output(Op::Buy).excerpt);
         };
         // A cost beyond all range is no reason to forget a number that is ours.
-        let known = self.currency.check(bought.currency).is_ok();
+        let known = self.currency.check(Op::Buy, bought.currency).is_ok();
         let cost = bought.cost.filter(|_| known);
         let cost = cost.and_then(|cost| self.rate.to_ledger(cost, Rounding::Up));
         BuyOutcome::Assigned(Bought { cost, ..bought })
@@ -297,7 +313,11 @@ impl ProviderClient {
             None | Some(_) => Lane::List,
         };
         let asked = self.ask(Op::ListActive, &slots, Way::Lane(lane)).await?;
-        let Output::Active(list) = asked else { return Err(wrong_output(Op::ListActive)) };
+        let Output::Active(mut list) = asked else { return Err(wrong_output(Op::ListActive)) };
+        for row in &mut list.rows {
+            let known = row.cost.filter(|_| self.currency.is_right(row.currency));
+            row.cost = known.and_then(|cost| self.rate.to_ledger(cost, Rounding::Up));
+        }
         Ok(list)
     }
 
@@ -315,6 +335,15 @@ impl ProviderClient {
 
     /// Runs an operation by the driver's plan, keeping to limits and deadline.
     async fn ask(&self, op: Op, slots: &Slots<'_>, mut way: Way) -> Result<Output, ProviderError> {
+        self.ask_by(op, slots, &mut way).await
+    }
+
+    async fn ask_by(
+        &self,
+        op: Op,
+        slots: &Slots<'_>,
+        way: &mut Way,
+    ) -> Result<Output, ProviderError> {
         let plan = self.driver.plan(op, slots, &self.credentials, &self.base_url);
         let request = match plan {
             Err(error) => {
@@ -330,7 +359,7 @@ impl ProviderClient {
             Ok(Plan::Call(request)) => request,
         };
         let until = Instant::now() + self.exchange_time(op);
-        let first = self.once(op, &request, &mut way).await;
+        let first = self.once(op, &request, way).await;
         let Err((error, true)) = first else {
             return first.map_err(|(error, _)| error);
         };
@@ -338,7 +367,7 @@ impl ProviderClient {
             return Err(error);
         }
         sleep(RETRY_PAUSE).await;
-        self.once(op, &request, &mut way).await.map_err(|(error, _)| error)
+        self.once(op, &request, way).await.map_err(|(error, _)| error)
     }
 
     /// How long an exchange may take, from its turn on.
@@ -378,6 +407,7 @@ impl ProviderClient {
             let retryable = failed.retryable;
             (failed.into_error(), retryable)
         })?;
+        way.replied(reply.status);
         let read = reading::read(&self.driver, op, reply).await;
         read.map_err(|mut error| {
             error.excerpt = self.mask(&error.excerpt);

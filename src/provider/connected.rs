@@ -1,7 +1,7 @@
 //! A connected provider: its driver, client, crosswalk, margin and breaker.
 //!
 //! Promises: a provider's offers can be claimed exactly while it is enabled and has a key, its
-//! breaker is closed, and it has not asked for a pause. The breaker counts purchases and
+//! breaker is closed, its replies name the configured currency, and it has not asked for a pause. The breaker counts purchases and
 //! probes, since a provider may answer questions and still sell nothing; an answer to any call
 //! that our key is refused opens it as well. Leaves to others: when to ask what.
 
@@ -32,7 +32,7 @@ use crate::attention::{Attention, AttentionKind};
 /// no longer: the first purchases of a provider that is back show whether it is.
 const CALM_MS: u64 = 10_000;
 
-/// What is told while the breaker is open.
+/// What is told while the breaker is open, but for a currency that replies have named.
 const OF_BREAKER: [AttentionKind; 3] =
     [AttentionKind::BreakerOpen, AttentionKind::KeyRefused, AttentionKind::WrongCurrency];
 
@@ -53,6 +53,8 @@ pub struct ProviderPolicy {
     pub sync_interval_ms: u64,
     /// Instead of the driver's minimum age of a cancel, in milliseconds.
     pub min_cancel_age_ms: Option<u64>,
+    /// Other programs buy on the account as well.
+    pub shared_account: bool,
 }
 
 /// A provider's health, as the operator sees it.
@@ -85,6 +87,8 @@ pub struct Health {
     pub quarantined: usize,
     /// Offers kept out because the provider charged more for them than they were sold for.
     pub overcharged: usize,
+    /// Activations on the account that may be purchases of ours and may be another program's.
+    pub unattributed: usize,
     /// What went wrong last, oldest first; at most [`FAILURES_MAX`].
     pub failures: VecDeque<Failure>,
 }
@@ -167,6 +171,8 @@ struct Guarded {
     is_told: bool,
     /// The operator was told of a pause.
     is_pause_told: bool,
+    /// The operator was told that replies name another currency.
+    is_currency_told: bool,
 }
 
 impl Connected {
@@ -345,21 +351,6 @@ impl Connected {
         self.show(&self.breaker.lock());
     }
 
-    /// Looks whether a pause has begun or ended, and whether what the operator was told of the
-    /// breaker is over.
-    pub(crate) fn look(&self, now: Time) {
-        let mut guarded = self.breaker.lock();
-        self.show(&guarded);
-        self.report_pause(&mut guarded);
-        let is_calm = guarded.breaker.is_closed() && now.ms_since(guarded.closed_at) >= CALM_MS;
-        if guarded.is_told && is_calm && !self.is_retired() {
-            guarded.is_told = false;
-            for kind in OF_BREAKER {
-                self.attention.clear(kind, self.name());
-            }
-        }
-    }
-
     /// The provider's health.
     #[must_use]
     pub fn health(&self) -> Health {
@@ -417,9 +408,11 @@ impl Connected {
             return;
         }
         let text = format!("{}: {}", error.kind.word(), error.excerpt);
-        if let Some(kind) = consequence::stops(error.kind) {
+        let by_currency = self.is_stopped_by_currency(error.kind);
+        if let Some(kind) = consequence::stops(error.kind).filter(|_| !by_currency) {
             self.is_stopped(now, op, (kind, &text));
         }
+        self.heed_currency();
         self.show_now();
         self.note_failure(Failure { at: now, op, order, text });
     }
@@ -491,5 +484,6 @@ impl Connected {
 }
 
 mod standing;
+mod stop;
 #[cfg(test)]
 mod tests;

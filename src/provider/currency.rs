@@ -1,17 +1,24 @@
 //! The currency that a provider's amounts are in, held against the one it is set up for.
 //!
 //! Promises: once a reply names another currency, no purchase is sent and no amount is read
-//! until a reply names the right one, or the provider is connected anew: every price would be
-//! wrong by the rate between the two. Replies that name none are believed before that.
+//! until a reply to any call names the right one, or the provider is connected anew: every price
+//! would be wrong by the rate between the two. Replies that name none are believed before that.
 
-use nexnum_driver::{ActiveList, ActiveRow, Currency, ErrorKind, ProviderError};
+use std::time::Duration;
+
+use nexnum_driver::{ActiveList, Currency, ErrorKind, Op, ProviderError};
 use parking_lot::Mutex;
 use rust_decimal::Decimal;
+use tokio::time::Instant;
 
 /// The ledger's currency.
 const LEDGER: Currency = Currency::USD;
 /// Rates that one currency and the same with a fee on top may have.
 const SAME_RATES: [Decimal; 2] = [Decimal::from_parts(5, 0, 0, false, 1), Decimal::TWO];
+
+/// A list of open activations that comes this soon after another reply may be older than it:
+/// longer than any call takes.
+const LIST_AGE_MAX: Duration = Duration::from_secs(30);
 
 /// What one provider's replies have said of their currency.
 #[derive(Debug)]
@@ -27,9 +34,17 @@ struct Seen {
     /// The currency that amounts must be in; `None` until a reply has named one.
     expected: Option<Currency>,
     /// The other one that the last reply to a purchase, balance or price list named.
-    told: Option<Currency>,
+    told: Option<Told>,
     /// The other one that the newest open activation has.
-    listed: Option<Currency>,
+    listed: Option<Told>,
+}
+
+/// Another currency than the configured one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Told {
+    by: Op,
+    named: Currency,
+    at: Instant,
 }
 
 impl CurrencyGuard {
@@ -52,28 +67,58 @@ impl CurrencyGuard {
     /// # Errors
     /// If amounts are in another currency by this reply, or by an earlier one that no later
     /// one has put right.
-    pub(super) fn check(&self, named: Option<Currency>) -> Result<(), ProviderError> {
+    pub(super) fn check(&self, by: Op, named: Option<Currency>) -> Result<(), ProviderError> {
         if let Some(named) = named {
             let wrong = self.wrong(named);
-            let before = std::mem::replace(&mut self.seen.lock().told, wrong);
-            self.tell(before, wrong);
+            let mut seen = self.seen.lock();
+            let before = seen.wrong();
+            seen.told = wrong.map(|named| Told { by, named, at: Instant::now() });
+            if wrong.is_none() {
+                seen.listed = None;
+            }
+            self.tell(before, seen.wrong());
         }
-        let seen = self.seen.lock();
-        match seen.told.or(seen.listed) {
-            Some(wrong) => Err(self.error(wrong, seen.expected)),
+        match self.problem() {
+            Some(what) => Err(ProviderError::new(ErrorKind::WrongCurrency, true, what)),
             None => Ok(()),
         }
     }
 
+    /// What is wrong with the currency now, with the call that showed it.
+    pub(super) fn problem(&self) -> Option<String> {
+        let seen = self.seen.lock();
+        let Told { by, named, .. } = seen.wrong()?;
+        let set_up = match seen.expected.filter(|expected| *expected != named) {
+            Some(expected) => format!("it is set up for {expected}"),
+            None => format!("its rate is not that of {named}"),
+        };
+        let by = by.name();
+        Some(format!(
+            "amounts are in {named} by the reply to {by}, and {set_up}: set the rate of {named}"
+        ))
+    }
+
     /// Takes in what a list of open activations names. Old ones may have the currency of
-    /// another time: the newest counts, which comes first or last.
+    /// another time: the newest counts, which comes first or last. One in the right currency
+    /// puts an earlier reply right.
     pub(super) fn note_list(&self, list: &ActiveList) {
-        let mut ends = [list.rows.first(), list.rows.last()].into_iter().flatten();
-        let wrong = |row: &ActiveRow| row.currency.and_then(|it| self.wrong(it));
-        let first = ends.next().and_then(wrong);
-        let wrong = first.filter(|_| ends.next().and_then(wrong) == first);
-        let before = std::mem::replace(&mut self.seen.lock().listed, wrong);
-        self.tell(before, wrong);
+        let ends = [list.rows.first(), list.rows.last()].map(|row| row.and_then(|it| it.currency));
+        let [first, last] = ends.map(|named| named.map(|it| (it, self.wrong(it))));
+        let (mut seen, at) = (self.seen.lock(), Instant::now());
+        let before = seen.wrong();
+        let wrong = first.and_then(|(_, wrong)| wrong);
+        let wrong = wrong.filter(|_| last.and_then(|(_, wrong)| wrong) == wrong);
+        seen.listed = wrong.map(|named| Told { by: Op::ListActive, named, at });
+        let is_right = matches!((first, last), (Some((_, None)), Some((_, None))));
+        if is_right && seen.told.is_some_and(|told| at - told.at >= LIST_AGE_MAX) {
+            seen.told = None;
+        }
+        self.tell(before, seen.wrong());
+    }
+
+    /// Whether an amount that a list names in this currency can be read.
+    pub(super) fn is_right(&self, named: Option<Currency>) -> bool {
+        named.is_none_or(|named| self.wrong(named).is_none())
     }
 
     fn wrong(&self, named: Currency) -> Option<Currency> {
@@ -84,11 +129,12 @@ impl CurrencyGuard {
         (named != expected).then_some(named)
     }
 
-    fn tell(&self, before: Option<Currency>, now: Option<Currency>) {
+    fn tell(&self, before: Option<Told>, now: Option<Told>) {
         let provider = &self.provider;
         match (before, now) {
-            (None, Some(named)) => tracing::warn!(
+            (None, Some(Told { by, named, .. })) => tracing::warn!(
                 provider,
+                operation = by.name(),
                 %named,
                 "the provider counts in another currency than it is set up for: nothing is bought from it"
             ),
@@ -98,27 +144,26 @@ impl CurrencyGuard {
             (None, None) | (Some(_), Some(_)) => {}
         }
     }
+}
 
-    fn error(&self, wrong: Currency, expected: Option<Currency>) -> ProviderError {
-        let set_up = match expected.filter(|expected| *expected != wrong) {
-            Some(expected) => format!("it is set up for {expected}"),
-            None => format!("its rate is not that of {wrong}"),
-        };
-        let what = format!("amounts are in {wrong}, and {set_up}: set the rate of {wrong}");
-        ProviderError::new(ErrorKind::WrongCurrency, true, what)
+impl Seen {
+    /// What stops the provider.
+    fn wrong(&self) -> Option<Told> {
+        self.told.or(self.listed)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nexnum_driver::ActiveRow;
 
     fn guard(driver: &str, rate: &str) -> CurrencyGuard {
         CurrencyGuard::new("one", driver, rate.parse().expect("a decimal"))
     }
 
     fn check(guard: &CurrencyGuard, named: &str) -> Option<String> {
-        let error = guard.check(Currency::parse(named)).err()?;
+        let error = guard.check(Op::Buy, Currency::parse(named)).err()?;
         assert_eq!((error.kind, error.certain), (ErrorKind::WrongCurrency, true));
         Some(error.excerpt)
     }
@@ -128,9 +173,12 @@ mod tests {
         let guard = guard("USD", "1");
         assert_eq!(check(&guard, "840"), None);
         assert_eq!(check(&guard, ""), None);
-        let wrong = "amounts are in RUB, and it is set up for USD: set the rate of RUB";
+        let wrong =
+            "amounts are in RUB by the reply to buy, and it is set up for USD: set the rate of RUB";
         assert_eq!(check(&guard, "643").as_deref(), Some(wrong));
         assert_eq!(check(&guard, "").as_deref(), Some(wrong), "a reply that names none");
+        let of_balance = guard.check(Op::Balance, None).unwrap_err();
+        assert_eq!(of_balance.excerpt, wrong, "the call that showed it is named");
         assert_eq!(check(&guard, "USD"), None);
         assert_eq!(check(&guard, ""), None);
     }
@@ -157,7 +205,23 @@ mod tests {
         assert!(check(&guard, "").is_some());
         guard.note_list(&list(vec![row("643")]));
         assert!(check(&guard, "").is_some());
+        assert!(guard.problem().unwrap().contains("RUB by the reply to list_active"));
         guard.note_list(&list(Vec::new()));
         assert_eq!(check(&guard, ""), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_purchase_in_another_currency_is_put_right_by_a_later_list() {
+        let guard = guard("USD", "1");
+        let row = ActiveRow { currency: Currency::parse("840"), ..ActiveRow::default() };
+        let right = ActiveList { rows: vec![row], ..ActiveList::default() };
+        assert!(check(&guard, "643").is_some());
+        guard.note_list(&right);
+        assert!(guard.problem().is_some(), "it may have been asked for before");
+        tokio::time::advance(LIST_AGE_MAX).await;
+        guard.note_list(&ActiveList::default());
+        assert!(guard.problem().is_some(), "it names none");
+        guard.note_list(&right);
+        assert_eq!(guard.problem(), None);
     }
 }

@@ -12,7 +12,16 @@ pub(super) enum Way {
     /// By that of a lane, for a caller that comes back with the same key if it is refused.
     Promised(Lane, u64),
     /// As a purchase; one that was admitted goes first.
-    Admitted(Option<Admission>),
+    Admitted(Option<Admission>, Exchange),
+}
+
+/// What is known of the exchange of a purchase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Exchange {
+    /// When it had its turn: nothing was sent before.
+    pub(super) began: Option<Instant>,
+    /// A whole reply came, and not one that a front end gives for a server that may be at work.
+    pub(super) answered: bool,
 }
 
 impl Way {
@@ -20,7 +29,7 @@ impl Way {
     pub(super) const fn lane(&self) -> Lane {
         match self {
             Self::Lane(lane) | Self::Promised(lane, _) => *lane,
-            Self::Admitted(_) => Lane::Buy,
+            Self::Admitted(..) => Lane::Buy,
         }
     }
 
@@ -30,10 +39,30 @@ impl Way {
         match self {
             Self::Lane(lane) => dispatcher.turn(*lane, until).await,
             Self::Promised(lane, key) => dispatcher.promised_turn(*lane, until, *key).await,
-            Self::Admitted(admission) => match admission.take() {
-                Some(admission) => dispatcher.admitted_turn(admission, until).await,
-                None => dispatcher.turn(Lane::Buy, until).await,
-            },
+            Self::Admitted(admission, exchange) => {
+                let turn = match admission.take() {
+                    Some(admission) => dispatcher.admitted_turn(admission, until).await,
+                    None => dispatcher.turn(Lane::Buy, until).await,
+                };
+                exchange.began = Some(Instant::now());
+                turn
+            }
+        }
+    }
+
+    /// What is known of a purchase's exchange; nothing of other calls.
+    pub(super) fn exchange(&self) -> Exchange {
+        match self {
+            Self::Admitted(_, exchange) => *exchange,
+            Self::Lane(_) | Self::Promised(..) => Exchange::default(),
+        }
+    }
+
+    /// Notes that a whole reply of this status came.
+    pub(super) const fn replied(&mut self, status: u16) {
+        match self {
+            Self::Admitted(_, exchange) => exchange.answered = !matches!(status, 408 | 500..),
+            Self::Lane(_) | Self::Promised(..) => {}
         }
     }
 }

@@ -217,6 +217,7 @@ impl Prepared {
             low_balance: config.low_balance,
             sync_interval_ms: 1000 * config.sync_interval_s,
             min_cancel_age_ms,
+            shared_account: config.shared_account,
         };
         let parts = ConnectedParts { driver, client, crosswalk, policy, key_problem };
         Ok(Self { name: config.name, parts })

@@ -6,16 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use nexnum_engine::ids::Number;
+use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use serde::Deserialize;
 
 use super::currency::Currency;
-use super::fields::{Input, NumberFields, ROWS_MAX, Reader, read_table};
+use super::fields::{Input, NumberFields, ROWS_MAX, Reader, checked_scale, read_table};
 use super::status::{
     ExternalState, MessageFields, MessagesDoc, ReceivedMessage, States, compile_messages,
     compile_states, read_messages,
 };
-use super::value::{code, minor_code, parse_time, parse_unzoned};
+use super::value::{code, minor_code, parse_time, parse_unzoned, read_cost};
 use crate::document::{OneOrMany, RowsDoc};
 use crate::json::Node;
 use crate::place::DriverError;
@@ -104,6 +105,10 @@ pub struct ActiveRow {
     pub country: Option<String>,
     /// The provider's code of the service.
     pub service: Option<String>,
+    /// The service's name, where the list has names in the place of codes.
+    pub service_name: Option<String>,
+    /// What was charged, where the list says so.
+    pub cost: Option<Micros>,
     /// When it was bought by the provider's clock, where it says so with its time zone.
     pub created: Option<Time>,
     /// When it was bought, where the provider says so without a time zone: as if it were
@@ -125,6 +130,8 @@ impl fmt::Debug for ActiveRow {
             .field("external_id", &self.external_id)
             .field("country", &self.country)
             .field("service", &self.service)
+            .field("service_name", &self.service_name)
+            .field("cost", &self.cost)
             .field("created", &self.created)
             .field("created_unzoned", &self.created_unzoned)
             .field("state", &self.state)
@@ -144,6 +151,10 @@ pub(super) struct ActiveDoc {
     pub local: bool,
     pub country: Option<OneOrMany>,
     pub service: Option<OneOrMany>,
+    pub service_name: Option<OneOrMany>,
+    pub cost: Option<OneOrMany>,
+    #[serde(default)]
+    pub scale: u32,
     pub created: Option<OneOrMany>,
     pub currency: Option<OneOrMany>,
     pub state: Option<OneOrMany>,
@@ -163,6 +174,9 @@ pub(crate) struct ActiveFields {
     pub local: bool,
     pub country: Option<Sources>,
     pub service: Option<Sources>,
+    pub service_name: Option<Sources>,
+    pub cost: Option<Sources>,
+    pub scale: u32,
     pub created: Option<Sources>,
     pub currency: Option<Sources>,
     pub state: Option<(Sources, States)>,
@@ -199,6 +213,9 @@ pub(super) fn compile(
         local: doc.local,
         country: reader.optional(doc.country.as_ref(), "country")?,
         service: reader.optional(doc.service.as_ref(), "service")?,
+        service_name: reader.optional(doc.service_name.as_ref(), "service_name")?,
+        cost: reader.optional(doc.cost.as_ref(), "cost")?,
+        scale: checked_scale(doc.scale, reader.place)?,
         created: reader.optional(doc.created.as_ref(), "created")?,
         currency: reader.optional(doc.currency.as_ref(), "currency")?,
         has_message: reader.optional(doc.has_message.as_ref(), "has_message")?,
@@ -274,6 +291,8 @@ fn read_active_row(
         local: fields.local,
         country: field(&fields.country).and_then(minor_code),
         service: field(&fields.service).and_then(minor_code),
+        service_name: field(&fields.service_name).and_then(minor_code),
+        cost: field(&fields.cost).and_then(|cost| read_cost(&cost, fields.scale).ok()),
         created: created.and_then(parse_time),
         created_unzoned: created.and_then(parse_unzoned),
         currency: input.currency(fields.currency.as_ref(), Some(row)),

@@ -123,12 +123,14 @@ pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
                 let created = row.created.map(|time| time.to_string());
                 let local = row.created_unzoned.map(|time| format!("~{time}"));
                 let created = or_dash(&created.or(local));
-                let (country, service) = (or_dash(&row.country), or_dash(&row.service));
+                let name = row.service_name.map(|name| format!("{name:?}"));
+                let (country, service) = (or_dash(&row.country), or_dash(&row.service.or(name)));
+                let cost = row.cost.map_or_else(String::new, |cost| format!(" cost={cost}"));
                 let (id, number) = (row.external_id, row.number);
                 let sign = if row.local { "local " } else { "+" };
                 let currency = show_currency(row.currency);
                 lines.push(format!(
-                    "{id} {sign}{number} {country} {service} created={created}{currency}"
+                    "{id} {sign}{number} {country} {service} created={created}{cost}{currency}"
                 ));
                 let state = row.state.map_or("-".to_owned(), |state| format!("{state:?}"));
                 lines.push(format!("  {}", state.to_lowercase()));

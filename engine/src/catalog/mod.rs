@@ -124,6 +124,12 @@ impl Catalog {
         self.service_slugs.row(slug).map(ServiceId)
     }
 
+    /// The service of a name, in any case.
+    #[must_use]
+    pub fn service_by_name(&self, name: &str) -> Option<ServiceId> {
+        self.service_names.row(name).map(ServiceId)
+    }
+
     /// The service of a handler-protocol code, in any case.
     #[must_use]
     pub fn service_by_handler_code(&self, code: &str) -> Option<ServiceId> {

@@ -77,7 +77,7 @@ const OF_DELIVERIES: [(&str, &str, Delivery); 3] = [
     ),
 ];
 
-const OF_PROVIDERS: [(&str, &str, Measure); 11] = [
+const OF_PROVIDERS: [(&str, &str, Measure); 12] = [
     (
         "nexnum_provider_enabled",
         "1 while the provider is enabled, so that orders may buy from it.",
@@ -123,6 +123,11 @@ const OF_PROVIDERS: [(&str, &str, Measure); 11] = [
         "nexnum_provider_overcharged_offers",
         "Offers that are not sold because a number of theirs cost more than its customer paid.",
         |health, _, _| Some(health.overcharged as i64),
+    ),
+    (
+        "nexnum_provider_unattributed",
+        "Activations on the account that may be ours or another program's and are left alone.",
+        |health, _, _| Some(health.unattributed as i64),
     ),
     (
         "nexnum_provider_written_off_micros",

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use nexnum_engine::breaker::Breaker;
 use nexnum_engine::money::Micros;
+use nexnum_engine::time::Time;
 
-use super::{Connected, Guarded, Health};
+use super::{CALM_MS, Connected, Guarded, Health, OF_BREAKER};
 use crate::attention::AttentionKind;
 use crate::provider::dispatch::{Lane, PauseOf};
 
@@ -19,7 +20,9 @@ const PAUSE_TOLD: Duration = Duration::from_secs(5);
 impl Connected {
     /// Whether the offers can be claimed under this breaker, a pause aside.
     fn sells(&self, breaker: Breaker) -> bool {
-        self.is_enabled() && self.listed.load(Ordering::Relaxed) && breaker.is_closed()
+        let is_listed = self.listed.load(Ordering::Relaxed);
+        let is_right_money = || self.client.currency_problem().is_none();
+        self.is_enabled() && is_listed && breaker.is_closed() && is_right_money()
     }
 
     /// Whether the offers can be claimed under this breaker.
@@ -58,6 +61,24 @@ impl Connected {
             self.show(&guarded);
         }
         pauses_alone
+    }
+
+    /// Looks whether a pause has begun or ended, and whether what the operator was told of the
+    /// breaker is over.
+    pub(crate) fn look(&self, now: Time) {
+        self.heed_currency();
+        let mut guarded = self.breaker.lock();
+        self.show(&guarded);
+        self.report_pause(&mut guarded);
+        let is_calm = guarded.breaker.is_closed() && now.ms_since(guarded.closed_at) >= CALM_MS;
+        if guarded.is_told && is_calm && !self.is_retired() {
+            guarded.is_told = false;
+            for kind in OF_BREAKER {
+                if kind != AttentionKind::WrongCurrency || !guarded.is_currency_told {
+                    self.attention.clear(kind, self.name());
+                }
+            }
+        }
     }
 
     /// Tells the operator of a pause that is not short, until it is over.

@@ -32,6 +32,7 @@ fn connected() -> Connected {
         low_balance: Micros(5),
         sync_interval_ms: 60_000,
         min_cancel_age_ms: None,
+        shared_account: false,
     };
     let parts = ConnectedParts { driver, client, crosswalk, policy, key_problem: None };
     let connected =

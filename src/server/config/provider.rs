@@ -101,6 +101,9 @@ pub struct ProviderConfig {
     /// Ledger units for one unit of the provider's currency.
     #[serde(default)]
     pub rate: Rate,
+    /// Other programs or people buy on the account as well.
+    #[serde(default)]
+    pub shared_account: bool,
     /// Seconds between two syncs of its offers.
     #[serde(default = "sync_interval_s")]
     pub sync_interval_s: u64,
@@ -142,6 +145,7 @@ impl ProviderConfig {
             low_balance: Micros::ZERO,
             margin: None,
             rate: Rate::default(),
+            shared_account: false,
             sync_interval_s: SYNC_INTERVAL_S,
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use nexnum_driver::{ActiveRow, Op};
+use nexnum_driver::ActiveRow;
 use nexnum_engine::command::AssignNumber;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::order::Order;
@@ -12,18 +12,15 @@ use tokio::task::JoinSet;
 
 use super::listed::{international, unowned};
 use super::{Reconciler, SERVED_MAX};
-use crate::attention::AttentionKind;
 use crate::order::doubt::{GIVEN_UP_KEPT_MS, PurchaseGivenUp, Window};
 use crate::order::matching::{Matched, Seeker, Served, Unowned, match_rows};
 use crate::order::orphan::LostOrphan;
 use crate::order::{Orders, buy};
-use crate::provider::connected::{Connected, Failure};
+use crate::provider::connected::Connected;
 use crate::provider::listed::Listed;
 
 /// Purchases that are adopted at once: a commit takes them together.
 const ADOPTIONS_MAX: usize = 256;
-/// Rows that are reported one by one in a round.
-const REPORTS_MAX: usize = 10;
 
 impl Reconciler {
     /// Draws the conclusions from a list that was asked for while these waited.
@@ -39,23 +36,29 @@ impl Reconciler {
         let doubted = self.waiting();
         // 2. The rows that no order has, and whose each of them is.
         let (asked, whole_from) = (listed.look.asked, listed.whole_from());
+        let is_cut = listed.list.is_cut();
         let unowned = unowned(&self.orders, &self.connected, listed, &mut self.zone);
         let rows: Vec<Unowned> = unowned.iter().map(|(_, says)| *says).collect();
         let seekers: Vec<Seeker> = doubted.iter().map(seeker).collect();
         let served = self.served(asked);
-        let matched = match_rows(&rows, &seekers, given_up, &served, &calls);
+        let mut matched = match_rows(&rows, &seekers, given_up, &served, &calls);
+        // 3. Where others buy on the account, none is known to be ours.
+        self.judge_account(&unowned, asked);
+        if self.is_shared(asked) {
+            matched.withhold();
+        }
         let (provider, steps) = (self.connected.name(), matched.steps);
         tracing::debug!(provider, rows = rows.len(), seekers = seekers.len(), steps, "compared");
-        // 3. Orders in doubt get their purchases.
+        // 4. Orders in doubt get their purchases.
         self.adopt_all(&matched, &doubted, &unowned).await;
         self.note_served(&matched, &doubted);
-        // 4. What was given up goes back; what may be a stranger's is the operator's to judge.
+        // 5. What was given up goes back; what may be a stranger's is the operator's to judge.
         for (at, purchase) in &matched.returned {
             self.give_back(&unowned[*at], purchase);
         }
         self.orders.doubts.found(matched.returned.iter().map(|(_, purchase)| purchase));
-        self.report(matched.unattributed.iter().map(|at| &unowned[*at].0));
-        // 5. An order that whole lists do not show was not bought.
+        self.report(matched.unattributed.iter().map(|at| &unowned[*at].0), &unowned, is_cut);
+        // 6. An order that whole lists do not show was not bought.
         let named: BTreeSet<OrderId> = matched.adopted.iter().map(|(_, id)| *id).collect();
         let absent = waiting.iter().filter(|(_, window)| whole_from <= window.since);
         let absent = absent.map(|(order, _)| order.id);
@@ -114,33 +117,6 @@ impl Reconciler {
             cost: purchase.cost,
         };
         orphan.give_back(&self.orders, &self.connected);
-    }
-
-    /// Reports rows that fit what is looked for and are not proven to be ours, each once.
-    fn report<'a>(&mut self, rows: impl Iterator<Item = &'a ActiveRow>) {
-        let before = std::mem::take(&mut self.unattributed);
-        self.unattributed = rows.map(|row| row.external_id.clone()).collect();
-        let new: Vec<_> = self.unattributed.difference(&before).collect();
-        let provider = self.connected.name();
-        for external_id in new.iter().take(REPORTS_MAX) {
-            tracing::warn!(
-                provider,
-                external_id,
-                "unattributed purchase: the provider shows an activation that may be one of ours \
-                 or another program's; it is left alone"
-            );
-        }
-        if let Some(first) = new.first() {
-            let others = match new.len() - 1 {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let text = format!("unattributed purchase {first}{others}: it is left alone");
-            let (at, op) = (self.orders.market.clock.now(), Op::ListActive);
-            let kind = AttentionKind::UnattributedPurchase;
-            self.orders.market.attention.raise(kind, provider, text.clone());
-            self.connected.note_failure(Failure { at, op, order: None, text });
-        }
     }
 
     /// Sends orders on whose purchases enough lists do not show.

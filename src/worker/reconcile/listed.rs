@@ -4,12 +4,16 @@
 use nexnum_driver::{ActiveRow, Crosswalk};
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::ids::{CountryId, Number, ServiceId};
+use nexnum_engine::time::Time;
 
 use super::zone;
 use crate::order::Orders;
+use crate::order::doubt::SHOWN_MS;
 use crate::order::matching::{Named, Unowned};
 use crate::provider::connected::Connected;
 use crate::provider::listed::Listed;
+use crate::provider::server_clock::ClockOffset;
+use crate::provider::sightings::Made;
 
 /// The rows that no order has and that are not being given back, each with what it says.
 /// `zone` is that of the provider's moments as an earlier list told it, and as this one does.
@@ -39,12 +43,28 @@ pub(super) fn unowned(
         }
         let unzoned = row.created_unzoned.zip(*zone);
         row.created = row.created.or(unzoned.map(|(unzoned, zone)| zone::zoned(unzoned, zone)));
-        let made = connected.made(&row, listed.offset);
-        let (country, service) = names.read(connected.crosswalk(), &row);
-        let dated = row.created.is_some() && listed.offset.is_some();
-        unowned.push((row, Unowned { country, service, made, dated }));
+        let seen = connected.made(&row, listed.offset);
+        let is_dated = row.created.is_some() && listed.offset.is_some();
+        let made = if is_dated { seen } else { undated(&row, seen, listed.offset) };
+        let (country, service) = names.read((orders.market.catalog, connected.crosswalk()), &row);
+        unowned.push((row, Unowned { country, service, made }));
     }
     unowned
+}
+
+/// When a row without a date was made, by the lists that show it and that do not: one may show
+/// it a little later than it was made. A moment without its zone says it to the second.
+fn undated(row: &ActiveRow, seen: Made, offset: Option<ClockOffset>) -> Made {
+    let after = seen.after.map(|after| Time(after.0.saturating_sub(SHOWN_MS)));
+    let wide = Made { after, ..seen };
+    let dated = row
+        .created_unzoned
+        .zip(offset)
+        .and_then(|(unzoned, offset)| Some(offset.ours(zone::within(unzoned, wide, offset)?)));
+    dated.map_or(wide, |(after, before)| Made {
+        after: Some(after),
+        before: before.min(seen.before),
+    })
 }
 
 /// Whether the rows of a list name their countries and services.
@@ -63,10 +83,20 @@ impl Names {
     }
 
     /// What a row is of. One that names nothing where others do is of none that we know.
-    fn read(self, crosswalk: &Crosswalk, row: &ActiveRow) -> (Named<CountryId>, Named<ServiceId>) {
+    /// A name, other than a code, may be another than ours for the same service: one that is
+    /// not known says nothing.
+    fn read(
+        self,
+        (catalog, crosswalk): (&Catalog, &Crosswalk),
+        row: &ActiveRow,
+    ) -> (Named<CountryId>, Named<ServiceId>) {
         let country = named(row.country.as_deref(), self.countries, |code| crosswalk.country(code));
         let service = named(row.service.as_deref(), self.services, |code| crosswalk.service(code));
-        (country, service)
+        let by_name = row.service_name.as_ref().and_then(|name| catalog.service_by_name(name));
+        (
+            country,
+            if row.service.is_none() { by_name.map_or(service, Named::Known) } else { service },
+        )
     }
 }
 
@@ -91,6 +121,7 @@ pub(super) fn international(catalog: &Catalog, row: &ActiveRow, country: Country
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::server_clock::Look;
 
     #[test]
     fn a_row_that_names_no_service_where_others_do_is_of_none() {
@@ -99,6 +130,23 @@ mod tests {
         assert_eq!(named(Some("zz"), true, find), Named::Unknown);
         assert_eq!(named(None, true, find), Named::Unknown);
         assert_eq!(named(None, false, find), Named::Absent);
+    }
+
+    #[test]
+    fn an_undated_row_may_be_shown_late_and_its_moment_says_when_it_was_made() {
+        let (absent, shown) = (Time(1_000_000), Time(1_060_000));
+        let seen = Made { after: Some(absent), before: shown };
+        let row = ActiveRow::default();
+        let wide = Made { after: Some(Time(1_000_000 - SHOWN_MS)), before: shown };
+        assert_eq!(undated(&row, seen, None), wide);
+        let look = Look { asked: absent, answered: absent };
+        let offset = Some(ClockOffset::of(look, absent));
+        assert_eq!(undated(&row, seen, offset), wide, "it has no moment");
+        let hour = 60 * 60 * 1000;
+        let row = ActiveRow { created_unzoned: Some(Time(hour + 995_000)), ..row };
+        let to_the_second = Made { after: Some(Time(994_000)), before: Time(996_000) };
+        assert_eq!(undated(&row, seen, offset), to_the_second, "made before it was shown");
+        assert_eq!(undated(&row, Made { after: None, ..seen }, offset).after, None);
     }
 
     #[test]

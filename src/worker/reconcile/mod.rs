@@ -4,14 +4,16 @@
 //! A purchase that no order has, and that was made when an order's was, is adopted by it; an
 //! order that two whole lists in a row do not show, some time after its call, was not bought,
 //! and goes on to the next ask; a purchase that turns up after its order has ended or moved
-//! on is given back. What is not proven to be ours is reported and left alone. Doubts at a
-//! provider that cannot list end at the engine's deadline.
+//! on is given back. What is not proven to be ours is reported and left alone; on an account
+//! that others buy on, that is all of it. Doubts at a provider that cannot list end at the
+//! engine's deadline.
 //!
 //! Where a provider's rows have no dates, a list from before a purchase is what proves that a
 //! row is new: one is taken at the start, and again while nothing is in doubt.
 
 mod compare;
 mod listed;
+mod report;
 mod zone;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -52,14 +54,15 @@ pub(super) struct Reconciler {
     connected: Arc<Connected>,
     /// Rows of the last list that could not be read.
     misfits: usize,
-    /// Rows that were reported, since they may be ours and may not: those of the last list
-    /// that anything was looked for in.
+    /// Rows that were reported, since they may be ours and may not, and are there still.
     unattributed: BTreeSet<String>,
     /// The zone of the provider's moments, where they have none and a row of ours told it: a
     /// list may be without one when it matters.
     zone: Option<i64>,
     /// Orders that got their purchases from lists, oldest first, and until when that counts.
     served: VecDeque<(Time, Served)>,
+    /// Until when the account counts as shared, for what a list has shown.
+    shared_until: Time,
     not_before: Time,
     /// The same where only what was given up is looked for.
     given_up_not_before: Time,
@@ -77,6 +80,7 @@ impl Reconciler {
             unattributed: BTreeSet::new(),
             zone: None,
             served: VecDeque::new(),
+            shared_until: Time(0),
             not_before: Time(0),
             given_up_not_before: Time(0),
             baseline_not_before: Time(0),
@@ -125,11 +129,12 @@ impl Reconciler {
         }
         let mut given_up = self.orders.doubts.given_up(self.connected.id(), asked);
         given_up.retain(|purchase| self.is_here(purchase.order, purchase.attempt));
-        if waiting.is_empty() && given_up.is_empty() {
+        if waiting.is_empty() && given_up.is_empty() && self.unattributed.is_empty() {
+            self.judge_account(&[], asked);
             return self.refresh_baseline(asked).await;
         }
         // 2. The provider's list, as far back as the oldest of them.
-        let since = reach(&waiting, &given_up);
+        let since = reach(&waiting, &given_up).unwrap_or(asked);
         let listed = match self.connected.list_active(&self.orders.market.clock, since).await {
             Ok(listed) => listed,
             Err(error) => {
@@ -210,8 +215,8 @@ impl Reconciler {
 
 /// How far back a list has to go to show what became of these: as far as those that wait
 /// need it, so that they need not wait for the rest.
-fn reach(waiting: &[(Arc<Order>, Window)], given_up: &[PurchaseGivenUp]) -> Time {
+fn reach(waiting: &[(Arc<Order>, Window)], given_up: &[PurchaseGivenUp]) -> Option<Time> {
     let begun = waiting.iter().map(|(_, window)| window.since).min();
     let begun = begun.or_else(|| given_up.iter().map(|purchase| purchase.window.since).min());
-    Time(begun.unwrap_or_default().0.saturating_sub(ROUNDING_MS))
+    begun.map(|begun| Time(begun.0.saturating_sub(ROUNDING_MS)))
 }

@@ -7,6 +7,7 @@ use nexnum_engine::limits::BUY_TIME_MS;
 use nexnum_engine::time::Time;
 
 use crate::provider::server_clock::ClockOffset;
+use crate::provider::sightings::Made;
 
 /// Zones are whole quarters of an hour off UTC.
 const QUARTER_MS: i64 = 15 * 60 * 1000;
@@ -36,6 +37,17 @@ fn of_row(unzoned: Time, placed_at: Time, offset: ClockOffset) -> Option<i64> {
     let most = unzoned.0 as i64 - earliest.0 as i64;
     let zone = most.div_euclid(QUARTER_MS) * QUARTER_MS;
     (zone >= least).then_some(zone)
+}
+
+/// The moment, by the provider's clock, of a row that was made between two moments of ours:
+/// the zone is the one that puts it between them. `None` where several do, or none.
+pub(super) fn within(unzoned: Time, made: Made, offset: ClockOffset) -> Option<Time> {
+    let (earliest, latest) = (offset.theirs(made.after?).0, offset.theirs(made.before).1);
+    let most = unzoned.0 as i64 - earliest.0 as i64;
+    let zone = most.div_euclid(QUARTER_MS) * QUARTER_MS;
+    let moment = zoned(unzoned, zone);
+    let is_sure = latest.ms_since(earliest) < QUARTER_MS as u64;
+    (is_sure && moment <= latest).then_some(moment)
 }
 
 /// A moment of such a list by the provider's clock.
@@ -74,6 +86,23 @@ mod tests {
             Some(19_800_000)
         );
         assert_eq!(zoned(Time(20_000_000), 19_800_000), Time(200_000));
+    }
+
+    #[test]
+    fn a_row_that_lists_place_within_a_minute_is_dated_to_the_second() {
+        let look = Look { asked: PLACED, answered: PLACED.plus_ms(100) };
+        let offset = ClockOffset::of(look, PLACED.plus_ms(600_050));
+        let made = Made { after: Some(PLACED), before: PLACED.plus_ms(60_000) };
+        let theirs = PLACED.plus_ms(600_000 + 40_000);
+        for zone in [-12 * HOUR, 0, HOUR / 4, 3 * HOUR] {
+            let unzoned = Time(theirs.0.saturating_add_signed(zone));
+            assert_eq!(within(unzoned, made, offset), Some(theirs));
+        }
+        let after_it = PLACED.plus_ms(600_000 + 70_000);
+        assert_eq!(within(after_it, made, offset), None, "no zone puts it there");
+        let long = Made { before: PLACED.plus_ms(900_000), ..made };
+        assert_eq!(within(theirs, long, offset), None, "two may");
+        assert_eq!(within(theirs, Made { after: None, ..made }, offset), None);
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! What needs the operator's attention while a provider fails, and after it.
 
 use nexnum::attention::AttentionKind;
+use nexnum::order::Refusal;
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::money::Micros;
+use nexnum_engine::order::Order;
 use nexnum_sandbox::FaultKind;
 
-use super::{HANDLER, Rig, setup, until};
+use super::{HANDLER, Rig, setup, synced, until};
 use crate::rig::sandbox::product;
 use crate::rig::server;
 use nexnum::server::ProviderSetup;
@@ -81,4 +85,37 @@ async fn a_provider_that_was_never_reached_is_not_on_sale() {
     until(|| !provider.health().failures.is_empty()).await;
     assert!(provider.figures().breaker.is_closed() && !provider.figures().on_sale);
     running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_in_another_currency_is_the_last_one_until_the_provider_is_set_up_anew() {
+    let closed = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await.close().await;
+    let (right, wrong) = (r#"currency = "/currency", operator"#, r#"currency = "=643", operator"#);
+    closed.reword("handler", right, wrong);
+    let rig = closed.open().await;
+    synced(rig.orders()).await;
+    let id = rig.buy(None).await.unwrap();
+    let active = |order: &Order| order.state == ActivationState::Active;
+    let order = rig.order(id, active).await;
+    // It is ours, and no other is bought: at once, and not with the next list.
+    assert_eq!(order.cost, Micros(100_000), "what is known of its cost");
+    assert_eq!(rig.buy(None).await, Err(Refusal::NoNumbers { order: None }));
+    let provider = rig.orders().providers.list().remove(0);
+    assert!(!provider.figures().on_sale && provider.health().breaker.is_closed());
+    let (rows, _) = rig.orders().market.attention.rows(usize::MAX);
+    let [row] = &rows[..] else { panic!("one row: {rows:?}") };
+    assert_eq!(row.kind, AttentionKind::WrongCurrency);
+    assert!(row.text.contains("in RUB by the reply to buy"), "{}", row.text);
+    // Its document is put right.
+    let path = rig.folder.path().join("handler.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace(wrong, right)).unwrap();
+    let good = setup(&rig.sandbox, HANDLER, &rig.folder);
+    rig.running.providers.connect(good).await.unwrap();
+    assert_eq!(rig.noticed(AttentionKind::WrongCurrency), 0);
+    let id = provider.id();
+    until(|| rig.orders().providers.get(id).unwrap().figures().on_sale).await;
+    let again = rig.buy(None).await.unwrap();
+    rig.order(again, active).await;
+    rig.stop().await;
 }

@@ -245,7 +245,8 @@ async fn a_purchase_in_doubt_at_a_restart_is_adopted_after_it() {
 /// A market whose one order gave its first purchase up and has its number elsewhere.
 async fn moved_on(seller: usize) -> Rig {
     let rig = Rig::start_with(&[(seller, 100_000), (SMSPOOL, 200_000)], 600_000).await;
-    rig.sandbox.faults(seller).next(FaultKind::Garbage);
+    // A front end says so while the server behind it may be at work.
+    rig.sandbox.faults(seller).next(FaultKind::Http500);
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     let order = rig.order(id, |order| order.state == ActivationState::Active).await;
     assert_eq!(order.attempt, 2, "the first was judged not to have bought anything");
@@ -295,7 +296,7 @@ async fn orders_from_before_a_start_keep_the_connections_of_the_start() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_written_off_comes_back_with_the_purchase() {
     let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
-    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+    rig.sandbox.faults(HANDLER).next(FaultKind::Http500);
     let id = OrderId(1);
     let doubted = || rig.orders().market.read_model.order(id).is_some_and(|order| order.in_doubt);
     let give_up = async {

@@ -11,6 +11,7 @@ mod obtainable;
 mod overflow;
 mod resend;
 mod routing;
+mod shared_account;
 mod upstream;
 
 use std::fs;

@@ -24,7 +24,7 @@ async fn a_number_on_its_way_back_goes_back_after_a_restart() {
         ..SandboxConfig::small(7)
     };
     let rig = Rig::start_on(config, &[(HANDLER, 100_000), (SMSPOOL, 200_000)]).await;
-    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+    rig.sandbox.faults(HANDLER).next(FaultKind::Http500);
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     assert_eq!(rig.order(id, active).await.attempt, 2);
     let late = stray(&rig.sandbox).await;

@@ -1,0 +1,190 @@
+//! Whose rows are, by windows, products and what a list tells.
+
+use super::*;
+use nexnum_engine::ids::ProviderId;
+
+const SECOND: u64 = 1_000;
+
+fn product(country: u16, service: u16) -> Product {
+    Product { country: CountryId(country), service: ServiceId(service) }
+}
+
+/// A row that was made between these seconds.
+fn row(country: u16, service: u16, after_s: u64, before_s: u64) -> Unowned {
+    let after = Some(Time(after_s * SECOND));
+    Unowned {
+        country: Named::Known(CountryId(country)),
+        service: Named::Known(ServiceId(service)),
+        made: Made { after, before: Time(before_s * SECOND) },
+    }
+}
+
+/// A row that nothing proves to be new.
+fn unproven(country: u16, service: u16, before_s: u64) -> Unowned {
+    let whole = row(country, service, 0, before_s);
+    Unowned { made: Made { after: None, ..whole.made }, ..whole }
+}
+
+fn window(since_s: u64) -> Window {
+    let since = Time(since_s * SECOND);
+    Window { since, until: since.plus_ms(60 * SECOND) }
+}
+
+fn seeker(order: u32, country: u16, service: u16, since_s: u64) -> Seeker {
+    let product = product(country, service);
+    Seeker { order: OrderId(order), product, window: window(since_s) }
+}
+
+fn given_up(country: u16, service: u16, since_s: u64) -> PurchaseGivenUp {
+    PurchaseGivenUp {
+        order: OrderId(9),
+        attempt: 1,
+        provider: ProviderId(1),
+        product: product(country, service),
+        cost: None,
+        window: window(since_s),
+        until: Time(u64::MAX),
+    }
+}
+
+fn call(country: u16, service: u16, since_s: u64) -> Call {
+    let (provider, product) = (ProviderId(1), product(country, service));
+    Call { provider, product, since: Time(since_s * SECOND) }
+}
+
+/// Who gets which row, which go back, who waits, and which rows are not known to be ours.
+type Expected<'a> = (&'a [(usize, u32)], &'a [usize], &'a [u32], &'a [usize]);
+
+#[track_caller]
+fn check(
+    rows: &[Unowned],
+    seekers: &[Seeker],
+    given_up: &[PurchaseGivenUp],
+    calls: &[Call],
+    expected: Expected<'_>,
+) {
+    let matched = match_rows(rows, seekers, given_up, &[], calls);
+    let adopted: Vec<_> = matched.adopted.iter().map(|(at, id)| (*at, id.0)).collect();
+    let returned: Vec<_> = matched.returned.iter().map(|(at, _)| *at).collect();
+    let unclear: Vec<_> = matched.unclear.iter().map(|id| id.0).collect();
+    assert_eq!((&*adopted, &*returned, &*unclear, &*matched.unattributed), expected);
+}
+
+#[test]
+fn a_row_goes_to_the_oldest_order_of_its_product() {
+    let seekers = [seeker(1, 7, 3, 600), seeker(2, 7, 3, 600), seeker(3, 7, 4, 600)];
+    check(&[row(7, 3, 600, 602)], &seekers, &[], &[], (&[(0, 1)], &[], &[], &[]));
+    let both = [row(7, 3, 600, 602), row(7, 3, 600, 602)];
+    check(&both, &seekers, &[], &[], (&[(0, 1), (1, 2)], &[], &[], &[]));
+    check(&[row(8, 3, 600, 602)], &seekers, &[], &[], (&[], &[], &[], &[]));
+}
+
+#[test]
+fn a_row_made_before_the_call_or_long_after_it_is_a_stranger_s() {
+    let seekers = [seeker(1, 7, 3, 600)];
+    check(&[row(7, 3, 500, 599)], &seekers, &[], &[], (&[], &[], &[], &[]));
+    check(&[row(7, 3, 598, 600)], &seekers, &[], &[], (&[(0, 1)], &[], &[], &[]));
+    check(&[row(7, 3, 660, 664)], &seekers, &[], &[], (&[(0, 1)], &[], &[], &[]));
+    // One that was made later may be ours all the same: it is told of.
+    check(&[row(7, 3, 661, 664)], &seekers, &[], &[], (&[], &[], &[], &[0]));
+    let (late, gone) = ([row(7, 3, 661, 664)], [given_up(7, 3, 600)]);
+    check(&late, &[], &gone, &[], (&[], &[], &[], &[0]));
+    check(&late, &[], &gone, &[call(7, 3, 650)], (&[], &[], &[], &[]));
+    check(&[row(7, 4, 661, 664)], &seekers, &gone, &[], (&[], &[], &[], &[]));
+}
+
+#[test]
+fn on_a_shared_account_no_row_goes_to_any_purchase() {
+    let (seekers, gone) = ([seeker(1, 7, 3, 600)], [given_up(7, 3, 590)]);
+    let rows = [row(7, 3, 600, 602), row(7, 3, 610, 612)];
+    let mut matched = match_rows(&rows, &seekers, &gone, &[], &[]);
+    assert_eq!((matched.adopted.len(), matched.returned.len()), (1, 1));
+    matched.withhold();
+    assert!(matched.adopted.is_empty() && matched.returned.is_empty());
+    assert_eq!(matched.unattributed, [0, 1]);
+    assert_eq!(matched.unclear, BTreeSet::from([OrderId(1)]), "it is not bought again");
+}
+
+#[test]
+fn a_row_that_no_purchase_of_ours_can_have_made_is_another_program_s() {
+    let begun: Begun = [(product(7, 3), Time(600 * SECOND))].into();
+    let is_foreign = |row: &Unowned| is_foreign(row, Time(300 * SECOND), &begun);
+    assert!(is_foreign(&row(7, 4, 600, 602)), "nothing of that product was bought");
+    assert!(is_foreign(&row(7, 3, 590, 592)), "it was made before");
+    assert!(!is_foreign(&row(7, 3, 599, 601)));
+    assert!(!is_foreign(&row(7, 3, 900, 902)), "ours may be late");
+    assert!(!is_foreign(&row(7, 4, 200, 202)), "a purchase of ours that is forgotten by now");
+    assert!(!is_foreign(&unproven(7, 4, 602)));
+    let vague = Unowned { service: Named::Absent, ..row(7, 0, 600, 602) };
+    assert!(!is_foreign(&vague));
+    assert!(is_foreign(&Unowned { service: Named::Unknown, ..vague }));
+}
+
+#[test]
+fn a_row_of_an_order_that_took_another_s_is_told() {
+    let served = [Served { product: product(7, 3), window: window(600) }];
+    let told = |row: Unowned| match_rows(&[row], &[], &[], &served, &[]).unattributed;
+    assert_eq!(told(row(7, 3, 610, 612)), [0]);
+    assert_eq!(told(row(7, 3, 661, 664)), [0; 0]);
+    assert_eq!(told(row(7, 4, 610, 612)), [0; 0]);
+}
+
+#[test]
+fn a_row_that_is_not_proven_to_be_new_is_taken_by_no_order() {
+    let (seekers, gone) = ([seeker(1, 7, 3, 600)], [given_up(7, 3, 600)]);
+    check(&[unproven(7, 3, 700)], &seekers, &[], &[], (&[], &[], &[1], &[0]));
+    check(&[unproven(7, 3, 700)], &[], &gone, &[], (&[], &[], &[], &[0]));
+    check(&[unproven(7, 3, 599)], &seekers, &gone, &[], (&[], &[], &[], &[]));
+}
+
+#[test]
+fn of_more_rows_than_were_bought_none_is_taken() {
+    let rows = [row(7, 3, 600, 602), row(7, 3, 610, 612)];
+    check(&rows, &[seeker(1, 7, 3, 600)], &[], &[], (&[], &[], &[1], &[0, 1]));
+    let gone = [given_up(7, 3, 590)];
+    check(&rows, &[seeker(1, 7, 3, 600)], &gone, &[], (&[(0, 1)], &[1], &[], &[]));
+    // An order of another time is not concerned.
+    let seekers = [seeker(1, 7, 3, 600), seeker(2, 7, 3, 800)];
+    let with_its_own = [rows[0], rows[1], row(7, 3, 801, 803)];
+    check(&with_its_own, &seekers, &[], &[], (&[(2, 2)], &[], &[1], &[0, 1]));
+}
+
+#[test]
+fn a_row_that_a_call_under_way_may_have_made_waits() {
+    let seekers = [seeker(1, 7, 3, 600)];
+    check(&[row(7, 3, 610, 612)], &seekers, &[], &[call(7, 3, 611)], (&[], &[], &[1], &[]));
+    let later = [call(7, 3, 613)];
+    check(&[row(7, 3, 610, 612)], &seekers, &[], &later, (&[(0, 1)], &[], &[], &[]));
+    let other = [call(7, 4, 611)];
+    check(&[row(7, 3, 610, 612)], &seekers, &[], &other, (&[(0, 1)], &[], &[], &[]));
+}
+
+#[test]
+fn a_row_without_service_is_taken_only_if_one_product_wants_it() {
+    let vague = Unowned { service: Named::Absent, ..row(7, 0, 600, 602) };
+    check(&[vague], &[seeker(1, 7, 3, 600)], &[], &[], (&[(0, 1)], &[], &[], &[]));
+    let three = [seeker(1, 7, 3, 600), seeker(2, 7, 4, 600), seeker(3, 7, 5, 600)];
+    check(&[vague], &three, &[], &[], (&[], &[], &[1, 2, 3], &[0]));
+    let gone = [given_up(7, 4, 600)];
+    check(&[vague], &three[..1], &gone, &[], (&[], &[], &[1], &[0]));
+    let unknown = Unowned { service: Named::Unknown, ..vague };
+    check(&[unknown], &[seeker(1, 7, 3, 600)], &[], &[], (&[], &[], &[], &[]));
+}
+
+#[test]
+fn the_work_grows_with_rows_and_orders_and_not_with_their_product() {
+    let all = |each: fn(u32) -> Seeker| (0..10_000).map(each).collect::<Vec<_>>();
+    let one_product = all(|at| seeker(at, 7, 3, 600));
+    let many = all(|at| seeker(at, (at / 100) as u16, (at % 100) as u16, u64::from(at)));
+    for (seekers, country, service) in [(&one_product, 7, 3), (&many, 50, 3)] {
+        let row = |at: u64| row(country, service, 600 + at % 2, 602);
+        let rows: Vec<_> = (0..10_000).map(row).collect();
+        let matched = match_rows(&rows, seekers, &[], &[], &[call(7, 4, 1)]);
+        assert!(matched.steps <= 60_000, "{} steps", matched.steps);
+        let unproven = vec![unproven(country, service, 602); 10_000];
+        let matched = match_rows(&unproven, seekers, &[], &[], &[]);
+        assert!(matched.adopted.is_empty() && matched.steps <= 60_000, "{}", matched.steps);
+    }
+    let rows = vec![row(7, 3, 600, 602); 10_000];
+    assert_eq!(match_rows(&rows, &one_product, &[], &[], &[]).adopted.len(), 10_000);
+}

@@ -1,0 +1,166 @@
+//! What the operator is told of an account: activations that may be ours and may not, and that
+//! others buy on it.
+
+use std::collections::BTreeSet;
+
+use nexnum_driver::{ActiveRow, Op};
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::ids::{Number, Product};
+use nexnum_engine::limits::CLOSED_KEPT_MS;
+use nexnum_engine::time::Time;
+
+use super::Reconciler;
+use crate::attention::AttentionKind;
+use crate::order::doubt::Window;
+use crate::order::matching::{Begun, Unowned, is_foreign};
+use crate::provider::connected::Failure;
+
+/// Rows that are named one by one in a round.
+const REPORTS_MAX: usize = 10;
+/// How long an account counts as shared after another program's purchase. Each of ours of that
+/// time is in memory, so that one that is not there is known to be another's.
+const SHARED_MS: u64 = CLOSED_KEPT_MS;
+/// Between two looks for another such purchase.
+const SHARED_LOOK_MS: u64 = 60_000;
+
+impl Reconciler {
+    /// Whether others buy on the account, by the configuration or by what a list has shown.
+    pub(super) fn is_shared(&self, now: Time) -> bool {
+        self.connected.policy().shared_account || now < self.shared_until
+    }
+
+    /// Looks for purchases on the account that no order of ours can have made.
+    pub(super) fn judge_account(&mut self, unowned: &[(ActiveRow, Unowned)], now: Time) {
+        let is_fresh = self.shared_until > now.plus_ms(SHARED_MS - SHARED_LOOK_MS);
+        if self.connected.policy().shared_account || is_fresh {
+            return;
+        }
+        let (attention, provider) = (&self.orders.market.attention, self.connected.name());
+        let latest = self.foreign(unowned, now);
+        if let Some((external_id, made_at)) = latest {
+            self.shared_until = self.shared_until.max(made_at.plus_ms(SHARED_MS));
+            let text = format!(
+                "the account shows {external_id}, which was bought within the last hour and not by \
+                 this market: a purchase whose answer is lost is neither adopted nor given back \
+                 until an hour after it; give the account to one market, or set shared_account"
+            );
+            if !self.connected.is_retired() {
+                attention.raise(AttentionKind::SharedAccount, provider, text);
+            }
+        } else if self.shared_until > Time(0) && now >= self.shared_until {
+            self.shared_until = Time(0);
+            attention.clear(AttentionKind::SharedAccount, provider);
+        }
+    }
+
+    /// The newest row that no purchase of ours can have made, and when it was made at the latest.
+    fn foreign(&self, unowned: &[(ActiveRow, Unowned)], now: Time) -> Option<(String, Time)> {
+        let since = Time(now.0.saturating_sub(SHARED_MS));
+        let begun = self.begun(now);
+        let mut rows: Vec<_> =
+            unowned.iter().filter(|(_, says)| is_foreign(says, since, &begun)).collect();
+        if rows.is_empty() {
+            return None;
+        }
+        // An order that a start has not brought into doubt yet, or an activation whose id has
+        // changed, is ours all the same.
+        let (begun, numbers) = self.in_memory();
+        rows.retain(|(row, says)| {
+            let is_ours = |number: &Number| {
+                // A list may leave the country code out.
+                number.0.to_string().ends_with(&row.number.0.to_string())
+            };
+            is_foreign(says, since, &begun) && !numbers.iter().any(is_ours)
+        });
+        let newest = rows.into_iter().max_by_key(|(_, says)| says.made.before)?;
+        Some((newest.0.external_id.clone(), newest.1.made.before))
+    }
+
+    /// Since when purchases at this provider that are not settled may have been made.
+    fn begun(&self, now: Time) -> Begun {
+        let (doubts, id) = (&self.orders.doubts, self.connected.id());
+        let of_order = |(order, window): (_, Window)| {
+            let order = self.orders.market.read_model.order(order)?;
+            (order.provider == id).then_some((order.product, window.since))
+        };
+        let doubted = doubts.all().into_iter().filter_map(of_order);
+        let given_up = doubts.given_up(id, now).into_iter().map(|it| (it.product, it.window.since));
+        let calls = doubts.calls(id).into_iter().map(|call| (call.product, call.since));
+        earliest(doubted.chain(given_up).chain(calls))
+    }
+
+    /// The same of the orders that have no number yet, and the numbers of the others.
+    fn in_memory(&self) -> (Begun, BTreeSet<Number>) {
+        let (read_model, id) = (&self.orders.market.read_model, self.connected.id());
+        let (mut begun, mut numbers) = (Vec::new(), BTreeSet::new());
+        for order in read_model.driven().into_iter().filter_map(|order| read_model.order(order)) {
+            if order.provider != id {
+                continue;
+            }
+            if order.state == ActivationState::Init {
+                begun.push((order.product, order.placed_at));
+            }
+            numbers.extend(order.assignment.as_ref().map(|assignment| assignment.number));
+        }
+        (earliest(begun.into_iter()), numbers)
+    }
+
+    /// Reports rows that fit what is looked for and are not proven to be ours: each once, and
+    /// their number until they are gone.
+    pub(super) fn report<'a>(
+        &mut self,
+        rows: impl Iterator<Item = &'a ActiveRow>,
+        unowned: &[(ActiveRow, Unowned)],
+        is_cut: bool,
+    ) {
+        // 1. What is there, and what was and is not known to be gone or to be an order's.
+        let (provider, read_model) = (self.connected.name(), &self.orders.market.read_model);
+        let before = std::mem::take(&mut self.unattributed);
+        let shown: BTreeSet<&str> = unowned.iter().map(|(row, _)| &*row.external_id).collect();
+        let is_left = |id: &&String| {
+            shown.contains(id.as_str())
+                || is_cut && read_model.purchase(self.connected.id(), id).is_none()
+        };
+        self.unattributed = before.iter().filter(is_left).cloned().collect();
+        self.unattributed.extend(rows.map(|row| row.external_id.clone()));
+        let count = self.unattributed.len();
+        self.connected.note(|health| health.unattributed = count);
+        // 2. New ones by their names.
+        let new: Vec<_> = self.unattributed.difference(&before).collect();
+        for external_id in new.iter().take(REPORTS_MAX) {
+            tracing::warn!(
+                provider,
+                external_id,
+                "unattributed purchase: the provider shows an activation that may be one of ours \
+                 or another program's; it is left alone"
+            );
+        }
+        let Some(first) = self.unattributed.first() else {
+            if !before.is_empty() {
+                self.orders.market.attention.clear(AttentionKind::UnattributedPurchase, provider);
+            }
+            return;
+        };
+        // 3. All of them, until they are gone.
+        let others = match count - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let text = format!("unattributed purchase {first}{others}: it is left alone");
+        if !new.is_empty() {
+            let (at, op) = (self.orders.market.clock.now(), Op::ListActive);
+            self.connected.note_failure(Failure { at, op, order: None, text: text.clone() });
+        }
+        self.orders.market.attention.raise(AttentionKind::UnattributedPurchase, provider, text);
+    }
+}
+
+/// The earliest moment of each product.
+fn earliest(all: impl Iterator<Item = (Product, Time)>) -> Begun {
+    let mut begun = Begun::new();
+    for (product, since) in all {
+        let first = begun.entry(product).or_insert(since);
+        *first = since.min(*first);
+    }
+    begun
+}

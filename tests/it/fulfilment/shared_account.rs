@@ -1,0 +1,157 @@
+//! Accounts on which another program buys as well: what is not ours stays as it is.
+
+use std::time::Duration;
+
+use nexnum::attention::AttentionKind;
+use nexnum::order::claim::Wish;
+use nexnum::server::ProviderSetup;
+use nexnum_driver::Crosswalk;
+use nexnum_engine::activation::ActivationState;
+use nexnum_engine::catalog::Catalog;
+use nexnum_engine::ids::{CarrierId, OrderId, Product};
+use nexnum_engine::money::Micros;
+use nexnum_engine::order::Order;
+use nexnum_sandbox::{FaultKind, Sandbox};
+
+use super::{
+    FIVESIM, HANDLER, Rig, SMSPOOL, ask_fivesim, ask_handler, dated_stray, setup, stray, synced,
+    until,
+};
+use crate::rig::sandbox::product;
+
+/// Long enough for a few lists.
+const A_WHILE: Duration = Duration::from_secs(4);
+
+fn active(order: &Order) -> bool {
+    order.state == ActivationState::Active
+}
+
+/// The provider's code of another service that it sells in the same country.
+fn other_service(sandbox: &Sandbox, seller: usize) -> String {
+    let others = Catalog::load().services().map(|(service, _)| Product { service, ..product() });
+    let is_sold =
+        |other: &Product| *other != product() && sandbox.pin(seller, *other, Micros(100_000), 5);
+    let crosswalk = Crosswalk::load(sandbox.providers()[seller].driver).unwrap();
+    let mut codes = others.filter(is_sold).filter_map(|it| crosswalk.service_ext(it.service));
+    codes.next().expect("several are sold there").to_owned()
+}
+
+async fn check_open_at_fivesim(sandbox: &Sandbox, id: &str) {
+    let shown = ask_fivesim(sandbox, &format!("check/{id}")).await;
+    assert!(shown.contains("PENDING") || shown.contains("RECEIVED"), "{shown}");
+}
+
+impl Rig {
+    /// The text of the only row of this kind.
+    fn told(&self, kind: AttentionKind) -> Option<String> {
+        let (rows, _) = self.orders().market.attention.rows(usize::MAX);
+        rows.into_iter().find(|row| row.kind == kind).map(|row| row.text)
+    }
+
+    fn unattributed(&self) -> usize {
+        self.orders().providers.list().iter().map(|it| it.health().unattributed).sum()
+    }
+
+    async fn check_in_doubt(&self, id: OrderId) {
+        tokio::time::sleep(A_WHILE).await;
+        let order = self.orders().market.read_model.order(id).unwrap();
+        assert_eq!((order.state, order.in_doubt), (ActivationState::Init, true), "{order:?}");
+    }
+
+    /// Begins to buy, and waits until the purchase is in doubt.
+    async fn doubt(&self, id: u32) -> OrderId {
+        let (orders, customer, id) = (self.orders().clone(), self.customer, OrderId(id));
+        let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
+        tokio::spawn(async move { drop(orders.place(customer, wish, None).await) });
+        let is_in_doubt =
+            || self.orders().market.read_model.order(id).is_some_and(|it| it.in_doubt);
+        until(is_in_doubt).await;
+        id
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_bought_after_a_purchase_was_answered_is_reported_until_it_is_gone() {
+    let sellers = [(FIVESIM, 100_000), (SMSPOOL, 200_000)];
+    let rig = Rig::start_with(&sellers, 600_000).await;
+    rig.sandbox.faults(FIVESIM).next(FaultKind::Garbage);
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    assert_eq!(rig.order(id, active).await.attempt, 2);
+    let foreign = dated_stray(&rig.sandbox).await;
+    until(|| rig.unattributed() == 1).await;
+    let told = rig.told(AttentionKind::UnattributedPurchase).unwrap();
+    assert!(told.contains(&foreign), "{told}");
+    tokio::time::sleep(A_WHILE).await;
+    check_open_at_fivesim(&rig.sandbox, &foreign).await;
+    ask_fivesim(&rig.sandbox, &format!("cancel/{foreign}")).await;
+    until(|| rig.told(AttentionKind::UnattributedPurchase).is_none()).await;
+    assert_eq!(rig.unattributed(), 0);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_program_buys_before_our_purchase_is_not_sold_where_rows_have_no_zone() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    // No list has come between the two; their dates are whole seconds.
+    let foreign = stray(&rig.sandbox).await;
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::Http500);
+    let id = rig.doubt(1).await;
+    rig.check_in_doubt(id).await;
+    let status = ask_handler(&rig.sandbox, &format!("action=getStatus&id={foreign}")).await;
+    assert_eq!(status, "STATUS_WAIT_CODE");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_an_account_that_is_set_up_as_shared_nothing_is_adopted_or_given_back() {
+    let rig = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await;
+    let setup = setup(&rig.sandbox, FIVESIM, &rig.folder);
+    let mut config = setup.config.clone();
+    config.shared_account = true;
+    rig.running.providers.connect(ProviderSetup { config, ..setup }).await.unwrap();
+    synced(rig.orders()).await;
+    rig.sandbox.faults(FIVESIM).next(FaultKind::BoughtButReplyLost);
+    let id = rig.doubt(1).await;
+    until(|| rig.unattributed() == 1).await;
+    rig.check_in_doubt(id).await;
+    assert!(rig.told(AttentionKind::UnattributedPurchase).is_some());
+    assert!(rig.told(AttentionKind::SharedAccount).is_none(), "it is known");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_on_which_another_program_is_seen_to_buy_counts_as_shared() {
+    let rig = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await;
+    let other = other_service(&rig.sandbox, FIVESIM);
+    let path = format!("buy/activation/indonesia/any/{other}");
+    let bought = ask_fivesim(&rig.sandbox, &path).await;
+    assert!(bought.contains("\"phone\""), "{bought}");
+    rig.sandbox.faults(FIVESIM).next(FaultKind::BoughtButReplyLost);
+    let id = rig.doubt(1).await;
+    until(|| rig.told(AttentionKind::SharedAccount).is_some()).await;
+    rig.check_in_doubt(id).await;
+    assert_eq!(rig.unattributed(), 1, "the one that may be ours");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_names_another_service_is_not_ours() {
+    let rig = Rig::start_with(&[(SMSPOOL, 100_000)], 600_000).await;
+    rig.sandbox.faults(SMSPOOL).next(FaultKind::TimeOut);
+    let other = other_service(&rig.sandbox, SMSPOOL);
+    let foreign = async {
+        // The purchase is under way by then.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let provider = &rig.sandbox.providers()[SMSPOOL];
+        let key = provider.key.as_str();
+        let form = [("key", key), ("country", "ID"), ("service", &other)];
+        let url = format!("{}/purchase/sms", provider.base_url);
+        let bought = reqwest::Client::new().post(url).form(&form).send().await.unwrap();
+        let bought = bought.text().await.unwrap();
+        assert!(bought.contains("order"), "{bought}");
+    };
+    let (id, ()) = tokio::join!(rig.doubt(1), foreign);
+    rig.check_in_doubt(id).await;
+    rig.stop().await;
+}
