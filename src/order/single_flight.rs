@@ -1,4 +1,4 @@
-//! Changes of a number at its provider: one call for each at a time, however many ask for it.
+//! Changes of a number at its provider: one call for each at a time, for all requests.
 //!
 //! A change runs in the background, so that its buyer is answered in time: a request waits for
 //! it some seconds, and is told when to come back if the provider has not answered by then. The
@@ -99,7 +99,7 @@ impl SingleFlight {
     async fn answer(&self, mut flight: Flight) -> Answer {
         let came = flight.answer.wait_for(Option::is_some);
         let answered = timeout_at(Instant::now() + ANSWER_TIME, came).await.map(drop);
-        // Under the lock: who lands now either is seen here, or sees that this one is gone.
+        // Under the lock: a change that ends now is seen here, or sees that this request is gone.
         let _flights = self.flights.lock();
         let answer = *flight.answer.borrow();
         let ends_by = flight.ends_by;
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_slow_change_goes_on_and_who_comes_back_gets_its_answer() {
+    async fn a_slow_change_goes_on_and_a_request_that_comes_back_gets_its_answer() {
         for takes_s in [4, 14, 999] {
             let (rig, began) = (Rig::new(), Instant::now());
             let answer = if takes_s == 999 { Err(UpstreamError::Unavailable) } else { FAILED };

@@ -18,22 +18,31 @@ const PAGES_MAX: u32 = 30;
 /// A page is sparse if fewer than one of so many rows is an open activation.
 const SPARSE: usize = 10;
 
-/// How far back a list has to go where it is cut into pages.
+/// How deep a list is that is asked for its messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reach {
-    /// To what was bought since then.
-    pub since: Time,
-    /// Not behind a page with few open activations: what is there can be asked about singly.
-    pub dense: bool,
+pub enum Depth {
+    /// To the activations that are young: it does not wait for a longer list.
+    Near,
+    /// As far as it shows open ones.
+    Far,
+}
+
+/// How far back a list has to go where it is cut into pages: to what was bought since `since`,
+/// but not behind a page with few open activations where it has a depth, since what is there can
+/// be asked about singly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reach {
+    pub(super) since: Time,
+    pub(super) depth: Option<Depth>,
 }
 
 impl Reach {
     fn covers(self, other: Self) -> bool {
-        self.since <= other.since && (!self.dense || other.dense)
+        self.since <= other.since && (self.depth.is_none() || other.depth.is_some())
     }
 
     fn wider(self, other: Self) -> Self {
-        Self { since: self.since.min(other.since), dense: self.dense && other.dense }
+        Self { since: self.since.min(other.since), depth: self.depth.and(other.depth) }
     }
 }
 
@@ -54,9 +63,29 @@ struct Fetched {
     answer: Answer,
 }
 
-/// Shares the fetches of one provider's list.
+/// Shares the fetches of one provider's lists.
 #[derive(Default)]
-pub(super) struct SharedList {
+pub(super) struct SharedLists {
+    near: SharedList,
+    others: SharedList,
+}
+
+impl SharedLists {
+    /// A list of which no part is older than this call, made by `fetch` or for another caller.
+    pub(super) async fn get<F: Future<Output = Answer>>(
+        &self,
+        reach: Reach,
+        fetch: impl FnOnce(Reach) -> F,
+    ) -> Answer {
+        match reach.depth {
+            Some(Depth::Near) => self.near.get(reach, fetch).await,
+            Some(Depth::Far) | None => self.others.get(reach, fetch).await,
+        }
+    }
+}
+
+#[derive(Default)]
+struct SharedList {
     last: tokio::sync::Mutex<Option<Fetched>>,
     begun: AtomicU64,
     wanted: Mutex<Vec<Reach>>,
@@ -75,8 +104,7 @@ impl Drop for Wanted<'_> {
 }
 
 impl SharedList {
-    /// A list of which no part is older than this call, made by `fetch` or for another caller.
-    pub(super) async fn get<F: Future<Output = Answer>>(
+    async fn get<F: Future<Output = Answer>>(
         &self,
         reach: Reach,
         fetch: impl FnOnce(Reach) -> F,
@@ -110,7 +138,7 @@ pub(super) async fn paged<F: Future<Output = Result<ActiveList, ProviderError>>>
     while pages < PAGES_MAX && list.is_cut() && goes_on {
         let is_sparse = shown * SPARSE < listed;
         let reaches = list.oldest.is_some_and(|oldest| oldest <= reach.since);
-        if reaches || reach.dense && is_sparse {
+        if reaches || reach.depth.is_some() && is_sparse {
             break;
         }
         pages += 1;
@@ -128,8 +156,8 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    const NEW: Reach = Reach { since: Time(5_000), dense: true };
-    const OLD: Reach = Reach { since: Time(1_000), dense: false };
+    const NEW: Reach = Reach { since: Time(5_000), depth: Some(Depth::Far) };
+    const OLD: Reach = Reach { since: Time(1_000), depth: None };
 
     #[tokio::test(start_paused = true)]
     async fn who_asks_during_a_fetch_shares_the_next_one() {

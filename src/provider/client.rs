@@ -20,7 +20,7 @@ use nexnum_engine::time::Time;
 use rust_decimal::Decimal;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::active::{OpenList, Reach, SharedList, paged};
+use super::active::{Depth, OpenList, Reach, SharedLists, paged};
 use super::admission::Room;
 use super::bounds::bytes_max;
 use super::buying::{BuyOutcome, BuyRequest, UnknownPurchase};
@@ -48,8 +48,7 @@ pub struct ProviderClient {
     currency: CurrencyGuard,
     timeouts: Timeouts,
     room: Room,
-    lists: SharedList,
-    newest: SharedList,
+    lists: SharedLists,
     metrics: Metrics,
 }
 
@@ -88,8 +87,7 @@ impl ProviderClient {
             currency,
             timeouts: config.timeouts,
             room,
-            lists: SharedList::default(),
-            newest: SharedList::default(),
+            lists: SharedLists::default(),
             metrics: config.metrics,
         })
     }
@@ -269,7 +267,7 @@ impl ProviderClient {
     /// The provider's refusal of the first page, or what kept it away; without a later one
     /// the list is cut.
     pub async fn list_active(&self, since: Time) -> Result<(ActiveList, u32), ProviderError> {
-        let OpenList { list, pages } = self.list(Reach { since, dense: false }).await?;
+        let OpenList { list, pages } = self.list(Reach { since, depth: None }).await?;
         Ok((ActiveList::clone(&list), pages))
     }
 
@@ -277,28 +275,18 @@ impl ProviderClient {
     ///
     /// # Errors
     /// As for [`Self::list_active`].
-    pub async fn list_open(&self, since: Time) -> Result<OpenList, ProviderError> {
-        let listed = self.list(Reach { since, dense: true }).await?;
-        self.room.note_list(listed.list.rows.len(), listed.pages);
+    pub async fn list_open(&self, depth: Depth, since: Time) -> Result<OpenList, ProviderError> {
+        let listed = self.list(Reach { since, depth: Some(depth) }).await?;
+        if depth == Depth::Far {
+            self.room.note_list(listed.list.rows.len(), listed.pages);
+        }
         Ok(listed)
     }
 
-    /// As [`Self::list_open`], for young activations alone: it does not wait for a longer list.
-    ///
-    /// # Errors
-    /// As for [`Self::list_active`].
-    pub async fn list_newest(&self, since: Time) -> Result<OpenList, ProviderError> {
-        self.shared(&self.newest, Reach { since, dense: true }).await
-    }
-
     async fn list(&self, reach: Reach) -> Result<OpenList, ProviderError> {
-        self.shared(&self.lists, reach).await
-    }
-
-    async fn shared(&self, of: &SharedList, reach: Reach) -> Result<OpenList, ProviderError> {
         let goes_on = self.driver.pages();
         let fetch = |reach| paged(reach, goes_on, |at| self.active_page(at));
-        let listed = of.get(reach, fetch).await?;
+        let listed = self.lists.get(reach, fetch).await?;
         self.currency.note_list(&listed.list);
         Ok(listed)
     }

@@ -8,10 +8,10 @@ use nexnum_engine::ids::OrderId;
 use nexnum_engine::time::Time;
 use tokio::task::JoinSet;
 
-use super::schedule::Depth;
 use super::visit::{conclude, due_by};
 use crate::message::identity::Look;
 use crate::order::Orders;
+use crate::provider::active::Depth;
 use crate::provider::connected::Connected;
 use crate::provider::consequence;
 use crate::provider::server_clock::Look as ClockLook;
@@ -40,11 +40,11 @@ pub(super) async fn look(
 ) -> Option<Looked> {
     let client = connected.client();
     let back = |ms: u64| Time(began.0.saturating_sub(ms));
-    let listed = match depth {
-        Depth::Near => client.list_newest(back(NEAR_REACH_MS)).await,
-        Depth::Far => client.list_open(back(FAR_REACH_MS)).await,
+    let since = match depth {
+        Depth::Near => back(NEAR_REACH_MS),
+        Depth::Far => back(FAR_REACH_MS),
     };
-    let list = match listed {
+    let list = match client.list_open(depth, since).await {
         Ok(listed) => {
             let answered = orders.market.clock.now();
             connected.saw(&listed, ClockLook { asked: began, answered });

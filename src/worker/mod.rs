@@ -11,7 +11,7 @@ mod look;
 mod pause;
 mod poll;
 mod reconcile;
-mod schedule;
+pub mod schedule;
 mod sync;
 mod visit;
 

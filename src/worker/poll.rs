@@ -19,9 +19,10 @@ use tokio::task::{self, JoinError, JoinSet};
 
 use super::look::{self, Looked};
 use super::pause::stopped_within;
-use super::schedule::{Depth, Schedule, Step, Want};
+use super::schedule::{Schedule, Step, Want};
 use super::visit::{Seen, Watch, due_by, visit};
 use crate::order::Orders;
+use crate::provider::active::Depth;
 use crate::provider::admission::PollLoad;
 use crate::provider::connected::Connected;
 use crate::provider::dispatch::{Dispatcher, Lane};

@@ -10,6 +10,8 @@ use std::collections::{BTreeSet, HashMap};
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::time::Time;
 
+use crate::provider::active::Depth;
+
 /// Activations that a list did not show and that are looked through in one step.
 const UNSHOWN_A_STEP: usize = 64;
 /// Up to which age an activation is looked for in the short list.
@@ -19,7 +21,7 @@ const LIST_GAP_MS: u64 = 500;
 
 /// What an activation is asked about for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Want {
+pub enum Want {
     /// Its buyer waits for a message, and a list can show it.
     Message,
     /// Its buyer waits for what a list cannot tell, or it is to be ended at its provider.
@@ -28,25 +30,14 @@ pub(super) enum Want {
     Rest,
 }
 
-/// How far back a list goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Depth {
-    /// To the activations that are young.
-    Near,
-    /// As far as it shows open ones.
-    Far,
-}
-
-impl Depth {
-    /// The list that shows an activation of this age.
-    const fn of(age_ms: u64) -> Self {
-        if age_ms < NEAR_MS { Self::Near } else { Self::Far }
-    }
+/// The list that shows an activation of this age.
+const fn depth(age_ms: u64) -> Depth {
+    if age_ms < NEAR_MS { Depth::Near } else { Depth::Far }
 }
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub enum Step {
     /// Ask for the list of open activations.
     List(Depth),
     /// Ask about one.
@@ -105,7 +96,7 @@ impl ByList {
 
 /// The schedule of one provider's polls.
 #[derive(Debug, Default)]
-pub(super) struct Schedule {
+pub struct Schedule {
     /// Whether one call shows the messages of many.
     lists: bool,
     places: HashMap<OrderId, Place>,
@@ -119,15 +110,16 @@ pub(super) struct Schedule {
 
 impl Schedule {
     /// A schedule of a provider; `lists` if one call shows the messages of many.
-    pub(super) fn new(lists: bool) -> Self {
+    #[must_use]
+    pub fn new(lists: bool) -> Self {
         Self { lists, ..Self::default() }
     }
 
     /// Gives an activation of this age its next moment, decided at `now`.
-    pub(super) fn put(&mut self, id: OrderId, want: Want, age_ms: u64, due: Time, now: Time) {
+    pub fn put(&mut self, id: OrderId, want: Want, age_ms: u64, due: Time, now: Time) {
         self.remove(id);
         let line = match want {
-            Want::Message if self.lists => Line::ByList(Depth::of(age_ms)),
+            Want::Message if self.lists => Line::ByList(depth(age_ms)),
             Want::Message | Want::Answer => Line::Alone,
             Want::Rest => Line::AtRest,
         };
@@ -136,7 +128,7 @@ impl Schedule {
 
     /// Has an activation that waits for a list asked about alone from `at` on as well, if there
     /// is a call to spare: the list may not show all that it has.
-    pub(super) fn confirm_at(&mut self, id: OrderId, at: Time) {
+    pub fn confirm_at(&mut self, id: OrderId, at: Time) {
         let waits = |place: &&mut Place| matches!(place.line, Line::ByList(_));
         if let Some(place) = self.places.get_mut(&id).filter(waits) {
             place.confirm = Some(at);
@@ -145,7 +137,7 @@ impl Schedule {
     }
 
     /// Takes an activation out.
-    pub(super) fn remove(&mut self, id: OrderId) {
+    pub fn remove(&mut self, id: OrderId) {
         let Some(place) = self.places.remove(&id) else { return };
         if let Some(line) = self.line(place.line) {
             line.remove(&(place.due, id));
@@ -156,24 +148,27 @@ impl Schedule {
     }
 
     /// True if there is nothing to ask about.
-    pub(super) fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.places.is_empty() && !self.near.under_way && !self.far.under_way
     }
 
     /// How many activations a buyer waits for, those under way aside.
-    pub(super) fn waiting(&self) -> usize {
+    #[must_use]
+    pub fn waiting(&self) -> usize {
         self.near.line.len() + self.far.line.len() + self.alone.len()
     }
 
     /// How late the poll is that is due longest, of those that a buyer waits for.
-    pub(super) fn late_ms(&self, now: Time) -> u64 {
+    #[must_use]
+    pub fn late_ms(&self, now: Time) -> u64 {
         let lines = [&self.near.line, &self.far.line, &self.alone];
         let late = lines.map(|line| line.first().map_or(0, |(due, _)| now.ms_since(*due)));
         late.into_iter().max().unwrap_or(0)
     }
 
     /// The next thing to do for an activation that a buyer waits for; it is under way then.
-    pub(super) fn next(&mut self, now: Time) -> Option<Step> {
+    pub fn next(&mut self, now: Time) -> Option<Step> {
         let depths = [Depth::Near, Depth::Far];
         depths.iter().for_each(|depth| self.move_unshown(*depth, now));
         let mut found = self.alone.first().filter(|(due, _)| *due <= now).copied();
@@ -194,7 +189,7 @@ impl Schedule {
 
     /// The next activation to ask about if there is a call to spare, because no buyer waits for
     /// it or a list shows it; it is under way then.
-    pub(super) fn next_to_spare(&mut self, now: Time) -> Option<OrderId> {
+    pub fn next_to_spare(&mut self, now: Time) -> Option<OrderId> {
         let first = [&self.at_rest, &self.confirm].into_iter().filter_map(|line| line.first());
         let (_, id) = first.min().copied().filter(|(due, _)| *due <= now)?;
         self.begin(id, now);
@@ -202,13 +197,13 @@ impl Schedule {
     }
 
     /// A list came that was asked for at `began`, and what it showed is scheduled anew.
-    pub(super) fn has_listed(&mut self, depth: Depth, began: Time) {
+    pub fn has_listed(&mut self, depth: Depth, began: Time) {
         let by_list = self.by_list(depth);
         (by_list.under_way, by_list.listed) = (false, began);
     }
 
     /// No list came: until then each activation is asked about alone.
-    pub(super) fn has_no_list(&mut self, depth: Depth, until: Time) {
+    pub fn has_no_list(&mut self, depth: Depth, until: Time) {
         let by_list = self.by_list(depth);
         (by_list.under_way, by_list.without_until) = (false, until);
     }
@@ -365,35 +360,5 @@ mod tests {
         assert_eq!(schedule.next(later), Some(Step::List(Depth::Near)));
         schedule.has_listed(Depth::Far, NOW);
         assert_eq!(schedule.next(later), Some(Step::One(OrderId(1))), "no list showed it");
-    }
-
-    /// Prints what a look costs; run it with `--release -- --ignored --nocapture`.
-    #[test]
-    #[ignore = "it measures, and asserts nothing of time"]
-    fn a_look_at_fifty_thousand_that_are_all_due() {
-        for lists in [false, true] {
-            let mut schedule = Schedule::new(lists);
-            for id in 0..50_000 {
-                let age_ms = u64::from(id % 2) * 60_000;
-                let due = Time(50_000 + u64::from(id % 10_000));
-                schedule.put(OrderId(id), Want::Message, age_ms, due, Time(40_000));
-            }
-            let (began, looks) = (std::time::Instant::now(), 1_000);
-            for look in 0..looks {
-                let now = NOW.plus_ms(look * 200);
-                // What a provider with ten calls a second has room for, and what came back.
-                let steps: Vec<_> = std::iter::from_fn(|| schedule.next(now)).take(3).collect();
-                for step in steps {
-                    match step {
-                        Step::One(id) => {
-                            schedule.put(id, Want::Message, 0, now.plus_ms(8_000), now);
-                        }
-                        Step::List(depth) => schedule.has_listed(depth, Time(1)),
-                    }
-                }
-                assert_eq!(schedule.waiting(), 50_000);
-            }
-            println!("lists {lists}: {:?} a look", began.elapsed() / looks as u32);
-        }
     }
 }

@@ -20,6 +20,9 @@ const PROMISE_KEPT: Duration = Duration::from_secs(30);
 /// How long a call that may be made is kept for a caller who was promised it: clients come
 /// back after whole seconds.
 const CALL_KEPT: Duration = Duration::from_secs(2);
+/// Purchases that wait for each place in flight while it is not known how long calls take: with
+/// calls of three seconds they have their turns within their patience.
+const BUYS_A_PLACE: usize = 2;
 /// The share of the last call in how long calls take.
 const CALL_SHARE: f64 = 0.1;
 /// How much sooner than promised a caller may come back: clocks and networks are not exact.
@@ -83,7 +86,7 @@ pub(super) struct State<T> {
     pub(super) queues: [Queue<T>; LANES.len()],
     places: usize,
     in_flight: usize,
-    /// How long the last calls took, in seconds.
+    /// How long the last calls took, in seconds; zero before the first has ended.
     call_s: f64,
     pub(super) pauses: Pauses,
     next_ticket: u64,
@@ -248,7 +251,8 @@ impl<T> State<T> {
 
     /// A call that had its turn is over; it took so long.
     pub(super) fn end(&mut self, lane: Lane, took: Duration) {
-        self.call_s += (took.as_secs_f64() - self.call_s) * CALL_SHARE;
+        let share = if self.call_s == 0.0 { 1.0 } else { CALL_SHARE };
+        self.call_s += (took.as_secs_f64() - self.call_s) * share;
         self.release(lane);
     }
 
@@ -313,9 +317,17 @@ impl<T> State<T> {
         let weights = lane.weight() + others.map(|other| other.weight()).sum::<u64>();
         let share = lane.weight() as f64 / weights as f64;
         let at_once = (self.at_hand(lane, now) as f64 * share).floor();
-        let ahead = (ahead as f64 - at_once).max(0.0);
-        let behind = (ahead / (self.rate() * share)).min(PAUSE_MAX.as_secs_f64());
+        let by_windows = (ahead as f64 - at_once).max(0.0) / (self.rate() * share);
+        let behind = by_windows.max(self.place_after(lane, ahead)).min(PAUSE_MAX.as_secs_f64());
         first + Duration::from_secs_f64(behind)
+    }
+
+    /// Seconds until the lane has a place for a call behind `ahead` others, if calls go on
+    /// taking as long as the last ones.
+    fn place_after(&self, lane: Lane, ahead: usize) -> f64 {
+        let places = lane.places(self.places);
+        let over = (self.queue(lane).in_flight + ahead + 1).saturating_sub(places);
+        over as f64 * self.call_s / places as f64
     }
 
     /// How a call enters a lane where it may wait until then. One with a key that is refused
@@ -408,6 +420,8 @@ impl<T> State<T> {
             let beside = [Lane::Change, Lane::Poll];
             self.expected_beside(&beside, Lane::Buy, ahead + 1, now)
         };
-        (expected > wait_max).then_some(expected)
+        let is_full = self.call_s == 0.0 && ahead >= BUYS_A_PLACE * Lane::Buy.places(self.places);
+        let waits = expected > wait_max || is_full;
+        waits.then_some(if is_full { expected.max(Duration::from_secs(1)) } else { expected })
     }
 }

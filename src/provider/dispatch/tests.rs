@@ -383,3 +383,24 @@ async fn a_connection_that_replaces_another_shares_its_calls() {
         tokio::time::sleep(Duration::from_secs(2)).await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn purchases_of_slow_calls_are_not_admitted_beyond_their_places() {
+    let dispatcher = dispatcher(4, &[(10, 1_000)]);
+    let mut bought = JoinSet::new();
+    for _ in 0..600 {
+        if let Ok(admission) = dispatcher.admit(|_| None) {
+            let dispatcher = Arc::clone(&dispatcher);
+            bought.spawn(async move {
+                let until = Instant::now() + Lane::Buy.patience();
+                let _turn = dispatcher.admitted_turn(admission, until).await?;
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                Ok::<_, Limited>(())
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let turns = bought.join_all().await;
+    assert!(turns.iter().all(Result::is_ok), "admitted and turned away: {turns:?}");
+    assert!(turns.len() >= 36, "two at a time, for a minute: {}", turns.len());
+}

@@ -146,11 +146,11 @@ mod tests {
     use crate::market::folder;
     use crate::order::claim::Wish;
     use crate::order::{INGEST_MS, OwnStock};
+    use crate::provider::active::Depth;
     use crate::provider::providers::Providers;
     use crate::provider::sightings::Shown;
     use crate::server::{self, ProviderSetup, Running, config};
     use crate::worker::look::look;
-    use crate::worker::schedule::Depth;
     use nexnum_driver::{Driver, Secret};
     use nexnum_engine::catalog::Catalog;
     use nexnum_engine::command::OpenAccount;

@@ -2,6 +2,7 @@
 
 mod amounts;
 mod lists;
+mod pauses;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -14,7 +15,7 @@ use nexnum::provider::bounds::{PRICES_BYTES_MAX, REPLY_BYTES_MAX};
 use nexnum::provider::buying::{BuyOutcome, BuyRequest};
 use nexnum::provider::client::ProviderClient;
 use nexnum::provider::client_config::{ClientConfig, Timeouts};
-use nexnum_driver::{Credentials, Driver, ErrorKind, ExternalState, ProviderError, Secret};
+use nexnum_driver::{Credentials, Driver, ErrorKind, ExternalState, Secret};
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use rust_decimal::Decimal;
@@ -329,53 +330,6 @@ fn a_provider_that_cannot_be_reached_refuses_for_certain() {
     assert_eq!((error.kind, error.certain), (ErrorKind::Temporary, true));
 }
 
-#[test]
-fn too_many_calls_pause_every_call_for_as_long_as_asked() {
-    let server = serve(vec![http("429 Too Many Requests", "Retry-After: 30\r\n", "slow down")]);
-    let client = handler(&server);
-    run(async {
-        let BuyOutcome::Refused(error) = client.buy(&order(), None).await else {
-            panic!("not refused")
-        };
-        assert_eq!((error.kind, error.retry_after_ms), (ErrorKind::RateLimited, Some(30_000)));
-        let error = client.status("1").await.unwrap_err();
-        assert_eq!((error.kind, error.certain), (ErrorKind::NoTurn, true));
-        assert!(error.retry_after_ms.is_some_and(|ms| (29_000..=30_000).contains(&ms)));
-    });
-    assert_eq!(server.calls.load(Ordering::SeqCst), 1, "nothing is sent in a pause");
-}
-
-#[test]
-fn a_pause_for_a_price_list_or_a_list_of_activations_holds_for_such_lists_alone() {
-    let away = || http("503 Service Unavailable", "Retry-After: 60\r\n", "back soon");
-    let server = serve(vec![
-        away(),
-        ok("ACCESS_NUMBER:1:62811111111"),
-        away(),
-        ok("STATUS_OK:12345"),
-        ok("ACCESS_CANCEL"),
-    ]);
-    let client = handler(&server);
-    let paused = |error: ProviderError| {
-        assert_eq!((error.kind, error.certain), (ErrorKind::NoTurn, true), "{error:?}");
-        assert!(error.excerpt.contains("asked for a pause"), "{error:?}");
-    };
-    run(async {
-        let error = client.prices().await.unwrap_err();
-        assert_eq!((error.kind, error.retry_after_ms), (ErrorKind::Temporary, Some(60_000)));
-        paused(client.balance().await.unwrap_err());
-        assert!(matches!(client.buy(&order(), None).await, BuyOutcome::Assigned(_)));
-        assert!(client.list_active(Time(0)).await.is_err());
-        let asked = Instant::now();
-        paused(client.list_open(Time(0)).await.unwrap_err());
-        paused(client.list_active(Time(0)).await.unwrap_err());
-        assert_eq!(client.status("1").await.unwrap().messages.len(), 1);
-        client.cancel("1").await.unwrap();
-        assert!(asked.elapsed() < Duration::from_secs(2), "nothing of it waits");
-    });
-    assert_eq!(server.calls.load(Ordering::SeqCst), 5, "no list is sent in its pause");
-}
-
 /// The handler driver under other limits.
 fn limited(server: &Server, windows: &str) -> ProviderClient {
     let text = Driver::shipped().iter().find(|(name, _)| *name == "handler").unwrap().1;
@@ -411,17 +365,6 @@ fn a_call_that_waited_for_its_turn_has_its_whole_time_for_the_answer() {
         let second = client.buy(&order(), None).await;
         assert!(matches!(second, BuyOutcome::Assigned(_)), "{second:?}");
     });
-}
-
-#[test]
-fn a_pause_until_a_date_is_as_long_as_the_date_is_away() {
-    let until = "Date: Sat, 28 Nov 2026 01:00:00 GMT\r\n\
-                 Retry-After: Sat, 28 Nov 2026 01:00:30 GMT\r\n";
-    let server = serve(vec![http("429 Too Many Requests", until, "slow down")]);
-    let BuyOutcome::Refused(error) = run(handler(&server).buy(&order(), None)) else {
-        panic!("not refused")
-    };
-    assert_eq!((error.kind, error.retry_after_ms), (ErrorKind::RateLimited, Some(30_000)));
 }
 
 #[test]

@@ -1,0 +1,63 @@
+//! Pauses that a provider asks for, and which calls keep to them.
+
+use super::*;
+use nexnum::provider::active::Depth;
+use nexnum_driver::ProviderError;
+
+#[test]
+fn too_many_calls_pause_every_call_for_as_long_as_asked() {
+    let server = serve(vec![http("429 Too Many Requests", "Retry-After: 30\r\n", "slow down")]);
+    let client = handler(&server);
+    run(async {
+        let BuyOutcome::Refused(error) = client.buy(&order(), None).await else {
+            panic!("not refused")
+        };
+        assert_eq!((error.kind, error.retry_after_ms), (ErrorKind::RateLimited, Some(30_000)));
+        let error = client.status("1").await.unwrap_err();
+        assert_eq!((error.kind, error.certain), (ErrorKind::NoTurn, true));
+        assert!(error.retry_after_ms.is_some_and(|ms| (29_000..=30_000).contains(&ms)));
+    });
+    assert_eq!(server.calls.load(Ordering::SeqCst), 1, "nothing is sent in a pause");
+}
+
+#[test]
+fn a_pause_for_a_price_list_or_a_list_of_activations_holds_for_such_lists_alone() {
+    let away = || http("503 Service Unavailable", "Retry-After: 60\r\n", "back soon");
+    let server = serve(vec![
+        away(),
+        ok("ACCESS_NUMBER:1:62811111111"),
+        away(),
+        ok("STATUS_OK:12345"),
+        ok("ACCESS_CANCEL"),
+    ]);
+    let client = handler(&server);
+    let paused = |error: ProviderError| {
+        assert_eq!((error.kind, error.certain), (ErrorKind::NoTurn, true), "{error:?}");
+        assert!(error.excerpt.contains("asked for a pause"), "{error:?}");
+    };
+    run(async {
+        let error = client.prices().await.unwrap_err();
+        assert_eq!((error.kind, error.retry_after_ms), (ErrorKind::Temporary, Some(60_000)));
+        paused(client.balance().await.unwrap_err());
+        assert!(matches!(client.buy(&order(), None).await, BuyOutcome::Assigned(_)));
+        assert!(client.list_active(Time(0)).await.is_err());
+        let asked = Instant::now();
+        paused(client.list_open(Depth::Near, Time(0)).await.unwrap_err());
+        paused(client.list_active(Time(0)).await.unwrap_err());
+        assert_eq!(client.status("1").await.unwrap().messages.len(), 1);
+        client.cancel("1").await.unwrap();
+        assert!(asked.elapsed() < Duration::from_secs(2), "nothing of it waits");
+    });
+    assert_eq!(server.calls.load(Ordering::SeqCst), 5, "no list is sent in its pause");
+}
+
+#[test]
+fn a_pause_until_a_date_is_as_long_as_the_date_is_away() {
+    let until = "Date: Sat, 28 Nov 2026 01:00:00 GMT\r\n\
+                 Retry-After: Sat, 28 Nov 2026 01:00:30 GMT\r\n";
+    let server = serve(vec![http("429 Too Many Requests", until, "slow down")]);
+    let BuyOutcome::Refused(error) = run(handler(&server).buy(&order(), None)) else {
+        panic!("not refused")
+    };
+    assert_eq!((error.kind, error.retry_after_ms), (ErrorKind::RateLimited, Some(30_000)));
+}
