@@ -29,6 +29,9 @@ const PULSE_MS: u64 = 8_000;
 /// A further code that came so shortly before the end may not have been asked for any more.
 const FURTHER_MS: u64 = 15_000;
 
+/// Moments of lists are cut to seconds, as are those of clocks.
+const ROUNDED_MS: u64 = 3_000;
+
 /// What an audit found.
 pub(super) struct Findings {
     pub(super) complaints: Vec<String>,
@@ -221,7 +224,8 @@ impl Books<'_> {
         let order = self.state.purchase(provider, id).and_then(|id| self.state.order(id));
         let orphan = self.ends.get(&(provider, id.clone())).copied();
         if number.is_foreign {
-            if order.is_some_and(|order| self.cannot_be_told(order, number)) {
+            let of = orphan.and_then(|(id, _)| self.state.order(id));
+            if order.or(of).is_some_and(|order| self.cannot_be_told(order, number)) {
                 return;
             }
             if order.is_some() || orphan.is_some() || number.was_ended_by_client {
@@ -259,8 +263,8 @@ impl Books<'_> {
     /// as ours: accounts should not be shared.
     fn cannot_be_told(&self, order: &Order, number: &BoughtNumber) -> bool {
         let bought = self.ours(number.bought_ms);
-        let late = order.placed_at.plus_ms(BUY_TIME_MS);
-        self.adopted.contains(&order.id) && (order.placed_at.0..late.0).contains(&bought.0)
+        let since = Time(order.placed_at.0.saturating_sub(ROUNDED_MS));
+        (since..order.placed_at.plus_ms(BUY_TIME_MS)).contains(&bought)
     }
 
     /// A provider's moment by our clock.
