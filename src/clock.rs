@@ -5,19 +5,22 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use nexnum_engine::limits::BUY_TIME_MS;
 use nexnum_engine::time::Time;
 
 /// How far the machine's clock may be from ours before a warning is logged.
 const APART_MS: u64 = 60_000;
 /// A step forward that is taken at once: what is smaller is how clocks are kept right.
 const STEP_MS: i64 = 1_000;
-/// Of so many milliseconds one is added or left out where the two differ by more.
-const STEERING: u64 = 8;
+/// Of so many milliseconds one is added or left out where the two differ by more: little enough
+/// that what is dated within an order's time to buy is off by less than a second.
+const STEERING: u64 = 256;
+const _: () = assert!(BUY_TIME_MS / STEERING < 1_000);
 
 /// A clock that never runs back and never stands still. It runs as the monotonic one does, and
 /// is steered to the machine's: a step of that one is no reason to end what is open at once, or
-/// to be wrong for ever. An eighth faster or slower, it has made up for ten minutes after eighty.
-/// Deadlines, polls and refunds hang on it.
+/// to be wrong for ever. Slightly faster or slower, it has made up for ten minutes after two days;
+/// a start takes the machine's at once. Deadlines, polls and refunds hang on it.
 #[derive(Debug)]
 pub struct Clock {
     /// How far it is ahead of the monotonic one.
@@ -71,8 +74,7 @@ impl Clock {
     fn at(&self, monotonic_ms: u64, wall_ms: u64) -> Time {
         let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
         let off_ms = between(wall_ms, monotonic_ms).saturating_sub(ahead_ms);
-        let ahead_ms =
-            if off_ms == 0 { ahead_ms } else { self.steer(monotonic_ms, ahead_ms, off_ms) };
+        let ahead_ms = self.steer(monotonic_ms, ahead_ms, off_ms);
         let now_ms = monotonic_ms.saturating_add_signed(ahead_ms);
         let before_ms = self.latest_ms.fetch_max(now_ms, Ordering::Relaxed);
         Time(before_ms.max(now_ms))
@@ -83,13 +85,18 @@ impl Clock {
     fn steer(&self, monotonic_ms: u64, ahead_ms: i64, off_ms: i64) -> i64 {
         self.tell(off_ms);
         let (set, read) = (Ordering::Relaxed, Ordering::Relaxed);
-        let is_small = (0..=STEP_MS).contains(&off_ms);
         let mut by_ms = off_ms;
-        if !is_small {
+        if (0..=STEP_MS).contains(&off_ms) {
+            // What time has passed until now is no allowance for a step that is yet to come.
+            self.steered_ms.store(monotonic_ms, Ordering::Relaxed);
+            if off_ms == 0 {
+                return ahead_ms;
+            }
+        } else {
             let since_ms = self.steered_ms.load(Ordering::Relaxed);
             let most = monotonic_ms.saturating_sub(since_ms) / STEERING;
-            let steers =
-                || self.steered_ms.compare_exchange(since_ms, monotonic_ms, set, read).is_ok();
+            let until_ms = since_ms + most * STEERING;
+            let steers = || self.steered_ms.compare_exchange(since_ms, until_ms, set, read).is_ok();
             if most == 0 || !steers() {
                 return ahead_ms;
             }
@@ -112,7 +119,7 @@ impl Clock {
             let off_s = off_ms / 1000;
             tracing::warn!(
                 off_s,
-                "the machine's clock was set: time goes on without the step, an eighth faster or \
+                "the machine's clock was set: time goes on without the step, slightly faster or \
                  slower until the two agree"
             );
         }
@@ -208,17 +215,19 @@ mod tests {
             assert_eq!(asked(&clock, [0, off_s, 0, 0].into_iter()), [1, 2, 3, 4]);
         }
         let years = 10 * 365 * 24 * 60 * 60;
-        assert_eq!(asked(&clock(), [0, years, 0, 0].into_iter()), [1, 2, 3, 4]);
+        let quiet = std::iter::repeat_n(0, 100_000);
+        let answers = asked(&clock(), quiet.chain([years, years, 0]));
+        assert_eq!(answers[99_999..], [100_000, 100_001, 100_002, 100_003]);
     }
 
     #[test]
     fn a_step_that_stays_is_made_up_for_in_time() {
-        for (off_s, ten_minutes_later) in [(600, 675), (-600, 525)] {
+        for (off_s, ten_minutes_later) in [(600, 602), (-600, 598)] {
             let clock = clock();
-            let answers = asked(&clock, std::iter::repeat_n(off_s, 6_000));
+            let answers = asked(&clock, std::iter::repeat_n(off_s, 160_000));
             assert_eq!(answers[599], ten_minutes_later);
             assert!(answers.is_sorted());
-            assert_eq!(answers[5_999], 6_000_u64.saturating_add_signed(off_s));
+            assert_eq!(answers[159_999], 160_000_u64.saturating_add_signed(off_s));
         }
     }
 

@@ -67,7 +67,7 @@ impl Reconciler {
         self.resume_all(&settled, waiting).await;
     }
 
-    /// The orders that have got their purchases from lists.
+    /// The orders that have got their purchases from lists, or whose given up ones went back.
     fn served(&mut self, now: Time) -> Vec<Served> {
         while self.served.front().is_some_and(|(until, _)| *until <= now) {
             self.served.pop_front();
@@ -80,6 +80,10 @@ impl Reconciler {
         let adopted: BTreeSet<OrderId> = matched.adopted.iter().map(|(_, id)| *id).collect();
         for (order, window) in doubted.iter().filter(|(order, _)| adopted.contains(&order.id)) {
             let served = Served { product: order.product, window: *window };
+            self.served.push_back((until, served));
+        }
+        for (_, purchase) in &matched.returned {
+            let served = Served { product: purchase.product, window: purchase.window };
             self.served.push_back((until, served));
         }
         let above = self.served.len().saturating_sub(SERVED_MAX);

@@ -59,7 +59,8 @@ pub(super) struct Reconciler {
     /// The zone of the provider's moments, where they have none and a row of ours told it: a
     /// list may be without one when it matters.
     zone: Option<i64>,
-    /// Orders that got their purchases from lists, oldest first, and until when that counts.
+    /// What was found in lists, for orders or given up, oldest first, and until when that counts:
+    /// it may have been another's of the same product.
     served: VecDeque<(Time, Served)>,
     /// Until when the account counts as shared, for what a list has shown.
     shared_until: Time,

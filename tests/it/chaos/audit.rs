@@ -14,6 +14,7 @@ use nexnum_engine::order::{Order, OrderStatus};
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 use nexnum_sandbox::{BoughtNumber, FaultKind};
+use regex::Regex;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::buyers::Told;
@@ -27,6 +28,9 @@ const CUSTOMER: AccountId = AccountId(1);
 const PULSE_MS: u64 = 8_000;
 /// A further code that came so shortly before the end may not have been asked for any more.
 const FURTHER_MS: u64 = 15_000;
+
+/// Moments of lists are cut to seconds, as are those of clocks.
+const ROUNDED_MS: u64 = 3_000;
 
 /// What an audit found.
 pub(super) struct Findings {
@@ -60,6 +64,7 @@ pub(super) async fn audit(
         ends: BTreeMap::new(),
         losses: BTreeMap::new(),
         complaints,
+        adopted: adopted(&world.log()),
         log: world.log(),
     };
     for row in opened.reader.read(Seq(1)).unwrap() {
@@ -86,6 +91,12 @@ pub(super) async fn audit(
     Findings { complaints, summary }
 }
 
+fn adopted(log: &str) -> BTreeSet<OrderId> {
+    let found = log.lines().filter(|line| line.contains("was found in the provider's list"));
+    let order = Regex::new(r#""order":(\d+)"#).unwrap();
+    found.map(|line| OrderId(order.captures(line).unwrap()[1].parse().unwrap())).collect()
+}
+
 /// A whole number of the environment, 0 without it.
 fn number_of_env(name: &str) -> i64 {
     std::env::var(name).map_or(0, |text| text.parse().expect("a number"))
@@ -107,6 +118,8 @@ struct Books<'a> {
     losses: BTreeMap<OrderId, (ProviderId, i64)>,
     complaints: Vec<String>,
     log: String,
+    /// Orders whose purchases were found in lists.
+    adopted: BTreeSet<OrderId>,
 }
 
 impl Books<'_> {
@@ -211,6 +224,10 @@ impl Books<'_> {
         let order = self.state.purchase(provider, id).and_then(|id| self.state.order(id));
         let orphan = self.ends.get(&(provider, id.clone())).copied();
         if number.is_foreign {
+            let of = orphan.and_then(|(id, _)| self.state.order(id));
+            if order.or(of).is_some_and(|order| self.cannot_be_told(order, number)) {
+                return;
+            }
             if order.is_some() || orphan.is_some() || number.was_ended_by_client {
                 self.complain(format!(
                     "a stranger's was touched: {number:?}: {order:?} {orphan:?}"
@@ -242,6 +259,29 @@ impl Books<'_> {
         }
     }
 
+    /// What another program buys of the same product while a purchase of ours is in doubt looks
+    /// as ours: accounts should not be shared.
+    fn cannot_be_told(&self, order: &Order, number: &BoughtNumber) -> bool {
+        let bought = self.ours(number.bought_ms);
+        let since = Time(order.placed_at.0.saturating_sub(ROUNDED_MS));
+        (since..order.placed_at.plus_ms(BUY_TIME_MS)).contains(&bought)
+    }
+
+    /// A provider's moment by our clock.
+    fn ours(&self, at_ms: u64) -> Time {
+        let skew = self.plan.skew_ms - number_of_env("NEXNUM_CHAOS_SERVER_AHEAD_S") * 1_000;
+        Time(at_ms.saturating_add_signed(-skew))
+    }
+
+    /// What is booked for a number: lists tell no costs, so that what was found there costs what
+    /// its offer did.
+    fn cost(&self, provider: ProviderId, number: &BoughtNumber) -> i64 {
+        let order = self.state.purchase(provider, &number.external_id);
+        let order = order.filter(|id| self.adopted.contains(id));
+        let order = order.and_then(|id| self.state.order(id));
+        order.map_or(number.cost.0, |order| order.cost.0)
+    }
+
     fn is_booked(&self, order: OrderId) -> bool {
         self.state.charges().any(|(of, _, charge)| of == order && !charge.reversed)
     }
@@ -253,7 +293,7 @@ impl Books<'_> {
                     "delivered, and the provider was not paid: {number:?} {order:?}"
                 ));
             }
-            OrderStatus::Delivered if order.cost != number.cost => {
+            OrderStatus::Delivered if order.cost.0 != self.cost(order.provider, number) => {
                 self.complain(format!("another cost: {number:?} {order:?}"));
             }
             OrderStatus::Refunded if number.ended_ms.is_none() => {
@@ -273,13 +313,12 @@ impl Books<'_> {
         let has =
             |code: &str| order.delivered().any(|it| &*it.code == code || it.text.contains(code));
         let is_delivered = order.delivered().count() > 0;
-        let skew = self.plan.skew_ms - number_of_env("NEXNUM_CHAOS_SERVER_AHEAD_S") * 1_000;
-        let ours = |at_ms: u64| Time(at_ms.saturating_add_signed(-skew));
         let twins = self.plan.shows(FaultKind::TwoMessages);
         for (at_ms, code) in &number.codes {
-            let came = ours(*at_ms);
+            let came = self.ours(*at_ms);
             // A further one that the provider did not confirm to be asked for is not looked for.
-            let further = order.awaits_another && came.plus_ms(FURTHER_MS) < closed;
+            let further =
+                order.awaits_another && !self.plan.hangs() && came.plus_ms(FURTHER_MS) < closed;
             let is_due = if is_delivered { further } else { came < closed };
             let with_it = number.codes.iter().any(|(at, other)| at == at_ms && has(other));
             if is_due && !has(code) && !(twins && with_it) {
@@ -300,8 +339,8 @@ impl Books<'_> {
                 order_of(it).is_some()
                     || self.ends.contains_key(&(*provider, it.external_id.clone()))
             };
-            let ours = numbers.iter().filter(|it| it.is_charged && !it.is_foreign && is_known(it));
-            let charged: i64 = ours.clone().map(|number| number.cost.0).sum();
+            let ours = numbers.iter().filter(|it| it.is_charged && is_known(it));
+            let charged: i64 = ours.clone().map(|number| self.cost(*provider, number)).sum();
             let orphan_of = |it: &BoughtNumber| {
                 self.ends.get(&(*provider, it.external_id.clone())).map(|(order, _)| *order)
             };

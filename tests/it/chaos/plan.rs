@@ -45,6 +45,13 @@ impl Plan {
         self.shows(FaultKind::ListedLate) || self.shows(FaultKind::ForeignPurchase)
     }
 
+    /// Whether its calls hang or its provider asks for pauses, so that polls may come late.
+    pub(super) fn hangs(&self) -> bool {
+        [FaultKind::TimeOut, FaultKind::HangsAfterHead, FaultKind::LateReply, FaultKind::Gateway]
+            .into_iter()
+            .any(|kind| self.shows(kind))
+    }
+
     /// Whether it shows a kind.
     pub(super) fn shows(&self, kind: FaultKind) -> bool {
         self.any > 0.0 || self.faults.iter().any(|(shown, _)| *shown == kind)
