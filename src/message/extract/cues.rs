@@ -176,7 +176,29 @@ pub(super) fn find(text: &str) -> Vec<Cue> {
             cues.push(Cue { kind, start, end });
         }
     }
+    stretch(text, &mut cues);
     cues
+}
+
+/// Stems reach to the end of their word, or to the next word of the table in it.
+fn stretch(text: &str, cues: &mut [Cue]) {
+    let mut limit = text.len();
+    for cue in cues.iter_mut().rev() {
+        let rest = &text[cue.end..limit];
+        let mut before = text[cue.start..cue.end].chars().next_back();
+        let inside = |c: &char| {
+            let inside = is_spaced(*c) && goes_on(before, Some(*c));
+            before = Some(*c);
+            inside
+        };
+        cue.end += rest.chars().take_while(inside).map(char::len_utf8).sum::<usize>();
+        limit = cue.start;
+    }
+}
+
+/// Letters of a script that separates its words.
+fn is_spaced(c: char) -> bool {
+    matches!(glyph(c), Glyph::Latin(_) | Glyph::Letter(_))
 }
 
 #[cfg(test)]

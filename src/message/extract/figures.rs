@@ -242,7 +242,10 @@ impl<'a> Builder<'a> {
                 next += 1;
             }
             let joined = next > last + 1 && is_digit(next);
-            if !joined || *between.get_or_insert(sign) != sign {
+            let alike = *between.get_or_insert(sign) == sign;
+            // "7 2 0 - 4 1 6".
+            let halved = between == Some(None) && sign == Some('-');
+            if !joined || !(alike || halved) {
                 break;
             }
             if digits.push(self.text(next)).is_none() {

@@ -196,6 +196,9 @@ fn link(row: &mut Row, lexed: &Lexed, at: usize) -> (usize, usize) {
 /// What an atom is that is neither a cue nor a figure.
 fn item(lexed: &Lexed, at: usize, pos: usize, end: usize) -> Option<Item> {
     match lexed.atoms[at].kind {
+        // The beginning of a word that the table knows by its end.
+        AtomKind::Letters if end < lexed.atoms[at].end => None,
+        AtomKind::Run(run) if run.is_word() && end < lexed.atoms[at].end => None,
         AtomKind::Run(_) | AtomKind::Letters => Some(Item::Words(1)),
         AtomKind::Dense => {
             let letters = lexed.text[pos..end].chars().count();

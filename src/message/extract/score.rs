@@ -19,6 +19,8 @@ const BESIDE: i32 = 44;
 const NEW: i32 = 34;
 /// Points of a figure somewhere in a message that names a code.
 const SOMEWHERE: i32 = 20;
+/// Words between the only figure that may be a code and a word that asks for one.
+const SOLE_GAP_MAX: u32 = 6;
 
 /// What the whole message speaks of.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,8 +42,10 @@ struct Topic {
     /// Figures, and those that may be codes.
     figures: usize,
     rivals: usize,
-    /// No sale, and only one figure is not said to be something else.
-    sole: bool,
+    /// No sale, and only this figure is not said to be something else.
+    sole: Option<usize>,
+    /// A figure is said to count no more, so that another may count instead.
+    replaced: bool,
     /// Digits that the code has, as the text says: "the 4 digits".
     counted: Option<usize>,
     /// Some word has small letters, so that capitals mean something.
@@ -58,11 +62,11 @@ struct Mark {
 
 /// The code of a message and its points.
 pub(super) fn judge(row: &Row, text: &str, sender: &str) -> Option<(Figure, i32)> {
-    let mut judge = Judge { row, sender, topic: Topic::of(row, text, sender) };
+    let mut judge = Judge { row, text, sender, topic: Topic::of(row, text, sender) };
     let placed = around(row);
     judge.topic.taken = placed.iter().any(|placed| judge.is_taken(placed));
-    judge.topic.sole =
-        !judge.topic.trade && placed.iter().filter(|at| judge.is_free(at)).count() == 1;
+    judge.topic.sole = judge.sole(&placed);
+    judge.topic.replaced = placed.iter().any(|placed| judge.is_replaced(placed));
     let marks: Vec<Mark> = placed.iter().map(|placed| judge.mark(placed)).collect();
     let best = marks.iter().enumerate().rev().max_by_key(|(_, mark)| mark.points)?;
     let (at, mark) = (best.0, *best.1);
@@ -83,6 +87,7 @@ pub(super) fn speaks_of_code(row: &Row) -> bool {
 /// What a figure is judged by besides its neighbours.
 struct Judge<'a> {
     row: &'a Row,
+    text: &'a str,
     sender: &'a str,
     topic: Topic,
 }
@@ -139,18 +144,85 @@ impl Topic {
 }
 
 impl Judge<'_> {
-    /// True for a figure that may be a code, and of which no word says that it is none.
+    /// The one figure that nothing explains. Digits that are neither short nor long go before
+    /// other shapes.
+    fn sole(&self, placed: &[Placed]) -> Option<usize> {
+        let one = |plain: bool| {
+            let mut free = placed.iter().filter(|at| self.is_plain(at) == plain && self.is_free(at));
+            let first = free.next()?.figure;
+            let code = self.row.figures[first].code;
+            // The same code again is no other one.
+            Some(free.all(|at| self.row.figures[at.figure].code == code).then_some(first))
+        };
+        if self.topic.trade { None } else { one(true).or_else(|| one(false)).flatten() }
+    }
+
+    fn is_sole(&self, placed: &Placed) -> bool {
+        let code = |figure: usize| self.row.figures[figure].code;
+        self.topic.sole.is_some_and(|sole| code(sole) == code(placed.figure))
+    }
+
+    /// True for digits as most codes have them.
+    fn is_plain(&self, placed: &Placed) -> bool {
+        let figure = &self.row.figures[placed.figure];
+        match figure.shape {
+            Shape::Digits => (4..=8).contains(&figure.code.as_str().len()),
+            Shape::Spelled => true,
+            Shape::Uneven | Shape::Mixed | Shape::Capitals | Shape::Taken | Shape::Measure => false,
+        }
+    }
+
+    /// True for a figure that may be a code, and of which nothing says that it is none.
     fn is_free(&self, placed: &Placed) -> bool {
         let figure = &self.row.figures[placed.figure];
-        figure.is_open() && figure.shape != Shape::Capitals && placed.before.label.is_none()
+        let Placed { before, after, .. } = placed;
+        figure.is_open()
+            && figure.shape != Shape::Capitals
+            && (before.label.is_none() || placed.is_told())
+            && !after.stale
+            && matches!(self.beside(placed), Beside::Nothing)
+            && !self.is_tagged(placed)
+            && !self.is_sender(figure.code.as_str())
+    }
+
+    /// True for the figure of a name: `BEST BUY #1093`, `ICE 1093`, `4821 KLM`, `Charger 12:`,
+    /// `40-12-33 12345678`.
+    fn is_tagged(&self, placed: &Placed) -> bool {
+        let Figure { start, end, code, .. } = self.row.figures[placed.figure];
+        if placed.before.code.is_some_and(|tie| tie.gap == 0 && tie.crossed.is_none()) {
+            return false;
+        }
+        let item = |at: Option<usize>| at.and_then(|at| self.row.items.get(at));
+        let named = |item: Option<&Item>, len_max: usize| match item {
+            Some(Item::Figure(figure)) => {
+                let figure = &self.row.figures[*figure];
+                let other = matches!(figure.shape, Shape::Digits | Shape::Uneven | Shape::Taken);
+                figure.shape == Shape::Capitals && figure.code.as_str().len() <= len_max
+                    || other && figure.code != code
+            }
+            _ => false,
+        };
+        let (head, tail) = (&self.text[..start], &self.text[end..]);
+        let bound = item(placed.at.checked_sub(1)) == Some(&Item::Bound);
+        named(item(placed.at.checked_sub(1)), 10) && head.ends_with(' ')
+            || named(item(placed.at.checked_add(1)), 3) && tail.starts_with(' ')
+            || head.ends_with('#') && !bound
+            || tail.starts_with(':')
+    }
+
+    /// True for a figure that counts no more.
+    fn is_replaced(&self, placed: &Placed) -> bool {
+        self.row.figures[placed.figure].is_open()
+            && (placed.after.stale || placed.before.old)
     }
 
     /// What it is worth that the text asks to enter or to tell a figure.
     fn enter_points(&self, placed: &Placed) -> i32 {
         let Placed { before, after, .. } = placed;
+        let sole = self.is_sole(placed);
         let points = match before.enter {
-            Some(0) if self.topic.sole => 34,
-            Some(1 | 2) if self.topic.sole => 26,
+            Some(0) if sole => 34,
+            Some(1 | 2) if sole => 26,
             _ if before.asked || placed.is_told() => 24,
             Some(0) => 20,
             Some(1) => 16,
@@ -159,10 +231,30 @@ impl Judge<'_> {
         };
         match after.enter {
             _ if after.asked => points.max(26),
-            Some(0..=2) if self.topic.sole => points.max(24),
+            Some(0..=2) if sole => points.max(24),
             Some(0) => points.max(16),
             Some(1 | 2) => points.max(12),
             Some(_) | None => points,
+        }
+    }
+
+    /// What words of the message are worth to the only figure that nothing explains.
+    fn sole_points(&self, placed: &Placed) -> i32 {
+        if !self.is_sole(placed) {
+            return 0;
+        }
+        let Placed { before, after, .. } = placed;
+        let near = |gap: Option<u32>| gap.is_some_and(|gap| gap <= SOLE_GAP_MAX);
+        let inside = |tie: Option<Tie>| {
+            tie.is_some_and(|tie| tie.crossed <= Some(Level::Clause) && tie.gap <= SOLE_GAP_MAX)
+        };
+        let asked = before.with || near(before.enter) || near(after.enter) || before.open;
+        if asked || self.topic.replaced {
+            24
+        } else if inside(before.verify) || inside(after.verify) {
+            SOMEWHERE
+        } else {
+            0
         }
     }
 
@@ -186,7 +278,7 @@ impl Judge<'_> {
         let new = if before.new || after.new { 8 } else { 0 };
         let rank = rank(before).max(rank(after)) + new;
         let lost = self.penalty(*at, figure, placed, nearness);
-        Mark { points: self.shape_points(figure, nearness) + link + rank - lost, link }
+        Mark { points: self.shape_points(figure, self.is_sole(placed), nearness) + link + rank - lost, link }
     }
 
     /// What the words beside a figure are worth.
@@ -211,6 +303,7 @@ impl Judge<'_> {
             before.verify.map_or(0, verify_before_points),
             after.verify.map_or(0, verify_after_points),
             self.alone_points(figure, at_joint(self.row, *at)),
+            self.sole_points(placed),
             if (before.new || after.new) && self.topic.code { NEW } else { 0 },
             if lone == Some(0) && self.topic.verify || asked { SOMEWHERE + 4 } else { 0 },
         ];
@@ -237,16 +330,16 @@ impl Judge<'_> {
                 || before.asked
                 || after.asked
                 || placed.is_told()
-                || self.topic.sole && before.enter <= Some(2) && before.enter.is_some()
-                || self.topic.sole && at_joint(self.row, *at) && after.verify.is_some_and(proves)
+                || self.is_sole(placed) && before.enter <= Some(2) && before.enter.is_some()
+                || self.is_sole(placed) && at_joint(self.row, *at) && after.verify.is_some_and(proves)
                 || before.enter == Some(0) && (link >= 30 || self.topic.verify),
             joined_after,
-            asked: before.asked || counted || self.topic.sole && before.enter == Some(0),
+            asked: before.asked || counted || self.is_sole(placed) && before.enter == Some(0),
         };
         (link, nearness)
     }
 
-    fn shape_points(&self, figure: &Figure, nearness: Nearness) -> i32 {
+    fn shape_points(&self, figure: &Figure, sole: bool, nearness: Nearness) -> i32 {
         let Nearness { close, wished, asked, .. } = nearness;
         let code = figure.code.as_str();
         match (figure.shape, code.len()) {
@@ -258,7 +351,9 @@ impl Judge<'_> {
             (Shape::Digits, _) if asked => 34,
             (Shape::Digits, _) if close => 26,
             (Shape::Digits, _) => 8,
+            (Shape::Uneven, _) if wished && sole => 36,
             (Shape::Uneven, _) if wished => 25,
+            (Shape::Mixed, _) if wished && sole => 36,
             (Shape::Mixed, _) if wished => 32,
             (Shape::Capitals, 4..=10) if wished && self.is_drawn(code) => 20,
             (Shape::Uneven | Shape::Mixed | Shape::Capitals, _) => -60,
@@ -332,7 +427,7 @@ impl Judge<'_> {
                 (_, false) => 70,
             };
         }
-        lost += match self.beside(at) {
+        lost += match self.beside(placed) {
             Beside::Amount => 80,
             Beside::Measure if wished => 25,
             Beside::Measure => 80,
@@ -380,16 +475,20 @@ impl Judge<'_> {
     }
 
     /// What kind of measure the neighbours make of a figure.
-    fn beside(&self, at: usize) -> Beside {
+    fn beside(&self, placed: &Placed) -> Beside {
         let item = |at: Option<usize>| at.and_then(|at| self.row.items.get(at)).copied();
+        let at = placed.at;
         let (before, after) = (item(at.checked_sub(1)), item(at.checked_add(1)));
         let second = item(at.checked_sub(2));
         let other = matches!(second, Some(Item::Figure(_)));
+        let code = self.row.figures[placed.figure].code;
+        let (year, hours) = (is_year(code.as_str()), is_time(code.as_str()));
         match (before, after) {
             (_, Some(Item::Cue(Kind::Currency | Kind::Tail))) => Beside::Amount,
             (Some(Item::Cue(Kind::Currency)), _) if !other => Beside::Amount,
             (_, Some(Item::Cue(Kind::Unit))) => Beside::Measure,
-            (Some(Item::Cue(Kind::Month)), _) | (_, Some(Item::Cue(Kind::Month))) => Beside::Date,
+            (Some(Item::Cue(Kind::Month)), _) if year || hours => Beside::Date,
+            (_, Some(Item::Cue(Kind::Month))) if year => Beside::Date,
             _ => Beside::Nothing,
         }
     }
@@ -402,7 +501,7 @@ fn counted(row: &Row, text: &str) -> Option<usize> {
             return None;
         };
         let Figure { start, end, .. } = row.figures[*figure];
-        text[start..end].parse().ok().filter(|count| (3..=9).contains(count))
+        text[start..end].parse().ok().filter(|count| (3..=10).contains(count))
     })
 }
 

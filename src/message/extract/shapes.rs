@@ -39,7 +39,8 @@ pub(super) fn shape_of<'a>(groups: impl Iterator<Item = &'a str> + Clone) -> Sha
     let even = groups.clone().all(|group| group.len() == lens[0]);
     match (count, lens) {
         // A date, a span of years, a phone number.
-        (3, [4, 1 | 2, 1 | 2] | [1 | 2, 1 | 2, 4]) => Shape::Measure,
+        (3, [4, 1 | 2, 1 | 2] | [1 | 2, 1 | 2, 4]) if groups.clone().any(is_year) => Shape::Measure,
+        (3, [4, 1 | 2, 1 | 2] | [1 | 2, 1 | 2, 4]) => Shape::Uneven,
         (3, [2, 2, 2]) if is_date(groups.clone()) => Shape::Measure,
         (2, [4, 4, _]) if groups.clone().all(is_year) => Shape::Measure,
         // "02-888-8888" and "1588-9999" are dialled.

@@ -60,6 +60,10 @@ pub(super) struct Side {
     pub(super) label: Option<Label>,
     /// The figure counts no more.
     pub(super) stale: bool,
+    /// It is called the old one.
+    pub(super) old: bool,
+    /// Something is opened or fetched, and no page is.
+    pub(super) open: bool,
     /// The word for code stands behind a thing that has one of its own.
     pub(super) thing: bool,
     /// Something is done with the figure.
@@ -101,6 +105,9 @@ pub(super) fn around(row: &Row) -> Vec<Placed> {
         if let Item::Figure(figure) = *item {
             let mut placing =
                 Placed { at, figure, before: looker.look_back(at), after: looker.look_on(at) };
+            // Words for opening mean a page where the message has its address.
+            let linked = row.items.iter().any(|item| matches!(item, Item::Link { .. }));
+            placing.before.open &= !linked;
             let Placed { before, .. } = &placing;
             // "Courier 482913", but "Tell the courier 482913".
             let owned = before.person.is_some_and(|gap| gap <= LABEL_GAP_MAX);
@@ -141,6 +148,7 @@ impl Looker<'_> {
                     None => walk.pass(&self.row.figures[figure], is_name(self.row, place)),
                 },
                 Item::Cue(Kind::Stale) if walk.gap <= 1 && walk.crossed.is_none() => {
+                    side.old = true;
                     side.label.get_or_insert(Label { place, joined: false, sent: false, gap: 0 });
                 }
                 Item::Cue(kind @ (Kind::Label | Kind::Thing | Kind::Trade | Kind::Month)) => {
@@ -202,7 +210,8 @@ impl Looker<'_> {
         }
         for at in (place.saturating_sub(NAME_ITEMS)..place).rev() {
             match self.row.items[at] {
-                Item::Cue(Kind::Stale) if tie.crossed.is_none() => {
+                Item::Cue(Kind::Stale) if tie.crossed.is_none() && !side.new => {
+                    side.old = true;
                     side.label.get_or_insert(Label {
                         place: at,
                         joined: false,
@@ -323,6 +332,7 @@ impl Walk {
         if kind == Kind::Link && same && side.with {
             side.enter.get_or_insert(0);
         }
+        side.open |= kind == Kind::Link && same && near;
         if kind == Kind::Person && same {
             side.person.get_or_insert(self.gap);
         }
