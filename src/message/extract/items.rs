@@ -162,6 +162,8 @@ fn cuts(lexed: &Lexed, at: usize, pos: usize, cue: Cue) -> bool {
         | Kind::Is
         | Kind::Stale
         | Kind::New
+        | Kind::Open
+        | Kind::Place
         | Kind::Trade
         | Kind::Thing
         | Kind::Person

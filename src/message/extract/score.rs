@@ -19,6 +19,8 @@ const BESIDE: i32 = 44;
 const NEW: i32 = 34;
 /// Points of a figure somewhere in a message that names a code.
 const SOMEWHERE: i32 = 20;
+/// Items between a word for code and what the code is good for.
+const PURPOSE_ITEMS: usize = 5;
 /// Words between the only figure that may be a code and a word that asks for one.
 const SOLE_GAP_MAX: u32 = 6;
 
@@ -44,6 +46,8 @@ struct Topic {
     rivals: usize,
     /// No sale, and only this figure is not said to be something else.
     sole: Option<usize>,
+    /// A figure is asked for that no door has.
+    login: bool,
     /// A figure is said to count no more, so that another may count instead.
     replaced: bool,
     /// Digits that the code has, as the text says: "the 4 digits".
@@ -65,6 +69,7 @@ pub(super) fn judge(row: &Row, text: &str, sender: &str) -> Option<(Figure, i32)
     let mut judge = Judge { row, text, sender, topic: Topic::of(row, text, sender) };
     let placed = around(row);
     judge.topic.taken = placed.iter().any(|placed| judge.is_taken(placed));
+    judge.topic.login = placed.iter().any(|placed| judge.is_login(placed));
     judge.topic.sole = judge.sole(&placed);
     judge.topic.replaced = placed.iter().any(|placed| judge.is_replaced(placed));
     let marks: Vec<Mark> = placed.iter().map(|placed| judge.mark(placed)).collect();
@@ -144,17 +149,54 @@ impl Topic {
 }
 
 impl Judge<'_> {
-    /// The one figure that nothing explains. Digits that are neither short nor long go before
-    /// other shapes.
+    /// The one figure that nothing explains: of those beside a word for code, or else of digits
+    /// neither few nor many, or else of other shapes, or else of those behind a word for code
+    /// and for what it is good.
     fn sole(&self, placed: &[Placed]) -> Option<usize> {
-        let one = |plain: bool| {
-            let mut free = placed.iter().filter(|at| self.is_plain(at) == plain && self.is_free(at));
-            let first = free.next()?.figure;
-            let code = self.row.figures[first].code;
-            // The same code again is no other one.
-            Some(free.all(|at| self.row.figures[at.figure].code == code).then_some(first))
-        };
-        if self.topic.trade { None } else { one(true).or_else(|| one(false)).flatten() }
+        if self.topic.trade {
+            return None;
+        }
+        let ranks: [fn(&Self, &Placed) -> bool; 4] = [
+            |judge, at| judge.is_free(at) && is_named(at),
+            |judge, at| judge.is_free(at) && judge.is_plain(at),
+            |judge, at| judge.is_free(at),
+            |judge, at| judge.is_described(at),
+        ];
+        let mut ranked = ranks.iter().map(|is| placed.iter().filter(|at| is(self, at)));
+        let mut best = ranked.find_map(|figures| {
+            let mut figures = figures.peekable();
+            figures.peek().is_some().then_some(figures)
+        })?;
+        let first = best.next()?.figure;
+        // The same code again is no other one.
+        let code = self.row.figures[first].code;
+        best.all(|at| self.row.figures[at.figure].code == code).then_some(first)
+    }
+
+    /// True for digits whose label may as well say what the code is good for: "the code for the
+    /// parcel 482913".
+    fn is_described(&self, placed: &Placed) -> bool {
+        let own = self.text[..self.row.figures[placed.figure].start].trim_end();
+        let numbered = self.row.items[..placed.at].last() == Some(&Item::Cue(Kind::Number));
+        let label = placed.before.label;
+        self.is_plain(placed)
+            && matches!(self.beside(placed), Beside::Nothing)
+            && !self.is_tagged(placed)
+            && !placed.after.stale
+            && !placed.before.old
+            && label.is_some_and(|label| !label.joined && !label.sent)
+            && placed.before.code.is_some_and(|tie| tie.crossed.is_none() && tie.passed == 0)
+            && self.is_for(label.map_or(0, |label| label.place))
+            && !numbered
+            && !own.ends_with(['#', '№'])
+    }
+
+    /// True for a label soon behind "code for".
+    fn is_for(&self, place: usize) -> bool {
+        let before = &self.row.items[place.saturating_sub(PURPOSE_ITEMS)..place];
+        before.windows(2).any(|pair| {
+            matches!(pair, [Item::Cue(Kind::Otp | Kind::Code), Item::Cue(Kind::Is | Kind::With)])
+        })
     }
 
     fn is_sole(&self, placed: &Placed) -> bool {
@@ -166,7 +208,11 @@ impl Judge<'_> {
     fn is_plain(&self, placed: &Placed) -> bool {
         let figure = &self.row.figures[placed.figure];
         match figure.shape {
-            Shape::Digits => (4..=8).contains(&figure.code.as_str().len()),
+            Shape::Digits => {
+                let code = figure.code.as_str();
+                let asked = placed.before.enter == Some(0) || is_named(placed);
+                (4..=8).contains(&code.len()) && (!is_year(code) || asked)
+            }
             Shape::Spelled => true,
             Shape::Uneven | Shape::Mixed | Shape::Capitals | Shape::Taken | Shape::Measure => false,
         }
@@ -183,6 +229,7 @@ impl Judge<'_> {
             && matches!(self.beside(placed), Beside::Nothing)
             && !self.is_tagged(placed)
             && !self.is_sender(figure.code.as_str())
+            && !(self.topic.login && (before.place || after.place))
     }
 
     /// True for the figure of a name: `BEST BUY #1093`, `ICE 1093`, `4821 KLM`, `Charger 12:`,
@@ -193,6 +240,9 @@ impl Judge<'_> {
             return false;
         }
         let item = |at: Option<usize>| at.and_then(|at| self.row.items.get(at));
+        let (head, tail) = (&self.text[..start], &self.text[end..]);
+        let before = head.split_whitespace().next_back().unwrap_or_default();
+        let letters = (1..=3).contains(&before.len()) && before.bytes().all(|b| b.is_ascii_uppercase());
         let named = |item: Option<&Item>, len_max: usize| match item {
             Some(Item::Figure(figure)) => {
                 let figure = &self.row.figures[*figure];
@@ -202,12 +252,23 @@ impl Judge<'_> {
             }
             _ => false,
         };
-        let (head, tail) = (&self.text[..start], &self.text[end..]);
         let bound = item(placed.at.checked_sub(1)) == Some(&Item::Bound);
-        named(item(placed.at.checked_sub(1)), 10) && head.ends_with(' ')
+        let own = placed.at.checked_sub(1).is_some_and(|at| matches!(self.row.items[at], Item::Words(_)));
+        letters && own && head.ends_with(' ')
+            || is_plate(head, tail, code.as_str())
+            || named(item(placed.at.checked_sub(1)), 10) && head.ends_with(' ')
             || named(item(placed.at.checked_add(1)), 3) && tail.starts_with(' ')
             || head.ends_with('#') && !bound
             || tail.starts_with(':')
+    }
+
+    /// True for a figure that the text asks to enter, and not at a door.
+    fn is_login(&self, placed: &Placed) -> bool {
+        let Placed { before, after, .. } = placed;
+        let inside = |tie: Option<Tie>| tie.is_some_and(|tie| tie.crossed <= Some(Level::Clause));
+        let asked = before.enter.is_some_and(|gap| gap <= 2) || inside(before.verify) || inside(after.verify);
+        let open = self.row.figures[placed.figure].is_open() && before.label.is_none();
+        open && asked && !before.place && !after.place
     }
 
     /// True for a figure that counts no more.
@@ -248,7 +309,10 @@ impl Judge<'_> {
         let inside = |tie: Option<Tie>| {
             tie.is_some_and(|tie| tie.crossed <= Some(Level::Clause) && tie.gap <= SOLE_GAP_MAX)
         };
-        let asked = before.with || near(before.enter) || near(after.enter) || before.open;
+        let asked = before.with || near(before.enter) || near(after.enter);
+        let long = self.row.figures[placed.figure].code.as_str().len() >= 4;
+        let opens = (before.open || before.place || after.place) && long;
+        let asked = asked || opens;
         if asked || self.topic.replaced {
             24
         } else if inside(before.verify) || inside(after.verify) {
@@ -332,7 +396,8 @@ impl Judge<'_> {
                 || placed.is_told()
                 || self.is_sole(placed) && before.enter <= Some(2) && before.enter.is_some()
                 || self.is_sole(placed) && at_joint(self.row, *at) && after.verify.is_some_and(proves)
-                || before.enter == Some(0) && (link >= 30 || self.topic.verify),
+                || before.enter == Some(0) && (link >= 30 || self.topic.verify)
+                || self.is_sole(placed) && (self.sole_points(placed) > SOMEWHERE || titled),
             joined_after,
             asked: before.asked || counted || self.is_sole(placed) && before.enter == Some(0),
         };
@@ -355,7 +420,7 @@ impl Judge<'_> {
             (Shape::Uneven, _) if wished => 25,
             (Shape::Mixed, _) if wished && sole => 36,
             (Shape::Mixed, _) if wished => 32,
-            (Shape::Capitals, 4..=10) if wished && self.is_drawn(code) => 20,
+            (Shape::Capitals, 4..=10) if wished && self.is_drawn(code) => 26,
             (Shape::Uneven | Shape::Mixed | Shape::Capitals, _) => -60,
             (Shape::Taken | Shape::Measure, _) => -100,
         }
@@ -393,6 +458,10 @@ impl Judge<'_> {
 
     /// Capitals that are no word: few vowels, in a text that is not all capitals.
     fn is_drawn(&self, code: &str) -> bool {
+        let name = self.sender.bytes().filter(u8::is_ascii_alphanumeric);
+        if name.map(|b| b.to_ascii_uppercase()).eq(code.bytes()) {
+            return false;
+        }
         let vowels = code.bytes().filter(|b| matches!(b, b'A' | b'E' | b'I' | b'O' | b'U')).count();
         self.topic.small && vowels * 4 <= code.len()
     }
@@ -419,6 +488,7 @@ impl Judge<'_> {
             let named = label.gap > 0 && before.code.is_some_and(named);
             lost += match (label.joined, joined_after) {
                 _ if label.sent => 70,
+                (false, _) if self.is_sole(placed) => 10,
                 // "At the delivery show 4821", where the verb stands last.
                 (false, _) if label.gap >= 2 && after.enter == Some(0) => 10,
                 (_, false) if named => 20,
@@ -459,6 +529,10 @@ impl Judge<'_> {
         // A time of day, unless the message speaks of a code.
         if !self.topic.code && is_time(code) {
             lost += 15;
+        }
+        // A door's code beside one to log in with.
+        if (before.place || after.place) && self.topic.login {
+            lost += 40;
         }
         if self.topic.taken && !wished {
             lost += 30;
@@ -503,6 +577,26 @@ fn counted(row: &Row, text: &str) -> Option<usize> {
         let Figure { start, end, .. } = row.figures[*figure];
         text[start..end].parse().ok().filter(|count| (3..=10).contains(count))
     })
+}
+
+/// True for a figure beside a word for code.
+fn is_named(placed: &Placed) -> bool {
+    let close = |tie: Tie| {
+        let inside = tie.crossed.is_none_or(|level| level == Level::Line);
+        inside && tie.passed == 0 && (tie.gap == 0 || tie.joined && tie.gap <= 4)
+    };
+    placed.before.code.is_some_and(close)
+        || placed.after.code.is_some_and(|tie| close(tie) && (tie.joined || tie.gap == 0))
+}
+
+/// True for four digits between the letters of a licence plate: "АА 4410 КЕ".
+fn is_plate(head: &str, tail: &str, code: &str) -> bool {
+    let pair = |word: &str| {
+        word.chars().count() == 2 && word.chars().all(|c| "авеіикмнорстху".contains(c))
+    };
+    let before = head.strip_suffix(' ').unwrap_or(head).rsplit([' ', '\n', ',', '(']).next();
+    let after = tail.strip_prefix(' ').unwrap_or(tail).split([' ', '\n', ',', '.', ')']).next();
+    code.len() == 4 && before.is_some_and(pair) && after.is_some_and(pair)
 }
 
 /// True behind a colon or a dash.

@@ -64,6 +64,8 @@ pub(super) struct Side {
     pub(super) old: bool,
     /// Something is opened or fetched, and no page is.
     pub(super) open: bool,
+    /// A door is named.
+    pub(super) place: bool,
     /// The word for code stands behind a thing that has one of its own.
     pub(super) thing: bool,
     /// Something is done with the figure.
@@ -329,10 +331,11 @@ impl Walk {
             side.asked |= near;
         }
         // "Open it with 482913".
-        if kind == Kind::Link && same && side.with {
+        if matches!(kind, Kind::Link | Kind::Open) && same && side.with {
             side.enter.get_or_insert(0);
         }
-        side.open |= kind == Kind::Link && same && near;
+        side.open |= matches!(kind, Kind::Link | Kind::Open) && same && near;
+        side.place |= kind == Kind::Place && same && near;
         if kind == Kind::Person && same {
             side.person.get_or_insert(self.gap);
         }
@@ -359,7 +362,9 @@ impl Walk {
                 side.code = Some(self.tie());
                 return true;
             }
-            Item::Cue(kind @ (Kind::Enter | Kind::Link | Kind::Person)) => self.ask(side, kind),
+            Item::Cue(
+                kind @ (Kind::Enter | Kind::Link | Kind::Open | Kind::Place | Kind::Person),
+            ) => self.ask(side, kind),
             Item::Cue(Kind::With) => {
                 side.with |= self.gap <= 1;
                 self.joined |= self.gap == 0;
