@@ -201,6 +201,8 @@ fn item(lexed: &Lexed, at: usize, pos: usize, end: usize) -> Option<Item> {
         // The beginning of a word that the table knows by its end.
         AtomKind::Letters if end < lexed.atoms[at].end => None,
         AtomKind::Run(run) if run.is_word() && end < lexed.atoms[at].end => None,
+        // Prepositions of one letter, and the letters of a licence plate.
+        AtomKind::Letters if lexed.text[pos..end].chars().nth(1).is_none() => None,
         AtomKind::Run(_) | AtomKind::Letters => Some(Item::Words(1)),
         AtomKind::Dense => {
             let letters = lexed.text[pos..end].chars().count();

@@ -224,7 +224,7 @@ impl Judge<'_> {
         let Placed { before, after, .. } = placed;
         figure.is_open()
             && figure.shape != Shape::Capitals
-            && (before.label.is_none() || placed.is_told())
+            && (before.label.is_none() || placed.is_told() || told_last(placed))
             && !after.stale
             && matches!(self.beside(placed), Beside::Nothing)
             && !self.is_tagged(placed)
@@ -310,8 +310,9 @@ impl Judge<'_> {
             tie.is_some_and(|tie| tie.crossed <= Some(Level::Clause) && tie.gap <= SOLE_GAP_MAX)
         };
         let asked = before.with || near(before.enter) || near(after.enter);
-        let long = self.row.figures[placed.figure].code.as_str().len() >= 4;
-        let opens = (before.open || before.place || after.place) && long;
+        let Figure { shape, code, .. } = self.row.figures[placed.figure];
+        let drawn = shape == Shape::Mixed || code.as_str().len() < 4;
+        let opens = (before.open || before.place || after.place) && !drawn;
         let asked = asked || opens;
         if asked || self.topic.replaced {
             24
@@ -366,7 +367,7 @@ impl Judge<'_> {
             if self.topic.code { near(SOMEWHERE, None) } else { 0 },
             before.verify.map_or(0, verify_before_points),
             after.verify.map_or(0, verify_after_points),
-            self.alone_points(figure, at_joint(self.row, *at)),
+            self.alone_points(figure, at_joint(self.row, *at), self.is_sole(placed)),
             self.sole_points(placed),
             if (before.new || after.new) && self.topic.code { NEW } else { 0 },
             if lone == Some(0) && self.topic.verify || asked { SOMEWHERE + 4 } else { 0 },
@@ -467,12 +468,14 @@ impl Judge<'_> {
     }
 
     /// A message that says nothing but a figure, or the sender's name before it.
-    fn alone_points(&self, figure: &Figure, is_titled: bool) -> i32 {
+    fn alone_points(&self, figure: &Figure, is_titled: bool, sole: bool) -> i32 {
         let code = figure.code.as_str();
         let titled = self.topic.numbered && (5..=7).contains(&code.len()) && is_titled;
         let named = self.topic.signed || titled;
         let few = self.topic.words == 0 || self.topic.words <= 2 && named;
         let few = few && !self.topic.cues && self.topic.figures == 1;
+        // "Orchard: 482913. Ref #77120".
+        let few = few || sole && named && is_titled && self.topic.words <= 2 && !self.topic.price;
         let digits = figure.shape == Shape::Digits && code.len() >= 4;
         if few && digits { SOMEWHERE + 4 } else { 0 }
     }
@@ -490,7 +493,7 @@ impl Judge<'_> {
                 _ if label.sent => 70,
                 (false, _) if self.is_sole(placed) => 10,
                 // "At the delivery show 4821", where the verb stands last.
-                (false, _) if label.gap >= 2 && after.enter == Some(0) => 10,
+                _ if told_last(placed) => 10,
                 (_, false) if named => 20,
                 (true, true) => 10,
                 (false, true) => 35,
@@ -577,6 +580,12 @@ fn counted(row: &Row, text: &str) -> Option<usize> {
         let Figure { start, end, .. } = row.figures[*figure];
         text[start..end].parse().ok().filter(|count| (3..=10).contains(count))
     })
+}
+
+/// True for "At the delivery show 4821" where the verb stands last.
+fn told_last(placed: &Placed) -> bool {
+    placed.before.label.is_some_and(|label| label.gap >= 1 && !label.sent)
+        && placed.after.enter == Some(0)
 }
 
 /// True for a figure beside a word for code.

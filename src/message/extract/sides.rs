@@ -255,7 +255,9 @@ impl Looker<'_> {
                     walk.passed += 1;
                 }
                 // "482913 replaces the old code".
-                Item::Cue(Kind::Stale) if !walk.joined && self.precedes_code(place) => {}
+                Item::Cue(Kind::Stale)
+                    if !walk.joined
+                        && (self.precedes_code(place) || self.has_own_figure(place)) => {}
                 Item::Cue(Kind::Otp | Kind::Code) if self.has_own_figure(place) && !walk.joined => {
                     break;
                 }
@@ -334,7 +336,7 @@ impl Walk {
         if matches!(kind, Kind::Link | Kind::Open) && same && side.with {
             side.enter.get_or_insert(0);
         }
-        side.open |= matches!(kind, Kind::Link | Kind::Open) && same && near;
+        side.open |= kind == Kind::Open && same && near;
         side.place |= kind == Kind::Place && same && near;
         if kind == Kind::Person && same {
             side.person.get_or_insert(self.gap);
