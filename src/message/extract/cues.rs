@@ -21,6 +21,7 @@ pub(super) enum Kind {
     With,
     Is,
     Stale,
+    Instead,
     New,
     Open,
     Place,
@@ -46,6 +47,7 @@ const KINDS: &[(&str, Kind)] = &[
     ("with", Kind::With),
     ("is", Kind::Is),
     ("stale", Kind::Stale),
+    ("instead", Kind::Instead),
     ("new", Kind::New),
     ("open", Kind::Open),
     ("place", Kind::Place),
@@ -81,19 +83,25 @@ struct Entry {
 
 struct Table {
     words: AhoCorasick,
+    /// Single words for a code, the rows of `entries` that they have.
+    names: Vec<(String, usize)>,
     /// For each word its rows in the table.
     entries: Vec<Vec<Entry>>,
 }
 
 static CUES: LazyLock<Table> = LazyLock::new(|| {
-    let (words, entries) = read(TABLE).into_iter().unzip::<_, _, Vec<String>, Vec<_>>();
+    let (words, entries) = read(TABLE).into_iter().unzip::<_, _, Vec<String>, Vec<Vec<Entry>>>();
+    let is_name = |at: usize| entries[at].iter().any(|row| row.kind <= Kind::Code);
+    let names = words.iter().enumerate().filter(|(at, word)| is_name(*at) && is_word(word));
+    let mut names: Vec<(String, usize)> = names.map(|(at, word)| (word.clone(), at)).collect();
+    names.sort_unstable();
     let words = AhoCorasick::builder()
         .ascii_case_insensitive(true)
         .match_kind(MatchKind::Standard)
         .kind(Some(AhoCorasickKind::ContiguousNFA))
         .build(&words)
         .expect("the table is far below the automaton's bounds");
-    Table { words, entries }
+    Table { words, names, entries }
 });
 
 /// The words of the table, folded, each with its rows.
@@ -143,6 +151,40 @@ fn fold(word: &str) -> String {
     folded.collect()
 }
 
+/// True for one word of three letters or more.
+fn is_word(word: &str) -> bool {
+    word.chars().count() >= 3 && word.chars().all(char::is_alphabetic)
+}
+
+/// The word for a code that this one is, but for the letters that it has lost.
+pub(super) fn whole(broken: &str) -> Option<&'static str> {
+    let folded = fold(broken);
+    let fits = |(word, at): &&(String, usize)| {
+        let open = CUES.entries[*at].iter().any(|row| !row.ends);
+        is_whole(word, &folded, open)
+    };
+    CUES.names.iter().find(fits).map(|(word, _)| word.as_str())
+}
+
+/// True if a word is whole what another is with lost letters: one letter may have been two
+/// bytes or three.
+fn is_whole(word: &str, broken: &str, open: bool) -> bool {
+    let is_lost = |c: &char| *c == '\u{fffd}';
+    let (mut letters, mut left) = (word.chars(), broken.chars().peekable());
+    let mut known = 0;
+    while let Some(c) = left.next() {
+        let Some(letter) = letters.next() else { return open && known >= 2 };
+        if is_lost(&c) {
+            let _more = (0..2).map_while(|_| left.next_if(is_lost)).count();
+        } else if c == letter {
+            known += 1;
+        } else {
+            return false;
+        }
+    }
+    letters.next().is_none() && known >= 2
+}
+
 /// Letters of the alphabets whose words the table holds as a whole.
 fn stands_alone(c: char) -> bool {
     c.is_ascii_alphabetic() || matches!(c, '\u{370}'..='\u{52f}')
@@ -169,7 +211,13 @@ pub(super) fn find(text: &str) -> Vec<Cue> {
         let begun = goes_on(text[..start].chars().next_back(), inside.chars().next());
         let goes_on = goes_on(inside.chars().next_back(), text[end..].chars().next());
         let rows = CUES.entries[found.pattern()].iter();
-        let rows = rows.filter(|row| !(row.begins && begun || row.ends && goes_on));
+        // "yourcodeis482913" has no blank to tell its words.
+        let glued = begun && end - start >= 4 && is_glued(&text[end..]);
+        let fits = |row: &&Entry| {
+            let begins = row.begins && begun && !(glued && row.kind <= Kind::Code);
+            !(begins || row.ends && goes_on && !glued)
+        };
+        let rows = rows.filter(fits);
         // Where languages differ on a word, the kind that comes first counts.
         let Some(kind) = rows.map(|row| row.kind).min() else { continue };
         // Matches come by their ends: what a longer one covers is dropped at once.
@@ -198,6 +246,13 @@ fn stretch(text: &str, cues: &mut [Cue]) {
         cue.end += rest.chars().take_while(inside).map(char::len_utf8).sum::<usize>();
         limit = cue.start;
     }
+}
+
+/// True if at most two letters stand before four digits.
+fn is_glued(rest: &str) -> bool {
+    let digits = rest.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    rest.len() - digits.len() <= 2
+        && digits.bytes().take_while(u8::is_ascii_digit).take(4).count() == 4
 }
 
 /// Letters of a script that separates its words.

@@ -56,7 +56,9 @@ impl<'a> Builder<'a> {
                 self.amount(at, start)
             }
             Some(AtomKind::Sign('-')) => self.hyphenated(at, start),
-            Some(AtomKind::Blank) if is_number => self.spaced(at, start),
+            Some(AtomKind::Blank) if is_number => {
+                self.halved(at, start).or_else(|| self.spaced(at, start))
+            }
             Some(AtomKind::Blank) => self.paired(at, start),
             _ => None,
         };
@@ -120,6 +122,7 @@ impl<'a> Builder<'a> {
         let (shape, code) = match Code::of([text]) {
             Some(_) if digits && is_day(text) => (Shape::Measure, Code::default()),
             Some(code) if digits => (Shape::Digits, code),
+            _ if text.contains("XXX") => (Shape::Measure, Code::default()),
             Some(code) if !small => (Shape::Mixed, code),
             _ if text.len() >= *CODE_LEN.start() => (Shape::Taken, Code::default()),
             _ => (Shape::Measure, Code::default()),
@@ -395,7 +398,10 @@ impl<'a> Builder<'a> {
     fn is_apart(self, at: usize) -> bool {
         let end = self.end(at);
         let blank = usize::from(self.kind(at + 1) == Some(AtomKind::Blank));
+        // A letter behind a blank is a word that was cut short: "493 028 p/ compra".
+        let letter = blank > 0 && self.run(at + 2).is_some() && self.text(at + 2).len() == 1;
         let unit = [end, end + blank].iter().any(|at| self.cue_at(*at) == Some(Kind::Unit));
+        let unit = unit && !letter;
         let figure = self.number(at + 2).is_some();
         let joint = match self.kind(at + 1) {
             Some(AtomKind::Sign(':' | '/')) => figure,
@@ -423,6 +429,19 @@ impl<'a> Builder<'a> {
         }
         let code = Code::of(parts)?;
         Some((Figure { shape: Shape::Mixed, code, start, end: self.end(at + 2) }, at + 3))
+    }
+
+    /// Two groups of three digits with a dash and blanks between them.
+    fn halved(self, at: usize, start: usize) -> Option<Built> {
+        let group = |at: usize| self.number(at).filter(|group| group.len() == 3);
+        let dashed = self.kind(at + 2) == Some(AtomKind::Sign('-'))
+            && self.kind(at + 3) == Some(AtomKind::Blank)
+            && start == self.lexed.atoms[at].start
+            && !self.is_apart(at + 4);
+        let groups = [group(at)?, group(at + 4).filter(|_| dashed)?];
+        // "100 - 200" is a span.
+        let code = Code::of(groups).filter(|_| !groups.iter().all(|group| group.ends_with('0')))?;
+        Some((Figure { shape: Shape::Digits, code, start, end: self.end(at + 4) }, at + 5))
     }
 
     /// Groups of digits with blanks between them.

@@ -150,6 +150,10 @@ fn cuts(lexed: &Lexed, at: usize, pos: usize, cue: Cue) -> bool {
         _ if !before && !after => true,
         Kind::Currency | Kind::Unit if before && !after => digits(pos, cue.start),
         Kind::Currency | Kind::Label | Kind::Number if grouped => false,
+        // "yourcodeis482913".
+        Kind::Otp | Kind::Code if before => {
+            cue.end - cue.start >= 4 && end >= cue.end + 4 && digits(cue.end, end)
+        }
         Kind::Otp | Kind::Code | Kind::Label | Kind::Currency | Kind::Number if !before => {
             cue.end - cue.start >= 2 && digits(cue.end, end)
         }
@@ -161,6 +165,7 @@ fn cuts(lexed: &Lexed, at: usize, pos: usize, cue: Cue) -> bool {
         | Kind::With
         | Kind::Is
         | Kind::Stale
+        | Kind::Instead
         | Kind::New
         | Kind::Open
         | Kind::Place

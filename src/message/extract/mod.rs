@@ -15,6 +15,7 @@ mod fold;
 mod items;
 mod lexer;
 mod links;
+mod mend;
 mod provider;
 mod score;
 mod shapes;
@@ -37,8 +38,9 @@ pub struct Found {
 /// or none is sure.
 #[must_use]
 pub fn extract(text: &str, sender: &str) -> Option<Found> {
-    // 1. Without accents and invisible characters, digits in ASCII.
-    let lexed = lexer::lex(text);
+    // 1. As it was written; without accents and invisible characters, digits in ASCII.
+    let text = mend::mend(&text[..text.floor_char_boundary(lexer::LEN_MAX)]);
+    let lexed = lexer::lex(&text);
     if !lexed.text.bytes().any(|b| b.is_ascii_digit() || b.is_ascii_uppercase()) {
         return None;
     }

@@ -48,6 +48,8 @@ struct Topic {
     sole: Option<usize>,
     /// A figure is asked for that no door has.
     login: bool,
+    /// A figure is said to count from now on.
+    renewed: bool,
     /// A figure is said to count no more, so that another may count instead.
     replaced: bool,
     /// Digits that the code has, as the text says: "the 4 digits".
@@ -71,6 +73,7 @@ pub(super) fn judge(row: &Row, text: &str, sender: &str) -> Option<(Figure, i32)
     judge.topic.taken = placed.iter().any(|placed| judge.is_taken(placed));
     judge.topic.login = placed.iter().any(|placed| judge.is_login(placed));
     judge.topic.sole = judge.sole(&placed);
+    judge.topic.renewed = placed.iter().any(|placed| judge.is_new(placed));
     judge.topic.replaced = placed.iter().any(|placed| judge.is_replaced(placed));
     let marks: Vec<Mark> = placed.iter().map(|placed| judge.mark(placed)).collect();
     let best = marks.iter().enumerate().rev().max_by_key(|(_, mark)| mark.points)?;
@@ -157,7 +160,7 @@ impl Judge<'_> {
             return None;
         }
         let ranks: [fn(&Self, &Placed) -> bool; 4] = [
-            |judge, at| judge.is_free(at) && is_named(at),
+            |judge, at| judge.is_free(at) && (is_named(at) || judge.is_spelled(at)),
             |judge, at| judge.is_free(at) && judge.is_plain(at),
             |judge, at| judge.is_free(at),
             |judge, at| judge.is_described(at),
@@ -204,6 +207,10 @@ impl Judge<'_> {
         self.topic.sole.is_some_and(|sole| code(sole) == code(placed.figure))
     }
 
+    fn is_spelled(&self, placed: &Placed) -> bool {
+        self.row.figures[placed.figure].shape == Shape::Spelled
+    }
+
     /// True for digits as most codes have them.
     fn is_plain(&self, placed: &Placed) -> bool {
         let figure = &self.row.figures[placed.figure];
@@ -211,7 +218,9 @@ impl Judge<'_> {
             Shape::Digits => {
                 let code = figure.code.as_str();
                 let asked = placed.before.enter == Some(0) || is_named(placed);
-                (4..=8).contains(&code.len()) && (!is_year(code) || asked)
+                // "LEB-6886" is a plate as well as a code.
+                let drawn = self.text.as_bytes()[figure.start].is_ascii_uppercase();
+                (4..=8).contains(&code.len()) && (!is_year(code) && !drawn || asked)
             }
             Shape::Spelled => true,
             Shape::Uneven | Shape::Mixed | Shape::Capitals | Shape::Taken | Shape::Measure => false,
@@ -236,13 +245,16 @@ impl Judge<'_> {
     /// `40-12-33 12345678`.
     fn is_tagged(&self, placed: &Placed) -> bool {
         let Figure { start, end, code, .. } = self.row.figures[placed.figure];
-        if placed.before.code.is_some_and(|tie| tie.gap == 0 && tie.crossed.is_none()) {
+        let named = |tie: Tie| tie.gap <= 3 && tie.passed == 0 && tie.crossed.is_none();
+        if placed.before.code.is_some_and(named) {
             return false;
         }
         let item = |at: Option<usize>| at.and_then(|at| self.row.items.get(at));
         let (head, tail) = (&self.text[..start], &self.text[end..]);
         let before = head.split_whitespace().next_back().unwrap_or_default();
-        let letters = (1..=3).contains(&before.len()) && before.bytes().all(|b| b.is_ascii_uppercase());
+        let letters = (1..=5).contains(&before.len())
+            && before.bytes().all(|b| b.is_ascii_uppercase() || b == b'-')
+            && (before.len() <= 3 || before.contains('-'));
         let named = |item: Option<&Item>, len_max: usize| match item {
             Some(Item::Figure(figure)) => {
                 let figure = &self.row.figures[*figure];
@@ -253,7 +265,7 @@ impl Judge<'_> {
             _ => false,
         };
         let bound = item(placed.at.checked_sub(1)) == Some(&Item::Bound);
-        let own = placed.at.checked_sub(1).is_some_and(|at| matches!(self.row.items[at], Item::Words(_)));
+        let own = matches!(item(placed.at.checked_sub(1)), Some(Item::Words(_) | Item::Figure(_)));
         letters && own && head.ends_with(' ')
             || is_plate(head, tail, code.as_str())
             || named(item(placed.at.checked_sub(1)), 10) && head.ends_with(' ')
@@ -269,6 +281,11 @@ impl Judge<'_> {
         let asked = before.enter.is_some_and(|gap| gap <= 2) || inside(before.verify) || inside(after.verify);
         let open = self.row.figures[placed.figure].is_open() && before.label.is_none();
         open && asked && !before.place && !after.place
+    }
+
+    /// True for a figure that counts from now on.
+    fn is_new(&self, placed: &Placed) -> bool {
+        (placed.before.new || placed.after.new) && self.is_free(placed)
     }
 
     /// True for a figure that counts no more.
@@ -305,18 +322,21 @@ impl Judge<'_> {
             return 0;
         }
         let Placed { before, after, .. } = placed;
-        let near = |gap: Option<u32>| gap.is_some_and(|gap| gap <= SOLE_GAP_MAX);
+        // Letters are asked for at once, or are the name of a thing.
+        let Figure { shape, code, .. } = self.row.figures[placed.figure];
+        let mixed = shape == Shape::Mixed;
+        let gap_max = if mixed { 2 } else { SOLE_GAP_MAX };
+        let near = |gap: Option<u32>| gap.is_some_and(|gap| gap <= gap_max);
         let inside = |tie: Option<Tie>| {
             tie.is_some_and(|tie| tie.crossed <= Some(Level::Clause) && tie.gap <= SOLE_GAP_MAX)
         };
         let asked = before.with || near(before.enter) || near(after.enter);
-        let Figure { shape, code, .. } = self.row.figures[placed.figure];
-        let drawn = shape == Shape::Mixed || code.as_str().len() < 4;
+        let drawn = mixed || code.as_str().len() < 4;
         let opens = (before.open || before.place || after.place) && !drawn;
         let asked = asked || opens;
         if asked || self.topic.replaced {
             24
-        } else if inside(before.verify) || inside(after.verify) {
+        } else if !drawn && (inside(before.verify) || inside(after.verify)) {
             SOMEWHERE
         } else {
             0
@@ -359,12 +379,16 @@ impl Judge<'_> {
         };
         // "Orchard: 482913. Type it to sign in", "Orchard: 482913. Keep it to yourself".
         let titled = at_joint(self.row, *at) && self.topic.verify;
-        let sole = self.topic.rivals == 1 && lone.is_some_and(|words| words <= 2);
+        let sole = self.is_sole(placed) && lone.is_some_and(|words| words <= 3);
         let asked = titled && lone.is_some() && (self.topic.enter || sole);
         let links = [
             near(code_before, before.code),
             near(code_after, after.code),
-            if self.topic.code { near(SOMEWHERE, None) } else { 0 },
+            match (self.topic.code, self.is_sole(placed) && self.is_plain(placed)) {
+                (true, true) => SOMEWHERE,
+                (true, false) => near(SOMEWHERE, None),
+                (false, _) => 0,
+            },
             before.verify.map_or(0, verify_before_points),
             after.verify.map_or(0, verify_after_points),
             self.alone_points(figure, at_joint(self.row, *at), self.is_sole(placed)),
@@ -509,7 +533,8 @@ impl Judge<'_> {
         };
         // "Booking confirmed, code QK7PD2".
         let drawn = matches!(figure.shape, Shape::Mixed | Shape::Capitals);
-        if drawn && before.thing && before.code.is_some_and(|tie| tie.rank < 3) {
+        let named = before.code.is_some_and(|tie| tie.rank < 3) && !self.topic.verify;
+        if drawn && before.thing && named {
             lost += 30;
         }
         // "Today only: code SAVE20".
@@ -517,12 +542,18 @@ impl Judge<'_> {
             lost += 30;
         }
         if self.topic.trade && !self.topic.verify {
-            let inside = before.trade || after.trade || self.topic.price;
+            let inside = before.trade || after.trade || self.topic.price && !is_named(placed);
             let near = inside || !matches!(figure.shape, Shape::Digits | Shape::Spelled);
             lost += if near { 45 } else { 15 };
         }
         if is_year(code) && !close && before.enter != Some(0) {
             lost += 35;
+        } else if is_year(code) && self.topic.rivals > 1 {
+            lost += 25;
+        }
+        // "Your PIN was 4413, it is 6620 now".
+        if self.topic.renewed && !(before.new || after.new) {
+            lost += 25;
         }
         lost += match (after.stale, self.topic.rivals) {
             (false, _) => 0,
@@ -535,6 +566,10 @@ impl Judge<'_> {
         }
         // A door's code beside one to log in with.
         if (before.place || after.place) && self.topic.login {
+            lost += 40;
+        }
+        // The name of a thing where the code stands elsewhere.
+        if self.topic.sole.is_some() && !self.is_sole(placed) && self.is_tagged(placed) {
             lost += 40;
         }
         if self.topic.taken && !wished {

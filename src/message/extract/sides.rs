@@ -149,7 +149,9 @@ impl Looker<'_> {
                     Some(label) => place = label,
                     None => walk.pass(&self.row.figures[figure], is_name(self.row, place)),
                 },
-                Item::Cue(Kind::Stale) if walk.gap <= 1 && walk.crossed.is_none() => {
+                Item::Cue(Kind::Stale | Kind::Instead)
+                    if walk.gap <= 1 && walk.crossed.is_none() && !self.follows_figure(place) =>
+                {
                     side.old = true;
                     side.label.get_or_insert(Label { place, joined: false, sent: false, gap: 0 });
                 }
@@ -169,7 +171,9 @@ impl Looker<'_> {
                     walk.gap = walk.gap.saturating_add(1);
                 }
                 // "Text STOP to 48213".
-                Item::Cue(Kind::Send) if walk.gap > 0 && walk.crossed.is_none() => {
+                Item::Cue(Kind::Send)
+                    if walk.gap > 0 && walk.crossed.is_none() && !side.with =>
+                {
                     let label = Label { place, joined: true, sent: true, gap: 0 };
                     side.label = side.label.or((walk.gap <= SEND_GAP_MAX).then_some(label));
                     walk.gap = walk.gap.saturating_add(1);
@@ -212,7 +216,7 @@ impl Looker<'_> {
         }
         for at in (place.saturating_sub(NAME_ITEMS)..place).rev() {
             match self.row.items[at] {
-                Item::Cue(Kind::Stale) if tie.crossed.is_none() && !side.new => {
+                Item::Cue(Kind::Stale | Kind::Instead) if tie.crossed.is_none() && !side.new => {
                     side.old = true;
                     side.label.get_or_insert(Label {
                         place: at,
@@ -255,20 +259,30 @@ impl Looker<'_> {
                     walk.passed += 1;
                 }
                 // "482913 replaces the old code".
-                Item::Cue(Kind::Stale)
-                    if !walk.joined
-                        && (self.precedes_code(place) || self.has_own_figure(place)) => {}
+                Item::Cue(Kind::Stale) if !walk.joined && self.precedes_code(place) => {}
                 Item::Cue(Kind::Otp | Kind::Code) if self.has_own_figure(place) && !walk.joined => {
                     break;
                 }
                 item => {
                     if walk.meet(&mut side, item) {
+                        // "4821 is the code to tell".
+                        let asked = self.row.items.get(place + 1) == Some(&Item::Cue(Kind::Enter));
+                        if asked && side.code.is_some() && walk.is_inside() {
+                            side.enter.get_or_insert(walk.gap);
+                        }
                         break;
                     }
                 }
             }
         }
         side
+    }
+
+    /// True for a word behind the figure that counts no more: "8820 yerine 4419".
+    fn follows_figure(&self, place: usize) -> bool {
+        let before = place.checked_sub(1).map(|at| self.row.items[at]);
+        let Some(Item::Figure(figure)) = before else { return false };
+        self.row.items[place] == Item::Cue(Kind::Stale) && self.row.figures[figure].is_open()
     }
 
     /// True if a word for code follows a word at once, or another number.
@@ -385,6 +399,10 @@ impl Walk {
                 let near = self.gap == 0 || self.joined && self.gap <= 2;
                 side.new |= self.crossed.is_none() && near;
             }
+            // "Reply 48213 for yes".
+            Item::Cue(Kind::Send) if self.gap == 0 && self.crossed.is_none() => {
+                side.enter.get_or_insert(1);
+            }
             Item::Cue(Kind::Trade) => {
                 side.trade |= same;
                 self.gap = self.gap.saturating_add(1);
@@ -397,6 +415,7 @@ impl Walk {
                 | Kind::Currency
                 | Kind::Month
                 | Kind::Done
+                | Kind::Instead
                 | Kind::Send,
             )
             | Item::Figure(_) => self.gap = self.gap.saturating_add(1),
