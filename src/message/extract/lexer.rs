@@ -206,9 +206,8 @@ fn link_len(lexed: &Lexed, at: usize) -> Option<usize> {
     if !dotted || !lettered || lexed.of(atoms[0]).bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let capital = lexed.text[atoms[0].start..atoms[end - 1].end]
-        .bytes()
-        .all(|b| !b.is_ascii_lowercase());
+    let capital =
+        lexed.text[atoms[0].start..atoms[end - 1].end].bytes().all(|b| !b.is_ascii_lowercase());
     let lower = last.to_ascii_lowercase();
     let known = if capital { lower.as_str() } else { last };
     let is_site = ENDINGS.binary_search(&known).is_ok();

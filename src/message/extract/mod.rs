@@ -8,6 +8,7 @@
 //!
 //! Leaves to others: what a message is for, and whether it has come before.
 
+mod candidates;
 mod code;
 mod cues;
 mod figures;
@@ -22,6 +23,8 @@ mod shapes;
 mod sides;
 #[cfg(test)]
 mod tests;
+mod ties;
+mod topic;
 
 pub use provider::{CodeField, Readable, from_provider, read};
 

@@ -83,3 +83,20 @@ pub(super) fn is_slogan(code: &str) -> bool {
     let letters = word.bytes().all(|b| b.is_ascii_uppercase());
     letters && spoken && word.len() >= 4 && matches!(code.len() - word.len(), 2 | 3)
 }
+
+/// True for four digits between the letters of a licence plate: "АА 4410 КЕ".
+pub(super) fn is_plate(head: &str, tail: &str, code: &str) -> bool {
+    let pair = |word: &str| {
+        word.chars().count() == 2 && word.chars().all(|c| "авеіикмнорстху".contains(c))
+    };
+    let before = head.strip_suffix(' ').unwrap_or(head).rsplit([' ', '\n', ',', '(']).next();
+    let after = tail.strip_prefix(' ').unwrap_or(tail).split([' ', '\n', ',', '.', ')']).next();
+    code.len() == 4 && before.is_some_and(pair) && after.is_some_and(pair)
+}
+
+/// True for hours and minutes.
+pub(super) fn is_time(code: &str) -> bool {
+    code.len() == 4
+        && code.get(..2).is_some_and(|hours| hours < "24")
+        && code.get(2..).is_some_and(|minutes| minutes < "60")
+}

@@ -95,7 +95,13 @@ impl Placed {
             before.is_some_and(|gap| gap <= TOLD_GAP_MAX)
                 || after.is_some_and(|gap| gap <= TOLD_GAP_MAX)
         };
-        near(before.enter, after.enter) && near(before.person, after.person)
+        near(before.enter, after.enter) && near(before.person, after.person) || self.is_told_last()
+    }
+
+    /// True for "At the delivery show 4821" where the verb stands last.
+    pub(super) fn is_told_last(&self) -> bool {
+        self.before.label.is_some_and(|label| label.gap >= 1 && !label.sent)
+            && self.after.enter == Some(0)
     }
 }
 
@@ -171,9 +177,7 @@ impl Looker<'_> {
                     walk.gap = walk.gap.saturating_add(1);
                 }
                 // "Text STOP to 48213".
-                Item::Cue(Kind::Send)
-                    if walk.gap > 0 && walk.crossed.is_none() && !side.with =>
-                {
+                Item::Cue(Kind::Send) if walk.gap > 0 && walk.crossed.is_none() && !side.with => {
                     let label = Label { place, joined: true, sent: true, gap: 0 };
                     side.label = side.label.or((walk.gap <= SEND_GAP_MAX).then_some(label));
                     walk.gap = walk.gap.saturating_add(1);
@@ -216,7 +220,9 @@ impl Looker<'_> {
         }
         for at in (place.saturating_sub(NAME_ITEMS)..place).rev() {
             match self.row.items[at] {
-                Item::Cue(Kind::Stale | Kind::Instead) if tie.crossed.is_none() && !side.new => {
+                Item::Cue(Kind::Stale | Kind::Instead)
+                    if tie.crossed.is_none() && !side.new && !self.follows_figure(at) =>
+                {
                     side.old = true;
                     side.label.get_or_insert(Label {
                         place: at,
