@@ -115,7 +115,7 @@ impl Looker<'_> {
             beside: self.beside(&placed, figure),
             named,
             plain: self.is_plain(&placed, figure, named),
-            tagged: figure.is_open() && self.is_tagged(&placed, figure),
+            tagged: figure.is_open() && self.is_tagged(&placed, figure, named),
             free: false,
             sole: false,
         }
@@ -194,7 +194,7 @@ impl Looker<'_> {
         one.figure.is_open() && one.figure.shape != Shape::Capitals && !explained
     }
 
-    fn is_tagged(&self, placed: &Placed, figure: Figure) -> bool {
+    fn is_tagged(&self, placed: &Placed, figure: Figure, is_named: bool) -> bool {
         let Figure { start, end, code, .. } = figure;
         let named = |tie: Tie| tie.gap <= 3 && tie.passed == 0 && tie.crossed.is_none();
         if placed.before.code.is_some_and(named) {
@@ -218,7 +218,7 @@ impl Looker<'_> {
             || tail.starts_with(' ') && names(sides[1], 3)
             || is_plate(head, tail, code.as_str())
             || head.ends_with('#') && sides[0] != Some(Item::Bound)
-            || tail.starts_with(':')
+            || tail.trim_start().starts_with(':') && !is_named
     }
 
     /// True if something that cannot be a code stands where the code would.

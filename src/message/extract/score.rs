@@ -24,6 +24,8 @@ const NEW: i32 = 34;
 const SOMEWHERE: i32 = 20;
 /// Points of a figure where little else is said, or where it is all that is asked for.
 const ALONE: i32 = 24;
+/// Digits of a figure that may be another's number.
+const SHORT_LEN: usize = 4;
 /// Words between the only figure that may be a code and a word that asks for one.
 const SOLE_GAP_MAX: u32 = 6;
 
@@ -132,15 +134,42 @@ impl<'a> Judge<'a> {
         let inside = |tie: Option<Tie>| {
             tie.is_some_and(|tie| tie.crossed <= Some(Level::Clause) && tie.gap <= SOLE_GAP_MAX)
         };
-        let opens = (before.open || one.is_at_door()) && !drawn;
+        let opens = (before.open || after.open || one.is_at_door()) && !drawn;
         let asked = before.with || near(before.enter) || near(after.enter) || opens;
         if asked || self.known.replaced {
             ALONE
         } else if !drawn && (inside(before.verify) || inside(after.verify)) {
             SOMEWHERE
+        } else if self.is_bare(one) {
+            SOMEWHERE
         } else {
             0
         }
+    }
+
+    /// True in a message that speaks of no thing that has a number, and has no other figure but
+    /// short ones.
+    fn is_bare(&self, one: &Candidate) -> bool {
+        let named = |item: &Item| match item {
+            Item::Cue(kind) => matches!(
+                kind,
+                Kind::Label
+                    | Kind::Thing
+                    | Kind::Number
+                    | Kind::Currency
+                    | Kind::Tail
+                    | Kind::Trade
+                    | Kind::Send
+            ),
+            Item::Link { .. } => true,
+            Item::Figure(other) => {
+                let other = &self.row.figures[*other];
+                let long = other.end - other.start >= SHORT_LEN;
+                long && other.shape != Shape::Capitals && other.code != one.figure.code
+            }
+            Item::Words(_) | Item::Joint | Item::Break(_) | Item::Bound => false,
+        };
+        one.plain && !one.figure.code.as_str().ends_with("000") && !self.row.items.iter().any(named)
     }
 
     /// What the words beside a figure are worth.

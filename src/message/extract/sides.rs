@@ -101,7 +101,7 @@ impl Placed {
     /// True for "At the delivery show 4821" where the verb stands last.
     pub(super) fn is_told_last(&self) -> bool {
         self.before.label.is_some_and(|label| label.gap >= 1 && !label.sent)
-            && self.after.enter == Some(0)
+            && self.after.enter.is_some_and(|gap| gap <= 1)
     }
 }
 
