@@ -14,6 +14,9 @@ use super::topic::Topic;
 /// Items between a word for code and what the code is good for.
 const PURPOSE_ITEMS: usize = 5;
 
+/// Bytes on either side in which the name of a figure stands.
+const NEAR_LEN: usize = 16;
+
 /// What kind of measure the neighbours make of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Beside {
@@ -68,7 +71,7 @@ pub(super) fn candidates(row: &Row, topic: &Topic, text: &str, sender: &str) -> 
         one.free = looker.is_free(one, login);
     }
     // 3. The one that is left.
-    let sole = if topic.trade { None } else { looker.sole(&each) };
+    let sole = if topic.trade && !topic.verify { None } else { looker.sole(&each) };
     for one in &mut each {
         one.sole = sole.is_some_and(|sole| sole.code == one.figure.code);
     }
@@ -161,12 +164,14 @@ impl Looker<'_> {
             && !(one.tagged || one.is_old() || numbered)
     }
 
-    /// True for a label soon behind "code for".
+    /// True for the first label behind "code for".
     fn is_for(&self, place: usize) -> bool {
         let before = &self.row.items[place.saturating_sub(PURPOSE_ITEMS)..place];
-        before.windows(2).any(|pair| {
+        let label = |item: &Item| matches!(item, Item::Cue(Kind::Label | Kind::Thing));
+        let named = before.windows(2).rposition(|pair| {
             matches!(pair, [Item::Cue(Kind::Otp | Kind::Code), Item::Cue(Kind::Is | Kind::With)])
-        })
+        });
+        named.is_some_and(|at| !before[at..].iter().any(label))
     }
 
     fn is_plain(&self, placed: &Placed, figure: Figure, named: bool) -> bool {
@@ -200,7 +205,9 @@ impl Looker<'_> {
         if placed.before.code.is_some_and(named) {
             return false;
         }
-        let (head, tail) = (&self.text[..start], &self.text[end..]);
+        // No further than the word beside it, so that endless texts take no longer.
+        let head = &self.text[self.text.ceil_char_boundary(start.saturating_sub(NEAR_LEN))..start];
+        let tail = &self.text[end..self.text.floor_char_boundary(end.saturating_add(NEAR_LEN))];
         let sides = [self.item(placed.at.checked_sub(1)), self.item(placed.at.checked_add(1))];
         let names = |item: Option<Item>, len_max: usize| {
             let Some(Item::Figure(other)) = item else { return false };

@@ -4,14 +4,12 @@
 use super::code::{CODE_LEN, Code, Figure, Shape, is_day, is_year};
 use super::cues::{Cue, Kind};
 use super::lexer::{Atom, AtomKind, Lexed, RunLetters};
-use super::shapes::{figure_len, is_dotted, shape_of};
+use super::shapes::{figure_len, is_dotted, is_hidden, shape_of};
 
 /// Groups that are read as one figure; more belong to a card or an account.
 const GROUPS_MAX: usize = 12;
 /// Letters before a dash that name the service, as in `FB-12345`.
 const PREFIX_LEN_MAX: usize = 5;
-/// Last digits of an account that are shown.
-const HIDDEN_LEN_MAX: usize = 5;
 /// Signs and blanks between digits that are said one by one, as in `4 ... 8 ... 2`.
 const SPELLED_SIGNS_MAX: usize = 5;
 
@@ -33,7 +31,7 @@ impl<'a> Builder<'a> {
         if !is_number && self.run(at)?.is_word() {
             return self.capitals(at);
         }
-        if self.is_hidden(start, end) {
+        if is_hidden(&self.lexed.text, start, end) {
             return Some(self.closed(Shape::Measure, start, at));
         }
         let before = self.lexed.text[..start].chars().next_back();
@@ -130,10 +128,10 @@ impl<'a> Builder<'a> {
         (Figure { shape, code, start, end }, at + 1)
     }
 
-    /// True behind a word in small letters and a hyphen, as in `river-4821`.
+    /// True behind a word in small letters and a hyphen or a low line, as in `river-4821`.
     fn follows_word(self, at: usize) -> bool {
         at >= 2
-            && self.kind(at - 1) == Some(AtomKind::Sign('-'))
+            && matches!(self.kind(at - 1), Some(AtomKind::Sign('-' | '_')))
             && self.run(at - 2).is_some_and(|run| run.is_word() && run.lower)
             && !self.ends_cue(at - 2)
     }
@@ -143,47 +141,6 @@ impl<'a> Builder<'a> {
         let end = self.end(at);
         let after = self.cues.partition_point(|cue| cue.end < end);
         self.cues.get(after).is_some_and(|cue| cue.end == end)
-    }
-
-    /// Digits of a card of which the others are hidden, a short code to dial.
-    fn is_hidden(self, start: usize, end: usize) -> bool {
-        let (before, after) = (&self.lexed.text[..start], &self.lexed.text[end..]);
-        let stars: &[char] = &['*', '•', '●', '×', '∙', '＊'];
-        let inside = self.lexed.text[start..end].trim_end_matches(|c: char| c.is_ascii_digit());
-        let crosses = |text: &str| {
-            text.len() - text.trim_end_matches(['x', 'X']).len() >= 2
-                && !text.trim_end_matches(['x', 'X']).ends_with(|c: char| c.is_ascii_alphabetic())
-        };
-        // "DE…4821", "DE12..4821".
-        let cut = before.strip_suffix('…').or_else(|| before.strip_suffix(".."));
-        let cut = cut.map(|rest| rest.trim_end_matches(['.', '…']));
-        let named =
-            |rest: &str| rest.ends_with(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit());
-        if cut.is_some_and(named) && end - start <= HIDDEN_LEN_MAX {
-            return true;
-        }
-        let last = before.chars().next_back();
-        if last.is_some_and(|c| matches!(c, '\u{370}'..='\u{52f}')) {
-            // A licence plate or a product; a word that says what follows is longer.
-            let letters = before.chars().rev().take(4);
-            let letters = letters.take_while(|c| matches!(c, '\u{370}'..='\u{52f}')).count();
-            if letters <= 2 {
-                return true;
-            }
-        }
-        let near = before.trim_end_matches([' ', '-']);
-        if inside.len() >= 2 && inside.bytes().all(|b| matches!(b, b'x' | b'X'))
-            || inside.is_empty() && near.len() + 1 >= before.len() && crosses(near)
-        {
-            return true;
-        }
-        if !before.ends_with(stars) {
-            return after.starts_with("**") || after.starts_with(['•', '●']);
-        }
-        // One star on either side, or two, are bold print.
-        let lead = before.len() - before.trim_end_matches('*').len();
-        let tail = after.len() - after.trim_start_matches('*').len();
-        !(matches!(lead, 1 | 2) && lead == tail)
     }
 
     /// True for `800)` with more digits behind it.
@@ -431,6 +388,16 @@ impl<'a> Builder<'a> {
         Some((Figure { shape: Shape::Mixed, code, start, end: self.end(at + 2) }, at + 3))
     }
 
+    /// True beside a currency.
+    fn is_paid(self, start: usize, last: usize) -> bool {
+        let ends = |cue: &Cue| self.lexed.text[cue.end..start].trim().is_empty();
+        let before = self.cues[..self.cues.partition_point(|cue| cue.end <= start)].last();
+        let before = before.is_some_and(|cue| cue.kind == Kind::Currency && ends(cue));
+        let blank = usize::from(self.kind(last + 1) == Some(AtomKind::Blank));
+        let after = self.cue_at(self.end(last) + blank);
+        before || matches!(after, Some(Kind::Currency | Kind::Unit))
+    }
+
     /// Two groups of three digits with a dash and blanks between them.
     fn halved(self, at: usize, start: usize) -> Option<Built> {
         let group = |at: usize| self.number(at).filter(|group| group.len() == 3);
@@ -493,6 +460,19 @@ impl<'a> Builder<'a> {
         // "50 000", "1 500 000", "8 800 555 35 35", "4111 1111 1111 1111".
         let ragged = count == 3 && first == 3 && behind < 3 && (7..=8).contains(&total);
         if ragged && self.number(at + 2).is_some_and(|group| group.len() == 3) {
+            let code = Code::of(groups)?;
+            let end = self.end(last);
+            return Some((Figure { shape: Shape::Uneven, code, start, end }, last + 1));
+        }
+        // "48 213" is an amount where a currency is.
+        let round = self.text(last).ends_with('0');
+        if count == 2
+            && total == 5
+            && first == 2
+            && !decimal
+            && !round
+            && !self.is_paid(start, last)
+        {
             let code = Code::of(groups)?;
             let end = self.end(last);
             return Some((Figure { shape: Shape::Uneven, code, start, end }, last + 1));

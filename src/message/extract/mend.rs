@@ -44,7 +44,7 @@ const ALIKE: &[(char, char)] = &[
 
 /// The text as its author wrote it.
 pub(super) fn mend(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() {
+    if !is_suspicious(text.as_bytes()) {
         return text.into();
     }
     let text = decoded(text).map_or(Cow::Borrowed(text), Cow::Owned);
@@ -71,6 +71,20 @@ pub(super) fn mend(text: &str) -> Cow<'_, str> {
     }
     mended.push_str(&text[copied..]);
     mended.into()
+}
+
+/// True if something may be mended: a quick look at the bytes.
+fn is_suspicious(bytes: &[u8]) -> bool {
+    bytes.windows(3).any(|three| match *three {
+        // U+FFFD.
+        [0xef, 0xbf, 0xbd] => true,
+        // A letter with an accent and a sign behind it.
+        [0xc3, 0x82..=0xb4, 0xc2 | 0xc5 | 0xc6 | 0xcb | 0xe2] => true,
+        // Latin and Cyrillic letters beside each other.
+        [_, latin, 0xd0 | 0xd1] => latin.is_ascii_alphabetic(),
+        [0xd0 | 0xd1, 0x80..=0xbf, latin] => latin.is_ascii_alphabetic(),
+        _ => false,
+    })
 }
 
 /// Runs of letters and of lost ones, with the byte at which each begins.

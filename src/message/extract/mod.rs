@@ -25,6 +25,7 @@ mod sides;
 mod tests;
 mod ties;
 mod topic;
+mod trie;
 
 pub use provider::{CodeField, Readable, from_provider, read};
 

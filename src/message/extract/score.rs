@@ -134,7 +134,8 @@ impl<'a> Judge<'a> {
         let inside = |tie: Option<Tie>| {
             tie.is_some_and(|tie| tie.crossed <= Some(Level::Clause) && tie.gap <= SOLE_GAP_MAX)
         };
-        let opens = (before.open || after.open || one.is_at_door()) && !drawn;
+        let opened = before.open.is_some() || after.open.is_some_and(|gap| gap <= 1);
+        let opens = (opened || one.is_at_door()) && !drawn;
         let asked = before.with || near(before.enter) || near(after.enter) || opens;
         if asked || self.known.replaced {
             ALONE
@@ -187,6 +188,8 @@ impl<'a> Judge<'a> {
         let titled = at_joint(self.row, *at) && self.topic.verify;
         let sole = one.sole && lone.is_some_and(|words| words <= 3);
         let asked = titled && lone.is_some() && (self.topic.enter || sole);
+        // "Tell it to no one! 482913 is for your payment".
+        let begins = lone == Some(0) || one.sole && one.plain && self.begins_sentence(*at);
         let sole_points = self.sole_points(one);
         let links = [
             near(code_before, before.code),
@@ -201,7 +204,7 @@ impl<'a> Judge<'a> {
             self.alone_points(one),
             sole_points,
             if one.is_new() && self.topic.code { NEW } else { 0 },
-            if lone == Some(0) && self.topic.verify || asked { ALONE } else { 0 },
+            if begins && self.topic.verify || asked { ALONE } else { 0 },
         ];
         let link = links.into_iter().max().unwrap_or(0) + Self::enter_points(one);
         let counted = self.topic.counted == Some(one.figure.code.as_str().len());
@@ -295,6 +298,11 @@ impl<'a> Judge<'a> {
             _ => false,
         };
         apart.then(|| words[0].saturating_add(words[1]))
+    }
+
+    fn begins_sentence(&self, at: usize) -> bool {
+        let before = at.checked_sub(1).map(|at| self.row.items[at]);
+        matches!(before, None | Some(Item::Break(Level::Line | Level::Sentence)))
     }
 
     /// Capitals that are no word: few vowels, in a text that is not all capitals.

@@ -63,7 +63,9 @@ pub(super) struct Side {
     /// It is called the old one.
     pub(super) old: bool,
     /// Something is opened or fetched, and no page is.
-    pub(super) open: bool,
+    pub(super) open: Option<u32>,
+    /// The figure is to be sent as a reply.
+    pub(super) reply: bool,
     /// A door is named.
     pub(super) place: bool,
     /// The word for code stands behind a thing that has one of its own.
@@ -108,18 +110,23 @@ impl Placed {
 /// Looks around every figure of a row, in order.
 pub(super) fn around(row: &Row) -> Vec<Placed> {
     let mut looker = Looker { row, labelled: vec![None; row.figures.len()] };
+    // Words for opening mean a page where the message has its address.
+    let linked = row.items.iter().any(|item| matches!(item, Item::Link { .. }));
     let mut placed = Vec::with_capacity(row.figures.len());
     for (at, item) in row.items.iter().enumerate() {
         if let Item::Figure(figure) = *item {
             let mut placing =
                 Placed { at, figure, before: looker.look_back(at), after: looker.look_on(at) };
-            // Words for opening mean a page where the message has its address.
-            let linked = row.items.iter().any(|item| matches!(item, Item::Link { .. }));
-            placing.before.open &= !linked;
-            let Placed { before, .. } = &placing;
+            placing.before.open = placing.before.open.filter(|_| !linked);
+            // "Reply YES5".
+            if placing.before.reply && row.figures[figure].shape != Shape::Digits {
+                placing.before.enter = None;
+            }
+            let Placed { before, after, .. } = &placing;
             // "Courier 482913", but "Tell the courier 482913".
             let owned = before.person.is_some_and(|gap| gap <= LABEL_GAP_MAX);
-            if owned && !placing.is_told() && before.code.is_none() && before.verify.is_none() {
+            let coded = before.code.or(after.code).is_some() || before.verify.is_some();
+            if owned && !placing.is_told() && !coded {
                 let label = Label { place: at, joined: false, sent: false, gap: 0 };
                 placing.before.label.get_or_insert(label);
             }
@@ -356,7 +363,9 @@ impl Walk {
         if matches!(kind, Kind::Link | Kind::Open) && same && side.with {
             side.enter.get_or_insert(0);
         }
-        side.open |= kind == Kind::Open && same && near;
+        if kind == Kind::Open && same && near {
+            side.open.get_or_insert(self.gap);
+        }
         side.place |= kind == Kind::Place && same && near;
         if kind == Kind::Person && same {
             side.person.get_or_insert(self.gap);
@@ -407,6 +416,7 @@ impl Walk {
             }
             // "Reply 48213 for yes".
             Item::Cue(Kind::Send) if self.gap == 0 && self.crossed.is_none() => {
+                side.reply = side.enter.is_none();
                 side.enter.get_or_insert(1);
             }
             Item::Cue(Kind::Trade) => {

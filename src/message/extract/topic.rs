@@ -57,7 +57,7 @@ impl Topic {
         let named = named && !name.contains("bank");
         topic.code |= named;
         topic.verify |= named;
-        topic.signed = !name.is_empty() && text.to_ascii_lowercase().contains(&name);
+        topic.signed = !name.is_empty() && contains(text, &name);
         topic.numbered = !sender.bytes().any(|b| b.is_ascii_alphabetic());
         topic.price |= text.contains('%');
         topic.trade |= text.contains('%');
@@ -75,4 +75,11 @@ fn counted(row: &Row, text: &str) -> Option<usize> {
         let Figure { start, end, .. } = row.figures[*figure];
         text[start..end].parse().ok().filter(|count| (3..=10).contains(count))
     })
+}
+
+/// True if a text has a name in it, written in small letters or in capitals.
+fn contains(text: &str, name: &str) -> bool {
+    let (text, name) = (text.as_bytes(), name.as_bytes());
+    let begins = |part: &[u8]| part[0].to_ascii_lowercase() == name[0];
+    text.windows(name.len()).any(|part| begins(part) && part.eq_ignore_ascii_case(name))
 }
