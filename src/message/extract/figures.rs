@@ -407,7 +407,10 @@ impl<'a> Builder<'a> {
             && !self.is_apart(at + 4);
         let groups = [group(at)?, group(at + 4).filter(|_| dashed)?];
         // "100 - 200" is a span.
-        let code = Code::of(groups).filter(|_| !groups.iter().all(|group| group.ends_with('0')))?;
+        if groups.iter().all(|group| group.ends_with('0')) {
+            return Some(self.closed(Shape::Measure, start, at + 4));
+        }
+        let code = Code::of(groups)?;
         Some((Figure { shape: Shape::Digits, code, start, end: self.end(at + 4) }, at + 5))
     }
 
@@ -437,20 +440,21 @@ impl<'a> Builder<'a> {
         let head = &self.lexed.text[start..self.end(at)];
         let groups = (at..=last).step_by(2);
         let groups = groups.map(|group| if group == at { head } else { self.text(group) });
+        let end = self.end(last);
+        let uneven = || {
+            let code = Code::of(groups.clone())?;
+            Some((Figure { shape: Shape::Uneven, code, start, end }, last + 1))
+        };
         let joined = even && (4..=10).contains(&total);
         let joined = joined && if count == 2 { first >= 2 } else { first <= 3 };
         let joined = joined && !(total == 10 && head.starts_with('0'));
         if joined && !decimal && !groups.clone().skip(1).any(is_year) {
             let code = Code::of(groups)?;
             let shape = if total == 4 && count == 2 { Shape::Uneven } else { Shape::Digits };
-            return Some((Figure { shape, code, start, end: self.end(last) }, last + 1));
+            return Some((Figure { shape, code, start, end }, last + 1));
         }
         if count == 2 && total == 7 && first >= 3 && !decimal {
-            let code = Code::of(groups)?;
-            return Some((
-                Figure { shape: Shape::Uneven, code, start, end: self.end(last) },
-                last + 1,
-            ));
+            return uneven();
         }
         // "030 5550142", "06 12 34 56 78".
         let area = self.lexed.text.as_bytes()[start] == b'0' && (7..=13).contains(&total);
@@ -460,22 +464,12 @@ impl<'a> Builder<'a> {
         // "50 000", "1 500 000", "8 800 555 35 35", "4111 1111 1111 1111".
         let ragged = count == 3 && first == 3 && behind < 3 && (7..=8).contains(&total);
         if ragged && self.number(at + 2).is_some_and(|group| group.len() == 3) {
-            let code = Code::of(groups)?;
-            let end = self.end(last);
-            return Some((Figure { shape: Shape::Uneven, code, start, end }, last + 1));
+            return uneven();
         }
         // "48 213" is an amount where a currency is.
-        let round = self.text(last).ends_with('0');
-        if count == 2
-            && total == 5
-            && first == 2
-            && !decimal
-            && !round
-            && !self.is_paid(start, last)
-        {
-            let code = Code::of(groups)?;
-            let end = self.end(last);
-            return Some((Figure { shape: Shape::Uneven, code, start, end }, last + 1));
+        let round = decimal || self.text(last).ends_with('0');
+        if [count, total, first] == [2, 5, 2] && !round && !self.is_paid(start, last) {
+            return uneven();
         }
         let is_phone = count >= 3 && (7..=13).contains(&total) && first <= 4 && behind <= 4;
         let is_card = even && count >= 3;
@@ -486,7 +480,6 @@ impl<'a> Builder<'a> {
         // The first of short groups is no code of its own, nor are four digits before the last two.
         let ends = matches!(self.kind(last + 1), None | Some(AtomKind::Line | AtomKind::Sign('.')));
         let pair = count == 2 && first == 4 && behind == 2 && ends && !decimal;
-        let code = Code::of(groups).filter(|_| first <= 3 || pair)?;
-        Some((Figure { shape: Shape::Uneven, code, start, end: self.end(last) }, last + 1))
+        if first <= 3 || pair { uneven() } else { None }
     }
 }

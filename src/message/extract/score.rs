@@ -137,11 +137,10 @@ impl<'a> Judge<'a> {
         let opened = before.open.is_some() || after.open.is_some_and(|gap| gap <= 1);
         let opens = (opened || one.is_at_door()) && !drawn;
         let asked = before.with || near(before.enter) || near(after.enter) || opens;
+        let proves = inside(before.verify) || inside(after.verify);
         if asked || self.known.replaced {
             ALONE
-        } else if !drawn && (inside(before.verify) || inside(after.verify)) {
-            SOMEWHERE
-        } else if self.is_bare(one) {
+        } else if proves && !drawn || self.is_bare(one) {
             SOMEWHERE
         } else {
             0

@@ -17,6 +17,9 @@ struct Node {
     word: u32,
 }
 
+/// A node yet to be filled, its words, and how many of their bytes lead to it.
+type Open<'a> = (usize, &'a [(&'a [u8], u32)], usize);
+
 /// Words, each with a number.
 #[derive(Debug)]
 pub(super) struct Trie {
@@ -60,7 +63,7 @@ impl Trie {
         &mut self,
         words: &'a [(&'a [u8], u32)],
         depth: usize,
-        open: &mut Vec<(usize, &'a [(&'a [u8], u32)], usize)>,
+        open: &mut Vec<Open<'a>>,
     ) -> Range<u32> {
         let first = size(self.nodes.len());
         for group in words.chunk_by(|one, two| one.0[depth] == two.0[depth]) {
