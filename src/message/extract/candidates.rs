@@ -218,7 +218,8 @@ impl Looker<'_> {
                 Shape::Spelled | Shape::Mixed | Shape::Measure => false,
             }
         };
-        let worded = matches!(sides[0], Some(Item::Words(_) | Item::Figure(_)));
+        let asked = [Kind::Otp, Kind::Code, Kind::Enter, Kind::Verify].map(Item::Cue);
+        let worded = sides[0].is_some_and(|item| item != Item::Joint && !asked.contains(&item));
         let before =
             head.ends_with(' ') && (worded && ends_with_letters(head) || names(sides[0], 10));
         before

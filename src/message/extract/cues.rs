@@ -75,6 +75,8 @@ pub(super) struct Cue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
     kind: Kind,
+    /// It is written in capitals.
+    capital: bool,
     /// Nothing of its word may stand before it, or behind it.
     begins: bool,
     ends: bool,
@@ -124,6 +126,8 @@ fn read(table: &str) -> BTreeMap<String, Vec<Entry>> {
 }
 
 fn entry(word: &str, kind: Kind) -> (String, Entry) {
+    let capital = word.strip_prefix('^');
+    let word = capital.unwrap_or(word);
     let exact = word.strip_prefix('=').filter(|rest| !rest.is_empty() && *rest != ">");
     let opened = exact.unwrap_or(word);
     let tail = opened.strip_prefix('*').filter(|rest| !rest.is_empty());
@@ -135,6 +139,7 @@ fn entry(word: &str, kind: Kind) -> (String, Entry) {
     let last = folded.chars().next_back().is_some_and(stands_alone);
     let entry = Entry {
         kind,
+        capital: capital.is_some(),
         begins: exact.is_some() || (first && tail.len() == opened.len()),
         ends: exact.is_some() || (last && plain.len() == tail.len()),
     };
@@ -255,7 +260,8 @@ fn longest(text: &str, start: usize, inside: bool) -> Option<Cue> {
         let goes_on = goes_on(last, text[end..].chars().next());
         // "yourcodeis482913" has no blank to tell its words.
         let goes_on = goes_on && !(inside && len >= 4 && is_glued(&text[end..]));
-        let rows = CUES.entries[word].iter();
+        let small = text[start..end].bytes().any(|b| b.is_ascii_lowercase());
+        let rows = CUES.entries[word].iter().filter(|row| !(row.capital && small));
         let rows = rows.filter(|row| !(row.begins && inside || row.ends && goes_on));
         // Where languages differ on a word, the kind that comes first counts.
         if let Some(kind) = rows.map(|row| row.kind).min() {
@@ -336,6 +342,8 @@ mod tests {
         check("testcode", &[(Kind::Code, "code")]);
         check("קודם", &[]);
         check("pin4821", &[(Kind::Code, "pin")]);
+        check("TAN 4821", &[(Kind::Otp, "TAN")]);
+        check("tan pronto", &[]);
     }
 
     #[test]

@@ -127,14 +127,16 @@ impl<'a> Judge<'a> {
         }
         let Placed { before, after, .. } = &one.placed;
         let mixed = one.figure.shape == Shape::Mixed;
-        let drawn = mixed || one.figure.code.as_str().len() < 4;
+        let drawn = mixed || !(4..=8).contains(&one.figure.code.as_str().len());
         // Letters are asked for at once, or are the name of a thing.
         let gap_max = if mixed { 2 } else { SOLE_GAP_MAX };
         let near = |gap: Option<u32>| gap.is_some_and(|gap| gap <= gap_max);
         let inside = |tie: Option<Tie>| {
             tie.is_some_and(|tie| tie.crossed <= Some(Level::Clause) && tie.gap <= SOLE_GAP_MAX)
         };
-        let opened = before.open.is_some() || after.open.is_some_and(|gap| gap <= 1);
+        // "6-2-4019" is the number of a shelf and of what is on it.
+        let reach = if one.figure.shape == Shape::Uneven { 5 } else { 1 };
+        let opened = before.open.is_some() || after.open.is_some_and(|gap| gap <= reach);
         let opens = (opened || one.is_at_door()) && !drawn;
         let asked = before.with || near(before.enter) || near(after.enter) || opens;
         let proves = inside(before.verify) || inside(after.verify);
@@ -169,7 +171,11 @@ impl<'a> Judge<'a> {
             }
             Item::Words(_) | Item::Joint | Item::Break(_) | Item::Bound => false,
         };
-        one.plain && !one.figure.code.as_str().ends_with("000") && !self.row.items.iter().any(named)
+        let code = one.figure.code.as_str();
+        let likely = (4..=6).contains(&code.len()) && !code.ends_with("000");
+        let at = one.placed.at;
+        let apart = at_joint(self.row, at) || self.begins_sentence(at);
+        one.plain && likely && apart && !self.row.items.iter().any(named)
     }
 
     /// What the words beside a figure are worth.
@@ -324,7 +330,9 @@ impl<'a> Judge<'a> {
         let few = topic.words == 0 || topic.words <= 2 && named;
         let nothing_else = few && !topic.cues && topic.figures == 1;
         // "Orchard: 482913. Ref #77120".
-        let explained = one.sole && named && is_titled && topic.words <= 2 && !topic.price;
+        let title = |item: &Item| matches!(item, Item::Words(_) | Item::Joint);
+        let opens = is_titled && self.row.items[..one.placed.at].iter().all(title);
+        let explained = one.sole && named && opens && topic.words <= 2 && !topic.price;
         let digits = one.figure.shape == Shape::Digits && code.len() >= 4;
         if digits && (nothing_else || explained) { ALONE } else { 0 }
     }
