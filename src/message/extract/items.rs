@@ -67,7 +67,8 @@ const DENSE_WORD: usize = 3;
 
 /// Puts atoms and cues in one row.
 pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
-    let mut row = Row { items: Vec::with_capacity(lexed.atoms.len()), figures: Vec::new() };
+    let mut row =
+        Row { items: Vec::with_capacity(lexed.atoms.len()), figures: Vec::with_capacity(8) };
     let builder = Builder { lexed, cues };
     let text = lexed.text.as_bytes();
     let mut cues = cues.iter().copied().peekable();

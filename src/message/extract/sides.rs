@@ -115,8 +115,10 @@ pub(super) fn around(row: &Row) -> Vec<Placed> {
     let mut placed = Vec::with_capacity(row.figures.len());
     for (at, item) in row.items.iter().enumerate() {
         if let Item::Figure(figure) = *item {
-            let mut placing =
-                Placed { at, figure, before: looker.look_back(at), after: looker.look_on(at) };
+            // What stands behind an amount says nothing of it.
+            let measured = row.figures[figure].shape == Shape::Measure;
+            let after = if measured { Side::default() } else { looker.look_on(at) };
+            let mut placing = Placed { at, figure, before: looker.look_back(at), after };
             placing.before.open = placing.before.open.filter(|_| !linked);
             // "Reply YES5".
             if placing.before.reply && row.figures[figure].shape != Shape::Digits {
