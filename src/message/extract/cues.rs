@@ -1,11 +1,10 @@
 //! The words that tell what a figure is: the table `cues.txt`, found in a text in one pass.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-
 use super::fold::{Glyph, glyph};
+use super::trie::Trie;
 
 /// The table, by language; its head explains it.
 const TABLE: &str = include_str!("cues.txt");
@@ -21,7 +20,10 @@ pub(super) enum Kind {
     With,
     Is,
     Stale,
+    Instead,
     New,
+    Open,
+    Place,
     Trade,
     Thing,
     Person,
@@ -44,7 +46,10 @@ const KINDS: &[(&str, Kind)] = &[
     ("with", Kind::With),
     ("is", Kind::Is),
     ("stale", Kind::Stale),
+    ("instead", Kind::Instead),
     ("new", Kind::New),
+    ("open", Kind::Open),
+    ("place", Kind::Place),
     ("trade", Kind::Trade),
     ("thing", Kind::Thing),
     ("person", Kind::Person),
@@ -70,31 +75,42 @@ pub(super) struct Cue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
     kind: Kind,
+    /// It is written in capitals.
+    capital: bool,
     /// Nothing of its word may stand before it, or behind it.
     begins: bool,
     ends: bool,
 }
 
 struct Table {
-    words: AhoCorasick,
     /// For each word its rows in the table.
     entries: Vec<Vec<Entry>>,
+    /// The words, and those that may stand inside a longer one.
+    words: Trie,
+    inner: Trie,
+    /// Single words for a code, with the rows of `entries` that they have.
+    names: Vec<(String, usize)>,
 }
 
 static CUES: LazyLock<Table> = LazyLock::new(|| {
-    let (words, entries) = read(TABLE).into_iter().unzip::<_, _, Vec<String>, Vec<_>>();
-    let words = AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .match_kind(MatchKind::Standard)
-        .kind(Some(AhoCorasickKind::ContiguousNFA))
-        .build(&words)
-        .expect("the table is far below the automaton's bounds");
-    Table { words, entries }
+    let (words, entries) = read(TABLE).into_iter().unzip::<_, _, Vec<String>, Vec<Vec<Entry>>>();
+    let numbered = || words.iter().enumerate();
+    let trie = |keeps: &dyn Fn(&Entry) -> bool| {
+        let kept = numbered().filter(|(at, _)| entries[*at].iter().any(keeps));
+        let kept = kept.map(|(at, word)| {
+            (word.as_bytes(), u32::try_from(at).expect("a table of words is far smaller"))
+        });
+        Trie::of(&kept.collect::<Vec<_>>())
+    };
+    let is_name = |at: usize| entries[at].iter().any(|row| row.kind <= Kind::Code);
+    let names = numbered().filter(|(at, word)| is_name(*at) && is_word(word));
+    let names = names.map(|(at, word)| (word.clone(), at)).collect();
+    Table { words: trie(&|_| true), inner: trie(&|row| !row.begins), names, entries }
 });
 
 /// The words of the table, folded, each with its rows.
-fn read(table: &str) -> HashMap<String, Vec<Entry>> {
-    let mut found: HashMap<String, Vec<Entry>> = HashMap::new();
+fn read(table: &str) -> BTreeMap<String, Vec<Entry>> {
+    let mut found: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     for line in table.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '['])) {
         let (kind, words) = line.split_once(" = ").expect("a line is `kind = words`");
         let (_, kind) = KINDS.iter().find(|(name, _)| *name == kind).expect("a kind of the head");
@@ -110,6 +126,8 @@ fn read(table: &str) -> HashMap<String, Vec<Entry>> {
 }
 
 fn entry(word: &str, kind: Kind) -> (String, Entry) {
+    let capital = word.strip_prefix('^');
+    let word = capital.unwrap_or(word);
     let exact = word.strip_prefix('=').filter(|rest| !rest.is_empty() && *rest != ">");
     let opened = exact.unwrap_or(word);
     let tail = opened.strip_prefix('*').filter(|rest| !rest.is_empty());
@@ -121,6 +139,7 @@ fn entry(word: &str, kind: Kind) -> (String, Entry) {
     let last = folded.chars().next_back().is_some_and(stands_alone);
     let entry = Entry {
         kind,
+        capital: capital.is_some(),
         begins: exact.is_some() || (first && tail.len() == opened.len()),
         ends: exact.is_some() || (last && plain.len() == tail.len()),
     };
@@ -139,44 +158,161 @@ fn fold(word: &str) -> String {
     folded.collect()
 }
 
+/// True for one word of three letters or more.
+fn is_word(word: &str) -> bool {
+    word.chars().count() >= 3 && word.chars().all(char::is_alphabetic)
+}
+
+/// The word for a code that this one is, but for the letters that it has lost.
+pub(super) fn whole(broken: &str) -> Option<&'static str> {
+    let folded = fold(broken);
+    let fits = |(word, at): &&(String, usize)| {
+        let open = CUES.entries[*at].iter().any(|row| !row.ends);
+        is_whole(word, &folded, open)
+    };
+    CUES.names.iter().find(fits).map(|(word, _)| word.as_str())
+}
+
+/// True if a word is whole what another is with lost letters: one letter may have been two
+/// bytes or three.
+fn is_whole(word: &str, broken: &str, open: bool) -> bool {
+    let is_lost = |c: &char| *c == '\u{fffd}';
+    let (mut letters, mut left) = (word.chars(), broken.chars().peekable());
+    let mut known = 0;
+    while let Some(c) = left.next() {
+        let Some(letter) = letters.next() else { return open && known >= 2 };
+        if is_lost(&c) {
+            let _more = (0..2).map_while(|_| left.next_if(is_lost)).count();
+        } else if c == letter {
+            known += 1;
+        } else {
+            return false;
+        }
+    }
+    letters.next().is_none() && known >= 2
+}
+
 /// Letters of the alphabets whose words the table holds as a whole.
 fn stands_alone(c: char) -> bool {
     c.is_ascii_alphabetic() || matches!(c, '\u{370}'..='\u{52f}')
 }
 
+/// What a character is to the words around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    Ascii,
+    Other,
+    NoLetter,
+}
+
+fn class(c: char) -> Class {
+    match c {
+        'a'..='z' | 'A'..='Z' => Class::Ascii,
+        '\0'..='\x7f' => Class::NoLetter,
+        // Vowel signs are letters here.
+        '\u{900}'..='\u{109f}' => Class::Other,
+        // Most letters, without a search for them.
+        '\u{3b1}'..='\u{3c9}' | '\u{430}'..='\u{45f}' | '\u{561}'..='\u{587}' => Class::Other,
+        '\u{5d0}'..='\u{5ea}' | '\u{620}'..='\u{64a}' | '\u{10d0}'..='\u{10f0}' => Class::Other,
+        '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => Class::Other,
+        _ if c.is_alphabetic() => Class::Other,
+        _ => Class::NoLetter,
+    }
+}
+
 /// True if both are letters of one kind, so that a word goes on from one to the other.
 fn goes_on(before: Option<char>, after: Option<char>) -> bool {
-    let letters = |c: char| c.is_alphabetic() || matches!(c, '\u{900}'..='\u{109f}');
-    match (before, after) {
-        (Some(before), Some(after)) => {
-            letters(before) && letters(after) && before.is_ascii() == after.is_ascii()
-        }
-        (None, _) | (_, None) => false,
-    }
+    let kind = |c: Option<char>| c.map_or(Class::NoLetter, class);
+    kind(before) != Class::NoLetter && kind(before) == kind(after)
 }
 
 /// The words of the table in a folded text, in order, none overlapping another: of those that
 /// do, the one that begins first, then the longest.
 pub(super) fn find(text: &str) -> Vec<Cue> {
     let mut cues: Vec<Cue> = Vec::with_capacity(32);
-    for found in CUES.words.find_overlapping_iter(text) {
-        let (start, end) = (found.start(), found.end());
-        let inside = &text[start..end];
-        let begun = goes_on(text[..start].chars().next_back(), inside.chars().next());
-        let goes_on = goes_on(inside.chars().next_back(), text[end..].chars().next());
-        let rows = CUES.entries[found.pattern()].iter();
-        let rows = rows.filter(|row| !(row.begins && begun || row.ends && goes_on));
-        // Where languages differ on a word, the kind that comes first counts.
-        let Some(kind) = rows.map(|row| row.kind).min() else { continue };
-        // Matches come by their ends: what a longer one covers is dropped at once.
-        while cues.last().is_some_and(|last| last.start >= start) {
-            cues.pop();
+    let mut before = Class::NoLetter;
+    let mut free = 0;
+    for (start, c) in text.char_indices() {
+        let class = class(c);
+        let inside = class != Class::NoLetter && class == before;
+        if start >= free
+            && let Some(cue) = longest(text, start, inside)
+        {
+            free = cue.end;
+            cues.push(cue);
         }
-        if cues.last().is_none_or(|last| last.end <= start) {
-            cues.push(Cue { kind, start, end });
+        before = class;
+    }
+    stretch(text, &mut cues);
+    cues
+}
+
+/// The longest word of the table that begins at this byte, inside another word or not.
+fn longest(text: &str, start: usize, inside: bool) -> Option<Cue> {
+    let words = if inside { &CUES.inner } else { &CUES.words };
+    let mut longest = None;
+    for (len, word) in words.prefixes(&text.as_bytes()[start..]) {
+        let end = start + len;
+        if inside && len <= ROOT_LEN_MAX && !follows_particle(&text[..start], &text[start..end]) {
+            continue;
+        }
+        let last = text[..end].chars().next_back();
+        let goes_on = goes_on(last, text[end..].chars().next());
+        // "yourcodeis482913" has no blank to tell its words.
+        let goes_on = goes_on && !(inside && len >= 4 && is_glued(&text[end..]));
+        let small = text[start..end].bytes().any(|b| b.is_ascii_lowercase());
+        let rows = CUES.entries[word].iter().filter(|row| !(row.capital && small));
+        let rows = rows.filter(|row| !(row.begins && inside || row.ends && goes_on));
+        // Where languages differ on a word, the kind that comes first counts.
+        if let Some(kind) = rows.map(|row| row.kind).min() {
+            longest = Some(Cue { kind, start, end });
         }
     }
-    cues
+    longest
+}
+
+/// Bytes of three letters of Arabic or Hebrew: as short a word is found in many others.
+const ROOT_LEN_MAX: usize = 6;
+/// What stands before such a word without a blank: "the", "and", "with", "for".
+const PARTICLES: &[&str] = &[
+    "ال", "ب", "بال", "س", "ف", "ک", "ل", "لل", "م", "می", "ن", "و", "وال", "ב", "בה", "ה", "ו",
+    "וה", "כ", "ל", "מ", "מה", "ש", "שה",
+];
+
+/// True unless a word of Arabic or Hebrew letters stands behind other letters than a particle.
+fn follows_particle(before: &str, word: &str) -> bool {
+    let is_abjad = |c: char| matches!(c, '\u{5d0}'..='\u{6ff}');
+    let letters = before.chars().rev().take(4).take_while(|c| is_abjad(*c));
+    let len: usize = letters.map(char::len_utf8).sum();
+    !word.starts_with(is_abjad) || PARTICLES.contains(&&before[before.len() - len..])
+}
+
+/// Stems reach to the end of their word, or to the next word of the table in it.
+fn stretch(text: &str, cues: &mut [Cue]) {
+    let mut limit = text.len();
+    for cue in cues.iter_mut().rev() {
+        let rest = &text[cue.end..limit];
+        let mut before = text[cue.start..cue.end].chars().next_back();
+        let inside = |c: &char| {
+            let inside = is_spaced(*c) && goes_on(before, Some(*c));
+            before = Some(*c);
+            inside
+        };
+        cue.end += rest.chars().take_while(inside).map(char::len_utf8).sum::<usize>();
+        limit = cue.start;
+    }
+}
+
+/// True if at most two letters stand before four digits.
+fn is_glued(rest: &str) -> bool {
+    let digits = rest.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    rest.len() - digits.len() <= 2
+        && digits.bytes().take_while(u8::is_ascii_digit).take(4).count() == 4
+}
+
+/// Letters of a script that separates its words.
+fn is_spaced(c: char) -> bool {
+    matches!(glyph(c), Glyph::Latin(_) | Glyph::Letter(_))
 }
 
 #[cfg(test)]
@@ -206,6 +342,8 @@ mod tests {
         check("testcode", &[(Kind::Code, "code")]);
         check("קודם", &[]);
         check("pin4821", &[(Kind::Code, "pin")]);
+        check("TAN 4821", &[(Kind::Otp, "TAN")]);
+        check("tan pronto", &[]);
     }
 
     #[test]

@@ -4,14 +4,12 @@
 use super::code::{CODE_LEN, Code, Figure, Shape, is_day, is_year};
 use super::cues::{Cue, Kind};
 use super::lexer::{Atom, AtomKind, Lexed, RunLetters};
-use super::shapes::{figure_len, is_dotted, shape_of};
+use super::shapes::{figure_len, is_dotted, is_hidden, shape_of};
 
 /// Groups that are read as one figure; more belong to a card or an account.
 const GROUPS_MAX: usize = 12;
 /// Letters before a dash that name the service, as in `FB-12345`.
 const PREFIX_LEN_MAX: usize = 5;
-/// Last digits of an account that are shown.
-const HIDDEN_LEN_MAX: usize = 5;
 /// Signs and blanks between digits that are said one by one, as in `4 ... 8 ... 2`.
 const SPELLED_SIGNS_MAX: usize = 5;
 
@@ -33,7 +31,7 @@ impl<'a> Builder<'a> {
         if !is_number && self.run(at)?.is_word() {
             return self.capitals(at);
         }
-        if self.is_hidden(start, end) {
+        if is_hidden(&self.lexed.text, start, end) {
             return Some(self.closed(Shape::Measure, start, at));
         }
         let before = self.lexed.text[..start].chars().next_back();
@@ -56,7 +54,9 @@ impl<'a> Builder<'a> {
                 self.amount(at, start)
             }
             Some(AtomKind::Sign('-')) => self.hyphenated(at, start),
-            Some(AtomKind::Blank) if is_number => self.spaced(at, start),
+            Some(AtomKind::Blank) if is_number => {
+                self.halved(at, start).or_else(|| self.spaced(at, start))
+            }
             Some(AtomKind::Blank) => self.paired(at, start),
             _ => None,
         };
@@ -120,6 +120,7 @@ impl<'a> Builder<'a> {
         let (shape, code) = match Code::of([text]) {
             Some(_) if digits && is_day(text) => (Shape::Measure, Code::default()),
             Some(code) if digits => (Shape::Digits, code),
+            _ if text.contains("XXX") => (Shape::Measure, Code::default()),
             Some(code) if !small => (Shape::Mixed, code),
             _ if text.len() >= *CODE_LEN.start() => (Shape::Taken, Code::default()),
             _ => (Shape::Measure, Code::default()),
@@ -127,10 +128,10 @@ impl<'a> Builder<'a> {
         (Figure { shape, code, start, end }, at + 1)
     }
 
-    /// True behind a word in small letters and a hyphen, as in `river-4821`.
+    /// True behind a word in small letters and a hyphen or a low line, as in `river-4821`.
     fn follows_word(self, at: usize) -> bool {
         at >= 2
-            && self.kind(at - 1) == Some(AtomKind::Sign('-'))
+            && matches!(self.kind(at - 1), Some(AtomKind::Sign('-' | '_')))
             && self.run(at - 2).is_some_and(|run| run.is_word() && run.lower)
             && !self.ends_cue(at - 2)
     }
@@ -140,47 +141,6 @@ impl<'a> Builder<'a> {
         let end = self.end(at);
         let after = self.cues.partition_point(|cue| cue.end < end);
         self.cues.get(after).is_some_and(|cue| cue.end == end)
-    }
-
-    /// Digits of a card of which the others are hidden, a short code to dial.
-    fn is_hidden(self, start: usize, end: usize) -> bool {
-        let (before, after) = (&self.lexed.text[..start], &self.lexed.text[end..]);
-        let stars: &[char] = &['*', '•', '●', '×', '∙', '＊'];
-        let inside = self.lexed.text[start..end].trim_end_matches(|c: char| c.is_ascii_digit());
-        let crosses = |text: &str| {
-            text.len() - text.trim_end_matches(['x', 'X']).len() >= 2
-                && !text.trim_end_matches(['x', 'X']).ends_with(|c: char| c.is_ascii_alphabetic())
-        };
-        // "DE…4821", "DE12..4821".
-        let cut = before.strip_suffix('…').or_else(|| before.strip_suffix(".."));
-        let cut = cut.map(|rest| rest.trim_end_matches(['.', '…']));
-        let named =
-            |rest: &str| rest.ends_with(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit());
-        if cut.is_some_and(named) && end - start <= HIDDEN_LEN_MAX {
-            return true;
-        }
-        let last = before.chars().next_back();
-        if last.is_some_and(|c| matches!(c, '\u{370}'..='\u{52f}')) {
-            // A licence plate or a product; a word that says what follows is longer.
-            let letters = before.chars().rev().take(4);
-            let letters = letters.take_while(|c| matches!(c, '\u{370}'..='\u{52f}')).count();
-            if letters <= 2 {
-                return true;
-            }
-        }
-        let near = before.trim_end_matches([' ', '-']);
-        if inside.len() >= 2 && inside.bytes().all(|b| matches!(b, b'x' | b'X'))
-            || inside.is_empty() && near.len() + 1 >= before.len() && crosses(near)
-        {
-            return true;
-        }
-        if !before.ends_with(stars) {
-            return after.starts_with("**") || after.starts_with(['•', '●']);
-        }
-        // One star on either side, or two, are bold print.
-        let lead = before.len() - before.trim_end_matches('*').len();
-        let tail = after.len() - after.trim_start_matches('*').len();
-        !(matches!(lead, 1 | 2) && lead == tail)
     }
 
     /// True for `800)` with more digits behind it.
@@ -242,7 +202,10 @@ impl<'a> Builder<'a> {
                 next += 1;
             }
             let joined = next > last + 1 && is_digit(next);
-            if !joined || *between.get_or_insert(sign) != sign {
+            let alike = *between.get_or_insert(sign) == sign;
+            // "7 2 0 - 4 1 6".
+            let halved = between == Some(None) && sign == Some('-');
+            if !joined || !(alike || halved) {
                 break;
             }
             if digits.push(self.text(next)).is_none() {
@@ -392,7 +355,10 @@ impl<'a> Builder<'a> {
     fn is_apart(self, at: usize) -> bool {
         let end = self.end(at);
         let blank = usize::from(self.kind(at + 1) == Some(AtomKind::Blank));
+        // A letter behind a blank is a word that was cut short: "493 028 p/ compra".
+        let letter = blank > 0 && self.run(at + 2).is_some() && self.text(at + 2).len() == 1;
         let unit = [end, end + blank].iter().any(|at| self.cue_at(*at) == Some(Kind::Unit));
+        let unit = unit && !letter;
         let figure = self.number(at + 2).is_some();
         let joint = match self.kind(at + 1) {
             Some(AtomKind::Sign(':' | '/')) => figure,
@@ -422,6 +388,32 @@ impl<'a> Builder<'a> {
         Some((Figure { shape: Shape::Mixed, code, start, end: self.end(at + 2) }, at + 3))
     }
 
+    /// True beside a currency.
+    fn is_paid(self, start: usize, last: usize) -> bool {
+        let ends = |cue: &Cue| self.lexed.text[cue.end..start].trim().is_empty();
+        let before = self.cues[..self.cues.partition_point(|cue| cue.end <= start)].last();
+        let before = before.is_some_and(|cue| cue.kind == Kind::Currency && ends(cue));
+        let blank = usize::from(self.kind(last + 1) == Some(AtomKind::Blank));
+        let after = self.cue_at(self.end(last) + blank);
+        before || matches!(after, Some(Kind::Currency | Kind::Unit))
+    }
+
+    /// Two groups of three digits with a dash and blanks between them.
+    fn halved(self, at: usize, start: usize) -> Option<Built> {
+        let group = |at: usize| self.number(at).filter(|group| group.len() == 3);
+        let dashed = self.kind(at + 2) == Some(AtomKind::Sign('-'))
+            && self.kind(at + 3) == Some(AtomKind::Blank)
+            && start == self.lexed.atoms[at].start
+            && !self.is_apart(at + 4);
+        let groups = [group(at)?, group(at + 4).filter(|_| dashed)?];
+        // "100 - 200" is a span.
+        if groups.iter().all(|group| group.ends_with('0')) {
+            return Some(self.closed(Shape::Measure, start, at + 4));
+        }
+        let code = Code::of(groups)?;
+        Some((Figure { shape: Shape::Digits, code, start, end: self.end(at + 4) }, at + 5))
+    }
+
     /// Groups of digits with blanks between them.
     fn spaced(self, at: usize, start: usize) -> Option<Built> {
         let first = self.end(at) - start;
@@ -448,20 +440,21 @@ impl<'a> Builder<'a> {
         let head = &self.lexed.text[start..self.end(at)];
         let groups = (at..=last).step_by(2);
         let groups = groups.map(|group| if group == at { head } else { self.text(group) });
+        let end = self.end(last);
+        let uneven = || {
+            let code = Code::of(groups.clone())?;
+            Some((Figure { shape: Shape::Uneven, code, start, end }, last + 1))
+        };
         let joined = even && (4..=10).contains(&total);
         let joined = joined && if count == 2 { first >= 2 } else { first <= 3 };
         let joined = joined && !(total == 10 && head.starts_with('0'));
         if joined && !decimal && !groups.clone().skip(1).any(is_year) {
             let code = Code::of(groups)?;
             let shape = if total == 4 && count == 2 { Shape::Uneven } else { Shape::Digits };
-            return Some((Figure { shape, code, start, end: self.end(last) }, last + 1));
+            return Some((Figure { shape, code, start, end }, last + 1));
         }
         if count == 2 && total == 7 && first >= 3 && !decimal {
-            let code = Code::of(groups)?;
-            return Some((
-                Figure { shape: Shape::Uneven, code, start, end: self.end(last) },
-                last + 1,
-            ));
+            return uneven();
         }
         // "030 5550142", "06 12 34 56 78".
         let area = self.lexed.text.as_bytes()[start] == b'0' && (7..=13).contains(&total);
@@ -471,9 +464,12 @@ impl<'a> Builder<'a> {
         // "50 000", "1 500 000", "8 800 555 35 35", "4111 1111 1111 1111".
         let ragged = count == 3 && first == 3 && behind < 3 && (7..=8).contains(&total);
         if ragged && self.number(at + 2).is_some_and(|group| group.len() == 3) {
-            let code = Code::of(groups)?;
-            let end = self.end(last);
-            return Some((Figure { shape: Shape::Uneven, code, start, end }, last + 1));
+            return uneven();
+        }
+        // "48 213" is an amount where a currency is.
+        let round = decimal || self.text(last).ends_with('0');
+        if [count, total, first] == [2, 5, 2] && !round && !self.is_paid(start, last) {
+            return uneven();
         }
         let is_phone = count >= 3 && (7..=13).contains(&total) && first <= 4 && behind <= 4;
         let is_card = even && count >= 3;
@@ -484,7 +480,6 @@ impl<'a> Builder<'a> {
         // The first of short groups is no code of its own, nor are four digits before the last two.
         let ends = matches!(self.kind(last + 1), None | Some(AtomKind::Line | AtomKind::Sign('.')));
         let pair = count == 2 && first == 4 && behind == 2 && ends && !decimal;
-        let code = Code::of(groups).filter(|_| first <= 3 || pair)?;
-        Some((Figure { shape: Shape::Uneven, code, start, end: self.end(last) }, last + 1))
+        if first <= 3 || pair { uneven() } else { None }
     }
 }

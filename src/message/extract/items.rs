@@ -67,7 +67,8 @@ const DENSE_WORD: usize = 3;
 
 /// Puts atoms and cues in one row.
 pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
-    let mut row = Row { items: Vec::with_capacity(lexed.atoms.len()), figures: Vec::new() };
+    let mut row =
+        Row { items: Vec::with_capacity(lexed.atoms.len()), figures: Vec::with_capacity(8) };
     let builder = Builder { lexed, cues };
     let text = lexed.text.as_bytes();
     let mut cues = cues.iter().copied().peekable();
@@ -150,6 +151,10 @@ fn cuts(lexed: &Lexed, at: usize, pos: usize, cue: Cue) -> bool {
         _ if !before && !after => true,
         Kind::Currency | Kind::Unit if before && !after => digits(pos, cue.start),
         Kind::Currency | Kind::Label | Kind::Number if grouped => false,
+        // "yourcodeis482913".
+        Kind::Otp | Kind::Code if before => {
+            cue.end - cue.start >= 4 && end >= cue.end + 4 && digits(cue.end, end)
+        }
         Kind::Otp | Kind::Code | Kind::Label | Kind::Currency | Kind::Number if !before => {
             cue.end - cue.start >= 2 && digits(cue.end, end)
         }
@@ -161,7 +166,10 @@ fn cuts(lexed: &Lexed, at: usize, pos: usize, cue: Cue) -> bool {
         | Kind::With
         | Kind::Is
         | Kind::Stale
+        | Kind::Instead
         | Kind::New
+        | Kind::Open
+        | Kind::Place
         | Kind::Trade
         | Kind::Thing
         | Kind::Person
@@ -196,6 +204,11 @@ fn link(row: &mut Row, lexed: &Lexed, at: usize) -> (usize, usize) {
 /// What an atom is that is neither a cue nor a figure.
 fn item(lexed: &Lexed, at: usize, pos: usize, end: usize) -> Option<Item> {
     match lexed.atoms[at].kind {
+        // The beginning of a word that the table knows by its end.
+        AtomKind::Letters if end < lexed.atoms[at].end => None,
+        AtomKind::Run(run) if run.is_word() && end < lexed.atoms[at].end => None,
+        // Prepositions of one letter, and the letters of a licence plate.
+        AtomKind::Letters if lexed.text[pos..end].chars().nth(1).is_none() => None,
         AtomKind::Run(_) | AtomKind::Letters => Some(Item::Words(1)),
         AtomKind::Dense => {
             let letters = lexed.text[pos..end].chars().count();

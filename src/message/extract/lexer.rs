@@ -206,7 +206,11 @@ fn link_len(lexed: &Lexed, at: usize) -> Option<usize> {
     if !dotted || !lettered || lexed.of(atoms[0]).bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let is_site = ENDINGS.binary_search(&last).is_ok();
+    let capital =
+        lexed.text[atoms[0].start..atoms[end - 1].end].bytes().all(|b| !b.is_ascii_lowercase());
+    let lower = last.to_ascii_lowercase();
+    let known = if capital { lower.as_str() } else { last };
+    let is_site = ENDINGS.binary_search(&known).is_ok();
     let is_path = sign(end, '/') && last.len() >= 2 && last.bytes().all(|b| b.is_ascii_lowercase());
     match (is_path, is_site) {
         (true, _) => Some(path_len(atoms)),

@@ -2,8 +2,10 @@
 //! last slash of a link that the reader shall open.
 
 use super::code::{Code, Figure, Shape};
-use super::items::{Item, Row};
+use super::cues::Kind;
+use super::items::{Item, Level, Row};
 use super::score;
+use super::sides::REACH;
 
 /// A code that a browser is told of in the format for it.
 const BOUND: i32 = 75;
@@ -19,8 +21,11 @@ pub(super) fn judge(row: &Row, text: &str) -> Option<(Code, i32)> {
         return None;
     }
     let mut found = None;
-    for item in &row.items {
+    for (at, item) in row.items.iter().enumerate() {
         let Item::Link { start, end } = *item else { continue };
+        if !is_asked_for(row, at) {
+            continue;
+        }
         match (found, in_link(&text[start..end])) {
             (None, code) => found = code,
             // Two links with two codes: neither is sure.
@@ -29,6 +34,22 @@ pub(super) fn judge(row: &Row, text: &str) -> Option<(Code, i32)> {
         }
     }
     found.map(|code| (code, LINKED))
+}
+
+/// True if the sentence of a link speaks of signing in, or asks to open it.
+fn is_asked_for(row: &Row, at: usize) -> bool {
+    let ends = |item: &&Item| !matches!(item, Item::Break(Level::Sentence));
+    let asks = |item: &Item| match item {
+        Item::Cue(kind) => matches!(
+            kind,
+            Kind::Otp | Kind::Code | Kind::Verify | Kind::Enter | Kind::Link | Kind::Open
+        ),
+        Item::Words(_) | Item::Figure(_) | Item::Joint | Item::Break(_) => false,
+        Item::Link { .. } | Item::Bound => false,
+    };
+    let ahead = row.items[..at].iter().rev().take(REACH).take_while(ends);
+    let behind = row.items[at + 1..].iter().take(REACH).take_while(ends);
+    ahead.chain(behind).any(asks)
 }
 
 fn bound(row: &Row) -> Option<Figure> {

@@ -8,6 +8,7 @@
 //!
 //! Leaves to others: what a message is for, and whether it has come before.
 
+mod candidates;
 mod code;
 mod cues;
 mod figures;
@@ -15,12 +16,16 @@ mod fold;
 mod items;
 mod lexer;
 mod links;
+mod mend;
 mod provider;
 mod score;
 mod shapes;
 mod sides;
 #[cfg(test)]
 mod tests;
+mod ties;
+mod topic;
+mod trie;
 
 pub use provider::{CodeField, Readable, from_provider, read};
 
@@ -37,8 +42,9 @@ pub struct Found {
 /// or none is sure.
 #[must_use]
 pub fn extract(text: &str, sender: &str) -> Option<Found> {
-    // 1. Without accents and invisible characters, digits in ASCII.
-    let lexed = lexer::lex(text);
+    // 1. As it was written; without accents and invisible characters, digits in ASCII.
+    let text = mend::mend(&text[..text.floor_char_boundary(lexer::LEN_MAX)]);
+    let lexed = lexer::lex(&text);
     if !lexed.text.bytes().any(|b| b.is_ascii_digit() || b.is_ascii_uppercase()) {
         return None;
     }

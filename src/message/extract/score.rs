@@ -1,11 +1,14 @@
 //! How sure it is that a figure is the code: its shape, the words beside it, and what else the
 //! message speaks of. Points are percent; what they are worth was tuned on the corpus.
 
+use super::candidates::{Beside, Candidate, Candidates, candidates, is_sender};
 use super::code::{Figure, Shape, is_year};
 use super::cues::Kind;
 use super::items::{Item, Level, Row};
-use super::shapes::is_slogan;
-use super::sides::{Placed, REACH, Side, Tie, around, is_name};
+use super::shapes::{is_slogan, is_time};
+use super::sides::{Placed, REACH, Side, Tie};
+use super::ties::{after_points, before_points, verify_after_points, verify_before_points};
+use super::topic::Topic;
 
 /// What a code has at least.
 pub(super) const ENOUGH: i32 = 58;
@@ -19,38 +22,16 @@ const BESIDE: i32 = 44;
 const NEW: i32 = 34;
 /// Points of a figure somewhere in a message that names a code.
 const SOMEWHERE: i32 = 20;
-
-/// What the whole message speaks of.
-#[derive(Clone, Copy, Debug, Default)]
-struct Topic {
-    code: bool,
-    verify: bool,
-    enter: bool,
-    trade: bool,
-    /// An amount, or a part of one.
-    price: bool,
-    /// Something that cannot be a code stands where the code would.
-    taken: bool,
-    words: u32,
-    cues: bool,
-    /// The sender's name is in it.
-    signed: bool,
-    /// The sender has no name.
-    numbered: bool,
-    /// Figures, and those that may be codes.
-    figures: usize,
-    rivals: usize,
-    /// No sale, and only one figure is not said to be something else.
-    sole: bool,
-    /// Digits that the code has, as the text says: "the 4 digits".
-    counted: Option<usize>,
-    /// Some word has small letters, so that capitals mean something.
-    small: bool,
-}
+/// Points of a figure where little else is said, or where it is all that is asked for.
+const ALONE: i32 = 24;
+/// Digits of a figure that may be another's number.
+const SHORT_LEN: usize = 4;
+/// Words between the only figure that may be a code and a word that asks for one.
+const SOLE_GAP_MAX: u32 = 6;
 
 /// A figure's points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
+pub(super) struct Mark {
     points: i32,
     /// Points that come from words beside it.
     link: i32,
@@ -58,17 +39,14 @@ struct Mark {
 
 /// The code of a message and its points.
 pub(super) fn judge(row: &Row, text: &str, sender: &str) -> Option<(Figure, i32)> {
-    let mut judge = Judge { row, sender, topic: Topic::of(row, text, sender) };
-    let placed = around(row);
-    judge.topic.taken = placed.iter().any(|placed| judge.is_taken(placed));
-    judge.topic.sole =
-        !judge.topic.trade && placed.iter().filter(|at| judge.is_free(at)).count() == 1;
-    let marks: Vec<Mark> = placed.iter().map(|placed| judge.mark(placed)).collect();
+    let judge = Judge::of(row, text, sender);
+    let each = &judge.known.each;
+    let marks: Vec<Mark> = each.iter().map(|one| judge.mark(one)).collect();
     let best = marks.iter().enumerate().rev().max_by_key(|(_, mark)| mark.points)?;
-    let (at, mark) = (best.0, *best.1);
-    let figure = row.figures[at];
-    let rival = marks.iter().zip(&row.figures).any(|(other, rival)| {
-        rival.code != figure.code && mark.points - other.points < TIE && mark.link < BESIDE - 8
+    let (figure, mark) = (each[best.0].figure, *best.1);
+    let rival = marks.iter().zip(each).any(|(other, rival)| {
+        let near = mark.points - other.points < TIE && mark.link < BESIDE - 8;
+        rival.figure.code != figure.code && near
     });
     (mark.points >= ENOUGH && !rival).then_some((figure, mark.points.min(MOST)))
 }
@@ -85,6 +63,7 @@ struct Judge<'a> {
     row: &'a Row,
     sender: &'a str,
     topic: Topic,
+    known: Candidates,
 }
 
 /// How near a figure is to the word for code.
@@ -100,57 +79,32 @@ struct Nearness {
     asked: bool,
 }
 
-impl Topic {
-    fn of(row: &Row, text: &str, sender: &str) -> Self {
-        let mut topic = Self::default();
-        for item in &row.items {
-            match item {
-                Item::Cue(kind) => {
-                    topic.cues |= *kind != Kind::Is;
-                    topic.code |= matches!(kind, Kind::Otp | Kind::Code);
-                    topic.verify |= matches!(kind, Kind::Otp | Kind::Verify);
-                    topic.enter |= *kind == Kind::Enter;
-                    topic.trade |= *kind == Kind::Trade;
-                    topic.price |= *kind == Kind::Currency;
-                }
-                Item::Words(words) => topic.words = topic.words.saturating_add(*words),
-                Item::Figure(_) | Item::Joint | Item::Break(_) => {}
-                Item::Link { .. } | Item::Bound => {}
-            }
-        }
-        topic.counted = counted(row, text);
-        for figure in row.figures.iter().filter(|figure| figure.shape != Shape::Capitals) {
-            topic.figures += 1;
-            topic.rivals += usize::from(figure.is_open());
-        }
-        // Names under which proofs of identity are sent.
-        let name = sender.to_ascii_lowercase();
-        let named = ["otp", "verify", "auth", "2fa"].iter().any(|word| name.contains(word));
-        let named = named && !name.contains("bank");
-        topic.code |= named;
-        topic.verify |= named;
-        topic.signed = !name.is_empty() && text.to_ascii_lowercase().contains(&name);
-        topic.numbered = !sender.bytes().any(|b| b.is_ascii_alphabetic());
-        topic.price |= text.contains('%');
-        topic.trade |= text.contains('%');
-        topic.small = text.bytes().any(|b| b.is_ascii_lowercase() || !b.is_ascii());
-        topic
+impl<'a> Judge<'a> {
+    fn of(row: &'a Row, text: &str, sender: &'a str) -> Self {
+        let topic = Topic::of(row, text, sender);
+        let known = candidates(row, &topic, text, sender);
+        Self { row, sender, topic, known }
     }
-}
 
-impl Judge<'_> {
-    /// True for a figure that may be a code, and of which no word says that it is none.
-    fn is_free(&self, placed: &Placed) -> bool {
-        let figure = &self.row.figures[placed.figure];
-        figure.is_open() && figure.shape != Shape::Capitals && placed.before.label.is_none()
+    fn mark(&self, one: &Candidate) -> Mark {
+        if !one.figure.is_open() {
+            return Mark { points: 0, link: 0 };
+        }
+        let (link, nearness) = self.link(one);
+        let rank = |side: &Side| side.code.map_or(0, |tie| tie.rank);
+        let new = if one.is_new() { 8 } else { 0 };
+        let rank = rank(&one.placed.before).max(rank(&one.placed.after)) + new;
+        let lost = self.excuses(one, nearness) + self.contradictions(one, nearness);
+        Mark { points: self.shape_points(one, nearness) + link + rank - lost, link }
     }
 
     /// What it is worth that the text asks to enter or to tell a figure.
-    fn enter_points(&self, placed: &Placed) -> i32 {
+    fn enter_points(one: &Candidate) -> i32 {
+        let Candidate { placed, sole, .. } = one;
         let Placed { before, after, .. } = placed;
         let points = match before.enter {
-            Some(0) if self.topic.sole => 34,
-            Some(1 | 2) if self.topic.sole => 26,
+            Some(0) if *sole => 34,
+            Some(1 | 2) if *sole => 26,
             _ if before.asked || placed.is_told() => 24,
             Some(0) => 20,
             Some(1) => 16,
@@ -159,39 +113,74 @@ impl Judge<'_> {
         };
         match after.enter {
             _ if after.asked => points.max(26),
-            Some(0..=2) if self.topic.sole => points.max(24),
+            Some(0..=2) if *sole => points.max(24),
             Some(0) => points.max(16),
             Some(1 | 2) => points.max(12),
             Some(_) | None => points,
         }
     }
 
-    /// True if something that cannot be a code stands where the code would.
-    fn is_taken(&self, placed: &Placed) -> bool {
-        let beside =
-            |tie: Tie| tie.crossed.is_none() && (tie.gap == 0 || tie.joined && tie.gap == 1);
-        self.row.figures[placed.figure].shape == Shape::Taken
-            && !is_name(self.row, placed.at)
-            && (placed.before.code.is_some_and(beside) || placed.after.code.is_some_and(beside))
+    /// What words of the message are worth to the only figure that nothing explains.
+    fn sole_points(&self, one: &Candidate) -> i32 {
+        if !one.sole {
+            return 0;
+        }
+        let Placed { before, after, .. } = &one.placed;
+        let mixed = one.figure.shape == Shape::Mixed;
+        let drawn = mixed || !(4..=8).contains(&one.figure.code.as_str().len());
+        // Letters are asked for at once, or are the name of a thing.
+        let gap_max = if mixed { 2 } else { SOLE_GAP_MAX };
+        let near = |gap: Option<u32>| gap.is_some_and(|gap| gap <= gap_max);
+        let inside = |tie: Option<Tie>| {
+            tie.is_some_and(|tie| tie.crossed <= Some(Level::Clause) && tie.gap <= SOLE_GAP_MAX)
+        };
+        // "6-2-4019" is the number of a shelf and of what is on it.
+        let reach = if one.figure.shape == Shape::Uneven { 5 } else { 1 };
+        let opened = before.open.is_some() || after.open.is_some_and(|gap| gap <= reach);
+        let opens = (opened || one.is_at_door()) && !drawn;
+        let asked = before.with || near(before.enter) || near(after.enter) || opens;
+        let proves = inside(before.verify) || inside(after.verify);
+        if asked || self.known.replaced {
+            ALONE
+        } else if proves && !drawn || self.is_bare(one) {
+            SOMEWHERE
+        } else {
+            0
+        }
     }
 
-    fn mark(&self, placed: &Placed) -> Mark {
-        let Placed { at, before, after, .. } = placed;
-        let figure = &self.row.figures[placed.figure];
-        if !figure.is_open() {
-            return Mark { points: 0, link: 0 };
-        }
-        let (link, nearness) = self.link(figure, placed);
-        let rank = |side: &Side| side.code.map_or(0, |tie| tie.rank);
-        let new = if before.new || after.new { 8 } else { 0 };
-        let rank = rank(before).max(rank(after)) + new;
-        let lost = self.penalty(*at, figure, placed, nearness);
-        Mark { points: self.shape_points(figure, nearness) + link + rank - lost, link }
+    /// True in a message that speaks of no thing that has a number, and has no other figure but
+    /// short ones.
+    fn is_bare(&self, one: &Candidate) -> bool {
+        let named = |item: &Item| match item {
+            Item::Cue(kind) => matches!(
+                kind,
+                Kind::Label
+                    | Kind::Thing
+                    | Kind::Number
+                    | Kind::Currency
+                    | Kind::Tail
+                    | Kind::Trade
+                    | Kind::Send
+            ),
+            Item::Link { .. } => true,
+            Item::Figure(other) => {
+                let other = &self.row.figures[*other];
+                let long = other.end - other.start >= SHORT_LEN;
+                long && other.shape != Shape::Capitals && other.code != one.figure.code
+            }
+            Item::Words(_) | Item::Joint | Item::Break(_) | Item::Bound => false,
+        };
+        let code = one.figure.code.as_str();
+        let likely = (4..=6).contains(&code.len()) && !code.ends_with("000");
+        let at = one.placed.at;
+        let apart = at_joint(self.row, at) || self.begins_sentence(at);
+        one.plain && likely && apart && !self.row.items.iter().any(named)
     }
 
     /// What the words beside a figure are worth.
-    fn link(&self, figure: &Figure, placed: &Placed) -> (i32, Nearness) {
-        let Placed { at, before, after, .. } = placed;
+    fn link(&self, one: &Candidate) -> (i32, Nearness) {
+        let Placed { at, before, after, .. } = &one.placed;
         let code_before = before.code.map_or(0, before_points);
         let code_after = after.code.map_or(0, after_points);
         let lone = self.stands_apart(*at);
@@ -202,21 +191,37 @@ impl Judge<'_> {
         };
         // "Orchard: 482913. Type it to sign in", "Orchard: 482913. Keep it to yourself".
         let titled = at_joint(self.row, *at) && self.topic.verify;
-        let sole = self.topic.rivals == 1 && lone.is_some_and(|words| words <= 2);
+        let sole = one.sole && lone.is_some_and(|words| words <= 3);
         let asked = titled && lone.is_some() && (self.topic.enter || sole);
+        // "Tell it to no one! 482913 is for your payment".
+        let begins = lone == Some(0) || one.sole && one.plain && self.begins_sentence(*at);
+        let sole_points = self.sole_points(one);
         let links = [
             near(code_before, before.code),
             near(code_after, after.code),
-            if self.topic.code { near(SOMEWHERE, None) } else { 0 },
+            match (self.topic.code, one.sole && one.plain) {
+                (true, true) => SOMEWHERE,
+                (true, false) => near(SOMEWHERE, None),
+                (false, _) => 0,
+            },
             before.verify.map_or(0, verify_before_points),
             after.verify.map_or(0, verify_after_points),
-            self.alone_points(figure, at_joint(self.row, *at)),
-            if (before.new || after.new) && self.topic.code { NEW } else { 0 },
-            if lone == Some(0) && self.topic.verify || asked { SOMEWHERE + 4 } else { 0 },
+            self.alone_points(one),
+            sole_points,
+            if one.is_new() && self.topic.code { NEW } else { 0 },
+            if begins && self.topic.verify || asked { ALONE } else { 0 },
         ];
-        let link = links.into_iter().max().unwrap_or(0) + self.enter_points(placed);
-        let counted = self.topic.counted == Some(figure.code.as_str().len());
+        let link = links.into_iter().max().unwrap_or(0) + Self::enter_points(one);
+        let counted = self.topic.counted == Some(one.figure.code.as_str().len());
         let link = if counted { link + 8 } else { link };
+        let shown = sole_points > SOMEWHERE || titled;
+        let beside = code_before >= BESIDE || code_after >= BESIDE;
+        (link, self.nearness(one, counted, beside || one.sole && shown, link))
+    }
+
+    fn nearness(&self, one: &Candidate, counted: bool, beside: bool, link: i32) -> Nearness {
+        let Candidate { placed, sole, .. } = one;
+        let Placed { at, before, after, .. } = placed;
         let inside = |tie: Tie| tie.crossed.is_none();
         let joined_after = after
             .code
@@ -224,30 +229,32 @@ impl Judge<'_> {
         let joined = before
             .code
             .is_some_and(|tie| tie.joined && tie.gap <= 8 && inside(tie) && tie.passed == 0);
+        let next = |tie: Tie| tie.gap == 0 && tie.crossed.is_none_or(|level| level == Level::Line);
         // "R7XK2 is what you need to sign in".
         let proves = |tie: Tie| tie.joined && inside(tie);
-        let beside = code_before >= BESIDE || code_after >= BESIDE || joined || joined_after;
-        let next = |tie: Tie| tie.gap == 0 && tie.crossed.is_none_or(|level| level == Level::Line);
-        let nearness = Nearness {
+        let proves = at_joint(self.row, *at) && after.verify.is_some_and(proves);
+        let near = before.enter.is_some_and(|gap| gap <= 2);
+        let told = before.asked || after.asked || placed.is_told();
+        let entered = before.enter == Some(0);
+        Nearness {
             close: joined
                 || joined_after
                 || before.code.is_some_and(next)
                 || after.code.is_some_and(next),
             wished: beside
-                || before.asked
-                || after.asked
-                || placed.is_told()
-                || self.topic.sole && before.enter <= Some(2) && before.enter.is_some()
-                || self.topic.sole && at_joint(self.row, *at) && after.verify.is_some_and(proves)
-                || before.enter == Some(0) && (link >= 30 || self.topic.verify),
+                || joined
+                || joined_after
+                || told
+                || *sole && (near || proves)
+                || entered && (link >= 30 || self.topic.verify),
             joined_after,
-            asked: before.asked || counted || self.topic.sole && before.enter == Some(0),
-        };
-        (link, nearness)
+            asked: before.asked || counted || *sole && entered,
+        }
     }
 
-    fn shape_points(&self, figure: &Figure, nearness: Nearness) -> i32 {
+    fn shape_points(&self, one: &Candidate, nearness: Nearness) -> i32 {
         let Nearness { close, wished, asked, .. } = nearness;
+        let Candidate { figure, sole, .. } = one;
         let code = figure.code.as_str();
         match (figure.shape, code.len()) {
             (Shape::Spelled, _) => 42,
@@ -258,9 +265,11 @@ impl Judge<'_> {
             (Shape::Digits, _) if asked => 34,
             (Shape::Digits, _) if close => 26,
             (Shape::Digits, _) => 8,
+            (Shape::Uneven, _) if wished && *sole => 36,
             (Shape::Uneven, _) if wished => 25,
+            (Shape::Mixed, _) if wished && *sole => 36,
             (Shape::Mixed, _) if wished => 32,
-            (Shape::Capitals, 4..=10) if wished && self.is_drawn(code) => 20,
+            (Shape::Capitals, 4..=10) if wished && self.is_drawn(code) => 26,
             (Shape::Uneven | Shape::Mixed | Shape::Capitals, _) => -60,
             (Shape::Taken | Shape::Measure, _) => -100,
         }
@@ -296,25 +305,42 @@ impl Judge<'_> {
         apart.then(|| words[0].saturating_add(words[1]))
     }
 
+    fn begins_sentence(&self, at: usize) -> bool {
+        let before = at.checked_sub(1).map(|at| self.row.items[at]);
+        matches!(before, None | Some(Item::Break(Level::Line | Level::Sentence)))
+    }
+
     /// Capitals that are no word: few vowels, in a text that is not all capitals.
     fn is_drawn(&self, code: &str) -> bool {
+        let name = self.sender.bytes().filter(u8::is_ascii_alphanumeric);
+        if name.map(|b| b.to_ascii_uppercase()).eq(code.bytes()) {
+            return false;
+        }
         let vowels = code.bytes().filter(|b| matches!(b, b'A' | b'E' | b'I' | b'O' | b'U')).count();
         self.topic.small && vowels * 4 <= code.len()
     }
 
     /// A message that says nothing but a figure, or the sender's name before it.
-    fn alone_points(&self, figure: &Figure, is_titled: bool) -> i32 {
-        let code = figure.code.as_str();
-        let titled = self.topic.numbered && (5..=7).contains(&code.len()) && is_titled;
-        let named = self.topic.signed || titled;
-        let few = self.topic.words == 0 || self.topic.words <= 2 && named;
-        let few = few && !self.topic.cues && self.topic.figures == 1;
-        let digits = figure.shape == Shape::Digits && code.len() >= 4;
-        if few && digits { SOMEWHERE + 4 } else { 0 }
+    fn alone_points(&self, one: &Candidate) -> i32 {
+        let topic = &self.topic;
+        let code = one.figure.code.as_str();
+        let is_titled = at_joint(self.row, one.placed.at);
+        let titled = topic.numbered && (5..=7).contains(&code.len()) && is_titled;
+        let named = topic.signed || titled;
+        let few = topic.words == 0 || topic.words <= 2 && named;
+        let nothing_else = few && !topic.cues && topic.figures == 1;
+        // "Orchard: 482913. Ref #77120".
+        let title = |item: &Item| matches!(item, Item::Words(_) | Item::Joint);
+        let opens = is_titled && self.row.items[..one.placed.at].iter().all(title);
+        let explained = one.sole && named && opens && topic.words <= 2 && !topic.price;
+        let digits = one.figure.shape == Shape::Digits && code.len() >= 4;
+        if digits && (nothing_else || explained) { ALONE } else { 0 }
     }
 
-    fn penalty(&self, at: usize, figure: &Figure, placed: &Placed, nearness: Nearness) -> i32 {
-        let Placed { before, after, .. } = placed;
+    /// What the neighbours take from a figure.
+    fn excuses(&self, one: &Candidate, nearness: Nearness) -> i32 {
+        let Candidate { placed, figure, .. } = one;
+        let Placed { before, .. } = placed;
         let Nearness { close, wished, joined_after, .. } = nearness;
         let code = figure.code.as_str();
         let mut lost = 0;
@@ -324,15 +350,15 @@ impl Judge<'_> {
             let named = label.gap > 0 && before.code.is_some_and(named);
             lost += match (label.joined, joined_after) {
                 _ if label.sent => 70,
-                // "At the delivery show 4821", where the verb stands last.
-                (false, _) if label.gap >= 2 && after.enter == Some(0) => 10,
+                (false, _) if one.sole => 10,
+                _ if placed.is_told_last() => 10,
                 (_, false) if named => 20,
                 (true, true) => 10,
                 (false, true) => 35,
                 (_, false) => 70,
             };
         }
-        lost += match self.beside(at) {
+        lost += match one.beside {
             Beside::Amount => 80,
             Beside::Measure if wished => 25,
             Beside::Measure => 80,
@@ -341,137 +367,66 @@ impl Judge<'_> {
         };
         // "Booking confirmed, code QK7PD2".
         let drawn = matches!(figure.shape, Shape::Mixed | Shape::Capitals);
-        if drawn && before.thing && before.code.is_some_and(|tie| tie.rank < 3) {
+        let named = before.code.is_some_and(|tie| tie.rank < 3) && !self.topic.verify;
+        if drawn && before.thing && named {
             lost += 30;
-        }
-        // "Today only: code SAVE20".
-        if figure.shape == Shape::Mixed && !self.topic.verify && is_slogan(code) {
-            lost += 30;
-        }
-        if self.topic.trade && !self.topic.verify {
-            let inside = before.trade || after.trade || self.topic.price;
-            let near = inside || !matches!(figure.shape, Shape::Digits | Shape::Spelled);
-            lost += if near { 45 } else { 15 };
         }
         if is_year(code) && !close && before.enter != Some(0) {
             lost += 35;
+        } else if is_year(code) && self.topic.rivals > 1 {
+            lost += 25;
         }
-        lost += match (after.stale, self.topic.rivals) {
+        lost
+    }
+
+    /// What the rest of the message takes from a figure.
+    fn contradictions(&self, one: &Candidate, nearness: Nearness) -> i32 {
+        let Candidate { placed, figure, .. } = one;
+        let Placed { before, after, .. } = placed;
+        let (topic, known, wished) = (&self.topic, &self.known, nearness.wished);
+        let code = figure.code.as_str();
+        let mut lost = 0;
+        // "Today only: code SAVE20".
+        if figure.shape == Shape::Mixed && !topic.verify && is_slogan(code) {
+            lost += 30;
+        }
+        if topic.trade && !topic.verify {
+            let inside = before.trade || after.trade || topic.price && !one.named;
+            let near = inside || !matches!(figure.shape, Shape::Digits | Shape::Spelled);
+            lost += if near { 45 } else { 15 };
+        }
+        // "Your PIN was 4413, it is 6620 now".
+        if known.renewed && !one.is_new() {
+            lost += 25;
+        }
+        lost += match (after.stale, topic.rivals) {
             (false, _) => 0,
             (true, 0 | 1) => 45,
             (true, _) => 50,
         };
         // A time of day, unless the message speaks of a code.
-        if !self.topic.code && is_time(code) {
+        if !topic.code && is_time(code) {
             lost += 15;
         }
-        if self.topic.taken && !wished {
+        // A door's code beside one to log in with.
+        if known.login && one.is_at_door() {
+            lost += 40;
+        }
+        // The name of a thing where the code stands elsewhere.
+        if known.settled && !one.sole && one.tagged {
+            lost += 40;
+        }
+        if known.taken && !wished {
             lost += 30;
         }
-        if self.is_sender(code) && !wished {
+        if is_sender(self.sender, code) && !wished {
             lost += 50;
         }
         lost
     }
-
-    /// True if the figure is the number that the message comes from.
-    fn is_sender(&self, code: &str) -> bool {
-        code.len() >= 3 && self.sender.bytes().filter(u8::is_ascii_digit).eq(code.bytes())
-    }
-
-    /// What kind of measure the neighbours make of a figure.
-    fn beside(&self, at: usize) -> Beside {
-        let item = |at: Option<usize>| at.and_then(|at| self.row.items.get(at)).copied();
-        let (before, after) = (item(at.checked_sub(1)), item(at.checked_add(1)));
-        let second = item(at.checked_sub(2));
-        let other = matches!(second, Some(Item::Figure(_)));
-        match (before, after) {
-            (_, Some(Item::Cue(Kind::Currency | Kind::Tail))) => Beside::Amount,
-            (Some(Item::Cue(Kind::Currency)), _) if !other => Beside::Amount,
-            (_, Some(Item::Cue(Kind::Unit))) => Beside::Measure,
-            (Some(Item::Cue(Kind::Month)), _) | (_, Some(Item::Cue(Kind::Month))) => Beside::Date,
-            _ => Beside::Nothing,
-        }
-    }
-}
-
-/// How many digits the text says that its code has.
-fn counted(row: &Row, text: &str) -> Option<usize> {
-    row.items.windows(2).find_map(|pair| {
-        let [Item::Figure(figure), Item::Cue(Kind::Number | Kind::Code | Kind::Otp)] = pair else {
-            return None;
-        };
-        let Figure { start, end, .. } = row.figures[*figure];
-        text[start..end].parse().ok().filter(|count| (3..=9).contains(count))
-    })
 }
 
 /// True behind a colon or a dash.
 fn at_joint(row: &Row, at: usize) -> bool {
     at > 0 && row.items[at - 1] == Item::Joint
-}
-
-enum Beside {
-    Amount,
-    Measure,
-    Date,
-    Nothing,
-}
-
-/// True for hours and minutes.
-fn is_time(code: &str) -> bool {
-    code.len() == 4
-        && code.get(..2).is_some_and(|hours| hours < "24")
-        && code.get(2..).is_some_and(|minutes| minutes < "60")
-}
-
-fn gap(tie: Tie) -> i32 {
-    i32::try_from(tie.gap.min(100)).unwrap_or(100)
-}
-
-fn before_points(tie: Tie) -> i32 {
-    let gap = gap(tie);
-    let points = match tie.crossed {
-        None if gap == 0 => 50,
-        None if tie.joined => (50 - 3 * gap).max(36),
-        None => (50 - 3 * gap).max(26),
-        Some(Level::Clause) => (44 - 3 * gap).max(24),
-        Some(Level::Line) if gap == 0 => 46,
-        Some(Level::Line) => (36 - 3 * gap).max(22),
-        Some(Level::Sentence) if gap == 0 => 34,
-        Some(Level::Sentence) => (28 - 2 * gap).max(20),
-    };
-    points - 10 * tie.passed
-}
-
-fn after_points(tie: Tie) -> i32 {
-    let gap = gap(tie);
-    match tie.crossed {
-        None if tie.joined => (48 - 2 * gap).max(26),
-        None => (44 - 4 * gap).max(22),
-        Some(Level::Clause) => (40 - 4 * gap).max(22),
-        Some(Level::Line) if gap == 0 => 36,
-        Some(Level::Line | Level::Sentence) => 22,
-    }
-}
-
-fn verify_before_points(tie: Tie) -> i32 {
-    let gap = gap(tie);
-    match tie.crossed {
-        None if tie.joined => (40 - 3 * gap).max(14),
-        None if gap == 0 => 24,
-        None | Some(Level::Clause) => 14,
-        Some(Level::Line | Level::Sentence) => 8,
-    }
-}
-
-fn verify_after_points(tie: Tie) -> i32 {
-    let gap = gap(tie);
-    match tie.crossed {
-        None if tie.joined => (32 - 2 * gap).max(14),
-        None if gap == 0 => 24,
-        None if gap <= 2 => 20,
-        None | Some(Level::Clause) => 14,
-        Some(Level::Line | Level::Sentence) => 8,
-    }
 }

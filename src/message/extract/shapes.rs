@@ -8,6 +8,9 @@ use super::code::{Shape, is_year};
 /// Short words that begin a sentence.
 const OPENERS: &[&str] = &["Do", "If", "It", "No", "Not", "Ne", "Nu", "Exp", "Use", "Ref", "For"];
 
+/// Last digits of an account that are shown.
+const HIDDEN_LEN_MAX: usize = 5;
+
 /// How much of a run is the figure: the next sentence may begin without a blank, as in
 /// `482913Valid for 5 minutes`.
 pub(super) fn figure_len(run: &str) -> usize {
@@ -39,7 +42,8 @@ pub(super) fn shape_of<'a>(groups: impl Iterator<Item = &'a str> + Clone) -> Sha
     let even = groups.clone().all(|group| group.len() == lens[0]);
     match (count, lens) {
         // A date, a span of years, a phone number.
-        (3, [4, 1 | 2, 1 | 2] | [1 | 2, 1 | 2, 4]) => Shape::Measure,
+        (3, [4, 1 | 2, 1 | 2] | [1 | 2, 1 | 2, 4]) if groups.clone().any(is_year) => Shape::Measure,
+        (3, [4, 1 | 2, 1 | 2] | [1 | 2, 1 | 2, 4]) => Shape::Uneven,
         (3, [2, 2, 2]) if is_date(groups.clone()) => Shape::Measure,
         (2, [4, 4, _]) if groups.clone().all(is_year) => Shape::Measure,
         // "02-888-8888" and "1588-9999" are dialled.
@@ -81,4 +85,61 @@ pub(super) fn is_slogan(code: &str) -> bool {
     let spoken = word.bytes().any(|b| matches!(b, b'A' | b'E' | b'I' | b'O' | b'U'));
     let letters = word.bytes().all(|b| b.is_ascii_uppercase());
     letters && spoken && word.len() >= 4 && matches!(code.len() - word.len(), 2 | 3)
+}
+
+/// True for four digits between the letters of a licence plate: "АА 4410 КЕ".
+pub(super) fn is_plate(head: &str, tail: &str, code: &str) -> bool {
+    let pair = |word: &str| {
+        word.chars().count() == 2 && word.chars().all(|c| "авеіикмнорстху".contains(c))
+    };
+    let before = head.strip_suffix(' ').unwrap_or(head).rsplit([' ', '\n', ',', '(']).next();
+    let after = tail.strip_prefix(' ').unwrap_or(tail).split([' ', '\n', ',', '.', ')']).next();
+    code.len() == 4 && before.is_some_and(pair) && after.is_some_and(pair)
+}
+
+/// True for hours and minutes.
+pub(super) fn is_time(code: &str) -> bool {
+    code.len() == 4
+        && code.get(..2).is_some_and(|hours| hours < "24")
+        && code.get(2..).is_some_and(|minutes| minutes < "60")
+}
+
+/// Digits of a card of which the others are hidden, a short code to dial.
+pub(super) fn is_hidden(text: &str, start: usize, end: usize) -> bool {
+    let (before, after) = (&text[..start], &text[end..]);
+    let stars: &[char] = &['*', '•', '●', '×', '∙', '＊'];
+    let inside = text[start..end].trim_end_matches(|c: char| c.is_ascii_digit());
+    let crosses = |text: &str| {
+        text.len() - text.trim_end_matches(['x', 'X']).len() >= 2
+            && !text.trim_end_matches(['x', 'X']).ends_with(|c: char| c.is_ascii_alphabetic())
+    };
+    // "DE…4821", "DE12..4821".
+    let cut = before.strip_suffix('…').or_else(|| before.strip_suffix(".."));
+    let cut = cut.map(|rest| rest.trim_end_matches(['.', '…']));
+    let named = |rest: &str| rest.ends_with(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit());
+    if cut.is_some_and(named) && end - start <= HIDDEN_LEN_MAX {
+        return true;
+    }
+    let last = before.chars().next_back();
+    if last.is_some_and(|c| matches!(c, '\u{370}'..='\u{52f}')) {
+        // A licence plate or a product; a word that says what follows is longer.
+        let letters = before.chars().rev().take(4);
+        let letters = letters.take_while(|c| matches!(c, '\u{370}'..='\u{52f}')).count();
+        if letters <= 2 {
+            return true;
+        }
+    }
+    let near = before.trim_end_matches([' ', '-']);
+    if inside.len() >= 2 && inside.bytes().all(|b| matches!(b, b'x' | b'X'))
+        || inside.is_empty() && near.len() + 1 >= before.len() && crosses(near)
+    {
+        return true;
+    }
+    if !before.ends_with(stars) {
+        return after.starts_with("**") || after.starts_with(['•', '●']);
+    }
+    // One star on either side, or two, are bold print.
+    let lead = before.len() - before.trim_end_matches('*').len();
+    let tail = after.len() - after.trim_start_matches('*').len();
+    !(matches!(lead, 1 | 2) && lead == tail)
 }

@@ -60,6 +60,14 @@ pub(super) struct Side {
     pub(super) label: Option<Label>,
     /// The figure counts no more.
     pub(super) stale: bool,
+    /// It is called the old one.
+    pub(super) old: bool,
+    /// Something is opened or fetched, and no page is.
+    pub(super) open: Option<u32>,
+    /// The figure is to be sent as a reply.
+    pub(super) reply: bool,
+    /// A door is named.
+    pub(super) place: bool,
     /// The word for code stands behind a thing that has one of its own.
     pub(super) thing: bool,
     /// Something is done with the figure.
@@ -89,22 +97,38 @@ impl Placed {
             before.is_some_and(|gap| gap <= TOLD_GAP_MAX)
                 || after.is_some_and(|gap| gap <= TOLD_GAP_MAX)
         };
-        near(before.enter, after.enter) && near(before.person, after.person)
+        near(before.enter, after.enter) && near(before.person, after.person) || self.is_told_last()
+    }
+
+    /// True for "At the delivery show 4821" where the verb stands last.
+    pub(super) fn is_told_last(&self) -> bool {
+        self.before.label.is_some_and(|label| label.gap >= 1 && !label.sent)
+            && self.after.enter.is_some_and(|gap| gap <= 1)
     }
 }
 
 /// Looks around every figure of a row, in order.
 pub(super) fn around(row: &Row) -> Vec<Placed> {
     let mut looker = Looker { row, labelled: vec![None; row.figures.len()] };
+    // Words for opening mean a page where the message has its address.
+    let linked = row.items.iter().any(|item| matches!(item, Item::Link { .. }));
     let mut placed = Vec::with_capacity(row.figures.len());
     for (at, item) in row.items.iter().enumerate() {
         if let Item::Figure(figure) = *item {
-            let mut placing =
-                Placed { at, figure, before: looker.look_back(at), after: looker.look_on(at) };
-            let Placed { before, .. } = &placing;
+            // What stands behind an amount says nothing of it.
+            let measured = row.figures[figure].shape == Shape::Measure;
+            let after = if measured { Side::default() } else { looker.look_on(at) };
+            let mut placing = Placed { at, figure, before: looker.look_back(at), after };
+            placing.before.open = placing.before.open.filter(|_| !linked);
+            // "Reply YES5".
+            if placing.before.reply && row.figures[figure].shape != Shape::Digits {
+                placing.before.enter = None;
+            }
+            let Placed { before, after, .. } = &placing;
             // "Courier 482913", but "Tell the courier 482913".
             let owned = before.person.is_some_and(|gap| gap <= LABEL_GAP_MAX);
-            if owned && !placing.is_told() && before.code.is_none() && before.verify.is_none() {
+            let coded = before.code.or(after.code).is_some() || before.verify.is_some();
+            if owned && !placing.is_told() && !coded {
                 let label = Label { place: at, joined: false, sent: false, gap: 0 };
                 placing.before.label.get_or_insert(label);
             }
@@ -140,7 +164,10 @@ impl Looker<'_> {
                     Some(label) => place = label,
                     None => walk.pass(&self.row.figures[figure], is_name(self.row, place)),
                 },
-                Item::Cue(Kind::Stale) if walk.gap <= 1 && walk.crossed.is_none() => {
+                Item::Cue(Kind::Stale | Kind::Instead)
+                    if walk.gap <= 1 && walk.crossed.is_none() && !self.follows_figure(place) =>
+                {
+                    side.old = true;
                     side.label.get_or_insert(Label { place, joined: false, sent: false, gap: 0 });
                 }
                 Item::Cue(kind @ (Kind::Label | Kind::Thing | Kind::Trade | Kind::Month)) => {
@@ -159,7 +186,7 @@ impl Looker<'_> {
                     walk.gap = walk.gap.saturating_add(1);
                 }
                 // "Text STOP to 48213".
-                Item::Cue(Kind::Send) if walk.gap > 0 && walk.crossed.is_none() => {
+                Item::Cue(Kind::Send) if walk.gap > 0 && walk.crossed.is_none() && !side.with => {
                     let label = Label { place, joined: true, sent: true, gap: 0 };
                     side.label = side.label.or((walk.gap <= SEND_GAP_MAX).then_some(label));
                     walk.gap = walk.gap.saturating_add(1);
@@ -202,7 +229,10 @@ impl Looker<'_> {
         }
         for at in (place.saturating_sub(NAME_ITEMS)..place).rev() {
             match self.row.items[at] {
-                Item::Cue(Kind::Stale) if tie.crossed.is_none() => {
+                Item::Cue(Kind::Stale | Kind::Instead)
+                    if tie.crossed.is_none() && !side.new && !self.follows_figure(at) =>
+                {
+                    side.old = true;
                     side.label.get_or_insert(Label {
                         place: at,
                         joined: false,
@@ -250,12 +280,24 @@ impl Looker<'_> {
                 }
                 item => {
                     if walk.meet(&mut side, item) {
+                        // "4821 is the code to tell".
+                        let asked = self.row.items.get(place + 1) == Some(&Item::Cue(Kind::Enter));
+                        if asked && side.code.is_some() && walk.is_inside() {
+                            side.enter.get_or_insert(walk.gap);
+                        }
                         break;
                     }
                 }
             }
         }
         side
+    }
+
+    /// True for a word behind the figure that counts no more: "8820 yerine 4419".
+    fn follows_figure(&self, place: usize) -> bool {
+        let before = place.checked_sub(1).map(|at| self.row.items[at]);
+        let Some(Item::Figure(figure)) = before else { return false };
+        self.row.items[place] == Item::Cue(Kind::Stale) && self.row.figures[figure].is_open()
     }
 
     /// True if a word for code follows a word at once, or another number.
@@ -320,9 +362,13 @@ impl Walk {
             side.asked |= near;
         }
         // "Open it with 482913".
-        if kind == Kind::Link && same && side.with {
+        if matches!(kind, Kind::Link | Kind::Open) && same && side.with {
             side.enter.get_or_insert(0);
         }
+        if kind == Kind::Open && same && near {
+            side.open.get_or_insert(self.gap);
+        }
+        side.place |= kind == Kind::Place && same && near;
         if kind == Kind::Person && same {
             side.person.get_or_insert(self.gap);
         }
@@ -349,7 +395,9 @@ impl Walk {
                 side.code = Some(self.tie());
                 return true;
             }
-            Item::Cue(kind @ (Kind::Enter | Kind::Link | Kind::Person)) => self.ask(side, kind),
+            Item::Cue(
+                kind @ (Kind::Enter | Kind::Link | Kind::Open | Kind::Place | Kind::Person),
+            ) => self.ask(side, kind),
             Item::Cue(Kind::With) => {
                 side.with |= self.gap <= 1;
                 self.joined |= self.gap == 0;
@@ -368,6 +416,11 @@ impl Walk {
                 let near = self.gap == 0 || self.joined && self.gap <= 2;
                 side.new |= self.crossed.is_none() && near;
             }
+            // "Reply 48213 for yes".
+            Item::Cue(Kind::Send) if self.gap == 0 && self.crossed.is_none() => {
+                side.reply = side.enter.is_none();
+                side.enter.get_or_insert(1);
+            }
             Item::Cue(Kind::Trade) => {
                 side.trade |= same;
                 self.gap = self.gap.saturating_add(1);
@@ -380,6 +433,7 @@ impl Walk {
                 | Kind::Currency
                 | Kind::Month
                 | Kind::Done
+                | Kind::Instead
                 | Kind::Send,
             )
             | Item::Figure(_) => self.gap = self.gap.saturating_add(1),

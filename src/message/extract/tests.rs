@@ -89,6 +89,12 @@ fn endless_texts_take_no_longer_than_their_beginning() {
         "AB-123 ",
         "x1",
         "XX1 ",
+        "رمز",
+        "c\u{fffd}de 1 ",
+        "\u{fffd}",
+        "Ã³",
+        "сode",
+        "new 1 old 2 ",
     ] {
         let began = Instant::now();
         let _found = extract(&repeated(part), "");

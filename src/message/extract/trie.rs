@@ -1,0 +1,135 @@
+//! Words found where they begin: the longest that fits, letter by letter.
+//!
+//! The words are bytes in small letters; a text may have capitals. The work at one place is
+//! bounded by the longest word.
+
+use std::ops::Range;
+
+/// A node without a word.
+const NONE: u32 = u32::MAX;
+
+#[derive(Debug)]
+struct Node {
+    /// Bytes that all words behind it have next.
+    tail: Range<u32>,
+    /// The nodes that follow; `labels` has the byte that leads to each.
+    children: Range<u32>,
+    word: u32,
+}
+
+/// A node yet to be filled, its words, and how many of their bytes lead to it.
+type Open<'a> = (usize, &'a [(&'a [u8], u32)], usize);
+
+/// Words, each with a number.
+#[derive(Debug)]
+pub(super) struct Trie {
+    nodes: Vec<Node>,
+    labels: Vec<u8>,
+    tails: Vec<u8>,
+    /// Where the first byte of a word leads; `NONE` where no word begins so.
+    roots: [u32; 256],
+}
+
+impl Trie {
+    /// Words in order, none twice, none empty.
+    pub(super) fn of(words: &[(&[u8], u32)]) -> Self {
+        assert!(words.is_sorted_by(|one, two| one.0 < two.0), "words are in order");
+        let mut trie =
+            Self { nodes: Vec::new(), labels: Vec::new(), tails: Vec::new(), roots: [NONE; 256] };
+        let mut open = Vec::new();
+        let children = trie.branch(words, 0, &mut open);
+        for child in children {
+            trie.roots[usize::from(trie.labels[child as usize])] = child;
+        }
+        while let Some((node, words, depth)) = open.pop() {
+            let rest = |at: usize| &words[at].0[depth..];
+            let (first, last) = (rest(0), rest(words.len() - 1));
+            let shared = first.iter().zip(last).take_while(|(one, two)| one == two).count();
+            let start = size(trie.tails.len());
+            trie.tails.extend_from_slice(&first[..shared]);
+            let (word, longer) = match words {
+                [(_, number), longer @ ..] if first.len() == shared => (*number, longer),
+                _ => (NONE, words),
+            };
+            let children = trie.branch(longer, depth + shared, &mut open);
+            let tail = start..size(trie.tails.len());
+            trie.nodes[node] = Node { tail, children, word };
+        }
+        trie
+    }
+
+    /// Makes a node for each byte that words have at a depth.
+    fn branch<'a>(
+        &mut self,
+        words: &'a [(&'a [u8], u32)],
+        depth: usize,
+        open: &mut Vec<Open<'a>>,
+    ) -> Range<u32> {
+        let first = size(self.nodes.len());
+        for group in words.chunk_by(|one, two| one.0[depth] == two.0[depth]) {
+            open.push((self.nodes.len(), group, depth + 1));
+            self.nodes.push(Node { tail: 0..0, children: 0..0, word: NONE });
+            self.labels.push(group[0].0[depth]);
+        }
+        first..size(self.nodes.len())
+    }
+
+    /// The words that a text begins with, shortest first: each one's length and number.
+    pub(super) fn prefixes<'a>(
+        &'a self,
+        text: &'a [u8],
+    ) -> impl Iterator<Item = (usize, usize)> + 'a {
+        let mut next = text.first().map_or(NONE, |byte| self.roots[usize::from(small(*byte))]);
+        let mut at = 1;
+        std::iter::from_fn(move || {
+            while next != NONE {
+                let Node { tail, children, word } = &self.nodes[next as usize];
+                let tail = &self.tails[tail.start as usize..tail.end as usize];
+                let fits = text.get(at..at + tail.len()).is_some_and(|text| {
+                    text.iter().zip(tail).all(|(byte, tail)| small(*byte) == *tail)
+                });
+                if !fits {
+                    break;
+                }
+                let end = at + tail.len();
+                next = text.get(end).map_or(NONE, |byte| self.child(children, small(*byte)));
+                at = end + 1;
+                if *word != NONE {
+                    return Some((end, *word as usize));
+                }
+            }
+            next = NONE;
+            None
+        })
+    }
+
+    fn child(&self, children: &Range<u32>, byte: u8) -> u32 {
+        let labels = &self.labels[children.start as usize..children.end as usize];
+        let at = labels.binary_search(&byte).map_or(NONE, size);
+        if at == NONE { NONE } else { children.start + at }
+    }
+}
+
+fn small(byte: u8) -> u8 {
+    byte.to_ascii_lowercase()
+}
+
+fn size(len: usize) -> u32 {
+    u32::try_from(len).expect("a table of words is far smaller")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_words_that_a_text_begins_with_are_found() {
+        let words: [(&[u8], u32); 4] = [(b"co", 0), (b"code", 1), (b"codes", 2), (b"pin", 3)];
+        let trie = Trie::of(&words);
+        let found = |text: &str| trie.prefixes(text.as_bytes()).collect::<Vec<_>>();
+        assert_eq!(found("Code is"), [(2, 0), (4, 1)]);
+        assert_eq!(found("codes"), [(2, 0), (4, 1), (5, 2)]);
+        assert_eq!(found("PIN"), [(3, 3)]);
+        assert!(found("c").is_empty() && found("").is_empty() && found("x").is_empty());
+    }
+}
