@@ -397,9 +397,9 @@ impl ProviderClient {
         })?;
         way.replied(reply.status);
         let read = reading::read(&self.driver, op, reply).await;
+        self.pause_if_asked(asked_in(op, way.lane()), read.as_ref().err());
         read.map_err(|mut error| {
             error.excerpt = self.mask(&error.excerpt);
-            self.pause_if_asked(op, way.lane(), &error);
             let retryable = consequence::of(error.kind).retry == Retry::All
                 && !error.certain
                 && error.retry_after_ms.is_none();
@@ -434,15 +434,16 @@ impl ProviderClient {
 
     /// Pauses all calls when a provider says that there were too many, and such calls when it
     /// asks for it for another reason.
-    fn pause_if_asked(&self, op: Op, lane: Lane, error: &ProviderError) {
-        let asked = error.retry_after_ms;
-        let (of, pause) = match consequence::of(error.kind).pause {
-            Pause::None => return,
-            Pause::Asked => (pause_of(op, lane), asked.unwrap_or(0)),
-            Pause::Penalty => (PauseOf::All, asked.unwrap_or(self.driver.limits().penalty_ms)),
-        };
-        if pause > 0 {
-            self.room.dispatcher().pause(of, Duration::from_millis(pause));
+    fn pause_if_asked(&self, lane: Lane, error: Option<&ProviderError>) {
+        let dispatcher = self.room.dispatcher();
+        let asked = error.and_then(|error| error.retry_after_ms);
+        match error.map_or(Pause::None, |error| consequence::of(error.kind).pause) {
+            Pause::None => dispatcher.note_answer(lane, None),
+            Pause::Asked => dispatcher.note_answer(lane, asked.map(Duration::from_millis)),
+            Pause::Penalty => {
+                let pause = asked.unwrap_or(self.driver.limits().penalty_ms);
+                dispatcher.pause(PauseOf::All, Duration::from_millis(pause));
+            }
         }
     }
 
@@ -459,14 +460,14 @@ fn by_id(external_id: &str) -> Slots<'_> {
     Slots { external_id: Some(external_id), ..Slots::default() }
 }
 
-/// What pauses when an operation of a lane is not to be asked for: one activation and the list of
+/// The lane that pauses when an operation is not to be asked for: one activation and the list of
 /// all of them apart, whatever lane they went in.
-const fn pause_of(op: Op, lane: Lane) -> PauseOf {
-    PauseOf::One(match op {
+const fn asked_in(op: Op, lane: Lane) -> Lane {
+    match op {
         Op::ListActive => Lane::List,
         Op::Status => Lane::Poll,
         Op::Balance | Op::Prices | Op::Buy | Op::Cancel | Op::Finish | Op::Resend => lane,
-    })
+    }
 }
 
 fn misread(op: Op) -> ProviderError {

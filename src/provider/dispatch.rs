@@ -312,6 +312,16 @@ impl Dispatcher {
         self.shared.state.lock().pauses.begin(of, until);
     }
 
+    /// Notes whether the answer to a call of a lane was the wish for a pause: such calls pause at
+    /// once, or where each is about one activation after three in a row.
+    pub fn note_answer(&self, lane: Lane, pause: Option<Duration>) {
+        let mut state = self.shared.state.lock();
+        match pause {
+            Some(pause) => state.pauses.note_asked(lane, Instant::now() + pause.min(PAUSE_MAX)),
+            None => state.pauses.note_answered(lane),
+        }
+    }
+
     async fn wait(&self, lane: Lane, mut until: Instant, asks: Asks) -> Result<Turn, Limited> {
         let (turn, mut given) = oneshot::channel();
         let key = asks.key();

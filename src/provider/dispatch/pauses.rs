@@ -20,6 +20,17 @@ pub enum PauseOf {
 pub(super) struct Pauses {
     all: Option<Instant>,
     lanes: [Option<Instant>; LANES.len()],
+    /// How many calls in a row were answered with such a wish.
+    asked: [u8; LANES.len()],
+}
+
+/// After how many answers in a row a lane pauses. A call for one activation says little of the
+/// others, and their codes are waited for: a gateway that turns some calls away stops none of them.
+const fn answers_until_pause(lane: Lane) -> u8 {
+    match lane {
+        Lane::Buy | Lane::List | Lane::Sync => 1,
+        Lane::Change | Lane::Poll | Lane::End => 3,
+    }
 }
 
 impl Pauses {
@@ -30,6 +41,20 @@ impl Pauses {
             PauseOf::One(lane) => &mut self.lanes[lane as usize],
         };
         *pause = (*pause).max(Some(until));
+    }
+
+    /// Notes that a call of a lane was answered with the wish for a pause until then.
+    pub(super) fn note_asked(&mut self, lane: Lane, until: Instant) {
+        let asked = &mut self.asked[lane as usize];
+        *asked = asked.saturating_add(1);
+        if *asked >= answers_until_pause(lane) {
+            self.begin(PauseOf::One(lane), until);
+        }
+    }
+
+    /// Notes that one was answered without it.
+    pub(super) fn note_answered(&mut self, lane: Lane) {
+        self.asked[lane as usize] = 0;
     }
 
     /// Until when a lane pauses; `None` if it does not.

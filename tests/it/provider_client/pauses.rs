@@ -52,6 +52,22 @@ fn a_pause_for_a_price_list_or_a_list_of_activations_holds_for_such_lists_alone(
 }
 
 #[test]
+fn polls_pause_where_several_in_a_row_are_told_to_come_back_later() {
+    let away = || http("503 Service Unavailable", "Retry-After: 60\r\n", "back soon");
+    let code = || ok("STATUS_OK:12345");
+    let server = serve(vec![away(), away(), code(), away(), away(), away()]);
+    let client = handler(&server);
+    run(async {
+        for is_away in [true, true, false, true, true, true] {
+            let answer = client.status("1").await;
+            assert_eq!(answer.is_err(), is_away, "{answer:?}");
+        }
+        assert_eq!(client.status("1").await.unwrap_err().kind, ErrorKind::NoTurn);
+    });
+    assert_eq!(server.calls.load(Ordering::SeqCst), 6, "the last one is not sent");
+}
+
+#[test]
 fn a_pause_until_a_date_is_as_long_as_the_date_is_away() {
     let until = "Date: Sat, 28 Nov 2026 01:00:00 GMT\r\n\
                  Retry-After: Sat, 28 Nov 2026 01:00:30 GMT\r\n";
