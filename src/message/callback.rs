@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 
 use crate::digest;
 use crate::json::{self, JsonFault};
+use crate::message::unseen::is_blank;
 use crate::message::{form, number};
 
 /// How long a callback without an id is the same.
@@ -32,7 +33,7 @@ pub struct PostedMessage {
     /// The sender, as the phone network states it: its first 100 bytes of UTF-8 are kept.
     #[serde(default)]
     pub sender: String,
-    /// The text, not empty: 2,000 bytes of UTF-8 are kept, those with the code.
+    /// The text, which shows something: 2,000 bytes of UTF-8 are kept, those with the code.
     #[schemars(length(min = 1))]
     pub text: String,
     /// The SIM bank's own id of the message: messages with the same id are the same.
@@ -59,7 +60,8 @@ impl fmt::Debug for PostedMessage {
 /// Why it cannot be read, or which field cannot be used.
 pub fn read(content_type: &str, body: &[u8]) -> Result<PostedMessage, JsonFault> {
     let text = decoded(wide(body).unwrap_or(content_type), body);
-    let text = text.trim_start_matches('\u{feff}');
+    // Some gateways end what they send as C ends a string.
+    let text = text.trim_start_matches('\u{feff}').trim_end_matches(['\0', ' ', '\r', '\n']);
     // Some clients call whatever they send a form, and others call a form whatever they like.
     let is_json = text.trim_start().starts_with(['{', '[']);
     let form = (!is_json).then(|| form::fields(content_type, body)).flatten();
@@ -84,7 +86,7 @@ pub fn read(content_type: &str, body: &[u8]) -> Result<PostedMessage, JsonFault>
         }
     }
     let mut required = |name| {
-        let value = fields.remove(name).filter(|value| !value.is_empty());
+        let value = fields.remove(name).filter(|value| !is_blank(value));
         value.ok_or_else(|| JsonFault::invalid(name, "is missing or empty"))
     };
     let (number, text) = (required("number")?, required("text")?);
@@ -257,6 +259,9 @@ mod tests {
         assert_eq!(text_of(named, &japanese), "コード 48291");
         for (charset, bytes) in [
             ("shift_jis", &b"\x83R\x81[\x83h 48291"[..]),
+            ("cp932", b"\x83R\x81[\x83h 48291"),
+            ("Windows-932", b"\x83R\x81[\x83h 48291"),
+            ("ms936", b"\xa5\xb3\xa9`\xa5\xc9 48291"),
             ("gb18030", b"\xa5\xb3\xa9`\xa5\xc9 48291"),
         ] {
             let named = format!("application/json; charset={charset}");
@@ -287,8 +292,11 @@ mod tests {
         assert_eq!(text_of("multipart/form-data; boundary=X", parts.as_bytes()), "code 1");
         // What a client sends as a form that is none.
         assert_eq!(text_of(FORM, br#" {"number": "62812345", "text": "code 1"}"#), "code 1");
+        let ended = b"{\"number\": \"62812345\", \"text\": \"code 1\"}\r\n\0";
+        assert_eq!(text_of("application/json", ended), "code 1");
         for (body, field) in [
             (&b"number=1&text=a&text=b"[..], "text"),
+            (b"number=1&text=+%E2%80%8B+", "text"),
             (b"text=a", "number"),
             (b"number=1&text=", "text"),
         ] {

@@ -9,3 +9,4 @@ pub mod holder;
 pub mod identity;
 pub mod named;
 mod number;
+pub mod unseen;

@@ -3,6 +3,8 @@
 
 use nexnum_engine::ids::Number;
 
+use super::unseen::is_unseen;
+
 /// The number that a text is.
 #[must_use]
 pub(super) fn parse(text: &str) -> Option<Number> {
@@ -16,10 +18,6 @@ pub(super) fn parse(text: &str) -> Option<Number> {
 /// True for what means nothing in a number: blanks, marks that are not seen, dashes, dots and
 /// parentheses.
 fn is_between(c: char) -> bool {
-    let is_unseen = matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
-        | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}');
     let is_dash = matches!(
         c,
         '-' | '\u{2010}'
@@ -39,7 +37,7 @@ fn is_between(c: char) -> bool {
             | '\u{ff09}'
             | '\u{ff0e}'
     );
-    c.is_whitespace() || c.is_control() || is_unseen || is_dash || is_mark
+    c.is_whitespace() || c.is_control() || is_unseen(c) || is_dash || is_mark
 }
 
 /// The zero of each script's digits (Unicode's Nd), in order; nine more follow each.

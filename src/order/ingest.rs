@@ -24,6 +24,7 @@ use crate::message::fit::fit;
 use crate::message::holder::{self, Holder};
 use crate::message::identity::{self, Look, Parts, PollReply, Verdict};
 use crate::message::named;
+use crate::message::unseen::is_blank;
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence::{self, Standing};
 
@@ -269,7 +270,7 @@ fn read<'a>(message: &Arrived<'a>) -> (Parts<'a>, Readable<'a>) {
 
 /// False for a message without a word.
 fn says(readable: &Readable<'_>) -> bool {
-    !readable.text.is_empty() || !readable.code.is_empty()
+    !is_blank(&readable.text) || !readable.code.is_empty()
 }
 
 /// A message cut to what the engine takes.
@@ -323,5 +324,7 @@ mod tests {
         assert_eq!((long.sender.len(), long.text.len()), (100, 2_000));
         let empty = message("1", "Telegram", "", "");
         assert!(!says(&read(&polled(&empty)).1));
+        let blank = message("1", "Telegram", " \u{200b}\n", "");
+        assert!(!says(&read(&polled(&blank)).1), "no buyer pays for it");
     }
 }
