@@ -39,6 +39,9 @@ enum Action {
         /// The service that the message is for, by slug or short code, where it names none.
         #[arg(long, value_name = "SERVICE")]
         service: Option<String>,
+        /// The message may be for an order that was placed after it came.
+        #[arg(long)]
+        later_order: bool,
     },
     /// Throw callbacks away: their messages are lost.
     Discard {
@@ -69,11 +72,8 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
             let path = format!("callbacks?state={state}&limit={limit}{cursor}");
             server.ask(Method::GET, &path, None)
         }
-        Action::Process { id, service } => {
-            let body = match service {
-                Some(service) => json!({ "service": service }),
-                None => json!({}),
-            };
+        Action::Process { id, service, later_order } => {
+            let body = json!({ "service": service, "later_order": later_order });
             server.ask(Method::POST, &format!("callbacks/{id}/process"), Some(body))
         }
         Action::Discard { ids } => {

@@ -5,6 +5,7 @@ use nexnum_engine::ids::{AccountId, CountryId, Number, OrderId, ServiceId};
 use nexnum_engine::money::{Micros, ParseMoneyError};
 
 use crate::http::{Call, Problem};
+use crate::message::number as written;
 
 /// A country by its ISO code, in any case.
 pub(super) fn country(catalog: &Catalog, code: &str) -> Result<CountryId, Problem> {
@@ -63,9 +64,9 @@ pub(super) fn cursor(cursor: Option<&str>) -> Result<Option<u64>, Problem> {
     }
 }
 
-/// A phone number.
+/// A phone number, as callbacks may write it too.
 pub(super) fn number(text: &str, field: &'static str) -> Result<Number, Problem> {
-    Number::parse(text).ok_or_else(|| invalid_number(field))
+    written::parse(text).ok_or_else(|| invalid_number(field))
 }
 
 /// A text that is no phone number.

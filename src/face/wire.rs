@@ -210,8 +210,8 @@ pub(super) struct GivenNumber<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
 described!(GivenNumber<'_>, "GivenNumber", {
     "type": "string",
-    "description": "A phone number as E.164 has it, with or without the plus sign",
-    "pattern": "^\\+?[1-9][0-9]{4,14}$",
+    "description": "A phone number: its country code and digits, with or without the plus sign. \
+        Blanks, dashes, dots and parentheses in it are ignored, and digits may be of any script",
     "examples": ["+6281234567890"],
 });
 

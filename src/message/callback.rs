@@ -180,12 +180,31 @@ pub fn stored<'a>(
     }
 }
 
+/// How long a source repeats a callback that was refused.
+const RETRIED_MINUTES: u64 = 60;
+
 /// What makes a callback the same when it comes again: the source's id at its number, else
 /// what it says within the same minute.
 #[must_use]
 pub fn key(read: &Result<PostedMessage, JsonFault>, body: &[u8], now: Time) -> u128 {
     let minute = (now.0 / MINUTE_MS).to_le_bytes();
     let Ok(posted) = read else { return digest::of(&[b"callback body", body, &minute]) };
+    key_in(posted, minute)
+}
+
+/// The keys of the same message in the minutes before, while its source may have tried, each
+/// with the end of its minute; none if its id is its key.
+pub fn keys_before(posted: &PostedMessage, now: Time) -> impl Iterator<Item = (u128, Time)> {
+    let last = now.0 / MINUTE_MS;
+    let minutes = last.saturating_sub(RETRIED_MINUTES)..last;
+    let minutes = minutes.filter(|_| posted.id.is_none());
+    minutes.map(|minute| {
+        let end = Time((minute + 1) * MINUTE_MS - 1);
+        (key_in(posted, minute.to_le_bytes()), end)
+    })
+}
+
+fn key_in(posted: &PostedMessage, minute: [u8; 8]) -> u128 {
     let PostedMessage { number: said, sender, text, id, service: _ } = posted;
     let number = number(posted).map_or_else(|| said.clone(), |number| number.to_string());
     match id {
@@ -219,6 +238,18 @@ mod tests {
         assert_ne!(numbered("+628100000", "code"), numbered("+628100001", "code"));
         assert_eq!(key_of("{", 0), key_of("{", 1));
         assert_ne!(key_of("{", 0), key_of("[", 0));
+    }
+
+    #[test]
+    fn a_source_that_tries_again_in_another_minute_is_known_for_an_hour() {
+        let body = br#"{"number": "+628100000", "text": "code 1234"}"#;
+        let read = read("", body);
+        let (now, minute) = (Time(7_230_000), MINUTE_MS);
+        let posted = read.as_ref().expect("it can be read");
+        let before: Vec<_> = keys_before(posted, now).collect();
+        assert_eq!(before.len(), 60);
+        assert_eq!(before[0], (key(&read, body, Time(3_600_000)), Time(3_659_999)));
+        assert_eq!(before[59], (key(&read, body, Time(7_200_000 - minute)), Time(7_199_999)));
     }
 
     const FORM: &str = "application/x-www-form-urlencoded";

@@ -93,18 +93,30 @@ fn occurrences(first: u128, came: impl Fn(u128) -> Option<Time>) -> (u32, Option
     (OCCURRENCES_MAX, last)
 }
 
-/// What a message that was posted is. `came` says when the number received a digest, for
-/// any of its buyers; `awaited` that its buyer has asked for another message and none has come since.
+/// How a number received a digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Came {
+    /// When.
+    pub at: Time,
+    /// It came to the order that is asked for, not to another one of the number.
+    pub here: bool,
+}
+
+/// What a message that was posted is. `came` says how the number received a digest, for any of
+/// its buyers; `awaited` that its buyer has asked for another message and none has come since.
+/// What has come to another order is never a new message of this one.
 pub fn of_posted(
     parts: &Parts<'_>,
-    came: impl Fn(u128) -> Option<Time>,
+    came: impl Fn(u128) -> Option<Came>,
     awaited: bool,
     now: Time,
 ) -> Verdict {
     let first = first(parts);
-    let (times, last) = occurrences(first, came);
+    let (times, last) = occurrences(first, |digest| came(digest).map(|came| came.at));
+    let elsewhere = |n| came(occurrence(first, n)).is_some_and(|came| !came.here);
     let is_new = match last {
         None => true,
+        Some(_) if (0..times).any(elsewhere) => false,
         Some(_) if parts.id.is_some() => false,
         Some(_) if parts.has_code => awaited,
         Some(last) => now.ms_since(last) >= REPEATED_MS,
@@ -171,8 +183,12 @@ mod tests {
     struct Line(BTreeMap<u128, Time>);
 
     impl Line {
+        fn came(&self, digest: u128) -> Option<Came> {
+            self.0.get(&digest).map(|at| Came { at: *at, here: true })
+        }
+
         fn post(&mut self, parts: Parts<'_>, awaited: bool, now: Time) -> bool {
-            let verdict = of_posted(&parts, |digest| self.0.get(&digest).copied(), awaited, now);
+            let verdict = of_posted(&parts, |digest| self.came(digest), awaited, now);
             self.take(verdict, now)
         }
 
@@ -255,6 +271,19 @@ mod tests {
         assert!(line.post(plain("Welcome"), false, START.plus_ms(120_000)));
         assert!(!line.post(plain("Welcome"), false, START.plus_ms(239_999)));
         assert!(line.post(plain("Welcome"), false, START.plus_ms(240_000)));
+    }
+
+    #[test]
+    fn what_came_to_another_order_of_the_number_is_never_new() {
+        let elsewhere = |_: u128| Some(Came { at: START, here: false });
+        for parts in [coded("code 1234"), plain("Welcome"), Parts { id: Some("7"), ..plain("") }] {
+            for awaited in [false, true] {
+                let later = START.plus_ms(3_600_000);
+                let first = first(&parts);
+                let once = |digest: u128| elsewhere(digest).filter(|_| digest == first);
+                assert_eq!(of_posted(&parts, once, awaited, later), Verdict::Repeat);
+            }
+        }
     }
 
     #[test]

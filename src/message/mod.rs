@@ -8,5 +8,5 @@ mod form;
 pub mod holder;
 pub mod identity;
 pub mod named;
-mod number;
+pub mod number;
 pub mod unseen;

@@ -7,7 +7,7 @@ use super::unseen::is_unseen;
 
 /// The number that a text is.
 #[must_use]
-pub(super) fn parse(text: &str) -> Option<Number> {
+pub fn parse(text: &str) -> Option<Number> {
     let meant = text.chars().filter(|c| !is_between(*c)).map(|c| match c {
         '\u{ff0b}' | '\u{fe62}' => '+',
         c => ascii_digit(c).unwrap_or(c),

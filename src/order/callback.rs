@@ -28,6 +28,15 @@ pub enum Processed {
     Kept,
 }
 
+/// What an operator says of a callback that is processed again.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OperatorsWord {
+    /// The service that its message is for.
+    pub service: Option<ServiceId>,
+    /// Its message may be an order's that was placed after it came.
+    pub later_order: bool,
+}
+
 /// Why a callback was not processed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum CallbackRefusal {
@@ -75,24 +84,24 @@ impl Orders {
             refused => refused.into(),
         })?;
         // 2. What it says.
-        let processed = self.process(id, provider, read, None).await?;
+        let processed = self.process(id, provider, read, OperatorsWord::default()).await?;
         // 3. It may have come before, without its signature.
         self.settle_refused(body).await;
         Ok(processed)
     }
 
-    /// Processes a callback again that could not be, for a service if its sender named none.
+    /// Processes a callback again that could not be, as the operator says.
     ///
     /// # Errors
     /// [`Refusal::NotFound`] if it is not kept; why it was not processed.
     pub async fn process_callback(
         &self,
         id: CallbackId,
-        service: Option<ServiceId>,
+        word: OperatorsWord,
     ) -> Result<Processed, CallbackRefusal> {
         let kept = self.market.read_model.callbacks(|callbacks| callbacks.get(id).cloned());
         let Callback { provider, content_type, body, .. } = kept.ok_or(Refusal::NotFound)?;
-        self.process(id, provider, callback::read(&content_type, &body), service).await
+        self.process(id, provider, callback::read(&content_type, &body), word).await
     }
 
     /// Throws away a callback that could not be processed, or was refused.
@@ -118,7 +127,7 @@ impl Orders {
         });
         for id in waiting {
             // What it fails of is stored with it; without room a later look tries again.
-            let _processed = self.process_callback(id, None).await;
+            let _processed = self.process_callback(id, OperatorsWord::default()).await;
         }
     }
 
@@ -127,10 +136,10 @@ impl Orders {
         id: CallbackId,
         provider: ProviderId,
         read: Result<PostedMessage, JsonFault>,
-        service: Option<ServiceId>,
+        word: OperatorsWord,
     ) -> Result<Processed, CallbackRefusal> {
         let delivered = match read {
-            Ok(posted) => self.deliver(id, provider, &posted, service).await,
+            Ok(posted) => self.deliver(id, provider, &posted, word).await,
             Err(fault) => Err(CallbackRefusal::Fault(fault)),
         };
         let outcome = match &delivered {
@@ -175,7 +184,7 @@ impl Orders {
         id: CallbackId,
         provider: ProviderId,
         posted: &PostedMessage,
-        service: Option<ServiceId>,
+        word: OperatorsWord,
     ) -> Result<Processed, CallbackRefusal> {
         let number = callback::number(posted).ok_or(CallbackRefusal::InvalidNumber)?;
         let named = posted.service.as_deref().map(|code| {
@@ -184,10 +193,16 @@ impl Orders {
             let code_of = || catalog.service_by_handler_code(code);
             slug.or_else(code_of).or_else(|| catalog.find_service(code))
         });
-        let service = match (service, named) {
+        let service = match (word.service, named) {
             (Some(service), _) | (None, Some(Some(service))) => Some(service),
             (None, Some(None)) => return Err(CallbackRefusal::UnknownService),
             (None, None) => None,
+        };
+        let came = match self.first_came(id, posted) {
+            _ if word.later_order => None,
+            Some(came) => Some(came),
+            // It was processed when it came first.
+            None => return Ok(Processed::Duplicate),
         };
         let message = Arrived {
             external_id: posted.id.as_deref(),
@@ -195,13 +210,32 @@ impl Orders {
             text: &posted.text,
             code: None,
         };
-        let posted = Posted { provider, number, service };
+        let posted = Posted { provider, number, service, came };
         match self.ingest_posted(posted, message, Some(id)).await {
             Ok(Ingested::Accepted) => Ok(Processed::Accepted),
             Ok(Ingested::Duplicate) => Ok(Processed::Duplicate),
             Err(Refusal::Rejected(Reject::Exhausted("messages"))) => Ok(Processed::Kept),
             Err(refusal) => Err(refusal.into()),
         }
+    }
+}
+
+impl Orders {
+    /// When a message came first, as far as its callbacks are known; `None` if it has an id and
+    /// its callback is kept no longer.
+    fn first_came(&self, id: CallbackId, posted: &PostedMessage) -> Option<Time> {
+        let now = self.market.clock.now();
+        self.market.read_model.callbacks(|callbacks| {
+            let kept = callbacks.get(id).map(|kept| kept.received_at);
+            let came = if posted.id.is_some() { kept? } else { kept.unwrap_or(now) };
+            // A source that was refused tries again, also in another minute. Of one that is
+            // kept no longer the minute is known.
+            let before = callback::keys_before(posted, came).find_map(|(key, end)| {
+                let known = callbacks.with_key(key)?;
+                Some(callbacks.get(known).map_or(end, |kept| kept.received_at))
+            });
+            Some(before.unwrap_or(came))
+        })
     }
 }
 

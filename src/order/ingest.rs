@@ -22,7 +22,7 @@ use crate::market::sequencer::SendError;
 use crate::message::extract::{self, Readable};
 use crate::message::fit::fit;
 use crate::message::holder::{self, Holder};
-use crate::message::identity::{self, Look, Parts, PollReply, Verdict};
+use crate::message::identity::{self, Came, Look, Parts, PollReply, Verdict};
 use crate::message::named;
 use crate::message::unseen::is_blank;
 use crate::provider::connected::{Connected, Failure};
@@ -60,6 +60,9 @@ pub(super) struct Posted {
     pub number: Number,
     /// The service, where the sender names it.
     pub service: Option<ServiceId>,
+    /// When it came first: an order that was placed later is not its own. `None` if an operator
+    /// says that it may be.
+    pub came: Option<Time>,
 }
 
 /// What became of a message.
@@ -112,8 +115,14 @@ impl Orders {
             let orders = self.holders(posted);
             let order = self.holder(&orders, posted, &message)?;
             let came = |digest: u128| {
-                let received = orders.iter().find_map(|order| came_at(order, digest));
-                received.or_else(|| refused.contains(&digest).then_some(Time(0)))
+                let received = orders.iter().find_map(|known| {
+                    let here = known.id == order.id;
+                    came_at(known, digest).map(|at| Came { at, here })
+                });
+                // Known to the engine alone: an earlier buyer's, whose order is gone.
+                let earlier =
+                    || refused.contains(&digest).then_some(Came { at: Time(0), here: false });
+                received.or_else(earlier)
             };
             let (awaited, now) = (order.awaits_another, self.market.clock.now());
             let digest = match identity::of_posted(&parts, came, awaited, now) {
@@ -217,7 +226,7 @@ impl Orders {
         holders.into_iter().rev().filter_map(|id| read_model.order(id)).collect()
     }
 
-    /// The one of these orders that a message is for.
+    /// The one of these orders that a message is for: of those that were there when it came.
     fn holder(
         &self,
         orders: &[Arc<Order>],
@@ -229,7 +238,10 @@ impl Orders {
             let service = self.market.catalog.service(service);
             service.is_some_and(|service| named::names(&text, service))
         };
-        match holder::choose(orders, posted.service, says) {
+        let was_there =
+            |order: &&Arc<Order>| posted.came.is_none_or(|came| order.placed_at <= came);
+        let orders: Vec<_> = orders.iter().filter(was_there).cloned().collect();
+        match holder::choose(&orders, posted.service, says) {
             Holder::One(id) => {
                 let order = orders.iter().find(|order| order.id == id).ok_or(Refusal::NoHolder)?;
                 let (catalog, service) = (self.market.catalog, order.product.service);

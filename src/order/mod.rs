@@ -45,7 +45,7 @@ use self::missing::Missing;
 use self::single_flight::SingleFlight;
 use self::tasks::Tasks;
 
-pub use callback::{CallbackRefusal, Processed};
+pub use callback::{CallbackRefusal, OperatorsWord, Processed};
 pub use ingest::{INGEST_MS, Unseen};
 pub use place::{NUMBER_WAIT, PlacedOrder};
 pub use query::{OrdersPage, SCAN_MAX};

@@ -17,7 +17,7 @@ use crate::face::query::{Bounded, Cursor, parameters};
 use crate::face::wire::{Id, Moment};
 use crate::face::{parse, problems};
 use crate::http::{Call, Problem, Response, body, reply};
-use crate::order::Processed;
+use crate::order::{OperatorsWord, Processed};
 
 /// Bytes of a body that a list shows.
 const SHOWN_LEN_MAX: usize = 4_096;
@@ -121,7 +121,8 @@ pub(super) const PROCESS: Described = Described::new(
 .details(
     "The message goes the way of a new one, also that of a callback that was refused: look at it \
      first. With `service` it is for the order of that service on \
-     its number, whatever the callback says.",
+     its number, whatever the callback says. A message is never an order's that was placed after \
+     it came first, since it may be an earlier buyer's, unless `later_order` says so.",
 )
 .path(&[PathParam::new::<Id>("id", "The callback's id", "81")])
 .body::<CallbackHint<'_>>(r#"{"service": "telegram"}"#)
@@ -144,8 +145,9 @@ pub(super) async fn process(
         if body.is_empty() { CallbackHint::default() } else { body::decode_json(&body)? };
     let catalog = state.market.catalog;
     let service = hint.service.as_deref().map(|code| parse::service(catalog, code)).transpose()?;
+    let word = OperatorsWord { service, later_order: hint.later_order };
     let id = CallbackId(call.id_param("id")?);
-    let processed = state.orders.process_callback(id, service).await;
+    let processed = state.orders.process_callback(id, word).await;
     let status = match processed.map_err(problems::of_callback)? {
         Processed::Accepted => Outcome::Accepted,
         Processed::Duplicate => Outcome::Duplicate,
@@ -182,6 +184,9 @@ struct CallbackHint<'a> {
     /// The service that the message is for, by slug or short code.
     #[serde(borrow, default)]
     service: Option<Cow<'a, str>>,
+    /// `true` if the message may be for an order that was placed after it came.
+    #[serde(default)]
+    later_order: bool,
 }
 
 /// A page of callbacks.

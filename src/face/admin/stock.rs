@@ -121,3 +121,18 @@ struct LoadedStock {
     #[schemars(range(min = 1))]
     loaded: u32,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stock_is_loaded_by_every_spelling_of_a_number_that_a_callback_may_have() {
+        for text in ["+62 813-0000 7771", "62 (813) 0000.7771", "+٦٢٨١٣٠٠٠٠٧٧٧١"] {
+            let parsed = parse_numbers(&[GivenNumber(text.into())]).unwrap();
+            assert_eq!(parsed, [Number(6_281_300_007_771)], "{text}");
+        }
+        let refused = parse_numbers(&[GivenNumber("+62 813 x".into())]);
+        assert!(refused.is_err());
+    }
+}

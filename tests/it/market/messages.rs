@@ -166,7 +166,9 @@ async fn a_callback_that_could_not_be_processed_is_processed_again() {
     let ann = Client::new(&market.running, &ann.key);
     let order = buy(&ann, "telegram").await;
     let path = format!("/api/admin/callbacks/{}/process", failed[0]["id"].as_str().unwrap());
-    assert_eq!(market.admin.post(&path, json!({})).await.ok()["status"], "accepted");
+    market.admin.post(&path, json!({})).await.refused(404, "not_found");
+    let word = json!({"later_order": true});
+    assert_eq!(market.admin.post(&path, word).await.ok()["status"], "accepted");
     assert_eq!(codes(&ann, &order).await, ["48213"]);
     assert!(kept(&market).await.is_empty());
     market.admin.post(&path, json!({})).await.refused(404, "not_found");
@@ -374,5 +376,34 @@ async fn a_message_that_is_clearly_of_another_service_waits_for_the_operator() {
     let named = json!({"service": "telegram"});
     assert_eq!(market.admin.post(&path, named).await.ok()["status"], "accepted");
     assert_eq!(codes(&ann, &order).await, ["48213", "48214", "123456"]);
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_that_came_before_an_order_is_never_delivered_to_it() {
+    let market = Market::start().await;
+    let bob = market.customer("bob", "5").await;
+    let number = format!("+{NUMBER}");
+    let plain = json!({"number": number, "text": "Your WhatsApp code: 777-888"});
+    let numbered = json!({"number": number, "text": "Your WhatsApp code: 777-889", "id": "m1"});
+    let link = json!({"number": number, "text": "Tap to verify: https://wa.me/verify"});
+    for body in [&plain, &numbered, &link] {
+        market.posted(body.clone()).await.refused(404, "not_found");
+    }
+    market.stock("ID", "whatsapp", "0.50", NUMBER, 1).await;
+    let order = buy(&bob, "whatsapp").await;
+    for body in [&plain, &numbered, &link] {
+        market.posted(body.clone()).await.refused(404, "not_found");
+    }
+    for failed in kept(&market).await {
+        let path = format!("/api/admin/callbacks/{}/process", failed["id"].as_str().unwrap());
+        let named = json!({"service": "whatsapp"});
+        market.admin.post(&path, named).await.refused(404, "not_found");
+    }
+    assert!(codes(&bob, &order).await.is_empty());
+    assert_eq!(bob.balance().await, ("4.500000".to_owned(), "0.500000".to_owned()));
+    let new = json!({"number": number, "text": "Your WhatsApp code: 482-913"});
+    assert_eq!(market.posted(new).await.ok()["status"], "accepted");
+    assert_eq!(codes(&bob, &order).await, ["482913"]);
     market.running.stop().await.unwrap();
 }
