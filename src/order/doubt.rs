@@ -35,7 +35,7 @@ pub(crate) const CALL_MS: u64 = 25_000;
 /// The moments in which a purchase may have been made, by our clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
-    /// When its call began, or its order was placed.
+    /// When its call began, or its attempt did.
     pub(crate) since: Time,
     pub(crate) until: Time,
 }
@@ -51,11 +51,10 @@ impl Window {
         Self { since: began, until: ended.plus_ms(LATE_PURCHASE_MS) }
     }
 
-    /// Of an order's attempt of which it is only known, after a restart, that its calls had
-    /// ended by then. The first one begins as soon as the order is placed.
-    pub(crate) fn of_attempt(attempt: u8, placed_at: Time, ended: Time) -> Self {
-        let ended = if attempt == 1 { ended.min(placed_at.plus_ms(CALL_MS)) } else { ended };
-        Self::of_unanswered(placed_at, ended)
+    /// Of an attempt of which it is only known, after a restart, when it began and that its
+    /// call had ended by then.
+    pub(crate) fn of_attempt(began: Time, ended: Time) -> Self {
+        Self::of_unanswered(began, ended.min(began.plus_ms(CALL_MS)))
     }
 }
 
