@@ -37,6 +37,7 @@ use crate::provider::buying::{BuyOutcome, BuyRequest, UnknownPurchase};
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence;
 use crate::provider::dispatch::Admission;
+use crate::provider::server_clock::Look;
 
 /// Buys the number of a placed order in the background; its claim ends with the outcome.
 pub fn spawn(orders: &Arc<Orders>, order: OrderId, claimed: Claimed) {
@@ -154,6 +155,8 @@ impl Purchase {
         self.note(&connected, &claim, &outcome);
         match outcome {
             BuyOutcome::Assigned(bought) => {
+                let answered = self.orders.market.clock.now();
+                connected.bought(&bought.external_id, Look { asked: began, answered });
                 self.assign(order, &connected, (claim, began), bought).await
             }
             BuyOutcome::Refused(error) => {

@@ -10,7 +10,7 @@ use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 use tokio::task::JoinSet;
 
-use super::listed::{international, unowned};
+use super::listed::{self, ReadList, international};
 use super::{Reconciler, SERVED_MAX};
 use crate::order::doubt::{GIVEN_UP_KEPT_MS, PurchaseGivenUp, Window};
 use crate::order::matching::{Matched, Seeker, Served, Unowned, match_rows};
@@ -35,9 +35,9 @@ impl Reconciler {
         let calls = self.orders.doubts.calls(self.connected.id());
         let doubted = self.waiting();
         // 2. The rows that no order has, and whose each of them is.
-        let (asked, whole_from) = (listed.look.asked, listed.whole_from());
-        let is_cut = listed.list.is_cut();
-        let unowned = unowned(&self.orders, &self.connected, listed, &mut self.zone);
+        let (asked, is_cut) = (listed.look.asked, listed.list.is_cut());
+        let ReadList { unowned, whole_from } =
+            listed::read(&self.orders, &self.connected, listed, &mut self.zone);
         let rows: Vec<Unowned> = unowned.iter().map(|(_, says)| *says).collect();
         let seekers: Vec<Seeker> = doubted.iter().map(seeker).collect();
         let served = self.served(asked);

@@ -14,6 +14,7 @@
 mod compare;
 mod listed;
 mod report;
+mod rows_clock;
 mod zone;
 
 use std::collections::{BTreeSet, VecDeque};
