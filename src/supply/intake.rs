@@ -12,7 +12,6 @@ use nexnum_engine::command::{ListOffers, NameCarrier, PriceOffers, Request};
 use nexnum_engine::event::OfferTerms;
 use nexnum_engine::grid::{Coverage, Grid, Listing};
 use nexnum_engine::ids::{CarrierId, OfferId};
-use nexnum_engine::money::Micros;
 use tokio::task::JoinError;
 
 use super::obtainable;
@@ -20,7 +19,7 @@ use super::price_list::{
     self, Differences, Key, Naming, Priced, Row, Translated, carriers, differences, naming, price,
     translate,
 };
-use super::quarantine::{Fallen, Quarantine};
+use super::quarantine::{Fallen, KnownCost, Quarantine};
 use crate::market::Market;
 use crate::provider::connected::{Connected, Failure};
 
@@ -284,9 +283,16 @@ impl Intake {
     }
 }
 
-fn known_cost(grid: &Grid, offers: &[(Key, OfferId)], key: Key) -> Option<Micros> {
-    let at = offers.binary_search_by_key(&key, |(known, _)| *known).ok()?;
-    grid.ask(offers[at].1).map(|ask| ask.cost)
+/// What a row's cost is held against: that of its offer, or where that is new, the least of
+/// its product's others. `offers` are sorted by key.
+fn known_cost(grid: &Grid, offers: &[(Key, OfferId)], key: Key) -> Option<KnownCost> {
+    let cost = |(_, offer): &(Key, OfferId)| grid.ask(*offer).map(|ask| ask.cost);
+    let product = |((product, _), _): &(Key, OfferId)| *product;
+    let first = offers.partition_point(|offer| product(offer) < key.0);
+    let others = offers[first..].iter().take_while(|offer| product(offer) == key.0);
+    let own = others.clone().find(|(known, _)| *known == key).and_then(cost);
+    let least = || others.filter_map(cost).filter(|cost| cost.is_positive()).min();
+    own.map(KnownCost::OfOffer).or_else(|| least().map(KnownCost::OfProduct))
 }
 
 /// Rows with their offers. Both lists are sorted by key; a row without an offer is left out.

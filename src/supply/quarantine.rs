@@ -22,6 +22,38 @@ const CONFIRMATIONS: u8 = 10;
 /// Lists shorter than this shrink or fall by chance.
 const SHRINKABLE_MIN: usize = 20;
 
+/// What a row's cost is held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KnownCost {
+    /// The last one of its offer.
+    OfOffer(Micros),
+    /// Its offer is new, and this is the least one of its product's others: carriers that get
+    /// other names must not be a way around a fall. A dearer one is no mistake.
+    OfProduct(Micros),
+}
+
+impl KnownCost {
+    /// Nothing was sold for less than nothing.
+    fn positive(self) -> Option<Self> {
+        let (Self::OfOffer(cost) | Self::OfProduct(cost)) = self;
+        cost.is_positive().then_some(self)
+    }
+
+    fn has_fallen(self, cost: Micros) -> bool {
+        let (Self::OfOffer(known) | Self::OfProduct(known)) = self;
+        cost.0.saturating_mul(FALL) < known.0
+    }
+
+    fn has_jumped(self, cost: Micros) -> bool {
+        match self {
+            Self::OfOffer(known) => {
+                cost.0 >= known.0.saturating_mul(JUMP) || cost.0.saturating_mul(JUMP) <= known.0
+            }
+            Self::OfProduct(known) => cost.0.saturating_mul(JUMP) <= known.0,
+        }
+    }
+}
+
 /// What is kept out until it is confirmed. Bounded by the provider's own rows.
 #[derive(Debug, Default)]
 pub(super) struct Quarantine {
@@ -81,10 +113,11 @@ impl Quarantine {
         &mut self,
         rows: &mut Vec<Row>,
         free: &BTreeSet<Key>,
-        known: impl Fn(Key) -> Option<Micros>,
+        known: impl Fn(Key) -> Option<KnownCost>,
     ) -> Result<usize, Fallen> {
+        let known = |key| known(key).and_then(KnownCost::positive);
         let mut jumped = BTreeMap::new();
-        let fell = |key: &&Key| known(**key).is_some_and(Micros::is_positive);
+        let fell = |key: &&Key| known(**key).is_some();
         for key in free.iter().filter(fell) {
             // It is never sold, and said until it has been seen often enough.
             let seen = self.jumped.get(key).map_or(1, |seen| seen.saturating_add(1));
@@ -92,12 +125,10 @@ impl Quarantine {
         }
         let mut fallen = Fallen { fallen: jumped.len(), of: jumped.len() };
         rows.retain(|row| {
-            let Some(known) = known(row.key).filter(|cost| cost.is_positive()) else { return true };
+            let Some(known) = known(row.key) else { return true };
             fallen.of += 1;
-            fallen.fallen += usize::from(row.cost.0.saturating_mul(FALL) < known.0);
-            let is_jump = row.cost.0 >= known.0.saturating_mul(JUMP)
-                || row.cost.0.saturating_mul(JUMP) <= known.0;
-            if !is_jump {
+            fallen.fallen += usize::from(known.has_fallen(row.cost));
+            if !known.has_jumped(row.cost) {
                 return true;
             }
             let seen = self.jumped.get(&row.key).map_or(1, |seen| seen + 1);
@@ -137,6 +168,10 @@ mod tests {
         Row { key, cost: Micros(cost), price: Micros(cost), stock: 5 }
     }
 
+    fn of_offer(cost: i64) -> KnownCost {
+        KnownCost::OfOffer(Micros(cost))
+    }
+
     #[test]
     fn a_list_that_shrank_by_half_is_believed_when_it_stays_so() {
         let mut quarantine = Quarantine::default();
@@ -158,7 +193,7 @@ mod tests {
     #[test]
     fn a_cost_that_jumps_is_kept_out_until_it_stays() {
         let mut quarantine = Quarantine::default();
-        let known = |_| Some(Micros(1_000));
+        let known = |_| Some(of_offer(1_000));
         let list = || vec![row(1, 9_999), row(2, 10_000), row(3, 101), row(4, 100), row(5, 0)];
         for _ in 0..9 {
             let mut rows = list();
@@ -191,7 +226,7 @@ mod tests {
     #[test]
     fn a_row_that_costs_nothing_any_more_is_told_until_it_stays_so() {
         let mut quarantine = Quarantine::default();
-        let known = |_| Some(Micros(1_000));
+        let known = |_| Some(of_offer(1_000));
         let free = BTreeSet::from([row(1, 0).key, row(2, 0).key]);
         let mut judge = |free: &BTreeSet<Key>| {
             let mut rows = vec![row(3, 1_000)];
@@ -213,7 +248,7 @@ mod tests {
     #[test]
     fn a_list_whose_costs_fall_is_believed_when_it_stays_so() {
         let mut quarantine = Quarantine::default();
-        let known = |_| Some(Micros(9_000));
+        let known = |_| Some(of_offer(9_000));
         // Eleven of twenty rows are at `cost`, the others as before.
         let list = |cost| (1..=20).map(|at| row(at, if at <= 11 { cost } else { 9_000 })).collect();
         let judge = |quarantine: &mut Quarantine, mut rows: Vec<Row>| {
@@ -230,5 +265,17 @@ mod tests {
         let mut short: Vec<Row> = list(2_999);
         short.truncate(19);
         assert_eq!(judge(&mut quarantine, short), Ok(0), "a short list falls by chance");
+    }
+
+    #[test]
+    fn a_new_carrier_s_cost_is_held_against_the_least_of_its_product() {
+        let mut quarantine = Quarantine::default();
+        let known = |_| Some(KnownCost::OfProduct(Micros(1_000_000)));
+        let mut rows = vec![row(1, 100_000), row(2, 100_001), row(3, 30_000_000)];
+        assert_eq!(quarantine.hold_jumps(&mut rows, &BTreeSet::new(), known), Ok(1));
+        assert_eq!(rows, [row(2, 100_001), row(3, 30_000_000)], "a dearer carrier is none");
+        let mut renamed: Vec<Row> = (1..=20).map(|at| row(at, 10_000)).collect();
+        let fallen = quarantine.hold_jumps(&mut renamed, &BTreeSet::new(), known);
+        assert_eq!(fallen, Err(Fallen { fallen: 20, of: 20 }));
     }
 }
