@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::order::Order;
 use nexnum_engine::state::GivenUp;
 use nexnum_engine::time::Time;
 
@@ -35,7 +36,26 @@ impl Orders {
             }
         }
         self.remember_given_up(&attempts);
+        self.remember_overcharges();
         self.give_back_orphans();
+    }
+
+    /// Remembers, at a start, which offers were charged above their prices, by the orders of
+    /// the last hour: they stay out of sale until a list names as much.
+    pub(crate) fn remember_overcharges(&self) {
+        let (read_model, grid) = (&self.market.read_model, &self.market.grid);
+        let open = read_model.driven().into_iter().filter_map(|id| read_model.order(id));
+        let bought = open.chain(read_model.driven_closed_since(Time(0)));
+        let is_overcharged =
+            |order: &Arc<Order>| order.assignment.is_some() && order.cost > order.price;
+        for order in bought.filter(is_overcharged) {
+            let Some(connected) = self.providers.get(order.provider) else { continue };
+            let offers = read_model.directory().offers_of(order.provider);
+            let of = offers.into_iter().find(|(_, offer)| *offer == order.offer);
+            let Some((key, offer)) = of else { continue };
+            connected.least_costs().charged_for(key, offer, order.cost);
+            grid.exhaust(offer);
+        }
     }
 
     /// Remembers, at a start, what was given up before it; a look forgets what is too old.

@@ -8,7 +8,7 @@ use nexnum_engine::activation::ActivationState;
 use nexnum_engine::money::Micros;
 use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
 
-use super::{FIVESIM, HANDLER, Rig, SMSPOOL, received, until};
+use super::{FIVESIM, HANDLER, Rig, SMSPOOL, received, synced, until};
 use crate::rig::sandbox::product;
 
 async fn check_bought(seller: usize) {
@@ -132,5 +132,22 @@ async fn an_offer_that_costs_more_than_its_price_is_sold_once_until_the_next_syn
     let failure = health.failures.back().unwrap();
     assert_eq!(failure.to_string(), "buy: charged 0.500000, sold for 0.120000");
     assert_eq!(failure.order, Some(id));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_that_cost_more_than_its_price_stays_out_after_a_restart() {
+    let rig = Rig::start(&[(FIVESIM, 100_000)]).await;
+    // Its list says the old price again afterwards.
+    assert!(rig.sandbox.pin(FIVESIM, product(), Micros(500_000), 5), "it is sold there");
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, received).await;
+    assert!(rig.sandbox.pin(FIVESIM, product(), Micros(100_000), 5), "it is sold there");
+    let rig = rig.close().await.open().await;
+    let stock = || rig.orders().market.grid.ask(order.offer).map(|ask| ask.stock);
+    assert_eq!(stock(), Some(0));
+    synced(rig.orders()).await;
+    let connected = rig.orders().providers.get(order.provider).unwrap();
+    assert_eq!((stock(), connected.health().overcharged), (Some(0), 1));
     rig.stop().await;
 }
