@@ -103,6 +103,9 @@ kinds! {
     SharedAccount "shared_account" UntilCleared
     /// A provider charged more than the customer paid.
     Overcharge "overcharge" ADay
+    /// A provider answered a purchase with a number of another country, or of another order: it
+    /// was not sold.
+    WrongNumber "wrong_number" ADay
     /// A provider's replies name a currency that is not the configured one.
     WrongCurrency "wrong_currency" UntilCleared
     /// Many open activations are unknown to their provider at once.

@@ -65,11 +65,14 @@ pub(crate) fn serialize_amount<S: Serializer>(
     serializer.collect_str(amount)
 }
 
-/// A name of 1 to 100 bytes, as in the engine. `.` and `..` are none: they stand in no URL's path.
+/// A name of 1 to 100 bytes without control characters, as in the engine. `.` and `..` are none: they stand in no URL's path.
 pub(crate) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     match &*text {
         "." | ".." => Err(D::Error::custom(format!("{text:?} is no name"))),
+        name if name.contains(char::is_control) => {
+            Err(D::Error::custom("a name has no line breaks, tabs or other control characters"))
+        }
         name if (1..=NAME_LEN_MAX).contains(&name.len()) => Ok(text),
         _ => Err(D::Error::custom(format!("a name has 1 to {NAME_LEN_MAX} bytes"))),
     }

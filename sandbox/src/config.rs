@@ -40,6 +40,9 @@ pub struct SandboxConfig {
     /// By how much the providers' clock is ahead of this machine's, in milliseconds; negative
     /// is behind.
     pub clock_skew_ms: i64,
+    /// By how much the clock that dates their rows is ahead of the one that dates their
+    /// replies, in milliseconds; negative is behind.
+    pub rows_skew_ms: i64,
     /// The ports to listen on, in the order of `offers`; 0 takes a free one.
     pub ports: [u16; PROVIDERS],
 }
@@ -62,6 +65,7 @@ impl Default for SandboxConfig {
             balance: Micros::units(100_000),
             handler_page: Some(100),
             clock_skew_ms: 0,
+            rows_skew_ms: 0,
             ports: [0; PROVIDERS],
         }
     }

@@ -294,7 +294,7 @@ fn order(site: &Site, view: &View, sms: Value) -> Value {
         "status": status(view),
         "expires": stamp(view.ends_ms),
         "sms": sms,
-        "created_at": stamp(life.bought_ms),
+        "created_at": stamp(site.in_rows_ms(life.bought_ms)),
         "forwarding": false,
         "forwarding_number": "",
         "country": site.ids.country_ext(life.product.country),

@@ -272,7 +272,7 @@ fn active_row(site: &Site, view: &View) -> Option<Value> {
         "activationStatus": if view.is_waiting() { "4" } else { "2" },
         "smsCode": if codes.is_empty() { Value::Null } else { json!(codes) },
         "smsText": text,
-        "activationTime": stamp(life.bought_ms),
+        "activationTime": stamp(site.in_rows_ms(life.bought_ms)),
         "discount": "0.00",
         "repeated": "0",
         "countryCode": site.ids.country_ext(life.product.country)?,

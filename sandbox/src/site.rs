@@ -49,6 +49,7 @@ pub(crate) struct Site {
     pub(crate) latency_ms: RangeInclusive<u64>,
     pub(crate) min_cancel_age_ms: u64,
     pub(crate) handler_page: Option<usize>,
+    rows_skew_ms: i64,
     script: Script,
     drift_step_ms: u64,
     balance: u64,
@@ -147,6 +148,7 @@ impl Site {
             latency_ms: config.latency_ms.clone(),
             min_cancel_age_ms: config.min_cancel_age_ms,
             handler_page: config.handler_page,
+            rows_skew_ms: config.rows_skew_ms,
             script: Script {
                 seed,
                 delay_ms: config.sms_delay_ms.clone(),
@@ -181,6 +183,11 @@ impl Site {
 
     pub(crate) fn now_ms(&self) -> u64 {
         self.clock.now_ms()
+    }
+
+    /// A moment as its rows show it.
+    pub(crate) const fn in_rows_ms(&self, at_ms: u64) -> u64 {
+        at_ms.saturating_add_signed(self.rows_skew_ms)
     }
 
     /// Drift steps since the start.

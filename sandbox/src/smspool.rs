@@ -351,17 +351,17 @@ fn active(site: &Site) -> Value {
     let rows = site.active();
     let rows = rows.iter().flat_map(|view| {
         let times = if view.life.doubled && !view.messages.is_empty() { 2 } else { 1 };
-        std::iter::repeat_with(|| active_row(view)).take(times)
+        std::iter::repeat_with(|| active_row(site, view)).take(times)
     });
     Value::Array(rows.collect())
 }
 
 /// The newest orders, open or not.
 fn history(site: &Site) -> Value {
-    site.all().iter().take(HISTORY_MAX).map(active_row).collect()
+    site.all().iter().take(HISTORY_MAX).map(|view| active_row(site, view)).collect()
 }
 
-fn active_row(view: &View) -> Value {
+fn active_row(site: &Site, view: &View) -> Value {
     let (life, catalog) = (&view.life, Catalog::load());
     let country = catalog.country(life.product.country);
     let message = view.messages.last().filter(|_| !view.is_waiting());
@@ -369,7 +369,7 @@ fn active_row(view: &View) -> Value {
         "cost": life.cost.to_string(),
         "order_code": order_code(life.id),
         "phonenumber": local_number(life, country.map_or("", |country| country.dial_code)),
-        "timestamp": jiff::Timestamp::from_millisecond(life.bought_ms as i64)
+        "timestamp": jiff::Timestamp::from_millisecond(site.in_rows_ms(life.bought_ms) as i64)
             .unwrap_or_default()
             .strftime("%Y-%m-%d %H:%M:%S")
             .to_string(),

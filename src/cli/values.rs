@@ -5,9 +5,9 @@ use std::ops::RangeInclusive;
 
 use nexnum_engine::money::Micros;
 
-/// A variable of the environment; one that is empty, or not text, counts as not set.
+/// A variable of the environment; one that is blank, or not text, counts as not set.
 pub(super) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|text| !text.is_empty())
+    std::env::var(name).ok().filter(|text| !text.trim().is_empty())
 }
 
 /// An id of an account or a key.

@@ -3,6 +3,7 @@
 //! A market is a value: two of them run in one process and share the shipped catalogue
 //! alone. Everything that speaks of "the" ledger, time or stock takes a [`Market`].
 
+pub mod attempts;
 pub mod change;
 pub mod folder;
 pub mod grid_follower;
@@ -34,7 +35,7 @@ use self::sequencer::Handle;
 
 pub use send::Refused;
 pub use stopping::Stopping;
-pub use threads::{Started, Threads, start};
+pub use threads::{Started, Threads, UnderWay, start};
 
 /// What a request or a worker needs of a market. Cheap to clone; nothing in it is locked
 /// across an `.await`.

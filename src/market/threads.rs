@@ -7,6 +7,7 @@ use nexnum_engine::catalog::Catalog;
 use nexnum_engine::policy::Policy;
 use nexnum_storage::{Folder, Reader, StorageError};
 
+use super::attempts::Attempts;
 use super::change::Change;
 use super::folder::{self, Opened};
 use super::grid_follower::{GridFollower, OpenClaim};
@@ -29,10 +30,19 @@ const EXIT_STORAGE: i32 = 74;
 pub struct Started {
     /// What it offers to rooms, workers and faces.
     pub market: Market,
-    /// Units that were claimed for orders when the last process ended.
-    pub open_claims: Vec<OpenClaim>,
+    /// What was under way when the last process ended.
+    pub under_way: UnderWay,
     /// Its threads.
     pub threads: Threads,
+}
+
+/// What the last process left under way.
+#[derive(Debug, Default)]
+pub struct UnderWay {
+    /// Units that were claimed for orders.
+    pub claims: Vec<OpenClaim>,
+    /// When the attempts were made whose outcome is not known.
+    pub attempts: Attempts,
 }
 
 /// The threads of a running market.
@@ -52,7 +62,8 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
     let state = opened.engine.state();
     let catalog = Catalog::load();
     let read_model = Arc::new(ReadModel::from_state(state));
-    let (grid_follower, open_claims) = GridFollower::from_state(catalog, state);
+    let (grid_follower, claims) = GridFollower::from_state(catalog, state);
+    let under_way = UnderWay { claims, attempts: Attempts::of(&opened.reader, state) };
     let grid = Arc::clone(grid_follower.grid());
     let search = Search::new(catalog, Arc::clone(&grid));
     // 2. The threads that decide and commit. The grid comes first: what the read model shows
@@ -112,7 +123,7 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
         stopping,
     };
     let threads = Threads { folder, reader, follower, sequencer, snapshots };
-    Started { market, open_claims, threads }
+    Started { market, under_way, threads }
 }
 
 impl Threads {

@@ -37,6 +37,7 @@ use crate::provider::buying::{BuyOutcome, BuyRequest, UnknownPurchase};
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence;
 use crate::provider::dispatch::Admission;
+use crate::provider::server_clock::Look;
 
 /// Buys the number of a placed order in the background; its claim ends with the outcome.
 pub fn spawn(orders: &Arc<Orders>, order: OrderId, claimed: Claimed) {
@@ -154,6 +155,8 @@ impl Purchase {
         self.note(&connected, &claim, &outcome);
         match outcome {
             BuyOutcome::Assigned(bought) => {
+                let answered = self.orders.market.clock.now();
+                connected.bought(&bought.external_id, Look { asked: began, answered });
                 self.assign(order, &connected, (claim, began), bought).await
             }
             BuyOutcome::Refused(error) => {
@@ -273,13 +276,14 @@ impl Purchase {
 
     /// Brings a bought number into the ledger; one that finds no order goes back.
     async fn assign(
-        &self,
+        &mut self,
         order: &Order,
         connected: &Arc<Connected>,
         (claim, began): (Claim, Time),
         bought: Bought,
     ) -> Attempt {
         let timings = connected.timings();
+        let misfit = self.misfit(order, connected, &bought);
         let command = AssignNumber {
             order: order.id,
             attempt: order.attempt,
@@ -288,16 +292,22 @@ impl Purchase {
             cost: bought.cost.filter(|cost| (Micros::ZERO..=COST_MAX).contains(cost)),
             timings,
         };
-        let answer = self.orders.market.send_until(&command, order.deadline).await;
         let from = self.orders.market.clock.now().plus_ms(timings.min_cancel_age_ms);
         let bought_for = (order.id, order.attempt);
         let (external_id, cost) = (&*bought.external_id, command.cost);
         let orphan = LostOrphan { external_id, from, bought_for, cost };
         let give_back = || orphan.give_back(&self.orders, connected);
-        match answer {
+        if let Some(what) = misfit {
+            self.note_wrong_number(connected, what);
+            give_back();
+            self.close_product(&claim);
+            return Attempt::Refused;
+        }
+        match self.orders.market.send_until(&command, order.deadline).await {
             Ok(Ok(_)) => claim.book(),
             // The purchase is another order's: ours may have been made, under another id.
             Ok(Err(Reject::DuplicatePurchase(_))) => {
+                self.note_wrong_number(connected, "with a purchase that is another order's");
                 let window = Window::of_answered(began, self.orders.market.clock.now());
                 return Attempt::InDoubt(claim, window);
             }
@@ -311,6 +321,52 @@ impl Purchase {
             Err(SendError::Stopped) => {}
         }
         Attempt::Over
+    }
+
+    /// Why a number is not sold that a purchase was answered with. A purchase that another
+    /// order has is for the engine to refuse: what belongs to that order does not go back.
+    fn misfit(
+        &self,
+        order: &Order,
+        connected: &Connected,
+        bought: &Bought,
+    ) -> Option<&'static str> {
+        let Orders { market, .. } = &*self.orders;
+        if market.read_model.purchase(connected.id(), &bought.external_id).is_some() {
+            return None;
+        }
+        let country = market.catalog.country(order.product.country)?;
+        if !bought.number.to_string().starts_with(country.dial_code) {
+            return Some("with a number of another country");
+        }
+        // One number may be sold for several services, each of them once.
+        let is_taken = |other: &Order| {
+            let assigned = other.assignment.as_ref().map(|assignment| assignment.number);
+            other.provider == connected.id()
+                && other.product == order.product
+                && assigned == Some(bought.number)
+        };
+        let open = market.read_model.driven().into_iter();
+        let mut open = open.filter_map(|id| market.read_model.order(id));
+        open.any(|other| is_taken(&other)).then_some("with a number that another order has")
+    }
+
+    /// Takes a product of a provider off sale that is not what its list says, whatever the
+    /// carrier, until the next list; this order does not try it again.
+    fn close_product(&mut self, claim: &Claim) {
+        let grid = &self.orders.market.grid;
+        for ask in grid.asks(claim.product()).filter(|ask| ask.provider == claim.provider()) {
+            grid.exhaust(ask.offer);
+            self.tried.push(ask.offer);
+        }
+    }
+
+    /// Reports a purchase that was answered with what cannot be sold.
+    fn note_wrong_number(&self, connected: &Connected, what: &str) {
+        let subject = (connected.name(), self.id);
+        let text = format!("the provider answered a purchase {what}: it was not sold");
+        self.note_failure(connected, text.clone());
+        self.orders.market.attention.raise(AttentionKind::WrongNumber, subject, text);
     }
 
     /// Claims the next ask and records the attempt. `None` if the order has its number

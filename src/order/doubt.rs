@@ -23,6 +23,9 @@ const GIVEN_UP_MAX: usize = 10_000;
 /// A purchase shows in the list this soon after it came into doubt: a call that was cut
 /// off, by a lost connection or a restart, may be at work at the provider still.
 pub(crate) const SHOWN_MS: u64 = 10_000;
+/// A doubt that its provider's lists have not settled by then ends with its order: more of
+/// them say no more, and a buyer waits.
+const UNSETTLED_MS: u64 = 28_000;
 /// Lists that must not show a purchase before it counts as not made.
 const ABSENCES_MIN: u8 = 2;
 /// How long after its call has ended without an answer a purchase may still be made: as long
@@ -35,7 +38,7 @@ pub(crate) const CALL_MS: u64 = 25_000;
 /// The moments in which a purchase may have been made, by our clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
-    /// When its call began, or its order was placed.
+    /// When its call began, or its attempt did.
     pub(crate) since: Time,
     pub(crate) until: Time,
 }
@@ -51,11 +54,10 @@ impl Window {
         Self { since: began, until: ended.plus_ms(LATE_PURCHASE_MS) }
     }
 
-    /// Of an order's attempt of which it is only known, after a restart, that its calls had
-    /// ended by then. The first one begins as soon as the order is placed.
-    pub(crate) fn of_attempt(attempt: u8, placed_at: Time, ended: Time) -> Self {
-        let ended = if attempt == 1 { ended.min(placed_at.plus_ms(CALL_MS)) } else { ended };
-        Self::of_unanswered(placed_at, ended)
+    /// Of an attempt of which it is only known, after a restart, when it began and that its
+    /// call had ended by then.
+    pub(crate) fn of_attempt(began: Time, ended: Time) -> Self {
+        Self::of_unanswered(began, ended.min(began.plus_ms(CALL_MS)))
     }
 }
 
@@ -185,6 +187,20 @@ impl Doubts {
             }
         }
         settled
+    }
+
+    /// Which of these are too old, by a list that was asked for at `asked`, for another one to
+    /// be of use.
+    pub(crate) fn unsettled(
+        &self,
+        asked: Time,
+        waiting: impl Iterator<Item = OrderId>,
+    ) -> Vec<OrderId> {
+        let open = self.open.lock();
+        let is_old = |id: &OrderId| {
+            open.get(id).is_some_and(|doubt| asked.ms_since(doubt.since) >= UNSETTLED_MS)
+        };
+        waiting.filter(is_old).collect()
     }
 
     /// Takes an attempt that is in doubt no longer.

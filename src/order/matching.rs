@@ -97,7 +97,8 @@ pub(crate) type Begun = BTreeMap<Product, Time>;
 /// begun that is not known by now.
 pub(crate) fn is_foreign(row: &Unowned, since: Time, begun: &Begun) -> bool {
     let is_new = row.made.after.is_some_and(|after| after >= since);
-    is_new && products(begun, row, |began| *began <= row.made.before).is_empty()
+    let latest = row.made.with_skew().1;
+    is_new && products(begun, row, |began| *began <= latest).is_empty()
 }
 
 /// Matches rows with orders in doubt and with purchases given up.
@@ -130,21 +131,25 @@ pub(crate) fn match_rows(
     let mut matched = Matched::default();
     let steps = Cell::new(0);
     for (at, row) in rows.iter().enumerate() {
-        let fits = |spans: &Spans| {
+        let fits_in = |spans: &Spans, (after, before): (Time, Time)| {
             steps.update(|steps| steps + 1);
-            spans.touch(row.made.after.unwrap_or_default(), row.made.before)
+            spans.touch(after, before)
         };
+        let span = (row.made.after.unwrap_or_default(), row.made.before);
+        let may_be = row.made.with_skew();
+        let fits = |spans: &Spans| fits_in(spans, may_be);
         let products = products(&wanted, row, |product| fits(&product.spans));
         let is_in_work = !self::products(&in_work, row, fits).is_empty();
-        let proven = row.made.after.is_some();
-        if proven && !is_in_work && products.len() == 1 {
+        let proven = row.made.is_dated()
+            && matches!(&*products, [only] if fits_in(&wanted[only].spans, span));
+        if proven && !is_in_work {
             let only = wanted.get_mut(&products[0]).expect("it was found there");
             only.rows.push((row.made, at));
             continue;
         }
         for product in &products {
             let unclear = wanted.get_mut(product).expect("it was found there");
-            unclear.unclear.push(row.made.after.unwrap_or_default(), row.made.before);
+            unclear.unclear.push(may_be.0, may_be.1);
         }
         // A purchase may be shown late, and one that an order got may have been another's.
         let is_over = |wanted: &Wanted| {

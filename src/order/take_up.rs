@@ -4,20 +4,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::order::Order;
 use nexnum_engine::state::GivenUp;
+use nexnum_engine::time::Time;
 
 use super::doubt::{GIVEN_UP_KEPT_MS, PurchaseGivenUp, Window};
 use super::{Orders, buy};
-use crate::market::grid_follower::OpenClaim;
+use crate::market::UnderWay;
+use crate::market::attempts::{AttemptTimes, Attempts};
 
 impl Orders {
     /// Takes up what was under way when the last process ended, before an order can be
     /// placed: each driven order has the connection of this start, and one without a number
     /// is in doubt, with its claim where there is one; a purchase that no order has goes back.
-    pub fn take_up(self: &Arc<Self>, open: Vec<OpenClaim>) {
+    pub fn take_up(self: &Arc<Self>, under_way: UnderWay) {
+        let UnderWay { claims, attempts } = under_way;
         let now = self.market.clock.now();
         let mut claims: BTreeMap<_, _> =
-            open.into_iter().map(|open| (open.order, open.claim)).collect();
+            claims.into_iter().map(|open| (open.order, open.claim)).collect();
         for id in self.market.read_model.driven() {
             let Some(order) = self.market.read_model.order(id) else { continue };
             // A provider that is not connected any more has none.
@@ -25,20 +29,40 @@ impl Orders {
             if order.state == ActivationState::Init {
                 let claim = claims.remove(&id);
                 let ended = now.min(order.deadline);
-                let window = Window::of_attempt(order.attempt, order.placed_at, ended);
+                let times = attempts.times(id, order.attempt);
+                let window = window(times, order.placed_at, ended);
                 let tried = vec![order.offer];
                 self.tasks.spawn(buy::doubt(Arc::clone(self), order, window, claim, tried));
             }
         }
-        self.remember_given_up();
+        self.remember_given_up(&attempts);
+        self.remember_overcharges();
         self.give_back_orphans();
     }
 
+    /// Remembers, at a start, which offers were charged above their prices, by the orders of
+    /// the last hour: they stay out of sale until a list names as much.
+    pub(crate) fn remember_overcharges(&self) {
+        let (read_model, grid) = (&self.market.read_model, &self.market.grid);
+        let open = read_model.driven().into_iter().filter_map(|id| read_model.order(id));
+        let bought = open.chain(read_model.driven_closed_since(Time(0)));
+        let is_overcharged =
+            |order: &Arc<Order>| order.assignment.is_some() && order.cost > order.price;
+        for order in bought.filter(is_overcharged) {
+            let Some(connected) = self.providers.get(order.provider) else { continue };
+            let offers = read_model.directory().offers_of(order.provider);
+            let of = offers.into_iter().find(|(_, offer)| *offer == order.offer);
+            let Some((key, offer)) = of else { continue };
+            connected.least_costs().charged_for(key, offer, order.cost);
+            grid.exhaust(offer);
+        }
+    }
+
     /// Remembers, at a start, what was given up before it; a look forgets what is too old.
-    pub(crate) fn remember_given_up(&self) {
+    pub(crate) fn remember_given_up(&self, attempts: &Attempts) {
         for given_up in self.market.read_model.take_given_up() {
             let GivenUp { at, order, attempt, provider, product, placed_at } = given_up;
-            let window = Window::of_attempt(attempt, placed_at, at);
+            let window = window(attempts.times(order, attempt), placed_at, at);
             // Of an earlier attempt the cost is known no more.
             let known = self.market.read_model.order(order);
             let cost = known.filter(|order| order.attempt == attempt).map(|order| order.cost);
@@ -48,5 +72,32 @@ impl Orders {
                 PurchaseGivenUp { order, attempt, provider, product, cost, window, until };
             self.doubts.give_up(purchase);
         }
+    }
+}
+
+/// When an attempt's purchase may have been made, whose call had ended by then: while its call
+/// was under way, or the provider was at work after it. While no process ran none was made.
+fn window(times: Option<AttemptTimes>, placed_at: Time, ended: Time) -> Window {
+    let began = times.map_or(placed_at, |times| times.began);
+    let ended = times.and_then(|times| times.ended).map_or(ended, |known| known.min(ended));
+    Window::of_attempt(began, ended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn while_no_process_ran_no_attempt_made_a_purchase() {
+        let at = |seconds: u64| Time(seconds * 1_000);
+        // The last attempt of an order that was placed at 10 s, taken up at 300 s.
+        let of = |times: Option<AttemptTimes>| window(times, at(10), at(300));
+        let made = |since, until| Window { since: at(since), until: at(until) };
+        let began = |ended: Option<u64>| Some(AttemptTimes { began: at(50), ended: ended.map(at) });
+        assert_eq!(of(began(None)), made(50, 90), "as long as a call takes, and the 15 s");
+        assert_eq!(of(began(Some(52))), made(50, 67), "it was in doubt at 52 s");
+        assert_eq!(of(began(Some(170))), made(50, 90));
+        assert_eq!(of(None), made(10, 50), "the ledger could not be read");
+        assert_eq!(window(began(None), at(10), at(60)), made(50, 75), "a start at once");
     }
 }

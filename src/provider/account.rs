@@ -1,5 +1,7 @@
 //! Our account at a provider, as its lists of open activations show it.
 
+use std::collections::BTreeMap;
+
 use nexnum_driver::{ActiveList, ActiveRow, ProviderError};
 use nexnum_engine::time::Time;
 
@@ -38,9 +40,19 @@ impl Connected {
         self.sightings.lock().note(&Listed { list, pages, look, offset });
     }
 
-    /// When an activation of the last list was made, as far as lists and dates prove it.
-    pub(crate) fn made(&self, row: &ActiveRow, offset: Option<ClockOffset>) -> Made {
-        self.sightings.lock().made(row, offset)
+    /// When an activation of the last list was made, as far as lists prove it.
+    pub(crate) fn made(&self, row: &ActiveRow) -> Made {
+        self.sightings.lock().made(row)
+    }
+
+    /// Remembers between which moments a purchase of ours was made.
+    pub(crate) fn bought(&self, external_id: &str, made: Look) {
+        self.sightings.lock().bought(external_id, made);
+    }
+
+    /// Between which moments the last purchases of ours were made.
+    pub(crate) fn all_bought(&self) -> BTreeMap<Box<str>, Look> {
+        self.sightings.lock().all_bought()
     }
 
     /// What the last list says of an activation that was bought at or after `since`; nothing

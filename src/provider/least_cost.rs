@@ -4,8 +4,8 @@
 //! Promises: an offer that was charged above its price stays known until a list says as much;
 //! one whose price a refusal named, for [`NAMED_MS`] or until a list says as much. One entry an
 //! offer, so that the offers of one provider bound it: an entry of the first kind has cost
-//! money, one of the second kind a purchase's call, and it ends by itself. Memory only: a
-//! restart forgets, and the next purchase shows it again. Leaves to others: what is sold.
+//! money, one of the second kind a purchase's call, and it ends by itself. Memory only: after a
+//! restart the orders of the last hour show again what was charged above their prices. Leaves to others: what is sold.
 
 use std::collections::BTreeMap;
 
@@ -60,26 +60,31 @@ pub struct LeastCosts(Mutex<BTreeMap<Key, LeastCost>>);
 impl LeastCosts {
     /// Notes that a claim's purchase was charged above its price.
     pub(crate) fn charged(&self, claim: &Claim, cost: Micros) {
-        self.note(claim, cost, CostSource::Charged);
+        self.charged_for((claim.product(), claim.carrier()), claim.offer(), cost);
+    }
+
+    /// Notes that a purchase of an offer was charged above its price.
+    pub(crate) fn charged_for(&self, key: Key, offer: OfferId, cost: Micros) {
+        self.note(key, LeastCost { offer, cost, source: CostSource::Charged });
     }
 
     /// Notes that a claim's purchase was refused with the least cost that would do.
     pub(crate) fn named(&self, claim: &Claim, cost: Micros, now: Time) {
-        self.note(claim, cost, CostSource::Named { until: now.plus_ms(NAMED_MS) });
+        let source = CostSource::Named { until: now.plus_ms(NAMED_MS) };
+        let key = (claim.product(), claim.carrier());
+        self.note(key, LeastCost { offer: claim.offer(), cost, source });
     }
 
-    fn note(&self, claim: &Claim, cost: Micros, source: CostSource) {
-        let key = (claim.product(), claim.carrier());
-        let new = LeastCost { offer: claim.offer(), cost, source };
+    fn note(&self, key: Key, new: LeastCost) {
         let mut known = self.0.lock();
-        let next = match (known.get(&key), source) {
+        let next = match (known.get(&key), new.source) {
             // What was paid is surer than a word, and of two payments the dearer counts.
             (
                 Some(old @ LeastCost { source: CostSource::Charged, .. }),
                 CostSource::Named { .. },
             ) => *old,
             (Some(old @ LeastCost { source: CostSource::Charged, .. }), CostSource::Charged) => {
-                LeastCost { cost: cost.max(old.cost), ..new }
+                LeastCost { cost: new.cost.max(old.cost), ..new }
             }
             (Some(LeastCost { source: CostSource::Named { .. }, .. }) | None, _) => new,
         };

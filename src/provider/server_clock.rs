@@ -34,6 +34,18 @@ impl ClockOffset {
         list.server_now.map(|server_now| Self::of(look, server_now))
     }
 
+    /// Either of the two.
+    pub(crate) fn or_as(self, other: Self) -> Self {
+        let (least_ms, most_ms) =
+            (self.least_ms.min(other.least_ms), self.most_ms.max(other.most_ms));
+        Self { least_ms, most_ms }
+    }
+
+    /// By how much it is not known.
+    pub(crate) const fn width_ms(self) -> u64 {
+        self.most_ms.abs_diff(self.least_ms)
+    }
+
     /// The earliest and the latest moment of theirs that a moment of our clock may be.
     pub(crate) fn theirs(self, ours: Time) -> (Time, Time) {
         let moved = |ms: i64| Time(ours.0.saturating_add_signed(ms.saturating_neg()));

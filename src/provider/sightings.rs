@@ -5,13 +5,13 @@
 //! between which moments of our clock it was made, as far as that can be proven. Leaves to
 //! others: whose it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use nexnum_driver::ActiveRow;
 use nexnum_engine::time::Time;
 
 use super::listed::Listed;
-use super::server_clock::ClockOffset;
+use super::server_clock::{ClockOffset, Look};
 
 /// How far a moment without its zone may be from the true one, and a clock that is wrong.
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -25,6 +25,43 @@ pub(crate) struct Made {
     pub(crate) after: Option<Time>,
     /// Not after this one.
     pub(crate) before: Time,
+    /// How the two are known.
+    pub(crate) dating: Dating,
+}
+
+/// How it is known when a purchase was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dating {
+    /// By its date, on a clock that a purchase of ours in the same list vouches for.
+    Sure,
+    /// By its date, on the clock of the server that answered: a database behind that may have
+    /// another.
+    Likely,
+    /// By the lists that show it and that do not.
+    Lists,
+}
+
+/// How far the clock of a provider's database is from that of its server at the most: more
+/// than clocks that are steered differ by, and less than most purchases are apart.
+const SKEW_MS: u64 = 60_000;
+
+impl Made {
+    /// The span in which it was made if its provider's clocks differ.
+    pub(crate) fn with_skew(self) -> (Time, Time) {
+        let after = self.after.unwrap_or_default();
+        match self.dating {
+            Dating::Sure | Dating::Lists => (after, self.before),
+            Dating::Likely => (Time(after.0.saturating_sub(SKEW_MS)), self.before.plus_ms(SKEW_MS)),
+        }
+    }
+
+    /// Whether the moment itself is known, and not alone between which lists it was.
+    pub(crate) fn is_dated(self) -> bool {
+        match self.dating {
+            Dating::Sure | Dating::Likely => self.after.is_some(),
+            Dating::Lists => false,
+        }
+    }
 }
 
 /// What a list says of one activation.
@@ -49,6 +86,9 @@ struct Sighting {
     open_at: Option<Time>,
 }
 
+/// Purchases remembered with when they were made: as many as tell a clock.
+const BOUGHT_MAX: usize = 256;
+
 /// What the lists of one connection have shown.
 #[derive(Debug, Default)]
 pub(crate) struct Sightings {
@@ -63,6 +103,8 @@ pub(crate) struct Sightings {
     offset: Option<ClockOffset>,
     /// The last list had rows, each with its date.
     dated: bool,
+    /// When the last purchases of ours were made, oldest first.
+    bought: VecDeque<(Box<str>, Look)>,
 }
 
 impl Sightings {
@@ -105,21 +147,29 @@ impl Sightings {
         self.dated = !list.rows.is_empty() && dated && listed.offset.is_some();
     }
 
-    /// When a row of the last list was made. `offset` is its provider's clock, where that is
-    /// known.
-    pub(crate) fn made(&self, row: &ActiveRow, offset: Option<ClockOffset>) -> Made {
+    /// Remembers between which moments a purchase of ours was made.
+    pub(crate) fn bought(&mut self, external_id: &str, made: Look) {
+        if self.bought.len() >= BOUGHT_MAX {
+            self.bought.pop_front();
+        }
+        self.bought.push_back((external_id.into(), made));
+    }
+
+    /// Between which moments the last purchases of ours were made.
+    pub(crate) fn all_bought(&self) -> BTreeMap<Box<str>, Look> {
+        self.bought.iter().cloned().collect()
+    }
+
+    /// When a row of the last list was made, as far as lists prove it.
+    pub(crate) fn made(&self, row: &ActiveRow) -> Made {
         let sighting = self.known.get(row.external_id.as_str());
         // What was there when a list was answered was made before.
         let seen = Time(sighting.map_or(u64::MAX, |known| known.seen_at.0.saturating_sub(1)));
-        if let Some((created, offset)) = row.created.zip(offset) {
-            let (after, before) = offset.ours(created);
-            return Made { after: Some(after), before: before.min(seen) };
-        }
         // A moment that may be that of another zone, or of a clock of which we know nothing,
         // proves age beyond a day, and nothing else.
         let about = row.created.or(row.created_unzoned).map(|about| about.plus_ms(DAY_MS));
         let before = about.map_or(seen, |latest| latest.min(seen));
-        Made { after: sighting.and_then(|it| it.absent_at), before }
+        Made { after: sighting.and_then(|it| it.absent_at), before, dating: Dating::Lists }
     }
 
     /// What the last list says of an activation that was bought at or after `since`; nothing
@@ -151,7 +201,7 @@ impl Sightings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::server_clock::{Look, ROUNDING_MS};
+    use crate::provider::server_clock::ROUNDING_MS;
     use nexnum_driver::ActiveList;
     use nexnum_engine::ids::Number;
 
@@ -178,7 +228,7 @@ mod tests {
     }
 
     fn made(sightings: &Sightings, id: &str) -> (Option<u64>, u64) {
-        let Made { after, before } = sightings.made(&row(id, None), None);
+        let Made { after, before, .. } = sightings.made(&row(id, None));
         (after.map(|at| at.0), before.0)
     }
 
@@ -220,16 +270,26 @@ mod tests {
     }
 
     #[test]
-    fn a_dated_row_is_placed_by_its_provider_s_clock() {
+    fn lists_whose_rows_are_dated_need_none_before_them() {
         let mut sightings = Sightings::default();
         let mut dated = list(&["a"], false, 100);
         dated.offset = Some(ClockOffset::of(at(100), Time(700_500)));
         dated.list.rows = vec![row("a", Some(700_500))];
         sightings.note(&dated);
-        // Its clock is ten minutes ahead of ours.
-        let Made { after, before } = sightings.made(&dated.list.rows[0], dated.offset);
-        assert_eq!((after, before), (Some(Time(99_000)), Time(100_999)), "not after it was seen");
         assert_eq!(sightings.undated_since(), None);
+    }
+
+    #[test]
+    fn the_last_purchases_are_remembered_with_their_moments() {
+        let mut sightings = Sightings::default();
+        for id in 0..=BOUGHT_MAX as u64 {
+            sightings.bought(&id.to_string(), at(id));
+        }
+        let bought = sightings.all_bought();
+        assert_eq!(
+            (bought.len(), bought.get("0"), bought.get("7")),
+            (BOUGHT_MAX, None, Some(&at(7)))
+        );
     }
 
     #[test]
@@ -248,13 +308,14 @@ mod tests {
         let mut sightings = Sightings::default();
         let now = 30 * 24 * 60 * 60;
         sightings.note(&list(&["a"], false, now));
-        let made = |row: ActiveRow| sightings.made(&row, None);
+        let made = |row: ActiveRow| sightings.made(&row);
         let day_s = DAY_MS / 1_000;
         let unzoned =
             |at_s: u64| ActiveRow { created_unzoned: Some(Time(at_s * 1_000)), ..row("a", None) };
         let seen = Time(now * 1_000 + 999);
-        assert_eq!(made(unzoned(now - day_s + 60)), Made { after: None, before: seen });
-        let old = Made { after: None, before: Time((now - 60) * 1_000) };
+        let by_lists = |before| Made { after: None, before, dating: Dating::Lists };
+        assert_eq!(made(unzoned(now - day_s + 60)), by_lists(seen));
+        let old = by_lists(Time((now - 60) * 1_000));
         assert_eq!(made(unzoned(now - day_s - 60)), old);
         assert_eq!(made(row("a", Some((now - day_s - 60) * 1_000))), old);
         assert_eq!(sightings.undated_since(), Some(Time(now * 1_000)));

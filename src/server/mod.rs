@@ -160,7 +160,7 @@ pub async fn start_on(
     let seeds = [request_id_seed()?, request_id_seed()?];
     // 2. The market: the engine's threads and what follows the ledger.
     let every = u64::from(config.limits.snapshot_every_events.get());
-    let Started { market, open_claims, threads } =
+    let Started { market, under_way, threads } =
         market::start(opened, config.own_stock.policy(), every);
     // 3. Providers, own stock among them: one that cannot be set up is told to the operator,
     // and the others do without it. Nothing is asked of them yet.
@@ -174,7 +174,7 @@ pub async fn start_on(
     };
     // 4. The rooms, and the workers before an order can be placed.
     let rooms = Rooms::new(&market, connected, own);
-    let workers = Arc::new(Workers::start(&rooms.orders, open_claims));
+    let workers = Arc::new(Workers::start(&rooms.orders, under_way));
     let provider_set = ProviderSet::new(&rooms.orders, &workers, config.margin);
     // 5. Last the faces and the listeners.
     let hook_path = hook_path(&callback.token());

@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use crate::market::grid_follower::OpenClaim;
+use crate::market::UnderWay;
 use crate::order::Orders;
 use crate::provider::connected::Connected;
 use crate::supervisor::Beat;
@@ -44,11 +44,10 @@ pub struct Workers {
 
 impl Workers {
     /// Starts the workers, before an order can be placed: what is without a number now was
-    /// under way when the last process ended, and is in doubt. `open` are the claims of
-    /// those orders.
+    /// under way when the last process ended, and is in doubt.
     #[must_use]
-    pub fn start(orders: &Arc<Orders>, open: Vec<OpenClaim>) -> Self {
-        orders.take_up(open);
+    pub fn start(orders: &Arc<Orders>, under_way: UnderWay) -> Self {
+        orders.take_up(under_way);
         let (stop, _) = watch::channel(false);
         let (loops, intakes) = (Mutex::default(), Arc::new(Semaphore::new(INTAKES_MAX)));
         let workers = Self { orders: Arc::clone(orders), stop, loops, intakes };

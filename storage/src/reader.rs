@@ -206,6 +206,25 @@ impl Reader {
         })
     }
 
+    /// The position of the first event that happened at or after a moment; the one after the
+    /// end if none did. A search by halves, since time never runs back in a ledger.
+    ///
+    /// # Errors
+    /// If a row on the way is damaged or cannot be read.
+    pub fn first_since(&self, at: Time) -> Result<Seq, StorageError> {
+        // Events before `least` happened earlier; those from `most` on did not.
+        let (mut least, mut most) = (1, self.last()?.seq.0 + 1);
+        while least < most {
+            let middle = Seq(least + (most - least) / 2);
+            match self.row_at_or_before(middle)? {
+                Some(row) if row.at < at => least = row.last().0 + 1,
+                Some(row) => most = row.first.0.max(least),
+                None => return Err(StorageError::damaged(middle, "the row is missing")),
+            }
+        }
+        Ok(Seq(least))
+    }
+
     /// How many rows there are.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Whose rows are, by windows, products and what a list tells.
 
 use super::*;
+use crate::provider::sightings::Dating;
 use nexnum_engine::ids::ProviderId;
 
 const SECOND: u64 = 1_000;
@@ -15,7 +16,7 @@ fn row(country: u16, service: u16, after_s: u64, before_s: u64) -> Unowned {
     Unowned {
         country: Named::Known(CountryId(country)),
         service: Named::Known(ServiceId(service)),
-        made: Made { after, before: Time(before_s * SECOND) },
+        made: Made { after, before: Time(before_s * SECOND), dating: Dating::Sure },
     }
 }
 
@@ -135,6 +136,33 @@ fn a_row_that_is_not_proven_to_be_new_is_taken_by_no_order() {
     check(&[unproven(7, 3, 700)], &seekers, &[], &[], (&[], &[], &[1], &[0]));
     check(&[unproven(7, 3, 700)], &[], &gone, &[], (&[], &[], &[], &[0]));
     check(&[unproven(7, 3, 599)], &seekers, &gone, &[], (&[], &[], &[], &[]));
+}
+
+#[test]
+fn a_row_that_lists_alone_place_is_taken_by_no_purchase() {
+    // Of a minute between two lists, some of it within the window: it may be any of them.
+    let of = |after_s, before_s| {
+        let dated = row(7, 3, after_s, before_s);
+        Unowned { made: Made { dating: Dating::Lists, ..dated.made }, ..dated }
+    };
+    let (seekers, gone) = ([seeker(1, 7, 3, 600)], [given_up(7, 3, 600)]);
+    check(&[of(590, 650)], &seekers, &[], &[], (&[], &[], &[1], &[0]));
+    check(&[of(655, 715)], &[], &gone, &[], (&[], &[], &[], &[0]));
+    check(&[of(530, 590)], &seekers, &gone, &[], (&[], &[], &[], &[]));
+}
+
+#[test]
+fn a_row_whose_clock_may_be_another_is_not_lost_for_some_seconds() {
+    let of = |after_s, before_s| {
+        let dated = row(7, 3, after_s, before_s);
+        Unowned { made: Made { dating: Dating::Likely, ..dated.made }, ..dated }
+    };
+    let (seekers, gone) = ([seeker(1, 7, 3, 600)], [given_up(7, 3, 600)]);
+    check(&[of(600, 602)], &seekers, &[], &[], (&[(0, 1)], &[], &[], &[]));
+    // It is neither taken nor given back, and its order is not bought again.
+    check(&[of(597, 599)], &seekers, &[], &[], (&[], &[], &[1], &[0]));
+    check(&[of(597, 599)], &[], &gone, &[], (&[], &[], &[], &[0]));
+    check(&[of(530, 535)], &seekers, &gone, &[], (&[], &[], &[], &[]));
 }
 
 #[test]

@@ -111,6 +111,10 @@ fn a_provider_s_error_names_the_provider() {
     refused("[[providers]]\nname = \"a\"", &["driver"]);
     refused("[[providers]]\nname = \"\"\ndriver = \"d\"", &["line 2", "1 to 100"]);
     refused("[[providers]]\nname = \"..\"\ndriver = \"d\"", &["line 2", "\"..\" is no name"]);
+    for name in ["a\\nb", "a\\tb", "\\u007F"] {
+        let named = format!("[[providers]]\nname = \"{name}\"\ndriver = \"d\"");
+        refused(&named, &["line 2", "control characters"]);
+    }
     refused("[[providers]]\nname = \"own\"\ndriver = \"d\"", &["\"own\"", "own stock's name"]);
     refused("[[providers]]\nname = \"a\"\ndriver = \"\"", &["line 3", "1 to 4096"]);
     let long = format!("[[providers]]\nname = \"a\"\ndriver = \"{}\"", "d/".repeat(100));

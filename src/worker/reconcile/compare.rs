@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nexnum_driver::ActiveRow;
-use nexnum_engine::command::AssignNumber;
+use nexnum_engine::command::{AssignNumber, FailOrder};
 use nexnum_engine::ids::OrderId;
-use nexnum_engine::order::Order;
+use nexnum_engine::order::{FailReason, Order};
 use nexnum_engine::time::Time;
 use tokio::task::JoinSet;
 
-use super::listed::{international, unowned};
+use super::listed::{self, ReadList, international};
 use super::{Reconciler, SERVED_MAX};
 use crate::order::doubt::{GIVEN_UP_KEPT_MS, PurchaseGivenUp, Window};
 use crate::order::matching::{Matched, Seeker, Served, Unowned, match_rows};
@@ -35,9 +35,9 @@ impl Reconciler {
         let calls = self.orders.doubts.calls(self.connected.id());
         let doubted = self.waiting();
         // 2. The rows that no order has, and whose each of them is.
-        let (asked, whole_from) = (listed.look.asked, listed.whole_from());
-        let is_cut = listed.list.is_cut();
-        let unowned = unowned(&self.orders, &self.connected, listed, &mut self.zone);
+        let (asked, is_cut) = (listed.look.asked, listed.list.is_cut());
+        let ReadList { unowned, whole_from } =
+            listed::read(&self.orders, &self.connected, listed, &mut self.zone);
         let rows: Vec<Unowned> = unowned.iter().map(|(_, says)| *says).collect();
         let seekers: Vec<Seeker> = doubted.iter().map(seeker).collect();
         let served = self.served(asked);
@@ -65,6 +65,10 @@ impl Reconciler {
         let absent = absent.filter(|id| !named.contains(id) && !matched.unclear.contains(id));
         let settled = self.orders.doubts.count_absences(asked, absent);
         self.resume_all(&settled, waiting).await;
+        // 7. One that lists cannot settle waits no longer.
+        let left = waiting.iter().map(|(order, _)| order.id).filter(|id| !named.contains(id));
+        let unsettled = self.orders.doubts.unsettled(asked, left);
+        self.end_all(&unsettled, waiting).await;
     }
 
     /// The orders that have got their purchases from lists, or whose given up ones went back.
@@ -121,6 +125,25 @@ impl Reconciler {
             cost: purchase.cost,
         };
         orphan.give_back(&self.orders, &self.connected);
+    }
+
+    /// Ends orders whose doubts stay: what was bought for them is written off, and goes back
+    /// if a list proves it to be ours.
+    async fn end_all(&self, unsettled: &[OrderId], waiting: &[(Arc<Order>, Window)]) {
+        let provider = self.connected.name();
+        for (order, _) in waiting.iter().filter(|(order, _)| unsettled.contains(&order.id)) {
+            let (id, attempt, reason) = (order.id, order.attempt, FailReason::InDoubt);
+            let fail = FailOrder { order: id, attempt, reason };
+            // Where the engine does not take it, the next list or the deadline ends it.
+            let ended = self.orders.market.send_until(&fail, order.deadline).await;
+            if let Ok(Ok(_)) = ended {
+                tracing::warn!(
+                    provider,
+                    order = id.0,
+                    "doubt ended: the provider's lists do not say whether its purchase was made"
+                );
+            }
+        }
     }
 
     /// Sends orders on whose purchases enough lists do not show.

@@ -6,65 +6,106 @@ use nexnum_engine::catalog::Catalog;
 use nexnum_engine::ids::{CountryId, Number, ServiceId};
 use nexnum_engine::time::Time;
 
-use super::zone;
+use super::{rows_clock, zone};
 use crate::order::Orders;
 use crate::order::doubt::SHOWN_MS;
 use crate::order::matching::{Named, Unowned};
 use crate::provider::connected::Connected;
 use crate::provider::listed::Listed;
 use crate::provider::server_clock::ClockOffset;
-use crate::provider::sightings::Made;
+use crate::provider::sightings::{Dating, Made};
 
-/// The rows that no order has and that are not being given back, each with what it says.
-/// `zone` is that of the provider's moments as an earlier list told it, and as this one does.
-pub(super) fn unowned(
+/// What a list says of purchases.
+#[derive(Debug)]
+pub(super) struct ReadList {
+    /// The rows that no order has and that are not being given back, each with what it says.
+    pub(super) unowned: Vec<(ActiveRow, Unowned)>,
+    /// From when on, by our clock, it shows everything that is open.
+    pub(super) whole_from: Time,
+}
+
+/// Reads a list. `zone` is that of the provider's moments as an earlier list told it, and as
+/// this one does.
+pub(super) fn read(
     orders: &Orders,
     connected: &Connected,
-    listed: Listed,
+    mut listed: Listed,
     zone: &mut Option<i64>,
-) -> Vec<(ActiveRow, Unowned)> {
-    let provider = connected.id();
-    let names = Names::of(&listed.list.rows);
-    let read_model = &orders.market.read_model;
+) -> ReadList {
+    // 1. How the moments of rows stand to ours, by our own.
+    let (provider, read_model) = (connected.id(), &orders.market.read_model);
     let order_of = |row: &ActiveRow| read_model.purchase(provider, &row.external_id);
-    let (mut own, mut others) = (Vec::new(), Vec::new());
-    for row in listed.list.rows {
-        match order_of(&row) {
-            Some(order) => own.extend(row.created_unzoned.zip(read_model.order(order))),
-            None => others.push(row),
-        }
-    }
-    let own = own.iter().map(|(unzoned, order)| (*unzoned, order.placed_at));
-    *zone = listed.offset.and_then(|offset| zone::of_rows(own, offset)).or(*zone);
+    let server = listed.offset;
+    let clocks = {
+        let bought = connected.all_bought();
+        let look = |row: &ActiveRow| bought.get(&*row.external_id).copied();
+        let own = || listed.list.rows.iter().filter_map(|row| Some((row, order_of(row)?)));
+        let zoned = own().filter_map(|(row, _)| row.created.zip(look(row)));
+        let unzoned = own().filter_map(|(row, _)| row.created_unzoned.zip(look(row)));
+        let placed = own().filter_map(|(row, order)| {
+            row.created_unzoned.zip(read_model.order(order).map(|order| order.placed_at))
+        });
+        *zone = server.and_then(|offset| zone::of_rows(placed, offset)).or(*zone);
+        let (zoned, unzoned) = (rows_clock::of_rows(zoned), rows_clock::of_rows(unzoned));
+        RowClocks { zoned, unzoned, server, zone: *zone }
+    };
+    // 2. How far back it shows everything.
+    listed.offset = clocks.zoned.or(server);
+    let whole_from = listed.whole_from();
+    // 3. The rows of others, and when they were made.
+    let names = Names::of(&listed.list.rows);
     let mut unowned = Vec::new();
-    for mut row in others {
-        if orders.doubts.is_disowned(provider, &row.external_id) {
+    for row in listed.list.rows {
+        if order_of(&row).is_some() || orders.doubts.is_disowned(provider, &row.external_id) {
             continue;
         }
-        let unzoned = row.created_unzoned.zip(*zone);
-        row.created = row.created.or(unzoned.map(|(unzoned, zone)| zone::zoned(unzoned, zone)));
-        let seen = connected.made(&row, listed.offset);
-        let is_dated = row.created.is_some() && listed.offset.is_some();
-        let made = if is_dated { seen } else { undated(&row, seen, listed.offset) };
+        let made = clocks.made(&row, connected.made(&row));
         let (country, service) = names.read((orders.market.catalog, connected.crosswalk()), &row);
         unowned.push((row, Unowned { country, service, made }));
     }
-    unowned
+    ReadList { unowned, whole_from }
 }
 
-/// When a row without a date was made, by the lists that show it and that do not: one may show
-/// it a little later than it was made. A moment without its zone says it to the second.
-fn undated(row: &ActiveRow, seen: Made, offset: Option<ClockOffset>) -> Made {
-    let after = seen.after.map(|after| Time(after.0.saturating_sub(SHOWN_MS)));
-    let wide = Made { after, ..seen };
-    let dated = row
-        .created_unzoned
-        .zip(offset)
-        .and_then(|(unzoned, offset)| Some(offset.ours(zone::within(unzoned, wide, offset)?)));
-    dated.map_or(wide, |(after, before)| Made {
-        after: Some(after),
-        before: before.min(seen.before),
-    })
+/// How the moments of a list's rows stand to ours.
+#[derive(Clone, Copy, Debug, Default)]
+struct RowClocks {
+    /// As purchases of ours in the list tell it, of moments with their zone and without it.
+    zoned: Option<ClockOffset>,
+    unzoned: Option<ClockOffset>,
+    /// The clock of the server that answered.
+    server: Option<ClockOffset>,
+    /// The zone of moments without one.
+    zone: Option<i64>,
+}
+
+impl RowClocks {
+    /// When a row was made: by its date, within what lists prove of it. A date that they
+    /// contradict is of a clock that is wrong.
+    fn made(&self, row: &ActiveRow, seen: Made) -> Made {
+        // A list may show a purchase a little later than it was made.
+        let shown = seen.after.map(|after| Time(after.0.saturating_sub(SHOWN_MS)));
+        let lists = Made { after: shown, ..seen };
+        let sure = row.created.zip(self.zoned).or(row.created_unzoned.zip(self.unzoned));
+        if let Some((moment, clock)) = sure {
+            let (after, before) = clock.ours(moment);
+            let before = before.min(seen.before).max(after);
+            return Made { after: Some(after), before, dating: Dating::Sure };
+        }
+        let Some(server) = self.server else { return lists };
+        let unzoned = || {
+            let unzoned = row.created_unzoned?;
+            let zoned = self.zone.map(|zone| zone::zoned(unzoned, zone));
+            zoned.or_else(|| zone::within(unzoned, lists, server))
+        };
+        let Some(created) = row.created.or_else(unzoned) else { return lists };
+        let (after, before) = server.ours(created);
+        let is_contradicted =
+            after > seen.before || lists.after.is_some_and(|absent| before < absent);
+        if is_contradicted {
+            return lists;
+        }
+        Made { after: Some(after), before: before.min(seen.before), dating: Dating::Likely }
+    }
 }
 
 /// Whether the rows of a list name their countries and services.
@@ -132,21 +173,50 @@ mod tests {
         assert_eq!(named(None, false, find), Named::Absent);
     }
 
+    fn by_lists(after: Option<u64>, before: u64) -> Made {
+        Made { after: after.map(Time), before: Time(before), dating: Dating::Lists }
+    }
+
     #[test]
     fn an_undated_row_may_be_shown_late_and_its_moment_says_when_it_was_made() {
-        let (absent, shown) = (Time(1_000_000), Time(1_060_000));
-        let seen = Made { after: Some(absent), before: shown };
+        let (absent, shown) = (1_000_000, 1_060_000);
+        let seen = by_lists(Some(absent), shown);
+        let wide = by_lists(Some(absent - SHOWN_MS), shown);
         let row = ActiveRow::default();
-        let wide = Made { after: Some(Time(1_000_000 - SHOWN_MS)), before: shown };
-        assert_eq!(undated(&row, seen, None), wide);
-        let look = Look { asked: absent, answered: absent };
-        let offset = Some(ClockOffset::of(look, absent));
-        assert_eq!(undated(&row, seen, offset), wide, "it has no moment");
+        assert_eq!(RowClocks::default().made(&row, seen), wide);
+        let look = Look { asked: Time(absent), answered: Time(absent) };
+        let server = Some(ClockOffset::of(look, Time(absent)));
+        let clocks = RowClocks { server, ..RowClocks::default() };
+        assert_eq!(clocks.made(&row, seen), wide, "it has no moment");
         let hour = 60 * 60 * 1000;
         let row = ActiveRow { created_unzoned: Some(Time(hour + 995_000)), ..row };
-        let to_the_second = Made { after: Some(Time(994_000)), before: Time(996_000) };
-        assert_eq!(undated(&row, seen, offset), to_the_second, "made before it was shown");
-        assert_eq!(undated(&row, Made { after: None, ..seen }, offset).after, None);
+        let to_the_second =
+            Made { after: Some(Time(994_000)), before: Time(996_000), dating: Dating::Likely };
+        assert_eq!(clocks.made(&row, seen), to_the_second, "made before it was shown");
+        assert_eq!(clocks.made(&row, by_lists(None, shown)).after, None);
+        let zone = Some(hour as i64);
+        let known = RowClocks { zone, ..clocks };
+        assert_eq!(known.made(&row, by_lists(None, shown)), to_the_second);
+    }
+
+    #[test]
+    fn a_date_counts_by_the_clock_that_our_own_purchases_show() {
+        // Ten minutes behind the server's, which is ours.
+        let at = |ms: u64| Look { asked: Time(ms), answered: Time(ms + 100) };
+        let row = |created: u64| ActiveRow { created: Some(Time(created)), ..ActiveRow::default() };
+        let server = Some(ClockOffset::of(at(2_000_000), Time(2_000_000)));
+        let clocks = RowClocks { server, ..RowClocks::default() };
+        let seen = by_lists(Some(1_990_000), 2_000_000);
+        let lists = by_lists(Some(1_990_000 - SHOWN_MS), 2_000_000);
+        assert_eq!(clocks.made(&row(1_395_000), seen), lists, "a list after it has no such row");
+        assert_eq!(clocks.made(&row(2_600_000), seen), lists, "it would be of the future");
+        let zoned = Some(ClockOffset::of(at(1_900_000), Time(1_300_000)));
+        let sure = RowClocks { zoned, ..clocks }.made(&row(1_395_000), seen);
+        let (after, before) = (Some(Time(1_994_000)), Time(1_996_100));
+        assert_eq!(sure, Made { after, before, dating: Dating::Sure });
+        // Without a contradiction it is as likely as the clocks are the same.
+        let likely = clocks.made(&row(1_994_000), seen);
+        assert_eq!((likely.dating, likely.is_dated()), (Dating::Likely, true));
     }
 
     #[test]

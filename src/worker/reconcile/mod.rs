@@ -4,9 +4,9 @@
 //! A purchase that no order has, and that was made when an order's was, is adopted by it; an
 //! order that two whole lists in a row do not show, some time after its call, was not bought,
 //! and goes on to the next ask; a purchase that turns up after its order has ended or moved
-//! on is given back. What is not proven to be ours is reported and left alone; on an account
-//! that others buy on, that is all of it. Doubts at a provider that cannot list end at the
-//! engine's deadline.
+//! on is given back. A doubt that lists leave open for half a minute ends with its order. What
+//! is not proven to be ours is reported and left alone; on an account that others buy on, that
+//! is all of it. Doubts at a provider that cannot list end at the engine's deadline.
 //!
 //! Where a provider's rows have no dates, a list from before a purchase is what proves that a
 //! row is new: one is taken at the start, and again while nothing is in doubt.
@@ -14,6 +14,7 @@
 mod compare;
 mod listed;
 mod report;
+mod rows_clock;
 mod zone;
 
 use std::collections::{BTreeSet, VecDeque};

@@ -59,6 +59,7 @@ pub(super) fn zoned(unzoned: Time, zone: i64) -> Time {
 mod tests {
     use super::*;
     use crate::provider::server_clock::Look;
+    use crate::provider::sightings::Dating;
 
     const HOUR: i64 = 60 * 60 * 1000;
     const PLACED: Time = Time(1_800_000_000_000);
@@ -92,7 +93,8 @@ mod tests {
     fn a_row_that_lists_place_within_a_minute_is_dated_to_the_second() {
         let look = Look { asked: PLACED, answered: PLACED.plus_ms(100) };
         let offset = ClockOffset::of(look, PLACED.plus_ms(600_050));
-        let made = Made { after: Some(PLACED), before: PLACED.plus_ms(60_000) };
+        let before = PLACED.plus_ms(60_000);
+        let made = Made { after: Some(PLACED), before, dating: Dating::Lists };
         let theirs = PLACED.plus_ms(600_000 + 40_000);
         for zone in [-12 * HOUR, 0, HOUR / 4, 3 * HOUR] {
             let unzoned = Time(theirs.0.saturating_add_signed(zone));

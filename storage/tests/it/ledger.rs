@@ -54,6 +54,23 @@ fn a_read_from_the_middle_starts_at_the_row_that_holds_the_event() {
 }
 
 #[test]
+fn the_first_event_since_a_moment_is_found() {
+    let (_folder, _path, mut ledger) = new_ledger();
+    let reader = ledger.reader();
+    assert_eq!(reader.first_since(Time(5)).unwrap(), Seq(1), "nothing has happened");
+    append_run(&mut ledger, 12);
+    let rows: Vec<_> = ledger.read(Seq(0)).unwrap().map(Result::unwrap).collect();
+    for row in &rows {
+        let first = rows.iter().find(|it| it.at == row.at).unwrap().first;
+        let after = rows.iter().find(|it| it.at > row.at).map(|it| it.first);
+        let after = after.unwrap_or(Seq(ledger.last().seq.0 + 1));
+        assert_eq!(reader.first_since(row.at).unwrap(), first);
+        assert_eq!(reader.first_since(Time(row.at.0 + 1)).unwrap(), after);
+    }
+    assert_eq!(reader.first_since(Time(0)).unwrap(), Seq(1));
+}
+
+#[test]
 fn the_hash_is_known_where_a_row_ends_and_nowhere_else() {
     let (_folder, _path, mut ledger) = new_ledger();
     append_run(&mut ledger, 6);

@@ -33,7 +33,7 @@ fn a_provider_s_variable_without_a_key_disables_it_alone() {
     let provider =
         "[[providers]]\nname = \"My SMS\"\ndriver = \"fivesim\"\nkey_env = \"SMS_KEY\"\n";
     let config = configured(temp.path(), provider);
-    for key in [None, Some("")] {
+    for key in [None, Some(""), Some(" \t")] {
         let (code, shown, said) = checked(&config, key);
         assert!(code == Some(2) && shown.contains("NOT SET"), "{shown}{said}");
         for word in ["\"My SMS\"", "SMS_KEY", "is not bought from", "without 1 of its providers"] {

@@ -1,5 +1,6 @@
 //! A data folder from `init` on: what is refused, what comes back, what is named.
 
+mod attempts;
 mod check_config;
 mod damage;
 mod init;

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use nexnum::attention::AttentionKind;
 use nexnum::face::ops::metrics_page;
 use nexnum::order::Refusal;
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::ids::OrderId;
 use nexnum_engine::money::Micros;
+use nexnum_engine::order::Order;
 use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
 
-use super::{FIVESIM, HANDLER, Rig, SMSPOOL, received, until};
+use super::{FIVESIM, HANDLER, Rig, SMSPOOL, received, synced, until};
 use crate::rig::sandbox::product;
 
 async fn check_bought(seller: usize) {
@@ -132,5 +135,65 @@ async fn an_offer_that_costs_more_than_its_price_is_sold_once_until_the_next_syn
     let failure = health.failures.back().unwrap();
     assert_eq!(failure.to_string(), "buy: charged 0.500000, sold for 0.120000");
     assert_eq!(failure.order, Some(id));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_that_cost_more_than_its_price_stays_out_after_a_restart() {
+    let rig = Rig::start(&[(FIVESIM, 100_000)]).await;
+    // Its list says the old price again afterwards.
+    assert!(rig.sandbox.pin(FIVESIM, product(), Micros(500_000), 5), "it is sold there");
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, received).await;
+    assert!(rig.sandbox.pin(FIVESIM, product(), Micros(100_000), 5), "it is sold there");
+    let rig = rig.close().await.open().await;
+    let stock = || rig.orders().market.grid.ask(order.offer).map(|ask| ask.stock);
+    assert_eq!(stock(), Some(0));
+    synced(rig.orders()).await;
+    let connected = rig.orders().providers.get(order.provider).unwrap();
+    assert_eq!((stock(), connected.health().overcharged), (Some(0), 1));
+    rig.stop().await;
+}
+
+/// A market whose provider answers each purchase with this number.
+async fn answering(number: &str) -> Rig {
+    let closed = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await.close().await;
+    let (told, wrong) = (r#"number = "/phone", cost"#, format!("number = \"={number}\", cost"));
+    closed.reword("fivesim", told, &wrong);
+    let rig = closed.open().await;
+    synced(rig.orders()).await;
+    rig
+}
+
+/// The order got no number, its money is back, and the purchase goes back.
+async fn check_not_sold(rig: &Rig, id: OrderId) {
+    let order = rig.order(id, |order| order.state == ActivationState::Failed).await;
+    assert!(order.assignment.is_none(), "{order:?}");
+    let market = &rig.orders().market;
+    let (rows, _) = market.attention.rows(usize::MAX);
+    assert!(rows.iter().any(|row| row.kind == AttentionKind::WrongNumber), "{rows:?}");
+    assert_eq!(rig.orders().doubts.count().orphans, 1);
+    until(|| market.read_model.orphans().is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_of_another_country_is_not_sold() {
+    let rig = answering("12025550123").await;
+    let refused = rig.buy(None).await;
+    assert!(refused.is_err(), "{refused:?}");
+    check_not_sold(&rig, OrderId(1)).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_of_a_live_order_is_not_sold_again() {
+    let rig = answering("6281200000001").await;
+    let id = rig.buy(None).await.unwrap();
+    let active = |order: &Order| order.state == ActivationState::Active;
+    rig.order(id, active).await;
+    let refused = rig.buy(None).await;
+    assert!(refused.is_err(), "{refused:?}");
+    check_not_sold(&rig, OrderId(2)).await;
+    rig.order(id, active).await;
     rig.stop().await;
 }

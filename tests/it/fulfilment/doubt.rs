@@ -4,10 +4,11 @@ use std::fs;
 use std::time::Duration;
 
 use nexnum::order::Refusal;
+use nexnum::order::claim::Wish;
 use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::FailOrder;
-use nexnum_engine::ids::{OrderId, Product};
+use nexnum_engine::ids::{CarrierId, OrderId, Product};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
 use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
@@ -56,6 +57,66 @@ async fn check_dated_by_the_provider(clock_skew_ms: i64) {
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     assert_eq!(rig.order(id, received).await.attempt, 2);
     rig.stop().await;
+}
+
+/// A provider whose rows are dated by a clock that is so far from its replies'. Gives the
+/// market with two orders, the second of which is in doubt, though its purchase was made.
+async fn in_doubt_by_another_clock(seller: usize, rows_skew_ms: i64, own: bool) -> (Rig, OrderId) {
+    let config = SandboxConfig {
+        min_cancel_age_ms: 0,
+        sms_delay_ms: 600_000..=600_000,
+        rows_skew_ms,
+        ..SandboxConfig::small(7)
+    };
+    let rig = Rig::start_on(config, &[(seller, 100_000)]).await;
+    if own {
+        let active = |order: &Order| order.state == ActivationState::Active;
+        rig.order(rig.buy(None).await.unwrap(), active).await;
+    }
+    rig.sandbox.faults(seller).next(FaultKind::BoughtButReplyLost);
+    let (orders, customer) = (rig.orders().clone(), rig.customer);
+    let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
+    tokio::spawn(async move { drop(orders.place(customer, wish, None).await) });
+    let id = OrderId(1 + u32::from(own));
+    until(|| rig.orders().market.read_model.order(id).is_some_and(|it| it.in_doubt)).await;
+    (rig, id)
+}
+
+async fn check_adopted_by_own_rows(seller: usize, rows_skew_ms: i64) {
+    let (rig, id) = in_doubt_by_another_clock(seller, rows_skew_ms, true).await;
+    let active = |order: &Order| order.state == ActivationState::Active;
+    assert_eq!(rig.order(id, active).await.attempt, 1, "{seller} {rows_skew_ms}");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_is_found_where_rows_are_dated_by_another_clock() {
+    let of = check_adopted_by_own_rows;
+    tokio::join!(of(FIVESIM, -3_000), of(FIVESIM, 20_000), of(HANDLER, -3_000));
+    tokio::join!(of(FIVESIM, -600_000), of(HANDLER, 600_000), of(SMSPOOL, -5_000));
+}
+
+/// Without a purchase of ours that vouches for the clock, the row is told of and left alone.
+async fn check_told(seller: usize, rows_skew_ms: i64) {
+    let (rig, id) = in_doubt_by_another_clock(seller, rows_skew_ms, false).await;
+    let read_model = &rig.orders().market.read_model;
+    let provider = read_model.order(id).unwrap().provider;
+    let told = || rig.orders().providers.get(provider).unwrap().health().unattributed;
+    until(|| told() == 1).await;
+    // Its buyer need not wait for what no list can say.
+    let order = rig.order(id, |order| order.state == ActivationState::Failed).await;
+    let waited_ms = order.closed_at.unwrap().ms_since(order.placed_at);
+    // A call may take 15 s before it is in doubt.
+    assert!(order.attempt == 1 && waited_ms < 15_000 + 32_000, "{seller}: {waited_ms}");
+    assert_eq!((rig.wallet().1, rig.orders().doubts.count().in_doubt, told()), (0, 0, 1));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_whose_row_another_clock_dates_is_never_lost_in_silence() {
+    let of = check_told;
+    tokio::join!(of(FIVESIM, -5_000), of(FIVESIM, 20_000), of(HANDLER, -30_000));
+    tokio::join!(of(SMSPOOL, -30_000));
 }
 
 #[tokio::test(flavor = "multi_thread")]
