@@ -107,6 +107,8 @@ kinds! {
     WrongCurrency "wrong_currency" UntilCleared
     /// Many open activations are unknown to their provider at once.
     ActivationsMissing "activations_missing" UntilCleared
+    /// A provider's list of open activations does not come: each is asked about alone.
+    ActiveListFailed "active_list_failed" UntilCleared
     /// Callbacks could not be processed: `GET /api/admin/callbacks` has them.
     CallbacksFailed "callbacks_failed" UntilCleared
     /// Callbacks are refused: for their address, signature, size or form.

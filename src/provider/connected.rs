@@ -26,6 +26,7 @@ use super::consequence;
 use super::funds::Funds;
 use super::least_cost::LeastCosts;
 use super::sightings::Sightings;
+use unlisted::Unlisted;
 use crate::attention::{Attention, AttentionKind};
 
 /// How long a breaker that has closed must stay so before the operator's attention is needed
@@ -155,6 +156,7 @@ pub struct Connected {
     health: Mutex<Health>,
     /// What lists have shown of our account.
     pub(super) sightings: Mutex<Sightings>,
+    unlisted: Mutex<Unlisted>,
     least_costs: Arc<LeastCosts>,
     funds: Funds,
     sync_wanted: Notify,
@@ -202,6 +204,7 @@ impl Connected {
             breaker: Mutex::default(),
             health: Mutex::default(),
             sightings: Mutex::default(),
+            unlisted: Mutex::default(),
             least_costs: Arc::default(),
             funds,
             sync_wanted: Notify::new(),
@@ -485,5 +488,6 @@ impl Connected {
 
 mod standing;
 mod stop;
+mod unlisted;
 #[cfg(test)]
 mod tests;
