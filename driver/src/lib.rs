@@ -42,7 +42,9 @@
 //! `starts`, `regex` (with named groups) or `exists`, on the body's trimmed text or what
 //! `at` names: `/a/b` in the JSON, `.` the whole JSON, `@Name` a header. It has either an
 //! `error` or a `give`. An error is a certain refusal, nothing was done, unless it is
-//! `in_doubt` or comes with a status of 5xx; with `certain = true` it is one even then. It
+//! `in_doubt` or comes with a status of 5xx; with `certain = true` it is one even then. A `give`
+//! is read from a reply with a status of 2xx; with another one only if the rule's `status`
+//! names it: without that the reply is an error, and what was asked may have been done. An error
 //! may have `retry_after_s`, and `price_too_low` the `price` that would do. The fields of `give`
 //! are sources (`/a/b` a place in the JSON, `.` the value itself, `$name` a group of the
 //! regex, `@Name` a header, `=text` a constant; a list is tried in order) and, for lists,

@@ -2,6 +2,7 @@
 
 mod amounts;
 mod lists;
+mod trust;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
