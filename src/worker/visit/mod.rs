@@ -3,13 +3,11 @@
 //! Messages are brought in before a state is believed; what has ended there ends here, and
 //! what has ended here is ended there. Leaves to others: when to visit.
 
-mod absence;
-
 use std::sync::Arc;
 
 use nexnum_driver::{ErrorKind, ExternalState, Op};
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{EndByProvider, Expire};
+use nexnum_engine::command::Expire;
 use nexnum_engine::event::ProviderWord;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::order::Order;
@@ -54,13 +52,13 @@ pub(super) async fn visit(
     watch.asked_at = asked;
     let seen = match orders.receive(&connected, &order).await {
         Ok(state) => {
-            absence::is_known(&orders, &connected, &order);
+            orders.is_known(&connected, &order);
             conclude(&orders, id, asked, state).await;
             Seen::Standing
         }
         Err(unseen) if unseen.is_missing() => {
-            if absence::is_gone(&orders, &connected, &order).await {
-                end_by_provider(&orders, id, ProviderWord::Missing).await;
+            if orders.is_gone(&connected, &order).await {
+                orders.end_by_provider(id, ProviderWord::Missing).await;
             }
             Seen::Missing
         }
@@ -86,9 +84,9 @@ fn is_limited(kind: ErrorKind) -> bool {
 /// provider was asked once more, at `asked`, and had no message.
 pub(super) async fn conclude(orders: &Orders, id: OrderId, asked: Time, state: ExternalState) {
     match state {
-        ExternalState::Cancelled => end_by_provider(orders, id, ProviderWord::Cancelled).await,
-        ExternalState::Expired => end_by_provider(orders, id, ProviderWord::Expired).await,
-        ExternalState::Finished => end_by_provider(orders, id, ProviderWord::Finished).await,
+        ExternalState::Cancelled => orders.end_by_provider(id, ProviderWord::Cancelled).await,
+        ExternalState::Expired => orders.end_by_provider(id, ProviderWord::Expired).await,
+        ExternalState::Finished => orders.end_by_provider(id, ProviderWord::Finished).await,
         ExternalState::Waiting | ExternalState::Received => {
             let order = orders.market.read_model.order(id);
             if order.and_then(|order| due_by(&order)).is_some_and(|due| due <= asked) {
@@ -113,16 +111,6 @@ pub(super) fn due_by(order: &Order) -> Option<Time> {
         | ActivationState::TimedOut
         | ActivationState::Failed => None,
     }
-}
-
-async fn end_by_provider(orders: &Orders, id: OrderId, word: ProviderWord) {
-    let order = orders.market.read_model.order(id);
-    if order.is_none_or(|order| order.state.is_closed()) {
-        return;
-    }
-    let until = orders.market.clock.now().plus_ms(CONCLUDE_MS);
-    // A refusal says that something else came first; the next poll looks again.
-    let _answer = orders.market.send_until(&EndByProvider { order: id, word }, until).await;
 }
 
 /// Ends an activation at its provider that has ended here; true once that is done, or is left
