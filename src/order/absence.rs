@@ -77,6 +77,30 @@ impl Orders {
         let _answer = self.market.send_until(&EndByProvider { order: id, word }, until).await;
     }
 
+    /// True if an end is believed that the provider tells of an open activation. One that brings
+    /// no refund, as with a message there or its time over, is believed at once.
+    pub(crate) fn has_ended(&self, connected: &Connected, order: &Order) -> bool {
+        let now = self.market.clock.now();
+        let current = self.market.read_model.order(order.id);
+        let refunds = |order: &Order| {
+            let is_over = order.assignment.as_ref().is_none_or(|it| it.expires_at <= now);
+            order.state == ActivationState::Active && !is_over
+        };
+        if current.is_none_or(|order| !refunds(&order)) {
+            self.is_known(connected, order);
+            return true;
+        }
+        let count = || self.open_at(order.provider).count();
+        let judgement = {
+            let mut all = self.missing.lock();
+            let missing = all.entry(order.provider).or_default();
+            missing.note(order.id, now, count);
+            missing.judge_end(order.id, now)
+        };
+        self.report_absence(connected, order, judgement);
+        judgement == Judgement::Gone
+    }
+
     /// As [`Self::is_gone`], of a purchase that no order has and that only `missing` is about.
     pub(super) async fn is_lost(
         &self,
@@ -113,10 +137,17 @@ impl Orders {
             return Witness::Unsupported;
         }
         let fresh = Time(now.0.saturating_sub(LIST_PAUSE_MS));
+        // A list without any of ours may be that of another shard, or of a database that is gone.
+        let is_shown = |order: &Order| {
+            let id = order.assignment.as_ref().map(|assignment| &*assignment.external_id);
+            id.is_some_and(|id| connected.shown(id, since, fresh) == Some(Shown::Open))
+        };
+        let shows_any = || self.open_at(connected.id()).any(|order| is_shown(&order));
         match connected.shown(external_id, since, fresh) {
             None => Witness::Unasked,
             Some(Shown::Open) => Witness::Open,
-            Some(Shown::Absent) => Witness::Absent,
+            Some(Shown::Absent) if shows_any() => Witness::Absent,
+            Some(Shown::Absent) => Witness::Bare,
             Some(Shown::Cut) => Witness::Cut,
         }
     }
@@ -134,11 +165,17 @@ impl Orders {
             let mut missing = self.missing.lock();
             missing.entry(order.provider).or_default().judge(order.id, now, witness)
         };
-        let provider = connected.name();
+        self.report_absence(connected, order, judgement);
+        judgement
+    }
+
+    fn report_absence(&self, connected: &Connected, order: &Order, judgement: Judgement) {
+        let (now, provider) = (self.market.clock.now(), connected.name());
         match judgement {
             Judgement::Many { first: true } => {
                 let text =
-                    "many open activations are unknown at once: none of them is ended".to_owned();
+                    "many open activations, or all, are unknown or ended at once: none of them is ended"
+                        .to_owned();
                 let kind = AttentionKind::ActivationsMissing;
                 self.market.attention.raise(kind, provider, text.clone());
                 connected.note_failure(Failure { at: now, op: Op::Status, order: None, text });
@@ -150,10 +187,9 @@ impl Orders {
             }
             Judgement::Gone => {
                 let order = order.id.0;
-                tracing::warn!(provider, order, "the provider does not know an open activation");
+                tracing::warn!(provider, order, "an open activation is gone at its provider");
             }
             Judgement::Wait | Judgement::AskList | Judgement::Many { first: false } => {}
         }
-        judgement
     }
 }

@@ -116,6 +116,6 @@ async fn bring(
         return None;
     }
     let state = orders.take_in(&connected, &order, &report, Look::List).await.ok()?;
-    conclude(&orders, id, began, state).await;
+    conclude(&orders, &connected, &order, began, state).await;
     Some(id)
 }

@@ -52,8 +52,7 @@ pub(super) async fn visit(
     watch.asked_at = asked;
     let seen = match orders.receive(&connected, &order).await {
         Ok(state) => {
-            orders.is_known(&connected, &order);
-            conclude(&orders, id, asked, state).await;
+            conclude(&orders, &connected, &order, asked, state).await;
             Seen::Standing
         }
         Err(unseen) if unseen.is_missing() => {
@@ -82,19 +81,30 @@ fn is_limited(kind: ErrorKind) -> bool {
 
 /// Ends an activation here that has ended at its provider, or whose time was over when the
 /// provider was asked once more, at `asked`, and had no message.
-pub(super) async fn conclude(orders: &Orders, id: OrderId, asked: Time, state: ExternalState) {
-    match state {
-        ExternalState::Cancelled => orders.end_by_provider(id, ProviderWord::Cancelled).await,
-        ExternalState::Expired => orders.end_by_provider(id, ProviderWord::Expired).await,
-        ExternalState::Finished => orders.end_by_provider(id, ProviderWord::Finished).await,
+pub(super) async fn conclude(
+    orders: &Orders,
+    connected: &Connected,
+    order: &Order,
+    asked: Time,
+    state: ExternalState,
+) {
+    let word = match state {
+        ExternalState::Cancelled => ProviderWord::Cancelled,
+        ExternalState::Expired => ProviderWord::Expired,
+        ExternalState::Finished => ProviderWord::Finished,
         ExternalState::Waiting | ExternalState::Received => {
-            let order = orders.market.read_model.order(id);
-            if order.and_then(|order| due_by(&order)).is_some_and(|due| due <= asked) {
+            orders.is_known(connected, order);
+            let order = orders.market.read_model.order(order.id);
+            if let Some(order) = order.filter(|it| due_by(it).is_some_and(|due| due <= asked)) {
                 let until = orders.market.clock.now().plus_ms(CONCLUDE_MS);
                 // If it is not taken, the grace ends by itself.
-                let _answer = orders.market.send_until(&Expire { order: id }, until).await;
+                let _answer = orders.market.send_until(&Expire { order: order.id }, until).await;
             }
+            return;
         }
+    };
+    if orders.has_ended(connected, order) {
+        orders.end_by_provider(order.id, word).await;
     }
 }
 
