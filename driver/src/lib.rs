@@ -58,7 +58,7 @@
 //! | balance | `amount`, `scale` (10^-scale units), `currency` (its code, number or sign; here and below) |
 //! | prices | `rows`, `country`, `service`, `operator`, `cost`, `currency`, `stock`, `scale`; or `empty` |
 //! | buy | `external_id`, `number`, `number_prefix`, `cost`, `currency`, `operator`, `scale` |
-//! | status | `state`, `states` (theirs = waiting, received, finished, cancelled, expired), `messages` of `rows`, `external_id`, `sender`, `text`, `code` |
+//! | status | `state`, `states` (theirs = waiting, received, finished, cancelled, expired), `messages` of `rows`, `external_id`, `sender`, `text`, `code` (`0`, `false`, `null` and their kind alone are no message) |
 //! | cancel, finish, resend | none; a resend may give a new `external_id` |
 //! | list_active | `rows`, `external_id`, `number`, `number_prefix` or `local = true` (the numbers are without their country code), `country`, `service` or `service_name` (where the list has names in the place of codes), `cost` (what was charged), `scale`, `created`, `currency`, `state`, `states` and `messages` as in status (a state in other words than those of `states`, and messages that cannot be read, are what the list does not tell; so are the messages of an activation that has none here although `has_message` is there, or although it is received, where `states` has a word for waiting), `has_message` (what is there if it has a message), `page_len` (the list may be cut at so many rows, filtered ones included) or `total` (where the reply says how many rows there are), without which it is never cut; what is cut is asked for page by page where the request has an `{offset}`; or `empty` |
 
