@@ -108,8 +108,10 @@ kinds! {
     WrongNumber "wrong_number" ADay
     /// A provider's replies name a currency that is not the configured one.
     WrongCurrency "wrong_currency" UntilCleared
-    /// Many open activations are unknown to their provider at once.
+    /// Many open activations, or all of several, are unknown to their provider at once, or ended.
     ActivationsMissing "activations_missing" UntilCleared
+    /// A provider's list of open activations does not come: each is asked about alone.
+    ActiveListFailed "active_list_failed" UntilCleared
     /// Callbacks could not be processed: `GET /api/admin/callbacks` has them.
     CallbacksFailed "callbacks_failed" UntilCleared
     /// Callbacks are refused: for their address, signature, size or form.

@@ -235,6 +235,10 @@ impl Driver {
         let Some((rule, captures)) = self.decide(op, view) else {
             return Err(unknown(view.reply, &view.text));
         };
+        if rule.doubts(view.reply) {
+            let unread = unknown(view.reply, &view.text);
+            return Err(ProviderError { certain: false, ..unread });
+        }
         match &rule.consequence {
             Consequence::Fail { .. } => Err(fail(view, &rule.consequence, &captures)),
             Consequence::Output(fields) => fields.read(view, &captures).map_err(|_| {

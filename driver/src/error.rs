@@ -201,6 +201,11 @@ fn status_word(reply: &RawReply) -> String {
     }
 }
 
+/// True for a status that says that what was asked was done.
+pub(crate) const fn is_success(status: u16) -> bool {
+    matches!(status, 200..=299)
+}
+
 /// True for a status that says that the server failed, at whatever point.
 pub(crate) const fn is_server_failure(status: u16) -> bool {
     matches!(status, 500..=599)

@@ -42,7 +42,9 @@
 //! `starts`, `regex` (with named groups) or `exists`, on the body's trimmed text or what
 //! `at` names: `/a/b` in the JSON, `.` the whole JSON, `@Name` a header. It has either an
 //! `error` or a `give`. An error is a certain refusal, nothing was done, unless it is
-//! `in_doubt` or comes with a status of 5xx; with `certain = true` it is one even then. It
+//! `in_doubt` or comes with a status of 5xx; with `certain = true` it is one even then. A `give`
+//! is read from a reply with a status of 2xx; with another one only if the rule's `status`
+//! names it: without that the reply is an error, and what was asked may have been done. An error
 //! may have `retry_after_s`, and `price_too_low` the `price` that would do. The fields of `give`
 //! are sources (`/a/b` a place in the JSON, `.` the value itself, `$name` a group of the
 //! regex, `@Name` a header, `=text` a constant; a list is tried in order) and, for lists,
@@ -56,7 +58,7 @@
 //! | balance | `amount`, `scale` (10^-scale units), `currency` (its code, number or sign; here and below) |
 //! | prices | `rows`, `country`, `service`, `operator`, `cost`, `currency`, `stock`, `scale`; or `empty` |
 //! | buy | `external_id`, `number`, `number_prefix`, `cost`, `currency`, `operator`, `scale` |
-//! | status | `state`, `states` (theirs = waiting, received, finished, cancelled, expired), `messages` of `rows`, `external_id`, `sender`, `text`, `code` |
+//! | status | `state`, `states` (theirs = waiting, received, finished, cancelled, expired), `messages` of `rows`, `external_id`, `sender`, `text`, `code` (`0`, `false`, `null` and their kind alone are no message) |
 //! | cancel, finish, resend | none; a resend may give a new `external_id` |
 //! | list_active | `rows`, `external_id`, `number`, `number_prefix` or `local = true` (the numbers are without their country code), `country`, `service` or `service_name` (where the list has names in the place of codes), `cost` (what was charged), `scale`, `created`, `currency`, `state`, `states` and `messages` as in status (a state in other words than those of `states`, and messages that cannot be read, are what the list does not tell; so are the messages of an activation that has none here although `has_message` is there, or although it is received, where `states` has a word for waiting), `has_message` (what is there if it has a message), `page_len` (the list may be cut at so many rows, filtered ones included) or `total` (where the reply says how many rows there are), without which it is never cut; what is cut is asked for page by page where the request has an `{offset}`; or `empty` |
 

@@ -2,19 +2,22 @@
 //!
 //! A rule's conditions are an HTTP status and one test on a subject (the body's text, a
 //! place in the JSON, or a header); its consequence is a provider error of a fixed kind
-//! or an output to read.
+//! or an output to read. An output is read from a reply whose status says that it went well,
+//! or that the rule names.
 
 use std::borrow::Cow;
 
 use regex::Regex;
 
 use crate::document::{ReplyKind, RuleDoc};
-use crate::error::{ErrorKind, ProviderError, excerpt, header_pause, is_server_failure};
+use crate::error::{
+    ErrorKind, ProviderError, excerpt, header_pause, is_server_failure, is_success,
+};
 use crate::json::Node;
 use crate::op::Op;
 use crate::output::{Fields, Rounding, parse_amount};
 use crate::place::{DriverError, Place};
-use crate::reply::{Captures, View};
+use crate::reply::{Captures, RawReply, View};
 use crate::source::{Scope, Sources, compile_path};
 
 /// Bytes of the body up to which patterns are tried on the text itself: more than the longest
@@ -96,6 +99,13 @@ impl Rule {
     /// True if nothing passes this rule by.
     pub(crate) fn catches_all(&self) -> bool {
         self.status.is_empty() && matches!(self.test, Test::Any)
+    }
+
+    /// True if the rule gives an output and does not name the status of a reply that did not
+    /// go well: its words are not believed then.
+    pub(crate) fn doubts(&self, reply: &RawReply) -> bool {
+        let gives = matches!(self.consequence, Consequence::Output(_));
+        gives && self.status.is_empty() && !is_success(reply.status)
     }
 
     /// True if the rule looks into the reply's JSON.

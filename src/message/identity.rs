@@ -31,6 +31,17 @@ pub struct Parts<'a> {
     pub has_code: bool,
 }
 
+/// What a message says, as far as its source states it; what it does not state is empty.
+#[derive(Clone, Copy)]
+pub struct Stated<'a> {
+    /// Who sent it.
+    pub sender: &'a str,
+    /// What it says.
+    pub text: &'a str,
+    /// Its code, stated or found.
+    pub code: &'a str,
+}
+
 /// What a message is found to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -128,24 +139,40 @@ pub fn of_posted(
     }
 }
 
+/// True if two messages without an id are one, of which each source states what it has: the
+/// same code and text, or the same code beside a text that one of them leaves out.
+pub fn is_alike(one: Stated<'_>, other: Stated<'_>) -> bool {
+    let fits = |a: &str, b: &str| a == b || a.is_empty() || b.is_empty();
+    let same_text = one.text == other.text && !one.text.is_empty();
+    let same_code = one.code == other.code && !one.code.is_empty() && fits(one.text, other.text);
+    fits(one.sender, other.sender) && one.code == other.code && (same_text || same_code)
+}
+
 /// What the message at `at` of a provider's reply is, whose messages are all `shown`. `came`
-/// says when the activation received a digest.
+/// says when the activation received a digest; `known` which digest a message has that it
+/// received and that is like the one at a place of the reply.
 pub fn of_polled(
     shown: &[Parts<'_>],
     at: usize,
     reply: PollReply,
     came: impl Fn(u128) -> Option<Time>,
+    known: impl Fn(usize) -> Option<u128>,
     now: Time,
 ) -> Verdict {
     let parts = &shown[at];
-    let first_of = |parts: &Parts<'_>| first(parts);
-    let digest = first_of(parts);
-    let (times, last) = occurrences(digest, came);
+    // Several sources of one provider state different parts of a message.
+    let first_of = |at: usize| {
+        let (digest, has_id) = (first(&shown[at]), shown[at].id.is_some());
+        let is_known = has_id || came(digest).is_some();
+        if is_known { digest } else { known(at).unwrap_or(digest) }
+    };
+    let digest = first_of(at);
+    let (times, last) = occurrences(digest, &came);
     let Some(last) = last else { return Verdict::New(digest) };
     if parts.id.is_some() || times >= OCCURRENCES_MAX {
         return Verdict::Repeat;
     }
-    let copies = shown.iter().filter(|other| first_of(other) == digest).count();
+    let copies = (0..shown.len()).filter(|other| first_of(*other) == digest).count();
     let is_more = copies > times as usize;
     let again = Verdict::New(occurrence(digest, times));
     if !parts.has_code {
@@ -197,7 +224,7 @@ mod tests {
             let mut found = Vec::new();
             for at in 0..shown.len() {
                 let came = |digest: u128| self.0.get(&digest).copied();
-                let verdict = of_polled(shown, at, reply, came, now);
+                let verdict = of_polled(shown, at, reply, came, |_| None, now);
                 self.take(verdict, now);
                 found.push(verdict);
             }
@@ -284,6 +311,39 @@ mod tests {
                 assert_eq!(of_posted(&parts, once, awaited, later), Verdict::Repeat);
             }
         }
+    }
+
+    #[test]
+    fn parts_of_one_message_are_alike() {
+        let of = |sender, text, code| Stated { sender, text, code };
+        let whole = of("Telegram", "Your code is 4101", "4101");
+        for part in [of("", "", "4101"), of("", "Your code is 4101", "4101"), whole] {
+            assert!(is_alike(part, whole) && is_alike(whole, part));
+        }
+        for other in [
+            of("", "", "4102"),
+            of("WhatsApp", "", "4101"),
+            of("", "Again: 4101", "4101"),
+            of("", "Welcome", ""),
+            of("", "", "04101"),
+        ] {
+            assert!(!is_alike(other, whole) && !is_alike(whole, other));
+        }
+        assert!(is_alike(of("", "Welcome", ""), of("Telegram", "Welcome", "")));
+    }
+
+    #[test]
+    fn a_message_of_which_a_source_states_a_part_is_a_repeat_until_another_is_asked_for() {
+        let whole = Parts { sender: "", code: Some("4101"), ..coded("Your code is 4101") };
+        let part = Parts { text: "", ..whole };
+        let Verdict::New(digest) = of_polled(&[whole], 0, QUIET, |_| None, |_| None, START) else {
+            panic!("it is new")
+        };
+        let came = |it: u128| (it == digest).then_some(START);
+        let of = |reply| of_polled(&[part], 0, reply, came, |_| Some(digest), START);
+        assert_eq!(of(QUIET), Verdict::Repeat);
+        assert!(is_new(&of(AWAITED)));
+        assert!(is_new(&of_polled(&[part], 0, QUIET, came, |_| None, START)), "unlike all");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use nexnum_driver::{ErrorKind, ExternalState, Op};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Actor, Cancel};
+use nexnum_engine::event::ProviderWord;
 use nexnum_engine::ids::{AccountId, OrderId};
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
@@ -114,9 +115,22 @@ impl Orders {
             (Err(Unseen::Provider(error)), None) if error.kind == ErrorKind::NoTurn => {
                 Err(self.note_refused(&connected, Op::Status, order, &error))
             }
+            // One "not found" ends nothing: the other call may know it, as a list may.
+            (Ok(ExternalState::Waiting | ExternalState::Received), None) => {
+                self.is_known(&connected, order);
+                Err(UpstreamError::Unavailable)
+            }
+            (Ok(_), None) => Ok(()),
+            (Err(unseen), None) if unseen.is_missing() => {
+                if !self.is_gone(&connected, order).await {
+                    return Err(UpstreamError::Unavailable);
+                }
+                // Not as a cancel that the provider took: it is told again later.
+                self.end_by_provider(order.id, ProviderWord::Missing).await;
+                Ok(())
+            }
             // Without an answer it is not known that no message is there.
-            (Err(unseen), None) if !unseen.is_missing() => Err(UpstreamError::Unavailable),
-            (Ok(_) | Err(_), None) => Ok(()),
+            (Err(_), None) => Err(UpstreamError::Unavailable),
             (Ok(state), Some(_)) if has_ended_empty(state) => Ok(()),
             (Ok(_) | Err(_), Some(refusal)) => Err(refusal),
         }

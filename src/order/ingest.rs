@@ -22,7 +22,7 @@ use crate::market::sequencer::SendError;
 use crate::message::extract::{self, Readable};
 use crate::message::fit::fit;
 use crate::message::holder::{self, Holder};
-use crate::message::identity::{self, Came, Look, Parts, PollReply, Verdict};
+use crate::message::identity::{self, Came, Look, Parts, PollReply, Stated, Verdict};
 use crate::message::named;
 use crate::message::unseen::is_blank;
 use crate::provider::connected::{Connected, Failure};
@@ -180,7 +180,9 @@ impl Orders {
             let same_wish = asked.messages.len() == order.messages.len();
             let awaited = asked.awaits_another && order.awaits_another && same_wish;
             let (reply, now) = (PollReply { look, awaited, received }, self.market.clock.now());
-            let digest = match identity::of_polled(&parts, at, reply, |d| came_at(&order, d), now) {
+            let known = |at: usize| alike(&order, parts[at].sender, &shown[at].1);
+            let came = |digest| came_at(&order, digest);
+            let digest = match identity::of_polled(&parts, at, reply, came, known, now) {
                 Verdict::New(digest) => digest,
                 Verdict::Repeat => continue,
                 Verdict::Unclear => return Err(Unseen::Unclear),
@@ -263,6 +265,16 @@ impl Orders {
 fn came_at(order: &Order, digest: u128) -> Option<Time> {
     let known = order.messages.iter().find(|known| known.digest == digest);
     known.map(|known| known.received_at)
+}
+
+/// The digest of a message of an order that is the same, as far as both state it.
+fn alike(order: &Order, sender: &str, readable: &Readable<'_>) -> Option<u128> {
+    let stated = Stated { sender, text: &readable.text, code: &readable.code };
+    let known = order.messages.iter().find(|known| {
+        let (sender, text, code) = (&*known.sender, &*known.text, &*known.code);
+        identity::is_alike(stated, Stated { sender, text, code })
+    });
+    known.map(|known| known.digest)
 }
 
 /// A provider's message.

@@ -3,8 +3,9 @@
 //! Pure. A provider that has lost its database for a moment, or that asks another shard, says
 //! "not found" of numbers that live on and are charged. Promises: one activation is believed
 //! to be gone only after two such answers some time apart, with the provider's list of open
-//! ones as the witness where there is one, and none while many are missing at once. Leaves to
-//! others: the list, and what follows.
+//! ones as the witness where there is one, and none while many are missing at once, or all of
+//! several. An end that a provider tells is believed at once of one that is open alone.
+//! Leaves to others: the list, and what follows.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ pub(crate) const LIST_PAUSE_MS: u64 = 5_000;
 const TOGETHER_MS: u64 = 60_000;
 /// How long one is remembered: several of the longest pauses between two polls.
 const KEPT_MS: u64 = 10 * TOGETHER_MS;
-/// So many may be missing together, whatever their share of the open ones is.
+/// So many may be missing together, whatever their share of the open ones is, but for all.
 const FEW: usize = 3;
 /// More than one in so many of the open ones are many.
 const SHARE: usize = 5;
@@ -42,6 +43,8 @@ pub(crate) enum Witness {
     Open,
     /// It is not among the open ones.
     Absent,
+    /// None of ours is among the open ones: it may be the list of another account.
+    Bare,
     /// The list is cut before it.
     Cut,
 }
@@ -91,7 +94,7 @@ impl Missing {
 
     /// True once after many were missing and were reported, when they are few again.
     pub(crate) fn has_recovered(&mut self, now: Time) -> bool {
-        let recovered = self.reported && self.together(now) <= FEW;
+        let recovered = self.reported && !self.are_many(now);
         self.reported &= !recovered;
         recovered
     }
@@ -101,7 +104,14 @@ impl Missing {
         self.absences.values().filter(|it| now.ms_since(it.last) < TOGETHER_MS).count()
     }
 
-    /// The provider does not know an activation. `count` gives how many are open at it.
+    /// More are missing than their number explains: a good share of many, or all of several.
+    fn are_many(&self, now: Time) -> bool {
+        let (together, open) = (self.together(now), self.counted.map_or(0, |(_, open)| open));
+        let are_all = together >= 2 && together >= open;
+        are_all || together > FEW && together * SHARE > open
+    }
+
+    /// The provider does not know an activation, or says that it has ended. `count` gives how many are open at it.
     pub(crate) fn note(&mut self, order: OrderId, now: Time, count: impl Fn() -> usize) {
         self.absences.retain(|_, absence| now.ms_since(absence.last) < KEPT_MS);
         let fresh = Absence { first: now, last: now, times: 0 };
@@ -119,9 +129,7 @@ impl Missing {
             self.absences.remove(&order);
             return Judgement::Open;
         }
-        let open = self.counted.map_or(0, |(_, open)| open);
-        let together = self.together(now);
-        if together > FEW && together * SHARE > open {
+        if self.are_many(now) {
             let first = !std::mem::replace(&mut self.reported, true);
             return Judgement::Many { first };
         }
@@ -132,13 +140,25 @@ impl Missing {
                 Judgement::AskList
             }
             Witness::Absent if lasted(LISTED_MS) => Judgement::Gone,
-            Witness::Unsupported | Witness::Cut if lasted(UNLISTED_MS) => Judgement::Gone,
+            Witness::Unsupported | Witness::Cut | Witness::Bare if lasted(UNLISTED_MS) => {
+                Judgement::Gone
+            }
             Witness::Unasked
             | Witness::Absent
+            | Witness::Bare
             | Witness::Unsupported
             | Witness::Cut
             | Witness::Open => Judgement::Wait,
         }
+    }
+
+    /// What to make of an end that the provider tells of an activation without a message.
+    pub(crate) fn judge_end(&mut self, order: OrderId, now: Time) -> Judgement {
+        let is_alone = self.counted.is_some_and(|(_, open)| open <= 1);
+        if is_alone {
+            return Judgement::Gone;
+        }
+        self.judge(order, now, Witness::Absent)
     }
 
     /// A list that could not be had is not asked for again by each that is missing.
@@ -185,7 +205,7 @@ mod tests {
 
     #[test]
     fn without_a_list_half_a_minute_has_to_pass() {
-        for witness in [Witness::Unsupported, Witness::Cut] {
+        for witness in [Witness::Unsupported, Witness::Cut, Witness::Bare] {
             assert_eq!(of(&[0, 15, 29], witness), Judgement::Wait);
             assert_eq!(of(&[0, 30], witness), Judgement::Gone);
         }
@@ -213,11 +233,31 @@ mod tests {
 
     #[test]
     fn many_that_are_missing_together_are_the_provider_s_fault() {
-        assert_eq!(together(3, 3), Judgement::Gone);
+        assert_eq!(together(1, 1), Judgement::Gone);
+        assert_eq!(together(2, 2), Judgement::Many { first: true });
+        assert_eq!(together(3, 3), Judgement::Many { first: true });
+        assert_eq!(together(3, 4), Judgement::Gone);
         assert_eq!(together(4, 4), Judgement::Many { first: true });
         assert_eq!(together(4, 20), Judgement::Gone);
         assert_eq!(together(20, 100), Judgement::Gone);
         assert_eq!(together(21, 100), Judgement::Many { first: true });
+    }
+
+    #[test]
+    fn an_end_is_believed_at_once_of_one_alone_and_never_of_all_at_once() {
+        let ends = |count: u32, open: usize| {
+            let mut all = Missing::default();
+            let mut at = |at_ms: u64| {
+                (1..=count).for_each(|order| all.note(OrderId(order), Time(at_ms), || open));
+                all.judge_end(ONE, Time(at_ms))
+            };
+            [at(0), at(15_000)]
+        };
+        use Judgement::{Gone, Many, Wait};
+        assert_eq!(ends(1, 1), [Gone, Gone]);
+        assert_eq!(ends(1, 2), [Wait, Gone]);
+        assert_eq!(ends(2, 2), [Many { first: true }, Many { first: false }]);
+        assert_eq!(ends(5, 5), [Many { first: true }, Many { first: false }]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! calls one of them and renders what it gives. Every outcome goes to the engine as a
 //! command; nothing here decides what is allowed.
 
+mod absence;
 pub mod buy;
 mod callback;
 mod cancel;

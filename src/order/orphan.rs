@@ -18,6 +18,7 @@ use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 
 use super::Orders;
+use super::missing::Missing;
 use crate::provider::connected::Connected;
 use crate::provider::consequence::{self, Standing};
 
@@ -63,7 +64,7 @@ impl LostOrphan<'_> {
             let until = worker.market.clock.now().plus_ms(RECORD_MS);
             let _recorded = worker.market.send_until(&found, until).await;
             // 2. The provider takes it back, or does not.
-            let end = cancel(&worker, &connected, &found.external_id, found.from).await;
+            let end = cancel(&worker, &connected, &found).await;
             // 3. What that means for the books. Before its order has ended nothing can have
             // been written off.
             let patience = Duration::from_millis(BUY_TIME_MS);
@@ -104,16 +105,12 @@ async fn settle(orders: &Orders, found: FindOrphan, end: OrphanEnd) {
 }
 
 /// Asks the provider to take the number back until it has answered for certain.
-async fn cancel(
-    orders: &Orders,
-    connected: &Connected,
-    external_id: &str,
-    from: Time,
-) -> OrphanEnd {
+async fn cancel(orders: &Orders, connected: &Connected, found: &FindOrphan) -> OrphanEnd {
     if !connected.driver().calls(Op::Cancel) {
         return OrphanEnd::Gone;
     }
-    let mut next = from;
+    let (external_id, mut next, mut missing) =
+        (&*found.external_id, found.from, Missing::default());
     for tries in 1..=TRIES_MAX {
         let now = orders.market.clock.now();
         tokio::time::sleep(Duration::from_millis(next.ms_since(now))).await;
@@ -122,8 +119,10 @@ async fn cancel(
         };
         let now = orders.market.clock.now();
         connected.note_error(now, Op::Cancel, None, &error);
-        if consequence::of(error.kind).is_final {
-            return refused(connected, external_id, &error).await;
+        if consequence::of(error.kind).is_final
+            && let Some(end) = refused(orders, connected, found, &error, &mut missing).await
+        {
+            return end;
         }
         next = now.plus_ms(PAUSE_MS * u64::from(tries));
     }
@@ -138,15 +137,34 @@ async fn cancel(
 }
 
 /// What a refused cancel means: it may be the second of two, the first of which arrived.
-async fn refused(connected: &Connected, external_id: &str, error: &ProviderError) -> OrphanEnd {
-    let state = connected.client().status(external_id).await.map(|report| report.state);
-    match (state, consequence::of(error.kind).standing) {
-        (Ok(ExternalState::Cancelled | ExternalState::Expired), _) => OrphanEnd::GivenBack,
+/// Nothing where it is said to be missing and that is not believed yet.
+async fn refused(
+    orders: &Orders,
+    connected: &Connected,
+    found: &FindOrphan,
+    error: &ProviderError,
+    missing: &mut Missing,
+) -> Option<OrphanEnd> {
+    let state = connected.client().status(&found.external_id).await.map(|report| report.state);
+    let standing = consequence::of(error.kind).standing;
+    match (state, standing) {
+        (Ok(ExternalState::Cancelled | ExternalState::Expired), _) => Some(OrphanEnd::GivenBack),
         (_, Standing::HasCode | Standing::TooLate)
-        | (
-            Ok(ExternalState::Waiting | ExternalState::Received | ExternalState::Finished),
-            Standing::Missing | Standing::Unknown,
-        ) => OrphanEnd::Stayed,
-        (Err(_), Standing::Missing | Standing::Unknown) => OrphanEnd::Gone,
+        | (Ok(ExternalState::Finished), Standing::Missing | Standing::Unknown)
+        | (Ok(ExternalState::Waiting | ExternalState::Received), Standing::Unknown) => {
+            Some(OrphanEnd::Stayed)
+        }
+        // It is known after all.
+        (Ok(ExternalState::Waiting | ExternalState::Received), Standing::Missing) => {
+            missing.forget(found.order);
+            None
+        }
+        (Err(_), Standing::Unknown) => Some(OrphanEnd::Gone),
+        (Err(unseen), Standing::Missing) => {
+            let is_missing = consequence::of(unseen.kind).standing == Standing::Missing;
+            let bought = (&*found.external_id, found.order);
+            let is_lost = is_missing && orders.is_lost(connected, bought, missing).await;
+            is_lost.then_some(OrphanEnd::Gone)
+        }
     }
 }

@@ -25,7 +25,9 @@ impl Connected {
     ) -> Result<Listed, ProviderError> {
         let since = self.sightings.lock().reach(since);
         let asked = clock.now();
-        let (list, pages) = self.client().list_active(since).await?;
+        let asked_for = self.client().list_active(since).await;
+        let (list, pages) = asked_for.inspect_err(|error| self.has_no_list(clock.now(), error))?;
+        self.has_listed();
         let look = Look { asked, answered: clock.now() };
         let offset = ClockOffset::of_list(&list, look);
         let listed = Listed { list, pages, look, offset };
@@ -35,6 +37,7 @@ impl Connected {
 
     /// Remembers what a list showed that was asked for and answered for its messages.
     pub(crate) fn saw(&self, open: &OpenList, look: Look) {
+        self.has_listed();
         let (list, pages) = (ActiveList::clone(&open.list), open.pages);
         let offset = ClockOffset::of_list(&list, look);
         self.sightings.lock().note(&Listed { list, pages, look, offset });

@@ -27,6 +27,7 @@ use super::funds::Funds;
 use super::least_cost::LeastCosts;
 use super::sightings::Sightings;
 use crate::attention::{Attention, AttentionKind};
+use unlisted::Unlisted;
 
 /// How long a breaker that has closed must stay so before the operator's attention is needed
 /// no longer: the first purchases of a provider that is back show whether it is.
@@ -155,6 +156,7 @@ pub struct Connected {
     health: Mutex<Health>,
     /// What lists have shown of our account.
     pub(super) sightings: Mutex<Sightings>,
+    unlisted: Mutex<Unlisted>,
     least_costs: Arc<LeastCosts>,
     funds: Funds,
     sync_wanted: Notify,
@@ -202,6 +204,7 @@ impl Connected {
             breaker: Mutex::default(),
             health: Mutex::default(),
             sightings: Mutex::default(),
+            unlisted: Mutex::default(),
             least_costs: Arc::default(),
             funds,
             sync_wanted: Notify::new(),
@@ -487,3 +490,4 @@ mod standing;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod unlisted;

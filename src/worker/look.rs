@@ -51,8 +51,10 @@ pub(super) async fn look(
             listed.list
         }
         Err(error) => {
+            let now = orders.market.clock.now();
+            connected.has_no_list(now, &error);
             if consequence::of(error.kind).is_noted {
-                connected.note_error(orders.market.clock.now(), Op::ListActive, None, &error);
+                connected.note_error(now, Op::ListActive, None, &error);
             }
             return None;
         }
@@ -114,6 +116,6 @@ async fn bring(
         return None;
     }
     let state = orders.take_in(&connected, &order, &report, Look::List).await.ok()?;
-    conclude(&orders, id, began, state).await;
+    conclude(&orders, &connected, &order, began, state).await;
     Some(id)
 }

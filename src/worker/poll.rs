@@ -41,8 +41,6 @@ const YOUNG_MS: u64 = 20_000;
 const AGE_MS: u64 = 120_000;
 /// Slowest asking of a provider that does not answer.
 const PAUSE_FAILED_MAX_MS: u64 = 60_000;
-/// After a list that could not be had; until then each activation is asked about alone.
-const PAUSE_UNLISTED_MS: u64 = 10_000;
 /// Before an activation is asked about again for which there was no room or no turn.
 const PAUSE_NO_ROOM_MS: u64 = 1_000;
 /// How long after its end an activation is asked about for a late message.
@@ -282,11 +280,12 @@ impl Poller {
                 self.shown.push_back(Shown { of, depth, began, orders });
             }
             (
-                Task::Look { of, depth, began },
+                Task::Look { of, depth, .. },
                 Some(Outcome::Looked(None) | Outcome::Visited(..)) | None,
             ) => {
                 if let Some(polled) = self.polled.get_mut(&of) {
-                    polled.schedule.has_no_list(depth, began.plus_ms(PAUSE_UNLISTED_MS));
+                    let now = self.orders.market.clock.now();
+                    polled.schedule.has_no_list(depth, now);
                 }
             }
         }

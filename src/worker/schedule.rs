@@ -2,7 +2,7 @@
 //!
 //! Activations that a buyer waits for go before the others. Where one call lists the messages
 //! of many, a list is asked for as soon as two are due, and what it did not show is asked
-//! about one by one. Young activations have a list of their own, which is short where the
+//! about one by one, as is what is due while a list keeps waiting. Young activations have a list of their own, which is short where the
 //! newest come first. A step costs the logarithm of how many there are, however many are due.
 
 use std::collections::{BTreeSet, HashMap};
@@ -18,6 +18,13 @@ const UNSHOWN_A_STEP: usize = 64;
 const NEAR_MS: u64 = 8_000;
 /// Between the beginnings of two lists of the same reach.
 const LIST_GAP_MS: u64 = 500;
+/// How long what is due waits for a list that is under way: most come within it, and a last
+/// look that waited so long is still in time.
+const LIST_PATIENCE_MS: u64 = 3_000;
+/// After a list that could not be had, times two for each before it; until then each
+/// activation is asked about alone.
+const PAUSE_UNLISTED_MS: u64 = 10_000;
+const PAUSE_UNLISTED_MAX_MS: u64 = 60_000;
 
 /// What an activation is asked about for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,8 +81,10 @@ struct ByList {
     not_before: Time,
     /// Until then no list can be had, and each is asked about alone.
     without_until: Time,
-    /// A list is under way.
-    under_way: bool,
+    /// Lists in a row that could not be had.
+    failures: u32,
+    /// When the list that is under way began.
+    under_way: Option<Time>,
 }
 
 impl ByList {
@@ -83,8 +92,9 @@ impl ByList {
     fn next(&self, now: Time) -> (Option<(Time, OrderId)>, bool) {
         let mut due = self.line.iter().take_while(|(due, _)| *due <= now);
         let (first, is_one) = (due.next().copied(), due.next().is_none());
-        if self.under_way {
-            return (None, false);
+        if let Some(began) = self.under_way {
+            // A list that hangs keeps no activation from being asked about.
+            return (first.filter(|_| now.ms_since(began) >= LIST_PATIENCE_MS), false);
         }
         // One alone costs a call either way.
         if is_one || now < self.without_until {
@@ -150,7 +160,7 @@ impl Schedule {
     /// True if there is nothing to ask about.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty() && !self.near.under_way && !self.far.under_way
+        self.places.is_empty() && self.near.under_way.or(self.far.under_way).is_none()
     }
 
     /// How many activations a buyer waits for, those under way aside.
@@ -176,7 +186,7 @@ impl Schedule {
             let by_list = self.by_list(depth);
             let (alone, list_is_due) = by_list.next(now);
             if list_is_due {
-                by_list.under_way = true;
+                by_list.under_way = Some(now);
                 by_list.not_before = now.plus_ms(LIST_GAP_MS);
                 return Some(Step::List(depth));
             }
@@ -199,13 +209,16 @@ impl Schedule {
     /// A list came that was asked for at `began`, and what it showed is scheduled anew.
     pub fn has_listed(&mut self, depth: Depth, began: Time) {
         let by_list = self.by_list(depth);
-        (by_list.under_way, by_list.listed) = (false, began);
+        (by_list.under_way, by_list.listed, by_list.failures) = (None, began, 0);
     }
 
-    /// No list came: until then each activation is asked about alone.
-    pub fn has_no_list(&mut self, depth: Depth, until: Time) {
+    /// No list came, as is known at `now`: each activation is asked about alone for a while,
+    /// which is longer each time.
+    pub fn has_no_list(&mut self, depth: Depth, now: Time) {
         let by_list = self.by_list(depth);
-        (by_list.under_way, by_list.without_until) = (false, until);
+        let pause = (PAUSE_UNLISTED_MS << by_list.failures.min(6)).min(PAUSE_UNLISTED_MAX_MS);
+        by_list.failures = by_list.failures.saturating_add(1);
+        (by_list.under_way, by_list.without_until) = (None, now.plus_ms(pause));
     }
 
     /// What the last list should have shown is asked about alone.
@@ -215,7 +228,7 @@ impl Schedule {
             let (under_way, listed) = (by_list.under_way, by_list.listed);
             let Some((due, id)) = by_list.line.first().copied() else { return };
             let Some(place) = self.places.get(&id).copied() else { return };
-            if under_way || due > now || place.since >= listed {
+            if under_way.is_some() || due > now || place.since >= listed {
                 return;
             }
             self.remove(id);
@@ -302,10 +315,36 @@ mod tests {
             put(&mut schedule, id, Want::Message, 50_000);
         }
         assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Near)));
-        schedule.has_no_list(Depth::Near, NOW.plus_ms(5_000));
-        assert_eq!(schedule.next(NOW), Some(Step::One(OrderId(1))));
-        put(&mut schedule, 1, Want::Message, 50_000);
-        assert_eq!(schedule.next(NOW.plus_ms(5_000)), Some(Step::List(Depth::Near)));
+        let mut now = NOW;
+        for pause in [10_000, 20_000, 40_000, 60_000, 60_000] {
+            schedule.has_no_list(Depth::Near, now);
+            now = now.plus_ms(pause - 1);
+            assert_eq!(schedule.next(now), Some(Step::One(OrderId(1))));
+            put(&mut schedule, 1, Want::Message, 50_000);
+            now = now.plus_ms(1);
+            assert_eq!(schedule.next(now), Some(Step::List(Depth::Near)));
+        }
+    }
+
+    #[test]
+    fn a_list_that_hangs_keeps_no_activation_from_being_asked_about() {
+        let mut schedule = Schedule::new(true);
+        for id in 1..=2 {
+            put(&mut schedule, id, Want::Message, 50_000);
+        }
+        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Near)));
+        assert_eq!(schedule.next(NOW.plus_ms(LIST_PATIENCE_MS - 1)), None, "it may still come");
+        let now = NOW.plus_ms(LIST_PATIENCE_MS);
+        assert_eq!(schedule.next(now), Some(Step::One(OrderId(1))));
+        assert_eq!(schedule.next(now), Some(Step::One(OrderId(2))));
+        // The pause is counted from when it is known that no list comes.
+        for id in 1..=2 {
+            put(&mut schedule, id, Want::Message, 50_000);
+        }
+        let failed = NOW.plus_ms(15_000);
+        schedule.has_no_list(Depth::Near, failed);
+        assert_eq!(schedule.next(failed), Some(Step::One(OrderId(1))));
+        assert_eq!(schedule.next(failed), Some(Step::One(OrderId(2))));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::status::{
     ExternalState, MessageFields, MessagesDoc, ReceivedMessage, States, compile_messages,
     compile_states, read_messages,
 };
-use super::value::{code, minor_code, parse_time, parse_unzoned, read_cost};
+use super::value::{code, is_nothing, minor_code, parse_time, parse_unzoned, read_cost};
 use crate::document::{OneOrMany, RowsDoc};
 use crate::json::Node;
 use crate::place::DriverError;
@@ -277,7 +277,8 @@ fn read_active_row(
     // about singly.
     let messages = fields.messages.as_ref();
     let messages = messages.and_then(|fields| read_messages(fields, input, Some(row)).ok());
-    let has_hidden = || says_received(fields, input, row) || field(&fields.has_message).is_some();
+    let hints = || field(&fields.has_message).is_some_and(|hint| !is_nothing(&hint));
+    let has_hidden = || says_received(fields, input, row) || hints();
     let messages = messages.filter(|shown| !shown.is_empty() || !has_hidden());
     let state = fields.state.as_ref().and_then(|(sources, states)| {
         let state = *states.get(&input.row(Some(sources), row)?)?;

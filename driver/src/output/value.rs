@@ -37,12 +37,21 @@ fn cut(text: String, most: usize) -> String {
     }
 }
 
+/// What providers write in the place of a message that is not there yet.
+const NOTHING: [&str; 6] = ["0", "false", "null", "none", "nil", "undefined"];
+
+/// True if a field of a message stands for none: no message has these words alone.
+pub(super) fn is_nothing(field: &str) -> bool {
+    NOTHING.iter().any(|word| field.trim().eq_ignore_ascii_case(word))
+}
+
 /// Text and code of a message. What a provider gives as the code is a text if it is longer
 /// than a code or has blanks: several put the whole message there.
 pub(super) fn text_and_code(
     text: Option<String>,
     code: Option<String>,
 ) -> (Option<String>, Option<String>) {
+    let [text, code] = [text, code].map(|field| field.filter(|field| !is_nothing(field)));
     let is_code = |word: &str| {
         word.chars().count() <= MESSAGE_CODE_MAX && !word.contains(char::is_whitespace)
     };

@@ -362,6 +362,27 @@ fn a_failing_server_is_believed_where_the_rule_says_so() {
 }
 
 #[test]
+fn good_words_are_believed_at_a_status_that_says_so_or_that_the_rule_names() {
+    let of = |document: &str, status: u16| {
+        let driver = Driver::parse(document).unwrap();
+        show(driver.interpret(Op::Cancel, &RawReply { status, ..reply("OK") }))
+    };
+    for status in [200, 201, 204] {
+        assert_eq!(of(BASE, status), "done -", "{status}");
+    }
+    for status in [500, 502, 503] {
+        assert_eq!(of(BASE, status), "temporary in_doubt", "{status}");
+    }
+    for (status, kind) in
+        [(302, "unmapped"), (401, "bad_key"), (403, "unmapped"), (404, "unmapped")]
+    {
+        assert_eq!(of(BASE, status), format!("{kind} in_doubt"), "{status}");
+    }
+    let named = changed("give = {} }", "status = [403], give = {} }");
+    assert_eq!([of(&named, 403), of(&named, 200)], ["done -", "unmapped in_doubt"]);
+}
+
+#[test]
 fn a_refusal_for_the_price_may_name_the_one_that_would_do() {
     let from = r#"equals = "NO", error = "no_numbers""#;
     let rule = r#"regex = '^LOW (?<p>.*)$', error = "price_too_low", price = "$p""#;

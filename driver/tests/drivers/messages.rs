@@ -1,7 +1,7 @@
 //! Messages as providers send them: long, broken, in foreign charsets, with the text where
 //! the code should be. None is lost.
 
-use nexnum_driver::{Driver, Op, Output, RawReply};
+use nexnum_driver::{Driver, ExternalState, Op, Output, RawReply};
 
 use crate::recorded::show;
 
@@ -102,4 +102,27 @@ fn a_reply_is_read_in_its_charset_and_past_what_is_broken() {
     let read = messages("fivesim", &reply(broken));
     let text = "It's one\nand \u{fffd} 48213";
     assert_eq!(read, [(None, Some(text.to_owned()))]);
+}
+
+#[test]
+fn what_stands_for_no_message_yet_is_none() {
+    let (_, handler) = Driver::shipped().iter().find(|(name, _)| *name == "handler").unwrap();
+    let driver = Driver::parse(handler).unwrap();
+    for none in ["0", r#""0""#, "false", r#""null""#, r#""NULL""#, "null", "[]", r#""""#, "[0]"] {
+        let row = format!(
+            r#"{{"activationId":"7","phoneNumber":"62858000007","activationStatus":"4","smsCode":{none},"smsText":{none}}}"#
+        );
+        let body = format!(r#"{{"status":"success","activeActivations":[{row}]}}"#);
+        let Ok(Output::Active(list)) = driver.interpret(Op::ListActive, &reply(&body)) else {
+            panic!("{none}: no list")
+        };
+        let row = &list.rows[0];
+        assert_ne!(row.state, Some(ExternalState::Received), "{none}");
+        assert!(row.messages.as_ref().is_none_or(Vec::is_empty), "{none}: {row:?}");
+    }
+    for none in ["STATUS_OK:0", "STATUS_OK:'null'", "STATUS_OK:false"] {
+        let read = driver.interpret(Op::Status, &reply(none));
+        let Ok(Output::Status(report)) = read else { panic!("{none}: {read:?}") };
+        assert_eq!((report.state, report.messages), (ExternalState::Waiting, vec![]), "{none}");
+    }
 }

@@ -280,7 +280,7 @@ impl World {
         let pages = open.chunks(page).len().max(1);
         for at in 0..pages {
             if !self.call_in(Lane::Poll).await {
-                return self.schedule.lock().has_no_list(depth, began.plus_ms(PAUSE_UNLISTED_MS));
+                return self.schedule.lock().has_no_list(depth, self.now());
             }
             for id in open.iter().skip(at * page).take(page) {
                 self.deliver(*id, Instant::now());

@@ -3,13 +3,11 @@
 //! Messages are brought in before a state is believed; what has ended there ends here, and
 //! what has ended here is ended there. Leaves to others: when to visit.
 
-mod absence;
-
 use std::sync::Arc;
 
 use nexnum_driver::{ErrorKind, ExternalState, Op};
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{EndByProvider, Expire};
+use nexnum_engine::command::Expire;
 use nexnum_engine::event::ProviderWord;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::order::Order;
@@ -54,13 +52,12 @@ pub(super) async fn visit(
     watch.asked_at = asked;
     let seen = match orders.receive(&connected, &order).await {
         Ok(state) => {
-            absence::is_known(&orders, &connected, &order);
-            conclude(&orders, id, asked, state).await;
+            conclude(&orders, &connected, &order, asked, state).await;
             Seen::Standing
         }
         Err(unseen) if unseen.is_missing() => {
-            if absence::is_gone(&orders, &connected, &order).await {
-                end_by_provider(&orders, id, ProviderWord::Missing).await;
+            if orders.is_gone(&connected, &order).await {
+                orders.end_by_provider(id, ProviderWord::Missing).await;
             }
             Seen::Missing
         }
@@ -84,19 +81,30 @@ fn is_limited(kind: ErrorKind) -> bool {
 
 /// Ends an activation here that has ended at its provider, or whose time was over when the
 /// provider was asked once more, at `asked`, and had no message.
-pub(super) async fn conclude(orders: &Orders, id: OrderId, asked: Time, state: ExternalState) {
-    match state {
-        ExternalState::Cancelled => end_by_provider(orders, id, ProviderWord::Cancelled).await,
-        ExternalState::Expired => end_by_provider(orders, id, ProviderWord::Expired).await,
-        ExternalState::Finished => end_by_provider(orders, id, ProviderWord::Finished).await,
+pub(super) async fn conclude(
+    orders: &Orders,
+    connected: &Connected,
+    order: &Order,
+    asked: Time,
+    state: ExternalState,
+) {
+    let word = match state {
+        ExternalState::Cancelled => ProviderWord::Cancelled,
+        ExternalState::Expired => ProviderWord::Expired,
+        ExternalState::Finished => ProviderWord::Finished,
         ExternalState::Waiting | ExternalState::Received => {
-            let order = orders.market.read_model.order(id);
-            if order.and_then(|order| due_by(&order)).is_some_and(|due| due <= asked) {
+            orders.is_known(connected, order);
+            let order = orders.market.read_model.order(order.id);
+            if let Some(order) = order.filter(|it| due_by(it).is_some_and(|due| due <= asked)) {
                 let until = orders.market.clock.now().plus_ms(CONCLUDE_MS);
                 // If it is not taken, the grace ends by itself.
-                let _answer = orders.market.send_until(&Expire { order: id }, until).await;
+                let _answer = orders.market.send_until(&Expire { order: order.id }, until).await;
             }
+            return;
         }
+    };
+    if orders.has_ended(connected, order) {
+        orders.end_by_provider(order.id, word).await;
     }
 }
 
@@ -113,16 +121,6 @@ pub(super) fn due_by(order: &Order) -> Option<Time> {
         | ActivationState::TimedOut
         | ActivationState::Failed => None,
     }
-}
-
-async fn end_by_provider(orders: &Orders, id: OrderId, word: ProviderWord) {
-    let order = orders.market.read_model.order(id);
-    if order.is_none_or(|order| order.state.is_closed()) {
-        return;
-    }
-    let until = orders.market.clock.now().plus_ms(CONCLUDE_MS);
-    // A refusal says that something else came first; the next poll looks again.
-    let _answer = orders.market.send_until(&EndByProvider { order: id, word }, until).await;
 }
 
 /// Ends an activation at its provider that has ended here; true once that is done, or is left

@@ -154,6 +154,35 @@ async fn a_number_that_its_provider_takes_back_no_more_stays_open() {
     rig.stop().await;
 }
 
+/// The simulated provider refuses a cancel; the driver reads its word as "not found".
+async fn unfound_by_cancels() -> Rig {
+    let config = SandboxConfig {
+        min_cancel_age_ms: 600_000,
+        sms_delay_ms: 1_100_000..=1_100_000,
+        ..SandboxConfig::small(7)
+    };
+    let closed = Rig::start_on(config, &[(HANDLER, 100_000)]).await.close().await;
+    let rule = |word| format!(r#"{{ equals = "EARLY_CANCEL_DENIED", error = "{word}""#);
+    closed.reword("handler", &rule("too_early"), &rule("not_found"));
+    closed.open().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_only_the_cancel_does_not_find_is_not_refunded() {
+    let rig = unfound_by_cancels().await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, |order| order.state == ActivationState::Active).await;
+    for _ in 0..2 {
+        let refused = rig.orders().cancel(rig.customer, id).await.unwrap_err();
+        assert_eq!(refused, Refusal::Upstream(UpstreamError::Unavailable));
+    }
+    assert_eq!(rig.wallet(), (9_880_000, 120_000), "it is open at its provider");
+    rig.sandbox.advance_ms(601_000);
+    rig.cancel(id).await;
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    rig.stop().await;
+}
+
 /// Shows readers an order as it is not, or as it is.
 fn show(rig: &Rig, order: Order) {
     let read_model = &rig.orders().market.read_model;

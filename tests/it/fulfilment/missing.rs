@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexnum::order::{Refusal, UpstreamError};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::order::{Order, OrderStatus};
+use nexnum_sandbox::SandboxConfig;
 
 use super::{Closed, HANDLER, Rig, ask_handler, check_cancelled, until};
 
@@ -42,6 +44,26 @@ async fn a_number_that_the_list_shows_as_open_is_kept_though_its_provider_does_n
     tokio::time::sleep(Duration::from_secs(1)).await;
     let order = rig.orders().market.read_model.order(order.id).unwrap();
     assert_eq!((order.state, order.status), (ActivationState::Active, OrderStatus::Escrow));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_does_not_believe_that_an_open_number_is_not_found() {
+    let config = SandboxConfig {
+        min_cancel_age_ms: 600_000,
+        sms_delay_ms: 1_100_000..=1_100_000,
+        ..SandboxConfig::small(7)
+    };
+    let rig = Rig::start_on(config, &[(HANDLER, 100_000)]).await;
+    let order = rig.order(rig.buy(None).await.unwrap(), active).await;
+    let closed = rig.close().await;
+    unfound(&closed, WAITING);
+    let early = |word| format!(r#"{{ equals = "EARLY_CANCEL_DENIED", error = "{word}""#);
+    closed.reword("handler", &early("too_early"), &early("not_found"));
+    let rig = closed.open().await;
+    let refused = rig.orders().cancel(rig.customer, order.id).await.unwrap_err();
+    assert_eq!(refused, Refusal::Upstream(UpstreamError::Unavailable));
+    assert_eq!(rig.order(order.id, active).await.status, OrderStatus::Escrow);
     rig.stop().await;
 }
 

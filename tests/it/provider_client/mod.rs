@@ -3,6 +3,7 @@
 mod amounts;
 mod lists;
 mod pauses;
+mod trust;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
