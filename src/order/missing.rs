@@ -140,7 +140,9 @@ impl Missing {
                 Judgement::AskList
             }
             Witness::Absent if lasted(LISTED_MS) => Judgement::Gone,
-            Witness::Unsupported | Witness::Cut | Witness::Bare if lasted(UNLISTED_MS) => Judgement::Gone,
+            Witness::Unsupported | Witness::Cut | Witness::Bare if lasted(UNLISTED_MS) => {
+                Judgement::Gone
+            }
             Witness::Unasked
             | Witness::Absent
             | Witness::Bare

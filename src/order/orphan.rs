@@ -109,7 +109,8 @@ async fn cancel(orders: &Orders, connected: &Connected, found: &FindOrphan) -> O
     if !connected.driver().calls(Op::Cancel) {
         return OrphanEnd::Gone;
     }
-    let (external_id, mut next, mut missing) = (&*found.external_id, found.from, Missing::default());
+    let (external_id, mut next, mut missing) =
+        (&*found.external_id, found.from, Missing::default());
     for tries in 1..=TRIES_MAX {
         let now = orders.market.clock.now();
         tokio::time::sleep(Duration::from_millis(next.ms_since(now))).await;

@@ -5,9 +5,11 @@ use nexnum_engine::time::Time;
 
 use super::active::OpenList;
 use super::connected::Connected;
+use super::consequence;
 use super::listed::Listed;
 use super::server_clock::{ClockOffset, Look};
 use super::sightings::{Made, Shown};
+use crate::attention::AttentionKind;
 use crate::clock::Clock;
 
 impl Connected {
@@ -24,14 +26,36 @@ impl Connected {
         let since = self.sightings.lock().reach(since);
         let asked = clock.now();
         let asked_for = self.client().list_active(since).await;
-        let (list, pages) =
-            asked_for.inspect_err(|error| self.has_no_list(clock.now(), error))?;
+        let (list, pages) = asked_for.inspect_err(|error| self.has_no_list(clock.now(), error))?;
         self.has_listed();
         let look = Look { asked, answered: clock.now() };
         let offset = ClockOffset::of_list(&list, look);
         let listed = Listed { list, pages, look, offset };
         self.sightings.lock().note(&listed);
         Ok(listed)
+    }
+
+    /// A list came.
+    fn has_listed(&self) {
+        if std::mem::take(&mut *self.unlisted.lock()).is_told && !self.is_retired() {
+            self.attention.clear(AttentionKind::ActiveListFailed, self.name());
+        }
+    }
+
+    /// A list did not come. A call that was not made says nothing of the provider.
+    pub(crate) fn has_no_list(&self, now: Time, error: &ProviderError) {
+        if !consequence::of(error.kind).is_noted || self.is_retired() {
+            return;
+        }
+        if self.unlisted.lock().fails(now) {
+            let text = format!(
+                "its list of open activations does not come ({}: {}): each activation is asked \
+                 about alone, and purchases in doubt wait for the list",
+                error.kind.word(),
+                error.excerpt
+            );
+            self.attention.raise(AttentionKind::ActiveListFailed, self.name(), text);
+        }
     }
 
     /// Remembers what a list showed that was asked for and answered for its messages.

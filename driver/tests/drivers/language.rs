@@ -373,7 +373,8 @@ fn good_words_are_believed_at_a_status_that_says_so_or_that_the_rule_names() {
     for status in [500, 502, 503] {
         assert_eq!(of(BASE, status), "temporary in_doubt", "{status}");
     }
-    for (status, kind) in [(302, "unmapped"), (401, "bad_key"), (403, "unmapped"), (404, "unmapped")]
+    for (status, kind) in
+        [(302, "unmapped"), (401, "bad_key"), (403, "unmapped"), (404, "unmapped")]
     {
         assert_eq!(of(BASE, status), format!("{kind} in_doubt"), "{status}");
     }
