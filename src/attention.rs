@@ -112,6 +112,10 @@ kinds! {
     ActivationsMissing "activations_missing" UntilCleared
     /// A provider's list of open activations does not come: each is asked about alone.
     ActiveListFailed "active_list_failed" UntilCleared
+    /// A provider does not take the end of an activation that has ended here.
+    EndRefused "end_refused" UntilCleared
+    /// A provider's answers about an activation cannot be read: a message may be in them.
+    StatusUnreadable "status_unreadable" UntilCleared
     /// Callbacks could not be processed: `GET /api/admin/callbacks` has them.
     CallbacksFailed "callbacks_failed" UntilCleared
     /// Callbacks are refused: for their address, signature, size or form.

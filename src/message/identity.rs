@@ -33,7 +33,7 @@ pub struct Parts<'a> {
 
 /// What a message says, as far as its source states it; what it does not state is empty.
 #[derive(Clone, Copy)]
-pub struct Stated<'a> {
+pub struct StatedParts<'a> {
     /// Who sent it.
     pub sender: &'a str,
     /// What it says.
@@ -141,7 +141,7 @@ pub fn of_posted(
 
 /// True if two messages without an id are one, of which each source states what it has: the
 /// same code and text, or the same code beside a text that one of them leaves out.
-pub fn is_alike(one: Stated<'_>, other: Stated<'_>) -> bool {
+pub fn is_alike(one: StatedParts<'_>, other: StatedParts<'_>) -> bool {
     let fits = |a: &str, b: &str| a == b || a.is_empty() || b.is_empty();
     let same_text = one.text == other.text && !one.text.is_empty();
     let same_code = one.code == other.code && !one.code.is_empty() && fits(one.text, other.text);
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn parts_of_one_message_are_alike() {
-        let of = |sender, text, code| Stated { sender, text, code };
+        let of = |sender, text, code| StatedParts { sender, text, code };
         let whole = of("Telegram", "Your code is 4101", "4101");
         for part in [of("", "", "4101"), of("", "Your code is 4101", "4101"), whole] {
             assert!(is_alike(part, whole) && is_alike(whole, part));

@@ -22,7 +22,7 @@ use crate::market::sequencer::SendError;
 use crate::message::extract::{self, Readable};
 use crate::message::fit::fit;
 use crate::message::holder::{self, Holder};
-use crate::message::identity::{self, Came, Look, Parts, PollReply, Stated, Verdict};
+use crate::message::identity::{self, Came, Look, Parts, PollReply, StatedParts, Verdict};
 use crate::message::named;
 use crate::message::unseen::is_blank;
 use crate::provider::connected::{Connected, Failure};
@@ -269,10 +269,10 @@ fn came_at(order: &Order, digest: u128) -> Option<Time> {
 
 /// The digest of a message of an order that is the same, as far as both state it.
 fn alike(order: &Order, sender: &str, readable: &Readable<'_>) -> Option<u128> {
-    let stated = Stated { sender, text: &readable.text, code: &readable.code };
+    let stated = StatedParts { sender, text: &readable.text, code: &readable.code };
     let known = order.messages.iter().find(|known| {
         let (sender, text, code) = (&*known.sender, &*known.text, &*known.code);
-        identity::is_alike(stated, Stated { sender, text, code })
+        identity::is_alike(stated, StatedParts { sender, text, code })
     });
     known.map(|known| known.digest)
 }

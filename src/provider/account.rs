@@ -7,9 +7,11 @@ use nexnum_engine::time::Time;
 
 use super::active::OpenList;
 use super::connected::Connected;
+use super::consequence;
 use super::listed::Listed;
 use super::server_clock::{ClockOffset, Look};
 use super::sightings::{Made, Shown};
+use crate::attention::AttentionKind;
 use crate::clock::Clock;
 
 impl Connected {
@@ -33,6 +35,29 @@ impl Connected {
         let listed = Listed { list, pages, look, offset };
         self.sightings.lock().note(&listed);
         Ok(listed)
+    }
+
+    /// A list came.
+    fn has_listed(&self) {
+        if std::mem::take(&mut *self.unlisted.lock()).is_told && !self.is_retired() {
+            self.attention.clear(AttentionKind::ActiveListFailed, self.name());
+        }
+    }
+
+    /// A list did not come. A call that was not made says nothing of the provider.
+    pub(crate) fn has_no_list(&self, now: Time, error: &ProviderError) {
+        if !consequence::of(error.kind).is_noted || self.is_retired() {
+            return;
+        }
+        if self.unlisted.lock().fails(now) {
+            let text = format!(
+                "its list of open activations does not come ({}: {}): each activation is asked \
+                 about alone, and purchases in doubt wait for the list",
+                error.kind.word(),
+                error.excerpt
+            );
+            self.attention.raise(AttentionKind::ActiveListFailed, self.name(), text);
+        }
     }
 
     /// Remembers what a list showed that was asked for and answered for its messages.

@@ -26,8 +26,8 @@ use super::consequence;
 use super::funds::Funds;
 use super::least_cost::LeastCosts;
 use super::sightings::Sightings;
+use super::unlisted::Unlisted;
 use crate::attention::{Attention, AttentionKind};
-use unlisted::Unlisted;
 
 /// How long a breaker that has closed must stay so before the operator's attention is needed
 /// no longer: the first purchases of a provider that is back show whether it is.
@@ -143,7 +143,7 @@ pub struct Connected {
     policy: ProviderPolicy,
     key_problem: Option<String>,
     grid: Arc<Grid>,
-    attention: Attention,
+    pub(super) attention: Attention,
     // Whether it is bought from, whether its offers are its own list's, and whether another
     // connection has taken its place. Each changes under the lock of the breaker, under which
     // they are shown in the grid; who reads one elsewhere may see it an instant late.
@@ -156,7 +156,8 @@ pub struct Connected {
     health: Mutex<Health>,
     /// What lists have shown of our account.
     pub(super) sightings: Mutex<Sightings>,
-    unlisted: Mutex<Unlisted>,
+    /// Lists of our account that did not come.
+    pub(super) unlisted: Mutex<Unlisted>,
     least_costs: Arc<LeastCosts>,
     funds: Funds,
     sync_wanted: Notify,

@@ -28,4 +28,5 @@ mod retry_after;
 pub(crate) mod server_clock;
 pub(crate) mod sightings;
 pub(crate) mod transport;
+mod unlisted;
 mod way;

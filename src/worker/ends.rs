@@ -2,7 +2,7 @@
 //!
 //! The poll that sees an end tells the provider once. What it could not tell, and what the
 //! last process left, is found in the durable state again and told here, for as long as the
-//! order is in memory. Leaves to others: numbers that no order has.
+//! order is in memory. An end that is refused again and again is reported. Leaves to others: numbers that no order has.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use nexnum_engine::time::Time;
 use tokio::sync::watch;
 
 use super::pause::stopped_within;
+use crate::attention::AttentionKind;
 use crate::order::Orders;
 use crate::provider::connected::Connected;
 use crate::provider::consequence::{self, Standing};
@@ -30,6 +31,8 @@ const POLLED_MS: u64 = 30_000;
 const PAUSE_MS: u64 = 60_000;
 /// Tries for an order: with the pauses, about as long as it is in memory.
 const TRIES_MAX: u32 = 10;
+/// So many tries are refused before the operator is told: a short outage is over by then.
+const TOLD_AFTER: u32 = 3;
 /// Calls in a round: buyers' calls come first.
 const CALLS_MAX: usize = 20;
 /// How long a full inbox is waited for.
@@ -74,17 +77,38 @@ impl Ender {
             let (tries, _) = self.tries.get(&order.id).copied().unwrap_or_default();
             if end(&self.orders, &self.connected, &order).await {
                 self.tries.remove(&order.id);
+                self.is_told_no_more(order.id);
             } else {
                 let next = now.plus_ms(PAUSE_MS * u64::from(tries + 1));
                 self.tries.insert(order.id, (tries + 1, next));
+                self.tell(order.id, tries + 1);
             }
         }
+    }
+
+    /// Tells the operator of an end that was refused several times.
+    fn tell(&self, order: OrderId, tries: u32) {
+        if let Some(text) = refused_text(tries) {
+            let subject = (self.connected.name(), order);
+            self.orders.market.attention.raise(AttentionKind::EndRefused, subject, text);
+        }
+    }
+
+    fn is_told_no_more(&self, order: OrderId) {
+        let subject = (self.connected.name(), order);
+        self.orders.market.attention.clear(AttentionKind::EndRefused, subject);
     }
 
     /// The orders of this connection that have to be told now, the oldest first.
     fn due(&mut self, now: Time) -> Vec<Arc<Order>> {
         let unended = self.orders.market.read_model.unended();
-        self.tries.retain(|id, _| unended.binary_search(id).is_ok());
+        // Ended by a poll, or gone from memory.
+        let is_over = |id: &OrderId| unended.binary_search(id).is_err();
+        let over: Vec<_> = self.tries.keys().copied().filter(is_over).collect();
+        for id in over {
+            self.tries.remove(&id);
+            self.is_told_no_more(id);
+        }
         let orders = unended.into_iter().filter_map(|id| self.orders.market.read_model.order(id));
         let due = orders.filter(|order| {
             // What the provider is said not to know is told by no poll.
@@ -102,6 +126,17 @@ impl Ender {
         let connected = self.orders.providers.of_order(order);
         connected.is_some_and(|connected| Arc::ptr_eq(&connected, &self.connected))
     }
+}
+
+/// What the operator is told of an end that was refused so often.
+fn refused_text(tries: u32) -> Option<String> {
+    let last = if tries >= TRIES_MAX { ", which was the last" } else { "" };
+    (tries >= TOLD_AFTER).then(|| {
+        format!(
+            "the provider did not take the end of an activation at try {tries}{last}: it may be \
+             charged; its failures have the answers"
+        )
+    })
 }
 
 /// Ends an activation at its provider that has ended here; true once that is done and
@@ -145,4 +180,16 @@ fn is_final(order: &Order, error: &ProviderError) -> bool {
     let follows = consequence::of(error.kind);
     let lost = order.state == ActivationState::Cancelled && follows.standing == Standing::Missing;
     follows.is_final && !lost
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_that_is_refused_again_and_again_is_told_with_its_last_try() {
+        assert_eq!([1, 2].map(refused_text), [None, None]);
+        let told = [3, 9, 10].map(|tries| refused_text(tries).unwrap());
+        assert_eq!(told.map(|text| text.contains("the last")), [false, false, true]);
+    }
 }

@@ -3,6 +3,8 @@
 //! Messages are brought in before a state is believed; what has ended there ends here, and
 //! what has ended here is ended there. Leaves to others: when to visit.
 
+mod unread;
+
 use std::sync::Arc;
 
 use nexnum_driver::{ErrorKind, ExternalState, Op};
@@ -50,7 +52,9 @@ pub(super) async fn visit(
 ) -> (Watch, Seen) {
     let (id, asked) = (order.id, orders.market.clock.now());
     watch.asked_at = asked;
-    let seen = match orders.receive(&connected, &order).await {
+    let received = orders.receive(&connected, &order).await;
+    unread::report(&orders, &connected, id, received.as_ref().err(), watch.failures);
+    let seen = match received {
         Ok(state) => {
             conclude(&orders, &connected, &order, asked, state).await;
             Seen::Standing

@@ -5,7 +5,7 @@ use nexnum::order::Refusal;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
-use nexnum_sandbox::FaultKind;
+use nexnum_sandbox::{FaultKind, SandboxConfig};
 
 use super::{HANDLER, Rig, setup, synced, until};
 use crate::rig::sandbox::product;
@@ -145,5 +145,26 @@ async fn a_price_that_falls_to_nothing_is_held_back_and_reported() {
     assert!(rig.sandbox.pin(HANDLER, product(), Micros(100_000), 5));
     provider.sync_now();
     until(|| rig.noticed(AttentionKind::PricesQuarantined) == 0).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_no_rule_reads_need_attention_while_their_order_is_open() {
+    let config = SandboxConfig {
+        min_cancel_age_ms: 0,
+        sms_delay_ms: 1_100_000..=1_100_000,
+        ..SandboxConfig::small(7)
+    };
+    let rig = Rig::start_on(config, &[(HANDLER, 100_000)]).await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, |order| order.state == ActivationState::Active).await;
+    let closed = rig.close().await;
+    let (waits, none) = ("STATUS_WAIT_CODE\", \"", "NOT_A_WORD\", \"");
+    closed.reword("handler", waits, none);
+    let rig = closed.open().await;
+    until(|| rig.noticed(AttentionKind::StatusUnreadable) == 1).await;
+    // Its end is one.
+    rig.cancel(id).await;
+    until(|| rig.noticed(AttentionKind::StatusUnreadable) == 0).await;
     rig.stop().await;
 }
