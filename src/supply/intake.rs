@@ -17,7 +17,7 @@ use tokio::task::JoinError;
 
 use super::obtainable;
 use super::price_list::{
-    self, Differences, Key, Naming, Row, Translated, carriers, differences, naming, price,
+    self, Differences, Key, Naming, Priced, Row, Translated, carriers, differences, naming, price,
     translate,
 };
 use super::quarantine::{Fallen, Quarantine};
@@ -64,6 +64,16 @@ pub(crate) enum Distrust {
         rows: usize,
         /// Those of a known country and service.
         known: usize,
+    },
+    /// Most of what could be sold has no price or no stock any more.
+    #[error(
+        "most of what was for sale has no price or no stock any more: {sellable} rows can be sold, {before} could before"
+    )]
+    Emptied {
+        /// Rows that can be sold.
+        sellable: usize,
+        /// Rows of the last trusted list that could.
+        before: usize,
     },
     /// Most of its costs fell.
     #[error(
@@ -112,7 +122,12 @@ impl Intake {
         let margin = connected.policy().margin;
         // On a thread of its own: requests must not wait for a hundred thousand rows.
         let priced = tokio::task::spawn_blocking(move || price(rows, &carriers, margin));
-        let (mut rows, misfits) = priced.await?;
+        let Priced { mut rows, free, misfits } = priced.await?;
+        let sellable = rows.iter().filter(|row| row.stock > 0).count();
+        self.quarantine.admits_stock(sellable).map_err(|before| {
+            connected.note(|health| health.quarantined = rows.len() + free.len());
+            IntakeError::Untrusted { why: Distrust::Emptied { sellable, before } }
+        })?;
         // Before jumps are looked for: a price that is known does not jump.
         let least = connected.least_costs();
         let now = self.market.clock.now();
@@ -120,7 +135,8 @@ impl Intake {
         let offers = self.market.read_model.directory().offers_of(connected.id());
         let grid = Arc::clone(&self.market.grid);
         let len = rows.len();
-        let held = self.quarantine.hold_jumps(&mut rows, |key| known_cost(&grid, &offers, key));
+        let known = |key| known_cost(&grid, &offers, key);
+        let held = self.quarantine.hold_jumps(&mut rows, &free, known);
         let held = held.map_err(|Fallen { fallen, of }| {
             connected.note(|health| health.quarantined = len);
             IntakeError::Untrusted { why: Distrust::Fallen { fallen, of } }

@@ -105,22 +105,36 @@ pub(super) fn naming(
     naming
 }
 
-/// Rows priced with the margin, each key once, in order; gives the number of rows whose
-/// carrier has no id or whose price is out of range.
+/// What becomes of a list's rows.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Priced {
+    /// Rows that can be sold, each key once, in order.
+    pub(super) rows: Vec<Row>,
+    /// Those in stock that cost nothing, and no row of whose key can be sold.
+    pub(super) free: BTreeSet<Key>,
+    /// How many rows have a carrier without id or a price out of range.
+    pub(super) misfits: usize,
+}
+
+/// Prices rows with the margin.
 pub(super) fn price(
     rows: Vec<Translated>,
     carriers: &BTreeMap<Box<str>, CarrierId>,
     margin: Margin,
-) -> (Vec<Row>, usize) {
+) -> Priced {
     let len = rows.len();
+    let mut free = BTreeSet::new();
     let priced = |row: Translated| {
         let carrier = match &row.carrier {
             None => CarrierId::ANY,
             Some(name) => *carriers.get(name)?,
         };
-        let price = sell_price(row.cost, margin).filter(|price| *price <= COST_MAX)?;
-        let sold = row.cost.is_positive() && price.is_positive();
         let (key, cost, stock) = ((row.product, carrier), row.cost, row.stock);
+        if !cost.is_positive() && stock > 0 {
+            free.insert(key);
+        }
+        let price = sell_price(cost, margin).filter(|price| *price <= COST_MAX)?;
+        let sold = cost.is_positive() && price.is_positive();
         sold.then_some(Row { key, cost, price, stock })
     };
     let mut priced: Vec<Row> = rows.into_iter().filter_map(priced).collect();
@@ -128,7 +142,8 @@ pub(super) fn price(
     // A cheaper row without stock must not hide a dearer one with it.
     priced.sort_unstable_by_key(|row| (row.key, row.stock == 0, row.cost, row.stock));
     priced.dedup_by_key(|row| row.key);
-    (priced, misfits)
+    free.retain(|key| priced.binary_search_by_key(key, |row| row.key).is_err());
+    Priced { rows: priced, free, misfits }
 }
 
 /// How a list differs from the offers that a provider has.
@@ -208,7 +223,7 @@ mod tests {
             translated(3, None, 0, 3),
             translated(4, None, COST_MAX.0, 3),
         ];
-        let (rows, misfits) = price(rows, &carriers, margin);
+        let Priced { rows, free, misfits } = price(rows, &carriers, margin);
         let sold = |key, cost, price, stock| {
             let (cost, price) = (Micros(cost), Micros(price));
             Row { key, cost, price, stock }
@@ -216,6 +231,7 @@ mod tests {
         let expected =
             [sold(key(1, 1, 4), 100_000, 120_000, 3), sold(key(2, 1, 0), 300_000, 360_000, 7)];
         assert_eq!((&*rows, misfits), (&expected[..], 3));
+        assert_eq!(free, BTreeSet::from([key(3, 1, 0)]));
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! What is kept out until it is confirmed: a price that jumps up or down, a list that shrinks
-//! or whose prices fall.
+//! What is kept out until it is confirmed: a price that jumps up or down, a list that shrinks,
+//! whose prices fall, or that has nothing to sell any more.
 //!
 //! All wait until they have been seen a few times. A fall is as suspect as a rise: a decimal
-//! point in another place, or a list in another currency, is sold below its cost.
+//! point in another place, or a list in another currency, is sold below its cost; a list without
+//! prices or stock is a fault of the provider's more often than the end of its stock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nexnum_engine::money::Micros;
 
@@ -26,6 +27,9 @@ const SHRINKABLE_MIN: usize = 20;
 pub(super) struct Quarantine {
     len: usize,
     shrunken: u8,
+    /// Rows of the last trusted list that could be sold.
+    sellable: usize,
+    emptied: u8,
     fallen: u8,
     jumped: BTreeMap<Key, u8>,
 }
@@ -33,15 +37,16 @@ pub(super) struct Quarantine {
 impl Quarantine {
     /// As after a trusted list of so many rows.
     pub(super) fn after(len: usize) -> Self {
-        Self { len, ..Self::default() }
+        Self { len, sellable: len, ..Self::default() }
     }
 
-    /// True if a list of so many rows is to be trusted.
+    /// True if a list of so many rows is to be trusted. An empty one is, once it has come as
+    /// often as any other that shrank, and if there was one before.
     pub(super) fn admits_list(&mut self, len: usize) -> bool {
-        if len == 0 {
+        if len == 0 && self.len == 0 {
             return false;
         }
-        let shrank = self.len >= SHRINKABLE_MIN && len < self.len / 2;
+        let shrank = len == 0 || self.len >= SHRINKABLE_MIN && len < self.len / 2;
         self.shrunken = if shrank { self.shrunken + 1 } else { 0 };
         // Half a list that keeps coming is the list.
         if shrank && self.shrunken < CONFIRMATIONS {
@@ -51,17 +56,41 @@ impl Quarantine {
         true
     }
 
-    /// Takes out the rows whose cost has jumped from the one in `known`; gives how many.
+    /// True if a list is to be trusted of which so many rows can be sold: they have a price and
+    /// stock.
+    ///
+    /// # Errors
+    /// How many could be sold before.
+    pub(super) fn admits_stock(&mut self, sellable: usize) -> Result<(), usize> {
+        let before = self.sellable;
+        let is_emptied = before >= SHRINKABLE_MIN && sellable < before / 2;
+        self.emptied = if is_emptied { self.emptied + 1 } else { 0 };
+        if is_emptied && self.emptied < CONFIRMATIONS {
+            return Err(before);
+        }
+        (self.sellable, self.emptied) = (sellable, 0);
+        Ok(())
+    }
+
+    /// Takes out the rows whose cost has jumped from the one in `known`; gives how many, those
+    /// among them that cost nothing any more and are in `free` alone.
     ///
     /// # Errors
     /// If most costs have fallen: how many of how many. No row is to be believed then.
     pub(super) fn hold_jumps(
         &mut self,
         rows: &mut Vec<Row>,
+        free: &BTreeSet<Key>,
         known: impl Fn(Key) -> Option<Micros>,
     ) -> Result<usize, Fallen> {
         let mut jumped = BTreeMap::new();
-        let mut fallen = Fallen { fallen: 0, of: 0 };
+        let fell = |key: &&Key| known(**key).is_some_and(Micros::is_positive);
+        for key in free.iter().filter(fell) {
+            // It is never sold, and said until it has been seen often enough.
+            let seen = self.jumped.get(key).map_or(1, |seen| seen.saturating_add(1));
+            jumped.insert(*key, seen.min(CONFIRMATIONS));
+        }
+        let mut fallen = Fallen { fallen: jumped.len(), of: jumped.len() };
         rows.retain(|row| {
             let Some(known) = known(row.key).filter(|cost| cost.is_positive()) else { return true };
             fallen.of += 1;
@@ -84,7 +113,7 @@ impl Quarantine {
             return Err(fallen);
         }
         self.fallen = 0;
-        Ok(self.jumped.len())
+        Ok(self.jumped.values().filter(|seen| **seen < CONFIRMATIONS).count())
     }
 }
 
@@ -120,6 +149,9 @@ mod tests {
         let admitted: Vec<bool> = (0..11).map(|_| quarantine.admits_list(10)).collect();
         assert_eq!(admitted.iter().position(|admitted| *admitted), Some(9));
         assert!(quarantine.admits_list(1), "a short list shrinks by chance");
+        let admitted: Vec<bool> = (0..11).map(|_| quarantine.admits_list(0)).collect();
+        assert_eq!(admitted.iter().position(|admitted| *admitted), Some(9));
+        assert!(!admitted[10], "there is nothing before it");
         assert!(!Quarantine::after(100).admits_list(49), "what was sold before a restart");
     }
 
@@ -130,15 +162,52 @@ mod tests {
         let list = || vec![row(1, 9_999), row(2, 10_000), row(3, 101), row(4, 100), row(5, 0)];
         for _ in 0..9 {
             let mut rows = list();
-            assert_eq!(quarantine.hold_jumps(&mut rows, known), Ok(3));
+            assert_eq!(quarantine.hold_jumps(&mut rows, &BTreeSet::new(), known), Ok(3));
             assert_eq!(rows, [row(1, 9_999), row(3, 101)]);
         }
         let mut rows = list();
-        assert_eq!(quarantine.hold_jumps(&mut rows, known), Ok(0));
+        assert_eq!(quarantine.hold_jumps(&mut rows, &BTreeSet::new(), known), Ok(0));
         assert_eq!(rows, list());
         let mut rows = list();
-        assert_eq!(quarantine.hold_jumps(&mut rows, |_| None), Ok(0), "a first price is no jump");
+        assert_eq!(
+            quarantine.hold_jumps(&mut rows, &BTreeSet::new(), |_| None),
+            Ok(0),
+            "a first price is no jump"
+        );
         assert_eq!(rows, list());
+    }
+
+    #[test]
+    fn a_list_that_has_little_to_sell_is_believed_when_it_stays_so() {
+        let mut quarantine = Quarantine::after(40);
+        assert_eq!(quarantine.admits_stock(20), Ok(()));
+        let judged: Vec<_> = (0..11).map(|_| quarantine.admits_stock(0)).collect();
+        assert_eq!(judged[..9], [Err(20); 9]);
+        assert_eq!(judged[9..], [Ok(()); 2], "the provider is sold out");
+        assert_eq!(quarantine.admits_stock(19), Ok(()));
+        assert_eq!(quarantine.admits_stock(0), Ok(()), "a short list is sold out by chance");
+    }
+
+    #[test]
+    fn a_row_that_costs_nothing_any_more_is_told_until_it_stays_so() {
+        let mut quarantine = Quarantine::default();
+        let known = |_| Some(Micros(1_000));
+        let free = BTreeSet::from([row(1, 0).key, row(2, 0).key]);
+        let mut judge = |free: &BTreeSet<Key>| {
+            let mut rows = vec![row(3, 1_000)];
+            let held = quarantine.hold_jumps(&mut rows, free, known);
+            assert_eq!(rows, [row(3, 1_000)]);
+            held
+        };
+        (0..9).for_each(|_| assert_eq!(judge(&free), Ok(2)));
+        (0..9).for_each(|_| assert_eq!(judge(&free), Ok(0)));
+        assert_eq!(judge(&BTreeSet::new()), Ok(0));
+        assert_eq!(judge(&free), Ok(2), "it cost something meanwhile");
+        let free = (10..30).map(|at| row(at, 0).key).collect();
+        assert_eq!(judge(&free), Err(Fallen { fallen: 20, of: 21 }), "most of a list");
+        let mut unknown = vec![row(3, 1_000)];
+        let held = Quarantine::default().hold_jumps(&mut unknown, &free, |_| None);
+        assert_eq!(held, Ok(0), "it never had a price");
     }
 
     #[test]
@@ -148,7 +217,7 @@ mod tests {
         // Eleven of twenty rows are at `cost`, the others as before.
         let list = |cost| (1..=20).map(|at| row(at, if at <= 11 { cost } else { 9_000 })).collect();
         let judge = |quarantine: &mut Quarantine, mut rows: Vec<Row>| {
-            quarantine.hold_jumps(&mut rows, known)
+            quarantine.hold_jumps(&mut rows, &BTreeSet::new(), known)
         };
         assert_eq!(judge(&mut quarantine, list(3_000)), Ok(0));
         let fallen = Err(Fallen { fallen: 11, of: 20 });

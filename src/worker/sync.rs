@@ -173,7 +173,7 @@ impl Syncer {
         self.report(AttentionKind::PriceListQuarantined, quarantined);
         let held = self.connected.figures().quarantined;
         let held = (is_trusted && held > 0).then(|| {
-            format!("{held} rows of the price list are held back because their price jumped")
+            format!("{held} rows of the price list are held back: their price jumped, or is gone")
         });
         self.report(AttentionKind::PricesQuarantined, held);
     }

@@ -119,3 +119,31 @@ async fn a_purchase_in_another_currency_is_the_last_one_until_the_provider_is_se
     rig.order(again, active).await;
     rig.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_without_prices_is_held_back_and_reported() {
+    let closed = Rig::start(&[(HANDLER, 100_000)]).await.close().await;
+    closed.reword("handler", r#"cost = ["/cost", "/price"]"#, r#"cost = "=0""#);
+    let rig = closed.open().await;
+    until(|| rig.noticed(AttentionKind::PriceListQuarantined) == 1).await;
+    let (rows, _) = rig.orders().market.attention.rows(usize::MAX);
+    assert!(rows[0].text.contains("0 rows can be sold"), "{rows:?}");
+    let ask = rig.orders().market.grid.asks(product()).next().unwrap();
+    assert_eq!((ask.cost, ask.stock), (Micros(100_000), 5), "as before it");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_that_falls_to_nothing_is_held_back_and_reported() {
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    assert!(rig.sandbox.pin(HANDLER, product(), Micros::ZERO, 5));
+    let provider = rig.orders().providers.list().remove(0);
+    provider.sync_now();
+    until(|| rig.noticed(AttentionKind::PricesQuarantined) == 1).await;
+    assert!(provider.health().quarantined >= 1);
+    assert_eq!(rig.buy(None).await, Err(Refusal::NoNumbers { order: None }));
+    assert!(rig.sandbox.pin(HANDLER, product(), Micros(100_000), 5));
+    provider.sync_now();
+    until(|| rig.noticed(AttentionKind::PricesQuarantined) == 0).await;
+    rig.stop().await;
+}
