@@ -58,19 +58,20 @@ type Key = (Product, CarrierId);
 pub struct LeastCosts(Mutex<BTreeMap<Key, LeastCost>>);
 
 impl LeastCosts {
-    /// Notes that a claim's purchase was charged above its price.
-    pub(crate) fn charged(&self, claim: &Claim, cost: Micros) {
-        self.note(claim, cost, CostSource::Charged);
+    /// Notes that an offer's purchase was charged above its price.
+    pub(crate) fn charged(&self, (offer, key): (OfferId, Key), cost: Micros) {
+        self.note(key, LeastCost { offer, cost, source: CostSource::Charged });
     }
 
     /// Notes that a claim's purchase was refused with the least cost that would do.
     pub(crate) fn named(&self, claim: &Claim, cost: Micros, now: Time) {
-        self.note(claim, cost, CostSource::Named { until: now.plus_ms(NAMED_MS) });
+        let key = (claim.product(), claim.carrier());
+        let source = CostSource::Named { until: now.plus_ms(NAMED_MS) };
+        self.note(key, LeastCost { offer: claim.offer(), cost, source });
     }
 
-    fn note(&self, claim: &Claim, cost: Micros, source: CostSource) {
-        let key = (claim.product(), claim.carrier());
-        let new = LeastCost { offer: claim.offer(), cost, source };
+    fn note(&self, key: Key, new: LeastCost) {
+        let LeastCost { cost, source, .. } = new;
         let mut known = self.0.lock();
         let next = match (known.get(&key), source) {
             // What was paid is surer than a word, and of two payments the dearer counts.
