@@ -170,17 +170,9 @@ fn has_digits(word: &str) -> bool {
 
 /// The error of a reply that no rule knows, or whose rule could not read it.
 ///
-/// Only what HTTP itself settles is told apart. 429 was turned away before it did anything,
-/// and so was what is sent elsewhere, not authorized, not let through by a proxy or not found
-/// at this address: a redirect is not followed. 5xx may have done anything.
+/// Only what HTTP itself settles is told apart: see [`of_status`].
 pub(crate) fn unknown(reply: &RawReply, text: &str) -> ProviderError {
-    let (kind, certain) = match reply.status {
-        429 => (ErrorKind::RateLimited, true),
-        401 => (ErrorKind::BadKey, true),
-        301 | 302 | 307 | 308 | 403 | 404 | 405 | 407 => (ErrorKind::Unmapped, true),
-        status if is_server_failure(status) => (ErrorKind::Temporary, false),
-        _ => (ErrorKind::Unmapped, false),
-    };
+    let (kind, certain) = of_status(reply.status);
     let mut what = format!("{}{}", status_word(reply), excerpt(text));
     if let Some((end, _)) = what.char_indices().nth(EXCERPT_MAX) {
         what.truncate(end);
@@ -188,6 +180,29 @@ pub(crate) fn unknown(reply: &RawReply, text: &str) -> ProviderError {
     let mut error = ProviderError::new(kind, certain, what);
     error.retry_after_ms = header_pause(reply);
     error
+}
+
+/// What a status alone says: the kind of error, and true if nothing was done for certain.
+///
+/// A wrong "certain" buys twice, a wrong doubt costs half a minute; so a status is certain only
+/// if whatever sends it has turned the request away.
+const fn of_status(status: u16) -> (ErrorKind, bool) {
+    match status {
+        429 => (ErrorKind::RateLimited, true),
+        401 => (ErrorKind::BadKey, true),
+        // Sent elsewhere, and not followed; not found, not let through, not of this method.
+        301 | 302 | 307 | 308 | 403 | 404 | 405 | 407 | 410 => (ErrorKind::Unmapped, true),
+        // Not understood or not valid (5sim and HeroSMS refuse purchases so), not paid for.
+        400 | 402 | 422 => (ErrorKind::Unmapped, true),
+        // Not read to its end: too long, or of a type that is not taken.
+        411 | 413 | 414 | 415 | 431 => (ErrorKind::Unmapped, true),
+        // A failure at whatever point, that of the purchase or one behind it.
+        500..=599 => (ErrorKind::Temporary, false),
+        // Among them 300 and 303, which may follow upon what was done; 408 and 499, after which
+        // the server may be at work; 409, the conflict of which may be with a purchase that the
+        // same request has made; and success that no rule knows.
+        _ => (ErrorKind::Unmapped, false),
+    }
 }
 
 /// What the status says to an operator: nothing for 200; a redirect with the host that it
@@ -245,5 +260,15 @@ mod tests {
         );
         assert_eq!(of(302, "/404.html", ""), "HTTP 302: ");
         assert_eq!(of(502, "", &"é ".repeat(4000)).chars().count(), EXCERPT_MAX);
+    }
+
+    #[test]
+    fn a_status_is_a_certain_refusal_only_if_the_request_was_turned_away() {
+        let certain: Vec<u16> = (0..=999).filter(|status| of_status(*status).1).collect();
+        let expected = [
+            301, 302, 307, 308, 400, 401, 402, 403, 404, 405, 407, 410, 411, 413, 414, 415, 422,
+            429, 431,
+        ];
+        assert_eq!(certain, expected);
     }
 }

@@ -51,7 +51,9 @@
 //! `rows = { path = "*.*", bind = ["country", "service"], skip_keys, filters = [{ at,
 //! equals }], lone }` with paths that start at the row; with `lone = true`, a single value
 //! in the place of a list is a list of one. An operation's rules
-//! come first, then the driver's own `rules`; the first that applies decides. `give`:
+//! come first, then the driver's own `rules`; the first that applies decides. Where none does,
+//! the status does: 301, 302, 307, 308, 400 to 405, 407, 410, 411, 413, 414, 415, 422,
+//! 429 and 431 are certain refusals, any other leaves a purchase in doubt. `give`:
 //!
 //! | operation | fields |
 //! |---|---|

@@ -201,8 +201,9 @@ impl Purchase {
             BuyOutcome::Assigned(bought) => {
                 connected.record_outcome(BreakerInput::Good, now);
                 connected.heed_currency();
-                if let Some(cost) = bought.cost.filter(|cost| *cost > claim.price()) {
-                    self.note_overcharge(connected, claim, cost);
+                if let Some(cost) = bought.cost {
+                    let bought_at = (offer, claim.price());
+                    note_charge(&self.orders, connected, self.id, bought_at, cost);
                 }
             }
             BuyOutcome::Refused(error) => {
@@ -225,21 +226,6 @@ impl Purchase {
                 tracing::warn!(provider, order, cause = %what, "purchase in doubt");
             }
         }
-    }
-
-    /// Stops selling an offer at a loss until its list shows what it costs: some providers
-    /// know no limit where a carrier is named. The number is ours all the same.
-    fn note_overcharge(&self, connected: &Connected, claim: &Claim, cost: Micros) {
-        connected.least_costs().charged(claim, cost);
-        self.orders.market.grid.exhaust(claim.offer());
-        self.orders.market.metrics.overcharged(connected.name());
-        let (price, subject) = (claim.price(), (connected.name(), self.id));
-        let text = format!(
-            "the provider charged {cost} for a number that was sold for {price}: its offer is \
-             closed until its listed cost is as much"
-        );
-        self.orders.market.attention.raise(AttentionKind::Overcharge, subject, text);
-        self.note_failure(connected, format!("charged {cost}, sold for {price}"));
     }
 
     /// Sells an offer on at the price that a refusal named, first in the ledger, then to
@@ -289,7 +275,7 @@ impl Purchase {
             attempt: order.attempt,
             number: bought.number,
             external_id: bought.external_id.as_str().into(),
-            cost: bought.cost.filter(|cost| (Micros::ZERO..=COST_MAX).contains(cost)),
+            cost: bookable(bought.cost),
             timings,
         };
         let from = self.orders.market.clock.now().plus_ms(timings.min_cancel_age_ms);
@@ -409,6 +395,40 @@ impl Purchase {
         let _ended = self.orders.market.send_until(&fail, deadline).await;
         None
     }
+}
+
+/// Notes what a provider charged for a number, by its reply or its list: an offer that cost more
+/// than it was sold for is not sold until its list shows what it costs. Some providers know no
+/// limit where a carrier is named; the number is ours all the same.
+pub(crate) fn note_charge(
+    orders: &Orders,
+    connected: &Connected,
+    order: OrderId,
+    (offer, price): (OfferId, Micros),
+    cost: Micros,
+) {
+    if cost <= price {
+        return;
+    }
+    let market = &orders.market;
+    if let Some(ask) = market.grid.ask(offer) {
+        connected.least_costs().charged((offer, (ask.product, ask.carrier)), cost);
+    }
+    market.grid.exhaust(offer);
+    market.metrics.overcharged(connected.name());
+    let text = format!(
+        "the provider charged {cost} for a number that was sold for {price}: its offer is closed \
+         until its listed cost is as much"
+    );
+    market.attention.raise(AttentionKind::Overcharge, (connected.name(), order), text);
+    let (at, op) = (market.clock.now(), Op::Buy);
+    let text = format!("charged {cost}, sold for {price}");
+    connected.note_failure(Failure { at, op, order: Some(order), text });
+}
+
+/// A cost that the books can take; one beyond all range is not known.
+pub(crate) fn bookable(cost: Option<Micros>) -> Option<Micros> {
+    cost.filter(|cost| (Micros::ZERO..=COST_MAX).contains(cost))
 }
 
 /// The terms at which an offer can be had whose purchase was refused as too cheap: what the

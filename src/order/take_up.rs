@@ -53,7 +53,7 @@ impl Orders {
             let offers = read_model.directory().offers_of(order.provider);
             let of = offers.into_iter().find(|(_, offer)| *offer == order.offer);
             let Some((key, offer)) = of else { continue };
-            connected.least_costs().charged_for(key, offer, order.cost);
+            connected.least_costs().charged((offer, key), order.cost);
             grid.exhaust(offer);
         }
     }

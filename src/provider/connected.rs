@@ -491,4 +491,3 @@ mod standing;
 mod stop;
 #[cfg(test)]
 mod tests;
-mod unlisted;

@@ -58,20 +58,15 @@ type Key = (Product, CarrierId);
 pub struct LeastCosts(Mutex<BTreeMap<Key, LeastCost>>);
 
 impl LeastCosts {
-    /// Notes that a claim's purchase was charged above its price.
-    pub(crate) fn charged(&self, claim: &Claim, cost: Micros) {
-        self.charged_for((claim.product(), claim.carrier()), claim.offer(), cost);
-    }
-
-    /// Notes that a purchase of an offer was charged above its price.
-    pub(crate) fn charged_for(&self, key: Key, offer: OfferId, cost: Micros) {
+    /// Notes that an offer's purchase was charged above its price.
+    pub(crate) fn charged(&self, (offer, key): (OfferId, Key), cost: Micros) {
         self.note(key, LeastCost { offer, cost, source: CostSource::Charged });
     }
 
     /// Notes that a claim's purchase was refused with the least cost that would do.
     pub(crate) fn named(&self, claim: &Claim, cost: Micros, now: Time) {
-        let source = CostSource::Named { until: now.plus_ms(NAMED_MS) };
         let key = (claim.product(), claim.carrier());
+        let source = CostSource::Named { until: now.plus_ms(NAMED_MS) };
         self.note(key, LeastCost { offer: claim.offer(), cost, source });
     }
 

@@ -97,6 +97,10 @@ mod tests {
         (grid, claim)
     }
 
+    fn charge(known: &LeastCosts, claim: &Claim, cost: Micros) {
+        known.charged((claim.offer(), (claim.product(), claim.carrier())), cost);
+    }
+
     fn corrected(known: &LeastCosts, listed: i64, now: Time) -> Row {
         let mut rows = [row(listed)];
         let caught_up = correct(&mut rows, known, MARGIN, now);
@@ -107,10 +111,10 @@ mod tests {
     #[test]
     fn an_overcharged_offer_stays_out_until_its_listed_cost_is_what_was_charged() {
         let (known, (_, claim)) = (LeastCosts::default(), claimed(100_000));
-        known.charged(&claim, Micros(500_000));
+        charge(&known, &claim, Micros(500_000));
         let days = NOW.plus_ms(1_000_000_000);
         assert_eq!(corrected(&known, 100_000, days), Row { stock: 0, ..row(100_000) });
-        known.charged(&claim, Micros(400_000));
+        charge(&known, &claim, Micros(400_000));
         assert_eq!(corrected(&known, 499_999, days).stock, 0, "the dearer of two");
         known.named(&claim, Micros(200_000), days);
         assert_eq!(corrected(&known, 300_000, days).stock, 0, "what was paid is surer");
@@ -143,7 +147,7 @@ mod tests {
         correct_grid(&grid, &known, MARGIN, NOW);
         let ask = grid.ask(OfferId(1)).unwrap();
         assert_eq!((ask.cost, ask.price, ask.stock), (Micros(90_000), row(90_000).price, 4));
-        known.charged(&claim, Micros(100_000));
+        charge(&known, &claim, Micros(100_000));
         correct_grid(&grid, &known, MARGIN, NOW);
         assert_eq!(grid.ask(OfferId(1)).unwrap().stock, 0);
     }

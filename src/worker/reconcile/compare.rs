@@ -122,7 +122,7 @@ impl Reconciler {
             external_id: &row.external_id,
             from: says.made.before.min(now).plus_ms(age),
             bought_for: (purchase.order, purchase.attempt),
-            cost: purchase.cost,
+            cost: buy::bookable(row.cost).or(purchase.cost),
         };
         orphan.give_back(&self.orders, &self.connected);
     }
@@ -185,7 +185,7 @@ async fn adopt(orders: &Orders, connected: &Connected, order: &Order, row: &Acti
         attempt: order.attempt,
         number: international(orders.market.catalog, row, order.product.country),
         external_id: row.external_id.as_str().into(),
-        cost: None,
+        cost: buy::bookable(row.cost),
         timings: connected.timings(),
     };
     let answer = orders.market.send_until(&command, order.deadline).await;
@@ -195,6 +195,10 @@ async fn adopt(orders: &Orders, connected: &Connected, order: &Order, row: &Acti
         let doubt = orders.doubts.settle(order.id);
         if let Some(claim) = doubt.and_then(|doubt| doubt.claim) {
             claim.book();
+        }
+        if let Some(cost) = row.cost {
+            let bought_at = (order.offer, order.price);
+            buy::note_charge(orders, connected, order.id, bought_at, cost);
         }
         let (provider, order) = (connected.name(), order.id.0);
         tracing::info!(

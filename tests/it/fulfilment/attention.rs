@@ -15,7 +15,7 @@ use nexnum_driver::Secret;
 
 impl Rig {
     /// How many rows of this kind there are.
-    fn noticed(&self, kind: AttentionKind) -> usize {
+    pub(super) fn noticed(&self, kind: AttentionKind) -> usize {
         let (rows, _) = self.orders().market.attention.rows(usize::MAX);
         rows.iter().filter(|row| row.kind == kind).count()
     }

@@ -5,6 +5,7 @@ use nexnum::order::Refusal;
 use nexnum_engine::grid::Ask;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
+use nexnum_sandbox::FaultKind;
 
 use super::{FIVESIM, HANDLER, Rig, SMSPOOL, received, until};
 use crate::rig::sandbox::product;
@@ -53,6 +54,22 @@ async fn an_overcharged_offer_is_not_sold_before_its_listed_cost_is_what_was_cha
         let health = rig.orders().providers.list().remove(0).health();
         assert_eq!(health.overcharged, usize::from(stock == 0));
     }
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_that_a_list_shows_is_booked_at_what_the_list_says_was_charged() {
+    let rig = Rig::start(&[(FIVESIM, 100_000)]).await;
+    rig.pin(FIVESIM, 500_000);
+    rig.sandbox.faults(FIVESIM).next(FaultKind::BoughtButReplyLost);
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, received).await;
+    assert_eq!((order.attempt, order.price), (1, Micros(120_000)));
+    assert_eq!(order.cost, Micros(500_000));
+    until(|| rig.noticed(AttentionKind::Overcharge) == 1).await;
+    rig.pin(FIVESIM, 100_000);
+    rig.sync().await;
+    assert_eq!(rig.ask_of(&order).stock, 0, "as after a reply with that cost");
     rig.stop().await;
 }
 
