@@ -23,6 +23,13 @@ impl Builder<'_> {
         unit || joint
     }
 
+    /// True for short groups that the text calls a code: "your code is 29 31 129".
+    fn is_called_so(self, start: usize, (first, last): (usize, usize), total: usize) -> bool {
+        let mut groups = (first..=last).step_by(2);
+        let short = groups.all(|group| self.text(group).len() <= 4);
+        short && (5..=10).contains(&total) && self.is_called(start)
+    }
+
     /// True right behind a word for code and what joins it: "your code is", "code:".
     fn is_called(self, start: usize) -> bool {
         let (mut end, mut at) = (start, self.cues.partition_point(|cue| cue.end <= start));
@@ -167,9 +174,7 @@ impl Builder<'_> {
         if count == 2 && total == 7 && first >= 3 && !decimal {
             return uneven();
         }
-        // "Your code is 29 31 129": short groups that the text calls a code.
-        let short = (at..=last).step_by(2).all(|group| self.text(group).len() <= 4);
-        if count >= 2 && short && !decimal && (5..=10).contains(&total) && self.is_called(start) {
+        if self.is_called_so(start, (at, last), total) && !decimal {
             return uneven();
         }
         // "030 5550142", "06 12 34 56 78".
