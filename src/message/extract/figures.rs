@@ -1,13 +1,13 @@
 //! What may be a code by its shape: a run of digits or capitals, or groups of them that belong
 //! together. Amounts, dates, times, phone and card numbers are known by their shape as well.
 
-use super::code::{CODE_LEN, Code, Figure, Shape, is_day, is_year};
+use super::code::{CODE_LEN, Code, Figure, Shape, is_day};
 use super::cues::{Cue, Kind};
 use super::lexer::{Atom, AtomKind, Lexed, RunLetters};
 use super::shapes::{figure_len, is_dotted, is_hidden, shape_of};
 
 /// Groups that are read as one figure; more belong to a card or an account.
-const GROUPS_MAX: usize = 12;
+pub(super) const GROUPS_MAX: usize = 12;
 /// Letters before a dash that name the service, as in `FB-12345`.
 const PREFIX_LEN_MAX: usize = 5;
 /// Signs and blanks between digits that are said one by one, as in `4 ... 8 ... 2`.
@@ -29,7 +29,7 @@ impl<'a> Builder<'a> {
         let part = &self.lexed.text[start..end];
         let is_number = part.bytes().all(|b| b.is_ascii_digit());
         if !is_number && self.run(at)?.is_word() {
-            return self.capitals(at);
+            return self.drawn(at, start).or_else(|| self.capitals(at));
         }
         if is_hidden(&self.lexed.text, start, end) {
             return Some(self.closed(Shape::Measure, start, at));
@@ -63,12 +63,12 @@ impl<'a> Builder<'a> {
         Some(built.unwrap_or_else(|| self.alone(at, start, end)))
     }
 
-    fn kind(self, at: usize) -> Option<AtomKind> {
+    pub(super) fn kind(self, at: usize) -> Option<AtomKind> {
         self.lexed.atoms.get(at).map(|atom| atom.kind)
     }
 
     /// What is in the run at this place, if one is there.
-    fn run(self, at: usize) -> Option<RunLetters> {
+    pub(super) fn run(self, at: usize) -> Option<RunLetters> {
         match self.kind(at)? {
             AtomKind::Run(letters) => Some(letters),
             AtomKind::Letters
@@ -80,34 +80,34 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn number(self, at: usize) -> Option<&'a str> {
+    pub(super) fn number(self, at: usize) -> Option<&'a str> {
         self.run(at).filter(|run| run.is_number()).map(|_| self.text(at))
     }
 
-    fn text(self, at: usize) -> &'a str {
+    pub(super) fn text(self, at: usize) -> &'a str {
         let Atom { start, end, .. } = self.lexed.atoms[at];
         &self.lexed.text[start..end]
     }
 
-    fn end(self, at: usize) -> usize {
+    pub(super) fn end(self, at: usize) -> usize {
         self.lexed.atoms[at].end
     }
 
     /// The word of the table that begins at this byte.
-    fn cue_at(self, start: usize) -> Option<Kind> {
+    pub(super) fn cue_at(self, start: usize) -> Option<Kind> {
         let at = self.cues.partition_point(|cue| cue.start < start);
         self.cues.get(at).filter(|cue| cue.start == start).map(|cue| cue.kind)
     }
 
     /// True if the run at this place is a word of the table, or the beginning of a phrase.
-    fn is_cue(self, at: usize) -> bool {
+    pub(super) fn is_cue(self, at: usize) -> bool {
         let atom = self.lexed.atoms[at];
         let cue = self.cues.partition_point(|cue| cue.start < atom.start);
         self.cues.get(cue).is_some_and(|cue| cue.start == atom.start && cue.end >= atom.end)
     }
 
     /// A figure that is no code, up to the end of the atom `last`.
-    fn closed(self, shape: Shape, start: usize, last: usize) -> Built {
+    pub(super) fn closed(self, shape: Shape, start: usize, last: usize) -> Built {
         (Figure { shape, code: Code::default(), start, end: self.end(last) }, last + 1)
     }
 
@@ -349,137 +349,5 @@ impl<'a> Builder<'a> {
         }
         let code = Code::of([text])?;
         Some((Figure { shape: Shape::Capitals, code, start, end: self.end(at) }, at + 1))
-    }
-
-    /// True for digits that begin a measure, a date or a time: "482 913 10 minutes".
-    fn is_apart(self, at: usize) -> bool {
-        let end = self.end(at);
-        let blank = usize::from(self.kind(at + 1) == Some(AtomKind::Blank));
-        // A letter behind a blank is a word that was cut short: "493 028 p/ compra".
-        let letter = blank > 0 && self.run(at + 2).is_some() && self.text(at + 2).len() == 1;
-        let unit = [end, end + blank].iter().any(|at| self.cue_at(*at) == Some(Kind::Unit));
-        let unit = unit && !letter;
-        let figure = self.number(at + 2).is_some();
-        let joint = match self.kind(at + 1) {
-            Some(AtomKind::Sign(':' | '/')) => figure,
-            Some(AtomKind::Sign('.' | ',')) => figure && self.text(at).len() != 3,
-            _ => false,
-        };
-        unit || joint
-    }
-
-    /// Two groups of letters and digits with a blank between them, one as long as the other.
-    fn paired(self, at: usize, start: usize) -> Option<Built> {
-        let parts =
-            [&self.lexed.text[start..self.end(at)], self.run(at + 2).map(|_| self.text(at + 2))?];
-        let fits = |part: &str| {
-            let capital = part.bytes().any(|b| b.is_ascii_uppercase());
-            capital && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-        };
-        let digits = parts[1].bytes().any(|b| b.is_ascii_digit()) && parts[1].len() >= 3;
-        if parts[0].len() != parts[1].len()
-            || !parts.into_iter().all(fits)
-            || !digits
-            || self.is_cue(at + 2)
-        {
-            return None;
-        }
-        let code = Code::of(parts)?;
-        Some((Figure { shape: Shape::Mixed, code, start, end: self.end(at + 2) }, at + 3))
-    }
-
-    /// True beside a currency.
-    fn is_paid(self, start: usize, last: usize) -> bool {
-        let ends = |cue: &Cue| self.lexed.text[cue.end..start].trim().is_empty();
-        let before = self.cues[..self.cues.partition_point(|cue| cue.end <= start)].last();
-        let before = before.is_some_and(|cue| cue.kind == Kind::Currency && ends(cue));
-        let blank = usize::from(self.kind(last + 1) == Some(AtomKind::Blank));
-        let after = self.cue_at(self.end(last) + blank);
-        before || matches!(after, Some(Kind::Currency | Kind::Unit))
-    }
-
-    /// Two groups of three digits with a dash and blanks between them.
-    fn halved(self, at: usize, start: usize) -> Option<Built> {
-        let group = |at: usize| self.number(at).filter(|group| group.len() == 3);
-        let dashed = self.kind(at + 2) == Some(AtomKind::Sign('-'))
-            && self.kind(at + 3) == Some(AtomKind::Blank)
-            && start == self.lexed.atoms[at].start
-            && !self.is_apart(at + 4);
-        let groups = [group(at)?, group(at + 4).filter(|_| dashed)?];
-        // "100 - 200" is a span.
-        if groups.iter().all(|group| group.ends_with('0')) {
-            return Some(self.closed(Shape::Measure, start, at + 4));
-        }
-        let code = Code::of(groups)?;
-        Some((Figure { shape: Shape::Digits, code, start, end: self.end(at + 4) }, at + 5))
-    }
-
-    /// Groups of digits with blanks between them.
-    fn spaced(self, at: usize, start: usize) -> Option<Built> {
-        let first = self.end(at) - start;
-        let (mut last, mut total, mut count, mut even) = (at, first, 1, true);
-        let (mut thousands, mut behind) = (first <= 3, first);
-        while self.kind(last + 1) == Some(AtomKind::Blank)
-            && count < GROUPS_MAX
-            && !self.lexed.atoms.get(last + 2).is_none_or(|_| self.is_cue(last + 2))
-        {
-            let Some(group) = self.number(last + 2) else { break };
-            if self.is_apart(last + 2) {
-                break;
-            }
-            (last, total, count) = (last + 2, total + group.len(), count + 1);
-            even &= group.len() == first;
-            thousands &= group.len() == 3;
-            behind = group.len();
-        }
-        if count == 1 {
-            return None;
-        }
-        let decimal = matches!(self.kind(last + 1), Some(AtomKind::Sign('.' | ',' | ':' | '/')))
-            && self.number(last + 2).is_some();
-        let head = &self.lexed.text[start..self.end(at)];
-        let groups = (at..=last).step_by(2);
-        let groups = groups.map(|group| if group == at { head } else { self.text(group) });
-        let end = self.end(last);
-        let uneven = || {
-            let code = Code::of(groups.clone())?;
-            Some((Figure { shape: Shape::Uneven, code, start, end }, last + 1))
-        };
-        let joined = even && (4..=10).contains(&total);
-        let joined = joined && if count == 2 { first >= 2 } else { first <= 3 };
-        let joined = joined && !(total == 10 && head.starts_with('0'));
-        if joined && !decimal && !groups.clone().skip(1).any(is_year) {
-            let code = Code::of(groups)?;
-            let shape = if total == 4 && count == 2 { Shape::Uneven } else { Shape::Digits };
-            return Some((Figure { shape, code, start, end }, last + 1));
-        }
-        if count == 2 && total == 7 && first >= 3 && !decimal {
-            return uneven();
-        }
-        // "030 5550142", "06 12 34 56 78".
-        let area = self.lexed.text.as_bytes()[start] == b'0' && (7..=13).contains(&total);
-        if area && !(even && total <= 8) {
-            return Some(self.closed(Shape::Measure, start, last));
-        }
-        // "50 000", "1 500 000", "8 800 555 35 35", "4111 1111 1111 1111".
-        let ragged = count == 3 && first == 3 && behind < 3 && (7..=8).contains(&total);
-        if ragged && self.number(at + 2).is_some_and(|group| group.len() == 3) {
-            return uneven();
-        }
-        // "48 213" is an amount where a currency is.
-        let round = decimal || self.text(last).ends_with('0');
-        if [count, total, first] == [2, 5, 2] && !round && !self.is_paid(start, last) {
-            return uneven();
-        }
-        let is_phone = count >= 3 && (7..=13).contains(&total) && first <= 4 && behind <= 4;
-        let is_card = even && count >= 3;
-        let amount = thousands && (first < 3 || count > 2 || decimal);
-        if amount || is_phone || is_card {
-            return Some(self.closed(Shape::Measure, start, last));
-        }
-        // The first of short groups is no code of its own, nor are four digits before the last two.
-        let ends = matches!(self.kind(last + 1), None | Some(AtomKind::Line | AtomKind::Sign('.')));
-        let pair = count == 2 && first == 4 && behind == 2 && ends && !decimal;
-        if first <= 3 || pair { uneven() } else { None }
     }
 }

@@ -13,6 +13,7 @@ mod code;
 mod cues;
 mod figures;
 mod fold;
+mod groups;
 mod items;
 mod lexer;
 mod links;
