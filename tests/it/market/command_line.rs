@@ -42,7 +42,10 @@ async fn callbacks_that_failed_are_listed_and_processed_again() {
     let buyer = market.customer("ann", "1").await;
     let wish = json!({"country": "ID", "service": "telegram"});
     buyer.post("/api/v1/orders", wish).await.created();
-    let again = run(&market, &["callback", "process", "1", "--service", "telegram"]).await;
+    // It came before the order, which takes it at the operator's word alone.
+    let named = ["callback", "process", "1", "--service", "telegram"];
+    assert_eq!(run(&market, &named).await.status.code(), Some(1));
+    let again = run(&market, &["callback", "process", "1", "--later-order"]).await;
     assert_eq!(String::from_utf8(again.stdout).unwrap(), "status=accepted\n");
     let listed = run(&market, &["callback", "list"]).await;
     assert_eq!((listed.status.code(), listed.stdout.len()), (Some(0), 0));
