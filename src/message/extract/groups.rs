@@ -1,6 +1,6 @@
 //! Groups of digits and capitals with blanks between them: which belong to one figure.
 
-use super::code::{Code, Figure, Shape, is_year};
+use super::code::{CODE_LEN, Code, Figure, Shape, is_year};
 use super::cues::{Cue, Kind};
 use super::figures::{Builder, Built, GROUPS_MAX};
 use super::lexer::AtomKind;
@@ -54,7 +54,8 @@ impl Builder<'_> {
             let is_drawn = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
             part.is_some_and(|part| part.len() <= 4 && part.bytes().all(is_drawn))
         };
-        let mut last = at;
+        // Not beyond a code's length, so that endless texts take no longer.
+        let (mut last, mut len) = (at, self.text(at).len());
         while fits(last)
             && self.kind(last + 1) == Some(AtomKind::Blank)
             && fits(last + 2)
@@ -62,6 +63,10 @@ impl Builder<'_> {
             && !self.is_apart(last + 2)
         {
             last += 2;
+            len += self.text(last).len();
+            if len > *CODE_LEN.end() {
+                return None;
+            }
         }
         let groups = (at..=last).step_by(2).map(|group| self.text(group));
         let has = |is: fn(&u8) -> bool| groups.clone().any(|group| group.bytes().any(|b| is(&b)));
