@@ -2,6 +2,7 @@
 //! in it. Pure: nothing here asks or stores.
 
 pub mod callback;
+mod digits;
 pub mod extract;
 pub mod fit;
 mod form;

@@ -3,6 +3,7 @@
 
 use nexnum_engine::ids::Number;
 
+use super::digits::ascii_digit;
 use super::unseen::is_unseen;
 
 /// The number that a text is.
@@ -10,7 +11,7 @@ use super::unseen::is_unseen;
 pub fn parse(text: &str) -> Option<Number> {
     let meant = text.chars().filter(|c| !is_between(*c)).map(|c| match c {
         '\u{ff0b}' | '\u{fe62}' => '+',
-        c => ascii_digit(c).unwrap_or(c),
+        c => ascii_digit(c).map_or(c, char::from),
     });
     Number::parse(&meant.collect::<String>())
 }
@@ -38,25 +39,6 @@ fn is_between(c: char) -> bool {
             | '\u{ff0e}'
     );
     c.is_whitespace() || c.is_control() || is_unseen(c) || is_dash || is_mark
-}
-
-/// The zero of each script's digits (Unicode's Nd), in order; nine more follow each.
-const ZEROS: [u32; 67] = [
-    0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6,
-    0xe50, 0xed0, 0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50,
-    0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10,
-    0x104a0, 0x10d30, 0x11066, 0x110f0, 0x11136, 0x111d0, 0x112f0, 0x11450, 0x114d0, 0x11650,
-    0x116c0, 0x11730, 0x118e0, 0x11950, 0x11c50, 0x11d50, 0x11da0, 0x11f50, 0x16a60, 0x16ac0,
-    0x16b50, 0x1d7ce, 0x1d7d8, 0x1d7e2, 0x1d7ec, 0x1d7f6, 0x1e140, 0x1e2f0, 0x1e4f0, 0x1e950,
-    0x1fbf0,
-];
-
-/// The digit of ASCII that a digit of another script is.
-fn ascii_digit(c: char) -> Option<char> {
-    let code = u32::from(c);
-    let after = ZEROS.partition_point(|zero| *zero <= code);
-    let zero = after.checked_sub(1).map(|at| ZEROS[at])?;
-    char::from_digit(code - zero, 10)
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! Two spellings of one word become one: case is lost outside ASCII, accents and vowel points
 //! go, full-width and styled forms become plain ones. Texts and cues are folded alike.
 
+use crate::message::digits::ascii_digit;
+
 /// What a character is to the lexer, folded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Glyph {
@@ -60,7 +62,7 @@ fn beyond_ascii(c: char) -> Glyph {
 }
 
 fn rare(c: char) -> Glyph {
-    if let Some(digit) = digit(c) {
+    if let Some(digit) = ascii_digit(c) {
         return Glyph::Digit(digit);
     }
     match c {
@@ -246,28 +248,6 @@ fn is_invisible(c: char) -> bool {
         | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
         | '\u{20e3}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
         | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-}
-
-/// The zero of each script's digits (Unicode's Nd), in order; nine more follow each.
-const ZEROS: &[u32] = &[
-    0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6,
-    0xe50, 0xed0, 0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50,
-    0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10,
-    0x104a0, 0x10d30, 0x11066, 0x110f0, 0x11136, 0x111d0, 0x112f0, 0x11450, 0x114d0, 0x11650,
-    0x116c0, 0x11730, 0x118e0, 0x11950, 0x11c50, 0x11d50, 0x11da0, 0x11f50, 0x16a60, 0x16ac0,
-    0x16b50, 0x1e140, 0x1e2f0, 0x1e4f0, 0x1e950, 0x1fbf0,
-];
-/// Bold, double-struck and other digits of the mathematical block: five tens in a row.
-const STYLED: std::ops::RangeInclusive<u32> = 0x1d7ce..=0x1d7ff;
-
-fn digit(c: char) -> Option<u8> {
-    let code = u32::from(c);
-    if STYLED.contains(&code) {
-        return Some(ascii((code - STYLED.start()) % 10));
-    }
-    let after = ZEROS.partition_point(|zero| *zero <= code);
-    let zero = after.checked_sub(1).map(|at| ZEROS[at])?;
-    (code - zero < 10).then(|| ascii(code - zero))
 }
 
 fn ascii(value: u32) -> u8 {
