@@ -326,15 +326,10 @@ impl Purchase {
             return Some("with a number of another country");
         }
         // One number may be sold for several services, each of them once.
-        let is_taken = |other: &Order| {
-            let assigned = other.assignment.as_ref().map(|assignment| assignment.number);
-            other.provider == connected.id()
-                && other.product == order.product
-                && assigned == Some(bought.number)
-        };
-        let open = market.read_model.driven().into_iter();
-        let mut open = open.filter_map(|id| market.read_model.order(id));
-        open.any(|other| is_taken(&other)).then_some("with a number that another order has")
+        let holders = market.read_model.holders(connected.id(), bought.number).into_iter();
+        let mut holders = holders.filter_map(|id| market.read_model.order(id));
+        let is_taken = |other: &Order| other.product == order.product && !other.state.is_closed();
+        holders.any(|other| is_taken(&other)).then_some("with a number that another order has")
     }
 
     /// Takes a product of a provider off sale that is not what its list says, whatever the

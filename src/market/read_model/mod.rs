@@ -89,7 +89,7 @@ pub struct ReadModel {
     driven: Mutex<BTreeSet<OrderId>>,
     /// Orders that got their number from a provider since the last look of the poller.
     assigned: Mutex<Vec<OrderId>>,
-    /// Orders on numbers of own stock, to find where a message belongs.
+    /// Orders by their numbers, to find where a message belongs, and whether a number is taken.
     held: Mutex<BTreeSet<(ProviderId, Number, OrderId)>>,
     /// Orders by what their provider calls the purchase.
     purchases: HashMap<(ProviderId, Box<str>), OrderId>,
@@ -244,12 +244,12 @@ impl ReadModel {
                 open.insert(id)
             };
         }
+        if let Some(assignment) = &order.assignment {
+            self.held.lock().insert((order.provider, assignment.number, id));
+        }
         match self.directory.kind(order.provider) {
             Some(ProviderKind::Own) => {
                 self.driven.lock().remove(&id);
-                if let Some(assignment) = &order.assignment {
-                    self.held.lock().insert((order.provider, assignment.number, id));
-                }
             }
             Some(ProviderKind::Driven) | None => {
                 let mut driven = self.driven.lock();
@@ -422,7 +422,7 @@ impl ReadModel {
         look(&self.callbacks.lock())
     }
 
-    /// Orders in memory on a number of own stock, oldest first.
+    /// Orders in memory on a number of a provider, oldest first.
     #[must_use]
     pub fn holders(&self, provider: ProviderId, number: Number) -> Vec<OrderId> {
         let held = self.held.lock();
