@@ -21,8 +21,6 @@ use crate::message::identity::Look;
 use crate::provider::connected::Connected;
 use crate::provider::consequence::{self, Standing};
 
-/// How long an end waits for a full inbox.
-const END_MS: u64 = 2_000;
 /// How long the look takes at most that shows what became of a cancel without an answer.
 const LOOK_TIME: Duration = Duration::from_secs(2);
 
@@ -81,9 +79,7 @@ impl Orders {
         command: Cancel,
     ) -> Result<(), UpstreamError> {
         self.give_back(&order).await?;
-        let until = self.market.clock.now().plus_ms(END_MS);
-        // A refusal is told to the request that comes to say so itself.
-        let _answer = self.market.send_until(&command, until).await;
+        self.record_change(&command).await;
         Ok(())
     }
 

@@ -46,6 +46,9 @@ use self::missing::Missing;
 use self::single_flight::SingleFlight;
 use self::tasks::Tasks;
 
+/// How long a change that a provider has made waits for a full inbox.
+const RECORD_MS: u64 = 2_000;
+
 pub use callback::{CallbackRefusal, OperatorsWord, Processed};
 pub use ingest::{INGEST_MS, Unseen};
 pub use place::{NUMBER_WAIT, PlacedOrder};
@@ -101,6 +104,13 @@ impl Orders {
     async fn command(&self, order: &Order, request: impl Request) -> Result<(), Refusal> {
         let answer = self.market.handle.ask(request).await?;
         answer.map(drop).map_err(|reject| about(order, reject))
+    }
+
+    /// Records a change that a provider has made, also if its buyer has stopped waiting. A refusal
+    /// is told to the request that comes to say so itself.
+    async fn record_change(&self, request: &(impl Request + Clone)) {
+        let until = self.market.clock.now().plus_ms(RECORD_MS);
+        let _answer = self.market.send_until(request, until).await;
     }
 }
 

@@ -12,9 +12,6 @@ use super::Orders;
 use super::refusal::{Refusal, UpstreamError};
 use crate::provider::connected::Failure;
 
-/// How long a wish waits for a full inbox.
-const RECORD_MS: u64 = 2_000;
-
 impl Orders {
     /// Asks for another message: the provider first, then the wish is recorded.
     ///
@@ -47,9 +44,7 @@ impl Orders {
         command: RequestAnother,
     ) -> Result<(), UpstreamError> {
         self.ask_again(&order).await?;
-        let until = self.market.clock.now().plus_ms(RECORD_MS);
-        // A refusal is told to the request that comes to say so itself.
-        let _answer = self.market.send_until(&command, until).await;
+        self.record_change(&command).await;
         Ok(())
     }
 
