@@ -50,11 +50,9 @@ impl Orders {
             |order: &Arc<Order>| order.assignment.is_some() && order.cost > order.price;
         for order in bought.filter(is_overcharged) {
             let Some(connected) = self.providers.get(order.provider) else { continue };
-            let offers = read_model.directory().offers_of(order.provider);
-            let of = offers.into_iter().find(|(_, offer)| *offer == order.offer);
-            let Some((key, offer)) = of else { continue };
-            connected.least_costs().charged((offer, key), order.cost);
-            grid.exhaust(offer);
+            let Some(ask) = grid.ask(order.offer) else { continue };
+            connected.least_costs().charged((ask.offer, (ask.product, ask.carrier)), order.cost);
+            grid.exhaust(ask.offer);
         }
     }
 
