@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nexnum_driver::{ActiveList, ActiveRow, ProviderError};
+use nexnum_driver::{ActiveRow, ProviderError};
 use nexnum_engine::time::Time;
 
 use super::active::OpenList;
@@ -28,13 +28,8 @@ impl Connected {
         let since = self.sightings.lock().reach(since);
         let asked = clock.now();
         let asked_for = self.client().list_active(since).await;
-        let (list, pages) = asked_for.inspect_err(|error| self.has_no_list(clock.now(), error))?;
-        self.has_listed();
-        let look = Look { asked, answered: clock.now() };
-        let offset = ClockOffset::of_list(&list, look);
-        let listed = Listed { list, pages, look, offset };
-        self.sightings.lock().note(&listed);
-        Ok(listed)
+        let open = asked_for.inspect_err(|error| self.has_no_list(clock.now(), error))?;
+        Ok(self.saw(open, Look { asked, answered: clock.now() }))
     }
 
     /// A list came.
@@ -60,12 +55,13 @@ impl Connected {
         }
     }
 
-    /// Remembers what a list showed that was asked for and answered for its messages.
-    pub(crate) fn saw(&self, open: &OpenList, look: Look) {
+    /// Remembers what a list showed, for whatever it was asked for.
+    pub(crate) fn saw(&self, OpenList { list, pages }: OpenList, look: Look) -> Listed {
         self.has_listed();
-        let (list, pages) = (ActiveList::clone(&open.list), open.pages);
         let offset = ClockOffset::of_list(&list, look);
-        self.sightings.lock().note(&Listed { list, pages, look, offset });
+        let listed = Listed { list, pages, look, offset };
+        self.sightings.lock().note(&listed);
+        listed
     }
 
     /// When an activation of the last list was made, as far as lists prove it.

@@ -266,9 +266,8 @@ impl ProviderClient {
     /// # Errors
     /// The provider's refusal of the first page, or what kept it away; without a later one
     /// the list is cut.
-    pub async fn list_active(&self, since: Time) -> Result<(ActiveList, u32), ProviderError> {
-        let OpenList { list, pages } = self.list(Reach { since, depth: None }).await?;
-        Ok((ActiveList::clone(&list), pages))
+    pub async fn list_active(&self, since: Time) -> Result<OpenList, ProviderError> {
+        self.list(Reach { since, depth: None }).await
     }
 
     /// As [`Self::list_active`], but no further than pages show many open activations.

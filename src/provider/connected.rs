@@ -1,9 +1,10 @@
 //! A connected provider: its driver, client, crosswalk, margin and breaker.
 //!
 //! Promises: a provider's offers can be claimed exactly while it is enabled and has a key, its
-//! breaker is closed, its replies name the configured currency, and it has not asked for a pause. The breaker counts purchases and
-//! probes, since a provider may answer questions and still sell nothing; an answer to any call
-//! that our key is refused opens it as well. Leaves to others: when to ask what.
+//! breaker is closed, its replies name the configured currency, and it has not asked for a pause.
+//! The breaker counts purchases and probes, since a provider may answer questions and still sell
+//! nothing; an answer to any call that our key is refused opens it as well. Leaves to others:
+//! when to ask what.
 
 use std::collections::VecDeque;
 use std::fmt;

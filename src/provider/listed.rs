@@ -1,5 +1,7 @@
 //! A list of the open activations, when it was taken, and how far back it shows everything.
 
+use std::sync::Arc;
+
 use nexnum_driver::ActiveList;
 use nexnum_engine::time::Time;
 
@@ -8,7 +10,7 @@ use super::server_clock::{ClockOffset, Look};
 /// A list of the open activations.
 #[derive(Debug)]
 pub(crate) struct Listed {
-    pub(crate) list: ActiveList,
+    pub(crate) list: Arc<ActiveList>,
     /// How many pages it has.
     pub(crate) pages: u32,
     /// When it was taken.
@@ -49,7 +51,7 @@ mod tests {
         let at = Time(1_000_000);
         let look = Look { asked: at, answered: at };
         let offset = dated.then(|| ClockOffset::of(look, at));
-        Listed { list: list.clone(), pages: 1, look, offset }.whole_from()
+        Listed { list: Arc::new(list.clone()), pages: 1, look, offset }.whole_from()
     }
 
     const ROUNDED: Time = Time(5_000 + ROUNDING_MS);

@@ -202,6 +202,8 @@ impl Sightings {
 mod tests {
     use super::*;
     use crate::provider::server_clock::ROUNDING_MS;
+    use std::sync::Arc;
+
     use nexnum_driver::ActiveList;
     use nexnum_engine::ids::Number;
 
@@ -220,7 +222,7 @@ mod tests {
             full,
             ..ActiveList::default()
         };
-        Listed { list, pages: 1, look: at(asked_s), offset: None }
+        Listed { list: Arc::new(list), pages: 1, look: at(asked_s), offset: None }
     }
 
     fn at(asked_s: u64) -> Look {
@@ -274,7 +276,7 @@ mod tests {
         let mut sightings = Sightings::default();
         let mut dated = list(&["a"], false, 100);
         dated.offset = Some(ClockOffset::of(at(100), Time(700_500)));
-        dated.list.rows = vec![row("a", Some(700_500))];
+        Arc::make_mut(&mut dated.list).rows = vec![row("a", Some(700_500))];
         sightings.note(&dated);
         assert_eq!(sightings.undated_since(), None);
     }
@@ -333,7 +335,7 @@ mod tests {
         sightings.note(&list(&["b"], true, 30));
         assert_eq!(shown(&sightings, "a"), Some(Shown::Cut));
         let mut closed = list(&["a"], false, 40);
-        closed.list.rows.clear();
+        Arc::make_mut(&mut closed.list).rows.clear();
         sightings.note(&closed);
         assert_eq!(shown(&sightings, "a"), Some(Shown::Absent), "listed, and not as open");
     }

@@ -47,8 +47,7 @@ pub(super) async fn look(
     let list = match client.list_open(depth, since).await {
         Ok(listed) => {
             let answered = orders.market.clock.now();
-            connected.saw(&listed, ClockLook { asked: began, answered });
-            listed.list
+            connected.saw(listed, ClockLook { asked: began, answered }).list
         }
         Err(error) => {
             let now = orders.market.clock.now();

@@ -55,13 +55,13 @@ pub(super) fn read(
     // 3. The rows of others, and when they were made.
     let names = Names::of(&listed.list.rows);
     let mut unowned = Vec::new();
-    for row in listed.list.rows {
-        if order_of(&row).is_some() || orders.doubts.is_disowned(provider, &row.external_id) {
+    for row in &listed.list.rows {
+        if order_of(row).is_some() || orders.doubts.is_disowned(provider, &row.external_id) {
             continue;
         }
-        let made = clocks.made(&row, connected.made(&row));
-        let (country, service) = names.read((orders.market.catalog, connected.crosswalk()), &row);
-        unowned.push((row, Unowned { country, service, made }));
+        let made = clocks.made(row, connected.made(row));
+        let (country, service) = names.read((orders.market.catalog, connected.crosswalk()), row);
+        unowned.push((row.clone(), Unowned { country, service, made }));
     }
     ReadList { unowned, whole_from }
 }
