@@ -11,6 +11,8 @@ use nexnum_engine::activation::ActivationState;
 use nexnum_engine::ids::{OrderId, ServiceId};
 use nexnum_engine::order::Order;
 
+use super::named::Naming;
+
 /// Whom a message is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
@@ -28,13 +30,17 @@ pub enum Holder {
 pub fn choose(
     orders: &[Arc<Order>],
     service: Option<ServiceId>,
-    says: impl Fn(ServiceId) -> bool,
+    says: impl Fn(ServiceId) -> Naming,
 ) -> Holder {
     let services: BTreeSet<ServiceId> = orders.iter().map(|order| order.product.service).collect();
     let service = match service {
         None if services.len() > 1 => {
-            let mut said = services.iter().copied().filter(|service| says(*service));
-            said.next().filter(|_| said.next().is_none())
+            // What it says clearly counts before what it may say.
+            let said = services.iter().map(|service| (says(*service), *service));
+            let said: Vec<_> = said.filter(|(naming, _)| *naming != Naming::Not).collect();
+            let best = said.iter().map(|(naming, _)| *naming).max();
+            let mut said = said.iter().filter(|(naming, _)| Some(*naming) == best);
+            said.next().filter(|_| said.next().is_none()).map(|(_, service)| *service)
         }
         None => services.first().copied(),
         service => service,
@@ -83,14 +89,13 @@ mod tests {
         let (mut engine, mut events) = (Engine::default(), Vec::new());
         let mut run = |command: Command| engine.execute(Time(1), &command, &mut events).unwrap();
         run(OpenAccount { name: "ann".into(), credit_limit: Micros(1_000) }.into());
-        run(RegisterProvider { name: "own".into(), kind: ProviderKind::Own }.into());
         for (at, (service, open)) in (1u32..).zip(rows) {
             let product = Product { country: CountryId(1), service: ServiceId(*service) };
-            let (provider, offer) = (ProviderId(1), OfferId(at));
-            // Each sale has an offer of its own, so that the number may be in several.
-            let name = format!("carrier {at}").into();
-            run(nexnum_engine::command::NameCarrier { name }.into());
-            run(ListOffers { provider, offers: vec![(product, CarrierId(at as u16))] }.into());
+            let (provider, offer) = (ProviderId(at as u16), OfferId(at));
+            // Each sale is of a provider of its own, so that the number may be in several.
+            let name = format!("own {at}").into();
+            run(RegisterProvider { name, kind: ProviderKind::Own }.into());
+            run(ListOffers { provider, offers: vec![(product, CarrierId::ANY)] }.into());
             let (cost, price) = (Micros(1), Micros(2));
             run(LoadStock { offer, cost, price, numbers: vec![Number(15_551)] }.into());
             let terms = Terms { offer, provider, price, cost };
@@ -113,9 +118,14 @@ mod tests {
         ids.map(|id| Arc::new(engine.state().order(OrderId(id)).unwrap().clone())).collect()
     }
 
+    /// `said`: services that the text names; above 100, that it may name.
     #[track_caller]
     fn check(rows: &[(u16, bool)], service: Option<u16>, said: &[u16], expected: Holder) {
-        let says = |service: ServiceId| said.contains(&service.0);
+        let says = |service: ServiceId| match said.iter().find(|said| **said % 100 == service.0) {
+            None => Naming::Not,
+            Some(said) if *said > 100 => Naming::Perhaps,
+            Some(_) => Naming::Clearly,
+        };
         assert_eq!(choose(&orders(rows), service.map(ServiceId), says), expected, "{rows:?}");
     }
 
@@ -135,7 +145,10 @@ mod tests {
         check(&[(1, false), (2, true)], None, &[], Holder::Several);
         check(&[(1, true), (2, true)], None, &[], Holder::Several);
         check(&[(1, false), (2, true)], None, &[1, 2], Holder::Several);
+        check(&[(1, false), (2, true)], None, &[101, 102], Holder::Several);
         check(&[(1, false), (2, true)], None, &[3], Holder::Several);
+        check(&[(1, false), (2, true)], None, &[101, 2], Holder::One(OrderId(2)));
+        check(&[(1, false), (2, true)], None, &[102], Holder::One(OrderId(2)));
         check(&[(1, false), (2, true)], None, &[2], Holder::One(OrderId(2)));
         check(&[(1, false), (2, true)], None, &[1], Holder::One(OrderId(1)));
         check(&[(1, false), (2, true)], Some(1), &[2], Holder::One(OrderId(1)));

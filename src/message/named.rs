@@ -14,10 +14,197 @@ const NAME_LEN_MIN: usize = 3;
 const CLAIM_LEN_MIN: usize = 4;
 /// Words before the name, at most, where a text begins with it: "123 456 is your Facebook …".
 const WORDS_BEFORE_MAX: usize = 4;
-/// Names that are words of the language: they say which service a message is of only to its
-/// own buyer.
-const COMMON: [&str; 11] = [
-    "any", "eldorado", "insta", "line", "meta", "nike", "olx", "other", "signal", "steam", "twitch",
+/// Names, and first words of names, that are words of texts, in order. As a whole name with a
+/// capital they may say which service a text is of; that it is another's they never say.
+const COMMON: [&str; 188] = [
+    "air",
+    "all",
+    "ame",
+    "angel",
+    "any",
+    "arch",
+    "band",
+    "banks",
+    "big",
+    "bit",
+    "black",
+    "blank",
+    "bolt",
+    "book",
+    "boom",
+    "box",
+    "brace",
+    "branch",
+    "burger",
+    "canal",
+    "capital",
+    "casa",
+    "chase",
+    "cheddar",
+    "chime",
+    "christian",
+    "cloud",
+    "club",
+    "collection",
+    "corona",
+    "credit",
+    "curve",
+    "dana",
+    "delivery",
+    "dent",
+    "discover",
+    "diversity",
+    "eldorado",
+    "epic",
+    "escort",
+    "espresso",
+    "fat",
+    "fave",
+    "feels",
+    "fetch",
+    "fidelity",
+    "five",
+    "fix",
+    "flip",
+    "fora",
+    "fore",
+    "fortuna",
+    "fortune",
+    "gamer",
+    "global",
+    "golden",
+    "good",
+    "grab",
+    "great",
+    "her",
+    "hey",
+    "high",
+    "honor",
+    "hooked",
+    "hop",
+    "hotline",
+    "immutable",
+    "indeed",
+    "index",
+    "insta",
+    "jogo",
+    "just",
+    "langit",
+    "las",
+    "liberty",
+    "lightning",
+    "lime",
+    "line",
+    "link",
+    "lion",
+    "loco",
+    "long",
+    "lotus",
+    "luck",
+    "mais",
+    "match",
+    "max",
+    "medium",
+    "mega",
+    "meta",
+    "migrant",
+    "million",
+    "mobile",
+    "monster",
+    "move",
+    "neon",
+    "next",
+    "nike",
+    "noon",
+    "olx",
+    "one",
+    "onion",
+    "online",
+    "opera",
+    "orbit",
+    "other",
+    "outlier",
+    "paper",
+    "parker",
+    "pedir",
+    "perfect",
+    "pinjam",
+    "pixels",
+    "planet",
+    "pony",
+    "potato",
+    "premier",
+    "premium",
+    "presto",
+    "prime",
+    "prom",
+    "rabbit",
+    "radiate",
+    "ramble",
+    "ride",
+    "royal",
+    "royale",
+    "rupiah",
+    "rush",
+    "seated",
+    "seven",
+    "shell",
+    "shield",
+    "shielded",
+    "shine",
+    "siesta",
+    "signal",
+    "simply",
+    "sling",
+    "smart",
+    "smiles",
+    "smitten",
+    "social",
+    "solitaire",
+    "sorted",
+    "spark",
+    "square",
+    "start",
+    "steam",
+    "storm",
+    "sunlight",
+    "super",
+    "supers",
+    "systema",
+    "tango",
+    "tank",
+    "the",
+    "things",
+    "think",
+    "this",
+    "tick",
+    "ticket",
+    "tier",
+    "touch",
+    "trade",
+    "treasury",
+    "trip",
+    "trustee",
+    "truth",
+    "tune",
+    "twin",
+    "twitch",
+    "uphold",
+    "upland",
+    "verse",
+    "vision",
+    "vivid",
+    "white",
+    "will",
+    "winds",
+    "wing",
+    "wink",
+    "winner",
+    "winter",
+    "wise",
+    "wish",
+    "yell",
+    "zen",
 ];
 /// Services whose messages are signed by one another.
 const RELATED: [&[&str]; 6] = [
@@ -31,13 +218,45 @@ const RELATED: [&[&str]; 6] = [
 /// What stands for all services that are not listed: no text names it, and any may be its.
 const ANY_OTHER: &str = "any-other";
 
-/// True if a text names a service, as a word of its own.
+/// How clearly a text says which service it is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Naming {
+    /// It does not.
+    Not,
+    /// By a word that means other things too: "Match", "Link".
+    Perhaps,
+    /// By its name.
+    Clearly,
+}
+
+/// How clearly a text names a service, as a word of its own.
 #[must_use]
-pub fn names(text: &str, service: &Service) -> bool {
-    let text = text.to_lowercase();
-    let full = [service.name.to_lowercase(), service.slug.to_owned()];
-    let other = words(service).into_iter().filter(|word| !COMMON.contains(&&**word));
-    service.slug != ANY_OTHER && full.into_iter().chain(other).any(|word| has(&text, &word))
+pub fn names(text: &str, service: &Service) -> Naming {
+    if service.slug == ANY_OTHER {
+        return Naming::Not;
+    }
+    let small = text.to_lowercase();
+    let [common, own] = [true, false]
+        .map(|common| words(service).into_iter().filter(move |word| is_common(word) == common));
+    if own.into_iter().any(|word| has(&small, &word)) {
+        return Naming::Clearly;
+    }
+    // "Match: 1234", and not "the two must match", nor "The code" for "The Concert".
+    let is_whole = |word: &String| service.name.eq_ignore_ascii_case(word) || service.slug == word;
+    let with_capital = |word: &str| {
+        let [first, rest] = [&word[..1], &word[1..]];
+        [word.to_ascii_uppercase(), format!("{}{rest}", first.to_ascii_uppercase())]
+    };
+    let mut whole = common.into_iter().filter(is_whole);
+    if whole.any(|word| with_capital(&word).iter().any(|word| has(text, word))) {
+        Naming::Perhaps
+    } else {
+        Naming::Not
+    }
+}
+
+fn is_common(word: &str) -> bool {
+    COMMON.binary_search(&word).is_ok()
 }
 
 /// True if a message is clearly of another service than the one that was bought.
@@ -55,7 +274,7 @@ pub fn is_anothers(catalog: &Catalog, bought: ServiceId, sender: &str, text: &st
     let sender = letters(&sender);
     let claims = |word: &String| {
         let is_long = word.chars().count() >= CLAIM_LEN_MIN || !word.is_ascii();
-        let is_clear = is_long && !COMMON.contains(&&**word);
+        let is_clear = is_long && !is_common(word);
         is_clear && (letters(word) == sender || begins_with(&text, word))
     };
     !says_bought && another.into_iter().any(|service| words(service).iter().any(claims))
@@ -118,8 +337,9 @@ mod tests {
 
     #[test]
     fn a_service_is_named_by_a_word_of_its_own() {
-        let named =
-            |text: &str, slug: &str| names(text, Catalog::load().service(service(slug)).unwrap());
+        let named = |text: &str, slug: &str| {
+            names(text, Catalog::load().service(service(slug)).unwrap()) == Naming::Clearly
+        };
         assert!(named("Your WhatsApp code: 123-456", "whatsapp"));
         assert!(named("您的WhatsApp验证码是1234", "whatsapp"));
         assert!(named("TELEGRAM\nLogin code 12345", "telegram"));
@@ -133,6 +353,35 @@ mod tests {
         assert!(!named("X is 12345", "twitter-x"));
         assert!(!named("Do not share it with any other person", "any-other"));
         assert!(!named("Call our line: 12345", "line-messenger"));
+    }
+
+    #[test]
+    fn a_name_that_is_a_word_says_little_and_only_with_a_capital() {
+        for (text, slug, naming) in [
+            ("Your code 482-913 must match the one on the screen", "match", Naming::Not),
+            ("Match: 482913", "match", Naming::Perhaps),
+            ("MATCH code 482913", "match", Naming::Perhaps),
+            ("G-592016 is your Google code. Open no link.", "link", Naming::Not),
+            ("Your Link code is 592016", "link", Naming::Perhaps),
+            ("SIGNAL code: 592016", "signal", Naming::Perhaps),
+            ("The code is 592016", "the-concert", Naming::Not),
+            ("The Concert: 592016", "the-concert", Naming::Clearly),
+            ("Just enter 592016", "just-eat", Naming::Not),
+            ("Your Just Eat code: 592016", "just-eat", Naming::Clearly),
+        ] {
+            let service = Catalog::load().service(service(slug)).unwrap();
+            assert_eq!(names(text, service), naming, "{slug}: {text}");
+        }
+    }
+
+    #[test]
+    fn every_common_word_is_of_a_service() {
+        assert!(COMMON.is_sorted());
+        let all: Vec<String> =
+            Catalog::load().services().flat_map(|(_, service)| words(service)).collect();
+        let unknown: Vec<_> =
+            COMMON.iter().filter(|word| !all.iter().any(|known| known == *word)).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
     }
 
     #[track_caller]

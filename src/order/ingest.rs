@@ -23,7 +23,7 @@ use crate::message::extract::{self, Readable};
 use crate::message::fit::fit;
 use crate::message::holder::{self, Holder};
 use crate::message::identity::{self, Came, Look, Parts, PollReply, StatedParts, Verdict};
-use crate::message::named;
+use crate::message::named::{self, Naming};
 use crate::message::unseen::is_blank;
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence::{self, Standing};
@@ -238,7 +238,7 @@ impl Orders {
         let text = format!("{}\n{}", message.sender, message.text);
         let says = |service: ServiceId| {
             let service = self.market.catalog.service(service);
-            service.is_some_and(|service| named::names(&text, service))
+            service.map_or(Naming::Not, |service| named::names(&text, service))
         };
         let was_there =
             |order: &&Arc<Order>| posted.came.is_none_or(|came| order.placed_at <= came);
