@@ -4,7 +4,7 @@
 //! shape, state, stock, funds.
 
 use crate::activation::state::ActivationState;
-use crate::ids::OrderId;
+use crate::ids::{Number, OrderId};
 use crate::money::Micros;
 use crate::time::Time;
 
@@ -59,8 +59,9 @@ pub enum Reject {
     DuplicatePurchase(OrderId),
     /// The message is known.
     DuplicateMessage,
-    /// A number is in stock or in use for this offer already.
-    DuplicateNumber,
+    /// The number is in stock, at rest or in use for this service at this provider already,
+    /// or stands twice in the load.
+    DuplicateNumber(Number),
     /// A key with this hash was issued before.
     DuplicateKey,
     /// The offer is listed already.
@@ -106,7 +107,7 @@ impl Reject {
             Self::InDoubt => "in_doubt",
             Self::DuplicatePurchase(_) => "duplicate_purchase",
             Self::DuplicateMessage => "duplicate_message",
-            Self::DuplicateNumber => "duplicate_number",
+            Self::DuplicateNumber(_) => "duplicate_number",
             Self::DuplicateKey => "duplicate_key",
             Self::DuplicateOffer => "duplicate_offer",
             Self::WrongProviderKind => "wrong_provider_kind",

@@ -134,8 +134,9 @@ fn check_price(cost: Micros, price: Micros) -> Result<(), Reject> {
 pub fn check_load(cost: Micros, price: Micros, numbers: &[Number]) -> Result<(), Reject> {
     counted(numbers.len(), "numbers")?;
     check_price(cost, price)?;
-    let distinct: BTreeSet<Number> = numbers.iter().copied().collect();
-    if distinct.len() < numbers.len() { Err(Reject::DuplicateNumber) } else { Ok(()) }
+    let mut distinct = BTreeSet::new();
+    let twice = numbers.iter().find(|number| !distinct.insert(**number));
+    twice.map_or(Ok(()), |number| Err(Reject::DuplicateNumber(*number)))
 }
 
 pub(super) fn load_stock(
@@ -155,8 +156,15 @@ pub(super) fn load_stock(
     if state.held.len() + numbers.len() > NUMBERS_MAX {
         return Err(Reject::Exhausted("numbers"));
     }
-    if numbers.iter().any(|number| state.held.contains(&(*number, id))) {
-        return Err(Reject::DuplicateNumber);
+    // A number has one carrier: of two offers of a service it would be sold to two buyers at
+    // once, and no message could say whose it is.
+    let is_held = |number: &&Number| {
+        state.offers_with(**number).filter_map(|id| state.offer(id)).any(|other| {
+            other.provider == provider && other.product.service == offer.product.service
+        })
+    };
+    if let Some(number) = numbers.iter().find(is_held) {
+        return Err(Reject::DuplicateNumber(*number));
     }
     if (offer.cost, offer.price) != (cost, price) {
         let terms = vec![OfferTerms { offer: id, cost, price, stock: 0 }];

@@ -194,7 +194,7 @@ async fn load_own_stock(running: &Running) -> Result<(), CliError> {
     };
     match running.rooms.supply.load(load).await {
         // Loaded by an earlier run.
-        Ok(_) | Err(Refused::Rejected(Reject::DuplicateNumber)) => Ok(()),
+        Ok(_) | Err(Refused::Rejected(Reject::DuplicateNumber(_))) => Ok(()),
         Err(refusal) => Err(command_refused(refusal)),
     }
 }

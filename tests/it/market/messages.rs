@@ -122,6 +122,25 @@ async fn equal_callbacks_that_come_at_once_are_one_message() {
     market.running.stop().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_is_on_sale_for_one_operator_of_a_service() {
+    let market = Market::start().await;
+    let load = |service: &str, operator: &str, numbers: Value| {
+        let body = json!({"country": "ID", "service": service, "operator": operator,
+            "cost": "0.10", "price": "0.50", "numbers": numbers});
+        market.admin.post("/api/admin/stock", body)
+    };
+    let [number, other] = [NUMBER, NUMBER + 1].map(|number| format!("+{number}"));
+    load("telegram", "telkomsel", json!([number])).await.created();
+    let refused = load("telegram", "axis", json!([other, number])).await;
+    let detail = refused.refused(409, "duplicate_number")["detail"].as_str().unwrap().to_owned();
+    assert!(detail.starts_with(&number), "{detail}");
+    load("whatsapp", "telkomsel", json!([number])).await.created();
+    // Nothing of the refused load is on sale.
+    load("telegram", "axis", json!([other])).await.created();
+    market.running.stop().await.unwrap();
+}
+
 /// All of them at once.
 async fn futures_all<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
     let mut waiting: Vec<_> = all.map(Box::pin).collect();

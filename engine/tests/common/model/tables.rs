@@ -156,10 +156,18 @@ impl Model {
         for (index, number) in numbers.iter().enumerate() {
             let in_use = self.orders.iter().any(|order| {
                 let open = order.closed_at.is_none();
-                open && order.terms.offer == id && order.number == Some(*number)
+                let service = order.asked.product.service == offer.product.service;
+                let same = order.terms.provider == offer.provider && service;
+                open && same && order.number == Some(*number)
             });
-            let rests = self.resting.iter().any(|rests| (rests.1, rests.2) == (id, *number));
-            let free = !offer.pool.contains(number) && !in_use && !rests;
+            let holds = |(index, other): (usize, &Offer)| {
+                let id = OfferId(index as u32 + 1);
+                let rests = self.resting.iter().any(|rests| (rests.1, rests.2) == (id, *number));
+                let service = other.product.service == offer.product.service;
+                let same = other.provider == offer.provider && service;
+                same && (rests || other.pool.contains(number))
+            };
+            let free = !in_use && !self.offers.iter().enumerate().any(holds);
             need(free && !numbers[..index].contains(number), "duplicate_number")?;
         }
         let offer = &mut self.offers[id.0 as usize - 1];
