@@ -69,8 +69,18 @@ pub(super) fn settle_orphan(
             events.extend(recovered(state, order, orphan.attempt));
         }
         OrphanEnd::Stayed => {
-            let (id, attempt, cost) = (orphan.order, orphan.attempt, orphan.cost);
-            events.extend(charged(state, id, attempt, provider, cost, ChargeReason::Stayed));
+            let (id, attempt, amount) = (orphan.order, orphan.attempt, orphan.cost);
+            let why = ChargeReason::Stayed;
+            if is_written_off(state, id, attempt) {
+                // The doubt is over: the purchase is charged, at its own cost.
+                events.extend(recovered(state, &state.orders[id], attempt));
+                let order = id;
+                let charge =
+                    UpstreamEvent::PurchaseCharged { order, attempt, provider, amount, why };
+                events.extend(amount.is_positive().then_some(Event::Upstream(charge)));
+            } else {
+                events.extend(charged(state, id, attempt, provider, amount, why));
+            }
         }
         OrphanEnd::Gone => {}
     }
@@ -87,11 +97,15 @@ pub(super) fn charged(
     amount: Micros,
     why: ChargeReason,
 ) -> Option<Event> {
-    let current = state.orders[order].attempt == attempt;
-    let is_booked = state.charges.contains_key(&(order, attempt))
-        || current && state.written_off.contains_key(&order);
+    let is_booked =
+        state.charges.contains_key(&(order, attempt)) || is_written_off(state, order, attempt);
     let charged = UpstreamEvent::PurchaseCharged { order, attempt, provider, amount, why };
     (amount.is_positive() && !is_booked).then_some(Event::Upstream(charged))
+}
+
+/// True if what an attempt may have bought was written off when it stayed in doubt.
+fn is_written_off(state: &State, order: OrderId, attempt: u8) -> bool {
+    state.orders[order].attempt == attempt && state.written_off.contains_key(&order)
 }
 
 /// The charge for an order that has its number and whose buyer has the money back.

@@ -119,7 +119,13 @@ impl Model {
         let Orphan { order, attempt, cost, .. } = self.orphans.remove(at);
         match end {
             OrphanEnd::GivenBack => drop(self.take_back(order, attempt)),
-            OrphanEnd::Stayed => self.charge(order, attempt, provider, cost),
+            OrphanEnd::Stayed => {
+                let bought = &mut self.orders[order.0 as usize - 1];
+                if bought.attempt == attempt {
+                    bought.loss = 0;
+                }
+                self.charge(order, attempt, provider, cost);
+            }
             OrphanEnd::Gone => {}
         }
         DONE
