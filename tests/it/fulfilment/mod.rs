@@ -6,6 +6,7 @@ mod buying;
 mod cancel;
 mod doubt;
 mod faults;
+mod in_part;
 mod missing;
 mod obtainable;
 mod overflow;
