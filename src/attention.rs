@@ -114,6 +114,9 @@ kinds! {
     ActiveListFailed "active_list_failed" UntilCleared
     /// A provider does not take the end of an activation that has ended here.
     EndRefused "end_refused" UntilCleared
+    /// An activation that has ended here was not ended at its provider in all tries, or a provider
+    /// kept a purchase that no order has: it may be charged.
+    EndLeft "end_left" ADay
     /// A provider's answers about an activation cannot be read: a message may be in them.
     StatusUnreadable "status_unreadable" UntilCleared
     /// Callbacks could not be processed: `GET /api/admin/callbacks` has them.
