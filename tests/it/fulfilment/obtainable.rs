@@ -145,6 +145,25 @@ async fn an_offer_refused_as_too_cheap_comes_back_at_the_price_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_offer_refused_as_too_cheap_without_a_price_stays_out_until_its_cost_rises() {
+    let closed = Rig::start(&[(HANDLER, 50_000)]).await.close().await;
+    let named = "error = \"price_too_low\", price = \"$price\"";
+    closed.reword("handler", named, "error = \"price_too_low\"");
+    let rig = closed.open().await;
+    synced(rig.orders()).await;
+    rig.pin(HANDLER, 90_000);
+    let refused = rig.buy(Some(200_000)).await;
+    assert!(matches!(refused, Err(Refusal::NoNumbers { .. })), "{refused:?}");
+    assert_eq!(rig.ask().stock, 0);
+    for (listed, stock) in [(50_000, 0), (40_000, 0), (51_000, 5), (50_000, 5)] {
+        rig.pin(HANDLER, listed);
+        rig.sync().await;
+        assert_eq!((rig.ask().cost, rig.ask().stock), (Micros(listed), stock));
+    }
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_names_a_higher_price_each_time_is_tried_twice() {
     let rig = Rig::start(&[(HANDLER, 50_000)]).await;
     rig.pin(HANDLER, 90_000);
