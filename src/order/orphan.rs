@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::{ExternalState, Op, ProviderError};
+use nexnum_driver::{ExternalOutcome, Op, ProviderError};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Effect, FindOrphan, SettleOrphan};
 use nexnum_engine::event::OrphanEnd;
@@ -180,17 +180,16 @@ async fn refused(
     error: &ProviderError,
     missing: &mut Missing,
 ) -> Option<OrphanEnd> {
-    let state = connected.client().status(&found.external_id).await.map(|report| report.state);
+    let seen = connected.client().status(&found.external_id).await;
+    let outcome = seen.map(|report| report.state.outcome());
     let standing = consequence::of(error.kind).standing;
-    match (state, standing) {
-        (Ok(ExternalState::Cancelled | ExternalState::Expired), _) => Some(OrphanEnd::GivenBack),
+    match (outcome, standing) {
+        (Ok(ExternalOutcome::Returned), _) => Some(OrphanEnd::GivenBack),
         (_, Standing::HasCode | Standing::TooLate)
-        | (Ok(ExternalState::Finished), Standing::Missing | Standing::Unknown)
-        | (Ok(ExternalState::Waiting | ExternalState::Received), Standing::Unknown) => {
-            Some(OrphanEnd::Stayed)
-        }
+        | (Ok(ExternalOutcome::Finished), Standing::Missing | Standing::Unknown)
+        | (Ok(ExternalOutcome::Open), Standing::Unknown) => Some(OrphanEnd::Stayed),
         // It is known after all.
-        (Ok(ExternalState::Waiting | ExternalState::Received), Standing::Missing) => {
+        (Ok(ExternalOutcome::Open), Standing::Missing) => {
             missing.forget(found.order);
             None
         }
