@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use nexnum::attention::AttentionKind;
 use nexnum::market::folder;
+use nexnum_engine::ids::OrderId;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -48,6 +49,35 @@ async fn a_provider_that_is_not_heard_is_one_row_however_often_it_is_asked() {
     let lines = String::from_utf8(printed.stdout).unwrap();
     let line = lines.lines().find(|line| line.contains("kind=price_list_failed")).unwrap();
     assert!(line.contains("provider=silent"), "{line}");
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_settles_a_row() {
+    let market = Market::start().await;
+    let attention = market.running.rooms.orders.market.attention.clone();
+    for order in [7, 8] {
+        attention.raise(AttentionKind::EndLeft, ("own", OrderId(order)), "left");
+    }
+    let orders = async || {
+        let listed = market.admin.get("/api/admin/attention").await.ok();
+        let rows = listed["rows"].as_array().unwrap().iter();
+        rows.map(|row| row["order"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let printed =
+        run(&market, &["attention", "settle", "end_left", "--provider", "own", "--order", "7"]);
+    let printed = printed.await;
+    assert!(printed.status.success(), "{printed:?}");
+    assert_eq!(orders().await, ["8"]);
+    let body = serde_json::json!({"kind": "end_left", "provider": "own", "order": "8"});
+    for _ in 0..2 {
+        let settled = market.admin.post("/api/admin/attention/settle", body.clone()).await;
+        assert_eq!(settled.status, 204);
+        assert_eq!(orders().await, [""; 0]);
+    }
+    let body = serde_json::json!({"kind": "end_left", "order": "-1"});
+    let settled = market.admin.post("/api/admin/attention/settle", body).await;
+    settled.refused(400, "invalid_field");
     market.running.stop().await.unwrap();
 }
 
