@@ -114,6 +114,9 @@ kinds! {
     ActiveListFailed "active_list_failed" UntilCleared
     /// A provider does not take the end of an activation that has ended here.
     EndRefused "end_refused" UntilCleared
+    /// An activation that has ended here was not ended at its provider in all tries, or a provider
+    /// kept a purchase that no order has: it may be charged.
+    EndLeft "end_left" ADay
     /// A provider's answers about an activation cannot be read: a message may be in them.
     StatusUnreadable "status_unreadable" UntilCleared
     /// Callbacks could not be processed: `GET /api/admin/callbacks` has them.
@@ -132,6 +135,9 @@ kinds! {
     AcceptFailed "accept_failed" UntilCleared
     /// A snapshot could not be written: the next start takes longer.
     SnapshotFailed "snapshot_failed" UntilCleared
+    /// The machine's clock was set, or was behind the ledger at the start: time goes on without the
+    /// step, slightly faster or slower until the two agree.
+    ClockApart "clock_apart" UntilCleared
     /// The history cannot be written.
     HistoryFailed "history_failed" UntilCleared
 }
@@ -231,6 +237,23 @@ impl Attention {
     /// Notes that a condition's cause is gone. Nothing happens if there is no such row.
     pub fn clear(&self, kind: AttentionKind, subject: impl Into<AttentionSubject>) {
         self.shared.list.lock().remove(&(kind, subject.into()));
+    }
+
+    /// Takes the rows of a kind about a provider and an order off the list, since the operator
+    /// has dealt with them; what lasts is noticed anew. Gives how many there were.
+    pub fn settle(
+        &self,
+        kind: AttentionKind,
+        provider: Option<&str>,
+        order: Option<OrderId>,
+    ) -> usize {
+        let mut list = self.shared.list.lock();
+        let is_meant = |key: &&(AttentionKind, AttentionSubject)| {
+            key.0 == kind && key.1.provider.as_deref() == provider && key.1.order == order
+        };
+        let keys: Vec<_> = list.rows.keys().filter(is_meant).cloned().collect();
+        keys.iter().for_each(|key| list.remove(key));
+        keys.len()
     }
 
     /// Notes a condition where there is a text for it, and else that its cause is gone.
@@ -375,6 +398,22 @@ mod tests {
         assert_eq!(shown(&attention), ["key_refused // x1: refused", charged]);
         attention.forget_provider("a");
         assert_eq!(shown(&attention), ["key_refused // x1: refused"]);
+    }
+
+    #[test]
+    fn a_row_that_the_operator_has_dealt_with_goes_until_it_is_noticed_again() {
+        let attention = Attention::default();
+        for order in [7, 8] {
+            attention.raise(AttentionKind::EndLeft, ("a", OrderId(order)), "left");
+        }
+        attention.raise(AttentionKind::EndLeft, "a", "left");
+        let settle = |order| attention.settle(AttentionKind::EndLeft, Some("a"), order);
+        assert_eq!((settle(Some(OrderId(9))), settle(Some(OrderId(7)))), (0, 1));
+        assert_eq!(attention.settle(AttentionKind::EndLeft, None, Some(OrderId(8))), 0);
+        assert_eq!(shown(&attention), ["end_left a// x1: left", "end_left a/8/ x1: left"]);
+        assert_eq!(settle(None), 1);
+        attention.raise(AttentionKind::EndLeft, "a", "left");
+        assert_eq!(shown(&attention).len(), 2);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nexnum_engine::limits::BUY_TIME_MS;
 use nexnum_engine::time::Time;
 
-/// How far the machine's clock may be from ours before a warning is logged.
+/// How far the machine's clock may be from ours before that needs attention.
 const APART_MS: u64 = 60_000;
 /// A step forward that is taken at once: what is smaller is how clocks are kept right.
 const STEP_MS: i64 = 1_000;
@@ -29,8 +29,8 @@ pub struct Clock {
     steered_ms: AtomicU64,
     /// The latest answer.
     latest_ms: AtomicU64,
-    /// It was told that the two differ.
-    is_told: AtomicBool,
+    /// The two differ by more than they should, and have not agreed since.
+    is_apart: AtomicBool,
 }
 
 impl Default for Clock {
@@ -48,19 +48,11 @@ impl Clock {
     }
 
     fn starting(floor: Time, monotonic_ms: u64, wall_ms: u64) -> Self {
-        let behind_ms = floor.0.saturating_sub(wall_ms);
-        if behind_ms > APART_MS {
-            let behind_s = behind_ms / 1000;
-            tracing::warn!(
-                behind_s,
-                "the machine's clock is behind the ledger's last event: time goes on from that event"
-            );
-        }
         Self {
             ahead_ms: AtomicI64::new(between(floor.0.max(wall_ms), monotonic_ms)),
             steered_ms: AtomicU64::new(monotonic_ms),
             latest_ms: AtomicU64::new(0),
-            is_told: AtomicBool::new(behind_ms > APART_MS),
+            is_apart: AtomicBool::new(floor.0.saturating_sub(wall_ms) > APART_MS),
         }
     }
 
@@ -83,7 +75,7 @@ impl Clock {
     /// Comes nearer to the machine's clock, which is off by so much; gives how far ahead of the
     /// monotonic one that is. Of those who come at once one steers.
     fn steer(&self, monotonic_ms: u64, ahead_ms: i64, off_ms: i64) -> i64 {
-        self.tell(off_ms);
+        self.note(off_ms);
         let (set, read) = (Ordering::Relaxed, Ordering::Relaxed);
         let mut by_ms = off_ms;
         if (0..=STEP_MS).contains(&off_ms) {
@@ -109,21 +101,34 @@ impl Clock {
             .map_or_else(|other_ms| other_ms, |_| nearer_ms)
     }
 
-    /// Says once that the two differ, until they agree.
-    fn tell(&self, off_ms: i64) {
-        let is_apart = off_ms.unsigned_abs() > APART_MS;
-        if is_apart == self.is_told.load(Ordering::Relaxed) {
-            return;
-        }
-        if self.is_told.swap(is_apart, Ordering::Relaxed) != is_apart && is_apart {
-            let off_s = off_ms / 1000;
-            tracing::warn!(
-                off_s,
-                "the machine's clock was set: time goes on without the step, slightly faster or \
-                 slower until the two agree"
-            );
+    /// Notes that the two differ, until they agree.
+    fn note(&self, off_ms: i64) {
+        let off_ms = off_ms.unsigned_abs();
+        if off_ms > APART_MS {
+            self.is_apart.store(true, Ordering::Relaxed);
+        } else if off_ms <= STEP_MS.unsigned_abs() {
+            self.is_apart.store(false, Ordering::Relaxed);
         }
     }
+
+    /// How far the machine's clock is ahead of this one, or behind it where that is negative.
+    #[must_use]
+    pub fn off_ms(&self) -> i64 {
+        let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
+        between(wall_ms(), monotonic_ms()).saturating_sub(ahead_ms)
+    }
+
+    /// True from when the two are more than a minute apart until they agree to a second.
+    #[must_use]
+    pub fn is_apart(&self) -> bool {
+        self.is_apart.load(Ordering::Relaxed)
+    }
+}
+
+/// How long the clock is steered until it has made up for so much.
+#[must_use]
+pub fn steered_for(off_ms: i64) -> Duration {
+    Duration::from_millis(off_ms.unsigned_abs().saturating_mul(STEERING))
 }
 
 /// From the one to the other; beyond any date it is cut.
@@ -229,6 +234,28 @@ mod tests {
             assert!(answers.is_sorted());
             assert_eq!(answers[159_999], 160_000_u64.saturating_add_signed(off_s));
         }
+    }
+
+    #[test]
+    fn the_two_are_apart_from_a_step_until_they_agree() {
+        for off_s in [600, -600] {
+            let clock = clock();
+            let takes_s = steered_for(1_000 * off_s).as_secs() as usize;
+            assert_eq!(takes_s, 600 * 256);
+            let mut is_apart = Vec::new();
+            for second in 1..=takes_s + 300 {
+                let wall = START.saturating_add_signed(1_000 * (second as i64 + off_s));
+                clock.at(10_000 + 1_000 * second as u64, wall);
+                is_apart.push(clock.is_apart());
+            }
+            assert!(is_apart[..takes_s - 1_000].iter().all(|apart| *apart), "{off_s}");
+            assert!(!is_apart[takes_s + 299], "{off_s}");
+        }
+        let clock = clock();
+        asked(&clock, [30, 59, 0].into_iter());
+        assert!(!clock.is_apart(), "a minute is no step");
+        assert!(Clock::starting(Time(START + 61_000), 10_000, START).is_apart());
+        assert!(!Clock::starting(Time(START + 59_000), 10_000, START).is_apart());
     }
 
     #[test]

@@ -64,6 +64,7 @@
 //! | cancel, finish, resend | none; a resend may give a new `external_id` |
 //! | list_active | `rows`, `external_id`, `number`, `number_prefix` or `local = true` (the numbers are without their country code), `country`, `service` or `service_name` (where the list has names in the place of codes), `cost` (what was charged), `scale`, `created`, `currency`, `state`, `states` and `messages` as in status (a state in other words than those of `states`, and messages that cannot be read, are what the list does not tell; so are the messages of an activation that has none here although `has_message` is there, or although it is received, where `states` has a word for waiting), `has_message` (what is there if it has a message), `page_len` (the list may be cut at so many rows, filtered ones included) or `total` (where the reply says how many rows there are), without which it is never cut; what is cut is asked for page by page where the request has an `{offset}`; or `empty` |
 
+mod charset;
 mod compile;
 mod crosswalk;
 mod document;
@@ -80,6 +81,7 @@ mod rule;
 mod source;
 mod template;
 
+pub use charset::{decoded, is_utf16};
 pub use compile::{DOCUMENT_BYTES_MAX, RULES_MAX};
 pub use crosswalk::{Crosswalk, CrosswalkError, TablePlace};
 pub use driver::{CallLimits, Driver, Plan, ProviderTimings, Window};
@@ -87,10 +89,10 @@ pub use error::{EXCERPT_MAX, ErrorKind, ProviderError};
 pub use json::mended;
 pub use op::Op;
 pub use output::{
-    ActiveList, ActiveRow, Bought, Currency, ExternalState, Output, PriceList, PriceRow,
-    ReceivedMessage, Rounding, StatusReport, to_micros,
+    ActiveList, ActiveRow, Bought, Currency, ExternalOutcome, ExternalState, Output, PriceList,
+    PriceRow, ReceivedMessage, Rounding, StatusReport, to_micros,
 };
 pub use place::DriverError;
-pub use reply::{RawReply, decoded};
+pub use reply::RawReply;
 pub use request::{ProviderRequest, RequestBody, check_base};
 pub use template::{Credentials, RequestError, Secret, Slots};

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use encoding_rs::{BIG5, EUC_KR, Encoding, GBK, SHIFT_JIS, UTF_8};
 use nexnum_engine::time::Time;
 
+use crate::charset::decoded;
 use crate::document::ReplyKind;
 use crate::json::Node;
 
@@ -39,48 +39,10 @@ impl RawReply {
         Some(Time(at + 1_000 * u64::from(age_s)))
     }
 
-    /// The body as text: UTF-8, or the charset that `Content-Type` names. A mark at its start
-    /// is left out; what cannot be decoded becomes U+FFFD, since one foreign byte is no
-    /// reason to lose the rest.
+    /// The body as text, in its charset.
     pub(crate) fn text(&self) -> Cow<'_, str> {
         decoded(self.header("content-type").unwrap_or_default(), &self.body)
     }
-}
-
-/// A body as text: UTF-8, or the charset that its `Content-Type` names. A mark at its start is
-/// left out; what cannot be decoded becomes U+FFFD.
-#[must_use]
-pub fn decoded<'a>(content_type: &str, body: &'a [u8]) -> Cow<'a, str> {
-    let encoding = charset(content_type).and_then(labelled).unwrap_or(UTF_8);
-    // Bytes of ASCII are other letters in ISO-2022-JP and in UTF-16.
-    if body.is_ascii() && encoding.is_ascii_compatible() {
-        return String::from_utf8_lossy(body);
-    }
-    encoding.decode(body).0
-}
-
-/// The encoding of a label: those of the WHATWG, and Windows' own numbers for the eastern ones.
-fn labelled(label: &[u8]) -> Option<&'static Encoding> {
-    let number = ["windows-", "cp", "ms"].iter().find_map(|lead| {
-        let (start, rest) = label.split_at_checked(lead.len())?;
-        start.eq_ignore_ascii_case(lead.as_bytes()).then_some(rest)
-    });
-    let by_number = || match number? {
-        b"932" => Some(SHIFT_JIS),
-        b"936" => Some(GBK),
-        b"949" => Some(EUC_KR),
-        b"950" => Some(BIG5),
-        b"65001" => Some(UTF_8),
-        _ => None,
-    };
-    Encoding::for_label(label).or_else(by_number)
-}
-
-/// The charset in a `Content-Type`: `text/html; charset="windows-1251"`.
-fn charset(content_type: &str) -> Option<&[u8]> {
-    let mut parameters = content_type.split(';').skip(1).filter_map(|it| it.split_once('='));
-    let (_, label) = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
-    Some(label.trim().trim_matches(['"', '\'']).as_bytes())
 }
 
 /// Shows the status and the length: a body may hold numbers and messages.

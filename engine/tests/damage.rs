@@ -179,6 +179,10 @@ fn damage_order(event: &mut OrderEvent, choice: u64) -> Option<()> {
                 (_, None) => return None,
             }
         }
+        OrderEvent::MessageCompleted(completion) => match choice % 2 {
+            0 => completion.order = OrderId(u32::MAX),
+            _ => completion.message.0 = u64::MAX,
+        },
         OrderEvent::ActivationClosed { account, closing, refund, .. } => match choice % 3 {
             0 if *refund != Micros::ZERO => *account = UNKNOWN,
             0 | 1 => add(refund),

@@ -40,6 +40,7 @@ scenarios! {
     an_idempotency_key_has_one_effect
     an_order_in_doubt_is_adopted_or_written_off
     a_message_counts_once_and_late_ones_are_kept
+    a_message_that_came_in_part_is_completed
     of_message_and_cancel_the_first_wins
     another_message_and_the_finish
     a_number_of_own_stock_returns_only_unused

@@ -94,6 +94,23 @@ enum KeyAction {
 pub(super) struct AttentionArgs {
     #[command(flatten)]
     server: Server,
+    #[command(subcommand)]
+    action: Option<AttentionAction>,
+}
+
+#[derive(Debug, Subcommand)]
+enum AttentionAction {
+    /// Take what has been dealt with off the list. What lasts is listed again.
+    Settle {
+        /// The kind of the row.
+        kind: String,
+        /// The provider that the row is about.
+        #[arg(long, value_name = "NAME")]
+        provider: Option<String>,
+        /// The order that the row is about.
+        #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u32).range(1..))]
+        order: Option<u32>,
+    },
 }
 
 /// A deposit.
@@ -166,6 +183,11 @@ pub(super) fn deposit(args: DepositArgs) -> Result<(), CliError> {
 /// Prints a line for each condition; without one says so, since an empty answer could be taken
 /// for a failure.
 pub(super) fn attention(args: &AttentionArgs) -> Result<(), CliError> {
+    if let Some(AttentionAction::Settle { kind, provider, order }) = &args.action {
+        let order = order.map(|order| order.to_string());
+        let body = json!({ "kind": kind, "provider": provider, "order": order });
+        return args.server.ask(Method::POST, "attention/settle", Some(body));
+    }
     let answer = args.server.request(Method::GET, "attention", None)?;
     args.server.print(&answer);
     let left_out = answer["left_out"].as_u64().unwrap_or(0);

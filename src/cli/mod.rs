@@ -60,7 +60,8 @@ enum Command {
     Provider(provider::Args),
     /// List the callbacks that could not be processed, and process them again.
     Callback(callback::Args),
-    /// List what needs the operator's attention on a running server.
+    /// List what needs the operator's attention on a running server, and settle what has been
+    /// dealt with.
     Attention(admin::AttentionArgs),
     /// Search a running server for countries and services, with their best price and stock.
     Search(search::Args),

@@ -108,7 +108,7 @@ async fn send(
         return Err(RemoteError::BadUrl { url: base });
     }
     let failed = |source| RemoteError::Unreachable { url: base.clone(), source };
-    let builder = || reqwest::Client::builder().timeout(TIMEOUT);
+    let builder = reqwest::Client::builder().timeout(TIMEOUT);
     let client = client_for(&base, builder).map_err(RemoteError::Client)?;
     let mut reply = build(&client, &url).bearer_auth(key).send().await.map_err(failed)?;
     let status = reply.status();

@@ -141,6 +141,7 @@ impl GridFollower {
             | OrderEvent::DoubtCleared { .. }
             | OrderEvent::NumberAssigned { .. }
             | OrderEvent::MessageReceived(_)
+            | OrderEvent::MessageCompleted(_)
             | OrderEvent::AnotherRequested { .. }
             | OrderEvent::OrderFailed { .. }
             | OrderEvent::NumberQuarantined { .. }

@@ -9,6 +9,7 @@ pub mod folder;
 pub mod grid_follower;
 pub mod history;
 pub mod read_model;
+pub mod recent;
 pub mod replay;
 pub mod search;
 pub mod send;

@@ -37,12 +37,14 @@ pub struct Started {
 }
 
 /// What the last process left under way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct UnderWay {
     /// Units that were claimed for orders.
     pub claims: Vec<OpenClaim>,
     /// When the attempts were made whose outcome is not known.
     pub attempts: Attempts,
+    /// The ledger, for what is looked up in it once.
+    pub ledger: Reader,
 }
 
 /// The threads of a running market.
@@ -63,7 +65,8 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
     let catalog = Catalog::load();
     let read_model = Arc::new(ReadModel::from_state(state));
     let (grid_follower, claims) = GridFollower::from_state(catalog, state);
-    let under_way = UnderWay { claims, attempts: Attempts::of(&opened.reader, state) };
+    let (attempts, ledger) = (Attempts::of(&opened.reader, state), opened.reader.clone());
+    let under_way = UnderWay { claims, attempts, ledger };
     let grid = Arc::clone(grid_follower.grid());
     let search = Search::new(catalog, Arc::clone(&grid));
     // 2. The threads that decide and commit. The grid comes first: what the read model shows

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use nexnum_driver::{decoded, mended};
+use nexnum_driver::{decoded, is_utf16, mended};
 use nexnum_engine::ids::Number;
 use nexnum_engine::limits::NAME_LEN_MAX;
 use nexnum_engine::time::Time;
@@ -52,24 +52,28 @@ impl fmt::Debug for PostedMessage {
     }
 }
 
-/// Reads a body: a JSON object, or a form with the same names. Its charset is the one that its
-/// type names, or that its first bytes show, else UTF-8; what cannot be decoded is U+FFFD, since
-/// one foreign byte is no reason to lose the rest.
+/// Reads a body: a JSON object, or a form with the same names, in its charset.
 ///
 /// # Errors
 /// Why it cannot be read, or which field cannot be used.
 pub fn read(content_type: &str, body: &[u8]) -> Result<PostedMessage, JsonFault> {
-    let text = decoded(wide(body).unwrap_or(content_type), body);
+    let text = decoded(content_type, body);
+    // A form is split at its bytes, which are two for a character of UTF-16: as text it is UTF-8.
+    let (form_type, form_body) = if is_utf16(content_type, body) {
+        (form::without_charset(content_type), text.as_bytes())
+    } else {
+        (content_type.to_owned(), body)
+    };
     // Some gateways end what they send as C ends a string.
     let text = text.trim_start_matches('\u{feff}').trim_end_matches(['\0', ' ', '\r', '\n']);
     // Some clients call whatever they send a form, and others call a form whatever they like.
     let is_json = text.trim_start().starts_with(['{', '[']);
-    let form = (!is_json).then(|| form::fields(content_type, body)).flatten();
+    let form = (!is_json).then(|| form::fields(&form_type, form_body)).flatten();
     let said = match (form, object(text)) {
         (Some(form), _) => form.into_iter().map(|(name, value)| (name, Ok(value))).collect(),
         (None, Ok(said)) => said,
         (None, Err(fault)) => {
-            let form = form::pairs(content_type, body);
+            let form = form::pairs(&form_type, form_body);
             let has = |wanted: &str| form.iter().any(|(name, _)| name == wanted);
             if is_json || !has("number") || !has("text") {
                 return Err(fault);
@@ -100,15 +104,6 @@ const FIELDS: [&str; 5] = ["number", "sender", "text", "id", "service"];
 
 /// A field as a body has it: its name, and its value or what is wrong with it.
 type Said = (String, Result<String, &'static str>);
-
-/// The type of a body that is UTF-16 without saying so.
-fn wide(body: &[u8]) -> Option<&'static str> {
-    match body {
-        [b'{', 0, ..] => Some("application/json; charset=utf-16le"),
-        [0, b'{', ..] => Some("application/json; charset=utf-16be"),
-        _ => None,
-    }
-}
 
 /// The fields of a JSON object. Strings that are not written as JSON wants it are read as well
 /// as they can be, and numbers by their digits.
@@ -265,8 +260,9 @@ mod tests {
         assert_eq!(text_of("application/json; charset=windows-1251", &cyrillic), "код 48291");
         let latin = body(b"Tu c\xf3digo: 48291");
         assert_eq!(text_of("text/plain;charset=\"ISO-8859-1\"", &latin), "Tu código: 48291");
-        assert_eq!(text_of("application/json", &latin), "Tu c\u{fffd}digo: 48291");
-        assert_eq!(text_of("application/json; charset=nope", &latin), "Tu c\u{fffd}digo: 48291");
+        for unnamed in ["application/json", "application/json; charset=nope", ""] {
+            assert_eq!(text_of(unnamed, &latin), "Tu código: 48291", "{unnamed}");
+        }
         let wide = |text: &str, swap: fn(u16) -> [u8; 2]| -> Vec<u8> {
             text.encode_utf16().flat_map(swap).collect()
         };
@@ -283,6 +279,17 @@ mod tests {
         ] {
             let body = wide(&format!("{mark}{cyrillic}"), swap);
             assert_eq!(text_of(content_type, &body), "код 48291", "{content_type}");
+        }
+        let form = "number=%2B6281&text=код+48291&sender=A%C3%BC";
+        for (charset, swap) in
+            [("utf-16le", u16::to_le_bytes as fn(u16) -> [u8; 2]), ("UTF-16BE", u16::to_be_bytes)]
+        {
+            let json = wide(&format!("\n{cyrillic}"), swap);
+            let named = format!("application/json; charset={charset}");
+            assert_eq!(text_of(&named, &json), "код 48291", "{charset}");
+            let named = format!("{FORM}; charset=\"{charset}\"");
+            let read = read(&named, &wide(form, swap)).unwrap();
+            assert_eq!((&*read.text, &*read.sender), ("код 48291", "Aü"), "{charset}");
         }
         // All its bytes are of ASCII.
         let japanese = body(b"\x1b$B%3!<%I\x1b(B 48291");
@@ -309,7 +316,7 @@ mod tests {
         let posted = read(FORM, form).unwrap();
         assert_eq!(number(&posted), Some(Number(62_812_345)));
         assert_eq!((&*posted.text, posted.id, posted.service), ("code 1234!&", None, None));
-        assert_eq!(posted.sender, "A\u{fffd}B");
+        assert_eq!(posted.sender, "AÿB");
         let cyrillic = b"number=62812345&text=%EA%EE%E4+48291";
         assert_eq!(text_of(&format!("{FORM}; charset=windows-1251"), cyrillic), "код 48291");
         let broken = b"number=62812345&text=100%&id=7";

@@ -33,6 +33,15 @@ pub(super) fn pairs(content_type: &str, body: &[u8]) -> Vec<(String, String)> {
     pairs.map(said).collect()
 }
 
+/// A type without the charset that it names.
+pub(super) fn without_charset(content_type: &str) -> String {
+    let is_other = |parameter: &&str| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        !name.trim().eq_ignore_ascii_case("charset")
+    };
+    content_type.split(';').filter(is_other).collect::<Vec<_>>().join(";")
+}
+
 /// The bytes that a part of a form stands for; what is no escape stands for itself.
 fn unescaped(part: &[u8]) -> Vec<u8> {
     let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);

@@ -76,7 +76,7 @@ pub enum Look {
 
 /// The digest of a message that has not come before.
 // Digests are in the ledger: which parts make one does not change.
-fn first(parts: &Parts<'_>) -> u128 {
+pub fn first(parts: &Parts<'_>) -> u128 {
     let &Parts { id, sender, text, code, has_code: _ } = parts;
     let (sender, text) = (sender.as_bytes(), text.as_bytes());
     match (id, code) {
@@ -140,12 +140,13 @@ pub fn of_posted(
 }
 
 /// True if two messages without an id are one, of which each source states what it has: the
-/// same code and text, or the same code beside a text that one of them leaves out.
+/// same text, or the same code, beside a part that one of them leaves out.
 pub fn is_alike(one: StatedParts<'_>, other: StatedParts<'_>) -> bool {
     let fits = |a: &str, b: &str| a == b || a.is_empty() || b.is_empty();
-    let same_text = one.text == other.text && !one.text.is_empty();
-    let same_code = one.code == other.code && !one.code.is_empty() && fits(one.text, other.text);
-    fits(one.sender, other.sender) && one.code == other.code && (same_text || same_code)
+    let same = |a: &str, b: &str| a == b && !a.is_empty();
+    let shares = same(one.text, other.text) || same(one.code, other.code);
+    let parts = [(one.sender, other.sender), (one.text, other.text), (one.code, other.code)];
+    shares && parts.into_iter().all(|(a, b)| fits(a, b))
 }
 
 /// What the message at `at` of a provider's reply is, whose messages are all `shown`. `came`
@@ -330,6 +331,7 @@ mod tests {
             assert!(!is_alike(other, whole) && !is_alike(whole, other));
         }
         assert!(is_alike(of("", "Welcome", ""), of("Telegram", "Welcome", "")));
+        assert!(is_alike(of("", "Your code is 4101", ""), whole), "its code comes later");
     }
 
     #[test]

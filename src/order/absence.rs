@@ -48,19 +48,31 @@ impl Orders {
             self.is_known(connected, order);
             return false;
         }
-        // 2. The answer alone, with what the last list says.
+        // 2. The answer, with what the list says.
         let count = || self.open_at(order.provider).count();
         self.missing.lock().entry(order.provider).or_default().note(order.id, now, count);
         let bought = (&*assignment.external_id, order.placed_at);
-        let mut judgement = self.judge(connected, order, self.witness(connected, bought, now));
-        // 3. With a list of this moment, if one would tell.
+        let judge = |witness| self.judge(connected, order, witness);
+        self.is_believed(connected, bought, judge).await
+    }
+
+    /// True if a "not found" is believed, by the last list or, if one would tell, by a list of
+    /// this moment.
+    async fn is_believed(
+        &self,
+        connected: &Connected,
+        bought: (&str, Time),
+        mut judge: impl FnMut(Witness) -> Judgement,
+    ) -> bool {
+        let now = self.market.clock.now();
+        let mut judgement = judge(self.witness(connected, bought, now));
         if judgement == Judgement::AskList {
-            let asked = connected.list_active(&self.market.clock, order.placed_at).await;
+            let asked = connected.list_active(&self.market.clock, bought.1).await;
             if let Err(error) = asked {
                 connected.note_error(self.market.clock.now(), Op::ListActive, None, &error);
                 return false;
             }
-            judgement = self.judge(connected, order, self.witness(connected, bought, now));
+            judgement = judge(self.witness(connected, bought, now));
         }
         judgement == Judgement::Gone
     }
@@ -113,17 +125,8 @@ impl Orders {
         let since = placed.unwrap_or_default();
         // How many others are missing is not known here.
         missing.note(order, now, || usize::MAX);
-        let bought = (external_id, since);
-        let mut judgement = missing.judge(order, now, self.witness(connected, bought, now));
-        if judgement == Judgement::AskList {
-            let asked = connected.list_active(&self.market.clock, since).await;
-            if let Err(error) = asked {
-                connected.note_error(self.market.clock.now(), Op::ListActive, None, &error);
-                return false;
-            }
-            judgement = missing.judge(order, now, self.witness(connected, bought, now));
-        }
-        judgement == Judgement::Gone
+        let judge = |witness| missing.judge(order, now, witness);
+        self.is_believed(connected, (external_id, since), judge).await
     }
 
     /// What the last list says of an activation that was bought at or after a moment.
@@ -138,11 +141,9 @@ impl Orders {
         }
         let fresh = Time(now.0.saturating_sub(LIST_PAUSE_MS));
         // A list without any of ours may be that of another shard, or of a database that is gone.
-        let is_shown = |order: &Order| {
-            let id = order.assignment.as_ref().map(|assignment| &*assignment.external_id);
-            id.is_some_and(|id| connected.shown(id, since, fresh) == Some(Shown::Open))
-        };
-        let shows_any = || self.open_at(connected.id()).any(|order| is_shown(&order));
+        let purchases = &self.market.read_model;
+        let is_ours = |id: &str| purchases.purchase(connected.id(), id).is_some();
+        let shows_any = || connected.shows_any(is_ours);
         match connected.shown(external_id, since, fresh) {
             None => Witness::Unasked,
             Some(Shown::Open) => Witness::Open,

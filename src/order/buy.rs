@@ -201,6 +201,7 @@ impl Purchase {
             BuyOutcome::Assigned(bought) => {
                 connected.record_outcome(BreakerInput::Good, now);
                 connected.heed_currency();
+                connected.least_costs().bought(claim);
                 if let Some(cost) = bought.cost {
                     let bought_at = (offer, claim.price());
                     note_charge(&self.orders, connected, self.id, bought_at, cost);
@@ -213,6 +214,9 @@ impl Purchase {
                 }
                 // One with a price named is sold on, at that price.
                 if follows.ends_offer && named_cost(connected, claim, error).is_none() {
+                    if error.kind == ErrorKind::PriceTooLow {
+                        connected.least_costs().refused(claim, now);
+                    }
                     grid.exhaust(offer);
                 }
                 if follows.is_noted {

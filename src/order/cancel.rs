@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::{ErrorKind, ExternalState, Op};
+use nexnum_driver::{ErrorKind, ExternalOutcome, ExternalState, Op};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Actor, Cancel};
 use nexnum_engine::event::ProviderWord;
@@ -112,7 +112,7 @@ impl Orders {
                 Err(self.note_refused(&connected, Op::Status, order, &error))
             }
             // One "not found" ends nothing: the other call may know it, as a list may.
-            (Ok(ExternalState::Waiting | ExternalState::Received), None) => {
+            (Ok(state), None) if state.outcome() == ExternalOutcome::Open => {
                 self.is_known(&connected, order);
                 Err(UpstreamError::Unavailable)
             }
@@ -127,7 +127,7 @@ impl Orders {
             }
             // Without an answer it is not known that no message is there.
             (Err(_), None) => Err(UpstreamError::Unavailable),
-            (Ok(state), Some(_)) if has_ended_empty(state) => Ok(()),
+            (Ok(state), Some(_)) if state.outcome() == ExternalOutcome::Returned => Ok(()),
             (Ok(_) | Err(_), Some(refusal)) => Err(refusal),
         }
     }
@@ -137,7 +137,7 @@ impl Orders {
         let look = self.receive_now(connected, order, external_id);
         tokio::time::timeout(LOOK_TIME, look)
             .await
-            .is_ok_and(|seen| seen.is_ok_and(has_ended_empty))
+            .is_ok_and(|seen| seen.is_ok_and(|it| it.outcome() == ExternalOutcome::Returned))
     }
 
     /// As [`Orders::receive`], while a customer waits for the answer.
@@ -150,13 +150,5 @@ impl Orders {
         let asked = connected.client().status_now(external_id).await;
         let report = asked.map_err(Unseen::Provider)?;
         self.take_in(connected, order, &report, Look::Single).await
-    }
-}
-
-/// True if the number went back: nothing was received.
-const fn has_ended_empty(state: ExternalState) -> bool {
-    match state {
-        ExternalState::Cancelled | ExternalState::Expired => true,
-        ExternalState::Waiting | ExternalState::Received | ExternalState::Finished => false,
     }
 }

@@ -8,7 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use nexnum_driver::{ExternalState, Op, ProviderError, ReceivedMessage, StatusReport};
-use nexnum_engine::command::{Incoming, IngestMessage};
+use nexnum_engine::activation::Message;
+use nexnum_engine::command::{CompleteMessage, Incoming, IngestMessage};
 use nexnum_engine::ids::{CallbackId, Number, ProviderId, ServiceId};
 use nexnum_engine::limits::{MESSAGES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
 use nexnum_engine::order::Order;
@@ -184,13 +185,35 @@ impl Orders {
             let came = |digest| came_at(&order, digest);
             let digest = match identity::of_polled(&parts, at, reply, came, known, now) {
                 Verdict::New(digest) => digest,
-                Verdict::Repeat => continue,
+                Verdict::Repeat => {
+                    self.complete(&order, &parts[at], readable).await?;
+                    continue;
+                }
                 Verdict::Unclear => return Err(Unseen::Unclear),
             };
             let message = incoming(parts[at].sender, readable, digest);
             self.ingest_polled(connected, &order, message).await?;
         }
         Ok(report.state)
+    }
+
+    /// Brings what a message of an open order had lacked, and is shown of it now.
+    async fn complete(
+        &self,
+        order: &Order,
+        parts: &Parts<'_>,
+        readable: &Readable<'_>,
+    ) -> Result<(), Unseen> {
+        let lacking = partial(order, parts, readable).filter(|_| !order.state.is_closed());
+        let Some(known) = lacking else { return Ok(()) };
+        let message = incoming(parts.sender, readable, known.digest);
+        let until = self.market.clock.now().plus_ms(INGEST_MS);
+        let command = CompleteMessage { order: order.id, message };
+        match self.market.send_until(&command, until).await {
+            Err(SendError::Busy | SendError::Stopped) => Err(Unseen::Busy),
+            // What it refuses of a message that is there already is no loss of one.
+            Ok(_) => Ok(()),
+        }
     }
 
     /// Brings a message of a report to its order; what the order takes no more is kept, and what
@@ -267,14 +290,34 @@ fn came_at(order: &Order, digest: u128) -> Option<Time> {
     known.map(|known| known.received_at)
 }
 
+/// The message of an order that lacks a part that a reply shows of it; none where it may be one
+/// of several.
+fn partial<'a>(
+    order: &'a Order,
+    parts: &Parts<'_>,
+    readable: &Readable<'_>,
+) -> Option<&'a Message> {
+    let (digest, shown) = (identity::first(parts), [parts.sender, &readable.text, &readable.code]);
+    let stated = StatedParts { sender: parts.sender, text: &readable.text, code: &readable.code };
+    let mut same = order.messages.iter().filter(|known| {
+        known.digest == digest || parts.id.is_none() && identity::is_alike(stated, stated_of(known))
+    });
+    let known = same.next().filter(|_| same.next().is_none())?;
+    let lacks = [&known.sender, &known.text, &known.code].map(|part| part.is_empty());
+    let fills = lacks.into_iter().zip(shown).any(|(lacks, shown)| lacks && !is_blank(shown));
+    fills.then_some(known)
+}
+
 /// The digest of a message of an order that is the same, as far as both state it.
 fn alike(order: &Order, sender: &str, readable: &Readable<'_>) -> Option<u128> {
     let stated = StatedParts { sender, text: &readable.text, code: &readable.code };
-    let known = order.messages.iter().find(|known| {
-        let (sender, text, code) = (&*known.sender, &*known.text, &*known.code);
-        identity::is_alike(stated, StatedParts { sender, text, code })
-    });
+    let known = order.messages.iter().find(|known| identity::is_alike(stated, stated_of(known)));
     known.map(|known| known.digest)
+}
+
+/// What a message says that has come.
+fn stated_of(message: &Message) -> StatedParts<'_> {
+    StatedParts { sender: &message.sender, text: &message.text, code: &message.code }
 }
 
 /// A provider's message.

@@ -51,6 +51,7 @@ const RECORD_MS: u64 = 2_000;
 
 pub use callback::{CallbackRefusal, OperatorsWord, Processed};
 pub use ingest::{INGEST_MS, Unseen};
+pub(crate) use orphan::TOLD_AFTER;
 pub use place::{NUMBER_WAIT, PlacedOrder};
 pub use query::{OrdersPage, SCAN_MAX};
 pub use refusal::{Refusal, UpstreamError};

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::{ExternalState, Op, ProviderError};
+use nexnum_driver::{ExternalOutcome, Op, ProviderError};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Effect, FindOrphan, SettleOrphan};
 use nexnum_engine::event::OrphanEnd;
@@ -19,13 +19,20 @@ use nexnum_engine::time::Time;
 
 use super::Orders;
 use super::missing::Missing;
+use crate::attention::AttentionKind;
 use crate::provider::connected::Connected;
 use crate::provider::consequence::{self, Standing};
 
 /// Tries to give a number back: with the pauses, half an hour, after which it has run out.
 const TRIES_MAX: u32 = 10;
+/// What the operator is told of a purchase that stayed.
+pub(super) const STAYED: &str = "the provider kept a purchase that no order has: its cost is booked \
+                                 as a loss that the provider owes";
 /// Before the next try, times the number of tries so far.
 const PAUSE_MS: u64 = 30_000;
+/// So many tries to end or to give back are refused before the operator is told: a short outage
+/// is over by then.
+pub(crate) const TOLD_AFTER: u32 = 3;
 /// For how long an orphan is brought to a full inbox: it drains in milliseconds.
 const RECORD_MS: u64 = 60_000;
 
@@ -70,12 +77,41 @@ impl LostOrphan<'_> {
             let patience = Duration::from_millis(BUY_TIME_MS);
             let ended = |order: &Order| order.state != ActivationState::Init;
             worker.market.read_model.await_order(found.order, patience, ended).await;
-            settle(&worker, found, end).await;
+            settle(&worker, connected.name(), found, end).await;
         });
     }
 }
 
 impl Orders {
+    /// Tells the operator of an end that a provider did not take: from the third try on until it
+    /// does, and of the last one for a day.
+    pub(crate) fn report_end(
+        &self,
+        subject: (&str, OrderId),
+        tries: u32,
+        tries_max: u32,
+        text: String,
+    ) {
+        let attention = &self.market.attention;
+        if tries >= tries_max {
+            attention.clear(AttentionKind::EndRefused, subject);
+            attention.raise(AttentionKind::EndLeft, subject, text + "; there are no more tries");
+        } else if tries >= TOLD_AFTER {
+            attention.raise(AttentionKind::EndRefused, subject, text);
+        }
+    }
+
+    /// Tells the operator how a purchase that no order has came to its end, if its provider has
+    /// kept it.
+    fn report_stay(&self, subject: (&str, OrderId), end: OrphanEnd) {
+        let attention = &self.market.attention;
+        attention.clear(AttentionKind::EndRefused, subject);
+        match end {
+            OrphanEnd::Stayed => attention.raise(AttentionKind::EndLeft, subject, STAYED),
+            OrphanEnd::GivenBack | OrphanEnd::Gone => {}
+        }
+    }
+
     /// Goes on, at a start, with the purchases that were on their way back before it.
     pub(crate) fn give_back_orphans(self: &Arc<Self>) {
         for (provider, external_id, orphan) in self.market.read_model.orphans() {
@@ -91,7 +127,8 @@ impl Orders {
     }
 }
 
-async fn settle(orders: &Orders, found: FindOrphan, end: OrphanEnd) {
+async fn settle(orders: &Orders, name: &str, found: FindOrphan, end: OrphanEnd) {
+    orders.report_stay((name, found.order), end);
     let FindOrphan { order, provider, external_id, .. } = found;
     let command = SettleOrphan { provider, external_id, end };
     let until = orders.market.clock.now().plus_ms(RECORD_MS);
@@ -125,14 +162,12 @@ async fn cancel(orders: &Orders, connected: &Connected, found: &FindOrphan) -> O
             return end;
         }
         next = now.plus_ms(PAUSE_MS * u64::from(tries));
+        let text = format!(
+            "the provider did not take back a purchase that no order has at try {tries}: it may be \
+             charged; its failures have the answers"
+        );
+        orders.report_end((connected.name(), found.order), tries, TRIES_MAX, text);
     }
-    let provider = connected.name();
-    tracing::error!(
-        provider,
-        external_id,
-        tries = TRIES_MAX,
-        "purchase without an order: the provider did not take the number back"
-    );
     OrphanEnd::Stayed
 }
 
@@ -145,17 +180,16 @@ async fn refused(
     error: &ProviderError,
     missing: &mut Missing,
 ) -> Option<OrphanEnd> {
-    let state = connected.client().status(&found.external_id).await.map(|report| report.state);
+    let seen = connected.client().status(&found.external_id).await;
+    let outcome = seen.map(|report| report.state.outcome());
     let standing = consequence::of(error.kind).standing;
-    match (state, standing) {
-        (Ok(ExternalState::Cancelled | ExternalState::Expired), _) => Some(OrphanEnd::GivenBack),
+    match (outcome, standing) {
+        (Ok(ExternalOutcome::Returned), _) => Some(OrphanEnd::GivenBack),
         (_, Standing::HasCode | Standing::TooLate)
-        | (Ok(ExternalState::Finished), Standing::Missing | Standing::Unknown)
-        | (Ok(ExternalState::Waiting | ExternalState::Received), Standing::Unknown) => {
-            Some(OrphanEnd::Stayed)
-        }
+        | (Ok(ExternalOutcome::Finished), Standing::Missing | Standing::Unknown)
+        | (Ok(ExternalOutcome::Open), Standing::Unknown) => Some(OrphanEnd::Stayed),
         // It is known after all.
-        (Ok(ExternalState::Waiting | ExternalState::Received), Standing::Missing) => {
+        (Ok(ExternalOutcome::Open), Standing::Missing) => {
             missing.forget(found.order);
             None
         }

@@ -4,21 +4,27 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::ids::OfferId;
+use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::state::GivenUp;
 use nexnum_engine::time::Time;
+use nexnum_storage::Reader;
 
 use super::doubt::{GIVEN_UP_KEPT_MS, PurchaseGivenUp, Window};
+use super::orphan::STAYED;
 use super::{Orders, buy};
+use crate::attention::AttentionKind;
 use crate::market::UnderWay;
 use crate::market::attempts::{AttemptTimes, Attempts};
+use crate::market::recent::Recent;
 
 impl Orders {
     /// Takes up what was under way when the last process ended, before an order can be
     /// placed: each driven order has the connection of this start, and one without a number
     /// is in doubt, with its claim where there is one; a purchase that no order has goes back.
     pub fn take_up(self: &Arc<Self>, under_way: UnderWay) {
-        let UnderWay { claims, attempts } = under_way;
+        let UnderWay { claims, attempts, ledger } = under_way;
         let now = self.market.clock.now();
         let mut claims: BTreeMap<_, _> =
             claims.into_iter().map(|open| (open.order, open.claim)).collect();
@@ -38,21 +44,43 @@ impl Orders {
         self.remember_given_up(&attempts);
         self.remember_overcharges();
         self.give_back_orphans();
+        self.tasks.spawn(remember_recent(Arc::clone(self), ledger));
     }
 
     /// Remembers, at a start, which offers were charged above their prices, by the orders of
-    /// the last hour: they stay out of sale until a list names as much.
+    /// the last hour: they stay out of sale until a list names as much. Older ones follow from
+    /// the ledger, some seconds later.
     pub(crate) fn remember_overcharges(&self) {
-        let (read_model, grid) = (&self.market.read_model, &self.market.grid);
+        let read_model = &self.market.read_model;
         let open = read_model.driven().into_iter().filter_map(|id| read_model.order(id));
         let bought = open.chain(read_model.driven_closed_since(Time(0)));
         let is_overcharged =
             |order: &Arc<Order>| order.assignment.is_some() && order.cost > order.price;
         for order in bought.filter(is_overcharged) {
-            let Some(connected) = self.providers.get(order.provider) else { continue };
-            let Some(ask) = grid.ask(order.offer) else { continue };
-            connected.least_costs().charged((ask.offer, (ask.product, ask.carrier)), order.cost);
-            grid.exhaust(ask.offer);
+            self.remember_overcharge(order.offer, order.cost);
+        }
+    }
+
+    /// Keeps an offer out of sale that was charged so much, unless its list names as much now.
+    fn remember_overcharge(&self, offer: OfferId, cost: Micros) {
+        let grid = &self.market.grid;
+        let Some(ask) = grid.ask(offer).filter(|ask| ask.cost < cost) else { return };
+        let Some(connected) = self.providers.get(ask.provider) else { return };
+        connected.least_costs().charged((ask.offer, (ask.product, ask.carrier)), cost);
+        grid.exhaust(ask.offer);
+    }
+
+    /// Remembers what the ledger's last days tell and no state does.
+    fn remember(&self, recent: &Recent) {
+        for (offer, cost) in &recent.overcharged {
+            self.remember_overcharge(*offer, *cost);
+        }
+        let stayed = recent.stayed.iter().map(|left| (left, STAYED));
+        let unended = recent.unended.iter().map(|left| (left, UNENDED));
+        for ((order, provider), text) in stayed.chain(unended) {
+            let Some(connected) = self.providers.get(*provider) else { continue };
+            let subject = (connected.name(), *order);
+            self.market.attention.raise(AttentionKind::EndLeft, subject, text);
         }
     }
 
@@ -70,6 +98,23 @@ impl Orders {
                 PurchaseGivenUp { order, attempt, provider, product, cost, window, until };
             self.doubts.give_up(purchase);
         }
+    }
+}
+
+/// What the operator is told, after a start, of an end that was not taken before it.
+const UNENDED: &str = "the provider did not take the end of an activation before its order left \
+                       memory: it may be charged";
+
+/// Looks up what the ledger's last days tell, on a thread of its own: orders do not wait for it.
+async fn remember_recent(orders: Arc<Orders>, ledger: Reader) {
+    let (stopping, now) = (orders.market.stopping.clone(), orders.market.clock.now());
+    let read = move || Recent::read(&ledger, now, || !stopping.is_raised());
+    match tokio::task::spawn_blocking(read).await {
+        Ok(Ok(recent)) => orders.remember(&recent),
+        Ok(Err(error)) => {
+            tracing::warn!("what the ledger's last days tell cannot be read: {error}")
+        }
+        Err(error) => tracing::error!("looking at the ledger's last days failed: {error}"),
     }
 }
 

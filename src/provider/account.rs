@@ -85,6 +85,11 @@ impl Connected {
         self.sightings.lock().shown(external_id, since, not_before)
     }
 
+    /// True if the last list shows an open activation that is one of ours.
+    pub(crate) fn shows_any(&self, is_ours: impl Fn(&str) -> bool) -> bool {
+        self.sightings.lock().shows_any(is_ours)
+    }
+
     /// When the open activations were last listed, at the beginning of time if never; `None`
     /// where their dates prove what is new.
     pub(crate) fn undated_since(&self) -> Option<Time> {

@@ -2,10 +2,12 @@
 //! less is not believed.
 //!
 //! Promises: an offer that was charged above its price stays known until a list says as much;
-//! one whose price a refusal named, for [`NAMED_MS`] or until a list says as much. One entry an
-//! offer, so that the offers of one provider bound it: an entry of the first kind has cost
-//! money, one of the second kind a purchase's call, and it ends by itself. Memory only: after a
-//! restart the orders of the last hour show again what was charged above their prices. Leaves to others: what is sold.
+//! one whose price a refusal named, for [`NAMED_MS`] or until a list says as much; one that was
+//! refused without a price, for ten minutes, twice as long each time that it is refused again, or
+//! until a list says more. One entry an offer, so that the offers of one provider bound it: an entry of the first kind has cost
+//! money, one of the others a purchase's call, and it ends by itself. Memory only: after a
+//! restart the ledger's last days show again what was charged above their prices. Leaves to
+//! others: what is sold.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +20,11 @@ use parking_lot::Mutex;
 /// How long a price is believed that a refusal named: lists are minutes old, not more.
 pub const NAMED_MS: u64 = 10 * 60 * 1000;
 
+/// How long an offer stays out that was refused as too cheap without a price, the first time.
+pub const REFUSED_MS: u64 = 10 * 60 * 1000;
+/// The longest that one stays out, and how long the times before are remembered after it.
+pub const REFUSED_MAX_MS: u64 = 60 * 60 * 1000;
+
 /// How a cost came to be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CostSource {
@@ -27,6 +34,13 @@ pub enum CostSource {
     Named {
         /// Until when that is believed.
         until: Time,
+    },
+    /// A purchase was refused as too cheap at that listed cost: the offer is not to be sold at it.
+    Refused {
+        /// Until when that is believed.
+        until: Time,
+        /// For how long it was to be believed.
+        pause_ms: u64,
     },
 }
 
@@ -45,7 +59,23 @@ impl LeastCost {
     fn is_believed(&self, now: Time) -> bool {
         match self.source {
             CostSource::Charged => true,
-            CostSource::Named { until } => now < until,
+            CostSource::Named { until } | CostSource::Refused { until, .. } => now < until,
+        }
+    }
+
+    /// True while it says how long the offer stays out at the next refusal.
+    fn is_kept(&self, now: Time) -> bool {
+        match self.source {
+            CostSource::Charged | CostSource::Named { .. } => self.is_believed(now),
+            CostSource::Refused { until, .. } => now < until.plus_ms(REFUSED_MAX_MS),
+        }
+    }
+
+    /// True if an offer that is listed at this cost is to be sold at it.
+    pub(crate) fn allows(&self, listed: Micros) -> bool {
+        match self.source {
+            CostSource::Charged | CostSource::Named { .. } => listed >= self.cost,
+            CostSource::Refused { .. } => listed > self.cost,
         }
     }
 }
@@ -70,18 +100,49 @@ impl LeastCosts {
         self.note(key, LeastCost { offer: claim.offer(), cost, source });
     }
 
+    /// Notes that a claim's purchase was refused as too cheap, with no cost that would do.
+    pub(crate) fn refused(&self, claim: &Claim, now: Time) {
+        let key = (claim.product(), claim.carrier());
+        let before = self.0.lock().get(&key).map(|least| least.source);
+        let source = match before {
+            // Others that were bought at the same time say nothing more.
+            Some(known @ CostSource::Refused { until, .. }) if now < until => known,
+            Some(CostSource::Refused { pause_ms, .. }) => refused_for(2 * pause_ms, now),
+            Some(CostSource::Charged | CostSource::Named { .. }) | None => {
+                refused_for(REFUSED_MS, now)
+            }
+        };
+        self.note(key, LeastCost { offer: claim.offer(), cost: claim.cost(), source });
+    }
+
+    /// Notes that a claim's purchase was made: it was not too cheap.
+    pub(crate) fn bought(&self, claim: &Claim) {
+        let key = (claim.product(), claim.carrier());
+        let mut known = self.0.lock();
+        if let Some(LeastCost { source: CostSource::Refused { .. }, .. }) = known.get(&key) {
+            known.remove(&key);
+        }
+    }
+
     fn note(&self, key: Key, new: LeastCost) {
         let mut known = self.0.lock();
         let next = match (known.get(&key), new.source) {
             // What was paid is surer than a word, and of two payments the dearer counts.
             (
                 Some(old @ LeastCost { source: CostSource::Charged, .. }),
-                CostSource::Named { .. },
+                CostSource::Named { .. } | CostSource::Refused { .. },
             ) => *old,
             (Some(old @ LeastCost { source: CostSource::Charged, .. }), CostSource::Charged) => {
                 LeastCost { cost: new.cost.max(old.cost), ..new }
             }
-            (Some(LeastCost { source: CostSource::Named { .. }, .. }) | None, _) => new,
+            (
+                Some(LeastCost {
+                    source: CostSource::Named { .. } | CostSource::Refused { .. },
+                    ..
+                })
+                | None,
+                _,
+            ) => new,
         };
         known.insert(key, next);
     }
@@ -89,8 +150,9 @@ impl LeastCosts {
     /// What is believed now, by product and carrier; the rest is forgotten.
     pub(crate) fn believed(&self, now: Time) -> Vec<(Key, LeastCost)> {
         let mut known = self.0.lock();
-        known.retain(|_, least| least.is_believed(now));
-        known.iter().map(|(key, least)| (*key, *least)).collect()
+        known.retain(|_, least| least.is_kept(now));
+        let believed = known.iter().filter(|(_, least)| least.is_believed(now));
+        believed.map(|(key, least)| (*key, *least)).collect()
     }
 
     /// Forgets an entry that a list has caught up with, unless it has changed since.
@@ -107,4 +169,10 @@ impl LeastCosts {
         let known = self.0.lock();
         known.values().filter(|least| least.source == CostSource::Charged).count()
     }
+}
+
+/// An offer that is not to be sold for so long.
+fn refused_for(pause_ms: u64, now: Time) -> CostSource {
+    let pause_ms = pause_ms.min(REFUSED_MAX_MS);
+    CostSource::Refused { until: now.plus_ms(pause_ms), pause_ms }
 }

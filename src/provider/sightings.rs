@@ -184,6 +184,13 @@ impl Sightings {
         })
     }
 
+    /// True if the last list shows an open activation that is one of ours.
+    pub(crate) fn shows_any(&self, is_ours: impl Fn(&str) -> bool) -> bool {
+        let Some(listed_at) = self.listed_at else { return false };
+        let mut shown = self.known.iter().filter(|(_, it)| it.open_at == Some(listed_at));
+        shown.any(|(id, _)| is_ours(id))
+    }
+
     /// By the provider's clock, from when on a list has to go back so that it shows what was
     /// bought at or after a moment of ours: a day more where its clock is not known.
     pub(crate) fn reach(&self, since: Time) -> Time {
@@ -246,6 +253,18 @@ mod tests {
         sightings.note(&list(&["a", "b"], false, 40));
         assert_eq!(made(&sightings, "b"), (Some(10_000), 20_999), "as at its first sight");
         assert_eq!(sightings.undated_since(), Some(Time(40_000)));
+    }
+
+    #[test]
+    fn a_list_shows_ours_if_an_open_one_of_its_rows_is_ours() {
+        let mut sightings = Sightings::default();
+        let ours = |id: &str| id == "a";
+        assert!(!sightings.shows_any(ours), "no list yet");
+        sightings.note(&list(&["a", "b"], true, 10));
+        assert!(sightings.shows_any(ours));
+        // A cut list forgets nothing, and shows what is in it alone.
+        sightings.note(&list(&["b"], true, 20));
+        assert!(!sightings.shows_any(ours));
     }
 
     #[test]

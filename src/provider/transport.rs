@@ -63,9 +63,7 @@ impl Transport {
         timeouts: &Timeouts,
         proxy: Option<&Secret>,
     ) -> Result<Self, ClientError> {
-        install_crypto();
         let mut builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .connect_timeout(timeouts.connect.min(timeouts.call))
             .pool_idle_timeout(IDLE_MAX)
@@ -81,12 +79,7 @@ impl Transport {
             None if is_loopback(base_url) => builder.no_proxy(),
             None => builder,
         };
-        let is_plain = !base_url.to_ascii_lowercase().starts_with("https:");
-        if is_plain {
-            // No redirect is followed, so that TLS is never spoken: certificates are not needed.
-            builder = builder.tls_backend_preconfigured(without_roots());
-        }
-        let http = builder.build().map_err(|error| {
+        let http = client_for(base_url, builder).map_err(|error| {
             // It has words alone for this.
             let is_missing = cause::of(&error).contains("No CA certificates");
             if is_missing { ClientError::NoCertificates } else { ClientError::Http(error) }
@@ -162,16 +155,18 @@ impl Transport {
     }
 }
 
-/// A client for an address. A machine without CA certificates cannot make one that speaks TLS;
-/// where the address does not ask for it, one that trusts no certificate will do.
+/// A client for an address, which follows no redirect. Where the address asks for no TLS none is
+/// ever spoken, so that a machine without CA certificates can make one.
 pub(crate) fn client_for(
     base_url: &str,
-    builder: impl Fn() -> reqwest::ClientBuilder,
+    builder: reqwest::ClientBuilder,
 ) -> Result<reqwest::Client, reqwest::Error> {
-    builder().build().or_else(|error| {
-        let is_plain = base_url.starts_with("http://");
-        if is_plain { builder().tls_certs_only([]).build() } else { Err(error) }
-    })
+    install_crypto();
+    let builder = builder.redirect(reqwest::redirect::Policy::none());
+    let is_plain = !base_url.to_ascii_lowercase().starts_with("https:");
+    let builder =
+        if is_plain { builder.tls_backend_preconfigured(without_roots()) } else { builder };
+    builder.build()
 }
 
 /// Gives rustls its cryptography, once for the process.

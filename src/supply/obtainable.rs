@@ -14,8 +14,8 @@ pub(super) fn price_at(cost: Micros, margin: Margin) -> Option<Micros> {
     sell_price(cost, margin).filter(|price| *price <= COST_MAX)
 }
 
-/// Corrects rows, sorted by key, that say less than is known: what was charged above its price
-/// has no stock, what a refusal named costs that. Gives those whose rows say as much, for
+/// Corrects rows, sorted by key, that say less than is known: what was charged above its price,
+/// or refused as too cheap, has no stock, what a refusal named costs that. Gives those whose rows say as much, for
 /// [`believe`] once the rows are trusted.
 pub(super) fn correct(
     rows: &mut [Row],
@@ -27,13 +27,14 @@ pub(super) fn correct(
     for (key, least) in known.believed(now) {
         let Ok(at) = rows.binary_search_by_key(&key, |row| row.key) else { continue };
         let row = &mut rows[at];
-        if row.cost >= least.cost {
+        if least.allows(row.cost) {
             caught_up.push((key, least));
             continue;
         }
         match (least.source, price_at(least.cost, margin)) {
             (CostSource::Named { .. }, Some(price)) => (row.cost, row.price) = (least.cost, price),
-            (CostSource::Named { .. }, None) | (CostSource::Charged, _) => row.stock = 0,
+            (CostSource::Named { .. }, None)
+            | (CostSource::Charged | CostSource::Refused { .. }, _) => row.stock = 0,
         }
     }
     caught_up
@@ -54,16 +55,15 @@ pub(super) fn believe(rows: &[Row], known: &LeastCosts, caught_up: Vec<(Key, Lea
 /// comes last.
 pub(super) fn correct_grid(grid: &Grid, known: &LeastCosts, margin: Margin, now: Time) {
     for (_, least) in known.believed(now) {
-        if grid.ask(least.offer).is_none_or(|ask| ask.cost >= least.cost) {
+        if grid.ask(least.offer).is_none_or(|ask| least.allows(ask.cost)) {
             continue;
         }
         match (least.source, price_at(least.cost, margin)) {
             (CostSource::Named { .. }, Some(price)) => {
                 grid.reprice(least.offer, least.cost, price);
             }
-            (CostSource::Named { .. }, None) | (CostSource::Charged, _) => {
-                grid.exhaust(least.offer)
-            }
+            (CostSource::Named { .. }, None)
+            | (CostSource::Charged | CostSource::Refused { .. }, _) => grid.exhaust(least.offer),
         }
     }
 }
@@ -73,7 +73,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::provider::least_cost::NAMED_MS;
+    use crate::provider::least_cost::{NAMED_MS, REFUSED_MAX_MS, REFUSED_MS};
     use nexnum_engine::grid::{Coverage, Listing};
     use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ProviderId, ServiceId};
     use nexnum_engine::reservation::Claim;
@@ -138,6 +138,40 @@ mod tests {
         assert_eq!(corrected(&known, 95_000, NOW), row(95_000), "the list says as much");
         assert_eq!(corrected(&known, 50_000, NOW), row(50_000));
         assert_eq!(known.kept_out(), 0);
+    }
+
+    #[test]
+    fn an_offer_that_was_refused_without_a_price_stays_out_for_longer_each_time() {
+        let (known, (_, claim)) = (LeastCosts::default(), claimed(50_000));
+        let out = |now: Time| corrected(&known, 50_000, now).stock == 0;
+        let mut now = NOW;
+        for pause_ms in [1, 2, 4, 6, 6].map(|times| times * REFUSED_MS) {
+            known.refused(&claim, now);
+            // Others that were under way.
+            known.refused(&claim, now.plus_ms(5_000));
+            assert!(out(now.plus_ms(pause_ms - 1)), "{pause_ms}");
+            now = now.plus_ms(pause_ms);
+            assert!(!out(now), "{pause_ms}");
+        }
+        assert_eq!(known.kept_out(), 0, "nothing was charged");
+        now = now.plus_ms(REFUSED_MAX_MS);
+        assert!(!out(now));
+        known.refused(&claim, now);
+        assert!(!out(now.plus_ms(REFUSED_MS)), "the times before are forgotten");
+        known.refused(&claim, now.plus_ms(REFUSED_MS));
+        known.bought(&claim);
+        assert!(!out(now.plus_ms(REFUSED_MS)), "it was bought");
+        // What a list says above the refused cost is believed at once.
+        known.refused(&claim, now);
+        assert_eq!(corrected(&known, 50_001, now), row(50_001));
+        assert_eq!(corrected(&known, 50_000, now), row(50_000), "the list had caught up");
+        // What is surer stays.
+        known.refused(&claim, now);
+        known.named(&claim, Micros(90_000), now);
+        assert_eq!(corrected(&known, 50_000, now), row(90_000));
+        charge(&known, &claim, Micros(100_000));
+        known.refused(&claim, now);
+        assert_eq!(corrected(&known, 60_000, now).stock, 0);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Looking at what no other loop looks at as a whole: purchases that stay in doubt.
+//! Looking at what no other loop looks at as a whole: purchases that stay in doubt, the machine's
+//! clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use tokio::sync::watch;
 
 use super::pause::stopped_within;
 use crate::attention::{AttentionKind, AttentionSubject};
+use crate::clock;
 use crate::order::Orders;
 use crate::order::doubt::Unknown;
 use crate::supervisor::Beat;
@@ -17,13 +19,15 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Doubts at a provider that answers are settled within this.
 const DOUBT_MS: u64 = 30_000;
 
-/// Tells the operator while a purchase is in doubt for too long.
+/// Tells the operator while a purchase is in doubt for too long, or the machine's clock is off.
 pub(super) async fn attend(orders: Arc<Orders>, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
     while !stopped_within(&mut stop, LOOK).await {
         beat.round();
-        let old = old_doubts(orders.doubts.count(), orders.market.clock.now());
-        let subject = AttentionSubject::default();
-        orders.market.attention.report(AttentionKind::DoubtsOld, subject, old);
+        let (attention, clock) = (&orders.market.attention, &orders.market.clock);
+        let old = old_doubts(orders.doubts.count(), clock.now());
+        attention.report(AttentionKind::DoubtsOld, AttentionSubject::default(), old);
+        let apart = clock.is_apart().then(|| clock_text(clock.off_ms()));
+        attention.report(AttentionKind::ClockApart, AttentionSubject::default(), apart);
     }
 }
 
@@ -40,9 +44,27 @@ fn old_doubts(unknown: Unknown, now: Time) -> Option<String> {
     })
 }
 
+/// What there is to tell of a machine's clock that is off by so much.
+fn clock_text(off_ms: i64) -> String {
+    let way = if off_ms < 0 { "behind" } else { "ahead of" };
+    format!(
+        "the machine's clock is {} s {way} the market's: it was set, or was behind the ledger at the \
+         start; time goes on without the step, and the two agree in {} minutes",
+        off_ms.unsigned_abs() / 1000,
+        clock::steered_for(off_ms).as_secs().div_ceil(60)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_off_is_told_with_the_time_until_it_agrees() {
+        let told = [600_000, -61_000].map(clock_text);
+        assert!(told[0].contains("600 s ahead of") && told[0].contains("in 2560 minutes"));
+        assert!(told[1].contains("61 s behind") && told[1].contains("in 261 minutes"));
+    }
 
     #[test]
     fn doubts_are_told_when_they_are_old() {

@@ -2,7 +2,8 @@
 //!
 //! The poll that sees an end tells the provider once. What it could not tell, and what the
 //! last process left, is found in the durable state again and told here, for as long as the
-//! order is in memory. An end that is refused again and again is reported. Leaves to others: numbers that no order has.
+//! order is in memory. An end that is refused again and again is reported, and one that no try
+//! brought about is reported for a day. Leaves to others: numbers that no order has.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use tokio::sync::watch;
 
 use super::pause::stopped_within;
 use crate::attention::AttentionKind;
-use crate::order::Orders;
+use crate::order::{Orders, TOLD_AFTER};
 use crate::provider::connected::Connected;
 use crate::provider::consequence::{self, Standing};
 use crate::supervisor::Beat;
@@ -31,8 +32,6 @@ const POLLED_MS: u64 = 30_000;
 const PAUSE_MS: u64 = 60_000;
 /// Tries for an order: with the pauses, about as long as it is in memory.
 const TRIES_MAX: u32 = 10;
-/// So many tries are refused before the operator is told: a short outage is over by then.
-const TOLD_AFTER: u32 = 3;
 /// Calls in a round: buyers' calls come first.
 const CALLS_MAX: usize = 20;
 /// How long a full inbox is waited for.
@@ -60,7 +59,7 @@ impl Ender {
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
         loop {
             beat.round();
-            self.round(&beat).await;
+            self.round(|| beat.round()).await;
             let is_needed = self.orders.providers.serves_orders(&self.connected);
             let is_over = self.connected.is_retired() && !is_needed;
             if is_over || stopped_within(&mut stop, ROUND).await {
@@ -69,34 +68,60 @@ impl Ender {
         }
     }
 
-    async fn round(&mut self, beat: &Beat) {
+    async fn round(&mut self, alive: impl Fn()) {
         let now = self.orders.market.clock.now();
         let due = self.due(now);
         for order in due {
-            beat.round();
+            alive();
             let (tries, _) = self.tries.get(&order.id).copied().unwrap_or_default();
-            if end(&self.orders, &self.connected, &order).await {
-                self.tries.remove(&order.id);
-                self.is_told_no_more(order.id);
-            } else {
-                let next = now.plus_ms(PAUSE_MS * u64::from(tries + 1));
-                self.tries.insert(order.id, (tries + 1, next));
-                self.tell(order.id, tries + 1);
+            let next = now.plus_ms(PAUSE_MS * u64::from(tries + 1));
+            match end(&self.orders, &self.connected, &order).await {
+                Told::Done => {
+                    self.tries.remove(&order.id);
+                    self.is_told_no_more(order.id, tries);
+                }
+                // Unknown there at each try: it is gone.
+                Told::Missing if tries + 1 >= TRIES_MAX => {
+                    self.tries.insert(order.id, (TRIES_MAX, next));
+                    self.is_told_no_more(order.id, tries);
+                }
+                Told::Missing | Told::Refused => {
+                    self.tries.insert(order.id, (tries + 1, next));
+                    self.tell(order.id, tries + 1);
+                }
             }
         }
     }
 
-    /// Tells the operator of an end that was refused several times.
+    /// Tells the operator of an end that was refused several times, and of one that is left.
     fn tell(&self, order: OrderId, tries: u32) {
-        if let Some(text) = refused_text(tries) {
-            let subject = (self.connected.name(), order);
-            self.orders.market.attention.raise(AttentionKind::EndRefused, subject, text);
+        let text = format!(
+            "the provider did not take the end of an activation at try {tries}: it may be charged; \
+             its failures have the answers"
+        );
+        self.orders.report_end((self.connected.name(), order), tries, TRIES_MAX, text);
+    }
+
+    fn is_told_no_more(&self, order: OrderId, tries: u32) {
+        if tries < TOLD_AFTER {
+            return;
+        }
+        let subject = (self.connected.name(), order);
+        for kind in [AttentionKind::EndRefused, AttentionKind::EndLeft] {
+            self.orders.market.attention.clear(kind, subject);
         }
     }
 
-    fn is_told_no_more(&self, order: OrderId) {
-        let subject = (self.connected.name(), order);
-        self.orders.market.attention.clear(AttentionKind::EndRefused, subject);
+    /// Tells the operator that an order has left memory before its end was taken.
+    fn leave(&self, order: OrderId, tries: u32) {
+        if !(TOLD_AFTER..TRIES_MAX).contains(&tries) {
+            return;
+        }
+        let text = format!(
+            "the provider did not take the end of an activation in {tries} tries, and its order has \
+             left memory: it may be charged; its failures have the answers"
+        );
+        self.orders.report_end((self.connected.name(), order), tries, tries, text);
     }
 
     /// The orders of this connection that have to be told now, the oldest first.
@@ -106,8 +131,12 @@ impl Ender {
         let is_over = |id: &OrderId| unended.binary_search(id).is_err();
         let over: Vec<_> = self.tries.keys().copied().filter(is_over).collect();
         for id in over {
-            self.tries.remove(&id);
-            self.is_told_no_more(id);
+            let Some((tries, _)) = self.tries.remove(&id) else { continue };
+            if self.orders.market.read_model.order(id).is_some() {
+                self.is_told_no_more(id, tries);
+            } else {
+                self.leave(id, tries);
+            }
         }
         let orders = unended.into_iter().filter_map(|id| self.orders.market.read_model.order(id));
         let due = orders.filter(|order| {
@@ -128,22 +157,21 @@ impl Ender {
     }
 }
 
-/// What the operator is told of an end that was refused so often.
-fn refused_text(tries: u32) -> Option<String> {
-    let last = if tries >= TRIES_MAX { ", which was the last" } else { "" };
-    (tries >= TOLD_AFTER).then(|| {
-        format!(
-            "the provider did not take the end of an activation at try {tries}{last}: it may be \
-             charged; its failures have the answers"
-        )
-    })
+/// How telling a provider of an end came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It is done and recorded, or needs nothing.
+    Done,
+    /// The provider does not know the activation, which may not last.
+    Missing,
+    /// It is not done.
+    Refused,
 }
 
-/// Ends an activation at its provider that has ended here; true once that is done and
-/// recorded, or needs nothing.
-pub(super) async fn end(orders: &Orders, connected: &Connected, order: &Order) -> bool {
+/// Ends an activation at its provider that has ended here.
+pub(super) async fn end(orders: &Orders, connected: &Connected, order: &Order) -> Told {
     // 1. What the provider is told.
-    let Some(assignment) = &order.assignment else { return true };
+    let Some(assignment) = &order.assignment else { return Told::Done };
     let (client, external_id) = (connected.client(), &*assignment.external_id);
     let (op, told) = match order.state {
         ActivationState::Completed => (Op::Finish, client.finish(external_id).await),
@@ -153,15 +181,19 @@ pub(super) async fn end(orders: &Orders, connected: &Connected, order: &Order) -
         ActivationState::Init
         | ActivationState::Active
         | ActivationState::Received
-        | ActivationState::Failed => return true,
+        | ActivationState::Failed => return Told::Done,
     };
     // 2. What it answers.
     if let Err(error) = told {
         if consequence::of(error.kind).is_noted {
             connected.note_error(orders.market.clock.now(), op, Some(order.id), &error);
         }
-        if !is_final(order, &error) {
-            return false;
+        match (is_final(order, &error), consequence::of(error.kind).standing) {
+            (true, _) => {}
+            (false, Standing::Missing) => return Told::Missing,
+            (false, Standing::Unknown | Standing::HasCode | Standing::TooLate) => {
+                return Told::Refused;
+            }
         }
         if consequence::of(error.kind).standing == Standing::HasCode {
             // It came after the last poll: kept as late, and booked, since it is charged.
@@ -171,7 +203,7 @@ pub(super) async fn end(orders: &Orders, connected: &Connected, order: &Order) -
     // 3. That it is done is in the ledger, so that no start does it again.
     let until = orders.market.clock.now().plus_ms(RECORD_MS);
     let recorded = orders.market.send_until(&EndUpstream { order: order.id }, until).await;
-    recorded.is_ok()
+    if recorded.is_ok() { Told::Done } else { Told::Refused }
 }
 
 /// Whether another try would end the same way. A number that was unknown when its order ended
@@ -185,11 +217,97 @@ fn is_final(order: &Order, error: &ProviderError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::market::folder;
+    use crate::order::claim::Wish;
+    use crate::server::{self, ProviderSetup, Running, config};
+    use nexnum_driver::Secret;
+    use nexnum_engine::catalog::Catalog;
+    use nexnum_engine::command::OpenAccount;
+    use nexnum_engine::command::{Actor, Finish, Incoming, IngestMessage};
+    use nexnum_engine::ids::{CarrierId, Product};
+    use nexnum_engine::money::Micros;
+    use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
+    use tempfile::TempDir;
 
-    #[test]
-    fn an_end_that_is_refused_again_and_again_is_told_with_its_last_try() {
-        assert_eq!([1, 2].map(refused_text), [None, None]);
-        let told = [3, 9, 10].map(|tries| refused_text(tries).unwrap());
-        assert_eq!(told.map(|text| text.contains("the last")), [false, false, true]);
+    /// The sandbox's provider that this market buys from.
+    const SELLER: usize = 1;
+
+    /// A running market with an order that has its number at the sandbox's provider.
+    async fn active_order(sandbox: &Sandbox, folder: &TempDir) -> (Running, Arc<Order>) {
+        let (dir, provider) = (folder.path().join("market"), &sandbox.providers()[SELLER]);
+        folder::init(&dir).unwrap();
+        let config = config::Config {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            data_dir: dir.clone(),
+            ..config::Config::default()
+        };
+        let seller = config::ProviderConfig {
+            base_url: Some(provider.base_url.clone()),
+            ..config::ProviderConfig::new(provider.name, provider.driver)
+        };
+        let setups = vec![ProviderSetup::new(seller, Secret::new(provider.key.clone()))];
+        let opened = folder::open(&dir, |_| {}).unwrap();
+        let running = server::start(opened, &config, setups).await.unwrap();
+        let orders = &running.rooms.orders;
+        let connected = orders.providers.by_name(provider.name).unwrap();
+        while connected.health().last_sync_at.is_none() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let open = OpenAccount { name: "buyer".into(), credit_limit: Micros::units(10) };
+        let buyer = orders.market.handle.ask(open).await.unwrap().unwrap();
+        let catalog = Catalog::load();
+        let country = catalog.find_country("ID").unwrap();
+        let product = Product { country, service: catalog.find_service("telegram").unwrap() };
+        let wish = Wish { product, carrier: CarrierId::ANY, limit: None };
+        let id = orders.place(buyer, wish, None).await.unwrap().order.id;
+        let is_active = |order: &Order| order.state == ActivationState::Active;
+        let patience = Duration::from_secs(60);
+        let order = orders.market.read_model.await_order(id, patience, is_active).await.unwrap();
+        (running, order)
+    }
+
+    /// The kinds of the rows about an order.
+    fn told(orders: &Orders, order: OrderId) -> Vec<AttentionKind> {
+        let rows = orders.market.attention.rows(99).0.into_iter();
+        rows.filter(|row| row.subject.order == Some(order)).map(|row| row.kind).collect()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_end_that_no_try_brings_about_is_told_beyond_the_last_one() {
+        let delay = 600_000..=600_000;
+        let config = SandboxConfig { sms_delay_ms: delay, ..SandboxConfig::small(7) };
+        let (sandbox, folder) = (Sandbox::start(config).await.unwrap(), TempDir::new().unwrap());
+        let (running, order) = active_order(&sandbox, &folder).await;
+        let orders = &running.rooms.orders;
+        let connected = orders.providers.of_order(&order).unwrap();
+        let (sender, text, code) = ("".into(), "code 12345".into(), "12345".into());
+        let message = Incoming { digest: 1, sender, text, code };
+        let ingest = IngestMessage { order: order.id, message, callback: None };
+        orders.market.handle.ask(ingest).await.unwrap().unwrap();
+        sandbox.faults(SELLER).set(FaultKind::Http500, 1.0);
+        let finish = Finish { order: order.id, actor: Actor::System };
+        orders.market.handle.ask(finish).await.unwrap().unwrap();
+
+        let mut ender = Ender::new(orders, &connected);
+        // As after a restart: no poll tells it.
+        ender.started = orders.market.clock.now().plus_ms(POLLED_MS);
+        for tries in 1..=TRIES_MAX {
+            ender.tries.values_mut().for_each(|(_, next)| *next = Time(0));
+            ender.round(|| {}).await;
+            assert_eq!(ender.tries[&order.id].0, tries);
+            let expected: &[_] = match tries {
+                ..TOLD_AFTER => &[],
+                TOLD_AFTER..TRIES_MAX => &[AttentionKind::EndRefused],
+                TRIES_MAX.. => &[AttentionKind::EndLeft],
+            };
+            assert_eq!(told(orders, order.id), expected, "try {tries}");
+        }
+        ender.round(|| {}).await;
+        assert_eq!(told(orders, order.id), [AttentionKind::EndLeft]);
+        // Without its order nothing more is known of it; the row stays.
+        ender.leave(order.id, TRIES_MAX);
+        assert_eq!(told(orders, order.id), [AttentionKind::EndLeft]);
+        running.stop().await.unwrap();
+        sandbox.stop().await;
     }
 }

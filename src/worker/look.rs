@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use nexnum_driver::{ActiveRow, ExternalState, Op, StatusReport};
+use nexnum_driver::{ActiveRow, ExternalOutcome, ExternalState, Op, StatusReport};
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::time::Time;
 use tokio::task::JoinSet;
@@ -66,7 +66,7 @@ pub(super) async fn look(
         let Some(report) = report(row) else { continue };
         let order = orders.market.read_model.order(id);
         let is_last = order.and_then(|it| due_by(&it)).is_some_and(|due| due <= began);
-        if report.messages.is_empty() && !has_ended(report.state) {
+        if report.messages.is_empty() && report.state.outcome() == ExternalOutcome::Open {
             if !is_last {
                 shown.push(id);
                 continue;
@@ -93,13 +93,6 @@ fn report(row: &ActiveRow) -> Option<StatusReport> {
     let messages = row.messages.clone()?;
     let state = row.state.unwrap_or(ExternalState::Waiting);
     Some(StatusReport { state, messages })
-}
-
-const fn has_ended(state: ExternalState) -> bool {
-    match state {
-        ExternalState::Waiting | ExternalState::Received => false,
-        ExternalState::Finished | ExternalState::Cancelled | ExternalState::Expired => true,
-    }
 }
 
 /// Brings in the messages of one activation that the list of that moment shows; `None` where a poll has to do it again.

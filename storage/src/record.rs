@@ -7,9 +7,9 @@ use nexnum_engine::account::{Book, Sale, TransactionKind};
 use nexnum_engine::activation::{ActivationState, Assignment, Message};
 use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
-    AccountEvent, CallbackEvent, ChargeReason, Closing, Event, Idempotency, MemoryEvent,
-    OfferEvent, OfferTerms, OrderEvent, OrphanEnd, Placement, ProviderKind, ProviderWord, Receipt,
-    Scope, Terms, UpstreamEvent,
+    AccountEvent, CallbackEvent, ChargeReason, Closing, Completion, Event, Idempotency,
+    MemoryEvent, OfferEvent, OfferTerms, OrderEvent, OrphanEnd, Placement, ProviderKind,
+    ProviderWord, Receipt, Scope, Terms, UpstreamEvent,
 };
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, MessageId, Number, OfferId, OrderId,
@@ -216,6 +216,7 @@ structs! {
         order, account, product, carrier, limit, terms, deadline, idempotency, assignment
     }
     Receipt { order, message, digest, sender, text, code, late, capture }
+    Completion { order, message, sender, text, code }
     Assignment { number, external_id, cancel_from, expires_at }
     Sale { account, provider, price, cost }
     Message { id, digest, sender, text, code, received_at, late }
@@ -319,4 +320,5 @@ events! {
     30 Upstream(UpstreamEvent::OrphanSettled) { order, provider, external_id, end },
     31 Upstream(UpstreamEvent::EndedUpstream) { order },
     32 Upstream(UpstreamEvent::EndedByProvider) { order, word },
+    33 Order(OrderEvent::MessageCompleted)(completion),
 }

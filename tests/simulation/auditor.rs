@@ -146,6 +146,7 @@ impl Auditor {
             OrderEvent::LossRecovered { order, amount, .. } => self.recover(*order, *amount),
             OrderEvent::OrderDoubted { .. }
             | OrderEvent::DoubtCleared { .. }
+            | OrderEvent::MessageCompleted(_)
             | OrderEvent::AnotherRequested { .. } => Ok(()),
         }
     }

@@ -29,7 +29,7 @@ pub use buy::Bought;
 pub use currency::Currency;
 pub use list_active::{ActiveList, ActiveRow};
 pub use prices::{PriceList, PriceRow};
-pub use status::{ExternalState, ReceivedMessage, StatusReport};
+pub use status::{ExternalOutcome, ExternalState, ReceivedMessage, StatusReport};
 pub use value::{Rounding, to_micros};
 
 use buy::BoughtFields;

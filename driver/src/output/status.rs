@@ -29,7 +29,28 @@ pub enum ExternalState {
     Expired,
 }
 
+/// What a state means for the number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExternalOutcome {
+    /// It is open.
+    Open,
+    /// It has ended, with a message as far as the provider says.
+    Finished,
+    /// It has ended, and went back: nothing was received.
+    Returned,
+}
+
 impl ExternalState {
+    /// What it means for the number.
+    #[must_use]
+    pub const fn outcome(self) -> ExternalOutcome {
+        match self {
+            Self::Waiting | Self::Received => ExternalOutcome::Open,
+            Self::Finished => ExternalOutcome::Finished,
+            Self::Cancelled | Self::Expired => ExternalOutcome::Returned,
+        }
+    }
+
     /// The state as the messages confirm it: several providers say "received" as soon as
     /// the number is allotted.
     pub(super) fn seen_with(self, messages: &[ReceivedMessage]) -> Self {

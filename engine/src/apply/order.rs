@@ -2,7 +2,9 @@
 
 use super::dense::next;
 use crate::activation::{ActivationState, Assignment, Input};
-use crate::event::{Closing, Idempotency, OrderEvent, Placement, ProviderKind, Receipt, Terms};
+use crate::event::{
+    Closing, Completion, Idempotency, OrderEvent, Placement, ProviderKind, Receipt, Terms,
+};
 use crate::ids::{AccountId, OrderId};
 use crate::money::Micros;
 use crate::order::{Order, OrderStatus};
@@ -46,6 +48,7 @@ impl State {
                 self.fail(at, *order, *loss);
             }
             OrderEvent::MessageReceived(receipt) => self.receive(at, receipt),
+            OrderEvent::MessageCompleted(completion) => self.complete(completion),
             OrderEvent::AnotherRequested { order } => {
                 self.advance(*order, Input::Another);
                 self.order_mut(*order).awaits_another = true;
@@ -184,6 +187,20 @@ impl State {
         order.messages.push(receipt.message(at));
         if !late {
             self.schedule(*id);
+        }
+    }
+
+    /// Fills in what a message lacks, and nothing else.
+    fn complete(&mut self, completion: &Completion) {
+        let Completion { order, message, sender, text, code } = completion;
+        let order = self.order_mut(*order);
+        assert!(!order.state.is_closed(), "what is over is in history as it is");
+        let known = order.messages.iter_mut().find(|known| known.id == *message);
+        let known = known.expect("a message of the order is completed");
+        let parts = [(&mut known.sender, sender), (&mut known.text, text), (&mut known.code, code)];
+        for (known, part) in parts.into_iter().filter(|(_, part)| !part.is_empty()) {
+            assert!(known.is_empty(), "what a message says stays");
+            known.clone_from(part);
         }
     }
 

@@ -34,6 +34,15 @@ pub struct IngestMessage {
     pub callback: Option<CallbackId>,
 }
 
+/// The source of a message told more of it than it had before: what it lacks is filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompleteMessage {
+    /// Of which order.
+    pub order: OrderId,
+    /// The message, with the digest that it came in with.
+    pub message: Incoming,
+}
+
 /// Asks for another message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestAnother {

@@ -15,7 +15,7 @@ mod upstream;
 pub use account::{Deposit, IssueKey, OpenAccount, RevokeKey};
 pub use callback::{ReceiveCallback, SettleCallback};
 pub use memory::Pulse;
-pub use message::{Incoming, IngestMessage, RequestAnother};
+pub use message::{CompleteMessage, Incoming, IngestMessage, RequestAnother};
 pub use offer::{ListOffers, LoadStock, NameCarrier, PriceOffers, RegisterProvider};
 pub use order::{
     Actor, AssignNumber, Cancel, ClearDoubt, DoubtOrder, FailOrder, Finish, NextAttempt,
@@ -86,6 +86,7 @@ commands! {
     AssignNumber => Placed,
     FailOrder => Effect,
     IngestMessage => Effect,
+    CompleteMessage => Effect,
     RequestAnother => Effect,
     Cancel => Effect,
     RecoverLoss => Effect,

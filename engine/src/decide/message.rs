@@ -5,8 +5,8 @@ use super::check::owned;
 use super::upstream::charged_in_vain;
 use crate::activation::{ActivationState, Input};
 use crate::callback::CallbackOutcome;
-use crate::command::{Effect, IngestMessage, RequestAnother};
-use crate::event::{ChargeReason, Event, OrderEvent, Receipt};
+use crate::command::{CompleteMessage, Effect, Incoming, IngestMessage, RequestAnother};
+use crate::event::{ChargeReason, Completion, Event, OrderEvent, Receipt};
 use crate::ids::{CallbackId, MessageId};
 use crate::limits::{MESSAGES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
 use crate::order::{Order, OrderStatus};
@@ -20,15 +20,7 @@ pub(super) fn ingest(
 ) -> Result<Effect, Reject> {
     let id = *id;
     let order = state.order(id).ok_or(Reject::UnknownOrder)?;
-    if message.text.is_empty() && message.code.is_empty() || message.text.len() > TEXT_LEN_MAX {
-        return Err(Reject::OutOfBounds("text"));
-    }
-    if message.sender.len() > NAME_LEN_MAX {
-        return Err(Reject::OutOfBounds("sender"));
-    }
-    if message.code.len() > NAME_LEN_MAX {
-        return Err(Reject::OutOfBounds("code"));
-    }
+    check_parts(message)?;
     order.state.after(Input::Message)?;
     if is_known(state, order, message.digest) {
         return Err(Reject::DuplicateMessage);
@@ -52,6 +44,47 @@ pub(super) fn ingest(
     }
     let processed = |id: &CallbackId| callback::processed(state, *id, CallbackOutcome::Accepted);
     events.extend(callback.as_ref().and_then(processed));
+    Ok(Effect::Done)
+}
+
+fn check_parts(message: &Incoming) -> Result<(), Reject> {
+    if message.text.is_empty() && message.code.is_empty() || message.text.len() > TEXT_LEN_MAX {
+        return Err(Reject::OutOfBounds("text"));
+    }
+    if message.sender.len() > NAME_LEN_MAX {
+        return Err(Reject::OutOfBounds("sender"));
+    }
+    if message.code.len() > NAME_LEN_MAX {
+        return Err(Reject::OutOfBounds("code"));
+    }
+    Ok(())
+}
+
+/// What a message lacks is filled in while its order is open; what it says stays.
+pub(super) fn complete(
+    state: &State,
+    CompleteMessage { order: id, message }: &CompleteMessage,
+    events: &mut Vec<Event>,
+) -> Result<Effect, Reject> {
+    let order = state.order(*id).ok_or(Reject::UnknownOrder)?;
+    check_parts(message)?;
+    let known = order.messages.iter().find(|known| known.digest == message.digest);
+    let Some(known) = known.filter(|_| !order.state.is_closed()) else {
+        return Ok(Effect::Unchanged);
+    };
+    let lacking = |known: &str, part: &str| if known.is_empty() { part.into() } else { "".into() };
+    let completion = Completion {
+        order: *id,
+        message: known.id,
+        sender: lacking(&known.sender, &message.sender),
+        text: lacking(&known.text, &message.text),
+        code: lacking(&known.code, &message.code),
+    };
+    let Completion { sender, text, code, .. } = &completion;
+    if sender.is_empty() && text.is_empty() && code.is_empty() {
+        return Ok(Effect::Unchanged);
+    }
+    events.push(Event::Order(OrderEvent::MessageCompleted(completion)));
     Ok(Effect::Done)
 }
 

@@ -17,7 +17,7 @@ pub use bulk::Bulk;
 pub use callback::CallbackEvent;
 pub use memory::MemoryEvent;
 pub use offer::{OfferEvent, OfferTerms, ProviderKind};
-pub use order::{Closing, Idempotency, OrderEvent, Placement, Receipt, Terms};
+pub use order::{Closing, Completion, Idempotency, OrderEvent, Placement, Receipt, Terms};
 pub use upstream::{ChargeReason, OrphanEnd, ProviderWord, UpstreamEvent};
 
 use crate::account::Transaction;

@@ -101,6 +101,22 @@ impl Receipt {
     }
 }
 
+/// What a message lacked when it came in, and its source told later. What is empty here stays
+/// as it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Completion {
+    /// Of which order.
+    pub order: OrderId,
+    /// Of which of its messages.
+    pub message: MessageId,
+    /// Who sent it.
+    pub sender: Box<str>,
+    /// The text.
+    pub text: Box<str>,
+    /// The code.
+    pub code: Box<str>,
+}
+
 /// An event of one order.
 #[derive(Clone, PartialEq, Eq)]
 pub enum OrderEvent {
@@ -155,6 +171,8 @@ pub enum OrderEvent {
     },
     /// A message came in.
     MessageReceived(Receipt),
+    /// A message that had come in part is whole, or has one part more.
+    MessageCompleted(Completion),
     /// The buyer asked for another message.
     AnotherRequested {
         /// Of which order.
@@ -202,6 +220,7 @@ impl OrderEvent {
             | Self::NumberAssigned { order, .. }
             | Self::OrderFailed { order, .. }
             | Self::MessageReceived(Receipt { order, .. })
+            | Self::MessageCompleted(Completion { order, .. })
             | Self::AnotherRequested { order }
             | Self::ActivationClosed { order, .. }
             | Self::NumberQuarantined { order, .. }
@@ -236,6 +255,7 @@ impl OrderEvent {
             Self::OrderDoubted { .. }
             | Self::DoubtCleared { .. }
             | Self::NumberAssigned { .. }
+            | Self::MessageCompleted(_)
             | Self::AnotherRequested { .. }
             | Self::NumberQuarantined { .. } => [None, None],
         }
@@ -245,7 +265,8 @@ impl OrderEvent {
     #[must_use]
     pub const fn bulk(&self) -> Bulk {
         match self {
-            Self::MessageReceived(Receipt { sender, text, code, .. }) => {
+            Self::MessageReceived(Receipt { sender, text, code, .. })
+            | Self::MessageCompleted(Completion { sender, text, code, .. }) => {
                 Bulk { rows: 0, text_len: sender.len() + text.len() + code.len() }
             }
             Self::OrderPlaced(_)
@@ -272,6 +293,7 @@ impl OrderEvent {
             Self::NumberAssigned { .. } => "NumberAssigned",
             Self::OrderFailed { .. } => "OrderFailed",
             Self::MessageReceived(_) => "MessageReceived",
+            Self::MessageCompleted(_) => "MessageCompleted",
             Self::AnotherRequested { .. } => "AnotherRequested",
             Self::ActivationClosed { .. } => "ActivationClosed",
             Self::NumberQuarantined { .. } => "NumberQuarantined",

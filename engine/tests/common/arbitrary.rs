@@ -4,11 +4,11 @@
 
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
-    Actor, AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, EndByProvider,
-    EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming, IngestMessage, IssueKey,
-    ListOffers, LoadStock, NameCarrier, NextAttempt, OpenAccount, PlaceOrder, PriceOffers, Pulse,
-    ReceiveCallback, RecoverLoss, RegisterProvider, RequestAnother, RevokeKey, SettleCallback,
-    SettleOrphan, Timings,
+    Actor, AssignNumber, Cancel, ClearDoubt, Command, CompleteMessage, Deposit, DoubtOrder,
+    EndByProvider, EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming, IngestMessage,
+    IssueKey, ListOffers, LoadStock, NameCarrier, NextAttempt, OpenAccount, PlaceOrder,
+    PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider, RequestAnother, RevokeKey,
+    SettleCallback, SettleOrphan, Timings,
 };
 use nexnum_engine::event::{Idempotency, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::ids::{
@@ -214,6 +214,9 @@ impl Arbitrary {
                 attempt,
                 reason: self.rng.pick(&[FailReason::NoNumbers, FailReason::InDoubt]),
             }),
+            15 if self.rng.once_in(4) => {
+                Command::CompleteMessage(CompleteMessage { order, message: self.message() })
+            }
             15 => Command::IngestMessage(IngestMessage {
                 order,
                 message: self.message(),
@@ -388,11 +391,8 @@ impl Arbitrary {
 
     fn issue_key(&mut self, state: &State) -> Command {
         let account = (!self.rng.once_in(4)).then(|| self.account(state));
-        Command::IssueKey(IssueKey {
-            account,
-            hash: [self.rng.next() as u8; 32],
-            prefix: self.name(),
-        })
+        let hash = [self.rng.next() as u8; 32];
+        Command::IssueKey(IssueKey { account, hash, prefix: self.name() })
     }
 
     fn kind(&mut self) -> ProviderKind {

@@ -5,11 +5,11 @@ use nexnum_engine::account::Book;
 use nexnum_engine::audit::audit;
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
-    Actor, AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Effect, EndByProvider,
-    EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming, IngestMessage, IssueKey,
-    ListOffers, Listed, LoadStock, NameCarrier, NextAttempt, OpenAccount, PlaceOrder, Placed,
-    PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider, Reply, RequestAnother,
-    RevokeKey, SettleCallback, SettleOrphan, Timings,
+    Actor, AssignNumber, Cancel, ClearDoubt, Command, CompleteMessage, Deposit, DoubtOrder, Effect,
+    EndByProvider, EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming, IngestMessage,
+    IssueKey, ListOffers, Listed, LoadStock, NameCarrier, NextAttempt, OpenAccount, PlaceOrder,
+    Placed, PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider, Reply,
+    RequestAnother, RevokeKey, SettleCallback, SettleOrphan, Timings,
 };
 use nexnum_engine::event::{Idempotency, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::ids::{
@@ -430,6 +430,15 @@ impl Scene {
                     code: line.get("code", "12345").into(),
                 },
                 callback: line.find("callback").map(|callback| CallbackId(id(callback))),
+            }),
+            "complete" => Command::CompleteMessage(CompleteMessage {
+                order,
+                message: Incoming {
+                    digest: line.int::<u64>("digest", "1").into(),
+                    sender: line.get("sender", "").into(),
+                    text: line.get("text", "").into(),
+                    code: line.get("code", "12345").into(),
+                },
             }),
             "another" => Command::RequestAnother(RequestAnother { order, actor }),
             "cancel" => Command::Cancel(Cancel { order, actor }),

@@ -39,7 +39,7 @@ pub(super) struct Answer {
 /// # Errors
 /// The client cannot be set up.
 pub(super) fn connections(base_url: &str) -> Result<Client, reqwest::Error> {
-    let builder = || Client::builder().timeout(TIMEOUT).no_proxy();
+    let builder = Client::builder().timeout(TIMEOUT).no_proxy();
     crate::provider::transport::client_for(base_url, builder)
 }
 

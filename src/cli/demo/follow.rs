@@ -276,6 +276,7 @@ fn step(event: &OrderEvent, order: &Order, at: Time) -> Option<Step> {
             Closing::TimedOut => Some(Step::Refunded { reason: "no message came in time" }),
         },
         OrderEvent::DoubtCleared { .. }
+        | OrderEvent::MessageCompleted(_)
         | OrderEvent::AnotherRequested { .. }
         | OrderEvent::NumberQuarantined { .. }
         | OrderEvent::LossRecovered { .. } => None,
@@ -294,6 +295,7 @@ fn provider(event: &OrderEvent, order: &Order) -> ProviderId {
         | OrderEvent::DoubtCleared { .. }
         | OrderEvent::NumberAssigned { .. }
         | OrderEvent::MessageReceived(_)
+        | OrderEvent::MessageCompleted(_)
         | OrderEvent::AnotherRequested { .. }
         | OrderEvent::ActivationClosed { .. }
         | OrderEvent::NumberQuarantined { .. } => order.provider,
@@ -317,6 +319,7 @@ fn order_step(
         | OrderEvent::NumberAssigned { .. }
         | OrderEvent::OrderFailed { .. }
         | OrderEvent::MessageReceived(_)
+        | OrderEvent::MessageCompleted(_)
         | OrderEvent::AnotherRequested { .. }
         | OrderEvent::ActivationClosed { .. }
         | OrderEvent::NumberQuarantined { .. }

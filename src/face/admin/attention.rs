@@ -1,18 +1,20 @@
 //! What needs the operator's attention.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use hyper::StatusCode;
+use nexnum_engine::ids::OrderId;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 
 use super::state::State;
 use crate::attention::{AttentionKind, AttentionRow};
 use crate::face::auth::Operator;
-use crate::face::description::operation::{Operation, Reply, Tag};
+use crate::face::description::operation::{Content, Operation, Reply, Tag};
 use crate::face::wire::{Id, Moment};
-use crate::http::{Call, Problem, Response, reply};
+use crate::http::{Call, Problem, Response, body, reply};
 
 /// Rows of one answer: more than an operator can attend to.
 const ROWS_MAX: usize = 1_000;
@@ -38,6 +40,55 @@ pub(super) fn list(state: &State, _: Operator, _: &Call) -> Result<Response, Pro
     Ok(reply::json(StatusCode::OK, &AttentionList { rows, left_out }))
 }
 
+pub(super) const SETTLE: Operation = Operation::new(
+    "settleAttention",
+    Tag::Admin,
+    "Take what has been dealt with off the attention list",
+    &[Reply::of(204, "It is not listed", Content::None)],
+)
+.details(
+    "For what happened and would be listed for a day, as an end that its provider never took. A \
+     condition that lasts is listed again when it is noticed next. What is not listed stays so.",
+)
+.body::<SettledCondition<'_>>(r#"{"kind": "end_left", "provider": "5sim", "order": "7"}"#);
+
+pub(super) async fn settle(
+    state: Arc<State>,
+    _: Operator,
+    mut call: Call,
+) -> Result<Response, Problem> {
+    let body = call.bytes().await?;
+    let SettledCondition { kind, provider, order } = body::decode_json(&body)?;
+    let kind = AttentionKind::ALL.iter().find(|known| known.word() == kind);
+    let kind = kind.ok_or_else(|| Problem::invalid_field("kind", "is no kind of condition"))?;
+    let order = order.map(|id| id.parse().map(OrderId)).transpose();
+    let order = order.map_err(|_| Problem::invalid_field("order", "must be an order's id"))?;
+    let settled = state.market.attention.settle(*kind, provider.as_deref(), order);
+    tracing::info!(
+        kind = kind.word(),
+        provider = provider.as_deref(),
+        settled,
+        "settled by the operator"
+    );
+    Ok(reply::no_content())
+}
+
+/// A row of the attention list, by what it is about.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SettledCondition<'a> {
+    /// Which kind of condition it is.
+    #[serde(borrow)]
+    #[schemars(with = "Kind")]
+    kind: Cow<'a, str>,
+    /// The name of the provider that it is about; `null` or left out if it is about none.
+    #[serde(borrow, default)]
+    provider: Option<Cow<'a, str>>,
+    /// The order that it is about; `null` or left out if it is about none.
+    #[serde(borrow, default)]
+    order: Option<Cow<'a, str>>,
+}
+
 /// What needs the operator's attention.
 #[derive(Debug, Serialize, JsonSchema)]
 struct AttentionList<'a> {
@@ -49,7 +100,7 @@ struct AttentionList<'a> {
 }
 
 /// A condition that needs attention. It is listed until its cause is gone; what happened once,
-/// as an overcharge, for a day.
+/// as an overcharge, for a day, or until the operator has settled it.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Condition<'a> {
     /// When it was noticed first.

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::StatusCode;
+use nexnum_driver::decoded;
 use nexnum_engine::callback::{Callback, CallbackFailure};
 use nexnum_engine::ids::CallbackId;
 
@@ -104,7 +105,7 @@ fn row(id: CallbackId, provider: Option<String>, kept: &Callback) -> ShownCallba
         reason: kept.failure.map(CallbackFailure::code),
         content_type: &kept.content_type,
         length: kept.body.len(),
-        body: String::from_utf8_lossy(shown),
+        body: decoded(&kept.content_type, shown),
     }
 }
 

@@ -35,6 +35,7 @@ pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
         .detached(post("/api/admin/callbacks/{id}/process", callbacks::PROCESS), callbacks::process)
         .detached(delete("/api/admin/callbacks/{id}", callbacks::DISCARD), callbacks::discard)
         .at_once(get("/api/admin/attention", attention::LIST), attention::list)
+        .detached(post("/api/admin/attention/settle", attention::SETTLE), attention::settle)
         .at_once(get("/api/admin/providers", providers::LIST), providers::list)
         .detached(post("/api/admin/providers/{name}/sync", providers::SYNC), providers::sync)
 }

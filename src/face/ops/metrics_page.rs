@@ -270,15 +270,29 @@ fn gauges(orders: &Orders) -> Vec<Gauge> {
             "Commands in the engine's inbox.",
             orders.market.handle.waiting() as u64,
         ),
+        (
+            "nexnum_clock_off_seconds",
+            "Seconds between the machine's clock and the market's, which is steered to it.",
+            orders.market.clock.off_ms().unsigned_abs() / 1000,
+        ),
         ("nexnum_grid_offers", "Offers in the grid.", orders.market.grid.offers_len() as u64),
         ("nexnum_grid_bytes", "Memory of the grid.", orders.market.grid.bytes() as u64),
     ];
+    gauges.extend(of_callbacks(orders));
+    let resident = resident_bytes();
+    let help = "Resident memory of the process.";
+    gauges.extend(resident.map(|bytes| ("process_resident_memory_bytes", help, bytes)));
+    gauges
+}
+
+/// What stands of callbacks that are kept.
+fn of_callbacks(orders: &Orders) -> [Gauge; 4] {
     let callbacks = orders.market.read_model.callbacks(|callbacks| {
         let (failed, refused) = (callbacks.failed_len(), callbacks.refused_len());
         [failed as u64, refused as u64, callbacks.waiting_len() as u64, callbacks.dropped()]
     });
     let [failed, refused, waiting, dropped] = callbacks;
-    gauges.extend([
+    [
         ("nexnum_callbacks_failed", "Callbacks kept that could not be processed.", failed),
         ("nexnum_callbacks_refused_kept", "Callbacks kept that were refused.", refused),
         ("nexnum_callbacks_waiting", "Callbacks that have not been processed yet.", waiting),
@@ -287,11 +301,7 @@ fn gauges(orders: &Orders) -> Vec<Gauge> {
             "Callbacks that could not be processed, or were refused, and made room for newer ones.",
             dropped,
         ),
-    ]);
-    let resident = resident_bytes();
-    let help = "Resident memory of the process.";
-    gauges.extend(resident.map(|bytes| ("process_resident_memory_bytes", help, bytes)));
-    gauges
+    ]
 }
 
 /// The resident memory of the process, where the system has /proc.

@@ -150,7 +150,7 @@ pub(super) struct Message<'a> {
     /// The sender, as the phone network states it; may be empty.
     #[schemars(length(max = 100))]
     pub sender: &'a str,
-    /// The text; empty if the provider passes on the code alone.
+    /// The text; empty if the provider passes on the code alone, or as long as it does.
     #[schemars(length(max = 2000))]
     pub text: &'a str,
     /// The code found in the text; `null` if there is none.

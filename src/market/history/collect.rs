@@ -45,6 +45,7 @@ fn touch_order(event: &OrderEvent) -> Option<Touch<'_>> {
         | OrderEvent::OrderDoubted { .. }
         | OrderEvent::DoubtCleared { .. }
         | OrderEvent::NumberAssigned { .. }
+        | OrderEvent::MessageCompleted(_)
         | OrderEvent::AnotherRequested { .. }
         | OrderEvent::NumberQuarantined { .. }
         | OrderEvent::LossRecovered { .. } => None,

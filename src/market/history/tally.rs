@@ -190,6 +190,7 @@ impl Counted {
             | OrderEvent::OrderDoubted { .. }
             | OrderEvent::DoubtCleared { .. }
             | OrderEvent::OrderFailed { .. }
+            | OrderEvent::MessageCompleted(_)
             | OrderEvent::AnotherRequested { .. }
             | OrderEvent::NumberQuarantined { .. }
             | OrderEvent::LossRecovered { .. } => {}

@@ -15,7 +15,7 @@ use nexnum_engine::ids::OrderId;
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 
-use super::ends;
+use super::ends::{self, Told};
 use crate::order::{Orders, Unseen};
 use crate::provider::connected::Connected;
 
@@ -137,7 +137,7 @@ async fn settle(orders: &Orders, connected: &Connected, id: OrderId) -> bool {
             ends::end(orders, connected, &order).await;
             true
         }
-        ActivationState::TimedOut => ends::end(orders, connected, &order).await,
+        ActivationState::TimedOut => ends::end(orders, connected, &order).await == Told::Done,
         ActivationState::Cancelled | ActivationState::Failed => true,
     }
 }

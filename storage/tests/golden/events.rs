@@ -2,9 +2,9 @@
 
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
-    AccountEvent, CallbackEvent, ChargeReason, Closing, Event, Idempotency, MemoryEvent,
-    OfferEvent, OfferTerms, OrderEvent, OrphanEnd, Placement, ProviderKind, ProviderWord, Receipt,
-    Scope, UpstreamEvent,
+    AccountEvent, CallbackEvent, ChargeReason, Closing, Completion, Event, Idempotency,
+    MemoryEvent, OfferEvent, OfferTerms, OrderEvent, OrphanEnd, Placement, ProviderKind,
+    ProviderWord, Receipt, Scope, UpstreamEvent,
 };
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, KeyId, MessageId, Number, OfferId, ProviderId,
@@ -216,6 +216,16 @@ fn of_activations() -> Vec<(&'static str, OrderEvent)> {
     vec![
         ("MessageReceived", receive(false, Some(SALE))),
         ("MessageReceived late", receive(true, None)),
+        (
+            "MessageCompleted",
+            OrderEvent::MessageCompleted(Completion {
+                order: ORDER,
+                message: MessageId(5),
+                sender: "".into(),
+                text: "Код 12345".into(),
+                code: "".into(),
+            }),
+        ),
         ("AnotherRequested", OrderEvent::AnotherRequested { order: ORDER }),
         ("ActivationClosed Completed", close(Closing::Completed, 0)),
         ("ActivationClosed Cancelled", close(Closing::Cancelled, 500_000)),

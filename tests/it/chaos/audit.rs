@@ -14,7 +14,6 @@ use nexnum_engine::order::{Order, OrderStatus};
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 use nexnum_sandbox::{BoughtNumber, FaultKind};
-use regex::Regex;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::buyers::Told;
@@ -64,7 +63,6 @@ pub(super) async fn audit(
         ends: BTreeMap::new(),
         losses: BTreeMap::new(),
         complaints,
-        adopted: adopted(&world.log()),
         log: world.log(),
     };
     for row in opened.reader.read(Seq(1)).unwrap() {
@@ -91,12 +89,6 @@ pub(super) async fn audit(
     Findings { complaints, summary }
 }
 
-fn adopted(log: &str) -> BTreeSet<OrderId> {
-    let found = log.lines().filter(|line| line.contains("was found in the provider's list"));
-    let order = Regex::new(r#""order":(\d+)"#).unwrap();
-    found.map(|line| OrderId(order.captures(line).unwrap()[1].parse().unwrap())).collect()
-}
-
 /// A whole number of the environment, 0 without it.
 fn number_of_env(name: &str) -> i64 {
     std::env::var(name).map_or(0, |text| text.parse().expect("a number"))
@@ -118,8 +110,6 @@ struct Books<'a> {
     losses: BTreeMap<OrderId, (ProviderId, i64)>,
     complaints: Vec<String>,
     log: String,
-    /// Orders whose purchases were found in lists.
-    adopted: BTreeSet<OrderId>,
 }
 
 impl Books<'_> {
@@ -273,15 +263,6 @@ impl Books<'_> {
         Time(at_ms.saturating_add_signed(-skew))
     }
 
-    /// What is booked for a number: lists tell no costs, so that what was found there costs what
-    /// its offer did.
-    fn cost(&self, provider: ProviderId, number: &BoughtNumber) -> i64 {
-        let order = self.state.purchase(provider, &number.external_id);
-        let order = order.filter(|id| self.adopted.contains(id));
-        let order = order.and_then(|id| self.state.order(id));
-        order.map_or(number.cost.0, |order| order.cost.0)
-    }
-
     fn is_booked(&self, order: OrderId) -> bool {
         self.state.charges().any(|(of, _, charge)| of == order && !charge.reversed)
     }
@@ -293,7 +274,7 @@ impl Books<'_> {
                     "delivered, and the provider was not paid: {number:?} {order:?}"
                 ));
             }
-            OrderStatus::Delivered if order.cost.0 != self.cost(order.provider, number) => {
+            OrderStatus::Delivered if order.cost.0 != number.cost.0 => {
                 self.complain(format!("another cost: {number:?} {order:?}"));
             }
             OrderStatus::Refunded if number.ended_ms.is_none() => {
@@ -340,7 +321,7 @@ impl Books<'_> {
                     || self.ends.contains_key(&(*provider, it.external_id.clone()))
             };
             let ours = numbers.iter().filter(|it| it.is_charged && is_known(it));
-            let charged: i64 = ours.clone().map(|number| self.cost(*provider, number)).sum();
+            let charged: i64 = ours.clone().map(|number| number.cost.0).sum();
             let orphan_of = |it: &BoughtNumber| {
                 self.ends.get(&(*provider, it.external_id.clone())).map(|(order, _)| *order)
             };

@@ -6,6 +6,7 @@ mod buying;
 mod cancel;
 mod doubt;
 mod faults;
+mod in_part;
 mod missing;
 mod obtainable;
 mod overflow;
@@ -25,7 +26,7 @@ use nexnum::server::config::Config;
 use nexnum::server::{ProviderSetup, Running};
 use nexnum::supply::config::{MarginConfig, Percent};
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{Deposit, OpenAccount, Request};
+use nexnum_engine::command::{Deposit, OpenAccount, Pulse, Request};
 use nexnum_engine::ids::{AccountId, CarrierId, OrderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
@@ -34,7 +35,7 @@ use nexnum_sandbox::{Sandbox, SandboxConfig};
 use tempfile::TempDir;
 
 use crate::rig::sandbox::{driver, product};
-use crate::rig::server;
+use crate::rig::{ledger, server};
 
 const HANDLER: usize = 0;
 const FIVESIM: usize = 1;
@@ -140,6 +141,14 @@ impl Closed {
     fn state(&self) -> State {
         let opened = folder::open(&self.folder.path().join("market"), |_| {}).unwrap();
         opened.engine.state().clone()
+    }
+
+    /// Lets so many hours pass in the ledger: what has ended leaves memory.
+    fn retire(&self, hours: u64) {
+        let mut opened = folder::open(&self.folder.path().join("market"), |_| {}).unwrap();
+        let at = opened.last_at.plus_ms(hours * 60 * 60 * 1000);
+        let pulse = Pulse { archived: opened.last_at };
+        ledger::append(&mut opened, at, &pulse.into());
     }
 
     /// Changes the words of a driver.

@@ -2,12 +2,13 @@
 
 use nexnum::attention::AttentionKind;
 use nexnum::order::Refusal;
+use nexnum_engine::command::{Actor, Finish};
 use nexnum_engine::grid::Ask;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_sandbox::FaultKind;
 
-use super::{FIVESIM, HANDLER, Rig, SMSPOOL, received, until};
+use super::{FIVESIM, HANDLER, Rig, SMSPOOL, execute, received, synced, until};
 use crate::rig::sandbox::product;
 
 impl Rig {
@@ -54,6 +55,35 @@ async fn an_overcharged_offer_is_not_sold_before_its_listed_cost_is_what_was_cha
         let health = rig.orders().providers.list().remove(0).health();
         assert_eq!(health.overcharged, usize::from(stock == 0));
     }
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overcharged_offer_is_not_sold_after_a_restart_days_later() {
+    let rig = Rig::start(&[(FIVESIM, 100_000)]).await;
+    rig.pin(FIVESIM, 500_000);
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, received).await;
+    execute(rig.orders(), Finish { order: id, actor: Actor::System }).await;
+    rig.pin(FIVESIM, 100_000);
+    let closed = rig.close().await;
+    closed.retire(72);
+    let rig = closed.open().await;
+    assert!(rig.orders().market.read_model.order(id).is_none(), "it has left memory");
+    let overcharged = |rig: &Rig| rig.orders().providers.list().remove(0).health().overcharged;
+    until(|| overcharged(&rig) == 1).await;
+    rig.sync().await;
+    assert_eq!(rig.ask_of(&order).stock, 0);
+    rig.pin(FIVESIM, 500_000);
+    rig.sync().await;
+    assert_eq!((rig.ask_of(&order).stock, overcharged(&rig)), (5, 0));
+    // Its list has caught up, and is believed after a restart too.
+    rig.pin(FIVESIM, 100_000);
+    rig.sync().await;
+    let rig = rig.close().await.open().await;
+    synced(rig.orders()).await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!((rig.ask_of(&order).stock, overcharged(&rig)), (5, 0));
     rig.stop().await;
 }
 
@@ -111,6 +141,25 @@ async fn an_offer_refused_as_too_cheap_comes_back_at_the_price_named() {
     rig.pin(HANDLER, 50_000);
     rig.sync().await;
     assert_eq!(rig.ask().price, Micros(60_000), "the list had caught up");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_refused_as_too_cheap_without_a_price_stays_out_until_its_cost_rises() {
+    let closed = Rig::start(&[(HANDLER, 50_000)]).await.close().await;
+    let named = "error = \"price_too_low\", price = \"$price\"";
+    closed.reword("handler", named, "error = \"price_too_low\"");
+    let rig = closed.open().await;
+    synced(rig.orders()).await;
+    rig.pin(HANDLER, 90_000);
+    let refused = rig.buy(Some(200_000)).await;
+    assert!(matches!(refused, Err(Refusal::NoNumbers { .. })), "{refused:?}");
+    assert_eq!(rig.ask().stock, 0);
+    for (listed, stock) in [(50_000, 0), (40_000, 0), (51_000, 5), (50_000, 5)] {
+        rig.pin(HANDLER, listed);
+        rig.sync().await;
+        assert_eq!((rig.ask().cost, rig.ask().stock), (Micros(listed), stock));
+    }
     rig.stop().await;
 }
 

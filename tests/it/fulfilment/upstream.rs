@@ -1,9 +1,11 @@
 //! What is left to be done at a provider: numbers on their way back, ends, a last look, and
 //! what it charges in vain.
 
+use nexnum::attention::AttentionKind;
 use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{Actor, Finish};
+use nexnum_engine::command::{Actor, FindOrphan, Finish, SettleOrphan};
+use nexnum_engine::event::OrphanEnd;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Order, OrderStatus};
 use nexnum_sandbox::{FaultKind, SandboxConfig};
@@ -53,6 +55,53 @@ async fn what_ended_before_a_restart_is_ended_at_its_provider_after_it() {
     let closed = rig.close().await;
     assert!(!is_listed(&closed).await);
     closed.sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_that_its_provider_kept_is_told_after_a_restart_for_a_day() {
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, received).await;
+    let (provider, external_id) = (order.provider, Box::<str>::from("lost"));
+    let (from, cost) = (order.placed_at, Some(Micros(50_000)));
+    let found = FindOrphan { order: id, attempt: 1, provider, external_id, from, cost };
+    let (external_id, end) = (found.external_id.clone(), OrphanEnd::Stayed);
+    execute(rig.orders(), found).await;
+    execute(rig.orders(), SettleOrphan { provider, external_id, end }).await;
+    execute(rig.orders(), Finish { order: id, actor: Actor::System }).await;
+    let left = |rig: &Rig| {
+        let rows = rig.orders().market.attention.rows(99).0;
+        let of_order = rows.into_iter().filter(|row| row.subject.order == Some(id));
+        of_order.filter(|row| row.kind == AttentionKind::EndLeft).count()
+    };
+    let rig = rig.close().await.open().await;
+    until(|| left(&rig) == 1).await;
+    let closed = rig.close().await;
+    closed.retire(25);
+    let rig = closed.open().await;
+    assert!(rig.orders().market.read_model.order(id).is_none(), "it has left memory");
+    let later = std::time::Duration::from_secs(2);
+    tokio::time::sleep(later).await;
+    assert_eq!(left(&rig), 0);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_was_not_taken_before_its_order_left_memory_is_told_after_a_restart() {
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, received).await;
+    rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
+    execute(rig.orders(), Finish { order: id, actor: Actor::System }).await;
+    let closed = rig.close().await;
+    closed.retire(2);
+    let rig = closed.open().await;
+    let left = || {
+        let rows = rig.orders().market.attention.rows(99).0;
+        rows.iter().any(|row| row.kind == AttentionKind::EndLeft && row.subject.order == Some(id))
+    };
+    until(left).await;
+    rig.stop().await;
 }
 
 async fn is_listed(closed: &Closed) -> bool {

@@ -2,11 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use nexnum::attention::AttentionKind;
+use nexnum::market::folder;
+use nexnum_engine::ids::OrderId;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::command_line::run;
 use super::harness::{Market, PROVIDER_KEY};
 use super::operations::parse;
+use crate::rig::{ledger, server};
 
 /// Waits for a row of this kind.
 async fn row(market: &Market, kind: &str, is_right: impl Fn(&Value) -> bool) -> Value {
@@ -45,6 +50,62 @@ async fn a_provider_that_is_not_heard_is_one_row_however_often_it_is_asked() {
     let line = lines.lines().find(|line| line.contains("kind=price_list_failed")).unwrap();
     assert!(line.contains("provider=silent"), "{line}");
     market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_settles_a_row() {
+    let market = Market::start().await;
+    let attention = market.running.rooms.orders.market.attention.clone();
+    for order in [7, 8] {
+        attention.raise(AttentionKind::EndLeft, ("own", OrderId(order)), "left");
+    }
+    let orders = async || {
+        let listed = market.admin.get("/api/admin/attention").await.ok();
+        let rows = listed["rows"].as_array().unwrap().iter();
+        rows.map(|row| row["order"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let printed =
+        run(&market, &["attention", "settle", "end_left", "--provider", "own", "--order", "7"]);
+    let printed = printed.await;
+    assert!(printed.status.success(), "{printed:?}");
+    assert_eq!(orders().await, ["8"]);
+    let body = serde_json::json!({"kind": "end_left", "provider": "own", "order": "8"});
+    for _ in 0..2 {
+        let settled = market.admin.post("/api/admin/attention/settle", body.clone()).await;
+        assert_eq!(settled.status, 204);
+        assert_eq!(orders().await, [""; 0]);
+    }
+    let body = serde_json::json!({"kind": "end_left", "order": "-1"});
+    let settled = market.admin.post("/api/admin/attention/settle", body).await;
+    settled.refused(400, "invalid_field");
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_behind_the_ledger_is_told() {
+    let folder = TempDir::new().unwrap();
+    let config = server::config(&folder.path().join("market"));
+    folder::init(&config.data_dir).unwrap();
+    let mut opened = folder::open(&config.data_dir, |_| {}).unwrap();
+    let at = opened.last_at.plus_ms(600_000);
+    ledger::append(&mut opened, at, &ledger::account("acme").into());
+    drop(opened);
+    let running = server::start(&config, Vec::new()).await;
+    let orders = &running.rooms.orders;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let row = loop {
+        let rows = orders.market.attention.rows(9).0;
+        if let Some(row) = rows.into_iter().find(|row| row.kind == AttentionKind::ClockApart) {
+            break row;
+        }
+        assert!(Instant::now() < deadline, "it is not told");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert!(row.text.contains("behind the market's"), "{row:?}");
+    assert!(row.since >= at, "time went on from there: {row:?}");
+    let off_s = orders.market.clock.off_ms() / 1000;
+    assert!((-600..-500).contains(&off_s), "{off_s}");
+    running.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -334,6 +334,13 @@ impl Tour {
         for key in ["1", "3", "99", "x"] {
             self.delete(&format!("/api/admin/keys/{key}")).await;
         }
+        for body in [
+            json!({"kind": "end_left", "provider": "own", "order": "7"}),
+            json!({"kind": "nope"}),
+            json!({"kind": "end_left", "order": "x"}),
+        ] {
+            self.post("/api/admin/attention/settle", body).await;
+        }
         self.post("/api/admin/providers/own/sync", json!({})).await;
         let new = |more: Value| {
             let mut new = json!({

@@ -22,6 +22,7 @@ const ROUTES: &[(&str, Who)] = &[
     ("POST /api/admin/accounts/{id}/deposits", Who::Operator),
     ("POST /api/admin/accounts/{id}/keys", Who::Operator),
     ("GET /api/admin/attention", Who::Operator),
+    ("POST /api/admin/attention/settle", Who::Operator),
     ("DELETE /api/admin/callbacks/{id}", Who::Operator),
     ("DELETE /api/admin/keys/{id}", Who::Operator),
     ("POST /api/admin/callback/rotate", Who::Operator),

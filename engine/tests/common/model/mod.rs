@@ -17,7 +17,7 @@ use nexnum_engine::command::{
     AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, EndUpstream, Expire, FailOrder,
     Finish, IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier, NextAttempt, OpenAccount,
     PlaceOrder, Placed, PriceOffers, Pulse, RecoverLoss, RegisterProvider, Reply, RequestAnother,
-    RevokeKey, SettleCallback,
+    RevokeKey,
 };
 use nexnum_engine::event::{Idempotency, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId, Product, ProviderId};
@@ -93,6 +93,8 @@ struct Order {
     purchase: Option<Box<str>>,
     cancel_from: Time,
     digests: Vec<u128>,
+    /// Which parts of each message are known: sender, text, code.
+    parts: Vec<[bool; 3]>,
     /// The sale's terms stand as they were at the first message.
     delivered: bool,
     loss: i64,
@@ -211,10 +213,9 @@ impl Model {
                 }
                 Ok(answer)
             }
+            Command::CompleteMessage(completed) => self.complete(completed),
             Command::ReceiveCallback(callback) => self.receive_callback(callback),
-            Command::SettleCallback(SettleCallback { callback, outcome }) => {
-                self.settle_callback(*callback, *outcome)
-            }
+            Command::SettleCallback(end) => self.settle_callback(end.callback, end.outcome),
             Command::RequestAnother(RequestAnother { order, actor }) => {
                 self.another(*order, *actor)
             }
@@ -256,7 +257,10 @@ impl Model {
                 (order.status(), order.state, order.attempt, order.in_doubt, order.number),
             )?;
             same(&format!("price of {id}"), known.price, order.terms.price)?;
-            same(&format!("messages of {id}"), known.messages.len(), order.digests.len())?;
+            let parts = known.messages.iter().map(|known| {
+                [&known.sender, &known.text, &known.code].map(|part| !part.is_empty())
+            });
+            same(&format!("messages of {id}"), parts.collect(), order.parts.clone())?;
         }
         let resting: Vec<_> =
             state.quarantine().map(|rests| (rests.until, rests.offer, rests.number)).collect();

@@ -1,7 +1,9 @@
 //! The life of an order, its money, its messages; the pulse.
 
 use nexnum_engine::activation::ActivationState as S;
-use nexnum_engine::command::{Actor, Effect, Incoming, PlaceOrder, Placed, Reply, Timings};
+use nexnum_engine::command::{
+    Actor, CompleteMessage, Effect, Incoming, PlaceOrder, Placed, Reply, Timings,
+};
 use nexnum_engine::event::{ProviderKind, Terms};
 use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId};
 use nexnum_engine::limits::{
@@ -75,6 +77,7 @@ impl Model {
             purchase: None,
             cancel_from: now,
             digests: Vec::new(),
+            parts: Vec::new(),
             delivered: false,
             loss: 0,
             word: None,
@@ -272,21 +275,34 @@ impl Model {
         let index = self.find(id)?;
         let known = self.has_seen(index, message.digest);
         let order = &mut self.orders[index];
-        let said = !message.text.is_empty() || !message.code.is_empty();
-        let fits = message.text.len() <= TEXT_LEN_MAX
-            && message.sender.len() <= NAME_LEN_MAX
-            && message.code.len() <= NAME_LEN_MAX;
-        need(said && fits, "invalid_field")?;
+        need(is_takeable(message), "invalid_field")?;
         need(order.state != S::Init, "no_number_yet")?;
         need(!known, "duplicate_message")?;
         need(order.digests.len() < MESSAGES_MAX, "exhausted")?;
         order.digests.push(message.digest);
+        order.parts.push(said_parts(message));
         order.waiting = false;
         if order.state == S::Active {
             (order.state, order.delivered) = (S::Received, true);
         }
         self.charge_in_vain(index);
         Ok(Reply::Effect(Effect::Done))
+    }
+
+    pub(super) fn complete(&mut self, completed: &CompleteMessage) -> Answer {
+        let CompleteMessage { order, message } = completed;
+        let index = self.find(*order)?;
+        need(is_takeable(message), "invalid_field")?;
+        let order = &mut self.orders[index];
+        let at = order.digests.iter().position(|digest| *digest == message.digest);
+        let Some(at) = at.filter(|_| order.closed_at.is_none()) else {
+            return Ok(Reply::Effect(Effect::Unchanged));
+        };
+        let (before, said) = (order.parts[at], said_parts(message));
+        let after = [0, 1, 2].map(|part| before[part] || said[part]);
+        order.parts[at] = after;
+        let effect = if after == before { Effect::Unchanged } else { Effect::Done };
+        Ok(Reply::Effect(effect))
     }
 
     pub(super) fn another(&mut self, id: OrderId, actor: Actor) -> Answer {
@@ -360,4 +376,17 @@ impl Model {
         self.orphans.retain(|orphan| !gone(orphan.order));
         Reply::Changed((due.len() + rested) as u32 + u32::from(forget))
     }
+}
+
+/// A message that says something, within its bounds.
+fn is_takeable(message: &Incoming) -> bool {
+    let [_, text, code] = said_parts(message);
+    let fits = message.text.len() <= TEXT_LEN_MAX
+        && message.sender.len() <= NAME_LEN_MAX
+        && message.code.len() <= NAME_LEN_MAX;
+    (text || code) && fits
+}
+
+fn said_parts(message: &Incoming) -> [bool; 3] {
+    [&message.sender, &message.text, &message.code].map(|part| !part.is_empty())
 }

@@ -1,0 +1,129 @@
+//! Bodies as text: in the charset that they show, name, or are taken for.
+//!
+//! Promises: a body without a charset loses nothing, since what is not UTF-8 in it is read as
+//! windows-1252, which gives every byte a character. Leaves to others: what the text means.
+
+use std::borrow::Cow;
+
+use encoding_rs::{
+    BIG5, EUC_KR, Encoding, GBK, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252,
+};
+
+/// A body as text: in the charset that its mark or its first bytes show, else in the one that
+/// its `Content-Type` names, else in UTF-8. What is not UTF-8 there is windows-1252; what another
+/// charset cannot decode becomes U+FFFD. A mark at the start is left out.
+#[must_use]
+pub fn decoded<'a>(content_type: &str, body: &'a [u8]) -> Cow<'a, str> {
+    let (encoding, mark_len) = encoding_of(content_type, body);
+    let body = &body[mark_len..];
+    // Bytes of ASCII are other letters in ISO-2022-JP and in UTF-16.
+    if encoding == UTF_8 || (body.is_ascii() && encoding.is_ascii_compatible()) {
+        return utf8_or_western(body);
+    }
+    encoding.decode_without_bom_handling(body).0
+}
+
+/// True for a body in UTF-16: the marks of a form or of a line are two bytes each in it.
+#[must_use]
+pub fn is_utf16(content_type: &str, body: &[u8]) -> bool {
+    let (encoding, _) = encoding_of(content_type, body);
+    encoding == UTF_16LE || encoding == UTF_16BE
+}
+
+/// The encoding of a body, and the length of the mark that it begins with.
+fn encoding_of(content_type: &str, body: &[u8]) -> (&'static Encoding, usize) {
+    Encoding::for_bom(body).unwrap_or_else(|| {
+        let named = || charset(content_type).and_then(labelled);
+        (wide(body).or_else(named).unwrap_or(UTF_8), 0)
+    })
+}
+
+/// UTF-16 without a mark: every body begins with a character of ASCII, and none with a zero
+/// beside it.
+fn wide(body: &[u8]) -> Option<&'static Encoding> {
+    match body {
+        [1..=0x7f, 0, ..] => Some(UTF_16LE),
+        [0, 1..=0x7f, ..] => Some(UTF_16BE),
+        _ => None,
+    }
+}
+
+/// UTF-8, and windows-1252 where it is not: a list may have rows of both.
+fn utf8_or_western(body: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(body) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(body.len() + body.len() / 8);
+    for chunk in body.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.push_str(&WINDOWS_1252.decode_without_bom_handling(chunk.invalid()).0);
+    }
+    Cow::Owned(text)
+}
+
+/// The encoding of a label: those of the WHATWG, Windows' own numbers for the eastern ones, and
+/// UTF-16 without its hyphen.
+fn labelled(label: &[u8]) -> Option<&'static Encoding> {
+    let number = ["windows-", "cp", "ms"].iter().find_map(|lead| {
+        let (start, rest) = label.split_at_checked(lead.len())?;
+        start.eq_ignore_ascii_case(lead.as_bytes()).then_some(rest)
+    });
+    let by_number = || match number? {
+        b"932" => Some(SHIFT_JIS),
+        b"936" => Some(GBK),
+        b"949" => Some(EUC_KR),
+        b"950" => Some(BIG5),
+        b"1200" => Some(UTF_16LE),
+        b"1201" => Some(UTF_16BE),
+        b"65001" => Some(UTF_8),
+        _ => None,
+    };
+    let unhyphened = || match label.to_ascii_lowercase().as_slice() {
+        b"utf16" | b"utf16le" | b"ucs2" => Some(UTF_16LE),
+        b"utf16be" | b"ucs-2be" | b"ucs2be" => Some(UTF_16BE),
+        _ => None,
+    };
+    Encoding::for_label(label).or_else(by_number).or_else(unhyphened)
+}
+
+/// The charset in a `Content-Type`: `text/html; charset="windows-1251"`.
+fn charset(content_type: &str) -> Option<&[u8]> {
+    let mut parameters = content_type.split(';').skip(1).filter_map(|it| it.split_once('='));
+    let (_, label) = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
+    Some(label.trim().trim_matches(['"', '\'']).as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_utf8_and_names_no_charset_loses_no_byte() {
+        for content_type in ["", "text/html", "text/html; charset=utf-8", "a/b; charset=nope"] {
+            let of = |body: &[u8]| decoded(content_type, body).into_owned();
+            assert_eq!(of(b"Tu c\xf3digo: 48291"), "Tu código: 48291");
+            assert_eq!(of("código — ".as_bytes()), "código — ");
+            let mixed = ["код 1\n".as_bytes(), b"c\xf3digo 2 \x80\x93"].concat();
+            assert_eq!(of(&mixed), "код 1\ncódigo 2 €“");
+            let every: Vec<u8> = (1..=255).collect();
+            assert!(!of(&every).contains('\u{fffd}'));
+            assert_eq!(of(&every).chars().count(), 255);
+        }
+    }
+
+    #[test]
+    fn utf_16_is_known_by_its_mark_its_first_bytes_or_its_name() {
+        let text = "código 码 1";
+        let le: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let be: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for (name, body) in [("utf-16le", &le), ("UTF-16BE", &be), ("utf16be", &be), ("x", &le)] {
+            let content_type = format!("text/plain; charset={name}");
+            assert!(is_utf16(&content_type, body), "{name}");
+            assert_eq!(decoded(&content_type, body), text, "{name}");
+        }
+        let eastern: Vec<u8> = "码 1".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        assert_eq!(decoded("text/plain; charset=\"utf-16be\"", &eastern), "码 1");
+        assert_eq!(decoded("", &[&b"\xfe\xff"[..], &eastern].concat()), "码 1");
+        assert!(!is_utf16("text/plain", b"1"));
+    }
+}

@@ -1,0 +1,169 @@
+//! What the ledger's last days tell that no state keeps: offers that were charged above their
+//! prices, and what was left open at providers.
+//!
+//! Promises: read once, in the background of a start, in bounded time and memory; an offer whose
+//! listed cost has caught up since is not among them. Leaves to others: what follows from it.
+
+use std::collections::BTreeMap;
+
+use nexnum_engine::event::{
+    Closing, Event, MemoryEvent, OfferEvent, OrderEvent, OrphanEnd, Placement, ProviderWord,
+    UpstreamEvent,
+};
+use nexnum_engine::ids::{OfferId, OrderId, ProviderId, Seq};
+use nexnum_engine::money::Micros;
+use nexnum_engine::time::Time;
+use nexnum_storage::{Reader, StorageError};
+
+use super::replay::Decoded;
+
+/// Events that are read at most: some seconds' work, of days where few orders come.
+const EVENTS_MAX: u64 = 2_000_000;
+/// What happened before that is not looked at.
+const KEPT_MS: u64 = 7 * DAY_MS;
+/// What was left open at a provider is told for so long.
+const LEFT_KEPT_MS: u64 = DAY_MS;
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+/// Entries of each kind: above it later ones are left out.
+const ENTRIES_MAX: usize = 10_000;
+
+/// An attempt to buy.
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    offer: OfferId,
+    price: Micros,
+    provider: ProviderId,
+}
+
+/// What the ledger's last days tell.
+#[derive(Debug, Default)]
+pub struct Recent {
+    /// What offers were charged that cost more than they were sold for.
+    pub overcharged: BTreeMap<OfferId, Micros>,
+    /// Orders of which a provider has kept what it was to take back, and who did.
+    pub stayed: Vec<(OrderId, ProviderId)>,
+    /// Orders that have left memory before their end was taken by their provider.
+    pub unended: Vec<(OrderId, ProviderId)>,
+    /// The last attempts of open orders.
+    attempts: BTreeMap<OrderId, Attempt>,
+    /// Those that have ended here and not there, and when they did here.
+    ending: BTreeMap<OrderId, (ProviderId, Time)>,
+}
+
+impl Recent {
+    /// Reads the ledger's last days up to `now`; `goes_on` is asked before each row.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn read(
+        reader: &Reader,
+        now: Time,
+        goes_on: impl Fn() -> bool,
+    ) -> Result<Self, StorageError> {
+        let since = reader.first_since(Time(now.0.saturating_sub(KEPT_MS)))?;
+        let from = since.max(Seq(reader.last()?.seq.0.saturating_sub(EVENTS_MAX)));
+        let left_since = Time(now.0.saturating_sub(LEFT_KEPT_MS));
+        let mut recent = Self::default();
+        for row in reader.read(from)? {
+            if !goes_on() {
+                break;
+            }
+            let Decoded { at, events, .. } = Decoded::from_row(&row?)?;
+            for event in &events {
+                recent.follow((at, event), at >= left_since);
+            }
+        }
+        Ok(recent)
+    }
+
+    fn follow(&mut self, (at, event): (Time, &Event), is_told: bool) {
+        match event {
+            Event::Offer(OfferEvent::OffersPriced { terms, .. }) => {
+                for terms in terms {
+                    let charged = self.overcharged.get(&terms.offer);
+                    if charged.is_some_and(|charged| terms.cost >= *charged) {
+                        self.overcharged.remove(&terms.offer);
+                    }
+                }
+            }
+            Event::Order(event) => self.follow_order(at, event),
+            Event::Upstream(event) => self.follow_upstream(event, is_told),
+            Event::Memory(MemoryEvent::Retired { orders_before, .. }) => {
+                let left = |_: &OrderId, (_, ended): &mut (_, Time)| *ended <= *orders_before;
+                let left = self
+                    .ending
+                    .extract_if(.., left)
+                    .map(|(order, (provider, _))| (order, provider));
+                let left: Vec<_> = left.collect();
+                if is_told {
+                    push(&mut self.unended, left);
+                }
+            }
+            Event::Account(_) | Event::Offer(_) | Event::Memory(_) | Event::Callback(_) => {}
+        }
+    }
+
+    fn follow_order(&mut self, at: Time, event: &OrderEvent) {
+        match event {
+            OrderEvent::OrderPlaced(Placement { order, terms, assignment: None, .. })
+            | OrderEvent::AttemptStarted { order, terms, .. } => {
+                let (offer, price, provider) = (terms.offer, terms.price, terms.provider);
+                self.attempts.insert(*order, Attempt { offer, price, provider });
+            }
+            OrderEvent::NumberAssigned { order, cost, .. } => {
+                let attempt = self.attempts.get(order).filter(|attempt| *cost > attempt.price);
+                let has_room = self.overcharged.len() < ENTRIES_MAX;
+                if let Some(attempt) = attempt.filter(|_| has_room) {
+                    let charged = self.overcharged.entry(attempt.offer).or_insert(*cost);
+                    *charged = (*charged).max(*cost);
+                }
+            }
+            OrderEvent::OrderFailed { order, .. } => drop(self.attempts.remove(order)),
+            OrderEvent::ActivationClosed { order, closing, .. } => {
+                let attempt = self.attempts.remove(order);
+                match closing {
+                    Closing::Completed | Closing::TimedOut => {
+                        self.ending.extend(attempt.map(|it| (*order, (it.provider, at))));
+                    }
+                    Closing::Cancelled => {}
+                }
+            }
+            OrderEvent::OrderPlaced(_)
+            | OrderEvent::OrderDoubted { .. }
+            | OrderEvent::DoubtCleared { .. }
+            | OrderEvent::MessageReceived(_)
+            | OrderEvent::MessageCompleted(_)
+            | OrderEvent::AnotherRequested { .. }
+            | OrderEvent::NumberQuarantined { .. }
+            | OrderEvent::LossRecovered { .. } => {}
+        }
+    }
+
+    fn follow_upstream(&mut self, event: &UpstreamEvent, is_told: bool) {
+        match event {
+            UpstreamEvent::OrphanSettled { order, provider, end, .. } => match end {
+                OrphanEnd::Stayed if is_told => push(&mut self.stayed, [(*order, *provider)]),
+                OrphanEnd::Stayed | OrphanEnd::GivenBack | OrphanEnd::Gone => {}
+            },
+            UpstreamEvent::EndedUpstream { order } => drop(self.ending.remove(order)),
+            UpstreamEvent::EndedByProvider { order, word } => match word {
+                ProviderWord::Cancelled | ProviderWord::Expired | ProviderWord::Finished => {
+                    self.ending.remove(order);
+                }
+                // Its tries go on.
+                ProviderWord::Missing => {}
+            },
+            UpstreamEvent::PurchaseCharged { .. }
+            | UpstreamEvent::ChargeReversed { .. }
+            | UpstreamEvent::OrphanFound { .. } => {}
+        }
+    }
+}
+
+fn push(
+    list: &mut Vec<(OrderId, ProviderId)>,
+    new: impl IntoIterator<Item = (OrderId, ProviderId)>,
+) {
+    let room = ENTRIES_MAX.saturating_sub(list.len());
+    list.extend(new.into_iter().take(room));
+}
