@@ -4,7 +4,7 @@
 use super::code::{CODE_LEN, Code, Figure, Shape, is_day};
 use super::cues::{Cue, Kind};
 use super::lexer::{Atom, AtomKind, Lexed, RunLetters};
-use super::shapes::{figure_len, is_dotted, is_hidden, shape_of};
+use super::shapes::{figure_len, is_dotted, is_hidden, is_spoken, shape_of};
 
 /// Groups that are read as one figure; more belong to a card or an account.
 pub(super) const GROUPS_MAX: usize = 12;
@@ -30,6 +30,9 @@ impl<'a> Builder<'a> {
         let is_number = part.bytes().all(|b| b.is_ascii_digit());
         if !is_number && self.run(at)?.is_word() {
             return self.drawn(at, start).or_else(|| self.capitals(at));
+        }
+        if start == self.lexed.atoms[at].start && is_spoken(part) {
+            return None;
         }
         if is_hidden(&self.lexed.text, start, end) {
             return Some(self.closed(Shape::Measure, start, at));
@@ -329,7 +332,8 @@ impl<'a> Builder<'a> {
             figure.start = start;
             let crossed = text.len() >= 2 && text.bytes().all(|b| b == b'X');
             let digits = matches!(figure.shape, Shape::Digits | Shape::Uneven);
-            if digits && text.len() <= PREFIX_LEN_MAX && !crossed {
+            let named = text.len() <= PREFIX_LEN_MAX || self.is_called(start);
+            if digits && named && !crossed {
                 return Some((figure, end));
             }
             let rest = (at + 2..end).step_by(2).map(|group| self.text(group));

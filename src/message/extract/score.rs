@@ -26,6 +26,8 @@ const SOMEWHERE: i32 = 20;
 const ALONE: i32 = 24;
 /// Digits of a figure that may be another's number.
 const SHORT_LEN: usize = 4;
+/// Words between a figure and the word for code that is joined with it.
+const JOINED_GAP_MAX: u32 = 16;
 /// Words between the only figure that may be a code and a word that asks for one.
 const SOLE_GAP_MAX: u32 = 6;
 
@@ -140,13 +142,27 @@ impl<'a> Judge<'a> {
         let opens = (opened || one.is_at_door()) && !drawn;
         let asked = before.with || near(before.enter) || near(after.enter) || opens;
         let proves = inside(before.verify) || inside(after.verify);
-        if asked || self.known.replaced {
+        let spelled = one.figure.shape == Shape::Spelled;
+        if spelled || asked || self.known.replaced || self.owns_line(one.placed.at) {
             ALONE
         } else if proves && !drawn || self.is_bare(one) {
             SOMEWHERE
         } else {
             0
         }
+    }
+
+    /// True for a figure on a line of its own in a message that asks for one, or behind a line
+    /// that ends with a colon.
+    fn owns_line(&self, at: usize) -> bool {
+        let items = &self.row.items;
+        let line = Some(&Item::Break(Level::Line));
+        let head = at.checked_sub(1).map(|at| &items[at]);
+        let ends = matches!(items.get(at + 1), None | Some(Item::Break(_)));
+        let above = at.checked_sub(2).map(|at| items[at]);
+        let joined = matches!(above, Some(Item::Joint | Item::Cue(Kind::Is)));
+        let topic = &self.topic;
+        head == line && ends && (joined || topic.code || topic.enter) && !topic.trade
     }
 
     /// True in a message that speaks of no thing that has a number, and has no other figure but
@@ -190,7 +206,8 @@ impl<'a> Judge<'a> {
             if inside || lone.is_some() || points >= 30 { points } else { points / 2 }
         };
         // "Orchard: 482913. Type it to sign in", "Orchard: 482913. Keep it to yourself".
-        let titled = at_joint(self.row, *at) && self.topic.verify;
+        let titled =
+            at_joint(self.row, *at) && (self.topic.verify || self.topic.code && self.topic.enter);
         let sole = one.sole && lone.is_some_and(|words| words <= 3);
         let asked = titled && lone.is_some() && (self.topic.enter || sole);
         // "Tell it to no one! 482913 is for your payment".
@@ -220,19 +237,33 @@ impl<'a> Judge<'a> {
     }
 
     fn nearness(&self, one: &Candidate, counted: bool, beside: bool, link: i32) -> Nearness {
-        let Candidate { placed, sole, .. } = one;
+        let Candidate { placed, sole, figure, .. } = one;
         let Placed { at, before, after, .. } = placed;
         let inside = |tie: Tie| tie.crossed.is_none();
         let joined_after = after
             .code
             .is_some_and(|tie| (tie.joined && tie.gap <= 5 || tie.gap == 0) && inside(tie));
+        let gap_max = if *sole { JOINED_GAP_MAX } else { JOINED_GAP_MAX / 2 };
         let joined = before
             .code
-            .is_some_and(|tie| tie.joined && tie.gap <= 8 && inside(tie) && tie.passed == 0);
+            .is_some_and(|tie| tie.joined && tie.gap <= gap_max && inside(tie) && tie.passed == 0);
+        // "The code for the payout of 5000 rub. 8N49-37".
+        let described = before.code.is_some_and(|tie| {
+            self.topic.verify && tie.gap <= SOLE_GAP_MAX && inside(tie) && tie.passed == 0
+        });
         let next = |tie: Tie| tie.gap == 0 && tie.crossed.is_none_or(|level| level == Level::Line);
         // "R7XK2 is what you need to sign in".
         let proves = |tie: Tie| tie.joined && inside(tie);
-        let proves = at_joint(self.row, *at) && after.verify.is_some_and(proves);
+        let stands = at_joint(self.row, *at) || self.begins_sentence(*at);
+        let proves = stands && after.verify.is_some_and(proves)
+            || figure.shape == Shape::Uneven
+                && before.verify.is_some_and(|tie| inside(tie) && tie.gap == 0);
+        // "Your code? Here: 5T8 K2W. Please type it in."
+        let pointed = at_joint(self.row, *at)
+            && self.stands_apart(*at).is_some()
+            && self.topic.code
+            && (self.topic.enter || self.topic.verify)
+            && !self.topic.trade;
         let near = before.enter.is_some_and(|gap| gap <= 2);
         let told = before.asked || after.asked || placed.is_told();
         let entered = before.enter == Some(0);
@@ -245,10 +276,10 @@ impl<'a> Judge<'a> {
                 || joined
                 || joined_after
                 || told
-                || *sole && (near || proves)
+                || *sole && (near || proves || described || pointed)
                 || entered && (link >= 30 || self.topic.verify),
             joined_after,
-            asked: before.asked || counted || *sole && entered,
+            asked: before.asked || counted || *sole && (entered || before.called || told),
         }
     }
 
@@ -261,12 +292,16 @@ impl<'a> Judge<'a> {
             (Shape::Digits, 6) => 45,
             (Shape::Digits, 4..=8) => 40,
             (Shape::Digits, 9..=10) if close || asked => 30,
+            // A phone number.
+            (Shape::Digits, 9..=10) if code.starts_with('0') => -60,
             (Shape::Digits, 9..=10) => 22,
             (Shape::Digits, _) if asked => 34,
             (Shape::Digits, _) if close => 26,
             (Shape::Digits, _) => 8,
             (Shape::Uneven, _) if wished && *sole => 36,
             (Shape::Uneven, _) if wished => 25,
+            // "P2P" is a word.
+            (Shape::Mixed, 3) if !close => -60,
             (Shape::Mixed, _) if wished && *sole => 36,
             (Shape::Mixed, _) if wished => 32,
             (Shape::Capitals, 4..=10) if wished && self.is_drawn(code) => 26,
@@ -317,7 +352,9 @@ impl<'a> Judge<'a> {
             return false;
         }
         let vowels = code.bytes().filter(|b| matches!(b, b'A' | b'E' | b'I' | b'O' | b'U')).count();
-        self.topic.small && vowels * 4 <= code.len()
+        // "BLIK" and "WLAN" are names.
+        let vowels_max = if code.len() < 6 { 0 } else { code.len() / 4 };
+        self.topic.small && vowels <= vowels_max
     }
 
     /// A message that says nothing but a figure, or the sender's name before it.
@@ -326,7 +363,10 @@ impl<'a> Judge<'a> {
         let code = one.figure.code.as_str();
         let is_titled = at_joint(self.row, one.placed.at);
         let titled = topic.numbered && (5..=7).contains(&code.len()) && is_titled;
-        let named = topic.signed || titled;
+        // "[Orchard] 7716".
+        let closed = Item::Break(Level::Clause);
+        let opened = one.placed.at == 2 && self.row.items[1] == closed;
+        let named = topic.signed || titled || opened;
         let few = topic.words == 0 || topic.words <= 2 && named;
         let nothing_else = few && !topic.cues && topic.figures == 1;
         // "Orchard: 482913. Ref #77120".
@@ -351,6 +391,7 @@ impl<'a> Judge<'a> {
             lost += match (label.joined, joined_after) {
                 _ if label.sent => 70,
                 (false, _) if one.sole => 10,
+                _ if figure.shape == Shape::Spelled => 10,
                 _ if placed.is_told_last() => 10,
                 (_, false) if named => 20,
                 (true, true) => 10,

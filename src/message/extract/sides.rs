@@ -12,7 +12,7 @@ const LABEL_GAP_MAX: u32 = 2;
 /// Words between a figure and the word that says it counts no more.
 const STALE_GAP_MAX: u32 = 5;
 /// Words between a figure and the word that says that something is to be sent there.
-const SEND_GAP_MAX: u32 = 4;
+const SEND_GAP_MAX: u32 = 6;
 /// Words between a figure behind a colon and the word that asks for it.
 const ASKED_GAP_MAX: u32 = 5;
 /// Words between a figure and the words that ask to tell it to a person.
@@ -35,7 +35,7 @@ pub(super) struct Tie {
 }
 
 /// A word that says that a figure is no code.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Label {
     /// Its item.
     pub(super) place: usize,
@@ -70,12 +70,21 @@ pub(super) struct Side {
     pub(super) place: bool,
     /// The word for code stands behind a thing that has one of its own.
     pub(super) thing: bool,
+    /// The text asks to enter or to tell the code: "Tell the driver the code for boarding 274".
+    pub(super) called: bool,
     /// Something is done with the figure.
     pub(super) with: bool,
     /// The figure counts from now on.
     pub(super) new: bool,
     /// Words of a sale are in the sentence.
     pub(super) trade: bool,
+}
+
+impl Side {
+    /// True where no word has been met yet that ties a figure to anything.
+    fn is_empty(&self) -> bool {
+        self.code.is_none() && self.label.is_none() && self.enter.is_none() && !self.with
+    }
 }
 
 /// A figure with what stands around it.
@@ -161,7 +170,14 @@ impl Looker<'_> {
             place = next;
             match self.row.items[place] {
                 Item::Figure(figure) => match self.labelled[figure] {
-                    Some(label) => place = label,
+                    Some(label) => {
+                        if side.is_empty() && walk.crossed.is_none() && !walk.joined {
+                            side.label = self.inherited(walk, place, label);
+                        }
+                        place = label;
+                    }
+                    // "The code for 5000 rub. 8N49-37".
+                    None if self.is_measured(place) => walk.gap = walk.gap.saturating_add(1),
                     None => walk.pass(&self.row.figures[figure], is_name(self.row, place)),
                 },
                 Item::Cue(Kind::Stale | Kind::Instead)
@@ -222,7 +238,8 @@ impl Looker<'_> {
         let clause =
             clause.take_while(|item| !matches!(item, Item::Break(Level::Line | Level::Sentence)));
         let says = |kind: Kind| clause.clone().any(|item| *item == Item::Cue(kind));
-        let acts = [Kind::Verify, Kind::With, Kind::Enter].into_iter().any(says);
+        let acts = [Kind::Verify, Kind::With, Kind::Enter, Kind::Open].into_iter().any(says);
+        side.called = says(Kind::Enter) && tie.gap <= 1 && tie.crossed.is_none();
         side.thing = (says(Kind::Thing) || says(Kind::Label)) && !acts;
         if self.row.items[place] == Item::Cue(Kind::Otp) {
             tie.rank += 3;
@@ -261,10 +278,7 @@ impl Looker<'_> {
             match self.row.items[place] {
                 Item::Figure(figure) => {
                     let figure = &self.row.figures[figure];
-                    let measured = matches!(
-                        self.row.items.get(place + 1),
-                        Some(Item::Cue(Kind::Unit | Kind::Currency))
-                    );
+                    let measured = self.is_measured(place);
                     let taken = figure.shape == Shape::Taken && !is_name(self.row, place);
                     let open = figure.is_open() && figure.shape != Shape::Capitals;
                     if taken || open && !measured {
@@ -291,6 +305,25 @@ impl Looker<'_> {
             }
         }
         side
+    }
+
+    /// The label that a figure shares with the one at `place`, which is labelled by the item at
+    /// `label`.
+    fn inherited(&self, walk: Walk, place: usize, label: usize) -> Option<Label> {
+        let Item::Figure(figure) = self.row.items[place] else { return None };
+        // "Send START 10GB to 4821".
+        if self.row.items[label] == Item::Cue(Kind::Send) && walk.gap <= SEND_GAP_MAX {
+            return Some(Label { place: label, joined: true, sent: true, gap: 0 });
+        }
+        // "Plate 4KH 8447".
+        let part = self.row.figures[figure].shape == Shape::Measure && !self.is_measured(place);
+        (part && walk.gap == 1).then(|| Label { place: label, ..Label::default() })
+    }
+
+    /// True for a figure with a unit or a currency behind it.
+    fn is_measured(&self, place: usize) -> bool {
+        let next = self.row.items.get(place + 1);
+        matches!(next, Some(Item::Cue(Kind::Unit | Kind::Currency)))
     }
 
     /// True for a word behind the figure that counts no more: "8820 yerine 4419".

@@ -31,10 +31,12 @@ pub(super) struct Topic {
 impl Topic {
     pub(super) fn of(row: &Row, text: &str, sender: &str) -> Self {
         let mut topic = Self::default();
+        // "#482913" says no more than the digits.
+        let bare = text.trim_start().starts_with('#');
         for item in &row.items {
             match item {
                 Item::Cue(kind) => {
-                    topic.cues |= *kind != Kind::Is;
+                    topic.cues |= !(*kind == Kind::Is || bare && *kind == Kind::Number);
                     topic.code |= matches!(kind, Kind::Otp | Kind::Code);
                     topic.verify |= matches!(kind, Kind::Otp | Kind::Verify);
                     topic.enter |= *kind == Kind::Enter;
