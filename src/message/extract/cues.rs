@@ -83,28 +83,36 @@ struct Entry {
 }
 
 struct Table {
-    /// For each word its rows in the table.
+    /// Rows that words have in the table: many words have the same.
     entries: Vec<Vec<Entry>>,
-    /// The words, and those that may stand inside a longer one.
+    /// The words, and those that may stand inside a longer one, with their rows.
     words: Trie,
     inner: Trie,
-    /// Single words for a code, with the rows of `entries` that they have.
+    /// Single words for a code, with their rows.
     names: Vec<(String, usize)>,
 }
 
 static CUES: LazyLock<Table> = LazyLock::new(|| {
-    let (words, entries) = read(TABLE).into_iter().unzip::<_, _, Vec<String>, Vec<Vec<Entry>>>();
-    let numbered = || words.iter().enumerate();
+    let mut entries: Vec<Vec<Entry>> = Vec::new();
+    let words = read(TABLE).into_iter().map(|(word, rows)| {
+        let known = entries.iter().position(|known| *known == rows);
+        let at = known.unwrap_or(entries.len());
+        if at == entries.len() {
+            entries.push(rows);
+        }
+        (word, at)
+    });
+    let words: Vec<(String, usize)> = words.collect();
     let trie = |keeps: &dyn Fn(&Entry) -> bool| {
-        let kept = numbered().filter(|(at, _)| entries[*at].iter().any(keeps));
-        let kept = kept.map(|(at, word)| {
-            (word.as_bytes(), u32::try_from(at).expect("a table of words is far smaller"))
+        let kept = words.iter().filter(|(_, at)| entries[*at].iter().any(keeps));
+        let kept = kept.map(|(word, at)| {
+            (word.as_bytes(), u32::try_from(*at).expect("a table of words is far smaller"))
         });
         Trie::of(&kept.collect::<Vec<_>>())
     };
     let is_name = |at: usize| entries[at].iter().any(|row| row.kind <= Kind::Code);
-    let names = numbered().filter(|(at, word)| is_name(*at) && is_word(word));
-    let names = names.map(|(at, word)| (word.clone(), at)).collect();
+    let names = words.iter().filter(|(word, at)| is_name(*at) && is_word(word));
+    let names = names.cloned().collect();
     Table { words: trie(&|_| true), inner: trie(&|row| !row.begins), names, entries }
 });
 
@@ -211,10 +219,13 @@ fn class(c: char) -> Class {
         '\0'..='\x7f' => Class::NoLetter,
         // Vowel signs are letters here.
         '\u{900}'..='\u{109f}' => Class::Other,
-        // Most letters, without a search for them.
+        // Most letters and signs, without a search for them.
         '\u{3b1}'..='\u{3c9}' | '\u{430}'..='\u{45f}' | '\u{561}'..='\u{587}' => Class::Other,
         '\u{5d0}'..='\u{5ea}' | '\u{620}'..='\u{64a}' | '\u{10d0}'..='\u{10f0}' => Class::Other,
+        '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' => Class::Other,
         '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => Class::Other,
+        '\u{2010}'..='\u{2070}' | '\u{20a0}'..='\u{20bf}' => Class::NoLetter,
+        '\u{3000}'..='\u{3004}' | '\u{3008}'..='\u{3020}' => Class::NoLetter,
         _ if c.is_alphabetic() => Class::Other,
         _ => Class::NoLetter,
     }

@@ -49,6 +49,10 @@ impl<'a> Builder<'a> {
         if self.follows_word(at) {
             return Some(self.closed(Shape::Taken, start, at));
         }
+        // "P749.00", "R350,50".
+        if !is_number && self.is_priced(at, part) {
+            return Some(self.closed(Shape::Measure, start, at + 2));
+        }
         if let Some(built) = self.spelled(at, start) {
             return Some(built);
         }
@@ -112,6 +116,16 @@ impl<'a> Builder<'a> {
     /// A figure that is no code, up to the end of the atom `last`.
     pub(super) fn closed(self, shape: Shape, start: usize, last: usize) -> Built {
         (Figure { shape, code: Code::default(), start, end: self.end(last) }, last + 1)
+    }
+
+    /// True for a currency's letters and an amount with two decimals.
+    fn is_priced(self, at: usize, part: &str) -> bool {
+        let amount = part.trim_start_matches(|c: char| c.is_ascii_uppercase());
+        let letters = part.len() - amount.len();
+        (1..=3).contains(&letters)
+            && amount.bytes().all(|b| b.is_ascii_digit())
+            && matches!(self.kind(at + 1), Some(AtomKind::Sign('.' | ',')))
+            && self.number(at + 2).is_some_and(|decimals| decimals.len() == 2)
     }
 
     /// Digits and letters without any group beside them.

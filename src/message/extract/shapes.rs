@@ -156,6 +156,13 @@ pub(super) fn is_hidden(text: &str, start: usize, end: usize) -> bool {
     if !before.ends_with(stars) {
         return after.starts_with("**") || after.starts_with(['•', '●']);
     }
+    // "*221*4821#" is dialled.
+    if let Some(rest) = after.strip_prefix('*') {
+        let word = rest.split(char::is_whitespace).next().unwrap_or_default();
+        if word.starts_with(|c: char| c.is_ascii_digit()) || word.contains('#') {
+            return true;
+        }
+    }
     // One star on either side, or two, are bold print.
     let lead = before.len() - before.trim_end_matches('*').len();
     let tail = after.len() - after.trim_start_matches('*').len();

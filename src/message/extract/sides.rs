@@ -30,8 +30,6 @@ pub(super) struct Tie {
     pub(super) joined: bool,
     /// Figures between the two.
     pub(super) passed: i32,
-    /// Points of the words around the word itself: what it is for, that it is new.
-    pub(super) rank: i32,
 }
 
 /// A word that says that a figure is no code.
@@ -233,7 +231,7 @@ impl Looker<'_> {
 
     /// Reads what is before the word for code at this place: "old", "new", what it is for.
     fn name(&self, side: &mut Side, place: usize) {
-        let Some(tie) = &mut side.code else { return };
+        let Some(tie) = side.code else { return };
         let clause = self.row.items[..place].iter().rev().take(THING_ITEMS);
         let clause =
             clause.take_while(|item| !matches!(item, Item::Break(Level::Line | Level::Sentence)));
@@ -241,9 +239,6 @@ impl Looker<'_> {
         let acts = [Kind::Verify, Kind::With, Kind::Enter, Kind::Open].into_iter().any(says);
         side.called = says(Kind::Enter) && tie.gap <= 1 && tie.crossed.is_none();
         side.thing = (says(Kind::Thing) || says(Kind::Label)) && !acts;
-        if self.row.items[place] == Item::Cue(Kind::Otp) {
-            tie.rank += 3;
-        }
         for at in (place.saturating_sub(NAME_ITEMS)..place).rev() {
             match self.row.items[at] {
                 Item::Cue(Kind::Stale | Kind::Instead)
@@ -258,7 +253,6 @@ impl Looker<'_> {
                     });
                 }
                 Item::Cue(Kind::New) => side.new = true,
-                Item::Cue(Kind::Verify) => tie.rank = 3,
                 Item::Cue(_) | Item::Words(_) => {}
                 Item::Figure(_)
                 | Item::Joint
@@ -364,7 +358,7 @@ struct Walk {
 impl Walk {
     fn tie(self) -> Tie {
         let Self { gap, crossed, joined, passed, .. } = self;
-        Tie { gap, crossed, joined, passed, rank: 0 }
+        Tie { gap, crossed, joined, passed }
     }
 
     /// True while the walk is in the figure's own sentence.

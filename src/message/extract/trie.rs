@@ -28,14 +28,32 @@ pub(super) struct Trie {
     tails: Vec<u8>,
     /// Where the first byte of a word leads; `NONE` where no word begins so.
     roots: [u32; 256],
+    /// A bit for each three bytes that a word may begin with, by their hash.
+    begins: Vec<u64>,
+    /// The first bytes of words that are no longer.
+    single: [bool; 256],
+}
+
+/// The bit of three bytes: most places of a text are passed over by it.
+fn bit(bytes: [u8; 3]) -> (usize, u64) {
+    let [one, two, three] = bytes.map(u32::from);
+    let hash = (one | two << 8 | three << 16).wrapping_mul(0x9e37_79b1) >> 16;
+    ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
 impl Trie {
     /// Words in order, none twice, none empty.
     pub(super) fn of(words: &[(&[u8], u32)]) -> Self {
         assert!(words.is_sorted_by(|one, two| one.0 < two.0), "words are in order");
-        let mut trie =
-            Self { nodes: Vec::new(), labels: Vec::new(), tails: Vec::new(), roots: [NONE; 256] };
+        let mut trie = Self {
+            nodes: Vec::new(),
+            labels: Vec::new(),
+            tails: Vec::new(),
+            roots: [NONE; 256],
+            begins: vec![0; 1 << 10],
+            single: [false; 256],
+        };
+        words.iter().for_each(|(word, _)| trie.mark(word));
         let mut open = Vec::new();
         let children = trie.branch(words, 0, &mut open);
         for child in children {
@@ -56,6 +74,26 @@ impl Trie {
             trie.nodes[node] = Node { tail, children, word };
         }
         trie
+    }
+
+    /// Marks what a word begins with, and what may follow a short one.
+    fn mark(&mut self, word: &[u8]) {
+        let [one, rest @ ..] = word else { return };
+        let Some(two) = rest.first() else {
+            self.single[usize::from(*one)] = true;
+            return;
+        };
+        for three in rest.get(1).map_or(0..=u8::MAX, |three| *three..=*three) {
+            let (at, bit) = bit([*one, *two, three]);
+            self.begins[at] |= bit;
+        }
+    }
+
+    /// True unless no word begins as a text does.
+    fn may_begin(&self, text: &[u8]) -> bool {
+        let byte = |at: usize| text.get(at).map_or(0, |byte| small(*byte));
+        let (at, bit) = bit([byte(0), byte(1), byte(2)]);
+        self.begins[at] & bit != 0 || self.single[usize::from(byte(0))]
     }
 
     /// Makes a node for each byte that words have at a depth.
@@ -79,7 +117,8 @@ impl Trie {
         &'a self,
         text: &'a [u8],
     ) -> impl Iterator<Item = (usize, usize)> + 'a {
-        let mut next = text.first().map_or(NONE, |byte| self.roots[usize::from(small(*byte))]);
+        let first = text.first().filter(|_| self.may_begin(text));
+        let mut next = first.map_or(NONE, |byte| self.roots[usize::from(small(*byte))]);
         let mut at = 1;
         std::iter::from_fn(move || {
             while next != NONE {
