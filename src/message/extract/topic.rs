@@ -46,9 +46,16 @@ impl Topic {
 
 /// True for names under which proofs of identity are sent.
 fn proves(sender: &str) -> bool {
-    let says = |word: &str| {
-        let parts = sender.as_bytes().windows(word.len());
-        parts.into_iter().any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+    let says = |at: usize, word: &str| {
+        let part = sender.as_bytes().get(at..at + word.len());
+        part.is_some_and(|part| part.eq_ignore_ascii_case(word.as_bytes()))
     };
-    ["otp", "verify", "auth", "2fa"].into_iter().any(says) && !says("bank")
+    let named = |(at, first): (usize, u8)| match first.to_ascii_lowercase() {
+        b'o' => says(at, "otp"),
+        b'v' => says(at, "verify"),
+        b'a' => says(at, "auth"),
+        b'2' => says(at, "2fa"),
+        _ => false,
+    };
+    sender.bytes().enumerate().any(named) && !(0..sender.len()).any(|at| says(at, "bank"))
 }
