@@ -60,22 +60,16 @@ pub(super) struct Side {
     pub(super) stale: bool,
     /// It is called the old one.
     pub(super) old: bool,
-    /// Something is opened or fetched, and no page is.
-    pub(super) open: Option<u32>,
     /// The figure is to be sent as a reply.
     pub(super) reply: bool,
     /// A door is named.
     pub(super) place: bool,
-    /// The word for code stands behind a thing that has one of its own.
-    pub(super) thing: bool,
     /// The text asks to enter or to tell the code: "Tell the driver the code for boarding 274".
     pub(super) called: bool,
     /// Something is done with the figure.
     pub(super) with: bool,
     /// The figure counts from now on.
     pub(super) new: bool,
-    /// Words of a sale are in the sentence.
-    pub(super) trade: bool,
 }
 
 impl Side {
@@ -117,8 +111,6 @@ impl Placed {
 /// Looks around every figure of a row, in order.
 pub(super) fn around(row: &Row) -> Vec<Placed> {
     let mut looker = Looker { row, labelled: vec![None; row.figures.len()] };
-    // Words for opening mean a page where the message has its address.
-    let linked = row.items.iter().any(|item| matches!(item, Item::Link { .. }));
     let mut placed = Vec::with_capacity(row.figures.len());
     for (at, item) in row.items.iter().enumerate() {
         if let Item::Figure(figure) = *item {
@@ -126,7 +118,6 @@ pub(super) fn around(row: &Row) -> Vec<Placed> {
             let measured = row.figures[figure].shape == Shape::Measure;
             let after = if measured { Side::default() } else { looker.look_on(at) };
             let mut placing = Placed { at, figure, before: looker.look_back(at), after };
-            placing.before.open = placing.before.open.filter(|_| !linked);
             // "Reply YES5".
             if placing.before.reply && row.figures[figure].shape != Shape::Digits {
                 placing.before.enter = None;
@@ -185,7 +176,6 @@ impl Looker<'_> {
                     side.label.get_or_insert(Label { place, joined: false, sent: false, gap: 0 });
                 }
                 Item::Cue(kind @ (Kind::Label | Kind::Thing | Kind::Trade | Kind::Month)) => {
-                    side.trade |= kind == Kind::Trade && walk.is_inside();
                     let nearest = side.label.is_none() && side.enter.is_none() && !side.with;
                     let reach = if kind == Kind::Month { 0 } else { LABEL_GAP_MAX };
                     let near = walk.gap <= reach && walk.crossed.is_none();
@@ -233,12 +223,10 @@ impl Looker<'_> {
     fn name(&self, side: &mut Side, place: usize) {
         let Some(tie) = side.code else { return };
         let clause = self.row.items[..place].iter().rev().take(THING_ITEMS);
-        let clause =
+        let mut clause =
             clause.take_while(|item| !matches!(item, Item::Break(Level::Line | Level::Sentence)));
-        let says = |kind: Kind| clause.clone().any(|item| *item == Item::Cue(kind));
-        let acts = [Kind::Verify, Kind::With, Kind::Enter, Kind::Open].into_iter().any(says);
-        side.called = says(Kind::Enter) && tie.gap <= 1 && tie.crossed.is_none();
-        side.thing = (says(Kind::Thing) || says(Kind::Label)) && !acts;
+        let entered = clause.any(|item| *item == Item::Cue(Kind::Enter));
+        side.called = entered && tie.gap <= 1 && tie.crossed.is_none();
         for at in (place.saturating_sub(NAME_ITEMS)..place).rev() {
             match self.row.items[at] {
                 Item::Cue(Kind::Stale | Kind::Instead)
@@ -392,9 +380,6 @@ impl Walk {
         if matches!(kind, Kind::Link | Kind::Open) && same && side.with {
             side.enter.get_or_insert(0);
         }
-        if kind == Kind::Open && same && near {
-            side.open.get_or_insert(self.gap);
-        }
         side.place |= kind == Kind::Place && same && near;
         if kind == Kind::Person && same {
             side.person.get_or_insert(self.gap);
@@ -404,7 +389,6 @@ impl Walk {
 
     /// Takes an item in; true where the walk ends.
     fn meet(&mut self, side: &mut Side, item: Item) -> bool {
-        let same = self.is_inside();
         match item {
             Item::Words(words) => self.gap = self.gap.saturating_add(words),
             // "Your code:" and the figure on the next line.
@@ -448,12 +432,9 @@ impl Walk {
                 side.reply = side.enter.is_none();
                 side.enter.get_or_insert(1);
             }
-            Item::Cue(Kind::Trade) => {
-                side.trade |= same;
-                self.gap = self.gap.saturating_add(1);
-            }
             Item::Cue(
-                Kind::Thing
+                Kind::Trade
+                | Kind::Thing
                 | Kind::Label
                 | Kind::Tail
                 | Kind::Unit

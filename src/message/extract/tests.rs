@@ -49,7 +49,7 @@ fn a_figure_beside_the_word_for_code_is_surer_than_one_elsewhere() {
     assert!(confidence("Your code is 482913") > 90);
     // Of the figures that the text ties to the code in other words, nearly all are codes.
     assert!(confidence("Orchard: 482913. Never share this code.") > 90);
-    assert!(confidence("Hello 482913") < 70);
+    assert!(confidence("Hello 482913") < 90);
 }
 
 /// Texts of 100 KB that would be slow if the work on a character grew with the text.

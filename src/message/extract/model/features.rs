@@ -9,7 +9,7 @@ use crate::message::extract::candidates::{Beside, Candidate, Candidates, is_send
 use crate::message::extract::code::{Figure, Shape, is_year};
 use crate::message::extract::items::{Item, Level, Row};
 use crate::message::extract::shapes::{is_slogan, is_time};
-use crate::message::extract::sides::{Side, Tie};
+use crate::message::extract::sides::Tie;
 use crate::message::extract::topic::Topic;
 
 /// Words on either side of a figure that count by where they stand.
@@ -33,27 +33,17 @@ enum About {
     SoleTopic,
     SoleLength,
     Digits,
-    Beside,
     Groups,
     Vowels,
     Letters,
-    // The words around it, as the table of cues has them.
+    // What the words of the table of cues say of it.
     Verified,
     Asked,
     Coded,
     Old,
     Taken,
-    CodeBefore,
-    CodeAfter,
-    VerifyBefore,
-    VerifyAfter,
-    EnterBefore,
-    EnterAfter,
     Person,
-    Open,
     Label,
-    SaidBefore,
-    SaidAfter,
     // What stands beside it.
     Before,
     After,
@@ -145,11 +135,9 @@ impl Scene<'_> {
         sink.put(About::Sole, bits(&[one.named, one.plain, one.tagged, one.free, one.sole]));
         sink.put(About::SoleTopic, bits(&[one.sole, coded, verify, enter, trade, price]));
         sink.put(About::SoleLength, length * 2 + u32::from(one.sole));
-        let zeros = [code.starts_with('0'), code.ends_with("00")];
-        let [begins, ends] = zeros;
+        let (begins, ends) = (code.starts_with('0'), code.ends_with("00"));
         let sent = is_sender(self.sender, code);
         sink.put(About::Digits, bits(&[is_year(code), is_time(code), begins, ends, sent]));
-        sink.put(About::Beside, one.beside as u32);
         let text = &self.text[start..end];
         let signs = text.bytes().filter(|b| !b.is_ascii_alphanumeric()).count();
         let lettered = text.starts_with(|c: char| c.is_ascii_uppercase());
@@ -169,8 +157,7 @@ impl Scene<'_> {
         let coded = coarse(before.code) * 4 + coarse(after.code);
         let verified = coarse(before.verify) * 4 + coarse(after.verify);
         sink.put(About::Verified, coded * 16 + verified);
-        let asked = [before.asked || after.asked, placed.is_told()];
-        let [asked, told] = asked;
+        let (asked, told) = (before.asked || after.asked, placed.is_told());
         let Topic { code, verify, .. } = *topic;
         sink.put(About::Asked, bits(&[one.sole, before.with, asked, told, verify, code]));
         sink.put(About::Coded, coded * 2 + u32::from(one.sole));
@@ -178,26 +165,12 @@ impl Scene<'_> {
         sink.put(About::Old, bits(&old));
         let at_door = known.login && one.is_at_door();
         sink.put(About::Taken, bits(&[known.taken, at_door, known.settled, one.sole, one.tagged]));
-        sink.put(About::CodeBefore, tie(before.code));
-        sink.put(About::CodeAfter, tie(after.code));
-        sink.put(About::VerifyBefore, tie(before.verify));
-        sink.put(About::VerifyAfter, tie(after.verify));
-        sink.put(About::EnterBefore, near(before.enter));
-        sink.put(About::EnterAfter, near(after.enter));
         sink.put(About::Person, near(before.person) * 8 + near(after.person));
-        sink.put(About::Open, near(before.open) * 8 + near(after.open));
         let label = before
             .label
             .map_or(0, |label| bits(&[label.joined, label.sent]) * 8 + label.gap.min(7));
         let named = before.code.is_some_and(|tie| tie.crossed.is_none());
         sink.put(About::Label, label * 2 + u32::from(named));
-        for (about, side) in [(About::SaidBefore, before), (About::SaidAfter, after)] {
-            for (at, said) in (0..).zip(words_of(side)) {
-                if said {
-                    sink.put(about, at);
-                }
-            }
-        }
     }
 
     /// The items and the signs beside it.
@@ -214,8 +187,11 @@ impl Scene<'_> {
         let sign = |c: Option<char>| match c {
             None => 1,
             Some('0'..='9') => 2,
-            Some(c) if c.is_alphabetic() => 3,
-            Some(c) => u32::from(c),
+            Some('a'..='z' | 'A'..='Z') => 3,
+            // Punctuation of all scripts, of those without blanks, and in full width.
+            Some(c @ ('\0'..='\u{bf}' | '\u{2000}'..='\u{20ff}')) => u32::from(c),
+            Some(c @ ('\u{3000}'..='\u{303f}' | '\u{ff00}'..='\u{ff20}')) => u32::from(c),
+            Some(_) => 3,
         };
         let head = self.text[..start].trim_end_matches([' ', '\n']).chars().next_back();
         let tail = self.text[end..].trim_start_matches(' ').chars().next();
@@ -264,11 +240,6 @@ impl Scene<'_> {
     }
 }
 
-fn words_of(side: &Side) -> [bool; 9] {
-    let Side { asked, stale, old, reply, place, thing, with, new, trade, .. } = *side;
-    [asked, stale, old, reply, place, thing, with, new, trade]
-}
-
 fn vowels(code: &str) -> usize {
     code.bytes().filter(|b| matches!(b, b'A' | b'E' | b'I' | b'O' | b'U')).count()
 }
@@ -289,14 +260,6 @@ fn distance(gap: u32) -> u32 {
 
 fn near(gap: Option<u32>) -> u32 {
     gap.map_or(0, |gap| 1 + distance(gap))
-}
-
-fn tie(tie: Option<Tie>) -> u32 {
-    tie.map_or(0, |tie| {
-        let crossed = tie.crossed.map_or(0, |level| 1 + level as u32);
-        let joined = 32 * u32::from(tie.joined) + 64 * u32::from(tie.passed > 0);
-        1 + distance(tie.gap) + 8 * crossed + joined
-    })
 }
 
 /// None, beside it, in its sentence, elsewhere.
