@@ -137,6 +137,9 @@ fn splits(lexed: &Lexed, at: usize) -> bool {
     bytes[at - 1].is_ascii_alphanumeric() && bytes.get(at).is_some_and(u8::is_ascii_digit)
 }
 
+/// Two letters of a currency that stand before an amount without a blank.
+const LEADING: &[&str] = &["rs", "rm", "rp", "tk", "sh", "km", "br", "ks"];
+
 /// True if a word of the table leaves nothing but digits of a run.
 fn cuts(lexed: &Lexed, at: usize, pos: usize, cue: Cue) -> bool {
     let end = lexed.atoms[at].end;
@@ -159,7 +162,10 @@ fn cuts(lexed: &Lexed, at: usize, pos: usize, cue: Cue) -> bool {
             cue.end - cue.start >= 4 && end >= cue.end + 4 && digits(cue.end, end)
         }
         Kind::Otp | Kind::Code | Kind::Label | Kind::Currency | Kind::Number if !before => {
-            cue.end - cue.start >= 2 && digits(cue.end, end)
+            let word = &lexed.text[cue.start..cue.end];
+            let leads = word.len() > 2 || LEADING.iter().any(|it| word.eq_ignore_ascii_case(it));
+            let cuts = cue.kind != Kind::Currency || leads;
+            cuts && word.len() >= 2 && digits(cue.end, end)
         }
         Kind::Otp
         | Kind::Code
