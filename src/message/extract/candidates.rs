@@ -133,7 +133,10 @@ impl Looker<'_> {
     /// and for what it is good.
     fn sole(&self, each: &[Candidate]) -> Option<Figure> {
         let ranks: [fn(&Self, &Candidate) -> bool; 4] = [
-            |_, one| one.free && (one.named || one.figure.shape == Shape::Spelled),
+            |_, one| {
+                let spelled = one.figure.shape == Shape::Spelled;
+                one.free && (one.named || spelled || one.placed.before.called)
+            },
             |_, one| one.free && one.plain,
             |_, one| one.free,
             |looker, one| looker.is_described(one),
@@ -190,13 +193,17 @@ impl Looker<'_> {
 
     fn is_free(&self, one: &Candidate, login: bool) -> bool {
         let Placed { before, after, .. } = &one.placed;
-        let explained = before.label.is_some() && !one.placed.is_told()
+        let spelled = one.figure.shape == Shape::Spelled;
+        let explained = before.label.is_some() && !one.placed.is_told() && !spelled
             || after.stale
             || one.beside != Beside::Nothing
             || one.tagged
             || is_sender(self.sender, one.figure.code.as_str())
             || login && one.is_at_door();
-        one.figure.is_open() && one.figure.shape != Shape::Capitals && !explained
+        // "P2P", "3DS" are words.
+        let word = one.figure.shape == Shape::Mixed && one.figure.code.as_str().len() == 3;
+        let open = one.figure.is_open() && one.figure.shape != Shape::Capitals;
+        open && !explained && (!word || one.named)
     }
 
     fn is_tagged(&self, placed: &Placed, figure: Figure, is_named: bool) -> bool {
@@ -219,13 +226,16 @@ impl Looker<'_> {
             }
         };
         let asked = [Kind::Otp, Kind::Code, Kind::Enter, Kind::Verify].map(Item::Cue);
+        // "Lab no. LB-0017898".
+        let drawn = self.text.as_bytes()[start].is_ascii_uppercase();
         let worded = sides[0].is_some_and(|item| item != Item::Joint && !asked.contains(&item));
         let before =
             head.ends_with(' ') && (worded && ends_with_letters(head) || names(sides[0], 10));
         before
+            || sides[0] == Some(Item::Cue(Kind::Number)) && drawn
             || tail.starts_with(' ') && names(sides[1], 3)
             || is_plate(head, tail, code.as_str())
-            || head.ends_with('#') && sides[0] != Some(Item::Bound)
+            || head.ends_with('#') && start > 1 && sides[0] != Some(Item::Bound)
             || tail.trim_start().starts_with(':') && !is_named
     }
 
@@ -244,7 +254,12 @@ impl Looker<'_> {
         let sides = (self.item(at.checked_sub(1)), self.item(at.checked_add(1)));
         let other = matches!(self.item(at.checked_sub(2)), Some(Item::Figure(_)));
         let (year, hours) = (is_year(figure.code.as_str()), is_time(figure.code.as_str()));
+        // "482913 (USD 240)".
+        let bracketed = self.text[figure.end..].trim_start().starts_with('(');
         match sides {
+            (_, Some(Item::Cue(Kind::Currency | Kind::Tail | Kind::Unit))) if bracketed => {
+                Beside::Nothing
+            }
             (_, Some(Item::Cue(Kind::Currency | Kind::Tail))) => Beside::Amount,
             (Some(Item::Cue(Kind::Currency)), _) if !other => Beside::Amount,
             (_, Some(Item::Cue(Kind::Unit))) => Beside::Measure,

@@ -82,30 +82,66 @@ struct Entry {
     ends: bool,
 }
 
+/// What the rows of a word make of it where it stands.
+#[derive(Debug, PartialEq, Eq)]
+struct Senses {
+    /// By whether it is in capitals, whether it is inside a word, and whether its word goes on.
+    kinds: [Option<Kind>; 8],
+    /// Capitals count.
+    cased: bool,
+}
+
+impl Senses {
+    fn of(rows: &[Entry]) -> Self {
+        let kind = |at: usize| {
+            let [capitals, inside, goes_on] = [1, 2, 4].map(|bit| at & bit != 0);
+            let rows = rows.iter().filter(|row| capitals || !row.capital);
+            let rows = rows.filter(|row| !(row.begins && inside || row.ends && goes_on));
+            // Where languages differ on a word, the kind that comes first counts.
+            rows.map(|row| row.kind).min()
+        };
+        let kinds = std::array::from_fn(kind);
+        Self { kinds, cased: rows.iter().any(|row| row.capital) }
+    }
+
+    fn kind(&self, capitals: bool, inside: bool, goes_on: bool) -> Option<Kind> {
+        let at = usize::from(capitals) | usize::from(inside) << 1 | usize::from(goes_on) << 2;
+        self.kinds[at]
+    }
+}
+
 struct Table {
-    /// For each word its rows in the table.
-    entries: Vec<Vec<Entry>>,
-    /// The words, and those that may stand inside a longer one.
+    /// The words, and those that may stand inside a longer one; many have the same senses.
     words: Trie,
     inner: Trie,
-    /// Single words for a code, with the rows of `entries` that they have.
-    names: Vec<(String, usize)>,
+    senses: Vec<Senses>,
+    /// Single words for a code, and whether they may be longer.
+    names: Vec<(String, bool)>,
 }
 
 static CUES: LazyLock<Table> = LazyLock::new(|| {
-    let (words, entries) = read(TABLE).into_iter().unzip::<_, _, Vec<String>, Vec<Vec<Entry>>>();
-    let numbered = || words.iter().enumerate();
+    let words = read(TABLE);
+    let mut senses: Vec<Senses> = Vec::new();
+    let mut numbers = Vec::with_capacity(words.len());
+    for (word, rows) in &words {
+        let sense = Senses::of(rows);
+        let known = senses.iter().position(|known| *known == sense);
+        let number = known.unwrap_or(senses.len());
+        if number == senses.len() {
+            senses.push(sense);
+        }
+        let number = u32::try_from(number).expect("a table of words is far smaller");
+        numbers.push((word.as_bytes(), number, rows));
+    }
     let trie = |keeps: &dyn Fn(&Entry) -> bool| {
-        let kept = numbered().filter(|(at, _)| entries[*at].iter().any(keeps));
-        let kept = kept.map(|(at, word)| {
-            (word.as_bytes(), u32::try_from(at).expect("a table of words is far smaller"))
-        });
-        Trie::of(&kept.collect::<Vec<_>>())
+        let kept = numbers.iter().filter(|(_, _, rows)| rows.iter().any(keeps));
+        Trie::of(&kept.map(|(word, number, _)| (*word, *number)).collect::<Vec<_>>())
     };
-    let is_name = |at: usize| entries[at].iter().any(|row| row.kind <= Kind::Code);
-    let names = numbered().filter(|(at, word)| is_name(*at) && is_word(word));
-    let names = names.map(|(at, word)| (word.clone(), at)).collect();
-    Table { words: trie(&|_| true), inner: trie(&|row| !row.begins), names, entries }
+    let (whole, inner) = (trie(&|_| true), trie(&|row| !row.begins));
+    let is_name = |rows: &[Entry]| rows.iter().any(|row| row.kind <= Kind::Code);
+    let names = words.iter().filter(|(word, rows)| is_name(rows) && is_word(word));
+    let names = names.map(|(word, rows)| (word.clone(), rows.iter().any(|row| !row.ends)));
+    Table { words: whole, inner, senses, names: names.collect() }
 });
 
 /// The words of the table, folded, each with its rows.
@@ -166,10 +202,7 @@ fn is_word(word: &str) -> bool {
 /// The word for a code that this one is, but for the letters that it has lost.
 pub(super) fn whole(broken: &str) -> Option<&'static str> {
     let folded = fold(broken);
-    let fits = |(word, at): &&(String, usize)| {
-        let open = CUES.entries[*at].iter().any(|row| !row.ends);
-        is_whole(word, &folded, open)
-    };
+    let fits = |(word, open): &&(String, bool)| is_whole(word, &folded, *open);
     CUES.names.iter().find(fits).map(|(word, _)| word.as_str())
 }
 
@@ -211,10 +244,14 @@ fn class(c: char) -> Class {
         '\0'..='\x7f' => Class::NoLetter,
         // Vowel signs are letters here.
         '\u{900}'..='\u{109f}' => Class::Other,
-        // Most letters, without a search for them.
+        // Most letters and signs, without a search for them.
         '\u{3b1}'..='\u{3c9}' | '\u{430}'..='\u{45f}' | '\u{561}'..='\u{587}' => Class::Other,
         '\u{5d0}'..='\u{5ea}' | '\u{620}'..='\u{64a}' | '\u{10d0}'..='\u{10f0}' => Class::Other,
+        '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' => Class::Other,
         '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => Class::Other,
+        '\u{2010}'..='\u{2070}' | '\u{20a0}'..='\u{20bf}' => Class::NoLetter,
+        '\u{3000}'..='\u{3004}' | '\u{3008}'..='\u{3020}' => Class::NoLetter,
+        '\u{1200}'..='\u{1248}' | '\u{1780}'..='\u{17b3}' | '\u{17b6}'..='\u{17c8}' => Class::Other,
         _ if c.is_alphabetic() => Class::Other,
         _ => Class::NoLetter,
     }
@@ -231,44 +268,61 @@ fn goes_on(before: Option<char>, after: Option<char>) -> bool {
 pub(super) fn find(text: &str) -> Vec<Cue> {
     let mut cues: Vec<Cue> = Vec::with_capacity(32);
     let mut before = Class::NoLetter;
-    let mut free = 0;
-    for (start, c) in text.char_indices() {
+    let mut start = 0;
+    while let Some(c) = char_at(text, start) {
         let class = class(c);
         let inside = class != Class::NoLetter && class == before;
-        if start >= free
-            && let Some(cue) = longest(text, start, inside)
-        {
-            free = cue.end;
+        if let Some(cue) = longest(text, start, inside) {
+            start = cue.end;
+            before = text[..start].chars().next_back().map_or(Class::NoLetter, self::class);
             cues.push(cue);
+        } else {
+            start += c.len_utf8();
+            before = class;
         }
-        before = class;
     }
     stretch(text, &mut cues);
     cues
 }
 
+fn char_at(text: &str, at: usize) -> Option<char> {
+    match text.as_bytes().get(at)? {
+        byte @ 0..=0x7f => Some(char::from(*byte)),
+        _ => text[at..].chars().next(),
+    }
+}
+
 /// The longest word of the table that begins at this byte, inside another word or not.
 fn longest(text: &str, start: usize, inside: bool) -> Option<Cue> {
-    let words = if inside { &CUES.inner } else { &CUES.words };
+    let table = &*CUES;
+    let words = if inside { &table.inner } else { &table.words };
     let mut longest = None;
-    for (len, word) in words.prefixes(&text.as_bytes()[start..]) {
+    for (len, senses) in words.prefixes(&text.as_bytes()[start..]) {
         let end = start + len;
         if inside && len <= ROOT_LEN_MAX && !follows_particle(&text[..start], &text[start..end]) {
             continue;
         }
-        let last = text[..end].chars().next_back();
-        let goes_on = goes_on(last, text[end..].chars().next());
         // "yourcodeis482913" has no blank to tell its words.
-        let goes_on = goes_on && !(inside && len >= 4 && is_glued(&text[end..]));
-        let small = text[start..end].bytes().any(|b| b.is_ascii_lowercase());
-        let rows = CUES.entries[word].iter().filter(|row| !(row.capital && small));
-        let rows = rows.filter(|row| !(row.begins && inside || row.ends && goes_on));
-        // Where languages differ on a word, the kind that comes first counts.
-        if let Some(kind) = rows.map(|row| row.kind).min() {
+        let goes_on = word_goes_on(text, end) && !(inside && len >= 4 && is_glued(&text[end..]));
+        let senses = &table.senses[senses];
+        let capitals = senses.cased && !text[start..end].bytes().any(|b| b.is_ascii_lowercase());
+        if let Some(kind) = senses.kind(capitals, inside, goes_on) {
             longest = Some(Cue { kind, start, end });
         }
     }
     longest
+}
+
+/// True if the word before this byte goes on behind it.
+fn word_goes_on(text: &str, at: usize) -> bool {
+    let bytes = text.as_bytes();
+    match (bytes[at - 1], bytes.get(at)) {
+        (_, None) => false,
+        (one @ 0..=0x7f, Some(two @ 0..=0x7f)) => {
+            one.is_ascii_alphabetic() && two.is_ascii_alphabetic()
+        }
+        _ => goes_on(text[..at].chars().next_back(), char_at(text, at)),
+    }
 }
 
 /// Bytes of three letters of Arabic or Hebrew: as short a word is found in many others.
@@ -291,7 +345,12 @@ fn follows_particle(before: &str, word: &str) -> bool {
 fn stretch(text: &str, cues: &mut [Cue]) {
     let mut limit = text.len();
     for cue in cues.iter_mut().rev() {
-        let rest = &text[cue.end..limit];
+        let (end, from) = (limit, cue.start);
+        limit = from;
+        if !word_goes_on(text, cue.end) {
+            continue;
+        }
+        let rest = &text[cue.end..end];
         let mut before = text[cue.start..cue.end].chars().next_back();
         let inside = |c: &char| {
             let inside = is_spaced(*c) && goes_on(before, Some(*c));
@@ -299,7 +358,6 @@ fn stretch(text: &str, cues: &mut [Cue]) {
             inside
         };
         cue.end += rest.chars().take_while(inside).map(char::len_utf8).sum::<usize>();
-        limit = cue.start;
     }
 }
 

@@ -4,7 +4,7 @@
 use super::code::{CODE_LEN, Code, Figure, Shape, is_day};
 use super::cues::{Cue, Kind};
 use super::lexer::{Atom, AtomKind, Lexed, RunLetters};
-use super::shapes::{figure_len, is_dotted, is_hidden, shape_of};
+use super::shapes::{figure_len, is_dotted, is_hidden, is_spoken, shape_of};
 
 /// Groups that are read as one figure; more belong to a card or an account.
 pub(super) const GROUPS_MAX: usize = 12;
@@ -31,6 +31,9 @@ impl<'a> Builder<'a> {
         if !is_number && self.run(at)?.is_word() {
             return self.drawn(at, start).or_else(|| self.capitals(at));
         }
+        if start == self.lexed.atoms[at].start && is_spoken(part) {
+            return None;
+        }
         if is_hidden(&self.lexed.text, start, end) {
             return Some(self.closed(Shape::Measure, start, at));
         }
@@ -45,6 +48,10 @@ impl<'a> Builder<'a> {
         }
         if self.follows_word(at) {
             return Some(self.closed(Shape::Taken, start, at));
+        }
+        // "P749.00", "R350,50".
+        if !is_number && self.is_priced(at, part) {
+            return Some(self.closed(Shape::Measure, start, at + 2));
         }
         if let Some(built) = self.spelled(at, start) {
             return Some(built);
@@ -109,6 +116,16 @@ impl<'a> Builder<'a> {
     /// A figure that is no code, up to the end of the atom `last`.
     pub(super) fn closed(self, shape: Shape, start: usize, last: usize) -> Built {
         (Figure { shape, code: Code::default(), start, end: self.end(last) }, last + 1)
+    }
+
+    /// True for a currency's letters and an amount with two decimals.
+    fn is_priced(self, at: usize, part: &str) -> bool {
+        let amount = part.trim_start_matches(|c: char| c.is_ascii_uppercase());
+        let letters = part.len() - amount.len();
+        (1..=3).contains(&letters)
+            && amount.bytes().all(|b| b.is_ascii_digit())
+            && matches!(self.kind(at + 1), Some(AtomKind::Sign('.' | ',')))
+            && self.number(at + 2).is_some_and(|decimals| decimals.len() == 2)
     }
 
     /// Digits and letters without any group beside them.
@@ -329,7 +346,8 @@ impl<'a> Builder<'a> {
             figure.start = start;
             let crossed = text.len() >= 2 && text.bytes().all(|b| b == b'X');
             let digits = matches!(figure.shape, Shape::Digits | Shape::Uneven);
-            if digits && text.len() <= PREFIX_LEN_MAX && !crossed {
+            let named = text.len() <= PREFIX_LEN_MAX || self.is_called(start);
+            if digits && named && !crossed {
                 return Some((figure, end));
             }
             let rest = (at + 2..end).step_by(2).map(|group| self.text(group));

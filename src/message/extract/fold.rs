@@ -56,6 +56,15 @@ fn beyond_ascii(c: char) -> Glyph {
         {
             Glyph::Dense(c)
         }
+        // Hebrew, Georgian, Armenian, Ethiopic, Devanagari, Bengali.
+        '\u{5d0}'..='\u{5ea}' | '\u{10d0}'..='\u{10fa}' | '\u{561}'..='\u{586}' => Glyph::Letter(c),
+        '\u{1200}'..='\u{1248}' | '\u{904}'..='\u{939}' | '\u{93e}'..='\u{94d}' => Glyph::Letter(c),
+        '\u{985}'..='\u{9b9}' | '\u{9be}'..='\u{9cd}' => Glyph::Letter(c),
+        // Thai, Burmese, Khmer.
+        '\u{e01}'..='\u{e3a}' | '\u{e40}'..='\u{e4e}' => Glyph::Dense(c),
+        '\u{1000}'..='\u{103f}' | '\u{1780}'..='\u{17b3}' | '\u{17b6}'..='\u{17d3}' => {
+            Glyph::Dense(c)
+        }
         _ if is_invisible(c) => Glyph::Invisible,
         _ => rare(c),
     }

@@ -5,6 +5,17 @@ use super::cues::{Cue, Kind};
 use super::figures::{Builder, Built, GROUPS_MAX};
 use super::lexer::AtomKind;
 
+/// Bytes of a name between the word for code and a colon.
+const NAME_LEN_MAX: usize = 24;
+
+/// True for a name and a colon: " of Orchard: ".
+fn is_headed(part: &str) -> bool {
+    let name = part.trim_end();
+    let inside = |c: char| c.is_alphabetic() || c == ' ';
+    part.len() <= NAME_LEN_MAX
+        && name.strip_suffix(':').is_some_and(|name| name.chars().all(inside))
+}
+
 impl Builder<'_> {
     /// True for digits that begin a measure, a date or a time: "482 913 10 minutes".
     pub(super) fn is_apart(self, at: usize) -> bool {
@@ -31,13 +42,17 @@ impl Builder<'_> {
     }
 
     /// True right behind a word for code and what joins it: "your code is", "code:".
-    fn is_called(self, start: usize) -> bool {
+    pub(super) fn is_called(self, start: usize) -> bool {
         let (mut end, mut at) = (start, self.cues.partition_point(|cue| cue.end <= start));
         let joined =
-            |part: &str| part.chars().all(|c| c.is_whitespace() || ":-–—=\"'«(".contains(c));
+            |part: &str| part.chars().all(|c| c.is_whitespace() || ":-–—=\"'«()".contains(c));
         while let Some(cue) = at.checked_sub(1).map(|at| self.cues[at]) {
             match cue.kind {
-                _ if !joined(&self.lexed.text[cue.end..end]) => return false,
+                _ if !joined(&self.lexed.text[cue.end..end])
+                    && !is_headed(&self.lexed.text[cue.end..end]) =>
+                {
+                    return false;
+                }
                 Kind::Otp | Kind::Code => return true,
                 Kind::Is => (end, at) = (cue.start, at - 1),
                 _ => return false,

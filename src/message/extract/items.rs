@@ -137,6 +137,9 @@ fn splits(lexed: &Lexed, at: usize) -> bool {
     bytes[at - 1].is_ascii_alphanumeric() && bytes.get(at).is_some_and(u8::is_ascii_digit)
 }
 
+/// Two letters of a currency that stand before an amount without a blank.
+const LEADING: &[&str] = &["rs", "rm", "rp", "tk", "sh", "km", "br", "ks"];
+
 /// True if a word of the table leaves nothing but digits of a run.
 fn cuts(lexed: &Lexed, at: usize, pos: usize, cue: Cue) -> bool {
     let end = lexed.atoms[at].end;
@@ -147,8 +150,11 @@ fn cuts(lexed: &Lexed, at: usize, pos: usize, cue: Cue) -> bool {
         from < to && lexed.text.as_bytes()[from..to].iter().all(u8::is_ascii_digit)
     };
     let (before, after) = (cue.start > pos, cue.end < end);
+    let drawn = lexed.text.as_bytes()[cue.start].is_ascii_uppercase();
     match cue.kind {
         _ if !before && !after => true,
+        // "00H-61K" has no hours.
+        Kind::Currency | Kind::Unit if grouped && drawn => false,
         Kind::Currency | Kind::Unit if before && !after => digits(pos, cue.start),
         Kind::Currency | Kind::Label | Kind::Number if grouped => false,
         // "yourcodeis482913".
@@ -156,7 +162,10 @@ fn cuts(lexed: &Lexed, at: usize, pos: usize, cue: Cue) -> bool {
             cue.end - cue.start >= 4 && end >= cue.end + 4 && digits(cue.end, end)
         }
         Kind::Otp | Kind::Code | Kind::Label | Kind::Currency | Kind::Number if !before => {
-            cue.end - cue.start >= 2 && digits(cue.end, end)
+            let word = &lexed.text[cue.start..cue.end];
+            let leads = word.len() > 2 || LEADING.iter().any(|it| word.eq_ignore_ascii_case(it));
+            let cuts = cue.kind != Kind::Currency || leads;
+            cuts && word.len() >= 2 && digits(cue.end, end)
         }
         Kind::Otp
         | Kind::Code
@@ -273,6 +282,13 @@ fn ends_sentence(lexed: &Lexed, at: usize) -> bool {
             false
         }
     });
+    // "B.TECH", "JUMIA.MA".
+    let bytes = lexed.text.as_bytes();
+    let capital =
+        |at: Option<usize>| at.is_some_and(|at| bytes.get(at).is_some_and(u8::is_ascii_uppercase));
+    if capital(lexed.atoms[at].start.checked_sub(1)) && capital(Some(lexed.atoms[at].end)) {
+        return false;
+    }
     let next = lexed.atoms[at + 1..].iter().find(|atom| atom.kind != AtomKind::Blank);
     let digits = next.is_some_and(|atom| lexed.of(*atom).starts_with(|c: char| c.is_ascii_digit()));
     !(short && digits)

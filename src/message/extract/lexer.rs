@@ -86,6 +86,27 @@ impl Lexed {
         self.atoms.push(Atom { kind, start, end });
     }
 
+    /// ASCII letters and digits, at once.
+    fn push_run(&mut self, part: &str) {
+        let start = self.text.len();
+        self.text.push_str(part);
+        let end = self.text.len();
+        let mut letters = RunLetters::default();
+        for byte in part.bytes() {
+            letters.digits |= byte.is_ascii_digit();
+            letters.upper |= byte.is_ascii_uppercase();
+            letters.lower |= byte.is_ascii_lowercase();
+        }
+        if let Some(Atom { kind: AtomKind::Run(known), end: last, .. }) = self.atoms.last_mut() {
+            known.digits |= letters.digits;
+            known.upper |= letters.upper;
+            known.lower |= letters.lower;
+            *last = end;
+        } else {
+            self.atoms.push(Atom { kind: AtomKind::Run(letters), start, end });
+        }
+    }
+
     /// Blanks beside blanks and beside the ends of lines say nothing.
     fn push_blank(&mut self) {
         let last = self.atoms.last().map(|atom| atom.kind);
@@ -113,7 +134,15 @@ pub(super) fn lex(text: &str) -> Lexed {
         atoms: Vec::with_capacity(64.min(text.len())),
     };
     let letters = RunLetters::default();
-    for c in text.chars() {
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let run = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
+        if run > 0 {
+            lexed.push_run(&rest[..run]);
+            rest = &rest[run..];
+            continue;
+        }
+        rest = &rest[c.len_utf8()..];
         match glyph(c) {
             Glyph::Invisible => {}
             Glyph::Digit(ascii) => {
@@ -141,21 +170,19 @@ fn join_links(lexed: &mut Lexed) {
     if !lexed.text.bytes().any(|b| matches!(b, b'.' | b'@' | b'/')) {
         return;
     }
-    let mut joined = Vec::with_capacity(lexed.atoms.len());
-    let mut at = 0;
+    let (mut at, mut kept) = (0, 0);
     while at < lexed.atoms.len() {
-        let atom = lexed.atoms[at];
-        let len = link_len(lexed, at).unwrap_or(0);
+        let mut atom = lexed.atoms[at];
+        let len = link_len(lexed, at).filter(|len| *len > 1).unwrap_or(1);
         if len > 1 {
-            let end = lexed.atoms[at + len - 1].end;
-            joined.push(Atom { kind: AtomKind::Link, start: atom.start, end });
-            at += len;
-        } else {
-            joined.push(atom);
-            at += 1;
+            atom = Atom { kind: AtomKind::Link, end: lexed.atoms[at + len - 1].end, ..atom };
         }
+        // Atoms from `at` on, and the one before, are still those of the text.
+        lexed.atoms[kept] = atom;
+        kept += 1;
+        at += len;
     }
-    lexed.atoms = joined;
+    lexed.atoms.truncate(kept);
 }
 
 /// Endings of sites that messages name without `https://` or a path.

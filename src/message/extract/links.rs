@@ -4,20 +4,19 @@
 use super::code::{Code, Figure, Shape};
 use super::cues::Kind;
 use super::items::{Item, Level, Row};
-use super::score;
 use super::sides::REACH;
 
 /// A code that a browser is told of in the format for it.
-const BOUND: i32 = 75;
+const BOUND: u8 = 75;
 /// A code in a link.
-const LINKED: i32 = 62;
+const LINKED: u8 = 62;
 
-/// The code that is in an address, and its points.
-pub(super) fn judge(row: &Row, text: &str) -> Option<(Code, i32)> {
+/// The code that is in an address, and how likely it is, in percent.
+pub(super) fn judge(row: &Row, text: &str) -> Option<(Code, u8)> {
     if let Some(figure) = bound(row) {
         return Some((figure.code, BOUND));
     }
-    if !score::speaks_of_code(row) {
+    if !speaks_of_code(row) {
         return None;
     }
     let mut found = None;
@@ -34,6 +33,13 @@ pub(super) fn judge(row: &Row, text: &str) -> Option<(Code, i32)> {
         }
     }
     found.map(|code| (code, LINKED))
+}
+
+/// True if a message speaks of a code, or of a number and a link, so that one may be in the
+/// other.
+fn speaks_of_code(row: &Row) -> bool {
+    let says = |kind: Kind| row.items.contains(&Item::Cue(kind));
+    says(Kind::Otp) || says(Kind::Code) || says(Kind::Number) && says(Kind::Link)
 }
 
 /// True if the sentence of a link speaks of signing in, or asks to open it.

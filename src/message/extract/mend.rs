@@ -44,7 +44,7 @@ const ALIKE: &[(char, char)] = &[
 
 /// The text as its author wrote it.
 pub(super) fn mend(text: &str) -> Cow<'_, str> {
-    if !is_suspicious(text.as_bytes()) {
+    if text.is_ascii() || !is_suspicious(text.as_bytes()) {
         return text.into();
     }
     let text = decoded(text).map_or(Cow::Borrowed(text), Cow::Owned);

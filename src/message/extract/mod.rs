@@ -18,13 +18,12 @@ mod items;
 mod lexer;
 mod links;
 mod mend;
+mod model;
 mod provider;
-mod score;
 mod shapes;
 mod sides;
 #[cfg(test)]
 mod tests;
-mod ties;
 mod topic;
 mod trie;
 
@@ -35,7 +34,7 @@ pub use provider::{CodeField, Readable, from_provider, read};
 pub struct Found {
     /// ASCII digits and capitals, 3 to 10.
     pub code: Box<str>,
-    /// Percent, 58 to 99: what is less sure is not found.
+    /// Percent, 60 to 99: what is less sure is not found.
     pub confidence: u8,
 }
 
@@ -53,11 +52,8 @@ pub fn extract(text: &str, sender: &str) -> Option<Found> {
     let cues = cues::find(&lexed.text);
     // 3. Figures between words.
     let row = items::row(&lexed, &cues);
-    // 4. The one that the words make the code, or else one in a link.
-    let judged = score::judge(&row, &lexed.text, sender);
-    let judged = judged.map(|(figure, points)| (figure.code, points));
-    let (code, points) = judged.or_else(|| links::judge(&row, &lexed.text))?;
-    let confidence = u8::try_from(points.clamp(score::ENOUGH, score::MOST));
-    let confidence = confidence.expect("points are at most 99");
+    // 4. The one that is most likely the code, or else one in a link.
+    let judged = model::judge(&row, &lexed, sender);
+    let (code, confidence) = judged.or_else(|| links::judge(&row, &lexed.text))?;
     Some(Found { code: code.as_str().into(), confidence })
 }

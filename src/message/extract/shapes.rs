@@ -46,6 +46,8 @@ pub(super) fn shape_of<'a>(groups: impl Iterator<Item = &'a str> + Clone) -> Sha
         (3, [4, 1 | 2, 1 | 2] | [1 | 2, 1 | 2, 4]) => Shape::Uneven,
         (3, [2, 2, 2]) if is_date(groups.clone()) => Shape::Measure,
         (2, [4, 4, _]) if groups.clone().all(is_year) => Shape::Measure,
+        // "2025-26", "2025-118".
+        (2, [4, 2 | 3, _]) if groups.clone().next().is_some_and(is_year) => Shape::Measure,
         // "02-888-8888" and "1588-9999" are dialled.
         _ if !even && groups.clone().next().is_some_and(|group| group.starts_with('0')) => {
             Shape::Measure
@@ -54,6 +56,8 @@ pub(super) fn shape_of<'a>(groups: impl Iterator<Item = &'a str> + Clone) -> Sha
         (2, [1, 1, _]) | (3.., [1 | 3 | 4, 3, 3 | 4]) if !even || count == 2 => Shape::Measure,
         (2, [1 | 2, 1 | 2, _]) => Shape::Uneven,
         _ if even => Shape::Digits,
+        // "24-0426405" is a file.
+        (2, [first, second, _]) if first.abs_diff(second) >= 3 => Shape::Measure,
         _ => Shape::Uneven,
     }
 }
@@ -97,6 +101,16 @@ pub(super) fn is_plate(head: &str, tail: &str, code: &str) -> bool {
     code.len() == 4 && before.is_some_and(pair) && after.is_some_and(pair)
 }
 
+/// True for a word of Arabic in Latin letters, where some digits are letters: `ta3ek`, `7ad`.
+pub(super) fn is_spoken(word: &str) -> bool {
+    let digits = word.bytes().filter(u8::is_ascii_digit).count();
+    let letters = word.bytes().filter(u8::is_ascii_lowercase).count();
+    let spoken =
+        word.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'2' | b'3' | b'5'..=b'9'));
+    let ends = word.bytes().next_back().is_some_and(|b| b.is_ascii_lowercase());
+    spoken && (1..=2).contains(&digits) && letters > digits && word.len() <= 8 && ends
+}
+
 /// True for hours and minutes.
 pub(super) fn is_time(code: &str) -> bool {
     code.len() == 4
@@ -135,8 +149,19 @@ pub(super) fn is_hidden(text: &str, start: usize, end: usize) -> bool {
     {
         return true;
     }
+    // "PT50*** 8812".
+    if near.ends_with("***") && near.len() < before.len() {
+        return true;
+    }
     if !before.ends_with(stars) {
         return after.starts_with("**") || after.starts_with(['•', '●']);
+    }
+    // "*221*4821#" is dialled.
+    if let Some(rest) = after.strip_prefix('*') {
+        let word = rest.split(char::is_whitespace).next().unwrap_or_default();
+        if word.starts_with(|c: char| c.is_ascii_digit()) || word.contains('#') {
+            return true;
+        }
     }
     // One star on either side, or two, are bold print.
     let lead = before.len() - before.trim_end_matches('*').len();

@@ -12,7 +12,7 @@ const LABEL_GAP_MAX: u32 = 2;
 /// Words between a figure and the word that says it counts no more.
 const STALE_GAP_MAX: u32 = 5;
 /// Words between a figure and the word that says that something is to be sent there.
-const SEND_GAP_MAX: u32 = 4;
+const SEND_GAP_MAX: u32 = 6;
 /// Words between a figure behind a colon and the word that asks for it.
 const ASKED_GAP_MAX: u32 = 5;
 /// Words between a figure and the words that ask to tell it to a person.
@@ -30,12 +30,10 @@ pub(super) struct Tie {
     pub(super) joined: bool,
     /// Figures between the two.
     pub(super) passed: i32,
-    /// Points of the words around the word itself: what it is for, that it is new.
-    pub(super) rank: i32,
 }
 
 /// A word that says that a figure is no code.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Label {
     /// Its item.
     pub(super) place: usize,
@@ -62,20 +60,23 @@ pub(super) struct Side {
     pub(super) stale: bool,
     /// It is called the old one.
     pub(super) old: bool,
-    /// Something is opened or fetched, and no page is.
-    pub(super) open: Option<u32>,
     /// The figure is to be sent as a reply.
     pub(super) reply: bool,
     /// A door is named.
     pub(super) place: bool,
-    /// The word for code stands behind a thing that has one of its own.
-    pub(super) thing: bool,
+    /// The text asks to enter or to tell the code: "Tell the driver the code for boarding 274".
+    pub(super) called: bool,
     /// Something is done with the figure.
     pub(super) with: bool,
     /// The figure counts from now on.
     pub(super) new: bool,
-    /// Words of a sale are in the sentence.
-    pub(super) trade: bool,
+}
+
+impl Side {
+    /// True where no word has been met yet that ties a figure to anything.
+    fn is_empty(&self) -> bool {
+        self.code.is_none() && self.label.is_none() && self.enter.is_none() && !self.with
+    }
 }
 
 /// A figure with what stands around it.
@@ -110,8 +111,6 @@ impl Placed {
 /// Looks around every figure of a row, in order.
 pub(super) fn around(row: &Row) -> Vec<Placed> {
     let mut looker = Looker { row, labelled: vec![None; row.figures.len()] };
-    // Words for opening mean a page where the message has its address.
-    let linked = row.items.iter().any(|item| matches!(item, Item::Link { .. }));
     let mut placed = Vec::with_capacity(row.figures.len());
     for (at, item) in row.items.iter().enumerate() {
         if let Item::Figure(figure) = *item {
@@ -119,7 +118,6 @@ pub(super) fn around(row: &Row) -> Vec<Placed> {
             let measured = row.figures[figure].shape == Shape::Measure;
             let after = if measured { Side::default() } else { looker.look_on(at) };
             let mut placing = Placed { at, figure, before: looker.look_back(at), after };
-            placing.before.open = placing.before.open.filter(|_| !linked);
             // "Reply YES5".
             if placing.before.reply && row.figures[figure].shape != Shape::Digits {
                 placing.before.enter = None;
@@ -161,7 +159,14 @@ impl Looker<'_> {
             place = next;
             match self.row.items[place] {
                 Item::Figure(figure) => match self.labelled[figure] {
-                    Some(label) => place = label,
+                    Some(label) => {
+                        if side.is_empty() && walk.crossed.is_none() && !walk.joined {
+                            side.label = self.inherited(walk, place, label);
+                        }
+                        place = label;
+                    }
+                    // "The code for 5000 rub. 8N49-37".
+                    None if self.is_measured(place) => walk.gap = walk.gap.saturating_add(1),
                     None => walk.pass(&self.row.figures[figure], is_name(self.row, place)),
                 },
                 Item::Cue(Kind::Stale | Kind::Instead)
@@ -171,7 +176,6 @@ impl Looker<'_> {
                     side.label.get_or_insert(Label { place, joined: false, sent: false, gap: 0 });
                 }
                 Item::Cue(kind @ (Kind::Label | Kind::Thing | Kind::Trade | Kind::Month)) => {
-                    side.trade |= kind == Kind::Trade && walk.is_inside();
                     let nearest = side.label.is_none() && side.enter.is_none() && !side.with;
                     let reach = if kind == Kind::Month { 0 } else { LABEL_GAP_MAX };
                     let near = walk.gap <= reach && walk.crossed.is_none();
@@ -217,16 +221,12 @@ impl Looker<'_> {
 
     /// Reads what is before the word for code at this place: "old", "new", what it is for.
     fn name(&self, side: &mut Side, place: usize) {
-        let Some(tie) = &mut side.code else { return };
+        let Some(tie) = side.code else { return };
         let clause = self.row.items[..place].iter().rev().take(THING_ITEMS);
-        let clause =
+        let mut clause =
             clause.take_while(|item| !matches!(item, Item::Break(Level::Line | Level::Sentence)));
-        let says = |kind: Kind| clause.clone().any(|item| *item == Item::Cue(kind));
-        let acts = [Kind::Verify, Kind::With, Kind::Enter].into_iter().any(says);
-        side.thing = (says(Kind::Thing) || says(Kind::Label)) && !acts;
-        if self.row.items[place] == Item::Cue(Kind::Otp) {
-            tie.rank += 3;
-        }
+        let entered = clause.any(|item| *item == Item::Cue(Kind::Enter));
+        side.called = entered && tie.gap <= 1 && tie.crossed.is_none();
         for at in (place.saturating_sub(NAME_ITEMS)..place).rev() {
             match self.row.items[at] {
                 Item::Cue(Kind::Stale | Kind::Instead)
@@ -241,7 +241,6 @@ impl Looker<'_> {
                     });
                 }
                 Item::Cue(Kind::New) => side.new = true,
-                Item::Cue(Kind::Verify) => tie.rank = 3,
                 Item::Cue(_) | Item::Words(_) => {}
                 Item::Figure(_)
                 | Item::Joint
@@ -261,10 +260,7 @@ impl Looker<'_> {
             match self.row.items[place] {
                 Item::Figure(figure) => {
                     let figure = &self.row.figures[figure];
-                    let measured = matches!(
-                        self.row.items.get(place + 1),
-                        Some(Item::Cue(Kind::Unit | Kind::Currency))
-                    );
+                    let measured = self.is_measured(place);
                     let taken = figure.shape == Shape::Taken && !is_name(self.row, place);
                     let open = figure.is_open() && figure.shape != Shape::Capitals;
                     if taken || open && !measured {
@@ -291,6 +287,25 @@ impl Looker<'_> {
             }
         }
         side
+    }
+
+    /// The label that a figure shares with the one at `place`, which is labelled by the item at
+    /// `label`.
+    fn inherited(&self, walk: Walk, place: usize, label: usize) -> Option<Label> {
+        let Item::Figure(figure) = self.row.items[place] else { return None };
+        // "Send START 10GB to 4821".
+        if self.row.items[label] == Item::Cue(Kind::Send) && walk.gap <= SEND_GAP_MAX {
+            return Some(Label { place: label, joined: true, sent: true, gap: 0 });
+        }
+        // "Plate 4KH 8447".
+        let part = self.row.figures[figure].shape == Shape::Measure && !self.is_measured(place);
+        (part && walk.gap == 1).then(|| Label { place: label, ..Label::default() })
+    }
+
+    /// True for a figure with a unit or a currency behind it.
+    fn is_measured(&self, place: usize) -> bool {
+        let next = self.row.items.get(place + 1);
+        matches!(next, Some(Item::Cue(Kind::Unit | Kind::Currency)))
     }
 
     /// True for a word behind the figure that counts no more: "8820 yerine 4419".
@@ -331,7 +346,7 @@ struct Walk {
 impl Walk {
     fn tie(self) -> Tie {
         let Self { gap, crossed, joined, passed, .. } = self;
-        Tie { gap, crossed, joined, passed, rank: 0 }
+        Tie { gap, crossed, joined, passed }
     }
 
     /// True while the walk is in the figure's own sentence.
@@ -365,9 +380,6 @@ impl Walk {
         if matches!(kind, Kind::Link | Kind::Open) && same && side.with {
             side.enter.get_or_insert(0);
         }
-        if kind == Kind::Open && same && near {
-            side.open.get_or_insert(self.gap);
-        }
         side.place |= kind == Kind::Place && same && near;
         if kind == Kind::Person && same {
             side.person.get_or_insert(self.gap);
@@ -377,7 +389,6 @@ impl Walk {
 
     /// Takes an item in; true where the walk ends.
     fn meet(&mut self, side: &mut Side, item: Item) -> bool {
-        let same = self.is_inside();
         match item {
             Item::Words(words) => self.gap = self.gap.saturating_add(words),
             // "Your code:" and the figure on the next line.
@@ -421,12 +432,9 @@ impl Walk {
                 side.reply = side.enter.is_none();
                 side.enter.get_or_insert(1);
             }
-            Item::Cue(Kind::Trade) => {
-                side.trade |= same;
-                self.gap = self.gap.saturating_add(1);
-            }
             Item::Cue(
-                Kind::Thing
+                Kind::Trade
+                | Kind::Thing
                 | Kind::Label
                 | Kind::Tail
                 | Kind::Unit

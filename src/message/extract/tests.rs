@@ -8,7 +8,7 @@ use super::extract;
 const EXAMPLES: &str = include_str!("examples.txt");
 
 /// Line breaks and invisible characters are written as in Rust.
-fn unescaped(text: &str) -> String {
+pub(super) fn unescaped(text: &str) -> String {
     let signs = [
         ("\\n", "\n"),
         ("\\u200b", "\u{200b}"),
@@ -47,7 +47,9 @@ fn the_number_that_a_message_comes_from_is_not_its_code() {
 fn a_figure_beside_the_word_for_code_is_surer_than_one_elsewhere() {
     let confidence = |text: &str| extract(text, "").unwrap().confidence;
     assert!(confidence("Your code is 482913") > 90);
-    assert!(confidence("Orchard: 482913. Never share this code.") < 90);
+    // Of the figures that the text ties to the code in other words, nearly all are codes.
+    assert!(confidence("Orchard: 482913. Never share this code.") > 90);
+    assert!(confidence("Hello 482913") < 90);
 }
 
 /// Texts of 100 KB that would be slow if the work on a character grew with the text.

@@ -7,6 +7,10 @@ use std::ops::Range;
 
 /// A node without a word.
 const NONE: u32 = u32::MAX;
+/// Two letters that are looked at one after the other.
+const SINGLY: u32 = u32::MAX - 1;
+/// Labels that are looked through in order; of more the middle is looked at first.
+const LABELS_FEW: usize = 8;
 
 #[derive(Debug)]
 struct Node {
@@ -28,14 +32,35 @@ pub(super) struct Trie {
     tails: Vec<u8>,
     /// Where the first byte of a word leads; `NONE` where no word begins so.
     roots: [u32; 256],
+    /// A bit for each three bytes that a word may begin with, by their hash.
+    begins: Vec<u64>,
+    /// The first bytes of words that are no longer.
+    single: [bool; 256],
+    /// The node behind two small letters, without the one between; `SINGLY` where that one counts.
+    pairs: Vec<u32>,
+}
+
+/// The bit of three bytes: most places of a text are passed over by it.
+fn bit(bytes: [u8; 3]) -> (usize, u64) {
+    let [one, two, three] = bytes.map(u32::from);
+    let hash = (one | two << 8 | three << 16).wrapping_mul(0x9e37_79b1) >> 16;
+    ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
 impl Trie {
     /// Words in order, none twice, none empty.
     pub(super) fn of(words: &[(&[u8], u32)]) -> Self {
         assert!(words.is_sorted_by(|one, two| one.0 < two.0), "words are in order");
-        let mut trie =
-            Self { nodes: Vec::new(), labels: Vec::new(), tails: Vec::new(), roots: [NONE; 256] };
+        let mut trie = Self {
+            nodes: Vec::new(),
+            labels: Vec::new(),
+            tails: Vec::new(),
+            roots: [NONE; 256],
+            begins: vec![0; 1 << 10],
+            single: [false; 256],
+            pairs: Vec::new(),
+        };
+        words.iter().for_each(|(word, _)| trie.mark(word));
         let mut open = Vec::new();
         let children = trie.branch(words, 0, &mut open);
         for child in children {
@@ -55,7 +80,58 @@ impl Trie {
             let tail = start..size(trie.tails.len());
             trie.nodes[node] = Node { tail, children, word };
         }
+        let letters = || b'a'..=b'z';
+        let pairs = letters().flat_map(|one| letters().map(move |two| (one, two)));
+        trie.pairs = pairs.map(|(one, two)| trie.behind(one, two)).collect();
         trie
+    }
+
+    /// The node behind two letters.
+    fn behind(&self, one: u8, two: u8) -> u32 {
+        let root = self.roots[usize::from(one)];
+        match self.nodes.get(root as usize) {
+            None => NONE,
+            Some(node) if node.word != NONE || !node.tail.is_empty() => SINGLY,
+            Some(node) => self.child(&node.children, two),
+        }
+    }
+
+    /// The first node of the words that a text may begin with, and the bytes that lead to it.
+    fn first(&self, text: &[u8]) -> (u32, usize) {
+        if !self.may_begin(text) {
+            return (NONE, 0);
+        }
+        let letter = |at: usize| {
+            let byte = text.get(at).map(|byte| small(*byte));
+            byte.filter(u8::is_ascii_lowercase).map(|byte| usize::from(byte - b'a'))
+        };
+        if let (Some(one), Some(two)) = (letter(0), letter(1)) {
+            let node = self.pairs[one * 26 + two];
+            if node != SINGLY {
+                return (node, 2);
+            }
+        }
+        (text.first().map_or(NONE, |byte| self.roots[usize::from(small(*byte))]), 1)
+    }
+
+    /// Marks what a word begins with, and what may follow a short one.
+    fn mark(&mut self, word: &[u8]) {
+        let [one, rest @ ..] = word else { return };
+        let Some(two) = rest.first() else {
+            self.single[usize::from(*one)] = true;
+            return;
+        };
+        for three in rest.get(1).map_or(0..=u8::MAX, |three| *three..=*three) {
+            let (at, bit) = bit([*one, *two, three]);
+            self.begins[at] |= bit;
+        }
+    }
+
+    /// True unless no word begins as a text does.
+    fn may_begin(&self, text: &[u8]) -> bool {
+        let byte = |at: usize| text.get(at).map_or(0, |byte| small(*byte));
+        let (at, bit) = bit([byte(0), byte(1), byte(2)]);
+        self.begins[at] & bit != 0 || self.single[usize::from(byte(0))]
     }
 
     /// Makes a node for each byte that words have at a depth.
@@ -79,8 +155,7 @@ impl Trie {
         &'a self,
         text: &'a [u8],
     ) -> impl Iterator<Item = (usize, usize)> + 'a {
-        let mut next = text.first().map_or(NONE, |byte| self.roots[usize::from(small(*byte))]);
-        let mut at = 1;
+        let (mut next, mut at) = self.first(text);
         std::iter::from_fn(move || {
             while next != NONE {
                 let Node { tail, children, word } = &self.nodes[next as usize];
@@ -105,8 +180,12 @@ impl Trie {
 
     fn child(&self, children: &Range<u32>, byte: u8) -> u32 {
         let labels = &self.labels[children.start as usize..children.end as usize];
-        let at = labels.binary_search(&byte).map_or(NONE, size);
-        if at == NONE { NONE } else { children.start + at }
+        let at = if labels.len() <= LABELS_FEW {
+            labels.iter().position(|label| *label == byte)
+        } else {
+            labels.binary_search(&byte).ok()
+        };
+        at.map_or(NONE, |at| children.start + size(at))
     }
 }
 

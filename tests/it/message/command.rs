@@ -36,9 +36,9 @@ fn each_line_has_its_code_or_null() {
         r#"{"text":"您的验证码是636246","sender":null}"#,
     ];
     let found = [
-        r#"{"code":"482913","confidence":0.95}"#,
+        r#"{"code":"482913","confidence":0.99}"#,
         r#"{"code":null,"confidence":0}"#,
-        r#"{"code":"636246","confidence":0.98}"#,
+        r#"{"code":"636246","confidence":0.99}"#,
         "",
     ];
     check(&lines.join("\n"), 0, &found.join("\n"), "");
@@ -48,7 +48,7 @@ fn each_line_has_its_code_or_null() {
 #[test]
 fn a_line_that_is_no_message_is_named_with_its_field_and_the_others_are_answered() {
     let good = r#"{"text":"Your code is 482913"}"#;
-    let found = r#"{"code":"482913","confidence":0.95}"#;
+    let found = r#"{"code":"482913","confidence":0.99}"#;
     let endless = format!("{{\"text\":\"{}\"}}", "x".repeat(900_000));
     for (bad, why) in [
         (r#"{"sender":"x"}"#, "missing field `text`"),
