@@ -94,6 +94,8 @@ kinds! {
     PriceListQuarantined "price_list_quarantined" UntilCleared
     /// Rows of a price list are held back.
     PricesQuarantined "prices_quarantined" UntilCleared
+    /// A refused purchase named a price far above the list's: nothing is sold at it.
+    NamedPriceHeld "named_price_held" ADay
     /// Purchases are in doubt for longer than they should be.
     DoubtsOld "doubts_old" UntilCleared
     /// A provider's account shows activations that may be purchases of ours and may be another

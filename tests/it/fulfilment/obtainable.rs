@@ -125,6 +125,24 @@ async fn a_price_that_a_refusal_names_is_not_tried_where_another_ask_is_cheaper(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_price_that_a_refusal_names_is_not_sold_at_if_it_is_a_jump() {
+    let rig = Rig::start(&[(HANDLER, 50_000)]).await;
+    let held = |rig: &Rig| rig.noticed(AttentionKind::NamedPriceHeld);
+    // Two refusals are no way around: the list is what both are held against.
+    rig.pin(HANDLER, 90_000);
+    assert!(rig.buy(None).await.is_err());
+    assert_eq!((rig.ask().price, held(&rig)), (Micros(108_000), 0));
+    rig.pin(HANDLER, 500_000);
+    assert!(rig.buy(Some(2_000_000)).await.is_err());
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    assert_eq!((rig.ask().price, rig.ask().stock, held(&rig)), (Micros(108_000), 0, 1));
+    rig.pin(HANDLER, 95_000);
+    rig.sync().await;
+    assert_eq!((rig.ask().price, rig.ask().stock), (Micros(114_000), 5), "the list says more");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_offer_refused_as_too_cheap_comes_back_at_the_price_named() {
     let rig = Rig::start(&[(HANDLER, 50_000)]).await;
     rig.pin(HANDLER, 90_000);
