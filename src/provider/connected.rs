@@ -177,6 +177,8 @@ struct Guarded {
     is_pause_told: bool,
     /// The operator was told that replies name another currency.
     is_currency_told: bool,
+    /// When a sync was last asked for because a call about one activation was refused our key.
+    asked_at: Option<Time>,
 }
 
 impl Connected {
@@ -400,7 +402,8 @@ impl Connected {
     }
 
     /// Keeps an error for the operator; one that no call escapes, as a refused key, or that asks
-    /// for a pause, takes the offers off sale.
+    /// for a pause, takes the offers off sale. A call about one activation is not believed in
+    /// that: the next sync is made at once.
     pub(crate) fn note_error(
         &self,
         now: Time,
@@ -415,29 +418,15 @@ impl Connected {
         let text = format!("{}: {}", error.kind.word(), error.excerpt);
         let by_currency = self.is_stopped_by_currency(error.kind);
         if let Some(kind) = consequence::stops(error.kind).filter(|_| !by_currency) {
-            self.is_stopped(now, op, (kind, &text));
+            if stop::is_of_one(op) && error.kind != ErrorKind::WrongCurrency {
+                self.wants_word(now);
+            } else {
+                self.is_stopped(now, op, (kind, &text));
+            }
         }
         self.heed_currency();
         self.show_now();
         self.note_failure(Failure { at: now, op, order, text });
-    }
-
-    /// Opens the breaker: nothing is bought until a probe goes well.
-    fn is_stopped(&self, now: Time, op: Op, (kind, text): (AttentionKind, &str)) {
-        if self.is_retired() {
-            return;
-        }
-        let text = format!(
-            "{} was answered with {text}: nothing is bought until a call is accepted again",
-            op.name()
-        );
-        self.attention.raise(kind, self.name(), text);
-        let mut guarded = self.breaker.lock();
-        guarded.is_told = true;
-        // An open breaker's pause is not begun anew by each poll, or no probe would ever be due.
-        if guarded.breaker.is_closed() {
-            self.change(&mut guarded, BreakerInput::Hard, now);
-        }
     }
 
     /// Keeps what went wrong in other words.

@@ -113,13 +113,13 @@ fn a_refused_key_takes_the_offers_off_sale_until_a_probe_goes_well() {
     for (kind, row) in told_of {
         let (connected, second) = (connected(), |n: u64| Time(1_000_000 + 1_000 * n));
         assert!(connected.figures().on_sale);
-        refused(&connected, Op::Status, kind, second(0));
-        assert!(!connected.figures().on_sale, "any call shows it");
+        refused(&connected, Op::ListActive, kind, second(0));
+        assert!(!connected.figures().on_sale, "any call of the account shows it");
         let rows = told(&connected);
         assert!(rows.len() == 2 && rows.contains(&row), "{rows:?}");
         assert!(rows.contains(&AttentionKind::BreakerOpen), "{rows:?}");
         // Polls that are refused meanwhile do not put the probe off.
-        (1..60).for_each(|n| refused(&connected, Op::Status, kind, second(n)));
+        (1..60).for_each(|n| refused(&connected, Op::ListActive, kind, second(n)));
         assert!(!connected.may_probe(second(59)));
         assert!(connected.may_probe(second(60)));
         refused(&connected, Op::Balance, kind, second(60));
@@ -133,6 +133,27 @@ fn a_refused_key_takes_the_offers_off_sale_until_a_probe_goes_well() {
         connected.look(second(130));
         assert_eq!(told(&connected), []);
     }
+}
+
+#[tokio::test]
+async fn a_call_about_one_activation_that_is_refused_our_key_asks_for_a_sync() {
+    let (connected, second) = (connected(), |n: u64| Time(1_000_000 + 1_000 * n));
+    let is_wanted = async || {
+        tokio::time::timeout(Duration::from_millis(20), connected.sync_wanted()).await.is_ok()
+    };
+    for op in [Op::Status, Op::Cancel, Op::Finish, Op::Resend] {
+        refused(&connected, op, ErrorKind::BadKey, second(0));
+        refused(&connected, op, ErrorKind::Banned, second(1));
+    }
+    assert!(connected.figures().on_sale && told(&connected).is_empty());
+    assert!(is_wanted().await);
+    refused(&connected, Op::Status, ErrorKind::BadKey, second(59));
+    assert!(!is_wanted().await, "not at each answer");
+    refused(&connected, Op::Status, ErrorKind::BadKey, second(60));
+    assert!(is_wanted().await);
+    // The sync's own calls are believed.
+    refused(&connected, Op::Balance, ErrorKind::BadKey, second(61));
+    assert!(!connected.figures().on_sale);
 }
 
 #[test]
