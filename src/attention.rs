@@ -80,6 +80,8 @@ kinds! {
     ProviderNotSetUp "provider_not_set_up" UntilCleared
     /// A provider's balance is below the operator's limit.
     BalanceLow "balance_low" UntilCleared
+    /// A provider does not say what our account there holds.
+    BalanceFailed "balance_failed" UntilCleared
     /// A provider's balance pays for nothing more.
     BalanceEmpty "balance_empty" UntilCleared
     /// A provider's circuit breaker is open.

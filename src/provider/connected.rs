@@ -70,6 +70,8 @@ pub struct Health {
     pub on_sale: bool,
     /// Its balance, where it was asked and answered.
     pub balance: Option<Micros>,
+    /// When it was.
+    pub balance_at: Option<Time>,
     /// What a purchase may cost: the balance, less what was bought since or is being bought.
     pub spendable: Option<Micros>,
     /// The account is empty, or below what the operator set.

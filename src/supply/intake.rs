@@ -146,6 +146,8 @@ impl Intake {
         self.publish(listed).await?;
         obtainable::believe(&rows, least, caught_up);
         obtainable::correct_grid(&self.market.grid, least, margin, self.market.clock.now());
+        let in_stock = rows.iter().filter(|row| row.stock > 0);
+        connected.funds().set_cheapest(in_stock.map(|row| row.cost).min());
         connected.has_list();
         // 4. What the operator sees of it.
         self.note_refused((nameless, refused));

@@ -104,6 +104,31 @@ fn a_low_balance_is_told_and_the_grid_knows_what_can_be_paid() {
 }
 
 #[test]
+fn a_balance_below_every_price_is_told_and_an_old_one_stops_nothing() {
+    let connected = connected();
+    let funds = connected.funds();
+    funds.set_balance(Micros(9));
+    funds.set_cheapest(Some(Micros(10)));
+    let health = connected.figures();
+    assert!(!health.on_sale && health.balance_low);
+    assert_eq!(told(&connected), [AttentionKind::BalanceEmpty]);
+    assert!(connected.attention.rows(9).0[0].text.contains("no offer costs less"));
+    funds.set_cheapest(Some(Micros(9)));
+    assert!(connected.figures().on_sale && told(&connected).is_empty());
+    let held = funds.hold(Micros(1));
+    assert!(!connected.figures().on_sale, "it pays for nothing beside that purchase");
+    drop(held);
+    funds.set_balance(Micros(0));
+    assert!(!connected.figures().on_sale && !told(&connected).is_empty());
+    funds.forget_balance();
+    let health = connected.figures();
+    assert_eq!((health.spendable, health.balance_low, health.on_sale), (None, false, true));
+    assert!(told(&connected).is_empty() && funds.is_forgotten());
+    funds.set_balance(Micros(100));
+    assert!(!funds.is_forgotten());
+}
+
+#[test]
 fn a_refused_key_takes_the_offers_off_sale_until_a_probe_goes_well() {
     let told_of = [
         (ErrorKind::BadKey, AttentionKind::KeyRefused),
