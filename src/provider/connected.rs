@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 
 use super::client::ProviderClient;
 use super::consequence;
+use super::cost_basis::CostBases;
 use super::funds::Funds;
 use super::least_cost::LeastCosts;
 use super::sightings::Sightings;
@@ -162,6 +163,9 @@ pub struct Connected {
     /// Lists of our account that did not come.
     pub(super) unlisted: Mutex<Unlisted>,
     least_costs: Arc<LeastCosts>,
+    bases: Option<Arc<CostBases>>,
+    /// Its known costs were void when it was connected.
+    began_void: bool,
     funds: Funds,
     sync_wanted: Notify,
     retirement: Notify,
@@ -212,6 +216,8 @@ impl Connected {
             sightings: Mutex::default(),
             unlisted: Mutex::default(),
             least_costs: Arc::default(),
+            bases: None,
+            began_void: false,
             funds,
             sync_wanted: Notify::new(),
             retirement: Notify::new(),
@@ -330,9 +336,10 @@ impl Connected {
         self.attention.report(AttentionKind::KeyMissing, self.name(), problem);
     }
 
-    /// As many of its offers as the ledger has stock of may be bought before its first list.
+    /// As many of its offers as the ledger has stock of may be bought before its first list,
+    /// unless their costs are void.
     pub(crate) fn has_known(&self, offers: usize) {
-        if offers > 0 {
+        if offers > 0 && !self.costs_are_void() {
             self.known.store(offers, Ordering::Relaxed);
             self.has_list();
         }

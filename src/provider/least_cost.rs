@@ -120,9 +120,7 @@ impl LeastCosts {
         let known = known.get(&(claim.product(), claim.carrier()));
         match known.map(|least| least.source) {
             Some(CostSource::Named { until, before }) if now < until => before,
-            Some(
-                CostSource::Charged | CostSource::Named { .. } | CostSource::Refused { .. },
-            )
+            Some(CostSource::Charged | CostSource::Named { .. } | CostSource::Refused { .. })
             | None => claim.cost(),
         }
     }

@@ -8,9 +8,12 @@ use nexnum_driver::{ErrorKind, Op};
 use nexnum_engine::breaker::BreakerInput;
 use nexnum_engine::time::Time;
 
+use std::sync::Arc;
+
 use super::Connected;
 use crate::attention::AttentionKind;
 use crate::provider::consequence;
+use crate::provider::cost_basis::CostBases;
 
 /// Between two syncs that such answers ask for.
 const WORD_MS: u64 = 60_000;
@@ -24,6 +27,36 @@ pub(super) const fn is_of_one(op: Op) -> bool {
 }
 
 impl Connected {
+    /// Has its costs' currency and rate kept.
+    pub(crate) fn keep_basis(&mut self, bases: &Arc<CostBases>) {
+        self.bases = Some(Arc::clone(bases));
+        self.began_void = self.costs_are_void();
+    }
+
+    /// Whether its known costs were void when it was connected: what was charged before then was
+    /// reckoned in another way.
+    pub(crate) const fn began_void(&self) -> bool {
+        self.began_void
+    }
+
+    fn basis(&self) -> String {
+        format!("{} {}", self.client.rate(), self.driver.currency())
+    }
+
+    /// Whether its known costs were reckoned in another currency or at another rate: nothing is
+    /// held against them, and nothing is sold at them.
+    pub(crate) fn costs_are_void(&self) -> bool {
+        let differs = |bases: &Arc<CostBases>| bases.differs(self.name(), &self.basis());
+        self.bases.as_ref().is_some_and(differs)
+    }
+
+    /// A list has brought its costs.
+    pub(crate) fn has_costs(&self) {
+        if let Some(bases) = self.bases.as_ref().filter(|_| !self.is_retired()) {
+            bases.set(self.name(), &self.basis());
+        }
+    }
+
     /// A call about one activation was answered as with a refused key: a sync, whose calls are of
     /// the whole account, says whether that is so. Its list is not asked for at each such answer.
     pub(super) fn wants_word(&self, now: Time) {

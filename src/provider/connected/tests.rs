@@ -129,6 +129,28 @@ fn a_balance_below_every_price_is_told_and_an_old_one_stops_nothing() {
 }
 
 #[test]
+fn nothing_is_sold_at_costs_that_were_reckoned_in_another_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let bases = Arc::new(CostBases::open(folder.path()));
+    let new = || {
+        let mut connected = connected();
+        connected.listed = AtomicBool::new(false);
+        connected.keep_basis(&bases);
+        connected.has_known(1);
+        connected
+    };
+    let first = new();
+    assert!(first.figures().on_sale, "nothing says that they are void");
+    bases.set("one", "0.011 RUB");
+    let second = new();
+    assert!(!second.figures().on_sale && second.costs_are_void() && second.began_void());
+    second.has_costs();
+    second.has_list();
+    assert!(!second.costs_are_void());
+    assert!(new().figures().on_sale, "after a restart");
+}
+
+#[test]
 fn a_refused_key_takes_the_offers_off_sale_until_a_probe_goes_well() {
     let told_of = [
         (ErrorKind::BadKey, AttentionKind::KeyRefused),

@@ -193,3 +193,18 @@ async fn a_provider_that_names_a_higher_price_each_time_is_tried_twice() {
     assert_eq!((order.attempt, order.price), (2, Micros(180_000)));
     rig.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn costs_in_another_currency_are_not_held_against_the_first_list() {
+    let closed = Rig::start(&[(FIVESIM, 100_000)]).await.close().await;
+    closed.reword("fivesim", "currency = \"USD\"", "currency = \"EUR\"");
+    assert!(closed.sandbox.pin(FIVESIM, product(), Micros(1_000_000), 5));
+    let rig = closed.open().await;
+    synced(rig.orders()).await;
+    assert_eq!((rig.ask().cost, rig.ask().stock), (Micros(1_000_000), 5));
+    // From then on they are in one currency.
+    rig.pin(FIVESIM, 50_000);
+    rig.sync().await;
+    assert_eq!(rig.ask().stock, 0, "a jump is held back");
+    rig.stop().await;
+}
