@@ -427,11 +427,7 @@ impl Connected {
         let text = format!("{}: {}", error.kind.word(), error.excerpt);
         let by_currency = self.is_stopped_by_currency(error.kind);
         if let Some(kind) = consequence::stops(error.kind).filter(|_| !by_currency) {
-            if stop::is_of_one(op) && error.kind != ErrorKind::WrongCurrency {
-                self.wants_word(now);
-            } else {
-                self.is_stopped(now, op, (kind, &text));
-            }
+            self.is_refused(now, op, (kind, &text));
         }
         self.heed_currency();
         self.show_now();

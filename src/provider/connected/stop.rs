@@ -4,11 +4,11 @@
 //! one activation has a sync look. Replies that name another currency than it is set up for: off
 //! sale at once, and on sale again as soon as one names the right one, without a breaker or a probe.
 
+use std::sync::Arc;
+
 use nexnum_driver::{ErrorKind, Op};
 use nexnum_engine::breaker::BreakerInput;
 use nexnum_engine::time::Time;
-
-use std::sync::Arc;
 
 use super::Connected;
 use crate::attention::AttentionKind;
@@ -19,7 +19,7 @@ use crate::provider::cost_basis::CostBases;
 const WORD_MS: u64 = 60_000;
 
 /// Whether a call is about one activation that is there already.
-pub(super) const fn is_of_one(op: Op) -> bool {
+const fn is_of_one(op: Op) -> bool {
     match op {
         Op::Status | Op::Cancel | Op::Finish | Op::Resend => true,
         Op::Balance | Op::Prices | Op::Buy | Op::ListActive => false,
@@ -57,9 +57,19 @@ impl Connected {
         }
     }
 
+    /// A call was answered with what no other escapes: it takes the offers off sale, or has a
+    /// sync find out.
+    pub(super) fn is_refused(&self, now: Time, op: Op, (kind, text): (AttentionKind, &str)) {
+        if is_of_one(op) && kind == AttentionKind::KeyRefused {
+            self.wants_word(now);
+        } else {
+            self.is_stopped(now, op, (kind, text));
+        }
+    }
+
     /// A call about one activation was answered as with a refused key: a sync, whose calls are of
     /// the whole account, says whether that is so. Its list is not asked for at each such answer.
-    pub(super) fn wants_word(&self, now: Time) {
+    fn wants_word(&self, now: Time) {
         let mut guarded = self.breaker.lock();
         let is_due = guarded.asked_at.is_none_or(|at| now.ms_since(at) >= WORD_MS);
         if is_due && guarded.breaker.is_closed() && !self.is_retired() {
@@ -70,7 +80,7 @@ impl Connected {
     }
 
     /// Opens the breaker: nothing is bought until a probe goes well.
-    pub(super) fn is_stopped(&self, now: Time, op: Op, (kind, text): (AttentionKind, &str)) {
+    fn is_stopped(&self, now: Time, op: Op, (kind, text): (AttentionKind, &str)) {
         if self.is_retired() {
             return;
         }
