@@ -80,6 +80,8 @@ kinds! {
     ProviderNotSetUp "provider_not_set_up" UntilCleared
     /// A provider's balance is below the operator's limit.
     BalanceLow "balance_low" UntilCleared
+    /// A provider does not say what our account there holds.
+    BalanceFailed "balance_failed" UntilCleared
     /// A provider's balance pays for nothing more.
     BalanceEmpty "balance_empty" UntilCleared
     /// A provider's circuit breaker is open.
@@ -94,6 +96,8 @@ kinds! {
     PriceListQuarantined "price_list_quarantined" UntilCleared
     /// Rows of a price list are held back.
     PricesQuarantined "prices_quarantined" UntilCleared
+    /// A refused purchase named a price far above the list's: nothing is sold at it.
+    NamedPriceHeld "named_price_held" ADay
     /// Purchases are in doubt for longer than they should be.
     DoubtsOld "doubts_old" UntilCleared
     /// A provider's account shows activations that may be purchases of ours and may be another

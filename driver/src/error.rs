@@ -40,7 +40,8 @@ pub enum ErrorKind {
     RateLimited,
     /// The provider is unwell; later may work.
     Temporary,
-    /// The provider cannot do what was asked; nothing was sent.
+    /// The provider cannot do what was asked: its driver lacks the operation, and nothing was
+    /// sent, or it answered that it does not know the call.
     Unsupported,
     /// The reply fits no rule, or does not fit the rule it met.
     Unmapped,
@@ -49,7 +50,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    pub(crate) const WORDS: [(&'static str, Self); 14] = [
+    pub(crate) const WORDS: [(&'static str, Self); 15] = [
         ("no_numbers", Self::NoNumbers),
         ("no_balance", Self::NoBalance),
         ("bad_key", Self::BadKey),
@@ -64,6 +65,7 @@ impl ErrorKind {
         ("wrong_currency", Self::WrongCurrency),
         ("rate_limited", Self::RateLimited),
         ("temporary", Self::Temporary),
+        ("unsupported", Self::Unsupported),
     ];
 
     pub(crate) fn parse(word: &str) -> Option<Self> {
@@ -74,13 +76,7 @@ impl ErrorKind {
     #[must_use]
     pub fn word(self) -> &'static str {
         // No document can name these.
-        let fallback = if self == Self::Unsupported {
-            "unsupported"
-        } else if self == Self::NoTurn {
-            "no_turn"
-        } else {
-            "unmapped"
-        };
+        let fallback = if self == Self::NoTurn { "no_turn" } else { "unmapped" };
         let found = Self::WORDS.iter().find(|(_, kind)| *kind == self);
         found.map_or(fallback, |(name, _)| name)
     }

@@ -98,6 +98,17 @@ enum Attempt {
     InDoubt(Claim, Window),
 }
 
+/// What follows from the price that a refusal named.
+#[derive(Clone, Copy)]
+enum NamedPrice {
+    /// None was named that the offer could be sold at.
+    Nothing,
+    /// It is so far above the offer's that a list has to confirm it.
+    Jump(Micros),
+    /// The offer is sold on at these terms.
+    Sold(Terms),
+}
+
 impl Purchase {
     async fn run(mut self, mut claimed: Option<Claimed>) {
         loop {
@@ -152,16 +163,17 @@ impl Purchase {
             BuyOutcome::InDoubt(_) => held.charge(None),
             BuyOutcome::Refused(_) => drop(held),
         }
-        self.note(&connected, &claim, &outcome);
+        let named = self.named_price(&connected, &claim, &outcome);
+        self.note(&connected, &claim, (&outcome, named));
         match outcome {
             BuyOutcome::Assigned(bought) => {
                 let answered = self.orders.market.clock.now();
                 connected.bought(&bought.external_id, Look { asked: began, answered });
                 self.assign(order, &connected, (claim, began), bought).await
             }
-            BuyOutcome::Refused(error) => {
-                if let Some(named) = named_cost(&connected, &claim, &error) {
-                    self.reprice(order, &connected, claim, named).await;
+            BuyOutcome::Refused(_) => {
+                if let NamedPrice::Sold(terms) = named {
+                    self.reprice(order, &connected, claim, terms).await;
                 }
                 Attempt::Refused
             }
@@ -194,7 +206,12 @@ impl Purchase {
     }
 
     /// Records what the outcome says of the provider: in its breaker, the grid and its failures.
-    fn note(&self, connected: &Connected, claim: &Claim, outcome: &BuyOutcome) {
+    fn note(
+        &self,
+        connected: &Connected,
+        claim: &Claim,
+        (outcome, named): (&BuyOutcome, NamedPrice),
+    ) {
         let (now, grid, offer) =
             (self.orders.market.clock.now(), &self.orders.market.grid, claim.offer());
         match outcome {
@@ -212,8 +229,11 @@ impl Purchase {
                 if let Some(input) = connected.refusal_counts(error.kind) {
                     connected.record_outcome(input, now);
                 }
+                if let NamedPrice::Jump(cost) = named {
+                    self.note_jump(connected, claim, cost);
+                }
                 // One with a price named is sold on, at that price.
-                if follows.ends_offer && named_cost(connected, claim, error).is_none() {
+                if follows.ends_offer && !matches!(named, NamedPrice::Sold(_)) {
                     if error.kind == ErrorKind::PriceTooLow {
                         connected.least_costs().refused(claim, now);
                     }
@@ -230,6 +250,33 @@ impl Purchase {
                 tracing::warn!(provider, order, cause = %what, "purchase in doubt");
             }
         }
+    }
+
+    /// What follows from the price that a refusal named.
+    fn named_price(
+        &self,
+        connected: &Connected,
+        claim: &Claim,
+        outcome: &BuyOutcome,
+    ) -> NamedPrice {
+        let BuyOutcome::Refused(error) = outcome else { return NamedPrice::Nothing };
+        let Some(terms) = named_cost(connected, claim, error) else { return NamedPrice::Nothing };
+        let now = self.orders.market.clock.now();
+        if connected.least_costs().believes_named(claim, terms.cost, now) {
+            NamedPrice::Sold(terms)
+        } else {
+            NamedPrice::Jump(terms.cost)
+        }
+    }
+
+    /// Reports a named price that nothing is sold at.
+    fn note_jump(&self, connected: &Connected, claim: &Claim, cost: Micros) {
+        let text = format!(
+            "a refusal named {cost} for an offer that costs {}: nothing is sold at that before \
+             the price list says as much",
+            claim.cost()
+        );
+        self.orders.market.attention.raise(AttentionKind::NamedPriceHeld, connected.name(), text);
     }
 
     /// Sells an offer on at the price that a refusal named, first in the ledger, then to

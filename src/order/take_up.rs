@@ -65,7 +65,8 @@ impl Orders {
     fn remember_overcharge(&self, offer: OfferId, cost: Micros) {
         let grid = &self.market.grid;
         let Some(ask) = grid.ask(offer).filter(|ask| ask.cost < cost) else { return };
-        let Some(connected) = self.providers.get(ask.provider) else { return };
+        let connected = self.providers.get(ask.provider);
+        let Some(connected) = connected.filter(|it| !it.began_void()) else { return };
         connected.least_costs().charged((ask.offer, (ask.product, ask.carrier)), cost);
         grid.exhaust(ask.offer);
     }

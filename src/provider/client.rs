@@ -295,10 +295,9 @@ impl ProviderClient {
         let slots = Slots { offset: Some(&offset), ..Slots::default() };
         // A list that brings messages takes the place of many polls. A pause of lists holds for
         // it all the same, and not for polls, which go on one by one.
-        let lane = match self.room.dispatcher().pauses_for(Lane::List) {
-            None if self.driver.lists_messages() => Lane::Poll,
-            None | Some(_) => Lane::List,
-        };
+        let is_paused = self.room.dispatcher().is_paused(Lane::List);
+        let is_poll = self.driver.lists_messages() && !is_paused;
+        let lane = if is_poll { Lane::Poll } else { Lane::List };
         let asked = self.ask(Op::ListActive, &slots, Way::Lane(lane)).await?;
         let Output::Active(mut list) = asked else { return Err(wrong_output(Op::ListActive)) };
         for row in &mut list.rows {
@@ -437,7 +436,7 @@ impl ProviderClient {
         let dispatcher = self.room.dispatcher();
         let asked = error.and_then(|error| error.retry_after_ms);
         match error.map_or(Pause::None, |error| consequence::of(error.kind).pause) {
-            Pause::None => dispatcher.note_answer(lane, None),
+            Pause::None => dispatcher.note_well(lane),
             Pause::Asked => dispatcher.note_answer(lane, asked.map(Duration::from_millis)),
             Pause::Penalty => {
                 let pause = asked.unwrap_or(self.driver.limits().penalty_ms);

@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 
 use super::client::ProviderClient;
 use super::consequence;
+use super::cost_basis::CostBases;
 use super::funds::Funds;
 use super::least_cost::LeastCosts;
 use super::sightings::Sightings;
@@ -70,6 +71,8 @@ pub struct Health {
     pub on_sale: bool,
     /// Its balance, where it was asked and answered.
     pub balance: Option<Micros>,
+    /// When it was.
+    pub balance_at: Option<Time>,
     /// What a purchase may cost: the balance, less what was bought since or is being bought.
     pub spendable: Option<Micros>,
     /// The account is empty, or below what the operator set.
@@ -160,6 +163,9 @@ pub struct Connected {
     /// Lists of our account that did not come.
     pub(super) unlisted: Mutex<Unlisted>,
     least_costs: Arc<LeastCosts>,
+    bases: Option<Arc<CostBases>>,
+    /// Its known costs were void when it was connected.
+    began_void: bool,
     funds: Funds,
     sync_wanted: Notify,
     retirement: Notify,
@@ -177,6 +183,8 @@ struct Guarded {
     is_pause_told: bool,
     /// The operator was told that replies name another currency.
     is_currency_told: bool,
+    /// When a sync was last asked for because a call about one activation was refused our key.
+    asked_at: Option<Time>,
 }
 
 impl Connected {
@@ -208,6 +216,8 @@ impl Connected {
             sightings: Mutex::default(),
             unlisted: Mutex::default(),
             least_costs: Arc::default(),
+            bases: None,
+            began_void: false,
             funds,
             sync_wanted: Notify::new(),
             retirement: Notify::new(),
@@ -326,9 +336,10 @@ impl Connected {
         self.attention.report(AttentionKind::KeyMissing, self.name(), problem);
     }
 
-    /// As many of its offers as the ledger has stock of may be bought before its first list.
+    /// As many of its offers as the ledger has stock of may be bought before its first list,
+    /// unless their costs are void.
     pub(crate) fn has_known(&self, offers: usize) {
-        if offers > 0 {
+        if offers > 0 && !self.costs_are_void() {
             self.known.store(offers, Ordering::Relaxed);
             self.has_list();
         }
@@ -400,7 +411,8 @@ impl Connected {
     }
 
     /// Keeps an error for the operator; one that no call escapes, as a refused key, or that asks
-    /// for a pause, takes the offers off sale.
+    /// for a pause, takes the offers off sale. A call about one activation is not believed in
+    /// that: the next sync is made at once.
     pub(crate) fn note_error(
         &self,
         now: Time,
@@ -415,29 +427,11 @@ impl Connected {
         let text = format!("{}: {}", error.kind.word(), error.excerpt);
         let by_currency = self.is_stopped_by_currency(error.kind);
         if let Some(kind) = consequence::stops(error.kind).filter(|_| !by_currency) {
-            self.is_stopped(now, op, (kind, &text));
+            self.is_refused(now, op, (kind, &text));
         }
         self.heed_currency();
         self.show_now();
         self.note_failure(Failure { at: now, op, order, text });
-    }
-
-    /// Opens the breaker: nothing is bought until a probe goes well.
-    fn is_stopped(&self, now: Time, op: Op, (kind, text): (AttentionKind, &str)) {
-        if self.is_retired() {
-            return;
-        }
-        let text = format!(
-            "{} was answered with {text}: nothing is bought until a call is accepted again",
-            op.name()
-        );
-        self.attention.raise(kind, self.name(), text);
-        let mut guarded = self.breaker.lock();
-        guarded.is_told = true;
-        // An open breaker's pause is not begun anew by each poll, or no probe would ever be due.
-        if guarded.breaker.is_closed() {
-            self.change(&mut guarded, BreakerInput::Hard, now);
-        }
     }
 
     /// Keeps what went wrong in other words.

@@ -308,8 +308,8 @@ impl Dispatcher {
 
     /// Stops calls for a while, because the provider asks for it.
     pub fn pause(&self, of: PauseOf, pause: Duration) {
-        let until = Instant::now() + pause.min(PAUSE_MAX);
-        self.shared.state.lock().pauses.begin(of, until);
+        let pause = pause.min(PAUSE_MAX);
+        self.shared.state.lock().pauses.begin(of, Instant::now(), pause);
     }
 
     /// Notes whether the answer to a call of a lane was the wish for a pause: such calls pause at
@@ -317,9 +317,18 @@ impl Dispatcher {
     pub fn note_answer(&self, lane: Lane, pause: Option<Duration>) {
         let mut state = self.shared.state.lock();
         match pause {
-            Some(pause) => state.pauses.note_asked(lane, Instant::now() + pause.min(PAUSE_MAX)),
+            Some(pause) => {
+                state.pauses.note_asked(lane, Instant::now(), pause.min(PAUSE_MAX));
+            }
             None => state.pauses.note_answered(lane),
         }
+    }
+
+    /// Notes that a call of a lane was answered as by a provider that is well. In a pause, that
+    /// of the lane is over if messages come by it: one call is made every 30 s to find out.
+    pub fn note_well(&self, lane: Lane) {
+        self.shared.state.lock().pauses.note_well(lane);
+        self.shared.pump();
     }
 
     async fn wait(&self, lane: Lane, mut until: Instant, asks: Asks) -> Result<Turn, Limited> {
@@ -367,6 +376,12 @@ impl Dispatcher {
     pub fn pauses_for(&self, lane: Lane) -> Option<Duration> {
         let now = Instant::now();
         self.shared.state.lock().pauses.until(lane, now).map(|until| until - now)
+    }
+
+    /// Whether a lane pauses, also at a moment when it may make one call to find out more.
+    #[must_use]
+    pub fn is_paused(&self, lane: Lane) -> bool {
+        self.shared.state.lock().pauses.lasts_until(lane, Instant::now()).is_some()
     }
 
     /// For how long nothing can be bought because of such a pause, or not be asked about.

@@ -1,5 +1,7 @@
 //! Amounts of the ledger and of a provider, each in its own currency.
 
+use std::fmt;
+
 use nexnum_driver::{Rounding, to_micros};
 use nexnum_engine::money::Micros;
 use rust_decimal::Decimal;
@@ -7,6 +9,12 @@ use rust_decimal::Decimal;
 /// Ledger units for one unit of a provider's currency, above zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ExchangeRate(Decimal);
+
+impl fmt::Display for ExchangeRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.normalize().fmt(f)
+    }
+}
 
 impl ExchangeRate {
     pub(super) const fn new(rate: Decimal) -> Self {

@@ -2,7 +2,7 @@
 //! answer, less what was bought since, and less what is being bought.
 //!
 //! Promises: the grid knows what another purchase may cost; the operator's attention is called
-//! while the account is empty or below the configured limit. Leaves to others: when to ask.
+//! while the account pays for nothing or is below the configured limit. Leaves to others: when to ask.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ enum Told {
     Enough,
     /// Less than the limit is left.
     Low,
-    /// Nothing is left.
+    /// What is left pays for nothing.
     Empty,
 }
 
@@ -44,7 +44,10 @@ struct Known {
     balance: Option<Micros>,
     bought: Micros,
     buying: Micros,
+    /// The least that one of its offers with stock costs, by the last list.
+    cheapest: Option<Micros>,
     told: Told,
+    is_forgotten: bool,
     is_retired: bool,
 }
 
@@ -57,6 +60,11 @@ impl Known {
     /// What another purchase may cost.
     fn spendable(&self) -> Option<Micros> {
         self.left().map(|left| Micros(left.0.saturating_sub(self.buying.0)))
+    }
+
+    /// Whether so much pays for one of its offers.
+    fn pays(&self, amount: Micros) -> bool {
+        amount.is_positive() && self.cheapest.is_none_or(|cheapest| amount >= cheapest)
     }
 }
 
@@ -78,14 +86,18 @@ impl Funds {
         self.known.lock().spendable()
     }
 
-    /// Whether nothing is left, or less than the operator's limit.
+    /// Whether another purchase can be paid for, as far as is known.
     #[must_use]
-    pub fn is_low(&self) -> bool {
-        self.known.lock().left().is_some_and(|left| self.is_too_little(left))
+    pub fn can_pay(&self) -> bool {
+        let known = self.known.lock();
+        known.spendable().is_none_or(|spendable| known.pays(spendable))
     }
 
-    fn is_too_little(&self, left: Micros) -> bool {
-        left < self.low_balance || !left.is_positive()
+    /// Whether what is left pays for none of its offers, or is less than the operator's limit.
+    #[must_use]
+    pub fn is_low(&self) -> bool {
+        let known = self.known.lock();
+        known.left().is_some_and(|left| left < self.low_balance || !known.pays(left))
     }
 
     /// The provider has said what is there. A purchase under way may be in it or not: it is
@@ -93,6 +105,33 @@ impl Funds {
     pub(crate) fn set_balance(&self, balance: Micros) {
         let mut known = self.known.lock();
         (known.balance, known.bought, known.told) = (Some(balance), Micros::ZERO, Told::Nothing);
+        known.is_forgotten = false;
+        self.show(&mut known);
+    }
+
+    /// Its last answer is too old to say what is there.
+    pub(crate) fn forget_balance(&self) {
+        let mut known = self.known.lock();
+        known.is_forgotten = true;
+        if known.balance.take().is_none() || known.is_retired {
+            return;
+        }
+        known.told = Told::Nothing;
+        self.show(&mut known);
+        for kind in [AttentionKind::BalanceLow, AttentionKind::BalanceEmpty] {
+            self.attention.clear(kind, &*self.provider);
+        }
+    }
+
+    /// Whether its balance has not come for so long that its last one was forgotten.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.known.lock().is_forgotten
+    }
+
+    /// The least that one of its offers with stock costs; `None` if there is none.
+    pub(crate) fn set_cheapest(&self, cost: Option<Micros>) {
+        let mut known = self.known.lock();
+        known.cheapest = cost;
         self.show(&mut known);
     }
 
@@ -117,7 +156,7 @@ impl Funds {
         }
         self.grid.set_funds(self.id, known.spendable());
         let (Some(left), least) = (known.left(), self.low_balance) else { return };
-        let now = if !left.is_positive() {
+        let now = if !known.pays(left) {
             Told::Empty
         } else if left < least {
             Told::Low
@@ -130,7 +169,12 @@ impl Funds {
         known.told = now;
         let (is_low, is_empty) = (left < least, now == Told::Empty);
         let low = is_low.then(|| format!("the balance is {left}, below the limit of {least}"));
-        let empty = is_empty.then(|| format!("the balance is {left}: nothing can be bought"));
+        let empty = is_empty.then(|| match known.cheapest {
+            Some(cost) if left.is_positive() => {
+                format!("the balance is {left}, and no offer costs less than {cost}")
+            }
+            Some(_) | None => format!("the balance is {left}: nothing can be bought"),
+        });
         self.attention.report(AttentionKind::BalanceLow, &*self.provider, low);
         self.attention.report(AttentionKind::BalanceEmpty, &*self.provider, empty);
     }

@@ -2,7 +2,8 @@
 //! less is not believed.
 //!
 //! Promises: an offer that was charged above its price stays known until a list says as much;
-//! one whose price a refusal named, for [`NAMED_MS`] or until a list says as much; one that was
+//! one whose price a refusal named, for [`NAMED_MS`] or until a list says as much, where it is no
+//! jump; one that was
 //! refused without a price, for ten minutes, twice as long each time that it is refused again, or
 //! until a list says more. One entry an offer, so that the offers of one provider bound it: an entry of the first kind has cost
 //! money, one of the others a purchase's call, and it ends by itself. Memory only: after a
@@ -16,6 +17,10 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::time::Time;
 use parking_lot::Mutex;
+
+/// A cost this many times the last known one, or this part of it, is a mistake until a list has
+/// confirmed it.
+pub const JUMP: i64 = 10;
 
 /// How long a price is believed that a refusal named: lists are minutes old, not more.
 pub const NAMED_MS: u64 = 10 * 60 * 1000;
@@ -34,6 +39,8 @@ pub enum CostSource {
     Named {
         /// Until when that is believed.
         until: Time,
+        /// What it cost before the first refusal that named one.
+        before: Micros,
     },
     /// A purchase was refused as too cheap at that listed cost: the offer is not to be sold at it.
     Refused {
@@ -59,7 +66,7 @@ impl LeastCost {
     fn is_believed(&self, now: Time) -> bool {
         match self.source {
             CostSource::Charged => true,
-            CostSource::Named { until } | CostSource::Refused { until, .. } => now < until,
+            CostSource::Named { until, .. } | CostSource::Refused { until, .. } => now < until,
         }
     }
 
@@ -96,8 +103,26 @@ impl LeastCosts {
     /// Notes that a claim's purchase was refused with the least cost that would do.
     pub(crate) fn named(&self, claim: &Claim, cost: Micros, now: Time) {
         let key = (claim.product(), claim.carrier());
-        let source = CostSource::Named { until: now.plus_ms(NAMED_MS) };
+        let before = self.before_named(claim, now);
+        let source = CostSource::Named { until: now.plus_ms(NAMED_MS), before };
         self.note(key, LeastCost { offer: claim.offer(), cost, source });
+    }
+
+    /// Whether a cost that a refusal named is to be believed: it is not as far above what the
+    /// offer cost before as a list's rise that is held back, also not by several refusals.
+    pub(crate) fn believes_named(&self, claim: &Claim, cost: Micros, now: Time) -> bool {
+        cost.0 < self.before_named(claim, now).0.saturating_mul(JUMP)
+    }
+
+    /// What a claim's offer cost before a refusal named what it costs.
+    fn before_named(&self, claim: &Claim, now: Time) -> Micros {
+        let known = self.0.lock();
+        let known = known.get(&(claim.product(), claim.carrier()));
+        match known.map(|least| least.source) {
+            Some(CostSource::Named { until, before }) if now < until => before,
+            Some(CostSource::Charged | CostSource::Named { .. } | CostSource::Refused { .. })
+            | None => claim.cost(),
+        }
     }
 
     /// Notes that a claim's purchase was refused as too cheap, with no cost that would do.

@@ -16,6 +16,7 @@ pub mod client;
 pub mod client_config;
 pub mod connected;
 pub mod consequence;
+pub mod cost_basis;
 mod currency;
 pub mod dispatch;
 mod exchange_rate;

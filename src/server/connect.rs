@@ -15,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::provider::client::ProviderClient;
 use crate::provider::client_config::{ClientConfig, ClientError};
 use crate::provider::connected::{Connected, ConnectedParts, ProviderPolicy};
+use crate::provider::cost_basis::CostBases;
 use crate::provider::dispatch::Dispatcher;
 use crate::server::config::{PROVIDERS_MAX, ProviderConfig};
 use crate::supply::config::MarginConfig;
@@ -229,8 +230,15 @@ impl Prepared {
     }
 
     /// The connection, once the ledger knows the provider.
-    pub(super) fn connected(self, id: ProviderId, market: &Market) -> Connected {
-        Connected::new(id, self.parts, &market.grid, &market.attention)
+    pub(super) fn connected(
+        self,
+        id: ProviderId,
+        market: &Market,
+        bases: &Arc<CostBases>,
+    ) -> Connected {
+        let mut connected = Connected::new(id, self.parts, &market.grid, &market.attention);
+        connected.keep_basis(bases);
+        connected
     }
 }
 

@@ -42,6 +42,7 @@ use crate::market::{self, Market, Started, Threads};
 use crate::money::Money;
 use crate::order::{Orders, OwnStock};
 use crate::provider::connected::Connected;
+use crate::provider::cost_basis::CostBases;
 use crate::provider::providers::Providers;
 use crate::supervisor::Supervisor;
 use crate::supply::Supply;
@@ -164,7 +165,8 @@ pub async fn start_on(
         market::start(opened, config.own_stock.policy(), every);
     // 3. Providers, own stock among them: one that cannot be set up is told to the operator,
     // and the others do without it. Nothing is asked of them yet.
-    let (own, connected) = match attach(&market, config, setups).await {
+    let bases = Arc::new(CostBases::open(&config.data_dir));
+    let (own, connected) = match attach(&market, config, setups, &bases).await {
         Ok(attached) => attached,
         Err(error) => {
             // The folder's files are free again when the caller learns it.
@@ -175,7 +177,7 @@ pub async fn start_on(
     // 4. The rooms, and the workers before an order can be placed.
     let rooms = Rooms::new(&market, connected, own);
     let workers = Arc::new(Workers::start(&rooms.orders, under_way));
-    let provider_set = ProviderSet::new(&rooms.orders, &workers, config.margin);
+    let provider_set = ProviderSet::new(&rooms.orders, &workers, config.margin, bases);
     // 5. Last the faces and the listeners.
     let hook_path = hook_path(&callback.token());
     let callback = HookGuard { secrets: callback, signed: config.own_stock.callback_signature };
@@ -221,20 +223,26 @@ async fn attach(
     market: &Market,
     config: &Config,
     setups: Vec<ProviderSetup>,
+    bases: &Arc<CostBases>,
 ) -> Result<(OwnStock, Providers), StartError> {
     let provider = register(market, OWN_PROVIDER, ProviderKind::Own).await?;
     let own = OwnStock { provider, timings: config.own_stock.timings() };
-    Ok((own, connect_all(market, config, setups).await))
+    Ok((own, connect_all(market, config, setups, bases).await))
 }
 
 /// Sets the configured providers up and registers them. One that cannot be is left out and
 /// told to the operator; a driver that cannot be read leaves no name in the ledger.
-async fn connect_all(market: &Market, config: &Config, setups: Vec<ProviderSetup>) -> Providers {
+async fn connect_all(
+    market: &Market,
+    config: &Config,
+    setups: Vec<ProviderSetup>,
+    bases: &Arc<CostBases>,
+) -> Providers {
     let grid = &market.grid;
     let mut connected = Vec::with_capacity(setups.len());
     for setup in setups {
         let name = setup.config.name.clone();
-        match connect_one(market, config, setup).await {
+        match connect_one(market, config, setup, bases).await {
             Ok(each) => connected.push(each),
             Err(error) => {
                 let lacks_credential =
@@ -268,10 +276,11 @@ async fn connect_one(
     market: &Market,
     config: &Config,
     setup: ProviderSetup,
+    bases: &Arc<CostBases>,
 ) -> Result<Connected, StartError> {
     let prepared = Prepared::new(setup, config.margin, market.metrics.clone(), None)?;
     let id = register(market, &prepared.name, ProviderKind::Driven).await?;
-    Ok(prepared.connected(id, market))
+    Ok(prepared.connected(id, market, bases))
 }
 
 /// The routes of each listener.

@@ -10,6 +10,7 @@ use super::connect::{ConnectError, Prepared, ProviderSetup};
 use super::register::register;
 use super::start_error::StartError;
 use crate::order::Orders;
+use crate::provider::cost_basis::CostBases;
 use crate::supply::config::MarginConfig;
 use crate::worker::Workers;
 
@@ -19,6 +20,7 @@ pub struct ProviderSet {
     orders: Arc<Orders>,
     workers: Arc<Workers>,
     margin_default: MarginConfig,
+    bases: Arc<CostBases>,
 }
 
 impl ProviderSet {
@@ -26,8 +28,9 @@ impl ProviderSet {
         orders: &Arc<Orders>,
         workers: &Arc<Workers>,
         margin_default: MarginConfig,
+        bases: Arc<CostBases>,
     ) -> Self {
-        Self { orders: Arc::clone(orders), workers: Arc::clone(workers), margin_default }
+        Self { orders: Arc::clone(orders), workers: Arc::clone(workers), margin_default, bases }
     }
 
     /// Connects a provider, or replaces the connection of the same name. Numbers that were
@@ -49,7 +52,7 @@ impl ProviderSet {
         // 2. Its id: a name that is known keeps its own.
         let id = register(market, &prepared.name, ProviderKind::Driven).await?;
         // 3. Its place in the set, and its loops.
-        let connected = prepared.connected(id, market);
+        let connected = prepared.connected(id, market, &self.bases);
         // What needed attention at the connection before may be well at this one.
         market.attention.forget_provider(connected.name());
         let connected = self.orders.providers.put(&market.grid, connected);

@@ -93,9 +93,10 @@ impl OwnStockConfig {
     }
 }
 
-/// What we add to a provider's price: a percentage, and at least the floor.
+/// What we add to a provider's price: a percentage, and at least the floor. What a section leaves
+/// out is as without the section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct MarginConfig {
     /// Percent of the cost, exact.
     pub percent: Percent,

@@ -134,7 +134,9 @@ impl Intake {
         let offers = self.market.read_model.directory().offers_of(connected.id());
         let grid = Arc::clone(&self.market.grid);
         let len = rows.len();
-        let known = |key| known_cost(&grid, &offers, key);
+        // Costs in another currency, or at another rate, say nothing of these.
+        let is_void = connected.costs_are_void();
+        let known = |key| known_cost(&grid, &offers, key).filter(|_| !is_void);
         let held = self.quarantine.hold_jumps(&mut rows, &free, known);
         let held = held.map_err(|Fallen { fallen, of }| {
             connected.note(|health| health.quarantined = len);
@@ -146,6 +148,9 @@ impl Intake {
         self.publish(listed).await?;
         obtainable::believe(&rows, least, caught_up);
         obtainable::correct_grid(&self.market.grid, least, margin, self.market.clock.now());
+        let in_stock = rows.iter().filter(|row| row.stock > 0);
+        connected.funds().set_cheapest(in_stock.map(|row| row.cost).min());
+        connected.has_costs();
         connected.has_list();
         // 4. What the operator sees of it.
         self.note_refused((nameless, refused));

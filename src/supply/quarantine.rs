@@ -10,10 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use nexnum_engine::money::Micros;
 
 use super::price_list::{Key, Row};
+use crate::provider::least_cost::JUMP;
 
-/// A cost this many times the last known one, or this part of it, is a mistake until it has
-/// been confirmed.
-const JUMP: i64 = 10;
 /// A list is suspect if more than half of its costs are below this part of the last known
 /// ones.
 const FALL: i64 = 3;

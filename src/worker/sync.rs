@@ -30,14 +30,17 @@ const UNLISTED_PAUSE: Duration = Duration::from_secs(3);
 /// How long the first sync waits for the list of open activations.
 const LOOK_TIME: Duration = Duration::from_secs(5);
 /// What is told of price lists and balances: a provider that is disabled is not asked for them.
-const OF_LISTS: [AttentionKind; 6] = [
+const OF_LISTS: [AttentionKind; 7] = [
     AttentionKind::PriceListFailed,
     AttentionKind::PriceListLate,
     AttentionKind::PriceListQuarantined,
     AttentionKind::PricesQuarantined,
     AttentionKind::BalanceLow,
     AttentionKind::BalanceEmpty,
+    AttentionKind::BalanceFailed,
 ];
+/// A balance that is older than so many intervals says nothing any more.
+const BALANCE_KEPT: u64 = 3;
 
 /// Syncs one provider.
 pub(super) struct Syncer {
@@ -131,7 +134,8 @@ impl Syncer {
         let client = self.connected.client();
         let (driver, now) = (self.connected.driver(), self.market.clock.now());
         // A price list may come without a key, which the other two need.
-        let (op, outcome) = if driver.supports(Op::Balance) {
+        let says_balance = driver.supports(Op::Balance) && !self.connected.funds().is_forgotten();
+        let (op, outcome) = if says_balance {
             let balance = client.balance().await;
             // Topped up, it may be bought from again.
             (Op::Balance, balance.map(|balance| self.has_balance(balance)))
@@ -203,8 +207,12 @@ impl Syncer {
     }
 
     fn has_balance(&self, balance: Micros) {
-        self.connected.note(|health| health.balance = Some(balance));
+        let now = self.market.clock.now();
+        self.connected.note(|health| {
+            (health.balance, health.balance_at) = (Some(balance), Some(now));
+        });
         self.connected.funds().set_balance(balance);
+        self.report(AttentionKind::BalanceFailed, None);
     }
 
     async fn ask_balance(&self) {
@@ -216,7 +224,22 @@ impl Syncer {
             Err(error) => {
                 let now = self.market.clock.now();
                 self.connected.note_error(now, Op::Balance, None, &error);
+                self.has_no_balance(now, &error);
             }
+        }
+    }
+
+    /// Tells the operator of a balance that did not come. An old one keeps nothing from being
+    /// bought: purchases show whether the account can pay.
+    fn has_no_balance(&self, now: Time, error: &ProviderError) {
+        if error.kind == ErrorKind::NoTurn {
+            return;
+        }
+        let text = format!("no balance came ({}: {})", error.kind.word(), error.excerpt);
+        self.report(AttentionKind::BalanceFailed, Some(text));
+        let since = self.connected.figures().balance_at.unwrap_or(self.watch.began);
+        if now.ms_since(since) > BALANCE_KEPT * self.connected.policy().sync_interval_ms {
+            self.connected.funds().forget_balance();
         }
     }
 }

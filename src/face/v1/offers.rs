@@ -54,7 +54,7 @@ pub(super) fn list(state: &State, _: Trader, call: &Call) -> Result<Response, Pr
             operator: carrier_name(market, ask.carrier),
             price: Money(ask.price),
             stock: buyable(&ask),
-            open: ask.open,
+            open: ask.open && ask.funded,
             numbers: measured.numbers(),
             delivered_share: measured.delivered_permille().map(Share),
             time_to_code_s: measured.time_to_code_ms().map(Seconds),
@@ -111,7 +111,7 @@ fn shown<'a>(market: &'a Market, product: Product, quote: &Quoted) -> Quote<'a> 
             operator: carrier_name(market, ask.carrier),
             price: Money(ask.price),
             stock: buyable(ask),
-            open: ask.open,
+            open: ask.open && ask.funded,
             taken: *taken,
             reason: QuoteReason::of(*skip, *taken),
             numbers: measured.numbers(),
@@ -172,8 +172,8 @@ struct Ask {
     price: Money,
     /// How many numbers can be bought now.
     stock: u32,
-    /// Whether its provider sells at present: `false` while the provider is disabled, fails, or
-    /// has asked for a pause.
+    /// Whether its provider sells at present: `false` while the provider is disabled, fails, has
+    /// asked for a pause, or has too little of our money for one number.
     open: bool,
     /// How many numbers of the product its provider gave to orders of late: each day counts half
     /// of the day after it.
@@ -213,8 +213,8 @@ struct QuotedAsk {
     price: Money,
     /// How many numbers can be bought now.
     stock: u32,
-    /// Whether its provider sells at present: `false` while the provider is disabled, fails, or
-    /// has asked for a pause.
+    /// Whether its provider sells at present: `false` while the provider is disabled, fails, has
+    /// asked for a pause, or has too little of our money for one number.
     open: bool,
     /// Whether it is the offer that an order would take.
     taken: bool,

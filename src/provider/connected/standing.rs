@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nexnum_engine::breaker::Breaker;
-use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 
 use super::{CALM_MS, Connected, Guarded, Health, OF_BREAKER};
@@ -31,12 +30,11 @@ impl Connected {
     }
 
     /// Whether an order could be placed there, as far as its room allows: it has offers besides,
-    /// and our account is not known to be empty.
+    /// and our account is not known to pay for none of them.
     pub(super) fn could_sell(&self, breaker: Breaker, health: &Health) -> bool {
         let known = || self.known.load(Ordering::Relaxed);
         let offers = health.last_sync_at.map_or_else(known, |_| health.offers);
-        let can_pay = self.funds.spendable().is_none_or(Micros::is_positive);
-        self.is_on_sale(breaker) && offers > 0 && can_pay
+        self.is_on_sale(breaker) && offers > 0 && self.funds.can_pay()
     }
 
     /// Opens or closes the offers in the grid. The end of a pause is looked for each second,

@@ -1,14 +1,102 @@
-//! A provider whose replies name another currency than it is set up for: off sale at once, and
-//! on sale again as soon as one names the right one. No breaker and no probe has a part in it.
+//! What takes a provider off sale whatever its prices are.
+//!
+//! Our key refused: a call of the whole account stops it until a probe goes well; a call about
+//! one activation has a sync look. Replies that name another currency than it is set up for: off
+//! sale at once, and on sale again as soon as one names the right one, without a breaker or a probe.
 
-use nexnum_driver::ErrorKind;
+use std::sync::Arc;
+
+use nexnum_driver::{ErrorKind, Op};
 use nexnum_engine::breaker::BreakerInput;
+use nexnum_engine::time::Time;
 
 use super::Connected;
 use crate::attention::AttentionKind;
 use crate::provider::consequence;
+use crate::provider::cost_basis::CostBases;
+
+/// Between two syncs that such answers ask for.
+const WORD_MS: u64 = 60_000;
+
+/// Whether a call is about one activation that is there already.
+const fn is_of_one(op: Op) -> bool {
+    match op {
+        Op::Status | Op::Cancel | Op::Finish | Op::Resend => true,
+        Op::Balance | Op::Prices | Op::Buy | Op::ListActive => false,
+    }
+}
 
 impl Connected {
+    /// Has its costs' currency and rate kept.
+    pub(crate) fn keep_basis(&mut self, bases: &Arc<CostBases>) {
+        self.bases = Some(Arc::clone(bases));
+        self.began_void = self.costs_are_void();
+    }
+
+    /// Whether its known costs were void when it was connected: what was charged before then was
+    /// reckoned in another way.
+    pub(crate) const fn began_void(&self) -> bool {
+        self.began_void
+    }
+
+    fn basis(&self) -> String {
+        format!("{} {}", self.client.rate(), self.driver.currency())
+    }
+
+    /// Whether its known costs were reckoned in another currency or at another rate: nothing is
+    /// held against them, and nothing is sold at them.
+    pub(crate) fn costs_are_void(&self) -> bool {
+        let differs = |bases: &Arc<CostBases>| bases.differs(self.name(), &self.basis());
+        self.bases.as_ref().is_some_and(differs)
+    }
+
+    /// A list has brought its costs.
+    pub(crate) fn has_costs(&self) {
+        if let Some(bases) = self.bases.as_ref().filter(|_| !self.is_retired()) {
+            bases.set(self.name(), &self.basis());
+        }
+    }
+
+    /// A call was answered with what no other escapes: it takes the offers off sale, or has a
+    /// sync find out.
+    pub(super) fn is_refused(&self, now: Time, op: Op, (kind, text): (AttentionKind, &str)) {
+        if is_of_one(op) && kind == AttentionKind::KeyRefused {
+            self.wants_word(now);
+        } else {
+            self.is_stopped(now, op, (kind, text));
+        }
+    }
+
+    /// A call about one activation was answered as with a refused key: a sync, whose calls are of
+    /// the whole account, says whether that is so. Its list is not asked for at each such answer.
+    fn wants_word(&self, now: Time) {
+        let mut guarded = self.breaker.lock();
+        let is_due = guarded.asked_at.is_none_or(|at| now.ms_since(at) >= WORD_MS);
+        if is_due && guarded.breaker.is_closed() && !self.is_retired() {
+            guarded.asked_at = Some(now);
+            drop(guarded);
+            self.sync_now();
+        }
+    }
+
+    /// Opens the breaker: nothing is bought until a probe goes well.
+    fn is_stopped(&self, now: Time, op: Op, (kind, text): (AttentionKind, &str)) {
+        if self.is_retired() {
+            return;
+        }
+        let text = format!(
+            "{} was answered with {text}: nothing is bought until a call is accepted again",
+            op.name()
+        );
+        self.attention.raise(kind, self.name(), text);
+        let mut guarded = self.breaker.lock();
+        guarded.is_told = true;
+        // An open breaker's pause is not begun anew by each poll, or no probe would ever be due.
+        if guarded.breaker.is_closed() {
+            self.change(&mut guarded, BreakerInput::Hard, now);
+        }
+    }
+
     /// Closes the offers and tells the operator once a reply has named another currency than
     /// the provider is set up for; opens them once a reply has named the right one.
     pub(crate) fn heed_currency(&self) {

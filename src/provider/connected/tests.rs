@@ -104,6 +104,53 @@ fn a_low_balance_is_told_and_the_grid_knows_what_can_be_paid() {
 }
 
 #[test]
+fn a_balance_below_every_price_is_told_and_an_old_one_stops_nothing() {
+    let connected = connected();
+    let funds = connected.funds();
+    funds.set_balance(Micros(9));
+    funds.set_cheapest(Some(Micros(10)));
+    let health = connected.figures();
+    assert!(!health.on_sale && health.balance_low);
+    assert_eq!(told(&connected), [AttentionKind::BalanceEmpty]);
+    assert!(connected.attention.rows(9).0[0].text.contains("no offer costs less"));
+    funds.set_cheapest(Some(Micros(9)));
+    assert!(connected.figures().on_sale && told(&connected).is_empty());
+    let held = funds.hold(Micros(1));
+    assert!(!connected.figures().on_sale, "it pays for nothing beside that purchase");
+    drop(held);
+    funds.set_balance(Micros(0));
+    assert!(!connected.figures().on_sale && !told(&connected).is_empty());
+    funds.forget_balance();
+    let health = connected.figures();
+    assert_eq!((health.spendable, health.balance_low, health.on_sale), (None, false, true));
+    assert!(told(&connected).is_empty() && funds.is_forgotten());
+    funds.set_balance(Micros(100));
+    assert!(!funds.is_forgotten());
+}
+
+#[test]
+fn nothing_is_sold_at_costs_that_were_reckoned_in_another_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let bases = Arc::new(CostBases::open(folder.path()));
+    let new = || {
+        let mut connected = connected();
+        connected.listed = AtomicBool::new(false);
+        connected.keep_basis(&bases);
+        connected.has_known(1);
+        connected
+    };
+    let first = new();
+    assert!(first.figures().on_sale, "nothing says that they are void");
+    bases.set("one", "0.011 RUB");
+    let second = new();
+    assert!(!second.figures().on_sale && second.costs_are_void() && second.began_void());
+    second.has_costs();
+    second.has_list();
+    assert!(!second.costs_are_void());
+    assert!(new().figures().on_sale, "after a restart");
+}
+
+#[test]
 fn a_refused_key_takes_the_offers_off_sale_until_a_probe_goes_well() {
     let told_of = [
         (ErrorKind::BadKey, AttentionKind::KeyRefused),
@@ -113,13 +160,13 @@ fn a_refused_key_takes_the_offers_off_sale_until_a_probe_goes_well() {
     for (kind, row) in told_of {
         let (connected, second) = (connected(), |n: u64| Time(1_000_000 + 1_000 * n));
         assert!(connected.figures().on_sale);
-        refused(&connected, Op::Status, kind, second(0));
-        assert!(!connected.figures().on_sale, "any call shows it");
+        refused(&connected, Op::ListActive, kind, second(0));
+        assert!(!connected.figures().on_sale, "any call of the account shows it");
         let rows = told(&connected);
         assert!(rows.len() == 2 && rows.contains(&row), "{rows:?}");
         assert!(rows.contains(&AttentionKind::BreakerOpen), "{rows:?}");
         // Polls that are refused meanwhile do not put the probe off.
-        (1..60).for_each(|n| refused(&connected, Op::Status, kind, second(n)));
+        (1..60).for_each(|n| refused(&connected, Op::ListActive, kind, second(n)));
         assert!(!connected.may_probe(second(59)));
         assert!(connected.may_probe(second(60)));
         refused(&connected, Op::Balance, kind, second(60));
@@ -133,6 +180,27 @@ fn a_refused_key_takes_the_offers_off_sale_until_a_probe_goes_well() {
         connected.look(second(130));
         assert_eq!(told(&connected), []);
     }
+}
+
+#[tokio::test]
+async fn a_call_about_one_activation_that_is_refused_our_key_asks_for_a_sync() {
+    let (connected, second) = (connected(), |n: u64| Time(1_000_000 + 1_000 * n));
+    let is_wanted = async || {
+        tokio::time::timeout(Duration::from_millis(20), connected.sync_wanted()).await.is_ok()
+    };
+    for op in [Op::Status, Op::Cancel, Op::Finish, Op::Resend] {
+        refused(&connected, op, ErrorKind::BadKey, second(0));
+        refused(&connected, op, ErrorKind::Banned, second(1));
+    }
+    assert!(connected.figures().on_sale && told(&connected).is_empty());
+    assert!(is_wanted().await);
+    refused(&connected, Op::Status, ErrorKind::BadKey, second(59));
+    assert!(!is_wanted().await, "not at each answer");
+    refused(&connected, Op::Status, ErrorKind::BadKey, second(60));
+    assert!(is_wanted().await);
+    // The sync's own calls are believed.
+    refused(&connected, Op::Balance, ErrorKind::BadKey, second(61));
+    assert!(!connected.figures().on_sale);
 }
 
 #[test]

@@ -15,9 +15,33 @@ pub enum PauseOf {
     One(Lane),
 }
 
+/// In a pause one call of a lane that messages come by is made each time that this is over: the
+/// provider may be well again long before it said, and numbers live no longer than their time.
+pub(super) const PROBE: Duration = Duration::from_secs(30);
+
+/// Whether messages come by a lane.
+const fn is_probed(lane: Lane) -> bool {
+    match lane {
+        Lane::Poll | Lane::List => true,
+        Lane::Buy | Lane::Change | Lane::End | Lane::Sync => false,
+    }
+}
+
+/// The one call that a lane is allowed in a pause now and then.
+#[derive(Clone, Copy, Default)]
+struct Probe {
+    /// When the next one may be made.
+    at: Option<Instant>,
+    /// One was made, and its answer is not known.
+    is_made: bool,
+    /// One was answered well: the pause of all calls is over for this lane.
+    lifted: bool,
+}
+
 /// The pauses of one provider, those that are over among them.
 #[derive(Default)]
 pub(super) struct Pauses {
+    probes: [Probe; LANES.len()],
     all: Option<Instant>,
     lanes: [Option<Instant>; LANES.len()],
     /// How many calls in a row were answered with such a wish.
@@ -34,21 +58,29 @@ const fn answers_until_pause(lane: Lane) -> u8 {
 }
 
 impl Pauses {
-    /// Lets a pause last until then, or as long as it lasts already.
-    pub(super) fn begin(&mut self, of: PauseOf, until: Instant) {
-        let pause = match of {
-            PauseOf::All => &mut self.all,
-            PauseOf::One(lane) => &mut self.lanes[lane as usize],
-        };
-        *pause = (*pause).max(Some(until));
+    /// Lets a pause last so long, or as long as it lasts already.
+    pub(super) fn begin(&mut self, of: PauseOf, now: Instant, length: Duration) {
+        let until = Some(now + length);
+        match of {
+            PauseOf::All => self.all = self.all.max(until),
+            PauseOf::One(lane) => {
+                self.lanes[lane as usize] = self.lanes[lane as usize].max(until);
+            }
+        }
+        for lane in LANES.into_iter().filter(|lane| is_probed(*lane)) {
+            if of == PauseOf::All || of == PauseOf::One(lane) {
+                let at = Some(now + PROBE);
+                self.probes[lane as usize] = Probe { at, ..Probe::default() };
+            }
+        }
     }
 
-    /// Notes that a call of a lane was answered with the wish for a pause until then.
-    pub(super) fn note_asked(&mut self, lane: Lane, until: Instant) {
+    /// Notes that a call of a lane was answered with the wish for a pause.
+    pub(super) fn note_asked(&mut self, lane: Lane, now: Instant, length: Duration) {
         let asked = &mut self.asked[lane as usize];
         *asked = asked.saturating_add(1);
         if *asked >= answers_until_pause(lane) {
-            self.begin(PauseOf::One(lane), until);
+            self.begin(PauseOf::One(lane), now, length);
         }
     }
 
@@ -57,9 +89,36 @@ impl Pauses {
         self.asked[lane as usize] = 0;
     }
 
-    /// Until when a lane pauses; `None` if it does not.
+    /// Notes that a call of a lane was answered as by a provider that is well: if it was made in
+    /// a pause, that is over for the lane.
+    pub(super) fn note_well(&mut self, lane: Lane) {
+        self.note_answered(lane);
+        let probe = &mut self.probes[lane as usize];
+        if probe.is_made {
+            *probe = Probe { lifted: true, ..Probe::default() };
+            self.lanes[lane as usize] = None;
+        }
+    }
+
+    /// Notes that a call of a lane is made.
+    pub(super) fn note_made(&mut self, lane: Lane, now: Instant) {
+        if is_probed(lane) && self.lasts_until(lane, now).is_some() {
+            let probe = &mut self.probes[lane as usize];
+            (probe.at, probe.is_made) = (Some(now + PROBE), true);
+        }
+    }
+
+    /// Until when a lane makes no call because of a pause; `None` if it may make one.
     pub(super) fn until(&self, lane: Lane, now: Instant) -> Option<Instant> {
-        self.all.max(self.lanes[lane as usize]).filter(|until| *until > now)
+        let lasts = self.lasts_until(lane, now)?;
+        let probe = self.probes[lane as usize].at.unwrap_or(lasts);
+        Some(lasts.min(probe)).filter(|until| *until > now)
+    }
+
+    /// Until when a lane pauses, whatever it may make meanwhile; `None` if it does not.
+    pub(super) fn lasts_until(&self, lane: Lane, now: Instant) -> Option<Instant> {
+        let all = self.all.filter(|_| !self.probes[lane as usize].lifted);
+        all.max(self.lanes[lane as usize]).filter(|until| *until > now)
     }
 
     /// What pauses longest, and for how long.

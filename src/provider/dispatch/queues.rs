@@ -240,6 +240,7 @@ impl<T> State<T> {
     /// Takes the next call of a lane out of its queue and counts it.
     pub(super) fn begin(&mut self, lane: Lane, now: Instant) -> Option<Waiter<T>> {
         let waiter = self.queues[lane as usize].pop()?;
+        self.pauses.note_made(lane, now);
         self.gauges.iter_mut().for_each(|gauge| gauge.take(now));
         self.in_flight += 1;
         let queue = &mut self.queues[lane as usize];
@@ -390,7 +391,8 @@ impl<T> State<T> {
 
     /// Until when nothing can be bought because of a pause, or not be asked about once it is.
     pub(super) fn selling_pauses_until(&self, now: Instant) -> Option<Instant> {
-        [Lane::Buy, Lane::Poll].into_iter().filter_map(|lane| self.pauses.until(lane, now)).max()
+        let lasts = |lane| self.pauses.lasts_until(lane, now);
+        [Lane::Buy, Lane::Poll].into_iter().filter_map(lasts).max()
     }
 
     /// Why no purchase may be added now, as how long to wait; `None` if one may. Purchases

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::lane::LANES;
+use super::pauses::PROBE;
 use super::*;
 use nexnum_driver::Window;
 use tokio::task::JoinSet;
@@ -160,9 +161,11 @@ async fn a_pause_holds_for_all_lanes_and_is_bounded() {
     dispatcher.pause(PauseOf::All, Duration::from_secs(1_000_000));
     let asked = Instant::now();
     for lane in LANES {
-        let refused = dispatcher.turn(lane, asked + Duration::from_secs(30)).await.unwrap_err();
-        assert_eq!(refused.retry_after, PAUSE_MAX);
+        let refused = dispatcher.turn(lane, asked + Duration::from_secs(29)).await.unwrap_err();
+        let is_probed = matches!(lane, Lane::Poll | Lane::List);
+        assert_eq!(refused.retry_after, if is_probed { PROBE } else { PAUSE_MAX });
     }
+    assert_eq!(dispatcher.selling_pauses_for(), Some(PAUSE_MAX));
     dispatcher.turn(Lane::Sync, asked + LONG).await.map(drop).unwrap();
     assert_eq!(asked.elapsed(), PAUSE_MAX);
 }
@@ -190,6 +193,35 @@ async fn a_pause_of_one_lane_leaves_the_others_their_turns() {
         dispatcher.pause(PauseOf::One(lane), pause);
         assert_eq!(dispatcher.look(|_| None).unwrap_err().retry_after, pause, "{lane:?}");
         tokio::time::sleep(pause).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_of_polls_is_over_when_one_that_is_made_in_it_is_answered_well() {
+    for of in [PauseOf::All, PauseOf::One(Lane::Poll)] {
+        let dispatcher = dispatcher(8, &[(100, 1_000)]);
+        let asked = Instant::now();
+        let before = dispatcher.turn(Lane::Poll, asked + LONG).await.unwrap();
+        dispatcher.pause(of, PAUSE_MAX);
+        drop(before);
+        dispatcher.note_well(Lane::Poll);
+        let poll = async |patience| {
+            dispatcher.turn(Lane::Poll, Instant::now() + Duration::from_secs(patience)).await
+        };
+        assert!(poll(29).await.is_err(), "the answer is of a call from before the pause");
+        drop(poll(31).await.unwrap());
+        assert_eq!(asked.elapsed(), PROBE);
+        assert!(poll(29).await.is_err(), "one call at a time");
+        // It was answered badly; the next one well.
+        drop(poll(31).await.unwrap());
+        assert_eq!(asked.elapsed(), 2 * PROBE);
+        dispatcher.note_well(Lane::Poll);
+        drop(poll(1).await.unwrap());
+        drop(poll(1).await.unwrap());
+        assert_eq!(asked.elapsed(), 2 * PROBE);
+        // Purchases are another matter.
+        let sells = of != PauseOf::All;
+        assert_eq!(dispatcher.selling_pauses_for().is_none(), sells);
     }
 }
 

@@ -72,7 +72,6 @@ fn an_error_names_the_line_and_the_field() {
     refused("listen = 80", &["line 1", "in quotes"]);
     refused("metrics_listen = \"localhost:9\"", &["line 1", "IP address with a port"]);
     refused("drain_seconds = 5\nlisen = \"127.0.0.1:1\"", &["line 2", "lisen", "listen"]);
-    refused("[margin]\npercent = \"20\"", &["floor"]);
     refused("[margin]\npercent = \"-1\"\nfloor = \"0\"", &["line 2", "-1", "percentage"]);
     refused("[margin]\npercent = \"1.23456\"\nfloor = \"0\"", &["line 2", "4 places"]);
     refused("[margin]\npercent = \"1\"\nfloor = \"0.0000001\"", &["line 3", "decimal places"]);
@@ -87,6 +86,14 @@ fn an_error_names_the_line_and_the_field() {
     refused("[own_stock]\nlifetime_s = 0", &["own_stock.lifetime_s"]);
     refused("[own_stock]\nlifetime_s = 60", &["min_cancel_age_s", "at most"]);
     refused("[own_stock]\nquarantine_s = 86401", &["own_stock.quarantine_s", "86400"]);
+}
+
+#[test]
+fn what_a_margin_leaves_out_is_as_without_it() {
+    let margin = |fields: &str| parse(&format!("[margin]\n{fields}")).unwrap().margin;
+    assert_eq!(margin("percent = 20"), margin("percent = \"20\"\nfloor = \"0.01\""));
+    assert_eq!(margin("floor = \"0.5\""), margin("percent = \"20\"\nfloor = \"0.5\""));
+    refused("[margin]\npercnt = 20", &["percnt"]);
 }
 
 #[test]

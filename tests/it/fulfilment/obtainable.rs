@@ -125,6 +125,24 @@ async fn a_price_that_a_refusal_names_is_not_tried_where_another_ask_is_cheaper(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_price_that_a_refusal_names_is_not_sold_at_if_it_is_a_jump() {
+    let rig = Rig::start(&[(HANDLER, 50_000)]).await;
+    let held = |rig: &Rig| rig.noticed(AttentionKind::NamedPriceHeld);
+    // Two refusals are no way around: the list is what both are held against.
+    rig.pin(HANDLER, 90_000);
+    assert!(rig.buy(None).await.is_err());
+    assert_eq!((rig.ask().price, held(&rig)), (Micros(108_000), 0));
+    rig.pin(HANDLER, 500_000);
+    assert!(rig.buy(Some(2_000_000)).await.is_err());
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    assert_eq!((rig.ask().price, rig.ask().stock, held(&rig)), (Micros(108_000), 0, 1));
+    rig.pin(HANDLER, 95_000);
+    rig.sync().await;
+    assert_eq!((rig.ask().price, rig.ask().stock), (Micros(114_000), 5), "the list says more");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_offer_refused_as_too_cheap_comes_back_at_the_price_named() {
     let rig = Rig::start(&[(HANDLER, 50_000)]).await;
     rig.pin(HANDLER, 90_000);
@@ -173,5 +191,20 @@ async fn a_provider_that_names_a_higher_price_each_time_is_tried_twice() {
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     let order = rig.order(id, received).await;
     assert_eq!((order.attempt, order.price), (2, Micros(180_000)));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn costs_in_another_currency_are_not_held_against_the_first_list() {
+    let closed = Rig::start(&[(FIVESIM, 100_000)]).await.close().await;
+    closed.reword("fivesim", "currency = \"USD\"", "currency = \"EUR\"");
+    assert!(closed.sandbox.pin(FIVESIM, product(), Micros(1_000_000), 5));
+    let rig = closed.open().await;
+    synced(rig.orders()).await;
+    assert_eq!((rig.ask().cost, rig.ask().stock), (Micros(1_000_000), 5));
+    // From then on they are in one currency.
+    rig.pin(FIVESIM, 50_000);
+    rig.sync().await;
+    assert_eq!(rig.ask().stock, 0, "a jump is held back");
     rig.stop().await;
 }
