@@ -112,6 +112,8 @@ kinds! {
     WrongNumber "wrong_number" ADay
     /// A provider's replies name a currency that is not the configured one.
     WrongCurrency "wrong_currency" UntilCleared
+    /// Open activations are at a provider that is not connected, since it was renamed or removed.
+    ActivationsLeft "activations_left" UntilCleared
     /// Many open activations, or all of several, are unknown to their provider at once, or ended.
     ActivationsMissing "activations_missing" UntilCleared
     /// A provider's list of open activations does not come: each is asked about alone.

@@ -1,9 +1,12 @@
-//! Looking at what no other loop looks at as a whole: purchases that stay in doubt, the machine's
-//! clock.
+//! Looking at what no other loop looks at as a whole: purchases that stay in doubt, activations
+//! whose provider is not connected, the machine's clock.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexnum_engine::event::ProviderKind;
+use nexnum_engine::ids::ProviderId;
 use nexnum_engine::time::Time;
 use tokio::sync::watch;
 
@@ -16,11 +19,15 @@ use crate::supervisor::Beat;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
+/// Looks from one at activations whose provider is not connected to the next.
+const LEFT_EVERY: u64 = 10;
 /// Doubts at a provider that answers are settled within this.
 const DOUBT_MS: u64 = 30_000;
 
-/// Tells the operator while a purchase is in doubt for too long, or the machine's clock is off.
+/// Tells the operator while a purchase is in doubt for too long, activations have no provider, or
+/// the machine's clock is off.
 pub(super) async fn attend(orders: Arc<Orders>, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
+    let mut look = 0_u64;
     while !stopped_within(&mut stop, LOOK).await {
         beat.round();
         let (attention, clock) = (&orders.market.attention, &orders.market.clock);
@@ -28,6 +35,39 @@ pub(super) async fn attend(orders: Arc<Orders>, mut stop: watch::Receiver<bool>,
         attention.report(AttentionKind::DoubtsOld, AttentionSubject::default(), old);
         let apart = clock.is_apart().then(|| clock_text(clock.off_ms()));
         attention.report(AttentionKind::ClockApart, AttentionSubject::default(), apart);
+        if look.is_multiple_of(LEFT_EVERY) {
+            report_left(&orders);
+        }
+        look += 1;
+    }
+}
+
+/// Tells the operator of open activations at providers that are not connected: none is asked
+/// about, given back or finished.
+fn report_left(orders: &Orders) {
+    let market = &orders.market;
+    let is_left = |id: &ProviderId| orders.providers.get(*id).is_none();
+    let driven = market.read_model.directory().providers();
+    let driven = driven.into_iter().filter(|(_, known)| known.kind == ProviderKind::Driven);
+    let mut left: BTreeMap<_, _> = driven.map(|(id, known)| (id, (known.name, 0_usize))).collect();
+    if left.keys().any(is_left) {
+        for order in market.read_model.driven() {
+            let order = market.read_model.order(order);
+            let order = order.filter(|order| orders.providers.of_order(order).is_none());
+            if let Some((_, count)) = order.and_then(|order| left.get_mut(&order.provider)) {
+                *count += 1;
+            }
+        }
+    }
+    for (name, count) in left.into_values() {
+        let text = (count > 0).then(|| {
+            format!(
+                "{count} open activations are at this provider, and no provider of that name is \
+                 set up: they get no messages and are not ended there. Set it up again under this \
+                 name until they have ended"
+            )
+        });
+        market.attention.report(AttentionKind::ActivationsLeft, &*name, text);
     }
 }
 

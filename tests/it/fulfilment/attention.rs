@@ -168,3 +168,17 @@ async fn answers_that_no_rule_reads_need_attention_while_their_order_is_open() {
     until(|| rig.noticed(AttentionKind::StatusUnreadable) == 0).await;
     rig.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn activations_whose_provider_is_not_set_up_any_more_are_told() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, |order| order.assignment.is_some()).await;
+    let closed = rig.close().await;
+    let rig = super::Closed { sellers: Vec::new(), ..closed }.open().await;
+    until(|| rig.noticed(AttentionKind::ActivationsLeft) == 1).await;
+    let rows = rig.orders().market.attention.rows(9).0;
+    let row = rows.iter().find(|row| row.kind == AttentionKind::ActivationsLeft).unwrap();
+    assert!(row.text.starts_with("1 open activations"), "{}", row.text);
+    rig.stop().await;
+}
