@@ -109,11 +109,12 @@ impl Callbacks {
         alike.map(|(id, kept)| (*id, kept))
     }
 
-    /// Follows an event.
+    /// Follows an event. Gives those that are kept no longer though they were not processed,
+    /// dropped to make room or thrown away, each with when it came.
     ///
     /// # Panics
     /// If it does not fit.
-    pub fn follow(&mut self, at: Time, event: &CallbackEvent) {
+    pub fn follow(&mut self, at: Time, event: &CallbackEvent) -> Vec<(CallbackId, Time)> {
         match event {
             CallbackEvent::CallbackReceived { callback, provider, key, content_type, body } => {
                 let received = Callback {
@@ -124,9 +125,10 @@ impl Callbacks {
                     failure: None,
                 };
                 self.receive(*callback, *key, received);
+                Vec::new()
             }
             CallbackEvent::CallbackProcessed { callback, outcome, dropped } => {
-                self.process(*callback, *outcome, *dropped);
+                self.process(*callback, *outcome, *dropped)
             }
         }
     }
@@ -145,8 +147,13 @@ impl Callbacks {
     }
 
     /// Takes a callback out; it is kept again if it failed. `dropped` others of its kind, the
-    /// oldest, go.
-    fn process(&mut self, id: CallbackId, outcome: CallbackOutcome, dropped: u32) {
+    /// oldest, go. Gives which were lost.
+    fn process(
+        &mut self,
+        id: CallbackId,
+        outcome: CallbackOutcome,
+        dropped: u32,
+    ) -> Vec<(CallbackId, Time)> {
         let callback = self.kept.remove(&id).expect("what is processed is kept");
         if let Some(failure) = callback.failure {
             assert_ne!(outcome, CallbackOutcome::Failed(failure), "a failure is told once");
@@ -154,17 +161,21 @@ impl Callbacks {
         }
         let CallbackOutcome::Failed(failure) = outcome else {
             assert_eq!(dropped, 0, "what leaves needs no room");
-            return;
+            let is_lost = outcome == CallbackOutcome::Discarded;
+            return is_lost.then_some((id, callback.received_at)).into_iter().collect();
         };
+        let mut lost = Vec::new();
         for _ in 0..dropped {
             let oldest = self.of_kind(failure).next();
-            let (oldest, len) =
-                oldest.map(|(id, kept)| (id, kept.body.len())).expect("so many are kept");
+            let oldest = oldest.map(|(id, kept)| (id, kept.received_at, kept.body.len()));
+            let (oldest, received_at, len) = oldest.expect("so many are kept");
             self.kept.remove(&oldest);
             self.count_out(oldest, failure, len);
             self.dropped += 1;
+            lost.push((oldest, received_at));
         }
         self.keep(id, Callback { failure: Some(failure), ..callback });
+        lost
     }
 
     fn count_out(&mut self, id: CallbackId, failure: CallbackFailure, body_len: usize) {

@@ -1,6 +1,8 @@
 //! Callbacks: each is stored as it came in before it is processed, so that no message is lost
 //! by what is wrong with it, and one that cannot be processed waits for the operator.
 
+use std::sync::atomic::Ordering;
+
 use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::command::{ReceiveCallback, SettleCallback};
@@ -171,9 +173,17 @@ impl Orders {
         delivered
     }
 
-    /// Tells the operator that callbacks are kept that could not be processed, or no more.
+    /// Tells the operator that callbacks are kept that could not be processed, or no more, and
+    /// that others were dropped to make room.
     pub(crate) fn report_failed(&self) {
-        let failed = self.market.read_model.callbacks(Callbacks::failed_len);
+        let counts = |callbacks: &Callbacks| (callbacks.failed_len(), callbacks.dropped());
+        let (failed, dropped) = self.market.read_model.callbacks(counts);
+        let told = self.told_dropped.fetch_max(dropped, Ordering::Relaxed);
+        if dropped > told {
+            let text = format!("{dropped} were dropped in all, the oldest, to make room");
+            let (kind, subject) = (AttentionKind::CallbacksDropped, AttentionSubject::default());
+            self.market.attention.raise(kind, subject, text);
+        }
         let text = (failed > 0).then(|| format!("{failed} could not be processed"));
         let (kind, subject) = (AttentionKind::CallbacksFailed, AttentionSubject::default());
         self.market.attention.report(kind, subject, text);
@@ -201,7 +211,7 @@ impl Orders {
         let came = match self.first_came(id, posted) {
             _ if word.later_order => None,
             Some(came) => Some(came),
-            // It was processed when it came first.
+            // It was processed when it came first: one that was dropped, or thrown away, was not.
             None => return Ok(Processed::Duplicate),
         };
         let message = Arrived {
@@ -222,11 +232,12 @@ impl Orders {
 
 impl Orders {
     /// When a message came first, as far as its callbacks are known; `None` if it has an id and
-    /// its callback is kept no longer.
+    /// its callback was processed.
     fn first_came(&self, id: CallbackId, posted: &PostedMessage) -> Option<Time> {
         let now = self.market.clock.now();
         self.market.read_model.callbacks(|callbacks| {
             let kept = callbacks.get(id).map(|kept| kept.received_at);
+            let kept = kept.or_else(|| self.market.read_model.lost_callback(id));
             let came = if posted.id.is_some() { kept? } else { kept.unwrap_or(now) };
             // A source that was refused tries again, also in another minute. Of one that is
             // kept no longer the minute is known.

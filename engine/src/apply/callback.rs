@@ -9,6 +9,6 @@ impl State {
         if let CallbackEvent::CallbackReceived { provider, .. } = event {
             assert!(self.providers.contains(*provider), "a callback is for a provider");
         }
-        self.callbacks.follow(at, event);
+        let _lost = self.callbacks.follow(at, event);
     }
 }

@@ -8,14 +8,17 @@
 mod directory;
 mod upstream;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_engine::account::Book;
 use nexnum_engine::callbacks::Callbacks;
-use nexnum_engine::event::{AccountEvent, Event, MemoryEvent, OrderEvent, ProviderKind, Scope};
-use nexnum_engine::ids::{AccountId, KeyId, Number, OrderId, ProviderId, Seq};
+use nexnum_engine::event::{
+    AccountEvent, CallbackEvent, Event, MemoryEvent, OrderEvent, ProviderKind, Scope,
+};
+use nexnum_engine::ids::{AccountId, CallbackId, KeyId, Number, OrderId, ProviderId, Seq};
+use nexnum_engine::limits::CALLBACK_KEYS_MAX;
 use nexnum_engine::order::Order;
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::state::{GivenUp, State};
@@ -102,6 +105,8 @@ pub struct ReadModel {
     upstream: UpstreamWork,
     /// Callbacks that wait or could not be processed; their bodies are the engine's.
     callbacks: Mutex<Callbacks>,
+    /// When those came that were lost since the start, of the last ones: dropped, or thrown away.
+    lost_callbacks: Mutex<BTreeMap<CallbackId, Time>>,
     bells: Box<[Notify]>,
 }
 
@@ -127,6 +132,7 @@ impl ReadModel {
             given_up: Mutex::new(state.given_up().copied().collect()),
             upstream: UpstreamWork::from_state(state),
             callbacks: Mutex::new(state.callbacks().clone()),
+            lost_callbacks: Mutex::default(),
             bells: (0..BELLS).map(|_| Notify::new()).collect(),
         };
         for (id, account) in state.accounts() {
@@ -196,7 +202,7 @@ impl ReadModel {
             Event::Memory(MemoryEvent::Retired { orders_before, replies_before }) => {
                 self.retire(*orders_before, *replies_before);
             }
-            Event::Callback(event) => self.callbacks.lock().follow(at, event),
+            Event::Callback(event) => self.show_callback(at, event),
             // Orders come as values, and providers are the directory's.
             Event::Offer(_)
             | Event::Order(_)
@@ -420,6 +426,22 @@ impl ReadModel {
     /// Looks at the callbacks that wait or could not be processed.
     pub fn callbacks<R>(&self, look: impl FnOnce(&Callbacks) -> R) -> R {
         look(&self.callbacks.lock())
+    }
+
+    /// When a callback came that was lost since the start: dropped to make room, or thrown away.
+    #[must_use]
+    pub fn lost_callback(&self, id: CallbackId) -> Option<Time> {
+        self.lost_callbacks.lock().get(&id).copied()
+    }
+
+    /// Both tables change at once for those that look at the callbacks.
+    fn show_callback(&self, at: Time, event: &CallbackEvent) {
+        let mut callbacks = self.callbacks.lock();
+        let mut lost = self.lost_callbacks.lock();
+        lost.extend(callbacks.follow(at, event));
+        while lost.len() > CALLBACK_KEYS_MAX {
+            lost.pop_first();
+        }
     }
 
     /// Orders in memory on a number of a provider, oldest first.

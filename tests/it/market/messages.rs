@@ -142,7 +142,7 @@ async fn a_number_is_on_sale_for_one_operator_of_a_service() {
 }
 
 /// All of them at once.
-async fn futures_all<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+pub(super) async fn futures_all<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
     let mut waiting: Vec<_> = all.map(Box::pin).collect();
     let mut done = Vec::new();
     std::future::poll_fn(|context| {

@@ -13,6 +13,7 @@ mod operations;
 mod outcomes;
 mod refusals;
 mod refused_callbacks;
+mod repeated_callbacks;
 mod restart;
 mod roles;
 mod search;

@@ -1,0 +1,83 @@
+//! Callbacks that their source sends again: what was processed is known, and what was not is
+//! delivered.
+
+use nexnum_engine::callback::CallbackFailure;
+use nexnum_engine::command::ReceiveCallback;
+use nexnum_engine::limits::CALLBACKS_FAILED_MAX;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::harness::{Client, Market, answer};
+use super::messages::{NUMBER, buy, codes, futures_all, kept};
+
+/// A market whose number two buyers have, for a service each.
+async fn shared_number() -> (Market, [(Client, String); 2]) {
+    let market = Market::start().await;
+    let (ann, bob) = (market.customer("ann", "5").await, market.customer("bob", "5").await);
+    for service in ["whatsapp", "telegram"] {
+        market.stock("ID", service, "0.50", NUMBER, 1).await;
+    }
+    let (first, second) = (buy(&ann, "whatsapp").await, buy(&bob, "telegram").await);
+    (market, [(ann, first), (bob, second)])
+}
+
+/// So many callbacks that cannot be processed, of other numbers.
+async fn flood(market: &Market, count: usize) {
+    let own = market.running.rooms.market.read_model.directory().providers()[0].0;
+    let stored = |key: usize| ReceiveCallback {
+        provider: own,
+        key: key as u128,
+        content_type: "".into(),
+        body: b"{"[..].into(),
+        failure: Some(CallbackFailure::Unreadable),
+    };
+    let all = (0..count).map(|key| market.running.rooms.market.execute(stored(key)));
+    assert!(futures_all(all).await.iter().all(Result::is_ok));
+}
+
+async fn attention(market: &Market) -> Vec<Value> {
+    let shown = market.admin.get("/api/admin/attention").await.ok();
+    shown["rows"].as_array().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_that_was_dropped_or_thrown_away_is_delivered_when_it_comes_again() {
+    let (market, [_, (bob, order)]) = shared_number().await;
+    let unnamed = |id: &str, code: u32| json!({"number": format!("+{NUMBER}"), "text": format!("Your code {code}"), "id": id});
+    let named = |id: &str, code: u32| {
+        let mut body = unnamed(id, code);
+        body["service"] = json!("telegram");
+        body
+    };
+    // 1. Later ones push it out, and the operator is told.
+    market.posted(unnamed("m1", 48_211)).await.refused(409, "ambiguous_message");
+    flood(&market, CALLBACKS_FAILED_MAX).await;
+    market.posted(unnamed("m2", 48_212)).await.refused(409, "ambiguous_message");
+    let rows = attention(&market).await;
+    let told = rows.iter().find(|row| row["kind"] == "callbacks_dropped").unwrap();
+    assert_eq!(told["text"], "2 were dropped in all, the oldest, to make room");
+    market.posted(unnamed("m1", 48_211)).await.refused(409, "ambiguous_message");
+    assert_eq!(market.posted(named("m1", 48_211)).await.ok()["status"], "accepted");
+    assert_eq!(market.posted(named("m1", 48_211)).await.ok()["status"], "duplicate");
+    // 2. An operator throws it away.
+    let id = kept(&market).await[0]["id"].as_str().unwrap().to_owned();
+    let discard = market.admin.request(Method::DELETE, &format!("/api/admin/callbacks/{id}"));
+    assert_eq!(answer(discard).await.status, 204);
+    assert_eq!(market.posted(named("m2", 48_212)).await.ok()["status"], "accepted");
+    assert_eq!(codes(&bob, &order).await, ["48211", "48212"]);
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_that_was_lost_before_an_order_is_not_delivered_to_it() {
+    let market = Market::start().await;
+    let bob = market.customer("bob", "5").await;
+    let body = json!({"number": format!("+{NUMBER}"), "text": "Your code 48213", "id": "m1"});
+    market.posted(body.clone()).await.refused(404, "not_found");
+    flood(&market, CALLBACKS_FAILED_MAX).await;
+    market.stock("ID", "telegram", "0.50", NUMBER, 1).await;
+    let order = buy(&bob, "telegram").await;
+    market.posted(body).await.refused(404, "not_found");
+    assert!(codes(&bob, &order).await.is_empty());
+    market.running.stop().await.unwrap();
+}
