@@ -114,7 +114,15 @@ impl Orders {
         loop {
             // 1. Whom it is for, and whether it has come before, to any buyer of the number.
             let orders = self.holders(posted);
-            let order = self.holder(&orders, posted, &message)?;
+            let now = self.market.clock.now();
+            let order = match self.holder(&orders, posted, &message) {
+                Ok(order) => order,
+                // Its source repeats what an operator has brought to one of them.
+                Err(_) if orders.iter().any(|order| is_repeat(order, &parts, now)) => {
+                    return Ok(Ingested::Duplicate);
+                }
+                Err(refusal) => return Err(refusal),
+            };
             let came = |digest: u128| {
                 let received = orders.iter().find_map(|known| {
                     let here = known.id == order.id;
@@ -125,8 +133,7 @@ impl Orders {
                     || refused.contains(&digest).then_some(Came { at: Time(0), here: false });
                 received.or_else(earlier)
             };
-            let (awaited, now) = (order.awaits_another, self.market.clock.now());
-            let digest = match identity::of_posted(&parts, came, awaited, now) {
+            let digest = match identity::of_posted(&parts, came, order.awaits_another, now) {
                 Verdict::New(digest) => digest,
                 Verdict::Repeat | Verdict::Unclear => return Ok(Ingested::Duplicate),
             };
@@ -288,6 +295,12 @@ impl Orders {
 fn came_at(order: &Order, digest: u128) -> Option<Time> {
     let known = order.messages.iter().find(|known| known.digest == digest);
     known.map(|known| known.received_at)
+}
+
+/// True if an order has a posted message, and none that is equal would be another.
+fn is_repeat(order: &Order, parts: &Parts<'_>, now: Time) -> bool {
+    let came = |digest| came_at(order, digest).map(|at| Came { at, here: true });
+    identity::of_posted(parts, came, order.awaits_another, now) == Verdict::Repeat
 }
 
 /// The message of an order that lacks a part that a reply shows of it; none where it may be one

@@ -81,3 +81,39 @@ async fn a_callback_that_was_lost_before_an_order_is_not_delivered_to_it() {
     assert!(codes(&bob, &order).await.is_empty());
     market.running.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_that_an_operator_processed_is_known_when_it_comes_without_an_id() {
+    let (market, [(ann, first), (bob, second)]) = shared_number().await;
+    let number = format!("+{NUMBER}");
+    let own = market.running.rooms.market.read_model.directory().providers()[0].0;
+    for (at, (text, wanted)) in [
+        ("Your code 48213", ["48213"].as_slice()),
+        ("Your Discord code: 48214", &["48213", "48214"]),
+        ("Tap to log in", &["48213", "48214", "none"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body = json!({"number": number, "text": text});
+        market.posted(body.clone()).await.refused(409, "ambiguous_message");
+        let id = kept(&market).await[0]["id"].as_str().unwrap().to_owned();
+        let path = format!("/api/admin/callbacks/{id}/process");
+        let word = json!({"service": "telegram"});
+        assert_eq!(market.admin.post(&path, word).await.ok()["status"], "accepted");
+        // Its source sends it again in another minute, when it is another callback.
+        let again = ReceiveCallback {
+            provider: own,
+            key: at as u128,
+            content_type: "application/json".into(),
+            body: body.to_string().as_bytes().into(),
+            failure: Some(CallbackFailure::Ambiguous),
+        };
+        let again = market.running.rooms.market.execute(again).await.unwrap();
+        let path = format!("/api/admin/callbacks/{again}/process");
+        assert_eq!(market.admin.post(&path, json!({})).await.ok()["status"], "duplicate");
+        assert_eq!(codes(&bob, &second).await, wanted);
+    }
+    assert!(codes(&ann, &first).await.is_empty() && kept(&market).await.is_empty());
+    market.running.stop().await.unwrap();
+}
