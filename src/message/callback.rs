@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 
 use crate::digest;
 use crate::json::{self, JsonFault};
+use crate::message::identity::REPEATED_MS;
 use crate::message::unseen::is_blank;
 use crate::message::{form, number};
 
@@ -175,8 +176,9 @@ pub fn stored<'a>(
     }
 }
 
-/// How long a source repeats a callback that was refused.
-const RETRIED_MINUTES: u64 = 60;
+/// How long a source repeats a callback that was refused, as far as an equal text with a code
+/// is taken for the same one.
+const RETRIED_MS: u64 = 60 * MINUTE_MS;
 
 /// What makes a callback the same when it comes again: the source's id at its number, else
 /// what it says within the same minute.
@@ -187,11 +189,22 @@ pub fn key(read: &Result<PostedMessage, JsonFault>, body: &[u8], now: Time) -> u
     key_in(posted, minute)
 }
 
-/// The keys of the same message in the minutes before, while its source may have tried, each
-/// with the end of its minute; none if its id is its key.
-pub fn keys_before(posted: &PostedMessage, now: Time) -> impl Iterator<Item = (u128, Time)> {
-    let last = now.0 / MINUTE_MS;
-    let minutes = last.saturating_sub(RETRIED_MINUTES)..last;
+/// From when on an equal text that came is the same message. One without a code, such as a
+/// link, is as often another of the same words.
+#[must_use]
+pub fn same_since(has_code: bool, now: Time) -> Time {
+    let repeated_ms = if has_code { RETRIED_MS } else { REPEATED_MS };
+    Time(now.0.saturating_sub(repeated_ms))
+}
+
+/// The keys of the same message in the minutes before, from a moment on, each with the end of
+/// its minute; none if its id is its key.
+pub fn keys_before(
+    posted: &PostedMessage,
+    since: Time,
+    now: Time,
+) -> impl Iterator<Item = (u128, Time)> {
+    let minutes = since.0 / MINUTE_MS..now.0 / MINUTE_MS;
     let minutes = minutes.filter(|_| posted.id.is_none());
     minutes.map(|minute| {
         let end = Time((minute + 1) * MINUTE_MS - 1);
@@ -241,10 +254,22 @@ mod tests {
         let read = read("", body);
         let (now, minute) = (Time(7_230_000), MINUTE_MS);
         let posted = read.as_ref().expect("it can be read");
-        let before: Vec<_> = keys_before(posted, now).collect();
+        let before: Vec<_> = keys_before(posted, same_since(true, now), now).collect();
         assert_eq!(before.len(), 60);
         assert_eq!(before[0], (key(&read, body, Time(3_600_000)), Time(3_659_999)));
         assert_eq!(before[59], (key(&read, body, Time(7_200_000 - minute)), Time(7_199_999)));
+    }
+
+    #[test]
+    fn an_equal_text_without_a_code_is_the_same_for_two_minutes_alone() {
+        let body = br#"{"number": "+628100000", "text": "Tap to log in"}"#;
+        let (read, now) = (read("", body), Time(7_230_000));
+        let since = same_since(false, now);
+        assert_eq!(since, Time(7_110_000));
+        let posted = read.as_ref().expect("it can be read");
+        let keys: Vec<_> = keys_before(posted, since, now).map(|(key, _)| key).collect();
+        assert_eq!(keys, [7_080_000, 7_140_000].map(|at| key(&read, body, Time(at))));
+        assert_eq!(same_since(false, Time(5)), Time(0));
     }
 
     const FORM: &str = "application/x-www-form-urlencoded";

@@ -12,7 +12,7 @@ use nexnum_engine::time::Time;
 use crate::digest;
 
 /// How long an equal text without a code is the same message.
-const REPEATED_MS: u64 = 120_000;
+pub(super) const REPEATED_MS: u64 = 120_000;
 /// Occurrences of one message that are told apart; a number keeps as many messages.
 pub const OCCURRENCES_MAX: u32 = 100;
 

@@ -18,6 +18,7 @@ use crate::attention::{AttentionKind, AttentionSubject};
 use crate::json::{JsonFault, JsonFaultKind};
 use crate::market::Refused;
 use crate::message::callback::{self, PostedMessage};
+use crate::message::extract;
 
 /// What became of a callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,15 +236,18 @@ impl Orders {
     /// its callback was processed.
     fn first_came(&self, id: CallbackId, posted: &PostedMessage) -> Option<Time> {
         let now = self.market.clock.now();
+        let has_code = extract::extract(&posted.text, &posted.sender).is_some();
         self.market.read_model.callbacks(|callbacks| {
             let kept = callbacks.get(id).map(|kept| kept.received_at);
             let kept = kept.or_else(|| self.market.read_model.lost_callback(id));
             let came = if posted.id.is_some() { kept? } else { kept.unwrap_or(now) };
             // A source that was refused tries again, also in another minute. Of one that is
             // kept no longer the minute is known.
-            let before = callback::keys_before(posted, came).find_map(|(key, end)| {
+            let since = callback::same_since(has_code, came);
+            let before = callback::keys_before(posted, since, came).find_map(|(key, end)| {
                 let known = callbacks.with_key(key)?;
-                Some(callbacks.get(known).map_or(end, |kept| kept.received_at))
+                let before = callbacks.get(known).map_or(end, |kept| kept.received_at);
+                (before >= since).then_some(before)
             });
             Some(before.unwrap_or(came))
         })
