@@ -25,7 +25,7 @@ use crate::message::fit::fit;
 use crate::message::holder::{self, Holder};
 use crate::message::identity::{self, Came, Look, Parts, PollReply, StatedParts, Verdict};
 use crate::message::named::{self, Naming};
-use crate::message::unseen::is_blank;
+use crate::message::unseen::is_placeholder;
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence::{self, Standing};
 
@@ -317,7 +317,7 @@ fn partial<'a>(
     });
     let known = same.next().filter(|_| same.next().is_none())?;
     let lacks = [&known.sender, &known.text, &known.code].map(|part| part.is_empty());
-    let fills = lacks.into_iter().zip(shown).any(|(lacks, shown)| lacks && !is_blank(shown));
+    let fills = lacks.into_iter().zip(shown).any(|(lacks, shown)| lacks && !is_placeholder(shown));
     fills.then_some(known)
 }
 
@@ -348,9 +348,9 @@ fn read<'a>(message: &Arrived<'a>) -> (Parts<'a>, Readable<'a>) {
     (Parts { id: external_id, sender, text, code, has_code }, readable)
 }
 
-/// False for a message without a word.
+/// False for a message without a word, and for what stands in its place.
 fn says(readable: &Readable<'_>) -> bool {
-    !is_blank(&readable.text) || !readable.code.is_empty()
+    !is_placeholder(&readable.text) || !readable.code.is_empty()
 }
 
 /// A message cut to what the engine takes.
@@ -406,5 +406,10 @@ mod tests {
         assert!(!says(&read(&polled(&empty)).1));
         let blank = message("1", "Telegram", " \u{200b}\n", "");
         assert!(!says(&read(&polled(&blank)).1), "no buyer pays for it");
+        for [text, code] in [["N/A", ""], ["", "N/A"], ["-", "waiting"], ["", "********"]] {
+            let placeholder = message("1", "Telegram", text, code);
+            assert!(!says(&read(&polled(&placeholder)).1), "{text:?} {code:?}");
+        }
+        assert!(says(&read(&polled(&message("1", "", "N/A", "48213"))).1));
     }
 }
