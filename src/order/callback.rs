@@ -173,8 +173,14 @@ impl Orders {
 
     /// Tells the operator that callbacks are kept that could not be processed, or no more.
     pub(crate) fn report_failed(&self) {
-        let failed = self.market.read_model.callbacks(Callbacks::failed_len);
-        let text = (failed > 0).then(|| format!("{failed} could not be processed"));
+        let count = |callbacks: &Callbacks| (callbacks.failed_len(), callbacks.dropped());
+        let (failed, dropped) = self.market.read_model.callbacks(count);
+        let text = (failed > 0).then(|| match dropped {
+            0 => format!("{failed} could not be processed"),
+            dropped => format!(
+                "{failed} could not be processed; {dropped} older ones were dropped for want of room"
+            ),
+        });
         let (kind, subject) = (AttentionKind::CallbacksFailed, AttentionSubject::default());
         self.market.attention.report(kind, subject, text);
     }
