@@ -14,6 +14,7 @@ mod finish;
 mod in_flight;
 mod ingest;
 pub mod matching;
+pub(crate) mod misfit;
 pub(crate) mod missing;
 pub mod orphan;
 mod overflow;
