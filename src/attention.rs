@@ -127,9 +127,6 @@ kinds! {
     StatusUnreadable "status_unreadable" UntilCleared
     /// Callbacks could not be processed: `GET /api/admin/callbacks` has them.
     CallbacksFailed "callbacks_failed" UntilCleared
-    /// Callbacks that could not be processed, or were refused, were dropped to make room for
-    /// later ones: their messages are lost unless their sender repeats them.
-    CallbacksDropped "callbacks_dropped" ADay
     /// Callbacks are refused: for their address, signature, size or form.
     CallbacksRefused "callbacks_refused" UntilQuiet
     /// A provider shows more messages of an order than an order takes.

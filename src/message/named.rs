@@ -207,13 +207,17 @@ const COMMON: [&str; 188] = [
     "zen",
 ];
 /// Services whose messages are signed by one another.
-const RELATED: [&[&str]; 6] = [
+const RELATED: [&[&str]; 10] = [
     &["google", "googlevoice"],
-    &["instagram", "facebook", "whatsapp"],
-    &["microsoft", "linkedin"],
+    &["instagram", "facebook", "whatsapp", "whatsapp-business", "meta"],
+    &["microsoft", "linkedin", "skype", "xbox"],
     &["amazon", "twitch"],
     &["yahoo", "aol"],
     &["ebay", "paypal"],
+    &["paypal", "venmo"],
+    &["wechat", "tencent-qq"],
+    &["vk-com", "mail-ru", "mailru-group"],
+    &["uber", "yandex-uber"],
 ];
 /// What stands for all services that are not listed: no text names it, and any may be its.
 const ANY_OTHER: &str = "any-other";
@@ -375,13 +379,16 @@ mod tests {
     }
 
     #[test]
-    fn every_common_word_is_of_a_service() {
+    fn every_name_of_the_tables_is_of_a_service() {
         assert!(COMMON.is_sorted());
         let all: Vec<String> =
             Catalog::load().services().flat_map(|(_, service)| words(service)).collect();
         let unknown: Vec<_> =
             COMMON.iter().filter(|word| !all.iter().any(|known| known == *word)).collect();
         assert!(unknown.is_empty(), "{unknown:?}");
+        for slug in RELATED.iter().copied().flatten() {
+            assert!(Catalog::load().service_by_slug(slug).is_some(), "{slug}");
+        }
     }
 
     #[track_caller]
@@ -410,6 +417,11 @@ mod tests {
             ("google", "", "Your YouTube code is 123456"),
             ("googlevoice", "Google", "Your Google code is 123456"),
             ("instagram", "Facebook", "51234 is your code"),
+            ("skype", "Microsoft", "Use 482913 as Microsoft account security code"),
+            ("xbox", "", "Microsoft access code: 7731"),
+            ("venmo", "PayPal", "PayPal: 482913 is your security code"),
+            ("tencent-qq", "", "WeChat code 482913"),
+            ("mail-ru", "VK", "VK: 48291"),
             ("netflix", "", "Your code is 1234. Get the app on Google Play."),
             ("adidas", "NOTICE", "Signal lost: your code is 1234"),
             ("adidas", "", "Any other device? Enter 1234"),

@@ -18,7 +18,7 @@ use nexnum_engine::command::{
 };
 use nexnum_engine::event::{OfferTerms, Terms};
 use nexnum_engine::grid::Ask;
-use nexnum_engine::ids::{CarrierId, OfferId, OrderId};
+use nexnum_engine::ids::{CarrierId, Number, OfferId, OrderId};
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::{FailReason, Order};
 use nexnum_engine::pricing::sell_price;
@@ -29,6 +29,7 @@ use nexnum_engine::time::Time;
 use super::Orders;
 use super::claim::{self, Claimed, Wish};
 use super::doubt::{CALL_MS, Call, Doubt, PurchaseGivenUp, Window};
+use super::misfit::Misfit;
 use super::orphan::LostOrphan;
 use crate::attention::AttentionKind;
 use crate::market::send::BUSY_PAUSE_MAX;
@@ -320,26 +321,30 @@ impl Purchase {
         bought: Bought,
     ) -> Attempt {
         let timings = connected.timings();
-        let misfit = self.misfit(order, connected, &bought);
+        let from = self.orders.market.clock.now().plus_ms(timings.min_cancel_age_ms);
+        let bought_for = (order.id, order.attempt);
+        let (external_id, cost) = (&*bought.external_id, bookable(bought.cost));
+        let orphan = LostOrphan { external_id, from, bought_for, cost };
+        let give_back = || orphan.give_back(&self.orders, connected);
+        // 1. What cannot be sold goes back.
+        let number = match self.fitting(order, connected, &bought) {
+            Ok(number) => number,
+            Err(what) => {
+                self.note_wrong_number(connected, what);
+                give_back();
+                self.close_product(&claim);
+                return Attempt::Refused;
+            }
+        };
+        // 2. The order gets it.
         let command = AssignNumber {
             order: order.id,
             attempt: order.attempt,
-            number: bought.number,
-            external_id: bought.external_id.as_str().into(),
-            cost: bookable(bought.cost),
+            number,
+            external_id: external_id.into(),
+            cost,
             timings,
         };
-        let from = self.orders.market.clock.now().plus_ms(timings.min_cancel_age_ms);
-        let bought_for = (order.id, order.attempt);
-        let (external_id, cost) = (&*bought.external_id, command.cost);
-        let orphan = LostOrphan { external_id, from, bought_for, cost };
-        let give_back = || orphan.give_back(&self.orders, connected);
-        if let Some(what) = misfit {
-            self.note_wrong_number(connected, what);
-            give_back();
-            self.close_product(&claim);
-            return Attempt::Refused;
-        }
         match self.orders.market.send_until(&command, order.deadline).await {
             Ok(Ok(_)) => claim.book(),
             // The purchase is another order's: ours may have been made, under another id.
@@ -360,27 +365,21 @@ impl Purchase {
         Attempt::Over
     }
 
-    /// Why a number is not sold that a purchase was answered with. A purchase that another
-    /// order has is for the engine to refuse: what belongs to that order does not go back.
-    fn misfit(
+    /// The number that a purchase was answered with, or why it is not sold. A purchase that
+    /// another order has is for the engine to refuse: what belongs to that order does not go
+    /// back.
+    fn fitting(
         &self,
         order: &Order,
         connected: &Connected,
         bought: &Bought,
-    ) -> Option<&'static str> {
-        let Orders { market, .. } = &*self.orders;
-        if market.read_model.purchase(connected.id(), &bought.external_id).is_some() {
-            return None;
+    ) -> Result<Number, &'static str> {
+        let Some(number) = bought.number else { return Err("with a number that cannot be read") };
+        let is_known = self.orders.market.read_model.purchase(connected.id(), &bought.external_id);
+        if is_known.is_some() {
+            return Ok(number);
         }
-        let country = market.catalog.country(order.product.country)?;
-        if !bought.number.to_string().starts_with(country.dial_code) {
-            return Some("with a number of another country");
-        }
-        // One number may be sold for several services, each of them once.
-        let holders = market.read_model.holders(connected.id(), bought.number).into_iter();
-        let mut holders = holders.filter_map(|id| market.read_model.order(id));
-        let is_taken = |other: &Order| other.product == order.product && !other.state.is_closed();
-        holders.any(|other| is_taken(&other)).then_some("with a number that another order has")
+        Misfit::of(&self.orders, order, number).map_or(Ok(number), |misfit| Err(misfit.text()))
     }
 
     /// Takes a product of a provider off sale that is not what its list says, whatever the

@@ -1,8 +1,6 @@
 //! Callbacks: each is stored as it came in before it is processed, so that no message is lost
 //! by what is wrong with it, and one that cannot be processed waits for the operator.
 
-use std::sync::atomic::Ordering;
-
 use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::command::{ReceiveCallback, SettleCallback};
@@ -174,18 +172,16 @@ impl Orders {
         delivered
     }
 
-    /// Tells the operator that callbacks are kept that could not be processed, or no more, and
-    /// that others were dropped to make room.
+    /// Tells the operator that callbacks are kept that could not be processed, or no more.
     pub(crate) fn report_failed(&self) {
-        let counts = |callbacks: &Callbacks| (callbacks.failed_len(), callbacks.dropped());
-        let (failed, dropped) = self.market.read_model.callbacks(counts);
-        let told = self.told_dropped.fetch_max(dropped, Ordering::Relaxed);
-        if dropped > told {
-            let text = format!("{dropped} were dropped in all, the oldest, to make room");
-            let (kind, subject) = (AttentionKind::CallbacksDropped, AttentionSubject::default());
-            self.market.attention.raise(kind, subject, text);
-        }
-        let text = (failed > 0).then(|| format!("{failed} could not be processed"));
+        let count = |callbacks: &Callbacks| (callbacks.failed_len(), callbacks.dropped());
+        let (failed, dropped) = self.market.read_model.callbacks(count);
+        let text = (failed > 0).then(|| match dropped {
+            0 => format!("{failed} could not be processed"),
+            dropped => format!(
+                "{failed} could not be processed; {dropped} older ones were dropped for want of room"
+            ),
+        });
         let (kind, subject) = (AttentionKind::CallbacksFailed, AttentionSubject::default());
         self.market.attention.report(kind, subject, text);
     }

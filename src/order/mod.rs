@@ -14,6 +14,7 @@ mod finish;
 mod in_flight;
 mod ingest;
 pub mod matching;
+pub(crate) mod misfit;
 pub(crate) mod missing;
 pub mod orphan;
 mod overflow;
@@ -30,9 +31,7 @@ mod upstream;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
-use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::command::{Request, Timings};
 use nexnum_engine::ids::ProviderId;
 use nexnum_engine::order::Order;
@@ -81,8 +80,6 @@ pub struct Orders {
     pub(crate) missing: Mutex<BTreeMap<ProviderId, Missing>>,
     /// What runs in the background for single orders.
     pub(crate) tasks: Tasks,
-    /// How many dropped callbacks the operator was told of.
-    told_dropped: AtomicU64,
     single_flight: SingleFlight,
     in_flight: InFlight,
     own: OwnStock,
@@ -93,7 +90,6 @@ impl Orders {
     #[must_use]
     pub fn new(market: Market, providers: Providers, own: OwnStock) -> Arc<Self> {
         let tasks = Tasks::new(&market.attention);
-        let dropped = market.read_model.callbacks(Callbacks::dropped);
         Arc::new(Self {
             market,
             providers,
@@ -101,7 +97,6 @@ impl Orders {
             doubts: Doubts::default(),
             missing: Mutex::default(),
             tasks,
-            told_dropped: AtomicU64::new(dropped),
             single_flight: SingleFlight::default(),
             in_flight: InFlight::default(),
         })

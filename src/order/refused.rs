@@ -81,7 +81,6 @@ impl Orders {
         };
         // Without room it is counted alone, as its sender is told that it was refused.
         let _kept = self.market.execute(received).await;
-        self.report_failed();
     }
 
     /// Settles a refused callback whose body has now come with what it lacked.

@@ -96,9 +96,10 @@ pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
         Ok(Output::Bought(bought)) => {
             let cost = bought.cost.map(|cost| cost.to_string());
             let (cost, operator) = (or_dash(&cost), or_dash(&bought.operator));
-            let (id, number) = (bought.external_id, bought.number);
+            let number = bought.number.map_or("-".to_owned(), |number| format!("+{number}"));
+            let id = bought.external_id;
             let currency = show_currency(bought.currency);
-            lines.push(format!("bought {id} +{number} cost={cost}{currency} operator={operator}"));
+            lines.push(format!("bought {id} {number} cost={cost}{currency} operator={operator}"));
         }
         Ok(Output::Status(report)) => {
             lines.push(format!("{:?}", report.state).to_lowercase());

@@ -12,10 +12,13 @@ use tokio::task::JoinSet;
 
 use super::listed::{self, ReadList, international};
 use super::{Reconciler, SERVED_MAX};
+use crate::attention::AttentionKind;
+use crate::order::Orders;
+use crate::order::buy;
 use crate::order::doubt::{GIVEN_UP_KEPT_MS, PurchaseGivenUp, Window};
 use crate::order::matching::{Matched, Seeker, Served, Unowned, match_rows};
+use crate::order::misfit::Misfit;
 use crate::order::orphan::LostOrphan;
-use crate::order::{Orders, buy};
 use crate::provider::connected::Connected;
 use crate::provider::listed::Listed;
 
@@ -109,13 +112,33 @@ impl Reconciler {
                 adoptions.join_next().await;
             }
             let (orders, connected) = (Arc::clone(&self.orders), Arc::clone(&self.connected));
-            let (order, row) = (Arc::clone(order), unowned[*at].0.clone());
+            let (row, says) = &unowned[*at];
+            let number = international(orders.market.catalog, row, order.product.country);
+            match Misfit::of(&orders, order, number) {
+                None => {}
+                // It was bought for the order all the same, and goes back.
+                Some(Misfit::OtherCountry) => {
+                    self.give_back_misfit(order, row, says);
+                    continue;
+                }
+                Some(Misfit::Taken) => {
+                    note_taken(&orders, &connected, order.id);
+                    continue;
+                }
+            }
+            let (order, row) = (Arc::clone(order), row.clone());
             adoptions.spawn(async move { adopt(&orders, &connected, &order, &row).await });
         }
         while adoptions.join_next().await.is_some() {}
     }
 
     fn give_back(&self, (row, says): &(ActiveRow, Unowned), purchase: &PurchaseGivenUp) {
+        let orders = &self.orders;
+        let order = orders.market.read_model.order(purchase.order);
+        let number = international(orders.market.catalog, row, purchase.product.country);
+        if order.and_then(|order| Misfit::of(orders, &order, number)) == Some(Misfit::Taken) {
+            return note_taken(orders, &self.connected, purchase.order);
+        }
         let age = self.connected.timings().min_cancel_age_ms;
         let now = self.orders.market.clock.now();
         let orphan = LostOrphan {
@@ -125,6 +148,24 @@ impl Reconciler {
             cost: buy::bookable(row.cost).or(purchase.cost),
         };
         orphan.give_back(&self.orders, &self.connected);
+    }
+
+    /// Gives back what was bought for an order in doubt and cannot be sold; lists that show
+    /// nothing else for it settle the doubt.
+    fn give_back_misfit(&self, order: &Order, row: &ActiveRow, says: &Unowned) {
+        let (orders, connected) = (&self.orders, &self.connected);
+        let what = Misfit::OtherCountry.text();
+        let text = format!("the provider's list shows a purchase {what}: it was not sold");
+        let subject = (connected.name(), order.id);
+        orders.market.attention.raise(AttentionKind::WrongNumber, subject, text);
+        let (age, now) = (connected.timings().min_cancel_age_ms, orders.market.clock.now());
+        let orphan = LostOrphan {
+            external_id: &row.external_id,
+            from: says.made.before.min(now).plus_ms(age),
+            bought_for: (order.id, order.attempt),
+            cost: buy::bookable(row.cost),
+        };
+        orphan.give_back(orders, connected);
     }
 
     /// Ends orders whose doubts stay: what was bought for them is written off, and goes back
@@ -176,6 +217,15 @@ impl Reconciler {
 
 fn seeker((order, window): &(Arc<Order>, Window)) -> Seeker {
     Seeker { order: order.id, product: order.product, window: *window }
+}
+
+/// Tells the operator of a row whose number is sold already. It is left alone: it may be the
+/// other order's purchase, where two providers of the configuration are one account.
+fn note_taken(orders: &Orders, connected: &Connected, order: OrderId) {
+    let text = "the list of open activations shows a number that another order has: no other \
+                provider of the configuration may have the same account";
+    let subject = (connected.name(), order);
+    orders.market.attention.raise(AttentionKind::WrongNumber, subject, text.to_owned());
 }
 
 /// Gives an order the purchase that was made for it.

@@ -186,6 +186,36 @@ async fn a_number_of_another_country_is_not_sold() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_whose_number_cannot_be_read_goes_back() {
+    for number in ["hidden", "08120001001", "+62812****001"] {
+        let rig = answering(number).await;
+        let refused = rig.buy(None).await;
+        assert!(refused.is_err(), "{number}: {refused:?}");
+        check_not_sold(&rig, OrderId(1)).await;
+        rig.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_purchase_with_a_number_of_another_country_goes_back() {
+    let closed = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await.close().await;
+    let told = r#"number = "/phone", country"#;
+    closed.reword("fivesim", told, r#"number = "=12025550123", country"#);
+    let rig = closed.open().await;
+    synced(rig.orders()).await;
+    rig.sandbox.faults(FIVESIM).next(FaultKind::BoughtButReplyLost);
+    let id = rig.buy(None).await.unwrap();
+    // It is not adopted, and the order buys once more.
+    let order = rig.order(id, |order| order.assignment.is_some()).await;
+    assert_eq!(order.attempt, 2, "{order:?}");
+    let market = &rig.orders().market;
+    let (rows, _) = market.attention.rows(usize::MAX);
+    assert!(rows.iter().any(|row| row.kind == AttentionKind::WrongNumber), "{rows:?}");
+    until(|| market.read_model.orphans().is_empty()).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_number_of_a_live_order_is_not_sold_again() {
     let rig = answering("6281200000001").await;
     let id = rig.buy(None).await.unwrap();

@@ -54,8 +54,11 @@ async fn a_callback_that_was_dropped_or_thrown_away_is_delivered_when_it_comes_a
     flood(&market, CALLBACKS_FAILED_MAX).await;
     market.posted(unnamed("m2", 48_212)).await.refused(409, "ambiguous_message");
     let rows = attention(&market).await;
-    let told = rows.iter().find(|row| row["kind"] == "callbacks_dropped").unwrap();
-    assert_eq!(told["text"], "2 were dropped in all, the oldest, to make room");
+    let told = rows.iter().find(|row| row["kind"] == "callbacks_failed").unwrap();
+    assert_eq!(
+        told["text"],
+        "1000 could not be processed; 2 older ones were dropped for want of room"
+    );
     market.posted(unnamed("m1", 48_211)).await.refused(409, "ambiguous_message");
     assert_eq!(market.posted(named("m1", 48_211)).await.ok()["status"], "accepted");
     assert_eq!(market.posted(named("m1", 48_211)).await.ok()["status"], "duplicate");
