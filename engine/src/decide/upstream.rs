@@ -74,10 +74,7 @@ pub(super) fn settle_orphan(
             if is_written_off(state, id, attempt) {
                 // The doubt is over: the purchase is charged, at its own cost.
                 events.extend(recovered(state, &state.orders[id], attempt));
-                let order = id;
-                let charge =
-                    UpstreamEvent::PurchaseCharged { order, attempt, provider, amount, why };
-                events.extend(amount.is_positive().then_some(Event::Upstream(charge)));
+                events.extend(charge(id, attempt, provider, amount, why));
             } else {
                 events.extend(charged(state, id, attempt, provider, amount, why));
             }
@@ -99,8 +96,19 @@ pub(super) fn charged(
 ) -> Option<Event> {
     let is_booked =
         state.charges.contains_key(&(order, attempt)) || is_written_off(state, order, attempt);
+    if is_booked { None } else { charge(order, attempt, provider, amount, why) }
+}
+
+/// The event that books a charge; `None` of nothing.
+fn charge(
+    order: OrderId,
+    attempt: u8,
+    provider: ProviderId,
+    amount: Micros,
+    why: ChargeReason,
+) -> Option<Event> {
     let charged = UpstreamEvent::PurchaseCharged { order, attempt, provider, amount, why };
-    (amount.is_positive() && !is_booked).then_some(Event::Upstream(charged))
+    amount.is_positive().then_some(Event::Upstream(charged))
 }
 
 /// True if what an attempt may have bought was written off when it stayed in doubt.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use nexnum_driver::ActiveRow;
 use nexnum_engine::command::{AssignNumber, FailOrder};
 use nexnum_engine::ids::OrderId;
+use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order};
 use nexnum_engine::time::Time;
 use tokio::task::JoinSet;
@@ -139,15 +140,26 @@ impl Reconciler {
         if order.and_then(|order| Misfit::of(orders, &order, number)) == Some(Misfit::Taken) {
             return note_taken(orders, &self.connected, purchase.order);
         }
-        let age = self.connected.timings().min_cancel_age_ms;
-        let now = self.orders.market.clock.now();
+        let bought_for = (purchase.order, purchase.attempt);
+        self.give_row_back((row, says), bought_for, purchase.cost);
+    }
+
+    /// Gives back what a row shows; it costs what the row says, or else so much.
+    fn give_row_back(
+        &self,
+        (row, says): (&ActiveRow, &Unowned),
+        bought_for: (OrderId, u8),
+        cost: Option<Micros>,
+    ) {
+        let (orders, connected) = (&self.orders, &self.connected);
+        let (age, now) = (connected.timings().min_cancel_age_ms, orders.market.clock.now());
         let orphan = LostOrphan {
             external_id: &row.external_id,
             from: says.made.before.min(now).plus_ms(age),
-            bought_for: (purchase.order, purchase.attempt),
-            cost: buy::bookable(row.cost).or(purchase.cost),
+            bought_for,
+            cost: buy::bookable(row.cost).or(cost),
         };
-        orphan.give_back(&self.orders, &self.connected);
+        orphan.give_back(orders, connected);
     }
 
     /// Gives back what was bought for an order in doubt and cannot be sold; lists that show
@@ -158,14 +170,7 @@ impl Reconciler {
         let text = format!("the provider's list shows a purchase {what}: it was not sold");
         let subject = (connected.name(), order.id);
         orders.market.attention.raise(AttentionKind::WrongNumber, subject, text);
-        let (age, now) = (connected.timings().min_cancel_age_ms, orders.market.clock.now());
-        let orphan = LostOrphan {
-            external_id: &row.external_id,
-            from: says.made.before.min(now).plus_ms(age),
-            bought_for: (order.id, order.attempt),
-            cost: buy::bookable(row.cost),
-        };
-        orphan.give_back(orders, connected);
+        self.give_row_back((row, says), (order.id, order.attempt), None);
     }
 
     /// Ends orders whose doubts stay: what was bought for them is written off, and goes back
