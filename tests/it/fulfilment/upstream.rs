@@ -6,6 +6,7 @@ use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Actor, FindOrphan, Finish, SettleOrphan};
 use nexnum_engine::event::OrphanEnd;
+use nexnum_engine::ids::OrderId;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Order, OrderStatus};
 use nexnum_sandbox::{FaultKind, SandboxConfig};
@@ -40,14 +41,19 @@ async fn a_number_on_its_way_back_goes_back_after_a_restart() {
     rig.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_ended_before_a_restart_is_ended_at_its_provider_after_it() {
+/// A market that was closed while its provider, which fails, had not been told of an order's end.
+async fn closed_before_its_end_was_told() -> (Closed, OrderId) {
     let rig = Rig::start(&[(HANDLER, 100_000)]).await;
     let id = rig.buy(None).await.unwrap();
     rig.order(id, received).await;
     rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
     execute(rig.orders(), Finish { order: id, actor: Actor::System }).await;
-    let closed = rig.close().await;
+    (rig.close().await, id)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ended_before_a_restart_is_ended_at_its_provider_after_it() {
+    let (closed, _) = closed_before_its_end_was_told().await;
     closed.sandbox.faults(HANDLER).clear();
     assert!(is_listed(&closed).await, "the provider was not told");
     let rig = closed.open().await;
@@ -88,12 +94,7 @@ async fn a_purchase_that_its_provider_kept_is_told_after_a_restart_for_a_day() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_that_was_not_taken_before_its_order_left_memory_is_told_after_a_restart() {
-    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
-    let id = rig.buy(None).await.unwrap();
-    rig.order(id, received).await;
-    rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
-    execute(rig.orders(), Finish { order: id, actor: Actor::System }).await;
-    let closed = rig.close().await;
+    let (closed, id) = closed_before_its_end_was_told().await;
     closed.retire(2);
     let rig = closed.open().await;
     let left = || {
