@@ -2,7 +2,8 @@
 //! answer, less what was bought since, and less what is being bought.
 //!
 //! Promises: the grid knows what another purchase may cost; the operator's attention is called
-//! while the account pays for nothing or is below the configured limit. Leaves to others: when to ask.
+//! while the account pays for nothing or is below the configured limit. Leaves to others: when to
+//! ask.
 
 use std::sync::Arc;
 

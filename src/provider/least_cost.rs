@@ -1,14 +1,13 @@
 //! What a provider's offers cost at least, as its purchases have shown: a price list that says
 //! less is not believed.
 //!
-//! Promises: an offer that was charged above its price stays known until a list says as much;
-//! one whose price a refusal named, for [`NAMED_MS`] or until a list says as much, where it is no
-//! jump; one that was
-//! refused without a price, for ten minutes, twice as long each time that it is refused again, or
-//! until a list says more. One entry an offer, so that the offers of one provider bound it: an entry of the first kind has cost
-//! money, one of the others a purchase's call, and it ends by itself. Memory only: after a
-//! restart the ledger's last days show again what was charged above their prices. Leaves to
-//! others: what is sold.
+//! Promises: an offer that was charged above its price stays known until a list says as much; one
+//! whose price a refusal named, for [`NAMED_MS`] or until a list says as much, where it is no jump;
+//! one that was refused without a price, for ten minutes, twice as long each time that it is
+//! refused again, or until a list says more. One entry an offer, so that the offers of one provider
+//! bound it: an entry of the first kind has cost money, one of the others a purchase's call, and it
+//! ends by itself. Memory only: after a restart the ledger's last days show again what was charged
+//! above their prices. Leaves to others: what is sold.
 
 use std::collections::BTreeMap;
 
