@@ -38,10 +38,10 @@ impl Orders {
         }
     }
 
-    /// True while many activations of a provider are missing at once.
-    pub(crate) fn are_many_missing(&self, provider: ProviderId) -> bool {
+    /// True if many activations of a provider were missing at once lately.
+    pub(crate) fn were_many_missing(&self, provider: ProviderId) -> bool {
         let now = self.market.clock.now();
-        self.missing.lock().get(&provider).is_some_and(|missing| missing.are_many(now))
+        self.missing.lock().get(&provider).is_some_and(|missing| missing.were_many(now))
     }
 
     /// True if an activation that the provider does not know, once more, is believed to be gone.

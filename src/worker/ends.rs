@@ -125,13 +125,13 @@ impl Ender {
     }
 
     /// Whether a "not found" says that a number that ran out is gone: at the second time, and
-    /// not while many are missing. One that was unknown when it was cancelled may be known again.
+    /// not if many were missing lately. One that was unknown when it was cancelled may be known again.
     fn is_gone(&self, order: &Order, tries: u32) -> bool {
         // The poll that saw the end told it once.
         let polled = order.closed_at.is_some_and(|ended| ended >= self.started);
         let times = tries + u32::from(polled);
-        let are_many = self.orders.are_many_missing(order.provider);
-        order.state != ActivationState::Cancelled && times >= 2 && !are_many
+        let were_many = self.orders.were_many_missing(order.provider);
+        order.state != ActivationState::Cancelled && times >= 2 && !were_many
     }
 
     /// Tells the operator that an order has left memory before its end was taken.
