@@ -100,6 +100,9 @@ pub enum ProblemCode {
     AmountOutOfRange,
     /// A phone number is not in the form of E.164.
     InvalidNumber,
+    /// A number of the load is of another country than the one that it is loaded for; `detail`
+    /// names both.
+    OtherCountry,
     /// The `Idempotency-Key` or the `reference` was used with another request.
     IdempotencyMismatch,
     /// The key has used up its quota; `retry_after` says when the next request is accepted.
@@ -174,6 +177,7 @@ impl ProblemCode {
             | Self::InvalidAmount
             | Self::AmountOutOfRange
             | Self::InvalidNumber
+            | Self::OtherCountry
             | Self::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,

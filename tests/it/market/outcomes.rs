@@ -358,6 +358,7 @@ impl Tour {
             json!({"price": "5000"}),
             json!({"cost": "0.4"}),
             json!({"numbers": ["x"]}),
+            json!({"numbers": ["+14155550100"]}),
             json!({"numbers": []}),
         ] {
             self.post("/api/admin/stock", new(more)).await;
