@@ -23,6 +23,8 @@ use crate::message::extract;
 pub enum Processed {
     /// Its message is new and was stored.
     Accepted,
+    /// Its message is new and was stored, and no buyer is shown it: its order had ended.
+    Late,
     /// Its message was stored before.
     Duplicate,
     /// Its order has all the messages that it may: the operator can see it.
@@ -145,8 +147,9 @@ impl Orders {
         };
         let outcome = match &delivered {
             // The engine ended the callback with the message.
-            Ok(Processed::Accepted) => {
-                self.market.metrics.callback_processed("accepted");
+            Ok(told @ (Processed::Accepted | Processed::Late)) => {
+                let word = if *told == Processed::Late { "late" } else { "accepted" };
+                self.market.metrics.callback_processed(word);
                 self.report_failed();
                 return delivered;
             }
@@ -220,6 +223,7 @@ impl Orders {
         let posted = Posted { provider, number, service, came };
         match self.ingest_posted(posted, message, Some(id)).await {
             Ok(Ingested::Accepted) => Ok(Processed::Accepted),
+            Ok(Ingested::Late) => Ok(Processed::Late),
             Ok(Ingested::Duplicate) => Ok(Processed::Duplicate),
             Err(Refusal::Rejected(Reject::Exhausted("messages"))) => Ok(Processed::Kept),
             Err(refusal) => Err(refusal.into()),

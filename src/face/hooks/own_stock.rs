@@ -87,6 +87,7 @@ pub(super) async fn receive(
     let processed = state.orders.receive_callback(state.own, &content_type, &body).await;
     let status = match processed.map_err(problems::of_callback)? {
         Processed::Accepted => CallbackStatus::Accepted,
+        Processed::Late => CallbackStatus::Late,
         Processed::Duplicate => CallbackStatus::Duplicate,
         Processed::Kept => CallbackStatus::Kept,
     };
@@ -121,6 +122,8 @@ struct CallbackReply {
 enum CallbackStatus {
     /// It is new and was stored.
     Accepted,
+    /// It is new and was stored, and no customer is shown it: the order of its number had ended.
+    Late,
     /// It was stored before; nothing changed.
     Duplicate,
     /// The number has all the messages that it may; the operator can see this one.
