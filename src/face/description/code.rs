@@ -57,6 +57,9 @@ pub enum ProblemCode {
     /// The activation cannot be cancelled before `cancel_from`, or the provider accepts the
     /// request only later; `detail` has the moment.
     TooEarlyToCancel,
+    /// The provider does not take the request for another message yet; `retry_after` says when to
+    /// repeat it.
+    TooEarlyToResend,
     /// The provider no longer accepts a cancellation. The activation stays open and is refunded
     /// when it expires without a message.
     TooLateToCancel,
@@ -157,6 +160,7 @@ impl ProblemCode {
             | Self::NoNumberYet
             | Self::NoMessageYet
             | Self::TooEarlyToCancel
+            | Self::TooEarlyToResend
             | Self::TooLateToCancel
             | Self::AlreadyReceived
             | Self::ActivationClosed
