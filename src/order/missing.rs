@@ -105,7 +105,7 @@ impl Missing {
     }
 
     /// More are missing than their number explains: a good share of many, or all of several.
-    fn are_many(&self, now: Time) -> bool {
+    pub(crate) fn are_many(&self, now: Time) -> bool {
         let (together, open) = (self.together(now), self.counted.map_or(0, |(_, open)| open));
         let are_all = together >= 2 && together >= open;
         are_all || together > FEW && together * SHARE > open
