@@ -3,10 +3,14 @@
 //! A struct of the wire derives `Deserialize` with `deny_unknown_fields`. Leaves to others:
 //! how a refusal is answered.
 
+use nexnum_driver::in_words;
 use serde::Deserialize;
 
 /// What a refusal calls the body where no single field is at fault.
-const WHOLE: &str = "body";
+pub(crate) const WHOLE: &str = "body";
+
+/// What a group of fields is called.
+const OBJECT: &str = "a JSON object";
 
 /// Why a body does not fit its struct.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +51,15 @@ impl JsonFault {
     }
 
     fn malformed(error: &serde_json::Error) -> Self {
-        let (kind, detail) = (JsonFaultKind::Malformed, error.to_string());
+        let kind = JsonFaultKind::Malformed;
+        let text = error.to_string();
+        let (said, place) = text.split_once(" at line ").unwrap_or((&text, ""));
+        let said = match said {
+            _ if error.is_eof() => "the JSON ends too early",
+            "expected value" | "expected ident" => "a value is expected",
+            said => said,
+        };
+        let detail = if place.is_empty() { said.into() } else { format!("{said} at line {place}") };
         Self { kind, field: String::new(), detail }
     }
 }
@@ -59,7 +71,7 @@ impl JsonFault {
 pub fn decode<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, JsonFault> {
     // serde would take a list of a struct's fields for the struct.
     if body.trim_ascii_start().first() == Some(&b'[') {
-        return Err(JsonFault::invalid(WHOLE, "a JSON object is expected"));
+        return Err(JsonFault::invalid(WHOLE, format!("must be {OBJECT}, not an array")));
     }
     serde_json::from_slice(body).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => name_field::<T>(body, &error),
@@ -76,21 +88,20 @@ fn name_field<'a, T: Deserialize<'a>>(body: &'a [u8], first: &serde_json::Error)
         return JsonFault::malformed(first);
     };
     let path = error.path().to_string();
-    let reason = without_types(error.inner().to_string());
+    let reason = without_place(&error.inner().to_string());
     // serde's own words; a test holds them fixed.
     if let Some(name) = quoted(&reason, "unknown field `") {
         let (kind, field) = (JsonFaultKind::UnknownField, within(&path, name));
-        return JsonFault { kind, field, detail: without_place(&reason) };
+        return JsonFault { kind, field, detail: reason };
     }
     if let Some(name) = quoted(&reason, "duplicate field `") {
         return JsonFault::repeated(within(&path, name));
     }
-    let field = match quoted(&reason, "missing field `") {
-        Some(name) => within(&path, name),
-        None if path == "." => WHOLE.to_owned(),
-        None => path,
-    };
-    JsonFault::invalid(field, without_place(&reason))
+    if let Some(name) = quoted(&reason, "missing field `") {
+        return JsonFault::invalid(within(&path, name), "is missing");
+    }
+    let field = if path == "." { WHOLE.to_owned() } else { path };
+    JsonFault::invalid(field, in_words(&reason, OBJECT))
 }
 
 /// `path` where it already ends in the field, else the field below `path`.
@@ -107,14 +118,6 @@ fn within(path: &str, field: &str) -> String {
 fn quoted<'a>(reason: &'a str, lead: &str) -> Option<&'a str> {
     let rest = reason.strip_prefix(lead)?;
     rest.split_once('`').map(|(name, _)| name)
-}
-
-/// The names of our types mean nothing to a caller.
-fn without_types(reason: String) -> String {
-    match reason.split_once("expected struct ") {
-        Some((lead, _name)) => format!("{lead}expected an object"),
-        None => reason,
-    }
 }
 
 /// The field is named, so the line and column say nothing more; the rest is bounded.

@@ -6,6 +6,7 @@ use crate::op::Op;
 use crate::place::{DriverError, Place};
 use crate::request::{RequestTemplate, check_base};
 use crate::rule::{Consequence, Rule};
+use crate::words::in_words;
 
 /// Bytes of a driver document; the largest shipped one is a tenth of it.
 pub const DOCUMENT_BYTES_MAX: usize = 128 * 1024;
@@ -22,8 +23,11 @@ impl Driver {
         if text.len() > DOCUMENT_BYTES_MAX {
             return Err(root(format!("is larger than {DOCUMENT_BYTES_MAX} bytes")));
         }
-        let document: Document =
-            toml::from_str(text).map_err(|error| root(error.to_string().trim_end().to_owned()))?;
+        let told = |error: toml::de::Error| {
+            let words = in_words(error.message(), "a table");
+            root(error.to_string().replace(error.message(), &words).trim_end().to_owned())
+        };
+        let document: Document = toml::from_str(text).map_err(told)?;
         compile(&document)
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 /// One string or a list of them.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a string or an array of strings")]
 pub(crate) enum OneOrMany {
     One(String),
     Many(Vec<String>),
@@ -178,7 +178,7 @@ fn get() -> String {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a string, or a table of `value`, `unless` and `number`")]
 pub(crate) enum ParamDoc {
     Plain(String),
     Detailed(ParamTable),

@@ -80,6 +80,7 @@ mod rows;
 mod rule;
 mod source;
 mod template;
+mod words;
 
 pub use charset::{decoded, is_utf16};
 pub use compile::{DOCUMENT_BYTES_MAX, RULES_MAX};
@@ -96,3 +97,4 @@ pub use place::DriverError;
 pub use reply::RawReply;
 pub use request::{ProviderRequest, RequestBody, check_base};
 pub use template::{Credentials, RequestError, Secret, Slots};
+pub use words::in_words;

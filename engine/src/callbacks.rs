@@ -36,6 +36,12 @@ impl Callbacks {
         self.dropped
     }
 
+    /// The id of the one that came last.
+    #[must_use]
+    pub const fn last(&self) -> CallbackId {
+        self.last
+    }
+
     /// A callback that waits, has failed or was refused.
     #[must_use]
     pub fn get(&self, id: CallbackId) -> Option<&Callback> {

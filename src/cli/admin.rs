@@ -222,7 +222,8 @@ impl Server {
         Ok(())
     }
 
-    fn request(
+    /// Sends one request and gives the answer.
+    pub(super) fn request(
         &self,
         method: Method,
         path: &str,
@@ -239,7 +240,8 @@ impl Server {
         })
     }
 
-    fn print(&self, answer: &Value) {
+    /// Prints an answer as the command line says.
+    pub(super) fn print(&self, answer: &Value) {
         remote::print(answer, self.json);
     }
 }

@@ -2,10 +2,12 @@
 
 use clap::{Subcommand, ValueEnum};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::admin;
 use super::error::CliError;
+use super::print::note;
+use super::remote::RemoteError;
 
 /// Callbacks.
 #[derive(Debug, clap::Args)]
@@ -31,19 +33,20 @@ enum Action {
         #[arg(long, value_name = "CURSOR")]
         cursor: Option<u64>,
     },
-    /// Process a callback again.
+    /// Process callbacks again. One that is refused is named, and the others are dealt with.
     Process {
-        /// The callback's id, as `nexnum callback list` shows it.
-        #[arg(value_parser = clap::value_parser!(u64).range(1..))]
-        id: u64,
-        /// The service that the message is for, by slug or short code, where it names none.
+        /// Their ids, as `nexnum callback list` shows them.
+        #[arg(required = true, value_parser = clap::value_parser!(u64).range(1..))]
+        ids: Vec<u64>,
+        /// The service that the messages are for, by slug or short code, where they name none.
         #[arg(long, value_name = "SERVICE")]
         service: Option<String>,
-        /// The message may be for an order that was placed after it came.
+        /// A message may be for an order that was placed after it came.
         #[arg(long)]
         later_order: bool,
     },
-    /// Throw callbacks away: their messages are lost.
+    /// Throw callbacks away: their messages are lost. One that is refused is named, and the others
+    /// are dealt with.
     Discard {
         /// Their ids, as `nexnum callback list` shows them.
         #[arg(required = true, value_parser = clap::value_parser!(u64).range(1..))]
@@ -72,13 +75,46 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
             let path = format!("callbacks?state={state}&limit={limit}{cursor}");
             server.ask(Method::GET, &path, None)
         }
-        Action::Process { id, service, later_order } => {
+        Action::Process { ids, service, later_order } => {
             let body = json!({ "service": service, "later_order": later_order });
-            server.ask(Method::POST, &format!("callbacks/{id}/process"), Some(body))
+            each(&server, &ids, |id| {
+                let path = format!("callbacks/{id}/process");
+                server.request(Method::POST, &path, Some(body.clone()))
+            })
         }
-        Action::Discard { ids } => {
-            let discard = |id| server.ask(Method::DELETE, &format!("callbacks/{id}"), None);
-            ids.into_iter().try_for_each(discard)
+        Action::Discard { ids } => each(&server, &ids, |id| {
+            let discarded = server.request(Method::DELETE, &format!("callbacks/{id}"), None)?;
+            let told = json!({ "status": "discarded" });
+            Ok(if ids.len() > 1 { told } else { discarded })
+        }),
+    }
+}
+
+/// Asks for each callback, and goes on behind one that is refused, which is named. Of several
+/// each answer has its id.
+fn each(
+    server: &admin::Server,
+    ids: &[u64],
+    ask: impl Fn(u64) -> Result<Value, RemoteError>,
+) -> Result<(), CliError> {
+    let mut refused = 0_usize;
+    for id in ids {
+        match ask(*id) {
+            Ok(mut answer) => {
+                if let Some(fields) = answer.as_object_mut().filter(|_| ids.len() > 1) {
+                    fields.insert("id".to_owned(), json!(id.to_string()));
+                }
+                server.print(&answer);
+            }
+            Err(error) if ids.len() > 1 && error.is_of_one() => {
+                refused += 1;
+                note(format_args!("nexnum: callback {id}: {error}"));
+            }
+            Err(error) => return Err(CliError::failed(&format!("callback {id}"), &error)),
         }
+    }
+    match refused {
+        0 => Ok(()),
+        some => Err(CliError::Refused(format!("{some} of {} were refused", ids.len()))),
     }
 }

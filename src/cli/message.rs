@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::error::CliError;
 use super::print::show;
+use crate::json::{self, JsonFault, JsonFaultKind};
 use crate::message::extract::extract;
 
 /// Bytes of a line: more than the longest message has when it is written as JSON.
@@ -110,21 +111,29 @@ fn next_line(input: &mut BufReader<impl Read>, line: &mut Vec<u8>) -> io::Result
     }
 }
 
+/// What is wrong with a line. It is one line of many, whose number is told beside it.
+fn told(JsonFault { kind, field, detail }: &JsonFault) -> String {
+    match kind {
+        JsonFaultKind::Malformed => {
+            format!("is no JSON: {}", detail.replacen("at line 1 column", "at byte", 1))
+        }
+        JsonFaultKind::UnknownField
+        | JsonFaultKind::RepeatedField
+        | JsonFaultKind::InvalidField => match field.as_str() {
+            json::WHOLE => detail.clone(),
+            field => format!("{field} {detail}"),
+        },
+    }
+}
+
 /// The answer to a line. One that is not written as JSON wants it is read as well as it can be,
 /// as a callback is.
 fn answer(line: &[u8]) -> Result<String, String> {
     let text = String::from_utf8_lossy(line);
     let text = text.trim_start_matches('\u{feff}').trim_end();
     let mended = mended(text);
-    let mut json = serde_json::Deserializer::from_str(mended.as_deref().unwrap_or(text));
-    let line: Line = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        match path.as_str() {
-            "." | "?" => error.inner().to_string(),
-            field => format!("{field}: {}", error.inner()),
-        }
-    })?;
-    json.end().map_err(|error| error.to_string())?;
+    let text = mended.as_deref().unwrap_or(text);
+    let line: Line = json::decode(text.as_bytes()).map_err(|fault| told(&fault))?;
     let found = extract(&line.text, line.sender.as_deref().unwrap_or_default());
     let mut answer = String::new();
     // A code has digits and capitals only: nothing in it is escaped.

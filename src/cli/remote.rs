@@ -75,6 +75,22 @@ pub enum RemoteError {
     Runtime(std::io::Error),
 }
 
+impl RemoteError {
+    /// Whether another request of the same command may fare better: this one was refused for what
+    /// it asks, not for whom it comes from.
+    pub(super) fn is_of_one(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => !matches!(status, 401 | 403),
+            Self::NoKey { .. }
+            | Self::BadUrl { .. }
+            | Self::Unreachable { .. }
+            | Self::Client(_)
+            | Self::NotOurs { .. }
+            | Self::Runtime(_) => false,
+        }
+    }
+}
+
 /// Sends one request with a key and waits for the answer.
 pub(super) fn ask(
     url: Option<&str>,

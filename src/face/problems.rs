@@ -189,12 +189,14 @@ pub(super) fn of_history(error: HistoryError) -> Problem {
 /// A provider could not be asked.
 fn of_upstream(error: UpstreamError) -> Problem {
     match error {
-        // Of a cancel, or of the request for another message.
-        UpstreamError::TooEarly { from } => {
-            Problem::new(StatusCode::CONFLICT, "too_early_to_cancel", "It is too early")
-                .detail(format!("the provider takes this request from {} on", rfc3339(from)))
-                .retryable()
-        }
+        UpstreamError::TooEarly { from } => of_reject(Reject::TooEarlyToCancel { from }),
+        UpstreamError::NotReady { retry_after } => Problem::new(
+            StatusCode::CONFLICT,
+            "too_early_to_resend",
+            "The provider does not take the request for another message now",
+        )
+        .detail("nothing changed: ask again after the seconds of Retry-After")
+        .retry_after(seconds(retry_after)),
         UpstreamError::HasCode => of_reject(Reject::AlreadyReceived),
         UpstreamError::TooLate => {
             Problem::new(StatusCode::CONFLICT, "too_late_to_cancel", "It is too late to cancel")
@@ -276,6 +278,7 @@ mod tests {
             (of_upstream(UpstreamError::Unavailable), "provider_unavailable", "5"),
             (of_upstream(UpstreamError::Limited { retry_after }), "provider_busy", "3"),
             (of_upstream(UpstreamError::UnderWay { retry_after }), "provider_busy", "3"),
+            (of_upstream(UpstreamError::NotReady { retry_after }), "too_early_to_resend", "3"),
             (of_refusal(Refusal::ProvidersBusy { retry_after }), "providers_busy", "3"),
         ] {
             assert_eq!(problem.code(), code);

@@ -162,8 +162,13 @@ mod tests {
         check(r#"{"country":"id"} x"#, "malformed_json", None, "trailing characters");
         check("\u{0}", "malformed_json", None, "line 1 column 1");
         check(r#"{"country":"id","contry":1}"#, "unknown_field", Some("contry"), "unknown field");
-        check(r#"{"count":1}"#, "invalid_field", Some("country"), "missing field");
-        check(r#"{"country":5}"#, "invalid_field", Some("country"), "invalid type: integer");
+        check(r#"{"count":1}"#, "invalid_field", Some("country"), "is missing");
+        check(
+            r#"{"country":5}"#,
+            "invalid_field",
+            Some("country"),
+            "must be a string, not a number",
+        );
         check(r#"{"country":"id","count":300}"#, "invalid_field", Some("count"), "300");
         check(r#"{"country":"id","count":-1}"#, "invalid_field", Some("count"), "-1");
         check(
@@ -176,7 +181,7 @@ mod tests {
             r#"{"country":"a","lines":[{"code":"x"},{"code":[]}]}"#,
             "invalid_field",
             Some("lines[1].code"),
-            "invalid type: sequence",
+            "must be a string, not an array",
         );
         check(
             r#"{"country":"a","lines":[{"kode":"x"}]}"#,
@@ -188,18 +193,18 @@ mod tests {
             r#"{"country":"a","lines":[{}]}"#,
             "invalid_field",
             Some("lines[0].code"),
-            "missing field",
+            "is missing",
         );
-        check(" [\"id\"]", "invalid_field", Some("body"), "a JSON object is expected");
-        for (body, shown) in [("5", "integer `5`"), ("null", "null")] {
-            let reason = format!("invalid type: {shown}, expected an object\"");
+        check(" [\"id\"]", "invalid_field", Some("body"), "must be a JSON object, not an array");
+        for (body, shown) in [("5", "a number"), ("null", "null"), ("\"x\"", "a string")] {
+            let reason = format!("must be a JSON object, not {shown}\"");
             check(body, "invalid_field", Some("body"), &reason);
         }
         check(
             r#"{"country":"a","lines":[null]}"#,
             "invalid_field",
             Some("lines[0]"),
-            "invalid type: null, expected an object\"",
+            "must be a JSON object, not null\"",
         );
     }
 

@@ -1,16 +1,18 @@
 //! What the ledger's last days tell that no state keeps: offers that were charged above their
-//! prices, and what was left open at providers.
+//! prices, what was left open at providers, and callbacks that were not processed.
 //!
 //! Promises: read once, in the background of a start, in bounded time and memory; an offer whose
 //! listed cost has caught up since is not among them. Leaves to others: what follows from it.
 
 use std::collections::BTreeMap;
 
+use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::event::{
-    Closing, Event, MemoryEvent, OfferEvent, OrderEvent, OrphanEnd, Placement, ProviderWord,
-    UpstreamEvent,
+    CallbackEvent, Closing, Event, MemoryEvent, OfferEvent, OrderEvent, OrphanEnd, Placement,
+    ProviderWord, UpstreamEvent,
 };
-use nexnum_engine::ids::{OfferId, OrderId, ProviderId, Seq};
+use nexnum_engine::ids::{CallbackId, OfferId, OrderId, ProviderId, Seq};
+use nexnum_engine::limits::CALLBACK_KEYS_MAX;
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use nexnum_storage::{Reader, StorageError};
@@ -44,6 +46,8 @@ pub struct Recent {
     pub stayed: Vec<(OrderId, ProviderId)>,
     /// Orders that have left memory before their end was taken by their provider.
     pub unended: Vec<(OrderId, ProviderId)>,
+    /// The last callbacks that came and were not processed, and when each did.
+    pub unprocessed: BTreeMap<CallbackId, Time>,
     /// The last attempts of open orders.
     attempts: BTreeMap<OrderId, Attempt>,
     /// Those that have ended here and not there, and when they did here.
@@ -99,7 +103,8 @@ impl Recent {
                     push(&mut self.unended, left);
                 }
             }
-            Event::Account(_) | Event::Offer(_) | Event::Memory(_) | Event::Callback(_) => {}
+            Event::Callback(event) => self.follow_callback(at, event),
+            Event::Account(_) | Event::Offer(_) | Event::Memory(_) => {}
         }
     }
 
@@ -136,6 +141,23 @@ impl Recent {
             | OrderEvent::AnotherRequested { .. }
             | OrderEvent::NumberQuarantined { .. }
             | OrderEvent::LossRecovered { .. } => {}
+        }
+    }
+
+    fn follow_callback(&mut self, at: Time, event: &CallbackEvent) {
+        match event {
+            CallbackEvent::CallbackReceived { callback, .. } => {
+                self.unprocessed.insert(*callback, at);
+                if self.unprocessed.len() > CALLBACK_KEYS_MAX {
+                    self.unprocessed.pop_first();
+                }
+            }
+            CallbackEvent::CallbackProcessed { callback, outcome, .. } => match outcome {
+                CallbackOutcome::Accepted | CallbackOutcome::Duplicate => {
+                    self.unprocessed.remove(callback);
+                }
+                CallbackOutcome::Discarded | CallbackOutcome::Failed(_) => {}
+            },
         }
     }
 

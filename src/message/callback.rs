@@ -19,6 +19,8 @@ use crate::message::identity::REPEATED_MS;
 use crate::message::unseen::is_blank;
 use crate::message::{form, number};
 
+/// Digits of a number, as E.164 has it.
+const DIGITS_MAX: usize = 15;
 /// How long a callback without an id is the same.
 const MINUTE_MS: u64 = 60_000;
 
@@ -106,23 +108,48 @@ const FIELDS: [&str; 5] = ["number", "sender", "text", "id", "service"];
 /// A field as a body has it: its name, and its value or what is wrong with it.
 type Said = (String, Result<String, &'static str>);
 
-/// The fields of a JSON object. Strings that are not written as JSON wants it are read as well
+/// The fields of a JSON object, also where it is the one item of an array. Strings that are not written as JSON wants it are read as well
 /// as they can be, and numbers by their digits.
 fn object(text: &str) -> Result<Vec<Said>, JsonFault> {
     let mended = mended(text);
-    let members: Members<'_> = json::decode(mended.as_deref().unwrap_or(text).as_bytes())?;
+    let text = mended.as_deref().unwrap_or(text);
+    let items: Option<Vec<&RawValue>> =
+        text.trim_start().starts_with('[').then(|| serde_json::from_str(text).ok()).flatten();
+    let text = match items.as_deref() {
+        Some([one]) => one.get(),
+        Some(several @ [_, _, ..]) => {
+            let detail = format!("must be one message, not an array of {}", several.len());
+            return Err(JsonFault::invalid(json::WHOLE, detail));
+        }
+        Some([]) | None => text,
+    };
+    let members: Members<'_> = json::decode(text.as_bytes())?;
     let said = |(name, raw): (String, &RawValue)| {
         let raw = raw.get();
         let value = match raw.as_bytes().first() {
             Some(b'"') if raw == "\"\"" && name == "id" => Err("must not be empty; leave it out"),
             Some(b'"') => serde_json::from_str(raw).map_err(|_| "is no string"),
             Some(b'n') => return None,
+            Some(b'-' | b'0'..=b'9') if name == "number" => {
+                whole(raw).ok_or("must be a string or a whole number")
+            }
             Some(b'-' | b'0'..=b'9') => Ok(raw.to_owned()),
             _ => Err("must be a string"),
         };
         Some((name, value))
     };
     Ok(members.0.into_iter().filter_map(said).collect())
+}
+
+/// The digits of a number that is whole and not negative, also where it is written as a float.
+fn whole(raw: &str) -> Option<String> {
+    let (mantissa, exponent) = raw.split_once(['e', 'E']).unwrap_or((raw, "0"));
+    let exponent: usize = exponent.strip_prefix('+').unwrap_or(exponent).parse().ok()?;
+    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let fraction = fraction.trim_end_matches('0');
+    let zeros = exponent.checked_sub(fraction.len()).filter(|zeros| *zeros <= DIGITS_MAX)?;
+    let digits = format!("{integer}{fraction}{}", "0".repeat(zeros));
+    digits.bytes().all(|digit| digit.is_ascii_digit()).then_some(digits)
 }
 
 /// The members of an object, as they are written.
@@ -415,5 +442,36 @@ mod tests {
         let (open, close) = ("[".repeat(20_000), "]".repeat(20_000));
         let nested = format!("{{\"deep\": {open}1{close}, {}", &body("7")[1..]);
         assert_eq!(read("", nested.as_bytes()).unwrap().id.as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn a_number_that_was_written_as_a_float_is_the_same_or_none() {
+        let said = |number: &str| {
+            let body = format!(r#"{{"number": {number}, "text": "code 48291"}}"#);
+            read("", body.as_bytes()).ok().and_then(|posted| super::number(&posted))
+        };
+        for whole in ["628133600001.0", "628133600001.00", "6.28133600001e11", "6.28133600001E+11"]
+        {
+            assert_eq!(said(whole), Some(Number(628_133_600_001)), "{whole}");
+        }
+        for none in ["628133600001.5", "6.28133600001e10", "-628133600001", "6e400", "0.0"] {
+            assert_eq!(said(none), None, "{none}");
+        }
+        assert_eq!(said("\"628133600001.0\""), Some(Number(628_133_600_001)));
+        assert_eq!(said("\"628133600001.5\""), None);
+    }
+
+    #[test]
+    fn an_array_of_one_message_is_that_message() {
+        let one = r#"{"number": "62812345", "text": "code 48291"}"#;
+        assert_eq!(text_of("application/json", format!(" [{one}]\n").as_bytes()), "code 48291");
+        for (body, detail) in [
+            (format!("[{one},{one}]"), "must be one message, not an array of 2"),
+            ("[]".to_owned(), "must be a JSON object, not an array"),
+            (format!("[[{one}]]"), "must be a JSON object, not an array"),
+        ] {
+            let fault = read("", body.as_bytes()).unwrap_err();
+            assert_eq!((&*fault.field, &*fault.detail), ("body", detail), "{body}");
+        }
     }
 }

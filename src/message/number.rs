@@ -9,11 +9,26 @@ use super::unseen::is_unseen;
 /// The number that a text is.
 #[must_use]
 pub fn parse(text: &str) -> Option<Number> {
+    let text = unfloated(text.trim())?;
     let meant = text.chars().filter(|c| !is_between(*c)).map(|c| match c {
         '\u{ff0b}' | '\u{fe62}' => '+',
         c => ascii_digit(c).map_or(c, char::from),
     });
     Number::parse(&meant.collect::<String>())
+}
+
+/// A number without the `.0` that a table of numbers has put behind it; `None` if another digit
+/// stands there, since numbers are not grouped so.
+fn unfloated(text: &str) -> Option<&str> {
+    let is_plain = |whole: &str| {
+        let digits = whole.strip_prefix('+').unwrap_or(whole);
+        !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit())
+    };
+    match text.rsplit_once('.') {
+        Some((whole, "0")) if is_plain(whole) => Some(whole),
+        Some((whole, digit)) if digit.len() == 1 && is_plain(whole) => None,
+        Some(_) | None => Some(text),
+    }
 }
 
 /// True for what means nothing in a number: blanks, marks that are not seen, dashes, dots and

@@ -1,6 +1,8 @@
 //! Callbacks: each is stored as it came in before it is processed, so that no message is lost
 //! by what is wrong with it, and one that cannot be processed waits for the operator.
 
+use std::time::{Duration, Instant};
+
 use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::command::{ReceiveCallback, SettleCallback};
@@ -18,11 +20,18 @@ use crate::market::Refused;
 use crate::message::callback::{self, PostedMessage};
 use crate::message::extract;
 
+/// How long a callback that came before waits, after a start, for the ledger's last days.
+const LOST_WAIT: Duration = Duration::from_secs(2);
+/// How often at most it is logged that callbacks were dropped.
+const DROPS_TOLD: Duration = Duration::from_secs(60);
+
 /// What became of a callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Processed {
     /// Its message is new and was stored.
     Accepted,
+    /// Its message is new and was stored, and no buyer is shown it: its order had ended.
+    Late,
     /// Its message was stored before.
     Duplicate,
     /// Its order has all the messages that it may: the operator can see it.
@@ -145,8 +154,9 @@ impl Orders {
         };
         let outcome = match &delivered {
             // The engine ended the callback with the message.
-            Ok(Processed::Accepted) => {
-                self.market.metrics.callback_processed("accepted");
+            Ok(told @ (Processed::Accepted | Processed::Late)) => {
+                let word = if *told == Processed::Late { "late" } else { "accepted" };
+                self.market.metrics.callback_processed(word);
                 self.report_failed();
                 return delivered;
             }
@@ -205,6 +215,9 @@ impl Orders {
             (None, Some(None)) => return Err(CallbackRefusal::UnknownService),
             (None, None) => None,
         };
+        if !word.later_order {
+            self.know_lost(id).await?;
+        }
         let came = match self.first_came(id, posted) {
             _ if word.later_order => None,
             Some(came) => Some(came),
@@ -220,6 +233,7 @@ impl Orders {
         let posted = Posted { provider, number, service, came };
         match self.ingest_posted(posted, message, Some(id)).await {
             Ok(Ingested::Accepted) => Ok(Processed::Accepted),
+            Ok(Ingested::Late) => Ok(Processed::Late),
             Ok(Ingested::Duplicate) => Ok(Processed::Duplicate),
             Err(Refusal::Rejected(Reject::Exhausted("messages"))) => Ok(Processed::Kept),
             Err(refusal) => Err(refusal.into()),
@@ -228,6 +242,16 @@ impl Orders {
 }
 
 impl Orders {
+    /// Waits, after a start, until it is known whether a callback that is not kept was processed.
+    async fn know_lost(&self, id: CallbackId) -> Result<(), Refusal> {
+        let read_model = &self.market.read_model;
+        let is_kept = read_model.callbacks(|callbacks| callbacks.get(id).is_some());
+        if is_kept || read_model.lost_callbacks().are_known_within(LOST_WAIT).await {
+            return Ok(());
+        }
+        Err(Refusal::Busy)
+    }
+
     /// When a message came first, as far as its callbacks are known; `None` if it has an id and
     /// its callback was processed.
     fn first_came(&self, id: CallbackId, posted: &PostedMessage) -> Option<Time> {
@@ -235,7 +259,7 @@ impl Orders {
         let has_code = extract::extract(&posted.text, &posted.sender).is_some();
         self.market.read_model.callbacks(|callbacks| {
             let kept = callbacks.get(id).map(|kept| kept.received_at);
-            let kept = kept.or_else(|| self.market.read_model.lost_callback(id));
+            let kept = kept.or_else(|| self.market.read_model.lost_callbacks().came(id));
             let came = if posted.id.is_some() { kept? } else { kept.unwrap_or(now) };
             // A source that was refused tries again, also in another minute. Of one that is
             // kept no longer the minute is known.
@@ -247,6 +271,41 @@ impl Orders {
             });
             Some(before.unwrap_or(came))
         })
+    }
+}
+
+/// What the log has been told of callbacks that were dropped to make room.
+#[derive(Debug)]
+pub(crate) struct DroppedCallbacks {
+    told: u64,
+    told_at: Option<Instant>,
+}
+
+impl DroppedCallbacks {
+    /// Nothing is told of those before.
+    pub(crate) fn since(orders: &Orders) -> Self {
+        Self { told: orders.market.read_model.callbacks(Callbacks::dropped), told_at: None }
+    }
+
+    /// Logs how many were dropped since it was told last, once a minute at most.
+    pub(crate) fn tell(&mut self, orders: &Orders) {
+        let dropped = orders.market.read_model.callbacks(Callbacks::dropped);
+        if let Some(count) = self.news(dropped, Instant::now()) {
+            tracing::warn!(
+                count,
+                "callbacks that could not be processed, or were refused, were dropped to make room"
+            );
+        }
+    }
+
+    fn news(&mut self, dropped: u64, now: Instant) -> Option<u64> {
+        let is_soon = self.told_at.is_some_and(|at| now.duration_since(at) < DROPS_TOLD);
+        let count = dropped.saturating_sub(self.told);
+        if is_soon || count == 0 {
+            return None;
+        }
+        *self = Self { told: dropped, told_at: Some(now) };
+        Some(count)
     }
 }
 
@@ -266,5 +325,19 @@ fn failure(refusal: &CallbackRefusal) -> Option<CallbackFailure> {
         CallbackRefusal::Refused(Refusal::OtherService) => Some(CallbackFailure::OtherService),
         CallbackRefusal::Refused(Refusal::Rejected(_)) => Some(CallbackFailure::InvalidField),
         CallbackRefusal::Refused(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drops_are_told_once_a_minute_with_all_that_came_between() {
+        let (mut drops, begin) = (DroppedCallbacks { told: 7, told_at: None }, Instant::now());
+        let mut news = |dropped, s| drops.news(dropped, begin + Duration::from_secs(s));
+        assert_eq!((news(7, 0), news(8, 1)), (None, Some(1)));
+        assert_eq!((news(9, 2), news(500, 60)), (None, None));
+        assert_eq!((news(1_008, 61), news(1_008, 200)), (Some(1_000), None));
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use nexnum_driver::{ExternalState, Op, ProviderError, ReceivedMessage, StatusReport};
 use nexnum_engine::activation::Message;
 use nexnum_engine::command::{CompleteMessage, Incoming, IngestMessage};
-use nexnum_engine::ids::{CallbackId, Number, ProviderId, ServiceId};
+use nexnum_engine::ids::{CallbackId, Number, OrderId, ProviderId, ServiceId};
 use nexnum_engine::limits::{MESSAGES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
@@ -71,6 +71,8 @@ pub(super) struct Posted {
 pub(super) enum Ingested {
     /// It is new.
     Accepted,
+    /// It is new, and came after its order's end.
+    Late,
     /// It has come before: nothing changed.
     Duplicate,
 }
@@ -142,12 +144,20 @@ impl Orders {
             let message = incoming(parts.sender, &readable, digest);
             let command = IngestMessage { order: order.id, message, callback };
             match self.market.execute(command).await {
-                Ok(_) => return Ok(Ingested::Accepted),
+                Ok(_) => return Ok(self.ingested(order.id, digest)),
                 Err(Refused::Rejected(Reject::DuplicateMessage)) => refused.insert(digest),
                 Err(Refused::Rejected(Reject::UnknownOrder)) => return Err(Refusal::NoHolder),
                 Err(refusal) => return Err(refusal.into()),
             };
         }
+    }
+
+    /// What became of a message that the engine has taken, which readers see by now.
+    fn ingested(&self, order: OrderId, digest: u128) -> Ingested {
+        let order = self.market.read_model.order(order);
+        let is_it = |known: &&Message| known.digest == digest && !known.late;
+        let is_shown = order.is_some_and(|order| order.messages.iter().any(|m| is_it(&m)));
+        if is_shown { Ingested::Accepted } else { Ingested::Late }
     }
 
     /// Asks the provider how an activation stands and brings in what it received, as

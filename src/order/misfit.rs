@@ -18,7 +18,7 @@ impl Misfit {
     pub(crate) fn of(orders: &Orders, order: &Order, number: Number) -> Option<Self> {
         let market = &orders.market;
         let country = market.catalog.country(order.product.country)?;
-        if !number.to_string().starts_with(country.dial_code) {
+        if !country.may_have(number) {
             return Some(Self::OtherCountry);
         }
         // One number may be sold for several services, each of them once.

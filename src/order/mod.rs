@@ -50,6 +50,7 @@ use self::tasks::Tasks;
 /// How long a change that a provider has made waits for a full inbox.
 const RECORD_MS: u64 = 2_000;
 
+pub(crate) use callback::DroppedCallbacks;
 pub use callback::{CallbackRefusal, OperatorsWord, Processed};
 pub use ingest::{INGEST_MS, Unseen};
 pub(crate) use orphan::TOLD_AFTER;

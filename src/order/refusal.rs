@@ -54,10 +54,15 @@ pub enum Refusal {
 /// Why a provider did not do what a buyer asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpstreamError {
-    /// Not yet.
+    /// A cancel is not taken yet.
     TooEarly {
         /// When it may be tried again.
         from: Time,
+    },
+    /// The wish for another message is not taken yet, or not as the activation stands there.
+    NotReady {
+        /// When it may be worth repeating.
+        retry_after: Duration,
     },
     /// A message is there: it has been brought in.
     HasCode,

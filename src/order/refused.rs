@@ -16,6 +16,10 @@ use crate::attention::{AttentionKind, AttentionSubject};
 use crate::digest;
 use crate::message::callback;
 
+/// Why a callback is refused that is kept all the same.
+const KEPT: [CallbackFailure; 2] =
+    [CallbackFailure::InvalidSignature, CallbackFailure::ExpiredToken];
+
 /// Where a refused callback comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallbackSource {
@@ -48,10 +52,13 @@ impl Orders {
                 (None, text)
             }
         };
+        let is_kept = KEPT.iter().any(|failure| failure.code() == reason);
         let kept = match source {
-            CallbackSource::Known(_) => self.market.read_model.callbacks(Callbacks::refused_len),
+            CallbackSource::Known(_) if is_kept => {
+                self.market.read_model.callbacks(Callbacks::refused_len)
+            }
             // Of them nothing is kept.
-            CallbackSource::Unknown => 0,
+            CallbackSource::Known(_) | CallbackSource::Unknown => 0,
         };
         let text = match kept {
             0 => text,

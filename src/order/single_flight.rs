@@ -147,6 +147,7 @@ const fn is_lasting(answer: Answer) -> bool {
         Ok(())
         | Err(
             UpstreamError::TooEarly { .. }
+            | UpstreamError::NotReady { .. }
             | UpstreamError::HasCode
             | UpstreamError::TooLate
             | UpstreamError::Unsupported

@@ -73,6 +73,7 @@ impl Orders {
 
     /// Remembers what the ledger's last days tell and no state does.
     fn remember(&self, recent: &Recent) {
+        self.market.read_model.lost_callbacks().learn(&recent.unprocessed);
         for (offer, cost) in &recent.overcharged {
             self.remember_overcharge(*offer, *cost);
         }
@@ -110,13 +111,18 @@ const UNENDED: &str = "the provider did not take the end of an activation before
 async fn remember_recent(orders: Arc<Orders>, ledger: Reader) {
     let (stopping, now) = (orders.market.stopping.clone(), orders.market.clock.now());
     let read = move || Recent::read(&ledger, now, || !stopping.is_raised());
-    match tokio::task::spawn_blocking(read).await {
-        Ok(Ok(recent)) => orders.remember(&recent),
+    let recent = match tokio::task::spawn_blocking(read).await {
+        Ok(Ok(recent)) => recent,
         Ok(Err(error)) => {
-            tracing::warn!("what the ledger's last days tell cannot be read: {error}")
+            tracing::warn!("what the ledger's last days tell cannot be read: {error}");
+            Recent::default()
         }
-        Err(error) => tracing::error!("looking at the ledger's last days failed: {error}"),
-    }
+        Err(error) => {
+            tracing::error!("looking at the ledger's last days failed: {error}");
+            Recent::default()
+        }
+    };
+    orders.remember(&recent);
 }
 
 /// When an attempt's purchase may have been made, whose call had ended by then: while its call

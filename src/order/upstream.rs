@@ -57,6 +57,9 @@ impl Orders {
             connected.note_error(now, op, Some(order.id), error);
         }
         match follows.answer {
+            CustomerAnswer::NotYet if op == Op::Resend => {
+                UpstreamError::NotReady { retry_after: Duration::from_millis(NOT_YET_MS) }
+            }
             CustomerAnswer::NotYet => {
                 let ours =
                     order.assignment.as_ref().map_or(now, |assignment| assignment.cancel_from);

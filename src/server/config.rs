@@ -10,6 +10,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use nexnum_driver::in_words;
 use serde::{Deserialize, Serialize};
 
 pub use self::provider::ProviderConfig;
@@ -47,7 +48,7 @@ pub enum ConfigError {
         path: PathBuf,
     },
     /// The text is not a configuration; the message names line and field.
-    #[error("the configuration {} is wrong: {source}", path.display())]
+    #[error("the configuration {} is wrong: {}", path.display(), told(source))]
     Parse {
         /// Which file.
         path: PathBuf,
@@ -62,6 +63,11 @@ pub enum ConfigError {
         /// Which field, and why.
         reason: String,
     },
+}
+
+/// What is wrong with a text that is no configuration, with its place.
+fn told(error: &toml::de::Error) -> String {
+    error.to_string().replace(error.message(), &in_words(error.message(), "a table"))
 }
 
 /// The whole configuration.

@@ -12,7 +12,7 @@ use nexnum_engine::ids::ProviderId;
 use crate::market::Market;
 
 pub(crate) use intake::{Intake, IntakeError};
-pub use own_stock::{Loaded, StockLoad};
+pub use own_stock::{LoadRefusal, Loaded, StockLoad};
 
 /// What supply needs.
 #[derive(Clone, Debug)]

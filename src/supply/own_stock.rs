@@ -2,7 +2,7 @@
 
 use nexnum_engine::command::{ListOffers, LoadStock, NameCarrier};
 use nexnum_engine::decide::check_load;
-use nexnum_engine::ids::{CarrierId, Number, OfferId, Product};
+use nexnum_engine::ids::{CarrierId, CountryId, Number, OfferId, Product};
 use nexnum_engine::money::Micros;
 use nexnum_engine::reject::Reject;
 
@@ -24,6 +24,26 @@ pub struct StockLoad {
     pub numbers: Vec<Number>,
 }
 
+/// Why no number of a load was put on sale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadRefusal {
+    /// A number is of another country than the load's: no buyer could use it as what was bought.
+    OtherCountry {
+        /// The number.
+        number: Number,
+        /// The load's country.
+        country: CountryId,
+    },
+    /// The engine refused.
+    Refused(Refused),
+}
+
+impl From<Refused> for LoadRefusal {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
 /// What a load did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Loaded {
@@ -39,9 +59,10 @@ impl Supply {
     ///
     /// # Errors
     /// The refusal; no number is added then.
-    pub async fn load(&self, load: StockLoad) -> Result<Loaded, Refused> {
+    pub async fn load(&self, load: StockLoad) -> Result<Loaded, LoadRefusal> {
         // 1. Refused before its carrier is named and its offer is listed, which are events.
-        check_load(load.cost, load.price, &load.numbers)?;
+        check_load(load.cost, load.price, &load.numbers).map_err(Refused::from)?;
+        self.check_country(&load)?;
         // 2. The offer.
         let carrier = self.name_carrier(load.carrier).await?;
         let offer = self.list_own(load.product, carrier).await?;
@@ -49,6 +70,14 @@ impl Supply {
         let StockLoad { cost, price, numbers, .. } = load;
         let count = self.market.execute(LoadStock { offer, cost, price, numbers }).await?;
         Ok(Loaded { offer, count })
+    }
+
+    fn check_country(&self, load: &StockLoad) -> Result<(), LoadRefusal> {
+        let id = load.product.country;
+        let Some(country) = self.market.catalog.country(id) else { return Ok(()) };
+        let other = load.numbers.iter().find(|number| !country.may_have(**number));
+        let refusal = |number: &Number| LoadRefusal::OtherCountry { number: *number, country: id };
+        other.map_or(Ok(()), |number| Err(refusal(number)))
     }
 
     async fn name_carrier(&self, name: Option<Box<str>>) -> Result<CarrierId, Refused> {

@@ -7,7 +7,7 @@ use nexnum_engine::time::Time;
 use tokio::sync::watch;
 
 use super::pause::stopped_within;
-use crate::order::Orders;
+use crate::order::{DroppedCallbacks, Orders};
 use crate::supervisor::Beat;
 
 /// Between two looks.
@@ -18,10 +18,12 @@ const OLD_MS: u64 = 60_000;
 /// Looks again and again, first at all that the last process left.
 pub(super) async fn run(orders: Arc<Orders>, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
     let mut until = orders.market.clock.now();
+    let mut dropped = DroppedCallbacks::since(&orders);
     loop {
         beat.round();
         orders.process_waiting(until).await;
         orders.report_failed();
+        dropped.tell(&orders);
         if stopped_within(&mut stop, LOOK).await {
             return;
         }

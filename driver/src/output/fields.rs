@@ -8,6 +8,7 @@ use crate::json::Node;
 use crate::place::{DriverError, Place};
 use crate::reply::{Captures, Misfit, View};
 use crate::source::{Scope, Sources};
+use crate::words::in_words;
 
 /// Rows one reply may have: four times the largest market known, and within memory.
 pub(super) const ROWS_MAX: usize = 500_000;
@@ -45,7 +46,10 @@ pub(super) fn read_table<T: serde::de::DeserializeOwned>(
     table: &toml::Table,
     place: &Place,
 ) -> Result<T, DriverError> {
-    table.clone().try_into().map_err(|error: toml::de::Error| place.error(error.message()))
+    table
+        .clone()
+        .try_into()
+        .map_err(|error: toml::de::Error| place.error(in_words(error.message(), "a table")))
 }
 
 pub(super) fn checked_scale(scale: u32, place: &Place) -> Result<u32, DriverError> {

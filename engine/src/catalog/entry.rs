@@ -1,5 +1,7 @@
 //! A country, a service, and the languages in which countries are named.
 
+use crate::ids::Number;
+
 /// The longest text a lookup looks at, in bytes; nothing in the catalogue is longer.
 pub const KEY_LEN_MAX: usize = 128;
 
@@ -72,6 +74,13 @@ pub struct Country {
 }
 
 impl Country {
+    /// Whether a number begins as those of this country do; any number does where no country
+    /// code is known.
+    #[must_use]
+    pub fn may_have(&self, number: Number) -> bool {
+        number.to_string().starts_with(self.dial_code)
+    }
+
     /// The CLDR name in a language.
     #[must_use]
     pub fn name(&self, language: Language) -> &'static str {

@@ -18,7 +18,7 @@ use crate::cli::error::CliError;
 use crate::keys::ApiKey;
 use crate::market::Refused;
 use crate::server::{Rooms, Running};
-use crate::supply::StockLoad;
+use crate::supply::{LoadRefusal, StockLoad};
 
 /// What each customer begins with.
 pub(super) const PURSE: Micros = Micros::units(1000);
@@ -194,8 +194,11 @@ async fn load_own_stock(running: &Running) -> Result<(), CliError> {
     };
     match running.rooms.supply.load(load).await {
         // Loaded by an earlier run.
-        Ok(_) | Err(Refused::Rejected(Reject::DuplicateNumber(_))) => Ok(()),
-        Err(refusal) => Err(command_refused(refusal)),
+        Ok(_) | Err(LoadRefusal::Refused(Refused::Rejected(Reject::DuplicateNumber(_)))) => Ok(()),
+        Err(LoadRefusal::Refused(refused)) => Err(command_refused(refused)),
+        Err(LoadRefusal::OtherCountry { number, .. }) => {
+            Err(CliError::refused(format!("+{number} is a number of another country")))
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Gives a fresh server what a load needs: a customer with money, own stock, and for the
 //! polls activations. All of it through the admin API, as an operator would.
 
+use nexnum_engine::catalog::Catalog;
 use serde_json::{Value, json};
 
 use super::child_server::OwnServer;
@@ -14,8 +15,8 @@ const UNITS_PER_SECOND: u64 = 60_000;
 const UNITS_MAX: u64 = 4_000_000;
 /// Numbers in one request, as many as the engine takes.
 const NUMBERS_PER_REQUEST: u64 = 20_000;
-/// The first number; the others follow it.
-const FIRST_NUMBER: u64 = 10_000_000_000;
+/// Behind the country code of the first number; the others follow it.
+const FIRST_NUMBER: u64 = 1_000_000_000;
 /// Products of the quote load, and the units of each.
 const QUOTED: (usize, u64) = (8, 100);
 /// Activations of the poll load: more than the caches near a core hold.
@@ -94,10 +95,13 @@ impl Admin<'_> {
         first: u64,
         count: u64,
     ) -> Result<(), BenchError> {
+        let catalog = Catalog::load();
+        let known = catalog.country_by_iso(country).and_then(|id| catalog.country(id));
+        let dial_code = known.map_or("", |country| country.dial_code);
         let end = first + count;
         for from in (first..end).step_by(NUMBERS_PER_REQUEST as usize) {
             let to = end.min(from + NUMBERS_PER_REQUEST);
-            let numbers: Vec<String> = (from..to).map(|number| number.to_string()).collect();
+            let numbers: Vec<String> = (from..to).map(|n| format!("{dial_code}{n}")).collect();
             let stock = json!({
                 "country": country, "service": service, "price": PRICE, "cost": COST,
                 "numbers": numbers,

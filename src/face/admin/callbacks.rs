@@ -151,6 +151,7 @@ pub(super) async fn process(
     let processed = state.orders.process_callback(id, word).await;
     let status = match processed.map_err(problems::of_callback)? {
         Processed::Accepted => Outcome::Accepted,
+        Processed::Late => Outcome::Late,
         Processed::Duplicate => Outcome::Duplicate,
         Processed::Kept => Outcome::Kept,
     };
@@ -268,6 +269,8 @@ struct ProcessedCallback {
 enum Outcome {
     /// It is new and was stored.
     Accepted,
+    /// It is new and was stored, and no customer is shown it: its order had ended.
+    Late,
     /// It was stored before; nothing changed.
     Duplicate,
     /// Its order has all the messages that it may: it stays in the list.

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::StatusCode;
+use nexnum_engine::catalog::{Catalog, Language};
 use nexnum_engine::ids::{Number, Product};
 use nexnum_engine::money::Micros;
 
@@ -16,7 +17,7 @@ use crate::face::description::operation::{Operation as Described, Reply, Tag};
 use crate::face::wire::{Amount, GivenNumber, Id};
 use crate::face::{parse, problems};
 use crate::http::{Call, Problem, Response, body, reply};
-use crate::supply::StockLoad;
+use crate::supply::{LoadRefusal, StockLoad};
 
 /// A load of the most numbers one command takes, with room for white space.
 pub(super) const BODY_LEN_MAX: usize = 1024 * 1024;
@@ -47,6 +48,7 @@ pub(super) const LOAD: Described = Described::new(
     Code::InvalidAmount,
     Code::AmountOutOfRange,
     Code::InvalidNumber,
+    Code::OtherCountry,
     Code::Overloaded,
     Code::OutcomeUnknown,
     Code::Exhausted,
@@ -72,9 +74,25 @@ pub(super) async fn load(
     let numbers = parse_numbers(&new.numbers)?;
     let carrier = parse::carrier_name(new.operator.as_deref()).map(Box::from);
     let load = StockLoad { product, carrier, cost, price, numbers };
-    let loaded = state.supply.load(load).await.map_err(problems::of_refused)?;
+    let loaded = state.supply.load(load).await.map_err(|refusal| refused(catalog, refusal))?;
     let shown = LoadedStock { offer: loaded.offer.0.into(), loaded: loaded.count };
     Ok(reply::json(StatusCode::CREATED, &shown))
+}
+
+fn refused(catalog: &Catalog, refusal: LoadRefusal) -> Problem {
+    match refusal {
+        LoadRefusal::OtherCountry { number, country } => {
+            let title = "A number is of another country";
+            let problem = parse::refused("other_country", title, "numbers");
+            let Some(country) = catalog.country(country) else { return problem };
+            let (name, code) = (country.name(Language::En), country.dial_code);
+            problem.detail(format!(
+                "+{number} is no number of {name}, whose numbers begin with +{code}: leave it \
+                 out, or load it for its own country; nothing was loaded"
+            ))
+        }
+        LoadRefusal::Refused(refused) => problems::of_refused(refused),
+    }
 }
 
 fn parse_numbers(texts: &[GivenNumber<'_>]) -> Result<Vec<Number>, Problem> {
@@ -106,7 +124,7 @@ struct NewStock<'a> {
     /// What one number costs the business, at most the price; 0 if left out.
     #[serde(borrow, default)]
     cost: Option<Amount<'a>>,
-    /// The numbers, 1 to 20,000, none of them in stock already.
+    /// The numbers, 1 to 20,000, all of the country, none of them in stock already.
     #[serde(borrow)]
     #[schemars(length(min = 1, max = 20_000))]
     numbers: Vec<GivenNumber<'a>>,

@@ -57,6 +57,9 @@ pub enum ProblemCode {
     /// The activation cannot be cancelled before `cancel_from`, or the provider accepts the
     /// request only later; `detail` has the moment.
     TooEarlyToCancel,
+    /// The provider does not take the request for another message yet; `retry_after` says when to
+    /// repeat it.
+    TooEarlyToResend,
     /// The provider no longer accepts a cancellation. The activation stays open and is refunded
     /// when it expires without a message.
     TooLateToCancel,
@@ -100,6 +103,9 @@ pub enum ProblemCode {
     AmountOutOfRange,
     /// A phone number is not in the form of E.164.
     InvalidNumber,
+    /// A number of the load is of another country than the one that it is loaded for; `detail`
+    /// names both.
+    OtherCountry,
     /// The `Idempotency-Key` or the `reference` was used with another request.
     IdempotencyMismatch,
     /// The key has used up its quota; `retry_after` says when the next request is accepted.
@@ -154,6 +160,7 @@ impl ProblemCode {
             | Self::NoNumberYet
             | Self::NoMessageYet
             | Self::TooEarlyToCancel
+            | Self::TooEarlyToResend
             | Self::TooLateToCancel
             | Self::AlreadyReceived
             | Self::ActivationClosed
@@ -174,6 +181,7 @@ impl ProblemCode {
             | Self::InvalidAmount
             | Self::AmountOutOfRange
             | Self::InvalidNumber
+            | Self::OtherCountry
             | Self::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,

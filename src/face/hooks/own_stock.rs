@@ -41,7 +41,7 @@ pub(super) const RECEIVE: Described = Described::new(
      it is processed. One that cannot be processed is refused, and the operator can see it and \
      process it again; the same callback sent again is processed again too. One without its \
      signature, or to the address before the present one, is refused and kept for the operator \
-     all the same.\n\nA query and further fields are passed over. The charset of the body is the one that its \
+     all the same.\n\nA query and further fields are passed over, and an array of one message is that message. The charset of the body is the one that its \
      `Content-Type` names, UTF-8 if it names none; what is not UTF-8 then is windows-1252.",
 )
 .path(&[
@@ -87,6 +87,7 @@ pub(super) async fn receive(
     let processed = state.orders.receive_callback(state.own, &content_type, &body).await;
     let status = match processed.map_err(problems::of_callback)? {
         Processed::Accepted => CallbackStatus::Accepted,
+        Processed::Late => CallbackStatus::Late,
         Processed::Duplicate => CallbackStatus::Duplicate,
         Processed::Kept => CallbackStatus::Kept,
     };
@@ -121,6 +122,8 @@ struct CallbackReply {
 enum CallbackStatus {
     /// It is new and was stored.
     Accepted,
+    /// It is new and was stored, and no customer is shown it: the order of its number had ended.
+    Late,
     /// It was stored before; nothing changed.
     Duplicate,
     /// The number has all the messages that it may; the operator can see this one.

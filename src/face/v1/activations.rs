@@ -207,7 +207,7 @@ pub(super) const RESEND: Operation = Operation::new(
 .problems(&[
     Code::NoNumberYet,
     Code::NoMessageYet,
-    Code::TooEarlyToCancel,
+    Code::TooEarlyToResend,
     Code::ActivationClosed,
     Code::NotSupported,
     Code::InternalError,

@@ -6,9 +6,10 @@
 //! values from the engine: no rule is repeated here.
 
 mod directory;
+mod lost;
 mod upstream;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +18,7 @@ use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::event::{
     AccountEvent, CallbackEvent, Event, MemoryEvent, OrderEvent, ProviderKind, Scope,
 };
-use nexnum_engine::ids::{AccountId, CallbackId, KeyId, Number, OrderId, ProviderId, Seq};
-use nexnum_engine::limits::CALLBACK_KEYS_MAX;
+use nexnum_engine::ids::{AccountId, KeyId, Number, OrderId, ProviderId, Seq};
 use nexnum_engine::order::Order;
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::state::{GivenUp, State};
@@ -32,6 +32,7 @@ use crate::market::change::{Change, Wallet};
 pub use directory::{Directory, ProviderView};
 pub use upstream::LostPurchase;
 
+use lost::LostCallbacks;
 use upstream::UpstreamWork;
 
 /// Waiters are woken by the order's number modulo this: few enough to be small, many
@@ -105,8 +106,7 @@ pub struct ReadModel {
     upstream: UpstreamWork,
     /// Callbacks that wait or could not be processed; their bodies are the engine's.
     callbacks: Mutex<Callbacks>,
-    /// When those came that were lost since the start, of the last ones: dropped, or thrown away.
-    lost_callbacks: Mutex<BTreeMap<CallbackId, Time>>,
+    lost_callbacks: LostCallbacks,
     bells: Box<[Notify]>,
 }
 
@@ -132,7 +132,7 @@ impl ReadModel {
             given_up: Mutex::new(state.given_up().copied().collect()),
             upstream: UpstreamWork::from_state(state),
             callbacks: Mutex::new(state.callbacks().clone()),
-            lost_callbacks: Mutex::default(),
+            lost_callbacks: LostCallbacks::from_callbacks(state.callbacks()),
             bells: (0..BELLS).map(|_| Notify::new()).collect(),
         };
         for (id, account) in state.accounts() {
@@ -428,20 +428,16 @@ impl ReadModel {
         look(&self.callbacks.lock())
     }
 
-    /// When a callback came that was lost since the start: dropped to make room, or thrown away.
+    /// Those that were dropped to make room, or thrown away.
     #[must_use]
-    pub fn lost_callback(&self, id: CallbackId) -> Option<Time> {
-        self.lost_callbacks.lock().get(&id).copied()
+    pub const fn lost_callbacks(&self) -> &LostCallbacks {
+        &self.lost_callbacks
     }
 
     /// Both tables change at once for those that look at the callbacks.
     fn show_callback(&self, at: Time, event: &CallbackEvent) {
         let mut callbacks = self.callbacks.lock();
-        let mut lost = self.lost_callbacks.lock();
-        lost.extend(callbacks.follow(at, event));
-        while lost.len() > CALLBACK_KEYS_MAX {
-            lost.pop_first();
-        }
+        self.lost_callbacks.add(callbacks.follow(at, event));
     }
 
     /// Orders in memory on a number of a provider, oldest first.

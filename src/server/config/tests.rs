@@ -81,7 +81,7 @@ fn an_error_names_the_line_and_the_field() {
     refused("[margin]\npercent = nan\nfloor = \"0\"", &["line 2", "in quotes"]);
     let long = "[margin]\npercent = 0.1000000000000001\nfloor = \"0\"";
     refused(long, &["line 2", "in quotes", "15 digits"]);
-    refused("[limits]\nconnections_max = 0", &["line 2", "nonzero"]);
+    refused("[limits]\nconnections_max = 0", &["line 2", "from 1 to 4294967295, not 0"]);
     refused("drain_seconds = 81", &["drain_seconds", "80"]);
     refused("[own_stock]\nlifetime_s = 0", &["own_stock.lifetime_s"]);
     refused("[own_stock]\nlifetime_s = 60", &["min_cancel_age_s", "at most"]);
@@ -195,4 +195,14 @@ fn relative_paths_are_beside_the_file() {
 fn a_number_rests_by_default_as_long_as_a_message_may_be_for_its_last_buyer() {
     let policy = Config::default().own_stock.policy();
     assert!(policy.quarantine_ms >= nexnum_engine::limits::CLOSED_KEPT_MS);
+}
+
+#[test]
+fn a_value_of_another_type_is_refused_without_the_name_of_ours() {
+    refused("margin = 5", &["line 1", "must be a table, not a number"]);
+    refused("drain_seconds = \"x\"", &["line 1", "must be a whole number of 0 or more"]);
+    refused("data_dir = 5", &["line 1", "must be a string, not a number"]);
+    refused("providers = 5", &["line 1", "must be an array, not a number"]);
+    refused("listen = [1]", &["line 1", "must be an IP address with a port in quotes"]);
+    refused("[[providers]]\nname = [1]", &["line 2", "must be a string, not an array"]);
 }

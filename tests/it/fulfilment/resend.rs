@@ -64,3 +64,27 @@ async fn a_wish_at_a_provider_that_hangs_is_told_when_to_come_back_and_answered_
     rig.orders().resend(rig.customer, id).await.unwrap();
     rig.stop().await;
 }
+
+/// Its name does not speak of a cancel: the buyer of a second code would look for one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wish_that_a_provider_does_not_take_yet_says_when_to_come_back() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 300).await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, received).await;
+    let closed = rig.close().await;
+    let taken = r#"{ equals = "ACCESS_RETRY_GET", give = {} },"#;
+    let not_yet = r#"{ equals = "ACCESS_RETRY_GET", error = "too_early" },"#;
+    closed.reword("handler", taken, &format!("{not_yet} {}", taken.replace("_GET", "")));
+    let rig = closed.open().await;
+    let issued = rig.running.rooms.access.issue_key(Some(rig.customer)).await.unwrap();
+    let url = format!("http://{}/api/v1/activations/{id}/resend", rig.running.address);
+    let request = reqwest::Client::new().post(url).bearer_auth(issued.key.reveal());
+    let reply = request.send().await.unwrap();
+    assert_eq!(reply.status(), 409);
+    assert_eq!(reply.headers()["retry-after"], "10");
+    let told = reply.text().await.unwrap();
+    assert!(told.contains(r#""code":"too_early_to_resend""#), "{told}");
+    assert!(!told.contains("cancel"), "{told}");
+    assert!(!rig.orders().market.read_model.order(id).unwrap().awaits_another);
+    rig.stop().await;
+}

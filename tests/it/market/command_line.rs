@@ -52,6 +52,38 @@ async fn callbacks_that_failed_are_listed_and_processed_again() {
     market.running.stop().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_of_several_that_is_refused_is_named_and_the_others_are_dealt_with() {
+    let market = Market::start().await;
+    for number in ["+62810000000", "+62810000001", "+62810000002"] {
+        market.message(number, "code 12345").await.refused(404, "not_found");
+    }
+    let discarded = "id=1 status=discarded\nid=2 status=discarded\n";
+    for (command, refused, told) in
+        [("process", &["1", "999", "2"][..], ""), ("discard", &["999"], discarded)]
+    {
+        let done = run(&market, &["callback", command, "1", "999", "2"]).await;
+        assert_eq!(done.status.code(), Some(1), "{done:?}");
+        assert_eq!(String::from_utf8(done.stdout).unwrap(), told);
+        let said = String::from_utf8(done.stderr).unwrap();
+        let named: Vec<_> = said.lines().filter_map(|line| line.split_once(": refused")).collect();
+        let named: Vec<_> =
+            named.iter().map(|(lead, _)| lead.rsplit(' ').next().unwrap()).collect();
+        assert_eq!(named, refused, "{said}");
+        assert!(said.ends_with(&format!("{} of 3 were refused\n", refused.len())), "{said}");
+    }
+    let listed = run(&market, &["callback", "list"]).await;
+    let text = String::from_utf8(listed.stdout).unwrap();
+    assert!(text.contains(" id=3 ") && text.lines().count() == 1, "{text}");
+    let refused = market.admin.key.replace("nx", "ny");
+    let done = run(&market, &["callback", "discard", "3", "4", "--admin-key", &refused]).await;
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert_eq!((done.status.code(), said.lines().count()), (Some(1), 1), "{said}");
+    let done = run(&market, &["callback", "discard", "3"]).await;
+    assert_eq!(String::from_utf8(done.stdout).unwrap(), "done\n");
+    market.running.stop().await.unwrap();
+}
+
 #[test]
 fn the_shipped_drivers_are_listed_without_a_server() {
     let listed = nexnum().args(["provider", "drivers", "--json"]).output().unwrap();

@@ -40,7 +40,8 @@ async fn a_late_message_of_one_service_does_not_reach_the_buyer_of_another() {
     // 1. It names the service that has ended: late for its buyer, and not for the other.
     let number = format!("+{NUMBER}");
     let named = json!({"number": number, "text": "Your WhatsApp code: 123-456"});
-    assert_eq!(market.posted(named).await.ok()["status"], "accepted");
+    assert_eq!(market.posted(named.clone()).await.ok()["status"], "late");
+    assert_eq!(market.posted(named).await.ok()["status"], "duplicate");
     let unpaid = ("0.500000".to_owned(), "0.500000".to_owned());
     assert_eq!(activation(&bob, &second).await["state"], "ACTIVE");
     assert_eq!(bob.balance().await, unpaid);
@@ -49,6 +50,11 @@ async fn a_late_message_of_one_service_does_not_reach_the_buyer_of_another() {
     let unnamed = json!({"number": number, "text": "Your code: 123-457"});
     market.posted(unnamed).await.refused(409, "ambiguous_message");
     assert_eq!(activation(&bob, &second).await["state"], "ACTIVE");
+    // An operator who says that it is for the one that has ended is told so.
+    let kept = kept(&market).await[0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/admin/callbacks/{kept}/process");
+    let word = json!({"service": "whatsapp"});
+    assert_eq!(market.admin.post(&path, word).await.ok()["status"], "late");
 
     // 3. It names the buyer's own, in the sender or as a field.
     let sender = json!({"number": number, "sender": "Telegram", "text": "Login code 77123"});

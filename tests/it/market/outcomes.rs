@@ -43,7 +43,7 @@ const ELSEWHERE: [(&str, &str); 13] = [
 const OUT_OF_REACH: [(&str, &str); 3] = [
     ("POST /api/v1/activations/{id}/cancel 409 too_late_to_cancel", "a provider's own word"),
     ("POST /api/admin/stock 409 duplicate_offer", "two loads that list an offer at once"),
-    ("POST /api/v1/activations/{id}/resend 409 too_early_to_cancel", "a provider's own word"),
+    ("POST /api/v1/activations/{id}/resend 409 too_early_to_resend", "a provider's own word"),
 ];
 
 /// The id at a path's end.
@@ -358,6 +358,7 @@ impl Tour {
             json!({"price": "5000"}),
             json!({"cost": "0.4"}),
             json!({"numbers": ["x"]}),
+            json!({"numbers": ["+14155550100"]}),
             json!({"numbers": []}),
         ] {
             self.post("/api/admin/stock", new(more)).await;

@@ -265,3 +265,25 @@ async fn the_description_names_every_route_and_no_other() {
     assert_eq!(told, real);
     market.running.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_of_another_country_is_not_loaded() {
+    let market = Market::start().await;
+    let load = async |country: &str, numbers: &[&str]| {
+        let body = json!({
+            "country": country, "service": "telegram", "price": "0.30", "numbers": numbers,
+        });
+        market.admin.post("/api/admin/stock", body).await
+    };
+    let problem = load("ID", &["+6281000000", "+14155550100"]).await.refused(422, "other_country");
+    assert_eq!(problem["param"], "numbers");
+    let detail = problem["detail"].as_str().unwrap();
+    for word in ["+14155550100", "Indonesia", "+62"] {
+        assert!(detail.contains(word), "{word}: {detail}");
+    }
+    // All or none; a country without numbers of its own takes any.
+    load("ID", &["+6281000000"]).await.created();
+    load("CA", &["+14155550100"]).await.created();
+    load("AQ", &["+67210000000"]).await.created();
+    market.running.stop().await.unwrap();
+}

@@ -171,6 +171,15 @@ async fn every_early_refusal_of_a_callback_is_counted_and_told() {
     let stored: Value = serde_json::from_str(failed[0]["body"].as_str().unwrap()).unwrap();
     assert_eq!((&stored["text"], &stored["number"]), (&json!("code 48214"), &json!("+4912345678")));
     assert_eq!(failed[0]["content_type"], "application/json");
+    // 3. Of one that is too long nothing is kept either, though another is.
+    let wrong = post(&hook).header("x-nexnum-signature", "sha256=00").json(&message(48_214));
+    answer(wrong).await.refused(403, "invalid_signature");
+    answer(post(&hook).body(vec![b' '; 300_000])).await.refused(413, "body_too_large");
+    let lines = noticed(&market).await;
+    assert!(
+        lines.contains(&"own x2: callbacks are refused: body_too_large".to_owned()),
+        "{lines:?}"
+    );
     market.running.stop().await.unwrap();
 }
 

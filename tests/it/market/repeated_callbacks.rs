@@ -120,3 +120,46 @@ async fn a_callback_that_an_operator_processed_is_known_when_it_comes_without_an
     assert!(codes(&ann, &first).await.is_empty() && kept(&market).await.is_empty());
     market.running.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_that_was_lost_before_a_restart_is_delivered_when_it_comes_after_it() {
+    let (market, [(ann, first), (bob, second)]) = shared_number().await;
+    let body = |id: &str, code: u32| json!({"number": format!("+{NUMBER}"), "text": format!("Your code {code}"), "id": id});
+    let named = |id: &str, code: u32| {
+        let mut body = body(id, code);
+        body["service"] = json!("telegram");
+        body
+    };
+    // One is delivered, one pushed out, one thrown away, one kept.
+    assert_eq!(market.posted(named("m0", 48_210)).await.ok()["status"], "accepted");
+    market.posted(body("m1", 48_211)).await.refused(409, "ambiguous_message");
+    flood(&market, CALLBACKS_FAILED_MAX).await;
+    market.posted(body("m2", 48_212)).await.refused(409, "ambiguous_message");
+    let id = kept(&market).await[0]["id"].as_str().unwrap().to_owned();
+    let discard = market.admin.request(Method::DELETE, &format!("/api/admin/callbacks/{id}"));
+    assert_eq!(answer(discard).await.status, 204);
+    market.posted(body("m3", 48_213)).await.refused(409, "ambiguous_message");
+    let market = market.restart().await;
+    let [ann, bob] = [ann, bob].map(|client| Client::new(&market.running, &client.key));
+    for (id, code, status) in [
+        ("m0", 48_210, "duplicate"),
+        ("m1", 48_211, "accepted"),
+        ("m2", 48_212, "accepted"),
+        ("m3", 48_213, "accepted"),
+        ("m1", 48_211, "duplicate"),
+    ] {
+        // Until the ledger has been read it is not known which were processed.
+        let told = loop {
+            let told = market.posted(named(id, code)).await;
+            if told.status != 503 {
+                break told.ok();
+            }
+            assert_eq!(told.body["code"], "overloaded");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        };
+        assert_eq!(told["status"], status, "{id}");
+    }
+    assert_eq!(codes(&bob, &second).await, ["48210", "48211", "48212", "48213"]);
+    assert!(codes(&ann, &first).await.is_empty());
+    market.running.stop().await.unwrap();
+}

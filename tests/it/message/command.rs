@@ -51,13 +51,19 @@ fn a_line_that_is_no_message_is_named_with_its_field_and_the_others_are_answered
     let found = r#"{"code":"482913","confidence":0.99}"#;
     let endless = format!("{{\"text\":\"{}\"}}", "x".repeat(900_000));
     for (bad, why) in [
-        (r#"{"sender":"x"}"#, "missing field `text`"),
-        (r#"{"text":null}"#, "text: invalid type: null"),
-        (r#"{"text":7}"#, "text: invalid type: integer"),
-        (r#"{"text":"x","sender":[]}"#, "sender: invalid type"),
-        ("text", "expected"),
-        (r#"{"text":"x"} {}"#, "trailing characters"),
-        (r#"{"text":"x""#, "EOF while parsing"),
+        (r#"{"sender":"x"}"#, "text is missing"),
+        (r#"{"text":null}"#, "text must be a string, not null"),
+        (r#"{"text":7}"#, "text must be a string, not a number"),
+        (r#"{"text":"x","text":"y"}"#, "text is given twice"),
+        (r#"{"text":"x","sender":[]}"#, "sender must be a string, not an array"),
+        (r#"{"text":"x","sender":{"a":true}}"#, "sender must be a string, not a JSON object"),
+        ("[]", "must be a JSON object, not an array"),
+        (r#"["Your code is 482913"]"#, "must be a JSON object, not an array"),
+        ("7", "must be a JSON object, not a number"),
+        (r#""text""#, "must be a JSON object, not a string"),
+        ("text", "is no JSON: a value is expected at byte 2"),
+        (r#"{"text":"x"} {}"#, "is no JSON: trailing characters at byte 14"),
+        (r#"{"text":"x""#, "is no JSON: the JSON ends too early at byte 11"),
         (&endless, "above 262144 bytes"),
     ] {
         let done = extract(format!("{good}\n\n{bad}\n{good}\n{bad}").as_bytes());
@@ -67,7 +73,11 @@ fn a_line_that_is_no_message_is_named_with_its_field_and_the_others_are_answered
         for (at, number) in [(1, 3), (3, 5)] {
             let told: serde_json::Value = serde_json::from_str(lines[at]).unwrap();
             assert_eq!(told["line"], number, "{told}");
-            assert!(told["error"].as_str().unwrap().starts_with(why), "{told}: {why}");
+            let said = told["error"].as_str().unwrap();
+            assert!(said.starts_with(why), "{told}: {why}");
+            for word in ["struct", "invalid type", " line ", "EOF", "`"] {
+                assert!(!said.contains(word), "{told}: {word}");
+            }
         }
         let said = String::from_utf8_lossy(&done.stderr);
         assert!(said.starts_with(&format!("nexnum: line 3: {why}")), "{said}");
