@@ -69,12 +69,14 @@ impl Builder<'_> {
             let is_drawn = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
             part.is_some_and(|part| part.len() <= 4 && part.bytes().all(is_drawn))
         };
+        let spelled = |at: usize| self.text(at).len() == 1;
         // Not beyond a code's length, so that endless texts take no longer.
         let (mut last, mut len) = (at, self.text(at).len());
         while fits(last)
             && self.kind(last + 1) == Some(AtomKind::Blank)
             && fits(last + 2)
-            && !self.is_cue(last + 2)
+            // Among single letters and digits a letter is no word: "K T 9 P 2 W".
+            && (spelled(last) && spelled(last + 2) || !self.is_cue(last + 2))
             && !self.is_apart(last + 2)
         {
             last += 2;
@@ -96,7 +98,7 @@ impl Builder<'_> {
         let single = groups.clone().all(|group| group.len() == 1);
         let called = single || self.is_called(start);
         let fits = if titled { called && goes_on } else { called || last >= at + 4 };
-        if !fits || self.is_cue(at) {
+        if !fits || !single && self.is_cue(at) {
             return None;
         }
         let code = Code::of(groups)?;
@@ -136,6 +138,13 @@ impl Builder<'_> {
         before || matches!(after, Some(Kind::Currency | Kind::Unit))
     }
 
+    /// Two groups of three digits with a sign between them: `482·913`.
+    pub(super) fn parted(self, at: usize, start: usize) -> Option<Built> {
+        let group = |at: usize| self.number(at).filter(|group| group.len() == 3);
+        let code = Code::of([group(at)?, group(at + 2)?])?;
+        Some((Figure { shape: Shape::Digits, code, start, end: self.end(at + 2) }, at + 3))
+    }
+
     /// Two groups of three digits with a dash and blanks between them.
     pub(super) fn halved(self, at: usize, start: usize) -> Option<Built> {
         let group = |at: usize| self.number(at).filter(|group| group.len() == 3);
@@ -162,7 +171,10 @@ impl Builder<'_> {
             && !self.lexed.atoms.get(last + 2).is_none_or(|_| self.is_cue(last + 2))
         {
             let Some(group) = self.number(last + 2) else { break };
-            if self.is_apart(last + 2) {
+            // "614 205 saat": the unit would belong to both groups.
+            let halves = count == 1 && first == 3 && group.len() == 3;
+            let halves = halves && self.kind(last + 3) == Some(AtomKind::Blank);
+            if self.is_apart(last + 2) && !halves {
                 break;
             }
             (last, total, count) = (last + 2, total + group.len(), count + 1);

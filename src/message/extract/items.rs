@@ -103,6 +103,13 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
             // "482913 k" is no amount where "50k" is one.
             let letter = cue.end - cue.start == 1 && text[cue.start].is_ascii_alphabetic();
             let apart = letter && !(pos > 0 && text[pos - 1].is_ascii_digit());
+            // "K T 9 P 2 W": a letter of a code, not a currency.
+            if let Some((figure, next)) = builder.drawn(at, pos).filter(|_| letter) {
+                row.items.push(Item::Figure(row.figures.len()));
+                row.figures.push(figure);
+                (at, pos) = (next, figure.end);
+                continue;
+            }
             if apart && matches!(cue.kind, Kind::Currency | Kind::Unit) {
                 row.items.push(Item::Words(1));
             } else {

@@ -118,6 +118,12 @@ pub(super) fn is_time(code: &str) -> bool {
         && code.get(2..).is_some_and(|minutes| minutes < "60")
 }
 
+/// True for an hour of half a day: `9AM`.
+pub(super) fn is_clock(part: &str) -> bool {
+    let hour = part.strip_suffix("AM").or_else(|| part.strip_suffix("PM"));
+    hour.is_some_and(|hour| matches!(hour.len(), 1 | 2) && hour.bytes().all(|b| b.is_ascii_digit()))
+}
+
 /// Digits of a card of which the others are hidden, a short code to dial.
 pub(super) fn is_hidden(text: &str, start: usize, end: usize) -> bool {
     let (before, after) = (&text[..start], &text[end..]);
