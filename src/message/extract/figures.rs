@@ -78,6 +78,10 @@ impl<'a> Builder<'a> {
         self.lexed.atoms.get(at).map(|atom| atom.kind)
     }
 
+    pub(super) fn is_blank(self, at: usize) -> bool {
+        self.kind(at) == Some(AtomKind::Blank)
+    }
+
     /// What is in the run at this place, if one is there.
     pub(super) fn run(self, at: usize) -> Option<RunLetters> {
         match self.kind(at)? {
@@ -334,10 +338,9 @@ impl<'a> Builder<'a> {
             let number = self.number(at).and_then(|part| part.parse::<u32>().ok());
             number.is_some_and(|number| (1..=most).contains(&number))
         };
-        let blank = |at: usize| self.kind(at) == Some(AtomKind::Blank);
         let short =
             |at: usize| self.run(at).is_some_and(|run| !run.digits) && self.text(at).len() <= 3;
-        let time = match (blank(at + 3), short(at + 4) && blank(at + 5)) {
+        let time = match (self.is_blank(at + 3), short(at + 4) && self.is_blank(at + 5)) {
             (true, true) => at + 6,
             (true, false) => at + 4,
             (false, _) => return false,

@@ -161,7 +161,13 @@ impl Builder<'_> {
         Some((Figure { shape: Shape::Digits, code, start, end: self.end(at + 4) }, at + 5))
     }
 
-    /// Groups of digits with blanks between them.
+    /// True for three digits with a blank behind them.
+    fn is_half(self, at: usize) -> bool {
+        self.number(at).is_some_and(|group| group.len() == 3) && self.is_blank(at + 1)
+    }
+
+    /// Groups of digits with blanks between them. A unit behind two of three digits would belong
+    /// to both: "614 205 saat".
     pub(super) fn spaced(self, at: usize, start: usize) -> Option<Built> {
         let first = self.end(at) - start;
         let (mut last, mut total, mut count, mut even) = (at, first, 1, true);
@@ -171,10 +177,7 @@ impl Builder<'_> {
             && !self.lexed.atoms.get(last + 2).is_none_or(|_| self.is_cue(last + 2))
         {
             let Some(group) = self.number(last + 2) else { break };
-            // "614 205 saat": the unit would belong to both groups.
-            let halves = count == 1 && first == 3 && group.len() == 3;
-            let halves = halves && self.kind(last + 3) == Some(AtomKind::Blank);
-            if self.is_apart(last + 2) && !halves {
+            if self.is_apart(last + 2) && !(count == 1 && first == 3 && self.is_half(last + 2)) {
                 break;
             }
             (last, total, count) = (last + 2, total + group.len(), count + 1);

@@ -42,6 +42,11 @@ pub(super) struct Row {
 }
 
 impl Row {
+    fn push_figure(&mut self, figure: Figure) {
+        self.items.push(Item::Figure(self.figures.len()));
+        self.figures.push(figure);
+    }
+
     /// Words of sales make another kind of code of the one beside them.
     fn push_cue(&mut self, kind: Kind) {
         let [trade, code] = [Kind::Trade, Kind::Code].map(Item::Cue);
@@ -105,8 +110,7 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
             let apart = letter && !(pos > 0 && text[pos - 1].is_ascii_digit());
             // "K T 9 P 2 W": a letter of a code, not a currency.
             if let Some((figure, next)) = builder.drawn(at, pos).filter(|_| letter) {
-                row.items.push(Item::Figure(row.figures.len()));
-                row.figures.push(figure);
+                row.push_figure(figure);
                 (at, pos) = (next, figure.end);
                 continue;
             }
@@ -122,8 +126,7 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
         if let AtomKind::Run(_) = atom.kind
             && let Some((figure, next)) = builder.build(at, pos, end)
         {
-            row.items.push(Item::Figure(row.figures.len()));
-            row.figures.push(figure);
+            row.push_figure(figure);
             (at, pos) = (if figure.end < atom.end { at } else { next }, figure.end);
             continue;
         }
