@@ -274,7 +274,8 @@ impl<'a> Builder<'a> {
         let dotted = (at + 1..last).step_by(2).all(|at| self.kind(at) == Some(AtomKind::Sign('.')));
         let whole = start == self.lexed.atoms[at].start;
         // "Your code is 482.913": an amount would not be called so.
-        let halves = last == at + 2 && groups.clone().all(|group| group.len() == 3);
+        let is_half = |at: usize| self.number(at).is_some_and(|group| group.len() == 3);
+        let halves = last == at + 2 && is_half(at) && is_half(last);
         let called = halves && dotted && self.is_called(start);
         let drawn = whole && (dotted && is_dotted(groups.clone()) || called);
         if let Some(code) = Code::of(groups).filter(|_| drawn) {

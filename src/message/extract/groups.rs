@@ -148,11 +148,14 @@ impl Builder<'_> {
     /// Two groups of three digits with a dash and blanks between them.
     pub(super) fn halved(self, at: usize, start: usize) -> Option<Built> {
         let group = |at: usize| self.number(at).filter(|group| group.len() == 3);
+        let groups = [group(at)?, group(at + 4)?];
         let dashed = self.kind(at + 2) == Some(AtomKind::Sign('-'))
             && self.kind(at + 3) == Some(AtomKind::Blank)
             && start == self.lexed.atoms[at].start
             && !self.is_apart(at + 4);
-        let groups = [group(at)?, group(at + 4).filter(|_| dashed)?];
+        if !dashed {
+            return None;
+        }
         // "100 - 200" is a span.
         if groups.iter().all(|group| group.ends_with('0')) {
             return Some(self.closed(Shape::Measure, start, at + 4));

@@ -73,8 +73,8 @@ fn is_date<'a>(mut groups: impl Iterator<Item = &'a str>) -> bool {
 /// True for groups that no amount, date or time has, so that the points between them only make
 /// a code easier to read: `60.31`, `48.21.07`.
 pub(super) fn is_dotted<'a>(groups: impl Iterator<Item = &'a str> + Clone) -> bool {
-    let mut lens = groups.clone().map(str::len);
-    let pairs = lens.all(|len| len == 2) && (2..=4).contains(&groups.clone().count());
+    let is_pair = |group: &str| group.len() == 2 && group.bytes().all(|b| b.is_ascii_digit());
+    let pairs = groups.clone().all(is_pair) && (2..=4).contains(&groups.clone().count());
     pairs && groups.take(1).all(|group| group > "31")
 }
 
