@@ -4,12 +4,15 @@
 use super::code::{CODE_LEN, Code, Figure, Shape, is_day};
 use super::cues::{Cue, Kind};
 use super::lexer::{Atom, AtomKind, Lexed, RunLetters};
-use super::shapes::{figure_len, is_dotted, is_hidden, is_spoken, shape_of};
+use super::shapes::{figure_len, is_clock, is_dotted, is_hidden, is_spoken, shape_of};
 
 /// Groups that are read as one figure; more belong to a card or an account.
 pub(super) const GROUPS_MAX: usize = 12;
-/// Letters before a dash that name the service, as in `FB-12345`.
-const PREFIX_LEN_MAX: usize = 5;
+/// What languages of southern Africa write before a number, with a dash: `Faka u-4821`.
+const PARTICLES: &[&str] = &[
+    "e", "i", "ka", "ku", "kwi", "li", "ne", "nge", "ngo", "ngu", "no", "o", "si", "u", "we", "wu",
+    "yi",
+];
 /// Signs and blanks between digits that are said one by one, as in `4 ... 8 ... 2`.
 const SPELLED_SIGNS_MAX: usize = 5;
 
@@ -61,6 +64,7 @@ impl<'a> Builder<'a> {
                 self.amount(at, start)
             }
             Some(AtomKind::Sign('-')) => self.hyphenated(at, start),
+            Some(AtomKind::Sign('·' | '_')) if is_number => self.parted(at, start),
             Some(AtomKind::Blank) if is_number => {
                 self.halved(at, start).or_else(|| self.spaced(at, start))
             }
@@ -72,6 +76,10 @@ impl<'a> Builder<'a> {
 
     pub(super) fn kind(self, at: usize) -> Option<AtomKind> {
         self.lexed.atoms.get(at).map(|atom| atom.kind)
+    }
+
+    pub(super) fn is_blank(self, at: usize) -> bool {
+        self.kind(at) == Some(AtomKind::Blank)
     }
 
     /// What is in the run at this place, if one is there.
@@ -151,6 +159,7 @@ impl<'a> Builder<'a> {
             && matches!(self.kind(at - 1), Some(AtomKind::Sign('-' | '_')))
             && self.run(at - 2).is_some_and(|run| run.is_word() && run.lower)
             && !self.ends_cue(at - 2)
+            && !PARTICLES.contains(&self.text(at - 2))
     }
 
     /// True if a word of the table, or a phrase, ends with this atom.
@@ -263,7 +272,12 @@ impl<'a> Builder<'a> {
         }
         let groups = (at..=last).step_by(2).map(|group| self.text(group));
         let dotted = (at + 1..last).step_by(2).all(|at| self.kind(at) == Some(AtomKind::Sign('.')));
-        let drawn = start == self.lexed.atoms[at].start && dotted && is_dotted(groups.clone());
+        let whole = start == self.lexed.atoms[at].start;
+        // "Your code is 482.913": an amount would not be called so.
+        let is_half = |at: usize| self.number(at).is_some_and(|group| group.len() == 3);
+        let halves = last == at + 2 && is_half(at) && is_half(last);
+        let called = halves && dotted && self.is_called(start);
+        let drawn = whole && (dotted && is_dotted(groups.clone()) || called);
         if let Some(code) = Code::of(groups).filter(|_| drawn) {
             let end = self.end(last);
             return Some((Figure { shape: Shape::Uneven, code, start, end }, last + 1));
@@ -296,9 +310,13 @@ impl<'a> Builder<'a> {
             Shape::Taken if last == at + 4 && self.is_dated(at) => Shape::Measure,
             // "Your 6-digit code".
             Shape::Taken if first.len() <= 2 && self.counts_words(at, last) => Shape::Measure,
+            // "28-11 at 18:20", "9AM-5PM".
+            Shape::Uneven if last == at + 2 && self.is_day_and_time(at) => Shape::Measure,
+            Shape::Mixed if groups.clone().all(is_clock) => Shape::Measure,
             shape => shape,
         };
         let (shape, code) = match Code::of(groups) {
+            _ if shape == Shape::Measure => (shape, Code::default()),
             Some(code) => (shape, code),
             None => {
                 let long = matches!(shape, Shape::Mixed | Shape::Digits);
@@ -313,6 +331,26 @@ impl<'a> Builder<'a> {
         let len = |at: usize| self.number(at).map(str::len);
         matches!((len(at), len(at + 4)), (Some(1 | 2), Some(2 | 4)))
             && self.run(at + 2).is_some_and(RunLetters::is_word)
+    }
+
+    /// True for a day and a month with a time behind them.
+    fn is_day_and_time(self, at: usize) -> bool {
+        let within = |at: usize, most: u32| {
+            let number = self.number(at).and_then(|part| part.parse::<u32>().ok());
+            number.is_some_and(|number| (1..=most).contains(&number))
+        };
+        let short =
+            |at: usize| self.run(at).is_some_and(|run| !run.digits) && self.text(at).len() <= 3;
+        let time = match (self.is_blank(at + 3), short(at + 4) && self.is_blank(at + 5)) {
+            (true, true) => at + 6,
+            (true, false) => at + 4,
+            (false, _) => return false,
+        };
+        within(at, 31)
+            && within(at + 2, 12)
+            && self.number(time).is_some_and(|hour| hour.len() <= 2)
+            && matches!(self.kind(time + 1), Some(AtomKind::Sign(':' | '.')))
+            && self.number(time + 2).is_some_and(|minute| minute.len() == 2)
     }
 
     /// True for a number and words in small letters, with hyphens between them.
@@ -346,8 +384,7 @@ impl<'a> Builder<'a> {
             figure.start = start;
             let crossed = text.len() >= 2 && text.bytes().all(|b| b == b'X');
             let digits = matches!(figure.shape, Shape::Digits | Shape::Uneven);
-            let named = text.len() <= PREFIX_LEN_MAX || self.is_called(start);
-            if digits && named && !crossed {
+            if digits && !crossed {
                 return Some((figure, end));
             }
             let rest = (at + 2..end).step_by(2).map(|group| self.text(group));

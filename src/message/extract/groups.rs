@@ -69,12 +69,14 @@ impl Builder<'_> {
             let is_drawn = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
             part.is_some_and(|part| part.len() <= 4 && part.bytes().all(is_drawn))
         };
+        let spelled = |at: usize| self.text(at).len() == 1;
         // Not beyond a code's length, so that endless texts take no longer.
         let (mut last, mut len) = (at, self.text(at).len());
         while fits(last)
             && self.kind(last + 1) == Some(AtomKind::Blank)
             && fits(last + 2)
-            && !self.is_cue(last + 2)
+            // Among single letters and digits a letter is no word: "K T 9 P 2 W".
+            && (spelled(last) && spelled(last + 2) || !self.is_cue(last + 2))
             && !self.is_apart(last + 2)
         {
             last += 2;
@@ -96,7 +98,7 @@ impl Builder<'_> {
         let single = groups.clone().all(|group| group.len() == 1);
         let called = single || self.is_called(start);
         let fits = if titled { called && goes_on } else { called || last >= at + 4 };
-        if !fits || self.is_cue(at) {
+        if !fits || !single && self.is_cue(at) {
             return None;
         }
         let code = Code::of(groups)?;
@@ -136,14 +138,24 @@ impl Builder<'_> {
         before || matches!(after, Some(Kind::Currency | Kind::Unit))
     }
 
+    /// Two groups of three digits with a sign between them: `482·913`.
+    pub(super) fn parted(self, at: usize, start: usize) -> Option<Built> {
+        let group = |at: usize| self.number(at).filter(|group| group.len() == 3);
+        let code = Code::of([group(at)?, group(at + 2)?])?;
+        Some((Figure { shape: Shape::Digits, code, start, end: self.end(at + 2) }, at + 3))
+    }
+
     /// Two groups of three digits with a dash and blanks between them.
     pub(super) fn halved(self, at: usize, start: usize) -> Option<Built> {
         let group = |at: usize| self.number(at).filter(|group| group.len() == 3);
+        let groups = [group(at)?, group(at + 4)?];
         let dashed = self.kind(at + 2) == Some(AtomKind::Sign('-'))
             && self.kind(at + 3) == Some(AtomKind::Blank)
             && start == self.lexed.atoms[at].start
             && !self.is_apart(at + 4);
-        let groups = [group(at)?, group(at + 4).filter(|_| dashed)?];
+        if !dashed {
+            return None;
+        }
         // "100 - 200" is a span.
         if groups.iter().all(|group| group.ends_with('0')) {
             return Some(self.closed(Shape::Measure, start, at + 4));
@@ -152,7 +164,13 @@ impl Builder<'_> {
         Some((Figure { shape: Shape::Digits, code, start, end: self.end(at + 4) }, at + 5))
     }
 
-    /// Groups of digits with blanks between them.
+    /// True for three digits with a blank behind them.
+    fn is_half(self, at: usize) -> bool {
+        self.number(at).is_some_and(|group| group.len() == 3) && self.is_blank(at + 1)
+    }
+
+    /// Groups of digits with blanks between them. A unit behind two of three digits would belong
+    /// to both: "614 205 saat".
     pub(super) fn spaced(self, at: usize, start: usize) -> Option<Built> {
         let first = self.end(at) - start;
         let (mut last, mut total, mut count, mut even) = (at, first, 1, true);
@@ -162,7 +180,7 @@ impl Builder<'_> {
             && !self.lexed.atoms.get(last + 2).is_none_or(|_| self.is_cue(last + 2))
         {
             let Some(group) = self.number(last + 2) else { break };
-            if self.is_apart(last + 2) {
+            if self.is_apart(last + 2) && !(count == 1 && first == 3 && self.is_half(last + 2)) {
                 break;
             }
             (last, total, count) = (last + 2, total + group.len(), count + 1);

@@ -42,6 +42,11 @@ pub(super) struct Row {
 }
 
 impl Row {
+    fn push_figure(&mut self, figure: Figure) {
+        self.items.push(Item::Figure(self.figures.len()));
+        self.figures.push(figure);
+    }
+
     /// Words of sales make another kind of code of the one beside them.
     fn push_cue(&mut self, kind: Kind) {
         let [trade, code] = [Kind::Trade, Kind::Code].map(Item::Cue);
@@ -103,6 +108,12 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
             // "482913 k" is no amount where "50k" is one.
             let letter = cue.end - cue.start == 1 && text[cue.start].is_ascii_alphabetic();
             let apart = letter && !(pos > 0 && text[pos - 1].is_ascii_digit());
+            // "K T 9 P 2 W": a letter of a code, not a currency.
+            if let Some((figure, next)) = builder.drawn(at, pos).filter(|_| letter) {
+                row.push_figure(figure);
+                (at, pos) = (next, figure.end);
+                continue;
+            }
             if apart && matches!(cue.kind, Kind::Currency | Kind::Unit) {
                 row.items.push(Item::Words(1));
             } else {
@@ -115,8 +126,7 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
         if let AtomKind::Run(_) = atom.kind
             && let Some((figure, next)) = builder.build(at, pos, end)
         {
-            row.items.push(Item::Figure(row.figures.len()));
-            row.figures.push(figure);
+            row.push_figure(figure);
             (at, pos) = (if figure.end < atom.end { at } else { next }, figure.end);
             continue;
         }

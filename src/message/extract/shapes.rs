@@ -73,8 +73,8 @@ fn is_date<'a>(mut groups: impl Iterator<Item = &'a str>) -> bool {
 /// True for groups that no amount, date or time has, so that the points between them only make
 /// a code easier to read: `60.31`, `48.21.07`.
 pub(super) fn is_dotted<'a>(groups: impl Iterator<Item = &'a str> + Clone) -> bool {
-    let mut lens = groups.clone().map(str::len);
-    let pairs = lens.all(|len| len == 2) && (2..=4).contains(&groups.clone().count());
+    let is_pair = |group: &str| group.len() == 2 && group.bytes().all(|b| b.is_ascii_digit());
+    let pairs = groups.clone().all(is_pair) && (2..=4).contains(&groups.clone().count());
     pairs && groups.take(1).all(|group| group > "31")
 }
 
@@ -116,6 +116,12 @@ pub(super) fn is_time(code: &str) -> bool {
     code.len() == 4
         && code.get(..2).is_some_and(|hours| hours < "24")
         && code.get(2..).is_some_and(|minutes| minutes < "60")
+}
+
+/// True for an hour of half a day: `9AM`.
+pub(super) fn is_clock(part: &str) -> bool {
+    let hour = part.strip_suffix("AM").or_else(|| part.strip_suffix("PM"));
+    hour.is_some_and(|hour| matches!(hour.len(), 1 | 2) && hour.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Digits of a card of which the others are hidden, a short code to dial.

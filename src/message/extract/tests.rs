@@ -44,6 +44,34 @@ fn the_number_that_a_message_comes_from_is_not_its_code() {
 }
 
 #[test]
+fn a_word_of_the_sender_s_name_is_not_its_code() {
+    let text = "Kindly type recovery key k7tq2mx4 in UAE PASS, small letters only.";
+    assert_eq!(extract(text, "UAEPASS"), None);
+}
+
+#[test]
+fn a_text_that_ends_behind_a_dash_is_read() {
+    for end in [" - ", " -", "- ", " -\n", " - 1", ". ", ", ", " · ", "_", "·"] {
+        for figure in ["482", "482913", "4821", "48 29"] {
+            let _found = extract(&format!("Your code is {figure}{end}"), "");
+        }
+    }
+    assert_eq!(
+        extract("Your code is 482913 - ", "").map(|found| found.code),
+        Some("482913".into())
+    );
+}
+
+#[test]
+fn a_code_in_groups_has_no_small_letters() {
+    for text in ["The code 941.0by", "The code 94.1b", "The code 94.10.2b", "The code 941·0by"] {
+        let found = extract(text, "");
+        let small = found.is_some_and(|found| found.code.bytes().any(|b| b.is_ascii_lowercase()));
+        assert!(!small, "{text}");
+    }
+}
+
+#[test]
 fn a_figure_beside_the_word_for_code_is_surer_than_one_elsewhere() {
     let confidence = |text: &str| extract(text, "").unwrap().confidence;
     assert!(confidence("Your code is 482913") > 90);
@@ -151,7 +179,7 @@ fn no_text_breaks_the_work_and_every_code_has_the_alphabet_of_codes() {
                     assert!((3..=10).contains(&code.len()), "{text:?}: {code}");
                     let fits = |b: u8| b.is_ascii_digit() || b.is_ascii_uppercase();
                     assert!(code.bytes().all(fits), "{text:?}: {code}");
-                    assert!((58..=99).contains(&found.confidence), "{text:?}");
+                    assert!((62..=99).contains(&found.confidence), "{text:?}");
                 }
             }
         }

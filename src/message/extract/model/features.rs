@@ -26,7 +26,6 @@ enum About {
     Counts,
     Kind,
     Word,
-    Pair,
     // The figure by itself.
     Length,
     Sole,
@@ -87,8 +86,14 @@ impl Scene<'_> {
     pub(super) fn may_be(&self, one: &Candidate) -> bool {
         let code = one.figure.code.as_str();
         let word = one.figure.shape == Shape::Capitals
-            && (code.len() < 4 || vowels(code) * 4 > code.len());
+            && (code.len() < 4 || vowels(code) * 4 > code.len() || self.is_named_so(code));
         one.figure.is_open() && one.beside != Beside::Amount && !word
+    }
+
+    /// True for a word of the sender's name: `PASS` from `UAEPASS`.
+    fn is_named_so(&self, word: &str) -> bool {
+        let name = self.sender.as_bytes();
+        name.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
     }
 
     /// Features of the whole message.
@@ -106,11 +111,8 @@ impl Scene<'_> {
             sink.put(About::Kind, kinds.trailing_zeros());
             kinds &= kinds - 1;
         }
-        let mut last = 0;
         for word in self.words.iter().take(WORDS_MAX) {
             sink.put(About::Word, word.stem);
-            sink.put(About::Pair, mix(last, word.stem));
-            last = word.stem;
         }
     }
 
@@ -136,7 +138,7 @@ impl Scene<'_> {
         sink.put(About::SoleTopic, bits(&[one.sole, coded, verify, enter, trade, price]));
         sink.put(About::SoleLength, length * 2 + u32::from(one.sole));
         let (begins, ends) = (code.starts_with('0'), code.ends_with("00"));
-        let sent = is_sender(self.sender, code);
+        let sent = !one.named && is_sender(self.sender, code);
         sink.put(About::Digits, bits(&[is_year(code), is_time(code), begins, ends, sent]));
         let text = &self.text[start..end];
         let signs = text.bytes().filter(|b| !b.is_ascii_alphanumeric()).count();

@@ -17,6 +17,7 @@ use crate::message::extract::{cues, items, lexer, links, mend};
 const FORM: [u8; 4] = *b"NXM1";
 const CORPUS: &str = include_str!("../../../../tests/data/messages/tuning.jsonl");
 const EXAMPLES: &str = include_str!("../examples.txt");
+const LESSONS: &str = include_str!("lessons.txt");
 /// Percent of the cues that each copy of a message is without.
 const LOST: [u32; 3] = [0, 40, 60];
 /// Rounds over all messages; the weights of the second half are averaged.
@@ -24,7 +25,7 @@ const ROUNDS: usize = 12;
 /// How far a weight moves at first.
 const RATE: f64 = 0.1;
 /// How strongly a weight is drawn back to nothing.
-const DECAY: f64 = 0.004;
+const DECAY: f64 = 0.001;
 /// Messages that have a feature that is learnt.
 const MESSAGES_MIN: usize = 2;
 /// Units of a weight.
@@ -65,13 +66,14 @@ fn messages() -> Vec<Message> {
             code: field(&message["code"]),
         }
     });
-    let examples = EXAMPLES.lines().filter(|line| !line.starts_with("##")).map(|line| {
+    let written = EXAMPLES.lines().chain(LESSONS.lines());
+    let written = written.filter(|line| !line.starts_with("##")).map(|line| {
         let (code, text) = line.split_once('\t').expect("a code, a tab, a text");
         let code = (code != "-").then(|| code.to_owned());
         let text = crate::message::extract::tests::unescaped(text);
         Message { author: EXAMPLE, text, sender: String::new(), code }
     });
-    corpus.chain(examples).collect()
+    corpus.chain(written).collect()
 }
 
 /// A number that a word and a seed always have.
