@@ -9,7 +9,7 @@ use super::sides::REACH;
 /// A code that a browser is told of in the format for it.
 const BOUND: u8 = 75;
 /// A code in a link.
-const LINKED: u8 = 62;
+const LINKED: u8 = 68;
 
 /// The code that is in an address, and how likely it is, in percent.
 pub(super) fn judge(row: &Row, text: &str) -> Option<(Code, u8)> {

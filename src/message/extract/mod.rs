@@ -34,7 +34,7 @@ pub use provider::{CodeField, Readable, from_provider, read};
 pub struct Found {
     /// ASCII digits and capitals, 3 to 10.
     pub code: Box<str>,
-    /// Percent, 62 to 99: what is less sure is not found.
+    /// Percent, 68 to 99: what is less sure is not found.
     pub confidence: u8,
 }
 

@@ -12,8 +12,8 @@ use serde_json::Value;
 /// Of the codes found, how many percent are right at least; of the codes there, how many are
 /// found. This is the aim for both parts.
 const AIM: (f64, f64) = (99.0, 97.0);
-/// What the held-out part has reached: it does not fall below. The aim of the first is open.
-const REACHED: (f64, f64) = (98.8, 97.6);
+/// What the held-out part has reached, which is above the aim: it does not fall below.
+const REACHED: (f64, f64) = (99.2, 97.3);
 
 /// Prints what it measures, and no text: those of the held-out part are not to be seen.
 fn measure(part: &str, path: &Path, (precision_min, recall_min): (f64, f64)) {

@@ -20,7 +20,7 @@ use super::lexer::Lexed;
 use super::topic::Topic;
 
 /// Percent that a code has at least: what is less likely is not found.
-pub(super) const ENOUGH: u8 = 62;
+pub(super) const ENOUGH: u8 = 68;
 /// Percent that a code has at most: a machine is never quite sure.
 const MOST: u64 = 99;
 /// Figures of a message that are judged; those behind them are left out.
