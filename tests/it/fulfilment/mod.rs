@@ -19,6 +19,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexnum::clock::Clock;
 use nexnum::market::folder;
 use nexnum::order::claim::Wish;
 use nexnum::order::{Orders, Refusal};
@@ -149,6 +150,13 @@ impl Closed {
         let at = opened.last_at.plus_ms(hours * 60 * 60 * 1000);
         let pulse = Pulse { archived: opened.last_at };
         ledger::append(&mut opened, at, &pulse.into());
+    }
+
+    /// Sets the machine's clock forward: nothing is decided between the last event and then.
+    fn advance_ms(&self, ms: u64) {
+        let mut opened = folder::open(&self.folder.path().join("market"), |_| {}).unwrap();
+        let at = Clock::not_before(opened.last_at).now().plus_ms(ms);
+        ledger::append(&mut opened, at, &ledger::account("another").into());
     }
 
     /// Changes the words of a driver.
