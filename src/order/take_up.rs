@@ -12,6 +12,7 @@ use nexnum_engine::state::GivenUp;
 use nexnum_engine::time::Time;
 use nexnum_storage::Reader;
 
+use super::buy::UnknownAttempt;
 use super::doubt::{GIVEN_UP_KEPT_MS, PurchaseGivenUp, Window};
 use super::orphan::STAYED;
 use super::{Orders, buy};
@@ -52,7 +53,8 @@ impl Orders {
         let window = window(times, order.placed_at, now.min(order.deadline));
         if order.state == ActivationState::Init {
             let tried = vec![order.offer];
-            self.tasks.spawn(buy::doubt(Arc::clone(self), order, window, claim, tried));
+            let unknown = UnknownAttempt { claim, window, external_id: None };
+            self.tasks.spawn(buy::doubt(Arc::clone(self), order, unknown, tried));
         } else {
             self.doubts.give_up(PurchaseGivenUp::of(&order, window, now));
         }
