@@ -75,14 +75,9 @@ impl Orders {
             Misfit::Taken => "with a number that another order has",
             Misfit::OtherPurchase => "with a purchase that is another order's",
         };
-        let (op, text) = match seen {
-            SeenIn::Answer => {
-                (Op::Buy, format!("the provider answered a purchase {what}: it was not sold"))
-            }
-            SeenIn::List => {
-                let text = format!("the provider's list shows a purchase {what}: it was not sold");
-                (Op::ListActive, text)
-            }
+        let shown = match seen {
+            SeenIn::Answer => "provider answered",
+            SeenIn::List => "provider's list shows",
         };
         // Two providers of the configuration may be one account.
         let hint = match misfit {
@@ -92,11 +87,14 @@ impl Orders {
             | Misfit::OtherCountry
             | Misfit::OtherPurchase => "",
         };
-        let text = text + hint;
+        let text = format!("the {shown} a purchase {what}: it was not sold{hint}");
         let (attention, subject) = (&self.market.attention, (connected.name(), order));
         attention.raise(AttentionKind::WrongNumber, subject, text.clone());
-        let at = self.market.clock.now();
-        connected.note_failure(Failure { at, op, order: Some(order), text });
+        // A list shows it again and again.
+        if seen == SeenIn::Answer {
+            let (at, op) = (self.market.clock.now(), Op::Buy);
+            connected.note_failure(Failure { at, op, order: Some(order), text });
+        }
     }
 
     /// Gives up what an attempt in doubt may have bought: it goes back by its id where that is

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use nexnum_driver::{ActiveRow, GivenNumber};
+use nexnum_driver::ActiveRow;
 use nexnum_engine::command::{AssignNumber, FailOrder};
 use nexnum_engine::ids::{Number, OrderId};
 use nexnum_engine::money::Micros;
@@ -61,7 +61,8 @@ impl Reconciler {
             matched.adopted.push((unowned.len(), known[&*row.0.external_id]));
             unowned.push(row);
         }
-        let returned = self.adopt_all(&matched, &doubted, &unowned).await;
+        let Adoptions { begun, numberless, returned } =
+            self.adopt_all(&matched, &doubted, &unowned).await;
         self.resume_all(self.settle_all(&returned, &doubted)).await;
         // 5. What was given up goes back; what may be a stranger's is the operator's to judge.
         for (at, purchase) in &matched.returned {
@@ -70,10 +71,10 @@ impl Reconciler {
         self.orders.doubts.found(matched.returned.iter().map(|(_, purchase)| purchase));
         self.report(matched.unattributed.iter().map(|at| &unowned[*at].0), &unowned, is_cut);
         // 6. An order that whole lists do not show was not bought.
-        let named: BTreeSet<OrderId> = matched.adopted.iter().map(|(_, id)| *id).collect();
+        let is_named = |id: &OrderId| begun.contains(id) || numberless.contains(id);
         let absent = waiting.iter().filter(|(_, window)| whole_from <= window.since);
         let absent = absent.map(|(order, _)| order.id);
-        let absent = absent.filter(|id| !named.contains(id) && !matched.unclear.contains(id));
+        let absent = absent.filter(|id| !is_named(id) && !matched.unclear.contains(id));
         let settled = self.orders.doubts.count_absences(asked, absent);
         let settled = self.settle_all(&settled, waiting);
         for (order, window, doubt) in &settled {
@@ -82,10 +83,7 @@ impl Reconciler {
         }
         self.resume_all(settled).await;
         // 7. One that lists cannot settle, or that has no number still, waits no longer.
-        let has_number = |at: usize| unowned[at].0.number != GivenNumber::Absent;
-        let served = matched.adopted.iter().filter(|(at, _)| has_number(*at));
-        let served: BTreeSet<OrderId> = served.map(|(_, id)| *id).collect();
-        let left = waiting.iter().map(|(order, _)| order.id).filter(|id| !served.contains(id));
+        let left = waiting.iter().map(|(order, _)| order.id).filter(|id| !begun.contains(id));
         let unsettled = self.orders.doubts.unsettled(asked, left);
         self.end_all(&unsettled, waiting).await;
     }
@@ -126,16 +124,16 @@ impl Reconciler {
         (doubted.iter().filter(seeks).map(seeker).collect(), known.collect())
     }
 
-    /// Gives orders what lists show of their purchases; gives those whose purchases go back.
+    /// Gives orders what lists show of their purchases.
     async fn adopt_all(
         &self,
         matched: &Matched,
         doubted: &[(Arc<Order>, Window)],
         unowned: &[(ActiveRow, Unowned)],
-    ) -> Vec<OrderId> {
+    ) -> Adoptions {
         let doubted: BTreeMap<OrderId, &Arc<Order>> =
             doubted.iter().map(|(order, _)| (order.id, order)).collect();
-        let (mut adoptions, mut returned) = (JoinSet::new(), Vec::new());
+        let (mut adoptions, mut came_to) = (JoinSet::new(), Adoptions::default());
         for (at, id) in &matched.adopted {
             let Some(order) = doubted.get(id) else { continue };
             if adoptions.len() >= ADOPTIONS_MAX {
@@ -147,27 +145,31 @@ impl Reconciler {
             let number = match orders.fitting(order, given) {
                 Ok(number) => number,
                 // It may get one yet.
-                Err(Misfit::NoNumber) => continue,
+                Err(Misfit::NoNumber) => {
+                    came_to.numberless.insert(*id);
+                    continue;
+                }
                 Err(misfit) => {
                     orders.report_misfit(&connected, *id, (misfit, SeenIn::List));
                     match misfit {
                         // It was bought for the order all the same, and goes back.
                         Misfit::Unreadable | Misfit::OtherCountry => {
                             self.give_row_back((row, says), (*id, order.attempt), None);
-                            returned.push(*id);
+                            came_to.returned.push(*id);
                         }
-                        // It may be the other order's, where two providers are one account.
+                        // It is the other order's, where two providers are one account.
                         Misfit::Taken | Misfit::OtherPurchase | Misfit::NoNumber => {}
                     }
                     continue;
                 }
             };
+            came_to.begun.insert(*id);
             let (order, row) = (Arc::clone(order), row.clone());
             adoptions
                 .spawn(async move { adopt(&orders, &connected, &order, (number, &row)).await });
         }
         while adoptions.join_next().await.is_some() {}
-        returned
+        came_to
     }
 
     fn give_back(&self, (row, says): &(ActiveRow, Unowned), purchase: &PurchaseGivenUp) {
@@ -253,6 +255,17 @@ impl Reconciler {
         }
         while resuming.join_next().await.is_some() {}
     }
+}
+
+/// What orders came to whose purchases a list shows.
+#[derive(Default)]
+struct Adoptions {
+    /// Those that get their numbers.
+    begun: BTreeSet<OrderId>,
+    /// Those whose purchases have no number yet.
+    numberless: BTreeSet<OrderId>,
+    /// Those whose purchases go back.
+    returned: Vec<OrderId>,
 }
 
 fn seeker((order, window): &(Arc<Order>, Window)) -> Seeker {

@@ -41,6 +41,8 @@ use crate::rig::{ledger, server};
 const HANDLER: usize = 0;
 const FIVESIM: usize = 1;
 const SMSPOOL: usize = 2;
+/// A second connection to the account at the provider that is FIVESIM.
+const FIVESIM_AGAIN: usize = 4;
 /// Far above what any step takes; nothing waits for it to pass.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -81,7 +83,10 @@ impl Rig {
         let sandbox = Sandbox::start(config).await.unwrap();
         let folder = TempDir::new().unwrap();
         for (provider, cost) in sellers {
-            assert!(sandbox.pin(*provider, product(), Micros(*cost), 5), "it is sold there");
+            assert!(
+                sandbox.pin(account(*provider), product(), Micros(*cost), 5),
+                "it is sold there"
+            );
         }
         folder::init(&folder.path().join("market")).unwrap();
         let (customer, sellers) = (AccountId(1), sellers.to_vec());
@@ -180,16 +185,22 @@ impl Closed {
     }
 }
 
+/// The provider whose account a connection uses.
+const fn account(at: usize) -> usize {
+    at % 3
+}
+
 /// The shipped driver, but polling ten times a second. It is written once: a test may
 /// change its words while the market is closed.
 fn setup(sandbox: &Sandbox, at: usize, folder: &TempDir) -> ProviderSetup {
-    let provider = &sandbox.providers()[at];
+    let provider = &sandbox.providers()[account(at)];
     let path = folder.path().join(format!("{}.toml", provider.driver));
     if !path.exists() {
         fs::write(&path, driver(provider.driver)).unwrap();
     }
     let document = path.to_str().unwrap();
-    let setup = server::provider(provider.name, document, &provider.base_url, &provider.key);
+    let name = if account(at) == at { provider.name } else { "Again" };
+    let setup = server::provider(name, document, &provider.base_url, &provider.key);
     ProviderSetup { min_cancel_age_ms: Some(0), ..setup }
 }
 
