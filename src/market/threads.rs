@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicU64;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::ids::OrderId;
-use nexnum_engine::order::Order;
 use nexnum_engine::policy::Policy;
+use nexnum_engine::state::State;
 use nexnum_storage::{Folder, Reader, StorageError};
 
 use super::attempts::Attempts;
@@ -72,8 +72,7 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
     let read_model = Arc::new(ReadModel::from_state(state));
     let (grid_follower, claims) = GridFollower::from_state(catalog, state);
     let (attempts, ledger) = (Attempts::of(&opened.reader, state), opened.reader.clone());
-    let is_without = |order: &&Order| order.state == ActivationState::Init;
-    let without_number = state.orders().filter(is_without).map(|order| order.id).collect();
+    let without_number = without_number(state);
     let under_way = UnderWay { claims, without_number, attempts, ledger };
     let grid = Arc::clone(grid_follower.grid());
     let search = Search::new(catalog, Arc::clone(&grid));
@@ -135,6 +134,11 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
     };
     let threads = Threads { folder, reader, follower, sequencer, snapshots };
     Started { market, under_way, threads }
+}
+
+fn without_number(state: &State) -> Vec<OrderId> {
+    let orders = state.orders().filter(|order| order.state == ActivationState::Init);
+    orders.map(|order| order.id).collect()
 }
 
 impl Threads {
