@@ -112,7 +112,8 @@ kinds! {
     WrongNumber "wrong_number" ADay
     /// A provider's replies name a currency that is not the configured one.
     WrongCurrency "wrong_currency" UntilCleared
-    /// Open activations are at a provider that is not connected, since it was renamed or removed.
+    /// Open activations are at a provider that is not connected, since it was renamed or removed,
+    /// or whose key is missing.
     ActivationsLeft "activations_left" UntilCleared
     /// Many open activations, or all of several, are unknown to their provider at once, or ended.
     ActivationsMissing "activations_missing" UntilCleared

@@ -47,6 +47,9 @@ pub enum ErrorKind {
     Unmapped,
     /// Our own count of the provider's limits allowed no call in time; nothing was sent.
     NoTurn,
+    /// The call could not be made: the key is missing, or a value fits in no request. Nothing was
+    /// sent, and the provider has said nothing.
+    NotSent,
 }
 
 impl ErrorKind {
@@ -68,6 +71,10 @@ impl ErrorKind {
         ("unsupported", Self::Unsupported),
     ];
 
+    /// No document can name these.
+    const OWN: [(&'static str, Self); 3] =
+        [("no_turn", Self::NoTurn), ("not_sent", Self::NotSent), ("unmapped", Self::Unmapped)];
+
     pub(crate) fn parse(word: &str) -> Option<Self> {
         Self::WORDS.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind)
     }
@@ -75,10 +82,8 @@ impl ErrorKind {
     /// The kind as drivers spell it.
     #[must_use]
     pub fn word(self) -> &'static str {
-        // No document can name these.
-        let fallback = if self == Self::NoTurn { "no_turn" } else { "unmapped" };
-        let found = Self::WORDS.iter().find(|(_, kind)| *kind == self);
-        found.map_or(fallback, |(name, _)| name)
+        let mut words = Self::WORDS.iter().chain(&Self::OWN);
+        words.find(|(_, kind)| *kind == self).map_or("unmapped", |(name, _)| name)
     }
 }
 

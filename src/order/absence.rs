@@ -38,6 +38,12 @@ impl Orders {
         }
     }
 
+    /// True if many activations of a provider were missing at once lately.
+    pub(crate) fn were_many_missing(&self, provider: ProviderId) -> bool {
+        let now = self.market.clock.now();
+        self.missing.lock().get(&provider).is_some_and(|missing| missing.were_many(now))
+    }
+
     /// True if an activation that the provider does not know, once more, is believed to be gone.
     pub(crate) async fn is_gone(&self, connected: &Connected, order: &Order) -> bool {
         // 1. One that has ended here may be unknown there.

@@ -84,6 +84,8 @@ pub(crate) struct Missing {
     list_asked: Option<Time>,
     /// Many are missing, and that was reported.
     reported: bool,
+    /// When many were missing last.
+    many_at: Option<Time>,
 }
 
 impl Missing {
@@ -111,6 +113,11 @@ impl Missing {
         are_all || together > FEW && together * SHARE > open
     }
 
+    /// Many were missing lately: that it does not know one proves nothing yet.
+    pub(crate) fn were_many(&self, now: Time) -> bool {
+        self.many_at.is_some_and(|at| now.ms_since(at) < KEPT_MS)
+    }
+
     /// The provider does not know an activation, or says that it has ended. `count` gives how many are open at it.
     pub(crate) fn note(&mut self, order: OrderId, now: Time, count: impl Fn() -> usize) {
         self.absences.retain(|_, absence| now.ms_since(absence.last) < KEPT_MS);
@@ -130,6 +137,7 @@ impl Missing {
             return Judgement::Open;
         }
         if self.are_many(now) {
+            self.many_at = Some(now);
             let first = !std::mem::replace(&mut self.reported, true);
             return Judgement::Many { first };
         }
@@ -189,6 +197,20 @@ mod tests {
         assert_eq!(of(&[0, 15], Witness::Unasked), Judgement::AskList);
         assert_eq!(of(&[0, 15], Witness::Absent), Judgement::Gone);
         assert_eq!(of(&[0, 15], Witness::Open), Judgement::Open);
+    }
+
+    #[test]
+    fn that_many_were_missing_is_remembered_when_all_of_them_have_ended() {
+        let mut missing = Missing::default();
+        for order in [1, 2] {
+            missing.note(OrderId(order), Time(1_000), || 2);
+        }
+        assert!(!missing.were_many(Time(1_000)), "nothing asked what it means");
+        let judged = missing.judge(ONE, Time(1_000), Witness::Unasked);
+        assert_eq!(judged, Judgement::Many { first: true });
+        missing.forget(ONE);
+        missing.forget(OrderId(2));
+        assert!(missing.were_many(Time(KEPT_MS)) && !missing.were_many(Time(KEPT_MS + 1_000)));
     }
 
     #[test]

@@ -142,22 +142,24 @@ async fn settle(orders: &Orders, name: &str, found: FindOrphan, end: OrphanEnd) 
 }
 
 /// Asks the provider to take the number back until it has answered for certain.
-async fn cancel(orders: &Orders, connected: &Connected, found: &FindOrphan) -> OrphanEnd {
+async fn cancel(orders: &Orders, connected: &Arc<Connected>, found: &FindOrphan) -> OrphanEnd {
     if !connected.driver().calls(Op::Cancel) {
         return OrphanEnd::Gone;
     }
     let (external_id, mut next, mut missing) =
         (&*found.external_id, found.from, Missing::default());
+    let mut connected = Arc::clone(connected);
     for tries in 1..=TRIES_MAX {
         let now = orders.market.clock.now();
         tokio::time::sleep(Duration::from_millis(next.ms_since(now))).await;
+        connected = callable(orders, connected).await;
         let Err(error) = connected.client().cancel(external_id).await else {
             return OrphanEnd::GivenBack;
         };
         let now = orders.market.clock.now();
         connected.note_error(now, Op::Cancel, None, &error);
         if consequence::of(error.kind).is_final
-            && let Some(end) = refused(orders, connected, found, &error, &mut missing).await
+            && let Some(end) = refused(orders, &connected, found, &error, &mut missing).await
         {
             return end;
         }
@@ -169,6 +171,16 @@ async fn cancel(orders: &Orders, connected: &Connected, found: &FindOrphan) -> O
         orders.report_end((connected.name(), found.order), tries, TRIES_MAX, text);
     }
     OrphanEnd::Stayed
+}
+
+/// The connection, once it has a key, or the one in its place: no call can be made before, and it
+/// stays in the ledger until then.
+async fn callable(orders: &Orders, mut connected: Arc<Connected>) -> Arc<Connected> {
+    while connected.key_problem().is_some() {
+        tokio::time::sleep(Duration::from_millis(PAUSE_MS)).await;
+        connected = orders.providers.get(connected.id()).unwrap_or(connected);
+    }
+    connected
 }
 
 /// What a refused cancel means: it may be the second of two, the first of which arrived.
@@ -193,7 +205,10 @@ async fn refused(
             missing.forget(found.order);
             None
         }
-        (Err(_), Standing::Unknown) => Some(OrphanEnd::Gone),
+        // What it said no to may be open: an answer is asked for again.
+        (Err(unseen), Standing::Unknown) => {
+            consequence::of(unseen.kind).is_final.then_some(OrphanEnd::Gone)
+        }
         (Err(unseen), Standing::Missing) => {
             let is_missing = consequence::of(unseen.kind).standing == Standing::Missing;
             let bought = (&*found.external_id, found.order);

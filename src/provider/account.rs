@@ -7,7 +7,6 @@ use nexnum_engine::time::Time;
 
 use super::active::OpenList;
 use super::connected::Connected;
-use super::consequence;
 use super::listed::Listed;
 use super::server_clock::{ClockOffset, Look};
 use super::sightings::{Made, Shown};
@@ -41,7 +40,7 @@ impl Connected {
 
     /// A list did not come. A call that was not made says nothing of the provider.
     pub(crate) fn has_no_list(&self, now: Time, error: &ProviderError) {
-        if !consequence::of(error.kind).is_noted || self.is_retired() {
+        if !self.is_news(error) || self.is_retired() {
             return;
         }
         if self.unlisted.lock().fails(now) {

@@ -333,8 +333,7 @@ impl ProviderClient {
         let plan = self.driver.plan(op, slots, &self.credentials, &self.base_url);
         let request = match plan {
             Err(error) => {
-                let kind = ErrorKind::Unsupported;
-                return Err(ProviderError::new(kind, true, error.to_string()));
+                return Err(ProviderError::new(ErrorKind::NotSent, true, error.to_string()));
             }
             Ok(Plan::Nothing) => return Ok(Output::Done { new_external_id: None }),
             Ok(Plan::Unsupported) => {

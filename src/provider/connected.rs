@@ -329,6 +329,13 @@ impl Connected {
         self.report_key();
     }
 
+    /// Whether an error is news of the provider: a call that was not made says nothing of it, and
+    /// of a missing key the operator is told once.
+    pub(crate) fn is_news(&self, error: &ProviderError) -> bool {
+        let is_keyless = error.kind == ErrorKind::NotSent && self.key_problem.is_some();
+        consequence::of(error.kind).is_noted && !is_keyless
+    }
+
     /// Tells the operator that there is no key, if the provider is to be bought from.
     pub(super) fn report_key(&self) {
         let is_wanted = self.enabled.load(Ordering::Relaxed);
@@ -420,8 +427,9 @@ impl Connected {
         order: Option<OrderId>,
         error: &ProviderError,
     ) {
+        let is_keyless = error.kind == ErrorKind::NotSent && self.key_problem.is_some();
         // The provider was not asked, so it has not failed; the calls are counted as `no_turn`.
-        if error.kind == ErrorKind::NoTurn {
+        if error.kind == ErrorKind::NoTurn || is_keyless {
             return;
         }
         let text = format!("{}: {}", error.kind.word(), error.excerpt);

@@ -81,7 +81,8 @@ pub enum CustomerAnswer {
 const GOOD: Option<BreakerInput> = Some(BreakerInput::Good);
 const BAD: Option<BreakerInput> = Some(BreakerInput::Bad);
 const HARD: Option<BreakerInput> = Some(BreakerInput::Hard);
-/// Our rate limit, or an operation that the driver lacks: says nothing about the provider.
+/// Our rate limit, a call that could not be made or an operation that the driver lacks: says
+/// nothing about the provider.
 const NONE: Option<BreakerInput> = None;
 
 macro_rules! table {
@@ -128,6 +129,7 @@ table! {
     NoTurn        | Never   | None    | NONE    | false      | false    | false    | Unknown  | Busy
     Temporary     | All     | Asked   | BAD     | false      | true     | false    | Unknown  | Unavailable
     Unsupported   | Never   | None    | NONE    | true       | true     | true     | Unknown  | Unsupported
+    NotSent       | Never   | None    | NONE    | true       | true     | false    | Unknown  | Unavailable
     Unmapped      | Cancels | None    | BAD     | false      | true     | false    | Unknown  | Unavailable
 }
 
@@ -149,6 +151,7 @@ pub const fn stops(kind: ErrorKind) -> Option<AttentionKind> {
         | ErrorKind::TooLate
         | ErrorKind::RateLimited
         | ErrorKind::NoTurn
+        | ErrorKind::NotSent
         | ErrorKind::Temporary
         | ErrorKind::Unsupported
         | ErrorKind::Unmapped => None,
@@ -201,6 +204,7 @@ rate_limited   Cancels Penalty -    -          noted -     Unknown Busy
 no_turn        Never   None    -    -          -     -     Unknown Busy
 temporary      All     Asked   Bad  -          noted -     Unknown Unavailable
 unsupported    Never   None    -    ends_offer noted final Unknown Unsupported
+not_sent       Never   None    -    ends_offer noted -     Unknown Unavailable
 unmapped       Cancels None    Bad  -          noted -     Unknown Unavailable
 ";
         assert_eq!(printed(), expected);

@@ -208,6 +208,11 @@ impl Dispatcher {
         of
     }
 
+    /// Takes the windows for used up, as they may be by the process before this one.
+    pub fn follow_another_process(&self) {
+        self.shared.state.lock().spend(Instant::now());
+    }
+
     /// Waits for the turn of a call.
     ///
     /// # Errors

@@ -117,6 +117,9 @@ impl Providers {
         let replaced = self.change(|set| set.insert(connected.id(), Arc::clone(&connected)));
         if let Some(replaced) = &replaced {
             replaced.retire();
+            if replaced.key_problem().is_some() {
+                self.rebind(replaced, &connected);
+            }
         }
         grid.set_priority(connected.id(), connected.policy().priority);
         grid.set_weight(connected.id(), connected.policy().weight);
@@ -125,6 +128,17 @@ impl Providers {
         connected.show_now();
         connected.report_key();
         connected
+    }
+
+    /// Gives the attempts of a connection that can make no call to the one in its place. Called
+    /// under the lock.
+    fn rebind(&self, before: &Arc<Connected>, now: &Arc<Connected>) {
+        let bought = self.shared.bought.pin();
+        let kept = bought.iter().filter(|(_, bound)| Arc::ptr_eq(bound, before));
+        let attempts: Vec<_> = kept.map(|(attempt, _)| *attempt).collect();
+        for attempt in attempts {
+            bought.insert(attempt, Arc::clone(now));
+        }
     }
 
     /// Starts or stops buying from a provider; false if it is not connected. Its open

@@ -94,9 +94,8 @@ impl Transport {
         most: usize,
     ) -> Result<RawReply, CallFailed> {
         let built = self.build(request);
-        let built = built.map_err(|_| {
-            CallFailed::unsent(ErrorKind::Unsupported, "the request cannot be sent")
-        })?;
+        let built = built
+            .map_err(|_| CallFailed::unsent(ErrorKind::NotSent, "the request cannot be sent"))?;
         let mut response = self.http.execute(built).await.map_err(|error| {
             if error.is_connect() {
                 let what = format!("the provider cannot be reached: {}", self.cause(&error));

@@ -279,8 +279,14 @@ async fn connect_one(
     bases: &Arc<CostBases>,
 ) -> Result<Connected, StartError> {
     let prepared = Prepared::new(setup, config.margin, market.metrics.clone(), None)?;
+    let known = market.read_model.directory().providers();
+    let was_known = known.iter().any(|(_, known)| *known.name == *prepared.name);
     let id = register(market, &prepared.name, ProviderKind::Driven).await?;
-    Ok(prepared.connected(id, market, bases))
+    let connected = prepared.connected(id, market, bases);
+    if was_known {
+        connected.client().room().dispatcher().follow_another_process();
+    }
+    Ok(connected)
 }
 
 /// The routes of each listener.

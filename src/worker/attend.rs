@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::ProviderId;
+use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 use tokio::sync::watch;
 
@@ -15,6 +16,7 @@ use crate::attention::{AttentionKind, AttentionSubject};
 use crate::clock;
 use crate::order::Orders;
 use crate::order::doubt::Unknown;
+use crate::provider::connected::Connected;
 use crate::supervisor::Beat;
 
 /// Between two looks.
@@ -42,29 +44,36 @@ pub(super) async fn attend(orders: Arc<Orders>, mut stop: watch::Receiver<bool>,
     }
 }
 
-/// Tells the operator of open activations at providers that are not connected: none is asked
-/// about, given back or finished.
+/// Tells the operator of open activations at providers that are not connected, or have no key:
+/// none is asked about, given back or finished.
 fn report_left(orders: &Orders) {
     let market = &orders.market;
-    let is_left = |id: &ProviderId| orders.providers.get(*id).is_none();
+    let is_mute = |connected: &Connected| connected.key_problem().is_some();
+    let is_left = |id: &ProviderId| orders.providers.get(*id).is_none_or(|it| is_mute(&it));
     let driven = market.read_model.directory().providers();
     let driven = driven.into_iter().filter(|(_, known)| known.kind == ProviderKind::Driven);
     let mut left: BTreeMap<_, _> = driven.map(|(id, known)| (id, (known.name, 0_usize))).collect();
     if left.keys().any(is_left) {
         for order in market.read_model.driven() {
             let order = market.read_model.order(order);
-            let order = order.filter(|order| orders.providers.of_order(order).is_none());
+            let is_left =
+                |order: &Arc<Order>| orders.providers.of_order(order).is_none_or(|it| is_mute(&it));
+            let order = order.filter(is_left);
             if let Some((_, count)) = order.and_then(|order| left.get_mut(&order.provider)) {
                 *count += 1;
             }
         }
     }
-    for (name, count) in left.into_values() {
+    for (id, (name, count)) in left {
+        let (why, way_out) = if orders.providers.get(id).is_some() {
+            ("its key is missing", "Give it its key")
+        } else {
+            ("no provider of that name is set up", "Set it up again under this name")
+        };
         let text = (count > 0).then(|| {
             format!(
-                "{count} open activations are at this provider, and no provider of that name is \
-                 set up: they get no messages and are not ended there. Set it up again under this \
-                 name until they have ended"
+                "{count} open activations are at this provider, and {why}: they get no messages and \
+                 are not ended there. {way_out} until they have ended"
             )
         });
         market.attention.report(AttentionKind::ActivationsLeft, &*name, text);

@@ -3,7 +3,8 @@
 //! The poll that sees an end tells the provider once. What it could not tell, and what the
 //! last process left, is found in the durable state again and told here, for as long as the
 //! order is in memory. An end that is refused again and again is reported, and one that no try
-//! brought about is reported for a day. Leaves to others: numbers that no order has.
+//! brought about is reported for a day. Without a key no call can be made, and none is counted as
+//! a try. Leaves to others: numbers that no order has.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -70,12 +71,23 @@ impl Ender {
 
     async fn round(&mut self, alive: impl Fn()) {
         let now = self.orders.market.clock.now();
-        let due = self.due(now);
+        let mut due = self.due(now);
+        if self.connected.key_problem().is_some() {
+            for order in due.drain(..) {
+                self.tries.entry(order.id).or_default();
+            }
+        }
         for order in due {
             alive();
             let (tries, _) = self.tries.get(&order.id).copied().unwrap_or_default();
             let next = now.plus_ms(PAUSE_MS * u64::from(tries + 1));
-            match end(&self.orders, &self.connected, &order).await {
+            let told = match end(&self.orders, &self.connected, &order).await {
+                Told::Missing if self.is_gone(&order, tries + 1) => {
+                    record(&self.orders, &order).await
+                }
+                told => told,
+            };
+            match told {
                 Told::Done => {
                     self.tries.remove(&order.id);
                     self.is_told_no_more(order.id, tries);
@@ -112,16 +124,32 @@ impl Ender {
         }
     }
 
+    /// Whether a "not found" says that a number that ran out is gone: at the second time, and
+    /// not if many were missing lately. One that was unknown when it was cancelled may be known again.
+    fn is_gone(&self, order: &Order, tries: u32) -> bool {
+        // The poll that saw the end told it once.
+        let polled = order.closed_at.is_some_and(|ended| ended >= self.started);
+        let times = tries + u32::from(polled);
+        let were_many = self.orders.were_many_missing(order.provider);
+        order.state != ActivationState::Cancelled && times >= 2 && !were_many
+    }
+
     /// Tells the operator that an order has left memory before its end was taken.
     fn leave(&self, order: OrderId, tries: u32) {
-        if !(TOLD_AFTER..TRIES_MAX).contains(&tries) {
-            return;
-        }
-        let text = format!(
-            "the provider did not take the end of an activation in {tries} tries, and its order has \
-             left memory: it may be charged; its failures have the answers"
-        );
-        self.orders.report_end((self.connected.name(), order), tries, tries, text);
+        let text = match tries {
+            0 if self.connected.key_problem().is_some() => {
+                "the provider was not told of the end of an activation for want of a key, and its \
+                 order has left memory: it may be charged"
+                    .to_owned()
+            }
+            TOLD_AFTER..TRIES_MAX => format!(
+                "the provider did not take the end of an activation in {tries} tries, and its order \
+                 has left memory: it may be charged; its failures have the answers"
+            ),
+            ..TOLD_AFTER | TRIES_MAX.. => return,
+        };
+        let subject = (self.connected.name(), order);
+        self.orders.report_end(subject, TRIES_MAX, TRIES_MAX, text);
     }
 
     /// The orders of this connection that have to be told now, the oldest first.
@@ -201,16 +229,20 @@ pub(super) async fn end(orders: &Orders, connected: &Connected, order: &Order) -
         }
     }
     // 3. That it is done is in the ledger, so that no start does it again.
+    record(orders, order).await
+}
+
+async fn record(orders: &Orders, order: &Order) -> Told {
     let until = orders.market.clock.now().plus_ms(RECORD_MS);
     let recorded = orders.market.send_until(&EndUpstream { order: order.id }, until).await;
     if recorded.is_ok() { Told::Done } else { Told::Refused }
 }
 
-/// Whether another try would end the same way. A number that was unknown when its order ended
-/// may be known again.
+/// Whether another try would end the same way. A number that is unknown may be known again, but
+/// for one that brought its message.
 fn is_final(order: &Order, error: &ProviderError) -> bool {
     let follows = consequence::of(error.kind);
-    let lost = order.state == ActivationState::Cancelled && follows.standing == Standing::Missing;
+    let lost = order.state != ActivationState::Completed && follows.standing == Standing::Missing;
     follows.is_final && !lost
 }
 

@@ -124,8 +124,13 @@ impl<T> State<T> {
         self.places = limits.concurrency.max(1) as usize;
         if self.windows != limits.windows {
             self.windows.clone_from(&limits.windows);
-            self.gauges = limits.windows.iter().map(|window| Gauge::spent(*window, now)).collect();
+            self.spend(now);
         }
+    }
+
+    /// Takes every window for used up: what was called within it is not known.
+    pub(super) fn spend(&mut self, now: Instant) {
+        self.gauges = self.windows.iter().map(|window| Gauge::spent(*window, now)).collect();
     }
 
     pub(super) fn queue(&self, lane: Lane) -> &Queue<T> {

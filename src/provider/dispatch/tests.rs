@@ -436,3 +436,29 @@ async fn purchases_of_slow_calls_are_not_admitted_beyond_their_places() {
     assert!(turns.iter().all(Result::is_ok), "admitted and turned away: {turns:?}");
     assert!(turns.len() >= 36, "two at a time, for a minute: {}", turns.len());
 }
+
+#[tokio::test(start_paused = true)]
+async fn processes_after_one_another_keep_to_each_window_together() {
+    let windows = vec![Window { calls: 10, per_ms: 1_000 }, Window { calls: 200, per_ms: 60_000 }];
+    let limits = CallLimits { windows, concurrency: 64, penalty_ms: 1_000 };
+    let mut given = Vec::new();
+    for process in 0..4_u64 {
+        let dispatcher = Dispatcher::new(&limits);
+        if process > 0 {
+            dispatcher.follow_another_process();
+        }
+        let ends = Instant::now() + Duration::from_secs(7 + 5 * process);
+        while let Ok(turn) = dispatcher.turn(Lane::Poll, ends).await {
+            given.push(Instant::now());
+            drop(turn);
+        }
+        sleep_until(ends).await;
+    }
+    for window in &limits.windows {
+        let per = Duration::from_millis(window.per_ms);
+        let most = (0..given.len())
+            .map(|first| given[first..].iter().take_while(|at| **at < given[first] + per).count());
+        assert!(most.max().unwrap() <= window.calls as usize, "{window:?}");
+    }
+    assert!(given.len() > 150, "{}", given.len());
+}

@@ -137,7 +137,7 @@ async fn settle(orders: &Orders, connected: &Connected, id: OrderId) -> bool {
             ends::end(orders, connected, &order).await;
             true
         }
-        ActivationState::TimedOut => ends::end(orders, connected, &order).await == Told::Done,
+        ActivationState::TimedOut => ends::end(orders, connected, &order).await != Told::Refused,
         ActivationState::Cancelled | ActivationState::Failed => true,
     }
 }

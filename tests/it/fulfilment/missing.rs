@@ -96,3 +96,30 @@ async fn a_number_that_was_taken_for_gone_and_is_not_goes_back() {
     check_cancelled(&rig.sandbox, &order.assignment.as_ref().unwrap().external_id).await;
     rig.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_ran_out_and_was_not_found_once_is_told_of_its_end_again() {
+    let config = SandboxConfig {
+        min_cancel_age_ms: 600_000,
+        sms_delay_ms: 1_100_000..=1_100_000,
+        ..SandboxConfig::small(7)
+    };
+    let closed = Rig::start_on(config, &[(HANDLER, 100_000)]).await.close().await;
+    let lifetime = ["lifetime_ms = 1200000", "lifetime_ms = 2000"];
+    let early = ["too_early", "not_found"]
+        .map(|word| format!(r#"{{ equals = "EARLY_CANCEL_DENIED", error = "{word}""#));
+    closed.reword("handler", lifetime[0], lifetime[1]);
+    closed.reword("handler", &early[0], &early[1]);
+    let rig = closed.open().await;
+    let order = rig.order(rig.buy(None).await.unwrap(), |order| order.state.is_closed()).await;
+    assert_eq!(order.state, ActivationState::TimedOut);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(rig.orders().market.read_model.unended(), [order.id], "once is not believed");
+    let closed = rig.close().await;
+    closed.reword("handler", &early[1], &early[0]);
+    closed.sandbox.advance_ms(601_000);
+    let rig = closed.open().await;
+    check_cancelled(&rig.sandbox, &order.assignment.as_ref().unwrap().external_id).await;
+    until(|| rig.orders().market.read_model.unended().is_empty()).await;
+    rig.stop().await;
+}

@@ -26,6 +26,7 @@ use nexnum::order::{Orders, Refusal};
 use nexnum::server::config::Config;
 use nexnum::server::{ProviderSetup, Running};
 use nexnum::supply::config::{MarginConfig, Percent};
+use nexnum_driver::Secret;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Deposit, OpenAccount, Pulse, Request};
 use nexnum_engine::ids::{AccountId, CarrierId, OrderId};
@@ -61,6 +62,8 @@ struct Closed {
     customer: AccountId,
     folder: TempDir,
     sellers: Vec<(usize, i64)>,
+    /// The handler provider has no key at the next start.
+    keyless: bool,
 }
 
 impl Rig {
@@ -90,7 +93,7 @@ impl Rig {
         }
         folder::init(&folder.path().join("market")).unwrap();
         let (customer, sellers) = (AccountId(1), sellers.to_vec());
-        let rig = Closed { sandbox, customer, folder, sellers }.open().await;
+        let rig = Closed { sandbox, customer, folder, sellers, keyless: false }.open().await;
         synced(rig.orders()).await;
         let open = OpenAccount { name: "buyer".into(), credit_limit: Micros::ZERO };
         assert_eq!(execute(rig.orders(), open).await, customer);
@@ -132,7 +135,7 @@ impl Rig {
     async fn close(self) -> Closed {
         let Self { sandbox, running, customer, folder, sellers } = self;
         running.stop().await.unwrap();
-        Closed { sandbox, customer, folder, sellers }
+        Closed { sandbox, customer, folder, sellers, keyless: false }
     }
 
     async fn stop(self) {
@@ -174,12 +177,17 @@ impl Closed {
 
     /// Starts the market in the folder, with the sellers connected.
     async fn open(self) -> Rig {
-        let Self { sandbox, customer, folder, sellers } = self;
+        let Self { sandbox, customer, folder, sellers, keyless } = self;
         let config = Config {
             margin: MarginConfig { percent: Percent(20.into()), floor: Micros::ZERO },
             ..server::config(&folder.path().join("market"))
         };
-        let setups = sellers.iter().map(|(at, _)| setup(&sandbox, *at, &folder)).collect();
+        let setup = |at| {
+            let setup = setup(&sandbox, at, &folder);
+            let key = if keyless && at == HANDLER { Secret::new(String::new()) } else { setup.key };
+            ProviderSetup { key, ..setup }
+        };
+        let setups = sellers.iter().map(|(at, _)| setup(*at)).collect();
         let running = server::start(&config, setups).await;
         Rig { running, sandbox, customer, folder, sellers }
     }

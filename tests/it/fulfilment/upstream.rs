@@ -1,7 +1,10 @@
 //! What is left to be done at a provider: numbers on their way back, ends, a last look, and
 //! what it charges in vain.
 
+use std::time::Duration;
+
 use nexnum::attention::AttentionKind;
+use nexnum::order::{Refusal, UpstreamError};
 use nexnum::provider::dispatch::PauseOf;
 use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
@@ -87,8 +90,7 @@ async fn a_purchase_that_its_provider_kept_is_told_after_a_restart_for_a_day() {
     closed.retire(25);
     let rig = closed.open().await;
     assert!(rig.orders().market.read_model.order(id).is_none(), "it has left memory");
-    let later = std::time::Duration::from_secs(2);
-    tokio::time::sleep(later).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(left(&rig), 0);
     rig.stop().await;
 }
@@ -103,6 +105,61 @@ async fn an_end_that_was_not_taken_before_its_order_left_memory_is_told_after_a_
         rows.iter().any(|row| row.kind == AttentionKind::EndLeft && row.subject.order == Some(id))
     };
     until(left).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_key_nothing_is_given_back_or_ended_and_all_of_it_waits() {
+    let config = SandboxConfig {
+        min_cancel_age_ms: 600_000,
+        sms_delay_ms: 1_100_000..=1_100_000,
+        ..SandboxConfig::small(7)
+    };
+    let rig = Rig::start_on(config, &[(HANDLER, 100_000), (SMSPOOL, 200_000)]).await;
+    // 1. A purchase that no order has, and an open activation, at the provider whose key goes.
+    rig.sandbox.faults(HANDLER).next(FaultKind::Http500);
+    let elsewhere = rig.buy(Some(1_000_000)).await.unwrap();
+    assert_eq!(rig.order(elsewhere, active).await.attempt, 2);
+    let late = stray(&rig.sandbox).await;
+    until(|| !rig.orders().market.read_model.orphans().is_empty()).await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, active).await;
+    let mut closed = rig.close().await;
+    closed.sandbox.advance_ms(601_000);
+    // 2. The start without it.
+    closed.keyless = true;
+    let rig = closed.open().await;
+    let refused = rig.orders().cancel(rig.customer, id).await.unwrap_err();
+    assert!(matches!(refused, Refusal::Upstream(UpstreamError::Unavailable)), "{refused:?}");
+    let told = |kind| rig.orders().market.attention.rows(99).0.iter().any(|row| row.kind == kind);
+    until(|| told(AttentionKind::ActivationsLeft)).await;
+    assert!(told(AttentionKind::KeyMissing) && !told(AttentionKind::ActiveListFailed));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(rig.orders().market.read_model.orphans().len(), 1, "it waits for the key");
+    let connected = rig.orders().providers.by_name(rig.sandbox.providers()[HANDLER].name).unwrap();
+    assert!(connected.health().failures.is_empty(), "{:?}", connected.health().failures);
+    // 3. The start with it.
+    let mut closed = rig.close().await;
+    closed.keyless = false;
+    let rig = closed.open().await;
+    check_cancelled(&rig.sandbox, &late).await;
+    until(|| rig.orders().market.read_model.orphans().is_empty()).await;
+    rig.cancel(id).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_comes_while_the_market_runs_serves_what_was_bought_before() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, active).await;
+    let mut closed = rig.close().await;
+    closed.keyless = true;
+    let rig = closed.open().await;
+    assert!(rig.orders().cancel(rig.customer, id).await.is_err());
+    let with_key = super::setup(&rig.sandbox, HANDLER, &rig.folder);
+    rig.running.providers.connect(with_key).await.unwrap();
+    rig.cancel(id).await;
     rig.stop().await;
 }
 
