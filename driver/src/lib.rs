@@ -90,8 +90,8 @@ pub use error::{EXCERPT_MAX, ErrorKind, ProviderError};
 pub use json::mended;
 pub use op::Op;
 pub use output::{
-    ActiveList, ActiveRow, Bought, Currency, ExternalOutcome, ExternalState, Output, PriceList,
-    PriceRow, ReceivedMessage, Rounding, StatusReport, to_micros,
+    ActiveList, ActiveRow, Bought, Currency, ExternalOutcome, ExternalState, GivenNumber, Output,
+    PriceList, PriceRow, ReceivedMessage, Rounding, StatusReport, to_micros,
 };
 pub use place::DriverError;
 pub use reply::RawReply;

@@ -31,7 +31,7 @@ fn interpret(driver: &Driver, reply: &RawReply) {
             }
             Ok(Output::Bought(bought)) => {
                 assert!(!bought.external_id.is_empty());
-                assert!(bought.number.is_none_or(|number| number.0 >= 10_000));
+                assert!(bought.number.read().is_none_or(|number| number.0 >= 10_000));
                 assert!(bought.cost.is_none_or(|cost| cost.0 >= 0), "a cost below zero");
             }
             Ok(

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use nexnum_engine::activation::ActivationState;
 use nexnum_engine::catalog::Catalog;
+use nexnum_engine::ids::OrderId;
 use nexnum_engine::policy::Policy;
+use nexnum_engine::state::State;
 use nexnum_storage::{Folder, Reader, StorageError};
 
 use super::attempts::Attempts;
@@ -41,6 +44,9 @@ pub struct Started {
 pub struct UnderWay {
     /// Units that were claimed for orders.
     pub claims: Vec<OpenClaim>,
+    /// Orders that had no number from a provider yet. One of them may be over before it is
+    /// taken up.
+    pub without_number: Vec<OrderId>,
     /// When the attempts were made whose outcome is not known.
     pub attempts: Attempts,
     /// The ledger, for what is looked up in it once.
@@ -66,7 +72,8 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
     let read_model = Arc::new(ReadModel::from_state(state));
     let (grid_follower, claims) = GridFollower::from_state(catalog, state);
     let (attempts, ledger) = (Attempts::of(&opened.reader, state), opened.reader.clone());
-    let under_way = UnderWay { claims, attempts, ledger };
+    let without_number = without_number(state);
+    let under_way = UnderWay { claims, without_number, attempts, ledger };
     let grid = Arc::clone(grid_follower.grid());
     let search = Search::new(catalog, Arc::clone(&grid));
     // 2. The threads that decide and commit. The grid comes first: what the read model shows
@@ -127,6 +134,11 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
     };
     let threads = Threads { folder, reader, follower, sequencer, snapshots };
     Started { market, under_way, threads }
+}
+
+fn without_number(state: &State) -> Vec<OrderId> {
+    let orders = state.orders().filter(|order| order.state == ActivationState::Init);
+    orders.map(|order| order.id).collect()
 }
 
 impl Threads {

@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use nexnum_driver::{Bought, ErrorKind, Op, ProviderError};
+use nexnum_driver::{Bought, ErrorKind, GivenNumber, Op, ProviderError};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::breaker::BreakerInput;
 use nexnum_engine::command::{
@@ -28,8 +28,8 @@ use nexnum_engine::time::Time;
 
 use super::Orders;
 use super::claim::{self, Claimed, Wish};
-use super::doubt::{CALL_MS, Call, Doubt, PurchaseGivenUp, Window};
-use super::misfit::Misfit;
+use super::doubt::{CALL_MS, Call, Doubt, Window};
+use super::misfit::{Misfit, SeenIn};
 use super::orphan::LostOrphan;
 use crate::attention::AttentionKind;
 use crate::market::send::BUSY_PAUSE_MAX;
@@ -62,8 +62,7 @@ pub(crate) async fn resume(orders: &Arc<Orders>, order: &Order, tried: Vec<Offer
 pub(crate) async fn doubt(
     orders: Arc<Orders>,
     order: Arc<Order>,
-    window: Window,
-    claim: Option<Claim>,
+    UnknownAttempt { claim, window, external_id }: UnknownAttempt,
     tried: Vec<OfferId>,
 ) {
     let command = DoubtOrder { order: order.id, attempt: order.attempt };
@@ -71,14 +70,24 @@ pub(crate) async fn doubt(
     let (doubts, now) = (&orders.doubts, orders.market.clock.now());
     match answer {
         Ok(Ok(_)) => {
-            doubts.open(order.id, Doubt { claim, tried, since: now, window, absences: 0 });
+            let (since, absences) = (now, 0);
+            doubts.open(order.id, Doubt { claim, tried, since, window, absences, external_id });
         }
         // The order has ended meanwhile; what was bought for it may still turn up.
         Ok(Err(_)) | Err(SendError::Busy) => {
-            doubts.give_up(PurchaseGivenUp::of(&order, window, now));
+            orders.give_up_purchase(&order, window, external_id.as_deref());
         }
         Err(SendError::Stopped) => {}
     }
+}
+
+/// An attempt of which it is not known what it bought.
+pub(crate) struct UnknownAttempt {
+    pub(crate) claim: Option<Claim>,
+    /// When it may have bought.
+    pub(crate) window: Window,
+    /// The provider's id of the purchase, where that is all that its answer said.
+    pub(crate) external_id: Option<Box<str>>,
 }
 
 struct Purchase {
@@ -95,8 +104,8 @@ enum Attempt {
     Over,
     /// Nothing was bought.
     Refused,
-    /// It may have been bought, at a moment of these.
-    InDoubt(Claim, Window),
+    /// It may have been bought.
+    InDoubt(UnknownAttempt),
 }
 
 /// What follows from the price that a refusal named.
@@ -128,8 +137,8 @@ impl Purchase {
                 match self.attempt(&order, claim, admission).await {
                     Attempt::Over => return,
                     Attempt::Refused => {}
-                    Attempt::InDoubt(claim, window) => {
-                        return doubt(self.orders, order, window, Some(claim), self.tried).await;
+                    Attempt::InDoubt(unknown) => {
+                        return doubt(self.orders, order, unknown, self.tried).await;
                     }
                 }
             }
@@ -183,7 +192,8 @@ impl Purchase {
                 let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
                 let began = Time(now.0.saturating_sub(took_ms));
                 let of = if answered { Window::of_answered } else { Window::of_unanswered };
-                Attempt::InDoubt(claim, of(began, now))
+                let (claim, window) = (Some(claim), of(began, now));
+                Attempt::InDoubt(UnknownAttempt { claim, window, external_id: None })
             }
         }
     }
@@ -326,13 +336,19 @@ impl Purchase {
         let (external_id, cost) = (&*bought.external_id, bookable(bought.cost));
         let orphan = LostOrphan { external_id, from, bought_for, cost };
         let give_back = || orphan.give_back(&self.orders, connected);
-        // 1. What cannot be sold goes back.
+        let in_doubt = |claim: Claim, external_id: Option<Box<str>>| {
+            let window = Window::of_answered(began, self.orders.market.clock.now());
+            Attempt::InDoubt(UnknownAttempt { claim: Some(claim), window, external_id })
+        };
+        // 1. What cannot be sold goes back; without a number it may get one yet.
         let number = match self.fitting(order, connected, &bought) {
             Ok(number) => number,
-            Err(what) => {
-                self.note_wrong_number(connected, what);
+            Err(Misfit::NoNumber) => return in_doubt(claim, Some(external_id.into())),
+            Err(misfit) => {
+                self.orders.report_misfit(connected, order.id, (misfit, SeenIn::Answer));
                 give_back();
-                self.close_product(&claim);
+                // This order does not try it again.
+                self.tried.extend(self.orders.close_product(connected, claim.product()));
                 return Attempt::Refused;
             }
         };
@@ -349,9 +365,9 @@ impl Purchase {
             Ok(Ok(_)) => claim.book(),
             // The purchase is another order's: ours may have been made, under another id.
             Ok(Err(Reject::DuplicatePurchase(_))) => {
-                self.note_wrong_number(connected, "with a purchase that is another order's");
-                let window = Window::of_answered(began, self.orders.market.clock.now());
-                return Attempt::InDoubt(claim, window);
+                let misfit = (Misfit::OtherPurchase, SeenIn::Answer);
+                self.orders.report_misfit(connected, order.id, misfit);
+                return in_doubt(claim, None);
             }
             Ok(Err(Reject::OutOfBounds(field))) => {
                 self.note_failure(connected, format!("{field} does not fit the ledger"));
@@ -373,31 +389,13 @@ impl Purchase {
         order: &Order,
         connected: &Connected,
         bought: &Bought,
-    ) -> Result<Number, &'static str> {
-        let Some(number) = bought.number else { return Err("with a number that cannot be read") };
-        let is_known = self.orders.market.read_model.purchase(connected.id(), &bought.external_id);
-        if is_known.is_some() {
-            return Ok(number);
+    ) -> Result<Number, Misfit> {
+        let read_model = &self.orders.market.read_model;
+        let is_known = read_model.purchase(connected.id(), &bought.external_id).is_some();
+        match bought.number {
+            GivenNumber::Read(number) if is_known => Ok(number),
+            number => self.orders.fitting(order, number),
         }
-        Misfit::of(&self.orders, order, number).map_or(Ok(number), |misfit| Err(misfit.text()))
-    }
-
-    /// Takes a product of a provider off sale that is not what its list says, whatever the
-    /// carrier, until the next list; this order does not try it again.
-    fn close_product(&mut self, claim: &Claim) {
-        let grid = &self.orders.market.grid;
-        for ask in grid.asks(claim.product()).filter(|ask| ask.provider == claim.provider()) {
-            grid.exhaust(ask.offer);
-            self.tried.push(ask.offer);
-        }
-    }
-
-    /// Reports a purchase that was answered with what cannot be sold.
-    fn note_wrong_number(&self, connected: &Connected, what: &str) {
-        let subject = (connected.name(), self.id);
-        let text = format!("the provider answered a purchase {what}: it was not sold");
-        self.note_failure(connected, text.clone());
-        self.orders.market.attention.raise(AttentionKind::WrongNumber, subject, text);
     }
 
     /// Claims the next ask and records the attempt. `None` if the order has its number

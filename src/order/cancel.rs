@@ -116,6 +116,11 @@ impl Orders {
                 self.is_known(&connected, order);
                 Err(UpstreamError::Unavailable)
             }
+            // It is refunded all the same, and charged there.
+            (Ok(state), None) if state.outcome() == ExternalOutcome::Finished => {
+                self.end_by_provider(order.id, ProviderWord::Finished).await;
+                Ok(())
+            }
             (Ok(_), None) => Ok(()),
             (Err(unseen), None) if unseen.is_missing() => {
                 if !self.is_gone(&connected, order).await {

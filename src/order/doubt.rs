@@ -74,6 +74,8 @@ pub(crate) struct Doubt {
     pub(crate) window: Window,
     /// Whole lists of the provider, asked for since then, that did not show it.
     pub(crate) absences: u8,
+    /// The provider's id of its purchase, where it was answered with that and without a number.
+    pub(crate) external_id: Option<Box<str>>,
 }
 
 /// A call under way.
@@ -166,6 +168,13 @@ impl Doubts {
     pub(crate) fn all(&self) -> Vec<(OrderId, Window)> {
         let open = self.open.lock();
         open.iter().map(|(id, doubt)| (*id, doubt.window)).collect()
+    }
+
+    /// The orders in doubt whose purchases are known by their providers' ids.
+    pub(crate) fn known(&self) -> BTreeMap<OrderId, Box<str>> {
+        let open = self.open.lock();
+        let known = open.iter().filter_map(|(id, doubt)| Some((*id, doubt.external_id.clone()?)));
+        known.collect()
     }
 
     /// Counts a whole list, asked for at `asked`, that shows the purchases of none of these

@@ -1,40 +1,128 @@
-//! Numbers that are not sold to an order, though they were bought for it.
+//! Purchases that are not sold to an order, though they were made for it: why, and what the
+//! operator is told of them.
 
-use nexnum_engine::ids::Number;
+use std::sync::Arc;
+
+use nexnum_driver::{GivenNumber, Op};
+use nexnum_engine::ids::{Number, OfferId, OrderId, Product};
 use nexnum_engine::order::Order;
 
 use super::Orders;
+use super::doubt::{PurchaseGivenUp, Window};
+use super::orphan::LostOrphan;
+use crate::attention::AttentionKind;
+use crate::provider::connected::{Connected, Failure};
 
-/// Why a number is not sold to an order, whether a purchase was answered with it or a list
-/// shows it.
+/// Why a purchase is not sold to an order, whether it was answered so or a list shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Misfit {
+    /// Its number cannot be read.
+    Unreadable,
+    /// It has no number yet; it may get one.
+    NoNumber,
+    /// Its number is of another country.
     OtherCountry,
-    /// An open order of the same product has it, of whichever provider.
+    /// An open order of the same product has its number, of whichever provider.
     Taken,
+    /// Another order has the purchase.
+    OtherPurchase,
 }
 
-impl Misfit {
-    pub(crate) fn of(orders: &Orders, order: &Order, number: Number) -> Option<Self> {
-        let market = &orders.market;
-        let country = market.catalog.country(order.product.country)?;
+/// Where a purchase was seen that is not sold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SeenIn {
+    /// In the answer to its call.
+    Answer,
+    /// In a list of open activations.
+    List,
+}
+
+impl Orders {
+    /// The number of a purchase that was made for an order, or why it is not sold.
+    pub(crate) fn fitting(&self, order: &Order, number: GivenNumber) -> Result<Number, Misfit> {
+        let number = match number {
+            GivenNumber::Read(number) => number,
+            GivenNumber::Unreadable => return Err(Misfit::Unreadable),
+            GivenNumber::Absent => return Err(Misfit::NoNumber),
+        };
+        let Some(country) = self.market.catalog.country(order.product.country) else {
+            return Ok(number);
+        };
         if !country.may_have(number) {
-            return Some(Self::OtherCountry);
+            return Err(Misfit::OtherCountry);
         }
         // One number may be sold for several services, each of them once.
-        let providers = orders.providers.list().into_iter();
-        let holders = providers.flat_map(|of| market.read_model.holders(of.id(), number));
-        let mut holders = holders.filter_map(|id| market.read_model.order(id));
+        let read_model = &self.market.read_model;
+        let holders = read_model.all_holders(number).into_iter();
         let is_taken = |other: &Order| {
             other.id != order.id && other.product == order.product && !other.state.is_closed()
         };
-        holders.any(|other| is_taken(&other)).then_some(Self::Taken)
+        let mut holders = holders.filter_map(|id| read_model.order(id));
+        if holders.any(|other| is_taken(&other)) { Err(Misfit::Taken) } else { Ok(number) }
     }
 
-    pub(crate) const fn text(self) -> &'static str {
-        match self {
-            Self::OtherCountry => "with a number of another country",
-            Self::Taken => "with a number that another order has",
+    /// Tells the operator of a purchase that is not sold to its order.
+    pub(crate) fn report_misfit(
+        &self,
+        connected: &Connected,
+        order: OrderId,
+        (misfit, seen): (Misfit, SeenIn),
+    ) {
+        let what = match misfit {
+            Misfit::Unreadable => "with a number that cannot be read",
+            Misfit::NoNumber => "without a number, and none came",
+            Misfit::OtherCountry => "with a number of another country",
+            Misfit::Taken => "with a number that another order has",
+            Misfit::OtherPurchase => "with a purchase that is another order's",
+        };
+        let shown = match seen {
+            SeenIn::Answer => "provider answered",
+            SeenIn::List => "provider's list shows",
+        };
+        // Two providers of the configuration may be one account.
+        let hint = match misfit {
+            Misfit::Taken => "; no other provider of the configuration may have the same account",
+            Misfit::Unreadable
+            | Misfit::NoNumber
+            | Misfit::OtherCountry
+            | Misfit::OtherPurchase => "",
+        };
+        let text = format!("the {shown} a purchase {what}: it was not sold{hint}");
+        let (attention, subject) = (&self.market.attention, (connected.name(), order));
+        attention.raise(AttentionKind::WrongNumber, subject, text.clone());
+        // A list shows it again and again.
+        if seen == SeenIn::Answer {
+            let (at, op) = (self.market.clock.now(), Op::Buy);
+            connected.note_failure(Failure { at, op, order: Some(order), text });
         }
+    }
+
+    /// Gives up what an attempt in doubt may have bought: it goes back by its id where that is
+    /// known and no number came, or else when a list shows it.
+    pub(crate) fn give_up_purchase(
+        self: &Arc<Self>,
+        order: &Order,
+        window: Window,
+        external_id: Option<&str>,
+    ) {
+        let connected = self.providers.bought_under(order.id, order.attempt);
+        let connected = connected.or_else(|| self.providers.get(order.provider));
+        let (Some(external_id), Some(connected)) = (external_id, connected) else {
+            let now = self.market.clock.now();
+            return self.doubts.give_up(PurchaseGivenUp::of(order, window, now));
+        };
+        self.report_misfit(&connected, order.id, (Misfit::NoNumber, SeenIn::Answer));
+        self.close_product(&connected, order.product);
+        let from = window.until.plus_ms(connected.timings().min_cancel_age_ms);
+        let (bought_for, cost) = ((order.id, order.attempt), Some(order.cost));
+        LostOrphan { external_id, from, bought_for, cost }.give_back(self, &connected);
+    }
+
+    /// Takes a product of a provider off sale that is not what its list says, whatever the
+    /// carrier, until the next list; gives its offers.
+    pub(crate) fn close_product(&self, connected: &Connected, product: Product) -> Vec<OfferId> {
+        let (grid, provider) = (&self.market.grid, connected.id());
+        let asks = grid.asks(product).filter(|ask| ask.provider == provider);
+        asks.map(|ask| ask.offer).inspect(|offer| grid.exhaust(*offer)).collect()
     }
 }

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::ids::OfferId;
+use nexnum_engine::ids::{OfferId, OrderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
+use nexnum_engine::reservation::Claim;
 use nexnum_engine::state::GivenUp;
 use nexnum_engine::time::Time;
 use nexnum_storage::Reader;
 
+use super::buy::UnknownAttempt;
 use super::doubt::{GIVEN_UP_KEPT_MS, PurchaseGivenUp, Window};
 use super::orphan::STAYED;
 use super::{Orders, buy};
@@ -24,27 +26,38 @@ impl Orders {
     /// placed: each driven order has the connection of this start, and one without a number
     /// is in doubt, with its claim where there is one; a purchase that no order has goes back.
     pub fn take_up(self: &Arc<Self>, under_way: UnderWay) {
-        let UnderWay { claims, attempts, ledger } = under_way;
-        let now = self.market.clock.now();
-        let mut claims: BTreeMap<_, _> =
-            claims.into_iter().map(|open| (open.order, open.claim)).collect();
+        let UnderWay { claims, without_number, attempts, ledger } = under_way;
         for id in self.market.read_model.driven() {
             let Some(order) = self.market.read_model.order(id) else { continue };
             // A provider that is not connected any more has none.
             let _bound = self.providers.bind(id, order.attempt, order.provider);
-            if order.state == ActivationState::Init {
-                let claim = claims.remove(&id);
-                let ended = now.min(order.deadline);
-                let times = attempts.times(id, order.attempt);
-                let window = window(times, order.placed_at, ended);
-                let tried = vec![order.offer];
-                self.tasks.spawn(buy::doubt(Arc::clone(self), order, window, claim, tried));
-            }
+        }
+        let mut claims: BTreeMap<_, _> =
+            claims.into_iter().map(|open| (open.order, open.claim)).collect();
+        for id in without_number {
+            self.take_up_purchase(id, claims.remove(&id), &attempts);
         }
         self.remember_given_up(&attempts);
         self.remember_overcharges();
         self.give_back_orphans();
         self.tasks.spawn(remember_recent(Arc::clone(self), ledger));
+    }
+
+    /// Looks for what an order without a number may have bought, also where it ended while this
+    /// process started: its deadline may have passed meanwhile, by a clock that was set forward.
+    fn take_up_purchase(self: &Arc<Self>, id: OrderId, claim: Option<Claim>, attempts: &Attempts) {
+        let Some(order) = self.market.read_model.order(id) else { return };
+        let _bound = self.providers.bind(id, order.attempt, order.provider);
+        let now = self.market.clock.now();
+        let times = attempts.times(id, order.attempt);
+        let window = window(times, order.placed_at, now.min(order.deadline));
+        if order.state == ActivationState::Init {
+            let tried = vec![order.offer];
+            let unknown = UnknownAttempt { claim, window, external_id: None };
+            self.tasks.spawn(buy::doubt(Arc::clone(self), order, unknown, tried));
+        } else {
+            self.doubts.give_up(PurchaseGivenUp::of(&order, window, now));
+        }
     }
 
     /// Remembers, at a start, which offers were charged above their prices, by the orders of

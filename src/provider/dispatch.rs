@@ -383,6 +383,12 @@ impl Dispatcher {
         self.shared.state.lock().pauses.until(lane, now).map(|until| until - now)
     }
 
+    /// Allows one poll in a pause: the last look at an activation whose time is over, after which
+    /// it is refunded.
+    pub fn allow_last_look(&self) {
+        self.shared.state.lock().pauses.allow_last_look();
+    }
+
     /// Whether a lane pauses, also at a moment when it may make one call to find out more.
     #[must_use]
     pub fn is_paused(&self, lane: Lane) -> bool {

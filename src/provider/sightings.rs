@@ -211,11 +211,11 @@ mod tests {
     use crate::provider::server_clock::ROUNDING_MS;
     use std::sync::Arc;
 
-    use nexnum_driver::ActiveList;
+    use nexnum_driver::{ActiveList, GivenNumber};
     use nexnum_engine::ids::Number;
 
     fn row(id: &str, created: Option<u64>) -> ActiveRow {
-        let number = Number(6_281_200_000_001);
+        let number = GivenNumber::Read(Number(6_281_200_000_001));
         let external_id = id.to_owned();
         ActiveRow { external_id, number, created: created.map(Time), ..ActiveRow::default() }
     }

@@ -6,7 +6,7 @@
 //! is ended there, once, and asked about a little longer while calls are to spare, so that a
 //! message that crosses the end is kept. After a restart the open ones are simply found again.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +47,8 @@ const PAUSE_NO_ROOM_MS: u64 = 1_000;
 const LATE_MS: u64 = 60_000;
 /// Activations taken in or scheduled anew in one look: the rest has its turn in the next.
 const STEPS_MAX: usize = 500;
+/// Last looks that are begun in one look at the schedules while a provider pauses.
+const LAST_LOOKS_A_TICK: usize = 8;
 /// Before an activation that a list of codes alone shows is worth a call to spare: a message
 /// without a code is in its status only.
 const CONFIRM_MS: u64 = 10_000;
@@ -59,6 +61,8 @@ struct Polled {
     schedule: Schedule,
     /// Polls under way that a call to spare is used for: one at a time.
     at_rest: usize,
+    /// Activations by when their time is over. In a pause each is asked about once more then.
+    last_looks: BTreeSet<(Time, OrderId)>,
 }
 
 /// What a task was begun for.
@@ -191,7 +195,15 @@ impl Poller {
                 schedule: Schedule::new(connected.driver().lists_messages()),
                 connected,
                 at_rest: 0,
+                last_looks: BTreeSet::new(),
             });
+        if let Some(last) = due_by(order) {
+            let again = now.plus_ms(PAUSE_NO_ROOM_MS);
+            let last = if moment == Moment::NoRoom { last.max(again) } else { last };
+            if last > now {
+                polled.last_looks.insert((last, order.id));
+            }
+        }
         // The last look is when the activation's time is over.
         let due = now.plus_ms(pause - spread);
         let due = due_by(order).filter(|last| *last > now).map_or(due, |last| last.min(due));
@@ -225,6 +237,30 @@ impl Poller {
         if let Some(id) = at_rest {
             self.begin_visit(of, id, true);
         }
+        self.look_at_last(of, now);
+    }
+
+    /// Asks about activations once more whose time is over in a pause of their provider's, which
+    /// keeps all other polls.
+    fn look_at_last(&mut self, of: usize, now: Time) {
+        let Some(polled) = self.polled.get_mut(&of) else { return };
+        let mut over = Vec::new();
+        while over.len() < LAST_LOOKS_A_TICK
+            && polled.last_looks.first().is_some_and(|(last, _)| *last <= now)
+        {
+            over.extend(polled.last_looks.pop_first().map(|(_, id)| id));
+        }
+        let dispatcher = polled.connected.client().room().dispatcher();
+        if !dispatcher.is_paused(Lane::Poll) {
+            return;
+        }
+        let read_model = &self.orders.market.read_model;
+        over.retain(|id| {
+            let order = read_model.order(*id);
+            order.is_some_and(|order| due_by(&order).is_some_and(|last| last <= now))
+        });
+        over.iter().for_each(|_| dispatcher.allow_last_look());
+        over.into_iter().for_each(|id| self.begin_visit(of, id, false));
     }
 
     fn begin_look(&mut self, of: usize, depth: Depth, began: Time) {

@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use nexnum_engine::ids::Number;
 use nexnum_engine::money::Micros;
 use serde::Deserialize;
 
 use super::currency::Currency;
-use super::fields::{Input, NumberFields, Reader, checked_scale, read_table};
+use super::fields::{GivenNumber, Input, NumberFields, Reader, checked_scale, read_table};
 use super::value::{code, minor_code, read_cost};
 use crate::document::OneOrMany;
 use crate::place::DriverError;
@@ -19,9 +18,8 @@ use crate::source::Sources;
 pub struct Bought {
     /// The provider's identifier of the activation.
     pub external_id: String,
-    /// The number; `None` where it cannot be read. The purchase was made all the same, and its id
-    /// gives it back.
-    pub number: Option<Number>,
+    /// The number. Without one the purchase was made all the same, and its id gives it back.
+    pub number: GivenNumber,
     /// What the provider says it charged.
     pub cost: Option<Micros>,
     /// The currency of the cost, where the reply names it.
@@ -81,14 +79,12 @@ pub(super) fn compile(
 
 pub(super) fn read(fields: &BoughtFields, input: &Input<'_, '_>) -> Result<Bought, Misfit> {
     let root = |sources: &Sources| input.root(sources);
-    // Without a number it may get one yet: some providers assign it a moment later.
-    root(&fields.number.number).filter(|number| !number.trim().is_empty()).ok_or(Misfit)?;
     // A cost that cannot be read is no reason to forget a number that is ours.
     let cost = fields.cost.as_ref().and_then(root);
     let cost = cost.and_then(|text| read_cost(&text, fields.scale).ok());
     Ok(Bought {
         external_id: root(&fields.external_id).ok_or(Misfit).and_then(code)?,
-        number: fields.number.assemble(root).ok(),
+        number: fields.number.assemble(root),
         cost,
         currency: input.currency(fields.currency.as_ref(), None),
         operator: fields.operator.as_ref().and_then(root).and_then(minor_code),

@@ -3,10 +3,11 @@
 use nexnum_engine::ids::Number;
 
 use super::currency::Currency;
+use super::value::is_nothing;
 use crate::document::OneOrMany;
 use crate::json::Node;
 use crate::place::{DriverError, Place};
-use crate::reply::{Captures, Misfit, View};
+use crate::reply::{Captures, View};
 use crate::source::{Scope, Sources};
 use crate::words::in_words;
 
@@ -59,6 +60,29 @@ pub(super) fn checked_scale(scale: u32, place: &Place) -> Result<u32, DriverErro
     Ok(scale)
 }
 
+/// The number of a purchase, as a reply or a list gives it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GivenNumber {
+    /// A whole number.
+    Read(Number),
+    /// Something is there and is no whole number: masked, in national form, words.
+    Unreadable,
+    /// Nothing is there: some providers assign a number a moment after the purchase.
+    #[default]
+    Absent,
+}
+
+impl GivenNumber {
+    /// The number, where it can be read.
+    #[must_use]
+    pub const fn read(self) -> Option<Number> {
+        match self {
+            Self::Read(number) => Some(number),
+            Self::Unreadable | Self::Absent => None,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct NumberFields {
     pub number: Sources,
@@ -66,17 +90,20 @@ pub(crate) struct NumberFields {
 }
 
 impl NumberFields {
-    pub(super) fn assemble(
-        &self,
-        read: impl Fn(&Sources) -> Option<String>,
-    ) -> Result<Number, Misfit> {
-        let number = read(&self.number).ok_or(Misfit)?;
-        let Some(prefix) = &self.prefix else {
-            return Number::parse(&spelled(&number)).ok_or(Misfit);
+    pub(super) fn assemble(&self, read: impl Fn(&Sources) -> Option<String>) -> GivenNumber {
+        let number = read(&self.number).map(|number| spelled(&number));
+        let Some(number) = number.filter(|it| !it.is_empty() && !is_nothing(it)) else {
+            return GivenNumber::Absent;
         };
-        let prefix = spelled(&read(prefix).ok_or(Misfit)?);
-        let number = spelled(&number);
-        Number::parse(&format!("{}{number}", prefix.trim_start_matches('+'))).ok_or(Misfit)
+        let whole = match &self.prefix {
+            None => Some(number),
+            Some(prefix) => read(prefix).map(|prefix| {
+                let prefix = spelled(&prefix);
+                format!("{}{number}", prefix.trim_start_matches('+'))
+            }),
+        };
+        let parsed = whole.and_then(|whole| Number::parse(&whole));
+        parsed.map_or(GivenNumber::Unreadable, GivenNumber::Read)
     }
 }
 

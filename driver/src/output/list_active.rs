@@ -1,17 +1,19 @@
 //! The open activations: what their rule may say, how they are read, what comes out.
 //!
-//! A row that cannot be read is left out and counted, however many there are.
+//! A row that cannot be read is left out and counted, however many there are; one without a
+//! number that can be read is counted and kept, since its id tells whose it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use nexnum_engine::ids::Number;
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use serde::Deserialize;
 
 use super::currency::Currency;
-use super::fields::{Input, NumberFields, ROWS_MAX, Reader, checked_scale, read_table};
+use super::fields::{
+    GivenNumber, Input, NumberFields, ROWS_MAX, Reader, checked_scale, read_table,
+};
 use super::status::{
     ExternalState, MessageFields, MessagesDoc, ReceivedMessage, States, compile_messages,
     compile_states, read_messages,
@@ -36,7 +38,7 @@ const OVERLAP: usize = 10;
 pub struct ActiveList {
     /// The open activations.
     pub rows: Vec<ActiveRow>,
-    /// Rows left out because they could not be read; each may be any activation.
+    /// Rows that could not be read, or whose number could not; each may be any activation.
     pub misfits: usize,
     /// Rows of the reply, those that are not open or not read included; on several pages,
     /// each once.
@@ -98,7 +100,7 @@ pub struct ActiveRow {
     /// The provider's identifier.
     pub external_id: String,
     /// The number.
-    pub number: Number,
+    pub number: GivenNumber,
     /// True if the number is without its country code.
     pub local: bool,
     /// The provider's code of the country.
@@ -247,7 +249,10 @@ pub(super) fn read(fields: &ActiveFields, input: &Input<'_, '_>) -> Result<Activ
         last = created.or(last);
         match fields.rows.judge(row) {
             Some(true) => match read_active_row(fields, input, row, text.as_deref()) {
-                Ok(row) => list.rows.push(row),
+                Ok(row) => {
+                    list.misfits += usize::from(row.number.read().is_none());
+                    list.rows.push(row);
+                }
                 Err(Misfit) => list.misfits += 1,
             },
             Some(false) => {}
@@ -288,7 +293,7 @@ fn read_active_row(
         state,
         messages,
         external_id: input.row(Some(&fields.external_id), row).ok_or(Misfit).and_then(code)?,
-        number: fields.number.assemble(|sources| input.row(Some(sources), row))?,
+        number: fields.number.assemble(|sources| input.row(Some(sources), row)),
         local: fields.local,
         country: field(&fields.country).and_then(minor_code),
         service: field(&fields.service).and_then(minor_code),
@@ -312,12 +317,13 @@ fn says_received(fields: &ActiveFields, input: &Input<'_, '_>, row: &Node<'_>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nexnum_engine::ids::Number;
 
     /// A page of these rows, the odd ones open.
     fn page(ids: &[u32], oldest: u64, full: bool) -> ActiveList {
         let row = |id: &u32| ActiveRow {
             external_id: id.to_string(),
-            number: Number(15_551),
+            number: GivenNumber::Read(Number(15_551)),
             ..ActiveRow::default()
         };
         ActiveList {

@@ -27,6 +27,7 @@ use crate::source::{Scope, Sources};
 
 pub use buy::Bought;
 pub use currency::Currency;
+pub use fields::GivenNumber;
 pub use list_active::{ActiveList, ActiveRow};
 pub use prices::{PriceList, PriceRow};
 pub use status::{ExternalOutcome, ExternalState, ReceivedMessage, StatusReport};

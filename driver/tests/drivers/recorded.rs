@@ -96,7 +96,7 @@ pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
         Ok(Output::Bought(bought)) => {
             let cost = bought.cost.map(|cost| cost.to_string());
             let (cost, operator) = (or_dash(&cost), or_dash(&bought.operator));
-            let number = bought.number.map_or("-".to_owned(), |number| format!("+{number}"));
+            let number = bought.number.read().map_or("-".to_owned(), |number| format!("+{number}"));
             let id = bought.external_id;
             let currency = show_currency(bought.currency);
             lines.push(format!("bought {id} {number} cost={cost}{currency} operator={operator}"));
@@ -127,11 +127,12 @@ pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
                 let name = row.service_name.map(|name| format!("{name:?}"));
                 let (country, service) = (or_dash(&row.country), or_dash(&row.service.or(name)));
                 let cost = row.cost.map_or_else(String::new, |cost| format!(" cost={cost}"));
-                let (id, number) = (row.external_id, row.number);
                 let sign = if row.local { "local " } else { "+" };
+                let number = row.number.read().map(|number| format!("{sign}{number}"));
+                let (id, number) = (row.external_id, or_dash(&number));
                 let currency = show_currency(row.currency);
                 lines.push(format!(
-                    "{id} {sign}{number} {country} {service} created={created}{cost}{currency}"
+                    "{id} {number} {country} {service} created={created}{cost}{currency}"
                 ));
                 let state = row.state.map_or("-".to_owned(), |state| format!("{state:?}"));
                 lines.push(format!("  {}", state.to_lowercase()));

@@ -94,7 +94,7 @@ pub struct ReadModel {
     /// Orders that got their number from a provider since the last look of the poller.
     assigned: Mutex<Vec<OrderId>>,
     /// Orders by their numbers, to find where a message belongs, and whether a number is taken.
-    held: Mutex<BTreeSet<(ProviderId, Number, OrderId)>>,
+    held: Mutex<BTreeSet<(Number, ProviderId, OrderId)>>,
     /// Orders by what their provider calls the purchase.
     purchases: HashMap<(ProviderId, Box<str>), OrderId>,
     closed: Mutex<BTreeSet<(Time, OrderId)>>,
@@ -251,7 +251,7 @@ impl ReadModel {
             };
         }
         if let Some(assignment) = &order.assignment {
-            self.held.lock().insert((order.provider, assignment.number, id));
+            self.held.lock().insert((assignment.number, order.provider, id));
         }
         match self.directory.kind(order.provider) {
             Some(ProviderKind::Own) => {
@@ -293,7 +293,7 @@ impl ReadModel {
             if let Some(order) = orders.remove(&id)
                 && let Some(assignment) = &order.assignment
             {
-                self.held.lock().remove(&(order.provider, assignment.number, id));
+                self.held.lock().remove(&(assignment.number, order.provider, id));
                 let key = (order.provider, assignment.external_id.clone());
                 self.purchases.pin().remove(&key);
             }
@@ -444,8 +444,16 @@ impl ReadModel {
     #[must_use]
     pub fn holders(&self, provider: ProviderId, number: Number) -> Vec<OrderId> {
         let held = self.held.lock();
-        let all = (provider, number, OrderId(0))..=(provider, number, OrderId(u32::MAX));
+        let all = (number, provider, OrderId(0))..=(number, provider, OrderId(u32::MAX));
         held.range(all).map(|(.., order)| *order).collect()
+    }
+
+    /// The same, whichever provider the number is of.
+    #[must_use]
+    pub fn all_holders(&self, number: Number) -> Vec<OrderId> {
+        let held = self.held.lock();
+        let of = |number| (number, ProviderId(0), OrderId(0));
+        held.range(of(number)..of(Number(number.0 + 1))).map(|(.., order)| *order).collect()
     }
 
     /// Waits until `done` holds of the order, at most `wait`; gives it as it stands then.

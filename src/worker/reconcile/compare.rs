@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use nexnum_driver::ActiveRow;
 use nexnum_engine::command::{AssignNumber, FailOrder};
-use nexnum_engine::ids::OrderId;
+use nexnum_engine::ids::{Number, OrderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order};
 use nexnum_engine::time::Time;
@@ -13,12 +13,11 @@ use tokio::task::JoinSet;
 
 use super::listed::{self, ReadList, international};
 use super::{Reconciler, SERVED_MAX};
-use crate::attention::AttentionKind;
 use crate::order::Orders;
 use crate::order::buy;
-use crate::order::doubt::{GIVEN_UP_KEPT_MS, PurchaseGivenUp, Window};
+use crate::order::doubt::{Doubt, GIVEN_UP_KEPT_MS, PurchaseGivenUp, Window};
 use crate::order::matching::{Matched, Seeker, Served, Unowned, match_rows};
-use crate::order::misfit::Misfit;
+use crate::order::misfit::{Misfit, SeenIn};
 use crate::order::orphan::LostOrphan;
 use crate::provider::connected::Connected;
 use crate::provider::listed::Listed;
@@ -42,8 +41,10 @@ impl Reconciler {
         let (asked, is_cut) = (listed.look.asked, listed.list.is_cut());
         let ReadList { unowned, whole_from } =
             listed::read(&self.orders, &self.connected, listed, &mut self.zone);
+        let (seekers, known) = self.seekers(&doubted);
+        let (ours, mut unowned): (Vec<_>, Vec<_>) =
+            unowned.into_iter().partition(|(row, _)| known.contains_key(&*row.external_id));
         let rows: Vec<Unowned> = unowned.iter().map(|(_, says)| *says).collect();
-        let seekers: Vec<Seeker> = doubted.iter().map(seeker).collect();
         let served = self.served(asked);
         let mut matched = match_rows(&rows, &seekers, given_up, &served, &calls);
         // 3. Where others buy on the account, none is known to be ours.
@@ -53,9 +54,16 @@ impl Reconciler {
         }
         let (provider, steps) = (self.connected.name(), matched.steps);
         tracing::debug!(provider, rows = rows.len(), seekers = seekers.len(), steps, "compared");
-        // 4. Orders in doubt get their purchases.
-        self.adopt_all(&matched, &doubted, &unowned).await;
         self.note_served(&matched, &doubted);
+        // 4. Orders in doubt get their purchases, those first whose ids their answers said; one
+        // whose purchase goes back buys once more.
+        for row in ours {
+            matched.adopted.push((unowned.len(), known[&*row.0.external_id]));
+            unowned.push(row);
+        }
+        let Adoptions { begun, numberless, returned } =
+            self.adopt_all(&matched, &doubted, &unowned).await;
+        self.resume_all(self.settle_all(&returned, &doubted)).await;
         // 5. What was given up goes back; what may be a stranger's is the operator's to judge.
         for (at, purchase) in &matched.returned {
             self.give_back(&unowned[*at], purchase);
@@ -63,14 +71,19 @@ impl Reconciler {
         self.orders.doubts.found(matched.returned.iter().map(|(_, purchase)| purchase));
         self.report(matched.unattributed.iter().map(|at| &unowned[*at].0), &unowned, is_cut);
         // 6. An order that whole lists do not show was not bought.
-        let named: BTreeSet<OrderId> = matched.adopted.iter().map(|(_, id)| *id).collect();
+        let is_named = |id: &OrderId| begun.contains(id) || numberless.contains(id);
         let absent = waiting.iter().filter(|(_, window)| whole_from <= window.since);
         let absent = absent.map(|(order, _)| order.id);
-        let absent = absent.filter(|id| !named.contains(id) && !matched.unclear.contains(id));
+        let absent = absent.filter(|id| !is_named(id) && !matched.unclear.contains(id));
         let settled = self.orders.doubts.count_absences(asked, absent);
-        self.resume_all(&settled, waiting).await;
-        // 7. One that lists cannot settle waits no longer.
-        let left = waiting.iter().map(|(order, _)| order.id).filter(|id| !named.contains(id));
+        let settled = self.settle_all(&settled, waiting);
+        for (order, window, doubt) in &settled {
+            // Should it turn up all the same, it goes back.
+            self.orders.give_up_purchase(order, *window, doubt.external_id.as_deref());
+        }
+        self.resume_all(settled).await;
+        // 7. One that lists cannot settle, or that has no number still, waits no longer.
+        let left = waiting.iter().map(|(order, _)| order.id).filter(|id| !begun.contains(id));
         let unsettled = self.orders.doubts.unsettled(asked, left);
         self.end_all(&unsettled, waiting).await;
     }
@@ -98,15 +111,29 @@ impl Reconciler {
         self.served.drain(..above);
     }
 
+    /// The orders whose purchases have to be told by what lists say of them, and the others by
+    /// the ids of theirs.
+    fn seekers(
+        &self,
+        doubted: &[(Arc<Order>, Window)],
+    ) -> (Vec<Seeker>, BTreeMap<Box<str>, OrderId>) {
+        let ids = self.orders.doubts.known();
+        let seeks = |(order, _): &&(Arc<Order>, Window)| !ids.contains_key(&order.id);
+        let known =
+            doubted.iter().filter_map(|(order, _)| Some((ids.get(&order.id)?.clone(), order.id)));
+        (doubted.iter().filter(seeks).map(seeker).collect(), known.collect())
+    }
+
+    /// Gives orders what lists show of their purchases.
     async fn adopt_all(
         &self,
         matched: &Matched,
         doubted: &[(Arc<Order>, Window)],
         unowned: &[(ActiveRow, Unowned)],
-    ) {
+    ) -> Adoptions {
         let doubted: BTreeMap<OrderId, &Arc<Order>> =
             doubted.iter().map(|(order, _)| (order.id, order)).collect();
-        let mut adoptions = JoinSet::new();
+        let (mut adoptions, mut came_to) = (JoinSet::new(), Adoptions::default());
         for (at, id) in &matched.adopted {
             let Some(order) = doubted.get(id) else { continue };
             if adoptions.len() >= ADOPTIONS_MAX {
@@ -114,31 +141,45 @@ impl Reconciler {
             }
             let (orders, connected) = (Arc::clone(&self.orders), Arc::clone(&self.connected));
             let (row, says) = &unowned[*at];
-            let number = international(orders.market.catalog, row, order.product.country);
-            match Misfit::of(&orders, order, number) {
-                None => {}
-                // It was bought for the order all the same, and goes back.
-                Some(Misfit::OtherCountry) => {
-                    self.give_back_misfit(order, row, says);
+            let given = international(orders.market.catalog, row, order.product.country);
+            let number = match orders.fitting(order, given) {
+                Ok(number) => number,
+                // It may get one yet.
+                Err(Misfit::NoNumber) => {
+                    came_to.numberless.insert(*id);
                     continue;
                 }
-                Some(Misfit::Taken) => {
-                    note_taken(&orders, &connected, order.id);
+                Err(misfit) => {
+                    orders.report_misfit(&connected, *id, (misfit, SeenIn::List));
+                    match misfit {
+                        // It was bought for the order all the same, and goes back.
+                        Misfit::Unreadable | Misfit::OtherCountry => {
+                            self.give_row_back((row, says), (*id, order.attempt), None);
+                            came_to.returned.push(*id);
+                        }
+                        // It is the other order's, where two providers are one account.
+                        Misfit::Taken | Misfit::OtherPurchase | Misfit::NoNumber => {}
+                    }
                     continue;
                 }
-            }
+            };
+            came_to.begun.insert(*id);
             let (order, row) = (Arc::clone(order), row.clone());
-            adoptions.spawn(async move { adopt(&orders, &connected, &order, &row).await });
+            adoptions
+                .spawn(async move { adopt(&orders, &connected, &order, (number, &row)).await });
         }
         while adoptions.join_next().await.is_some() {}
+        came_to
     }
 
     fn give_back(&self, (row, says): &(ActiveRow, Unowned), purchase: &PurchaseGivenUp) {
         let orders = &self.orders;
         let order = orders.market.read_model.order(purchase.order);
         let number = international(orders.market.catalog, row, purchase.product.country);
-        if order.and_then(|order| Misfit::of(orders, &order, number)) == Some(Misfit::Taken) {
-            return note_taken(orders, &self.connected, purchase.order);
+        let fits = order.map(|order| orders.fitting(&order, number));
+        if fits == Some(Err(Misfit::Taken)) {
+            let taken = (Misfit::Taken, SeenIn::List);
+            return orders.report_misfit(&self.connected, purchase.order, taken);
         }
         let bought_for = (purchase.order, purchase.attempt);
         self.give_row_back((row, says), bought_for, purchase.cost);
@@ -162,17 +203,6 @@ impl Reconciler {
         orphan.give_back(orders, connected);
     }
 
-    /// Gives back what was bought for an order in doubt and cannot be sold; lists that show
-    /// nothing else for it settle the doubt.
-    fn give_back_misfit(&self, order: &Order, row: &ActiveRow, says: &Unowned) {
-        let (orders, connected) = (&self.orders, &self.connected);
-        let what = Misfit::OtherCountry.text();
-        let text = format!("the provider's list shows a purchase {what}: it was not sold");
-        let subject = (connected.name(), order.id);
-        orders.market.attention.raise(AttentionKind::WrongNumber, subject, text);
-        self.give_row_back((row, says), (order.id, order.attempt), None);
-    }
-
     /// Ends orders whose doubts stay: what was bought for them is written off, and goes back
     /// if a list proves it to be ours.
     async fn end_all(&self, unsettled: &[OrderId], waiting: &[(Arc<Order>, Window)]) {
@@ -192,53 +222,67 @@ impl Reconciler {
         }
     }
 
-    /// Sends orders on whose purchases enough lists do not show.
-    async fn resume_all(&self, settled: &[OrderId], waiting: &[(Arc<Order>, Window)]) {
-        let waiting: BTreeMap<OrderId, &(Arc<Order>, Window)> =
-            waiting.iter().map(|it| (it.0.id, it)).collect();
-        let mut resuming = JoinSet::new();
-        for id in settled {
-            let Some((order, window)) = waiting.get(id) else { continue };
-            let Some(doubt) = self.orders.doubts.settle(*id) else { continue };
-            // Should it turn up all the same, it goes back.
-            let now = self.orders.market.clock.now();
-            self.orders.doubts.give_up(PurchaseGivenUp::of(order, *window, now));
+    /// Ends the doubts of orders whose purchases lists do not show, or show as what goes back.
+    fn settle_all(
+        &self,
+        settled: &[OrderId],
+        waiting: &[(Arc<Order>, Window)],
+    ) -> Vec<(Arc<Order>, Window, Doubt)> {
+        let settled = waiting.iter().filter(|(order, _)| settled.contains(&order.id));
+        let settle = |(order, window): &(Arc<Order>, Window)| {
+            let doubt = self.orders.doubts.settle(order.id)?;
             let (provider, id) = (self.connected.name(), order.id.0);
             tracing::info!(
                 provider,
                 order = id,
-                "doubt settled: the provider's lists do not show a purchase"
+                "doubt settled: the provider's lists do not show a purchase that can be sold"
             );
+            Some((Arc::clone(order), *window, doubt))
+        };
+        settled.filter_map(settle).collect()
+    }
+
+    /// Sends orders on that are in doubt no longer.
+    async fn resume_all(&self, settled: Vec<(Arc<Order>, Window, Doubt)>) {
+        let mut resuming = JoinSet::new();
+        for (order, _, doubt) in settled {
             drop(doubt.claim);
             if resuming.len() >= ADOPTIONS_MAX {
                 resuming.join_next().await;
             }
-            let (orders, order) = (Arc::clone(&self.orders), Arc::clone(order));
+            let orders = Arc::clone(&self.orders);
             resuming.spawn(async move { buy::resume(&orders, &order, doubt.tried).await });
         }
         while resuming.join_next().await.is_some() {}
     }
 }
 
+/// What orders came to whose purchases a list shows.
+#[derive(Default)]
+struct Adoptions {
+    /// Those that get their numbers.
+    begun: BTreeSet<OrderId>,
+    /// Those whose purchases have no number yet.
+    numberless: BTreeSet<OrderId>,
+    /// Those whose purchases go back.
+    returned: Vec<OrderId>,
+}
+
 fn seeker((order, window): &(Arc<Order>, Window)) -> Seeker {
     Seeker { order: order.id, product: order.product, window: *window }
 }
 
-/// Tells the operator of a row whose number is sold already. It is left alone: it may be the
-/// other order's purchase, where two providers of the configuration are one account.
-fn note_taken(orders: &Orders, connected: &Connected, order: OrderId) {
-    let text = "the list of open activations shows a number that another order has: no other \
-                provider of the configuration may have the same account";
-    let subject = (connected.name(), order);
-    orders.market.attention.raise(AttentionKind::WrongNumber, subject, text.to_owned());
-}
-
 /// Gives an order the purchase that was made for it.
-async fn adopt(orders: &Orders, connected: &Connected, order: &Order, row: &ActiveRow) {
+async fn adopt(
+    orders: &Orders,
+    connected: &Connected,
+    order: &Order,
+    (number, row): (Number, &ActiveRow),
+) {
     let command = AssignNumber {
         order: order.id,
         attempt: order.attempt,
-        number: international(orders.market.catalog, row, order.product.country),
+        number,
         external_id: row.external_id.as_str().into(),
         cost: buy::bookable(row.cost),
         timings: connected.timings(),

@@ -1,7 +1,7 @@
 //! What a list of open activations says: which rows no order has, and what each of them may
 //! be.
 
-use nexnum_driver::{ActiveRow, Crosswalk};
+use nexnum_driver::{ActiveRow, Crosswalk, GivenNumber};
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::ids::{CountryId, Number, ServiceId};
 use nexnum_engine::time::Time;
@@ -151,12 +151,10 @@ fn named<T>(code: Option<&str>, others_do: bool, find: impl Fn(&str) -> Option<T
 }
 
 /// A row's number with its country code, which some lists leave out.
-pub(super) fn international(catalog: &Catalog, row: &ActiveRow, country: CountryId) -> Number {
-    if !row.local {
-        return row.number;
-    }
+pub(super) fn international(catalog: &Catalog, row: &ActiveRow, country: CountryId) -> GivenNumber {
+    let (GivenNumber::Read(number), true) = (row.number, row.local) else { return row.number };
     let dial_code = catalog.country(country).map_or("", |country| country.dial_code);
-    Number::parse(&format!("{dial_code}{}", row.number)).unwrap_or(row.number)
+    Number::parse(&format!("{dial_code}{number}")).map_or(row.number, GivenNumber::Read)
 }
 
 #[cfg(test)]
@@ -224,9 +222,9 @@ mod tests {
         let catalog = Catalog::load();
         let us = catalog.find_country("US").unwrap();
         let adopted = |number: u64, local| {
-            let (number, external_id) = (Number(number), "A".to_owned());
+            let (number, external_id) = (GivenNumber::Read(Number(number)), "A".to_owned());
             let row = ActiveRow { external_id, number, local, ..ActiveRow::default() };
-            international(catalog, &row, us).0
+            international(catalog, &row, us).read().unwrap().0
         };
         assert_eq!(adopted(2_025_550_123, true), 12_025_550_123);
         assert_eq!(adopted(1_325_550_123, true), 11_325_550_123, "as its local part begins");

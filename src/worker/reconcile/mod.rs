@@ -205,10 +205,9 @@ impl Reconciler {
                 waiting.push((order, window));
                 continue;
             }
-            doubts.settle(id);
+            let external_id = doubts.settle(id).and_then(|doubt| doubt.external_id);
             if order.state == ActivationState::Failed {
-                let now = self.orders.market.clock.now();
-                doubts.give_up(PurchaseGivenUp::of(&order, window, now));
+                self.orders.give_up_purchase(&order, window, external_id.as_deref());
             }
         }
         waiting

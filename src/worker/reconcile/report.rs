@@ -68,7 +68,8 @@ impl Reconciler {
         rows.retain(|(row, says)| {
             let is_ours = |number: &Number| {
                 // A list may leave the country code out.
-                number.0.to_string().ends_with(&row.number.0.to_string())
+                let listed = row.number.read().map(|listed| listed.0.to_string());
+                listed.is_some_and(|listed| number.0.to_string().ends_with(&listed))
             };
             is_foreign(says, since, &begun) && !numbers.iter().any(is_ours)
         });

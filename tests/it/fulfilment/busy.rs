@@ -8,19 +8,22 @@ use nexnum::order::{Refusal, UpstreamError};
 use nexnum::provider::dispatch::PauseOf;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::ids::CarrierId;
+use nexnum_sandbox::SandboxConfig;
 
 use super::{HANDLER, Rig, SMSPOOL};
 use crate::rig::sandbox::product;
 
 /// The handler protocol's provider allows so many calls in so long.
 async fn limited(sellers: &[(usize, i64)], calls: u32, per_ms: u64) -> Rig {
-    let closed = Rig::start_with(sellers, 600_000).await.close().await;
     let shipped = "windows = [{ calls = 10, per_ms = 1000 }, { calls = 200, per_ms = 60000 }]";
     let tight = format!("windows = [{{ calls = {calls}, per_ms = {per_ms} }}]");
-    closed.reword("handler", shipped, &tight);
-    let rig = closed.open().await;
-    super::synced(rig.orders()).await;
-    rig
+    let config = SandboxConfig {
+        min_cancel_age_ms: 0,
+        sms_delay_ms: 600_000..=600_000,
+        ..SandboxConfig::small(7)
+    };
+    // From its first start: after a restart the windows are taken for used up.
+    Rig::start_reworded(config, sellers, &[(shipped, &tight)]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

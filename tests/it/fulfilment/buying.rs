@@ -11,7 +11,7 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
 
-use super::{FIVESIM, HANDLER, Rig, SMSPOOL, received, synced, until};
+use super::{Closed, FIVESIM, HANDLER, Rig, SMSPOOL, received, synced, until};
 use crate::rig::sandbox::product;
 
 async fn check_bought(seller: usize) {
@@ -170,9 +170,9 @@ async fn check_not_sold(rig: &Rig, id: OrderId) {
     let order = rig.order(id, |order| order.state == ActivationState::Failed).await;
     assert!(order.assignment.is_none(), "{order:?}");
     let market = &rig.orders().market;
-    let (rows, _) = market.attention.rows(usize::MAX);
-    assert!(rows.iter().any(|row| row.kind == AttentionKind::WrongNumber), "{rows:?}");
-    assert_eq!(rig.orders().doubts.count().orphans, 1);
+    let told = || market.attention.rows(usize::MAX).0;
+    until(|| told().iter().any(|row| row.kind == AttentionKind::WrongNumber)).await;
+    until(|| rig.orders().doubts.count().orphans == 1).await;
     until(|| market.read_model.orphans().is_empty()).await;
 }
 
@@ -212,6 +212,56 @@ async fn a_lost_purchase_with_a_number_of_another_country_goes_back() {
     let (rows, _) = market.attention.rows(usize::MAX);
     assert!(rows.iter().any(|row| row.kind == AttentionKind::WrongNumber), "{rows:?}");
     until(|| market.read_model.orphans().is_empty()).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_purchase_whose_number_a_list_masks_goes_back() {
+    let closed = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await.close().await;
+    let told = r#"number = "/phone", country"#;
+    closed.reword("fivesim", told, r#"number = "=+62812****001", country"#);
+    let rig = closed.open().await;
+    synced(rig.orders()).await;
+    rig.sandbox.faults(FIVESIM).next(FaultKind::BoughtButReplyLost);
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.assignment.is_some()).await;
+    assert_eq!(order.attempt, 2, "{order:?}");
+    let market = &rig.orders().market;
+    let (rows, _) = market.attention.rows(usize::MAX);
+    assert!(rows.iter().any(|row| row.kind == AttentionKind::WrongNumber), "{rows:?}");
+    until(|| market.read_model.orphans().is_empty()).await;
+    rig.stop().await;
+}
+
+/// A market whose provider answers each purchase with its id alone.
+async fn answering_ids() -> Closed {
+    let closed = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await.close().await;
+    closed.reword("fivesim", r#"number = "/phone", cost"#, r#"number = "/none", cost"#);
+    closed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_without_a_number_gets_the_one_that_the_list_shows_for_its_id() {
+    let rig = answering_ids().await.open().await;
+    synced(rig.orders()).await;
+    for attempt in [1, 1] {
+        let id = rig.buy(None).await.unwrap();
+        let active = |order: &Order| order.state == ActivationState::Active;
+        assert_eq!(rig.order(id, active).await.attempt, attempt);
+    }
+    let (rows, _) = rig.orders().market.attention.rows(usize::MAX);
+    assert!(!rows.iter().any(|row| row.kind == AttentionKind::WrongNumber), "{rows:?}");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_that_gets_no_number_goes_back_by_its_id() {
+    let closed = answering_ids().await;
+    closed.reword("fivesim", r#"number = "/phone", country"#, r#"number = "/none", country"#);
+    let rig = closed.open().await;
+    synced(rig.orders()).await;
+    drop(rig.buy(None).await);
+    check_not_sold(&rig, OrderId(1)).await;
     rig.stop().await;
 }
 

@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 
 use nexnum::market::change::Change;
 use nexnum::order::{Refusal, UpstreamError};
+use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::ids::Seq;
+use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
 use nexnum_sandbox::{FaultKind, SandboxConfig};
 
-use super::{HANDLER, Rig, ask_handler, check_cancelled, received};
+use super::{FIVESIM, HANDLER, Rig, ask_fivesim, ask_handler, check_cancelled, received};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_after_the_cancel_is_kept_and_marked_late() {
@@ -57,6 +59,26 @@ async fn a_cancel_that_the_provider_did_not_answer_changes_nothing_and_may_be_re
     rig.cancel(id).await;
     assert_eq!(rig.wallet(), (10_000_000, 0));
     rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_of_what_its_provider_finished_without_a_message_books_the_charge() {
+    let closed = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await.close().await;
+    // No poll sees the end first.
+    closed.reword("fivesim", "poll_interval_ms = 100", "poll_interval_ms = 600000");
+    closed.reword("fivesim", r#"CANCELED = "cancelled""#, r#"CANCELED = "finished""#);
+    let rig = closed.open().await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+    let external_id = &order.assignment.as_ref().unwrap().external_id;
+    let ended = ask_fivesim(&rig.sandbox, &format!("cancel/{external_id}")).await;
+    assert!(ended.contains("CANCELED"), "{ended}");
+    rig.cancel(id).await;
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    let closed = rig.close().await;
+    let loss = closed.state().balance(Book::Loss(order.provider));
+    assert_eq!(loss, Micros(-100_000));
+    closed.sandbox.stop().await;
 }
 
 /// A refusal within three seconds that says when the outcome of a request is there.

@@ -305,6 +305,51 @@ async fn a_purchase_in_doubt_at_a_restart_is_adopted_after_it() {
     rig.stop().await;
 }
 
+/// What became of an order in doubt is looked for though it is over when the market starts
+/// again, ten minutes later by its clock.
+async fn over_at_the_start(seller: usize) -> (Closed, OrderId) {
+    let config = SandboxConfig {
+        min_cancel_age_ms: 0,
+        sms_delay_ms: 6_000_000..=6_000_000,
+        ..SandboxConfig::small(7)
+    };
+    let rig = Rig::start_on(config, &[(seller, 100_000)]).await;
+    let (closed, id) = close_in_doubt(rig, seller).await;
+    closed.advance_ms(600_000);
+    (closed, id)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_order_bought_that_is_over_at_the_start_goes_back() {
+    let (closed, id) = over_at_the_start(FIVESIM).await;
+    // It was as long for the provider.
+    closed.sandbox.advance_ms(600_000);
+    let rig = closed.open().await;
+    let order = rig.order(id, |order| order.state == ActivationState::Failed).await;
+    let loss = || {
+        let providers = rig.orders().market.read_model.directory().providers();
+        providers.into_iter().find(|(id, _)| *id == order.provider).unwrap().1.loss
+    };
+    assert_eq!((order.attempt, rig.wallet()), (1, (10_000_000, 0)));
+    until(|| rig.orders().doubts.count().orphans == 1 && loss() == Micros::ZERO).await;
+    rig.stop().await;
+}
+
+async fn check_told_after_a_step(seller: usize) {
+    let (closed, id) = over_at_the_start(seller).await;
+    let rig = closed.open().await;
+    let order = rig.order(id, |order| order.state == ActivationState::Failed).await;
+    let provider = rig.orders().providers.get(order.provider).unwrap();
+    until(|| provider.health().unattributed == 1).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_set_forward_at_a_restart_loses_no_purchase_in_silence() {
+    let of = check_told_after_a_step;
+    tokio::join!(of(HANDLER), of(FIVESIM), of(SMSPOOL));
+}
+
 /// A market whose one order gave its first purchase up and has its number elsewhere.
 async fn moved_on(seller: usize) -> Rig {
     let rig = Rig::start_with(&[(seller, 100_000), (SMSPOOL, 200_000)], 600_000).await;

@@ -19,6 +19,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexnum::clock::Clock;
 use nexnum::market::folder;
 use nexnum::order::claim::Wish;
 use nexnum::order::{Orders, Refusal};
@@ -41,6 +42,8 @@ use crate::rig::{ledger, server};
 const HANDLER: usize = 0;
 const FIVESIM: usize = 1;
 const SMSPOOL: usize = 2;
+/// A second connection to the account at the provider that is FIVESIM.
+const FIVESIM_AGAIN: usize = 4;
 /// Far above what any step takes; nothing waits for it to pass.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -80,14 +83,30 @@ impl Rig {
     }
 
     async fn start_on(config: SandboxConfig, sellers: &[(usize, i64)]) -> Self {
+        Self::start_reworded(config, sellers, &[]).await
+    }
+
+    /// As [`Rig::start_on`], with these words of the handler protocol's driver changed.
+    async fn start_reworded(
+        config: SandboxConfig,
+        sellers: &[(usize, i64)],
+        words: &[(&str, &str)],
+    ) -> Self {
         let sandbox = Sandbox::start(config).await.unwrap();
         let folder = TempDir::new().unwrap();
         for (provider, cost) in sellers {
-            assert!(sandbox.pin(*provider, product(), Micros(*cost), 5), "it is sold there");
+            assert!(
+                sandbox.pin(account(*provider), product(), Micros(*cost), 5),
+                "it is sold there"
+            );
         }
         folder::init(&folder.path().join("market")).unwrap();
         let (customer, sellers) = (AccountId(1), sellers.to_vec());
-        let rig = Closed { sandbox, customer, folder, sellers, keyless: false }.open().await;
+        let closed = Closed { sandbox, customer, folder, sellers, keyless: false };
+        let setup_of = |(at, _): &(usize, i64)| setup(&closed.sandbox, *at, &closed.folder);
+        let _drivers_are_written: Vec<_> = closed.sellers.iter().map(setup_of).collect();
+        words.iter().for_each(|(from, to)| closed.reword("handler", from, to));
+        let rig = closed.open().await;
         synced(rig.orders()).await;
         let open = OpenAccount { name: "buyer".into(), credit_limit: Micros::ZERO };
         assert_eq!(execute(rig.orders(), open).await, customer);
@@ -154,6 +173,13 @@ impl Closed {
         ledger::append(&mut opened, at, &pulse.into());
     }
 
+    /// Sets the machine's clock forward: nothing is decided between the last event and then.
+    fn advance_ms(&self, ms: u64) {
+        let mut opened = folder::open(&self.folder.path().join("market"), |_| {}).unwrap();
+        let at = Clock::not_before(opened.last_at).now().plus_ms(ms);
+        ledger::append(&mut opened, at, &ledger::account("another").into());
+    }
+
     /// Changes the words of a driver.
     fn reword(&self, driver: &str, from: &str, to: &str) {
         let path = self.folder.path().join(format!("{driver}.toml"));
@@ -180,16 +206,22 @@ impl Closed {
     }
 }
 
+/// The provider whose account a connection uses.
+const fn account(at: usize) -> usize {
+    at % 3
+}
+
 /// The shipped driver, but polling ten times a second. It is written once: a test may
 /// change its words while the market is closed.
 fn setup(sandbox: &Sandbox, at: usize, folder: &TempDir) -> ProviderSetup {
-    let provider = &sandbox.providers()[at];
+    let provider = &sandbox.providers()[account(at)];
     let path = folder.path().join(format!("{}.toml", provider.driver));
     if !path.exists() {
         fs::write(&path, driver(provider.driver)).unwrap();
     }
     let document = path.to_str().unwrap();
-    let setup = server::provider(provider.name, document, &provider.base_url, &provider.key);
+    let name = if account(at) == at { provider.name } else { "Again" };
+    let setup = server::provider(name, document, &provider.base_url, &provider.key);
     ProviderSetup { min_cancel_age_ms: Some(0), ..setup }
 }
 

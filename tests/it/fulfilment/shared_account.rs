@@ -10,12 +10,12 @@ use nexnum_engine::activation::ActivationState;
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::ids::{CarrierId, OrderId, Product};
 use nexnum_engine::money::Micros;
-use nexnum_engine::order::Order;
+use nexnum_engine::order::{Order, OrderStatus};
 use nexnum_sandbox::{FaultKind, Sandbox};
 
 use super::{
-    FIVESIM, HANDLER, Rig, SMSPOOL, ask_fivesim, ask_handler, dated_stray, setup, stray, synced,
-    until,
+    FIVESIM, FIVESIM_AGAIN, HANDLER, Rig, SMSPOOL, ask_fivesim, ask_handler, dated_stray, setup,
+    stray, synced, until,
 };
 use crate::rig::sandbox::product;
 
@@ -153,5 +153,31 @@ async fn a_row_that_names_another_service_is_not_ours() {
     };
     let (id, ()) = tokio::join!(rig.doubt(1), foreign);
     rig.check_in_doubt(id).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_providers_on_one_account_do_not_sell_a_number_twice() {
+    let rig = Rig::start_with(&[(FIVESIM, 100_000), (FIVESIM_AGAIN, 100_000)], 600_000).await;
+    // Of the one the answer says nothing, and nothing was bought.
+    rig.sandbox.faults(FIVESIM).next(FaultKind::Garbage);
+    let (orders, customer) = (rig.orders().clone(), rig.customer);
+    let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
+    tokio::spawn(async move { drop(orders.place(customer, wish, None).await) });
+    let market = &rig.orders().market;
+    until(|| market.read_model.order(OrderId(1)).is_some_and(|order| order.in_doubt)).await;
+    // Of the other a number is bought at that moment, which the list of both shows.
+    let doubted = market.read_model.order(OrderId(1)).unwrap().provider;
+    let asks = market.grid.asks(product()).filter(|ask| ask.provider == doubted);
+    asks.for_each(|ask| market.grid.exhaust(ask.offer));
+    let bought = rig.order(rig.buy(None).await.unwrap(), active).await;
+    assert_ne!(bought.provider, doubted);
+    until(|| rig.told(AttentionKind::WrongNumber).is_some()).await;
+    // The first one buys once more, or ends, and never has the number of the second.
+    let first = rig.order(OrderId(1), |order| order.state != ActivationState::Init).await;
+    let number = |order: &Order| order.assignment.as_ref().map(|it| it.external_id.clone());
+    assert_ne!(number(&first), number(&bought));
+    assert_eq!(rig.order(bought.id, active).await.status, OrderStatus::Escrow);
+    check_open_at_fivesim(&rig.sandbox, &number(&bought).unwrap()).await;
     rig.stop().await;
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use nexnum::attention::AttentionKind;
 use nexnum::order::{Refusal, UpstreamError};
+use nexnum::provider::dispatch::PauseOf;
 use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Actor, FindOrphan, Finish, SettleOrphan};
@@ -218,6 +219,21 @@ async fn a_code_that_came_after_the_last_poll_in_time_is_delivered() {
     let order = rig.order(id, |order| order.closed_at.is_some()).await;
     assert_eq!((order.state, order.status), (ActivationState::Completed, OrderStatus::Delivered));
     assert_eq!(rig.wallet(), (9_880_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_that_a_provider_asked_for_does_not_keep_the_last_look_away() {
+    let rig = short_lived(500, 60_000).await;
+    let orders = [rig.buy(None).await.unwrap(), rig.buy(None).await.unwrap()];
+    let provider = rig.order(orders[0], active).await.provider;
+    let connected = rig.orders().providers.get(provider).unwrap();
+    let minute = std::time::Duration::from_secs(60);
+    connected.client().room().dispatcher().pause(PauseOf::All, minute);
+    for id in orders {
+        let order = rig.order(id, |order| order.state != ActivationState::Active).await;
+        assert_eq!(order.status, OrderStatus::Delivered, "{order:?}");
+    }
     rig.stop().await;
 }
 

@@ -169,7 +169,7 @@ fn a_number_is_bought_and_its_message_read() {
             panic!("no number")
         };
         assert_eq!(bought.external_id, "635468024");
-        assert_eq!(bought.number.unwrap().to_string(), "6281234567890");
+        assert_eq!(bought.number.read().unwrap().to_string(), "6281234567890");
         let id = &bought.external_id;
         assert_eq!(client.status(id).await.unwrap().state, ExternalState::Waiting);
         let report = client.status(id).await.unwrap();
