@@ -34,6 +34,9 @@ const INBOX_MAX: usize = 16_384;
 /// Longest sleep between two looks at the clock for a pulse, and between two looks at an
 /// idle disk.
 const IDLE_MAX: Duration = Duration::from_millis(250);
+/// For how long nothing expires after a start that finds orders whose time is over, or nearly:
+/// providers are asked about them first, what no process could do before.
+const START_LOOK_MS: u64 = 30_000;
 /// Longest sleep of the committing thread, so that its age tells a hanging disk from rest.
 const COMMIT_IDLE_MAX: Duration = Duration::from_secs(1);
 
@@ -198,7 +201,11 @@ impl Sequencer {
         let stopped = Arc::clone(&stopping);
         let decides = supervisor.vital_thread("decide", move |beat| {
             let core = Core::new(engine);
-            Loop { core, clock, archived, stopped, commands, seals, free, disk_free: true }
+            let looked_at = clock.now().plus_ms(START_LOOK_MS);
+            let due = core.state().next_deadline().is_some_and(|due| due <= looked_at);
+            let pulses_from = if due { looked_at } else { Time(0) };
+            let disk_free = true;
+            Loop { core, clock, archived, pulses_from, stopped, commands, seals, free, disk_free }
                 .run(beat);
         });
         (Handle { inbox }, Self { stopping, decides, commits })
@@ -217,6 +224,8 @@ struct Loop {
     core: Core,
     clock: Arc<Clock>,
     archived: Arc<AtomicU64>,
+    /// Nothing expires before.
+    pulses_from: Time,
     stopped: Arc<AtomicBool>,
     commands: Receiver<Envelope>,
     seals: Sender<Sealed>,
@@ -257,11 +266,15 @@ impl Loop {
     /// Expires and retires what is due.
     fn pulse(&mut self) {
         let (now, archived) = (self.clock.now(), self.archived());
-        let due = self.core.state().next_pulse(archived).is_some_and(|due| due <= now);
+        let due = self.next_pulse(archived).is_some_and(|due| due <= now);
         if due && !self.core.is_full() {
             let command = Command::Pulse(Pulse { archived });
             self.core.execute(now, Envelope { command, claim: None, answer_to: None });
         }
+    }
+
+    fn next_pulse(&self, archived: Time) -> Option<Time> {
+        self.core.state().next_pulse(archived).map(|due| due.max(self.pulses_from))
     }
 
     fn archived(&self) -> Time {
@@ -289,7 +302,7 @@ impl Loop {
     }
 
     fn timeout(&self) -> Duration {
-        let due = self.core.state().next_pulse(self.archived());
+        let due = self.next_pulse(self.archived());
         let Some(due) = due else { return IDLE_MAX };
         Duration::from_millis(due.ms_since(self.clock.now())).min(IDLE_MAX)
     }

@@ -238,6 +238,20 @@ async fn a_pause_that_a_provider_asked_for_does_not_keep_the_last_look_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_came_while_no_process_ran_is_delivered_though_its_time_is_over() {
+    let rig = short_lived(1_500, 60_000).await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, active).await;
+    let closed = rig.close().await;
+    // Longer than the number lives and its last look may take.
+    tokio::time::sleep(Duration::from_secs(14)).await;
+    let rig = closed.open().await;
+    let order = rig.order(id, |order| order.closed_at.is_some() || received(order)).await;
+    assert_eq!(order.status, OrderStatus::Delivered, "{order:?}");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_has_no_message_at_the_last_look_ends_the_order_at_once() {
     let rig = short_lived(600_000, 100).await;
     let id = rig.buy(None).await.unwrap();
