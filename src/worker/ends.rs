@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::{Op, ProviderError};
+use nexnum_driver::{ExternalOutcome, Op, ProviderError};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::EndUpstream;
 use nexnum_engine::ids::OrderId;
@@ -83,7 +83,8 @@ impl Ender {
             let next = now.plus_ms(PAUSE_MS * u64::from(tries + 1));
             let told = match end(&self.orders, &self.connected, &order).await {
                 Told::Missing if self.is_gone(&order, tries + 1) => {
-                    record(&self.orders, &order).await
+                    let finished = is_finished(&self.orders, &self.connected, &order).await;
+                    record(&self.orders, &order, finished).await
                 }
                 told => told,
             };
@@ -212,6 +213,7 @@ pub(super) async fn end(orders: &Orders, connected: &Connected, order: &Order) -
         | ActivationState::Failed => return Told::Done,
     };
     // 2. What it answers.
+    let mut finished = false;
     if let Err(error) = told {
         if consequence::of(error.kind).is_noted {
             connected.note_error(orders.market.clock.now(), op, Some(order.id), &error);
@@ -223,18 +225,26 @@ pub(super) async fn end(orders: &Orders, connected: &Connected, order: &Order) -
                 return Told::Refused;
             }
         }
-        if consequence::of(error.kind).standing == Standing::HasCode {
-            // It came after the last poll: kept as late, and booked, since it is charged.
-            let _seen = orders.receive(connected, order).await;
-        }
+        finished = match consequence::of(error.kind).standing {
+            Standing::HasCode | Standing::TooLate => is_finished(orders, connected, order).await,
+            Standing::Missing | Standing::Unknown => false,
+        };
     }
     // 3. That it is done is in the ledger, so that no start does it again.
-    record(orders, order).await
+    record(orders, order, finished).await
 }
 
-async fn record(orders: &Orders, order: &Order) -> Told {
+/// Whether an activation that could not be given back was finished there, and is charged. A
+/// message that came after the last poll is kept as late, and booked.
+async fn is_finished(orders: &Orders, connected: &Connected, order: &Order) -> bool {
+    let seen = orders.receive(connected, order).await;
+    seen.is_ok_and(|state| state.outcome() == ExternalOutcome::Finished)
+}
+
+async fn record(orders: &Orders, order: &Order, finished: bool) -> Told {
     let until = orders.market.clock.now().plus_ms(RECORD_MS);
-    let recorded = orders.market.send_until(&EndUpstream { order: order.id }, until).await;
+    let ended = EndUpstream { order: order.id, finished };
+    let recorded = orders.market.send_until(&ended, until).await;
     if recorded.is_ok() { Told::Done } else { Told::Refused }
 }
 

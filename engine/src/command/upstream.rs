@@ -38,6 +38,8 @@ pub struct SettleOrphan {
 pub struct EndUpstream {
     /// Which.
     pub order: OrderId,
+    /// The provider had finished it: it is charged, also where its buyer has the money back.
+    pub finished: bool,
 }
 
 /// An activation has been ended by its provider.

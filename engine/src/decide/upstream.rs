@@ -145,7 +145,7 @@ pub(super) fn recovered(state: &State, order: &Order, attempt: u8) -> Option<Eve
 
 pub(super) fn end_upstream(
     state: &State,
-    &EndUpstream { order: id }: &EndUpstream,
+    &EndUpstream { order: id, finished }: &EndUpstream,
     events: &mut Vec<Event>,
 ) -> Result<Effect, Reject> {
     let order = state.order(id).ok_or(Reject::UnknownOrder)?;
@@ -153,6 +153,9 @@ pub(super) fn end_upstream(
         return Ok(Effect::Unchanged);
     }
     events.push(Event::Upstream(UpstreamEvent::EndedUpstream { order: id }));
+    if finished && order.status == OrderStatus::Refunded {
+        events.extend(charged_in_vain(state, order, ChargeReason::FinishedEmpty));
+    }
     Ok(Effect::Done)
 }
 

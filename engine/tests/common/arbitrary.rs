@@ -264,7 +264,7 @@ impl Arbitrary {
                 let end = self.rng.pick(&ends);
                 Command::SettleOrphan(SettleOrphan { provider, external_id, end })
             }
-            3 => Command::EndUpstream(EndUpstream { order }),
+            3 => Command::EndUpstream(EndUpstream { order, finished: self.rng.once_in(3) }),
             4 => Command::Expire(Expire { order }),
             _ => {
                 use ProviderWord::{Cancelled, Expired, Finished, Missing};

@@ -319,7 +319,10 @@ impl Scene {
                     _ => OrphanEnd::Gone,
                 },
             }),
-            "ended" => Command::EndUpstream(EndUpstream { order: line.order() }),
+            "ended" => {
+                let finished = line.words.get(2) == Some(&"finished");
+                Command::EndUpstream(EndUpstream { order: line.order(), finished })
+            }
             "expire" => Command::Expire(Expire { order: line.order() }),
             _ => Command::EndByProvider(EndByProvider {
                 order: line.order(),

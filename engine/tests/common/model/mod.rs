@@ -14,8 +14,8 @@ use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::command::{
-    AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, EndUpstream, Expire, FailOrder,
-    Finish, IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier, NextAttempt, OpenAccount,
+    AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Expire, FailOrder, Finish,
+    IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier, NextAttempt, OpenAccount,
     PlaceOrder, Placed, PriceOffers, Pulse, RecoverLoss, RegisterProvider, Reply, RequestAnother,
     RevokeKey,
 };
@@ -224,7 +224,7 @@ impl Model {
             Command::Finish(Finish { order, actor }) => self.finish(now, *order, *actor),
             Command::FindOrphan(found) => self.find_orphan(found),
             Command::SettleOrphan(settled) => self.settle_orphan(settled),
-            Command::EndUpstream(EndUpstream { order }) => self.end_upstream(*order),
+            Command::EndUpstream(ended) => self.end_upstream(*ended),
             Command::EndByProvider(ended) => self.end_by_provider(now, ended),
             Command::Expire(Expire { order }) => self.expire(now, *order),
             Command::Pulse(Pulse { archived }) => Ok(self.pulse(now, *archived)),

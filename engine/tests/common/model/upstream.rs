@@ -2,7 +2,7 @@
 //! grace that a provider has for its last answer.
 
 use nexnum_engine::activation::ActivationState as S;
-use nexnum_engine::command::{Effect, EndByProvider, FindOrphan, Reply, SettleOrphan};
+use nexnum_engine::command::{Effect, EndByProvider, EndUpstream, FindOrphan, Reply, SettleOrphan};
 use nexnum_engine::event::{OrphanEnd, ProviderKind, ProviderWord};
 use nexnum_engine::ids::{OrderId, ProviderId};
 use nexnum_engine::limits::LAST_LOOK_MS;
@@ -141,12 +141,15 @@ impl Model {
         ends && order.purchase.is_some() && !order.ended_upstream
     }
 
-    pub(super) fn end_upstream(&mut self, id: OrderId) -> Answer {
-        let index = self.find(id)?;
+    pub(super) fn end_upstream(&mut self, ended: EndUpstream) -> Answer {
+        let index = self.find(ended.order)?;
         if !self.has_to_end(index) {
             return UNCHANGED;
         }
         self.orders[index].ended_upstream = true;
+        if ended.finished {
+            self.charge_in_vain(index);
+        }
         DONE
     }
 
