@@ -176,6 +176,19 @@ impl Orders {
         self.take_in(connected, order, &report, Look::Single).await
     }
 
+    /// As [`Orders::receive`], with its errors, for the last look at an activation whose time is
+    /// over.
+    pub(crate) async fn receive_last(
+        &self,
+        connected: &Connected,
+        order: &Order,
+    ) -> Result<ExternalState, Unseen> {
+        let Some(assignment) = &order.assignment else { return Ok(ExternalState::Waiting) };
+        let asked = connected.client().last_status(&assignment.external_id).await;
+        let report = asked.map_err(Unseen::Provider)?;
+        self.take_in(connected, order, &report, Look::Single).await
+    }
+
     /// Brings in what a provider's report of an activation holds. `asked` is the order as it
     /// stood before the report was asked for. The state is given only once the engine has every
     /// message of it, so that no end overtakes one.

@@ -210,20 +210,21 @@ impl ProviderClient {
     /// # Errors
     /// The provider's refusal, or what kept its answer away.
     pub async fn status(&self, external_id: &str) -> Result<StatusReport, ProviderError> {
-        self.status_by(external_id, Lane::Poll).await
+        self.status_by(external_id, Way::Lane(Lane::Poll)).await
+    }
+
+    /// As [`Self::status`], with its errors, for the last look at an activation whose time is over.
+    pub async fn last_status(&self, external_id: &str) -> Result<StatusReport, ProviderError> {
+        self.status_by(external_id, Way::Last).await
     }
 
     /// As [`Self::status`], with its errors, among the calls that a customer waits for.
     pub async fn status_now(&self, external_id: &str) -> Result<StatusReport, ProviderError> {
-        self.status_by(external_id, Lane::Change).await
+        self.status_by(external_id, Way::Lane(Lane::Change)).await
     }
 
-    async fn status_by(
-        &self,
-        external_id: &str,
-        lane: Lane,
-    ) -> Result<StatusReport, ProviderError> {
-        let asked = self.ask(Op::Status, &by_id(external_id), Way::Lane(lane)).await?;
+    async fn status_by(&self, external_id: &str, way: Way) -> Result<StatusReport, ProviderError> {
+        let asked = self.ask(Op::Status, &by_id(external_id), way).await?;
         let Output::Status(report) = asked else { return Err(wrong_output(Op::Status)) };
         Ok(report)
     }

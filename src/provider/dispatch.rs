@@ -156,13 +156,15 @@ enum Asks {
     Again(u64),
     /// It was admitted before.
     Admitted,
+    /// It is a last look, which no pause keeps away.
+    Last,
 }
 
 impl Asks {
     const fn key(self) -> Option<u64> {
         match self {
             Self::Again(key) => Some(key),
-            Self::Once | Self::Admitted => None,
+            Self::Once | Self::Admitted | Self::Last => None,
         }
     }
 }
@@ -219,6 +221,15 @@ impl Dispatcher {
     /// At once, if none can come by `until` or too many wait; else when none has come.
     pub async fn turn(&self, lane: Lane, until: Instant) -> Result<Turn, Limited> {
         self.wait(lane, until, Asks::Once).await
+    }
+
+    /// As [`Dispatcher::turn`], for a poll that is the last look at an activation: its time is
+    /// over, and it is refunded without an answer. A pause does not keep it away.
+    ///
+    /// # Errors
+    /// As [`Dispatcher::turn`].
+    pub async fn last_turn(&self, until: Instant) -> Result<Turn, Limited> {
+        self.wait(Lane::Poll, until, Asks::Last).await
     }
 
     /// As [`Dispatcher::turn`], for a caller that can come back: one that is refused is told
@@ -292,7 +303,8 @@ impl Dispatcher {
         let mut state = self.shared.state.lock();
         let now = Instant::now();
         let waiting = state.queue(lane).len();
-        if state.expected(lane, waiting, now) > horizon {
+        let is_paused = state.pauses.until(lane, now).is_some();
+        if is_paused || state.expected(lane, waiting, now) > horizon {
             return 0;
         }
         let soon = 1 + (state.rate() * horizon.as_secs_f64()).min(1e6) as usize;
@@ -344,7 +356,8 @@ impl Dispatcher {
             let now = Instant::now();
             let entry = match asks {
                 Asks::Admitted => Entry::First,
-                Asks::Once | Asks::Again(_) => state.entry(lane, until, key, now),
+                Asks::Last if state.pauses.lasts_until(lane, now).is_some() => Entry::First,
+                Asks::Once | Asks::Last | Asks::Again(_) => state.entry(lane, until, key, now),
             };
             let ticket = match entry {
                 Entry::Refused(retry_after) => return Err(Limited { retry_after }),
@@ -381,12 +394,6 @@ impl Dispatcher {
     pub fn pauses_for(&self, lane: Lane) -> Option<Duration> {
         let now = Instant::now();
         self.shared.state.lock().pauses.until(lane, now).map(|until| until - now)
-    }
-
-    /// Allows one poll in a pause: the last look at an activation whose time is over, after which
-    /// it is refunded.
-    pub fn allow_last_look(&self) {
-        self.shared.state.lock().pauses.allow_last_look();
     }
 
     /// Whether a lane pauses, also at a moment when it may make one call to find out more.

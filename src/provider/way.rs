@@ -9,6 +9,8 @@ use super::dispatch::{Admission, Dispatcher, Lane, Limited, Turn};
 pub(super) enum Way {
     /// By the queue of its lane.
     Lane(Lane),
+    /// As a poll that is the last look at an activation.
+    Last,
     /// By that of a lane, for a caller that comes back with the same key if it is refused.
     Promised(Lane, u64),
     /// As a purchase; one that was admitted goes first.
@@ -29,6 +31,7 @@ impl Way {
     pub(super) const fn lane(&self) -> Lane {
         match self {
             Self::Lane(lane) | Self::Promised(lane, _) => *lane,
+            Self::Last => Lane::Poll,
             Self::Admitted(..) => Lane::Buy,
         }
     }
@@ -38,6 +41,7 @@ impl Way {
         let until = Instant::now() + self.lane().patience();
         match self {
             Self::Lane(lane) => dispatcher.turn(*lane, until).await,
+            Self::Last => dispatcher.last_turn(until).await,
             Self::Promised(lane, key) => dispatcher.promised_turn(*lane, until, *key).await,
             Self::Admitted(admission, exchange) => {
                 let turn = match admission.take() {
@@ -54,7 +58,7 @@ impl Way {
     pub(super) fn exchange(&self) -> Exchange {
         match self {
             Self::Admitted(_, exchange) => *exchange,
-            Self::Lane(_) | Self::Promised(..) => Exchange::default(),
+            Self::Lane(_) | Self::Last | Self::Promised(..) => Exchange::default(),
         }
     }
 
@@ -62,7 +66,7 @@ impl Way {
     pub(super) const fn replied(&mut self, status: u16) {
         match self {
             Self::Admitted(_, exchange) => exchange.answered = !matches!(status, 408 | 500..),
-            Self::Lane(_) | Self::Promised(..) => {}
+            Self::Lane(_) | Self::Last | Self::Promised(..) => {}
         }
     }
 }

@@ -259,7 +259,6 @@ impl Poller {
             let order = read_model.order(*id);
             order.is_some_and(|order| due_by(&order).is_some_and(|last| last <= now))
         });
-        over.iter().for_each(|_| dispatcher.allow_last_look());
         over.into_iter().for_each(|id| self.begin_visit(of, id, false));
     }
 

@@ -46,12 +46,7 @@ pub(super) struct Pauses {
     lanes: [Option<Instant>; LANES.len()],
     /// How many calls in a row were answered with such a wish.
     asked: [u8; LANES.len()],
-    /// Polls that may be made in a pause: last looks at activations whose time is over.
-    last_looks: usize,
 }
-
-/// Last looks that are allowed and not made at a time.
-const LAST_LOOKS_MAX: usize = 16;
 
 /// After how many answers in a row a lane pauses. A call for one activation says little of the
 /// others, and their codes are waited for: a gateway that turns some calls away stops none of them.
@@ -105,17 +100,8 @@ impl Pauses {
         }
     }
 
-    /// Allows one poll, whatever pauses.
-    pub(super) fn allow_last_look(&mut self) {
-        self.last_looks = LAST_LOOKS_MAX.min(self.last_looks + 1);
-    }
-
     /// Notes that a call of a lane is made.
     pub(super) fn note_made(&mut self, lane: Lane, now: Instant) {
-        if lane == Lane::Poll && self.last_looks > 0 {
-            self.last_looks -= 1;
-            return;
-        }
         if is_probed(lane) && self.lasts_until(lane, now).is_some() {
             let probe = &mut self.probes[lane as usize];
             (probe.at, probe.is_made) = (Some(now + PROBE), true);
@@ -125,9 +111,6 @@ impl Pauses {
     /// Until when a lane makes no call because of a pause; `None` if it may make one.
     pub(super) fn until(&self, lane: Lane, now: Instant) -> Option<Instant> {
         let lasts = self.lasts_until(lane, now)?;
-        if lane == Lane::Poll && self.last_looks > 0 {
-            return None;
-        }
         let probe = self.probes[lane as usize].at.unwrap_or(lasts);
         Some(lasts.min(probe)).filter(|until| *until > now)
     }

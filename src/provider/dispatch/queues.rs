@@ -35,7 +35,8 @@ pub(super) struct Waiter<T> {
 }
 
 pub(super) struct Queue<T> {
-    /// Callers who came back when they were told to, and admitted purchases: they go first.
+    /// Callers who came back when they were told to, admitted purchases, and last looks in a
+    /// pause: they go first.
     first: VecDeque<Waiter<T>>,
     waiting: VecDeque<Waiter<T>>,
     /// How much of its share the lane has had: the least goes next.
@@ -137,15 +138,21 @@ impl<T> State<T> {
         &self.queues[lane as usize]
     }
 
+    /// Until when a pause keeps the next call of a lane away; a last look is kept away by none.
+    fn pauses_until(&self, lane: Lane, now: Instant) -> Option<Instant> {
+        let is_last = lane == Lane::Poll && !self.queue(lane).first.is_empty();
+        self.pauses.until(lane, now).filter(|_| !is_last)
+    }
+
     /// From when on a call of a lane may be made.
     pub(super) fn ready_at(&mut self, lane: Lane, now: Instant) -> Instant {
-        let paused = self.pauses.until(lane, now).unwrap_or(now);
+        let paused = self.pauses_until(lane, now).unwrap_or(now);
         self.gauges.iter_mut().map(|gauge| gauge.ready_at(now)).fold(paused, Instant::max)
     }
 
     /// How many calls of a lane may be made at once; none during a pause.
     fn at_hand(&mut self, lane: Lane, now: Instant) -> usize {
-        if self.pauses.until(lane, now).is_some() {
+        if self.pauses_until(lane, now).is_some() {
             return 0;
         }
         self.gauges.iter_mut().map(|gauge| gauge.at_hand(now)).min().unwrap_or(usize::MAX)
@@ -217,7 +224,7 @@ impl<T> State<T> {
 
     /// Whether calls of a lane may have their turn when one is due.
     fn may_go(&self, lane: Lane, now: Instant) -> bool {
-        self.has_place(lane) && self.pauses.until(lane, now).is_none()
+        self.has_place(lane) && self.pauses_until(lane, now).is_none()
     }
 
     fn goes_first(&self, lane: Lane, now: Instant) -> bool {
@@ -227,7 +234,7 @@ impl<T> State<T> {
     /// When the first pause ends of a lane in which calls wait.
     pub(super) fn resumes_at(&self, now: Instant) -> Option<Instant> {
         let waiting = LANES.into_iter().filter(|lane| !self.queue(*lane).is_empty());
-        waiting.filter_map(|lane| self.pauses.until(lane, now)).min()
+        waiting.filter_map(|lane| self.pauses_until(lane, now)).min()
     }
 
     /// The lane whose call goes next: changes that came back as they were told, then admitted
