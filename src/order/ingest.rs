@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use nexnum_driver::{ExternalState, Op, ProviderError, ReceivedMessage, StatusReport};
-use nexnum_engine::activation::Message;
+use nexnum_engine::activation::{ActivationState, Message};
 use nexnum_engine::command::{CompleteMessage, Incoming, IngestMessage};
 use nexnum_engine::ids::{CallbackId, Number, OrderId, ProviderId, ServiceId};
 use nexnum_engine::limits::{MESSAGES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
@@ -171,20 +171,14 @@ impl Orders {
         order: &Order,
     ) -> Result<ExternalState, Unseen> {
         let Some(assignment) = &order.assignment else { return Ok(ExternalState::Waiting) };
-        let asked = connected.client().status(&assignment.external_id).await;
-        let report = asked.map_err(Unseen::Provider)?;
-        self.take_in(connected, order, &report, Look::Single).await
-    }
-
-    /// As [`Orders::receive`], with its errors, for the last look at an activation whose time is
-    /// over.
-    pub(crate) async fn receive_last(
-        &self,
-        connected: &Connected,
-        order: &Order,
-    ) -> Result<ExternalState, Unseen> {
-        let Some(assignment) = &order.assignment else { return Ok(ExternalState::Waiting) };
-        let asked = connected.client().last_status(&assignment.external_id).await;
+        let (client, external_id) = (connected.client(), &*assignment.external_id);
+        // It is refunded without an answer.
+        let is_over = assignment.expires_at <= self.market.clock.now();
+        let asked = if order.state == ActivationState::Active && is_over {
+            client.last_status(external_id).await
+        } else {
+            client.status(external_id).await
+        };
         let report = asked.map_err(Unseen::Provider)?;
         self.take_in(connected, order, &report, Look::Single).await
     }

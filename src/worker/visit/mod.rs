@@ -52,12 +52,7 @@ pub(super) async fn visit(
 ) -> (Watch, Seen) {
     let (id, asked) = (order.id, orders.market.clock.now());
     watch.asked_at = asked;
-    let is_last = due_by(&order).is_some_and(|due| due <= asked);
-    let received = if is_last {
-        orders.receive_last(&connected, &order).await
-    } else {
-        orders.receive(&connected, &order).await
-    };
+    let received = orders.receive(&connected, &order).await;
     unread::report(&orders, &connected, id, received.as_ref().err(), watch.failures);
     let seen = match received {
         Ok(state) => {

@@ -13,7 +13,9 @@ use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
 use nexnum_sandbox::{FaultKind, SandboxConfig};
 
-use super::{FIVESIM, HANDLER, Rig, ask_fivesim, ask_handler, check_cancelled, received};
+use super::{
+    FIVESIM, HANDLER, Rig, ask_fivesim, ask_handler, check_cancelled, late_cancels, received,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_after_the_cancel_is_kept_and_marked_late() {
@@ -178,12 +180,7 @@ async fn a_number_that_its_provider_takes_back_no_more_stays_open() {
 
 /// The simulated provider refuses a cancel; the driver reads its word as "not found".
 async fn unfound_by_cancels() -> Rig {
-    let config = SandboxConfig {
-        min_cancel_age_ms: 600_000,
-        sms_delay_ms: 1_100_000..=1_100_000,
-        ..SandboxConfig::small(7)
-    };
-    let closed = Rig::start_on(config, &[(HANDLER, 100_000)]).await.close().await;
+    let closed = Rig::start_on(late_cancels(), &[(HANDLER, 100_000)]).await.close().await;
     let rule = |word| format!(r#"{{ equals = "EARLY_CANCEL_DENIED", error = "{word}""#);
     closed.reword("handler", &rule("too_early"), &rule("not_found"));
     closed.open().await

@@ -6,9 +6,8 @@ use std::time::Duration;
 use nexnum::order::{Refusal, UpstreamError};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::order::{Order, OrderStatus};
-use nexnum_sandbox::SandboxConfig;
 
-use super::{Closed, HANDLER, Rig, ask_handler, check_cancelled, until};
+use super::{Closed, HANDLER, Rig, ask_handler, check_cancelled, late_cancels, until};
 
 fn active(order: &Order) -> bool {
     order.state == ActivationState::Active
@@ -49,12 +48,7 @@ async fn a_number_that_the_list_shows_as_open_is_kept_though_its_provider_does_n
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_does_not_believe_that_an_open_number_is_not_found() {
-    let config = SandboxConfig {
-        min_cancel_age_ms: 600_000,
-        sms_delay_ms: 1_100_000..=1_100_000,
-        ..SandboxConfig::small(7)
-    };
-    let rig = Rig::start_on(config, &[(HANDLER, 100_000)]).await;
+    let rig = Rig::start_on(late_cancels(), &[(HANDLER, 100_000)]).await;
     let order = rig.order(rig.buy(None).await.unwrap(), active).await;
     let closed = rig.close().await;
     unfound(&closed, WAITING);
@@ -99,12 +93,7 @@ async fn a_number_that_was_taken_for_gone_and_is_not_goes_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_number_that_ran_out_and_was_not_found_once_is_told_of_its_end_again() {
-    let config = SandboxConfig {
-        min_cancel_age_ms: 600_000,
-        sms_delay_ms: 1_100_000..=1_100_000,
-        ..SandboxConfig::small(7)
-    };
-    let closed = Rig::start_on(config, &[(HANDLER, 100_000)]).await.close().await;
+    let closed = Rig::start_on(late_cancels(), &[(HANDLER, 100_000)]).await.close().await;
     let lifetime = ["lifetime_ms = 1200000", "lifetime_ms = 2000"];
     let early = ["too_early", "not_found"]
         .map(|word| format!(r#"{{ equals = "EARLY_CANCEL_DENIED", error = "{word}""#));

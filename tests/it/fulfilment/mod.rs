@@ -206,6 +206,15 @@ impl Closed {
     }
 }
 
+/// Providers that take no number back in its first ten minutes and have no code in eighteen.
+fn late_cancels() -> SandboxConfig {
+    SandboxConfig {
+        min_cancel_age_ms: 600_000,
+        sms_delay_ms: 1_100_000..=1_100_000,
+        ..SandboxConfig::small(7)
+    }
+}
+
 /// The provider whose account a connection uses.
 const fn account(at: usize) -> usize {
     at % 3

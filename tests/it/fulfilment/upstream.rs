@@ -13,10 +13,11 @@ use nexnum_engine::event::OrphanEnd;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Order, OrderStatus};
-use nexnum_sandbox::{FaultKind, SandboxConfig};
+use nexnum_sandbox::FaultKind;
 
 use super::{
-    Closed, HANDLER, Rig, SMSPOOL, ask_handler, check_cancelled, execute, received, stray, until,
+    Closed, HANDLER, Rig, SMSPOOL, ask_handler, check_cancelled, execute, late_cancels, received,
+    stray, until,
 };
 
 fn active(order: &Order) -> bool {
@@ -25,12 +26,7 @@ fn active(order: &Order) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_number_on_its_way_back_goes_back_after_a_restart() {
-    let config = SandboxConfig {
-        min_cancel_age_ms: 600_000,
-        sms_delay_ms: 1_100_000..=1_100_000,
-        ..SandboxConfig::small(7)
-    };
-    let rig = Rig::start_on(config, &[(HANDLER, 100_000), (SMSPOOL, 200_000)]).await;
+    let rig = Rig::start_on(late_cancels(), &[(HANDLER, 100_000), (SMSPOOL, 200_000)]).await;
     rig.sandbox.faults(HANDLER).next(FaultKind::Http500);
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     assert_eq!(rig.order(id, active).await.attempt, 2);
@@ -110,12 +106,7 @@ async fn an_end_that_was_not_taken_before_its_order_left_memory_is_told_after_a_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_key_nothing_is_given_back_or_ended_and_all_of_it_waits() {
-    let config = SandboxConfig {
-        min_cancel_age_ms: 600_000,
-        sms_delay_ms: 1_100_000..=1_100_000,
-        ..SandboxConfig::small(7)
-    };
-    let rig = Rig::start_on(config, &[(HANDLER, 100_000), (SMSPOOL, 200_000)]).await;
+    let rig = Rig::start_on(late_cancels(), &[(HANDLER, 100_000), (SMSPOOL, 200_000)]).await;
     // 1. A purchase that no order has, and an open activation, at the provider whose key goes.
     rig.sandbox.faults(HANDLER).next(FaultKind::Http500);
     let elsewhere = rig.buy(Some(1_000_000)).await.unwrap();
