@@ -45,7 +45,8 @@ pub(crate) struct Auditor {
     /// Numbers of own stock that no order has.
     shelf: BTreeSet<(OfferId, Number)>,
     /// Those that rest after a refund.
-    resting: BTreeSet<(OfferId, Number)>,
+    /// Until when.
+    resting: BTreeMap<(OfferId, Number), Time>,
     /// What is charged in vain for an order's attempt; zero once it was reversed.
     charges: BTreeMap<(OrderId, u8), Micros>,
     /// Purchases that no order has.
@@ -117,7 +118,7 @@ impl Auditor {
                     self.use_key(at, *account, *used)?;
                 }
                 self.open(*order, *limit, *terms)?;
-                self.sell(*order, assignment.as_ref().map(|assigned| assigned.number))
+                self.sell(at, *order, assignment.as_ref().map(|assigned| assigned.number))
             }
             OrderEvent::AttemptStarted { order, terms, change, .. } => {
                 let sale = self.sale(*order)?;
@@ -129,7 +130,7 @@ impl Auditor {
             }
             OrderEvent::NumberAssigned { order, assignment, .. } => {
                 if assignment.external_id.is_empty() {
-                    self.sell(*order, Some(assignment.number))?;
+                    self.sell(at, *order, Some(assignment.number))?;
                 }
                 Ok(())
             }
@@ -142,7 +143,7 @@ impl Auditor {
                 let price = capture.as_ref().map(|sale| sale.price);
                 self.deliver(*order, *digest, *late, price)
             }
-            OrderEvent::NumberQuarantined { order, .. } => self.rest(*order),
+            OrderEvent::NumberQuarantined { order, until } => self.rest(*order, *until),
             OrderEvent::LossRecovered { order, amount, .. } => self.recover(*order, *amount),
             OrderEvent::OrderDoubted { .. }
             | OrderEvent::DoubtCleared { .. }
@@ -224,7 +225,7 @@ impl Auditor {
     }
 
     /// A number of own stock goes to an order; `None` for one that is bought upstream.
-    fn sell(&mut self, order: OrderId, number: Option<Number>) -> Result<(), String> {
+    fn sell(&mut self, at: Time, order: OrderId, number: Option<Number>) -> Result<(), String> {
         let Some(number) = number else { return Ok(()) };
         let sale = self.sale(order)?;
         sale.number = Some(number);
@@ -232,7 +233,9 @@ impl Auditor {
         need(self.shelf.remove(&unit), || {
             format!("order {order} was sold a number that is not for sale")
         })?;
-        let rests = self.resting.iter().any(|(_, resting)| *resting == number);
+        // What has rested long enough may wait for its pulse.
+        let rests =
+            self.resting.iter().any(|((_, resting), until)| *resting == number && *until > at);
         need(!rests, || format!("order {order} was sold a number that rests for another offer"))
     }
 
@@ -284,12 +287,12 @@ impl Auditor {
     }
 
     /// The number that an order gave back is off the shelf for a while.
-    fn rest(&mut self, order: OrderId) -> Result<(), String> {
+    fn rest(&mut self, order: OrderId, until: Time) -> Result<(), String> {
         let sale = self.sale(order)?;
         let unit = sale.number.map(|number| (sale.offer, number));
         let was_there = unit.is_some_and(|unit| self.shelf.remove(&unit));
         need(was_there, || format!("the number of order {order} rests and was not there"))?;
-        self.resting.extend(unit);
+        self.resting.extend(unit.map(|unit| (unit, until)));
         Ok(())
     }
 
@@ -302,14 +305,15 @@ impl Auditor {
         until: Time,
     ) -> Result<(), String> {
         let was_there = match rested {
-            Some(before) => before < until && self.resting.contains(&unit),
-            None => self.shelf.remove(&unit) && self.resting.insert(unit),
+            Some(before) => before < until && self.resting.insert(unit, until) == Some(before),
+            None => self.shelf.remove(&unit) && self.resting.insert(unit, until).is_none(),
         };
         need(was_there && until > at, || format!("a number of offer {} was held back", unit.0))
     }
 
     fn release(&mut self, at: Time, unit: (OfferId, Number), until: Time) -> Result<(), String> {
-        let rested = self.resting.remove(&unit) && until <= at && self.shelf.insert(unit);
+        let rested =
+            self.resting.remove(&unit) == Some(until) && until <= at && self.shelf.insert(unit);
         need(rested, || format!("a number of offer {} came back before its time", unit.0))
     }
 
