@@ -430,20 +430,17 @@ impl State {
         ends && driven && order.assignment.is_some() && !self.ended_upstream.contains(&order.id)
     }
 
+    /// Whether an order's provider is asked once more when its time is over.
+    pub(crate) fn has_last_look(&self, order: &Order) -> bool {
+        let driven = self.providers[order.provider].kind == ProviderKind::Driven;
+        driven && order.state == ActivationState::Active
+    }
+
     /// When an open order ends by itself: a number at a provider has a grace after its time,
     /// in which the provider is asked once more.
     pub(crate) fn ends_at(&self, order: &Order) -> Time {
-        let driven = self.providers[order.provider].kind == ProviderKind::Driven;
-        match order.state {
-            ActivationState::Active if driven => order.deadline.plus_ms(LAST_LOOK_MS),
-            ActivationState::Active
-            | ActivationState::Init
-            | ActivationState::Received
-            | ActivationState::Completed
-            | ActivationState::Cancelled
-            | ActivationState::TimedOut
-            | ActivationState::Failed => order.deadline,
-        }
+        let grace = if self.has_last_look(order) { LAST_LOOK_MS } else { 0 };
+        order.deadline.plus_ms(grace)
     }
 
     /// Callbacks that wait or could not be processed.

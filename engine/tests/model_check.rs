@@ -37,7 +37,8 @@ struct Run {
 /// For a pulse, whether `next_pulse` says that it has something to do.
 fn has_work(state: &State, now: Time, command: &Command) -> Option<bool> {
     match command {
-        Command::Pulse(Pulse { archived }) => {
+        // An order that has its last look still is due, and does not end.
+        Command::Pulse(Pulse { archived, unasked: false }) => {
             Some(state.next_pulse(*archived).is_some_and(|due| due <= now))
         }
         _ => None,

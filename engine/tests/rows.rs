@@ -92,13 +92,15 @@ fn a_purchase_given_up_is_known_until_its_moment_retires() {
     };
     assert_eq!(given_up(&market), [(START, 2, 1, 2)]);
     let ended = START.plus_ms(600_000);
-    market.execute(ended, &Command::Pulse(Pulse { archived: ended })).expect("a pulse is allowed");
+    market
+        .execute(ended, &Command::Pulse(Pulse { archived: ended, unasked: false }))
+        .expect("a pulse is allowed");
     // What may have begun by the deadline is unknown as well.
     assert_eq!(given_up(&market), [(START, 2, 1, 2), (ended, 2, 1, 2)]);
     market.prove().expect("the same state comes back");
     let retired = ended.plus_ms(CLOSED_KEPT_MS);
     market
-        .execute(retired, &Command::Pulse(Pulse { archived: ended }))
+        .execute(retired, &Command::Pulse(Pulse { archived: ended, unasked: false }))
         .expect("a pulse is allowed");
     assert_eq!(given_up(&market), []);
     market.prove().expect("the same state comes back");

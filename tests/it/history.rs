@@ -270,6 +270,6 @@ async fn orders_that_have_left_memory_come_back_from_the_tables_and_from_a_lost_
 fn retire(dir: &Path) {
     let mut opened = folder::open(dir, |_| {}).unwrap();
     let at = opened.last_at.plus_ms(2 * 60 * 60 * 1000);
-    let pulse = Command::Pulse(Pulse { archived: opened.last_at });
+    let pulse = Command::Pulse(Pulse { archived: opened.last_at, unasked: false });
     ledger::append(&mut opened, at, &pulse);
 }

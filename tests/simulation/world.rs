@@ -234,7 +234,7 @@ impl World {
             Rules::Kept | Rules::LyingDisk | Rules::AnswersFirst => archive::archived(&life.follow),
         };
         let mut command = self.arbitrary.command(life.core.state());
-        if let Command::Pulse(Pulse { archived: asked }) = &mut command {
+        if let Command::Pulse(Pulse { archived: asked, .. }) = &mut command {
             *asked = archived;
         }
         command

@@ -20,11 +20,12 @@ pub(super) fn pulse(
     state: &State,
     policy: &Policy,
     at: Time,
-    &Pulse { archived }: &Pulse,
+    &Pulse { archived, unasked }: &Pulse,
     events: &mut Vec<Event>,
 ) -> Result<u32, Reject> {
     let mut changed = 0;
     let due = state.deadlines.iter().take_while(|(deadline, _)| *deadline <= at);
+    let due = due.filter(|(_, id)| !(unasked && state.has_last_look(&state.orders[*id])));
     let mut held_back = BTreeSet::new();
     for (_, id) in due.take(PULSE_MAX) {
         let order = &state.orders[*id];

@@ -238,7 +238,7 @@ impl Arbitrary {
                 },
             }),
             19 => self.upstream(order, attempt, state),
-            _ => Command::Pulse(Pulse { archived: self.archived(state) }),
+            _ => self.pulse(state),
         }
     }
 
@@ -275,12 +275,11 @@ impl Arbitrary {
     }
 
     /// History mostly holds everything; sometimes it lags behind an order in memory.
-    fn archived(&mut self, state: &State) -> Time {
+    fn pulse(&mut self, state: &State) -> Command {
         let closed = state.order(self.order(state)).and_then(|order| order.closed_at);
-        match closed {
-            Some(at) if self.rng.once_in(2) => Time(at.0 - self.rng.below(2)),
-            Some(_) | None => Time(u64::MAX),
-        }
+        let behind = closed.filter(|_| self.rng.once_in(2));
+        let archived = behind.map_or(Time(u64::MAX), |at| Time(at.0 - self.rng.below(2)));
+        Command::Pulse(Pulse { archived, unasked: self.rng.once_in(8) })
     }
 
     /// Mostly an id that exists, sometimes one beyond, zero or absurd.

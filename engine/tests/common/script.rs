@@ -163,7 +163,10 @@ impl Scene {
             "tick" => {
                 self.now = self.now.plus_ms(span(line.word(1)));
                 let behind = span(line.get("behind", "0s"));
-                self.execute(&Command::Pulse(Pulse { archived: Time(self.now.0 - behind) }))
+                self.execute(&Command::Pulse(Pulse {
+                    archived: Time(self.now.0 - behind),
+                    unasked: false,
+                }))
             }
             "policy" => {
                 let quarantine_ms = span(line.get("quarantine", "0s"));

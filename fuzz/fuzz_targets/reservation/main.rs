@@ -345,7 +345,7 @@ impl Market {
         (self.waiting, self.active) = (waiting, active);
         let due = (over.len() + ended.len()) as u32;
         assert_eq!(
-            self.execute(&Command::Pulse(Pulse { archived: Time(0) })),
+            self.execute(&Command::Pulse(Pulse { archived: Time(0), unasked: false })),
             Ok(Reply::Changed(due))
         );
         for Waiting { id, claim, .. } in over {

@@ -34,9 +34,11 @@ const INBOX_MAX: usize = 16_384;
 /// Longest sleep between two looks at the clock for a pulse, and between two looks at an
 /// idle disk.
 const IDLE_MAX: Duration = Duration::from_millis(250);
-/// For how long nothing expires after a start that finds orders whose time is over, or nearly:
-/// providers are asked about them first, what no process could do before.
+/// For how long no number at a provider runs out after a start: the provider is asked first about
+/// those whose time is over, what no process could do before.
 const START_LOOK_MS: u64 = 30_000;
+/// Between two pulses in that time: one may find nothing but what waits for its last look.
+const START_PULSE_MS: u64 = 250;
 /// Longest sleep of the committing thread, so that its age tells a hanging disk from rest.
 const COMMIT_IDLE_MAX: Duration = Duration::from_secs(1);
 
@@ -201,11 +203,8 @@ impl Sequencer {
         let stopped = Arc::clone(&stopping);
         let decides = supervisor.vital_thread("decide", move |beat| {
             let core = Core::new(engine);
-            let looked_at = clock.now().plus_ms(START_LOOK_MS);
-            let due = core.state().next_deadline().is_some_and(|due| due <= looked_at);
-            let pulses_from = if due { looked_at } else { Time(0) };
-            let disk_free = true;
-            Loop { core, clock, archived, pulses_from, stopped, commands, seals, free, disk_free }
+            let rest = (clock.now().plus_ms(START_LOOK_MS), Time(0));
+            Loop { core, clock, archived, rest, stopped, commands, seals, free, disk_free: true }
                 .run(beat);
         });
         (Handle { inbox }, Self { stopping, decides, commits })
@@ -224,8 +223,8 @@ struct Loop {
     core: Core,
     clock: Arc<Clock>,
     archived: Arc<AtomicU64>,
-    /// Nothing expires before.
-    pulses_from: Time,
+    /// When providers were asked for long enough since the start, and when the next pulse may be.
+    rest: (Time, Time),
     stopped: Arc<AtomicBool>,
     commands: Receiver<Envelope>,
     seals: Sender<Sealed>,
@@ -268,13 +267,18 @@ impl Loop {
         let (now, archived) = (self.clock.now(), self.archived());
         let due = self.next_pulse(archived).is_some_and(|due| due <= now);
         if due && !self.core.is_full() {
-            let command = Command::Pulse(Pulse { archived });
+            let (asked_at, _) = self.rest;
+            let unasked = now < asked_at;
+            if unasked {
+                self.rest.1 = now.plus_ms(START_PULSE_MS);
+            }
+            let command = Command::Pulse(Pulse { archived, unasked });
             self.core.execute(now, Envelope { command, claim: None, answer_to: None });
         }
     }
 
     fn next_pulse(&self, archived: Time) -> Option<Time> {
-        self.core.state().next_pulse(archived).map(|due| due.max(self.pulses_from))
+        self.core.state().next_pulse(archived).map(|due| due.max(self.rest.1))
     }
 
     fn archived(&self) -> Time {

@@ -169,7 +169,7 @@ impl Closed {
     fn retire(&self, hours: u64) {
         let mut opened = folder::open(&self.folder.path().join("market"), |_| {}).unwrap();
         let at = opened.last_at.plus_ms(hours * 60 * 60 * 1000);
-        let pulse = Pulse { archived: opened.last_at };
+        let pulse = Pulse { archived: opened.last_at, unasked: false };
         ledger::append(&mut opened, at, &pulse.into());
     }
 

@@ -16,7 +16,7 @@ use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::command::{
     AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Expire, FailOrder, Finish,
     IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier, NextAttempt, OpenAccount,
-    PlaceOrder, Placed, PriceOffers, Pulse, RecoverLoss, RegisterProvider, Reply, RequestAnother,
+    PlaceOrder, Placed, PriceOffers, RecoverLoss, RegisterProvider, Reply, RequestAnother,
     RevokeKey,
 };
 use nexnum_engine::event::{Idempotency, ProviderKind, ProviderWord, Terms};
@@ -227,7 +227,7 @@ impl Model {
             Command::EndUpstream(ended) => self.end_upstream(*ended),
             Command::EndByProvider(ended) => self.end_by_provider(now, ended),
             Command::Expire(Expire { order }) => self.expire(now, *order),
-            Command::Pulse(Pulse { archived }) => Ok(self.pulse(now, *archived)),
+            Command::Pulse(pulse) => Ok(self.pulse(now, *pulse)),
         }
     }
 

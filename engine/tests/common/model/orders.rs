@@ -2,7 +2,7 @@
 
 use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::command::{
-    Actor, CompleteMessage, Effect, Incoming, PlaceOrder, Placed, Reply, Timings,
+    Actor, CompleteMessage, Effect, Incoming, PlaceOrder, Placed, Pulse, Reply, Timings,
 };
 use nexnum_engine::event::{ProviderKind, Terms};
 use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId};
@@ -344,7 +344,7 @@ impl Model {
     }
 
     /// What history does not hold stays in memory.
-    pub(super) fn pulse(&mut self, now: Time, archived: Time) -> Reply {
+    pub(super) fn pulse(&mut self, now: Time, Pulse { archived, unasked }: Pulse) -> Reply {
         let old = |moment: Time, kept| moment.0.checked_add(kept).is_some_and(|end| end <= now.0);
         let ends = self.orders.iter().filter(|order| !order.retired);
         let ends = ends.filter_map(|order| order.closed_at).filter(|end| *end <= archived);
@@ -354,7 +354,9 @@ impl Model {
         let forget = ends.is_some() || given.is_some();
         let open = (0..self.orders.len()).filter(|index| {
             let order = &self.orders[*index];
-            order.closed_at.is_none() && self.ends_at(*index) <= now
+            let is_asked = order.state == S::Active && self.is_driven(*index);
+            let ends = order.closed_at.is_none() && self.ends_at(*index) <= now;
+            ends && !(unasked && is_asked)
         });
         let mut due: Vec<usize> = open.collect();
         due.sort_by_key(|index| (self.ends_at(*index), *index));

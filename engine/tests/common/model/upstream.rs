@@ -17,7 +17,7 @@ const DONE: Answer = Ok(Reply::Effect(Effect::Done));
 const UNCHANGED: Answer = Ok(Reply::Effect(Effect::Unchanged));
 
 impl Model {
-    fn is_driven(&self, index: usize) -> bool {
+    pub(super) fn is_driven(&self, index: usize) -> bool {
         self.kind(self.orders[index].terms.provider) == Ok(ProviderKind::Driven)
     }
 
