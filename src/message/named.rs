@@ -207,8 +207,14 @@ const COMMON: [&str; 188] = [
     "zen",
 ];
 /// Services whose messages are signed by one another.
-const RELATED: [&[&str]; 10] = [
-    &["google", "googlevoice"],
+const RELATED: [&[&str]; 16] = [
+    &["google", "googlevoice", "firebase"],
+    &["tiktok", "byteplus"],
+    &["alibaba", "aliexpress", "alipay", "taobao", "lazada"],
+    &["didi", "didifood", "99app"],
+    &["shopee", "seabank"],
+    &["gojek", "tokopedia"],
+    &["sber-cooper", "sbermegamarket", "samokat"],
     &["instagram", "facebook", "whatsapp", "whatsapp-business", "meta"],
     &["microsoft", "linkedin", "skype", "xbox"],
     &["amazon", "twitch"],
@@ -216,7 +222,7 @@ const RELATED: [&[&str]; 10] = [
     &["ebay", "paypal"],
     &["paypal", "venmo"],
     &["wechat", "tencent-qq"],
-    &["vk-com", "mail-ru", "mailru-group"],
+    &["vk-com", "mail-ru", "mailru-group", "ok-ru", "max"],
     &["uber", "yandex-uber"],
 ];
 /// What stands for all services that are not listed: no text names it, and any may be its.
@@ -411,6 +417,10 @@ mod tests {
         }
         for (bought, sender, text) in [
             ("telegram", "", "Your code: 123-456"),
+            ("firebase", "Google", "441820 is your verification code for app.firebaseapp.com"),
+            ("byteplus", "TikTok", "[TikTok] 441820 is your verification code"),
+            ("ok-ru", "VKcom", "VK ID: 441820"),
+            ("taobao", "", "【阿里巴巴】验证码 441820"),
             ("telegram", "Telegram", "Your WhatsApp code: 123-456"),
             ("telegram", "", "Code 12345 for Telegram. WhatsApp users: do not share it."),
             ("any-other", "WhatsApp", "Your WhatsApp code: 123-456"),
