@@ -61,6 +61,16 @@ impl Orders {
         if holders.any(|other| is_taken(&other)) { Err(Misfit::Taken) } else { Ok(number) }
     }
 
+    /// Whether an order has the purchase of this number and this id: where two providers of the
+    /// configuration are one account, each of them shows the purchases of both.
+    pub(crate) fn has_purchase(&self, number: GivenNumber, external_id: &str) -> bool {
+        let read_model = &self.market.read_model;
+        let holders = number.read().map(|number| read_model.all_holders(number));
+        let holders = holders.into_iter().flatten().filter_map(|id| read_model.order(id));
+        let mut purchases = holders.filter_map(|order| order.assignment.clone());
+        purchases.any(|assignment| *assignment.external_id == *external_id)
+    }
+
     /// Tells the operator of a purchase that is not sold to its order.
     pub(crate) fn report_misfit(
         &self,

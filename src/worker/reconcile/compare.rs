@@ -151,14 +151,10 @@ impl Reconciler {
                 }
                 Err(misfit) => {
                     orders.report_misfit(&connected, *id, (misfit, SeenIn::List));
-                    match misfit {
-                        // It was bought for the order all the same, and goes back.
-                        Misfit::Unreadable | Misfit::OtherCountry => {
-                            self.give_row_back((row, says), (*id, order.attempt), None);
-                            came_to.returned.push(*id);
-                        }
-                        // It is the other order's, where two providers are one account.
-                        Misfit::Taken | Misfit::OtherPurchase | Misfit::NoNumber => {}
+                    // What is no other order's was bought for this one all the same.
+                    if !orders.has_purchase(given, &row.external_id) {
+                        self.give_row_back((row, says), (*id, order.attempt), None);
+                        came_to.returned.push(*id);
                     }
                     continue;
                 }
@@ -177,7 +173,8 @@ impl Reconciler {
         let order = orders.market.read_model.order(purchase.order);
         let number = international(orders.market.catalog, row, purchase.product.country);
         let fits = order.map(|order| orders.fitting(&order, number));
-        if fits == Some(Err(Misfit::Taken)) {
+        let is_others = || orders.has_purchase(number, &row.external_id);
+        if fits == Some(Err(Misfit::Taken)) && is_others() {
             let taken = (Misfit::Taken, SeenIn::List);
             return orders.report_misfit(&self.connected, purchase.order, taken);
         }

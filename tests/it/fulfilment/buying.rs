@@ -198,8 +198,7 @@ async fn a_purchase_whose_number_cannot_be_read_goes_back() {
 
 /// A lost purchase whose number a list shows like this is not adopted: it goes back, and the
 /// order buys once more.
-async fn check_not_adopted(shown: &str) {
-    let closed = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await.close().await;
+async fn check_not_adopted(closed: Closed, shown: &str) {
     let told = r#"number = "/phone", country"#;
     closed.reword("fivesim", told, &format!(r#"number = "={shown}", country"#));
     let rig = closed.open().await;
@@ -211,18 +210,30 @@ async fn check_not_adopted(shown: &str) {
     let market = &rig.orders().market;
     let (rows, _) = market.attention.rows(usize::MAX);
     assert!(rows.iter().any(|row| row.kind == AttentionKind::WrongNumber), "{rows:?}");
+    until(|| rig.orders().doubts.count().orphans == 1).await;
     until(|| market.read_model.orphans().is_empty()).await;
     rig.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_purchase_with_a_number_of_another_country_goes_back() {
-    check_not_adopted("12025550123").await;
+    let closed = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await.close().await;
+    check_not_adopted(closed, "12025550123").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_purchase_whose_number_a_list_masks_goes_back() {
-    check_not_adopted("+62812****001").await;
+    let closed = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await.close().await;
+    check_not_adopted(closed, "+62812****001").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_purchase_whose_number_another_order_has_goes_back() {
+    let rig = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await;
+    let first = rig.buy(None).await.unwrap();
+    let first = rig.order(first, |order| order.assignment.is_some()).await;
+    let number = first.assignment.as_ref().unwrap().number.to_string();
+    check_not_adopted(rig.close().await, &number).await;
 }
 
 /// A market whose provider answers each purchase with its id alone.
