@@ -11,6 +11,7 @@
 mod candidates;
 mod code;
 mod cues;
+mod dates;
 mod figures;
 mod fold;
 mod groups;
