@@ -1,17 +1,12 @@
 //! Dates with the name of a month: `3 Mar 2025`, `March 3rd, 2025`, `2025. március 3.`,
 //! `3 มีนาคม 2568`. A day or a year beside a month is no code, and joins no other figure.
 //!
-//! Leaves to others: dates in figures alone, and what stands around a date.
+//! Leaves to others: the names of months, dates in figures alone, what stands around a date.
 
-use std::collections::HashSet;
-use std::sync::LazyLock;
-
-use super::code::is_year;
 use super::figures::Builder;
-use super::lexer::{AtomKind, RunLetters, lex};
+use super::lexer::{AtomKind, RunLetters};
+use super::months::{ends_with_dense, is_any_year, is_day, is_month, starts_with_dense};
 
-/// The names, a comma between them, a line for some languages.
-const MONTHS: &str = include_str!("months.txt");
 /// Words between a day, a month and a year, folded.
 const LINKS: &[&str] = &[
     "de",
@@ -60,59 +55,6 @@ const LINKS: &[&str] = &[
 const REACH: usize = 8;
 /// Characters of a month that is cut short, with a point behind it.
 const SHORT_LEN_MAX: usize = 5;
-/// Characters of a name that takes an ending, and of the ending.
-const STEM_LEN_MIN: usize = 4;
-const ENDING_LEN_MAX: usize = 4;
-/// Bytes of a name with its ending, so that endless words take no longer.
-const NAME_LEN_MAX: usize = 64;
-
-/// The names of months, folded as texts are.
-struct Months {
-    all: HashSet<Box<str>>,
-    /// Those of scripts without blanks, and those with points inside.
-    dense: Vec<Box<str>>,
-}
-
-static NAMES: LazyLock<Months> = LazyLock::new(|| {
-    let mut months = Months { all: HashSet::new(), dense: Vec::new() };
-    let lines = MONTHS.lines().filter(|line| !line.starts_with('#'));
-    for name in lines.flat_map(|line| line.split(", ")) {
-        let lexed = lex(name);
-        let name = lexed.text.to_ascii_lowercase().into_boxed_str();
-        if lexed.atoms.first().is_some_and(|atom| atom.kind == AtomKind::Dense) {
-            months.dense.push(name);
-        } else {
-            months.all.insert(name);
-        }
-    }
-    months
-});
-
-/// True for the name of a month, or one with an ending.
-pub(super) fn is_month(word: &str) -> bool {
-    if word.len() > NAME_LEN_MAX {
-        return false;
-    }
-    let word = word.to_ascii_lowercase();
-    if NAMES.all.contains(&*word) {
-        return true;
-    }
-    let ends = word.char_indices().map(|(at, _)| at).skip(STEM_LEN_MIN);
-    let count = word.chars().count();
-    ends.enumerate()
-        .filter(|(at, _)| count - (at + STEM_LEN_MIN) <= ENDING_LEN_MAX)
-        .any(|(_, end)| NAMES.all.contains(&word[..end]))
-}
-
-/// True for a year of our time: of the common era, the Buddhist one, the Solar Hijri one.
-fn is_any_year(digits: &str) -> bool {
-    let within = |from: &str, to: &str| (from..=to).contains(&digits);
-    digits.len() == 4 && (is_year(digits) || within("2560", "2579") || within("1398", "1415"))
-}
-
-fn is_day(digits: &str) -> bool {
-    digits.parse::<u32>().is_ok_and(|day| (1..=31).contains(&day)) && digits.len() <= 2
-}
 
 /// A month beside a figure.
 struct Beside {
@@ -221,42 +163,20 @@ impl Builder<'_> {
     /// True for a month of a script without blanks, on one side of the figure.
     fn dotted(self, at: usize, ahead: bool) -> bool {
         let text = &self.lexed.text;
-        let is = |name: &str| {
-            if ahead {
-                text[self.lexed.atoms[at].start..].starts_with(name)
-            } else {
-                text[..self.end(at)].ends_with(name)
-            }
-        };
-        NAMES.dense.iter().any(|name| is(name))
-    }
-}
-
-/// True for a date in one run of capitals and digits: `12MAY`, `12MAY2025`, `MAY2025`.
-pub(super) fn is_run_date(run: &str) -> bool {
-    let month = run.trim_matches(|c: char| c.is_ascii_digit());
-    let day = run.find(month).map_or("", |at| &run[..at]);
-    let year = &run[day.len() + month.len()..];
-    month.len() >= 3
-        && (day.is_empty() || is_day(day))
-        && match year.len() {
-            0 => !day.is_empty(),
-            2 => day.len() == 2,
-            _ => is_any_year(year),
+        if ahead {
+            starts_with_dense(&text[self.lexed.atoms[at].start..])
+        } else {
+            ends_with_dense(&text[..self.end(at)])
         }
-        && is_month_exactly(month)
-}
-
-/// True for the name of a month as it stands.
-fn is_month_exactly(word: &str) -> bool {
-    NAMES.all.contains(&*word.to_ascii_lowercase())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::code::Shape;
+    use super::super::lexer::lex;
+    use super::super::months::names;
     use super::super::{cues, items};
-    use super::*;
 
     /// True if a text has a figure that may be a code.
     fn is_open(text: &str) -> bool {
@@ -267,9 +187,8 @@ mod tests {
 
     #[test]
     fn each_name_of_a_month_makes_a_date_of_days_and_years_beside_it() {
-        let lines = MONTHS.lines().filter(|line| !line.starts_with('#'));
         let mut wrong = Vec::new();
-        for name in lines.flat_map(|line| line.split(", ")) {
+        for name in names() {
             for text in ["12 {} 2025", "{} 3, 2025", "{} 3 2025", "2025. {} 3", "12. {} 2568"] {
                 let text = text.replace("{}", name);
                 if is_open(&text) {
@@ -287,7 +206,5 @@ mod tests {
         {
             assert!(is_open(text), "{text}");
         }
-        assert!(is_run_date("12MAY2025") && is_run_date("3MAR2025") && is_run_date("12MAY"));
-        assert!(!is_run_date("12MAX2025") && !is_run_date("K7Q4XD") && !is_run_date("482913"));
     }
 }

@@ -3,8 +3,8 @@
 
 use super::code::{CODE_LEN, Code, Figure, Shape, is_day};
 use super::cues::{Cue, Kind};
-use super::dates::{is_month, is_run_date};
 use super::lexer::{Atom, AtomKind, Lexed, RunLetters};
+use super::months::{is_month, is_run_date};
 use super::shapes::{figure_len, is_clock, is_dotted, is_hidden, is_spoken, shape_of};
 
 /// Groups that are read as one figure; more belong to a card or an account.
@@ -336,13 +336,13 @@ impl<'a> Builder<'a> {
         Some((Figure { shape, code, start, end: self.end(last) }, last + 1))
     }
 
-    /// True for the version of a program that opens pages: "Chrome 120".
+    /// True for the version of a program that opens pages, or the number of a machine:
+    /// "Chrome 120", "ATM 882014".
     fn is_version(self, at: usize) -> bool {
-        let name = at.checked_sub(2).filter(|_| self.is_blank(at - 1));
-        self.text(at).len() == 3
-            && name.is_some_and(|name| {
-                PROGRAMS.iter().any(|program| self.text(name).eq_ignore_ascii_case(program))
-            })
+        let Some(name) = at.checked_sub(2).filter(|_| self.is_blank(at - 1)) else { return false };
+        let name = self.text(name);
+        let program = PROGRAMS.iter().any(|program| name.eq_ignore_ascii_case(program));
+        name == "ATM" || program && self.text(at).len() == 3
     }
 
     /// True for a day, the name of a month and a year.

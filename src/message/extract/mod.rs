@@ -20,6 +20,7 @@ mod lexer;
 mod links;
 mod mend;
 mod model;
+mod months;
 mod provider;
 mod shapes;
 mod sides;
