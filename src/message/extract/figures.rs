@@ -4,6 +4,7 @@
 use super::code::{CODE_LEN, Code, Figure, Shape, is_day};
 use super::cues::{Cue, Kind};
 use super::lexer::{Atom, AtomKind, Lexed, RunLetters};
+use super::months::{is_month, is_run_date};
 use super::shapes::{figure_len, is_clock, is_dotted, is_hidden, is_spoken, shape_of};
 
 /// Groups that are read as one figure; more belong to a card or an account.
@@ -13,6 +14,8 @@ const PARTICLES: &[&str] = &[
     "e", "i", "ka", "ku", "kwi", "li", "ne", "nge", "ngo", "ngu", "no", "o", "si", "u", "we", "wu",
     "yi",
 ];
+/// Programs whose versions have three digits.
+const PROGRAMS: &[&str] = &["chrome", "chromium", "firefox", "edge", "opera", "safari", "brave"];
 /// Signs and blanks between digits that are said one by one, as in `4 ... 8 ... 2`.
 const SPELLED_SIGNS_MAX: usize = 5;
 
@@ -48,6 +51,10 @@ impl<'a> Builder<'a> {
         if end < self.lexed.atoms[at].end {
             let (figure, next) = self.closed(Shape::Measure, start, at);
             return Some((Figure { end, ..figure }, next));
+        }
+        // "3 Mar 2025", "Chrome 120".
+        if is_number && (self.is_of_date(at) || self.is_version(at)) {
+            return Some(self.closed(Shape::Measure, start, at));
         }
         if self.follows_word(at) {
             return Some(self.closed(Shape::Taken, start, at));
@@ -145,7 +152,7 @@ impl<'a> Builder<'a> {
         let (shape, code) = match Code::of([text]) {
             Some(_) if digits && is_day(text) => (Shape::Measure, Code::default()),
             Some(code) if digits => (Shape::Digits, code),
-            _ if text.contains("XXX") => (Shape::Measure, Code::default()),
+            _ if text.contains("XXX") || is_run_date(text) => (Shape::Measure, Code::default()),
             Some(code) if !small => (Shape::Mixed, code),
             _ if text.len() >= *CODE_LEN.start() => (Shape::Taken, Code::default()),
             _ => (Shape::Measure, Code::default()),
@@ -308,6 +315,9 @@ impl<'a> Builder<'a> {
         let shape = match shape_of(groups.clone()) {
             // "12-Mar-2024".
             Shape::Taken if last == at + 4 && self.is_dated(at) => Shape::Measure,
+            Shape::Mixed if last == at + 4 && self.is_dated(at) && is_month(self.text(at + 2)) => {
+                Shape::Measure
+            }
             // "Your 6-digit code".
             Shape::Taken if first.len() <= 2 && self.counts_words(at, last) => Shape::Measure,
             // "28-11 at 18:20", "9AM-5PM".
@@ -324,6 +334,15 @@ impl<'a> Builder<'a> {
             }
         };
         Some((Figure { shape, code, start, end: self.end(last) }, last + 1))
+    }
+
+    /// True for the version of a program that opens pages, or the number of a machine:
+    /// "Chrome 120", "ATM 882014".
+    fn is_version(self, at: usize) -> bool {
+        let Some(name) = at.checked_sub(2).filter(|_| self.is_blank(at - 1)) else { return false };
+        let name = self.text(name);
+        let program = PROGRAMS.iter().any(|program| name.eq_ignore_ascii_case(program));
+        name == "ATM" || program && self.text(at).len() == 3
     }
 
     /// True for a day, the name of a month and a year.

@@ -31,7 +31,7 @@ impl Builder<'_> {
             Some(AtomKind::Sign('.' | ',')) => figure && self.text(at).len() != 3,
             _ => false,
         };
-        unit || joint
+        unit || joint || self.is_of_date(at)
     }
 
     /// True for short groups that the text calls a code: "your code is 29 31 129".

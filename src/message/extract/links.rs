@@ -1,5 +1,5 @@
 //! Codes that stand nowhere but in an address: bound to a site by `@site #code`, or behind the
-//! last slash of a link that the reader shall open.
+//! last slash of a link that the reader shall open, or called so by the link itself.
 
 use super::code::{Code, Figure, Shape};
 use super::cues::Kind;
@@ -16,16 +16,15 @@ pub(super) fn judge(row: &Row, text: &str) -> Option<(Code, u8)> {
     if let Some(figure) = bound(row) {
         return Some((figure.code, BOUND));
     }
-    if !speaks_of_code(row) {
-        return None;
-    }
+    // What the link itself calls a code needs no word for it in the text.
+    let look = if speaks_of_code(row) { in_link } else { told };
     let mut found = None;
     for (at, item) in row.items.iter().enumerate() {
         let Item::Link { start, end } = *item else { continue };
-        if !is_asked_for(row, at) {
+        if row.items.len() > 1 && !is_asked_for(row, at) {
             continue;
         }
-        match (found, in_link(&text[start..end])) {
+        match (found, look(&text[start..end])) {
             (None, code) => found = code,
             // Two links with two codes: neither is sure.
             (Some(known), Some(code)) if known != code => return None,
@@ -71,18 +70,39 @@ const LEN: std::ops::RangeInclusive<usize> = 4..=8;
 /// Names of the part of a link that is a code.
 const NAMES: &[&str] = &["otp", "code", "pin", "passcode", "token", "verification_code", "otc"];
 
-/// The one part of a link that may be a code.
-fn in_link(link: &str) -> Option<Code> {
+/// Parts of a path behind which a code is.
+const HEADS: &[&str] = &["login", "otp", "verify"];
+
+/// What stands behind the site.
+fn path_of(link: &str) -> Option<&str> {
     let (_, rest) = link.split_once("://").unwrap_or(("", link));
-    let (_, path) = rest.split_once('/')?;
-    // "?otp=482913&user=77310".
+    rest.find(['/', '?', '#']).map(|at| &rest[at + 1..])
+}
+
+/// The part that the link itself calls a code: "?otp=482913&user=77310", "/login/84410".
+fn told(link: &str) -> Option<Code> {
+    let path = path_of(link)?;
     let mut named = path.split(['?', '#', '&', ';']).filter_map(|field| {
         let (name, value) = field.split_once('=')?;
-        (NAMES.contains(&name) && is_code(value)).then_some(value)
+        let digits = name != "token" || value.bytes().all(|b| b.is_ascii_digit());
+        (NAMES.contains(&name) && digits && is_code(value)).then_some(value)
     });
     if let Some(code) = named.next() {
         return Code::of([code]);
     }
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let mut parts = path.split('/').skip_while(|part| !HEADS.contains(part));
+    let code = parts.nth(1)?;
+    let digits = code.bytes().all(|b| b.is_ascii_digit()) && is_code(code);
+    (digits && parts.all(str::is_empty)).then(|| Code::of([code])).flatten()
+}
+
+/// The one part of a link that may be a code.
+fn in_link(link: &str) -> Option<Code> {
+    if let Some(code) = told(link) {
+        return Some(code);
+    }
+    let path = path_of(link)?;
     let mut parts = path.split(['/', '?', '#', '&', '=', ';']).filter(|part| is_code(part));
     let code = parts.next()?;
     parts.all(|other| other == code).then(|| Code::of([code])).flatten()

@@ -11,6 +11,7 @@
 mod candidates;
 mod code;
 mod cues;
+mod dates;
 mod figures;
 mod fold;
 mod groups;
@@ -19,6 +20,7 @@ mod lexer;
 mod links;
 mod mend;
 mod model;
+mod months;
 mod provider;
 mod shapes;
 mod sides;

@@ -185,3 +185,108 @@ fn no_text_breaks_the_work_and_every_code_has_the_alphabet_of_codes() {
         }
     }
 }
+
+#[test]
+fn years_and_days_beside_the_name_of_a_month_are_no_code() {
+    let dates = [
+        "3 Mar 2025",
+        "Mar 3 2025",
+        "March 3rd, 2025",
+        "3rd of March 2025",
+        "14 Sept. 2026",
+        "3-Mar-2025",
+        "03-MAR-2025",
+        "3MAR2025",
+        "5 May 2025",
+        "12 de marzo de 2025",
+        "12 marca 2025",
+        "12 марта 2025 г.",
+        "12 травня 2025",
+        "12. března 2025",
+        "2025. március 3",
+        "2025. gada 3. marts",
+        "2025 m. kovo 3 d.",
+        "3 มีนาคม 2568",
+        "3 พ.ค. 2568",
+        "12 มีนาคม 2025",
+        "12 marzo 2025",
+        "12 Mart 2025",
+        "12 Μαρτίου 2025",
+        "12 مارس 2025",
+        "3 فروردین ۱۴۰۴",
+        "12 במרץ 2025",
+        "12 मार्च 2025",
+        "12 মার্চ 2025",
+        "12 март 2025",
+        "3 мая 2025",
+        "12 Maret 2025",
+        "12 Machi 2025",
+        "12 მარტი 2025",
+        "12 մարտի 2025",
+        "12. maaliskuuta 2025",
+        "12 மார்ச் 2025",
+    ];
+    let texts = [
+        "Your PIN was changed on {}. Not you? Call us.",
+        "Ihre Anmeldung: {}",
+        "Your verification request was received {}",
+        "Google: Your password was changed {}.",
+    ];
+    for date in dates {
+        for text in texts {
+            let text = text.replace("{}", date);
+            assert_eq!(extract(&text, "Google"), None, "{text}");
+        }
+        for text in ["Your code is 441820, asked for {}.", "Login {}: 441820 is your code."] {
+            let text = text.replace("{}", date);
+            let found = extract(&text, "Google").map(|found| found.code);
+            assert_eq!(found.as_deref(), Some("441820"), "{text}");
+        }
+    }
+    assert_eq!(extract("On 3 Mar 2025 you asked for a code: aB3xZ9", "Google"), None);
+}
+
+#[test]
+fn a_year_that_is_called_a_code_is_one_beside_a_date() {
+    let text = "Your verification code is 2025. It expires on 3 Mar 2026.";
+    assert_eq!(extract(text, "").map(|found| found.code).as_deref(), Some("2025"));
+}
+
+#[test]
+fn versions_of_programs_and_numbers_of_machines_are_no_code() {
+    for text in [
+        "Новый вход: Chrome 120, Windows 10, Москва 18:22. Не вы? Смените пароль.",
+        "Your bank card was locked after 3 wrong PIN entries at ATM 882014.",
+    ] {
+        assert_eq!(extract(text, ""), None, "{text}");
+    }
+}
+
+#[test]
+fn a_link_may_call_a_part_of_it_the_code() {
+    for (text, code) in [
+        ("Login: https://t.me/login/84410", "84410"),
+        ("https://t.me/login/84410", "84410"),
+        ("Verify: https://id.example/otp/441820?exp=1764000000", "441820"),
+        ("Log in: https://app.shop.example/login?code=771204&uid=4410293", "771204"),
+        ("https://m.example.com/verify#otp=K7Q4XD", "K7Q4XD"),
+    ] {
+        let found = extract(text, "Shop").map(|found| found.code);
+        assert_eq!(found.as_deref(), Some(code), "{text}");
+    }
+    for text in [
+        "Read more: https://news.example/p/482139",
+        "Log in: https://shop.example/login?token=9f3ab2c4",
+        "Log in: https://shop.example/login/user/482139",
+    ] {
+        assert_eq!(extract(text, "Shop"), None, "{text}");
+    }
+}
+
+#[test]
+fn codes_in_tibetan_are_found_as_are_those_in_assamese() {
+    for text in ["ཁྱེད་ཀྱི་ར་སྤྲོད་ཨང་གྲངས། ༤༤༡༨༢༠", "আপোনাৰ অ'টিপি ৪৪১৮২০"]
+    {
+        assert_eq!(extract(text, "").map(|found| found.code).as_deref(), Some("441820"), "{text}");
+    }
+}
