@@ -21,8 +21,9 @@ use crate::message::{form, number};
 /// Digits of a number, as E.164 has it.
 const DIGITS_MAX: usize = 15;
 
-/// A message as a SIM bank posts it. Numbers are taken for strings, `null` for what is left
-/// out, as what is empty in a form, and further fields are passed over.
+/// A message as a SIM bank posts it. Numbers are taken for strings; `null`, what is empty, and a
+/// field beside number and text that is of another kind or given twice with two values, for what
+/// is left out; further fields are passed over.
 #[derive(Clone, Serialize, JsonSchema)]
 #[schemars(rename = "Callback")]
 pub struct PostedMessage {
@@ -38,7 +39,6 @@ pub struct PostedMessage {
     pub text: String,
     /// The SIM bank's own id of the message: messages with the same id are the same.
     #[serde(default)]
-    #[schemars(length(min = 1))]
     pub id: Option<String>,
     /// The service that the message is for, by slug or short code, if the SIM bank knows it.
     #[serde(default)]
@@ -84,6 +84,15 @@ pub fn read(content_type: &str, body: &[u8]) -> Result<PostedMessage, JsonFault>
     let mut fields = BTreeMap::new();
     for (name, value) in said {
         let Some(name) = FIELDS.into_iter().find(|known| *known == name) else { continue };
+        if !REQUIRED.contains(&name) {
+            // One that cannot be used, or is said to be two things, is left out.
+            let value = value.unwrap_or_default();
+            let known = fields.entry(name).or_insert_with(|| value.clone());
+            if *known != value {
+                known.clear();
+            }
+            continue;
+        }
         let value = value.map_err(|detail| JsonFault::invalid(name, detail))?;
         if fields.insert(name, value).is_some() {
             return Err(JsonFault::repeated(name));
@@ -101,6 +110,9 @@ pub fn read(content_type: &str, body: &[u8]) -> Result<PostedMessage, JsonFault>
 
 /// The fields that say something here; no message is lost for what stands beside them.
 const FIELDS: [&str; 5] = ["number", "sender", "text", "id", "service"];
+
+/// Those without which there is no message; no other one keeps it from being read.
+const REQUIRED: [&str; 2] = ["number", "text"];
 
 /// A field as a body has it: its name, and its value or what is wrong with it.
 type Said = (String, Result<String, &'static str>);
@@ -124,7 +136,6 @@ fn object(text: &str) -> Result<Vec<Said>, JsonFault> {
     let said = |(name, raw): (String, &RawValue)| {
         let raw = raw.get();
         let value = match raw.as_bytes().first() {
-            Some(b'"') if raw == "\"\"" && name == "id" => Err("must not be empty; leave it out"),
             Some(b'"') => serde_json::from_str(raw).map_err(|_| "is no string"),
             Some(b'n') => return None,
             Some(b'-' | b'0'..=b'9') if name == "number" => {
@@ -340,10 +351,22 @@ mod tests {
         assert_eq!(id(one).as_deref(), Some(one));
         assert_ne!(id(one), id(other));
         assert_eq!(id("null"), None);
-        assert_eq!(read("", body("\"\"").as_bytes()).unwrap_err().field, "id");
-        for value in ["{}", "[\"7\"]", "true"] {
-            let fault = read("", body(value).as_bytes()).unwrap_err();
-            assert_eq!((&*fault.field, &*fault.detail), ("id", "must be a string"), "{value}");
+        for value in ["\"\"", "{}", "[\"7\"]", "true", "false", "7, \"id\": 8"] {
+            assert_eq!(id(value), None, "{value}");
+        }
+        assert_eq!(id("7, \"id\": \"7\"").as_deref(), Some("7"));
+        for other in ["\"sender\": {}", "\"sender\": \"a\", \"sender\": \"b\", \"service\": true"] {
+            let posted = read("", body(&format!("7, {other}")).as_bytes()).unwrap();
+            assert_eq!((&*posted.sender, posted.service), ("", None), "{other}");
+        }
+        let twice = read(FORM, b"number=62812345&text=code+1&id=7&id=8&sender=a&sender=a").unwrap();
+        assert_eq!((twice.id, &*twice.sender), (None, "a"));
+        let said = r#"{"number": "62812345", "text": "код 48291"}"#;
+        for charset in ["utf-16", "utf-16be", "ucs2"] {
+            let named = format!("application/json; charset={charset}");
+            assert_eq!(text_of(&named, said.as_bytes()), "код 48291", "{charset}");
+            let named = format!("{FORM}; charset={charset}");
+            assert_eq!(text_of(&named, b"number=62812345&text=code+1"), "code 1", "{charset}");
         }
         let (open, close) = ("[".repeat(20_000), "]".repeat(20_000));
         let nested = format!("{{\"deep\": {open}1{close}, {}", &body("7")[1..]);
