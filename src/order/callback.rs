@@ -41,7 +41,7 @@ pub enum Processed {
 /// What an operator says of a callback that is processed again.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OperatorsWord {
-    /// The service that its message is for.
+    /// The service that its message is for, if it names none itself.
     pub service: Option<ServiceId>,
     /// Its message may be an order's that was placed after it came.
     pub later_order: bool,
@@ -56,6 +56,8 @@ pub enum CallbackRefusal {
     InvalidNumber,
     /// Its service is not in the catalogue.
     UnknownService,
+    /// The operator names a service, and it names another one itself.
+    NamesOther,
     /// No order takes it, or the engine did not.
     Refused(Refusal),
 }
@@ -212,6 +214,9 @@ impl Orders {
             slug.or_else(code_of).or_else(|| catalog.find_service(code))
         });
         let service = match (word.service, named) {
+            (Some(service), Some(Some(own))) if service != own => {
+                return Err(CallbackRefusal::NamesOther);
+            }
             (Some(service), _) | (None, Some(Some(service))) => Some(service),
             (None, Some(None)) => return Err(CallbackRefusal::UnknownService),
             (None, None) => None,
@@ -323,7 +328,8 @@ fn failure(refusal: &CallbackRefusal) -> Option<CallbackFailure> {
         CallbackRefusal::Refused(Refusal::Ambiguous) => Some(CallbackFailure::Ambiguous),
         CallbackRefusal::Refused(Refusal::OtherService) => Some(CallbackFailure::OtherService),
         CallbackRefusal::Refused(Refusal::Rejected(_)) => Some(CallbackFailure::InvalidField),
-        CallbackRefusal::Refused(_) => None,
+        // It stays as it is.
+        CallbackRefusal::NamesOther | CallbackRefusal::Refused(_) => None,
     }
 }
 
