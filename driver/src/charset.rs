@@ -34,8 +34,15 @@ pub fn is_utf16(content_type: &str, body: &[u8]) -> bool {
 fn encoding_of(content_type: &str, body: &[u8]) -> (&'static Encoding, usize) {
     Encoding::for_bom(body).unwrap_or_else(|| {
         let named = || charset(content_type).and_then(labelled);
+        let named = || named().filter(|named| !is_mislabelled(named, body));
         (wide(body).or_else(named).unwrap_or(UTF_8), 0)
     })
+}
+
+/// UTF-8 that is said to be UTF-16: whatever has a digit or a sign of ASCII has a zero in UTF-16.
+fn is_mislabelled(named: &'static Encoding, body: &[u8]) -> bool {
+    let is_wide = named == UTF_16LE || named == UTF_16BE;
+    is_wide && !body.contains(&0) && std::str::from_utf8(body).is_ok()
 }
 
 /// UTF-16 without a mark: every body begins with a character of ASCII, and none with a zero

@@ -3,7 +3,7 @@
 //!
 //! Leaves to others: which of them are dropped (`decide`).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::callback::{Callback, CallbackFailure, CallbackOutcome};
@@ -20,8 +20,8 @@ pub struct Callbacks {
     pub(crate) last: CallbackId,
     pub(crate) dropped: u64,
     pub(crate) kept: BTreeMap<CallbackId, Callback>,
-    /// The keys of those that came last, oldest first.
-    pub(crate) recent: VecDeque<(CallbackId, u128)>,
+    /// The keys of those that came last, and of those that came before and are kept.
+    pub(crate) recent: BTreeMap<CallbackId, u128>,
     pub(crate) keys: BTreeMap<u128, CallbackId>,
     /// How many of those kept have failed, and the bytes of their bodies.
     pub(crate) failed: (usize, usize),
@@ -48,7 +48,7 @@ impl Callbacks {
         self.kept.get(&id)
     }
 
-    /// The callback that came with this key, if it came lately.
+    /// The callback that came with this key, if it came lately or is kept.
     #[must_use]
     pub fn with_key(&self, key: u128) -> Option<CallbackId> {
         self.keys.get(&key).copied()
@@ -81,6 +81,11 @@ impl Callbacks {
     #[must_use]
     pub fn refused_len(&self) -> usize {
         self.refused.len()
+    }
+
+    /// Those that were refused and are kept, oldest first.
+    pub fn refused(&self) -> impl Iterator<Item = &Callback> {
+        self.refused.iter().filter_map(|id| self.kept.get(id))
     }
 
     /// How many of those that were refused and are kept came after a moment.
@@ -142,14 +147,32 @@ impl Callbacks {
     fn receive(&mut self, id: CallbackId, key: u128, callback: Callback) {
         assert_eq!(id.0, self.last.0 + 1, "ids are dense");
         self.last = id;
-        assert_eq!(self.keys.insert(key, id), None, "a key comes once");
-        self.recent.push_back((id, key));
-        if self.recent.len() > CALLBACK_KEYS_MAX
-            && let Some((_, oldest)) = self.recent.pop_front()
-        {
-            self.keys.remove(&oldest);
+        // A ledger may have the key of one that is kept and old a second time: keys were known
+        // for so many callbacks alone.
+        if let Some(same) = self.keys.insert(key, id) {
+            assert!(self.is_old(same), "a key comes once");
+            self.recent.remove(&same);
+        }
+        self.recent.insert(id, key);
+        if let Some(oldest) = id.0.checked_sub(CALLBACK_KEYS_MAX as u64).map(CallbackId) {
+            self.forget(oldest);
         }
         self.kept.insert(id, callback);
+    }
+
+    /// Whether so many came after one that its key is known only while it is kept.
+    const fn is_old(&self, id: CallbackId) -> bool {
+        self.last.0 - id.0 >= CALLBACK_KEYS_MAX as u64
+    }
+
+    /// Forgets the key of a callback that is old and kept no longer.
+    fn forget(&mut self, id: CallbackId) {
+        if self.is_old(id)
+            && !self.kept.contains_key(&id)
+            && let Some(key) = self.recent.remove(&id)
+        {
+            self.keys.remove(&key);
+        }
     }
 
     /// Takes a callback out; it is kept again if it failed. `dropped` others of its kind, the
@@ -167,6 +190,7 @@ impl Callbacks {
         }
         let CallbackOutcome::Failed(failure) = outcome else {
             assert_eq!(dropped, 0, "what leaves needs no room");
+            self.forget(id);
             let is_lost = outcome == CallbackOutcome::Discarded;
             return is_lost.then_some((id, callback.received_at)).into_iter().collect();
         };
@@ -176,6 +200,7 @@ impl Callbacks {
             let oldest = oldest.map(|(id, kept)| (id, kept.received_at, kept.body.len()));
             let (oldest, received_at, len) = oldest.expect("so many are kept");
             self.kept.remove(&oldest);
+            self.forget(oldest);
             self.count_out(oldest, failure, len);
             self.dropped += 1;
             lost.push((oldest, received_at));

@@ -145,7 +145,9 @@ fn is_driven(state: &State, id: ProviderId) -> bool {
 fn callback_rows(callbacks: &Callbacks) -> impl Iterator<Item = Row> + '_ {
     let Callbacks { last, dropped, kept, recent, keys: _, failed: _, refused: _ } = callbacks;
     let came = last.0 > 0;
-    let head = came.then(|| Row::Callbacks(*last, *dropped, recent.iter().copied().collect()));
+    let head = came.then(|| {
+        Row::Callbacks(*last, *dropped, recent.iter().map(|(id, key)| (*id, *key)).collect())
+    });
     head.into_iter().chain(kept.iter().map(|(id, kept)| Row::Callback(*id, kept.clone())))
 }
 
@@ -355,7 +357,7 @@ impl Rebuilt {
         let distinct = callbacks.keys.len() == recent.len();
         check(distinct, || "two callbacks have one key".to_owned())?;
         (callbacks.last, callbacks.dropped) = (last, dropped);
-        callbacks.recent = recent.into();
+        callbacks.recent = recent.into_iter().collect();
         Ok(())
     }
 

@@ -5,16 +5,18 @@ mod common;
 use common::arbitrary::{Arbitrary, START};
 use common::model::Model;
 use common::proof::Recorded;
-use nexnum_engine::callback::CallbackFailure;
+use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
-    Command, Deposit, FailOrder, PlaceOrder, PriceOffers, Pulse, ReceiveCallback, Reply, Timings,
+    Command, Deposit, Effect, FailOrder, PlaceOrder, PriceOffers, Pulse, ReceiveCallback, Reply,
+    SettleCallback, Timings,
 };
 use nexnum_engine::event::{Idempotency, OfferTerms, Terms};
 use nexnum_engine::ids::{
-    AccountId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId,
+    AccountId, CallbackId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId,
 };
 use nexnum_engine::limits::{
-    CALLBACKS_REFUSED_A_MINUTE, CALLBACKS_REFUSED_MAX, REPLIES_KEPT_MS, RETIRED_MAX,
+    CALLBACK_KEYS_MAX, CALLBACKS_REFUSED_A_MINUTE, CALLBACKS_REFUSED_MAX, REPLIES_KEPT_MS,
+    RETIRED_MAX,
 };
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::FailReason;
@@ -154,4 +156,37 @@ fn refused_callbacks_fill_neither_the_ledger_nor_the_place_of_those_that_failed(
     assert_eq!((callbacks.waiting_len(), callbacks.refused_len()), (2, CALLBACKS_REFUSED_MAX));
     let came = 10 * CALLBACKS_REFUSED_A_MINUTE;
     assert_eq!(callbacks.dropped(), (came - CALLBACKS_REFUSED_MAX) as u64);
+}
+
+#[test]
+fn a_callback_that_is_kept_is_known_by_its_key_however_many_come_after_it() {
+    let mut recorded = market();
+    let post = |recorded: &mut Recorded, key: u64, failure| {
+        let (content_type, body) = ("".into(), b"{"[..].into());
+        let key = u128::from(key);
+        let received =
+            ReceiveCallback { provider: ProviderId(1), key, content_type, body, failure };
+        recorded.execute(START, &received.into()).unwrap()
+    };
+    let settle = |recorded: &mut Recorded, callback, outcome| {
+        let settle = SettleCallback { callback: CallbackId(callback), outcome };
+        assert_eq!(recorded.execute(START, &settle.into()), Ok(Reply::Effect(Effect::Done)));
+    };
+    let failed = Some(CallbackFailure::UnknownNumber);
+    post(&mut recorded, 1, failed);
+    post(&mut recorded, 2, Some(CallbackFailure::InvalidSignature));
+    for key in 3..CALLBACK_KEYS_MAX as u64 + 10 {
+        post(&mut recorded, key, None);
+        settle(&mut recorded, key, CallbackOutcome::Duplicate);
+    }
+    // 1. Those that are kept are the same, and an old one that was processed is another.
+    for key in [1, 2] {
+        assert_eq!(post(&mut recorded, key, failed), Reply::Callback(CallbackId(key)));
+    }
+    let last = recorded.state().callbacks().last().0;
+    assert_eq!(post(&mut recorded, 3, failed), Reply::Callback(CallbackId(last + 1)));
+    // 2. What is kept no longer is known no longer.
+    settle(&mut recorded, 1, CallbackOutcome::Discarded);
+    assert_eq!(post(&mut recorded, 1, failed), Reply::Callback(CallbackId(last + 2)));
+    recorded.prove().expect("the state is sound");
 }

@@ -38,7 +38,7 @@ enum Action {
         /// Their ids, as `nexnum callback list` shows them.
         #[arg(required = true, value_parser = clap::value_parser!(u64).range(1..))]
         ids: Vec<u64>,
-        /// The service that the messages are for, by slug or short code, where they name none.
+        /// The service that the messages are for, by slug or short code; one that names another is refused.
         #[arg(long, value_name = "SERVICE")]
         service: Option<String>,
         /// A message may be for an order that was placed after it came.

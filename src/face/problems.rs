@@ -143,6 +143,8 @@ pub(super) fn of_callback(refusal: CallbackRefusal) -> Problem {
         CallbackRefusal::Fault(fault) => fault.into(),
         CallbackRefusal::InvalidNumber => parse::invalid_number("number"),
         CallbackRefusal::UnknownService => parse::unknown_service(),
+        CallbackRefusal::NamesOther => of_refusal(Refusal::OtherService)
+            .detail("the callback names another service itself: process it without one"),
         CallbackRefusal::Refused(Refusal::NotFound) => {
             Problem::not_found("no callback of this id is kept: it may have been processed")
         }

@@ -1,4 +1,6 @@
-//! The body of a callback: what it says, and what makes it the same when it comes again.
+//! The body of a callback: what it says, and what is stored of it.
+//!
+//! Leaves to others: what makes it the same when it comes again (`repeated.rs`).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -7,25 +9,21 @@ use std::fmt;
 use nexnum_driver::{decoded, is_utf16, mended};
 use nexnum_engine::ids::Number;
 use nexnum_engine::limits::NAME_LEN_MAX;
-use nexnum_engine::time::Time;
 use schemars::JsonSchema;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::digest;
 use crate::json::{self, JsonFault};
-use crate::message::identity::REPEATED_MS;
 use crate::message::unseen::is_blank;
 use crate::message::{form, number};
 
 /// Digits of a number, as E.164 has it.
 const DIGITS_MAX: usize = 15;
-/// How long a callback without an id is the same.
-const MINUTE_MS: u64 = 60_000;
 
-/// A message as a SIM bank posts it. Numbers are taken for strings, `null` for what is left
-/// out, as what is empty in a form, and further fields are passed over.
+/// A message as a SIM bank posts it. Numbers are taken for strings; `null`, what is empty, and a
+/// field beside number and text that is of another kind or given twice with two values, for what
+/// is left out; further fields are passed over.
 #[derive(Clone, Serialize, JsonSchema)]
 #[schemars(rename = "Callback")]
 pub struct PostedMessage {
@@ -41,7 +39,6 @@ pub struct PostedMessage {
     pub text: String,
     /// The SIM bank's own id of the message: messages with the same id are the same.
     #[serde(default)]
-    #[schemars(length(min = 1))]
     pub id: Option<String>,
     /// The service that the message is for, by slug or short code, if the SIM bank knows it.
     #[serde(default)]
@@ -87,6 +84,15 @@ pub fn read(content_type: &str, body: &[u8]) -> Result<PostedMessage, JsonFault>
     let mut fields = BTreeMap::new();
     for (name, value) in said {
         let Some(name) = FIELDS.into_iter().find(|known| *known == name) else { continue };
+        if !REQUIRED.contains(&name) {
+            // One that cannot be used, or is said to be two things, is left out.
+            let value = value.unwrap_or_default();
+            let known = fields.entry(name).or_insert_with(|| value.clone());
+            if *known != value {
+                known.clear();
+            }
+            continue;
+        }
         let value = value.map_err(|detail| JsonFault::invalid(name, detail))?;
         if fields.insert(name, value).is_some() {
             return Err(JsonFault::repeated(name));
@@ -104,6 +110,9 @@ pub fn read(content_type: &str, body: &[u8]) -> Result<PostedMessage, JsonFault>
 
 /// The fields that say something here; no message is lost for what stands beside them.
 const FIELDS: [&str; 5] = ["number", "sender", "text", "id", "service"];
+
+/// Those without which there is no message; no other one keeps it from being read.
+const REQUIRED: [&str; 2] = ["number", "text"];
 
 /// A field as a body has it: its name, and its value or what is wrong with it.
 type Said = (String, Result<String, &'static str>);
@@ -127,7 +136,6 @@ fn object(text: &str) -> Result<Vec<Said>, JsonFault> {
     let said = |(name, raw): (String, &RawValue)| {
         let raw = raw.get();
         let value = match raw.as_bytes().first() {
-            Some(b'"') if raw == "\"\"" && name == "id" => Err("must not be empty; leave it out"),
             Some(b'"') => serde_json::from_str(raw).map_err(|_| "is no string"),
             Some(b'n') => return None,
             Some(b'-' | b'0'..=b'9') if name == "number" => {
@@ -203,101 +211,10 @@ pub fn stored<'a>(
     }
 }
 
-/// How long a source repeats a callback that was refused, as far as an equal text with a code
-/// is taken for the same one.
-const RETRIED_MS: u64 = 60 * MINUTE_MS;
-
-/// What makes a callback the same when it comes again: the source's id at its number, else
-/// what it says within the same minute.
-#[must_use]
-pub fn key(read: &Result<PostedMessage, JsonFault>, body: &[u8], now: Time) -> u128 {
-    let minute = (now.0 / MINUTE_MS).to_le_bytes();
-    let Ok(posted) = read else { return digest::of(&[b"callback body", body, &minute]) };
-    key_in(posted, minute)
-}
-
-/// From when on an equal text that came is the same message. One without a code, such as a
-/// link, is as often another of the same words.
-#[must_use]
-pub fn same_since(has_code: bool, now: Time) -> Time {
-    let repeated_ms = if has_code { RETRIED_MS } else { REPEATED_MS };
-    Time(now.0.saturating_sub(repeated_ms))
-}
-
-/// The keys of the same message in the minutes before, from a moment on, each with the end of
-/// its minute; none if its id is its key.
-pub fn keys_before(
-    posted: &PostedMessage,
-    since: Time,
-    now: Time,
-) -> impl Iterator<Item = (u128, Time)> {
-    let minutes = since.0 / MINUTE_MS..now.0 / MINUTE_MS;
-    let minutes = minutes.filter(|_| posted.id.is_none());
-    minutes.map(|minute| {
-        let end = Time((minute + 1) * MINUTE_MS - 1);
-        (key_in(posted, minute.to_le_bytes()), end)
-    })
-}
-
-fn key_in(posted: &PostedMessage, minute: [u8; 8]) -> u128 {
-    let PostedMessage { number: said, sender, text, id, service: _ } = posted;
-    let number = number(posted).map_or_else(|| said.clone(), |number| number.to_string());
-    match id {
-        Some(id) => digest::of(&[b"callback id", number.as_bytes(), id.as_bytes()]),
-        None => {
-            let (number, sender, text) = (number.as_bytes(), sender.as_bytes(), text.as_bytes());
-            digest::of(&[b"callback", number, sender, text, &minute])
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::json::JsonFaultKind;
-
-    fn key_of(body: &str, now: u64) -> u128 {
-        key(&read("", body.as_bytes()), body.as_bytes(), Time(now))
-    }
-
-    #[test]
-    fn a_callback_is_the_same_by_its_id_or_within_its_minute() {
-        let plain = r#"{"number": "+6281", "text": "code 1234"}"#;
-        assert_eq!(key_of(plain, 0), key_of(plain, 59_999));
-        assert_ne!(key_of(plain, 0), key_of(plain, 60_000));
-        let numbered = |number, text| {
-            key_of(&format!(r#"{{"number": "{number}", "text": "{text}", "id": "7"}}"#), 0)
-        };
-        let other = r#"{"number": "628100000", "text": "other", "id": "7"}"#;
-        assert_eq!(numbered("+628100000", "code"), key_of(other, 900_000));
-        assert_ne!(numbered("+628100000", "code"), numbered("+628100001", "code"));
-        assert_eq!(key_of("{", 0), key_of("{", 1));
-        assert_ne!(key_of("{", 0), key_of("[", 0));
-    }
-
-    #[test]
-    fn a_source_that_tries_again_in_another_minute_is_known_for_an_hour() {
-        let body = br#"{"number": "+628100000", "text": "code 1234"}"#;
-        let read = read("", body);
-        let (now, minute) = (Time(7_230_000), MINUTE_MS);
-        let posted = read.as_ref().expect("it can be read");
-        let before: Vec<_> = keys_before(posted, same_since(true, now), now).collect();
-        assert_eq!(before.len(), 60);
-        assert_eq!(before[0], (key(&read, body, Time(3_600_000)), Time(3_659_999)));
-        assert_eq!(before[59], (key(&read, body, Time(7_200_000 - minute)), Time(7_199_999)));
-    }
-
-    #[test]
-    fn an_equal_text_without_a_code_is_the_same_for_two_minutes_alone() {
-        let body = br#"{"number": "+628100000", "text": "Tap to log in"}"#;
-        let (read, now) = (read("", body), Time(7_230_000));
-        let since = same_since(false, now);
-        assert_eq!(since, Time(7_110_000));
-        let posted = read.as_ref().expect("it can be read");
-        let keys: Vec<_> = keys_before(posted, since, now).map(|(key, _)| key).collect();
-        assert_eq!(keys, [7_080_000, 7_140_000].map(|at| key(&read, body, Time(at))));
-        assert_eq!(same_since(false, Time(5)), Time(0));
-    }
 
     const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -434,10 +351,22 @@ mod tests {
         assert_eq!(id(one).as_deref(), Some(one));
         assert_ne!(id(one), id(other));
         assert_eq!(id("null"), None);
-        assert_eq!(read("", body("\"\"").as_bytes()).unwrap_err().field, "id");
-        for value in ["{}", "[\"7\"]", "true"] {
-            let fault = read("", body(value).as_bytes()).unwrap_err();
-            assert_eq!((&*fault.field, &*fault.detail), ("id", "must be a string"), "{value}");
+        for value in ["\"\"", "{}", "[\"7\"]", "true", "false", "7, \"id\": 8"] {
+            assert_eq!(id(value), None, "{value}");
+        }
+        assert_eq!(id("7, \"id\": \"7\"").as_deref(), Some("7"));
+        for other in ["\"sender\": {}", "\"sender\": \"a\", \"sender\": \"b\", \"service\": true"] {
+            let posted = read("", body(&format!("7, {other}")).as_bytes()).unwrap();
+            assert_eq!((&*posted.sender, posted.service), ("", None), "{other}");
+        }
+        let twice = read(FORM, b"number=62812345&text=code+1&id=7&id=8&sender=a&sender=a").unwrap();
+        assert_eq!((twice.id, &*twice.sender), (None, "a"));
+        let said = r#"{"number": "62812345", "text": "код 48291"}"#;
+        for charset in ["utf-16", "utf-16be", "ucs2"] {
+            let named = format!("application/json; charset={charset}");
+            assert_eq!(text_of(&named, said.as_bytes()), "код 48291", "{charset}");
+            let named = format!("{FORM}; charset={charset}");
+            assert_eq!(text_of(&named, b"number=62812345&text=code+1"), "code 1", "{charset}");
         }
         let (open, close) = ("[".repeat(20_000), "]".repeat(20_000));
         let nested = format!("{{\"deep\": {open}1{close}, {}", &body("7")[1..]);

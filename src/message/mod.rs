@@ -10,4 +10,5 @@ pub mod holder;
 pub mod identity;
 pub mod named;
 pub mod number;
+pub mod repeated;
 pub mod unseen;

@@ -18,7 +18,7 @@ use crate::attention::{AttentionKind, AttentionSubject};
 use crate::json::{JsonFault, JsonFaultKind};
 use crate::market::Refused;
 use crate::message::callback::{self, PostedMessage};
-use crate::message::extract;
+use crate::message::repeated;
 
 /// How long a callback that came before waits, after a start, for the ledger's last days.
 const LOST_WAIT: Duration = Duration::from_secs(2);
@@ -41,7 +41,7 @@ pub enum Processed {
 /// What an operator says of a callback that is processed again.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OperatorsWord {
-    /// The service that its message is for.
+    /// The service that its message is for, if it names none itself.
     pub service: Option<ServiceId>,
     /// Its message may be an order's that was placed after it came.
     pub later_order: bool,
@@ -56,6 +56,8 @@ pub enum CallbackRefusal {
     InvalidNumber,
     /// Its service is not in the catalogue.
     UnknownService,
+    /// The operator names a service, and it names another one itself.
+    NamesOther,
     /// No order takes it, or the engine did not.
     Refused(Refusal),
 }
@@ -83,7 +85,7 @@ impl Orders {
         let (content_type, stored) = callback::stored(content_type, body, &read, CALLBACK_LEN_MAX);
         let received = ReceiveCallback {
             provider,
-            key: callback::key(&read, body, self.market.clock.now()),
+            key: repeated::key(&read, body, self.market.clock.now()),
             content_type: content_type.into(),
             body: stored.into(),
             failure: None,
@@ -94,7 +96,7 @@ impl Orders {
             refused => refused.into(),
         })?;
         // 2. What it says.
-        let processed = self.process(id, provider, read, OperatorsWord::default()).await?;
+        let processed = self.process(id, provider, (read, body), OperatorsWord::default()).await?;
         // 3. It may have come before, without its signature.
         self.settle_refused(body).await;
         Ok(processed)
@@ -111,7 +113,8 @@ impl Orders {
     ) -> Result<Processed, CallbackRefusal> {
         let kept = self.market.read_model.callbacks(|callbacks| callbacks.get(id).cloned());
         let Callback { provider, content_type, body, .. } = kept.ok_or(Refusal::NotFound)?;
-        self.process(id, provider, callback::read(&content_type, &body), word).await
+        let read = callback::read(&content_type, &body);
+        self.process(id, provider, (read, &body), word).await
     }
 
     /// Throws away a callback that could not be processed, or was refused.
@@ -145,11 +148,11 @@ impl Orders {
         &self,
         id: CallbackId,
         provider: ProviderId,
-        read: Result<PostedMessage, JsonFault>,
+        (read, body): (Result<PostedMessage, JsonFault>, &[u8]),
         word: OperatorsWord,
     ) -> Result<Processed, CallbackRefusal> {
         let delivered = match read {
-            Ok(posted) => self.deliver(id, provider, &posted, word).await,
+            Ok(posted) => self.deliver(id, provider, (&posted, body), word).await,
             Err(fault) => Err(CallbackRefusal::Fault(fault)),
         };
         let outcome = match &delivered {
@@ -200,7 +203,7 @@ impl Orders {
         &self,
         id: CallbackId,
         provider: ProviderId,
-        posted: &PostedMessage,
+        (posted, body): (&PostedMessage, &[u8]),
         word: OperatorsWord,
     ) -> Result<Processed, CallbackRefusal> {
         let number = callback::number(posted).ok_or(CallbackRefusal::InvalidNumber)?;
@@ -211,6 +214,9 @@ impl Orders {
             slug.or_else(code_of).or_else(|| catalog.find_service(code))
         });
         let service = match (word.service, named) {
+            (Some(service), Some(Some(own))) if service != own => {
+                return Err(CallbackRefusal::NamesOther);
+            }
             (Some(service), _) | (None, Some(Some(service))) => Some(service),
             (None, Some(None)) => return Err(CallbackRefusal::UnknownService),
             (None, None) => None,
@@ -218,7 +224,7 @@ impl Orders {
         if !word.later_order {
             self.know_lost(id).await?;
         }
-        let came = match self.first_came(id, posted) {
+        let came = match self.first_came(id, posted, body) {
             _ if word.later_order => None,
             Some(came) => Some(came),
             // It was processed when it came first: one that was dropped, or thrown away, was not.
@@ -254,23 +260,21 @@ impl Orders {
 
     /// When a message came first, as far as its callbacks are known; `None` if it has an id and
     /// its callback was processed.
-    fn first_came(&self, id: CallbackId, posted: &PostedMessage) -> Option<Time> {
+    fn first_came(&self, id: CallbackId, posted: &PostedMessage, body: &[u8]) -> Option<Time> {
         let now = self.market.clock.now();
-        let has_code = extract::extract(&posted.text, &posted.sender).is_some();
-        self.market.read_model.callbacks(|callbacks| {
+        let came = self.market.read_model.callbacks(|callbacks| {
             let kept = callbacks.get(id).map(|kept| kept.received_at);
             let kept = kept.or_else(|| self.market.read_model.lost_callbacks().came(id));
             let came = if posted.id.is_some() { kept? } else { kept.unwrap_or(now) };
             // A source that was refused tries again, also in another minute. Of one that is
             // kept no longer the minute is known.
-            let since = callback::same_since(has_code, came);
-            let before = callback::keys_before(posted, since, came).find_map(|(key, end)| {
+            Some(repeated::first_came(posted, came, |key, end| {
                 let known = callbacks.with_key(key)?;
-                let before = callbacks.get(known).map_or(end, |kept| kept.received_at);
-                (before >= since).then_some(before)
-            });
-            Some(before.unwrap_or(came))
-        })
+                Some(callbacks.get(known).map_or(end, |kept| kept.received_at))
+            }))
+        })?;
+        let refused = self.came_refused(posted, body, came);
+        Some(refused.map_or(came, |refused| refused.min(came)))
     }
 }
 
@@ -324,7 +328,8 @@ fn failure(refusal: &CallbackRefusal) -> Option<CallbackFailure> {
         CallbackRefusal::Refused(Refusal::Ambiguous) => Some(CallbackFailure::Ambiguous),
         CallbackRefusal::Refused(Refusal::OtherService) => Some(CallbackFailure::OtherService),
         CallbackRefusal::Refused(Refusal::Rejected(_)) => Some(CallbackFailure::InvalidField),
-        CallbackRefusal::Refused(_) => None,
+        // It stays as it is.
+        CallbackRefusal::NamesOther | CallbackRefusal::Refused(_) => None,
     }
 }
 

@@ -5,16 +5,18 @@
 //! apart from those that are trusted until an operator has it processed. Leaves to others: who
 //! is a known source.
 
-use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
+use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::command::{ReceiveCallback, SettleCallback};
 use nexnum_engine::ids::ProviderId;
 use nexnum_engine::limits::CALLBACK_REFUSED_LEN_MAX;
+use nexnum_engine::time::Time;
 
 use super::Orders;
 use crate::attention::{AttentionKind, AttentionSubject};
 use crate::digest;
-use crate::message::callback;
+use crate::message::callback::{self, PostedMessage};
+use crate::message::repeated;
 
 /// Why a callback is refused that is kept all the same.
 const KEPT: [CallbackFailure; 2] =
@@ -88,6 +90,38 @@ impl Orders {
         };
         // Without room it is counted alone, as its sender is told that it was refused.
         let _kept = self.market.execute(received).await;
+    }
+
+    /// When a message came first that came refused before: the same body, or its id at its
+    /// number. It is no proof of anything, and keeps a message from a later order alone.
+    pub(super) fn came_refused(
+        &self,
+        posted: &PostedMessage,
+        body: &[u8],
+        came: Time,
+    ) -> Option<Time> {
+        let read_model = &self.market.read_model;
+        let (of_body, refused) = read_model.callbacks(|callbacks| {
+            let of_body = callbacks.with_key(key(body)).and_then(|known| {
+                let kept = callbacks.get(known).map(|kept| kept.received_at);
+                kept.or_else(|| read_model.lost_callbacks().came(known))
+            });
+            let refused: Vec<_> = match posted.id {
+                Some(_) => callbacks.refused().cloned().collect(),
+                None => Vec::new(),
+            };
+            (of_body, refused)
+        });
+        // Without an id an equal one is the same for a while alone.
+        let since = repeated::refused_since(came);
+        let of_body = of_body.filter(|at| posted.id.is_some() || *at >= since);
+        let is_same = |kept: &&Callback| {
+            let read = callback::read(&kept.content_type, &kept.body);
+            read.is_ok_and(|refused| repeated::is_of_one_id(posted, &refused))
+        };
+        // Oldest first.
+        let of_id = refused.iter().find(is_same).map(|kept| kept.received_at);
+        of_body.into_iter().chain(of_id).min()
     }
 
     /// Settles a refused callback whose body has now come with what it lacked.

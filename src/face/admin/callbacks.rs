@@ -122,7 +122,8 @@ pub(super) const PROCESS: Described = Described::new(
 .details(
     "The message goes the way of a new one, also that of a callback that was refused: look at it \
      first. With `service` it is for the order of that service on \
-     its number, whatever the callback says. A message is never an order's that was placed after \
+     its number; a callback that names another service of the catalogue is refused as \
+     `other_service`, and stays. A message is never an order's that was placed after \
      it came first, since it may be an earlier buyer's, unless `later_order` says so.",
 )
 .path(&[PathParam::new::<Id>("id", "The callback's id", "81")])
@@ -183,7 +184,7 @@ pub(super) async fn discard(
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct CallbackHint<'a> {
-    /// The service that the message is for, by slug or short code.
+    /// The service that the message is for, by slug or short code, if the callback names none.
     #[serde(borrow, default)]
     service: Option<Cow<'a, str>>,
     /// `true` if the message may be for an order that was placed after it came.

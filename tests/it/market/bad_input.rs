@@ -95,7 +95,8 @@ impl Still {
             let problem = self.refuses(path, body.to_owned(), (400, "invalid_field")).await;
             assert_eq!(problem["param"], "body", "{path}");
         }
-        for field in sound.as_object().unwrap().keys() {
+        let is_taken = |field: &&String| !is_hook || ["number", "text"].contains(&field.as_str());
+        for field in sound.as_object().unwrap().keys().filter(is_taken) {
             let numbers = [json!(-1), json!(1e300)].into_iter().filter(|_| !is_hook);
             for value in numbers.chain([json!({}), json!(true)]) {
                 self.refuses_field(path, field, value, (400, "invalid_field")).await;
@@ -154,9 +155,7 @@ async fn a_callback_that_is_refused_is_kept_for_the_operator_and_changes_nothing
     let hook = still.market.running.hook_path.expose().to_owned();
     let before = still.buyer.balance().await;
     still.refuses_bodies(&hook).await;
-    for (field, value) in [("text", json!("")), ("id", json!(""))] {
-        still.refuses_field(&hook, field, value, (400, "invalid_field")).await;
-    }
+    still.refuses_field(&hook, "text", json!(""), (400, "invalid_field")).await;
     still.refuses_field(&hook, "number", json!("12"), (422, "invalid_number")).await;
     still.refuses_field(&hook, "service", json!("nope"), (422, "unknown_service")).await;
     let unknown = json!({"number": "+4912345678", "text": "t"}).to_string();

@@ -84,6 +84,36 @@ async fn a_callback_of_several_that_is_refused_is_named_and_the_others_are_dealt
     market.running.stop().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_an_operator_names_is_not_for_a_callback_that_names_another() {
+    let market = Market::start().await;
+    let path = market.running.hook_path.expose().to_owned();
+    for (number, service) in
+        [("+62810000000", "whatsapp"), ("+62810000001", ""), ("+62810000002", "nope")]
+    {
+        let body = json!({"number": number, "text": "code 12345", "service": service});
+        let status = market.admin.post(&path, body).await.status.as_u16();
+        assert!([404, 422].contains(&status), "{status}");
+    }
+    market.stock("ID", "telegram", "0.50", 62_810_000_000, 3).await;
+    let buyer = market.customer("ann", "3").await;
+    for _ in 0..3 {
+        let wish = json!({"country": "ID", "service": "telegram"});
+        buyer.post("/api/v1/orders", wish).await.created();
+    }
+    let process = ["callback", "process", "--service", "telegram", "--later-order", "1", "2", "3"];
+    let done = run(&market, &process).await;
+    let told = "id=2 status=accepted\nid=3 status=accepted\n";
+    let (out, said) = [done.stdout, done.stderr].map(|it| String::from_utf8(it).unwrap()).into();
+    assert_eq!(out, told, "{said}");
+    assert!(said.contains("callback 1: ") && said.contains("names another service"), "{said}");
+    // It stays as it was.
+    let listed = run(&market, &["callback", "list"]).await;
+    let text = String::from_utf8(listed.stdout).unwrap();
+    assert!(text.contains("id=1 ") && text.contains("reason=unknown_number"), "{text}");
+    market.running.stop().await.unwrap();
+}
+
 #[test]
 fn the_shipped_drivers_are_listed_without_a_server() {
     let listed = nexnum().args(["provider", "drivers", "--json"]).output().unwrap();

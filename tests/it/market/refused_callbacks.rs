@@ -212,6 +212,44 @@ async fn an_operator_throws_away_what_is_no_message() {
     market.running.stop().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_was_refused_before_an_order_is_not_delivered_to_it() {
+    let with_id = |id: &str, port: u32| {
+        let mut body = message(48_214);
+        (body["id"], body["port"]) = (json!(id), json!(port));
+        body
+    };
+    for is_signed in [true, false] {
+        let market = match is_signed {
+            true => Market::with_signed_callbacks().await,
+            false => Market::start().await,
+        };
+        market.stock("ID", "telegram", "0.50", NUMBER, 1).await;
+        let old = market.running.hook_path.expose().to_owned();
+        let rotated = market.admin.post("/api/admin/callback/rotate", json!({"grace_s": 0})).await;
+        let rotated = rotated.ok();
+        let [path, key] = ["path", "signing_key"].map(|name| rotated[name].as_str().unwrap());
+        let refusing = if is_signed { path } else { &old };
+        for body in [message(48_213), with_id("m-1", 1)] {
+            let status = market.admin.post(refusing, body).await.status.as_u16();
+            assert_eq!(status, if is_signed { 403 } else { 404 });
+        }
+        assert_eq!(refused(&market).await.len(), 2);
+        let bob = market.customer("bob", "5").await;
+        let order = buy(&bob, "telegram").await;
+        // As it should be, the same body, or another with the same id.
+        for body in [message(48_213), with_id("m-1", 1), with_id("m-1", 2), message(48_213)] {
+            signed(&market, path, key, &body).await.refused(404, "not_found");
+        }
+        assert!(codes(&bob, &order).await.is_empty());
+        // What was not refused is delivered.
+        for body in [message(48_215), with_id("m-2", 1)] {
+            assert_eq!(signed(&market, path, key, &body).await.ok()["status"], "accepted");
+        }
+        market.running.stop().await.unwrap();
+    }
+}
+
 /// Gateways post while the secrets change again and again: those of the last change are taken,
 /// so that each message is delivered or kept, and none is lost.
 #[tokio::test(flavor = "multi_thread")]

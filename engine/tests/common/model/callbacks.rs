@@ -36,9 +36,12 @@ impl Model {
         };
         need(fits && callback.body.len() <= len_max, "invalid_field")?;
         let first = self.callbacks.len().saturating_sub(CALLBACK_KEYS_MAX);
-        let known = self.callbacks.iter().skip(first).position(|known| known.0 == callback.key);
-        let index = match known {
-            Some(index) => first + index,
+        // Known are the last ones, and those that are kept.
+        let is_known = |(index, known): (usize, &(u128, Standing))| {
+            known.0 == callback.key && (index >= first || known.1 != Standing::Gone)
+        };
+        let index = match self.callbacks.iter().enumerate().position(is_known) {
+            Some(index) => index,
             None => {
                 self.callbacks.push((callback.key, Standing::Waits));
                 let id = CallbackId(self.callbacks.len() as u64);
