@@ -70,6 +70,22 @@ impl Orders {
         self.market.attention.raise(AttentionKind::CallbacksRefused, subject, text);
     }
 
+    /// Tells the operator, after a start, of the refused callbacks that are kept.
+    pub(crate) fn report_refused(&self) {
+        let (provider, kept) = self.market.read_model.callbacks(|callbacks| {
+            let newest = callbacks.refused().last().map(|kept| kept.provider);
+            (newest, callbacks.refused_len())
+        });
+        let providers = self.market.read_model.directory().providers();
+        let named = providers.iter().find(|(id, _)| Some(*id) == provider);
+        let Some((_, named)) = named else { return };
+        let text = format!(
+            "callbacks were refused; {kept} are kept: `nexnum callback list --state refused`"
+        );
+        let subject = AttentionSubject::from(&*named.name);
+        self.market.attention.raise(AttentionKind::CallbacksRefused, subject, text);
+    }
+
     /// Keeps a callback that is refused, as far as there is room for such; the same body once.
     pub async fn keep_refused_callback(
         &self,

@@ -91,6 +91,8 @@ async fn a_gateway_with_a_wrong_secret_loses_no_message() {
     let ann = Client::new(&market.running, &ann.key);
     let kept = refused(&market).await;
     assert_eq!(kept.len(), 2);
+    let told = "own x1: callbacks were refused; 2 are kept: `nexnum callback list --state refused`";
+    assert_eq!(noticed(&market).await, [told]);
     assert_eq!(process(&market, &kept[1]).await.ok()["status"], "accepted");
     assert_eq!(codes(&ann, &order).await, ["48214", "48213"]);
     assert_eq!(refused(&market).await.len(), 1);
