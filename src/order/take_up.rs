@@ -37,6 +37,7 @@ impl Orders {
         for id in without_number {
             self.take_up_purchase(id, claims.remove(&id), &attempts);
         }
+        self.report_refused();
         self.remember_given_up(&attempts);
         self.remember_overcharges();
         self.give_back_orphans();

@@ -19,7 +19,6 @@ const OLD_MS: u64 = 60_000;
 pub(super) async fn run(orders: Arc<Orders>, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
     let mut until = orders.market.clock.now();
     let mut dropped = DroppedCallbacks::since(&orders);
-    orders.report_refused();
     loop {
         beat.round();
         orders.process_waiting(until).await;
