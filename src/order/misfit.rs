@@ -66,9 +66,10 @@ impl Orders {
     pub(crate) fn has_purchase(&self, number: GivenNumber, external_id: &str) -> bool {
         let read_model = &self.market.read_model;
         let holders = number.read().map(|number| read_model.all_holders(number));
-        let holders = holders.into_iter().flatten().filter_map(|id| read_model.order(id));
-        let mut purchases = holders.filter_map(|order| order.assignment.clone());
-        purchases.any(|assignment| *assignment.external_id == *external_id)
+        let mut holders = holders.into_iter().flatten().filter_map(|id| read_model.order(id));
+        holders.any(|order| {
+            order.assignment.as_ref().is_some_and(|it| *it.external_id == *external_id)
+        })
     }
 
     /// Tells the operator of a purchase that is not sold to its order.

@@ -332,8 +332,12 @@ impl Connected {
     /// Whether an error is news of the provider: a call that was not made says nothing of it, and
     /// of a missing key the operator is told once.
     pub(crate) fn is_news(&self, error: &ProviderError) -> bool {
-        let is_keyless = error.kind == ErrorKind::NotSent && self.key_problem.is_some();
-        consequence::of(error.kind).is_noted && !is_keyless
+        consequence::of(error.kind).is_noted && !self.lacks_key(error)
+    }
+
+    /// Whether a call was not made for want of a key.
+    fn lacks_key(&self, error: &ProviderError) -> bool {
+        error.kind == ErrorKind::NotSent && self.key_problem.is_some()
     }
 
     /// Tells the operator that there is no key, if the provider is to be bought from.
@@ -427,9 +431,8 @@ impl Connected {
         order: Option<OrderId>,
         error: &ProviderError,
     ) {
-        let is_keyless = error.kind == ErrorKind::NotSent && self.key_problem.is_some();
         // The provider was not asked, so it has not failed; the calls are counted as `no_turn`.
-        if error.kind == ErrorKind::NoTurn || is_keyless {
+        if error.kind == ErrorKind::NoTurn || self.lacks_key(error) {
             return;
         }
         let text = format!("{}: {}", error.kind.word(), error.excerpt);

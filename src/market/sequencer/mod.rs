@@ -203,9 +203,21 @@ impl Sequencer {
         let stopped = Arc::clone(&stopping);
         let decides = supervisor.vital_thread("decide", move |beat| {
             let core = Core::new(engine);
-            let rest = (clock.now().plus_ms(START_LOOK_MS), Time(0));
-            Loop { core, clock, archived, rest, stopped, commands, seals, free, disk_free: true }
-                .run(beat);
+            let asked_at = clock.now().plus_ms(START_LOOK_MS);
+            let (pulse_from, disk_free) = (Time(0), true);
+            Loop {
+                core,
+                clock,
+                archived,
+                asked_at,
+                pulse_from,
+                stopped,
+                commands,
+                seals,
+                free,
+                disk_free,
+            }
+            .run(beat);
         });
         (Handle { inbox }, Self { stopping, decides, commits })
     }
@@ -223,8 +235,10 @@ struct Loop {
     core: Core,
     clock: Arc<Clock>,
     archived: Arc<AtomicU64>,
-    /// When providers were asked for long enough since the start, and when the next pulse may be.
-    rest: (Time, Time),
+    /// When providers have been asked for long enough since the start.
+    asked_at: Time,
+    /// When the next pulse may be.
+    pulse_from: Time,
     stopped: Arc<AtomicBool>,
     commands: Receiver<Envelope>,
     seals: Sender<Sealed>,
@@ -267,10 +281,9 @@ impl Loop {
         let (now, archived) = (self.clock.now(), self.archived());
         let due = self.next_pulse(archived).is_some_and(|due| due <= now);
         if due && !self.core.is_full() {
-            let (asked_at, _) = self.rest;
-            let unasked = now < asked_at;
+            let unasked = now < self.asked_at;
             if unasked {
-                self.rest.1 = now.plus_ms(START_PULSE_MS);
+                self.pulse_from = now.plus_ms(START_PULSE_MS);
             }
             let command = Command::Pulse(Pulse { archived, unasked });
             self.core.execute(now, Envelope { command, claim: None, answer_to: None });
@@ -278,7 +291,7 @@ impl Loop {
     }
 
     fn next_pulse(&self, archived: Time) -> Option<Time> {
-        self.core.state().next_pulse(archived).map(|due| due.max(self.rest.1))
+        self.core.state().next_pulse(archived).map(|due| due.max(self.pulse_from))
     }
 
     fn archived(&self) -> Time {
