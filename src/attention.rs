@@ -191,6 +191,10 @@ pub struct AttentionRow {
     pub text: String,
 }
 
+/// A row cannot be taken off the list: it goes when its cause is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CauseLasts;
+
 /// The list. A clone is the same list.
 #[derive(Clone, Debug, Default)]
 pub struct Attention {
@@ -246,21 +250,29 @@ impl Attention {
         self.shared.list.lock().remove(&(kind, subject.into()));
     }
 
-    /// Takes the rows of a kind about a provider and an order off the list, since the operator
-    /// has dealt with them; what lasts is noticed anew. Gives how many there were.
+    /// Takes the rows of a kind off the list, since the operator has dealt with them: those about
+    /// a provider and an order, or about any. Gives how many there were.
+    ///
+    /// # Errors
+    /// Their cause lasts, as far as is known, and with it they do.
     pub fn settle(
         &self,
         kind: AttentionKind,
         provider: Option<&str>,
         order: Option<OrderId>,
-    ) -> usize {
+    ) -> Result<usize, CauseLasts> {
         let mut list = self.shared.list.lock();
         let is_meant = |key: &&(AttentionKind, AttentionSubject)| {
-            key.0 == kind && key.1.provider.as_deref() == provider && key.1.order == order
+            key.0 == kind
+                && provider.is_none_or(|wanted| key.1.provider.as_deref() == Some(wanted))
+                && order.is_none_or(|wanted| key.1.order == Some(wanted))
         };
         let keys: Vec<_> = list.rows.keys().filter(is_meant).cloned().collect();
+        if !keys.is_empty() && kind.lasts() == Lasts::UntilCleared {
+            return Err(CauseLasts);
+        }
         keys.iter().for_each(|key| list.remove(key));
-        keys.len()
+        Ok(keys.len())
     }
 
     /// Notes a condition where there is a text for it, and else that its cause is gone.
@@ -415,12 +427,19 @@ mod tests {
         }
         attention.raise(AttentionKind::EndLeft, "a", "left");
         let settle = |order| attention.settle(AttentionKind::EndLeft, Some("a"), order);
-        assert_eq!((settle(Some(OrderId(9))), settle(Some(OrderId(7)))), (0, 1));
-        assert_eq!(attention.settle(AttentionKind::EndLeft, None, Some(OrderId(8))), 0);
+        assert_eq!((settle(Some(OrderId(9))), settle(Some(OrderId(7)))), (Ok(0), Ok(1)));
+        assert_eq!(attention.settle(AttentionKind::EndLeft, Some("b"), Some(OrderId(8))), Ok(0));
         assert_eq!(shown(&attention), ["end_left a// x1: left", "end_left a/8/ x1: left"]);
-        assert_eq!(settle(None), 1);
+        assert_eq!(settle(None), Ok(2), "of any order");
         attention.raise(AttentionKind::EndLeft, "a", "left");
-        assert_eq!(shown(&attention).len(), 2);
+        attention.raise(AttentionKind::EndLeft, ("b", OrderId(8)), "left");
+        assert_eq!(attention.settle(AttentionKind::EndLeft, None, None), Ok(2), "of any provider");
+        assert_eq!(attention.settle(AttentionKind::EndLeft, None, None), Ok(0));
+        // What the server sees for itself stays as long as it sees it.
+        attention.raise(AttentionKind::KeyMissing, "a", "no key");
+        let settle = |provider| attention.settle(AttentionKind::KeyMissing, Some(provider), None);
+        assert_eq!((settle("a"), settle("b")), (Err(CauseLasts), Ok(0)));
+        assert_eq!(shown(&attention), ["key_missing a// x1: no key"]);
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use tracing_subscriber::EnvFilter;
 
-/// What is logged unless `RUST_LOG` says otherwise.
-const DEFAULT_FILTER: &str = "warn,nexnum=info";
+/// What is logged unless `RUST_LOG` says otherwise. A certificate that is refused is told as the
+/// failure of its provider, once; the verifier logs it at each try, without a name.
+const DEFAULT_FILTER: &str = "warn,nexnum=info,rustls_platform_verifier=off";
 
 /// What is logged where a person is shown by other lines what happens.
-const ERRORS_FILTER: &str = "error";
+const ERRORS_FILTER: &str = "error,rustls_platform_verifier=off";
 
 /// Installs the logger, once a process; a second time changes nothing.
 pub fn install() {

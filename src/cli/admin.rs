@@ -100,14 +100,14 @@ pub(super) struct AttentionArgs {
 
 #[derive(Debug, Subcommand)]
 enum AttentionAction {
-    /// Take what has been dealt with off the list. What lasts is listed again.
+    /// Take what happened and has been dealt with off the list. A row whose cause lasts stays.
     Settle {
         /// The kind of the row.
         kind: String,
-        /// The provider that the row is about.
+        /// The provider that the rows are about; of any where it is left out.
         #[arg(long, value_name = "NAME")]
         provider: Option<String>,
-        /// The order that the row is about.
+        /// The order that the rows are about; of any where it is left out.
         #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u32).range(1..))]
         order: Option<u32>,
     },

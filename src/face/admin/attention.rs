@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 
 use super::state::State;
-use crate::attention::{AttentionKind, AttentionRow};
+use crate::attention::{AttentionKind, AttentionRow, CauseLasts};
 use crate::face::auth::Operator;
-use crate::face::description::operation::{Content, Operation, Reply, Tag};
+use crate::face::description::code::ProblemCode as Code;
+use crate::face::description::operation::{Operation, Reply, Tag};
 use crate::face::wire::{Id, Moment};
 use crate::http::{Call, Problem, Response, body, reply};
 
@@ -44,12 +45,14 @@ pub(super) const SETTLE: Operation = Operation::new(
     "settleAttention",
     Tag::Admin,
     "Take what has been dealt with off the attention list",
-    &[Reply::of(204, "It is not listed", Content::None)],
+    &[Reply::json::<Settled>(200, "How many rows it took off", r#"{"settled": 1}"#)],
 )
 .details(
     "For what happened and would be listed for a day, as an end that its provider never took. A \
-     condition that lasts is listed again when it is noticed next. What is not listed stays so.",
+     condition that lasts is refused as `cause_lasts`: it goes when its cause is gone. What is not \
+     listed is no error.",
 )
+.problems(&[Code::CauseLasts])
 .body::<SettledCondition<'_>>(r#"{"kind": "end_left", "provider": "5sim", "order": "7"}"#);
 
 pub(super) async fn settle(
@@ -64,16 +67,29 @@ pub(super) async fn settle(
     let order = order.map(|id| id.parse().map(OrderId)).transpose();
     let order = order.map_err(|_| Problem::invalid_field("order", "must be an order's id"))?;
     let settled = state.market.attention.settle(*kind, provider.as_deref(), order);
+    let settled = settled.map_err(|CauseLasts| {
+        let detail =
+            "the row goes by itself as soon as its cause is gone; its text says what can be done";
+        Problem::new(StatusCode::CONFLICT, "cause_lasts", "The cause of the condition lasts")
+            .detail(detail)
+    })?;
     tracing::info!(
         kind = kind.word(),
         provider = provider.as_deref(),
         settled,
         "settled by the operator"
     );
-    Ok(reply::no_content())
+    Ok(reply::json(StatusCode::OK, &Settled { settled }))
 }
 
-/// A row of the attention list, by what it is about.
+/// What settling came to.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Settled {
+    /// How many rows it took off the list.
+    settled: usize,
+}
+
+/// Rows of the attention list, by what they are about.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SettledCondition<'a> {
@@ -81,10 +97,10 @@ struct SettledCondition<'a> {
     #[serde(borrow)]
     #[schemars(with = "Kind")]
     kind: Cow<'a, str>,
-    /// The name of the provider that it is about; `null` or left out if it is about none.
+    /// The name of the provider that they are about; `null` or left out for any.
     #[serde(borrow, default)]
     provider: Option<Cow<'a, str>>,
-    /// The order that it is about; `null` or left out if it is about none.
+    /// The order that they are about; `null` or left out for any.
     #[serde(borrow, default)]
     order: Option<Cow<'a, str>>,
 }

@@ -54,6 +54,8 @@ pub enum ProblemCode {
     NoNumberYet,
     /// The activation has not received a message yet.
     NoMessageYet,
+    /// The condition's row goes by itself, when its cause is gone.
+    CauseLasts,
     /// The activation cannot be cancelled before `cancel_from`, or the provider accepts the
     /// request only later; `detail` has the moment.
     TooEarlyToCancel,
@@ -159,6 +161,7 @@ impl ProblemCode {
             | Self::RequestInFlight
             | Self::NoNumberYet
             | Self::NoMessageYet
+            | Self::CauseLasts
             | Self::TooEarlyToCancel
             | Self::TooEarlyToResend
             | Self::TooLateToCancel

@@ -70,11 +70,16 @@ async fn the_operator_settles_a_row() {
     assert!(printed.status.success(), "{printed:?}");
     assert_eq!(orders().await, ["8"]);
     let body = serde_json::json!({"kind": "end_left", "provider": "own", "order": "8"});
-    for _ in 0..2 {
-        let settled = market.admin.post("/api/admin/attention/settle", body.clone()).await;
-        assert_eq!(settled.status, 204);
+    for settled in [1, 0] {
+        let answer = market.admin.post("/api/admin/attention/settle", body.clone()).await.ok();
+        assert_eq!(answer["settled"], settled);
         assert_eq!(orders().await, [""; 0]);
     }
+    attention.raise(AttentionKind::KeyMissing, "own", "no key");
+    let body = serde_json::json!({"kind": "key_missing", "provider": "own"});
+    market.admin.post("/api/admin/attention/settle", body).await.refused(409, "cause_lasts");
+    let printed = run(&market, &["attention", "settle", "key_missing", "--provider", "own"]).await;
+    assert!(!printed.status.success(), "{printed:?}");
     let body = serde_json::json!({"kind": "end_left", "order": "-1"});
     let settled = market.admin.post("/api/admin/attention/settle", body).await;
     settled.refused(400, "invalid_field");

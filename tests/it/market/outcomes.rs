@@ -1,5 +1,6 @@
 //! Every outcome that the description promises is provoked, or said here to be out of reach.
 
+use nexnum::attention::AttentionKind;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -309,6 +310,11 @@ impl Tour {
     }
 
     async fn operators(&mut self) {
+        self.market.running.rooms.orders.market.attention.raise(
+            AttentionKind::KeyMissing,
+            "own",
+            "no key",
+        );
         let accounts = "/api/admin/accounts";
         for body in [
             json!({"name": "second"}),
@@ -335,7 +341,8 @@ impl Tour {
             self.delete(&format!("/api/admin/keys/{key}")).await;
         }
         for body in [
-            json!({"kind": "end_left", "provider": "own", "order": "7"}),
+            json!({"kind": "end_left", "order": "7"}),
+            json!({"kind": "key_missing", "provider": "own"}),
             json!({"kind": "nope"}),
             json!({"kind": "end_left", "order": "x"}),
         ] {
