@@ -79,7 +79,7 @@ impl Reconciler {
         let settled = self.settle_all(&settled, waiting);
         for (order, window, doubt) in &settled {
             // Should it turn up all the same, it goes back.
-            self.orders.give_up_purchase(order, *window, doubt.external_id.as_deref());
+            self.orders.give_up_purchase(order, *window, doubt.numberless.as_ref());
         }
         self.resume_all(settled).await;
         // 7. One that lists cannot settle, or that has no number still, waits no longer.

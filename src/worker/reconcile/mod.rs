@@ -205,9 +205,9 @@ impl Reconciler {
                 waiting.push((order, window));
                 continue;
             }
-            let external_id = doubts.settle(id).and_then(|doubt| doubt.external_id);
+            let numberless = doubts.settle(id).and_then(|doubt| doubt.numberless);
             if order.state == ActivationState::Failed {
-                self.orders.give_up_purchase(&order, window, external_id.as_deref());
+                self.orders.give_up_purchase(&order, window, numberless.as_ref());
             }
         }
         waiting

@@ -8,6 +8,7 @@ mod doubt;
 mod faults;
 mod in_part;
 mod missing;
+mod numberless;
 mod obtainable;
 mod overflow;
 mod resend;
