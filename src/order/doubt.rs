@@ -180,12 +180,9 @@ impl Doubts {
     }
 
     /// The orders in doubt whose purchases are known by their providers' ids.
-    pub(crate) fn known(&self) -> BTreeMap<OrderId, Box<str>> {
+    pub(crate) fn known(&self) -> BTreeMap<OrderId, Numberless> {
         let open = self.open.lock();
-        let named = |(id, doubt): (&OrderId, &Doubt)| {
-            let numberless = doubt.numberless.as_ref()?;
-            Some((*id, numberless.external_id.clone()))
-        };
+        let named = |(id, doubt): (&OrderId, &Doubt)| Some((*id, doubt.numberless.clone()?));
         open.iter().filter_map(named).collect()
     }
 

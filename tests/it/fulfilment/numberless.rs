@@ -12,6 +12,13 @@ use nexnum_sandbox::FaultKind;
 use super::buying::check_not_sold;
 use super::{Closed, FIVESIM, Rig, check_dated_cancelled, synced, until};
 
+/// The same, and neither does a status say a number.
+async fn never_answering_numbers() -> Closed {
+    let closed = answering_ids().await;
+    closed.reword("fivesim", r#"number = "/phone", state"#, r#"number = "/none", state"#);
+    closed
+}
+
 /// A market whose provider answers each purchase with its id alone.
 async fn answering_ids() -> Closed {
     let closed = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await.close().await;
@@ -21,7 +28,7 @@ async fn answering_ids() -> Closed {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_without_a_number_gets_the_one_that_the_list_shows_for_its_id() {
-    let rig = answering_ids().await.open().await;
+    let rig = never_answering_numbers().await.open().await;
     synced(rig.orders()).await;
     for attempt in [1, 1] {
         let id = rig.buy(None).await.unwrap();
@@ -35,7 +42,7 @@ async fn a_purchase_without_a_number_gets_the_one_that_the_list_shows_for_its_id
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_that_gets_no_number_goes_back_by_its_id() {
-    let closed = answering_ids().await;
+    let closed = never_answering_numbers().await;
     closed.reword("fivesim", r#"number = "/phone", country"#, r#"number = "/none", country"#);
     let rig = closed.open().await;
     synced(rig.orders()).await;
@@ -64,7 +71,7 @@ async fn closed_before_the_number(closed: Closed) -> (Closed, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_number_that_comes_after_a_restart_is_the_order_s_by_the_id_of_its_purchase() {
-    let (closed, id) = closed_before_the_number(answering_ids().await).await;
+    let (closed, id) = closed_before_the_number(never_answering_numbers().await).await;
     closed.sandbox.faults(FIVESIM).clear();
     let rig = closed.open().await;
     let active = |order: &Order| order.state == ActivationState::Active;
@@ -77,7 +84,7 @@ async fn a_number_that_comes_after_a_restart_is_the_order_s_by_the_id_of_its_pur
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_without_a_number_that_no_list_shows_goes_back_after_a_restart() {
-    let (closed, id) = closed_before_the_number(answering_ids().await).await;
+    let (closed, id) = closed_before_the_number(never_answering_numbers().await).await;
     let rig = closed.open().await;
     check_dated_cancelled(&rig.sandbox, &id).await;
     let told = || rig.orders().market.attention.rows(usize::MAX).0;
@@ -87,7 +94,7 @@ async fn a_purchase_without_a_number_that_no_list_shows_goes_back_after_a_restar
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_without_a_number_goes_back_though_its_order_ended_while_no_process_ran() {
-    let (closed, id) = closed_before_the_number(answering_ids().await).await;
+    let (closed, id) = closed_before_the_number(never_answering_numbers().await).await;
     closed.advance_ms(200_000);
     let rig = closed.open().await;
     check_not_sold(&rig, OrderId(1)).await;
@@ -104,7 +111,7 @@ async fn a_purchase_without_a_number_goes_back_though_its_order_ended_while_no_p
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_without_a_number_waits_for_its_provider_to_be_set_up_again() {
-    let (mut closed, id) = closed_before_the_number(answering_ids().await).await;
+    let (mut closed, id) = closed_before_the_number(never_answering_numbers().await).await;
     let sellers = std::mem::take(&mut closed.sellers);
     closed.advance_ms(200_000);
     let rig = closed.open().await;
@@ -118,7 +125,7 @@ async fn a_purchase_without_a_number_waits_for_its_provider_to_be_set_up_again()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_without_a_number_that_its_provider_does_not_know_stays_on_its_way_back() {
-    let closed = answering_ids().await;
+    let closed = never_answering_numbers().await;
     closed.reword(
         "fivesim",
         r#"external_id = "/id", number = "/none""#,
@@ -135,5 +142,24 @@ async fn a_purchase_without_a_number_that_its_provider_does_not_know_stays_on_it
     assert_eq!(state.orphans().map(|(_, id, _)| id).collect::<Vec<_>>(), [&*id]);
     let rig = closed.open().await;
     until(|| rig.orders().doubts.count().orphans == 1).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_no_list_shows_is_asked_for_by_the_id_of_its_purchase() {
+    let active = |order: &Order| order.state == ActivationState::Active;
+    // 1. While the market runs.
+    let rig = answering_ids().await.open().await;
+    synced(rig.orders()).await;
+    rig.sandbox.faults(FIVESIM).set(FaultKind::ListEmpty, 1.0);
+    let id = rig.buy(None).await.unwrap();
+    assert_eq!(rig.order(id, active).await.attempt, 1);
+    rig.stop().await;
+    // 2. After a restart.
+    let (closed, id) = closed_before_the_number(never_answering_numbers().await).await;
+    closed.reword("fivesim", r#"number = "/none", state"#, r#"number = "/phone", state"#);
+    let rig = closed.open().await;
+    let order = rig.order(OrderId(1), active).await;
+    assert_eq!((&*order.assignment.as_ref().unwrap().external_id, order.attempt), (&*id, 1));
     rig.stop().await;
 }
