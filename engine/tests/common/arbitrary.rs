@@ -280,7 +280,7 @@ impl Arbitrary {
         let closed = state.order(self.order(state)).and_then(|order| order.closed_at);
         let behind = closed.filter(|_| self.rng.once_in(2));
         let archived = behind.map_or(Time(u64::MAX), |at| Time(at.0 - self.rng.below(2)));
-        Command::Pulse(Pulse { archived, unasked: self.rng.once_in(8) })
+        Command::Pulse(Pulse { archived, unasked: Time(self.rng.below(8) / 7 * u64::MAX) })
     }
 
     /// Mostly an id that exists, sometimes one beyond, zero or absurd.

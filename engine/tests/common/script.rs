@@ -165,7 +165,7 @@ impl Scene {
                 let behind = span(line.get("behind", "0s"));
                 self.execute(&Command::Pulse(Pulse {
                     archived: Time(self.now.0 - behind),
-                    unasked: false,
+                    unasked: Time(0),
                 }))
             }
             "policy" => {

@@ -352,7 +352,7 @@ impl Model {
             let order = &self.orders[*index];
             let is_asked = order.state == S::Active && self.is_driven(*index);
             let ends = order.closed_at.is_none() && self.ends_at(*index) <= now;
-            ends && !(unasked && is_asked)
+            ends && !(order.deadline < unasked && is_asked)
         });
         let mut due: Vec<usize> = open.collect();
         due.sort_by_key(|index| (self.ends_at(*index), *index));
