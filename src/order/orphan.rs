@@ -118,7 +118,19 @@ impl Orders {
         }
     }
 
-    /// Goes on, at a start, with the purchases that were on their way back before it.
+    /// Notes in the ledger what has to go back to a provider that is not connected: it goes once
+    /// that is set up again.
+    pub(super) fn keep_orphan(self: &Arc<Self>, found: FindOrphan) {
+        let worker = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let until = worker.market.clock.now().plus_ms(RECORD_MS);
+            // Without its order in memory it is told of as an end that is left.
+            let _recorded = worker.market.send_until(&found, until).await;
+        });
+    }
+
+    /// Goes on with the purchases that were on their way back before the start, or before their
+    /// provider was connected.
     pub(crate) fn give_back_orphans(self: &Arc<Self>) {
         for (provider, external_id, orphan) in self.market.read_model.orphans() {
             let Some(connected) = self.providers.get(provider) else { continue };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::command::FindOrphan;
 use nexnum_engine::ids::{OfferId, OrderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
@@ -59,13 +60,14 @@ impl Orders {
         let now = self.market.clock.now();
         let times = attempts.times(id, order.attempt);
         let window = window(times, order.placed_at, now.min(order.deadline));
-        let numberless = named.remove(&(id, order.attempt)).map(|named| numberless(&named));
+        let attempt = (id, order.attempt);
         if order.state == ActivationState::Init {
+            let numberless = named.remove(&attempt).map(|named| numberless(&named));
             let tried = vec![order.offer];
             let unknown = UnknownAttempt { claim, window, numberless };
             self.tasks.spawn(unknown::doubt(Arc::clone(self), order, unknown, tried));
-        } else {
-            self.give_up_purchase(&order, window, numberless.as_ref());
+        } else if !named.contains_key(&attempt) {
+            self.doubts.give_up(PurchaseGivenUp::of(&order, window, now));
         }
     }
 
@@ -82,10 +84,15 @@ impl Orders {
         let now = self.market.clock.now();
         for ((order, attempt), named) in named {
             let connected = self.providers.bind(order, attempt, named.provider);
-            let Some(connected) = connected else { continue };
             let window = window(attempts.times(order, attempt), now, now);
-            let bought_for = (order, attempt);
-            self.give_back_numberless(&connected, bought_for, window, &numberless(&named));
+            if let Some(connected) = connected {
+                let bought_for = (order, attempt);
+                self.give_back_numberless(&connected, bought_for, window, &numberless(&named));
+                continue;
+            }
+            let NamedPurchase { provider, external_id, cost, .. } = named;
+            let (from, cost) = (window.until, Some(cost));
+            self.keep_orphan(FindOrphan { order, attempt, provider, external_id, from, cost });
         }
     }
 
@@ -121,14 +128,16 @@ impl Orders {
         }
         let stayed = recent.stayed.iter().map(|left| (left, STAYED));
         let unended = recent.unended.iter().map(|left| (left, UNENDED));
+        let names = self.market.read_model.directory().providers().into_iter();
+        let names: BTreeMap<_, _> = names.map(|(id, known)| (id, known.name)).collect();
         // Those of orders in memory go back.
         let is_left = |order: &OrderId| self.market.read_model.order(*order).is_none();
         let returning = recent.returning.iter().map(|((provider, _), order)| (*order, *provider));
         let lost: Vec<_> = returning.filter(|(order, _)| is_left(order)).collect();
         let lost = lost.iter().map(|left| (left, LOST));
         for ((order, provider), text) in stayed.chain(unended).chain(lost) {
-            let Some(connected) = self.providers.get(*provider) else { continue };
-            let subject = (connected.name(), *order);
+            let Some(name) = names.get(provider) else { continue };
+            let subject = (&**name, *order);
             self.market.attention.raise(AttentionKind::EndLeft, subject, text);
         }
     }

@@ -54,6 +54,8 @@ struct Left {
     open: usize,
     /// Ended here and not there, at such a provider.
     unended: usize,
+    /// Purchases that no order has, at such a provider.
+    orphans: usize,
     /// Their time is over, and the provider has not answered about them since.
     unanswered: usize,
 }
@@ -76,6 +78,11 @@ async fn report_left(orders: &Orders) {
             (true, true) => left.unended += 1,
             (false, _) => left.unanswered += usize::from(is_unanswered(&order, now)),
         }
+    }
+    for (provider, ..) in market.read_model.orphans() {
+        let connected = orders.providers.get(provider);
+        let is_mute = connected.is_none_or(|it| it.key_problem().is_some());
+        left.entry(provider).or_default().orphans += usize::from(is_mute);
     }
     let providers = market.read_model.directory().providers().into_iter();
     for (id, known) in providers.filter(|(_, known)| known.kind == ProviderKind::Driven) {
@@ -102,16 +109,17 @@ fn is_unanswered(order: &Order, now: Time) -> bool {
 }
 
 /// What there is to tell of activations that are left at a provider.
-fn left_text(Left { open, unended, unanswered }: Left, is_set_up: bool) -> Option<String> {
-    if open + unended > 0 {
+fn left_text(Left { open, unended, orphans, unanswered }: Left, is_set_up: bool) -> Option<String> {
+    if open + unended + orphans > 0 {
         let (why, way_out) = if is_set_up {
             ("its key is missing", "Give it its key")
         } else {
             ("no provider of that name is set up", "Set it up again under this name")
         };
         return Some(format!(
-            "{open} open activations, and {unended} that ended here, are at this provider, and {why}: \
-             they get no messages and are not ended there. {way_out} until they have ended"
+            "{open} open activations, {unended} that ended here and {orphans} purchases without an order \
+             are at this provider, and {why}: they get no messages and are not ended there. {way_out} \
+             until they have ended"
         ));
     }
     (unanswered > 0).then(|| {
@@ -162,8 +170,9 @@ mod tests {
     fn activations_are_told_that_cannot_be_asked_about_or_were_not_answered() {
         let told = |left: Left, is_set_up| left_text(left, is_set_up).unwrap_or_default();
         assert_eq!(told(Left::default(), true), "");
-        let left = Left { open: 1, unended: 2, unanswered: 3 };
-        assert!(told(left, true).starts_with("1 open activations, and 2 that ended here, are at"));
+        let left = Left { open: 1, unended: 2, orphans: 4, unanswered: 3 };
+        let counts = "1 open activations, 2 that ended here and 4 purchases without an order";
+        assert!(told(left, true).starts_with(counts));
         assert!(told(left, true).contains("its key is missing"));
         assert!(told(Left { open: 0, ..left }, false).contains("no provider of that name"));
         let unanswered = Left { unanswered: 3, ..Left::default() };

@@ -221,7 +221,7 @@ async fn activations_that_ended_without_a_key_are_told_until_there_is_one() {
     tokio::time::sleep(Duration::from_secs(12)).await;
     let rows = rig.orders().market.attention.rows(99).0;
     let row = rows.iter().find(|row| row.kind == AttentionKind::ActivationsLeft).unwrap();
-    assert!(row.text.starts_with("0 open activations, and 1 that ended here"), "{}", row.text);
+    assert!(row.text.starts_with("0 open activations, 1 that ended here and 0"), "{}", row.text);
     let with_key = super::setup(&rig.sandbox, HANDLER, &rig.folder);
     rig.running.providers.connect(with_key).await.unwrap();
     until(|| rig.noticed(AttentionKind::ActivationsLeft) == 0).await;

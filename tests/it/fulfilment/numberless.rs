@@ -112,14 +112,18 @@ async fn a_purchase_without_a_number_goes_back_though_its_order_ended_while_no_p
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_without_a_number_waits_for_its_provider_to_be_set_up_again() {
     let (mut closed, id) = closed_before_the_number(never_answering_numbers().await).await;
-    let sellers = std::mem::take(&mut closed.sellers);
+    closed.sellers.clear();
     closed.advance_ms(200_000);
     let rig = closed.open().await;
     rig.order(OrderId(1), |order| order.state == ActivationState::Failed).await;
-    let mut closed = rig.close().await;
-    closed.sellers = sellers;
-    let rig = closed.open().await;
+    until(|| rig.orders().market.read_model.orphans().len() == 1).await;
+    until(|| rig.noticed(AttentionKind::ActivationsLeft) == 1).await;
+    // While the market runs: it need not be started again.
+    let again = super::setup(&rig.sandbox, FIVESIM, &rig.folder);
+    rig.running.providers.connect(again).await.unwrap();
     check_dated_cancelled(&rig.sandbox, &id).await;
+    until(|| rig.orders().market.read_model.orphans().is_empty()).await;
+    until(|| rig.noticed(AttentionKind::ActivationsLeft) == 0).await;
     rig.stop().await;
 }
 
