@@ -30,6 +30,7 @@ use super::currency::CurrencyGuard;
 use super::dispatch::{Admission, Dispatcher, Lane, PauseOf};
 use super::exchange_rate::ExchangeRate;
 use super::reading;
+use super::server_clock::ServerClock;
 use super::transport::{CallFailed, Transport};
 use super::way::{Exchange, Way};
 use crate::metrics::Metrics;
@@ -99,6 +100,10 @@ impl ProviderClient {
     }
 
     /// Ledger units for one unit of the provider's currency.
+    pub(super) const fn server_clock(&self) -> &ServerClock {
+        self.transport.server_clock()
+    }
+
     pub(super) const fn rate(&self) -> ExchangeRate {
         self.rate
     }

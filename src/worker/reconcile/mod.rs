@@ -48,7 +48,7 @@ const SERVED_MAX: usize = 10_000;
 /// After a list that could not be had.
 const FAILED_PAUSE_MS: u64 = 5_000;
 /// Between two lists that are taken for what they prove to be old.
-const BASELINE_PAUSE_MS: u64 = 60_000;
+const BASELINE_PAUSE_MS: u64 = 10_000;
 
 /// Settles the doubts of one provider.
 pub(super) struct Reconciler {
