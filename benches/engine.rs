@@ -173,7 +173,7 @@ fn pulse(c: &mut Criterion) {
     };
     let expire = |mut market: Market| {
         while market.engine.state().next_deadline().is_some_and(|due| due <= market.now) {
-            market.run(&Command::Pulse(Pulse { archived: market.now, unasked: false }));
+            market.run(&Command::Pulse(Pulse { archived: market.now, unasked: Time(0) }));
         }
         market
     };
@@ -190,7 +190,7 @@ fn replay(c: &mut Criterion) {
         }
         market.now = market.now.plus_ms(1);
         if market.placed.is_multiple_of(1_000) {
-            market.must(&Command::Pulse(Pulse { archived: market.now, unasked: false }));
+            market.must(&Command::Pulse(Pulse { archived: market.now, unasked: Time(0) }));
         }
     }
     market.ledger.truncate(EVENTS);

@@ -113,7 +113,8 @@ kinds! {
     /// A provider's replies name a currency that is not the configured one.
     WrongCurrency "wrong_currency" UntilCleared
     /// Open activations are at a provider that is not connected, since it was renamed or removed,
-    /// or whose key is missing.
+    /// or whose key is missing; or activations ran out while their provider did not answer, and it
+    /// has not answered since.
     ActivationsLeft "activations_left" UntilCleared
     /// Many open activations, or all of several, are unknown to their provider at once, or ended.
     ActivationsMissing "activations_missing" UntilCleared

@@ -192,6 +192,16 @@ impl Driver {
         self.list_messages().any(|messages| messages.text.is_some())
     }
 
+    /// True if a status call says an activation's number, which a purchase may lack.
+    #[must_use]
+    pub fn tells_number(&self) -> bool {
+        let mut rules = self.operation(Op::Status).rules.iter();
+        rules.any(|rule| match &rule.consequence {
+            Consequence::Output(fields) => fields.tells_number(),
+            Consequence::Fail { .. } => false,
+        })
+    }
+
     fn list_messages(&self) -> impl Iterator<Item = &MessageFields> {
         let rules = self.operation(Op::ListActive).rules.iter();
         rules.filter_map(|rule| match &rule.consequence {

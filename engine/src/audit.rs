@@ -129,6 +129,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         quarantine,
         charges: _,
         orphans: _,
+        named: _,
         ended_upstream: _,
         provider_words: _,
         resting: _,
@@ -169,6 +170,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
 fn hash_upstream(state: &State, hasher: &mut Canonical) {
     state.charges.iter().for_each(|row| ("charge", row).hash(hasher));
     state.orphans.iter().for_each(|row| ("orphan", row).hash(hasher));
+    state.named.iter().for_each(|row| ("named", row).hash(hasher));
     state.ended_upstream.iter().for_each(|row| ("ended upstream", row).hash(hasher));
     state.provider_words.iter().for_each(|row| ("provider's word", row).hash(hasher));
 }

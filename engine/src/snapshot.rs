@@ -16,8 +16,8 @@ use crate::money::Micros;
 use crate::order::Order;
 use crate::replies::StoredReply;
 use crate::state::{
-    Account, Charge, Counters, GivenUp, Key, Offer, Orphan, Pool, Provider, Quarantined, Seen,
-    State,
+    Account, Charge, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Pool, Provider,
+    Quarantined, Seen, State,
 };
 
 /// One row of a state.
@@ -57,6 +57,8 @@ pub enum Row {
     Charged(OrderId, u8, Charge),
     /// A purchase that no order has.
     Orphan(ProviderId, Box<str>, Orphan),
+    /// A purchase of an attempt of an order whose id is known and that has no number.
+    Named(OrderId, u8, NamedPurchase),
     /// An order whose activation has been ended at its provider.
     EndedUpstream(OrderId),
     /// An order that its provider ended, and the provider's word.
@@ -100,9 +102,12 @@ impl State {
         let charges = charges.map(|((id, attempt), charge)| Row::Charged(*id, *attempt, *charge));
         let orphans = self.orphans.iter();
         let orphans = orphans.map(|((at, id), orphan)| Row::Orphan(*at, id.clone(), *orphan));
+        let named = self.named.iter();
+        let named = named.map(|((id, attempt), it)| Row::Named(*id, *attempt, it.clone()));
         let words = self.provider_words.iter();
         charges
             .chain(orphans)
+            .chain(named)
             .chain(self.ended_upstream.iter().map(|id| Row::EndedUpstream(*id)))
             .chain(words.map(|(id, word)| Row::EndedByProvider(*id, *word)))
     }
@@ -229,6 +234,7 @@ impl Rebuilt {
             Row::Seen(provider, number, seen) => self.insert_seen(provider, number, seen)?,
             Row::Charged(id, attempt, charge) => self.insert_charge(id, attempt, charge)?,
             Row::Orphan(provider, id, orphan) => self.insert_orphan(provider, id, orphan)?,
+            Row::Named(id, attempt, named) => self.insert_named(id, attempt, named)?,
             Row::EndedUpstream(id) => self.insert_end(id)?,
             Row::EndedByProvider(id, word) => self.insert_word(id, word)?,
             Row::Callback(id, callback) => self.insert_callback(id, callback)?,
@@ -424,6 +430,21 @@ impl Rebuilt {
         })?;
         let before = state.orphans.insert((provider, external_id), orphan);
         check(before.is_none(), || "a purchase without an order comes twice".to_owned())
+    }
+
+    fn insert_named(
+        &mut self,
+        id: OrderId,
+        attempt: u8,
+        named: NamedPurchase,
+    ) -> Result<(), String> {
+        let state = &mut self.state;
+        let bought = state.order(id).is_some_and(|o| (1..=o.attempt).contains(&attempt));
+        check(bought && is_driven(state, named.provider), || {
+            format!("a purchase without a number is of no attempt of order {id}")
+        })?;
+        let before = state.named.insert((id, attempt), named);
+        check(before.is_none(), || format!("attempt {attempt} of order {id} has two ids"))
     }
 
     fn insert_assignment(&mut self, order: &Order) -> Result<(), String> {

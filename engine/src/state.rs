@@ -128,6 +128,19 @@ pub struct Orphan {
     pub cost: Micros,
 }
 
+/// A purchase that was answered with its id and without a number.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NamedPurchase {
+    /// Where it was made.
+    pub provider: ProviderId,
+    /// The provider's id of it.
+    pub external_id: Box<str>,
+    /// What it costs.
+    pub cost: Micros,
+    /// It was found to have no order, and goes back.
+    pub is_orphan: bool,
+}
+
 /// A number of own stock that rests after a refund, so that a late message to its last
 /// buyer does not reach the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -213,6 +226,8 @@ pub struct State {
     pub(crate) charges: BTreeMap<(OrderId, u8), Charge>,
     /// Purchases that no order has, of orders in memory.
     pub(crate) orphans: BTreeMap<(ProviderId, Box<str>), Orphan>,
+    /// Purchases of attempts of orders in memory whose ids are known and that have no number.
+    pub(crate) named: BTreeMap<(OrderId, u8), NamedPurchase>,
     /// Closed orders in memory whose activations have been ended at their providers.
     pub(crate) ended_upstream: BTreeSet<OrderId>,
     /// Orders in memory that their providers ended, and their words.
@@ -394,6 +409,11 @@ impl State {
     /// Purchases that no order has and that have to go back.
     pub fn orphans(&self) -> impl Iterator<Item = (ProviderId, &str, Orphan)> {
         self.orphans.iter().map(|((provider, id), orphan)| (*provider, &**id, *orphan))
+    }
+
+    /// Purchases of attempts whose ids are known and that have no number.
+    pub fn named(&self) -> impl Iterator<Item = (OrderId, u8, &NamedPurchase)> {
+        self.named.iter().map(|((order, attempt), named)| (*order, *attempt, named))
     }
 
     /// A purchase that no order has.

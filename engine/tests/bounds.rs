@@ -69,11 +69,19 @@ fn a_pulse_counts_its_own_events_whatever_the_batch_holds() {
     engine.execute(START, &deposit, &mut events).unwrap();
     let now = START.plus_ms(180_000);
     assert_eq!(
-        engine.execute(now, &Command::Pulse(Pulse { archived: now, unasked: false }), &mut events),
+        engine.execute(
+            now,
+            &Command::Pulse(Pulse { archived: now, unasked: Time(0) }),
+            &mut events
+        ),
         Ok(Reply::Changed(1))
     );
     assert_eq!(
-        engine.execute(now, &Command::Pulse(Pulse { archived: now, unasked: false }), &mut events),
+        engine.execute(
+            now,
+            &Command::Pulse(Pulse { archived: now, unasked: Time(0) }),
+            &mut events
+        ),
         Ok(Reply::Changed(0))
     );
 }
@@ -120,7 +128,7 @@ fn a_pulse_retires_few_at_once_and_the_next_goes_on() {
         end = end.plus_ms(u64::from(id % 2 == 0));
     }
     let now = end.plus_ms(REPLIES_KEPT_MS);
-    let pulse = Command::Pulse(Pulse { archived: now, unasked: false });
+    let pulse = Command::Pulse(Pulse { archived: now, unasked: Time(0) });
     assert_eq!(both(now, &pulse), (Reply::Changed(1), 500, 500));
     assert_eq!(both(now, &pulse), (Reply::Changed(1), 0, 0));
     assert_eq!(both(now, &pulse), (Reply::Changed(0), 0, 0));

@@ -123,6 +123,11 @@ fn damage_upstream(event: &mut UpstreamEvent, choice: u64) {
             1 => *provider = ProviderId(u16::MAX),
             _ => *external_id = "another".into(),
         },
+        UpstreamEvent::PurchaseNamed { order, attempt, provider, .. } => match choice % 3 {
+            0 => order.0 = u32::MAX,
+            1 => *attempt += 1,
+            _ => *provider = ProviderId(u16::MAX),
+        },
         UpstreamEvent::EndedUpstream { order } | UpstreamEvent::EndedByProvider { order, .. } => {
             order.0 = u32::MAX;
         }

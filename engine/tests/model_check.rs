@@ -38,7 +38,7 @@ struct Run {
 fn has_work(state: &State, now: Time, command: &Command) -> Option<bool> {
     match command {
         // An order that has its last look still is due, and does not end.
-        Command::Pulse(Pulse { archived, unasked: false }) => {
+        Command::Pulse(Pulse { archived, unasked: Time(0) }) => {
             Some(state.next_pulse(*archived).is_some_and(|due| due <= now))
         }
         _ => None,

@@ -15,6 +15,7 @@ use nexnum_engine::limits::CLOSED_KEPT_MS;
 use nexnum_engine::money::Micros;
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::State;
+use nexnum_engine::time::Time;
 
 /// A market with a key, a pool, an open order on each provider, a reply, and a purchase
 /// given up.
@@ -93,14 +94,14 @@ fn a_purchase_given_up_is_known_until_its_moment_retires() {
     assert_eq!(given_up(&market), [(START, 2, 1, 2)]);
     let ended = START.plus_ms(600_000);
     market
-        .execute(ended, &Command::Pulse(Pulse { archived: ended, unasked: false }))
+        .execute(ended, &Command::Pulse(Pulse { archived: ended, unasked: Time(0) }))
         .expect("a pulse is allowed");
     // What may have begun by the deadline is unknown as well.
     assert_eq!(given_up(&market), [(START, 2, 1, 2), (ended, 2, 1, 2)]);
     market.prove().expect("the same state comes back");
     let retired = ended.plus_ms(CLOSED_KEPT_MS);
     market
-        .execute(retired, &Command::Pulse(Pulse { archived: ended, unasked: false }))
+        .execute(retired, &Command::Pulse(Pulse { archived: ended, unasked: Time(0) }))
         .expect("a pulse is allowed");
     assert_eq!(given_up(&market), []);
     market.prove().expect("the same state comes back");

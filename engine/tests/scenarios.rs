@@ -54,6 +54,7 @@ scenarios! {
     accounts_keys_and_providers
     a_last_look_comes_before_a_time_out
     a_provider_that_charges_for_a_refunded_order_is_owed
+    a_purchase_without_a_number_is_known_by_its_id
     a_purchase_without_an_order_is_remembered_until_it_is_settled
     an_end_here_is_an_end_at_the_provider
     a_refusal_after_the_deadline_takes_the_write_off_back

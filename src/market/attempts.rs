@@ -39,7 +39,9 @@ impl Attempts {
         let open = state.orders().filter(|order| order.state == ActivationState::Init);
         let open = open.map(|order| (order.id, order.placed_at));
         let given_up = state.given_up().map(|given_up| (given_up.order, given_up.placed_at));
-        let wanted: Vec<(OrderId, Time)> = open.chain(given_up).collect();
+        let named = state.named().filter_map(|(order, ..)| state.order(order));
+        let named = named.map(|order| (order.id, order.placed_at));
+        let wanted: Vec<(OrderId, Time)> = open.chain(given_up).chain(named).collect();
         let Some(since) = wanted.iter().map(|(_, placed_at)| *placed_at).min() else {
             return Self::default();
         };

@@ -46,6 +46,9 @@ pub struct Recent {
     pub stayed: Vec<(OrderId, ProviderId)>,
     /// Orders that have left memory before their end was taken by their provider.
     pub unended: Vec<(OrderId, ProviderId)>,
+    /// Purchases that no order has, and that were not known to have gone back: their orders and
+    /// where they are.
+    pub returning: BTreeMap<(ProviderId, Box<str>), OrderId>,
     /// The last callbacks that came and were not processed, and when each did.
     pub unprocessed: BTreeMap<CallbackId, Time>,
     /// The last attempts of open orders.
@@ -115,7 +118,10 @@ impl Recent {
                 let (offer, price, provider) = (terms.offer, terms.price, terms.provider);
                 self.attempts.insert(*order, Attempt { offer, price, provider });
             }
-            OrderEvent::NumberAssigned { order, cost, .. } => {
+            OrderEvent::NumberAssigned { order, cost, assignment } => {
+                if let Some(Attempt { provider, .. }) = self.attempts.get(order) {
+                    self.returning.remove(&(*provider, assignment.external_id.clone()));
+                }
                 let attempt = self.attempts.get(order).filter(|attempt| *cost > attempt.price);
                 let has_room = self.overcharged.len() < ENTRIES_MAX;
                 if let Some(attempt) = attempt.filter(|_| has_room) {
@@ -163,10 +169,19 @@ impl Recent {
 
     fn follow_upstream(&mut self, event: &UpstreamEvent, is_told: bool) {
         match event {
-            UpstreamEvent::OrphanSettled { order, provider, end, .. } => match end {
-                OrphanEnd::Stayed if is_told => push(&mut self.stayed, [(*order, *provider)]),
-                OrphanEnd::Stayed | OrphanEnd::GivenBack | OrphanEnd::Gone => {}
-            },
+            UpstreamEvent::OrphanSettled { order, provider, external_id, end } => {
+                self.returning.remove(&(*provider, external_id.clone()));
+                match end {
+                    OrphanEnd::Stayed if is_told => push(&mut self.stayed, [(*order, *provider)]),
+                    OrphanEnd::Stayed | OrphanEnd::GivenBack | OrphanEnd::Gone => {}
+                }
+            }
+            UpstreamEvent::OrphanFound { order, provider, external_id, .. }
+            | UpstreamEvent::PurchaseNamed { order, provider, external_id, .. } => {
+                if is_told && self.returning.len() < ENTRIES_MAX {
+                    self.returning.insert((*provider, external_id.clone()), *order);
+                }
+            }
             UpstreamEvent::EndedUpstream { order } => drop(self.ending.remove(order)),
             UpstreamEvent::EndedByProvider { order, word } => match word {
                 ProviderWord::Cancelled | ProviderWord::Expired | ProviderWord::Finished => {
@@ -175,9 +190,7 @@ impl Recent {
                 // Its tries go on.
                 ProviderWord::Missing => {}
             },
-            UpstreamEvent::PurchaseCharged { .. }
-            | UpstreamEvent::ChargeReversed { .. }
-            | UpstreamEvent::OrphanFound { .. } => {}
+            UpstreamEvent::PurchaseCharged { .. } | UpstreamEvent::ChargeReversed { .. } => {}
         }
     }
 }

@@ -13,9 +13,7 @@ use std::sync::Arc;
 use nexnum_driver::{Bought, ErrorKind, GivenNumber, Op, ProviderError};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::breaker::BreakerInput;
-use nexnum_engine::command::{
-    AssignNumber, ClearDoubt, DoubtOrder, FailOrder, NextAttempt, PriceOffers,
-};
+use nexnum_engine::command::{AssignNumber, ClearDoubt, FailOrder, NextAttempt, PriceOffers};
 use nexnum_engine::event::{OfferTerms, Terms};
 use nexnum_engine::grid::Ask;
 use nexnum_engine::ids::{CarrierId, Number, OfferId, OrderId};
@@ -28,9 +26,10 @@ use nexnum_engine::time::Time;
 
 use super::Orders;
 use super::claim::{self, Claimed, Wish};
-use super::doubt::{CALL_MS, Call, Doubt, Window};
+use super::doubt::{CALL_MS, Call, Numberless, Window};
 use super::misfit::{Misfit, SeenIn};
 use super::orphan::LostOrphan;
+use super::unknown::{self, UnknownAttempt};
 use crate::attention::AttentionKind;
 use crate::market::send::BUSY_PAUSE_MAX;
 use crate::market::sequencer::SendError;
@@ -56,38 +55,6 @@ pub(crate) async fn resume(orders: &Arc<Orders>, order: &Order, tried: Vec<Offer
         let purchase = Purchase { orders: Arc::clone(orders), id, tried, repriced };
         orders.tasks.spawn(purchase.run(None));
     }
-}
-
-/// Makes an attempt's doubt durable and hands it to the reconciler.
-pub(crate) async fn doubt(
-    orders: Arc<Orders>,
-    order: Arc<Order>,
-    UnknownAttempt { claim, window, external_id }: UnknownAttempt,
-    tried: Vec<OfferId>,
-) {
-    let command = DoubtOrder { order: order.id, attempt: order.attempt };
-    let answer = orders.market.send_until(&command, order.deadline).await;
-    let (doubts, now) = (&orders.doubts, orders.market.clock.now());
-    match answer {
-        Ok(Ok(_)) => {
-            let (since, absences) = (now, 0);
-            doubts.open(order.id, Doubt { claim, tried, since, window, absences, external_id });
-        }
-        // The order has ended meanwhile; what was bought for it may still turn up.
-        Ok(Err(_)) | Err(SendError::Busy) => {
-            orders.give_up_purchase(&order, window, external_id.as_deref());
-        }
-        Err(SendError::Stopped) => {}
-    }
-}
-
-/// An attempt of which it is not known what it bought.
-pub(crate) struct UnknownAttempt {
-    pub(crate) claim: Option<Claim>,
-    /// When it may have bought.
-    pub(crate) window: Window,
-    /// The provider's id of the purchase, where that is all that its answer said.
-    pub(crate) external_id: Option<Box<str>>,
 }
 
 struct Purchase {
@@ -138,7 +105,7 @@ impl Purchase {
                     Attempt::Over => return,
                     Attempt::Refused => {}
                     Attempt::InDoubt(unknown) => {
-                        return doubt(self.orders, order, unknown, self.tried).await;
+                        return unknown::doubt(self.orders, order, unknown, self.tried).await;
                     }
                 }
             }
@@ -193,7 +160,7 @@ impl Purchase {
                 let began = Time(now.0.saturating_sub(took_ms));
                 let of = if answered { Window::of_answered } else { Window::of_unanswered };
                 let (claim, window) = (Some(claim), of(began, now));
-                Attempt::InDoubt(UnknownAttempt { claim, window, external_id: None })
+                Attempt::InDoubt(UnknownAttempt { claim, window, numberless: None })
             }
         }
     }
@@ -336,14 +303,17 @@ impl Purchase {
         let (external_id, cost) = (&*bought.external_id, bookable(bought.cost));
         let orphan = LostOrphan { external_id, from, bought_for, cost };
         let give_back = || orphan.give_back(&self.orders, connected);
-        let in_doubt = |claim: Claim, external_id: Option<Box<str>>| {
+        let in_doubt = |claim: Claim, numberless: Option<Numberless>| {
             let window = Window::of_answered(began, self.orders.market.clock.now());
-            Attempt::InDoubt(UnknownAttempt { claim: Some(claim), window, external_id })
+            Attempt::InDoubt(UnknownAttempt { claim: Some(claim), window, numberless })
         };
         // 1. What cannot be sold goes back; without a number it may get one yet.
         let number = match self.fitting(order, connected, &bought) {
             Ok(number) => number,
-            Err(Misfit::NoNumber) => return in_doubt(claim, Some(external_id.into())),
+            Err(Misfit::NoNumber) => {
+                let numberless = Numberless { external_id: external_id.into(), cost };
+                return in_doubt(claim, Some(numberless));
+            }
             Err(misfit) => {
                 self.orders.report_misfit(connected, order.id, (misfit, SeenIn::Answer));
                 give_back();

@@ -2,7 +2,7 @@
 //! numbers that may still turn up, and orphans on their way back.
 //!
 //! Memory only: after a restart the durable orders say again what is in doubt, and the
-//! engine what was given up.
+//! engine what was given up and which purchases are known by their ids.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -74,8 +74,17 @@ pub(crate) struct Doubt {
     pub(crate) window: Window,
     /// Whole lists of the provider, asked for since then, that did not show it.
     pub(crate) absences: u8,
-    /// The provider's id of its purchase, where it was answered with that and without a number.
-    pub(crate) external_id: Option<Box<str>>,
+    /// Its purchase, where it was answered with its id and without a number.
+    pub(crate) numberless: Option<Numberless>,
+}
+
+/// A purchase that was answered with its id and without a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Numberless {
+    /// The provider's id of it.
+    pub(crate) external_id: Box<str>,
+    /// What it costs, where that is known.
+    pub(crate) cost: Option<Micros>,
 }
 
 /// A call under way.
@@ -171,10 +180,10 @@ impl Doubts {
     }
 
     /// The orders in doubt whose purchases are known by their providers' ids.
-    pub(crate) fn known(&self) -> BTreeMap<OrderId, Box<str>> {
+    pub(crate) fn known(&self) -> BTreeMap<OrderId, Numberless> {
         let open = self.open.lock();
-        let known = open.iter().filter_map(|(id, doubt)| Some((*id, doubt.external_id.clone()?)));
-        known.collect()
+        let named = |(id, doubt): (&OrderId, &Doubt)| Some((*id, doubt.numberless.clone()?));
+        open.iter().filter_map(named).collect()
     }
 
     /// Counts a whole list, asked for at `asked`, that shows the purchases of none of these

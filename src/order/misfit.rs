@@ -8,7 +8,7 @@ use nexnum_engine::ids::{Number, OfferId, OrderId, Product};
 use nexnum_engine::order::Order;
 
 use super::Orders;
-use super::doubt::{PurchaseGivenUp, Window};
+use super::doubt::{Numberless, PurchaseGivenUp, Window};
 use super::orphan::LostOrphan;
 use crate::attention::AttentionKind;
 use crate::provider::connected::{Connected, Failure};
@@ -114,19 +114,31 @@ impl Orders {
         self: &Arc<Self>,
         order: &Order,
         window: Window,
-        external_id: Option<&str>,
+        numberless: Option<&Numberless>,
     ) {
         let connected = self.providers.bought_under(order.id, order.attempt);
         let connected = connected.or_else(|| self.providers.get(order.provider));
-        let (Some(external_id), Some(connected)) = (external_id, connected) else {
+        let (Some(numberless), Some(connected)) = (numberless, connected) else {
             let now = self.market.clock.now();
             return self.doubts.give_up(PurchaseGivenUp::of(order, window, now));
         };
-        self.report_misfit(&connected, order.id, (Misfit::NoNumber, SeenIn::Answer));
         self.close_product(&connected, order.product);
+        let numberless =
+            Numberless { cost: numberless.cost.or(Some(order.cost)), ..numberless.clone() };
+        self.give_back_numberless(&connected, (order.id, order.attempt), window, &numberless);
+    }
+
+    /// Gives a purchase back by its id that got no number.
+    pub(crate) fn give_back_numberless(
+        self: &Arc<Self>,
+        connected: &Arc<Connected>,
+        bought_for: (OrderId, u8),
+        window: Window,
+        Numberless { external_id, cost }: &Numberless,
+    ) {
+        self.report_misfit(connected, bought_for.0, (Misfit::NoNumber, SeenIn::Answer));
         let from = window.until.plus_ms(connected.timings().min_cancel_age_ms);
-        let (bought_for, cost) = ((order.id, order.attempt), Some(order.cost));
-        LostOrphan { external_id, from, bought_for, cost }.give_back(self, &connected);
+        LostOrphan { external_id, from, bought_for, cost: *cost }.give_back(self, connected);
     }
 
     /// Takes a product of a provider off sale that is not what its list says, whatever the

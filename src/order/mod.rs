@@ -27,6 +27,7 @@ mod resend;
 mod single_flight;
 mod take_up;
 mod tasks;
+mod unknown;
 mod upstream;
 
 use std::collections::BTreeMap;

@@ -15,6 +15,7 @@ use nexnum_engine::ids::OrderId;
 use nexnum_engine::limits::BUY_TIME_MS;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
+use nexnum_engine::reject::Reject;
 use nexnum_engine::time::Time;
 
 use super::Orders;
@@ -69,7 +70,12 @@ impl LostOrphan<'_> {
             // 1. It is in the ledger before the provider is asked. Without room for it, or when
             // its order has left memory, it goes back all the same.
             let until = worker.market.clock.now().plus_ms(RECORD_MS);
-            let _recorded = worker.market.send_until(&found, until).await;
+            let recorded = worker.market.send_until(&found, until).await;
+            if let Ok(Err(Reject::DuplicatePurchase(of))) = recorded {
+                // It is an order's after all: that one keeps it.
+                tracing::info!(order = of.0, "purchase without an order: an order has it");
+                return;
+            }
             // 2. The provider takes it back, or does not.
             let end = cancel(&worker, &connected, &found).await;
             // 3. What that means for the books. Before its order has ended nothing can have
@@ -112,7 +118,19 @@ impl Orders {
         }
     }
 
-    /// Goes on, at a start, with the purchases that were on their way back before it.
+    /// Notes in the ledger what has to go back to a provider that is not connected: it goes once
+    /// that is set up again.
+    pub(super) fn keep_orphan(self: &Arc<Self>, found: FindOrphan) {
+        let worker = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let until = worker.market.clock.now().plus_ms(RECORD_MS);
+            // Without its order in memory it is told of as an end that is left.
+            let _recorded = worker.market.send_until(&found, until).await;
+        });
+    }
+
+    /// Goes on with the purchases that were on their way back before the start, or before their
+    /// provider was connected.
     pub(crate) fn give_back_orphans(self: &Arc<Self>) {
         for (provider, external_id, orphan) in self.market.read_model.orphans() {
             let Some(connected) = self.providers.get(provider) else { continue };

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::command::FindOrphan;
 use nexnum_engine::ids::{OfferId, OrderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::reservation::Claim;
-use nexnum_engine::state::GivenUp;
+use nexnum_engine::state::{GivenUp, NamedPurchase};
 use nexnum_engine::time::Time;
 use nexnum_storage::Reader;
 
-use super::buy::UnknownAttempt;
-use super::doubt::{GIVEN_UP_KEPT_MS, PurchaseGivenUp, Window};
+use super::Orders;
+use super::doubt::{GIVEN_UP_KEPT_MS, Numberless, PurchaseGivenUp, Window};
 use super::orphan::STAYED;
-use super::{Orders, buy};
+use super::unknown::{self, UnknownAttempt};
 use crate::attention::AttentionKind;
 use crate::market::UnderWay;
 use crate::market::attempts::{AttemptTimes, Attempts};
@@ -34,9 +35,11 @@ impl Orders {
         }
         let mut claims: BTreeMap<_, _> =
             claims.into_iter().map(|open| (open.order, open.claim)).collect();
+        let mut named = self.named();
         for id in without_number {
-            self.take_up_purchase(id, claims.remove(&id), &attempts);
+            self.take_up_purchase((id, claims.remove(&id)), &mut named, &attempts);
         }
+        self.give_back_named(named, &attempts);
         self.report_refused();
         self.remember_given_up(&attempts);
         self.remember_overcharges();
@@ -46,18 +49,50 @@ impl Orders {
 
     /// Looks for what an order without a number may have bought, also where it ended while this
     /// process started: its deadline may have passed meanwhile, by a clock that was set forward.
-    fn take_up_purchase(self: &Arc<Self>, id: OrderId, claim: Option<Claim>, attempts: &Attempts) {
+    fn take_up_purchase(
+        self: &Arc<Self>,
+        (id, claim): (OrderId, Option<Claim>),
+        named: &mut Named,
+        attempts: &Attempts,
+    ) {
         let Some(order) = self.market.read_model.order(id) else { return };
         let _bound = self.providers.bind(id, order.attempt, order.provider);
         let now = self.market.clock.now();
         let times = attempts.times(id, order.attempt);
         let window = window(times, order.placed_at, now.min(order.deadline));
+        let attempt = (id, order.attempt);
         if order.state == ActivationState::Init {
+            let numberless = named.remove(&attempt).map(|named| numberless(&named));
             let tried = vec![order.offer];
-            let unknown = UnknownAttempt { claim, window, external_id: None };
-            self.tasks.spawn(buy::doubt(Arc::clone(self), order, unknown, tried));
-        } else {
+            let unknown = UnknownAttempt { claim, window, numberless };
+            self.tasks.spawn(unknown::doubt(Arc::clone(self), order, unknown, tried));
+        } else if !named.contains_key(&attempt) {
             self.doubts.give_up(PurchaseGivenUp::of(&order, window, now));
+        }
+    }
+
+    /// Purchases that were answered with their ids and without numbers before the start.
+    fn named(&self) -> Named {
+        let named = self.market.read_model.take_named().into_iter();
+        // What was found to have no order is among those that go back.
+        let named = named.filter(|(.., named)| !named.is_orphan);
+        named.map(|(order, attempt, named)| ((order, attempt), named)).collect()
+    }
+
+    /// Gives back what attempts have bought that are over: their orders have ended, or went on.
+    fn give_back_named(self: &Arc<Self>, named: Named, attempts: &Attempts) {
+        let now = self.market.clock.now();
+        for ((order, attempt), named) in named {
+            let connected = self.providers.bind(order, attempt, named.provider);
+            let window = window(attempts.times(order, attempt), now, now);
+            if let Some(connected) = connected {
+                let bought_for = (order, attempt);
+                self.give_back_numberless(&connected, bought_for, window, &numberless(&named));
+                continue;
+            }
+            let NamedPurchase { provider, external_id, cost, .. } = named;
+            let (from, cost) = (window.until, Some(cost));
+            self.keep_orphan(FindOrphan { order, attempt, provider, external_id, from, cost });
         }
     }
 
@@ -93,9 +128,16 @@ impl Orders {
         }
         let stayed = recent.stayed.iter().map(|left| (left, STAYED));
         let unended = recent.unended.iter().map(|left| (left, UNENDED));
-        for ((order, provider), text) in stayed.chain(unended) {
-            let Some(connected) = self.providers.get(*provider) else { continue };
-            let subject = (connected.name(), *order);
+        let names = self.market.read_model.directory().providers().into_iter();
+        let names: BTreeMap<_, _> = names.map(|(id, known)| (id, known.name)).collect();
+        // Those of orders in memory go back.
+        let is_left = |order: &OrderId| self.market.read_model.order(*order).is_none();
+        let returning = recent.returning.iter().map(|((provider, _), order)| (*order, *provider));
+        let lost: Vec<_> = returning.filter(|(order, _)| is_left(order)).collect();
+        let lost = lost.iter().map(|left| (left, LOST));
+        for ((order, provider), text) in stayed.chain(unended).chain(lost) {
+            let Some(name) = names.get(provider) else { continue };
+            let subject = (&**name, *order);
             self.market.attention.raise(AttentionKind::EndLeft, subject, text);
         }
     }
@@ -117,9 +159,20 @@ impl Orders {
     }
 }
 
+/// Purchases without numbers by their orders and attempts.
+type Named = BTreeMap<(OrderId, u8), NamedPurchase>;
+
+fn numberless(named: &NamedPurchase) -> Numberless {
+    Numberless { external_id: named.external_id.clone(), cost: Some(named.cost) }
+}
+
 /// What the operator is told, after a start, of an end that was not taken before it.
 const UNENDED: &str = "the provider did not take the end of an activation before its order left \
                        memory: it may be charged";
+
+/// The same of a purchase that was on its way back.
+const LOST: &str = "a purchase that no order has was not known to be taken back when its order left \
+                    memory: it may be charged";
 
 /// Looks up what the ledger's last days tell, on a thread of its own: orders do not wait for it.
 async fn remember_recent(orders: Arc<Orders>, ledger: Reader) {

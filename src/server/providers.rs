@@ -57,6 +57,8 @@ impl ProviderSet {
         market.attention.forget_provider(connected.name());
         let connected = self.orders.providers.put(&market.grid, connected);
         self.workers.watch_over(&connected);
+        // 4. What was on its way back when it was not connected goes on.
+        self.orders.give_back_orphans();
         Ok(id)
     }
 

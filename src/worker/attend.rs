@@ -1,12 +1,14 @@
 //! Looking at what no other loop looks at as a whole: purchases that stay in doubt, activations
-//! whose provider is not connected, the machine's clock.
+//! whose provider is not connected or has not answered about them, the machine's clock.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexnum_engine::activation::ActivationState;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::ProviderId;
+use nexnum_engine::limits::LAST_LOOK_MS;
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 use tokio::sync::watch;
@@ -16,13 +18,14 @@ use crate::attention::{AttentionKind, AttentionSubject};
 use crate::clock;
 use crate::order::Orders;
 use crate::order::doubt::Unknown;
-use crate::provider::connected::Connected;
 use crate::supervisor::Beat;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
 /// Looks from one at activations whose provider is not connected to the next.
 const LEFT_EVERY: u64 = 10;
+/// Activations that are looked at without a break: well below a millisecond's work.
+const LOOKED_MAX: usize = 1_000;
 /// Doubts at a provider that answers are settled within this.
 const DOUBT_MS: u64 = 30_000;
 
@@ -38,46 +41,94 @@ pub(super) async fn attend(orders: Arc<Orders>, mut stop: watch::Receiver<bool>,
         let apart = clock.is_apart().then(|| clock_text(clock.off_ms()));
         attention.report(AttentionKind::ClockApart, AttentionSubject::default(), apart);
         if look.is_multiple_of(LEFT_EVERY) {
-            report_left(&orders);
+            report_left(&orders).await;
         }
         look += 1;
     }
 }
 
-/// Tells the operator of open activations at providers that are not connected, or have no key:
-/// none is asked about, given back or finished.
-fn report_left(orders: &Orders) {
-    let market = &orders.market;
-    let is_mute = |connected: &Connected| connected.key_problem().is_some();
-    let is_left = |id: &ProviderId| orders.providers.get(*id).is_none_or(|it| is_mute(&it));
-    let driven = market.read_model.directory().providers();
-    let driven = driven.into_iter().filter(|(_, known)| known.kind == ProviderKind::Driven);
-    let mut left: BTreeMap<_, _> = driven.map(|(id, known)| (id, (known.name, 0_usize))).collect();
-    if left.keys().any(is_left) {
-        for order in market.read_model.driven() {
-            let order = market.read_model.order(order);
-            let is_left =
-                |order: &Arc<Order>| orders.providers.of_order(order).is_none_or(|it| is_mute(&it));
-            let order = order.filter(is_left);
-            if let Some((_, count)) = order.and_then(|order| left.get_mut(&order.provider)) {
-                *count += 1;
-            }
+/// Activations that are left at a provider.
+#[derive(Clone, Copy, Debug, Default)]
+struct Left {
+    /// Open, at a provider that cannot be asked.
+    open: usize,
+    /// Ended here and not there, at such a provider.
+    unended: usize,
+    /// Purchases that no order has, at such a provider.
+    orphans: usize,
+    /// Their time is over, and the provider has not answered about them since.
+    unanswered: usize,
+}
+
+/// Tells the operator of activations at providers that are not connected, or have no key: none is
+/// asked about, given back or finished; and of those that ran out without an answer.
+async fn report_left(orders: &Orders) {
+    let (market, now) = (&orders.market, orders.market.clock.now());
+    let (driven, unended) = (market.read_model.driven(), market.read_model.unended());
+    let mut left: BTreeMap<ProviderId, Left> = BTreeMap::new();
+    for (looked, id) in driven.into_iter().chain(unended).enumerate() {
+        if looked % LOOKED_MAX == LOOKED_MAX - 1 {
+            tokio::task::yield_now().await;
+        }
+        let Some(order) = market.read_model.order(id) else { continue };
+        let is_mute = orders.providers.of_order(&order).is_none_or(|it| it.key_problem().is_some());
+        let left = left.entry(order.provider).or_default();
+        match (is_mute, order.closed_at.is_some()) {
+            (true, false) => left.open += 1,
+            (true, true) => left.unended += 1,
+            (false, _) => left.unanswered += usize::from(is_unanswered(&order, now)),
         }
     }
-    for (id, (name, count)) in left {
-        let (why, way_out) = if orders.providers.get(id).is_some() {
+    for (provider, ..) in market.read_model.orphans() {
+        let connected = orders.providers.get(provider);
+        let is_mute = connected.is_none_or(|it| it.key_problem().is_some());
+        left.entry(provider).or_default().orphans += usize::from(is_mute);
+    }
+    let providers = market.read_model.directory().providers().into_iter();
+    for (id, known) in providers.filter(|(_, known)| known.kind == ProviderKind::Driven) {
+        let is_set_up = orders.providers.get(id).is_some();
+        let text = left.get(&id).and_then(|left| left_text(*left, is_set_up));
+        market.attention.report(AttentionKind::ActivationsLeft, &*known.name, text);
+    }
+}
+
+/// Whether an activation ran out and its provider did not answer in the time that it has for
+/// that: one that it answers about ends before.
+fn is_unanswered(order: &Order, now: Time) -> bool {
+    let Some(assignment) = &order.assignment else { return false };
+    let ended = match order.state {
+        ActivationState::Active => now,
+        ActivationState::TimedOut => order.closed_at.unwrap_or(now),
+        ActivationState::Init
+        | ActivationState::Received
+        | ActivationState::Completed
+        | ActivationState::Cancelled
+        | ActivationState::Failed => return false,
+    };
+    ended >= assignment.expires_at.plus_ms(LAST_LOOK_MS)
+}
+
+/// What there is to tell of activations that are left at a provider.
+fn left_text(Left { open, unended, orphans, unanswered }: Left, is_set_up: bool) -> Option<String> {
+    if open + unended + orphans > 0 {
+        let (why, way_out) = if is_set_up {
             ("its key is missing", "Give it its key")
         } else {
             ("no provider of that name is set up", "Set it up again under this name")
         };
-        let text = (count > 0).then(|| {
-            format!(
-                "{count} open activations are at this provider, and {why}: they get no messages and \
-                 are not ended there. {way_out} until they have ended"
-            )
-        });
-        market.attention.report(AttentionKind::ActivationsLeft, &*name, text);
+        return Some(format!(
+            "{open} open activations, {unended} that ended here and {orphans} purchases without an order \
+             are at this provider, and {why}: they get no messages and are not ended there. {way_out} \
+             until they have ended"
+        ));
     }
+    (unanswered > 0).then(|| {
+        format!(
+            "{unanswered} activations ran out while this provider did not answer: it is asked about \
+             them until it does. A buyer who was refunded meanwhile does not get a code that came, \
+             and the provider may charge it"
+        )
+    })
 }
 
 /// What there is to tell of the purchases whose outcome is unknown.
@@ -113,6 +164,19 @@ mod tests {
         let told = [600_000, -61_000].map(clock_text);
         assert!(told[0].contains("600 s ahead of") && told[0].contains("in 2560 minutes"));
         assert!(told[1].contains("61 s behind") && told[1].contains("in 261 minutes"));
+    }
+
+    #[test]
+    fn activations_are_told_that_cannot_be_asked_about_or_were_not_answered() {
+        let told = |left: Left, is_set_up| left_text(left, is_set_up).unwrap_or_default();
+        assert_eq!(told(Left::default(), true), "");
+        let left = Left { open: 1, unended: 2, orphans: 4, unanswered: 3 };
+        let counts = "1 open activations, 2 that ended here and 4 purchases without an order";
+        assert!(told(left, true).starts_with(counts));
+        assert!(told(left, true).contains("its key is missing"));
+        assert!(told(Left { open: 0, ..left }, false).contains("no provider of that name"));
+        let unanswered = Left { unanswered: 3, ..Left::default() };
+        assert!(told(unanswered, true).starts_with("3 activations ran out while"));
     }
 
     #[test]

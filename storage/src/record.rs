@@ -20,7 +20,8 @@ use nexnum_engine::order::{FailReason, Order, OrderStatus};
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{
-    Account, Charge, Counters, GivenUp, Key, Offer, Orphan, Provider, Quarantined, Seen,
+    Account, Charge, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Provider, Quarantined,
+    Seen,
 };
 use nexnum_engine::time::Time;
 
@@ -236,6 +237,7 @@ structs! {
     Callback { provider, received_at, content_type, body, failure }
     Charge { provider, amount, reversed }
     Orphan { order, attempt, from, cost }
+    NamedPurchase { provider, external_id, cost, is_orphan }
     WalletRow { kind, amount, order, at }
 }
 
@@ -284,6 +286,7 @@ enums! {
         19 Orphan(provider, external_id, orphan),
         20 EndedUpstream(id),
         21 EndedByProvider(id, word),
+        22 Named(id, attempt, named),
     }
 }
 
@@ -321,4 +324,5 @@ events! {
     31 Upstream(UpstreamEvent::EndedUpstream) { order },
     32 Upstream(UpstreamEvent::EndedByProvider) { order, word },
     33 Order(OrderEvent::MessageCompleted)(completion),
+    34 Upstream(UpstreamEvent::PurchaseNamed) { order, attempt, provider, external_id, cost },
 }

@@ -17,6 +17,7 @@ use nexnum_engine::account::TransactionKind;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Actor, Cancel, Command, Finish, Placed, Pulse, Request};
 use nexnum_engine::ids::{AccountId, OrderId, TransactionId};
+use nexnum_engine::time::Time;
 
 use crate::rig::ledger::{self, ACCOUNT, Furniture};
 
@@ -270,6 +271,6 @@ async fn orders_that_have_left_memory_come_back_from_the_tables_and_from_a_lost_
 fn retire(dir: &Path) {
     let mut opened = folder::open(dir, |_| {}).unwrap();
     let at = opened.last_at.plus_ms(2 * 60 * 60 * 1000);
-    let pulse = Command::Pulse(Pulse { archived: opened.last_at, unasked: false });
+    let pulse = Command::Pulse(Pulse { archived: opened.last_at, unasked: Time(0) });
     ledger::append(&mut opened, at, &pulse);
 }

@@ -175,6 +175,10 @@ impl Auditor {
                 let known = self.orphans.remove(&(*provider, external_id.clone()));
                 need(known, || format!("a purchase without order was settled twice at {provider}"))
             }
+            UpstreamEvent::PurchaseNamed { order, .. } => {
+                let open = !self.sale(*order)?.closed;
+                need(open, || format!("order {order} waits for a number and is closed"))
+            }
             UpstreamEvent::EndedUpstream { order } => {
                 let closed = self.sale(*order)?.closed;
                 need(closed, || format!("order {order} ended upstream and is open"))

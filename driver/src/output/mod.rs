@@ -171,6 +171,20 @@ impl Fields {
         }
     }
 
+    /// True of a status that says its activation's number.
+    pub(crate) const fn tells_number(&self) -> bool {
+        match self {
+            Self::Status(fields) => fields.number.is_some(),
+            Self::NoPrices
+            | Self::NoneActive
+            | Self::Balance { .. }
+            | Self::Prices(_)
+            | Self::Bought(_)
+            | Self::Active(_)
+            | Self::Done { .. } => false,
+        }
+    }
+
     /// Reads the output from a reply.
     pub(crate) fn read(&self, view: &View<'_>, captures: &Captures) -> Result<Output, Misfit> {
         let input = Input { view, captures };

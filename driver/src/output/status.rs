@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::fields::{Input, Reader, read_table};
+use super::fields::{GivenNumber, Input, NumberFields, Reader, read_table};
 use super::value::{cut_name, minor_code, text_and_code};
 use crate::document::{OneOrMany, RowsDoc};
 use crate::json::Node;
@@ -66,6 +66,8 @@ pub struct StatusReport {
     pub state: ExternalState,
     /// All messages the reply shows, in its order; a poll repeats earlier ones.
     pub messages: Vec<ReceivedMessage>,
+    /// The number, where the reply says it: a purchase may have been answered without one.
+    pub number: GivenNumber,
 }
 
 /// A message as a provider hands it over; a code, a text or both.
@@ -99,6 +101,8 @@ pub(super) struct StatusDoc {
     #[serde(default)]
     pub states: BTreeMap<String, String>,
     pub messages: Option<MessagesDoc>,
+    pub number: Option<OneOrMany>,
+    pub number_prefix: Option<OneOrMany>,
 }
 
 /// The words of a provider and the state that each means.
@@ -119,6 +123,7 @@ pub(crate) struct StatusFields {
     pub state: Sources,
     pub states: States,
     pub messages: Option<MessageFields>,
+    pub number: Option<NumberFields>,
 }
 
 #[derive(Debug)]
@@ -158,7 +163,12 @@ pub(super) fn compile(
     if receives && messages.is_none() {
         return Err(reader.place.error("a `received` state needs `messages`"));
     }
-    Ok(StatusFields { state, states, messages })
+    let number = doc.number.as_ref().map(|it| reader.number(it, doc.number_prefix.as_ref()));
+    let number = number.transpose()?;
+    if number.is_none() && doc.number_prefix.is_some() {
+        return Err(reader.place.field("number_prefix").error("needs a `number`"));
+    }
+    Ok(StatusFields { state, states, messages, number })
 }
 
 /// A place that says the state, and what its words mean.
@@ -216,7 +226,10 @@ pub(super) fn read(fields: &StatusFields, input: &Input<'_, '_>) -> Result<Statu
         Some(messages) => read_messages(messages, input, input.view.root.as_ref())?,
         None => Vec::new(),
     };
-    Ok(StatusReport { state: state.seen_with(&messages), messages })
+    let number = fields.number.as_ref();
+    let number = number.map(|number| number.assemble(|sources| input.root(sources)));
+    let number = number.unwrap_or_default();
+    Ok(StatusReport { state: state.seen_with(&messages), messages, number })
 }
 
 /// Reads the messages below a node: the whole reply, or the row of one activation. All of

@@ -2,8 +2,10 @@
 //! a mistake in it is told.
 
 use nexnum_driver::{
-    Credentials, Driver, Op, Plan, RawReply, RequestBody, RequestError, Secret, Slots,
+    Credentials, Driver, GivenNumber, Op, Output, Plan, RawReply, RequestBody, RequestError,
+    Secret, Slots,
 };
+use nexnum_engine::ids::Number;
 
 use crate::recorded::show;
 
@@ -176,6 +178,28 @@ fn a_number_is_put_together_from_its_parts() {
     reads(from, joined, Op::Buy, body, "bought a1 +628123456789 cost=- operator=-");
     let constant = r#"number = "/n", number_prefix = "=7""#;
     reads(from, constant, Op::Buy, body, "bought a1 +78123456789 cost=- operator=-");
+}
+
+#[test]
+fn a_status_may_say_the_number_that_its_purchase_was_answered_without() {
+    let from = r#"regex = "^(?<code>[0-9]+)$", give = { state"#;
+    let named = r#"regex = "^(?<code>[0-9]+)@(?<n>.*)$", give = { number = "$n", state"#;
+    let driver = Driver::parse(&changed(from, named)).unwrap();
+    let number = |body: &str| {
+        let Ok(Output::Status(report)) = driver.interpret(Op::Status, &reply(body)) else {
+            panic!("{body} is a status")
+        };
+        report.number
+    };
+    assert!(driver.tells_number() && !Driver::parse(BASE).unwrap().tells_number());
+    assert_eq!(number("1234@+62 8123456789"), GivenNumber::Read(Number(628_123_456_789)));
+    assert_eq!(
+        (number("1234@"), number("1234@+62***")),
+        (GivenNumber::Absent, GivenNumber::Unreadable)
+    );
+    let alone = r#"regex = "^(?<code>[0-9]+)$", give = { number_prefix = "=7", state"#;
+    let place = "operations.status.rules[0].give.number_prefix";
+    refused(from, alone, place, "needs a `number`");
 }
 
 #[test]

@@ -88,5 +88,10 @@ impl State {
         for key in charged {
             self.charges.remove(&key);
         }
+        let attempts = (id, 0)..=(id, u8::MAX);
+        let named: Vec<_> = self.named.range(attempts).map(|(key, _)| *key).collect();
+        for key in named {
+            self.named.remove(&key);
+        }
     }
 }

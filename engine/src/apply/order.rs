@@ -39,6 +39,11 @@ impl State {
                 self.unschedule(*order);
                 let placed = self.order_mut(*order);
                 (placed.cost, placed.in_doubt) = (*cost, false);
+                let attempt = (*order, placed.attempt);
+                let named = self.named.get(&attempt).map(|named| &named.external_id);
+                if named == Some(&assignment.external_id) {
+                    self.named.remove(&attempt);
+                }
                 self.assign(*order, assignment);
             }
             OrderEvent::OrderFailed { order, account, refund, provider, loss, .. } => {
@@ -122,10 +127,12 @@ impl State {
         assert!(self.deadlines.remove(&(ends_at, id)) != closed, "an open order has a deadline");
     }
 
-    /// Remembers that the current attempt's purchase may still turn up at its provider.
+    /// Remembers that the current attempt's purchase may still turn up at its provider; one whose
+    /// id is known is told by that.
     fn give_up(&mut self, at: Time, id: OrderId) {
         let Order { attempt, provider, product, placed_at, .. } = *self.order_mut(id);
-        if self.providers[provider].kind == ProviderKind::Driven {
+        let is_named = self.named.contains_key(&(id, attempt));
+        if self.providers[provider].kind == ProviderKind::Driven && !is_named {
             let given_up = GivenUp { at, order: id, attempt, provider, product, placed_at };
             self.given_up.insert(given_up.key(), given_up);
         }

@@ -1,9 +1,10 @@
 //! What an event of an order's purchases at their providers does to the state.
 
+use crate::activation::ActivationState;
 use crate::event::{ProviderKind, ProviderWord, UpstreamEvent};
 use crate::ids::ProviderId;
 use crate::order::OrderStatus;
-use crate::state::{Charge, Orphan, State};
+use crate::state::{Charge, NamedPurchase, Orphan, State};
 
 impl State {
     pub(super) fn apply_upstream(&mut self, event: &UpstreamEvent) {
@@ -31,12 +32,27 @@ impl State {
                 let key = (*provider, external_id.clone());
                 assert!(!self.purchases.contains_key(&key), "no order has it");
                 let (order, attempt, from, cost) = (*order, *attempt, *from, *cost);
+                if let Some(named) = self.named.get_mut(&(order, attempt)) {
+                    named.is_orphan |= named.provider == key.0 && named.external_id == key.1;
+                }
                 let before = self.orphans.insert(key, Orphan { order, attempt, from, cost });
                 assert_eq!(before, None, "it is found once");
             }
             UpstreamEvent::OrphanSettled { order, provider, external_id, end: _ } => {
                 let orphan = self.orphans.remove(&(*provider, external_id.clone()));
                 assert_eq!(orphan.map(|it| it.order), Some(*order), "it was found before");
+            }
+            UpstreamEvent::PurchaseNamed { order, attempt, provider, external_id, cost } => {
+                self.check_driven(*provider);
+                let bought = self.orders.get(*order).expect("an event's order is in memory");
+                let waits = bought.state == ActivationState::Init && bought.in_doubt;
+                assert!(waits, "a purchase has its id and no number while it is in doubt");
+                let attempt_at = (bought.attempt, bought.provider);
+                assert_eq!((*attempt, *provider), attempt_at, "it is of the present attempt");
+                let (provider, external_id) = (*provider, external_id.clone());
+                let named = NamedPurchase { provider, external_id, cost: *cost, is_orphan: false };
+                let before = self.named.insert((*order, *attempt), named);
+                assert_eq!(before, None, "an attempt's purchase has one id");
             }
             UpstreamEvent::EndedUpstream { order } => {
                 let ended = self.orders.get(*order).expect("an event's order is in memory");

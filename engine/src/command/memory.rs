@@ -8,7 +8,7 @@ pub struct Pulse {
     /// History holds every order that closed at or before this moment: only those
     /// may leave memory.
     pub archived: Time,
-    /// Providers could not be asked for long enough since the process began: numbers at
-    /// providers whose time is over have their last look still, and do not end.
-    pub unasked: bool,
+    /// Providers could not be asked for long enough about numbers whose time was over before
+    /// this moment: they have their last look still, and do not end. `Time(0)` where all could.
+    pub unasked: Time,
 }

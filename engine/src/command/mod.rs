@@ -22,7 +22,7 @@ pub use order::{
     PlaceOrder, RecoverLoss, Timings,
 };
 pub use reply::{Effect, Listed, Placed, Reply};
-pub use upstream::{EndByProvider, EndUpstream, Expire, FindOrphan, SettleOrphan};
+pub use upstream::{EndByProvider, EndUpstream, Expire, FindOrphan, NamePurchase, SettleOrphan};
 
 use crate::ids::{AccountId, CallbackId, CarrierId, KeyId, ProviderId};
 
@@ -93,6 +93,7 @@ commands! {
     Finish => Effect,
     FindOrphan => Effect,
     SettleOrphan => Effect,
+    NamePurchase => Effect,
     EndUpstream => Effect,
     EndByProvider => Effect,
     Expire => Effect,

@@ -33,6 +33,19 @@ pub struct SettleOrphan {
     pub end: OrphanEnd,
 }
 
+/// The attempt's purchase was answered with its id and without a number: it is in doubt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamePurchase {
+    /// For which order it was bought.
+    pub order: OrderId,
+    /// In which attempt.
+    pub attempt: u8,
+    /// The provider's id of it.
+    pub external_id: Box<str>,
+    /// What it costs, where that is known; else as much as the attempt.
+    pub cost: Option<Micros>,
+}
+
 /// An activation that has ended here has been ended at its provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndUpstream {

@@ -1,6 +1,7 @@
 //! Checks that several subjects share: the shape of texts and lists, the next id,
-//! whose an order is.
+//! whose an order is, what it waits for.
 
+use crate::activation::Input;
 use crate::command::Actor;
 use crate::ids::OrderId;
 use crate::limits::ROWS_MAX;
@@ -38,4 +39,11 @@ pub(super) fn owned(state: &State, id: OrderId, actor: Actor) -> Result<&Order, 
         Actor::Account(account) if account != order.account => Err(Reject::UnknownOrder),
         Actor::Account(_) | Actor::System => Ok(order),
     }
+}
+
+/// The order if `attempt` is its running one and waits for an outcome.
+pub(super) fn waiting(state: &State, id: OrderId, attempt: u8) -> Result<&Order, Reject> {
+    let order = state.order(id).ok_or(Reject::UnknownOrder)?;
+    order.state.after(Input::Assign)?;
+    if order.attempt == attempt { Ok(order) } else { Err(Reject::StaleAttempt) }
 }

@@ -62,6 +62,7 @@ pub fn decide(
         Command::Finish(asked) => reply(asked, activation::finish(state, asked, events)),
         Command::FindOrphan(found) => reply(found, upstream::find_orphan(state, found, events)),
         Command::SettleOrphan(end) => reply(end, upstream::settle_orphan(state, end, events)),
+        Command::NamePurchase(named) => reply(named, upstream::name_purchase(state, named, events)),
         Command::EndUpstream(end) => reply(end, upstream::end_upstream(state, end, events)),
         Command::EndByProvider(end) => reply(end, upstream::end_by_provider(state, end, events)),
         Command::Expire(end) => reply(end, pulse::expire(state, policy, at, end, events)),

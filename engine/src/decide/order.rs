@@ -1,9 +1,9 @@
 //! An order from its placement to its number, or to its refund without one.
 
-use super::check::{bounded, check_cost, next_id};
+use super::check::{bounded, check_cost, next_id, waiting};
 use super::upstream::recovered;
 use crate::account::Book;
-use crate::activation::{ActivationState, Assignment, Input};
+use crate::activation::{ActivationState, Assignment};
 use crate::command::{
     AssignNumber, ClearDoubt, DoubtOrder, Effect, FailOrder, NextAttempt, PlaceOrder, Placed,
     RecoverLoss, Timings,
@@ -115,13 +115,6 @@ fn check_funds(state: &State, account: AccountId, needed: Micros) -> Result<(), 
         return Err(Reject::InsufficientFunds { needed, available });
     }
     Ok(())
-}
-
-/// The order if `attempt` is its running one and waits for an outcome.
-fn waiting(state: &State, id: OrderId, attempt: u8) -> Result<&Order, Reject> {
-    let order = state.order(id).ok_or(Reject::UnknownOrder)?;
-    order.state.after(Input::Assign)?;
-    if order.attempt == attempt { Ok(order) } else { Err(Reject::StaleAttempt) }
 }
 
 pub(super) fn next_attempt(

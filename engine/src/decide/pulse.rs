@@ -25,7 +25,8 @@ pub(super) fn pulse(
 ) -> Result<u32, Reject> {
     let mut changed = 0;
     let due = state.deadlines.iter().take_while(|(deadline, _)| *deadline <= at);
-    let due = due.filter(|(_, id)| !(unasked && state.has_last_look(&state.orders[*id])));
+    let is_unasked = |order: &Order| order.deadline < unasked && state.has_last_look(order);
+    let due = due.filter(|(_, id)| !is_unasked(&state.orders[*id]));
     let mut held_back = BTreeSet::new();
     for (_, id) in due.take(PULSE_MAX) {
         let order = &state.orders[*id];

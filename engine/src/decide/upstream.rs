@@ -1,9 +1,9 @@
 //! Purchases beside the one that an order has, what they cost, and ends at providers.
 
 use super::activation::closed;
-use super::check::{bounded, check_cost};
+use super::check::{bounded, check_cost, waiting};
 use crate::activation::{ActivationState, Input};
-use crate::command::{Effect, EndByProvider, EndUpstream, FindOrphan, SettleOrphan};
+use crate::command::{Effect, EndByProvider, EndUpstream, FindOrphan, NamePurchase, SettleOrphan};
 use crate::event::{
     ChargeReason, Closing, Event, OrderEvent, OrphanEnd, ProviderKind, ProviderWord, UpstreamEvent,
 };
@@ -45,6 +45,41 @@ pub(super) fn find_orphan(
         from,
         cost,
     }));
+    Ok(Effect::Done)
+}
+
+/// Makes the id of a purchase without a number durable together with its attempt's doubt.
+pub(super) fn name_purchase(
+    state: &State,
+    named: &NamePurchase,
+    events: &mut Vec<Event>,
+) -> Result<Effect, Reject> {
+    let &NamePurchase { order: id, attempt, ref external_id, cost } = named;
+    let order = waiting(state, id, attempt)?;
+    let provider = order.provider;
+    if state.providers[provider].kind != ProviderKind::Driven {
+        return Err(Reject::WrongProviderKind);
+    }
+    bounded(external_id, NAME_LEN_MAX, "external_id")?;
+    let orphan = || state.orphan(provider, external_id).map(|orphan| orphan.order);
+    if let Some(other) = state.purchase(provider, external_id).or_else(orphan) {
+        return Err(Reject::DuplicatePurchase(other));
+    }
+    let cost = cost.unwrap_or(order.cost);
+    check_cost(cost)?;
+    let is_known = state.named.contains_key(&(id, attempt));
+    if order.in_doubt && is_known {
+        return Ok(Effect::Unchanged);
+    }
+    if !order.in_doubt {
+        events.push(Event::Order(OrderEvent::OrderDoubted { order: id }));
+    }
+    if !is_known {
+        let external_id = external_id.clone();
+        let named =
+            UpstreamEvent::PurchaseNamed { order: id, attempt, provider, external_id, cost };
+        events.push(Event::Upstream(named));
+    }
     Ok(Effect::Done)
 }
 

@@ -95,6 +95,20 @@ pub enum UpstreamEvent {
         /// How.
         end: OrphanEnd,
     },
+    /// A purchase was answered with its id and without a number: its attempt is in doubt until
+    /// the number comes, and the purchase goes back otherwise.
+    PurchaseNamed {
+        /// For which order it was bought.
+        order: OrderId,
+        /// In which attempt.
+        attempt: u8,
+        /// Where.
+        provider: ProviderId,
+        /// The provider's id of it.
+        external_id: Box<str>,
+        /// What it costs.
+        cost: Micros,
+    },
     /// What ended here has been ended at its provider.
     EndedUpstream {
         /// Which order's activation.
@@ -118,6 +132,7 @@ impl UpstreamEvent {
             | Self::ChargeReversed { order, .. }
             | Self::OrphanFound { order, .. }
             | Self::OrphanSettled { order, .. }
+            | Self::PurchaseNamed { order, .. }
             | Self::EndedUpstream { order }
             | Self::EndedByProvider { order, .. } => *order,
         }
@@ -135,6 +150,7 @@ impl UpstreamEvent {
             }
             Self::OrphanFound { .. }
             | Self::OrphanSettled { .. }
+            | Self::PurchaseNamed { .. }
             | Self::EndedUpstream { .. }
             | Self::EndedByProvider { .. } => None,
         }
@@ -144,7 +160,9 @@ impl UpstreamEvent {
     #[must_use]
     pub const fn bulk(&self) -> Bulk {
         match self {
-            Self::OrphanFound { external_id, .. } | Self::OrphanSettled { external_id, .. } => {
+            Self::OrphanFound { external_id, .. }
+            | Self::OrphanSettled { external_id, .. }
+            | Self::PurchaseNamed { external_id, .. } => {
                 Bulk { rows: 0, text_len: external_id.len() }
             }
             Self::PurchaseCharged { .. }
@@ -162,6 +180,7 @@ impl UpstreamEvent {
             Self::ChargeReversed { .. } => "ChargeReversed",
             Self::OrphanFound { .. } => "OrphanFound",
             Self::OrphanSettled { .. } => "OrphanSettled",
+            Self::PurchaseNamed { .. } => "PurchaseNamed",
             Self::EndedUpstream { .. } => "EndedUpstream",
             Self::EndedByProvider { .. } => "EndedByProvider",
         }

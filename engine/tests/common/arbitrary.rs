@@ -6,9 +6,9 @@ use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
     Actor, AssignNumber, Cancel, ClearDoubt, Command, CompleteMessage, Deposit, DoubtOrder,
     EndByProvider, EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming, IngestMessage,
-    IssueKey, ListOffers, LoadStock, NameCarrier, NextAttempt, OpenAccount, PlaceOrder,
-    PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider, RequestAnother, RevokeKey,
-    SettleCallback, SettleOrphan, Timings,
+    IssueKey, ListOffers, LoadStock, NameCarrier, NamePurchase, NextAttempt, OpenAccount,
+    PlaceOrder, PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider, RequestAnother,
+    RevokeKey, SettleCallback, SettleOrphan, Timings,
 };
 use nexnum_engine::event::{Idempotency, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::ids::{
@@ -191,6 +191,7 @@ impl Arbitrary {
         let order = self.order(state);
         let current = state.order(order).map_or(1, |order| order.attempt);
         let attempt = if self.rng.once_in(8) { self.rng.below(20) as u8 } else { current };
+        let actor = self.actor(state);
         match kind {
             11 => Command::NextAttempt(NextAttempt {
                 order,
@@ -222,11 +223,9 @@ impl Arbitrary {
                 message: self.message(),
                 callback: self.rng.once_in(2).then(|| self.callback(state)),
             }),
-            16 => Command::RequestAnother(RequestAnother { order, actor: self.actor(state) }),
-            17 if self.rng.once_in(2) => {
-                Command::Finish(Finish { order, actor: self.actor(state) })
-            }
-            17 => Command::Cancel(Cancel { order, actor: self.actor(state) }),
+            16 => Command::RequestAnother(RequestAnother { order, actor }),
+            17 if self.rng.once_in(2) => Command::Finish(Finish { order, actor }),
+            17 => Command::Cancel(Cancel { order, actor }),
             18 if self.rng.once_in(2) => Command::ReceiveCallback(self.received(state)),
             18 => Command::SettleCallback(SettleCallback {
                 callback: self.callback(state),
@@ -244,24 +243,26 @@ impl Arbitrary {
 
     /// What becomes known of an order's purchases at their providers.
     fn upstream(&mut self, order: OrderId, attempt: u8, state: &State) -> Command {
-        match self.rng.below(6) {
+        let cost = self.rng.once_in(2).then(|| self.amount());
+        match self.rng.below(8) {
+            6 | 7 => {
+                let external_id = self.purchase();
+                Command::NamePurchase(NamePurchase { order, attempt, external_id, cost })
+            }
             0 | 1 => Command::FindOrphan(FindOrphan {
                 order,
                 attempt: if self.rng.once_in(3) { 1 } else { attempt },
                 provider: self.provider(state),
                 external_id: self.purchase(),
                 from: Time(self.rng.below(1 << 40)),
-                cost: self.rng.once_in(2).then(|| self.amount()),
+                cost,
             }),
             2 => {
-                let known = state.orphans().next();
-                let known = known.map(|(provider, id, _)| (provider, Box::<str>::from(id)));
-                let any = self.rng.once_in(8);
-                let (provider, external_id) = known
-                    .filter(|_| !any)
-                    .unwrap_or_else(|| (self.provider(state), self.purchase()));
-                let ends = [OrphanEnd::GivenBack, OrphanEnd::Stayed, OrphanEnd::Gone];
-                let end = self.rng.pick(&ends);
+                let known = state.orphans().next().filter(|_| !self.rng.once_in(8));
+                let any = || (self.provider(state), self.purchase());
+                let (provider, external_id) = known.map_or_else(any, |it| (it.0, it.1.into()));
+                use OrphanEnd::{GivenBack, Gone, Stayed};
+                let end = self.rng.pick(&[GivenBack, Stayed, Gone]);
                 Command::SettleOrphan(SettleOrphan { provider, external_id, end })
             }
             3 => Command::EndUpstream(EndUpstream { order, finished: self.rng.once_in(3) }),
@@ -279,7 +280,7 @@ impl Arbitrary {
         let closed = state.order(self.order(state)).and_then(|order| order.closed_at);
         let behind = closed.filter(|_| self.rng.once_in(2));
         let archived = behind.map_or(Time(u64::MAX), |at| Time(at.0 - self.rng.below(2)));
-        Command::Pulse(Pulse { archived, unasked: self.rng.once_in(8) })
+        Command::Pulse(Pulse { archived, unasked: Time(self.rng.below(8) / 7 * u64::MAX) })
     }
 
     /// Mostly an id that exists, sometimes one beyond, zero or absurd.

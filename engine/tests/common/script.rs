@@ -7,8 +7,8 @@ use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
     Actor, AssignNumber, Cancel, ClearDoubt, Command, CompleteMessage, Deposit, DoubtOrder, Effect,
     EndByProvider, EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming, IngestMessage,
-    IssueKey, ListOffers, Listed, LoadStock, NameCarrier, NextAttempt, OpenAccount, PlaceOrder,
-    Placed, PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider, Reply,
+    IssueKey, ListOffers, Listed, LoadStock, NameCarrier, NamePurchase, NextAttempt, OpenAccount,
+    PlaceOrder, Placed, PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider, Reply,
     RequestAnother, RevokeKey, SettleCallback, SettleOrphan, Timings,
 };
 use nexnum_engine::event::{Idempotency, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
@@ -165,7 +165,7 @@ impl Scene {
                 let behind = span(line.get("behind", "0s"));
                 self.execute(&Command::Pulse(Pulse {
                     archived: Time(self.now.0 - behind),
-                    unasked: false,
+                    unasked: Time(0),
                 }))
             }
             "policy" => {
@@ -296,7 +296,9 @@ impl Scene {
             }),
             "list" | "price" | "stock" => Self::market(line),
             "order" => Command::PlaceOrder(self.order(line)),
-            "orphan" | "orphan_ends" | "ended" | "provider_ends" | "expire" => self.upstream(line),
+            "orphan" | "orphan_ends" | "named" | "ended" | "provider_ends" | "expire" => {
+                self.upstream(line)
+            }
             _ => self.of_order(line),
         }
     }
@@ -321,6 +323,12 @@ impl Scene {
                     "stayed" => OrphanEnd::Stayed,
                     _ => OrphanEnd::Gone,
                 },
+            }),
+            "named" => Command::NamePurchase(NamePurchase {
+                order: line.order(),
+                attempt: line.int("attempt", "1"),
+                external_id,
+                cost: line.find("cost").map(money),
             }),
             "ended" => {
                 let finished = line.words.get(2) == Some(&"finished");

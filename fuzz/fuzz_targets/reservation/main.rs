@@ -345,7 +345,7 @@ impl Market {
         (self.waiting, self.active) = (waiting, active);
         let due = (over.len() + ended.len()) as u32;
         assert_eq!(
-            self.execute(&Command::Pulse(Pulse { archived: Time(0), unasked: false })),
+            self.execute(&Command::Pulse(Pulse { archived: Time(0), unasked: Time(0) })),
             Ok(Reply::Changed(due))
         );
         for Waiting { id, claim, .. } in over {

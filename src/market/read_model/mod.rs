@@ -21,7 +21,7 @@ use nexnum_engine::event::{
 use nexnum_engine::ids::{AccountId, KeyId, Number, OrderId, ProviderId, Seq};
 use nexnum_engine::order::Order;
 use nexnum_engine::replies::StoredReply;
-use nexnum_engine::state::{GivenUp, State};
+use nexnum_engine::state::{GivenUp, NamedPurchase, State};
 use nexnum_engine::time::Time;
 use papaya::HashMap;
 use parking_lot::Mutex;
@@ -404,6 +404,13 @@ impl ReadModel {
     #[must_use]
     pub fn take_given_up(&self) -> Vec<GivenUp> {
         std::mem::take(&mut self.given_up.lock())
+    }
+
+    /// Takes the purchases without a number, each with its order and attempt, that were known by
+    /// their ids when the process started: all of them once, then none.
+    #[must_use]
+    pub fn take_named(&self) -> Vec<(OrderId, u8, NamedPurchase)> {
+        self.upstream.take_named()
     }
 
     /// Purchases that no order has and that have to go back, of orders in memory.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nexnum_engine::event::{Closing, Event, OrderEvent, ProviderWord, UpstreamEvent};
 use nexnum_engine::ids::{OrderId, ProviderId};
-use nexnum_engine::state::{Orphan, State};
+use nexnum_engine::state::{NamedPurchase, Orphan, State};
 use parking_lot::Mutex;
 
 /// A purchase that no order has, with its provider and the provider's id of it.
@@ -15,6 +15,8 @@ pub type LostPurchase = (ProviderId, Box<str>, Orphan);
 #[derive(Debug, Default)]
 pub(super) struct UpstreamWork {
     orphans: Mutex<BTreeMap<(ProviderId, Box<str>), Orphan>>,
+    /// Purchases without a number, with their attempts, that were known by their ids at the start.
+    named: Mutex<Vec<(OrderId, u8, NamedPurchase)>>,
     /// Closed orders, those of own stock among them, that may have to be ended.
     unended: Mutex<BTreeSet<OrderId>>,
 }
@@ -23,9 +25,11 @@ impl UpstreamWork {
     pub(super) fn from_state(state: &State) -> Self {
         let orphans = state.orphans();
         let orphans = orphans.map(|(provider, id, orphan)| ((provider, id.into()), orphan));
+        let named = state.named().map(|(order, attempt, it)| (order, attempt, it.clone()));
         let unended = state.orders().filter(|order| state.has_to_end_upstream(order));
         Self {
             orphans: Mutex::new(orphans.collect()),
+            named: Mutex::new(named.collect()),
             unended: Mutex::new(unended.map(|order| order.id).collect()),
         }
     }
@@ -62,7 +66,9 @@ impl UpstreamWork {
                     self.unended.lock().remove(order);
                 }
             },
-            UpstreamEvent::PurchaseCharged { .. } | UpstreamEvent::ChargeReversed { .. } => {}
+            UpstreamEvent::PurchaseCharged { .. }
+            | UpstreamEvent::ChargeReversed { .. }
+            | UpstreamEvent::PurchaseNamed { .. } => {}
         }
     }
 
@@ -75,6 +81,10 @@ impl UpstreamWork {
     pub(super) fn orphans(&self) -> Vec<LostPurchase> {
         let orphans = self.orphans.lock();
         orphans.iter().map(|((provider, id), it)| (*provider, id.clone(), *it)).collect()
+    }
+
+    pub(super) fn take_named(&self) -> Vec<(OrderId, u8, NamedPurchase)> {
+        std::mem::take(&mut self.named.lock())
     }
 
     /// Takes out what `has_to_end` says is nothing.

@@ -37,6 +37,10 @@ const IDLE_MAX: Duration = Duration::from_millis(250);
 /// For how long no number at a provider runs out after a start: the provider is asked first about
 /// those whose time is over, what no process could do before.
 const START_LOOK_MS: u64 = 30_000;
+/// The same for numbers whose time was over at the start, which end at once with an answer: their
+/// provider is down or pauses, or has no key. A code that came may be read yet, and a buyer's money
+/// cannot wait for ever.
+const START_LOOK_MAX_MS: u64 = 120_000;
 /// Between two pulses in that time: one may find nothing but what waits for its last look.
 const START_PULSE_MS: u64 = 250;
 /// Longest sleep of the committing thread, so that its age tells a hanging disk from rest.
@@ -203,13 +207,13 @@ impl Sequencer {
         let stopped = Arc::clone(&stopping);
         let decides = supervisor.vital_thread("decide", move |beat| {
             let core = Core::new(engine);
-            let asked_at = clock.now().plus_ms(START_LOOK_MS);
+            let started = clock.now();
             let (pulse_from, disk_free) = (Time(0), true);
             Loop {
                 core,
                 clock,
                 archived,
-                asked_at,
+                started,
                 pulse_from,
                 stopped,
                 commands,
@@ -231,12 +235,24 @@ impl Sequencer {
     }
 }
 
+/// About which numbers providers could not be asked for long enough since a start: those whose
+/// time was over before this moment.
+fn unasked_before(started: Time, now: Time) -> Time {
+    if now < started.plus_ms(START_LOOK_MS) {
+        Time(u64::MAX)
+    } else if now < started.plus_ms(START_LOOK_MAX_MS) {
+        started
+    } else {
+        Time(0)
+    }
+}
+
 struct Loop {
     core: Core,
     clock: Arc<Clock>,
     archived: Arc<AtomicU64>,
-    /// When providers have been asked for long enough since the start.
-    asked_at: Time,
+    /// When the process began to ask providers.
+    started: Time,
     /// When the next pulse may be.
     pulse_from: Time,
     stopped: Arc<AtomicBool>,
@@ -281,8 +297,8 @@ impl Loop {
         let (now, archived) = (self.clock.now(), self.archived());
         let due = self.next_pulse(archived).is_some_and(|due| due <= now);
         if due && !self.core.is_full() {
-            let unasked = now < self.asked_at;
-            if unasked {
+            let unasked = unasked_before(self.started, now);
+            if unasked > Time(0) {
                 self.pulse_from = now.plus_ms(START_PULSE_MS);
             }
             let command = Command::Pulse(Pulse { archived, unasked });

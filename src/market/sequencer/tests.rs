@@ -142,3 +142,12 @@ async fn price_lists_that_together_outgrow_a_row_are_committed_in_several() {
     assert!(lengths.iter().sum::<usize>() > PAYLOAD_LEN_MAX, "{lengths:?}");
     assert!(lengths.iter().all(|len| *len < 2 * BATCH_LEN_MAX), "{lengths:?}");
 }
+
+#[test]
+fn what_ran_out_while_no_process_ran_waits_two_minutes_for_an_answer() {
+    let started = Time(1_000_000);
+    let after = |ms| unasked_before(started, started.plus_ms(ms));
+    let [all, none] = [Time(u64::MAX), Time(0)];
+    assert_eq!([0, 29_999].map(after), [all, all]);
+    assert_eq!([30_000, 119_999, 120_000].map(after), [started, started, none]);
+}

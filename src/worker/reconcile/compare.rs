@@ -79,7 +79,7 @@ impl Reconciler {
         let settled = self.settle_all(&settled, waiting);
         for (order, window, doubt) in &settled {
             // Should it turn up all the same, it goes back.
-            self.orders.give_up_purchase(order, *window, doubt.external_id.as_deref());
+            self.orders.give_up_purchase(order, *window, doubt.numberless.as_ref());
         }
         self.resume_all(settled).await;
         // 7. One that lists cannot settle, or that has no number still, waits no longer.
@@ -119,8 +119,9 @@ impl Reconciler {
     ) -> (Vec<Seeker>, BTreeMap<Box<str>, OrderId>) {
         let ids = self.orders.doubts.known();
         let seeks = |(order, _): &&(Arc<Order>, Window)| !ids.contains_key(&order.id);
-        let known =
-            doubted.iter().filter_map(|(order, _)| Some((ids.get(&order.id)?.clone(), order.id)));
+        let known = doubted
+            .iter()
+            .filter_map(|(order, _)| Some((ids.get(&order.id)?.external_id.clone(), order.id)));
         (doubted.iter().filter(seeks).map(seeker).collect(), known.collect())
     }
 
@@ -161,8 +162,10 @@ impl Reconciler {
             };
             came_to.begun.insert(*id);
             let (order, row) = (Arc::clone(order), row.clone());
-            adoptions
-                .spawn(async move { adopt(&orders, &connected, &order, (number, &row)).await });
+            adoptions.spawn(async move {
+                let bought = (number, &*row.external_id, row.cost);
+                adopt(&orders, &connected, &order, bought).await;
+            });
         }
         while adoptions.join_next().await.is_some() {}
         came_to
@@ -283,18 +286,18 @@ async fn end_unsettled(orders: &Orders, connected: &Connected, order: &Order) {
 }
 
 /// Gives an order the purchase that was made for it.
-async fn adopt(
+pub(super) async fn adopt(
     orders: &Orders,
     connected: &Connected,
     order: &Order,
-    (number, row): (Number, &ActiveRow),
+    (number, external_id, cost): (Number, &str, Option<Micros>),
 ) {
     let command = AssignNumber {
         order: order.id,
         attempt: order.attempt,
         number,
-        external_id: row.external_id.as_str().into(),
-        cost: buy::bookable(row.cost),
+        external_id: external_id.into(),
+        cost: buy::bookable(cost),
         timings: connected.timings(),
     };
     let answer = orders.market.send_until(&command, order.deadline).await;
@@ -305,7 +308,7 @@ async fn adopt(
         if let Some(claim) = doubt.and_then(|doubt| doubt.claim) {
             claim.book();
         }
-        if let Some(cost) = row.cost {
+        if let Some(cost) = cost {
             let bought_at = (order.offer, order.price);
             buy::note_charge(orders, connected, order.id, bought_at, cost);
         }
@@ -313,7 +316,7 @@ async fn adopt(
         tracing::info!(
             provider,
             order,
-            "doubt settled: the purchase was found in the provider's list"
+            "doubt settled: the provider shows the purchase with its number"
         );
     }
 }

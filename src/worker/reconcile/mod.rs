@@ -11,6 +11,7 @@
 //! Where a provider's rows have no dates, a list from before a purchase is what proves that a
 //! row is new: one is taken at the start, and again while nothing is in doubt.
 
+mod by_id;
 mod compare;
 mod listed;
 mod report;
@@ -66,6 +67,8 @@ pub(super) struct Reconciler {
     /// Until when the account counts as shared, for what a list has shown.
     shared_until: Time,
     not_before: Time,
+    /// The same of questions about purchases whose ids are known.
+    by_id_not_before: Time,
     /// The same where only what was given up is looked for.
     given_up_not_before: Time,
     /// The same where nothing is looked for.
@@ -84,6 +87,7 @@ impl Reconciler {
             served: VecDeque::new(),
             shared_until: Time(0),
             not_before: Time(0),
+            by_id_not_before: Time(0),
             given_up_not_before: Time(0),
             baseline_not_before: Time(0),
             rounds: 0,
@@ -119,7 +123,9 @@ impl Reconciler {
     }
 
     async fn round(&mut self) {
-        // 1. What is looked for: orders in doubt, purchases given up.
+        // 1. What is looked for: orders in doubt, first those whose purchases are known by their
+        // ids, purchases given up.
+        self.ask_by_id().await;
         let asked = self.orders.market.clock.now();
         if asked < self.not_before {
             return;
@@ -208,9 +214,9 @@ impl Reconciler {
                 waiting.push((order, window));
                 continue;
             }
-            let external_id = doubts.settle(id).and_then(|doubt| doubt.external_id);
+            let numberless = doubts.settle(id).and_then(|doubt| doubt.numberless);
             if order.state == ActivationState::Failed {
-                self.orders.give_up_purchase(&order, window, external_id.as_deref());
+                self.orders.give_up_purchase(&order, window, numberless.as_ref());
             }
         }
         waiting

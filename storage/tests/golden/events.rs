@@ -267,6 +267,16 @@ fn of_upstream() -> Vec<(&'static str, UpstreamEvent)> {
         ("OrphanSettled GivenBack", settle(OrphanEnd::GivenBack)),
         ("OrphanSettled Stayed", settle(OrphanEnd::Stayed)),
         ("OrphanSettled Gone", settle(OrphanEnd::Gone)),
+        (
+            "PurchaseNamed",
+            UpstreamEvent::PurchaseNamed {
+                order,
+                attempt,
+                provider,
+                external_id: "x9".into(),
+                cost: Micros(300_000),
+            },
+        ),
         ("EndedUpstream", UpstreamEvent::EndedUpstream { order }),
         ("EndedByProvider Cancelled", end(ProviderWord::Cancelled)),
         ("EndedByProvider Expired", end(ProviderWord::Expired)),

@@ -133,7 +133,7 @@ fn an_integer_has_one_way_to_be_written() {
 fn unknown_tags_and_lying_lengths_are_named() {
     for (bytes, expected) in [
         (&[1u8, 0][..], RecordError::UnknownTag),
-        (&[1, 34], RecordError::UnknownTag),
+        (&[1, 35], RecordError::UnknownTag),
         (&[1, 255], RecordError::UnknownTag),
         (&[0xff, 0xff, 0xff, 0xff, 0x0f], RecordError::Truncated),
         (&[1, 6, 1, 0xff, 0xff, 0xff, 0xff, 0x0f, 65], RecordError::Truncated),

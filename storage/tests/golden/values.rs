@@ -13,7 +13,8 @@ use nexnum_engine::order::{Order, OrderStatus};
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{
-    Account, Charge, Counters, GivenUp, Key, Offer, Orphan, Provider, Quarantined, Seen,
+    Account, Charge, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Provider, Quarantined,
+    Seen,
 };
 use nexnum_engine::time::Time;
 
@@ -173,13 +174,16 @@ fn of_callbacks() -> Vec<(String, Row)> {
     rows
 }
 
-fn of_upstream() -> [(String, Row); 4] {
+fn of_upstream() -> [(String, Row); 5] {
     let provider = ProviderId(2);
     let charge = Charge { provider, amount: Micros(300_000), reversed: true };
     let orphan = Orphan { order: ORDER, attempt: 2, from: NOW, cost: Micros(300_000) };
+    let (external_id, cost) = ("x9".into(), Micros(300_000));
+    let named = NamedPurchase { provider, external_id, cost, is_orphan: true };
     [
         ("Charged".to_owned(), Row::Charged(ORDER, 2, charge)),
         ("Orphan".to_owned(), Row::Orphan(provider, "x9".into(), orphan)),
+        ("Named".to_owned(), Row::Named(ORDER, 2, named)),
         ("EndedUpstream".to_owned(), Row::EndedUpstream(ORDER)),
         ("EndedByProvider".to_owned(), Row::EndedByProvider(ORDER, ProviderWord::Missing)),
     ]

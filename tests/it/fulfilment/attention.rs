@@ -220,3 +220,46 @@ async fn activations_whose_provider_is_not_set_up_any_more_are_told() {
     assert!(row.text.starts_with("1 open activations"), "{}", row.text);
     rig.stop().await;
 }
+
+/// A market whose numbers live so long.
+async fn living_ms(ms: u64) -> Rig {
+    let closed = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await.close().await;
+    closed.reword("handler", "lifetime_ms = 1200000", &format!("lifetime_ms = {ms}"));
+    closed.open().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn activations_that_ran_out_without_an_answer_are_told_until_it_comes() {
+    let rig = living_ms(2_000).await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, |order| order.assignment.is_some()).await;
+    rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
+    until(|| rig.noticed(AttentionKind::ActivationsLeft) == 1).await;
+    // Its buyer has the money back, and the provider may charge.
+    rig.order(id, |order| order.state == ActivationState::TimedOut).await;
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    assert_eq!(rig.noticed(AttentionKind::ActivationsLeft), 1);
+    rig.sandbox.faults(HANDLER).clear();
+    until(|| rig.noticed(AttentionKind::ActivationsLeft) == 0).await;
+    assert!(rig.orders().market.read_model.unended().is_empty());
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn activations_that_ended_without_a_key_are_told_until_there_is_one() {
+    let rig = living_ms(8_000).await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, |order| order.assignment.is_some()).await;
+    let mut closed = rig.close().await;
+    closed.keyless = true;
+    let rig = closed.open().await;
+    rig.order(id, |order| order.state == ActivationState::TimedOut).await;
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    let rows = rig.orders().market.attention.rows(99).0;
+    let row = rows.iter().find(|row| row.kind == AttentionKind::ActivationsLeft).unwrap();
+    assert!(row.text.starts_with("0 open activations, 1 that ended here and 0"), "{}", row.text);
+    let with_key = super::setup(&rig.sandbox, HANDLER, &rig.folder);
+    rig.running.providers.connect(with_key).await.unwrap();
+    until(|| rig.noticed(AttentionKind::ActivationsLeft) == 0).await;
+    rig.stop().await;
+}

@@ -166,7 +166,7 @@ async fn answering(number: &str) -> Rig {
 }
 
 /// The order got no number, its money is back, and the purchase goes back.
-async fn check_not_sold(rig: &Rig, id: OrderId) {
+pub(super) async fn check_not_sold(rig: &Rig, id: OrderId) {
     let order = rig.order(id, |order| order.state == ActivationState::Failed).await;
     assert!(order.assignment.is_none(), "{order:?}");
     let market = &rig.orders().market;
@@ -234,38 +234,6 @@ async fn a_lost_purchase_whose_number_another_order_has_goes_back() {
     let first = rig.order(first, |order| order.assignment.is_some()).await;
     let number = first.assignment.as_ref().unwrap().number.to_string();
     check_not_adopted(rig.close().await, &number).await;
-}
-
-/// A market whose provider answers each purchase with its id alone.
-async fn answering_ids() -> Closed {
-    let closed = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await.close().await;
-    closed.reword("fivesim", r#"number = "/phone", cost"#, r#"number = "/none", cost"#);
-    closed
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_purchase_without_a_number_gets_the_one_that_the_list_shows_for_its_id() {
-    let rig = answering_ids().await.open().await;
-    synced(rig.orders()).await;
-    for attempt in [1, 1] {
-        let id = rig.buy(None).await.unwrap();
-        let active = |order: &Order| order.state == ActivationState::Active;
-        assert_eq!(rig.order(id, active).await.attempt, attempt);
-    }
-    let (rows, _) = rig.orders().market.attention.rows(usize::MAX);
-    assert!(!rows.iter().any(|row| row.kind == AttentionKind::WrongNumber), "{rows:?}");
-    rig.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_purchase_that_gets_no_number_goes_back_by_its_id() {
-    let closed = answering_ids().await;
-    closed.reword("fivesim", r#"number = "/phone", country"#, r#"number = "/none", country"#);
-    let rig = closed.open().await;
-    synced(rig.orders()).await;
-    drop(rig.buy(None).await);
-    check_not_sold(&rig, OrderId(1)).await;
-    rig.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

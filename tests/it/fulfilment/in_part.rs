@@ -1,7 +1,7 @@
 //! A message of which a provider shows a part first and the rest later.
 
 use nexnum::message::identity::Look;
-use nexnum_driver::{ExternalState, ReceivedMessage, StatusReport};
+use nexnum_driver::{ExternalState, GivenNumber, ReceivedMessage, StatusReport};
 
 use super::{FIVESIM, HANDLER, Rig};
 
@@ -28,7 +28,8 @@ async fn check(seller: usize, numbered: bool, parts: &[Said], whole: Said) {
     let connected = orders.providers.get(order.provider).unwrap();
     for (part, look) in parts.iter().zip([Look::List, Look::Single].into_iter().cycle()) {
         let messages = vec![shown(*part, numbered)];
-        let report = StatusReport { state: ExternalState::Received, messages };
+        let state = ExternalState::Received;
+        let report = StatusReport { state, messages, number: GivenNumber::Absent };
         let asked = orders.market.read_model.order(id).unwrap();
         orders.take_in(&connected, &asked, &report, look).await.unwrap();
     }

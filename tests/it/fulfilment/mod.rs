@@ -8,6 +8,7 @@ mod doubt;
 mod faults;
 mod in_part;
 mod missing;
+mod numberless;
 mod obtainable;
 mod overflow;
 mod resend;
@@ -33,6 +34,7 @@ use nexnum_engine::ids::{AccountId, CarrierId, OrderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::state::State;
+use nexnum_engine::time::Time;
 use nexnum_sandbox::{Sandbox, SandboxConfig};
 use tempfile::TempDir;
 
@@ -169,7 +171,7 @@ impl Closed {
     fn retire(&self, hours: u64) {
         let mut opened = folder::open(&self.folder.path().join("market"), |_| {}).unwrap();
         let at = opened.last_at.plus_ms(hours * 60 * 60 * 1000);
-        let pulse = Pulse { archived: opened.last_at, unasked: false };
+        let pulse = Pulse { archived: opened.last_at, unasked: Time(0) };
         ledger::append(&mut opened, at, &pulse.into());
     }
 

@@ -2,7 +2,7 @@
 
 use nexnum::attention::AttentionKind;
 use nexnum::message::identity::Look;
-use nexnum_driver::{ExternalState, ReceivedMessage, StatusReport};
+use nexnum_driver::{ExternalState, GivenNumber, ReceivedMessage, StatusReport};
 use nexnum_engine::callback::CallbackFailure;
 use nexnum_engine::ids::CallbackId;
 
@@ -28,7 +28,8 @@ async fn check(seller: usize, numbered: bool) {
     let connected = orders.providers.get(order.provider).unwrap();
     for shown in [99, 102, 102, 103] {
         let messages = (0..shown).map(|at| message(at, numbered)).collect();
-        let report = StatusReport { state: ExternalState::Received, messages };
+        let state = ExternalState::Received;
+        let report = StatusReport { state, messages, number: GivenNumber::Absent };
         let asked = orders.market.read_model.order(id).unwrap();
         orders.take_in(&connected, &asked, &report, Look::Single).await.unwrap();
     }

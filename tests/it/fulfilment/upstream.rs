@@ -243,6 +243,22 @@ async fn a_code_that_came_while_no_process_ran_is_delivered_though_its_time_is_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_came_while_no_process_ran_waits_for_a_provider_that_is_down_at_the_start() {
+    let rig = short_lived(1_500, 100).await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, active).await;
+    rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
+    let closed = rig.close().await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let rig = closed.open().await;
+    tokio::time::sleep(Duration::from_secs(42)).await;
+    rig.sandbox.faults(HANDLER).clear();
+    let order = rig.order(id, |order| order.closed_at.is_some() || received(order)).await;
+    assert_eq!(order.status, OrderStatus::Delivered, "{order:?}");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_has_no_message_at_the_last_look_ends_the_order_at_once() {
     let rig = short_lived(600_000, 100).await;
     let id = rig.buy(None).await.unwrap();

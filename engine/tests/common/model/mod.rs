@@ -51,6 +51,16 @@ pub struct Model {
     callbacks_dropped: u64,
     charges: Vec<Charge>,
     orphans: Vec<Orphan>,
+    named: Vec<Named>,
+}
+
+/// A purchase without a number, by its id.
+struct Named {
+    order: OrderId,
+    attempt: u8,
+    provider: ProviderId,
+    external_id: Box<str>,
+    is_orphan: bool,
 }
 
 /// What a provider charges in vain for an attempt.
@@ -224,6 +234,7 @@ impl Model {
             Command::Finish(Finish { order, actor }) => self.finish(now, *order, *actor),
             Command::FindOrphan(found) => self.find_orphan(found),
             Command::SettleOrphan(settled) => self.settle_orphan(settled),
+            Command::NamePurchase(named) => self.name_purchase(named),
             Command::EndUpstream(ended) => self.end_upstream(*ended),
             Command::EndByProvider(ended) => self.end_by_provider(now, ended),
             Command::Expire(Expire { order }) => self.expire(now, *order),

@@ -14,7 +14,7 @@ use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::FailReason;
 use nexnum_engine::time::Time;
 
-use super::{Answer, Model, Order, at, name_fits, need, oldest, placed};
+use super::{Answer, Model, Named, Order, at, name_fits, need, oldest, placed};
 
 impl Model {
     /// Everything ever credited, less what orders hold or took.
@@ -178,19 +178,15 @@ impl Model {
         let terms = self.orders[index].terms;
         need(self.kind(terms.provider)? == ProviderKind::Driven, "wrong_provider_kind")?;
         need(name_fits(purchase), "invalid_field")?;
-        let taken = self.orders.iter().any(|order| {
-            let same = order.purchase.as_deref() == Some(purchase);
-            same && order.terms.provider == terms.provider && !order.retired
-        });
-        let lost = self
-            .orphans
-            .iter()
-            .any(|orphan| orphan.provider == terms.provider && &*orphan.external_id == purchase);
-        need(!taken && !lost, "duplicate_purchase")?;
+        need(!self.is_taken(terms.provider, purchase), "duplicate_purchase")?;
         let cost = cost.unwrap_or(terms.cost);
         need(cost.0 >= 0 && cost <= COST_MAX, "amount_out_of_range")?;
         self.orders[index].terms.cost = cost;
         self.orders[index].purchase = Some(purchase.into());
+        let (id, attempt) = (OrderId(index as u32 + 1), self.orders[index].attempt);
+        let is_its =
+            |it: &Named| (it.order, it.attempt, &*it.external_id) == (id, attempt, purchase);
+        self.named.retain(|it| !is_its(it));
         self.activate(now, index, number, timings);
         Ok(Reply::Placed(Placed::Filled(OrderId(index as u32 + 1))))
     }
@@ -356,7 +352,7 @@ impl Model {
             let order = &self.orders[*index];
             let is_asked = order.state == S::Active && self.is_driven(*index);
             let ends = order.closed_at.is_none() && self.ends_at(*index) <= now;
-            ends && !(unasked && is_asked)
+            ends && !(order.deadline < unasked && is_asked)
         });
         let mut due: Vec<usize> = open.collect();
         due.sort_by_key(|index| (self.ends_at(*index), *index));

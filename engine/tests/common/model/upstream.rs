@@ -2,7 +2,9 @@
 //! grace that a provider has for its last answer.
 
 use nexnum_engine::activation::ActivationState as S;
-use nexnum_engine::command::{Effect, EndByProvider, EndUpstream, FindOrphan, Reply, SettleOrphan};
+use nexnum_engine::command::{
+    Effect, EndByProvider, EndUpstream, FindOrphan, NamePurchase, Reply, SettleOrphan,
+};
 use nexnum_engine::event::{OrphanEnd, ProviderKind, ProviderWord};
 use nexnum_engine::ids::{OrderId, ProviderId};
 use nexnum_engine::limits::LAST_LOOK_MS;
@@ -11,7 +13,7 @@ use nexnum_engine::order::FailReason;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 
-use super::{Answer, Charge, Model, Orphan, name_fits, need, same};
+use super::{Answer, Charge, Model, Named, Orphan, name_fits, need, same};
 
 const DONE: Answer = Ok(Reply::Effect(Effect::Done));
 const UNCHANGED: Answer = Ok(Reply::Effect(Effect::Unchanged));
@@ -98,6 +100,11 @@ impl Model {
         if self.orphan(found.provider, &found.external_id).is_some() {
             return UNCHANGED;
         }
+        for named in &mut self.named {
+            let is_it = (named.order, named.attempt) == (found.order, found.attempt)
+                && (named.provider, &named.external_id) == (found.provider, &found.external_id);
+            named.is_orphan |= is_it;
+        }
         self.orphans.push(Orphan {
             order: found.order,
             attempt: found.attempt,
@@ -106,6 +113,34 @@ impl Model {
             cost: cost.0,
         });
         DONE
+    }
+
+    pub(super) fn name_purchase(&mut self, named: &NamePurchase) -> Answer {
+        let &NamePurchase { order: id, attempt, ref external_id, cost } = named;
+        let index = self.running(id, attempt)?;
+        let terms = self.orders[index].terms;
+        need(self.kind(terms.provider)? == ProviderKind::Driven, "wrong_provider_kind")?;
+        need(name_fits(external_id), "invalid_field")?;
+        need(!self.is_taken(terms.provider, external_id), "duplicate_purchase")?;
+        let cost = cost.unwrap_or(terms.cost);
+        need(cost.0 >= 0 && cost <= COST_MAX, "amount_out_of_range")?;
+        let is_known = self.named.iter().any(|it| (it.order, it.attempt) == (id, attempt));
+        if !is_known {
+            let (provider, external_id) = (terms.provider, external_id.clone());
+            let named = Named { order: id, attempt, provider, external_id, is_orphan: false };
+            self.named.push(named);
+        }
+        let was_doubted = std::mem::replace(&mut self.orders[index].in_doubt, true);
+        if is_known && was_doubted { UNCHANGED } else { DONE }
+    }
+
+    /// True of what is an order's purchase, or none's and goes back.
+    pub(super) fn is_taken(&self, provider: ProviderId, purchase: &str) -> bool {
+        let is_bought = self.orders.iter().any(|order| {
+            let same = order.purchase.as_deref() == Some(purchase);
+            same && order.terms.provider == provider && !order.retired
+        });
+        is_bought || self.orphan(provider, purchase).is_some()
     }
 
     fn orphan(&self, provider: ProviderId, external_id: &str) -> Option<usize> {
@@ -182,6 +217,13 @@ impl Model {
         orphans.sort_unstable();
         let known = state.orphans().map(|(provider, id, orphan)| (provider, id, orphan.order));
         same("orphans", known.collect::<Vec<_>>(), orphans)?;
+        let named = self.named.iter().filter(|it| !retired(it.order));
+        let named = named.map(|it| (it.order, it.attempt, &*it.external_id, it.is_orphan));
+        let mut named: Vec<_> = named.collect();
+        named.sort_unstable();
+        let known = state.named();
+        let known = known.map(|(id, attempt, it)| (id, attempt, &*it.external_id, it.is_orphan));
+        same("purchases without a number", known.collect::<Vec<_>>(), named)?;
         for (index, order) in self.orders.iter().enumerate().filter(|(_, order)| !order.retired) {
             let id = OrderId(index as u32 + 1);
             let known = state.order(id).expect("compared before");
