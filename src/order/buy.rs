@@ -308,8 +308,13 @@ impl Purchase {
             Attempt::InDoubt(UnknownAttempt { claim: Some(claim), window, numberless })
         };
         // 1. What cannot be sold goes back; without a number it may get one yet.
-        let number = match self.fitting(order, connected, &bought) {
+        let number = match self.fitting(order, connected, (&bought, began)) {
             Ok(number) => number,
+            // An old answer, from a cache: what is there is not ours, and ours may be.
+            Err(misfit @ Misfit::ShownBefore) => {
+                self.orders.report_misfit(connected, order.id, (misfit, SeenIn::Answer));
+                return in_doubt(claim, None);
+            }
             Err(Misfit::NoNumber) => {
                 let numberless = Numberless { external_id: external_id.into(), cost };
                 return in_doubt(claim, Some(numberless));
@@ -353,17 +358,18 @@ impl Purchase {
 
     /// The number that a purchase was answered with, or why it is not sold. A purchase that
     /// another order has is for the engine to refuse: what belongs to that order does not go
-    /// back.
+    /// back. `began` is when its call did.
     fn fitting(
         &self,
         order: &Order,
         connected: &Connected,
-        bought: &Bought,
+        (bought, began): (&Bought, Time),
     ) -> Result<Number, Misfit> {
         let read_model = &self.orders.market.read_model;
         let is_known = read_model.purchase(connected.id(), &bought.external_id).is_some();
         match bought.number {
             GivenNumber::Read(number) if is_known => Ok(number),
+            _ if connected.showed(&bought.external_id, began) => Err(Misfit::ShownBefore),
             number => self.orders.fitting(order, number),
         }
     }

@@ -26,6 +26,8 @@ pub(crate) enum Misfit {
     Taken,
     /// Another order has the purchase.
     OtherPurchase,
+    /// Lists showed it before it was asked for: another program's.
+    ShownBefore,
 }
 
 /// Where a purchase was seen that is not sold.
@@ -85,6 +87,7 @@ impl Orders {
             Misfit::OtherCountry => "with a number of another country",
             Misfit::Taken => "with a number that another order has",
             Misfit::OtherPurchase => "with a purchase that is another order's",
+            Misfit::ShownBefore => "with an activation that its lists had shown before",
         };
         let shown = match seen {
             SeenIn::Answer => "provider answered",
@@ -96,7 +99,8 @@ impl Orders {
             Misfit::Unreadable
             | Misfit::NoNumber
             | Misfit::OtherCountry
-            | Misfit::OtherPurchase => "",
+            | Misfit::OtherPurchase
+            | Misfit::ShownBefore => "",
         };
         let text = format!("the {shown} a purchase {what}: it was not sold{hint}");
         let (attention, subject) = (&self.market.attention, (connected.name(), order));

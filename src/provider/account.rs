@@ -71,6 +71,11 @@ impl Connected {
         self.sightings.lock().made(row)
     }
 
+    /// True if a list that was there before a moment showed an activation.
+    pub(crate) fn showed(&self, external_id: &str, before: Time) -> bool {
+        self.sightings.lock().showed(external_id, before)
+    }
+
     /// Remembers between which moments a purchase of ours was made.
     pub(crate) fn bought(&self, external_id: &str, made: Look) {
         self.sightings.lock().bought(external_id, made);

@@ -41,9 +41,9 @@ pub(crate) enum Dating {
     Lists,
 }
 
-/// How far the clock of a provider's database is from that of its server at the most: more
-/// than clocks that are steered differ by, and less than most purchases are apart.
-const SKEW_MS: u64 = 60_000;
+/// How far the clock of a provider's database is from that of its server at the most: ten
+/// minutes are seen where a clock was set by hand.
+const SKEW_MS: u64 = 11 * 60_000;
 
 impl Made {
     /// The span in which it was made if its provider's clocks differ.
@@ -162,6 +162,11 @@ impl Sightings {
         let about = row.created.or(row.created_unzoned).map(|about| about.plus_ms(DAY_MS));
         let before = about.map_or(seen, |latest| latest.min(seen));
         Made { after: sighting.and_then(|it| it.absent_at), before, dating: Dating::Lists }
+    }
+
+    /// True if a list that was there before a moment showed an activation.
+    pub(crate) fn showed(&self, external_id: &str, before: Time) -> bool {
+        self.known.get(external_id).is_some_and(|sighting| sighting.seen_at < before)
     }
 
     /// What the last list says of an activation that was bought at or after `since`; nothing
@@ -343,6 +348,8 @@ mod tests {
         sightings.note(&list(&["a"], false, 20));
         assert_eq!(shown(&sightings, "a"), Some(Shown::Open));
         assert_eq!(shown(&sightings, "b"), Some(Shown::Absent));
+        let showed = |id, before| sightings.showed(id, Time(before));
+        assert!(showed("a", 11_001) && !showed("a", 11_000) && !showed("b", 30_000));
         sightings.note(&list(&["b"], true, 30));
         assert_eq!(shown(&sightings, "a"), Some(Shown::Cut));
         let mut closed = list(&["a"], false, 40);

@@ -38,6 +38,9 @@ const OVERLAP: usize = 10;
 pub struct ActiveList {
     /// The open activations.
     pub rows: Vec<ActiveRow>,
+    /// Activations that it shows and that are not open any more, without their messages: they
+    /// tell who buys on the account.
+    pub closed: Vec<ActiveRow>,
     /// Rows that could not be read, or whose number could not; each may be any activation.
     pub misfits: usize,
     /// Rows of the reply, those that are not open or not read included; on several pages,
@@ -78,7 +81,9 @@ impl ActiveList {
         let known: BTreeSet<&str> = self.ids.iter().map(String::as_str).collect();
         let is_new = |id: &String| id.is_empty() || !known.contains(id.as_str());
         let adjoins = next.ids.first().is_none_or(|first| !is_new(first));
-        let rows: Vec<_> = next.rows.into_iter().filter(|row| is_new(&row.external_id)).collect();
+        let is_new_row = |row: &ActiveRow| is_new(&row.external_id);
+        let rows: Vec<_> = next.rows.into_iter().filter(is_new_row).collect();
+        let closed: Vec<_> = next.closed.into_iter().filter(is_new_row).collect();
         let ids: Vec<_> = next.ids.into_iter().filter(|id| is_new(id)).collect();
         let brought = !ids.is_empty();
         if brought {
@@ -87,6 +92,7 @@ impl ActiveList {
         self.listed += ids.len();
         self.misfits += next.misfits;
         self.rows.extend(rows);
+        self.closed.extend(closed);
         self.ids.extend(ids);
         self.server_now = self.server_now.or(next.server_now);
         (self.full, self.total) = (next.full || !adjoins, next.total.or(self.total));
@@ -255,7 +261,10 @@ pub(super) fn read(fields: &ActiveFields, input: &Input<'_, '_>) -> Result<Activ
                 }
                 Err(Misfit) => list.misfits += 1,
             },
-            Some(false) => {}
+            Some(false) => {
+                let row = read_active_row(fields, input, row, text.as_deref());
+                list.closed.extend(row.map(|row| ActiveRow { messages: None, ..row }));
+            }
             None => list.misfits += 1,
         }
         if list.listed > ROWS_MAX { Err(Misfit) } else { Ok(()) }

@@ -174,7 +174,7 @@ fn a_row_without_a_date_is_new_if_a_list_from_just_before_does_not_show_it() {
 }
 
 #[test]
-fn a_row_whose_clock_may_be_another_is_not_lost_for_some_seconds() {
+fn a_row_whose_clock_may_be_another_is_not_lost_for_ten_minutes() {
     let of = |after_s, before_s| {
         let dated = row(7, 3, after_s, before_s);
         Unowned { made: Made { dating: Dating::Likely, ..dated.made }, ..dated }
@@ -184,7 +184,9 @@ fn a_row_whose_clock_may_be_another_is_not_lost_for_some_seconds() {
     // It is neither taken nor given back, and its order is not bought again.
     check(&[of(597, 599)], &seekers, &[], &[], (&[], &[], &[1], &[0]));
     check(&[of(597, 599)], &[], &gone, &[], (&[], &[], &[], &[0]));
-    check(&[of(530, 535)], &seekers, &gone, &[], (&[], &[], &[], &[]));
+    let seekers = [seeker(1, 7, 3, 2_000)];
+    check(&[of(1_400, 1_402)], &seekers, &[], &[], (&[], &[], &[1], &[0]));
+    check(&[of(1_300, 1_302)], &seekers, &[], &[], (&[], &[], &[], &[]));
 }
 
 #[test]

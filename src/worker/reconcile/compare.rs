@@ -39,7 +39,7 @@ impl Reconciler {
         let doubted = self.waiting();
         // 2. The rows that no order has, and whose each of them is.
         let (asked, is_cut) = (listed.look.asked, listed.list.is_cut());
-        let ReadList { unowned, whole_from } =
+        let ReadList { unowned, closed, whole_from } =
             listed::read(&self.orders, &self.connected, listed, &mut self.zone);
         let (seekers, known) = self.seekers(&doubted);
         let (ours, mut unowned): (Vec<_>, Vec<_>) =
@@ -48,7 +48,8 @@ impl Reconciler {
         let served = self.served(asked);
         let mut matched = match_rows(&rows, &seekers, given_up, &served, &calls);
         // 3. Where others buy on the account, none is known to be ours.
-        self.judge_account(&unowned, asked);
+        let closed = closed.iter().filter(|(_, says)| says.made.after >= Some(self.began));
+        self.judge_account(&unowned.iter().chain(closed).collect::<Vec<_>>(), asked);
         if self.is_shared(asked) {
             matched.withhold();
         }

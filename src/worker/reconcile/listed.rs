@@ -1,9 +1,14 @@
 //! What a list of open activations says: which rows no order has, and what each of them may
 //! be.
 
+use std::collections::BTreeSet;
+
 use nexnum_driver::{ActiveRow, Crosswalk, GivenNumber};
+use nexnum_engine::activation::Assignment;
 use nexnum_engine::catalog::Catalog;
+use nexnum_engine::command::Timings;
 use nexnum_engine::ids::{CountryId, Number, ServiceId};
+use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 
 use super::{rows_clock, zone};
@@ -12,7 +17,7 @@ use crate::order::doubt::SHOWN_MS;
 use crate::order::matching::{Named, Unowned};
 use crate::provider::connected::Connected;
 use crate::provider::listed::Listed;
-use crate::provider::server_clock::ClockOffset;
+use crate::provider::server_clock::{ClockOffset, Look};
 use crate::provider::sightings::{Dating, Made};
 
 /// What a list says of purchases.
@@ -20,6 +25,8 @@ use crate::provider::sightings::{Dating, Made};
 pub(super) struct ReadList {
     /// The rows that no order has and that are not being given back, each with what it says.
     pub(super) unowned: Vec<(ActiveRow, Unowned)>,
+    /// The same of activations that have ended.
+    pub(super) closed: Vec<(ActiveRow, Unowned)>,
     /// From when on, by our clock, it shows everything that is open.
     pub(super) whole_from: Time,
 }
@@ -38,13 +45,19 @@ pub(super) fn read(
     let server = listed.offset;
     let clocks = {
         let bought = connected.all_bought();
-        let look = |row: &ActiveRow| bought.get(&*row.external_id).copied();
-        let own = || listed.list.rows.iter().filter_map(|row| Some((row, order_of(row)?)));
-        let zoned = own().filter_map(|(row, _)| row.created.zip(look(row)));
-        let unzoned = own().filter_map(|(row, _)| row.created_unzoned.zip(look(row)));
-        let placed = own().filter_map(|(row, order)| {
-            row.created_unzoned.zip(read_model.order(order).map(|order| order.placed_at))
-        });
+        let timings = connected.timings();
+        let look = |row: &ActiveRow, order: &Order| {
+            let by_ledger = || bought_between(order.placed_at, order.assignment.as_ref()?, timings);
+            bought.get(&*row.external_id).copied().or_else(by_ledger)
+        };
+        let own = || {
+            let order_of = |row| read_model.order(order_of(row)?);
+            listed.list.rows.iter().filter_map(move |row| Some((row, order_of(row)?)))
+        };
+        let zoned = own().filter_map(|(row, order)| row.created.zip(look(row, &order)));
+        let unzoned = own().filter_map(|(row, order)| row.created_unzoned.zip(look(row, &order)));
+        let placed =
+            own().filter_map(|(row, order)| row.created_unzoned.zip(Some(order.placed_at)));
         *zone = server.and_then(|offset| zone::of_rows(placed, offset)).or(*zone);
         // Where it is the server's clock that dates rows, both tell of it.
         let with_server = |rows: ClockOffset| server.and_then(|it| it.and(rows)).unwrap_or(rows);
@@ -56,17 +69,35 @@ pub(super) fn read(
     listed.offset = clocks.zoned.or(server);
     let whole_from = listed.whole_from();
     // 3. The rows of others, and when they were made.
-    let names = Names::of(&listed.list.rows);
-    let mut unowned = Vec::new();
-    for row in &listed.list.rows {
+    let list = &listed.list;
+    let names = Names::of(&list.rows);
+    let says = |row: &ActiveRow| {
         if order_of(row).is_some() || orders.doubts.is_disowned(provider, &row.external_id) {
-            continue;
+            return None;
         }
         let made = clocks.made(row, connected.made(row));
         let (country, service) = names.read((orders.market.catalog, connected.crosswalk()), row);
-        unowned.push((row.clone(), Unowned { country, service, made }));
-    }
-    ReadList { unowned, whole_from }
+        Some((row.clone(), Unowned { country, service, made }))
+    };
+    let unowned = each_once(&list.rows).filter_map(says).collect();
+    let closed = each_once(&list.closed).filter_map(says).collect();
+    ReadList { unowned, closed, whole_from }
+}
+
+/// The first row of each activation: a list may show one several times.
+fn each_once(rows: &[ActiveRow]) -> impl Iterator<Item = &ActiveRow> {
+    let mut ids = BTreeSet::new();
+    rows.iter().filter(move |row| ids.insert(&*row.external_id))
+}
+
+/// Between which moments an order's purchase was made, as the ledger tells it: from its placement
+/// to its number, which came so long before its times are over. `None` where the times are not
+/// those of now, so that they tell nothing.
+fn bought_between(placed_at: Time, given: &Assignment, now: Timings) -> Option<Look> {
+    let by_life = given.expires_at.0.checked_sub(now.lifetime_ms)?;
+    let is_known = given.cancel_from.0.checked_sub(now.min_cancel_age_ms) == Some(by_life);
+    let asked = placed_at;
+    (is_known && by_life >= asked.0).then_some(Look { asked, answered: Time(by_life) })
 }
 
 /// How the moments of a list's rows stand to ours.
@@ -163,7 +194,6 @@ pub(super) fn international(catalog: &Catalog, row: &ActiveRow, country: Country
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::server_clock::Look;
 
     #[test]
     fn a_row_that_names_no_service_where_others_do_is_of_none() {
@@ -172,6 +202,33 @@ mod tests {
         assert_eq!(named(Some("zz"), true, find), Named::Unknown);
         assert_eq!(named(None, true, find), Named::Unknown);
         assert_eq!(named(None, false, find), Named::Absent);
+    }
+
+    #[test]
+    fn an_activation_that_a_list_shows_twice_is_one() {
+        let row = |id: &str| ActiveRow { external_id: id.to_owned(), ..ActiveRow::default() };
+        let rows = [row("a"), row("b"), row("a")];
+        let ids: Vec<_> = each_once(&rows).map(|row| &*row.external_id).collect();
+        assert_eq!(ids, ["a", "b"]);
+    }
+
+    #[test]
+    fn the_ledger_tells_between_which_moments_an_order_s_purchase_was_made() {
+        let timings = Timings { lifetime_ms: 60_000, min_cancel_age_ms: 5_000 };
+        let bought = |given_ms: u64, timings| {
+            let given = Assignment {
+                number: Number(15_551),
+                external_id: "a".into(),
+                cancel_from: Time(given_ms + 5_000),
+                expires_at: Time(given_ms + 60_000),
+            };
+            bought_between(Time(100_000), &given, timings)
+        };
+        let look = Look { asked: Time(100_000), answered: Time(101_000) };
+        assert_eq!(bought(101_000, timings), Some(look));
+        let others = Timings { lifetime_ms: 90_000, ..timings };
+        assert_eq!(bought(101_000, others), None, "it was sold with other times");
+        assert_eq!(bought(99_000, timings), None);
     }
 
     fn by_lists(after: Option<u64>, before: u64) -> Made {

@@ -58,6 +58,11 @@ pub(super) struct Reconciler {
     misfits: usize,
     /// Rows that were reported, since they may be ours and may not, and are there still.
     unattributed: BTreeSet<String>,
+    /// Those of them that the log has named.
+    named: BTreeSet<String>,
+    /// Since when purchases that have ended are told apart by memory: it has those of before in
+    /// part alone.
+    began: Time,
     /// The zone of the provider's moments, where they have none and a row of ours told it: a
     /// list may be without one when it matters.
     zone: Option<i64>,
@@ -83,6 +88,8 @@ impl Reconciler {
             connected: Arc::clone(connected),
             misfits: 0,
             unattributed: BTreeSet::new(),
+            named: BTreeSet::new(),
+            began: orders.market.clock.now(),
             zone: None,
             served: VecDeque::new(),
             shared_until: Time(0),

@@ -30,7 +30,7 @@ impl Reconciler {
     }
 
     /// Looks for purchases on the account that no order of ours can have made.
-    pub(super) fn judge_account(&mut self, unowned: &[(ActiveRow, Unowned)], now: Time) {
+    pub(super) fn judge_account(&mut self, unowned: &[&(ActiveRow, Unowned)], now: Time) {
         let is_fresh = self.shared_until > now.plus_ms(SHARED_MS - SHARED_LOOK_MS);
         if self.connected.policy().shared_account || is_fresh {
             return;
@@ -54,7 +54,7 @@ impl Reconciler {
     }
 
     /// The newest row that no purchase of ours can have made, and when it was made at the latest.
-    fn foreign(&self, unowned: &[(ActiveRow, Unowned)], now: Time) -> Option<(String, Time)> {
+    fn foreign(&self, unowned: &[&(ActiveRow, Unowned)], now: Time) -> Option<(String, Time)> {
         let since = Time(now.0.saturating_sub(SHARED_MS));
         let begun = self.begun(now);
         let mut rows: Vec<_> =
@@ -127,8 +127,11 @@ impl Reconciler {
         let count = self.unattributed.len();
         self.connected.note(|health| health.unattributed = count);
         // 2. New ones by their names.
-        let new: Vec<_> = self.unattributed.difference(&before).collect();
-        for external_id in new.iter().take(REPORTS_MAX) {
+        let has_new = self.unattributed.difference(&before).next().is_some();
+        self.named.retain(|id| self.unattributed.contains(id));
+        let unnamed = self.unattributed.difference(&self.named);
+        let unnamed: Vec<_> = unnamed.take(REPORTS_MAX).cloned().collect();
+        for external_id in &unnamed {
             tracing::warn!(
                 provider,
                 external_id,
@@ -136,19 +139,24 @@ impl Reconciler {
                  or another program's; it is left alone"
             );
         }
-        let Some(first) = self.unattributed.first() else {
+        self.named.extend(unnamed);
+        if count == 0 {
             if !before.is_empty() {
                 self.orders.market.attention.clear(AttentionKind::UnattributedPurchase, provider);
             }
             return;
-        };
+        }
         // 3. All of them, until they are gone.
-        let others = match count - 1 {
+        let listed: Vec<_> =
+            self.unattributed.iter().take(REPORTS_MAX).map(String::as_str).collect();
+        let (s, are) = if count == 1 { ("", "it is") } else { ("s", "they are") };
+        let others = match count - listed.len() {
             0 => String::new(),
-            more => format!(" and {more} more"),
+            more => format!(" and {more} more, which the log names"),
         };
-        let text = format!("unattributed purchase {first}{others}: it is left alone");
-        if !new.is_empty() {
+        let text =
+            format!("unattributed purchase{s} {}{others}: {are} left alone", listed.join(", "));
+        if has_new {
             let (at, op) = (self.orders.market.clock.now(), Op::ListActive);
             self.connected.note_failure(Failure { at, op, order: None, text: text.clone() });
         }

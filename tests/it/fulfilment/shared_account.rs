@@ -136,6 +136,39 @@ async fn an_account_on_which_another_program_is_seen_to_buy_counts_as_shared() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_lists_had_shown_before_a_purchase_is_not_sold_as_its_answer() {
+    let closed = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await.close().await;
+    let theirs = stray(&closed.sandbox).await;
+    // A cache replays the answer to a purchase that another program made.
+    let answer = r#"external_id = "/activationId", number = "/phoneNumber", cost"#;
+    let replayed = format!(r#"external_id = "={theirs}", number = "/phoneNumber", cost"#);
+    closed.reword("handler", answer, &replayed);
+    let rig = closed.open().await;
+    synced(rig.orders()).await;
+    let order = rig.order(rig.buy(None).await.unwrap(), active).await;
+    let bought = order.assignment.as_ref().unwrap();
+    assert_ne!(&*bought.external_id, theirs, "the list shows ours");
+    assert!(rig.told(AttentionKind::WrongNumber).is_some_and(|text| text.contains("before")));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_whose_purchases_have_ended_shares_the_account_all_the_same() {
+    let rig = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await;
+    rig.order(rig.buy(None).await.unwrap(), active).await;
+    let other = other_service(&rig.sandbox, FIVESIM);
+    let path = format!("buy/activation/indonesia/any/{other}");
+    let bought: serde_json::Value =
+        serde_json::from_str(&ask_fivesim(&rig.sandbox, &path).await).unwrap();
+    let ended = ask_fivesim(&rig.sandbox, &format!("cancel/{}", bought["id"])).await;
+    assert!(ended.contains("CANCELED"), "{ended}");
+    rig.sandbox.faults(FIVESIM).next(FaultKind::BoughtButReplyLost);
+    rig.doubt(2).await;
+    until(|| rig.told(AttentionKind::SharedAccount).is_some()).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_names_another_service_is_not_ours() {
     let rig = Rig::start_with(&[(SMSPOOL, 100_000)], 600_000).await;
     rig.sandbox.faults(SMSPOOL).next(FaultKind::TimeOut);
