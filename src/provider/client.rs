@@ -403,6 +403,7 @@ impl ProviderClient {
         self.pause_if_asked(asked_in(op, way.lane()), read.as_ref().err());
         read.map_err(|mut error| {
             error.excerpt = self.mask(&error.excerpt);
+            error.reply = error.reply.map(|reply| self.mask(&reply).into());
             let retryable = consequence::of(error.kind).retry == Retry::All
                 && !error.certain
                 && error.retry_after_ms.is_none();

@@ -22,7 +22,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::{ActiveList, Op, ProviderError};
+use nexnum_driver::{ActiveList, ErrorKind, Op, ProviderError};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::order::Order;
@@ -148,6 +148,9 @@ impl Reconciler {
             Err(error) => {
                 let now = self.note_unlisted(&error);
                 self.not_before = now.plus_ms(FAILED_PAUSE_MS);
+                if is_answer(&error) {
+                    self.end_unsettled(asked, &waiting).await;
+                }
                 return;
             }
         };
@@ -218,6 +221,12 @@ impl Reconciler {
         }
         waiting
     }
+}
+
+/// Whether a provider that gave no list said so itself: one that is down, or whose limits are
+/// used up, may give it soon.
+const fn is_answer(error: &ProviderError) -> bool {
+    !matches!(error.kind, ErrorKind::Temporary | ErrorKind::NoTurn | ErrorKind::NotSent)
 }
 
 /// How far back a list has to go to show what became of these: as far as those that wait
