@@ -23,6 +23,7 @@ mod query;
 pub mod quote;
 mod refusal;
 mod refused;
+mod refused_told;
 mod resend;
 mod single_flight;
 mod take_up;
@@ -44,6 +45,7 @@ use crate::provider::providers::Providers;
 use self::doubt::Doubts;
 use self::in_flight::InFlight;
 use self::missing::Missing;
+use self::refused_told::RefusedTold;
 use self::single_flight::SingleFlight;
 use self::tasks::Tasks;
 
@@ -84,6 +86,8 @@ pub struct Orders {
     single_flight: SingleFlight,
     in_flight: InFlight,
     own: OwnStock,
+    /// What the operator has been told of each provider's refused callbacks.
+    refused_told: Mutex<BTreeMap<ProviderId, RefusedTold>>,
 }
 
 impl Orders {
@@ -100,6 +104,7 @@ impl Orders {
             tasks,
             single_flight: SingleFlight::default(),
             in_flight: InFlight::default(),
+            refused_told: Mutex::default(),
         })
     }
 
