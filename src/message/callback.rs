@@ -15,8 +15,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::json::{self, JsonFault};
+use crate::message::fit::fit;
 use crate::message::unseen::is_blank;
-use crate::message::{form, number};
+use crate::message::{extract, form, number};
 
 /// Digits of a number, as E.164 has it.
 const DIGITS_MAX: usize = 15;
@@ -34,7 +35,9 @@ pub struct PostedMessage {
     /// The sender, as the phone network states it: its first 100 bytes of UTF-8 are kept.
     #[serde(default)]
     pub sender: String,
-    /// The text, which shows something: 2,000 bytes of UTF-8 are kept, those with the code.
+    /// The text, which shows something. Of one above 2,000 bytes of UTF-8 so many are kept: those
+    /// with the code, links and what else may be a code, the end and the beginning; `…` stands for
+    /// what is left out.
     #[schemars(length(min = 1))]
     pub text: String,
     /// The SIM bank's own id of the message: messages with the same id are the same.
@@ -192,7 +195,7 @@ pub fn number(posted: &PostedMessage) -> Option<Number> {
 }
 
 /// What is stored of a callback, and as what: its body as it came; of a longer one its fields
-/// alone, or its beginning.
+/// alone, with its text cut where that is too long, or its beginning.
 #[must_use]
 pub fn stored<'a>(
     content_type: &'a str,
@@ -204,17 +207,51 @@ pub fn stored<'a>(
     if body.len() <= len_max {
         return (content_type, body.into());
     }
-    let fields = read.as_ref().ok().and_then(|posted| serde_json::to_vec(posted).ok());
-    match fields.filter(|fields| fields.len() <= len_max) {
+    let fields = read.as_ref().ok().and_then(|posted| {
+        // What JSON makes of a character may take more bytes than it.
+        let mut lens = [usize::MAX, len_max / 2, len_max / 12].into_iter();
+        lens.find_map(|len| fields_of(posted, len).filter(|fields| fields.len() <= len_max))
+    });
+    match fields {
         Some(fields) => ("application/json", fields.into()),
         None => (content_type, body[..len_max].into()),
     }
+}
+
+/// A message as JSON, with so many bytes of its text at most.
+fn fields_of(posted: &PostedMessage, len_max: usize) -> Option<Vec<u8>> {
+    if posted.text.len() <= len_max {
+        return serde_json::to_vec(posted).ok();
+    }
+    let code = extract::extract(&posted.text, &posted.sender).map(|found| found.code);
+    let text = fit(&posted.text, len_max, code.as_deref().unwrap_or_default(), &posted.sender);
+    serde_json::to_vec(&PostedMessage { text: text.into_owned(), ..posted.clone() }).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::json::JsonFaultKind;
+
+    #[test]
+    fn what_is_stored_of_a_long_callback_can_be_read_and_has_its_code() {
+        let said = |text: &str| serde_json::json!({"number": "62812345", "id": "7", "text": text});
+        let (words, breaks) = ("请".repeat(20_000), "\u{1}".repeat(20_000));
+        for filler in [&words, &breaks] {
+            let body = said(&format!("{filler} code 48291 {filler}")).to_string();
+            let sent = read("", body.as_bytes());
+            for len_max in [8 * 1024, 64 * 1024] {
+                let (content_type, stored) = stored("", body.as_bytes(), &sent, len_max);
+                let posted = read(content_type, &stored).expect("it can be read");
+                assert!(posted.text.contains("code 48291") && stored.len() <= len_max);
+                assert_eq!((posted.id.as_deref(), &*posted.number), (Some("7"), "62812345"));
+            }
+        }
+        let short = said("code 48291").to_string();
+        let whole = stored("a/b", short.as_bytes(), &read("", short.as_bytes()), 1_024);
+        assert_eq!(whole, ("a/b", short.as_bytes().into()));
+        assert_eq!(stored("a/b", b"no JSON", &read("", b"no JSON"), 2).1.as_ref(), b"no");
+    }
 
     const FORM: &str = "application/x-www-form-urlencoded";
 
