@@ -55,11 +55,26 @@ impl fmt::Debug for PostedMessage {
     }
 }
 
-/// Reads a body: a JSON object, or a form with the same names, in its charset.
+/// Reads a body: a JSON object, or a form with the same names, in its charset, or else in one in
+/// which it can be read: no charset alone keeps a message away.
 ///
 /// # Errors
 /// Why it cannot be read, or which field cannot be used.
 pub fn read(content_type: &str, body: &[u8]) -> Result<PostedMessage, JsonFault> {
+    let read = read_as(content_type, body);
+    if read.is_ok() || body.is_ascii() {
+        return read;
+    }
+    let unnamed = form::without_charset(content_type);
+    let others = OTHER_CHARSETS.iter().map(|charset| format!("{unnamed}; charset={charset}"));
+    others.into_iter().find_map(|other| read_as(&other, body).ok()).map_or(read, Ok)
+}
+
+/// What bodies are tried as that cannot be read: in the eastern ones a backslash or a brace may be
+/// half of a character.
+const OTHER_CHARSETS: [&str; 5] = ["utf-8", "shift_jis", "gb18030", "big5", "euc-kr"];
+
+fn read_as(content_type: &str, body: &[u8]) -> Result<PostedMessage, JsonFault> {
     let text = decoded(content_type, body);
     // A form is split at its bytes, which are two for a character of UTF-16: as text it is UTF-8.
     let (form_type, form_body) = if is_utf16(content_type, body) {
@@ -314,6 +329,39 @@ mod tests {
         let marked = [&b"\xef\xbb\xbf"[..], &body("код".as_bytes())].concat();
         assert_eq!(text_of("application/json", &marked), "код");
         assert_eq!(text_of("", &marked), "код");
+    }
+
+    #[test]
+    fn a_body_in_a_charset_that_it_does_not_name_is_read() {
+        let json = |text: &[u8]| [br#"{"number": "62812345", "text": ""#, text, br#""}"#].concat();
+        let form = |text: &[u8]| [b"number=62812345&text=", text].concat();
+        let utf8 = "Tu código está aquí: 48291";
+        for charset in ["iso-8859-1", "windows-1251", "shift_jis", "gbk", "utf-16", "iso-2022-kr"] {
+            let named = format!("application/json; charset={charset}");
+            assert_eq!(text_of(&named, &json(utf8.as_bytes())), utf8, "{charset}");
+            let named = format!("{FORM}; charset={charset}");
+            assert_eq!(text_of(&named, &form(utf8.as_bytes())), utf8, "{charset}");
+        }
+        let wrong = [
+            // A mark of JSON is half of their last characters.
+            (&b"48291 \x95\\"[..], "48291"),
+            (b"48291 \xa6\\", "48291"),
+            // A quote that is written as JSON wants it, behind a letter.
+            (b"48291 \xe9\\\"", "48291"),
+            (b"Tu c\xf3digo: 48291", "48291"),
+            (b"\xea\xee\xe4 48291", "48291"),
+            (b"\xd1\xe9\xd6\xa4\xc2\xeb48291", "48291"),
+            (b"\x83R\x81[\x83h48291", "48291"),
+        ];
+        for charset in ["utf-8", "shift_jis", "gbk", "big5", "utf-16", "iso-8859-1", "nope"] {
+            for (text, code) in wrong {
+                let named = format!("application/json; charset={charset}");
+                let shown = text_of(&named, &json(text));
+                assert!(shown.contains(code), "{charset}: {shown}");
+                let shown = text_of(&format!("{FORM}; charset={charset}"), &form(text));
+                assert!(shown.contains(code), "{charset}: {shown}");
+            }
+        }
     }
 
     #[test]
