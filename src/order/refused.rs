@@ -6,7 +6,7 @@
 //! apart from those that are trusted until an operator has it processed. Leaves to others: who
 //! is a known source.
 
-use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
+use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::command::{ReceiveCallback, SettleCallback};
 use nexnum_engine::ids::ProviderId;
@@ -133,26 +133,17 @@ impl Orders {
         came: Time,
     ) -> Option<Time> {
         let read_model = &self.market.read_model;
-        let (of_body, refused) = read_model.callbacks(|callbacks| {
-            let of_body = callbacks.with_key(key(body)).and_then(|known| {
+        let of_body = read_model.callbacks(|callbacks| {
+            callbacks.with_key(key(body)).and_then(|known| {
                 let kept = callbacks.get(known).map(|kept| kept.received_at);
                 kept.or_else(|| read_model.lost_callbacks().came(known))
-            });
-            let refused: Vec<_> = match posted.id {
-                Some(_) => callbacks.refused().cloned().collect(),
-                None => Vec::new(),
-            };
-            (of_body, refused)
+            })
         });
         // Without an id an equal one is the same for a while alone.
         let since = repeated::refused_since(came);
         let of_body = of_body.filter(|at| posted.id.is_some() || *at >= since);
-        let is_same = |kept: &&Callback| {
-            let read = callback::read(&kept.content_type, &kept.body);
-            read.is_ok_and(|refused| repeated::is_of_one_id(posted, &refused))
-        };
-        // Oldest first.
-        let of_id = refused.iter().find(is_same).map(|kept| kept.received_at);
+        let of_id = repeated::id_key(posted)
+            .and_then(|wanted| self.refused_ids.first_came(read_model, wanted));
         of_body.into_iter().chain(of_id).min()
     }
 

@@ -88,7 +88,7 @@ pub(super) struct Kept {
 /// Those that are kept, of each provider that has some.
 pub(super) fn kept_by_provider(callbacks: &Callbacks) -> BTreeMap<ProviderId, Kept> {
     let mut all: BTreeMap<_, Kept> = BTreeMap::new();
-    for callback in callbacks.refused() {
+    for (_, callback) in callbacks.refused() {
         let kept = all.entry(callback.provider).or_default();
         kept.count += 1;
         kept.reasons.extend(callback.failure.map(CallbackFailure::code));

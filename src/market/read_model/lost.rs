@@ -72,7 +72,7 @@ impl LostCallbacks {
         {
             // The oldest go.
             let mut refused = self.refused.lock();
-            for oldest in callbacks.refused().take(*dropped as usize) {
+            for (_, oldest) in callbacks.refused().take(*dropped as usize) {
                 *refused.entry(oldest.provider).or_default() += 1;
             }
         }
