@@ -129,7 +129,8 @@ kinds! {
     StatusUnreadable "status_unreadable" UntilCleared
     /// Callbacks could not be processed: `GET /api/admin/callbacks` has them.
     CallbacksFailed "callbacks_failed" UntilCleared
-    /// Callbacks are refused: for their address, signature, size or form.
+    /// Callbacks are refused: for their address, signature, size or form. A row of those that are
+    /// kept stays until none is left.
     CallbacksRefused "callbacks_refused" UntilQuiet
     /// A provider shows more messages of an order than an order takes.
     TooManyMessages "too_many_messages" ADay
@@ -190,6 +191,7 @@ pub struct AttentionRow {
     pub count: u64,
     /// What it is, as it was told last.
     pub text: String,
+    lasts: Lasts,
 }
 
 /// A row cannot be taken off the list: it goes when its cause is gone.
@@ -230,20 +232,30 @@ impl Attention {
         subject: impl Into<AttentionSubject>,
         text: impl Into<String>,
     ) {
-        let (now, subject, mut text) = (self.shared.clock.now(), subject.into(), text.into());
+        self.note(kind.lasts(), (kind, subject.into()), text.into());
+    }
+
+    /// Notes a condition whose row stays until it is cleared, whatever others of its kind do.
+    pub fn hold(&self, kind: AttentionKind, subject: impl Into<AttentionSubject>, text: &str) {
+        self.note(Lasts::UntilCleared, (kind, subject.into()), text.to_owned());
+    }
+
+    fn note(&self, lasts: Lasts, key: (AttentionKind, AttentionSubject), mut text: String) {
         text.truncate(text.floor_char_boundary(TEXT_LEN_MAX));
-        let mut list = self.shared.list.lock();
+        let (now, mut list) = (self.shared.clock.now(), self.shared.list.lock());
         list.expire(now);
-        if let Some(row) = list.rows.get_mut(&(kind, subject.clone())) {
-            (row.last_at, row.count, row.text) = (now, row.count.saturating_add(1), text);
+        if let Some(row) = list.rows.get_mut(&key) {
+            (row.last_at, row.count) = (now, row.count.saturating_add(1));
+            (row.text, row.lasts) = (text, lasts);
             return;
         }
+        let (kind, subject) = key.clone();
         if list.of_kind(kind) >= OF_KIND_MAX {
             return list.leave_out(kind);
         }
-        let row = AttentionRow { kind, subject, since: now, last_at: now, count: 1, text };
+        let row = AttentionRow { kind, subject, since: now, last_at: now, count: 1, text, lasts };
         row.log_begin();
-        list.rows.insert((kind, row.subject.clone()), row);
+        list.rows.insert(key, row);
     }
 
     /// Notes that a condition's cause is gone. Nothing happens if there is no such row.
@@ -346,7 +358,7 @@ impl List {
 
     /// Ends the rows of what happened long ago.
     fn expire(&mut self, now: Time) {
-        let is_over = |row: &AttentionRow| match row.kind.lasts() {
+        let is_over = |row: &AttentionRow| match row.lasts {
             Lasts::UntilCleared => false,
             Lasts::ADay => now.ms_since(row.last_at) >= EVENT_KEPT_MS,
             Lasts::UntilQuiet => now.ms_since(row.last_at) >= QUIET_MS,
@@ -488,6 +500,15 @@ mod tests {
         assert_eq!(list.rows.len(), 1);
         drop(list);
         assert_eq!(shown(&attention), ["key_missing a// x1: no key"]);
+        // What is held outlasts the others of its kind.
+        attention.raise(AttentionKind::CallbacksRefused, "a", "refused");
+        attention.raise(AttentionKind::CallbacksRefused, "b", "refused");
+        attention.hold(AttentionKind::CallbacksRefused, "a", "kept");
+        attention.shared.list.lock().expire(now.plus_ms(DAY_MS));
+        assert_eq!(
+            shown(&attention),
+            ["callbacks_refused a// x2: kept", "key_missing a// x1: no key"]
+        );
     }
 
     #[test]

@@ -30,6 +30,7 @@ struct Counters {
     provider_overcharges: Family<Provider, Counter>,
     callbacks: Family<CallbackLabels, Counter>,
     callbacks_refused: Family<RefusedLabels, Counter>,
+    callbacks_refused_unkept: Family<Provider, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -64,6 +65,7 @@ impl Default for Counters {
             provider_overcharges: Family::default(),
             callbacks: Family::default(),
             callbacks_refused: Family::default(),
+            callbacks_refused_unkept: Family::default(),
         }
     }
 }
@@ -97,6 +99,12 @@ impl Metrics {
         self.0.callbacks_refused.get_or_create(&RefusedLabels { source, reason }).inc();
     }
 
+    /// Refused callbacks for a provider's numbers are not kept, or no longer.
+    pub fn callbacks_unkept(&self, provider: &str, count: u64) {
+        let provider = Provider { provider: provider.to_owned() };
+        self.0.callbacks_refused_unkept.get_or_create(&provider).inc_by(count);
+    }
+
     /// Puts all of them on a page that is about to be written. The format adds `_total` to
     /// counters and a full stop to each explanation.
     pub fn register(&self, page: &mut Registry) {
@@ -107,6 +115,7 @@ impl Metrics {
             provider_overcharges,
             callbacks,
             callbacks_refused,
+            callbacks_refused_unkept,
         } = &*self.0;
         page.register(
             "nexnum_commit_seconds",
@@ -137,6 +146,11 @@ impl Metrics {
             "nexnum_callbacks_refused",
             "Callbacks refused before they could be processed, by source and reason",
             callbacks_refused.clone(),
+        );
+        page.register(
+            "nexnum_callbacks_refused_unkept",
+            "Refused callbacks that found no room to be kept, or made room for newer ones",
+            callbacks_refused_unkept.clone(),
         );
     }
 }

@@ -1,7 +1,8 @@
 //! Bodies as text: in the charset that they show, name, or are taken for.
 //!
 //! Promises: a body without a charset loses nothing, since what is not UTF-8 in it is read as
-//! windows-1252, which gives every byte a character. Leaves to others: what the text means.
+//! windows-1252, which gives every byte a character. A wrong charset costs no ASCII of a body
+//! that has it as it is, as digits and marks of JSON. Leaves to others: what the text means.
 
 use std::borrow::Cow;
 
@@ -11,7 +12,9 @@ use encoding_rs::{
 
 /// A body as text: in the charset that its mark or its first bytes show, else in the one that
 /// its `Content-Type` names, else in UTF-8. What is not UTF-8 there is windows-1252; what another
-/// charset cannot decode becomes U+FFFD. A mark at the start is left out.
+/// charset cannot decode becomes U+FFFD, and the digits beside it stay. A body that is UTF-8 with
+/// more than ASCII is UTF-8 whatever it is called, but where it has few such characters and is
+/// without a fault in an eastern charset that it names. A mark at the start is left out.
 #[must_use]
 pub fn decoded<'a>(content_type: &str, body: &'a [u8]) -> Cow<'a, str> {
     let (encoding, mark_len) = encoding_of(content_type, body);
@@ -39,11 +42,26 @@ fn encoding_of(content_type: &str, body: &[u8]) -> (&'static Encoding, usize) {
     })
 }
 
-/// UTF-8 that is said to be UTF-16: whatever has a digit or a sign of ASCII has a zero in UTF-16.
+/// A body that is said to be in another charset than it is.
 fn is_mislabelled(named: &'static Encoding, body: &[u8]) -> bool {
-    let is_wide = named == UTF_16LE || named == UTF_16BE;
-    is_wide && !body.contains(&0) && std::str::from_utf8(body).is_ok()
+    let utf8 = std::str::from_utf8(body).ok();
+    if named == UTF_16LE || named == UTF_16BE {
+        // Whatever has a digit or a sign of ASCII has a zero in UTF-16.
+        let has_digits = || body.windows(3).any(|three| three.iter().all(u8::is_ascii_digit));
+        let is_narrow = utf8.is_some() || body.iter().take(2).all(u8::is_ascii) || has_digits();
+        return !body.contains(&0) && is_narrow;
+    }
+    // By chance, bytes of another charset are UTF-8 in very short texts alone.
+    utf8.filter(|text| !text.is_ascii()).is_some_and(|text| {
+        let is_sure = named.is_single_byte()
+            || text.chars().any(|c| c.len_utf8() > 2)
+            || text.chars().filter(|c| !c.is_ascii()).count() >= SURE_LEN;
+        is_sure || named.decode_without_bom_handling_and_without_replacement(body).is_none()
+    })
 }
+
+/// Characters of two bytes that make a body UTF-8 whichever eastern charset it names.
+const SURE_LEN: usize = 3;
 
 /// UTF-16 without a mark: every body begins with a character of ASCII, and none with a zero
 /// beside it.
@@ -90,7 +108,8 @@ fn labelled(label: &[u8]) -> Option<&'static Encoding> {
         b"utf16be" | b"ucs-2be" | b"ucs2be" => Some(UTF_16BE),
         _ => None,
     };
-    Encoding::for_label(label).or_else(by_number).or_else(unhyphened)
+    // A label for which the standard reads nothing at all names none.
+    Encoding::for_label_no_replacement(label).or_else(by_number).or_else(unhyphened)
 }
 
 /// The charset in a `Content-Type`: `text/html; charset="windows-1251"`.
@@ -115,6 +134,58 @@ mod tests {
             let every: Vec<u8> = (1..=255).collect();
             assert!(!of(&every).contains('\u{fffd}'));
             assert_eq!(of(&every).chars().count(), 255);
+        }
+    }
+
+    #[test]
+    fn a_wrong_charset_costs_no_digit() {
+        let of = |charset: &str, body: &[u8]| {
+            decoded(&format!("text/plain; charset={charset}"), body).into_owned()
+        };
+        let utf8 = "Tu código está aquí: 48291".as_bytes();
+        for charset in [
+            "iso-8859-1",
+            "windows-1252",
+            "windows-1251",
+            "koi8-r",
+            "iso-8859-5",
+            "tis-620",
+            "shift_jis",
+            "gbk",
+            "euc-kr",
+            "iso-2022-jp",
+            "utf-16",
+            "utf-16be",
+            "iso-2022-kr",
+            "us-ascii",
+        ] {
+            assert_eq!(of(charset, utf8), "Tu código está aquí: 48291", "{charset}");
+            assert_eq!(of(charset, "验证码 48291".as_bytes()), "验证码 48291", "{charset}");
+            assert_eq!(of(charset, b"code 48291"), "code 48291", "{charset}");
+        }
+        // Two characters that are both.
+        assert_eq!(of("gbk", b"\xc4\xa7\xca\xbc 48291"), "魔始 48291");
+        assert_eq!(of("iso-8859-1", b"\xc4\xa7 48291"), "ħ 48291");
+        let latin = &b"Tu c\xf3digo:\xe948291\xe9 \x8048291"[..];
+        let chinese = &b"\xd1\xe9\xd6\xa4\xc2\xeb48291"[..];
+        let japanese = &b"\x83R\x81[\x83h48291"[..];
+        for charset in [
+            "utf-8",
+            "gbk",
+            "shift_jis",
+            "big5",
+            "euc-kr",
+            "euc-jp",
+            "iso-2022-jp",
+            "gb18030",
+            "utf-16",
+            "iso-8859-1",
+            "windows-1251",
+            "iso-2022-kr",
+        ] {
+            for body in [latin, chinese, japanese] {
+                assert!(of(charset, body).contains("48291"), "{charset}: {}", of(charset, body));
+            }
         }
     }
 

@@ -84,8 +84,8 @@ impl Callbacks {
     }
 
     /// Those that were refused and are kept, oldest first.
-    pub fn refused(&self) -> impl Iterator<Item = &Callback> {
-        self.refused.iter().filter_map(|id| self.kept.get(id))
+    pub fn refused(&self) -> impl Iterator<Item = (CallbackId, &Callback)> {
+        self.refused.iter().filter_map(|id| Some((*id, self.kept.get(id)?)))
     }
 
     /// How many of those that were refused and are kept came after a moment.

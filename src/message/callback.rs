@@ -15,8 +15,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::json::{self, JsonFault};
+use crate::message::fit::fit;
 use crate::message::unseen::is_blank;
-use crate::message::{form, number};
+use crate::message::{extract, form, number};
 
 /// Digits of a number, as E.164 has it.
 const DIGITS_MAX: usize = 15;
@@ -34,7 +35,9 @@ pub struct PostedMessage {
     /// The sender, as the phone network states it: its first 100 bytes of UTF-8 are kept.
     #[serde(default)]
     pub sender: String,
-    /// The text, which shows something: 2,000 bytes of UTF-8 are kept, those with the code.
+    /// The text, which shows something. Of one above 2,000 bytes of UTF-8 so many are kept: those
+    /// with the code, links and what else may be a code, the end and the beginning; `…` stands for
+    /// what is left out.
     #[schemars(length(min = 1))]
     pub text: String,
     /// The SIM bank's own id of the message: messages with the same id are the same.
@@ -52,11 +55,26 @@ impl fmt::Debug for PostedMessage {
     }
 }
 
-/// Reads a body: a JSON object, or a form with the same names, in its charset.
+/// Reads a body: a JSON object, or a form with the same names, in its charset, or else in one in
+/// which it can be read: no charset alone keeps a message away.
 ///
 /// # Errors
 /// Why it cannot be read, or which field cannot be used.
 pub fn read(content_type: &str, body: &[u8]) -> Result<PostedMessage, JsonFault> {
+    let read = read_as(content_type, body);
+    if read.is_ok() || body.is_ascii() {
+        return read;
+    }
+    let unnamed = form::without_charset(content_type);
+    let others = OTHER_CHARSETS.iter().map(|charset| format!("{unnamed}; charset={charset}"));
+    others.into_iter().find_map(|other| read_as(&other, body).ok()).map_or(read, Ok)
+}
+
+/// What bodies are tried as that cannot be read: in the eastern ones a backslash or a brace may be
+/// half of a character.
+const OTHER_CHARSETS: [&str; 5] = ["utf-8", "shift_jis", "gb18030", "big5", "euc-kr"];
+
+fn read_as(content_type: &str, body: &[u8]) -> Result<PostedMessage, JsonFault> {
     let text = decoded(content_type, body);
     // A form is split at its bytes, which are two for a character of UTF-16: as text it is UTF-8.
     let (form_type, form_body) = if is_utf16(content_type, body) {
@@ -192,7 +210,7 @@ pub fn number(posted: &PostedMessage) -> Option<Number> {
 }
 
 /// What is stored of a callback, and as what: its body as it came; of a longer one its fields
-/// alone, or its beginning.
+/// alone, with its text cut where that is too long, or its beginning.
 #[must_use]
 pub fn stored<'a>(
     content_type: &'a str,
@@ -204,17 +222,51 @@ pub fn stored<'a>(
     if body.len() <= len_max {
         return (content_type, body.into());
     }
-    let fields = read.as_ref().ok().and_then(|posted| serde_json::to_vec(posted).ok());
-    match fields.filter(|fields| fields.len() <= len_max) {
+    let fields = read.as_ref().ok().and_then(|posted| {
+        // What JSON makes of a character may take more bytes than it.
+        let mut lens = [usize::MAX, len_max / 2, len_max / 12].into_iter();
+        lens.find_map(|len| fields_of(posted, len).filter(|fields| fields.len() <= len_max))
+    });
+    match fields {
         Some(fields) => ("application/json", fields.into()),
         None => (content_type, body[..len_max].into()),
     }
+}
+
+/// A message as JSON, with so many bytes of its text at most.
+fn fields_of(posted: &PostedMessage, len_max: usize) -> Option<Vec<u8>> {
+    if posted.text.len() <= len_max {
+        return serde_json::to_vec(posted).ok();
+    }
+    let code = extract::extract(&posted.text, &posted.sender).map(|found| found.code);
+    let text = fit(&posted.text, len_max, code.as_deref().unwrap_or_default(), &posted.sender);
+    serde_json::to_vec(&PostedMessage { text: text.into_owned(), ..posted.clone() }).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::json::JsonFaultKind;
+
+    #[test]
+    fn what_is_stored_of_a_long_callback_can_be_read_and_has_its_code() {
+        let said = |text: &str| serde_json::json!({"number": "62812345", "id": "7", "text": text});
+        let (words, breaks) = ("请".repeat(20_000), "\u{1}".repeat(20_000));
+        for filler in [&words, &breaks] {
+            let body = said(&format!("{filler} code 48291 {filler}")).to_string();
+            let sent = read("", body.as_bytes());
+            for len_max in [8 * 1024, 64 * 1024] {
+                let (content_type, stored) = stored("", body.as_bytes(), &sent, len_max);
+                let posted = read(content_type, &stored).expect("it can be read");
+                assert!(posted.text.contains("code 48291") && stored.len() <= len_max);
+                assert_eq!((posted.id.as_deref(), &*posted.number), (Some("7"), "62812345"));
+            }
+        }
+        let short = said("code 48291").to_string();
+        let whole = stored("a/b", short.as_bytes(), &read("", short.as_bytes()), 1_024);
+        assert_eq!(whole, ("a/b", short.as_bytes().into()));
+        assert_eq!(stored("a/b", b"no JSON", &read("", b"no JSON"), 2).1.as_ref(), b"no");
+    }
 
     const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -277,6 +329,39 @@ mod tests {
         let marked = [&b"\xef\xbb\xbf"[..], &body("код".as_bytes())].concat();
         assert_eq!(text_of("application/json", &marked), "код");
         assert_eq!(text_of("", &marked), "код");
+    }
+
+    #[test]
+    fn a_body_in_a_charset_that_it_does_not_name_is_read() {
+        let json = |text: &[u8]| [br#"{"number": "62812345", "text": ""#, text, br#""}"#].concat();
+        let form = |text: &[u8]| [b"number=62812345&text=", text].concat();
+        let utf8 = "Tu código está aquí: 48291";
+        for charset in ["iso-8859-1", "windows-1251", "shift_jis", "gbk", "utf-16", "iso-2022-kr"] {
+            let named = format!("application/json; charset={charset}");
+            assert_eq!(text_of(&named, &json(utf8.as_bytes())), utf8, "{charset}");
+            let named = format!("{FORM}; charset={charset}");
+            assert_eq!(text_of(&named, &form(utf8.as_bytes())), utf8, "{charset}");
+        }
+        let wrong = [
+            // A mark of JSON is half of their last characters.
+            (&b"48291 \x95\\"[..], "48291"),
+            (b"48291 \xa6\\", "48291"),
+            // A quote that is written as JSON wants it, behind a letter.
+            (b"48291 \xe9\\\"", "48291"),
+            (b"Tu c\xf3digo: 48291", "48291"),
+            (b"\xea\xee\xe4 48291", "48291"),
+            (b"\xd1\xe9\xd6\xa4\xc2\xeb48291", "48291"),
+            (b"\x83R\x81[\x83h48291", "48291"),
+        ];
+        for charset in ["utf-8", "shift_jis", "gbk", "big5", "utf-16", "iso-8859-1", "nope"] {
+            for (text, code) in wrong {
+                let named = format!("application/json; charset={charset}");
+                let shown = text_of(&named, &json(text));
+                assert!(shown.contains(code), "{charset}: {shown}");
+                let shown = text_of(&format!("{FORM}; charset={charset}"), &form(text));
+                assert!(shown.contains(code), "{charset}: {shown}");
+            }
+        }
     }
 
     #[test]

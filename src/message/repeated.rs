@@ -88,11 +88,10 @@ fn key_in(posted: &PostedMessage, minute: [u8; 8]) -> u128 {
     }
 }
 
-/// Whether two callbacks have one id at one number.
+/// What a callback is by its id at its number; `None` without both.
 #[must_use]
-pub fn is_of_one_id(one: &PostedMessage, other: &PostedMessage) -> bool {
-    let at_number = number(one).is_some() && number(one) == number(other);
-    one.id.is_some() && one.id == other.id && at_number
+pub fn id_key(posted: &PostedMessage) -> Option<u128> {
+    number(posted).filter(|_| posted.id.is_some()).map(|_| key_in(posted, [0; 8]))
 }
 
 #[cfg(test)]

@@ -112,9 +112,14 @@ impl Orders {
         word: OperatorsWord,
     ) -> Result<Processed, CallbackRefusal> {
         let kept = self.market.read_model.callbacks(|callbacks| callbacks.get(id).cloned());
-        let Callback { provider, content_type, body, .. } = kept.ok_or(Refusal::NotFound)?;
+        let Callback { provider, content_type, body, failure, .. } =
+            kept.ok_or(Refusal::NotFound)?;
         let read = callback::read(&content_type, &body);
-        self.process(id, provider, (read, &body), word).await
+        let processed = self.process(id, provider, (read, &body), word).await;
+        if failure.is_some_and(CallbackFailure::is_refusal) {
+            self.report_refused();
+        }
+        processed
     }
 
     /// Throws away a callback that could not be processed, or was refused.
@@ -123,11 +128,14 @@ impl Orders {
     /// [`Refusal::NotFound`] if it is not kept, or waits; what kept the engine from it.
     pub async fn discard_callback(&self, id: CallbackId) -> Result<(), Refusal> {
         let failed = |callbacks: &Callbacks| callbacks.get(id).and_then(|kept| kept.failure);
-        self.market.read_model.callbacks(failed).ok_or(Refusal::NotFound)?;
+        let failure = self.market.read_model.callbacks(failed).ok_or(Refusal::NotFound)?;
         let settle = SettleCallback { callback: id, outcome: CallbackOutcome::Discarded };
         self.market.execute(settle).await?;
         self.market.metrics.callback_processed("discarded");
         self.report_failed();
+        if failure.is_refusal() {
+            self.report_refused();
+        }
         Ok(())
     }
 

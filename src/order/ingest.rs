@@ -357,10 +357,14 @@ fn polled(message: &ReceivedMessage) -> Arrived<'_> {
     Arrived { external_id: message.external_id.as_deref(), sender, text, code: Some(code) }
 }
 
-/// What makes a message the same, and its code.
+/// What makes a message the same, and what an order keeps of it.
 fn read<'a>(message: &Arrived<'a>) -> (Parts<'a>, Readable<'a>) {
     let &Arrived { external_id, sender, text, code } = message;
-    let readable = extract::read(text, code.unwrap_or_default(), sender);
+    let mut readable = extract::read(text, code.unwrap_or_default(), sender);
+    if readable.text.len() > TEXT_LEN_MAX {
+        readable.text =
+            fit(&readable.text, TEXT_LEN_MAX, &readable.code, sender).into_owned().into();
+    }
     let has_code = !readable.code.is_empty();
     (Parts { id: external_id, sender, text, code, has_code }, readable)
 }
@@ -370,18 +374,13 @@ fn says(readable: &Readable<'_>) -> bool {
     !is_placeholder(&readable.text) || !readable.code.is_empty()
 }
 
-/// A message cut to what the engine takes.
+/// A message as the engine takes it.
 fn incoming(sender: &str, readable: &Readable<'_>, digest: u128) -> Incoming {
-    let code = &*readable.code;
-    let has_code = |part: &str| {
-        let found = || extract::extract(part, sender).is_some_and(|found| *found.code == *code);
-        !code.is_empty() && (part.contains(code) || found())
-    };
     Incoming {
         digest,
         sender: clipped(sender, NAME_LEN_MAX).into(),
-        text: fit(&readable.text, TEXT_LEN_MAX, has_code).into(),
-        code: code.into(),
+        text: (&*readable.text).into(),
+        code: readable.code.clone(),
     }
 }
 

@@ -23,6 +23,8 @@ mod query;
 pub mod quote;
 mod refusal;
 mod refused;
+mod refused_ids;
+mod refused_told;
 mod resend;
 mod single_flight;
 mod take_up;
@@ -45,6 +47,8 @@ use crate::provider::providers::Providers;
 use self::doubt::Doubts;
 use self::in_flight::InFlight;
 use self::missing::Missing;
+use self::refused_ids::RefusedIds;
+use self::refused_told::RefusedTold;
 use self::single_flight::SingleFlight;
 use self::tasks::Tasks;
 
@@ -85,6 +89,9 @@ pub struct Orders {
     single_flight: SingleFlight,
     in_flight: InFlight,
     own: OwnStock,
+    refused_ids: RefusedIds,
+    /// What the operator has been told of each provider's refused callbacks.
+    refused_told: Mutex<BTreeMap<ProviderId, RefusedTold>>,
 }
 
 impl Orders {
@@ -101,6 +108,8 @@ impl Orders {
             tasks,
             single_flight: SingleFlight::default(),
             in_flight: InFlight::default(),
+            refused_ids: RefusedIds::default(),
+            refused_told: Mutex::default(),
         })
     }
 

@@ -1,11 +1,12 @@
 //! Callbacks that are refused for what they lack: a known address, a signature, a bound.
 //!
-//! Promises: each is counted, and the operator is told while it goes on. One of a source that
+//! Promises: each is counted, and the operator is told while it goes on, and as long as one is
+//! kept; also of how many are not. One of a source that
 //! is known by its address, so that a gateway with a wrong secret loses no message, is kept
 //! apart from those that are trusted until an operator has it processed. Leaves to others: who
 //! is a known source.
 
-use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
+use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::command::{ReceiveCallback, SettleCallback};
 use nexnum_engine::ids::ProviderId;
@@ -13,6 +14,7 @@ use nexnum_engine::limits::CALLBACK_REFUSED_LEN_MAX;
 use nexnum_engine::time::Time;
 
 use super::Orders;
+use super::refused_told::kept_by_provider;
 use crate::attention::{AttentionKind, AttentionSubject};
 use crate::digest;
 use crate::message::callback::{self, PostedMessage};
@@ -42,10 +44,13 @@ impl CallbackSource {
 
 impl Orders {
     /// Counts a callback that is refused, for a reason that is one of few words, and tells the
-    /// operator.
+    /// operator. One that may be kept has been before.
     pub fn note_refused_callback(&self, source: CallbackSource, reason: &'static str) {
         self.market.metrics.callback_refused(source.name(), reason);
         let (provider, text) = match source {
+            CallbackSource::Known(_) if KEPT.iter().any(|kept| kept.code() == reason) => {
+                return self.report_refused();
+            }
             CallbackSource::Known(name) => {
                 (Some(name.into()), format!("callbacks are refused: {reason}"))
             }
@@ -54,36 +59,45 @@ impl Orders {
                 (None, text)
             }
         };
-        let is_kept = KEPT.iter().any(|failure| failure.code() == reason);
-        let kept = match source {
-            CallbackSource::Known(_) if is_kept => {
-                self.market.read_model.callbacks(Callbacks::refused_len)
-            }
-            // Of them nothing is kept.
-            CallbackSource::Known(_) | CallbackSource::Unknown => 0,
-        };
-        let text = match kept {
-            0 => text,
-            kept => format!("{text}; {kept} are kept: `nexnum callback list --state refused`"),
-        };
         let subject = AttentionSubject { provider, order: None, part: reason };
         self.market.attention.raise(AttentionKind::CallbacksRefused, subject, text);
     }
 
-    /// Tells the operator, after a start, of the refused callbacks that are kept.
+    /// Tells the operator of each provider's refused callbacks that are kept, or that none is
+    /// left; and of those that are not kept.
     pub(crate) fn report_refused(&self) {
-        let (provider, kept) = self.market.read_model.callbacks(|callbacks| {
-            let newest = callbacks.refused().last().map(|kept| kept.provider);
-            (newest, callbacks.refused_len())
-        });
-        let providers = self.market.read_model.directory().providers();
-        let named = providers.iter().find(|(id, _)| Some(*id) == provider);
-        let Some((_, named)) = named else { return };
-        let text = format!(
-            "callbacks were refused; {kept} are kept: `nexnum callback list --state refused`"
-        );
-        let subject = AttentionSubject::from(&*named.name);
-        self.market.attention.raise(AttentionKind::CallbacksRefused, subject, text);
+        // Locked to the end, so that no older look is told after a newer one.
+        let mut told = self.refused_told.lock();
+        let (read_model, now) = (&self.market.read_model, self.market.clock.now());
+        let kept = read_model.callbacks(kept_by_provider);
+        for (id, provider) in read_model.directory().providers() {
+            let dropped = read_model.lost_callbacks().refused_of(id);
+            if !kept.contains_key(&id) && !told.contains_key(&id) && dropped == 0 {
+                continue;
+            }
+            let told = told.entry(id).or_default();
+            let unkept = told.count_unkept(dropped, now);
+            if unkept > 0 {
+                self.market.metrics.callbacks_unkept(&provider.name, unkept);
+            }
+            let (kind, attention) = (AttentionKind::CallbacksRefused, &self.market.attention);
+            match kept.get(&id) {
+                Some(kept) => attention.hold(kind, &*provider.name, &told.hold(kept)),
+                None if told.end() => attention.clear(kind, &*provider.name),
+                None if unkept > 0 => {
+                    let text = format!("callbacks were refused{}", told.unkept());
+                    attention.raise(kind, &*provider.name, text);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Ends the rows of refused callbacks where none is kept, should its end not have been told.
+    pub(crate) fn report_none_refused(&self) {
+        if self.market.read_model.callbacks(Callbacks::refused_len) == 0 {
+            self.report_refused();
+        }
     }
 
     /// Keeps a callback that is refused, as far as there is room for such; the same body once.
@@ -105,7 +119,9 @@ impl Orders {
             failure: Some(failure),
         };
         // Without room it is counted alone, as its sender is told that it was refused.
-        let _kept = self.market.execute(received).await;
+        if self.market.execute(received).await.is_err() {
+            self.refused_told.lock().entry(provider).or_default().miss();
+        }
     }
 
     /// When a message came first that came refused before: the same body, or its id at its
@@ -117,26 +133,17 @@ impl Orders {
         came: Time,
     ) -> Option<Time> {
         let read_model = &self.market.read_model;
-        let (of_body, refused) = read_model.callbacks(|callbacks| {
-            let of_body = callbacks.with_key(key(body)).and_then(|known| {
+        let of_body = read_model.callbacks(|callbacks| {
+            callbacks.with_key(key(body)).and_then(|known| {
                 let kept = callbacks.get(known).map(|kept| kept.received_at);
                 kept.or_else(|| read_model.lost_callbacks().came(known))
-            });
-            let refused: Vec<_> = match posted.id {
-                Some(_) => callbacks.refused().cloned().collect(),
-                None => Vec::new(),
-            };
-            (of_body, refused)
+            })
         });
         // Without an id an equal one is the same for a while alone.
         let since = repeated::refused_since(came);
         let of_body = of_body.filter(|at| posted.id.is_some() || *at >= since);
-        let is_same = |kept: &&Callback| {
-            let read = callback::read(&kept.content_type, &kept.body);
-            read.is_ok_and(|refused| repeated::is_of_one_id(posted, &refused))
-        };
-        // Oldest first.
-        let of_id = refused.iter().find(is_same).map(|kept| kept.received_at);
+        let of_id = repeated::id_key(posted)
+            .and_then(|wanted| self.refused_ids.first_came(read_model, wanted));
         of_body.into_iter().chain(of_id).min()
     }
 
@@ -150,7 +157,9 @@ impl Orders {
         if let Some(callback) = known {
             let settle = SettleCallback { callback, outcome: CallbackOutcome::Duplicate };
             // Without room it stays in the list, and processing it finds that it is known.
-            let _settled = self.market.execute(settle).await;
+            if self.market.execute(settle).await.is_ok() {
+                self.report_refused();
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ pub(super) async fn run(orders: Arc<Orders>, mut stop: watch::Receiver<bool>, be
         beat.round();
         orders.process_waiting(until).await;
         orders.report_failed();
+        orders.report_none_refused();
         dropped.tell(&orders);
         if stopped_within(&mut stop, LOOK).await {
             return;

@@ -55,7 +55,8 @@ pub(super) const LIST: Described = Described::new(
      is kept here: at most 1,000 of them, and 16 MiB of their bodies; the oldest make room for new \
      ones and are counted in `dropped`. One that was refused, because its signature is missing or \
      wrong or its address was replaced, is kept apart: at most 500 of them, 120 of a minute, and \
-     8 KiB of each. It is not trusted, and processed by an operator's word alone. Of a body \
+     8 KiB of each; the attention list tells how many more there were. It is not trusted, and \
+     processed by an operator's word alone. Of a body \
      beyond the bound its fields alone are stored, or its beginning. A body is shown up to 4,096 bytes, with what is not UTF-8 \
      replaced.",
 )

@@ -42,7 +42,8 @@ pub(super) const RECEIVE: Described = Described::new(
      process it again; the same callback sent again is processed again too. One without its \
      signature, or to the address before the present one, is refused and kept for the operator \
      all the same.\n\nA query and further fields are passed over, and an array of one message is that message. The charset of the body is the one that its \
-     `Content-Type` names, UTF-8 if it names none; what is not UTF-8 then is windows-1252.",
+     `Content-Type` names, UTF-8 if it names none; what is not UTF-8 then is windows-1252. What is UTF-8 with more than \
+     ASCII is read so whatever it names, and no body is refused for its charset alone.",
 )
 .path(&[
     PathParam::new::<String>("provider", "The name of own stock among the providers", "own"),

@@ -443,8 +443,7 @@ impl ReadModel {
 
     /// Both tables change at once for those that look at the callbacks.
     fn show_callback(&self, at: Time, event: &CallbackEvent) {
-        let mut callbacks = self.callbacks.lock();
-        self.lost_callbacks.add(callbacks.follow(at, event));
+        self.lost_callbacks.follow(&mut self.callbacks.lock(), at, event);
     }
 
     /// Orders in memory on a number of a provider, oldest first.

@@ -338,6 +338,28 @@ async fn a_message_in_any_charset_form_or_length_arrives_with_its_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_long_message_keeps_the_link_or_the_code_at_its_end() {
+    let market = Market::start().await;
+    let ann = market.customer("ann", "5").await;
+    market.stock("ID", "telegram", "0.50", NUMBER, 1).await;
+    let order = buy(&ann, "telegram").await;
+    let filler = "กรุณาอ่านข้อกำหนดและเงื่อนไขการใช้บริการก่อนดำเนินการ ".repeat(14);
+    let ends = ["https://app.example.com/magic/Zk9dQpLm28dksl", "รหัสของคุณคือ aB3xZ9"];
+    for end in ends {
+        let body = json!({"number": format!("+{NUMBER}"), "text": format!("{filler}{end}")});
+        assert_eq!(market.posted(body.clone()).await.ok()["status"], "accepted");
+        assert_eq!(market.posted(body).await.ok()["status"], "duplicate");
+    }
+    let shown = activation(&ann, &order).await;
+    for (message, end) in shown["messages"].as_array().unwrap().iter().zip(ends) {
+        let text = message["text"].as_str().unwrap();
+        assert!(text.ends_with(end) && text.starts_with("กรุณา") && text.len() <= 2_000, "{text}");
+    }
+    assert_eq!(shown["messages"].as_array().unwrap().len(), 2);
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_callback_is_signed_where_it_has_to_be_and_its_secrets_change() {
     let market = Market::with_signed_callbacks().await;
     let post = async |path: &str, key: Option<&str>| {

@@ -1,8 +1,11 @@
 //! Callbacks that are refused for their address, signature or size: none without a trace, and
 //! those of a known gateway are not lost.
 
+use nexnum::clock::rfc3339;
 use nexnum::digest;
 use nexnum::face::ops::metrics_page;
+use nexnum_engine::callback::CallbackFailure;
+use nexnum_engine::limits::CALLBACKS_REFUSED_A_MINUTE;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -76,7 +79,7 @@ async fn a_gateway_with_a_wrong_secret_loses_no_message() {
     assert_eq!(kept[2]["reason"], "invalid_signature");
     assert_eq!(kept[2]["body"], message(48_213).to_string());
     // 2. The operator is told.
-    let told = "own x4: callbacks are refused: invalid_signature; 3 are kept: `nexnum callback \
+    let told = "own x4: callbacks were refused: invalid_signature; 3 are kept: `nexnum callback \
                 list --state refused`";
     assert_eq!(noticed(&market).await, [told]);
     let counted = "nexnum_callbacks_refused_total{source=\"own\",reason=\"invalid_signature\"} 4";
@@ -91,11 +94,18 @@ async fn a_gateway_with_a_wrong_secret_loses_no_message() {
     let ann = Client::new(&market.running, &ann.key);
     let kept = refused(&market).await;
     assert_eq!(kept.len(), 2);
-    let told = "own x1: callbacks were refused; 2 are kept: `nexnum callback list --state refused`";
+    let told = "own x1: callbacks were refused: invalid_signature; 2 are kept: `nexnum callback \
+                list --state refused`";
     assert_eq!(noticed(&market).await, [told]);
     assert_eq!(process(&market, &kept[1]).await.ok()["status"], "accepted");
     assert_eq!(codes(&ann, &order).await, ["48214", "48213"]);
     assert_eq!(refused(&market).await.len(), 1);
+    assert!(noticed(&market).await[0].contains("; 1 is kept: `"));
+    // 5. Once none is left, that is over, also after a restart.
+    assert_eq!(process(&market, &kept[0]).await.ok()["status"], "accepted");
+    assert!(noticed(&market).await.is_empty());
+    let market = market.restart().await;
+    assert!(noticed(&market).await.is_empty());
     market.running.stop().await.unwrap();
 }
 
@@ -206,8 +216,7 @@ async fn an_operator_throws_away_what_is_no_message() {
         answer(market.admin.request(Method::DELETE, &path)).await.refused(404, "not_found");
     }
     let told = market.admin.get("/api/admin/attention").await.ok();
-    let kinds = told["rows"].as_array().unwrap().iter().map(|row| row["kind"].clone());
-    assert_eq!(kinds.collect::<Vec<_>>(), ["callbacks_refused"], "none could not be processed");
+    assert_eq!(told["rows"], json!([]), "none is kept");
     // The same again is known, and does not come back.
     signed(&market, &hook, key, &json!("pong")).await.refused(400, "invalid_field");
     assert!(super::messages::kept(&market).await.is_empty());
@@ -250,6 +259,63 @@ async fn a_message_that_was_refused_before_an_order_is_not_delivered_to_it() {
         }
         market.running.stop().await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_callbacks_are_told_for_each_provider_until_none_is_kept() {
+    let market = Market::with_silent_provider("sim").await;
+    let old = market.running.hook_path.expose().to_owned();
+    let providers = market.running.rooms.market.read_model.directory().providers();
+    let sim = providers.iter().find(|(_, provider)| &*provider.name == "sim").unwrap().0;
+    let refuse = async |code: u32, failure| {
+        let (orders, body) = (&market.running.rooms.orders, message(code).to_string());
+        orders.keep_refused_callback(sim, "", body.as_bytes(), failure).await;
+    };
+    refuse(48_213, CallbackFailure::InvalidSignature).await;
+    refuse(48_214, CallbackFailure::ExpiredToken).await;
+    market.admin.post("/api/admin/callback/rotate", json!({"grace_s": 0})).await.ok();
+    market.admin.post(&old, message(48_215)).await.refused(404, "not_found");
+    let list = "kept: `nexnum callback list --state refused`";
+    let own = format!("own x1: callbacks were refused: expired_token; 1 is {list}");
+    let both =
+        format!("sim x1: callbacks were refused: expired_token, invalid_signature; 2 are {list}");
+    assert_eq!(noticed(&market).await, [own.clone(), both]);
+    for (at, left) in [(1, "expired_token"), (0, "")] {
+        let kept = refused(&market).await;
+        let of_sim = kept.iter().filter(|callback| callback["provider"] == "sim");
+        let id = of_sim.map(|callback| callback["id"].as_str().unwrap()).nth(at).unwrap();
+        let path = format!("/api/admin/callbacks/{id}");
+        assert_eq!(answer(market.admin.request(Method::DELETE, &path)).await.status, 204);
+        let lines = noticed(&market).await;
+        let sim = lines.iter().find(|line| line.starts_with("sim"));
+        match left {
+            "" => assert_eq!(sim, None, "none of its is left"),
+            left => assert!(sim.unwrap().ends_with(&format!("{left}; 1 is {list}")), "{lines:?}"),
+        }
+        assert!(lines.iter().any(|line| line.starts_with("own")), "{lines:?}");
+    }
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_callbacks_that_are_not_kept_are_counted_and_told() {
+    let market = Market::with_signed_callbacks().await;
+    let now = || rfc3339(market.running.rooms.market.clock.now());
+    let before = now();
+    let more = 7;
+    for code in 0..CALLBACKS_REFUSED_A_MINUTE + more {
+        let body = message(100_000 + u32::try_from(code).unwrap());
+        market.posted(body).await.refused(403, "invalid_signature");
+    }
+    let unkept = format!("nexnum_callbacks_refused_unkept_total{{provider=\"own\"}} {more}");
+    assert!(measured(&market).contains(&unkept), "{:?}", measured(&market));
+    let lines = noticed(&market).await;
+    let (told, since) = lines[0].split_once(" more were not kept since ").unwrap();
+    let kept = "callbacks were refused: invalid_signature; 120 are kept: `nexnum callback list \
+                --state refused`";
+    assert_eq!((told, lines.len()), (&*format!("own x127: {kept}; {more}"), 1));
+    assert!(*before <= *since && since <= &*now(), "{since}");
+    market.running.stop().await.unwrap();
 }
 
 /// Gateways post while the secrets change again and again: those of the last change are taken,
