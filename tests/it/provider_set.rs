@@ -8,7 +8,7 @@ use nexnum::attention::AttentionKind;
 use nexnum::market::folder;
 use nexnum::order::claim::Wish;
 use nexnum::order::{Orders, Refusal};
-use nexnum::server::config::ProviderConfig;
+use nexnum::server::config::{Config, ProviderConfig};
 use nexnum::server::{ProviderSetup, Running, StartError};
 use nexnum_driver::Secret;
 use nexnum_engine::activation::ActivationState;
@@ -188,7 +188,10 @@ async fn a_provider_that_cannot_be_set_up_keeps_no_other_from_selling() {
         good(),
     ];
     let dir = folder.path().join("market");
-    let running = server::start(&server::config(&dir), setups).await;
+    let section = "[[providers]]\nname = \"ruled\"\ndriver = \"handler\"\nrate = \"0\"";
+    let faulty_providers = Config::parse(section, &dir).unwrap().faulty_providers;
+    let config = Config { faulty_providers, ..server::config(&dir) };
+    let running = server::start(&config, setups).await;
     let market = &running.rooms.market;
     let names: Vec<_> =
         market.read_model.directory().providers().iter().map(|(_, k)| k.name.to_string()).collect();
@@ -204,6 +207,7 @@ async fn a_provider_that_cannot_be_set_up_keeps_no_other_from_selling() {
     told("off", "the driver: ");
     told("alien", "the dialect \"x\"");
     told("nowhere", "base address");
+    told("ruled", "line 4: rate: \"0\" is not a rate above 0");
     let synced = || running.rooms.orders.providers.list()[0].health().last_sync_at.is_some();
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while !synced() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use nexnum_driver::Driver;
 use nexnum_engine::money::Micros;
+use nexnum_storage::secrets::NAME_LEN_MAX as SECRET_NAME_LEN_MAX;
 use serde::{Deserialize, Serialize};
 
 use crate::config_value;
@@ -22,6 +23,8 @@ const CALL_S: std::ops::RangeInclusive<u64> = 1..=20;
 const CONNECT_S: std::ops::RangeInclusive<u64> = 1..=20;
 /// Bounds of a price list's time: a longer one would hold up the balance and probes.
 const PRICES_S: std::ops::RangeInclusive<u64> = 1..=300;
+/// Bounds of the name of a key in the secret store, in bytes.
+const SECRET_NAME_LEN: std::ops::RangeInclusive<usize> = 1..=SECRET_NAME_LEN_MAX;
 /// Seconds between two syncs unless the configuration says otherwise.
 const SYNC_INTERVAL_S: u64 = 60;
 
@@ -161,11 +164,21 @@ impl ProviderConfig {
     }
 
     /// The rule that the section breaks, if any.
-    pub(in crate::server) fn broken_rule(&self) -> Option<String> {
+    pub(crate) fn broken_rule(&self) -> Option<String> {
         let name = &self.name;
         if name == OWN_PROVIDER {
             return Some(format!(
                 "a provider is named {name:?}, which is own stock's name: choose another"
+            ));
+        }
+        if let Some(secret) = &self.key_secret
+            && !SECRET_NAME_LEN.contains(&secret.len())
+        {
+            let (least, most) = (SECRET_NAME_LEN.start(), SECRET_NAME_LEN.end());
+            return Some(format!(
+                "key_secret of provider {name:?} is {} bytes long: a key's name has {least} to \
+                 {most} bytes",
+                secret.len()
             ));
         }
         let bounded = [
@@ -206,7 +219,7 @@ impl ProviderConfig {
     }
 
     /// How long its calls may take.
-    pub(in crate::server) fn timeouts(&self) -> Timeouts {
+    pub(crate) fn timeouts(&self) -> Timeouts {
         let Timeouts { connect, call, prices } = Timeouts::default();
         let or = |seconds: Option<u64>, default| seconds.map_or(default, Duration::from_secs);
         Timeouts {

@@ -102,6 +102,48 @@ fn a_check_tells_what_the_server_would_refuse_from_what_it_would_do_without() {
 }
 
 #[test]
+fn a_fault_in_one_provider_s_section_disables_it_alone() {
+    let temp = tempfile::tempdir().unwrap();
+    let provider = |name: &str, more: &str| {
+        let lines = "driver = \"fivesim\"\nkey_env = \"SMS_KEY\"\n";
+        format!("[[providers]]\nname = {name:?}\n{lines}{more}\n")
+    };
+    let faults = [
+        ("free", "rate = \"0\"", "rate: "),
+        ("light", "weight = 0", "from 1 to 100"),
+        ("hasty", "call_timeout_s = 0", "from 1 to 20"),
+        ("dear", "margin = { percent = \"many\" }", "margin.percent: "),
+        ("odd", "wieght = 1", "unknown field `wieght`"),
+        ("mistyped", "priority = \"high\"", "priority: must be a whole number"),
+        ("off", "enabled = false\nkey_secret = \"\"", "key_secret"),
+    ];
+    let sections = faults.map(|(name, fault, _)| provider(name, fault)).concat();
+    let config = configured(temp.path(), &(provider("good", "") + &sections));
+    let (code, shown, said) = checked(&config, Some("k"));
+    assert_eq!(code, Some(2), "{said}");
+    for (name, _, why) in faults {
+        let named = |line: &&str| line.contains(&format!("{name:?}")) && line.contains(why);
+        assert!(said.lines().any(|line| named(&line)), "{name}: {said}");
+        assert!(shown.contains(&format!("# {name:?} is left out")), "{shown}");
+    }
+    assert!(said.contains("without 7 of its providers") && !said.contains("\"good\""), "{said}");
+
+    let mut command = nexnum();
+    command.args(["serve", "--config"]).arg(&config).env("SMS_KEY", "k");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut serving = KilledOnDrop(command.spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(serving.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("listening on http://"), "{line}");
+    let told = BufReader::new(serving.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let told: Vec<_> = told.take(faults.len()).collect();
+    for (line, (name, _, why)) in told.iter().zip(faults) {
+        let has = |word: &str| line.contains(word);
+        assert!(has("WARN") && has("provider_not_set_up") && has(name) && has(why), "{line}");
+    }
+}
+
+#[test]
 fn a_machine_without_certificates_does_without_the_providers_that_need_them() {
     let temp = tempfile::tempdir().unwrap();
     let provider = |name: &str, base: &str| {
