@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use nexnum_driver::Driver;
+use nexnum_driver::{Currency, Driver};
 use nexnum_engine::money::Micros;
 use nexnum_storage::secrets::NAME_LEN_MAX as SECRET_NAME_LEN_MAX;
 use serde::{Deserialize, Serialize};
@@ -104,6 +104,15 @@ pub struct ProviderConfig {
     /// Ledger units for one unit of the provider's currency.
     #[serde(default)]
     pub rate: Rate,
+    /// That currency; without it the driver's, or where the rate is not 1, the one that replies
+    /// name first.
+    #[serde(
+        default,
+        deserialize_with = "config_value::optional_currency",
+        serialize_with = "config_value::serialize_optional_currency",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub currency: Option<Currency>,
     /// Other programs or people buy on the account as well.
     #[serde(default)]
     pub shared_account: bool,
@@ -148,6 +157,7 @@ impl ProviderConfig {
             low_balance: Micros::ZERO,
             margin: None,
             rate: Rate::default(),
+            currency: None,
             shared_account: false,
             sync_interval_s: SYNC_INTERVAL_S,
         }
@@ -200,6 +210,14 @@ impl ProviderConfig {
             return Some(format!(
                 "low_balance of provider {name:?} is {}: it must not be below 0",
                 self.low_balance
+            ));
+        }
+        if let Some(currency) = self.currency.filter(|currency| *currency != Currency::USD)
+            && self.rate == Rate::default()
+        {
+            return Some(format!(
+                "currency of provider {name:?} is {currency}: set rate too, the US dollars for one \
+                 {currency}, and not to 1"
             ));
         }
         if self.proxy.as_ref().is_some_and(|proxy| proxy.contains('@')) {

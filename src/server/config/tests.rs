@@ -142,6 +142,8 @@ fn a_provider_s_error_names_the_provider() {
     assert_eq!(parse(&long).unwrap().providers[0].driver.len(), 200);
     left_out(&provider("key = \"1\""), &["line 4", "unknown field", "key"]);
     left_out(&provider("sync_interval_s = 1"), &["sync_interval_s", "\"a\"", "5"]);
+    left_out(&provider("rate = \"0.7\"\ncurrency = \"points\""), &["line 5: currency: ", "as CAD"]);
+    left_out(&provider("currency = \"CAD\""), &["currency", "set rate too"]);
     left_out(&provider("key_secret = \"x\"\nkey_env = \"Y\""), &["\"a\"", "both"]);
     left_out(&provider("call_timeout_s = 21"), &["call_timeout_s", "\"a\"", "from 1 to 20"]);
     left_out(&provider("connect_timeout_s = 0"), &["connect_timeout_s", "from 1 to 20"]);
@@ -156,6 +158,8 @@ fn a_provider_s_error_names_the_provider() {
     left_out(&provider("margin = { percnt = 1 }"), &["line 4", "unknown field `percnt`"]);
     left_out(&provider("[providers.margin]\nfloor = true"), &["line 5: margin.floor: "]);
     left_out(&provider("enabled = \"no\""), &["line 4: enabled: must be true or false"]);
+    left_out(&provider("rate = \"0.7\"\ncurrency = \"points\""), &["line 5: currency: ", "as CAD"]);
+    left_out(&provider("currency = \"CAD\""), &["currency", "set rate too"]);
     left_out(&provider("key_secret = \"\""), &["key_secret", "1 to 200 bytes"]);
     left_out(&provider("priority = 256"), &["line 4", "256"]);
     left_out(&provider("weight = 0"), &["weight", "\"a\"", "1 to 100"]);
@@ -200,7 +204,8 @@ fn a_provider_s_timeouts_are_the_usual_ones_unless_it_says_otherwise() {
 
 #[test]
 fn the_effective_configuration_reads_back_and_shows_no_key() {
-    let text = "[[providers]]\nname = \"a\"\ndriver = \"d\"\nkey_env = \"KEY_A\"\n";
+    let text = "[[providers]]\nname = \"a\"\ndriver = \"d\"\nkey_env = \"KEY_A\"\n\
+                rate = \"0.72\"\ncurrency = \"CAD\"\n";
     let config = parse(text).unwrap();
     let shown = config.effective(|_| false);
     assert!(shown.ends_with("# key of \"a\": ********, the variable KEY_A: NOT SET\n"), "{shown}");
