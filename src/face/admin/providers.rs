@@ -32,7 +32,7 @@ pub(super) const LIST: Described = Described::new(
              "driver": "fivesim", "currency": "USD", "breaker": "closed", "enabled": true, "on_sale": true,
              "balance": "12.500000", "spendable": "11.900000", "balance_low": false,
              "last_sync_at": "2026-11-20T09:30:00.000Z", "offers": 41200, "rows": 41212,
-             "unknown_rows": 12, "misfits": 0, "quarantined": 0, "overcharged": 0,
+             "unknown_rows": 12, "misfits": 0, "quarantined": 0, "overcharged": 0, "unobtainable": 0,
              "unattributed": 0,
              "last_error": "buy: no_balance: NO_BALANCE",
              "errors": [
@@ -83,6 +83,7 @@ fn connection<'a>(provider: &'a Connected, health: &'a Health) -> Connection<'a>
         misfits: health.misfits,
         quarantined: health.quarantined,
         overcharged: health.overcharged,
+        unobtainable: health.unobtainable,
         unattributed: health.unattributed,
         last_error: health.failures.back().map(Failure::to_string),
         errors: health.failures.iter().rev().map(error).collect(),
@@ -215,6 +216,9 @@ struct Connection<'a> {
     /// Offers that are not sold because the provider charged more for one of their numbers than
     /// the customer paid; they come back when their listed cost is as much.
     overcharged: usize,
+    /// Offers that are not sold for a while because purchases were refused more than once though
+    /// the price list has numbers, as one whose listed cost buys none.
+    unobtainable: usize,
     /// Activations on the account that may be purchases of ours whose answers were lost, and may
     /// be another program's: they are left alone. Look at them on the provider's site.
     unattributed: usize,
