@@ -281,7 +281,8 @@ fn key_problem(
     let (slot, what) = match Op::ALL.iter().find_map(plan)? {
         RequestError::Missing(slot) => (slot, format!("its driver needs a {slot}")),
         RequestError::Unsendable(slot) => {
-            (slot, format!("its {slot} has characters that cannot be sent"))
+            let rule = "a header takes printable ASCII characters, and no line break";
+            (slot, format!("its {slot} has characters that cannot be sent ({rule})"))
         }
         error @ RequestError::BadBase => ("base_url", error.to_string()),
     };

@@ -50,8 +50,16 @@ fn a_provider_s_variable_without_a_key_disables_it_alone() {
         BufReader::new(serving.0.stderr.take().unwrap()).read_line(&mut told).unwrap();
         assert!(told.contains("WARN") && told.contains("key_missing"), "{told}");
     }
-    let (code, shown, said) = checked(&config, Some("k"));
-    assert!(code == Some(0) && shown.contains(": set\n"), "{shown}{said}");
+    for key in ["k", "k\n", "k\r\n"] {
+        let (code, shown, said) = checked(&config, Some(key));
+        assert!(code == Some(0) && shown.contains(": set\n"), "{key:?} {shown}{said}");
+    }
+    for key in ["k\nl", "ké", "\tk"] {
+        let (code, _, said) = checked(&config, Some(key));
+        let words = ["its key has characters", "printable ASCII", "the variable SMS_KEY"];
+        assert!(code == Some(2) && words.iter().all(|word| said.contains(word)), "{key:?} {said}");
+        assert!(!said.contains(key), "{said}");
+    }
 }
 
 #[test]
