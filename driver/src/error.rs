@@ -101,17 +101,22 @@ pub struct ProviderError {
     /// The beginning of the reply or what failed, at most [`EXCERPT_MAX`] characters;
     /// long words and runs of digits are masked.
     pub excerpt: String,
+    /// Of a reply that fits no rule, its beginning as it came, at most 8 KiB:
+    /// a message may be in it. It is for the operator alone, and never logged.
+    pub reply: Option<Box<str>>,
 }
 
 /// Characters of a reply kept for the operator: enough for any error token or title.
 pub const EXCERPT_MAX: usize = 200;
+/// Bytes of a reply that are kept because no rule reads it.
+pub(crate) const REPLY_KEPT_MAX: usize = 8 * 1024;
 
 impl ProviderError {
     /// An error that no reply stands behind.
     #[must_use]
     pub fn new(kind: ErrorKind, certain: bool, excerpt: impl Into<String>) -> Self {
         let excerpt = excerpt.into();
-        Self { kind, certain, retry_after_ms: None, price: None, excerpt }
+        Self { kind, certain, retry_after_ms: None, price: None, excerpt, reply: None }
     }
 }
 
@@ -144,13 +149,9 @@ const EXCERPT_SOURCE_MAX: usize = 1024;
 
 /// The beginning of a text with what may be a key, a number or a code masked.
 pub(crate) fn excerpt(text: &str) -> String {
-    let mut end = text.len().min(EXCERPT_SOURCE_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     let mut masked = String::new();
-    let mut rest = &text[..end];
+    let mut rest = beginning(text, EXCERPT_SOURCE_MAX);
     while let Some(first) = rest.chars().next() {
         let length = rest.find(|c| is_word(c) != is_word(first)).unwrap_or(rest.len());
         let (run, after) = rest.split_at(length);
@@ -159,6 +160,15 @@ pub(crate) fn excerpt(text: &str) -> String {
         rest = after;
     }
     masked.chars().filter(|c| !c.is_control()).take(EXCERPT_MAX).collect()
+}
+
+/// The beginning of a text, at most so many bytes.
+fn beginning(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 fn has_digits(word: &str) -> bool {
@@ -180,6 +190,8 @@ pub(crate) fn unknown(reply: &RawReply, text: &str) -> ProviderError {
     }
     let mut error = ProviderError::new(kind, certain, what);
     error.retry_after_ms = header_pause(reply);
+    let is_unread = kind == ErrorKind::Unmapped && !text.is_empty();
+    error.reply = is_unread.then(|| beginning(text, REPLY_KEPT_MAX).into());
     error
 }
 

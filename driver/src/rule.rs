@@ -302,5 +302,6 @@ pub(crate) fn fail(
         retry_after_ms: seconds.map(|s| s.saturating_mul(1000)).or(header_pause(view.reply)),
         price: price.filter(|price| certain && price.is_positive()),
         excerpt: excerpt(&view.text),
+        reply: None,
     }
 }

@@ -1,8 +1,9 @@
 //! Whose is a purchase that a provider shows and the ledger does not know.
 //!
 //! Pure. Promises: a row goes to at most one order in doubt, of its own product and made
-//! within the moments in which that order's purchase may have been made, the oldest order
-//! first; then to a purchase that was given up. A row that is not proven to be new, that a
+//! within the moments in which that order's purchase may have been made, as far as seconds
+//! tell, the oldest order first; then to a purchase that was given up. A row that is not proven
+//! to be new, whose date leaves open by seconds that it is older, that a
 //! call under way may have made, that says too little to choose, or that is one of more than
 //! were bought, goes to none in this round. On an account that others buy on, none goes to any.
 //! One that was made after those moments is no purchase's, and is told of: it may be late. The work
@@ -14,8 +15,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use nexnum_engine::ids::{CountryId, OrderId, Product, ServiceId};
 use nexnum_engine::time::Time;
 
-use super::doubt::{Call, PurchaseGivenUp, Window};
-use crate::provider::sightings::Made;
+use super::doubt::{Call, PurchaseGivenUp, SHOWN_MS, Window};
+use crate::provider::server_clock::ROUNDING_MS;
+use crate::provider::sightings::{Dating, Made};
+
+/// By how much a date may leave open that its row was made before a purchase began, or after it:
+/// what cutting to seconds takes from it and from the clock that it is read by. A row of which
+/// less is known waits for a list that dates it better.
+const OPEN_MS: u64 = 2 * ROUNDING_MS;
+/// The same where lists alone place it: a list may show a purchase late, and the last one
+/// without it was asked for some seconds before the purchase began.
+const OPEN_BY_LISTS_MS: u64 = SHOWN_MS + FRESH_MS;
+/// How old a list may be that proves what is new since.
+const FRESH_MS: u64 = 15_000;
 
 /// How a row names a country or service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,13 +147,12 @@ pub(crate) fn match_rows(
             steps.update(|steps| steps + 1);
             spans.touch(after, before)
         };
-        let span = (row.made.after.unwrap_or_default(), row.made.before);
         let may_be = row.made.with_skew();
         let fits = |spans: &Spans| fits_in(spans, may_be);
         let products = products(&wanted, row, |product| fits(&product.spans));
         let is_in_work = !self::products(&in_work, row, fits).is_empty();
-        let proven = row.made.is_dated()
-            && matches!(&*products, [only] if fits_in(&wanted[only].spans, span));
+        let proven = row.made.after.is_some()
+            && matches!(&*products, [only] if fits_in(&wanted[only].spans, within(row.made)));
         if proven && !is_in_work {
             let only = wanted.get_mut(&products[0]).expect("it was found there");
             only.rows.push((row.made, at));
@@ -168,6 +179,17 @@ pub(crate) fn match_rows(
     matched.unattributed.sort_unstable();
     matched.steps += steps.get();
     matched
+}
+
+/// The moments that a window has to hold for a purchase that was made at such a time: its begin
+/// not after the second, its end not before the first.
+fn within(made: Made) -> (Time, Time) {
+    let open_ms = match made.dating {
+        Dating::Sure | Dating::Likely => OPEN_MS,
+        Dating::Lists => OPEN_BY_LISTS_MS,
+    };
+    let after = made.after.unwrap_or_default();
+    (Time(made.before.0.saturating_sub(open_ms)), after.plus_ms(open_ms))
 }
 
 /// The products that a row may be of, as far as `fits` goes.
@@ -230,6 +252,7 @@ impl Wanted {
                 Some(taker) => taken.push((*made, *at, taker)),
                 None => {
                     left.push(made.after.unwrap_or_default(), made.before);
+                    self.unclear.push(made.after.unwrap_or_default(), made.before);
                     matched.unattributed.push(*at);
                 }
             }
@@ -278,6 +301,8 @@ struct Queue {
     /// Open windows by their begin, and by their end.
     begins: BTreeSet<(Time, usize)>,
     ends: BTreeSet<(Time, Time, usize)>,
+    /// The end of each, by its place.
+    untils: Vec<Time>,
     /// Those whose rows are theirs for good.
     served: BTreeSet<usize>,
     steps: usize,
@@ -286,8 +311,10 @@ struct Queue {
 impl Queue {
     fn of(windows: impl Iterator<Item = Window> + Clone) -> Self {
         let begins = windows.clone().enumerate().map(|(at, window)| (window.since, at));
+        let untils = windows.clone().map(|window| window.until).collect();
         let ends = windows.enumerate().map(|(at, window)| (window.until, window.since, at));
-        Self { begins: begins.collect(), ends: ends.collect(), served: BTreeSet::new(), steps: 0 }
+        let (begins, ends) = (begins.collect(), ends.collect());
+        Self { begins, ends, untils, served: BTreeSet::new(), steps: 0 }
     }
 
     /// The oldest window that a row may be of; later rows were not made earlier.
@@ -301,10 +328,12 @@ impl Queue {
             self.ends.pop_first();
             self.begins.remove(&(since, at));
         }
-        let oldest = self.begins.first().copied();
-        let (_, at) = oldest.filter(|(since, _)| *since <= made.before)?;
-        self.begins.pop_first();
-        Some(at)
+        let (from, to) = within(made);
+        let mut begun = self.begins.range(..=(to, usize::MAX));
+        // What is over since is over by less than the date leaves open: few of them.
+        let oldest = begun.find(|(_, at)| self.untils[*at] >= from).copied();
+        self.begins.remove(&oldest?);
+        oldest.map(|(_, at)| at)
     }
 }
 

@@ -1,8 +1,11 @@
-//! Messages of a provider beyond those that their order takes: kept for the operator, among the
-//! callbacks that could not be processed.
+//! What a provider shows and no order takes, messages beyond those that their order may have and
+//! answers that cannot be read: kept for the operator, among the callbacks that could not be
+//! processed.
 
+use nexnum_engine::activation::Assignment;
 use nexnum_engine::callback::CallbackFailure;
 use nexnum_engine::command::{Incoming, ReceiveCallback};
+use nexnum_engine::ids::ProviderId;
 use nexnum_engine::limits::MESSAGES_MAX;
 use nexnum_engine::order::Order;
 
@@ -32,34 +35,69 @@ impl Orders {
         if self.market.read_model.callbacks(|callbacks| callbacks.with_key(key).is_some()) {
             return Ok(());
         }
-        let service = self.market.catalog.service(order.product.service);
         let said = if message.text.is_empty() { &message.code } else { &message.text };
-        let posted = PostedMessage {
-            number: format!("+{}", assignment.number),
-            sender: message.sender.to_string(),
-            text: said.to_string(),
-            id: None,
-            service: service.map(|service| service.slug.to_owned()),
-        };
-        let body = serde_json::to_vec(&posted).expect("strings have a JSON form");
-        let received = ReceiveCallback {
-            provider: order.provider,
-            key,
-            content_type: "application/json".into(),
-            body: body.into(),
-            failure: Some(CallbackFailure::TooManyMessages),
-        };
-        match self.market.execute(received).await {
-            Err(Refused::Busy | Refused::Stopped) => return Err(Unseen::Busy),
-            // The engine refuses none of this kind.
-            Ok(_) | Err(Refused::Rejected(_)) => {}
-        }
+        let posted = self.posted(order, assignment, (&message.sender, said));
+        let received = (key, posted, CallbackFailure::TooManyMessages);
+        self.keep(order.provider, received).await?;
         let text = format!(
             "the order has {MESSAGES_MAX} messages: those beyond are kept, `nexnum callback list` \
              shows them"
         );
         let subject = (connected.name(), order.id);
         self.market.attention.raise(AttentionKind::TooManyMessages, subject, text);
+        Ok(())
+    }
+    /// Keeps a provider's answer about an activation that cannot be read, once: a message may be
+    /// in it, which an operator finds there, and can bring to its order as it stands.
+    ///
+    /// # Errors
+    /// [`Unseen::Busy`]: it was not kept.
+    pub(crate) async fn keep_unread(&self, order: &Order, reply: &str) -> Result<(), Unseen> {
+        let Some(assignment) = &order.assignment else { return Ok(()) };
+        let id = order.id.0.to_le_bytes();
+        let key = digest::of(&[b"unread reply", &id, reply.as_bytes()]);
+        if self.market.read_model.callbacks(|callbacks| callbacks.with_key(key).is_some()) {
+            return Ok(());
+        }
+        let posted = self.posted(order, assignment, ("", reply));
+        self.keep(order.provider, (key, posted, CallbackFailure::Unreadable)).await
+    }
+
+    /// What a provider shows of an order's number, as a message that is posted.
+    fn posted(
+        &self,
+        order: &Order,
+        assignment: &Assignment,
+        (sender, text): (&str, &str),
+    ) -> PostedMessage {
+        let service = self.market.catalog.service(order.product.service);
+        PostedMessage {
+            number: format!("+{}", assignment.number),
+            sender: sender.to_owned(),
+            text: text.to_owned(),
+            id: None,
+            service: service.map(|service| service.slug.to_owned()),
+        }
+    }
+
+    async fn keep(
+        &self,
+        provider: ProviderId,
+        (key, posted, failure): (u128, PostedMessage, CallbackFailure),
+    ) -> Result<(), Unseen> {
+        let body = serde_json::to_vec(&posted).expect("strings have a JSON form");
+        let received = ReceiveCallback {
+            provider,
+            key,
+            content_type: "application/json".into(),
+            body: body.into(),
+            failure: Some(failure),
+        };
+        match self.market.execute(received).await {
+            Err(Refused::Busy | Refused::Stopped) => return Err(Unseen::Busy),
+            // The engine refuses none of this kind.
+            Ok(_) | Err(Refused::Rejected(_)) => {}
+        }
         self.report_failed();
         Ok(())
     }

@@ -54,10 +54,13 @@ impl Connected {
         }
     }
 
-    /// Remembers what a list showed, for whatever it was asked for.
+    /// Remembers what a list showed that has just come, for whatever it was asked for.
     pub(crate) fn saw(&self, OpenList { list, pages }: OpenList, look: Look) -> Listed {
         self.has_listed();
-        let offset = ClockOffset::of_list(&list, look);
+        // Other replies tell the provider's clock better than a list that took long.
+        let by_all = self.client().server_clock().offset(look.answered);
+        let offset = ClockOffset::of_list(&list, look)
+            .map(|by_list| by_all.and_then(|by_all| by_all.and(by_list)).unwrap_or(by_list));
         let listed = Listed { list, pages, look, offset };
         self.sightings.lock().note(&listed);
         listed

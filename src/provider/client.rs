@@ -31,6 +31,7 @@ use super::currency::CurrencyGuard;
 use super::dispatch::{Admission, Dispatcher, Lane, PauseOf};
 use super::exchange_rate::ExchangeRate;
 use super::reading;
+use super::server_clock::ServerClock;
 use super::transport::{CallFailed, Transport};
 use super::way::{Exchange, Way};
 use crate::metrics::Metrics;
@@ -101,6 +102,10 @@ impl ProviderClient {
     }
 
     /// Ledger units for one unit of the provider's currency.
+    pub(super) const fn server_clock(&self) -> &ServerClock {
+        self.transport.server_clock()
+    }
+
     pub(super) const fn rate(&self) -> ExchangeRate {
         self.rate
     }
@@ -411,6 +416,7 @@ impl ProviderClient {
         self.pause_if_asked(asked_in(op, way.lane()), read.as_ref().err());
         read.map_err(|mut error| {
             error.excerpt = self.mask(&error.excerpt);
+            error.reply = error.reply.map(|reply| self.mask(&reply).into());
             let retryable = consequence::of(error.kind).retry == Retry::All
                 && !error.certain
                 && error.retry_after_ms.is_none();

@@ -54,14 +54,6 @@ impl Made {
             Dating::Likely => (Time(after.0.saturating_sub(SKEW_MS)), self.before.plus_ms(SKEW_MS)),
         }
     }
-
-    /// Whether the moment itself is known, and not alone between which lists it was.
-    pub(crate) fn is_dated(self) -> bool {
-        match self.dating {
-            Dating::Sure | Dating::Likely => self.after.is_some(),
-            Dating::Lists => false,
-        }
-    }
 }
 
 /// What a list says of one activation.

@@ -9,10 +9,12 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use nexnum_driver::{ErrorKind, ProviderError, ProviderRequest, RawReply, RequestBody, Secret};
+use tokio::time::Instant;
 
 use super::cause;
 use super::client_config::{ClientError, Timeouts};
 use super::retry_after;
+use super::server_clock::ServerClock;
 use crate::clock;
 
 /// How long a connection is kept for the next call: shorter than servers keep theirs, so
@@ -55,6 +57,8 @@ pub(super) struct Transport {
     http: reqwest::Client,
     /// All calls go through a proxy that the operator chose.
     has_proxy: bool,
+    /// The provider's clock, as its replies tell it.
+    clock: ServerClock,
 }
 
 impl Transport {
@@ -84,7 +88,12 @@ impl Transport {
             let is_missing = cause::of(&error).contains("No CA certificates");
             if is_missing { ClientError::NoCertificates } else { ClientError::Http(error) }
         })?;
-        Ok(Self { http, has_proxy })
+        Ok(Self { http, has_proxy, clock: ServerClock::default() })
+    }
+
+    /// The provider's clock, as its replies tell it.
+    pub(super) const fn server_clock(&self) -> &ServerClock {
+        &self.clock
     }
 
     /// Sends a request and reads a reply of at most `most` bytes.
@@ -96,6 +105,7 @@ impl Transport {
         let built = self.build(request);
         let built = built
             .map_err(|_| CallFailed::unsent(ErrorKind::NotSent, "the request cannot be sent"))?;
+        let asked = Instant::now();
         let mut response = self.http.execute(built).await.map_err(|error| {
             if error.is_connect() {
                 let what = format!("the provider cannot be reached: {}", self.cause(&error));
@@ -110,14 +120,17 @@ impl Transport {
         let headers =
             headers.filter_map(|(n, v)| Some((n.to_string(), v.to_str().ok()?.to_owned())));
         let headers = retry_after::in_seconds(headers.collect(), clock::wall());
-        let mut body = Vec::new();
+        let mut reply = RawReply { status, headers, body: Vec::new() };
+        if let Some(server_now) = reply.server_now() {
+            self.clock.note(asked, server_now);
+        }
         loop {
             match response.chunk().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() > most => {
+                Ok(Some(chunk)) if reply.body.len() + chunk.len() > most => {
                     return Err(CallFailed::after_send("the reply is too large", false));
                 }
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => return Ok(RawReply { status, headers, body }),
+                Ok(Some(chunk)) => reply.body.extend_from_slice(&chunk),
+                Ok(None) => return Ok(reply),
                 Err(error) => {
                     let what = format!("the reply was cut short: {}", cause::of(&error));
                     return Err(CallFailed::after_send(what, true));

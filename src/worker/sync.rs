@@ -76,20 +76,21 @@ impl Syncer {
             }
         }
         let mut gap = first_gap(connected.id(), interval);
+        let mut has_come = false;
         loop {
             let began = tokio::time::Instant::now();
             beat.round();
             if connected.is_enabled() {
                 let watch = self.watch.clone();
                 tokio::select! {
-                    () = self.sync() => {}
+                    came = self.sync() => has_come |= came,
                     never = watch.look_on(&beat) => match never {},
                     () = connected.retired() => return,
                     true = stopped_within(&mut stop, Duration::MAX) => return,
                 }
             }
-            let listed = connected.health().last_sync_at.is_some();
-            let gap = if listed {
+            // One that is held back came all the same: it is confirmed at the usual pace.
+            let gap = if has_come {
                 mem::replace(&mut gap, interval)
             } else {
                 interval.min(UNLISTED_PAUSE)
@@ -160,9 +161,12 @@ impl Syncer {
         self.connected.record_outcome(input, now);
     }
 
-    async fn sync(&mut self) {
+    /// True if a price list came, whether it was believed or not.
+    async fn sync(&mut self) -> bool {
         self.ask_balance().await;
-        let (failed, quarantined) = match self.take_list_in().await {
+        let taken_in = self.take_list_in().await;
+        let has_come = !matches!(taken_in, Err(SyncError::NoList(_)));
+        let (failed, quarantined) = match taken_in {
             Ok(()) => (None, None),
             Err(SyncError::Intake(error @ IntakeError::Untrusted { .. })) => (None, Some(error)),
             Err(error) => (Some(error), None),
@@ -180,6 +184,7 @@ impl Syncer {
             format!("{held} rows of the price list are held back: their price jumped, or is gone")
         });
         self.report(AttentionKind::PricesQuarantined, held);
+        has_come
     }
 
     /// Fetches the price list and takes it in; what goes wrong is among the provider's failures.

@@ -85,13 +85,32 @@ fn a_row_made_before_the_call_or_long_after_it_is_a_stranger_s() {
     let seekers = [seeker(1, 7, 3, 600)];
     check(&[row(7, 3, 500, 599)], &seekers, &[], &[], (&[], &[], &[], &[]));
     check(&[row(7, 3, 598, 600)], &seekers, &[], &[], (&[(0, 1)], &[], &[], &[]));
-    check(&[row(7, 3, 660, 664)], &seekers, &[], &[], (&[(0, 1)], &[], &[], &[]));
+    check(&[row(7, 3, 660, 662)], &seekers, &[], &[], (&[(0, 1)], &[], &[], &[]));
     // One that was made later may be ours all the same: it is told of.
     check(&[row(7, 3, 661, 664)], &seekers, &[], &[], (&[], &[], &[], &[0]));
     let (late, gone) = ([row(7, 3, 661, 664)], [given_up(7, 3, 600)]);
     check(&late, &[], &gone, &[], (&[], &[], &[], &[0]));
     check(&late, &[], &gone, &[call(7, 3, 650)], (&[], &[], &[], &[]));
     check(&[row(7, 4, 661, 664)], &seekers, &gone, &[], (&[], &[], &[], &[]));
+}
+
+#[test]
+fn a_row_whose_date_leaves_open_that_it_is_older_waits_for_a_better_one() {
+    let (seekers, gone) = ([seeker(1, 7, 3, 600)], [given_up(7, 3, 600)]);
+    // A list that took long: a stranger's of three seconds before would look the same.
+    let open = [row(7, 3, 596, 606)];
+    check(&open, &seekers, &[], &[], (&[], &[], &[1], &[0]));
+    check(&open, &[], &gone, &[], (&[], &[], &[], &[0]));
+    let after_it = [row(7, 3, 658, 664)];
+    check(&after_it, &seekers, &[], &[], (&[], &[], &[1], &[0]));
+    check(&[row(7, 3, 599, 606)], &seekers, &[], &[], (&[(0, 1)], &[], &[], &[]));
+    // It may be this order's, and it is not known not to be the next one's.
+    let next = [seeker(1, 7, 3, 590), seeker(2, 7, 3, 600)];
+    let both = [row(7, 3, 595, 597), row(7, 3, 596, 606)];
+    check(&both, &next, &[], &[], (&[], &[], &[1, 2], &[0, 1]));
+    // An order whose time is over by less than the date leaves open gives way to the next.
+    let over = [seeker(1, 7, 3, 600), seeker(2, 7, 3, 650)];
+    check(&[row(7, 3, 659, 664)], &over, &[], &[], (&[(0, 2)], &[], &[], &[]));
 }
 
 #[test]
@@ -139,14 +158,17 @@ fn a_row_that_is_not_proven_to_be_new_is_taken_by_no_order() {
 }
 
 #[test]
-fn a_row_that_lists_alone_place_is_taken_by_no_purchase() {
-    // Of a minute between two lists, some of it within the window: it may be any of them.
-    let of = |after_s, before_s| {
-        let dated = row(7, 3, after_s, before_s);
+fn a_row_without_a_date_is_new_if_a_list_from_just_before_does_not_show_it() {
+    // Between a list without it, which may be late by ten seconds, and the first with it.
+    let of = |absent_s: u64, seen_s| {
+        let dated = row(7, 3, absent_s - 10, seen_s);
         Unowned { made: Made { dating: Dating::Lists, ..dated.made }, ..dated }
     };
     let (seekers, gone) = ([seeker(1, 7, 3, 600)], [given_up(7, 3, 600)]);
-    check(&[of(590, 650)], &seekers, &[], &[], (&[], &[], &[1], &[0]));
+    check(&[of(590, 604)], &seekers, &[], &[], (&[(0, 1)], &[], &[], &[]));
+    check(&[of(610, 630)], &[], &gone, &[], (&[], &[0], &[], &[]));
+    // A minute before, or long after: it may be any program's.
+    check(&[of(580, 604)], &seekers, &[], &[], (&[], &[], &[1], &[0]));
     check(&[of(655, 715)], &[], &gone, &[], (&[], &[], &[], &[0]));
     check(&[of(530, 590)], &seekers, &gone, &[], (&[], &[], &[], &[]));
 }

@@ -22,7 +22,7 @@ use crate::order::orphan::LostOrphan;
 use crate::provider::connected::Connected;
 use crate::provider::listed::Listed;
 
-/// Purchases that are adopted at once: a commit takes them together.
+/// Purchases that are adopted at once, or orders that end: a commit takes them together.
 const ADOPTIONS_MAX: usize = 256;
 
 impl Reconciler {
@@ -83,9 +83,9 @@ impl Reconciler {
         }
         self.resume_all(settled).await;
         // 7. One that lists cannot settle, or that has no number still, waits no longer.
-        let left = waiting.iter().map(|(order, _)| order.id).filter(|id| !begun.contains(id));
-        let unsettled = self.orders.doubts.unsettled(asked, left);
-        self.end_all(&unsettled, waiting).await;
+        let waiting: Vec<_> =
+            waiting.iter().filter(|(order, _)| !begun.contains(&order.id)).cloned().collect();
+        self.end_unsettled(asked, &waiting).await;
     }
 
     /// The orders that have got their purchases from lists, or whose given up ones went back.
@@ -200,23 +200,21 @@ impl Reconciler {
         orphan.give_back(orders, connected);
     }
 
-    /// Ends orders whose doubts stay: what was bought for them is written off, and goes back
-    /// if a list proves it to be ours.
-    async fn end_all(&self, unsettled: &[OrderId], waiting: &[(Arc<Order>, Window)]) {
-        let provider = self.connected.name();
+    /// Ends those of these orders whose doubts are too old: what was bought for them is written
+    /// off, and goes back if a list proves it to be ours.
+    pub(super) async fn end_unsettled(&self, asked: Time, waiting: &[(Arc<Order>, Window)]) {
+        let ids = waiting.iter().map(|(order, _)| order.id);
+        let unsettled: BTreeSet<_> = self.orders.doubts.unsettled(asked, ids).into_iter().collect();
+        let mut ending = JoinSet::new();
         for (order, _) in waiting.iter().filter(|(order, _)| unsettled.contains(&order.id)) {
-            let (id, attempt, reason) = (order.id, order.attempt, FailReason::InDoubt);
-            let fail = FailOrder { order: id, attempt, reason };
-            // Where the engine does not take it, the next list or the deadline ends it.
-            let ended = self.orders.market.send_until(&fail, order.deadline).await;
-            if let Ok(Ok(_)) = ended {
-                tracing::warn!(
-                    provider,
-                    order = id.0,
-                    "doubt ended: the provider's lists do not say whether its purchase was made"
-                );
+            if ending.len() >= ADOPTIONS_MAX {
+                ending.join_next().await;
             }
+            let (orders, order) = (Arc::clone(&self.orders), Arc::clone(order));
+            let connected = Arc::clone(&self.connected);
+            ending.spawn(async move { end_unsettled(&orders, &connected, &order).await });
         }
+        while ending.join_next().await.is_some() {}
     }
 
     /// Ends the doubts of orders whose purchases lists do not show, or show as what goes back.
@@ -225,6 +223,7 @@ impl Reconciler {
         settled: &[OrderId],
         waiting: &[(Arc<Order>, Window)],
     ) -> Vec<(Arc<Order>, Window, Doubt)> {
+        let settled: BTreeSet<_> = settled.iter().copied().collect();
         let settled = waiting.iter().filter(|(order, _)| settled.contains(&order.id));
         let settle = |(order, window): &(Arc<Order>, Window)| {
             let doubt = self.orders.doubts.settle(order.id)?;
@@ -267,6 +266,20 @@ struct Adoptions {
 
 fn seeker((order, window): &(Arc<Order>, Window)) -> Seeker {
     Seeker { order: order.id, product: order.product, window: *window }
+}
+
+/// Ends an order of which lists do not say whether its purchase was made.
+async fn end_unsettled(orders: &Orders, connected: &Connected, order: &Order) {
+    let (id, attempt, reason) = (order.id, order.attempt, FailReason::InDoubt);
+    let fail = FailOrder { order: id, attempt, reason };
+    // Where the engine does not take it, the next list or the deadline ends it.
+    if let Ok(Ok(_)) = orders.market.send_until(&fail, order.deadline).await {
+        tracing::warn!(
+            provider = connected.name(),
+            order = id.0,
+            "doubt ended: the provider's lists do not say whether its purchase was made"
+        );
+    }
 }
 
 /// Gives an order the purchase that was made for it.

@@ -21,7 +21,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::{ActiveList, Op, ProviderError};
+use nexnum_driver::{ActiveList, ErrorKind, Op, ProviderError};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::order::Order;
@@ -47,7 +47,7 @@ const SERVED_MAX: usize = 10_000;
 /// After a list that could not be had.
 const FAILED_PAUSE_MS: u64 = 5_000;
 /// Between two lists that are taken for what they prove to be old.
-const BASELINE_PAUSE_MS: u64 = 60_000;
+const BASELINE_PAUSE_MS: u64 = 10_000;
 
 /// Settles the doubts of one provider.
 pub(super) struct Reconciler {
@@ -142,6 +142,9 @@ impl Reconciler {
             Err(error) => {
                 let now = self.note_unlisted(&error);
                 self.not_before = now.plus_ms(FAILED_PAUSE_MS);
+                if is_answer(&error) {
+                    self.end_unsettled(asked, &waiting).await;
+                }
                 return;
             }
         };
@@ -212,6 +215,12 @@ impl Reconciler {
         }
         waiting
     }
+}
+
+/// Whether a provider that gave no list said so itself: one that is down, or whose limits are
+/// used up, may give it soon.
+const fn is_answer(error: &ProviderError) -> bool {
+    !matches!(error.kind, ErrorKind::Temporary | ErrorKind::NoTurn | ErrorKind::NotSent)
 }
 
 /// How far back a list has to go to show what became of these: as far as those that wait

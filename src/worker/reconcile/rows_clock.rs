@@ -12,12 +12,17 @@ use crate::provider::server_clock::{ClockOffset, Look};
 const WIDTH_MAX_MS: u64 = 6_000;
 
 /// How the clock of rows stands to ours, by rows with their moments and the purchases that
-/// they show. `None` without one, or where they contradict each other.
+/// they show. `None` without one, or where they contradict each other by much.
 pub(super) fn of_rows(rows: impl Iterator<Item = (Time, Look)>) -> Option<ClockOffset> {
     let told = rows.map(|(created, bought)| ClockOffset::of(bought, created));
-    let told = told.filter(|offset| offset.width_ms() <= WIDTH_MAX_MS);
-    let all = told.reduce(ClockOffset::or_as)?;
-    (all.width_ms() <= WIDTH_MAX_MS).then_some(all)
+    let told: Vec<_> = told.filter(|offset| offset.width_ms() <= WIDTH_MAX_MS).collect();
+    let all = told.iter().copied().reduce(ClockOffset::or_as)?;
+    if all.width_ms() > WIDTH_MAX_MS {
+        return None;
+    }
+    // Of one clock all of them are true.
+    let (first, others) = told.split_first()?;
+    Some(others.iter().try_fold(*first, |all, one| all.and(*one)).unwrap_or(all))
 }
 
 #[cfg(test)]
@@ -44,6 +49,18 @@ mod tests {
             let (least, most) = told(&[(100, 200, ahead_ms), (130, 100, ahead_ms)]).unwrap();
             assert!((least..=most).contains(&-ahead_ms), "{ahead_ms}: {least}..{most}");
         }
+    }
+
+    #[test]
+    fn a_purchase_that_took_seconds_leaves_open_no_more_than_the_others_do() {
+        let slow = told(&[(100, 3_500, 0)]).unwrap();
+        let with_others = told(&[(100, 3_500, 0), (130, 200, 0), (150, 2_000, 0)]).unwrap();
+        assert_eq!(slow.1 - slow.0, 5_500);
+        assert!(with_others.1 - with_others.0 <= 2_200, "{with_others:?}");
+        assert!((with_others.0..=with_others.1).contains(&0));
+        // Of several clocks, what any of them may show.
+        let apart = told(&[(100, 200, 0), (130, 200, 3_000)]).unwrap();
+        assert!(apart.0 <= -3_000 && apart.1 >= 0, "{apart:?}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use nexnum_engine::ids::OrderId;
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 
+use self::unread::Visits;
 use super::ends::{self, Told};
 use crate::order::{Orders, Unseen};
 use crate::provider::connected::Connected;
@@ -30,6 +31,8 @@ pub(super) struct Watch {
     pub(super) settled: bool,
     /// When it was asked about alone.
     pub(super) asked_at: Time,
+    /// Answers about it that could not be read, and are kept.
+    pub(super) kept: u8,
 }
 
 /// What a visit to the provider showed.
@@ -53,7 +56,10 @@ pub(super) async fn visit(
     let (id, asked) = (order.id, orders.market.clock.now());
     watch.asked_at = asked;
     let received = orders.receive(&connected, &order).await;
-    unread::report(&orders, &connected, id, received.as_ref().err(), watch.failures);
+    let unseen = received.as_ref().err();
+    let is_last = due_by(&order).is_some_and(|due| due <= asked);
+    let visits = Visits { failures: watch.failures, is_last, kept: &mut watch.kept };
+    unread::report(&orders, &connected, id, unseen, visits).await;
     let seen = match received {
         Ok(state) => {
             conclude(&orders, &connected, &order, asked, state).await;

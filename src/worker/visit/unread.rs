@@ -1,5 +1,5 @@
 //! Answers about an activation that cannot be read: a message may be in them, so the operator is
-//! told until one can be read, or the activation has ended.
+//! told until one can be read, or the activation has ended, and finds them among the callbacks.
 
 use nexnum_driver::ErrorKind;
 use nexnum_engine::ids::OrderId;
@@ -10,31 +10,52 @@ use crate::provider::connected::Connected;
 
 /// Failures in a row before the one that is told: a page of a front end that shows once is not.
 const FAILURES_MIN: u32 = 1;
+/// Answers that are kept of one activation: what differs each time, a page with a clock, is not
+/// kept for ever.
+const KEPT_MAX: u8 = 5;
 
-/// Reports what the last visit came to, after so many that failed.
-pub(super) fn report(
+/// An activation's visits.
+pub(super) struct Visits<'a> {
+    /// How many failed in a row before this one.
+    pub(super) failures: u32,
+    /// No other one comes before its order ends.
+    pub(super) is_last: bool,
+    /// Answers that are kept.
+    pub(super) kept: &'a mut u8,
+}
+
+/// Reports what the last visit came to.
+pub(super) async fn report(
     orders: &Orders,
     connected: &Connected,
     id: OrderId,
     unseen: Option<&Unseen>,
-    failures: u32,
+    Visits { failures, is_last, kept }: Visits<'_>,
 ) {
     let order = orders.market.read_model.order(id);
-    let is_open = order.is_some_and(|order| !order.state.is_closed());
-    let text = match unseen {
-        Some(Unseen::Provider(error)) if error.kind == ErrorKind::Unmapped && is_open => {
-            if failures < FAILURES_MIN {
+    let order = order.filter(|order| !order.state.is_closed());
+    let is_open = order.is_some();
+    let text = match (unseen, &order) {
+        (Some(Unseen::Provider(error)), Some(order)) if error.kind == ErrorKind::Unmapped => {
+            if failures < FAILURES_MIN && !is_last {
                 return;
+            }
+            if let Some(reply) = error.reply.as_deref().filter(|_| *kept < KEPT_MAX)
+                && orders.keep_unread(order, reply).await.is_ok()
+            {
+                *kept += 1;
             }
             Some(format!(
                 "no rule of its driver reads what it answers about an activation, in which a \
-                 message may be: {}",
+                 message may be: {}; what it answered is kept, `nexnum callback list` shows it",
                 error.excerpt
             ))
         }
         // Nothing is known of its answer.
-        Some(Unseen::Provider(error)) if is_open && error.kind != ErrorKind::NotFound => return,
-        Some(Unseen::Provider(_) | Unseen::Busy | Unseen::Unclear) | None => None,
+        (Some(Unseen::Provider(error)), _) if is_open && error.kind != ErrorKind::NotFound => {
+            return;
+        }
+        (Some(Unseen::Provider(_) | Unseen::Busy | Unseen::Unclear) | None, _) => None,
     };
     let subject = (connected.name(), id);
     orders.market.attention.report(AttentionKind::StatusUnreadable, subject, text);

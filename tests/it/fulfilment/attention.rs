@@ -1,8 +1,12 @@
 //! What needs the operator's attention while a provider fails, and after it.
 
+use std::time::Duration;
+
 use nexnum::attention::AttentionKind;
 use nexnum::order::Refusal;
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::callbacks::Callbacks;
+use nexnum_engine::ids::CallbackId;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_sandbox::{FaultKind, SandboxConfig};
@@ -69,6 +73,28 @@ async fn a_key_that_is_refused_takes_the_provider_off_sale() {
     rig.running.providers.connect(good).await.unwrap();
     assert_eq!(rig.noticed(AttentionKind::KeyRefused), 0);
     until(|| rig.orders().providers.get(id).unwrap().figures().on_sale).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clone_that_lacks_calls_is_on_sale_for_what_it_has() {
+    let closed = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await.close().await;
+    // It knows neither of these, and answers as it would to a wrong key.
+    closed.reword("handler", "getActiveActivations", "getNothing");
+    closed.reword("handler", "getBalance", "getNothing");
+    let rig = closed.open().await;
+    synced(rig.orders()).await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+    let provider = rig.orders().providers.get(order.provider).unwrap();
+    assert!(provider.figures().on_sale && provider.figures().breaker.is_closed());
+    assert_eq!(rig.noticed(AttentionKind::KeyRefused), 0);
+    // Without a list nothing tells what became of this one: its buyer need not wait for it.
+    rig.sandbox.faults(HANDLER).next(FaultKind::BoughtButReplyLost);
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.state == ActivationState::Failed).await;
+    let waited_ms = order.closed_at.unwrap().ms_since(order.placed_at);
+    assert!(waited_ms < 15_000 + 35_000, "{waited_ms}");
     rig.stop().await;
 }
 
@@ -188,6 +214,18 @@ async fn answers_that_no_rule_reads_need_attention_while_their_order_is_open() {
     closed.reword("handler", waits, none);
     let rig = closed.open().await;
     until(|| rig.noticed(AttentionKind::StatusUnreadable) == 1).await;
+    // What it says is kept once, for a message may be in it.
+    let bodies = |all: &Callbacks| {
+        let all = all.before(CallbackId(u64::MAX));
+        all.map(|(_, callback)| callback.body.clone()).collect::<Vec<_>>()
+    };
+    let kept = || rig.orders().market.read_model.callbacks(bodies);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let [body] = &kept()[..] else { panic!("{:?}", kept().len()) };
+    let posted: serde_json::Value = serde_json::from_slice(body).unwrap();
+    let order = rig.orders().market.read_model.order(id).unwrap();
+    let number = format!("+{}", order.assignment.as_ref().unwrap().number);
+    assert_eq!((&posted["text"], &posted["number"]), (&"STATUS_WAIT_CODE".into(), &number.into()));
     // Its end is one.
     rig.cancel(id).await;
     until(|| rig.noticed(AttentionKind::StatusUnreadable) == 0).await;

@@ -82,8 +82,8 @@ async fn in_doubt_by_another_clock(seller: usize, rows_skew_ms: i64, own: bool) 
     (rig, id)
 }
 
-async fn check_adopted_by_own_rows(seller: usize, rows_skew_ms: i64) {
-    let (rig, id) = in_doubt_by_another_clock(seller, rows_skew_ms, true).await;
+async fn check_found(seller: usize, rows_skew_ms: i64, own: bool) {
+    let (rig, id) = in_doubt_by_another_clock(seller, rows_skew_ms, own).await;
     let active = |order: &Order| order.state == ActivationState::Active;
     assert_eq!(rig.order(id, active).await.attempt, 1, "{seller} {rows_skew_ms}");
     rig.stop().await;
@@ -91,12 +91,12 @@ async fn check_adopted_by_own_rows(seller: usize, rows_skew_ms: i64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_is_found_where_rows_are_dated_by_another_clock() {
-    let of = check_adopted_by_own_rows;
+    let of = |seller, rows_skew_ms| check_found(seller, rows_skew_ms, true);
     tokio::join!(of(FIVESIM, -3_000), of(FIVESIM, 20_000), of(HANDLER, -3_000));
     tokio::join!(of(FIVESIM, -600_000), of(HANDLER, 600_000), of(SMSPOOL, -5_000));
 }
 
-/// Without a purchase of ours that vouches for the clock, the row is told of and left alone.
+/// Where no purchase of ours vouches for the clock, the row is told of and left alone.
 async fn check_told(seller: usize, rows_skew_ms: i64) {
     let (rig, id) = in_doubt_by_another_clock(seller, rows_skew_ms, false).await;
     let read_model = &rig.orders().market.read_model;
@@ -116,9 +116,34 @@ async fn check_told(seller: usize, rows_skew_ms: i64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_whose_row_another_clock_dates_is_never_lost_in_silence() {
-    let of = check_told;
-    tokio::join!(of(FIVESIM, -5_000), of(FIVESIM, 20_000), of(HANDLER, -30_000));
-    tokio::join!(of(SMSPOOL, -30_000));
+    check_told(FIVESIM, -5_000).await;
+    // What lists contradict they date themselves, where one was taken just before.
+    let of = |seller, rows_skew_ms| check_found(seller, rows_skew_ms, false);
+    tokio::join!(of(FIVESIM, 20_000), of(HANDLER, -30_000), of(SMSPOOL, -30_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_whose_row_has_no_date_is_the_one_that_came_just_now() {
+    let closed = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await.close().await;
+    let dated = r#"created = "/activationTime", "#;
+    closed.reword("handler", dated, "");
+    let theirs = stray(&closed.sandbox).await;
+    let rig = closed.open().await;
+    synced(rig.orders()).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::BoughtButReplyLost);
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+    assert_ne!(&*order.assignment.as_ref().unwrap().external_id, theirs.as_str());
+    // A second one, which another program made while the first was under way, makes it unclear.
+    rig.sandbox.faults(HANDLER).next(FaultKind::ForeignPurchase);
+    rig.order(rig.buy(None).await.unwrap(), |order| order.state == ActivationState::Active).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::BoughtButReplyLost);
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.orders().market.read_model.order(id).unwrap();
+    let provider = rig.orders().providers.get(order.provider).unwrap();
+    until(|| provider.health().unattributed > 0).await;
+    assert_eq!(rig.orders().market.read_model.order(id).unwrap().assignment, None);
+    rig.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,10 +168,10 @@ async fn a_purchase_that_was_never_made_is_found_out_and_the_next_ask_is_tried()
     rig.stop().await;
 }
 
-/// A sandbox whose 5sim account finished 300 purchases, the last of them so long ago.
-fn busy_account(journals: &TempDir, orders: u32, ago_ms: u64) -> SandboxConfig {
+/// A sandbox whose 5sim account finished so many purchases, all of them so long after now.
+fn busy_account(journals: &TempDir, orders: u32, after_ms: i64) -> SandboxConfig {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let at_ms = now.as_millis() as u64 - ago_ms;
+    let at_ms = (now.as_millis() as u64).saturating_add_signed(after_ms);
     let Product { country, service } = product();
     let line = |id: u32| {
         format!(
@@ -169,13 +194,13 @@ fn busy_account(journals: &TempDir, orders: u32, ago_ms: u64) -> SandboxConfig {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_doubt_is_settled_on_an_account_whose_earlier_orders_fill_the_page() {
     let journals = TempDir::new().unwrap();
-    check_settled(busy_account(&journals, 300, 600_000)).await;
+    check_settled(busy_account(&journals, 300, -600_000)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_doubt_is_settled_on_an_account_whose_new_orders_fill_pages() {
     let journals = TempDir::new().unwrap();
-    check_settled(busy_account(&journals, 900, 1_000)).await;
+    check_settled(busy_account(&journals, 900, -1_000)).await;
 }
 
 /// A purchase whose answer is lost, and that was not made, is found out.
@@ -191,7 +216,7 @@ async fn check_settled(config: SandboxConfig) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_too_many_new_orders_may_leave_out_is_not_bought_again() {
     let journals = TempDir::new().unwrap();
-    let rig = Rig::start_on(busy_account(&journals, 6_500, 1_000), &[(FIVESIM, 100_000)]).await;
+    let rig = Rig::start_on(busy_account(&journals, 6_500, 60_000), &[(FIVESIM, 100_000)]).await;
     rig.sandbox.faults(FIVESIM).next(FaultKind::Garbage);
     // Waits for a number longer than whole lists would need to be believed.
     let id = rig.buy(Some(1_000_000)).await.unwrap();

@@ -159,8 +159,8 @@ async fn a_row_that_names_another_service_is_not_ours() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_providers_on_one_account_do_not_sell_a_number_twice() {
     let rig = Rig::start_with(&[(FIVESIM, 100_000), (FIVESIM_AGAIN, 100_000)], 600_000).await;
-    // Of the one the answer says nothing, and nothing was bought.
-    rig.sandbox.faults(FIVESIM).next(FaultKind::Garbage);
+    // Of the one no answer comes, and nothing was bought.
+    rig.sandbox.faults(FIVESIM).next(FaultKind::ConnectionLost);
     let (orders, customer) = (rig.orders().clone(), rig.customer);
     let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
     tokio::spawn(async move { drop(orders.place(customer, wish, None).await) });
