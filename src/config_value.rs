@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use nexnum_driver::Currency;
 use nexnum_engine::money::Micros;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::Serializer;
@@ -63,6 +64,27 @@ pub(crate) fn serialize_amount<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_str(amount)
+}
+
+/// A currency.
+pub(crate) fn optional_currency<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Currency>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let none =
+        || D::Error::custom(format!("{text:?} is not a currency: write its three letters, as CAD"));
+    Currency::parse(&text).ok_or_else(none).map(Some)
+}
+
+/// A currency as [`optional_currency`] reads it.
+pub(crate) fn serialize_optional_currency<S: Serializer>(
+    currency: &Option<Currency>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match currency {
+        Some(currency) => serializer.collect_str(currency),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// A name of 1 to 100 bytes without control characters, as in the engine. `.` and `..` are none: they stand in no URL's path.

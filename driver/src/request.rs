@@ -9,7 +9,8 @@ use crate::document::{AuthDoc, AuthPlace, ParamDoc, RequestDoc};
 use crate::op::Op;
 use crate::place::{DriverError, Place};
 use crate::template::{
-    Credentials, Encoding, Param, RequestError, Slot, Slots, Template, Values, percent_encode,
+    Credentials, Encoding, Param, RequestError, Slot, Slots, Template, Values, is_printable,
+    percent_encode,
 };
 
 /// A request's body.
@@ -187,8 +188,8 @@ impl RequestTemplate {
         }
         let mut headers = Vec::new();
         for header in &self.headers {
-            if let Some(value) = header.expand(&values, Encoding::Plain)? {
-                if !value.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+            if let Some(value) = header.expand(&values, Encoding::Header)? {
+                if !is_printable(&value) {
                     return Err(RequestError::Unsendable("header"));
                 }
                 headers.push((header.name.clone(), value));

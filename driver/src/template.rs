@@ -166,6 +166,7 @@ impl Values<'_> {
 pub(crate) enum Encoding {
     Path,
     Plain,
+    Header,
 }
 
 #[derive(Debug)]
@@ -277,11 +278,17 @@ fn encode(
             percent_encode(value, into);
             Ok(())
         }
-        Encoding::Plain => {
+        Encoding::Header if !is_printable(value) => Err(RequestError::Unsendable(slot.name())),
+        Encoding::Plain | Encoding::Header => {
             into.push_str(value);
             Ok(())
         }
     }
+}
+
+/// True for what a header takes: printable ASCII characters.
+pub(crate) fn is_printable(value: &str) -> bool {
+    value.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 /// RFC 3986: all but the unreserved characters.

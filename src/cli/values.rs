@@ -5,9 +5,11 @@ use std::ops::RangeInclusive;
 
 use nexnum_engine::money::Micros;
 
-/// A variable of the environment; one that is blank, or not text, counts as not set.
+/// A variable of the environment, without the line break that a file leaves at its end; one that
+/// is blank, or not text, counts as not set.
 pub(super) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|text| !text.trim().is_empty())
+    let text = std::env::var(name).ok().filter(|text| !text.trim().is_empty())?;
+    Some(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// An id of an account or a key.

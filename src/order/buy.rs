@@ -214,6 +214,9 @@ impl Purchase {
                 if follows.ends_offer && !matches!(named, NamedPrice::Sold(_)) {
                     if error.kind == ErrorKind::PriceTooLow {
                         connected.least_costs().refused(claim, now);
+                    } else {
+                        let interval_ms = connected.policy().sync_interval_ms;
+                        connected.least_costs().stock().refused(claim, now, interval_ms);
                     }
                     grid.exhaust(offer);
                 }

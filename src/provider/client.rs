@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_driver::{
-    ActiveList, Bought, Credentials, Driver, ErrorKind, Op, Output, Plan, PriceList, ProviderError,
-    ProviderRequest, RawReply, Rounding, Slots, StatusReport, check_base,
+    ActiveList, Bought, Credentials, Currency, Driver, ErrorKind, Op, Output, Plan, PriceList,
+    ProviderError, ProviderRequest, RawReply, Rounding, Slots, StatusReport, check_base,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
@@ -26,6 +26,7 @@ use super::bounds::bytes_max;
 use super::buying::{BuyOutcome, BuyRequest, UnknownPurchase};
 use super::client_config::{ClientConfig, ClientError, Timeouts};
 use super::consequence::{self, Pause, Retry};
+use super::cost_basis::CostBases;
 use super::currency::CurrencyGuard;
 use super::dispatch::{Admission, Dispatcher, Lane, PauseOf};
 use super::exchange_rate::ExchangeRate;
@@ -77,7 +78,8 @@ impl ProviderClient {
         let transport = Transport::new(&base_url, &config.timeouts, config.proxy.as_ref())?;
         let dispatcher = Dispatcher::shared(config.dispatcher, driver.limits());
         let room = Room::new(dispatcher, driver.lists_messages());
-        let currency = CurrencyGuard::new(&config.provider, driver.currency(), config.rate);
+        let currencies = (driver.currency(), config.currency);
+        let currency = CurrencyGuard::new(&config.provider, currencies, config.rate);
         Ok(Self {
             provider: config.provider,
             driver,
@@ -125,6 +127,17 @@ impl ProviderClient {
     #[must_use]
     pub fn currency_problem(&self) -> Option<String> {
         self.currency.problem()
+    }
+
+    /// The provider's currency; `None` until a reply has named it, where nothing says it before.
+    #[must_use]
+    pub fn currency(&self) -> Option<Currency> {
+        self.currency.expected()
+    }
+
+    /// Goes on with what was learned of the provider's currency, and keeps what is learned.
+    pub(super) fn remember_currency(&mut self, bases: &Arc<CostBases>, document: u32) {
+        self.currency.remember(bases, document);
     }
 
     /// The account's balance in the ledger's currency, rounded down.

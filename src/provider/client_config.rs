@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::{Credentials, RequestError, Secret};
+use nexnum_driver::{Credentials, Currency, RequestError, Secret};
 use rust_decimal::Decimal;
 
 use super::cause;
@@ -44,6 +44,8 @@ pub struct ClientConfig {
     pub credentials: Credentials,
     /// Ledger units for one unit of the provider's currency.
     pub rate: Decimal,
+    /// That currency, where the operator names it.
+    pub currency: Option<Currency>,
     /// Deadlines.
     pub timeouts: Timeouts,
     /// `none`, or the `http://host:port` through which all calls go; the environment's

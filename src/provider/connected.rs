@@ -92,14 +92,15 @@ pub struct Health {
     pub quarantined: usize,
     /// Offers kept out because the provider charged more for them than they were sold for.
     pub overcharged: usize,
+    /// Offers kept out because purchases were refused again though they were listed.
+    pub unobtainable: usize,
     /// Activations on the account that may be purchases of ours and may be another program's.
     pub unattributed: usize,
     /// What went wrong last, oldest first; at most [`FAILURES_MAX`].
     pub failures: VecDeque<Failure>,
 }
 
-/// Failures kept of a provider: enough that one outage's polls do not hide what began it,
-/// few enough to be read.
+/// Failures kept of a provider: enough to show what began an outage, few enough to be read.
 pub const FAILURES_MAX: usize = 16;
 
 /// Something that went wrong at a provider.
@@ -272,8 +273,7 @@ impl Connected {
         &self.least_costs
     }
 
-    /// Keeps what the connection before it has learned of its costs, unless amounts are
-    /// converted in another way now.
+    /// Keeps what the connection before it has learned of its costs, unless the rate is another.
     pub(super) fn keep_costs_of(&mut self, before: &Self) {
         if before.client.rate() == self.client.rate() {
             self.least_costs = Arc::clone(&before.least_costs);
@@ -302,8 +302,7 @@ impl Connected {
         self.key_problem.as_deref()
     }
 
-    /// Whether it has been replaced or removed: it serves the orders that were bought under
-    /// it, and no others.
+    /// Whether it was replaced or removed: it serves the orders that were bought under it alone.
     #[must_use]
     pub fn is_retired(&self) -> bool {
         // Pairs with the store in `retire`: who sees it sees the attempts bound before it.
@@ -404,6 +403,7 @@ impl Connected {
             spendable: self.funds.spendable(),
             balance_low: self.funds.is_low(),
             overcharged: self.least_costs.kept_out(),
+            unobtainable: self.least_costs.stock().kept_out(),
             ..health
         }
     }

@@ -1,15 +1,19 @@
 //! The currency that a provider's amounts are in, held against the one it is set up for.
 //!
 //! Promises: once a reply names another currency, no purchase is sent and no amount is read
-//! until a reply to any call names the right one, or the provider is connected anew: every price
-//! would be wrong by the rate between the two. Replies that name none are believed before that.
+//! until a reply to any call names the right one, or the provider is set up in another way: every
+//! price would be wrong by the rate between the two. What replies have named holds across starts.
+//! Replies that name none are believed before that.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_driver::{ActiveList, Currency, ErrorKind, Op, ProviderError};
 use parking_lot::Mutex;
 use rust_decimal::Decimal;
 use tokio::time::Instant;
+
+use super::cost_basis::{CostBases, LearnedCurrency};
 
 /// The ledger's currency.
 const LEDGER: Currency = Currency::USD;
@@ -26,7 +30,17 @@ pub(super) struct CurrencyGuard {
     provider: String,
     /// A rate so far from 1 that amounts cannot be the ledger's.
     is_foreign: bool,
+    /// The rate and the currencies that are configured: what is learned is of these alone.
+    setup: String,
     seen: Mutex<Seen>,
+    memory: Option<Memory>,
+}
+
+/// Where what replies have named is kept across starts.
+#[derive(Debug)]
+struct Memory {
+    bases: Arc<CostBases>,
+    document: u32,
 }
 
 #[derive(Debug)]
@@ -48,18 +62,56 @@ struct Told {
 }
 
 impl CurrencyGuard {
-    /// For a driver's currency and the operator's rate. With a rate of its own a driver of the
-    /// ledger's currency is used for an account in another one, which its replies tell.
-    pub(super) fn new(provider: &str, driver: &str, rate: Decimal) -> Self {
+    /// For a driver's currency, the one that the operator configured, and the operator's rate.
+    /// With a rate of its own, and no currency configured, a driver of the ledger's currency is used
+    /// for an account in another one, which its replies tell.
+    pub(super) fn new(
+        provider: &str,
+        (driver, configured): (&str, Option<Currency>),
+        rate: Decimal,
+    ) -> Self {
+        let setup = format!("{rate} {driver}");
+        let setup = configured.map_or(setup.clone(), |currency| format!("{setup} {currency}"));
         let driver = Currency::parse(driver);
-        let is_exchanged = driver == Some(LEDGER) && rate != Decimal::ONE;
+        let is_exchanged = configured.is_none() && driver == Some(LEDGER) && rate != Decimal::ONE;
         let [least, most] = SAME_RATES;
-        let expected = if is_exchanged { None } else { driver };
+        let expected = if is_exchanged { None } else { configured.or(driver) };
         Self {
             provider: provider.to_owned(),
             is_foreign: is_exchanged && (rate < least || rate > most),
+            setup,
             seen: Mutex::new(Seen { expected, told: None, listed: None }),
+            memory: None,
         }
+    }
+
+    /// Goes on with what was learned under the same setup, a stop included where the driver's
+    /// document is the same too, and keeps what is learned from now on.
+    pub(super) fn remember(&mut self, bases: &Arc<CostBases>, document: u32) {
+        let setup = self.setup.clone();
+        let setup = LearnedCurrency { setup, document, ..LearnedCurrency::default() };
+        let learned = bases.take_up(&self.provider, setup);
+        let seen = self.seen.get_mut();
+        seen.expected = seen.expected.or(learned.expected);
+        if let Some((by, named)) = learned.wrong {
+            let told = Some(Told { by, named, at: Instant::now() });
+            // A list that is empty by now, or shows other rows, puts that right.
+            if by == Op::ListActive { seen.listed = told } else { seen.told = told }
+        }
+        self.memory = Some(Memory { bases: Arc::clone(bases), document });
+    }
+
+    /// The currency that amounts must be in; `None` until a reply has named one.
+    pub(super) fn expected(&self) -> Option<Currency> {
+        self.seen.lock().expected
+    }
+
+    /// Keeps what is seen before it is acted on.
+    fn keep(&self, seen: &Seen) {
+        let Some(Memory { bases, document }) = &self.memory else { return };
+        let wrong = seen.wrong().map(|told| (told.by, told.named));
+        let (setup, document, expected) = (self.setup.clone(), *document, seen.expected);
+        bases.learn(&self.provider, LearnedCurrency { setup, document, expected, wrong });
     }
 
     /// Takes in what a reply names.
@@ -76,6 +128,7 @@ impl CurrencyGuard {
             if wrong.is_none() {
                 seen.listed = None;
             }
+            self.keep(&seen);
             self.tell(before, seen.wrong());
         }
         match self.problem() {
@@ -113,6 +166,7 @@ impl CurrencyGuard {
         if is_right && seen.told.is_some_and(|told| at - told.at >= LIST_AGE_MAX) {
             seen.told = None;
         }
+        self.keep(&seen);
         self.tell(before, seen.wrong());
     }
 
@@ -157,9 +211,19 @@ impl Seen {
 mod tests {
     use super::*;
     use nexnum_driver::ActiveRow;
+    use tempfile::TempDir;
 
     fn guard(driver: &str, rate: &str) -> CurrencyGuard {
-        CurrencyGuard::new("one", driver, rate.parse().expect("a decimal"))
+        CurrencyGuard::new("one", (driver, None), rate.parse().expect("a decimal"))
+    }
+
+    /// As [`guard`] with a rate of 0.72, after a start on this folder.
+    fn started(folder: &TempDir, configured: &str, document: u32) -> CurrencyGuard {
+        let configured = Currency::parse(configured);
+        let rate = "0.72".parse().expect("a decimal");
+        let mut guard = CurrencyGuard::new("one", ("USD", configured), rate);
+        guard.remember(&Arc::new(CostBases::open(folder.path())), document);
+        guard
     }
 
     fn check(guard: &CurrencyGuard, named: &str) -> Option<String> {
@@ -223,5 +287,43 @@ mod tests {
         assert!(guard.problem().is_some(), "it names none");
         guard.note_list(&right);
         assert_eq!(guard.problem(), None);
+    }
+
+    #[test]
+    fn what_replies_have_named_holds_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(check(&started(&folder, "", 1), "CAD"), None);
+        let guard = started(&folder, "", 1);
+        assert_eq!(guard.expected(), Currency::parse("CAD"));
+        assert!(check(&guard, "USD").is_some());
+        let guard = started(&folder, "", 1);
+        let stop = guard.problem().unwrap();
+        assert!(stop.contains("USD by the reply to buy") && stop.contains("for CAD"), "{stop}");
+        assert_eq!(check(&guard, "CAD"), None, "it is put right as before");
+        assert_eq!(started(&folder, "", 1).problem(), None);
+    }
+
+    #[test]
+    fn a_stop_by_a_list_holds_after_a_restart_until_the_list_is_right() {
+        let folder = tempfile::tempdir().unwrap();
+        let row = ActiveRow { currency: Currency::parse("840"), ..ActiveRow::default() };
+        let wrong = ActiveList { rows: vec![row], ..ActiveList::default() };
+        started(&folder, "CAD", 1).note_list(&wrong);
+        let guard = started(&folder, "CAD", 1);
+        assert!(guard.problem().is_some());
+        guard.note_list(&ActiveList::default());
+        assert_eq!(guard.problem(), None);
+    }
+
+    #[test]
+    fn another_document_or_another_currency_ends_a_stop() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(check(&started(&folder, "CAD", 1), "USD").is_some());
+        assert!(started(&folder, "CAD", 1).problem().is_some());
+        assert_eq!(started(&folder, "CAD", 2).problem(), None);
+        assert!(check(&started(&folder, "CAD", 2), "USD").is_some());
+        let guard = started(&folder, "USD", 2);
+        assert_eq!((guard.problem(), check(&guard, "USD")), (None, None));
+        assert!(check(&guard, "CAD").is_some());
     }
 }

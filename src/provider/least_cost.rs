@@ -17,6 +17,8 @@ use nexnum_engine::reservation::Claim;
 use nexnum_engine::time::Time;
 use parking_lot::Mutex;
 
+use super::refused_stock::RefusedStock;
+
 /// A cost this many times the last known one, or this part of it, is a mistake until a list has
 /// confirmed it.
 pub const JUMP: i64 = 10;
@@ -91,9 +93,18 @@ type Key = (Product, CarrierId);
 
 /// The costs that are known of one provider's offers.
 #[derive(Debug, Default)]
-pub struct LeastCosts(Mutex<BTreeMap<Key, LeastCost>>);
+pub struct LeastCosts {
+    known: Mutex<BTreeMap<Key, LeastCost>>,
+    stock: RefusedStock,
+}
 
 impl LeastCosts {
+    /// The offers that cannot be had although they are listed, whatever they cost.
+    #[must_use]
+    pub const fn stock(&self) -> &RefusedStock {
+        &self.stock
+    }
+
     /// Notes that an offer's purchase was charged above its price.
     pub(crate) fn charged(&self, (offer, key): (OfferId, Key), cost: Micros) {
         self.note(key, LeastCost { offer, cost, source: CostSource::Charged });
@@ -115,7 +126,7 @@ impl LeastCosts {
 
     /// What a claim's offer cost before a refusal named what it costs.
     fn before_named(&self, claim: &Claim, now: Time) -> Micros {
-        let known = self.0.lock();
+        let known = self.known.lock();
         let known = known.get(&(claim.product(), claim.carrier()));
         match known.map(|least| least.source) {
             Some(CostSource::Named { until, before }) if now < until => before,
@@ -127,7 +138,7 @@ impl LeastCosts {
     /// Notes that a claim's purchase was refused as too cheap, with no cost that would do.
     pub(crate) fn refused(&self, claim: &Claim, now: Time) {
         let key = (claim.product(), claim.carrier());
-        let before = self.0.lock().get(&key).map(|least| least.source);
+        let before = self.known.lock().get(&key).map(|least| least.source);
         let source = match before {
             // Others that were bought at the same time say nothing more.
             Some(known @ CostSource::Refused { until, .. }) if now < until => known,
@@ -139,17 +150,18 @@ impl LeastCosts {
         self.note(key, LeastCost { offer: claim.offer(), cost: claim.cost(), source });
     }
 
-    /// Notes that a claim's purchase was made: it was not too cheap.
+    /// Notes that a claim's purchase was made: it was not too cheap, and there are numbers.
     pub(crate) fn bought(&self, claim: &Claim) {
+        self.stock.bought(claim);
         let key = (claim.product(), claim.carrier());
-        let mut known = self.0.lock();
+        let mut known = self.known.lock();
         if let Some(LeastCost { source: CostSource::Refused { .. }, .. }) = known.get(&key) {
             known.remove(&key);
         }
     }
 
     fn note(&self, key: Key, new: LeastCost) {
-        let mut known = self.0.lock();
+        let mut known = self.known.lock();
         let next = match (known.get(&key), new.source) {
             // What was paid is surer than a word, and of two payments the dearer counts.
             (
@@ -173,7 +185,7 @@ impl LeastCosts {
 
     /// What is believed now, by product and carrier; the rest is forgotten.
     pub(crate) fn believed(&self, now: Time) -> Vec<(Key, LeastCost)> {
-        let mut known = self.0.lock();
+        let mut known = self.known.lock();
         known.retain(|_, least| least.is_kept(now));
         let believed = known.iter().filter(|(_, least)| least.is_believed(now));
         believed.map(|(key, least)| (*key, *least)).collect()
@@ -181,7 +193,7 @@ impl LeastCosts {
 
     /// Forgets an entry that a list has caught up with, unless it has changed since.
     pub(crate) fn forget(&self, key: Key, seen: LeastCost) {
-        let mut known = self.0.lock();
+        let mut known = self.known.lock();
         if known.get(&key) == Some(&seen) {
             known.remove(&key);
         }
@@ -190,7 +202,7 @@ impl LeastCosts {
     /// How many offers are kept out because they were charged above their price.
     #[must_use]
     pub fn kept_out(&self) -> usize {
-        let known = self.0.lock();
+        let known = self.known.lock();
         known.values().filter(|least| least.source == CostSource::Charged).count()
     }
 }

@@ -25,6 +25,7 @@ pub mod least_cost;
 pub(crate) mod listed;
 pub mod providers;
 mod reading;
+pub mod refused_stock;
 mod retry_after;
 pub(crate) mod server_clock;
 pub(crate) mod sightings;

@@ -22,7 +22,7 @@ pub fn check_addresses(config: &Config) -> Result<(), StartError> {
 }
 
 /// Why the server would start without a provider, or without buying from it: one line for each
-/// that cannot be set up, enabled or not, since its open activations are asked about; or that is
+/// whose section breaks a rule; that cannot be set up, enabled or not, since its open activations are asked about; or that is
 /// enabled and lacks its key. Documents are compiled and codes loaded; nothing is asked of a
 /// provider.
 #[must_use]
@@ -34,5 +34,6 @@ pub fn provider_problems(config: &Config, setups: Vec<ProviderSetup>) -> Vec<Str
             Err(error) => Some(error.to_string()),
         }
     };
-    setups.into_iter().filter_map(problem).collect()
+    let faulty = config.faulty_providers.iter().map(|faulty| faulty.reason.clone());
+    faulty.chain(setups.into_iter().filter_map(problem)).collect()
 }

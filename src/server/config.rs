@@ -1,10 +1,10 @@
 //! The configuration: a TOML file, every field of which is known, bounded and explained by
-//! its error. Secrets are not in it: it names where they are, in the data folder's secret
+//! its error. A fault inside the section of one provider leaves that provider out alone. Secrets are not in it: it names where they are, in the data folder's secret
 //! store or in an environment variable.
 
 mod provider;
+mod sections;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,11 @@ use std::{fs, io};
 
 use nexnum_driver::in_words;
 use serde::{Deserialize, Serialize};
+use toml::de::{DeTable, Deserializer};
 
 pub use self::provider::ProviderConfig;
+pub use self::sections::FaultyProvider;
+use self::sections::{Sections, SectionsError};
 use crate::config_value;
 use crate::supply::config::{MarginConfig, OwnStockConfig};
 
@@ -96,6 +99,9 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// The connected providers.
     pub providers: Vec<ProviderConfig>,
+    /// Providers that are left out, since their sections break a rule.
+    #[serde(skip)]
+    pub faulty_providers: Vec<FaultyProvider>,
 }
 
 impl Default for Config {
@@ -109,6 +115,7 @@ impl Default for Config {
             margin: MarginConfig::default(),
             limits: LimitsConfig::default(),
             providers: Vec::new(),
+            faulty_providers: Vec::new(),
         }
     }
 }
@@ -166,12 +173,27 @@ impl Config {
     /// # Errors
     /// Which line, which field, and why.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text).map_err(|source| ConfigError::Parse {
-            path: path.to_owned(),
-            source: Box::new(source),
+        let wrong = |mut error: toml::de::Error| {
+            error.set_input(Some(text));
+            ConfigError::Parse { path: path.to_owned(), source: Box::new(error) }
+        };
+        let rule = |reason| ConfigError::Rule { path: path.to_owned(), reason };
+        // 1. The providers, each by itself.
+        let mut document = DeTable::parse(text).map_err(wrong)?;
+        let sections = Sections::take(document.get_mut(), text).map_err(|error| match error {
+            SectionsError::At(error) => wrong(error),
+            SectionsError::Rule(reason) => rule(reason),
         })?;
+        if sections.len() > PROVIDERS_MAX {
+            let len = sections.len();
+            return Err(rule(format!("there are {len} providers: at most {PROVIDERS_MAX} may be")));
+        }
+        // 2. The rest.
+        let rest = Self::deserialize(Deserializer::from(document)).map_err(wrong)?;
+        let Sections { providers, faulty: faulty_providers } = sections;
+        let config = Self { providers, faulty_providers, ..rest };
         match config.broken_rule() {
-            Some(reason) => Err(ConfigError::Rule { path: path.to_owned(), reason }),
+            Some(reason) => Err(rule(reason)),
             None => Ok(config),
         }
     }
@@ -187,25 +209,12 @@ impl Config {
                 "listen and metrics_listen are both {address}: give metrics_listen another port"
             ));
         }
-        if self.providers.len() > PROVIDERS_MAX {
-            let len = self.providers.len();
-            return Some(format!("there are {len} providers: at most {PROVIDERS_MAX} may be"));
-        }
-        self.own_stock.broken_rule().or_else(|| self.broken_provider())
-    }
-
-    fn broken_provider(&self) -> Option<String> {
-        let mut names = BTreeSet::new();
-        self.providers.iter().find_map(|provider| {
-            let is_new = names.insert(&provider.name);
-            let twice =
-                || format!("two providers are named {:?}: rename one of them", provider.name);
-            if is_new { provider.broken_rule() } else { Some(twice()) }
-        })
+        self.own_stock.broken_rule()
     }
 
     /// The configuration as it holds, defaults included, as TOML. Secrets are not in it;
     /// `is_set` says of a provider whether its key was found, and that is printed beside it.
+    /// Providers that are left out are named.
     #[must_use]
     pub fn effective(&self, is_set: impl Fn(&ProviderConfig) -> bool) -> String {
         let mut text = toml::to_string(self).expect("every field of ours is TOML");
@@ -217,6 +226,9 @@ impl Config {
             };
             let found = if is_set(provider) { "set" } else { "NOT SET" };
             text.push_str(&format!("# key of {:?}: {place}: {found}\n", provider.name));
+        }
+        for FaultyProvider { name, .. } in &self.faulty_providers {
+            text.push_str(&format!("# {name:?} is left out: its section breaks a rule\n"));
         }
         text
     }

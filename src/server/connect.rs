@@ -163,6 +163,8 @@ fn shipped_names() -> String {
 pub(super) struct Prepared {
     /// The operator's name for it.
     pub(super) name: String,
+    /// Tells its driver's document from others.
+    document: u32,
     parts: ConnectedParts,
 }
 
@@ -197,6 +199,7 @@ impl Prepared {
             base_url: config.base_url.clone(),
             credentials,
             rate: config.rate.0,
+            currency: config.currency,
             timeouts: config.timeouts(),
             proxy,
             metrics,
@@ -221,7 +224,7 @@ impl Prepared {
             shared_account: config.shared_account,
         };
         let parts = ConnectedParts { driver, client, crosswalk, policy, key_problem };
-        Ok(Self { name: config.name, parts })
+        Ok(Self { name: config.name, document: crc32fast::hash(text.as_bytes()), parts })
     }
 
     /// Why its calls cannot be made, as where its key is missing.
@@ -237,7 +240,7 @@ impl Prepared {
         bases: &Arc<CostBases>,
     ) -> Connected {
         let mut connected = Connected::new(id, self.parts, &market.grid, &market.attention);
-        connected.keep_basis(bases);
+        connected.keep_basis(bases, self.document);
         connected
     }
 }
@@ -278,7 +281,8 @@ fn key_problem(
     let (slot, what) = match Op::ALL.iter().find_map(plan)? {
         RequestError::Missing(slot) => (slot, format!("its driver needs a {slot}")),
         RequestError::Unsendable(slot) => {
-            (slot, format!("its {slot} has characters that cannot be sent"))
+            let rule = "a header takes printable ASCII characters, and no line break";
+            (slot, format!("its {slot} has characters that cannot be sent ({rule})"))
         }
         error @ RequestError::BadBase => ("base_url", error.to_string()),
     };

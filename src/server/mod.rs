@@ -12,6 +12,7 @@ mod providers;
 mod register;
 mod start_error;
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -24,7 +25,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use self::config::Config;
+use self::config::{Config, FaultyProvider};
 use self::register::register;
 use crate::access::Access;
 use crate::access::callback::CallbackSecrets;
@@ -239,6 +240,10 @@ async fn connect_all(
     bases: &Arc<CostBases>,
 ) -> Providers {
     let grid = &market.grid;
+    let without = |why: &dyn Display| format!("the server runs without this provider: {why}");
+    for FaultyProvider { name, reason } in &config.faulty_providers {
+        market.attention.raise(AttentionKind::ProviderNotSetUp, &**name, without(reason));
+    }
     let mut connected = Vec::with_capacity(setups.len());
     for setup in setups {
         let name = setup.config.name.clone();
@@ -252,8 +257,7 @@ async fn connect_all(
                 } else {
                     AttentionKind::ProviderNotSetUp
                 };
-                let text = format!("the server runs without this provider: {error}");
-                market.attention.raise(kind, &*name, text);
+                market.attention.raise(kind, &*name, without(&error));
             }
         }
     }

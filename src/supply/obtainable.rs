@@ -15,8 +15,8 @@ pub(super) fn price_at(cost: Micros, margin: Margin) -> Option<Micros> {
 }
 
 /// Corrects rows, sorted by key, that say less than is known: what was charged above its price,
-/// or refused as too cheap, has no stock, what a refusal named costs that. Gives those whose rows say as much, for
-/// [`believe`] once the rows are trusted.
+/// refused as too cheap, or refused again though it was listed, has no stock; what a refusal named
+/// costs that. Gives those whose rows say as much, for [`believe`] once the rows are trusted.
 pub(super) fn correct(
     rows: &mut [Row],
     known: &LeastCosts,
@@ -35,6 +35,12 @@ pub(super) fn correct(
             (CostSource::Named { .. }, Some(price)) => (row.cost, row.price) = (least.cost, price),
             (CostSource::Named { .. }, None)
             | (CostSource::Charged | CostSource::Refused { .. }, _) => row.stock = 0,
+        }
+    }
+    for (key, refused) in known.stock().held(now) {
+        let Ok(at) = rows.binary_search_by_key(&key, |row| row.key) else { continue };
+        if !refused.allows(rows[at].cost) {
+            rows[at].stock = 0;
         }
     }
     caught_up
@@ -66,6 +72,12 @@ pub(super) fn correct_grid(grid: &Grid, known: &LeastCosts, margin: Margin, now:
             | (CostSource::Charged | CostSource::Refused { .. }, _) => grid.exhaust(least.offer),
         }
     }
+    for (_, refused) in known.stock().held(now) {
+        if grid.ask(refused.offer).is_some_and(|ask| !refused.allows(ask.cost)) {
+            grid.exhaust(refused.offer);
+        }
+    }
+    known.stock().note_back(|offer| grid.ask(offer).is_some_and(|ask| ask.stock > 0));
 }
 
 #[cfg(test)]
@@ -74,6 +86,7 @@ mod tests {
 
     use super::*;
     use crate::provider::least_cost::{NAMED_MS, REFUSED_MAX_MS, REFUSED_MS};
+    use crate::provider::refused_stock::PAUSE_MAX_MS;
     use nexnum_engine::grid::{Coverage, Listing};
     use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ProviderId, ServiceId};
     use nexnum_engine::reservation::Claim;
@@ -182,6 +195,57 @@ mod tests {
         let ask = grid.ask(OfferId(1)).unwrap();
         assert_eq!((ask.cost, ask.price, ask.stock), (Micros(90_000), row(90_000).price, 4));
         charge(&known, &claim, Micros(100_000));
+        correct_grid(&grid, &known, MARGIN, NOW);
+        assert_eq!(grid.ask(OfferId(1)).unwrap().stock, 0);
+    }
+
+    #[test]
+    fn an_offer_whose_listed_stock_is_refused_again_stays_out_for_longer_each_time() {
+        const EVERY_MS: u64 = 60_000;
+        let (known, (grid, claim)) = (LeastCosts::default(), claimed(50_000));
+        let offered = |now: Time, cost: i64| {
+            let Row { key: (product, carrier), cost, price, stock } = corrected(&known, cost, now);
+            let listing = Listing { offer: OfferId(1), product, carrier, cost, price, stock };
+            grid.publish(ProviderId(1), &[listing], Coverage::Whole).unwrap();
+            correct_grid(&grid, &known, MARGIN, now);
+            grid.ask(OfferId(1)).unwrap().stock > 0
+        };
+        let refused = |now: Time| {
+            known.stock().refused(&claim, now, EVERY_MS);
+            // Others that were under way.
+            known.stock().refused(&claim, now.plus_ms(5_000), EVERY_MS);
+        };
+        refused(NOW);
+        assert!(offered(NOW.plus_ms(5_000), 50_000), "once, it was sold out");
+        let mut now = NOW.plus_ms(6_000);
+        for minutes in [1, 2, 4, 8, 15, 15] {
+            refused(now);
+            let pause_ms = minutes * EVERY_MS;
+            assert!(!offered(now.plus_ms(pause_ms - 1), 50_000), "{minutes}");
+            assert_eq!(known.stock().kept_out(), 1);
+            now = now.plus_ms(pause_ms);
+            assert!(offered(now, 50_000), "{minutes}");
+            assert_eq!(known.stock().kept_out(), 0);
+        }
+        refused(now);
+        assert!(!offered(now, 49_000) && offered(now, 50_001), "it is listed dearer");
+        refused(now);
+        assert!(!offered(now, 50_000));
+        known.bought(&claim);
+        assert!(offered(now, 50_000), "a purchase was made");
+        refused(now);
+        assert!(offered(now.plus_ms(PAUSE_MAX_MS), 50_000));
+        refused(now.plus_ms(PAUSE_MAX_MS));
+        assert!(offered(now.plus_ms(PAUSE_MAX_MS), 50_000), "the refusal before is forgotten");
+    }
+
+    #[test]
+    fn a_refusal_while_a_list_comes_in_holds_in_the_grid() {
+        let (known, (grid, claim)) = (LeastCosts::default(), claimed(50_000));
+        known.stock().refused(&claim, NOW, 60_000);
+        correct_grid(&grid, &known, MARGIN, NOW);
+        known.stock().refused(&claim, NOW, 60_000);
+        assert!(grid.ask(OfferId(1)).unwrap().stock > 0);
         correct_grid(&grid, &known, MARGIN, NOW);
         assert_eq!(grid.ask(OfferId(1)).unwrap().stock, 0);
     }

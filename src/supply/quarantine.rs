@@ -3,7 +3,8 @@
 //!
 //! All wait until they have been seen a few times. A fall is as suspect as a rise: a decimal
 //! point in another place, or a list in another currency, is sold below its cost; a list without
-//! prices or stock is a fault of the provider's more often than the end of its stock.
+//! prices or stock is a fault of the provider's more often than the end of its stock. Of a short
+//! list nearly all costs must fall, and of a single one it must fall further: a sale is no mistake.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +16,15 @@ use crate::provider::least_cost::JUMP;
 /// A list is suspect if more than half of its costs are below this part of the last known
 /// ones.
 const FALL: i64 = 3;
+/// A list with a single known cost is suspect if that is below this part of it: no sale goes so
+/// far, and the currencies that lists are mistaken in are further apart.
+const SINGLE_FALL: i64 = 5;
 /// Lists in a row that confirm a jump, a shrunken list or a fallen one.
 const CONFIRMATIONS: u8 = 10;
-/// Lists shorter than this shrink or fall by chance.
+/// Lists shorter than this shrink by chance, or half of them falls.
 const SHRINKABLE_MIN: usize = 20;
+/// Of a list that is shorter, one row in so many may be as before while the others fall.
+const SPARED: usize = 5;
 
 /// What a row's cost is held against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +43,9 @@ impl KnownCost {
         cost.is_positive().then_some(self)
     }
 
-    fn has_fallen(self, cost: Micros) -> bool {
+    fn has_fallen(self, cost: Micros, fall: i64) -> bool {
         let (Self::OfOffer(known) | Self::OfProduct(known)) = self;
-        cost.0.saturating_mul(FALL) < known.0
+        cost.0.saturating_mul(fall) < known.0
     }
 
     fn has_jumped(self, cost: Micros) -> bool {
@@ -121,11 +127,14 @@ impl Quarantine {
             let seen = self.jumped.get(key).map_or(1, |seen| seen.saturating_add(1));
             jumped.insert(*key, seen.min(CONFIRMATIONS));
         }
-        let mut fallen = Fallen { fallen: jumped.len(), of: jumped.len() };
+        let free = jumped.len();
+        let mut fallen = Fallen { fallen: free, of: free };
+        let mut fell_far = false;
         rows.retain(|row| {
             let Some(known) = known(row.key) else { return true };
             fallen.of += 1;
-            fallen.fallen += usize::from(known.has_fallen(row.cost));
+            fallen.fallen += usize::from(known.has_fallen(row.cost, FALL));
+            fell_far |= known.has_fallen(row.cost, SINGLE_FALL);
             if !known.has_jumped(row.cost) {
                 return true;
             }
@@ -136,7 +145,13 @@ impl Quarantine {
             seen >= CONFIRMATIONS
         });
         self.jumped = jumped;
-        let fell = fallen.of >= SHRINKABLE_MIN && fallen.fallen * 2 > fallen.of;
+        let fell = match fallen.of {
+            // What costs nothing is not sold in any case.
+            short if short < SHRINKABLE_MIN && short == free => false,
+            1 => fell_far,
+            short if short < SHRINKABLE_MIN => fallen.fallen >= short - short / SPARED,
+            of => fallen.fallen * 2 > of,
+        };
         self.fallen = if fell { self.fallen + 1 } else { 0 };
         if fell && self.fallen < CONFIRMATIONS {
             return Err(fallen);
@@ -263,6 +278,39 @@ mod tests {
         let mut short: Vec<Row> = list(2_999);
         short.truncate(19);
         assert_eq!(judge(&mut quarantine, short), Ok(0), "a short list falls by chance");
+    }
+
+    #[test]
+    fn a_short_list_that_falls_as_a_whole_is_believed_when_it_stays_so() {
+        let judge = |quarantine: &mut Quarantine, costs: &[i64]| {
+            let mut rows: Vec<Row> = (1..).zip(costs).map(|(at, cost)| row(at, *cost)).collect();
+            quarantine.hold_jumps(&mut rows, &BTreeSet::new(), |_| Some(of_offer(9_000)))
+        };
+        let once = |costs: &[i64]| judge(&mut Quarantine::default(), costs);
+        let fell = |fallen, of| Err(Fallen { fallen, of });
+        // Another currency, seven times as much worth.
+        assert_eq!(once(&[1_285]), fell(1, 1));
+        assert_eq!(once(&[1_285, 1_290]), fell(2, 2));
+        assert_eq!(once(&[2_999; 19]), fell(19, 19));
+        // One row in five may be as before.
+        assert_eq!(once(&[9_000, 2_999, 2_999, 2_999]), Ok(0));
+        assert_eq!(once(&[9_000, 2_999, 2_999, 2_999, 2_999]), fell(4, 5));
+        assert_eq!(once(&[9_000, 9_000, 2_999, 2_999, 2_999, 2_999]), Ok(0));
+        // Sales.
+        assert_eq!(
+            (once(&[1_800]), once(&[3_000, 3_000]), once(&[1_800, 4_500])),
+            (Ok(0), Ok(0), Ok(0))
+        );
+        let mut quarantine = Quarantine::default();
+        let judged: Vec<_> = (0..10).map(|_| judge(&mut quarantine, &[2_300, 1_000])).collect();
+        assert_eq!((&judged[..9], judged[9]), (&[fell(2, 2); 9][..], Ok(0)));
+        // Beside what costs nothing and is never sold.
+        let free = BTreeSet::from([row(1, 0).key]);
+        let mut none = Vec::new();
+        let known = |_| Some(of_offer(9_000));
+        assert_eq!(Quarantine::default().hold_jumps(&mut none, &free, known), Ok(1));
+        let mut rows = vec![row(2, 2_300)];
+        assert_eq!(Quarantine::default().hold_jumps(&mut rows, &free, known), fell(2, 2));
     }
 
     #[test]

@@ -31,6 +31,7 @@ fn client(base_url: &str, proxy: Option<&str>) -> Result<ProviderClient, ClientE
         base_url: Some(base_url.to_owned()),
         credentials: Credentials { key: Secret::new("KEY"), ..Credentials::default() },
         rate: Decimal::ONE,
+        currency: None,
         timeouts,
         proxy: proxy.map(Secret::new),
         metrics: Metrics::default(),

@@ -8,7 +8,7 @@ use nexnum::attention::AttentionKind;
 use nexnum::market::folder;
 use nexnum::order::claim::Wish;
 use nexnum::order::{Orders, Refusal};
-use nexnum::server::config::ProviderConfig;
+use nexnum::server::config::{Config, ProviderConfig};
 use nexnum::server::{ProviderSetup, Running, StartError};
 use nexnum_driver::Secret;
 use nexnum_engine::activation::ActivationState;
@@ -71,14 +71,18 @@ impl Rig {
         reads: &str,
         sync_interval_s: u64,
     ) -> Result<ProviderId, StartError> {
+        self.running.providers.connect(self.setup(reads, sync_interval_s)).await
+    }
+
+    /// The provider under a document that reads messages so.
+    fn setup(&self, reads: &str, sync_interval_s: u64) -> ProviderSetup {
         let provider = &self.sandbox.providers()[HANDLER];
         let path = self.folder.path().join("handler.toml");
         fs::write(&path, driver("handler").replace(READS, reads)).unwrap();
         let document = path.to_str().unwrap();
         let setup = server::provider("kestrel", document, &provider.base_url, &provider.key);
         let config = ProviderConfig { sync_interval_s, ..setup.config };
-        let setup = ProviderSetup { config, min_cancel_age_ms: Some(0), ..setup };
-        self.running.providers.connect(setup).await
+        ProviderSetup { config, min_cancel_age_ms: Some(0), ..setup }
     }
 
     async fn synced(&self, id: ProviderId) {
@@ -188,7 +192,10 @@ async fn a_provider_that_cannot_be_set_up_keeps_no_other_from_selling() {
         good(),
     ];
     let dir = folder.path().join("market");
-    let running = server::start(&server::config(&dir), setups).await;
+    let section = "[[providers]]\nname = \"ruled\"\ndriver = \"handler\"\nrate = \"0\"";
+    let faulty_providers = Config::parse(section, &dir).unwrap().faulty_providers;
+    let config = Config { faulty_providers, ..server::config(&dir) };
+    let running = server::start(&config, setups).await;
     let market = &running.rooms.market;
     let names: Vec<_> =
         market.read_model.directory().providers().iter().map(|(_, k)| k.name.to_string()).collect();
@@ -204,6 +211,7 @@ async fn a_provider_that_cannot_be_set_up_keeps_no_other_from_selling() {
     told("off", "the driver: ");
     told("alien", "the dialect \"x\"");
     told("nowhere", "base address");
+    told("ruled", "line 4: rate: \"0\" is not a rate above 0");
     let synced = || running.rooms.orders.providers.list()[0].health().last_sync_at.is_some();
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while !synced() {
@@ -212,6 +220,38 @@ async fn a_provider_that_cannot_be_set_up_keeps_no_other_from_selling() {
     }
     running.stop().await.unwrap();
     sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_orders_of_a_provider_whose_section_breaks_a_rule_wait_for_the_right_one() {
+    let mut rig = Rig::start().await;
+    rig.connect(READS).await;
+    let open = rig.buy().await.unwrap();
+    rig.order(open, |order| order.state == ActivationState::Active).await;
+    let good = rig.setup(READS, 3600);
+    rig.running.stop().await.unwrap();
+    // 1. With a fault in its section it sells nothing, and its open order is told and left.
+    let config = server::config(&rig.folder.path().join("market"));
+    let section = "[[providers]]\nname = \"kestrel\"\ndriver = \"handler\"\nweight = 0";
+    let faulty_providers = Config::parse(section, rig.folder.path()).unwrap().faulty_providers;
+    let faulty = Config { faulty_providers, ..config.clone() };
+    rig.running = server::start(&faulty, Vec::new()).await;
+    assert_eq!(rig.buy().await, Err(Refusal::NoNumbers { order: None }));
+    let attention = rig.running.rooms.market.attention.clone();
+    let told = |kind| attention.rows(99).0.iter().any(|row| row.kind == kind);
+    assert!(told(AttentionKind::ProviderNotSetUp));
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !told(AttentionKind::ActivationsLeft) {
+        assert!(tokio::time::Instant::now() < deadline, "the open order is not told");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    rig.order(open, |order| order.state == ActivationState::Active).await;
+    rig.running.stop().await.unwrap();
+    // 2. With the right section its code comes.
+    rig.running = server::start(&config, vec![good]).await;
+    rig.sandbox.advance_ms(61_000);
+    rig.order(open, has_code).await;
+    rig.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -107,6 +107,9 @@ pub enum Rounding {
 /// Decimals above which an amount was written by a program that counts in floats:
 /// 0.30000000000000004 is its way to write 0.3.
 const EXACT_DECIMALS_MAX: u32 = 12;
+/// Significant digits above which it was, however few of them are decimals: a float has 15 that
+/// are sure.
+const EXACT_DIGITS_MAX: u32 = 15;
 
 /// Reads an amount as written (`15`, `"0.2500"`, `1e-3`), divided by 10^`scale`. A float's
 /// last digits mean nothing, so that it is rounded to the nearest micro, whatever `rounding`
@@ -120,7 +123,9 @@ pub(crate) fn parse_amount(text: &str, scale: u32, rounding: Rounding) -> Option
     }
     let plain = text.parse::<Decimal>().or_else(|_| Decimal::from_scientific(text)).ok()?;
     let scaled = plain.checked_div(Decimal::from(10u64.checked_pow(scale)?))?;
-    if plain.scale() > EXACT_DECIMALS_MAX {
+    let digits =
+        plain.normalize().mantissa().unsigned_abs().checked_ilog10().map_or(1, |at| at + 1);
+    if plain.scale() > EXACT_DECIMALS_MAX || digits > EXACT_DIGITS_MAX {
         let nearest = scaled.round_dp_with_strategy(6, RoundingStrategy::MidpointAwayFromZero);
         if !nearest.is_zero() {
             return to_micros(nearest, rounding);
@@ -192,6 +197,10 @@ mod tests {
         check("30.000000000000004", 2, Some(300_000), Some(300_000));
         check("1.0000000000000001e-1", 0, Some(100_000), Some(100_000));
         check("0.123456000001", 0, Some(123_457), Some(123_456));
+        check("12345.700000000001", 0, Some(12_345_700_000), Some(12_345_700_000));
+        check("123456.69999999999", 0, Some(123_456_700_000), Some(123_456_700_000));
+        check("1234570.0000000001", 2, Some(12_345_700_000), Some(12_345_700_000));
+        check("12345.7000001", 0, Some(12_345_700_001), Some(12_345_700_000));
         check("0.0000001", 0, Some(1), Some(0));
         check("0.00000000000000001", 0, Some(1), Some(0));
     }

@@ -284,7 +284,7 @@ fn a_header_value_with_a_line_break_is_not_sent() {
     let credentials = Credentials { key: Secret::new("K\r\nX: 1"), ..Credentials::default() };
     let driver = Driver::parse(BASE).unwrap();
     let plan = driver.plan(Op::Prices, &Slots::default(), &credentials, "http://p.test");
-    assert_eq!(plan.map(|_| ()).unwrap_err(), RequestError::Unsendable("header"));
+    assert_eq!(plan.map(|_| ()).unwrap_err(), RequestError::Unsendable("key"), "it is named");
 }
 
 #[test]

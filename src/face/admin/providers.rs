@@ -15,7 +15,7 @@ use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation as Described, PathParam, Reply, Tag};
 use crate::face::wire::{Id, Moment, Money, Seconds, Share};
 use crate::http::{Call, Problem, Response, reply};
-use crate::provider::connected::{Failure, Health};
+use crate::provider::connected::{Connected, Failure, Health};
 
 pub(super) const LIST: Described = Described::new(
     "listProviders",
@@ -29,10 +29,10 @@ pub(super) const LIST: Described = Described::new(
              "numbers": 12, "delivered_share": 1, "time_to_code_s": 8.5},
             {"id": "2", "name": "5sim", "kind": "driven", "written_off": "0.000000",
              "numbers": 4150, "delivered_share": 0.925, "time_to_code_s": 14.2,
-             "driver": "fivesim", "breaker": "closed", "enabled": true, "on_sale": true,
+             "driver": "fivesim", "currency": "USD", "breaker": "closed", "enabled": true, "on_sale": true,
              "balance": "12.500000", "spendable": "11.900000", "balance_low": false,
              "last_sync_at": "2026-11-20T09:30:00.000Z", "offers": 41200, "rows": 41212,
-             "unknown_rows": 12, "misfits": 0, "quarantined": 0, "overcharged": 0,
+             "unknown_rows": 12, "misfits": 0, "quarantined": 0, "overcharged": 0, "unobtainable": 0,
              "unattributed": 0,
              "last_error": "buy: no_balance: NO_BALANCE",
              "errors": [
@@ -61,16 +61,15 @@ pub(super) fn list(state: &State, _: Operator, _: &Call) -> Result<Response, Pro
         numbers: measured(id).numbers(),
         delivered_share: measured(id).delivered_permille().map(Share),
         time_to_code_s: measured(id).time_to_code_ms().map(Seconds),
-        connection: connected
-            .as_ref()
-            .map(|(provider, health)| connection(provider.driver().name(), health)),
+        connection: connected.as_ref().map(|(provider, health)| connection(provider, health)),
     });
     Ok(reply::json(StatusCode::OK, &ProviderList { providers: providers.collect() }))
 }
 
-fn connection<'a>(driver: &'a str, health: &'a Health) -> Connection<'a> {
+fn connection<'a>(provider: &'a Connected, health: &'a Health) -> Connection<'a> {
     Connection {
-        driver,
+        driver: provider.driver().name(),
+        currency: provider.client().currency().map(|currency| currency.to_string()),
         breaker: health.breaker.into(),
         enabled: health.enabled,
         on_sale: health.on_sale,
@@ -84,6 +83,7 @@ fn connection<'a>(driver: &'a str, health: &'a Health) -> Connection<'a> {
         misfits: health.misfits,
         quarantined: health.quarantined,
         overcharged: health.overcharged,
+        unobtainable: health.unobtainable,
         unattributed: health.unattributed,
         last_error: health.failures.back().map(Failure::to_string),
         errors: health.failures.iter().rev().map(error).collect(),
@@ -180,6 +180,9 @@ impl From<Kind> for ProviderKind {
 struct Connection<'a> {
     /// The name of its driver.
     driver: &'a str,
+    /// The currency of its amounts, which `rate` in the configuration converts: as configured, or
+    /// else the driver's, or the one that its replies named first; `null` until then.
+    currency: Option<String>,
     /// Its circuit breaker.
     breaker: Breaker,
     /// Whether the configuration allows purchases from it, and it has the key that it needs.
@@ -213,6 +216,9 @@ struct Connection<'a> {
     /// Offers that are not sold because the provider charged more for one of their numbers than
     /// the customer paid; they come back when their listed cost is as much.
     overcharged: usize,
+    /// Offers that are not sold for a while because purchases were refused more than once though
+    /// the price list has numbers, as one whose listed cost buys none.
+    unobtainable: usize,
     /// Activations on the account that may be purchases of ours whose answers were lost, and may
     /// be another program's: they are left alone. Look at them on the provider's site.
     unattributed: usize,

@@ -2,7 +2,7 @@
 //!
 //! Our key refused: a call of the whole account stops it until a probe goes well; a call about
 //! one activation has a sync look. Replies that name another currency than it is set up for: off
-//! sale at once, and on sale again as soon as one names the right one, without a breaker or a probe.
+//! sale at once, also after a restart, and on sale again as soon as one names the right one, without a breaker or a probe.
 
 use std::sync::Arc;
 
@@ -27,8 +27,10 @@ const fn is_of_one(op: Op) -> bool {
 }
 
 impl Connected {
-    /// Has its costs' currency and rate kept.
-    pub(crate) fn keep_basis(&mut self, bases: &Arc<CostBases>) {
+    /// Has its costs' currency and rate kept, and what its replies name. `document` tells its
+    /// driver's document from others.
+    pub(crate) fn keep_basis(&mut self, bases: &Arc<CostBases>, document: u32) {
+        self.client.remember_currency(bases, document);
         self.bases = Some(Arc::clone(bases));
         self.began_void = self.costs_are_void();
     }
@@ -108,8 +110,8 @@ impl Connected {
         guarded.is_currency_told = problem.is_some();
         let text = problem.map(|problem| {
             format!(
-                "{problem}. Nothing is bought until a reply names the right currency, or the \
-                 provider is set up anew"
+                "{problem}, or set `currency` to the one that the rate is of. Nothing is bought until \
+                 a reply names that one, or the provider's section or driver is changed"
             )
         });
         self.attention.report(AttentionKind::WrongCurrency, self.name(), text);

@@ -17,6 +17,7 @@ fn connected() -> Connected {
         base_url: None,
         credentials: Credentials::default(),
         rate: rust_decimal::Decimal::ONE,
+        currency: None,
         timeouts: Timeouts::default(),
         proxy: None,
         dispatcher: None,
@@ -135,7 +136,7 @@ fn nothing_is_sold_at_costs_that_were_reckoned_in_another_way() {
     let new = || {
         let mut connected = connected();
         connected.listed = AtomicBool::new(false);
-        connected.keep_basis(&bases);
+        connected.keep_basis(&bases, 1);
         connected.has_known(1);
         connected
     };

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use nexnum_driver::Driver;
+use nexnum_driver::{Currency, Driver};
 use nexnum_engine::money::Micros;
+use nexnum_storage::secrets::NAME_LEN_MAX as SECRET_NAME_LEN_MAX;
 use serde::{Deserialize, Serialize};
 
 use crate::config_value;
@@ -22,6 +23,8 @@ const CALL_S: std::ops::RangeInclusive<u64> = 1..=20;
 const CONNECT_S: std::ops::RangeInclusive<u64> = 1..=20;
 /// Bounds of a price list's time: a longer one would hold up the balance and probes.
 const PRICES_S: std::ops::RangeInclusive<u64> = 1..=300;
+/// Bounds of the name of a key in the secret store, in bytes.
+const SECRET_NAME_LEN: std::ops::RangeInclusive<usize> = 1..=SECRET_NAME_LEN_MAX;
 /// Seconds between two syncs unless the configuration says otherwise.
 const SYNC_INTERVAL_S: u64 = 60;
 
@@ -101,6 +104,15 @@ pub struct ProviderConfig {
     /// Ledger units for one unit of the provider's currency.
     #[serde(default)]
     pub rate: Rate,
+    /// That currency; without it the driver's, or where the rate is not 1, the one that replies
+    /// name first.
+    #[serde(
+        default,
+        deserialize_with = "config_value::optional_currency",
+        serialize_with = "config_value::serialize_optional_currency",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub currency: Option<Currency>,
     /// Other programs or people buy on the account as well.
     #[serde(default)]
     pub shared_account: bool,
@@ -145,6 +157,7 @@ impl ProviderConfig {
             low_balance: Micros::ZERO,
             margin: None,
             rate: Rate::default(),
+            currency: None,
             shared_account: false,
             sync_interval_s: SYNC_INTERVAL_S,
         }
@@ -161,11 +174,21 @@ impl ProviderConfig {
     }
 
     /// The rule that the section breaks, if any.
-    pub(in crate::server) fn broken_rule(&self) -> Option<String> {
+    pub(crate) fn broken_rule(&self) -> Option<String> {
         let name = &self.name;
         if name == OWN_PROVIDER {
             return Some(format!(
                 "a provider is named {name:?}, which is own stock's name: choose another"
+            ));
+        }
+        if let Some(secret) = &self.key_secret
+            && !SECRET_NAME_LEN.contains(&secret.len())
+        {
+            let (least, most) = (SECRET_NAME_LEN.start(), SECRET_NAME_LEN.end());
+            return Some(format!(
+                "key_secret of provider {name:?} is {} bytes long: a key's name has {least} to \
+                 {most} bytes",
+                secret.len()
             ));
         }
         let bounded = [
@@ -189,6 +212,14 @@ impl ProviderConfig {
                 self.low_balance
             ));
         }
+        if let Some(currency) = self.currency.filter(|currency| *currency != Currency::USD)
+            && self.rate == Rate::default()
+        {
+            return Some(format!(
+                "currency of provider {name:?} is {currency}: set rate too, the US dollars for one \
+                 {currency}, and not to 1"
+            ));
+        }
         if self.proxy.as_ref().is_some_and(|proxy| proxy.contains('@')) {
             return Some(format!(
                 "proxy of provider {name:?} has a name or a password: put the address into an \
@@ -206,7 +237,7 @@ impl ProviderConfig {
     }
 
     /// How long its calls may take.
-    pub(in crate::server) fn timeouts(&self) -> Timeouts {
+    pub(crate) fn timeouts(&self) -> Timeouts {
         let Timeouts { connect, call, prices } = Timeouts::default();
         let or = |seconds: Option<u64>, default| seconds.map_or(default, Duration::from_secs);
         Timeouts {

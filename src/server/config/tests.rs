@@ -17,6 +17,19 @@ fn refused(text: &str, words: &[&str]) {
     }
 }
 
+/// Checks that a text is a configuration without one provider, for a reason with these words.
+#[track_caller]
+fn left_out(text: &str, words: &[&str]) {
+    let config = parse(text).unwrap();
+    let [FaultyProvider { name, reason }] = &config.faulty_providers[..] else {
+        panic!("{config:?}");
+    };
+    assert!(config.providers.iter().all(|provider| provider.name != *name), "{config:?}");
+    for word in words.iter().copied().chain([&*format!("{name:?}")]) {
+        assert!(reason.contains(word), "{word:?} is not in: {reason}");
+    }
+}
+
 #[test]
 fn the_template_says_the_defaults() {
     assert_eq!(parse(CONFIG_TEMPLATE).unwrap(), Config::default());
@@ -115,7 +128,8 @@ fn a_number_means_the_same_with_and_without_quotes() {
 #[test]
 fn a_provider_s_error_names_the_provider() {
     let provider = |rest: &str| format!("[[providers]]\nname = \"a\"\ndriver = \"d\"\n{rest}");
-    refused("[[providers]]\nname = \"a\"", &["driver"]);
+    left_out("[[providers]]\nname = \"a\"", &["line 1", "missing field `driver`"]);
+    refused("[[providers]]\ndriver = \"d\"", &["line 1", "missing field `name`"]);
     refused("[[providers]]\nname = \"\"\ndriver = \"d\"", &["line 2", "1 to 100"]);
     refused("[[providers]]\nname = \"..\"\ndriver = \"d\"", &["line 2", "\"..\" is no name"]);
     for name in ["a\\nb", "a\\tb", "\\u007F"] {
@@ -123,27 +137,57 @@ fn a_provider_s_error_names_the_provider() {
         refused(&named, &["line 2", "control characters"]);
     }
     refused("[[providers]]\nname = \"own\"\ndriver = \"d\"", &["\"own\"", "own stock's name"]);
-    refused("[[providers]]\nname = \"a\"\ndriver = \"\"", &["line 3", "1 to 4096"]);
+    left_out("[[providers]]\nname = \"a\"\ndriver = \"\"", &["line 3", "driver", "1 to 4096"]);
     let long = format!("[[providers]]\nname = \"a\"\ndriver = \"{}\"", "d/".repeat(100));
     assert_eq!(parse(&long).unwrap().providers[0].driver.len(), 200);
-    refused(&provider("key = \"1\""), &["line 4", "unknown field", "key"]);
-    refused(&provider("sync_interval_s = 1"), &["sync_interval_s", "\"a\"", "5"]);
-    refused(&provider("key_secret = \"x\"\nkey_env = \"Y\""), &["\"a\"", "both"]);
-    refused(&provider("call_timeout_s = 21"), &["call_timeout_s", "\"a\"", "from 1 to 20"]);
-    refused(&provider("connect_timeout_s = 0"), &["connect_timeout_s", "from 1 to 20"]);
-    refused(&provider("prices_timeout_s = 301"), &["prices_timeout_s", "from 1 to 300"]);
-    refused(&provider("proxy = \"http://a:b@c:1\""), &["proxy", "proxy_env"]);
-    refused(&provider("proxy = \"none\"\nproxy_env = \"P\""), &["both proxy and proxy_env"]);
-    refused(&provider("rate = \"0\""), &["line 4", "rate above 0"]);
-    refused(&provider("priority = 256"), &["line 4", "256"]);
-    refused(&provider("weight = 0"), &["weight", "\"a\"", "1 to 100"]);
-    refused(&provider("weight = 101"), &["weight", "101", "1 to 100"]);
-    refused(&provider("low_balance = true"), &["line 4", "a decimal number"]);
-    refused(&provider("low_balance = \"-1\""), &["low_balance"]);
+    left_out(&provider("key = \"1\""), &["line 4", "unknown field", "key"]);
+    left_out(&provider("sync_interval_s = 1"), &["sync_interval_s", "\"a\"", "5"]);
+    left_out(&provider("rate = \"0.7\"\ncurrency = \"points\""), &["line 5: currency: ", "as CAD"]);
+    left_out(&provider("currency = \"CAD\""), &["currency", "set rate too"]);
+    left_out(&provider("key_secret = \"x\"\nkey_env = \"Y\""), &["\"a\"", "both"]);
+    left_out(&provider("call_timeout_s = 21"), &["call_timeout_s", "\"a\"", "from 1 to 20"]);
+    left_out(&provider("connect_timeout_s = 0"), &["connect_timeout_s", "from 1 to 20"]);
+    left_out(&provider("prices_timeout_s = 301"), &["prices_timeout_s", "from 1 to 300"]);
+    left_out(&provider("proxy = \"http://a:b@c:1\""), &["proxy", "proxy_env"]);
+    left_out(&provider("proxy = \"none\"\nproxy_env = \"P\""), &["both proxy and proxy_env"]);
+    left_out(&provider("rate = \"0\""), &["line 4: rate: ", "rate above 0"]);
+    left_out(
+        &provider("margin = { percent = \"-1\" }"),
+        &["line 4: margin.percent: ", "0 to 1000"],
+    );
+    left_out(&provider("margin = { percnt = 1 }"), &["line 4", "unknown field `percnt`"]);
+    left_out(&provider("[providers.margin]\nfloor = true"), &["line 5: margin.floor: "]);
+    left_out(&provider("enabled = \"no\""), &["line 4: enabled: must be true or false"]);
+    left_out(&provider("rate = \"0.7\"\ncurrency = \"points\""), &["line 5: currency: ", "as CAD"]);
+    left_out(&provider("currency = \"CAD\""), &["currency", "set rate too"]);
+    left_out(&provider("key_secret = \"\""), &["key_secret", "1 to 200 bytes"]);
+    left_out(&provider("priority = 256"), &["line 4", "256"]);
+    left_out(&provider("weight = 0"), &["weight", "\"a\"", "1 to 100"]);
+    left_out(&provider("weight = 101"), &["weight", "101", "1 to 100"]);
+    left_out(&provider("low_balance = true"), &["line 4", "a decimal number"]);
+    left_out(&provider("low_balance = \"-1\""), &["low_balance"]);
     refused(&format!("{}{}", provider(""), provider("")), &["two providers", "\"a\""]);
     for address in ["ftp://x", "https://", "https://user:pass@x", "http://x/?key=1"] {
-        refused(&provider(&format!("base_url = \"{address}\"")), &["line 4", "address"]);
+        left_out(&provider(&format!("base_url = \"{address}\"")), &["line 4", "address"]);
     }
+}
+
+#[test]
+fn a_fault_in_one_provider_s_section_leaves_the_others_and_the_rest() {
+    let text = "drain_seconds = 5\n[[providers]]\nname = \"a\"\ndriver = \"d\"\n\
+                [[providers]]\nname = \"b\"\ndriver = \"d\"\nnope = 1\nrate = \"0\"\n\
+                [[providers]]\nname = \"c\"\ndriver = \"d\"\nweight = 3\n";
+    left_out(text, &["provider \"b\": line 8: unknown field `nope`"]);
+    let config = parse(text).unwrap();
+    let names: Vec<_> = config.providers.iter().map(|provider| &*provider.name).collect();
+    assert_eq!((names, config.drain_seconds), (vec!["a", "c"], 5));
+    let shown = config.effective(|_| false);
+    assert!(shown.ends_with("# \"b\" is left out: its section breaks a rule\n"), "{shown}");
+    // What is outside the sections is refused all the same, and two of a name if one is wrong.
+    refused(&format!("nope = 1\n{text}"), &["line 1", "nope"]);
+    refused(&format!("{text}[[providers]]\nname = \"b\"\n"), &["two providers", "\"b\""]);
+    refused(&format!("{text}["), &["line 14"]);
+    refused("providers = [5]", &["line 1", "must be a table, not a number"]);
 }
 
 #[test]
@@ -160,7 +204,8 @@ fn a_provider_s_timeouts_are_the_usual_ones_unless_it_says_otherwise() {
 
 #[test]
 fn the_effective_configuration_reads_back_and_shows_no_key() {
-    let text = "[[providers]]\nname = \"a\"\ndriver = \"d\"\nkey_env = \"KEY_A\"\n";
+    let text = "[[providers]]\nname = \"a\"\ndriver = \"d\"\nkey_env = \"KEY_A\"\n\
+                rate = \"0.72\"\ncurrency = \"CAD\"\n";
     let config = parse(text).unwrap();
     let shown = config.effective(|_| false);
     assert!(shown.ends_with("# key of \"a\": ********, the variable KEY_A: NOT SET\n"), "{shown}");

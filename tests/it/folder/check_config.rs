@@ -50,8 +50,16 @@ fn a_provider_s_variable_without_a_key_disables_it_alone() {
         BufReader::new(serving.0.stderr.take().unwrap()).read_line(&mut told).unwrap();
         assert!(told.contains("WARN") && told.contains("key_missing"), "{told}");
     }
-    let (code, shown, said) = checked(&config, Some("k"));
-    assert!(code == Some(0) && shown.contains(": set\n"), "{shown}{said}");
+    for key in ["k", "k\n", "k\r\n"] {
+        let (code, shown, said) = checked(&config, Some(key));
+        assert!(code == Some(0) && shown.contains(": set\n"), "{key:?} {shown}{said}");
+    }
+    for key in ["k\nl", "ké", "\tk"] {
+        let (code, _, said) = checked(&config, Some(key));
+        let words = ["its key has characters", "printable ASCII", "the variable SMS_KEY"];
+        assert!(code == Some(2) && words.iter().all(|word| said.contains(word)), "{key:?} {said}");
+        assert!(!said.contains(key), "{said}");
+    }
 }
 
 #[test]
@@ -99,6 +107,48 @@ fn a_check_tells_what_the_server_would_refuse_from_what_it_would_do_without() {
         assert!(said.lines().any(named), "{name}: {said}");
     }
     assert!(said.contains("without 4 of its providers") && !said.contains("\"good\""), "{said}");
+}
+
+#[test]
+fn a_fault_in_one_provider_s_section_disables_it_alone() {
+    let temp = tempfile::tempdir().unwrap();
+    let provider = |name: &str, more: &str| {
+        let lines = "driver = \"fivesim\"\nkey_env = \"SMS_KEY\"\n";
+        format!("[[providers]]\nname = {name:?}\n{lines}{more}\n")
+    };
+    let faults = [
+        ("free", "rate = \"0\"", "rate: "),
+        ("light", "weight = 0", "from 1 to 100"),
+        ("hasty", "call_timeout_s = 0", "from 1 to 20"),
+        ("dear", "margin = { percent = \"many\" }", "margin.percent: "),
+        ("odd", "wieght = 1", "unknown field `wieght`"),
+        ("mistyped", "priority = \"high\"", "priority: must be a whole number"),
+        ("off", "enabled = false\nkey_secret = \"\"", "key_secret"),
+    ];
+    let sections = faults.map(|(name, fault, _)| provider(name, fault)).concat();
+    let config = configured(temp.path(), &(provider("good", "") + &sections));
+    let (code, shown, said) = checked(&config, Some("k"));
+    assert_eq!(code, Some(2), "{said}");
+    for (name, _, why) in faults {
+        let named = |line: &&str| line.contains(&format!("{name:?}")) && line.contains(why);
+        assert!(said.lines().any(|line| named(&line)), "{name}: {said}");
+        assert!(shown.contains(&format!("# {name:?} is left out")), "{shown}");
+    }
+    assert!(said.contains("without 7 of its providers") && !said.contains("\"good\""), "{said}");
+
+    let mut command = nexnum();
+    command.args(["serve", "--config"]).arg(&config).env("SMS_KEY", "k");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut serving = KilledOnDrop(command.spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(serving.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("listening on http://"), "{line}");
+    let told = BufReader::new(serving.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let told: Vec<_> = told.take(faults.len()).collect();
+    for (line, (name, _, why)) in told.iter().zip(faults) {
+        let has = |word: &str| line.contains(word);
+        assert!(has("WARN") && has("provider_not_set_up") && has(name) && has(why), "{line}");
+    }
 }
 
 #[test]

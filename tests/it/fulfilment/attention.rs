@@ -147,6 +147,31 @@ async fn a_purchase_in_another_currency_is_the_last_one_until_the_provider_is_se
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stop_for_a_wrong_currency_holds_after_a_restart() {
+    let closed = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await.close().await;
+    // Purchases alone name a currency.
+    let (right, wrong) = (r#"currency = "/currency", operator"#, r#"currency = "=643", operator"#);
+    closed.reword("handler", right, wrong);
+    let rig = closed.open().await;
+    synced(rig.orders()).await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, |order: &Order| order.state == ActivationState::Active).await;
+    let rig = rig.close().await.open().await;
+    assert_eq!(rig.buy(None).await, Err(Refusal::NoNumbers { order: None }));
+    until(|| rig.noticed(AttentionKind::WrongCurrency) == 1).await;
+    assert!(!rig.orders().providers.list()[0].figures().on_sale);
+    assert_eq!(rig.buy(None).await, Err(Refusal::NoNumbers { order: None }));
+    // Under another document it is set up anew.
+    let closed = rig.close().await;
+    closed.reword("handler", wrong, right);
+    let rig = closed.open().await;
+    synced(rig.orders()).await;
+    assert_eq!(rig.noticed(AttentionKind::WrongCurrency), 0);
+    rig.buy(None).await.unwrap();
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_without_prices_is_held_back_and_reported() {
     let closed = Rig::start(&[(HANDLER, 100_000)]).await.close().await;
     closed.reword("handler", r#"cost = ["/cost", "/price"]"#, r#"cost = "=0""#);

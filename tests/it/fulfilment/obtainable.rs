@@ -208,3 +208,26 @@ async fn costs_in_another_currency_are_not_held_against_the_first_list() {
     assert_eq!(rig.ask().stock, 0, "a jump is held back");
     rig.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_whose_listed_stock_is_refused_again_and_again_is_not_shown_as_live() {
+    let rig = Rig::start(&[(HANDLER, 50_000)]).await;
+    rig.pin(HANDLER, 50_000);
+    rig.sync().await;
+    rig.sandbox.faults(HANDLER).set(FaultKind::NoNumbers, 1.0);
+    let unobtainable = || rig.orders().providers.list()[0].health().unobtainable;
+    for kept_out in [0, 1] {
+        assert_eq!(rig.ask().stock, 5);
+        let refused = rig.buy(None).await;
+        assert!(matches!(refused, Err(Refusal::NoNumbers { .. })), "{refused:?}");
+        assert_eq!((rig.ask().stock, unobtainable()), (0, kept_out));
+        rig.sync().await;
+    }
+    for _ in 0..3 {
+        rig.sync().await;
+        assert_eq!((rig.ask().stock, unobtainable()), (0, 1), "no list brings it back");
+        // No order is placed, and nothing is asked of the provider.
+        assert_eq!(rig.buy(None).await, Err(Refusal::NoNumbers { order: None }));
+    }
+    rig.stop().await;
+}

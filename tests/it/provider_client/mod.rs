@@ -120,6 +120,7 @@ fn config(base_url: &str, credentials: Credentials, rate: Decimal) -> ClientConf
         base_url,
         credentials,
         rate,
+        currency: None,
         timeouts,
         proxy: None,
         metrics,
