@@ -31,6 +31,18 @@ impl Connected {
         Ok(self.saw(open, Look { asked, answered: clock.now() }))
     }
 
+    /// Until when its account counts as shared, for what lists have shown, before this start too.
+    pub(crate) fn shared_until(&self) -> Time {
+        self.accounts().map_or(Time(0), |accounts| accounts.until(self.name()))
+    }
+
+    /// Keeps until when its account counts as shared.
+    pub(crate) fn is_shared_until(&self, until: Time) {
+        if let Some(accounts) = self.accounts().filter(|_| !self.is_retired()) {
+            accounts.set(self.name(), until);
+        }
+    }
+
     /// A list came.
     fn has_listed(&self) {
         if std::mem::take(&mut *self.unlisted.lock()).is_told && !self.is_retired() {

@@ -9,11 +9,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use nexnum_driver::{Currency, Op};
 use parking_lot::Mutex;
+
+use super::kept_file;
+use super::shared_accounts::SharedAccounts;
 
 /// The file's name in the data folder: a line a provider, its basis and its name; behind them the
 /// currency that was learned, where one was.
@@ -26,6 +28,8 @@ const NONE: &str = "-";
 pub struct CostBases {
     path: PathBuf,
     known: Mutex<BTreeMap<String, Row>>,
+    /// What is known of their accounts.
+    accounts: SharedAccounts,
 }
 
 /// What is known of one provider.
@@ -87,7 +91,13 @@ impl CostBases {
             let (basis, learned) = ((*basis).to_owned(), LearnedCurrency::parse(learned));
             Some(((*name).to_owned(), Row { basis, learned }))
         });
-        Self { path, known: Mutex::new(known.collect()) }
+        let accounts = SharedAccounts::open(folder);
+        Self { path, known: Mutex::new(known.collect()), accounts }
+    }
+
+    /// Which providers' accounts are shared.
+    pub(super) const fn accounts(&self) -> &SharedAccounts {
+        &self.accounts
     }
 
     /// Whether a provider's costs are known to be on another basis than this.
@@ -140,20 +150,8 @@ impl CostBases {
             let learned = learned.map_or_else(String::new, |learned| format!("\t{learned}"));
             format!("{basis}\t{name}{learned}\n")
         };
-        if let Err(error) = replace(&self.path, &known.iter().map(line).collect::<String>()) {
-            let path = self.path.display();
-            tracing::warn!(%path, %error, "the rates and currencies of costs were not kept");
-        }
+        kept_file::write(&self.path, &known.iter().map(line).collect::<String>());
     }
-}
-
-/// Puts a text in the place of a file, whole or not at all, and for good.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let new = path.with_extension("new");
-    fs::write(&new, text)?;
-    fs::File::open(&new)?.sync_all()?;
-    fs::rename(&new, path)?;
-    fs::File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 #[cfg(test)]

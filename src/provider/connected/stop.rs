@@ -14,6 +14,7 @@ use super::Connected;
 use crate::attention::AttentionKind;
 use crate::provider::consequence;
 use crate::provider::cost_basis::CostBases;
+use crate::provider::shared_accounts::SharedAccounts;
 
 /// Between two syncs that such answers ask for.
 const WORD_MS: u64 = 60_000;
@@ -39,6 +40,11 @@ impl Connected {
     /// reckoned in another way.
     pub(crate) const fn began_void(&self) -> bool {
         self.began_void
+    }
+
+    /// Which providers' accounts are known to be shared.
+    pub(in crate::provider) fn accounts(&self) -> Option<&SharedAccounts> {
+        self.bases.as_deref().map(CostBases::accounts)
     }
 
     fn basis(&self) -> String {

@@ -30,6 +30,7 @@ use nexnum_engine::time::Time;
 use tokio::sync::watch;
 
 use super::pause::stopped_within;
+use crate::attention::AttentionKind;
 use crate::order::Orders;
 use crate::order::doubt::{PurchaseGivenUp, Window};
 use crate::order::matching::Served;
@@ -83,16 +84,24 @@ pub(super) struct Reconciler {
 
 impl Reconciler {
     pub(super) fn new(orders: &Arc<Orders>, connected: &Arc<Connected>) -> Self {
+        let (now, shared_until) = (orders.market.clock.now(), connected.shared_until());
+        if shared_until > now && !connected.policy().shared_account {
+            let text = "the account showed an activation within the last hour, before the start, \
+                        that was not bought by this market: a purchase whose answer is lost is \
+                        neither adopted nor given back until an hour after it; give the account to \
+                        one market, or set shared_account";
+            orders.market.attention.raise(AttentionKind::SharedAccount, connected.name(), text);
+        }
         Self {
             orders: Arc::clone(orders),
             connected: Arc::clone(connected),
             misfits: 0,
             unattributed: BTreeSet::new(),
             named: BTreeSet::new(),
-            began: orders.market.clock.now(),
+            began: now,
             zone: None,
             served: VecDeque::new(),
-            shared_until: Time(0),
+            shared_until,
             not_before: Time(0),
             by_id_not_before: Time(0),
             given_up_not_before: Time(0),

@@ -39,6 +39,7 @@ impl Reconciler {
         let latest = self.foreign(unowned, now);
         if let Some((external_id, made_at)) = latest {
             self.shared_until = self.shared_until.max(made_at.plus_ms(SHARED_MS));
+            self.connected.is_shared_until(self.shared_until);
             let text = format!(
                 "the account shows {external_id}, which was bought within the last hour and not by \
                  this market: a purchase whose answer is lost is neither adopted nor given back \
@@ -49,6 +50,7 @@ impl Reconciler {
             }
         } else if self.shared_until > Time(0) && now >= self.shared_until {
             self.shared_until = Time(0);
+            self.connected.is_shared_until(self.shared_until);
             attention.clear(AttentionKind::SharedAccount, provider);
         }
     }

@@ -136,6 +136,30 @@ async fn an_account_on_which_another_program_is_seen_to_buy_counts_as_shared() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_was_seen_to_be_shared_is_so_after_a_start() {
+    let rig = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await;
+    let other = other_service(&rig.sandbox, FIVESIM);
+    let path = format!("buy/activation/indonesia/any/{other}");
+    let bought: serde_json::Value =
+        serde_json::from_str(&ask_fivesim(&rig.sandbox, &path).await).unwrap();
+    rig.sandbox.faults(FIVESIM).next(FaultKind::BoughtButReplyLost);
+    rig.buy(None).await.unwrap();
+    assert!(rig.told(AttentionKind::SharedAccount).is_some());
+    let closed = rig.close().await;
+    // What showed it has ended by then.
+    ask_fivesim(&closed.sandbox, &format!("cancel/{}", bought["id"])).await;
+    let rig = closed.open().await;
+    assert!(rig.told(AttentionKind::SharedAccount).is_some());
+    synced(rig.orders()).await;
+    let theirs = dated_stray(&rig.sandbox).await;
+    rig.sandbox.faults(FIVESIM).next(FaultKind::ConnectionLost);
+    let id = rig.doubt(2).await;
+    rig.check_in_doubt(id).await;
+    check_open_at_fivesim(&rig.sandbox, &theirs).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_lists_had_shown_before_a_purchase_is_not_sold_as_its_answer() {
     let closed = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await.close().await;
     let theirs = stray(&closed.sandbox).await;
