@@ -28,6 +28,7 @@ mod single_flight;
 mod take_up;
 mod tasks;
 mod upstream;
+mod waited;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,6 +47,7 @@ use self::in_flight::InFlight;
 use self::missing::Missing;
 use self::single_flight::SingleFlight;
 use self::tasks::Tasks;
+use self::waited::Waited;
 
 /// How long a change that a provider has made waits for a full inbox.
 const RECORD_MS: u64 = 2_000;
@@ -83,6 +85,7 @@ pub struct Orders {
     pub(crate) tasks: Tasks,
     single_flight: SingleFlight,
     in_flight: InFlight,
+    waited: Waited,
     own: OwnStock,
 }
 
@@ -100,6 +103,7 @@ impl Orders {
             tasks,
             single_flight: SingleFlight::default(),
             in_flight: InFlight::default(),
+            waited: Waited::default(),
         })
     }
 

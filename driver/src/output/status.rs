@@ -66,6 +66,9 @@ pub struct StatusReport {
     pub state: ExternalState,
     /// All messages the reply shows, in its order; a poll repeats earlier ones.
     pub messages: Vec<ReceivedMessage>,
+    /// The provider has one word for a message that is there and another for one that is
+    /// awaited, and this is one of the two: an old message beside it does not make the state.
+    pub by_word: bool,
 }
 
 /// A message as a provider hands it over; a code, a text or both.
@@ -118,6 +121,8 @@ pub(super) struct MessagesDoc {
 pub(crate) struct StatusFields {
     pub state: Sources,
     pub states: States,
+    /// As [`StatusReport::by_word`]; known once all rules of the call are.
+    pub by_word: bool,
     pub messages: Option<MessageFields>,
 }
 
@@ -158,7 +163,7 @@ pub(super) fn compile(
     if receives && messages.is_none() {
         return Err(reader.place.error("a `received` state needs `messages`"));
     }
-    Ok(StatusFields { state, states, messages })
+    Ok(StatusFields { state, states, by_word: false, messages })
 }
 
 /// A place that says the state, and what its words mean.
@@ -216,7 +221,8 @@ pub(super) fn read(fields: &StatusFields, input: &Input<'_, '_>) -> Result<Statu
         Some(messages) => read_messages(messages, input, input.view.root.as_ref())?,
         None => Vec::new(),
     };
-    Ok(StatusReport { state: state.seen_with(&messages), messages })
+    let seen = state.seen_with(&messages);
+    Ok(StatusReport { state: seen, messages, by_word: fields.by_word && seen == state })
 }
 
 /// Reads the messages below a node: the whole reply, or the row of one activation. All of

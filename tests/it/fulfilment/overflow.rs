@@ -28,7 +28,7 @@ async fn check(seller: usize, numbered: bool) {
     let connected = orders.providers.get(order.provider).unwrap();
     for shown in [99, 102, 102, 103] {
         let messages = (0..shown).map(|at| message(at, numbered)).collect();
-        let report = StatusReport { state: ExternalState::Received, messages };
+        let report = StatusReport { state: ExternalState::Received, messages, by_word: false };
         let asked = orders.market.read_model.order(id).unwrap();
         orders.take_in(&connected, &asked, &report, Look::Single).await.unwrap();
     }
