@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use nexnum_driver::{ExternalState, Op, ProviderError, ReceivedMessage, StatusReport};
-use nexnum_engine::activation::{ActivationState, Message};
+use nexnum_engine::activation::Message;
 use nexnum_engine::command::{CompleteMessage, Incoming, IngestMessage};
 use nexnum_engine::ids::{CallbackId, Number, OrderId, ProviderId, ServiceId};
 use nexnum_engine::limits::{MESSAGES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
@@ -172,9 +172,9 @@ impl Orders {
     ) -> Result<ExternalState, Unseen> {
         let Some(assignment) = &order.assignment else { return Ok(ExternalState::Waiting) };
         let (client, external_id) = (connected.client(), &*assignment.external_id);
-        // It is refunded without an answer.
+        // It ends without an answer.
         let is_over = assignment.expires_at <= self.market.clock.now();
-        let asked = if order.state == ActivationState::Active && is_over {
+        let asked = if order.awaits_message() && is_over {
             client.last_status(external_id).await
         } else {
             client.status(external_id).await
