@@ -140,7 +140,8 @@ fn compile_operation(document: &Document, op: Op, place: &Place) -> Result<Opera
         (OpKind::Call, None, _) => return Err(place.error("needs a `request`")),
         (OpKind::Constant, _, None) => return Err(place.error("needs a `body`")),
     };
-    let rules = compile_rules(&doc.rules, Some(op), doc.reply, &place.field("rules"))?;
+    let mut rules = compile_rules(&doc.rules, Some(op), doc.reply, &place.field("rules"))?;
+    Rule::note_words(&mut rules);
     let gives = rules.iter().any(|rule| matches!(rule.consequence, Consequence::Output(_)));
     if matches!(method, Method::Call(_)) && !gives {
         return Err(place.error("no rule gives an output"));

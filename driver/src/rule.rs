@@ -15,7 +15,7 @@ use crate::error::{
 };
 use crate::json::Node;
 use crate::op::Op;
-use crate::output::{Fields, Rounding, parse_amount};
+use crate::output::{ExternalState, Fields, Rounding, parse_amount};
 use crate::place::{DriverError, Place};
 use crate::reply::{Captures, RawReply, View};
 use crate::source::{Scope, Sources, compile_path};
@@ -111,6 +111,44 @@ impl Rule {
     /// True if the rule looks into the reply's JSON.
     pub(crate) fn reads_json(&self) -> bool {
         matches!(self.subject, Subject::Path(_) | Subject::Root)
+    }
+
+    /// Notes of each rule of a status call whether a word of the provider makes its state: one
+    /// rule has words for both states, or two rules read them in one place. That a message
+    /// exists is no word.
+    pub(crate) fn note_words(rules: &mut [Self]) {
+        let both = [ExternalState::Waiting, ExternalState::Received];
+        let gives = |rule: &Self, wanted| rule.states().any(|state| state == wanted);
+        let is_beside = |rule: &Self, other: &Self| {
+            std::ptr::eq(rule, other)
+                || rule.reads_word() && other.reads_word() && rule.subject == other.subject
+        };
+        let is_by_word = |rule: &Self| {
+            let beside = || rules.iter().filter(|other| is_beside(rule, other));
+            both.into_iter().all(|wanted| beside().any(|other| gives(other, wanted)))
+        };
+        let by_word: Vec<bool> = rules.iter().map(is_by_word).collect();
+        for (rule, by_word) in rules.iter_mut().zip(by_word) {
+            if let Consequence::Output(fields) = &mut rule.consequence {
+                fields.set_by_word(by_word);
+            }
+        }
+    }
+
+    fn states(&self) -> impl Iterator<Item = ExternalState> {
+        let fields = match &self.consequence {
+            Consequence::Output(fields) => Some(fields),
+            Consequence::Fail { .. } => None,
+        };
+        fields.into_iter().flat_map(Fields::states)
+    }
+
+    /// True if what the reply says decides, not that it says anything.
+    const fn reads_word(&self) -> bool {
+        match self.test {
+            Test::Equals(_) | Test::Starts(_) | Test::Matches(_) => true,
+            Test::Any | Test::Exists(_) => false,
+        }
     }
 
     /// A token that an earlier rule already decides, so that this rule never sees it.

@@ -76,6 +76,20 @@ impl Order {
         Sale { account: self.account, provider: self.provider, price: self.price, cost: self.cost }
     }
 
+    /// True if its buyer waits for a message: the first one, or another one.
+    #[must_use]
+    pub const fn awaits_message(&self) -> bool {
+        match self.state {
+            ActivationState::Active => true,
+            ActivationState::Received => self.awaits_another,
+            ActivationState::Init
+            | ActivationState::Completed
+            | ActivationState::Cancelled
+            | ActivationState::TimedOut
+            | ActivationState::Failed => false,
+        }
+    }
+
     /// True if the message came for this order.
     #[must_use]
     pub fn has_message(&self, digest: u128) -> bool {

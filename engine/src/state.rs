@@ -453,7 +453,7 @@ impl State {
     /// Whether an order's provider is asked once more when its time is over.
     pub(crate) fn has_last_look(&self, order: &Order) -> bool {
         let driven = self.providers[order.provider].kind == ProviderKind::Driven;
-        driven && order.state == ActivationState::Active
+        driven && order.awaits_message()
     }
 
     /// When an open order ends by itself: a number at a provider has a grace after its time,

@@ -63,6 +63,30 @@ pub struct PollReply {
     pub awaited: bool,
     /// The provider says that a message is there, not that it waits for another.
     pub received: bool,
+    /// What else it says of the message, where it is for this one activation.
+    pub signs: Signs,
+}
+
+/// What tells a single call that shows an equal message anew from one that shows the old
+/// message still.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signs {
+    /// The provider was told of the wish: its protocol has a call for it.
+    pub told: bool,
+    /// A word of the provider says that the message is there, which is another one while one
+    /// is awaited.
+    pub by_word: bool,
+    /// It has been seen to wait since the wish.
+    pub waited: bool,
+}
+
+impl Signs {
+    /// True if the message is a new one: for two of the three. A provider that knows of no wish
+    /// goes on to show what it had; so does one whose state is that a message exists.
+    const fn are_enough(self) -> bool {
+        let Self { told, by_word, waited } = self;
+        told && (by_word || waited) || by_word && waited
+    }
 }
 
 /// How a provider was asked.
@@ -180,12 +204,16 @@ pub fn of_polled(
         let is_late = is_more && now.ms_since(last) >= REPEATED_MS;
         return if is_late { again } else { Verdict::Repeat };
     }
-    // While another is awaited a single call shows one code: the old one with a state that
-    // waits, or the new one.
+    // While another is awaited a single call of a provider that can tell shows one code: the
+    // old one with a state that waits, or the new one.
     match (reply.awaited, is_more, reply.look) {
         (false, _, _) => Verdict::Repeat,
         (true, true, _) => again,
-        (true, false, Look::Single) if reply.received && shown.len() == 1 => again,
+        (true, false, Look::Single)
+            if reply.received && reply.signs.are_enough() && shown.len() == 1 =>
+        {
+            again
+        }
         (true, false, Look::List) if reply.received => Verdict::Unclear,
         (true, false, Look::Single | Look::List) => Verdict::Repeat,
     }
@@ -243,7 +271,10 @@ mod tests {
         }
     }
 
-    const QUIET: PollReply = PollReply { look: Look::Single, awaited: false, received: true };
+    /// As the handler protocol's: told of the wish, with a state by word.
+    const SIGNS: Signs = Signs { told: true, by_word: true, waited: false };
+    const QUIET: PollReply =
+        PollReply { look: Look::Single, awaited: false, received: true, signs: SIGNS };
     const AWAITED: PollReply = PollReply { awaited: true, ..QUIET };
 
     fn is_new(verdict: &Verdict) -> bool {
@@ -382,6 +413,22 @@ mod tests {
         assert_eq!(line.poll(&[code], waiting, START), [Verdict::Repeat]);
         assert!(is_new(&line.poll(&[code], AWAITED, START)[0]));
         assert_eq!(line.poll(&[code], QUIET, START), [Verdict::Repeat], "it was one");
+    }
+
+    #[test]
+    fn a_single_call_shows_the_same_code_anew_for_two_of_three_signs() {
+        let code = Parts { sender: "", text: "", code: Some("48213"), ..coded("") };
+        for signs in 0..8_u8 {
+            let [told, by_word, waited] = [1, 2, 4].map(|sign| signs & sign != 0);
+            let reply = PollReply { signs: Signs { told, by_word, waited }, ..AWAITED };
+            let mut line = Line::default();
+            assert!(is_new(&line.poll(&[code], QUIET, START)[0]));
+            let again = line.poll(&[code], reply, START);
+            assert_eq!(is_new(&again[0]), signs.count_ones() >= 2, "{reply:?}");
+            // One message more than before is a new one without any sign.
+            let more = line.poll(&[code, code, code], reply, START);
+            assert!(more.iter().any(is_new), "{reply:?}");
+        }
     }
 
     #[test]

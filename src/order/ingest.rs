@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use nexnum_driver::{ExternalState, Op, ProviderError, ReceivedMessage, StatusReport};
-use nexnum_engine::activation::{ActivationState, Message};
+use nexnum_engine::activation::Message;
 use nexnum_engine::command::{CompleteMessage, Incoming, IngestMessage};
 use nexnum_engine::ids::{CallbackId, Number, OrderId, ProviderId, ServiceId};
 use nexnum_engine::limits::{MESSAGES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
@@ -23,7 +23,7 @@ use crate::market::sequencer::SendError;
 use crate::message::extract::{self, Readable};
 use crate::message::fit::fit;
 use crate::message::holder::{self, Holder};
-use crate::message::identity::{self, Came, Look, Parts, PollReply, StatedParts, Verdict};
+use crate::message::identity::{self, Came, Look, Parts, PollReply, Signs, StatedParts, Verdict};
 use crate::message::named::{self, Naming};
 use crate::message::unseen::is_placeholder;
 use crate::provider::connected::{Connected, Failure};
@@ -172,9 +172,9 @@ impl Orders {
     ) -> Result<ExternalState, Unseen> {
         let Some(assignment) = &order.assignment else { return Ok(ExternalState::Waiting) };
         let (client, external_id) = (connected.client(), &*assignment.external_id);
-        // It is refunded without an answer.
+        // It ends without an answer.
         let is_over = assignment.expires_at <= self.market.clock.now();
-        let asked = if order.state == ActivationState::Active && is_over {
+        let asked = if order.awaits_message() && is_over {
             client.last_status(external_id).await
         } else {
             client.status(external_id).await
@@ -200,11 +200,12 @@ impl Orders {
         let shown: Vec<_> = shown.into_iter().filter(|(_, readable)| says(readable)).collect();
         let parts: Vec<_> = shown.iter().map(|(parts, _)| *parts).collect();
         let received = report.state == ExternalState::Received;
+        let signs = self.signs(connected, asked, report, look);
         for (at, (_, readable)) in shown.iter().enumerate() {
             let Some(order) = self.market.read_model.order(asked.id) else { break };
-            let same_wish = asked.messages.len() == order.messages.len();
-            let awaited = asked.awaits_another && order.awaits_another && same_wish;
-            let (reply, now) = (PollReply { look, awaited, received }, self.market.clock.now());
+            let awaited = is_same_wish(asked, &order);
+            let (reply, now) =
+                (PollReply { look, awaited, received, signs }, self.market.clock.now());
             let known = |at: usize| alike(&order, parts[at].sender, &shown[at].1);
             let came = |digest| came_at(&order, digest);
             let digest = match identity::of_polled(&parts, at, reply, came, known, now) {
@@ -219,6 +220,24 @@ impl Orders {
             self.ingest_polled(connected, &order, message).await?;
         }
         Ok(report.state)
+    }
+
+    /// What a report says of an equal message, and that it is seen to wait.
+    fn signs(
+        &self,
+        connected: &Connected,
+        asked: &Order,
+        report: &StatusReport,
+        look: Look,
+    ) -> Signs {
+        let (told, by_word) = (connected.driver().calls(Op::Resend), report.by_word);
+        let order = self.market.read_model.order(asked.id);
+        let awaited = order.is_some_and(|order| is_same_wish(asked, &order));
+        let waits = report.state == ExternalState::Waiting && (told || by_word);
+        if awaited && waits && look == Look::Single {
+            self.waited.note(asked);
+        }
+        Signs { told, by_word, waited: self.waited.has(asked) }
     }
 
     /// Brings what a message of an open order had lacked, and is shown of it now.
@@ -306,6 +325,12 @@ impl Orders {
             Holder::Missing => Err(Refusal::NoHolder),
         }
     }
+}
+
+/// True if an order that awaited another message when it was asked about awaits it still.
+fn is_same_wish(asked: &Order, order: &Order) -> bool {
+    let has_as_many = asked.messages.len() == order.messages.len();
+    asked.awaits_another && order.awaits_another && has_as_many
 }
 
 /// When a message came for an order.

@@ -31,6 +31,7 @@ mod take_up;
 mod tasks;
 mod unknown;
 mod upstream;
+mod waited;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,6 +52,7 @@ use self::refused_ids::RefusedIds;
 use self::refused_told::RefusedTold;
 use self::single_flight::SingleFlight;
 use self::tasks::Tasks;
+use self::waited::Waited;
 
 /// How long a change that a provider has made waits for a full inbox.
 const RECORD_MS: u64 = 2_000;
@@ -88,6 +90,7 @@ pub struct Orders {
     pub(crate) tasks: Tasks,
     single_flight: SingleFlight,
     in_flight: InFlight,
+    waited: Waited,
     own: OwnStock,
     refused_ids: RefusedIds,
     /// What the operator has been told of each provider's refused callbacks.
@@ -110,6 +113,7 @@ impl Orders {
             in_flight: InFlight::default(),
             refused_ids: RefusedIds::default(),
             refused_told: Mutex::default(),
+            waited: Waited::default(),
         })
     }
 

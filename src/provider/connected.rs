@@ -7,7 +7,6 @@
 //! when to ask what.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -30,6 +29,8 @@ use super::least_cost::LeastCosts;
 use super::sightings::Sightings;
 use super::unlisted::Unlisted;
 use crate::attention::{Attention, AttentionKind};
+
+pub use self::failures::{FAILURES_MAX, Failure};
 
 /// How long a breaker that has closed must stay so before the operator's attention is needed
 /// no longer: the first purchases of a provider that is back show whether it is.
@@ -98,29 +99,6 @@ pub struct Health {
     pub unattributed: usize,
     /// What went wrong last, oldest first; at most [`FAILURES_MAX`].
     pub failures: VecDeque<Failure>,
-}
-
-/// Failures kept of a provider: enough to show what began an outage, few enough to be read.
-pub const FAILURES_MAX: usize = 16;
-
-/// Something that went wrong at a provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// When.
-    pub at: Time,
-    /// In which operation.
-    pub op: Op,
-    /// For which order, where it was for one.
-    pub order: Option<OrderId>,
-    /// What: mostly the kind and the beginning of the reply, masked.
-    pub text: String,
-}
-
-/// Operation and text.
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.op.name(), self.text)
-    }
 }
 
 /// What a connection is made of.
@@ -447,12 +425,7 @@ impl Connected {
 
     /// Keeps what went wrong in other words.
     pub(crate) fn note_failure(&self, failure: Failure) {
-        self.note(|health| {
-            if health.failures.len() == FAILURES_MAX {
-                health.failures.pop_front();
-            }
-            health.failures.push_back(failure);
-        });
+        self.note(|health| failures::keep(&mut health.failures, failure));
     }
 
     /// Records in the breaker how a purchase or a probe went; opens or closes the provider's
@@ -493,6 +466,7 @@ impl Connected {
     }
 }
 
+mod failures;
 mod standing;
 mod stop;
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub enum Retry {
 /// Which calls of a provider pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pause {
-    /// None.
+    /// None: a wish to come back later is about this product or this activation.
     None,
     /// Calls of its lane, as long as the provider asks for, if it does.
     Asked,
@@ -114,8 +114,8 @@ macro_rules! table {
 table! {
     // kind       | retry   | pause   | breaker | ends_offer | is_noted | is_final | standing | answer
     NoNumbers     | Never   | None    | GOOD    | true       | false    | false    | Unknown  | Unavailable
-    NoBalance     | Never   | None    | HARD    | false      | true     | false    | Unknown  | Unavailable
-    BadKey        | Never   | None    | HARD    | false      | true     | false    | Unknown  | Unavailable
+    NoBalance     | Never   | Asked   | HARD    | false      | true     | false    | Unknown  | Unavailable
+    BadKey        | Never   | Asked   | HARD    | false      | true     | false    | Unknown  | Unavailable
     BadService    | Never   | None    | GOOD    | true       | true     | false    | Unknown  | Unavailable
     BadCountry    | Never   | None    | GOOD    | true       | true     | false    | Unknown  | Unavailable
     PriceTooLow   | Never   | None    | GOOD    | true       | true     | false    | Unknown  | Unavailable
@@ -123,14 +123,14 @@ table! {
     NotFound      | Never   | None    | BAD     | false      | true     | true     | Missing  | Unavailable
     HasCode       | Never   | None    | BAD     | false      | true     | true     | HasCode  | Unavailable
     TooLate       | Never   | None    | BAD     | false      | true     | true     | TooLate  | Unavailable
-    Banned        | Never   | None    | HARD    | false      | true     | false    | Unknown  | Unavailable
-    WrongCurrency | Never   | None    | HARD    | false      | true     | false    | Unknown  | Unavailable
+    Banned        | Never   | Asked   | HARD    | false      | true     | false    | Unknown  | Unavailable
+    WrongCurrency | Never   | Asked   | HARD    | false      | true     | false    | Unknown  | Unavailable
     RateLimited   | Cancels | Penalty | NONE    | false      | true     | false    | Unknown  | Busy
     NoTurn        | Never   | None    | NONE    | false      | false    | false    | Unknown  | Busy
     Temporary     | All     | Asked   | BAD     | false      | true     | false    | Unknown  | Unavailable
     Unsupported   | Never   | None    | NONE    | true       | true     | true     | Unknown  | Unsupported
     NotSent       | Never   | None    | NONE    | true       | true     | false    | Unknown  | Unavailable
-    Unmapped      | Cancels | None    | BAD     | false      | true     | false    | Unknown  | Unavailable
+    Unmapped      | Cancels | Asked   | BAD     | false      | true     | false    | Unknown  | Unavailable
 }
 
 /// What the operator is told of an error that any other call would end with as well, until the
@@ -189,8 +189,8 @@ mod tests {
     fn every_kind_of_error_has_the_consequences_of_its_row() {
         let expected = "\
 no_numbers     Never   None    Good ends_offer -     -     Unknown Unavailable
-no_balance     Never   None    Hard -          noted -     Unknown Unavailable
-bad_key        Never   None    Hard -          noted -     Unknown Unavailable
+no_balance     Never   Asked   Hard -          noted -     Unknown Unavailable
+bad_key        Never   Asked   Hard -          noted -     Unknown Unavailable
 bad_service    Never   None    Good ends_offer noted -     Unknown Unavailable
 bad_country    Never   None    Good ends_offer noted -     Unknown Unavailable
 price_too_low  Never   None    Good ends_offer noted -     Unknown Unavailable
@@ -198,14 +198,14 @@ too_early      Never   None    Bad  -          noted -     Unknown NotYet
 not_found      Never   None    Bad  -          noted final Missing Unavailable
 has_code       Never   None    Bad  -          noted final HasCode Unavailable
 too_late       Never   None    Bad  -          noted final TooLate Unavailable
-banned         Never   None    Hard -          noted -     Unknown Unavailable
-wrong_currency Never   None    Hard -          noted -     Unknown Unavailable
+banned         Never   Asked   Hard -          noted -     Unknown Unavailable
+wrong_currency Never   Asked   Hard -          noted -     Unknown Unavailable
 rate_limited   Cancels Penalty -    -          noted -     Unknown Busy
 no_turn        Never   None    -    -          -     -     Unknown Busy
 temporary      All     Asked   Bad  -          noted -     Unknown Unavailable
 unsupported    Never   None    -    ends_offer noted final Unknown Unsupported
 not_sent       Never   None    -    ends_offer noted -     Unknown Unavailable
-unmapped       Cancels None    Bad  -          noted -     Unknown Unavailable
+unmapped       Cancels Asked   Bad  -          noted -     Unknown Unavailable
 ";
         assert_eq!(printed(), expected);
     }

@@ -92,7 +92,7 @@ pub(super) struct Poller {
     watches: HashMap<OrderId, Watch>,
     /// By the address of the connection, which the entry keeps alive.
     polled: HashMap<usize, Polled>,
-    /// Activations that have their number and no place in a schedule yet.
+    /// Activations whose buyers wait for a message and that have no place for it in a schedule.
     found: VecDeque<OrderId>,
     shown: VecDeque<Shown>,
     tasks: JoinSet<Outcome>,
@@ -106,7 +106,7 @@ impl Poller {
     pub(super) fn new(orders: &Arc<Orders>) -> Self {
         let read_model = &orders.market.read_model;
         // Before the open ones are read, so that none is missed between the two.
-        drop(read_model.take_assigned());
+        drop(read_model.take_awaiting());
         let mut found: VecDeque<_> = read_model.driven().into();
         let since = Time(orders.market.clock.now().0.saturating_sub(LATE_MS));
         let closed = read_model.driven_closed_since(since);
@@ -162,15 +162,17 @@ impl Poller {
         }
     }
 
-    /// Takes activations into the schedule that got their number since the last look.
+    /// Takes activations into the schedule that got their number since the last look, and puts
+    /// those forward whose buyers asked for another message.
     fn find(&mut self) {
-        self.found.extend(self.orders.market.read_model.take_assigned());
+        self.found.extend(self.orders.market.read_model.take_awaiting());
         for _ in 0..STEPS_MAX.min(self.found.len()) {
             let Some(id) = self.found.pop_front() else { return };
             let order = self.orders.market.read_model.order(id);
             let Some(order) = order.filter(|order| order.assignment.is_some()) else { continue };
-            if !self.watches.contains_key(&id) {
-                self.schedule(&order, Watch::default(), Moment::First);
+            let watch = self.watches.get(&id).copied();
+            if watch.is_none() || order.awaits_another {
+                self.schedule(&order, watch.unwrap_or_default(), Moment::First);
             }
         }
     }

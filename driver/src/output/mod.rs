@@ -185,6 +185,28 @@ impl Fields {
         }
     }
 
+    /// The states that it may give, where it is one of a status call.
+    pub(crate) fn states(&self) -> impl Iterator<Item = ExternalState> {
+        let states = match self {
+            Self::Status(fields) => Some(&fields.states),
+            Self::NoPrices
+            | Self::NoneActive
+            | Self::Balance { .. }
+            | Self::Prices(_)
+            | Self::Bought(_)
+            | Self::Done { .. }
+            | Self::Active(_) => None,
+        };
+        states.into_iter().flat_map(|states| states.values().copied())
+    }
+
+    /// Notes whether a word of the provider makes the state of a status call.
+    pub(crate) fn set_by_word(&mut self, by_word: bool) {
+        if let Self::Status(fields) = self {
+            fields.by_word = by_word;
+        }
+    }
+
     /// Reads the output from a reply.
     pub(crate) fn read(&self, view: &View<'_>, captures: &Captures) -> Result<Output, Misfit> {
         let input = Input { view, captures };

@@ -68,6 +68,9 @@ pub struct StatusReport {
     pub messages: Vec<ReceivedMessage>,
     /// The number, where the reply says it: a purchase may have been answered without one.
     pub number: GivenNumber,
+    /// The provider has one word for a message that is there and another for one that is
+    /// awaited, and this is one of the two: an old message beside it does not make the state.
+    pub by_word: bool,
 }
 
 /// A message as a provider hands it over; a code, a text or both.
@@ -122,6 +125,8 @@ pub(super) struct MessagesDoc {
 pub(crate) struct StatusFields {
     pub state: Sources,
     pub states: States,
+    /// As [`StatusReport::by_word`]; known once all rules of the call are.
+    pub by_word: bool,
     pub messages: Option<MessageFields>,
     pub number: Option<NumberFields>,
 }
@@ -168,7 +173,7 @@ pub(super) fn compile(
     if number.is_none() && doc.number_prefix.is_some() {
         return Err(reader.place.field("number_prefix").error("needs a `number`"));
     }
-    Ok(StatusFields { state, states, messages, number })
+    Ok(StatusFields { state, states, by_word: false, messages, number })
 }
 
 /// A place that says the state, and what its words mean.
@@ -229,7 +234,9 @@ pub(super) fn read(fields: &StatusFields, input: &Input<'_, '_>) -> Result<Statu
     let number = fields.number.as_ref();
     let number = number.map(|number| number.assemble(|sources| input.root(sources)));
     let number = number.unwrap_or_default();
-    Ok(StatusReport { state: state.seen_with(&messages), messages, number })
+    let seen = state.seen_with(&messages);
+    let by_word = fields.by_word && seen == state;
+    Ok(StatusReport { state: seen, messages, number, by_word })
 }
 
 /// Reads the messages below a node: the whole reply, or the row of one activation. All of

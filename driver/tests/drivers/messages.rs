@@ -51,6 +51,28 @@ fn what_is_longer_than_a_code_is_a_text() {
 }
 
 #[test]
+fn a_state_is_by_word_where_words_tell_an_old_message_from_an_awaited_one() {
+    let check = |name: &str, body: &str, expected: bool| {
+        let read = shipped(name).interpret(Op::Status, &reply(body));
+        let Ok(Output::Status(report)) = read else { panic!("{body}: {read:?}") };
+        assert_eq!(report.by_word, expected, "{body}");
+    };
+    for body in ["STATUS_OK:48213", "STATUS_WAIT_RETRY:48213", "STATUS_WAIT_CODE"] {
+        check("handler", body, true);
+    }
+    // Of the second version's replies only that a message exists is read.
+    check("handler", r#"{"verificationType":0,"sms":{"code":"48213","text":"a 48213"}}"#, false);
+    check("handler", r#"{"verificationType":0,"sms":null,"call":null}"#, false);
+    check("handler", r#"{"sms":[{"code":"48213"}]}"#, false);
+    // One word for both.
+    check("fivesim", r#"{"id":1,"status":"RECEIVED","sms":[{"code":"48213"}]}"#, false);
+    check("smspool", r#"{"status":3,"sms":"48213","full_sms":"a 48213"}"#, true);
+    check("smspool", r#"{"status":8,"sms":"48213","full_sms":"a 48213"}"#, true);
+    // The word is not believed: there is no message.
+    check("smspool", r#"{"status":3,"sms":"0"}"#, false);
+}
+
+#[test]
 fn no_field_of_a_message_is_too_long_for_the_others() {
     let long = "x".repeat(300);
     let body = format!(

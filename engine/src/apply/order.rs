@@ -55,8 +55,10 @@ impl State {
             OrderEvent::MessageReceived(receipt) => self.receive(at, receipt),
             OrderEvent::MessageCompleted(completion) => self.complete(completion),
             OrderEvent::AnotherRequested { order } => {
+                self.unschedule(*order);
                 self.advance(*order, Input::Another);
                 self.order_mut(*order).awaits_another = true;
+                self.schedule(*order);
             }
             OrderEvent::ActivationClosed { order, account, closing, refund } => {
                 let closed = self.order_mut(*order);

@@ -91,8 +91,9 @@ pub struct ReadModel {
     directory: Directory,
     /// Orders with work upstream: to be bought, polled, ended.
     driven: Mutex<BTreeSet<OrderId>>,
-    /// Orders that got their number from a provider since the last look of the poller.
-    assigned: Mutex<Vec<OrderId>>,
+    /// Orders whose buyers have begun to wait for a message from a provider since the last look
+    /// of the poller.
+    awaiting: Mutex<Vec<OrderId>>,
     /// Orders by their numbers, to find where a message belongs, and whether a number is taken.
     held: Mutex<BTreeSet<(Number, ProviderId, OrderId)>>,
     /// Orders by what their provider calls the purchase.
@@ -124,7 +125,7 @@ impl ReadModel {
             aging: Mutex::default(),
             directory: Directory::from_state(state),
             driven: Mutex::default(),
-            assigned: Mutex::default(),
+            awaiting: Mutex::default(),
             held: Mutex::default(),
             purchases: HashMap::new(),
             closed: Mutex::default(),
@@ -241,7 +242,7 @@ impl ReadModel {
     }
 
     fn show_order(&self, order: Arc<Order>) {
-        let (id, closed) = (order.id, order.state.is_closed());
+        let (id, closed, mut begins_to_wait) = (order.id, order.state.is_closed(), false);
         if let Some(account) = self.accounts.pin().get(&order.account) {
             let mut open = account.open.lock();
             if closed {
@@ -266,9 +267,10 @@ impl ReadModel {
                 };
                 if let Some(assignment) = &order.assignment {
                     let key = (order.provider, assignment.external_id.clone());
-                    if self.purchases.pin().insert(key, id).is_none() {
-                        self.assigned.lock().push(id);
-                    }
+                    let is_new = self.purchases.pin().insert(key, id).is_none();
+                    let known = self.order(id);
+                    let waited = known.is_some_and(|known| known.awaits_another);
+                    begins_to_wait = is_new || order.awaits_another && !waited;
                 }
                 if let Some(at) = order.closed_at {
                     self.driven_closed.lock().insert((at, id));
@@ -279,6 +281,10 @@ impl ReadModel {
             self.closed.lock().insert((at, id));
         }
         self.orders.pin().insert(id, order);
+        // The poller finds it as it is by now.
+        if begins_to_wait {
+            self.awaiting.lock().push(id);
+        }
     }
 
     fn retire(&self, orders_before: Time, replies_before: Time) {
@@ -377,11 +383,11 @@ impl ReadModel {
         self.driven.lock().len()
     }
 
-    /// Takes the orders that got their number from a provider since the last call, or that
-    /// were in memory at the start.
+    /// Takes the orders that got their number from a provider since the last call, whose buyers
+    /// asked for another message since, or that were in memory at the start.
     #[must_use]
-    pub fn take_assigned(&self) -> Vec<OrderId> {
-        std::mem::take(&mut self.assigned.lock())
+    pub fn take_awaiting(&self) -> Vec<OrderId> {
+        std::mem::take(&mut self.awaiting.lock())
     }
 
     /// The order that a provider's purchase belongs to, while it is in memory.

@@ -233,6 +233,30 @@ fn a_connection_that_has_left_its_place_tells_nothing() {
 }
 
 #[test]
+fn the_last_failures_of_each_operation_are_kept_however_often_another_fails() {
+    let connected = connected();
+    let failed = |op, at: u64| {
+        let error = ProviderError::new(ErrorKind::Temporary, false, "502");
+        connected.note_error(Time(at), op, Some(OrderId(1)), &error);
+    };
+    failed(Op::Buy, 1);
+    failed(Op::Cancel, 2);
+    (10..99).for_each(|at| failed(Op::Status, at));
+    failed(Op::Buy, 99);
+    (100..200).for_each(|at| failed(Op::ListActive, at));
+    let failures = connected.health().failures;
+    assert_eq!(failures.len(), FAILURES_MAX);
+    let times = |op| {
+        let of_op = failures.iter().filter(|failure| failure.op == op);
+        of_op.map(|failure| failure.at.0).collect::<Vec<_>>()
+    };
+    assert_eq!((times(Op::Buy), times(Op::Cancel)), (vec![1, 99], vec![2]));
+    assert_eq!(times(Op::Status).last(), Some(&98));
+    assert_eq!(times(Op::ListActive).last(), Some(&199));
+    assert!(failures.iter().is_sorted_by_key(|failure| failure.at), "oldest first");
+}
+
+#[test]
 fn a_call_that_our_own_limits_did_not_allow_is_no_failure_of_the_provider() {
     let connected = connected();
     let asked = ProviderError::new(ErrorKind::RateLimited, true, "429");

@@ -119,18 +119,10 @@ pub(super) async fn conclude(
 }
 
 /// When the last look at an activation is due: its time is over then, and unless the provider
-/// has a message the order is refunded. `None` if it has a message or has ended.
+/// has a message the order ends without one. `None` if its buyer waits for no message.
 pub(super) fn due_by(order: &Order) -> Option<Time> {
-    let assignment = order.assignment.as_ref()?;
-    match order.state {
-        ActivationState::Active => Some(assignment.expires_at),
-        ActivationState::Init
-        | ActivationState::Received
-        | ActivationState::Completed
-        | ActivationState::Cancelled
-        | ActivationState::TimedOut
-        | ActivationState::Failed => None,
-    }
+    let assignment = order.assignment.as_ref().filter(|_| order.awaits_message())?;
+    Some(assignment.expires_at)
 }
 
 /// Ends an activation at its provider that has ended here; true once that is done, or is left

@@ -28,8 +28,8 @@ async fn check(seller: usize, numbered: bool, parts: &[Said], whole: Said) {
     let connected = orders.providers.get(order.provider).unwrap();
     for (part, look) in parts.iter().zip([Look::List, Look::Single].into_iter().cycle()) {
         let messages = vec![shown(*part, numbered)];
-        let state = ExternalState::Received;
-        let report = StatusReport { state, messages, number: GivenNumber::Absent };
+        let (state, number) = (ExternalState::Received, GivenNumber::Absent);
+        let report = StatusReport { state, messages, number, by_word: false };
         let asked = orders.market.read_model.order(id).unwrap();
         orders.take_in(&connected, &asked, &report, look).await.unwrap();
     }

@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use nexnum::message::identity::Look;
 use nexnum::order::{Refusal, UpstreamError};
+use nexnum_driver::{Op, Output, RawReply};
+use nexnum_engine::command::{Actor, RequestAnother};
 use nexnum_sandbox::{FaultKind, SandboxConfig};
 
-use super::{FIVESIM, HANDLER, Rig, SMSPOOL, received};
+use super::{FIVESIM, HANDLER, Rig, SMSPOOL, execute, received};
 
 /// A second message with the code of the first is delivered, once.
 async fn check_same_code(seller: usize) {
@@ -37,6 +40,85 @@ async fn the_same_code_again_is_another_message_from_the_rest_protocol() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_code_again_is_another_message_with_form_posts() {
     check_same_code(SMSPOOL).await;
+}
+
+/// The shipped driver, but for a field that not all providers of the protocol send.
+const NUMBERED: &str = r#"external_id = "/id", sender = "/sender""#;
+const UNNUMBERED: &str = r#"sender = "/sender""#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_without_an_id_is_delivered_again_only_when_it_has_come_again() {
+    let sms_delay_ms = 600..=600;
+    let config = SandboxConfig { same_code: true, sms_delay_ms, ..SandboxConfig::small(7) };
+    let closed = Rig::start_on(config, &[(FIVESIM, 100_000)]).await.close().await;
+    closed.reword("fivesim", NUMBERED, UNNUMBERED);
+    let rig = closed.open().await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, received).await;
+    rig.orders().resend(rig.customer, id).await.unwrap();
+    let second = rig.order(id, |order| order.messages.len() > 1).await;
+    let [one, other] = &second.messages[..] else { panic!("{second:?}") };
+    assert_eq!(one.code, other.code);
+    // The second comes three seconds after the first there.
+    assert!(other.received_at.ms_since(one.received_at) > 1_500, "{second:?}");
+    tokio::time::sleep(Duration::from_millis(1_000)).await;
+    assert_eq!(rig.orders().market.read_model.order(id).unwrap().messages.len(), 2);
+    rig.stop().await;
+}
+
+/// The bodies of status replies after the buyer of one code has asked for another, and how many
+/// messages the order has after each.
+async fn check_replies(seller: usize, first: &str, replies: &[(&str, usize)]) {
+    let config = SandboxConfig { sms_delay_ms: 3_600_000..=3_600_000, ..SandboxConfig::small(7) };
+    let closed = Rig::start_on(config, &[(seller, 100_000)]).await.close().await;
+    let name = if seller == FIVESIM { "fivesim" } else { "handler" };
+    closed.reword(name, "poll_interval_ms = 100", "poll_interval_ms = 86400000");
+    if seller == FIVESIM {
+        closed.reword(name, NUMBERED, UNNUMBERED);
+    }
+    let rig = closed.open().await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.assignment.is_some()).await;
+    let orders = rig.orders();
+    let connected = orders.providers.get(order.provider).unwrap();
+    for (at, (body, expected)) in [(first, 1)].iter().chain(replies).enumerate() {
+        if at == 1 {
+            let actor = Actor::Account(rig.customer);
+            execute(orders, RequestAnother { order: id, actor }).await;
+        }
+        let body = body.as_bytes().to_vec();
+        let reply = RawReply { status: 200, headers: Vec::new(), body };
+        let read = connected.driver().interpret(Op::Status, &reply);
+        let Ok(Output::Status(report)) = read else { panic!("{read:?}") };
+        let asked = orders.market.read_model.order(id).unwrap();
+        orders.take_in(&connected, &asked, &report, Look::Single).await.unwrap();
+        let order = orders.market.read_model.order(id).unwrap();
+        assert_eq!(order.messages.len(), *expected, "reply {at} of {first} {replies:?}");
+    }
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_message_that_is_shown_still_is_not_the_one_that_is_awaited() {
+    // The handler protocol's words: one waits, whatever code stands beside it.
+    let (ok, retry) = ("STATUS_OK:48213", "STATUS_WAIT_RETRY:48213");
+    check_replies(HANDLER, ok, &[(retry, 1), (ok, 2), (ok, 2)]).await;
+    check_replies(HANDLER, ok, &[(ok, 2), (ok, 2)]).await;
+    // Its second version: a message is there or not.
+    let old = r#"{"verificationType":0,"sms":{"code":"48213","text":"Your code 48213"}}"#;
+    let none = r#"{"verificationType":0,"sms":null,"call":null}"#;
+    let other = r#"{"verificationType":0,"sms":{"code":"771204","text":"Your code 771204"}}"#;
+    check_replies(HANDLER, old, &[(old, 1), (old, 1), (other, 2)]).await;
+    check_replies(HANDLER, old, &[(none, 1), (old, 2), (old, 2)]).await;
+    // A clone's list of all messages.
+    let one = r#"{"sms":[{"code":"48213","text":"Your code 48213"}]}"#;
+    let two = r#"{"sms":[{"code":"48213","text":"Your code 48213"},{"code":"48213","text":"Your code 48213"}]}"#;
+    check_replies(HANDLER, one, &[(one, 1), (two, 2), (two, 2)]).await;
+    // The provider of this protocol is told of no wish, and its list is not always whole.
+    let row = r#"{"sender":"Telegram","text":"Telegram code 48213","code":"48213"}"#;
+    let rows = |rows: &str| format!(r#"{{"id":1,"status":"RECEIVED","sms":[{rows}]}}"#);
+    let (none, one, two) = (rows(""), rows(row), rows(&format!("{row},{row}")));
+    check_replies(FIVESIM, &one, &[(&one, 1), (&none, 1), (&one, 1), (&two, 2), (&two, 2)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -214,6 +214,42 @@ async fn a_code_that_came_after_the_last_poll_in_time_is_delivered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_code_that_came_after_the_last_poll_in_time_is_delivered() {
+    let closed = Rig::start_with(&[(HANDLER, 100_000)], 900).await.close().await;
+    closed.reword("handler", "lifetime_ms = 1200000", "lifetime_ms = 7000");
+    let rig = closed.open().await;
+    let id = rig.buy(None).await.unwrap();
+    let first = rig.order(id, received).await;
+    let expires_at = first.assignment.as_ref().unwrap().expires_at;
+    let connected = rig.orders().providers.get(first.provider).unwrap();
+    rig.orders().resend(rig.customer, id).await.unwrap();
+    // No poll but the last look is sent from now on.
+    let minute = std::time::Duration::from_secs(60);
+    connected.client().room().dispatcher().pause(PauseOf::All, minute);
+    let order = rig.order(id, |order| order.closed_at.is_some()).await;
+    assert_eq!(order.state, ActivationState::Completed);
+    assert_eq!(order.messages.len(), 2, "{order:?}");
+    let came = order.messages[1].received_at;
+    assert!(came >= expires_at, "it was not the last look that brought it: {order:?}");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wish_is_asked_about_without_a_call_to_spare() {
+    // What is at rest is asked about every 15 s.
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 300).await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, received).await;
+    // It is at rest by then.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let began = std::time::Instant::now();
+    rig.orders().resend(rig.customer, id).await.unwrap();
+    rig.order(id, |order| order.messages.len() > 1).await;
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pause_that_a_provider_asked_for_does_not_keep_the_last_look_away() {
     let rig = short_lived(500, 60_000).await;
     let orders = [rig.buy(None).await.unwrap(), rig.buy(None).await.unwrap()];

@@ -68,6 +68,46 @@ fn polls_pause_where_several_in_a_row_are_told_to_come_back_later() {
 }
 
 #[test]
+fn a_pause_is_heeded_whatever_the_reply_that_asks_for_it_says() {
+    for status in ["400 Bad Request", "403 Forbidden", "418 I'm a teapot", "409 Conflict", "520 ?"]
+    {
+        let wall = || http(status, "Retry-After: 60\r\n", "<html>wall</html>");
+        let server = serve(vec![wall(), ok("STATUS_OK:12345")]);
+        let client = handler(&server);
+        run(async {
+            assert!(!matches!(client.buy(&order(), None).await, BuyOutcome::Assigned(_)));
+            let BuyOutcome::Refused(error) = client.buy(&order(), None).await else {
+                panic!("{status}: not refused")
+            };
+            assert_eq!(error.kind, ErrorKind::NoTurn, "{status}");
+            assert!(error.retry_after_ms.is_some_and(|ms| (59_000..=60_000).contains(&ms)));
+            // Purchases alone pause.
+            client.status("1").await.unwrap();
+        });
+        assert_eq!(server.calls.load(Ordering::SeqCst), 2, "{status}");
+    }
+}
+
+#[test]
+fn a_wish_to_come_back_for_one_product_or_activation_pauses_nothing() {
+    let later = |body| http("200 OK", "Retry-After: 60\r\n", body);
+    let early = || later("EARLY_CANCEL_DENIED");
+    let bought = ok("ACCESS_NUMBER:1:62811111111");
+    let cancelled = ok("ACCESS_CANCEL");
+    let server =
+        serve(vec![later("NO_NUMBERS"), bought, early(), early(), early(), early(), cancelled]);
+    let client = handler(&server);
+    run(async {
+        assert!(matches!(client.buy(&order(), None).await, BuyOutcome::Refused(_)));
+        assert!(matches!(client.buy(&order(), None).await, BuyOutcome::Assigned(_)));
+        for id in ["1", "2", "3", "4"] {
+            assert_eq!(client.cancel(id).await.unwrap_err().kind, ErrorKind::TooEarly);
+        }
+        client.cancel("5").await.unwrap();
+    });
+}
+
+#[test]
 fn a_pause_until_a_date_is_as_long_as_the_date_is_away() {
     let until = "Date: Sat, 28 Nov 2026 01:00:00 GMT\r\n\
                  Retry-After: Sat, 28 Nov 2026 01:00:30 GMT\r\n";

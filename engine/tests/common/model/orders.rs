@@ -350,9 +350,8 @@ impl Model {
         let forget = ends.is_some() || given.is_some();
         let open = (0..self.orders.len()).filter(|index| {
             let order = &self.orders[*index];
-            let is_asked = order.state == S::Active && self.is_driven(*index);
             let ends = order.closed_at.is_none() && self.ends_at(*index) <= now;
-            ends && !(order.deadline < unasked && is_asked)
+            ends && !(order.deadline < unasked && self.has_last_look(*index))
         });
         let mut due: Vec<usize> = open.collect();
         due.sort_by_key(|index| (self.ends_at(*index), *index));

@@ -23,11 +23,16 @@ impl Model {
         self.kind(self.orders[index].terms.provider) == Ok(ProviderKind::Driven)
     }
 
-    /// A provider gets a moment more to bring the first message.
-    pub(super) fn ends_at(&self, index: usize) -> Time {
+    pub(super) fn has_last_look(&self, index: usize) -> bool {
         let order = &self.orders[index];
-        let grace = order.state == S::Active && self.is_driven(index);
-        order.deadline.plus_ms(if grace { LAST_LOOK_MS } else { 0 })
+        let waits = order.state == S::Active || order.state == S::Received && order.waiting;
+        waits && self.is_driven(index)
+    }
+
+    /// A provider gets a moment more to bring a message that is waited for.
+    pub(super) fn ends_at(&self, index: usize) -> Time {
+        let grace = if self.has_last_look(index) { LAST_LOOK_MS } else { 0 };
+        self.orders[index].deadline.plus_ms(grace)
     }
 
     pub(super) fn run_out(&mut self, now: Time, index: usize) {
