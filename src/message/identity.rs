@@ -139,7 +139,8 @@ pub struct Came {
 
 /// What a message that was posted is. `came` says how the number received a digest, for any of
 /// its buyers; `awaited` that its buyer has asked for another message and none has come since.
-/// What has come to another order is never a new message of this one.
+/// What has come to another order is never a new message of this one, unless it has no code: such
+/// a text is another message once it has not come for two minutes, to whichever buyer.
 pub fn of_posted(
     parts: &Parts<'_>,
     came: impl Fn(u128) -> Option<Came>,
@@ -151,9 +152,8 @@ pub fn of_posted(
     let elsewhere = |n| came(occurrence(first, n)).is_some_and(|came| !came.here);
     let is_new = match last {
         None => true,
-        Some(_) if (0..times).any(elsewhere) => false,
         Some(_) if parts.id.is_some() => false,
-        Some(_) if parts.has_code => awaited,
+        Some(_) if parts.has_code => awaited && !(0..times).any(elsewhere),
         Some(last) => now.ms_since(last) >= REPEATED_MS,
     };
     if is_new && times < OCCURRENCES_MAX {
@@ -333,11 +333,16 @@ mod tests {
     }
 
     #[test]
-    fn what_came_to_another_order_of_the_number_is_never_new() {
+    fn a_code_that_came_to_another_order_of_the_number_is_never_new() {
         let elsewhere = |_: u128| Some(Came { at: START, here: false });
-        for parts in [coded("code 1234"), plain("Welcome"), Parts { id: Some("7"), ..plain("") }] {
+        let later = START.plus_ms(3_600_000);
+        let plain_text = plain("Welcome");
+        let once = |digest: u128| elsewhere(digest).filter(|_| digest == first(&plain_text));
+        let of = |now| of_posted(&plain_text, once, false, now);
+        assert_eq!(of(START.plus_ms(REPEATED_MS - 1)), Verdict::Repeat);
+        assert_eq!(of(later), Verdict::New(occurrence(first(&plain_text), 1)), "it has no code");
+        for parts in [coded("code 1234"), Parts { id: Some("7"), ..plain("") }] {
             for awaited in [false, true] {
-                let later = START.plus_ms(3_600_000);
                 let first = first(&parts);
                 let once = |digest: u128| elsewhere(digest).filter(|_| digest == first);
                 assert_eq!(of_posted(&parts, once, awaited, later), Verdict::Repeat);
