@@ -69,7 +69,8 @@ fn polls_pause_where_several_in_a_row_are_told_to_come_back_later() {
 
 #[test]
 fn a_pause_is_heeded_whatever_the_reply_that_asks_for_it_says() {
-    for status in ["400 Bad Request", "403 Forbidden", "418 I'm a teapot", "409 Conflict", "520 ?"] {
+    for status in ["400 Bad Request", "403 Forbidden", "418 I'm a teapot", "409 Conflict", "520 ?"]
+    {
         let wall = || http(status, "Retry-After: 60\r\n", "<html>wall</html>");
         let server = serve(vec![wall(), ok("STATUS_OK:12345")]);
         let client = handler(&server);
