@@ -79,3 +79,51 @@ impl Market {
         self.handle.ask_again(request, pause).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::{Threads, folder, start};
+    use nexnum_engine::command::NameCarrier;
+    use nexnum_engine::policy::Policy;
+    use tempfile::TempDir;
+
+    fn started(folder: &TempDir) -> (Market, Threads) {
+        folder::init(&folder.path().join("market")).unwrap();
+        let opened = folder::open(&folder.path().join("market"), |_| {}).unwrap();
+        let started = start(opened, Policy::default(), 1_000);
+        (started.market, started.threads)
+    }
+
+    #[tokio::test]
+    async fn a_command_is_sent_until_the_inbox_has_room_or_its_time_is_over() {
+        let folder = TempDir::new().unwrap();
+        let (market, threads) = started(&folder);
+        let full_for = |ms| {
+            let handle = market.handle.full_for(Duration::from_millis(ms));
+            Market { handle, ..market.clone() }
+        };
+        let name = |name: &str| NameCarrier { name: name.into() };
+        let in_ms = |ms| market.clock.now().plus_ms(ms);
+        let known = |name| market.read_model.directory().carrier(name);
+        // 1. Room comes in time: it is done once, and answered.
+        let busy = full_for(300);
+        let answer = busy.send_whole_until(name("late"), in_ms(30_000)).await;
+        assert_eq!(answer.unwrap().ok(), known("late"));
+        // 2. Time is over: nothing has happened, and nothing does when there is room again.
+        let (busy, began) = (full_for(1_500), market.clock.now());
+        let answer = busy.send_whole_until(name("never"), in_ms(200)).await;
+        assert_eq!(answer, Err(SendError::Busy));
+        assert!(market.clock.now().ms_since(began) < 1_400, "it waited on");
+        tokio::time::sleep(Duration::from_millis(1_700)).await;
+        assert_eq!(known("never"), None);
+        // 3. What the engine refuses is an answer, not sent again.
+        let refused = market.send_whole_until(name(""), in_ms(30_000)).await;
+        assert!(matches!(refused, Ok(Err(_))), "{refused:?}");
+        drop(busy);
+        threads.stop().unwrap();
+        // 4. An engine that has stopped takes nothing: that is told at once.
+        let stopped = market.send_whole_until(name("after"), in_ms(30_000)).await;
+        assert_eq!(stopped, Err(SendError::Stopped));
+    }
+}

@@ -151,3 +151,30 @@ fn what_ran_out_while_no_process_ran_waits_two_minutes_for_an_answer() {
     assert_eq!([0, 29_999].map(after), [all, all]);
     assert_eq!([30_000, 119_999, 120_000].map(after), [started, started, none]);
 }
+
+#[tokio::test]
+async fn a_command_that_is_sent_again_is_the_same_one_and_no_copy() {
+    // It is full until the thread receives.
+    let (inbox, commands) = channel::bounded::<Envelope>(0);
+    let product = |n| Product { country: CountryId(n), service: ServiceId(1) };
+    let offers: Vec<_> = (0..9).map(|n| (product(n), CarrierId::ANY)).collect();
+    let list = offers.as_ptr() as usize;
+    let receiver = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(200));
+        commands.recv().expect("it is sent again").command
+    });
+    let mut tries = 0;
+    let pause = || {
+        tries += 1;
+        Some(Duration::from_millis(20))
+    };
+    let request = ListOffers { provider: PROVIDER, offers };
+    let answer = Handle { inbox }.ask_again(request, pause).await;
+    // Its envelope ended without an answer.
+    assert_eq!(answer.unwrap_err(), SendError::Stopped);
+    assert!(tries > 1, "it found room at once");
+    let Command::ListOffers(taken) = receiver.join().expect("it receives") else {
+        panic!("it is another command")
+    };
+    assert_eq!((taken.offers.len(), taken.offers.as_ptr() as usize), (9, list), "it was copied");
+}

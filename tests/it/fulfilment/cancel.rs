@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nexnum::market::change::Change;
+use nexnum::order::claim::Wish;
 use nexnum::order::{Refusal, UpstreamError};
 use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::ids::Seq;
+use nexnum_engine::ids::{CarrierId, OrderId, Seq};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
 use nexnum_sandbox::{FaultKind, SandboxConfig};
 
 use super::{
-    FIVESIM, HANDLER, Rig, ask_fivesim, ask_handler, check_cancelled, late_cancels, received,
+    FIVESIM, HANDLER, Rig, ask_fivesim, ask_handler, check_cancelled, late_cancels, product,
+    received, until,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -226,5 +228,34 @@ async fn a_cancel_that_does_not_see_the_number_leaves_it_to_be_given_back() {
     rig.cancel(id).await;
     assert_eq!(ask_handler(&rig.sandbox, &query).await, "STATUS_CANCEL");
     assert_eq!(rig.wallet(), (10_000_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_without_its_number_yet_can_be_neither_cancelled_nor_finished() {
+    let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
+    rig.sandbox.faults(HANDLER).set(FaultKind::TimeOut, 1.0);
+    let (orders, customer) = (Arc::clone(rig.orders()), rig.customer);
+    let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
+    let placing = tokio::spawn(async move { orders.place(customer, wish, None).await });
+    let id = OrderId(1);
+    let read_model = &rig.orders().market.read_model;
+    until(|| read_model.order(id).is_some()).await;
+    let issued = rig.running.rooms.access.issue_key(Some(rig.customer)).await.unwrap();
+    for change in ["cancel", "finish", "resend"] {
+        let url = format!("http://{}/api/v1/activations/{id}/{change}", rig.running.address);
+        let request = reqwest::Client::new().post(url).bearer_auth(issued.key.reveal());
+        let reply = request.send().await.unwrap();
+        assert_eq!(reply.status(), 409, "{change}");
+        assert_eq!(reply.headers()["retry-after"], "1", "{change}");
+        let told: serde_json::Value = serde_json::from_str(&reply.text().await.unwrap()).unwrap();
+        assert_eq!(told["code"], "no_number_yet", "{change}: {told}");
+    }
+    // Nothing of it has changed: it still waits for its number, and is paid for.
+    let order = read_model.order(id).unwrap();
+    assert_eq!((order.state, order.closed_at), (ActivationState::Init, None));
+    assert_eq!(rig.wallet(), (9_880_000, 120_000));
+    placing.abort();
+    rig.sandbox.faults(HANDLER).clear();
     rig.stop().await;
 }

@@ -29,7 +29,7 @@ const ELSEWHERE: [(&str, &str); 13] = [
     ("body_timeout", "http_limits"),
     ("overloaded", "operations.rs, http_limits"),
     ("request_in_flight", "idempotency.rs, which is a race"),
-    ("no_number_yet", "fulfilment: own stock gives its number at once"),
+    ("no_number_yet", "fulfilment/cancel.rs: own stock gives its number at once"),
     ("not_supported", "fulfilment: the drivers' matter"),
     ("provider_unavailable", "fulfilment"),
     ("provider_busy", "fulfilment/busy.rs"),
