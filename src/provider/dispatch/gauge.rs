@@ -1,4 +1,7 @@
 //! One bound of a provider on calls in an interval, counted exactly.
+//!
+//! What a long interval allows is never spent at once: whatever was bought has to be asked about
+//! in the rest of it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,6 +12,13 @@ use tokio::time::Instant;
 /// A window of fewer calls is counted call by call; a larger one is a bucket that holds a
 /// twentieth of it, at least one call.
 const COUNTED_MAX: u32 = 20;
+/// A window of few calls that is so long is a bucket too, so that the calls are spread over it.
+const SPREAD_MIN: Duration = Duration::from_secs(5);
+/// From so many calls on such a bucket holds two, and all but a tenth of the calls can be used.
+const PAIR_MIN: u32 = 10;
+/// What such a window is longer by, at most: calls that are given at its end exactly are one too
+/// many for a provider that counts when they arrive.
+const MARGIN_MAX: Duration = Duration::from_millis(50);
 
 /// A bound of the driver on calls in an interval.
 pub(super) enum Gauge {
@@ -21,6 +31,20 @@ pub(super) enum Gauge {
 impl Gauge {
     pub(super) fn new(window: Window, now: Instant) -> Self {
         let per = Duration::from_millis(window.per_ms.max(1));
+        if window.calls < COUNTED_MAX && per >= SPREAD_MIN {
+            // Of a window whose end is not in it, one call less flows in than would at the most.
+            let calls = window.calls.max(1);
+            let capacity = if calls < PAIR_MIN { 1 } else { 2 };
+            let refill = u64::from(calls) + 1 - capacity;
+            let per_us = (per + (per / 50).min(MARGIN_MAX)).as_micros() as u64;
+            return Self::Bucket {
+                capacity,
+                refill,
+                per_us,
+                level: capacity * per_us,
+                filled: now,
+            };
+        }
         if window.calls < COUNTED_MAX {
             let calls = window.calls.max(1) as usize;
             return Self::Counted { calls, per, given: VecDeque::with_capacity(calls) };
@@ -115,5 +139,46 @@ impl Gauge {
             Self::Counted { calls, per, .. } => *calls as f64 / per.as_secs_f64(),
             Self::Bucket { refill, per_us, .. } => *refill as f64 * 1e6 / *per_us as f64,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The moments, in milliseconds, at which calls are made that are made as soon as they may.
+    fn made(mut gauge: Gauge, begin: Instant, for_ms: u64) -> Vec<u64> {
+        let (mut now, mut made) = (begin, Vec::new());
+        loop {
+            now = gauge.ready_at(now);
+            let at_ms = (now - begin).as_millis() as u64;
+            if at_ms >= for_ms {
+                return made;
+            }
+            gauge.bring_to(now);
+            gauge.take(now);
+            made.push(at_ms);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn few_calls_of_a_long_interval_are_spread_over_it() {
+        let begin = Instant::now();
+        for (calls, per_ms) in [(15, 60_000), (19, 60_000), (10, 9_000), (12, 30_000), (1, 5_000)] {
+            let window = Window { calls, per_ms };
+            let made_from = |gauge| made(gauge, begin, 10 * per_ms);
+            let made = made_from(Gauge::new(window, begin));
+            // Never more than it allows, and nine tenths of it in the long run.
+            let within =
+                |from: u64| made.iter().filter(move |at| (from..=from + per_ms).contains(*at));
+            assert!(made.iter().all(|from| within(*from).count() <= calls as usize), "{calls}");
+            assert!(made.len() >= calls as usize * 9, "{calls}: {}", made.len());
+            // Whatever was done before, the next call is not far off.
+            let longest = made.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+            assert!(longest <= 5 * per_ms / 4 / u64::from(calls), "{calls}: {longest}");
+            assert!(made_from(Gauge::spent(window, begin))[0] <= longest);
+        }
+        let short = Gauge::new(Window { calls: 10, per_ms: 1_000 }, begin);
+        assert_eq!(made(short, begin, 1_000), [0; 10], "it may be used at once");
     }
 }
