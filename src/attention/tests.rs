@@ -1,0 +1,124 @@
+//! The attention list: rows, their ends, and what is told of them.
+
+use super::*;
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Kind, what it is about, count and text of each row.
+fn shown(attention: &Attention) -> Vec<String> {
+    let (rows, _) = attention.rows(usize::MAX);
+    let line = |row: &AttentionRow| {
+        let AttentionSubject { provider, order, part } = &row.subject;
+        let order = order.map(|order| order.0.to_string()).unwrap_or_default();
+        let provider = provider.as_deref().unwrap_or_default();
+        let (kind, count, text) = (row.kind.word(), row.count, &row.text);
+        format!("{kind} {provider}/{order}/{part} x{count}: {text}")
+    };
+    // Rows of one millisecond have no order of their own.
+    let mut lines: Vec<_> = rows.iter().map(line).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn a_condition_is_one_row_until_it_is_cleared() {
+    let attention = Attention::default();
+    attention.raise(AttentionKind::KeyMissing, "a", "no key");
+    attention.raise(AttentionKind::Overcharge, ("a", OrderId(7)), "charged 2");
+    attention.raise(AttentionKind::KeyMissing, "b", "no key");
+    attention.raise(AttentionKind::KeyMissing, "a", "still no key");
+    let one = "key_missing a// x2: still no key";
+    let (charged, other) = ("overcharge a/7/ x1: charged 2", "key_missing b// x1: no key");
+    assert_eq!(shown(&attention), [one, other, charged]);
+    attention.clear(AttentionKind::KeyMissing, "a");
+    attention.clear(AttentionKind::KeyRefused, "a");
+    assert_eq!(shown(&attention), [other, charged]);
+    attention.report(AttentionKind::KeyMissing, "b", None::<String>);
+    attention.report(AttentionKind::KeyRefused, AttentionSubject::default(), Some("refused"));
+    assert_eq!(shown(&attention), ["key_refused // x1: refused", charged]);
+    attention.forget_provider("a");
+    assert_eq!(shown(&attention), ["key_refused // x1: refused"]);
+}
+
+#[test]
+fn a_row_that_the_operator_has_dealt_with_goes_until_it_is_noticed_again() {
+    let attention = Attention::default();
+    for order in [7, 8] {
+        attention.raise(AttentionKind::EndLeft, ("a", OrderId(order)), "left");
+    }
+    attention.raise(AttentionKind::EndLeft, "a", "left");
+    let settle = |order| attention.settle(AttentionKind::EndLeft, Some("a"), order);
+    assert_eq!((settle(Some(OrderId(9))), settle(Some(OrderId(7)))), (Ok(0), Ok(1)));
+    assert_eq!(attention.settle(AttentionKind::EndLeft, Some("b"), Some(OrderId(8))), Ok(0));
+    assert_eq!(shown(&attention), ["end_left a// x1: left", "end_left a/8/ x1: left"]);
+    assert_eq!(settle(None), Ok(2), "of any order");
+    attention.raise(AttentionKind::EndLeft, "a", "left");
+    attention.raise(AttentionKind::EndLeft, ("b", OrderId(8)), "left");
+    assert_eq!(attention.settle(AttentionKind::EndLeft, None, None), Ok(2), "of any provider");
+    assert_eq!(attention.settle(AttentionKind::EndLeft, None, None), Ok(0));
+    // What the server sees for itself stays as long as it sees it.
+    attention.raise(AttentionKind::KeyMissing, "a", "no key");
+    let settle = |provider| attention.settle(AttentionKind::KeyMissing, Some(provider), None);
+    assert_eq!((settle("a"), settle("b")), (Err(CauseLasts), Ok(0)));
+    assert_eq!(shown(&attention), ["key_missing a// x1: no key"]);
+}
+
+#[test]
+fn a_row_tells_when_it_began_and_when_it_was_noticed_last() {
+    let attention = Attention::default();
+    attention.raise(AttentionKind::BreakerOpen, "a", "open");
+    let first = attention.rows(1).0.remove(0);
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    attention.raise(AttentionKind::BreakerOpen, "a", "open");
+    let again = attention.rows(1).0.remove(0);
+    assert_eq!((first.since, first.count), (again.since, 1));
+    assert!(again.last_at > first.last_at && again.count == 2, "{again:?}");
+}
+
+#[test]
+fn the_list_is_bounded_and_tells_what_it_leaves_out() {
+    let attention = Attention::default();
+    for at in 0..OF_KIND_MAX + 3 {
+        attention.raise(AttentionKind::PriceListLate, &*at.to_string(), "x".repeat(9_999));
+    }
+    attention.raise(AttentionKind::KeyMissing, "a", "é".repeat(400));
+    let (rows, left_out) = attention.rows(10);
+    assert_eq!((rows.len(), left_out), (10, OF_KIND_MAX as u64 - 9 + 3));
+    assert!(rows.iter().all(|row| row.text.len() == TEXT_LEN_MAX));
+    let counts = attention.counts();
+    let count = |wanted| counts.iter().find(|(kind, _)| *kind == wanted).unwrap().1;
+    assert_eq!(count(AttentionKind::PriceListLate), OF_KIND_MAX as u64 + 3);
+    assert_eq!(count(AttentionKind::KeyMissing), 1);
+    assert_eq!(count(AttentionKind::Overcharge), 0);
+    attention.clear(AttentionKind::PriceListLate, "0");
+    attention.raise(AttentionKind::PriceListLate, "new", "late");
+    assert_eq!(attention.rows(usize::MAX).1, 0, "there was room again");
+}
+
+#[test]
+fn what_happened_is_shown_for_a_day_and_a_condition_until_it_ends() {
+    let attention = Attention::default();
+    attention.raise(AttentionKind::Overcharge, ("a", OrderId(7)), "charged 2");
+    attention.raise(AttentionKind::KeyMissing, "a", "no key");
+    let now = attention.shared.clock.now();
+    let mut list = attention.shared.list.lock();
+    list.expire(now.plus_ms(DAY_MS - 1_000));
+    assert_eq!(list.rows.len(), 2);
+    list.expire(now.plus_ms(DAY_MS));
+    assert_eq!(list.rows.len(), 1);
+    drop(list);
+    assert_eq!(shown(&attention), ["key_missing a// x1: no key"]);
+    // What is held outlasts the others of its kind.
+    attention.raise(AttentionKind::CallbacksRefused, "a", "refused");
+    attention.raise(AttentionKind::CallbacksRefused, "b", "refused");
+    attention.hold(AttentionKind::CallbacksRefused, "a", "kept");
+    attention.shared.list.lock().expire(now.plus_ms(DAY_MS));
+    assert_eq!(shown(&attention), ["callbacks_refused a// x2: kept", "key_missing a// x1: no key"]);
+}
+
+#[test]
+fn every_kind_has_a_word_of_its_own() {
+    let words: std::collections::BTreeSet<_> =
+        AttentionKind::ALL.iter().map(|kind| kind.word()).collect();
+    assert_eq!(words.len(), AttentionKind::ALL.len());
+}
