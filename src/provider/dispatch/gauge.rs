@@ -12,10 +12,12 @@ use tokio::time::Instant;
 /// A window of fewer calls is counted call by call; a larger one is a bucket that holds a
 /// twentieth of it, at least one call.
 const COUNTED_MAX: u32 = 20;
-/// A window of few calls that is so long is a bucket too, so that the calls are spread over it.
+/// A window of so many calls that is so long is a bucket too, so that the calls are spread over
+/// it: of fewer, a bucket of two would leave more than a tenth unused.
+const SPREAD_FROM: u32 = 10;
 const SPREAD_MIN: Duration = Duration::from_secs(5);
-/// From so many calls on such a bucket holds two, and all but a tenth of the calls can be used.
-const PAIR_MIN: u32 = 10;
+/// What such a bucket holds.
+const PAIR: u64 = 2;
 /// What such a window is longer by, at most: calls that are given at its end exactly are one too
 /// many for a provider that counts when they arrive.
 const MARGIN_MAX: Duration = Duration::from_millis(50);
@@ -31,11 +33,9 @@ pub(super) enum Gauge {
 impl Gauge {
     pub(super) fn new(window: Window, now: Instant) -> Self {
         let per = Duration::from_millis(window.per_ms.max(1));
-        if window.calls < COUNTED_MAX && per >= SPREAD_MIN {
-            // Of a window whose end is not in it, one call less flows in than would at the most.
-            let calls = window.calls.max(1);
-            let capacity = if calls < PAIR_MIN { 1 } else { 2 };
-            let refill = u64::from(calls) + 1 - capacity;
+        if (SPREAD_FROM..COUNTED_MAX).contains(&window.calls) && per >= SPREAD_MIN {
+            // The call that the bucket's last drop would make falls out of the window.
+            let (capacity, refill) = (PAIR, u64::from(window.calls) + 1 - PAIR);
             let per_us = (per + (per / 50).min(MARGIN_MAX)).as_micros() as u64;
             return Self::Bucket {
                 capacity,
@@ -164,7 +164,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn few_calls_of_a_long_interval_are_spread_over_it() {
         let begin = Instant::now();
-        for (calls, per_ms) in [(15, 60_000), (19, 60_000), (10, 9_000), (12, 30_000), (1, 5_000)] {
+        for (calls, per_ms) in [(15, 60_000), (19, 60_000), (10, 9_000), (12, 30_000), (10, 5_000)]
+        {
             let window = Window { calls, per_ms };
             let made_from = |gauge| made(gauge, begin, 10 * per_ms);
             let made = made_from(Gauge::new(window, begin));
