@@ -189,7 +189,8 @@ fn within(made: Made) -> (Time, Time) {
         Dating::Lists => OPEN_BY_LISTS_MS,
     };
     let after = made.after.unwrap_or_default();
-    (Time(made.before.0.saturating_sub(open_ms)), after.plus_ms(open_ms))
+    let latest = Time(made.before.0.saturating_sub(open_ms));
+    (latest.max(after), after.plus_ms(open_ms).min(made.before))
 }
 
 /// The products that a row may be of, as far as `fits` goes.

@@ -104,6 +104,9 @@ fn a_row_whose_date_leaves_open_that_it_is_older_waits_for_a_better_one() {
     let after_it = [row(7, 3, 658, 664)];
     check(&after_it, &seekers, &[], &[], (&[], &[], &[1], &[0]));
     check(&[row(7, 3, 599, 606)], &seekers, &[], &[], (&[(0, 1)], &[], &[], &[]));
+    // What a narrow date places after a window, or before it, is not within it.
+    check(&[row(7, 3, 661, 662)], &seekers, &[], &[], (&[], &[], &[], &[0]));
+    check(&[row(7, 3, 598, 599)], &seekers, &[], &[], (&[], &[], &[], &[]));
     // It may be this order's, and it is not known not to be the next one's.
     let next = [seeker(1, 7, 3, 590), seeker(2, 7, 3, 600)];
     let both = [row(7, 3, 595, 597), row(7, 3, 596, 606)];
@@ -170,6 +173,7 @@ fn a_row_without_a_date_is_new_if_a_list_from_just_before_does_not_show_it() {
     // A minute before, or long after: it may be any program's.
     check(&[of(580, 604)], &seekers, &[], &[], (&[], &[], &[1], &[0]));
     check(&[of(655, 715)], &[], &gone, &[], (&[], &[], &[], &[0]));
+    check(&[of(672, 674)], &[], &gone, &[], (&[], &[], &[], &[0]));
     check(&[of(530, 590)], &seekers, &gone, &[], (&[], &[], &[], &[]));
 }
 
