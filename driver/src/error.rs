@@ -155,7 +155,8 @@ pub(crate) fn excerpt(text: &str) -> String {
     while let Some(first) = rest.chars().next() {
         let length = rest.find(|c| is_word(c) != is_word(first)).unwrap_or(rest.len());
         let (run, after) = rest.split_at(length);
-        let secret = is_word(first) && (run.chars().count() > WORD_MAX || has_digits(run));
+        let is_masked = || run.chars().count() > WORD_MAX || has_digits(run) && !is_date(run);
+        let secret = is_word(first) && is_masked();
         masked.push_str(if secret { "***" } else { run });
         rest = after;
     }
@@ -169,6 +170,17 @@ fn beginning(text: &str, most: usize) -> &str {
         end -= 1;
     }
     &text[..end]
+}
+
+/// A date in ISO form, as a ban's end has it, and the hour behind it.
+fn is_date(word: &str) -> bool {
+    let bytes = word.as_bytes();
+    let fits = |(at, byte): (usize, &u8)| match at {
+        4 | 7 => *byte == b'-',
+        10 => *byte == b'T',
+        _ => byte.is_ascii_digit(),
+    };
+    matches!(bytes.len(), 10 | 13) && bytes.starts_with(b"20") && bytes.iter().enumerate().all(fits)
 }
 
 fn has_digits(word: &str) -> bool {
@@ -253,6 +265,9 @@ mod tests {
         let check = |text: &str, expected: &str| assert_eq!(excerpt(text), expected);
         check("WRONG_MAX_PRICE:0.21", "WRONG_MAX_PRICE:0.21");
         check("STATUS_OK:12345", "STATUS_OK:***");
+        check("BANNED:2026-12-30 10:00:00", "BANNED:2026-12-30 10:00:00");
+        check("until 2026-12-30T10:00:00Z", "until 2026-12-30T10:00:00Z");
+        check("2026-12-301 4482-10-20 20261230", "*** *** ***");
         check("ACCESS_NUMBER:635468024:+79584000000", "ACCESS_NUMBER:***:+***");
         check("key=abcdefghijklmnopqrstuvwxyzab rest", "key=*** rest");
         check("a\r\nb", "ab");

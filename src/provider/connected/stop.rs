@@ -93,7 +93,8 @@ impl Connected {
             return;
         }
         let text = format!(
-            "{} was answered with {text}: nothing is bought until a call is accepted again",
+            "{} was answered with {text}: nothing is bought until it is accepted; it is tried \
+             again every minute",
             op.name()
         );
         self.attention.raise(kind, self.name(), text);
