@@ -2,10 +2,8 @@
 //! answers that cannot be read: kept for the operator, among the callbacks that could not be
 //! processed.
 
-use nexnum_engine::activation::Assignment;
 use nexnum_engine::callback::CallbackFailure;
 use nexnum_engine::command::{Incoming, ReceiveCallback};
-use nexnum_engine::ids::ProviderId;
 use nexnum_engine::limits::MESSAGES_MAX;
 use nexnum_engine::order::Order;
 
@@ -29,65 +27,57 @@ impl Orders {
         order: &Order,
         message: &Incoming,
     ) -> Result<(), Unseen> {
-        let Some(assignment) = &order.assignment else { return Ok(()) };
         let (id, digest) = (order.id.0.to_le_bytes(), message.digest.to_le_bytes());
         let key = digest::of(&[b"message over", &id, &digest]);
-        if self.market.read_model.callbacks(|callbacks| callbacks.with_key(key).is_some()) {
-            return Ok(());
+        let text = if message.text.is_empty() { &message.code } else { &message.text };
+        let failure = CallbackFailure::TooManyMessages;
+        if self.keep(order, key, (&message.sender, text), failure).await? {
+            let text = format!(
+                "the order has {MESSAGES_MAX} messages: those beyond are kept, `nexnum callback \
+                 list` shows them"
+            );
+            let subject = (connected.name(), order.id);
+            self.market.attention.raise(AttentionKind::TooManyMessages, subject, text);
         }
-        let said = if message.text.is_empty() { &message.code } else { &message.text };
-        let posted = self.posted(order, assignment, (&message.sender, said));
-        let received = (key, posted, CallbackFailure::TooManyMessages);
-        self.keep(order.provider, received).await?;
-        let text = format!(
-            "the order has {MESSAGES_MAX} messages: those beyond are kept, `nexnum callback list` \
-             shows them"
-        );
-        let subject = (connected.name(), order.id);
-        self.market.attention.raise(AttentionKind::TooManyMessages, subject, text);
         Ok(())
     }
+
     /// Keeps a provider's answer about an activation that cannot be read, once: a message may be
-    /// in it, which an operator finds there, and can bring to its order as it stands.
+    /// in it, which an operator finds there, and can bring to its order as it stands. True if it
+    /// was not kept before.
     ///
     /// # Errors
     /// [`Unseen::Busy`]: it was not kept.
-    pub(crate) async fn keep_unread(&self, order: &Order, reply: &str) -> Result<(), Unseen> {
-        let Some(assignment) = &order.assignment else { return Ok(()) };
+    pub(crate) async fn keep_unread(&self, order: &Order, reply: &str) -> Result<bool, Unseen> {
         let id = order.id.0.to_le_bytes();
         let key = digest::of(&[b"unread reply", &id, reply.as_bytes()]);
-        if self.market.read_model.callbacks(|callbacks| callbacks.with_key(key).is_some()) {
-            return Ok(());
-        }
-        let posted = self.posted(order, assignment, ("", reply));
-        self.keep(order.provider, (key, posted, CallbackFailure::Unreadable)).await
+        self.keep(order, key, ("", reply), CallbackFailure::Unreadable).await
     }
 
-    /// What a provider shows of an order's number, as a message that is posted.
-    fn posted(
+    /// Keeps what a provider shows of an order's number, as a message that is posted; false if
+    /// it is known by its key, or there is no number.
+    async fn keep(
         &self,
         order: &Order,
-        assignment: &Assignment,
+        key: u128,
         (sender, text): (&str, &str),
-    ) -> PostedMessage {
+        failure: CallbackFailure,
+    ) -> Result<bool, Unseen> {
+        let Some(assignment) = &order.assignment else { return Ok(false) };
+        if self.market.read_model.callbacks(|callbacks| callbacks.with_key(key).is_some()) {
+            return Ok(false);
+        }
         let service = self.market.catalog.service(order.product.service);
-        PostedMessage {
+        let posted = PostedMessage {
             number: format!("+{}", assignment.number),
             sender: sender.to_owned(),
             text: text.to_owned(),
             id: None,
             service: service.map(|service| service.slug.to_owned()),
-        }
-    }
-
-    async fn keep(
-        &self,
-        provider: ProviderId,
-        (key, posted, failure): (u128, PostedMessage, CallbackFailure),
-    ) -> Result<(), Unseen> {
+        };
         let body = serde_json::to_vec(&posted).expect("strings have a JSON form");
         let received = ReceiveCallback {
-            provider,
+            provider: order.provider,
             key,
             content_type: "application/json".into(),
             body: body.into(),
@@ -99,6 +89,6 @@ impl Orders {
             Ok(_) | Err(Refused::Rejected(_)) => {}
         }
         self.report_failed();
-        Ok(())
+        Ok(true)
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct Watch {
     pub(super) settled: bool,
     /// When it was asked about alone.
     pub(super) asked_at: Time,
-    /// Answers about it that could not be read, and are kept.
+    /// Different answers about it that could not be read, and are kept.
     pub(super) kept: u8,
 }
 

@@ -10,7 +10,7 @@ use crate::provider::connected::Connected;
 
 /// Failures in a row before the one that is told: a page of a front end that shows once is not.
 const FAILURES_MIN: u32 = 1;
-/// Answers that are kept of one activation: what differs each time, a page with a clock, is not
+/// Different answers that are kept of one activation: what differs each time, a page with a clock, is not
 /// kept for ever.
 const KEPT_MAX: u8 = 5;
 
@@ -20,7 +20,7 @@ pub(super) struct Visits<'a> {
     pub(super) failures: u32,
     /// No other one comes before its order ends.
     pub(super) is_last: bool,
-    /// Answers that are kept.
+    /// Different answers that are kept.
     pub(super) kept: &'a mut u8,
 }
 
@@ -41,9 +41,9 @@ pub(super) async fn report(
                 return;
             }
             if let Some(reply) = error.reply.as_deref().filter(|_| *kept < KEPT_MAX)
-                && orders.keep_unread(order, reply).await.is_ok()
+                && let Ok(is_new) = orders.keep_unread(order, reply).await
             {
-                *kept += 1;
+                *kept += u8::from(is_new);
             }
             Some(format!(
                 "no rule of its driver reads what it answers about an activation, in which a \

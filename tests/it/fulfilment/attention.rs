@@ -15,7 +15,7 @@ use super::{HANDLER, Rig, setup, synced, until};
 use crate::rig::sandbox::product;
 use crate::rig::server;
 use nexnum::server::ProviderSetup;
-use nexnum_driver::Secret;
+use nexnum_driver::{Op, Secret};
 
 impl Rig {
     /// How many rows of this kind there are.
@@ -229,6 +229,29 @@ async fn answers_that_no_rule_reads_need_attention_while_their_order_is_open() {
     // Its end is one.
     rig.cancel(id).await;
     until(|| rig.noticed(AttentionKind::StatusUnreadable) == 0).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_no_rule_reads_is_kept_however_often_another_came_before() {
+    let config = SandboxConfig { sms_delay_ms: 9_000..=9_000, ..SandboxConfig::small(7) };
+    let closed = Rig::start_on(config, &[(HANDLER, 100_000)]).await.close().await;
+    // Neither is read, and no list shows the message.
+    closed.reword("handler", "STATUS_WAIT_CODE\", \"", "NOT_A_WORD\", \"");
+    closed.reword("handler", "^STATUS_OK:", "^NOT_A_WORD:");
+    closed.reword("handler", "getActiveActivations", "getNothing");
+    let rig = closed.open().await;
+    synced(rig.orders()).await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+    let has_code = |all: &Callbacks| {
+        let mut all = all.before(CallbackId(u64::MAX));
+        all.any(|(_, callback)| String::from_utf8_lossy(&callback.body).contains("STATUS_OK:"))
+    };
+    until(|| rig.orders().market.read_model.callbacks(has_code)).await;
+    let provider = rig.orders().providers.get(order.provider).unwrap();
+    let statuses = provider.health().failures.iter().filter(|it| it.op == Op::Status).count();
+    assert!(statuses > 5, "{statuses} answers before it were the same");
     rig.stop().await;
 }
 
