@@ -3,9 +3,9 @@
 //! Pure. Promises: a row goes to at most one order in doubt, of its own product and made
 //! within the moments in which that order's purchase may have been made, as far as seconds
 //! tell, the oldest order first; then to a purchase that was given up. A row that is not proven
-//! to be new, whose date leaves open by seconds that it is older, that a
-//! call under way may have made, that says too little to choose, or that is one of more than
-//! were bought, goes to none in this round. On an account that others buy on, none goes to any.
+//! to be new, whose date leaves open by seconds that it is older, that a call under way may have
+//! made, that says too little to choose, or that is one of more than were bought, goes to none in
+//! this round. On an account that others buy on, none goes to any.
 //! One that was made after those moments is no purchase's, and is told of: it may be late. The work
 //! grows with rows and orders, not with their product.
 
@@ -299,40 +299,38 @@ enum Taker {
 
 /// Windows that are given rows in the order in which the rows were made.
 struct Queue {
-    /// Open windows by their begin, and by their end.
+    windows: Vec<Window>,
+    /// The places of open windows by their begin, and by their end.
     begins: BTreeSet<(Time, usize)>,
-    ends: BTreeSet<(Time, Time, usize)>,
-    /// The end of each, by its place.
-    untils: Vec<Time>,
+    ends: BTreeSet<(Time, usize)>,
     /// Those whose rows are theirs for good.
     served: BTreeSet<usize>,
     steps: usize,
 }
 
 impl Queue {
-    fn of(windows: impl Iterator<Item = Window> + Clone) -> Self {
-        let begins = windows.clone().enumerate().map(|(at, window)| (window.since, at));
-        let untils = windows.clone().map(|window| window.until).collect();
-        let ends = windows.enumerate().map(|(at, window)| (window.until, window.since, at));
-        let (begins, ends) = (begins.collect(), ends.collect());
-        Self { begins, ends, untils, served: BTreeSet::new(), steps: 0 }
+    fn of(windows: impl Iterator<Item = Window>) -> Self {
+        let windows: Vec<_> = windows.collect();
+        let begins = windows.iter().enumerate().map(|(at, window)| (window.since, at)).collect();
+        let ends = windows.iter().enumerate().map(|(at, window)| (window.until, at)).collect();
+        Self { windows, begins, ends, served: BTreeSet::new(), steps: 0 }
     }
 
     /// The oldest window that a row may be of; later rows were not made earlier.
     fn take(&mut self, made: Made) -> Option<usize> {
         let after = made.after.unwrap_or_default();
         self.steps += 1;
-        while let Some((until, since, at)) = self.ends.first().copied()
+        while let Some((until, at)) = self.ends.first().copied()
             && until < after
         {
             self.steps += 1;
             self.ends.pop_first();
-            self.begins.remove(&(since, at));
+            self.begins.remove(&(self.windows[at].since, at));
         }
         let (from, to) = within(made);
         let mut begun = self.begins.range(..=(to, usize::MAX));
         // What is over since is over by less than the date leaves open: few of them.
-        let oldest = begun.find(|(_, at)| self.untils[*at] >= from).copied();
+        let oldest = begun.find(|(_, at)| self.windows[*at].until >= from).copied();
         self.begins.remove(&oldest?);
         oldest.map(|(_, at)| at)
     }

@@ -43,6 +43,21 @@ impl Connected {
         }
     }
 
+    /// Tells the operator that others buy on the account: by the activation that shows it, or else
+    /// by one that was shown before the start.
+    pub(crate) fn tell_shared(&self, external_id: Option<&str>) {
+        let shown = external_id.map_or_else(
+            || "showed, before the start, an activation that".to_owned(),
+            |external_id| format!("shows {external_id}, which"),
+        );
+        let text = format!(
+            "the account {shown} was bought within the last hour and not by this market: a purchase \
+             whose answer is lost is neither adopted nor given back until an hour after it; give \
+             the account to one market, or set shared_account"
+        );
+        self.attention.raise(AttentionKind::SharedAccount, self.name(), text);
+    }
+
     /// A list came.
     fn has_listed(&self) {
         if std::mem::take(&mut *self.unlisted.lock()).is_told && !self.is_retired() {

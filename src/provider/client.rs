@@ -101,11 +101,12 @@ impl ProviderClient {
         &self.provider
     }
 
-    /// Ledger units for one unit of the provider's currency.
+    /// The provider's clock, as its replies tell it.
     pub(super) const fn server_clock(&self) -> &ServerClock {
         self.transport.server_clock()
     }
 
+    /// Ledger units for one unit of the provider's currency.
     pub(super) const fn rate(&self) -> ExchangeRate {
         self.rate
     }

@@ -22,9 +22,9 @@ pub fn check_addresses(config: &Config) -> Result<(), StartError> {
 }
 
 /// Why the server would start without a provider, or without buying from it: one line for each
-/// whose section breaks a rule; that cannot be set up, enabled or not, since its open activations are asked about; or that is
-/// enabled and lacks its key. Documents are compiled and codes loaded; nothing is asked of a
-/// provider.
+/// whose section breaks a rule; that cannot be set up, enabled or not, since its open activations
+/// are asked about; or that is enabled and lacks its key. Documents are compiled and codes loaded;
+/// nothing is asked of a provider.
 #[must_use]
 pub fn provider_problems(config: &Config, setups: Vec<ProviderSetup>) -> Vec<String> {
     let problem = |setup: ProviderSetup| {

@@ -1,6 +1,7 @@
 //! The configuration: a TOML file, every field of which is known, bounded and explained by
-//! its error. A fault inside the section of one provider leaves that provider out alone. Secrets are not in it: it names where they are, in the data folder's secret
-//! store or in an environment variable.
+//! its error. A fault inside the section of one provider leaves that provider out alone. Secrets
+//! are not in it: it names where they are, in the data folder's secret store or in an environment
+//! variable.
 
 mod provider;
 mod sections;

@@ -2,7 +2,8 @@
 //!
 //! Our key refused: a call of the whole account stops it until a probe goes well; a call about
 //! one activation has a sync look. Replies that name another currency than it is set up for: off
-//! sale at once, also after a restart, and on sale again as soon as one names the right one, without a breaker or a probe.
+//! sale at once, also after a restart, and on sale again as soon as one names the right one,
+//! without a breaker or a probe.
 
 use std::sync::Arc;
 

@@ -30,7 +30,6 @@ use nexnum_engine::time::Time;
 use tokio::sync::watch;
 
 use super::pause::stopped_within;
-use crate::attention::AttentionKind;
 use crate::order::Orders;
 use crate::order::doubt::{PurchaseGivenUp, Window};
 use crate::order::matching::Served;
@@ -86,11 +85,7 @@ impl Reconciler {
     pub(super) fn new(orders: &Arc<Orders>, connected: &Arc<Connected>) -> Self {
         let (now, shared_until) = (orders.market.clock.now(), connected.shared_until());
         if shared_until > now && !connected.policy().shared_account {
-            let text = "the account showed an activation within the last hour, before the start, \
-                        that was not bought by this market: a purchase whose answer is lost is \
-                        neither adopted nor given back until an hour after it; give the account to \
-                        one market, or set shared_account";
-            orders.market.attention.raise(AttentionKind::SharedAccount, connected.name(), text);
+            connected.tell_shared(None);
         }
         Self {
             orders: Arc::clone(orders),

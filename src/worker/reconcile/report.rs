@@ -40,13 +40,8 @@ impl Reconciler {
         if let Some((external_id, made_at)) = latest {
             self.shared_until = self.shared_until.max(made_at.plus_ms(SHARED_MS));
             self.connected.is_shared_until(self.shared_until);
-            let text = format!(
-                "the account shows {external_id}, which was bought within the last hour and not by \
-                 this market: a purchase whose answer is lost is neither adopted nor given back \
-                 until an hour after it; give the account to one market, or set shared_account"
-            );
             if !self.connected.is_retired() {
-                attention.raise(AttentionKind::SharedAccount, provider, text);
+                self.connected.tell_shared(Some(&external_id));
             }
         } else if self.shared_until > Time(0) && now >= self.shared_until {
             self.shared_until = Time(0);
