@@ -151,7 +151,7 @@ const EXCERPT_SOURCE_MAX: usize = 1024;
 pub(crate) fn excerpt(text: &str) -> String {
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     let mut masked = String::new();
-    let mut rest = beginning(text, EXCERPT_SOURCE_MAX);
+    let mut rest = &text[..text.floor_char_boundary(EXCERPT_SOURCE_MAX)];
     while let Some(first) = rest.chars().next() {
         let length = rest.find(|c| is_word(c) != is_word(first)).unwrap_or(rest.len());
         let (run, after) = rest.split_at(length);
@@ -161,15 +161,6 @@ pub(crate) fn excerpt(text: &str) -> String {
         rest = after;
     }
     masked.chars().filter(|c| !c.is_control()).take(EXCERPT_MAX).collect()
-}
-
-/// The beginning of a text, at most so many bytes.
-fn beginning(text: &str, most: usize) -> &str {
-    let mut end = text.len().min(most);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 /// A date in ISO form, as a ban's end has it, and the hour behind it.
@@ -203,7 +194,7 @@ pub(crate) fn unknown(reply: &RawReply, text: &str) -> ProviderError {
     let mut error = ProviderError::new(kind, certain, what);
     error.retry_after_ms = header_pause(reply);
     let is_unread = kind == ErrorKind::Unmapped && !text.is_empty();
-    error.reply = is_unread.then(|| beginning(text, REPLY_KEPT_MAX).into());
+    error.reply = is_unread.then(|| text[..text.floor_char_boundary(REPLY_KEPT_MAX)].into());
     error
 }
 

@@ -133,6 +133,12 @@ const fn sync_interval_s() -> u64 {
     SYNC_INTERVAL_S
 }
 
+/// The rule that a provider's name breaks, if any.
+pub(super) fn broken_name(name: &str) -> Option<String> {
+    (name == OWN_PROVIDER)
+        .then(|| format!("a provider is named {name:?}, which is own stock's name: choose another"))
+}
+
 impl ProviderConfig {
     /// A provider with a driver and no key, and all else as it is in a file that leaves it out.
     #[must_use]
@@ -176,10 +182,8 @@ impl ProviderConfig {
     /// The rule that the section breaks, if any.
     pub(crate) fn broken_rule(&self) -> Option<String> {
         let name = &self.name;
-        if name == OWN_PROVIDER {
-            return Some(format!(
-                "a provider is named {name:?}, which is own stock's name: choose another"
-            ));
+        if let Some(reason) = broken_name(name) {
+            return Some(reason);
         }
         if let Some(secret) = &self.key_secret
             && !SECRET_NAME_LEN.contains(&secret.len())

@@ -11,9 +11,8 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 
-use super::provider::ProviderConfig;
+use super::provider::{ProviderConfig, broken_name};
 use crate::config_value;
-use crate::supply::config::OWN_PROVIDER;
 
 /// A provider that the server runs without, since its section breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,10 +60,8 @@ impl Sections {
         for section in array {
             let reader = ValueDeserializer::from(section.clone());
             let Named { name } = Named::deserialize(reader).map_err(SectionsError::At)?;
-            if name == OWN_PROVIDER {
-                return Err(SectionsError::Rule(format!(
-                    "a provider is named {name:?}, which is own stock's name: choose another"
-                )));
+            if let Some(reason) = broken_name(&name) {
+                return Err(SectionsError::Rule(reason));
             }
             if !names.insert(name.clone()) {
                 return Err(SectionsError::Rule(format!(
