@@ -90,6 +90,9 @@ impl Orders {
         let key = u64::from(order.id.0);
         let tried = connected.client().cancel_with_retries(external_id, key).await;
         let Err(error) = tried else { return Ok(()) };
+        if !error.certain {
+            self.unanswered_cancels.note(order.id);
+        }
         let refusal = match consequence::of(error.kind).standing {
             // It has ended there, or cannot be ended any more: with a message, or by a try
             // whose answer was lost.

@@ -8,8 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use nexnum_driver::{ExternalState, Op, ProviderError, ReceivedMessage, StatusReport};
-use nexnum_engine::activation::Message;
+use nexnum_engine::activation::{ActivationState, Message};
 use nexnum_engine::command::{CompleteMessage, Incoming, IngestMessage};
+use nexnum_engine::event::ProviderWord;
 use nexnum_engine::ids::{CallbackId, Number, OrderId, ProviderId, ServiceId};
 use nexnum_engine::limits::{MESSAGES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
 use nexnum_engine::order::Order;
@@ -199,6 +200,7 @@ impl Orders {
         let shown: Vec<_> = report.messages.iter().map(|message| read(&polled(message))).collect();
         let shown: Vec<_> = shown.into_iter().filter(|(_, readable)| says(readable)).collect();
         let parts: Vec<_> = shown.iter().map(|(parts, _)| *parts).collect();
+        self.end_cancelled(asked.id, report.state).await?;
         let received = report.state == ExternalState::Received;
         let signs = self.signs(connected, asked, report, look);
         for (at, (_, readable)) in shown.iter().enumerate() {
@@ -220,6 +222,22 @@ impl Orders {
             self.ingest_polled(connected, &order, message).await?;
         }
         Ok(report.state)
+    }
+
+    /// Ends an order whose buyer has cancelled it and whose provider, which did not answer, shows
+    /// that it did so: it does not charge for what has come since, which is late.
+    async fn end_cancelled(&self, id: OrderId, state: ExternalState) -> Result<(), Unseen> {
+        if state != ExternalState::Cancelled || !self.unanswered_cancels.has(id) {
+            return Ok(());
+        }
+        let is_active = || {
+            let order = self.market.read_model.order(id);
+            order.is_some_and(|order| order.state == ActivationState::Active)
+        };
+        if is_active() {
+            self.end_by_provider(id, ProviderWord::Cancelled).await;
+        }
+        if is_active() { Err(Unseen::Busy) } else { Ok(()) }
     }
 
     /// What a report says of an equal message, and that it is seen to wait.

@@ -29,6 +29,7 @@ mod resend;
 mod single_flight;
 mod take_up;
 mod tasks;
+mod unanswered;
 mod unknown;
 mod upstream;
 mod waited;
@@ -52,6 +53,7 @@ use self::refused_ids::RefusedIds;
 use self::refused_told::RefusedTold;
 use self::single_flight::SingleFlight;
 use self::tasks::Tasks;
+use self::unanswered::UnansweredCancels;
 use self::waited::Waited;
 
 /// How long a change that a provider has made waits for a full inbox.
@@ -91,6 +93,7 @@ pub struct Orders {
     single_flight: SingleFlight,
     in_flight: InFlight,
     waited: Waited,
+    unanswered_cancels: UnansweredCancels,
     own: OwnStock,
     refused_ids: RefusedIds,
     /// What the operator has been told of each provider's refused callbacks.
@@ -114,6 +117,7 @@ impl Orders {
             refused_ids: RefusedIds::default(),
             refused_told: Mutex::default(),
             waited: Waited::default(),
+            unanswered_cancels: UnansweredCancels::default(),
         })
     }
 

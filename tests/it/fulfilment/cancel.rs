@@ -35,6 +35,28 @@ async fn a_message_after_the_cancel_is_kept_and_marked_late() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_after_a_cancel_whose_answer_was_lost_is_late() {
+    let rig = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await;
+    rig.sandbox.faults(FIVESIM).next(FaultKind::MessageAfterCancel);
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, |order| order.state == ActivationState::Active).await;
+    let external_id = &order.assignment.as_ref().unwrap().external_id;
+    // The provider takes the number back; neither an answer nor a look says so in time.
+    rig.sandbox.faults(FIVESIM).set(FaultKind::ReplyLost, 1.0);
+    let refused = rig.orders().cancel(rig.customer, id).await.unwrap_err();
+    assert!(matches!(refused, Refusal::Upstream(_)), "{refused:?}");
+    rig.sandbox.advance_ms(601_000);
+    rig.sandbox.faults(FIVESIM).clear();
+    let shown = ask_fivesim(&rig.sandbox, &format!("check/{external_id}")).await;
+    assert!(shown.contains("CANCELED") && shown.contains("code"), "{shown}");
+    let order = rig.order(id, |order| !order.messages.is_empty()).await;
+    assert!(order.messages.iter().all(|message| message.late), "{order:?}");
+    assert_eq!(order.state, ActivationState::Cancelled);
+    assert_eq!(rig.wallet(), (10_000_000, 0), "the provider has refunded it as well");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_outlasts_a_hiccup_and_an_answer_that_was_lost() {
     let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
     let id = rig.buy(None).await.unwrap();
