@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use nexnum_driver::Secret;
-use nexnum_storage::Folder;
+use nexnum_storage::secrets::{SecretBytes, Secrets};
+use nexnum_storage::{Folder, StorageError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::error::CliError;
@@ -75,25 +76,35 @@ pub(super) fn not_started(error: StartError) -> CliError {
 fn setups(config: &Config) -> Result<Vec<ProviderSetup>, CliError> {
     let secrets = folder::secrets(&Folder::at(&config.data_dir))?;
     let setup = |provider: &ProviderConfig| {
-        let key = match (&provider.key_secret, &provider.key_env) {
-            (Some(name), _) => {
-                let stored = secrets.get(name).map_err(BootError::from)?;
-                stored.map(|stored| String::from_utf8_lossy(stored.expose()).into_owned())
-            }
-            (None, Some(variable)) => values::variable(variable),
-            (None, None) => None,
+        let stored = match &provider.key_secret {
+            Some(name) => stored_key(&secrets, name)?,
+            None => Ok(provider.key_env.as_deref().and_then(values::variable)),
         };
-        let key = Secret::new(key.unwrap_or_default());
+        let (key, key_damage) = match stored {
+            Ok(key) => (Secret::new(key.unwrap_or_default()), None),
+            Err(damage) => (Secret::new(String::new()), Some(damage)),
+        };
         let secret = |variable: &Option<String>| {
             variable.as_deref().and_then(values::variable).map(Secret::new)
         };
         Ok(ProviderSetup {
+            key_damage,
             password: secret(&provider.password_env),
             proxy: secret(&provider.proxy_env),
             ..ProviderSetup::new(provider.clone(), key)
         })
     };
     config.providers.iter().map(setup).collect()
+}
+
+/// A key in the store of secrets; the inner error says that it alone is damaged there.
+fn stored_key(secrets: &Secrets, name: &str) -> Result<Result<Option<String>, String>, BootError> {
+    let text = |stored: SecretBytes| String::from_utf8_lossy(stored.expose()).into_owned();
+    match secrets.get(name) {
+        Ok(stored) => Ok(Ok(stored.map(text))),
+        Err(error @ StorageError::Tampered { .. }) => Ok(Err(error.to_string())),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Runs a server's future on a runtime of its own, with logs.

@@ -33,6 +33,8 @@ pub struct ProviderSetup {
     /// What the provider knows us by; empty if it is missing. A provider whose driver needs a
     /// key is connected without one, to be told to the operator, and not bought from.
     pub key: Secret,
+    /// Why the key could not be read where it is kept; none is there then.
+    pub key_damage: Option<String>,
     /// The password of our account, where `password_env` names one and it is there.
     pub password: Option<Secret>,
     /// The address of the proxy, where `proxy_env` names one and it is there.
@@ -45,7 +47,7 @@ impl ProviderSetup {
     /// A provider with its key, and no other secret.
     #[must_use]
     pub const fn new(config: ProviderConfig, key: Secret) -> Self {
-        Self { config, key, password: None, proxy: None, min_cancel_age_ms: None }
+        Self { config, key, key_damage: None, password: None, proxy: None, min_cancel_age_ms: None }
     }
 }
 
@@ -178,7 +180,7 @@ impl Prepared {
         metrics: Metrics,
         dispatcher: Option<Arc<Dispatcher>>,
     ) -> Result<Self, ConnectError> {
-        let ProviderSetup { config, key, password, proxy, min_cancel_age_ms } = setup;
+        let ProviderSetup { config, key, key_damage, password, proxy, min_cancel_age_ms } = setup;
         let provider = || config.name.clone();
         if let Some(reason) = config.broken_rule() {
             return Err(ConnectError::Rule { reason });
@@ -192,7 +194,7 @@ impl Prepared {
         // 2. The client that carries its requests, and whether it has what they need.
         let login = config.login.clone().map(Secret::new);
         let credentials = Credentials { key, login, password };
-        let key_problem = key_problem(&driver, &credentials, &config);
+        let key_problem = key_problem(&driver, &credentials, &config, key_damage.as_deref());
         let proxy = chosen_proxy(&config, proxy)?;
         let client = ClientConfig {
             provider: config.name.clone(),
@@ -265,6 +267,7 @@ fn key_problem(
     driver: &Driver,
     credentials: &Credentials,
     config: &ProviderConfig,
+    key_damage: Option<&str>,
 ) -> Option<String> {
     // What calls bring besides is there, and is text that can be sent.
     let word = Some("0");
@@ -279,6 +282,9 @@ fn key_problem(
     let base = "http://127.0.0.1";
     let plan = |op: &Op| driver.plan(*op, &slots, credentials, base).err();
     let (slot, what) = match Op::ALL.iter().find_map(plan)? {
+        RequestError::Missing(slot @ "key") if let Some(damage) = key_damage => {
+            (slot, damage.to_owned())
+        }
         RequestError::Missing(slot) => (slot, format!("its driver needs a {slot}")),
         RequestError::Unsendable(slot) => {
             let rule = "a header takes printable ASCII characters, and no line break";

@@ -1,12 +1,15 @@
 //! A configuration that is checked: what keeps the server from starting, and what does not.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use nexnum::market::folder;
 use nexnum_driver::Driver;
+use nexnum_storage::Folder;
+use nexnum_storage::secrets::SecretBytes;
+use redb::{Database, TableDefinition};
 
 use crate::rig::process::{KilledOnDrop, nexnum};
 
@@ -60,6 +63,38 @@ fn a_provider_s_variable_without_a_key_disables_it_alone() {
         assert!(code == Some(2) && words.iter().all(|word| said.contains(word)), "{key:?} {said}");
         assert!(!said.contains(key), "{said}");
     }
+}
+
+#[test]
+fn a_provider_whose_stored_key_is_damaged_is_left_out_alone() {
+    let temp = tempfile::tempdir().unwrap();
+    let section = |name: &str| {
+        format!("[[providers]]\nname = {name:?}\ndriver = \"fivesim\"\nkey_secret = {name:?}\n")
+    };
+    let config = configured(temp.path(), &(section("good") + &section("bad")));
+    let folder = Folder::at(temp.path());
+    {
+        let secrets = folder::secrets(&folder).unwrap();
+        secrets.put("good", &SecretBytes::new(b"k1".to_vec())).unwrap();
+        secrets.put("bad", &SecretBytes::new(b"k2".to_vec())).unwrap();
+    }
+    {
+        let sealed = TableDefinition::<&str, &[u8]>::new("sealed");
+        let write = Database::open(folder.secrets()).unwrap().begin_write().unwrap();
+        write.open_table(sealed).unwrap().insert("bad", &b"cut"[..]).unwrap();
+        write.commit().unwrap();
+    }
+    let (code, _, said) = checked(&config, None);
+    assert_eq!(code, Some(2), "{said}");
+    for word in ["\"bad\"", "was altered", "set-key \"bad\"", "without 1 of its providers"] {
+        assert!(said.contains(word), "{said}");
+    }
+    let mut command = nexnum();
+    command.args(["provider", "set-key", "bad", "--data"]).arg(temp.path());
+    let mut setting = command.stdin(Stdio::piped()).spawn().unwrap();
+    setting.stdin.take().unwrap().write_all(b"k3\n").unwrap();
+    assert!(setting.wait().unwrap().success());
+    assert_eq!(checked(&config, None).0, Some(0));
 }
 
 #[test]
