@@ -194,7 +194,7 @@ impl Purchase {
             (self.orders.market.clock.now(), &self.orders.market.grid, claim.offer());
         match outcome {
             BuyOutcome::Assigned(bought) => {
-                connected.record_outcome(BreakerInput::Good, now);
+                connected.record_success(now);
                 connected.heed_currency();
                 connected.least_costs().bought(claim);
                 if let Some(cost) = bought.cost {
@@ -205,7 +205,8 @@ impl Purchase {
             BuyOutcome::Refused(error) => {
                 let follows = consequence::of(error.kind);
                 if let Some(input) = connected.refusal_counts(error.kind) {
-                    connected.record_outcome(input, now);
+                    let failure = Failure::of(now, Op::Buy, Some(self.id), error);
+                    connected.record_outcome(input, &failure);
                 }
                 if let NamedPrice::Jump(cost) = named {
                     self.note_jump(connected, claim, cost);
@@ -225,8 +226,10 @@ impl Purchase {
                 }
             }
             BuyOutcome::InDoubt(UnknownPurchase { what, .. }) => {
-                connected.record_outcome(BreakerInput::Bad, now);
-                self.note_failure(connected, format!("in doubt: {what}"));
+                let (op, order, text) = (Op::Buy, Some(self.id), format!("in doubt: {what}"));
+                let failure = Failure { at: now, op, order, text };
+                connected.record_outcome(BreakerInput::Bad, &failure);
+                connected.note_failure(failure);
                 let (provider, order) = (connected.name(), self.id.0);
                 tracing::warn!(provider, order, cause = %what, "purchase in doubt");
             }

@@ -413,14 +413,14 @@ impl Connected {
         if error.kind == ErrorKind::NoTurn || self.lacks_key(error) {
             return;
         }
-        let text = format!("{}: {}", error.kind.word(), error.excerpt);
+        let failure = Failure::of(now, op, order, error);
         let by_currency = self.is_stopped_by_currency(error.kind);
         if let Some(kind) = consequence::stops(error.kind).filter(|_| !by_currency) {
-            self.is_refused(now, op, (kind, &text));
+            self.is_refused(kind, &failure);
         }
         self.heed_currency();
         self.show_now();
-        self.note_failure(Failure { at: now, op, order, text });
+        self.note_failure(failure);
     }
 
     /// Keeps what went wrong in other words.
@@ -428,13 +428,24 @@ impl Connected {
         self.note(|health| failures::keep(&mut health.failures, failure));
     }
 
-    /// Records in the breaker how a purchase or a probe went; opens or closes the provider's
-    /// asks in the grid when the breaker changes.
-    pub(crate) fn record_outcome(&self, input: BreakerInput, now: Time) {
-        self.change(&mut self.breaker.lock(), input, now);
+    /// Records in the breaker that a purchase or a probe went well. When the breaker changes, the
+    /// provider's asks in the grid are opened or closed, here and below.
+    pub(crate) fn record_success(&self, now: Time) {
+        self.change(&mut self.breaker.lock(), BreakerInput::Good, (now, None));
     }
 
-    fn change(&self, guarded: &mut Guarded, input: BreakerInput, now: Time) {
+    /// Records what a purchase or a probe that failed counts as. If the breaker opens, the operator
+    /// is told of this failure: others may have been noted since, of calls that it does not count.
+    pub(crate) fn record_outcome(&self, input: BreakerInput, failure: &Failure) {
+        self.change(&mut self.breaker.lock(), input, (failure.at, Some(failure)));
+    }
+
+    fn change(
+        &self,
+        guarded: &mut Guarded,
+        input: BreakerInput,
+        (now, failure): (Time, Option<&Failure>),
+    ) {
         let before = guarded.breaker;
         guarded.breaker = before.after(input, now);
         if before.is_closed() == guarded.breaker.is_closed() {
@@ -446,8 +457,8 @@ impl Connected {
             guarded.closed_at = now;
         } else if !self.is_retired() {
             guarded.is_told = true;
-            let last = self.health.lock().failures.back().map(Failure::to_string);
-            let last = last.map(|last| format!("; the last failure: {last}")).unwrap_or_default();
+            let last = failure.map(|last| format!("; the last failure: {last}"));
+            let last = last.unwrap_or_default();
             let text = format!("its circuit breaker opened: nothing is bought from it{last}");
             self.attention.raise(AttentionKind::BreakerOpen, provider, text);
         }

@@ -146,19 +146,15 @@ impl Syncer {
             (Op::Prices, client.prices().await.map(drop))
         };
         let now = self.market.clock.now();
-        let input = match outcome {
-            Ok(()) => BreakerInput::Good,
-            Err(error) => {
-                self.connected.note_error(now, op, None, &error);
-                match consequence::of(error.kind).breaker {
-                    // Another probe in a minute: the provider is no worse for our own limits.
-                    _ if error.kind == ErrorKind::NoTurn => BreakerInput::Hard,
-                    Some(input) => input,
-                    None => BreakerInput::Bad,
-                }
-            }
+        let Err(error) = outcome else { return self.connected.record_success(now) };
+        self.connected.note_error(now, op, None, &error);
+        let input = match consequence::of(error.kind).breaker {
+            // Another probe in a minute: the provider is no worse for our own limits.
+            _ if error.kind == ErrorKind::NoTurn => BreakerInput::Hard,
+            Some(input) => input,
+            None => BreakerInput::Bad,
         };
-        self.connected.record_outcome(input, now);
+        self.connected.record_outcome(input, &Failure::of(now, op, None, &error));
     }
 
     /// True if a price list came, whether it was believed or not.

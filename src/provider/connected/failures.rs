@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use nexnum_driver::Op;
+use nexnum_driver::{Op, ProviderError};
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::time::Time;
 
@@ -24,6 +24,14 @@ pub struct Failure {
     pub order: Option<OrderId>,
     /// What: mostly the kind and the beginning of the reply, masked.
     pub text: String,
+}
+
+impl Failure {
+    /// A call that ended with an error.
+    pub(crate) fn of(at: Time, op: Op, order: Option<OrderId>, error: &ProviderError) -> Self {
+        let text = format!("{}: {}", error.kind.word(), error.excerpt);
+        Self { at, op, order, text }
+    }
 }
 
 /// Operation and text.

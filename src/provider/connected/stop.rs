@@ -11,7 +11,7 @@ use nexnum_driver::{ErrorKind, Op};
 use nexnum_engine::breaker::BreakerInput;
 use nexnum_engine::time::Time;
 
-use super::Connected;
+use super::{Connected, Failure};
 use crate::attention::AttentionKind;
 use crate::provider::consequence;
 use crate::provider::cost_basis::CostBases;
@@ -68,11 +68,11 @@ impl Connected {
 
     /// A call was answered with what no other escapes: it takes the offers off sale, or has a
     /// sync find out.
-    pub(super) fn is_refused(&self, now: Time, op: Op, (kind, text): (AttentionKind, &str)) {
-        if is_of_one(op) && kind == AttentionKind::KeyRefused {
-            self.wants_word(now);
+    pub(super) fn is_refused(&self, kind: AttentionKind, failure: &Failure) {
+        if is_of_one(failure.op) && kind == AttentionKind::KeyRefused {
+            self.wants_word(failure.at);
         } else {
-            self.is_stopped(now, op, (kind, text));
+            self.is_stopped(kind, failure);
         }
     }
 
@@ -89,10 +89,11 @@ impl Connected {
     }
 
     /// Opens the breaker: nothing is bought until a probe goes well.
-    fn is_stopped(&self, now: Time, op: Op, (kind, text): (AttentionKind, &str)) {
+    fn is_stopped(&self, kind: AttentionKind, failure: &Failure) {
         if self.is_retired() {
             return;
         }
+        let Failure { at: now, op, text, .. } = failure;
         let text = format!(
             "{} was answered with {text}: nothing is bought until it is accepted; it is tried \
              again every minute",
@@ -103,7 +104,7 @@ impl Connected {
         guarded.is_told = true;
         // An open breaker's pause is not begun anew by each poll, or no probe would ever be due.
         if guarded.breaker.is_closed() {
-            self.change(&mut guarded, BreakerInput::Hard, now);
+            self.change(&mut guarded, BreakerInput::Hard, (*now, Some(failure)));
         }
     }
 

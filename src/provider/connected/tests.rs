@@ -51,6 +51,12 @@ fn refused(connected: &Connected, op: Op, kind: ErrorKind, now: Time) {
     connected.note_error(now, op, None, &ProviderError::new(kind, true, "NO"));
 }
 
+/// Counts a failure of the operation in the breaker.
+fn failed(connected: &Connected, op: Op, input: BreakerInput, at: Time) {
+    let text = format!("{} failed at {}", op.name(), at.0);
+    connected.record_outcome(input, &Failure { at, op, order: None, text });
+}
+
 #[test]
 fn the_last_failures_are_kept_with_their_operation_and_order() {
     let connected = connected();
@@ -171,10 +177,10 @@ fn a_refused_key_takes_the_offers_off_sale_until_a_probe_goes_well() {
         assert!(!connected.may_probe(second(59)));
         assert!(connected.may_probe(second(60)));
         refused(&connected, Op::Balance, kind, second(60));
-        connected.record_outcome(BreakerInput::Hard, second(60));
+        failed(&connected, Op::Balance, BreakerInput::Hard, second(60));
         assert!(!connected.figures().on_sale);
         assert!(connected.may_probe(second(120)));
-        connected.record_outcome(BreakerInput::Good, second(120));
+        connected.record_success(second(120));
         assert!(connected.figures().on_sale);
         connected.look(second(121));
         assert_eq!(told(&connected).len(), 2, "not before purchases may have shown it");
@@ -209,11 +215,11 @@ fn a_breaker_that_opens_again_and_again_is_one_row() {
     let (connected, mut now) = (connected(), Time(1_000_000));
     for _ in 0..3 {
         while connected.figures().on_sale {
-            connected.record_outcome(BreakerInput::Bad, now);
+            failed(&connected, Op::Buy, BreakerInput::Bad, now);
         }
         now = now.plus_ms(300_000);
         assert!(connected.may_probe(now));
-        connected.record_outcome(BreakerInput::Good, now);
+        connected.record_success(now);
         connected.look(now.plus_ms(1_000));
     }
     let (rows, _) = connected.attention.rows(9);
@@ -224,11 +230,34 @@ fn a_breaker_that_opens_again_and_again_is_one_row() {
 }
 
 #[test]
+fn a_breaker_is_told_with_the_failure_that_opened_it_whatever_else_has_failed() {
+    let text_of = |connected: &Connected| {
+        let (rows, _) = connected.attention.rows(9);
+        let row = rows.iter().find(|row| row.kind == AttentionKind::BreakerOpen);
+        row.expect("it is told").text.clone()
+    };
+    // A poll fails between two purchases and after the last of them.
+    let connected = connected();
+    for at in 1..=5 {
+        failed(&connected, Op::Buy, BreakerInput::Bad, Time(at));
+        refused(&connected, Op::Status, ErrorKind::Temporary, Time(at));
+    }
+    let text = text_of(&connected);
+    assert!(text.ends_with("the last failure: buy: buy failed at 5"), "{text}");
+    // A refused key opens it by itself.
+    let connected = self::connected();
+    refused(&connected, Op::Status, ErrorKind::Temporary, Time(1));
+    refused(&connected, Op::Balance, ErrorKind::BadKey, Time(2));
+    let text = text_of(&connected);
+    assert!(text.ends_with("the last failure: balance: bad_key: NO"), "{text}");
+}
+
+#[test]
 fn a_connection_that_has_left_its_place_tells_nothing() {
     let connected = connected();
     connected.retire();
     refused(&connected, Op::Status, ErrorKind::BadKey, Time(1));
-    (0..9).for_each(|_| connected.record_outcome(BreakerInput::Bad, Time(1)));
+    (0..9).for_each(|_| failed(&connected, Op::Buy, BreakerInput::Bad, Time(1)));
     assert_eq!(told(&connected), []);
 }
 

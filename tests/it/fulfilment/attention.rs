@@ -77,6 +77,18 @@ async fn a_key_that_is_refused_takes_the_provider_off_sale() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_breaker_that_purchases_open_is_told_with_the_refusal_that_opened_it() {
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::EmptyAccount);
+    let refused = rig.buy(None).await;
+    assert!(matches!(refused, Err(Refusal::NoNumbers { .. })), "{refused:?}");
+    let (rows, _) = rig.orders().market.attention.rows(usize::MAX);
+    let row = rows.iter().find(|row| row.kind == AttentionKind::BreakerOpen).unwrap();
+    assert!(row.text.ends_with("the last failure: buy: no_balance: NO_BALANCE"), "{row:?}");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_clone_that_lacks_calls_is_on_sale_for_what_it_has() {
     let closed = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await.close().await;
     // It knows neither of these, and answers as it would to a wrong key.
