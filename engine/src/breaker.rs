@@ -51,11 +51,18 @@ pub enum BreakerInput {
     Hard,
     /// Time has passed: a call could probe.
     Probe,
+    /// A call has shown that what opened it is over.
+    Mended,
 }
 
 /// Every input, for tables and tests.
-pub const INPUTS: [BreakerInput; 4] =
-    [BreakerInput::Good, BreakerInput::Bad, BreakerInput::Hard, BreakerInput::Probe];
+pub const INPUTS: [BreakerInput; 5] = [
+    BreakerInput::Good,
+    BreakerInput::Bad,
+    BreakerInput::Hard,
+    BreakerInput::Probe,
+    BreakerInput::Mended,
+];
 
 impl Default for Breaker {
     fn default() -> Self {
@@ -78,7 +85,8 @@ impl Breaker {
                     Self::Closed { failures, level }
                 }
             }
-            (Self::HalfOpen { .. }, BreakerInput::Good) => self.on_trial(),
+            (Self::HalfOpen { .. }, BreakerInput::Good)
+            | (Self::Open { .. } | Self::HalfOpen { .. }, BreakerInput::Mended) => self.on_trial(),
             (Self::HalfOpen { level }, BreakerInput::Bad) => opened(level, now),
             (Self::Closed { level, .. } | Self::HalfOpen { level }, BreakerInput::Hard) => {
                 Self::Open { until: now.plus_ms(HARD_PAUSE_MS), level }
@@ -92,7 +100,8 @@ impl Breaker {
                 Self::Open { until: until.max(now.plus_ms(HARD_PAUSE_MS)), level }
             }
             (Self::Open { .. }, BreakerInput::Good | BreakerInput::Bad | BreakerInput::Probe)
-            | (Self::Closed { .. } | Self::HalfOpen { .. }, BreakerInput::Probe) => self,
+            | (Self::Closed { .. } | Self::HalfOpen { .. }, BreakerInput::Probe)
+            | (Self::Closed { .. }, BreakerInput::Mended) => self,
         }
     }
 
@@ -156,24 +165,29 @@ closed 0/0 + Good -> closed 0/0
 closed 0/0 + Bad -> closed 1/0
 closed 0/0 + Hard -> open until 1060000/0
 closed 0/0 + Probe -> closed 0/0
+closed 0/0 + Mended -> closed 0/0
 closed 4/2 + Good -> closed 0/0
 closed 4/2 + Bad -> open until 1020000/3
 closed 4/2 + Hard -> open until 1060000/2
 closed 4/2 + Probe -> closed 4/2
+closed 4/2 + Mended -> closed 4/2
 open until 1000001/1 + Good -> open until 1000001/1
 open until 1000001/1 + Bad -> open until 1000001/1
 open until 1000001/1 + Hard -> open until 1060000/1
 open until 1000001/1 + Probe -> open until 1000001/1
+open until 1000001/1 + Mended -> closed 4/1
 open until 1000000/1 + Good -> open until 1000000/1
 open until 1000000/1 + Bad -> open until 1000000/1
 open until 1000000/1 + Hard -> open until 1060000/1
 open until 1000000/1 + Probe -> half open/9"
             .replace("half open/9", "half open/1")
             + "
+open until 1000000/1 + Mended -> closed 4/1
 half open/9 + Good -> closed 4/9
 half open/9 + Bad -> open until 1300000/10
 half open/9 + Hard -> open until 1060000/9
 half open/9 + Probe -> half open/9
+half open/9 + Mended -> closed 4/9
 ";
         assert_eq!(table, expected, "{table}");
     }

@@ -205,8 +205,7 @@ impl Purchase {
             BuyOutcome::Refused(error) => {
                 let follows = consequence::of(error.kind);
                 if let Some(input) = connected.refusal_counts(error.kind) {
-                    let failure = Failure::of(now, Op::Buy, Some(self.id), error);
-                    connected.record_outcome(input, &failure);
+                    connected.record_error(input, (now, Op::Buy, Some(self.id)), error);
                 }
                 if let NamedPrice::Jump(cost) = named {
                     self.note_jump(connected, claim, cost);
@@ -228,7 +227,7 @@ impl Purchase {
             BuyOutcome::InDoubt(UnknownPurchase { what, .. }) => {
                 let (op, order, text) = (Op::Buy, Some(self.id), format!("in doubt: {what}"));
                 let failure = Failure { at: now, op, order, text };
-                connected.record_outcome(BreakerInput::Bad, &failure);
+                connected.record_failure(BreakerInput::Bad, &failure);
                 connected.note_failure(failure);
                 let (provider, order) = (connected.name(), self.id.0);
                 tracing::warn!(provider, order, cause = %what, "purchase in doubt");

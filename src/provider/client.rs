@@ -30,10 +30,11 @@ use super::cost_basis::CostBases;
 use super::currency::CurrencyGuard;
 use super::dispatch::{Admission, Dispatcher, Lane, PauseOf};
 use super::exchange_rate::ExchangeRate;
+use super::key_word::KeyWord;
 use super::reading;
 use super::server_clock::ServerClock;
 use super::transport::{CallFailed, Transport};
-use super::way::{Exchange, Way};
+use super::way::{Exchange, Way, asked_in};
 use crate::metrics::Metrics;
 
 /// Before a read-only call is tried again.
@@ -48,6 +49,7 @@ pub struct ProviderClient {
     credentials: Credentials,
     rate: ExchangeRate,
     currency: CurrencyGuard,
+    pub(super) key_word: KeyWord,
     timeouts: Timeouts,
     room: Room,
     lists: SharedLists,
@@ -88,6 +90,7 @@ impl ProviderClient {
             credentials: config.credentials,
             rate: ExchangeRate::new(config.rate),
             currency,
+            key_word: KeyWord::default(),
             timeouts: config.timeouts,
             room,
             lists: SharedLists::default(),
@@ -396,7 +399,9 @@ impl ProviderClient {
         request: &ProviderRequest,
         way: &mut Way,
     ) -> Result<Output, (ProviderError, bool)> {
+        let asked = self.key_word.asked();
         let outcome = self.attempt(op, request, way).await;
+        self.key_word.note(op, asked, outcome.as_ref().map_err(|(error, _)| error));
         let word = outcome.as_ref().map_or_else(|(error, _)| error.kind.word(), |_| "ok");
         self.metrics.provider_call(&self.provider, op.name(), word);
         outcome
@@ -476,16 +481,6 @@ impl ProviderClient {
 
 fn by_id(external_id: &str) -> Slots<'_> {
     Slots { external_id: Some(external_id), ..Slots::default() }
-}
-
-/// The lane that pauses when an operation is not to be asked for: one activation and the list of
-/// all of them apart, whatever lane they went in.
-const fn asked_in(op: Op, lane: Lane) -> Lane {
-    match op {
-        Op::ListActive => Lane::List,
-        Op::Status => Lane::Poll,
-        Op::Balance | Op::Prices | Op::Buy | Op::Cancel | Op::Finish | Op::Resend => lane,
-    }
 }
 
 fn misread(op: Op) -> ProviderError {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use nexnum_driver::{Crosswalk, Driver, ErrorKind, Op, ProviderError};
-use nexnum_engine::breaker::{Breaker, BreakerInput};
+use nexnum_engine::breaker::Breaker;
 use nexnum_engine::command::Timings;
 use nexnum_engine::grid::Grid;
 use nexnum_engine::ids::{OrderId, ProviderId};
@@ -162,6 +162,10 @@ struct Guarded {
     is_pause_told: bool,
     /// The operator was told that replies name another currency.
     is_currency_told: bool,
+    /// Our key was refused, and a call that is accepted ends that without a probe. Not so soon
+    /// after it closed last: a provider that refuses our key in some calls alone would be on sale
+    /// and off again at each of them.
+    ends_early: bool,
     /// When a sync was last asked for because a call about one activation was refused our key.
     asked_at: Option<Time>,
 }
@@ -427,57 +431,10 @@ impl Connected {
     pub(crate) fn note_failure(&self, failure: Failure) {
         self.note(|health| failures::keep(&mut health.failures, failure));
     }
-
-    /// Records in the breaker that a purchase or a probe went well. When the breaker changes, the
-    /// provider's asks in the grid are opened or closed, here and below.
-    pub(crate) fn record_success(&self, now: Time) {
-        self.change(&mut self.breaker.lock(), BreakerInput::Good, (now, None));
-    }
-
-    /// Records what a purchase or a probe that failed counts as. If the breaker opens, the operator
-    /// is told of this failure: others may have been noted since, of calls that it does not count.
-    pub(crate) fn record_outcome(&self, input: BreakerInput, failure: &Failure) {
-        self.change(&mut self.breaker.lock(), input, (failure.at, Some(failure)));
-    }
-
-    fn change(
-        &self,
-        guarded: &mut Guarded,
-        input: BreakerInput,
-        (now, failure): (Time, Option<&Failure>),
-    ) {
-        let before = guarded.breaker;
-        guarded.breaker = before.after(input, now);
-        if before.is_closed() == guarded.breaker.is_closed() {
-            return;
-        }
-        let (provider, breaker) = (self.name(), guarded.breaker.word());
-        tracing::debug!(provider, breaker, "the circuit breaker of a provider changed");
-        if guarded.breaker.is_closed() {
-            guarded.closed_at = now;
-        } else if !self.is_retired() {
-            guarded.is_told = true;
-            let last = failure.map(|last| format!("; the last failure: {last}"));
-            let last = last.unwrap_or_default();
-            let text = format!("its circuit breaker opened: nothing is bought from it{last}");
-            self.attention.raise(AttentionKind::BreakerOpen, provider, text);
-        }
-        self.show(guarded);
-    }
-
-    /// True if a probe is due, for the one caller who is to make it.
-    pub(crate) fn may_probe(&self, now: Time) -> bool {
-        if self.key_problem.is_some() {
-            return false;
-        }
-        let mut guarded = self.breaker.lock();
-        let before = guarded.breaker;
-        guarded.breaker = before.after(BreakerInput::Probe, now);
-        guarded.breaker != before
-    }
 }
 
 mod failures;
+mod outcome;
 mod standing;
 mod stop;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! How a call comes to its turn at the dispatcher.
 
+use nexnum_driver::Op;
 use tokio::time::Instant;
 
 use super::dispatch::{Admission, Dispatcher, Lane, Limited, Turn};
@@ -68,5 +69,15 @@ impl Way {
             Self::Admitted(_, exchange) => exchange.answered = !matches!(status, 408 | 500..),
             Self::Lane(_) | Self::Last | Self::Promised(..) => {}
         }
+    }
+}
+
+/// The lane that pauses when an operation is not to be asked for: one activation and the list of
+/// all of them apart, whatever lane they went in.
+pub(super) const fn asked_in(op: Op, lane: Lane) -> Lane {
+    match op {
+        Op::ListActive => Lane::List,
+        Op::Status => Lane::Poll,
+        Op::Balance | Op::Prices | Op::Buy | Op::Cancel | Op::Finish | Op::Resend => lane,
     }
 }

@@ -154,7 +154,7 @@ impl Syncer {
             Some(input) => input,
             None => BreakerInput::Bad,
         };
-        self.connected.record_outcome(input, &Failure::of(now, op, None, &error));
+        self.connected.record_error(input, (now, op, None), &error);
     }
 
     /// True if a price list came, whether it was believed or not.

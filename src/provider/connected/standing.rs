@@ -66,6 +66,7 @@ impl Connected {
     pub(crate) fn look(&self, now: Time) {
         self.heed_currency();
         let mut guarded = self.breaker.lock();
+        self.heed_key(&mut guarded, now);
         self.show(&guarded);
         self.report_pause(&mut guarded);
         let is_calm = guarded.breaker.is_closed() && now.ms_since(guarded.closed_at) >= CALM_MS;

@@ -1,32 +1,26 @@
 //! What takes a provider off sale whatever its prices are.
 //!
-//! Our key refused: a call of the whole account stops it until a probe goes well; a call about
-//! one activation has a sync look. Replies that name another currency than it is set up for: off
+//! Our key refused: a call of the whole account stops it until a probe goes well, or another such
+//! call has been accepted; a call about one activation has a sync look. Replies that name another currency than it is set up for: off
 //! sale at once, also after a restart, and on sale again as soon as one names the right one,
 //! without a breaker or a probe.
 
 use std::sync::Arc;
 
-use nexnum_driver::{ErrorKind, Op};
+use nexnum_driver::ErrorKind;
 use nexnum_engine::breaker::BreakerInput;
 use nexnum_engine::time::Time;
 
-use super::{Connected, Failure};
+use super::outcome::Cause;
+use super::{Connected, Failure, Guarded};
 use crate::attention::AttentionKind;
 use crate::provider::consequence;
 use crate::provider::cost_basis::CostBases;
+use crate::provider::key_word::is_of_one;
 use crate::provider::shared_accounts::SharedAccounts;
 
 /// Between two syncs that such answers ask for.
 const WORD_MS: u64 = 60_000;
-
-/// Whether a call is about one activation that is there already.
-const fn is_of_one(op: Op) -> bool {
-    match op {
-        Op::Status | Op::Cancel | Op::Finish | Op::Resend => true,
-        Op::Balance | Op::Prices | Op::Buy | Op::ListActive => false,
-    }
-}
 
 impl Connected {
     /// Has its costs' currency and rate kept, and what its replies name. `document` tells its
@@ -104,7 +98,16 @@ impl Connected {
         guarded.is_told = true;
         // An open breaker's pause is not begun anew by each poll, or no probe would ever be due.
         if guarded.breaker.is_closed() {
-            self.change(&mut guarded, BreakerInput::Hard, (*now, Some(failure)));
+            let of_key = kind == AttentionKind::KeyRefused;
+            self.change(&mut guarded, BreakerInput::Hard, *now, Cause::Of { failure, of_key });
+        }
+    }
+
+    /// Ends a stop for our key once a call that was asked after the refusal was accepted: the key
+    /// was mended, and no probe has to be waited for.
+    pub(super) fn heed_key(&self, guarded: &mut Guarded, now: Time) {
+        if guarded.ends_early && self.client.key_word.is_accepted() {
+            self.change(guarded, BreakerInput::Mended, now, Cause::None);
         }
     }
 

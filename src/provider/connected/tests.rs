@@ -5,6 +5,7 @@ use crate::metrics::Metrics;
 use crate::provider::client_config::{ClientConfig, Timeouts};
 use crate::provider::dispatch::{Lane, PauseOf};
 use nexnum_driver::{Credentials, ErrorKind};
+use nexnum_engine::breaker::BreakerInput;
 use nexnum_engine::grid::{Coverage, Listing};
 use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ServiceId};
 use std::time::Duration;
@@ -54,7 +55,7 @@ fn refused(connected: &Connected, op: Op, kind: ErrorKind, now: Time) {
 /// Counts a failure of the operation in the breaker.
 fn failed(connected: &Connected, op: Op, input: BreakerInput, at: Time) {
     let text = format!("{} failed at {}", op.name(), at.0);
-    connected.record_outcome(input, &Failure { at, op, order: None, text });
+    connected.record_failure(input, &Failure { at, op, order: None, text });
 }
 
 #[test]
@@ -187,6 +188,49 @@ fn a_refused_key_takes_the_offers_off_sale_until_a_probe_goes_well() {
         connected.look(second(130));
         assert_eq!(told(&connected), []);
     }
+}
+
+#[test]
+fn a_refused_key_that_is_accepted_again_ends_the_stop_and_not_again_at_once() {
+    let (connected, second) = (connected(), |n: u64| Time(1_000_000 + 1_000 * n));
+    // A call of the account that is made at once, as its client and its caller note it.
+    let calls = |op: Op, refused: Option<ErrorKind>, at: u64| {
+        let error = refused.map(|kind| ProviderError::new(kind, true, "NO"));
+        let word = &connected.client().key_word;
+        word.note(op, word.asked(), error.as_ref().map_or(Ok(&()), Err));
+        if let Some(error) = &error {
+            connected.note_error(second(at), op, None, error);
+        }
+        if let Some(error) = error.filter(|_| op == Op::Buy) {
+            connected.record_error(BreakerInput::Hard, (second(at), op, None), &error);
+        }
+        connected.look(second(at));
+        connected.figures().on_sale
+    };
+    use Op::{Balance, Buy, ListActive, Status};
+    assert!(!calls(Balance, Some(ErrorKind::BadKey), 0));
+    assert!(!calls(Status, None, 1) && calls(ListActive, None, 2), "the list proves it");
+    // It refuses purchases alone: they are tried once a minute, as if nothing had been accepted.
+    for minute in 0..3 {
+        let at = 3 + 60 * minute;
+        assert!(!calls(Buy, Some(ErrorKind::BadKey), at));
+        assert!(!calls(ListActive, None, at + 1) && !calls(Balance, None, at + 59));
+        assert!(connected.may_probe(second(at + 60)));
+        connected.record_success(second(at + 60));
+        assert!(connected.figures().on_sale);
+    }
+    // Long afterwards it is refused for an hour, and a probe too.
+    assert!(!calls(Balance, Some(ErrorKind::Banned), 300));
+    assert!(connected.may_probe(second(3_900)));
+    let error = ProviderError::new(ErrorKind::BadKey, true, "NO");
+    assert!(!calls(Balance, Some(ErrorKind::BadKey), 3_900));
+    connected.record_error(BreakerInput::Hard, (second(3_900), Balance, None), &error);
+    assert!(calls(ListActive, None, 3_901));
+    // Where our account is empty as well, an accepted key is not enough.
+    assert!(!calls(Balance, Some(ErrorKind::BadKey), 4_000));
+    let error = ProviderError::new(ErrorKind::NoBalance, true, "NO");
+    connected.record_error(BreakerInput::Hard, (second(4_000), Buy, None), &error);
+    assert!(!calls(ListActive, None, 4_001));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use nexnum::attention::AttentionKind;
 use nexnum::order::Refusal;
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::breaker::Breaker;
 use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::ids::CallbackId;
 use nexnum_engine::money::Micros;
@@ -73,6 +74,24 @@ async fn a_key_that_is_refused_takes_the_provider_off_sale() {
     rig.running.providers.connect(good).await.unwrap();
     assert_eq!(rig.noticed(AttentionKind::KeyRefused), 0);
     until(|| rig.orders().providers.get(id).unwrap().figures().on_sale).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_accepted_again_is_on_sale_without_a_probe() {
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    let provider = rig.orders().providers.list().remove(0);
+    rig.sandbox.faults(HANDLER).set(FaultKind::KeyRefused, 1.0);
+    provider.sync_now();
+    until(|| rig.noticed(AttentionKind::KeyRefused) == 1).await;
+    let Breaker::Open { until: probed_at, .. } = provider.health().breaker else {
+        panic!("{:?}", provider.health().breaker)
+    };
+    rig.sandbox.faults(HANDLER).clear();
+    provider.sync_now();
+    until(|| provider.figures().on_sale).await;
+    let now = rig.orders().market.clock.now();
+    assert!(now < probed_at, "the balance that came is proof enough: {now:?} {probed_at:?}");
     rig.stop().await;
 }
 
