@@ -219,7 +219,7 @@ fn spawn(name: &'static str, work: impl FnOnce() + Send + 'static) -> JoinHandle
 }
 
 /// A future's result, or what it panicked with. A future that panicked is not polled again.
-async fn caught<T>(work: impl Future<Output = T>) -> thread::Result<T> {
+pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> thread::Result<T> {
     let mut work = pin!(work);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
         Ok(polled) => polled.map(Ok),

@@ -8,6 +8,7 @@
 //! the inbox bound. Each waits in its provider's client, which gives up within seconds;
 //! a second queue in front of it would only hide the wait.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use nexnum_driver::{Bought, ErrorKind, GivenNumber, Op, ProviderError};
@@ -26,10 +27,10 @@ use nexnum_engine::time::Time;
 
 use super::Orders;
 use super::claim::{self, Claimed, Wish};
-use super::doubt::{CALL_MS, Call, Numberless, Window};
+use super::doubt::{CALL_MS, Call, Calling, Numberless, Window, bookable};
 use super::misfit::{Misfit, SeenIn};
 use super::orphan::LostOrphan;
-use super::unknown::{self, UnknownAttempt};
+use super::unknown::{self, LastCall, UnknownAttempt};
 use crate::attention::AttentionKind;
 use crate::market::send::BUSY_PAUSE_MAX;
 use crate::market::sequencer::SendError;
@@ -38,12 +39,12 @@ use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence;
 use crate::provider::dispatch::Admission;
 use crate::provider::server_clock::Look;
+use crate::supervisor::caught;
 
 /// Buys the number of a placed order in the background; its claim ends with the outcome.
 pub fn spawn(orders: &Arc<Orders>, order: OrderId, claimed: Claimed) {
     let tried = vec![claimed.claim.offer()];
-    let purchase = Purchase { orders: Arc::clone(orders), id: order, tried, repriced: Vec::new() };
-    orders.tasks.spawn(purchase.run(Some(claimed)));
+    orders.tasks.spawn(Purchase::new(orders, order, tried).run(Some(claimed)));
 }
 
 /// Goes on with the next ask, after it is sure that the order's attempt bought nothing.
@@ -51,9 +52,7 @@ pub(crate) async fn resume(orders: &Arc<Orders>, order: &Order, tried: Vec<Offer
     let command = ClearDoubt { order: order.id, attempt: order.attempt };
     // If the engine does not take it, or the order has ended, the deadline has refunded it.
     if let Ok(Ok(_)) = orders.market.send_until(&command, order.deadline).await {
-        let (id, repriced) = (order.id, Vec::new());
-        let purchase = Purchase { orders: Arc::clone(orders), id, tried, repriced };
-        orders.tasks.spawn(purchase.run(None));
+        orders.tasks.spawn(Purchase::new(orders, order.id, tried).run(None));
     }
 }
 
@@ -63,6 +62,8 @@ struct Purchase {
     tried: Vec<OfferId>,
     /// Offers that are tried a second time, at the price that their refusal named.
     repriced: Vec<OfferId>,
+    /// What is known of the last attempt's call.
+    last: LastCall,
 }
 
 /// What an attempt came to.
@@ -87,27 +88,50 @@ enum NamedPrice {
 }
 
 impl Purchase {
-    async fn run(mut self, mut claimed: Option<Claimed>) {
+    fn new(orders: &Arc<Orders>, id: OrderId, tried: Vec<OfferId>) -> Self {
+        let (orders, last) = (Arc::clone(orders), LastCall::default());
+        Self { orders, id, tried, repriced: Vec::new(), last }
+    }
+
+    /// Buys; an order whose purchase a panic cuts short is in doubt from then on.
+    async fn run(mut self, claimed: Option<Claimed>) {
+        let orders = Arc::clone(&self.orders);
+        let mut calling = None;
+        if let Err(panic) = caught(self.buy(&orders, claimed, &mut calling)).await {
+            unknown::doubt_after_panic(&orders, self.id, self.last, self.tried).await;
+            drop(calling);
+            resume_unwind(panic);
+        }
+    }
+
+    async fn buy<'a>(
+        &mut self,
+        orders: &'a Orders,
+        mut claimed: Option<Claimed>,
+        calling: &mut Option<Calling<'a>>,
+    ) {
         loop {
             let order = self.orders.market.read_model.order(self.id);
             let Some(order) = order.filter(|order| order.state == ActivationState::Init) else {
                 return;
             };
             if let Some(Claimed { claim, admission }) = claimed.take() {
-                let orders = Arc::clone(&self.orders);
-                let since = self.orders.market.clock.now();
+                let since = orders.market.clock.now();
                 let (provider, product) = (claim.provider(), claim.product());
                 let call = Call { provider, product, since };
-                // Held until the outcome is durable or in doubt: the reconciler must not
-                // match this purchase with another order.
-                let _calling = orders.doubts.calling(self.id, call);
+                // Held until the outcome is durable or in doubt, also if the task panics: the
+                // reconciler must not match this purchase with another order.
+                *calling = Some(orders.doubts.calling(self.id, call));
+                self.last = LastCall { began: Some(since), answer: None };
                 match self.attempt(&order, claim, admission).await {
                     Attempt::Over => return,
                     Attempt::Refused => {}
                     Attempt::InDoubt(unknown) => {
-                        return unknown::doubt(self.orders, order, unknown, self.tried).await;
+                        let (orders, tried) = (Arc::clone(&self.orders), self.tried.clone());
+                        return unknown::doubt(orders, order, unknown, tried).await;
                     }
                 }
+                (*calling, self.last) = (None, LastCall::default());
             }
             claimed = self.next(&order).await;
             if claimed.is_none() {
@@ -135,6 +159,7 @@ impl Purchase {
         let held = connected.funds().hold(claim.cost());
         let began = self.orders.market.clock.now();
         let outcome = connected.client().buy(&request, Some(admission)).await;
+        self.last.note(&outcome);
         match &outcome {
             BuyOutcome::Assigned(bought) => held.charge(bought.cost),
             BuyOutcome::InDoubt(_) => held.charge(None),
@@ -448,11 +473,6 @@ pub(crate) fn note_charge(
     let (at, op) = (market.clock.now(), Op::Buy);
     let text = format!("charged {cost}, sold for {price}");
     connected.note_failure(Failure { at, op, order: Some(order), text });
-}
-
-/// A cost that the books can take; one beyond all range is not known.
-pub(crate) fn bookable(cost: Option<Micros>) -> Option<Micros> {
-    cost.filter(|cost| (Micros::ZERO..=COST_MAX).contains(cost))
 }
 
 /// The terms at which an offer can be had whose purchase was refused as too cheap: what the

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use nexnum_engine::ids::{OfferId, OrderId, Product, ProviderId};
-use nexnum_engine::money::Micros;
+use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::Order;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::time::Time;
@@ -124,6 +124,11 @@ impl PurchaseGivenUp {
             until: now.plus_ms(GIVEN_UP_KEPT_MS),
         }
     }
+}
+
+/// A cost that the books can take; one beyond all range is not known.
+pub(crate) fn bookable(cost: Option<Micros>) -> Option<Micros> {
+    cost.filter(|cost| (Micros::ZERO..=COST_MAX).contains(cost))
 }
 
 /// How much is unknown.

@@ -3,10 +3,13 @@
 //! How much there may be: each task belongs to an order that was paid for, or to a number
 //! that was bought, and ends with the deadline of a call or of the order.
 
+use std::any::Any;
+
 use parking_lot::Mutex;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 
 use crate::attention::{Attention, AttentionKind, AttentionSubject};
+use crate::supervisor::caught;
 
 /// The tasks that run.
 #[derive(Debug)]
@@ -21,13 +24,17 @@ impl Tasks {
         Self { set: Mutex::default(), attention: attention.clone() }
     }
 
-    /// Runs a task beside its caller, whose own end does not touch it.
+    /// Runs a task beside its caller, whose own end does not touch it. One that panics leaves its
+    /// order to the workers: the poller, the reconciler, the deadline.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut set = self.set.lock();
-        while let Some(ended) = set.try_join_next() {
-            self.report(&ended);
-        }
-        set.spawn(task);
+        while set.try_join_next().is_some() {}
+        let attention = self.attention.clone();
+        set.spawn(async move {
+            if let Err(panic) = caught(task).await {
+                report(&attention, &words(&*panic));
+            }
+        });
     }
 
     /// Waits for all that run now and what they start.
@@ -37,9 +44,7 @@ impl Tasks {
             if running.is_empty() {
                 return;
             }
-            while let Some(ended) = running.join_next().await {
-                self.report(&ended);
-            }
+            while running.join_next().await.is_some() {}
         }
     }
 
@@ -48,20 +53,20 @@ impl Tasks {
         let mut running = std::mem::take(&mut *self.set.lock());
         running.shutdown().await;
     }
+}
 
-    /// A task that panicked left its order to the workers: the poller, the reconciler, the
-    /// deadline.
-    fn report(&self, ended: &Result<(), JoinError>) {
-        if let Err(error) = ended
-            && error.is_panic()
-        {
-            let text = format!(
-                "the background task of an order panicked, which is a defect of the program: {error}"
-            );
-            let subject = AttentionSubject::default();
-            self.attention.raise(AttentionKind::TaskPanicked, subject, text);
-        }
-    }
+fn report(attention: &Attention, words: &str) {
+    let text = format!(
+        "the background task of an order panicked, which is a defect of the program: {words}"
+    );
+    attention.raise(AttentionKind::TaskPanicked, AttentionSubject::default(), text);
+}
+
+/// What a panic said.
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("without words").to_owned()
 }
 
 #[cfg(test)]
@@ -73,8 +78,8 @@ mod tests {
         let attention = Attention::default();
         let tasks = Tasks::new(&attention);
         tasks.spawn(async { panic!("the number is odd") });
-        tasks.spawn(async {});
-        tasks.ended().await;
+        tokio::task::yield_now().await;
+        // At once: nothing else is spawned, and nothing waits for it.
         let (rows, _) = attention.rows(9);
         let [row] = &rows[..] else { panic!("one row: {rows:?}") };
         assert_eq!(row.kind, AttentionKind::TaskPanicked);

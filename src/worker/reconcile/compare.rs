@@ -15,7 +15,7 @@ use super::listed::{self, ReadList, international};
 use super::{Reconciler, SERVED_MAX};
 use crate::order::Orders;
 use crate::order::buy;
-use crate::order::doubt::{Doubt, GIVEN_UP_KEPT_MS, PurchaseGivenUp, Window};
+use crate::order::doubt::{self, Doubt, GIVEN_UP_KEPT_MS, PurchaseGivenUp, Window};
 use crate::order::matching::{Matched, Seeker, Served, Unowned, match_rows};
 use crate::order::misfit::{Misfit, SeenIn};
 use crate::order::orphan::LostOrphan;
@@ -199,7 +199,7 @@ impl Reconciler {
             external_id: &row.external_id,
             from: says.made.before.min(now).plus_ms(age),
             bought_for,
-            cost: buy::bookable(row.cost).or(cost),
+            cost: doubt::bookable(row.cost).or(cost),
         };
         orphan.give_back(orders, connected);
     }
@@ -298,7 +298,7 @@ pub(super) async fn adopt(
         attempt: order.attempt,
         number,
         external_id: external_id.into(),
-        cost: buy::bookable(cost),
+        cost: doubt::bookable(cost),
         timings: connected.timings(),
     };
     let answer = orders.market.send_until(&command, order.deadline).await;

@@ -11,6 +11,7 @@ mod missing;
 mod numberless;
 mod obtainable;
 mod overflow;
+mod panicked;
 mod resend;
 mod routing;
 mod shared_account;
