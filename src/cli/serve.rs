@@ -1,6 +1,9 @@
 //! `nexnum serve`: the server on a data folder that `init` made.
 
+use std::fs;
+use std::future::poll_fn;
 use std::path::PathBuf;
+use std::task::Poll;
 
 use nexnum_driver::Secret;
 use nexnum_storage::secrets::{SecretBytes, Secrets};
@@ -121,24 +124,46 @@ pub(super) fn block_on(work: impl Future<Output = Result<(), CliError>>) -> Resu
 /// From now on Ctrl-C and SIGTERM do not end the process at once: what is returned resolves when
 /// one of them has come.
 pub(super) fn stop_signal() -> impl Future<Output = ()> {
-    let [interrupt, terminate] =
-        [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| match signal(kind) {
-            Ok(signals) => Some(signals),
-            Err(error) => {
-                tracing::warn!(%error, ?kind, "no handler for a signal could be installed: it will end the process at once");
-                None
-            }
-        });
-    let came = async |signals: Option<Signal>| match signals {
-        Some(mut signals) => drop(signals.recv().await),
-        None => std::future::pending().await,
-    };
-    async move {
-        tokio::select! {
-            () = came(interrupt) => {}
-            () = came(terminate) => {}
-        }
+    first_of(&[SignalKind::interrupt(), SignalKind::terminate()])
+}
+
+/// The same, and of the end of the terminal that the process was started in, unless it was
+/// started to outlive that.
+pub(super) fn stop_or_hangup_signal() -> impl Future<Output = ()> {
+    let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+    if !ignores_hangups() {
+        kinds.push(SignalKind::hangup());
     }
+    first_of(&kinds)
+}
+
+/// Resolves when a signal of one of these kinds has come since this call.
+fn first_of(kinds: &[SignalKind]) -> impl Future<Output = ()> + use<> {
+    let listen = |kind: &SignalKind| match signal(*kind) {
+        Ok(signals) => Some(signals),
+        Err(error) => {
+            tracing::warn!(%error, ?kind, "no handler for a signal could be installed: it will end the process at once");
+            None
+        }
+    };
+    let mut all: Vec<Signal> = kinds.iter().filter_map(listen).collect();
+    poll_fn(move |cx| {
+        if all.iter_mut().any(|signals| signals.poll_recv(cx).is_ready()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+}
+
+/// Whether the process was started with SIGHUP ignored, as by `nohup`. Where the system does not
+/// say, it counts as started in a terminal.
+fn ignores_hangups() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Its lowest bit is signal 1.
+    mask.is_some_and(|mask| mask & 1 == 1)
 }
 
 /// From now on a SIGHUP does not end the process; each is answered with a line in the log.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nexnum::market::folder;
@@ -35,6 +35,31 @@ fn signal(serving: &KilledOnDrop, signal: Signal) {
     kill_process(pid, signal).unwrap();
 }
 
+/// How a process that was told to stop has ended.
+fn end(process: &mut KilledOnDrop) -> ExitStatus {
+    let began = Instant::now();
+    loop {
+        if let Some(ended) = process.0.try_wait().unwrap() {
+            return ended;
+        }
+        assert!(began.elapsed() < PATIENCE, "it did not stop");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A demo that has printed its first line; a shell runs this before it.
+fn demo(dir: &Path, before: &str) -> KilledOnDrop {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("{before} exec \"$0\" demo --listen 127.0.0.1:0 --data \"$1\""));
+    shell.arg(env!("CARGO_BIN_EXE_nexnum")).arg(dir.join("demo"));
+    let demo = shell.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut demo = KilledOnDrop(demo);
+    let mut line = String::new();
+    BufReader::new(demo.0.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("started"), "{line}");
+    demo
+}
+
 /// The first line of the log with this word.
 fn told(serving: &mut KilledOnDrop, word: &str) -> String {
     let mut log = BufReader::new(serving.0.stderr.as_mut().unwrap());
@@ -55,17 +80,36 @@ fn a_hangup_does_not_end_the_server() {
     assert!(line.contains("after a restart"), "{line}");
     assert!(serving.0.try_wait().unwrap().is_none(), "it is alive");
     signal(&serving, Signal::TERM);
-    let began = Instant::now();
-    let ended = loop {
-        if let Some(ended) = serving.0.try_wait().unwrap() {
-            break ended;
-        }
-        assert!(began.elapsed() < PATIENCE, "it did not stop");
-        std::thread::sleep(Duration::from_millis(10));
-    };
+    let ended = end(&mut serving);
     let mut log = String::new();
     serving.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     assert!(ended.success(), "{ended}: {log}");
+}
+
+#[test]
+fn a_demo_stops_in_order_when_its_terminal_is_closed() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut demo = demo(temp.path(), "");
+    // Nothing can be printed from then on.
+    drop((demo.0.stdout.take(), demo.0.stderr.take()));
+    signal(&demo, Signal::HUP);
+    let ended = end(&mut demo);
+    assert!(ended.success(), "{ended}");
+}
+
+#[test]
+fn a_demo_that_is_to_outlive_its_terminal_does() {
+    let temp = tempfile::tempdir().unwrap();
+    // As `nohup` starts it.
+    let mut demo = demo(temp.path(), "trap '' HUP;");
+    signal(&demo, Signal::HUP);
+    let mut log = BufReader::new(demo.0.stderr.as_mut().unwrap());
+    let mut line = String::new();
+    while !line.contains("Ctrl-C stops it") {
+        assert!(log.read_line(&mut line).unwrap() > 0, "it ended: {line}");
+    }
+    signal(&demo, Signal::TERM);
+    assert!(end(&mut demo).success());
 }
 
 #[test]

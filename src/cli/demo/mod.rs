@@ -99,7 +99,7 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Runs the demo until it is stopped.
+/// Runs the demo until it is stopped, or its terminal is closed.
 ///
 /// # Errors
 /// What kept it from running.
@@ -130,7 +130,7 @@ async fn demo(args: DemoArgs, form: Form) -> Result<(), CliError> {
     let running =
         server::start_on(listeners, opened, &config, providers).await.map_err(not_started)?;
     // 4. Customers, money and own stock, once for a folder; then what a reader needs of them.
-    let stopped = super::serve::stop_signal();
+    let stopped = super::serve::stop_or_hangup_signal();
     let simulated = sandbox.providers();
     let seeded = seed::prepare(&running, &args.data, admin_key, simulated, args.buyers).await?;
     seeded.write(&args.data)?;
