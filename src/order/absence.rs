@@ -3,8 +3,6 @@
 //! Promises the same judgement to polls, to cancels and to purchases that no order has. Leaves
 //! to others: what follows from it.
 
-use std::sync::Arc;
-
 use nexnum_driver::Op;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::EndByProvider;
@@ -55,8 +53,8 @@ impl Orders {
             return false;
         }
         // 2. The answer, with what the list says.
-        let count = || self.open_at(order.provider).count();
-        self.missing.lock().entry(order.provider).or_default().note(order.id, now, count);
+        let open = self.market.read_model.open_len(order.provider);
+        self.missing.lock().entry(order.provider).or_default().note(order.id, now, open);
         let bought = (&*assignment.external_id, order.placed_at);
         let judge = |witness| self.judge(connected, order, witness);
         self.is_believed(connected, bought, judge).await
@@ -108,11 +106,11 @@ impl Orders {
             self.is_known(connected, order);
             return true;
         }
-        let count = || self.open_at(order.provider).count();
+        let open = self.market.read_model.open_len(order.provider);
         let judgement = {
             let mut all = self.missing.lock();
             let missing = all.entry(order.provider).or_default();
-            missing.note(order.id, now, count);
+            missing.note(order.id, now, open);
             missing.judge_end(order.id, now)
         };
         self.report_absence(connected, order, judgement);
@@ -130,7 +128,7 @@ impl Orders {
         let placed = self.market.read_model.order(order).map(|order| order.placed_at);
         let since = placed.unwrap_or_default();
         // How many others are missing is not known here.
-        missing.note(order, now, || usize::MAX);
+        missing.note(order, now, usize::MAX);
         let judge = |witness| missing.judge(order, now, witness);
         self.is_believed(connected, (external_id, since), judge).await
     }
@@ -157,13 +155,6 @@ impl Orders {
             Some(Shown::Absent) => Witness::Bare,
             Some(Shown::Cut) => Witness::Cut,
         }
-    }
-
-    /// The open activations at a provider.
-    fn open_at(&self, provider: ProviderId) -> impl Iterator<Item = Arc<Order>> {
-        let read_model = &self.market.read_model;
-        let driven = read_model.driven().into_iter().filter_map(|id| read_model.order(id));
-        driven.filter(move |it| it.provider == provider && it.state != ActivationState::Init)
     }
 
     fn judge(&self, connected: &Connected, order: &Order, witness: Witness) -> Judgement {

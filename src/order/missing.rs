@@ -29,8 +29,6 @@ const KEPT_MS: u64 = 10 * TOGETHER_MS;
 const FEW: usize = 3;
 /// More than one in so many of the open ones are many.
 const SHARE: usize = 5;
-/// How old the count of open activations may be: counting them takes a look at each.
-const COUNT_MS: u64 = 1_000;
 
 /// What the last list of open activations says of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +76,8 @@ struct Absence {
 #[derive(Debug, Default)]
 pub(crate) struct Missing {
     absences: BTreeMap<OrderId, Absence>,
-    /// When the open activations were counted, and how many there were.
-    counted: Option<(Time, usize)>,
+    /// How many activations were open when one was missing last.
+    open: usize,
     /// When a list was last asked for.
     list_asked: Option<Time>,
     /// Many are missing, and that was reported.
@@ -108,7 +106,7 @@ impl Missing {
 
     /// More are missing than their number explains: a good share of many, or all of several.
     fn are_many(&self, now: Time) -> bool {
-        let (together, open) = (self.together(now), self.counted.map_or(0, |(_, open)| open));
+        let (together, open) = (self.together(now), self.open);
         let are_all = together >= 2 && together >= open;
         are_all || together > FEW && together * SHARE > open
     }
@@ -118,15 +116,14 @@ impl Missing {
         self.many_at.is_some_and(|at| now.ms_since(at) < KEPT_MS)
     }
 
-    /// The provider does not know an activation, or says that it has ended. `count` gives how many are open at it.
-    pub(crate) fn note(&mut self, order: OrderId, now: Time, count: impl Fn() -> usize) {
+    /// The provider does not know an activation, or says that it has ended, while so many are
+    /// open at it.
+    pub(crate) fn note(&mut self, order: OrderId, now: Time, open: usize) {
         self.absences.retain(|_, absence| now.ms_since(absence.last) < KEPT_MS);
         let fresh = Absence { first: now, last: now, times: 0 };
         let absence = self.absences.entry(order).or_insert(fresh);
         (absence.last, absence.times) = (now, absence.times.saturating_add(1));
-        if self.counted.is_none_or(|(at, _)| now.ms_since(at) >= COUNT_MS) {
-            self.counted = Some((now, count()));
-        }
+        self.open = open;
     }
 
     /// What to make of it.
@@ -162,8 +159,7 @@ impl Missing {
 
     /// What to make of an end that the provider tells of an activation without a message.
     pub(crate) fn judge_end(&mut self, order: OrderId, now: Time) -> Judgement {
-        let is_alone = self.counted.is_some_and(|(_, open)| open <= 1);
-        if is_alone {
+        if self.open <= 1 {
             return Judgement::Gone;
         }
         self.judge(order, now, Witness::Absent)
@@ -185,7 +181,7 @@ mod tests {
     fn of(times_s: &[u64], witness: Witness) -> Judgement {
         let mut missing = Missing::default();
         for at in times_s {
-            missing.note(ONE, Time(at * 1_000), || 100);
+            missing.note(ONE, Time(at * 1_000), 100);
         }
         missing.judge(ONE, Time(times_s.last().unwrap() * 1_000), witness)
     }
@@ -203,7 +199,7 @@ mod tests {
     fn that_many_were_missing_is_remembered_when_all_of_them_have_ended() {
         let mut missing = Missing::default();
         for order in [1, 2] {
-            missing.note(OrderId(order), Time(1_000), || 2);
+            missing.note(OrderId(order), Time(1_000), 2);
         }
         assert!(!missing.were_many(Time(1_000)), "nothing asked what it means");
         let judged = missing.judge(ONE, Time(1_000), Witness::Unasked);
@@ -217,7 +213,7 @@ mod tests {
     fn a_list_that_cannot_be_had_is_asked_for_now_and_then() {
         let mut missing = Missing::default();
         let mut at = |at_s: u64| {
-            missing.note(ONE, Time(at_s * 1_000), || 100);
+            missing.note(ONE, Time(at_s * 1_000), 100);
             missing.judge(ONE, Time(at_s * 1_000), Witness::Unasked)
         };
         let judged = [0, 15, 16, 19, 20, 21].map(&mut at);
@@ -236,9 +232,9 @@ mod tests {
     #[test]
     fn an_answer_in_between_begins_anew() {
         let mut missing = Missing::default();
-        missing.note(ONE, Time(0), || 100);
+        missing.note(ONE, Time(0), 100);
         missing.forget(ONE);
-        missing.note(ONE, Time(40_000), || 100);
+        missing.note(ONE, Time(40_000), 100);
         assert_eq!(missing.judge(ONE, Time(40_000), Witness::Absent), Judgement::Wait);
     }
 
@@ -247,7 +243,7 @@ mod tests {
         let mut all = Missing::default();
         for at in [0, 40_000] {
             for order in (1..=missing).map(OrderId) {
-                all.note(order, Time(at), || open);
+                all.note(order, Time(at), open);
             }
         }
         all.judge(OrderId(missing), Time(40_000), Witness::Absent)
@@ -270,7 +266,7 @@ mod tests {
         let ends = |count: u32, open: usize| {
             let mut all = Missing::default();
             let mut at = |at_ms: u64| {
-                (1..=count).for_each(|order| all.note(OrderId(order), Time(at_ms), || open));
+                (1..=count).for_each(|order| all.note(OrderId(order), Time(at_ms), open));
                 all.judge_end(ONE, Time(at_ms))
             };
             [at(0), at(15_000)]
@@ -287,7 +283,7 @@ mod tests {
         let mut missing = Missing::default();
         let all = |missing: &mut Missing, count: u32, at: u64| {
             for order in (1..=count).map(OrderId) {
-                missing.note(order, Time(at), || 5);
+                missing.note(order, Time(at), 5);
             }
             missing.judge(ONE, Time(at), Witness::Absent)
         };

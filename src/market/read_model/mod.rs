@@ -265,11 +265,11 @@ impl ReadModel {
                 } else {
                     driven.insert(id)
                 };
+                self.upstream.show_order(&order);
                 if let Some(assignment) = &order.assignment {
                     let key = (order.provider, assignment.external_id.clone());
                     let is_new = self.purchases.pin().insert(key, id).is_none();
-                    let known = self.order(id);
-                    let waited = known.is_some_and(|known| known.awaits_another);
+                    let waited = self.order(id).is_some_and(|known| known.awaits_another);
                     begins_to_wait = is_new || order.awaits_another && !waited;
                 }
                 if let Some(at) = order.closed_at {
@@ -381,6 +381,12 @@ impl ReadModel {
     #[must_use]
     pub fn driven_len(&self) -> usize {
         self.driven.lock().len()
+    }
+
+    /// How many of them a provider has, with their numbers.
+    #[must_use]
+    pub fn open_len(&self, provider: ProviderId) -> usize {
+        self.upstream.open_len(provider)
     }
 
     /// Takes the orders that got their number from a provider since the last call, whose buyers

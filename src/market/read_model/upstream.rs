@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nexnum_engine::activation::ActivationState;
 use nexnum_engine::event::{Closing, Event, OrderEvent, ProviderWord, UpstreamEvent};
 use nexnum_engine::ids::{OrderId, ProviderId};
+use nexnum_engine::order::Order;
 use nexnum_engine::state::{NamedPurchase, Orphan, State};
 use parking_lot::Mutex;
 
@@ -19,6 +21,8 @@ pub(super) struct UpstreamWork {
     named: Mutex<Vec<(OrderId, u8, NamedPurchase)>>,
     /// Closed orders, those of own stock among them, that may have to be ended.
     unended: Mutex<BTreeSet<OrderId>>,
+    /// Open orders with their numbers, by provider: how many there are is asked for often.
+    open: Mutex<BTreeMap<ProviderId, BTreeSet<OrderId>>>,
 }
 
 impl UpstreamWork {
@@ -31,7 +35,24 @@ impl UpstreamWork {
             orphans: Mutex::new(orphans.collect()),
             named: Mutex::new(named.collect()),
             unended: Mutex::new(unended.map(|order| order.id).collect()),
+            open: Mutex::default(),
         }
+    }
+
+    /// Takes in an order as it stands.
+    pub(super) fn show_order(&self, order: &Order) {
+        let mut open = self.open.lock();
+        let at_provider = open.entry(order.provider).or_default();
+        if order.state == ActivationState::Init || order.state.is_closed() {
+            at_provider.remove(&order.id);
+        } else {
+            at_provider.insert(order.id);
+        }
+    }
+
+    /// How many orders with their numbers are open at a provider.
+    pub(super) fn open_len(&self, provider: ProviderId) -> usize {
+        self.open.lock().get(&provider).map_or(0, BTreeSet::len)
     }
 
     pub(super) fn show(&self, event: &Event) {
@@ -92,5 +113,58 @@ impl UpstreamWork {
         let mut unended = self.unended.lock();
         unended.retain(|order| has_to_end(*order));
         unended.iter().copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nexnum_engine::ids::{AccountId, CarrierId, CountryId, OfferId, Product, ServiceId};
+    use nexnum_engine::money::Micros;
+    use nexnum_engine::order::OrderStatus;
+    use nexnum_engine::time::Time;
+
+    fn order(id: u32, provider: u16, state: ActivationState) -> Order {
+        Order {
+            id: OrderId(id),
+            account: AccountId(1),
+            product: Product { country: CountryId(1), service: ServiceId(1) },
+            carrier: CarrierId::ANY,
+            limit: Micros(2),
+            price: Micros(2),
+            cost: Micros(1),
+            offer: OfferId(1),
+            provider: ProviderId(provider),
+            attempt: 1,
+            in_doubt: false,
+            placed_at: Time(1),
+            deadline: Time(1_000),
+            status: OrderStatus::Escrow,
+            state,
+            awaits_another: false,
+            assignment: None,
+            messages: Vec::new(),
+            closed_at: None,
+        }
+    }
+
+    #[test]
+    fn the_open_orders_of_each_provider_are_counted() {
+        use ActivationState::{Active, Cancelled, Init, Received, TimedOut};
+        let work = UpstreamWork::from_state(&State::default());
+        let show = |id, provider, state| {
+            work.show_order(&order(id, provider, state));
+            [2, 3].map(|provider| work.open_len(ProviderId(provider)))
+        };
+        assert_eq!(show(1, 2, Init), [0, 0], "it has no number yet");
+        assert_eq!(show(1, 3, Init), [0, 0], "the next attempt");
+        assert_eq!(show(1, 3, Active), [0, 1]);
+        assert_eq!(show(2, 3, Active), [0, 2]);
+        assert_eq!(show(3, 2, Active), [1, 2]);
+        assert_eq!(show(2, 3, Received), [1, 2], "it may get another message");
+        assert_eq!(show(2, 3, Received), [1, 2]);
+        assert_eq!(show(2, 3, Cancelled), [1, 1]);
+        assert_eq!(show(3, 2, TimedOut), [0, 1]);
+        assert_eq!(show(3, 2, TimedOut), [0, 1], "it was closed before");
     }
 }
