@@ -13,6 +13,7 @@
 
 mod by_id;
 mod compare;
+mod endings;
 mod listed;
 mod report;
 mod rows_clock;

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 
 use nexnum_driver::{ActiveRow, Op};
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::ids::{Number, Product};
+use nexnum_engine::ids::Product;
 use nexnum_engine::limits::CLOSED_KEPT_MS;
 use nexnum_engine::time::Time;
 
 use super::Reconciler;
+use super::endings::Endings;
 use crate::attention::AttentionKind;
 use crate::order::doubt::Window;
 use crate::order::matching::{Begun, Unowned, is_foreign};
@@ -61,14 +62,11 @@ impl Reconciler {
         }
         // An order that a start has not brought into doubt yet, or an activation whose id has
         // changed, is ours all the same.
-        let (begun, numbers) = self.in_memory();
+        let mut numbers = Endings::of(rows.iter().filter_map(|(row, _)| row.number.read()));
+        let begun = self.in_memory(&mut numbers);
         rows.retain(|(row, says)| {
-            let is_ours = |number: &Number| {
-                // A list may leave the country code out.
-                let listed = row.number.read().map(|listed| listed.0.to_string());
-                listed.is_some_and(|listed| number.0.to_string().ends_with(&listed))
-            };
-            is_foreign(says, since, &begun) && !numbers.iter().any(is_ours)
+            let is_ours = || row.number.read().is_some_and(|listed| numbers.is_ours(listed));
+            is_foreign(says, since, &begun) && !is_ours()
         });
         let newest = rows.into_iter().max_by_key(|(_, says)| says.made.before)?;
         Some((newest.0.external_id.clone(), newest.1.made.before))
@@ -87,10 +85,10 @@ impl Reconciler {
         earliest(doubted.chain(given_up).chain(calls))
     }
 
-    /// The same of the orders that have no number yet, and the numbers of the others.
-    fn in_memory(&self) -> (Begun, BTreeSet<Number>) {
+    /// The same of the orders that have no number yet; notes the numbers of the others.
+    fn in_memory(&self, numbers: &mut Endings) -> Begun {
         let (read_model, id) = (&self.orders.market.read_model, self.connected.id());
-        let (mut begun, mut numbers) = (Vec::new(), BTreeSet::new());
+        let mut begun = Vec::new();
         for order in read_model.driven().into_iter().filter_map(|order| read_model.order(order)) {
             if order.provider != id {
                 continue;
@@ -98,9 +96,11 @@ impl Reconciler {
             if order.state == ActivationState::Init {
                 begun.push((order.product, order.placed_at));
             }
-            numbers.extend(order.assignment.as_ref().map(|assignment| assignment.number));
+            if let Some(assignment) = &order.assignment {
+                numbers.note(assignment.number);
+            }
         }
-        (earliest(begun.into_iter()), numbers)
+        earliest(begun.into_iter())
     }
 
     /// Reports rows that fit what is looked for and are not proven to be ours: each once, and
