@@ -6,7 +6,7 @@
 //! language is described at the top of the crate.
 
 use crate::document::ReplyKind;
-use crate::error::{ErrorKind, ProviderError, unknown};
+use crate::error::{ProviderError, unknown, unread};
 use crate::json::mended;
 use crate::op::Op;
 use crate::output::{MessageFields, Output};
@@ -246,16 +246,13 @@ impl Driver {
             return Err(unknown(view.reply, &view.text));
         };
         if rule.doubts(view.reply) {
-            let unread = unknown(view.reply, &view.text);
-            return Err(ProviderError { certain: false, ..unread });
+            return Err(ProviderError { certain: false, ..unknown(view.reply, &view.text) });
         }
         match &rule.consequence {
             Consequence::Fail { .. } => Err(fail(view, &rule.consequence, &captures)),
             Consequence::Output(fields) => fields.read(view, &captures).map_err(|_| {
                 // A rule's own 5xx or 429 reading cannot be trusted once it did not fit.
-                let mut error = unknown(view.reply, &view.text);
-                (error.kind, error.certain) = (ErrorKind::Unmapped, false);
-                error
+                unread(view.reply, &view.text)
             }),
         }
     }

@@ -198,6 +198,11 @@ pub(crate) fn unknown(reply: &RawReply, text: &str) -> ProviderError {
     error
 }
 
+/// The error of a reply that is read but for something in it.
+pub(crate) fn unread(reply: &RawReply, text: &str) -> ProviderError {
+    ProviderError { kind: ErrorKind::Unmapped, certain: false, ..unknown(reply, text) }
+}
+
 /// What a status alone says: the kind of error, and true if nothing was done for certain.
 ///
 /// A wrong "certain" buys twice, a wrong doubt costs half a minute; so a status is certain only

@@ -28,6 +28,11 @@ impl<'a> Node<'a> {
         Self { raw, members: OnceCell::new() }
     }
 
+    /// The same value.
+    pub(crate) fn same(&self) -> Self {
+        Self::new(self.raw)
+    }
+
     fn first_byte(&self) -> u8 {
         self.raw.get().as_bytes().first().copied().unwrap_or(b'n')
     }
@@ -81,7 +86,7 @@ impl<'a> Node<'a> {
     /// The value below this one that a path of segments leads to.
     pub(crate) fn at(&self, path: &[String]) -> Option<Node<'a>> {
         let Some((first, rest)) = path.split_first() else {
-            return Some(Node::new(self.raw));
+            return Some(self.same());
         };
         let mut node = self.child(first)?;
         for segment in rest {

@@ -66,6 +66,26 @@ impl Sources {
         }
     }
 
+    /// True if one of them is a member of this name.
+    pub(crate) fn names(&self, name: &str) -> bool {
+        self.0.iter().any(|source| match source {
+            Source::Path(path) => path.last().is_some_and(|last| last == name),
+            Source::Itself | Source::Capture(_) | Source::Header(_) | Source::Constant(_) => false,
+        })
+    }
+
+    /// How far the places that they name lead in `node`.
+    pub(crate) fn ends<'s, 'n>(
+        &'s self,
+        node: &'s Node<'n>,
+    ) -> impl Iterator<Item = PathEnd<'n>> + use<'s, 'n> {
+        self.0.iter().filter_map(|source| match source {
+            Source::Path(path) => Some(PathEnd::of(path, node)),
+            Source::Itself => Some(PathEnd { node: node.same(), depth: 0, is_whole: true }),
+            Source::Capture(_) | Source::Header(_) | Source::Constant(_) => None,
+        })
+    }
+
     /// The first present value, read from `node` (a row, or the whole reply).
     pub(crate) fn read<'v, 'n: 'v>(
         &'v self,
@@ -78,6 +98,25 @@ impl Sources {
             let value = value.trim();
             !value.is_empty() && !view.placeholders.iter().any(|p| p == value)
         })
+    }
+}
+
+/// The last value on the way to a place.
+pub(crate) struct PathEnd<'n> {
+    pub node: Node<'n>,
+    /// How many of the path's segments lead to it.
+    pub depth: usize,
+    /// It is the place itself.
+    pub is_whole: bool,
+}
+
+impl<'n> PathEnd<'n> {
+    fn of(path: &[String], from: &Node<'n>) -> Self {
+        let last = (1..=path.len()).map_while(|depth| Some((from.at(&path[..depth])?, depth)));
+        match last.last() {
+            Some((node, depth)) => Self { node, depth, is_whole: depth == path.len() },
+            None => Self { node: from.same(), depth: 0, is_whole: false },
+        }
     }
 }
 

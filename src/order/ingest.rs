@@ -24,7 +24,9 @@ use crate::market::sequencer::SendError;
 use crate::message::extract::{self, Readable};
 use crate::message::fit::fit;
 use crate::message::holder::{self, Holder};
-use crate::message::identity::{self, Came, Look, Parts, PollReply, Signs, StatedParts, Verdict};
+use crate::message::identity::{
+    self, Came, Counted, Look, Parts, PollReply, Signs, StatedParts, Verdict,
+};
 use crate::message::named::{self, Naming};
 use crate::message::unseen::is_placeholder;
 use crate::provider::connected::{Connected, Failure};
@@ -100,6 +102,15 @@ impl Unseen {
     }
 }
 
+/// How an activation stands at its provider; every message that could be read is brought in.
+#[derive(Debug)]
+pub struct ActivationReport {
+    /// Its state.
+    pub state: ExternalState,
+    /// Why a message could not be read that the report has besides.
+    pub unread: Option<Unseen>,
+}
+
 impl Orders {
     /// Brings in a message that was posted for a number, with the callback that it came in.
     ///
@@ -170,8 +181,11 @@ impl Orders {
         &self,
         connected: &Connected,
         order: &Order,
-    ) -> Result<ExternalState, Unseen> {
-        let Some(assignment) = &order.assignment else { return Ok(ExternalState::Waiting) };
+    ) -> Result<ActivationReport, Unseen> {
+        let state = ExternalState::Waiting;
+        let Some(assignment) = &order.assignment else {
+            return Ok(ActivationReport { state, unread: None });
+        };
         let (client, external_id) = (connected.client(), &*assignment.external_id);
         // It ends without an answer.
         let is_over = assignment.expires_at <= self.market.clock.now();
@@ -180,8 +194,10 @@ impl Orders {
         } else {
             client.status(external_id).await
         };
-        let report = asked.map_err(Unseen::Provider)?;
-        self.take_in(connected, order, &report, Look::Single).await
+        let mut report = asked.map_err(Unseen::Provider)?;
+        let unread = report.unread.take().map(|error| Unseen::Provider(*error));
+        let state = self.take_in(connected, order, &report, Look::Single).await?;
+        Ok(ActivationReport { state, unread })
     }
 
     /// Brings in what a provider's report of an activation holds. `asked` is the order as it

@@ -61,7 +61,7 @@ const RECORD_MS: u64 = 2_000;
 
 pub(crate) use callback::DroppedCallbacks;
 pub use callback::{CallbackRefusal, OperatorsWord, Processed};
-pub use ingest::{INGEST_MS, Unseen};
+pub use ingest::{ActivationReport, INGEST_MS, Unseen};
 pub(crate) use orphan::TOLD_AFTER;
 pub use place::{NUMBER_WAIT, PlacedOrder};
 pub use query::{OrdersPage, SCAN_MAX};

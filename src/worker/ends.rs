@@ -238,7 +238,7 @@ pub(super) async fn end(orders: &Orders, connected: &Connected, order: &Order) -
 /// message that came after the last poll is kept as late, and booked.
 async fn is_finished(orders: &Orders, connected: &Connected, order: &Order) -> bool {
     let seen = orders.receive(connected, order).await;
-    seen.is_ok_and(|state| state.outcome() == ExternalOutcome::Finished)
+    seen.is_ok_and(|report| report.state.outcome() == ExternalOutcome::Finished)
 }
 
 async fn record(orders: &Orders, order: &Order, finished: bool) -> Told {

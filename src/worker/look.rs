@@ -92,7 +92,7 @@ pub(super) async fn look(
 fn report(row: &ActiveRow) -> Option<StatusReport> {
     let messages = row.messages.clone()?;
     let state = row.state.unwrap_or(ExternalState::Waiting);
-    Some(StatusReport { state, messages, number: row.number, by_word: false })
+    Some(StatusReport { state, messages, number: row.number, by_word: false, unread: None })
 }
 
 /// Brings in the messages of one activation that the list of that moment shows; `None` where a poll has to do it again.

@@ -291,6 +291,7 @@ fn read_active_row(
     // about singly.
     let messages = fields.messages.as_ref();
     let messages = messages.and_then(|fields| read_messages(fields, input, Some(row)).ok());
+    let messages = messages.filter(|shown| !shown.misplaced).map(|shown| shown.messages);
     let hints = || field(&fields.has_message).is_some_and(|hint| !is_nothing(&hint));
     let has_hidden = || says_received(fields, input, row) || hints();
     let messages = messages.filter(|shown| !shown.is_empty() || !has_hidden());

@@ -12,6 +12,7 @@ mod buy;
 mod currency;
 mod fields;
 mod list_active;
+mod misplaced;
 mod prices;
 mod status;
 mod value;

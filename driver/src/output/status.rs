@@ -6,8 +6,10 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::fields::{GivenNumber, Input, NumberFields, Reader, read_table};
+use super::misplaced::{Places, is_absent, is_misplaced};
 use super::value::{cut_name, minor_code, text_and_code};
 use crate::document::{OneOrMany, RowsDoc};
+use crate::error::{ProviderError, unread};
 use crate::json::Node;
 use crate::place::{DriverError, Place};
 use crate::reply::Misfit;
@@ -71,6 +73,9 @@ pub struct StatusReport {
     /// The provider has one word for a message that is there and another for one that is
     /// awaited, and this is one of the two: an old message beside it does not make the state.
     pub by_word: bool,
+    /// Something stands where a message should, and none of its fields is where the driver looks:
+    /// what an operator is told of the reply. The other messages are read all the same.
+    pub unread: Option<Box<ProviderError>>,
 }
 
 /// A message as a provider hands it over; a code, a text or both.
@@ -227,16 +232,30 @@ pub(super) fn compile_messages(
 pub(super) fn read(fields: &StatusFields, input: &Input<'_, '_>) -> Result<StatusReport, Misfit> {
     let word = input.root(&fields.state).ok_or(Misfit)?;
     let state = *fields.states.get(&word).ok_or(Misfit)?;
-    let messages = match &fields.messages {
+    let shown = match &fields.messages {
         Some(messages) => read_messages(messages, input, input.view.root.as_ref())?,
-        None => Vec::new(),
+        None => ShownMessages::default(),
     };
     let number = fields.number.as_ref();
     let number = number.map(|number| number.assemble(|sources| input.root(sources)));
     let number = number.unwrap_or_default();
-    let seen = state.seen_with(&messages);
+    let seen = state.seen_with(&shown.messages);
     let by_word = fields.by_word && seen == state;
-    Ok(StatusReport { state: seen, messages, number, by_word })
+    let error = || Box::new(unread(input.view.reply, &input.view.text));
+    // A word that a message is there, which has another for waiting, and no place of one.
+    let is_announced = fields.by_word && state == ExternalState::Received && shown.absent;
+    let unread = (shown.misplaced || is_announced).then(error);
+    Ok(StatusReport { state: seen, messages: shown.messages, number, by_word, unread })
+}
+
+/// The messages of a reply, or of a row.
+#[derive(Default)]
+pub(super) struct ShownMessages {
+    pub(super) messages: Vec<ReceivedMessage>,
+    /// There is one of which nothing could be read.
+    pub(super) misplaced: bool,
+    /// Nothing stands in any place of one.
+    pub(super) absent: bool,
 }
 
 /// Reads the messages below a node: the whole reply, or the row of one activation. All of
@@ -245,9 +264,14 @@ pub(super) fn read_messages(
     fields: &MessageFields,
     input: &Input<'_, '_>,
     node: Option<&Node<'_>>,
-) -> Result<Vec<ReceivedMessage>, Misfit> {
-    let mut messages = Vec::new();
-    let mut keep = |read: &dyn Fn(&Sources) -> Option<String>| {
+) -> Result<ShownMessages, Misfit> {
+    let mut shown = ShownMessages::default();
+    let places = Places {
+        said: [&fields.text, &fields.code],
+        beside: [&fields.sender, &fields.external_id],
+        in_rows: fields.rows.is_some(),
+    };
+    let mut keep = |read: &dyn Fn(&Sources) -> Option<String>, row: Option<&Node<'_>>| {
         let field = |sources: &Option<Sources>| sources.as_ref().and_then(read);
         let (text, code) = text_and_code(field(&fields.text), field(&fields.code));
         let message = ReceivedMessage {
@@ -257,19 +281,22 @@ pub(super) fn read_messages(
             code,
         };
         if message.text.is_some() || message.code.is_some() {
-            messages.push(message);
+            shown.messages.push(message);
+        } else if let Some(row) = row {
+            shown.misplaced |= is_misplaced(&places, row);
+            shown.absent |= is_absent(&places, row);
         }
     };
     match (&fields.rows, node) {
-        (None, None) => keep(&|sources| input.root(sources)),
-        (None, Some(node)) => keep(&|sources| input.row(Some(sources), node)),
+        (None, None) => keep(&|sources| input.root(sources), None),
+        (None, Some(node)) => keep(&|sources| input.row(Some(sources), node), Some(node)),
         (Some(_), None) => return Err(Misfit),
         (Some(rows), Some(node)) => {
             rows.walk(node, &mut |row, _| {
-                keep(&|sources| input.row(Some(sources), row));
+                keep(&|sources| input.row(Some(sources), row), Some(row));
                 Ok(())
             })?;
         }
     }
-    Ok(messages)
+    Ok(shown)
 }

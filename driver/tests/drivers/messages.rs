@@ -150,3 +150,69 @@ fn what_stands_for_no_message_yet_is_none() {
         assert_eq!((report.state, report.messages), (ExternalState::Waiting, vec![]), "{none}");
     }
 }
+
+#[test]
+fn a_message_that_is_written_in_another_way_is_no_wait() {
+    let unread = |name: &str, body: &str| {
+        let read = shipped(name).interpret(Op::Status, &reply(body));
+        let Ok(Output::Status(report)) = read else { panic!("{body}: {read:?}") };
+        report.unread.map(|error| error.reply.map(String::from))
+    };
+    let kept = |body: &str| Some(Some(body.to_owned()));
+    for sms in [
+        r#"[{"id":7,"sender":"A","text":{"body":"code 48213"}}]"#,
+        r#"[{"id":7,"text":["code 48213"],"code":null}]"#,
+        r#"[{"id":7,"sender":"A","body":"code 48213"}]"#,
+        r#"[{"id":7,"parts":["code 48213"]}]"#,
+        r#"["code 48213"]"#,
+        r#"[["code 48213"]]"#,
+        r#"{"text":"code 48213"}"#,
+        r#"[{"text":"code 60712","code":"60712"},{"message":"code 48213"}]"#,
+    ] {
+        let body = format!(r#"{{"id":1,"status":"RECEIVED","sms":{sms}}}"#);
+        assert_eq!(unread("fivesim", &body), kept(&body));
+    }
+    for sms in [
+        r#"[]"#,
+        r#"null"#,
+        r#"{}"#,
+        r#"[null]"#,
+        r#"[{}]"#,
+        r#"["0"]"#,
+        r#"[{"id":7,"sender":"A","text":"","code":""}]"#,
+        r#"[{"id":7,"sender":"A","text":null}]"#,
+        r#"[{"id":7000,"sender":"Example"}]"#,
+        r#"[{"text":"code 48213","code":"48213","created_at":"2026-01-01"}]"#,
+    ] {
+        let body = format!(r#"{{"id":1,"status":"RECEIVED","sms":{sms}}}"#);
+        assert_eq!(unread("fivesim", &body), None, "{body}");
+    }
+    for sms in [
+        r#""code 48213""#,
+        r#"["code 48213"]"#,
+        r#"{"text":{"body":"code 48213"}}"#,
+        r#"{"message":"code 48213","dateTime":"2026-01-01 10:00:00"}"#,
+        "48213",
+    ] {
+        let body = format!(r#"{{"verificationType":0,"sms":{sms},"call":null}}"#);
+        assert_eq!(unread("handler", &body), kept(&body));
+    }
+    for sms in ["null", "false", "0", r#""""#, "{}", r#"{"code":"","text":"","dateTime":"now"}"#] {
+        let body = format!(r#"{{"verificationType":0,"sms":{sms},"call":null}}"#);
+        assert_eq!(unread("handler", &body), None, "{body}");
+    }
+    for (body, is_read) in [
+        (r#"{"status":3,"message":"code 48213"}"#, false),
+        (r#"{"status":3,"sms":{"code":"48213"}}"#, false),
+        (r#"{"status":3,"sms":"0"}"#, true),
+        (r#"{"status":1,"message":"pending"}"#, true),
+    ] {
+        assert_eq!(unread("smspool", body), if is_read { None } else { kept(body) }, "{body}");
+    }
+    // A list does not say that nothing is there: the activation is asked about singly.
+    let row = r#"{"id":1,"phone":"+6281","status":"RECEIVED","sms":[{"body":"code 48213"}]}"#;
+    let body = format!(r#"{{"Data":[{row}],"Total":1}}"#);
+    let read = shipped("fivesim").interpret(Op::ListActive, &reply(&body));
+    let Ok(Output::Active(list)) = read else { panic!("{read:?}") };
+    assert_eq!(list.rows[0].messages, None);
+}

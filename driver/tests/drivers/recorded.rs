@@ -102,10 +102,9 @@ pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
             lines.push(format!("bought {id} {number} cost={cost}{currency} operator={operator}"));
         }
         Ok(Output::Status(report)) => {
-            lines.push(format!("{:?}", report.state).to_lowercase());
-            for message in report.messages {
-                lines.push(show_message(&message));
-            }
+            let unread = if report.unread.is_some() { " unread" } else { "" };
+            lines.push(format!("{:?}{unread}", report.state).to_lowercase());
+            lines.extend(report.messages.iter().map(show_message));
         }
         Ok(Output::Done { new_external_id }) => {
             lines.push(format!("done {}", or_dash(&new_external_id)));

@@ -56,13 +56,18 @@ pub(super) async fn visit(
     let (id, asked) = (order.id, orders.market.clock.now());
     watch.asked_at = asked;
     let received = orders.receive(&connected, &order).await;
-    let unseen = received.as_ref().err();
+    let unseen = match &received {
+        Ok(report) => report.unread.as_ref(),
+        Err(unseen) => Some(unseen),
+    };
     let is_last = due_by(&order).is_some_and(|due| due <= asked);
-    let visits = Visits { failures: watch.failures, is_last, kept: &mut watch.kept };
+    // A message in a reply that is read otherwise is no page of a front end.
+    let is_sure = is_last || received.is_ok();
+    let visits = Visits { failures: watch.failures, is_sure, kept: &mut watch.kept };
     unread::report(&orders, &connected, id, unseen, visits).await;
     let seen = match received {
-        Ok(state) => {
-            conclude(&orders, &connected, &order, asked, state).await;
+        Ok(report) => {
+            conclude(&orders, &connected, &order, asked, report.state).await;
             Seen::Standing
         }
         Err(unseen) if unseen.is_missing() => {

@@ -18,8 +18,9 @@ const KEPT_MAX: u8 = 5;
 pub(super) struct Visits<'a> {
     /// How many failed in a row before this one.
     pub(super) failures: u32,
-    /// No other one comes before its order ends.
-    pub(super) is_last: bool,
+    /// The first failure is told: no other visit comes before the order ends, or a message is
+    /// there for certain.
+    pub(super) is_sure: bool,
     /// Different answers that are kept.
     pub(super) kept: &'a mut u8,
 }
@@ -30,14 +31,14 @@ pub(super) async fn report(
     connected: &Connected,
     id: OrderId,
     unseen: Option<&Unseen>,
-    Visits { failures, is_last, kept }: Visits<'_>,
+    Visits { failures, is_sure, kept }: Visits<'_>,
 ) {
     let order = orders.market.read_model.order(id);
     let order = order.filter(|order| !order.state.is_closed());
     let is_open = order.is_some();
     let text = match (unseen, &order) {
         (Some(Unseen::Provider(error)), Some(order)) if error.kind == ErrorKind::Unmapped => {
-            if failures < FAILURES_MIN && !is_last {
+            if failures < FAILURES_MIN && !is_sure {
                 return;
             }
             if let Some(reply) = error.reply.as_deref().filter(|_| *kept < KEPT_MAX)

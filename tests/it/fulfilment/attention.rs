@@ -12,7 +12,7 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_sandbox::{FaultKind, SandboxConfig};
 
-use super::{HANDLER, Rig, setup, synced, until};
+use super::{FIVESIM, HANDLER, Rig, setup, synced, until};
 use crate::rig::sandbox::product;
 use crate::rig::server;
 use nexnum::server::ProviderSetup;
@@ -227,6 +227,23 @@ async fn a_price_that_falls_to_nothing_is_held_back_and_reported() {
     assert!(rig.sandbox.pin(HANDLER, product(), Micros(100_000), 5));
     provider.sync_now();
     until(|| rig.noticed(AttentionKind::PricesQuarantined) == 0).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_stands_elsewhere_than_its_driver_looks_needs_attention() {
+    let closed = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await.close().await;
+    let (reads, other) = (r#"text = "/text", code = "/code""#, r#"text = "/body", code = "/otp""#);
+    closed.reword("fivesim", reads, other);
+    let rig = closed.open().await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, |order| order.state == ActivationState::Active).await;
+    rig.sandbox.advance_ms(601_000);
+    until(|| rig.noticed(AttentionKind::StatusUnreadable) == 1).await;
+    let kept = |all: &Callbacks| all.before(CallbackId(u64::MAX)).count();
+    assert_eq!(rig.orders().market.read_model.callbacks(kept), 1);
+    let order = rig.orders().market.read_model.order(id).unwrap();
+    assert_eq!((order.state, order.messages.len()), (ActivationState::Active, 0));
     rig.stop().await;
 }
 

@@ -29,7 +29,7 @@ async fn check(seller: usize, numbered: bool, parts: &[Said], whole: Said) {
     for (part, look) in parts.iter().zip([Look::List, Look::Single].into_iter().cycle()) {
         let messages = vec![shown(*part, numbered)];
         let (state, number) = (ExternalState::Received, GivenNumber::Absent);
-        let report = StatusReport { state, messages, number, by_word: false };
+        let report = StatusReport { state, messages, number, by_word: false, unread: None };
         let asked = orders.market.read_model.order(id).unwrap();
         orders.take_in(&connected, &asked, &report, look).await.unwrap();
     }

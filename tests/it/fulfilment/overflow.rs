@@ -29,7 +29,7 @@ async fn check(seller: usize, numbered: bool) {
     for shown in [99, 102, 102, 103] {
         let messages = (0..shown).map(|at| message(at, numbered)).collect();
         let (state, number) = (ExternalState::Received, GivenNumber::Absent);
-        let report = StatusReport { state, messages, number, by_word: false };
+        let report = StatusReport { state, messages, number, by_word: false, unread: None };
         let asked = orders.market.read_model.order(id).unwrap();
         orders.take_in(&connected, &asked, &report, Look::Single).await.unwrap();
     }
