@@ -182,7 +182,8 @@ impl Purchase {
             BuyOutcome::InDoubt(UnknownPurchase { began, answered, .. }) => {
                 let now = self.orders.market.clock.now();
                 let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-                let began = Time(now.0.saturating_sub(took_ms));
+                // Both are cut to milliseconds, so that it may have begun one sooner.
+                let began = Time(now.0.saturating_sub(took_ms + 1));
                 let of = if answered { Window::of_answered } else { Window::of_unanswered };
                 let (claim, window) = (Some(claim), of(began, now));
                 Attempt::InDoubt(UnknownAttempt { claim, window, numberless: None })

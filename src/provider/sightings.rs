@@ -155,8 +155,9 @@ impl Sightings {
     /// When a row of the last list was made, as far as lists prove it.
     pub(crate) fn made(&self, row: &ActiveRow) -> Made {
         let sighting = self.known.get(row.external_id.as_str());
-        // What was there when a list was answered was made before.
-        let seen = Time(sighting.map_or(u64::MAX, |known| known.seen_at.0.saturating_sub(1)));
+        // What was there when a list was answered was made before, in the same millisecond at
+        // the latest: a provider that is near answers within it.
+        let seen = sighting.map_or(Time(u64::MAX), |known| known.seen_at);
         // A moment that may be that of another zone, or of a clock of which we know nothing,
         // proves age beyond a day, and nothing else.
         let about = row.created.or(row.created_unzoned).map(|about| about.plus_ms(DAY_MS));
@@ -243,12 +244,12 @@ mod tests {
         let mut sightings = Sightings::default();
         assert_eq!(sightings.undated_since(), Some(Time(0)));
         sightings.note(&list(&["a"], false, 10));
-        assert_eq!(made(&sightings, "a"), (None, 10_999), "no list before the first");
+        assert_eq!(made(&sightings, "a"), (None, 11_000), "no list before the first");
         sightings.note(&list(&["a", "b"], false, 20));
-        assert_eq!(made(&sightings, "b"), (Some(10_000), 20_999));
+        assert_eq!(made(&sightings, "b"), (Some(10_000), 21_000));
         sightings.note(&list(&["b"], false, 30));
         sightings.note(&list(&["a", "b"], false, 40));
-        assert_eq!(made(&sightings, "b"), (Some(10_000), 20_999), "as at its first sight");
+        assert_eq!(made(&sightings, "b"), (Some(10_000), 21_000), "as at its first sight");
         assert_eq!(sightings.undated_since(), Some(Time(40_000)));
     }
 
@@ -270,7 +271,7 @@ mod tests {
         sightings.note(&list(&[], false, 10));
         sightings.note(&list(&["a"], false, 30));
         sightings.note(&list(&[], false, 20));
-        assert_eq!(made(&sightings, "a"), (Some(10_000), 30_999));
+        assert_eq!(made(&sightings, "a"), (Some(10_000), 31_000));
         assert_eq!(sightings.shown("a", Time(0), Time(0)), Some(Shown::Open));
         assert_eq!(sightings.undated_since(), Some(Time(30_000)));
         sightings.note(&list(&["a"], true, 40));
@@ -282,9 +283,9 @@ mod tests {
         let mut sightings = Sightings::default();
         sightings.note(&list(&["a"], true, 10));
         sightings.note(&list(&["b"], true, 20));
-        assert_eq!(made(&sightings, "b"), (None, 20_999));
+        assert_eq!(made(&sightings, "b"), (None, 21_000));
         sightings.note(&list(&["a"], true, 30));
-        assert_eq!(made(&sightings, "a"), (None, 10_999));
+        assert_eq!(made(&sightings, "a"), (None, 11_000));
     }
 
     #[test]
@@ -330,7 +331,7 @@ mod tests {
         let day_s = DAY_MS / 1_000;
         let unzoned =
             |at_s: u64| ActiveRow { created_unzoned: Some(Time(at_s * 1_000)), ..row("a", None) };
-        let seen = Time(now * 1_000 + 999);
+        let seen = Time((now + 1) * 1_000);
         let by_lists = |before| Made { after: None, before, dating: Dating::Lists };
         assert_eq!(made(unzoned(now - day_s + 60)), by_lists(seen));
         let old = by_lists(Time((now - 60) * 1_000));
