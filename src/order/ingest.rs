@@ -226,9 +226,14 @@ impl Orders {
                 (PollReply { look, awaited, received, signs }, self.market.clock.now());
             let known = |at: usize| alike(&order, parts[at].sender, &shown[at].1);
             let came = |digest| came_at(&order, digest);
-            let digest = match identity::of_polled(&parts, at, reply, came, known, now) {
+            let counted = Counted::of(&parts, at, came, known);
+            let spare = self.spare_copies.of(order.id, counted.first);
+            let digest = match identity::of_polled(&parts, at, counted, spare, reply, now) {
                 Verdict::New(digest) => digest,
                 Verdict::Repeat => {
+                    if identity::settles(&parts[at], reply) {
+                        self.spare_copies.note(order.id, counted.first, counted.spare());
+                    }
                     self.complete(&order, &parts[at], readable).await?;
                     continue;
                 }

@@ -27,6 +27,7 @@ mod refused_ids;
 mod refused_told;
 mod resend;
 mod single_flight;
+mod spare_copies;
 mod take_up;
 mod tasks;
 mod unanswered;
@@ -52,6 +53,7 @@ use self::missing::Missing;
 use self::refused_ids::RefusedIds;
 use self::refused_told::RefusedTold;
 use self::single_flight::SingleFlight;
+use self::spare_copies::SpareCopies;
 use self::tasks::Tasks;
 use self::unanswered::UnansweredCancels;
 use self::waited::Waited;
@@ -93,6 +95,7 @@ pub struct Orders {
     single_flight: SingleFlight,
     in_flight: InFlight,
     waited: Waited,
+    spare_copies: SpareCopies,
     unanswered_cancels: UnansweredCancels,
     own: OwnStock,
     refused_ids: RefusedIds,
@@ -117,6 +120,7 @@ impl Orders {
             refused_ids: RefusedIds::default(),
             refused_told: Mutex::default(),
             waited: Waited::default(),
+            spare_copies: SpareCopies::default(),
             unanswered_cancels: UnansweredCancels::default(),
         })
     }
