@@ -9,15 +9,17 @@ use std::time::Duration;
 use nexnum_driver::Window;
 use tokio::time::Instant;
 
-/// A window of fewer calls is counted call by call; a larger one is a bucket that holds a
-/// twentieth of it, at least one call.
-const COUNTED_MAX: u32 = 20;
-/// A window of so many calls that is so long is a bucket too, so that the calls are spread over
-/// it: of fewer, a bucket of two would leave more than a tenth unused.
-const SPREAD_FROM: u32 = 10;
+/// A window of so many calls is counted call by call; a larger one is a bucket that holds a
+/// twentieth of it, at least two.
+const COUNTED_MAX: u32 = 10;
+const COUNTED_SHORT_MAX: u32 = 19;
+/// All of a counted window that is shorter may be used at once, and up to nineteen calls of such a
+/// one are counted. The calls of a longer one are spread over it: no cancel, and no look for a
+/// code, is kept waiting for most of it because others were made.
 const SPREAD_MIN: Duration = Duration::from_secs(5);
-/// What such a bucket holds.
-const PAIR: u64 = 2;
+/// Of a window of so many calls two may go at once after a rest, as a purchase and its first
+/// poll; of fewer, they would be too much of it.
+const PAIR_MIN: usize = 4;
 /// What a window is longer by, as one part in so many and at most: calls that are given at its
 /// end exactly are one too many for a provider that counts when they arrive.
 const MARGIN_PART: u32 = 50;
@@ -25,8 +27,9 @@ const MARGIN_MAX: Duration = Duration::from_millis(50);
 
 /// A bound of the driver on calls in an interval.
 pub(super) enum Gauge {
-    /// Each call of the last interval.
-    Counted { calls: usize, per: Duration, given: VecDeque<Instant> },
+    /// Each call of the last interval: while there are fewer than `at_once` the next is made at
+    /// once, then `gap` after the last.
+    Counted { calls: usize, per: Duration, at_once: usize, gap: Duration, given: VecDeque<Instant> },
     /// A bucket in shares of a call: level in calls × `per_us`, refilled by `refill` a window.
     Bucket { capacity: u64, refill: u64, per_us: u64, level: u64, filled: Instant },
 }
@@ -35,24 +38,38 @@ impl Gauge {
     pub(super) fn new(window: Window, now: Instant) -> Self {
         let stated = Duration::from_millis(window.per_ms.max(1));
         let per = stated + (stated / MARGIN_PART).min(MARGIN_MAX);
-        let is_spread = window.calls >= SPREAD_FROM && stated >= SPREAD_MIN;
-        if window.calls < COUNTED_MAX && !is_spread {
+        let is_short = stated < SPREAD_MIN;
+        if window.calls <= if is_short { COUNTED_SHORT_MAX } else { COUNTED_MAX } {
             let calls = window.calls.max(1) as usize;
-            return Self::Counted { calls, per, given: VecDeque::with_capacity(calls) };
+            let at_once = match calls {
+                _ if is_short => calls,
+                PAIR_MIN.. => 2,
+                _ => 1,
+            };
+            // Rounded up, so that the last of an interval's calls is not in it.
+            let gap = Duration::from_micros((per.as_micros() as u64).div_ceil(calls as u64));
+            let given = VecDeque::with_capacity(calls);
+            return Self::Counted { calls, per, at_once, gap, given };
         }
-        let calls = u64::from(window.calls);
-        let capacity = if window.calls < COUNTED_MAX { PAIR } else { calls / 20 };
         // What the bucket holds and what flows in within a window are one call more than the
         // window's: that of the last drop falls out of it.
-        let (refill, per_us) = (calls + 1 - capacity, per.as_micros() as u64);
+        let (calls, per_us) = (u64::from(window.calls), per.as_micros() as u64);
+        let capacity = (calls / 20).max(if is_short { 1 } else { 2 });
+        let refill = calls + 1 - capacity;
         Self::Bucket { capacity, refill, per_us, level: capacity * per_us, filled: now }
     }
 
-    /// A window in which all calls have been made.
+    /// A window in which all calls may have been made, by another process that kept to the same
+    /// gauge. Its bucket held at least nothing when it ended: an empty one goes on as that would
+    /// have at most. Its counted calls were made as late as they can have been.
     pub(super) fn spent(window: Window, now: Instant) -> Self {
         let mut gauge = Self::new(window, now);
         match &mut gauge {
-            Self::Counted { calls, given, .. } => given.resize(*calls, now),
+            Self::Counted { calls, at_once, gap, given, .. } => {
+                let before = (1..=*calls - *at_once).rev().map(|n| *gap * n as u32);
+                given.extend(before.map(|before| now.checked_sub(before).unwrap_or(now)));
+                given.resize(*calls, now);
+            }
             Self::Bucket { level, .. } => *level = 0,
         }
         gauge
@@ -78,12 +95,13 @@ impl Gauge {
     pub(super) fn ready_at(&mut self, now: Instant) -> Instant {
         self.bring_to(now);
         match self {
-            Self::Counted { calls, per, given } => {
-                if given.len() < *calls {
-                    now
-                } else {
-                    given[0] + *per
-                }
+            Self::Counted { calls, per, at_once, gap, given } => {
+                let Some(last) = given.back().filter(|_| given.len() >= *at_once) else {
+                    return now;
+                };
+                let spread = if *at_once < *calls { *last + *gap } else { now };
+                let room = if given.len() < *calls { now } else { given[0] + *per };
+                now.max(spread).max(room)
             }
             Self::Bucket { refill, per_us, level, .. } => {
                 let missing = per_us.saturating_sub(*level);
@@ -94,9 +112,11 @@ impl Gauge {
 
     /// How many calls may be made at once.
     pub(super) fn at_hand(&mut self, now: Instant) -> usize {
-        self.bring_to(now);
+        let is_ready = self.ready_at(now) <= now;
         match self {
-            Self::Counted { calls, given, .. } => *calls - given.len(),
+            Self::Counted { at_once, given, .. } => {
+                at_once.saturating_sub(given.len()).max(usize::from(is_ready))
+            }
             Self::Bucket { level, per_us, .. } => (*level / *per_us) as usize,
         }
     }
@@ -104,7 +124,7 @@ impl Gauge {
     /// How many calls may be made at once after a rest.
     pub(super) const fn burst(&self) -> usize {
         match self {
-            Self::Counted { calls, .. } => *calls,
+            Self::Counted { at_once, .. } => *at_once,
             Self::Bucket { capacity, .. } => *capacity as usize,
         }
     }
@@ -138,7 +158,7 @@ impl Gauge {
 mod tests {
     use super::*;
 
-    const WINDOWS: [(u32, u64); 15] = [
+    const WINDOWS: [(u32, u64); 22] = [
         (1, 700),
         (3, 1_000),
         (10, 1_000),
@@ -147,6 +167,13 @@ mod tests {
         (50, 1_000),
         (200, 1_000),
         (1_000, 1_000),
+        (1, 20_000),
+        (2, 60_000),
+        (3, 30_000),
+        (5, 60_000),
+        (9, 60_000),
+        (10, 5_000),
+        (10, 9_000),
         (11, 5_000),
         (12, 30_000),
         (15, 60_000),
@@ -229,7 +256,11 @@ mod tests {
             let made = made_from(Gauge::new(window, begin));
             // Whatever was done before, the next call is not far off.
             let longest = made.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
-            assert!(longest <= per * 5 / 4 / window.calls, "{window:?}: {longest:?}");
+            let intervals = if (4..=10).contains(&window.calls) { 9 } else { 5 };
+            let most = per * intervals / 4 / window.calls;
+            assert!(longest <= most, "{window:?}: {longest:?}");
+            let at_once = made.iter().filter(|at| **at == begin).count();
+            assert_eq!(at_once, if window.calls < 4 { 1 } else { 2 }, "{window:?}");
             assert!(made_from(Gauge::spent(window, begin))[0] - begin <= longest);
         }
         let short = Gauge::new(Window { calls: 10, per_ms: 1_000 }, begin);

@@ -13,6 +13,10 @@ use nexnum_sandbox::SandboxConfig;
 use super::{HANDLER, Rig, SMSPOOL};
 use crate::rig::sandbox::product;
 
+/// Calls in so many milliseconds of which four can be made at once and the next most of a minute
+/// later: for what a start asks, and a purchase.
+const FOUR_AT_ONCE: (u32, u64) = (80, 3_600_000);
+
 /// The handler protocol's provider allows so many calls in so long.
 async fn limited(sellers: &[(usize, i64)], calls: u32, per_ms: u64) -> Rig {
     let shipped = "windows = [{ calls = 10, per_ms = 1000 }, { calls = 200, per_ms = 60000 }]";
@@ -28,8 +32,7 @@ async fn limited(sellers: &[(usize, i64)], calls: u32, per_ms: u64) -> Rig {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_that_no_provider_has_room_for_leaves_no_trace() {
-    // Balance and price list take two calls, a purchase and its poll the others.
-    let rig = limited(&[(HANDLER, 100_000)], 4, 60_000).await;
+    let rig = limited(&[(HANDLER, 100_000)], FOUR_AT_ONCE.0, FOUR_AT_ONCE.1).await;
     let first = rig.buy(None).await.unwrap();
     rig.order(first, |order| order.state == ActivationState::Active).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -44,7 +47,8 @@ async fn an_order_that_no_provider_has_room_for_leaves_no_trace() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_goes_to_the_next_provider_where_the_cheapest_has_no_room() {
-    let rig = limited(&[(HANDLER, 100_000), (SMSPOOL, 200_000)], 4, 60_000).await;
+    let rig =
+        limited(&[(HANDLER, 100_000), (SMSPOOL, 200_000)], FOUR_AT_ONCE.0, FOUR_AT_ONCE.1).await;
     let mut providers = Vec::new();
     for _ in 0..3 {
         let id = rig.buy(Some(1_000_000)).await.unwrap();
@@ -88,7 +92,7 @@ async fn in_a_pause_of_the_only_provider_an_order_is_told_when_it_is_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_without_a_turn_is_told_when_to_come_back_and_is_answered_then() {
-    let rig = limited(&[(HANDLER, 100_000)], 4, 6_000).await;
+    let rig = limited(&[(HANDLER, 100_000)], 4, 4_900).await;
     let id = rig.buy(None).await.unwrap();
     rig.order(id, |order| order.state == ActivationState::Active).await;
     // The first poll takes the last call.
