@@ -267,4 +267,27 @@ mod tests {
         let made = made(short, begin, begin + Duration::from_secs(1), || Duration::ZERO);
         assert_eq!(made, [begin; 10], "it may be used at once");
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn processes_that_follow_one_another_make_no_more_calls_than_one() {
+        let begin = Instant::now();
+        for window in windows() {
+            let per = Duration::from_millis(window.per_ms);
+            for n in 0..60_u32 {
+                let ends =
+                    [per * n / 20 + Duration::from_micros(1), per * (n % 7 + 1) / 5, 3 * per];
+                let (mut now, mut all) = (begin, Vec::new());
+                for (process, lasts) in ends.into_iter().enumerate() {
+                    let new = if process == 0 { Gauge::new } else { Gauge::spent };
+                    let seed = u64::from(n) * 3 + process as u64;
+                    let mut rest = rests(seed, window);
+                    // One in two goes as fast as it may.
+                    let rest = || if n % 2 == 0 { Duration::ZERO } else { rest() };
+                    all.extend(made(new(window, now), now, now + lasts, rest));
+                    now += lasts;
+                }
+                check_never_more(window, &all);
+            }
+        }
+    }
 }
