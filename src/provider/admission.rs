@@ -2,7 +2,8 @@
 //!
 //! A purchase is admitted before it is paid for: its call gets its turn soon, nothing that
 //! was bought before waits for long, and the new activation can be asked about often enough
-//! to deliver its code. What cannot be asked about is not sold.
+//! to deliver its code. What cannot be asked about is not sold, nor what could not be ended in
+//! its time: all that is open may run out together, and much of it be cancelled at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -20,6 +21,23 @@ const LATE_MAX_MS: u64 = 2_500;
 /// Open activations that one list shows before it is known: the smallest page of a provider
 /// that lists messages.
 const LISTED_FIRST: usize = 50;
+/// The part of their lifetime in which all open activations can be ended, should they run out
+/// together, and the share of the provider's calls that their ends have in it.
+const ENDS_PART: f64 = 0.5;
+const ENDS_SHARE: f64 = 0.5;
+/// So many open activations may all be cancelled at once, as by one customer who stops; of more,
+/// which many customers have, one in so many beside them.
+const CANCELLED_FIRST: f64 = 64.0;
+const CANCELLED_ONE_IN: f64 = 8.0;
+/// The share of the provider's calls that cancels have while all of them come back as they were
+/// told to.
+const CANCEL_SHARE: f64 = 0.5;
+/// How long the last of them waits at most, as a part of the lifetime: its number can still be
+/// given back for most of it, and the customer is charged for nothing meanwhile. A minute is no
+/// long wait either, if it is not the better part of a short life.
+const CANCEL_PART: f64 = 0.1;
+const CANCEL_WAIT_S: f64 = 60.0;
+const CANCEL_PART_MAX: f64 = 0.25;
 /// When to ask again where there are too many open activations: some of them end meanwhile.
 const FULL_PAUSE: Duration = Duration::from_secs(5);
 /// From the end of a pause to the first polls after it, and the most that all of them may take.
@@ -43,15 +61,22 @@ pub struct Room {
     late_ms: AtomicU64,
     /// Open activations that one call shows; 1 where they are asked about one by one.
     shown: AtomicUsize,
+    /// How long numbers live, in seconds.
+    lifetime_s: f64,
 }
 
 impl Room {
-    /// The room of a provider without open activations; `lists` if one call shows the
-    /// messages of many.
+    /// The room of a provider without open activations, whose numbers live so long; `lists` if
+    /// one call shows the messages of many.
     #[must_use]
-    pub fn new(dispatcher: Arc<Dispatcher>, lists: bool) -> Self {
-        let shown = AtomicUsize::new(if lists { LISTED_FIRST } else { 1 });
-        Self { dispatcher, waiting: AtomicUsize::new(0), late_ms: AtomicU64::new(0), shown }
+    pub fn new(dispatcher: Arc<Dispatcher>, lists: bool, lifetime_ms: u64) -> Self {
+        Self {
+            dispatcher,
+            waiting: AtomicUsize::new(0),
+            late_ms: AtomicU64::new(0),
+            shown: AtomicUsize::new(if lists { LISTED_FIRST } else { 1 }),
+            lifetime_s: lifetime_ms as f64 / 1_000.0,
+        }
     }
 
     /// Its dispatcher.
@@ -73,16 +98,27 @@ impl Room {
         }
     }
 
-    /// Activations that can be asked about once a round; one can always be sold.
+    /// Activations that can be asked about once a round, and ended in time; one can always be
+    /// sold.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.capacity_at(self.dispatcher.rate())
     }
 
     fn capacity_at(&self, rate: f64) -> usize {
-        let activations = rate * self.shown() * POLL_SHARE * ROUND.as_secs_f64();
+        let asked = rate * self.shown() * POLL_SHARE * ROUND.as_secs_f64();
+        let ended = rate * ENDS_SHARE * self.lifetime_s * ENDS_PART;
+        let activations = asked.min(ended).min(self.cancelled_in_time(rate));
         // A provider without bounds has a rate beyond all numbers.
         (activations.min(1e9) as usize).max(1)
+    }
+
+    /// Of how many activations those can be cancelled soon enough that may be at once.
+    fn cancelled_in_time(&self, rate: f64) -> f64 {
+        let short = CANCEL_WAIT_S.min(self.lifetime_s * CANCEL_PART_MAX);
+        let wait_s = short.max(self.lifetime_s * CANCEL_PART);
+        let at_once = rate * CANCEL_SHARE * wait_s;
+        at_once.min(CANCELLED_FIRST) + (at_once - CANCELLED_FIRST).max(0.0) * CANCELLED_ONE_IN
     }
 
     fn shown(&self) -> f64 {
@@ -127,10 +163,16 @@ mod tests {
     use crate::provider::dispatch::PauseOf;
     use nexnum_driver::{CallLimits, Window};
 
-    fn room(calls: u32, lists: bool) -> Room {
-        let windows = vec![Window { calls, per_ms: 1_000 }];
+    const LIFETIME_MS: u64 = 1_200_000;
+
+    fn room_of(windows: &[(u32, u64)], lists: bool, lifetime_ms: u64) -> Room {
+        let windows = windows.iter().map(|&(calls, per_ms)| Window { calls, per_ms }).collect();
         let limits = CallLimits { concurrency: 16, penalty_ms: 1, windows };
-        Room::new(Arc::new(Dispatcher::new(&limits)), lists)
+        Room::new(Arc::new(Dispatcher::new(&limits)), lists, lifetime_ms)
+    }
+
+    fn room(calls: u32, lists: bool) -> Room {
+        room_of(&[(calls, 1_000)], lists, LIFETIME_MS)
     }
 
     #[tokio::test(start_paused = true)]
@@ -167,12 +209,30 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_provider_that_allows_little_still_sells_one_number_at_a_time() {
-        let windows = vec![Window { calls: 2, per_ms: 60_000 }];
-        let limits = CallLimits { concurrency: 1, penalty_ms: 1, windows };
-        let room = Room::new(Arc::new(Dispatcher::new(&limits)), false);
+        let room = room_of(&[(2, 60_000)], false, LIFETIME_MS);
         assert_eq!(room.capacity(), 1);
         assert!(room.is_free());
         room.note_load(PollLoad { waiting: 1, late_ms: 0 });
         assert!(!room.is_free());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_could_not_be_cancelled_or_ended_in_time_is_not_sold() {
+        // Fifteen a minute: fourteen cancels have their turns within two minutes, of 20.
+        let few = [(15, 60_000)];
+        assert_eq!(room_of(&few, true, LIFETIME_MS).capacity(), 13);
+        // A short life: within a minute, a quarter of the life at most.
+        let of = |life_s: u64| room_of(&few, true, 1_000 * life_s).capacity();
+        assert_eq!([600, 240, 120, 40].map(of), [6, 6, 3, 1]);
+        // The shipped limits keep what polls allow, for sixty-four clients and many more.
+        let handler = [(10, 1_000), (200, 60_000)];
+        let room = room_of(&handler, true, LIFETIME_MS);
+        assert_eq!(room.capacity(), 508);
+        room.note_list(200, 2);
+        assert_eq!(room.capacity(), 954, "those run out within half of their life");
+        assert_eq!(room_of(&handler, false, LIFETIME_MS).capacity(), 10);
+        assert_eq!(room_of(&[(10, 1_000)], false, 600_000).capacity(), 31);
+        assert_eq!(room_of(&[(50, 1_000)], true, 900_000).capacity(), 7_686);
+        assert_eq!(room_of(&handler, true, 60_000).capacity(), 23, "of a minute's life");
     }
 }

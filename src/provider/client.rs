@@ -79,7 +79,7 @@ impl ProviderClient {
         }
         let transport = Transport::new(&base_url, &config.timeouts, config.proxy.as_ref())?;
         let dispatcher = Dispatcher::shared(config.dispatcher, driver.limits());
-        let room = Room::new(dispatcher, driver.lists_messages());
+        let room = Room::new(dispatcher, driver.lists_messages(), driver.timings().lifetime_ms);
         let currencies = (driver.currency(), config.currency);
         let currency = CurrencyGuard::new(&config.provider, currencies, config.rate);
         Ok(Self {

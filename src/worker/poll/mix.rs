@@ -87,7 +87,7 @@ impl World {
     fn new(mix: Mix, seed: u64) -> Arc<Self> {
         let dispatcher = Arc::new(Dispatcher::new(&mix.limits));
         Arc::new(Self {
-            room: Room::new(dispatcher, mix.page.is_some()),
+            room: Room::new(dispatcher, mix.page.is_some(), 1_200_000),
             began: Instant::now(),
             random: Mutex::new(Random(seed)),
             bought: Mutex::default(),
