@@ -179,8 +179,10 @@ impl Schedule {
 
     /// The next thing to do for an activation that a buyer waits for; it is under way then.
     pub fn next(&mut self, now: Time) -> Option<Step> {
-        let depths = [Depth::Near, Depth::Far];
+        let mut depths = [Depth::Near, Depth::Far];
         depths.iter().for_each(|depth| self.move_unshown(*depth, now));
+        // Where calls are few the young are due at each of them, and the old wait as well.
+        depths.sort_by_key(|depth| self.by_list(*depth).line.first().map(|(due, _)| *due));
         let mut found = self.alone.first().filter(|(due, _)| *due <= now).copied();
         for depth in depths {
             let by_list = self.by_list(depth);
@@ -379,6 +381,17 @@ mod tests {
         put(&mut schedule, 2, Want::Answer, 200_000);
         schedule.confirm_at(OrderId(2), later);
         assert_eq!(schedule.next_to_spare(later), None, "it is asked about alone as it is");
+    }
+
+    #[test]
+    fn of_two_lists_that_are_due_the_one_goes_first_that_is_due_longest() {
+        let mut schedule = Schedule::new(true);
+        for (id, age_ms, due) in [(1, 60_000, 50_000), (2, 60_000, 50_000), (3, 0, 60_000)] {
+            schedule.put(OrderId(id), Want::Message, age_ms, Time(due), Time(40_000));
+        }
+        put(&mut schedule, 4, Want::Message, 60_000);
+        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Far)));
+        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Near)));
     }
 
     #[test]
