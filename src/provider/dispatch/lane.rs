@@ -40,7 +40,10 @@ impl Lane {
             Self::Change => 2,
             Self::Poll => 10,
             Self::List => 15,
-            Self::End | Self::Sync => 30,
+            Self::End => 30,
+            // A list may be twice its interval old, and a provider of a few calls a minute makes
+            // it wait for two of them.
+            Self::Sync => 60,
         })
     }
 
@@ -66,6 +69,17 @@ impl Lane {
         };
         let share = places * quarters / 4;
         if share == 0 { 1 } else { share }
+    }
+
+    /// For how long it may have had no turn while it waits before the next turn is its own,
+    /// whatever its share: where a provider allows a few calls a minute, that comes too late for
+    /// a list that settles doubts, and for a price list. Of other lanes the share is all.
+    pub(super) const fn overdue(self) -> Option<Duration> {
+        match self {
+            Self::List => Some(Duration::from_secs(10)),
+            Self::Sync => Some(Duration::from_secs(15)),
+            Self::Buy | Self::Change | Self::Poll | Self::End => None,
+        }
     }
 
     /// For how long its first call may have waited before purchases give way to it.

@@ -41,12 +41,20 @@ pub(super) struct Queue<T> {
     waiting: VecDeque<Waiter<T>>,
     /// How much of its share the lane has had: the least goes next.
     had: u64,
+    /// When it had its last turn.
+    had_at: Option<Instant>,
     in_flight: usize,
 }
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Self { first: VecDeque::new(), waiting: VecDeque::new(), had: 0, in_flight: 0 }
+        Self {
+            first: VecDeque::new(),
+            waiting: VecDeque::new(),
+            had: 0,
+            had_at: None,
+            in_flight: 0,
+        }
     }
 }
 
@@ -237,12 +245,27 @@ impl<T> State<T> {
         waiting.filter_map(|lane| self.pauses_until(lane, now)).min()
     }
 
+    /// Since when a lane has waited without a turn, if that is too long for it.
+    fn overdue_since(&self, lane: Lane, now: Instant) -> Option<Instant> {
+        let most = lane.overdue()?;
+        let queue = self.queue(lane);
+        let oldest = queue.oldest()?;
+        let since = queue.had_at.map_or(oldest, |had_at| had_at.max(oldest));
+        Some(since).filter(|since| now - *since >= most)
+    }
+
     /// The lane whose call goes next: changes that came back as they were told, then admitted
-    /// purchases, which are few, then of those that wait the lane that had least.
+    /// purchases, which are few, then what is overdue, then of those that wait the lane that had
+    /// least.
     pub(super) fn next_lane(&self, now: Instant) -> Option<Lane> {
         let first = [Lane::Change, Lane::Buy].into_iter().find(|lane| self.goes_first(*lane, now));
         if first.is_some() {
             return first;
+        }
+        let overdue = LANES.into_iter().filter(|lane| self.may_go(*lane, now));
+        let overdue = overdue.filter_map(|lane| Some((self.overdue_since(lane, now)?, lane)));
+        if let Some((_, lane)) = overdue.min_by_key(|(since, _)| *since) {
+            return Some(lane);
         }
         let may_go = |lane: &&Lane| !self.queue(**lane).is_empty() && self.may_go(**lane, now);
         let waiting = LANES.iter().filter(may_go);
@@ -257,6 +280,7 @@ impl<T> State<T> {
         self.in_flight += 1;
         let queue = &mut self.queues[lane as usize];
         queue.in_flight += 1;
+        queue.had_at = Some(now);
         self.served = self.served.max(queue.had);
         queue.had += STRIDE / lane.weight();
         Some(waiter)

@@ -281,6 +281,30 @@ async fn under_the_shipped_limits_no_lane_starves_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_few_calls_are_allowed_price_lists_and_doubts_have_their_turns_in_time() {
+    let dispatcher = dispatcher(4, &[(5, 60_000)]);
+    let busy = {
+        let dispatcher = Arc::clone(&dispatcher);
+        tokio::spawn(async move {
+            let callers = [(Lane::Buy, 2), (Lane::Poll, 4), (Lane::Change, 2)];
+            saturate(&dispatcher, &callers, Duration::ZERO, Duration::from_secs(1_300)).await
+        })
+    };
+    for _ in 0..10 {
+        let begins = Instant::now() + Duration::from_secs(60);
+        for lane in [Lane::Sync, Lane::Sync, Lane::List] {
+            let asked = Instant::now();
+            let turn = dispatcher.turn(lane, asked + lane.patience()).await;
+            drop(turn.unwrap_or_else(|_| panic!("{lane:?} had no turn")));
+            assert!(asked.elapsed() <= Duration::from_secs(28), "{lane:?}: {:?}", asked.elapsed());
+        }
+        sleep_until(begins).await;
+    }
+    let polls = busy.await.unwrap().iter().filter(|(lane, _)| *lane == Lane::Poll).count();
+    assert!(polls >= 15, "{polls}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_change_that_is_refused_is_told_when_to_come_back_and_goes_first_then() {
     let dispatcher = dispatcher(16, &[(10, 1_000), (200, 60_000)]);
     let (mut told, mut answered) = (Vec::new(), 0);
