@@ -39,7 +39,8 @@ impl Lane {
             // A cancel is answered within three seconds, the exchange included.
             Self::Change => 2,
             Self::Poll => 10,
-            Self::List => 15,
+            // A doubt is settled within half a minute.
+            Self::List => 25,
             Self::End => 30,
             // A list may be twice its interval old, and a provider of a few calls a minute makes
             // it wait for two of them.
@@ -73,12 +74,14 @@ impl Lane {
 
     /// For how long it may have had no turn while it waits before the next turn is its own,
     /// whatever its share: where a provider allows a few calls a minute, that comes too late for
-    /// a list that settles doubts, and for a price list. Of other lanes the share is all.
+    /// a list that settles doubts, and for a price list, and purchases that are cancelled at once
+    /// leave too little to polls. Of other lanes the share is all.
     pub(super) const fn overdue(self) -> Option<Duration> {
         match self {
+            Self::Poll => Some(Duration::from_secs(5)),
             Self::List => Some(Duration::from_secs(10)),
             Self::Sync => Some(Duration::from_secs(15)),
-            Self::Buy | Self::Change | Self::Poll | Self::End => None,
+            Self::Buy | Self::Change | Self::End => None,
         }
     }
 

@@ -254,17 +254,18 @@ impl<T> State<T> {
         Some(since).filter(|since| now - *since >= most)
     }
 
-    /// The lane whose call goes next: changes that came back as they were told, then admitted
-    /// purchases, which are few, then what is overdue, then of those that wait the lane that had
-    /// least.
+    /// The lane whose call goes next: changes that came back as they were told, then of admitted
+    /// purchases, which are few, and what is overdue the one that has waited longest, then of
+    /// those that wait the lane that had least.
     pub(super) fn next_lane(&self, now: Instant) -> Option<Lane> {
-        let first = [Lane::Change, Lane::Buy].into_iter().find(|lane| self.goes_first(*lane, now));
-        if first.is_some() {
-            return first;
+        if self.goes_first(Lane::Change, now) {
+            return Some(Lane::Change);
         }
+        let admitted = Some(Lane::Buy).filter(|lane| self.goes_first(*lane, now));
+        let admitted = admitted.and_then(|lane| Some((self.queue(lane).oldest()?, lane)));
         let overdue = LANES.into_iter().filter(|lane| self.may_go(*lane, now));
         let overdue = overdue.filter_map(|lane| Some((self.overdue_since(lane, now)?, lane)));
-        if let Some((_, lane)) = overdue.min_by_key(|(since, _)| *since) {
+        if let Some((_, lane)) = overdue.chain(admitted).min_by_key(|(since, _)| *since) {
             return Some(lane);
         }
         let may_go = |lane: &&Lane| !self.queue(**lane).is_empty() && self.may_go(**lane, now);
