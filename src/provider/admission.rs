@@ -13,6 +13,9 @@ use super::dispatch::{Admission, Dispatcher, Limited, Selling};
 
 /// Within how long every waiting activation has to be asked about once.
 const ROUND: Duration = Duration::from_secs(8);
+/// Within how long there has to be a call for a list, where one call shows many: a code may be as
+/// late.
+const LIST_ROUND_MAX: Duration = Duration::from_secs(15);
 /// The share of the provider's calls that polls have for sure while changes and price lists
 /// wait as well.
 const POLL_SHARE: f64 = 0.4;
@@ -106,7 +109,10 @@ impl Room {
     }
 
     fn capacity_at(&self, rate: f64) -> usize {
-        let asked = rate * self.shown() * POLL_SHARE * ROUND.as_secs_f64();
+        // A list is a whole call: what shows it too seldom to be in time shows nothing.
+        let is_in_time = rate * POLL_SHARE * LIST_ROUND_MAX.as_secs_f64() >= 1.0;
+        let shown = if is_in_time { self.shown() } else { 1.0 };
+        let asked = rate * shown * POLL_SHARE * ROUND.as_secs_f64();
         let ended = rate * ENDS_SHARE * self.lifetime_s * ENDS_PART;
         let activations = asked.min(ended).min(self.cancelled_in_time(rate));
         // A provider without bounds has a rate beyond all numbers.
@@ -221,6 +227,8 @@ mod tests {
         // Fifteen a minute: fourteen cancels have their turns within two minutes, of 20.
         let few = [(15, 60_000)];
         assert_eq!(room_of(&few, true, LIFETIME_MS).capacity(), 13);
+        // Of nine a minute too few are lists to bring codes in their time.
+        assert_eq!(room_of(&[(9, 60_000)], true, LIFETIME_MS).capacity(), 1);
         // A short life: within a minute, a quarter of the life at most.
         let of = |life_s: u64| room_of(&few, true, 1_000 * life_s).capacity();
         assert_eq!([600, 240, 120, 40].map(of), [6, 6, 3, 1]);
