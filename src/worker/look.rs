@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use nexnum_driver::{ActiveRow, ExternalOutcome, ExternalState, Op, StatusReport};
+use nexnum_driver::{ActiveRow, ErrorKind, ExternalOutcome, ExternalState, Op, StatusReport};
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::time::Time;
 use tokio::task::JoinSet;
@@ -14,6 +14,7 @@ use crate::order::Orders;
 use crate::provider::active::Depth;
 use crate::provider::connected::Connected;
 use crate::provider::consequence;
+use crate::provider::dispatch::Lane;
 use crate::provider::server_clock::Look as ClockLook;
 
 /// Activations whose messages are brought in side by side: one commit takes many.
@@ -30,14 +31,25 @@ pub(super) struct Looked {
     pub(super) shown: Vec<OrderId>,
 }
 
-/// Asks for the list, brings in its messages and draws the conclusions; `None` if it could not
-/// be had.
+/// Why no list came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unlisted {
+    /// The provider's limits allowed no call in time: a list is worth more than ever.
+    NoTurn,
+    /// It cannot be had now.
+    Failed,
+}
+
+/// Asks for the list, brings in its messages and draws the conclusions.
+///
+/// # Errors
+/// Why it could not be had.
 pub(super) async fn look(
     orders: Arc<Orders>,
     connected: Arc<Connected>,
     depth: Depth,
     began: Time,
-) -> Option<Looked> {
+) -> Result<Looked, Unlisted> {
     let client = connected.client();
     let back = |ms: u64| Time(began.0.saturating_sub(ms));
     let since = match depth {
@@ -55,7 +67,11 @@ pub(super) async fn look(
             if consequence::of(error.kind).is_noted {
                 connected.note_error(now, Op::ListActive, None, &error);
             }
-            return None;
+            let dispatcher = client.room().dispatcher();
+            // In a pause of lists polls go on one by one.
+            let pauses = [Lane::List, Lane::Poll].iter().any(|lane| dispatcher.is_paused(*lane));
+            let is_limited = error.kind == ErrorKind::NoTurn && !pauses;
+            return Err(if is_limited { Unlisted::NoTurn } else { Unlisted::Failed });
         }
     };
     let (mut shown, mut coming) = (Vec::new(), JoinSet::new());
@@ -84,7 +100,7 @@ pub(super) async fn look(
     while let Some(brought) = coming.join_next().await {
         shown.extend(brought.ok().flatten());
     }
-    Some(Looked { shown })
+    Ok(Looked { shown })
 }
 
 /// What a row says of its activation, if it says enough: a list that only says that a message

@@ -17,7 +17,7 @@ use nexnum_engine::time::Time;
 use tokio::sync::watch;
 use tokio::task::{self, JoinError, JoinSet};
 
-use super::look::{self, Looked};
+use super::look::{self, Looked, Unlisted};
 use super::pause::stopped_within;
 use super::schedule::{Schedule, Step, Want};
 use super::visit::{Seen, Watch, due_by, visit};
@@ -75,7 +75,7 @@ enum Task {
 /// What it came to.
 enum Outcome {
     Visited(Watch, Seen),
-    Looked(Option<Looked>),
+    Looked(Result<Looked, Unlisted>),
 }
 
 /// What a list showed, on its way into the schedule.
@@ -312,13 +312,18 @@ impl Poller {
                 };
                 self.reschedule(order, watch, seen);
             }
-            (Task::Look { of, depth, began }, Some(Outcome::Looked(Some(looked)))) => {
+            (Task::Look { of, depth, began }, Some(Outcome::Looked(Ok(looked)))) => {
                 let orders = looked.shown.into();
                 self.shown.push_back(Shown { of, depth, began, orders });
             }
+            (Task::Look { of, depth, .. }, Some(Outcome::Looked(Err(Unlisted::NoTurn)))) => {
+                if let Some(polled) = self.polled.get_mut(&of) {
+                    polled.schedule.had_no_turn(depth);
+                }
+            }
             (
                 Task::Look { of, depth, .. },
-                Some(Outcome::Looked(None) | Outcome::Visited(..)) | None,
+                Some(Outcome::Looked(Err(Unlisted::Failed)) | Outcome::Visited(..)) | None,
             ) => {
                 if let Some(polled) = self.polled.get_mut(&of) {
                     let now = self.orders.market.clock.now();

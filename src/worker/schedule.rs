@@ -16,6 +16,9 @@ use crate::provider::active::Depth;
 const UNSHOWN_A_STEP: usize = 64;
 /// Up to which age an activation is looked for in the short list.
 const NEAR_MS: u64 = 8_000;
+/// One that is due is not asked about alone if another will be due so soon: a list is one call
+/// for both.
+const SOON_MS: u64 = 4_000;
 /// Between the beginnings of two lists of the same reach.
 const LIST_GAP_MS: u64 = 500;
 /// How long what is due waits for a list that is under way: most come within it, and a last
@@ -90,8 +93,9 @@ struct ByList {
 impl ByList {
     /// The first that is due and not to be shown by a list, and whether a list is due.
     fn next(&self, now: Time) -> (Option<(Time, OrderId)>, bool) {
-        let mut due = self.line.iter().take_while(|(due, _)| *due <= now);
-        let (first, is_one) = (due.next().copied(), due.next().is_none());
+        let first = self.line.first().copied().filter(|(due, _)| *due <= now);
+        let soon = now.plus_ms(SOON_MS);
+        let is_one = first.is_none() || self.line.iter().nth(1).is_none_or(|(due, _)| *due > soon);
         if let Some(began) = self.under_way {
             // A list that hangs keeps no activation from being asked about.
             return (first.filter(|_| now.ms_since(began) >= LIST_PATIENCE_MS), false);
@@ -223,6 +227,12 @@ impl Schedule {
         (by_list.under_way, by_list.without_until) = (None, now.plus_ms(pause));
     }
 
+    /// No list came, since there was no turn for it: it is asked for again. Where calls are few,
+    /// asking about each alone would take more of them.
+    pub fn had_no_turn(&mut self, depth: Depth) {
+        self.by_list(depth).under_way = None;
+    }
+
     /// What the last list should have shown is asked about alone.
     fn move_unshown(&mut self, depth: Depth, now: Time) {
         for _ in 0..UNSHOWN_A_STEP {
@@ -329,6 +339,19 @@ mod tests {
     }
 
     #[test]
+    fn a_list_that_had_no_turn_is_asked_for_again() {
+        let mut schedule = Schedule::new(true);
+        for id in 1..=2 {
+            put(&mut schedule, id, Want::Message, 50_000);
+        }
+        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Near)));
+        let later = NOW.plus_ms(10_000);
+        schedule.had_no_turn(Depth::Near);
+        assert_eq!(schedule.next(later), Some(Step::List(Depth::Near)));
+        assert_eq!(schedule.next(later), None);
+    }
+
+    #[test]
     fn a_list_that_hangs_keeps_no_activation_from_being_asked_about() {
         let mut schedule = Schedule::new(true);
         for id in 1..=2 {
@@ -381,6 +404,16 @@ mod tests {
         put(&mut schedule, 2, Want::Answer, 200_000);
         schedule.confirm_at(OrderId(2), later);
         assert_eq!(schedule.next_to_spare(later), None, "it is asked about alone as it is");
+    }
+
+    #[test]
+    fn one_that_is_due_has_a_list_if_another_is_due_soon() {
+        let mut schedule = Schedule::new(true);
+        put(&mut schedule, 1, Want::Message, 50_000);
+        put(&mut schedule, 2, Want::Message, NOW.0 + SOON_MS + 1);
+        assert_eq!(schedule.next(NOW), Some(Step::One(OrderId(1))));
+        put(&mut schedule, 1, Want::Message, 50_000);
+        assert_eq!(schedule.next(NOW.plus_ms(1)), Some(Step::List(Depth::Near)));
     }
 
     #[test]

@@ -1,0 +1,133 @@
+//! What a run came to, and what it has to come to.
+
+use nexnum_driver::Window;
+use tokio::time::Instant;
+
+use super::super::*;
+use super::world::{Bought, End, World};
+
+/// How late a code may be, how long a cancel may take, and a doubt.
+const CODE_LATE: Duration = Duration::from_secs(15);
+pub(super) const CANCEL_TIME: Duration = Duration::from_secs(3);
+const DOUBT_TIME: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Default)]
+pub(super) struct Figures {
+    pub(super) calls: Vec<Instant>,
+    pub(super) refused: usize,
+    pub(super) turned_away: usize,
+    pub(super) cancels: usize,
+    told_to_wait: usize,
+    longest_told: Duration,
+    pub(super) slow_cancels: usize,
+    broken_promises: usize,
+    pub(super) syncs: Vec<Instant>,
+}
+
+impl Figures {
+    /// A cancel that was asked for then was refused, and had been told before to wait.
+    pub(super) fn note_refused(&mut self, asked: Instant, told: Option<Duration>, wait: Duration) {
+        self.told_to_wait += 1;
+        self.broken_promises += usize::from(told.is_some());
+        self.slow_cancels += usize::from(asked.elapsed() > CANCEL_TIME);
+        self.longest_told = self.longest_told.max(wait);
+    }
+}
+
+/// Where a provider allows a call in some seconds, so many calls' time has to do for what the
+/// issue gives a time of its own: the other lanes have their calls between.
+fn at_least(world: &World, time: Duration, calls: u32) -> Duration {
+    time.max(world.slowness() * calls)
+}
+
+pub(super) fn check(world: &World, seed: u64) {
+    let told = told(world, seed);
+    check_codes(world, &told);
+    check_calls(world, &told);
+    let (mix, figures, bought) = (&world.mix, world.figures.lock(), world.bought.lock());
+    assert_eq!((figures.slow_cancels, figures.broken_promises), (0, 0), "{told}");
+    assert!(figures.turned_away <= 1 + bought.len() / 100, "admitted and turned away: {told}");
+    let end = world.began + mix.run;
+    let mut last = world.began;
+    for at in figures.syncs.iter().copied().chain([end]) {
+        let age = at - last;
+        // With a call in more than 20 s nothing is promised of price lists.
+        let is_asked = world.slowness() <= Duration::from_secs(20);
+        assert!(age <= 2 * mix.sync || !is_asked, "the price list is {age:?} old: {told}");
+        last = at;
+    }
+    let most = at_least(world, DOUBT_TIME, 4);
+    for doubt in world.doubts.lock().iter() {
+        let took = doubt.settled.map_or(end, |(at, _)| at) - doubt.at;
+        assert!(took <= most, "a doubt took {took:?}: {told}");
+    }
+    // A cancel that is told to wait is told a sane time, within which it can be made.
+    let most = (mix.lifetime / 10).max(Duration::from_secs(60)) + at_least(world, CODE_LATE, 3);
+    assert!(figures.longest_told <= most, "{told}");
+    let most = (mix.lifetime / 2).max(Duration::from_secs(60)) + at_least(world, CODE_LATE, 3);
+    for bought in bought.values() {
+        let took = match bought.end {
+            End::No => continue,
+            End::Due(since, _) => end - since.min(end),
+            End::Told(took) => took,
+        };
+        assert!(took <= most, "an end took {took:?}: {told}");
+    }
+}
+
+fn told(world: &World, seed: u64) -> String {
+    let (mix, figures, bought) = (&world.mix, world.figures.lock(), world.bought.lock());
+    let doubts = world.doubts.lock().len();
+    format!(
+        "seed {seed}: {} bought, {doubts} in doubt, {} calls, room for {}, {} refused, {} turned away, \
+         {} cancels, {} told to wait, {:?} at most, {} slow, {} promises broken, {} syncs\n{mix:?}",
+        bought.len(),
+        figures.calls.len(),
+        world.room.capacity(),
+        figures.refused,
+        figures.turned_away,
+        figures.cancels,
+        figures.told_to_wait,
+        figures.longest_told,
+        figures.slow_cancels,
+        figures.broken_promises,
+        figures.syncs.len(),
+    )
+}
+
+/// Codes that were due long enough before the end, of activations that were open then.
+fn check_codes(world: &World, told: &str) {
+    let most = at_least(world, CODE_LATE, 4);
+    let (end, bought) = (world.began + world.mix.run, world.bought.lock());
+    let due: Vec<&Bought> = bought
+        .values()
+        .filter(|b| b.code_at + most <= end)
+        .filter(|b| b.gone.is_none_or(|gone| gone > b.code_at + most))
+        .collect();
+    let in_time = |b: &&&Bought| b.delivered.is_some_and(|at| at <= b.code_at + most);
+    let timely = due.iter().filter(in_time).count();
+    let late = due.len() - timely;
+    assert!(late <= 1 + due.len() / 100, "{timely} of {} codes in time: {told}", due.len());
+}
+
+/// Never too many calls in a window, and no purchase kept back for nothing.
+fn check_calls(world: &World, told: &str) {
+    let (mix, figures, bought) = (&world.mix, world.figures.lock(), world.bought.lock());
+    for Window { calls, per_ms } in &mix.limits.windows {
+        // Calls arrive a little sooner or later than they are sent.
+        let per = Duration::from_millis(*per_ms);
+        let per = per + (per / 50).min(Duration::from_millis(50));
+        let most = *calls as usize;
+        let too_many = figures.calls.windows(most + 1).any(|some| some[most] - some[0] < per);
+        assert!(!too_many, "more than {calls} calls in {per:?}: {told}");
+    }
+    let open = bought.values().filter(|bought| bought.is_open()).count();
+    let allowed = mix.limits.windows.iter().map(|it| f64::from(it.calls) * 1e3 / it.per_ms as f64);
+    let in_flight =
+        f64::from(mix.limits.concurrency) * 2e3 / (mix.call.start + mix.call.end) as f64;
+    let used =
+        figures.calls.len() as f64 / mix.run.as_secs_f64() / allowed.fold(in_flight, f64::min);
+    let is_full = open * 3 >= world.room.capacity();
+    let is_asked = figures.refused > bought.len();
+    assert!(used >= 0.8 || is_full || !is_asked, "{used:.2} of the rate is used: {told}");
+}

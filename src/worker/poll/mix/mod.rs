@@ -1,0 +1,170 @@
+//! Buyers that buy, wait and cancel in random mixes, against a provider in memory: dispatcher,
+//! admission and schedule together, under a clock that stands still between events.
+
+mod figures;
+mod world;
+
+use std::ops::Range;
+
+use nexnum_driver::{CallLimits, Driver, Window};
+use tokio::time::sleep_until;
+
+use self::world::World;
+use super::*;
+
+const RUN: Duration = Duration::from_secs(300);
+const SYNC_INTERVAL: Duration = Duration::from_secs(60);
+const LIFETIME: Duration = Duration::from_secs(1_200);
+/// Of a hundred purchases, how many lose their reply.
+const LOST: u64 = 3;
+
+/// Numbers from a seed: the mixes are the same on each machine.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn of(&mut self, range: Range<u64>) -> u64 {
+        range.start + self.next() % (range.end - range.start)
+    }
+}
+
+/// What the buyers of a run do.
+#[derive(Clone, Debug)]
+struct Mix {
+    limits: CallLimits,
+    /// Open activations that a list shows in one page; `None` where there is no such list.
+    page: Option<usize>,
+    buyers: usize,
+    /// Milliseconds from the purchase to the code; beyond the run there is none.
+    code_after: Range<u64>,
+    /// Of a hundred purchases, how many are cancelled instead of waited for.
+    cancelled: u64,
+    cancel_after: Range<u64>,
+    /// Of a hundred purchases, how many lose their reply.
+    lost: u64,
+    /// Milliseconds of a call.
+    call: Range<u64>,
+    /// How long a number lives.
+    lifetime: Duration,
+    /// Between two price lists.
+    sync: Duration,
+    run: Duration,
+}
+
+fn limits(windows: &[(u32, u64)], concurrency: u32) -> CallLimits {
+    let windows = windows.iter().map(|&(calls, per_ms)| Window { calls, per_ms }).collect();
+    CallLimits { concurrency, penalty_ms: 5_000, windows }
+}
+
+/// The limits that a driver is shipped with.
+fn shipped(name: &str) -> CallLimits {
+    let (_, text) = Driver::shipped().iter().find(|(shipped, _)| *shipped == name).unwrap();
+    Driver::parse(text).unwrap().limits().clone()
+}
+
+async fn run(mix: Mix, seed: u64) {
+    let world = World::new(mix, seed);
+    let mut all = JoinSet::new();
+    all.spawn(Arc::clone(&world).poll());
+    all.spawn(Arc::clone(&world).sync());
+    all.spawn(Arc::clone(&world).reconcile());
+    all.spawn(Arc::clone(&world).tell_ends());
+    for _ in 0..world.mix.buyers {
+        all.spawn(Arc::clone(&world).buyer());
+    }
+    sleep_until(world.began + world.mix.run).await;
+    all.shutdown().await;
+    figures::check(&world, seed);
+}
+
+/// A mix of the sixty-four clients of the issue, drawn from a seed.
+fn drawn(limits: CallLimits, page: Option<usize>, seed: u64) -> Mix {
+    let mut random = Random(seed);
+    let slowest = random.of(2_000..90_000);
+    let cancel = random.of(1_000..60_000);
+    Mix {
+        limits,
+        page,
+        buyers: 64,
+        code_after: 500..slowest,
+        cancelled: random.of(0..101),
+        cancel_after: 500..cancel,
+        lost: LOST,
+        call: 10..random.of(50..800),
+        lifetime: LIFETIME,
+        sync: SYNC_INTERVAL,
+        run: RUN,
+    }
+}
+
+/// As [`drawn`], under limits and with a lifetime that are drawn as well.
+fn drawn_limits(seed: u64) -> Mix {
+    let mut random = Random(1_000 + seed);
+    // From a second to five minutes, each order of magnitude alike.
+    let mut per_ms = || 1_000 * 300_f64.powf(random.of(0..1_001) as f64 / 1_000.0) as u64;
+    let mut periods = [per_ms(), per_ms(), per_ms()];
+    periods.sort_unstable();
+    let count = random.of(1..4) as usize;
+    let windows: Vec<_> =
+        periods[..count].iter().map(|per_ms| (random.of(1..31) as u32, *per_ms)).collect();
+    let limits = limits(&windows, random.of(1..17) as u32);
+    let page = if random.of(0..2) == 0 { Some(100) } else { None };
+    let mut mix = drawn(limits, page, seed);
+    mix.lifetime = Duration::from_secs(random.of(60..1_201));
+    // A provider that allows little is looked at for longer, and asked for its list less often.
+    let rate = windows.iter().map(|(calls, per_ms)| f64::from(*calls) * 1e3 / *per_ms as f64);
+    let interval = Duration::from_secs_f64(1.0 / rate.fold(f64::INFINITY, f64::min));
+    mix.sync = SYNC_INTERVAL.max(12 * interval);
+    mix.run = (40 * interval).clamp(RUN, 6 * RUN);
+    mix
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_the_shipped_limits_any_mix_of_clients_has_its_codes_cancels_and_lists() {
+    for seed in 1..=4 {
+        run(drawn(shipped("handler"), Some(100), seed), seed).await;
+        run(drawn(shipped("handler"), None, seed), seed).await;
+        run(drawn(shipped("smspool"), None, seed), seed).await;
+    }
+    run(drawn(shipped("fivesim"), Some(200), 9), 9).await;
+    run(drawn(shipped("fivesim"), None, 9), 9).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_limits_hold_as_well() {
+    let some = [
+        limits(&[(1, 1_000)], 2),
+        limits(&[(30, 60_000)], 4),
+        limits(&[(5, 1_000), (100, 60_000), (3_000, 3_600_000)], 8),
+        limits(&[(20, 1_000)], 1),
+    ];
+    for (seed, limits) in (20..).zip(some) {
+        run(drawn(limits.clone(), Some(100), seed), seed).await;
+        run(drawn(limits, None, seed), seed).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_and_lifetimes_from_a_seed_hold_as_well() {
+    for seed in 1..=20 {
+        run(drawn_limits(seed), seed).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_clients_that_cancel_at_once_are_answered_or_told_when() {
+    for page in [Some(100), None] {
+        let at_once = Mix {
+            cancelled: 100,
+            cancel_after: 30_000..30_001,
+            ..drawn(shipped("handler"), page, 77)
+        };
+        run(at_once, 77).await;
+    }
+}

@@ -1,0 +1,408 @@
+//! The provider in memory, and those who call it: buyers, the poller's loop over the schedule,
+//! the syncer, the reconciler and the ender.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use nexnum_engine::limits::LAST_LOOK_MS;
+use parking_lot::Mutex;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::super::*;
+use super::figures::{CANCEL_TIME, Figures};
+use super::{Mix, Random};
+use crate::provider::admission::Room;
+use crate::provider::dispatch::Turn;
+
+pub(super) const POLL_BASE_MS: u64 = 5_000;
+/// Between two tries of the syncer before the first list has come.
+const UNLISTED_PAUSE: Duration = Duration::from_secs(3);
+/// Rounds of the reconciler, and after a list that it could not have.
+const RECONCILE: Duration = Duration::from_secs(1);
+const RECONCILE_FAILED: Duration = Duration::from_secs(5);
+/// Open activations a page where the list brings no messages.
+const PAGE: usize = 100;
+/// Rounds of the ender, before it tells of an end that the poll could not tell, and between tries.
+const ENDER: Duration = Duration::from_secs(15);
+const ENDER_FIRST: Duration = Duration::from_secs(30);
+const ENDER_PAUSE: Duration = Duration::from_secs(60);
+
+/// A number, and what has become of it.
+#[derive(Clone, Copy)]
+pub(super) struct Bought {
+    pub(super) code_at: Instant,
+    at: Instant,
+    pub(super) delivered: Option<Instant>,
+    /// It was cancelled, or its time ran out, without a code.
+    pub(super) gone: Option<Instant>,
+    pub(super) end: End,
+}
+
+/// What the provider has to be told.
+#[derive(Clone, Copy)]
+pub(super) enum End {
+    /// Nothing, or nothing any more.
+    No,
+    /// To end it, as is known since then and was tried so often.
+    Due(Instant, u32),
+    /// It was told, so long after.
+    Told(Duration),
+}
+
+impl Bought {
+    /// Whether its buyer waits for a code.
+    pub(super) fn is_open(&self) -> bool {
+        self.gone.is_none() && self.delivered.is_none()
+    }
+
+    fn has_ended(&mut self) {
+        if let End::Due(since, _) = self.end {
+            self.end = End::Told(since.elapsed());
+        }
+    }
+}
+
+/// A purchase whose reply was lost.
+pub(super) struct Doubt {
+    pub(super) at: Instant,
+    pub(super) settled: Option<(Instant, u32)>,
+}
+
+pub(super) struct World {
+    pub(super) mix: Mix,
+    pub(super) room: Room,
+    pub(super) began: Instant,
+    random: Mutex<Random>,
+    pub(super) bought: Mutex<BTreeMap<u32, Bought>>,
+    pub(super) doubts: Mutex<Vec<Doubt>>,
+    schedule: Mutex<Schedule>,
+    pub(super) figures: Mutex<Figures>,
+}
+
+impl World {
+    pub(super) fn new(mix: Mix, seed: u64) -> Arc<Self> {
+        let dispatcher = Arc::new(Dispatcher::new(&mix.limits));
+        let lifetime_ms = mix.lifetime.as_millis() as u64;
+        Arc::new(Self {
+            room: Room::new(dispatcher, mix.page.is_some(), lifetime_ms),
+            began: Instant::now(),
+            random: Mutex::new(Random(seed)),
+            bought: Mutex::default(),
+            doubts: Mutex::default(),
+            schedule: Mutex::new(Schedule::new(mix.page.is_some())),
+            figures: Mutex::default(),
+            mix,
+        })
+    }
+
+    fn now(&self) -> Time {
+        Time(1 + self.began.elapsed().as_millis() as u64)
+    }
+
+    fn draw(&self, range: &Range<u64>) -> u64 {
+        self.random.lock().of(range.clone())
+    }
+
+    /// The time between calls of a provider that allows fewer than two a second.
+    pub(super) fn slowness(&self) -> Duration {
+        let interval = Duration::from_secs_f64(1.0 / self.room.dispatcher().rate());
+        if interval > Duration::from_millis(500) { interval } else { Duration::ZERO }
+    }
+
+    fn is_over(&self) -> bool {
+        self.began.elapsed() >= self.mix.run
+    }
+
+    /// The provider answers a call that has its turn.
+    async fn call(&self, turn: Turn) {
+        self.figures.lock().calls.push(Instant::now());
+        sleep(Duration::from_millis(self.draw(&self.mix.call))).await;
+        drop(turn);
+    }
+
+    async fn call_in(&self, lane: Lane) -> bool {
+        let turn = self.room.dispatcher().turn(lane, Instant::now() + lane.patience()).await;
+        match turn {
+            Ok(turn) => self.call(turn).await,
+            Err(_) => return false,
+        }
+        true
+    }
+
+    fn put(&self, id: u32, moment: Moment) {
+        let bought = self.bought.lock()[&id];
+        let want = match bought.end {
+            End::Due(_, 0) => Want::Answer,
+            End::No if bought.is_open() => Want::Message,
+            End::No | End::Due(..) | End::Told(_) => {
+                return self.schedule.lock().remove(OrderId(id));
+            }
+        };
+        let age_ms = bought.at.elapsed().as_millis() as u64;
+        let watch = Watch::default();
+        let pace = (POLL_BASE_MS, self.mix.page.is_some());
+        let now = self.now();
+        let due = now.plus_ms(pause_ms(pace, age_ms, want, watch, moment));
+        let last = now.plus_ms(self.mix.lifetime.as_millis() as u64 - age_ms.min(self.life_ms()));
+        let due = if want == Want::Message && last > now { due.min(last) } else { due };
+        self.schedule.lock().put(OrderId(id), want, age_ms, due, now);
+    }
+
+    fn life_ms(&self) -> u64 {
+        self.mix.lifetime.as_millis() as u64
+    }
+
+    /// Delivers the code of an activation that the provider was asked about at `asked`, or ends
+    /// it if its time was over then.
+    fn deliver(&self, id: u32, asked: Instant) {
+        let mut all = self.bought.lock();
+        let Some(bought) = all.get_mut(&id).filter(|bought| bought.is_open()) else { return };
+        let now = Instant::now();
+        if bought.code_at <= asked {
+            bought.delivered = Some(now);
+            // Its buyer finishes one in two.
+            bought.end = if id.is_multiple_of(2) { End::Due(now, 0) } else { End::No };
+        } else if asked >= bought.at + self.mix.lifetime {
+            (bought.gone, bought.end) = (Some(now), End::Due(now, 0));
+        }
+    }
+
+    pub(super) async fn buyer(self: Arc<Self>) {
+        while !self.is_over() {
+            let admission = match self.room.admit() {
+                Ok(admission) => admission,
+                Err(limited) => {
+                    self.figures.lock().refused += 1;
+                    let most = limited.retry_after.as_millis().max(1_000) as u64;
+                    sleep(Duration::from_millis(self.draw(&(500..most + 1)))).await;
+                    continue;
+                }
+            };
+            let until = Instant::now() + Lane::Buy.patience();
+            let turn = self.room.dispatcher().admitted_turn(admission, until).await;
+            let Ok(turn) = turn else {
+                self.figures.lock().turned_away += 1;
+                continue;
+            };
+            self.call(turn).await;
+            let is_lost = self.draw(&(0..100)) < self.mix.lost;
+            let id = if is_lost { self.doubt().await } else { self.add(Instant::now()) };
+            let cancels = self.draw(&(0..100)) < self.mix.cancelled;
+            let ends_at = self.bought.lock()[&id].code_at + Duration::from_secs(15);
+            if cancels {
+                sleep(Duration::from_millis(self.draw(&self.mix.cancel_after))).await;
+                self.cancel(id).await;
+            } else {
+                // Some wait for the code, others go on to the next purchase at once.
+                let waits = self.draw(&(0..2)) == 0;
+                let end = self.began + self.mix.run;
+                sleep_until(if waits { ends_at.min(end) } else { Instant::now() }).await;
+            }
+        }
+    }
+
+    /// A purchase was made at `at` whose number is known by now.
+    fn add(&self, at: Instant) -> u32 {
+        let code_at = at + Duration::from_millis(self.draw(&self.mix.code_after));
+        let id = {
+            let mut all = self.bought.lock();
+            let id = all.len() as u32 + 1;
+            let new = Bought { at, code_at, delivered: None, gone: None, end: End::No };
+            all.insert(id, new);
+            id
+        };
+        self.put(id, Moment::First);
+        id
+    }
+
+    /// Waits until it is known what became of a purchase whose reply was lost.
+    async fn doubt(&self) -> u32 {
+        let at = Instant::now();
+        let nth = {
+            let mut doubts = self.doubts.lock();
+            doubts.push(Doubt { at, settled: None });
+            doubts.len() - 1
+        };
+        loop {
+            sleep(Duration::from_millis(200)).await;
+            if let Some((_, id)) = self.doubts.lock()[nth].settled {
+                return id;
+            }
+        }
+    }
+
+    /// Settles doubts as the reconciler does: by a list a round, while there are any.
+    pub(super) async fn reconcile(self: Arc<Self>) {
+        let lane = if self.mix.page.is_some() { Lane::Poll } else { Lane::List };
+        while !self.is_over() {
+            sleep(RECONCILE).await;
+            if self.doubts.lock().iter().all(|doubt| doubt.settled.is_some()) {
+                continue;
+            }
+            let asked = Instant::now();
+            let open = self.bought.lock().values().filter(|bought| bought.is_open()).count();
+            let pages = (open + 1).div_ceil(self.mix.page.unwrap_or(PAGE));
+            let mut whole = true;
+            for _ in 0..pages {
+                whole = whole && self.call_in(lane).await;
+            }
+            if !whole {
+                sleep(RECONCILE_FAILED).await;
+                continue;
+            }
+            for doubt in self.doubts.lock().iter_mut() {
+                if doubt.settled.is_none() && doubt.at <= asked {
+                    doubt.settled = Some((Instant::now(), self.add(doubt.at)));
+                }
+            }
+            sleep_until(asked + RECONCILE * pages as u32).await;
+        }
+    }
+
+    /// Cancels as a client does that heeds `Retry-After`, in whole seconds.
+    async fn cancel(&self, id: u32) {
+        let mut told = None;
+        while self.bought.lock()[&id].gone.is_none() {
+            let asked = Instant::now();
+            let until = asked + Lane::Change.patience();
+            let turn = self.room.dispatcher().promised_turn(Lane::Change, until, id.into()).await;
+            match turn {
+                Ok(turn) => {
+                    self.call(turn).await;
+                    let mut figures = self.figures.lock();
+                    figures.cancels += 1;
+                    let slow = if told.is_some() { self.slowness() } else { Duration::ZERO };
+                    figures.slow_cancels += usize::from(asked.elapsed() > CANCEL_TIME + slow);
+                    drop(figures);
+                    if let Some(bought) = self.bought.lock().get_mut(&id)
+                        && bought.gone.is_none()
+                    {
+                        (bought.gone, bought.end) = (Some(Instant::now()), End::No);
+                    }
+                    return self.schedule.lock().remove(OrderId(id));
+                }
+                Err(limited) => {
+                    self.figures.lock().note_refused(asked, told, limited.retry_after);
+                    told = Some(limited.retry_after);
+                    sleep(Duration::from_secs(limited.retry_after.as_secs() + 1)).await;
+                }
+            }
+        }
+    }
+
+    /// The poller's loop over the schedule.
+    pub(super) async fn poll(self: Arc<Self>) {
+        let mut asking = JoinSet::new();
+        while !self.is_over() {
+            self.end_graces();
+            let now = self.now();
+            let steps = {
+                let mut schedule = self.schedule.lock();
+                let load = PollLoad { waiting: schedule.waiting(), late_ms: schedule.late_ms(now) };
+                self.room.note_load(load);
+                steps(&mut schedule, self.room.dispatcher(), now)
+            };
+            for step in steps {
+                let world = Arc::clone(&self);
+                asking.spawn(async move {
+                    match step {
+                        Step::One(id) => world.ask(id.0).await,
+                        Step::List(depth) => world.list(depth, now).await,
+                    }
+                });
+            }
+            while asking.try_join_next().is_some() {}
+            sleep(TICK).await;
+        }
+    }
+
+    /// What had no last look in its grace runs out without.
+    fn end_graces(&self) {
+        let (now, most) = (Instant::now(), self.mix.lifetime + Duration::from_millis(LAST_LOOK_MS));
+        for bought in self.bought.lock().values_mut().filter(|bought| bought.is_open()) {
+            if now >= bought.at + most {
+                (bought.gone, bought.end) = (Some(now), End::Due(now, 0));
+            }
+        }
+    }
+
+    async fn ask(&self, id: u32) {
+        let asked = self.call_in(Lane::Poll).await;
+        if asked {
+            self.deliver(id, Instant::now());
+        }
+        let is_due = matches!(self.bought.lock()[&id].end, End::Due(_, 0));
+        if asked && is_due {
+            self.end(id).await;
+        }
+        self.put(id, if asked { Moment::Next } else { Moment::NoRoom });
+    }
+
+    /// Ends an activation at the provider that has ended here.
+    async fn end(&self, id: u32) {
+        let told = self.call_in(Lane::End).await;
+        let mut all = self.bought.lock();
+        let Some(bought) = all.get_mut(&id) else { return };
+        match &mut bought.end {
+            End::Due(..) if told => bought.has_ended(),
+            End::Due(_, tries) => *tries += 1,
+            End::No | End::Told(_) => {}
+        }
+    }
+
+    /// Tells of the ends that polls could not tell.
+    pub(super) async fn tell_ends(self: Arc<Self>) {
+        let mut next: BTreeMap<u32, Instant> = BTreeMap::new();
+        while !self.is_over() {
+            sleep(ENDER).await;
+            let now = Instant::now();
+            let mut due = Vec::new();
+            for (id, bought) in self.bought.lock().iter() {
+                if let End::Due(since, tries) = bought.end
+                    && now >= since + ENDER_FIRST
+                    && next.get(id).is_none_or(|at| now >= *at)
+                {
+                    due.push((*id, tries));
+                }
+            }
+            for (id, tries) in due.into_iter().take(20) {
+                self.end(id).await;
+                next.insert(id, now + ENDER_PAUSE * (tries + 1));
+            }
+        }
+    }
+
+    async fn list(&self, depth: Depth, began: Time) {
+        let page = self.mix.page.unwrap_or(1);
+        let open: Vec<u32> = {
+            let all = self.bought.lock();
+            all.iter().filter(|(_, bought)| bought.is_open()).map(|(id, _)| *id).collect()
+        };
+        let pages = open.chunks(page).len().max(1);
+        for at in 0..pages {
+            if !self.call_in(Lane::Poll).await {
+                return self.schedule.lock().had_no_turn(depth);
+            }
+            for id in open.iter().skip(at * page).take(page) {
+                self.deliver(*id, Instant::now());
+                self.put(*id, Moment::Next);
+            }
+        }
+        self.room.note_list(open.len(), pages as u32);
+        self.schedule.lock().has_listed(depth, began);
+    }
+
+    /// Price list and balance, as the syncer asks for them.
+    pub(super) async fn sync(self: Arc<Self>) {
+        let mut has_come = false;
+        while !self.is_over() {
+            let began = Instant::now();
+            self.call_in(Lane::Sync).await;
+            if self.call_in(Lane::Sync).await {
+                self.figures.lock().syncs.push(Instant::now());
+                has_come = true;
+            }
+            sleep_until(began + if has_come { self.mix.sync } else { UNLISTED_PAUSE }).await;
+        }
+    }
+}
