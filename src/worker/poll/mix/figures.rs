@@ -1,38 +1,13 @@
 //! What a run came to, and what it has to come to.
 
 use nexnum_driver::Window;
-use tokio::time::Instant;
 
 use super::super::*;
 use super::world::{Bought, End, World};
 
-/// How late a code may be, how long a cancel may take, and a doubt.
+/// How late a code may be, and how long a doubt may take.
 const CODE_LATE: Duration = Duration::from_secs(15);
-pub(super) const CANCEL_TIME: Duration = Duration::from_secs(3);
 const DOUBT_TIME: Duration = Duration::from_secs(30);
-
-#[derive(Debug, Default)]
-pub(super) struct Figures {
-    pub(super) calls: Vec<Instant>,
-    pub(super) refused: usize,
-    pub(super) turned_away: usize,
-    pub(super) cancels: usize,
-    told_to_wait: usize,
-    longest_told: Duration,
-    pub(super) slow_cancels: usize,
-    broken_promises: usize,
-    pub(super) syncs: Vec<Instant>,
-}
-
-impl Figures {
-    /// A cancel that was asked for then was refused, and had been told before to wait.
-    pub(super) fn note_refused(&mut self, asked: Instant, told: Option<Duration>, wait: Duration) {
-        self.told_to_wait += 1;
-        self.broken_promises += usize::from(told.is_some());
-        self.slow_cancels += usize::from(asked.elapsed() > CANCEL_TIME);
-        self.longest_told = self.longest_told.max(wait);
-    }
-}
 
 /// Where a provider allows a call in some seconds, so many calls' time has to do for what the
 /// issue gives a time of its own: the other lanes have their calls between.

@@ -1,14 +1,14 @@
 //! Buyers that buy, wait and cancel in random mixes, against a provider in memory: dispatcher,
 //! admission and schedule together, under a clock that stands still between events.
 
+mod drawn;
 mod figures;
 mod world;
-
-use std::ops::Range;
 
 use nexnum_driver::{CallLimits, Driver, Window};
 use tokio::time::sleep_until;
 
+use self::drawn::{Mix, Random};
 use self::world::World;
 use super::*;
 
@@ -17,45 +17,6 @@ const SYNC_INTERVAL: Duration = Duration::from_secs(60);
 const LIFETIME: Duration = Duration::from_secs(1_200);
 /// Of a hundred purchases, how many lose their reply.
 const LOST: u64 = 3;
-
-/// Numbers from a seed: the mixes are the same on each machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn of(&mut self, range: Range<u64>) -> u64 {
-        range.start + self.next() % (range.end - range.start)
-    }
-}
-
-/// What the buyers of a run do.
-#[derive(Clone, Debug)]
-struct Mix {
-    limits: CallLimits,
-    /// Open activations that a list shows in one page; `None` where there is no such list.
-    page: Option<usize>,
-    buyers: usize,
-    /// Milliseconds from the purchase to the code; beyond the run there is none.
-    code_after: Range<u64>,
-    /// Of a hundred purchases, how many are cancelled instead of waited for.
-    cancelled: u64,
-    cancel_after: Range<u64>,
-    /// Of a hundred purchases, how many lose their reply.
-    lost: u64,
-    /// Milliseconds of a call.
-    call: Range<u64>,
-    /// How long a number lives.
-    lifetime: Duration,
-    /// Between two price lists.
-    sync: Duration,
-    run: Duration,
-}
 
 fn limits(windows: &[(u32, u64)], concurrency: u32) -> CallLimits {
     let windows = windows.iter().map(|&(calls, per_ms)| Window { calls, per_ms }).collect();

@@ -9,12 +9,13 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::*;
-use super::figures::{CANCEL_TIME, Figures};
-use super::{Mix, Random};
+use super::drawn::{Mix, Random};
 use crate::provider::admission::Room;
 use crate::provider::dispatch::Turn;
 
-pub(super) const POLL_BASE_MS: u64 = 5_000;
+const POLL_BASE_MS: u64 = 5_000;
+/// How long a cancel may take.
+const CANCEL_TIME: Duration = Duration::from_secs(3);
 /// Between two tries of the syncer before the first list has come.
 const UNLISTED_PAUSE: Duration = Duration::from_secs(3);
 /// Rounds of the reconciler, and after a list that it could not have.
@@ -66,6 +67,30 @@ impl Bought {
 pub(super) struct Doubt {
     pub(super) at: Instant,
     pub(super) settled: Option<(Instant, u32)>,
+}
+
+/// What a run came to.
+#[derive(Debug, Default)]
+pub(super) struct Figures {
+    pub(super) calls: Vec<Instant>,
+    pub(super) refused: usize,
+    pub(super) turned_away: usize,
+    pub(super) cancels: usize,
+    pub(super) told_to_wait: usize,
+    pub(super) longest_told: Duration,
+    pub(super) slow_cancels: usize,
+    pub(super) broken_promises: usize,
+    pub(super) syncs: Vec<Instant>,
+}
+
+impl Figures {
+    /// A cancel that was asked for then was refused, and had been told before to wait.
+    fn note_refused(&mut self, asked: Instant, told: Option<Duration>, wait: Duration) {
+        self.told_to_wait += 1;
+        self.broken_promises += usize::from(told.is_some());
+        self.slow_cancels += usize::from(asked.elapsed() > CANCEL_TIME);
+        self.longest_told = self.longest_told.max(wait);
+    }
 }
 
 pub(super) struct World {
