@@ -3,9 +3,11 @@
 //!
 //! In real time, five minutes unless said: `cargo bench --bench provider_mix -- [SECONDS] [CLIENTS]
 //! [DRIVER] [SEED]`. A message is due [`CODE_AFTER`] after its purchase; one purchase in a
-//! hundred is made and its reply lost.
+//! hundred is made and its reply lost. A figure of the issue that is missed has a line of its own
+//! at the end, and the exit code is 1.
 
 use std::collections::BTreeMap;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -251,7 +253,42 @@ fn worst(all: &[u64]) -> (u64, u64) {
     (at(0.99), sorted.last().copied().unwrap_or(0))
 }
 
-fn main() {
+/// What is asked of any mix: codes in time, of a hundred; a cancel's time and a doubt's.
+const CODES_IN_TIME: f64 = 99.0;
+const CODE_LATE_MS: u64 = 15_000;
+const CANCEL_MS: u64 = 3_000;
+const DOUBT_MS: u64 = 30_000;
+
+/// The figures that were missed.
+fn missed(seen: &Seen, oldest_list_ms: u64) -> Vec<String> {
+    let in_time = share(&seen.late_ms, CODE_LATE_MS);
+    let cancel_ms = seen.cancels_ms.iter().copied().max().unwrap_or(0).max(seen.refusal_ms);
+    let doubt_ms = worst(&seen.unsettled_ms).1;
+    let list_ms_max = 2 * SYNC_INTERVAL.as_millis() as u64;
+    let told_again = seen.told_again;
+    let figures = [
+        (
+            !seen.late_ms.is_empty() && in_time < CODES_IN_TIME,
+            format!("{in_time:.2} % of the codes within {CODE_LATE_MS} ms, not {CODES_IN_TIME} %"),
+        ),
+        (
+            cancel_ms > CANCEL_MS,
+            format!("a cancel was answered or refused after {cancel_ms} ms, not {CANCEL_MS} ms"),
+        ),
+        (told_again > 0, format!("{told_again} cancels were told to wait again")),
+        (
+            oldest_list_ms > list_ms_max,
+            format!("the price list was {oldest_list_ms} ms old, not {list_ms_max} ms at most"),
+        ),
+        (
+            doubt_ms > DOUBT_MS,
+            format!("an order was without a number for {doubt_ms} ms, not {DOUBT_MS} ms at most"),
+        ),
+    ];
+    figures.into_iter().filter(|(is_missed, _)| *is_missed).map(|(_, text)| text).collect()
+}
+
+fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let number = |at: usize, default: u64| {
         words.get(at).map_or(default, |word| word.parse().expect("a number"))
@@ -277,9 +314,12 @@ fn main() {
         let oldest_list_ms = watch_lists(&running, end).await;
         while trading.join_next().await.is_some() {}
         report(&seen.lock(), oldest_list_ms);
+        let missed = missed(&seen.lock(), oldest_list_ms);
+        missed.iter().for_each(|figure| println!("MISSED        {figure}"));
         running.stop().await.expect("it stops");
         sandbox.stop().await;
-    });
+        if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    })
 }
 
 fn report(seen: &Seen, oldest_list_ms: u64) {
