@@ -1,8 +1,9 @@
 //! What a run came to, and what it has to come to.
 
+use std::time::Duration;
+
 use nexnum_driver::Window;
 
-use super::super::*;
 use super::world::{Bought, End, World};
 
 /// How late a code may be, and how long a doubt may take.

@@ -8,10 +8,10 @@ use nexnum_engine::limits::LAST_LOOK_MS;
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::super::*;
 use super::drawn::{Mix, Random};
 use crate::provider::admission::Room;
 use crate::provider::dispatch::Turn;
+use crate::worker::poll::*;
 
 const POLL_BASE_MS: u64 = 5_000;
 /// How long a cancel may take.
