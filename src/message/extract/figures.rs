@@ -9,6 +9,8 @@ use super::shapes::{figure_len, is_clock, is_dotted, is_hidden, is_spoken, shape
 
 /// Groups that are read as one figure; more belong to a card or an account.
 pub(super) const GROUPS_MAX: usize = 12;
+/// Digits of a group behind a hidden one that belongs to it: what is longer may be a code.
+const HIDDEN_GROUP_MAX: usize = 4;
 /// What languages of southern Africa write before a number, with a dash: `Faka u-4821`.
 const PARTICLES: &[&str] = &[
     "e", "i", "ka", "ku", "kwi", "li", "ne", "nge", "ngo", "ngu", "no", "o", "si", "u", "we", "wu",
@@ -41,7 +43,7 @@ impl<'a> Builder<'a> {
             return None;
         }
         if is_hidden(&self.lexed.text, start, end) {
-            return Some(self.closed(Shape::Measure, start, at));
+            return Some(self.closed(Shape::Measure, start, self.hidden_to(at)));
         }
         let before = self.lexed.text[..start].chars().next_back();
         if before == Some('+') || before == Some('(') && self.is_area(at) {
@@ -79,6 +81,20 @@ impl<'a> Builder<'a> {
             _ => None,
         };
         Some(built.unwrap_or_else(|| self.alone(at, start, end)))
+    }
+
+    /// The last of the short groups that follow a hidden one: they are no figure without it.
+    fn hidden_to(self, at: usize) -> usize {
+        let mut last = at;
+        for _ in 0..GROUPS_MAX {
+            let joined = matches!(self.kind(last + 1), Some(AtomKind::Blank | AtomKind::Sign('-')));
+            let is_short = |group: &str| group.len() <= HIDDEN_GROUP_MAX;
+            if !joined || !self.number(last + 2).is_some_and(is_short) || self.is_cue(last + 2) {
+                break;
+            }
+            last += 2;
+        }
+        last
     }
 
     pub(super) fn kind(self, at: usize) -> Option<AtomKind> {

@@ -12,6 +12,7 @@ mod candidates;
 mod code;
 mod cues;
 mod dates;
+mod emphasis;
 mod figures;
 mod fold;
 mod groups;
@@ -46,6 +47,7 @@ pub struct Found {
 pub fn extract(text: &str, sender: &str) -> Option<Found> {
     // 1. As it was written; without accents and invisible characters, digits in ASCII.
     let text = mend::mend(&text[..text.floor_char_boundary(lexer::LEN_MAX)]);
+    let text = emphasis::plain(text);
     let lexed = lexer::lex(&text);
     if !lexed.text.bytes().any(|b| b.is_ascii_digit() || b.is_ascii_uppercase()) {
         return None;
