@@ -86,7 +86,12 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
         }
         Action::Callback { data: None, grace_s, .. } => {
             let body = grace_s.map_or(json!({}), |grace_s| json!({ "grace_s": grace_s }));
-            server.ask(Method::POST, "callback/rotate", Some(body))
+            let mut answer = server.request(Method::POST, "callback/rotate", Some(body))?;
+            let base = server.address().unwrap_or_else(|| remote::URL_DEFAULT.to_owned());
+            let url = answer["path"].as_str().map(|path| format!("{base}{path}"));
+            answer["url"] = url.into();
+            server.print(&answer);
+            Ok(())
         }
         Action::Callback { data: Some(data), signing_key, .. } => {
             let folder = Folder::at(data);

@@ -12,7 +12,7 @@ use crate::provider::cause;
 use crate::provider::transport::client_for;
 
 /// Where the server is unless it is said.
-const URL_DEFAULT: &str = "http://127.0.0.1:8080";
+pub(super) const URL_DEFAULT: &str = "http://127.0.0.1:8080";
 /// Names the address where `--url` does not.
 const URL_ENV: &str = "NEXNUM_URL";
 /// An admin request is decided in milliseconds; a sync may take a provider's minute.

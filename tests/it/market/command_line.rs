@@ -30,6 +30,16 @@ async fn a_provider_of_any_name_can_be_synced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_address_of_callbacks_is_printed_as_a_whole_url() {
+    let market = Market::start().await;
+    let printed = run(&market, &["provider", "callback", "--rotate"]).await;
+    let text = String::from_utf8(printed.stdout).unwrap();
+    let url = format!("url=http://{}/hooks/providers/own/", market.running.address);
+    assert!(text.contains(&url) && text.contains("signing_key="), "{text}");
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn callbacks_that_failed_are_listed_and_processed_again() {
     let market = Market::start().await;
     market.message("+62810000000", "code 12345").await.refused(404, "not_found");
