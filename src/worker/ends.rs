@@ -3,14 +3,14 @@
 //! The poll that sees an end tells the provider once. What it could not tell, and what the
 //! last process left, is found in the durable state again and told here, for as long as the
 //! order is in memory. An end that is refused again and again is reported, and one that no try
-//! brought about is reported for a day. Without a key no call can be made, and none is counted as
-//! a try. Leaves to others: numbers that no order has.
+//! brought about is reported for a day. Without a key, or a turn, no call can be made, and none is counted
+//! as a try. Leaves to others: numbers that no order has.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::{ExternalOutcome, Op, ProviderError};
+use nexnum_driver::{ErrorKind, ExternalOutcome, Op, ProviderError};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::EndUpstream;
 use nexnum_engine::ids::OrderId;
@@ -98,6 +98,8 @@ impl Ender {
                     self.tries.insert(order.id, (TRIES_MAX, next));
                     self.is_told_no_more(order.id, tries);
                 }
+                // There is none for the others either; it is no try, and the next round goes on.
+                Told::NoTurn => return,
                 Told::Missing | Told::Refused => {
                     self.tries.insert(order.id, (tries + 1, next));
                     self.tell(order.id, tries + 1);
@@ -195,6 +197,8 @@ pub(super) enum Told {
     Missing,
     /// It is not done.
     Refused,
+    /// The provider was not asked: its limits allow no call for that now.
+    NoTurn,
 }
 
 /// Ends an activation at its provider that has ended here.
@@ -215,6 +219,9 @@ pub(super) async fn end(orders: &Orders, connected: &Connected, order: &Order) -
     // 2. What it answers.
     let mut finished = false;
     if let Err(error) = told {
+        if error.kind == ErrorKind::NoTurn {
+            return Told::NoTurn;
+        }
         if consequence::of(error.kind).is_noted {
             connected.note_error(orders.market.clock.now(), op, Some(order.id), &error);
         }

@@ -140,7 +140,9 @@ async fn settle(orders: &Orders, connected: &Connected, id: OrderId) -> bool {
             ends::end(orders, connected, &order).await;
             true
         }
-        ActivationState::TimedOut => ends::end(orders, connected, &order).await != Told::Refused,
+        ActivationState::TimedOut => {
+            matches!(ends::end(orders, connected, &order).await, Told::Done | Told::Missing)
+        }
         ActivationState::Cancelled | ActivationState::Failed => true,
     }
 }

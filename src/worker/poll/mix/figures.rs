@@ -51,12 +51,18 @@ pub(super) fn check(world: &World, seed: u64) {
     }
 }
 
+/// Nearly all that run out have their last look, though many do at once.
+pub(super) fn check_last_looks(world: &World, seed: u64) {
+    let (unlooked, bought) = (world.figures.lock().unlooked, world.bought.lock().len());
+    assert!(bought > 0 && unlooked * 100 <= bought, "without a last look: {}", told(world, seed));
+}
+
 fn told(world: &World, seed: u64) -> String {
     let (mix, figures, bought) = (&world.mix, world.figures.lock(), world.bought.lock());
     let doubts = world.doubts.lock().len();
     format!(
         "seed {seed}: {} bought, {doubts} in doubt, {} calls, room for {}, {} refused, {} turned away, \
-         {} cancels, {} told to wait, {:?} at most, {} slow, {} promises broken, {} syncs\n{mix:?}",
+         {} cancels, {} told to wait, {:?} at most, {} slow, {} promises broken, {} syncs, {} without a last look\n{mix:?}",
         bought.len(),
         figures.calls.len(),
         world.room.capacity(),
@@ -68,6 +74,7 @@ fn told(world: &World, seed: u64) -> String {
         figures.slow_cancels,
         figures.broken_promises,
         figures.syncs.len(),
+        figures.unlooked,
     )
 }
 

@@ -30,6 +30,10 @@ fn shipped(name: &str) -> CallLimits {
 }
 
 async fn run(mix: Mix, seed: u64) {
+    figures::check(&*trade(mix, seed).await, seed);
+}
+
+async fn trade(mix: Mix, seed: u64) -> Arc<World> {
     let world = World::new(mix, seed);
     let mut all = JoinSet::new();
     all.spawn(Arc::clone(&world).poll());
@@ -41,7 +45,7 @@ async fn run(mix: Mix, seed: u64) {
     }
     sleep_until(world.began + world.mix.run).await;
     all.shutdown().await;
-    figures::check(&world, seed);
+    world
 }
 
 /// A mix of the sixty-four clients of the issue, drawn from a seed.
@@ -127,5 +131,22 @@ async fn all_clients_that_cancel_at_once_are_answered_or_told_when() {
             ..drawn(shipped("handler"), page, 77)
         };
         run(at_once, 77).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_runs_out_together_has_its_last_look() {
+    for (name, page) in [("handler", Some(100)), ("handler", None), ("smspool", None)] {
+        for life_s in [60, 300, 1_200] {
+            let lifetime = Duration::from_secs(life_s);
+            let silent = Mix {
+                code_after: 10_000_000..10_000_001,
+                cancelled: 0,
+                lifetime,
+                run: 5 * lifetime / 2,
+                ..drawn(shipped(name), page, life_s)
+            };
+            figures::check_last_looks(&*trade(silent, life_s).await, life_s);
+        }
     }
 }

@@ -81,6 +81,8 @@ pub(super) struct Figures {
     pub(super) slow_cancels: usize,
     pub(super) broken_promises: usize,
     pub(super) syncs: Vec<Instant>,
+    /// Activations that ran out without a last look.
+    pub(super) unlooked: usize,
 }
 
 impl Figures {
@@ -219,7 +221,7 @@ impl World {
                 self.cancel(id).await;
             } else {
                 // Some wait for the code, others go on to the next purchase at once.
-                let waits = self.draw(&(0..2)) == 0;
+                let waits = self.draw(&(0..2)) == 0 && self.mix.code_after.end < self.life_ms();
                 let end = self.began + self.mix.run;
                 sleep_until(if waits { ends_at.min(end) } else { Instant::now() }).await;
             }
@@ -347,6 +349,7 @@ impl World {
         for bought in self.bought.lock().values_mut().filter(|bought| bought.is_open()) {
             if now >= bought.at + most {
                 (bought.gone, bought.end) = (Some(now), End::Due(now, 0));
+                self.figures.lock().unlooked += 1;
             }
         }
     }
@@ -363,16 +366,17 @@ impl World {
         self.put(id, if asked { Moment::Next } else { Moment::NoRoom });
     }
 
-    /// Ends an activation at the provider that has ended here.
-    async fn end(&self, id: u32) {
+    /// Ends an activation at the provider that has ended here; false if there was no turn for it.
+    async fn end(&self, id: u32) -> bool {
         let told = self.call_in(Lane::End).await;
         let mut all = self.bought.lock();
-        let Some(bought) = all.get_mut(&id) else { return };
+        let Some(bought) = all.get_mut(&id) else { return told };
         match &mut bought.end {
             End::Due(..) if told => bought.has_ended(),
             End::Due(_, tries) => *tries += 1,
             End::No | End::Told(_) => {}
         }
+        told
     }
 
     /// Tells of the ends that polls could not tell.
@@ -391,7 +395,9 @@ impl World {
                 }
             }
             for (id, tries) in due.into_iter().take(20) {
-                self.end(id).await;
+                if !self.end(id).await {
+                    break;
+                }
                 next.insert(id, now + ENDER_PAUSE * (tries + 1));
             }
         }
