@@ -51,7 +51,7 @@ fn closed(text: &str, from: usize, (mark, len): (char, usize)) -> Option<usize> 
     let is_said = |b: u8| b.is_ascii_digit() || b.is_ascii_uppercase();
     let inside = text.as_bytes()[from..].iter().take(LEN_MAX + 1);
     let inside = inside.take_while(|b| is_said(**b) || matches!(b, b' ' | b'-' | b'.')).count();
-    let figure = text[from..from + inside].as_bytes();
+    let figure = &text.as_bytes()[from..from + inside];
     let count = |is: fn(&u8) -> bool| figure.iter().filter(|b| is(b)).count();
     let said = figure.iter().filter(|b| is_said(**b)).count();
     let is_whole =
