@@ -47,10 +47,10 @@ fn end(process: &mut KilledOnDrop) -> ExitStatus {
     }
 }
 
-/// A demo that has printed its first line; a shell runs this before it.
-fn demo(dir: &Path, before: &str) -> KilledOnDrop {
+/// A demo that has printed its first line, started by these words of a shell.
+fn demo(dir: &Path, start: &str) -> KilledOnDrop {
     let mut shell = Command::new("sh");
-    shell.arg("-c").arg(format!("{before} exec \"$0\" demo --listen 127.0.0.1:0 --data \"$1\""));
+    shell.arg("-c").arg(format!("{start} \"$0\" demo --listen 127.0.0.1:0 --data \"$1\""));
     shell.arg(env!("CARGO_BIN_EXE_nexnum")).arg(dir.join("demo"));
     let demo = shell.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut demo = KilledOnDrop(demo);
@@ -89,7 +89,8 @@ fn a_hangup_does_not_end_the_server() {
 #[test]
 fn a_demo_stops_in_order_when_its_terminal_is_closed() {
     let temp = tempfile::tempdir().unwrap();
-    let mut demo = demo(temp.path(), "");
+    // The tests themselves may run where the signal is ignored, as under `nohup`.
+    let mut demo = demo(temp.path(), "exec env --default-signal=HUP");
     // Nothing can be printed from then on.
     drop((demo.0.stdout.take(), demo.0.stderr.take()));
     signal(&demo, Signal::HUP);
@@ -101,7 +102,7 @@ fn a_demo_stops_in_order_when_its_terminal_is_closed() {
 fn a_demo_that_is_to_outlive_its_terminal_does() {
     let temp = tempfile::tempdir().unwrap();
     // As `nohup` starts it.
-    let mut demo = demo(temp.path(), "trap '' HUP;");
+    let mut demo = demo(temp.path(), "trap '' HUP; exec");
     signal(&demo, Signal::HUP);
     let mut log = BufReader::new(demo.0.stderr.as_mut().unwrap());
     let mut line = String::new();
