@@ -44,7 +44,7 @@ impl Lane {
             Self::End => 30,
             // A list may be twice its interval old, and a provider of a few calls a minute makes
             // it wait for two of them.
-            Self::Sync => 60,
+            Self::Sync => 55,
         })
     }
 
