@@ -112,11 +112,11 @@ pub(crate) struct PathEnd<'n> {
 
 impl<'n> PathEnd<'n> {
     fn of(path: &[String], from: &Node<'n>) -> Self {
-        let last = (1..=path.len()).map_while(|depth| Some((from.at(&path[..depth])?, depth)));
-        match last.last() {
-            Some((node, depth)) => Self { node, depth, is_whole: depth == path.len() },
-            None => Self { node: from.same(), depth: 0, is_whole: false },
+        let (mut last, mut depth) = (from.same(), 0);
+        while let Some(next) = path.get(depth).and_then(|segment| last.child(segment)) {
+            (last, depth) = (next, depth + 1);
         }
+        Self { node: last, depth, is_whole: depth == path.len() }
     }
 }
 

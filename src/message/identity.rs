@@ -182,7 +182,7 @@ pub struct Counted {
     times: u32,
     /// When last.
     last: Option<Time>,
-    /// How often the reply shows it.
+    /// How often the reply shows it, if it has come and has no id.
     copies: usize,
 }
 
@@ -204,7 +204,10 @@ impl Counted {
         };
         let first = first_of(at);
         let (times, last) = occurrences(first, &came);
-        let copies = (0..shown.len()).filter(|other| first_of(*other) == first).count();
+        // Only of what came before without an id: to count takes a look at the whole reply.
+        let is_counted = last.is_some() && shown[at].id.is_none();
+        let alike = |other: &usize| is_counted && first_of(*other) == first;
+        let copies = (0..shown.len()).filter(alike).count();
         Self { first, times, last, copies }
     }
 
