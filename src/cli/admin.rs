@@ -210,6 +210,11 @@ impl Server {
         remote::told_address(self.url.as_deref())
     }
 
+    /// Where it is asked.
+    pub(super) fn asked_address(&self) -> String {
+        remote::asked_address(self.url.as_deref())
+    }
+
     /// Sends one request and prints the answer.
     pub(super) fn ask(
         &self,

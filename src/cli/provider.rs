@@ -87,7 +87,7 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
         Action::Callback { data: None, grace_s, .. } => {
             let body = grace_s.map_or(json!({}), |grace_s| json!({ "grace_s": grace_s }));
             let mut answer = server.request(Method::POST, "callback/rotate", Some(body))?;
-            let base = server.address().unwrap_or_else(|| remote::URL_DEFAULT.to_owned());
+            let base = server.asked_address();
             let url = answer["path"].as_str().map(|path| format!("{base}{path}"));
             answer["url"] = url.into();
             server.print(&answer);

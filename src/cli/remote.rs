@@ -12,7 +12,7 @@ use crate::provider::cause;
 use crate::provider::transport::client_for;
 
 /// Where the server is unless it is said.
-pub(super) const URL_DEFAULT: &str = "http://127.0.0.1:8080";
+const URL_DEFAULT: &str = "http://127.0.0.1:8080";
 /// Names the address where `--url` does not.
 const URL_ENV: &str = "NEXNUM_URL";
 /// An admin request is decided in milliseconds; a sync may take a provider's minute.
@@ -107,6 +107,11 @@ pub(super) fn told_address(url: Option<&str>) -> Option<String> {
     given(url, URL_ENV).map(|base| base.trim_end_matches('/').to_owned())
 }
 
+/// Where the server is asked.
+pub(super) fn asked_address(url: Option<&str>) -> String {
+    told_address(url).unwrap_or_else(|| URL_DEFAULT.to_owned())
+}
+
 /// A value of the command line, or of the environment.
 pub(super) fn given(value: Option<&str>, variable: &str) -> Option<String> {
     value.map(str::to_owned).or_else(|| values::variable(variable))
@@ -118,7 +123,7 @@ async fn send(
     key: &str,
     build: impl FnOnce(&reqwest::Client, &str) -> reqwest::RequestBuilder,
 ) -> Result<Value, RemoteError> {
-    let base = told_address(url).unwrap_or_else(|| URL_DEFAULT.to_owned());
+    let base = asked_address(url);
     let url = format!("{base}{path}");
     if !is_address(&base) {
         return Err(RemoteError::BadUrl { url: base });

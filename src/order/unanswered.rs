@@ -1,8 +1,8 @@
 //! Activations whose provider was told to cancel them and did not answer: they may be over there
 //! while they are open here.
 //!
-//! Memory alone: after a start a cancel is told again, and is answered then. Leaves to others:
-//! what became of the activation.
+//! Memory alone: after a start the cancel that its buyer repeats is answered. Leaves to others: what
+//! became of the activation.
 
 use std::collections::BTreeSet;
 
