@@ -19,6 +19,7 @@ use nexnum_storage::secrets::SecretBytes;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use crate::rig::client::client;
 use crate::rig::machine;
 use crate::rig::process::{KilledOnDrop, nexnum};
 
@@ -186,7 +187,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_9() {
     let admin_key = init(&data);
     std::fs::write(&config, CONFIG).unwrap();
     let mut server = Server::start(&config);
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = client().build().unwrap();
     let mut admin = Api { http, base: server.base.clone(), key: admin_key };
     let purse = Micros(PRICE_MICROS * (rounds * ROUND_ORDERS_MAX) as i64);
     let mut api = Api { key: prepare(&admin, purse).await, ..admin.clone() };

@@ -12,6 +12,8 @@ use serde_json::Value;
 
 /// A long poll of 30 s, and time to answer it.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// Half of what the server keeps an idle connection for, so that no request meets its end.
+const IDLE: Duration = Duration::from_secs(5);
 /// Pause after a request without an answer, as while the server stops.
 const UNANSWERED_PAUSE: Duration = Duration::from_secs(2);
 /// Longest pause at the server's wish: a demo is watched meanwhile.
@@ -39,7 +41,7 @@ pub(super) struct Answer {
 /// # Errors
 /// The client cannot be set up.
 pub(super) fn connections(base_url: &str) -> Result<Client, reqwest::Error> {
-    let builder = Client::builder().timeout(TIMEOUT).no_proxy();
+    let builder = Client::builder().timeout(TIMEOUT).no_proxy().pool_idle_timeout(IDLE);
     crate::provider::transport::client_for(base_url, builder)
 }
 

@@ -1,13 +1,19 @@
 //! The HTTP API of the server under chaos, which may be killed while it is asked.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
+use crate::rig::client::client;
+
 /// A long poll, and time to answer it.
 const TIMEOUT: Duration = Duration::from_secs(40);
+/// Far above what starting takes on a busy machine.
+const START: Duration = Duration::from_secs(120);
+/// Before what was not answered is asked for again.
+const UNANSWERED: Duration = Duration::from_millis(100);
 
 /// The API as one key reaches it.
 #[derive(Clone, Debug)]
@@ -27,7 +33,7 @@ pub(super) struct Answer {
 
 impl Api {
     pub(super) fn new(base: &str, key: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build().unwrap();
+        let http = client().timeout(TIMEOUT).build().unwrap();
         Self { http, base: base.into(), key: key.into() }
     }
 
@@ -62,6 +68,19 @@ impl Api {
 
     pub(super) async fn get(&self, path: &str) -> Option<Answer> {
         self.ask(Method::GET, path, None, None).await
+    }
+
+    /// The answer of a server that is up, or is starting. On a busy machine a connection may be
+    /// idle for as long as the server keeps it: a request that meets its end is sent again.
+    pub(super) async fn get_of_running(&self, path: &str) -> Answer {
+        let deadline = Instant::now() + START;
+        loop {
+            if let Some(answer) = self.get(path).await {
+                return answer;
+            }
+            assert!(Instant::now() < deadline, "GET {path} is not answered");
+            tokio::time::sleep(UNANSWERED).await;
+        }
     }
 
     pub(super) async fn post(&self, path: &str, body: &Value, key: Option<&str>) -> Option<Answer> {

@@ -96,7 +96,7 @@ impl World {
     async fn wait_for_lists(&self) {
         let deadline = Instant::now() + START;
         loop {
-            let answer = self.admin.get("admin/providers").await.expect("the server is up");
+            let answer = self.admin.get_of_running("admin/providers").await;
             let providers = answer.body["providers"].as_array().unwrap().clone();
             let mut driven = providers.iter().filter(|provider| provider["kind"] == "driven");
             if driven.clone().count() == 3 && driven.all(|it| !it["last_sync_at"].is_null()) {
@@ -113,8 +113,7 @@ impl World {
         let deadline = Instant::now() + QUIET;
         let not_before = Instant::now() + self.looks(plan);
         loop {
-            let open = self.customer.get("v1/activations?limit=100").await;
-            let open = open.expect("the server is up").body;
+            let open = self.customer.get_of_running("v1/activations?limit=100").await.body;
             let open = open["activations"].as_array().unwrap().len();
             let upstream = self.open_upstream(&self.log());
             if open == 0 && upstream.is_empty() && Instant::now() > not_before {

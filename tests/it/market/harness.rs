@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::described;
+use crate::rig::client::client;
 use crate::rig::server::{self, config, provider};
 
 /// A server under test.
@@ -178,7 +179,7 @@ fn silent_provider(name: &str) -> ProviderSetup {
 impl Client {
     pub(crate) fn new(running: &Running, key: &str) -> Self {
         let _again = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = client().build().unwrap();
         Self { http, base: format!("http://{}", running.address), key: key.to_owned() }
     }
 

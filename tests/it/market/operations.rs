@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::harness::{Client, Market, PROVIDER_KEY, answer};
+use crate::rig::client::client;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stops_is_not_ready_and_still_answers() {
@@ -121,7 +122,7 @@ async fn measures_are_in_the_prometheus_format_and_name_no_secret() {
 async fn measures_are_for_operators_and_for_those_who_reach_their_own_listener() {
     let market = Market::with_metrics_listener().await;
     let buyer = market.customer("a", "1").await;
-    let keyless = reqwest::Client::builder().no_proxy().build().unwrap();
+    let keyless = client().build().unwrap();
     let url = |address: std::net::SocketAddr, path| format!("http://{address}{path}");
     let (public, own) = (market.running.address, market.running.metrics_address.unwrap());
     answer(keyless.get(url(public, "/metrics"))).await.refused(401, "unauthorized");

@@ -3,6 +3,7 @@
 //!
 //! A rig promises nothing about what is tested on it; its own steps panic when they fail.
 
+pub(crate) mod client;
 pub(crate) mod kit;
 pub(crate) mod ledger;
 pub(crate) mod machine;
