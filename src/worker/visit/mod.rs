@@ -12,6 +12,7 @@ use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::Expire;
 use nexnum_engine::event::ProviderWord;
 use nexnum_engine::ids::OrderId;
+use nexnum_engine::limits::LAST_LOOK_MS;
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 
@@ -29,6 +30,8 @@ pub(super) struct Watch {
     pub(super) failures: u32,
     /// The provider has been told to end it, or needs no such call.
     pub(super) settled: bool,
+    /// The provider did not take its end: it is asked about before each further try.
+    pub(super) end_refused: bool,
     /// When it was asked about alone.
     pub(super) asked_at: Time,
     /// Different answers about it that could not be read, and are kept.
@@ -54,6 +57,9 @@ pub(super) async fn visit(
     mut watch: Watch,
 ) -> (Watch, Seen) {
     let (id, asked) = (order.id, orders.market.clock.now());
+    if !watch.settled && !watch.end_refused && was_looked_at(&order) {
+        return settle_first(&orders, &connected, id, watch).await;
+    }
     watch.asked_at = asked;
     let received = orders.receive(&connected, &order).await;
     let unseen = match &received {
@@ -85,9 +91,35 @@ pub(super) async fn visit(
         Err(Unseen::Busy | Unseen::Unclear) => Seen::NoRoom,
     };
     if !watch.settled {
-        watch.settled = settle(&orders, &connected, id).await;
+        let told = settle(&orders, &connected, id).await;
+        watch.settled = matches!(told, Some(Told::Done | Told::Missing));
     }
     (watch, seen)
+}
+
+/// Whether an activation ran out after a last look that found no message. Where many run out at
+/// once another look at each takes the calls that their ends need.
+fn was_looked_at(order: &Order) -> bool {
+    let ran_out = order.assignment.as_ref().map(|given| given.expires_at.plus_ms(LAST_LOOK_MS));
+    order.state == ActivationState::TimedOut
+        && order.closed_at.zip(ran_out).is_some_and(|(closed, most)| closed < most)
+}
+
+/// Ends it without another look: a message that came since keeps the provider from it, and is
+/// asked for then.
+async fn settle_first(
+    orders: &Orders,
+    connected: &Connected,
+    id: OrderId,
+    watch: Watch,
+) -> (Watch, Seen) {
+    match settle(orders, connected, id).await {
+        Some(Told::Done | Told::Missing) | None => {
+            (Watch { settled: true, ..watch }, Seen::Standing)
+        }
+        Some(Told::NoTurn) => (watch, Seen::NoRoom),
+        Some(Told::Refused) => (Watch { end_refused: true, ..watch }, Seen::Standing),
+    }
 }
 
 fn is_limited(kind: ErrorKind) -> bool {
@@ -130,20 +162,19 @@ pub(super) fn due_by(order: &Order) -> Option<Time> {
     Some(assignment.expires_at)
 }
 
-/// Ends an activation at its provider that has ended here; true once that is done, or is left
-/// to [`ends`]. What was cancelled here was cancelled there before, or there first.
-async fn settle(orders: &Orders, connected: &Connected, id: OrderId) -> bool {
-    let Some(order) = orders.market.read_model.order(id) else { return true };
+/// Ends an activation at its provider that has ended here; `None` while it has not. What is
+/// left to [`ends`] counts as done. What was cancelled here was cancelled there before, or there
+/// first.
+async fn settle(orders: &Orders, connected: &Connected, id: OrderId) -> Option<Told> {
+    let Some(order) = orders.market.read_model.order(id) else { return Some(Told::Done) };
     match order.state {
-        ActivationState::Init | ActivationState::Active | ActivationState::Received => false,
+        ActivationState::Init | ActivationState::Active | ActivationState::Received => None,
         ActivationState::Completed => {
             ends::end(orders, connected, &order).await;
-            true
+            Some(Told::Done)
         }
-        ActivationState::TimedOut => {
-            matches!(ends::end(orders, connected, &order).await, Told::Done | Told::Missing)
-        }
-        ActivationState::Cancelled | ActivationState::Failed => true,
+        ActivationState::TimedOut => Some(ends::end(orders, connected, &order).await),
+        ActivationState::Cancelled | ActivationState::Failed => Some(Told::Done),
     }
 }
 
