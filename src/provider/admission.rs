@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::dispatch::{Admission, Dispatcher, Limited, Selling};
+use super::dispatch::{Admission, Dispatcher, Limited, Pace, Selling};
 
 /// Within how long every waiting activation has to be asked about once.
 const ROUND: Duration = Duration::from_secs(8);
@@ -19,6 +19,9 @@ const LIST_ROUND_MAX: Duration = Duration::from_secs(15);
 /// The share of the provider's calls that polls have for sure while changes and price lists
 /// wait as well.
 const POLL_SHARE: f64 = 0.4;
+/// The share of the time for which the places in flight of polls are taken: their calls do not
+/// follow one another without a gap, nor take equally long.
+const PLACES_SHARE: f64 = 0.7;
 /// How late polls may be before purchases give way to them.
 const LATE_MAX_MS: u64 = 2_500;
 /// Open activations that one list shows before it is known: the smallest page of a provider
@@ -105,14 +108,16 @@ impl Room {
     /// sold.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.capacity_at(self.dispatcher.rate())
+        self.capacity_at(self.dispatcher.pace())
     }
 
-    fn capacity_at(&self, rate: f64) -> usize {
+    fn capacity_at(&self, pace: Pace) -> usize {
+        let rate = pace.calls;
+        let polls = (rate * POLL_SHARE).min(pace.polls * PLACES_SHARE);
         // A list is a whole call: what shows it too seldom to be in time shows nothing.
-        let is_in_time = rate * POLL_SHARE * LIST_ROUND_MAX.as_secs_f64() >= 1.0;
+        let is_in_time = polls * LIST_ROUND_MAX.as_secs_f64() >= 1.0;
         let shown = if is_in_time { self.shown() } else { 1.0 };
-        let asked = rate * shown * POLL_SHARE * ROUND.as_secs_f64();
+        let asked = polls * shown * ROUND.as_secs_f64();
         let ended = rate * ENDS_SHARE * self.lifetime_s * ENDS_PART;
         let activations = asked.min(ended).min(self.cancelled_in_time(rate));
         // A provider without bounds has a rate beyond all numbers.
@@ -151,14 +156,15 @@ impl Room {
         if let Some(pause) = selling.pauses_for {
             // What became due meanwhile is asked about first.
             let calls = waiting as f64 / self.shown();
-            let catch_up = Duration::from_secs_f64((calls / selling.rate).min(CATCH_UP_MAX_S));
+            let catch_up =
+                Duration::from_secs_f64((calls / selling.pace.calls).min(CATCH_UP_MAX_S));
             return Some(pause + if waiting > 0 { RESUME + catch_up } else { Duration::ZERO });
         }
         let late_ms = self.late_ms.load(Ordering::Relaxed);
         if late_ms > LATE_MAX_MS {
             return Some(Duration::from_millis(late_ms).min(FULL_PAUSE));
         }
-        let is_full = waiting + selling.purchases >= self.capacity_at(selling.rate);
+        let is_full = waiting + selling.purchases >= self.capacity_at(selling.pace);
         is_full.then_some(FULL_PAUSE)
     }
 }

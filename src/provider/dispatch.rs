@@ -31,6 +31,7 @@ use queues::{Entry, State};
 
 pub use lane::{Lane, PAUSE_MAX};
 pub use pauses::PauseOf;
+pub use queues::Pace;
 
 /// Within how long an admitted purchase should have its turn even while the other lanes wait:
 /// less than its patience, so that it is not turned away after it was paid for.
@@ -141,8 +142,8 @@ impl Drop for Admission {
 pub struct Selling {
     /// How many purchases were admitted, wait for their turn or are under way.
     pub purchases: usize,
-    /// Calls in a second, in the long run.
-    pub rate: f64,
+    /// How often it can be called, in the long run.
+    pub pace: Pace,
     /// For how long nothing can be bought because of a pause.
     pub pauses_for: Option<Duration>,
 }
@@ -292,7 +293,7 @@ impl Dispatcher {
     ) -> Result<(), Limited> {
         let now = Instant::now();
         let pauses_for = state.selling_pauses_until(now).map(|until| until - now);
-        let selling = Selling { purchases: state.purchases(), rate: state.rate(), pauses_for };
+        let selling = Selling { purchases: state.purchases(), pace: state.pace(), pauses_for };
         let wait = waits(selling).max(state.purchase_waits(BUY_WAIT_MAX, now));
         wait.map_or(Ok(()), |retry_after| Err(Limited { retry_after }))
     }
@@ -313,8 +314,8 @@ impl Dispatcher {
 
     /// Calls in a second, in the long run.
     #[must_use]
-    pub fn rate(&self) -> f64 {
-        self.shared.state.lock().rate()
+    pub fn pace(&self) -> Pace {
+        self.shared.state.lock().pace()
     }
 
     /// True if nothing waits and a good part of what may be asked at once is unused.

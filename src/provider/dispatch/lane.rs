@@ -81,7 +81,8 @@ impl Lane {
             Self::Poll => Some(Duration::from_secs(5)),
             Self::List => Some(Duration::from_secs(10)),
             Self::Sync => Some(Duration::from_secs(15)),
-            Self::Buy | Self::Change | Self::End => None,
+            Self::End => Some(Duration::from_secs(20)),
+            Self::Buy | Self::Change => None,
         }
     }
 

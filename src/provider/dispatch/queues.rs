@@ -25,6 +25,8 @@ const CALL_KEPT: Duration = Duration::from_secs(2);
 const BUYS_A_PLACE: usize = 2;
 /// The share of the last call in how long calls take.
 const CALL_SHARE: f64 = 0.1;
+/// The time between two calls above which a provider is slow.
+const SLOW: Duration = Duration::from_secs(1);
 /// How much sooner than promised a caller may come back: clocks and networks are not exact.
 const PROMISE_EARLY: Duration = Duration::from_millis(200);
 
@@ -86,6 +88,15 @@ pub(super) enum Entry {
     First,
     /// Not at all: it may come back after so long.
     Refused(Duration),
+}
+
+/// Calls in a second, in the long run.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Of all lanes.
+    pub calls: f64,
+    /// Of polls, if no other lane takes any.
+    pub polls: f64,
 }
 
 /// The state of a dispatcher whose turns are of type `T`.
@@ -173,6 +184,13 @@ impl<T> State<T> {
         allowed.min(self.places as f64 / self.call_s.max(1e-6))
     }
 
+    /// The rate, and that of polls alone, which their places in flight bound as well.
+    pub(super) fn pace(&self) -> Pace {
+        let calls = self.rate();
+        let places = Lane::Poll.places(self.places) as f64;
+        Pace { calls, polls: calls.min(places / self.call_s.max(1e-6)) }
+    }
+
     /// True if nothing waits and half of what may be spent on polls at once is there.
     pub(super) fn is_idle(&mut self, now: Instant) -> bool {
         let burst = self.gauges.iter().map(Gauge::burst).min().unwrap_or(1);
@@ -210,13 +228,19 @@ impl<T> State<T> {
         if self.promises.is_empty() {
             return 0;
         }
-        let next = now + self.interval();
+        // The next one is in time for what was promised when it can be made.
+        let next = now + self.interval().saturating_sub(PROMISE_EARLY);
         self.promises.values().filter(|at| **at <= next && **at + CALL_KEPT > now).count()
     }
 
     /// Between two calls, in the long run.
     fn interval(&self) -> Duration {
         Duration::from_secs_f64((1.0 / self.rate()).min(PAUSE_MAX.as_secs_f64()))
+    }
+
+    /// Whether calls are so far apart that a purchase takes its turn from a poll that waits.
+    fn is_slow(&self) -> bool {
+        self.interval() > SLOW
     }
 
     /// When the next call of a lane may be made that is not kept for others; `now` if at once.
@@ -248,6 +272,9 @@ impl<T> State<T> {
     /// Since when a lane has waited without a turn, if that is too long for it.
     fn overdue_since(&self, lane: Lane, now: Instant) -> Option<Instant> {
         let most = lane.overdue()?;
+        // One admitted purchase may go before a poll that waits, and no second one.
+        let is_next = lane == Lane::Poll && self.is_slow();
+        let most = if is_next { most.min(self.interval()) } else { most };
         let queue = self.queue(lane);
         let oldest = queue.oldest()?;
         let since = queue.had_at.map_or(oldest, |had_at| had_at.max(oldest));
@@ -415,9 +442,11 @@ impl<T> State<T> {
         let ahead = self.ahead(lane, key);
         let Some(key) = key else { return self.expected(lane, ahead, now) };
         // What is promised goes before all else when its time has come: half of the calls are
-        // left to the other lanes.
+        // left to the other lanes, and those before it to purchases that were paid for, which
+        // would find no turn in their time.
         let first = self.ready_at(lane, now);
-        let behind = (2.0 * ahead as f64 / self.rate()).min(PAUSE_MAX.as_secs_f64());
+        let paid = (self.queue(Lane::Buy).len() + self.admitted) as f64;
+        let behind = ((2.0 * ahead as f64 + paid) / self.rate()).min(PAUSE_MAX.as_secs_f64());
         let at = self.promises.get(&key).copied().filter(|at| *at >= first);
         let at = at.unwrap_or(first + Duration::from_secs_f64(behind));
         if self.promises.len() < QUEUE_MAX || self.promises.contains_key(&key) {
@@ -444,8 +473,9 @@ impl<T> State<T> {
             return Some(wait);
         }
         let late = |lane: &&Lane| {
-            let oldest = self.queue(**lane).oldest();
-            oldest.is_some_and(|since| now - since > lane.tolerance())
+            let waits = self.queue(**lane).oldest().map(|since| now - since);
+            let is_next = **lane == Lane::Poll && self.is_slow();
+            waits.is_some_and(|waits| is_next || waits > lane.tolerance())
         };
         if let Some(lane) = LANES.iter().find(late).copied() {
             let behind = self.queue(lane).len();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nexnum_driver::Window;
+use tokio::time::Instant;
 
 use super::world::{Bought, End, World};
 
@@ -29,10 +30,13 @@ pub(super) fn check(world: &World, seed: u64) {
         let age = at - last;
         // With a call in more than 20 s nothing is promised of price lists.
         let is_asked = world.slowness() <= Duration::from_secs(20);
-        assert!(age <= 2 * mix.sync || !is_asked, "the price list is {age:?} old: {told}");
+        assert!(
+            age <= 2 * mix.sync + world.slowness() || !is_asked,
+            "the price list is {age:?} old: {told}"
+        );
         last = at;
     }
-    let most = at_least(world, DOUBT_TIME, 4);
+    let most = at_least(world, DOUBT_TIME, 5) + Duration::from_millis(mix.call.end);
     for doubt in world.doubts.lock().iter() {
         let took = doubt.settled.map_or(end, |(at, _)| at) - doubt.at;
         assert!(took <= most, "a doubt took {took:?}: {told}");
@@ -41,20 +45,32 @@ pub(super) fn check(world: &World, seed: u64) {
     let most = (mix.lifetime / 10).max(Duration::from_secs(60)) + at_least(world, CODE_LATE, 3);
     assert!(figures.longest_told <= most, "{told}");
     let most = (mix.lifetime / 2).max(Duration::from_secs(60)) + at_least(world, CODE_LATE, 3);
-    for bought in bought.values() {
-        let took = match bought.end {
-            End::No => continue,
-            End::Due(since, _) => end - since.min(end),
-            End::Told(took) => took,
-        };
+    for took in bought.values().filter_map(|bought| end_took(bought, end)) {
         assert!(took <= most, "an end took {took:?}: {told}");
     }
 }
 
-/// Nearly all that run out have their last look, though many do at once.
+/// How long the provider was not told of an end; one that it does not know yet counts to `now`.
+fn end_took(bought: &Bought, now: Instant) -> Option<Duration> {
+    match bought.end {
+        End::No => None,
+        End::Due(since) => Some(now - since.min(now)),
+        End::Told(took) => Some(took),
+    }
+}
+
+/// Nearly all that run out have their last look, though many do at once, and the provider is
+/// told of them about as fast as it can be called: purchases give way.
 pub(super) fn check_last_looks(world: &World, seed: u64) {
-    let (unlooked, bought) = (world.figures.lock().unlooked, world.bought.lock().len());
-    assert!(bought > 0 && unlooked * 100 <= bought, "without a last look: {}", told(world, seed));
+    let told = told(world, seed);
+    let (unlooked, bought) = (world.figures.lock().unlooked, world.bought.lock());
+    assert!(!bought.is_empty() && unlooked * 100 <= bought.len(), "without a last look: {told}");
+    // What runs out together is at most what is open at a time.
+    let calls = world.room.capacity() as f64 / world.room.dispatcher().pace().calls;
+    let most = Duration::from_secs(30) + Duration::from_secs_f64(calls).mul_f64(1.3);
+    let end = world.began + world.mix.run;
+    let longest = bought.values().filter_map(|bought| end_took(bought, end)).max();
+    assert!(longest <= Some(most), "an end took {longest:?}, {most:?} is enough: {told}");
 }
 
 fn told(world: &World, seed: u64) -> String {
@@ -80,7 +96,7 @@ fn told(world: &World, seed: u64) -> String {
 
 /// Codes that were due long enough before the end, of activations that were open then.
 fn check_codes(world: &World, told: &str) {
-    let most = at_least(world, CODE_LATE, 4);
+    let most = at_least(world, CODE_LATE, 5);
     let (end, bought) = (world.began + world.mix.run, world.bought.lock());
     let due: Vec<&Bought> = bought
         .values()
@@ -112,5 +128,9 @@ fn check_calls(world: &World, told: &str) {
         figures.calls.len() as f64 / mix.run.as_secs_f64() / allowed.fold(in_flight, f64::min);
     let is_full = open * 3 >= world.room.capacity();
     let is_asked = figures.refused > bought.len();
-    assert!(used >= 0.8 || is_full || !is_asked, "{used:.2} of the rate is used: {told}");
+    // Where calls are seconds apart, purchases are turned away while a poll waits; where few can
+    // be under way, each lane leaves places to the others.
+    let is_held = world.slowness() > Duration::from_secs(1) || mix.limits.concurrency < 4;
+    let enough = if is_held { 0.7 } else { 0.8 };
+    assert!(used >= enough || is_full || !is_asked, "{used:.2} of the rate is used: {told}");
 }

@@ -23,10 +23,9 @@ const RECONCILE: Duration = Duration::from_secs(1);
 const RECONCILE_FAILED: Duration = Duration::from_secs(5);
 /// Open activations a page where the list brings no messages.
 const PAGE: usize = 100;
-/// Rounds of the ender, before it tells of an end that the poll could not tell, and between tries.
+/// Rounds of the ender, and before it tells of an end that the poll could not tell.
 const ENDER: Duration = Duration::from_secs(15);
 const ENDER_FIRST: Duration = Duration::from_secs(30);
-const ENDER_PAUSE: Duration = Duration::from_secs(60);
 
 /// A number, and what has become of it.
 #[derive(Clone, Copy)]
@@ -44,8 +43,8 @@ pub(super) struct Bought {
 pub(super) enum End {
     /// Nothing, or nothing any more.
     No,
-    /// To end it, as is known since then and was tried so often.
-    Due(Instant, u32),
+    /// To end it, as is known since then.
+    Due(Instant),
     /// It was told, so long after.
     Told(Duration),
 }
@@ -57,7 +56,7 @@ impl Bought {
     }
 
     fn has_ended(&mut self) {
-        if let End::Due(since, _) = self.end {
+        if let End::Due(since) = self.end {
             self.end = End::Told(since.elapsed());
         }
     }
@@ -132,7 +131,7 @@ impl World {
 
     /// The time between calls of a provider that allows fewer than two a second.
     pub(super) fn slowness(&self) -> Duration {
-        let interval = Duration::from_secs_f64(1.0 / self.room.dispatcher().rate());
+        let interval = Duration::from_secs_f64(1.0 / self.room.dispatcher().pace().calls);
         if interval > Duration::from_millis(500) { interval } else { Duration::ZERO }
     }
 
@@ -159,9 +158,9 @@ impl World {
     fn put(&self, id: u32, moment: Moment) {
         let bought = self.bought.lock()[&id];
         let want = match bought.end {
-            End::Due(_, 0) => Want::Answer,
+            End::Due(_) => Want::Answer,
             End::No if bought.is_open() => Want::Message,
-            End::No | End::Due(..) | End::Told(_) => {
+            End::No | End::Told(_) => {
                 return self.schedule.lock().remove(OrderId(id));
             }
         };
@@ -188,9 +187,9 @@ impl World {
         if bought.code_at <= asked {
             bought.delivered = Some(now);
             // Its buyer finishes one in two.
-            bought.end = if id.is_multiple_of(2) { End::Due(now, 0) } else { End::No };
+            bought.end = if id.is_multiple_of(2) { End::Due(now) } else { End::No };
         } else if asked >= bought.at + self.mix.lifetime {
-            (bought.gone, bought.end) = (Some(now), End::Due(now, 0));
+            (bought.gone, bought.end) = (Some(now), End::Due(now));
         }
     }
 
@@ -348,57 +347,48 @@ impl World {
         let (now, most) = (Instant::now(), self.mix.lifetime + Duration::from_millis(LAST_LOOK_MS));
         for bought in self.bought.lock().values_mut().filter(|bought| bought.is_open()) {
             if now >= bought.at + most {
-                (bought.gone, bought.end) = (Some(now), End::Due(now, 0));
+                (bought.gone, bought.end) = (Some(now), End::Due(now));
                 self.figures.lock().unlooked += 1;
             }
         }
     }
 
     async fn ask(&self, id: u32) {
-        let asked = self.call_in(Lane::Poll).await;
-        if asked {
+        // What ran out after a look is ended without another one.
+        let has_run_out = self.bought.lock()[&id].gone.is_some();
+        let mut had_turn = has_run_out || self.call_in(Lane::Poll).await;
+        if had_turn {
             self.deliver(id, Instant::now());
         }
-        let is_due = matches!(self.bought.lock()[&id].end, End::Due(_, 0));
-        if asked && is_due {
-            self.end(id).await;
+        let is_due = matches!(self.bought.lock()[&id].end, End::Due(_));
+        if had_turn && is_due {
+            had_turn = self.end(id).await;
         }
-        self.put(id, if asked { Moment::Next } else { Moment::NoRoom });
+        self.put(id, if had_turn { Moment::Next } else { Moment::NoRoom });
     }
 
     /// Ends an activation at the provider that has ended here; false if there was no turn for it.
     async fn end(&self, id: u32) -> bool {
         let told = self.call_in(Lane::End).await;
-        let mut all = self.bought.lock();
-        let Some(bought) = all.get_mut(&id) else { return told };
-        match &mut bought.end {
-            End::Due(..) if told => bought.has_ended(),
-            End::Due(_, tries) => *tries += 1,
-            End::No | End::Told(_) => {}
+        if told && let Some(bought) = self.bought.lock().get_mut(&id) {
+            bought.has_ended();
         }
         told
     }
 
     /// Tells of the ends that polls could not tell.
     pub(super) async fn tell_ends(self: Arc<Self>) {
-        let mut next: BTreeMap<u32, Instant> = BTreeMap::new();
         while !self.is_over() {
             sleep(ENDER).await;
-            let now = Instant::now();
-            let mut due = Vec::new();
-            for (id, bought) in self.bought.lock().iter() {
-                if let End::Due(since, tries) = bought.end
-                    && now >= since + ENDER_FIRST
-                    && next.get(id).is_none_or(|at| now >= *at)
-                {
-                    due.push((*id, tries));
-                }
-            }
-            for (id, tries) in due.into_iter().take(20) {
+            let due: Vec<u32> = {
+                let (now, all) = (Instant::now(), self.bought.lock());
+                let is_due = |bought: &Bought| matches!(bought.end, End::Due(since) if now >= since + ENDER_FIRST);
+                all.iter().filter(|(_, bought)| is_due(bought)).map(|(id, _)| *id).collect()
+            };
+            for id in due.into_iter().take(20) {
                 if !self.end(id).await {
                     break;
                 }
-                next.insert(id, now + ENDER_PAUSE * (tries + 1));
             }
         }
     }
