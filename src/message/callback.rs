@@ -86,12 +86,12 @@ fn read_as(content_type: &str, body: &[u8]) -> Result<PostedMessage, JsonFault> 
     let text = text.trim_start_matches('\u{feff}').trim_end_matches(['\0', ' ', '\r', '\n']);
     // Some clients call whatever they send a form, and others call a form whatever they like.
     let is_json = text.trim_start().starts_with(['{', '[']);
-    let form = (!is_json).then(|| form::fields(&form_type, form_body)).flatten();
+    let form = (!is_json).then(|| form::fields(&form_type, form_body, &FIELDS)).flatten();
     let said = match (form, object(text)) {
         (Some(form), _) => form.into_iter().map(|(name, value)| (name, Ok(value))).collect(),
         (None, Ok(said)) => said,
         (None, Err(fault)) => {
-            let form = form::pairs(&form_type, form_body);
+            let form = form::pairs(&form_type, form_body, &FIELDS);
             let has = |wanted: &str| form.iter().any(|(name, _)| name == wanted);
             if is_json || !has("number") || !has("text") {
                 return Err(fault);

@@ -9,28 +9,56 @@ use nexnum_driver::decoded;
 /// Parts of a form that are looked at: a message has five.
 const PARTS_MAX: usize = 100;
 
-/// The fields of a body of this type, in their order; `None` if the type is no form's.
-pub(super) fn fields(content_type: &str, body: &[u8]) -> Option<Vec<(String, String)>> {
+/// The fields of a body of this type, in their order; `None` if the type is no form's. `names`
+/// are those that say something to its reader.
+pub(super) fn fields(
+    content_type: &str,
+    body: &[u8],
+    names: &[&str],
+) -> Option<Vec<(String, String)>> {
     let kind = content_type.split(';').next().unwrap_or_default().trim();
     if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Some(pairs(content_type, body));
+        return Some(pairs(content_type, body, names));
     }
     let is_multipart = kind.eq_ignore_ascii_case("multipart/form-data");
     is_multipart.then(|| parts(parameter(content_type, "boundary")?, body)).flatten()
 }
 
-/// The fields of `name=value&name=value`.
-pub(super) fn pairs(content_type: &str, body: &[u8]) -> Vec<(String, String)> {
-    let pairs = body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
-    let said = |pair: &[u8]| {
-        let mut halves = pair.splitn(2, |byte| *byte == b'=');
-        let mut half = || {
-            let bytes = unescaped(halves.next().unwrap_or_default());
-            decoded(content_type, &bytes).into_owned()
-        };
-        (half(), half())
-    };
-    pairs.map(said).collect()
+/// The fields of `name=value&name=value`. What follows a `&` and begins no field belongs to the
+/// value before it, whose `&` was not escaped.
+pub(super) fn pairs(content_type: &str, body: &[u8], names: &[&str]) -> Vec<(String, String)> {
+    let mut found: Vec<(&[u8], Vec<u8>)> = Vec::new();
+    for piece in body.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty()) {
+        match found.last_mut() {
+            Some((_, value)) if !begins_field(piece, value, names) => {
+                value.push(b'&');
+                value.extend_from_slice(piece);
+            }
+            _ => {
+                let mut halves = piece.splitn(2, |byte| *byte == b'=');
+                let name = halves.next().unwrap_or_default();
+                found.push((name, halves.next().unwrap_or_default().to_vec()));
+            }
+        }
+    }
+    let said = |part: &[u8]| decoded(content_type, &unescaped(part)).into_owned();
+    found.iter().map(|(name, value)| (said(name), said(value))).collect()
+}
+
+/// Whether a piece behind a value is a field of its own, not the rest of a text or of a link.
+fn begins_field(piece: &[u8], before: &[u8], names: &[&str]) -> bool {
+    let Some(at) = memchr::memchr(b'=', piece) else { return before.is_empty() };
+    let name = &piece[..at];
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.[]%".contains(byte);
+    let is_known = names.iter().any(|known| known.as_bytes() == name);
+    let is_name = at > 0 && name.iter().all(is_of_name);
+    is_known || is_name && !ends_in_query(before)
+}
+
+/// Whether a value ends in a link with a query, neither of them escaped.
+fn ends_in_query(value: &[u8]) -> bool {
+    let word = value.rsplit(|byte| matches!(byte, b'+' | b' ' | b'\n')).next().unwrap_or_default();
+    memmem::find(word, b"://").is_some_and(|at| word[at..].contains(&b'?'))
 }
 
 /// A type without the charset that it names.
@@ -105,7 +133,7 @@ mod tests {
 
     #[track_caller]
     fn check(content_type: &str, body: &[u8], expected: &[(&str, &str)]) {
-        let found = fields(content_type, body).unwrap_or_default();
+        let found = fields(content_type, body, &["text"]).unwrap_or_default();
         let found: Vec<_> = found.iter().map(|(name, value)| (&**name, &**value)).collect();
         assert_eq!(found, expected, "{content_type}");
     }
@@ -135,17 +163,41 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_an_ampersand_that_is_not_escaped_is_not_lost() {
+        let plain = "application/x-www-form-urlencoded";
+        for (body, text) in [
+            (&b"text=AT&T code: 482914"[..], "AT&T code: 482914"),
+            (b"text=Your+AT&T+code+is+482914&port=3", "Your AT&T code is 482914"),
+            (b"text=a+&+b=c", "a & b=c"),
+            (
+                b"text=open https://a.b/v?u=1&code=482914&x=2",
+                "open https://a.b/v?u=1&code=482914&x=2",
+            ),
+            (b"text=https%3A%2F%2Fa.b%2Fv%3Fu%3D1&port=3", "https://a.b/v?u=1"),
+            (b"text=see https://a.b/v?u=1 now&port=3", "see https://a.b/v?u=1 now"),
+        ] {
+            let found = fields(plain, body, &["text", "number"]).unwrap();
+            assert_eq!(found[0], ("text".into(), text.into()));
+        }
+        check(
+            plain,
+            b"link=http://a/?b=1&text=code 1",
+            &[("link", "http://a/?b=1"), ("text", "code 1")],
+        );
+    }
+
+    #[test]
     fn what_is_no_form_has_no_fields() {
         for (content_type, body) in [
             ("application/json", &b"a=1"[..]),
             ("multipart/form-data", b"--X\r\n\r\n"),
             ("multipart/form-data; boundary=Y", b"--X\r\n\r\n"),
         ] {
-            assert_eq!(fields(content_type, body), None, "{content_type}");
+            assert_eq!(fields(content_type, body, &[]), None, "{content_type}");
         }
         check("multipart/form-data; boundary=X", b"--X", &[]);
         let many = "--X\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n".repeat(5_000);
-        let found = fields("multipart/form-data; boundary=X", many.as_bytes()).unwrap();
+        let found = fields("multipart/form-data; boundary=X", many.as_bytes(), &[]).unwrap();
         assert_eq!(found.len(), PARTS_MAX);
     }
 }
