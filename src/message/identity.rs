@@ -211,6 +211,11 @@ impl Counted {
         Self { first, times, last, copies }
     }
 
+    /// True if the activation has not received it.
+    pub const fn is_first(&self) -> bool {
+        self.last.is_none()
+    }
+
     /// How many more of it the reply shows than have come.
     pub const fn spare(&self) -> usize {
         self.copies.saturating_sub(self.times as usize)

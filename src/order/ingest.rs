@@ -18,15 +18,14 @@ use nexnum_engine::reject::Reject;
 use nexnum_engine::time::Time;
 
 use super::Orders;
+use super::received;
 use super::refusal::Refusal;
 use crate::market::Refused;
 use crate::market::sequencer::SendError;
 use crate::message::extract::{self, Readable};
 use crate::message::fit::fit;
 use crate::message::holder::{self, Holder};
-use crate::message::identity::{
-    self, Came, Counted, Look, Parts, PollReply, Signs, StatedParts, Verdict,
-};
+use crate::message::identity::{self, Came, Counted, Look, Parts, PollReply, Signs, Verdict};
 use crate::message::named::{self, Naming};
 use crate::message::unseen::is_placeholder;
 use crate::provider::connected::{Connected, Failure};
@@ -132,15 +131,17 @@ impl Orders {
             let order = match self.holder(&orders, posted, &message) {
                 Ok(order) => order,
                 // Its source repeats what an operator has brought to one of them.
-                Err(_) if orders.iter().any(|order| is_repeat(order, &parts, now)) => {
+                Err(_)
+                    if orders.iter().any(|order| received::has(order, &parts, &readable, now)) =>
+                {
                     return Ok(Ingested::Duplicate);
                 }
                 Err(refusal) => return Err(refusal),
             };
             let came = |digest: u128| {
                 let received = orders.iter().find_map(|known| {
-                    let here = known.id == order.id;
-                    came_at(known, digest).map(|at| Came { at, here })
+                    let at = received::posted_at(known, digest, &parts, &readable)?;
+                    Some(Came { at, here: known.id == order.id })
                 });
                 // Known to the engine alone: an earlier buyer's, whose order is gone.
                 let earlier =
@@ -224,9 +225,12 @@ impl Orders {
             let awaited = is_same_wish(asked, &order);
             let (reply, now) =
                 (PollReply { look, awaited, received, signs }, self.market.clock.now());
-            let known = |at: usize| alike(&order, parts[at].sender, &shown[at].1);
-            let came = |digest| came_at(&order, digest);
+            let known = |at: usize| received::alike(&order, parts[at].sender, &shown[at].1);
+            let came = |digest| received::at(&order, digest);
             let counted = Counted::of(&parts, at, came, known);
+            if counted.is_first() && !awaited && self.is_anothers(&order, &parts[at], readable) {
+                continue;
+            }
             let spare = self.spare_copies.of(order.id, counted.first);
             let digest = match identity::of_polled(&parts, at, counted, spare, reply, now) {
                 Verdict::New(digest) => digest,
@@ -243,6 +247,21 @@ impl Orders {
             self.ingest_polled(connected, &order, message).await?;
         }
         Ok(report.state)
+    }
+
+    /// True if a message without an id is what another buyer of the number has: a provider that
+    /// sells it again may show what it received before.
+    fn is_anothers(&self, order: &Order, parts: &Parts<'_>, readable: &Readable<'_>) -> bool {
+        let Some(assignment) =
+            order.assignment.as_ref().filter(|_| received::is_told_by_text(parts))
+        else {
+            return false;
+        };
+        let others = self.market.read_model.all_holders(assignment.number);
+        others.into_iter().filter(|id| *id != order.id).any(|id| {
+            let other = self.market.read_model.order(id);
+            other.is_some_and(|other| received::alike(&other, parts.sender, readable).is_some())
+        })
     }
 
     /// Ends an order whose buyer has cancelled it and whose provider, which did not answer, shows
@@ -286,7 +305,8 @@ impl Orders {
         parts: &Parts<'_>,
         readable: &Readable<'_>,
     ) -> Result<(), Unseen> {
-        let lacking = partial(order, parts, readable).filter(|_| !order.state.is_closed());
+        let lacking =
+            received::partial(order, parts, readable).filter(|_| !order.state.is_closed());
         let Some(known) = lacking else { return Ok(()) };
         let message = incoming(parts.sender, readable, known.digest);
         let until = self.market.clock.now().plus_ms(INGEST_MS);
@@ -370,48 +390,6 @@ impl Orders {
 fn is_same_wish(asked: &Order, order: &Order) -> bool {
     let has_as_many = asked.messages.len() == order.messages.len();
     asked.awaits_another && order.awaits_another && has_as_many
-}
-
-/// When a message came for an order.
-fn came_at(order: &Order, digest: u128) -> Option<Time> {
-    let known = order.messages.iter().find(|known| known.digest == digest);
-    known.map(|known| known.received_at)
-}
-
-/// True if an order has a posted message, and none that is equal would be another.
-fn is_repeat(order: &Order, parts: &Parts<'_>, now: Time) -> bool {
-    let came = |digest| came_at(order, digest).map(|at| Came { at, here: true });
-    identity::of_posted(parts, came, order.awaits_another, now) == Verdict::Repeat
-}
-
-/// The message of an order that lacks a part that a reply shows of it; none where it may be one
-/// of several.
-fn partial<'a>(
-    order: &'a Order,
-    parts: &Parts<'_>,
-    readable: &Readable<'_>,
-) -> Option<&'a Message> {
-    let (digest, shown) = (identity::first(parts), [parts.sender, &readable.text, &readable.code]);
-    let stated = StatedParts { sender: parts.sender, text: &readable.text, code: &readable.code };
-    let mut same = order.messages.iter().filter(|known| {
-        known.digest == digest || parts.id.is_none() && identity::is_alike(stated, stated_of(known))
-    });
-    let known = same.next().filter(|_| same.next().is_none())?;
-    let lacks = [&known.sender, &known.text, &known.code].map(|part| part.is_empty());
-    let fills = lacks.into_iter().zip(shown).any(|(lacks, shown)| lacks && !is_placeholder(shown));
-    fills.then_some(known)
-}
-
-/// The digest of a message of an order that is the same, as far as both state it.
-fn alike(order: &Order, sender: &str, readable: &Readable<'_>) -> Option<u128> {
-    let stated = StatedParts { sender, text: &readable.text, code: &readable.code };
-    let known = order.messages.iter().find(|known| identity::is_alike(stated, stated_of(known)));
-    known.map(|known| known.digest)
-}
-
-/// What a message says that has come.
-fn stated_of(message: &Message) -> StatedParts<'_> {
-    StatedParts { sender: &message.sender, text: &message.text, code: &message.code }
 }
 
 /// A provider's message.

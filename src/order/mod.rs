@@ -21,6 +21,7 @@ mod overflow;
 mod place;
 mod query;
 pub mod quote;
+mod received;
 mod refusal;
 mod refused;
 mod refused_ids;

@@ -156,7 +156,7 @@ async fn an_offer_that_cost_more_than_its_price_stays_out_after_a_restart() {
 }
 
 /// A market whose provider answers each purchase with this number.
-async fn answering(number: &str) -> Rig {
+pub(super) async fn answering(number: &str) -> Rig {
     let closed = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await.close().await;
     let (told, wrong) = (r#"number = "/phone", cost"#, format!("number = \"={number}\", cost"));
     closed.reword("fivesim", told, &wrong);

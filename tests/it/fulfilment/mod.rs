@@ -13,6 +13,7 @@ mod obtainable;
 mod overflow;
 mod panicked;
 mod resend;
+mod resold;
 mod routing;
 mod shared_account;
 mod upstream;

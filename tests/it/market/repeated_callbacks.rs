@@ -163,3 +163,28 @@ async fn a_callback_that_was_lost_before_a_restart_is_delivered_when_it_comes_af
     assert!(codes(&ann, &first).await.is_empty());
     market.running.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_known_without_its_id_and_reaches_no_later_buyer() {
+    let market = Market::start().await;
+    let (ann, bob) = (market.customer("ann", "5").await, market.customer("bob", "5").await);
+    let said = |code: u32, id: Option<&str>| {
+        let mut body = json!({"number": format!("+{NUMBER}"), "text": format!("code {code}")});
+        id.into_iter().for_each(|id| body["id"] = json!(id));
+        body
+    };
+    market.stock("ID", "telegram", "0.50", NUMBER, 1).await;
+    let first = buy(&ann, "telegram").await;
+    let status = async |body| market.posted(body).await.ok()["status"].clone();
+    assert_eq!(status(said(713_001, Some("q1"))).await, "accepted");
+    assert_eq!(status(said(713_001, None)).await, "duplicate");
+    assert_eq!(codes(&ann, &first).await, ["713001"]);
+    ann.post(&format!("/api/v1/activations/{first}/finish"), json!({})).await.ok();
+    market.stock("ID", "telegram", "0.50", NUMBER, 1).await;
+    let second = buy(&bob, "telegram").await;
+    assert_eq!(status(said(713_001, None)).await, "duplicate");
+    assert!(codes(&bob, &second).await.is_empty());
+    assert_eq!(status(said(713_002, None)).await, "accepted");
+    assert_eq!(codes(&bob, &second).await, ["713002"]);
+    market.running.stop().await.unwrap();
+}
