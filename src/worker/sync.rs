@@ -1,4 +1,5 @@
-//! Syncing: a provider's balance and price list, asked for once an interval.
+//! Syncing: a provider's balance and price list, asked for once an interval. What had no turn is
+//! asked for again soon.
 //!
 //! The same loop probes a provider behind an open breaker.
 
@@ -24,9 +25,9 @@ use crate::supply::{Intake, IntakeError};
 
 /// How often an open breaker is looked at.
 const PROBE_TICK: Duration = Duration::from_secs(1);
-/// Between two tries of a provider's first list: without it nothing of it is for sale.
-const UNLISTED_PAUSE: Duration = Duration::from_secs(3);
-
+/// Between two tries of a provider's first list, without which nothing of it is for sale, and of
+/// what had no turn: it would be later than twice its interval after a second one.
+const SOON: Duration = Duration::from_secs(3);
 /// How long the first sync waits for the list of open activations.
 const LOOK_TIME: Duration = Duration::from_secs(5);
 /// What is told of price lists and balances: a provider that is disabled is not asked for them.
@@ -77,29 +78,38 @@ impl Syncer {
         }
         let mut gap = first_gap(connected.id(), interval);
         let mut has_come = false;
+        let (mut asks, mut all_next) = (Asks::ALL, tokio::time::Instant::now());
         loop {
             let began = tokio::time::Instant::now();
             beat.round();
+            let mut again = Asks::NONE;
             if connected.is_enabled() {
                 let watch = self.watch.clone();
                 tokio::select! {
-                    came = self.sync() => has_come |= came,
+                    synced = self.sync(asks) => {
+                        has_come |= synced.has_come;
+                        again = synced.again;
+                    }
                     never = watch.look_on(&beat) => match never {},
                     () = connected.retired() => return,
                     true = stopped_within(&mut stop, Duration::MAX) => return,
                 }
             }
             // One that is held back came all the same: it is confirmed at the usual pace.
-            let gap = if has_come {
-                mem::replace(&mut gap, interval)
-            } else {
-                interval.min(UNLISTED_PAUSE)
-            };
-            let next = began + gap;
+            if !has_come {
+                all_next = began + interval.min(SOON);
+            } else if asks == Asks::ALL {
+                all_next = began + mem::replace(&mut gap, interval);
+            }
+            let next = if again == Asks::NONE { all_next } else { all_next.min(began + SOON) };
+            asks = if next == all_next { Asks::ALL } else { again };
             loop {
                 tokio::select! {
                     () = tokio::time::sleep_until(next) => break,
-                    () = connected.sync_wanted() => break,
+                    () = connected.sync_wanted() => {
+                        asks = Asks::ALL;
+                        break;
+                    }
                     () = connected.retired() => return,
                     stopped = stopped_within(&mut stop, PROBE_TICK) => {
                         if stopped {
@@ -157,11 +167,21 @@ impl Syncer {
         self.connected.record_error(input, (now, op, None), &error);
     }
 
-    /// True if a price list came, whether it was believed or not.
-    async fn sync(&mut self) -> bool {
-        self.ask_balance().await;
+    /// Asks for what is due, and takes it in.
+    async fn sync(&mut self, asks: Asks) -> Synced {
+        let balance = asks.balance && self.ask_balance().await == Answer::NoTurn;
+        if !asks.list {
+            return Synced { has_come: false, again: Asks { balance, list: false } };
+        }
         let taken_in = self.take_list_in().await;
         let has_come = !matches!(taken_in, Err(SyncError::NoList(_)));
+        let list = matches!(&taken_in, Err(SyncError::NoList(no)) if no.kind == ErrorKind::NoTurn);
+        self.report_list(taken_in);
+        Synced { has_come, again: Asks { balance, list } }
+    }
+
+    /// Tells the operator what a price list came to.
+    fn report_list(&self, taken_in: Result<(), SyncError>) {
         let (failed, quarantined) = match taken_in {
             Ok(()) => (None, None),
             Err(SyncError::Intake(error @ IntakeError::Untrusted { .. })) => (None, Some(error)),
@@ -180,7 +200,6 @@ impl Syncer {
             format!("{held} rows of the price list are held back: their price jumped, or is gone")
         });
         self.report(AttentionKind::PricesQuarantined, held);
-        has_come
     }
 
     /// Fetches the price list and takes it in; what goes wrong is among the provider's failures.
@@ -216,9 +235,9 @@ impl Syncer {
         self.report(AttentionKind::BalanceFailed, None);
     }
 
-    async fn ask_balance(&self) {
+    async fn ask_balance(&self) -> Answer {
         if !self.connected.driver().supports(Op::Balance) {
-            return;
+            return Answer::Given;
         }
         match self.connected.client().balance().await {
             Ok(balance) => self.has_balance(balance),
@@ -226,8 +245,12 @@ impl Syncer {
                 let now = self.market.clock.now();
                 self.connected.note_error(now, Op::Balance, None, &error);
                 self.has_no_balance(now, &error);
+                if error.kind == ErrorKind::NoTurn {
+                    return Answer::NoTurn;
+                }
             }
         }
+        Answer::Given
     }
 
     /// Tells the operator of a balance that did not come. An old one keeps nothing from being
@@ -243,6 +266,35 @@ impl Syncer {
             self.connected.funds().forget_balance();
         }
     }
+}
+
+/// What a sync asks for: all once an interval, then what had no turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asks {
+    balance: bool,
+    list: bool,
+}
+
+impl Asks {
+    const ALL: Self = Self { balance: true, list: true };
+    const NONE: Self = Self { balance: false, list: false };
+}
+
+/// What a sync came to.
+struct Synced {
+    /// Whether a price list came, believed or not.
+    has_come: bool,
+    /// What had no turn, and is asked for again soon.
+    again: Asks,
+}
+
+/// Whether the provider was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// It was, well or ill, or there is nothing to ask.
+    Given,
+    /// Its limits allowed no call in time.
+    NoTurn,
 }
 
 /// From a provider's first list to its second, in the second half of an interval: providers that
@@ -306,6 +358,62 @@ enum SyncError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::market::folder;
+    use crate::provider::dispatch::{Lane, PAUSE_MAX, PauseOf};
+    use crate::server::{self, ProviderSetup, config};
+    use nexnum_driver::Secret;
+    use nexnum_sandbox::{Sandbox, SandboxConfig};
+    use prometheus_client::encoding::prometheus_text::encode;
+    use prometheus_client::registry::Registry;
+    use tempfile::TempDir;
+
+    /// How many price lists and balances had no turn.
+    fn without_turn(market: &Market) -> u32 {
+        let (mut page, mut text) = (Registry::default(), String::new());
+        market.metrics.register(&mut page);
+        encode(&mut text, &page).unwrap();
+        let counts = text.lines().filter(|line| line.contains("\"no_turn\""));
+        counts.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u32>().ok()).sum()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_had_no_turn_is_asked_for_again_soon() {
+        let sandbox = Sandbox::start(SandboxConfig::small(7)).await.unwrap();
+        let (folder, provider) = (TempDir::new().unwrap(), &sandbox.providers()[1]);
+        let dir = folder.path().join("market");
+        folder::init(&dir).unwrap();
+        let config = config::Config {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            data_dir: dir.clone(),
+            ..config::Config::default()
+        };
+        let seller = config::ProviderConfig {
+            base_url: Some(provider.base_url.clone()),
+            sync_interval_s: 3_600,
+            ..config::ProviderConfig::new(provider.name, provider.driver)
+        };
+        let setups = vec![ProviderSetup::new(seller, Secret::new(provider.key.clone()))];
+        let opened = folder::open(&dir, |_| {}).unwrap();
+        let running = server::start(opened, &config, setups).await.unwrap();
+        let orders = &running.rooms.orders;
+        let connected = orders.providers.by_name(provider.name).unwrap();
+        while connected.health().last_sync_at.is_none() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let dispatcher = connected.client().room().dispatcher();
+        dispatcher.pause(PauseOf::One(Lane::Sync), PAUSE_MAX);
+        connected.sync_now();
+        // Each sync asks for a balance and a list.
+        let again = async {
+            while without_turn(&orders.market) < 4 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let is_again = tokio::time::timeout(Duration::from_secs(30), again).await.is_ok();
+        assert!(is_again, "{} calls had no turn", without_turn(&orders.market));
+        running.stop().await.unwrap();
+        sandbox.stop().await;
+    }
 
     #[test]
     fn providers_that_begin_together_are_asked_apart() {

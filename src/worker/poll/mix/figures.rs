@@ -25,16 +25,16 @@ pub(super) fn check(world: &World, seed: u64) {
     assert_eq!((figures.slow_cancels, figures.broken_promises), (0, 0), "{told}");
     assert!(figures.turned_away <= 1 + bought.len() / 100, "admitted and turned away: {told}");
     let end = world.began + mix.run;
-    let mut last = world.began;
-    for at in figures.syncs.iter().copied().chain([end]) {
-        let age = at - last;
-        // With a call in more than 20 s nothing is promised of price lists.
-        let is_asked = world.slowness() <= Duration::from_secs(20);
-        assert!(
-            age <= 2 * mix.sync + world.slowness() || !is_asked,
-            "the price list is {age:?} old: {told}"
-        );
-        last = at;
+    // With a call in more than 20 s nothing is promised of price lists.
+    let is_asked = world.slowness() <= Duration::from_secs(20);
+    for (what, came) in [("price list", &figures.syncs), ("balance", &figures.balances)] {
+        let mut last = world.began;
+        for at in came.iter().copied().chain([end]) {
+            let age = at - last;
+            let is_late = age > 2 * mix.sync + world.slowness();
+            assert!(!is_late || !is_asked, "the {what} is {age:?} old: {told}");
+            last = at;
+        }
     }
     let most = at_least(world, DOUBT_TIME, 5) + Duration::from_millis(mix.call.end);
     for doubt in world.doubts.lock().iter() {

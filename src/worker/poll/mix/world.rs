@@ -16,8 +16,8 @@ use crate::worker::poll::*;
 const POLL_BASE_MS: u64 = 5_000;
 /// How long a cancel may take.
 const CANCEL_TIME: Duration = Duration::from_secs(3);
-/// Between two tries of the syncer before the first list has come.
-const UNLISTED_PAUSE: Duration = Duration::from_secs(3);
+/// Between two tries of the syncer before the first list has come, and of what had no turn.
+const SYNC_SOON: Duration = Duration::from_secs(3);
 /// Rounds of the reconciler, and after a list that it could not have.
 const RECONCILE: Duration = Duration::from_secs(1);
 const RECONCILE_FAILED: Duration = Duration::from_secs(5);
@@ -80,6 +80,7 @@ pub(super) struct Figures {
     pub(super) slow_cancels: usize,
     pub(super) broken_promises: usize,
     pub(super) syncs: Vec<Instant>,
+    pub(super) balances: Vec<Instant>,
     /// Activations that ran out without a last look.
     pub(super) unlooked: usize,
 }
@@ -415,15 +416,28 @@ impl World {
 
     /// Price list and balance, as the syncer asks for them.
     pub(super) async fn sync(self: Arc<Self>) {
-        let mut has_come = false;
+        let (mut balance, mut list, mut has_come) = (true, true, false);
+        let mut all_next = self.began;
         while !self.is_over() {
             let began = Instant::now();
-            self.call_in(Lane::Sync).await;
-            if self.call_in(Lane::Sync).await {
-                self.figures.lock().syncs.push(Instant::now());
-                has_come = true;
+            let was_all = balance && list;
+            if balance && self.call_in(Lane::Sync).await {
+                self.figures.lock().balances.push(Instant::now());
+                balance = false;
             }
-            sleep_until(began + if has_come { self.mix.sync } else { UNLISTED_PAUSE }).await;
+            if list && self.call_in(Lane::Sync).await {
+                self.figures.lock().syncs.push(Instant::now());
+                (has_come, list) = (true, false);
+            }
+            if was_all || !has_come {
+                all_next = began + if has_come { self.mix.sync } else { SYNC_SOON };
+            }
+            let is_left = balance || list;
+            let next = if is_left { all_next.min(began + SYNC_SOON) } else { all_next };
+            if next == all_next {
+                (balance, list) = (true, true);
+            }
+            sleep_until(next).await;
         }
     }
 }
