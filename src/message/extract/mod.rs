@@ -4,7 +4,7 @@
 //! A code has ASCII digits and capitals only, 3 to 10: digits of any script are converted,
 //! separators, invisible characters and the name of a service before a dash are dropped. A
 //! figure counts by its shape and by the words beside it; one that is doubtful is left out.
-//! The work is linear in the text, of which the first 16 KiB are looked at.
+//! The work is linear in the text, of which the first 64 KiB are looked at.
 //!
 //! Leaves to others: what a message is for, and whether it has come before.
 
@@ -25,10 +25,14 @@ mod months;
 mod provider;
 mod shapes;
 mod sides;
+mod spans;
 #[cfg(test)]
 mod tests;
 mod topic;
 mod trie;
+
+/// Bytes of a text that are looked at.
+pub const LOOKED_AT: usize = lexer::LEN_MAX;
 
 pub use provider::{CodeField, Readable, from_provider, read};
 
@@ -45,6 +49,7 @@ pub struct Found {
 /// or none is sure.
 #[must_use]
 pub fn extract(text: &str, sender: &str) -> Option<Found> {
+    let text = bare(text);
     // 1. As it was written; without accents and invisible characters, digits in ASCII.
     let text = mend::mend(&text[..text.floor_char_boundary(lexer::LEN_MAX)]);
     let text = emphasis::plain(text);
@@ -60,4 +65,12 @@ pub fn extract(text: &str, sender: &str) -> Option<Found> {
     let judged = model::judge(&row, &lexed, sender);
     let (code, confidence) = judged.or_else(|| links::judge(&row, &lexed.text))?;
     Some(Found { code: code.as_str().into(), confidence })
+}
+
+/// The digits of a text that has nothing else but a sign before or behind them: "#44150".
+fn bare(text: &str) -> &str {
+    let whole = text.trim();
+    let digits = whole.trim_start_matches(['#', '№']).trim_end_matches(['.', ',', '!', ';']);
+    let is_bare = (4..=10).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    if is_bare { digits } else { text }
 }

@@ -77,7 +77,9 @@ pub struct Readable<'a> {
 pub fn read<'a>(text: &'a str, field: &'a str, sender: &str) -> Readable<'a> {
     let find = |text: &str| extract(text, sender).map(|found| found.code);
     match from_provider(field) {
-        CodeField::Code(code) => Readable { text: text.into(), code },
+        CodeField::Code(code) => {
+            Readable { text: text.into(), code: with_zeros(text, &code).unwrap_or(code) }
+        }
         CodeField::Text(said) => {
             let code = find(said).or_else(|| find(text)).unwrap_or_default();
             let text = match (text.contains(said), text) {
@@ -88,6 +90,19 @@ pub fn read<'a>(text: &'a str, field: &'a str, sender: &str) -> Readable<'a> {
             Readable { text, code }
         }
     }
+}
+
+/// The code with the zeros that its text has before it: a source that keeps codes as numbers
+/// has lost them.
+fn with_zeros(text: &str, code: &str) -> Option<Box<str>> {
+    let is_number = code.bytes().all(|b| b.is_ascii_digit()) && !code.starts_with('0');
+    let figures = text.split(|c: char| !c.is_ascii_alphanumeric());
+    let mut figures = figures.filter(|figure| !figure.is_empty());
+    let is_it =
+        |figure: &&str| figure.trim_start_matches('0') == code && CODE_LEN.contains(&figure.len());
+    let whole = figures.clone().any(|figure| figure == code);
+    let found = figures.find(is_it).filter(|_| is_number && !whole);
+    found.map(Into::into)
 }
 
 #[cfg(test)]

@@ -36,6 +36,14 @@ fn the_examples_have_the_codes_that_a_reader_would_enter() {
 }
 
 #[test]
+fn a_figure_that_has_only_a_sign_beside_it_is_a_code() {
+    for text in ["4410.", "4410,", " 4410!\n", "#4410", "№4410"] {
+        assert_eq!(extract(text, "").map(|found| found.code), Some("4410".into()), "{text}");
+    }
+    assert_eq!(extract("#441", ""), None);
+}
+
+#[test]
 fn the_number_that_a_message_comes_from_is_not_its_code() {
     let text = "Your code will come in another message from 48213.";
     assert_eq!(extract(text, "48213"), None);

@@ -17,6 +17,7 @@ use super::candidates::candidates;
 use super::code::Code;
 use super::items::Row;
 use super::lexer::Lexed;
+use super::spans::is_span;
 use super::topic::Topic;
 
 /// Percent that a code has at least: what is less likely is not found.
@@ -31,7 +32,10 @@ pub(super) fn judge(row: &Row, lexed: &Lexed, sender: &str) -> Option<(Code, u8)
     if row.figures.is_empty() {
         return None;
     }
-    choose(Table(TABLE), &scene(row, lexed, sender))
+    let (code, percent) = choose(Table(TABLE), &scene(row, lexed, sender))?;
+    let mut said = row.figures.iter().filter(|figure| figure.code == code);
+    let is_span = said.all(|figure| is_span(&lexed.text, figure.start, figure.end));
+    (!is_span).then_some((code, percent))
 }
 
 /// The code of a message by a table.
