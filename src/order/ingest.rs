@@ -406,6 +406,10 @@ fn read<'a>(message: &Arrived<'a>) -> (Parts<'a>, Readable<'a>) {
     if readable.text.len() > TEXT_LEN_MAX {
         readable.text =
             fit(&readable.text, TEXT_LEN_MAX, &readable.code, sender).into_owned().into();
+        // A code behind what is looked at may stand in what is kept of the end.
+        if readable.code.is_empty() && text.len() > extract::LOOKED_AT {
+            readable.code = extract::read(&readable.text, "", sender).code;
+        }
     }
     let has_code = !readable.code.is_empty();
     (Parts { id: external_id, sender, text, code, has_code }, readable)

@@ -73,8 +73,9 @@ pub struct StatusReport {
     /// The provider has one word for a message that is there and another for one that is
     /// awaited, and this is one of the two: an old message beside it does not make the state.
     pub by_word: bool,
-    /// Something stands where a message should, and none of its fields is where the driver looks:
-    /// what an operator is told of the reply. The other messages are read all the same.
+    /// Something stands where a message should, and none of its fields is where the driver looks,
+    /// or the state is a word that the driver does not have: what an operator is told of the
+    /// reply. The other messages are read all the same.
     pub unread: Option<Box<ProviderError>>,
 }
 
@@ -230,21 +231,24 @@ pub(super) fn compile_messages(
 }
 
 pub(super) fn read(fields: &StatusFields, input: &Input<'_, '_>) -> Result<StatusReport, Misfit> {
-    let word = input.root(&fields.state).ok_or(Misfit)?;
-    let state = *fields.states.get(&word).ok_or(Misfit)?;
+    let word = input.root(&fields.state);
+    let known = word.and_then(|word| fields.states.get(&word)).copied();
     let shown = match &fields.messages {
         Some(messages) => read_messages(messages, input, input.view.root.as_ref())?,
         None => ShownMessages::default(),
     };
+    // A message is there, whatever a word means that no driver has.
+    let has_message = !shown.messages.is_empty();
+    let state = known.or_else(|| has_message.then_some(ExternalState::Received)).ok_or(Misfit)?;
     let number = fields.number.as_ref();
     let number = number.map(|number| number.assemble(|sources| input.root(sources)));
     let number = number.unwrap_or_default();
     let seen = state.seen_with(&shown.messages);
-    let by_word = fields.by_word && seen == state;
+    let by_word = fields.by_word && known == Some(seen);
     let error = || Box::new(unread(input.view.reply, &input.view.text));
     // A word that a message is there, which has another for waiting, and no place of one.
     let is_announced = fields.by_word && state == ExternalState::Received && shown.absent;
-    let unread = (shown.misplaced || is_announced).then(error);
+    let unread = (known.is_none() || shown.misplaced || is_announced).then(error);
     Ok(StatusReport { state: seen, messages: shown.messages, number, by_word, unread })
 }
 

@@ -51,6 +51,23 @@ fn what_is_longer_than_a_code_is_a_text() {
 }
 
 #[test]
+fn a_message_is_read_beside_a_state_that_no_driver_knows() {
+    let check = |name: &str, body: &str, messages: usize| match shipped(name)
+        .interpret(Op::Status, &reply(body))
+    {
+        Ok(Output::Status(report)) => {
+            assert_eq!((report.state, report.by_word), (ExternalState::Received, false));
+            assert_eq!((report.messages.len(), report.unread.is_some()), (messages, true));
+        }
+        other => assert!(messages == 0 && other.is_err(), "{body}: {other:?}"),
+    };
+    let sms = r#"[{"id":1,"sender":"X","text":"code 48213","code":"48213"}]"#;
+    check("fivesim", &format!(r#"{{"id":1,"status":"DONE","sms":{sms}}}"#), 1);
+    check("fivesim", r#"{"id":1,"status":"DONE","sms":[]}"#, 0);
+    check("smspool", r#"{"status":9,"sms":"48213","full_sms":"code 48213"}"#, 1);
+}
+
+#[test]
 fn a_state_is_by_word_where_words_tell_an_old_message_from_an_awaited_one() {
     let check = |name: &str, body: &str, expected: bool| {
         let read = shipped(name).interpret(Op::Status, &reply(body));

@@ -109,6 +109,19 @@ fn with_zeros(text: &str, code: &str) -> Option<Box<str>> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_code_that_was_kept_as_a_number_has_the_zeros_of_its_text() {
+        for (text, field, code) in [
+            ("Your code 08806", "8806", "08806"),
+            ("0042 is your code", "42", "0042"),
+            ("Your code 8806, not 08806", "8806", "8806"),
+            ("Order 108806", "8806", "8806"),
+            ("", "8806", "8806"),
+        ] {
+            assert_eq!(&*read(text, field, "").code, code, "{text}");
+        }
+    }
+
     #[track_caller]
     fn code_of(field: &str, expected: &str) {
         assert_eq!(from_provider(field), CodeField::Code(expected.into()), "{field:?}");
