@@ -1,17 +1,19 @@
 //! Bodies as text: in the charset that they show, name, or are taken for.
 //!
 //! Promises: a body without a charset loses nothing, since what is not UTF-8 in it is read as
-//! windows-1252, which gives every byte a character. A wrong charset costs no ASCII of a body
-//! that has it as it is, as digits and marks of JSON. Leaves to others: what the text means.
+//! the charset that its bytes show without a fault, else as windows-1252, which gives every byte
+//! a character. A wrong charset costs no ASCII of a body that has it as it is, as digits and
+//! marks of JSON. Leaves to others: what the text means.
 
 use std::borrow::Cow;
 
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{
     BIG5, EUC_KR, Encoding, GBK, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252,
 };
 
 /// A body as text: in the charset that its mark or its first bytes show, else in the one that
-/// its `Content-Type` names, else in UTF-8. What is not UTF-8 there is windows-1252; what another
+/// its `Content-Type` names, else in UTF-8. What is not UTF-8 there is guessed; what another
 /// charset cannot decode becomes U+FFFD, and the digits beside it stay. A body that is UTF-8 with
 /// more than ASCII is UTF-8 whatever it is called, but where it has few such characters and is
 /// without a fault in an eastern charset that it names. A mark at the start is left out.
@@ -21,7 +23,7 @@ pub fn decoded<'a>(content_type: &str, body: &'a [u8]) -> Cow<'a, str> {
     let body = &body[mark_len..];
     // Bytes of ASCII are other letters in ISO-2022-JP and in UTF-16.
     if encoding == UTF_8 || (body.is_ascii() && encoding.is_ascii_compatible()) {
-        return utf8_or_western(body);
+        return utf8_or_guessed(body);
     }
     encoding.decode_without_bom_handling(body).0
 }
@@ -73,10 +75,14 @@ fn wide(body: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// UTF-8, and windows-1252 where it is not: a list may have rows of both.
-fn utf8_or_western(body: &[u8]) -> Cow<'_, str> {
+/// UTF-8, else what the bytes are guessed to be, else UTF-8 with windows-1252 where it is not: a
+/// list may have rows of both.
+fn utf8_or_guessed(body: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(body) {
         return Cow::Borrowed(text);
+    }
+    if let Some(text) = guessed(body) {
+        return text;
     }
     let mut text = String::with_capacity(body.len() + body.len() / 8);
     for chunk in body.utf8_chunks() {
@@ -84,6 +90,36 @@ fn utf8_or_western(body: &[u8]) -> Cow<'_, str> {
         text.push_str(&WINDOWS_1252.decode_without_bom_handling(chunk.invalid()).0);
     }
     Cow::Owned(text)
+}
+
+/// Bytes that are not UTF-8 which a guess needs: a few letters with accents are windows-1252.
+const GUESSED_LEN: usize = 4;
+
+/// Bytes of a body that a guess is made from, at most: each is looked at once for each charset.
+const LOOKED_AT: usize = 16 * 1024;
+
+/// A body in the charset that its bytes are likely to be in, if all of it can be read so and
+/// it is another than windows-1252, which is read beside UTF-8. One that is UTF-8 for the most
+/// part is UTF-8 with a fault, as where a text was cut in a character.
+fn guessed(body: &[u8]) -> Option<Cow<'_, str>> {
+    let (mut read, mut unread) = (0, 0);
+    for chunk in body.utf8_chunks() {
+        read += chunk.valid().bytes().filter(|byte| !byte.is_ascii()).count();
+        unread += chunk.invalid().len();
+    }
+    if unread < GUESSED_LEN || read > unread {
+        return None;
+    }
+    // ASCII tells nothing, but what stands before the first letter may be a part of its word.
+    let first = body.iter().position(|byte| !byte.is_ascii())?.saturating_sub(1);
+    let looked_at = &body[first..body.len().min(first + LOOKED_AT)];
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    detector.feed(looked_at, first + looked_at.len() == body.len());
+    let encoding = detector.guess(None, Utf8Detection::Deny);
+    if encoding == WINDOWS_1252 {
+        return None;
+    }
+    encoding.decode_without_bom_handling_and_without_replacement(body)
 }
 
 /// The encoding of a label: those of the WHATWG, Windows' own numbers for the eastern ones, and
@@ -203,5 +239,36 @@ mod tests {
         assert_eq!(decoded("text/plain; charset=\"utf-16be\"", &eastern), "码 1");
         assert_eq!(decoded("", &[&b"\xfe\xff"[..], &eastern].concat()), "码 1");
         assert!(!is_utf16("text/plain", b"1"));
+    }
+
+    #[test]
+    fn a_charset_that_is_not_named_is_guessed_from_the_text() {
+        let texts = [
+            (GBK, "您的验证码是48291，请勿泄露给他人。"),
+            (BIG5, "您的驗證碼是48291，請勿告訴他人。"),
+            (SHIFT_JIS, "あなたの認証コードは48291です。"),
+            (EUC_KR, "인증번호는 48291 입니다. 타인에게 알려주지 마세요."),
+            (encoding_rs::WINDOWS_1251, "Ваш код подтверждения: 48291. Никому его не сообщайте."),
+        ];
+        for (encoding, text) in texts {
+            let json = format!(r#"{{"id":17,"status":"RECEIVED","sms":[{{"text":"{text}"}}]}}"#);
+            for whole in [text.to_owned(), format!("STATUS_OK:{text}"), json] {
+                let body = encoding.encode(&whole).0;
+                for content_type in ["", "application/json", "text/plain; charset=utf-8"] {
+                    assert_eq!(decoded(content_type, &body), whole, "{}", encoding.name());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_of_utf8_with_a_fault_is_not_guessed_at() {
+        let cut = &"Ваш код подтверждения: 48291. Никому".as_bytes()[..60];
+        let lone = ["您的验证码是48291".as_bytes(), b"\xff"].concat();
+        for body in [cut, &lone] {
+            let valid = body.utf8_chunks().next().map_or("", |it| it.valid());
+            assert!(decoded("", body).starts_with(valid), "{}", decoded("", body));
+        }
+        assert_eq!(decoded("", b"Tu c\xf3digo: 48291"), "Tu código: 48291");
     }
 }
