@@ -1,6 +1,6 @@
 //! Our account at a provider, as its lists of open activations show it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nexnum_driver::{ActiveRow, ProviderError};
 use nexnum_engine::time::Time;
@@ -8,6 +8,7 @@ use nexnum_engine::time::Time;
 use super::active::OpenList;
 use super::connected::Connected;
 use super::listed::Listed;
+use super::reported_rows;
 use super::server_clock::{ClockOffset, Look};
 use super::sightings::{Made, Shown};
 use crate::attention::AttentionKind;
@@ -100,7 +101,32 @@ impl Connected {
 
     /// True if a list that was there before a moment showed an activation.
     pub(crate) fn showed(&self, external_id: &str, before: Time) -> bool {
-        self.sightings.lock().showed(external_id, before)
+        let is_remembered = || self.reported_at(external_id).is_some_and(|at| at < before);
+        self.sightings.lock().showed(external_id, before) || is_remembered()
+    }
+
+    /// Remembers what is reported of a list, over a restart too, and that it shows all of
+    /// `shown`. False if there is no room for one.
+    pub(crate) fn is_reported<'a>(
+        &self,
+        reported: impl Iterator<Item = &'a ActiveRow>,
+        shown: &BTreeSet<&str>,
+        is_cut: bool,
+        now: Time,
+    ) -> bool {
+        let Some(rows) = self.reported().filter(|_| !self.is_retired()) else { return true };
+        let reported = reported.map(|row| (&*row.external_id, self.made(row).before.min(now)));
+        rows.note(self.name(), reported, shown, is_cut, now)
+    }
+
+    /// When a row was made, of which its date or lists say so: not after it was reported.
+    pub(crate) fn made_by_report(&self, row: &ActiveRow, made: Made) -> Made {
+        reported_rows::made_by(made, self.reported_at(&row.external_id))
+    }
+
+    /// When an activation that was reported was seen first.
+    fn reported_at(&self, external_id: &str) -> Option<Time> {
+        self.reported()?.seen_at(self.name(), external_id)
     }
 
     /// Remembers between which moments a purchase of ours was made.

@@ -15,6 +15,7 @@ use nexnum_driver::{Currency, Op};
 use parking_lot::Mutex;
 
 use super::kept_file;
+use super::reported_rows::ReportedRows;
 use super::shared_accounts::SharedAccounts;
 
 /// The file's name in the data folder: a line a provider, its basis and its name; behind them the
@@ -30,6 +31,8 @@ pub struct CostBases {
     known: Mutex<BTreeMap<String, Row>>,
     /// What is known of their accounts.
     accounts: SharedAccounts,
+    /// What lists of them showed that was reported.
+    reported: ReportedRows,
 }
 
 /// What is known of one provider.
@@ -92,12 +95,18 @@ impl CostBases {
             Some(((*name).to_owned(), Row { basis, learned }))
         });
         let accounts = SharedAccounts::open(folder);
-        Self { path, known: Mutex::new(known.collect()), accounts }
+        let reported = ReportedRows::open(folder);
+        Self { path, known: Mutex::new(known.collect()), accounts, reported }
     }
 
     /// Which providers' accounts are shared.
     pub(super) const fn accounts(&self) -> &SharedAccounts {
         &self.accounts
+    }
+
+    /// What lists showed that was reported as not attributable.
+    pub(super) const fn reported(&self) -> &ReportedRows {
+        &self.reported
     }
 
     /// Whether a provider's costs are known to be on another basis than this.

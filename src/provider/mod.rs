@@ -28,6 +28,7 @@ pub(crate) mod listed;
 pub mod providers;
 mod reading;
 pub mod refused_stock;
+mod reported_rows;
 mod retry_after;
 pub(crate) mod server_clock;
 mod shared_accounts;

@@ -17,6 +17,7 @@ use crate::attention::AttentionKind;
 use crate::provider::consequence;
 use crate::provider::cost_basis::CostBases;
 use crate::provider::key_word::is_of_one;
+use crate::provider::reported_rows::ReportedRows;
 use crate::provider::shared_accounts::SharedAccounts;
 
 /// Between two syncs that such answers ask for.
@@ -40,6 +41,11 @@ impl Connected {
     /// Which providers' accounts are known to be shared.
     pub(in crate::provider) fn accounts(&self) -> Option<&SharedAccounts> {
         self.bases.as_deref().map(CostBases::accounts)
+    }
+
+    /// What lists showed that was reported as not attributable.
+    pub(in crate::provider) fn reported(&self) -> Option<&ReportedRows> {
+        self.bases.as_deref().map(CostBases::reported)
     }
 
     fn basis(&self) -> String {

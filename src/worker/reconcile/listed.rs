@@ -75,7 +75,7 @@ pub(super) fn read(
         if order_of(row).is_some() || orders.doubts.is_disowned(provider, &row.external_id) {
             return None;
         }
-        let made = clocks.made(row, connected.made(row));
+        let made = connected.made_by_report(row, clocks.made(row, connected.made(row)));
         let (country, service) = names.read((orders.market.catalog, connected.crosswalk()), row);
         Some((row.clone(), Unowned { country, service, made }))
     };

@@ -107,7 +107,7 @@ impl Reconciler {
     /// their number until they are gone.
     pub(super) fn report<'a>(
         &mut self,
-        rows: impl Iterator<Item = &'a ActiveRow>,
+        rows: impl Iterator<Item = &'a ActiveRow> + Clone,
         unowned: &[(ActiveRow, Unowned)],
         is_cut: bool,
     ) {
@@ -115,6 +115,13 @@ impl Reconciler {
         let (provider, read_model) = (self.connected.name(), &self.orders.market.read_model);
         let before = std::mem::take(&mut self.unattributed);
         let shown: BTreeSet<&str> = unowned.iter().map(|(row, _)| &*row.external_id).collect();
+        let now = self.orders.market.clock.now();
+        if !self.connected.is_reported(rows.clone(), &shown, is_cut, now) {
+            // What is not remembered is a stranger's after a restart: so is all of the account.
+            self.shared_until = self.shared_until.max(now.plus_ms(SHARED_MS));
+            self.connected.is_shared_until(self.shared_until);
+            self.connected.tell_shared(None);
+        }
         let is_left = |id: &&String| {
             shown.contains(id.as_str())
                 || is_cut && read_model.purchase(self.connected.id(), id).is_none()

@@ -160,6 +160,37 @@ async fn an_account_that_was_seen_to_be_shared_is_so_after_a_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_reported_before_a_start_is_not_sold_after_it_where_a_list_lacked_it() {
+    let closed = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await.close().await;
+    closed.reword("handler", r#"created = "/activationTime", "#, "");
+    let rig = closed.open().await;
+    synced(rig.orders()).await;
+    // More rows than were bought: none of them is known to be ours.
+    let (theirs, other) = tokio::join!(stray(&rig.sandbox), stray(&rig.sandbox));
+    rig.sandbox.faults(HANDLER).next(FaultKind::Http500);
+    drop(rig.buy(None).await);
+    until(|| rig.unattributed() == 2).await;
+    let closed = rig.close().await;
+    let cancel = format!("action=setStatus&status=8&id={other}");
+    assert_eq!(ask_handler(&closed.sandbox, &cancel).await, "ACCESS_CANCEL");
+    let rig = closed.open().await;
+    synced(rig.orders()).await;
+    // The row left seems to be of this moment: the list before it does not show it.
+    tokio::time::sleep(A_WHILE).await;
+    rig.sandbox.faults(HANDLER).next(FaultKind::ListEmpty);
+    rig.sandbox.faults(HANDLER).next(FaultKind::Http500);
+    rig.doubt(2).await;
+    tokio::time::sleep(A_WHILE).await;
+    for id in [OrderId(1), OrderId(2)] {
+        let order = rig.orders().market.read_model.order(id).unwrap();
+        assert_eq!(order.assignment, None, "{order:?}");
+    }
+    let status = ask_handler(&rig.sandbox, &format!("action=getStatus&id={theirs}")).await;
+    assert_eq!(status, "STATUS_WAIT_CODE");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_lists_had_shown_before_a_purchase_is_not_sold_as_its_answer() {
     let closed = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await.close().await;
     let theirs = stray(&closed.sandbox).await;
