@@ -262,6 +262,22 @@ mod tests {
     }
 
     #[test]
+    fn western_texts_are_read_as_they_are() {
+        for text in [
+            "Tu código de verificación es 48291. Válido por 10 minutos. ¡No lo compartas!",
+            "Votre code de sécurité à usage unique est 48291, valable une journée entière.",
+            "Ihr Bestätigungscode für die Überprüfung lautet 48291. Gültig für fünf Minuten.",
+            "Seu código de verificação é 48291. Não o compartilhe com ninguém.",
+            "Din bekräftelsekod är 48291. Den gäller i några få minuter, dela den inte på nätet.",
+            "Vahvistuskoodisi on 48291. Älä jaa tätä koodia kenenkään kanssa, pidä se itselläsi.",
+            "Přihlašovací kód",
+        ] {
+            let (body, _, is_lost) = WINDOWS_1252.encode(text);
+            assert_eq!(decoded("", &body) == text, !is_lost, "{}", decoded("", &body));
+        }
+    }
+
+    #[test]
     fn a_text_of_utf8_with_a_fault_is_not_guessed_at() {
         let cut = &"Ваш код подтверждения: 48291. Никому".as_bytes()[..60];
         let lone = ["您的验证码是48291".as_bytes(), b"\xff"].concat();
