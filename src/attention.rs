@@ -28,7 +28,7 @@ const EVENT_KEPT_MS: u64 = 24 * 60 * 60 * 1000;
 enum Lasts {
     /// Until it is cleared.
     UntilCleared,
-    /// A day, unless it is cleared before.
+    /// A day, unless it is cleared before, and as long as it is held.
     ADay,
     /// Until it has not been noticed for an hour.
     UntilQuiet,
@@ -105,7 +105,8 @@ kinds! {
     UnattributedPurchase "unattributed_purchase" UntilCleared
     /// Another program buys on our account at a provider.
     SharedAccount "shared_account" UntilCleared
-    /// A provider charged more than the customer paid.
+    /// A provider charged more than the customer paid: the offer is closed until its list names as
+    /// much.
     Overcharge "overcharge" ADay
     /// A provider answered a purchase with a number of another country, or of another order: it
     /// was not sold.
@@ -249,13 +250,40 @@ impl Attention {
             (row.text, row.lasts) = (text, lasts);
             return;
         }
-        let (kind, subject) = key.clone();
-        if list.of_kind(kind) >= OF_KIND_MAX {
-            return list.leave_out(kind);
+        if list.of_kind(key.0) >= OF_KIND_MAX {
+            return list.leave_out(key.0);
         }
-        let row = AttentionRow { kind, subject, since: now, last_at: now, count: 1, text, lasts };
-        row.log_begin();
-        list.rows.insert(key, row);
+        list.add(now, lasts, key, text);
+    }
+
+    /// Has the rows of a kind about a provider's orders last as long as they are among these, and
+    /// from then on as any of their kind; those that are not there are noted.
+    pub fn hold_orders(
+        &self,
+        kind: AttentionKind,
+        provider: &str,
+        texts: &BTreeMap<OrderId, String>,
+    ) {
+        let (now, mut list) = (self.shared.clock.now(), self.shared.list.lock());
+        for (_, row) in list.rows.iter_mut().filter(|((of, _), _)| *of == kind) {
+            if row.subject.provider.as_deref() == Some(provider) {
+                let is_held = row.subject.order.is_some_and(|order| texts.contains_key(&order));
+                row.lasts = if is_held { Lasts::UntilCleared } else { kind.lasts() };
+            }
+        }
+        let has_left_out = list.left_out.contains_key(&kind);
+        for (order, text) in texts {
+            let key = (kind, (provider, *order).into());
+            if list.rows.contains_key(&key) {
+                continue;
+            }
+            if list.of_kind(kind) < OF_KIND_MAX {
+                list.add(now, Lasts::UntilCleared, key, text.clone());
+            } else if !has_left_out {
+                // Counted once, however often they are looked at.
+                list.leave_out(kind);
+            }
+        }
     }
 
     /// Notes that a condition's cause is gone. Nothing happens if there is no such row.
@@ -264,10 +292,11 @@ impl Attention {
     }
 
     /// Takes the rows of a kind off the list, since the operator has dealt with them: those about
-    /// a provider and an order, or about any. Gives how many there were.
+    /// a provider and an order, or about any, whose cause is not known to last. Gives how many
+    /// there were.
     ///
     /// # Errors
-    /// Their cause lasts, as far as is known, and with it they do.
+    /// The cause of all of them lasts, and with it they do.
     pub fn settle(
         &self,
         kind: AttentionKind,
@@ -275,15 +304,18 @@ impl Attention {
         order: Option<OrderId>,
     ) -> Result<usize, CauseLasts> {
         let mut list = self.shared.list.lock();
-        let is_meant = |key: &&(AttentionKind, AttentionSubject)| {
+        let is_meant = |key: &(AttentionKind, AttentionSubject)| {
             key.0 == kind
                 && provider.is_none_or(|wanted| key.1.provider.as_deref() == Some(wanted))
                 && order.is_none_or(|wanted| key.1.order == Some(wanted))
         };
-        let keys: Vec<_> = list.rows.keys().filter(is_meant).cloned().collect();
-        if !keys.is_empty() && kind.lasts() == Lasts::UntilCleared {
+        let meant = list.rows.iter().filter(|(key, _)| is_meant(key));
+        let lasts = |(_, row): &(&_, &AttentionRow)| row.lasts == Lasts::UntilCleared;
+        let (lasting, over): (Vec<_>, Vec<_>) = meant.partition(lasts);
+        if over.is_empty() && !lasting.is_empty() {
             return Err(CauseLasts);
         }
+        let keys: Vec<_> = over.into_iter().map(|(key, _)| key.clone()).collect();
         keys.iter().for_each(|key| list.remove(key));
         Ok(keys.len())
     }
@@ -337,6 +369,19 @@ impl List {
     fn of_kind(&self, kind: AttentionKind) -> usize {
         let from = (kind, AttentionSubject::default());
         self.rows.range(from..).take_while(|((of, _), _)| *of == kind).count()
+    }
+
+    fn add(
+        &mut self,
+        now: Time,
+        lasts: Lasts,
+        key: (AttentionKind, AttentionSubject),
+        text: String,
+    ) {
+        let (kind, subject) = key.clone();
+        let row = AttentionRow { kind, subject, since: now, last_at: now, count: 1, text, lasts };
+        row.log_begin();
+        self.rows.insert(key, row);
     }
 
     fn leave_out(&mut self, kind: AttentionKind) {

@@ -117,6 +117,37 @@ fn what_happened_is_shown_for_a_day_and_a_condition_until_it_ends() {
 }
 
 #[test]
+fn rows_of_orders_last_as_long_as_they_are_held() {
+    let attention = Attention::default();
+    let held = |orders: &[u32]| {
+        let texts = orders.iter().map(|order| (OrderId(*order), "charged 3".to_owned()));
+        attention.hold_orders(AttentionKind::Overcharge, "a", &texts.collect());
+    };
+    let settle = || attention.settle(AttentionKind::Overcharge, None, None);
+    for (provider, order) in [("a", 7), ("a", 8), ("b", 9)] {
+        attention.raise(AttentionKind::Overcharge, (provider, OrderId(order)), "charged 2");
+    }
+    held(&[8, 10]);
+    held(&[8, 10]);
+    let (eight, ten) = ("overcharge a/8/ x1: charged 2", "overcharge a/10/ x1: charged 3");
+    let others = ["overcharge a/7/ x1: charged 2", "overcharge b/9/ x1: charged 2"];
+    assert_eq!(shown(&attention), [ten, others[0], eight, others[1]]);
+    let day = attention.shared.clock.now().plus_ms(DAY_MS);
+    attention.shared.list.lock().expire(day);
+    assert_eq!(shown(&attention), [ten, eight]);
+    assert_eq!(settle(), Err(CauseLasts));
+    attention.raise(AttentionKind::Overcharge, ("a", OrderId(7)), "charged 2");
+    assert_eq!(settle(), Ok(1), "the others last");
+    held(&[10]);
+    assert_eq!(settle(), Ok(1));
+    assert_eq!(shown(&attention), [ten]);
+    // A full list counts those that it has no room for once.
+    held(&(0..OF_KIND_MAX as u32 + 2).collect::<Vec<_>>());
+    held(&(0..OF_KIND_MAX as u32 + 2).collect::<Vec<_>>());
+    assert_eq!(attention.rows(OF_KIND_MAX).1, 2);
+}
+
+#[test]
 fn every_kind_has_a_word_of_its_own() {
     let words: std::collections::BTreeSet<_> =
         AttentionKind::ALL.iter().map(|kind| kind.word()).collect();

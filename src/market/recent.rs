@@ -37,11 +37,22 @@ struct Attempt {
     provider: ProviderId,
 }
 
+/// A purchase that cost more than it was sold for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overcharged {
+    /// The order that has it.
+    pub order: OrderId,
+    /// What its customer paid.
+    pub price: Micros,
+    /// What its provider charged.
+    pub cost: Micros,
+}
+
 /// What the ledger's last days tell.
 #[derive(Debug, Default)]
 pub struct Recent {
-    /// What offers were charged that cost more than they were sold for.
-    pub overcharged: BTreeMap<OfferId, Micros>,
+    /// What offers were charged most that cost more than they were sold for.
+    pub overcharged: BTreeMap<OfferId, Overcharged>,
     /// Orders of which a provider has kept what it was to take back, and who did.
     pub stayed: Vec<(OrderId, ProviderId)>,
     /// Orders that have left memory before their end was taken by their provider.
@@ -88,7 +99,7 @@ impl Recent {
             Event::Offer(OfferEvent::OffersPriced { terms, .. }) => {
                 for terms in terms {
                     let charged = self.overcharged.get(&terms.offer);
-                    if charged.is_some_and(|charged| terms.cost >= *charged) {
+                    if charged.is_some_and(|charged| terms.cost >= charged.cost) {
                         self.overcharged.remove(&terms.offer);
                     }
                 }
@@ -124,9 +135,12 @@ impl Recent {
                 }
                 let attempt = self.attempts.get(order).filter(|attempt| *cost > attempt.price);
                 let has_room = self.overcharged.len() < ENTRIES_MAX;
-                if let Some(attempt) = attempt.filter(|_| has_room) {
-                    let charged = self.overcharged.entry(attempt.offer).or_insert(*cost);
-                    *charged = (*charged).max(*cost);
+                if let Some(Attempt { offer, price, .. }) = attempt.filter(|_| has_room) {
+                    let new = Overcharged { order: *order, price: *price, cost: *cost };
+                    let charged = self.overcharged.entry(*offer).or_insert(new);
+                    if new.cost >= charged.cost {
+                        *charged = new;
+                    }
                 }
             }
             OrderEvent::OrderFailed { order, .. } => drop(self.attempts.remove(order)),

@@ -38,6 +38,7 @@ use crate::provider::buying::{BuyOutcome, BuyRequest, UnknownPurchase};
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence;
 use crate::provider::dispatch::Admission;
+use crate::provider::least_cost::Overcharge;
 use crate::provider::server_clock::Look;
 use crate::supervisor::caught;
 
@@ -461,16 +462,14 @@ pub(crate) fn note_charge(
         return;
     }
     let market = &orders.market;
+    let overcharge = Overcharge { order, price, cost };
     if let Some(ask) = market.grid.ask(offer) {
-        connected.least_costs().charged((offer, (ask.product, ask.carrier)), cost);
+        connected.least_costs().charged((offer, (ask.product, ask.carrier)), overcharge);
     }
     market.grid.exhaust(offer);
     market.metrics.overcharged(connected.name());
-    let text = format!(
-        "the provider charged {cost} for a number that was sold for {price}: its offer is closed \
-         until its listed cost is as much"
-    );
-    market.attention.raise(AttentionKind::Overcharge, (connected.name(), order), text);
+    let subject = (connected.name(), order);
+    market.attention.raise(AttentionKind::Overcharge, subject, overcharge.text());
     let (at, op) = (market.clock.now(), Op::Buy);
     let text = format!("charged {cost}, sold for {price}");
     connected.note_failure(Failure { at, op, order: Some(order), text });

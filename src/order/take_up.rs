@@ -6,7 +6,6 @@ use std::sync::Arc;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::FindOrphan;
 use nexnum_engine::ids::{OfferId, OrderId};
-use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::state::{GivenUp, NamedPurchase};
@@ -20,7 +19,8 @@ use super::unknown::{self, UnknownAttempt};
 use crate::attention::AttentionKind;
 use crate::market::UnderWay;
 use crate::market::attempts::{AttemptTimes, Attempts};
-use crate::market::recent::Recent;
+use crate::market::recent::{Overcharged, Recent};
+use crate::provider::least_cost::Overcharge;
 
 impl Orders {
     /// Takes up what was under way when the last process ended, before an order can be
@@ -106,26 +106,29 @@ impl Orders {
         let is_overcharged =
             |order: &Arc<Order>| order.assignment.is_some() && order.cost > order.price;
         for order in bought.filter(is_overcharged) {
-            self.remember_overcharge(order.offer, order.cost);
+            let Order { id, price, cost, offer, .. } = *order;
+            self.remember_overcharge(offer, Overcharge { order: id, price, cost });
         }
+        self.providers.list().iter().for_each(|connected| connected.tell_overcharges());
     }
 
     /// Keeps an offer out of sale that was charged so much, unless its list names as much now.
-    fn remember_overcharge(&self, offer: OfferId, cost: Micros) {
+    fn remember_overcharge(&self, offer: OfferId, by: Overcharge) {
         let grid = &self.market.grid;
-        let Some(ask) = grid.ask(offer).filter(|ask| ask.cost < cost) else { return };
+        let Some(ask) = grid.ask(offer).filter(|ask| ask.cost < by.cost) else { return };
         let connected = self.providers.get(ask.provider);
         let Some(connected) = connected.filter(|it| !it.began_void()) else { return };
-        connected.least_costs().charged((ask.offer, (ask.product, ask.carrier)), cost);
+        connected.least_costs().charged((ask.offer, (ask.product, ask.carrier)), by);
         grid.exhaust(ask.offer);
     }
 
     /// Remembers what the ledger's last days tell and no state does.
     fn remember(&self, recent: &Recent) {
         self.market.read_model.lost_callbacks().learn(&recent.unprocessed);
-        for (offer, cost) in &recent.overcharged {
-            self.remember_overcharge(*offer, *cost);
+        for (offer, &Overcharged { order, price, cost }) in &recent.overcharged {
+            self.remember_overcharge(*offer, Overcharge { order, price, cost });
         }
+        self.providers.list().iter().for_each(|connected| connected.tell_overcharges());
         let stayed = recent.stayed.iter().map(|left| (left, STAYED));
         let unended = recent.unended.iter().map(|left| (left, UNENDED));
         let names = self.market.read_model.directory().providers().into_iter();

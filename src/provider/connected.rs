@@ -255,6 +255,13 @@ impl Connected {
         &self.least_costs
     }
 
+    /// Has the operator told of each charge that keeps an offer out, as long as it does.
+    pub(crate) fn tell_overcharges(&self) {
+        let overcharges = self.least_costs.overcharges().into_iter();
+        let texts = overcharges.map(|charge| (charge.order, charge.text())).collect();
+        self.attention.hold_orders(AttentionKind::Overcharge, self.name(), &texts);
+    }
+
     /// Keeps what the connection before it has learned of its costs, unless the rate is another.
     pub(super) fn keep_costs_of(&mut self, before: &Self) {
         if before.client.rate() == self.client.rate() {

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use nexnum_engine::ids::{CarrierId, OfferId, Product};
+use nexnum_engine::ids::{CarrierId, OfferId, OrderId, Product};
 use nexnum_engine::money::Micros;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::time::Time;
@@ -35,7 +35,12 @@ pub const REFUSED_MAX_MS: u64 = 60 * 60 * 1000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CostSource {
     /// It was charged, and was above the price: the offer is not to be sold.
-    Charged,
+    Charged {
+        /// For which order.
+        order: OrderId,
+        /// What its customer paid.
+        price: Micros,
+    },
     /// A refusal of a purchase named it: the offer is to be sold at this cost.
     Named {
         /// Until when that is believed.
@@ -52,6 +57,28 @@ pub enum CostSource {
     },
 }
 
+/// What a provider charged for a number that was sold for less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overcharge {
+    /// The order that has the number.
+    pub order: OrderId,
+    /// What its customer paid.
+    pub price: Micros,
+    /// What the provider charged.
+    pub cost: Micros,
+}
+
+impl Overcharge {
+    /// What the operator is told of it.
+    pub(crate) fn text(&self) -> String {
+        let Self { order: _, price, cost } = self;
+        format!(
+            "the provider charged {cost} for a number that was sold for {price}: its offer is closed \
+             until its listed cost is as much"
+        )
+    }
+}
+
 /// The least that an offer costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeastCost {
@@ -66,7 +93,7 @@ pub struct LeastCost {
 impl LeastCost {
     fn is_believed(&self, now: Time) -> bool {
         match self.source {
-            CostSource::Charged => true,
+            CostSource::Charged { .. } => true,
             CostSource::Named { until, .. } | CostSource::Refused { until, .. } => now < until,
         }
     }
@@ -74,7 +101,7 @@ impl LeastCost {
     /// True while it says how long the offer stays out at the next refusal.
     fn is_kept(&self, now: Time) -> bool {
         match self.source {
-            CostSource::Charged | CostSource::Named { .. } => self.is_believed(now),
+            CostSource::Charged { .. } | CostSource::Named { .. } => self.is_believed(now),
             CostSource::Refused { until, .. } => now < until.plus_ms(REFUSED_MAX_MS),
         }
     }
@@ -82,7 +109,7 @@ impl LeastCost {
     /// True if an offer that is listed at this cost is to be sold at it.
     pub(crate) fn allows(&self, listed: Micros) -> bool {
         match self.source {
-            CostSource::Charged | CostSource::Named { .. } => listed >= self.cost,
+            CostSource::Charged { .. } | CostSource::Named { .. } => listed >= self.cost,
             CostSource::Refused { .. } => listed > self.cost,
         }
     }
@@ -105,9 +132,10 @@ impl LeastCosts {
         &self.stock
     }
 
-    /// Notes that an offer's purchase was charged above its price.
-    pub(crate) fn charged(&self, (offer, key): (OfferId, Key), cost: Micros) {
-        self.note(key, LeastCost { offer, cost, source: CostSource::Charged });
+    /// Notes that the purchase of an order at an offer was charged above its price.
+    pub(crate) fn charged(&self, (offer, key): (OfferId, Key), by: Overcharge) {
+        let Overcharge { order, price, cost } = by;
+        self.note(key, LeastCost { offer, cost, source: CostSource::Charged { order, price } });
     }
 
     /// Notes that a claim's purchase was refused with the least cost that would do.
@@ -130,7 +158,9 @@ impl LeastCosts {
         let known = known.get(&(claim.product(), claim.carrier()));
         match known.map(|least| least.source) {
             Some(CostSource::Named { until, before }) if now < until => before,
-            Some(CostSource::Charged | CostSource::Named { .. } | CostSource::Refused { .. })
+            Some(
+                CostSource::Charged { .. } | CostSource::Named { .. } | CostSource::Refused { .. },
+            )
             | None => claim.cost(),
         }
     }
@@ -143,7 +173,7 @@ impl LeastCosts {
             // Others that were bought at the same time say nothing more.
             Some(known @ CostSource::Refused { until, .. }) if now < until => known,
             Some(CostSource::Refused { pause_ms, .. }) => refused_for(2 * pause_ms, now),
-            Some(CostSource::Charged | CostSource::Named { .. }) | None => {
+            Some(CostSource::Charged { .. } | CostSource::Named { .. }) | None => {
                 refused_for(REFUSED_MS, now)
             }
         };
@@ -165,15 +195,19 @@ impl LeastCosts {
         let next = match (known.get(&key), new.source) {
             // What was paid is surer than a word, and of two payments the dearer counts.
             (
-                Some(old @ LeastCost { source: CostSource::Charged, .. }),
+                Some(old @ LeastCost { source: CostSource::Charged { .. }, .. }),
                 CostSource::Named { .. } | CostSource::Refused { .. },
             ) => *old,
-            (Some(old @ LeastCost { source: CostSource::Charged, .. }), CostSource::Charged) => {
-                LeastCost { cost: new.cost.max(old.cost), ..new }
-            }
+            (
+                Some(old @ LeastCost { source: CostSource::Charged { .. }, .. }),
+                CostSource::Charged { .. },
+            ) if old.cost > new.cost => LeastCost { offer: new.offer, ..*old },
             (
                 Some(LeastCost {
-                    source: CostSource::Named { .. } | CostSource::Refused { .. },
+                    source:
+                        CostSource::Charged { .. }
+                        | CostSource::Named { .. }
+                        | CostSource::Refused { .. },
                     ..
                 })
                 | None,
@@ -202,8 +236,19 @@ impl LeastCosts {
     /// How many offers are kept out because they were charged above their price.
     #[must_use]
     pub fn kept_out(&self) -> usize {
+        self.overcharges().len()
+    }
+
+    /// The charges that keep offers out, one an offer.
+    pub(crate) fn overcharges(&self) -> Vec<Overcharge> {
         let known = self.known.lock();
-        known.values().filter(|least| least.source == CostSource::Charged).count()
+        let overcharge = |least: &LeastCost| match least.source {
+            CostSource::Charged { order, price } => {
+                Some(Overcharge { order, price, cost: least.cost })
+            }
+            CostSource::Named { .. } | CostSource::Refused { .. } => None,
+        };
+        known.values().filter_map(overcharge).collect()
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn correct(
         match (least.source, price_at(least.cost, margin)) {
             (CostSource::Named { .. }, Some(price)) => (row.cost, row.price) = (least.cost, price),
             (CostSource::Named { .. }, None)
-            | (CostSource::Charged | CostSource::Refused { .. }, _) => row.stock = 0,
+            | (CostSource::Charged { .. } | CostSource::Refused { .. }, _) => row.stock = 0,
         }
     }
     for (key, refused) in known.stock().held(now) {
@@ -69,7 +69,9 @@ pub(super) fn correct_grid(grid: &Grid, known: &LeastCosts, margin: Margin, now:
                 grid.reprice(least.offer, least.cost, price);
             }
             (CostSource::Named { .. }, None)
-            | (CostSource::Charged | CostSource::Refused { .. }, _) => grid.exhaust(least.offer),
+            | (CostSource::Charged { .. } | CostSource::Refused { .. }, _) => {
+                grid.exhaust(least.offer)
+            }
         }
     }
     for (_, refused) in known.stock().held(now) {
@@ -85,10 +87,12 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::provider::least_cost::{NAMED_MS, REFUSED_MAX_MS, REFUSED_MS};
+    use crate::provider::least_cost::{NAMED_MS, Overcharge, REFUSED_MAX_MS, REFUSED_MS};
     use crate::provider::refused_stock::PAUSE_MAX_MS;
     use nexnum_engine::grid::{Coverage, Listing};
-    use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ProviderId, ServiceId};
+    use nexnum_engine::ids::{
+        CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId,
+    };
     use nexnum_engine::reservation::Claim;
 
     const MARGIN: Margin = Margin { share_ppm: 200_000, floor: Micros::ZERO };
@@ -111,7 +115,8 @@ mod tests {
     }
 
     fn charge(known: &LeastCosts, claim: &Claim, cost: Micros) {
-        known.charged((claim.offer(), (claim.product(), claim.carrier())), cost);
+        let by = Overcharge { order: OrderId(7), price: claim.price(), cost };
+        known.charged((claim.offer(), (claim.product(), claim.carrier())), by);
     }
 
     fn corrected(known: &LeastCosts, listed: i64, now: Time) -> Row {

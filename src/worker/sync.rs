@@ -328,6 +328,7 @@ impl SyncWatch {
     fn look(&self) {
         let (connected, now) = (&self.connected, self.market.clock.now());
         connected.look(now);
+        connected.tell_overcharges();
         if !connected.is_enabled() {
             let clear = |kind: &AttentionKind| self.market.attention.clear(*kind, connected.name());
             return OF_LISTS.iter().for_each(clear);

@@ -116,7 +116,7 @@ struct AttentionList<'a> {
 }
 
 /// A condition that needs attention. It is listed until its cause is gone; what happened once,
-/// as an overcharge, for a day, or until the operator has settled it.
+/// as an end that its provider never took, for a day, or until the operator has settled it.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Condition<'a> {
     /// When it was noticed first.

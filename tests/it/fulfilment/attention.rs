@@ -7,6 +7,7 @@ use nexnum::order::Refusal;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::breaker::Breaker;
 use nexnum_engine::callbacks::Callbacks;
+use nexnum_engine::command::{Actor, Finish};
 use nexnum_engine::ids::CallbackId;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
@@ -314,6 +315,51 @@ async fn activations_whose_provider_is_not_set_up_any_more_are_told() {
     let rows = rig.orders().market.attention.rows(9).0;
     let row = rows.iter().find(|row| row.kind == AttentionKind::ActivationsLeft).unwrap();
     assert!(row.text.starts_with("1 open activations"), "{}", row.text);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overcharge_is_told_as_long_as_its_offer_is_closed() {
+    let rig = Rig::start(&[(FIVESIM, 100_000)]).await;
+    let pin = |rig: &Rig, cost| assert!(rig.sandbox.pin(FIVESIM, product(), Micros(cost), 5));
+    pin(&rig, 500_000);
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, super::received).await;
+    let told = |rig: &Rig| {
+        let rows = rig.orders().market.attention.rows(99).0;
+        rows.into_iter().find(|row| row.kind == AttentionKind::Overcharge)
+    };
+    let before = told(&rig).unwrap();
+    pin(&rig, 100_000);
+    // 1. Over a restart while the order is in memory, as it was told before.
+    let rig = rig.close().await.open().await;
+    until(|| told(&rig).is_some()).await;
+    let row = told(&rig).unwrap();
+    assert_eq!((&row.subject, &row.text), (&before.subject, &before.text));
+    // 2. Over a new connection of the same provider.
+    let again = setup(&rig.sandbox, FIVESIM, &rig.folder);
+    rig.running.providers.connect(again).await.unwrap();
+    until(|| told(&rig).is_some()).await;
+    // 3. Over a restart days later. No operator takes it off while the offer is closed.
+    super::execute(rig.orders(), Finish { order: id, actor: Actor::System }).await;
+    let closed = rig.close().await;
+    closed.retire(72);
+    let rig = closed.open().await;
+    assert!(rig.orders().market.read_model.order(id).is_none(), "it has left memory");
+    until(|| told(&rig).is_some()).await;
+    assert_eq!(told(&rig).unwrap().subject, before.subject);
+    let settle = || rig.orders().market.attention.settle(AttentionKind::Overcharge, None, None);
+    assert!(settle().is_err());
+    // 4. Its list has caught up: what happened is for the operator to settle.
+    pin(&rig, 500_000);
+    let provider = rig.orders().providers.list().remove(0);
+    provider.sync_now();
+    until(|| provider.health().overcharged == 0).await;
+    until(|| settle() == Ok(1)).await;
+    let rig = rig.close().await.open().await;
+    synced(rig.orders()).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(told(&rig), None);
     rig.stop().await;
 }
 
