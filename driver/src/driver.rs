@@ -10,7 +10,7 @@ use crate::error::{ProviderError, unknown, unread};
 use crate::json::mended;
 use crate::op::Op;
 use crate::output::{MessageFields, Output};
-use crate::reply::{Captures, RawReply, View};
+use crate::reply::{Captures, RawReply, Unread, View};
 use crate::request::{ProviderRequest, RequestTemplate};
 use crate::rule::{Consequence, Rule, fail};
 use crate::template::{Credentials, RequestError, Secret, Slot, Slots};
@@ -250,10 +250,12 @@ impl Driver {
         }
         match &rule.consequence {
             Consequence::Fail { .. } => Err(fail(view, &rule.consequence, &captures)),
-            Consequence::Output(fields) => fields.read(view, &captures).map_err(|_| {
-                // A rule's own 5xx or 429 reading cannot be trusted once it did not fit.
-                unread(view.reply, &view.text)
-            }),
+            Consequence::Output(fields) => {
+                fields.read(view, &captures).map_err(|Unread { why }| {
+                    // A rule's own 5xx or 429 reading cannot be trusted once it did not fit.
+                    unread(view.reply, &view.text, why)
+                })
+            }
         }
     }
 

@@ -187,20 +187,32 @@ fn has_digits(word: &str) -> bool {
 /// Only what HTTP itself settles is told apart: see [`of_status`].
 pub(crate) fn unknown(reply: &RawReply, text: &str) -> ProviderError {
     let (kind, certain) = of_status(reply.status);
-    let mut what = format!("{}{}", status_word(reply), excerpt(text));
-    if let Some((end, _)) = what.char_indices().nth(EXCERPT_MAX) {
-        what.truncate(end);
-    }
-    let mut error = ProviderError::new(kind, certain, what);
+    let mut error = ProviderError::new(kind, certain, with_status(reply, &excerpt(text)));
     error.retry_after_ms = header_pause(reply);
     let is_unread = kind == ErrorKind::Unmapped && !text.is_empty();
     error.reply = is_unread.then(|| text[..text.floor_char_boundary(REPLY_KEPT_MAX)].into());
     error
 }
 
-/// The error of a reply that is read but for something in it.
-pub(crate) fn unread(reply: &RawReply, text: &str) -> ProviderError {
-    ProviderError { kind: ErrorKind::Unmapped, certain: false, ..unknown(reply, text) }
+/// The error of a reply that is read but for something in it; `why` says what, if anything does.
+pub(crate) fn unread(reply: &RawReply, text: &str, why: Option<String>) -> ProviderError {
+    let unknown = unknown(reply, text);
+    let excerpt = why.map(|why| with_status(reply, &why)).unwrap_or(unknown.excerpt);
+    ProviderError { kind: ErrorKind::Unmapped, certain: false, excerpt, ..unknown }
+}
+
+/// What the operator is told, behind what the status says.
+fn with_status(reply: &RawReply, what: &str) -> String {
+    let mut what = format!("{}{what}", status_word(reply));
+    if let Some((end, _)) = what.char_indices().nth(EXCERPT_MAX) {
+        what.truncate(end);
+    }
+    what
+}
+
+/// The beginning of a value for the operator, so short, masked as an excerpt is.
+pub(crate) fn glimpse(value: &str, most: usize) -> String {
+    excerpt(value).chars().take(most).collect()
 }
 
 /// What a status alone says: the kind of error, and true if nothing was done for certain.

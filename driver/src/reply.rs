@@ -88,3 +88,16 @@ pub(crate) type Captures = Vec<(String, String)>;
 /// A reply that a rule recognised but that lacks what the rule promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Misfit;
+
+/// Why a rule's output could not be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unread {
+    /// In words, with what may be secret masked; nothing where the reply itself says most.
+    pub why: Option<String>,
+}
+
+impl From<Misfit> for Unread {
+    fn from(Misfit: Misfit) -> Self {
+        Self::default()
+    }
+}

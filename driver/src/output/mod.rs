@@ -13,6 +13,7 @@ mod currency;
 mod fields;
 mod list_active;
 mod misplaced;
+mod price_row;
 mod prices;
 mod status;
 mod value;
@@ -23,21 +24,22 @@ use serde::Deserialize;
 use crate::document::OneOrMany;
 use crate::op::Op;
 use crate::place::{DriverError, Place};
-use crate::reply::{Captures, Misfit, View};
+use crate::reply::{Captures, Misfit, Unread, View};
 use crate::source::{Scope, Sources};
 
 pub use buy::Bought;
 pub use currency::Currency;
 pub use fields::GivenNumber;
 pub use list_active::{ActiveList, ActiveRow};
-pub use prices::{PriceList, PriceRow};
+pub use price_row::PriceRow;
+pub use prices::PriceList;
 pub use status::{ExternalOutcome, ExternalState, ReceivedMessage, StatusReport};
 pub use value::{Rounding, to_micros};
 
 use buy::BoughtFields;
 use fields::{Input, Reader, checked_scale, read_table};
 use list_active::ActiveFields;
-use prices::PriceFields;
+use price_row::PriceFields;
 pub(crate) use status::MessageFields;
 use status::StatusFields;
 pub(crate) use value::parse_amount;
@@ -209,7 +211,7 @@ impl Fields {
     }
 
     /// Reads the output from a reply.
-    pub(crate) fn read(&self, view: &View<'_>, captures: &Captures) -> Result<Output, Misfit> {
+    pub(crate) fn read(&self, view: &View<'_>, captures: &Captures) -> Result<Output, Unread> {
         let input = Input { view, captures };
         match self {
             Self::NoPrices => Ok(Output::Prices(PriceList::default())),
@@ -220,13 +222,13 @@ impl Fields {
                 Ok(Output::Balance { amount, currency: input.currency(currency.as_ref(), None) })
             }
             Self::Prices(fields) => prices::read(fields, &input).map(Output::Prices),
-            Self::Bought(fields) => buy::read(fields, &input).map(Output::Bought),
-            Self::Status(fields) => status::read(fields, &input).map(Output::Status),
+            Self::Bought(fields) => Ok(Output::Bought(buy::read(fields, &input)?)),
+            Self::Status(fields) => Ok(Output::Status(status::read(fields, &input)?)),
             Self::Done { external_id } => {
                 let new_external_id = external_id.as_ref().and_then(|s| input.root(s));
                 Ok(Output::Done { new_external_id: new_external_id.map(code).transpose()? })
             }
-            Self::Active(fields) => list_active::read(fields, &input).map(Output::Active),
+            Self::Active(fields) => Ok(Output::Active(list_active::read(fields, &input)?)),
         }
     }
 }

@@ -1,22 +1,22 @@
 //! A price list: what its rule may say, how it is read, what comes out.
 //!
 //! A bad line should not hide the good ones: rows that cannot be read are left out and
-//! counted, up to a tenth of the list.
+//! counted, up to a tenth of the list. The refusal of a list that has more says what is wrong with
+//! the first of them.
 
 use std::collections::BTreeSet;
 
-use nexnum_engine::money::Micros;
 use serde::Deserialize;
 
 use super::currency::Currency;
 use super::fields::{Input, ROWS_MAX, Reader, checked_scale, read_table};
-use super::value::{Rounding, code, parse_amount};
+use super::price_row::{self, PriceFields, PriceRow, RowMisfit, SHOWN_MAX};
 use crate::document::{OneOrMany, RowsDoc};
+use crate::error::glimpse;
 use crate::json::Node;
 use crate::place::DriverError;
-use crate::reply::Misfit;
+use crate::reply::{Misfit, Unread};
 use crate::rows::{Bound, Key, Rows};
-use crate::source::Sources;
 
 /// Everything a provider offers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,21 +27,6 @@ pub struct PriceList {
     pub misfits: u32,
     /// The currencies of the rows, where they name any, each once.
     pub currencies: BTreeSet<Currency>,
-}
-
-/// One line of a price list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PriceRow {
-    /// The provider's code of the country.
-    pub country: Box<str>,
-    /// The provider's code of the service.
-    pub service: Box<str>,
-    /// The operator, pool or partner to name when buying, where prices differ by it.
-    pub operator: Option<Box<str>>,
-    /// The price of one number, rounded up to a micro.
-    pub cost: Micros,
-    /// Numbers on offer; saturates.
-    pub stock: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,18 +40,6 @@ pub(super) struct PricesDoc {
     pub currency: Option<OneOrMany>,
     pub stock: OneOrMany,
     #[serde(default)]
-    pub scale: u32,
-}
-
-#[derive(Debug)]
-pub(crate) struct PriceFields {
-    pub rows: Rows,
-    pub country: Option<Sources>,
-    pub service: Option<Sources>,
-    pub operator: Option<Sources>,
-    pub cost: Option<Sources>,
-    pub currency: Option<Sources>,
-    pub stock: Sources,
     pub scale: u32,
 }
 
@@ -109,51 +82,45 @@ pub(super) fn compile(
     Ok(fields)
 }
 
-pub(super) fn read(fields: &PriceFields, input: &Input<'_, '_>) -> Result<PriceList, Misfit> {
+pub(super) fn read(fields: &PriceFields, input: &Input<'_, '_>) -> Result<PriceList, Unread> {
     let root = input.view.root.as_ref().ok_or(Misfit)?;
-    let mut list = PriceList::default();
+    let (mut list, mut first) = (PriceList::default(), None);
     fields.rows.walk(root, &mut |row, bound| {
         if let Some(currency) = input.currency(fields.currency.as_ref(), Some(row)) {
             list.currencies.insert(currency);
         }
-        match read_price(fields, input, row, bound) {
+        let at = list.rows.len() + list.misfits as usize + 1;
+        match price_row::read(fields, input, row, bound) {
             Ok(price) => list.rows.push(price),
-            Err(Misfit) => list.misfits += 1,
+            Err(misfit) => {
+                list.misfits += 1;
+                first.get_or_insert_with(|| told(at, (fields, input), (row, bound), &misfit));
+            }
         }
-        let seen = list.rows.len() + list.misfits as usize;
-        if seen > ROWS_MAX { Err(Misfit) } else { Ok(()) }
+        if at > ROWS_MAX { Err(Misfit) } else { Ok(()) }
     })?;
-    if list.misfits as usize * 9 > list.rows.len() {
-        return Err(Misfit);
+    let misfits = list.misfits as usize;
+    match first {
+        Some(first) if misfits * 9 > list.rows.len() => {
+            let rows = list.rows.len() + misfits;
+            let why =
+                format!("{misfits} of {rows} rows cannot be read, more than a tenth; {first}");
+            Err(Unread { why: Some(why) })
+        }
+        Some(_) | None => Ok(list),
     }
-    Ok(list)
 }
 
-fn read_price(
-    fields: &PriceFields,
-    input: &Input<'_, '_>,
-    row: &Node<'_>,
-    bound: &Bound<'_>,
-) -> Result<PriceRow, Misfit> {
-    let field = |key: Option<&str>, sources: Option<&Sources>| -> Option<String> {
-        key.map(str::to_owned).or_else(|| input.row(sources, row))
-    };
-    let required = |key, sources| field(key, sources).ok_or(Misfit).and_then(code);
-    let cost = required(bound.cost, fields.cost.as_ref())?;
-    let cost = parse_amount(&cost, fields.scale, Rounding::Up).filter(|cost| cost.0 >= 0);
-    let stock = input.row(Some(&fields.stock), row).ok_or(Misfit)?;
-    let operator = field(bound.operator, fields.operator.as_ref());
-    Ok(PriceRow {
-        country: required(bound.country, fields.country.as_ref())?.into(),
-        service: required(bound.service, fields.service.as_ref())?.into(),
-        operator: operator.map(code).transpose()?.map(Into::into),
-        cost: cost.ok_or(Misfit)?,
-        stock: read_stock(&stock).ok_or(Misfit)?,
-    })
-}
-
-/// A count; beyond the type it saturates, since no order is that large.
-fn read_stock(text: &str) -> Option<u32> {
-    let count: u64 = text.parse().ok()?;
-    Some(u32::try_from(count).unwrap_or(u32::MAX))
+/// What is told of the first row that cannot be read.
+fn told(
+    at: usize,
+    (fields, input): (&PriceFields, &Input<'_, '_>),
+    (row, bound): (&Node<'_>, &Bound<'_>),
+    RowMisfit { field, why }: &RowMisfit,
+) -> String {
+    let country = price_row::field(input, row, bound.country, fields.country.as_ref());
+    let service = price_row::field(input, row, bound.service, fields.service.as_ref());
+    let [country, service] = [country, service]
+        .map(|code| code.map_or_else(|| "?".to_owned(), |code| glimpse(&code, SHOWN_MAX)));
+    format!("the first, row {at} ({country} {service}): {field}: {why}")
 }

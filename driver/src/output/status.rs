@@ -245,7 +245,7 @@ pub(super) fn read(fields: &StatusFields, input: &Input<'_, '_>) -> Result<Statu
     let number = number.unwrap_or_default();
     let seen = state.seen_with(&shown.messages);
     let by_word = fields.by_word && known == Some(seen);
-    let error = || Box::new(unread(input.view.reply, &input.view.text));
+    let error = || Box::new(unread(input.view.reply, &input.view.text, None));
     // A word that a message is there, which has another for waiting, and no place of one.
     let is_announced = fields.by_word && state == ExternalState::Received && shown.absent;
     let unread = (known.is_none() || shown.misplaced || is_announced).then(error);

@@ -8,7 +8,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use crate::reply::Misfit;
 
 /// Characters of a provider's identifier or code.
-const CODE_MAX: usize = 128;
+pub(super) const CODE_MAX: usize = 128;
 /// Characters of a message's text: ten times the longest concatenated SMS (255 parts of 153).
 const TEXT_MAX: usize = 400_000;
 /// Characters of a code in a message; a longer word is a text.

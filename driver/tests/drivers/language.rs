@@ -10,7 +10,7 @@ use nexnum_engine::ids::Number;
 use crate::recorded::show;
 
 /// A small whole driver; tests change lines of it.
-const BASE: &str = r#"
+pub(crate) const BASE: &str = r#"
 name = "plain"
 version = 1
 dialect = "plain"
@@ -48,17 +48,17 @@ request = { path = "/cancel", method = "POST", json = { id = "{external_id}" } }
 rules = [{ equals = "OK", give = {} }]
 "#;
 
-fn changed(from: &str, to: &str) -> String {
+pub(crate) fn changed(from: &str, to: &str) -> String {
     assert!(BASE.contains(from), "{from}");
     BASE.replace(from, to)
 }
 
-fn reply(body: &str) -> RawReply {
+pub(crate) fn reply(body: &str) -> RawReply {
     RawReply { status: 200, headers: vec![], body: body.as_bytes().to_vec() }
 }
 
 #[track_caller]
-fn reads(from: &str, to: &str, op: Op, body: &str, expected: &str) {
+pub(crate) fn reads(from: &str, to: &str, op: Op, body: &str, expected: &str) {
     let driver = Driver::parse(&changed(from, to)).unwrap();
     assert_eq!(show(driver.interpret(op, &reply(body))), expected);
 }
@@ -70,16 +70,8 @@ fn refused(from: &str, to: &str, place: &str, problem: &str) {
     assert!(error.problem.contains(problem), "{error}");
 }
 
-const ROWS: &str =
+pub(crate) const ROWS: &str =
     r#"rows = { path = "*.*", bind = ["country", "service"] }, cost = "/c", stock = "/n""#;
-
-#[test]
-fn keys_that_are_prices_make_one_row_each() {
-    let give = r#"rows = { path = "*.*.*", bind = ["country", "service", "cost"] }, stock = ".""#;
-    let body = r#"{"0":{"vk":{"10.00":120,"12.50":"33"}}}"#;
-    let rows = "prices misfits=0\n0 vk - 10.000000 x120\n0 vk - 12.500000 x33";
-    reads(ROWS, give, Op::Prices, body, rows);
-}
 
 #[test]
 fn an_operation_that_is_not_mentioned_is_unsupported() {
@@ -100,19 +92,6 @@ fn rows_below_named_keys_are_found_and_filtered() {
         {"kind":"sms","slug":"wa","name":"x","cents":7,"n":5000000000}]},"de":{"list":[]},"fr":[]}}"#;
     let rows = "prices misfits=0\nus tg - 1.250000 x4\nus wa - 0.070000 x4294967295";
     reads(ROWS, give, Op::Prices, body, rows);
-}
-
-#[test]
-fn a_bad_row_is_left_out_and_a_bad_list_is_refused() {
-    let row = |i: u32, c: &str| format!(r#""s{i}":{{"c":{c},"n":1}}"#);
-    let mut good: Vec<_> = (0..9).map(|i| row(i, "0.5")).collect();
-    good.push(row(9, "null"));
-    let body = format!(r#"{{"us":{{{}}}}}"#, good.join(","));
-    let driver = Driver::parse(BASE).unwrap();
-    assert!(show(driver.interpret(Op::Prices, &reply(&body))).starts_with("prices misfits=1\n"));
-    good.push(row(10, "-1"));
-    let body = format!(r#"{{"us":{{{}}}}}"#, good.join(","));
-    assert_eq!(show(driver.interpret(Op::Prices, &reply(&body))), "unmapped in_doubt");
 }
 
 #[test]

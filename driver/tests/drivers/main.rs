@@ -5,4 +5,5 @@
 
 mod language;
 mod messages;
+mod price_lists;
 mod recorded;
