@@ -220,6 +220,7 @@ impl Orders {
         self.end_cancelled(asked.id, report.state).await?;
         let received = report.state == ExternalState::Received;
         let signs = self.signs(connected, asked, report, look);
+        self.count_copies_of_start(asked, &parts, &shown);
         for (at, (_, readable)) in shown.iter().enumerate() {
             let Some(order) = self.market.read_model.order(asked.id) else { break };
             let awaited = is_same_wish(asked, &order);
@@ -247,6 +248,24 @@ impl Orders {
             self.ingest_polled(connected, &order, message).await?;
         }
         Ok(report.state)
+    }
+
+    /// Takes what the first reply after a start shows of an order whose wish was open by then for
+    /// copies that were there before the wish.
+    fn count_copies_of_start(
+        &self,
+        order: &Order,
+        parts: &[Parts<'_>],
+        shown: &[(Parts<'_>, Readable<'_>)],
+    ) {
+        if !self.spare_copies.is_first_reply(order.id) {
+            return;
+        }
+        for at in 0..parts.len() {
+            let known = |at: usize| received::alike(order, parts[at].sender, &shown[at].1);
+            let counted = Counted::of(parts, at, |digest| received::at(order, digest), known);
+            self.spare_copies.note(order.id, counted.first, counted.spare());
+        }
     }
 
     /// True if a message without an id is what another buyer of the number has: a provider that

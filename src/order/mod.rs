@@ -40,7 +40,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nexnum_engine::command::{Request, Timings};
-use nexnum_engine::ids::ProviderId;
+use nexnum_engine::ids::{OrderId, ProviderId};
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
 use parking_lot::Mutex;
@@ -109,6 +109,9 @@ impl Orders {
     #[must_use]
     pub fn new(market: Market, providers: Providers, own: OwnStock) -> Arc<Self> {
         let tasks = Tasks::new(&market.attention);
+        let read_model = &market.read_model;
+        let is_open = |id: &OrderId| read_model.order(*id).is_some_and(|it| it.awaits_another);
+        let wishes = read_model.driven().into_iter().filter(is_open).collect();
         Arc::new(Self {
             market,
             providers,
@@ -121,7 +124,7 @@ impl Orders {
             refused_ids: RefusedIds::default(),
             refused_told: Mutex::default(),
             waited: Waited::default(),
-            spare_copies: SpareCopies::default(),
+            spare_copies: SpareCopies::after_start(wishes),
             unanswered_cancels: UnansweredCancels::default(),
         })
     }

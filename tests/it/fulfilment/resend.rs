@@ -66,6 +66,38 @@ async fn a_message_without_an_id_is_delivered_again_only_when_it_has_come_again(
     rig.stop().await;
 }
 
+/// A provider shows each message twice, the wish is open at a restart, and then it shows a third.
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_from_before_a_wish_are_known_for_such_after_a_restart() {
+    let config = SandboxConfig { sms_delay_ms: 3_600_000..=3_600_000, ..SandboxConfig::small(7) };
+    let closed = Rig::start_on(config, &[(FIVESIM, 100_000)]).await.close().await;
+    closed.reword("fivesim", "poll_interval_ms = 100", "poll_interval_ms = 86400000");
+    closed.reword("fivesim", NUMBERED, UNNUMBERED);
+    let rig = closed.open().await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, |order| order.assignment.is_some()).await;
+    let shows = async |rig: &Rig, copies: usize| {
+        let row = r#"{"sender":"Telegram","text":"Telegram code 48213","code":"48213"}"#;
+        let rows = vec![row; copies].join(",");
+        let body = format!(r#"{{"id":1,"status":"RECEIVED","sms":[{rows}]}}"#).into_bytes();
+        let asked = rig.orders().market.read_model.order(id).unwrap();
+        let connected = rig.orders().providers.of_order(&asked).unwrap();
+        let reply = RawReply { status: 200, headers: Vec::new(), body };
+        let read = connected.driver().interpret(Op::Status, &reply);
+        let Ok(Output::Status(report)) = read else { panic!("{read:?}") };
+        rig.orders().take_in(&connected, &asked, &report, Look::Single).await.unwrap();
+        rig.orders().market.read_model.order(id).unwrap().messages.len()
+    };
+    assert_eq!(shows(&rig, 2).await, 1);
+    let actor = Actor::Account(rig.customer);
+    execute(rig.orders(), RequestAnother { order: id, actor }).await;
+    assert_eq!(shows(&rig, 2).await, 1);
+    let rig = rig.close().await.open().await;
+    assert_eq!(shows(&rig, 2).await, 1, "both were there before the wish");
+    assert_eq!(shows(&rig, 3).await, 2);
+    rig.stop().await;
+}
+
 /// The bodies of status replies after the buyer of one code has asked for another, and how many
 /// messages the order has after each.
 async fn check_replies(seller: usize, first: &str, replies: &[(&str, usize)]) {
