@@ -1,10 +1,11 @@
 //! What the ledger's last days tell that no state keeps: offers that were charged above their
-//! prices, what was left open at providers, and callbacks that were not processed.
+//! prices, what was left open at providers, purchases without orders that are settled, and
+//! callbacks that were not processed.
 //!
 //! Promises: read once, in the background of a start, in bounded time and memory; an offer whose
 //! listed cost has caught up since is not among them. Leaves to others: what follows from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::event::{
@@ -48,6 +49,19 @@ pub struct Overcharged {
     pub cost: Micros,
 }
 
+/// A purchase that no order has, and that has gone back or stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Since when that is known.
+    pub at: Time,
+    /// Where it was made.
+    pub provider: ProviderId,
+    /// The provider's id of it.
+    pub external_id: Box<str>,
+    /// The order and the attempt that it was bought for.
+    pub bought_for: (OrderId, u8),
+}
+
 /// What the ledger's last days tell.
 #[derive(Debug, Default)]
 pub struct Recent {
@@ -57,9 +71,11 @@ pub struct Recent {
     pub stayed: Vec<(OrderId, ProviderId)>,
     /// Orders that have left memory before their end was taken by their provider.
     pub unended: Vec<(OrderId, ProviderId)>,
-    /// Purchases that no order has, and that were not known to have gone back: their orders and
-    /// where they are.
-    pub returning: BTreeMap<(ProviderId, Box<str>), OrderId>,
+    /// Purchases that no order has, and that were not known to have gone back: where they are, and
+    /// the orders and attempts that they were bought for.
+    pub returning: BTreeMap<(ProviderId, Box<str>), (OrderId, u8)>,
+    /// The last ones that are settled, oldest first.
+    pub settled: VecDeque<Settled>,
     /// The last callbacks that came and were not processed, and when each did.
     pub unprocessed: BTreeMap<CallbackId, Time>,
     /// The last attempts of open orders.
@@ -105,7 +121,7 @@ impl Recent {
                 }
             }
             Event::Order(event) => self.follow_order(at, event),
-            Event::Upstream(event) => self.follow_upstream(event, is_told),
+            Event::Upstream(event) => self.follow_upstream((at, event), is_told),
             Event::Memory(MemoryEvent::Retired { orders_before, .. }) => {
                 let left = |_: &OrderId, (_, ended): &mut (_, Time)| *ended <= *orders_before;
                 let left = self
@@ -181,19 +197,25 @@ impl Recent {
         }
     }
 
-    fn follow_upstream(&mut self, event: &UpstreamEvent, is_told: bool) {
+    fn follow_upstream(&mut self, (at, event): (Time, &UpstreamEvent), is_told: bool) {
         match event {
             UpstreamEvent::OrphanSettled { order, provider, external_id, end } => {
-                self.returning.remove(&(*provider, external_id.clone()));
+                let found = self.returning.remove_entry(&(*provider, external_id.clone()));
+                if let Some(((provider, external_id), bought_for)) = found {
+                    self.settled.push_back(Settled { at, provider, external_id, bought_for });
+                    let above = self.settled.len().saturating_sub(ENTRIES_MAX);
+                    self.settled.drain(..above);
+                }
                 match end {
                     OrphanEnd::Stayed if is_told => push(&mut self.stayed, [(*order, *provider)]),
                     OrphanEnd::Stayed | OrphanEnd::GivenBack | OrphanEnd::Gone => {}
                 }
             }
-            UpstreamEvent::OrphanFound { order, provider, external_id, .. }
-            | UpstreamEvent::PurchaseNamed { order, provider, external_id, .. } => {
+            UpstreamEvent::OrphanFound { order, attempt, provider, external_id, .. }
+            | UpstreamEvent::PurchaseNamed { order, attempt, provider, external_id, .. } => {
                 if is_told && self.returning.len() < ENTRIES_MAX {
-                    self.returning.insert((*provider, external_id.clone()), *order);
+                    let bought_for = (*order, *attempt);
+                    self.returning.insert((*provider, external_id.clone()), bought_for);
                 }
             }
             UpstreamEvent::EndedUpstream { order } => drop(self.ending.remove(order)),

@@ -5,6 +5,7 @@
 //! engine what was given up and which purchases are known by their ids.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nexnum_engine::ids::{OfferId, OrderId, Product, ProviderId};
 use nexnum_engine::money::{COST_MAX, Micros};
@@ -151,6 +152,10 @@ pub struct Doubts {
     calls: Mutex<BTreeMap<OrderId, Call>>,
     given_up: Mutex<VecDeque<PurchaseGivenUp>>,
     orphans: Mutex<Orphans>,
+    /// Purchases without an order that were settled before the start.
+    settled: Mutex<BTreeSet<(ProviderId, Box<str>)>>,
+    /// The ledger is read for purchases that were settled before the start.
+    is_reading: AtomicBool,
 }
 
 /// Purchases that are given back or were, and until when they are remembered.
@@ -267,6 +272,32 @@ impl Doubts {
         }
     }
 
+    /// Notes a purchase that was settled before the start: it is not given back again, and what
+    /// the attempt may have bought has been found.
+    pub(crate) fn note_settled(&self, provider: ProviderId, id: &str, bought_for: (OrderId, u8)) {
+        self.settled.lock().insert((provider, id.into()));
+        self.given_up.lock().retain(|it| (it.order, it.attempt) != bought_for);
+    }
+
+    /// Notes that the ledger is read for purchases that were settled before the start.
+    pub(crate) fn begin_reading(&self) {
+        // Before any reader runs.
+        self.is_reading.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that those are known.
+    pub(crate) fn end_reading(&self) {
+        // Pairs with the load before purchases are looked for: that sees what was noted before.
+        self.is_reading.store(false, Ordering::Release);
+    }
+
+    /// Whether it is known which purchases were settled before the start: until then a list may
+    /// show some of them as if they were lost.
+    pub(crate) fn knows_settled(&self) -> bool {
+        // Pairs with the store that ends the reading.
+        !self.is_reading.load(Ordering::Acquire)
+    }
+
     /// Notes that a purchase has no order and is given back; false if it was noted before.
     pub(crate) fn disown(&self, provider: ProviderId, external_id: &str, now: Time) -> bool {
         let mut orphans = self.orphans.lock();
@@ -284,9 +315,10 @@ impl Doubts {
         is_new
     }
 
-    /// True for a purchase that goes back.
+    /// True for a purchase that goes back, or did before the start.
     pub(crate) fn is_disowned(&self, provider: ProviderId, external_id: &str) -> bool {
-        self.orphans.lock().ids.contains(&(provider, external_id.into()))
+        let purchase = (provider, external_id.into());
+        self.orphans.lock().ids.contains(&purchase) || self.settled.lock().contains(&purchase)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Taking up, at a start, what the last process left under way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nexnum_engine::activation::ActivationState;
@@ -19,7 +19,7 @@ use super::unknown::{self, UnknownAttempt};
 use crate::attention::AttentionKind;
 use crate::market::UnderWay;
 use crate::market::attempts::{AttemptTimes, Attempts};
-use crate::market::recent::{Overcharged, Recent};
+use crate::market::recent::{Overcharged, Recent, Settled};
 use crate::provider::least_cost::Overcharge;
 
 impl Orders {
@@ -44,6 +44,7 @@ impl Orders {
         self.remember_given_up(&attempts);
         self.remember_overcharges();
         self.give_back_orphans();
+        self.doubts.begin_reading();
         self.tasks.spawn(remember_recent(Arc::clone(self), ledger));
     }
 
@@ -122,6 +123,17 @@ impl Orders {
         grid.exhaust(ask.offer);
     }
 
+    /// Remembers which purchases without orders are settled: a list may show those still that
+    /// their providers have kept. The attempts that made them are looked for no longer.
+    fn remember_settled(&self, recent: &Recent) {
+        let now = self.market.clock.now();
+        for Settled { at, provider, external_id, bought_for } in &recent.settled {
+            if now.ms_since(*at) < GIVEN_UP_KEPT_MS {
+                self.doubts.note_settled(*provider, external_id, *bought_for);
+            }
+        }
+    }
+
     /// Remembers what the ledger's last days tell and no state does.
     fn remember(&self, recent: &Recent) {
         self.market.read_model.lost_callbacks().learn(&recent.unprocessed);
@@ -135,7 +147,8 @@ impl Orders {
         let names: BTreeMap<_, _> = names.map(|(id, known)| (id, known.name)).collect();
         // Those of orders in memory go back.
         let is_left = |order: &OrderId| self.market.read_model.order(*order).is_none();
-        let returning = recent.returning.iter().map(|((provider, _), order)| (*order, *provider));
+        let returning = recent.returning.iter();
+        let returning = returning.map(|((provider, _), (order, _))| (*order, *provider));
         let lost: Vec<_> = returning.filter(|(order, _)| is_left(order)).collect();
         let lost = lost.iter().map(|left| (left, LOST));
         for ((order, provider), text) in stayed.chain(unended).chain(lost) {
@@ -147,7 +160,12 @@ impl Orders {
 
     /// Remembers, at a start, what was given up before it; a look forgets what is too old.
     pub(crate) fn remember_given_up(&self, attempts: &Attempts) {
-        for given_up in self.market.read_model.take_given_up() {
+        // What was found already is on its way back.
+        let orphans = self.market.read_model.orphans().into_iter();
+        let found: BTreeSet<_> =
+            orphans.map(|(.., orphan)| (orphan.order, orphan.attempt)).collect();
+        let given_up = self.market.read_model.take_given_up().into_iter();
+        for given_up in given_up.filter(|it| !found.contains(&(it.order, it.attempt))) {
             let GivenUp { at, order, attempt, provider, product, placed_at } = given_up;
             let window = window(attempts.times(order, attempt), placed_at, at);
             // Of an earlier attempt the cost is known no more.
@@ -192,6 +210,11 @@ async fn remember_recent(orders: Arc<Orders>, ledger: Reader) {
             Recent::default()
         }
     };
+    // A reading that the stop has cut short tells of some alone, and no list is asked for any more.
+    if !orders.market.stopping.is_raised() {
+        orders.remember_settled(&recent);
+        orders.doubts.end_reading();
+    }
     orders.remember(&recent);
 }
 

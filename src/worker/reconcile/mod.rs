@@ -139,7 +139,7 @@ impl Reconciler {
         // ids, purchases given up.
         self.ask_by_id().await;
         let asked = self.orders.market.clock.now();
-        if asked < self.not_before {
+        if asked < self.not_before || !self.orders.doubts.knows_settled() {
             return;
         }
         let waiting = self.waiting();

@@ -4,20 +4,22 @@
 use std::time::Duration;
 
 use nexnum::attention::AttentionKind;
+use nexnum::market::folder;
+use nexnum::market::replay::Decoded;
 use nexnum::order::{Refusal, UpstreamError};
 use nexnum::provider::dispatch::PauseOf;
 use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Actor, FindOrphan, Finish, SettleOrphan};
-use nexnum_engine::event::OrphanEnd;
-use nexnum_engine::ids::OrderId;
+use nexnum_engine::event::{Event, OrphanEnd, UpstreamEvent};
+use nexnum_engine::ids::{OrderId, Seq};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Order, OrderStatus};
 use nexnum_sandbox::FaultKind;
 
 use super::{
-    Closed, HANDLER, Rig, SMSPOOL, ask_handler, check_cancelled, execute, late_cancels, received,
-    stray, until,
+    Closed, FIVESIM, HANDLER, Rig, SMSPOOL, ask_handler, check_cancelled, dated_stray, execute,
+    late_cancels, received, stray, synced, until,
 };
 
 fn active(order: &Order) -> bool {
@@ -89,6 +91,47 @@ async fn a_purchase_that_its_provider_kept_is_told_after_a_restart_for_a_day() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(left(&rig), 0);
     rig.stop().await;
+}
+
+/// What the ledger says of a purchase that no order has: how often it was found and settled.
+fn found_and_settled(closed: &Closed, wanted: &str) -> (usize, usize) {
+    let opened = folder::open(&closed.folder.path().join("market"), |_| {}).unwrap();
+    let rows = opened.ledger.reader().read(Seq(1)).unwrap();
+    let events = rows.flat_map(|row| Decoded::from_row(&row.unwrap()).unwrap().events);
+    let mut times = (0, 0);
+    for event in events {
+        if let Event::Upstream(UpstreamEvent::OrphanFound { external_id, .. }) = &event {
+            times.0 += usize::from(&**external_id == wanted);
+        } else if let Event::Upstream(UpstreamEvent::OrphanSettled { external_id, .. }) = &event {
+            times.1 += usize::from(&**external_id == wanted);
+        }
+    }
+    times
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_that_its_provider_kept_is_not_given_back_again_after_a_restart() {
+    let rig = Rig::start(&[(FIVESIM, 100_000), (SMSPOOL, 200_000)]).await;
+    rig.sandbox.faults(FIVESIM).next(FaultKind::Http500);
+    let id = rig.buy(Some(1_000_000)).await.unwrap();
+    assert_eq!(rig.order(id, received).await.attempt, 2);
+    // It turns up with a message, so that it is not taken back, and stays in the list.
+    let late = dated_stray(&rig.sandbox).await;
+    until(|| rig.noticed(AttentionKind::EndLeft) == 1).await;
+    until(|| rig.orders().market.read_model.orphans().is_empty()).await;
+    let mut closed = rig.close().await;
+    assert_eq!(found_and_settled(&closed, &late), (1, 1));
+    for _ in 0..2 {
+        let rig = closed.open().await;
+        synced(rig.orders()).await;
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let rows = rig.orders().market.attention.rows(99).0;
+        let kinds: Vec<_> = rows.iter().map(|row| (row.kind, row.count)).collect();
+        assert_eq!(kinds, [(AttentionKind::EndLeft, 1)], "{rows:?}");
+        closed = rig.close().await;
+        assert_eq!(found_and_settled(&closed, &late), (1, 1));
+    }
+    closed.sandbox.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
