@@ -9,6 +9,7 @@ pub mod digest;
 pub mod face;
 pub mod http;
 pub mod json;
+mod kept_file;
 pub mod keys;
 pub mod logs;
 pub mod market;

@@ -153,3 +153,66 @@ fn every_kind_has_a_word_of_its_own() {
         AttentionKind::ALL.iter().map(|kind| kind.word()).collect();
     assert_eq!(words.len(), AttentionKind::ALL.len());
 }
+
+/// The list of a data folder, as a start finds it.
+fn opened(folder: &Path) -> Attention {
+    Attention::open(&Arc::new(Clock::not_before(Time::default())), folder)
+}
+
+#[test]
+fn what_happened_is_shown_again_after_a_start_and_no_condition_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let attention = opened(folder.path());
+    attention.raise(AttentionKind::WrongNumber, ("a", OrderId(7)), "of\nanother \"country\"");
+    attention.raise(AttentionKind::TaskPanicked, AttentionSubject::default(), "panicked");
+    attention.raise(AttentionKind::KeyMissing, "a", "no key");
+    attention.keep();
+    let kept = ["task_panicked // x1: panicked", "wrong_number a/7/ x1: of\nanother \"country\""];
+    let again = opened(folder.path());
+    assert_eq!(shown(&again), kept);
+    let since = |list: &Attention| list.rows(1).0[0].since;
+    assert_eq!(since(&again), since(&attention));
+    // The ledger tells of it as well: it happened once.
+    again.recall(AttentionKind::WrongNumber, ("a", OrderId(7)), "wrong");
+    again.recall(AttentionKind::EndLeft, ("a", OrderId(8)), "left");
+    assert_eq!(shown(&again), ["end_left a/8/ x1: left", kept[0], kept[1]]);
+    again.clear(AttentionKind::WrongNumber, ("a", OrderId(7)));
+    again.keep();
+    assert_eq!(shown(&opened(folder.path())), ["end_left a/8/ x1: left", kept[0]]);
+}
+
+#[test]
+fn what_the_operator_has_dealt_with_does_not_come_back_with_a_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let attention = opened(folder.path());
+    attention.recall(AttentionKind::EndLeft, ("a", OrderId(8)), "left");
+    attention.keep();
+    let again = opened(folder.path());
+    assert_eq!(again.settle(AttentionKind::EndLeft, None, None), Ok(1));
+    again.keep();
+    let later = opened(folder.path());
+    later.recall(AttentionKind::EndLeft, ("a", OrderId(8)), "left");
+    assert!(shown(&later).is_empty());
+    // It happens again.
+    later.raise(AttentionKind::EndLeft, ("a", OrderId(8)), "left");
+    later.keep();
+    assert_eq!(shown(&opened(folder.path())), ["end_left a/8/ x1: left"]);
+}
+
+#[test]
+fn what_happened_is_kept_for_a_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let attention = opened(folder.path());
+    attention.raise(AttentionKind::WrongNumber, ("a", OrderId(7)), "wrong");
+    attention.raise(AttentionKind::EndLeft, ("a", OrderId(8)), "left");
+    attention.settle(AttentionKind::EndLeft, None, None).unwrap();
+    attention.keep();
+    let now = attention.shared.clock.now();
+    let of = |now: Time| {
+        let list = List::open(folder.path(), now);
+        (list.rows.len(), list.settled.len())
+    };
+    assert_eq!((of(now), of(now.plus_ms(DAY_MS + 1_000))), ((1, 1), (0, 0)));
+    std::fs::write(folder.path().join("attention"), b"{\"kind\":\n\xff\0").unwrap();
+    assert!(shown(&opened(folder.path())).is_empty(), "a file that cannot be read has none");
+}

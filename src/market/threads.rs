@@ -87,7 +87,7 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
             read_model.publish(&change);
         }
     };
-    let attention = Attention::new(&clock);
+    let attention = Attention::open(&clock, opened.folder.path());
     let supervisor = Supervisor::new(&attention);
     let setup = SequencerSetup {
         engine: opened.engine.with_policy(policy),

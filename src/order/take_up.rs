@@ -154,7 +154,7 @@ impl Orders {
         for ((order, provider), text) in stayed.chain(unended).chain(lost) {
             let Some(name) = names.get(provider) else { continue };
             let subject = (&**name, *order);
-            self.market.attention.raise(AttentionKind::EndLeft, subject, text);
+            self.market.attention.recall(AttentionKind::EndLeft, subject, text);
         }
     }
 

@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use nexnum_driver::{Currency, Op};
 use parking_lot::Mutex;
 
-use super::kept_file;
 use super::reported_rows::ReportedRows;
 use super::shared_accounts::SharedAccounts;
+use crate::kept_file;
 
 /// The file's name in the data folder: a line a provider, its basis and its name; behind them the
 /// currency that was learned, where one was.

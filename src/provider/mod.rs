@@ -21,7 +21,6 @@ mod currency;
 pub mod dispatch;
 mod exchange_rate;
 mod funds;
-mod kept_file;
 mod key_word;
 pub mod least_cost;
 pub(crate) mod listed;

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use nexnum_engine::time::Time;
 use parking_lot::Mutex;
 
-use super::kept_file;
 use super::sightings::Made;
+use crate::kept_file;
 
 /// The file's name in the data folder: a line an activation, with the moments by our clock in
 /// milliseconds of when it was seen first and shown last, its provider's name and its id in JSON.

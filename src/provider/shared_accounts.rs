@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use nexnum_engine::time::Time;
 use parking_lot::Mutex;
 
-use super::kept_file;
+use crate::kept_file;
 
 /// The file's name in the data folder: a line a provider, the moment by our clock in milliseconds
 /// and its name.

@@ -14,7 +14,7 @@ use nexnum_engine::time::Time;
 use tokio::sync::watch;
 
 use super::pause::stopped_within;
-use crate::attention::{AttentionKind, AttentionSubject};
+use crate::attention::{Attention, AttentionKind, AttentionSubject};
 use crate::clock;
 use crate::order::Orders;
 use crate::order::doubt::Unknown;
@@ -33,9 +33,9 @@ const DOUBT_MS: u64 = 30_000;
 /// the machine's clock is off.
 pub(super) async fn attend(orders: Arc<Orders>, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
     let mut look = 0_u64;
+    let (attention, clock) = (&orders.market.attention, &orders.market.clock);
     while !stopped_within(&mut stop, LOOK).await {
         beat.round();
-        let (attention, clock) = (&orders.market.attention, &orders.market.clock);
         let old = old_doubts(orders.doubts.count(), clock.now());
         attention.report(AttentionKind::DoubtsOld, AttentionSubject::default(), old);
         let apart = clock.is_apart().then(|| clock_text(clock.off_ms()));
@@ -43,7 +43,17 @@ pub(super) async fn attend(orders: Arc<Orders>, mut stop: watch::Receiver<bool>,
         if look.is_multiple_of(LEFT_EVERY) {
             report_left(&orders).await;
         }
+        keep(attention).await;
         look += 1;
+    }
+    keep(attention).await;
+}
+
+/// Has what happened written into the data folder.
+async fn keep(attention: &Attention) {
+    let attention = attention.clone();
+    if let Err(error) = tokio::task::spawn_blocking(move || attention.keep()).await {
+        tracing::error!("what happened was not kept: {error}");
     }
 }
 

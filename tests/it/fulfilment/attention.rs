@@ -8,11 +8,12 @@ use nexnum_engine::activation::ActivationState;
 use nexnum_engine::breaker::Breaker;
 use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::command::{Actor, Finish};
-use nexnum_engine::ids::CallbackId;
+use nexnum_engine::ids::{CallbackId, OrderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_sandbox::{FaultKind, SandboxConfig};
 
+use super::buying::{answering, check_not_sold};
 use super::{FIVESIM, HANDLER, Rig, setup, synced, until};
 use crate::rig::sandbox::product;
 use crate::rig::server;
@@ -403,5 +404,20 @@ async fn activations_that_ended_without_a_key_are_told_until_there_is_one() {
     let with_key = super::setup(&rig.sandbox, HANDLER, &rig.folder);
     rig.running.providers.connect(with_key).await.unwrap();
     until(|| rig.noticed(AttentionKind::ActivationsLeft) == 0).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_number_is_told_after_a_restart_until_the_operator_has_dealt_with_it() {
+    let mut rig = answering("12025550123").await;
+    drop(rig.buy(None).await);
+    check_not_sold(&rig, OrderId(1)).await;
+    let noticed = rig.noticed(AttentionKind::WrongNumber);
+    assert!(noticed > 0);
+    for left in [noticed, 0] {
+        rig = rig.close().await.open().await;
+        assert_eq!(rig.noticed(AttentionKind::WrongNumber), left);
+        let _ = rig.orders().market.attention.settle(AttentionKind::WrongNumber, None, None);
+    }
     rig.stop().await;
 }

@@ -6,10 +6,10 @@ use std::path::Path;
 
 /// Writes a text in the place of a file, whole or not at all, and for good. What cannot be written
 /// is logged: the next start knows less.
-pub(super) fn write(path: &Path, text: &str) {
+pub(crate) fn write(path: &Path, text: &str) {
     if let Err(error) = replace(path, text) {
         let path = path.display();
-        tracing::warn!(%path, %error, "what is known of providers was not kept");
+        tracing::warn!(%path, %error, "a file of the data folder was not written");
     }
 }
 
