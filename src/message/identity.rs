@@ -3,8 +3,8 @@
 //! Where the source gives an id, the id is the message. Without one an equal text with a code
 //! is the same message, since a source repeats what it sent after an outage; until the buyer
 //! asks for another, for services send a code that is still valid again. An equal text without
-//! a code is another message after two minutes. A message that comes again as another one has
-//! its number of occurrence in its digest. Leaves to others: who is asked, who is charged. The
+//! a code is another message of the same buyer after two minutes. A message that comes again as
+//! another one has its number of occurrence in its digest. Leaves to others: who is asked, who is charged. The
 //! engine refuses each digest that the number has received, whatever is found here.
 
 use nexnum_engine::time::Time;
@@ -13,6 +13,9 @@ use crate::digest;
 
 /// How long an equal text without a code is the same message.
 pub(super) const REPEATED_MS: u64 = 120_000;
+/// How long a source repeats what was refused, or what it could not send: as long as the orders
+/// stay in memory that had it.
+pub(super) const RETRIED_MS: u64 = 60 * 60 * 1000;
 /// Occurrences of one message that are told apart; a number keeps as many messages.
 pub const OCCURRENCES_MAX: u32 = 100;
 
@@ -139,8 +142,9 @@ pub struct Came {
 
 /// What a message that was posted is. `came` says how the number received a digest, for any of
 /// its buyers; `awaited` that its buyer has asked for another message and none has come since.
-/// What has come to another order is never a new message of this one, unless it has no code: such
-/// a text is another message once it has not come for two minutes, to whichever buyer.
+/// What has come to another order is never a new message of this one, unless nothing in it can be a
+/// code: such a text is another message once it has come to no other buyer for an hour. To the same
+/// buyer a text without a code is another one after two minutes.
 pub fn of_posted(
     parts: &Parts<'_>,
     came: impl Fn(u128) -> Option<Came>,
@@ -149,18 +153,26 @@ pub fn of_posted(
 ) -> Verdict {
     let first = first(parts);
     let (times, last) = occurrences(first, |digest| came(digest).map(|came| came.at));
-    let elsewhere = |n| came(occurrence(first, n)).is_some_and(|came| !came.here);
+    let others = (0..times).filter_map(|n| came(occurrence(first, n)).filter(|came| !came.here));
+    let last_elsewhere = others.map(|came| came.at).max();
+    let is_others =
+        last_elsewhere.is_some_and(|at| may_hold_code(parts.text) || now.ms_since(at) < RETRIED_MS);
     let is_new = match last {
         None => true,
         Some(_) if parts.id.is_some() => false,
-        Some(_) if parts.has_code => awaited && !(0..times).any(elsewhere),
-        Some(last) => now.ms_since(last) >= REPEATED_MS,
+        Some(_) if parts.has_code => awaited && last_elsewhere.is_none(),
+        Some(last) => now.ms_since(last) >= REPEATED_MS && !is_others,
     };
     if is_new && times < OCCURRENCES_MAX {
         Verdict::New(occurrence(first, times))
     } else {
         Verdict::Repeat
     }
+}
+
+/// True if a code may stand in a text in which none was found: it has figures, or a link.
+pub(super) fn may_hold_code(text: &str) -> bool {
+    text.contains(char::is_numeric) || text.contains("://")
 }
 
 /// True if two messages without an id are one, of which each source states what it has: the

@@ -9,14 +9,10 @@ use crate::digest;
 use crate::json::JsonFault;
 use crate::message::callback::{PostedMessage, number};
 use crate::message::extract;
-use crate::message::identity::REPEATED_MS;
+use crate::message::identity::{REPEATED_MS, RETRIED_MS, may_hold_code};
 
 /// How long a callback without an id is the same.
 const MINUTE_MS: u64 = 60_000;
-
-/// How long a source repeats a callback that was refused, as far as an equal text with a code
-/// is taken for the same one.
-const RETRIED_MS: u64 = 60 * MINUTE_MS;
 
 /// What makes a callback the same when it comes again: the source's id at its number, else
 /// what it says within the same minute.
@@ -35,10 +31,11 @@ pub fn first_came(
     came: Time,
     known: impl Fn(u128, Time) -> Option<Time>,
 ) -> Time {
-    let has_code = extract::extract(&posted.text, &posted.sender).is_some();
+    let may_hold_code =
+        may_hold_code(&posted.text) || extract::extract(&posted.text, &posted.sender).is_some();
     let mut first = came;
     loop {
-        let since = same_since(has_code, first);
+        let since = same_since(may_hold_code, first);
         let is_before = |at: &Time| (since..first).contains(at);
         let mut before = keys_before(posted, since, first);
         match before.find_map(|(key, end)| known(key, end).filter(is_before)) {
@@ -54,10 +51,10 @@ pub fn refused_since(now: Time) -> Time {
     Time(now.0.saturating_sub(RETRIED_MS))
 }
 
-/// From when on an equal text that came is the same message. One without a code, such as a
-/// link, is as often another of the same words.
-fn same_since(has_code: bool, now: Time) -> Time {
-    let repeated_ms = if has_code { RETRIED_MS } else { REPEATED_MS };
+/// From when on an equal text that came is the same message. One that can hold no code is as often
+/// another of the same words.
+fn same_since(may_hold_code: bool, now: Time) -> Time {
+    let repeated_ms = if may_hold_code { RETRIED_MS } else { REPEATED_MS };
     Time(now.0.saturating_sub(repeated_ms))
 }
 

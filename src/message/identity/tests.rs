@@ -122,7 +122,14 @@ fn a_code_that_came_to_another_order_of_the_number_is_never_new() {
     let once = |digest: u128| elsewhere(digest).filter(|_| digest == first(&plain_text));
     let of = |now| of_posted(&plain_text, once, false, now);
     assert_eq!(of(START.plus_ms(REPEATED_MS - 1)), Verdict::Repeat);
-    assert_eq!(of(later), Verdict::New(occurrence(first(&plain_text), 1)), "it has no code");
+    assert_eq!(of(START.plus_ms(RETRIED_MS - 1)), Verdict::Repeat);
+    assert_eq!(of(later), Verdict::New(occurrence(first(&plain_text), 1)), "it can hold no code");
+    for text in ["login code aB3dE9k", "open https://x.example/a", "\u{96f}\u{966}\u{967}"] {
+        let parts = plain(text);
+        let once = |digest: u128| elsewhere(digest).filter(|_| digest == first(&parts));
+        let judged = of_posted(&parts, once, true, START.plus_ms(u64::MAX / 2));
+        assert_eq!(judged, Verdict::Repeat, "{text}: it may be the other's");
+    }
     for parts in [coded("code 1234"), Parts { id: Some("7"), ..plain("") }] {
         for awaited in [false, true] {
             let first = first(&parts);
