@@ -260,8 +260,16 @@ pub(crate) const fn is_server_failure(status: u16) -> bool {
 }
 
 pub(crate) fn header_pause(reply: &RawReply) -> Option<u64> {
-    let seconds = reply.header("retry-after")?.parse::<u64>().ok()?;
-    Some(seconds.saturating_mul(1000))
+    pause_ms(reply.header("retry-after")?)
+}
+
+/// A pause of so many seconds, whole or not, in milliseconds.
+pub(crate) fn pause_ms(seconds: &str) -> Option<u64> {
+    let is_number = |byte: u8| byte.is_ascii_digit() || byte == b'.';
+    let seconds: f64 =
+        seconds.trim().parse().ok().filter(|_| seconds.trim().bytes().all(is_number))?;
+    // Above 2^53 a float is not exact, and such a pause is none.
+    Some((seconds * 1000.0).ceil() as u64)
 }
 
 #[cfg(test)]
@@ -296,6 +304,16 @@ mod tests {
         );
         assert_eq!(of(302, "/404.html", ""), "HTTP 302: ");
         assert_eq!(of(502, "", &"é ".repeat(4000)).chars().count(), EXCERPT_MAX);
+    }
+
+    #[test]
+    fn a_pause_is_of_seconds_whole_or_not() {
+        let known = [("30", 30_000), (" 0.5 ", 500), ("1.0001", 1_001), ("0", 0)];
+        known.iter().for_each(|(text, ms)| assert_eq!(pause_ms(text), Some(*ms), "{text}"));
+        for none in ["", ".", "-1", "1e3", "inf", "nan", "soon", "1.2.3"] {
+            assert_eq!(pause_ms(none), None, "{none}");
+        }
+        assert_eq!(pause_ms(&"9".repeat(400)), Some(u64::MAX));
     }
 
     #[test]

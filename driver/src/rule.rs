@@ -11,7 +11,7 @@ use regex::Regex;
 
 use crate::document::{ReplyKind, RuleDoc};
 use crate::error::{
-    ErrorKind, ProviderError, excerpt, header_pause, is_server_failure, is_success,
+    ErrorKind, ProviderError, excerpt, header_pause, is_server_failure, is_success, pause_ms,
 };
 use crate::json::Node;
 use crate::op::Op;
@@ -322,7 +322,7 @@ pub(crate) fn fail(
     let read = |sources: &Option<Sources>| -> Option<String> {
         sources.as_ref()?.read(view, view.root.as_ref(), captures).map(Cow::into_owned)
     };
-    let seconds = read(retry_after_s).and_then(|text| text.parse::<u64>().ok());
+    let pause_ms = read(retry_after_s).and_then(|text| pause_ms(&text));
     let price = read(price).and_then(|text| parse_amount(&text, 0, Rounding::Up));
     let failed = is_server_failure(view.reply.status);
     let (kind, certain) = match (certainty, failed) {
@@ -337,7 +337,7 @@ pub(crate) fn fail(
     ProviderError {
         kind,
         certain,
-        retry_after_ms: seconds.map(|s| s.saturating_mul(1000)).or(header_pause(view.reply)),
+        retry_after_ms: pause_ms.or(header_pause(view.reply)),
         price: price.filter(|price| certain && price.is_positive()),
         excerpt: excerpt(&view.text),
         reply: None,
