@@ -1,13 +1,13 @@
 //! An activation's state and messages: what its rule may say, how it is read, what comes out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
 
 use super::fields::{GivenNumber, Input, NumberFields, Reader, read_table};
 use super::misplaced::{Places, is_absent, is_misplaced};
-use super::value::{cut_name, minor_code, text_and_code};
+use super::value::{cut_name, is_nothing, minor_code, text_and_code};
 use crate::document::{OneOrMany, RowsDoc};
 use crate::error::{ProviderError, unread};
 use crate::json::Node;
@@ -279,7 +279,9 @@ pub(super) fn read_messages(
         let field = |sources: &Option<Sources>| sources.as_ref().and_then(read);
         let (text, code) = text_and_code(field(&fields.text), field(&fields.code));
         let message = ReceivedMessage {
-            external_id: field(&fields.external_id).and_then(minor_code),
+            external_id: field(&fields.external_id)
+                .and_then(minor_code)
+                .filter(|id| !is_nothing(id)),
             sender: field(&fields.sender).map(cut_name),
             text,
             code,
@@ -302,5 +304,21 @@ pub(super) fn read_messages(
             })?;
         }
     }
+    drop_shared_ids(&mut shown.messages);
     Ok(shown)
+}
+
+/// Takes the id off messages that share it and say different things: it tells none from another.
+fn drop_shared_ids(messages: &mut [ReceivedMessage]) {
+    let mut said = BTreeMap::new();
+    let mut shared = BTreeSet::new();
+    for ReceivedMessage { external_id, text, code, .. } in &*messages {
+        let Some(id) = external_id else { continue };
+        if *said.entry(id).or_insert((text, code)) != (text, code) {
+            shared.insert(id.clone());
+        }
+    }
+    for message in messages {
+        message.external_id.take_if(|id| shared.contains(id));
+    }
 }

@@ -9,8 +9,6 @@ use crate::reply::Misfit;
 
 /// Characters of a provider's identifier or code.
 pub(super) const CODE_MAX: usize = 128;
-/// Characters of a message's text: ten times the longest concatenated SMS (255 parts of 153).
-const TEXT_MAX: usize = 400_000;
 /// Characters of a code in a message; a longer word is a text.
 const MESSAGE_CODE_MAX: usize = 10;
 
@@ -45,7 +43,7 @@ pub(super) fn is_nothing(field: &str) -> bool {
     NOTHING.iter().any(|word| field.trim().eq_ignore_ascii_case(word))
 }
 
-/// Text and code of a message. What a provider gives as the code is a text if it is longer
+/// Text and code of a message, whole: the reply bounds them, and a code may stand at its end. What a provider gives as the code is a text if it is longer
 /// than a code or has blanks: several put the whole message there.
 pub(super) fn text_and_code(
     text: Option<String>,
@@ -63,7 +61,7 @@ pub(super) fn text_and_code(
         }
         (text, Some(_) | None) => (text, None),
     };
-    (text.map(|text| cut(text, TEXT_MAX)), code)
+    (text, code)
 }
 
 pub(super) fn read_cost(text: &str, scale: u32) -> Result<Micros, Misfit> {

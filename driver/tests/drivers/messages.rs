@@ -39,6 +39,7 @@ fn what_is_longer_than_a_code_is_a_text() {
     check("123456 is your Example code\n@example.test #123456", false);
     check(&format!("{}482913", "word ".repeat(26)), false);
     check(&format!("{}482913", "請".repeat(20_000)), false);
+    check(&format!("{}482913", "word ".repeat(100_000)), false);
     let both = |text: &str| {
         let body = format!(
             r#"{{"verificationType":0,"sms":{{"code":"go to a.test/482913","text":{text}}}}}"#
@@ -65,6 +66,27 @@ fn a_message_is_read_beside_a_state_that_no_driver_knows() {
     check("fivesim", &format!(r#"{{"id":1,"status":"DONE","sms":{sms}}}"#), 1);
     check("fivesim", r#"{"id":1,"status":"DONE","sms":[]}"#, 0);
     check("smspool", r#"{"status":9,"sms":"48213","full_sms":"code 48213"}"#, 1);
+}
+
+#[test]
+fn an_id_that_tells_no_message_from_another_is_none() {
+    let ids = |sms: &str| -> Vec<Option<String>> {
+        let body = format!(r#"{{"id":1,"status":"RECEIVED","sms":[{sms}]}}"#);
+        let Ok(Output::Status(report)) = shipped("fivesim").interpret(Op::Status, &reply(&body))
+        else {
+            panic!("{body}")
+        };
+        report.messages.into_iter().map(|message| message.external_id).collect()
+    };
+    let sms = |id: &str, code: &str| format!(r#"{{"id":{id},"text":"is {code}","code":"{code}"}}"#);
+    let some = |id: &str| Some(id.to_owned());
+    let (first, second, other) = (sms("7", "48213"), sms("7", "99171"), sms("8", "48213"));
+    assert_eq!(ids(&[first.clone(), other.clone()].join(",")), [some("7"), some("8")]);
+    assert_eq!(ids(&[first.clone(), first.clone()].join(",")), [some("7"), some("7")], "a repeat");
+    assert_eq!(ids(&[first, second, other].join(",")), [None, None, some("8")]);
+    for none in ["0", "null", "\"\"", "\"0\"", "false"] {
+        assert_eq!(ids(&sms(none, "48213")), [None], "{none}");
+    }
 }
 
 #[test]

@@ -202,3 +202,19 @@ async fn a_wish_that_a_provider_does_not_take_yet_says_when_to_come_back() {
     assert!(!rig.orders().market.read_model.order(id).unwrap().awaits_another);
     rig.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_code_is_delivered_whose_provider_gives_each_message_the_same_id() {
+    let closed = Rig::start_with(&[(FIVESIM, 100_000)], 300).await.close().await;
+    closed.reword("fivesim", r#"external_id = "/id", sender"#, r#"external_id = "=7", sender"#);
+    let rig = closed.open().await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, received).await;
+    rig.orders().resend(rig.customer, id).await.unwrap();
+    let order = rig.order(id, |order| order.messages.len() == 2).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let later = rig.order(id, |_| true).await;
+    assert_eq!(later.messages.len(), 2, "each came once: {later:?}");
+    assert_ne!(order.messages[0].code, order.messages[1].code);
+    rig.stop().await;
+}
