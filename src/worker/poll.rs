@@ -43,6 +43,9 @@ const AGE_MS: u64 = 120_000;
 const PAUSE_FAILED_MAX_MS: u64 = 60_000;
 /// Before an activation is asked about again for which there was no room or no turn.
 const PAUSE_NO_ROOM_MS: u64 = 1_000;
+/// Slowest asking about one whose time is over and whose last look brought no answer: it has ten
+/// seconds for that.
+const PAUSE_OVER_MS: u64 = 2_000;
 /// How long after its end an activation is asked about for a late message.
 const LATE_MS: u64 = 60_000;
 /// Activations taken in or scheduled anew in one look: the rest has its turn in the next.
@@ -208,7 +211,12 @@ impl Poller {
         }
         // The last look is when the activation's time is over.
         let due = now.plus_ms(pause - spread);
-        let due = due_by(order).filter(|last| *last > now).map_or(due, |last| last.min(due));
+        let due = match due_by(order) {
+            Some(last) if last > now => last.min(due),
+            // It did not come: until the refund an answer may still bring a code.
+            Some(_) => due.min(now.plus_ms(PAUSE_OVER_MS)),
+            None => due,
+        };
         polled.schedule.put(order.id, want, age_ms, due, now);
         if !polled.connected.driver().lists_texts() {
             let asked = watch.asked_at.max(order.placed_at);

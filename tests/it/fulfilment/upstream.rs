@@ -257,6 +257,21 @@ async fn a_code_that_came_after_the_last_poll_in_time_is_delivered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_code_is_delivered_of_a_provider_that_failed_until_shortly_after_the_number_s_time() {
+    let rig = short_lived(1_500, 3_000).await;
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, active).await;
+    rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
+    // Its time is over after two seconds, and it is refunded ten later.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    assert_eq!(rig.order(id, |_| true).await.closed_at, None);
+    rig.sandbox.faults(HANDLER).clear();
+    let order = rig.order(id, |order| order.closed_at.is_some()).await;
+    assert_eq!(order.status, OrderStatus::Delivered, "{order:?}");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_code_that_came_after_the_last_poll_in_time_is_delivered() {
     let closed = Rig::start_with(&[(HANDLER, 100_000)], 900).await.close().await;
     closed.reword("handler", "lifetime_ms = 1200000", "lifetime_ms = 7000");
