@@ -1,5 +1,6 @@
 //! Starting and stopping a market: the engine's threads, and what follows the ledger.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -15,6 +16,7 @@ use super::change::Change;
 use super::folder::{self, Opened};
 use super::grid_follower::{GridFollower, OpenClaim};
 use super::history::{Follower, History};
+use super::overcharges::Overcharges;
 use super::read_model::ReadModel;
 use super::search::Search;
 use super::sequencer::{Sequencer, SequencerSetup};
@@ -87,7 +89,7 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
             read_model.publish(&change);
         }
     };
-    let attention = Attention::open(&clock, opened.folder.path());
+    let (attention, overcharges) = kept(&clock, opened.folder.path());
     let supervisor = Supervisor::new(&attention);
     let setup = SequencerSetup {
         engine: opened.engine.with_policy(policy),
@@ -118,7 +120,6 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
         snapshot_every,
         &supervisor,
     );
-    let stopping = Stopping::default();
     let market = Market {
         catalog,
         clock,
@@ -128,12 +129,18 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
         search,
         history,
         metrics,
+        overcharges,
         attention,
         supervisor,
-        stopping,
+        stopping: Stopping::default(),
     };
     let threads = Threads { folder, reader, follower, sequencer, snapshots };
     Started { market, under_way, threads }
+}
+
+/// What small files of the data folder keep.
+fn kept(clock: &Arc<Clock>, folder: &Path) -> (Attention, Arc<Overcharges>) {
+    (Attention::open(clock, folder), Arc::new(Overcharges::open(folder)))
 }
 
 fn without_number(state: &State) -> Vec<OrderId> {

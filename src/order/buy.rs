@@ -30,6 +30,7 @@ use super::claim::{self, Claimed, Wish};
 use super::doubt::{CALL_MS, Call, Calling, Numberless, Window, bookable};
 use super::misfit::{Misfit, SeenIn};
 use super::orphan::LostOrphan;
+use super::overcharge;
 use super::unknown::{self, LastCall, UnknownAttempt};
 use crate::attention::AttentionKind;
 use crate::market::send::BUSY_PAUSE_MAX;
@@ -38,7 +39,6 @@ use crate::provider::buying::{BuyOutcome, BuyRequest, UnknownPurchase};
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence;
 use crate::provider::dispatch::Admission;
-use crate::provider::least_cost::Overcharge;
 use crate::provider::server_clock::Look;
 use crate::supervisor::caught;
 
@@ -226,7 +226,7 @@ impl Purchase {
                 connected.least_costs().bought(claim);
                 if let Some(cost) = bought.cost {
                     let bought_at = (offer, claim.price());
-                    note_charge(&self.orders, connected, self.id, bought_at, cost);
+                    overcharge::note_charge(&self.orders, connected, self.id, bought_at, cost);
                 }
             }
             BuyOutcome::Refused(error) => {
@@ -446,33 +446,6 @@ impl Purchase {
         let _ended = self.orders.market.send_until(&fail, deadline).await;
         None
     }
-}
-
-/// Notes what a provider charged for a number, by its reply or its list: an offer that cost more
-/// than it was sold for is not sold until its list shows what it costs. Some providers know no
-/// limit where a carrier is named; the number is ours all the same.
-pub(crate) fn note_charge(
-    orders: &Orders,
-    connected: &Connected,
-    order: OrderId,
-    (offer, price): (OfferId, Micros),
-    cost: Micros,
-) {
-    if cost <= price {
-        return;
-    }
-    let market = &orders.market;
-    let overcharge = Overcharge { order, price, cost };
-    if let Some(ask) = market.grid.ask(offer) {
-        connected.least_costs().charged((offer, (ask.product, ask.carrier)), overcharge);
-    }
-    market.grid.exhaust(offer);
-    market.metrics.overcharged(connected.name());
-    let subject = (connected.name(), order);
-    market.attention.raise(AttentionKind::Overcharge, subject, overcharge.text());
-    let (at, op) = (market.clock.now(), Op::Buy);
-    let text = format!("charged {cost}, sold for {price}");
-    connected.note_failure(Failure { at, op, order: Some(order), text });
 }
 
 /// The terms at which an offer can be had whose purchase was refused as too cheap: what the

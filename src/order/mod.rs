@@ -17,6 +17,7 @@ pub mod matching;
 pub(crate) mod misfit;
 pub(crate) mod missing;
 pub mod orphan;
+pub(crate) mod overcharge;
 mod overflow;
 mod place;
 mod query;

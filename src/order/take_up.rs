@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::FindOrphan;
-use nexnum_engine::ids::{OfferId, OrderId};
-use nexnum_engine::order::Order;
+use nexnum_engine::ids::OrderId;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::state::{GivenUp, NamedPurchase};
 use nexnum_engine::time::Time;
@@ -19,8 +18,7 @@ use super::unknown::{self, UnknownAttempt};
 use crate::attention::AttentionKind;
 use crate::market::UnderWay;
 use crate::market::attempts::{AttemptTimes, Attempts};
-use crate::market::recent::{Overcharged, Recent, Settled};
-use crate::provider::least_cost::Overcharge;
+use crate::market::recent::{Recent, Settled};
 
 impl Orders {
     /// Takes up what was under way when the last process ended, before an order can be
@@ -97,32 +95,6 @@ impl Orders {
         }
     }
 
-    /// Remembers, at a start, which offers were charged above their prices, by the orders of
-    /// the last hour: they stay out of sale until a list names as much. Older ones follow from
-    /// the ledger, some seconds later.
-    pub(crate) fn remember_overcharges(&self) {
-        let read_model = &self.market.read_model;
-        let open = read_model.driven().into_iter().filter_map(|id| read_model.order(id));
-        let bought = open.chain(read_model.driven_closed_since(Time(0)));
-        let is_overcharged =
-            |order: &Arc<Order>| order.assignment.is_some() && order.cost > order.price;
-        for order in bought.filter(is_overcharged) {
-            let Order { id, price, cost, offer, .. } = *order;
-            self.remember_overcharge(offer, Overcharge { order: id, price, cost });
-        }
-        self.providers.list().iter().for_each(|connected| connected.tell_overcharges());
-    }
-
-    /// Keeps an offer out of sale that was charged so much, unless its list names as much now.
-    fn remember_overcharge(&self, offer: OfferId, by: Overcharge) {
-        let grid = &self.market.grid;
-        let Some(ask) = grid.ask(offer).filter(|ask| ask.cost < by.cost) else { return };
-        let connected = self.providers.get(ask.provider);
-        let Some(connected) = connected.filter(|it| !it.began_void()) else { return };
-        connected.least_costs().charged((ask.offer, (ask.product, ask.carrier)), by);
-        grid.exhaust(ask.offer);
-    }
-
     /// Remembers which purchases without orders are settled: a list may show those still that
     /// their providers have kept. The attempts that made them are looked for no longer.
     fn remember_settled(&self, recent: &Recent) {
@@ -137,8 +109,8 @@ impl Orders {
     /// Remembers what the ledger's last days tell and no state does.
     fn remember(&self, recent: &Recent) {
         self.market.read_model.lost_callbacks().learn(&recent.unprocessed);
-        for (offer, &Overcharged { order, price, cost }) in &recent.overcharged {
-            self.remember_overcharge(*offer, Overcharge { order, price, cost });
+        for (offer, by) in &recent.overcharged {
+            self.remember_overcharge(*offer, *by);
         }
         self.providers.list().iter().for_each(|connected| connected.tell_overcharges());
         let stayed = recent.stayed.iter().map(|left| (left, STAYED));

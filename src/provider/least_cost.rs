@@ -239,12 +239,12 @@ impl LeastCosts {
         self.overcharges().len()
     }
 
-    /// The charges that keep offers out, one an offer.
-    pub(crate) fn overcharges(&self) -> Vec<Overcharge> {
+    /// The offers that are kept out, each with its charge.
+    pub(crate) fn overcharges(&self) -> Vec<(OfferId, Overcharge)> {
         let known = self.known.lock();
         let overcharge = |least: &LeastCost| match least.source {
             CostSource::Charged { order, price } => {
-                Some(Overcharge { order, price, cost: least.cost })
+                Some((least.offer, Overcharge { order, price, cost: least.cost }))
             }
             CostSource::Named { .. } | CostSource::Refused { .. } => None,
         };

@@ -14,7 +14,7 @@ use nexnum_engine::time::Time;
 use tokio::sync::watch;
 
 use super::pause::stopped_within;
-use crate::attention::{Attention, AttentionKind, AttentionSubject};
+use crate::attention::{AttentionKind, AttentionSubject};
 use crate::clock;
 use crate::order::Orders;
 use crate::order::doubt::Unknown;
@@ -43,17 +43,21 @@ pub(super) async fn attend(orders: Arc<Orders>, mut stop: watch::Receiver<bool>,
         if look.is_multiple_of(LEFT_EVERY) {
             report_left(&orders).await;
         }
-        keep(attention).await;
+        keep(&orders).await;
         look += 1;
     }
-    keep(attention).await;
+    keep(&orders).await;
 }
 
-/// Has what happened written into the data folder.
-async fn keep(attention: &Attention) {
-    let attention = attention.clone();
-    if let Err(error) = tokio::task::spawn_blocking(move || attention.keep()).await {
-        tracing::error!("what happened was not kept: {error}");
+/// Has written into the data folder what a later start shows again, where that has changed.
+async fn keep(orders: &Arc<Orders>) {
+    let orders = Arc::clone(orders);
+    let keep = move || {
+        orders.market.attention.keep();
+        orders.keep_overcharges();
+    };
+    if let Err(error) = tokio::task::spawn_blocking(keep).await {
+        tracing::error!("what a later start shows again was not kept: {error}");
     }
 }
 

@@ -152,7 +152,28 @@ async fn an_offer_that_cost_more_than_its_price_stays_out_after_a_restart() {
     synced(rig.orders()).await;
     let connected = rig.orders().providers.get(order.provider).unwrap();
     assert_eq!((stock(), connected.health().overcharged), (Some(0), 1));
-    rig.stop().await;
+    let closed = rig.close().await;
+    // As long as its list says less, also when nothing else tells of it any more.
+    let kept = std::fs::read(closed.folder.path().join("market/overcharges")).unwrap();
+    let other = Rig::start(&[(FIVESIM, 100_000)]).await;
+    synced(other.orders()).await;
+    let other = other.close().await;
+    std::fs::write(other.folder.path().join("market/overcharges"), kept).unwrap();
+    let rig = other.open().await;
+    synced(rig.orders()).await;
+    let stock = || rig.orders().market.grid.ask(order.offer).map(|ask| ask.stock);
+    let connected = rig.orders().providers.get(order.provider).unwrap();
+    assert_eq!((stock(), connected.health().overcharged), (Some(0), 1));
+    assert!(rig.sandbox.pin(FIVESIM, product(), Micros(500_000), 5), "it is sold there");
+    connected.sync_now();
+    until(|| connected.health().overcharged == 0).await;
+    let file = other_file(&rig.close().await);
+    assert_eq!(file, "", "its list has caught up");
+    closed.sandbox.stop().await;
+}
+
+fn other_file(closed: &Closed) -> String {
+    std::fs::read_to_string(closed.folder.path().join("market/overcharges")).unwrap()
 }
 
 /// A market whose provider answers each purchase with this number.
