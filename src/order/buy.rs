@@ -10,6 +10,7 @@
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nexnum_driver::{Bought, ErrorKind, GivenNumber, Op, ProviderError};
 use nexnum_engine::activation::ActivationState;
@@ -31,6 +32,7 @@ use super::doubt::{CALL_MS, Call, Calling, Numberless, Window, bookable};
 use super::misfit::{Misfit, SeenIn};
 use super::orphan::LostOrphan;
 use super::overcharge;
+use super::refusal::Refusal;
 use super::unknown::{self, LastCall, UnknownAttempt};
 use crate::attention::AttentionKind;
 use crate::market::send::BUSY_PAUSE_MAX;
@@ -41,6 +43,11 @@ use crate::provider::consequence;
 use crate::provider::dispatch::Admission;
 use crate::provider::server_clock::Look;
 use crate::supervisor::caught;
+
+/// How long an order waits for room, once a provider that had room has refused it.
+const BUSY_WAIT_MS: u64 = 5_000;
+/// Between two looks for room, at least.
+const BUSY_PAUSE_MIN: Duration = Duration::from_millis(50);
 
 /// Buys the number of a placed order in the background; its claim ends with the outcome.
 pub fn spawn(orders: &Arc<Orders>, order: OrderId, claimed: Claimed) {
@@ -63,6 +70,8 @@ struct Purchase {
     tried: Vec<OfferId>,
     /// Offers that are tried a second time, at the price that their refusal named.
     repriced: Vec<OfferId>,
+    /// Until when it waits for room at providers that are all busy, since the first look.
+    busy_until: Option<Time>,
     /// What is known of the last attempt's call.
     last: LastCall,
 }
@@ -91,7 +100,7 @@ enum NamedPrice {
 impl Purchase {
     fn new(orders: &Arc<Orders>, id: OrderId, tried: Vec<OfferId>) -> Self {
         let (orders, last) = (Arc::clone(orders), LastCall::default());
-        Self { orders, id, tried, repriced: Vec::new(), last }
+        Self { orders, id, tried, repriced: Vec::new(), busy_until: None, last }
     }
 
     /// Buys; an order whose purchase a panic cuts short is in doubt from then on.
@@ -413,8 +422,15 @@ impl Purchase {
         let wish = Wish { product, carrier, limit: Some(order.limit) };
         while self.orders.market.clock.now().plus_ms(CALL_MS) < order.deadline {
             let (grid, providers) = (&self.orders.market.grid, &self.orders.providers);
-            let Ok(claimed) = claim::claim(grid, providers, &wish, &self.tried) else { break };
-            let Claimed { claim, admission } = claimed;
+            let claimed = claim::claim(grid, providers, &wish, &self.tried);
+            let Claimed { claim, admission } = match claimed {
+                Ok(claimed) => claimed,
+                Err(Refusal::ProvidersBusy { retry_after }) if self.waits_for(retry_after) => {
+                    tokio::time::sleep(retry_after.max(BUSY_PAUSE_MIN)).await;
+                    continue;
+                }
+                Err(_) => break,
+            };
             let offer = claim.offer();
             let command = NextAttempt {
                 order: order.id,
@@ -445,6 +461,15 @@ impl Purchase {
         // If the engine does not take it, the deadline has done the same.
         let _ended = self.orders.market.send_until(&fail, deadline).await;
         None
+    }
+
+    /// Whether an order whose first provider had nothing waits so long for room at the next: it is
+    /// in the ledger, and its buyer waits for the answer.
+    fn waits_for(&mut self, pause: Duration) -> bool {
+        let now = self.orders.market.clock.now();
+        let until = *self.busy_until.get_or_insert(now.plus_ms(BUSY_WAIT_MS));
+        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        pause_ms < until.ms_since(now)
     }
 }
 

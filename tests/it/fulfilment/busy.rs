@@ -8,7 +8,7 @@ use nexnum::order::{Refusal, UpstreamError};
 use nexnum::provider::dispatch::PauseOf;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::ids::CarrierId;
-use nexnum_sandbox::SandboxConfig;
+use nexnum_sandbox::{FaultKind, SandboxConfig};
 
 use super::{HANDLER, Rig, SMSPOOL};
 use crate::rig::sandbox::product;
@@ -57,6 +57,26 @@ async fn an_order_goes_to_the_next_provider_where_the_cheapest_has_no_room() {
     }
     assert_eq!(providers[0], rig.sandbox.providers()[HANDLER].name);
     assert_eq!(providers[2], rig.sandbox.providers()[SMSPOOL].name);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_one_provider_has_refused_waits_a_moment_for_the_next() {
+    let rig = Rig::start(&[(HANDLER, 100_000), (SMSPOOL, 200_000)]).await;
+    let name = &rig.sandbox.providers()[SMSPOOL].name;
+    let list = rig.orders().providers.list();
+    let smspool = list.iter().find(|connected| connected.name() == *name).unwrap();
+    for (pause_s, is_bought) in [(2, true), (20, false)] {
+        smspool.client().room().dispatcher().pause(PauseOf::All, Duration::from_secs(pause_s));
+        rig.sandbox.faults(HANDLER).next(FaultKind::NoNumbers);
+        let asked = std::time::Instant::now();
+        let bought = rig.buy(Some(1_000_000)).await;
+        assert_eq!(bought.is_ok(), is_bought, "{bought:?}");
+        assert!(asked.elapsed() < Duration::from_secs(10), "not as long as the pause lasts");
+        if let Ok(id) = bought {
+            assert_eq!(rig.order(id, |order| order.assignment.is_some()).await.attempt, 2);
+        }
+    }
     rig.stop().await;
 }
 
