@@ -79,3 +79,21 @@ fn a_row_without_a_stock_of_its_own_has_none() {
         reads(ROWS, ROWS, Op::Prices, &body, "unmapped in_doubt");
     }
 }
+
+#[test]
+fn smspool_s_zeros_are_numbers_but_where_a_code_should_be() {
+    let (_, text) = Driver::shipped().iter().find(|(name, _)| *name == "smspool").unwrap();
+    let driver = Driver::parse(text).unwrap();
+    let read = |op: Op, body: &str| show(driver.interpret(op, &reply(body)));
+    for zero in ["0", "\"0\"", "\"0.00\""] {
+        let body = format!(r#"{{"balance":{zero}}}"#);
+        assert_eq!(read(Op::Balance, &body), "balance 0.000000", "{body}");
+    }
+    let row =
+        |stock: &str| format!(r#"[{{"country":1,"service":2,"pool":3,"price":"1.5"{stock}}}]"#);
+    let listed = |stock: &str| read(Op::Prices, &row(stock));
+    assert_eq!(listed(r#","stock":0"#), "prices misfits=0\n1 2 3 1.500000 x0");
+    assert_eq!(listed(""), "prices misfits=0\n1 2 3 1.500000 x50");
+    let status = r#"{"status":1,"sms":"0","full_sms":"0"}"#;
+    assert!(!read(Op::Status, status).contains("code"), "{}", read(Op::Status, status));
+}
