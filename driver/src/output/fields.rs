@@ -90,12 +90,19 @@ pub(crate) struct NumberFields {
 }
 
 impl NumberFields {
+    /// Whether the number stands with its country code, whatever others do.
+    pub(super) fn is_international(&self, read: impl Fn(&Sources) -> Option<String>) -> bool {
+        read(&self.number).is_some_and(|number| spelled(&number).starts_with('+'))
+    }
+
     pub(super) fn assemble(&self, read: impl Fn(&Sources) -> Option<String>) -> GivenNumber {
         let number = read(&self.number).map(|number| spelled(&number));
         let Some(number) = number.filter(|it| !it.is_empty() && !is_nothing(it)) else {
             return GivenNumber::Absent;
         };
         let whole = match &self.prefix {
+            // A plus stands before the country code.
+            Some(_) if number.starts_with('+') => Some(number),
             None => Some(number),
             Some(prefix) => read(prefix).map(|prefix| {
                 let prefix = spelled(&prefix);

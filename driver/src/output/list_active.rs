@@ -304,7 +304,8 @@ fn read_active_row(
         messages,
         external_id: input.row(Some(&fields.external_id), row).ok_or(Misfit).and_then(code)?,
         number: fields.number.assemble(|sources| input.row(Some(sources), row)),
-        local: fields.local,
+        local: fields.local
+            && !fields.number.is_international(|sources| input.row(Some(sources), row)),
         country: field(&fields.country).and_then(minor_code),
         service: field(&fields.service).and_then(minor_code),
         service_name: field(&fields.service_name).and_then(minor_code),

@@ -111,6 +111,9 @@ fn a_list_of_open_activations_says_what_its_page_held() {
     let local = to(3).replace(r#"number = "/n""#, r#"number = "/n", local = true"#);
     let read = "active listed=3 oldest=20000 cut\n3 local 62812345 - - created=30000\n  -\n  messages unknown";
     reads(from, &local, Op::ListActive, body, read);
+    // A plus stands before the country code, whatever the others are.
+    let (plus, read) = (body.replace("62812345", "+62 812345"), read.replace("local 6", "+6"));
+    reads(from, &local, Op::ListActive, &plus, &read);
     let both = local.replace("local = true", r#"local = true, number_prefix = "/cc""#);
     refused(from, &both, &format!("{place}.local"), "prefix already");
 }
@@ -155,6 +158,8 @@ fn a_number_is_put_together_from_its_parts() {
     let (from, body) = (r#"number = "/n""#, r#"{"id":"a1","cc":"+62","n":8123456789}"#);
     let joined = r#"number = "/n", number_prefix = "/cc""#;
     reads(from, joined, Op::Buy, body, "bought a1 +628123456789 cost=- operator=-");
+    let whole = r#"{"id":"a1","cc":"+62","n":"+44 7700 900123"}"#;
+    reads(from, joined, Op::Buy, whole, "bought a1 +447700900123 cost=- operator=-");
     let constant = r#"number = "/n", number_prefix = "=7""#;
     reads(from, constant, Op::Buy, body, "bought a1 +78123456789 cost=- operator=-");
 }
