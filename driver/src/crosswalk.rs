@@ -67,6 +67,12 @@ pub enum CrosswalkError {
         /// Where.
         at: TablePlace,
     },
+    /// An external id that no provider has: the columns have no quotes.
+    #[error("{at}: the external id has quotes, control characters or blanks around it")]
+    External {
+        /// Where.
+        at: TablePlace,
+    },
     /// Bytes that are no text.
     #[error("{at}: this is not UTF-8 text")]
     NotText {
@@ -231,6 +237,10 @@ impl<'a> Row<'a> {
         }
         if external.len() > EXTERNAL_LEN_MAX {
             return Err(CrosswalkError::TooLarge { at: place(&text[..fourth]) });
+        }
+        let is_odd = |letter: char| letter == '"' || letter.is_control();
+        if external.trim() != external || external.contains(is_odd) {
+            return Err(CrosswalkError::External { at: place(&text[..fourth]) });
         }
         let kind = match kind {
             "country" => Kind::Country,
@@ -442,6 +452,11 @@ mod tests {
         check_refused("other,service,nope,1", "line 3, column 15: the catalogue has no \"nope\"");
         let long = format!("a,country,US,{}", "1".repeat(65));
         check_refused(&long, "line 3, column 14: above the limit of 25000 rows or 64 bytes");
+        let odd = "the external id has quotes, control characters or blanks around it";
+        for external in [" 1", "1 ", "\"1\"", "\"1", "1\0"] {
+            let odd = format!("line 3, column 14: {odd}");
+            check_refused(&format!("a,country,US,{external}"), &odd);
+        }
         let at = TablePlace { line: 1, column: 1 };
         assert_eq!(Crosswalk::read(b"", "a"), Err(CrosswalkError::Columns { at }));
         let at = TablePlace { line: 2, column: 4 };

@@ -77,10 +77,12 @@ pub enum ConnectError {
         reason: String,
     },
     /// The driver document is wrong.
-    #[error("provider {provider:?}: the driver: {source}")]
+    #[error("provider {provider:?}: the driver {driver:?}: {source}")]
     Driver {
         /// Which provider.
         provider: String,
+        /// Its driver: a shipped one, or the path of a document.
+        driver: String,
         /// Where and why.
         source: DriverError,
     },
@@ -187,8 +189,10 @@ impl Prepared {
         }
         // 1. The driver, and the table that translates its ids.
         let text = document(&config)?;
-        let driver = Driver::parse(&text)
-            .map_err(|source| ConnectError::Driver { provider: provider(), source })?;
+        let driver = Driver::parse(&text).map_err(|source| {
+            let driver = config.driver.clone();
+            ConnectError::Driver { provider: provider(), driver, source }
+        })?;
         let crosswalk = crosswalk(&config, driver.dialect())?;
         let driver = Arc::new(driver);
         // 2. The client that carries its requests, and whether it has what they need.

@@ -207,8 +207,8 @@ async fn a_provider_that_cannot_be_set_up_keeps_no_other_from_selling() {
         assert!(row.text.contains(word), "{row:?}");
     };
     told("unknown", "no driver \"no such driver\"");
-    told("broken", "the driver: ");
-    told("off", "the driver: ");
+    told("broken", "the driver \"");
+    told("off", "the driver \"");
     told("alien", "the dialect \"x\"");
     told("nowhere", "base address");
     told("ruled", "line 4: rate: \"0\" is not a rate above 0");
