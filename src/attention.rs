@@ -161,7 +161,7 @@ impl Attention {
 
     /// Notes that a condition's cause is gone. Nothing happens if there is no such row.
     pub fn clear(&self, kind: AttentionKind, subject: impl Into<AttentionSubject>) {
-        self.shared.list.lock().remove(&(kind, subject.into()));
+        self.shared.list.lock().remove(&(kind, subject.into()), self.shared.clock.now());
     }
 
     /// Takes the rows of a kind off the list, since the operator has dealt with them: those about
@@ -211,7 +211,8 @@ impl Attention {
         let mut list = self.shared.list.lock();
         let of_it = |key: &&Key| key.1.provider.as_deref() == Some(provider);
         let keys: Vec<_> = list.rows.keys().filter(of_it).cloned().collect();
-        keys.iter().for_each(|key| list.remove(key));
+        let now = self.shared.clock.now();
+        keys.iter().for_each(|key| list.remove(key, now));
     }
 
     /// At most `most` of the rows, oldest first, and how many conditions are not among them.
@@ -280,9 +281,9 @@ impl List {
         }
     }
 
-    fn remove(&mut self, key: &Key) {
+    fn remove(&mut self, key: &Key, now: Time) {
         if let Some(row) = self.rows.remove(key) {
-            row.log_end();
+            row.log_end(now);
             self.kept.changed(key.0);
             // Those without a row are noticed again, if they last.
             self.left_out.remove(&key.0);
@@ -290,7 +291,7 @@ impl List {
     }
 
     fn settle(&mut self, key: &Key, now: Time) {
-        self.remove(key);
+        self.remove(key, now);
         if key.0.lasts() == Lasts::ADay && self.settled.len() < SETTLED_MAX {
             self.settled.insert(key.clone(), now);
         }
@@ -300,7 +301,7 @@ impl List {
     fn expire(&mut self, now: Time) {
         let over = self.rows.iter().filter(|(_, row)| row.is_over(now));
         let over: Vec<_> = over.map(|(key, _)| key.clone()).collect();
-        over.iter().for_each(|key| self.remove(key));
+        over.iter().for_each(|key| self.remove(key, now));
         self.settled.retain(|_, at| now.ms_since(*at) < EVENT_KEPT_MS);
     }
 }

@@ -200,10 +200,10 @@ impl AttentionRow {
         tracing::warn!(kind, provider, order, text, "attention is needed");
     }
 
-    pub(super) fn log_end(&self) {
+    pub(super) fn log_end(&self, now: Time) {
         let Self { kind, subject, count, .. } = self;
         let (kind, provider, order) = (kind.word(), &subject.provider, subject.order_number());
-        let lasted_s = self.last_at.ms_since(self.since) / 1000;
+        let lasted_s = now.ms_since(self.since) / 1000;
         tracing::info!(kind, provider, order, count, lasted_s, "attention is needed no longer");
     }
 }

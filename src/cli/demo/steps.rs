@@ -81,8 +81,11 @@ impl Steps<'_> {
                 r#"{curl} {api}/orders -d '{{"country":"{country}","service":"{service}"{more}}}'"#
             )
         };
-        let (first, second) = (self.next_order, OrderId(self.next_order.0 + 1));
-        let id = |id: OrderId| {
+        // Where others buy too it is not known which ids come.
+        let ids = [self.next_order, OrderId(self.next_order.0 + 1)];
+        let [first, second] =
+            ids.map(|id| if self.has_buyers { "ID".to_owned() } else { id.to_string() });
+        let id = |id: &str| {
             if self.has_buyers {
                 format!("put the `id` of the answer in the place of {id}: others buy too")
             } else {
@@ -94,13 +97,13 @@ impl Steps<'_> {
             line("Look at offers", format!("{curl} '{api}/offers?country=ID&service=telegram'")),
             line("Buy a number", buy("ID", "telegram", r#","max_price":"0.40""#)),
             (
-                format!("Wait for its code ({})", id(first)),
+                format!("Wait for its code ({})", id(&first)),
                 format!("{curl} '{api}/activations/{first}?wait=30'"),
             ),
             line("See the wallet", format!("{curl} {api}/wallet")),
             line("Buy another", buy(OWN_COUNTRY, OWN_SERVICE, "")),
             (
-                format!("Cancel it ({})", id(second)),
+                format!("Cancel it ({})", id(&second)),
                 format!("{curl} -X POST {api}/activations/{second}/cancel"),
             ),
             line("See the money come back", format!("{curl} '{api}/wallet/transactions?limit=3'")),
