@@ -189,6 +189,7 @@ fn check(config: &Config) -> Result<(), CliError> {
     // 1. What `serve` would refuse.
     let setups = setups(config)?;
     server::check_addresses(config).map_err(not_started)?;
+    server::check_folder(config).map_err(|error| CliError::Refused(error.to_string()))?;
     // 2. The configuration as it holds.
     let has_key = |name: &String| {
         let of_it = |setup: &&ProviderSetup| setup.config.name == *name;

@@ -2,9 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
+use nexnum_storage::{Folder, StorageError};
+
 use super::config::Config;
 use super::connect::{Prepared, ProviderSetup};
 use super::start_error::StartError;
+use crate::market::folder;
 use crate::metrics::Metrics;
 
 /// Tries whether this machine has the addresses that the configuration names. Their ports are
@@ -19,6 +22,21 @@ pub fn check_addresses(config: &Config) -> Result<(), StartError> {
         any_port(address.ip()).map_err(|source| StartError::Listen { setting, address, source })?;
     }
     Ok(())
+}
+
+/// Looks whether the data folder is whole, as far as its start would find at once: the rows of the
+/// ledger are for `verify`. A server may run on it.
+///
+/// # Errors
+/// What is missing, damaged or does not belong together.
+pub fn check_folder(config: &Config) -> Result<(), StartError> {
+    let folder = Folder::at(&config.data_dir);
+    let manifest = folder::manifest(&folder)?;
+    match folder::open_reader(&folder, &manifest) {
+        Ok(reader) => Ok(reader.check_end(&manifest)?),
+        Err(StorageError::InUse { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Why the server would start without a provider, or without buying from it: one line for each

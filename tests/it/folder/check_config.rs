@@ -211,3 +211,36 @@ fn a_machine_without_certificates_does_without_the_providers_that_need_them() {
     let said = String::from_utf8(command.output().unwrap().stderr).unwrap();
     assert!(said.contains("cannot reach") && !said.contains("certificates"), "{said}");
 }
+
+#[test]
+fn a_data_folder_that_a_start_refuses_is_told_also_while_a_server_runs_on_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let config = configured(temp.path(), "");
+    let folder = Folder::at(temp.path());
+    let check = |expected: Option<&str>| {
+        let (code, _, said) = checked(&config, None);
+        assert_eq!(code, Some(i32::from(expected.is_some())), "{said}");
+        assert!(expected.is_none_or(|part| said.contains(part)), "{said}");
+    };
+    {
+        let mut command = nexnum();
+        command.args(["serve", "--config"]).arg(&config).stdout(Stdio::piped());
+        let mut serving = KilledOnDrop(command.spawn().unwrap());
+        let mut line = String::new();
+        BufReader::new(serving.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        check(None);
+    }
+    check(None);
+    let (manifest, ledger) = (folder.manifest(), folder.ledger());
+    let whole = fs::read(&manifest).unwrap();
+    fs::write(&manifest, &whole[..whole.len() / 2]).unwrap();
+    check(Some("MANIFEST"));
+    fs::write(&manifest, whole).unwrap();
+    let aside = temp.path().join("aside");
+    fs::rename(&ledger, &aside).unwrap();
+    check(Some("ledger.redb"));
+    fs::write(&ledger, b"").unwrap();
+    check(Some("ledger.redb"));
+    fs::rename(&aside, &ledger).unwrap();
+    check(None);
+}
