@@ -71,6 +71,7 @@ pub use place::{NUMBER_WAIT, PlacedOrder};
 pub use query::{OrdersPage, SCAN_MAX};
 pub use refusal::{Refusal, UpstreamError};
 pub use refused::CallbackSource;
+pub(crate) use take_up::UNENDED;
 
 /// Own stock as a provider.
 #[derive(Clone, Copy, Debug)]

@@ -159,8 +159,8 @@ fn numberless(named: &NamedPurchase) -> Numberless {
     Numberless { external_id: named.external_id.clone(), cost: Some(named.cost) }
 }
 
-/// What the operator is told, after a start, of an end that was not taken before it.
-const UNENDED: &str = "the provider did not take the end of an activation before its order left \
+/// What the operator is told of an end that was not taken before its order left memory.
+pub(crate) const UNENDED: &str = "the provider did not take the end of an activation before its order left \
                        memory: it may be charged";
 
 /// The same of a purchase that was on its way back.

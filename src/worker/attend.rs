@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use super::pause::stopped_within;
 use crate::attention::{AttentionKind, AttentionSubject};
 use crate::clock;
-use crate::order::Orders;
 use crate::order::doubt::Unknown;
+use crate::order::{Orders, UNENDED};
 use crate::supervisor::Beat;
 
 /// Between two looks.
@@ -40,6 +40,7 @@ pub(super) async fn attend(orders: Arc<Orders>, mut stop: watch::Receiver<bool>,
         attention.report(AttentionKind::DoubtsOld, AttentionSubject::default(), old);
         let apart = clock.is_apart().then(|| clock_text(clock.off_ms()));
         attention.report(AttentionKind::ClockApart, AttentionSubject::default(), apart);
+        tell_left_unended(&orders);
         if look.is_multiple_of(LEFT_EVERY) {
             report_left(&orders).await;
         }
@@ -58,6 +59,21 @@ async fn keep(orders: &Arc<Orders>) {
     };
     if let Err(error) = tokio::task::spawn_blocking(keep).await {
         tracing::error!("what a later start shows again was not kept: {error}");
+    }
+}
+
+/// Tells the operator of activations whose orders have left memory before their ends were taken;
+/// what was tried tells more, and goes first.
+fn tell_left_unended(orders: &Orders) {
+    let (market, left) = (&orders.market, orders.market.read_model.take_left_unended());
+    if left.is_empty() {
+        return;
+    }
+    let names: BTreeMap<_, _> = market.read_model.directory().providers().into_iter().collect();
+    for (order, provider) in left {
+        if let Some(known) = names.get(&provider) {
+            market.attention.recall(AttentionKind::EndLeft, (&*known.name, order), UNENDED);
+        }
     }
 }
 

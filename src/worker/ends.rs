@@ -93,10 +93,11 @@ impl Ender {
                     self.tries.remove(&order.id);
                     self.is_told_no_more(order.id, tries);
                 }
-                // Unknown there at each try: it is gone.
+                // Unknown there at each try: it is gone, and no start looks for it.
                 Told::Missing if tries + 1 >= TRIES_MAX => {
                     self.tries.insert(order.id, (TRIES_MAX, next));
                     self.is_told_no_more(order.id, tries);
+                    let _recorded = record(&self.orders, &order, false).await;
                 }
                 // There is none for the others either; it is no try, and the next round goes on.
                 Told::NoTurn => return,
@@ -149,6 +150,7 @@ impl Ender {
                 "the provider did not take the end of an activation in {tries} tries, and its order \
                  has left memory: it may be charged; its failures have the answers"
             ),
+            // That it has left memory is told in any case.
             ..TOLD_AFTER | TRIES_MAX.. => return,
         };
         let subject = (self.connected.name(), order);

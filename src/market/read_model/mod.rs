@@ -7,6 +7,7 @@
 
 mod directory;
 mod lost;
+mod unended;
 mod upstream;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -299,6 +300,7 @@ impl ReadModel {
             if let Some(order) = orders.remove(&id)
                 && let Some(assignment) = &order.assignment
             {
+                self.upstream.leave(id, order.provider);
                 self.held.lock().remove(&(assignment.number, order.provider, id));
                 let key = (order.provider, assignment.external_id.clone());
                 self.purchases.pin().remove(&key);
@@ -429,17 +431,6 @@ impl ReadModel {
     #[must_use]
     pub fn orphans(&self) -> Vec<LostPurchase> {
         self.upstream.orphans()
-    }
-
-    /// Orders in memory that have ended here and whose activations have to be ended at their
-    /// providers.
-    #[must_use]
-    pub fn unended(&self) -> Vec<OrderId> {
-        self.upstream.unended(|id| {
-            let order = self.order(id).filter(|order| order.assignment.is_some());
-            let kind = order.and_then(|order| self.directory.kind(order.provider));
-            kind == Some(ProviderKind::Driven)
-        })
     }
 
     /// Looks at the callbacks that wait or could not be processed.

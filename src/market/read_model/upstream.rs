@@ -13,6 +13,10 @@ use parking_lot::Mutex;
 /// A purchase that no order has, with its provider and the provider's id of it.
 pub type LostPurchase = (ProviderId, Box<str>, Orphan);
 
+/// Orders that have left memory unended and that the operator has not been told of: as many as are
+/// listed.
+const LEFT_MAX: usize = 1_000;
+
 /// What is left to be done at providers.
 #[derive(Debug, Default)]
 pub(super) struct UpstreamWork {
@@ -21,6 +25,8 @@ pub(super) struct UpstreamWork {
     named: Mutex<Vec<(OrderId, u8, NamedPurchase)>>,
     /// Closed orders, those of own stock among them, that may have to be ended.
     unended: Mutex<BTreeSet<OrderId>>,
+    /// Those of them that have left memory, until the operator is told.
+    left: Mutex<Vec<(OrderId, ProviderId)>>,
     /// Open orders with their numbers, by provider: how many there are is asked for often.
     open: Mutex<BTreeMap<ProviderId, BTreeSet<OrderId>>>,
 }
@@ -35,6 +41,7 @@ impl UpstreamWork {
             orphans: Mutex::new(orphans.collect()),
             named: Mutex::new(named.collect()),
             unended: Mutex::new(unended.map(|order| order.id).collect()),
+            left: Mutex::default(),
             open: Mutex::default(),
         }
     }
@@ -91,6 +98,20 @@ impl UpstreamWork {
             | UpstreamEvent::ChargeReversed { .. }
             | UpstreamEvent::PurchaseNamed { .. } => {}
         }
+    }
+
+    /// Notes that an order with a number leaves memory.
+    pub(super) fn leave(&self, order: OrderId, provider: ProviderId) {
+        if self.unended.lock().remove(&order) {
+            let mut left = self.left.lock();
+            if left.len() < LEFT_MAX {
+                left.push((order, provider));
+            }
+        }
+    }
+
+    pub(super) fn take_left(&self) -> Vec<(OrderId, ProviderId)> {
+        std::mem::take(&mut self.left.lock())
     }
 
     /// Forgets orders that have left memory.
@@ -166,5 +187,24 @@ mod tests {
         assert_eq!(show(2, 3, Cancelled), [1, 1]);
         assert_eq!(show(3, 2, TimedOut), [0, 1]);
         assert_eq!(show(3, 2, TimedOut), [0, 1], "it was closed before");
+    }
+
+    #[test]
+    fn an_order_that_leaves_memory_before_its_end_was_taken_is_left() {
+        let work = UpstreamWork::from_state(&State::default());
+        let (order, other) = (OrderId(1), OrderId(2));
+        for order in [order, other] {
+            work.show(&Event::Order(OrderEvent::ActivationClosed {
+                order,
+                account: AccountId(1),
+                closing: Closing::TimedOut,
+                refund: Micros(1),
+            }));
+        }
+        work.show(&Event::Upstream(UpstreamEvent::EndedUpstream { order: other }));
+        for order in [order, other] {
+            work.leave(order, ProviderId(3));
+        }
+        assert_eq!(*work.left.lock(), [(order, ProviderId(3))]);
     }
 }
