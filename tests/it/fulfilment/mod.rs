@@ -7,6 +7,7 @@ mod cancel;
 mod doubt;
 mod faults;
 mod in_part;
+mod lists;
 mod missing;
 mod numberless;
 mod obtainable;
