@@ -11,8 +11,9 @@ pub const REPLIES_KEPT_MS: u64 = 48 * 60 * 60 * 1000;
 /// How long an order may be without a number, reconciliation included.
 pub const BUY_TIME_MS: u64 = 3 * 60 * 1000;
 /// How long after its time a provider's number without a message may still get one: the
-/// provider is asked once more before the buyer is refunded.
-pub const LAST_LOOK_MS: u64 = 10 * 1000;
+/// provider is asked once more before the buyer is refunded. It covers a call, which may take
+/// 15 seconds, and what follows from its answer.
+pub const LAST_LOOK_MS: u64 = 20 * 1000;
 /// How many asks an order may try.
 pub const ATTEMPTS_MAX: u8 = 16;
 /// How many messages an activation keeps; the providers' own lists are shorter.

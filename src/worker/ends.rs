@@ -84,6 +84,7 @@ impl Ender {
             let told = match end(&self.orders, &self.connected, &order).await {
                 Told::Missing if self.is_gone(&order, tries + 1) => {
                     let finished = is_finished(&self.orders, &self.connected, &order).await;
+                    let finished = finished.unwrap_or(false);
                     record(&self.orders, &order, finished).await
                 }
                 told => told,
@@ -235,7 +236,13 @@ pub(super) async fn end(orders: &Orders, connected: &Connected, order: &Order) -
             }
         }
         finished = match consequence::of(error.kind).standing {
-            Standing::HasCode | Standing::TooLate => is_finished(orders, connected, order).await,
+            // A message may be there, which is charged: without an answer that is not known.
+            Standing::HasCode | Standing::TooLate => {
+                match is_finished(orders, connected, order).await {
+                    Some(finished) => finished,
+                    None => return Told::Refused,
+                }
+            }
             Standing::Missing | Standing::Unknown => false,
         };
     }
@@ -243,11 +250,14 @@ pub(super) async fn end(orders: &Orders, connected: &Connected, order: &Order) -
     record(orders, order, finished).await
 }
 
-/// Whether an activation that could not be given back was finished there, and is charged. A
-/// message that came after the last poll is kept as late, and booked.
-async fn is_finished(orders: &Orders, connected: &Connected, order: &Order) -> bool {
-    let seen = orders.receive(connected, order).await;
-    seen.is_ok_and(|report| report.state.outcome() == ExternalOutcome::Finished)
+/// Whether an activation that could not be given back was finished there, and is charged; `None`
+/// if its provider does not say. A message that came after the last poll is kept as late, and
+/// booked.
+async fn is_finished(orders: &Orders, connected: &Connected, order: &Order) -> Option<bool> {
+    match orders.receive(connected, order).await {
+        Ok(report) => Some(report.state.outcome() == ExternalOutcome::Finished),
+        Err(_) => None,
+    }
 }
 
 async fn record(orders: &Orders, order: &Order, finished: bool) -> Told {
@@ -358,6 +368,23 @@ mod tests {
         // Without its order nothing more is known of it; the row stays.
         ender.leave(order.id, TRIES_MAX);
         assert_eq!(told(orders, order.id), [AttentionKind::EndLeft]);
+        running.stop().await.unwrap();
+        sandbox.stop().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_end_that_is_refused_for_a_message_is_not_done_before_the_provider_tells_of_it() {
+        let config = SandboxConfig { sms_delay_ms: 200..=200, ..SandboxConfig::small(7) };
+        let (sandbox, folder) = (Sandbox::start(config).await.unwrap(), TempDir::new().unwrap());
+        let (running, order) = active_order(&sandbox, &folder).await;
+        let orders = &running.rooms.orders;
+        let connected = orders.providers.of_order(&order).unwrap();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        sandbox.faults(SELLER).set(FaultKind::NotFound, 1.0);
+        let over = Order { state: ActivationState::TimedOut, ..(*order).clone() };
+        assert_eq!(end(orders, &connected, &over).await, Told::Refused);
+        sandbox.faults(SELLER).clear();
+        assert_eq!(end(orders, &connected, &over).await, Told::Done);
         running.stop().await.unwrap();
         sandbox.stop().await;
     }

@@ -8,6 +8,7 @@ mod attend;
 mod callbacks;
 mod ends;
 mod look;
+mod pace;
 mod pause;
 mod poll;
 mod reconcile;

@@ -78,6 +78,8 @@ struct Place {
 #[derive(Debug, Default)]
 struct ByList {
     line: BTreeSet<(Time, OrderId)>,
+    /// Those among them that a call of their own did not tell: a list may.
+    untold: BTreeSet<OrderId>,
     /// When the last list that came began.
     listed: Time,
     /// No list is asked for before.
@@ -100,8 +102,9 @@ impl ByList {
             // A list that hangs keeps no activation from being asked about.
             return (first.filter(|_| now.ms_since(began) >= LIST_PATIENCE_MS), false);
         }
-        // One alone costs a call either way.
-        if is_one || now < self.without_until {
+        // One alone costs a call either way, unless that call has just been of no use.
+        let is_untold = first.is_some_and(|(_, id)| self.untold.contains(&id));
+        if is_one && !is_untold || now < self.without_until {
             return (first, false);
         }
         (None, now >= self.not_before)
@@ -150,11 +153,22 @@ impl Schedule {
         }
     }
 
+    /// Has an activation asked about by a list, where one shows it, since a call of its own failed
+    /// or did not find it.
+    pub fn prefer_list(&mut self, id: OrderId) {
+        if let Some(Place { line: Line::ByList(depth), .. }) = self.places.get(&id).copied() {
+            self.by_list(depth).untold.insert(id);
+        }
+    }
+
     /// Takes an activation out.
     pub fn remove(&mut self, id: OrderId) {
         let Some(place) = self.places.remove(&id) else { return };
         if let Some(line) = self.line(place.line) {
             line.remove(&(place.due, id));
+        }
+        if let Line::ByList(depth) = place.line {
+            self.by_list(depth).untold.remove(&id);
         }
         if let Some(at) = place.confirm {
             self.confirm.remove(&(at, id));
@@ -301,6 +315,28 @@ mod tests {
         assert_eq!(schedule.next(NOW), Some(Step::One(OrderId(4))), "no list can tell");
         assert_eq!(schedule.next(NOW), None, "the others wait for the list");
         assert_eq!((schedule.waiting(), schedule.late_ms(NOW)), (3, 50_000));
+    }
+
+    #[test]
+    fn one_whose_own_call_told_nothing_is_asked_about_by_a_list() {
+        let mut schedule = Schedule::new(true);
+        put(&mut schedule, 1, Want::Message, 50_000);
+        schedule.prefer_list(OrderId(1));
+        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Near)));
+        assert_eq!(schedule.next(NOW), None);
+        schedule.has_listed(Depth::Near, NOW);
+        assert_eq!(schedule.next(NOW), Some(Step::One(OrderId(1))), "it is not in the list");
+        put(&mut schedule, 1, Want::Message, 50_000);
+        assert_eq!(schedule.next(NOW.plus_ms(1_000)), Some(Step::One(OrderId(1))), "it was told");
+        put(&mut schedule, 1, Want::Message, 50_000);
+        schedule.prefer_list(OrderId(1));
+        schedule.has_no_list(Depth::Near, NOW);
+        assert_eq!(schedule.next(NOW), Some(Step::One(OrderId(1))), "no list can be had");
+        // Where a list shows no messages a call of its own is all there is.
+        let mut single = Schedule::new(false);
+        put(&mut single, 1, Want::Message, 50_000);
+        single.prefer_list(OrderId(1));
+        assert_eq!(single.next(NOW), Some(Step::One(OrderId(1))));
     }
 
     #[test]

@@ -24,14 +24,17 @@ use crate::provider::connected::Connected;
 /// How long a conclusion waits for a full inbox before the next poll draws it again.
 const CONCLUDE_MS: u64 = 5_000;
 
+/// Ends that a provider refuses before they are left to [`ends`], which tries them ever more seldom.
+const ENDS_REFUSED_MAX: u8 = 3;
+
 /// One activation's place in the schedule.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Watch {
     pub(super) failures: u32,
     /// The provider has been told to end it, or needs no such call.
     pub(super) settled: bool,
-    /// The provider did not take its end: it is asked about before each further try.
-    pub(super) end_refused: bool,
+    /// How often the provider did not take its end: it is asked about before each further try.
+    pub(super) ends_refused: u8,
     /// When it was asked about alone.
     pub(super) asked_at: Time,
     /// Different answers about it that could not be read, and are kept.
@@ -57,7 +60,7 @@ pub(super) async fn visit(
     mut watch: Watch,
 ) -> (Watch, Seen) {
     let (id, asked) = (order.id, orders.market.clock.now());
-    if !watch.settled && !watch.end_refused && was_looked_at(&order) {
+    if !watch.settled && watch.ends_refused == 0 && was_looked_at(&order) {
         return settle_first(&orders, &connected, id, watch).await;
     }
     watch.asked_at = asked;
@@ -92,7 +95,9 @@ pub(super) async fn visit(
     };
     if !watch.settled {
         let told = settle(&orders, &connected, id).await;
-        watch.settled = matches!(told, Some(Told::Done | Told::Missing));
+        watch.ends_refused += u8::from(told == Some(Told::Refused));
+        let is_left = watch.ends_refused >= ENDS_REFUSED_MAX;
+        watch.settled = matches!(told, Some(Told::Done | Told::Missing)) || is_left;
     }
     (watch, seen)
 }
@@ -118,7 +123,7 @@ async fn settle_first(
             (Watch { settled: true, ..watch }, Seen::Standing)
         }
         Some(Told::NoTurn) => (watch, Seen::NoRoom),
-        Some(Told::Refused) => (Watch { end_refused: true, ..watch }, Seen::Standing),
+        Some(Told::Refused) => (Watch { ends_refused: 1, ..watch }, Seen::Standing),
     }
 }
 

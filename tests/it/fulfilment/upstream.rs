@@ -272,6 +272,34 @@ async fn a_code_is_delivered_of_a_provider_that_failed_until_shortly_after_the_n
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_the_list_shows_is_delivered_though_the_activation_is_not_found() {
+    for seller in [HANDLER, FIVESIM] {
+        let rig = Rig::start_with(&[(seller, 100_000)], 500).await;
+        rig.sandbox.faults(seller).set(FaultKind::NotFound, 1.0);
+        let id = rig.buy(None).await.unwrap();
+        let order = rig.order(id, |order| order.closed_at.is_some() || received(order)).await;
+        assert_eq!(order.status, OrderStatus::Delivered, "{order:?}");
+        rig.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_without_a_wish_just_before_the_number_s_time_is_over_is_delivered() {
+    let closed = Rig::start_with(&[(HANDLER, 100_000)], 100).await.close().await;
+    closed.reword("handler", "lifetime_ms = 1200000", "lifetime_ms = 10000");
+    let rig = closed.open().await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, received).await;
+    // Its provider was told of a wish by another program.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let external_id = order.assignment.as_ref().unwrap().external_id.clone();
+    ask_handler(&rig.sandbox, &format!("action=setStatus&id={external_id}&status=3")).await;
+    let order = rig.order(id, |order| order.closed_at.is_some()).await;
+    assert_eq!(order.messages.len(), 2, "{order:?}");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_code_that_came_after_the_last_poll_in_time_is_delivered() {
     let closed = Rig::start_with(&[(HANDLER, 100_000)], 900).await.close().await;
     closed.reword("handler", "lifetime_ms = 1200000", "lifetime_ms = 7000");

@@ -12,6 +12,7 @@ use super::drawn::{Mix, Random};
 use crate::provider::admission::Room;
 use crate::provider::dispatch::Turn;
 use crate::worker::poll::*;
+use crate::worker::schedule::Want;
 
 const POLL_BASE_MS: u64 = 5_000;
 /// How long a cancel may take.
