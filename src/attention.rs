@@ -130,18 +130,24 @@ impl Attention {
     }
 
     /// Has the rows of a kind about a provider's orders last as long as they are among these, and
-    /// from then on as any of their kind; those that are not there are noted.
+    /// from then on as any of their kind, with other words for what `lasts`; those that are not
+    /// there are noted.
     pub fn hold_orders(
         &self,
         kind: AttentionKind,
         provider: &str,
         texts: &BTreeMap<OrderId, String>,
+        (lasts, ended): (&str, &str),
     ) {
         let (now, mut list) = (self.shared.clock.now(), self.shared.list.lock());
         for (_, row) in list.rows.iter_mut().filter(|((of, _), _)| *of == kind) {
             if row.subject.provider.as_deref() == Some(provider) {
                 let is_held = row.subject.order.is_some_and(|order| texts.contains_key(&order));
-                row.lasts = if is_held { Lasts::UntilCleared } else { kind.lasts() };
+                if is_held {
+                    row.lasts = Lasts::UntilCleared;
+                } else {
+                    (row.lasts, row.text) = (kind.lasts(), row.text.replace(lasts, ended));
+                }
             }
         }
         let has_left_out = list.left_out.contains_key(&kind);

@@ -120,8 +120,9 @@ fn what_happened_is_shown_for_a_day_and_a_condition_until_it_ends() {
 fn rows_of_orders_last_as_long_as_they_are_held() {
     let attention = Attention::default();
     let held = |orders: &[u32]| {
-        let texts = orders.iter().map(|order| (OrderId(*order), "charged 3".to_owned()));
-        attention.hold_orders(AttentionKind::Overcharge, "a", &texts.collect());
+        let texts = orders.iter().map(|order| (OrderId(*order), "charged 3: closed".to_owned()));
+        let words = (": closed", ": open");
+        attention.hold_orders(AttentionKind::Overcharge, "a", &texts.collect(), words);
     };
     let settle = || attention.settle(AttentionKind::Overcharge, None, None);
     for (provider, order) in [("a", 7), ("a", 8), ("b", 9)] {
@@ -129,7 +130,7 @@ fn rows_of_orders_last_as_long_as_they_are_held() {
     }
     held(&[8, 10]);
     held(&[8, 10]);
-    let (eight, ten) = ("overcharge a/8/ x1: charged 2", "overcharge a/10/ x1: charged 3");
+    let (eight, ten) = ("overcharge a/8/ x1: charged 2", "overcharge a/10/ x1: charged 3: closed");
     let others = ["overcharge a/7/ x1: charged 2", "overcharge b/9/ x1: charged 2"];
     assert_eq!(shown(&attention), [ten, others[0], eight, others[1]]);
     let day = attention.shared.clock.now().plus_ms(DAY_MS);
@@ -141,6 +142,8 @@ fn rows_of_orders_last_as_long_as_they_are_held() {
     held(&[10]);
     assert_eq!(settle(), Ok(1));
     assert_eq!(shown(&attention), [ten]);
+    held(&[]);
+    assert_eq!(shown(&attention), ["overcharge a/10/ x1: charged 3: open"]);
     // A full list counts those that it has no room for once.
     held(&(0..OF_KIND_MAX as u32 + 2).collect::<Vec<_>>());
     held(&(0..OF_KIND_MAX as u32 + 2).collect::<Vec<_>>());

@@ -18,7 +18,7 @@ use nexnum_engine::breaker::BreakerInput;
 use nexnum_engine::command::{AssignNumber, ClearDoubt, FailOrder, NextAttempt, PriceOffers};
 use nexnum_engine::event::{OfferTerms, Terms};
 use nexnum_engine::grid::Ask;
-use nexnum_engine::ids::{CarrierId, Number, OfferId, OrderId};
+use nexnum_engine::ids::{CarrierId, Number, OfferId, OrderId, Product};
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::{FailReason, Order};
 use nexnum_engine::pricing::sell_price;
@@ -290,9 +290,13 @@ impl Purchase {
 
     /// Reports a named price that nothing is sold at.
     fn note_jump(&self, connected: &Connected, claim: &Claim, cost: Micros) {
+        let Product { country, service } = claim.product();
+        let catalog = self.orders.market.catalog;
+        let country = catalog.country(country).map_or("", |country| country.iso2);
+        let service = catalog.service(service).map_or("", |service| service.slug);
         let text = format!(
-            "a refusal named {cost} for an offer that costs {}: nothing is sold at that before \
-             the price list says as much",
+            "a refusal named {cost} for an offer of {service} in {country} that costs {}: nothing is \
+             sold at that before the price list says as much",
             claim.cost()
         );
         self.orders.market.attention.raise(AttentionKind::NamedPriceHeld, connected.name(), text);

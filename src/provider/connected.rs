@@ -25,7 +25,7 @@ use super::client::ProviderClient;
 use super::consequence;
 use super::cost_basis::CostBases;
 use super::funds::Funds;
-use super::least_cost::LeastCosts;
+use super::least_cost::{CLOSED, LeastCosts, OPEN_AGAIN};
 use super::sightings::Sightings;
 use super::unlisted::Unlisted;
 use crate::attention::{Attention, AttentionKind};
@@ -259,7 +259,8 @@ impl Connected {
     pub(crate) fn tell_overcharges(&self) {
         let overcharges = self.least_costs.overcharges().into_iter();
         let texts = overcharges.map(|(_, charge)| (charge.order, charge.text())).collect();
-        self.attention.hold_orders(AttentionKind::Overcharge, self.name(), &texts);
+        let ended = (CLOSED, OPEN_AGAIN);
+        self.attention.hold_orders(AttentionKind::Overcharge, self.name(), &texts, ended);
     }
 
     /// Keeps what the connection before it has learned of its costs, unless the rate is another.

@@ -3,11 +3,15 @@
 //! Promises: the key counts as accepted only by a call that was asked after the last one that
 //! was refused it, in whatever order the two were answered. Leaves to others: what follows.
 
-use nexnum_driver::{Op, ProviderError};
+use nexnum_driver::{ErrorKind, Op, ProviderError};
 use parking_lot::Mutex;
 
 use super::consequence;
 use crate::attention::AttentionKind;
+
+/// Purchases in a row that are refused our key, from which on no other call says that purchases
+/// are accepted.
+const REFUSALS_MIN: u32 = 2;
 
 /// The place of a call among those of its client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,8 +29,26 @@ struct Heard {
     last: Asked,
     /// The last that had been asked when a call was refused our key.
     refused: Option<Asked>,
+    /// Purchases in a row that were refused it: a key may be good for everything else.
+    purchases: u32,
     /// A later one was accepted.
     is_accepted: bool,
+}
+
+impl Heard {
+    fn accept(&mut self, asked: Asked, op: Op) {
+        if self.refused.is_none_or(|refused| asked <= refused) {
+            return;
+        }
+        if op == Op::Buy {
+            self.purchases = 0;
+        }
+        self.is_accepted = true;
+    }
+
+    const fn is_refused_to_buy(&self) -> bool {
+        self.purchases >= REFUSALS_MIN
+    }
 }
 
 impl KeyWord {
@@ -46,12 +68,21 @@ impl KeyWord {
         match outcome {
             Err(error) if is_refused(error) => {
                 (heard.refused, heard.is_accepted) = (Some(heard.last), false);
+                heard.purchases += u32::from(op == Op::Buy);
             }
-            Ok(_) if needs_key(op) && heard.refused.is_some_and(|refused| refused < asked) => {
-                heard.is_accepted = true;
+            // A purchase that is refused for another reason was asked with a good key.
+            Err(error) if op == Op::Buy && error.certain && error.kind != ErrorKind::NoTurn => {
+                heard.accept(asked, op);
             }
+            Ok(_) if needs_key(op) => heard.accept(asked, op),
             Ok(_) | Err(_) => {}
         }
+    }
+
+    /// True if several purchases in a row were refused our key: other calls that are accepted say
+    /// nothing of that.
+    pub(super) fn is_refused_to_buy(&self) -> bool {
+        self.heard.lock().is_refused_to_buy()
     }
 
     /// True if a call that was asked after the last refusal was accepted.
@@ -85,7 +116,6 @@ const fn needs_key(op: Op) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nexnum_driver::ErrorKind;
 
     fn ended(word: &KeyWord, op: Op, asked: Asked, refused: Option<ErrorKind>) -> bool {
         let error = refused.map(|kind| ProviderError::new(kind, true, "NO"));
@@ -112,6 +142,23 @@ mod tests {
             assert!(at_once(Op::Status, Some(ErrorKind::BadKey)), "it is of one activation");
             assert!(!at_once(op, Some(ErrorKind::Banned)), "{op:?} is refused again");
         }
+    }
+
+    #[test]
+    fn a_key_that_no_purchase_is_made_with_is_refused_to_buy_until_one_is() {
+        let word = KeyWord::default();
+        let at_once = |op, refused| {
+            ended(&word, op, word.asked(), refused);
+            word.is_refused_to_buy()
+        };
+        assert!(!at_once(Op::Buy, Some(ErrorKind::BadKey)), "it may be a fault of the moment");
+        assert!(!at_once(Op::Balance, None));
+        assert!(at_once(Op::Buy, Some(ErrorKind::BadKey)));
+        assert!(at_once(Op::Balance, None) && at_once(Op::ListActive, None));
+        assert!(at_once(Op::Buy, Some(ErrorKind::NoTurn)), "it was not asked");
+        assert!(!at_once(Op::Buy, Some(ErrorKind::NoNumbers)));
+        assert!(!at_once(Op::Buy, Some(ErrorKind::BadKey)), "the first one again");
+        assert!(!at_once(Op::Buy, None));
     }
 
     #[test]

@@ -57,6 +57,11 @@ pub enum CostSource {
     },
 }
 
+/// What is told of an overcharge while its offer is closed.
+pub(super) const CLOSED: &str = ": its offer is closed until its listed cost is as much";
+/// The same afterwards.
+pub(super) const OPEN_AGAIN: &str = ": its list has named as much since, and its offer is open";
+
 /// What a provider charged for a number that was sold for less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overcharge {
@@ -72,10 +77,7 @@ impl Overcharge {
     /// What the operator is told of it.
     pub(crate) fn text(&self) -> String {
         let Self { order: _, price, cost } = self;
-        format!(
-            "the provider charged {cost} for a number that was sold for {price}: its offer is closed \
-             until its listed cost is as much"
-        )
+        format!("the provider charged {cost} for a number that was sold for {price}{CLOSED}")
     }
 }
 

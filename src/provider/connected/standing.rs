@@ -71,9 +71,16 @@ impl Connected {
         self.report_pause(&mut guarded);
         let is_calm = guarded.breaker.is_closed() && now.ms_since(guarded.closed_at) >= CALM_MS;
         if guarded.is_told && is_calm && !self.is_retired() {
-            guarded.is_told = false;
+            // On sale it is tried by the next purchase, which alone says that it is over.
+            let is_refused = self.client.key_word.is_refused_to_buy();
+            guarded.is_told = is_refused;
             for kind in OF_BREAKER {
-                if kind != AttentionKind::WrongCurrency || !guarded.is_currency_told {
+                let lasts = match kind {
+                    AttentionKind::KeyRefused => is_refused,
+                    AttentionKind::WrongCurrency => guarded.is_currency_told,
+                    _ => false,
+                };
+                if !lasts {
                     self.attention.clear(kind, self.name());
                 }
             }

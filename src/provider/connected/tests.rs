@@ -219,6 +219,18 @@ fn a_refused_key_that_is_accepted_again_ends_the_stop_and_not_again_at_once() {
         connected.record_success(second(at + 60));
         assert!(connected.figures().on_sale);
     }
+    let is_told = |at: u64| {
+        connected.look(second(at));
+        told(&connected).contains(&AttentionKind::KeyRefused)
+    };
+    assert!(is_told(290), "no purchase has been accepted");
+    let word = &connected.client().key_word;
+    word.note(
+        Buy,
+        word.asked(),
+        Err::<&(), _>(&ProviderError::new(ErrorKind::NoNumbers, true, "")),
+    );
+    assert!(!is_told(299), "it was refused for another reason");
     // Long afterwards it is refused for an hour, and a probe too.
     assert!(!calls(Balance, Some(ErrorKind::Banned), 300));
     assert!(connected.may_probe(second(3_900)));
