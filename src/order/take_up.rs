@@ -26,6 +26,8 @@ impl Orders {
     /// is in doubt, with its claim where there is one; a purchase that no order has goes back.
     pub fn take_up(self: &Arc<Self>, under_way: UnderWay) {
         let UnderWay { claims, without_number, attempts, ledger } = under_way;
+        let now = self.market.clock.now();
+        self.providers.list().iter().for_each(|connected| connected.resume_pause(now));
         for id in self.market.read_model.driven() {
             let Some(order) = self.market.read_model.order(id) else { continue };
             // A provider that is not connected any more has none.

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use nexnum_driver::{Currency, Op};
 use parking_lot::Mutex;
 
+use super::kept_pauses::KeptPauses;
 use super::reported_rows::ReportedRows;
 use super::shared_accounts::SharedAccounts;
 use crate::kept_file;
@@ -33,6 +34,7 @@ pub struct CostBases {
     accounts: SharedAccounts,
     /// What lists of them showed that was reported.
     reported: ReportedRows,
+    pauses: KeptPauses,
 }
 
 /// What is known of one provider.
@@ -95,8 +97,8 @@ impl CostBases {
             Some(((*name).to_owned(), Row { basis, learned }))
         });
         let accounts = SharedAccounts::open(folder);
-        let reported = ReportedRows::open(folder);
-        Self { path, known: Mutex::new(known.collect()), accounts, reported }
+        let (reported, pauses) = (ReportedRows::open(folder), KeptPauses::open(folder));
+        Self { path, known: Mutex::new(known.collect()), accounts, reported, pauses }
     }
 
     /// Which providers' accounts are shared.
@@ -107,6 +109,11 @@ impl CostBases {
     /// What lists showed that was reported as not attributable.
     pub(super) const fn reported(&self) -> &ReportedRows {
         &self.reported
+    }
+
+    /// How each provider pauses.
+    pub(super) const fn pauses(&self) -> &KeptPauses {
+        &self.pauses
     }
 
     /// Whether a provider's costs are known to be on another basis than this.

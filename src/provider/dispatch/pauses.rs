@@ -15,6 +15,37 @@ pub enum PauseOf {
     One(Lane),
 }
 
+impl PauseOf {
+    /// All of them.
+    const ALL: [Self; 7] = [
+        Self::All,
+        Self::One(Lane::Buy),
+        Self::One(Lane::Change),
+        Self::One(Lane::Poll),
+        Self::One(Lane::List),
+        Self::One(Lane::End),
+        Self::One(Lane::Sync),
+    ];
+
+    /// The stable word for it.
+    pub(in crate::provider) const fn word(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::One(Lane::Buy) => "buy",
+            Self::One(Lane::Change) => "change",
+            Self::One(Lane::Poll) => "poll",
+            Self::One(Lane::List) => "list",
+            Self::One(Lane::End) => "end",
+            Self::One(Lane::Sync) => "sync",
+        }
+    }
+
+    /// What a word stands for.
+    pub(in crate::provider) fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.word() == word)
+    }
+}
+
 /// In a pause one call of a lane that messages come by is made each time that this is over: the
 /// provider may be well again long before it said, and numbers live no longer than their time.
 pub(super) const PROBE: Duration = Duration::from_secs(30);

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use nexnum::attention::AttentionKind;
 use nexnum::order::claim::{Skip, Wish};
 use nexnum::order::{Refusal, UpstreamError};
 use nexnum::provider::dispatch::PauseOf;
@@ -129,5 +130,19 @@ async fn a_cancel_without_a_turn_is_told_when_to_come_back_and_is_answered_then(
     tokio::time::sleep(Duration::from_secs(retry_after.as_secs() + 1)).await;
     rig.cancel(id).await;
     assert_eq!(rig.wallet(), (10_000_000, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_that_a_provider_asked_for_holds_after_a_restart() {
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    let connected = &rig.orders().providers.list()[0];
+    connected.client().room().dispatcher().pause(PauseOf::All, Duration::from_secs(30));
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let rig = rig.close().await.open().await;
+    let refused = rig.buy(None).await.unwrap_err();
+    let Refusal::ProvidersBusy { retry_after } = refused else { panic!("{refused:?}") };
+    assert!((20..=30).contains(&retry_after.as_secs()), "{retry_after:?}");
+    super::until(|| rig.noticed(AttentionKind::ProviderPaused) == 1).await;
     rig.stop().await;
 }
