@@ -37,12 +37,14 @@ pub(super) const RECEIVE: Described = Described::new(
      hexadecimal digits.\n\nA message that was sent before changes nothing. With \
      an `id`, messages to a number with the same `id` are the same, whenever they come. Without \
      one, those with the same sender and text are: if they have a code, until the customer asks \
-     for another message; if not, for two minutes.\n\nEach callback is stored as it came in before \
+     for another message; if not, for two minutes. What a customer of the number has received \
+     reaches no later one, unless it has neither a figure nor a link and is older than an \
+     hour.\n\nEach callback is stored as it came in before \
      it is processed. One that cannot be processed is refused, and the operator can see it and \
      process it again; the same callback sent again is processed again too. One without its \
      signature, or to the address before the present one, is refused and kept for the operator \
      all the same.\n\nA query and further fields are passed over, and an array of one message is that message. The charset of the body is the one that its \
-     `Content-Type` names, UTF-8 if it names none; what is not UTF-8 then is windows-1252. What is UTF-8 with more than \
+     `Content-Type` names, UTF-8 if it names none; what is not UTF-8 then is of the charset that its letters suggest, else windows-1252. What is UTF-8 with more than \
      ASCII is read so whatever it names, and no body is refused for its charset alone.",
 )
 .path(&[
