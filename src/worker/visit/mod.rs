@@ -37,6 +37,8 @@ pub(super) struct Watch {
     pub(super) ends_refused: u8,
     /// When it was asked about alone.
     pub(super) asked_at: Time,
+    /// Answers about it alone in a row that could not be read, whatever lists showed.
+    pub(super) unread: u32,
     /// Different answers about it that could not be read, and are kept.
     pub(super) kept: u8,
 }
@@ -72,8 +74,9 @@ pub(super) async fn visit(
     let is_last = due_by(&order).is_some_and(|due| due <= asked);
     // A message in a reply that is read otherwise is no page of a front end.
     let is_sure = is_last || received.is_ok();
-    let visits = Visits { failures: watch.failures, is_sure, kept: &mut watch.kept };
+    let visits = Visits { unread: watch.unread, is_sure, kept: &mut watch.kept };
     unread::report(&orders, &connected, id, unseen, visits).await;
+    watch.unread = if unread::is_unread(unseen) { watch.unread.saturating_add(1) } else { 0 };
     let seen = match received {
         Ok(report) => {
             conclude(&orders, &connected, &order, asked, report.state).await;

@@ -8,16 +8,17 @@ use crate::attention::AttentionKind;
 use crate::order::{Orders, Unseen};
 use crate::provider::connected::Connected;
 
-/// Failures in a row before the one that is told: a page of a front end that shows once is not.
-const FAILURES_MIN: u32 = 1;
+/// Answers in a row that cannot be read before the one that is told: a page of a front end that
+/// shows once is not.
+const UNREAD_MIN: u32 = 1;
 /// Different answers that are kept of one activation: what differs each time, a page with a clock, is not
 /// kept for ever.
 const KEPT_MAX: u8 = 5;
 
 /// An activation's visits.
 pub(super) struct Visits<'a> {
-    /// How many failed in a row before this one.
-    pub(super) failures: u32,
+    /// How many in a row could not be read before this one.
+    pub(super) unread: u32,
     /// The first failure is told: no other visit comes before the order ends, or a message is
     /// there for certain.
     pub(super) is_sure: bool,
@@ -31,14 +32,14 @@ pub(super) async fn report(
     connected: &Connected,
     id: OrderId,
     unseen: Option<&Unseen>,
-    Visits { failures, is_sure, kept }: Visits<'_>,
+    Visits { unread, is_sure, kept }: Visits<'_>,
 ) {
     let order = orders.market.read_model.order(id);
     let order = order.filter(|order| !order.state.is_closed());
     let is_open = order.is_some();
     let text = match (unseen, &order) {
-        (Some(Unseen::Provider(error)), Some(order)) if error.kind == ErrorKind::Unmapped => {
-            if failures < FAILURES_MIN && !is_sure {
+        (Some(Unseen::Provider(error)), Some(order)) if is_unread(unseen) => {
+            if unread < UNREAD_MIN && !is_sure {
                 return;
             }
             if let Some(reply) = error.reply.as_deref().filter(|_| *kept < KEPT_MAX)
@@ -60,4 +61,9 @@ pub(super) async fn report(
     };
     let subject = (connected.name(), id);
     orders.market.attention.report(AttentionKind::StatusUnreadable, subject, text);
+}
+
+/// Whether an answer came that no rule reads.
+pub(super) fn is_unread(unseen: Option<&Unseen>) -> bool {
+    matches!(unseen, Some(Unseen::Provider(error)) if error.kind == ErrorKind::Unmapped)
 }
