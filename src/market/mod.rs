@@ -8,7 +8,7 @@ pub mod change;
 pub mod folder;
 pub mod grid_follower;
 pub mod history;
-pub mod overcharges;
+pub mod kept_costs;
 pub mod read_model;
 pub mod recent;
 pub mod replay;
@@ -31,7 +31,7 @@ use crate::metrics::Metrics;
 use crate::supervisor::Supervisor;
 
 use self::history::History;
-use self::overcharges::Overcharges;
+use self::kept_costs::KeptCosts;
 use self::read_model::ReadModel;
 use self::search::Search;
 use self::sequencer::Handle;
@@ -60,8 +60,8 @@ pub struct Market {
     pub history: Arc<History>,
     /// What is counted.
     pub metrics: Metrics,
-    /// Which offers are closed since they were charged above their prices.
-    pub overcharges: Arc<Overcharges>,
+    /// What offers cost at least, as a start before this one knew it.
+    pub kept_costs: Arc<KeptCosts>,
     /// What needs the operator's attention.
     pub attention: Attention,
     /// Its threads and loops.

@@ -16,7 +16,7 @@ use super::change::Change;
 use super::folder::{self, Opened};
 use super::grid_follower::{GridFollower, OpenClaim};
 use super::history::{Follower, History};
-use super::overcharges::Overcharges;
+use super::kept_costs::KeptCosts;
 use super::read_model::ReadModel;
 use super::search::Search;
 use super::sequencer::{Sequencer, SequencerSetup};
@@ -89,7 +89,7 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
             read_model.publish(&change);
         }
     };
-    let (attention, overcharges) = kept(&clock, opened.folder.path());
+    let (attention, kept_costs) = kept(&clock, opened.folder.path());
     let supervisor = Supervisor::new(&attention);
     let setup = SequencerSetup {
         engine: opened.engine.with_policy(policy),
@@ -129,7 +129,7 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
         search,
         history,
         metrics,
-        overcharges,
+        kept_costs,
         attention,
         supervisor,
         stopping: Stopping::default(),
@@ -139,8 +139,8 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
 }
 
 /// What small files of the data folder keep.
-fn kept(clock: &Arc<Clock>, folder: &Path) -> (Attention, Arc<Overcharges>) {
-    (Attention::open(clock, folder), Arc::new(Overcharges::open(folder)))
+fn kept(clock: &Arc<Clock>, folder: &Path) -> (Attention, Arc<KeptCosts>) {
+    (Attention::open(clock, folder), Arc::new(KeptCosts::open(folder)))
 }
 
 fn without_number(state: &State) -> Vec<OrderId> {

@@ -29,9 +29,9 @@ use nexnum_engine::time::Time;
 use super::Orders;
 use super::claim::{self, Claimed, Wish};
 use super::doubt::{CALL_MS, Call, Calling, Numberless, Window, bookable};
+use super::least_cost;
 use super::misfit::{Misfit, SeenIn};
 use super::orphan::LostOrphan;
-use super::overcharge;
 use super::refusal::Refusal;
 use super::unknown::{self, LastCall, UnknownAttempt};
 use crate::attention::AttentionKind;
@@ -235,7 +235,7 @@ impl Purchase {
                 connected.least_costs().bought(claim);
                 if let Some(cost) = bought.cost {
                     let bought_at = (offer, claim.price());
-                    overcharge::note_charge(&self.orders, connected, self.id, bought_at, cost);
+                    least_cost::note_charge(&self.orders, connected, self.id, bought_at, cost);
                 }
             }
             BuyOutcome::Refused(error) => {

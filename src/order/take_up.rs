@@ -42,7 +42,7 @@ impl Orders {
         self.give_back_named(named, &attempts);
         self.report_refused();
         self.remember_given_up(&attempts);
-        self.remember_overcharges();
+        self.remember_costs();
         self.give_back_orphans();
         self.doubts.begin_reading();
         self.tasks.spawn(remember_recent(Arc::clone(self), ledger));

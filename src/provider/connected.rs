@@ -258,7 +258,7 @@ impl Connected {
     /// Has the operator told of each charge that keeps an offer out, as long as it does.
     pub(crate) fn tell_overcharges(&self) {
         let overcharges = self.least_costs.overcharges().into_iter();
-        let texts = overcharges.map(|(_, charge)| (charge.order, charge.text())).collect();
+        let texts = overcharges.map(|charge| (charge.order, charge.text())).collect();
         let ended = (CLOSED, OPEN_AGAIN);
         self.attention.hold_orders(AttentionKind::Overcharge, self.name(), &texts, ended);
     }

@@ -6,8 +6,8 @@
 //! one that was refused without a price, for ten minutes, twice as long each time that it is
 //! refused again, or until a list says more. One entry an offer, so that the offers of one provider
 //! bound it: an entry of the first kind has cost money, one of the others a purchase's call, and it
-//! ends by itself. Memory only: after a restart the ledger's last days show again what was charged
-//! above their prices. Leaves to others: what is sold.
+//! ends by itself. Memory only: a file of the data folder, and the ledger's last days, tell the next
+//! start. Leaves to others: what is sold.
 
 use std::collections::BTreeMap;
 
@@ -93,7 +93,8 @@ pub struct LeastCost {
 }
 
 impl LeastCost {
-    fn is_believed(&self, now: Time) -> bool {
+    /// Whether it is believed at a moment.
+    pub(crate) fn is_believed(&self, now: Time) -> bool {
         match self.source {
             CostSource::Charged { .. } => true,
             CostSource::Named { until, .. } | CostSource::Refused { until, .. } => now < until,
@@ -241,12 +242,22 @@ impl LeastCosts {
         self.overcharges().len()
     }
 
-    /// The offers that are kept out, each with its charge.
-    pub(crate) fn overcharges(&self) -> Vec<(OfferId, Overcharge)> {
+    /// All that is known.
+    pub(crate) fn all(&self) -> Vec<LeastCost> {
+        self.known.lock().values().copied().collect()
+    }
+
+    /// Takes up what was known before a start; what is known by now is newer.
+    pub(crate) fn restore(&self, key: Key, least: LeastCost) {
+        self.known.lock().entry(key).or_insert(least);
+    }
+
+    /// The charges that keep offers out, one an offer.
+    pub(crate) fn overcharges(&self) -> Vec<Overcharge> {
         let known = self.known.lock();
         let overcharge = |least: &LeastCost| match least.source {
             CostSource::Charged { order, price } => {
-                Some((least.offer, Overcharge { order, price, cost: least.cost }))
+                Some(Overcharge { order, price, cost: least.cost })
             }
             CostSource::Named { .. } | CostSource::Refused { .. } => None,
         };

@@ -55,7 +55,7 @@ async fn keep(orders: &Arc<Orders>) {
     let orders = Arc::clone(orders);
     let keep = move || {
         orders.market.attention.keep();
-        orders.keep_overcharges();
+        orders.keep_costs();
         let now = orders.market.clock.now();
         orders.providers.list().iter().for_each(|connected| connected.keep_pause(now));
     };

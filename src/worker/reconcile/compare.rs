@@ -18,7 +18,7 @@ use crate::order::doubt::{self, Doubt, GIVEN_UP_KEPT_MS, PurchaseGivenUp, Window
 use crate::order::matching::{Matched, Seeker, Served, Unowned, match_rows};
 use crate::order::misfit::{Misfit, SeenIn};
 use crate::order::orphan::LostOrphan;
-use crate::order::{buy, overcharge};
+use crate::order::{buy, least_cost};
 use crate::provider::connected::Connected;
 use crate::provider::listed::Listed;
 
@@ -311,7 +311,7 @@ pub(super) async fn adopt(
         }
         if let Some(cost) = cost {
             let bought_at = (order.offer, order.price);
-            overcharge::note_charge(orders, connected, order.id, bought_at, cost);
+            least_cost::note_charge(orders, connected, order.id, bought_at, cost);
         }
         let (provider, order) = (connected.name(), order.id.0);
         tracing::info!(

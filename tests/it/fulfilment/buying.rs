@@ -154,11 +154,11 @@ async fn an_offer_that_cost_more_than_its_price_stays_out_after_a_restart() {
     assert_eq!((stock(), connected.health().overcharged), (Some(0), 1));
     let closed = rig.close().await;
     // As long as its list says less, also when nothing else tells of it any more.
-    let kept = std::fs::read(closed.folder.path().join("market/overcharges")).unwrap();
+    let kept = std::fs::read(closed.folder.path().join("market/least-costs")).unwrap();
     let other = Rig::start(&[(FIVESIM, 100_000)]).await;
     synced(other.orders()).await;
     let other = other.close().await;
-    std::fs::write(other.folder.path().join("market/overcharges"), kept).unwrap();
+    std::fs::write(other.folder.path().join("market/least-costs"), kept).unwrap();
     let rig = other.open().await;
     synced(rig.orders()).await;
     let stock = || rig.orders().market.grid.ask(order.offer).map(|ask| ask.stock);
@@ -173,7 +173,7 @@ async fn an_offer_that_cost_more_than_its_price_stays_out_after_a_restart() {
 }
 
 fn other_file(closed: &Closed) -> String {
-    std::fs::read_to_string(closed.folder.path().join("market/overcharges")).unwrap()
+    std::fs::read_to_string(closed.folder.path().join("market/least-costs")).unwrap()
 }
 
 /// A market whose provider answers each purchase with this number.

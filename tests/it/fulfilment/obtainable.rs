@@ -24,6 +24,13 @@ impl Rig {
         until(|| provider.health().last_sync_at > before).await;
     }
 
+    /// The same market after a restart and its first list.
+    async fn reopened(self) -> Self {
+        let rig = self.close().await.open().await;
+        synced(rig.orders()).await;
+        rig
+    }
+
     fn ask(&self) -> Ask {
         self.orders().market.grid.asks(product()).next().unwrap()
     }
@@ -136,6 +143,9 @@ async fn a_price_that_a_refusal_names_is_not_sold_at_if_it_is_a_jump() {
     assert!(rig.buy(Some(2_000_000)).await.is_err());
     assert_eq!(rig.wallet(), (10_000_000, 0));
     assert_eq!((rig.ask().price, rig.ask().stock, held(&rig)), (Micros(108_000), 0, 1));
+    rig.pin(HANDLER, 90_000);
+    let rig = rig.reopened().await;
+    assert_eq!((rig.ask().stock, held(&rig)), (0, 1));
     rig.pin(HANDLER, 95_000);
     rig.sync().await;
     assert_eq!((rig.ask().price, rig.ask().stock), (Micros(114_000), 5), "the list says more");
@@ -153,6 +163,8 @@ async fn an_offer_refused_as_too_cheap_comes_back_at_the_price_named() {
     rig.pin(HANDLER, 50_000);
     rig.sync().await;
     assert_eq!((rig.ask().price, rig.ask().stock), (Micros(108_000), 5), "the list says less");
+    let rig = rig.reopened().await;
+    assert_eq!((rig.ask().price, rig.ask().stock), (Micros(108_000), 5), "and after a restart");
     rig.pin(HANDLER, 95_000);
     rig.sync().await;
     assert_eq!(rig.ask().price, Micros(114_000));
@@ -172,6 +184,9 @@ async fn an_offer_refused_as_too_cheap_without_a_price_stays_out_until_its_cost_
     rig.pin(HANDLER, 90_000);
     let refused = rig.buy(Some(200_000)).await;
     assert!(matches!(refused, Err(Refusal::NoNumbers { .. })), "{refused:?}");
+    assert_eq!(rig.ask().stock, 0);
+    rig.pin(HANDLER, 50_000);
+    let rig = rig.reopened().await;
     assert_eq!(rig.ask().stock, 0);
     for (listed, stock) in [(50_000, 0), (40_000, 0), (51_000, 5), (50_000, 5)] {
         rig.pin(HANDLER, listed);

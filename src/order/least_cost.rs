@@ -1,6 +1,6 @@
-//! Offers that were charged above their prices: they are not sold until their lists name as much.
+//! What offers cost at least: those that were charged above their prices are not sold until their
+//! lists name as much, and what a start before this one knew holds on.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nexnum_driver::Op;
@@ -11,17 +11,26 @@ use nexnum_engine::time::Time;
 
 use super::Orders;
 use crate::attention::AttentionKind;
+use crate::market::kept_costs::{KeptCost, Known};
 use crate::market::recent::Overcharged;
 use crate::provider::connected::{Connected, Failure};
-use crate::provider::least_cost::Overcharge;
+use crate::provider::least_cost::{CostSource, LeastCost, Overcharge};
 
 impl Orders {
-    /// Remembers, at a start, which offers were charged above their prices, by what was kept and by
-    /// the orders of the last hour: they stay out of sale until a list names as much. What was
-    /// neither kept nor is in memory follows from the ledger, some seconds later.
-    pub(crate) fn remember_overcharges(&self) {
-        for (offer, by) in self.market.overcharges.all() {
-            self.remember_overcharge(offer, by);
+    /// Remembers, at a start, what was kept of offers' costs, and which were charged above their
+    /// prices by the orders of the last hour. What was neither kept nor is in memory follows from
+    /// the ledger, some seconds later.
+    pub(crate) fn remember_costs(&self) {
+        for (offer, KeptCost { cost, known }) in self.market.kept_costs.all() {
+            let source = match known {
+                Known::Charged { order, price } => {
+                    self.remember_overcharge(offer, Overcharged { order, price, cost });
+                    continue;
+                }
+                Known::Named { until, before } => CostSource::Named { until, before },
+                Known::Refused { until, pause_ms } => CostSource::Refused { until, pause_ms },
+            };
+            self.remember_cost(LeastCost { offer, cost, source });
         }
         let read_model = &self.market.read_model;
         let open = read_model.driven().into_iter().filter_map(|id| read_model.order(id));
@@ -48,16 +57,33 @@ impl Orders {
         grid.exhaust(ask.offer);
     }
 
-    /// Keeps which offers are closed now for a later start. It waits for the disk.
-    pub(crate) fn keep_overcharges(&self) {
+    /// Remembers what a refusal said of an offer's cost.
+    fn remember_cost(&self, least: LeastCost) {
+        let grid = &self.market.grid;
+        let Some(ask) = grid.ask(least.offer) else { return };
+        let connected = self.providers.get(ask.provider).filter(|it| !it.began_void());
+        let Some(connected) = connected else { return };
+        connected.least_costs().restore((ask.product, ask.carrier), least);
+        // A price that was named is in the ledger; the next list is held against both.
+        let is_out = matches!(least.source, CostSource::Refused { .. });
+        if is_out && !least.allows(ask.cost) && least.is_believed(self.market.clock.now()) {
+            grid.exhaust(ask.offer);
+        }
+    }
+
+    /// Keeps what offers cost at least for a later start. It waits for the disk if that has changed.
+    pub(crate) fn keep_costs(&self) {
         for connected in self.providers.list() {
-            let closed = connected.least_costs().overcharges().into_iter();
-            let closed: BTreeMap<_, _> = closed
-                .map(|(offer, Overcharge { order, price, cost })| {
-                    (offer, Overcharged { order, price, cost })
-                })
-                .collect();
-            self.market.overcharges.note(connected.id(), &closed);
+            let kept = connected.least_costs().all().into_iter().map(|least| {
+                let LeastCost { offer, cost, source } = least;
+                let known = match source {
+                    CostSource::Charged { order, price } => Known::Charged { order, price },
+                    CostSource::Named { until, before } => Known::Named { until, before },
+                    CostSource::Refused { until, pause_ms } => Known::Refused { until, pause_ms },
+                };
+                (offer, KeptCost { cost, known })
+            });
+            self.market.kept_costs.note(connected.id(), &kept.collect());
         }
     }
 }
