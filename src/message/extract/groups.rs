@@ -38,7 +38,9 @@ impl Builder<'_> {
     fn is_called_so(self, start: usize, (first, last): (usize, usize), total: usize) -> bool {
         let mut groups = (first..=last).step_by(2);
         let short = groups.all(|group| self.text(group).len() <= 4);
-        short && (5..=10).contains(&total) && self.is_called(start)
+        // "Your code is 5519 3 tries left".
+        let apart = self.text(first).len() == 4 && self.text(last).len() == 1;
+        short && !apart && (5..=10).contains(&total) && self.is_called(start)
     }
 
     /// True right behind a word for code and what joins it: "your code is", "code:".

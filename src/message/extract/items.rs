@@ -65,6 +65,46 @@ impl Row {
     }
 }
 
+impl Row {
+    /// True for a currency between two figures, or a word for the hour, that belongs to the second:
+    /// "code 551902 $50.00", "551902 kl 14:22". By chance only the first is beside a blank, or it
+    /// is called a code.
+    fn is_of_next(&self, builder: Builder<'_>, cue: Cue) -> bool {
+        let Some(Item::Figure(last)) = self.items.last() else { return false };
+        let (figure, text) = (&self.figures[*last], &*builder.lexed.text);
+        let (between, behind) = (&text[figure.end..cue.start], &text[cue.end..]);
+        if between.is_empty() || !between.chars().all(|c| c == ' ') {
+            return false;
+        }
+        let amount = behind.trim_start_matches([':', '.']);
+        let is_digit = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+        match cue.kind {
+            Kind::Currency if is_digit(amount) => true,
+            Kind::Currency => {
+                let is_long = figure.end - figure.start >= CALLED_LEN_MIN;
+                let is_part = |b: u8| b.is_ascii_digit() || matches!(b, b'.' | b',');
+                let next = amount.trim_start_matches(' ').split([' ', '\n']).next();
+                let is_amount = next.is_some_and(|it| is_digit(it) && it.bytes().all(is_part));
+                is_long && is_amount && builder.is_called(figure.start)
+            }
+            _ => starts_with_time(behind.trim_start_matches(' ')),
+        }
+    }
+}
+
+/// Digits of a figure that is called a code, whatever amount follows it.
+const CALLED_LEN_MIN: usize = 4;
+
+/// True for `14:22` and what follows it.
+fn starts_with_time(text: &str) -> bool {
+    let digits = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
+    match text.as_bytes() {
+        [a, b':' | b'.', c, d, ..] => digits(&[*a, *c, *d]),
+        [a, b, b':' | b'.', c, d, ..] => digits(&[*a, *b, *c, *d]),
+        _ => false,
+    }
+}
+
 /// Items of a name in brackets at the beginning of a message.
 const HEAD_ITEMS_MAX: usize = 4;
 /// Letters of a script without blanks that are about a word.
@@ -117,6 +157,9 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
             if apart && matches!(cue.kind, Kind::Currency | Kind::Unit) {
                 row.items.push(Item::Words(1));
             } else {
+                if row.is_of_next(builder, cue) {
+                    row.items.push(Item::Break(Level::Clause));
+                }
                 row.push_cue(cue.kind);
             }
             pos = cue.end;
