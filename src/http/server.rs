@@ -308,11 +308,13 @@ impl Future for Answer {
 }
 
 fn run_detached(rest: Rest, mut call: Call, route: Arc<Route>, slot: Arc<Slot>) -> Answering {
-    Box::pin(async move {
+    // From the first byte of its body on: a client may close its side behind the last one.
+    let whole = async move {
         let read = call.read_ahead().await;
         read.inspect_err(|problem| route.target.tell(call.uri().path(), problem))?;
-        Detached::new(rest(call), slot).await
-    })
+        rest(call).await
+    };
+    Box::pin(Detached::new(Box::pin(whole), slot))
 }
 
 /// The reply, or the problem in the words of the route's protocol; it is counted.

@@ -2,7 +2,10 @@
 
 use nexnum::face::ops::metrics_page;
 use nexnum_engine::command::ReceiveCallback;
+
+use nexnum_engine::ids::CallbackId;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 
 use super::harness::{Client, Market};
 
@@ -452,5 +455,38 @@ async fn a_callback_that_came_before_an_order_is_never_delivered_to_it() {
     let new = json!({"number": number, "text": "Your WhatsApp code: 482-913"});
     assert_eq!(market.posted(new).await.ok()["status"], "accepted");
     assert_eq!(codes(&bob, &order).await, ["482913"]);
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_is_stored_whose_gateway_closes_behind_its_last_byte() {
+    const POSTS: usize = 60;
+    let market = Market::start().await;
+    let path = market.running.hook_path.expose().to_owned();
+    let address = market.running.address;
+    let posts = (0..POSTS).map(|at| {
+        let body = json!({"number": "+19995550000", "text": format!("code {}", 100_000 + at)});
+        let body = body.to_string();
+        let head = "Host: nexnum\r\nContent-Type: application/json\r\nContent-Length";
+        format!("POST {path} HTTP/1.1\r\n{head}: {}\r\n\r\n{body}", body.len())
+    });
+    for (at, post) in posts.enumerate() {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(post.as_bytes()).await.unwrap();
+        // Some close their side alone, and read.
+        if at % 2 == 0 {
+            stream.shutdown().await.unwrap();
+        }
+        drop(stream);
+    }
+    let read_model = &market.running.rooms.orders.market.read_model;
+    let stored = || read_model.callbacks(|all| all.before(CallbackId(u64::MAX)).count());
+    for _ in 0..200 {
+        if stored() == POSTS {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(stored(), POSTS);
     market.running.stop().await.unwrap();
 }
