@@ -31,7 +31,19 @@ impl Builder<'_> {
             Some(AtomKind::Sign('.' | ',')) => figure && self.text(at).len() != 3,
             _ => false,
         };
-        unit || joint || self.is_of_date(at)
+        unit || joint || self.is_of_date(at) || self.begins_date(at)
+    }
+
+    /// True for the first number of `2026-11-29` or `29-11-2026`.
+    fn begins_date(self, at: usize) -> bool {
+        let dash = |at: usize| self.kind(at) == Some(AtomKind::Sign('-'));
+        let lens = [at, at + 2, at + 4].map(|at| self.number(at).map(str::len));
+        let dated = match lens {
+            [Some(4), Some(2), Some(2)] => is_year(self.text(at)),
+            [Some(1 | 2), Some(1 | 2), Some(4)] => is_year(self.text(at + 4)),
+            _ => false,
+        };
+        dated && dash(at + 1) && dash(at + 3)
     }
 
     /// True for short groups that the text calls a code: "your code is 29 31 129".

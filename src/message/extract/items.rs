@@ -48,7 +48,11 @@ impl Row {
     }
 
     /// Words of sales make another kind of code of the one beside them.
-    fn push_cue(&mut self, kind: Kind) {
+    fn push_cue(&mut self, builder: Builder<'_>, cue: Cue) {
+        if self.is_of_next(builder, cue) {
+            self.items.push(Item::Break(Level::Clause));
+        }
+        let kind = cue.kind;
         let [trade, code] = [Kind::Trade, Kind::Code].map(Item::Cue);
         match (kind, self.items.as_slice()) {
             (Kind::Code, [.., last]) if *last == trade => return,
@@ -157,10 +161,7 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
             if apart && matches!(cue.kind, Kind::Currency | Kind::Unit) {
                 row.items.push(Item::Words(1));
             } else {
-                if row.is_of_next(builder, cue) {
-                    row.items.push(Item::Break(Level::Clause));
-                }
-                row.push_cue(cue.kind);
+                row.push_cue(builder, cue);
             }
             pos = cue.end;
             continue;
