@@ -176,13 +176,15 @@ pub(super) fn may_hold_code(text: &str) -> bool {
 }
 
 /// True if two messages without an id are one, of which each source states what it has: the
-/// same text, or the same code, beside a part that one of them leaves out.
+/// same text, or the same code, beside a part that one of them leaves out. Of an equal text with an
+/// equal code the sender says nothing more: gateways spell it in several ways.
 pub fn is_alike(one: StatedParts<'_>, other: StatedParts<'_>) -> bool {
     let fits = |a: &str, b: &str| a == b || a.is_empty() || b.is_empty();
     let same = |a: &str, b: &str| a == b && !a.is_empty();
     let shares = same(one.text, other.text) || same(one.code, other.code);
     let parts = [(one.sender, other.sender), (one.text, other.text), (one.code, other.code)];
-    shares && parts.into_iter().all(|(a, b)| fits(a, b))
+    let is_told = same(one.text, other.text) && same(one.code, other.code);
+    is_told || shares && parts.into_iter().all(|(a, b)| fits(a, b))
 }
 
 /// A message of a provider's reply beside what the activation has received.

@@ -9,6 +9,7 @@ mod form;
 pub mod holder;
 pub mod identity;
 pub mod named;
+mod named_tables;
 pub mod number;
 pub mod repeated;
 pub mod unseen;

@@ -7,6 +7,8 @@
 use nexnum_engine::catalog::{Catalog, Service};
 use nexnum_engine::ids::ServiceId;
 
+use super::named_tables::{COMMON, RELATED};
+
 /// Letters of a name, at least, that says which service a text is of: a shorter one is a word
 /// of many texts.
 const NAME_LEN_MIN: usize = 3;
@@ -14,217 +16,6 @@ const NAME_LEN_MIN: usize = 3;
 const CLAIM_LEN_MIN: usize = 4;
 /// Words before the name, at most, where a text begins with it: "123 456 is your Facebook …".
 const WORDS_BEFORE_MAX: usize = 4;
-/// Names, and first words of names, that are words of texts, in order. As a whole name with a
-/// capital they may say which service a text is of; that it is another's they never say.
-const COMMON: [&str; 188] = [
-    "air",
-    "all",
-    "ame",
-    "angel",
-    "any",
-    "arch",
-    "band",
-    "banks",
-    "big",
-    "bit",
-    "black",
-    "blank",
-    "bolt",
-    "book",
-    "boom",
-    "box",
-    "brace",
-    "branch",
-    "burger",
-    "canal",
-    "capital",
-    "casa",
-    "chase",
-    "cheddar",
-    "chime",
-    "christian",
-    "cloud",
-    "club",
-    "collection",
-    "corona",
-    "credit",
-    "curve",
-    "dana",
-    "delivery",
-    "dent",
-    "discover",
-    "diversity",
-    "eldorado",
-    "epic",
-    "escort",
-    "espresso",
-    "fat",
-    "fave",
-    "feels",
-    "fetch",
-    "fidelity",
-    "five",
-    "fix",
-    "flip",
-    "fora",
-    "fore",
-    "fortuna",
-    "fortune",
-    "gamer",
-    "global",
-    "golden",
-    "good",
-    "grab",
-    "great",
-    "her",
-    "hey",
-    "high",
-    "honor",
-    "hooked",
-    "hop",
-    "hotline",
-    "immutable",
-    "indeed",
-    "index",
-    "insta",
-    "jogo",
-    "just",
-    "langit",
-    "las",
-    "liberty",
-    "lightning",
-    "lime",
-    "line",
-    "link",
-    "lion",
-    "loco",
-    "long",
-    "lotus",
-    "luck",
-    "mais",
-    "match",
-    "max",
-    "medium",
-    "mega",
-    "meta",
-    "migrant",
-    "million",
-    "mobile",
-    "monster",
-    "move",
-    "neon",
-    "next",
-    "nike",
-    "noon",
-    "olx",
-    "one",
-    "onion",
-    "online",
-    "opera",
-    "orbit",
-    "other",
-    "outlier",
-    "paper",
-    "parker",
-    "pedir",
-    "perfect",
-    "pinjam",
-    "pixels",
-    "planet",
-    "pony",
-    "potato",
-    "premier",
-    "premium",
-    "presto",
-    "prime",
-    "prom",
-    "rabbit",
-    "radiate",
-    "ramble",
-    "ride",
-    "royal",
-    "royale",
-    "rupiah",
-    "rush",
-    "seated",
-    "seven",
-    "shell",
-    "shield",
-    "shielded",
-    "shine",
-    "siesta",
-    "signal",
-    "simply",
-    "sling",
-    "smart",
-    "smiles",
-    "smitten",
-    "social",
-    "solitaire",
-    "sorted",
-    "spark",
-    "square",
-    "start",
-    "steam",
-    "storm",
-    "sunlight",
-    "super",
-    "supers",
-    "systema",
-    "tango",
-    "tank",
-    "the",
-    "things",
-    "think",
-    "this",
-    "tick",
-    "ticket",
-    "tier",
-    "touch",
-    "trade",
-    "treasury",
-    "trip",
-    "trustee",
-    "truth",
-    "tune",
-    "twin",
-    "twitch",
-    "uphold",
-    "upland",
-    "verse",
-    "vision",
-    "vivid",
-    "white",
-    "will",
-    "winds",
-    "wing",
-    "wink",
-    "winner",
-    "winter",
-    "wise",
-    "wish",
-    "yell",
-    "zen",
-];
-/// Services whose messages are signed by one another.
-const RELATED: [&[&str]; 16] = [
-    &["google", "googlevoice", "firebase"],
-    &["tiktok", "byteplus"],
-    &["alibaba", "aliexpress", "alipay", "taobao", "lazada"],
-    &["didi", "didifood", "99app"],
-    &["shopee", "seabank"],
-    &["gojek", "tokopedia"],
-    &["sber-cooper", "sbermegamarket", "samokat"],
-    &["instagram", "facebook", "whatsapp", "whatsapp-business", "meta"],
-    &["microsoft", "linkedin", "skype", "xbox"],
-    &["amazon", "twitch"],
-    &["yahoo", "aol"],
-    &["ebay", "paypal"],
-    &["paypal", "venmo"],
-    &["wechat", "tencent-qq"],
-    &["vk-com", "mail-ru", "mailru-group", "ok-ru", "max"],
-    &["uber", "yandex-uber"],
-];
 /// What stands for all services that are not listed: no text names it, and any may be its.
 const ANY_OTHER: &str = "any-other";
 
@@ -263,6 +54,44 @@ pub fn names(text: &str, service: &Service) -> Naming {
     } else {
         Naming::Not
     }
+}
+
+/// As [`names`], where the message may be of one of several services: "Google Voice" names no
+/// Google, whose name it has as a part.
+#[must_use]
+pub fn names_among(text: &str, service: &Service, others: &[&Service]) -> Naming {
+    let small = text.to_lowercase();
+    let has_part = |whole: &Service, part: &Service| {
+        let parts = words(part);
+        [spaced(whole.name), whole.slug.replace('-', " ")].iter().any(|spaced| {
+            let mut inside = spaced.split(' ');
+            let holds = spaced.contains(' ') && inside.any(|it| parts.iter().any(|p| p == it));
+            holds && has(&small, spaced)
+        })
+    };
+    let is_other = |other: &&&Service| other.slug != service.slug;
+    let mut others = others.iter().filter(is_other);
+    if others.clone().any(|other| has_part(other, service)) {
+        Naming::Not
+    } else if others.any(|other| has_part(service, other)) {
+        Naming::Clearly
+    } else {
+        names(text, service)
+    }
+}
+
+/// A name in small letters, with blanks where its words meet: "google voice" of `GoogleVoice`.
+fn spaced(name: &str) -> String {
+    let mut spaced = String::with_capacity(name.len() + 4);
+    let mut was_small = false;
+    for letter in name.chars() {
+        if was_small && letter.is_uppercase() {
+            spaced.push(' ');
+        }
+        was_small = letter.is_lowercase();
+        spaced.extend(letter.to_lowercase());
+    }
+    spaced
 }
 
 fn is_common(word: &str) -> bool {
@@ -363,6 +192,31 @@ mod tests {
         assert!(!named("X is 12345", "twitter-x"));
         assert!(!named("Do not share it with any other person", "any-other"));
         assert!(!named("Call our line: 12345", "line-messenger"));
+    }
+
+    #[test]
+    fn a_name_that_is_a_part_of_another_s_names_the_other() {
+        let catalog = Catalog::load();
+        let of = |slug: &str| catalog.service(service(slug)).unwrap();
+        let among = |text: &str, slugs: [&str; 2]| {
+            let both = slugs.map(of);
+            both.map(|one| names_among(text, one, &both))
+        };
+        let (not, clearly) = (Naming::Not, Naming::Clearly);
+        for (text, slugs) in [
+            ("222222 is your Google Voice verification code", ["google", "googlevoice"]),
+            ("Yandex Uber code 1235", ["uber", "yandex-uber"]),
+            ("TANGO ME: 123456", ["tango", "tangome"]),
+            ("Link Aja: 123456", ["link", "linkaja"]),
+        ] {
+            assert_eq!(among(text, slugs), [not, clearly], "{text}");
+        }
+        assert_eq!(
+            among("G-222222 is your Google code", ["google", "googlevoice"]),
+            [clearly, not]
+        );
+        assert_eq!(among("GoogleVoice: 222222", ["google", "googlevoice"]), [not, clearly]);
+        assert_eq!(among("Telegram code 222222", ["telegram", "whatsapp"]), [clearly, not]);
     }
 
     #[test]

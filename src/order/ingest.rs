@@ -380,13 +380,16 @@ impl Orders {
         message: &Arrived<'_>,
     ) -> Result<Arc<Order>, Refusal> {
         let text = format!("{}\n{}", message.sender, message.text);
-        let says = |service: ServiceId| {
-            let service = self.market.catalog.service(service);
-            service.map_or(Naming::Not, |service| named::names(&text, service))
-        };
         let was_there =
             |order: &&Arc<Order>| posted.came.is_none_or(|came| order.placed_at <= came);
         let orders: Vec<_> = orders.iter().filter(was_there).cloned().collect();
+        let catalog = self.market.catalog;
+        let all = orders.iter().filter_map(|order| catalog.service(order.product.service));
+        let all: Vec<_> = all.collect();
+        let says = |service: ServiceId| {
+            let service = catalog.service(service);
+            service.map_or(Naming::Not, |service| named::names_among(&text, service, &all))
+        };
         match holder::choose(&orders, posted.service, says) {
             Holder::One(id) => {
                 let order = orders.iter().find(|order| order.id == id).ok_or(Refusal::NoHolder)?;

@@ -155,6 +155,9 @@ fn parts_of_one_message_are_alike() {
     ] {
         assert!(!is_alike(other, whole) && !is_alike(whole, other));
     }
+    let spelled = |sender| of(sender, "Telegram code 12345", "12345");
+    assert!(is_alike(spelled("Telegram"), spelled("TELEGRAM")), "a code that is sent again");
+    assert!(!is_alike(of("+1", "Welcome", ""), of("+2", "Welcome", "")));
     assert!(is_alike(of("", "Welcome", ""), of("Telegram", "Welcome", "")));
     assert!(is_alike(of("", "Your code is 4101", ""), whole), "its code comes later");
 }
