@@ -20,13 +20,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::market::UnderWay;
 use crate::order::Orders;
 use crate::provider::connected::Connected;
 use crate::supervisor::Beat;
+
+/// Price lists that are taken in at a time: each is some tens of MB at its largest, and keeps a
+/// thread and the engine busy.
+const INTAKES_MAX: usize = 2;
 
 /// The running workers: one poller, one look at what is in doubt for long, and for each
 /// connected provider a syncer, a reconciler and what ends activations there. A loop that
@@ -36,7 +40,7 @@ pub struct Workers {
     orders: Arc<Orders>,
     stop: watch::Sender<bool>,
     loops: Mutex<JoinSet<()>>,
-    lists: Arc<sync::ListRoom>,
+    intakes: Arc<Semaphore>,
 }
 
 impl Workers {
@@ -46,8 +50,8 @@ impl Workers {
     pub fn start(orders: &Arc<Orders>, under_way: UnderWay) -> Self {
         orders.take_up(under_way);
         let (stop, _) = watch::channel(false);
-        let (loops, lists) = (Mutex::default(), Arc::new(sync::ListRoom::new()));
-        let workers = Self { orders: Arc::clone(orders), stop, loops, lists };
+        let (loops, intakes) = (Mutex::default(), Arc::new(Semaphore::new(INTAKES_MAX)));
+        let workers = Self { orders: Arc::clone(orders), stop, loops, intakes };
         for connected in orders.providers.list() {
             workers.watch_over(&connected);
         }
@@ -80,9 +84,9 @@ impl Workers {
             ends::Ender::new(&orders, &each).run(stopped.clone(), beat)
         });
         let (market, each) = (self.orders.market.clone(), Arc::clone(connected));
-        let (stopped, lists) = (self.stop.subscribe(), Arc::clone(&self.lists));
+        let (stopped, intakes) = (self.stop.subscribe(), Arc::clone(&self.intakes));
         self.begin("sync", connected.name(), move |beat| {
-            sync::Syncer::new(&market, &each, &lists).run(stopped.clone(), beat)
+            sync::Syncer::new(&market, &each, &intakes).run(stopped.clone(), beat)
         });
     }
 

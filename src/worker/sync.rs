@@ -43,43 +43,27 @@ const OF_LISTS: [AttentionKind; 7] = [
 /// A balance that is older than so many intervals says nothing any more.
 const BALANCE_KEPT: u64 = 3;
 
-/// Price lists that are fetched at a time: each is up to 32 MiB before it is read, and providers
-/// that hang keep others waiting for one call's time.
-const FETCHES_MAX: usize = 8;
-/// Price lists that are taken in at a time: each is some tens of MB at its largest, and keeps a
-/// thread and the engine busy.
-const INTAKES_MAX: usize = 2;
-
-/// Room for the price lists of all providers.
-#[derive(Debug)]
-pub(super) struct ListRoom {
-    fetches: Semaphore,
-    intakes: Semaphore,
-}
-
-impl ListRoom {
-    pub(super) fn new() -> Self {
-        let (fetches, intakes) = (Semaphore::new(FETCHES_MAX), Semaphore::new(INTAKES_MAX));
-        Self { fetches, intakes }
-    }
-}
-
 /// Syncs one provider.
 pub(super) struct Syncer {
     market: Market,
     connected: Arc<Connected>,
     intake: Intake,
-    room: Arc<ListRoom>,
+    intakes: Arc<Semaphore>,
     watch: SyncWatch,
 }
 
 impl Syncer {
-    pub(super) fn new(market: &Market, connected: &Arc<Connected>, room: &Arc<ListRoom>) -> Self {
+    /// `intakes` has a permit for each list that may be taken in at a time.
+    pub(super) fn new(
+        market: &Market,
+        connected: &Arc<Connected>,
+        intakes: &Arc<Semaphore>,
+    ) -> Self {
         let intake = Intake::new(market, connected);
         let (market, connected) = (market.clone(), Arc::clone(connected));
         let began = market.clock.now();
         let watch = SyncWatch { market: market.clone(), connected: Arc::clone(&connected), began };
-        Self { market, connected, intake, room: Arc::clone(room), watch }
+        Self { market, connected, intake, intakes: Arc::clone(intakes), watch }
     }
 
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
@@ -220,11 +204,7 @@ impl Syncer {
 
     /// Fetches the price list and takes it in; what goes wrong is among the provider's failures.
     async fn take_list_in(&mut self) -> Result<(), SyncError> {
-        // Neither is closed while the workers run.
-        let fetching = self.room.fetches.acquire().await;
-        let fetched = self.connected.client().prices().await;
-        drop(fetching);
-        let list = match fetched {
+        let list = match self.connected.client().prices().await {
             Ok(list) => list,
             Err(error) => {
                 let now = self.market.clock.now();
@@ -232,7 +212,8 @@ impl Syncer {
                 return Err(SyncError::NoList(error));
             }
         };
-        let _permit = self.room.intakes.acquire().await;
+        // Not closed while the workers run.
+        let _permit = self.intakes.acquire().await;
         let taken_in = self.intake.take_in(list).await;
         if let Err(error) = &taken_in {
             let (at, op, text) = (self.market.clock.now(), Op::Prices, error.to_string());

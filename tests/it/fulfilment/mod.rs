@@ -7,7 +7,6 @@ mod cancel;
 mod doubt;
 mod faults;
 mod in_part;
-mod lists;
 mod missing;
 mod numberless;
 mod obtainable;
