@@ -1,13 +1,9 @@
 //! What offers cost at least: those that were charged above their prices are not sold until their
 //! lists name as much, and what a start before this one knew holds on.
 
-use std::sync::Arc;
-
 use nexnum_driver::Op;
 use nexnum_engine::ids::{OfferId, OrderId};
 use nexnum_engine::money::Micros;
-use nexnum_engine::order::Order;
-use nexnum_engine::time::Time;
 
 use super::Orders;
 use crate::attention::AttentionKind;
@@ -17,9 +13,8 @@ use crate::provider::connected::{Connected, Failure};
 use crate::provider::least_cost::{CostSource, LeastCost, Overcharge};
 
 impl Orders {
-    /// Remembers, at a start, what was kept of offers' costs, and which were charged above their
-    /// prices by the orders of the last hour. What was neither kept nor is in memory follows from
-    /// the ledger, some seconds later.
+    /// Remembers, at a start, what was kept of offers' costs. What was charged above its price in the
+    /// second before a kill follows from the ledger, some seconds later.
     pub(crate) fn remember_costs(&self) {
         for (offer, KeptCost { cost, known }) in self.market.kept_costs.all() {
             let source = match known {
@@ -31,15 +26,6 @@ impl Orders {
                 Known::Refused { until, pause_ms } => CostSource::Refused { until, pause_ms },
             };
             self.remember_cost(LeastCost { offer, cost, source });
-        }
-        let read_model = &self.market.read_model;
-        let open = read_model.driven().into_iter().filter_map(|id| read_model.order(id));
-        let bought = open.chain(read_model.driven_closed_since(Time(0)));
-        let is_overcharged =
-            |order: &Arc<Order>| order.assignment.is_some() && order.cost > order.price;
-        for order in bought.filter(is_overcharged) {
-            let Order { id, price, cost, offer, .. } = *order;
-            self.remember_overcharge(offer, Overcharged { order: id, price, cost });
         }
         self.providers.list().iter().for_each(|connected| connected.tell_overcharges());
     }

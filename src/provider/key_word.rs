@@ -71,7 +71,7 @@ impl KeyWord {
                 heard.purchases += u32::from(op == Op::Buy);
             }
             // A purchase that is refused for another reason was asked with a good key.
-            Err(error) if op == Op::Buy && error.certain && error.kind != ErrorKind::NoTurn => {
+            Err(error) if op == Op::Buy && error.certain && is_of_product(error.kind) => {
                 heard.accept(asked, op);
             }
             Ok(_) if needs_key(op) => heard.accept(asked, op),
@@ -89,6 +89,19 @@ impl KeyWord {
     pub(super) fn is_accepted(&self) -> bool {
         self.heard.lock().is_accepted
     }
+}
+
+/// Whether a purchase was refused for what was asked for: a limit or a fault comes before the key
+/// is looked at.
+const fn is_of_product(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::NoNumbers
+            | ErrorKind::PriceTooLow
+            | ErrorKind::NoBalance
+            | ErrorKind::BadService
+            | ErrorKind::BadCountry
+    )
 }
 
 /// Whether an error says that our key is refused.
@@ -155,7 +168,9 @@ mod tests {
         assert!(!at_once(Op::Balance, None));
         assert!(at_once(Op::Buy, Some(ErrorKind::BadKey)));
         assert!(at_once(Op::Balance, None) && at_once(Op::ListActive, None));
-        assert!(at_once(Op::Buy, Some(ErrorKind::NoTurn)), "it was not asked");
+        for kind in [ErrorKind::NoTurn, ErrorKind::RateLimited, ErrorKind::Temporary] {
+            assert!(at_once(Op::Buy, Some(kind)), "{kind:?} says nothing of the key");
+        }
         assert!(!at_once(Op::Buy, Some(ErrorKind::NoNumbers)));
         assert!(!at_once(Op::Buy, Some(ErrorKind::BadKey)), "the first one again");
         assert!(!at_once(Op::Buy, None));

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::{ErrorKind, ExternalOutcome, Op, ProviderError};
+use nexnum_driver::{ErrorKind, ExternalOutcome, ExternalState, Op, ProviderError};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::EndUpstream;
 use nexnum_engine::ids::OrderId;
@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use super::pause::stopped_within;
 use crate::attention::AttentionKind;
-use crate::order::{Orders, TOLD_AFTER};
+use crate::order::{ActivationReport, Orders, TOLD_AFTER};
 use crate::provider::connected::Connected;
 use crate::provider::consequence::{self, Standing};
 use crate::supervisor::Beat;
@@ -83,9 +83,14 @@ impl Ender {
             let next = now.plus_ms(PAUSE_MS * u64::from(tries + 1));
             let told = match end(&self.orders, &self.connected, &order).await {
                 Told::Missing if self.is_gone(&order, tries + 1) => {
-                    let finished = is_finished(&self.orders, &self.connected, &order).await;
-                    let finished = finished.unwrap_or(false);
-                    record(&self.orders, &order, finished).await
+                    match self.orders.receive(&self.connected, &order).await {
+                        Ok(report) => record(&self.orders, &order, is_finished(&report)).await,
+                        Err(unseen) if unseen.is_missing() => {
+                            record(&self.orders, &order, false).await
+                        }
+                        // It may hold a message, which is charged.
+                        Err(_) => Told::Refused,
+                    }
                 }
                 told => told,
             };
@@ -237,12 +242,10 @@ pub(super) async fn end(orders: &Orders, connected: &Connected, order: &Order) -
         }
         finished = match consequence::of(error.kind).standing {
             // A message may be there, which is charged: without an answer that is not known.
-            Standing::HasCode | Standing::TooLate => {
-                match is_finished(orders, connected, order).await {
-                    Some(finished) => finished,
-                    None => return Told::Refused,
-                }
-            }
+            Standing::HasCode | Standing::TooLate => match orders.receive(connected, order).await {
+                Ok(report) if report.state != ExternalState::Waiting => is_finished(&report),
+                Ok(_) | Err(_) => return Told::Refused,
+            },
             Standing::Missing | Standing::Unknown => false,
         };
     }
@@ -250,14 +253,10 @@ pub(super) async fn end(orders: &Orders, connected: &Connected, order: &Order) -
     record(orders, order, finished).await
 }
 
-/// Whether an activation that could not be given back was finished there, and is charged; `None`
-/// if its provider does not say. A message that came after the last poll is kept as late, and
-/// booked.
-async fn is_finished(orders: &Orders, connected: &Connected, order: &Order) -> Option<bool> {
-    match orders.receive(connected, order).await {
-        Ok(report) => Some(report.state.outcome() == ExternalOutcome::Finished),
-        Err(_) => None,
-    }
+/// Whether an activation that could not be given back was finished there, and is charged. A
+/// message that came after the last poll is kept as late by then, and booked.
+fn is_finished(report: &ActivationReport) -> bool {
+    report.state.outcome() == ExternalOutcome::Finished
 }
 
 async fn record(orders: &Orders, order: &Order, finished: bool) -> Told {

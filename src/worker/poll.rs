@@ -40,6 +40,8 @@ const LAST_LOOKS_A_TICK: usize = 8;
 /// Before an activation that a list of codes alone shows is worth a call to spare: a message
 /// without a code is in its status only.
 const CONFIRM_MS: u64 = 10_000;
+/// Polls at a time that calls to spare are used for: those that came together end together.
+const AT_REST_MAX: usize = 4;
 /// Between two looks for orders that have left memory.
 const FORGET_MS: u64 = 60_000;
 
@@ -47,7 +49,7 @@ const FORGET_MS: u64 = 60_000;
 struct Polled {
     connected: Arc<Connected>,
     schedule: Schedule,
-    /// Polls under way that a call to spare is used for: one at a time.
+    /// Polls under way that a call to spare is used for: a few at a time.
     at_rest: usize,
     /// Activations by when their time is over. In a pause each is asked about once more then.
     last_looks: BTreeSet<(Time, OrderId)>,
@@ -214,15 +216,17 @@ impl Poller {
             return;
         }
         let steps = steps(&mut polled.schedule, room.dispatcher(), now);
-        let may_rest = steps.is_empty() && polled.at_rest == 0 && room.dispatcher().is_idle();
-        let at_rest = if may_rest { polled.schedule.next_to_spare(now) } else { None };
+        let may_rest = steps.is_empty() && room.dispatcher().is_idle();
+        let spare = if may_rest { AT_REST_MAX.saturating_sub(polled.at_rest) } else { 0 };
+        let at_rest = std::iter::from_fn(|| polled.schedule.next_to_spare(now));
+        let at_rest: Vec<_> = at_rest.take(spare).collect();
         for step in steps {
             match step {
                 Step::List(depth) => self.begin_look(of, depth, now),
                 Step::One(id) => self.begin_visit(of, id, false),
             }
         }
-        if let Some(id) = at_rest {
+        for id in at_rest {
             self.begin_visit(of, id, true);
         }
         self.look_at_last(of, now);
