@@ -96,7 +96,16 @@ impl Order {
         self.messages.iter().any(|known| known.digest == digest)
     }
 
-    /// Messages that the buyer is shown as delivered.
+    /// Messages that the buyer is shown: those that were delivered and, of an activation that its
+    /// provider knows by an id, those that came to it after it was completed. They are for no later
+    /// buyer of the number, as those of own stock may be.
+    pub fn shown(&self) -> impl Iterator<Item = &Message> {
+        let has_id = self.assignment.as_ref().is_some_and(|it| !it.external_id.is_empty());
+        let is_own = self.state == ActivationState::Completed && has_id;
+        self.messages.iter().filter(move |message| !message.late || is_own)
+    }
+
+    /// Messages that were delivered while the activation was open.
     pub fn delivered(&self) -> impl Iterator<Item = &Message> {
         self.messages.iter().filter(|message| !message.late)
     }

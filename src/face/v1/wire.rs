@@ -176,7 +176,7 @@ impl<'a> Shown<'a> {
             (As::Created | As::Now, _) => order.state,
         };
         let messages = match shown {
-            As::Now => order.delivered().map(Message::of).collect(),
+            As::Now => order.shown().map(Message::of).collect(),
             As::Created => Vec::new(),
         };
         Self {
