@@ -31,8 +31,7 @@ pub enum Naming {
 }
 
 /// How clearly a text names a service, as a word of its own.
-#[must_use]
-pub fn names(text: &str, service: &Service) -> Naming {
+fn names(text: &str, service: &Service) -> Naming {
     if service.slug == ANY_OTHER {
         return Naming::Not;
     }
@@ -56,10 +55,21 @@ pub fn names(text: &str, service: &Service) -> Naming {
     }
 }
 
+/// How clearly a message names a service, of those that it may be of. A sender says nothing where it
+/// signs for another of them as well: Facebook for Instagram.
+#[must_use]
+pub fn says(sender: &str, text: &str, service: &Service, all: &[&Service]) -> Naming {
+    let signs_for = |other: &&Service| other.slug != service.slug && is_related(other, service);
+    if all.iter().any(signs_for) {
+        return names_among(text, service, all);
+    }
+    names_among(&format!("{sender}\n{text}"), service, all)
+}
+
 /// As [`names`], where the message may be of one of several services: "Google Voice" names no
 /// Google, whose name it has as a part.
 #[must_use]
-pub fn names_among(text: &str, service: &Service, others: &[&Service]) -> Naming {
+fn names_among(text: &str, service: &Service, others: &[&Service]) -> Naming {
     let small = text.to_lowercase();
     let has_part = |whole: &Service, part: &Service| {
         let parts = words(part);
@@ -217,6 +227,22 @@ mod tests {
         );
         assert_eq!(among("GoogleVoice: 222222", ["google", "googlevoice"]), [not, clearly]);
         assert_eq!(among("Telegram code 222222", ["telegram", "whatsapp"]), [clearly, not]);
+    }
+
+    #[test]
+    fn a_sender_that_signs_for_another_service_names_none() {
+        let catalog = Catalog::load();
+        let of = |slug: &str| catalog.service(service(slug)).unwrap();
+        let said = |sender: &str, text: &str, slugs: [&str; 2]| {
+            let both = slugs.map(of);
+            both.map(|one| says(sender, text, one, &both))
+        };
+        let (not, clearly) = (Naming::Not, Naming::Clearly);
+        let (code, family) = ("123456 is your code", ["facebook", "instagram"]);
+        assert_eq!(said("Facebook", code, family), [not, not]);
+        assert_eq!(said("Facebook", "123456 is your Facebook code", family), [clearly, not]);
+        assert_eq!(said("Facebook", "Instagram code 123456", family), [not, clearly]);
+        assert_eq!(said("Facebook", code, ["facebook", "telegram"]), [clearly, not]);
     }
 
     #[test]

@@ -379,7 +379,6 @@ impl Orders {
         posted: Posted,
         message: &Arrived<'_>,
     ) -> Result<Arc<Order>, Refusal> {
-        let text = format!("{}\n{}", message.sender, message.text);
         let was_there =
             |order: &&Arc<Order>| posted.came.is_none_or(|came| order.placed_at <= came);
         let orders: Vec<_> = orders.iter().filter(was_there).cloned().collect();
@@ -388,7 +387,8 @@ impl Orders {
         let all: Vec<_> = all.collect();
         let says = |service: ServiceId| {
             let service = catalog.service(service);
-            service.map_or(Naming::Not, |service| named::names_among(&text, service, &all))
+            let (sender, text) = (message.sender, message.text);
+            service.map_or(Naming::Not, |service| named::says(sender, text, service, &all))
         };
         match holder::choose(&orders, posted.service, says) {
             Holder::One(id) => {
