@@ -167,11 +167,12 @@ impl Poller {
         }
     }
 
-    /// Gives an activation its next moment.
-    fn schedule(&mut self, order: &Order, watch: Watch, moment: Moment) {
+    /// Gives an activation its next moment; the polls that it is among, if its provider is
+    /// connected.
+    fn schedule(&mut self, order: &Order, watch: Watch, moment: Moment) -> Option<&mut Polled> {
         let Some(connected) = self.orders.providers.of_order(order) else {
             self.watches.remove(&order.id);
-            return;
+            return None;
         };
         let now = self.orders.market.clock.now();
         let want = want(order, watch);
@@ -202,6 +203,7 @@ impl Poller {
             let asked = watch.asked_at.max(order.placed_at);
             polled.schedule.confirm_at(order.id, asked.plus_ms(CONFIRM_MS));
         }
+        Some(polled)
     }
 
     /// Begins what is due at a connection and has room.
@@ -360,10 +362,8 @@ impl Poller {
             return;
         }
         let moment = if seen == Seen::NoRoom { Moment::NoRoom } else { Moment::Next };
-        self.schedule(&order, watch, moment);
-        if matches!(seen, Seen::Failed | Seen::Missing)
-            && let Some(connected) = self.orders.providers.of_order(&order)
-            && let Some(polled) = self.polled.get_mut(&(Arc::as_ptr(&connected) as usize))
+        if let Some(polled) = self.schedule(&order, watch, moment)
+            && matches!(seen, Seen::Failed | Seen::Missing)
         {
             polled.schedule.prefer_list(id);
         }

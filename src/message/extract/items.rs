@@ -67,12 +67,10 @@ impl Row {
         }
         self.items.push(Item::Cue(kind));
     }
-}
 
-impl Row {
-    /// True for a currency between two figures, or a word for the hour, that belongs to the second:
-    /// "code 551902 $50.00", "551902 kl 14:22". By chance only the first is beside a blank, or it
-    /// is called a code.
+    /// True for a currency between two figures, or a word before a time, that belongs to the second
+    /// one: "code 551902 $50.00", "551902 kl 14:22". A currency does if a blank stands before it
+    /// and none behind it, or if the first figure is called a code and the second is an amount.
     fn is_of_next(&self, builder: Builder<'_>, cue: Cue) -> bool {
         let Some(Item::Figure(last)) = self.items.last() else { return false };
         let (figure, text) = (&self.figures[*last], &*builder.lexed.text);
