@@ -96,6 +96,15 @@ impl Order {
         self.messages.iter().any(|known| known.digest == digest)
     }
 
+    /// Whether it was completed because its time was over: its buyer has not said that no other
+    /// message is wanted.
+    #[must_use]
+    pub fn is_delivered_to_its_end(&self) -> bool {
+        let over = self.assignment.as_ref().map(|given| given.expires_at);
+        self.state == ActivationState::Completed
+            && self.closed_at.zip(over).is_some_and(|(closed, over)| closed >= over)
+    }
+
     /// Messages that the buyer is shown: those that were delivered and, of an activation that its
     /// provider knows by an id, those that came to it after it was completed. They are for no later
     /// buyer of the number, as those of own stock may be.

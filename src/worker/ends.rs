@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use super::pause::stopped_within;
 use crate::attention::AttentionKind;
-use crate::order::{ActivationReport, Orders, TOLD_AFTER};
+use crate::order::{ActivationReport, Orders, TOLD_AFTER, Unseen};
 use crate::provider::connected::Connected;
 use crate::provider::consequence::{self, Standing};
 use crate::supervisor::Beat;
@@ -28,7 +28,7 @@ use crate::supervisor::Beat;
 /// Between two rounds.
 const ROUND: Duration = Duration::from_secs(15);
 /// An order that ended so recently is told by the poll that saw it.
-const POLLED_MS: u64 = 30_000;
+pub(super) const POLLED_MS: u64 = 30_000;
 /// Before the next try, times the number of tries so far.
 const PAUSE_MS: u64 = 60_000;
 /// Tries for an order: with the pauses, about as long as it is in memory.
@@ -81,7 +81,7 @@ impl Ender {
             alive();
             let (tries, _) = self.tries.get(&order.id).copied().unwrap_or_default();
             let next = now.plus_ms(PAUSE_MS * u64::from(tries + 1));
-            let told = match end(&self.orders, &self.connected, &order).await {
+            let told = match self.look_and_end(&order, tries + 1).await {
                 Told::Missing if self.is_gone(&order, tries + 1) => {
                     match self.orders.receive(&self.connected, &order).await {
                         Ok(report) => record(&self.orders, &order, is_finished(&report)).await,
@@ -113,6 +113,22 @@ impl Ender {
                 }
             }
         }
+    }
+
+    /// Ends an activation at the provider. One that ran out with a message is asked about first: what
+    /// has come to it since is shown, and the provider may not tell it once it is finished.
+    async fn look_and_end(&self, order: &Order, tries: u32) -> Told {
+        if order.is_delivered_to_its_end() && tries < TRIES_MAX {
+            match self.orders.receive(&self.connected, order).await {
+                Ok(_) => {}
+                Err(Unseen::Provider(error)) if error.kind == ErrorKind::NoTurn => {
+                    return Told::NoTurn;
+                }
+                Err(unseen) if unseen.is_missing() && tries > 1 => {}
+                Err(_) => return Told::Refused,
+            }
+        }
+        end(&self.orders, &self.connected, order).await
     }
 
     /// Tells the operator of an end that was refused several times, and of one that is left.

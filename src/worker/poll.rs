@@ -35,7 +35,7 @@ const TICK: Duration = Duration::from_millis(200);
 const LATE_MS: u64 = 60_000;
 /// Activations taken in or scheduled anew in one look: the rest has its turn in the next.
 const STEPS_MAX: usize = 500;
-/// Last looks that are begun in one look at the schedules while a provider pauses.
+/// Last looks beside the other polls that are begun in one look at the schedules.
 const LAST_LOOKS_A_TICK: usize = 8;
 /// Before an activation that a list of codes alone shows is worth a call to spare: a message
 /// without a code is in its status only.
@@ -51,7 +51,8 @@ struct Polled {
     schedule: Schedule,
     /// Polls under way that a call to spare is used for: a few at a time.
     at_rest: usize,
-    /// Activations by when their time is over. In a pause each is asked about once more then.
+    /// Activations by when their time is over. In a pause, or if a poll is under way, each is asked
+    /// about once more then.
     last_looks: BTreeSet<(Time, OrderId)>,
 }
 
@@ -234,19 +235,21 @@ impl Poller {
         self.look_at_last(of, now);
     }
 
-    /// Asks about activations once more whose time is over in a pause of their provider's, which
-    /// keeps all other polls.
+    /// Asks about activations once more whose time is over, where no other poll does: in a pause of
+    /// their provider's, which keeps them all, and where one is under way that began before. What
+    /// that one brings may be older than a message that came in time, and may come after the refund.
     fn look_at_last(&mut self, of: usize, now: Time) {
         let Some(polled) = self.polled.get_mut(&of) else { return };
+        let is_paused = polled.connected.client().room().dispatcher().is_paused(Lane::Poll);
         let mut over = Vec::new();
         while over.len() < LAST_LOOKS_A_TICK
-            && polled.last_looks.first().is_some_and(|(last, _)| *last <= now)
+            && let Some((last, id)) = polled.last_looks.first().copied()
+            && last <= now
         {
-            over.extend(polled.last_looks.pop_first().map(|(_, id)| id));
-        }
-        let dispatcher = polled.connected.client().room().dispatcher();
-        if !dispatcher.is_paused(Lane::Poll) {
-            return;
+            polled.last_looks.pop_first();
+            if is_paused || polled.schedule.is_under_way_since_before(id, last) {
+                over.push(id);
+            }
         }
         let read_model = &self.orders.market.read_model;
         over.retain(|id| {

@@ -161,6 +161,13 @@ impl Schedule {
         }
     }
 
+    /// Whether an activation is being asked about alone by a call that began before `time`.
+    #[must_use]
+    pub fn is_under_way_since_before(&self, id: OrderId, time: Time) -> bool {
+        let place = self.places.get(&id);
+        place.is_some_and(|place| place.line == Line::UnderWay && place.since < time)
+    }
+
     /// Takes an activation out.
     pub fn remove(&mut self, id: OrderId) {
         let Some(place) = self.places.remove(&id) else { return };

@@ -17,7 +17,7 @@ use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 
 use self::unread::Visits;
-use super::ends::{self, Told};
+use super::ends::{self, POLLED_MS, Told};
 use crate::order::{Orders, Unseen};
 use crate::provider::connected::Connected;
 
@@ -41,6 +41,29 @@ pub(super) struct Watch {
     pub(super) unread: u32,
     /// Different answers about it that could not be read, and are kept.
     pub(super) kept: u8,
+    /// What looks that began after its time was over have shown of one that is completed.
+    pub(super) after: After,
+}
+
+/// Looks at an activation that had a message when its time was over: what came in its last moments,
+/// or while the provider did not answer, is shown all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum After {
+    #[default]
+    Untold,
+    /// Its provider did not find it, which may not last.
+    Missing,
+    Told,
+}
+
+impl After {
+    fn next(self, seen: Seen) -> Self {
+        match (self, seen) {
+            (Self::Told, _) | (_, Seen::Standing) | (Self::Missing, Seen::Missing) => Self::Told,
+            (Self::Untold, Seen::Missing) => Self::Missing,
+            (Self::Untold | Self::Missing, Seen::Failed | Seen::NoRoom) => self,
+        }
+    }
 }
 
 /// What a visit to the provider showed.
@@ -96,13 +119,31 @@ pub(super) async fn visit(
         }
         Err(Unseen::Busy | Unseen::Unclear) => Seen::NoRoom,
     };
-    if !watch.settled {
-        let told = settle(&orders, &connected, id).await;
-        watch.ends_refused += u8::from(told == Some(Told::Refused));
-        let is_left = watch.ends_refused >= ENDS_REFUSED_MAX;
-        watch.settled = matches!(told, Some(Told::Done | Told::Missing)) || is_left;
+    let is_over = order.assignment.as_ref().is_some_and(|given| given.expires_at <= asked);
+    if is_over {
+        watch.after = watch.after.next(seen);
+    }
+    match awaits_a_look(&orders, id, watch.after) {
+        None if watch.settled => {}
+        None => {
+            let told = settle(&orders, &connected, id).await;
+            watch.ends_refused += u8::from(told == Some(Told::Refused));
+            let is_left = watch.ends_refused >= ENDS_REFUSED_MAX;
+            watch.settled = matches!(told, Some(Told::Done | Told::Missing)) || is_left;
+        }
+        // From then on the other asks about it.
+        Some(ms) => watch.settled = ms >= POLLED_MS,
     }
     (watch, seen)
+}
+
+/// How long ago an activation ran out with a message that is to be asked about before its provider
+/// is told of the end.
+fn awaits_a_look(orders: &Orders, id: OrderId, after: After) -> Option<u64> {
+    let order = orders.market.read_model.order(id)?;
+    let is_awaited = order.is_delivered_to_its_end() && after != After::Told;
+    let closed_at = order.closed_at.filter(|_| is_awaited)?;
+    Some(orders.market.clock.now().ms_since(closed_at))
 }
 
 /// Whether an activation ran out after a last look that found no message. Where many run out at

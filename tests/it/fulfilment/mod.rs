@@ -10,6 +10,7 @@ mod in_part;
 mod missing;
 mod numberless;
 mod obtainable;
+mod over;
 mod overflow;
 mod panicked;
 mod resend;

@@ -284,39 +284,6 @@ async fn a_code_that_the_list_shows_is_delivered_though_the_activation_is_not_fo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_comes_without_a_wish_just_before_the_number_s_time_is_over_is_delivered() {
-    let closed = Rig::start_with(&[(HANDLER, 100_000)], 100).await.close().await;
-    closed.reword("handler", "lifetime_ms = 1200000", "lifetime_ms = 10000");
-    let rig = closed.open().await;
-    let id = rig.buy(None).await.unwrap();
-    let order = rig.order(id, received).await;
-    // Its provider was told of a wish by another program.
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    let external_id = order.assignment.as_ref().unwrap().external_id.clone();
-    ask_handler(&rig.sandbox, &format!("action=setStatus&id={external_id}&status=3")).await;
-    let order = rig.order(id, |order| order.closed_at.is_some()).await;
-    assert_eq!(order.messages.len(), 2, "{order:?}");
-    rig.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_comes_without_a_wish_after_the_last_look_is_shown_all_the_same() {
-    let closed = Rig::start_with(&[(HANDLER, 100_000)], 100).await.close().await;
-    closed.reword("handler", "lifetime_ms = 1200000", "lifetime_ms = 6000");
-    let rig = closed.open().await;
-    let id = rig.buy(None).await.unwrap();
-    let order = rig.order(id, received).await;
-    let assignment = order.assignment.as_ref().unwrap();
-    let last = assignment.expires_at.ms_since(rig.orders().market.clock.now()) - 600;
-    tokio::time::sleep(Duration::from_millis(last)).await;
-    let again = format!("action=setStatus&id={}&status=3", assignment.external_id);
-    ask_handler(&rig.sandbox, &again).await;
-    let order = rig.order(id, |order| order.shown().count() == 2).await;
-    assert_eq!((order.state, order.delivered().count()), (ActivationState::Completed, 1));
-    rig.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn another_code_that_came_after_the_last_poll_in_time_is_delivered() {
     let closed = Rig::start_with(&[(HANDLER, 100_000)], 900).await.close().await;
     closed.reword("handler", "lifetime_ms = 1200000", "lifetime_ms = 7000");
