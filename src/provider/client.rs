@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use nexnum_driver::{
     ActiveList, Bought, Credentials, Currency, Driver, ErrorKind, Op, Output, Plan, PriceList,
-    ProviderError, ProviderRequest, RawReply, Rounding, Slots, StatusReport, check_base,
+    ProviderError, ProviderRequest, Rounding, Slots, StatusReport, check_base,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
@@ -33,7 +33,7 @@ use super::exchange_rate::ExchangeRate;
 use super::key_word::KeyWord;
 use super::reading;
 use super::server_clock::ServerClock;
-use super::transport::{CallFailed, Transport};
+use super::transport::{CallFailed, Received, Transport};
 use super::way::{Exchange, Way, asked_in};
 use crate::metrics::Metrics;
 
@@ -413,12 +413,13 @@ impl ProviderClient {
         request: &ProviderRequest,
         way: &mut Way,
     ) -> Result<Output, (ProviderError, bool)> {
-        let reply = self.call(op, request, way).await.map_err(|failed| {
+        let Received { reply, place } = self.call(op, request, way).await.map_err(|failed| {
             let retryable = failed.retryable;
             (failed.into_error(), retryable)
         })?;
         way.replied(reply.status);
         let read = reading::read(&self.driver, op, reply).await;
+        drop(place);
         self.pause_if_asked(asked_in(op, way.lane()), read.as_ref().err());
         read.map_err(|mut error| {
             error.excerpt = self.mask(&error.excerpt);
@@ -437,7 +438,7 @@ impl ProviderClient {
         op: Op,
         request: &ProviderRequest,
         way: &mut Way,
-    ) -> Result<RawReply, CallFailed> {
+    ) -> Result<Received, CallFailed> {
         let dispatcher = self.room.dispatcher();
         let turn = way.turn(dispatcher).await;
         let _turn = turn.map_err(|limited| {

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use nexnum_driver::{ErrorKind, ProviderError, ProviderRequest, RawReply, RequestBody, Secret};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::cause;
@@ -20,6 +21,18 @@ use crate::clock;
 /// How long a connection is kept for the next call: shorter than servers keep theirs, so
 /// that a buy does not meet a closing one and end in doubt.
 const IDLE_MAX: Duration = Duration::from_secs(10);
+
+/// Replies of at most so many bytes are read whatever else is: all but the longest lists.
+const SHORT_BYTES_MAX: usize = 1024 * 1024;
+/// Longer ones in memory at a time, of all providers of the process: a quarter of a GiB.
+const LONG_AT_ONCE: usize = 8;
+static LONG_PLACES: Semaphore = Semaphore::const_new(LONG_AT_ONCE);
+
+/// A reply, and its place among the long ones, which is to be kept until it is read.
+pub(super) struct Received {
+    pub(super) reply: RawReply,
+    pub(super) place: Option<SemaphorePermit<'static>>,
+}
 
 /// A call that brought no reply.
 pub(super) struct CallFailed {
@@ -96,12 +109,13 @@ impl Transport {
         &self.clock
     }
 
-    /// Sends a request and reads a reply of at most `most` bytes.
+    /// Sends a request and reads a reply of at most `most` bytes. A long one waits for its place
+    /// among all that are in memory.
     pub(super) async fn exchange(
         &self,
         request: &ProviderRequest,
         most: usize,
-    ) -> Result<RawReply, CallFailed> {
+    ) -> Result<Received, CallFailed> {
         let built = self.build(request);
         let built = built
             .map_err(|_| CallFailed::unsent(ErrorKind::NotSent, "the request cannot be sent"))?;
@@ -120,7 +134,7 @@ impl Transport {
         let headers =
             headers.filter_map(|(n, v)| Some((n.to_string(), v.to_str().ok()?.to_owned())));
         let headers = retry_after::in_seconds(headers.collect(), clock::wall());
-        let mut reply = RawReply { status, headers, body: Vec::new() };
+        let (mut reply, mut place) = (RawReply { status, headers, body: Vec::new() }, None);
         if let Some(server_now) = reply.server_now() {
             self.clock.note(asked, server_now);
         }
@@ -129,8 +143,14 @@ impl Transport {
                 Ok(Some(chunk)) if reply.body.len() + chunk.len() > most => {
                     return Err(CallFailed::after_send("the reply is too large", false));
                 }
-                Ok(Some(chunk)) => reply.body.extend_from_slice(&chunk),
-                Ok(None) => return Ok(reply),
+                Ok(Some(chunk)) => {
+                    if place.is_none() && reply.body.len() + chunk.len() > SHORT_BYTES_MAX {
+                        // Never closed.
+                        place = LONG_PLACES.acquire().await.ok();
+                    }
+                    reply.body.extend_from_slice(&chunk);
+                }
+                Ok(None) => return Ok(Received { reply, place }),
                 Err(error) => {
                     let what = format!("the reply was cut short: {}", cause::of(&error));
                     return Err(CallFailed::after_send(what, true));
@@ -208,4 +228,48 @@ fn is_loopback(base_url: &str) -> bool {
     let url = reqwest::Url::parse(base_url).ok();
     let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or_default();
     host == "localhost" || host.starts_with("127.") || host == "[::1]"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    /// A server that answers each connection with so many bytes.
+    fn serve(len: usize) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 4096]);
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n\r\n");
+                let _ = stream.write_all(head.as_bytes());
+                let _ = stream.write_all(&vec![b' '; len]);
+            }
+        });
+        url
+    }
+
+    async fn fetch(url: &str) -> usize {
+        let transport = Transport::new(url, &Timeouts::default(), None).unwrap();
+        let (url, headers) = (url.to_owned(), Vec::new());
+        let request = ProviderRequest { method: "GET", url, headers, body: RequestBody::Empty };
+        let received = transport.exchange(&request, 4 * SHORT_BYTES_MAX).await;
+        received.ok().expect("a reply").reply.body.len()
+    }
+
+    #[tokio::test]
+    async fn a_long_reply_waits_for_its_place_and_a_short_one_does_not() {
+        let held = LONG_PLACES.acquire_many(LONG_AT_ONCE as u32).await.unwrap();
+        assert_eq!(fetch(&serve(SHORT_BYTES_MAX)).await, SHORT_BYTES_MAX);
+        let url = serve(SHORT_BYTES_MAX + 1);
+        let mut long = std::pin::pin!(fetch(&url));
+        let waited = tokio::time::timeout(Duration::from_millis(300), long.as_mut()).await;
+        assert!(waited.is_err(), "all places are taken");
+        drop(held);
+        assert_eq!(long.await, SHORT_BYTES_MAX + 1);
+        assert_eq!(LONG_PLACES.available_permits(), LONG_AT_ONCE, "its place is free again");
+    }
 }
