@@ -234,7 +234,7 @@ impl<T> State<T> {
     }
 
     /// Between two calls, in the long run.
-    fn interval(&self) -> Duration {
+    pub(super) fn interval(&self) -> Duration {
         Duration::from_secs_f64((1.0 / self.rate()).min(PAUSE_MAX.as_secs_f64()))
     }
 

@@ -1,5 +1,7 @@
 //! The dispatcher under a clock that stands still between events.
 
+mod few_calls;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

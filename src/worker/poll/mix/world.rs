@@ -149,7 +149,8 @@ impl World {
     }
 
     async fn call_in(&self, lane: Lane) -> bool {
-        let turn = self.room.dispatcher().turn(lane, Instant::now() + lane.patience()).await;
+        let until = Instant::now() + self.room.dispatcher().patience(lane);
+        let turn = self.room.dispatcher().turn(lane, until).await;
         match turn {
             Ok(turn) => self.call(turn).await,
             Err(_) => return false,
@@ -206,7 +207,7 @@ impl World {
                     continue;
                 }
             };
-            let until = Instant::now() + Lane::Buy.patience();
+            let until = Instant::now() + self.room.dispatcher().patience(Lane::Buy);
             let turn = self.room.dispatcher().admitted_turn(admission, until).await;
             let Ok(turn) = turn else {
                 self.figures.lock().turned_away += 1;
@@ -292,7 +293,7 @@ impl World {
         let mut told = None;
         while self.bought.lock()[&id].gone.is_none() {
             let asked = Instant::now();
-            let until = asked + Lane::Change.patience();
+            let until = asked + self.room.dispatcher().patience(Lane::Change);
             let turn = self.room.dispatcher().promised_turn(Lane::Change, until, id.into()).await;
             match turn {
                 Ok(turn) => {
