@@ -15,6 +15,7 @@
 mod gauge;
 mod lane;
 mod pauses;
+mod promises;
 mod queues;
 
 use std::fmt;

@@ -9,7 +9,7 @@ use super::lane::LANES;
 use super::pauses::PROBE;
 use super::*;
 use nexnum_driver::Window;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 
