@@ -74,6 +74,8 @@ pub(super) struct Doubt {
 pub(super) struct Figures {
     pub(super) calls: Vec<Instant>,
     pub(super) refused: usize,
+    /// Of all that are open at once the share that was when each of them was refused, together.
+    pub(super) open_shares: f64,
     pub(super) turned_away: usize,
     pub(super) cancels: usize,
     pub(super) told_to_wait: usize,
@@ -201,7 +203,7 @@ impl World {
             let admission = match self.room.admit() {
                 Ok(admission) => admission,
                 Err(limited) => {
-                    self.figures.lock().refused += 1;
+                    self.note_refused();
                     let most = limited.retry_after.as_millis().max(1_000) as u64;
                     sleep(Duration::from_millis(self.draw(&(500..most + 1)))).await;
                     continue;
@@ -228,6 +230,13 @@ impl World {
                 sleep_until(if waits { ends_at.min(end) } else { Instant::now() }).await;
             }
         }
+    }
+
+    fn note_refused(&self) {
+        let waiting = self.schedule.lock().waiting();
+        let mut figures = self.figures.lock();
+        figures.refused += 1;
+        figures.open_shares += waiting as f64 / self.room.capacity() as f64;
     }
 
     /// A purchase was made at `at` whose number is known by now.
@@ -327,8 +336,7 @@ impl World {
             let now = self.now();
             let steps = {
                 let mut schedule = self.schedule.lock();
-                let load = PollLoad { waiting: schedule.waiting(), late_ms: schedule.late_ms(now) };
-                self.room.note_load(load);
+                self.room.note_load(schedule.load(now));
                 steps(&mut schedule, self.room.dispatcher(), now)
             };
             for step in steps {
