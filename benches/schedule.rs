@@ -31,6 +31,7 @@ fn filled(lists: bool) -> Schedule {
 }
 
 fn look(schedule: &mut Schedule, now: Time) {
+    assert_eq!(schedule.load(now).waiting, OPEN as usize, "none is lost");
     let steps: Vec<_> = std::iter::from_fn(|| schedule.next(now)).take(ROOM).collect();
     let spare = schedule.next_to_spare(now);
     let began = Time(now.0 - LOOK_MS);
@@ -55,7 +56,6 @@ fn main() {
             whole += began.elapsed();
             longest = longest.max(began.elapsed());
         }
-        assert_eq!(schedule.waiting(), OPEN as usize, "none is lost");
         let mean = whole / LOOKS as u32;
         println!("{how:<9} {mean:>10.1?} a look, longest {longest:.1?}, of {OPEN} open");
         assert!(mean < MOST, "a look takes too long");

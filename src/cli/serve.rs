@@ -196,10 +196,14 @@ fn check(config: &Config) -> Result<(), CliError> {
         setups.iter().find(of_it).is_some_and(|setup| !setup.key.expose().is_empty())
     };
     show(config.effective(|provider| has_key(&provider.name)));
-    // 3. Providers that it would start without.
+    // 3. Providers that it would start without, and those that it could not ask often enough.
     let problems = server::provider_problems(config, setups);
-    for problem in &problems {
+    for late in &problems.late {
+        note(format_args!("nexnum: warning: {late}"));
+    }
+    for problem in &problems.without {
         note(format_args!("nexnum: {problem}"));
     }
-    if problems.is_empty() { Ok(()) } else { Err(CliError::WithoutProviders(problems.len())) }
+    let without = problems.without.len();
+    if without == 0 { Ok(()) } else { Err(CliError::WithoutProviders(without)) }
 }

@@ -15,6 +15,7 @@
 mod gauge;
 mod lane;
 mod pauses;
+mod promises;
 mod queues;
 
 use std::fmt;
@@ -214,6 +215,15 @@ impl Dispatcher {
     /// Takes the windows for used up, as they may be by the process before this one.
     pub fn follow_another_process(&self) {
         self.shared.state.lock().spend(Instant::now());
+    }
+
+    /// How long a call of a lane may wait for its turn. Where a provider allows a call in some
+    /// seconds, one that gave up its place would only stand at the end of the queue again, and
+    /// what it asks about would seem to wait for nothing meanwhile.
+    #[must_use]
+    pub fn patience(&self, lane: Lane) -> Duration {
+        let turns = self.shared.state.lock().interval() * lane.turns();
+        lane.patience().max(turns)
     }
 
     /// Waits for the turn of a call.

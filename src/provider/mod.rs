@@ -33,6 +33,7 @@ mod retry_after;
 pub(crate) mod server_clock;
 mod shared_accounts;
 pub(crate) mod sightings;
+pub mod too_slow;
 pub(crate) mod transport;
 mod unlisted;
 mod way;

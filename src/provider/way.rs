@@ -39,7 +39,7 @@ impl Way {
 
     /// Waits for the turn, as long as calls of the lane may.
     pub(super) async fn turn(&mut self, dispatcher: &Dispatcher) -> Result<Turn, Limited> {
-        let until = Instant::now() + self.lane().patience();
+        let until = Instant::now() + dispatcher.patience(self.lane());
         match self {
             Self::Lane(lane) => dispatcher.turn(*lane, until).await,
             Self::Last => dispatcher.last_turn(until).await,

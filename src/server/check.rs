@@ -39,19 +39,34 @@ pub fn check_folder(config: &Config) -> Result<(), StartError> {
     }
 }
 
+/// What is wrong with the providers of a configuration, in a line each.
+#[derive(Debug, Default)]
+pub struct ProviderProblems {
+    /// Those that the server would start without, or not buy from.
+    pub without: Vec<String>,
+    /// Those whose limits are too low for what is asked of them.
+    pub late: Vec<String>,
+}
+
 /// Why the server would start without a provider, or without buying from it: one line for each
 /// whose section breaks a rule; that cannot be set up, enabled or not, since its open activations
 /// are asked about; or that is enabled and lacks its key. Documents are compiled and codes loaded;
 /// nothing is asked of a provider.
 #[must_use]
-pub fn provider_problems(config: &Config, setups: Vec<ProviderSetup>) -> Vec<String> {
-    let problem = |setup: ProviderSetup| {
+pub fn provider_problems(config: &Config, setups: Vec<ProviderSetup>) -> ProviderProblems {
+    let without = config.faulty_providers.iter().map(|faulty| faulty.reason.clone()).collect();
+    let mut problems = ProviderProblems { without, late: Vec::new() };
+    for setup in setups {
         let is_enabled = setup.config.enabled;
         match Prepared::new(setup, config.margin, Metrics::default(), None) {
-            Ok(prepared) => prepared.key_problem().filter(|_| is_enabled).map(str::to_owned),
-            Err(error) => Some(error.to_string()),
+            Ok(prepared) => {
+                let key_problem = prepared.key_problem().filter(|_| is_enabled);
+                problems.without.extend(key_problem.map(str::to_owned));
+                let late = prepared.too_slow();
+                problems.late.extend(late.map(|it| format!("provider {:?}: {it}", prepared.name)));
+            }
+            Err(error) => problems.without.push(error.to_string()),
         }
-    };
-    let faulty = config.faulty_providers.iter().map(|faulty| faulty.reason.clone());
-    faulty.chain(setups.into_iter().filter_map(problem)).collect()
+    }
+    problems
 }

@@ -17,6 +17,7 @@ use crate::provider::client_config::{ClientConfig, ClientError};
 use crate::provider::connected::{Connected, ConnectedParts, ProviderPolicy};
 use crate::provider::cost_basis::CostBases;
 use crate::provider::dispatch::Dispatcher;
+use crate::provider::too_slow::too_slow;
 use crate::server::config::{PROVIDERS_MAX, ProviderConfig};
 use crate::supply::config::MarginConfig;
 
@@ -238,6 +239,12 @@ impl Prepared {
         self.parts.key_problem.as_deref()
     }
 
+    /// What its limits are too low for.
+    pub(super) fn too_slow(&self) -> Option<String> {
+        let ConnectedParts { driver, policy, .. } = &self.parts;
+        too_slow(driver.limits(), policy.sync_interval_ms)
+    }
+
     /// The connection, once the ledger knows the provider.
     pub(super) fn connected(
         self,
@@ -245,6 +252,9 @@ impl Prepared {
         market: &Market,
         bases: &Arc<CostBases>,
     ) -> Connected {
+        if let Some(late) = self.too_slow() {
+            tracing::warn!(provider = self.name, "{late}");
+        }
         let mut connected = Connected::new(id, self.parts, &market.grid, &market.attention);
         connected.keep_basis(bases, self.document);
         connected

@@ -24,7 +24,6 @@ use super::schedule::{Schedule, Step};
 use super::visit::{Seen, Watch, due_by, visit};
 use crate::order::Orders;
 use crate::provider::active::Depth;
-use crate::provider::admission::PollLoad;
 use crate::provider::connected::Connected;
 use crate::provider::dispatch::{Dispatcher, Lane};
 use crate::supervisor::Beat;
@@ -211,9 +210,7 @@ impl Poller {
     fn start(&mut self, of: usize, now: Time) {
         let Some(polled) = self.polled.get_mut(&of) else { return };
         let room = polled.connected.client().room();
-        let load =
-            PollLoad { waiting: polled.schedule.waiting(), late_ms: polled.schedule.late_ms(now) };
-        room.note_load(load);
+        room.note_load(polled.schedule.load(now));
         if polled.schedule.is_empty() && polled.at_rest == 0 {
             self.polled.remove(&of);
             return;

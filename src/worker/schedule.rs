@@ -11,7 +11,10 @@ use nexnum_engine::ids::OrderId;
 use nexnum_engine::time::Time;
 
 use crate::provider::active::Depth;
+use crate::provider::admission::PollLoad;
 
+/// How many of what is due are counted.
+const DUE_MAX: usize = 2_000;
 /// Activations that a list did not show and that are looked through in one step.
 const UNSHOWN_A_STEP: usize = 64;
 /// Up to which age an activation is looked for in the short list.
@@ -92,7 +95,20 @@ struct ByList {
     under_way: Option<Time>,
 }
 
+/// How many of a line are due, up to a bound: more are never asked about in time.
+fn due(line: &BTreeSet<(Time, OrderId)>, now: Time) -> usize {
+    line.iter().take(DUE_MAX).take_while(|(due, _)| *due <= now).count()
+}
+
 impl ByList {
+    /// How many calls what is due comes to.
+    fn calls_due(&self, now: Time) -> usize {
+        if now < self.without_until {
+            return due(&self.line, now);
+        }
+        usize::from(self.line.first().is_some_and(|(due, _)| *due <= now))
+    }
+
     /// The first that is due and not to be shown by a list, and whether a list is due.
     fn next(&self, now: Time) -> (Option<(Time, OrderId)>, bool) {
         let first = self.line.first().copied().filter(|(due, _)| *due <= now);
@@ -189,17 +205,23 @@ impl Schedule {
     }
 
     /// How many activations a buyer waits for, those under way aside.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         self.near.line.len() + self.far.line.len() + self.alone.len()
     }
 
     /// How late the poll is that is due longest, of those that a buyer waits for.
-    #[must_use]
-    pub fn late_ms(&self, now: Time) -> u64 {
+    fn late_ms(&self, now: Time) -> u64 {
         let lines = [&self.near.line, &self.far.line, &self.alone];
         let late = lines.map(|line| line.first().map_or(0, |(due, _)| now.ms_since(*due)));
         late.into_iter().max().unwrap_or(0)
+    }
+
+    /// What is to be done at its provider.
+    #[must_use]
+    pub fn load(&self, now: Time) -> PollLoad {
+        let lists = self.near.calls_due(now) + self.far.calls_due(now);
+        let calls_due = lists + due(&self.alone, now);
+        PollLoad { waiting: self.waiting(), late_ms: self.late_ms(now), calls_due }
     }
 
     /// The next thing to do for an activation that a buyer waits for; it is under way then.
@@ -220,8 +242,26 @@ impl Schedule {
             found = found.into_iter().chain(alone).min();
         }
         let (_, id) = found?;
+        if self.one_list_shows_both(id, now) {
+            self.far.under_way = Some(now);
+            self.far.not_before = now.plus_ms(LIST_GAP_MS);
+            return Some(Step::List(Depth::Far));
+        }
         self.begin(id, now);
         Some(Step::One(id))
+    }
+
+    /// Whether this one is the first of the young or of the old, and the long list is one call for
+    /// it and the first of the others, which is due as well or soon.
+    fn one_list_shows_both(&self, id: OrderId, now: Time) -> bool {
+        let soon = now.plus_ms(SOON_MS);
+        let firsts = [&self.near, &self.far].map(|by_list| by_list.line.first());
+        let are_soon = firsts.iter().all(|first| first.is_some_and(|(due, _)| *due <= soon));
+        let is_first = firsts.iter().flatten().any(|(_, first)| *first == id);
+        let is_free = [&self.near, &self.far]
+            .iter()
+            .all(|by_list| by_list.under_way.is_none() && now >= by_list.without_until);
+        are_soon && is_first && is_free && now >= self.far.not_before
     }
 
     /// The next activation to ask about if there is a call to spare, because no buyer waits for
@@ -300,193 +340,4 @@ impl Schedule {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Time = Time(100_000);
-
-    fn put(schedule: &mut Schedule, id: u32, want: Want, due: u64) {
-        schedule.put(OrderId(id), want, 0, Time(due), Time(due - 1));
-    }
-
-    #[test]
-    fn two_that_are_due_are_asked_about_by_one_list() {
-        let mut schedule = Schedule::new(true);
-        put(&mut schedule, 1, Want::Message, 50_000);
-        assert_eq!(schedule.next(NOW), Some(Step::One(OrderId(1))), "a list is no cheaper");
-        put(&mut schedule, 1, Want::Message, 50_000);
-        put(&mut schedule, 2, Want::Message, 60_000);
-        put(&mut schedule, 3, Want::Message, 200_000);
-        put(&mut schedule, 4, Want::Answer, 70_000);
-        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Near)));
-        assert_eq!(schedule.next(NOW), Some(Step::One(OrderId(4))), "no list can tell");
-        assert_eq!(schedule.next(NOW), None, "the others wait for the list");
-        assert_eq!((schedule.waiting(), schedule.late_ms(NOW)), (3, 50_000));
-    }
-
-    #[test]
-    fn one_whose_own_call_told_nothing_is_asked_about_by_a_list() {
-        let mut schedule = Schedule::new(true);
-        put(&mut schedule, 1, Want::Message, 50_000);
-        schedule.prefer_list(OrderId(1));
-        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Near)));
-        assert_eq!(schedule.next(NOW), None);
-        schedule.has_listed(Depth::Near, NOW);
-        assert_eq!(schedule.next(NOW), Some(Step::One(OrderId(1))), "it is not in the list");
-        put(&mut schedule, 1, Want::Message, 50_000);
-        assert_eq!(schedule.next(NOW.plus_ms(1_000)), Some(Step::One(OrderId(1))), "it was told");
-        put(&mut schedule, 1, Want::Message, 50_000);
-        schedule.prefer_list(OrderId(1));
-        schedule.has_no_list(Depth::Near, NOW);
-        assert_eq!(schedule.next(NOW), Some(Step::One(OrderId(1))), "no list can be had");
-        // Where a list shows no messages a call of its own is all there is.
-        let mut single = Schedule::new(false);
-        put(&mut single, 1, Want::Message, 50_000);
-        single.prefer_list(OrderId(1));
-        assert_eq!(single.next(NOW), Some(Step::One(OrderId(1))));
-    }
-
-    #[test]
-    fn what_a_list_did_not_show_is_asked_about_alone() {
-        let mut schedule = Schedule::new(true);
-        for id in 1..=3 {
-            put(&mut schedule, id, Want::Message, 50_000);
-        }
-        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Near)));
-        let later = NOW.plus_ms(1_000);
-        schedule.put(OrderId(2), Want::Message, 0, later.plus_ms(5_000), later);
-        schedule.put(OrderId(4), Want::Message, 0, later, later);
-        schedule.has_listed(Depth::Near, NOW);
-        assert_eq!(schedule.next(later), Some(Step::One(OrderId(1))));
-        assert_eq!(schedule.next(later), Some(Step::One(OrderId(3))));
-        assert_eq!(schedule.next(later), Some(Step::One(OrderId(4))), "alone, it needs no list");
-        assert_eq!(schedule.next(later), None);
-    }
-
-    #[test]
-    fn while_no_list_can_be_had_each_is_asked_about_alone() {
-        let mut schedule = Schedule::new(true);
-        for id in 1..=2 {
-            put(&mut schedule, id, Want::Message, 50_000);
-        }
-        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Near)));
-        let mut now = NOW;
-        for pause in [10_000, 20_000, 40_000, 60_000, 60_000] {
-            schedule.has_no_list(Depth::Near, now);
-            now = now.plus_ms(pause - 1);
-            assert_eq!(schedule.next(now), Some(Step::One(OrderId(1))));
-            put(&mut schedule, 1, Want::Message, 50_000);
-            now = now.plus_ms(1);
-            assert_eq!(schedule.next(now), Some(Step::List(Depth::Near)));
-        }
-    }
-
-    #[test]
-    fn a_list_that_had_no_turn_is_asked_for_again() {
-        let mut schedule = Schedule::new(true);
-        for id in 1..=2 {
-            put(&mut schedule, id, Want::Message, 50_000);
-        }
-        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Near)));
-        let later = NOW.plus_ms(10_000);
-        schedule.had_no_turn(Depth::Near);
-        assert_eq!(schedule.next(later), Some(Step::List(Depth::Near)));
-        assert_eq!(schedule.next(later), None);
-    }
-
-    #[test]
-    fn a_list_that_hangs_keeps_no_activation_from_being_asked_about() {
-        let mut schedule = Schedule::new(true);
-        for id in 1..=2 {
-            put(&mut schedule, id, Want::Message, 50_000);
-        }
-        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Near)));
-        assert_eq!(schedule.next(NOW.plus_ms(LIST_PATIENCE_MS - 1)), None, "it may still come");
-        let now = NOW.plus_ms(LIST_PATIENCE_MS);
-        assert_eq!(schedule.next(now), Some(Step::One(OrderId(1))));
-        assert_eq!(schedule.next(now), Some(Step::One(OrderId(2))));
-        // The pause is counted from when it is known that no list comes.
-        for id in 1..=2 {
-            put(&mut schedule, id, Want::Message, 50_000);
-        }
-        let failed = NOW.plus_ms(15_000);
-        schedule.has_no_list(Depth::Near, failed);
-        assert_eq!(schedule.next(failed), Some(Step::One(OrderId(1))));
-        assert_eq!(schedule.next(failed), Some(Step::One(OrderId(2))));
-    }
-
-    #[test]
-    fn without_lists_the_longest_due_goes_first_and_what_is_at_rest_apart() {
-        let mut schedule = Schedule::new(false);
-        put(&mut schedule, 1, Want::Message, 60_000);
-        put(&mut schedule, 2, Want::Message, 50_000);
-        put(&mut schedule, 3, Want::Rest, 10_000);
-        assert_eq!(schedule.next(NOW), Some(Step::One(OrderId(2))));
-        assert_eq!(schedule.next(NOW), Some(Step::One(OrderId(1))));
-        assert_eq!((schedule.next(NOW), schedule.waiting()), (None, 0));
-        assert_eq!(schedule.next_to_spare(NOW), Some(OrderId(3)));
-        assert_eq!(schedule.next_to_spare(NOW), None);
-        for id in 1..=3 {
-            schedule.remove(OrderId(id));
-        }
-        assert!(schedule.is_empty());
-    }
-
-    #[test]
-    fn what_a_list_may_not_show_whole_is_asked_about_alone_if_a_call_is_to_spare() {
-        let mut schedule = Schedule::new(true);
-        for id in 1..=2 {
-            put(&mut schedule, id, Want::Message, 200_000);
-            schedule.confirm_at(OrderId(id), NOW.plus_ms(u64::from(id)));
-        }
-        assert_eq!((schedule.next(NOW), schedule.next_to_spare(NOW)), (None, None));
-        let later = NOW.plus_ms(5);
-        put(&mut schedule, 1, Want::Message, 200_000);
-        assert_eq!(schedule.next_to_spare(later), Some(OrderId(2)), "the first has been asked");
-        assert_eq!(schedule.next_to_spare(later), None);
-        put(&mut schedule, 2, Want::Answer, 200_000);
-        schedule.confirm_at(OrderId(2), later);
-        assert_eq!(schedule.next_to_spare(later), None, "it is asked about alone as it is");
-    }
-
-    #[test]
-    fn one_that_is_due_has_a_list_if_another_is_due_soon() {
-        let mut schedule = Schedule::new(true);
-        put(&mut schedule, 1, Want::Message, 50_000);
-        put(&mut schedule, 2, Want::Message, NOW.0 + SOON_MS + 1);
-        assert_eq!(schedule.next(NOW), Some(Step::One(OrderId(1))));
-        put(&mut schedule, 1, Want::Message, 50_000);
-        assert_eq!(schedule.next(NOW.plus_ms(1)), Some(Step::List(Depth::Near)));
-    }
-
-    #[test]
-    fn of_two_lists_that_are_due_the_one_goes_first_that_is_due_longest() {
-        let mut schedule = Schedule::new(true);
-        for (id, age_ms, due) in [(1, 60_000, 50_000), (2, 60_000, 50_000), (3, 0, 60_000)] {
-            schedule.put(OrderId(id), Want::Message, age_ms, Time(due), Time(40_000));
-        }
-        put(&mut schedule, 4, Want::Message, 60_000);
-        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Far)));
-        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Near)));
-    }
-
-    #[test]
-    fn young_ones_do_not_wait_for_the_list_of_the_old() {
-        let mut schedule = Schedule::new(true);
-        for (id, age_ms) in [(1, 60_000), (2, 60_000), (3, 0), (4, 0)] {
-            schedule.put(OrderId(id), Want::Message, age_ms, Time(50_000), Time(40_000));
-        }
-        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Near)));
-        assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Far)));
-        let soon = NOW.plus_ms(100);
-        for id in [3, 4] {
-            schedule.put(OrderId(id), Want::Message, 0, soon, soon);
-        }
-        schedule.has_listed(Depth::Near, NOW);
-        assert_eq!(schedule.next(soon), None, "the next list waits, and they for it");
-        let later = NOW.plus_ms(LIST_GAP_MS);
-        assert_eq!(schedule.next(later), Some(Step::List(Depth::Near)));
-        schedule.has_listed(Depth::Far, NOW);
-        assert_eq!(schedule.next(later), Some(Step::One(OrderId(1))), "no list showed it");
-    }
-}
+mod tests;

@@ -30,9 +30,8 @@ pub const PAUSE_MAX: Duration = Duration::from_secs(600);
 pub(super) const STRIDE: u64 = 24;
 
 impl Lane {
-    /// How long its calls may wait for their turn.
-    #[must_use]
-    pub const fn patience(self) -> Duration {
+    /// How long its calls may wait for their turn where calls are not far apart.
+    pub(super) const fn patience(self) -> Duration {
         Duration::from_secs(match self {
             // With the exchange it must be over before the customer's first answer is due.
             Self::Buy => 8,
@@ -46,6 +45,15 @@ impl Lane {
             // it wait for two of them.
             Self::Sync => 55,
         })
+    }
+
+    /// So many calls may have their turn before its own, where they are far apart. Customers wait
+    /// for no more than they are told.
+    pub(super) const fn turns(self) -> u32 {
+        match self {
+            Self::Buy | Self::Change => 0,
+            Self::Poll | Self::List | Self::End | Self::Sync => 6,
+        }
     }
 
     /// Its share while all lanes wait.

@@ -2,7 +2,7 @@
 //!
 //! Pure but for the senders that it holds: every moment comes as an argument.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use nexnum_driver::{CallLimits, Window};
@@ -12,14 +12,10 @@ use tokio::time::Instant;
 use super::gauge::Gauge;
 use super::lane::{LANES, Lane, PAUSE_MAX, STRIDE};
 use super::pauses::Pauses;
+use super::promises::Promises;
 
 /// Calls that wait in one lane. More could not be served while they wait.
 pub(super) const QUEUE_MAX: usize = 2_000;
-/// How long after its moment a promise is kept for its caller.
-const PROMISE_KEPT: Duration = Duration::from_secs(30);
-/// How long a call that may be made is kept for a caller who was promised it: clients come
-/// back after whole seconds.
-const CALL_KEPT: Duration = Duration::from_secs(2);
 /// Purchases that wait for each place in flight while it is not known how long calls take: with
 /// calls of three seconds they have their turns within their patience.
 const BUYS_A_PLACE: usize = 2;
@@ -27,8 +23,6 @@ const BUYS_A_PLACE: usize = 2;
 const CALL_SHARE: f64 = 0.1;
 /// The time between two calls above which a provider is slow.
 const SLOW: Duration = Duration::from_secs(1);
-/// How much sooner than promised a caller may come back: clocks and networks are not exact.
-const PROMISE_EARLY: Duration = Duration::from_millis(200);
 
 pub(super) struct Waiter<T> {
     ticket: u64,
@@ -115,7 +109,7 @@ pub(super) struct State<T> {
     /// When the queues are looked at next by themselves.
     pub(super) alarm: Option<Instant>,
     /// Callers that were refused and told when to come back, by their key.
-    promises: BTreeMap<u64, Instant>,
+    promises: Promises,
     /// Purchases that were admitted and have not joined their queue.
     pub(super) admitted: usize,
 }
@@ -133,7 +127,7 @@ impl<T> State<T> {
             next_ticket: 0,
             served: 0,
             alarm: None,
-            promises: BTreeMap::new(),
+            promises: Promises::default(),
             admitted: 0,
         }
     }
@@ -222,19 +216,8 @@ impl<T> State<T> {
         lane.places(self.places) - self.queue(lane).in_flight.min(lane.places(self.places))
     }
 
-    /// How many of the calls that may be made are kept for callers who were promised one by
-    /// now, or before the next one could be made.
-    fn kept(&self, now: Instant) -> usize {
-        if self.promises.is_empty() {
-            return 0;
-        }
-        // The next one is in time for what was promised when it can be made.
-        let next = now + self.interval().saturating_sub(PROMISE_EARLY);
-        self.promises.values().filter(|at| **at <= next && **at + CALL_KEPT > now).count()
-    }
-
     /// Between two calls, in the long run.
-    fn interval(&self) -> Duration {
+    pub(super) fn interval(&self) -> Duration {
         Duration::from_secs_f64((1.0 / self.rate()).min(PAUSE_MAX.as_secs_f64()))
     }
 
@@ -247,7 +230,7 @@ impl<T> State<T> {
     pub(super) fn may_go_at(&mut self, lane: Lane, now: Instant) -> Instant {
         let ready_at = self.ready_at(lane, now);
         let keeps = !(lane == Lane::Change && self.goes_first(lane, now));
-        let kept = if keeps { self.kept(now) } else { 0 };
+        let kept = if keeps { self.promises.kept(now, self.interval(), self.is_slow()) } else { 0 };
         if ready_at > now || kept == 0 || self.at_hand(lane, now) > kept {
             return ready_at;
         }
@@ -404,19 +387,18 @@ impl<T> State<T> {
         key: Option<u64>,
         now: Instant,
     ) -> Entry {
-        self.promises.retain(|_, at| *at + PROMISE_KEPT > now);
-        let promised = key.and_then(|key| self.promises.get(&key).copied());
+        self.promises.prune(now);
         let is_paused = self.pauses.until(lane, now).is_some_and(|paused| paused > until);
         if let Some(key) = key
             && !is_paused
-            && promised.is_some_and(|at| at <= now + PROMISE_EARLY)
+            && self.promises.is_due(key, now)
         {
-            self.promises.remove(&key);
+            self.promises.forget(key);
             return Entry::First;
         }
         let expected = self.expected(lane, self.ahead(lane, key), now);
         if !is_paused && self.queue(lane).len() < QUEUE_MAX && now + expected <= until {
-            key.and_then(|key| self.promises.remove(&key));
+            key.into_iter().for_each(|key| self.promises.forget(key));
             return Entry::Last;
         }
         Entry::Refused(self.refuse(lane, key, now))
@@ -428,7 +410,7 @@ impl<T> State<T> {
         match lane {
             // Who was told to come back has a place in the queue.
             Lane::Change => {
-                let own = key.is_some_and(|key| self.promises.contains_key(&key));
+                let own = key.is_some_and(|key| self.promises.of(key).is_some());
                 waiting + self.promises.len() - usize::from(own)
             }
             Lane::Buy => waiting + self.admitted,
@@ -447,12 +429,20 @@ impl<T> State<T> {
         let first = self.ready_at(lane, now);
         let paid = (self.queue(Lane::Buy).len() + self.admitted) as f64;
         let behind = ((2.0 * ahead as f64 + paid) / self.rate()).min(PAUSE_MAX.as_secs_f64());
-        let at = self.promises.get(&key).copied().filter(|at| *at >= first);
+        let at = self.promises.of(key).filter(|at| *at >= first);
+        let first = first.max(self.after_others(lane, now));
         let at = at.unwrap_or(first + Duration::from_secs_f64(behind));
-        if self.promises.len() < QUEUE_MAX || self.promises.contains_key(&key) {
-            self.promises.insert(key, at);
-        }
+        self.promises.note(key, at);
         at - now
+    }
+
+    /// When a lane may be promised a call so that another one that waits has one before it,
+    /// where calls are far apart and this lane had the last.
+    fn after_others(&self, lane: Lane, now: Instant) -> Instant {
+        let waits = |other: &Lane| *other != lane && !self.queue(*other).is_empty();
+        let had_at = self.queue(lane).had_at.filter(|_| self.is_slow());
+        let had_last = had_at.filter(|_| LANES.iter().any(waits));
+        had_last.map_or(now, |had_at| had_at + 2 * self.interval())
     }
 
     /// Until when nothing can be bought because of a pause, or not be asked about once it is.
@@ -464,9 +454,9 @@ impl<T> State<T> {
     /// Why no purchase may be added now, as how long to wait; `None` if one may. Purchases
     /// give way to whatever else waits: what was bought must be asked about and cancelled.
     pub(super) fn purchase_waits(&mut self, wait_max: Duration, now: Instant) -> Option<Duration> {
-        self.promises.retain(|_, at| *at + PROMISE_KEPT > now);
-        let promised = self.promises.values().max();
-        let promised = promised.map(|last| (*last - now.min(*last)).max(Duration::from_secs(1)));
+        self.promises.prune(now);
+        let promised = self.promises.last();
+        let promised = promised.map(|last| (last - now.min(last)).max(Duration::from_secs(1)));
         // What was promised meanwhile goes first when a pause ends.
         let paused = self.selling_pauses_until(now).map(|until| until - now);
         if let Some(wait) = paused.max(promised) {

@@ -1,5 +1,7 @@
 //! The dispatcher under a clock that stands still between events.
 
+mod few_calls;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,7 +9,7 @@ use super::lane::LANES;
 use super::pauses::PROBE;
 use super::*;
 use nexnum_driver::Window;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 

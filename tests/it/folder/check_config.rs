@@ -244,3 +244,28 @@ fn a_data_folder_that_a_start_refuses_is_told_also_while_a_server_runs_on_it() {
     fs::rename(&aside, &ledger).unwrap();
     check(None);
 }
+
+#[test]
+fn a_provider_whose_limits_are_too_low_for_its_interval_is_told() {
+    let temp = tempfile::tempdir().unwrap();
+    let (_, text) = Driver::shipped().iter().find(|(name, _)| *name == "fivesim").unwrap();
+    let begin = text.find("windows = [").unwrap();
+    let end = begin + text[begin..].find("]\n").unwrap() + 1;
+    let windows = "windows = [{ calls = 6, per_ms = 60000 }]";
+    let document = temp.path().join("slow.toml");
+    fs::write(&document, [&text[..begin], windows, &text[end..]].concat()).unwrap();
+    let section = |interval: u32| {
+        format!(
+            "[[providers]]\nname = \"slow\"\ndriver = {document:?}\nkey_env = \"SMS_KEY\"\n\
+             sync_interval_s = {interval}\n"
+        )
+    };
+    let config = configured(&temp.path().join("data"), &section(60));
+    let (code, _, said) = checked(&config, Some("k"));
+    for word in ["warning: provider \"slow\"", "one call in 10.0 s", "50 s after", "120 suit"] {
+        assert!(code == Some(0) && said.contains(word), "{word}: {code:?} {said}");
+    }
+    fs::write(&config, format!("listen = \"127.0.0.1:0\"\n{}", section(120))).unwrap();
+    let (code, _, said) = checked(&config, Some("k"));
+    assert!(code == Some(0) && !said.contains("suit"), "{code:?} {said}");
+}

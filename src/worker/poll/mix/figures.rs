@@ -120,13 +120,12 @@ fn check_calls(world: &World, told: &str) {
         let too_many = figures.calls.windows(most + 1).any(|some| some[most] - some[0] < per);
         assert!(!too_many, "more than {calls} calls in {per:?}: {told}");
     }
-    let open = bought.values().filter(|bought| bought.is_open()).count();
     let allowed = mix.limits.windows.iter().map(|it| f64::from(it.calls) * 1e3 / it.per_ms as f64);
     let in_flight =
         f64::from(mix.limits.concurrency) * 2e3 / (mix.call.start + mix.call.end) as f64;
     let used =
         figures.calls.len() as f64 / mix.run.as_secs_f64() / allowed.fold(in_flight, f64::min);
-    let is_full = open * 3 >= world.room.capacity();
+    let is_full = figures.open_shares * 3.0 >= figures.refused as f64;
     let is_asked = figures.refused > bought.len();
     // Where calls are seconds apart, purchases are turned away while a poll waits; where few can
     // be under way, each lane leaves places to the others.

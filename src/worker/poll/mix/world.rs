@@ -74,6 +74,8 @@ pub(super) struct Doubt {
 pub(super) struct Figures {
     pub(super) calls: Vec<Instant>,
     pub(super) refused: usize,
+    /// Of all that are open at once the share that was when each of them was refused, together.
+    pub(super) open_shares: f64,
     pub(super) turned_away: usize,
     pub(super) cancels: usize,
     pub(super) told_to_wait: usize,
@@ -149,7 +151,8 @@ impl World {
     }
 
     async fn call_in(&self, lane: Lane) -> bool {
-        let turn = self.room.dispatcher().turn(lane, Instant::now() + lane.patience()).await;
+        let until = Instant::now() + self.room.dispatcher().patience(lane);
+        let turn = self.room.dispatcher().turn(lane, until).await;
         match turn {
             Ok(turn) => self.call(turn).await,
             Err(_) => return false,
@@ -200,13 +203,13 @@ impl World {
             let admission = match self.room.admit() {
                 Ok(admission) => admission,
                 Err(limited) => {
-                    self.figures.lock().refused += 1;
+                    self.note_refused();
                     let most = limited.retry_after.as_millis().max(1_000) as u64;
                     sleep(Duration::from_millis(self.draw(&(500..most + 1)))).await;
                     continue;
                 }
             };
-            let until = Instant::now() + Lane::Buy.patience();
+            let until = Instant::now() + self.room.dispatcher().patience(Lane::Buy);
             let turn = self.room.dispatcher().admitted_turn(admission, until).await;
             let Ok(turn) = turn else {
                 self.figures.lock().turned_away += 1;
@@ -227,6 +230,13 @@ impl World {
                 sleep_until(if waits { ends_at.min(end) } else { Instant::now() }).await;
             }
         }
+    }
+
+    fn note_refused(&self) {
+        let waiting = self.schedule.lock().waiting();
+        let mut figures = self.figures.lock();
+        figures.refused += 1;
+        figures.open_shares += waiting as f64 / self.room.capacity() as f64;
     }
 
     /// A purchase was made at `at` whose number is known by now.
@@ -292,7 +302,7 @@ impl World {
         let mut told = None;
         while self.bought.lock()[&id].gone.is_none() {
             let asked = Instant::now();
-            let until = asked + Lane::Change.patience();
+            let until = asked + self.room.dispatcher().patience(Lane::Change);
             let turn = self.room.dispatcher().promised_turn(Lane::Change, until, id.into()).await;
             match turn {
                 Ok(turn) => {
@@ -326,8 +336,7 @@ impl World {
             let now = self.now();
             let steps = {
                 let mut schedule = self.schedule.lock();
-                let load = PollLoad { waiting: schedule.waiting(), late_ms: schedule.late_ms(now) };
-                self.room.note_load(load);
+                self.room.note_load(schedule.load(now));
                 steps(&mut schedule, self.room.dispatcher(), now)
             };
             for step in steps {
