@@ -27,7 +27,7 @@ impl Orders {
     pub fn take_up(self: &Arc<Self>, under_way: UnderWay) {
         let UnderWay { claims, without_number, attempts, ledger } = under_way;
         let now = self.market.clock.now();
-        self.providers.list().iter().for_each(|connected| connected.resume_pause(now));
+        self.providers.list().iter().for_each(|connected| connected.resume_pauses(now));
         for id in self.market.read_model.driven() {
             let Some(order) = self.market.read_model.order(id) else { continue };
             // A provider that is not connected any more has none.
@@ -111,10 +111,7 @@ impl Orders {
     /// Remembers what the ledger's last days tell and no state does.
     fn remember(&self, recent: &Recent) {
         self.market.read_model.lost_callbacks().learn(&recent.unprocessed);
-        for (offer, by) in &recent.overcharged {
-            self.remember_overcharge(*offer, *by);
-        }
-        self.providers.list().iter().for_each(|connected| connected.tell_overcharges());
+        self.remember_charges(&recent.overcharged);
         let stayed = recent.stayed.iter().map(|left| (left, STAYED));
         let unended = recent.unended.iter().map(|left| (left, UNENDED));
         let names = self.market.read_model.directory().providers().into_iter();

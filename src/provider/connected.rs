@@ -442,6 +442,7 @@ impl Connected {
 }
 
 mod failures;
+mod kept;
 mod outcome;
 mod standing;
 mod stop;

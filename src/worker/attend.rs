@@ -55,9 +55,8 @@ async fn keep(orders: &Arc<Orders>) {
     let orders = Arc::clone(orders);
     let keep = move || {
         orders.market.attention.keep();
-        orders.keep_costs();
         let now = orders.market.clock.now();
-        orders.providers.list().iter().for_each(|connected| connected.keep_pause(now));
+        orders.providers.list().iter().for_each(|connected| connected.keep(now));
     };
     if let Err(error) = tokio::task::spawn_blocking(keep).await {
         tracing::error!("what a later start shows again was not kept: {error}");

@@ -11,11 +11,15 @@ use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ServiceId};
 use std::time::Duration;
 
 fn connected() -> Connected {
+    connected_at(None)
+}
+
+fn connected_at(base_url: Option<&str>) -> Connected {
     let (_, text) = Driver::shipped()[0];
     let driver = Arc::new(Driver::parse(text).expect("shipped drivers parse"));
     let config = ClientConfig {
         provider: "one".to_owned(),
-        base_url: None,
+        base_url: base_url.map(str::to_owned),
         credentials: Credentials::default(),
         rate: rust_decimal::Decimal::ONE,
         currency: None,
@@ -156,6 +160,29 @@ fn nothing_is_sold_at_costs_that_were_reckoned_in_another_way() {
     second.has_list();
     assert!(!second.costs_are_void());
     assert!(new().figures().on_sale, "after a restart");
+}
+
+#[tokio::test]
+async fn each_pause_of_a_provider_goes_on_after_a_restart_at_the_same_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let started = |base_url: Option<&str>| {
+        let mut connected = connected_at(base_url);
+        connected.keep_basis(&Arc::new(CostBases::open(folder.path())), 1);
+        connected.resume_pauses(Time(1_000_000));
+        connected
+    };
+    let paused_s = |connected: &Connected| {
+        let dispatcher = connected.client().room().dispatcher();
+        let left = |lane| dispatcher.pauses_for(lane).map(|left| left.as_secs_f64().round() as u64);
+        [Lane::Buy, Lane::Sync, Lane::End].map(left)
+    };
+    let first = started(None);
+    let dispatcher = first.client().room().dispatcher();
+    dispatcher.pause(PauseOf::One(Lane::Buy), Duration::from_secs(120));
+    dispatcher.pause(PauseOf::One(Lane::Sync), Duration::from_secs(200));
+    first.keep(Time(1_000_000));
+    assert_eq!(paused_s(&started(None)), [Some(120), Some(200), None]);
+    assert_eq!(paused_s(&started(Some("http://127.0.0.1:9"))), [None; 3]);
 }
 
 #[test]
