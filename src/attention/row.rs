@@ -62,6 +62,9 @@ kinds! {
     KeyMissing "key_missing" UntilCleared
     /// A provider refuses our key, or has banned us: it is not bought from.
     KeyRefused "key_refused" UntilCleared
+    /// A provider refuses purchases, for want of money or again and again, whatever its other calls
+    /// say: they are tried at growing intervals.
+    PurchasesRefused "purchases_refused" UntilCleared
     /// A provider's section of the configuration cannot be used: the server runs without it.
     ProviderNotSetUp "provider_not_set_up" UntilCleared
     /// A provider's balance is below the operator's limit.

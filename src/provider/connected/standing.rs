@@ -21,7 +21,8 @@ impl Connected {
     fn sells(&self, breaker: Breaker) -> bool {
         let is_listed = self.listed.load(Ordering::Relaxed);
         let is_right_money = || self.client.currency_problem().is_none();
-        self.is_enabled() && is_listed && breaker.is_closed() && is_right_money()
+        let is_held = self.held.load(Ordering::Relaxed);
+        self.is_enabled() && is_listed && !is_held && breaker.is_closed() && is_right_money()
     }
 
     /// Whether the offers can be claimed under this breaker.
@@ -67,6 +68,7 @@ impl Connected {
         self.heed_currency();
         let mut guarded = self.breaker.lock();
         self.heed_key(&mut guarded, now);
+        self.heed_refused(&mut guarded, now);
         self.show(&guarded);
         self.report_pause(&mut guarded);
         let is_calm = guarded.breaker.is_closed() && now.ms_since(guarded.closed_at) >= CALM_MS;
