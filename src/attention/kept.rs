@@ -1,4 +1,5 @@
-//! The rows of what happened, in a file of the data folder: a start shows them again.
+//! The rows of what happened, and of conditions that an answer alone ends, in a file of the data
+//! folder: a start shows them again.
 //!
 //! Promises: a row that is a second old is there after a kill; what the operator has dealt with
 //! does not come back.
@@ -27,9 +28,9 @@ pub(super) struct Kept {
     written_at: Time,
 }
 
-/// What the file says.
+/// What a line of the file says.
 pub(super) enum KeptLine {
-    /// Of what happened.
+    /// Of what happened, or lasts.
     Row(AttentionRow),
     /// Of what the operator has dealt with, and when.
     Settled(Key, Time),
@@ -88,7 +89,7 @@ impl Kept {
             return None;
         }
         (self.is_changed, self.is_repeated, self.written_at) = (false, false, now);
-        // A kind that happens is about a provider, an order or the server as a whole.
+        // A kept kind is about a provider, an order or the server as a whole.
         let rows = rows.values().filter(|row| is_kept(row.kind) && row.subject.part.is_empty());
         let rows = rows.map(|row| Line {
             since: row.since.0,
@@ -120,7 +121,8 @@ impl Line {
         let Self { kind, provider, order, since, last_at, count, text } = self;
         let kind = *AttentionKind::ALL.iter().find(|known| known.word() == kind)?;
         let (since, last_at) = (Time(since), Time(last_at));
-        if !is_kept(kind) || now.ms_since(last_at) >= EVENT_KEPT_MS {
+        let is_over = kind.lasts() == Lasts::ADay && now.ms_since(last_at) >= EVENT_KEPT_MS;
+        if !is_kept(kind) || is_over {
             return None;
         }
         let subject = AttentionSubject { provider, order: order.map(OrderId), part: "" };
@@ -131,5 +133,8 @@ impl Line {
 }
 
 fn is_kept(kind: AttentionKind) -> bool {
-    kind.lasts() == Lasts::ADay
+    match kind.lasts() {
+        Lasts::ADay | Lasts::UntilProven => true,
+        Lasts::UntilCleared | Lasts::UntilQuiet => false,
+    }
 }

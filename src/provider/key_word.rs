@@ -92,6 +92,13 @@ impl KeyWord {
         self.heard.lock().purchases > 0
     }
 
+    /// Goes on after a start with a refusal before it, of purchases alone or of any call.
+    pub(super) fn resume(&self, to_buy: bool) {
+        let mut heard = self.heard.lock();
+        heard.refused = Some(heard.last);
+        heard.purchases = if to_buy { REFUSALS_MIN } else { 0 };
+    }
+
     /// True if a call that was asked after the last refusal was accepted.
     pub(super) fn is_accepted(&self) -> bool {
         self.heard.lock().is_accepted

@@ -2,7 +2,7 @@
 //!
 //! Promises: the operator is told from the first purchase on that was refused for want of money, and
 //! else from the second one on that closed the offers after another call had opened them, until a
-//! purchase proves that they are made again. A try costs a buyer an order, so
+//! purchase proves that they are made again, also after a restart. A try costs a buyer an order, so
 //! that the offers stay off sale for twice as long each time, [`HELD_MAX_MS`] at most: less if our
 //! account holds more, or the operator enables the provider again.
 
@@ -97,6 +97,30 @@ impl Connected {
             self.release(&mut guarded);
         }
         self.show(&guarded);
+    }
+
+    /// Goes on after a start with what the operator was told before it.
+    pub(crate) fn resume_refused(&self, now: Time) {
+        let mut guarded = self.breaker.lock();
+        let is_told = |kind| self.attention.has(kind, self.name());
+        let is_key = is_told(AttentionKind::KeyRefused);
+        if is_told(AttentionKind::PurchasesRefused) {
+            let why = if is_key { RefusedFor::Key } else { RefusedFor::Money };
+            guarded.refused.last = Some((1, why));
+            guarded.refused.is_told = true;
+        }
+        if !is_key {
+            return;
+        }
+        let to_buy = guarded.refused.is_told;
+        self.client.key_word.resume(to_buy);
+        guarded.is_told = true;
+        if !to_buy {
+            // Nothing is bought until a call shows that the key is accepted by now.
+            guarded.breaker = guarded.breaker.after(BreakerInput::Hard, now);
+            guarded.ends_early = true;
+            self.show(&guarded);
+        }
     }
 
     fn forget_refused(&self, guarded: &mut Guarded) {

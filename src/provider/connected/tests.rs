@@ -236,29 +236,6 @@ fn purchases_that_fail_whatever_probes_say_are_told_until_one_does_not() {
     assert!(!is_told(), "purchases are answered");
 }
 
-#[tokio::test]
-async fn each_pause_of_a_provider_goes_on_after_a_restart_at_the_same_address() {
-    let folder = tempfile::tempdir().unwrap();
-    let started = |base_url: Option<&str>| {
-        let mut connected = connected_at(base_url);
-        connected.keep_basis(&Arc::new(CostBases::open(folder.path())), 1);
-        connected.resume_pauses(Time(1_000_000));
-        connected
-    };
-    let paused_s = |connected: &Connected| {
-        let dispatcher = connected.client().room().dispatcher();
-        let left = |lane| dispatcher.pauses_for(lane).map(|left| left.as_secs_f64().round() as u64);
-        [Lane::Buy, Lane::Sync, Lane::End].map(left)
-    };
-    let first = started(None);
-    let dispatcher = first.client().room().dispatcher();
-    dispatcher.pause(PauseOf::One(Lane::Buy), Duration::from_secs(120));
-    dispatcher.pause(PauseOf::One(Lane::Sync), Duration::from_secs(200));
-    first.keep(Time(1_000_000));
-    assert_eq!(paused_s(&started(None)), [Some(120), Some(200), None]);
-    assert_eq!(paused_s(&started(Some("http://127.0.0.1:9"))), [None; 3]);
-}
-
 #[test]
 fn a_refused_key_takes_the_offers_off_sale_until_a_probe_goes_well() {
     let told_of = [
@@ -489,3 +466,5 @@ fn a_provider_is_on_sale_while_an_order_could_be_placed_there() {
     refused(&connected, Op::Balance, ErrorKind::WrongCurrency, Time(1));
     assert!(!is_on_sale(), "it is stopped");
 }
+
+mod kept;
