@@ -94,6 +94,9 @@ pub struct Health {
     pub quarantined: usize,
     /// Offers kept out because the provider charged more for them than they were sold for.
     pub overcharged: usize,
+    /// Offers kept out for a while because a purchase at their cost was refused as too cheap, as of
+    /// the last second.
+    pub too_cheap: usize,
     /// Offers kept out because purchases were refused again though they were listed.
     pub unobtainable: usize,
     /// Activations on the account that may be purchases of ours and may be another program's.

@@ -262,6 +262,16 @@ impl LeastCosts {
         self.overcharges().len()
     }
 
+    /// How many offers are kept out for a while because they were refused as too cheap.
+    pub(super) fn too_cheap(&self, now: Time) -> usize {
+        let known = self.known.lock();
+        let is_out = |least: &&LeastCost| match least.source {
+            CostSource::Refused { .. } => least.is_believed(now),
+            CostSource::Charged { .. } | CostSource::Named { .. } => false,
+        };
+        known.costs.values().filter(is_out).count()
+    }
+
     /// All that is known, if it has changed since the last call.
     pub(super) fn take_unkept(&self) -> Option<Vec<LeastCost>> {
         let mut known = self.known.lock();

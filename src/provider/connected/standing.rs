@@ -66,6 +66,8 @@ impl Connected {
     /// breaker is over.
     pub(crate) fn look(&self, now: Time) {
         self.heed_currency();
+        let too_cheap = self.least_costs.too_cheap(now);
+        self.note(|health| health.too_cheap = too_cheap);
         let mut guarded = self.breaker.lock();
         self.heed_key(&mut guarded, now);
         self.heed_refused(&mut guarded, now);

@@ -212,15 +212,19 @@ async fn an_offer_refused_as_too_cheap_without_a_price_stays_out_until_its_cost_
     rig.pin(HANDLER, 90_000);
     let refused = rig.buy(Some(200_000)).await;
     assert!(matches!(refused, Err(Refusal::NoNumbers { .. })), "{refused:?}");
+    let too_cheap = |rig: &Rig| rig.orders().providers.list()[0].figures().too_cheap;
     assert_eq!(rig.ask().stock, 0);
+    until(|| too_cheap(&rig) == 1).await;
     rig.pin(HANDLER, 50_000);
     let rig = rig.reopened().await;
     assert_eq!(rig.ask().stock, 0);
+    until(|| too_cheap(&rig) == 1).await;
     for (listed, stock) in [(50_000, 0), (40_000, 0), (51_000, 5), (50_000, 5)] {
         rig.pin(HANDLER, listed);
         rig.sync().await;
         assert_eq!((rig.ask().cost, rig.ask().stock), (Micros(listed), stock));
     }
+    until(|| too_cheap(&rig) == 0).await;
     rig.stop().await;
 }
 
