@@ -3,8 +3,8 @@
 //!
 //! Promises: a row is logged when it appears and when it goes, and not between, however often
 //! its condition is noticed; the list is bounded. Leaves to others: what counts as such a
-//! condition, and when it is over. What happened once is kept in the data folder; a condition is
-//! noticed anew after a start.
+//! condition, and when it is over. What happened once is kept in the data folder, and so is what an
+//! answer alone ends; any other condition is noticed anew after a start.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -63,7 +63,7 @@ impl Attention {
         Self { shared: Arc::new(Shared { clock, list }) }
     }
 
-    /// The list that a data folder keeps: what happened within a day.
+    /// The list that a data folder keeps: what happened within a day, and what lasts.
     #[must_use]
     pub fn open(clock: &Arc<Clock>, folder: &Path) -> Self {
         let list = Mutex::new(List::open(folder, clock.now()));
@@ -89,12 +89,9 @@ impl Attention {
         text: impl Into<String>,
     ) {
         let key = (kind, subject.into());
-        let is_known = {
-            let list = self.shared.list.lock();
-            list.rows.contains_key(&key) || list.settled.contains_key(&key)
-        };
-        if !is_known {
-            self.note(kind.lasts(), key, text.into());
+        let (now, mut list) = (self.shared.clock.now(), self.shared.list.lock());
+        if !list.rows.contains_key(&key) && !list.settled.contains_key(&key) {
+            list.note(now, kind.lasts(), key, text.into());
         }
     }
 
@@ -113,20 +110,9 @@ impl Attention {
         self.note(Lasts::UntilCleared, (kind, subject.into()), text.to_owned());
     }
 
-    fn note(&self, lasts: Lasts, key: Key, mut text: String) {
-        text.truncate(text.floor_char_boundary(TEXT_LEN_MAX));
+    fn note(&self, lasts: Lasts, key: Key, text: String) {
         let (now, mut list) = (self.shared.clock.now(), self.shared.list.lock());
-        list.expire(now);
-        list.settled.remove(&key);
-        if let Some(row) = list.rows.get_mut(&key) {
-            (row.last_at, row.count) = (now, row.count.saturating_add(1));
-            (row.text, row.lasts) = (text, lasts);
-            return list.kept.repeated(key.0);
-        }
-        if list.of_kind(key.0) >= OF_KIND_MAX {
-            return list.leave_out(key.0);
-        }
-        list.add(now, lasts, key, text);
+        list.note(now, lasts, key, text);
     }
 
     /// Has the rows of a kind about a provider's orders last as long as they are among these, and
@@ -165,6 +151,18 @@ impl Attention {
         }
     }
 
+    /// What the rows of a kind are about.
+    pub(crate) fn subjects(&self, kind: AttentionKind) -> Vec<AttentionSubject> {
+        let list = self.shared.list.lock();
+        let of_kind = list.rows.keys().filter(|(of, _)| *of == kind);
+        of_kind.map(|(_, about)| about.clone()).collect()
+    }
+
+    /// Whether there is such a row.
+    pub(crate) fn has(&self, kind: AttentionKind, subject: impl Into<AttentionSubject>) -> bool {
+        self.shared.list.lock().rows.contains_key(&(kind, subject.into()))
+    }
+
     /// Notes that a condition's cause is gone. Nothing happens if there is no such row.
     pub fn clear(&self, kind: AttentionKind, subject: impl Into<AttentionSubject>) {
         self.shared.list.lock().remove(&(kind, subject.into()), self.shared.clock.now());
@@ -189,7 +187,10 @@ impl Attention {
                 && order.is_none_or(|wanted| key.1.order == Some(wanted))
         };
         let meant = list.rows.iter().filter(|(key, _)| is_meant(key));
-        let lasts = |(_, row): &(&_, &AttentionRow)| row.lasts == Lasts::UntilCleared;
+        let lasts = |(_, row): &(&_, &AttentionRow)| match row.lasts {
+            Lasts::UntilCleared | Lasts::UntilProven => true,
+            Lasts::ADay | Lasts::UntilQuiet => false,
+        };
         let (lasting, over): (Vec<_>, Vec<_>) = meant.partition(lasts);
         if over.is_empty() && !lasting.is_empty() {
             return Err(CauseLasts);
@@ -263,6 +264,21 @@ impl List {
             }
         }
         Self { kept, ..list }
+    }
+
+    fn note(&mut self, now: Time, lasts: Lasts, key: Key, mut text: String) {
+        text.truncate(text.floor_char_boundary(TEXT_LEN_MAX));
+        self.expire(now);
+        self.settled.remove(&key);
+        if let Some(row) = self.rows.get_mut(&key) {
+            (row.last_at, row.count) = (now, row.count.saturating_add(1));
+            (row.text, row.lasts) = (text, lasts);
+            return self.kept.repeated(key.0);
+        }
+        if self.of_kind(key.0) >= OF_KIND_MAX {
+            return self.leave_out(key.0);
+        }
+        self.add(now, lasts, key, text);
     }
 
     fn of_kind(&self, kind: AttentionKind) -> usize {

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 
 use nexnum_driver::Currency;
 use nexnum_engine::money::Micros;
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 use serde::ser::Serializer;
 
 /// Bytes of a name in the configuration, as in the engine.
@@ -49,6 +50,38 @@ impl Visitor<'_> for DecimalText {
             "a number without quotes has at most {FLOAT_DIGITS_MAX} digits here: write it in \
              quotes, as \"12.5\""
         )))
+    }
+}
+
+/// A whole number within bounds.
+pub(crate) fn within<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    bounds: RangeInclusive<u64>,
+) -> Result<u64, D::Error> {
+    deserializer.deserialize_u64(Within(bounds))
+}
+
+struct Within(RangeInclusive<u64>);
+
+impl Visitor<'_> for Within {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number from {} to {}", self.0.start(), self.0.end())
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<u64, E> {
+        if self.0.contains(&number) {
+            return Ok(number);
+        }
+        Err(E::invalid_value(Unexpected::Unsigned(number), &self))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<u64, E> {
+        match u64::try_from(number) {
+            Ok(number) => self.visit_u64(number),
+            Err(_) => Err(E::invalid_value(Unexpected::Signed(number), &self)),
+        }
     }
 }
 

@@ -1,15 +1,38 @@
-//! Small files of the data folder that are written anew as a whole.
+//! Small files of the data folder that are written anew as a whole, a row a line.
+//!
+//! Promises: after a kill a file is as it was before or after a write. One that is missing, or
+//! cannot be read, has no rows. Leaves to others: what a line says.
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Writes a text in the place of a file, whole or not at all, and for good. What cannot be written
-/// is logged: the next start knows less.
-pub(crate) fn write(path: &Path, text: &str) {
-    if let Err(error) = replace(path, text) {
-        let path = path.display();
-        tracing::warn!(%path, %error, "a file of the data folder was not written");
+/// A file of the data folder.
+#[derive(Clone, Debug)]
+pub(crate) struct KeptFile {
+    path: PathBuf,
+}
+
+impl KeptFile {
+    /// The file of this name in a data folder.
+    pub(crate) fn new(folder: &Path, name: &str) -> Self {
+        Self { path: folder.join(name) }
+    }
+
+    /// Its rows, as `parse` reads the lines; those that it does not understand are passed over.
+    pub(crate) fn rows<T>(&self, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
+        let text = fs::read_to_string(&self.path).unwrap_or_default();
+        text.lines().filter_map(parse).collect()
+    }
+
+    /// Writes lines in the place of those that are there, all or none, and for good. What cannot be
+    /// written is logged: the next start knows less.
+    pub(crate) fn write(&self, lines: impl IntoIterator<Item = String>) {
+        let text: String = lines.into_iter().map(|line| line + "\n").collect();
+        if let Err(error) = replace(&self.path, &text) {
+            let path = self.path.display();
+            tracing::warn!(%path, %error, "a file of the data folder was not written");
+        }
     }
 }
 

@@ -1,18 +1,18 @@
-//! The rows of what happened, in a file of the data folder: a start shows them again.
+//! The rows of what happened, and of conditions that an answer alone ends, in a file of the data
+//! folder: a start shows them again.
 //!
 //! Promises: a row that is a second old is there after a kill; what the operator has dealt with
-//! does not come back. A file that is missing, or cannot be read or written, has none.
+//! does not come back.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::time::Time;
 use serde::{Deserialize, Serialize};
 
 use super::row::{AttentionKind, AttentionRow, AttentionSubject, EVENT_KEPT_MS, Key, Lasts};
-use crate::kept_file;
+use crate::kept_file::KeptFile;
 
 /// The file's name in the data folder: a line a row, in JSON.
 const FILE: &str = "attention";
@@ -22,15 +22,15 @@ const REPEATED_MS: u64 = 60 * 1000;
 /// Where rows are kept, and whether all of them are there.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    path: Option<PathBuf>,
+    file: Option<KeptFile>,
     is_changed: bool,
     is_repeated: bool,
     written_at: Time,
 }
 
-/// What the file says.
+/// What a line of the file says.
 pub(super) enum KeptLine {
-    /// Of what happened.
+    /// Of what happened, or lasts.
     Row(AttentionRow),
     /// Of what the operator has dealt with, and when.
     Settled(Key, Time),
@@ -38,8 +38,8 @@ pub(super) enum KeptLine {
 
 /// What the file is to say.
 pub(super) struct Unkept {
-    path: PathBuf,
-    text: String,
+    file: KeptFile,
+    lines: Vec<String>,
 }
 
 /// A line of the file. A row that the operator has dealt with has no text.
@@ -57,15 +57,13 @@ struct Line {
 impl Kept {
     /// What a data folder keeps.
     pub(super) fn at(folder: &Path) -> Self {
-        Self { path: Some(folder.join(FILE)), ..Self::default() }
+        Self { file: Some(KeptFile::new(folder, FILE)), ..Self::default() }
     }
 
     /// What is known of the last day.
     pub(super) fn read(&self, now: Time) -> Vec<KeptLine> {
-        let text = self.path.as_ref().and_then(|path| fs::read_to_string(path).ok());
-        let text = text.unwrap_or_default();
-        let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
-        lines.filter_map(|line: Line| line.read(now)).collect()
+        let parse = |line: &str| serde_json::from_str::<Line>(line).ok()?.read(now);
+        self.file.as_ref().map(|file| file.rows(parse)).unwrap_or_default()
     }
 
     /// Notes that a row has come or gone.
@@ -85,13 +83,13 @@ impl Kept {
         settled: &BTreeMap<Key, Time>,
         now: Time,
     ) -> Option<Unkept> {
-        let path = self.path.clone()?;
+        let file = self.file.clone()?;
         let is_due = self.is_repeated && now.ms_since(self.written_at) >= REPEATED_MS;
         if !self.is_changed && !is_due {
             return None;
         }
         (self.is_changed, self.is_repeated, self.written_at) = (false, false, now);
-        // A kind that happens is about a provider, an order or the server as a whole.
+        // A kept kind is about a provider, an order or the server as a whole.
         let rows = rows.values().filter(|row| is_kept(row.kind) && row.subject.part.is_empty());
         let rows = rows.map(|row| Line {
             since: row.since.0,
@@ -101,14 +99,14 @@ impl Kept {
         });
         let settled = settled.iter().map(|((kind, about), at)| Line::of(*kind, about, *at));
         let lines = rows.chain(settled).filter_map(|line| serde_json::to_string(&line).ok());
-        Some(Unkept { path, text: lines.map(|line| line + "\n").collect() })
+        Some(Unkept { file, lines: lines.collect() })
     }
 }
 
 impl Unkept {
     /// Writes it. It waits for the disk.
-    pub(super) fn write(&self) {
-        kept_file::write(&self.path, &self.text);
+    pub(super) fn write(self) {
+        self.file.write(self.lines);
     }
 }
 
@@ -123,7 +121,8 @@ impl Line {
         let Self { kind, provider, order, since, last_at, count, text } = self;
         let kind = *AttentionKind::ALL.iter().find(|known| known.word() == kind)?;
         let (since, last_at) = (Time(since), Time(last_at));
-        if !is_kept(kind) || now.ms_since(last_at) >= EVENT_KEPT_MS {
+        let is_over = kind.lasts() == Lasts::ADay && now.ms_since(last_at) >= EVENT_KEPT_MS;
+        if !is_kept(kind) || is_over {
             return None;
         }
         let subject = AttentionSubject { provider, order: order.map(OrderId), part: "" };
@@ -134,5 +133,8 @@ impl Line {
 }
 
 fn is_kept(kind: AttentionKind) -> bool {
-    kind.lasts() == Lasts::ADay
+    match kind.lasts() {
+        Lasts::ADay | Lasts::UntilProven => true,
+        Lasts::UntilCleared | Lasts::UntilQuiet => false,
+    }
 }

@@ -13,6 +13,8 @@ pub(super) const EVENT_KEPT_MS: u64 = 24 * 60 * 60 * 1000;
 pub(super) enum Lasts {
     /// Until it is cleared.
     UntilCleared,
+    /// The same, also across starts: an answer alone shows that it is over.
+    UntilProven,
     /// A day, unless it is cleared before, and as long as it is held.
     ADay,
     /// Until it has not been noticed for an hour.
@@ -61,7 +63,10 @@ kinds! {
     /// A provider has no key: it is not bought from.
     KeyMissing "key_missing" UntilCleared
     /// A provider refuses our key, or has banned us: it is not bought from.
-    KeyRefused "key_refused" UntilCleared
+    KeyRefused "key_refused" UntilProven
+    /// A provider refuses purchases, for want of money or again and again, whatever its other calls
+    /// say: they are tried at growing intervals.
+    PurchasesRefused "purchases_refused" UntilProven
     /// A provider's section of the configuration cannot be used: the server runs without it.
     ProviderNotSetUp "provider_not_set_up" UntilCleared
     /// A provider's balance is below the operator's limit.
@@ -108,7 +113,7 @@ kinds! {
     /// A provider's list of open activations does not come: each is asked about alone.
     ActiveListFailed "active_list_failed" UntilCleared
     /// A provider does not take the end of an activation that has ended here.
-    EndRefused "end_refused" UntilCleared
+    EndRefused "end_refused" UntilProven
     /// An activation that has ended here was not ended at its provider in all tries, or a provider
     /// kept a purchase that no order has: it may be charged.
     EndLeft "end_left" ADay
@@ -188,7 +193,7 @@ impl AttentionRow {
     /// Whether it goes by itself now.
     pub(super) fn is_over(&self, now: Time) -> bool {
         match self.lasts {
-            Lasts::UntilCleared => false,
+            Lasts::UntilCleared | Lasts::UntilProven => false,
             Lasts::ADay => now.ms_since(self.last_at) >= EVENT_KEPT_MS,
             Lasts::UntilQuiet => now.ms_since(self.last_at) >= QUIET_MS,
         }

@@ -185,6 +185,27 @@ fn what_happened_is_shown_again_after_a_start_and_no_condition_is() {
 }
 
 #[test]
+fn what_an_answer_alone_can_end_is_shown_from_start_to_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let attention = opened(folder.path());
+    attention.raise(AttentionKind::KeyRefused, "a", "refused");
+    attention.raise(AttentionKind::EndRefused, ("a", OrderId(7)), "not taken");
+    attention.raise(AttentionKind::KeyMissing, "b", "no key");
+    attention.keep();
+    let kept = ["end_refused a/7/ x1: not taken", "key_refused a// x1: refused"];
+    let again = opened(folder.path());
+    let mut found = shown(&again);
+    found.sort();
+    assert_eq!(found, kept);
+    assert_eq!(again.settle(AttentionKind::KeyRefused, None, None), Err(CauseLasts));
+    let days = attention.shared.clock.now().plus_ms(9 * DAY_MS);
+    assert_eq!(List::open(folder.path(), days).rows.len(), 2);
+    again.clear(AttentionKind::EndRefused, ("a", OrderId(7)));
+    again.keep();
+    assert_eq!(shown(&opened(folder.path())), kept[1..]);
+}
+
+#[test]
 fn what_the_operator_has_dealt_with_does_not_come_back_with_a_start() {
     let folder = tempfile::tempdir().unwrap();
     let attention = opened(folder.path());

@@ -8,7 +8,6 @@ pub mod change;
 pub mod folder;
 pub mod grid_follower;
 pub mod history;
-pub mod kept_costs;
 pub mod read_model;
 pub mod recent;
 pub mod replay;
@@ -31,7 +30,6 @@ use crate::metrics::Metrics;
 use crate::supervisor::Supervisor;
 
 use self::history::History;
-use self::kept_costs::KeptCosts;
 use self::read_model::ReadModel;
 use self::search::Search;
 use self::sequencer::Handle;
@@ -60,8 +58,6 @@ pub struct Market {
     pub history: Arc<History>,
     /// What is counted.
     pub metrics: Metrics,
-    /// What offers cost at least, as a start before this one knew it.
-    pub kept_costs: Arc<KeptCosts>,
     /// What needs the operator's attention.
     pub attention: Attention,
     /// Its threads and loops.

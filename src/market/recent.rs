@@ -40,13 +40,15 @@ struct Attempt {
 
 /// A purchase that cost more than it was sold for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Overcharged {
+pub struct RecentCharge {
     /// The order that has it.
     pub order: OrderId,
     /// What its customer paid.
     pub price: Micros,
     /// What its provider charged.
     pub cost: Micros,
+    /// When that became known.
+    pub at: Time,
 }
 
 /// A purchase that no order has, and that has gone back or stays.
@@ -66,7 +68,7 @@ pub struct Settled {
 #[derive(Debug, Default)]
 pub struct Recent {
     /// What offers were charged most that cost more than they were sold for.
-    pub overcharged: BTreeMap<OfferId, Overcharged>,
+    pub overcharged: BTreeMap<OfferId, RecentCharge>,
     /// Orders of which a provider has kept what it was to take back, and who did.
     pub stayed: Vec<(OrderId, ProviderId)>,
     /// Orders that have left memory before their end was taken by their provider.
@@ -152,7 +154,7 @@ impl Recent {
                 let attempt = self.attempts.get(order).filter(|attempt| *cost > attempt.price);
                 let has_room = self.overcharged.len() < ENTRIES_MAX;
                 if let Some(Attempt { offer, price, .. }) = attempt.filter(|_| has_room) {
-                    let new = Overcharged { order: *order, price: *price, cost: *cost };
+                    let new = RecentCharge { order: *order, price: *price, cost: *cost, at };
                     let charged = self.overcharged.entry(*offer).or_insert(new);
                     if new.cost >= charged.cost {
                         *charged = new;

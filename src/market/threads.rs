@@ -1,6 +1,5 @@
 //! Starting and stopping a market: the engine's threads, and what follows the ledger.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -16,7 +15,6 @@ use super::change::Change;
 use super::folder::{self, Opened};
 use super::grid_follower::{GridFollower, OpenClaim};
 use super::history::{Follower, History};
-use super::kept_costs::KeptCosts;
 use super::read_model::ReadModel;
 use super::search::Search;
 use super::sequencer::{Sequencer, SequencerSetup};
@@ -89,7 +87,7 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
             read_model.publish(&change);
         }
     };
-    let (attention, kept_costs) = kept(&clock, opened.folder.path());
+    let attention = Attention::open(&clock, opened.folder.path());
     let supervisor = Supervisor::new(&attention);
     let setup = SequencerSetup {
         engine: opened.engine.with_policy(policy),
@@ -129,18 +127,12 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
         search,
         history,
         metrics,
-        kept_costs,
         attention,
         supervisor,
         stopping: Stopping::default(),
     };
     let threads = Threads { folder, reader, follower, sequencer, snapshots };
     Started { market, under_way, threads }
-}
-
-/// What small files of the data folder keep.
-fn kept(clock: &Arc<Clock>, folder: &Path) -> (Attention, Arc<KeptCosts>) {
-    (Attention::open(clock, folder), Arc::new(KeptCosts::open(folder)))
 }
 
 fn without_number(state: &State) -> Vec<OrderId> {

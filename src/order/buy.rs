@@ -230,7 +230,7 @@ impl Purchase {
             (self.orders.market.clock.now(), &self.orders.market.grid, claim.offer());
         match outcome {
             BuyOutcome::Assigned(bought) => {
-                connected.record_success(now);
+                connected.record_bought(now);
                 connected.heed_currency();
                 connected.least_costs().bought(claim);
                 if let Some(cost) = bought.cost {

@@ -1,14 +1,15 @@
 //! What offers cost at least: those that were charged above their prices are not sold until their
 //! lists name as much, and what a start before this one knew holds on.
 
+use std::collections::BTreeMap;
+
 use nexnum_driver::Op;
 use nexnum_engine::ids::{OfferId, OrderId};
 use nexnum_engine::money::Micros;
 
 use super::Orders;
 use crate::attention::AttentionKind;
-use crate::market::kept_costs::{KeptCost, Known};
-use crate::market::recent::Overcharged;
+use crate::market::recent::RecentCharge;
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::least_cost::{CostSource, LeastCost, Overcharge};
 
@@ -16,60 +17,54 @@ impl Orders {
     /// Remembers, at a start, what was kept of offers' costs. What was charged above its price in the
     /// second before a kill follows from the ledger, some seconds later.
     pub(crate) fn remember_costs(&self) {
-        for (offer, KeptCost { cost, known }) in self.market.kept_costs.all() {
-            let source = match known {
-                Known::Charged { order, price } => {
-                    self.remember_overcharge(offer, Overcharged { order, price, cost });
-                    continue;
-                }
-                Known::Named { until, before } => CostSource::Named { until, before },
-                Known::Refused { until, pause_ms } => CostSource::Refused { until, pause_ms },
-            };
-            self.remember_cost(LeastCost { offer, cost, source });
-        }
-        self.providers.list().iter().for_each(|connected| connected.tell_overcharges());
-    }
-
-    /// Keeps an offer out of sale that was charged so much, unless its list names as much now.
-    pub(super) fn remember_overcharge(&self, offer: OfferId, by: Overcharged) {
-        let Overcharged { order, price, cost } = by;
-        let grid = &self.market.grid;
-        let Some(ask) = grid.ask(offer).filter(|ask| ask.cost < cost) else { return };
-        let connected = self.providers.get(ask.provider);
-        let Some(connected) = connected.filter(|it| !it.began_void()) else { return };
-        connected
-            .least_costs()
-            .charged((ask.offer, (ask.product, ask.carrier)), Overcharge { order, price, cost });
-        grid.exhaust(ask.offer);
-    }
-
-    /// Remembers what a refusal said of an offer's cost.
-    fn remember_cost(&self, least: LeastCost) {
-        let grid = &self.market.grid;
-        let Some(ask) = grid.ask(least.offer) else { return };
-        let connected = self.providers.get(ask.provider).filter(|it| !it.began_void());
-        let Some(connected) = connected else { return };
-        connected.least_costs().restore((ask.product, ask.carrier), least);
-        // A price that was named is in the ledger; the next list is held against both.
-        let is_out = matches!(least.source, CostSource::Refused { .. });
-        if is_out && !least.allows(ask.cost) && least.is_believed(self.market.clock.now()) {
-            grid.exhaust(ask.offer);
-        }
-    }
-
-    /// Keeps what offers cost at least for a later start. It waits for the disk if that has changed.
-    pub(crate) fn keep_costs(&self) {
         for connected in self.providers.list() {
-            let kept = connected.least_costs().all().into_iter().map(|least| {
-                let LeastCost { offer, cost, source } = least;
-                let known = match source {
-                    CostSource::Charged { order, price } => Known::Charged { order, price },
-                    CostSource::Named { until, before } => Known::Named { until, before },
-                    CostSource::Refused { until, pause_ms } => Known::Refused { until, pause_ms },
-                };
-                (offer, KeptCost { cost, known })
-            });
-            self.market.kept_costs.note(connected.id(), &kept.collect());
+            let kept = connected.kept_costs().into_iter();
+            kept.for_each(|least| self.remember_cost(&connected, least));
+            connected.tell_overcharges();
+        }
+    }
+
+    /// Remembers what the ledger tells of overcharges that became known after all else was kept:
+    /// of the others those are over that were not kept.
+    pub(super) fn remember_charges(&self, charges: &BTreeMap<OfferId, RecentCharge>) {
+        for (offer, RecentCharge { order, price, cost, at }) in charges {
+            let ask = self.market.grid.ask(*offer);
+            let Some(connected) = ask.and_then(|ask| self.providers.get(ask.provider)) else {
+                continue;
+            };
+            if *at > connected.costs_kept_until() {
+                let source = CostSource::Charged { order: *order, price: *price };
+                self.remember_cost(&connected, LeastCost { offer: *offer, cost: *cost, source });
+            }
+        }
+        for connected in self.providers.list() {
+            connected.tell_overcharges();
+            connected.least_costs().keep_anew();
+        }
+    }
+
+    /// Remembers what an offer costs at least. One that was charged more than its list says, or
+    /// refused at that, is out.
+    fn remember_cost(&self, connected: &Connected, least: LeastCost) {
+        let (grid, now) = (&self.market.grid, self.market.clock.now());
+        let ask = grid.ask(least.offer).filter(|ask| ask.provider == connected.id());
+        let Some(ask) = ask.filter(|_| !connected.began_void()) else { return };
+        let key = (ask.product, ask.carrier);
+        match least.source {
+            // Its list has said as much before the start.
+            CostSource::Charged { .. } if least.allows(ask.cost) => return,
+            CostSource::Charged { order, price } => {
+                let by = Overcharge { order, price, cost: least.cost };
+                connected.least_costs().charged((least.offer, key), by);
+            }
+            CostSource::Named { .. } | CostSource::Refused { .. } => {
+                connected.least_costs().restore(key, least);
+            }
+        }
+        // A price that was named is in the ledger; the next list is held against both.
+        let is_out = !matches!(least.source, CostSource::Named { .. });
+        if is_out && !least.allows(ask.cost) && least.is_believed(now) {
+            grid.exhaust(ask.offer);
         }
     }
 }

@@ -27,7 +27,11 @@ impl Orders {
     pub fn take_up(self: &Arc<Self>, under_way: UnderWay) {
         let UnderWay { claims, without_number, attempts, ledger } = under_way;
         let now = self.market.clock.now();
-        self.providers.list().iter().for_each(|connected| connected.resume_pause(now));
+        for connected in self.providers.list() {
+            connected.resume_pauses(now);
+            connected.resume_refused(now);
+        }
+        self.forget_refusals();
         for id in self.market.read_model.driven() {
             let Some(order) = self.market.read_model.order(id) else { continue };
             // A provider that is not connected any more has none.
@@ -46,6 +50,20 @@ impl Orders {
         self.give_back_orphans();
         self.doubts.begin_reading();
         self.tasks.spawn(remember_recent(Arc::clone(self), ledger));
+    }
+
+    /// Takes off the attention list what providers refused before the start that are not connected
+    /// any more: nothing is asked of them.
+    fn forget_refusals(&self) {
+        let attention = &self.market.attention;
+        for kind in [AttentionKind::KeyRefused, AttentionKind::PurchasesRefused] {
+            for about in attention.subjects(kind) {
+                let name = about.provider.as_deref().unwrap_or_default();
+                if self.providers.by_name(name).is_none() {
+                    attention.clear(kind, about);
+                }
+            }
+        }
     }
 
     /// Looks for what an order without a number may have bought, also where it ended while this
@@ -111,10 +129,7 @@ impl Orders {
     /// Remembers what the ledger's last days tell and no state does.
     fn remember(&self, recent: &Recent) {
         self.market.read_model.lost_callbacks().learn(&recent.unprocessed);
-        for (offer, by) in &recent.overcharged {
-            self.remember_overcharge(*offer, *by);
-        }
-        self.providers.list().iter().for_each(|connected| connected.tell_overcharges());
+        self.remember_charges(&recent.overcharged);
         let stayed = recent.stayed.iter().map(|left| (left, STAYED));
         let unended = recent.unended.iter().map(|left| (left, UNENDED));
         let names = self.market.read_model.directory().providers().into_iter();

@@ -98,6 +98,11 @@ impl ProviderClient {
         })
     }
 
+    /// Where it is.
+    pub(super) fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
     /// The operator's name for the provider.
     #[must_use]
     pub fn provider(&self) -> &str {

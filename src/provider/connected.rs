@@ -31,6 +31,7 @@ use super::unlisted::Unlisted;
 use crate::attention::{Attention, AttentionKind};
 
 pub use self::failures::{FAILURES_MAX, Failure};
+use self::refusals::RefusedPurchases;
 
 /// How long a breaker that has closed must stay so before the operator's attention is needed
 /// no longer: the first purchases of a provider that is back show whether it is.
@@ -93,6 +94,9 @@ pub struct Health {
     pub quarantined: usize,
     /// Offers kept out because the provider charged more for them than they were sold for.
     pub overcharged: usize,
+    /// Offers kept out for a while because a purchase at their cost was refused as too cheap, as of
+    /// the last second.
+    pub too_cheap: usize,
     /// Offers kept out because purchases were refused again though they were listed.
     pub unobtainable: usize,
     /// Activations on the account that may be purchases of ours and may be another program's.
@@ -133,6 +137,8 @@ pub struct Connected {
     enabled: AtomicBool,
     listed: AtomicBool,
     retired: AtomicBool,
+    /// Purchases are refused, and the next try is not due.
+    held: AtomicBool,
     /// Offers that the ledger had stock of at the start.
     known: AtomicUsize,
     breaker: Mutex<Guarded>,
@@ -166,6 +172,8 @@ struct Guarded {
     /// after it closed last: a provider that refuses our key in some calls alone would be on sale
     /// and off again at each of them.
     ends_early: bool,
+    /// Purchases that were refused since one was made.
+    refused: RefusedPurchases,
     /// When a sync was last asked for because a call about one activation was refused our key.
     asked_at: Option<Time>,
 }
@@ -192,6 +200,7 @@ impl Connected {
             enabled: AtomicBool::new(policy.enabled),
             listed: AtomicBool::new(false),
             retired: AtomicBool::new(false),
+            held: AtomicBool::new(false),
             known: AtomicUsize::new(0),
             policy,
             breaker: Mutex::default(),
@@ -312,8 +321,9 @@ impl Connected {
 
     /// Starts or stops buying from it.
     pub(super) fn set_enabled(&self, enabled: bool) {
-        let guarded = self.breaker.lock();
+        let mut guarded = self.breaker.lock();
         self.enabled.store(enabled, Ordering::Relaxed);
+        self.release(&mut guarded);
         self.show(&guarded);
         self.report_key();
     }
@@ -442,7 +452,10 @@ impl Connected {
 }
 
 mod failures;
+mod kept;
 mod outcome;
+mod refusals;
+mod refused;
 mod standing;
 mod stop;
 #[cfg(test)]

@@ -4,20 +4,20 @@
 //! Promises: after a change of currency or rate, the costs known from before are void until a list
 //! has been taken in, also across starts; what is written says so only after that list. What
 //! replies have named is written before it is acted on, and holds as long as the provider is set up
-//! in the same way. A row a provider. A file that is missing, or cannot be read or written, voids
-//! nothing and knows of no currency: costs are then believed as they stand.
+//! in the same way. A row a provider. Without the file nothing is void and no currency known: costs
+//! are then believed as they stand.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nexnum_driver::{Currency, Op};
 use parking_lot::Mutex;
 
+use super::kept_costs::KeptCosts;
 use super::kept_pauses::KeptPauses;
 use super::reported_rows::ReportedRows;
 use super::shared_accounts::SharedAccounts;
-use crate::kept_file;
+use crate::kept_file::KeptFile;
 
 /// The file's name in the data folder: a line a provider, its basis and its name; behind them the
 /// currency that was learned, where one was.
@@ -28,13 +28,14 @@ const NONE: &str = "-";
 /// The bases of all providers.
 #[derive(Debug)]
 pub struct CostBases {
-    path: PathBuf,
+    file: KeptFile,
     known: Mutex<BTreeMap<String, Row>>,
     /// What is known of their accounts.
     accounts: SharedAccounts,
     /// What lists of them showed that was reported.
     reported: ReportedRows,
     pauses: KeptPauses,
+    costs: KeptCosts,
 }
 
 /// What is known of one provider.
@@ -88,17 +89,21 @@ impl CostBases {
     /// Those that a data folder keeps.
     #[must_use]
     pub fn open(folder: &Path) -> Self {
-        let path = folder.join(FILE);
-        let text = fs::read_to_string(&path).unwrap_or_default();
-        let known = text.lines().filter_map(|line| {
+        let file = KeptFile::new(folder, FILE);
+        let known = file.rows(|line| {
             let columns: Vec<_> = line.split('\t').collect();
             let [basis, name, learned @ ..] = &columns[..] else { return None };
             let (basis, learned) = ((*basis).to_owned(), LearnedCurrency::parse(learned));
             Some(((*name).to_owned(), Row { basis, learned }))
         });
-        let accounts = SharedAccounts::open(folder);
-        let (reported, pauses) = (ReportedRows::open(folder), KeptPauses::open(folder));
-        Self { path, known: Mutex::new(known.collect()), accounts, reported, pauses }
+        Self {
+            file,
+            known: Mutex::new(known.into_iter().collect()),
+            accounts: SharedAccounts::open(folder),
+            reported: ReportedRows::open(folder),
+            pauses: KeptPauses::open(folder),
+            costs: KeptCosts::open(folder),
+        }
     }
 
     /// Which providers' accounts are shared.
@@ -114,6 +119,11 @@ impl CostBases {
     /// How each provider pauses.
     pub(super) const fn pauses(&self) -> &KeptPauses {
         &self.pauses
+    }
+
+    /// What each provider's offers cost at least.
+    pub(super) const fn costs(&self) -> &KeptCosts {
+        &self.costs
     }
 
     /// Whether a provider's costs are known to be on another basis than this.
@@ -164,9 +174,9 @@ impl CostBases {
         let line = |(name, Row { basis, learned }): (&String, &Row)| {
             let learned = learned.as_ref().map(LearnedCurrency::line);
             let learned = learned.map_or_else(String::new, |learned| format!("\t{learned}"));
-            format!("{basis}\t{name}{learned}\n")
+            format!("{basis}\t{name}{learned}")
         };
-        kept_file::write(&self.path, &known.iter().map(line).collect::<String>());
+        self.file.write(known.iter().map(line));
     }
 }
 

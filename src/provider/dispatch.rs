@@ -420,10 +420,15 @@ impl Dispatcher {
         self.shared.state.lock().selling_pauses_until(now).map(|until| until - now)
     }
 
+    /// What pauses, and for how long.
+    pub(super) fn pauses(&self) -> Vec<(PauseOf, Duration)> {
+        self.shared.state.lock().pauses.lasting(Instant::now())
+    }
+
     /// What pauses longest, and for how long.
     #[must_use]
     pub fn longest_pause(&self) -> Option<(PauseOf, Duration)> {
-        self.shared.state.lock().pauses.longest(Instant::now())
+        self.pauses().into_iter().max_by_key(|(_, left)| *left)
     }
 }
 

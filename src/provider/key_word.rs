@@ -67,8 +67,10 @@ impl KeyWord {
         let mut heard = self.heard.lock();
         match outcome {
             Err(error) if is_refused(error) => {
+                // Purchases that were asked together are refused together.
+                let is_another = heard.refused.is_none_or(|refused| asked > refused);
+                heard.purchases += u32::from(op == Op::Buy && is_another);
                 (heard.refused, heard.is_accepted) = (Some(heard.last), false);
-                heard.purchases += u32::from(op == Op::Buy);
             }
             // A purchase that is refused for another reason was asked with a good key.
             Err(error) if op == Op::Buy && error.certain && is_of_product(error.kind) => {
@@ -85,23 +87,28 @@ impl KeyWord {
         self.heard.lock().is_refused_to_buy()
     }
 
+    /// True if a purchase was refused our key since one was accepted.
+    pub(super) fn has_refused_purchases(&self) -> bool {
+        self.heard.lock().purchases > 0
+    }
+
+    /// Goes on after a start with a refusal before it, of purchases alone or of any call.
+    pub(super) fn resume(&self, to_buy: bool) {
+        let mut heard = self.heard.lock();
+        heard.refused = Some(heard.last);
+        heard.purchases = if to_buy { REFUSALS_MIN } else { 0 };
+    }
+
     /// True if a call that was asked after the last refusal was accepted.
     pub(super) fn is_accepted(&self) -> bool {
         self.heard.lock().is_accepted
     }
 }
 
-/// Whether a purchase was refused for what was asked for: a limit or a fault comes before the key
-/// is looked at.
+/// Whether a purchase was refused for what an account asked for: a limit, a fault or a request that
+/// is not understood may come before the key is looked at.
 const fn is_of_product(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::NoNumbers
-            | ErrorKind::PriceTooLow
-            | ErrorKind::NoBalance
-            | ErrorKind::BadService
-            | ErrorKind::BadCountry
-    )
+    matches!(kind, ErrorKind::NoNumbers | ErrorKind::PriceTooLow | ErrorKind::NoBalance)
 }
 
 /// Whether an error says that our key is refused.
@@ -168,12 +175,23 @@ mod tests {
         assert!(!at_once(Op::Balance, None));
         assert!(at_once(Op::Buy, Some(ErrorKind::BadKey)));
         assert!(at_once(Op::Balance, None) && at_once(Op::ListActive, None));
-        for kind in [ErrorKind::NoTurn, ErrorKind::RateLimited, ErrorKind::Temporary] {
+        for kind in [
+            ErrorKind::NoTurn,
+            ErrorKind::RateLimited,
+            ErrorKind::Temporary,
+            ErrorKind::BadService,
+            ErrorKind::BadCountry,
+        ] {
             assert!(at_once(Op::Buy, Some(kind)), "{kind:?} says nothing of the key");
         }
         assert!(!at_once(Op::Buy, Some(ErrorKind::NoNumbers)));
         assert!(!at_once(Op::Buy, Some(ErrorKind::BadKey)), "the first one again");
         assert!(!at_once(Op::Buy, None));
+        let together = [(); 9].map(|()| word.asked());
+        for asked in together {
+            ended(&word, Op::Buy, asked, Some(ErrorKind::BadKey));
+        }
+        assert!(!word.is_refused_to_buy(), "they are one fault");
     }
 
     #[test]

@@ -121,10 +121,28 @@ impl LeastCost {
 /// What an offer is of, within one provider.
 type Key = (Product, CarrierId);
 
+#[derive(Debug, Default)]
+struct Known {
+    costs: BTreeMap<Key, LeastCost>,
+    /// They have changed since they were last written down for a later start.
+    is_unkept: bool,
+}
+
+impl Known {
+    fn set(&mut self, key: Key, least: LeastCost) {
+        self.costs.insert(key, least);
+        self.is_unkept = true;
+    }
+
+    fn forget(&mut self, key: Key) {
+        self.is_unkept |= self.costs.remove(&key).is_some();
+    }
+}
+
 /// The costs that are known of one provider's offers.
 #[derive(Debug, Default)]
 pub struct LeastCosts {
-    known: Mutex<BTreeMap<Key, LeastCost>>,
+    known: Mutex<Known>,
     stock: RefusedStock,
 }
 
@@ -158,7 +176,7 @@ impl LeastCosts {
     /// What a claim's offer cost before a refusal named what it costs.
     fn before_named(&self, claim: &Claim, now: Time) -> Micros {
         let known = self.known.lock();
-        let known = known.get(&(claim.product(), claim.carrier()));
+        let known = known.costs.get(&(claim.product(), claim.carrier()));
         match known.map(|least| least.source) {
             Some(CostSource::Named { until, before }) if now < until => before,
             Some(
@@ -171,7 +189,7 @@ impl LeastCosts {
     /// Notes that a claim's purchase was refused as too cheap, with no cost that would do.
     pub(crate) fn refused(&self, claim: &Claim, now: Time) {
         let key = (claim.product(), claim.carrier());
-        let before = self.known.lock().get(&key).map(|least| least.source);
+        let before = self.known.lock().costs.get(&key).map(|least| least.source);
         let source = match before {
             // Others that were bought at the same time say nothing more.
             Some(known @ CostSource::Refused { until, .. }) if now < until => known,
@@ -188,14 +206,14 @@ impl LeastCosts {
         self.stock.bought(claim);
         let key = (claim.product(), claim.carrier());
         let mut known = self.known.lock();
-        if let Some(LeastCost { source: CostSource::Refused { .. }, .. }) = known.get(&key) {
-            known.remove(&key);
+        if let Some(LeastCost { source: CostSource::Refused { .. }, .. }) = known.costs.get(&key) {
+            known.forget(key);
         }
     }
 
     fn note(&self, key: Key, new: LeastCost) {
         let mut known = self.known.lock();
-        let next = match (known.get(&key), new.source) {
+        let next = match (known.costs.get(&key), new.source) {
             // What was paid is surer than a word, and of two payments the dearer counts.
             (
                 Some(old @ LeastCost { source: CostSource::Charged { .. }, .. }),
@@ -217,22 +235,24 @@ impl LeastCosts {
                 _,
             ) => new,
         };
-        known.insert(key, next);
+        known.set(key, next);
     }
 
     /// What is believed now, by product and carrier; the rest is forgotten.
     pub(crate) fn believed(&self, now: Time) -> Vec<(Key, LeastCost)> {
         let mut known = self.known.lock();
-        known.retain(|_, least| least.is_kept(now));
-        let believed = known.iter().filter(|(_, least)| least.is_believed(now));
+        let before = known.costs.len();
+        known.costs.retain(|_, least| least.is_kept(now));
+        known.is_unkept |= known.costs.len() < before;
+        let believed = known.costs.iter().filter(|(_, least)| least.is_believed(now));
         believed.map(|(key, least)| (*key, *least)).collect()
     }
 
     /// Forgets an entry that a list has caught up with, unless it has changed since.
     pub(crate) fn forget(&self, key: Key, seen: LeastCost) {
         let mut known = self.known.lock();
-        if known.get(&key) == Some(&seen) {
-            known.remove(&key);
+        if known.costs.get(&key) == Some(&seen) {
+            known.forget(key);
         }
     }
 
@@ -242,14 +262,31 @@ impl LeastCosts {
         self.overcharges().len()
     }
 
-    /// All that is known.
-    pub(crate) fn all(&self) -> Vec<LeastCost> {
-        self.known.lock().values().copied().collect()
+    /// How many offers are kept out for a while because they were refused as too cheap.
+    pub(super) fn too_cheap(&self, now: Time) -> usize {
+        let known = self.known.lock();
+        let is_out = |least: &&LeastCost| match least.source {
+            CostSource::Refused { .. } => least.is_believed(now),
+            CostSource::Charged { .. } | CostSource::Named { .. } => false,
+        };
+        known.costs.values().filter(is_out).count()
+    }
+
+    /// All that is known, if it has changed since the last call.
+    pub(super) fn take_unkept(&self) -> Option<Vec<LeastCost>> {
+        let mut known = self.known.lock();
+        let is_unkept = std::mem::take(&mut known.is_unkept);
+        is_unkept.then(|| known.costs.values().copied().collect())
+    }
+
+    /// Has it written down once more: what a start took up may be less than what it found.
+    pub(crate) fn keep_anew(&self) {
+        self.known.lock().is_unkept = true;
     }
 
     /// Takes up what was known before a start; what is known by now is newer.
     pub(crate) fn restore(&self, key: Key, least: LeastCost) {
-        self.known.lock().entry(key).or_insert(least);
+        self.known.lock().costs.entry(key).or_insert(least);
     }
 
     /// The charges that keep offers out, one an offer.
@@ -261,7 +298,7 @@ impl LeastCosts {
             }
             CostSource::Named { .. } | CostSource::Refused { .. } => None,
         };
-        known.values().filter_map(overcharge).collect()
+        known.costs.values().filter_map(overcharge).collect()
     }
 }
 

@@ -21,6 +21,7 @@ mod currency;
 pub mod dispatch;
 mod exchange_rate;
 mod funds;
+mod kept_costs;
 mod kept_pauses;
 mod key_word;
 pub mod least_cost;

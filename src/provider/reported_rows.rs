@@ -2,17 +2,16 @@
 //!
 //! Promises: what was shown before a purchase began is not taken for it after a kill, or after a
 //! list that left it out by mistake. It is forgotten a day after a list showed it last, by a whole
-//! list without it. A file that is missing, or cannot be read or written, knows of none.
+//! list without it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nexnum_engine::time::Time;
 use parking_lot::Mutex;
 
 use super::sightings::Made;
-use crate::kept_file;
+use crate::kept_file::KeptFile;
 
 /// The file's name in the data folder: a line an activation, with the moments by our clock in
 /// milliseconds of when it was seen first and shown last, its provider's name and its id in JSON.
@@ -39,20 +38,19 @@ type Rows = BTreeMap<String, BTreeMap<Box<str>, Row>>;
 /// What lists showed that may be ours and may be a stranger's.
 #[derive(Debug)]
 pub(super) struct ReportedRows {
-    path: PathBuf,
+    file: KeptFile,
     rows: Mutex<Rows>,
 }
 
 impl ReportedRows {
     /// Those that a data folder keeps.
     pub(super) fn open(folder: &Path) -> Self {
-        let path = folder.join(FILE);
-        let text = fs::read_to_string(&path).unwrap_or_default();
+        let file = KeptFile::new(folder, FILE);
         let mut rows = Rows::new();
-        for (name, id, row) in text.lines().filter_map(parse) {
+        for (name, id, row) in file.rows(parse) {
             rows.entry(name).or_default().insert(id, row);
         }
-        Self { path, rows: Mutex::new(rows) }
+        Self { file, rows: Mutex::new(rows) }
     }
 
     /// When an activation that was reported was seen first.
@@ -98,7 +96,7 @@ impl ReportedRows {
             is_changed = true;
         }
         if is_changed {
-            kept_file::write(&self.path, &text(&all));
+            self.file.write(lines(&all));
         }
         has_room
     }
@@ -120,15 +118,13 @@ fn parse(line: &str) -> Option<(String, Box<str>, Row)> {
     Some((name.to_owned(), id.into(), Row { seen_at, shown_at }))
 }
 
-fn text(all: &Rows) -> String {
-    let mut text = String::new();
-    for (name, rows) in all {
-        for (id, row) in rows {
+fn lines(all: &Rows) -> impl Iterator<Item = String> {
+    all.iter().flat_map(|(name, rows)| {
+        rows.iter().map(move |(id, row)| {
             let id = serde_json::Value::from(&**id);
-            text += &format!("{}\t{}\t{name}\t{id}\n", row.seen_at.0, row.shown_at.0);
-        }
-    }
-    text
+            format!("{}\t{}\t{name}\t{id}", row.seen_at.0, row.shown_at.0)
+        })
+    })
 }
 
 #[cfg(test)]

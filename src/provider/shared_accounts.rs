@@ -1,16 +1,14 @@
 //! Until when each provider's account counts as shared with another program, across starts.
 //!
-//! Promises: what a list has proven of an account holds after a kill. A file that is missing, or
-//! cannot be read or written, knows of none.
+//! Promises: what a list has proven of an account holds after a kill.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nexnum_engine::time::Time;
 use parking_lot::Mutex;
 
-use crate::kept_file;
+use crate::kept_file::KeptFile;
 
 /// The file's name in the data folder: a line a provider, the moment by our clock in milliseconds
 /// and its name.
@@ -19,20 +17,19 @@ const FILE: &str = "shared-accounts";
 /// The accounts that others buy on as well.
 #[derive(Debug)]
 pub(super) struct SharedAccounts {
-    path: PathBuf,
+    file: KeptFile,
     until: Mutex<BTreeMap<String, Time>>,
 }
 
 impl SharedAccounts {
     /// Those that a data folder keeps.
     pub(super) fn open(folder: &Path) -> Self {
-        let path = folder.join(FILE);
-        let text = fs::read_to_string(&path).unwrap_or_default();
-        let until = text.lines().filter_map(|line| {
+        let file = KeptFile::new(folder, FILE);
+        let until = file.rows(|line| {
             let (until, name) = line.split_once('\t')?;
             Some((name.to_owned(), Time(until.parse().ok()?)))
         });
-        Self { path, until: Mutex::new(until.collect()) }
+        Self { file, until: Mutex::new(until.into_iter().collect()) }
     }
 
     /// Until when a provider's account is shared; the beginning of time where it is not.
@@ -48,8 +45,7 @@ impl SharedAccounts {
         if before.unwrap_or_default() == until {
             return;
         }
-        let lines = all.iter().map(|(name, until)| format!("{}\t{name}\n", until.0));
-        kept_file::write(&self.path, &lines.collect::<String>());
+        self.file.write(all.iter().map(|(name, until)| format!("{}\t{name}", until.0)));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Looking at what no other loop looks at as a whole: purchases that stay in doubt, activations
 //! whose provider is not connected or has not answered about them, the machine's clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +43,7 @@ pub(super) async fn attend(orders: Arc<Orders>, mut stop: watch::Receiver<bool>,
         tell_left_unended(&orders);
         if look.is_multiple_of(LEFT_EVERY) {
             report_left(&orders).await;
+            forget_ended(&orders);
         }
         keep(&orders).await;
         look += 1;
@@ -55,9 +56,8 @@ async fn keep(orders: &Arc<Orders>) {
     let orders = Arc::clone(orders);
     let keep = move || {
         orders.market.attention.keep();
-        orders.keep_costs();
         let now = orders.market.clock.now();
-        orders.providers.list().iter().for_each(|connected| connected.keep_pause(now));
+        orders.providers.list().iter().for_each(|connected| connected.keep(now));
     };
     if let Err(error) = tokio::task::spawn_blocking(keep).await {
         tracing::error!("what a later start shows again was not kept: {error}");
@@ -77,6 +77,21 @@ fn tell_left_unended(orders: &Orders) {
             market.attention.recall(AttentionKind::EndLeft, (&*known.name, order), UNENDED);
         }
     }
+}
+
+/// Takes the ends off the attention list that have come about, or are tried no longer: one that was
+/// refused before a start is shown from then on, and its next try knows nothing of it.
+fn forget_ended(orders: &Orders) {
+    let (market, kind) = (&orders.market, AttentionKind::EndRefused);
+    let refused = market.attention.subjects(kind);
+    if refused.is_empty() {
+        return;
+    }
+    let orphans = market.read_model.orphans().into_iter();
+    let mut left: BTreeSet<_> = orphans.map(|(.., orphan)| orphan.order).collect();
+    left.extend(market.read_model.unended());
+    let is_over = |about: &AttentionSubject| about.order.is_none_or(|order| !left.contains(&order));
+    refused.into_iter().filter(is_over).for_each(|about| market.attention.clear(kind, about));
 }
 
 /// Activations that are left at a provider.

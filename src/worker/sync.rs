@@ -231,6 +231,7 @@ impl Syncer {
         self.connected.note(|health| {
             (health.balance, health.balance_at) = (Some(balance), Some(now));
         });
+        self.connected.heed_balance(balance);
         self.connected.funds().set_balance(balance);
         self.report(AttentionKind::BalanceFailed, None);
     }

@@ -32,8 +32,8 @@ pub(super) const LIST: Described = Described::new(
              "driver": "fivesim", "currency": "USD", "breaker": "closed", "enabled": true, "on_sale": true,
              "balance": "12.500000", "spendable": "11.900000", "balance_low": false,
              "last_sync_at": "2026-11-20T09:30:00.000Z", "offers": 41200, "rows": 41212,
-             "unknown_rows": 12, "misfits": 0, "quarantined": 0, "overcharged": 0, "unobtainable": 0,
-             "unattributed": 0,
+             "unknown_rows": 12, "misfits": 0, "quarantined": 0, "overcharged": 0, "too_cheap": 0,
+             "unobtainable": 0, "unattributed": 0,
              "last_error": "buy: no_balance: NO_BALANCE",
              "errors": [
                 {"at": "2026-11-20T09:29:12.000Z", "operation": "buy", "order_id": "1042",
@@ -83,6 +83,7 @@ fn connection<'a>(provider: &'a Connected, health: &'a Health) -> Connection<'a>
         misfits: health.misfits,
         quarantined: health.quarantined,
         overcharged: health.overcharged,
+        too_cheap: health.too_cheap,
         unobtainable: health.unobtainable,
         unattributed: health.unattributed,
         last_error: health.failures.back().map(Failure::to_string),
@@ -216,6 +217,9 @@ struct Connection<'a> {
     /// Offers that are not sold because the provider charged more for one of their numbers than
     /// the customer paid; they come back when their listed cost is as much.
     overcharged: usize,
+    /// Offers that are not sold for ten minutes to an hour because the provider refused a purchase at
+    /// their listed cost as too cheap and named no price; a higher listed cost brings them back.
+    too_cheap: usize,
     /// Offers that are not sold for a while because purchases were refused more than once though
     /// the price list has numbers, as one whose listed cost buys none.
     unobtainable: usize,

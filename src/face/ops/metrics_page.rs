@@ -77,7 +77,7 @@ const OF_DELIVERIES: [(&str, &str, Delivery); 3] = [
     ),
 ];
 
-const OF_PROVIDERS: [(&str, &str, Measure); 13] = [
+const OF_PROVIDERS: [(&str, &str, Measure); 14] = [
     (
         "nexnum_provider_enabled",
         "1 while the provider is enabled, so that orders may buy from it.",
@@ -123,6 +123,11 @@ const OF_PROVIDERS: [(&str, &str, Measure); 13] = [
         "nexnum_provider_overcharged_offers",
         "Offers that are not sold because a number of theirs cost more than its customer paid.",
         |health, _, _| Some(health.overcharged as i64),
+    ),
+    (
+        "nexnum_provider_too_cheap_offers",
+        "Offers that are not sold for a while because purchases at their cost are refused as too cheap.",
+        |health, _, _| Some(health.too_cheap as i64),
     ),
     (
         "nexnum_provider_unobtainable_offers",

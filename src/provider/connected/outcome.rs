@@ -5,17 +5,17 @@ use nexnum_engine::breaker::{BreakerInput, HARD_PAUSE_MS};
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::time::Time;
 
+use super::refusals::RefusedFor;
 use super::{Connected, Failure, Guarded};
 use crate::attention::AttentionKind;
-use crate::provider::key_word;
 
 /// Why the breaker is to change.
 #[derive(Clone, Copy)]
 pub(super) enum Cause<'a> {
     /// Nothing failed.
     None,
-    /// A call failed, for our key or not.
-    Of { failure: &'a Failure, of_key: bool },
+    /// A call failed.
+    Of { failure: &'a Failure, why: RefusedFor },
 }
 
 impl Connected {
@@ -28,7 +28,7 @@ impl Connected {
     /// Records what a purchase or a probe that failed counts as. If the breaker opens, the operator
     /// is told of this failure: others may have been noted since, of calls that it does not count.
     pub(crate) fn record_failure(&self, input: BreakerInput, failure: &Failure) {
-        let cause = Cause::Of { failure, of_key: false };
+        let cause = Cause::Of { failure, why: RefusedFor::Other };
         self.change(&mut self.breaker.lock(), input, failure.at, cause);
     }
 
@@ -40,8 +40,12 @@ impl Connected {
         error: &ProviderError,
     ) {
         let failure = &Failure::of(now, op, order, error);
-        let cause = Cause::Of { failure, of_key: key_word::is_refused(error) };
-        self.change(&mut self.breaker.lock(), input, now, cause);
+        let cause = Cause::Of { failure, why: RefusedFor::of(error.kind) };
+        let mut guarded = self.breaker.lock();
+        if op == Op::Buy && input == BreakerInput::Good {
+            self.was_refused_a_product(&mut guarded);
+        }
+        self.change(&mut guarded, input, now, cause);
     }
 
     pub(super) fn change(
@@ -53,7 +57,8 @@ impl Connected {
     ) {
         let before = guarded.breaker;
         guarded.breaker = before.after(input, now);
-        if let Cause::Of { of_key, .. } = cause {
+        if let Cause::Of { why, .. } = cause {
+            let of_key = why == RefusedFor::Key;
             let is_calm = || now.ms_since(guarded.closed_at) >= HARD_PAUSE_MS;
             guarded.ends_early = of_key
                 && !guarded.breaker.is_closed()
@@ -67,6 +72,7 @@ impl Connected {
         if guarded.breaker.is_closed() {
             (guarded.closed_at, guarded.ends_early) = (now, false);
         } else if !self.is_retired() {
+            self.has_closed(guarded, input, cause);
             guarded.is_told = true;
             let last = match cause {
                 Cause::None => String::new(),

@@ -12,17 +12,17 @@ use nexnum_engine::time::Time;
 use super::{CALM_MS, Connected, Guarded, Health, OF_BREAKER};
 use crate::attention::AttentionKind;
 use crate::provider::dispatch::{Lane, PauseOf};
-use crate::provider::kept_pauses::KeptPause;
 
 /// A shorter pause is no reason to look: most providers ask for a second or two now and then.
-const PAUSE_TOLD: Duration = Duration::from_secs(5);
+pub(super) const PAUSE_TOLD: Duration = Duration::from_secs(5);
 
 impl Connected {
     /// Whether the offers can be claimed under this breaker, a pause aside.
     fn sells(&self, breaker: Breaker) -> bool {
         let is_listed = self.listed.load(Ordering::Relaxed);
         let is_right_money = || self.client.currency_problem().is_none();
-        self.is_enabled() && is_listed && breaker.is_closed() && is_right_money()
+        let is_held = self.held.load(Ordering::Relaxed);
+        self.is_enabled() && is_listed && !is_held && breaker.is_closed() && is_right_money()
     }
 
     /// Whether the offers can be claimed under this breaker.
@@ -66,8 +66,11 @@ impl Connected {
     /// breaker is over.
     pub(crate) fn look(&self, now: Time) {
         self.heed_currency();
+        let too_cheap = self.least_costs.too_cheap(now);
+        self.note(|health| health.too_cheap = too_cheap);
         let mut guarded = self.breaker.lock();
         self.heed_key(&mut guarded, now);
+        self.heed_refused(&mut guarded, now);
         self.show(&guarded);
         self.report_pause(&mut guarded);
         let is_calm = guarded.breaker.is_closed() && now.ms_since(guarded.closed_at) >= CALM_MS;
@@ -86,27 +89,6 @@ impl Connected {
                 }
             }
         }
-    }
-
-    /// Goes on with the pause that it asked for before a start.
-    pub(crate) fn resume_pause(&self, now: Time) {
-        let kept = self.bases.as_ref().and_then(|bases| bases.pauses().of(self.name()));
-        if let Some(KeptPause { of, until }) = kept.filter(|kept| kept.until > now) {
-            let left = Duration::from_millis(until.ms_since(now));
-            self.client.room().dispatcher().pause(of, left);
-        }
-    }
-
-    /// Keeps how it pauses for a later start. It waits for the disk if that has changed.
-    pub(crate) fn keep_pause(&self, now: Time) {
-        let Some(bases) = self.bases.as_ref().filter(|_| !self.is_retired()) else { return };
-        let pause = self.client.room().dispatcher().longest_pause();
-        let pause = pause.filter(|(_, left)| *left > PAUSE_TOLD);
-        let pause = pause.map(|(of, left)| {
-            let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-            KeptPause { of, until: now.plus_ms(left_ms) }
-        });
-        bases.pauses().note(self.name(), pause);
     }
 
     /// Tells the operator of a pause that is not short, until it is over.

@@ -12,6 +12,7 @@ use nexnum_engine::breaker::BreakerInput;
 use nexnum_engine::time::Time;
 
 use super::outcome::Cause;
+use super::refusals::RefusedFor;
 use super::{Connected, Failure, Guarded};
 use crate::attention::AttentionKind;
 use crate::provider::consequence;
@@ -104,8 +105,11 @@ impl Connected {
         guarded.is_told = true;
         // An open breaker's pause is not begun anew by each poll, or no probe would ever be due.
         if guarded.breaker.is_closed() {
-            let of_key = kind == AttentionKind::KeyRefused;
-            self.change(&mut guarded, BreakerInput::Hard, *now, Cause::Of { failure, of_key });
+            let why = match kind {
+                AttentionKind::KeyRefused => RefusedFor::Key,
+                _ => RefusedFor::Other,
+            };
+            self.change(&mut guarded, BreakerInput::Hard, *now, Cause::Of { failure, why });
         }
     }
 

@@ -11,11 +11,15 @@ use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ServiceId};
 use std::time::Duration;
 
 fn connected() -> Connected {
+    connected_at(None)
+}
+
+fn connected_at(base_url: Option<&str>) -> Connected {
     let (_, text) = Driver::shipped()[0];
     let driver = Arc::new(Driver::parse(text).expect("shipped drivers parse"));
     let config = ClientConfig {
         provider: "one".to_owned(),
-        base_url: None,
+        base_url: base_url.map(str::to_owned),
         credentials: Credentials::default(),
         rate: rust_decimal::Decimal::ONE,
         currency: None,
@@ -159,6 +163,80 @@ fn nothing_is_sold_at_costs_that_were_reckoned_in_another_way() {
 }
 
 #[test]
+fn purchases_that_are_refused_whatever_other_calls_say_are_told_and_tried_ever_more_seldom() {
+    let (connected, second) = (connected(), |n: u64| Time(1_000_000 + 1_000 * n));
+    let error = ProviderError::new(ErrorKind::NoBalance, true, "NO_BALANCE");
+    let refused = |at: u64| {
+        connected.record_error(BreakerInput::Hard, (second(at), Op::Buy, None), &error);
+        connected.note_error(second(at), Op::Buy, None, &error);
+    };
+    let is_on_sale = |at: u64| {
+        if connected.may_probe(second(at)) {
+            connected.record_success(second(at));
+        }
+        connected.look(second(at));
+        connected.figures().on_sale
+    };
+    let words = || told(&connected).into_iter().map(AttentionKind::word).collect::<Vec<_>>();
+    refused(0);
+    assert!(!is_on_sale(59) && is_on_sale(60));
+    assert_eq!(words(), ["purchases_refused", "breaker_open"]);
+    let mut at = 61;
+    for pause_s in [120, 240, 480, 900, 900] {
+        refused(at);
+        assert!(!is_on_sale(at + pause_s - 1), "{pause_s}");
+        assert!(is_on_sale(at + pause_s), "{pause_s}");
+        assert!(words().contains(&"purchases_refused"));
+        assert!(is_on_sale(at + pause_s + 100), "until the next buyer comes");
+        assert_eq!(words(), ["purchases_refused"]);
+        at += pause_s + 200;
+    }
+    // What our account holds comes from another call: more of it lets the next purchase try.
+    refused(at);
+    assert!(!is_on_sale(at + 60), "the probe");
+    connected.heed_balance(Micros(9));
+    assert!(!is_on_sale(at + 70), "as much as before, or less");
+    connected.heed_balance(Micros(10));
+    assert!(is_on_sale(at + 71) && words() == ["purchases_refused"]);
+    connected.record_error(
+        BreakerInput::Good,
+        (second(at + 72), Op::Buy, None),
+        &ProviderError::new(ErrorKind::NoNumbers, true, "NO_NUMBERS"),
+    );
+    assert_eq!(words(), ["purchases_refused"], "it may look at our money last");
+    connected.record_bought(second(at + 73));
+    assert_eq!(words(), [""; 0]);
+    // The first one again: more money explains it.
+    refused(at + 100);
+    assert!(is_on_sale(at + 160) && words().contains(&"purchases_refused"));
+    connected.heed_balance(Micros(11));
+    connected.heed_balance(Micros(12));
+    assert!(!words().contains(&"purchases_refused"));
+}
+
+#[test]
+fn purchases_that_fail_whatever_probes_say_are_told_until_one_does_not() {
+    let (connected, second) = (connected(), |n: u64| Time(1_000_000 + 1_000 * n));
+    let is_told = || told(&connected).contains(&AttentionKind::PurchasesRefused);
+    let probed = |at: u64| {
+        assert!(connected.may_probe(second(at)));
+        connected.record_success(second(at));
+        assert!(connected.figures().on_sale);
+    };
+    (0..5).for_each(|n| failed(&connected, Op::Buy, BreakerInput::Bad, second(n)));
+    probed(100);
+    assert!(!is_told(), "it may have been down, and be well again");
+    failed(&connected, Op::Buy, BreakerInput::Bad, second(101));
+    assert!(is_told());
+    probed(200);
+    connected.look(second(300));
+    assert_eq!(told(&connected), [AttentionKind::PurchasesRefused]);
+    let error = ProviderError::new(ErrorKind::NoNumbers, true, "NO_NUMBERS");
+    connected.record_error(BreakerInput::Good, (second(301), Op::Buy, None), &error);
+    assert!(!is_told(), "purchases are answered");
+}
+
+#[test]
 fn a_refused_key_takes_the_offers_off_sale_until_a_probe_goes_well() {
     let told_of = [
         (ErrorKind::BadKey, AttentionKind::KeyRefused),
@@ -210,13 +288,15 @@ fn a_refused_key_that_is_accepted_again_ends_the_stop_and_not_again_at_once() {
     use Op::{Balance, Buy, ListActive, Status};
     assert!(!calls(Balance, Some(ErrorKind::BadKey), 0));
     assert!(!calls(Status, None, 1) && calls(ListActive, None, 2), "the list proves it");
-    // It refuses purchases alone: they are tried once a minute, as if nothing had been accepted.
-    for minute in 0..3 {
-        let at = 3 + 60 * minute;
+    // It refuses purchases alone: they are tried ever more seldom, as if nothing had been accepted.
+    for (at, pause_s) in [(3, 60), (63, 120)] {
         assert!(!calls(Buy, Some(ErrorKind::BadKey), at));
         assert!(!calls(ListActive, None, at + 1) && !calls(Balance, None, at + 59));
         assert!(connected.may_probe(second(at + 60)));
         connected.record_success(second(at + 60));
+        connected.look(second(at + pause_s - 1));
+        assert_eq!(connected.figures().on_sale, pause_s == 60);
+        connected.look(second(at + pause_s));
         assert!(connected.figures().on_sale);
     }
     let is_told = |at: u64| {
@@ -279,10 +359,10 @@ fn a_breaker_that_opens_again_and_again_is_one_row() {
         connected.look(now.plus_ms(1_000));
     }
     let (rows, _) = connected.attention.rows(9);
-    let [row] = &rows[..] else { panic!("one row: {rows:?}") };
-    assert_eq!((row.kind, row.count), (AttentionKind::BreakerOpen, 3));
+    let counts: Vec<_> = rows.iter().map(|row| (row.kind, row.count)).collect();
+    assert_eq!(counts, [(AttentionKind::PurchasesRefused, 2), (AttentionKind::BreakerOpen, 3)]);
     connected.look(now.plus_ms(CALM_MS));
-    assert_eq!(told(&connected), []);
+    assert_eq!(told(&connected), [AttentionKind::PurchasesRefused]);
 }
 
 #[test]
@@ -386,3 +466,5 @@ fn a_provider_is_on_sale_while_an_order_could_be_placed_there() {
     refused(&connected, Op::Balance, ErrorKind::WrongCurrency, Time(1));
     assert!(!is_on_sale(), "it is stopped");
 }
+
+mod kept;

@@ -152,12 +152,11 @@ impl Pauses {
         all.max(self.lanes[lane as usize]).filter(|until| *until > now)
     }
 
-    /// What pauses longest, and for how long.
-    pub(super) fn longest(&self, now: Instant) -> Option<(PauseOf, Duration)> {
-        let lanes = LANES.map(|lane| (self.lanes[lane as usize], PauseOf::One(lane)));
-        let all = lanes.into_iter().chain([(self.all, PauseOf::All)]);
-        let last = all.max_by_key(|(until, _)| *until);
-        let (until, of) = last.and_then(|(until, of)| Some((until?, of)))?;
-        (until > now).then(|| (of, until - now))
+    /// What pauses, and for how long; of equal ones the pause of all calls comes last.
+    pub(super) fn lasting(&self, now: Instant) -> Vec<(PauseOf, Duration)> {
+        let lanes = LANES.map(|lane| (PauseOf::One(lane), self.lanes[lane as usize]));
+        let all = lanes.into_iter().chain([(PauseOf::All, self.all)]);
+        let lasting = all.filter_map(|(of, until)| Some((of, until.filter(|until| *until > now)?)));
+        lasting.map(|(of, until)| (of, until - now)).collect()
     }
 }

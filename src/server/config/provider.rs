@@ -6,7 +6,8 @@ use std::time::Duration;
 use nexnum_driver::{Currency, Driver};
 use nexnum_engine::money::Micros;
 use nexnum_storage::secrets::NAME_LEN_MAX as SECRET_NAME_LEN_MAX;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::config_value;
 use crate::provider::client_config::Timeouts;
@@ -74,13 +75,13 @@ pub struct ProviderConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy_env: Option<String>,
     /// Seconds in which it must be reached.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "connect_s", skip_serializing_if = "Option::is_none")]
     pub connect_timeout_s: Option<u64>,
     /// Seconds that a call may take from its turn on, but for price lists.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "call_s", skip_serializing_if = "Option::is_none")]
     pub call_timeout_s: Option<u64>,
     /// Seconds that a price list may take from its turn on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "prices_s", skip_serializing_if = "Option::is_none")]
     pub prices_timeout_s: Option<u64>,
     /// Whether it is bought from.
     #[serde(default = "yes")]
@@ -89,7 +90,7 @@ pub struct ProviderConfig {
     #[serde(default)]
     pub priority: u8,
     /// How often it goes first among equal prices of one priority, beside the others' weights.
-    #[serde(default = "one")]
+    #[serde(default = "one", deserialize_with = "weight")]
     pub weight: u8,
     /// The operator is told when our account there holds less.
     #[serde(
@@ -117,7 +118,7 @@ pub struct ProviderConfig {
     #[serde(default)]
     pub shared_account: bool,
     /// Seconds between two syncs of its offers.
-    #[serde(default = "sync_interval_s")]
+    #[serde(default = "sync_interval_s", deserialize_with = "sync_s")]
     pub sync_interval_s: u64,
 }
 
@@ -131,6 +132,27 @@ const fn one() -> u8 {
 
 const fn sync_interval_s() -> u64 {
     SYNC_INTERVAL_S
+}
+
+fn sync_s<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    config_value::within(deserializer, SYNC_S)
+}
+
+fn weight<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    let weight = config_value::within(deserializer, WEIGHTS)?;
+    u8::try_from(weight).map_err(D::Error::custom)
+}
+
+fn connect_s<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    config_value::within(deserializer, CONNECT_S).map(Some)
+}
+
+fn call_s<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    config_value::within(deserializer, CALL_S).map(Some)
+}
+
+fn prices_s<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    config_value::within(deserializer, PRICES_S).map(Some)
 }
 
 /// The rule that a provider's name breaks, if any.
@@ -194,21 +216,6 @@ impl ProviderConfig {
                  {most} bytes",
                 secret.len()
             ));
-        }
-        let bounded = [
-            ("sync_interval_s", Some(self.sync_interval_s), SYNC_S),
-            ("weight", Some(self.weight.into()), WEIGHTS),
-            ("connect_timeout_s", self.connect_timeout_s, CONNECT_S),
-            ("call_timeout_s", self.call_timeout_s, CALL_S),
-            ("prices_timeout_s", self.prices_timeout_s, PRICES_S),
-        ];
-        for (field, value, bounds) in bounded {
-            if let Some(value) = value.filter(|value| !bounds.contains(value)) {
-                let (least, most) = (bounds.start(), bounds.end());
-                return Some(format!(
-                    "{field} of provider {name:?} is {value}: it must be from {least} to {most}"
-                ));
-            }
         }
         if self.low_balance < Micros::ZERO {
             return Some(format!(

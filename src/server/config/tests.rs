@@ -164,6 +164,17 @@ fn a_provider_s_error_names_the_provider() {
     left_out(&provider("priority = 256"), &["line 4", "256"]);
     left_out(&provider("weight = 0"), &["weight", "\"a\"", "1 to 100"]);
     left_out(&provider("weight = 101"), &["weight", "101", "1 to 100"]);
+    for (field, range) in [
+        ("weight", "from 1 to 100"),
+        ("sync_interval_s", "from 5 to 86400"),
+        ("connect_timeout_s", "from 1 to 20"),
+        ("call_timeout_s", "from 1 to 20"),
+        ("prices_timeout_s", "from 1 to 300"),
+    ] {
+        for value in ["-1", "0", "99999", "1.5", "\"x\""] {
+            left_out(&provider(&format!("{field} = {value}")), &["line 4", field, range]);
+        }
+    }
     left_out(&provider("low_balance = true"), &["line 4", "a decimal number"]);
     left_out(&provider("low_balance = \"-1\""), &["low_balance"]);
     refused(&format!("{}{}", provider(""), provider("")), &["two providers", "\"a\""]);

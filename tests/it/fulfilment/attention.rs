@@ -80,6 +80,42 @@ async fn a_key_that_is_refused_takes_the_provider_off_sale() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refused_key_is_told_through_a_restart_until_it_is_accepted() {
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    let row = |rig: &Rig| {
+        let (rows, _) = rig.orders().market.attention.rows(usize::MAX);
+        rows.into_iter().find(|row| row.kind == AttentionKind::KeyRefused)
+    };
+    rig.sandbox.faults(HANDLER).set(FaultKind::KeyRefused, 1.0);
+    rig.orders().providers.list()[0].sync_now();
+    until(|| row(&rig).is_some()).await;
+    let since = row(&rig).unwrap().since;
+    let rig = rig.close().await.open().await;
+    let provider = rig.orders().providers.list().remove(0);
+    assert_eq!(row(&rig).map(|row| row.since), Some(since));
+    assert!(!provider.figures().on_sale);
+    rig.sandbox.faults(HANDLER).clear();
+    let rig = rig.close().await.open().await;
+    assert_eq!(row(&rig).map(|row| row.since), Some(since), "it has not been accepted yet");
+    let provider = rig.orders().providers.list().remove(0);
+    until(|| provider.figures().on_sale).await;
+    until(|| row(&rig).is_none()).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_was_refused_before_a_restart_is_told_until_nothing_has_to_end() {
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    let provider = rig.orders().providers.list()[0].name().to_owned();
+    let kind = AttentionKind::EndRefused;
+    rig.orders().market.attention.raise(kind, (&*provider, OrderId(99)), "not taken");
+    let rig = rig.close().await.open().await;
+    assert_eq!(rig.noticed(kind), 1);
+    until(|| rig.noticed(kind) == 0).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_accepted_again_is_on_sale_without_a_probe() {
     let rig = Rig::start(&[(HANDLER, 100_000)]).await;
     let provider = rig.orders().providers.list().remove(0);

@@ -95,6 +95,34 @@ async fn an_overcharged_offer_is_not_sold_after_a_restart_days_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_overcharge_that_became_known_after_its_list_had_caught_up_is_over_after_a_restart() {
+    let rig = Rig::start(&[(FIVESIM, 100_000)]).await;
+    rig.pin(FIVESIM, 500_000);
+    rig.sandbox.faults(FIVESIM).next(FaultKind::BoughtButReplyLost);
+    let listed = async {
+        until(|| !rig.sandbox.bought(FIVESIM).is_empty()).await;
+        rig.sync().await;
+        rig.ask().cost
+    };
+    let (id, listed) = tokio::join!(rig.buy(None), listed);
+    assert_eq!(listed, Micros(500_000), "before the purchase was found");
+    let order = rig.order(id.unwrap(), received).await;
+    assert_eq!((order.price, order.cost), (Micros(120_000), Micros(500_000)));
+    let overcharged = |rig: &Rig| rig.orders().providers.list().remove(0).health().overcharged;
+    until(|| overcharged(&rig) == 1).await;
+    // The list says as much still, and nothing of it has changed.
+    rig.sync().await;
+    assert_eq!((rig.ask_of(&order).stock > 0, overcharged(&rig)), (true, 0));
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    rig.pin(FIVESIM, 100_000);
+    rig.sync().await;
+    let rig = rig.reopened().await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!((rig.ask_of(&order).stock, overcharged(&rig)), (5, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_that_a_list_shows_is_booked_at_what_the_list_says_was_charged() {
     let rig = Rig::start(&[(FIVESIM, 100_000)]).await;
     rig.pin(FIVESIM, 500_000);
@@ -184,15 +212,19 @@ async fn an_offer_refused_as_too_cheap_without_a_price_stays_out_until_its_cost_
     rig.pin(HANDLER, 90_000);
     let refused = rig.buy(Some(200_000)).await;
     assert!(matches!(refused, Err(Refusal::NoNumbers { .. })), "{refused:?}");
+    let too_cheap = |rig: &Rig| rig.orders().providers.list()[0].figures().too_cheap;
     assert_eq!(rig.ask().stock, 0);
+    until(|| too_cheap(&rig) == 1).await;
     rig.pin(HANDLER, 50_000);
     let rig = rig.reopened().await;
     assert_eq!(rig.ask().stock, 0);
+    until(|| too_cheap(&rig) == 1).await;
     for (listed, stock) in [(50_000, 0), (40_000, 0), (51_000, 5), (50_000, 5)] {
         rig.pin(HANDLER, listed);
         rig.sync().await;
         assert_eq!((rig.ask().cost, rig.ask().stock), (Micros(listed), stock));
     }
+    until(|| too_cheap(&rig) == 0).await;
     rig.stop().await;
 }
 
