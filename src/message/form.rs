@@ -6,16 +6,17 @@
 use memchr::memmem;
 use nexnum_driver::decoded;
 
+use crate::message::transfer;
+
 /// Parts of a form that are looked at: a message has five.
 const PARTS_MAX: usize = 100;
 
+/// A field's name, and its value or what is wrong with it.
+pub(super) type Field = (String, Result<String, &'static str>);
+
 /// The fields of a body of this type, in their order; `None` if the type is no form's. `names`
 /// are those that say something to its reader.
-pub(super) fn fields(
-    content_type: &str,
-    body: &[u8],
-    names: &[&str],
-) -> Option<Vec<(String, String)>> {
+pub(super) fn fields(content_type: &str, body: &[u8], names: &[&str]) -> Option<Vec<Field>> {
     let kind = content_type.split(';').next().unwrap_or_default().trim();
     if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Some(pairs(content_type, body, names));
@@ -26,7 +27,7 @@ pub(super) fn fields(
 
 /// The fields of `name=value&name=value`. What follows a `&` and begins no field belongs to the
 /// value before it, whose `&` was not escaped.
-pub(super) fn pairs(content_type: &str, body: &[u8], names: &[&str]) -> Vec<(String, String)> {
+pub(super) fn pairs(content_type: &str, body: &[u8], names: &[&str]) -> Vec<Field> {
     let mut found: Vec<(&[u8], Vec<u8>)> = Vec::new();
     for piece in body.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty()) {
         match found.last_mut() {
@@ -42,7 +43,7 @@ pub(super) fn pairs(content_type: &str, body: &[u8], names: &[&str]) -> Vec<(Str
         }
     }
     let said = |part: &[u8]| decoded(content_type, &unescaped(part)).into_owned();
-    found.iter().map(|(name, value)| (said(name), said(value))).collect()
+    found.iter().map(|(name, value)| (said(name), Ok(said(value)))).collect()
 }
 
 /// Whether a piece behind a value is a field of its own, not the rest of a text or of a link.
@@ -92,7 +93,7 @@ fn unescaped(part: &[u8]) -> Vec<u8> {
 }
 
 /// The named parts between boundaries (RFC 7578); files are passed over as other fields are.
-fn parts(boundary: &str, body: &[u8]) -> Option<Vec<(String, String)>> {
+fn parts(boundary: &str, body: &[u8]) -> Option<Vec<Field>> {
     let boundary = format!("--{boundary}");
     let marks: Vec<usize> = memmem::find_iter(body, boundary.as_bytes()).take(PARTS_MAX).collect();
     let part = |at: usize| {
@@ -115,7 +116,10 @@ fn parts(boundary: &str, body: &[u8]) -> Option<Vec<(String, String)>> {
         };
         let disposition = header("content-disposition")?;
         let name = parameter(&disposition, "name")?.to_owned();
-        Some((name, decoded(&header("content-type").unwrap_or_default(), value).into_owned()))
+        let [kind, encoding] = ["content-type", "content-transfer-encoding"]
+            .map(|wanted| header(wanted).unwrap_or_default());
+        let value = transfer::plain(&encoding, value);
+        Some((name, value.map(|value| decoded(&kind, &value).into_owned())))
     };
     (!marks.is_empty()).then(|| (0..marks.len()).filter_map(part).collect())
 }
@@ -134,6 +138,8 @@ mod tests {
     #[track_caller]
     fn check(content_type: &str, body: &[u8], expected: &[(&str, &str)]) {
         let found = fields(content_type, body, &["text"]).unwrap_or_default();
+        let said = |(name, value): Field| (name, value.unwrap());
+        let found: Vec<(String, String)> = found.into_iter().map(said).collect();
         let found: Vec<_> = found.iter().map(|(name, value)| (&**name, &**value)).collect();
         assert_eq!(found, expected, "{content_type}");
     }
@@ -177,7 +183,7 @@ mod tests {
             (b"text=see https://a.b/v?u=1 now&port=3", "see https://a.b/v?u=1 now"),
         ] {
             let found = fields(plain, body, &["text", "number"]).unwrap();
-            assert_eq!(found[0], ("text".into(), text.into()));
+            assert_eq!(found[0], ("text".into(), Ok(text.into())));
         }
         check(
             plain,

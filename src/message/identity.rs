@@ -161,13 +161,18 @@ pub fn of_posted(
         None => true,
         Some(_) if parts.id.is_some() => false,
         Some(_) if parts.has_code => awaited && last_elsewhere.is_none(),
-        Some(last) => now.ms_since(last) >= REPEATED_MS && !is_others,
+        Some(last) => !is_soon(last, now) && !is_others,
     };
     if is_new && times < OCCURRENCES_MAX {
         Verdict::New(occurrence(first, times))
     } else {
         Verdict::Repeat
     }
+}
+
+/// True while an equal text without a code is the same message.
+pub fn is_soon(at: Time, now: Time) -> bool {
+    now.ms_since(at) < REPEATED_MS
 }
 
 /// True if a code may stand in a text in which none was found: it has figures, or a link.
@@ -255,7 +260,7 @@ pub fn of_polled(
     let is_more = counted.spare() > spare;
     let again = Verdict::New(occurrence(first, times));
     if !parts.has_code {
-        let is_late = is_more && now.ms_since(last) >= REPEATED_MS;
+        let is_late = is_more && !is_soon(last, now);
         return if is_late { again } else { Verdict::Repeat };
     }
     // While another is awaited a single call of a provider that can tell shows one code: the

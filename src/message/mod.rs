@@ -12,4 +12,5 @@ pub mod named;
 mod named_tables;
 pub mod number;
 pub mod repeated;
+mod transfer;
 pub mod unseen;

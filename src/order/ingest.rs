@@ -131,24 +131,22 @@ impl Orders {
             let order = match self.holder(&orders, posted, &message) {
                 Ok(order) => order,
                 // Its source repeats what an operator has brought to one of them.
-                Err(_)
-                    if orders.iter().any(|order| received::has(order, &parts, &readable, now)) =>
-                {
+                Err(_) if orders.iter().any(|it| self.has_posted(it, &parts, &readable, now)) => {
                     return Ok(Ingested::Duplicate);
                 }
                 Err(refusal) => return Err(refusal),
             };
             let came = |digest: u128| {
                 let received = orders.iter().find_map(|known| {
-                    let at = received::posted_at(known, digest, &parts, &readable)?;
+                    let at = self.posted_at(known, digest, &parts, &readable, now)?;
                     Some(Came { at, here: known.id == order.id })
                 });
                 // Known to the engine alone: an earlier buyer's, whose order is gone.
-                let earlier =
-                    || refused.contains(&digest).then_some(Came { at: Time(0), here: false });
-                received.or_else(earlier)
+                let gone = Came { at: Time(0), here: false };
+                received.or_else(|| refused.contains(&digest).then_some(gone))
             };
-            let digest = match identity::of_posted(&parts, came, order.awaits_another, now) {
+            let awaited = self.awaits_code(&order);
+            let digest = match identity::of_posted(&parts, came, awaited, now) {
                 Verdict::New(digest) => digest,
                 Verdict::Repeat | Verdict::Unclear => return Ok(Ingested::Duplicate),
             };
@@ -157,7 +155,7 @@ impl Orders {
             let message = incoming(parts.sender, &readable, digest);
             let command = IngestMessage { order: order.id, message, callback };
             match self.market.execute(command).await {
-                Ok(_) => return Ok(self.ingested(order.id, digest)),
+                Ok(_) => return Ok(self.ingested(order.id, digest, awaited)),
                 Err(Refused::Rejected(Reject::DuplicateMessage)) => refused.insert(digest),
                 Err(Refused::Rejected(Reject::UnknownOrder)) => return Err(Refusal::NoHolder),
                 Err(refusal) => return Err(refusal.into()),
@@ -165,12 +163,15 @@ impl Orders {
         }
     }
 
-    /// What became of a message that the engine has taken, which readers see by now.
-    fn ingested(&self, order: OrderId, digest: u128) -> Ingested {
-        let order = self.market.read_model.order(order);
-        let is_it = |known: &&Message| known.digest == digest && !known.late;
-        let is_shown = order.is_some_and(|order| order.messages.iter().any(|m| is_it(&m)));
-        if is_shown { Ingested::Accepted } else { Ingested::Late }
+    /// What became of a message that the engine has taken, which readers see by now. A wish that
+    /// was open stays so for a code if it has none.
+    fn ingested(&self, order: OrderId, digest: u128, awaited: bool) -> Ingested {
+        let Some(order) = self.market.read_model.order(order) else { return Ingested::Late };
+        let is_it = |known: &Message| known.digest == digest && !known.late;
+        if order.messages.last().is_some_and(|it| awaited && is_it(it) && it.code.is_empty()) {
+            self.kept_wishes.note(&order);
+        }
+        if order.messages.iter().any(is_it) { Ingested::Accepted } else { Ingested::Late }
     }
 
     /// Asks the provider how an activation stands and brings in what it received, as

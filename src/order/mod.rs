@@ -17,9 +17,11 @@ pub(crate) mod least_cost;
 pub mod matching;
 pub(crate) mod misfit;
 pub(crate) mod missing;
+mod numbered;
 pub mod orphan;
 mod overflow;
 mod place;
+mod posted;
 mod query;
 pub mod quote;
 mod received;
@@ -52,6 +54,7 @@ use crate::provider::providers::Providers;
 use self::doubt::Doubts;
 use self::in_flight::InFlight;
 use self::missing::Missing;
+use self::numbered::Numbered;
 use self::refused_ids::RefusedIds;
 use self::refused_told::RefusedTold;
 use self::single_flight::SingleFlight;
@@ -98,6 +101,9 @@ pub struct Orders {
     single_flight: SingleFlight,
     in_flight: InFlight,
     waited: Waited,
+    /// Wishes that a text without a code came to: a code that is equal answers them still.
+    kept_wishes: Waited,
+    numbered: Numbered,
     spare_copies: SpareCopies,
     unanswered_cancels: UnansweredCancels,
     own: OwnStock,
@@ -126,6 +132,8 @@ impl Orders {
             refused_ids: RefusedIds::default(),
             refused_told: Mutex::default(),
             waited: Waited::default(),
+            kept_wishes: Waited::default(),
+            numbered: Numbered::default(),
             spare_copies: SpareCopies::after_start(wishes),
             unanswered_cancels: UnansweredCancels::default(),
         })

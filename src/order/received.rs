@@ -5,7 +5,7 @@ use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 
 use crate::message::extract::Readable;
-use crate::message::identity::{self, Came, Parts, StatedParts, Verdict};
+use crate::message::identity::{self, Parts, StatedParts};
 use crate::message::unseen::is_placeholder;
 
 /// When an order received a digest.
@@ -27,15 +27,13 @@ pub(super) fn posted_at(
     parts: &Parts<'_>,
     readable: &Readable<'_>,
 ) -> Option<Time> {
-    let is_first = || is_told_by_text(parts) && digest == identity::first(parts);
-    let known = || alike(order, parts.sender, readable).filter(|_| is_first());
-    at(order, digest).or_else(|| at(order, known()?))
-}
-
-/// True if an order has a posted message, and none that is equal would be another.
-pub(super) fn has(order: &Order, parts: &Parts<'_>, readable: &Readable<'_>, now: Time) -> bool {
-    let came = |digest| posted_at(order, digest, parts, readable).map(|at| Came { at, here: true });
-    identity::of_posted(parts, came, order.awaits_another, now) == Verdict::Repeat
+    let is_first = parts.id.is_none() && digest == identity::first(parts);
+    at(order, digest).or_else(|| {
+        let stated = stated(parts.sender, readable);
+        let alike = |known: &&Message| identity::is_alike(stated, stated_of(known));
+        let known = order.messages.iter().filter(|_| is_first).filter(alike);
+        known.map(|known| known.received_at).max()
+    })
 }
 
 /// The message of an order that lacks a part that a reply shows of it; none where it may be one
@@ -46,7 +44,7 @@ pub(super) fn partial<'a>(
     readable: &Readable<'_>,
 ) -> Option<&'a Message> {
     let (digest, shown) = (identity::first(parts), [parts.sender, &readable.text, &readable.code]);
-    let stated = StatedParts { sender: parts.sender, text: &readable.text, code: &readable.code };
+    let stated = stated(parts.sender, readable);
     let mut same = order.messages.iter().filter(|known| {
         known.digest == digest || parts.id.is_none() && identity::is_alike(stated, stated_of(known))
     });
@@ -58,9 +56,14 @@ pub(super) fn partial<'a>(
 
 /// The digest of a message of an order that is the same, as far as both state it.
 pub(super) fn alike(order: &Order, sender: &str, readable: &Readable<'_>) -> Option<u128> {
-    let stated = StatedParts { sender, text: &readable.text, code: &readable.code };
+    let stated = stated(sender, readable);
     let known = order.messages.iter().find(|known| identity::is_alike(stated, stated_of(known)));
     known.map(|known| known.digest)
+}
+
+/// What a message says that comes.
+fn stated<'a>(sender: &'a str, readable: &'a Readable<'_>) -> StatedParts<'a> {
+    StatedParts { sender, text: &readable.text, code: &readable.code }
 }
 
 /// What a message says that has come.

@@ -252,3 +252,39 @@ fn an_array_of_one_message_is_that_message() {
         assert_eq!((&*fault.field, &*fault.detail), ("body", detail), "{body}");
     }
 }
+
+/// A form of parts whose text is encoded for its transfer.
+fn encoded(encoding: &str, text: &str) -> Vec<u8> {
+    let text = format!("\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{text}");
+    let part = |name: &str, rest: &str| {
+        format!("--X\r\nContent-Disposition: form-data; name=\"{name}\"{rest}\r\n")
+    };
+    let number = part("number", "\r\n\r\n+62810");
+    format!("{number}{}--X--\r\n", part("text", &text)).into_bytes()
+}
+
+#[test]
+fn a_part_of_a_form_is_decoded_from_what_it_is_encoded_in() {
+    let read = |encoding: &str, text: &str| {
+        let read = read("multipart/form-data; boundary=X", &encoded(encoding, text));
+        read.map(|posted| posted.text).map_err(|fault| fault.detail.to_string())
+    };
+    for (encoding, text, expected) in [
+        ("base64", "WW91ciBjb2RlIDQ4MjEz", "Your code 48213"),
+        ("BASE64", "WW91ciBj\r\nb2RlIDQ4MjE=\r\n", "Your code 4821"),
+        ("base64", "WW91ciBjb2RlIDQ4MjE", "Your code 4821"),
+        ("quoted-printable", "Your code =3D 482=\r\n13 =C3=A9 =zz", "Your code = 48213 é =zz"),
+        ("7bit", "Your code 48213=", "Your code 48213="),
+        ("8bit", "Your code 48213", "Your code 48213"),
+        ("binary", "Your code 48213", "Your code 48213"),
+        ("", "Your code 48213", "Your code 48213"),
+    ] {
+        assert_eq!(read(encoding, text).as_deref(), Ok(expected), "{encoding}");
+    }
+    for (encoding, text, word) in
+        [("base64", "Your code: 48213", "base64"), ("x-uuencode", "#0V%T", "transfer encoding")]
+    {
+        let fault = read(encoding, text).unwrap_err();
+        assert!(fault.contains(word), "{fault}");
+    }
+}

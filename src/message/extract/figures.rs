@@ -137,11 +137,41 @@ impl<'a> Builder<'a> {
         self.cues.get(at).filter(|cue| cue.start == start).map(|cue| cue.kind)
     }
 
-    /// True if the run at this place is a word of the table, or the beginning of a phrase.
+    /// True if the run at this place is a word of the table, or the beginning of a phrase; not a
+    /// group of a code that is such a word by chance.
     pub(super) fn is_cue(self, at: usize) -> bool {
         let atom = self.lexed.atoms[at];
         let cue = self.cues.partition_point(|cue| cue.start < atom.start);
-        self.cues.get(cue).is_some_and(|cue| cue.start == atom.start && cue.end >= atom.end)
+        let cue = self.cues.get(cue).filter(|cue| cue.start == atom.start && cue.end >= atom.end);
+        cue.is_some_and(|cue| cue.end > atom.end || !self.is_group(at))
+    }
+
+    /// True for capitals among groups of a code that are as long, with hyphens between them: the
+    /// currency's letters in `WXK-7PR-BAM`, not in `BAM-500` or `EUR-USD`.
+    pub(super) fn is_group(self, at: usize) -> bool {
+        let len = self.text(at).len();
+        let is_drawn = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
+        let dash = |at: usize| self.kind(at) == Some(AtomKind::Sign('-'));
+        let group = |at: usize| {
+            let text = self.run(at).map(|_| self.text(at));
+            text.filter(|text| text.len() == len && text.bytes().all(is_drawn))
+        };
+        let most = CODE_LEN.end() / len.max(1);
+        let before = (1..=most).take_while(|n| {
+            at.checked_sub(2 * n).is_some_and(|place| dash(place + 1) && group(place).is_some())
+        });
+        let behind = (1..=most).take_while(|n| dash(at + 2 * n - 1) && group(at + 2 * n).is_some());
+        let (first, last) = (at - 2 * before.count(), at + 2 * behind.count());
+        let count = (last - first) / 2 + 1;
+        let has = |text: &str, is: fn(&u8) -> bool| text.bytes().any(|b| is(&b));
+        let groups = (first..=last).step_by(2).map(|at| self.text(at));
+        let mut others = groups.clone().filter(|text| *text != self.text(at));
+        let is_mixed =
+            |text: &str| has(text, u8::is_ascii_digit) && has(text, u8::is_ascii_uppercase);
+        let is_word = |text: &str| has(text, u8::is_ascii_uppercase);
+        group(at).is_some()
+            && (2..=most).contains(&count)
+            && (others.clone().any(is_mixed) || count > 2 && others.any(is_word))
     }
 
     /// A figure that is no code, up to the end of the atom `last`.

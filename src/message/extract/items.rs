@@ -68,7 +68,7 @@ impl Row {
         self.items.push(Item::Cue(kind));
     }
 
-    /// True for a currency between two figures, or a word before a time, that belongs to the second
+    /// True for a currency between two figures, or a unit before a time, that belongs to the second
     /// one: "code 551902 $50.00", "551902 kl 14:22". A currency does if a blank stands before it
     /// and none behind it, or if the first figure is called a code and the second is an amount.
     fn is_of_next(&self, builder: Builder<'_>, cue: Cue) -> bool {
@@ -89,7 +89,9 @@ impl Row {
                 let is_amount = next.is_some_and(|it| is_digit(it) && it.bytes().all(is_part));
                 is_long && is_amount && builder.is_called(figure.start)
             }
-            _ => starts_with_time(behind.trim_start_matches(' ')),
+            // A word for a code before a time is of the figure before it: "551902 code 14:22".
+            Kind::Unit => starts_with_time(behind.trim_start_matches(' ')),
+            _ => false,
         }
     }
 }
@@ -141,8 +143,8 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
             cues.next();
             continue;
         }
-        // A phrase that ends inside a figure is none.
-        if inside.is_some_and(|cue| cue.end > atom.end && splits(lexed, cue.end)) {
+        // A phrase that ends inside a figure is none, and "WXK-7PR-BAM" names no currency.
+        if inside.is_some_and(|cue| is_of_figure(builder, at, cue)) {
             cues.next();
             continue;
         }
@@ -181,6 +183,13 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
         pos = end;
     }
     row
+}
+
+/// True for a word of the table that ends inside a figure, or is a group of a code by chance.
+fn is_of_figure(builder: Builder<'_>, at: usize, cue: Cue) -> bool {
+    let atom = builder.lexed.atoms[at];
+    let is_whole = (cue.start, cue.end) == (atom.start, atom.end);
+    cue.end > atom.end && splits(builder.lexed, cue.end) || is_whole && builder.is_group(at)
 }
 
 /// True between a letter and a digit.

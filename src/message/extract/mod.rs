@@ -28,6 +28,7 @@ mod sides;
 mod spans;
 #[cfg(test)]
 mod tests;
+mod till;
 mod topic;
 mod trie;
 

@@ -52,6 +52,32 @@ fn the_number_that_a_message_comes_from_is_not_its_code() {
 }
 
 #[test]
+fn a_word_before_a_time_is_of_the_figure_before_it() {
+    let code = |text| extract(text, "").map(|found| found.code);
+    for text in ["551902 code 14:22", "551902 PIN 14:22 4471", "Your code is 551902 at 14:22"] {
+        assert_eq!(code(text), Some("551902".into()), "{text}");
+    }
+    for text in ["551902 expired 14:22", "551902 order 14:22"] {
+        assert_eq!(code(text), None, "{text}");
+    }
+}
+
+#[test]
+fn a_group_of_capitals_may_be_the_letters_of_a_currency() {
+    let code = |text| extract(text, "").map(|found| found.code);
+    for (text, right) in [
+        ("Your code is WXK-UPR-BAM", "WXKUPRBAM"),
+        ("Your code is WXK-Q7R-BTN", "WXKQ7RBTN"),
+        ("Your code is BAM-7K2-QPR", "BAM7K2QPR"),
+        ("Your code is 7K2-BAM", "7K2BAM"),
+    ] {
+        assert_eq!(code(text), Some(right.into()), "{text}");
+    }
+    assert_eq!(code("Paid BAM-500 today"), None);
+    assert_eq!(code("Rate EUR-USD-GBP today 4500"), None);
+}
+
+#[test]
 fn a_word_of_the_sender_s_name_is_not_its_code() {
     let text = "Kindly type recovery key k7tq2mx4 in UAE PASS, small letters only.";
     assert_eq!(extract(text, "UAEPASS"), None);

@@ -88,10 +88,13 @@ async fn the_same_words_are_another_message_once_the_buyer_has_asked_for_one() {
     let number = format!("+{NUMBER}");
     let plain = json!({"number": number, "text": "code 48213"});
     let numbered = json!({"number": number, "text": "code 48213", "id": "m7"});
+    let other = json!({"number": number, "text": "code 48213", "id": "m8"});
     for (body, status, shown) in [
         (&plain, "accepted", 1),
         (&plain, "duplicate", 1),
-        (&numbered, "accepted", 2),
+        // The same message with its id, and another one.
+        (&numbered, "duplicate", 1),
+        (&other, "accepted", 2),
         (&numbered, "duplicate", 2),
     ] {
         assert_eq!(market.posted(body.clone()).await.ok()["status"], status, "{body}");

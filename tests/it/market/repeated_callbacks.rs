@@ -188,3 +188,54 @@ async fn a_message_is_known_without_its_id_and_reaches_no_later_buyer() {
     assert_eq!(codes(&bob, &second).await, ["713002"]);
     market.running.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_without_a_code_does_not_answer_the_wish_for_another_code() {
+    let (market, [(ann, order), _]) = shared_number().await;
+    let said =
+        |text: &str| json!({"number": format!("+{NUMBER}"), "text": text, "service": "whatsapp"});
+    let status = async |text: &str| market.posted(said(text)).await.ok()["status"].clone();
+    assert_eq!(status("Your code 48213").await, "accepted");
+    assert_eq!(status("Visit our shop").await, "accepted");
+    // No wish: the source repeats itself.
+    assert_eq!(status("Your code 48213").await, "duplicate");
+    ann.post(&format!("/api/v1/activations/{order}/resend"), json!({})).await.ok();
+    for text in ["We have received your request", "Our summer sale has begun"] {
+        assert_eq!(status(text).await, "accepted");
+        assert_eq!(status(text).await, "duplicate");
+    }
+    assert_eq!(status("Your code 48213").await, "accepted");
+    assert_eq!(status("Your code 48213").await, "duplicate");
+    // A code answers it, also another one.
+    ann.post(&format!("/api/v1/activations/{order}/resend"), json!({})).await.ok();
+    assert_eq!(status("Your code 48214").await, "accepted");
+    assert_eq!(status("Your code 48213").await, "duplicate");
+    let expected = ["48213", "none", "none", "none", "48213", "48214"];
+    assert_eq!(codes(&ann, &order).await, expected);
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_comes_once_with_its_id_and_once_without_is_one() {
+    let (market, [(ann, order), _]) = shared_number().await;
+    let said = |text: &str, id: Option<&str>| json!({"number": format!("+{NUMBER}"), "text": text, "id": id, "service": "whatsapp"});
+    for (text, id, status) in [
+        ("Your code 48213", None, "accepted"),
+        ("Your code 48213", Some("m1"), "duplicate"),
+        ("Your code 48213", Some("m2"), "accepted"),
+        ("Your code 48213", None, "duplicate"),
+        ("Your code 48214", Some("m3"), "accepted"),
+        ("Your code 48214", None, "duplicate"),
+        ("Welcome to our shop", Some("m4"), "accepted"),
+        ("Welcome to our shop", None, "duplicate"),
+        ("Good morning", None, "accepted"),
+        ("Good morning", Some("m5"), "duplicate"),
+        ("Good morning", Some("m6"), "accepted"),
+    ] {
+        let answer = market.posted(said(text, id)).await.ok();
+        assert_eq!(answer["status"], status, "{text} {id:?}");
+    }
+    let expected = ["48213", "48213", "48214", "none", "none", "none"];
+    assert_eq!(codes(&ann, &order).await, expected);
+    market.running.stop().await.unwrap();
+}

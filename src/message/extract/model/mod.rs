@@ -18,6 +18,7 @@ use super::code::Code;
 use super::items::Row;
 use super::lexer::Lexed;
 use super::spans::is_span;
+use super::till::is_for_till;
 use super::topic::Topic;
 
 /// Percent that a code has at least: what is less likely is not found.
@@ -32,7 +33,11 @@ pub(super) fn judge(row: &Row, lexed: &Lexed, sender: &str) -> Option<(Code, u8)
     if row.figures.is_empty() {
         return None;
     }
-    let (code, percent) = choose(Table(TABLE), &scene(row, lexed, sender))?;
+    let scene = scene(row, lexed, sender);
+    let (code, percent) = choose(Table(TABLE), &scene)?;
+    if is_for_till(row, &lexed.text, &scene.topic) {
+        return None;
+    }
     let mut said = row.figures.iter().filter(|figure| figure.code == code);
     let is_span = said.all(|figure| is_span(&lexed.text, figure.start, figure.end));
     (!is_span).then_some((code, percent))
