@@ -112,6 +112,8 @@ kinds! {
     ActivationsMissing "activations_missing" UntilCleared
     /// A provider's list of open activations does not come: each is asked about alone.
     ActiveListFailed "active_list_failed" UntilCleared
+    /// A provider's list of open activations leaves their codes out: each is asked about alone.
+    ListLeavesOut "list_leaves_codes_out" UntilCleared
     /// A provider does not take the end of an activation that has ended here.
     EndRefused "end_refused" UntilProven
     /// An activation that has ended here was not ended at its provider in all tries, or a provider

@@ -9,7 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use super::dispatch::{Admission, Dispatcher, Limited, Pace, Selling};
+use super::telling::Told;
 
 /// Within how long every waiting activation has to be asked about once.
 const ROUND: Duration = Duration::from_secs(8);
@@ -30,6 +33,13 @@ const SOON: Duration = Duration::from_secs(1);
 /// Open activations that one list shows before it is known: the smallest page of a provider
 /// that lists messages.
 const LISTED_FIRST: usize = 50;
+/// Between two lists while they are not believed: each is a call that brings nothing else, so that
+/// at most one call in so many is one.
+const CHECK_GAP: Duration = Duration::from_secs(3);
+const CHECK_ONE_IN: f64 = 10.0;
+/// Twice as long for each few codes that no list showed.
+const CHECK_UNTOLD: u32 = 3;
+const CHECK_DOUBLED_MAX: u32 = 4;
 /// The part of their lifetime in which all open activations can be ended, should they run out
 /// together, and the share of the provider's calls that their ends have in it.
 const ENDS_PART: f64 = 0.5;
@@ -73,6 +83,9 @@ pub struct Room {
     calls_due: AtomicUsize,
     /// Open activations that one call shows; 1 where they are asked about one by one.
     shown: AtomicUsize,
+    /// Whether there are lists, and whether they show messages.
+    lists: bool,
+    told: Mutex<Told>,
     /// How long numbers live, in seconds.
     lifetime_s: f64,
 }
@@ -88,6 +101,8 @@ impl Room {
             late_ms: AtomicU64::new(0),
             calls_due: AtomicUsize::new(0),
             shown: AtomicUsize::new(if lists { LISTED_FIRST } else { 1 }),
+            lists,
+            told: Mutex::default(),
             lifetime_s: lifetime_ms as f64 / 1_000.0,
         }
     }
@@ -112,6 +127,42 @@ impl Room {
         }
     }
 
+    /// Notes that a list showed a message.
+    pub fn note_told(&self) {
+        self.told.lock().shows();
+    }
+
+    /// Notes that a call for one activation brought a code, although a list had come since it was
+    /// bought.
+    pub fn note_untold(&self) {
+        self.told.lock().shows_not();
+    }
+
+    /// Whether one call shows the messages of many, as far as is known.
+    #[must_use]
+    pub fn tells(&self) -> bool {
+        self.lists && self.told.lock().tells
+    }
+
+    /// Whether there are lists that leave codes out.
+    #[must_use]
+    pub fn leaves_out(&self) -> bool {
+        self.lists && self.told.lock().leaves_out()
+    }
+
+    /// How long after one list the next is asked for while they are not believed; `None` if they
+    /// are, or there are none.
+    #[must_use]
+    pub fn check_gap(&self) -> Option<Duration> {
+        let told = *self.told.lock();
+        if !self.lists || told.tells {
+            return None;
+        }
+        let calls = Duration::from_secs_f64(CHECK_ONE_IN / self.dispatcher.pace().calls);
+        let doubled = (told.untold / CHECK_UNTOLD).min(CHECK_DOUBLED_MAX);
+        Some(CHECK_GAP.max(calls) * (1 << doubled))
+    }
+
     /// Activations that can be asked about once a round, and ended in time; one can always be
     /// sold.
     #[must_use]
@@ -124,7 +175,7 @@ impl Room {
         let polls = (rate * POLL_SHARE).min(pace.polls * PLACES_SHARE);
         // A list is a whole call: what shows it too seldom to be in time shows nothing.
         let is_in_time = polls * LIST_ROUND_MAX.as_secs_f64() >= 1.0;
-        let shown = if is_in_time { self.shown() } else { 1.0 };
+        let shown = if is_in_time && self.tells() { self.shown() } else { 1.0 };
         let asked = polls * shown * ROUND.as_secs_f64();
         let ended = rate * ENDS_SHARE * self.lifetime_s * ENDS_PART;
         let activations = asked.min(ended).min(self.cancelled_in_time(rate));
@@ -195,7 +246,9 @@ mod tests {
     fn room_of(windows: &[(u32, u64)], lists: bool, lifetime_ms: u64) -> Room {
         let windows = windows.iter().map(|&(calls, per_ms)| Window { calls, per_ms }).collect();
         let limits = CallLimits { concurrency: 16, penalty_ms: 1, windows };
-        Room::new(Arc::new(Dispatcher::new(&limits)), lists, lifetime_ms)
+        let room = Room::new(Arc::new(Dispatcher::new(&limits)), lists, lifetime_ms);
+        room.note_told();
+        room
     }
 
     fn room(calls: u32, lists: bool) -> Room {
@@ -228,6 +281,23 @@ mod tests {
         // A list may turn out to show fewer open activations: most of it are closed ones.
         lists.note_list(60, 6);
         assert_eq!(lists.capacity(), 313);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_counts_from_its_first_message_on_and_is_asked_for_seldom_before() {
+        let limits = CallLimits { concurrency: 16, penalty_ms: 1, windows: Vec::new() };
+        let window = |calls| Window { calls, per_ms: 1_000 };
+        let of = |calls| CallLimits { windows: vec![window(calls)], ..limits.clone() };
+        let new = |calls| Room::new(Arc::new(Dispatcher::new(&of(calls))), true, LIFETIME_MS);
+        let room = new(10);
+        assert_eq!((room.capacity(), room.check_gap()), (31, Some(CHECK_GAP)), "as one by one");
+        assert!(new(1).check_gap().is_some_and(|gap| gap > 3 * CHECK_GAP), "few calls");
+        [(); 6].iter().for_each(|()| room.note_untold());
+        assert_eq!((room.check_gap(), room.leaves_out()), (Some(4 * CHECK_GAP), true));
+        room.note_told();
+        assert_eq!((room.capacity(), room.check_gap(), room.leaves_out()), (1_568, None, false));
+        let without = Room::new(Arc::new(Dispatcher::new(&of(10))), false, LIFETIME_MS);
+        assert_eq!((without.check_gap(), without.tells()), (None, false));
     }
 
     #[tokio::test(start_paused = true)]

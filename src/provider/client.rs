@@ -31,7 +31,7 @@ use super::currency::CurrencyGuard;
 use super::dispatch::{Admission, Dispatcher, Lane, PauseOf};
 use super::exchange_rate::ExchangeRate;
 use super::key_word::KeyWord;
-use super::reading;
+use super::reading::{self, misread, wrong_output};
 use super::server_clock::ServerClock;
 use super::transport::{CallFailed, Received, Transport};
 use super::way::{Exchange, Way, asked_in};
@@ -487,15 +487,4 @@ impl ProviderClient {
 
 fn by_id(external_id: &str) -> Slots<'_> {
     Slots { external_id: Some(external_id), ..Slots::default() }
-}
-
-fn misread(op: Op) -> ProviderError {
-    let what = format!("an amount of {} is out of range", op.name());
-    ProviderError::new(ErrorKind::Unmapped, false, what)
-}
-
-/// A driver gives each operation its own output; a constant reply is checked no sooner.
-fn wrong_output(op: Op) -> ProviderError {
-    let what = format!("the driver reads something else for {}", op.name());
-    ProviderError::new(ErrorKind::Unmapped, false, what)
 }

@@ -34,6 +34,7 @@ mod retry_after;
 pub(crate) mod server_clock;
 mod shared_accounts;
 pub(crate) mod sightings;
+mod telling;
 pub mod too_slow;
 pub(crate) mod transport;
 mod unlisted;

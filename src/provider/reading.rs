@@ -32,6 +32,18 @@ pub(super) async fn read(
     })
 }
 
+/// An amount that no money can hold.
+pub(super) fn misread(op: Op) -> ProviderError {
+    let what = format!("an amount of {} is out of range", op.name());
+    ProviderError::new(ErrorKind::Unmapped, false, what)
+}
+
+/// A driver gives each operation its own output; a constant reply is checked no sooner.
+pub(super) fn wrong_output(op: Op) -> ProviderError {
+    let what = format!("the driver reads something else for {}", op.name());
+    ProviderError::new(ErrorKind::Unmapped, false, what)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

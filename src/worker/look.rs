@@ -9,6 +9,7 @@ use nexnum_engine::time::Time;
 use tokio::task::JoinSet;
 
 use super::visit::{conclude, due_by};
+use crate::attention::AttentionKind;
 use crate::message::identity::Look;
 use crate::order::Orders;
 use crate::provider::active::Depth;
@@ -74,6 +75,11 @@ pub(super) async fn look(
             return Err(if is_limited { Unlisted::NoTurn } else { Unlisted::Failed });
         }
     };
+    let room = client.room();
+    if list.rows.iter().any(|row| row.messages.as_ref().is_some_and(|them| !them.is_empty())) {
+        room.note_told();
+    }
+    let is_believed = room.tells();
     let (mut shown, mut coming) = (Vec::new(), JoinSet::new());
     for row in &list.rows {
         let Some(id) = orders.market.read_model.purchase(connected.id(), &row.external_id) else {
@@ -83,12 +89,11 @@ pub(super) async fn look(
         let order = orders.market.read_model.order(id);
         let is_last = order.and_then(|it| due_by(&it)).is_some_and(|due| due <= began);
         if report.messages.is_empty() && report.state.outcome() == ExternalOutcome::Open {
-            if !is_last {
+            if !is_last && is_believed {
                 shown.push(id);
-                continue;
             }
             // The last look is one that shows all.
-            if !connected.driver().lists_texts() {
+            if !is_last || !is_believed || !connected.driver().lists_texts() {
                 continue;
             }
         }
@@ -101,6 +106,17 @@ pub(super) async fn look(
         shown.extend(brought.ok().flatten());
     }
     Ok(Looked { shown })
+}
+
+/// Tells the operator whether a provider's lists leave codes out.
+pub(super) fn report_left_out(orders: &Orders, connected: &Connected, leaves_out: bool) {
+    let text = leaves_out.then(|| {
+        "its list of open activations leaves their codes out: each activation is asked about by a \
+         call of its own, and fewer can be open at a time"
+            .to_owned()
+    });
+    let (kind, name) = (AttentionKind::ListLeavesOut, connected.name());
+    orders.market.attention.report(kind, name, text);
 }
 
 /// What a row says of its activation, if it says enough: a list that only says that a message

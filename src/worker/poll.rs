@@ -48,6 +48,8 @@ const FORGET_MS: u64 = 60_000;
 struct Polled {
     connected: Arc<Connected>,
     schedule: Schedule,
+    /// Whether the operator was told that its lists leave codes out, if it is known what was.
+    leaves_out: Option<bool>,
     /// Polls under way that a call to spare is used for: a few at a time.
     at_rest: usize,
     /// Activations by when their time is over. In a pause, or if a poll is under way, each is asked
@@ -58,8 +60,19 @@ struct Polled {
 /// What a task was begun for.
 #[derive(Clone, Copy, Debug)]
 enum Task {
-    Visit { order: OrderId, of: usize, watch: Watch, at_rest: bool },
-    Look { of: usize, depth: Depth, began: Time },
+    /// `checks` if lists have shown the activation, and no message of it.
+    Visit {
+        order: OrderId,
+        of: usize,
+        watch: Watch,
+        at_rest: bool,
+        checks: bool,
+    },
+    Look {
+        of: usize,
+        depth: Depth,
+        began: Time,
+    },
 }
 
 /// What it came to.
@@ -177,7 +190,8 @@ impl Poller {
         let now = self.orders.market.clock.now();
         let want = want(order, watch);
         let driver = connected.driver();
-        let pace = (driver.timings().poll_interval_ms, driver.lists_messages());
+        let lists = connected.client().room().tells();
+        let pace = (driver.timings().poll_interval_ms, lists);
         let age_ms = now.ms_since(order.placed_at);
         let pause = pause_ms(pace, age_ms, want, watch, moment);
         // Orders that came together are spread, always alike.
@@ -185,8 +199,9 @@ impl Poller {
         self.watches.insert(order.id, watch);
         let polled =
             self.polled.entry(Arc::as_ptr(&connected) as usize).or_insert_with(|| Polled {
-                schedule: Schedule::new(connected.driver().lists_messages()),
-                connected,
+                schedule: Schedule::new(lists),
+                connected: Arc::clone(&connected),
+                leaves_out: None,
                 at_rest: 0,
                 last_looks: BTreeSet::new(),
             });
@@ -210,16 +225,27 @@ impl Poller {
     fn start(&mut self, of: usize, now: Time) {
         let Some(polled) = self.polled.get_mut(&of) else { return };
         let room = polled.connected.client().room();
+        polled.schedule.set_lists(room.tells());
+        let leaves_out = room.leaves_out();
+        if polled.leaves_out.replace(leaves_out) != Some(leaves_out) {
+            look::report_left_out(&self.orders, &polled.connected, leaves_out);
+        }
         room.note_load(polled.schedule.load(now));
         if polled.schedule.is_empty() && polled.at_rest == 0 {
             self.polled.remove(&of);
             return;
         }
-        let steps = steps(&mut polled.schedule, room.dispatcher(), now);
+        let mut steps = steps(&mut polled.schedule, room.dispatcher(), now);
+        if let Some(gap) = room.check_gap() {
+            steps.extend(polled.schedule.next_check(gap, now));
+        }
         let may_rest = steps.is_empty() && room.dispatcher().is_idle();
         let spare = if may_rest { AT_REST_MAX.saturating_sub(polled.at_rest) } else { 0 };
         let at_rest = std::iter::from_fn(|| polled.schedule.next_to_spare(now));
-        let at_rest: Vec<_> = at_rest.take(spare).collect();
+        let mut at_rest: Vec<_> = at_rest.take(spare).collect();
+        if !may_rest && polled.at_rest == 0 {
+            at_rest.extend(polled.schedule.next_to_confirm(now));
+        }
         for step in steps {
             match step {
                 Step::List(depth) => self.begin_look(of, depth, now),
@@ -271,13 +297,17 @@ impl Poller {
             return;
         };
         polled.at_rest += usize::from(at_rest);
+        let is_listed = polled.schedule.has_listed_since(order.placed_at);
+        // Where lists are believed, one that is asked about for another reason may not be in them.
+        let is_check = at_rest || !polled.connected.client().room().tells();
+        let checks = is_check && is_listed && order.state == ActivationState::Active;
         let watch = self.watches.get(&id).copied().unwrap_or_default();
         let visit = visit(Arc::clone(&self.orders), Arc::clone(&polled.connected), order, watch);
         let task = self.tasks.spawn(async move {
             let (watch, seen) = visit.await;
             Outcome::Visited(watch, seen)
         });
-        self.under_way.insert(task.id(), Task::Visit { order: id, of, watch, at_rest });
+        self.under_way.insert(task.id(), Task::Visit { order: id, of, watch, at_rest, checks });
     }
 
     fn drop_order(&mut self, of: usize, id: OrderId) {
@@ -293,10 +323,13 @@ impl Poller {
         // A task that panicked was reported by its thread: it is a failure like others.
         let outcome = ended.ok().map(|(_, outcome)| outcome);
         match (task, outcome) {
-            (Task::Visit { order, of, watch, at_rest }, outcome) => {
+            (Task::Visit { order, of, watch, at_rest, checks }, outcome) => {
                 if let Some(polled) = self.polled.get_mut(&of) {
                     polled.at_rest -= usize::from(at_rest);
                     polled.schedule.remove(order);
+                    if checks && has_code(&self.orders, order) {
+                        polled.connected.client().room().note_untold();
+                    }
                 }
                 let (watch, seen) = match outcome {
                     Some(Outcome::Visited(watch, seen)) => (watch, seen),
@@ -374,6 +407,11 @@ impl Poller {
 fn steps(schedule: &mut Schedule, dispatcher: &Dispatcher, now: Time) -> Vec<Step> {
     let room = dispatcher.room(Lane::Poll, TICK).min(STEPS_MAX);
     std::iter::from_fn(|| schedule.next(now)).take(room).collect()
+}
+
+fn has_code(orders: &Orders, id: OrderId) -> bool {
+    let order = orders.market.read_model.order(id);
+    order.is_some_and(|order| order.messages.iter().any(|message| !message.code.is_empty()))
 }
 
 /// True if an activation ended without a message that its provider may still bring.

@@ -6,6 +6,7 @@
 //! newest come first. A step costs the logarithm of how many there are, however many are due.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::time::Time;
@@ -27,6 +28,9 @@ const LIST_GAP_MS: u64 = 500;
 /// How long what is due waits for a list that is under way: most come within it, and a last
 /// look that waited so long is still in time.
 const LIST_PATIENCE_MS: u64 = 3_000;
+/// Between two activations that are asked about alone although a list shows them, whatever else is to
+/// be done.
+const CONFIRM_GAP_MS: u64 = 10_000;
 /// After a list that could not be had, times two for each before it; until then each
 /// activation is asked about alone.
 const PAUSE_UNLISTED_MS: u64 = 10_000;
@@ -139,6 +143,10 @@ pub struct Schedule {
     at_rest: BTreeSet<(Time, OrderId)>,
     /// Those in a line of a list that the list may not show whole.
     confirm: BTreeSet<(Time, OrderId)>,
+    /// When the last of them was asked about that no call was to spare for.
+    confirmed: Time,
+    /// When the last list began that was asked for beside the calls for each.
+    checked: Time,
 }
 
 impl Schedule {
@@ -146,6 +154,17 @@ impl Schedule {
     #[must_use]
     pub fn new(lists: bool) -> Self {
         Self { lists, ..Self::default() }
+    }
+
+    /// Whether one call shows the messages of many, as far as is known. Where it does not, those that
+    /// wait for a list are asked about alone at once.
+    pub fn set_lists(&mut self, lists: bool) {
+        if self.lists != lists {
+            self.lists = lists;
+            let without_until = if lists { Time(0) } else { Time(u64::MAX) };
+            self.near.without_until = without_until;
+            self.far.without_until = without_until;
+        }
     }
 
     /// Gives an activation of this age its next moment, decided at `now`.
@@ -182,6 +201,12 @@ impl Schedule {
     pub fn is_under_way_since_before(&self, id: OrderId, time: Time) -> bool {
         let place = self.places.get(&id);
         place.is_some_and(|place| place.line == Line::UnderWay && place.since < time)
+    }
+
+    /// Whether a list has come that was asked for after `time`.
+    #[must_use]
+    pub fn has_listed_since(&self, time: Time) -> bool {
+        self.near.listed.max(self.far.listed) > time
     }
 
     /// Takes an activation out.
@@ -273,6 +298,31 @@ impl Schedule {
         Some(id)
     }
 
+    /// An activation that a list may not show whole, and that has waited longest to be asked about
+    /// alone, if one is to be although no call is to spare; it is under way then. Without such calls
+    /// a list that shows no codes any more would be believed for as long as there is something to do.
+    pub fn next_to_confirm(&mut self, now: Time) -> Option<OrderId> {
+        let (_, id) = self.confirm.first().copied().filter(|(due, _)| *due <= now)?;
+        if now < self.confirmed.plus_ms(CONFIRM_GAP_MS) {
+            return None;
+        }
+        self.confirmed = now;
+        self.begin(id, now);
+        Some(id)
+    }
+
+    /// A list beside the calls for each that waits, where lists are not believed: so long after the
+    /// last one began, if any waits.
+    pub fn next_check(&mut self, gap: Duration, now: Time) -> Option<Step> {
+        let gap_ms = u64::try_from(gap.as_millis()).unwrap_or(u64::MAX);
+        let is_due = now >= self.checked.plus_ms(gap_ms);
+        if self.waiting() == 0 || self.far.under_way.is_some() || !is_due {
+            return None;
+        }
+        (self.checked, self.far.under_way) = (now, Some(now));
+        Some(Step::List(Depth::Far))
+    }
+
     /// A list came that was asked for at `began`, and what it showed is scheduled anew.
     pub fn has_listed(&mut self, depth: Depth, began: Time) {
         let by_list = self.by_list(depth);
@@ -285,7 +335,8 @@ impl Schedule {
         let by_list = self.by_list(depth);
         let pause = (PAUSE_UNLISTED_MS << by_list.failures.min(6)).min(PAUSE_UNLISTED_MAX_MS);
         by_list.failures = by_list.failures.saturating_add(1);
-        (by_list.under_way, by_list.without_until) = (None, now.plus_ms(pause));
+        let until = now.plus_ms(pause).max(by_list.without_until);
+        (by_list.under_way, by_list.without_until) = (None, until);
     }
 
     /// No list came, since there was no turn for it: it is asked for again. Where calls are few,

@@ -206,3 +206,41 @@ fn young_ones_do_not_wait_for_the_list_of_the_old() {
     schedule.has_listed(Depth::Far, NOW);
     assert_eq!(schedule.next(later), Some(Step::One(OrderId(1))), "no list showed it");
 }
+
+#[test]
+fn where_lists_are_not_believed_each_is_asked_about_alone_and_a_list_beside_it() {
+    let (mut schedule, gap) = (Schedule::new(true), Duration::from_secs(3));
+    for id in 1..=3 {
+        put(&mut schedule, id, Want::Message, 50_000);
+    }
+    schedule.set_lists(false);
+    assert_eq!(schedule.next(NOW), Some(Step::One(OrderId(1))), "it waited for a list");
+    assert_eq!(schedule.next_check(gap, NOW), Some(Step::List(Depth::Far)));
+    assert_eq!(schedule.next(NOW), Some(Step::One(OrderId(2))), "and waits for none");
+    let later = NOW.plus_ms(3_000);
+    assert_eq!(schedule.next_check(gap, later), None, "one is under way");
+    schedule.has_listed(Depth::Far, NOW);
+    assert_eq!(schedule.next_check(gap, Time(later.0 - 1)), None);
+    assert_eq!(schedule.next_check(gap, later), Some(Step::List(Depth::Far)));
+    schedule.has_no_list(Depth::Far, later);
+    assert_eq!(schedule.next(later), Some(Step::One(OrderId(3))));
+    assert_eq!(schedule.next_check(gap, later.plus_ms(9_000)), None, "none waits");
+    schedule.set_lists(true);
+    for id in 1..=2 {
+        schedule.put(OrderId(id), Want::Message, 60_000, later, later);
+    }
+    assert_eq!(schedule.next(later), Some(Step::List(Depth::Far)));
+}
+
+#[test]
+fn one_in_a_while_is_asked_about_alone_although_a_list_shows_it() {
+    let mut schedule = Schedule::new(true);
+    for id in 1..=2 {
+        put(&mut schedule, id, Want::Message, 200_000);
+        schedule.confirm_at(OrderId(id), NOW);
+    }
+    assert_eq!(schedule.next_to_confirm(NOW), Some(OrderId(1)));
+    assert_eq!(schedule.next_to_confirm(NOW.plus_ms(CONFIRM_GAP_MS - 1)), None);
+    assert_eq!(schedule.next_to_confirm(NOW.plus_ms(CONFIRM_GAP_MS)), Some(OrderId(2)));
+    assert_eq!(schedule.next_to_confirm(NOW.plus_ms(9 * CONFIRM_GAP_MS)), None);
+}

@@ -27,6 +27,8 @@ pub(super) struct Mix {
     pub(super) limits: CallLimits,
     /// Open activations that a list shows in one page; `None` where there is no such list.
     pub(super) page: Option<usize>,
+    /// The list leaves codes out.
+    pub(super) hides: bool,
     pub(super) buyers: usize,
     /// Milliseconds from the purchase to the code; beyond the run there is none.
     pub(super) code_after: Range<u64>,

@@ -68,6 +68,7 @@ fn drawn(limits: CallLimits, page: Option<usize>, seed: u64) -> Mix {
     Mix {
         limits,
         page,
+        hides: false,
         buyers: 64,
         code_after: 500..slowest,
         cancelled: random.of(0..101),
@@ -135,6 +136,16 @@ async fn clients_that_all_wait_or_all_cancel_and_long_lives_hold_as_well() {
         run(Mix { cancelled: 0, code_after: 500..250_000, ..mix.clone() }, seed).await;
         run(Mix { cancelled: 100, cancel_after: 500..3_000, ..mix.clone() }, seed).await;
         run(Mix { lifetime: hours, cancelled: 0, code_after: 500..22_000_000, ..mix }, seed).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_that_leave_codes_out_keep_none_from_their_buyers() {
+    for seed in seeds(80, 89) {
+        let hides = Mix { hides: true, ..drawn(shipped("handler"), Some(100), seed) };
+        run(hides.clone(), seed).await;
+        // Purchases without end, as in the worst finding: each buyer waits for its code.
+        run(Mix { cancelled: 0, code_after: 8_000..12_000, ..hides }, seed).await;
     }
 }
 

@@ -33,6 +33,8 @@ const ENDER_FIRST: Duration = Duration::from_secs(30);
 pub(super) struct Bought {
     pub(super) code_at: Instant,
     at: Instant,
+    /// When it was asked about alone.
+    asked: Instant,
     pub(super) delivered: Option<Instant>,
     /// It was cancelled, or its time ran out, without a code.
     pub(super) gone: Option<Instant>,
@@ -171,12 +173,15 @@ impl World {
         };
         let age_ms = bought.at.elapsed().as_millis() as u64;
         let watch = Watch::default();
-        let pace = (POLL_BASE_MS, self.mix.page.is_some());
         let now = self.now();
+        let pace = (POLL_BASE_MS, self.room.tells());
         let due = now.plus_ms(pause_ms(pace, age_ms, want, watch, moment));
         let last = now.plus_ms(self.mix.lifetime.as_millis() as u64 - age_ms.min(self.life_ms()));
         let due = if want == Want::Message && last > now { due.min(last) } else { due };
-        self.schedule.lock().put(OrderId(id), want, age_ms, due, now);
+        let confirm = now.plus_ms(CONFIRM_MS).0 - bought.asked.elapsed().as_millis() as u64;
+        let mut schedule = self.schedule.lock();
+        schedule.put(OrderId(id), want, age_ms, due, now);
+        schedule.confirm_at(OrderId(id), Time(confirm));
     }
 
     fn life_ms(&self) -> u64 {
@@ -184,18 +189,20 @@ impl World {
     }
 
     /// Delivers the code of an activation that the provider was asked about at `asked`, or ends
-    /// it if its time was over then.
-    fn deliver(&self, id: u32, asked: Instant) {
+    /// it if its time was over then. True if there was one.
+    fn deliver(&self, id: u32, asked: Instant) -> bool {
         let mut all = self.bought.lock();
-        let Some(bought) = all.get_mut(&id).filter(|bought| bought.is_open()) else { return };
+        let Some(bought) = all.get_mut(&id).filter(|bought| bought.is_open()) else { return false };
         let now = Instant::now();
-        if bought.code_at <= asked {
+        let comes = bought.code_at <= asked;
+        if comes {
             bought.delivered = Some(now);
             // Its buyer finishes one in two.
             bought.end = if id.is_multiple_of(2) { End::Due(now) } else { End::No };
         } else if asked >= bought.at + self.mix.lifetime {
             (bought.gone, bought.end) = (Some(now), End::Due(now));
         }
+        comes
     }
 
     pub(super) async fn buyer(self: Arc<Self>) {
@@ -245,7 +252,8 @@ impl World {
         let id = {
             let mut all = self.bought.lock();
             let id = all.len() as u32 + 1;
-            let new = Bought { at, code_at, delivered: None, gone: None, end: End::No };
+            let (asked, end) = (at, End::No);
+            let new = Bought { at, code_at, asked, delivered: None, gone: None, end };
             all.insert(id, new);
             id
         };
@@ -334,16 +342,24 @@ impl World {
         while !self.is_over() {
             self.end_graces();
             let now = self.now();
-            let steps = {
+            let (steps, confirmed) = {
                 let mut schedule = self.schedule.lock();
+                schedule.set_lists(self.room.tells());
                 self.room.note_load(schedule.load(now));
-                steps(&mut schedule, self.room.dispatcher(), now)
+                let mut steps = steps(&mut schedule, self.room.dispatcher(), now);
+                let gap = self.room.check_gap();
+                steps.extend(gap.and_then(|gap| schedule.next_check(gap, now)));
+                (steps, schedule.next_to_confirm(now))
             };
+            if let Some(id) = confirmed {
+                let world = Arc::clone(&self);
+                asking.spawn(async move { world.ask(id.0, true).await });
+            }
             for step in steps {
                 let world = Arc::clone(&self);
                 asking.spawn(async move {
                     match step {
-                        Step::One(id) => world.ask(id.0).await,
+                        Step::One(id) => world.ask(id.0, false).await,
                         Step::List(depth) => world.list(depth, now).await,
                     }
                 });
@@ -364,12 +380,25 @@ impl World {
         }
     }
 
-    async fn ask(&self, id: u32) {
+    /// Whether a list has come since the activation was bought.
+    fn is_listed(&self, id: u32) -> bool {
+        let since = self.bought.lock()[&id].at - self.began;
+        self.schedule.lock().has_listed_since(Time(1 + since.as_millis() as u64))
+    }
+
+    /// Asks about one; `checks` if a list has shown it.
+    async fn ask(&self, id: u32, checks: bool) {
         // What ran out after a look is ended without another one.
         let has_run_out = self.bought.lock()[&id].gone.is_some();
         let mut had_turn = has_run_out || self.call_in(Lane::Poll).await;
+        let checks = (checks || !self.room.tells()) && self.is_listed(id);
         if had_turn {
-            self.deliver(id, Instant::now());
+            if self.deliver(id, Instant::now()) && checks {
+                self.room.note_untold();
+            }
+            if let Some(bought) = self.bought.lock().get_mut(&id) {
+                bought.asked = Instant::now();
+            }
         }
         let is_due = matches!(self.bought.lock()[&id].end, End::Due(_));
         if had_turn && is_due {
@@ -416,8 +445,14 @@ impl World {
                 return self.schedule.lock().had_no_turn(depth);
             }
             for id in open.iter().skip(at * page).take(page) {
-                self.deliver(*id, Instant::now());
-                self.put(*id, Moment::Next);
+                let comes = !self.mix.hides && self.deliver(*id, Instant::now());
+                if comes {
+                    self.room.note_told();
+                }
+                // As it is of an open one: a list that is not believed says nothing of it.
+                if comes || self.room.tells() {
+                    self.put(*id, Moment::Next);
+                }
             }
         }
         self.room.note_list(open.len(), pages as u32);
