@@ -279,6 +279,8 @@ mod tests {
         let running = server::start(opened, &config, vec![setup(sandbox, folder)]).await.unwrap();
         let orders = &running.rooms.orders;
         let connected = orders.providers.by_name("fivesim").unwrap();
+        // No list is asked for to see whether it tells of messages.
+        connected.client().room().note_told();
         while connected.health().last_sync_at.is_none() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
