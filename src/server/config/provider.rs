@@ -217,6 +217,22 @@ impl ProviderConfig {
                 secret.len()
             ));
         }
+        // A section that is read names the place as well; one that a program builds is checked here.
+        let bounded = [
+            ("sync_interval_s", Some(self.sync_interval_s), SYNC_S),
+            ("weight", Some(self.weight.into()), WEIGHTS),
+            ("connect_timeout_s", self.connect_timeout_s, CONNECT_S),
+            ("call_timeout_s", self.call_timeout_s, CALL_S),
+            ("prices_timeout_s", self.prices_timeout_s, PRICES_S),
+        ];
+        for (field, value, bounds) in bounded {
+            if let Some(value) = value.filter(|value| !bounds.contains(value)) {
+                let (least, most) = (bounds.start(), bounds.end());
+                return Some(format!(
+                    "{field} of provider {name:?} is {value}: it must be from {least} to {most}"
+                ));
+            }
+        }
         if self.low_balance < Micros::ZERO {
             return Some(format!(
                 "low_balance of provider {name:?} is {}: it must not be below 0",
