@@ -1,7 +1,8 @@
 //! How many codes are found in the messages of `tests/data/messages`, and how many are wrong.
 //!
 //! The extractor was tuned on the first part. No rule comes from the second: it says how the
-//! extractor does on messages that its author has not seen.
+//! extractor does on messages that its author has not seen. The third was written when the extractor
+//! was done, and has steered nothing.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +11,7 @@ use nexnum::message::extract::extract;
 use serde_json::Value;
 
 /// Of the codes found, how many percent are right at least; of the codes there, how many are
-/// found. This is the aim for both parts.
+/// found. This is the aim for all parts.
 const AIM: (f64, f64) = (99.0, 97.0);
 /// What the held-out part has reached, which is above the aim: it does not fall below.
 const REACHED: (f64, f64) = (99.2, 97.3);
@@ -42,4 +43,5 @@ fn codes_of_the_corpus_are_found_and_few_are_wrong() {
     measure("tuning", &folder.join("tuning.jsonl"), AIM);
     // Worn out, the part moves into the first; the next one comes from other authors.
     measure("held_out", &folder.join("held_out.jsonl"), REACHED);
+    measure("fresh", &folder.join("fresh.jsonl"), AIM);
 }
