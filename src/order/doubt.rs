@@ -24,9 +24,10 @@ const GIVEN_UP_MAX: usize = 10_000;
 /// A purchase shows in the list this soon after it came into doubt: a call that was cut
 /// off, by a lost connection or a restart, may be at work at the provider still.
 pub(crate) const SHOWN_MS: u64 = 10_000;
-/// A doubt that its provider's lists have not settled by then ends with its order: more of
-/// them say no more, and a buyer waits.
-const UNSETTLED_MS: u64 = 28_000;
+/// A doubt that its provider has not settled by then ends with its order: more lists say no
+/// more, and a buyer waits. Its end is known half a minute after its begin: that leaves time for
+/// a round and two commits.
+const UNSETTLED_MS: u64 = 27_000;
 /// Lists that must not show a purchase before it counts as not made.
 const ABSENCES_MIN: u8 = 2;
 /// How long after its call has ended without an answer a purchase may still be made: as long
@@ -217,16 +218,15 @@ impl Doubts {
         settled
     }
 
-    /// Which of these are too old, by a list that was asked for at `asked`, for another one to
-    /// be of use.
+    /// Which of these are too old now for another list to be of use.
     pub(crate) fn unsettled(
         &self,
-        asked: Time,
+        now: Time,
         waiting: impl Iterator<Item = OrderId>,
     ) -> Vec<OrderId> {
         let open = self.open.lock();
         let is_old = |id: &OrderId| {
-            open.get(id).is_some_and(|doubt| asked.ms_since(doubt.since) >= UNSETTLED_MS)
+            open.get(id).is_some_and(|doubt| now.ms_since(doubt.since) >= UNSETTLED_MS)
         };
         waiting.filter(is_old).collect()
     }

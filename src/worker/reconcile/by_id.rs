@@ -41,7 +41,7 @@ impl Reconciler {
             let (orders, connected) = (Arc::clone(&self.orders), Arc::clone(&self.connected));
             asking.spawn(async move { ask(&orders, &connected, &order, purchase).await });
         }
-        while asking.join_next().await.is_some() {}
+        self.meanwhile(async { while asking.join_next().await.is_some() {} }).await;
     }
 }
 

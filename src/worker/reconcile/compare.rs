@@ -83,10 +83,6 @@ impl Reconciler {
             self.orders.give_up_purchase(order, *window, doubt.numberless.as_ref());
         }
         self.resume_all(settled).await;
-        // 7. One that lists cannot settle, or that has no number still, waits no longer.
-        let waiting: Vec<_> =
-            waiting.iter().filter(|(order, _)| !begun.contains(&order.id)).cloned().collect();
-        self.end_unsettled(asked, &waiting).await;
     }
 
     /// The orders that have got their purchases from lists, or whose given up ones went back.
@@ -204,21 +200,30 @@ impl Reconciler {
         orphan.give_back(orders, connected);
     }
 
-    /// Ends those of these orders whose doubts are too old: what was bought for them is written
-    /// off, and goes back if a list proves it to be ours.
-    pub(super) async fn end_unsettled(&self, asked: Time, waiting: &[(Arc<Order>, Window)]) {
+    /// Ends the orders whose doubts are too old, while the provider answers: what was bought for
+    /// them is written off, and goes back if a list proves it to be ours.
+    pub(super) async fn end_unsettled(&self) {
+        if !self.answers {
+            return;
+        }
+        let waiting = self.waiting();
         let ids = waiting.iter().map(|(order, _)| order.id);
-        let unsettled: BTreeSet<_> = self.orders.doubts.unsettled(asked, ids).into_iter().collect();
+        let now = self.orders.market.clock.now();
+        let unsettled: BTreeSet<_> = self.orders.doubts.unsettled(now, ids).into_iter().collect();
+        if unsettled.is_empty() {
+            return;
+        }
         let mut ending = JoinSet::new();
-        for (order, _) in waiting.iter().filter(|(order, _)| unsettled.contains(&order.id)) {
+        for (order, _) in waiting.into_iter().filter(|(order, _)| unsettled.contains(&order.id)) {
             if ending.len() >= ADOPTIONS_MAX {
                 ending.join_next().await;
             }
-            let (orders, order) = (Arc::clone(&self.orders), Arc::clone(order));
-            let connected = Arc::clone(&self.connected);
+            let (orders, connected) = (Arc::clone(&self.orders), Arc::clone(&self.connected));
             ending.spawn(async move { end_unsettled(&orders, &connected, &order).await });
         }
         while ending.join_next().await.is_some() {}
+        // Those that have ended are in doubt no longer.
+        let _still_waiting = self.waiting();
     }
 
     /// Ends the doubts of orders whose purchases lists do not show, or show as what goes back.
@@ -272,16 +277,16 @@ fn seeker((order, window): &(Arc<Order>, Window)) -> Seeker {
     Seeker { order: order.id, product: order.product, window: *window }
 }
 
-/// Ends an order of which lists do not say whether its purchase was made.
+/// Ends an order of which its provider does not say whether its purchase was made.
 async fn end_unsettled(orders: &Orders, connected: &Connected, order: &Order) {
     let (id, attempt, reason) = (order.id, order.attempt, FailReason::InDoubt);
     let fail = FailOrder { order: id, attempt, reason };
-    // Where the engine does not take it, the next list or the deadline ends it.
+    // Where the engine does not take it, the next round or the deadline ends it.
     if let Ok(Ok(_)) = orders.market.send_until(&fail, order.deadline).await {
         tracing::warn!(
             provider = connected.name(),
             order = id.0,
-            "doubt ended: the provider's lists do not say whether its purchase was made"
+            "doubt ended: the provider does not say whether its purchase was made"
         );
     }
 }

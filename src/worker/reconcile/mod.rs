@@ -20,6 +20,8 @@ mod rows_clock;
 mod zone;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +31,7 @@ use nexnum_engine::ids::OrderId;
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::pause::stopped_within;
 use crate::order::Orders;
@@ -72,6 +75,9 @@ pub(super) struct Reconciler {
     served: VecDeque<(Time, Served)>,
     /// Until when the account counts as shared, for what a list has shown.
     shared_until: Time,
+    /// Whether the provider answered when it was last asked for its list, or has none: one that is
+    /// down may settle doubts soon.
+    answers: bool,
     not_before: Time,
     /// The same of questions about purchases whose ids are known.
     by_id_not_before: Time,
@@ -98,6 +104,7 @@ impl Reconciler {
             zone: None,
             served: VecDeque::new(),
             shared_until,
+            answers: !connected.driver().supports(Op::ListActive),
             not_before: Time(0),
             by_id_not_before: Time(0),
             given_up_not_before: Time(0),
@@ -134,9 +141,21 @@ impl Reconciler {
         }
     }
 
+    /// Waits for what the provider is asked, and meanwhile ends the doubts that get too old.
+    async fn meanwhile<T>(&self, asking: impl Future<Output = T>) -> T {
+        let mut asking = pin!(asking);
+        loop {
+            match timeout(ROUND, asking.as_mut()).await {
+                Ok(answer) => return answer,
+                Err(_) => self.end_unsettled().await,
+            }
+        }
+    }
+
     async fn round(&mut self) {
         // 1. What is looked for: orders in doubt, first those whose purchases are known by their
         // ids, purchases given up.
+        self.end_unsettled().await;
         self.ask_by_id().await;
         let asked = self.orders.market.clock.now();
         if asked < self.not_before || !self.orders.doubts.knows_settled() {
@@ -155,14 +174,14 @@ impl Reconciler {
         }
         // 2. The provider's list, as far back as the oldest of them.
         let since = reach(&waiting, &given_up).unwrap_or(asked);
-        let listed = match self.connected.list_active(&self.orders.market.clock, since).await {
+        let asking = self.connected.list_active(&self.orders.market.clock, since);
+        let listed = self.meanwhile(asking).await;
+        self.answers = listed.as_ref().err().is_none_or(is_answer);
+        let listed = match listed {
             Ok(listed) => listed,
             Err(error) => {
                 let now = self.note_unlisted(&error);
                 self.not_before = now.plus_ms(FAILED_PAUSE_MS);
-                if is_answer(&error) {
-                    self.end_unsettled(asked, &waiting).await;
-                }
                 return;
             }
         };

@@ -17,6 +17,7 @@ mod resend;
 mod resold;
 mod routing;
 mod shared_account;
+mod unlisted;
 mod upstream;
 
 use std::fs;
