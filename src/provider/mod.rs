@@ -8,6 +8,7 @@
 mod account;
 pub mod active;
 pub mod admission;
+mod bound;
 pub mod bounds;
 pub mod buying;
 mod cancelling;

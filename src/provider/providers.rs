@@ -13,9 +13,9 @@ use arc_swap::ArcSwap;
 use nexnum_engine::grid::Grid;
 use nexnum_engine::ids::{OrderId, ProviderId};
 use nexnum_engine::order::Order;
-use papaya::HashMap;
 use parking_lot::Mutex;
 
+use super::bound::Bound;
 use super::connected::Connected;
 
 type Set = BTreeMap<ProviderId, Arc<Connected>>;
@@ -29,9 +29,8 @@ pub struct Providers {
 #[derive(Debug, Default)]
 struct Shared {
     current: ArcSwap<Set>,
-    /// The connection of each attempt to buy. Bounded by the orders in memory, and by the
-    /// attempts that one may have.
-    bought: HashMap<(OrderId, u8), Arc<Connected>>,
+    /// The connection of each attempt to buy.
+    bought: Bound<Arc<Connected>>,
     /// Held while the set changes, and while an attempt is given its connection: a connection
     /// that is retired gets no more of them.
     changing: Mutex<()>,
@@ -76,7 +75,7 @@ impl Providers {
     /// The connection of an order's attempt, which it was given since the start or at it.
     #[must_use]
     pub fn bought_under(&self, order: OrderId, attempt: u8) -> Option<Arc<Connected>> {
-        self.shared.bought.pin().get(&(order, attempt)).cloned()
+        self.shared.bought.get((order, attempt))
     }
 
     /// The connection that an order's attempt buys with, or has bought with before the start:
@@ -90,19 +89,20 @@ impl Providers {
     ) -> Option<Arc<Connected>> {
         let _changing = self.shared.changing.lock();
         let connected = self.get(provider)?;
-        self.shared.bought.pin().insert((order, attempt), Arc::clone(&connected));
+        self.shared.bought.bind((order, attempt), Arc::clone(&connected));
         Some(connected)
     }
 
     /// Whether an order in memory has an attempt under a connection.
     #[must_use]
     pub fn serves_orders(&self, connected: &Arc<Connected>) -> bool {
-        self.shared.bought.pin().values().any(|bought| Arc::ptr_eq(bought, connected))
+        self.shared.bought.any(|bought| Arc::ptr_eq(bought, connected))
     }
 
-    /// Forgets orders that have left memory.
-    pub fn forget(&self, has_left: impl Fn(OrderId) -> bool) {
-        self.shared.bought.pin().retain(|(order, _), _| !has_left(*order));
+    /// Forgets orders that have left memory, of so many attempts at most: the others have their
+    /// turns next.
+    pub fn forget(&self, most: usize, has_left: impl Fn(OrderId) -> bool) {
+        self.shared.bought.forget(most, has_left);
     }
 
     /// Adds a provider, or replaces the connection of the same id; gives the new one. Its
@@ -133,11 +133,9 @@ impl Providers {
     /// Gives the attempts of a connection that can make no call to the one in its place. Called
     /// under the lock.
     fn rebind(&self, before: &Arc<Connected>, now: &Arc<Connected>) {
-        let bought = self.shared.bought.pin();
-        let kept = bought.iter().filter(|(_, bound)| Arc::ptr_eq(bound, before));
-        let attempts: Vec<_> = kept.map(|(attempt, _)| *attempt).collect();
-        for attempt in attempts {
-            bought.insert(attempt, Arc::clone(now));
+        let bought = &self.shared.bought;
+        for attempt in bought.attempts(|bound| Arc::ptr_eq(bound, before)) {
+            bought.bind(attempt, Arc::clone(now));
         }
     }
 

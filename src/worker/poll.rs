@@ -41,8 +41,9 @@ const LAST_LOOKS_A_TICK: usize = 8;
 const CONFIRM_MS: u64 = 10_000;
 /// Polls at a time that calls to spare are used for: those that came together end together.
 const AT_REST_MAX: usize = 4;
-/// Between two looks for orders that have left memory.
-const FORGET_MS: u64 = 60_000;
+/// Attempts looked at in one look for orders that have left memory: 50,000 have their turns within
+/// half a minute.
+const FORGOTTEN_MAX: usize = 500;
 
 /// The polls of one connection.
 struct Polled {
@@ -101,8 +102,6 @@ pub(super) struct Poller {
     tasks: JoinSet<Outcome>,
     /// What each task under way is for.
     under_way: HashMap<task::Id, Task>,
-    /// When connections of orders that have left memory are forgotten next.
-    forget_at: Time,
 }
 
 impl Poller {
@@ -122,7 +121,6 @@ impl Poller {
             shown: VecDeque::new(),
             tasks: JoinSet::new(),
             under_way: HashMap::new(),
-            forget_at: Time(0),
         }
     }
 
@@ -156,13 +154,9 @@ impl Poller {
     }
 
     /// Forgets the connections of orders that have left memory.
-    fn forget(&mut self) {
-        let now = self.orders.market.clock.now();
-        if now >= self.forget_at {
-            self.forget_at = now.plus_ms(FORGET_MS);
-            let read_model = &self.orders.market.read_model;
-            self.orders.providers.forget(|id| read_model.order(id).is_none());
-        }
+    fn forget(&self) {
+        let read_model = &self.orders.market.read_model;
+        self.orders.providers.forget(FORGOTTEN_MAX, |id| read_model.order(id).is_none());
     }
 
     /// Takes activations into the schedule that got their number since the last look, and puts
