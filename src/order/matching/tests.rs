@@ -244,3 +244,27 @@ fn the_work_grows_with_rows_and_orders_and_not_with_their_product() {
     let rows = vec![row(7, 3, 600, 602); 10_000];
     assert_eq!(match_rows(&rows, &one_product, &[], &[], &[]).adopted.len(), 10_000);
 }
+
+#[test]
+fn twice_as_much_to_match_is_twice_the_work() {
+    // As many doubts, purchases given up, orders served and calls under way as rows: of one
+    // product, and of a product in a hundred.
+    let steps = |count: u32, products: u32| {
+        let of = |at: u32| (7, (at % products) as u16, 600 + u64::from(at) % 30);
+        let all = || (0..count).map(of);
+        let seekers: Vec<_> =
+            (0..).zip(all()).map(|(at, (c, s, since))| seeker(at, c, s, since)).collect();
+        let gone: Vec<_> = all().map(|(c, s, since)| given_up(c, s, since)).collect();
+        let served = |(c, s, since)| Served { product: product(c, s), window: window(since) };
+        let served: Vec<_> = all().map(served).collect();
+        let calls: Vec<_> = all().map(|(c, s, since)| call(c, s + 1, since + 100)).collect();
+        let rows: Vec<_> = all().map(|(c, s, since)| row(c, s, since, since + 2)).collect();
+        let matched = match_rows(&rows, &seekers, &gone, &served, &calls);
+        assert!(matched.steps >= rows.len(), "each row is looked at");
+        matched.steps
+    };
+    for products in [1, 100] {
+        let (once, twice) = (steps(2_000, products), steps(4_000, products));
+        assert!(twice < 3 * once, "{once} steps, then {twice}");
+    }
+}
