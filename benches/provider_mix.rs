@@ -1,5 +1,6 @@
 //! One provider with the limits it is shipped with, and clients that buy, wait and cancel over
-//! HTTP in a mix drawn from a seed: what becomes of codes, cancels, price lists and doubts.
+//! HTTP in a mix drawn from a seed: what becomes of codes, cancels, price lists, the
+//! balance and doubts.
 //!
 //! In real time, five minutes unless said: `cargo bench --bench provider_mix -- [SECONDS] [CLIENTS]
 //! [DRIVER] [SEED]`. A message is due [`CODE_AFTER`] after its purchase; one purchase in a
@@ -18,6 +19,7 @@ use nexnum_driver::Secret;
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::ids::Product;
 use nexnum_engine::money::Micros;
+use nexnum_engine::time::Time;
 use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -181,15 +183,25 @@ async fn cancel(client: &Client, seen: &Mutex<Seen>, path: &str) {
     }
 }
 
-/// How old the price list gets, as the operator sees it, in milliseconds.
-async fn watch_lists(running: &Running, end: Instant) -> u64 {
+/// How old what is asked for at intervals gets, as the operator sees it, in milliseconds.
+#[derive(Clone, Copy, Default)]
+struct Oldest {
+    list_ms: u64,
+    balance_ms: u64,
+}
+
+async fn watch_ages(running: &Running, end: Instant) -> Oldest {
     let connected = running.rooms.orders.providers.list();
-    let mut oldest = 0;
+    let began = running.rooms.market.clock.now();
+    let mut oldest = Oldest::default();
     while Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let now = running.rooms.market.clock.now();
-        let synced = connected[0].health().last_sync_at;
-        oldest = synced.map_or(oldest, |at| oldest.max(now.ms_since(at)));
+        let health = connected[0].health();
+        // What never came is as old as the run.
+        let age_ms = |at: Option<Time>| now.ms_since(at.unwrap_or(began));
+        oldest.list_ms = oldest.list_ms.max(age_ms(health.last_sync_at));
+        oldest.balance_ms = oldest.balance_ms.max(age_ms(health.balance_at));
     }
     oldest
 }
@@ -260,11 +272,11 @@ const CANCEL_MS: u64 = 3_000;
 const DOUBT_MS: u64 = 30_000;
 
 /// The figures that were missed.
-fn missed(seen: &Seen, oldest_list_ms: u64) -> Vec<String> {
+fn missed(seen: &Seen, oldest: Oldest) -> Vec<String> {
     let in_time = share(&seen.late_ms, CODE_LATE_MS);
     let cancel_ms = seen.cancels_ms.iter().copied().max().unwrap_or(0).max(seen.refusal_ms);
     let doubt_ms = worst(&seen.unsettled_ms).1;
-    let list_ms_max = 2 * SYNC_INTERVAL.as_millis() as u64;
+    let age_ms_max = 2 * SYNC_INTERVAL.as_millis() as u64;
     let told_again = seen.told_again;
     let figures = [
         (
@@ -277,8 +289,12 @@ fn missed(seen: &Seen, oldest_list_ms: u64) -> Vec<String> {
         ),
         (told_again > 0, format!("{told_again} cancels were told to wait again")),
         (
-            oldest_list_ms > list_ms_max,
-            format!("the price list was {oldest_list_ms} ms old, not {list_ms_max} ms at most"),
+            oldest.list_ms > age_ms_max,
+            format!("the price list was {} ms old, not {age_ms_max} ms at most", oldest.list_ms),
+        ),
+        (
+            oldest.balance_ms > age_ms_max,
+            format!("the balance was {} ms old, not {age_ms_max} ms at most", oldest.balance_ms),
         ),
         (
             doubt_ms > DOUBT_MS,
@@ -311,10 +327,10 @@ fn main() -> ExitCode {
         for n in 0..clients {
             trading.spawn(trade(client.clone(), Arc::clone(&seen), end, seed * 1_000 + n));
         }
-        let oldest_list_ms = watch_lists(&running, end).await;
+        let oldest = watch_ages(&running, end).await;
         while trading.join_next().await.is_some() {}
-        report(&seen.lock(), oldest_list_ms);
-        let missed = missed(&seen.lock(), oldest_list_ms);
+        report(&seen.lock(), oldest);
+        let missed = missed(&seen.lock(), oldest);
         missed.iter().for_each(|figure| println!("MISSED        {figure}"));
         running.stop().await.expect("it stops");
         sandbox.stop().await;
@@ -322,7 +338,7 @@ fn main() -> ExitCode {
     })
 }
 
-fn report(seen: &Seen, oldest_list_ms: u64) {
+fn report(seen: &Seen, oldest: Oldest) {
     for (answer, count) in &seen.orders {
         println!("orders        {count:>6}  {answer}");
     }
@@ -347,8 +363,7 @@ fn report(seen: &Seen, oldest_list_ms: u64) {
     }
     let (p99, max) = worst(&seen.unsettled_ms);
     println!("to a number   {:>6}  p99 {p99} ms, longest {max} ms", seen.unsettled_ms.len());
-    println!(
-        "price list            {oldest_list_ms} ms old at most, asked for every {} s",
-        SYNC_INTERVAL.as_secs()
-    );
+    let every = SYNC_INTERVAL.as_secs();
+    println!("price list            {} ms old at most, asked for every {every} s", oldest.list_ms);
+    println!("balance               {} ms old at most", oldest.balance_ms);
 }
