@@ -186,12 +186,6 @@ impl Driver {
         self.list_messages().next().is_some()
     }
 
-    /// True if that list shows the texts as well, so that no message is missing in it.
-    #[must_use]
-    pub fn lists_texts(&self) -> bool {
-        self.list_messages().any(|messages| messages.text.is_some())
-    }
-
     /// True if a status call says an activation's number, which a purchase may lack.
     #[must_use]
     pub fn tells_number(&self) -> bool {

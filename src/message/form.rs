@@ -119,7 +119,7 @@ fn parts(boundary: &str, body: &[u8]) -> Option<Vec<Field>> {
         let [kind, encoding] = ["content-type", "content-transfer-encoding"]
             .map(|wanted| header(wanted).unwrap_or_default());
         let value = transfer::plain(&encoding, value);
-        Some((name, value.map(|value| decoded(&kind, &value).into_owned())))
+        Some((name, Ok(decoded(&kind, &value).into_owned())))
     };
     (!marks.is_empty()).then(|| (0..marks.len()).filter_map(part).collect())
 }

@@ -7,32 +7,31 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+/// Digits that are a code or a number themselves, and no base64 of a text.
+const CODE_LEN_MAX: usize = 16;
 /// What ends it may be left out.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The bytes that an encoded part stands for.
-///
-/// # Errors
-/// What is wrong with it, in words for a person.
-pub(super) fn plain<'a>(encoding: &str, part: &'a [u8]) -> Result<Cow<'a, [u8]>, &'static str> {
-    let is = |known: &str| encoding.eq_ignore_ascii_case(known);
-    if is("base64") {
-        let is_blank = |byte: &u8| byte.is_ascii_whitespace();
-        let part: Vec<u8> = part.iter().copied().filter(|byte| !is_blank(byte)).collect();
-        let decoded = BASE64.decode(part);
-        return decoded.map(Cow::from).map_err(|_| "is not the base64 that its part says it is");
+/// The bytes that an encoded part stands for. Gateways name what they do not do: a part that is not
+/// what it is said to be, or is said to be something unknown, is taken as it is, so that no message
+/// is lost for its label.
+pub(super) fn plain<'a>(encoding: &str, part: &'a [u8]) -> Cow<'a, [u8]> {
+    let encoding = encoding.trim_matches(|c: char| c == '"' || c.is_whitespace());
+    if encoding.eq_ignore_ascii_case("base64") {
+        // Lines are broken; words are not.
+        let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        let whole: Vec<u8> = part.iter().copied().filter(|byte| !is_break(byte)).collect();
+        let is_code = whole.len() <= CODE_LEN_MAX && whole.iter().all(u8::is_ascii_digit);
+        let decoded = BASE64.decode(whole).ok().filter(|_| !is_code);
+        return decoded.map_or(part.into(), Cow::from);
     }
-    if is("quoted-printable") {
-        return Ok(unquoted(part).into());
+    if encoding.eq_ignore_ascii_case("quoted-printable") {
+        return unquoted(part).into();
     }
-    // What is sent as it is; some gateways name its charset here.
-    if ["", "7bit", "8bit", "binary", "utf-8", "utf8", "none", "identity"].into_iter().any(is) {
-        return Ok(part.into());
-    }
-    Err("has a transfer encoding that is not known")
+    part.into()
 }
 
 /// What is no escape stands for itself.
@@ -46,8 +45,10 @@ fn unquoted(part: &[u8]) -> Vec<u8> {
             bytes.push(*byte);
             continue;
         }
-        // A line that goes on.
-        if let Some(next) = tail.strip_prefix(b"\r\n").or_else(|| tail.strip_prefix(b"\n")) {
+        // A line that goes on, blanks before its end or not.
+        let blanks = tail.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let end = &tail[blanks..];
+        if let Some(next) = end.strip_prefix(b"\r\n").or_else(|| end.strip_prefix(b"\n")) {
             rest = next;
         } else if let (Some(high), Some(low)) = (digit(tail.first()), digit(tail.get(1))) {
             bytes.push((high * 16 + low) as u8);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use nexnum_engine::time::Time;
 use parking_lot::Mutex;
 
 use super::dispatch::{Admission, Dispatcher, Limited, Pace, Selling};
@@ -33,6 +34,10 @@ const SOON: Duration = Duration::from_secs(1);
 /// Open activations that one list shows before it is known: the smallest page of a provider
 /// that lists messages.
 const LISTED_FIRST: usize = 50;
+/// Between two activations that are asked about alone although a list shows them, while lists are
+/// believed: soon after one whose code a list had left out.
+const CONFIRM_GAP: Duration = Duration::from_secs(5);
+const CONFIRM_DOUBTED_GAP: Duration = Duration::from_secs(1);
 /// Between two lists while they are not believed: each is a call that brings nothing else, so that
 /// at most one call in so many is one.
 const CHECK_GAP: Duration = Duration::from_secs(3);
@@ -128,26 +133,37 @@ impl Room {
     }
 
     /// Notes that a list showed a message.
-    pub fn note_told(&self) {
-        self.told.lock().shows();
+    pub fn note_told(&self, now: Time) {
+        self.told.lock().shows(now);
     }
 
-    /// Notes that a call for one activation brought a code, although a list had come since it was
-    /// bought.
-    pub fn note_untold(&self) {
-        self.told.lock().shows_not();
+    /// Notes that lists left so many codes out that calls for one activation brought.
+    pub fn note_left_out(&self, codes: usize, now: Time) {
+        self.told.lock().leaves_out(u32::try_from(codes).unwrap_or(u32::MAX), now);
+    }
+
+    /// Notes that a call for one activation brought no code either.
+    pub fn note_right(&self) {
+        self.told.lock().is_right();
     }
 
     /// Whether one call shows the messages of many, as far as is known.
     #[must_use]
     pub fn tells(&self) -> bool {
-        self.lists && self.told.lock().tells
+        self.lists && self.told.lock().is_believed
+    }
+
+    /// How long after one activation that a list shows the next is asked about alone whatever else is
+    /// to be done.
+    #[must_use]
+    pub fn confirm_gap(&self) -> Duration {
+        if self.told.lock().is_doubted() { CONFIRM_DOUBTED_GAP } else { CONFIRM_GAP }
     }
 
     /// Whether there are lists that leave codes out.
     #[must_use]
     pub fn leaves_out(&self) -> bool {
-        self.lists && self.told.lock().leaves_out()
+        self.lists && self.told.lock().is_told()
     }
 
     /// How long after one list the next is asked for while they are not believed; `None` if they
@@ -155,7 +171,7 @@ impl Room {
     #[must_use]
     pub fn check_gap(&self) -> Option<Duration> {
         let told = *self.told.lock();
-        if !self.lists || told.tells {
+        if !self.lists || told.is_believed {
             return None;
         }
         let calls = Duration::from_secs_f64(CHECK_ONE_IN / self.dispatcher.pace().calls);
@@ -247,7 +263,7 @@ mod tests {
         let windows = windows.iter().map(|&(calls, per_ms)| Window { calls, per_ms }).collect();
         let limits = CallLimits { concurrency: 16, penalty_ms: 1, windows };
         let room = Room::new(Arc::new(Dispatcher::new(&limits)), lists, lifetime_ms);
-        room.note_told();
+        room.note_told(Time(0));
         room
     }
 
@@ -292,9 +308,9 @@ mod tests {
         let room = new(10);
         assert_eq!((room.capacity(), room.check_gap()), (31, Some(CHECK_GAP)), "as one by one");
         assert!(new(1).check_gap().is_some_and(|gap| gap > 3 * CHECK_GAP), "few calls");
-        [(); 6].iter().for_each(|()| room.note_untold());
+        room.note_left_out(6, Time(0));
         assert_eq!((room.check_gap(), room.leaves_out()), (Some(4 * CHECK_GAP), true));
-        room.note_told();
+        room.note_told(Time(0));
         assert_eq!((room.capacity(), room.check_gap(), room.leaves_out()), (1_568, None, false));
         let without = Room::new(Arc::new(Dispatcher::new(&of(10))), false, LIFETIME_MS);
         assert_eq!((without.check_gap(), without.tells()), (None, false));

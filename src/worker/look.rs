@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use nexnum_driver::{ActiveRow, ErrorKind, ExternalOutcome, ExternalState, Op, StatusReport};
+use nexnum_engine::activation::ActivationState;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::time::Time;
 use tokio::task::JoinSet;
@@ -24,6 +25,9 @@ const TOGETHER: usize = 64;
 /// than the young are old, and beyond that one by one.
 const NEAR_REACH_MS: u64 = 10_000;
 const FAR_REACH_MS: u64 = 5 * 60 * 1000;
+
+/// How old a list may be, as some providers keep theirs for a while.
+const STALE_MS: u64 = 10_000;
 
 /// What a list showed.
 #[derive(Debug)]
@@ -76,9 +80,7 @@ pub(super) async fn look(
         }
     };
     let room = client.room();
-    if list.rows.iter().any(|row| row.messages.as_ref().is_some_and(|them| !them.is_empty())) {
-        room.note_told();
-    }
+    note_telling(&orders, &connected, &list.rows, began);
     let is_believed = room.tells();
     let (mut shown, mut coming) = (Vec::new(), JoinSet::new());
     for row in &list.rows {
@@ -89,13 +91,11 @@ pub(super) async fn look(
         let order = orders.market.read_model.order(id);
         let is_last = order.and_then(|it| due_by(&it)).is_some_and(|due| due <= began);
         if report.messages.is_empty() && report.state.outcome() == ExternalOutcome::Open {
+            // One that leaves a code out would refund it: the last look is a call of its own.
             if !is_last && is_believed {
                 shown.push(id);
             }
-            // The last look is one that shows all.
-            if !is_last || !is_believed || !connected.driver().lists_texts() {
-                continue;
-            }
+            continue;
         }
         if coming.len() >= TOGETHER {
             shown.extend(coming.join_next().await.and_then(Result::ok).flatten());
@@ -106,6 +106,35 @@ pub(super) async fn look(
         shown.extend(brought.ok().flatten());
     }
     Ok(Looked { shown })
+}
+
+/// Notes whether a list tells of messages. One that was asked for a while after a code came by
+/// another way shows that too, unless it leaves codes out.
+fn note_telling(orders: &Orders, connected: &Connected, rows: &[ActiveRow], began: Time) {
+    let (room, now) = (connected.client().room(), orders.market.clock.now());
+    let of = |row: &ActiveRow| row.messages.as_ref().map(Vec::len);
+    if rows.iter().any(|row| of(row).is_some_and(|messages| messages > 0)) {
+        room.note_told(now);
+    }
+    let left_out = rows.iter().filter(|row| of(row) == Some(0)).filter(|row| {
+        let id = orders.market.read_model.purchase(connected.id(), &row.external_id);
+        let order = id.and_then(|id| orders.market.read_model.order(id));
+        let order = order.filter(|it| it.state == ActivationState::Received && !it.awaits_another);
+        order.is_some_and(|order| {
+            let mut codes = order.messages.iter().filter(|message| !message.code.is_empty());
+            codes.any(|message| message.received_at.plus_ms(STALE_MS) < began)
+        })
+    });
+    match left_out.count() {
+        0 => {}
+        codes => room.note_left_out(codes, now),
+    }
+}
+
+/// Whether an order has a message with a code.
+pub(super) fn has_code(orders: &Orders, id: OrderId) -> bool {
+    let order = orders.market.read_model.order(id);
+    order.is_some_and(|order| order.messages.iter().any(|message| !message.code.is_empty()))
 }
 
 /// Tells the operator whether a provider's lists leave codes out.

@@ -36,8 +36,8 @@ const LATE_MS: u64 = 60_000;
 const STEPS_MAX: usize = 500;
 /// Last looks beside the other polls that are begun in one look at the schedules.
 const LAST_LOOKS_A_TICK: usize = 8;
-/// Before an activation that a list of codes alone shows is worth a call to spare: a message
-/// without a code is in its status only.
+/// Before an activation that a list shows is worth a call to spare: a list may leave codes out, and
+/// where it has codes alone a message without one is in its status only.
 const CONFIRM_MS: u64 = 10_000;
 /// Polls at a time that calls to spare are used for: those that came together end together.
 const AT_REST_MAX: usize = 4;
@@ -58,6 +58,17 @@ struct Polled {
     last_looks: BTreeSet<(Time, OrderId)>,
 }
 
+/// Why an activation is asked about alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// Its poll is due.
+    Due,
+    /// A list has just shown it, and may leave codes out.
+    Confirm,
+    /// A call is to spare.
+    AtRest,
+}
+
 /// What a task was begun for.
 #[derive(Clone, Copy, Debug)]
 enum Task {
@@ -66,7 +77,7 @@ enum Task {
         order: OrderId,
         of: usize,
         watch: Watch,
-        at_rest: bool,
+        why: Why,
         checks: bool,
     },
     Look {
@@ -208,10 +219,8 @@ impl Poller {
         }
         let due = pace::due(order, now, pause - spread);
         polled.schedule.put(order.id, want, age_ms, due, now);
-        if !polled.connected.driver().lists_texts() {
-            let asked = watch.asked_at.max(order.placed_at);
-            polled.schedule.confirm_at(order.id, asked.plus_ms(CONFIRM_MS));
-        }
+        let asked = watch.asked_at.max(order.placed_at);
+        polled.schedule.confirm_at(order.id, asked.plus_ms(CONFIRM_MS));
         Some(polled)
     }
 
@@ -235,19 +244,22 @@ impl Poller {
         }
         let may_rest = steps.is_empty() && room.dispatcher().is_idle();
         let spare = if may_rest { AT_REST_MAX.saturating_sub(polled.at_rest) } else { 0 };
+        let is_listed = polled.schedule.take_listed();
+        let confirmed =
+            is_listed.then(|| polled.schedule.next_to_confirm(room.confirm_gap(), now)).flatten();
         let at_rest = std::iter::from_fn(|| polled.schedule.next_to_spare(now));
-        let mut at_rest: Vec<_> = at_rest.take(spare).collect();
-        if !may_rest && polled.at_rest == 0 {
-            at_rest.extend(polled.schedule.next_to_confirm(now));
-        }
+        let at_rest: Vec<_> = at_rest.take(spare).collect();
         for step in steps {
             match step {
                 Step::List(depth) => self.begin_look(of, depth, now),
-                Step::One(id) => self.begin_visit(of, id, false),
+                Step::One(id) => self.begin_visit(of, id, Why::Due),
             }
         }
+        if let Some(id) = confirmed {
+            self.begin_visit(of, id, Why::Confirm);
+        }
         for id in at_rest {
-            self.begin_visit(of, id, true);
+            self.begin_visit(of, id, Why::AtRest);
         }
         self.look_at_last(of, now);
     }
@@ -273,7 +285,7 @@ impl Poller {
             let order = read_model.order(*id);
             order.is_some_and(|order| due_by(&order).is_some_and(|last| last <= now))
         });
-        over.into_iter().for_each(|id| self.begin_visit(of, id, false));
+        over.into_iter().for_each(|id| self.begin_visit(of, id, Why::Due));
     }
 
     fn begin_look(&mut self, of: usize, depth: Depth, began: Time) {
@@ -284,16 +296,16 @@ impl Poller {
         self.under_way.insert(task.id(), Task::Look { of, depth, began });
     }
 
-    fn begin_visit(&mut self, of: usize, id: OrderId, at_rest: bool) {
+    fn begin_visit(&mut self, of: usize, id: OrderId, why: Why) {
         let order = self.orders.market.read_model.order(id);
         let (Some(order), Some(polled)) = (order, self.polled.get_mut(&of)) else {
             self.drop_order(of, id);
             return;
         };
-        polled.at_rest += usize::from(at_rest);
+        polled.at_rest += usize::from(why == Why::AtRest);
         let is_listed = polled.schedule.has_listed_since(order.placed_at);
-        // Where lists are believed, one that is asked about for another reason may not be in them.
-        let is_check = at_rest || !polled.connected.client().room().tells();
+        // Where lists are believed, a code that another call brings may be newer than they are.
+        let is_check = why == Why::Confirm || !polled.connected.client().room().tells();
         let checks = is_check && is_listed && order.state == ActivationState::Active;
         let watch = self.watches.get(&id).copied().unwrap_or_default();
         let visit = visit(Arc::clone(&self.orders), Arc::clone(&polled.connected), order, watch);
@@ -301,7 +313,7 @@ impl Poller {
             let (watch, seen) = visit.await;
             Outcome::Visited(watch, seen)
         });
-        self.under_way.insert(task.id(), Task::Visit { order: id, of, watch, at_rest, checks });
+        self.under_way.insert(task.id(), Task::Visit { order: id, of, watch, why, checks });
     }
 
     fn drop_order(&mut self, of: usize, id: OrderId) {
@@ -317,12 +329,15 @@ impl Poller {
         // A task that panicked was reported by its thread: it is a failure like others.
         let outcome = ended.ok().map(|(_, outcome)| outcome);
         match (task, outcome) {
-            (Task::Visit { order, of, watch, at_rest, checks }, outcome) => {
+            (Task::Visit { order, of, watch, why, checks }, outcome) => {
                 if let Some(polled) = self.polled.get_mut(&of) {
-                    polled.at_rest -= usize::from(at_rest);
+                    polled.at_rest -= usize::from(why == Why::AtRest);
                     polled.schedule.remove(order);
-                    if checks && has_code(&self.orders, order) {
-                        polled.connected.client().room().note_untold();
+                    if checks {
+                        let has_code = look::has_code(&self.orders, order);
+                        let (room, now) =
+                            (polled.connected.client().room(), self.orders.market.clock.now());
+                        if has_code { room.note_left_out(1, now) } else { room.note_right() }
                     }
                 }
                 let (watch, seen) = match outcome {
@@ -401,11 +416,6 @@ impl Poller {
 fn steps(schedule: &mut Schedule, dispatcher: &Dispatcher, now: Time) -> Vec<Step> {
     let room = dispatcher.room(Lane::Poll, TICK).min(STEPS_MAX);
     std::iter::from_fn(|| schedule.next(now)).take(room).collect()
-}
-
-fn has_code(orders: &Orders, id: OrderId) -> bool {
-    let order = orders.market.read_model.order(id);
-    order.is_some_and(|order| order.messages.iter().any(|message| !message.code.is_empty()))
 }
 
 /// True if an activation ended without a message that its provider may still bring.

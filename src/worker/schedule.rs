@@ -6,6 +6,7 @@
 //! newest come first. A step costs the logarithm of how many there are, however many are due.
 
 use std::collections::{BTreeSet, HashMap};
+use std::mem;
 use std::time::Duration;
 
 use nexnum_engine::ids::OrderId;
@@ -28,9 +29,6 @@ const LIST_GAP_MS: u64 = 500;
 /// How long what is due waits for a list that is under way: most come within it, and a last
 /// look that waited so long is still in time.
 const LIST_PATIENCE_MS: u64 = 3_000;
-/// Between two activations that are asked about alone although a list shows them, whatever else is to
-/// be done.
-const CONFIRM_GAP_MS: u64 = 10_000;
 /// After a list that could not be had, times two for each before it; until then each
 /// activation is asked about alone.
 const PAUSE_UNLISTED_MS: u64 = 10_000;
@@ -145,6 +143,8 @@ pub struct Schedule {
     confirm: BTreeSet<(Time, OrderId)>,
     /// When the last of them was asked about that no call was to spare for.
     confirmed: Time,
+    /// A list has come, and was not taken note of.
+    is_listed: bool,
     /// When the last list began that was asked for beside the calls for each.
     checked: Time,
 }
@@ -298,12 +298,19 @@ impl Schedule {
         Some(id)
     }
 
+    /// True once for each list that has come: what it showed can be held against a call of its own
+    /// now. What comes later is no fault of it.
+    pub fn take_listed(&mut self) -> bool {
+        mem::take(&mut self.is_listed)
+    }
+
     /// An activation that a list may not show whole, and that has waited longest to be asked about
     /// alone, if one is to be although no call is to spare; it is under way then. Without such calls
     /// a list that shows no codes any more would be believed for as long as there is something to do.
-    pub fn next_to_confirm(&mut self, now: Time) -> Option<OrderId> {
+    pub fn next_to_confirm(&mut self, gap: Duration, now: Time) -> Option<OrderId> {
         let (_, id) = self.confirm.first().copied().filter(|(due, _)| *due <= now)?;
-        if now < self.confirmed.plus_ms(CONFIRM_GAP_MS) {
+        let gap_ms = u64::try_from(gap.as_millis()).unwrap_or(u64::MAX);
+        if now < self.confirmed.plus_ms(gap_ms) {
             return None;
         }
         self.confirmed = now;
@@ -325,6 +332,7 @@ impl Schedule {
 
     /// A list came that was asked for at `began`, and what it showed is scheduled anew.
     pub fn has_listed(&mut self, depth: Depth, began: Time) {
+        self.is_listed = true;
         let by_list = self.by_list(depth);
         (by_list.under_way, by_list.listed, by_list.failures) = (None, began, 0);
     }

@@ -278,13 +278,15 @@ fn a_part_of_a_form_is_decoded_from_what_it_is_encoded_in() {
         ("8bit", "Your code 48213", "Your code 48213"),
         ("binary", "Your code 48213", "Your code 48213"),
         ("", "Your code 48213", "Your code 48213"),
+        ("\"base64\"", "WW91ciBjb2RlIDQ4MjEz", "Your code 48213"),
+        ("quoted-printable", "Your code 48= \t\r\n213", "Your code 48213"),
+        // What it is not, or is not known, is read as it stands.
+        ("base64", "Your code: 48213", "Your code: 48213"),
+        ("base64", "Your code is 48213", "Your code is 48213"),
+        ("base64", "48213", "48213"),
+        ("us-ascii", "Your code 48213", "Your code 48213"),
+        ("x-uuencode", "Your code 48213", "Your code 48213"),
     ] {
         assert_eq!(read(encoding, text).as_deref(), Ok(expected), "{encoding}");
-    }
-    for (encoding, text, word) in
-        [("base64", "Your code: 48213", "base64"), ("x-uuencode", "#0V%T", "transfer encoding")]
-    {
-        let fault = read(encoding, text).unwrap_err();
-        assert!(fault.contains(word), "{fault}");
     }
 }

@@ -97,7 +97,7 @@ impl Connected {
         let Failure { at: now, op, text, .. } = failure;
         let text = format!(
             "{} was answered with {text}: nothing is bought until it is accepted; it is tried \
-             again every minute",
+             again, from time to time",
             op.name()
         );
         self.attention.raise(kind, self.name(), text);

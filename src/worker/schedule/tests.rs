@@ -239,8 +239,12 @@ fn one_in_a_while_is_asked_about_alone_although_a_list_shows_it() {
         put(&mut schedule, id, Want::Message, 200_000);
         schedule.confirm_at(OrderId(id), NOW);
     }
-    assert_eq!(schedule.next_to_confirm(NOW), Some(OrderId(1)));
-    assert_eq!(schedule.next_to_confirm(NOW.plus_ms(CONFIRM_GAP_MS - 1)), None);
-    assert_eq!(schedule.next_to_confirm(NOW.plus_ms(CONFIRM_GAP_MS)), Some(OrderId(2)));
-    assert_eq!(schedule.next_to_confirm(NOW.plus_ms(9 * CONFIRM_GAP_MS)), None);
+    let (gap, later) = (Duration::from_secs(5), NOW.plus_ms(5_000));
+    assert!(!schedule.take_listed());
+    schedule.has_listed(Depth::Far, NOW);
+    assert!(schedule.take_listed() && !schedule.take_listed(), "once for each list");
+    assert_eq!(schedule.next_to_confirm(gap, NOW), Some(OrderId(1)));
+    assert_eq!(schedule.next_to_confirm(gap, Time(later.0 - 1)), None);
+    assert_eq!(schedule.next_to_confirm(gap, later), Some(OrderId(2)));
+    assert_eq!(schedule.next_to_confirm(gap, later.plus_ms(5_000)), None);
 }

@@ -280,7 +280,7 @@ mod tests {
         let orders = &running.rooms.orders;
         let connected = orders.providers.by_name("fivesim").unwrap();
         // No list is asked for to see whether it tells of messages.
-        connected.client().room().note_told();
+        connected.client().room().note_told(orders.market.clock.now());
         while connected.health().last_sync_at.is_none() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -27,8 +27,10 @@ pub(super) struct Mix {
     pub(super) limits: CallLimits,
     /// Open activations that a list shows in one page; `None` where there is no such list.
     pub(super) page: Option<usize>,
-    /// The list leaves codes out.
-    pub(super) hides: bool,
+    /// The list leaves the code of one activation in so many out, if not of none.
+    pub(super) hides: u32,
+    /// Codes that are due before are in time or not.
+    pub(super) settled: Duration,
     pub(super) buyers: usize,
     /// Milliseconds from the purchase to the code; beyond the run there is none.
     pub(super) code_after: Range<u64>,

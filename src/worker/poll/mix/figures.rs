@@ -100,7 +100,7 @@ fn check_codes(world: &World, told: &str) {
     let (end, bought) = (world.began + world.mix.run, world.bought.lock());
     let due: Vec<&Bought> = bought
         .values()
-        .filter(|b| b.code_at + most <= end)
+        .filter(|b| b.code_at >= world.began + world.mix.settled && b.code_at + most <= end)
         .filter(|b| b.gone.is_none_or(|gone| gone > b.code_at + most))
         .collect();
     let in_time = |b: &&&Bought| b.delivered.is_some_and(|at| at <= b.code_at + most);

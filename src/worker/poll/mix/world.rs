@@ -349,7 +349,10 @@ impl World {
                 let mut steps = steps(&mut schedule, self.room.dispatcher(), now);
                 let gap = self.room.check_gap();
                 steps.extend(gap.and_then(|gap| schedule.next_check(gap, now)));
-                (steps, schedule.next_to_confirm(now))
+                let is_listed = schedule.take_listed();
+                let gap = self.room.confirm_gap();
+                let confirmed = is_listed.then(|| schedule.next_to_confirm(gap, now));
+                (steps, confirmed.flatten())
             };
             if let Some(id) = confirmed {
                 let world = Arc::clone(&self);
@@ -393,8 +396,11 @@ impl World {
         let mut had_turn = has_run_out || self.call_in(Lane::Poll).await;
         let checks = (checks || !self.room.tells()) && self.is_listed(id);
         if had_turn {
-            if self.deliver(id, Instant::now()) && checks {
-                self.room.note_untold();
+            let comes = self.deliver(id, Instant::now());
+            match (checks, comes) {
+                (true, true) => self.room.note_left_out(1, self.now()),
+                (true, false) => self.room.note_right(),
+                (false, _) => {}
             }
             if let Some(bought) = self.bought.lock().get_mut(&id) {
                 bought.asked = Instant::now();
@@ -445,9 +451,10 @@ impl World {
                 return self.schedule.lock().had_no_turn(depth);
             }
             for id in open.iter().skip(at * page).take(page) {
-                let comes = !self.mix.hides && self.deliver(*id, Instant::now());
+                let is_left_out = self.mix.hides > 0 && id.is_multiple_of(self.mix.hides);
+                let comes = !is_left_out && self.deliver(*id, Instant::now());
                 if comes {
-                    self.room.note_told();
+                    self.room.note_told(self.now());
                 }
                 // As it is of an open one: a list that is not believed says nothing of it.
                 if comes || self.room.tells() {
