@@ -88,7 +88,7 @@ fn read_as(content_type: &str, body: &[u8]) -> Result<PostedMessage, JsonFault> 
     let is_json = text.trim_start().starts_with(['{', '[']);
     let form = (!is_json).then(|| form::fields(&form_type, form_body, &FIELDS)).flatten();
     let said = match (form, object(text)) {
-        (Some(form), _) => form,
+        (Some(form), _) => form.into_iter().map(|(name, value)| (name, Ok(value))).collect(),
         (None, Ok(said)) => said,
         (None, Err(fault)) => {
             let form = form::pairs(&form_type, form_body, &FIELDS);
@@ -96,7 +96,7 @@ fn read_as(content_type: &str, body: &[u8]) -> Result<PostedMessage, JsonFault> 
             if is_json || !has("number") || !has("text") {
                 return Err(fault);
             }
-            form
+            form.into_iter().map(|(name, value)| (name, Ok(value))).collect()
         }
     };
     let mut fields = BTreeMap::new();
@@ -132,9 +132,12 @@ const FIELDS: [&str; 5] = ["number", "sender", "text", "id", "service"];
 /// Those without which there is no message; no other one keeps it from being read.
 const REQUIRED: [&str; 2] = ["number", "text"];
 
+/// A field as a body has it: its name, and its value or what is wrong with it.
+type Said = (String, Result<String, &'static str>);
+
 /// The fields of a JSON object, also where it is the one item of an array. Strings that are not written as JSON wants it are read as well
 /// as they can be, and numbers by their digits.
-fn object(text: &str) -> Result<Vec<form::Field>, JsonFault> {
+fn object(text: &str) -> Result<Vec<Said>, JsonFault> {
     let mended = mended(text);
     let text = mended.as_deref().unwrap_or(text);
     let items: Option<Vec<&RawValue>> =

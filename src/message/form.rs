@@ -11,8 +11,8 @@ use crate::message::transfer;
 /// Parts of a form that are looked at: a message has five.
 const PARTS_MAX: usize = 100;
 
-/// A field's name, and its value or what is wrong with it.
-pub(super) type Field = (String, Result<String, &'static str>);
+/// A field's name and its value.
+type Field = (String, String);
 
 /// The fields of a body of this type, in their order; `None` if the type is no form's. `names`
 /// are those that say something to its reader.
@@ -43,7 +43,7 @@ pub(super) fn pairs(content_type: &str, body: &[u8], names: &[&str]) -> Vec<Fiel
         }
     }
     let said = |part: &[u8]| decoded(content_type, &unescaped(part)).into_owned();
-    found.iter().map(|(name, value)| (said(name), Ok(said(value)))).collect()
+    found.iter().map(|(name, value)| (said(name), said(value))).collect()
 }
 
 /// Whether a piece behind a value is a field of its own, not the rest of a text or of a link.
@@ -119,7 +119,7 @@ fn parts(boundary: &str, body: &[u8]) -> Option<Vec<Field>> {
         let [kind, encoding] = ["content-type", "content-transfer-encoding"]
             .map(|wanted| header(wanted).unwrap_or_default());
         let value = transfer::plain(&encoding, value);
-        Some((name, Ok(decoded(&kind, &value).into_owned())))
+        Some((name, decoded(&kind, &value).into_owned()))
     };
     (!marks.is_empty()).then(|| (0..marks.len()).filter_map(part).collect())
 }
@@ -138,8 +138,6 @@ mod tests {
     #[track_caller]
     fn check(content_type: &str, body: &[u8], expected: &[(&str, &str)]) {
         let found = fields(content_type, body, &["text"]).unwrap_or_default();
-        let said = |(name, value): Field| (name, value.unwrap());
-        let found: Vec<(String, String)> = found.into_iter().map(said).collect();
         let found: Vec<_> = found.iter().map(|(name, value)| (&**name, &**value)).collect();
         assert_eq!(found, expected, "{content_type}");
     }
@@ -183,7 +181,7 @@ mod tests {
             (b"text=see https://a.b/v?u=1 now&port=3", "see https://a.b/v?u=1 now"),
         ] {
             let found = fields(plain, body, &["text", "number"]).unwrap();
-            assert_eq!(found[0], ("text".into(), Ok(text.into())));
+            assert_eq!(found[0], ("text".into(), text.into()));
         }
         check(
             plain,

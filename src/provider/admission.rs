@@ -28,9 +28,6 @@ const POLL_SHARE: f64 = 0.4;
 const PLACES_SHARE: f64 = 0.7;
 /// How late polls may be before purchases give way to them.
 const LATE_MAX_MS: u64 = 2_500;
-/// The same while all that is due is asked about soon, and how soon that is.
-const LATE_LAST_MS: u64 = 5_000;
-const SOON: Duration = Duration::from_secs(1);
 /// Open activations that one list shows before it is known: the smallest page of a provider
 /// that lists messages.
 const LISTED_FIRST: usize = 50;
@@ -75,8 +72,6 @@ pub struct PollLoad {
     pub waiting: usize,
     /// How late the poll is that is due longest, in milliseconds.
     pub late_ms: u64,
-    /// How many calls all that is due comes to.
-    pub calls_due: usize,
 }
 
 /// The room of one provider: its dispatcher, and what its open activations need of it.
@@ -85,7 +80,6 @@ pub struct Room {
     dispatcher: Arc<Dispatcher>,
     waiting: AtomicUsize,
     late_ms: AtomicU64,
-    calls_due: AtomicUsize,
     /// Open activations that one call shows; 1 where they are asked about one by one.
     shown: AtomicUsize,
     /// Whether there are lists, and whether they show messages.
@@ -104,7 +98,6 @@ impl Room {
             dispatcher,
             waiting: AtomicUsize::new(0),
             late_ms: AtomicU64::new(0),
-            calls_due: AtomicUsize::new(0),
             shown: AtomicUsize::new(if lists { LISTED_FIRST } else { 1 }),
             lists,
             told: Mutex::default(),
@@ -122,7 +115,6 @@ impl Room {
     pub fn note_load(&self, load: PollLoad) {
         self.waiting.store(load.waiting, Ordering::Relaxed);
         self.late_ms.store(load.late_ms, Ordering::Relaxed);
-        self.calls_due.store(load.calls_due, Ordering::Relaxed);
     }
 
     /// Notes how many open activations a list of several pages showed.
@@ -207,13 +199,6 @@ impl Room {
         at_once.min(CANCELLED_FIRST) + (at_once - CANCELLED_FIRST).max(0.0) * CANCELLED_ONE_IN
     }
 
-    /// Whether all that is due is asked about soon: what was late is, and purchases that were kept
-    /// back until the last of it would come in bursts, with a rest between that uses no call.
-    fn is_soon_done(&self, pace: Pace) -> bool {
-        let calls_due = self.calls_due.load(Ordering::Relaxed) as f64;
-        calls_due <= pace.polls * PLACES_SHARE * SOON.as_secs_f64()
-    }
-
     fn shown(&self) -> f64 {
         self.shown.load(Ordering::Relaxed) as f64
     }
@@ -243,7 +228,7 @@ impl Room {
             return Some(pause + if waiting > 0 { RESUME + catch_up } else { Duration::ZERO });
         }
         let late_ms = self.late_ms.load(Ordering::Relaxed);
-        if late_ms > LATE_MAX_MS && (late_ms > LATE_LAST_MS || !self.is_soon_done(selling.pace)) {
+        if late_ms > LATE_MAX_MS {
             return Some(Duration::from_millis(late_ms).min(FULL_PAUSE));
         }
         let is_full = waiting + selling.purchases >= self.capacity_at(selling.pace);
@@ -276,24 +261,14 @@ mod tests {
         // Ten calls in 1.02 s, two fifths of them for polls, a round of eight seconds.
         let (singly, lists) = (room(10, false), room(10, true));
         assert_eq!((singly.capacity(), lists.capacity()), (31, 1_568));
-        singly.note_load(PollLoad { waiting: 30, late_ms: 0, ..PollLoad::default() });
+        singly.note_load(PollLoad { waiting: 30, late_ms: 0 });
         let last = singly.admit().unwrap();
         assert_eq!(singly.admit().unwrap_err().retry_after, FULL_PAUSE, "the last one is taken");
         drop(last);
-        singly.note_load(PollLoad { waiting: 20, late_ms: LATE_MAX_MS + 1, calls_due: 20 });
+        singly.note_load(PollLoad { waiting: 20, late_ms: LATE_MAX_MS + 1 });
         assert!(!singly.is_free(), "polls are late");
-        singly.note_load(PollLoad { waiting: 3, late_ms: LATE_MAX_MS, calls_due: 3 });
+        singly.note_load(PollLoad { waiting: 3, late_ms: LATE_MAX_MS });
         assert!(singly.is_free());
-        // Of what is due as much as polls can be made of within a second.
-        for (late_ms, calls_due, is_free) in [
-            (LATE_MAX_MS + 1, 6, true),
-            (LATE_MAX_MS + 1, 7, false),
-            (LATE_LAST_MS, 6, true),
-            (LATE_LAST_MS + 1, 1, false),
-        ] {
-            singly.note_load(PollLoad { waiting: 9, late_ms, calls_due });
-            assert_eq!(singly.is_free(), is_free, "{calls_due} are due, {late_ms} ms late");
-        }
         // A list may turn out to show fewer open activations: most of it are closed ones.
         lists.note_list(60, 6);
         assert_eq!(lists.capacity(), 313);
@@ -322,10 +297,10 @@ mod tests {
         let pause = Duration::from_secs(20);
         room.dispatcher().pause(PauseOf::All, pause);
         assert_eq!(room.admit().unwrap_err().retry_after, pause);
-        room.note_load(PollLoad { waiting: 20, late_ms: 15_000, ..PollLoad::default() });
+        room.note_load(PollLoad { waiting: 20, late_ms: 15_000 });
         let told = room.admit().unwrap_err().retry_after;
         assert!((pause..pause + FULL_PAUSE).contains(&told), "{told:?}");
-        room.note_load(PollLoad { waiting: 20, late_ms: 0, ..PollLoad::default() });
+        room.note_load(PollLoad { waiting: 20, late_ms: 0 });
         tokio::time::sleep(pause).await;
         assert!(room.is_free());
     }
@@ -335,7 +310,7 @@ mod tests {
         let room = room_of(&[(2, 60_000)], false, LIFETIME_MS);
         assert_eq!(room.capacity(), 1);
         assert!(room.is_free());
-        room.note_load(PollLoad { waiting: 1, late_ms: 0, ..PollLoad::default() });
+        room.note_load(PollLoad { waiting: 1, late_ms: 0 });
         assert!(!room.is_free());
     }
 

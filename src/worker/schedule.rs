@@ -15,8 +15,6 @@ use nexnum_engine::time::Time;
 use crate::provider::active::Depth;
 use crate::provider::admission::PollLoad;
 
-/// How many of what is due are counted.
-const DUE_MAX: usize = 2_000;
 /// Activations that a list did not show and that are looked through in one step.
 const UNSHOWN_A_STEP: usize = 64;
 /// Up to which age an activation is looked for in the short list.
@@ -97,20 +95,7 @@ struct ByList {
     under_way: Option<Time>,
 }
 
-/// How many of a line are due, up to a bound: more are never asked about in time.
-fn due(line: &BTreeSet<(Time, OrderId)>, now: Time) -> usize {
-    line.iter().take(DUE_MAX).take_while(|(due, _)| *due <= now).count()
-}
-
 impl ByList {
-    /// How many calls what is due comes to.
-    fn calls_due(&self, now: Time) -> usize {
-        if now < self.without_until {
-            return due(&self.line, now);
-        }
-        usize::from(self.line.first().is_some_and(|(due, _)| *due <= now))
-    }
-
     /// The first that is due and not to be shown by a list, and whether a list is due.
     fn next(&self, now: Time) -> (Option<(Time, OrderId)>, bool) {
         let first = self.line.first().copied().filter(|(due, _)| *due <= now);
@@ -244,9 +229,7 @@ impl Schedule {
     /// What is to be done at its provider.
     #[must_use]
     pub fn load(&self, now: Time) -> PollLoad {
-        let lists = self.near.calls_due(now) + self.far.calls_due(now);
-        let calls_due = lists + due(&self.alone, now);
-        PollLoad { waiting: self.waiting(), late_ms: self.late_ms(now), calls_due }
+        PollLoad { waiting: self.waiting(), late_ms: self.late_ms(now) }
     }
 
     /// The next thing to do for an activation that a buyer waits for; it is under way then.

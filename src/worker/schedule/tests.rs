@@ -18,7 +18,7 @@ fn two_that_are_due_are_asked_about_by_one_list() {
     assert_eq!(schedule.next(NOW), Some(Step::List(Depth::Near)));
     assert_eq!(schedule.next(NOW), Some(Step::One(OrderId(4))), "no list can tell");
     assert_eq!(schedule.next(NOW), None, "the others wait for the list");
-    let load = PollLoad { waiting: 3, late_ms: 50_000, calls_due: 1 };
+    let load = PollLoad { waiting: 3, late_ms: 50_000 };
     assert_eq!(schedule.load(NOW), load, "one list for the two that are due");
 }
 

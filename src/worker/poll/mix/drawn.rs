@@ -29,6 +29,8 @@ pub(super) struct Mix {
     pub(super) page: Option<usize>,
     /// The list leaves the code of one activation in so many out, if not of none.
     pub(super) hides: u32,
+    /// How late a code may be.
+    pub(super) late: Duration,
     /// Codes that are due before are in time or not.
     pub(super) settled: Duration,
     pub(super) buyers: usize,

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::world::{Bought, End, World};
 
 /// How late a code may be, and how long a doubt may take.
-const CODE_LATE: Duration = Duration::from_secs(15);
+pub(super) const CODE_LATE: Duration = Duration::from_secs(15);
 const DOUBT_TIME: Duration = Duration::from_secs(30);
 
 /// Where a provider allows a call in some seconds, so many calls' time has to do for what the
@@ -96,7 +96,7 @@ fn told(world: &World, seed: u64) -> String {
 
 /// Codes that were due long enough before the end, of activations that were open then.
 fn check_codes(world: &World, told: &str) {
-    let most = at_least(world, CODE_LATE, 5);
+    let most = at_least(world, world.mix.late, 5);
     let (end, bought) = (world.began + world.mix.run, world.bought.lock());
     let due: Vec<&Bought> = bought
         .values()

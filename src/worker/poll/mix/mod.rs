@@ -69,6 +69,7 @@ fn drawn(limits: CallLimits, page: Option<usize>, seed: u64) -> Mix {
         limits,
         page,
         hides: 0,
+        late: figures::CODE_LATE,
         settled: Duration::ZERO,
         buyers: 64,
         code_after: 500..slowest,
@@ -150,6 +151,22 @@ async fn lists_that_leave_codes_out_keep_none_from_their_buyers() {
         run(waits.clone(), seed).await;
         // Those of some services: until the lists are believed no more, codes come late.
         run(Mix { hides: 2, settled: RUN / 3, ..waits }, seed).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn buyers_that_never_rest_have_their_codes_within_five_seconds_as_in_the_demo() {
+    for name in ["fivesim", "handler", "smspool"] {
+        let demo = Mix {
+            buyers: 32,
+            code_after: 500..1_500,
+            cancelled: 0,
+            lost: 0,
+            late: Duration::from_secs(5),
+            run: RUN / 5,
+            ..drawn(shipped(name), Some(100), 5)
+        };
+        run(demo, 5).await;
     }
 }
 
