@@ -166,9 +166,13 @@ impl Supervisor {
     pub fn vital_task<T: Send + 'static>(
         work: impl Future<Output = T> + Send + 'static,
     ) -> tokio::task::JoinHandle<T> {
+        // A guard that looks whether its thread panics would take the panic of another part for
+        // the task's: a runtime that is dropped in a panic drops its tasks on that thread.
         tokio::spawn(async move {
-            let _abort = AbortOnPanic;
-            work.await
+            match caught(work).await {
+                Ok(done) => done,
+                Err(_) => std::process::abort(),
+            }
         })
     }
 
@@ -228,7 +232,7 @@ pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> thread::Result<T
     .await
 }
 
-/// Ends the process if it is dropped by a panic; not if its task is cut.
+/// Ends the process if its thread's panic drops it.
 struct AbortOnPanic;
 
 impl Drop for AbortOnPanic {
@@ -349,5 +353,18 @@ mod tests {
         tokio::task::yield_now().await;
         set.shutdown().await;
         assert_eq!(Arc::strong_count(&held), 1, "what the loop held is dropped");
+    }
+
+    #[test]
+    fn a_task_that_another_panic_cuts_ends_no_process() {
+        let panicked = catch_unwind(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                let _running = Supervisor::vital_task(std::future::pending::<()>());
+                tokio::task::yield_now().await;
+                panic!("a test that fails, and drops its runtime");
+            });
+        });
+        assert!(panicked.is_err());
     }
 }
