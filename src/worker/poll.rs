@@ -24,8 +24,9 @@ use super::schedule::{Schedule, Step};
 use super::visit::{Seen, Watch, due_by, visit};
 use crate::order::Orders;
 use crate::provider::active::Depth;
+use crate::provider::admission::Room;
 use crate::provider::connected::Connected;
-use crate::provider::dispatch::{Dispatcher, Lane};
+use crate::provider::dispatch::Lane;
 use crate::supervisor::Beat;
 
 /// Between two looks at the schedules.
@@ -228,37 +229,25 @@ impl Poller {
     fn start(&mut self, of: usize, now: Time) {
         let Some(polled) = self.polled.get_mut(&of) else { return };
         let room = polled.connected.client().room();
-        polled.schedule.set_lists(room.tells());
+        let next = next(&mut polled.schedule, room, polled.at_rest, now);
         let leaves_out = room.leaves_out();
         if polled.leaves_out.replace(leaves_out) != Some(leaves_out) {
             look::report_left_out(&self.orders, &polled.connected, leaves_out);
         }
-        room.note_load(polled.schedule.load(now));
         if polled.schedule.is_empty() && polled.at_rest == 0 {
             self.polled.remove(&of);
             return;
         }
-        let mut steps = steps(&mut polled.schedule, room.dispatcher(), now);
-        if let Some(gap) = room.check_gap() {
-            steps.extend(polled.schedule.next_check(gap, now));
-        }
-        let may_rest = steps.is_empty() && room.dispatcher().is_idle();
-        let spare = if may_rest { AT_REST_MAX.saturating_sub(polled.at_rest) } else { 0 };
-        let is_listed = polled.schedule.take_listed();
-        let confirmed =
-            is_listed.then(|| polled.schedule.next_to_confirm(room.confirm_gap(), now)).flatten();
-        let at_rest = std::iter::from_fn(|| polled.schedule.next_to_spare(now));
-        let at_rest: Vec<_> = at_rest.take(spare).collect();
-        for step in steps {
+        for step in next.steps {
             match step {
                 Step::List(depth) => self.begin_look(of, depth, now),
                 Step::One(id) => self.begin_visit(of, id, Why::Due),
             }
         }
-        if let Some(id) = confirmed {
+        if let Some(id) = next.confirmed {
             self.begin_visit(of, id, Why::Confirm);
         }
-        for id in at_rest {
+        for id in next.at_rest {
             self.begin_visit(of, id, Why::AtRest);
         }
         self.look_at_last(of, now);
@@ -412,10 +401,31 @@ impl Poller {
     }
 }
 
-/// What is due at a provider, as far as its polls can have their turn before the next look.
-fn steps(schedule: &mut Schedule, dispatcher: &Dispatcher, now: Time) -> Vec<Step> {
-    let room = dispatcher.room(Lane::Poll, TICK).min(STEPS_MAX);
-    std::iter::from_fn(|| schedule.next(now)).take(room).collect()
+/// What a provider is asked next, before the next look.
+struct Next {
+    /// What is due, and what checks whether lists that are not believed show codes again.
+    steps: Vec<Step>,
+    /// What lists have shown without a code, asked about beside the list that has just come.
+    confirmed: Option<OrderId>,
+    /// What calls to spare are used for.
+    at_rest: Vec<OrderId>,
+}
+
+/// Takes from the schedule what is due, as far as the provider's polls can have their turn before
+/// the next look; `at_rest` polls are under way that a call to spare is used for.
+fn next(schedule: &mut Schedule, room: &Room, at_rest: usize, now: Time) -> Next {
+    let dispatcher = room.dispatcher();
+    schedule.set_lists(room.tells());
+    room.note_load(schedule.load(now));
+    let turns = dispatcher.room(Lane::Poll, TICK).min(STEPS_MAX);
+    let mut steps: Vec<_> = std::iter::from_fn(|| schedule.next(now)).take(turns).collect();
+    steps.extend(room.check_gap().and_then(|gap| schedule.next_check(gap, now)));
+    let confirmed =
+        schedule.take_listed().then(|| schedule.next_to_confirm(room.confirm_gap(), now));
+    let may_rest = steps.is_empty() && dispatcher.is_idle();
+    let spare = if may_rest { AT_REST_MAX.min(turns).saturating_sub(at_rest) } else { 0 };
+    let at_rest = std::iter::from_fn(|| schedule.next_to_spare(now)).take(spare).collect();
+    Next { steps, confirmed: confirmed.flatten(), at_rest }
 }
 
 /// True if an activation ended without a message that its provider may still bring.

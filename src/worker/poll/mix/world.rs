@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nexnum_engine::limits::LAST_LOOK_MS;
 use parking_lot::Mutex;
@@ -10,7 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::drawn::{Mix, Random};
 use crate::provider::admission::Room;
-use crate::provider::dispatch::Turn;
+use crate::provider::dispatch::{Dispatcher, Turn};
 use crate::worker::poll::*;
 use crate::worker::schedule::Want;
 
@@ -108,6 +109,8 @@ pub(super) struct World {
     pub(super) bought: Mutex<BTreeMap<u32, Bought>>,
     pub(super) doubts: Mutex<Vec<Doubt>>,
     schedule: Mutex<Schedule>,
+    /// Polls under way that a call to spare is used for.
+    at_rest: AtomicUsize,
     pub(super) figures: Mutex<Figures>,
 }
 
@@ -122,6 +125,7 @@ impl World {
             bought: Mutex::default(),
             doubts: Mutex::default(),
             schedule: Mutex::new(Schedule::new(mix.page.is_some())),
+            at_rest: AtomicUsize::new(0),
             figures: Mutex::default(),
             mix,
         })
@@ -342,29 +346,27 @@ impl World {
         while !self.is_over() {
             self.end_graces();
             let now = self.now();
-            let (steps, confirmed) = {
-                let mut schedule = self.schedule.lock();
-                schedule.set_lists(self.room.tells());
-                self.room.note_load(schedule.load(now));
-                let mut steps = steps(&mut schedule, self.room.dispatcher(), now);
-                let gap = self.room.check_gap();
-                steps.extend(gap.and_then(|gap| schedule.next_check(gap, now)));
-                let is_listed = schedule.take_listed();
-                let gap = self.room.confirm_gap();
-                let confirmed = is_listed.then(|| schedule.next_to_confirm(gap, now));
-                (steps, confirmed.flatten())
-            };
-            if let Some(id) = confirmed {
+            let at_rest = self.at_rest.load(Ordering::Relaxed);
+            let next = next(&mut self.schedule.lock(), &self.room, at_rest, now);
+            if let Some(id) = next.confirmed {
                 let world = Arc::clone(&self);
                 asking.spawn(async move { world.ask(id.0, true).await });
             }
-            for step in steps {
+            for step in next.steps {
                 let world = Arc::clone(&self);
                 asking.spawn(async move {
                     match step {
                         Step::One(id) => world.ask(id.0, false).await,
                         Step::List(depth) => world.list(depth, now).await,
                     }
+                });
+            }
+            for id in next.at_rest {
+                let world = Arc::clone(&self);
+                self.at_rest.fetch_add(1, Ordering::Relaxed);
+                asking.spawn(async move {
+                    world.ask(id.0, false).await;
+                    world.at_rest.fetch_sub(1, Ordering::Relaxed);
                 });
             }
             while asking.try_join_next().is_some() {}
