@@ -9,12 +9,18 @@
 //! One that was made after those moments is no purchase's, and is told of: it may be late. The work
 //! grows with rows and orders, not with their product.
 
+mod partly;
+mod spans;
+mod unowned;
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use nexnum_engine::ids::{CountryId, OrderId, Product, ServiceId};
+use nexnum_engine::ids::{OrderId, Product};
 use nexnum_engine::time::Time;
 
+use self::partly::{Naming, Part, Parts, Together};
+use self::spans::{Spans, Touching};
 use super::doubt::{Call, PurchaseGivenUp, SHOWN_MS, Window};
 use crate::provider::server_clock::ROUNDING_MS;
 use crate::provider::sightings::{Dating, Made};
@@ -29,35 +35,8 @@ const OPEN_BY_LISTS_MS: u64 = SHOWN_MS + FRESH_MS;
 /// How old a list may be that proves what is new since.
 const FRESH_MS: u64 = 15_000;
 
-/// How a row names a country or service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Named<T> {
-    /// The row does not name it, and no other row of its list does.
-    Absent,
-    /// A code that the crosswalk does not know, or none where other rows have one.
-    Unknown,
-    /// A code that the crosswalk knows.
-    Known(T),
-}
-
-impl<T: PartialEq> Named<T> {
-    fn may_be(&self, wanted: &T) -> bool {
-        match self {
-            Self::Absent => true,
-            Self::Unknown => false,
-            Self::Known(named) => named == wanted,
-        }
-    }
-}
-
-/// A purchase at the provider that no order has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Unowned {
-    pub(crate) country: Named<CountryId>,
-    pub(crate) service: Named<ServiceId>,
-    /// When it was made.
-    pub(crate) made: Made,
-}
+pub(crate) use self::partly::Begun;
+pub(crate) use self::unowned::{Named, Unowned};
 
 /// An order in doubt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,15 +81,12 @@ impl Matched {
     }
 }
 
-/// Since when purchases that are not settled may have been made, by product.
-pub(crate) type Begun = BTreeMap<Product, Time>;
-
 /// Whether a row was made since a moment, and by no purchase of ours: none of its product had
 /// begun that is not known by now.
 pub(crate) fn is_foreign(row: &Unowned, since: Time, begun: &Begun) -> bool {
     let is_new = row.made.after.is_some_and(|after| after >= since);
     let latest = row.made.with_skew().1;
-    is_new && products(begun, row, |began| *began <= latest).is_empty()
+    is_new && begun.first_of(row).is_none_or(|began| began > latest)
 }
 
 /// Matches rows with orders in doubt and with purchases given up.
@@ -121,64 +97,151 @@ pub(crate) fn match_rows(
     served: &[Served],
     calls: &[Call],
 ) -> Matched {
-    // 1. What is looked for, by product.
-    let mut wanted: BTreeMap<Product, Wanted> = BTreeMap::new();
-    for seeker in seekers {
-        wanted.entry(seeker.product).or_default().seekers.push(*seeker);
-    }
-    for purchase in given_up {
-        wanted.entry(purchase.product).or_default().given_up.push(*purchase);
-    }
-    for Served { product, window } in served {
-        wanted.entry(*product).or_default().served.push(window.since, window.until);
-    }
-    let mut in_work: BTreeMap<Product, Spans> = BTreeMap::new();
-    for call in calls {
-        let since = in_work.entry(call.product).or_default();
-        since.push(call.since, Time(u64::MAX));
-    }
-    wanted.values_mut().for_each(Wanted::sort);
-    in_work.values_mut().for_each(Spans::sort);
+    // 1. What is looked for, by product, and by what rows name of products.
+    let mut sought = Sought::of(seekers, given_up, served, calls, partly::named(rows));
     // 2. Each row is of one product that is looked for, or of none, or unclear.
     let mut matched = Matched::default();
-    let steps = Cell::new(0);
     for (at, row) in rows.iter().enumerate() {
-        let fits_in = |spans: &Spans, (after, before): (Time, Time)| {
-            steps.update(|steps| steps + 1);
-            spans.touch(after, before)
-        };
-        let may_be = row.made.with_skew();
-        let fits = |spans: &Spans| fits_in(spans, may_be);
-        let products = products(&wanted, row, |product| fits(&product.spans));
-        let is_in_work = !self::products(&in_work, row, fits).is_empty();
-        let proven = row.made.after.is_some()
-            && matches!(&*products, [only] if fits_in(&wanted[only].spans, within(row.made)));
-        if proven && !is_in_work {
-            let only = wanted.get_mut(&products[0]).expect("it was found there");
+        let (after, before) = row.made.with_skew();
+        let touching = sought.touching(row, after, before);
+        let is_in_work = sought.is_in_work(row, after, before);
+        if let Touching::One(product) = touching
+            && !is_in_work
+            && row.made.after.is_some()
+            && sought.holds(product, within(row.made))
+        {
+            let only = sought.products.get_mut(&product).expect("it was found there");
             only.rows.push((row.made, at));
             continue;
         }
-        for product in &products {
-            let unclear = wanted.get_mut(product).expect("it was found there");
-            unclear.unclear.push(may_be.0, may_be.1);
+        let fits = touching != Touching::None;
+        if fits {
+            sought.note_unclear(row, after, before);
         }
-        // A purchase may be shown late, and one that an order got may have been another's.
-        let is_over = |wanted: &Wanted| {
-            wanted.first_over.is_some_and(|over| over < row.made.before) || fits(&wanted.served)
-        };
-        let is_late = || !self::products(&wanted, row, is_over).is_empty();
-        // The answer of a call under way may say whose it is.
-        if !is_in_work && (!products.is_empty() || is_late()) {
+        // The answer of a call under way may say whose it is. A purchase may be shown late, and
+        // one that an order got may have been another's.
+        if !is_in_work && (fits || sought.is_late(row, after, before)) {
             matched.unattributed.push(at);
         }
     }
     // 3. Within a product, the oldest goes first.
-    for product in wanted.into_values() {
-        product.share_out(&mut matched);
+    matched.steps = sought.steps.get();
+    sought.parts.values_mut().for_each(|part| part.unclear.sort());
+    for (product, wanted) in sought.products {
+        wanted.share_out(product, &sought.parts, &mut matched);
     }
     matched.unattributed.sort_unstable();
-    matched.steps += steps.get();
     matched
+}
+
+/// What rows are held against.
+struct Sought {
+    products: BTreeMap<Product, Wanted>,
+    in_work: BTreeMap<Product, Spans>,
+    parts: Parts,
+    /// How often a row was held against something.
+    steps: Cell<usize>,
+}
+
+impl Sought {
+    fn of(
+        seekers: &[Seeker],
+        given_up: &[PurchaseGivenUp],
+        served: &[Served],
+        calls: &[Call],
+        mut parts: Parts,
+    ) -> Self {
+        let mut products: BTreeMap<Product, Wanted> = BTreeMap::new();
+        for seeker in seekers {
+            products.entry(seeker.product).or_default().seekers.push(*seeker);
+        }
+        for purchase in given_up {
+            products.entry(purchase.product).or_default().given_up.push(*purchase);
+        }
+        let windows = seekers.iter().map(|it| (it.product, it.window));
+        for (product, Window { since, until }) in
+            windows.chain(given_up.iter().map(|it| (it.product, it.window)))
+        {
+            partly::with(&mut parts, product, |part| part.push_window(since, until, product));
+        }
+        for Served { product, window: Window { since, until } } in served {
+            products.entry(*product).or_default().served.push(*since, *until);
+            partly::with(&mut parts, *product, |part| part.served.push(*since, *until));
+        }
+        let mut in_work: BTreeMap<Product, Spans> = BTreeMap::new();
+        for Call { product, since, .. } in calls {
+            let until = Time(u64::MAX);
+            in_work.entry(*product).or_default().push(*since, until);
+            partly::with(&mut parts, *product, |part| part.in_work.push(*since, until));
+        }
+        products.values_mut().for_each(Wanted::sort);
+        in_work.values_mut().for_each(Spans::sort);
+        parts.values_mut().for_each(Together::sort);
+        Self { products, in_work, parts, steps: Cell::new(0) }
+    }
+
+    /// The products of which a row may be that was made between these moments.
+    fn touching(&self, row: &Unowned, after: Time, before: Time) -> Touching {
+        self.steps.update(|steps| steps + 1);
+        match Naming::of(row) {
+            Naming::Whole(product) => {
+                let wanted = self.products.get(&product);
+                let fits = wanted.is_some_and(|wanted| wanted.spans.touch(after, before));
+                if fits { Touching::One(product) } else { Touching::None }
+            }
+            Naming::Partly(part) => self.parts[&part].windows.touching(after, before),
+            Naming::Unknown => Touching::None,
+        }
+    }
+
+    /// Whether a call under way may have made the row.
+    fn is_in_work(&self, row: &Unowned, after: Time, before: Time) -> bool {
+        self.steps.update(|steps| steps + 1);
+        match Naming::of(row) {
+            Naming::Whole(product) => {
+                self.in_work.get(&product).is_some_and(|calls| calls.touch(after, before))
+            }
+            Naming::Partly(part) => self.parts[&part].in_work.touch(after, before),
+            Naming::Unknown => false,
+        }
+    }
+
+    /// Whether a row may be a purchase that is shown late, or that of an order which got another's.
+    fn is_late(&self, row: &Unowned, after: Time, before: Time) -> bool {
+        self.steps.update(|steps| steps + 1);
+        let (first_over, served) = match Naming::of(row) {
+            Naming::Whole(product) => match self.products.get(&product) {
+                Some(wanted) => (wanted.first_over, &wanted.served),
+                None => return false,
+            },
+            Naming::Partly(part) => {
+                let part = &self.parts[&part];
+                (part.first_over, &part.served)
+            }
+            Naming::Unknown => return false,
+        };
+        first_over.is_some_and(|over| over < row.made.before) || served.touch(after, before)
+    }
+
+    /// Whether a window of the product holds these moments.
+    fn holds(&self, product: Product, (from, to): (Time, Time)) -> bool {
+        self.steps.update(|steps| steps + 1);
+        self.products[&product].spans.touch(from, to)
+    }
+
+    /// Notes that a row which was made between these moments cannot be chosen.
+    fn note_unclear(&mut self, row: &Unowned, after: Time, before: Time) {
+        let unclear = match Naming::of(row) {
+            Naming::Whole(product) => {
+                self.products.get_mut(&product).map(|wanted| &mut wanted.unclear)
+            }
+            Naming::Partly(part) => self.parts.get_mut(&part).map(|part| &mut part.unclear),
+            Naming::Unknown => None,
+        };
+        if let Some(unclear) = unclear {
+            unclear.push(after, before);
+        }
+    }
 }
 
 /// The moments that a window has to hold for a purchase that was made at such a time: its begin
@@ -191,23 +254,6 @@ fn within(made: Made) -> (Time, Time) {
     let after = made.after.unwrap_or_default();
     let latest = Time(made.before.0.saturating_sub(open_ms));
     (latest.max(after), after.plus_ms(open_ms).min(made.before))
-}
-
-/// The products that a row may be of, as far as `fits` goes.
-fn products<T>(
-    of: &BTreeMap<Product, T>,
-    row: &Unowned,
-    fits: impl Fn(&T) -> bool,
-) -> Vec<Product> {
-    if let (Named::Known(country), Named::Known(service)) = (row.country, row.service) {
-        let product = Product { country, service };
-        return of.get(&product).filter(|it| fits(it)).map(|_| product).into_iter().collect();
-    }
-    let may_be = |product: &Product| {
-        row.country.may_be(&product.country) && row.service.may_be(&product.service)
-    };
-    let all = of.iter().filter(|(product, it)| may_be(product) && fits(it));
-    all.map(|(product, _)| *product).collect()
 }
 
 /// What is looked for of one product, and the rows that may be it.
@@ -233,14 +279,14 @@ impl Wanted {
         let windows = self.seekers.iter().map(|seeker| seeker.window);
         for window in windows.chain(self.given_up.iter().map(|it| it.window)) {
             self.spans.push(window.since, window.until);
+            self.first_over =
+                Some(self.first_over.map_or(window.until, |first| first.min(window.until)));
         }
-        let first_over = self.spans.spans.iter().map(|(_, until)| *until).min();
-        self.first_over = first_over;
         self.spans.sort();
         self.served.sort();
     }
 
-    fn share_out(mut self, matched: &mut Matched) {
+    fn share_out(mut self, of: Product, parts: &Parts, matched: &mut Matched) {
         self.rows.sort_unstable_by_key(|(made, at)| (made.after, made.before, *at));
         // 1. To orders first: one purchase of a product is as good as another.
         let mut orders = Queue::of(self.seekers.iter().map(|seeker| seeker.window));
@@ -284,7 +330,10 @@ impl Wanted {
         matched.steps += orders.steps + gone.steps + self.seekers.len();
         let waits = self.seekers.iter().enumerate().filter(|(at, seeker)| {
             let Window { since, until } = seeker.window;
-            !orders.served.contains(at) && self.unclear.touch(since, until)
+            let is_unclear =
+                |part: &Part| parts.get(part).is_some_and(|part| part.unclear.touch(since, until));
+            !orders.served.contains(at)
+                && (self.unclear.touch(since, until) || partly::parts(of).iter().any(is_unclear))
         });
         matched.unclear.extend(waits.map(|(_, seeker)| seeker.order));
     }
@@ -333,33 +382,6 @@ impl Queue {
         let oldest = begun.find(|(_, at)| self.windows[*at].until >= from).copied();
         self.begins.remove(&oldest?);
         oldest.map(|(_, at)| at)
-    }
-}
-
-/// Spans of time, to be asked whether one of them touches another.
-#[derive(Debug, Default)]
-struct Spans {
-    /// Begin and end; once sorted, the end is the latest up to here.
-    spans: Vec<(Time, Time)>,
-}
-
-impl Spans {
-    fn push(&mut self, from: Time, to: Time) {
-        self.spans.push((from, to));
-    }
-
-    fn sort(&mut self) {
-        self.spans.sort_unstable();
-        let mut latest = Time(0);
-        for (_, to) in &mut self.spans {
-            latest = latest.max(*to);
-            *to = latest;
-        }
-    }
-
-    fn touch(&self, from: Time, to: Time) -> bool {
-        let begun = self.spans.partition_point(|(begin, _)| *begin <= to);
-        self.spans[..begun].last().is_some_and(|(_, latest)| *latest >= from)
     }
 }
 

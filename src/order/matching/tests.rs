@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::provider::sightings::Dating;
-use nexnum_engine::ids::ProviderId;
+use nexnum_engine::ids::{CountryId, ProviderId, ServiceId};
 
 const SECOND: u64 = 1_000;
 
@@ -130,7 +130,7 @@ fn on_a_shared_account_no_row_goes_to_any_purchase() {
 
 #[test]
 fn a_row_that_no_purchase_of_ours_can_have_made_is_another_program_s() {
-    let begun: Begun = [(product(7, 3), Time(600 * SECOND))].into();
+    let begun: Begun = [(product(7, 3), Time(600 * SECOND))].into_iter().collect();
     let is_foreign = |row: &Unowned| is_foreign(row, Time(300 * SECOND), &begun);
     assert!(is_foreign(&row(7, 4, 600, 602)), "nothing of that product was bought");
     assert!(is_foreign(&row(7, 3, 590, 592)), "it was made before");
@@ -258,13 +258,20 @@ fn twice_as_much_to_match_is_twice_the_work() {
         let served = |(c, s, since)| Served { product: product(c, s), window: window(since) };
         let served: Vec<_> = all().map(served).collect();
         let calls: Vec<_> = all().map(|(c, s, since)| call(c, s + 1, since + 100)).collect();
-        let rows: Vec<_> = all().map(|(c, s, since)| row(c, s, since, since + 2)).collect();
+        // Whole, by its service alone, and by nothing.
+        let rows = all().enumerate().map(|(at, (c, s, since))| {
+            let whole = row(c, s, since, since + 2);
+            let country = if at % 3 > 0 { Named::Absent } else { whole.country };
+            let service = if at % 3 > 1 { Named::Absent } else { whole.service };
+            Unowned { country, service, ..whole }
+        });
+        let rows: Vec<_> = rows.collect();
         let matched = match_rows(&rows, &seekers, &gone, &served, &calls);
         assert!(matched.steps >= rows.len(), "each row is looked at");
         matched.steps
     };
-    for products in [1, 100] {
-        let (once, twice) = (steps(2_000, products), steps(4_000, products));
+    for (once, twice) in [(1, 1), (100, 100), (2_000, 4_000)] {
+        let (once, twice) = (steps(2_000, once), steps(4_000, twice));
         assert!(twice < 3 * once, "{once} steps, then {twice}");
     }
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use nexnum_driver::{ActiveRow, Op};
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::ids::Product;
 use nexnum_engine::limits::CLOSED_KEPT_MS;
 use nexnum_engine::time::Time;
 
@@ -82,7 +81,7 @@ impl Reconciler {
         let doubted = doubts.all().into_iter().filter_map(of_order);
         let given_up = doubts.given_up(id, now).into_iter().map(|it| (it.product, it.window.since));
         let calls = doubts.calls(id).into_iter().map(|call| (call.product, call.since));
-        earliest(doubted.chain(given_up).chain(calls))
+        doubted.chain(given_up).chain(calls).collect()
     }
 
     /// The same of the orders that have no number yet; notes the numbers of the others.
@@ -100,7 +99,7 @@ impl Reconciler {
                 numbers.note(assignment.number);
             }
         }
-        earliest(begun.into_iter())
+        begun.into_iter().collect()
     }
 
     /// Reports rows that fit what is looked for and are not proven to be ours: each once, and
@@ -166,14 +165,4 @@ impl Reconciler {
         }
         self.orders.market.attention.raise(AttentionKind::UnattributedPurchase, provider, text);
     }
-}
-
-/// The earliest moment of each product.
-fn earliest(all: impl Iterator<Item = (Product, Time)>) -> Begun {
-    let mut begun = Begun::new();
-    for (product, since) in all {
-        let first = begun.entry(product).or_insert(since);
-        *first = since.min(*first);
-    }
-    begun
 }
