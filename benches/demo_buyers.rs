@@ -6,18 +6,22 @@
 //! second to a second and a half after its purchase; when, the provider says. If the figure is
 //! missed, the exit code is 1.
 
+mod server;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nexnum::market::folder;
-use nexnum::server::config::{Config, ProviderConfig};
-use nexnum::server::{self, ProviderSetup, Running};
+use nexnum::server::config::ProviderConfig;
+use nexnum::server::{ProviderSetup, Running};
 use nexnum_driver::Secret;
 use nexnum_sandbox::{Sandbox, SandboxConfig};
 use parking_lot::Mutex;
-use serde_json::{Value, json};
+use serde_json::json;
+
+use self::server::Client;
 
 /// The seed of the demo, its message delay on the command line and its interval of price lists.
 const SEED: u64 = 1;
@@ -45,51 +49,16 @@ async fn start(dir: &std::path::Path) -> (Sandbox, Running, String) {
         };
         ProviderSetup::new(config, Secret::new(provider.key.clone()))
     });
-    let setups = setups.collect();
     let admin_key = folder::init(dir).expect("the folder is new").admin_key.reveal().to_owned();
-    let config = Config {
-        listen: "127.0.0.1:0".parse().expect("an address"),
-        data_dir: dir.to_owned(),
-        ..Config::default()
-    };
-    let opened = folder::open(dir, |_| {}).expect("the folder is sound");
-    let running = server::start(opened, &config, setups).await.expect("the server starts");
-    let synced = || {
-        let all = running.rooms.orders.providers.list();
-        all.iter().all(|provider| provider.health().last_sync_at.is_some())
-    };
-    while !synced() {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let running = server::start(dir, setups.collect()).await;
     (sandbox, running, admin_key)
 }
 
-async fn post(base: &str, key: &str, path: &str, body: Value) -> (u16, Value) {
-    let request = reqwest::Client::new().post(format!("{base}{path}")).bearer_auth(key);
-    let reply = request.json(&body).send().await.expect("the server answers");
-    let status = reply.status().as_u16();
-    (status, reply.json().await.unwrap_or(Value::Null))
-}
-
-/// A key of a customer who can pay for all.
-async fn customer(base: &str, admin: &str) -> String {
-    let (_, account) = post(base, admin, "/api/admin/accounts", json!({"name": "demo"})).await;
-    let path = format!("/api/admin/accounts/{}", account["id"].as_str().expect("an id"));
-    let deposit = json!({"amount": "100000", "reference": "purse"});
-    post(base, admin, &format!("{path}/deposits"), deposit).await;
-    let (_, key) = post(base, admin, &format!("{path}/keys"), json!({})).await;
-    key["key"].as_str().expect("a key").to_owned()
-}
-
 /// Buys without a pause until the end; counts the answers.
-async fn buy(url: String, key: String, answers: Arc<Mutex<BTreeMap<String, usize>>>, end: Instant) {
-    let http = reqwest::Client::new();
+async fn buy(client: Client, answers: Arc<Mutex<BTreeMap<String, usize>>>, end: Instant) {
     while Instant::now() < end {
         let wish = json!({"country": "ID", "service": "telegram"});
-        let reply = http.post(&url).bearer_auth(&key).json(&wish).send().await;
-        let reply = reply.expect("the server answers");
-        let status = reply.status().as_u16();
-        let body: Value = reply.json().await.unwrap_or(Value::Null);
+        let (status, body) = client.post("/api/v1/orders", wish).await;
         let word = body["code"].as_str().or(body["status"].as_str()).unwrap_or("");
         *answers.lock().entry(format!("{status} {word}")).or_default() += 1;
     }
@@ -149,16 +118,14 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let (sandbox, running, admin_key) = start(&dir.path().join("market")).await;
-        let base = format!("http://{}", running.address);
-        let key = customer(&base, &admin_key).await;
+        let client = Client::of(&running, admin_key).customer().await;
         let (answers, end) = (
             Arc::<Mutex<BTreeMap<_, _>>>::default(),
             Instant::now() + Duration::from_secs(seconds),
         );
         let mut buying = tokio::task::JoinSet::new();
         for _ in 0..buyers {
-            let url = format!("{base}/api/v1/orders");
-            buying.spawn(buy(url, key.clone(), Arc::clone(&answers), end));
+            buying.spawn(buy(client.clone(), Arc::clone(&answers), end));
         }
         while buying.join_next().await.is_some() {}
         tokio::time::sleep(REST).await;

@@ -7,14 +7,16 @@
 //! hundred is made and its reply lost. A figure of the issue that is missed has a line of its own
 //! at the end, and the exit code is 1.
 
+mod server;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nexnum::market::folder;
-use nexnum::server::config::{Config, ProviderConfig};
-use nexnum::server::{self, ProviderSetup, Running};
+use nexnum::server::config::ProviderConfig;
+use nexnum::server::{ProviderSetup, Running};
 use nexnum_driver::Secret;
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::ids::Product;
@@ -22,7 +24,10 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
 use parking_lot::Mutex;
+use reqwest::Method;
 use serde_json::{Value, json};
+
+use self::server::Client;
 
 /// From a purchase to its message.
 const CODE_AFTER: Duration = Duration::from_secs(8);
@@ -60,27 +65,9 @@ struct Seen {
     other_cancels: BTreeMap<String, usize>,
 }
 
-#[derive(Clone)]
-struct Client {
-    http: reqwest::Client,
-    base: String,
-    key: String,
-}
-
-impl Client {
-    async fn send(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
-        let reply = request.bearer_auth(&self.key).send().await.expect("the server answers");
-        let status = reply.status().as_u16();
-        (status, reply.json().await.unwrap_or(Value::Null))
-    }
-
-    async fn get(&self, path: &str) -> (u16, Value) {
-        self.send(self.http.get(format!("{}{path}", self.base))).await
-    }
-
-    async fn post(&self, path: &str, body: Value) -> (u16, Value) {
-        self.send(self.http.post(format!("{}{path}", self.base)).json(&body)).await
-    }
+async fn activation(client: &Client, path: &str) -> Value {
+    let (_, text) = server::sent(client.request(Method::GET, path)).await;
+    serde_json::from_str(&text).unwrap_or(Value::Null)
 }
 
 fn label(status: u16, body: &Value) -> String {
@@ -130,10 +117,10 @@ async fn follow(
     pause_ms: u64,
 ) {
     let path = format!("/api/v1/activations/{id}");
-    let mut activation = client.get(&path).await.1;
+    let mut activation = self::activation(&client, &path).await;
     while activation["state"] == "INIT" {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        activation = client.get(&path).await.1;
+        activation = self::activation(&client, &path).await;
     }
     let bought = Instant::now();
     seen.lock().unsettled_ms.push((bought - asked).as_millis() as u64);
@@ -147,7 +134,7 @@ async fn follow(
     let due = bought + CODE_AFTER;
     let patience = due + Duration::from_secs(40);
     let late_ms = loop {
-        let (_, activation) = client.get(&format!("{path}?wait=25")).await;
+        let activation = self::activation(&client, &format!("{path}?wait=25")).await;
         if activation["state"] == "RECEIVED" {
             break Some(Instant::now().saturating_duration_since(due).as_millis() as u64);
         }
@@ -234,23 +221,8 @@ async fn start(driver: &str, dir: &std::path::Path) -> (Sandbox, Running, String
     let key = Secret::new(provider.key.clone());
     let setup = ProviderSetup { min_cancel_age_ms: Some(0), ..ProviderSetup::new(config, key) };
     let admin_key = folder::init(dir).expect("the folder is new").admin_key.reveal().to_owned();
-    let config = Config {
-        listen: "127.0.0.1:0".parse().expect("an address"),
-        data_dir: dir.to_owned(),
-        ..Config::default()
-    };
-    let opened = folder::open(dir, |_| {}).expect("the folder is sound");
-    let running = server::start(opened, &config, vec![setup]).await.expect("the server starts");
+    let running = server::start(dir, vec![setup]).await;
     (sandbox, running, admin_key)
-}
-
-async fn customer(admin: &Client) -> Client {
-    let (_, account) = admin.post("/api/admin/accounts", json!({"name": "mix"})).await;
-    let path = format!("/api/admin/accounts/{}", account["id"].as_str().expect("an id"));
-    let deposit = json!({"amount": "100000", "reference": "purse"});
-    admin.post(&format!("{path}/deposits"), deposit).await;
-    let (_, key) = admin.post(&format!("{path}/keys"), json!({})).await;
-    Client { key: key["key"].as_str().expect("a key").to_owned(), ..admin.clone() }
 }
 
 fn share(all: &[Option<u64>], most_ms: u64) -> f64 {
@@ -315,12 +287,7 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let (sandbox, running, admin_key) = start(driver, &dir.path().join("market")).await;
-        let base = format!("http://{}", running.address);
-        let admin = Client { http: reqwest::Client::new(), base, key: admin_key };
-        let client = customer(&admin).await;
-        while running.rooms.orders.providers.list()[0].health().last_sync_at.is_none() {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        let client = Client::of(&running, admin_key).customer().await;
         let (end, seen) =
             (Instant::now() + Duration::from_secs(seconds), Arc::<Mutex<Seen>>::default());
         let mut trading = tokio::task::JoinSet::new();

@@ -15,6 +15,8 @@ use prometheus_client::registry::Registry;
 
 /// Seconds at which a commit's histogram is cut: a fast disk's sync to a stalled one.
 const COMMIT_BUCKETS: [f64; 9] = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25, 1.0];
+/// Seconds at which the histogram of looks at the schedules of polls is cut.
+const LOOK_BUCKETS: [f64; 8] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25];
 /// Events at which a batch's histogram is cut.
 const BATCH_BUCKETS: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0];
 
@@ -26,6 +28,7 @@ pub struct Metrics(Arc<Counters>);
 struct Counters {
     commit_seconds: Histogram,
     commit_batch_events: Histogram,
+    poll_look_seconds: Histogram,
     provider_requests: Family<ProviderCall, Counter>,
     provider_overcharges: Family<Provider, Counter>,
     callbacks: Family<CallbackLabels, Counter>,
@@ -61,6 +64,7 @@ impl Default for Counters {
         Self {
             commit_seconds: Histogram::new(COMMIT_BUCKETS),
             commit_batch_events: Histogram::new(BATCH_BUCKETS),
+            poll_look_seconds: Histogram::new(LOOK_BUCKETS),
             provider_requests: Family::default(),
             provider_overcharges: Family::default(),
             callbacks: Family::default(),
@@ -75,6 +79,11 @@ impl Metrics {
     pub fn committed(&self, events: usize, took: Duration) {
         self.0.commit_seconds.observe(took.as_secs_f64());
         self.0.commit_batch_events.observe(events as f64);
+    }
+
+    /// The poller looked at its schedules.
+    pub fn polls_looked_at(&self, took: Duration) {
+        self.0.poll_look_seconds.observe(took.as_secs_f64());
     }
 
     /// A provider was asked.
@@ -111,6 +120,7 @@ impl Metrics {
         let Counters {
             commit_seconds,
             commit_batch_events,
+            poll_look_seconds,
             provider_requests,
             provider_overcharges,
             callbacks,
@@ -126,6 +136,11 @@ impl Metrics {
             "nexnum_commit_batch_events",
             "Events in a committed batch",
             commit_batch_events.clone(),
+        );
+        page.register(
+            "nexnum_poll_look_seconds",
+            "Seconds that a look at the schedules of polls takes, five times a second",
+            poll_look_seconds.clone(),
         );
         page.register(
             "nexnum_provider_requests",
@@ -174,6 +189,7 @@ mod tests {
         one.provider_call("a", "buy", "ok");
         one.provider_call("a", "buy", "ok");
         one.overcharged("a");
+        one.polls_looked_at(Duration::from_micros(700));
         let shown = page(&one);
         for line in [
             "# TYPE nexnum_commit_seconds histogram",
@@ -184,6 +200,8 @@ mod tests {
             "nexnum_commit_batch_events_bucket{le=\"1\"} 0",
             "nexnum_commit_batch_events_bucket{le=\"4\"} 1",
             "nexnum_commit_batch_events_count 1",
+            "nexnum_poll_look_seconds_bucket{le=\"0.0005\"} 0",
+            "nexnum_poll_look_seconds_bucket{le=\"0.001\"} 1",
             "# TYPE nexnum_provider_requests_total counter",
             "nexnum_provider_requests_total{provider=\"a\",op=\"buy\",outcome=\"ok\"} 2",
             "nexnum_provider_overcharges_total{provider=\"a\"} 1",

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::ids::OrderId;
@@ -139,7 +139,9 @@ impl Poller {
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
         loop {
             beat.round();
+            let began = Instant::now();
             self.look();
+            self.orders.market.metrics.polls_looked_at(began.elapsed());
             if stopped_within(&mut stop, TICK).await {
                 while self.tasks.join_next().await.is_some() {}
                 return;
