@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use super::begins::Begins;
 use super::fold::{Glyph, glyph};
 use super::trie::Trie;
 
@@ -111,10 +112,12 @@ impl Senses {
 }
 
 struct Table {
-    /// The words, and those that may stand inside a longer one; many have the same senses.
+    /// The words, each with its senses; many have the same ones.
     words: Trie,
-    inner: Trie,
     senses: Vec<Senses>,
+    /// What words begin with, and what those begin with that may stand inside a longer one.
+    whole: Begins,
+    inner: Begins,
     /// Single words for a code, and whether they may be longer.
     names: Vec<(String, bool)>,
 }
@@ -123,6 +126,7 @@ static CUES: LazyLock<Table> = LazyLock::new(|| {
     let words = read(TABLE);
     let mut senses: Vec<Senses> = Vec::new();
     let mut numbers = Vec::with_capacity(words.len());
+    let (mut whole, mut inner) = (Begins::default(), Begins::default());
     for (word, rows) in &words {
         let sense = Senses::of(rows);
         let known = senses.iter().position(|known| *known == sense);
@@ -131,17 +135,16 @@ static CUES: LazyLock<Table> = LazyLock::new(|| {
             senses.push(sense);
         }
         let number = u32::try_from(number).expect("a table of words is far smaller");
-        numbers.push((word.as_bytes(), number, rows));
+        numbers.push((word.as_bytes(), number));
+        whole.mark(word);
+        if rows.iter().any(|row| !row.begins) {
+            inner.mark(word);
+        }
     }
-    let trie = |keeps: &dyn Fn(&Entry) -> bool| {
-        let kept = numbers.iter().filter(|(_, _, rows)| rows.iter().any(keeps));
-        Trie::of(&kept.map(|(word, number, _)| (*word, *number)).collect::<Vec<_>>())
-    };
-    let (whole, inner) = (trie(&|_| true), trie(&|row| !row.begins));
     let is_name = |rows: &[Entry]| rows.iter().any(|row| row.kind <= Kind::Code);
     let names = words.iter().filter(|(word, rows)| is_name(rows) && is_word(word));
     let names = names.map(|(word, rows)| (word.clone(), rows.iter().any(|row| !row.ends)));
-    Table { words: whole, inner, senses, names: names.collect() }
+    Table { words: Trie::of(&numbers), senses, whole, inner, names: names.collect() }
 });
 
 /// The words of the table, folded, each with its rows.
@@ -246,7 +249,8 @@ fn class(c: char) -> Class {
         '\u{900}'..='\u{109f}' => Class::Other,
         // Most letters and signs, without a search for them.
         '\u{3b1}'..='\u{3c9}' | '\u{430}'..='\u{45f}' | '\u{561}'..='\u{587}' => Class::Other,
-        '\u{5d0}'..='\u{5ea}' | '\u{620}'..='\u{64a}' | '\u{10d0}'..='\u{10f0}' => Class::Other,
+        '\u{5d0}'..='\u{5ea}' | '\u{620}'..='\u{64a}' | '\u{671}'..='\u{6d3}' => Class::Other,
+        '\u{10d0}'..='\u{10f0}' => Class::Other,
         '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' => Class::Other,
         '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => Class::Other,
         '\u{2010}'..='\u{2070}' | '\u{20a0}'..='\u{20bf}' => Class::NoLetter,
@@ -266,19 +270,33 @@ fn goes_on(before: Option<char>, after: Option<char>) -> bool {
 /// The words of the table in a folded text, in order, none overlapping another: of those that
 /// do, the one that begins first, then the longest.
 pub(super) fn find(text: &str) -> Vec<Cue> {
+    let table = &*CUES;
+    let bytes = text.as_bytes();
     let mut cues: Vec<Cue> = Vec::with_capacity(32);
     let mut before = Class::NoLetter;
     let mut start = 0;
-    while let Some(c) = char_at(text, start) {
-        let class = class(c);
-        let inside = class != Class::NoLetter && class == before;
-        if let Some(cue) = longest(text, start, inside) {
-            start = cue.end;
-            before = text[..start].chars().next_back().map_or(Class::NoLetter, self::class);
-            cues.push(cue);
+    while let Some(byte) = bytes.get(start) {
+        let (class, inside, begins, len);
+        if byte.is_ascii() {
+            class = if byte.is_ascii_alphabetic() { Class::Ascii } else { Class::NoLetter };
+            inside = class == Class::Ascii && before == Class::Ascii;
+            begins = table.begins(inside).ascii(*byte, bytes.get(start + 1));
+            len = 1;
         } else {
-            start += c.len_utf8();
-            before = class;
+            let mut letters = text[start..].chars();
+            let c = letters.next().unwrap_or_default();
+            class = self::class(c);
+            inside = class == Class::Other && before == Class::Other;
+            begins = table.begins(inside).beyond(c, letters.next());
+            len = c.len_utf8();
+        }
+        match begins.then(|| table.longest(text, start, inside)).flatten() {
+            Some(cue) => {
+                start = cue.end;
+                before = text[..start].chars().next_back().map_or(Class::NoLetter, self::class);
+                cues.push(cue);
+            }
+            None => (start, before) = (start + len, class),
         }
     }
     stretch(text, &mut cues);
@@ -292,25 +310,32 @@ fn char_at(text: &str, at: usize) -> Option<char> {
     }
 }
 
-/// The longest word of the table that begins at this byte, inside another word or not.
-fn longest(text: &str, start: usize, inside: bool) -> Option<Cue> {
-    let table = &*CUES;
-    let words = if inside { &table.inner } else { &table.words };
-    let mut longest = None;
-    for (len, senses) in words.prefixes(&text.as_bytes()[start..]) {
-        let end = start + len;
-        if inside && len <= ROOT_LEN_MAX && !follows_particle(&text[..start], &text[start..end]) {
-            continue;
-        }
-        // "yourcodeis482913" has no blank to tell its words.
-        let goes_on = word_goes_on(text, end) && !(inside && len >= 4 && is_glued(&text[end..]));
-        let senses = &table.senses[senses];
-        let capitals = senses.cased && !text[start..end].bytes().any(|b| b.is_ascii_lowercase());
-        if let Some(kind) = senses.kind(capitals, inside, goes_on) {
-            longest = Some(Cue { kind, start, end });
-        }
+impl Table {
+    fn begins(&self, inside: bool) -> &Begins {
+        if inside { &self.inner } else { &self.whole }
     }
-    longest
+
+    /// The longest word of the table that begins at this byte, inside another word or not.
+    fn longest(&self, text: &str, start: usize, inside: bool) -> Option<Cue> {
+        let mut longest = None;
+        for (len, senses) in self.words.prefixes(&text.as_bytes()[start..]) {
+            let end = start + len;
+            if inside && len <= ROOT_LEN_MAX && !follows_particle(&text[..start], &text[start..end])
+            {
+                continue;
+            }
+            // "yourcodeis482913" has no blank to tell its words.
+            let goes_on =
+                word_goes_on(text, end) && !(inside && len >= 4 && is_glued(&text[end..]));
+            let senses = &self.senses[senses];
+            let capitals =
+                senses.cased && !text[start..end].bytes().any(|b| b.is_ascii_lowercase());
+            if let Some(kind) = senses.kind(capitals, inside, goes_on) {
+                longest = Some(Cue { kind, start, end });
+            }
+        }
+        longest
+    }
 }
 
 /// True if the word before this byte goes on behind it.

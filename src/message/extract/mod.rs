@@ -8,6 +8,7 @@
 //!
 //! Leaves to others: what a message is for, and whether it has come before.
 
+mod begins;
 mod candidates;
 mod code;
 mod cues;
