@@ -63,113 +63,213 @@ impl Lexed {
         &self.text[atom.start..atom.end]
     }
 
-    fn push(&mut self, kind: AtomKind, c: char) {
-        let start = self.text.len();
-        self.text.push(c);
-        let end = self.text.len();
-        if let Some(last) = self.atoms.last_mut() {
-            match (&mut last.kind, kind) {
-                (AtomKind::Run(known), AtomKind::Run(new)) => {
-                    known.digits |= new.digits;
-                    known.upper |= new.upper;
-                    known.lower |= new.lower;
-                    last.end = end;
-                    return;
-                }
-                (AtomKind::Letters, AtomKind::Letters) | (AtomKind::Dense, AtomKind::Dense) => {
-                    last.end = end;
-                    return;
-                }
-                _ => {}
-            }
-        }
-        self.atoms.push(Atom { kind, start, end });
-    }
-
-    /// ASCII letters and digits, at once.
-    fn push_run(&mut self, part: &str) {
-        let start = self.text.len();
-        self.text.push_str(part);
-        let end = self.text.len();
-        let mut letters = RunLetters::default();
-        for byte in part.bytes() {
-            letters.digits |= byte.is_ascii_digit();
-            letters.upper |= byte.is_ascii_uppercase();
-            letters.lower |= byte.is_ascii_lowercase();
-        }
-        if let Some(Atom { kind: AtomKind::Run(known), end: last, .. }) = self.atoms.last_mut() {
-            known.digits |= letters.digits;
-            known.upper |= letters.upper;
-            known.lower |= letters.lower;
-            *last = end;
-        } else {
-            self.atoms.push(Atom { kind: AtomKind::Run(letters), start, end });
-        }
-    }
-
-    /// Blanks beside blanks and beside the ends of lines say nothing.
-    fn push_blank(&mut self) {
-        let last = self.atoms.last().map(|atom| atom.kind);
-        if !matches!(last, None | Some(AtomKind::Blank | AtomKind::Line)) {
-            self.push(AtomKind::Blank, ' ');
-        }
-    }
-
-    fn push_line(&mut self) {
-        if self.atoms.last().is_some_and(|atom| atom.kind == AtomKind::Blank) {
-            self.atoms.pop();
-            self.text.pop();
-        }
-        if self.atoms.last().is_some_and(|atom| atom.kind != AtomKind::Line) {
-            self.push(AtomKind::Line, '\n');
-        }
+    fn last(&self) -> Option<AtomKind> {
+        self.atoms.last().map(|atom| atom.kind)
     }
 }
+
+/// What a byte of ASCII is; letters and digits are sets of one, which join.
+mod class {
+    pub(super) const DIGIT: u8 = 1;
+    pub(super) const UPPER: u8 = 2;
+    pub(super) const LOWER: u8 = 4;
+    pub(super) const RUN: u8 = DIGIT | UPPER | LOWER;
+    pub(super) const SIGN: u8 = 8;
+    pub(super) const BLANK: u8 = 16;
+    /// All else, to be looked at as a character.
+    pub(super) const OTHER: u8 = 32;
+}
+
+/// The class of each byte.
+const CLASSES: [u8; 256] = {
+    let mut classes = [class::OTHER; 256];
+    let mut byte = 0;
+    while byte < 0x80 {
+        classes[byte as usize] = match byte {
+            b'0'..=b'9' => class::DIGIT,
+            b'A'..=b'Z' => class::UPPER,
+            b'a'..=b'z' => class::LOWER,
+            b' ' => class::BLANK,
+            b'!'..=b'~' => class::SIGN,
+            _ => class::OTHER,
+        };
+        byte += 1;
+    }
+    classes
+};
 
 /// Takes the beginning of a text apart.
 pub(super) fn lex(text: &str) -> Lexed {
     let text = &text[..text.floor_char_boundary(LEN_MAX)];
-    let mut lexed = Lexed {
-        text: String::with_capacity(text.len()),
-        atoms: Vec::with_capacity(64.min(text.len())),
+    let mut lexer = Lexer {
+        source: text,
+        at: 0,
+        copied: 0,
+        lexed: Lexed {
+            text: String::with_capacity(text.len()),
+            atoms: Vec::with_capacity(64.min(text.len())),
+        },
+        may_link: false,
     };
-    let letters = RunLetters::default();
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let run = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
-        if run > 0 {
-            lexed.push_run(&rest[..run]);
-            rest = &rest[run..];
-            continue;
+    while let Some(byte) = text.as_bytes().get(lexer.at) {
+        match CLASSES[usize::from(*byte)] {
+            class::BLANK => lexer.blank(),
+            class::SIGN => lexer.keep(AtomKind::Sign(char::from(*byte)), 1),
+            class::OTHER => lexer.other(),
+            _ => lexer.run(),
         }
-        rest = &rest[c.len_utf8()..];
-        match glyph(c) {
-            Glyph::Invisible => {}
+    }
+    lexer.copy();
+    if lexer.may_link {
+        join_links(&mut lexer.lexed);
+    }
+    lexer.lexed
+}
+
+/// A text that is taken apart.
+struct Lexer<'a> {
+    source: &'a str,
+    /// Where it has got to.
+    at: usize,
+    /// What is before this byte is in the copy; what is between the two is the same there.
+    copied: usize,
+    lexed: Lexed,
+    /// A slash is in it, or a point with no blank behind it.
+    may_link: bool,
+}
+
+impl Lexer<'_> {
+    /// Puts in the copy what has been kept.
+    fn copy(&mut self) {
+        self.lexed.text.push_str(&self.source[self.copied..self.at]);
+        self.copied = self.at;
+    }
+
+    /// Where the copy has got to.
+    fn end(&self) -> usize {
+        self.lexed.text.len() + (self.at - self.copied)
+    }
+
+    /// Passes over bytes that the copy does not have.
+    fn skip(&mut self, len: usize) {
+        self.copy();
+        self.at += len;
+        self.copied = self.at;
+    }
+
+    /// Takes bytes as they are.
+    fn keep(&mut self, kind: AtomKind, len: usize) {
+        let start = self.end();
+        self.at += len;
+        self.add(Atom { kind, start, end: start + len });
+    }
+
+    /// Takes one character for another.
+    fn put(&mut self, kind: AtomKind, c: char, len: usize) {
+        self.skip(len);
+        let start = self.lexed.text.len();
+        self.lexed.text.push(c);
+        self.add(Atom { kind, start, end: self.lexed.text.len() });
+    }
+
+    /// ASCII letters and digits, at once.
+    fn run(&mut self) {
+        let mut classes = 0;
+        let bytes = &self.source.as_bytes()[self.at..];
+        let mut len = 0;
+        while let Some(class) = bytes.get(len).map(|byte| CLASSES[usize::from(*byte)])
+            && class & class::RUN != 0
+        {
+            classes |= class;
+            len += 1;
+        }
+        let has = |class: u8| classes & class != 0;
+        let letters = RunLetters {
+            digits: has(class::DIGIT),
+            upper: has(class::UPPER),
+            lower: has(class::LOWER),
+        };
+        self.keep(AtomKind::Run(letters), len);
+    }
+
+    /// Blanks beside blanks and beside the ends of lines say nothing.
+    fn blank(&mut self) {
+        match self.lexed.last() {
+            None | Some(AtomKind::Blank | AtomKind::Line) => self.skip(1),
+            Some(_) => self.keep(AtomKind::Blank, 1),
+        }
+    }
+
+    fn line(&mut self, len: usize) {
+        self.skip(len);
+        if self.lexed.last() == Some(AtomKind::Blank) {
+            self.lexed.atoms.pop();
+            self.lexed.text.pop();
+        }
+        if !matches!(self.lexed.last(), None | Some(AtomKind::Line)) {
+            let start = self.lexed.text.len();
+            self.lexed.text.push('\n');
+            self.lexed.atoms.push(Atom { kind: AtomKind::Line, start, end: start + 1 });
+        }
+    }
+
+    /// A control character, or one beyond ASCII.
+    fn other(&mut self) {
+        let Some(c) = self.source[self.at..].chars().next() else { return };
+        let len = c.len_utf8();
+        let letters = RunLetters::default();
+        let (kind, folded) = match glyph(c) {
+            Glyph::Invisible => return self.skip(len),
+            Glyph::Line => return self.line(len),
+            Glyph::Blank => match self.lexed.last() {
+                None | Some(AtomKind::Blank | AtomKind::Line) => return self.skip(len),
+                Some(_) => (AtomKind::Blank, ' '),
+            },
             Glyph::Digit(ascii) => {
-                let kind = AtomKind::Run(RunLetters { digits: true, ..letters });
-                lexed.push(kind, char::from(ascii));
+                (AtomKind::Run(RunLetters { digits: true, ..letters }), char::from(ascii))
             }
             Glyph::Latin(letter) => {
                 let upper = letter.is_ascii_uppercase();
                 let kind = AtomKind::Run(RunLetters { upper, lower: !upper, ..letters });
-                lexed.push(kind, char::from(letter));
+                (kind, char::from(letter))
             }
-            Glyph::Letter(c) => lexed.push(AtomKind::Letters, c),
-            Glyph::Dense(c) => lexed.push(AtomKind::Dense, c),
-            Glyph::Blank => lexed.push_blank(),
-            Glyph::Line => lexed.push_line(),
-            Glyph::Sign(c) => lexed.push(AtomKind::Sign(c), c),
+            Glyph::Letter(folded) => (AtomKind::Letters, folded),
+            Glyph::Dense(folded) => (AtomKind::Dense, folded),
+            Glyph::Sign(folded) => (AtomKind::Sign(folded), folded),
+        };
+        if folded == c {
+            self.keep(kind, len);
+        } else {
+            self.put(kind, folded, len);
         }
     }
-    join_links(&mut lexed);
-    lexed
+
+    /// Adds an atom, or makes the last one longer.
+    fn add(&mut self, atom: Atom) {
+        if let Some(last) = self.lexed.atoms.last_mut() {
+            match (&mut last.kind, atom.kind) {
+                (AtomKind::Run(known), AtomKind::Run(new)) => {
+                    known.digits |= new.digits;
+                    known.upper |= new.upper;
+                    known.lower |= new.lower;
+                    last.end = atom.end;
+                    return;
+                }
+                (AtomKind::Letters, AtomKind::Letters) | (AtomKind::Dense, AtomKind::Dense) => {
+                    last.end = atom.end;
+                    return;
+                }
+                (AtomKind::Sign('.'), AtomKind::Blank) => {}
+                (AtomKind::Sign('.'), _) | (_, AtomKind::Sign('/')) => self.may_link = true,
+                _ => {}
+            }
+        }
+        self.lexed.atoms.push(atom);
+    }
 }
 
 /// Puts the atoms of each address together.
 fn join_links(lexed: &mut Lexed) {
-    if !lexed.text.bytes().any(|b| matches!(b, b'.' | b'@' | b'/')) {
-        return;
-    }
     let (mut at, mut kept) = (0, 0);
     while at < lexed.atoms.len() {
         let mut atom = lexed.atoms[at];
