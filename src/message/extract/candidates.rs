@@ -34,6 +34,8 @@ pub(super) struct Candidate {
     pub(super) beside: Beside,
     /// Beside a word for code.
     pub(super) named: bool,
+    /// The number that the message comes from.
+    pub(super) sent: bool,
     /// Digits as most codes have them.
     pub(super) plain: bool,
     /// Part of a name: `BEST BUY #1093`, `ICE 1093`, `4821 KLM`.
@@ -117,6 +119,7 @@ impl Looker<'_> {
             figure,
             beside: self.beside(&placed, figure),
             named,
+            sent: is_sender(self.sender, figure.code.as_bytes()),
             plain: self.is_plain(&placed, figure, named),
             tagged: figure.is_open() && self.is_tagged(&placed, figure, named),
             free: false,
@@ -180,7 +183,7 @@ impl Looker<'_> {
     fn is_plain(&self, placed: &Placed, figure: Figure, named: bool) -> bool {
         match figure.shape {
             Shape::Digits => {
-                let code = figure.code.as_str();
+                let code = figure.code.as_bytes();
                 let asked = placed.before.enter == Some(0) || named;
                 // "LEB-6886" is a plate as well as a code.
                 let drawn = self.text.as_bytes()[figure.start].is_ascii_uppercase();
@@ -198,10 +201,10 @@ impl Looker<'_> {
             || after.stale
             || one.beside != Beside::Nothing
             || one.tagged
-            || is_sender(self.sender, one.figure.code.as_str())
+            || one.sent
             || login && one.is_at_door();
         // "P2P", "3DS" are words.
-        let word = one.figure.shape == Shape::Mixed && one.figure.code.as_str().len() == 3;
+        let word = one.figure.shape == Shape::Mixed && one.figure.code.as_bytes().len() == 3;
         let open = one.figure.is_open() && one.figure.shape != Shape::Capitals;
         open && !explained && (!word || one.named)
     }
@@ -220,7 +223,7 @@ impl Looker<'_> {
             let Some(Item::Figure(other)) = item else { return false };
             let other = &self.row.figures[other];
             match other.shape {
-                Shape::Capitals => other.code.as_str().len() <= len_max,
+                Shape::Capitals => other.code.as_bytes().len() <= len_max,
                 Shape::Digits | Shape::Uneven | Shape::Taken => other.code != code,
                 Shape::Spelled | Shape::Mixed | Shape::Measure => false,
             }
@@ -234,7 +237,7 @@ impl Looker<'_> {
         before
             || sides[0] == Some(Item::Cue(Kind::Number)) && drawn
             || tail.starts_with(' ') && names(sides[1], 3)
-            || is_plate(head, tail, code.as_str())
+            || is_plate(head, tail, code.as_bytes())
             || head.ends_with('#') && start > 1 && sides[0] != Some(Item::Bound)
             || tail.trim_start().starts_with(':') && !is_named
     }
@@ -253,7 +256,7 @@ impl Looker<'_> {
         let at = placed.at;
         let sides = (self.item(at.checked_sub(1)), self.item(at.checked_add(1)));
         let other = matches!(self.item(at.checked_sub(2)), Some(Item::Figure(_)));
-        let (year, hours) = (is_year(figure.code.as_str()), is_time(figure.code.as_str()));
+        let (year, hours) = (is_year(figure.code.as_bytes()), is_time(figure.code.as_bytes()));
         // "482913 (USD 240)".
         let bracketed = self.text[figure.end..].trim_start().starts_with('(');
         match sides {
@@ -280,8 +283,9 @@ fn is_login(one: &Candidate) -> bool {
 }
 
 /// True if the figure is the number that the message comes from.
-pub(super) fn is_sender(sender: &str, code: &str) -> bool {
-    code.len() >= 3 && sender.bytes().filter(u8::is_ascii_digit).eq(code.bytes())
+fn is_sender(sender: &str, code: &[u8]) -> bool {
+    let digits = || sender.bytes().filter(u8::is_ascii_digit);
+    (3..=sender.len()).contains(&code.len()) && digits().eq(code.iter().copied())
 }
 
 /// True for a figure beside a word for code.

@@ -43,7 +43,11 @@ pub(super) fn words(lexed: &Lexed, figures: &[Figure]) -> Vec<Word> {
             if atom.kind == AtomKind::Dense {
                 pairs(part, start, sentence, &mut words);
             } else if !part.is_empty() {
-                words.push(Word { start, end, stem: stem(part), sentence });
+                let stem = match atom.kind {
+                    AtomKind::Run(_) => plain_stem(&lexed.text, start, end - start),
+                    _ => stem(part),
+                };
+                words.push(Word { start, end, stem, sentence });
             }
         }
         if words.len() >= WORDS_MAX {
@@ -78,6 +82,22 @@ fn stem(word: &str) -> u32 {
         hash = mix(hash, u32::from(c.to_ascii_lowercase()));
     }
     if letters.next().is_none() { mix(hash, 1) } else { hash }
+}
+
+/// The stem of a word in ASCII. No branch hangs on how long it is: that cannot be foreseen.
+fn plain_stem(text: &str, start: usize, len: usize) -> u32 {
+    let rest = &text.as_bytes()[start..];
+    let first = rest.first_chunk().copied().unwrap_or_else(|| {
+        let mut few = [0; STEM_LEN];
+        few[..rest.len()].copy_from_slice(rest);
+        few
+    });
+    let mut hashes = [SEED; STEM_LEN + 1];
+    for (at, byte) in first.iter().enumerate() {
+        hashes[at + 1] = mix(hashes[at], u32::from(byte.to_ascii_lowercase()));
+    }
+    let hash = hashes[len.min(STEM_LEN)];
+    if len <= STEM_LEN { mix(hash, 1) } else { hash }
 }
 
 const SEED: u32 = 0x811c_9dc5;
