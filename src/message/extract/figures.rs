@@ -34,11 +34,14 @@ pub(super) struct Builder<'a> {
 impl<'a> Builder<'a> {
     /// The figure that begins in this atom at `start`, unless the atom is a plain word.
     pub(super) fn build(self, at: usize, start: usize, end: usize) -> Option<Built> {
-        let part = &self.lexed.text[start..end];
-        let is_number = part.bytes().all(|b| b.is_ascii_digit());
-        if !is_number && self.run(at)?.is_word() {
-            return self.drawn(at, start).or_else(|| self.capitals(at));
+        let run = self.run(at)?;
+        if run.is_word() {
+            // Most words are in small letters.
+            let built = (!run.lower).then(|| self.drawn(at, start).or_else(|| self.capitals(at)));
+            return built.flatten();
         }
+        let part = &self.lexed.text[start..end];
+        let is_number = run.is_number() || part.bytes().all(|b| b.is_ascii_digit());
         if start == self.lexed.atoms[at].start && is_spoken(part) {
             return None;
         }
@@ -150,12 +153,15 @@ impl<'a> Builder<'a> {
     /// currency's letters in `WXK-7PR-BAM`, not in `BAM-500` or `EUR-USD`.
     pub(super) fn is_group(self, at: usize) -> bool {
         let len = self.text(at).len();
-        let is_drawn = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
         let dash = |at: usize| self.kind(at) == Some(AtomKind::Sign('-'));
         let group = |at: usize| {
-            let text = self.run(at).map(|_| self.text(at));
-            text.filter(|text| text.len() == len && text.bytes().all(is_drawn))
+            let text = self.run(at).filter(|run| !run.lower).map(|_| self.text(at));
+            text.filter(|text| text.len() == len)
         };
+        // Most words have no hyphen beside them.
+        if !(dash(at + 1) || at > 0 && dash(at - 1)) || group(at).is_none() {
+            return false;
+        }
         let most = CODE_LEN.end() / len.max(1);
         let before = (1..=most).take_while(|n| {
             at.checked_sub(2 * n).is_some_and(|place| dash(place + 1) && group(place).is_some())
@@ -169,8 +175,7 @@ impl<'a> Builder<'a> {
         let is_mixed =
             |text: &str| has(text, u8::is_ascii_digit) && has(text, u8::is_ascii_uppercase);
         let is_word = |text: &str| has(text, u8::is_ascii_uppercase);
-        group(at).is_some()
-            && (2..=most).contains(&count)
+        (2..=most).contains(&count)
             && (others.clone().any(is_mixed) || count > 2 && others.any(is_word))
     }
 

@@ -120,32 +120,33 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
         Row { items: Vec::with_capacity(lexed.atoms.len()), figures: Vec::with_capacity(8) };
     let builder = Builder { lexed, cues };
     let text = lexed.text.as_bytes();
-    let mut cues = cues.iter().copied().peekable();
+    let mut cue_at = 0;
     let (mut at, mut pos) = (0, 0);
-    while at < lexed.atoms.len() {
-        let atom = lexed.atoms[at];
-        pos = pos.max(atom.start);
-        while cues.next_if(|cue| cue.start < pos).is_some() {}
+    while let Some(atom) = lexed.atoms.get(at).copied() {
         if pos >= atom.end {
             at += 1;
             continue;
+        }
+        pos = pos.max(atom.start);
+        while cues.get(cue_at).is_some_and(|cue| cue.start < pos) {
+            cue_at += 1;
         }
         if let AtomKind::Link = atom.kind {
             (at, pos) = link(&mut row, lexed, at);
             continue;
         }
         // A letter or two that are a word of the table by chance do not cut a code.
-        let inside = cues.peek().copied().filter(|cue| cue.start < atom.end);
+        let inside = cues.get(cue_at).copied().filter(|cue| cue.start < atom.end);
         if let (Some(cue), AtomKind::Run(run)) = (inside, atom.kind)
             && run.digits
             && !cuts(lexed, at, pos, cue)
         {
-            cues.next();
+            cue_at += 1;
             continue;
         }
         // A phrase that ends inside a figure is none, and "WXK-7PR-BAM" names no currency.
         if inside.is_some_and(|cue| is_of_figure(builder, at, cue)) {
-            cues.next();
+            cue_at += 1;
             continue;
         }
         if let Some(cue) = inside.filter(|cue| cue.start == pos) {
@@ -153,7 +154,8 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
             let letter = cue.end - cue.start == 1 && text[cue.start].is_ascii_alphabetic();
             let apart = letter && !(pos > 0 && text[pos - 1].is_ascii_digit());
             // "K T 9 P 2 W": a letter of a code, not a currency.
-            if let Some((figure, next)) = builder.drawn(at, pos).filter(|_| letter) {
+            let drawn = letter.then(|| builder.drawn(at, pos)).flatten();
+            if let Some((figure, next)) = drawn {
                 row.push_figure(figure);
                 (at, pos) = (next, figure.end);
                 continue;
@@ -181,6 +183,7 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
         }
         row.items.extend(item(lexed, at, pos, end));
         pos = end;
+        at += usize::from(end == atom.end);
     }
     row
 }
