@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::begins::Begins;
-use super::fold::{Glyph, glyph};
+use super::fold::{Glyph, glyph, is_alphabetic};
 use super::trie::Trie;
 
 /// The table, by language; its head explains it.
@@ -247,16 +247,7 @@ fn class(c: char) -> Class {
         '\0'..='\x7f' => Class::NoLetter,
         // Vowel signs are letters here.
         '\u{900}'..='\u{109f}' => Class::Other,
-        // Most letters and signs, without a search for them.
-        '\u{3b1}'..='\u{3c9}' | '\u{430}'..='\u{45f}' | '\u{561}'..='\u{587}' => Class::Other,
-        '\u{5d0}'..='\u{5ea}' | '\u{620}'..='\u{64a}' | '\u{671}'..='\u{6d3}' => Class::Other,
-        '\u{10d0}'..='\u{10f0}' => Class::Other,
-        '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' => Class::Other,
-        '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => Class::Other,
-        '\u{2010}'..='\u{2070}' | '\u{20a0}'..='\u{20bf}' => Class::NoLetter,
-        '\u{3000}'..='\u{3004}' | '\u{3008}'..='\u{3020}' => Class::NoLetter,
-        '\u{1200}'..='\u{1248}' | '\u{1780}'..='\u{17b3}' | '\u{17b6}'..='\u{17c8}' => Class::Other,
-        _ if c.is_alphabetic() => Class::Other,
+        _ if is_alphabetic(c) => Class::Other,
         _ => Class::NoLetter,
     }
 }
@@ -280,7 +271,8 @@ pub(super) fn find(text: &str) -> Vec<Cue> {
         if byte.is_ascii() {
             class = if byte.is_ascii_alphabetic() { Class::Ascii } else { Class::NoLetter };
             inside = class == Class::Ascii && before == Class::Ascii;
-            begins = table.begins(inside).ascii(*byte, bytes.get(start + 1));
+            let next = bytes.get(start + 1).copied().unwrap_or_default();
+            begins = table.begins(inside).ascii(*byte, next);
             len = 1;
         } else {
             let mut letters = text[start..].chars();

@@ -5,6 +5,9 @@ use super::fold::{Glyph, glyph};
 /// Bytes of a message that are looked at: as long as a callback may be.
 pub(super) const LEN_MAX: usize = 64 * 1024;
 
+/// Atoms that most messages have fewer of.
+const ATOMS_FEW: usize = 40;
+
 /// What an atom is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AtomKind {
@@ -66,6 +69,22 @@ impl Lexed {
     fn last(&self) -> Option<AtomKind> {
         self.atoms.last().map(|atom| atom.kind)
     }
+
+    /// Makes the last atom longer if it is of letters or digits as these bytes are.
+    fn joins(&mut self, kind: AtomKind, len: usize) -> bool {
+        let Some(last) = self.atoms.last_mut() else { return false };
+        match (&mut last.kind, kind) {
+            (AtomKind::Run(known), AtomKind::Run(new)) => {
+                known.digits |= new.digits;
+                known.upper |= new.upper;
+                known.lower |= new.lower;
+            }
+            (AtomKind::Letters, AtomKind::Letters) | (AtomKind::Dense, AtomKind::Dense) => {}
+            _ => return false,
+        }
+        last.end += len;
+        true
+    }
 }
 
 /// What a byte of ASCII is; letters and digits are sets of one, which join.
@@ -107,14 +126,15 @@ pub(super) fn lex(text: &str) -> Lexed {
         copied: 0,
         lexed: Lexed {
             text: String::with_capacity(text.len()),
-            atoms: Vec::with_capacity(64.min(text.len())),
+            atoms: Vec::with_capacity(ATOMS_FEW.min(text.len())),
         },
         may_link: false,
+        after_point: false,
     };
     while let Some(byte) = text.as_bytes().get(lexer.at) {
         match CLASSES[usize::from(*byte)] {
             class::BLANK => lexer.blank(),
-            class::SIGN => lexer.keep(AtomKind::Sign(char::from(*byte)), 1),
+            class::SIGN => lexer.sign(*byte),
             class::OTHER => lexer.other(),
             _ => lexer.run(),
         }
@@ -136,6 +156,7 @@ struct Lexer<'a> {
     lexed: Lexed,
     /// A slash is in it, or a point with no blank behind it.
     may_link: bool,
+    after_point: bool,
 }
 
 impl Lexer<'_> {
@@ -157,19 +178,22 @@ impl Lexer<'_> {
         self.copied = self.at;
     }
 
-    /// Takes bytes as they are.
+    /// Takes bytes as they are, for an atom of their own.
     fn keep(&mut self, kind: AtomKind, len: usize) {
         let start = self.end();
         self.at += len;
-        self.add(Atom { kind, start, end: start + len });
+        self.lexed.atoms.push(Atom { kind, start, end: start + len });
     }
 
-    /// Takes one character for another.
-    fn put(&mut self, kind: AtomKind, c: char, len: usize) {
-        self.skip(len);
-        let start = self.lexed.text.len();
-        self.lexed.text.push(c);
-        self.add(Atom { kind, start, end: self.lexed.text.len() });
+    fn sign(&mut self, sign: u8) {
+        self.note(char::from(sign));
+        self.keep(AtomKind::Sign(char::from(sign)), 1);
+    }
+
+    /// Looks for what a link has.
+    fn note(&mut self, c: char) {
+        self.may_link |= self.after_point | (c == '/');
+        self.after_point = c == '.';
     }
 
     /// ASCII letters and digits, at once.
@@ -189,11 +213,18 @@ impl Lexer<'_> {
             upper: has(class::UPPER),
             lower: has(class::LOWER),
         };
-        self.keep(AtomKind::Run(letters), len);
+        self.note('a');
+        let kind = AtomKind::Run(letters);
+        if self.lexed.joins(kind, len) {
+            self.at += len;
+        } else {
+            self.keep(kind, len);
+        }
     }
 
     /// Blanks beside blanks and beside the ends of lines say nothing.
     fn blank(&mut self) {
+        self.after_point = false;
         match self.lexed.last() {
             None | Some(AtomKind::Blank | AtomKind::Line) => self.skip(1),
             Some(_) => self.keep(AtomKind::Blank, 1),
@@ -201,6 +232,7 @@ impl Lexer<'_> {
     }
 
     fn line(&mut self, len: usize) {
+        self.after_point = false;
         self.skip(len);
         if self.lexed.last() == Some(AtomKind::Blank) {
             self.lexed.atoms.pop();
@@ -237,34 +269,28 @@ impl Lexer<'_> {
             Glyph::Dense(folded) => (AtomKind::Dense, folded),
             Glyph::Sign(folded) => (AtomKind::Sign(folded), folded),
         };
-        if folded == c {
+        if kind == AtomKind::Blank {
+            self.after_point = false;
+        } else {
+            self.note(folded);
+        }
+        if folded == c && self.lexed.joins(kind, len) {
+            self.at += len;
+        } else if folded == c {
             self.keep(kind, len);
         } else {
             self.put(kind, folded, len);
         }
     }
 
-    /// Adds an atom, or makes the last one longer.
-    fn add(&mut self, atom: Atom) {
-        if let Some(last) = self.lexed.atoms.last_mut() {
-            match (&mut last.kind, atom.kind) {
-                (AtomKind::Run(known), AtomKind::Run(new)) => {
-                    known.digits |= new.digits;
-                    known.upper |= new.upper;
-                    known.lower |= new.lower;
-                    last.end = atom.end;
-                    return;
-                }
-                (AtomKind::Letters, AtomKind::Letters) | (AtomKind::Dense, AtomKind::Dense) => {
-                    last.end = atom.end;
-                    return;
-                }
-                (AtomKind::Sign('.'), AtomKind::Blank) => {}
-                (AtomKind::Sign('.'), _) | (_, AtomKind::Sign('/')) => self.may_link = true,
-                _ => {}
-            }
+    /// Takes one character for another.
+    fn put(&mut self, kind: AtomKind, c: char, len: usize) {
+        self.skip(len);
+        let start = self.lexed.text.len();
+        self.lexed.text.push(c);
+        if !self.lexed.joins(kind, c.len_utf8()) {
+            self.lexed.atoms.push(Atom { kind, start, end: self.lexed.text.len() });
         }
-        self.lexed.atoms.push(atom);
     }
 }
 

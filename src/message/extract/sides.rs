@@ -157,6 +157,11 @@ impl Looker<'_> {
         for _ in 0..REACH {
             let Some(next) = place.checked_sub(1) else { break };
             place = next;
+            // Most items are words.
+            if let Item::Words(words) = self.row.items[place] {
+                walk.gap = walk.gap.saturating_add(words);
+                continue;
+            }
             match self.row.items[place] {
                 Item::Figure(figure) => match self.labelled[figure] {
                     Some(label) => {
@@ -257,6 +262,11 @@ impl Looker<'_> {
         let mut walk = Walk::default();
         let end = self.row.items.len().min(at + 1 + REACH);
         for place in at + 1..end {
+            // Most items are words.
+            if let Item::Words(words) = self.row.items[place] {
+                walk.gap = walk.gap.saturating_add(words);
+                continue;
+            }
             match self.row.items[place] {
                 Item::Figure(figure) => {
                     let figure = &self.row.figures[figure];
