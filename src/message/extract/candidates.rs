@@ -66,7 +66,14 @@ pub(super) struct Candidates {
 pub(super) fn candidates(row: &Row, topic: &Topic, text: &str, sender: &str) -> Candidates {
     let looker = Looker { row, text, sender };
     // 1. What stands beside each.
-    let mut each: Vec<Candidate> = around(row).into_iter().map(|at| looker.look(at)).collect();
+    let mut each: Vec<Candidate> = Vec::with_capacity(row.figures.len());
+    for (at, item) in row.items.iter().enumerate() {
+        if let Item::Figure(figure) = *item {
+            let labelled = |other: usize| each[other].placed.before.label.map(|it| it.place);
+            let placed = around(row, (at, figure), labelled);
+            each.push(looker.look(placed, row.figures[figure]));
+        }
+    }
     // 2. What one says of another.
     let login = each.iter().any(is_login);
     for one in &mut each {
@@ -111,8 +118,7 @@ struct Looker<'a> {
 }
 
 impl Looker<'_> {
-    fn look(&self, placed: Placed) -> Candidate {
-        let figure = self.row.figures[placed.figure];
+    fn look(&self, placed: Placed, figure: Figure) -> Candidate {
         let named = is_named(&placed);
         Candidate {
             placed,

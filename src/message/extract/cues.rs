@@ -116,8 +116,7 @@ struct Table {
     words: Trie,
     senses: Vec<Senses>,
     /// What words begin with, and what those begin with that may stand inside a longer one.
-    whole: Begins,
-    inner: Begins,
+    begins: [Begins; 2],
     /// Single words for a code, and whether they may be longer.
     names: Vec<(String, bool)>,
 }
@@ -126,7 +125,7 @@ static CUES: LazyLock<Table> = LazyLock::new(|| {
     let words = read(TABLE);
     let mut senses: Vec<Senses> = Vec::new();
     let mut numbers = Vec::with_capacity(words.len());
-    let (mut whole, mut inner) = (Begins::default(), Begins::default());
+    let mut begins = [Begins::default(), Begins::default()];
     for (word, rows) in &words {
         let sense = Senses::of(rows);
         let known = senses.iter().position(|known| *known == sense);
@@ -136,15 +135,15 @@ static CUES: LazyLock<Table> = LazyLock::new(|| {
         }
         let number = u32::try_from(number).expect("a table of words is far smaller");
         numbers.push((word.as_bytes(), number));
-        whole.mark(word);
+        begins[0].mark(word);
         if rows.iter().any(|row| !row.begins) {
-            inner.mark(word);
+            begins[1].mark(word);
         }
     }
     let is_name = |rows: &[Entry]| rows.iter().any(|row| row.kind <= Kind::Code);
     let names = words.iter().filter(|(word, rows)| is_name(rows) && is_word(word));
     let names = names.map(|(word, rows)| (word.clone(), rows.iter().any(|row| !row.ends)));
-    Table { words: Trie::of(&numbers), senses, whole, inner, names: names.collect() }
+    Table { words: Trie::of(&numbers), senses, begins, names: names.collect() }
 });
 
 /// The words of the table, folded, each with its rows.
@@ -241,10 +240,13 @@ enum Class {
     NoLetter,
 }
 
+fn ascii_class(byte: u8) -> Class {
+    if byte.is_ascii_alphabetic() { Class::Ascii } else { Class::NoLetter }
+}
+
 fn class(c: char) -> Class {
     match c {
-        'a'..='z' | 'A'..='Z' => Class::Ascii,
-        '\0'..='\x7f' => Class::NoLetter,
+        '\0'..='\x7f' => ascii_class(c as u8),
         // Vowel signs are letters here.
         '\u{900}'..='\u{109f}' => Class::Other,
         _ if is_alphabetic(c) => Class::Other,
@@ -263,33 +265,37 @@ fn goes_on(before: Option<char>, after: Option<char>) -> bool {
 pub(super) fn find(text: &str) -> Vec<Cue> {
     let table = &*CUES;
     let bytes = text.as_bytes();
-    let mut cues: Vec<Cue> = Vec::with_capacity(32);
+    let mut cues: Vec<Cue> = Vec::with_capacity(16);
     let mut before = Class::NoLetter;
     let mut start = 0;
     while let Some(byte) = bytes.get(start) {
-        let (class, inside, begins, len);
+        let (class, inside, len);
         if byte.is_ascii() {
-            class = if byte.is_ascii_alphabetic() { Class::Ascii } else { Class::NoLetter };
-            inside = class == Class::Ascii && before == Class::Ascii;
             let next = bytes.get(start + 1).copied().unwrap_or_default();
-            begins = table.begins(inside).ascii(*byte, next);
-            len = 1;
+            (class, len) = (ascii_class(*byte), 1);
+            inside = class == Class::Ascii && before == Class::Ascii;
+            if !table.begins[usize::from(inside)].ascii(*byte, next) {
+                (start, before) = (start + 1, class);
+                continue;
+            }
         } else {
             let mut letters = text[start..].chars();
             let c = letters.next().unwrap_or_default();
-            class = self::class(c);
+            (class, len) = (self::class(c), c.len_utf8());
             inside = class == Class::Other && before == Class::Other;
-            begins = table.begins(inside).beyond(c, letters.next());
-            len = c.len_utf8();
-        }
-        match begins.then(|| table.longest(text, start, inside)).flatten() {
-            Some(cue) => {
-                start = cue.end;
-                before = text[..start].chars().next_back().map_or(Class::NoLetter, self::class);
-                cues.push(cue);
+            if !table.begins[usize::from(inside)].beyond(c, letters.next()) {
+                (start, before) = (start + len, class);
+                continue;
             }
-            None => (start, before) = (start + len, class),
         }
+        (start, before) = match table.longest(text, start, inside) {
+            Some(cue) => {
+                cues.push(cue);
+                let last = text[..cue.end].chars().next_back();
+                (cue.end, last.map_or(Class::NoLetter, self::class))
+            }
+            None => (start + len, class),
+        };
     }
     stretch(text, &mut cues);
     cues
@@ -303,10 +309,6 @@ fn char_at(text: &str, at: usize) -> Option<char> {
 }
 
 impl Table {
-    fn begins(&self, inside: bool) -> &Begins {
-        if inside { &self.inner } else { &self.whole }
-    }
-
     /// The longest word of the table that begins at this byte, inside another word or not.
     fn longest(&self, text: &str, start: usize, inside: bool) -> Option<Cue> {
         let mut longest = None;

@@ -82,19 +82,22 @@ impl Features {
     }
 }
 
+/// True if a figure may be the code, whatever stands beside it.
+pub(super) fn may_be(figure: &Figure, sender: &str) -> bool {
+    let code = figure.code.as_bytes();
+    let is_word = || code.len() < 4 || vowels(code) * 4 > code.len() || is_named_so(sender, code);
+    figure.is_open() && !(figure.shape == Shape::Capitals && is_word())
+}
+
+/// True for a word of the sender's name: `PASS` from `UAEPASS`.
+fn is_named_so(sender: &str, word: &[u8]) -> bool {
+    sender.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+}
+
 impl Scene<'_> {
     /// True if a figure may be the code at all.
     pub(super) fn may_be(&self, one: &Candidate) -> bool {
-        let code = one.figure.code.as_bytes();
-        let word = one.figure.shape == Shape::Capitals
-            && (code.len() < 4 || vowels(code) * 4 > code.len() || self.is_named_so(code));
-        one.figure.is_open() && one.beside != Beside::Amount && !word
-    }
-
-    /// True for a word of the sender's name: `PASS` from `UAEPASS`.
-    fn is_named_so(&self, word: &[u8]) -> bool {
-        let name = self.sender.as_bytes();
-        name.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+        one.beside != Beside::Amount && may_be(&one.figure, self.sender)
     }
 
     /// Features of the whole message.

@@ -10,7 +10,7 @@ mod table;
 mod training;
 mod words;
 
-use features::{Features, Scene};
+use features::{Features, Scene, may_be};
 use table::{TABLE, Table};
 
 use super::candidates::candidates;
@@ -32,7 +32,7 @@ const FEATURES_FEW: usize = 96;
 
 /// The code of a message and how likely it is, in percent.
 pub(super) fn judge(row: &Row, lexed: &Lexed, sender: &str) -> Option<(Code, u8)> {
-    if row.figures.is_empty() {
+    if !row.figures.iter().any(|figure| may_be(figure, sender)) {
         return None;
     }
     let scene = scene(row, lexed, sender);
