@@ -133,7 +133,7 @@ static CUES: LazyLock<Table> = LazyLock::new(|| {
         if number == senses.len() {
             senses.push(sense);
         }
-        let number = u32::try_from(number).expect("a table of words is far smaller");
+        let number = u16::try_from(number).expect("words have far fewer senses");
         numbers.push((word.as_bytes(), number));
         begins[0].mark(word);
         if rows.iter().any(|row| !row.begins) {
@@ -312,22 +312,22 @@ impl Table {
     /// The longest word of the table that begins at this byte, inside another word or not.
     fn longest(&self, text: &str, start: usize, inside: bool) -> Option<Cue> {
         let mut longest = None;
-        for (len, senses) in self.words.prefixes(&text.as_bytes()[start..]) {
+        self.words.each(&text.as_bytes()[start..], |len, senses| {
             let end = start + len;
             if inside && len <= ROOT_LEN_MAX && !follows_particle(&text[..start], &text[start..end])
             {
-                continue;
+                return;
             }
             // "yourcodeis482913" has no blank to tell its words.
             let goes_on =
                 word_goes_on(text, end) && !(inside && len >= 4 && is_glued(&text[end..]));
-            let senses = &self.senses[senses];
+            let senses = &self.senses[usize::from(senses)];
             let capitals =
                 senses.cased && !text[start..end].bytes().any(|b| b.is_ascii_lowercase());
             if let Some(kind) = senses.kind(capitals, inside, goes_on) {
                 longest = Some(Cue { kind, start, end });
             }
-        }
+        });
         longest
     }
 }

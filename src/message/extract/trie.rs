@@ -3,12 +3,13 @@
 //! The words are bytes in small letters; a text may have capitals. The work at one place is
 //! bounded by the longest word, and one look into one table leads from each byte to the next.
 
-/// Bits of a cell: the byte that leads to it; whether a word ends with it; whether none is longer.
+/// Bits of a cell: the byte that leads to it; whether a word ends with it that is not the only one;
+/// whether no more than one word has it.
 const BYTE: u32 = 0xff;
 const WORD: u32 = 1 << 8;
-const LAST: u32 = 1 << 9;
-/// Above those bits: the number of a word that none is longer than, or else the cell from which
-/// the bytes that follow are counted.
+const ONLY: u32 = 1 << 9;
+/// Above those bits: where what is left of the only word begins, or else the cell from which the
+/// bytes that follow are counted.
 const REST: u32 = 10;
 /// A byte that no text in UTF-8 has: where it leads to is the number of a word.
 const END: u8 = 0xff;
@@ -21,69 +22,80 @@ pub(super) struct Trie {
     cells: Vec<u32>,
     /// The cell from which first bytes are counted.
     root: u32,
+    /// The number of each word that is the only one behind a cell, in two bytes, and what is left
+    /// of it: how many bytes, and those.
+    tails: Vec<u8>,
 }
 
 /// Words that have a cell's bytes in common, how many, and the cell, if it is not the root.
-type Open<'a> = (&'a [(&'a [u8], u32)], usize, Option<usize>);
+type Open<'a> = (&'a [(&'a [u8], u16)], usize, Option<usize>);
 
 impl Trie {
     /// Words in order, none twice, none empty.
-    pub(super) fn of(words: &[(&[u8], u32)]) -> Self {
+    pub(super) fn of(words: &[(&[u8], u16)]) -> Self {
         assert!(words.is_sorted_by(|one, two| one.0 < two.0), "words are in order");
         let mut making = Making::default();
-        let mut root = 0;
+        let (mut root, mut tails) = (0, Vec::new());
         let mut open: Vec<Open> = vec![(words, 0, None)];
         while let Some((words, depth, cell)) = open.pop() {
-            let (word, longer) = match words {
-                [(word, number), longer @ ..] if word.len() == depth => (Some(*number), longer),
-                _ => (None, words),
-            };
-            let groups = || longer.chunk_by(|one, two| one.0[depth] == two.0[depth]);
-            let mut bytes: Vec<u8> = groups().map(|group| group[0].0[depth]).collect();
-            let value = match word {
-                Some(number) if longer.is_empty() => WORD | LAST | number << REST,
-                _ => {
-                    bytes.extend(word.map(|_| END));
-                    let from = making.place(&bytes);
-                    let cell = |byte: u8| from + usize::from(byte);
-                    if let Some(number) = word {
-                        making.cells[cell(END)] = number << REST | u32::from(END);
-                    }
-                    open.extend(groups().map(|it| (it, depth + 1, Some(cell(it[0].0[depth])))));
-                    let flag = if word.is_some() { WORD } else { 0 };
-                    flag | size(from) << REST
+            let value = if let ([(word, number)], Some(_)) = (words, cell) {
+                let start = size(tails.len());
+                let tail = &word[depth..];
+                tails.extend(number.to_le_bytes());
+                tails.push(u8::try_from(tail.len()).expect("a word is short"));
+                tails.extend(tail);
+                ONLY | start << REST
+            } else {
+                let (word, longer) = match words {
+                    [(word, number), longer @ ..] if word.len() == depth => (Some(number), longer),
+                    _ => (None, words),
+                };
+                let groups = || longer.chunk_by(|one, two| one.0[depth] == two.0[depth]);
+                let mut bytes: Vec<u8> = groups().map(|group| group[0].0[depth]).collect();
+                bytes.extend(word.map(|_| END));
+                let from = making.place(&bytes);
+                let cell = |byte: u8| from + usize::from(byte);
+                if let Some(number) = word {
+                    making.cells[cell(END)] = u32::from(*number) << REST | u32::from(END);
                 }
+                open.extend(groups().map(|it| (it, depth + 1, Some(cell(it[0].0[depth])))));
+                word.map_or(0, |_| WORD) | size(from) << REST
             };
             match cell {
                 Some(cell) => making.cells[cell] |= value,
                 None => root = value >> REST,
             }
         }
-        Self { cells: making.cells, root }
+        Self { cells: making.cells, root, tails }
     }
 
-    /// The words that a text begins with, shortest first: each one's length and number.
-    pub(super) fn prefixes<'a>(
-        &'a self,
-        text: &'a [u8],
-    ) -> impl Iterator<Item = (usize, usize)> + 'a {
+    /// Tells of the words that a text begins with, shortest first: each one's length and number.
+    pub(super) fn each(&self, text: &[u8], mut found: impl FnMut(usize, u16)) {
         let (mut from, mut at) = (self.root, 0);
-        std::iter::from_fn(move || {
-            while let Some(byte) = text.get(at) {
-                let cell = self.cell(from, small(*byte))?;
-                at += 1;
-                from = cell >> REST;
-                if cell & WORD == 0 {
-                    continue;
+        while let Some(byte) = text.get(at) {
+            let Some(cell) = self.cell(from, small(*byte)) else { return };
+            from = cell >> REST;
+            at += 1;
+            if cell & ONLY != 0 {
+                if let Some((len, number)) = self.tail(from, &text[at..]) {
+                    found(at + len, number);
                 }
-                if cell & LAST == 0 {
-                    return self.cell(from, END).map(|end| (at, (end >> REST) as usize));
-                }
-                let number = std::mem::replace(&mut from, size(self.cells.len()));
-                return Some((at, number as usize));
+                return;
             }
-            None
-        })
+            if cell & WORD != 0
+                && let Some(end) = self.cell(from, END)
+            {
+                found(at, (end >> REST) as u16);
+            }
+        }
+    }
+
+    /// What is left of the only word behind a cell, if the text goes on so, and its number.
+    fn tail(&self, start: u32, text: &[u8]) -> Option<(usize, u16)> {
+        let [low, high, len, rest @ ..] = self.tails.get(start as usize..)? else { return None };
+        let len = usize::from(*len);
+        let fits = text.get(..len)?.eq_ignore_ascii_case(rest.get(..len)?);
+        fits.then(|| (len, u16::from_le_bytes([*low, *high])))
     }
 
     /// The cell that a byte leads to.
@@ -150,10 +162,14 @@ mod tests {
 
     #[test]
     fn all_words_that_a_text_begins_with_are_found() {
-        let words: [(&[u8], u32); 5] =
+        let words: [(&[u8], u16); 5] =
             [(b"co", 0), (b"code", 1), (b"codes", 2), (b"pin", 3), (b"pine", 0)];
         let trie = Trie::of(&words);
-        let found = |text: &str| trie.prefixes(text.as_bytes()).collect::<Vec<_>>();
+        let found = |text: &str| {
+            let mut found = Vec::new();
+            trie.each(text.as_bytes(), |len, number| found.push((len, number)));
+            found
+        };
         assert_eq!(found("Code is"), [(2, 0), (4, 1)]);
         assert_eq!(found("codes"), [(2, 0), (4, 1), (5, 2)]);
         assert_eq!(found("PIN"), [(3, 3)]);
