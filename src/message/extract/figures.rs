@@ -35,10 +35,11 @@ impl<'a> Builder<'a> {
     /// The figure that begins in this atom at `start`, unless the atom is a plain word.
     pub(super) fn build(self, at: usize, start: usize, end: usize) -> Option<Built> {
         let run = self.run(at)?;
+        if run.is_small_word() {
+            return None;
+        }
         if run.is_word() {
-            // Most words are in small letters.
-            let built = (!run.lower).then(|| self.drawn(at, start).or_else(|| self.capitals(at)));
-            return built.flatten();
+            return self.drawn(at, start).or_else(|| self.capitals(at));
         }
         let part = &self.lexed.text[start..end];
         let is_number = run.is_number() || part.bytes().all(|b| b.is_ascii_digit());

@@ -127,6 +127,15 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
             at += 1;
             continue;
         }
+        // Most atoms are blanks and words that the table does not have.
+        let is_free = cues.get(cue_at).is_none_or(|cue| cue.start >= atom.end);
+        if is_free && pos <= atom.start && is_dull(atom.kind) {
+            if atom.kind != AtomKind::Blank {
+                row.items.push(Item::Words(1));
+            }
+            at += 1;
+            continue;
+        }
         pos = pos.max(atom.start);
         while cues.get(cue_at).is_some_and(|cue| cue.start < pos) {
             cue_at += 1;
@@ -186,6 +195,16 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
         at += usize::from(end == atom.end);
     }
     row
+}
+
+/// True for a blank, and for letters that no figure has.
+fn is_dull(kind: AtomKind) -> bool {
+    match kind {
+        AtomKind::Blank => true,
+        AtomKind::Run(run) => run.is_small_word(),
+        AtomKind::Letters | AtomKind::Dense | AtomKind::Line | AtomKind::Sign(_) => false,
+        AtomKind::Link => false,
+    }
 }
 
 /// True for a word of the table that ends inside a figure, or is a group of a code by chance.

@@ -38,6 +38,11 @@ impl RunLetters {
         self.digits && !self.upper && !self.lower
     }
 
+    /// True for a run of letters some of which are small: no code has them.
+    pub(super) fn is_small_word(self) -> bool {
+        !self.digits && self.lower
+    }
+
     /// True for a run of letters alone.
     pub(super) fn is_word(self) -> bool {
         !self.digits

@@ -126,6 +126,13 @@ pub(super) fn is_clock(part: &str) -> bool {
 /// Digits of a card of which the others are hidden, a short code to dial.
 pub(super) fn is_hidden(text: &str, start: usize, end: usize) -> bool {
     let (before, after) = (&text[..start], &text[end..]);
+    // Digits behind a word, a colon or the like and a blank: most are so, and nothing hides them.
+    let is_plain = |b: u8| b.is_ascii() && !matches!(b, b' ' | b'-' | b'.' | b'*' | b'x' | b'X');
+    let is_apart = matches!(before.as_bytes(), [.., last, b' '] if is_plain(*last));
+    let is_open = !matches!(after.as_bytes(), [b'*' | 0xe2, ..]);
+    if is_apart && is_open && text.as_bytes()[start].is_ascii_digit() {
+        return false;
+    }
     let stars: &[char] = &['*', '•', '●', '×', '∙', '＊'];
     let inside = text[start..end].trim_end_matches(|c: char| c.is_ascii_digit());
     let crosses = |text: &str| {

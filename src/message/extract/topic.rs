@@ -41,7 +41,7 @@ impl Topic {
         let named = proves(sender);
         topic.code |= named;
         topic.verify |= named;
-        let part = text.contains('%');
+        let part = memchr::memchr(b'%', text.as_bytes()).is_some();
         topic.price |= part;
         topic.trade |= part;
         topic
