@@ -1,13 +1,13 @@
-//! What words begin with: most places of a text are passed over by a look at two characters.
+//! What words begin with: most places of a text are passed over by a look at a few characters.
 //!
 //! Leaves to others: which word it is, if any.
 
-/// Which pairs of characters a word may begin with. A pair may be let through that no word has.
+/// What words may begin with. A beginning may be let through that no word has.
 #[derive(Debug)]
 pub(super) struct Begins {
-    /// For each ASCII character a bit for each byte that may follow it, by its low bits, which
-    /// are the same for capitals and small letters.
-    ascii: [u32; 128],
+    /// For each ASCII character and the code of the byte behind it a bit for each code of the
+    /// byte behind both.
+    ascii: [[u32; 32]; 128],
     /// A bit for each other character of a word that has no more, by its low bits.
     single: Bits,
     /// A bit for each other character and the one that follows it, by their hash.
@@ -18,33 +18,63 @@ pub(super) struct Begins {
 const BITS: u32 = 16;
 type Bits = [u64; 1 << (BITS - 6)];
 
+/// What a byte is behind another one: a letter whatever its case, or something else.
+const CODES: [u8; 256] = {
+    let mut codes = [0; 256];
+    let mut byte = 0;
+    while byte < codes.len() {
+        codes[byte] = match byte as u8 {
+            letter @ (b'a'..=b'z' | b'A'..=b'Z') => letter & 31,
+            b'0'..=b'9' => 27,
+            b'!'..=b'~' => 28,
+            0x80.. => 29,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    codes
+};
+/// The bits of the letters.
+const LETTERS: u32 = 0x07ff_fffe;
+
 impl Default for Begins {
     fn default() -> Self {
-        Self { ascii: [0; 128], single: [0; 1 << (BITS - 6)], pairs: [0; 1 << (BITS - 6)] }
+        let none = [0; 1 << (BITS - 6)];
+        Self { ascii: [[0; 32]; 128], single: none, pairs: none }
     }
 }
 
 impl Begins {
-    /// Adds a word in small letters.
-    pub(super) fn mark(&mut self, word: &str) {
+    /// Adds a word in small letters; no letter of ASCII may follow one that is closed.
+    pub(super) fn mark(&mut self, word: &str, closed: bool) {
         let mut letters = word.chars();
         let Some(one) = letters.next() else { return };
-        let two = letters.next();
-        match (one, two) {
-            ('\0'..='\x7f', _) => {
-                let next = word.as_bytes().get(1);
-                let bits = next.map_or(u32::MAX, |next| 1 << (next & 31));
-                self.ascii[one as usize] |= bits;
-                self.ascii[one.to_ascii_uppercase() as usize] |= bits;
-            }
-            (_, Some(two)) => set(&mut self.pairs, pair(one, two)),
-            (_, None) => set(&mut self.single, u32::from(one)),
+        match letters.next() {
+            _ if one.is_ascii() => self.mark_ascii(word.as_bytes(), closed),
+            Some(two) => set(&mut self.pairs, pair(one, two)),
+            None => set(&mut self.single, u32::from(one)),
         }
     }
 
-    /// False if no word begins with an ASCII character and the byte that follows it.
-    pub(super) fn ascii(&self, one: u8, two: u8) -> bool {
-        self.ascii[usize::from(one & 0x7f)] >> (two & 31) & 1 != 0
+    fn mark_ascii(&mut self, word: &[u8], closed: bool) {
+        let code = |byte: u8| CODES[usize::from(byte)];
+        let behind = if closed { !LETTERS } else { u32::MAX };
+        for first in [word[0], word[0].to_ascii_uppercase()] {
+            let row = &mut self.ascii[usize::from(first & 0x7f)];
+            match word[1..] {
+                [] => {
+                    (0..32).filter(|two| behind >> two & 1 != 0).for_each(|two| row[two] = u32::MAX)
+                }
+                [two] => row[usize::from(code(two))] |= behind,
+                [two, three, ..] => row[usize::from(code(two))] |= 1 << code(three),
+            }
+        }
+    }
+
+    /// False if no word begins with an ASCII character and the bytes that follow it.
+    pub(super) fn ascii(&self, [one, two, three]: [u8; 3]) -> bool {
+        let code = |byte: u8| CODES[usize::from(byte)] % 32;
+        self.ascii[usize::from(one & 0x7f)][usize::from(code(two))] >> code(three) & 1 != 0
     }
 
     /// False if no word begins with another character and the one that follows it.

@@ -135,9 +135,11 @@ static CUES: LazyLock<Table> = LazyLock::new(|| {
         }
         let number = u16::try_from(number).expect("words have far fewer senses");
         numbers.push((word.as_bytes(), number));
-        begins[0].mark(word);
+        let closed =
+            rows.iter().all(|row| row.ends) && word.ends_with(|c: char| c.is_ascii_alphabetic());
+        begins[0].mark(word, closed);
         if rows.iter().any(|row| !row.begins) {
-            begins[1].mark(word);
+            begins[1].mark(word, false);
         }
     }
     let is_name = |rows: &[Entry]| rows.iter().any(|row| row.kind <= Kind::Code);
@@ -271,10 +273,9 @@ pub(super) fn find(text: &str) -> Vec<Cue> {
     while let Some(byte) = bytes.get(start) {
         let (class, inside, len);
         if byte.is_ascii() {
-            let next = bytes.get(start + 1).copied().unwrap_or_default();
             (class, len) = (ascii_class(*byte), 1);
             inside = class == Class::Ascii && before == Class::Ascii;
-            if !table.begins[usize::from(inside)].ascii(*byte, next) {
+            if !table.begins[usize::from(inside)].ascii(three_at(bytes, start)) {
                 (start, before) = (start + 1, class);
                 continue;
             }
@@ -299,6 +300,11 @@ pub(super) fn find(text: &str) -> Vec<Cue> {
     }
     stretch(text, &mut cues);
     cues
+}
+
+fn three_at(bytes: &[u8], at: usize) -> [u8; 3] {
+    let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
+    bytes[at..].first_chunk().copied().unwrap_or_else(|| [byte(at), byte(at + 1), byte(at + 2)])
 }
 
 fn char_at(text: &str, at: usize) -> Option<char> {

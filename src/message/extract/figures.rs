@@ -43,7 +43,7 @@ impl<'a> Builder<'a> {
         }
         let part = &self.lexed.text[start..end];
         let is_number = run.is_number() || part.bytes().all(|b| b.is_ascii_digit());
-        if start == self.lexed.atoms[at].start && is_spoken(part) {
+        if run.lower && start == self.lexed.atoms[at].start && is_spoken(part) {
             return None;
         }
         if is_hidden(&self.lexed.text, start, end) {
