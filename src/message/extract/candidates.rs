@@ -17,6 +17,9 @@ const PURPOSE_ITEMS: usize = 5;
 /// Bytes on either side in which the name of a figure stands.
 const NEAR_LEN: usize = 16;
 
+/// The rank of a figure that something explains.
+const UNFREE: u8 = 3;
+
 /// What kind of measure the neighbours make of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Beside {
@@ -65,6 +68,7 @@ pub(super) struct Candidates {
 /// Looks at every figure of a message.
 pub(super) fn candidates(row: &Row, topic: &Topic, text: &str, sender: &str) -> Candidates {
     let looker = Looker { row, text, sender };
+    let mut known = Candidates::default();
     // 1. What stands beside each.
     let mut each: Vec<Candidate> = Vec::with_capacity(row.figures.len());
     for (at, item) in row.items.iter().enumerate() {
@@ -72,26 +76,23 @@ pub(super) fn candidates(row: &Row, topic: &Topic, text: &str, sender: &str) -> 
             let labelled = |other: usize| each[other].placed.before.label.map(|it| it.place);
             let placed = around(row, (at, figure), labelled);
             each.push(looker.look(placed, row.figures[figure]));
+            known.login |= each.last().is_some_and(is_login);
         }
     }
     // 2. What one says of another.
-    let login = each.iter().any(is_login);
     for one in &mut each {
-        one.free = looker.is_free(one, login);
+        one.free = looker.is_free(one, known.login);
+        known.taken |= looker.is_taken(one);
+        known.renewed |= one.is_new() && one.free;
+        known.replaced |= one.plain && one.is_old();
     }
     // 3. The one that is left.
     let sole = if topic.trade && !topic.verify { None } else { looker.sole(&each) };
-    for one in &mut each {
-        one.sole = sole.is_some_and(|sole| sole.code == one.figure.code);
+    if let Some(sole) = sole {
+        known.settled = true;
+        each.iter_mut().for_each(|one| one.sole = one.figure.code == sole.code);
     }
-    Candidates {
-        taken: each.iter().any(|one| looker.is_taken(one)),
-        login,
-        settled: sole.is_some(),
-        renewed: each.iter().any(|one| one.is_new() && one.free),
-        replaced: each.iter().any(|one| one.plain && one.is_old()),
-        each,
-    }
+    Candidates { each, ..known }
 }
 
 impl Candidate {
@@ -103,6 +104,17 @@ impl Candidate {
     /// True for a figure that counts no more.
     fn is_old(&self) -> bool {
         self.placed.after.stale || self.placed.before.old
+    }
+
+    /// The lower, the more it looks like the one figure that nothing explains.
+    fn rank(&self) -> u8 {
+        let is_named = self.named || self.figure.shape == Shape::Spelled;
+        match self.free {
+            true if is_named || self.placed.before.called => 0,
+            true if self.plain => 1,
+            true => 2,
+            false => UNFREE,
+        }
     }
 
     /// True for a figure of a door.
@@ -141,20 +153,12 @@ impl Looker<'_> {
     /// neither few nor many, or else of other shapes, or else of those behind a word for code
     /// and for what it is good.
     fn sole(&self, each: &[Candidate]) -> Option<Figure> {
-        let ranks: [fn(&Self, &Candidate) -> bool; 4] = [
-            |_, one| {
-                let spelled = one.figure.shape == Shape::Spelled;
-                one.free && (one.named || spelled || one.placed.before.called)
-            },
-            |_, one| one.free && one.plain,
-            |_, one| one.free,
-            |looker, one| looker.is_described(one),
-        ];
-        let mut ranked = ranks.iter().map(|is| each.iter().filter(|one| is(self, one)));
-        let mut best = ranked.find_map(|figures| {
-            let mut figures = figures.peekable();
-            figures.peek().is_some().then_some(figures)
-        })?;
+        let best = each.iter().map(Candidate::rank).min()?;
+        let is_best = |one: &Candidate| match best {
+            UNFREE => self.is_described(one),
+            best => one.rank() == best,
+        };
+        let mut best = each.iter().filter(|one| is_best(one));
         let first = best.next()?.figure;
         // The same code again is no other one.
         best.all(|one| one.figure.code == first.code).then_some(first)

@@ -137,7 +137,8 @@ impl Scene<'_> {
         let sent = !one.named && one.sent;
         sink.put(About::Digits, bits(&[is_year(code), is_time(code), begins, ends, sent]));
         let text = &self.text[start..end];
-        let signs = text.bytes().filter(|b| !b.is_ascii_alphanumeric()).count();
+        let is_bare = text.as_bytes() == code;
+        let signs = text.bytes().filter(|b| !is_bare && !b.is_ascii_alphanumeric()).count();
         let lettered = text.starts_with(|c: char| c.is_ascii_uppercase());
         sink.put(About::Groups, count(signs, 3) * 2 + u32::from(lettered));
         if shape != Shape::Digits {
