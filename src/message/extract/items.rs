@@ -130,16 +130,12 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
         // Most atoms are blanks and words that the table does not have.
         let is_free = cues.get(cue_at).is_none_or(|cue| cue.start >= atom.end);
         if is_free && pos <= atom.start && is_dull(atom.kind) {
-            if atom.kind != AtomKind::Blank {
-                row.items.push(Item::Words(1));
-            }
+            row.items.extend((atom.kind != AtomKind::Blank).then_some(Item::Words(1)));
             at += 1;
             continue;
         }
         pos = pos.max(atom.start);
-        while cues.get(cue_at).is_some_and(|cue| cue.start < pos) {
-            cue_at += 1;
-        }
+        cue_at += cues[cue_at..].iter().take_while(|cue| cue.start < pos).count();
         if let AtomKind::Link = atom.kind {
             (at, pos) = link(&mut row, lexed, at);
             continue;

@@ -160,11 +160,6 @@ impl<L: Fn(usize) -> Option<usize>> Looker<'_, L> {
         for _ in 0..REACH {
             let Some(next) = place.checked_sub(1) else { break };
             place = next;
-            // Most items are words.
-            if let Item::Words(words) = self.row.items[place] {
-                walk.gap = walk.gap.saturating_add(words);
-                continue;
-            }
             match self.row.items[place] {
                 Item::Figure(figure) => match (self.labelled)(figure) {
                     Some(label) => {
@@ -264,11 +259,6 @@ impl<L: Fn(usize) -> Option<usize>> Looker<'_, L> {
         let mut walk = Walk::default();
         let end = self.row.items.len().min(at + 1 + REACH);
         for place in at + 1..end {
-            // Most items are words.
-            if let Item::Words(words) = self.row.items[place] {
-                walk.gap = walk.gap.saturating_add(words);
-                continue;
-            }
             match self.row.items[place] {
                 Item::Figure(figure) => {
                     let figure = &self.row.figures[figure];
