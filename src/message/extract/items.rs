@@ -47,6 +47,31 @@ impl Row {
         self.figures.push(figure);
     }
 
+    /// A word of the table at a place: the atom and the byte that follow it.
+    fn take(
+        &mut self,
+        builder: Builder<'_>,
+        (at, pos): (usize, usize),
+        cue: Cue,
+    ) -> (usize, usize) {
+        // "482913 k" is no amount where "50k" is one.
+        let text = builder.lexed.text.as_bytes();
+        let letter = cue.end - cue.start == 1 && text[cue.start].is_ascii_alphabetic();
+        let apart = letter && !(pos > 0 && text[pos - 1].is_ascii_digit());
+        // "K T 9 P 2 W": a letter of a code, not a currency.
+        let drawn = letter.then(|| builder.drawn(at, pos)).flatten();
+        if let Some((figure, next)) = drawn {
+            self.push_figure(figure);
+            return (next, figure.end);
+        }
+        if apart && matches!(cue.kind, Kind::Currency | Kind::Unit) {
+            self.items.push(Item::Words(1));
+        } else {
+            self.push_cue(builder, cue);
+        }
+        (at, cue.end)
+    }
+
     /// Words of sales make another kind of code of the one beside them.
     fn push_cue(&mut self, builder: Builder<'_>, cue: Cue) {
         if self.is_of_next(builder, cue) {
@@ -119,7 +144,6 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
     let mut row =
         Row { items: Vec::with_capacity(lexed.atoms.len()), figures: Vec::with_capacity(8) };
     let builder = Builder { lexed, cues };
-    let text = lexed.text.as_bytes();
     let mut cue_at = 0;
     let (mut at, mut pos) = (0, 0);
     while let Some(atom) = lexed.atoms.get(at).copied() {
@@ -155,22 +179,7 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
             continue;
         }
         if let Some(cue) = inside.filter(|cue| cue.start == pos) {
-            // "482913 k" is no amount where "50k" is one.
-            let letter = cue.end - cue.start == 1 && text[cue.start].is_ascii_alphabetic();
-            let apart = letter && !(pos > 0 && text[pos - 1].is_ascii_digit());
-            // "K T 9 P 2 W": a letter of a code, not a currency.
-            let drawn = letter.then(|| builder.drawn(at, pos)).flatten();
-            if let Some((figure, next)) = drawn {
-                row.push_figure(figure);
-                (at, pos) = (next, figure.end);
-                continue;
-            }
-            if apart && matches!(cue.kind, Kind::Currency | Kind::Unit) {
-                row.items.push(Item::Words(1));
-            } else {
-                row.push_cue(builder, cue);
-            }
-            pos = cue.end;
+            (at, pos) = row.take(builder, (at, pos), cue);
             continue;
         }
         let end = inside.map_or(atom.end, |cue| cue.start);
