@@ -71,6 +71,16 @@ impl Begins {
         }
     }
 
+    /// False if no word begins as a text does.
+    pub(super) fn may(&self, text: &str) -> bool {
+        let mut letters = text.chars();
+        match letters.next() {
+            Some(one) if one.is_ascii() => self.ascii(three_at(text.as_bytes(), 0)),
+            Some(one) => self.beyond(one, letters.next()),
+            None => false,
+        }
+    }
+
     /// False if no word begins with an ASCII character and the bytes that follow it.
     pub(super) fn ascii(&self, [one, two, three]: [u8; 3]) -> bool {
         let code = |byte: u8| CODES[usize::from(byte)] % 32;
@@ -82,6 +92,12 @@ impl Begins {
         let two = two.map_or('\0', |two| two.to_ascii_lowercase());
         has(&self.pairs, pair(one, two)) || has(&self.single, u32::from(one))
     }
+}
+
+/// The bytes at a place, with zeros behind the last.
+pub(super) fn three_at(bytes: &[u8], at: usize) -> [u8; 3] {
+    let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
+    bytes[at..].first_chunk().copied().unwrap_or_else(|| [byte(at), byte(at + 1), byte(at + 2)])
 }
 
 fn pair(one: char, two: char) -> u32 {

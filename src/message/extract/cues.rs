@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::begins::Begins;
+use super::begins::{Begins, three_at};
 use super::fold::{Glyph, glyph, is_alphabetic};
 use super::trie::Trie;
 
@@ -300,11 +300,6 @@ pub(super) fn find(text: &str) -> Vec<Cue> {
     }
     stretch(text, &mut cues);
     cues
-}
-
-fn three_at(bytes: &[u8], at: usize) -> [u8; 3] {
-    let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
-    bytes[at..].first_chunk().copied().unwrap_or_else(|| [byte(at), byte(at + 1), byte(at + 2)])
 }
 
 fn char_at(text: &str, at: usize) -> Option<char> {

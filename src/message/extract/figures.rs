@@ -204,7 +204,9 @@ impl<'a> Builder<'a> {
         let (shape, code) = match Code::of([text]) {
             Some(_) if digits && is_day(text) => (Shape::Measure, Code::default()),
             Some(code) if digits => (Shape::Digits, code),
-            _ if text.contains("XXX") || is_run_date(text) => (Shape::Measure, Code::default()),
+            _ if text.as_bytes().windows(3).any(|it| it == b"XXX") || is_run_date(text) => {
+                (Shape::Measure, Code::default())
+            }
             Some(code) if !small => (Shape::Mixed, code),
             _ if text.len() >= *CODE_LEN.start() => (Shape::Taken, Code::default()),
             _ => (Shape::Measure, Code::default()),
@@ -393,8 +395,8 @@ impl<'a> Builder<'a> {
     fn is_version(self, at: usize) -> bool {
         let Some(name) = at.checked_sub(2).filter(|_| self.is_blank(at - 1)) else { return false };
         let name = self.text(name);
-        let program = PROGRAMS.iter().any(|program| name.eq_ignore_ascii_case(program));
-        name == "ATM" || program && self.text(at).len() == 3
+        let is_program = || PROGRAMS.iter().any(|program| name.eq_ignore_ascii_case(program));
+        name == "ATM" || self.text(at).len() == 3 && is_program()
     }
 
     /// True for a day, the name of a month and a year.

@@ -70,6 +70,8 @@ fn listed(c: char) -> u8 {
         None if matches!(c, '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}') => {
             DENSE | ALPHABETIC
         }
+        // Signs in full width.
+        None if matches!(c, '\u{ff01}'..='\u{ff20}') => 0,
         None if c.is_alphabetic() => ALPHABETIC,
         None => 0,
     }

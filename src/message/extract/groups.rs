@@ -8,6 +8,9 @@ use super::lexer::AtomKind;
 /// Bytes of a name between the word for code and a colon.
 const NAME_LEN_MAX: usize = 24;
 
+/// Signs between the word for code and the code.
+const JOINTS: [char; 10] = [':', '-', '–', '—', '=', '"', '\'', '«', '(', ')'];
+
 /// True for a name and a colon: " of Orchard: ".
 fn is_headed(part: &str) -> bool {
     let name = part.trim_end();
@@ -58,8 +61,7 @@ impl Builder<'_> {
     /// True right behind a word for code and what joins it: "your code is", "code:".
     pub(super) fn is_called(self, start: usize) -> bool {
         let (mut end, mut at) = (start, self.cues.partition_point(|cue| cue.end <= start));
-        let joined =
-            |part: &str| part.chars().all(|c| c.is_whitespace() || ":-–—=\"'«()".contains(c));
+        let joined = |part: &str| part.chars().all(|c| c.is_whitespace() || JOINTS.contains(&c));
         while let Some(cue) = at.checked_sub(1).map(|at| self.cues[at]) {
             match cue.kind {
                 _ if !joined(&self.lexed.text[cue.end..end])

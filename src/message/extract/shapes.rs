@@ -97,9 +97,12 @@ pub(super) fn is_plate(head: &str, tail: &str, code: &[u8]) -> bool {
     let pair = |word: &str| {
         word.chars().count() == 2 && word.chars().all(|c| "авеіикмнорстху".contains(c))
     };
+    if code.len() != 4 {
+        return false;
+    }
     let before = head.strip_suffix(' ').unwrap_or(head).rsplit([' ', '\n', ',', '(']).next();
     let after = tail.strip_prefix(' ').unwrap_or(tail).split([' ', '\n', ',', '.', ')']).next();
-    code.len() == 4 && before.is_some_and(pair) && after.is_some_and(pair)
+    before.is_some_and(pair) && after.is_some_and(pair)
 }
 
 /// True for a word of Arabic in Latin letters, where some digits are letters: `ta3ek`, `7ad`.
