@@ -92,30 +92,26 @@ impl Lexed {
     }
 }
 
-/// What a byte of ASCII is; letters and digits are sets of one, which join.
-mod class {
-    pub(super) const DIGIT: u8 = 1;
-    pub(super) const UPPER: u8 = 2;
-    pub(super) const LOWER: u8 = 4;
-    pub(super) const RUN: u8 = DIGIT | UPPER | LOWER;
-    pub(super) const SIGN: u8 = 8;
-    pub(super) const BLANK: u8 = 16;
-    /// All else, to be looked at as a character.
-    pub(super) const OTHER: u8 = 32;
+/// What a byte is to the lexer.
+#[derive(Clone, Copy)]
+enum Class {
+    Run,
+    Sign,
+    Blank,
+    /// To be looked at as a character.
+    Other,
 }
 
 /// The class of each byte.
-const CLASSES: [u8; 256] = {
-    let mut classes = [class::OTHER; 256];
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Other; 256];
     let mut byte = 0;
     while byte < 0x80 {
         classes[byte as usize] = match byte {
-            b'0'..=b'9' => class::DIGIT,
-            b'A'..=b'Z' => class::UPPER,
-            b'a'..=b'z' => class::LOWER,
-            b' ' => class::BLANK,
-            b'!'..=b'~' => class::SIGN,
-            _ => class::OTHER,
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => Class::Run,
+            b' ' => Class::Blank,
+            b'!'..=b'~' => Class::Sign,
+            _ => Class::Other,
         };
         byte += 1;
     }
@@ -138,10 +134,10 @@ pub(super) fn lex(text: &str) -> Lexed {
     };
     while let Some(byte) = text.as_bytes().get(lexer.at) {
         match CLASSES[usize::from(*byte)] {
-            class::BLANK => lexer.blank(),
-            class::SIGN => lexer.sign(*byte),
-            class::OTHER => lexer.other(),
-            _ => lexer.run(),
+            Class::Run => lexer.run(),
+            Class::Sign => lexer.sign(*byte),
+            Class::Blank => lexer.blank(),
+            Class::Other => lexer.other(),
         }
     }
     lexer.copy();
@@ -203,21 +199,7 @@ impl Lexer<'_> {
 
     /// ASCII letters and digits, at once.
     fn run(&mut self) {
-        let mut classes = 0;
-        let bytes = &self.source.as_bytes()[self.at..];
-        let mut len = 0;
-        while let Some(class) = bytes.get(len).map(|byte| CLASSES[usize::from(*byte)])
-            && class & class::RUN != 0
-        {
-            classes |= class;
-            len += 1;
-        }
-        let has = |class: u8| classes & class != 0;
-        let letters = RunLetters {
-            digits: has(class::DIGIT),
-            upper: has(class::UPPER),
-            lower: has(class::LOWER),
-        };
+        let (len, letters) = run_of(&self.source.as_bytes()[self.at..]);
         self.note('a');
         let kind = AtomKind::Run(letters);
         if self.lexed.joins(kind, len) {
@@ -295,6 +277,42 @@ impl Lexer<'_> {
         self.lexed.text.push(c);
         if !self.lexed.joins(kind, c.len_utf8()) {
             self.lexed.atoms.push(Atom { kind, start, end: self.lexed.text.len() });
+        }
+    }
+}
+
+/// How many ASCII letters and digits bytes begin with, and which: eight at a time, since a branch
+/// on where a word ends could not be foreseen.
+fn run_of(bytes: &[u8]) -> (usize, RunLetters) {
+    /// The bit of each byte that is not ASCII's.
+    const TOP: u64 = 0x8080_8080_8080_8080;
+    /// Each byte plus a number, of which none has more than seven bits.
+    fn plus(bytes: u64, number: u8) -> u64 {
+        bytes.wrapping_add(u64::from_le_bytes([number; 8]))
+    }
+    let (mut len, mut letters) = (0, RunLetters::default());
+    loop {
+        let rest = &bytes[len..];
+        let eight = rest.first_chunk().copied().unwrap_or_else(|| {
+            let mut few = [0; 8];
+            few[..rest.len()].copy_from_slice(rest);
+            few
+        });
+        let eight = u64::from_le_bytes(eight);
+        let (ascii, small) = (eight & !TOP, (eight | TOP >> 2) & !TOP);
+        // The top bit of a byte says what it is: from '0' on and not behind '9', and so on.
+        let digits = plus(ascii, 0x80 - b'0') & !plus(ascii, 0x7f - b'9') & !eight & TOP;
+        let alphabetic = plus(small, 0x80 - b'a') & !plus(small, 0x7f - b'z') & !eight & TOP;
+        let count = (!(digits | alphabetic) & TOP).trailing_zeros() / 8;
+        let inside = u64::MAX.checked_shr(64 - 8 * count).unwrap_or_default();
+        // A letter is small if its third bit is set.
+        let lower = eight << 2;
+        letters.digits |= digits & inside != 0;
+        letters.lower |= alphabetic & lower & inside != 0;
+        letters.upper |= alphabetic & !lower & inside != 0;
+        len += count as usize;
+        if count < 8 {
+            return (len, letters);
         }
     }
 }
@@ -409,6 +427,22 @@ mod tests {
         check("验证码是636246，如", &["验证码是", "636246", "，", "如"]);
         check("کد ۱۲۳\u{200f}۴", &["کد", " ", "1234"]);
         check(" a \r\n\n b", &["a", "\n", "b"]);
+    }
+
+    #[test]
+    fn a_run_ends_where_a_byte_is_no_letter_and_no_digit() {
+        for byte in 0..=u8::MAX {
+            for len in 1..20 {
+                let mut bytes = vec![b'a'; len];
+                bytes.extend([byte, b'7', b'A']);
+                let expected = bytes.iter().take_while(|b| b.is_ascii_alphanumeric());
+                let (count, letters) = run_of(&bytes);
+                assert_eq!(count, expected.count(), "{byte} behind {len}");
+                let has = |is: fn(&u8) -> bool| bytes[..count].iter().any(is);
+                let (digits, upper) = (has(u8::is_ascii_digit), has(u8::is_ascii_uppercase));
+                assert_eq!(letters, RunLetters { digits, upper, lower: true });
+            }
+        }
     }
 
     #[test]
