@@ -5,9 +5,9 @@
 /// What words may begin with. A beginning may be let through that no word has.
 #[derive(Debug)]
 pub(super) struct Begins {
-    /// For each ASCII character and the code of the byte behind it a bit for each code of the
-    /// byte behind both.
-    ascii: [[u32; 32]; 128],
+    /// For each ASCII character, whatever its case, and the code of the byte behind it a bit for
+    /// each code of the byte behind both.
+    ascii: [[u32; 32]; ROWS],
     /// A bit for each other character of a word that has no more, by its low bits.
     single: Bits,
     /// A bit for each other character and the one that follows it, by their hash.
@@ -37,10 +37,17 @@ const CODES: [u8; 256] = {
 /// The bits of the letters.
 const LETTERS: u32 = 0x07ff_fffe;
 
+/// Rows of ASCII characters: letters of both cases have one, and few other characters share one.
+const ROWS: usize = 0x60;
+
+fn row(byte: u8) -> usize {
+    usize::from(byte & 0x5f)
+}
+
 impl Default for Begins {
     fn default() -> Self {
         let none = [0; 1 << (BITS - 6)];
-        Self { ascii: [[0; 32]; 128], single: none, pairs: none }
+        Self { ascii: [[0; 32]; ROWS], single: none, pairs: none }
     }
 }
 
@@ -59,15 +66,11 @@ impl Begins {
     fn mark_ascii(&mut self, word: &[u8], closed: bool) {
         let code = |byte: u8| CODES[usize::from(byte)];
         let behind = if closed { !LETTERS } else { u32::MAX };
-        for first in [word[0], word[0].to_ascii_uppercase()] {
-            let row = &mut self.ascii[usize::from(first & 0x7f)];
-            match word[1..] {
-                [] => {
-                    (0..32).filter(|two| behind >> two & 1 != 0).for_each(|two| row[two] = u32::MAX)
-                }
-                [two] => row[usize::from(code(two))] |= behind,
-                [two, three, ..] => row[usize::from(code(two))] |= 1 << code(three),
-            }
+        let row = &mut self.ascii[row(word[0])];
+        match word[1..] {
+            [] => (0..32).filter(|two| behind >> two & 1 != 0).for_each(|two| row[two] = u32::MAX),
+            [two] => row[usize::from(code(two))] |= behind,
+            [two, three, ..] => row[usize::from(code(two))] |= 1 << code(three),
         }
     }
 
@@ -84,7 +87,7 @@ impl Begins {
     /// False if no word begins with an ASCII character and the bytes that follow it.
     pub(super) fn ascii(&self, [one, two, three]: [u8; 3]) -> bool {
         let code = |byte: u8| CODES[usize::from(byte)] % 32;
-        self.ascii[usize::from(one & 0x7f)][usize::from(code(two))] >> code(three) & 1 != 0
+        self.ascii[row(one)][usize::from(code(two))] >> code(three) & 1 != 0
     }
 
     /// False if no word begins with another character and the one that follows it.
@@ -111,4 +114,29 @@ fn has(bits: &Bits, bit: u32) -> bool {
 
 fn set(bits: &mut Bits, bit: u32) {
     bits[bit as usize / 64 % bits.len()] |= 1 << (bit % 64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_place_is_passed_over_where_a_word_begins() {
+        let words =
+            [("код", true), ("$", false), ("码", false), ("x", true), ("is", true), ("pin", false)];
+        let mut begins = Begins::default();
+        words.iter().for_each(|(word, closed)| begins.mark(word, *closed));
+        for (word, closed) in words {
+            for word in [word.to_owned(), word.to_ascii_uppercase()] {
+                for behind in ["", " ", "1", "-", "é", "а", "码", "a", "Zz"] {
+                    let goes_on = closed && behind.starts_with(|c: char| c.is_ascii_alphabetic());
+                    let text = format!("{word}{behind}");
+                    assert!(begins.may(&text) || goes_on && word.is_ascii(), "{text}");
+                }
+            }
+        }
+        for text in ["", "1", "xa", "isle", "pan", "y", "数", "ка"] {
+            assert!(!begins.may(text), "{text}");
+        }
+    }
 }
