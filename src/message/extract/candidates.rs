@@ -17,6 +17,9 @@ const PURPOSE_ITEMS: usize = 5;
 /// Bytes on either side in which the name of a figure stands.
 const NEAR_LEN: usize = 16;
 
+/// The rank of a figure that something explains.
+const UNFREE: u8 = 3;
+
 /// What kind of measure the neighbours make of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Beside {
@@ -34,6 +37,8 @@ pub(super) struct Candidate {
     pub(super) beside: Beside,
     /// Beside a word for code.
     pub(super) named: bool,
+    /// The number that the message comes from.
+    pub(super) sent: bool,
     /// Digits as most codes have them.
     pub(super) plain: bool,
     /// Part of a name: `BEST BUY #1093`, `ICE 1093`, `4821 KLM`.
@@ -63,26 +68,31 @@ pub(super) struct Candidates {
 /// Looks at every figure of a message.
 pub(super) fn candidates(row: &Row, topic: &Topic, text: &str, sender: &str) -> Candidates {
     let looker = Looker { row, text, sender };
+    let mut known = Candidates::default();
     // 1. What stands beside each.
-    let mut each: Vec<Candidate> = around(row).into_iter().map(|at| looker.look(at)).collect();
+    let mut each: Vec<Candidate> = Vec::with_capacity(row.figures.len());
+    for (at, item) in row.items.iter().enumerate() {
+        if let Item::Figure(figure) = *item {
+            let labelled = |other: usize| each[other].placed.before.label.map(|it| it.place);
+            let placed = around(row, (at, figure), labelled);
+            each.push(looker.look(placed, row.figures[figure]));
+            known.login |= each.last().is_some_and(is_login);
+        }
+    }
     // 2. What one says of another.
-    let login = each.iter().any(is_login);
     for one in &mut each {
-        one.free = looker.is_free(one, login);
+        one.free = looker.is_free(one, known.login);
+        known.taken |= looker.is_taken(one);
+        known.renewed |= one.is_new() && one.free;
+        known.replaced |= one.plain && one.is_old();
     }
     // 3. The one that is left.
     let sole = if topic.trade && !topic.verify { None } else { looker.sole(&each) };
-    for one in &mut each {
-        one.sole = sole.is_some_and(|sole| sole.code == one.figure.code);
+    if let Some(sole) = sole {
+        known.settled = true;
+        each.iter_mut().for_each(|one| one.sole = one.figure.code == sole.code);
     }
-    Candidates {
-        taken: each.iter().any(|one| looker.is_taken(one)),
-        login,
-        settled: sole.is_some(),
-        renewed: each.iter().any(|one| one.is_new() && one.free),
-        replaced: each.iter().any(|one| one.plain && one.is_old()),
-        each,
-    }
+    Candidates { each, ..known }
 }
 
 impl Candidate {
@@ -94,6 +104,17 @@ impl Candidate {
     /// True for a figure that counts no more.
     fn is_old(&self) -> bool {
         self.placed.after.stale || self.placed.before.old
+    }
+
+    /// The lower, the more it looks like the one figure that nothing explains.
+    fn rank(&self) -> u8 {
+        let is_named = self.named || self.figure.shape == Shape::Spelled;
+        match self.free {
+            true if is_named || self.placed.before.called => 0,
+            true if self.plain => 1,
+            true => 2,
+            false => UNFREE,
+        }
     }
 
     /// True for a figure of a door.
@@ -109,14 +130,14 @@ struct Looker<'a> {
 }
 
 impl Looker<'_> {
-    fn look(&self, placed: Placed) -> Candidate {
-        let figure = self.row.figures[placed.figure];
+    fn look(&self, placed: Placed, figure: Figure) -> Candidate {
         let named = is_named(&placed);
         Candidate {
             placed,
             figure,
             beside: self.beside(&placed, figure),
             named,
+            sent: is_sender(self.sender, figure.code.as_bytes()),
             plain: self.is_plain(&placed, figure, named),
             tagged: figure.is_open() && self.is_tagged(&placed, figure, named),
             free: false,
@@ -132,20 +153,12 @@ impl Looker<'_> {
     /// neither few nor many, or else of other shapes, or else of those behind a word for code
     /// and for what it is good.
     fn sole(&self, each: &[Candidate]) -> Option<Figure> {
-        let ranks: [fn(&Self, &Candidate) -> bool; 4] = [
-            |_, one| {
-                let spelled = one.figure.shape == Shape::Spelled;
-                one.free && (one.named || spelled || one.placed.before.called)
-            },
-            |_, one| one.free && one.plain,
-            |_, one| one.free,
-            |looker, one| looker.is_described(one),
-        ];
-        let mut ranked = ranks.iter().map(|is| each.iter().filter(|one| is(self, one)));
-        let mut best = ranked.find_map(|figures| {
-            let mut figures = figures.peekable();
-            figures.peek().is_some().then_some(figures)
-        })?;
+        let best = each.iter().map(Candidate::rank).min()?;
+        let is_best = |one: &Candidate| match best {
+            UNFREE => self.is_described(one),
+            best => one.rank() == best,
+        };
+        let mut best = each.iter().filter(|one| is_best(one));
         let first = best.next()?.figure;
         // The same code again is no other one.
         best.all(|one| one.figure.code == first.code).then_some(first)
@@ -180,7 +193,7 @@ impl Looker<'_> {
     fn is_plain(&self, placed: &Placed, figure: Figure, named: bool) -> bool {
         match figure.shape {
             Shape::Digits => {
-                let code = figure.code.as_str();
+                let code = figure.code.as_bytes();
                 let asked = placed.before.enter == Some(0) || named;
                 // "LEB-6886" is a plate as well as a code.
                 let drawn = self.text.as_bytes()[figure.start].is_ascii_uppercase();
@@ -198,10 +211,10 @@ impl Looker<'_> {
             || after.stale
             || one.beside != Beside::Nothing
             || one.tagged
-            || is_sender(self.sender, one.figure.code.as_str())
+            || one.sent
             || login && one.is_at_door();
         // "P2P", "3DS" are words.
-        let word = one.figure.shape == Shape::Mixed && one.figure.code.as_str().len() == 3;
+        let word = one.figure.shape == Shape::Mixed && one.figure.code.as_bytes().len() == 3;
         let open = one.figure.is_open() && one.figure.shape != Shape::Capitals;
         open && !explained && (!word || one.named)
     }
@@ -220,7 +233,7 @@ impl Looker<'_> {
             let Some(Item::Figure(other)) = item else { return false };
             let other = &self.row.figures[other];
             match other.shape {
-                Shape::Capitals => other.code.as_str().len() <= len_max,
+                Shape::Capitals => other.code.as_bytes().len() <= len_max,
                 Shape::Digits | Shape::Uneven | Shape::Taken => other.code != code,
                 Shape::Spelled | Shape::Mixed | Shape::Measure => false,
             }
@@ -234,7 +247,7 @@ impl Looker<'_> {
         before
             || sides[0] == Some(Item::Cue(Kind::Number)) && drawn
             || tail.starts_with(' ') && names(sides[1], 3)
-            || is_plate(head, tail, code.as_str())
+            || is_plate(head, tail, code.as_bytes())
             || head.ends_with('#') && start > 1 && sides[0] != Some(Item::Bound)
             || tail.trim_start().starts_with(':') && !is_named
     }
@@ -253,7 +266,7 @@ impl Looker<'_> {
         let at = placed.at;
         let sides = (self.item(at.checked_sub(1)), self.item(at.checked_add(1)));
         let other = matches!(self.item(at.checked_sub(2)), Some(Item::Figure(_)));
-        let (year, hours) = (is_year(figure.code.as_str()), is_time(figure.code.as_str()));
+        let (year, hours) = (is_year(figure.code.as_bytes()), is_time(figure.code.as_bytes()));
         // "482913 (USD 240)".
         let bracketed = self.text[figure.end..].trim_start().starts_with('(');
         match sides {
@@ -280,8 +293,9 @@ fn is_login(one: &Candidate) -> bool {
 }
 
 /// True if the figure is the number that the message comes from.
-pub(super) fn is_sender(sender: &str, code: &str) -> bool {
-    code.len() >= 3 && sender.bytes().filter(u8::is_ascii_digit).eq(code.bytes())
+fn is_sender(sender: &str, code: &[u8]) -> bool {
+    let digits = || sender.bytes().filter(u8::is_ascii_digit);
+    (3..=sender.len()).contains(&code.len()) && digits().eq(code.iter().copied())
 }
 
 /// True for a figure beside a word for code.

@@ -28,6 +28,10 @@ impl Code {
         Some(())
     }
 
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
     pub(super) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[..self.len]).expect("a code is ASCII")
     }
@@ -72,9 +76,8 @@ impl Figure {
 }
 
 /// True for four digits that are a year of our time.
-pub(super) fn is_year(digits: &str) -> bool {
-    digits.len() == 4
-        && matches!(digits.as_bytes(), [b'1', b'9', ..] | [b'2', b'0', b'0'..=b'3', _])
+pub(super) fn is_year(digits: impl AsRef<[u8]>) -> bool {
+    matches!(digits.as_ref(), [b'1', b'9', _, _] | [b'2', b'0', b'0'..=b'3', _])
 }
 
 /// True for eight digits that are a day of our time, the year first.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::fold::{Glyph, glyph};
+use super::begins::{Begins, three_at};
+use super::fold::{Glyph, glyph, is_alphabetic};
 use super::trie::Trie;
 
 /// The table, by language; its head explains it.
@@ -111,10 +112,11 @@ impl Senses {
 }
 
 struct Table {
-    /// The words, and those that may stand inside a longer one; many have the same senses.
+    /// The words, each with its senses; many have the same ones.
     words: Trie,
-    inner: Trie,
     senses: Vec<Senses>,
+    /// What words begin with, and what those begin with that may stand inside a longer one.
+    begins: [Begins; 2],
     /// Single words for a code, and whether they may be longer.
     names: Vec<(String, bool)>,
 }
@@ -123,6 +125,7 @@ static CUES: LazyLock<Table> = LazyLock::new(|| {
     let words = read(TABLE);
     let mut senses: Vec<Senses> = Vec::new();
     let mut numbers = Vec::with_capacity(words.len());
+    let mut begins = [Begins::default(), Begins::default()];
     for (word, rows) in &words {
         let sense = Senses::of(rows);
         let known = senses.iter().position(|known| *known == sense);
@@ -130,18 +133,19 @@ static CUES: LazyLock<Table> = LazyLock::new(|| {
         if number == senses.len() {
             senses.push(sense);
         }
-        let number = u32::try_from(number).expect("a table of words is far smaller");
-        numbers.push((word.as_bytes(), number, rows));
+        let number = u16::try_from(number).expect("words have far fewer senses");
+        numbers.push((word.as_bytes(), number));
+        let closed =
+            rows.iter().all(|row| row.ends) && word.ends_with(|c: char| c.is_ascii_alphabetic());
+        begins[0].mark(word, closed);
+        if rows.iter().any(|row| !row.begins) {
+            begins[1].mark(word, false);
+        }
     }
-    let trie = |keeps: &dyn Fn(&Entry) -> bool| {
-        let kept = numbers.iter().filter(|(_, _, rows)| rows.iter().any(keeps));
-        Trie::of(&kept.map(|(word, number, _)| (*word, *number)).collect::<Vec<_>>())
-    };
-    let (whole, inner) = (trie(&|_| true), trie(&|row| !row.begins));
     let is_name = |rows: &[Entry]| rows.iter().any(|row| row.kind <= Kind::Code);
     let names = words.iter().filter(|(word, rows)| is_name(rows) && is_word(word));
     let names = names.map(|(word, rows)| (word.clone(), rows.iter().any(|row| !row.ends)));
-    Table { words: whole, inner, senses, names: names.collect() }
+    Table { words: Trie::of(&numbers), senses, begins, names: names.collect() }
 });
 
 /// The words of the table, folded, each with its rows.
@@ -238,21 +242,16 @@ enum Class {
     NoLetter,
 }
 
+fn ascii_class(byte: u8) -> Class {
+    if byte.is_ascii_alphabetic() { Class::Ascii } else { Class::NoLetter }
+}
+
 fn class(c: char) -> Class {
     match c {
-        'a'..='z' | 'A'..='Z' => Class::Ascii,
-        '\0'..='\x7f' => Class::NoLetter,
+        '\0'..='\x7f' => ascii_class(c as u8),
         // Vowel signs are letters here.
         '\u{900}'..='\u{109f}' => Class::Other,
-        // Most letters and signs, without a search for them.
-        '\u{3b1}'..='\u{3c9}' | '\u{430}'..='\u{45f}' | '\u{561}'..='\u{587}' => Class::Other,
-        '\u{5d0}'..='\u{5ea}' | '\u{620}'..='\u{64a}' | '\u{10d0}'..='\u{10f0}' => Class::Other,
-        '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' => Class::Other,
-        '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => Class::Other,
-        '\u{2010}'..='\u{2070}' | '\u{20a0}'..='\u{20bf}' => Class::NoLetter,
-        '\u{3000}'..='\u{3004}' | '\u{3008}'..='\u{3020}' => Class::NoLetter,
-        '\u{1200}'..='\u{1248}' | '\u{1780}'..='\u{17b3}' | '\u{17b6}'..='\u{17c8}' => Class::Other,
-        _ if c.is_alphabetic() => Class::Other,
+        _ if is_alphabetic(c) => Class::Other,
         _ => Class::NoLetter,
     }
 }
@@ -266,20 +265,38 @@ fn goes_on(before: Option<char>, after: Option<char>) -> bool {
 /// The words of the table in a folded text, in order, none overlapping another: of those that
 /// do, the one that begins first, then the longest.
 pub(super) fn find(text: &str) -> Vec<Cue> {
-    let mut cues: Vec<Cue> = Vec::with_capacity(32);
+    let table = &*CUES;
+    let bytes = text.as_bytes();
+    let mut cues: Vec<Cue> = Vec::with_capacity(16);
     let mut before = Class::NoLetter;
     let mut start = 0;
-    while let Some(c) = char_at(text, start) {
-        let class = class(c);
-        let inside = class != Class::NoLetter && class == before;
-        if let Some(cue) = longest(text, start, inside) {
-            start = cue.end;
-            before = text[..start].chars().next_back().map_or(Class::NoLetter, self::class);
-            cues.push(cue);
+    while let Some(byte) = bytes.get(start) {
+        let (class, inside, len);
+        if byte.is_ascii() {
+            (class, len) = (ascii_class(*byte), 1);
+            inside = class == Class::Ascii && before == Class::Ascii;
+            if !table.begins[usize::from(inside)].ascii(three_at(bytes, start)) {
+                (start, before) = (start + 1, class);
+                continue;
+            }
         } else {
-            start += c.len_utf8();
-            before = class;
+            let mut letters = text[start..].chars();
+            let c = letters.next().unwrap_or_default();
+            (class, len) = (self::class(c), c.len_utf8());
+            inside = class == Class::Other && before == Class::Other;
+            if !table.begins[usize::from(inside)].beyond(c, letters.next()) {
+                (start, before) = (start + len, class);
+                continue;
+            }
         }
+        (start, before) = match table.longest(text, start, inside) {
+            Some(cue) => {
+                cues.push(cue);
+                let last = text[..cue.end].chars().next_back();
+                (cue.end, last.map_or(Class::NoLetter, self::class))
+            }
+            None => (start + len, class),
+        };
     }
     stretch(text, &mut cues);
     cues
@@ -292,25 +309,28 @@ fn char_at(text: &str, at: usize) -> Option<char> {
     }
 }
 
-/// The longest word of the table that begins at this byte, inside another word or not.
-fn longest(text: &str, start: usize, inside: bool) -> Option<Cue> {
-    let table = &*CUES;
-    let words = if inside { &table.inner } else { &table.words };
-    let mut longest = None;
-    for (len, senses) in words.prefixes(&text.as_bytes()[start..]) {
-        let end = start + len;
-        if inside && len <= ROOT_LEN_MAX && !follows_particle(&text[..start], &text[start..end]) {
-            continue;
-        }
-        // "yourcodeis482913" has no blank to tell its words.
-        let goes_on = word_goes_on(text, end) && !(inside && len >= 4 && is_glued(&text[end..]));
-        let senses = &table.senses[senses];
-        let capitals = senses.cased && !text[start..end].bytes().any(|b| b.is_ascii_lowercase());
-        if let Some(kind) = senses.kind(capitals, inside, goes_on) {
-            longest = Some(Cue { kind, start, end });
-        }
+impl Table {
+    /// The longest word of the table that begins at this byte, inside another word or not.
+    fn longest(&self, text: &str, start: usize, inside: bool) -> Option<Cue> {
+        let mut longest = None;
+        self.words.each(&text.as_bytes()[start..], |len, senses| {
+            let end = start + len;
+            if inside && len <= ROOT_LEN_MAX && !follows_particle(&text[..start], &text[start..end])
+            {
+                return;
+            }
+            // "yourcodeis482913" has no blank to tell its words.
+            let goes_on =
+                word_goes_on(text, end) && !(inside && len >= 4 && is_glued(&text[end..]));
+            let senses = &self.senses[usize::from(senses)];
+            let capitals =
+                senses.cased && !text[start..end].bytes().any(|b| b.is_ascii_lowercase());
+            if let Some(kind) = senses.kind(capitals, inside, goes_on) {
+                longest = Some(Cue { kind, start, end });
+            }
+        });
+        longest
     }
-    longest
 }
 
 /// True if the word before this byte goes on behind it.

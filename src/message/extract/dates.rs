@@ -3,6 +3,9 @@
 //!
 //! Leaves to others: the names of months, dates in figures alone, what stands around a date.
 
+use std::sync::LazyLock;
+
+use super::begins::Begins;
 use super::figures::Builder;
 use super::lexer::{AtomKind, RunLetters};
 use super::months::{ends_with_dense, is_any_year, is_day, is_month, starts_with_dense};
@@ -55,6 +58,17 @@ const LINKS: &[&str] = &[
 const REACH: usize = 8;
 /// Characters of a month that is cut short, with a point behind it.
 const SHORT_LEN_MAX: usize = 5;
+
+/// What the words of `LINKS` begin with.
+static BEGINS: LazyLock<Begins> = LazyLock::new(|| {
+    let mut begins = Begins::default();
+    LINKS.iter().for_each(|word| begins.mark(word, true));
+    begins
+});
+
+fn is_link(word: &str) -> bool {
+    BEGINS.may(word) && LINKS.contains(&word)
+}
 
 /// A month beside a figure.
 struct Beside {
@@ -113,7 +127,7 @@ impl Builder<'_> {
                     if self.dotted(at, ahead) {
                         return Some(Beside { at, day });
                     }
-                    LINKS.contains(&self.text(at))
+                    is_link(self.text(at))
                 }
                 AtomKind::Letters => self.is_named(at),
                 AtomKind::Run(run) if run.is_word() => self.is_named(at),
@@ -141,7 +155,7 @@ impl Builder<'_> {
 
     /// True for a month or a word that links it.
     fn is_named(self, at: usize) -> bool {
-        LINKS.contains(&self.text(at)) || is_month(self.text(at))
+        is_link(self.text(at)) || is_month(self.text(at))
     }
 
     /// True for a month with a day on either side: "2025. március 3", "2025. gada 3. marts".

@@ -8,7 +8,6 @@ use std::borrow::Cow;
 /// Letters and digits of a figure, and all its bytes with what separates them.
 const SAID: std::ops::RangeInclusive<usize> = 3..=10;
 const LEN_MAX: usize = 24;
-const MARKS: [char; 3] = ['*', '•', '●'];
 /// Signs of one kind beside each other that are bold print; more of them hide something.
 const MARKS_MAX: usize = 2;
 
@@ -16,8 +15,7 @@ const MARKS_MAX: usize = 2;
 pub(super) fn plain(text: Cow<'_, str>) -> Cow<'_, str> {
     let mut out = String::new();
     let (mut copied, mut from) = (0, 0);
-    while let Some(found) = text[from..].find(MARKS) {
-        let open = from + found;
+    while let Some(open) = next_mark(&text, from) {
         let (len, inside) = marks(&text[open..]);
         from = open + len;
         let is_apart = !text[..open].ends_with(|c: char| c.is_ascii_alphanumeric());
@@ -36,6 +34,15 @@ pub(super) fn plain(text: Cow<'_, str>) -> Cow<'_, str> {
     }
     out.push_str(&text[copied..]);
     out.into()
+}
+
+/// Where the next sign is that may print something bold: `*`, `•`, `●`.
+fn next_mark(text: &str, from: usize) -> Option<usize> {
+    let bytes = &text.as_bytes()[from..];
+    let is_mark = |at: &usize| {
+        matches!(bytes[*at..], [b'*', ..] | [0xe2, 0x80, 0xa2, ..] | [0xe2, 0x97, 0x8f, ..])
+    };
+    memchr::memchr2_iter(b'*', 0xe2, bytes).find(is_mark).map(|at| from + at)
 }
 
 /// Bytes of the same signs at the beginning of a text, and the sign if there are few enough.

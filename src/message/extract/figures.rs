@@ -34,12 +34,16 @@ pub(super) struct Builder<'a> {
 impl<'a> Builder<'a> {
     /// The figure that begins in this atom at `start`, unless the atom is a plain word.
     pub(super) fn build(self, at: usize, start: usize, end: usize) -> Option<Built> {
-        let part = &self.lexed.text[start..end];
-        let is_number = part.bytes().all(|b| b.is_ascii_digit());
-        if !is_number && self.run(at)?.is_word() {
+        let run = self.run(at)?;
+        if run.is_small_word() {
+            return None;
+        }
+        if run.is_word() {
             return self.drawn(at, start).or_else(|| self.capitals(at));
         }
-        if start == self.lexed.atoms[at].start && is_spoken(part) {
+        let part = &self.lexed.text[start..end];
+        let is_number = run.is_number() || part.bytes().all(|b| b.is_ascii_digit());
+        if run.lower && start == self.lexed.atoms[at].start && is_spoken(part) {
             return None;
         }
         if is_hidden(&self.lexed.text, start, end) {
@@ -150,12 +154,15 @@ impl<'a> Builder<'a> {
     /// currency's letters in `WXK-7PR-BAM`, not in `BAM-500` or `EUR-USD`.
     pub(super) fn is_group(self, at: usize) -> bool {
         let len = self.text(at).len();
-        let is_drawn = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
         let dash = |at: usize| self.kind(at) == Some(AtomKind::Sign('-'));
         let group = |at: usize| {
-            let text = self.run(at).map(|_| self.text(at));
-            text.filter(|text| text.len() == len && text.bytes().all(is_drawn))
+            let text = self.run(at).filter(|run| !run.lower).map(|_| self.text(at));
+            text.filter(|text| text.len() == len)
         };
+        // Most words have no hyphen beside them.
+        if !(dash(at + 1) || at > 0 && dash(at - 1)) || group(at).is_none() {
+            return false;
+        }
         let most = CODE_LEN.end() / len.max(1);
         let before = (1..=most).take_while(|n| {
             at.checked_sub(2 * n).is_some_and(|place| dash(place + 1) && group(place).is_some())
@@ -169,8 +176,7 @@ impl<'a> Builder<'a> {
         let is_mixed =
             |text: &str| has(text, u8::is_ascii_digit) && has(text, u8::is_ascii_uppercase);
         let is_word = |text: &str| has(text, u8::is_ascii_uppercase);
-        group(at).is_some()
-            && (2..=most).contains(&count)
+        (2..=most).contains(&count)
             && (others.clone().any(is_mixed) || count > 2 && others.any(is_word))
     }
 
@@ -198,7 +204,9 @@ impl<'a> Builder<'a> {
         let (shape, code) = match Code::of([text]) {
             Some(_) if digits && is_day(text) => (Shape::Measure, Code::default()),
             Some(code) if digits => (Shape::Digits, code),
-            _ if text.contains("XXX") || is_run_date(text) => (Shape::Measure, Code::default()),
+            _ if text.as_bytes().windows(3).any(|it| it == b"XXX") || is_run_date(text) => {
+                (Shape::Measure, Code::default())
+            }
             Some(code) if !small => (Shape::Mixed, code),
             _ if text.len() >= *CODE_LEN.start() => (Shape::Taken, Code::default()),
             _ => (Shape::Measure, Code::default()),
@@ -387,8 +395,8 @@ impl<'a> Builder<'a> {
     fn is_version(self, at: usize) -> bool {
         let Some(name) = at.checked_sub(2).filter(|_| self.is_blank(at - 1)) else { return false };
         let name = self.text(name);
-        let program = PROGRAMS.iter().any(|program| name.eq_ignore_ascii_case(program));
-        name == "ATM" || program && self.text(at).len() == 3
+        let is_program = || PROGRAMS.iter().any(|program| name.eq_ignore_ascii_case(program));
+        name == "ATM" || self.text(at).len() == 3 && is_program()
     }
 
     /// True for a day, the name of a month and a year.

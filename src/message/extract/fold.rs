@@ -4,6 +4,8 @@
 //! Two spellings of one word become one: case is lost outside ASCII, accents and vowel points
 //! go, full-width and styled forms become plain ones. Texts and cues are folded alike.
 
+use std::sync::LazyLock;
+
 use crate::message::digits::ascii_digit;
 
 /// What a character is to the lexer, folded.
@@ -33,8 +35,51 @@ pub(super) fn glyph(c: char) -> Glyph {
         '\n' | '\r' | '\x0b' | '\x0c' => Glyph::Line,
         '\0'..='\x1f' | '\x7f' => Glyph::Invisible,
         '\0'..='\x7f' => Glyph::Sign(c),
-        _ => beyond_ascii(c),
+        _ => match listed(c) & (LETTER | DENSE) {
+            LETTER => Glyph::Letter(c),
+            DENSE => Glyph::Dense(c),
+            _ => beyond_ascii(c),
+        },
     }
+}
+
+/// What is known of a character beyond ASCII: it is a letter and stays as it is, of a script with
+/// blanks or of one without; it is alphabetic.
+const LETTER: u8 = 1;
+const DENSE: u8 = 2;
+const ALPHABETIC: u8 = 4;
+
+/// What is known of the characters before those of Chinese: most letters of a text are one of
+/// these and need no search.
+static LIST: LazyLock<[u8; 0x3100]> = LazyLock::new(|| {
+    std::array::from_fn(|code| {
+        let c = u32::try_from(code).ok().and_then(char::from_u32).unwrap_or_default();
+        let is_alphabetic = if c.is_alphabetic() { ALPHABETIC } else { 0 };
+        let stays = match beyond_ascii(c) {
+            Glyph::Letter(folded) if folded == c => LETTER,
+            Glyph::Dense(folded) if folded == c => DENSE,
+            _ => 0,
+        };
+        is_alphabetic | stays
+    })
+});
+
+fn listed(c: char) -> u8 {
+    match LIST.get(c as usize) {
+        Some(known) => *known,
+        None if matches!(c, '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}') => {
+            DENSE | ALPHABETIC
+        }
+        // Signs in full width.
+        None if matches!(c, '\u{ff01}'..='\u{ff20}') => 0,
+        None if c.is_alphabetic() => ALPHABETIC,
+        None => 0,
+    }
+}
+
+/// True for a letter beyond ASCII.
+pub(super) fn is_alphabetic(c: char) -> bool {
+    listed(c) & ALPHABETIC != 0
 }
 
 fn beyond_ascii(c: char) -> Glyph {

@@ -8,6 +8,9 @@ use super::lexer::AtomKind;
 /// Bytes of a name between the word for code and a colon.
 const NAME_LEN_MAX: usize = 24;
 
+/// Signs between the word for code and the code.
+const JOINTS: [char; 10] = [':', '-', '–', '—', '=', '"', '\'', '«', '(', ')'];
+
 /// True for a name and a colon: " of Orchard: ".
 fn is_headed(part: &str) -> bool {
     let name = part.trim_end();
@@ -58,8 +61,7 @@ impl Builder<'_> {
     /// True right behind a word for code and what joins it: "your code is", "code:".
     pub(super) fn is_called(self, start: usize) -> bool {
         let (mut end, mut at) = (start, self.cues.partition_point(|cue| cue.end <= start));
-        let joined =
-            |part: &str| part.chars().all(|c| c.is_whitespace() || ":-–—=\"'«()".contains(c));
+        let joined = |part: &str| part.chars().all(|c| c.is_whitespace() || JOINTS.contains(&c));
         while let Some(cue) = at.checked_sub(1).map(|at| self.cues[at]) {
             match cue.kind {
                 _ if !joined(&self.lexed.text[cue.end..end])
@@ -78,11 +80,11 @@ impl Builder<'_> {
     /// Short groups of capitals and digits with blanks between them: "your code is T3 Q3 L8". Behind
     /// a word in capitals, as a name is, only where the groups go on so.
     pub(super) fn drawn(self, at: usize, start: usize) -> Option<Built> {
-        let fits = |at: usize| {
-            let part = self.run(at).map(|_| self.text(at));
-            let is_drawn = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
-            part.is_some_and(|part| part.len() <= 4 && part.bytes().all(is_drawn))
-        };
+        let fits =
+            |at: usize| self.run(at).is_some_and(|run| !run.lower && self.text(at).len() <= 4);
+        if start != self.lexed.atoms[at].start || !fits(at) {
+            return None;
+        }
         let spelled = |at: usize| self.text(at).len() == 1;
         // Not beyond a code's length, so that endless texts take no longer.
         let (mut last, mut len) = (at, self.text(at).len());
@@ -99,6 +101,9 @@ impl Builder<'_> {
                 return None;
             }
         }
+        if last == at {
+            return None;
+        }
         let groups = (at..=last).step_by(2).map(|group| self.text(group));
         let has = |is: fn(&u8) -> bool| groups.clone().any(|group| group.bytes().any(|b| is(&b)));
         let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase);
@@ -106,7 +111,7 @@ impl Builder<'_> {
         let goes_on = last >= at + 4
             && self.text(at).len() <= 2
             && self.text(last).len() + self.text(last - 2).len() <= 6;
-        if last == at || start != self.lexed.atoms[at].start || !is_mixed {
+        if !is_mixed {
             return None;
         }
         let single = groups.clone().all(|group| group.len() == 1);

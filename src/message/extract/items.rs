@@ -47,6 +47,31 @@ impl Row {
         self.figures.push(figure);
     }
 
+    /// A word of the table at a place: the atom and the byte that follow it.
+    fn take(
+        &mut self,
+        builder: Builder<'_>,
+        (at, pos): (usize, usize),
+        cue: Cue,
+    ) -> (usize, usize) {
+        // "482913 k" is no amount where "50k" is one.
+        let text = builder.lexed.text.as_bytes();
+        let letter = cue.end - cue.start == 1 && text[cue.start].is_ascii_alphabetic();
+        let apart = letter && !(pos > 0 && text[pos - 1].is_ascii_digit());
+        // "K T 9 P 2 W": a letter of a code, not a currency.
+        let drawn = letter.then(|| builder.drawn(at, pos)).flatten();
+        if let Some((figure, next)) = drawn {
+            self.push_figure(figure);
+            return (next, figure.end);
+        }
+        if apart && matches!(cue.kind, Kind::Currency | Kind::Unit) {
+            self.items.push(Item::Words(1));
+        } else {
+            self.push_cue(builder, cue);
+        }
+        (at, cue.end)
+    }
+
     /// Words of sales make another kind of code of the one beside them.
     fn push_cue(&mut self, builder: Builder<'_>, cue: Cue) {
         if self.is_of_next(builder, cue) {
@@ -119,51 +144,42 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
     let mut row =
         Row { items: Vec::with_capacity(lexed.atoms.len()), figures: Vec::with_capacity(8) };
     let builder = Builder { lexed, cues };
-    let text = lexed.text.as_bytes();
-    let mut cues = cues.iter().copied().peekable();
+    let mut cue_at = 0;
     let (mut at, mut pos) = (0, 0);
-    while at < lexed.atoms.len() {
-        let atom = lexed.atoms[at];
-        pos = pos.max(atom.start);
-        while cues.next_if(|cue| cue.start < pos).is_some() {}
+    while let Some(atom) = lexed.atoms.get(at).copied() {
         if pos >= atom.end {
             at += 1;
             continue;
         }
+        // Most atoms are blanks and words that the table does not have.
+        let is_free = cues.get(cue_at).is_none_or(|cue| cue.start >= atom.end);
+        if is_free && pos <= atom.start && is_dull(atom.kind) {
+            row.items.extend((atom.kind != AtomKind::Blank).then_some(Item::Words(1)));
+            at += 1;
+            continue;
+        }
+        pos = pos.max(atom.start);
+        cue_at += cues[cue_at..].iter().take_while(|cue| cue.start < pos).count();
         if let AtomKind::Link = atom.kind {
             (at, pos) = link(&mut row, lexed, at);
             continue;
         }
         // A letter or two that are a word of the table by chance do not cut a code.
-        let inside = cues.peek().copied().filter(|cue| cue.start < atom.end);
+        let inside = cues.get(cue_at).copied().filter(|cue| cue.start < atom.end);
         if let (Some(cue), AtomKind::Run(run)) = (inside, atom.kind)
             && run.digits
             && !cuts(lexed, at, pos, cue)
         {
-            cues.next();
+            cue_at += 1;
             continue;
         }
         // A phrase that ends inside a figure is none, and "WXK-7PR-BAM" names no currency.
         if inside.is_some_and(|cue| is_of_figure(builder, at, cue)) {
-            cues.next();
+            cue_at += 1;
             continue;
         }
         if let Some(cue) = inside.filter(|cue| cue.start == pos) {
-            // "482913 k" is no amount where "50k" is one.
-            let letter = cue.end - cue.start == 1 && text[cue.start].is_ascii_alphabetic();
-            let apart = letter && !(pos > 0 && text[pos - 1].is_ascii_digit());
-            // "K T 9 P 2 W": a letter of a code, not a currency.
-            if let Some((figure, next)) = builder.drawn(at, pos).filter(|_| letter) {
-                row.push_figure(figure);
-                (at, pos) = (next, figure.end);
-                continue;
-            }
-            if apart && matches!(cue.kind, Kind::Currency | Kind::Unit) {
-                row.items.push(Item::Words(1));
-            } else {
-                row.push_cue(builder, cue);
-            }
-            pos = cue.end;
+            (at, pos) = row.take(builder, (at, pos), cue);
             continue;
         }
         let end = inside.map_or(atom.end, |cue| cue.start);
@@ -181,8 +197,19 @@ pub(super) fn row(lexed: &Lexed, cues: &[Cue]) -> Row {
         }
         row.items.extend(item(lexed, at, pos, end));
         pos = end;
+        at += usize::from(end == atom.end);
     }
     row
+}
+
+/// True for a blank, and for letters that no figure has.
+fn is_dull(kind: AtomKind) -> bool {
+    match kind {
+        AtomKind::Blank => true,
+        AtomKind::Run(run) => run.is_small_word(),
+        AtomKind::Letters | AtomKind::Dense | AtomKind::Line | AtomKind::Sign(_) => false,
+        AtomKind::Link => false,
+    }
 }
 
 /// True for a word of the table that ends inside a figure, or is a group of a code by chance.

@@ -5,6 +5,9 @@ use super::fold::{Glyph, glyph};
 /// Bytes of a message that are looked at: as long as a callback may be.
 pub(super) const LEN_MAX: usize = 64 * 1024;
 
+/// Atoms that most messages have fewer of.
+const ATOMS_FEW: usize = 40;
+
 /// What an atom is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AtomKind {
@@ -35,6 +38,11 @@ impl RunLetters {
         self.digits && !self.upper && !self.lower
     }
 
+    /// True for a run of letters some of which are small: no code has them.
+    pub(super) fn is_small_word(self) -> bool {
+        !self.digits && self.lower
+    }
+
     /// True for a run of letters alone.
     pub(super) fn is_word(self) -> bool {
         !self.digits
@@ -63,113 +71,254 @@ impl Lexed {
         &self.text[atom.start..atom.end]
     }
 
-    fn push(&mut self, kind: AtomKind, c: char) {
-        let start = self.text.len();
-        self.text.push(c);
-        let end = self.text.len();
-        if let Some(last) = self.atoms.last_mut() {
-            match (&mut last.kind, kind) {
-                (AtomKind::Run(known), AtomKind::Run(new)) => {
-                    known.digits |= new.digits;
-                    known.upper |= new.upper;
-                    known.lower |= new.lower;
-                    last.end = end;
-                    return;
-                }
-                (AtomKind::Letters, AtomKind::Letters) | (AtomKind::Dense, AtomKind::Dense) => {
-                    last.end = end;
-                    return;
-                }
-                _ => {}
+    fn last(&self) -> Option<AtomKind> {
+        self.atoms.last().map(|atom| atom.kind)
+    }
+
+    /// Makes the last atom longer if it is of letters or digits as these bytes are.
+    fn joins(&mut self, kind: AtomKind, len: usize) -> bool {
+        let Some(last) = self.atoms.last_mut() else { return false };
+        match (&mut last.kind, kind) {
+            (AtomKind::Run(known), AtomKind::Run(new)) => {
+                known.digits |= new.digits;
+                known.upper |= new.upper;
+                known.lower |= new.lower;
             }
+            (AtomKind::Letters, AtomKind::Letters) | (AtomKind::Dense, AtomKind::Dense) => {}
+            _ => return false,
         }
-        self.atoms.push(Atom { kind, start, end });
-    }
-
-    /// ASCII letters and digits, at once.
-    fn push_run(&mut self, part: &str) {
-        let start = self.text.len();
-        self.text.push_str(part);
-        let end = self.text.len();
-        let mut letters = RunLetters::default();
-        for byte in part.bytes() {
-            letters.digits |= byte.is_ascii_digit();
-            letters.upper |= byte.is_ascii_uppercase();
-            letters.lower |= byte.is_ascii_lowercase();
-        }
-        if let Some(Atom { kind: AtomKind::Run(known), end: last, .. }) = self.atoms.last_mut() {
-            known.digits |= letters.digits;
-            known.upper |= letters.upper;
-            known.lower |= letters.lower;
-            *last = end;
-        } else {
-            self.atoms.push(Atom { kind: AtomKind::Run(letters), start, end });
-        }
-    }
-
-    /// Blanks beside blanks and beside the ends of lines say nothing.
-    fn push_blank(&mut self) {
-        let last = self.atoms.last().map(|atom| atom.kind);
-        if !matches!(last, None | Some(AtomKind::Blank | AtomKind::Line)) {
-            self.push(AtomKind::Blank, ' ');
-        }
-    }
-
-    fn push_line(&mut self) {
-        if self.atoms.last().is_some_and(|atom| atom.kind == AtomKind::Blank) {
-            self.atoms.pop();
-            self.text.pop();
-        }
-        if self.atoms.last().is_some_and(|atom| atom.kind != AtomKind::Line) {
-            self.push(AtomKind::Line, '\n');
-        }
+        last.end += len;
+        true
     }
 }
+
+/// What a byte is to the lexer.
+#[derive(Clone, Copy)]
+enum Class {
+    Run,
+    Sign,
+    Blank,
+    /// To be looked at as a character.
+    Other,
+}
+
+/// The class of each byte.
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Other; 256];
+    let mut byte = 0;
+    while byte < 0x80 {
+        classes[byte as usize] = match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => Class::Run,
+            b' ' => Class::Blank,
+            b'!'..=b'~' => Class::Sign,
+            _ => Class::Other,
+        };
+        byte += 1;
+    }
+    classes
+};
 
 /// Takes the beginning of a text apart.
 pub(super) fn lex(text: &str) -> Lexed {
     let text = &text[..text.floor_char_boundary(LEN_MAX)];
-    let mut lexed = Lexed {
-        text: String::with_capacity(text.len()),
-        atoms: Vec::with_capacity(64.min(text.len())),
+    let mut lexer = Lexer {
+        source: text,
+        at: 0,
+        copied: 0,
+        lexed: Lexed {
+            text: String::with_capacity(text.len()),
+            atoms: Vec::with_capacity(ATOMS_FEW.min(text.len())),
+        },
+        may_link: false,
+        after_point: false,
     };
-    let letters = RunLetters::default();
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let run = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
-        if run > 0 {
-            lexed.push_run(&rest[..run]);
-            rest = &rest[run..];
-            continue;
+    while let Some(byte) = text.as_bytes().get(lexer.at) {
+        match CLASSES[usize::from(*byte)] {
+            Class::Run => lexer.run(),
+            Class::Sign => lexer.sign(*byte),
+            Class::Blank => lexer.blank(),
+            Class::Other => lexer.other(),
         }
-        rest = &rest[c.len_utf8()..];
-        match glyph(c) {
-            Glyph::Invisible => {}
+    }
+    lexer.copy();
+    if lexer.may_link {
+        join_links(&mut lexer.lexed);
+    }
+    lexer.lexed
+}
+
+/// A text that is taken apart.
+struct Lexer<'a> {
+    source: &'a str,
+    /// Where it has got to.
+    at: usize,
+    /// What is before this byte is in the copy; what is between the two is the same there.
+    copied: usize,
+    lexed: Lexed,
+    /// A slash is in it, or a point with no blank behind it.
+    may_link: bool,
+    after_point: bool,
+}
+
+impl Lexer<'_> {
+    /// Puts in the copy what has been kept.
+    fn copy(&mut self) {
+        self.lexed.text.push_str(&self.source[self.copied..self.at]);
+        self.copied = self.at;
+    }
+
+    /// Where the copy has got to.
+    fn end(&self) -> usize {
+        self.lexed.text.len() + (self.at - self.copied)
+    }
+
+    /// Passes over bytes that the copy does not have.
+    fn skip(&mut self, len: usize) {
+        self.copy();
+        self.at += len;
+        self.copied = self.at;
+    }
+
+    /// Takes bytes as they are, for an atom of their own.
+    fn keep(&mut self, kind: AtomKind, len: usize) {
+        let start = self.end();
+        self.at += len;
+        self.lexed.atoms.push(Atom { kind, start, end: start + len });
+    }
+
+    fn sign(&mut self, sign: u8) {
+        self.note(char::from(sign));
+        self.keep(AtomKind::Sign(char::from(sign)), 1);
+    }
+
+    /// Looks for what a link has.
+    fn note(&mut self, c: char) {
+        self.may_link |= self.after_point | (c == '/');
+        self.after_point = c == '.';
+    }
+
+    /// ASCII letters and digits, at once.
+    fn run(&mut self) {
+        let (len, letters) = run_of(&self.source.as_bytes()[self.at..]);
+        self.note('a');
+        let kind = AtomKind::Run(letters);
+        if self.lexed.joins(kind, len) {
+            self.at += len;
+        } else {
+            self.keep(kind, len);
+        }
+    }
+
+    /// Blanks beside blanks and beside the ends of lines say nothing.
+    fn blank(&mut self) {
+        self.after_point = false;
+        match self.lexed.last() {
+            None | Some(AtomKind::Blank | AtomKind::Line) => self.skip(1),
+            Some(_) => self.keep(AtomKind::Blank, 1),
+        }
+    }
+
+    fn line(&mut self, len: usize) {
+        self.after_point = false;
+        self.skip(len);
+        if self.lexed.last() == Some(AtomKind::Blank) {
+            self.lexed.atoms.pop();
+            self.lexed.text.pop();
+        }
+        if !matches!(self.lexed.last(), None | Some(AtomKind::Line)) {
+            let start = self.lexed.text.len();
+            self.lexed.text.push('\n');
+            self.lexed.atoms.push(Atom { kind: AtomKind::Line, start, end: start + 1 });
+        }
+    }
+
+    /// A control character, or one beyond ASCII.
+    fn other(&mut self) {
+        let Some(c) = self.source[self.at..].chars().next() else { return };
+        let len = c.len_utf8();
+        let letters = RunLetters::default();
+        let (kind, folded) = match glyph(c) {
+            Glyph::Invisible => return self.skip(len),
+            Glyph::Line => return self.line(len),
+            Glyph::Blank => match self.lexed.last() {
+                None | Some(AtomKind::Blank | AtomKind::Line) => return self.skip(len),
+                Some(_) => (AtomKind::Blank, ' '),
+            },
             Glyph::Digit(ascii) => {
-                let kind = AtomKind::Run(RunLetters { digits: true, ..letters });
-                lexed.push(kind, char::from(ascii));
+                (AtomKind::Run(RunLetters { digits: true, ..letters }), char::from(ascii))
             }
             Glyph::Latin(letter) => {
                 let upper = letter.is_ascii_uppercase();
                 let kind = AtomKind::Run(RunLetters { upper, lower: !upper, ..letters });
-                lexed.push(kind, char::from(letter));
+                (kind, char::from(letter))
             }
-            Glyph::Letter(c) => lexed.push(AtomKind::Letters, c),
-            Glyph::Dense(c) => lexed.push(AtomKind::Dense, c),
-            Glyph::Blank => lexed.push_blank(),
-            Glyph::Line => lexed.push_line(),
-            Glyph::Sign(c) => lexed.push(AtomKind::Sign(c), c),
+            Glyph::Letter(folded) => (AtomKind::Letters, folded),
+            Glyph::Dense(folded) => (AtomKind::Dense, folded),
+            Glyph::Sign(folded) => (AtomKind::Sign(folded), folded),
+        };
+        if kind == AtomKind::Blank {
+            self.after_point = false;
+        } else {
+            self.note(folded);
+        }
+        if folded == c && self.lexed.joins(kind, len) {
+            self.at += len;
+        } else if folded == c {
+            self.keep(kind, len);
+        } else {
+            self.put(kind, folded, len);
         }
     }
-    join_links(&mut lexed);
-    lexed
+
+    /// Takes one character for another.
+    fn put(&mut self, kind: AtomKind, c: char, len: usize) {
+        self.skip(len);
+        let start = self.lexed.text.len();
+        self.lexed.text.push(c);
+        if !self.lexed.joins(kind, c.len_utf8()) {
+            self.lexed.atoms.push(Atom { kind, start, end: self.lexed.text.len() });
+        }
+    }
+}
+
+/// How many ASCII letters and digits bytes begin with, and which: eight at a time, since a branch
+/// on where a word ends could not be foreseen.
+fn run_of(bytes: &[u8]) -> (usize, RunLetters) {
+    /// The bit of each byte that is not ASCII's.
+    const TOP: u64 = 0x8080_8080_8080_8080;
+    /// Each byte plus a number, of which none has more than seven bits.
+    fn plus(bytes: u64, number: u8) -> u64 {
+        bytes.wrapping_add(u64::from_le_bytes([number; 8]))
+    }
+    let (mut len, mut letters) = (0, RunLetters::default());
+    loop {
+        let rest = &bytes[len..];
+        let eight = rest.first_chunk().copied().unwrap_or_else(|| {
+            let mut few = [0; 8];
+            few[..rest.len()].copy_from_slice(rest);
+            few
+        });
+        let eight = u64::from_le_bytes(eight);
+        let (ascii, small) = (eight & !TOP, (eight | TOP >> 2) & !TOP);
+        // The top bit of a byte says what it is: from '0' on and not behind '9', and so on.
+        let digits = plus(ascii, 0x80 - b'0') & !plus(ascii, 0x7f - b'9') & !eight & TOP;
+        let alphabetic = plus(small, 0x80 - b'a') & !plus(small, 0x7f - b'z') & !eight & TOP;
+        let count = (!(digits | alphabetic) & TOP).trailing_zeros() / 8;
+        let inside = u64::MAX.checked_shr(64 - 8 * count).unwrap_or_default();
+        // A letter is small if its third bit is set.
+        let lower = eight << 2;
+        letters.digits |= digits & inside != 0;
+        letters.lower |= alphabetic & lower & inside != 0;
+        letters.upper |= alphabetic & !lower & inside != 0;
+        len += count as usize;
+        if count < 8 {
+            return (len, letters);
+        }
+    }
 }
 
 /// Puts the atoms of each address together.
 fn join_links(lexed: &mut Lexed) {
-    if !lexed.text.bytes().any(|b| matches!(b, b'.' | b'@' | b'/')) {
-        return;
-    }
     let (mut at, mut kept) = (0, 0);
     while at < lexed.atoms.len() {
         let mut atom = lexed.atoms[at];
@@ -278,6 +427,22 @@ mod tests {
         check("验证码是636246，如", &["验证码是", "636246", "，", "如"]);
         check("کد ۱۲۳\u{200f}۴", &["کد", " ", "1234"]);
         check(" a \r\n\n b", &["a", "\n", "b"]);
+    }
+
+    #[test]
+    fn a_run_ends_where_a_byte_is_no_letter_and_no_digit() {
+        for byte in 0..=u8::MAX {
+            for len in 1..20 {
+                let mut bytes = vec![b'a'; len];
+                bytes.extend([byte, b'7', b'A']);
+                let expected = bytes.iter().take_while(|b| b.is_ascii_alphanumeric());
+                let (count, letters) = run_of(&bytes);
+                assert_eq!(count, expected.count(), "{byte} behind {len}");
+                let has = |is: fn(&u8) -> bool| bytes[..count].iter().any(is);
+                let (digits, upper) = (has(u8::is_ascii_digit), has(u8::is_ascii_uppercase));
+                assert_eq!(letters, RunLetters { digits, upper, lower: true });
+            }
+        }
     }
 
     #[test]

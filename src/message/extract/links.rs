@@ -13,6 +13,9 @@ const LINKED: u8 = 68;
 
 /// The code that is in an address, and how likely it is, in percent.
 pub(super) fn judge(row: &Row, text: &str) -> Option<(Code, u8)> {
+    if !row.items.iter().any(|item| matches!(item, Item::Link { .. } | Item::Bound)) {
+        return None;
+    }
     if let Some(figure) = bound(row) {
         return Some((figure.code, BOUND));
     }

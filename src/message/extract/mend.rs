@@ -75,16 +75,24 @@ pub(super) fn mend(text: &str) -> Cow<'_, str> {
 
 /// True if something may be mended: a quick look at the bytes.
 fn is_suspicious(bytes: &[u8]) -> bool {
-    bytes.windows(3).any(|three| match *three {
+    let is_cyrillic = |b: u8| b & 0xfe == 0xd0;
+    let is_latin = |b: u8| b.is_ascii_alphabetic();
+    let looks = |one: u8, two: u8, three: u8| {
         // U+FFFD.
-        [0xef, 0xbf, 0xbd] => true,
+        let lost = (one == 0xef) & (two == 0xbf) & (three == 0xbd);
         // A letter with an accent and a sign behind it.
-        [0xc3, 0x82..=0xb4, 0xc2 | 0xc5 | 0xc6 | 0xcb | 0xe2] => true,
+        let sign = (three == 0xc2) | (three == 0xc5) | (three == 0xc6);
+        let sign = sign | (three == 0xcb) | (three == 0xe2);
+        let accent = (one == 0xc3) & (0x82..=0xb4).contains(&two) & sign;
         // Latin and Cyrillic letters beside each other.
-        [_, latin, 0xd0 | 0xd1] => latin.is_ascii_alphabetic(),
-        [0xd0 | 0xd1, 0x80..=0xbf, latin] => latin.is_ascii_alphabetic(),
-        _ => false,
-    })
+        let mixed = is_latin(two) & is_cyrillic(three) | is_cyrillic(one) & is_latin(three);
+        lost | accent | mixed
+    };
+    // Many bytes at a time: no branch hangs on what one is.
+    let (ones, twos) = (bytes, bytes.get(1..).unwrap_or_default());
+    let threes = bytes.get(2..).unwrap_or_default();
+    let all = ones.iter().zip(twos).zip(threes);
+    all.fold(false, |found, ((one, two), three)| found | looks(*one, *two, *three))
 }
 
 /// Runs of letters and of lost ones, with the byte at which each begins.

@@ -8,6 +8,7 @@
 //!
 //! Leaves to others: what a message is for, and whether it has come before.
 
+mod begins;
 mod candidates;
 mod code;
 mod cues;
@@ -70,6 +71,10 @@ pub fn extract(text: &str, sender: &str) -> Option<Found> {
 
 /// The digits of a text that has nothing else but a sign before or behind them: "#44150".
 fn bare(text: &str) -> &str {
+    let begins = |c: char| c.is_whitespace() || c.is_ascii_digit() || matches!(c, '#' | '№');
+    if !text.starts_with(begins) {
+        return text;
+    }
     let whole = text.trim();
     let digits = whole.trim_start_matches(['#', '№']).trim_end_matches(['.', ',', '!', ';']);
     let is_bare = (4..=10).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());

@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use super::begins::Begins;
 use super::code::is_year;
 use super::lexer::{AtomKind, lex};
 
@@ -19,18 +20,21 @@ const NAME_LEN_MAX: usize = 64;
 /// The names of months, folded as texts are.
 struct Months {
     all: HashSet<Box<str>>,
+    /// What they begin with.
+    begins: Begins,
     /// Those of scripts without blanks, and those with points inside.
     dense: Vec<Box<str>>,
 }
 
 static NAMES: LazyLock<Months> = LazyLock::new(|| {
-    let mut months = Months { all: HashSet::new(), dense: Vec::new() };
+    let mut months = Months { all: HashSet::new(), begins: Begins::default(), dense: Vec::new() };
     for name in names() {
         let lexed = lex(name);
         let name = lexed.text.to_ascii_lowercase().into_boxed_str();
         if lexed.atoms.first().is_some_and(|atom| atom.kind == AtomKind::Dense) {
             months.dense.push(name);
         } else {
+            months.begins.mark(&name, false);
             months.all.insert(name);
         }
     }
@@ -39,7 +43,7 @@ static NAMES: LazyLock<Months> = LazyLock::new(|| {
 
 /// True for the name of a month, or one with an ending.
 pub(super) fn is_month(word: &str) -> bool {
-    if word.len() > NAME_LEN_MAX {
+    if word.len() > NAME_LEN_MAX || !NAMES.begins.may(word) {
         return false;
     }
     let word = word.to_ascii_lowercase();
@@ -81,9 +85,10 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 
 /// True for a date in one run of capitals and digits: `12MAY`, `12MAY2025`, `MAY2025`.
 pub(super) fn is_run_date(run: &str) -> bool {
-    let month = run.trim_matches(|c: char| c.is_ascii_digit());
-    let day = run.find(month).map_or("", |at| &run[..at]);
-    let year = &run[day.len() + month.len()..];
+    let is_digit = |c: char| c.is_ascii_digit();
+    let rest = run.trim_start_matches(is_digit);
+    let month = rest.trim_end_matches(is_digit);
+    let (day, year) = (&run[..run.len() - rest.len()], &rest[month.len()..]);
     month.len() >= 3
         && (day.is_empty() || is_day(day))
         && match year.len() {

@@ -84,21 +84,25 @@ fn is_hotline(digits: &str) -> bool {
 }
 
 /// True for a word and a few digits behind it, as advertisements have them: `SAVE20`.
-pub(super) fn is_slogan(code: &str) -> bool {
-    let word = code.trim_end_matches(|c: char| c.is_ascii_digit());
-    let spoken = word.bytes().any(|b| matches!(b, b'A' | b'E' | b'I' | b'O' | b'U'));
-    let letters = word.bytes().all(|b| b.is_ascii_uppercase());
-    letters && spoken && word.len() >= 4 && matches!(code.len() - word.len(), 2 | 3)
+pub(super) fn is_slogan(code: &[u8]) -> bool {
+    let digits = code.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let word = &code[..code.len() - digits];
+    let spoken = word.iter().any(|b| matches!(b, b'A' | b'E' | b'I' | b'O' | b'U'));
+    let letters = word.iter().all(u8::is_ascii_uppercase);
+    letters && spoken && word.len() >= 4 && matches!(digits, 2 | 3)
 }
 
 /// True for four digits between the letters of a licence plate: "АА 4410 КЕ".
-pub(super) fn is_plate(head: &str, tail: &str, code: &str) -> bool {
+pub(super) fn is_plate(head: &str, tail: &str, code: &[u8]) -> bool {
     let pair = |word: &str| {
         word.chars().count() == 2 && word.chars().all(|c| "авеіикмнорстху".contains(c))
     };
+    if code.len() != 4 {
+        return false;
+    }
     let before = head.strip_suffix(' ').unwrap_or(head).rsplit([' ', '\n', ',', '(']).next();
     let after = tail.strip_prefix(' ').unwrap_or(tail).split([' ', '\n', ',', '.', ')']).next();
-    code.len() == 4 && before.is_some_and(pair) && after.is_some_and(pair)
+    before.is_some_and(pair) && after.is_some_and(pair)
 }
 
 /// True for a word of Arabic in Latin letters, where some digits are letters: `ta3ek`, `7ad`.
@@ -112,10 +116,8 @@ pub(super) fn is_spoken(word: &str) -> bool {
 }
 
 /// True for hours and minutes.
-pub(super) fn is_time(code: &str) -> bool {
-    code.len() == 4
-        && code.get(..2).is_some_and(|hours| hours < "24")
-        && code.get(2..).is_some_and(|minutes| minutes < "60")
+pub(super) fn is_time(code: &[u8]) -> bool {
+    matches!(code, [a, b, c, _] if [*a, *b] < *b"24" && *c < b'6')
 }
 
 /// True for an hour of half a day: `9AM`.
@@ -127,6 +129,13 @@ pub(super) fn is_clock(part: &str) -> bool {
 /// Digits of a card of which the others are hidden, a short code to dial.
 pub(super) fn is_hidden(text: &str, start: usize, end: usize) -> bool {
     let (before, after) = (&text[..start], &text[end..]);
+    // Digits behind a word, a colon or the like and a blank: most are so, and nothing hides them.
+    let is_plain = |b: u8| b.is_ascii() && !matches!(b, b' ' | b'-' | b'.' | b'*' | b'x' | b'X');
+    let is_apart = matches!(before.as_bytes(), [.., last, b' '] if is_plain(*last));
+    let is_open = !matches!(after.as_bytes(), [b'*' | 0xe2, ..]);
+    if is_apart && is_open && text.as_bytes()[start].is_ascii_digit() {
+        return false;
+    }
     let stars: &[char] = &['*', '•', '●', '×', '∙', '＊'];
     let inside = text[start..end].trim_end_matches(|c: char| c.is_ascii_digit());
     let crosses = |text: &str| {

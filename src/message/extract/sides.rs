@@ -84,8 +84,6 @@ impl Side {
 pub(super) struct Placed {
     /// Its item.
     pub(super) at: usize,
-    /// An index into [`Row::figures`].
-    pub(super) figure: usize,
     pub(super) before: Side,
     pub(super) after: Side,
 }
@@ -108,31 +106,35 @@ impl Placed {
     }
 }
 
-/// Looks around every figure of a row, in order.
-pub(super) fn around(row: &Row) -> Vec<Placed> {
-    let mut looker = Looker { row, labelled: vec![None; row.figures.len()] };
-    let mut placed = Vec::with_capacity(row.figures.len());
-    for (at, item) in row.items.iter().enumerate() {
-        if let Item::Figure(figure) = *item {
-            // What stands behind an amount says nothing of it.
-            let measured = row.figures[figure].shape == Shape::Measure;
-            let after = if measured { Side::default() } else { looker.look_on(at) };
-            let mut placing = Placed { at, figure, before: looker.look_back(at), after };
-            // "Reply YES5".
-            if placing.before.reply && row.figures[figure].shape != Shape::Digits {
-                placing.before.enter = None;
-            }
-            let Placed { before, after, .. } = &placing;
-            // "Courier 482913", but "Tell the courier 482913".
-            let owned = before.person.is_some_and(|gap| gap <= LABEL_GAP_MAX);
-            let coded = before.code.or(after.code).is_some() || before.verify.is_some();
-            if owned && !placing.is_told() && !coded {
-                let label = Label { place: at, joined: false, sent: false, gap: 0 };
-                placing.before.label.get_or_insert(label);
-            }
-            looker.labelled[figure] = placing.before.label.map(|label| label.place);
-            placed.push(placing);
-        }
+/// Looks around the figure at an item of a row. `labelled` has the item that says of an earlier
+/// figure that it is something else.
+pub(super) fn around(
+    row: &Row,
+    (at, figure): (usize, usize),
+    labelled: impl Fn(usize) -> Option<usize>,
+) -> Placed {
+    let looker = Looker { row, labelled };
+    let shape = row.figures[figure].shape;
+    // What stands behind an amount says nothing of it, nor what stands before the last figure.
+    let measured = shape == Shape::Measure;
+    let mut placed = Placed { at, before: Side::default(), after: Side::default() };
+    if !measured {
+        looker.look_on(at, &mut placed.after);
+    }
+    if !measured || figure + 1 < row.figures.len() {
+        looker.look_back(at, &mut placed.before);
+    }
+    // "Reply YES5".
+    if placed.before.reply && shape != Shape::Digits {
+        placed.before.enter = None;
+    }
+    let Placed { before, after, .. } = &placed;
+    // "Courier 482913", but "Tell the courier 482913".
+    let owned = before.person.is_some_and(|gap| gap <= LABEL_GAP_MAX);
+    let coded = before.code.or(after.code).is_some() || before.verify.is_some();
+    if owned && !placed.is_told() && !coded {
+        let label = Label { place: at, joined: false, sent: false, gap: 0 };
+        placed.before.label.get_or_insert(label);
     }
     placed
 }
@@ -142,23 +144,24 @@ pub(super) fn is_name(row: &Row, place: usize) -> bool {
     row.items.get(place + 1) == Some(&Item::Joint)
 }
 
-struct Looker<'a> {
+struct Looker<'a, L> {
     row: &'a Row,
-    /// For each figure the item that says it is something else.
-    labelled: Vec<Option<usize>>,
+    /// The item that says of an earlier figure that it is something else.
+    labelled: L,
 }
 
-impl Looker<'_> {
-    /// What stands before a figure, from the nearest on.
-    fn look_back(&self, at: usize) -> Side {
-        let mut side = Side::default();
+impl<L: Fn(usize) -> Option<usize>> Looker<'_, L> {
+    /// What stands before a figure, from the nearest on. Not inlined: the side is filled where it
+    /// stays, its flags are not taken apart.
+    #[inline(never)]
+    fn look_back(&self, at: usize, side: &mut Side) {
         let mut walk = Walk::default();
         let mut place = at;
         for _ in 0..REACH {
             let Some(next) = place.checked_sub(1) else { break };
             place = next;
             match self.row.items[place] {
-                Item::Figure(figure) => match self.labelled[figure] {
+                Item::Figure(figure) => match (self.labelled)(figure) {
                     Some(label) => {
                         if side.is_empty() && walk.crossed.is_none() && !walk.joined {
                             side.label = self.inherited(walk, place, label);
@@ -196,13 +199,13 @@ impl Looker<'_> {
                     walk.gap = walk.gap.saturating_add(1);
                 }
                 item => {
-                    if walk.meet(&mut side, item) {
+                    if walk.meet(side, item) {
                         break;
                     }
                 }
             }
         }
-        self.name(&mut side, place);
+        self.name(side, place);
         // "Text CODE to 48213": the word is what the reader shall send.
         let sent = place > 0
             && self.row.items[place - 1] == Item::Cue(Kind::Send)
@@ -216,7 +219,6 @@ impl Looker<'_> {
         if side.label.is_some_and(|label| label.joined) && side.code.is_some_and(named) {
             side.label = None;
         }
-        side
     }
 
     /// Reads what is before the word for code at this place: "old", "new", what it is for.
@@ -251,9 +253,9 @@ impl Looker<'_> {
         }
     }
 
-    /// What stands behind a figure, from the nearest on.
-    fn look_on(&self, at: usize) -> Side {
-        let mut side = Side::default();
+    /// What stands behind a figure, from the nearest on. Not inlined, as the other.
+    #[inline(never)]
+    fn look_on(&self, at: usize, side: &mut Side) {
         let mut walk = Walk::default();
         let end = self.row.items.len().min(at + 1 + REACH);
         for place in at + 1..end {
@@ -275,7 +277,7 @@ impl Looker<'_> {
                     break;
                 }
                 item => {
-                    if walk.meet(&mut side, item) {
+                    if walk.meet(side, item) {
                         // "4821 is the code to tell".
                         let asked = self.row.items.get(place + 1) == Some(&Item::Cue(Kind::Enter));
                         if asked && side.code.is_some() && walk.is_inside() {
@@ -286,7 +288,6 @@ impl Looker<'_> {
                 }
             }
         }
-        side
     }
 
     /// The label that a figure shares with the one at `place`, which is labelled by the item at

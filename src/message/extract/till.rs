@@ -4,6 +4,8 @@
 
 use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
+
 use super::cues::Kind;
 use super::items::{Item, Row};
 use super::lexer;
@@ -226,12 +228,13 @@ const LOOKED_AT: usize = 2_000;
 
 /// The words as texts are folded, without capitals.
 struct Words {
-    tills: Vec<String>,
-    cheaper: Vec<String>,
+    tills: Vec<Finder<'static>>,
+    cheaper: Vec<Finder<'static>>,
 }
 
 static WORDS: LazyLock<Words> = LazyLock::new(|| {
-    let folded = |words: &[&str]| words.iter().map(|word| small(&lexer::lex(word).text)).collect();
+    let finder = |word: &&str| Finder::new(&small(&lexer::lex(word).text)).into_owned();
+    let folded = |words: &[&str]| words.iter().map(finder).collect();
     Words { tills: folded(TILLS), cheaper: folded(CHEAPER) }
 });
 
@@ -247,7 +250,7 @@ pub(super) fn is_for_till(row: &Row, text: &str, topic: &Topic) -> bool {
         return false;
     }
     let text = small(&text[..text.floor_char_boundary(LOOKED_AT)]);
-    let has = |words: &[String]| words.iter().any(|word| text.contains(word.as_str()));
+    let has = |words: &[Finder]| words.iter().any(|word| word.find(text.as_bytes()).is_some());
     (text.contains('%') || has(&WORDS.cheaper)) && has(&WORDS.tills)
 }
 

@@ -5,7 +5,7 @@
 //! Leaves to others: what a feature is worth.
 
 use super::words::{Word, mix};
-use crate::message::extract::candidates::{Beside, Candidate, Candidates, is_sender};
+use crate::message::extract::candidates::{Beside, Candidate, Candidates};
 use crate::message::extract::code::{Figure, Shape, is_year};
 use crate::message::extract::items::{Item, Level, Row};
 use crate::message::extract::shapes::{is_slogan, is_time};
@@ -70,43 +70,40 @@ pub(super) struct Scene<'a> {
     pub(super) words: Vec<Word>,
 }
 
-/// Gives features to what counts them.
-struct Sink<F>(F);
+/// Features, in the order in which they are seen.
+#[derive(Default)]
+pub(super) struct Features(pub(super) Vec<u32>);
 
-impl<F: FnMut(u32)> Sink<F> {
+impl Features {
     fn put(&mut self, about: About, value: u32) {
         let hash = mix(mix(0x811c_9dc5, about as u32), value);
         let hash = (hash ^ (hash >> 15)).wrapping_mul(0x85eb_ca6b);
-        (self.0)(hash ^ (hash >> 13));
+        self.0.push(hash ^ (hash >> 13));
     }
+}
+
+/// True if a figure may be the code, whatever stands beside it.
+pub(super) fn may_be(figure: &Figure, sender: &str) -> bool {
+    let code = figure.code.as_bytes();
+    let is_word = || code.len() < 4 || vowels(code) * 4 > code.len() || is_named_so(sender, code);
+    figure.is_open() && !(figure.shape == Shape::Capitals && is_word())
+}
+
+/// True for a word of the sender's name: `PASS` from `UAEPASS`.
+fn is_named_so(sender: &str, word: &[u8]) -> bool {
+    sender.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
 }
 
 impl Scene<'_> {
     /// True if a figure may be the code at all.
     pub(super) fn may_be(&self, one: &Candidate) -> bool {
-        let code = one.figure.code.as_str();
-        let word = one.figure.shape == Shape::Capitals
-            && (code.len() < 4 || vowels(code) * 4 > code.len() || self.is_named_so(code));
-        one.figure.is_open() && one.beside != Beside::Amount && !word
-    }
-
-    /// True for a word of the sender's name: `PASS` from `UAEPASS`.
-    fn is_named_so(&self, word: &str) -> bool {
-        let name = self.sender.as_bytes();
-        name.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+        one.beside != Beside::Amount && may_be(&one.figure, self.sender)
     }
 
     /// Features of the whole message.
-    pub(super) fn message(&self, sink: impl FnMut(u32)) {
-        let mut sink = Sink(sink);
-        let Topic { figures, rivals, .. } = self.topic;
+    pub(super) fn message(&self, sink: &mut Features) {
+        let Topic { figures, rivals, mut kinds, .. } = self.topic;
         sink.put(About::Counts, count(figures, 5) * 8 + count(rivals, 5));
-        let mut kinds = 0_u32;
-        for item in &self.row.items {
-            if let Item::Cue(kind) = item {
-                kinds |= 1 << (*kind as u32);
-            }
-        }
         while kinds > 0 {
             sink.put(About::Kind, kinds.trailing_zeros());
             kinds &= kinds - 1;
@@ -117,43 +114,43 @@ impl Scene<'_> {
     }
 
     /// Features of one figure.
-    pub(super) fn figure(&self, at: usize, sink: impl FnMut(u32)) {
-        let mut sink = Sink(sink);
+    pub(super) fn figure(&self, at: usize, sink: &mut Features) {
         let one = &self.known.each[at];
-        self.shape(one, &mut sink);
-        self.said(one, &mut sink);
-        self.neighbours(one, &mut sink);
+        self.shape(one, sink);
+        self.said(one, sink);
+        self.neighbours(one, sink);
         sink.put(About::Place, count(at, 3) * 8 + count(self.known.each.len(), 5));
-        self.letters(one.figure, &mut sink);
+        self.letters(one.figure, sink);
     }
 
     /// How the figure is built.
-    fn shape(&self, one: &Candidate, sink: &mut Sink<impl FnMut(u32)>) {
+    fn shape(&self, one: &Candidate, sink: &mut Features) {
         let Topic { code: coded, verify, enter, trade, price, .. } = self.topic;
         let Figure { code, shape, start, end } = one.figure;
-        let code = code.as_str();
+        let code = code.as_bytes();
         let length = shape as u32 * 16 + count(code.len(), 15);
         sink.put(About::Length, length);
         sink.put(About::Sole, bits(&[one.named, one.plain, one.tagged, one.free, one.sole]));
         sink.put(About::SoleTopic, bits(&[one.sole, coded, verify, enter, trade, price]));
         sink.put(About::SoleLength, length * 2 + u32::from(one.sole));
-        let (begins, ends) = (code.starts_with('0'), code.ends_with("00"));
-        let sent = !one.named && is_sender(self.sender, code);
+        let (begins, ends) = (code.starts_with(b"0"), code.ends_with(b"00"));
+        let sent = !one.named && one.sent;
         sink.put(About::Digits, bits(&[is_year(code), is_time(code), begins, ends, sent]));
         let text = &self.text[start..end];
-        let signs = text.bytes().filter(|b| !b.is_ascii_alphanumeric()).count();
+        let is_bare = text.as_bytes() == code;
+        let signs = text.bytes().filter(|b| !is_bare && !b.is_ascii_alphanumeric()).count();
         let lettered = text.starts_with(|c: char| c.is_ascii_uppercase());
         sink.put(About::Groups, count(signs, 3) * 2 + u32::from(lettered));
         if shape != Shape::Digits {
             sink.put(About::Vowels, count(vowels(code), 3) * 2 + u32::from(is_slogan(code)));
-            let letters = code.bytes().take_while(u8::is_ascii_uppercase).count();
-            let only = if letters == 1 { u32::from(code.as_bytes()[0]) } else { 0 };
+            let letters = code.iter().take_while(|b| b.is_ascii_uppercase()).count();
+            let only = if letters == 1 { u32::from(code[0]) } else { 0 };
             sink.put(About::Letters, count(letters, 4) * 256 + only);
         }
     }
 
     /// What the words of the table say of it.
-    fn said(&self, one: &Candidate, sink: &mut Sink<impl FnMut(u32)>) {
+    fn said(&self, one: &Candidate, sink: &mut Features) {
         let (placed, known, topic) = (&one.placed, &self.known, &self.topic);
         let (before, after) = (&placed.before, &placed.after);
         let coded = coarse(before.code) * 4 + coarse(after.code);
@@ -176,7 +173,7 @@ impl Scene<'_> {
     }
 
     /// The items and the signs beside it.
-    fn neighbours(&self, one: &Candidate, sink: &mut Sink<impl FnMut(u32)>) {
+    fn neighbours(&self, one: &Candidate, sink: &mut Features) {
         let place = one.placed.at;
         let item = |offset| self.item(place.checked_add_signed(offset));
         let (before, after) = (item(-1), item(1));
@@ -215,7 +212,7 @@ impl Scene<'_> {
     }
 
     /// The words on either side of it.
-    fn letters(&self, figure: Figure, sink: &mut Sink<impl FnMut(u32)>) {
+    fn letters(&self, figure: Figure, sink: &mut Features) {
         let ahead = &self.words[..self.words.partition_point(|word| word.start < figure.start)];
         let behind = &self.words[self.words.partition_point(|word| word.start < figure.end)..];
         let sentence = ahead.last().map_or(0, |word| word.sentence);
@@ -242,8 +239,8 @@ impl Scene<'_> {
     }
 }
 
-fn vowels(code: &str) -> usize {
-    code.bytes().filter(|b| matches!(b, b'A' | b'E' | b'I' | b'O' | b'U')).count()
+fn vowels(code: &[u8]) -> usize {
+    code.iter().filter(|b| matches!(b, b'A' | b'E' | b'I' | b'O' | b'U')).count()
 }
 
 fn count(count: usize, most: u32) -> u32 {

@@ -10,7 +10,7 @@ mod table;
 mod training;
 mod words;
 
-use features::Scene;
+use features::{Features, Scene, may_be};
 use table::{TABLE, Table};
 
 use super::candidates::candidates;
@@ -27,10 +27,12 @@ pub(super) const ENOUGH: u8 = 68;
 const MOST: u64 = 99;
 /// Figures of a message that are judged; those behind them are left out.
 const JUDGED_MAX: usize = 32;
+/// Features that few figures and few messages have more of.
+const FEATURES_FEW: usize = 96;
 
 /// The code of a message and how likely it is, in percent.
 pub(super) fn judge(row: &Row, lexed: &Lexed, sender: &str) -> Option<(Code, u8)> {
-    if row.figures.is_empty() {
+    if !row.figures.iter().any(|figure| may_be(figure, sender)) {
         return None;
     }
     let scene = scene(row, lexed, sender);
@@ -48,18 +50,22 @@ fn choose(table: Table, scene: &Scene) -> Option<(Code, u8)> {
     // 1. What each figure scores against the message that has no code.
     let mut scores = [(0, 0); JUDGED_MAX];
     let mut judged = 0;
+    let mut features = Features(Vec::with_capacity(FEATURES_FEW));
     let open = scene.known.each.iter().enumerate().filter(|(_, one)| scene.may_be(one));
     for (score, (at, _)) in scores.iter_mut().zip(open) {
-        *score = (at, 0);
-        scene.figure(at, |feature| score.1 += table.weight(feature));
+        score.0 = at;
+        features.0.clear();
+        scene.figure(at, &mut features);
+        score.1 = table.sum(&features);
         judged += 1;
     }
     if judged == 0 {
         return None;
     }
     let scores = &mut scores[..judged];
-    let mut message = 0;
-    scene.message(|feature| message += table.weight(feature));
+    features.0.clear();
+    scene.message(&mut features);
+    let message = table.sum(&features);
     for score in scores.iter_mut() {
         score.1 += message;
     }

@@ -3,6 +3,8 @@
 //! A slot is the low byte of a feature's hash and a weight; the high bits of the hash say where
 //! it is, there or in the slot beside it. A feature that is not in the table is worth nothing.
 
+use super::features::Features;
+
 /// Slots of the table; as many as 15 bits tell apart.
 pub(super) const SLOTS: usize = 1 << 15;
 /// Bytes before the slots.
@@ -30,9 +32,19 @@ pub(super) fn check(feature: u32) -> u8 {
 pub(super) struct Table<'a>(pub(super) &'a [u8; LEN]);
 
 impl Table<'_> {
-    /// What a feature is worth, in units of the table.
-    pub(super) fn weight(self, feature: u32) -> i32 {
-        let found = slots(feature).into_iter().find(|at| self.0[*at] == check(feature));
-        found.map_or(0, |at| i32::from(i8::from_le_bytes([self.0[at + 1]])))
+    /// What features are worth together, in units of the table.
+    pub(super) fn sum(self, features: &Features) -> i32 {
+        features.0.iter().map(|feature| self.weight(*feature)).sum()
+    }
+
+    /// What a feature is worth. No branch hangs on what is in the table: which features a message
+    /// has cannot be foreseen.
+    fn weight(self, feature: u32) -> i32 {
+        let [first, second] = slots(feature).map(|at| {
+            let is_found = u8::from(self.0[at] == check(feature));
+            (is_found.wrapping_neg(), self.0[at + 1])
+        });
+        let weight = first.0 & first.1 | !first.0 & second.0 & second.1;
+        i32::from(i8::from_le_bytes([weight]))
     }
 }

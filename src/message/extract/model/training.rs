@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::features::Features;
 use super::table::{HEAD, LEN, TABLE, Table, check, slots};
 use super::{choose, scene};
 use crate::message::extract::code::Code;
@@ -93,16 +94,16 @@ fn sample(message: &Message, at: usize, copy: u32, lost: u32) -> Sample {
     cues.retain(|cue| drawn(&lexed.text[cue.start..cue.end], copy) % 100 >= lost);
     let row = items::row(&lexed, &cues);
     let scene = scene(&row, &lexed, &message.sender);
-    let mut features = Vec::new();
-    scene.message(|feature| features.push(feature));
+    let mut features = Features::default();
+    scene.message(&mut features);
     let open = scene.known.each.iter().enumerate().filter(|(_, one)| scene.may_be(one));
     let figures = open.map(|(at, one)| {
-        let mut features = Vec::new();
-        scene.figure(at, |feature| features.push(feature));
+        let mut features = Features::default();
+        scene.figure(at, &mut features);
         let right = message.code.as_deref() == Some(one.figure.code.as_str());
-        Figure { features, right }
+        Figure { features: features.0, right }
     });
-    Sample { message: at, features, figures: figures.collect() }
+    Sample { message: at, features: features.0, figures: figures.collect() }
 }
 
 fn samples(messages: &[Message]) -> Vec<Sample> {
