@@ -123,6 +123,7 @@ fn main() -> ExitCode {
 
         let running = serve(dir.path(), &sandbox, true).await;
         let admin = Client::of(&running, admin);
+        // It takes them in as it starts.
         let before = looks(&admin).await;
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         let after = looks(&admin).await;

@@ -139,7 +139,7 @@ impl Metrics {
         );
         page.register(
             "nexnum_poll_look_seconds",
-            "Seconds that a look at the schedules of polls takes, five times a second",
+            "Seconds that a look at the schedules of polls takes",
             poll_look_seconds.clone(),
         );
         page.register(

@@ -33,8 +33,13 @@ use crate::supervisor::Beat;
 const TICK: Duration = Duration::from_millis(200);
 /// How long after its end an activation is asked about for a late message.
 const LATE_MS: u64 = 60_000;
-/// Activations taken in or scheduled anew in one look: the rest has its turn in the next.
-const STEPS_MAX: usize = 500;
+/// Before the next look if this one has left activations to the next.
+const TICK_BEHIND: Duration = Duration::from_millis(20);
+/// Activations taken in or scheduled anew in one look: the rest has its turn in the next. One
+/// takes some microseconds, and other tasks wait meanwhile.
+const STEPS_MAX: usize = 100;
+/// Polls of one provider that are begun in one look.
+const BEGUN_MAX: usize = 500;
 /// Last looks beside the other polls that are begun in one look at the schedules.
 const LAST_LOOKS_A_TICK: usize = 8;
 /// Before an activation that a list shows is worth a call to spare: a list may leave codes out, and
@@ -43,8 +48,8 @@ const CONFIRM_MS: u64 = 10_000;
 /// Polls at a time that calls to spare are used for: those that came together end together.
 const AT_REST_MAX: usize = 4;
 /// Attempts looked at in one look for orders that have left memory: 50,000 have their turns within
-/// half a minute.
-const FORGOTTEN_MAX: usize = 500;
+/// two minutes.
+const FORGOTTEN_MAX: usize = 100;
 
 /// The polls of one connection.
 struct Polled {
@@ -142,7 +147,9 @@ impl Poller {
             let began = Instant::now();
             self.look();
             self.orders.market.metrics.polls_looked_at(began.elapsed());
-            if stopped_within(&mut stop, TICK).await {
+            let is_behind = !self.found.is_empty() || !self.shown.is_empty();
+            let pause = if is_behind { TICK_BEHIND } else { TICK };
+            if stopped_within(&mut stop, pause).await {
                 while self.tasks.join_next().await.is_some() {}
                 return;
             }
@@ -419,7 +426,7 @@ fn next(schedule: &mut Schedule, room: &Room, at_rest: usize, now: Time) -> Next
     let dispatcher = room.dispatcher();
     schedule.set_lists(room.tells());
     room.note_load(schedule.load(now));
-    let turns = dispatcher.room(Lane::Poll, TICK).min(STEPS_MAX);
+    let turns = dispatcher.room(Lane::Poll, TICK).min(BEGUN_MAX);
     let mut steps: Vec<_> = std::iter::from_fn(|| schedule.next(now)).take(turns).collect();
     steps.extend(room.check_gap().and_then(|gap| schedule.next_check(gap, now)));
     let confirmed =
