@@ -9,17 +9,16 @@
 //! One that was made after those moments is no purchase's, and is told of: it may be late. The work
 //! grows with rows and orders, not with their product.
 
-mod partly;
+mod naming;
 mod spans;
 mod unowned;
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use nexnum_engine::ids::{OrderId, Product};
 use nexnum_engine::time::Time;
 
-use self::partly::{Naming, Part, Parts, Together};
+use self::naming::ByNaming;
 use self::spans::{Spans, Touching};
 use super::doubt::{Call, PurchaseGivenUp, SHOWN_MS, Window};
 use crate::provider::server_clock::ROUNDING_MS;
@@ -35,7 +34,7 @@ const OPEN_BY_LISTS_MS: u64 = SHOWN_MS + FRESH_MS;
 /// How old a list may be that proves what is new since.
 const FRESH_MS: u64 = 15_000;
 
-pub(crate) use self::partly::Begun;
+pub(crate) use self::naming::Begun;
 pub(crate) use self::unowned::{Named, Unowned};
 
 /// An order in doubt.
@@ -97,151 +96,65 @@ pub(crate) fn match_rows(
     served: &[Served],
     calls: &[Call],
 ) -> Matched {
-    // 1. What is looked for, by product, and by what rows name of products.
-    let mut sought = Sought::of(seekers, given_up, served, calls, partly::named(rows));
+    // 1. What is looked for: by product, and by what rows name of products.
+    let mut products = Wanted::by_product(seekers, given_up);
+    let mut sought = ByNaming::new(rows, products.keys().copied());
+    push_all(&mut sought, &products, served, calls);
     // 2. Each row is of one product that is looked for, or of none, or unclear.
     let mut matched = Matched::default();
     for (at, row) in rows.iter().enumerate() {
+        matched.steps += 1;
+        let Some(together) = sought.of_row(row) else { continue };
         let (after, before) = row.made.with_skew();
-        let touching = sought.touching(row, after, before);
-        let is_in_work = sought.is_in_work(row, after, before);
+        let touching = together.windows.touching(after, before);
+        let is_in_work = together.in_work.touch(after, before);
         if let Touching::One(product) = touching
             && !is_in_work
             && row.made.after.is_some()
-            && sought.holds(product, within(row.made))
+            && sought.of(product).holds(within(row.made))
         {
-            let only = sought.products.get_mut(&product).expect("it was found there");
-            only.rows.push((row.made, at));
+            products.get_mut(&product).expect("it is looked for").rows.push((row.made, at));
             continue;
         }
         let fits = touching != Touching::None;
-        if fits {
-            sought.note_unclear(row, after, before);
-        }
         // The answer of a call under way may say whose it is. A purchase may be shown late, and
         // one that an order got may have been another's.
-        if !is_in_work && (fits || sought.is_late(row, after, before)) {
+        let is_late = together.is_late((after, before), row.made.before);
+        if !is_in_work && (fits || is_late) {
             matched.unattributed.push(at);
+        }
+        if fits {
+            sought.note_unclear(row, (after, before));
         }
     }
     // 3. Within a product, the oldest goes first.
-    matched.steps = sought.steps.get();
-    sought.parts.values_mut().for_each(|part| part.unclear.sort());
-    for (product, wanted) in sought.products {
-        wanted.share_out(product, &sought.parts, &mut matched);
+    sought.sort_unclear();
+    for (product, wanted) in products {
+        wanted.share_out(product, &sought, &mut matched);
     }
     matched.unattributed.sort_unstable();
     matched
 }
 
-/// What rows are held against.
-struct Sought {
-    products: BTreeMap<Product, Wanted>,
-    in_work: BTreeMap<Product, Spans>,
-    parts: Parts,
-    /// How often a row was held against something.
-    steps: Cell<usize>,
-}
-
-impl Sought {
-    fn of(
-        seekers: &[Seeker],
-        given_up: &[PurchaseGivenUp],
-        served: &[Served],
-        calls: &[Call],
-        mut parts: Parts,
-    ) -> Self {
-        let mut products: BTreeMap<Product, Wanted> = BTreeMap::new();
-        for seeker in seekers {
-            products.entry(seeker.product).or_default().seekers.push(*seeker);
-        }
-        for purchase in given_up {
-            products.entry(purchase.product).or_default().given_up.push(*purchase);
-        }
-        let windows = seekers.iter().map(|it| (it.product, it.window));
-        for (product, Window { since, until }) in
-            windows.chain(given_up.iter().map(|it| (it.product, it.window)))
-        {
-            partly::with(&mut parts, product, |part| part.push_window(since, until, product));
-        }
-        for Served { product, window: Window { since, until } } in served {
-            products.entry(*product).or_default().served.push(*since, *until);
-            partly::with(&mut parts, *product, |part| part.served.push(*since, *until));
-        }
-        let mut in_work: BTreeMap<Product, Spans> = BTreeMap::new();
-        for Call { product, since, .. } in calls {
-            let until = Time(u64::MAX);
-            in_work.entry(*product).or_default().push(*since, until);
-            partly::with(&mut parts, *product, |part| part.in_work.push(*since, until));
-        }
-        products.values_mut().for_each(Wanted::sort);
-        in_work.values_mut().for_each(Spans::sort);
-        parts.values_mut().for_each(Together::sort);
-        Self { products, in_work, parts, steps: Cell::new(0) }
-    }
-
-    /// The products of which a row may be that was made between these moments.
-    fn touching(&self, row: &Unowned, after: Time, before: Time) -> Touching {
-        self.steps.update(|steps| steps + 1);
-        match Naming::of(row) {
-            Naming::Whole(product) => {
-                let wanted = self.products.get(&product);
-                let fits = wanted.is_some_and(|wanted| wanted.spans.touch(after, before));
-                if fits { Touching::One(product) } else { Touching::None }
-            }
-            Naming::Partly(part) => self.parts[&part].windows.touching(after, before),
-            Naming::Unknown => Touching::None,
+/// Holds ready what rows are held against.
+fn push_all(
+    sought: &mut ByNaming,
+    products: &BTreeMap<Product, Wanted>,
+    served: &[Served],
+    calls: &[Call],
+) {
+    for (product, wanted) in products {
+        for Window { since, until } in wanted.windows() {
+            sought.with(*product, |all| all.push_window(since, until, *product));
         }
     }
-
-    /// Whether a call under way may have made the row.
-    fn is_in_work(&self, row: &Unowned, after: Time, before: Time) -> bool {
-        self.steps.update(|steps| steps + 1);
-        match Naming::of(row) {
-            Naming::Whole(product) => {
-                self.in_work.get(&product).is_some_and(|calls| calls.touch(after, before))
-            }
-            Naming::Partly(part) => self.parts[&part].in_work.touch(after, before),
-            Naming::Unknown => false,
-        }
+    for Served { product, window } in served {
+        sought.with(*product, |all| all.served.push(window.since, window.until));
     }
-
-    /// Whether a row may be a purchase that is shown late, or that of an order which got another's.
-    fn is_late(&self, row: &Unowned, after: Time, before: Time) -> bool {
-        self.steps.update(|steps| steps + 1);
-        let (first_over, served) = match Naming::of(row) {
-            Naming::Whole(product) => match self.products.get(&product) {
-                Some(wanted) => (wanted.first_over, &wanted.served),
-                None => return false,
-            },
-            Naming::Partly(part) => {
-                let part = &self.parts[&part];
-                (part.first_over, &part.served)
-            }
-            Naming::Unknown => return false,
-        };
-        first_over.is_some_and(|over| over < row.made.before) || served.touch(after, before)
+    for Call { product, since, .. } in calls {
+        sought.with(*product, |all| all.in_work.push(*since, Time(u64::MAX)));
     }
-
-    /// Whether a window of the product holds these moments.
-    fn holds(&self, product: Product, (from, to): (Time, Time)) -> bool {
-        self.steps.update(|steps| steps + 1);
-        self.products[&product].spans.touch(from, to)
-    }
-
-    /// Notes that a row which was made between these moments cannot be chosen.
-    fn note_unclear(&mut self, row: &Unowned, after: Time, before: Time) {
-        let unclear = match Naming::of(row) {
-            Naming::Whole(product) => {
-                self.products.get_mut(&product).map(|wanted| &mut wanted.unclear)
-            }
-            Naming::Partly(part) => self.parts.get_mut(&part).map(|part| &mut part.unclear),
-            Naming::Unknown => None,
-        };
-        if let Some(unclear) = unclear {
-            unclear.push(after, before);
-        }
-    }
+    sought.sort();
 }
 
 /// The moments that a window has to hold for a purchase that was made at such a time: its begin
@@ -261,45 +174,46 @@ fn within(made: Made) -> (Time, Time) {
 struct Wanted {
     seekers: Vec<Seeker>,
     given_up: Vec<PurchaseGivenUp>,
-    /// The windows of both.
-    spans: Spans,
-    /// Those of orders that have got theirs.
-    served: Spans,
-    /// When the first of them is over.
-    first_over: Option<Time>,
     rows: Vec<(Made, usize)>,
-    /// When the rows that cannot be chosen were made.
-    unclear: Spans,
 }
 
 impl Wanted {
-    fn sort(&mut self) {
-        self.seekers.sort_by_key(|seeker| (seeker.window.since, seeker.order));
-        self.given_up.sort_by_key(|it| (it.window.since, it.order, it.attempt));
-        let windows = self.seekers.iter().map(|seeker| seeker.window);
-        for window in windows.chain(self.given_up.iter().map(|it| it.window)) {
-            self.spans.push(window.since, window.until);
-            self.first_over =
-                Some(self.first_over.map_or(window.until, |first| first.min(window.until)));
+    /// By product, the oldest first.
+    fn by_product(seekers: &[Seeker], given_up: &[PurchaseGivenUp]) -> BTreeMap<Product, Self> {
+        let mut products: BTreeMap<Product, Self> = BTreeMap::new();
+        for seeker in seekers {
+            products.entry(seeker.product).or_default().seekers.push(*seeker);
         }
-        self.spans.sort();
-        self.served.sort();
+        for purchase in given_up {
+            products.entry(purchase.product).or_default().given_up.push(*purchase);
+        }
+        for wanted in products.values_mut() {
+            wanted.seekers.sort_by_key(|seeker| (seeker.window.since, seeker.order));
+            wanted.given_up.sort_by_key(|it| (it.window.since, it.order, it.attempt));
+        }
+        products
     }
 
-    fn share_out(mut self, of: Product, parts: &Parts, matched: &mut Matched) {
+    fn windows(&self) -> impl Iterator<Item = Window> + '_ {
+        let seekers = self.seekers.iter().map(|seeker| seeker.window);
+        seekers.chain(self.given_up.iter().map(|it| it.window))
+    }
+
+    fn share_out(mut self, of: Product, sought: &ByNaming, matched: &mut Matched) {
         self.rows.sort_unstable_by_key(|(made, at)| (made.after, made.before, *at));
         // 1. To orders first: one purchase of a product is as good as another.
         let mut orders = Queue::of(self.seekers.iter().map(|seeker| seeker.window));
         let mut gone = Queue::of(self.given_up.iter().map(|it| it.window));
         let mut taken = Vec::with_capacity(self.rows.len());
         let mut left = Spans::default();
+        let mut unclear = Spans::default();
         for (made, at) in &self.rows {
             let taker = orders.take(*made).map(Taker::Order);
             match taker.or_else(|| gone.take(*made).map(Taker::GivenUp)) {
                 Some(taker) => taken.push((*made, *at, taker)),
                 None => {
                     left.push(made.after.unwrap_or_default(), made.before);
-                    self.unclear.push(made.after.unwrap_or_default(), made.before);
+                    unclear.push(made.after.unwrap_or_default(), made.before);
                     matched.unattributed.push(*at);
                 }
             }
@@ -312,7 +226,7 @@ impl Wanted {
                 Taker::GivenUp(purchase) => self.given_up[purchase].window,
             };
             if left.touch(window.since, window.until) {
-                self.unclear.push(made.after.unwrap_or_default(), made.before);
+                unclear.push(made.after.unwrap_or_default(), made.before);
                 matched.unattributed.push(at);
                 continue;
             }
@@ -326,14 +240,11 @@ impl Wanted {
             }
         }
         // 3. Who gets none and may yet have one of those that could not be chosen.
-        self.unclear.sort();
+        unclear.sort();
         matched.steps += orders.steps + gone.steps + self.seekers.len();
-        let waits = self.seekers.iter().enumerate().filter(|(at, seeker)| {
-            let Window { since, until } = seeker.window;
-            let is_unclear =
-                |part: &Part| parts.get(part).is_some_and(|part| part.unclear.touch(since, until));
+        let waits = self.seekers.iter().enumerate().filter(|(at, Seeker { window, .. })| {
             !orders.served.contains(at)
-                && (self.unclear.touch(since, until) || partly::parts(of).iter().any(is_unclear))
+                && (unclear.touch(window.since, window.until) || sought.is_unclear(of, *window))
         });
         matched.unclear.extend(waits.map(|(_, seeker)| seeker.order));
     }
