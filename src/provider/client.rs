@@ -341,10 +341,14 @@ impl ProviderClient {
         external_id: &str,
         way: Way,
     ) -> Result<Option<String>, ProviderError> {
-        let Output::Done { new_external_id } = self.ask(op, &by_id(external_id), way).await? else {
-            return Err(wrong_output(op));
-        };
-        Ok(new_external_id)
+        let asked = self.ask(op, &by_id(external_id), way).await?;
+        let Output::Done { external_id: named } = asked else { return Err(wrong_output(op)) };
+        let is_of_another = named.as_deref().is_some_and(|id| id != external_id);
+        if matches!(op, Op::Cancel | Op::Finish) && is_of_another {
+            let text = "the reply is about another activation than was asked for";
+            return Err(ProviderError::new(ErrorKind::Unmapped, false, text));
+        }
+        Ok(named)
     }
 
     /// Runs an operation by the driver's plan, keeping to limits and deadline.
@@ -363,7 +367,7 @@ impl ProviderClient {
             Err(error) => {
                 return Err(ProviderError::new(ErrorKind::NotSent, true, error.to_string()));
             }
-            Ok(Plan::Nothing) => return Ok(Output::Done { new_external_id: None }),
+            Ok(Plan::Nothing) => return Ok(Output::Done { external_id: None }),
             Ok(Plan::Unsupported) => {
                 let what = "the provider cannot do this";
                 return Err(ProviderError::new(ErrorKind::Unsupported, true, what));

@@ -64,8 +64,9 @@ pub enum Output {
     Status(StatusReport),
     /// Cancelled, finished or asked for another message.
     Done {
-        /// The identifier the activation goes by from now on, if it changed.
-        new_external_id: Option<String>,
+        /// The identifier in the reply: of what was cancelled or finished, or the one that an
+        /// activation goes by after it was asked for another message.
+        external_id: Option<String>,
     },
     /// The activations a provider holds open for the account.
     Active(ActiveList),
@@ -136,9 +137,6 @@ impl Fields {
             Op::Status => Ok(Self::Status(Box::new(status::compile(table, &reader)?))),
             Op::Cancel | Op::Finish | Op::Resend => {
                 let doc: DoneDoc = read_table(table, place)?;
-                if op != Op::Resend && doc.external_id.is_some() {
-                    return Err(place.field("external_id").error("only a resend may change it"));
-                }
                 let external_id = reader.optional(doc.external_id.as_ref(), "external_id")?;
                 Ok(Self::Done { external_id })
             }
@@ -225,8 +223,8 @@ impl Fields {
             Self::Bought(fields) => Ok(Output::Bought(buy::read(fields, &input)?)),
             Self::Status(fields) => Ok(Output::Status(status::read(fields, &input)?)),
             Self::Done { external_id } => {
-                let new_external_id = external_id.as_ref().and_then(|s| input.root(s));
-                Ok(Output::Done { new_external_id: new_external_id.map(code).transpose()? })
+                let named = external_id.as_ref().and_then(|s| input.root(s));
+                Ok(Output::Done { external_id: named.map(code).transpose()? })
             }
             Self::Active(fields) => Ok(Output::Active(list_active::read(fields, &input)?)),
         }

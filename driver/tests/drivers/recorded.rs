@@ -106,8 +106,8 @@ pub(crate) fn show(result: Result<Output, ProviderError>) -> String {
             lines.push(format!("{:?}{unread}", report.state).to_lowercase());
             lines.extend(report.messages.iter().map(show_message));
         }
-        Ok(Output::Done { new_external_id }) => {
-            lines.push(format!("done {}", or_dash(&new_external_id)));
+        Ok(Output::Done { external_id }) => {
+            lines.push(format!("done {}", or_dash(&external_id)));
         }
         Ok(Output::Active(list)) => {
             let oldest = or_dash(&list.oldest.map(|time| time.to_string()));

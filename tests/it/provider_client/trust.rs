@@ -19,3 +19,23 @@ fn a_server_that_fails_or_refuses_is_not_believed_in_its_good_words() {
         assert!(matches!(outcome, BuyOutcome::InDoubt(_)), "{status}: {outcome:?}");
     }
 }
+
+#[test]
+fn a_reply_about_another_activation_ends_none() {
+    let fivesim = |body: &str| {
+        let server = serve(vec![ok(body)]);
+        (client("fivesim", &server.address, Decimal::ONE), server)
+    };
+    for (op, word) in [("cancel", "CANCELED"), ("finish", "FINISHED")] {
+        let change = async |client: &ProviderClient| match op {
+            "cancel" => client.cancel("7").await,
+            _ => client.finish("7").await,
+        };
+        let body = |id| format!(r#"{{"id":{id},"status":"{word}","sms":[]}}"#);
+        let (client, _server) = fivesim(&body(8));
+        let error = run(change(&client)).unwrap_err();
+        assert!(error.kind == ErrorKind::Unmapped && !error.certain, "{op}: {error:?}");
+        let (client, _server) = fivesim(&body(7));
+        run(change(&client)).unwrap();
+    }
+}
