@@ -170,6 +170,15 @@ pub fn of_posted(
     }
 }
 
+/// True if a message that a reply shows of an activation is what another one of its number
+/// received at a moment, as far as what it says tells that. An equal code is another one only
+/// once its buyer has asked for another message; a text in which nothing can be a code, once an
+/// hour has passed.
+pub fn is_anothers(parts: &Parts<'_>, came: Time, awaited: bool, now: Time) -> bool {
+    let is_retried = now.ms_since(came) < RETRIED_MS;
+    if parts.has_code { !awaited } else { may_hold_code(parts.text) || is_retried }
+}
+
 /// True while an equal text without a code is the same message.
 pub fn is_soon(at: Time, now: Time) -> bool {
     now.ms_since(at) < REPEATED_MS

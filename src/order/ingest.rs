@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use nexnum_driver::{ExternalState, Op, ProviderError, ReceivedMessage, StatusReport};
+use nexnum_driver::{ErrorKind, ExternalState, Op, ProviderError, ReceivedMessage, StatusReport};
 use nexnum_engine::activation::{ActivationState, Message};
 use nexnum_engine::command::{CompleteMessage, Incoming, IngestMessage};
 use nexnum_engine::event::ProviderWord;
@@ -18,6 +18,7 @@ use nexnum_engine::reject::Reject;
 use nexnum_engine::time::Time;
 
 use super::Orders;
+use super::misfit;
 use super::received;
 use super::refusal::Refusal;
 use crate::market::Refused;
@@ -215,6 +216,10 @@ impl Orders {
         report: &StatusReport,
         look: Look,
     ) -> Result<ExternalState, Unseen> {
+        if misfit::is_of_another(asked, report.number) {
+            let text = "the reply is about another number than was asked for";
+            return Err(Unseen::Provider(ProviderError::new(ErrorKind::Unmapped, false, text)));
+        }
         let shown: Vec<_> = report.messages.iter().map(|message| read(&polled(message))).collect();
         let shown: Vec<_> = shown.into_iter().filter(|(_, readable)| says(readable)).collect();
         let parts: Vec<_> = shown.iter().map(|(parts, _)| *parts).collect();
@@ -230,7 +235,7 @@ impl Orders {
             let known = |at: usize| received::alike(&order, parts[at].sender, &shown[at].1);
             let came = |digest| received::at(&order, digest);
             let counted = Counted::of(&parts, at, came, known);
-            if counted.is_first() && !awaited && self.is_anothers(&order, &parts[at], readable) {
+            if counted.is_first() && self.is_anothers(&order, (&parts[at], readable), awaited) {
                 continue;
             }
             let spare = self.spare_copies.of(order.id, counted.first);
@@ -267,21 +272,6 @@ impl Orders {
             let counted = Counted::of(parts, at, |digest| received::at(order, digest), known);
             self.spare_copies.note(order.id, counted.first, counted.spare());
         }
-    }
-
-    /// True if a message without an id is what another buyer of the number has: a provider that
-    /// sells it again may show what it received before.
-    fn is_anothers(&self, order: &Order, parts: &Parts<'_>, readable: &Readable<'_>) -> bool {
-        let Some(assignment) =
-            order.assignment.as_ref().filter(|_| received::is_told_by_text(parts))
-        else {
-            return false;
-        };
-        let others = self.market.read_model.all_holders(assignment.number);
-        others.into_iter().filter(|id| *id != order.id).any(|id| {
-            let other = self.market.read_model.order(id);
-            other.is_some_and(|other| received::alike(&other, parts.sender, readable).is_some())
-        })
     }
 
     /// Ends an order whose buyer has cancelled it and whose provider, which did not answer, shows

@@ -39,6 +39,14 @@ pub(crate) enum SeenIn {
     List,
 }
 
+/// True if a reply about an order's activation is about another number: a cache on the way, or the
+/// provider, has mixed them up. One of the two may lack its country's code.
+pub(super) fn is_of_another(order: &Order, number: GivenNumber) -> bool {
+    let (Some(assignment), Some(number)) = (&order.assignment, number.read()) else { return false };
+    let (own, shown) = (assignment.number.to_string(), number.to_string());
+    !own.ends_with(&shown) && !shown.ends_with(&own)
+}
+
 impl Orders {
     /// The number of a purchase that was made for an order, or why it is not sold.
     pub(crate) fn fitting(&self, order: &Order, number: GivenNumber) -> Result<Number, Misfit> {

@@ -10,6 +10,7 @@ mod callback;
 mod cancel;
 pub mod claim;
 pub mod doubt;
+mod elsewhere;
 mod finish;
 mod in_flight;
 mod ingest;

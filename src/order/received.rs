@@ -14,11 +14,6 @@ pub(super) fn at(order: &Order, digest: u128) -> Option<Time> {
     known.map(|known| known.received_at)
 }
 
-/// True if a message is told from others by what it says alone: it has a code and no id.
-pub(super) fn is_told_by_text(parts: &Parts<'_>) -> bool {
-    parts.id.is_none() && parts.has_code
-}
-
 /// When an order received what is posted with this digest. The source may have given an id with
 /// the message and leave it out when it repeats it.
 pub(super) fn posted_at(

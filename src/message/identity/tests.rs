@@ -280,3 +280,20 @@ fn equal_rows_of_one_reply_are_one_message_until_another_is_asked_for() {
     let found = line.poll(&[plain[0]; 3], QUIET, later);
     assert_eq!(found.iter().filter(|it| is_new(it)).count(), 1, "one row more");
 }
+
+#[test]
+fn what_another_buyer_of_the_number_has_is_told_by_whether_a_code_is_in_it() {
+    let [link, hello] = ["https://t.me/login/Q", "Welcome"].map(plain);
+    let hour = START.plus_ms(RETRIED_MS);
+    for (parts, awaited, now, expected) in [
+        (coded("code 1"), false, hour, true),
+        // Its buyer has asked for another message, and a service may send the code again.
+        (coded("code 1"), true, START, false),
+        (link, false, hour, true),
+        (link, true, hour, true),
+        (hello, false, START, true),
+        (hello, false, hour, false),
+    ] {
+        assert_eq!(is_anothers(&parts, START, awaited, now), expected, "{}", parts.text);
+    }
+}
