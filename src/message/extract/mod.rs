@@ -23,6 +23,7 @@ mod links;
 mod mend;
 mod model;
 mod months;
+mod notice;
 mod provider;
 mod receipt;
 mod shapes;
@@ -75,7 +76,10 @@ pub fn extract(text: &str, sender: &str) -> Option<Found> {
     let (code, confidence) = judged.or_else(|| links::judge(&row, &lexed.text))?;
     // 5. Only the words together tell that it is none.
     let mut said = row.figures.iter().filter(|figure| figure.code == code).take(SAID_MAX);
-    let is_other = |figure: &Figure| receipt::is_of_receipt(&lexed.text, &cues, figure);
+    let is_other = |figure: &Figure| {
+        receipt::is_of_receipt(&lexed.text, &cues, figure)
+            || notice::is_of_notice(&lexed.text, &cues, figure)
+    };
     let is_none = match said.next() {
         Some(first) => is_other(first) && said.all(is_other),
         None => false,
