@@ -20,6 +20,7 @@ mod groups;
 mod items;
 mod lexer;
 mod links;
+mod masked;
 mod mend;
 mod model;
 mod months;
@@ -77,12 +78,13 @@ pub fn extract(text: &str, sender: &str) -> Option<Found> {
     // 5. Only the words together tell that it is none.
     let mut said = row.figures.iter().filter(|figure| figure.code == code).take(SAID_MAX);
     let is_other = |figure: &Figure| {
-        receipt::is_of_receipt(&lexed.text, &cues, figure)
+        masked::is_code_hidden(&lexed.text, &cues, Some(figure))
+            || receipt::is_of_receipt(&lexed.text, &cues, figure)
             || notice::is_of_notice(&lexed.text, &cues, figure)
     };
     let is_none = match said.next() {
         Some(first) => is_other(first) && said.all(is_other),
-        None => false,
+        None => masked::is_code_hidden(&lexed.text, &cues, None),
     };
     (!is_none).then(|| Found { code: code.as_str().into(), confidence })
 }
