@@ -20,10 +20,13 @@ mod groups;
 mod items;
 mod lexer;
 mod links;
+mod masked;
 mod mend;
 mod model;
 mod months;
+mod notice;
 mod provider;
+mod receipt;
 mod shapes;
 mod sides;
 mod spans;
@@ -32,9 +35,15 @@ mod tests;
 mod till;
 mod topic;
 mod trie;
+mod wordlist;
+
+use code::Figure;
 
 /// Bytes of a text that are looked at.
 pub const LOOKED_AT: usize = lexer::LEN_MAX;
+
+/// Places of a code in a text that are looked at.
+const SAID_MAX: usize = 8;
 
 pub use provider::{CodeField, Readable, from_provider, read};
 
@@ -66,7 +75,18 @@ pub fn extract(text: &str, sender: &str) -> Option<Found> {
     // 4. The one that is most likely the code, or else one in a link.
     let judged = model::judge(&row, &lexed, sender);
     let (code, confidence) = judged.or_else(|| links::judge(&row, &lexed.text))?;
-    Some(Found { code: code.as_str().into(), confidence })
+    // 5. Only the words together tell that it is none.
+    let mut said = row.figures.iter().filter(|figure| figure.code == code).take(SAID_MAX);
+    let is_other = |figure: &Figure| {
+        masked::is_code_hidden(&lexed.text, &cues, Some(figure))
+            || receipt::is_of_receipt(&lexed.text, &cues, figure)
+            || notice::is_of_notice(&lexed.text, &cues, figure)
+    };
+    let is_none = match said.next() {
+        Some(first) => is_other(first) && said.all(is_other),
+        None => masked::is_code_hidden(&lexed.text, &cues, None),
+    };
+    (!is_none).then(|| Found { code: code.as_str().into(), confidence })
 }
 
 /// The digits of a text that has nothing else but a sign before or behind them: "#44150".

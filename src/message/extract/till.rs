@@ -4,12 +4,10 @@
 
 use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
-
 use super::cues::Kind;
 use super::items::{Item, Row};
-use super::lexer;
 use super::topic::Topic;
+use super::wordlist::Parts;
 
 /// Where one pays, and who stands there.
 const TILLS: &[&str] = &[
@@ -226,21 +224,15 @@ const CHEAPER: &[&str] = &[
 /// Bytes of a text that are looked at: an advertisement of a till is short.
 const LOOKED_AT: usize = 2_000;
 
-/// The words as texts are folded, without capitals.
 struct Words {
-    tills: Vec<Finder<'static>>,
-    cheaper: Vec<Finder<'static>>,
+    tills: Parts,
+    cheaper: Parts,
 }
 
-static WORDS: LazyLock<Words> = LazyLock::new(|| {
-    let finder = |word: &&str| Finder::new(&small(&lexer::lex(word).text)).into_owned();
-    let folded = |words: &[&str]| words.iter().map(finder).collect();
-    Words { tills: folded(TILLS), cheaper: folded(CHEAPER) }
+static WORDS: LazyLock<Words> = LazyLock::new(|| Words {
+    tills: Parts::of(TILLS.iter().copied()),
+    cheaper: Parts::of(CHEAPER.iter().copied()),
 });
-
-fn small(text: &str) -> String {
-    text.to_lowercase()
-}
 
 /// True for a message whose code is good for a discount at a till. A sign-in, an order or a parcel
 /// that is named makes a proof of the code.
@@ -249,9 +241,8 @@ pub(super) fn is_for_till(row: &Row, text: &str, topic: &Topic) -> bool {
     if !topic.trade || topic.verify || row.items.iter().any(proves) {
         return false;
     }
-    let text = small(&text[..text.floor_char_boundary(LOOKED_AT)]);
-    let has = |words: &[Finder]| words.iter().any(|word| word.find(text.as_bytes()).is_some());
-    (text.contains('%') || has(&WORDS.cheaper)) && has(&WORDS.tills)
+    let text = text[..text.floor_char_boundary(LOOKED_AT)].to_lowercase();
+    (text.contains('%') || WORDS.cheaper.any_in(&text)) && WORDS.tills.any_in(&text)
 }
 
 #[cfg(test)]
