@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nexnum_driver::{ActiveRow, ProviderError};
+use nexnum_driver::{ActiveRow, ErrorKind, Op, ProviderError};
 use nexnum_engine::time::Time;
 
 use super::active::OpenList;
@@ -71,15 +71,25 @@ impl Connected {
         if !self.is_news(error) || self.is_retired() {
             return;
         }
-        if self.unlisted.lock().fails(now) {
+        if self.unlisted.lock().fails(now, error.kind) {
+            let doubts = if error.kind == ErrorKind::Unsupported {
+                "orders end whose purchases are in doubt"
+            } else {
+                "purchases in doubt wait for the list"
+            };
             let text = format!(
                 "its list of open activations does not come ({}: {}): each activation is asked \
-                 about alone, and purchases in doubt wait for the list",
+                 about alone, and {doubts}",
                 error.kind.word(),
                 error.excerpt
             );
             self.attention.raise(AttentionKind::ActiveListFailed, self.name(), text);
         }
+    }
+
+    /// Whether no list can be had: the driver knows none, or the provider says that it has none.
+    pub(crate) fn has_none_to_list(&self, now: Time) -> bool {
+        !self.driver().supports(Op::ListActive) || self.unlisted.lock().is_none(now)
     }
 
     /// Remembers what a list showed that has just come, for whatever it was asked for.

@@ -172,6 +172,9 @@ impl Reconciler {
             self.judge_account(&[], asked);
             return self.refresh_baseline(asked).await;
         }
+        if waiting.is_empty() && self.connected.has_none_to_list(asked) {
+            return;
+        }
         // 2. The provider's list, as far back as the oldest of them.
         let since = reach(&waiting, &given_up).unwrap_or(asked);
         let asking = self.connected.list_active(&self.orders.market.clock, since);
@@ -201,7 +204,8 @@ impl Reconciler {
         let due = self.connected.undated_since().is_some_and(|listed_at| {
             now >= listed_at.plus_ms(BASELINE_PAUSE_MS).max(self.baseline_not_before)
         });
-        if !due || self.connected.is_retired() {
+        let has_none = self.connected.has_none_to_list(now);
+        if !due || has_none || self.connected.is_retired() {
             return;
         }
         self.baseline_not_before = now.plus_ms(BASELINE_PAUSE_MS);
