@@ -14,6 +14,10 @@ use super::sightings::{Made, Shown};
 use crate::attention::AttentionKind;
 use crate::clock::Clock;
 
+/// What shows that others buy on an account where that was seen before the start, or is not known
+/// for want of room.
+pub(crate) const TOLD_BEFORE: &str = "showed, before the start, an activation that was";
+
 impl Connected {
     /// Asks for the open activations, as the client does with `since` by our clock, and
     /// remembers what the list shows: each list proves for later ones what is old.
@@ -44,15 +48,10 @@ impl Connected {
         }
     }
 
-    /// Tells the operator that others buy on the account: by the activation that shows it, or else
-    /// by one that was shown before the start.
-    pub(crate) fn tell_shared(&self, external_id: Option<&str>) {
-        let shown = external_id.map_or_else(
-            || "showed, before the start, an activation that".to_owned(),
-            |external_id| format!("shows {external_id}, which"),
-        );
+    /// Tells the operator that others buy on the account: by what shows it, in words.
+    pub(crate) fn tell_shared(&self, shown: &str) {
         let text = format!(
-            "the account {shown} was bought within the last hour and not by this market: a purchase \
+            "the account {shown} bought within the last hour and not by this market: a purchase \
              whose answer is lost is neither adopted nor given back until an hour after it; give \
              the account to one market, or set shared_account"
         );

@@ -37,6 +37,7 @@ use super::pause::stopped_within;
 use crate::order::Orders;
 use crate::order::doubt::{PurchaseGivenUp, Window};
 use crate::order::matching::Served;
+use crate::provider::account::TOLD_BEFORE;
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::server_clock::ROUNDING_MS;
 use crate::supervisor::Beat;
@@ -92,7 +93,7 @@ impl Reconciler {
     pub(super) fn new(orders: &Arc<Orders>, connected: &Arc<Connected>) -> Self {
         let (now, shared_until) = (orders.market.clock.now(), connected.shared_until());
         if shared_until > now && !connected.policy().shared_account {
-            connected.tell_shared(None);
+            connected.tell_shared(TOLD_BEFORE);
         }
         Self {
             orders: Arc::clone(orders),
