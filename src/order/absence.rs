@@ -3,7 +3,7 @@
 //! Promises the same judgement to polls, to cancels and to purchases that no order has. Leaves
 //! to others: what follows from it.
 
-use nexnum_driver::Op;
+use nexnum_driver::{ErrorKind, Op};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::EndByProvider;
 use nexnum_engine::event::ProviderWord;
@@ -72,11 +72,18 @@ impl Orders {
         let mut judgement = judge(self.witness(connected, bought, now));
         if judgement == Judgement::AskList {
             let asked = connected.list_active(&self.market.clock, bought.1).await;
-            if let Err(error) = asked {
-                connected.note_error(self.market.clock.now(), Op::ListActive, None, &error);
-                return false;
-            }
-            judgement = judge(self.witness(connected, bought, now));
+            let witness = match asked {
+                Ok(_) => self.witness(connected, bought, now),
+                Err(error) => {
+                    connected.note_error(self.market.clock.now(), Op::ListActive, None, &error);
+                    if error.kind != ErrorKind::Unsupported {
+                        return false;
+                    }
+                    // As where the driver knows of no list.
+                    Witness::Unsupported
+                }
+            };
+            judgement = judge(witness);
         }
         judgement == Judgement::Gone
     }
@@ -140,7 +147,7 @@ impl Orders {
         (external_id, since): (&str, Time),
         now: Time,
     ) -> Witness {
-        if !connected.driver().supports(Op::ListActive) {
+        if connected.has_none_to_list(now) {
             return Witness::Unsupported;
         }
         let fresh = Time(now.0.saturating_sub(LIST_PAUSE_MS));

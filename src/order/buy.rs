@@ -128,10 +128,10 @@ impl Purchase {
             if let Some(Claimed { claim, admission }) = claimed.take() {
                 let since = orders.market.clock.now();
                 let (provider, product) = (claim.provider(), claim.product());
-                let call = Call { provider, product, since };
+                let call = Call { order: self.id, provider, product, since };
                 // Held until the outcome is durable or in doubt, also if the task panics: the
                 // reconciler must not match this purchase with another order.
-                *calling = Some(orders.doubts.calling(self.id, call));
+                *calling = Some(orders.doubts.calling(call));
                 self.last = LastCall { began: Some(since), answer: None };
                 match self.attempt(&order, claim, admission).await {
                     Attempt::Over => return,

@@ -92,6 +92,7 @@ pub(crate) struct Numberless {
 /// A call under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
+    pub(crate) order: OrderId,
     pub(crate) provider: ProviderId,
     pub(crate) product: Product,
     pub(crate) since: Time,
@@ -237,9 +238,9 @@ impl Doubts {
     }
 
     /// Marks a call as under way until the guard is dropped.
-    pub(crate) fn calling(&self, order: OrderId, call: Call) -> Calling<'_> {
-        self.calls.lock().insert(order, call);
-        Calling { doubts: self, order }
+    pub(crate) fn calling(&self, call: Call) -> Calling<'_> {
+        self.calls.lock().insert(call.order, call);
+        Calling { doubts: self, order: call.order }
     }
 
     /// The calls under way at a provider.

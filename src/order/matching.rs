@@ -9,6 +9,7 @@
 //! One that was made after those moments is no purchase's, and is told of: it may be late. The work
 //! grows with rows and orders, not with their product.
 
+mod excess;
 mod naming;
 mod spans;
 mod unowned;
@@ -34,6 +35,7 @@ const OPEN_BY_LISTS_MS: u64 = SHOWN_MS + FRESH_MS;
 /// How old a list may be that proves what is new since.
 const FRESH_MS: u64 = 15_000;
 
+pub(crate) use self::excess::{Excess, excess};
 pub(crate) use self::naming::Begun;
 pub(crate) use self::unowned::{Named, Unowned};
 
@@ -51,6 +53,8 @@ pub(crate) struct Seeker {
 pub(crate) struct Served {
     pub(crate) product: Product,
     pub(crate) window: Window,
+    /// What it got.
+    pub(crate) row: Unowned,
 }
 
 /// Whose the rows are, by their place in the list.
@@ -148,7 +152,7 @@ fn push_all(
             sought.with(*product, |all| all.push_window(since, until, *product));
         }
     }
-    for Served { product, window } in served {
+    for Served { product, window, .. } in served {
         sought.with(*product, |all| all.served.push(window.since, window.until));
     }
     for Call { product, since, .. } in calls {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nexnum_driver::{ActiveRow, ProviderError};
+use nexnum_driver::{ActiveRow, ErrorKind, Op, ProviderError};
 use nexnum_engine::time::Time;
 
 use super::active::OpenList;
@@ -13,6 +13,10 @@ use super::server_clock::{ClockOffset, Look};
 use super::sightings::{Made, Shown};
 use crate::attention::AttentionKind;
 use crate::clock::Clock;
+
+/// What shows that others buy on an account where that was seen before the start, or is not known
+/// for want of room.
+pub(crate) const TOLD_BEFORE: &str = "showed, before the start, an activation that was";
 
 impl Connected {
     /// Asks for the open activations, as the client does with `since` by our clock, and
@@ -44,15 +48,10 @@ impl Connected {
         }
     }
 
-    /// Tells the operator that others buy on the account: by the activation that shows it, or else
-    /// by one that was shown before the start.
-    pub(crate) fn tell_shared(&self, external_id: Option<&str>) {
-        let shown = external_id.map_or_else(
-            || "showed, before the start, an activation that".to_owned(),
-            |external_id| format!("shows {external_id}, which"),
-        );
+    /// Tells the operator that others buy on the account: by what shows it, in words.
+    pub(crate) fn tell_shared(&self, shown: &str) {
         let text = format!(
-            "the account {shown} was bought within the last hour and not by this market: a purchase \
+            "the account {shown} bought within the last hour and not by this market: a purchase \
              whose answer is lost is neither adopted nor given back until an hour after it; give \
              the account to one market, or set shared_account"
         );
@@ -71,15 +70,25 @@ impl Connected {
         if !self.is_news(error) || self.is_retired() {
             return;
         }
-        if self.unlisted.lock().fails(now) {
+        if self.unlisted.lock().fails(now, error.kind) {
+            let doubts = if error.kind == ErrorKind::Unsupported {
+                "orders end whose purchases are in doubt"
+            } else {
+                "purchases in doubt wait for the list"
+            };
             let text = format!(
                 "its list of open activations does not come ({}: {}): each activation is asked \
-                 about alone, and purchases in doubt wait for the list",
+                 about alone, and {doubts}",
                 error.kind.word(),
                 error.excerpt
             );
             self.attention.raise(AttentionKind::ActiveListFailed, self.name(), text);
         }
+    }
+
+    /// Whether no list can be had: the driver knows none, or the provider says that it has none.
+    pub(crate) fn has_none_to_list(&self, now: Time) -> bool {
+        !self.driver().supports(Op::ListActive) || self.unlisted.lock().is_none(now)
     }
 
     /// Remembers what a list showed that has just come, for whatever it was asked for.

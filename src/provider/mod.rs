@@ -5,7 +5,7 @@
 //! deadlines, bounds and rate limits; a [`connected::Connected`] is a provider with
 //! everything to talk to it.
 
-mod account;
+pub(crate) mod account;
 pub mod active;
 pub mod admission;
 mod bound;

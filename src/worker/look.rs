@@ -55,6 +55,9 @@ pub(super) async fn look(
     depth: Depth,
     began: Time,
 ) -> Result<Looked, Unlisted> {
+    if connected.has_none_to_list(began) {
+        return Err(Unlisted::Failed);
+    }
     let client = connected.client();
     let back = |ms: u64| Time(began.0.saturating_sub(ms));
     let since = match depth {

@@ -14,7 +14,7 @@ use crate::order::doubt::Window;
 pub(super) type Naming = (Option<CountryId>, Option<ServiceId>);
 
 /// What a row names; none if it is of no product that is known.
-const fn naming_of(row: &Unowned) -> Option<Naming> {
+pub(super) const fn naming_of(row: &Unowned) -> Option<Naming> {
     let country = match row.country {
         Named::Known(country) => Some(country),
         Named::Absent => None,
@@ -34,7 +34,7 @@ const fn whole(of: Product) -> Naming {
 }
 
 /// Those of all rows that may be of a product.
-const fn namings(of: Product) -> [Naming; 4] {
+pub(super) const fn namings(of: Product) -> [Naming; 4] {
     [whole(of), (Some(of.country), None), (None, Some(of.service)), (None, None)]
 }
 
@@ -130,27 +130,32 @@ impl ByNaming {
     }
 }
 
-/// Since when purchases that are not settled may have been made: the first, by the naming of the
-/// rows that it may be.
+/// When purchases that are not settled may have been made, the first to begin first, by the naming
+/// of the rows that they may be.
 #[derive(Debug, Default)]
-pub(crate) struct Begun(BTreeMap<Naming, Time>);
+pub(crate) struct Begun(BTreeMap<Naming, Vec<Window>>);
 
 impl Begun {
-    /// The first one that a row may be of.
+    /// When the first one began that a row may be of.
     pub(super) fn first_of(&self, row: &Unowned) -> Option<Time> {
-        self.0.get(&naming_of(row)?).copied()
+        self.of(naming_of(row)?).first().map(|window| window.since)
+    }
+
+    /// Those that a row with a naming may be of.
+    pub(super) fn of(&self, naming: Naming) -> &[Window] {
+        self.0.get(&naming).map_or(&[], Vec::as_slice)
     }
 }
 
-impl FromIterator<(Product, Time)> for Begun {
-    fn from_iter<T: IntoIterator<Item = (Product, Time)>>(all: T) -> Self {
-        let mut begun = BTreeMap::new();
-        for (product, since) in all {
+impl FromIterator<(Product, Window)> for Begun {
+    fn from_iter<T: IntoIterator<Item = (Product, Window)>>(all: T) -> Self {
+        let mut begun: BTreeMap<Naming, Vec<Window>> = BTreeMap::new();
+        for (product, window) in all {
             for naming in namings(product) {
-                let first = begun.entry(naming).or_insert(since);
-                *first = since.min(*first);
+                begun.entry(naming).or_default().push(window);
             }
         }
+        begun.values_mut().for_each(|windows| windows.sort_unstable_by_key(|it| it.since));
         Self(begun)
     }
 }

@@ -50,7 +50,12 @@ fn given_up(country: u16, service: u16, since_s: u64) -> PurchaseGivenUp {
 
 fn call(country: u16, service: u16, since_s: u64) -> Call {
     let (provider, product) = (ProviderId(1), product(country, service));
-    Call { provider, product, since: Time(since_s * SECOND) }
+    Call { order: OrderId(8), provider, product, since: Time(since_s * SECOND) }
+}
+
+/// An order that got a row.
+fn served(country: u16, service: u16, since_s: u64, row: Unowned) -> Served {
+    Served { product: product(country, service), window: window(since_s), row }
 }
 
 /// Who gets which row, which go back, who waits, and which rows are not known to be ours.
@@ -130,7 +135,7 @@ fn on_a_shared_account_no_row_goes_to_any_purchase() {
 
 #[test]
 fn a_row_that_no_purchase_of_ours_can_have_made_is_another_program_s() {
-    let begun: Begun = [(product(7, 3), Time(600 * SECOND))].into_iter().collect();
+    let begun: Begun = [(product(7, 3), window(600))].into_iter().collect();
     let is_foreign = |row: &Unowned| is_foreign(row, Time(300 * SECOND), &begun);
     assert!(is_foreign(&row(7, 4, 600, 602)), "nothing of that product was bought");
     assert!(is_foreign(&row(7, 3, 590, 592)), "it was made before");
@@ -145,7 +150,7 @@ fn a_row_that_no_purchase_of_ours_can_have_made_is_another_program_s() {
 
 #[test]
 fn a_row_of_an_order_that_took_another_s_is_told() {
-    let served = [Served { product: product(7, 3), window: window(600) }];
+    let served = [served(7, 3, 600, row(7, 3, 600, 602))];
     let told = |row: Unowned| match_rows(&[row], &[], &[], &served, &[]).unattributed;
     assert_eq!(told(row(7, 3, 610, 612)), [0]);
     assert_eq!(told(row(7, 3, 661, 664)), [0; 0]);
@@ -255,8 +260,8 @@ fn twice_as_much_to_match_is_twice_the_work() {
         let seekers: Vec<_> =
             (0..).zip(all()).map(|(at, (c, s, since))| seeker(at, c, s, since)).collect();
         let gone: Vec<_> = all().map(|(c, s, since)| given_up(c, s, since)).collect();
-        let served = |(c, s, since)| Served { product: product(c, s), window: window(since) };
-        let served: Vec<_> = all().map(served).collect();
+        let got = |(c, s, since)| served(c, s, since, row(c, s, since, since + 2));
+        let served: Vec<_> = all().map(got).collect();
         let calls: Vec<_> = all().map(|(c, s, since)| call(c, s + 1, since + 100)).collect();
         // Whole, by its service alone, and by nothing.
         let rows = all().enumerate().map(|(at, (c, s, since))| {
@@ -274,4 +279,79 @@ fn twice_as_much_to_match_is_twice_the_work() {
         let (once, twice) = (steps(2_000, once), steps(4_000, twice));
         assert!(twice < 3 * once, "{once} steps, then {twice}");
     }
+}
+
+/// Which rows are too many, and by how many, for purchases of 7 3 that were made in windows since
+/// these seconds and for those that orders got.
+fn too_many(rows: &[Unowned], begun_s: &[u64], served: &[Served]) -> Option<(Vec<usize>, usize)> {
+    let begun: Begun = begun_s.iter().map(|since| (product(7, 3), window(*since))).collect();
+    excess(rows, Time(300 * SECOND), &begun, served).map(|it| (it.rows, it.others))
+}
+
+#[test]
+fn more_rows_than_purchases_show_that_others_buy() {
+    let rows = [row(7, 3, 601, 603), row(7, 3, 610, 612), row(7, 3, 620, 622)];
+    assert_eq!(too_many(&rows, &[600], &[]), Some((vec![0, 1, 2], 2)));
+    assert_eq!(too_many(&rows, &[600, 600], &[]), Some((vec![0, 1, 2], 1)));
+    assert_eq!(too_many(&rows, &[600, 600, 605], &[]), None);
+    // What began after a row was made has not made it.
+    assert_eq!(too_many(&rows, &[600, 600, 640], &[]), Some((vec![0, 1, 2], 1)));
+    assert_eq!(too_many(&rows, &[600, 615, 616], &[]), Some((vec![0, 1], 1)));
+    assert_eq!(too_many(&rows[..1], &[600], &[]), None);
+    // Purchases of long before have not made them either, those of minutes before may have.
+    assert_eq!(too_many(&rows, &[600, 610, 230], &[]), Some((vec![0, 1, 2], 1)));
+    assert_eq!(too_many(&rows, &[600, 610, 330], &[]), None);
+}
+
+#[test]
+fn only_rows_that_are_known_to_be_new_and_may_be_looked_for_are_counted() {
+    let ours = row(7, 3, 601, 603);
+    let with = |row: Unowned| too_many(&[ours, row], &[600], &[]);
+    assert_eq!(with(ours), Some((vec![0, 1], 1)));
+    assert_eq!(with(unproven(7, 3, 603)), None);
+    assert_eq!(with(row(7, 3, 596, 606)), None, "it may have been made before");
+    assert_eq!(with(row(7, 3, 590, 592)), None, "it was made before");
+    assert_eq!(with(row(7, 3, 664, 666)), None, "it is not looked for");
+    assert_eq!(with(row(7, 4, 601, 603)), None);
+    let vague = Unowned { service: Named::Absent, ..ours };
+    assert_eq!(with(vague), None, "it may be of a product of which as much was bought");
+    assert_eq!(too_many(&[vague, vague], &[600], &[]), Some((vec![0, 1], 1)));
+    let old: Begun = [(product(7, 3), window(200))].into_iter().collect();
+    let rows = [row(7, 3, 201, 203); 2];
+    assert_eq!(excess(&rows, Time(300 * SECOND), &old, &[]), None, "ours of then is forgotten");
+}
+
+#[test]
+fn a_purchase_that_is_made_or_shown_late_is_not_one_too_many() {
+    // The first order's turns up within the moments of the second.
+    let rows = [row(7, 3, 801, 803), row(7, 3, 802, 804)];
+    assert_eq!(too_many(&rows, &[600, 800], &[]), None);
+    // Its row has no date, and lists have not shown it for long.
+    let undated = rows.map(|it| Unowned { made: Made { dating: Dating::Lists, ..it.made }, ..it });
+    assert_eq!(too_many(&undated, &[600, 800], &[]), None);
+    assert_eq!(too_many(&undated, &[800], &[]), Some((vec![0, 1], 1)));
+    // The clock of its date may be another.
+    let skewed = rows.map(|it| Unowned { made: Made { dating: Dating::Likely, ..it.made }, ..it });
+    assert_eq!(too_many(&skewed, &[800, 1_400], &[]), None);
+    assert_eq!(too_many(&skewed, &[800, 1_500], &[]), Some((vec![0, 1], 1)));
+}
+
+#[test]
+fn what_an_order_got_counts_on_both_sides() {
+    let (got, other) = (row(7, 3, 601, 603), row(7, 3, 610, 612));
+    let served = [served(7, 3, 600, got)];
+    assert_eq!(too_many(&[], &[], &served), None);
+    // It may have been another order's, whose own is this one.
+    assert_eq!(too_many(&[other], &[605], &served), None);
+    assert_eq!(too_many(&[other], &[], &served), Some((vec![0], 1)), "one was bought");
+    assert_eq!(too_many(&[row(7, 3, 800, 802)], &[], &served), None, "it is not looked for");
+}
+
+#[test]
+fn of_thousands_of_rows_and_purchases_one_too_many_is_seen() {
+    let begun: Vec<u64> = (0..10_000).map(|at| 600 + at / 10).collect();
+    let row = |at: u64| row(7, 3, 600 + at / 10, 602 + at / 10);
+    let rows: Vec<_> = (0..10_000).map(row).collect();
+    assert_eq!(too_many(&rows, &begun, &[]), None);
+    assert_eq!(too_many(&rows, &begun[..9_999], &[]).map(|it| it.1), Some(1));
 }

@@ -55,7 +55,7 @@ impl Reconciler {
         }
         let (provider, steps) = (self.connected.name(), matched.steps);
         tracing::debug!(provider, rows = rows.len(), seekers = seekers.len(), steps, "compared");
-        self.note_served(&matched, &doubted);
+        self.note_served(&matched, &doubted, &rows);
         // 4. Orders in doubt get their purchases, those first whose ids their answers said; one
         // whose purchase goes back buys once more.
         for row in ours {
@@ -93,17 +93,26 @@ impl Reconciler {
         self.served.iter().map(|(_, served)| *served).collect()
     }
 
-    fn note_served(&mut self, matched: &Matched, doubted: &[(Arc<Order>, Window)]) {
+    fn note_served(
+        &mut self,
+        matched: &Matched,
+        doubted: &[(Arc<Order>, Window)],
+        rows: &[Unowned],
+    ) {
         let until = self.orders.market.clock.now().plus_ms(GIVEN_UP_KEPT_MS);
-        let adopted: BTreeSet<OrderId> = matched.adopted.iter().map(|(_, id)| *id).collect();
-        for (order, window) in doubted.iter().filter(|(order, _)| adopted.contains(&order.id)) {
-            let served = Served { product: order.product, window: *window };
-            self.served.push_back((until, served));
-        }
-        for (_, purchase) in &matched.returned {
-            let served = Served { product: purchase.product, window: purchase.window };
-            self.served.push_back((until, served));
-        }
+        let adopted: BTreeMap<OrderId, usize> =
+            matched.adopted.iter().map(|(at, id)| (*id, *at)).collect();
+        let adopted = doubted.iter().filter_map(|(order, window)| {
+            let row = rows[*adopted.get(&order.id)?];
+            Some(Served { product: order.product, window: *window, row })
+        });
+        let returned =
+            matched.returned.iter().map(|(at, PurchaseGivenUp { product, window, .. })| Served {
+                product: *product,
+                window: *window,
+                row: rows[*at],
+            });
+        self.served.extend(adopted.chain(returned).map(|served| (until, served)));
         let above = self.served.len().saturating_sub(SERVED_MAX);
         self.served.drain(..above);
     }

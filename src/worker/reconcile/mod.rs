@@ -37,6 +37,7 @@ use super::pause::stopped_within;
 use crate::order::Orders;
 use crate::order::doubt::{PurchaseGivenUp, Window};
 use crate::order::matching::Served;
+use crate::provider::account::TOLD_BEFORE;
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::server_clock::ROUNDING_MS;
 use crate::supervisor::Beat;
@@ -92,7 +93,7 @@ impl Reconciler {
     pub(super) fn new(orders: &Arc<Orders>, connected: &Arc<Connected>) -> Self {
         let (now, shared_until) = (orders.market.clock.now(), connected.shared_until());
         if shared_until > now && !connected.policy().shared_account {
-            connected.tell_shared(None);
+            connected.tell_shared(TOLD_BEFORE);
         }
         Self {
             orders: Arc::clone(orders),
@@ -172,6 +173,9 @@ impl Reconciler {
             self.judge_account(&[], asked);
             return self.refresh_baseline(asked).await;
         }
+        if waiting.is_empty() && self.connected.has_none_to_list(asked) {
+            return;
+        }
         // 2. The provider's list, as far back as the oldest of them.
         let since = reach(&waiting, &given_up).unwrap_or(asked);
         let asking = self.connected.list_active(&self.orders.market.clock, since);
@@ -201,7 +205,8 @@ impl Reconciler {
         let due = self.connected.undated_since().is_some_and(|listed_at| {
             now >= listed_at.plus_ms(BASELINE_PAUSE_MS).max(self.baseline_not_before)
         });
-        if !due || self.connected.is_retired() {
+        let has_none = self.connected.has_none_to_list(now);
+        if !due || has_none || self.connected.is_retired() {
             return;
         }
         self.baseline_not_before = now.plus_ms(BASELINE_PAUSE_MS);

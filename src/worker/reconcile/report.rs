@@ -1,18 +1,20 @@
 //! What the operator is told of an account: activations that may be ours and may not, and that
 //! others buy on it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nexnum_driver::{ActiveRow, Op};
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::ids::{OrderId, Product};
 use nexnum_engine::limits::CLOSED_KEPT_MS;
 use nexnum_engine::time::Time;
 
 use super::Reconciler;
 use super::endings::Endings;
 use crate::attention::AttentionKind;
-use crate::order::doubt::Window;
-use crate::order::matching::{Begun, Unowned, is_foreign};
+use crate::order::doubt::{Call, Window};
+use crate::order::matching::{Begun, Excess, Served, Unowned, excess, is_foreign};
+use crate::provider::account::TOLD_BEFORE;
 use crate::provider::connected::Failure;
 
 /// Rows that are named one by one in a round.
@@ -22,6 +24,45 @@ const REPORTS_MAX: usize = 10;
 const SHARED_MS: u64 = CLOSED_KEPT_MS;
 /// Between two looks for another such purchase.
 const SHARED_LOOK_MS: u64 = 60_000;
+
+/// A purchase that may have been made, and when.
+type Purchase = (Product, Window);
+type ByOrder = BTreeMap<OrderId, Purchase>;
+
+/// What shows that others buy on an account.
+struct Foreign {
+    /// In words.
+    text: String,
+    /// When the newest of it was made at the latest.
+    made_at: Time,
+}
+
+impl Foreign {
+    fn of(
+        rows: &[&(ActiveRow, Unowned)],
+        since: Time,
+        begun: &Begun,
+        served: &[Served],
+    ) -> Option<Self> {
+        let foreign = rows.iter().filter(|(_, says)| is_foreign(says, since, begun));
+        if let Some((row, says)) = foreign.max_by_key(|(_, says)| says.made.before) {
+            let text = format!("shows {}, which was", row.external_id);
+            return Some(Self { text, made_at: says.made.before });
+        }
+        let says: Vec<_> = rows.iter().map(|(_, says)| *says).collect();
+        let Excess { rows: shown, others } = excess(&says, since, begun, served)?;
+        let made_at = shown.iter().map(|at| says[*at].made.before).max()?;
+        let ids: Vec<_> =
+            shown.iter().take(REPORTS_MAX).map(|at| rows[*at].0.external_id.as_str()).collect();
+        let more = match shown.len() - ids.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let were = if others == 1 { "one was".to_owned() } else { format!("{others} were") };
+        let text = format!("shows {}{more}, of which at least {were}", ids.join(", "));
+        Some(Self { text, made_at })
+    }
+}
 
 impl Reconciler {
     /// Whether others buy on the account, by the configuration or by what a list has shown.
@@ -36,12 +77,11 @@ impl Reconciler {
             return;
         }
         let (attention, provider) = (&self.orders.market.attention, self.connected.name());
-        let latest = self.foreign(unowned, now);
-        if let Some((external_id, made_at)) = latest {
+        if let Some(Foreign { text, made_at }) = self.foreign(unowned, now) {
             self.shared_until = self.shared_until.max(made_at.plus_ms(SHARED_MS));
             self.connected.is_shared_until(self.shared_until);
             if !self.connected.is_retired() {
-                self.connected.tell_shared(Some(&external_id));
+                self.connected.tell_shared(&text);
             }
         } else if self.shared_until > Time(0) && now >= self.shared_until {
             self.shared_until = Time(0);
@@ -50,56 +90,75 @@ impl Reconciler {
         }
     }
 
-    /// The newest row that no purchase of ours can have made, and when it was made at the latest.
-    fn foreign(&self, unowned: &[&(ActiveRow, Unowned)], now: Time) -> Option<(String, Time)> {
-        let since = Time(now.0.saturating_sub(SHARED_MS));
-        let begun = self.begun(now);
-        let mut rows: Vec<_> =
-            unowned.iter().filter(|(_, says)| is_foreign(says, since, &begun)).collect();
-        if rows.is_empty() {
+    /// What shows that others buy on the account: a row that no purchase of ours can have made, or
+    /// more rows than purchases.
+    fn foreign(&self, unowned: &[&(ActiveRow, Unowned)], now: Time) -> Option<Foreign> {
+        if unowned.is_empty() {
             return None;
         }
-        // An order that a start has not brought into doubt yet, or an activation whose id has
-        // changed, is ours all the same.
-        let mut numbers = Endings::of(rows.iter().filter_map(|(row, _)| row.number.read()));
-        let begun = self.in_memory(&mut numbers);
-        rows.retain(|(row, says)| {
-            let is_ours = || row.number.read().is_some_and(|listed| numbers.is_ours(listed));
-            is_foreign(says, since, &begun) && !is_ours()
-        });
-        let newest = rows.into_iter().max_by_key(|(_, says)| says.made.before)?;
-        Some((newest.0.external_id.clone(), newest.1.made.before))
-    }
-
-    /// Since when purchases at this provider that are not settled may have been made.
-    fn begun(&self, now: Time) -> Begun {
-        let (doubts, id) = (&self.orders.doubts, self.connected.id());
-        let of_order = |(order, window): (_, Window)| {
-            let order = self.orders.market.read_model.order(order)?;
-            (order.provider == id).then_some((order.product, window.since))
+        let since = Time(now.0.saturating_sub(SHARED_MS));
+        let served: Vec<_> = self.served.iter().map(|(_, served)| *served).collect();
+        let (mut bought, given_up) = self.bought(now);
+        let proof = |rows: &[&(ActiveRow, Unowned)], bought: &ByOrder| {
+            let begun = bought.values().chain(&given_up).copied().collect();
+            Foreign::of(rows, since, &begun, &served)
         };
-        let doubted = doubts.all().into_iter().filter_map(of_order);
-        let given_up = doubts.given_up(id, now).into_iter().map(|it| (it.product, it.window.since));
-        let calls = doubts.calls(id).into_iter().map(|call| (call.product, call.since));
-        doubted.chain(given_up).chain(calls).collect()
+        proof(unowned, &bought)?;
+        // An order that a start has not brought into doubt yet, an activation whose id has changed,
+        // or one that an order has got meanwhile, is ours all the same.
+        let (read_model, id) = (&self.orders.market.read_model, self.connected.id());
+        let mut numbers = Endings::of(unowned.iter().filter_map(|(row, _)| row.number.read()));
+        self.add_in_memory(&mut bought, &mut numbers);
+        let (mut ids, mut numbered) = (BTreeSet::new(), BTreeSet::new());
+        let is_ours = |row: &ActiveRow| {
+            row.number.read().is_some_and(|listed| numbers.is_ours(listed))
+                || read_model.purchase(id, &row.external_id).is_some()
+                || self.orders.doubts.is_disowned(id, &row.external_id)
+        };
+        // One id is one purchase, and one number of a product is.
+        let mut is_new = |row: &ActiveRow| {
+            let of = (row.country.clone(), row.service.clone());
+            let number = row.number.read().map(|number| (number.0, of));
+            ids.insert(row.external_id.clone()) && number.is_none_or(|it| numbered.insert(it))
+        };
+        let others = unowned.iter().filter(|(row, _)| !is_ours(row) && is_new(row)).copied();
+        proof(&others.collect::<Vec<_>>(), &bought)
     }
 
-    /// The same of the orders that have no number yet; notes the numbers of the others.
-    fn in_memory(&self, numbers: &mut Endings) -> Begun {
+    /// The purchases at this provider that are not settled, of orders and given up, with when they
+    /// may have been made.
+    fn bought(&self, now: Time) -> (ByOrder, Vec<Purchase>) {
+        let (doubts, id) = (&self.orders.doubts, self.connected.id());
+        // In the order in which a purchase goes from one to the next.
+        let of_call = |call: Call| {
+            let window = Window { since: call.since, until: Time(u64::MAX) };
+            (call.order, (call.product, window))
+        };
+        let mut bought: BTreeMap<_, _> = doubts.calls(id).into_iter().map(of_call).collect();
+        let of_doubt = |(id, window): (OrderId, Window)| {
+            let order = self.orders.market.read_model.order(id)?;
+            (order.provider == self.connected.id()).then_some((id, (order.product, window)))
+        };
+        bought.extend(doubts.all().into_iter().filter_map(of_doubt));
+        let given_up = doubts.given_up(id, now).into_iter().map(|it| (it.product, it.window));
+        (bought, given_up.collect())
+    }
+
+    /// Adds the orders that have no number yet; notes the numbers of the others.
+    fn add_in_memory(&self, bought: &mut ByOrder, numbers: &mut Endings) {
         let (read_model, id) = (&self.orders.market.read_model, self.connected.id());
-        let mut begun = Vec::new();
         for order in read_model.driven().into_iter().filter_map(|order| read_model.order(order)) {
             if order.provider != id {
                 continue;
             }
             if order.state == ActivationState::Init {
-                begun.push((order.product, order.placed_at));
+                let window = Window { since: order.placed_at, until: Time(u64::MAX) };
+                bought.entry(order.id).or_insert((order.product, window));
             }
             if let Some(assignment) = &order.assignment {
                 numbers.note(assignment.number);
             }
         }
-        begun.into_iter().collect()
     }
 
     /// Reports rows that fit what is looked for and are not proven to be ours: each once, and
@@ -119,7 +178,7 @@ impl Reconciler {
             // What is not remembered is a stranger's after a restart: so is all of the account.
             self.shared_until = self.shared_until.max(now.plus_ms(SHARED_MS));
             self.connected.is_shared_until(self.shared_until);
-            self.connected.tell_shared(None);
+            self.connected.tell_shared(TOLD_BEFORE);
         }
         let is_left = |id: &&String| {
             shown.contains(id.as_str())

@@ -6,6 +6,7 @@ use std::time::Duration;
 use nexnum::order::{Refusal, UpstreamError};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::order::{Order, OrderStatus};
+use nexnum_engine::time::Time;
 
 use super::{Closed, HANDLER, Rig, ask_handler, check_cancelled, late_cancels, until};
 
@@ -58,6 +59,57 @@ async fn a_cancel_does_not_believe_that_an_open_number_is_not_found() {
     let refused = rig.orders().cancel(rig.customer, order.id).await.unwrap_err();
     assert_eq!(refused, Refusal::Upstream(UpstreamError::Unavailable));
     assert_eq!(rig.order(order.id, active).await.status, OrderStatus::Escrow);
+    rig.stop().await;
+}
+
+/// A market with an open order whose provider finds it neither when it is asked nor when it is to
+/// end it, and answers to the call for its list that it has no such call.
+async fn unknown_and_unlisted(poll_interval_ms: u64) -> (Rig, Arc<Order>) {
+    let rig = Rig::start_on(late_cancels(), &[(HANDLER, 100_000)]).await;
+    let order = rig.order(rig.buy(None).await.unwrap(), active).await;
+    let closed = rig.close().await;
+    unfound(&closed, WAITING);
+    let early = |word| format!(r#"{{ equals = "EARLY_CANCEL_DENIED", error = "{word}""#);
+    closed.reword("handler", &early("too_early"), &early("not_found"));
+    closed.reword("handler", "getActiveActivations", "getNothing");
+    let poll = |ms| format!("poll_interval_ms = {ms}");
+    closed.reword("handler", &poll(100), &poll(poll_interval_ms));
+    (closed.open().await, order)
+}
+
+/// That it took as long as where no list is known.
+fn check_refunded(rig: &Rig, ended: &Order, since: Time) {
+    assert_eq!((ended.state, ended.status), (ActivationState::Cancelled, OrderStatus::Refunded));
+    assert_eq!(rig.wallet(), (10_000_000, 0));
+    let waited_ms = ended.closed_at.unwrap().ms_since(since);
+    assert!((29_000..50_000).contains(&waited_ms), "{waited_ms}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_is_not_found_is_refunded_where_the_list_is_refused() {
+    let (rig, order) = unknown_and_unlisted(100).await;
+    let since = rig.orders().market.clock.now();
+    let ended = rig.order(order.id, |order| order.state.is_closed()).await;
+    check_refunded(&rig, &ended, since);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_of_a_number_that_is_not_found_goes_through_where_the_list_is_refused() {
+    let (rig, order) = unknown_and_unlisted(600_000).await;
+    let since = rig.orders().market.clock.now();
+    let cancelled = loop {
+        match rig.orders().cancel(rig.customer, order.id).await {
+            Ok(cancelled) => break cancelled,
+            Err(refused) => {
+                assert_eq!(refused, Refusal::Upstream(UpstreamError::Unavailable));
+                let waited_ms = rig.orders().market.clock.now().ms_since(since);
+                assert!(waited_ms < 50_000, "it is refused after {waited_ms} ms");
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(4)).await;
+    };
+    check_refunded(&rig, &cancelled, since);
     rig.stop().await;
 }
 

@@ -135,6 +135,38 @@ async fn an_account_on_which_another_program_is_seen_to_buy_counts_as_shared() {
     rig.stop().await;
 }
 
+/// More purchases of the product than can be ours show that others buy: the next one of theirs is
+/// not sold as ours.
+async fn check_counted(seller: usize, theirs: usize) {
+    let rig = Rig::start_with(&[(seller, 100_000)], 600_000).await;
+    assert!(rig.sandbox.pin(seller, product(), Micros(100_000), 50), "there are enough for all");
+    let buys = async || match seller {
+        FIVESIM => dated_stray(&rig.sandbox).await,
+        _ => stray(&rig.sandbox).await,
+    };
+    rig.sandbox.faults(seller).next(FaultKind::Http500);
+    let id = rig.doubt(1).await;
+    for _ in 0..theirs {
+        buys().await;
+    }
+    until(|| rig.told(AttentionKind::SharedAccount).is_some()).await;
+    let told = rig.told(AttentionKind::SharedAccount).unwrap();
+    assert!(told.contains("of which at least"), "{told}");
+    rig.order(id, |order| order.state != ActivationState::Init).await;
+    // The list that follows would meet the fault.
+    tokio::time::sleep(A_WHILE).await;
+    rig.sandbox.faults(seller).next(FaultKind::Http500);
+    let id = rig.doubt(2).await;
+    buys().await;
+    rig.check_in_doubt(id).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_with_more_purchases_than_were_made_counts_as_shared() {
+    tokio::join!(check_counted(FIVESIM, 4), check_counted(FIVESIM, 2), check_counted(HANDLER, 3));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_was_seen_to_be_shared_is_so_after_a_start() {
     let rig = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await;
