@@ -12,10 +12,11 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use nexnum_engine::Engine;
 use nexnum_engine::audit::audit;
 use nexnum_engine::command::{
-    Actor, Command, Deposit, Finish, Incoming, IngestMessage, ListOffers, LoadStock, OpenAccount,
+    Caller, Command, Deposit, Finish, Incoming, IngestMessage, ListOffers, LoadStock, OpenAccount,
     PlaceOrder, Pulse, RegisterProvider, Reply, Timings,
 };
-use nexnum_engine::event::{Event, Idempotency, ProviderKind, Terms};
+use nexnum_engine::event::{Idempotency, ProviderKind, Terms};
+use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::{
     AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, ServiceId,
 };
@@ -30,8 +31,8 @@ const TIMINGS: Timings = Timings { lifetime_ms: 1_200_000, min_cancel_age_ms: 0 
 
 struct Market {
     engine: Engine,
-    ledger: Vec<(Time, Event)>,
-    scratch: Vec<Event>,
+    ledger: Groups,
+    scratch: Groups,
     now: Time,
     placed: u32,
 }
@@ -41,8 +42,8 @@ impl Market {
     fn open(numbers: u64) -> Self {
         let mut market = Self {
             engine: Engine::default(),
-            ledger: Vec::new(),
-            scratch: Vec::new(),
+            ledger: Groups::new(),
+            scratch: Groups::new(),
             now: START,
             placed: 0,
         };
@@ -75,14 +76,13 @@ impl Market {
     }
 
     fn must(&mut self, command: &Command) -> Reply {
-        let reply = self.engine.execute(self.now, command, &mut self.scratch);
-        self.ledger.extend(self.scratch.drain(..).map(|event| (self.now, event)));
+        let reply = self.engine.execute(Head::system(self.now), command, &mut self.ledger);
         reply.expect("the load asks for what there is")
     }
 
     /// Executes without keeping the events: what the engine itself costs.
     fn run(&mut self, command: &Command) {
-        let reply = self.engine.execute(self.now, command, &mut self.scratch);
+        let reply = self.engine.execute(Head::system(self.now), command, &mut self.scratch);
         black_box(reply).expect("the load asks for what there is");
         self.scratch.clear();
     }
@@ -117,7 +117,7 @@ impl Market {
             code: "12345".into(),
         };
         let receive = Command::IngestMessage(IngestMessage { order, message, callback: None });
-        [place, receive, Command::Finish(Finish { order, actor: Actor::System })]
+        [place, receive, Command::Finish(Finish { order, caller: Caller::System })]
     }
 }
 
@@ -184,7 +184,7 @@ fn pulse(c: &mut Criterion) {
 fn replay(c: &mut Criterion) {
     const EVENTS: usize = 1_000_000;
     let mut market = Market::open(EVENTS as u64 / 3 / u64::from(OFFERS) + 1);
-    while market.ledger.len() < EVENTS {
+    while market.ledger.events().len() < EVENTS {
         for command in market.delivered_order() {
             market.must(&command);
         }
@@ -193,14 +193,13 @@ fn replay(c: &mut Criterion) {
             market.must(&Command::Pulse(Pulse { archived: market.now, unasked: Time(0) }));
         }
     }
-    market.ledger.truncate(EVENTS);
     audit(market.engine.state()).expect("the load is sound");
     let mut group = c.benchmark_group("engine");
     group.sample_size(10).throughput(Throughput::Elements(EVENTS as u64));
     let all = || {
         let mut engine = Engine::default();
-        for (at, event) in &market.ledger {
-            engine.replay(*at, event);
+        for (head, events) in market.ledger.iter() {
+            engine.replay(head, events);
         }
         engine
     };

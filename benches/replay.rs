@@ -2,7 +2,8 @@
 //! applied, as `serve` does it.
 //!
 //! The ledger is written first, by the engine, in rows of 256 events: 1,000 accounts, own
-//! stock of 100 offers, and orders that are each placed, receive a message and are finished.
+//! stock of 100 offers, and orders that are each placed, receive a message and are finished;
+//! each command is a group of its own.
 //! Then it is replayed five times from an empty state; each must give the writer's state.
 //! Set TMPDIR to have the ledger on a certain disk; it is read through the page cache.
 
@@ -12,16 +13,17 @@ use nexnum::market::replay::Replay;
 use nexnum_engine::Engine;
 use nexnum_engine::audit::state_hash;
 use nexnum_engine::command::{
-    Actor, Command, Deposit, Finish, Incoming, IngestMessage, ListOffers, LoadStock, OpenAccount,
+    Caller, Command, Deposit, Finish, Incoming, IngestMessage, ListOffers, LoadStock, OpenAccount,
     PlaceOrder, Pulse, RegisterProvider, Timings,
 };
-use nexnum_engine::event::{Event, Idempotency, ProviderKind, Terms};
+use nexnum_engine::event::{Idempotency, ProviderKind, Terms};
+use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::{
     AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
-use nexnum_storage::{Batch, Ledger, LedgerId, RedbLedger, StorageError, record};
+use nexnum_storage::{Ledger, LedgerId, Payload, RedbLedger, Salt, StorageError};
 
 const EVENTS: u64 = 1_000_000;
 const EVENTS_PER_ROW: usize = 256;
@@ -30,6 +32,7 @@ const START: Time = Time(1_800_000_000_000);
 const ACCOUNTS: u32 = 1_000;
 const OFFERS: u32 = 100;
 const NUMBERS_PER_OFFER: u64 = EVENTS / 3 / OFFERS as u64 + 1;
+const SALT: Salt = Salt([1; 32]);
 const TIMINGS: Timings = Timings { lifetime_ms: 1_200_000, min_cancel_age_ms: 0 };
 
 fn main() {
@@ -37,7 +40,7 @@ fn main() {
     let ledger = RedbLedger::create(&folder.path().join("ledger.redb"), LedgerId([1; 16]))
         .expect("the temporary folder takes a new ledger");
     let begun = Instant::now();
-    let mut writer = Writer { engine: Engine::default(), ledger, open: Vec::new(), now: START };
+    let mut writer = Writer { engine: Engine::default(), ledger, open: Groups::new(), now: START };
     writer.write_all();
     let (events, expected) = (writer.ledger.last().seq.0, state_hash(writer.engine.state()));
     println!("{events} events written in {:.2?}", begun.elapsed());
@@ -52,11 +55,11 @@ fn main() {
     );
 }
 
-/// An engine with its ledger and the events of the row that is still open.
+/// An engine with its ledger and the groups of the row that is still open.
 struct Writer {
     engine: Engine,
     ledger: RedbLedger,
-    open: Vec<Event>,
+    open: Groups,
     now: Time,
 }
 
@@ -122,14 +125,14 @@ impl Writer {
             code: "12345".into(),
         };
         self.execute(&Command::IngestMessage(IngestMessage { order, message, callback: None }));
-        self.execute(&Command::Finish(Finish { order, actor: Actor::System }));
+        self.execute(&Command::Finish(Finish { order, caller: Caller::System }));
     }
 
     /// Every row has one time, so time goes on from row to row.
     fn execute(&mut self, command: &Command) {
-        let reply = self.engine.execute(self.now, command, &mut self.open);
+        let reply = self.engine.execute(Head::system(self.now), command, &mut self.open);
         reply.expect("the load asks for what there is");
-        if self.open.len() >= EVENTS_PER_ROW {
+        if self.open.events().len() >= EVENTS_PER_ROW {
             self.commit();
         }
     }
@@ -138,12 +141,9 @@ impl Writer {
         if self.open.is_empty() {
             return;
         }
-        let (mut payload, last) = (Vec::new(), self.ledger.last().seq);
-        record::encode_events(&self.open, &mut payload);
-        let (count, at) = (self.open.len() as u32, self.now);
-        let batch = Batch { first: Seq(last.0 + 1), at, count, payload: &payload };
-        self.ledger.append(&batch, last).expect("the disk takes the row");
-        self.open.clear();
+        let last = self.ledger.last().seq;
+        let payload = Payload::of(&std::mem::take(&mut self.open), &SALT, Seq(last.0 + 1));
+        self.ledger.append(&payload.batch(), last).expect("the disk takes the row");
         self.now = self.now.plus_ms(100);
     }
 

@@ -103,6 +103,8 @@ pub fn state_hash(state: &State) -> [u8; 32] {
     let mut hasher = Canonical(Sha256::new());
     let State {
         counters,
+        ledger,
+        epoch,
         accounts,
         account_names: _,
         books,
@@ -135,7 +137,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         resting: _,
         callbacks,
     } = state;
-    counters.hash(&mut hasher);
+    (counters, ledger, epoch).hash(&mut hasher);
     (accounts, keys, deposits, providers, carriers).hash(&mut hasher);
     for (book, amount) in books.iter() {
         (book, amount).hash(&mut hasher);

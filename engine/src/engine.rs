@@ -3,10 +3,10 @@
 use crate::command::{Command, Reply};
 use crate::decide::decide;
 use crate::event::Event;
+use crate::group::{Groups, Head};
 use crate::policy::Policy;
 use crate::reject::Reject;
 use crate::state::State;
-use crate::time::Time;
 
 /// A state and the way to change it. The same commands at the same times under the same
 /// policy give the same events and the same state, byte for byte.
@@ -35,27 +35,31 @@ impl Engine {
         &self.state
     }
 
-    /// Executes a command: its events are appended to `events` and applied.
+    /// Executes a command that its origin brings at a moment: its head and events, if it has any,
+    /// are added to `groups` and applied.
     ///
     /// # Errors
-    /// The refusal; the state and `events` are unchanged.
+    /// The refusal; the state and `groups` are unchanged.
     pub fn execute(
         &mut self,
-        at: Time,
+        head: Head,
         command: &Command,
-        events: &mut Vec<Event>,
+        groups: &mut Groups,
     ) -> Result<Reply, Reject> {
-        let first = events.len();
-        let reply = decide(&self.state, &self.policy, at, command, events);
-        assert!(reply.is_ok() || events.len() == first, "a refusal has no events");
-        for event in &events[first..] {
-            self.state.apply(at, event);
+        let first = groups.events().len();
+        let (at, policy) = (head.at, &self.policy);
+        let decided =
+            groups.add(head.clone(), |events| decide(&self.state, policy, at, command, events));
+        let events = &groups.events()[first..];
+        assert!(decided.is_ok() || events.is_empty(), "a refusal has no events");
+        if !events.is_empty() {
+            self.state.apply(&head, events);
         }
-        reply
+        decided
     }
 
-    /// Applies an event that was decided before: replay.
-    pub fn replay(&mut self, at: Time, event: &Event) {
-        self.state.apply(at, event);
+    /// Applies a group that was decided before: replay.
+    pub fn replay(&mut self, head: &Head, events: &[Event]) {
+        self.state.apply(head, events);
     }
 }

@@ -20,12 +20,14 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A position in the ledger: the number of an event, from 1.
+    /// A position in the ledger: the number of an event, or of the head of its group, from 1.
     Seq(u64);
     /// A customer's account.
     AccountId(u32);
     /// An API key.
     KeyId(u32);
+    /// A person of the business or of a customer, who signs in.
+    PersonId(u32);
     /// A provider of numbers; own stock is one.
     ProviderId(u16);
     /// A country: the row in the catalogue, from 0.

@@ -17,6 +17,7 @@ pub mod decide;
 mod engine;
 pub mod event;
 pub mod grid;
+pub mod group;
 pub mod ids;
 pub mod limits;
 pub mod money;

@@ -79,6 +79,8 @@ pub enum Reject {
     },
     /// A counter or table is at its bound.
     Exhausted(&'static str),
+    /// It cannot follow what has happened; in words, what it has to follow.
+    OutOfOrder(&'static str),
 }
 
 impl Reject {
@@ -114,6 +116,7 @@ impl Reject {
             Self::NoNumbers => "no_numbers",
             Self::InsufficientFunds { .. } => "insufficient_funds",
             Self::Exhausted(_) => "exhausted",
+            Self::OutOfOrder(_) => "out_of_order",
         }
     }
 }

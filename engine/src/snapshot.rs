@@ -9,7 +9,7 @@ use crate::account::Book;
 use crate::activation::ActivationState;
 use crate::callback::Callback;
 use crate::callbacks::Callbacks;
-use crate::event::{ProviderKind, ProviderWord, Scope};
+use crate::event::{Epoch, LedgerTerms, ProviderKind, ProviderWord, Scope};
 use crate::ids::{AccountId, CallbackId, CarrierId, KeyId, Number, OfferId, OrderId, ProviderId};
 use crate::limits::SEEN_MAX;
 use crate::money::Micros;
@@ -25,6 +25,10 @@ use crate::state::{
 pub enum Row {
     /// The counters, first and once.
     Counters(Counters),
+    /// What the ledger is.
+    Ledger(LedgerTerms),
+    /// The last writer's term.
+    Epoch(Epoch),
     /// An account.
     Account(AccountId, Account),
     /// What stands in a book.
@@ -79,6 +83,8 @@ impl State {
         let deposits = self.deposits.iter();
         let replies = self.replies.iter();
         std::iter::once(Row::Counters(self.counters))
+            .chain(self.ledger.map(Row::Ledger))
+            .chain(self.epoch.clone().map(Row::Epoch))
             .chain(self.accounts.iter().map(|(id, account)| Row::Account(id, account.clone())))
             .chain(self.books.iter().map(|(book, amount)| Row::Book(book, amount)))
             .chain(self.keys.iter().map(|(id, key)| Row::Key(id, key.clone())))
@@ -183,7 +189,7 @@ impl Rebuilt {
     fn insert(&mut self, row: Row) -> Result<(), String> {
         let state = &mut self.state;
         match row {
-            Row::Counters(counters) => state.counters = counters,
+            Row::Counters(_) | Row::Ledger(_) | Row::Epoch(_) => state.insert_ledger(row)?,
             Row::Account(id, account) => {
                 dense("account", id.0, &mut self.seen.account.0)?;
                 let is_new = state.account_names.insert(account.name.clone());

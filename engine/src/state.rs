@@ -9,7 +9,7 @@ use crate::account::Book;
 use crate::activation::ActivationState;
 use crate::books::Books;
 use crate::callbacks::Callbacks;
-use crate::event::{ProviderKind, ProviderWord, Scope};
+use crate::event::{Epoch, LedgerTerms, ProviderKind, ProviderWord, Scope};
 use crate::ids::{
     AccountId, CarrierId, KeyId, MessageId, Number, OfferId, OrderId, Product, ProviderId, Seq,
 };
@@ -185,6 +185,8 @@ pub struct Counters {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     pub(crate) counters: Counters,
+    pub(crate) ledger: Option<LedgerTerms>,
+    pub(crate) epoch: Option<Epoch>,
     pub(crate) accounts: Table<AccountId, Account>,
     pub(crate) account_names: BTreeSet<Box<str>>,
     pub(crate) books: Books,

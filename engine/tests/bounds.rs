@@ -7,10 +7,11 @@ use common::model::Model;
 use common::proof::Recorded;
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
-    Command, Deposit, Effect, FailOrder, PlaceOrder, PriceOffers, Pulse, ReceiveCallback, Reply,
-    SettleCallback, Timings,
+    BeginEpoch, Command, Deposit, Effect, FailOrder, OpenLedger, PlaceOrder, PriceOffers, Pulse,
+    ReceiveCallback, Reply, SettleCallback, Timings,
 };
-use nexnum_engine::event::{Idempotency, OfferTerms, Terms};
+use nexnum_engine::event::{CatalogVersion, Epoch, Idempotency, LedgerTerms, OfferTerms, Terms};
+use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId,
 };
@@ -63,27 +64,16 @@ fn terms_that_name_an_offer_twice_mean_the_last() {
 fn a_pulse_counts_its_own_events_whatever_the_batch_holds() {
     let mut recorded = market();
     recorded.execute(START, &order(TERMS, Micros(50))).unwrap();
-    let (mut engine, mut events) = (recorded.engine, Vec::new());
+    let (mut engine, mut groups) = (recorded.engine, Groups::new());
     let deposit =
         Command::Deposit(Deposit { account: AccountId(1), amount: Micros(1), reference: 99 });
-    engine.execute(START, &deposit, &mut events).unwrap();
+    engine.execute(Head::system(START), &deposit, &mut groups).unwrap();
     let now = START.plus_ms(180_000);
-    assert_eq!(
-        engine.execute(
-            now,
-            &Command::Pulse(Pulse { archived: now, unasked: Time(0) }),
-            &mut events
-        ),
-        Ok(Reply::Changed(1))
-    );
-    assert_eq!(
-        engine.execute(
-            now,
-            &Command::Pulse(Pulse { archived: now, unasked: Time(0) }),
-            &mut events
-        ),
-        Ok(Reply::Changed(0))
-    );
+    for expected in [1, 0] {
+        let pulse = Command::Pulse(Pulse { archived: now, unasked: Time(0) });
+        let reply = engine.execute(Head::system(now), &pulse, &mut groups);
+        assert_eq!(reply, Ok(Reply::Changed(expected)));
+    }
 }
 
 #[test]
@@ -197,4 +187,33 @@ fn a_callback_that_is_kept_is_known_by_its_key_however_many_come_after_it() {
     settle(&mut recorded, 1, CallbackOutcome::Discarded);
     assert_eq!(post(&mut recorded, 1, failed), Reply::Callback(CallbackId(last + 2)));
     recorded.prove().expect("the state is sound");
+}
+
+#[test]
+fn a_ledger_is_begun_once_before_all_else_and_its_terms_follow_one_another() {
+    let open = |currency: &[u8; 3]| {
+        let terms = LedgerTerms { currency: *currency, permutation: [7; 16] };
+        Command::OpenLedger(OpenLedger { terms })
+    };
+    let begin = |number, node: &str| {
+        let (program, catalog) = ("0".into(), CatalogVersion::default());
+        let epoch = Epoch { epoch: number, node: node.into(), program, rules: 1, catalog };
+        Command::BeginEpoch(BeginEpoch { epoch })
+    };
+    let mut recorded = Recorded::default();
+    let mut answer = |command: Command| {
+        recorded.execute(START, &command).map(drop).map_err(|reject| reject.code())
+    };
+    assert_eq!(answer(begin(1, "a")), Err("out_of_order"), "there is no ledger yet");
+    assert_eq!(answer(open(b"usd")), Err("invalid_field"));
+    assert_eq!(answer(open(b"USD")), Ok(()));
+    assert_eq!(answer(open(b"EUR")), Err("out_of_order"));
+    assert_eq!(answer(begin(3, "a")), Ok(()));
+    assert_eq!(answer(begin(3, "b")), Err("out_of_order"));
+    assert_eq!(answer(begin(4, "")), Err("invalid_field"));
+    assert_eq!(answer(begin(9, "b")), Ok(()));
+    recorded.prove().unwrap();
+    let state = recorded.state();
+    assert_eq!(state.ledger().unwrap().currency, *b"USD");
+    assert_eq!(state.epoch().map(|last| (last.epoch, &*last.node)), Some((9, "b")));
 }

@@ -55,7 +55,7 @@ fn damaged(event: &Event, choice: u64) -> Option<Event> {
         Event::Offer(event) => damage_offer(event, choice),
         Event::Order(event) => damage_order(event, choice)?,
         Event::Callback(event) => damage_callback(event, choice),
-        Event::Memory(MemoryEvent::Retired { .. }) => return None,
+        Event::Memory(MemoryEvent::Retired { .. }) | Event::Ledger(_) => return None,
         Event::Upstream(event) => damage_upstream(event, choice),
         Event::Memory(MemoryEvent::MessagesRemembered { order }) => order.0 = u32::MAX,
     }

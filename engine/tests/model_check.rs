@@ -11,7 +11,7 @@ use common::proof::Recorded;
 use nexnum_engine::Engine;
 use nexnum_engine::audit::{audit, state_hash};
 use nexnum_engine::command::{Command, Pulse, Reply};
-use nexnum_engine::event::Event;
+use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::policy::Policy;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
@@ -100,15 +100,14 @@ fn the_same_commands_give_the_same_events_in_one_batch_or_many() {
     for seed in 0..seeds().div_ceil(10) {
         let run = checked(seed);
         let mut engine = Engine::default().with_policy(run.policy);
-        let mut events = Vec::new();
+        let mut groups = Groups::new();
         let mut answers = Recorded::new(run.policy);
         for (at, command) in &run.commands {
-            let batched = engine.execute(*at, command, &mut events);
+            let batched = engine.execute(Head::system(*at), command, &mut groups);
             let alone = answers.execute(*at, command);
             assert_eq!(batched, alone, "seed {seed}: {command:?}");
         }
-        let ledger: Vec<&Event> = run.engine.ledger.iter().map(|(_, event)| event).collect();
-        assert_eq!(events.iter().collect::<Vec<_>>(), ledger, "seed {seed}");
+        assert_eq!(groups, run.engine.groups, "seed {seed}");
         assert_eq!(state_hash(engine.state()), state_hash(run.engine.state()), "seed {seed}");
     }
 }
@@ -126,7 +125,7 @@ fn a_state_rebuilt_from_rows_goes_on_like_the_one_it_came_from() {
         let second = Engine::from_state(State::from_rows(rows).unwrap());
         let mut second = second.with_policy(run.policy);
         for (at, command) in &run.commands[cut..] {
-            let answer = second.execute(*at, command, &mut Vec::new());
+            let answer = second.execute(Head::system(*at), command, &mut Groups::new());
             assert_eq!(answer, first.execute(*at, command), "seed {seed}: {command:?}");
         }
         assert_eq!(state_hash(second.state()), state_hash(run.engine.state()), "seed {seed}");

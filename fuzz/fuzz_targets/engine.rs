@@ -13,8 +13,10 @@ use libfuzzer_sys::fuzz_target;
 use model::Model;
 use nexnum_engine::Engine;
 use nexnum_engine::audit::{audit, state_hash};
+use nexnum_engine::group::{Groups, Head};
+use nexnum_engine::ids::Seq;
 use nexnum_engine::state::State;
-use nexnum_storage::record;
+use nexnum_storage::{Payload, Salt, merkle::SALT_LEN, payload, record};
 
 /// Commands of one input: the model compares everything after each.
 const COMMANDS_MAX: usize = 300;
@@ -23,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut arbitrary = Arbitrary::new(Rng::from_bytes(bytes));
     let policy = arbitrary.policy();
     let (mut engine, mut model) = (Engine::default().with_policy(policy), Model::new(policy));
-    let (mut replayed, mut events) = (Engine::default(), Vec::new());
+    let mut replayed = Engine::default();
     let mut market = Arbitrary::market().into_iter();
     let mut now = START;
     for _ in 0..COMMANDS_MAX {
@@ -31,18 +33,20 @@ fuzz_target!(|bytes: &[u8]| {
             break;
         }
         let command = market.next().unwrap_or_else(|| arbitrary.command(engine.state()));
-        events.clear();
-        let answer = engine.execute(now, &command, &mut events).map_err(|reject| reject.code());
+        let mut groups = Groups::new();
+        let first = Seq(engine.state().seq().0 + 1);
+        let answer = engine.execute(Head::system(now), &command, &mut groups);
+        let answer = answer.map_err(|reject| reject.code());
         assert_eq!(answer, model.execute(now, &command), "{command:?}");
         model
             .compare(engine.state())
             .unwrap_or_else(|complaint| panic!("{command:?}: {complaint}"));
         audit(engine.state()).unwrap_or_else(|complaint| panic!("{command:?}: {complaint}"));
-        let mut row = Vec::new();
-        record::encode_events(&events, &mut row);
-        let decoded = record::decode_events(&row).expect("what was encoded decodes");
-        assert_eq!(decoded, events);
-        decoded.iter().for_each(|event| replayed.replay(now, event));
+        let row = Payload::of(&groups, &Salt([0; SALT_LEN]), first);
+        let decoded = payload::decode(row.batch().payload, first, now, |_, _, _| {})
+            .expect("what was encoded decodes");
+        assert_eq!(decoded, groups);
+        decoded.iter().for_each(|(head, events)| replayed.replay(head, events));
         now = now.plus_ms(arbitrary.pause_ms());
     }
     assert_eq!(state_hash(replayed.state()), state_hash(engine.state()), "the replay differs");

@@ -22,6 +22,7 @@ use nexnum::server::config::Config;
 use nexnum::server::{self, Rooms, Running};
 use nexnum::supply::config::OwnStockConfig;
 use nexnum_engine::command::{Deposit, IssueKey, ListOffers, LoadStock, OpenAccount, Request};
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId, Product};
 use nexnum_engine::money::Micros;
 use nexnum_storage::Folder;
@@ -115,12 +116,13 @@ async fn fill(rooms: &Rooms) {
     execute(rooms, ListOffers { provider: rooms.supply.own, offers }).await;
     execute(rooms, LoadStock { offer, cost, price, numbers }).await;
     let wish = Wish { product: product(rooms), carrier: CarrierId::ANY, limit: None };
-    let placed = rooms.orders.place(account, wish, None).await.expect("it is in stock");
+    let placed =
+        rooms.orders.place(&Origin::SYSTEM, account, wish, None).await.expect("it is in stock");
     assert_eq!(placed.order.id, OrderId(1));
 }
 
 async fn execute<R: Request>(rooms: &Rooms, request: R) -> R::Answer {
-    let answer = rooms.market.handle.ask(request).await.expect("the engine runs");
+    let answer = rooms.market.handle.ask(&Origin::SYSTEM, request).await.expect("the engine runs");
     answer.expect("a new market is in order")
 }
 

@@ -1,21 +1,34 @@
-//! Bytes as a ledger's row, a batch of events, rows of state, an order, a snapshot: never a
+//! Bytes as a ledger's row, its groups, an event, rows of state, an order, a snapshot: never a
 //! panic, and what decodes is the same after another round.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nexnum_storage::format::{self, TRAILER_LEN};
-use nexnum_storage::{record, snapshot};
+use nexnum_engine::ids::Seq;
+use nexnum_engine::time::Time;
+use nexnum_storage::format::{self, CHECKSUM_LEN};
+use nexnum_storage::{Payload, Salt, merkle::SALT_LEN, payload, record, snapshot};
 
-fn events(bytes: &[u8]) {
-    let Ok(events) = record::decode_events(bytes) else { return };
-    for event in &events {
-        // Readings of an event that replay and history make before the engine judges it.
-        let _order = event.order();
-    }
+fn event(bytes: &[u8]) {
+    let mut input = bytes;
+    let Ok(event) = record::decode_event(&mut input) else { return };
+    // A reading of an event that replay and history make before the engine judges it.
+    let _order = event.order();
     let mut again = Vec::new();
-    record::encode_events(&events, &mut again);
-    assert_eq!(record::decode_events(&again), Ok(events));
+    record::encode_event(&event, &mut again);
+    assert_eq!(again, bytes[..bytes.len() - input.len()], "an event has one way to be written");
+}
+
+fn groups(bytes: &[u8], first: Seq, at: Time) {
+    let Ok(groups) = payload::decode(bytes, first, at, |_, _, _| {}) else { return };
+    // A row has the time of its first group.
+    let is_first = groups.iter().next().is_none_or(|(head, _)| head.at == at);
+    let salt = Salt(*bytes.first_chunk::<SALT_LEN>().expect("it was decoded"));
+    let is_ordered = groups.iter().is_sorted_by_key(|(head, _)| head.at);
+    if is_first && is_ordered {
+        let again = Payload::of(&groups, &salt, first);
+        assert_eq!(again.batch().payload, bytes, "groups have one way to be written");
+    }
 }
 
 fn rows(bytes: &[u8]) {
@@ -35,16 +48,16 @@ fn order(bytes: &[u8]) {
 }
 
 fn ledger_row(bytes: &[u8]) {
-    let Ok(row) = format::decode(bytes) else { return };
+    let Ok((header, payload)) = format::decode(bytes) else { return };
     let mut again = Vec::new();
-    format::encode(&row, &mut again);
-    assert_eq!(again, bytes, "a row has one way to be written");
-    events(row.batch.payload);
+    format::encode(&header, payload.unwrap_or_default(), &mut again);
+    assert!(again.starts_with(bytes), "a row has one way to be written");
+    groups(payload.unwrap_or_default(), header.first, header.at);
 }
 
 /// The same with the checksum put right, which no fuzzer guesses.
 fn checked_row(bytes: &[u8]) {
-    let Some(len) = bytes.len().checked_sub(TRAILER_LEN) else { return };
+    let Some(len) = bytes.len().checked_sub(CHECKSUM_LEN) else { return };
     let mut row = bytes[..len].to_vec();
     let stored = match format::decode(bytes) {
         Err(format::RowError::Checksum { computed, .. }) => computed,
@@ -57,7 +70,8 @@ fn checked_row(bytes: &[u8]) {
 fuzz_target!(|bytes: &[u8]| {
     ledger_row(bytes);
     checked_row(bytes);
-    events(bytes);
+    event(bytes);
+    groups(bytes, Seq(1), Time(0));
     rows(bytes);
     order(bytes);
     if let Ok((header, payload)) = snapshot::decode(bytes) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use nexnum_engine::command::OpenAccount;
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::AccountId;
 use nexnum_engine::money::Micros;
 
@@ -17,10 +18,11 @@ impl Access {
     /// The refusal.
     pub async fn open_account(
         &self,
+        origin: &Origin,
         name: Box<str>,
         credit_limit: Micros,
     ) -> Result<AccountId, Refused> {
-        self.market.execute(OpenAccount { name, credit_limit }).await
+        self.market.execute(origin, OpenAccount { name, credit_limit }).await
     }
 
     /// All accounts, by id.

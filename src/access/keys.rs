@@ -1,6 +1,7 @@
 //! API keys: issued, revoked, looked up.
 
 use nexnum_engine::command::{IssueKey, RevokeKey};
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{AccountId, KeyId};
 
 use super::Access;
@@ -53,11 +54,15 @@ impl Access {
     ///
     /// # Errors
     /// The refusal; no key works then.
-    pub async fn issue_key(&self, account: Option<AccountId>) -> Result<IssuedKey, KeyRefusal> {
+    pub async fn issue_key(
+        &self,
+        origin: &Origin,
+        account: Option<AccountId>,
+    ) -> Result<IssuedKey, KeyRefusal> {
         let kind = if account.is_some() { KeyKind::Live } else { KeyKind::Admin };
         let key = keys::generate(kind)?;
         let (hash, prefix) = (key.sha256(), key.shown().into());
-        let id = self.market.execute(IssueKey { account, hash, prefix }).await?;
+        let id = self.market.execute(origin, IssueKey { account, hash, prefix }).await?;
         Ok(IssuedKey { id, key })
     }
 
@@ -65,7 +70,7 @@ impl Access {
     ///
     /// # Errors
     /// The refusal.
-    pub async fn revoke_key(&self, key: KeyId) -> Result<(), KeyRefusal> {
+    pub async fn revoke_key(&self, origin: &Origin, key: KeyId) -> Result<(), KeyRefusal> {
         let operators = || self.market.read_model.admin_keys();
         let _under_way = if operators().contains(&key) {
             // Counted before the second look, so that two at once cannot take the last two.
@@ -77,7 +82,7 @@ impl Access {
         } else {
             None
         };
-        self.market.execute(RevokeKey { key }).await?;
+        self.market.execute(origin, RevokeKey { key }).await?;
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hyper::header::HeaderValue;
 use nexnum_engine::event::Scope;
+use nexnum_engine::group::{Actor, Origin};
 use nexnum_engine::ids::{AccountId, KeyId};
 
 use super::spec::{KeyPlace, QuotaClass, Who};
@@ -54,6 +55,24 @@ pub struct Trader {
 pub struct Operator {
     /// The key that came with the request.
     pub key: KeyId,
+}
+
+impl Trader {
+    /// Who has a call carried out.
+    pub(super) fn origin(&self, call: &Call) -> Origin {
+        origin(self.key, call)
+    }
+}
+
+impl Operator {
+    /// Who has a call carried out.
+    pub(super) fn origin(&self, call: &Call) -> Origin {
+        origin(self.key, call)
+    }
+}
+
+fn origin(key: KeyId, call: &Call) -> Origin {
+    Origin { request: Some(call.request_id().into()), ..Origin::of(Actor::Key(key)) }
 }
 
 /// A caller that nothing is asked of.

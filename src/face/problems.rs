@@ -67,6 +67,9 @@ pub(super) fn of_reject(reject: Reject) -> Problem {
             plain(S::PAYMENT_REQUIRED, "The wallet cannot pay")
                 .detail(format!("the price is {needed}, the balance {available}"))
         }
+        Reject::OutOfOrder(rule) => {
+            plain(S::CONFLICT, "It cannot follow what has happened").detail(rule)
+        }
         Reject::Exhausted(what) => {
             plain(S::INSUFFICIENT_STORAGE, "A limit of this server is reached")
                 .param(what)

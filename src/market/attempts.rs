@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::event::{Event, OrderEvent};
+use nexnum_engine::group::Recorded;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
@@ -65,10 +66,9 @@ impl Attempts {
     ) -> Result<Self, StorageError> {
         let mut read = Self::default();
         for row in reader.read(reader.first_since(since)?)? {
-            let Decoded { at, events, .. } = Decoded::from_row(&row?)?;
-            for event in &events {
+            for Recorded { head, event, .. } in Decoded::from_row(&row?)?.recorded() {
                 if let Event::Order(event) = event {
-                    read.follow(orders, at, event);
+                    read.follow(orders, head.at, event);
                 }
             }
         }

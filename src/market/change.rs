@@ -3,20 +3,18 @@
 use std::sync::Arc;
 
 use nexnum_engine::event::Event;
+use nexnum_engine::group::{Groups, Recorded};
 use nexnum_engine::ids::{AccountId, Seq};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
-use nexnum_engine::time::Time;
 
 /// What a batch changed, as readers will see it.
 #[derive(Debug)]
 pub struct Change {
-    /// The first event's position.
+    /// The position of the first group's head.
     pub first: Seq,
-    /// When the events happened.
-    pub at: Time,
-    /// The events.
-    pub events: Vec<Event>,
+    /// What happened.
+    pub groups: Groups,
     /// Orders that they touched, as they stand after the batch.
     pub orders: Vec<Arc<Order>>,
     /// Wallets that they touched, as they stand after the batch.
@@ -27,7 +25,18 @@ impl Change {
     /// The last event's position.
     #[must_use]
     pub fn last(&self) -> Seq {
-        Seq(self.first.0 + self.events.len() as u64 - 1)
+        Seq(self.first.0 + self.groups.len() as u64 - 1)
+    }
+
+    /// The events.
+    #[must_use]
+    pub fn events(&self) -> &[Event] {
+        self.groups.events()
+    }
+
+    /// The events with their heads and positions.
+    pub fn recorded(&self) -> impl Iterator<Item = Recorded<'_>> {
+        self.groups.recorded(self.first)
     }
 }
 

@@ -9,8 +9,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use nexnum_engine::Engine;
-use nexnum_engine::command::{Command, IssueKey};
+use nexnum_engine::catalog::Catalog;
+use nexnum_engine::command::{BeginEpoch, Command, IssueKey, OpenLedger};
+use nexnum_engine::decide::RULES;
+use nexnum_engine::event::{CatalogVersion, Epoch, LedgerTerms};
+use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::Seq;
+use nexnum_engine::limits::NAME_LEN_MAX;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
@@ -18,7 +23,7 @@ use nexnum_storage::history::{HistoryTables, Opening};
 use nexnum_storage::secrets::Secrets;
 use nexnum_storage::snapshot::{self, Snapshot};
 use nexnum_storage::{
-    Batch, Folder, Ledger, LedgerId, Manifest, Reader, RedbLedger, StorageError, record,
+    Folder, Ledger, LedgerId, Manifest, Payload, Reader, RedbLedger, Salt, StorageError, record,
 };
 
 use crate::clock::Clock;
@@ -27,6 +32,9 @@ use crate::market::replay::{Decoded, Replay};
 
 /// The configuration that `init` puts into a new folder.
 pub const CONFIG_TEMPLATE: &str = include_str!("config.template.toml");
+
+/// The currency of every ledger's money.
+const CURRENCY: [u8; 3] = *b"USD";
 
 /// Why a data folder was not made or opened.
 #[derive(Debug, thiserror::Error)]
@@ -54,9 +62,23 @@ pub enum BootError {
     /// A file in the folder is missing, damaged, in use, or failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// The engine issues no more keys.
-    #[error("no key was issued: {}", .0.code())]
-    KeyRefused(Reject),
+    /// The engine refused what a start writes, or another key.
+    #[error("the ledger takes nothing: {}", .0.code())]
+    Rejected(Reject),
+    /// The ids of countries and services in the ledger are of a catalogue that this program does
+    /// not have.
+    #[error(
+        "the ledger was written by version {program} with {} countries and {} services, and this \
+         program does not have all of them: use that version, or a newer one",
+        known.countries,
+        known.services
+    )]
+    OtherCatalog {
+        /// Which rows it has.
+        known: CatalogVersion,
+        /// The version that wrote last.
+        program: Box<str>,
+    },
     /// No key could be drawn.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
@@ -71,7 +93,8 @@ impl BootError {
             Self::NotInitialised { .. }
             | Self::NotEmpty { .. }
             | Self::Io { .. }
-            | Self::KeyRefused(_)
+            | Self::Rejected(_)
+            | Self::OtherCatalog { .. }
             | Self::NoRandomness(_) => false,
         }
     }
@@ -109,9 +132,11 @@ pub fn init_beside(dir: &Path, names: &[&str]) -> Result<Created, BootError> {
         StorageError::AlreadyExists { path } if path == dir => BootError::NotEmpty { dir: path },
         error => error.into(),
     })?;
-    // 2. The first admin key, whose hash is the ledger's first event.
-    let mut ledger = folder.open_ledger()?;
-    let admin_key = issue(&mut Engine::default(), &mut ledger, Clock::default().now())?;
+    // 2. What the ledger is, and the first admin key's hash.
+    let (mut ledger, mut engine) = (folder.open_ledger()?, Engine::default());
+    let at = Clock::default().now();
+    begin(&mut engine, &mut ledger, at)?;
+    let admin_key = issue(&mut engine, &mut ledger, at)?;
     folder.note(ledger.id(), ledger.last())?;
     // 3. Last the configuration: a folder that was cut off before gets it with its next key.
     write_config(&folder)?;
@@ -126,13 +151,25 @@ pub fn init_beside(dir: &Path, names: &[&str]) -> Result<Created, BootError> {
 pub fn issue_admin_key(dir: &Path) -> Result<ApiKey, BootError> {
     let mut opened = open(dir, |_| {})?;
     let unfinished = opened.ledger.last().seq == Seq(0);
-    let at = Clock::not_before(opened.last_at).now();
+    let at = begin_epoch(&mut opened)?;
     let admin_key = issue(&mut opened.engine, &mut opened.ledger, at)?;
     close(&opened.folder, &opened.reader)?;
     if unfinished && !config_path(&opened.folder).exists() {
         write_config(&opened.folder)?;
     }
     Ok(admin_key)
+}
+
+/// Says in the ledger that a writer begins: before everything that an opening writes. Gives the
+/// moment.
+///
+/// # Errors
+/// The failure, or no random bytes for a ledger that is new.
+pub fn begin_epoch(opened: &mut Opened) -> Result<Time, BootError> {
+    let at = Clock::not_before(opened.last_at).now();
+    begin(&mut opened.engine, &mut opened.ledger, at)?;
+    opened.last_at = at;
+    Ok(at)
 }
 
 fn write_config(folder: &Folder) -> Result<(), BootError> {
@@ -240,14 +277,51 @@ fn issue(engine: &mut Engine, ledger: &mut RedbLedger, at: Time) -> Result<ApiKe
         hash: key.sha256(),
         prefix: key.shown().into(),
     });
-    let mut events = Vec::new();
-    engine.execute(at, &command, &mut events).map_err(BootError::KeyRefused)?;
-    let mut payload = Vec::new();
-    record::encode_events(&events, &mut payload);
-    let last = ledger.last().seq;
-    let (first, count) = (Seq(last.0 + 1), events.len() as u32);
-    ledger.append(&Batch { first, at, count, payload: &payload }, last)?;
+    write(engine, ledger, at, &[command])?;
     Ok(key)
+}
+
+/// Says in the ledger that a writer begins, and what the ledger is if it is new.
+fn begin(engine: &mut Engine, ledger: &mut RedbLedger, at: Time) -> Result<(), BootError> {
+    let mut commands = Vec::new();
+    if engine.state().ledger().is_none() {
+        let terms = LedgerTerms { currency: CURRENCY, permutation: keys::random_bytes()? };
+        commands.push(OpenLedger { terms }.into());
+    }
+    let epoch = Epoch {
+        epoch: ledger.epoch(),
+        node: node().into(),
+        program: env!("CARGO_PKG_VERSION").into(),
+        rules: RULES,
+        catalog: Catalog::load().version(u16::MAX, u16::MAX),
+    };
+    commands.push(BeginEpoch { epoch }.into());
+    write(engine, ledger, at, &commands)
+}
+
+/// The machine's name.
+fn node() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    let fits = !name.is_empty() && name.len() <= NAME_LEN_MAX && !name.contains(char::is_control);
+    if fits { name.to_owned() } else { "unknown".to_owned() }
+}
+
+/// Decides commands and makes durable what they bring, as one row.
+fn write(
+    engine: &mut Engine,
+    ledger: &mut RedbLedger,
+    at: Time,
+    commands: &[Command],
+) -> Result<(), BootError> {
+    let mut groups = Groups::new();
+    for command in commands {
+        engine.execute(Head::system(at), command, &mut groups).map_err(BootError::Rejected)?;
+    }
+    let last = ledger.last().seq;
+    let payload = Payload::of(&groups, &Salt::draw()?, Seq(last.0 + 1));
+    ledger.append(&payload.batch(), last)?;
+    Ok(())
 }
 
 /// A data folder in use.
@@ -302,6 +376,7 @@ pub fn open(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Opened, Bo
         Ok::<(), StorageError>(())
     };
     replay.run(&unwritten, &mut each)?;
+    check_catalog(replay.state())?;
     // 3. The end must be the known one, and each page must fit its checksum.
     unwritten.check_end(&manifest)?;
     drop(unwritten);
@@ -316,6 +391,15 @@ pub fn open(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Opened, Bo
     let last_at = replay.at();
     let engine = replay.into_engine();
     Ok(Opened { folder, engine, ledger, reader, history, last_at, snapshot })
+}
+
+/// Refuses a ledger whose ids of countries and services are not this program's.
+fn check_catalog(state: &State) -> Result<(), BootError> {
+    let Some(Epoch { catalog: known, program, .. }) = state.epoch() else { return Ok(()) };
+    if Catalog::load().version(known.countries, known.services) == *known {
+        return Ok(());
+    }
+    Err(BootError::OtherCatalog { known: *known, program: program.clone() })
 }
 
 fn open_history(folder: &Folder, ledger: &RedbLedger) -> Result<HistoryTables, StorageError> {

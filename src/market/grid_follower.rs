@@ -84,7 +84,7 @@ impl GridFollower {
     /// Follows a durable change. Called by one thread, in the ledger's order.
     pub fn publish(&self, change: &Change) {
         let mut own = self.own.lock();
-        let mut events = change.events.iter().peekable();
+        let mut events = change.events().iter().peekable();
         while let Some(event) = events.next() {
             match event {
                 Event::Offer(event) => self.follow_offer(&mut own, event),
@@ -96,12 +96,16 @@ impl GridFollower {
                         self.follow_order(&own, change, event);
                     }
                 }
-                Event::Account(_) | Event::Memory(_) | Event::Upstream(_) | Event::Callback(_) => {}
+                Event::Account(_)
+                | Event::Memory(_)
+                | Event::Upstream(_)
+                | Event::Callback(_)
+                | Event::Ledger(_) => {}
             }
         }
         // Last: a unit that is held back may be claimed already, by an order that gets one
         // which came later in this change. Taken out first, it would not be missed.
-        for event in &change.events {
+        for event in change.events() {
             if let Event::Offer(OfferEvent::NumberHeldBack { offer, rested: None, .. }) = event {
                 self.grid.remove_stock(*offer, 1).expect("own stock is priced before it is loaded");
             }

@@ -12,6 +12,7 @@ use nexnum_engine::event::{
     CallbackEvent, Closing, Event, MemoryEvent, OfferEvent, OrderEvent, OrphanEnd, Placement,
     ProviderWord, UpstreamEvent,
 };
+use nexnum_engine::group::Recorded;
 use nexnum_engine::ids::{CallbackId, OfferId, OrderId, ProviderId, Seq};
 use nexnum_engine::limits::CALLBACK_KEYS_MAX;
 use nexnum_engine::money::Micros;
@@ -104,9 +105,8 @@ impl Recent {
             if !goes_on() {
                 break;
             }
-            let Decoded { at, events, .. } = Decoded::from_row(&row?)?;
-            for event in &events {
-                recent.follow((at, event), at >= left_since);
+            for Recorded { head, event, .. } in Decoded::from_row(&row?)?.recorded() {
+                recent.follow((head.at, event), head.at >= left_since);
             }
         }
         Ok(recent)
@@ -136,7 +136,7 @@ impl Recent {
                 }
             }
             Event::Callback(event) => self.follow_callback(at, event),
-            Event::Account(_) | Event::Offer(_) | Event::Memory(_) => {}
+            Event::Account(_) | Event::Offer(_) | Event::Memory(_) | Event::Ledger(_) => {}
         }
     }
 

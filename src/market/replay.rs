@@ -10,51 +10,65 @@ use std::thread;
 
 use crossbeam::channel::{self, Receiver, Sender};
 use nexnum_engine::Engine;
-use nexnum_engine::event::Event;
+use nexnum_engine::group::{Groups, Recorded};
 use nexnum_engine::ids::Seq;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
-use nexnum_storage::{Hash, LedgerRow, Position, Reader, StorageError, record};
+use nexnum_storage::{Hash, LedgerRow, Position, Reader, StorageError, payload};
 
 /// Decoded rows that wait for the engine: enough to smooth their sizes, few enough to keep
 /// small what is in memory twice.
 const AHEAD_MAX: usize = 16;
 
-/// A row with its events.
+/// A row with its groups.
 #[derive(Debug)]
 pub struct Decoded {
-    /// The first event's position.
+    /// The position of the first group's head.
     pub first: Seq,
-    /// When they happened.
-    pub at: Time,
     /// The row's hash, which stands for all rows up to it.
     pub hash: Hash,
-    /// The events.
-    pub events: Vec<Event>,
+    /// What happened.
+    pub groups: Groups,
 }
 
 impl Decoded {
-    /// Decodes a row's events.
+    /// Decodes a row's groups.
     ///
     /// # Errors
-    /// Damage, by the row's first sequence number.
+    /// Damage, or a newer version's row, by the row's first sequence number.
     pub fn from_row(row: &LedgerRow) -> Result<Self, StorageError> {
-        let damaged = |reason| StorageError::Damaged { seq: row.first, reason };
-        let events =
-            record::decode_events(&row.payload).map_err(|error| damaged(error.to_string()))?;
-        if events.len() != row.count as usize {
-            let reason = format!("the row holds {} events, not {}", events.len(), row.count);
-            return Err(damaged(reason));
-        }
-        Ok(Self { first: row.first, at: row.at, hash: row.hash, events })
+        Ok(Self { first: row.header.first, hash: row.hash, groups: payload::groups_of(row)? })
+    }
+
+    /// As [`Decoded::from_row`], held against the root in the row's header.
+    ///
+    /// # Errors
+    /// As [`Decoded::from_row`]; damage if the root is another.
+    pub fn from_row_checked(row: &LedgerRow) -> Result<Self, StorageError> {
+        let groups = payload::checked_groups_of(row)?;
+        Ok(Self { first: row.header.first, hash: row.hash, groups })
+    }
+
+    /// The events with their heads and positions.
+    pub fn recorded(&self) -> impl Iterator<Item = Recorded<'_>> {
+        self.groups.recorded(self.first)
+    }
+
+    /// When the last of them happened.
+    #[must_use]
+    pub fn last_at(&self) -> Time {
+        self.groups.iter().last().map_or(Time(0), |(head, _)| head.at)
     }
 
     /// Where the ledger stands after this row.
     #[must_use]
     pub fn position(&self) -> Position {
-        Position { seq: Seq(self.first.0 + self.events.len() as u64 - 1), hash: self.hash }
+        Position { seq: Seq(self.first.0 + self.groups.len() as u64 - 1), hash: self.hash }
     }
 }
+
+/// How a row is decoded.
+type Decode = fn(&LedgerRow) -> Result<Decoded, StorageError>;
 
 /// An engine on its way through the ledger.
 #[derive(Debug, Default)]
@@ -99,20 +113,27 @@ impl Replay {
         if row.first != next {
             return damaged(next, format!("the next row begins at {}", row.first));
         }
-        if row.at < self.at {
-            let reason = format!("its time {} is before {}", row.at, self.at);
-            return damaged(next, reason);
-        }
-        self.at = row.at;
-        let engine = &mut self.engine;
+        let Self { engine, at } = self;
         let applied = panic::catch_unwind(AssertUnwindSafe(|| {
-            row.events.iter().for_each(|event| engine.replay(row.at, event));
+            for (head, events) in row.groups.iter() {
+                if head.at < *at {
+                    return Err(format!("its time {} is before {at}", head.at));
+                }
+                *at = head.at;
+                engine.replay(head, events);
+            }
+            Ok(())
         }));
         // The engine counts an event before it applies it, so its count names the misfit.
-        applied.or_else(|misfit| {
-            let reason = format!("the event does not fit the state: {}", words(&*misfit));
-            damaged(self.state().seq(), reason)
-        })
+        let seq = self.state().seq();
+        match applied {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(reason)) => damaged(Seq(seq.0 + 1), reason),
+            Err(misfit) => {
+                let reason = format!("the event does not fit the state: {}", words(&*misfit));
+                damaged(seq, reason)
+            }
+        }
     }
 
     /// Applies all rows after the state's position, as they are now; `each` sees every row
@@ -123,12 +144,33 @@ impl Replay {
     pub fn run<E: From<StorageError>>(
         &mut self,
         reader: &Reader,
+        each: impl FnMut(&Decoded, &State) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.run_decoding(reader, Decoded::from_row, each)
+    }
+
+    /// As [`Replay::run`], with each row held against the root in its header.
+    ///
+    /// # Errors
+    /// As [`Replay::run`].
+    pub fn run_checked<E: From<StorageError>>(
+        &mut self,
+        reader: &Reader,
+        each: impl FnMut(&Decoded, &State) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.run_decoding(reader, Decoded::from_row_checked, each)
+    }
+
+    fn run_decoding<E: From<StorageError>>(
+        &mut self,
+        reader: &Reader,
+        decode: Decode,
         mut each: impl FnMut(&Decoded, &State) -> Result<(), E>,
     ) -> Result<(), E> {
         let from = Seq(self.state().seq().0 + 1);
         let (decoded, rows) = channel::bounded(AHEAD_MAX);
         thread::scope(|scope| {
-            scope.spawn(move || decode_ahead(reader, from, &decoded));
+            scope.spawn(move || decode_ahead(reader, from, decode, &decoded));
             self.apply_all(rows, &mut each)
         })
     }
@@ -148,7 +190,12 @@ impl Replay {
 }
 
 /// Sends what it reads until the end, the first error, or until the receiver is dropped.
-fn decode_ahead(reader: &Reader, from: Seq, decoded: &Sender<Result<Decoded, StorageError>>) {
+fn decode_ahead(
+    reader: &Reader,
+    from: Seq,
+    decode: Decode,
+    decoded: &Sender<Result<Decoded, StorageError>>,
+) {
     let rows = match reader.read(from) {
         Ok(rows) => rows,
         Err(error) => {
@@ -158,7 +205,7 @@ fn decode_ahead(reader: &Reader, from: Seq, decoded: &Sender<Result<Decoded, Sto
         }
     };
     for row in rows {
-        if decoded.send(row.and_then(|row| Decoded::from_row(&row))).is_err() {
+        if decoded.send(row.and_then(|row| decode(&row))).is_err() {
             return;
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nexnum_engine::command::Request;
+use nexnum_engine::group::Origin;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::time::Time;
 
@@ -41,12 +42,16 @@ impl From<Reject> for Refused {
 }
 
 impl Market {
-    /// Sends a command once and gives its answer.
+    /// Sends a command that an origin brings, once, and gives its answer.
     ///
     /// # Errors
     /// The engine's refusal, or why it did not take the command.
-    pub async fn execute<R: Request>(&self, request: R) -> Result<R::Answer, Refused> {
-        Ok(self.handle.ask(request).await??)
+    pub async fn execute<R: Request>(
+        &self,
+        origin: impl Into<Origin>,
+        request: R,
+    ) -> Result<R::Answer, Refused> {
+        Ok(self.handle.ask(origin, request).await??)
     }
 
     /// Sends a command until the engine takes it; a full inbox is tried again until `until`.
@@ -55,10 +60,11 @@ impl Market {
     /// [`SendError::Busy`] when the time is over, [`SendError::Stopped`] at once.
     pub async fn send_until<R: Request + Clone>(
         &self,
+        origin: impl Into<Origin>,
         request: &R,
         until: Time,
     ) -> Result<Result<R::Answer, Reject>, SendError> {
-        self.send_whole_until(request.clone(), until).await
+        self.send_whole_until(origin, request.clone(), until).await
     }
 
     /// As [`Market::send_until`], of a command that is too long to be copied.
@@ -67,6 +73,7 @@ impl Market {
     /// As [`Market::send_until`].
     pub async fn send_whole_until<R: Request>(
         &self,
+        origin: impl Into<Origin>,
         request: R,
         until: Time,
     ) -> Result<Result<R::Answer, Reject>, SendError> {
@@ -76,7 +83,7 @@ impl Market {
             next = (2 * next).min(BUSY_PAUSE_MAX);
             (self.clock.now() < until).then_some(pause)
         };
-        self.handle.ask_again(request, pause).await
+        self.handle.ask_again(origin, request, pause).await
     }
 }
 
@@ -85,6 +92,7 @@ mod tests {
     use super::*;
     use crate::market::{Threads, folder, start};
     use nexnum_engine::command::NameCarrier;
+    use nexnum_engine::group::Actor;
     use nexnum_engine::policy::Policy;
     use tempfile::TempDir;
 
@@ -108,22 +116,22 @@ mod tests {
         let known = |name| market.read_model.directory().carrier(name);
         // 1. Room comes in time: it is done once, and answered.
         let busy = full_for(300);
-        let answer = busy.send_whole_until(name("late"), in_ms(30_000)).await;
+        let answer = busy.send_whole_until(Actor::System, name("late"), in_ms(30_000)).await;
         assert_eq!(answer.unwrap().ok(), known("late"));
         // 2. Time is over: nothing has happened, and nothing does when there is room again.
         let (busy, began) = (full_for(1_500), market.clock.now());
-        let answer = busy.send_whole_until(name("never"), in_ms(200)).await;
+        let answer = busy.send_whole_until(Actor::System, name("never"), in_ms(200)).await;
         assert_eq!(answer, Err(SendError::Busy));
         assert!(market.clock.now().ms_since(began) < 1_400, "it waited on");
         tokio::time::sleep(Duration::from_millis(1_700)).await;
         assert_eq!(known("never"), None);
         // 3. What the engine refuses is an answer, not sent again.
-        let refused = market.send_whole_until(name(""), in_ms(30_000)).await;
+        let refused = market.send_whole_until(Actor::System, name(""), in_ms(30_000)).await;
         assert!(matches!(refused, Ok(Err(_))), "{refused:?}");
         drop(busy);
         threads.stop().unwrap();
         // 4. An engine that has stopped takes nothing: that is told at once.
-        let stopped = market.send_whole_until(name("after"), in_ms(30_000)).await;
+        let stopped = market.send_whole_until(Actor::System, name("after"), in_ms(30_000)).await;
         assert_eq!(stopped, Err(SendError::Stopped));
     }
 }

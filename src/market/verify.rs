@@ -61,7 +61,8 @@ impl From<BootError> for Finding {
             BootError::NotInitialised { .. }
             | BootError::NotEmpty { .. }
             | BootError::Io { .. }
-            | BootError::KeyRefused(_)
+            | BootError::Rejected(_)
+            | BootError::OtherCatalog { .. }
             | BootError::NoRandomness(_) => Self::Unreadable(error),
         }
     }
@@ -108,7 +109,7 @@ pub fn verify(dir: &Path, progress: impl FnMut(Progress)) -> Result<Proof, Findi
     let folder = Folder::at(dir);
     let (manifest, tip_passed_over) = folder::manifest_and_tip(&folder)?;
     let reader = folder::open_reader(&folder, &manifest)?;
-    // 2. Every row from the first on: chain, replay, audits, and each snapshot at its position.
+    // 2. Every row from the first on: chain, root, replay, audits, and each snapshot at its position.
     let mut walk = Walk {
         total: total(&reader, manifest.known),
         manifest: manifest.known,
@@ -120,7 +121,7 @@ pub fn verify(dir: &Path, progress: impl FnMut(Progress)) -> Result<Proof, Findi
         progress,
     };
     let mut replay = Replay::default();
-    replay.run(&reader, |row, state| walk.step(row, state))?;
+    replay.run_checked(&reader, |row, state| walk.step(row, state))?;
     let proof = walk.finish(&reader, replay.state())?;
     drop(reader);
     // 3. Every page of the ledger's file against its checksum.

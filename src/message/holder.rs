@@ -74,10 +74,11 @@ mod tests {
     use super::*;
     use nexnum_engine::Engine;
     use nexnum_engine::command::{
-        Actor, Cancel, Command, ListOffers, LoadStock, OpenAccount, PlaceOrder, RegisterProvider,
+        Caller, Cancel, Command, ListOffers, LoadStock, OpenAccount, PlaceOrder, RegisterProvider,
         Reply, Timings,
     };
     use nexnum_engine::event::{ProviderKind, Terms};
+    use nexnum_engine::group::{Groups, Head};
     use nexnum_engine::ids::{
         AccountId, CarrierId, CountryId, Number, OfferId, Product, ProviderId,
     };
@@ -86,8 +87,10 @@ mod tests {
 
     /// Orders on one number, the last one first: each of a service, `true` while it is open.
     fn orders(rows: &[(u16, bool)]) -> Vec<Arc<Order>> {
-        let (mut engine, mut events) = (Engine::default(), Vec::new());
-        let mut run = |command: Command| engine.execute(Time(1), &command, &mut events).unwrap();
+        let (mut engine, mut groups) = (Engine::default(), Groups::new());
+        let mut run = |command: Command| {
+            engine.execute(Head::system(Time(1)), &command, &mut groups).unwrap()
+        };
         run(OpenAccount { name: "ann".into(), credit_limit: Micros(1_000) }.into());
         for (at, (service, open)) in (1u32..).zip(rows) {
             let product = Product { country: CountryId(1), service: ServiceId(*service) };
@@ -110,7 +113,7 @@ mod tests {
             }
             .into());
             if !open {
-                let answer = run(Cancel { order: OrderId(at), actor: Actor::System }.into());
+                let answer = run(Cancel { order: OrderId(at), caller: Caller::System }.into());
                 assert!(matches!(answer, Reply::Effect(_)));
             }
         }

@@ -1,6 +1,7 @@
 //! Deposits: money that an operator credits to an account.
 
 use nexnum_engine::command::{Deposit, Effect};
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::AccountId;
 use nexnum_engine::money::Micros;
 
@@ -23,12 +24,13 @@ impl Money {
     /// The refusal; `IdempotencyMismatch` where the reference was used with another amount.
     pub async fn deposit(
         &self,
+        origin: &Origin,
         account: AccountId,
         amount: Micros,
         reference: &str,
     ) -> Result<Deposited, Refused> {
         let reference = digest::of(&[b"deposit", reference.as_bytes()]);
-        let effect = self.market.execute(Deposit { account, amount, reference }).await?;
+        let effect = self.market.execute(origin, Deposit { account, amount, reference }).await?;
         Ok(Deposited { repeated: effect == Effect::Unchanged })
     }
 }

@@ -92,12 +92,10 @@ impl Orders {
     /// is ended there all the same once it is known again.
     pub(crate) async fn end_by_provider(&self, id: OrderId, word: ProviderWord) {
         let order = self.market.read_model.order(id);
-        if order.is_none_or(|order| order.state.is_closed()) {
-            return;
-        }
+        let Some(order) = order.filter(|order| !order.state.is_closed()) else { return };
         let until = self.market.clock.now().plus_ms(END_MS);
         // A refusal says that something else came first; the next look draws it again.
-        let _answer = self.market.send_until(&EndByProvider { order: id, word }, until).await;
+        let _answer = self.record(&order, &EndByProvider { order: id, word }, until).await;
     }
 
     /// True if an end is believed that the provider tells of an open activation. One that brings

@@ -18,6 +18,7 @@ use nexnum_engine::breaker::BreakerInput;
 use nexnum_engine::command::{AssignNumber, ClearDoubt, FailOrder, NextAttempt, PriceOffers};
 use nexnum_engine::event::{OfferTerms, Terms};
 use nexnum_engine::grid::Ask;
+use nexnum_engine::group::Actor;
 use nexnum_engine::ids::{CarrierId, Number, OfferId, OrderId, Product};
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::{FailReason, Order};
@@ -59,7 +60,7 @@ pub fn spawn(orders: &Arc<Orders>, order: OrderId, claimed: Claimed) {
 pub(crate) async fn resume(orders: &Arc<Orders>, order: &Order, tried: Vec<OfferId>) {
     let command = ClearDoubt { order: order.id, attempt: order.attempt };
     // If the engine does not take it, or the order has ended, the deadline has refunded it.
-    if let Ok(Ok(_)) = orders.market.send_until(&command, order.deadline).await {
+    if let Ok(Ok(_)) = orders.record(order, &command, order.deadline).await {
         orders.tasks.spawn(Purchase::new(orders, order.id, tried).run(None));
     }
 }
@@ -316,7 +317,7 @@ impl Purchase {
         if let Some(ask) = market.grid.ask(offer).filter(is_new) {
             let terms = vec![OfferTerms { offer, cost, price, stock: ask.stock }];
             let command = PriceOffers { provider, terms };
-            match market.send_until(&command, order.deadline).await {
+            match self.orders.record(order, &command, order.deadline).await {
                 Ok(Ok(_)) => drop(market.grid.reprice(offer, cost, price)),
                 // The next list brings it back, at this price.
                 Ok(Err(_)) | Err(_) => return market.grid.exhaust(offer),
@@ -381,7 +382,7 @@ impl Purchase {
             cost,
             timings,
         };
-        match self.orders.market.send_until(&command, order.deadline).await {
+        match self.orders.record(order, &command, order.deadline).await {
             Ok(Ok(_)) => claim.book(),
             // The purchase is another order's: ours may have been made, under another id.
             Ok(Err(Reject::DuplicatePurchase(_))) => {
@@ -442,7 +443,8 @@ impl Purchase {
                 terms: claim::terms(&claim),
                 timings: self.orders.own.timings,
             };
-            match self.orders.market.handle.ask_with(command, claim).await {
+            let by = Actor::Worker(order.provider);
+            match self.orders.market.handle.ask_with(by, command, claim).await {
                 Ok(Ok(accepted)) => {
                     self.tried.push(offer);
                     return accepted.claim.map(|claim| Claimed { claim, admission });
@@ -459,11 +461,11 @@ impl Purchase {
                 Err(SendError::Busy) => tokio::time::sleep(BUSY_PAUSE_MAX).await,
             }
         }
-        let (order, attempt, reason) = (order.id, order.attempt, FailReason::NoNumbers);
-        let fail = FailOrder { order, attempt, reason };
+        let (id, attempt, reason) = (order.id, order.attempt, FailReason::NoNumbers);
+        let fail = FailOrder { order: id, attempt, reason };
         let deadline = self.orders.market.clock.now().plus_ms(CALL_MS);
         // If the engine does not take it, the deadline has done the same.
-        let _ended = self.orders.market.send_until(&fail, deadline).await;
+        let _ended = self.orders.record(order, &fail, deadline).await;
         None
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::command::{ReceiveCallback, SettleCallback};
+use nexnum_engine::group::{Actor, Origin};
 use nexnum_engine::ids::{CallbackId, ProviderId, ServiceId};
 use nexnum_engine::limits::CALLBACK_LEN_MAX;
 use nexnum_engine::reject::Reject;
@@ -90,15 +91,20 @@ impl Orders {
             body: stored.into(),
             failure: None,
         };
-        let id = self.market.execute(received).await.map_err(|refused| match refused {
-            // So many wait that the sender has to.
-            Refused::Rejected(Reject::Exhausted(_)) => Refusal::Busy,
-            refused => refused.into(),
-        })?;
+        let id =
+            self.market.execute(Actor::Worker(provider), received).await.map_err(|refused| {
+                match refused {
+                    // So many wait that the sender has to.
+                    Refused::Rejected(Reject::Exhausted(_)) => Refusal::Busy,
+                    refused => refused.into(),
+                }
+            })?;
         // 2. What it says.
-        let processed = self.process(id, provider, (read, body), OperatorsWord::default()).await?;
+        let origin = Origin::of(Actor::Worker(provider));
+        let word = OperatorsWord::default();
+        let processed = self.process(&origin, id, provider, (read, body), word).await?;
         // 3. It may have come before, without its signature.
-        self.settle_refused(body).await;
+        self.settle_refused(&origin, body).await;
         Ok(processed)
     }
 
@@ -108,6 +114,7 @@ impl Orders {
     /// [`Refusal::NotFound`] if it is not kept; why it was not processed.
     pub async fn process_callback(
         &self,
+        origin: &Origin,
         id: CallbackId,
         word: OperatorsWord,
     ) -> Result<Processed, CallbackRefusal> {
@@ -115,7 +122,7 @@ impl Orders {
         let Callback { provider, content_type, body, failure, .. } =
             kept.ok_or(Refusal::NotFound)?;
         let read = callback::read(&content_type, &body);
-        let processed = self.process(id, provider, (read, &body), word).await;
+        let processed = self.process(origin, id, provider, (read, &body), word).await;
         if failure.is_some_and(CallbackFailure::is_refusal) {
             self.report_refused();
         }
@@ -126,11 +133,11 @@ impl Orders {
     ///
     /// # Errors
     /// [`Refusal::NotFound`] if it is not kept, or waits; what kept the engine from it.
-    pub async fn discard_callback(&self, id: CallbackId) -> Result<(), Refusal> {
+    pub async fn discard_callback(&self, origin: &Origin, id: CallbackId) -> Result<(), Refusal> {
         let failed = |callbacks: &Callbacks| callbacks.get(id).and_then(|kept| kept.failure);
         let failure = self.market.read_model.callbacks(failed).ok_or(Refusal::NotFound)?;
         let settle = SettleCallback { callback: id, outcome: CallbackOutcome::Discarded };
-        self.market.execute(settle).await?;
+        self.market.execute(origin, settle).await?;
         self.market.metrics.callback_processed("discarded");
         self.report_failed();
         if failure.is_refusal() {
@@ -142,25 +149,28 @@ impl Orders {
     /// Processes the callbacks that were received up to a moment and wait still: a crash came
     /// between, or the engine had no room.
     pub(crate) async fn process_waiting(&self, until: Time) {
-        let waiting: Vec<CallbackId> = self.market.read_model.callbacks(|callbacks| {
-            let old = callbacks.waiting().filter(|(_, kept)| kept.received_at <= until);
-            old.map(|(id, _)| id).collect()
-        });
-        for id in waiting {
+        let waiting: Vec<(CallbackId, ProviderId)> =
+            self.market.read_model.callbacks(|callbacks| {
+                let old = callbacks.waiting().filter(|(_, kept)| kept.received_at <= until);
+                old.map(|(id, kept)| (id, kept.provider)).collect()
+            });
+        for (id, provider) in waiting {
+            let (origin, word) = (Origin::of(Actor::Worker(provider)), OperatorsWord::default());
             // What it fails of is stored with it; without room a later look tries again.
-            let _processed = self.process_callback(id, OperatorsWord::default()).await;
+            let _processed = self.process_callback(&origin, id, word).await;
         }
     }
 
     async fn process(
         &self,
+        origin: &Origin,
         id: CallbackId,
         provider: ProviderId,
         (read, body): (Result<PostedMessage, JsonFault>, &[u8]),
         word: OperatorsWord,
     ) -> Result<Processed, CallbackRefusal> {
         let delivered = match read {
-            Ok(posted) => self.deliver(id, provider, (&posted, body), word).await,
+            Ok(posted) => self.deliver(origin, id, provider, (&posted, body), word).await,
             Err(fault) => Err(CallbackRefusal::Fault(fault)),
         };
         let outcome = match &delivered {
@@ -188,7 +198,7 @@ impl Orders {
         self.market.metrics.callback_processed(told);
         // Not known again if this finds no room: it waits then.
         let settle = SettleCallback { callback: id, outcome };
-        self.market.execute(settle).await.map_err(Refusal::from)?;
+        self.market.execute(origin, settle).await.map_err(Refusal::from)?;
         self.report_failed();
         delivered
     }
@@ -209,6 +219,7 @@ impl Orders {
 
     async fn deliver(
         &self,
+        origin: &Origin,
         id: CallbackId,
         provider: ProviderId,
         (posted, body): (&PostedMessage, &[u8]),
@@ -245,7 +256,7 @@ impl Orders {
             code: None,
         };
         let posted = Posted { provider, number, service, came };
-        match self.ingest_posted(posted, message, Some(id)).await {
+        match self.ingest_posted(origin, posted, message, Some(id)).await {
             Ok(Ingested::Accepted) => Ok(Processed::Accepted),
             Ok(Ingested::Late) => Ok(Processed::Late),
             Ok(Ingested::Duplicate) => Ok(Processed::Duplicate),

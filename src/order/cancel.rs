@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use nexnum_driver::{ErrorKind, ExternalOutcome, ExternalState, Op};
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{Actor, Cancel};
+use nexnum_engine::command::{Caller, Cancel};
 use nexnum_engine::event::ProviderWord;
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{AccountId, OrderId};
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
@@ -32,18 +33,19 @@ impl Orders {
     /// not answered yet. The activation stays as it is then, in the last case for the moment.
     pub async fn cancel(
         self: &Arc<Self>,
+        origin: &Origin,
         account: AccountId,
         id: OrderId,
     ) -> Result<Arc<Order>, Refusal> {
         let order = self.find(account, id).await?;
-        let command = Cancel { order: id, actor: Actor::Account(account) };
+        let command = Cancel { order: id, caller: Caller::Account(account) };
         if order.state == ActivationState::Init {
             // The engine may have its number already, and would end what no provider is asked
             // about: readers see it in a moment.
             return Err(Refusal::Rejected(Reject::NoNumberYet));
         }
         if order.state != ActivationState::Active {
-            self.command(&order, command).await?;
+            self.command(origin, &order, command).await?;
             return self.find(account, id).await;
         }
         // 1. Refused before the provider is troubled, or while no request waited for it.
@@ -53,10 +55,11 @@ impl Orders {
         }
         // 2. The provider takes the number back, unless it holds a message that ends the
         // question. Buyers who ask at once share the answer.
-        let change = Arc::clone(self).give_back_and_end(Arc::clone(&order), command);
+        let change =
+            Arc::clone(self).give_back_and_end(origin.clone(), Arc::clone(&order), command);
         self.single_flight.once(&self.tasks, (id, Op::Cancel), change).await?;
         // 3. The engine has decided, or decides now.
-        match self.market.handle.ask(command).await? {
+        match self.market.handle.ask(origin, command).await? {
             // A poll may see the number go back before this request comes to say so.
             Ok(_) | Err(Reject::ActivationClosed(ActivationState::Cancelled)) => {}
             Err(reject) => return Err(about(&order, reject)),
@@ -75,11 +78,12 @@ impl Orders {
     /// Gives an activation's number back and ends it, also if its buyer has stopped waiting.
     async fn give_back_and_end(
         self: Arc<Self>,
+        origin: Origin,
         order: Arc<Order>,
         command: Cancel,
     ) -> Result<(), UpstreamError> {
         self.give_back(&order).await?;
-        self.record_change(&command).await;
+        self.record_change(&origin, &command).await;
         Ok(())
     }
 

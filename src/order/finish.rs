@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use nexnum_engine::command::{Actor, Finish};
+use nexnum_engine::command::{Caller, Finish};
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{AccountId, OrderId};
 use nexnum_engine::order::Order;
 
@@ -14,10 +15,15 @@ impl Orders {
     ///
     /// # Errors
     /// The refusal.
-    pub async fn finish(&self, account: AccountId, id: OrderId) -> Result<Arc<Order>, Refusal> {
+    pub async fn finish(
+        &self,
+        origin: &Origin,
+        account: AccountId,
+        id: OrderId,
+    ) -> Result<Arc<Order>, Refusal> {
         let order = self.find(account, id).await?;
-        let command = Finish { order: id, actor: Actor::Account(account) };
-        self.command(&order, command).await?;
+        let command = Finish { order: id, caller: Caller::Account(account) };
+        self.command(origin, &order, command).await?;
         self.find(account, id).await
     }
 }

@@ -11,16 +11,15 @@ use nexnum_driver::{ErrorKind, ExternalState, Op, ProviderError, ReceivedMessage
 use nexnum_engine::activation::{ActivationState, Message};
 use nexnum_engine::command::{CompleteMessage, Incoming, IngestMessage};
 use nexnum_engine::event::ProviderWord;
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{CallbackId, Number, OrderId, ProviderId, ServiceId};
 use nexnum_engine::limits::{MESSAGES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::time::Time;
 
-use super::Orders;
-use super::misfit;
-use super::received;
 use super::refusal::Refusal;
+use super::{Orders, misfit, received};
 use crate::market::Refused;
 use crate::market::sequencer::SendError;
 use crate::message::extract::{self, Readable};
@@ -119,6 +118,7 @@ impl Orders {
     /// refusal.
     pub(super) async fn ingest_posted(
         &self,
+        origin: &Origin,
         posted: Posted,
         message: Arrived<'_>,
         callback: Option<CallbackId>,
@@ -155,7 +155,7 @@ impl Orders {
             // a moment ago. The sender repeats what found no room: a callback does not wait.
             let message = incoming(parts.sender, &readable, digest);
             let command = IngestMessage { order: order.id, message, callback };
-            match self.market.execute(command).await {
+            match self.market.execute(origin, command).await {
                 Ok(_) => return Ok(self.ingested(order.id, digest, awaited)),
                 Err(Refused::Rejected(Reject::DuplicateMessage)) => refused.insert(digest),
                 Err(Refused::Rejected(Reject::UnknownOrder)) => return Err(Refusal::NoHolder),
@@ -321,7 +321,7 @@ impl Orders {
         let message = incoming(parts.sender, readable, known.digest);
         let until = self.market.clock.now().plus_ms(INGEST_MS);
         let command = CompleteMessage { order: order.id, message };
-        match self.market.send_until(&command, until).await {
+        match self.record(order, &command, until).await {
             Err(SendError::Busy | SendError::Stopped) => Err(Unseen::Busy),
             // What it refuses of a message that is there already is no loss of one.
             Ok(_) => Ok(()),
@@ -339,9 +339,8 @@ impl Orders {
         if order.messages.len() >= MESSAGES_MAX {
             return self.keep_over(connected, order, &message).await;
         }
-        let until = self.market.clock.now().plus_ms(INGEST_MS);
         let command = IngestMessage { order: order.id, message, callback: None };
-        match self.market.send_until(&command, until).await {
+        match self.record(order, &command, self.market.clock.now().plus_ms(INGEST_MS)).await {
             Err(SendError::Busy | SendError::Stopped) => Err(Unseen::Busy),
             Ok(Ok(_) | Err(Reject::DuplicateMessage | Reject::UnknownOrder)) => Ok(()),
             Ok(Err(Reject::Exhausted(_))) => {

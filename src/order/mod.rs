@@ -44,12 +44,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nexnum_engine::command::{Request, Timings};
+use nexnum_engine::group::{Actor, Origin};
 use nexnum_engine::ids::{OrderId, ProviderId};
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
+use nexnum_engine::time::Time;
 use parking_lot::Mutex;
 
 use crate::market::Market;
+use crate::market::sequencer::SendError;
 use crate::provider::providers::Providers;
 
 use self::doubt::Doubts;
@@ -141,16 +144,32 @@ impl Orders {
     }
 
     /// Sends a command about an order that was found.
-    async fn command(&self, order: &Order, request: impl Request) -> Result<(), Refusal> {
-        let answer = self.market.handle.ask(request).await?;
+    async fn command(
+        &self,
+        origin: &Origin,
+        order: &Order,
+        request: impl Request,
+    ) -> Result<(), Refusal> {
+        let answer = self.market.handle.ask(origin, request).await?;
         answer.map(drop).map_err(|reject| about(order, reject))
+    }
+
+    /// Records what a worker has done or learnt at the provider of an order, or not if the engine
+    /// takes nothing until then.
+    pub(crate) async fn record<R: Request + Clone>(
+        &self,
+        order: &Order,
+        request: &R,
+        until: Time,
+    ) -> Result<Result<R::Answer, Reject>, SendError> {
+        self.market.send_until(Actor::Worker(order.provider), request, until).await
     }
 
     /// Records a change that a provider has made, also if its buyer has stopped waiting. A refusal
     /// is told to the request that comes to say so itself.
-    async fn record_change(&self, request: &(impl Request + Clone)) {
+    async fn record_change(&self, origin: &Origin, request: &(impl Request + Clone)) {
         let until = self.market.clock.now().plus_ms(RECORD_MS);
-        let _answer = self.market.send_until(request, until).await;
+        let _answer = self.market.send_until(origin, request, until).await;
     }
 }
 

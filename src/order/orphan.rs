@@ -11,6 +11,7 @@ use nexnum_driver::{ExternalOutcome, Op, ProviderError};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Effect, FindOrphan, SettleOrphan};
 use nexnum_engine::event::OrphanEnd;
+use nexnum_engine::group::Actor;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::limits::BUY_TIME_MS;
 use nexnum_engine::money::Micros;
@@ -70,7 +71,8 @@ impl LostOrphan<'_> {
             // 1. It is in the ledger before the provider is asked. Without room for it, or when
             // its order has left memory, it goes back all the same.
             let until = worker.market.clock.now().plus_ms(RECORD_MS);
-            let recorded = worker.market.send_until(&found, until).await;
+            let by = Actor::Worker(found.provider);
+            let recorded = worker.market.send_until(by, &found, until).await;
             if let Ok(Err(Reject::DuplicatePurchase(of))) = recorded {
                 // It is an order's after all: that one keeps it.
                 tracing::info!(order = of.0, "purchase without an order: an order has it");
@@ -125,7 +127,8 @@ impl Orders {
         self.tasks.spawn(async move {
             let until = worker.market.clock.now().plus_ms(RECORD_MS);
             // Without its order in memory it is told of as an end that is left.
-            let _recorded = worker.market.send_until(&found, until).await;
+            let by = Actor::Worker(found.provider);
+            let _recorded = worker.market.send_until(by, &found, until).await;
         });
     }
 
@@ -150,7 +153,7 @@ async fn settle(orders: &Orders, name: &str, found: FindOrphan, end: OrphanEnd) 
     let FindOrphan { order, provider, external_id, .. } = found;
     let command = SettleOrphan { provider, external_id, end };
     let until = orders.market.clock.now().plus_ms(RECORD_MS);
-    match orders.market.send_until(&command, until).await {
+    match orders.market.send_until(Actor::Worker(provider), &command, until).await {
         Ok(Ok(Effect::Done)) => {
             tracing::info!(order = order.0, ?end, "purchase without an order: settled");
         }

@@ -4,6 +4,7 @@
 
 use nexnum_engine::callback::CallbackFailure;
 use nexnum_engine::command::{Incoming, ReceiveCallback};
+use nexnum_engine::group::Actor;
 use nexnum_engine::limits::MESSAGES_MAX;
 use nexnum_engine::order::Order;
 
@@ -83,7 +84,7 @@ impl Orders {
             body: body.into(),
             failure: Some(failure),
         };
-        match self.market.execute(received).await {
+        match self.market.execute(Actor::Worker(order.provider), received).await {
             Err(Refused::Busy | Refused::Stopped) => return Err(Unseen::Busy),
             // The engine refuses none of this kind.
             Ok(_) | Err(Refused::Rejected(_)) => {}

@@ -6,6 +6,7 @@ use std::time::Duration;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{self, PlaceOrder};
 use nexnum_engine::event::Idempotency;
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{AccountId, OrderId};
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
@@ -39,14 +40,15 @@ impl Orders {
     /// refunded by then.
     pub async fn place(
         self: &Arc<Self>,
+        origin: &Origin,
         account: AccountId,
         wish: Wish,
         idempotency: Option<Idempotency>,
     ) -> Result<PlacedOrder, Refusal> {
         // 1. The order that the key stands for, or a new one.
         let (id, replayed) = match idempotency {
-            None => self.place_once(account, wish, None).await?,
-            Some(used) => self.place_for_key(account, wish, used).await?,
+            None => self.place_once(origin, account, wish, None).await?,
+            Some(used) => self.place_for_key(origin, account, wish, used).await?,
         };
         // 2. Its number, or its end.
         let settled = |order: &Order| order.state != ActivationState::Init;
@@ -62,6 +64,7 @@ impl Orders {
 
     async fn place_for_key(
         self: &Arc<Self>,
+        origin: &Origin,
         account: AccountId,
         wish: Wish,
         used: Idempotency,
@@ -73,7 +76,7 @@ impl Orders {
         // The first request may have been decided between the look and the entry.
         match self.stored(account, used)? {
             Some(order) => Ok((order, true)),
-            None => self.place_once(account, wish, Some(used)).await,
+            None => self.place_once(origin, account, wish, Some(used)).await,
         }
     }
 
@@ -89,6 +92,7 @@ impl Orders {
     /// Claims and books, looking again while other orders are faster.
     async fn place_once(
         self: &Arc<Self>,
+        origin: &Origin,
         account: AccountId,
         wish: Wish,
         idempotency: Option<Idempotency>,
@@ -107,7 +111,7 @@ impl Orders {
                 timings: self.own.timings,
                 idempotency,
             };
-            match self.market.handle.ask_with(order, claim).await? {
+            match self.market.handle.ask_with(origin, order, claim).await? {
                 Ok(accepted) => match accepted.reply {
                     command::Placed::Filled(id) | command::Placed::Waiting(id) => {
                         if let Some(claim) = accepted.claim {

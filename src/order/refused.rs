@@ -9,6 +9,7 @@
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::command::{ReceiveCallback, SettleCallback};
+use nexnum_engine::group::{Actor, Origin};
 use nexnum_engine::ids::ProviderId;
 use nexnum_engine::limits::CALLBACK_REFUSED_LEN_MAX;
 use nexnum_engine::time::Time;
@@ -119,7 +120,7 @@ impl Orders {
             failure: Some(failure),
         };
         // Without room it is counted alone, as its sender is told that it was refused.
-        if self.market.execute(received).await.is_err() {
+        if self.market.execute(Actor::Worker(provider), received).await.is_err() {
             self.refused_told.lock().entry(provider).or_default().miss();
         }
     }
@@ -148,7 +149,7 @@ impl Orders {
     }
 
     /// Settles a refused callback whose body has now come with what it lacked.
-    pub(super) async fn settle_refused(&self, body: &[u8]) {
+    pub(super) async fn settle_refused(&self, origin: &Origin, body: &[u8]) {
         let known = self.market.read_model.callbacks(|callbacks| {
             let of_body = || callbacks.with_key(key(body));
             let known = (callbacks.refused_len() > 0).then(of_body).flatten()?;
@@ -157,7 +158,7 @@ impl Orders {
         if let Some(callback) = known {
             let settle = SettleCallback { callback, outcome: CallbackOutcome::Duplicate };
             // Without room it stays in the list, and processing it finds that it is known.
-            if self.market.execute(settle).await.is_ok() {
+            if self.market.execute(origin, settle).await.is_ok() {
                 self.report_refused();
             }
         }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use nexnum_driver::Op;
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{Actor, RequestAnother};
+use nexnum_engine::command::{Caller, RequestAnother};
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{AccountId, OrderId};
 use nexnum_engine::order::Order;
 
@@ -19,32 +20,35 @@ impl Orders {
     /// The refusal; nothing is recorded then, unless the provider answers later.
     pub async fn resend(
         self: &Arc<Self>,
+        origin: &Origin,
         account: AccountId,
         id: OrderId,
     ) -> Result<Arc<Order>, Refusal> {
         let order = self.find(account, id).await?;
-        let command = RequestAnother { order: id, actor: Actor::Account(account) };
+        let command = RequestAnother { order: id, caller: Caller::Account(account) };
         // While one is awaited the provider need not be told again.
         if order.state == ActivationState::Received && !order.awaits_another {
             if let Some(answer) = self.single_flight.kept(id, Op::Resend) {
                 answer?;
                 return Ok(order);
             }
-            let change = Arc::clone(self).ask_and_record(Arc::clone(&order), command);
+            let change =
+                Arc::clone(self).ask_and_record(origin.clone(), Arc::clone(&order), command);
             self.single_flight.once(&self.tasks, (id, Op::Resend), change).await?;
         }
-        self.command(&order, command).await?;
+        self.command(origin, &order, command).await?;
         self.find(account, id).await
     }
 
     /// Asks the provider and records the wish, also if the buyer has stopped waiting.
     async fn ask_and_record(
         self: Arc<Self>,
+        origin: Origin,
         order: Arc<Order>,
         command: RequestAnother,
     ) -> Result<(), UpstreamError> {
         self.ask_again(&order).await?;
-        self.record_change(&command).await;
+        self.record_change(&origin, &command).await;
         Ok(())
     }
 

@@ -104,7 +104,7 @@ async fn record(
     if let Some(Numberless { external_id, cost }) = numberless {
         let (external_id, cost) = (external_id.clone(), *cost);
         let named = NamePurchase { order: id, attempt, external_id, cost };
-        match orders.market.send_until(&named, order.deadline).await {
+        match orders.record(order, &named, order.deadline).await {
             // That one is another order's: ours may have been made, under another id.
             Ok(Err(Reject::DuplicatePurchase(_))) => {
                 *numberless = None;
@@ -119,5 +119,5 @@ async fn record(
         }
     }
     let command = DoubtOrder { order: id, attempt };
-    orders.market.send_until(&command, order.deadline).await
+    orders.record(order, &command, order.deadline).await
 }

@@ -38,7 +38,7 @@ use crate::http::limit::Quota;
 use crate::http::request_id::RequestIds;
 use crate::http::{self, Server, ServerLimits};
 use crate::keys::{self, NoRandomness};
-use crate::market::folder::Opened;
+use crate::market::folder::{self, Opened};
 use crate::market::{self, Market, Started, Threads};
 use crate::money::Money;
 use crate::order::{Orders, OwnStock};
@@ -152,11 +152,12 @@ impl Listeners {
 /// As [`start`].
 pub async fn start_on(
     listeners: Listeners,
-    opened: Opened,
+    mut opened: Opened,
     config: &Config,
     setups: Vec<ProviderSetup>,
 ) -> Result<Running, StartError> {
-    // 1. The secrets of callbacks.
+    // 1. The ledger says that a writer begins. The secrets of callbacks.
+    folder::begin_epoch(&mut opened)?;
     let Listeners { main: (listener, address), metrics: metrics_listener } = listeners;
     let callback = Arc::new(CallbackSecrets::open(&opened.folder)?);
     let seeds = [request_id_seed()?, request_id_seed()?];

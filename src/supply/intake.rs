@@ -11,6 +11,7 @@ use nexnum_driver::{Op, PriceList};
 use nexnum_engine::command::{ListOffers, NameCarrier, PriceOffers, Request};
 use nexnum_engine::event::OfferTerms;
 use nexnum_engine::grid::{Coverage, Grid, Listing};
+use nexnum_engine::group::Actor;
 use nexnum_engine::ids::{CarrierId, OfferId};
 use tokio::task::JoinError;
 
@@ -222,7 +223,8 @@ impl Intake {
     /// Sends a command; `None` if the engine refuses it.
     async fn send<R: Request>(&self, request: R) -> Result<Option<R::Answer>, IntakeError> {
         let until = self.market.clock.now().plus_ms(COMMAND_MS);
-        let answer = self.market.send_whole_until(request, until).await;
+        let by = Actor::Worker(self.connected.id());
+        let answer = self.market.send_whole_until(by, request, until).await;
         let answer = answer.map_err(|error| IntakeError::NotTaken(error.to_string()))?;
         Ok(answer.ok())
     }

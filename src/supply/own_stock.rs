@@ -2,6 +2,7 @@
 
 use nexnum_engine::command::{ListOffers, LoadStock, NameCarrier};
 use nexnum_engine::decide::check_load;
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{CarrierId, CountryId, Number, OfferId, Product};
 use nexnum_engine::money::Micros;
 use nexnum_engine::reject::Reject;
@@ -59,16 +60,16 @@ impl Supply {
     ///
     /// # Errors
     /// The refusal; no number is added then.
-    pub async fn load(&self, load: StockLoad) -> Result<Loaded, LoadRefusal> {
+    pub async fn load(&self, origin: &Origin, load: StockLoad) -> Result<Loaded, LoadRefusal> {
         // 1. Refused before its carrier is named and its offer is listed, which are events.
         check_load(load.cost, load.price, &load.numbers).map_err(Refused::from)?;
         self.check_country(&load)?;
         // 2. The offer.
-        let carrier = self.name_carrier(load.carrier).await?;
-        let offer = self.list_own(load.product, carrier).await?;
+        let carrier = self.name_carrier(origin, load.carrier).await?;
+        let offer = self.list_own(origin, load.product, carrier).await?;
         // 3. The numbers.
         let StockLoad { cost, price, numbers, .. } = load;
-        let count = self.market.execute(LoadStock { offer, cost, price, numbers }).await?;
+        let count = self.market.execute(origin, LoadStock { offer, cost, price, numbers }).await?;
         Ok(Loaded { offer, count })
     }
 
@@ -80,20 +81,29 @@ impl Supply {
         other.map_or(Ok(()), |number| Err(refusal(number)))
     }
 
-    async fn name_carrier(&self, name: Option<Box<str>>) -> Result<CarrierId, Refused> {
+    async fn name_carrier(
+        &self,
+        origin: &Origin,
+        name: Option<Box<str>>,
+    ) -> Result<CarrierId, Refused> {
         let Some(name) = name else { return Ok(CarrierId::ANY) };
-        self.market.execute(NameCarrier { name }).await
+        self.market.execute(origin, NameCarrier { name }).await
     }
 
     /// The own offer's id, listed now if it was not before.
-    async fn list_own(&self, product: Product, carrier: CarrierId) -> Result<OfferId, Refused> {
+    async fn list_own(
+        &self,
+        origin: &Origin,
+        product: Product,
+        carrier: CarrierId,
+    ) -> Result<OfferId, Refused> {
         let provider = self.own;
         let known = || self.market.read_model.directory().offer(provider, product, carrier);
         if let Some(offer) = known() {
             return Ok(offer);
         }
         let command = ListOffers { provider, offers: vec![(product, carrier)] };
-        match self.market.execute(command).await {
+        match self.market.execute(origin, command).await {
             Ok(listed) => Ok(listed.first),
             // Another load listed it meanwhile; its event is published before this answer.
             Err(Refused::Rejected(Reject::DuplicateOffer)) => {

@@ -278,7 +278,7 @@ fn is_finished(report: &ActivationReport) -> bool {
 async fn record(orders: &Orders, order: &Order, finished: bool) -> Told {
     let until = orders.market.clock.now().plus_ms(RECORD_MS);
     let ended = EndUpstream { order: order.id, finished };
-    let recorded = orders.market.send_until(&ended, until).await;
+    let recorded = orders.record(order, &ended, until).await;
     if recorded.is_ok() { Told::Done } else { Told::Refused }
 }
 
@@ -299,7 +299,8 @@ mod tests {
     use nexnum_driver::Secret;
     use nexnum_engine::catalog::Catalog;
     use nexnum_engine::command::OpenAccount;
-    use nexnum_engine::command::{Actor, Finish, Incoming, IngestMessage};
+    use nexnum_engine::command::{Caller, Finish, Incoming, IngestMessage};
+    use nexnum_engine::group::Origin;
     use nexnum_engine::ids::{CarrierId, Product};
     use nexnum_engine::money::Micros;
     use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
@@ -330,12 +331,12 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let open = OpenAccount { name: "buyer".into(), credit_limit: Micros::units(10) };
-        let buyer = orders.market.handle.ask(open).await.unwrap().unwrap();
+        let buyer = orders.market.handle.ask(&Origin::SYSTEM, open).await.unwrap().unwrap();
         let catalog = Catalog::load();
         let country = catalog.find_country("ID").unwrap();
         let product = Product { country, service: catalog.find_service("telegram").unwrap() };
         let wish = Wish { product, carrier: CarrierId::ANY, limit: None };
-        let id = orders.place(buyer, wish, None).await.unwrap().order.id;
+        let id = orders.place(&Origin::SYSTEM, buyer, wish, None).await.unwrap().order.id;
         let is_active = |order: &Order| order.state == ActivationState::Active;
         let patience = Duration::from_secs(60);
         let order = orders.market.read_model.await_order(id, patience, is_active).await.unwrap();
@@ -359,10 +360,10 @@ mod tests {
         let (sender, text, code) = ("".into(), "code 12345".into(), "12345".into());
         let message = Incoming { digest: 1, sender, text, code };
         let ingest = IngestMessage { order: order.id, message, callback: None };
-        orders.market.handle.ask(ingest).await.unwrap().unwrap();
+        orders.market.handle.ask(&Origin::SYSTEM, ingest).await.unwrap().unwrap();
         sandbox.faults(SELLER).set(FaultKind::Http500, 1.0);
-        let finish = Finish { order: order.id, actor: Actor::System };
-        orders.market.handle.ask(finish).await.unwrap().unwrap();
+        let finish = Finish { order: order.id, caller: Caller::System };
+        orders.market.handle.ask(&Origin::SYSTEM, finish).await.unwrap().unwrap();
 
         let mut ender = Ender::new(orders, &connected);
         // As after a restart: no poll tells it.

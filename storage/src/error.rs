@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use nexnum_engine::ids::Seq;
 use thiserror::Error;
 
+use crate::wire::RecordError;
+
 /// A failure of storage, or its refusal to take what would damage it.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -85,6 +87,18 @@ pub enum StorageError {
         /// The last one that is known.
         known: Seq,
     },
+    /// What was derived from the ledger goes further than the ledger itself.
+    #[error(
+        "{} follows the ledger up to sequence {cursor}, but the ledger ends at {last}: events were lost or an older copy was put back; put back a ledger that reaches {cursor}, or move this file away to go on with what is there", path.display()
+    )]
+    Ahead {
+        /// The derived file.
+        path: PathBuf,
+        /// How far it goes.
+        cursor: Seq,
+        /// The last sequence number in the ledger.
+        last: Seq,
+    },
     /// The ledger cannot be opened, although it once held what is known of it.
     #[error("{source}; the ledger had reached sequence {known} when that was noted last")]
     Lost {
@@ -112,6 +126,29 @@ pub enum StorageError {
         found: u32,
         /// The newest format that this program reads.
         known: u32,
+    },
+    /// The file was written by a version before the first release.
+    #[error(
+        "{} has format {found}, of a version before the first release; this program reads {known}, and nothing turns one into the other: begin anew with `nexnum init`", path.display()
+    )]
+    OlderFormat {
+        /// The file.
+        path: PathBuf,
+        /// The format it names.
+        found: u32,
+        /// The format that this program reads.
+        known: u32,
+    },
+    /// A row of the ledger was written by a later version of this program: it is whole, and says
+    /// what this one cannot read.
+    #[error(
+        "the ledger at sequence {seq} was written by a newer version: {reason}; use that version"
+    )]
+    NewerLedger {
+        /// The first event of the row.
+        seq: Seq,
+        /// What this version cannot read.
+        reason: String,
     },
     /// The writer's idea of the ledger's end is not the ledger's: another writer has appended.
     #[error("an append expected the ledger to end at sequence {expected}, but it ends at {last}")]
@@ -173,6 +210,7 @@ impl StorageError {
             | Self::Missing { .. }
             | Self::EmptyLedger { .. }
             | Self::Behind { .. }
+            | Self::Ahead { .. }
             | Self::Lost { .. }
             | Self::OtherLedger { .. }
             | Self::WrongKey { .. }
@@ -190,6 +228,8 @@ impl StorageError {
             | Self::InUse { .. }
             | Self::AlreadyExists { .. }
             | Self::NewerFormat { .. }
+            | Self::OlderFormat { .. }
+            | Self::NewerLedger { .. }
             | Self::Fenced { .. }
             | Self::BadBatch { .. }
             | Self::Poisoned { .. }
@@ -235,6 +275,17 @@ impl StorageError {
         match source.into() {
             redb::Error::DatabaseAlreadyOpen => Self::InUse { place },
             source => Self::Database { action, place, source: Box::new(source) },
+        }
+    }
+
+    /// A row of the ledger, whole by its checksum, whose events cannot be read.
+    #[must_use]
+    pub fn unread(seq: Seq, error: RecordError) -> Self {
+        let reason = error.to_string();
+        if error.is_newer() {
+            Self::NewerLedger { seq, reason }
+        } else {
+            Self::Damaged { seq, reason }
         }
     }
 

@@ -6,18 +6,24 @@
 //!
 //! ```text
 //! offset  size  field, little-endian
-//!      0     1  format, 1
-//!      1     8  sequence number of the first event
+//!      0     1  format, 2
+//!      1     8  sequence number of the first record
 //!      9     8  time of the batch, ms since 1970
-//!     17     4  number of events, at least 1
+//!     17     4  number of records, at least 1
 //!     21     8  epoch: the writer's term, never decreasing
 //!     29    32  hash of the row before (of the ledger's identity for the first)
-//!     61     n  payload
-//!   61+n     4  CRC-32 (IEEE) of everything before
+//!     61    32  Merkle root of the records
+//!     93     4  length of the payload
+//!     97     4  CRC-32 (IEEE) of everything before
+//!    101     n  payload
+//!  101+n     4  CRC-32 (IEEE) of everything before
 //! ```
 //!
-//! A row's hash is the BLAKE3 of all its bytes. The checksum finds accidents
-//! fast; the chain finds a row that was lost, swapped or rewritten.
+//! A row's hash is the BLAKE3 of its first 97 bytes. The checksums find accidents
+//! fast; the chain finds a row that was lost, swapped or rewritten, and the root ties
+//! the payload to it. So a row may lose its payload, which is then its first 101 bytes: the
+//! chain stays whole. Every format ends with the checksum of all that is before it, by which a
+//! row of a newer format is told from a damaged one.
 
 use std::fmt;
 
@@ -27,13 +33,16 @@ use nexnum_engine::time::Time;
 use crate::error::StorageError;
 
 /// The newest row format that this program writes and reads.
-pub const ROW_FORMAT: u8 = 1;
+pub const ROW_FORMAT: u8 = 2;
+
+/// Bytes of a header that its hash stands for.
+const HASHED_LEN: usize = 97;
+
+/// Bytes of a checksum.
+pub const CHECKSUM_LEN: usize = 4;
 
 /// Bytes before the payload.
-pub const HEADER_LEN: usize = 61;
-
-/// Bytes after the payload.
-pub const TRAILER_LEN: usize = 4;
+pub const HEADER_LEN: usize = HASHED_LEN + CHECKSUM_LEN;
 
 /// The longest payload of one row. A batch is what gathered during one sync, some
 /// 10⁴ events of 10² bytes; a length above this is damage or a runaway caller.
@@ -92,28 +101,38 @@ impl fmt::Debug for LedgerId {
     }
 }
 
-/// What one commit brings: events `first` to `first + count - 1`, encoded.
+/// What one commit brings: records `first` to `first + count - 1`, encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batch<'a> {
-    /// The sequence number of the first event.
+    /// The sequence number of the first record.
     pub first: Seq,
     /// The time the batch was decided at.
     pub at: Time,
-    /// How many events the payload holds, at least 1.
+    /// How many records the payload holds, at least 1.
     pub count: u32,
-    /// The events, encoded by the record codec; at most [`PAYLOAD_LEN_MAX`] bytes.
+    /// The Merkle root of the records.
+    pub root: Hash,
+    /// The records, encoded by their codec; at most [`PAYLOAD_LEN_MAX`] bytes.
     pub payload: &'a [u8],
 }
 
-/// A row as it is on disk, borrowed from its bytes.
+/// What a row is without its payload: what the chain links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RowRef<'a> {
-    /// The batch.
-    pub batch: Batch<'a>,
+pub struct RowHeader {
+    /// The sequence number of the first record.
+    pub first: Seq,
+    /// The time the batch was decided at.
+    pub at: Time,
+    /// How many records the payload holds, at least 1.
+    pub count: u32,
     /// The term of the writer.
     pub epoch: u64,
     /// The hash of the row before.
     pub prev: Hash,
+    /// The Merkle root of the records.
+    pub root: Hash,
+    /// Bytes of the payload.
+    pub payload_len: u32,
 }
 
 /// Why bytes are not a row.
@@ -121,8 +140,10 @@ pub struct RowRef<'a> {
 pub enum RowError {
     /// Fewer bytes than an empty payload needs.
     TooShort(usize),
-    /// A format that this program does not know.
-    UnknownFormat(u8),
+    /// An older format, which no released program wrote.
+    OlderFormat(u8),
+    /// A format that this program does not know; its checksum is right.
+    NewerFormat(u8),
     /// The checksum of the content and the stored one.
     Checksum {
         /// What the content gives.
@@ -134,13 +155,25 @@ pub enum RowError {
     Range,
     /// A payload above [`PAYLOAD_LEN_MAX`].
     TooLong(usize),
+    /// A payload of another length than the header says.
+    Length {
+        /// What is there.
+        found: usize,
+        /// What the header says.
+        said: u32,
+    },
 }
 
 impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::TooShort(len) => write!(f, "the row has only {len} bytes"),
-            Self::UnknownFormat(found) => {
+            Self::OlderFormat(found) => write!(
+                f,
+                "the row's format is {found}, that of a version before the first release; this \
+                 program reads {ROW_FORMAT}, and nothing turns one into the other"
+            ),
+            Self::NewerFormat(found) => {
                 write!(f, "the row's format is {found}, this program reads {ROW_FORMAT}")
             }
             Self::Checksum { computed, stored } => {
@@ -148,18 +181,48 @@ impl fmt::Display for RowError {
             }
             Self::Range => f.write_str("the row's sequence numbers are out of range"),
             Self::TooLong(len) => write!(f, "the row's payload has {len} bytes"),
+            Self::Length { found, said } => {
+                write!(f, "the row's payload has {found} bytes, not {said} as its header says")
+            }
         }
     }
 }
 
 impl std::error::Error for RowError {}
 
-impl RowRef<'_> {
-    /// The sequence number of the last event.
+impl RowHeader {
+    /// The sequence number of the last record.
     #[must_use]
     pub fn last(&self) -> Seq {
-        // A count of at least 1 and a range within u64 are checked before a RowRef exists.
-        Seq(self.batch.first.0 + u64::from(self.batch.count) - 1)
+        // A count of at least 1 and a range within u64 are checked before a header exists.
+        Seq(self.first.0 + u64::from(self.count) - 1)
+    }
+
+    /// The row's hash, which the next one carries.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        Hash(*blake3::hash(&self.hashed()).as_bytes())
+    }
+
+    fn hashed(&self) -> [u8; HASHED_LEN] {
+        let parts: [&[u8]; 8] = [
+            &[ROW_FORMAT],
+            &self.first.0.to_le_bytes(),
+            &self.at.0.to_le_bytes(),
+            &self.count.to_le_bytes(),
+            &self.epoch.to_le_bytes(),
+            &self.prev.0,
+            &self.root.0,
+            &self.payload_len.to_le_bytes(),
+        ];
+        let mut out = [0; HASHED_LEN];
+        let mut at = 0;
+        for part in parts {
+            out[at..at + part.len()].copy_from_slice(part);
+            at += part.len();
+        }
+        debug_assert_eq!(at, HASHED_LEN);
+        out
     }
 }
 
@@ -178,63 +241,74 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], StorageError> {
 
 /// Writes a row's bytes into `out`, replacing what was there.
 ///
-/// The caller has checked the batch's range and length.
-pub fn encode(row: &RowRef<'_>, out: &mut Vec<u8>) {
-    let batch = &row.batch;
+/// The caller has checked the range and the payload's length.
+pub fn encode(header: &RowHeader, payload: &[u8], out: &mut Vec<u8>) {
     out.clear();
-    out.reserve(HEADER_LEN + batch.payload.len() + TRAILER_LEN);
-    out.push(ROW_FORMAT);
-    out.extend_from_slice(&batch.first.0.to_le_bytes());
-    out.extend_from_slice(&batch.at.0.to_le_bytes());
-    out.extend_from_slice(&batch.count.to_le_bytes());
-    out.extend_from_slice(&row.epoch.to_le_bytes());
-    out.extend_from_slice(&row.prev.0);
-    debug_assert_eq!(out.len(), HEADER_LEN);
-    out.extend_from_slice(batch.payload);
+    out.reserve(HEADER_LEN + payload.len() + CHECKSUM_LEN);
+    out.extend_from_slice(&header.hashed());
+    out.extend_from_slice(&crc32fast::hash(out).to_le_bytes());
+    out.extend_from_slice(payload);
     out.extend_from_slice(&crc32fast::hash(out).to_le_bytes());
 }
 
-/// Reads a row's bytes.
+/// Reads a row's bytes: its header, and its payload unless that was dropped.
 ///
 /// # Errors
-/// [`RowError`] says what is wrong; the format is looked at first, then the
-/// checksum, then the meaning.
-pub fn decode(bytes: &[u8]) -> Result<RowRef<'_>, RowError> {
-    if let Some(&format) = bytes.first()
-        && format != ROW_FORMAT
-    {
-        return Err(RowError::UnknownFormat(format));
-    }
+/// [`RowError`] says what is wrong; the checksums are looked at first, then the format, then
+/// the meaning.
+pub fn decode(bytes: &[u8]) -> Result<(RowHeader, Option<&[u8]>), RowError> {
     let short = RowError::TooShort(bytes.len());
-    let (content, trailer) = bytes.split_last_chunk::<TRAILER_LEN>().ok_or(short)?;
-    let (header, payload) = content.split_first_chunk::<HEADER_LEN>().ok_or(short)?;
-    let (computed, stored) = (crc32fast::hash(content), u32::from_le_bytes(*trailer));
-    if computed != stored {
-        return Err(RowError::Checksum { computed, stored });
+    // A row of the first format ends with such a checksum too.
+    let content = checked(bytes)?;
+    match *content.first().ok_or(short)? {
+        ROW_FORMAT => {}
+        older @ ..ROW_FORMAT => return Err(RowError::OlderFormat(older)),
+        newer => return Err(RowError::NewerFormat(newer)),
     }
-    if payload.len() > PAYLOAD_LEN_MAX {
-        return Err(RowError::TooLong(payload.len()));
+    let (head, payload) = if content.len() == HASHED_LEN {
+        (content, None)
+    } else {
+        let (head, payload) = content.split_at_checked(HEADER_LEN).ok_or(short)?;
+        (checked(head)?, Some(payload))
+    };
+    let header = read_header(head.try_into().map_err(|_| short)?);
+    if let Some(payload) = payload {
+        if payload.len() > PAYLOAD_LEN_MAX {
+            return Err(RowError::TooLong(payload.len()));
+        }
+        if payload.len() != header.payload_len as usize {
+            let (found, said) = (payload.len(), header.payload_len);
+            return Err(RowError::Length { found, said });
+        }
     }
-    let first = Seq(u64::from_le_bytes(field(header, 1)));
-    let count = u32::from_le_bytes(field(header, 17));
-    if !in_range(first, count) {
+    if !in_range(header.first, header.count) {
         return Err(RowError::Range);
     }
-    Ok(RowRef {
-        batch: Batch { first, at: Time(u64::from_le_bytes(field(header, 9))), count, payload },
-        epoch: u64::from_le_bytes(field(header, 21)),
-        prev: Hash(field(header, 29)),
-    })
+    Ok((header, payload))
 }
 
-/// The hash of a row's bytes.
-#[must_use]
-pub fn hash(bytes: &[u8]) -> Hash {
-    Hash(*blake3::hash(bytes).as_bytes())
+/// What is before the checksum that it ends with.
+fn checked(bytes: &[u8]) -> Result<&[u8], RowError> {
+    let short = RowError::TooShort(bytes.len());
+    let (content, checksum) = bytes.split_last_chunk::<CHECKSUM_LEN>().ok_or(short)?;
+    let (computed, stored) = (crc32fast::hash(content), u32::from_le_bytes(*checksum));
+    if computed == stored { Ok(content) } else { Err(RowError::Checksum { computed, stored }) }
+}
+
+fn read_header(head: &[u8; HASHED_LEN]) -> RowHeader {
+    RowHeader {
+        first: Seq(u64::from_le_bytes(field(head, 1))),
+        at: Time(u64::from_le_bytes(field(head, 9))),
+        count: u32::from_le_bytes(field(head, 17)),
+        epoch: u64::from_le_bytes(field(head, 21)),
+        prev: Hash(field(head, 29)),
+        root: Hash(field(head, 61)),
+        payload_len: u32::from_le_bytes(field(head, 93)),
+    }
 }
 
 /// `N` bytes of the header from a constant offset.
-fn field<const N: usize>(header: &[u8; HEADER_LEN], at: usize) -> [u8; N] {
+fn field<const N: usize>(header: &[u8; HASHED_LEN], at: usize) -> [u8; N] {
     let mut out = [0; N];
     out.copy_from_slice(&header[at..at + N]);
     out
@@ -264,59 +338,108 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn golden() -> RowRef<'static> {
-        let batch = Batch {
+    const PAYLOAD: &[u8] = b"three records";
+
+    fn golden() -> RowHeader {
+        RowHeader {
             first: Seq(0x0102_0304_0506_0708),
             at: Time(1_795_000_000_123),
             count: 3,
-            payload: b"three events",
-        };
-        RowRef { batch, epoch: 7, prev: LedgerId([0xAB; 16]).genesis() }
+            epoch: 7,
+            prev: LedgerId([0xAB; 16]).genesis(),
+            root: Hash([0xCD; 32]),
+            payload_len: PAYLOAD.len() as u32,
+        }
+    }
+
+    fn golden_bytes() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(&golden(), PAYLOAD, &mut bytes);
+        bytes
+    }
+
+    /// With the checksum that it ends with put right.
+    fn summed(content: &[u8]) -> Vec<u8> {
+        [content, &crc32fast::hash(content).to_le_bytes()].concat()
     }
 
     #[test]
-    fn the_first_format_keeps_its_bytes() {
-        let mut bytes = Vec::new();
-        encode(&golden(), &mut bytes);
+    fn the_second_format_keeps_its_bytes() {
+        let bytes = golden_bytes();
         let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-        let expected = concat!(
-            "01",
+        let expected = [
+            "02",
             "0807060504030201",
             "7b5e56eea1010000",
             "03000000",
             "0700000000000000",
             "db14b27c9b926fb49d75e810fc074063334e0e867e5b02a970d8c532d306f877",
-            "7468726565206576656e7473",
-            "50f93d06",
-        );
-        assert_eq!(hex, expected);
+            &"cd".repeat(32),
+            "0d000000",
+            "b5ba6884",
+            "7468726565207265636f726473",
+            "daf80fe2",
+        ];
+        assert_eq!(hex, expected.concat());
         assert_eq!(
-            hash(&bytes).to_string(),
-            "16531f490dd9b99e1c9789c3876c9fec7395de0ff7d330288a53f2822980895e"
+            golden().hash().to_string(),
+            "ac54e9441f4cddfe3daa1a9ecdd4b0aba0ec5df2a70cbf997809469926963664"
         );
-        assert_eq!(decode(&bytes), Ok(golden()));
+        assert_eq!(decode(&bytes), Ok((golden(), Some(PAYLOAD))));
     }
 
     #[test]
     fn every_flipped_bit_and_every_cut_is_noticed() {
-        let mut bytes = Vec::new();
-        encode(&golden(), &mut bytes);
+        let mut bytes = golden_bytes();
         for bit in 0..bytes.len() * 8 {
             bytes[bit / 8] ^= 1 << (bit % 8);
             assert!(decode(&bytes).is_err(), "bit {bit}");
             bytes[bit / 8] ^= 1 << (bit % 8);
         }
         for len in 0..bytes.len() {
-            assert!(decode(&bytes[..len]).is_err(), "{len} bytes");
+            let whole = decode(&bytes[..len]).is_ok_and(|(_, payload)| payload.is_some());
+            assert!(!whole, "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn a_row_without_its_payload_keeps_its_place_in_the_chain() {
+        let bytes = golden_bytes();
+        assert_eq!(decode(&bytes[..HEADER_LEN]), Ok((golden(), None)));
+        assert_eq!(golden().hash(), decode(&bytes).unwrap().0.hash());
+    }
+
+    #[test]
+    fn rows_of_other_formats_are_told_from_damaged_ones() {
+        let bytes = golden_bytes();
+        let of = |format: u8| {
+            let content = [&[format], &bytes[1..bytes.len() - CHECKSUM_LEN]].concat();
+            decode(&summed(&content)).unwrap_err()
+        };
+        assert_eq!(of(1), RowError::OlderFormat(1));
+        assert_eq!(of(3), RowError::NewerFormat(3));
+        assert_eq!(decode(&summed(&[9; 5])), Err(RowError::NewerFormat(9)));
+        let flipped = [&[3], &bytes[1..]].concat();
+        let damaged = decode(&flipped);
+        assert!(matches!(damaged, Err(RowError::Checksum { .. })), "{damaged:?}");
+    }
+
+    #[test]
+    fn a_payload_of_another_length_than_the_header_says_is_refused() {
+        let bytes = golden_bytes();
+        for payload in [&PAYLOAD[1..], b"more than three records", b""] {
+            let row = summed(&[&bytes[..HEADER_LEN], payload].concat());
+            let (found, said) = (payload.len(), PAYLOAD.len() as u32);
+            assert_eq!(decode(&row), Err(RowError::Length { found, said }));
         }
     }
 
     #[test]
     fn a_row_outside_the_range_of_sequence_numbers_is_refused() {
         for (first, count) in [(0, 1), (1, 0), (u64::MAX, 2), (0, 0)] {
-            let batch = Batch { first: Seq(first), at: Time(0), count, payload: b"" };
+            let header = RowHeader { first: Seq(first), count, payload_len: 0, ..golden() };
             let mut bytes = Vec::new();
-            encode(&RowRef { batch, epoch: 0, prev: Hash::default() }, &mut bytes);
+            encode(&header, b"", &mut bytes);
             assert_eq!(decode(&bytes), Err(RowError::Range), "{first} {count}");
         }
     }
@@ -338,13 +461,14 @@ mod tests {
         #[test]
         fn what_was_encoded_decodes_to_itself(
             first in 1..u64::MAX / 2, at: u64, count in 1..u32::MAX, epoch: u64, prev: [u8; 32],
-            payload in prop::collection::vec(any::<u8>(), 0..200),
+            root: [u8; 32], payload in prop::collection::vec(any::<u8>(), 0..200),
         ) {
-            let batch = Batch { first: Seq(first), at: Time(at), count, payload: &payload };
-            let row = RowRef { batch, epoch, prev: Hash(prev) };
+            let (first, at, prev, root) = (Seq(first), Time(at), Hash(prev), Hash(root));
+            let payload_len = payload.len() as u32;
+            let header = RowHeader { first, at, count, epoch, prev, root, payload_len };
             let mut bytes = Vec::new();
-            encode(&row, &mut bytes);
-            prop_assert_eq!(decode(&bytes), Ok(row));
+            encode(&header, &payload, &mut bytes);
+            prop_assert_eq!(decode(&bytes), Ok((header, Some(&payload[..]))));
         }
     }
 }

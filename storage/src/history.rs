@@ -5,9 +5,10 @@
 //! never waits for the disk on its own account, except now and then. Leaves to
 //! others: what a row means, and feeding it from the ledger after the cursor.
 //!
-//! It is derived data: a file that is damaged, of another ledger or ahead of this
-//! one is set aside, and a new one begins at cursor 0, to be filled from the ledger,
-//! which alone then holds what memory has let go of.
+//! It is derived data: a file that is damaged, of another ledger or of another version is
+//! set aside, and a new one begins at cursor 0, to be filled from the ledger, which
+//! alone then holds what memory has let go of. One that is ahead of its ledger proves that
+//! the ledger was rolled back: it stays where it is, and nothing starts over it.
 
 mod rows;
 
@@ -47,6 +48,11 @@ const DURABLE_EVERY: u32 = 256;
 const CACHE_BYTES: usize = 16 << 20;
 
 const META_ID: &str = "ledger";
+const META_FORMAT: &str = "format";
+
+/// What rows mean and how they are written: one more with each change of either. A file with
+/// another one, or without one, is set aside and filled anew from the ledger.
+const FORMAT: u32 = 2;
 
 /// How a history came to be open.
 #[derive(Debug, PartialEq, Eq)]
@@ -88,7 +94,8 @@ impl HistoryTables {
     /// Opens the history of ledger `id`, which ends at `last`, or begins a new one.
     ///
     /// # Errors
-    /// [`StorageError::InUse`], or a failure of the system: not damage, which is set aside.
+    /// [`StorageError::InUse`], [`StorageError::Ahead`] of the ledger, or a failure of the
+    /// system: not damage, which is set aside.
     pub fn open(path: &Path, id: LedgerId, last: Seq) -> Result<(Self, Opening), StorageError> {
         let opened = open_file(path).and_then(|backend| Self::open_on(backend, path, id, last));
         match opened {
@@ -131,6 +138,8 @@ impl HistoryTables {
             {
                 let mut meta = transaction.open_table(META).map_err(|e| failed(e.into()))?;
                 meta.insert(META_ID, &id.0[..]).map_err(|e| failed(e.into()))?;
+                let format = FORMAT.to_le_bytes();
+                meta.insert(META_FORMAT, &format[..]).map_err(|e| failed(e.into()))?;
                 meta.insert(META_CURSOR, &[0; 8][..]).map_err(|e| failed(e.into()))?;
             }
             transaction.commit().map_err(|e| failed(e.into()))
@@ -141,7 +150,8 @@ impl HistoryTables {
     /// The history on any backend; `place` names it in errors.
     ///
     /// # Errors
-    /// [`StorageError::DamagedFile`], [`StorageError::OtherLedger`], or the failure.
+    /// [`StorageError::DamagedFile`], [`StorageError::OtherLedger`], [`StorageError::Ahead`],
+    /// or the failure.
     pub fn open_on(
         backend: impl StorageBackend,
         place: &Path,
@@ -155,10 +165,10 @@ impl HistoryTables {
             let (expected, found) = (id.to_string(), found.to_string());
             return Err(StorageError::OtherLedger { path: place.to_owned(), expected, found });
         }
+        history.check_format()?;
         let cursor = Seq(u64::from_le_bytes(history.read_meta(META_CURSOR)?));
         if cursor > last {
-            let reason = format!("it speaks of sequence {cursor}, the ledger ends at {last}");
-            return Err(StorageError::damaged_file(place, reason));
+            return Err(StorageError::Ahead { path: place.to_owned(), cursor, last });
         }
         *history.writer.lock() = Writer { cursor, durable: cursor, since_durable: 0 };
         Ok(history)
@@ -381,6 +391,14 @@ impl HistoryTables {
         })
     }
 
+    fn check_format(&self) -> Result<(), StorageError> {
+        let found = u32::from_le_bytes(self.read_meta(META_FORMAT)?);
+        if found == FORMAT {
+            return Ok(());
+        }
+        Err(self.damaged(format!("its format is {found}, this program reads {FORMAT}")))
+    }
+
     fn read_meta<const N: usize>(&self, key: &str) -> Result<[u8; N], StorageError> {
         guarded(&self.database.place, || {
             let meta = self.table(&self.database.begin_read()?, META)?;
@@ -465,6 +483,7 @@ pub fn check(path: &Path, id: LedgerId) -> Result<Option<Seq>, StorageError> {
     if found != id {
         return Err(history.damaged(format!("it belongs to ledger {found}")));
     }
+    history.check_format()?;
     guarded(path, || history.check_rows())?;
     Ok(Some(Seq(u64::from_le_bytes(history.read_meta(META_CURSOR)?))))
 }

@@ -1,5 +1,6 @@
 //! The tables of a ledger's database, and which ledger they say it is.
 
+use std::cmp::Ordering;
 use std::path::Path;
 
 use redb::{ReadableDatabase, TableDefinition, WriteTransaction};
@@ -15,8 +16,8 @@ const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta")
 const META_ID: &str = "ledger";
 const META_FORMAT: &str = "format";
 
-/// The newest layout of the tables that this program knows.
-const TABLES_FORMAT: u32 = 1;
+/// The layout of the tables and rows that this program writes and reads.
+const TABLES_FORMAT: u32 = 2;
 
 /// The database's page cache. The ledger is written at its end and read once from
 /// its beginning; redb's default of 1 GiB would fill an edge box for nothing.
@@ -50,9 +51,11 @@ pub(crate) fn read_identity<D: ReadableDatabase>(
         };
         let format: [u8; 4] = read_meta(&meta, META_FORMAT, place)?;
         let found = u32::from_le_bytes(format);
-        if found > TABLES_FORMAT {
-            let path = place.clone();
-            return Err(StorageError::NewerFormat { path, found, known: TABLES_FORMAT });
+        let (path, known) = (place.clone(), TABLES_FORMAT);
+        match found.cmp(&known) {
+            Ordering::Less => return Err(StorageError::OlderFormat { path, found, known }),
+            Ordering::Equal => {}
+            Ordering::Greater => return Err(StorageError::NewerFormat { path, found, known }),
         }
         Ok(LedgerId(read_meta(&meta, META_ID, place)?))
     })

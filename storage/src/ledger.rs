@@ -18,7 +18,7 @@ use crate::backend::{
 };
 use crate::error::StorageError;
 use crate::file::sync_folder;
-use crate::format::{self, Batch, LedgerId, PAYLOAD_LEN_MAX, RowRef};
+use crate::format::{self, Batch, LedgerId, PAYLOAD_LEN_MAX, RowHeader};
 use crate::identity::{CACHE_BYTES, ROWS, read_identity, write_identity};
 use crate::manifest::{Manifest, Tip};
 use crate::overlay::Overlay;
@@ -175,6 +175,12 @@ impl RedbLedger {
         self.reader.id()
     }
 
+    /// This opening's term, which its rows carry.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// A handle for reading beside the writer, on any thread.
     #[must_use]
     pub fn reader(&self) -> Reader {
@@ -215,13 +221,16 @@ impl Ledger for RedbLedger {
             return Err(StorageError::Fenced { expected, last: self.last.seq });
         }
         check(batch, self.last.seq)?;
-        let row = RowRef { batch: *batch, epoch: self.epoch, prev: self.last.hash };
-        format::encode(&row, &mut self.row);
+        let Batch { first, at, count, root, payload } = *batch;
+        let payload_len = payload.len() as u32;
+        let (epoch, prev) = (self.epoch, self.last.hash);
+        let header = RowHeader { first, at, count, epoch, prev, root, payload_len };
+        format::encode(&header, payload, &mut self.row);
         if let Err(error) = self.commit(batch.first) {
             self.poisoned = true;
             return Err(error);
         }
-        self.last = Position { seq: row.last(), hash: format::hash(&self.row) };
+        self.last = Position { seq: header.last(), hash: header.hash() };
         let manifest = self.manifest();
         if let Some(tip) = &mut self.tip
             && let Err(error) = tip.note(&manifest)

@@ -18,7 +18,9 @@ pub mod history;
 mod identity;
 pub mod ledger;
 pub mod manifest;
+pub mod merkle;
 mod overlay;
+pub mod payload;
 mod position;
 pub mod reader;
 pub mod record;
@@ -28,8 +30,11 @@ mod wire;
 
 pub use error::StorageError;
 pub use folder::Folder;
-pub use format::{Batch, Hash, LedgerId};
+pub use format::{Batch, Hash, LedgerId, RowHeader};
+
 pub use ledger::{Ledger, RedbLedger};
 pub use manifest::Manifest;
+pub use merkle::Salt;
+pub use payload::Payload;
 pub use position::Position;
 pub use reader::{LedgerRow, Reader, Rows};

@@ -14,7 +14,7 @@ use redb::{Database, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableT
 
 use crate::backend::{Opened, Unwritten, guarded, open_unwritten};
 use crate::error::StorageError;
-use crate::format::{self, Hash, LedgerId, RowRef};
+use crate::format::{self, Hash, LedgerId, RowError, RowHeader};
 use crate::identity::{CACHE_BYTES, ROWS, read_identity};
 use crate::manifest::Manifest;
 use crate::position::Position;
@@ -26,31 +26,28 @@ const REPORT_ROWS: u64 = 256;
 /// A row with its payload, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerRow {
-    /// The sequence number of the first event.
-    pub first: Seq,
-    /// The time the batch was decided at.
-    pub at: Time,
-    /// How many events the payload holds, at least 1.
-    pub count: u32,
-    /// The writer's term.
-    pub epoch: u64,
+    /// What it is without its payload.
+    pub header: RowHeader,
     /// The hash of this row.
     pub hash: Hash,
-    /// The encoded events.
-    pub payload: Vec<u8>,
+    /// The encoded records.
+    payload: Option<Vec<u8>>,
 }
 
 impl LedgerRow {
-    /// The sequence number of the last event.
-    #[must_use]
-    pub fn last(&self) -> Seq {
-        Seq(self.first.0 + u64::from(self.count) - 1)
+    /// The encoded records.
+    ///
+    /// # Errors
+    /// [`StorageError::Damaged`] if they were dropped: only the row's place in the chain is left.
+    pub fn payload(&self) -> Result<&[u8], StorageError> {
+        let reason = "what this row held is not there any more; only its hashes are";
+        self.payload.as_deref().ok_or_else(|| StorageError::damaged(self.header.first, reason))
     }
 
     /// Where the ledger stands after this row.
     #[must_use]
     pub fn position(&self) -> Position {
-        Position { seq: self.last(), hash: self.hash }
+        Position { seq: self.header.last(), hash: self.hash }
     }
 }
 
@@ -166,7 +163,7 @@ impl Reader {
         let found = self.row_at_or_before(Seq(u64::MAX))?;
         Ok(found.map_or_else(
             || (Position { seq: Seq(0), hash: self.id.genesis() }, 0),
-            |row| (row.position(), row.epoch),
+            |row| (row.position(), row.header.epoch),
         ))
     }
 
@@ -180,7 +177,7 @@ impl Reader {
             return Ok(Some(self.id.genesis()));
         }
         let row = self.row_at_or_before(seq)?;
-        Ok(row.filter(|row| row.last() == seq).map(|row| row.hash))
+        Ok(row.filter(|row| row.header.last() == seq).map(|row| row.hash))
     }
 
     /// The rows from the one that holds `from` on, as they are now. The first may
@@ -206,23 +203,25 @@ impl Reader {
         })
     }
 
-    /// The position of the first event that happened at or after a moment; the one after the
-    /// end if none did. A search by halves, since time never runs back in a ledger.
+    /// Where the row begins in which the first event may be that happened at or after a moment:
+    /// no such event is before it. A search by halves, since time never runs back in a ledger.
     ///
     /// # Errors
     /// If a row on the way is damaged or cannot be read.
     pub fn first_since(&self, at: Time) -> Result<Seq, StorageError> {
-        // Events before `least` happened earlier; those from `most` on did not.
+        // Rows that begin before `least` are earlier; those that begin from `most` on are not.
         let (mut least, mut most) = (1, self.last()?.seq.0 + 1);
         while least < most {
             let middle = Seq(least + (most - least) / 2);
-            match self.row_at_or_before(middle)? {
+            match self.row_at_or_before(middle)?.map(|row| row.header) {
                 Some(row) if row.at < at => least = row.last().0 + 1,
                 Some(row) => most = row.first.0.max(least),
                 None => return Err(StorageError::damaged(middle, "the row is missing")),
             }
         }
-        Ok(Seq(least))
+        // The row before has the time of its first group: its last ones may be of that moment.
+        let before = self.row_at_or_before(Seq(least - 1))?;
+        Ok(before.map_or(Seq(least), |row| row.header.first))
     }
 
     /// How many rows there are.
@@ -259,7 +258,7 @@ impl Reader {
             let mut range = table.range(..=seq.0).map_err(|e| self.failed(e))?;
             let Some(entry) = range.next_back() else { return Ok(None) };
             let (key, value) = entry.map_err(|e| self.failed(e))?;
-            owned(Seq(key.value()), value.value()).map(|(row, _)| Some(row))
+            owned(Seq(key.value()), value.value()).map(Some)
         })
     }
 
@@ -281,23 +280,19 @@ fn key_at_or_before(
     Ok(entry.map(|(key, _)| key.value()))
 }
 
-/// The row under `key` with its own payload, and the hash that it carries.
-fn owned(key: Seq, bytes: &[u8]) -> Result<(LedgerRow, Hash), StorageError> {
-    let RowRef { batch, epoch, prev } =
-        format::decode(bytes).map_err(|e| StorageError::damaged(key, e.to_string()))?;
-    if batch.first != key {
-        let reason = format!("the row here says that it begins at {}", batch.first);
+/// The row under `key`, with a payload of its own.
+fn owned(key: Seq, bytes: &[u8]) -> Result<LedgerRow, StorageError> {
+    let (header, payload) = format::decode(bytes).map_err(|error| match error {
+        RowError::NewerFormat(_) => {
+            StorageError::NewerLedger { seq: key, reason: error.to_string() }
+        }
+        _ => StorageError::damaged(key, error.to_string()),
+    })?;
+    if header.first != key {
+        let reason = format!("the row here says that it begins at {}", header.first);
         return Err(StorageError::damaged(key, reason));
     }
-    let row = LedgerRow {
-        first: batch.first,
-        at: batch.at,
-        count: batch.count,
-        epoch,
-        hash: format::hash(bytes),
-        payload: batch.payload.to_vec(),
-    };
-    Ok((row, prev))
+    Ok(LedgerRow { header, hash: header.hash(), payload: payload.map(<[u8]>::to_vec) })
 }
 
 /// Checked rows in order, from [`Reader::read`]. Ends after the first error.
@@ -339,18 +334,19 @@ impl Rows {
             let reason = format!("the row is missing; the next one begins at {key}");
             return Err(StorageError::damaged(self.next, reason));
         }
-        let (row, prev) = owned(key, value.value())?;
+        let row = owned(key, value.value())?;
+        let RowHeader { epoch, prev, .. } = row.header;
         if self.prev.is_some_and(|expected| expected != prev) {
             let reason = "the chain breaks: this row was not written after the one before it";
             return Err(StorageError::damaged(key, reason));
         }
-        if row.epoch < self.epoch {
-            let reason = format!("its epoch {} is before {}", row.epoch, self.epoch);
+        if epoch < self.epoch {
+            let reason = format!("its epoch {epoch} is before {}", self.epoch);
             return Err(StorageError::damaged(key, reason));
         }
-        self.next = Seq(row.last().0.saturating_add(1));
+        self.next = Seq(row.header.last().0.saturating_add(1));
         self.prev = Some(row.hash);
-        self.epoch = row.epoch;
+        self.epoch = epoch;
         Ok(Some(row))
     }
 }
@@ -363,7 +359,7 @@ impl Iterator for Rows {
             let result = self.advance_guarded();
             self.done = !matches!(result, Ok(Some(_)));
             match result {
-                Ok(Some(row)) if row.last() < self.from => {}
+                Ok(Some(row)) if row.header.last() < self.from => {}
                 result => return result.transpose(),
             }
         }

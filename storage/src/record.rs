@@ -1,19 +1,21 @@
 //! How an event and a row of state are written in bytes. This is the ledger's format:
 //! what is written once must be readable for ever, so tags and field orders only grow.
 //!
-//! An enum is its tag; a struct is its fields; values are those of `wire`.
+//! An enum is its tag, and a frame of what its variant holds; a struct is a frame of its fields;
+//! frames and values are those of `wire`.
 
 use nexnum_engine::account::{Book, Sale, TransactionKind};
 use nexnum_engine::activation::{ActivationState, Assignment, Message};
 use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
-    AccountEvent, CallbackEvent, ChargeReason, Closing, Completion, Event, Idempotency,
-    MemoryEvent, OfferEvent, OfferTerms, OrderEvent, OrphanEnd, Placement, ProviderKind,
-    ProviderWord, Receipt, Scope, Terms, UpstreamEvent,
+    AccountEvent, CallbackEvent, CatalogVersion, ChargeReason, Closing, Completion, Epoch, Event,
+    Idempotency, LedgerEvent, LedgerTerms, MemoryEvent, OfferEvent, OfferTerms, OrderEvent,
+    OrphanEnd, Placement, ProviderKind, ProviderWord, Receipt, Scope, Terms, UpstreamEvent,
 };
+use nexnum_engine::group::{ActingFor, Actor};
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, MessageId, Number, OfferId, OrderId,
-    Product, ProviderId, Seq, ServiceId,
+    PersonId, Product, ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
@@ -26,20 +28,19 @@ use nexnum_engine::state::{
 use nexnum_engine::time::Time;
 
 pub use crate::wire::RecordError;
-use crate::wire::{Wire, take_bytes};
+use crate::wire::{Wire, put_frame, take_bytes, take_frame};
 
-/// The events of a batch as bytes.
-pub fn encode_events(events: &[Event], out: &mut Vec<u8>) {
-    (events.len() as u64).put(out);
-    events.iter().for_each(|event| event.put(out));
+/// An event as bytes, appended to `out`.
+pub fn encode_event(event: &Event, out: &mut Vec<u8>) {
+    event.put(out);
 }
 
-/// The events of a batch from its bytes.
+/// Takes an event from the beginning of the bytes.
 ///
 /// # Errors
 /// What is wrong with the bytes.
-pub fn decode_events(bytes: &[u8]) -> Result<Vec<Event>, RecordError> {
-    decode(bytes)
+pub fn decode_event(input: &mut &[u8]) -> Result<Event, RecordError> {
+    Event::take(input)
 }
 
 /// One row of state as bytes, appended to `out`.
@@ -128,53 +129,63 @@ macro_rules! newtypes {
     )*};
 }
 
-/// Structs are their fields in this order; a new field makes a new tag where it is used.
+/// Structs are a frame of their fields in this order; new ones go to the end.
 macro_rules! structs {
     ($($name:ident { $($field:ident),* })*) => {$(
         impl Wire for $name {
             fn put(&self, out: &mut Vec<u8>) {
                 let Self { $($field),* } = self;
-                $($field.put(out);)*
+                put_frame(out, |out| { $($field.put(out);)* });
             }
 
             fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
-                $(let $field = Wire::take(input)?;)*
-                Ok(Self { $($field),* })
+                take_frame(input, |frame| {
+                    $(let $field = Wire::take(frame)?;)*
+                    Ok(Self { $($field),* })
+                })
             }
         }
     )*};
 }
 
-/// Enums are a tag and the variant's fields; tags are never used again.
+/// What is made of the fields of a frame, or of nothing.
+macro_rules! taken {
+    ($input:ident, $made:expr) => {
+        Ok($made)
+    };
+    ($input:ident, $made:expr, $($item:ident),+) => {
+        take_frame($input, |frame| {
+            $(let $item = Wire::take(frame)?;)+
+            Ok($made($($item),+))
+        })
+    };
+}
+
+/// Enums are a tag, and a frame of what the variant holds; tags are never used again.
 macro_rules! enums {
-    ($($name:ident { $($tag:literal $variant:ident
-        $({ $($field:ident),* })? $(( $($item:ident),* ))?),* $(,)? })*) => {$(
+    ($($name:ident { $($tag:literal $variant:ident $(( $($item:ident),* ))?),* $(,)? })*) => {$(
         impl Wire for $name {
             fn put(&self, out: &mut Vec<u8>) {
                 match self {$(
-                    Self::$variant $({ $($field),* })? $(( $($item),* ))? => {
+                    Self::$variant $(( $($item),* ))? => {
                         out.push($tag);
-                        $($($field.put(out);)*)?
-                        $($($item.put(out);)*)?
+                        $(put_frame(out, |out| { $($item.put(out);)* });)?
                     }
                 )*}
             }
 
             fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
                 match take_bytes(input, 1)?[0] {
-                    $($tag => {
-                        $($(let $field = Wire::take(input)?;)*)?
-                        $($(let $item = Wire::take(input)?;)*)?
-                        Ok(Self::$variant $({ $($field),* })? $(( $($item),* ))?)
-                    })*
-                    _ => Err(RecordError::UnknownTag),
+                    $($tag => taken!(input, Self::$variant $(, $($item),*)?),)*
+                    _ => Err(RecordError::NewerTag),
                 }
             }
         }
     )*};
 }
 
-/// Events have one flat table of tags, whatever their subjects are.
+/// Events have one flat table of tags, whatever their subjects are. Each is a tag and a frame;
+/// one that is a struct has that struct's.
 macro_rules! events {
     ($($tag:literal $subject:ident($of:ident::$variant:ident)
         $({ $($field:ident),* })? $(($item:ident))?),* $(,)?) => {
@@ -183,7 +194,7 @@ macro_rules! events {
                 match self {$(
                     Self::$subject($of::$variant $({ $($field),* })? $(($item))?) => {
                         out.push($tag);
-                        $($($field.put(out);)*)?
+                        $(put_frame(out, |out| { $($field.put(out);)* });)?
                         $($item.put(out);)?
                     }
                 )*}
@@ -192,11 +203,13 @@ macro_rules! events {
             fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
                 match take_bytes(input, 1)?[0] {
                     $($tag => {
-                        $($(let $field = Wire::take(input)?;)*)?
-                        $(let $item = Wire::take(input)?;)?
-                        Ok(Self::$subject($of::$variant $({ $($field),* })? $(($item))?))
+                        $(take_frame(input, |frame| {
+                            $(let $field = Wire::take(frame)?;)*
+                            Ok(Self::$subject($of::$variant { $($field),* }))
+                        }))?
+                        $(Wire::take(input).map(|$item| Self::$subject($of::$variant($item))))?
                     })*
-                    _ => Err(RecordError::UnknownTag),
+                    _ => Err(RecordError::NewerTag),
                 }
             }
         }
@@ -205,11 +218,14 @@ macro_rules! events {
 
 newtypes!(
     AccountId, CallbackId, CountryId, KeyId, MessageId, Micros, Number, OfferId, CarrierId,
-    OrderId, ProviderId, Seq, ServiceId, Time
+    OrderId, PersonId, ProviderId, Seq, ServiceId, Time
 );
 
 structs! {
     Product { country, service }
+    LedgerTerms { currency, permutation }
+    CatalogVersion { countries, services, hash }
+    Epoch { epoch, node, program, rules, catalog }
     Terms { offer, provider, price, cost }
     OfferTerms { offer, cost, price, stock }
     Idempotency { key, fingerprint }
@@ -242,6 +258,8 @@ structs! {
 }
 
 enums! {
+    Actor { 1 System, 2 Key(id), 3 Person(id), 4 Worker(provider) }
+    ActingFor { 1 Account(id), 2 Parent(id), 3 Plan(person) }
     Scope { 1 Trade, 2 Admin }
     ProviderKind { 1 Own, 2 Driven }
     Closing { 1 Completed, 2 Cancelled, 3 TimedOut }
@@ -287,6 +305,8 @@ enums! {
         20 EndedUpstream(id),
         21 EndedByProvider(id, word),
         22 Named(id, attempt, named),
+        23 Ledger(terms),
+        24 Epoch(epoch),
     }
 }
 
@@ -324,5 +344,7 @@ events! {
     31 Upstream(UpstreamEvent::EndedUpstream) { order },
     32 Upstream(UpstreamEvent::EndedByProvider) { order, word },
     33 Order(OrderEvent::MessageCompleted)(completion),
+    35 Ledger(LedgerEvent::LedgerOpened)(terms),
+    36 Ledger(LedgerEvent::EpochBegan)(epoch),
     34 Upstream(UpstreamEvent::PurchaseNamed) { order, attempt, provider, external_id, cost },
 }

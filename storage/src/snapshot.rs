@@ -10,7 +10,7 @@
 //! ```text
 //! offset  size  field, little-endian
 //!      0     8  "nexnum\0s"
-//!      8     1  format, 1
+//!      8     1  format, 2
 //!      9    16  ledger
 //!     25     8  sequence number
 //!     33     8  time, ms since 1970
@@ -35,7 +35,7 @@ use crate::position::Position;
 use crate::reader::Reader;
 
 const MAGIC: &[u8; 8] = b"nexnum\0s";
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 const HEADER_LEN: usize = 113;
 const TRAILER_LEN: usize = 32;
 const ENDING: &str = "nxs";
@@ -288,12 +288,12 @@ mod tests {
     }
 
     #[test]
-    fn the_first_format_keeps_its_bytes() {
+    fn the_second_format_keeps_its_bytes() {
         let (header, bytes) = golden();
         let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
         let expected = [
             "6e65786e756d0073",
-            "01",
+            "02",
             &"ab".repeat(16),
             "0201000000000000",
             "0403020100000000",
@@ -301,7 +301,7 @@ mod tests {
             &"22".repeat(32),
             "0900000000000000",
             "746865207374617465",
-            "372e420525795e2f5e231fbd60e79d0338d26a7fbde2e20a4bf68b37a5431b74",
+            "6c816798641f635215e4a1c9f65d17fd7382ccaaa64cef5fd84e2760231a37d6",
         ];
         assert_eq!(hex, expected.concat());
         assert_eq!(decode(&bytes), Ok((header, &b"the state"[..])));

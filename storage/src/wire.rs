@@ -1,8 +1,13 @@
-//! Values as bytes: integers, texts, lists. What a record is made of (`record`).
+//! Values as bytes: integers, texts, lists, frames. What a record is made of (`record`).
 //!
-//! Integers are LEB128, signed ones zigzag first; digests are 16 or 32 raw bytes; text,
+//! Integers are LEB128, signed ones zigzag first; digests and keys are raw bytes of a known number; text,
 //! bytes and lists carry their length. Decoding is total: any bytes give a value or an
 //! error, without a panic and without allocating more than they justify.
+//!
+//! What has fields stands in a frame, which is its length and then the fields in their order. A
+//! frame grows at its end only, by optional fields. One that ends before an optional field does
+//! not record it: that never reads as zero. One that goes on after the last field that is known,
+//! and a tag that is not known, were written by a newer program ([`RecordError::is_newer`]).
 
 use std::sync::Arc;
 
@@ -12,18 +17,32 @@ pub enum RecordError {
     /// The bytes end inside a value.
     #[error("the record ends inside a value")]
     Truncated,
+    /// An event that comes before the head of its group.
+    #[error("the record is an event without the head of a group before it")]
+    NoHead,
     /// Bytes are left after the last value.
     #[error("the record goes on after its last value")]
     Trailing,
-    /// A tag that this version does not know.
-    #[error("the record has an unknown tag")]
-    UnknownTag,
+    /// A tag that this version does not know: a newer one wrote it.
+    #[error("the record has a tag that this version does not know")]
+    NewerTag,
+    /// A frame that goes on after the fields that this version knows: a newer one wrote it.
+    #[error("the record has fields that this version does not know")]
+    NewerField,
     /// An integer above the range of its field, or not in its shortest form.
     #[error("the record has an integer out of range")]
     OutOfRange,
     /// A text that is not UTF-8.
     #[error("the record has a text that is not UTF-8")]
     NotText,
+}
+
+impl RecordError {
+    /// Whether a newer version wrote the record, provided that its bytes are not damaged.
+    #[must_use]
+    pub const fn is_newer(self) -> bool {
+        matches!(self, Self::NewerTag | Self::NewerField)
+    }
 }
 
 /// A value with one way to be written.
@@ -36,6 +55,69 @@ pub(crate) fn take_bytes<'a>(input: &mut &'a [u8], len: usize) -> Result<&'a [u8
     let (head, tail) = input.split_at_checked(len).ok_or(RecordError::Truncated)?;
     *input = tail;
     Ok(head)
+}
+
+/// Writes a frame around what `fields` writes.
+pub(crate) fn put_frame(out: &mut Vec<u8>, fields: impl FnOnce(&mut Vec<u8>)) {
+    let at = out.len();
+    // Most frames are short, so that their length fits the byte that is kept for it.
+    out.push(0);
+    fields(out);
+    let len = out.len() - at - 1;
+    if len < 0x80 {
+        out[at] = len as u8;
+    } else {
+        let mut prefix = Vec::with_capacity(4);
+        (len as u64).put(&mut prefix);
+        out.splice(at..=at, prefix);
+    }
+}
+
+/// Takes a frame, and from it what `fields` takes.
+pub(crate) fn take_frame<T>(
+    input: &mut &[u8],
+    fields: impl FnOnce(&mut &[u8]) -> Result<T, RecordError>,
+) -> Result<T, RecordError> {
+    let len = usize::try_from(u64::take(input)?).map_err(|_| RecordError::Truncated)?;
+    let mut frame = take_bytes(input, len)?;
+    let taken = fields(&mut frame)?;
+    if frame.is_empty() { Ok(taken) } else { Err(RecordError::NewerField) }
+}
+
+/// Writes the optional fields at the end of a frame: up to the last one that is recorded.
+pub(crate) struct Optional<'a> {
+    out: &'a mut Vec<u8>,
+    /// Bytes up to the last one that is recorded.
+    recorded: usize,
+}
+
+impl<'a> Optional<'a> {
+    pub(crate) fn at_end_of(out: &'a mut Vec<u8>) -> Self {
+        let recorded = out.len();
+        Self { out, recorded }
+    }
+
+    pub(crate) fn put<T: Wire>(mut self, field: &Option<T>) -> Self {
+        field.put(self.out);
+        if field.is_some() {
+            self.recorded = self.out.len();
+        }
+        self
+    }
+
+    pub(crate) fn end(self) {
+        self.out.truncate(self.recorded);
+    }
+}
+
+/// Takes an optional field at the end of a frame.
+pub(crate) fn take_optional<T: Wire>(frame: &mut &[u8]) -> Result<Option<T>, RecordError> {
+    if frame.is_empty() {
+        return Ok(None);
+    }
+    let field = <Option<T> as Wire>::take(frame)?;
+    // A frame ends with a field that is recorded: there is one way to write it.
+    if field.is_none() && frame.is_empty() { Err(RecordError::OutOfRange) } else { Ok(field) }
 }
 
 impl Wire for u64 {
@@ -105,13 +187,13 @@ impl Wire for u128 {
     }
 }
 
-impl Wire for [u8; 32] {
+impl<const N: usize> Wire for [u8; N] {
     fn put(&self, out: &mut Vec<u8>) {
         out.extend(self);
     }
 
     fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
-        Ok(take_bytes(input, 32)?.try_into().expect("thirty-two were taken"))
+        Ok(take_bytes(input, N)?.try_into().expect("as many were taken"))
     }
 }
 
@@ -124,7 +206,8 @@ impl Wire for bool {
         match take_bytes(input, 1)?[0] {
             0 => Ok(false),
             1 => Ok(true),
-            _ => Err(RecordError::UnknownTag),
+            // One byte alone can be wrong here, no version writes another.
+            _ => Err(RecordError::OutOfRange),
         }
     }
 }
@@ -201,11 +284,13 @@ impl<T: Wire> Wire for Box<T> {
 
 impl<A: Wire, B: Wire> Wire for (A, B) {
     fn put(&self, out: &mut Vec<u8>) {
-        self.0.put(out);
-        self.1.put(out);
+        put_frame(out, |out| {
+            self.0.put(out);
+            self.1.put(out);
+        });
     }
 
     fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
-        Ok((A::take(input)?, B::take(input)?))
+        take_frame(input, |frame| Ok((A::take(frame)?, B::take(frame)?)))
     }
 }

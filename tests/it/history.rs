@@ -15,7 +15,8 @@ use nexnum::metrics::Metrics;
 use nexnum::supervisor::Supervisor;
 use nexnum_engine::account::TransactionKind;
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{Actor, Cancel, Command, Finish, Placed, Pulse, Request};
+use nexnum_engine::command::{Caller, Cancel, Command, Finish, Placed, Pulse, Request};
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{AccountId, OrderId, TransactionId};
 use nexnum_engine::time::Time;
 
@@ -67,7 +68,7 @@ impl Market {
     }
 
     async fn ask<R: Request>(&self, request: R) -> R::Answer {
-        self.handle.ask(request).await.unwrap().unwrap()
+        self.handle.ask(&Origin::SYSTEM, request).await.unwrap().unwrap()
     }
 
     async fn furnish(&self) {
@@ -87,7 +88,7 @@ impl Market {
     }
 
     async fn cancel(&self, order: OrderId) {
-        self.ask(Cancel { order, actor: Actor::Account(ACCOUNT) }).await;
+        self.ask(Cancel { order, caller: Caller::Account(ACCOUNT) }).await;
     }
 
     async fn message(&self, order: OrderId, digest: u128) {
@@ -116,8 +117,8 @@ async fn a_page_joins_open_and_closed_orders_newest_first() {
     }
     market.cancel(OrderId(2)).await;
     market.message(OrderId(4), 1).await;
-    let actor = Actor::Account(ACCOUNT);
-    market.ask(Finish { order: OrderId(4), actor }).await;
+    let caller = Caller::Account(ACCOUNT);
+    market.ask(Finish { order: OrderId(4), caller }).await;
     use ActivationState::{Active, Cancelled, Completed};
     let all = [(4, Completed), (3, Active), (2, Cancelled), (1, Active)];
     assert_eq!(market.states(None, 10).await, all);

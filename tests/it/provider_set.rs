@@ -13,6 +13,7 @@ use nexnum::server::{ProviderSetup, Running, StartError};
 use nexnum_driver::Secret;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::OpenAccount;
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{AccountId, CarrierId, OrderId, ProviderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
@@ -50,7 +51,7 @@ impl Rig {
         folder::init(&dir).unwrap();
         let running = server::start(&server::config(&dir), Vec::new()).await;
         let open = OpenAccount { name: "buyer".into(), credit_limit: Micros::units(10) };
-        let buyer = running.rooms.market.handle.ask(open).await.unwrap().unwrap();
+        let buyer = running.rooms.market.handle.ask(&Origin::SYSTEM, open).await.unwrap().unwrap();
         Self { sandbox, running, buyer, folder }
     }
 
@@ -96,7 +97,7 @@ impl Rig {
 
     async fn buy(&self) -> Result<OrderId, Refusal> {
         let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
-        Ok(self.orders().place(self.buyer, wish, None).await?.order.id)
+        Ok(self.orders().place(&Origin::SYSTEM, self.buyer, wish, None).await?.order.id)
     }
 
     async fn order(&self, id: OrderId, done: impl Fn(&Order) -> bool) -> Arc<Order> {
@@ -316,7 +317,7 @@ async fn a_provider_that_is_disabled_or_removed_sells_nothing_and_serves_its_ope
     assert!(!rig.running.providers.remove(id), "it is gone");
     assert!(!rig.running.providers.set_enabled(id, true), "it is gone");
     assert_eq!(rig.buy().await, Err(Refusal::NoNumbers { order: None }));
-    let cancelled = rig.orders().cancel(rig.buyer, first).await.unwrap();
+    let cancelled = rig.orders().cancel(&Origin::SYSTEM, rig.buyer, first).await.unwrap();
     assert_eq!(cancelled.state, ActivationState::Cancelled);
     rig.sandbox.advance_ms(61_000);
     rig.order(second, has_code).await;

@@ -80,7 +80,8 @@ impl Auditor {
                 | AccountEvent::KeyRevoked { .. },
             )
             | Event::Memory(_)
-            | Event::Callback(_) => Ok(()),
+            | Event::Callback(_)
+            | Event::Ledger(_) => Ok(()),
         }
     }
 

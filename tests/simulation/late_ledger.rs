@@ -11,6 +11,7 @@ struct Late {
     first: Seq,
     at: Time,
     count: u32,
+    root: Hash,
     payload: Vec<u8>,
 }
 
@@ -29,8 +30,10 @@ impl LateLedger {
 
     /// Writes what is late, as at a clean stop.
     pub(crate) fn write_late(&mut self) -> Result<(), StorageError> {
-        let Some(Late { first, at, count, payload }) = self.late.take() else { return Ok(()) };
-        let batch = Batch { first, at, count, payload: &payload };
+        let Some(Late { first, at, count, root, payload }) = self.late.take() else {
+            return Ok(());
+        };
+        let batch = Batch { first, at, count, root, payload: &payload };
         self.ledger.append(&batch, Seq(first.0 - 1)).map(drop)
     }
 }
@@ -41,8 +44,8 @@ impl Ledger for LateLedger {
             return self.ledger.append(batch, expected);
         }
         self.write_late()?;
-        let Batch { first, at, count, payload } = *batch;
-        self.late = Some(Late { first, at, count, payload: payload.to_vec() });
+        let Batch { first, at, count, root, payload } = *batch;
+        self.late = Some(Late { first, at, count, root, payload: payload.to_vec() });
         Ok(self.last().seq)
     }
 

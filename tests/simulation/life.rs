@@ -17,6 +17,7 @@ use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::{Placed, Reply};
 use nexnum_engine::event::{Event, OfferEvent, ProviderKind};
 use nexnum_engine::grid::{Coverage, Listing};
+use nexnum_engine::group::Recorded;
 use nexnum_engine::ids::{OrderId, Seq};
 use nexnum_engine::order::Order;
 use nexnum_engine::policy::Policy;
@@ -69,9 +70,9 @@ pub(crate) fn replay(reader: &Reader) -> Result<Found, String> {
     for row in reader.read(Seq(1)).map_err(words)? {
         let row = Decoded::from_row(&row.map_err(words)?).map_err(words)?;
         replay.apply(&row).map_err(words)?;
-        for event in &row.events {
-            auditor.see(row.at, event)?;
-            slow.replay(row.at, event);
+        for Recorded { head, event, .. } in row.recorded() {
+            auditor.see(head.at, event)?;
+            slow.replay(head, std::slice::from_ref(event));
             let touched = event.order().and_then(|id| slow.state().order(id));
             if let Some(order) = touched {
                 orders.insert(order.id, order.clone());
@@ -159,8 +160,8 @@ impl Life {
 
     /// Follows a change that was shown; readers must see the state after it.
     pub(crate) fn follow(&mut self, change: &Change) -> Result<(), String> {
-        for event in &change.events {
-            self.shadow.replay(change.at, event);
+        for (head, events) in change.groups.iter() {
+            self.shadow.replay(head, events);
         }
         if self.shown().seq() > self.late_ledger.last().seq {
             return Err(format!("{} was shown before it was durable", self.shown().seq()));
@@ -173,7 +174,7 @@ impl Life {
 
     /// Puts driven offers into the grid, as a sync would after its commands.
     fn sync(&self, change: &Change) {
-        for event in &change.events {
+        for event in change.events() {
             let Event::Offer(OfferEvent::OffersPriced { provider, terms }) = event else {
                 continue;
             };

@@ -131,5 +131,7 @@ fn an_answer_before_the_commit_is_found_out() {
 #[test]
 fn memory_that_lets_go_before_history_has_it_is_found_out() {
     let complaint = found_out(Rules::ForgetsFirst);
-    assert!(complaint.contains("neither in memory nor in history"), "{complaint}");
+    // Or the engine lets go of an order within the batch that closes it, which readers keep then.
+    let kept = complaint.contains("readers see");
+    assert!(kept || complaint.contains("neither in memory nor in history"), "{complaint}");
 }

@@ -11,6 +11,7 @@ use nexnum::provider::providers::Providers;
 use nexnum_engine::audit::{audit, state_hash};
 use nexnum_engine::command::{Command, NextAttempt, PlaceOrder, Placed, Pulse, Reply};
 use nexnum_engine::event::{ProviderKind, Terms};
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{OrderId, Seq};
 use nexnum_engine::money::Micros;
 use nexnum_engine::policy::Policy;
@@ -81,7 +82,6 @@ pub(crate) struct World {
     pub(crate) script: VecDeque<Command>,
     pub(crate) model: Model,
     pub(crate) now: Time,
-    pub(crate) batch_at: Time,
     pub(crate) disk: FaultyDisk,
     pub(crate) files: Files,
     pub(crate) history_disk: FaultyDisk,
@@ -123,7 +123,6 @@ impl World {
             script: Arbitrary::market().into(),
             model: Model::new(policy),
             now: START,
-            batch_at: START,
             disk,
             files: Files::new()?,
             history_disk,
@@ -277,17 +276,14 @@ impl World {
     pub(crate) fn execute(&mut self, command: Command) -> Result<(), String> {
         let Some((command, claim)) = self.phase_one(command) else { return Ok(()) };
         let (now, life) = (self.now, self.life.as_mut().expect("a life has begun"));
-        if life.core.open_len() == 0 {
-            self.batch_at = now;
-        }
-        let at = self.batch_at;
-        let expected = self.model.execute(at, &command);
+        let expected = self.model.execute(now, &command);
         let (answer_to, answer) = oneshot::channel();
-        let envelope = Envelope { command: command.clone(), claim, answer_to: Some(answer_to) };
+        let (origin, answer_to) = (Origin::SYSTEM, Some(answer_to));
+        let envelope = Envelope { origin, command: command.clone(), claim, answer_to };
         life.core.execute(now, envelope);
         readers::never_oversells(&life.market, life.core.state(), life.shown())?;
         self.tally.commands += 1;
-        self.open.push(Asked { at, command, expected, answer });
+        self.open.push(Asked { at: now, command, expected, answer });
         self.now = now.plus_ms(self.arbitrary.pause_ms());
         Ok(())
     }

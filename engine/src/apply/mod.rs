@@ -6,6 +6,7 @@
 mod account;
 mod callback;
 mod dense;
+mod ledger;
 mod memory;
 mod offer;
 mod order;
@@ -13,16 +14,25 @@ mod upstream;
 
 use crate::account::Transaction;
 use crate::event::Event;
+use crate::group::Head;
 use crate::state::State;
 use crate::time::Time;
 
 impl State {
-    /// Applies one event that happened at `at`.
+    /// Applies a group: its head takes a position, and so does each event.
     ///
     /// # Panics
-    /// If the event contradicts the state.
-    pub fn apply(&mut self, at: Time, event: &Event) {
+    /// If an event contradicts the state.
+    pub fn apply(&mut self, head: &Head, events: &[Event]) {
         self.counters.seq.0 += 1;
+        for event in events {
+            // Counted first, so that the position names an event that does not fit.
+            self.counters.seq.0 += 1;
+            self.apply_event(head.at, event);
+        }
+    }
+
+    fn apply_event(&mut self, at: Time, event: &Event) {
         for transaction in event.transactions().into_iter().flatten() {
             self.post(&transaction);
         }
@@ -33,6 +43,7 @@ impl State {
             Event::Memory(event) => self.apply_memory(event),
             Event::Upstream(event) => self.apply_upstream(event),
             Event::Callback(event) => self.apply_callback(at, event),
+            Event::Ledger(event) => self.apply_ledger(event),
         }
     }
 

@@ -10,6 +10,9 @@ mod table;
 
 use std::sync::LazyLock;
 
+use sha2::{Digest, Sha256};
+
+use crate::event::CatalogVersion;
 use crate::ids::{CountryId, ServiceId};
 use table::Keys;
 
@@ -80,6 +83,26 @@ impl Catalog {
     /// All services in the order of their ids.
     pub fn services(&self) -> impl ExactSizeIterator<Item = (ServiceId, &Service)> {
         self.services.iter().enumerate().map(|(row, service)| (ServiceId(row as u16), service))
+    }
+
+    /// Which rows it has: its first ones, or all where it is asked for more.
+    ///
+    /// Two catalogues with one version mean the same by every id within it.
+    #[must_use]
+    pub fn version(&self, countries: u16, services: u16) -> CatalogVersion {
+        let (mut hasher, rows) = (Sha256::new(), |count| usize::from(count));
+        let countries = &self.countries[..self.countries.len().min(rows(countries))];
+        let services = &self.services[..self.services.len().min(rows(services))];
+        let isos = countries.iter().map(|country| country.iso2);
+        for code in isos.chain(services.iter().map(|service| service.slug)) {
+            hasher.update(code);
+            hasher.update("\n");
+        }
+        CatalogVersion {
+            countries: countries.len() as u16,
+            services: services.len() as u16,
+            hash: hasher.finalize().into(),
+        }
     }
 
     /// The country a person or a client means, case aside: ISO code, then 5sim

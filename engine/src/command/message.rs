@@ -1,6 +1,6 @@
 //! What may be asked for the messages of an activation.
 
-use super::order::Actor;
+use super::order::Caller;
 use crate::ids::{CallbackId, OrderId};
 
 /// A message as it came in.
@@ -49,5 +49,5 @@ pub struct RequestAnother {
     /// Which.
     pub order: OrderId,
     /// Who asks.
-    pub actor: Actor,
+    pub caller: Caller,
 }

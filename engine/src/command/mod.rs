@@ -5,6 +5,7 @@
 
 mod account;
 mod callback;
+mod ledger;
 mod memory;
 mod message;
 mod offer;
@@ -14,11 +15,12 @@ mod upstream;
 
 pub use account::{Deposit, IssueKey, OpenAccount, RevokeKey};
 pub use callback::{ReceiveCallback, SettleCallback};
+pub use ledger::{BeginEpoch, OpenLedger};
 pub use memory::Pulse;
 pub use message::{CompleteMessage, Incoming, IngestMessage, RequestAnother};
 pub use offer::{ListOffers, LoadStock, NameCarrier, PriceOffers, RegisterProvider};
 pub use order::{
-    Actor, AssignNumber, Cancel, ClearDoubt, DoubtOrder, FailOrder, Finish, NextAttempt,
+    AssignNumber, Caller, Cancel, ClearDoubt, DoubtOrder, FailOrder, Finish, NextAttempt,
     PlaceOrder, RecoverLoss, Timings,
 };
 pub use reply::{Effect, Listed, Placed, Reply};
@@ -70,6 +72,8 @@ macro_rules! commands {
 }
 
 commands! {
+    OpenLedger => Effect,
+    BeginEpoch => Effect,
     OpenAccount => AccountId,
     IssueKey => KeyId,
     RevokeKey => Effect,

@@ -16,7 +16,7 @@ pub struct Timings {
 
 /// Who asks for a change of an activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Actor {
+pub enum Caller {
     /// A customer, on its own activations only.
     Account(AccountId),
     /// The provider ended it, or the operator did: no minimum age.
@@ -116,7 +116,7 @@ pub struct Cancel {
     /// Which.
     pub order: OrderId,
     /// Who asks.
-    pub actor: Actor,
+    pub caller: Caller,
 }
 
 /// Ends an activation after a message.
@@ -125,5 +125,5 @@ pub struct Finish {
     /// Which.
     pub order: OrderId,
     /// Who asks.
-    pub actor: Actor,
+    pub caller: Caller,
 }

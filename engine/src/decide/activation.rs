@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::check::owned;
 use super::rest;
 use crate::activation::{ActivationState, Input};
-use crate::command::{Actor, Cancel, Effect, Finish};
+use crate::command::{Caller, Cancel, Effect, Finish};
 use crate::event::{Closing, Event, OrderEvent};
 use crate::money::Micros;
 use crate::order::{Order, OrderStatus};
@@ -18,37 +18,37 @@ pub(super) fn cancel(
     state: &State,
     policy: &Policy,
     at: Time,
-    &Cancel { order: id, actor }: &Cancel,
+    &Cancel { order: id, caller }: &Cancel,
     events: &mut Vec<Event>,
 ) -> Result<Effect, Reject> {
-    let order = owned(state, id, actor)?;
+    let order = owned(state, id, caller)?;
     if order.state == ActivationState::Cancelled {
         return Ok(Effect::Unchanged);
     }
     order.state.after(Input::Cancel)?;
-    check_age(order, at, actor)?;
+    check_age(order, at, caller)?;
     events.push(closed(order, Closing::Cancelled));
     rest::after(state, policy, at, order, &mut BTreeSet::new(), events);
     Ok(Effect::Done)
 }
 
 /// Refuses a customer's cancel before the number's minimum age.
-fn check_age(order: &Order, at: Time, actor: Actor) -> Result<(), Reject> {
+fn check_age(order: &Order, at: Time, caller: Caller) -> Result<(), Reject> {
     let assignment = order.assignment.as_ref().expect("an active activation has a number");
-    match actor {
-        Actor::Account(_) if at < assignment.cancel_from => {
+    match caller {
+        Caller::Account(_) if at < assignment.cancel_from => {
             Err(Reject::TooEarlyToCancel { from: assignment.cancel_from })
         }
-        Actor::Account(_) | Actor::System => Ok(()),
+        Caller::Account(_) | Caller::System => Ok(()),
     }
 }
 
 pub(super) fn finish(
     state: &State,
-    &Finish { order: id, actor }: &Finish,
+    &Finish { order: id, caller }: &Finish,
     events: &mut Vec<Event>,
 ) -> Result<Effect, Reject> {
-    let order = owned(state, id, actor)?;
+    let order = owned(state, id, caller)?;
     if order.state == ActivationState::Completed {
         return Ok(Effect::Unchanged);
     }

@@ -2,7 +2,7 @@
 //! whose an order is, what it waits for.
 
 use crate::activation::Input;
-use crate::command::Actor;
+use crate::command::Caller;
 use crate::ids::OrderId;
 use crate::limits::ROWS_MAX;
 use crate::money::{COST_MAX, Micros};
@@ -32,12 +32,12 @@ pub(super) fn next_id(last: u32, what: &'static str) -> Result<u32, Reject> {
     if last < i32::MAX as u32 { Ok(last + 1) } else { Err(Reject::Exhausted(what)) }
 }
 
-/// The order if `actor` may change it: another account's does not exist for it.
-pub(super) fn owned(state: &State, id: OrderId, actor: Actor) -> Result<&Order, Reject> {
+/// The order if `caller` may change it: another account's does not exist for it.
+pub(super) fn owned(state: &State, id: OrderId, caller: Caller) -> Result<&Order, Reject> {
     let order = state.order(id).ok_or(Reject::UnknownOrder)?;
-    match actor {
-        Actor::Account(account) if account != order.account => Err(Reject::UnknownOrder),
-        Actor::Account(_) | Actor::System => Ok(order),
+    match caller {
+        Caller::Account(account) if account != order.account => Err(Reject::UnknownOrder),
+        Caller::Account(_) | Caller::System => Ok(order),
     }
 }
 

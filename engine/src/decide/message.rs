@@ -98,10 +98,10 @@ fn is_known(state: &State, order: &Order, digest: u128) -> bool {
 
 pub(super) fn request_another(
     state: &State,
-    &RequestAnother { order: id, actor }: &RequestAnother,
+    &RequestAnother { order: id, caller }: &RequestAnother,
     events: &mut Vec<Event>,
 ) -> Result<Effect, Reject> {
-    let order = owned(state, id, actor)?;
+    let order = owned(state, id, caller)?;
     order.state.after(Input::Another)?;
     if order.awaits_another {
         return Ok(Effect::Unchanged);

@@ -5,6 +5,7 @@ mod account;
 mod activation;
 mod callback;
 mod check;
+mod ledger;
 mod message;
 mod offer;
 mod order;
@@ -21,6 +22,9 @@ use crate::reject::Reject;
 use crate::state::State;
 use crate::time::Time;
 
+/// The version of the rules: one more with each change of what commands are decided to.
+pub const RULES: u32 = 1;
+
 /// Decides a command at `at`: pushes its events and answers, or refuses.
 ///
 /// # Errors
@@ -33,6 +37,8 @@ pub fn decide(
     events: &mut Vec<Event>,
 ) -> Result<Reply, Reject> {
     match command {
+        Command::OpenLedger(new) => reply(new, ledger::open(state, new, events)),
+        Command::BeginEpoch(new) => reply(new, ledger::begin_epoch(state, new, events)),
         Command::OpenAccount(new) => reply(new, account::open(state, new, events)),
         Command::IssueKey(new) => reply(new, account::issue_key(state, new, events)),
         Command::RevokeKey(key) => reply(key, account::revoke_key(state, key, events)),

@@ -7,6 +7,7 @@
 mod account;
 mod bulk;
 mod callback;
+mod ledger;
 mod memory;
 mod offer;
 mod order;
@@ -15,6 +16,7 @@ mod upstream;
 pub use account::{AccountEvent, Scope};
 pub use bulk::Bulk;
 pub use callback::CallbackEvent;
+pub use ledger::{CatalogVersion, Epoch, LedgerEvent, LedgerTerms};
 pub use memory::MemoryEvent;
 pub use offer::{OfferEvent, OfferTerms, ProviderKind};
 pub use order::{Closing, Completion, Idempotency, OrderEvent, Placement, Receipt, Terms};
@@ -38,6 +40,8 @@ pub enum Event {
     Upstream(UpstreamEvent),
     /// Of callbacks.
     Callback(CallbackEvent),
+    /// Of the ledger itself.
+    Ledger(LedgerEvent),
 }
 
 impl Event {
@@ -48,7 +52,7 @@ impl Event {
             Self::Account(event) => [event.transaction(), None],
             Self::Order(event) => event.transactions(),
             Self::Upstream(event) => [event.transaction(), None],
-            Self::Offer(_) | Self::Memory(_) | Self::Callback(_) => [None, None],
+            Self::Offer(_) | Self::Memory(_) | Self::Callback(_) | Self::Ledger(_) => [None, None],
         }
     }
 
@@ -62,6 +66,7 @@ impl Event {
             Self::Memory(event) => event.kind(),
             Self::Upstream(event) => event.kind(),
             Self::Callback(event) => event.kind(),
+            Self::Ledger(event) => event.kind(),
         }
     }
 
@@ -71,7 +76,11 @@ impl Event {
         match self {
             Self::Order(event) => Some(event.order()),
             Self::Upstream(event) => Some(event.order()),
-            Self::Account(_) | Self::Offer(_) | Self::Memory(_) | Self::Callback(_) => None,
+            Self::Account(_)
+            | Self::Offer(_)
+            | Self::Memory(_)
+            | Self::Callback(_)
+            | Self::Ledger(_) => None,
         }
     }
 
@@ -83,7 +92,7 @@ impl Event {
             Self::Order(event) => event.bulk(),
             Self::Upstream(event) => event.bulk(),
             Self::Callback(event) => event.bulk(),
-            Self::Account(_) | Self::Memory(_) => Bulk::NONE,
+            Self::Account(_) | Self::Memory(_) | Self::Ledger(_) => Bulk::NONE,
         }
     }
 }

@@ -4,13 +4,16 @@
 
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
-    Actor, AssignNumber, Cancel, ClearDoubt, Command, CompleteMessage, Deposit, DoubtOrder,
-    EndByProvider, EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming, IngestMessage,
-    IssueKey, ListOffers, LoadStock, NameCarrier, NamePurchase, NextAttempt, OpenAccount,
-    PlaceOrder, PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider, RequestAnother,
-    RevokeKey, SettleCallback, SettleOrphan, Timings,
+    AssignNumber, BeginEpoch, Caller, Cancel, ClearDoubt, Command, CompleteMessage, Deposit,
+    DoubtOrder, EndByProvider, EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming,
+    IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier, NamePurchase, NextAttempt,
+    OpenAccount, OpenLedger, PlaceOrder, PriceOffers, Pulse, ReceiveCallback, RecoverLoss,
+    RegisterProvider, RequestAnother, RevokeKey, SettleCallback, SettleOrphan, Timings,
 };
-use nexnum_engine::event::{Idempotency, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
+use nexnum_engine::event::{
+    CatalogVersion, Epoch, Idempotency, LedgerTerms, OfferTerms, OrphanEnd, ProviderKind,
+    ProviderWord, Terms,
+};
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product,
     ProviderId, ServiceId,
@@ -20,6 +23,11 @@ use nexnum_engine::order::FailReason;
 use nexnum_engine::policy::Policy;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
+
+fn begin_epoch(epoch: u64) -> Command {
+    let (node, program, catalog) = ("node".into(), "0".into(), CatalogVersion::default());
+    Command::BeginEpoch(BeginEpoch { epoch: Epoch { epoch, node, program, rules: 1, catalog } })
+}
 
 /// Choices: the bytes first, two for each, then a splitmix sequence.
 pub struct Rng {
@@ -108,40 +116,35 @@ impl Arbitrary {
 
     /// What a market needs before anything else can happen.
     pub fn market() -> Vec<Command> {
-        let product = Product { country: CountryId(1), service: ServiceId(1) };
+        let terms = LedgerTerms { currency: *b"USD", permutation: [7; 16] };
         let register = |name: &str, kind| {
             Command::RegisterProvider(RegisterProvider { name: name.into(), kind })
         };
-        let list = |id, carrier| {
-            Command::ListOffers(ListOffers {
-                provider: ProviderId(id),
-                offers: vec![(product, CarrierId(carrier))],
-            })
+        let list = |id, service, carrier| {
+            let product = Product { country: CountryId(1), service: ServiceId(service) };
+            let offers = vec![(product, CarrierId(carrier))];
+            Command::ListOffers(ListOffers { provider: ProviderId(id), offers })
         };
         let open = |name: &str, limit| {
             Command::OpenAccount(OpenAccount { name: name.into(), credit_limit: Micros(limit) })
         };
         let price = |provider, offer| {
-            Command::PriceOffers(PriceOffers {
-                provider: ProviderId(provider),
-                terms: vec![OfferTerms {
-                    offer: OfferId(offer),
-                    cost: Micros(30),
-                    price: Micros(50),
-                    stock: 9,
-                }],
-            })
+            let (cost, price) = (Micros(30), Micros(50));
+            let terms = vec![OfferTerms { offer: OfferId(offer), cost, price, stock: 9 }];
+            Command::PriceOffers(PriceOffers { provider: ProviderId(provider), terms })
         };
         vec![
+            Command::OpenLedger(OpenLedger { terms }),
+            begin_epoch(1),
             open("ann", 0),
             open("bob", 90),
             register("sims", ProviderKind::Own),
             register("up", ProviderKind::Driven),
             register("over", ProviderKind::Driven),
             Command::NameCarrier(NameCarrier { name: "any".into() }),
-            list(1, 0),
-            list(2, 0),
-            list(3, 1),
+            list(1, 1, 0),
+            list(2, 1, 0),
+            list(3, 1, 1),
             price(2, 2),
             price(3, 3),
             Command::Deposit(Deposit {
@@ -150,13 +153,7 @@ impl Arbitrary {
                 reference: 0,
             }),
             // A second service on the same numbers.
-            Command::ListOffers(ListOffers {
-                provider: ProviderId(1),
-                offers: vec![(
-                    Product { country: CountryId(1), service: ServiceId(2) },
-                    CarrierId::ANY,
-                )],
-            }),
+            list(1, 2, 0),
         ]
     }
 
@@ -169,6 +166,9 @@ impl Arbitrary {
             kind += 1;
         }
         match kind {
+            0 if self.rng.once_in(8) => {
+                begin_epoch(self.rng.below(3) + state.epoch().map_or(0, |it| it.epoch))
+            }
             0 => self.open(),
             1 => self.issue_key(state),
             2 => Command::RevokeKey(RevokeKey { key: KeyId(self.id(state.counters().key.0)) }),
@@ -191,7 +191,7 @@ impl Arbitrary {
         let order = self.order(state);
         let current = state.order(order).map_or(1, |order| order.attempt);
         let attempt = if self.rng.once_in(8) { self.rng.below(20) as u8 } else { current };
-        let actor = self.actor(state);
+        let caller = self.caller(state);
         match kind {
             11 => Command::NextAttempt(NextAttempt {
                 order,
@@ -223,9 +223,9 @@ impl Arbitrary {
                 message: self.message(),
                 callback: self.rng.once_in(2).then(|| self.callback(state)),
             }),
-            16 => Command::RequestAnother(RequestAnother { order, actor }),
-            17 if self.rng.once_in(2) => Command::Finish(Finish { order, actor }),
-            17 => Command::Cancel(Cancel { order, actor }),
+            16 => Command::RequestAnother(RequestAnother { order, caller }),
+            17 if self.rng.once_in(2) => Command::Finish(Finish { order, caller }),
+            17 => Command::Cancel(Cancel { order, caller }),
             18 if self.rng.once_in(2) => Command::ReceiveCallback(self.received(state)),
             18 => Command::SettleCallback(SettleCallback {
                 callback: self.callback(state),
@@ -305,8 +305,8 @@ impl Arbitrary {
         if self.rng.once_in(3) { AccountId(self.id(last)) } else { AccountId(1) }
     }
 
-    fn actor(&mut self, state: &State) -> Actor {
-        if self.rng.once_in(3) { Actor::System } else { Actor::Account(self.account(state)) }
+    fn caller(&mut self, state: &State) -> Caller {
+        if self.rng.once_in(3) { Caller::System } else { Caller::Account(self.account(state)) }
     }
 
     fn amount(&mut self) -> Micros {

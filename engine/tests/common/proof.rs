@@ -4,6 +4,7 @@ use nexnum_engine::Engine;
 use nexnum_engine::audit::{audit, state_hash};
 use nexnum_engine::command::{Command, Reply};
 use nexnum_engine::event::Event;
+use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::policy::Policy;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::state::State;
@@ -13,13 +14,16 @@ use nexnum_engine::time::Time;
 #[derive(Default)]
 pub struct Recorded {
     pub engine: Engine,
+    /// The groups, one a command.
+    pub groups: Groups,
+    /// Their events, each with the time of its group.
     pub ledger: Vec<(Time, Event)>,
 }
 
 impl Recorded {
     /// An engine with this policy.
     pub fn new(policy: Policy) -> Self {
-        Self { engine: Engine::default().with_policy(policy), ledger: Vec::new() }
+        Self { engine: Engine::default().with_policy(policy), ..Self::default() }
     }
 
     /// From now on the engine has this policy.
@@ -29,9 +33,10 @@ impl Recorded {
 
     /// Executes a command and keeps its events.
     pub fn execute(&mut self, at: Time, command: &Command) -> Result<Reply, Reject> {
-        let mut events = Vec::new();
-        let reply = self.engine.execute(at, command, &mut events);
-        self.ledger.extend(events.into_iter().map(|event| (at, event)));
+        let before = self.groups.events().len();
+        let reply = self.engine.execute(Head::system(at), command, &mut self.groups);
+        let brought = &self.groups.events()[before..];
+        self.ledger.extend(brought.iter().map(|event| (at, event.clone())));
         reply
     }
 
@@ -43,7 +48,8 @@ impl Recorded {
     /// The same state comes from the events and from the rows, and it is sound.
     pub fn prove(&self) -> Result<(), String> {
         audit(self.state())?;
-        let replayed = replay(&self.ledger);
+        let mut replayed = Engine::default();
+        self.groups.iter().for_each(|(head, events)| replayed.replay(head, events));
         let rows = self.state().rows().map(Ok::<_, String>);
         let rebuilt = State::from_rows(rows)?;
         for (state, way) in [(replayed.state(), "replayed"), (&rebuilt, "rebuilt from rows")] {
@@ -58,11 +64,11 @@ impl Recorded {
     }
 }
 
-/// An engine that has only seen the events.
+/// An engine that has only seen the events, each as a group of its own.
 pub fn replay(ledger: &[(Time, Event)]) -> Engine {
     let mut engine = Engine::default();
     for (at, event) in ledger {
-        engine.replay(*at, event);
+        engine.replay(&Head::system(*at), std::slice::from_ref(event));
     }
     engine
 }

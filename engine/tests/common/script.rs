@@ -5,11 +5,11 @@ use nexnum_engine::account::Book;
 use nexnum_engine::audit::audit;
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
-    Actor, AssignNumber, Cancel, ClearDoubt, Command, CompleteMessage, Deposit, DoubtOrder, Effect,
-    EndByProvider, EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming, IngestMessage,
-    IssueKey, ListOffers, Listed, LoadStock, NameCarrier, NamePurchase, NextAttempt, OpenAccount,
-    PlaceOrder, Placed, PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider, Reply,
-    RequestAnother, RevokeKey, SettleCallback, SettleOrphan, Timings,
+    AssignNumber, Caller, Cancel, ClearDoubt, Command, CompleteMessage, Deposit, DoubtOrder,
+    Effect, EndByProvider, EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming,
+    IngestMessage, IssueKey, ListOffers, Listed, LoadStock, NameCarrier, NamePurchase, NextAttempt,
+    OpenAccount, PlaceOrder, Placed, PriceOffers, Pulse, ReceiveCallback, RecoverLoss,
+    RegisterProvider, Reply, RequestAnother, RevokeKey, SettleCallback, SettleOrphan, Timings,
 };
 use nexnum_engine::event::{Idempotency, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::ids::{
@@ -109,10 +109,10 @@ impl<'a> Line<'a> {
         }
     }
 
-    fn actor(&self) -> Actor {
+    fn caller(&self) -> Caller {
         match self.get("by", "system") {
-            "system" => Actor::System,
-            account => Actor::Account(AccountId(id(account))),
+            "system" => Caller::System,
+            account => Caller::Account(AccountId(id(account))),
         }
     }
 
@@ -408,7 +408,7 @@ impl Scene {
     }
 
     fn of_order(&self, line: &Line<'_>) -> Command {
-        let (order, actor, attempt) = (line.order(), line.actor(), line.int("attempt", "1"));
+        let (order, caller, attempt) = (line.order(), line.caller(), line.int("attempt", "1"));
         match line.word(0) {
             "next" => Command::NextAttempt(NextAttempt {
                 order,
@@ -454,9 +454,9 @@ impl Scene {
                     code: line.get("code", "12345").into(),
                 },
             }),
-            "another" => Command::RequestAnother(RequestAnother { order, actor }),
-            "cancel" => Command::Cancel(Cancel { order, actor }),
-            "finish" => Command::Finish(Finish { order, actor }),
+            "another" => Command::RequestAnother(RequestAnother { order, caller }),
+            "cancel" => Command::Cancel(Cancel { order, caller }),
+            "finish" => Command::Finish(Finish { order, caller }),
             word => panic!("{word:?} is no command"),
         }
     }

@@ -19,6 +19,7 @@ use nexnum_engine::command::{
 };
 use nexnum_engine::event::{ProviderKind, Terms};
 use nexnum_engine::grid::{Coverage, Grid, Listing};
+use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::{
     AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, ServiceId,
 };
@@ -159,7 +160,7 @@ impl Market {
     }
 
     fn execute(&mut self, command: &Command) -> Result<Reply, Reject> {
-        self.engine.execute(self.now, command, &mut Vec::new())
+        self.engine.execute(Head::system(self.now), command, &mut Groups::new())
     }
 
     fn line(&mut self, offer: u32) -> &mut Line {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::AccountId;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -125,7 +126,8 @@ impl Buyer {
     /// More money, as an operator would book it. A refusal shows at the next order.
     async fn top_up(&self) {
         let reference = format!("demo top-up {}", rfc3339(self.rooms.market.clock.now()));
-        let _refused = self.rooms.money.deposit(self.account, PURSE, &reference).await;
+        let _refused =
+            self.rooms.money.deposit(&Origin::SYSTEM, self.account, PURSE, &reference).await;
     }
 
     /// Waits for the code of an order, or cancels it.

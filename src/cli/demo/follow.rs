@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use nexnum_engine::breaker::Breaker;
 use nexnum_engine::event::{Closing, Event, OrderEvent, Placement, Receipt};
+use nexnum_engine::group::Recorded;
 use nexnum_engine::ids::{ProviderId, Seq};
 use nexnum_engine::order::{FailReason, Order};
 use nexnum_engine::time::Time;
@@ -139,16 +140,16 @@ impl Follow {
         }
         let rows = self.setup.reader.read(Seq(self.position.0 + 1))?;
         for row in rows {
-            let Decoded { first, at, events, .. } = Decoded::from_row(&row?)?;
-            let last = Seq(first.0 + events.len() as u64 - 1);
+            let row = Decoded::from_row(&row?)?;
+            let last = row.position().seq;
             if last > published {
                 break;
             }
-            for (seq, event) in (first.0..).zip(&events) {
-                if seq > self.position.0
+            for Recorded { seq, head, event } in row.recorded() {
+                if seq > self.position
                     && let Event::Order(event) = event
                 {
-                    self.show_order(at, event);
+                    self.show_order(head.at, event);
                 }
             }
             self.position = last;

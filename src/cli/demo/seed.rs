@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use nexnum_engine::event::Scope;
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{AccountId, Number, Product};
 use nexnum_engine::money::Micros;
 use nexnum_engine::reject::Reject;
@@ -124,7 +125,7 @@ fn command_refused(refusal: Refused) -> CliError {
 async fn customer(rooms: &Rooms, name: &str, old: Option<String>) -> Result<String, CliError> {
     let account = account(rooms, name).await?;
     let key = key(rooms, Some(account), old).await?;
-    let paid = rooms.money.deposit(account, PURSE, PURSE_REFERENCE).await;
+    let paid = rooms.money.deposit(&Origin::SYSTEM, account, PURSE, PURSE_REFERENCE).await;
     paid.map_err(command_refused)?;
     Ok(key)
 }
@@ -154,7 +155,7 @@ async fn account(rooms: &Rooms, name: &str) -> Result<AccountId, CliError> {
     if let Some((id, _)) = known.iter().find(|(_, account)| &*account.name == name) {
         return Ok(*id);
     }
-    access.open_account(name.into(), Micros::ZERO).await.map_err(command_refused)
+    access.open_account(&Origin::SYSTEM, name.into(), Micros::ZERO).await.map_err(command_refused)
 }
 
 /// The key as it was, if it is still valid; else a new one.
@@ -172,11 +173,12 @@ async fn key(
     {
         return Ok(old);
     }
-    let issued = access.issue_key(account).await.map_err(|refusal| match refusal {
-        KeyRefusal::Refused(refused) => command_refused(refused),
-        KeyRefusal::NoRandomness(error) => CliError::refused(error),
-        KeyRefusal::LastAdminKey => CliError::refused("it is the last admin key"),
-    })?;
+    let issued =
+        access.issue_key(&Origin::SYSTEM, account).await.map_err(|refusal| match refusal {
+            KeyRefusal::Refused(refused) => command_refused(refused),
+            KeyRefusal::NoRandomness(error) => CliError::refused(error),
+            KeyRefusal::LastAdminKey => CliError::refused("it is the last admin key"),
+        })?;
     Ok(issued.key.reveal().to_owned())
 }
 
@@ -192,7 +194,7 @@ async fn load_own_stock(running: &Running) -> Result<(), CliError> {
         price: OWN_PRICE,
         numbers: (0..OWN_NUMBERS).map(|n| Number(377_640_000_000 + n)).collect(),
     };
-    match running.rooms.supply.load(load).await {
+    match running.rooms.supply.load(&Origin::SYSTEM, load).await {
         // Loaded by an earlier run.
         Ok(_) | Err(LoadRefusal::Refused(Refused::Rejected(Reject::DuplicateNumber(_)))) => Ok(()),
         Err(LoadRefusal::Refused(refused)) => Err(command_refused(refused)),

@@ -38,7 +38,7 @@ pub(super) const OPEN: Described = Described::new(
 
 pub(super) async fn open(
     state: Arc<State>,
-    _: Operator,
+    operator: Operator,
     mut call: Call,
 ) -> Result<Response, Problem> {
     let body = call.bytes().await?;
@@ -48,7 +48,10 @@ pub(super) async fn open(
         Some(amount) => parse::amount_or_zero(&amount.0, "credit_limit")?,
         None => Micros::ZERO,
     };
-    let opened = state.access.open_account(new.name.as_ref().into(), credit_limit).await;
+    let opened = state
+        .access
+        .open_account(&operator.origin(&call), new.name.as_ref().into(), credit_limit)
+        .await;
     let id = opened.map_err(problems::of_refused)?;
     Ok(reply::json(StatusCode::CREATED, &OpenedAccount { id: id.0.into() }))
 }
@@ -120,7 +123,7 @@ pub(super) const DEPOSIT: Described = Described::new(
 
 pub(super) async fn deposit(
     state: Arc<State>,
-    _: Operator,
+    operator: Operator,
     mut call: Call,
 ) -> Result<Response, Problem> {
     let account = parse::account_id(&call)?;
@@ -130,7 +133,8 @@ pub(super) async fn deposit(
     if !(1..=REFERENCE_LEN_MAX).contains(&new.reference.len()) {
         return Err(Problem::invalid_field("reference", "must be 1 to 255 bytes"));
     }
-    let credited = state.money.deposit(account, amount, &new.reference).await;
+    let credited =
+        state.money.deposit(&operator.origin(&call), account, amount, &new.reference).await;
     let credited = credited.map_err(|refused| match refused {
         Refused::Rejected(reject @ Reject::IdempotencyMismatch) => {
             parse::refused(reject.code(), "The reference was used with another amount", "reference")

@@ -140,7 +140,7 @@ pub(super) const PROCESS: Described = Described::new(
 
 pub(super) async fn process(
     state: Arc<State>,
-    _: Operator,
+    operator: Operator,
     mut call: Call,
 ) -> Result<Response, Problem> {
     let body = call.bytes().await?;
@@ -150,7 +150,7 @@ pub(super) async fn process(
     let service = hint.service.as_deref().map(|code| parse::service(catalog, code)).transpose()?;
     let word = OperatorsWord { service, later_order: hint.later_order };
     let id = CallbackId(call.id_param("id")?);
-    let processed = state.orders.process_callback(id, word).await;
+    let processed = state.orders.process_callback(&operator.origin(&call), id, word).await;
     let status = match processed.map_err(problems::of_callback)? {
         Processed::Accepted => Outcome::Accepted,
         Processed::Late => Outcome::Late,
@@ -172,11 +172,11 @@ pub(super) const DISCARD: Described = Described::new(
 
 pub(super) async fn discard(
     state: Arc<State>,
-    _: Operator,
+    operator: Operator,
     call: Call,
 ) -> Result<Response, Problem> {
     let id = CallbackId(call.id_param("id")?);
-    let discarded = state.orders.discard_callback(id).await;
+    let discarded = state.orders.discard_callback(&operator.origin(&call), id).await;
     discarded.map_err(|refusal| problems::of_callback(refusal.into()))?;
     Ok(reply::no_content())
 }

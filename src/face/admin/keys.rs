@@ -36,9 +36,17 @@ pub(super) const ISSUE: Described = Described::new(
     Code::Exhausted,
 ]);
 
-pub(super) async fn issue(state: Arc<State>, _: Operator, call: Call) -> Result<Response, Problem> {
+pub(super) async fn issue(
+    state: Arc<State>,
+    operator: Operator,
+    call: Call,
+) -> Result<Response, Problem> {
     let account = parse::account_id(&call)?;
-    let issued = state.access.issue_key(Some(account)).await.map_err(problems::of_key)?;
+    let issued = state
+        .access
+        .issue_key(&operator.origin(&call), Some(account))
+        .await
+        .map_err(problems::of_key)?;
     let shown = IssuedKey { id: issued.id.0.into(), key: issued.key.reveal() };
     Ok(reply::json(StatusCode::CREATED, &shown))
 }
@@ -55,12 +63,12 @@ pub(super) const REVOKE: Described = Described::new(
 
 pub(super) async fn revoke(
     state: Arc<State>,
-    _: Operator,
+    operator: Operator,
     call: Call,
 ) -> Result<Response, Problem> {
     let id = u32::try_from(call.id_param("id")?);
     let key = KeyId(id.map_err(|_| Problem::not_found("there is no such key"))?);
-    state.access.revoke_key(key).await.map_err(problems::of_key)?;
+    state.access.revoke_key(&operator.origin(&call), key).await.map_err(problems::of_key)?;
     Ok(reply::no_content())
 }
 

@@ -56,7 +56,7 @@ pub(super) const LOAD: Described = Described::new(
 
 pub(super) async fn load(
     state: Arc<State>,
-    _: Operator,
+    operator: Operator,
     mut call: Call,
 ) -> Result<Response, Problem> {
     let body = call.bytes().await?;
@@ -74,7 +74,11 @@ pub(super) async fn load(
     let numbers = parse_numbers(&new.numbers)?;
     let carrier = parse::carrier_name(new.operator.as_deref()).map(Box::from);
     let load = StockLoad { product, carrier, cost, price, numbers };
-    let loaded = state.supply.load(load).await.map_err(|refusal| refused(catalog, refusal))?;
+    let loaded = state
+        .supply
+        .load(&operator.origin(&call), load)
+        .await
+        .map_err(|refusal| refused(catalog, refusal))?;
     let shown = LoadedStock { offer: loaded.offer.0.into(), loaded: loaded.count };
     Ok(reply::json(StatusCode::CREATED, &shown))
 }

@@ -150,7 +150,7 @@ pub(super) async fn cancel(
     call: Call,
 ) -> Result<Response, Problem> {
     let id = parse::order_id(&call)?;
-    let cancelled = state.orders.cancel(trader.account, id).await;
+    let cancelled = state.orders.cancel(&trader.origin(&call), trader.account, id).await;
     Ok(render(&*cancelled.map_err(problems::of_refusal)?))
 }
 
@@ -188,7 +188,7 @@ pub(super) async fn finish(
     call: Call,
 ) -> Result<Response, Problem> {
     let id = parse::order_id(&call)?;
-    let finished = state.orders.finish(trader.account, id).await;
+    let finished = state.orders.finish(&trader.origin(&call), trader.account, id).await;
     Ok(render(&*finished.map_err(problems::of_refusal)?))
 }
 
@@ -223,7 +223,7 @@ pub(super) async fn resend(
     call: Call,
 ) -> Result<Response, Problem> {
     let id = parse::order_id(&call)?;
-    let asked = state.orders.resend(trader.account, id).await;
+    let asked = state.orders.resend(&trader.origin(&call), trader.account, id).await;
     Ok(render(&*asked.map_err(problems::of_refusal)?))
 }
 

@@ -87,7 +87,7 @@ pub(super) async fn create(
     let body = call.bytes().await?;
     let idempotency = idempotency(&call, &body)?;
     let wish = parse(&state.market, &body)?;
-    let placed = state.orders.place(trader.account, wish, idempotency).await;
+    let placed = state.orders.place(&trader.origin(&call), trader.account, wish, idempotency).await;
     let placed = placed.map_err(problems::of_refusal)?;
     let mut response = render(StatusCode::CREATED, &placed.order, As::Created, &state.market);
     if placed.replayed {

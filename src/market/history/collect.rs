@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use nexnum_engine::event::{Event, OrderEvent, Receipt};
+use nexnum_engine::group::Recorded;
 use nexnum_engine::ids::{AccountId, OrderId, Seq, TransactionId};
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
@@ -30,7 +31,8 @@ fn touch(event: &Event) -> Option<Touch<'_>> {
         | Event::Offer(_)
         | Event::Memory(_)
         | Event::Upstream(_)
-        | Event::Callback(_) => None,
+        | Event::Callback(_)
+        | Event::Ledger(_) => None,
     }
 }
 
@@ -77,9 +79,9 @@ impl Collected {
         memory: impl Fn(OrderId) -> Option<O>,
     ) -> Result<(), FollowError> {
         let encoded = |id| memory(id).map(|order| (order.account, record::encode_order(&order)));
-        for (seq, event) in (row.first.0..).zip(&row.events) {
-            self.add_money(seq, row.at, event);
-            self.counted.add(tallies, tables, (row.at, event), &memory)?;
+        for Recorded { seq, head, event } in row.recorded() {
+            self.add_money(seq.0, head.at, event);
+            self.counted.add(tallies, tables, (head.at, event), &memory)?;
             match touch(event) {
                 None => {}
                 Some(Touch::Closed(id)) => {
@@ -87,12 +89,12 @@ impl Collected {
                 }
                 Some(Touch::Late(receipt)) => match encoded(receipt.order) {
                     Some(order) => drop(self.orders.insert(receipt.order, order)),
-                    None => self.amend(row.at, receipt, tables)?,
+                    None => self.amend(head.at, receipt, tables)?,
                 },
             }
         }
-        self.events += row.events.len();
-        self.end = Some((row.position().seq, row.at));
+        self.events += row.groups.events().len();
+        self.end = Some((row.position().seq, row.last_at()));
         Ok(())
     }
 

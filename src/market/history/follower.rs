@@ -198,7 +198,7 @@ impl Follow {
         for row in self.reader.read(Seq(cursor.0 + 1))? {
             let row = row?;
             // A row on disk may be ahead of what readers see.
-            if row.last() > end {
+            if row.header.last() > end {
                 break;
             }
             collected.add(&Decoded::from_row(&row)?, (&self.tables, &self.tallies), memory)?;
@@ -245,14 +245,14 @@ impl Follow {
     }
 
     /// Lets the engine retire what closed before the moment of the row at `durable`: a
-    /// later row may have the same moment, so the moment itself is not included.
+    /// later group may have the same moment, so the moment itself is not included.
     fn archive_up_to(&self, durable: Seq) {
         if durable == Seq(0) {
             return;
         }
         let row = self.reader.read(durable).map(|mut rows| rows.next());
         if let Ok(Some(Ok(row))) = row {
-            let before = Time(row.at.0.saturating_sub(1));
+            let before = Time(row.header.at.0.saturating_sub(1));
             // Pairs with the load that the sequencer makes for its pulse.
             self.archived.fetch_max(before.0, Ordering::Release);
         }

@@ -159,8 +159,8 @@ impl ReadModel {
 
     /// Shows a durable change. Called by one thread, in the ledger's order.
     pub fn publish(&self, change: &Change) {
-        for event in &change.events {
-            self.show_event(change.at, event);
+        for recorded in change.recorded() {
+            self.show_event(recorded.head.at, recorded.event);
         }
         for (account, wallet) in &change.wallets {
             self.show_wallet(*account, *wallet);
@@ -168,13 +168,13 @@ impl ReadModel {
         for order in &change.orders {
             self.show_order(Arc::clone(order));
         }
-        if change.events.iter().any(|event| matches!(event, Event::Memory(_))) {
+        if change.events().iter().any(|event| matches!(event, Event::Memory(_))) {
             let orders = self.orders.pin();
             self.upstream.forget(|id| !orders.contains_key(&id));
         }
         // Last, so that a reader that finds a reply finds its order.
-        for event in &change.events {
-            self.show_reply(change.at, event);
+        for recorded in change.recorded() {
+            self.show_reply(recorded.head.at, recorded.event);
         }
         self.published.send_replace(change.last());
         for order in &change.orders {
@@ -209,7 +209,8 @@ impl ReadModel {
             Event::Offer(_)
             | Event::Order(_)
             | Event::Upstream(_)
-            | Event::Memory(MemoryEvent::MessagesRemembered { .. }) => {}
+            | Event::Memory(MemoryEvent::MessagesRemembered { .. })
+            | Event::Ledger(_) => {}
         }
     }
 

@@ -74,7 +74,8 @@ impl UpstreamWork {
             | Event::Offer(_)
             | Event::Order(_)
             | Event::Memory(_)
-            | Event::Callback(_) => {}
+            | Event::Callback(_)
+            | Event::Ledger(_) => {}
         }
     }
 

@@ -11,17 +11,16 @@ use nexnum_engine::Engine;
 use nexnum_engine::account::Book;
 use nexnum_engine::command::{Command, Placed, Reply};
 use nexnum_engine::event::Event;
+use nexnum_engine::group::{Groups, Head, Origin};
 use nexnum_engine::ids::{AccountId, OrderId, Seq};
 use nexnum_engine::limits::{NAME_LEN_MAX, PULSE_MAX, ROWS_MAX, TEXT_LEN_MAX};
 use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
-use nexnum_storage::Batch;
-use nexnum_storage::StorageError;
 use nexnum_storage::format::PAYLOAD_LEN_MAX;
 use nexnum_storage::ledger::Ledger;
-use nexnum_storage::record;
+use nexnum_storage::{Payload, Salt, StorageError};
 use tokio::sync::oneshot;
 
 use crate::clock;
@@ -36,11 +35,14 @@ pub const BATCH_LEN_MAX: usize = 8 << 20;
 /// The longest one event is in the ledger, but for its lists and messages: some twenty
 /// integers and a name.
 const EVENT_LEN_MAX: usize = 512;
-/// The longest one row of an event's list is: an offer's terms, four integers.
-const ROW_LEN_MAX: usize = 30;
+/// The longest a group's head is: an id of a request, and some integers.
+const HEAD_LEN_MAX: usize = 128;
+/// The longest one row of an event's list is: an offer's terms, four integers in a frame.
+const ROW_LEN_MAX: usize = 32;
 /// The longest one command's events are: a full list, or all that a pulse ends, puts to rest
 /// and releases.
-const COMMAND_LEN_MAX: usize = ROWS_MAX * ROW_LEN_MAX + (3 * PULSE_MAX + 2) * EVENT_LEN_MAX;
+const COMMAND_LEN_MAX: usize =
+    ROWS_MAX * ROW_LEN_MAX + (3 * PULSE_MAX + 2) * EVENT_LEN_MAX + HEAD_LEN_MAX;
 
 const _: () = assert!(BATCH_LEN_MAX + COMMAND_LEN_MAX <= PAYLOAD_LEN_MAX);
 const _: () = assert!(COMMAND_LEN_MAX >= EVENT_LEN_MAX + TEXT_LEN_MAX + 2 * NAME_LEN_MAX);
@@ -60,6 +62,8 @@ pub type Answer<T = Reply> = Result<Accepted<T>, Reject>;
 /// A command on its way, with the claim that it books.
 #[derive(Debug)]
 pub struct Envelope {
+    /// Who has it carried out.
+    pub origin: Origin,
     /// What is asked.
     pub command: Command,
     /// Phase 1 of an order or of its next attempt.
@@ -80,9 +84,10 @@ pub struct Sealed {
 #[derive(Debug)]
 pub struct Core {
     engine: Engine,
+    /// When the last command was decided.
     at: Time,
-    events: Vec<Event>,
-    /// The longest that the open batch's events are in the ledger.
+    groups: Groups,
+    /// The longest that the open batch's records are in the ledger.
     len_max: usize,
     answers: Vec<(oneshot::Sender<Answer>, Answer)>,
 }
@@ -91,7 +96,8 @@ impl Core {
     /// Goes on from a replayed engine.
     #[must_use]
     pub const fn new(engine: Engine) -> Self {
-        Self { engine, at: Time(0), events: Vec::new(), len_max: 0, answers: Vec::new() }
+        let groups = Groups::new();
+        Self { engine, at: Time(0), groups, len_max: 0, answers: Vec::new() }
     }
 
     /// What the engine knows, ahead of the disk: not for readers.
@@ -103,7 +109,7 @@ impl Core {
     /// Commands answered in the open batch.
     #[must_use]
     pub fn open_len(&self) -> usize {
-        self.answers.len().max(self.events.len())
+        self.answers.len().max(self.groups.len())
     }
 
     /// Whether the open batch has to be sealed before the next command.
@@ -112,19 +118,20 @@ impl Core {
         self.open_len() >= BATCH_MAX || self.len_max >= BATCH_LEN_MAX
     }
 
-    /// Executes a command. All commands of one batch happen at the time of its first.
+    /// Executes a command. It is decided at `now`, or with the one before if that is later.
     ///
     /// # Panics
     /// If the batch is full: its row would outgrow the ledger's bound.
     pub fn execute(&mut self, now: Time, envelope: Envelope) {
         assert!(!self.is_full(), "a full batch is sealed before the next command");
-        let Envelope { command, claim, answer_to } = envelope;
-        if self.open_len() == 0 {
-            self.at = now;
-        }
-        let before = self.events.len();
-        let decided = self.engine.execute(self.at, &command, &mut self.events);
-        let grown = self.events[before..].iter().map(len_max).sum::<usize>();
+        let Envelope { origin, command, claim, answer_to } = envelope;
+        self.at = self.at.max(now);
+        let before = self.groups.events().len();
+        let head = Head { at: self.at, origin };
+        let decided = self.engine.execute(head, &command, &mut self.groups);
+        let brought = &self.groups.events()[before..];
+        let head_len = if brought.is_empty() { 0 } else { HEAD_LEN_MAX };
+        let grown = head_len + brought.iter().map(len_max).sum::<usize>();
         debug_assert!(grown <= COMMAND_LEN_MAX, "{grown} bytes of one command");
         self.len_max += grown;
         let answer = decided.map(|reply| Accepted { reply, claim: settle(reply, claim) });
@@ -135,14 +142,14 @@ impl Core {
 
     /// Closes the open batch.
     pub fn seal(&mut self) -> Sealed {
-        let events = std::mem::take(&mut self.events);
+        let groups = std::mem::take(&mut self.groups);
         self.len_max = 0;
-        let change = (!events.is_empty()).then(|| self.change(events));
+        let change = (!groups.is_empty()).then(|| self.change(groups));
         Sealed { change, answers: std::mem::take(&mut self.answers) }
     }
 
-    fn change(&self, events: Vec<Event>) -> Change {
-        let state = self.engine.state();
+    fn change(&self, groups: Groups) -> Change {
+        let (state, events) = (self.engine.state(), groups.events());
         let touched: BTreeSet<OrderId> = events.iter().filter_map(Event::order).collect();
         let moved = events.iter().flat_map(Event::transactions).flatten();
         let accounts: BTreeSet<AccountId> =
@@ -153,11 +160,10 @@ impl Core {
         };
         let orders = touched.iter().filter_map(|id| state.order(*id));
         Change {
-            first: Seq(state.seq().0 + 1 - events.len() as u64),
-            at: self.at,
+            first: Seq(state.seq().0 + 1 - groups.len() as u64),
             orders: orders.map(|order| Arc::new(order.clone())).collect(),
             wallets: accounts.iter().map(wallet).collect(),
-            events,
+            groups,
         }
     }
 }
@@ -204,14 +210,10 @@ impl Sealed {
     ) -> Result<(), StorageError> {
         if let Some(change) = self.change {
             let started_ns = clock::monotonic_ns();
-            let mut payload = Vec::with_capacity(64 * change.events.len());
-            record::encode_events(&change.events, &mut payload);
-            let count = change.events.len() as u32;
-            debug_assert!(payload.len() <= change.events.iter().map(len_max).sum());
-            let batch = Batch { first: change.first, at: change.at, count, payload: &payload };
-            ledger.append(&batch, Seq(change.first.0 - 1))?;
+            let payload = Payload::of(&change.groups, &Salt::draw()?, change.first);
+            ledger.append(&payload.batch(), Seq(change.first.0 - 1))?;
             let took = Duration::from_nanos(clock::monotonic_ns() - started_ns);
-            metrics.committed(change.events.len(), took);
+            metrics.committed(change.events().len(), took);
             publish(change);
         }
         for (sender, answer) in self.answers {

@@ -15,6 +15,7 @@ use std::time::Duration;
 use crossbeam::channel::{self, Receiver, RecvTimeoutError, Sender};
 use nexnum_engine::Engine;
 use nexnum_engine::command::{Command, Pulse, Request};
+use nexnum_engine::group::Origin;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::time::Time;
@@ -64,15 +65,16 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Sends a command and waits until its outcome is durable and published.
+    /// Sends a command that an origin brings, and waits until its outcome is durable and published.
     ///
     /// # Errors
     /// [`SendError`]; a refusal by the engine is an answer.
     pub async fn ask<R: Request>(
         &self,
+        origin: impl Into<Origin>,
         request: R,
     ) -> Result<Result<R::Answer, Reject>, SendError> {
-        let answer = self.send(request.into(), None).await?;
+        let answer = self.send(origin.into(), request.into(), None).await?;
         Ok(answer.map(|accepted| R::answer(accepted.reply)))
     }
 
@@ -83,12 +85,13 @@ impl Handle {
     /// As [`Handle::ask`].
     pub async fn ask_again<R: Request>(
         &self,
+        origin: impl Into<Origin>,
         request: R,
         mut pause: impl FnMut() -> Option<Duration>,
     ) -> Result<Result<R::Answer, Reject>, SendError> {
         let (answer_to, answer) = oneshot::channel();
-        let (command, claim) = (request.into(), None);
-        let mut envelope = Envelope { command, claim, answer_to: Some(answer_to) };
+        let (origin, command, claim) = (origin.into(), request.into(), None);
+        let mut envelope = Envelope { origin, command, claim, answer_to: Some(answer_to) };
         loop {
             envelope = match self.inbox.try_send(envelope) {
                 Ok(()) => break,
@@ -108,16 +111,22 @@ impl Handle {
     /// As [`Handle::ask`]; the claim is given back then.
     pub async fn ask_with<R: Request>(
         &self,
+        origin: impl Into<Origin>,
         request: R,
         claim: Claim,
     ) -> Result<Answer<R::Answer>, SendError> {
-        let answer = self.send(request.into(), Some(claim)).await?;
+        let answer = self.send(origin.into(), request.into(), Some(claim)).await?;
         Ok(answer.map(|Accepted { reply, claim }| Accepted { reply: R::answer(reply), claim }))
     }
 
-    async fn send(&self, command: Command, claim: Option<Claim>) -> Result<Answer, SendError> {
+    async fn send(
+        &self,
+        origin: Origin,
+        command: Command,
+        claim: Option<Claim>,
+    ) -> Result<Answer, SendError> {
         let (answer_to, answer) = oneshot::channel();
-        let envelope = Envelope { command, claim, answer_to: Some(answer_to) };
+        let envelope = Envelope { origin, command, claim, answer_to: Some(answer_to) };
         self.inbox.try_send(envelope).map_err(|refused| match refused {
             channel::TrySendError::Full(_) => SendError::Busy,
             channel::TrySendError::Disconnected(_) => SendError::Stopped,
@@ -302,7 +311,8 @@ impl Loop {
                 self.pulse_from = now.plus_ms(START_PULSE_MS);
             }
             let command = Command::Pulse(Pulse { archived, unasked });
-            self.core.execute(now, Envelope { command, claim: None, answer_to: None });
+            let origin = Origin::SYSTEM;
+            self.core.execute(now, Envelope { origin, command, claim: None, answer_to: None });
         }
     }
 

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use nexnum_engine::command::{ListOffers, NameCarrier, PriceOffers, RegisterProvider, Reply};
 use nexnum_engine::event::{OfferTerms, ProviderKind};
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ProviderId, Seq, ServiceId};
 use nexnum_engine::limits::ROWS_MAX;
 use nexnum_engine::money::Micros;
@@ -96,7 +97,7 @@ async fn a_full_inbox_refuses_at_once_and_what_it_took_is_answered() {
     for n in 0..3 * INBOX_MAX {
         let handle = handle.clone();
         let request = NameCarrier { name: n.to_string().into() };
-        let mut sent = Box::pin(async move { handle.ask(request).await });
+        let mut sent = Box::pin(async move { handle.ask(&Origin::SYSTEM, request).await });
         match sent.as_mut().poll(&mut context) {
             Poll::Pending => asked.push(sent),
             Poll::Ready(answer) => {
@@ -111,7 +112,11 @@ async fn a_full_inbox_refuses_at_once_and_what_it_took_is_answered() {
         sent.await.expect("it was taken").expect("every name is new");
     }
     assert!(busy > 0 && taken >= INBOX_MAX, "{taken} taken, {busy} refused");
-    handle.ask(NameCarrier { name: "after".into() }).await.expect("it goes on").unwrap();
+    handle
+        .ask(&Origin::SYSTEM, NameCarrier { name: "after".into() })
+        .await
+        .expect("it goes on")
+        .unwrap();
     sequencer.stop();
     assert!(committed.iter().count() >= taken / BATCH_MAX, "no batch is longer than it may be");
 }
@@ -124,7 +129,7 @@ async fn price_lists_that_together_outgrow_a_row_are_committed_in_several() {
     let mut asked = tokio::task::JoinSet::new();
     for command in commands {
         let handle = handle.clone();
-        asked.spawn(async move { handle.send(command, None).await });
+        asked.spawn(async move { handle.send(Origin::SYSTEM, command, None).await });
         tokio::task::yield_now().await;
     }
     // Everything is in the inbox or decided before the first row is let through.
@@ -169,7 +174,7 @@ async fn a_command_that_is_sent_again_is_the_same_one_and_no_copy() {
         Some(Duration::from_millis(20))
     };
     let request = ListOffers { provider: PROVIDER, offers };
-    let answer = Handle { inbox }.ask_again(request, pause).await;
+    let answer = Handle { inbox }.ask_again(&Origin::SYSTEM, request, pause).await;
     // Its envelope ended without an answer.
     assert_eq!(answer.unwrap_err(), SendError::Stopped);
     assert!(tries > 1, "it found room at once");

@@ -291,7 +291,7 @@ async fn end_unsettled(orders: &Orders, connected: &Connected, order: &Order) {
     let (id, attempt, reason) = (order.id, order.attempt, FailReason::InDoubt);
     let fail = FailOrder { order: id, attempt, reason };
     // Where the engine does not take it, the next round or the deadline ends it.
-    if let Ok(Ok(_)) = orders.market.send_until(&fail, order.deadline).await {
+    if let Ok(Ok(_)) = orders.record(order, &fail, order.deadline).await {
         tracing::warn!(
             provider = connected.name(),
             order = id.0,
@@ -315,7 +315,7 @@ pub(super) async fn adopt(
         cost: doubt::bookable(cost),
         timings: connected.timings(),
     };
-    let answer = orders.market.send_until(&command, order.deadline).await;
+    let answer = orders.record(order, &command, order.deadline).await;
     // Refused or not heard: the next round tries again, or finds the order ended and
     // gives the number back.
     if let Ok(Ok(_)) = answer {

@@ -194,7 +194,7 @@ pub(super) async fn conclude(
             if let Some(order) = order.filter(|it| due_by(it).is_some_and(|due| due <= asked)) {
                 let until = orders.market.clock.now().plus_ms(CONCLUDE_MS);
                 // If it is not taken, the grace ends by itself.
-                let _answer = orders.market.send_until(&Expire { order: order.id }, until).await;
+                let _answer = orders.record(&order, &Expire { order: order.id }, until).await;
             }
             return;
         }
@@ -241,6 +241,7 @@ mod tests {
     use nexnum_driver::{Driver, Secret};
     use nexnum_engine::catalog::Catalog;
     use nexnum_engine::command::OpenAccount;
+    use nexnum_engine::group::Origin;
     use nexnum_engine::ids::{CarrierId, Product};
     use nexnum_engine::money::Micros;
     use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
@@ -285,14 +286,14 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let open = OpenAccount { name: "buyer".into(), credit_limit: Micros::units(10) };
-        let buyer = orders.market.handle.ask(open).await.unwrap().unwrap();
+        let buyer = orders.market.handle.ask(&Origin::SYSTEM, open).await.unwrap().unwrap();
         let catalog = Catalog::load();
         let product = Product {
             country: catalog.find_country("ID").unwrap(),
             service: catalog.find_service("telegram").unwrap(),
         };
         let wish = Wish { product, carrier: CarrierId::ANY, limit: None };
-        let id = orders.place(buyer, wish, None).await.unwrap().order.id;
+        let id = orders.place(&Origin::SYSTEM, buyer, wish, None).await.unwrap().order.id;
         let is_active = |order: &Order| order.state == ActivationState::Active;
         let patience = Duration::from_secs(60);
         let order = orders.market.read_model.await_order(id, patience, is_active).await.unwrap();

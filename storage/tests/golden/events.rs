@@ -3,8 +3,8 @@
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
     AccountEvent, CallbackEvent, ChargeReason, Closing, Completion, Event, Idempotency,
-    MemoryEvent, OfferEvent, OfferTerms, OrderEvent, OrphanEnd, Placement, ProviderKind,
-    ProviderWord, Receipt, Scope, UpstreamEvent,
+    LedgerEvent, MemoryEvent, OfferEvent, OfferTerms, OrderEvent, OrphanEnd, Placement,
+    ProviderKind, ProviderWord, Receipt, Scope, UpstreamEvent,
 };
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, KeyId, MessageId, Number, OfferId, ProviderId,
@@ -13,7 +13,7 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::order::FailReason;
 use nexnum_engine::time::Time;
 
-use crate::values::{ACCOUNT, DIGEST, NOW, ORDER, PRODUCT, SALE, TERMS, assignment};
+use crate::values::{ACCOUNT, DIGEST, LEDGER, NOW, ORDER, PRODUCT, SALE, TERMS, assignment, epoch};
 
 pub(crate) fn events() -> Vec<(&'static str, Event)> {
     let retired = MemoryEvent::Retired { orders_before: NOW, replies_before: Time(0) };
@@ -28,7 +28,16 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
     let memory = memory.into_iter().map(|(name, event)| (name, Event::Memory(event)));
     let upstream = of_upstream().into_iter().map(|(name, event)| (name, Event::Upstream(event)));
     let callbacks = of_callbacks().into_iter().map(|(name, event)| (name, Event::Callback(event)));
-    accounts.chain(offers).chain(memory).chain(orders).chain(callbacks).chain(upstream).collect()
+    let ledger = of_ledger().into_iter().map(|(name, event)| (name, Event::Ledger(event)));
+    let events = accounts.chain(offers).chain(memory).chain(orders).chain(callbacks);
+    events.chain(upstream).chain(ledger).collect()
+}
+
+fn of_ledger() -> [(&'static str, LedgerEvent); 2] {
+    [
+        ("LedgerOpened", LedgerEvent::LedgerOpened(LEDGER)),
+        ("EpochBegan", LedgerEvent::EpochBegan(epoch())),
+    ]
 }
 
 fn of_callbacks() -> Vec<(&'static str, CallbackEvent)> {

@@ -3,7 +3,9 @@
 use nexnum_engine::account::{Book, Sale};
 use nexnum_engine::activation::{ActivationState, Assignment, Message};
 use nexnum_engine::callback::{Callback, CallbackFailure};
-use nexnum_engine::event::{ProviderKind, ProviderWord, Scope, Terms};
+use nexnum_engine::event::{
+    CatalogVersion, Epoch, LedgerTerms, ProviderKind, ProviderWord, Scope, Terms,
+};
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, MessageId, Number, OfferId, OrderId,
     Product, ProviderId, Seq, ServiceId,
@@ -25,6 +27,13 @@ pub(crate) const DIGEST: u128 = 0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10;
 pub(crate) const ACCOUNT: AccountId = AccountId(3);
 pub(crate) const ORDER: OrderId = OrderId(130);
 pub(crate) const NOW: Time = Time(1_800_000_000_000);
+
+pub(crate) const LEDGER: LedgerTerms = LedgerTerms { currency: *b"USD", permutation: [0xcd; 16] };
+
+pub(crate) fn epoch() -> Epoch {
+    let catalog = CatalogVersion { countries: 250, services: 900, hash: [0xab; 32] };
+    Epoch { epoch: 130, node: "edge-1".into(), program: "0.1.0".into(), rules: 1, catalog }
+}
 
 pub(crate) fn assignment() -> Assignment {
     Assignment {
@@ -152,7 +161,7 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
     rows.push(("Quarantined".to_owned(), Row::Quarantined(resting)));
     let seen = Seen { last: NOW, digests: vec![DIGEST, 1] };
     rows.push(("Seen".to_owned(), Row::Seen(ProviderId(2), Number(15_551), seen)));
-    rows.extend(of_upstream());
+    rows.extend(of_the_rest());
     rows.extend(of_callbacks());
     rows
 }
@@ -174,7 +183,7 @@ fn of_callbacks() -> Vec<(String, Row)> {
     rows
 }
 
-fn of_upstream() -> [(String, Row); 5] {
+fn of_the_rest() -> [(String, Row); 7] {
     let provider = ProviderId(2);
     let charge = Charge { provider, amount: Micros(300_000), reversed: true };
     let orphan = Orphan { order: ORDER, attempt: 2, from: NOW, cost: Micros(300_000) };
@@ -184,6 +193,8 @@ fn of_upstream() -> [(String, Row); 5] {
         ("Charged".to_owned(), Row::Charged(ORDER, 2, charge)),
         ("Orphan".to_owned(), Row::Orphan(provider, "x9".into(), orphan)),
         ("Named".to_owned(), Row::Named(ORDER, 2, named)),
+        ("Ledger".to_owned(), Row::Ledger(LEDGER)),
+        ("Epoch".to_owned(), Row::Epoch(epoch())),
         ("EndedUpstream".to_owned(), Row::EndedUpstream(ORDER)),
         ("EndedByProvider".to_owned(), Row::EndedByProvider(ORDER, ProviderWord::Missing)),
     ]

@@ -22,7 +22,7 @@ fn written(batches: u32) -> (FaultyDisk, Seq) {
 fn a_flip_in_a_row_is_named_by_its_sequence_number() {
     let (disk, end) = written(8);
     let rows = open(&disk).unwrap().read(Seq(1)).unwrap();
-    let starts: Vec<Seq> = rows.map(|row| row.unwrap().first).collect();
+    let starts: Vec<Seq> = rows.map(|row| row.unwrap().header.first).collect();
     for first in starts {
         let mut named = 0;
         for at in disk.find(&payload(first.0)[..40]) {

@@ -143,21 +143,52 @@ fn a_cut_at_any_operation_leaves_rows_that_fit_their_cursor() {
     assert!(lost > 10, "only {lost} cuts lost what was not yet durable");
 }
 
+/// Makes a file say that it is of another format, or of none as the first files.
+fn set_format(path: &Path, format: Option<u32>) {
+    let database = redb::Database::open(path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let table: redb::TableDefinition<'_, &str, &[u8]> = redb::TableDefinition::new("meta");
+    let mut meta = transaction.open_table(table).unwrap();
+    match format {
+        Some(format) => drop(meta.insert("format", &format.to_le_bytes()[..]).unwrap()),
+        None => drop(meta.remove("format").unwrap()),
+    }
+    drop(meta);
+    transaction.commit().unwrap();
+}
+
+#[test]
+fn a_history_ahead_of_its_ledger_stays_and_stops_the_start() {
+    let (_folder, path, history) = new_history();
+    apply(&history, 1..=5);
+    drop(history);
+    let error = HistoryTables::open(&path, ID, Seq(3)).unwrap_err();
+    assert!(matches!(error, StorageError::Ahead { cursor: Seq(5), last: Seq(3), .. }), "{error}");
+    assert!(error.is_damage() && error.to_string().contains("move this file away"), "{error}");
+    let (history, opening) = HistoryTables::open(&path, ID, Seq(5)).unwrap();
+    assert_eq!((history.cursor(), opening), (Seq(5), Opening::Resumed));
+    check(&history);
+}
+
 #[test]
 fn a_history_that_is_of_no_use_is_set_aside_and_begun_again() {
-    let cases: [(&str, LedgerId, Seq, &str); 3] = [
-        ("other ledger", LedgerId([1; 16]), Seq(9), "belongs to ledger a7a7"),
-        ("ahead", ID, Seq(3), "it speaks of sequence 5, the ledger ends at 3"),
-        ("noise", ID, Seq(9), "history.redb"),
+    let cases: [(&str, LedgerId, &str); 4] = [
+        ("other ledger", LedgerId([1; 16]), "belongs to ledger a7a7"),
+        ("newer", ID, "its format is 3, this program reads 2"),
+        ("older", ID, "its format is not 4 bytes"),
+        ("noise", ID, "history.redb"),
     ];
-    for (case, id, last, expected) in cases {
+    for (case, id, expected) in cases {
         let (_folder, path, history) = new_history();
         apply(&history, 1..=5);
         drop(history);
-        if case == "noise" {
-            fs::write(&path, [0x5A; 9_000]).unwrap();
+        match case {
+            "newer" => set_format(&path, Some(3)),
+            "older" => set_format(&path, None),
+            "noise" => fs::write(&path, [0x5A; 9_000]).unwrap(),
+            _ => {}
         }
-        let (history, opening) = HistoryTables::open(&path, id, last).unwrap();
+        let (history, opening) = HistoryTables::open(&path, id, Seq(9)).unwrap();
         let Opening::SetAside { to, reason } = opening else { panic!("{case}: {opening:?}") };
         assert!(reason.contains(expected), "{case}: {reason}");
         assert!(to.ends_with("history.redb.aside") && to.exists(), "{case}");

@@ -7,7 +7,7 @@ use nexnum_engine::ids::Seq;
 use nexnum_engine::time::Time;
 use nexnum_storage::format::PAYLOAD_LEN_MAX;
 use nexnum_storage::{
-    Batch, Hash, Ledger, LedgerId, Manifest, Position, Reader, RedbLedger, StorageError,
+    Batch, Hash, Ledger, LedgerId, Manifest, Position, Reader, RedbLedger, RowHeader, StorageError,
 };
 use tempfile::TempDir;
 
@@ -33,7 +33,8 @@ fn what_was_appended_is_read_back_after_a_reopening() {
     assert_eq!((ledger.last(), ledger.id()), (last, ID));
     append_next(&mut ledger).unwrap();
     check_content(&ledger).unwrap();
-    let epochs: Vec<u64> = ledger.read(last.seq).unwrap().map(|r| r.unwrap().epoch).collect();
+    let epochs: Vec<u64> =
+        ledger.read(last.seq).unwrap().map(|r| r.unwrap().header.epoch).collect();
     assert_eq!(epochs, [1, 2]);
 }
 
@@ -44,7 +45,7 @@ fn a_read_from_the_middle_starts_at_the_row_that_holds_the_event() {
     let rows: Vec<_> = ledger.read(Seq(0)).unwrap().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 12);
     for (n, row) in rows.iter().enumerate() {
-        for from in [row.first, row.last()] {
+        for from in [row.header.first, row.header.last()] {
             let read: Vec<_> = ledger.read(from).unwrap().map(Result::unwrap).collect();
             assert_eq!(read, rows[n..], "from {from}");
         }
@@ -54,18 +55,19 @@ fn a_read_from_the_middle_starts_at_the_row_that_holds_the_event() {
 }
 
 #[test]
-fn the_first_event_since_a_moment_is_found() {
+fn no_event_since_a_moment_is_before_the_row_that_is_found() {
     let (_folder, _path, mut ledger) = new_ledger();
     let reader = ledger.reader();
     assert_eq!(reader.first_since(Time(5)).unwrap(), Seq(1), "nothing has happened");
     append_run(&mut ledger, 12);
-    let rows: Vec<_> = ledger.read(Seq(0)).unwrap().map(Result::unwrap).collect();
+    let rows = ledger.read(Seq(0)).unwrap().map(|row| row.unwrap().header);
+    let rows: Vec<RowHeader> = rows.collect();
+    // A row's last groups may be as late as the next row's first one.
+    let before = |at: Time| rows.iter().rfind(|row| row.at < at).map_or(Seq(1), |row| row.first);
     for row in &rows {
-        let first = rows.iter().find(|it| it.at == row.at).unwrap().first;
-        let after = rows.iter().find(|it| it.at > row.at).map(|it| it.first);
-        let after = after.unwrap_or(Seq(ledger.last().seq.0 + 1));
-        assert_eq!(reader.first_since(row.at).unwrap(), first);
-        assert_eq!(reader.first_since(Time(row.at.0 + 1)).unwrap(), after);
+        for at in [row.at, Time(row.at.0 + 1)] {
+            assert_eq!(reader.first_since(at).unwrap(), before(at));
+        }
     }
     assert_eq!(reader.first_since(Time(0)).unwrap(), Seq(1));
 }
@@ -91,7 +93,8 @@ fn a_refused_batch_leaves_the_ledger_as_it_was() {
     let (_folder, _path, mut ledger) = new_ledger();
     append_run(&mut ledger, 2);
     let last = ledger.last();
-    let batch = |first: u64, count| Batch { first: Seq(first), at: Time(1), count, payload: b"x" };
+    let root = Hash::default();
+    let batch = |first, count| Batch { first: Seq(first), at: Time(1), count, root, payload: b"x" };
     let next = last.seq.0 + 1;
     for (batch, expected) in [(batch(next, 1), last.seq.0 - 1), (batch(next + 1, 1), next)] {
         let error = ledger.append(&batch, Seq(expected)).unwrap_err();
@@ -102,7 +105,7 @@ fn a_refused_batch_leaves_the_ledger_as_it_was() {
         assert!(matches!(error, StorageError::BadBatch { .. }), "{error}");
     }
     let payload = vec![0; PAYLOAD_LEN_MAX + 1];
-    let too_long = Batch { first: Seq(next), at: Time(1), count: 1, payload: &payload };
+    let too_long = Batch { payload: &payload, ..batch(next, 1) };
     let error = ledger.append(&too_long, last.seq).unwrap_err();
     assert!(error.to_string().contains("too long"), "{error}");
     assert_eq!(ledger.last(), last);
@@ -205,4 +208,30 @@ fn verification_walks_every_row_and_says_how_far_it_is() {
     assert_eq!(reports, [(256, 600), (512, 600), (600, 600)]);
     drop(reader);
     assert!(fs::read(&path).unwrap() == before, "verification wrote to the file");
+}
+
+#[test]
+fn a_ledger_of_another_format_is_refused_by_its_name() {
+    for (format, expected) in [
+        (1u32, "has format 1, of a version before the first release"),
+        (3, "has format 3, this program reads up to 2: use a newer version"),
+    ] {
+        let (_folder, path, mut ledger) = new_ledger();
+        append_run(&mut ledger, 2);
+        let manifest = ledger.manifest();
+        drop(ledger);
+        let database = redb::Database::open(&path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        let table: redb::TableDefinition<'_, &str, &[u8]> = redb::TableDefinition::new("meta");
+        let bytes = format.to_le_bytes();
+        drop(transaction.open_table(table).unwrap().insert("format", &bytes[..]).unwrap());
+        transaction.commit().unwrap();
+        drop(database);
+        for error in [
+            RedbLedger::open(&path, &manifest).unwrap_err(),
+            Reader::open(&path, &manifest).unwrap_err(),
+        ] {
+            assert!(!error.is_damage() && error.to_string().contains(expected), "{error}");
+        }
+    }
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 use nexnum_engine::ids::Seq;
 use nexnum_engine::time::Time;
 use nexnum_storage::fault::FaultyDisk;
-use nexnum_storage::{Batch, Ledger, LedgerId, Manifest, RedbLedger, StorageError};
+use nexnum_storage::{
+    Batch, Hash, Ledger, LedgerId, Manifest, RedbLedger, RowHeader, StorageError,
+};
 
 pub(crate) const ID: LedgerId = LedgerId([0xA7; 16]);
 
@@ -43,8 +45,8 @@ pub(crate) fn append_next(ledger: &mut RedbLedger) -> Result<Seq, StorageError> 
     let last = ledger.last().seq;
     let first = last.0 + 1;
     let payload = payload(first);
-    let batch =
-        Batch { first: Seq(first), at: Time(first), count: count(first), payload: &payload };
+    let (count, root) = (count(first), Hash::default());
+    let batch = Batch { first: Seq(first), at: Time(first), count, root, payload: &payload };
     ledger.append(&batch, last)
 }
 
@@ -66,10 +68,11 @@ pub(crate) fn check_content(ledger: &RedbLedger) -> Result<Seq, StorageError> {
     let mut end = Seq(0);
     for row in ledger.read(Seq(1))? {
         let row = row?;
-        assert_eq!(row.first, Seq(end.0 + 1));
-        assert_eq!((row.count, row.at), (count(row.first.0), Time(row.first.0)));
-        assert!(row.payload == payload(row.first.0), "the payload at {} changed", row.first);
-        end = row.last();
+        let RowHeader { first, at, count: found, .. } = row.header;
+        assert_eq!(first, Seq(end.0 + 1));
+        assert_eq!((found, at), (count(first.0), Time(first.0)));
+        assert!(row.payload()? == payload(first.0), "the payload at {first} changed");
+        end = row.header.last();
     }
     assert_eq!(end, ledger.last().seq);
     Ok(end)

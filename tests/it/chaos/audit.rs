@@ -114,7 +114,7 @@ struct Books<'a> {
 
 impl Books<'_> {
     fn note(&mut self, row: Decoded) {
-        for event in row.events {
+        for event in row.groups.events().iter().cloned() {
             match event {
                 Event::Order(OrderEvent::OrderFailed { order, provider, loss, .. }) => {
                     self.losses.insert(order, (provider, loss.0));

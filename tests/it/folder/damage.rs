@@ -7,6 +7,7 @@ use std::process::Stdio;
 use nexnum::market::folder::{self, BootError, Opened};
 use nexnum::market::verify::{Finding, Followed, verify};
 use nexnum_engine::event::{AccountEvent, Event, OrderEvent};
+use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::{OrderId, Seq};
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
@@ -197,7 +198,8 @@ fn a_flipped_bit_in_a_row_is_named_by_its_sequence_number_and_left_as_it_is() {
     furnish(&mut live, 5);
     let name = "a name that is found in the ledger's bytes";
     append(&mut live, [ledger::account(name).into()]);
-    let seq = live.ledger.last().seq;
+    // A row is named by its first position, that of the head before the account.
+    let seq = Seq(live.ledger.last().seq.0 - 1);
     trade(&mut live, 5);
     folder::close(&folder, &live.reader).unwrap();
     drop(live);
@@ -234,13 +236,14 @@ fn an_event_that_does_not_fit_the_state_is_damage_at_its_place() {
         }),
         Event::Order(OrderEvent::OrderDoubted { order: OrderId(9) }),
     ];
-    let at = live.last_at;
-    ledger::append_row(&mut live, at, &events);
+    let mut groups = Groups::new();
+    groups.add(Head::system(live.last_at), |all| all.extend(events));
+    ledger::append_row(&mut live, &groups);
     drop(live);
     let error = folder::open(temp.path(), |_| {}).unwrap_err().to_string();
-    assert!(error.contains("damaged at sequence 3"), "{error}");
+    assert!(error.contains("damaged at sequence 9"), "{error}");
     let found = verify(temp.path(), |_| {});
-    assert!(matches!(found, Err(Finding::Damage { seq: Some(Seq(3)), .. })), "{found:?}");
+    assert!(matches!(found, Err(Finding::Damage { seq: Some(Seq(9)), .. })), "{found:?}");
 }
 
 #[test]
@@ -248,16 +251,16 @@ fn a_time_that_runs_back_is_damage() {
     let temp = tempfile::tempdir().unwrap();
     folder::init(temp.path()).unwrap();
     let mut live = opened(temp.path());
-    let mut events = Vec::new();
-    live.engine.execute(Time(1), &ledger::account("acme").into(), &mut events).unwrap();
-    ledger::append_row(&mut live, Time(1), &events);
+    let (mut groups, early) = (Groups::new(), Head::system(Time(1)));
+    live.engine.execute(early, &ledger::account("acme").into(), &mut groups).unwrap();
+    ledger::append_row(&mut live, &groups);
     drop(live);
     let error = folder::open(temp.path(), |_| {}).unwrap_err().to_string();
-    assert!(error.contains("sequence 2") && error.contains("its time"), "{error}");
+    assert!(error.contains("sequence 7") && error.contains("its time"), "{error}");
 }
 
 /// The real binary on a folder: its exit code and what it says on standard error.
-fn ran(words: &[&str], dir: &Path) -> (Option<i32>, String) {
+pub(super) fn ran(words: &[&str], dir: &Path) -> (Option<i32>, String) {
     let mut process = nexnum()
         .args(words)
         .arg(dir)

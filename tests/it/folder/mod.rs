@@ -5,11 +5,12 @@ mod check_config;
 mod damage;
 mod init;
 mod snapshots;
+mod versions;
 
 use std::path::Path;
 
 use nexnum::market::folder::{self, Opened};
-use nexnum_engine::command::{Actor, Cancel, Command, Finish, Placed, Reply};
+use nexnum_engine::command::{Caller, Cancel, Command, Finish, Placed, Reply};
 use nexnum_engine::ids::OrderId;
 use nexnum_storage::Folder;
 
@@ -40,7 +41,7 @@ fn trade(opened: &mut Opened, orders: u32) {
         let placed = append(opened, [ledger::order().into()]);
         let Reply::Placed(Placed::Filled(id)) = placed[0] else { panic!("{placed:?}") };
         match n % 3 {
-            0 => append(opened, [Command::Cancel(Cancel { order: id, actor: Actor::System })]),
+            0 => append(opened, [Command::Cancel(Cancel { order: id, caller: Caller::System })]),
             1 => append(opened, delivered(id)),
             _ => Vec::new(),
         };
@@ -48,7 +49,7 @@ fn trade(opened: &mut Opened, orders: u32) {
 }
 
 fn delivered(order: OrderId) -> [Command; 2] {
-    let finish = Finish { order, actor: Actor::Account(ACCOUNT) };
+    let finish = Finish { order, caller: Caller::Account(ACCOUNT) };
     [ledger::message(order, u128::from(order.0)).into(), finish.into()]
 }
 

@@ -7,7 +7,7 @@ use nexnum::order::Refusal;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::breaker::Breaker;
 use nexnum_engine::callbacks::Callbacks;
-use nexnum_engine::command::{Actor, Finish};
+use nexnum_engine::command::{Caller, Finish};
 use nexnum_engine::ids::{CallbackId, OrderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
@@ -378,7 +378,7 @@ async fn an_overcharge_is_told_as_long_as_its_offer_is_closed() {
     rig.running.providers.connect(again).await.unwrap();
     until(|| told(&rig).is_some()).await;
     // 3. Over a restart days later. No operator takes it off while the offer is closed.
-    super::execute(rig.orders(), Finish { order: id, actor: Actor::System }).await;
+    super::execute(rig.orders(), Finish { order: id, caller: Caller::System }).await;
     let closed = rig.close().await;
     closed.retire(72);
     let rig = closed.open().await;

@@ -8,6 +8,7 @@ use nexnum::order::claim::{Skip, Wish};
 use nexnum::order::{Refusal, UpstreamError};
 use nexnum::provider::dispatch::PauseOf;
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::CarrierId;
 use nexnum_sandbox::{FaultKind, SandboxConfig};
 
@@ -119,7 +120,7 @@ async fn a_cancel_without_a_turn_is_told_when_to_come_back_and_is_answered_then(
     // The first poll takes the last call.
     tokio::time::sleep(Duration::from_millis(500)).await;
     let asked = std::time::Instant::now();
-    let refused = rig.orders().cancel(rig.customer, id).await.unwrap_err();
+    let refused = rig.orders().cancel(&Origin::SYSTEM, rig.customer, id).await.unwrap_err();
     let Refusal::Upstream(UpstreamError::Limited { retry_after }) = refused else {
         panic!("{refused:?}")
     };

@@ -8,6 +8,7 @@ use nexnum::order::claim::Wish;
 use nexnum::order::{Refusal, UpstreamError};
 use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::group::{Groups, Origin};
 use nexnum_engine::ids::{CarrierId, OrderId, Seq};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
@@ -43,7 +44,7 @@ async fn a_message_after_a_cancel_whose_answer_was_lost_is_late() {
     let external_id = &order.assignment.as_ref().unwrap().external_id;
     // The provider takes the number back; neither an answer nor a look says so in time.
     rig.sandbox.faults(FIVESIM).set(FaultKind::ReplyLost, 1.0);
-    let refused = rig.orders().cancel(rig.customer, id).await.unwrap_err();
+    let refused = rig.orders().cancel(&Origin::SYSTEM, rig.customer, id).await.unwrap_err();
     assert!(matches!(refused, Refusal::Upstream(_)), "{refused:?}");
     rig.sandbox.advance_ms(601_000);
     rig.sandbox.faults(FIVESIM).clear();
@@ -76,7 +77,7 @@ async fn a_cancel_that_the_provider_did_not_answer_changes_nothing_and_may_be_re
     let id = rig.buy(None).await.unwrap();
     rig.order(id, |order| order.state == ActivationState::Active).await;
     rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
-    let refused = rig.orders().cancel(rig.customer, id).await.unwrap_err();
+    let refused = rig.orders().cancel(&Origin::SYSTEM, rig.customer, id).await.unwrap_err();
     assert_eq!(refused, Refusal::Upstream(UpstreamError::Unavailable));
     rig.sandbox.faults(HANDLER).clear();
     let after = rig.orders().market.read_model.order(id).unwrap();
@@ -128,8 +129,8 @@ async fn a_slow_provider_s_answer_to_a_cancel_is_there_when_its_buyer_comes_back
     let id = rig.buy(None).await.unwrap();
     let order = rig.order(id, |order| order.state == ActivationState::Active).await;
     let asked = Instant::now();
-    let (one, two) =
-        tokio::join!(rig.orders().cancel(rig.customer, id), rig.orders().cancel(rig.customer, id));
+    let cancel = async || rig.orders().cancel(&Origin::SYSTEM, rig.customer, id).await;
+    let (one, two) = tokio::join!(cancel(), cancel());
     let wait = told(one.unwrap_err(), asked).max(told(two.unwrap_err(), asked));
     assert_eq!(rig.wallet(), (9_880_000, 120_000), "nothing is refunded yet");
     // It ends without another request.
@@ -151,11 +152,12 @@ async fn a_cancel_at_a_provider_that_hangs_is_told_when_to_come_back_and_answere
     rig.order(id, |order| order.state == ActivationState::Active).await;
     rig.sandbox.faults(HANDLER).set(FaultKind::TimeOut, 1.0);
     let asked = Instant::now();
-    let wait = told(rig.orders().cancel(rig.customer, id).await.unwrap_err(), asked);
+    let wait =
+        told(rig.orders().cancel(&Origin::SYSTEM, rig.customer, id).await.unwrap_err(), asked);
     assert!((1..=15).contains(&wait.as_secs()), "{wait:?}");
     tokio::time::sleep(wait).await;
     let asked = Instant::now();
-    let refused = rig.orders().cancel(rig.customer, id).await.unwrap_err();
+    let refused = rig.orders().cancel(&Origin::SYSTEM, rig.customer, id).await.unwrap_err();
     assert_eq!(refused, Refusal::Upstream(UpstreamError::Unavailable));
     assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
     rig.sandbox.faults(HANDLER).clear();
@@ -193,7 +195,7 @@ async fn a_number_that_its_provider_takes_back_no_more_stays_open() {
 
     let id = rig.buy(None).await.unwrap();
     rig.order(id, |order| order.state == ActivationState::Active).await;
-    let refused = rig.orders().cancel(rig.customer, id).await.unwrap_err();
+    let refused = rig.orders().cancel(&Origin::SYSTEM, rig.customer, id).await.unwrap_err();
     assert_eq!(refused, Refusal::Upstream(UpstreamError::TooLate));
     assert_eq!(rig.wallet(), (9_880_000, 120_000), "nothing has changed");
     rig.sandbox.advance_ms(61_000);
@@ -216,7 +218,7 @@ async fn a_number_that_only_the_cancel_does_not_find_is_not_refunded() {
     let id = rig.buy(None).await.unwrap();
     rig.order(id, |order| order.state == ActivationState::Active).await;
     for _ in 0..2 {
-        let refused = rig.orders().cancel(rig.customer, id).await.unwrap_err();
+        let refused = rig.orders().cancel(&Origin::SYSTEM, rig.customer, id).await.unwrap_err();
         assert_eq!(refused, Refusal::Upstream(UpstreamError::Unavailable));
     }
     assert_eq!(rig.wallet(), (9_880_000, 120_000), "it is open at its provider");
@@ -229,9 +231,9 @@ async fn a_number_that_only_the_cancel_does_not_find_is_not_refunded() {
 /// Shows readers an order as it is not, or as it is.
 fn show(rig: &Rig, order: Order) {
     let read_model = &rig.orders().market.read_model;
-    let (first, at) = (Seq(read_model.position().0 + 1), rig.orders().market.clock.now());
+    let (first, groups) = (Seq(read_model.position().0 + 1), Groups::new());
     let orders = vec![Arc::new(order)];
-    read_model.publish(&Change { first, at, events: Vec::new(), orders, wallets: Vec::new() });
+    read_model.publish(&Change { first, groups, orders, wallets: Vec::new() });
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,7 +245,7 @@ async fn a_cancel_that_does_not_see_the_number_leaves_it_to_be_given_back() {
     let query = format!("action=getStatus&id={external_id}");
     // Readers are a moment behind the engine.
     show(&rig, Order { state: ActivationState::Init, assignment: None, ..(*active).clone() });
-    let refused = rig.orders().cancel(rig.customer, id).await;
+    let refused = rig.orders().cancel(&Origin::SYSTEM, rig.customer, id).await;
     assert_eq!(refused, Err(Refusal::Rejected(Reject::NoNumberYet)));
     show(&rig, (*active).clone());
     assert_eq!(ask_handler(&rig.sandbox, &query).await, "STATUS_WAIT_CODE");
@@ -259,11 +261,13 @@ async fn an_order_without_its_number_yet_can_be_neither_cancelled_nor_finished()
     rig.sandbox.faults(HANDLER).set(FaultKind::TimeOut, 1.0);
     let (orders, customer) = (Arc::clone(rig.orders()), rig.customer);
     let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
-    let placing = tokio::spawn(async move { orders.place(customer, wish, None).await });
+    let placing =
+        tokio::spawn(async move { orders.place(&Origin::SYSTEM, customer, wish, None).await });
     let id = OrderId(1);
     let read_model = &rig.orders().market.read_model;
     until(|| read_model.order(id).is_some()).await;
-    let issued = rig.running.rooms.access.issue_key(Some(rig.customer)).await.unwrap();
+    let issued =
+        rig.running.rooms.access.issue_key(&Origin::SYSTEM, Some(rig.customer)).await.unwrap();
     for change in ["cancel", "finish", "resend"] {
         let url = format!("http://{}/api/v1/activations/{id}/{change}", rig.running.address);
         let request = reqwest::Client::new().post(url).bearer_auth(issued.key.reveal());

@@ -8,6 +8,7 @@ use nexnum::order::claim::Wish;
 use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::FailOrder;
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{CarrierId, OrderId, Product};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
@@ -76,7 +77,7 @@ async fn in_doubt_by_another_clock(seller: usize, rows_skew_ms: i64, own: bool) 
     rig.sandbox.faults(seller).next(FaultKind::BoughtButReplyLost);
     let (orders, customer) = (rig.orders().clone(), rig.customer);
     let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
-    tokio::spawn(async move { drop(orders.place(customer, wish, None).await) });
+    tokio::spawn(async move { drop(orders.place(&Origin::SYSTEM, customer, wish, None).await) });
     let id = OrderId(1 + u32::from(own));
     until(|| rig.orders().market.read_model.order(id).is_some_and(|it| it.in_doubt)).await;
     (rig, id)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use nexnum::order::{Refusal, UpstreamError};
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::group::Origin;
 use nexnum_engine::order::{Order, OrderStatus};
 use nexnum_engine::time::Time;
 
@@ -56,7 +57,7 @@ async fn a_cancel_does_not_believe_that_an_open_number_is_not_found() {
     let early = |word| format!(r#"{{ equals = "EARLY_CANCEL_DENIED", error = "{word}""#);
     closed.reword("handler", &early("too_early"), &early("not_found"));
     let rig = closed.open().await;
-    let refused = rig.orders().cancel(rig.customer, order.id).await.unwrap_err();
+    let refused = rig.orders().cancel(&Origin::SYSTEM, rig.customer, order.id).await.unwrap_err();
     assert_eq!(refused, Refusal::Upstream(UpstreamError::Unavailable));
     assert_eq!(rig.order(order.id, active).await.status, OrderStatus::Escrow);
     rig.stop().await;
@@ -99,7 +100,7 @@ async fn a_cancel_of_a_number_that_is_not_found_goes_through_where_the_list_is_r
     let (rig, order) = unknown_and_unlisted(600_000).await;
     let since = rig.orders().market.clock.now();
     let cancelled = loop {
-        match rig.orders().cancel(rig.customer, order.id).await {
+        match rig.orders().cancel(&Origin::SYSTEM, rig.customer, order.id).await {
             Ok(cancelled) => break cancelled,
             Err(refused) => {
                 assert_eq!(refused, Refusal::Upstream(UpstreamError::Unavailable));

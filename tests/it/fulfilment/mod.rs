@@ -34,6 +34,7 @@ use nexnum::supply::config::{MarginConfig, Percent};
 use nexnum_driver::Secret;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Deposit, OpenAccount, Pulse, Request};
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{AccountId, CarrierId, OrderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
@@ -128,7 +129,7 @@ impl Rig {
     async fn buy(&self, limit: Option<i64>) -> Result<OrderId, Refusal> {
         let limit = limit.map(Micros);
         let wish = Wish { product: product(), carrier: CarrierId::ANY, limit };
-        let placed = self.orders().place(self.customer, wish, None).await;
+        let placed = self.orders().place(&Origin::SYSTEM, self.customer, wish, None).await;
         placed.map(|placed| placed.order.id)
     }
 
@@ -146,7 +147,7 @@ impl Rig {
     }
 
     async fn cancel(&self, id: OrderId) {
-        let order = self.orders().cancel(self.customer, id).await.unwrap();
+        let order = self.orders().cancel(&Origin::SYSTEM, self.customer, id).await.unwrap();
         assert_eq!(order.state, ActivationState::Cancelled);
     }
 
@@ -241,7 +242,7 @@ fn setup(sandbox: &Sandbox, at: usize, folder: &TempDir) -> ProviderSetup {
 }
 
 async fn execute<R: Request>(orders: &Orders, request: R) -> R::Answer {
-    orders.market.handle.ask(request).await.unwrap().unwrap()
+    orders.market.handle.ask(&Origin::SYSTEM, request).await.unwrap().unwrap()
 }
 
 async fn until(done: impl Fn() -> bool) {

@@ -2,7 +2,7 @@
 
 use nexnum::attention::AttentionKind;
 use nexnum::order::Refusal;
-use nexnum_engine::command::{Actor, Finish};
+use nexnum_engine::command::{Caller, Finish};
 use nexnum_engine::grid::Ask;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
@@ -71,7 +71,7 @@ async fn an_overcharged_offer_is_not_sold_after_a_restart_days_later() {
     rig.pin(FIVESIM, 500_000);
     let id = rig.buy(None).await.unwrap();
     let order = rig.order(id, received).await;
-    execute(rig.orders(), Finish { order: id, actor: Actor::System }).await;
+    execute(rig.orders(), Finish { order: id, caller: Caller::System }).await;
     rig.pin(FIVESIM, 100_000);
     let closed = rig.close().await;
     closed.retire(72);

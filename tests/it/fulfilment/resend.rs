@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use nexnum::message::identity::Look;
 use nexnum::order::{Refusal, UpstreamError};
 use nexnum_driver::{Op, Output, RawReply};
-use nexnum_engine::command::{Actor, RequestAnother};
+use nexnum_engine::command::{Caller, RequestAnother};
+use nexnum_engine::group::Origin;
 use nexnum_sandbox::{FaultKind, SandboxConfig};
 
 use super::{FIVESIM, HANDLER, Rig, SMSPOOL, execute, received};
@@ -17,7 +18,7 @@ async fn check_same_code(seller: usize) {
     let rig = Rig::start_on(config, &[(seller, 100_000)]).await;
     let id = rig.buy(None).await.unwrap();
     let first = rig.order(id, received).await;
-    rig.orders().resend(rig.customer, id).await.unwrap();
+    rig.orders().resend(&Origin::SYSTEM, rig.customer, id).await.unwrap();
     let second = rig.order(id, |order| order.messages.len() > 1).await;
     let codes: Vec<_> = second.messages.iter().map(|message| message.code.clone()).collect();
     assert_eq!(codes, [first.messages[0].code.clone(), first.messages[0].code.clone()]);
@@ -55,7 +56,7 @@ async fn a_message_without_an_id_is_delivered_again_only_when_it_has_come_again(
     let rig = closed.open().await;
     let id = rig.buy(None).await.unwrap();
     rig.order(id, received).await;
-    rig.orders().resend(rig.customer, id).await.unwrap();
+    rig.orders().resend(&Origin::SYSTEM, rig.customer, id).await.unwrap();
     let second = rig.order(id, |order| order.messages.len() > 1).await;
     let [one, other] = &second.messages[..] else { panic!("{second:?}") };
     assert_eq!(one.code, other.code);
@@ -89,8 +90,8 @@ async fn copies_from_before_a_wish_are_known_for_such_after_a_restart() {
         rig.orders().market.read_model.order(id).unwrap().messages.len()
     };
     assert_eq!(shows(&rig, 2).await, 1);
-    let actor = Actor::Account(rig.customer);
-    execute(rig.orders(), RequestAnother { order: id, actor }).await;
+    let caller = Caller::Account(rig.customer);
+    execute(rig.orders(), RequestAnother { order: id, caller }).await;
     assert_eq!(shows(&rig, 2).await, 1);
     let rig = rig.close().await.open().await;
     assert_eq!(shows(&rig, 2).await, 1, "both were there before the wish");
@@ -115,8 +116,8 @@ async fn check_replies(seller: usize, first: &str, replies: &[(&str, usize)]) {
     let connected = orders.providers.get(order.provider).unwrap();
     for (at, (body, expected)) in [(first, 1)].iter().chain(replies).enumerate() {
         if at == 1 {
-            let actor = Actor::Account(rig.customer);
-            execute(orders, RequestAnother { order: id, actor }).await;
+            let caller = Caller::Account(rig.customer);
+            execute(orders, RequestAnother { order: id, caller }).await;
         }
         let body = body.as_bytes().to_vec();
         let reply = RawReply { status: 200, headers: Vec::new(), body };
@@ -163,7 +164,7 @@ async fn a_wish_at_a_provider_that_hangs_is_told_when_to_come_back_and_answered_
     for expected_under_way in [true, false] {
         tokio::time::sleep(wait).await;
         let asked = Instant::now();
-        let refused = rig.orders().resend(rig.customer, id).await.unwrap_err();
+        let refused = rig.orders().resend(&Origin::SYSTEM, rig.customer, id).await.unwrap_err();
         assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
         match refused {
             Refusal::Upstream(UpstreamError::UnderWay { retry_after }) if expected_under_way => {
@@ -175,7 +176,7 @@ async fn a_wish_at_a_provider_that_hangs_is_told_when_to_come_back_and_answered_
     }
     assert!(!rig.orders().market.read_model.order(id).unwrap().awaits_another);
     rig.sandbox.faults(HANDLER).clear();
-    rig.orders().resend(rig.customer, id).await.unwrap();
+    rig.orders().resend(&Origin::SYSTEM, rig.customer, id).await.unwrap();
     rig.stop().await;
 }
 
@@ -190,7 +191,8 @@ async fn a_wish_that_a_provider_does_not_take_yet_says_when_to_come_back() {
     let not_yet = r#"{ equals = "ACCESS_RETRY_GET", error = "too_early" },"#;
     closed.reword("handler", taken, &format!("{not_yet} {}", taken.replace("_GET", "")));
     let rig = closed.open().await;
-    let issued = rig.running.rooms.access.issue_key(Some(rig.customer)).await.unwrap();
+    let issued =
+        rig.running.rooms.access.issue_key(&Origin::SYSTEM, Some(rig.customer)).await.unwrap();
     let url = format!("http://{}/api/v1/activations/{id}/resend", rig.running.address);
     let request = reqwest::Client::new().post(url).bearer_auth(issued.key.reveal());
     let reply = request.send().await.unwrap();
@@ -210,7 +212,7 @@ async fn another_code_is_delivered_whose_provider_gives_each_message_the_same_id
     let rig = closed.open().await;
     let id = rig.buy(None).await.unwrap();
     rig.order(id, received).await;
-    rig.orders().resend(rig.customer, id).await.unwrap();
+    rig.orders().resend(&Origin::SYSTEM, rig.customer, id).await.unwrap();
     let order = rig.order(id, |order| order.messages.len() == 2).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let later = rig.order(id, |_| true).await;

@@ -4,7 +4,7 @@ use nexnum::message::identity::Look;
 use nexnum::order::Unseen;
 use nexnum_driver::{ExternalState, GivenNumber, ReceivedMessage, StatusReport};
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{Actor, Finish};
+use nexnum_engine::command::{Caller, Finish};
 use nexnum_engine::ids::{Number, OrderId};
 
 use super::buying::answering;
@@ -52,7 +52,7 @@ async fn what_a_number_received_for_one_buyer_is_no_message_of_the_next() {
     };
     let first = bought().await;
     report(&rig, first, "51001").await;
-    execute(rig.orders(), Finish { order: first, actor: Actor::System }).await;
+    execute(rig.orders(), Finish { order: first, caller: Caller::System }).await;
     let second = bought().await;
     report(&rig, second, "51001").await;
     assert!(codes(second).is_empty(), "it is the first buyer's");
@@ -77,7 +77,7 @@ async fn a_message_with_an_id_or_without_a_code_stays_the_first_buyers() {
     show(&rig, first, Some("31"), "Telegram code 424242", Some("424242")).await;
     show(&rig, first, Some("32"), link, None).await;
     show(&rig, first, None, plain, None).await;
-    execute(rig.orders(), Finish { order: first, actor: Actor::System }).await;
+    execute(rig.orders(), Finish { order: first, caller: Caller::System }).await;
     // 1. The provider shows the next buyer what it had: by its id, and by its text.
     let second = bought().await;
     show(&rig, second, Some("31"), "Telegram code 424242", Some("424242")).await;

@@ -8,6 +8,7 @@ use nexnum::server::ProviderSetup;
 use nexnum_driver::Crosswalk;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::catalog::Catalog;
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{CarrierId, OrderId, Product};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Order, OrderStatus};
@@ -62,7 +63,9 @@ impl Rig {
     async fn doubt(&self, id: u32) -> OrderId {
         let (orders, customer, id) = (self.orders().clone(), self.customer, OrderId(id));
         let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
-        tokio::spawn(async move { drop(orders.place(customer, wish, None).await) });
+        tokio::spawn(
+            async move { drop(orders.place(&Origin::SYSTEM, customer, wish, None).await) },
+        );
         let is_in_doubt =
             || self.orders().market.read_model.order(id).is_some_and(|it| it.in_doubt);
         until(is_in_doubt).await;
@@ -286,7 +289,7 @@ async fn two_providers_on_one_account_do_not_sell_a_number_twice() {
     rig.sandbox.faults(FIVESIM).next(FaultKind::ConnectionLost);
     let (orders, customer) = (rig.orders().clone(), rig.customer);
     let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
-    tokio::spawn(async move { drop(orders.place(customer, wish, None).await) });
+    tokio::spawn(async move { drop(orders.place(&Origin::SYSTEM, customer, wish, None).await) });
     let market = &rig.orders().market;
     until(|| market.read_model.order(OrderId(1)).is_some_and(|order| order.in_doubt)).await;
     // Of the other a number is bought at that moment, which the list of both shows.

@@ -10,8 +10,9 @@ use nexnum::order::{Refusal, UpstreamError};
 use nexnum::provider::dispatch::PauseOf;
 use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{Actor, FindOrphan, Finish, SettleOrphan};
+use nexnum_engine::command::{Caller, FindOrphan, Finish, SettleOrphan};
 use nexnum_engine::event::{Event, OrphanEnd, UpstreamEvent};
+use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{OrderId, Seq};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Order, OrderStatus};
@@ -49,7 +50,7 @@ async fn closed_before_its_end_was_told() -> (Closed, OrderId) {
     let id = rig.buy(None).await.unwrap();
     rig.order(id, received).await;
     rig.sandbox.faults(HANDLER).set(FaultKind::Http500, 1.0);
-    execute(rig.orders(), Finish { order: id, actor: Actor::System }).await;
+    execute(rig.orders(), Finish { order: id, caller: Caller::System }).await;
     (rig.close().await, id)
 }
 
@@ -76,7 +77,7 @@ async fn a_purchase_that_its_provider_kept_is_told_after_a_restart_for_a_day() {
     let (external_id, end) = (found.external_id.clone(), OrphanEnd::Stayed);
     execute(rig.orders(), found).await;
     execute(rig.orders(), SettleOrphan { provider, external_id, end }).await;
-    execute(rig.orders(), Finish { order: id, actor: Actor::System }).await;
+    execute(rig.orders(), Finish { order: id, caller: Caller::System }).await;
     let left = |rig: &Rig| {
         let rows = rig.orders().market.attention.rows(99).0;
         let of_order = rows.into_iter().filter(|row| row.subject.order == Some(id));
@@ -97,7 +98,8 @@ async fn a_purchase_that_its_provider_kept_is_told_after_a_restart_for_a_day() {
 fn found_and_settled(closed: &Closed, wanted: &str) -> (usize, usize) {
     let opened = folder::open(&closed.folder.path().join("market"), |_| {}).unwrap();
     let rows = opened.ledger.reader().read(Seq(1)).unwrap();
-    let events = rows.flat_map(|row| Decoded::from_row(&row.unwrap()).unwrap().events);
+    let groups = rows.map(|row| Decoded::from_row(&row.unwrap()).unwrap().groups);
+    let events = groups.flat_map(|groups| groups.events().to_vec());
     let mut times = (0, 0);
     for event in events {
         if let Event::Upstream(UpstreamEvent::OrphanFound { external_id, .. }) = &event {
@@ -163,7 +165,7 @@ async fn without_a_key_nothing_is_given_back_or_ended_and_all_of_it_waits() {
     // 2. The start without it.
     closed.keyless = true;
     let rig = closed.open().await;
-    let refused = rig.orders().cancel(rig.customer, id).await.unwrap_err();
+    let refused = rig.orders().cancel(&Origin::SYSTEM, rig.customer, id).await.unwrap_err();
     assert!(matches!(refused, Refusal::Upstream(UpstreamError::Unavailable)), "{refused:?}");
     let told = |kind| rig.orders().market.attention.rows(99).0.iter().any(|row| row.kind == kind);
     until(|| told(AttentionKind::ActivationsLeft)).await;
@@ -190,7 +192,7 @@ async fn a_key_that_comes_while_the_market_runs_serves_what_was_bought_before() 
     let mut closed = rig.close().await;
     closed.keyless = true;
     let rig = closed.open().await;
-    assert!(rig.orders().cancel(rig.customer, id).await.is_err());
+    assert!(rig.orders().cancel(&Origin::SYSTEM, rig.customer, id).await.is_err());
     let with_key = super::setup(&rig.sandbox, HANDLER, &rig.folder);
     rig.running.providers.connect(with_key).await.unwrap();
     rig.cancel(id).await;
@@ -292,7 +294,7 @@ async fn another_code_that_came_after_the_last_poll_in_time_is_delivered() {
     let first = rig.order(id, received).await;
     let expires_at = first.assignment.as_ref().unwrap().expires_at;
     let connected = rig.orders().providers.get(first.provider).unwrap();
-    rig.orders().resend(rig.customer, id).await.unwrap();
+    rig.orders().resend(&Origin::SYSTEM, rig.customer, id).await.unwrap();
     // No poll but the last look is sent from now on.
     let minute = std::time::Duration::from_secs(60);
     connected.client().room().dispatcher().pause(PauseOf::All, minute);
@@ -313,7 +315,7 @@ async fn a_wish_is_asked_about_without_a_call_to_spare() {
     // It is at rest by then.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let began = std::time::Instant::now();
-    rig.orders().resend(rig.customer, id).await.unwrap();
+    rig.orders().resend(&Origin::SYSTEM, rig.customer, id).await.unwrap();
     rig.order(id, |order| order.messages.len() > 1).await;
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     rig.stop().await;

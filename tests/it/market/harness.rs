@@ -5,9 +5,13 @@ use std::sync::Arc;
 
 use nexnum::keys::{self, KeyKind};
 use nexnum::market::folder;
+use nexnum::market::replay::Decoded;
 use nexnum::server::config::Config;
 use nexnum::server::{ProviderSetup, Running};
 use nexnum_engine::command::IssueKey;
+use nexnum_engine::event::Event;
+use nexnum_engine::group::{Head, Origin};
+use nexnum_engine::ids::Seq;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -122,6 +126,19 @@ impl Market {
         Self::start_in(self.folder, Some(self.admin.key), config).await
     }
 
+    /// Stops and gives what the ledger has: each head, with the kinds of its events.
+    pub(crate) async fn stop_and_read(self) -> Vec<(Head, Vec<&'static str>)> {
+        self.running.stop().await.unwrap();
+        let opened = folder::open(&self.folder.path().join("market"), |_| {}).unwrap();
+        let mut read = Vec::new();
+        for row in opened.reader.read(Seq(1)).unwrap() {
+            let groups = Decoded::from_row(&row.unwrap()).unwrap().groups;
+            let kinds = |events: &[Event]| events.iter().map(Event::kind).collect();
+            read.extend(groups.iter().map(|(head, events)| (head.clone(), kinds(events))));
+        }
+        read
+    }
+
     /// A new customer with so much money.
     pub(crate) async fn customer(&self, name: &str, balance: &str) -> Client {
         let opened = self.admin.post("/api/admin/accounts", json!({"name": name})).await;
@@ -163,7 +180,7 @@ impl Market {
         let key = keys::generate(KeyKind::Admin).unwrap();
         let (hash, prefix) = (key.sha256(), key.shown().into());
         let issue = IssueKey { account: None, hash, prefix };
-        self.running.rooms.market.handle.ask(issue).await.unwrap().unwrap();
+        self.running.rooms.market.handle.ask(&Origin::SYSTEM, issue).await.unwrap().unwrap();
         key.reveal().to_owned()
     }
 }

@@ -2,6 +2,7 @@
 
 use nexnum::face::ops::metrics_page;
 use nexnum_engine::command::ReceiveCallback;
+use nexnum_engine::group::Origin;
 
 use nexnum_engine::ids::CallbackId;
 use serde_json::{Value, json};
@@ -255,7 +256,7 @@ async fn a_callback_that_a_crash_left_is_processed_after_the_restart() {
         body: body.as_bytes().into(),
         failure: None,
     };
-    market.running.rooms.market.execute(stored).await.unwrap();
+    market.running.rooms.market.execute(&Origin::SYSTEM, stored).await.unwrap();
     let waiting = market.admin.get("/api/admin/callbacks?state=waiting").await.ok();
     assert_eq!(waiting["callbacks"][0]["state"], "waiting", "{waiting}");
     let market = market.restart().await;

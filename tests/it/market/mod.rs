@@ -10,6 +10,7 @@ mod harness;
 mod idempotency;
 mod messages;
 mod operations;
+mod origin;
 mod outcomes;
 mod refusals;
 mod refused_callbacks;

@@ -3,6 +3,7 @@
 
 use nexnum_engine::callback::CallbackFailure;
 use nexnum_engine::command::ReceiveCallback;
+use nexnum_engine::group::Origin;
 use nexnum_engine::limits::CALLBACKS_FAILED_MAX;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -31,7 +32,8 @@ async fn flood(market: &Market, count: usize) {
         body: b"{"[..].into(),
         failure: Some(CallbackFailure::Unreadable),
     };
-    let all = (0..count).map(|key| market.running.rooms.market.execute(stored(key)));
+    let all =
+        (0..count).map(|key| market.running.rooms.market.execute(Origin::SYSTEM, stored(key)));
     assert!(futures_all(all).await.iter().all(Result::is_ok));
 }
 
@@ -112,7 +114,7 @@ async fn a_callback_that_an_operator_processed_is_known_when_it_comes_without_an
             body: body.to_string().as_bytes().into(),
             failure: Some(CallbackFailure::Ambiguous),
         };
-        let again = market.running.rooms.market.execute(again).await.unwrap();
+        let again = market.running.rooms.market.execute(&Origin::SYSTEM, again).await.unwrap();
         let path = format!("/api/admin/callbacks/{again}/process");
         assert_eq!(market.admin.post(&path, json!({})).await.ok()["status"], "duplicate");
         assert_eq!(codes(&bob, &second).await, wanted);

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use nexnum_engine::command::OpenAccount;
+use nexnum_engine::group::Origin;
 use nexnum_engine::money::Micros;
 
 use serde_json::json;
@@ -19,7 +20,7 @@ async fn what_was_sent_before_a_stop_is_committed_and_answered() {
             let open = OpenAccount { name, credit_limit: Micros::ZERO };
             let mut answer = Box::pin({
                 let handle = market.running.rooms.market.handle.clone();
-                async move { handle.ask(open).await }
+                async move { handle.ask(&Origin::SYSTEM, open).await }
             });
             // Polled once, the command is in the inbox.
             let started = poll_once(answer.as_mut()).await;

@@ -5,13 +5,15 @@ use nexnum_engine::command::{
     Command, Deposit, Incoming, IngestMessage, ListOffers, LoadStock, OpenAccount, PlaceOrder,
     RegisterProvider, Reply, Timings,
 };
-use nexnum_engine::event::{Event, ProviderKind, Terms};
+use nexnum_engine::event::{ProviderKind, Terms};
+use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::{
     AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
-use nexnum_storage::{Batch, Ledger, record};
+use nexnum_storage::merkle::SALT_LEN;
+use nexnum_storage::{Ledger, Payload, Salt};
 
 pub(crate) const ACCOUNT: AccountId = AccountId(1);
 const PROVIDER: ProviderId = ProviderId(1);
@@ -66,19 +68,17 @@ pub(crate) fn message(order: OrderId, digest: u128) -> IngestMessage {
 
 /// Decides a command and appends what happened, as one row.
 pub(crate) fn append(opened: &mut Opened, at: Time, command: &Command) -> Reply {
-    let mut events = Vec::new();
-    let reply = opened.engine.execute(at, command, &mut events).unwrap();
-    assert!(!events.is_empty(), "it changed nothing: {command:?}");
-    append_row(opened, at, &events);
+    let mut groups = Groups::new();
+    let reply = opened.engine.execute(Head::system(at), command, &mut groups).unwrap();
+    assert!(!groups.is_empty(), "it changed nothing: {command:?}");
+    append_row(opened, &groups);
     opened.last_at = at;
     reply
 }
 
-/// Appends a row of events that need not fit the state.
-pub(crate) fn append_row(opened: &mut Opened, at: Time, events: &[Event]) {
-    let mut payload = Vec::new();
-    record::encode_events(events, &mut payload);
+/// Appends a row of groups that need not fit the state.
+pub(crate) fn append_row(opened: &mut Opened, groups: &Groups) {
     let last = opened.ledger.last().seq;
-    let (first, count) = (Seq(last.0 + 1), events.len() as u32);
-    opened.ledger.append(&Batch { first, at, count, payload: &payload }, last).unwrap();
+    let payload = Payload::of(groups, &Salt([7; SALT_LEN]), Seq(last.0 + 1));
+    opened.ledger.append(&payload.batch(), last).unwrap();
 }

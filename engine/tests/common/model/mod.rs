@@ -14,12 +14,12 @@ use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::command::{
-    AssignNumber, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Expire, FailOrder, Finish,
-    IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier, NextAttempt, OpenAccount,
+    AssignNumber, BeginEpoch, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Expire, FailOrder,
+    Finish, IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier, NextAttempt, OpenLedger,
     PlaceOrder, Placed, PriceOffers, RecoverLoss, RegisterProvider, Reply, RequestAnother,
     RevokeKey,
 };
-use nexnum_engine::event::{Idempotency, ProviderKind, ProviderWord, Terms};
+use nexnum_engine::event::{Idempotency, LedgerTerms, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId, Product, ProviderId};
 use nexnum_engine::limits::{NAME_LEN_MAX, RETIRED_MAX};
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
@@ -34,6 +34,9 @@ pub type Answer = Result<Reply, &'static str>;
 /// What the model knows: ids are positions from 1.
 #[derive(Default)]
 pub struct Model {
+    /// What the ledger is, and the last writer's term.
+    ledger: Option<LedgerTerms>,
+    epoch: Option<u64>,
     accounts: Vec<(Box<str>, Micros)>,
     keys_revoked: Vec<bool>,
     key_hashes: Vec<[u8; 32]>,
@@ -173,9 +176,9 @@ impl Model {
     /// What the engine must answer.
     pub fn execute(&mut self, now: Time, command: &Command) -> Answer {
         match command {
-            Command::OpenAccount(OpenAccount { name, credit_limit }) => {
-                self.open(name, *credit_limit)
-            }
+            Command::OpenLedger(OpenLedger { terms }) => self.open_ledger(*terms),
+            Command::BeginEpoch(BeginEpoch { epoch }) => self.begin_epoch(epoch.epoch),
+            Command::OpenAccount(new) => self.open(&new.name, new.credit_limit),
             Command::IssueKey(IssueKey { account, hash, prefix }) => {
                 self.issue_key(*account, *hash, prefix)
             }
@@ -226,12 +229,12 @@ impl Model {
             Command::CompleteMessage(completed) => self.complete(completed),
             Command::ReceiveCallback(callback) => self.receive_callback(callback),
             Command::SettleCallback(end) => self.settle_callback(end.callback, end.outcome),
-            Command::RequestAnother(RequestAnother { order, actor }) => {
-                self.another(*order, *actor)
+            Command::RequestAnother(RequestAnother { order, caller }) => {
+                self.another(*order, *caller)
             }
             Command::RecoverLoss(RecoverLoss { order, attempt }) => self.recover(*order, *attempt),
-            Command::Cancel(Cancel { order, actor }) => self.cancel(now, *order, *actor),
-            Command::Finish(Finish { order, actor }) => self.finish(now, *order, *actor),
+            Command::Cancel(Cancel { order, caller }) => self.cancel(now, *order, *caller),
+            Command::Finish(Finish { order, caller }) => self.finish(now, *order, *caller),
             Command::FindOrphan(found) => self.find_orphan(found),
             Command::SettleOrphan(settled) => self.settle_orphan(settled),
             Command::NamePurchase(named) => self.name_purchase(named),
@@ -280,6 +283,8 @@ impl Model {
         same("numbers at rest", &resting, &expected)?;
         self.compare_upstream(state)?;
         self.compare_callbacks(state)?;
+        same("the ledger", state.ledger().copied(), self.ledger)?;
+        same("the term", state.epoch().map(|last| last.epoch), self.epoch)?;
         let keys: Vec<bool> = state.keys().map(|(_, key)| key.revoked).collect();
         same("keys revoked", &keys, &self.keys_revoked)
     }

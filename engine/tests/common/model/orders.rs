@@ -2,7 +2,7 @@
 
 use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::command::{
-    Actor, CompleteMessage, Effect, Incoming, PlaceOrder, Placed, Pulse, Reply, Timings,
+    Caller, CompleteMessage, Effect, Incoming, PlaceOrder, Placed, Pulse, Reply, Timings,
 };
 use nexnum_engine::event::{ProviderKind, Terms};
 use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId};
@@ -112,11 +112,11 @@ impl Model {
         order.map(|_| id.0 as usize - 1).ok_or("not_found")
     }
 
-    pub(super) fn find_for(&self, id: OrderId, actor: Actor) -> Result<usize, &'static str> {
+    pub(super) fn find_for(&self, id: OrderId, caller: Caller) -> Result<usize, &'static str> {
         let index = self.find(id)?;
-        let owns = match actor {
-            Actor::System => true,
-            Actor::Account(account) => account == self.orders[index].asked.account,
+        let owns = match caller {
+            Caller::System => true,
+            Caller::Account(account) => account == self.orders[index].asked.account,
         };
         need(owns, "not_found").map(|()| index)
     }
@@ -301,8 +301,8 @@ impl Model {
         Ok(Reply::Effect(effect))
     }
 
-    pub(super) fn another(&mut self, id: OrderId, actor: Actor) -> Answer {
-        let index = self.find_for(id, actor)?;
+    pub(super) fn another(&mut self, id: OrderId, caller: Caller) -> Answer {
+        let index = self.find_for(id, caller)?;
         let order = &mut self.orders[index];
         need(order.closed_at.is_none(), "activation_closed")?;
         need(order.state != S::Init, "no_number_yet")?;
@@ -311,8 +311,8 @@ impl Model {
         Ok(if before { Reply::Effect(Effect::Unchanged) } else { Reply::Effect(Effect::Done) })
     }
 
-    pub(super) fn cancel(&mut self, now: Time, id: OrderId, actor: Actor) -> Answer {
-        let index = self.find_for(id, actor)?;
+    pub(super) fn cancel(&mut self, now: Time, id: OrderId, caller: Caller) -> Answer {
+        let index = self.find_for(id, caller)?;
         let order = &self.orders[index];
         if order.state == S::Cancelled {
             return Ok(Reply::Effect(Effect::Unchanged));
@@ -320,14 +320,14 @@ impl Model {
         need(order.closed_at.is_none(), "activation_closed")?;
         need(order.state != S::Init, "no_number_yet")?;
         need(!order.delivered, "already_received")?;
-        let early = now < order.cancel_from && actor != Actor::System;
+        let early = now < order.cancel_from && caller != Caller::System;
         need(!early, "too_early_to_cancel")?;
         self.end(now, index, S::Cancelled);
         Ok(Reply::Effect(Effect::Done))
     }
 
-    pub(super) fn finish(&mut self, now: Time, id: OrderId, actor: Actor) -> Answer {
-        let index = self.find_for(id, actor)?;
+    pub(super) fn finish(&mut self, now: Time, id: OrderId, caller: Caller) -> Answer {
+        let index = self.find_for(id, caller)?;
         let order = &self.orders[index];
         if order.state == S::Completed {
             return Ok(Reply::Effect(Effect::Unchanged));

@@ -1,7 +1,7 @@
 //! Accounts, keys and deposits; providers, offers and own stock.
 
 use nexnum_engine::command::{Effect, Listed, Reply};
-use nexnum_engine::event::{OfferTerms, ProviderKind};
+use nexnum_engine::event::{LedgerTerms, OfferTerms, ProviderKind};
 use nexnum_engine::ids::{AccountId, CarrierId, KeyId, Number, OfferId, Product, ProviderId};
 use nexnum_engine::limits::{OFFERS_MAX, ROWS_MAX};
 use nexnum_engine::money::Micros;
@@ -10,6 +10,21 @@ use nexnum_engine::time::Time;
 use super::{Answer, Model, Offer, at, is_amount, name_fits, need, priced_well};
 
 impl Model {
+    pub(super) fn open_ledger(&mut self, terms: LedgerTerms) -> Answer {
+        let is_first = self.accounts.is_empty() && self.providers.is_empty();
+        let is_first = is_first && self.carriers.is_empty() && self.key_hashes.is_empty();
+        need(is_first && self.callbacks.is_empty() && self.ledger.is_none(), "out_of_order")?;
+        self.ledger = Some(terms);
+        Ok(Reply::Effect(Effect::Done))
+    }
+
+    pub(super) fn begin_epoch(&mut self, epoch: u64) -> Answer {
+        let follows = self.epoch.is_none_or(|last| last < epoch);
+        need(self.ledger.is_some() && follows, "out_of_order")?;
+        self.epoch = Some(epoch);
+        Ok(Reply::Effect(Effect::Done))
+    }
+
     pub(super) fn open(&mut self, name: &str, credit_limit: Micros) -> Answer {
         need(name_fits(name), "invalid_field")?;
         need(credit_limit.0 == 0 || is_amount(credit_limit), "amount_out_of_range")?;

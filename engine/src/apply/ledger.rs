@@ -1,0 +1,47 @@
+//! The ledger itself.
+
+use crate::event::{Epoch, LedgerEvent, LedgerTerms};
+use crate::snapshot::Row;
+use crate::state::State;
+
+impl State {
+    /// What the ledger is, once it was begun.
+    #[must_use]
+    pub const fn ledger(&self) -> Option<&LedgerTerms> {
+        self.ledger.as_ref()
+    }
+
+    /// The last writer's term.
+    #[must_use]
+    pub const fn epoch(&self) -> Option<&Epoch> {
+        self.epoch.as_ref()
+    }
+
+    /// Takes how far the ledger is, what it is, or the last writer's term from a row of state.
+    pub(crate) fn insert_ledger(&mut self, row: Row) -> Result<(), String> {
+        let is_new = match row {
+            Row::Counters(counters) => {
+                self.counters = counters;
+                true
+            }
+            Row::Ledger(terms) => self.ledger.replace(terms).is_none(),
+            Row::Epoch(epoch) => self.epoch.replace(epoch).is_none(),
+            _ => unreachable!("other rows are other tables'"),
+        };
+        if is_new { Ok(()) } else { Err("a row of the ledger itself comes twice".to_owned()) }
+    }
+
+    pub(super) fn apply_ledger(&mut self, event: &LedgerEvent) {
+        match event {
+            LedgerEvent::LedgerOpened(terms) => {
+                let before = self.ledger.replace(*terms);
+                assert!(before.is_none(), "a ledger is begun once");
+            }
+            LedgerEvent::EpochBegan(epoch) => {
+                let follows = self.epoch.as_ref().is_none_or(|last| last.epoch < epoch.epoch);
+                assert!(follows && self.ledger.is_some(), "a term follows those before it");
+                self.epoch = Some(epoch.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The bytes of groups in a row, and what is read of them.
+
+use nexnum_engine::event::{AccountEvent, Event};
+use nexnum_engine::ids::{AccountId, KeyId, PersonId, ProviderId};
+use proptest::prelude::*;
+
+use super::*;
+
+const SALT: Salt = Salt([9; SALT_LEN]);
+const FIRST: Seq = Seq(40);
+
+fn event(key: u32) -> Event {
+    Event::Account(AccountEvent::KeyRevoked { key: KeyId(key) })
+}
+
+/// A group of each actor, with and without what may be absent.
+fn groups() -> Groups {
+    let origin = |actor, acting_for, request: Option<&str>| Origin {
+        actor,
+        acting_for,
+        request: request.map(Into::into),
+    };
+    let origins = [
+        origin(Actor::System, None, None),
+        origin(Actor::Key(KeyId(300)), None, Some("r-1")),
+        origin(Actor::Person(PersonId(2)), Some(ActingFor::Account(AccountId(3))), None),
+        origin(Actor::Key(KeyId(1)), Some(ActingFor::Parent(AccountId(4))), Some("x")),
+        origin(Actor::Key(KeyId(1)), Some(ActingFor::Plan(PersonId(5))), None),
+        origin(Actor::Worker(ProviderId(6)), None, None),
+    ];
+    let mut groups = Groups::new();
+    for (n, origin) in (0..).zip(origins) {
+        let head = Head { at: Time(1_000 + 100 * n), origin };
+        groups.add(head, |events| events.extend((0..=n as u32 % 2).map(event)));
+    }
+    groups
+}
+
+fn bytes() -> Vec<u8> {
+    Payload::of(&groups(), &SALT, FIRST).bytes
+}
+
+fn read(bytes: &[u8]) -> Result<Groups, RecordError> {
+    decode(bytes, FIRST, Time(1_000), |_, _, _| {})
+}
+
+#[test]
+fn groups_keep_their_bytes() {
+    let hex: String = bytes()[SALT_LEN..].iter().map(|byte| format!("{byte:02x}")).collect();
+    // A head: tag, length, milliseconds since the row's time, actor, and what else it says. Then
+    // its events.
+    let expected = [
+        "00020001",
+        "030100",
+        "000b640202ac02000103722d31",
+        "030100030101",
+        "0009c80103010201010103",
+        "030100",
+        "000cac0202010101020104010178",
+        "030100030101",
+        "0009900302010101030105",
+        "030100",
+        "0005f403040106",
+        "030100030101",
+    ];
+    assert_eq!(hex, expected.concat());
+    assert_eq!(read(&bytes()), Ok(groups()));
+    assert_eq!(
+        Payload::of(&groups(), &SALT, FIRST).root.to_string(),
+        "17ed2f7b07f73ce9b026d1e3c8e27ab4e4cbbdd500be212d5869b8627210411a"
+    );
+}
+
+#[test]
+fn each_record_is_a_leaf_with_its_own_position_and_the_time_of_its_group() {
+    let mut seen = Vec::new();
+    let mut leaves = Vec::new();
+    decode(&bytes(), FIRST, Time(1_000), |seq, at, record| {
+        seen.push((seq.0, at.0, record[0]));
+        leaves.push(merkle::leaf(&SALT.of_leaf(seq), seq, at, record));
+    })
+    .unwrap();
+    let expected: [(u64, u64, u8); 5] =
+        [(40, 1_000, 0), (41, 1_000, 3), (42, 1_100, 0), (43, 1_100, 3), (44, 1_100, 3)];
+    assert_eq!(seen[..5], expected);
+    assert_eq!(seen.len(), groups().len());
+    assert_eq!(merkle::root(leaves), Payload::of(&groups(), &SALT, FIRST).root);
+}
+
+#[test]
+fn what_is_no_group_is_named() {
+    let salted = |records: &[u8]| [&SALT.0, records].concat();
+    for (records, expected) in [
+        (&[3u8, 1, 1][..], RecordError::NoHead),
+        (&[0, 2, 0, 9], RecordError::NewerTag),
+        // An option that says no more, where it need not be written.
+        (&[0, 3, 0, 1, 0], RecordError::OutOfRange),
+        // No account to act for, a request, and one byte more.
+        (&[0, 7, 0, 1, 0, 1, 1, b'x', 0], RecordError::NewerField),
+        (&[0, 1, 0], RecordError::Truncated),
+    ] {
+        assert_eq!(read(&salted(records)), Err(expected), "{records:?}");
+    }
+    assert_eq!(read(&SALT.0[1..]), Err(RecordError::Truncated));
+    assert_eq!(read(&SALT.0), Ok(Groups::new()));
+    // A head that ends early does not record what follows, and one without events stands.
+    let groups = read(&salted(&[0, 2, 5, 1])).unwrap();
+    let heads: Vec<_> = groups.iter().map(|(head, events)| (head.clone(), events.len())).collect();
+    assert_eq!(heads, [(Head::system(Time(1_005)), 0)]);
+}
+
+proptest! {
+    #[test]
+    fn random_records_never_panic(
+        records in prop::collection::vec(any::<u8>(), 0..200),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let _ = read(&[&SALT.0[..], &records].concat());
+        let mut damaged = bytes();
+        for (index, byte) in flips {
+            let index = index.index(damaged.len());
+            damaged[index] ^= byte;
+        }
+        let _ = read(&damaged);
+    }
+}
