@@ -44,9 +44,9 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     }
 }
 
-/// On a terminal, events done of all; elsewhere nothing.
+/// On a terminal, records done of all; elsewhere nothing.
 fn bar() -> ProgressBar {
-    let style = "{bar:40} {human_pos}/{human_len} events, {per_sec}, {eta} left";
+    let style = "{bar:40} {human_pos}/{human_len} records, {per_sec}, {eta} left";
     let style = ProgressStyle::with_template(style).expect("the template is well-formed");
     let bar = ProgressBar::new(0).with_style(style);
     bar.enable_steady_tick(Duration::from_millis(250));
@@ -58,7 +58,7 @@ fn sound(proof: &Proof) -> Value {
     json!({
         "ok": true,
         "ledger": proof.ledger.to_string(),
-        "events": proof.end.seq.0,
+        "records": proof.end.seq.0,
         "rows": proof.rows,
         "hash": proof.end.hash.to_string(),
         "state_hash": proof.state_hash.to_string(),
@@ -76,14 +76,14 @@ fn sound(proof: &Proof) -> Value {
 
 fn words(proof: &Proof) -> String {
     let Proof { ledger, end, rows, state_hash, audits, snapshots, secrets, .. } = proof;
-    let (events, hash, compared) = (end.seq, end.hash, snapshots.len());
+    let (records, hash, compared) = (end.seq, end.hash, snapshots.len());
     let history = followed(proof.history);
     let tip = match &proof.tip_passed_over {
         Some(reason) => format!("\ntip        not used: {reason}"),
         None => String::new(),
     };
     format!(
-        "no damage found: ledger {ledger}, {events} events in {rows} rows\n\
+        "no damage found: ledger {ledger}, {records} records in {rows} rows\n\
          last hash  {hash}\n\
          state      hash {state_hash}; audits passed: {audits}\n\
          snapshots  compared with the replay, all equal: {compared}\n\
@@ -94,7 +94,7 @@ fn words(proof: &Proof) -> String {
 
 fn followed(history: Followed) -> String {
     match history {
-        Followed::To(seq) => format!("complete up to event {seq}"),
+        Followed::To(seq) => format!("complete up to record {seq}"),
         Followed::Absent => "absent: the next start builds it from the ledger".to_owned(),
     }
 }
