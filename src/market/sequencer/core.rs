@@ -109,7 +109,7 @@ impl Core {
     /// Commands answered in the open batch.
     #[must_use]
     pub fn open_len(&self) -> usize {
-        self.answers.len().max(self.groups.len())
+        self.answers.len().max(self.groups.events().len())
     }
 
     /// Whether the open batch has to be sealed before the next command.

@@ -183,3 +183,16 @@ async fn a_command_that_is_sent_again_is_the_same_one_and_no_copy() {
     };
     assert_eq!((taken.offers.len(), taken.offers.as_ptr() as usize), (9, list), "it was copied");
 }
+
+#[test]
+fn a_batch_takes_as_many_commands_as_it_may_whatever_their_heads_take() {
+    let mut core = Core::new(Engine::default());
+    let mut taken = 0;
+    while !core.is_full() {
+        let command = NameCarrier { name: taken.to_string().into() }.into();
+        let (origin, claim, answer_to) = (Origin::SYSTEM, None, None);
+        core.execute(Time(1), Envelope { origin, command, claim, answer_to });
+        taken += 1;
+    }
+    assert_eq!(taken, BATCH_MAX);
+}
