@@ -46,14 +46,13 @@ impl Engine {
         command: &Command,
         groups: &mut Groups,
     ) -> Result<Reply, Reject> {
-        let first = groups.events().len();
+        let before = groups.len();
         let (at, policy) = (head.at, &self.policy);
-        let decided =
-            groups.add(head.clone(), |events| decide(&self.state, policy, at, command, events));
-        let events = &groups.events()[first..];
-        assert!(decided.is_ok() || events.is_empty(), "a refusal has no events");
-        if !events.is_empty() {
-            self.state.apply(&head, events);
+        let decided = groups.add(head, |events| decide(&self.state, policy, at, command, events));
+        let brought = groups.last().filter(|_| groups.len() > before);
+        assert!(decided.is_ok() || brought.is_none(), "a refusal has no events");
+        if let Some((head, events)) = brought {
+            self.state.apply(head, events);
         }
         decided
     }

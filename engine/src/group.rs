@@ -173,6 +173,13 @@ impl Groups {
         })
     }
 
+    /// The last group.
+    #[must_use]
+    pub fn last(&self) -> Option<(&Head, &[Event])> {
+        let (head, count) = self.heads.last()?;
+        Some((head, &self.events[self.events.len() - *count as usize..]))
+    }
+
     /// Each event with its head and position; the first head is at `first`.
     pub fn recorded(&self, first: Seq) -> impl Iterator<Item = Recorded<'_>> {
         let mut next = first.0;
@@ -207,5 +214,7 @@ mod tests {
         assert_eq!(seen, [(11, 1, revoked(1)), (12, 1, revoked(2)), (14, 3, last)]);
         let counts: Vec<_> = groups.iter().map(|(head, of)| (head.at.0, of.len())).collect();
         assert_eq!(counts, [(1, 2), (3, 1)]);
+        assert_eq!(groups.last(), groups.iter().last());
+        assert_eq!(Groups::new().last(), None);
     }
 }

@@ -57,7 +57,7 @@ impl Decoded {
     /// When the last of them happened.
     #[must_use]
     pub fn last_at(&self) -> Time {
-        self.groups.iter().last().map_or(Time(0), |(head, _)| head.at)
+        self.groups.last().map_or(Time(0), |(head, _)| head.at)
     }
 
     /// Where the ledger stands after this row.
