@@ -33,6 +33,12 @@ impl Salt {
     pub fn of_leaf(&self, seq: Seq) -> Self {
         Self(*blake3::keyed_hash(&self.0, &seq.0.to_le_bytes()).as_bytes())
     }
+
+    /// The leaf of a record of the row.
+    #[must_use]
+    pub fn leaf(&self, seq: Seq, at: Time, bytes: &[u8]) -> Hash {
+        leaf(&self.of_leaf(seq), seq, at, bytes)
+    }
 }
 
 /// Shows nothing.
@@ -81,7 +87,7 @@ mod tests {
     const SALT: Salt = Salt([7; SALT_LEN]);
 
     fn leaves(count: u64) -> Vec<Hash> {
-        let leaf = |seq| leaf(&SALT.of_leaf(Seq(seq)), Seq(seq), Time(1), &[1, 2, 3]);
+        let leaf = |seq| SALT.leaf(Seq(seq), Time(1), &[1, 2, 3]);
         (1..=count).map(leaf).collect()
     }
 

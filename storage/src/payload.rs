@@ -44,7 +44,7 @@ impl Payload {
         let mut leaves = Vec::with_capacity(groups.len());
         let mut leaf = |time, record: &[u8]| {
             let seq = Seq(first.0 + leaves.len() as u64);
-            leaves.push(merkle::leaf(&salt.of_leaf(seq), seq, time, record));
+            leaves.push(salt.leaf(seq, time, record));
         };
         for (head, events) in groups.iter() {
             let begin = bytes.len();
@@ -82,10 +82,7 @@ pub fn groups_of(row: &LedgerRow) -> Result<Groups, StorageError> {
 pub fn checked_groups_of(row: &LedgerRow) -> Result<Groups, StorageError> {
     let (payload, mut leaves) = (row.payload()?, Vec::new());
     let salt = payload.first_chunk().map_or(Salt([0; SALT_LEN]), |salt| Salt(*salt));
-    let leaf = |seq: Seq, time, record: &[u8]| {
-        leaves.push(merkle::leaf(&salt.of_leaf(seq), seq, time, record));
-    };
-    let groups = read(row, leaf)?;
+    let groups = read(row, |seq, time, record| leaves.push(salt.leaf(seq, time, record)))?;
     if merkle::root(leaves) == row.header.root {
         return Ok(groups);
     }

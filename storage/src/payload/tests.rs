@@ -77,7 +77,7 @@ fn each_record_is_a_leaf_with_its_own_position_and_the_time_of_its_group() {
     let mut leaves = Vec::new();
     decode(&bytes(), FIRST, Time(1_000), |seq, at, record| {
         seen.push((seq.0, at.0, record[0]));
-        leaves.push(merkle::leaf(&SALT.of_leaf(seq), seq, at, record));
+        leaves.push(SALT.leaf(seq, at, record));
     })
     .unwrap();
     let expected: [(u64, u64, u8); 5] =
