@@ -48,14 +48,19 @@ async fn a_number_that_the_list_shows_as_open_is_kept_though_its_provider_does_n
     rig.stop().await;
 }
 
+/// A provider that finds no activation, neither when it is asked nor when it is to end it.
+fn unfound_and_unended(closed: &Closed) {
+    unfound(closed, WAITING);
+    let early = |word| format!(r#"{{ equals = "EARLY_CANCEL_DENIED", error = "{word}""#);
+    closed.reword("handler", &early("too_early"), &early("not_found"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_does_not_believe_that_an_open_number_is_not_found() {
     let rig = Rig::start_on(late_cancels(), &[(HANDLER, 100_000)]).await;
     let order = rig.order(rig.buy(None).await.unwrap(), active).await;
     let closed = rig.close().await;
-    unfound(&closed, WAITING);
-    let early = |word| format!(r#"{{ equals = "EARLY_CANCEL_DENIED", error = "{word}""#);
-    closed.reword("handler", &early("too_early"), &early("not_found"));
+    unfound_and_unended(&closed);
     let rig = closed.open().await;
     let refused = rig.orders().cancel(&Origin::SYSTEM, rig.customer, order.id).await.unwrap_err();
     assert_eq!(refused, Refusal::Upstream(UpstreamError::Unavailable));
@@ -69,9 +74,7 @@ async fn unknown_and_unlisted(poll_interval_ms: u64) -> (Rig, Arc<Order>) {
     let rig = Rig::start_on(late_cancels(), &[(HANDLER, 100_000)]).await;
     let order = rig.order(rig.buy(None).await.unwrap(), active).await;
     let closed = rig.close().await;
-    unfound(&closed, WAITING);
-    let early = |word| format!(r#"{{ equals = "EARLY_CANCEL_DENIED", error = "{word}""#);
-    closed.reword("handler", &early("too_early"), &early("not_found"));
+    unfound_and_unended(&closed);
     closed.reword("handler", "getActiveActivations", "getNothing");
     let poll = |ms| format!("poll_interval_ms = {ms}");
     closed.reword("handler", &poll(100), &poll(poll_interval_ms));

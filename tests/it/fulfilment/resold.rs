@@ -39,21 +39,23 @@ async fn show(rig: &Rig, id: OrderId, external_id: Option<&str>, text: &str, cod
     assert!(matches!(unseen, Unseen::Provider(_)), "{unseen:?}");
 }
 
+/// An order that has its number.
+async fn bought(rig: &Rig) -> OrderId {
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, |order| order.state == ActivationState::Active).await.id
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_number_received_for_one_buyer_is_no_message_of_the_next() {
     let rig = answering("6281200000001").await;
-    let bought = async || {
-        let id = rig.buy(None).await.unwrap();
-        rig.order(id, |order| order.state == ActivationState::Active).await.id
-    };
     let codes = |id: OrderId| -> Vec<String> {
         let order = rig.orders().market.read_model.order(id).unwrap();
         order.messages.iter().map(|message| message.code.to_string()).collect()
     };
-    let first = bought().await;
+    let first = bought(&rig).await;
     report(&rig, first, "51001").await;
     execute(rig.orders(), Finish { order: first, caller: Caller::System }).await;
-    let second = bought().await;
+    let second = bought(&rig).await;
     report(&rig, second, "51001").await;
     assert!(codes(second).is_empty(), "it is the first buyer's");
     report(&rig, second, "52002").await;
@@ -64,22 +66,18 @@ async fn what_a_number_received_for_one_buyer_is_no_message_of_the_next() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_with_an_id_or_without_a_code_stays_the_first_buyers() {
     let rig = answering("6281200000001").await;
-    let bought = async || {
-        let id = rig.buy(None).await.unwrap();
-        rig.order(id, |order| order.state == ActivationState::Active).await.id
-    };
     let texts = |id: OrderId| -> Vec<String> {
         let order = rig.orders().market.read_model.order(id).unwrap();
         order.messages.iter().map(|message| message.text.to_string()).collect()
     };
     let (link, plain) = ("https://t.me/login/Qx7", "Welcome");
-    let first = bought().await;
+    let first = bought(&rig).await;
     show(&rig, first, Some("31"), "Telegram code 424242", Some("424242")).await;
     show(&rig, first, Some("32"), link, None).await;
     show(&rig, first, None, plain, None).await;
     execute(rig.orders(), Finish { order: first, caller: Caller::System }).await;
     // 1. The provider shows the next buyer what it had: by its id, and by its text.
-    let second = bought().await;
+    let second = bought(&rig).await;
     show(&rig, second, Some("31"), "Telegram code 424242", Some("424242")).await;
     show(&rig, second, None, link, None).await;
     show(&rig, second, Some("32"), link, None).await;
