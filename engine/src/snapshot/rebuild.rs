@@ -1,149 +1,21 @@
-//! State ↔ rows: the whole of a state as a sequence of rows in a fixed order, and back.
+//! Rows → state: each row is held against those before it, and what follows from rows is built.
 //!
-//! Indexes are not rows: they follow from the tables. Rows that do not fit each other are
-//! refused with the first that does not, whatever they hold. Bytes are storage's concern.
+//! Rows that do not fit each other are refused with the first that does not, whatever they hold.
 
 use std::collections::BTreeMap;
 
+use super::row::Row;
 use crate::account::Book;
 use crate::activation::ActivationState;
 use crate::callback::Callback;
-use crate::callbacks::Callbacks;
-use crate::event::{Epoch, LedgerTerms, ProviderKind, ProviderWord, Scope};
+use crate::event::{ProviderKind, ProviderWord, Scope};
 use crate::ids::{AccountId, CallbackId, CarrierId, KeyId, Number, OfferId, OrderId, ProviderId};
 use crate::limits::SEEN_MAX;
 use crate::money::Micros;
 use crate::order::Order;
-use crate::replies::StoredReply;
 use crate::state::{
-    Account, Charge, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Pool, Provider,
-    Quarantined, Seen, State,
+    Charge, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Quarantined, Seen, State,
 };
-
-/// One row of a state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Row {
-    /// The counters, first and once.
-    Counters(Counters),
-    /// What the ledger is.
-    Ledger(LedgerTerms),
-    /// The last writer's term.
-    Epoch(Epoch),
-    /// An account.
-    Account(AccountId, Account),
-    /// What stands in a book.
-    Book(Book, Micros),
-    /// A key.
-    Key(KeyId, Key),
-    /// A credited deposit.
-    Deposit(AccountId, u128, Micros),
-    /// A provider.
-    Provider(ProviderId, Provider),
-    /// An operator's name.
-    Carrier(CarrierId, Box<str>),
-    /// An offer, in the order of their ids.
-    Offer(Offer),
-    /// Numbers of own stock, next to be sold first; the next row of the offer goes on.
-    Pool(OfferId, Vec<Number>),
-    /// An order in memory.
-    Order(Box<Order>),
-    /// What an idempotency key stands for.
-    Reply(AccountId, u128, StoredReply),
-    /// A purchase given up that may still turn up, oldest first.
-    GivenUp(GivenUp),
-    /// What an order's purchase cost, written off.
-    WrittenOff(OrderId, Micros),
-    /// A number of own stock at rest.
-    Quarantined(Quarantined),
-    /// What a number of own stock received for orders that have left memory.
-    Seen(ProviderId, Number, Seen),
-    /// What a provider charges for an attempt of an order that no buyer paid for.
-    Charged(OrderId, u8, Charge),
-    /// A purchase that no order has.
-    Orphan(ProviderId, Box<str>, Orphan),
-    /// A purchase of an attempt of an order whose id is known and that has no number.
-    Named(OrderId, u8, NamedPurchase),
-    /// An order whose activation has been ended at its provider.
-    EndedUpstream(OrderId),
-    /// An order that its provider ended, and the provider's word.
-    EndedByProvider(OrderId, ProviderWord),
-    /// A callback that waits or could not be processed.
-    Callback(CallbackId, Callback),
-    /// The last callback's id, how many were dropped, and the keys of the last ones, if there
-    /// was any; before the callbacks.
-    Callbacks(CallbackId, u64, Vec<(CallbackId, u128)>),
-}
-
-/// Numbers of a row: far below what storage reads at once.
-const POOL_ROW_MAX: usize = 10_000;
-
-impl State {
-    /// Every row, in an order from which [`State::from_rows`] builds an equal state.
-    pub fn rows(&self) -> impl Iterator<Item = Row> + '_ {
-        let deposits = self.deposits.iter();
-        let replies = self.replies.iter();
-        std::iter::once(Row::Counters(self.counters))
-            .chain(self.ledger.map(Row::Ledger))
-            .chain(self.epoch.clone().map(Row::Epoch))
-            .chain(self.accounts.iter().map(|(id, account)| Row::Account(id, account.clone())))
-            .chain(self.books.iter().map(|(book, amount)| Row::Book(book, amount)))
-            .chain(self.keys.iter().map(|(id, key)| Row::Key(id, key.clone())))
-            .chain(deposits.map(|((id, reference), sum)| Row::Deposit(*id, *reference, *sum)))
-            .chain(self.providers.iter().map(|(id, known)| Row::Provider(id, known.clone())))
-            .chain(self.carriers.iter().map(|(id, name)| Row::Carrier(id, name.clone())))
-            .chain(self.offers.iter().map(|offer| Row::Offer(offer.clone())))
-            .chain(self.pools.iter().flat_map(|(id, pool)| pool_rows(id, pool)))
-            .chain(self.orders.values().map(|order| Row::Order(Box::new(order.clone()))))
-            .chain(replies.map(|(id, key, reply)| Row::Reply(id, key, reply)))
-            .chain(self.given_up.values().map(|given_up| Row::GivenUp(*given_up)))
-            .chain(self.written_off.iter().map(|(id, amount)| Row::WrittenOff(*id, *amount)))
-            .chain(self.quarantine.iter().map(|resting| Row::Quarantined(*resting)))
-            .chain(self.seen.iter().map(|(key, seen)| Row::Seen(key.0, key.1, seen.clone())))
-            .chain(callback_rows(&self.callbacks))
-            .chain(self.upstream_rows())
-    }
-
-    fn upstream_rows(&self) -> impl Iterator<Item = Row> + '_ {
-        let charges = self.charges.iter();
-        let charges = charges.map(|((id, attempt), charge)| Row::Charged(*id, *attempt, *charge));
-        let orphans = self.orphans.iter();
-        let orphans = orphans.map(|((at, id), orphan)| Row::Orphan(*at, id.clone(), *orphan));
-        let named = self.named.iter();
-        let named = named.map(|((id, attempt), it)| Row::Named(*id, *attempt, it.clone()));
-        let words = self.provider_words.iter();
-        charges
-            .chain(orphans)
-            .chain(named)
-            .chain(self.ended_upstream.iter().map(|id| Row::EndedUpstream(*id)))
-            .chain(words.map(|(id, word)| Row::EndedByProvider(*id, *word)))
-    }
-
-    /// Builds the state that gave these rows.
-    ///
-    /// # Errors
-    /// A row that does not fit the others, in words.
-    pub fn from_rows<E: From<String>>(
-        rows: impl IntoIterator<Item = Result<Row, E>>,
-    ) -> Result<Self, E> {
-        let mut rebuilt = Rebuilt::default();
-        for (index, row) in rows.into_iter().enumerate() {
-            let row = row?;
-            check((index == 0) == matches!(row, Row::Counters(_)), || {
-                format!("row {} is out of place: the counters come first, once", index + 1)
-            })?;
-            rebuilt.insert(row)?;
-        }
-        Ok(rebuilt.finish()?)
-    }
-}
-
-/// At least one row, so that an empty pool is known again.
-fn pool_rows(id: OfferId, pool: &Pool) -> impl Iterator<Item = Row> + '_ {
-    (0..pool.next.len().max(1)).step_by(POOL_ROW_MAX).map(move |first| {
-        let last = pool.next.len().min(first + POOL_ROW_MAX);
-        Row::Pool(id, pool.next.range(first..last).copied().collect())
-    })
-}
 
 fn is_closed(state: &State, id: OrderId) -> bool {
     state.order(id).is_some_and(|order| order.state.is_closed())
@@ -152,17 +24,7 @@ fn is_closed(state: &State, id: OrderId) -> bool {
 fn is_driven(state: &State, id: ProviderId) -> bool {
     state.provider(id).is_some_and(|provider| provider.kind == ProviderKind::Driven)
 }
-
-fn callback_rows(callbacks: &Callbacks) -> impl Iterator<Item = Row> + '_ {
-    let Callbacks { last, dropped, kept, recent, keys: _, failed: _, refused: _ } = callbacks;
-    let came = last.0 > 0;
-    let head = came.then(|| {
-        Row::Callbacks(*last, *dropped, recent.iter().map(|(id, key)| (*id, *key)).collect())
-    });
-    head.into_iter().chain(kept.iter().map(|(id, kept)| Row::Callback(*id, kept.clone())))
-}
-
-fn check(holds: bool, complaint: impl FnOnce() -> String) -> Result<(), String> {
+pub(super) fn check(holds: bool, complaint: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(complaint()) }
 }
 
@@ -178,7 +40,7 @@ fn dense(what: &str, id: u32, before: &mut u32) -> Result<(), String> {
 
 /// A state on its way. What rows may name before they come is kept until the end.
 #[derive(Default)]
-struct Rebuilt {
+pub(super) struct Rebuilt {
     state: State,
     books: BTreeMap<Book, Micros>,
     /// The last ids seen; `seq` and `message` are not rows.
@@ -186,7 +48,7 @@ struct Rebuilt {
 }
 
 impl Rebuilt {
-    fn insert(&mut self, row: Row) -> Result<(), String> {
+    pub(super) fn insert(&mut self, row: Row) -> Result<(), String> {
         let state = &mut self.state;
         match row {
             Row::Counters(_) | Row::Ledger(_) | Row::Epoch(_) => state.insert_ledger(row)?,
@@ -475,7 +337,7 @@ impl Rebuilt {
     }
 
     /// Brings in what has waited for the last row.
-    fn finish(self) -> Result<State, String> {
+    pub(super) fn finish(self) -> Result<State, String> {
         let Self { mut state, books, seen } = self;
         for (book, amount) in books {
             let stands = state.books.get_mut(book);

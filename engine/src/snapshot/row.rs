@@ -1,0 +1,67 @@
+//! One row of a state.
+
+use crate::account::Book;
+use crate::callback::Callback;
+use crate::event::{Epoch, LedgerTerms, ProviderWord};
+use crate::ids::{AccountId, CallbackId, CarrierId, KeyId, Number, OfferId, OrderId, ProviderId};
+use crate::money::Micros;
+use crate::order::Order;
+use crate::replies::StoredReply;
+use crate::state::{
+    Account, Charge, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Provider, Quarantined,
+    Seen,
+};
+
+/// One row of a state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Row {
+    /// The counters, first and once.
+    Counters(Counters),
+    /// What the ledger is.
+    Ledger(LedgerTerms),
+    /// The last writer's term.
+    Epoch(Epoch),
+    /// An account.
+    Account(AccountId, Account),
+    /// What stands in a book.
+    Book(Book, Micros),
+    /// A key.
+    Key(KeyId, Key),
+    /// A credited deposit.
+    Deposit(AccountId, u128, Micros),
+    /// A provider.
+    Provider(ProviderId, Provider),
+    /// An operator's name.
+    Carrier(CarrierId, Box<str>),
+    /// An offer, in the order of their ids.
+    Offer(Offer),
+    /// Numbers of own stock, next to be sold first; the next row of the offer goes on.
+    Pool(OfferId, Vec<Number>),
+    /// An order in memory.
+    Order(Box<Order>),
+    /// What an idempotency key stands for.
+    Reply(AccountId, u128, StoredReply),
+    /// A purchase given up that may still turn up, oldest first.
+    GivenUp(GivenUp),
+    /// What an order's purchase cost, written off.
+    WrittenOff(OrderId, Micros),
+    /// A number of own stock at rest.
+    Quarantined(Quarantined),
+    /// What a number of own stock received for orders that have left memory.
+    Seen(ProviderId, Number, Seen),
+    /// What a provider charges for an attempt of an order that no buyer paid for.
+    Charged(OrderId, u8, Charge),
+    /// A purchase that no order has.
+    Orphan(ProviderId, Box<str>, Orphan),
+    /// A purchase of an attempt of an order whose id is known and that has no number.
+    Named(OrderId, u8, NamedPurchase),
+    /// An order whose activation has been ended at its provider.
+    EndedUpstream(OrderId),
+    /// An order that its provider ended, and the provider's word.
+    EndedByProvider(OrderId, ProviderWord),
+    /// A callback that waits or could not be processed.
+    Callback(CallbackId, Callback),
+    /// The last callback's id, how many were dropped, and the keys of the last ones, if there
+    /// was any; before the callbacks.
+    Callbacks(CallbackId, u64, Vec<(CallbackId, u128)>),
+}
