@@ -109,7 +109,7 @@ impl Market {
     /// The commands of one delivered order.
     fn delivered_order(&mut self) -> [Command; 3] {
         let place = self.order();
-        let order = OrderId(self.placed);
+        let order = OrderId(self.placed.into());
         let message = Incoming {
             digest: digest(self.placed),
             sender: "Telegram".into(),

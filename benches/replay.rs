@@ -103,7 +103,7 @@ impl Writer {
     }
 
     fn deliver_order(&mut self, number: u32) {
-        let (order, offer) = (OrderId(number), number % OFFERS + 1);
+        let (order, offer) = (OrderId(number.into()), number % OFFERS + 1);
         self.execute(&Command::PlaceOrder(PlaceOrder {
             account: AccountId(number.wrapping_mul(7_919) % ACCOUNTS + 1),
             product: product(offer),

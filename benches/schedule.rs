@@ -24,8 +24,8 @@ fn filled(lists: bool) -> Schedule {
     for id in 0..OPEN {
         let age_ms = u64::from(id % 2) * 60_000;
         let due = Time(50_000 + u64::from(id % 10_000));
-        schedule.put(OrderId(id), Want::Message, age_ms, due, Time(40_000));
-        schedule.confirm_at(OrderId(id), due);
+        schedule.put(OrderId(id.into()), Want::Message, age_ms, due, Time(40_000));
+        schedule.confirm_at(OrderId(id.into()), due);
     }
     schedule
 }

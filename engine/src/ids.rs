@@ -38,9 +38,11 @@ ids! {
     CarrierId(u16);
     /// One provider's standing terms for a product.
     OfferId(u32);
-    /// An order and its activation: they share one number, which stays below 2³¹, where old
-    /// clients stop parsing.
-    OrderId(u32);
+    /// An order and its activation, which share it.
+    OrderId(u64);
+    /// Which of its account's orders an order is, from 1. Clients that parse no more than 31 bits
+    /// know an order by it.
+    OrderNumber(u64);
     /// A received message.
     MessageId(u64);
     /// A callback that came in.

@@ -2,7 +2,7 @@
 
 use crate::account::Sale;
 use crate::activation::{ActivationState, Assignment, Message};
-use crate::ids::{AccountId, CarrierId, OfferId, OrderId, Product, ProviderId};
+use crate::ids::{AccountId, CarrierId, OfferId, OrderId, OrderNumber, Product, ProviderId};
 use crate::money::Micros;
 use crate::time::Time;
 
@@ -33,6 +33,8 @@ pub struct Order {
     pub id: OrderId,
     /// The buyer.
     pub account: AccountId,
+    /// Which of the buyer's orders it is.
+    pub number: OrderNumber,
     /// What was ordered.
     pub product: Product,
     /// The carrier asked for, or `ANY`.

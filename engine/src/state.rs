@@ -11,7 +11,8 @@ use crate::books::Books;
 use crate::callbacks::Callbacks;
 use crate::event::{Epoch, LedgerTerms, ProviderKind, ProviderWord, Scope};
 use crate::ids::{
-    AccountId, CarrierId, KeyId, MessageId, Number, OfferId, OrderId, Product, ProviderId, Seq,
+    AccountId, CarrierId, KeyId, MessageId, Number, OfferId, OrderId, OrderNumber, Product,
+    ProviderId, Seq,
 };
 use crate::limits::{CLOSED_KEPT_MS, LAST_LOOK_MS, REPLIES_KEPT_MS};
 use crate::money::Micros;
@@ -29,6 +30,8 @@ pub struct Account {
     pub credit_limit: Micros,
     /// When it was opened.
     pub opened_at: Time,
+    /// The number of its last order; 0 before the first.
+    pub orders: OrderNumber,
 }
 
 /// An API key.
@@ -368,7 +371,7 @@ impl State {
         provider: ProviderId,
         number: Number,
     ) -> impl Iterator<Item = &Order> {
-        let all = (provider, number, OrderId(0))..=(provider, number, OrderId(u32::MAX));
+        let all = (provider, number, OrderId(0))..=(provider, number, OrderId(u64::MAX));
         self.holders.range(all).filter_map(|(.., id)| self.orders.get(*id))
     }
 

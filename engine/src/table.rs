@@ -38,7 +38,7 @@ macro_rules! dense {
     )*};
 }
 
-dense!(AccountId(u32), KeyId(u32), ProviderId(u16), CarrierId(u16), OfferId(u32), OrderId(u32));
+dense!(AccountId(u32), KeyId(u32), ProviderId(u16), CarrierId(u16), OfferId(u32), OrderId(u64));
 
 #[derive(Clone, Debug)]
 struct Page<T> {
@@ -46,30 +46,51 @@ struct Page<T> {
     used: usize,
 }
 
-/// Values by dense id. A look-up is two loads; ids that are gone cost a pointer for each
-/// full page: sixteen megabytes for every order that there can be.
+/// Values by dense id. A look-up is two loads. Ids that are gone cost nothing before the first
+/// that is there, and behind it a pointer for each page: [`SPAN_MAX`] ids cost 128 MB.
 #[derive(Clone, Debug)]
 pub(crate) struct Table<K, T> {
-    pages: Vec<Option<Box<Page<T>>>>,
+    /// None before the first page that has a value, and none behind the last.
+    pages: VecDeque<Option<Box<Page<T>>>>,
+    /// How many pages there would be before the first.
+    skipped: usize,
     len: usize,
     keys: PhantomData<K>,
 }
 
+/// Ids from the first of a table on to which a value may be added: an order of four thousand
+/// million orders ago has ended at any rate.
+pub(crate) const SPAN_MAX: usize = 1 << 32;
+
 impl<K, T> Default for Table<K, T> {
     fn default() -> Self {
-        Self { pages: Vec::new(), len: 0, keys: PhantomData }
+        Self { pages: VecDeque::new(), skipped: 0, len: 0, keys: PhantomData }
     }
 }
 
 impl<K: Dense, T> Table<K, T> {
+    /// Which of the pages has a key, and where it is there; `None` before the first page.
+    fn place(&self, key: K) -> Option<(usize, usize)> {
+        let page = (key.index() / PAGE).checked_sub(self.skipped)?;
+        Some((page, key.index() % PAGE))
+    }
+
     pub(crate) fn get(&self, key: K) -> Option<&T> {
-        let (page, slot) = (key.index() / PAGE, key.index() % PAGE);
+        let (page, slot) = self.place(key)?;
         self.pages.get(page)?.as_ref()?.slots[slot].as_deref()
     }
 
     pub(crate) fn get_mut(&mut self, key: K) -> Option<&mut T> {
-        let (page, slot) = (key.index() / PAGE, key.index() % PAGE);
+        let (page, slot) = self.place(key)?;
         self.pages.get_mut(page)?.as_mut()?.slots[slot].as_deref_mut()
+    }
+
+    /// Whether a key is near enough to those that are there.
+    pub(crate) fn has_room_for(&self, key: K) -> bool {
+        let first = self.skipped * PAGE;
+        let last = first + self.pages.len() * PAGE;
+        let (low, high) = (first.min(key.index()), last.max(key.index()));
+        self.pages.is_empty() || high - low <= SPAN_MAX
     }
 
     pub(crate) fn contains(&self, key: K) -> bool {
@@ -79,6 +100,15 @@ impl<K: Dense, T> Table<K, T> {
     /// Puts a value there; gives what was there before.
     pub(crate) fn insert(&mut self, key: K, value: T) -> Option<T> {
         let (page, slot) = (key.index() / PAGE, key.index() % PAGE);
+        assert!(self.has_room_for(key), "ids in a table are near each other");
+        if self.pages.is_empty() {
+            self.skipped = page;
+        }
+        for _ in page..self.skipped {
+            self.pages.push_front(None);
+        }
+        self.skipped = self.skipped.min(page);
+        let page = page - self.skipped;
         if page >= self.pages.len() {
             self.pages.resize_with(page + 1, || None);
         }
@@ -93,20 +123,24 @@ impl<K: Dense, T> Table<K, T> {
     }
 
     pub(crate) fn remove(&mut self, key: K) -> Option<T> {
-        let (at, slot) = (key.index() / PAGE, key.index() % PAGE);
+        let (at, slot) = self.place(key)?;
         let page = self.pages.get_mut(at)?.as_mut()?;
         let value = page.slots[slot].take()?;
         page.used -= 1;
         self.len -= 1;
         if page.used == 0 {
             self.pages[at] = None;
+            while self.pages.pop_front_if(|page| page.is_none()).is_some() {
+                self.skipped += 1;
+            }
+            while self.pages.pop_back_if(|page| page.is_none()).is_some() {}
         }
         Some(*value)
     }
 
     /// Every value by its id.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (K, &T)> {
-        let pages = self.pages.iter().enumerate();
+        let pages = (self.skipped..).zip(&self.pages);
         let pages = pages.filter_map(|(at, page)| Some((at, page.as_ref()?)));
         pages.flat_map(|(at, page)| {
             let slots = page.slots.iter().enumerate();
@@ -211,7 +245,7 @@ mod tests {
         let mut x = 7u64;
         for step in 0..20_000 {
             x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let id = OrderId((x >> 40) as u32 % 2_000);
+            let id = OrderId((x >> 40) % 2_000);
             if x >> 63 == 0 {
                 assert_eq!(table.insert(id, step), map.insert(id, step));
             } else {
@@ -220,8 +254,8 @@ mod tests {
             assert_eq!(table.get(id), map.get(&id));
         }
         assert!(table.iter().eq(map.iter().map(|(id, value)| (*id, value))));
-        assert_eq!(table.get(OrderId(u32::MAX)), None);
-        assert_eq!(table.remove(OrderId(u32::MAX)), None);
+        assert_eq!(table.get(OrderId(u64::MAX)), None);
+        assert_eq!(table.remove(OrderId(u64::MAX)), None);
     }
 
     #[test]
@@ -239,6 +273,32 @@ mod tests {
         assert_eq!(table, other);
         other.insert(OrderId(2_999), 1);
         assert_ne!(table, other);
+    }
+
+    #[test]
+    fn ids_far_from_zero_cost_nothing_before_them() {
+        let mut table = Table::<OrderId, u8>::default();
+        let far = 1 << 60;
+        for id in [far, far + 300, far - 300] {
+            table.insert(OrderId(id), 7);
+        }
+        assert!(
+            table.pages.len() <= 4
+                && table.iter().map(|(id, _)| id.0 + 300 - far).eq([0, 300, 600])
+        );
+        assert_eq!(table.get(OrderId(1)), None);
+        assert_eq!(table.remove(OrderId(1)), None);
+        let edge = far - 300 + SPAN_MAX as u64;
+        assert!(
+            table.has_room_for(OrderId(edge - 1_024)) && !table.has_room_for(OrderId(edge + 1_024))
+        );
+        assert!(!table.has_room_for(OrderId(1)) && !table.has_room_for(OrderId(u64::MAX)));
+        // What is left first is where the span begins.
+        table.remove(OrderId(far - 300));
+        assert_eq!(table.remove(OrderId(far)), Some(7));
+        assert!(table.pages.len() == 1 && table.has_room_for(OrderId(edge + 128)));
+        table.remove(OrderId(far + 300));
+        assert!(table.pages.is_empty() && table.has_room_for(OrderId(1)));
     }
 
     #[test]

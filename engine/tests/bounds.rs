@@ -113,7 +113,7 @@ fn a_pulse_retires_few_at_once_and_the_next_goes_on() {
         let Command::PlaceOrder(mut place) = order(TERMS, Micros(50)) else { unreachable!() };
         place.idempotency = Some(Idempotency { key: u128::MAX / u128::from(id), fingerprint: 1 });
         both(end, &Command::PlaceOrder(place));
-        let (order, reason) = (OrderId(id), FailReason::NoNumbers);
+        let (order, reason) = (OrderId(u64::from(id)), FailReason::NoNumbers);
         both(end, &Command::FailOrder(FailOrder { order, attempt: 1, reason }));
         end = end.plus_ms(u64::from(id % 2 == 0));
     }

@@ -57,7 +57,7 @@ fn damaged(event: &Event, choice: u64) -> Option<Event> {
         Event::Callback(event) => damage_callback(event, choice),
         Event::Memory(MemoryEvent::Retired { .. }) | Event::Ledger(_) => return None,
         Event::Upstream(event) => damage_upstream(event, choice),
-        Event::Memory(MemoryEvent::MessagesRemembered { order }) => order.0 = u32::MAX,
+        Event::Memory(MemoryEvent::MessagesRemembered { order }) => order.0 = u64::MAX,
     }
     Some(event)
 }
@@ -124,12 +124,12 @@ fn damage_upstream(event: &mut UpstreamEvent, choice: u64) {
             _ => *external_id = "another".into(),
         },
         UpstreamEvent::PurchaseNamed { order, attempt, provider, .. } => match choice % 3 {
-            0 => order.0 = u32::MAX,
+            0 => order.0 = u64::MAX,
             1 => *attempt += 1,
             _ => *provider = ProviderId(u16::MAX),
         },
         UpstreamEvent::EndedUpstream { order } | UpstreamEvent::EndedByProvider { order, .. } => {
-            order.0 = u32::MAX;
+            order.0 = u64::MAX;
         }
     }
 }
@@ -169,8 +169,8 @@ fn damage_order(event: &mut OrderEvent, choice: u64) -> Option<()> {
         },
         OrderEvent::OrderDoubted { order }
         | OrderEvent::DoubtCleared { order }
-        | OrderEvent::AnotherRequested { order } => order.0 = u32::MAX,
-        OrderEvent::NumberAssigned { order, .. } => *order = OrderId(u32::MAX),
+        | OrderEvent::AnotherRequested { order } => order.0 = u64::MAX,
+        OrderEvent::NumberAssigned { order, .. } => *order = OrderId(u64::MAX),
         OrderEvent::OrderFailed { account, refund, provider, .. } => match choice % 3 {
             0 => *account = UNKNOWN,
             1 => add(refund),
@@ -185,7 +185,7 @@ fn damage_order(event: &mut OrderEvent, choice: u64) -> Option<()> {
             }
         }
         OrderEvent::MessageCompleted(completion) => match choice % 2 {
-            0 => completion.order = OrderId(u32::MAX),
+            0 => completion.order = OrderId(u64::MAX),
             _ => completion.message.0 = u64::MAX,
         },
         OrderEvent::ActivationClosed { account, closing, refund, .. } => match choice % 3 {
@@ -193,9 +193,9 @@ fn damage_order(event: &mut OrderEvent, choice: u64) -> Option<()> {
             0 | 1 => add(refund),
             _ => *closing = contrary(*closing),
         },
-        OrderEvent::NumberQuarantined { order, .. } => *order = OrderId(u32::MAX),
+        OrderEvent::NumberQuarantined { order, .. } => *order = OrderId(u64::MAX),
         OrderEvent::LossRecovered { order, provider, amount } => match choice % 3 {
-            0 => *order = OrderId(u32::MAX),
+            0 => *order = OrderId(u64::MAX),
             1 => *provider = ProviderId(u16::MAX),
             _ => add(amount),
         },

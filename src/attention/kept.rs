@@ -47,7 +47,7 @@ pub(super) struct Unkept {
 struct Line {
     kind: String,
     provider: Option<Box<str>>,
-    order: Option<u32>,
+    order: Option<u64>,
     since: u64,
     last_at: u64,
     count: u64,

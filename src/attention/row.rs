@@ -216,7 +216,7 @@ impl AttentionRow {
 }
 
 impl AttentionSubject {
-    fn order_number(&self) -> Option<u32> {
+    fn order_number(&self) -> Option<u64> {
         self.order.map(|order| order.0)
     }
 }

@@ -119,7 +119,7 @@ fn what_happened_is_shown_for_a_day_and_a_condition_until_it_ends() {
 #[test]
 fn rows_of_orders_last_as_long_as_they_are_held() {
     let attention = Attention::default();
-    let held = |orders: &[u32]| {
+    let held = |orders: &[u64]| {
         let texts = orders.iter().map(|order| (OrderId(*order), "charged 3: closed".to_owned()));
         let words = (": closed", ": open");
         attention.hold_orders(AttentionKind::Overcharge, "a", &texts.collect(), words);
@@ -145,8 +145,8 @@ fn rows_of_orders_last_as_long_as_they_are_held() {
     held(&[]);
     assert_eq!(shown(&attention), ["overcharge a/10/ x1: charged 3: open"]);
     // A full list counts those that it has no room for once.
-    held(&(0..OF_KIND_MAX as u32 + 2).collect::<Vec<_>>());
-    held(&(0..OF_KIND_MAX as u32 + 2).collect::<Vec<_>>());
+    held(&(0..OF_KIND_MAX as u64 + 2).collect::<Vec<_>>());
+    held(&(0..OF_KIND_MAX as u64 + 2).collect::<Vec<_>>());
     assert_eq!(attention.rows(OF_KIND_MAX).1, 2);
 }
 

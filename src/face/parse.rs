@@ -75,10 +75,9 @@ pub(super) fn invalid_number(field: &'static str) -> Problem {
     refused("invalid_number", title, field)
 }
 
-/// The order, or its activation, that a path names; what is out of range cannot exist.
+/// The order, or its activation, that a path names.
 pub(super) fn order_id(call: &Call) -> Result<OrderId, Problem> {
-    let id = u32::try_from(call.id_param("id")?).map(OrderId);
-    id.map_err(|_| Problem::not_found("the account has no order of this id"))
+    call.id_param("id").map(OrderId)
 }
 
 /// The account that a path names.

@@ -92,9 +92,9 @@ mod tests {
             engine.execute(Head::system(Time(1)), &command, &mut groups).unwrap()
         };
         run(OpenAccount { name: "ann".into(), credit_limit: Micros(1_000) }.into());
-        for (at, (service, open)) in (1u32..).zip(rows) {
+        for (at, (service, open)) in (1u64..).zip(rows) {
             let product = Product { country: CountryId(1), service: ServiceId(*service) };
-            let (provider, offer) = (ProviderId(at as u16), OfferId(at));
+            let (provider, offer) = (ProviderId(at as u16), OfferId(at as u32));
             // Each sale is of a provider of its own, so that the number may be in several.
             let name = format!("own {at}").into();
             run(RegisterProvider { name, kind: ProviderKind::Own }.into());
@@ -117,7 +117,7 @@ mod tests {
                 assert!(matches!(answer, Reply::Effect(_)));
             }
         }
-        let ids = (1..=rows.len() as u32).rev();
+        let ids = (1..=rows.len() as u64).rev();
         ids.map(|id| Arc::new(engine.state().order(OrderId(id)).unwrap().clone())).collect()
     }
 

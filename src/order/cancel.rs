@@ -91,7 +91,7 @@ impl Orders {
     /// need nothing.
     async fn give_back(&self, order: &Order) -> Result<(), UpstreamError> {
         let Some((connected, external_id)) = self.target(order)? else { return Ok(()) };
-        let key = u64::from(order.id.0);
+        let key = order.id.0;
         let tried = connected.client().cancel_with_retries(external_id, key).await;
         let Err(error) = tried else { return Ok(()) };
         if !error.certain {

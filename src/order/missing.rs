@@ -239,7 +239,7 @@ mod tests {
     }
 
     /// The judgement on the last of so many that are missing together.
-    fn together(missing: u32, open: usize) -> Judgement {
+    fn together(missing: u64, open: usize) -> Judgement {
         let mut all = Missing::default();
         for at in [0, 40_000] {
             for order in (1..=missing).map(OrderId) {
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn an_end_is_believed_at_once_of_one_alone_and_never_of_all_at_once() {
-        let ends = |count: u32, open: usize| {
+        let ends = |count: u64, open: usize| {
             let mut all = Missing::default();
             let mut at = |at_ms: u64| {
                 (1..=count).for_each(|order| all.note(OrderId(order), Time(at_ms), open));
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn many_are_reported_once_until_they_are_few_again() {
         let mut missing = Missing::default();
-        let all = |missing: &mut Missing, count: u32, at: u64| {
+        let all = |missing: &mut Missing, count: u64, at: u64| {
             for order in (1..=count).map(OrderId) {
                 missing.note(order, Time(at), 5);
             }

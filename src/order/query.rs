@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::ids::{AccountId, OrderId};
+use nexnum_engine::ids::{AccountId, OrderId, OrderNumber};
 use nexnum_engine::order::Order;
 
 use super::Orders;
@@ -18,8 +18,8 @@ pub const SCAN_MAX: usize = nexnum_storage::history::PAGE_LEN_MAX;
 pub struct OrdersPage {
     /// The orders.
     pub orders: Vec<Arc<Order>>,
-    /// The next page has ids below this one; `None` on the last page.
-    pub next: Option<OrderId>,
+    /// The next page has orders with numbers below this one; `None` on the last page.
+    pub next: Option<OrderNumber>,
 }
 
 impl Orders {
@@ -72,7 +72,7 @@ impl Orders {
         }
     }
 
-    /// A page of the account's orders below `before`, of all or of those that are `wanted`.
+    /// A page of the account's orders with numbers below `before`, of all or of those that are `wanted`.
     /// A filtered page may be short and have a next one: it looks at [`SCAN_MAX`] rows.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl Orders {
     pub async fn page(
         &self,
         account: AccountId,
-        before: Option<OrderId>,
+        before: Option<OrderNumber>,
         limit: usize,
         wanted: Option<&(dyn Fn(&Order) -> bool + Sync)>,
     ) -> Result<OrdersPage, Refusal> {
@@ -93,7 +93,7 @@ impl Orders {
             if orders.len() == limit {
                 return Ok(OrdersPage { orders, next: last });
             }
-            last = Some(order.id);
+            last = Some(order.number);
             if wanted.is_none_or(|wanted| wanted(&order)) {
                 orders.push(order);
             }

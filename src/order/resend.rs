@@ -54,7 +54,7 @@ impl Orders {
 
     async fn ask_again(&self, order: &Order) -> Result<(), UpstreamError> {
         let Some((connected, external_id)) = self.target(order)? else { return Ok(()) };
-        let key = u64::from(order.id.0);
+        let key = order.id.0;
         match connected.client().resend(external_id, key).await {
             Ok(None) => Ok(()),
             Ok(Some(_)) => {

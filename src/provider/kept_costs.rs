@@ -130,7 +130,7 @@ mod tests {
 
     fn costs(offers: &[u32]) -> Vec<LeastCost> {
         let source = |offer: u32| match offer % 3 {
-            0 => CostSource::Charged { order: OrderId(offer), price: Micros(100) },
+            0 => CostSource::Charged { order: OrderId(offer.into()), price: Micros(100) },
             1 => CostSource::Named { until: Time(9_000), before: Micros(50) },
             _ => CostSource::Refused { until: Time(9_000), pause_ms: 600_000 },
         };

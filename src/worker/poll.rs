@@ -210,7 +210,7 @@ impl Poller {
         let age_ms = now.ms_since(order.placed_at);
         let pause = pause_ms(pace, age_ms, want, watch, moment);
         // Orders that came together are spread, always alike.
-        let spread = u64::from(order.id.0).wrapping_mul(7_919) % (pause / 8 + 1);
+        let spread = order.id.0.wrapping_mul(7_919) % (pause / 8 + 1);
         self.watches.insert(order.id, watch);
         let polled =
             self.polled.entry(Arc::as_ptr(&connected) as usize).or_insert_with(|| Polled {

@@ -18,7 +18,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nexnum_engine::ids::{AccountId, OrderId, Seq, TransactionId};
+use nexnum_engine::ids::{AccountId, OrderId, OrderNumber, Seq, TransactionId};
 use nexnum_engine::time::Time;
 use parking_lot::Mutex;
 use redb::{
@@ -52,7 +52,7 @@ const META_FORMAT: &str = "format";
 
 /// What rows mean and how they are written: one more with each change of either. A file with
 /// another one, or without one, is set aside and filled anew from the ledger.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// How a history came to be open.
 #[derive(Debug, PartialEq, Eq)]
@@ -236,18 +236,18 @@ impl HistoryTables {
         })
     }
 
-    /// An account's orders before `before`, or from the newest on, newest first:
-    /// at most `limit` and [`PAGE_LEN_MAX`].
+    /// An account's orders with numbers below `before`, or from the newest on, newest first:
+    /// at most `limit` and [`PAGE_LEN_MAX`]. Each with its number.
     ///
     /// # Errors
     /// The failure, or damage.
     pub fn orders_of(
         &self,
         account: AccountId,
-        before: Option<OrderId>,
+        before: Option<OrderNumber>,
         limit: usize,
-    ) -> Result<Vec<(OrderId, Vec<u8>)>, StorageError> {
-        let Some(upper) = before.map_or(Some(u32::MAX), |order| order.0.checked_sub(1)) else {
+    ) -> Result<Vec<(OrderNumber, Vec<u8>)>, StorageError> {
+        let Some(upper) = before.map_or(Some(u64::MAX), |number| number.0.checked_sub(1)) else {
             return Ok(Vec::new());
         };
         guarded(&self.database.place, || {
@@ -259,10 +259,11 @@ impl HistoryTables {
                 .map_err(|e| self.failed(e))?;
             let mut page = Vec::new();
             for entry in range.rev().take(limit.min(PAGE_LEN_MAX)) {
-                let (_, order) = entry.map_err(|e| self.failed(e))?.0.value();
+                let (key, order) = entry.map_err(|e| self.failed(e))?;
+                let ((_, number), order) = (key.value(), order.value());
                 let row = self.order_in(&orders, order)?;
                 let row = row.ok_or_else(|| self.damaged(format!("order {order} is missing")))?;
-                page.push((OrderId(order), row));
+                page.push((OrderNumber(number), row));
             }
             Ok(page)
         })
@@ -355,7 +356,7 @@ impl HistoryTables {
         let failed = |e| self.failed(e);
         let orders = self.table(&transaction, ORDERS)?;
         for entry in self.table(&transaction, ACCOUNT_ORDERS)?.iter().map_err(failed)? {
-            let (_, order) = entry.map_err(failed)?.0.value();
+            let order = entry.map_err(failed)?.1.value();
             let row = self.order_in(&orders, order)?;
             row.ok_or_else(|| self.damaged(format!("order {order} is missing")))?;
         }
@@ -371,8 +372,8 @@ impl HistoryTables {
 
     fn order_in(
         &self,
-        orders: &ReadOnlyTable<u32, &'static [u8]>,
-        order: u32,
+        orders: &ReadOnlyTable<u64, &'static [u8]>,
+        order: u64,
     ) -> Result<Option<Vec<u8>>, StorageError> {
         let Some(value) = orders.get(order).map_err(|e| self.failed(e))? else { return Ok(None) };
         let row = unsealed(value.value());

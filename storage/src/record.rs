@@ -15,7 +15,7 @@ use nexnum_engine::event::{
 use nexnum_engine::group::{ActingFor, Actor};
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, MessageId, Number, OfferId, OrderId,
-    PersonId, Product, ProviderId, Seq, ServiceId,
+    OrderNumber, PersonId, Product, ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
@@ -217,8 +217,22 @@ macro_rules! events {
 }
 
 newtypes!(
-    AccountId, CallbackId, CountryId, KeyId, MessageId, Micros, Number, OfferId, CarrierId,
-    OrderId, PersonId, ProviderId, Seq, ServiceId, Time
+    AccountId,
+    CallbackId,
+    CountryId,
+    KeyId,
+    MessageId,
+    Micros,
+    Number,
+    OfferId,
+    CarrierId,
+    OrderId,
+    OrderNumber,
+    PersonId,
+    ProviderId,
+    Seq,
+    ServiceId,
+    Time
 );
 
 structs! {
@@ -230,7 +244,7 @@ structs! {
     OfferTerms { offer, cost, price, stock }
     Idempotency { key, fingerprint }
     Placement {
-        order, account, product, carrier, limit, terms, deadline, idempotency, assignment
+        order, account, number, product, carrier, limit, terms, deadline, idempotency, assignment
     }
     Receipt { order, message, digest, sender, text, code, late, capture }
     Completion { order, message, sender, text, code }
@@ -238,11 +252,12 @@ structs! {
     Sale { account, provider, price, cost }
     Message { id, digest, sender, text, code, received_at, late }
     Order {
-        id, account, product, carrier, limit, price, cost, offer, provider, attempt, in_doubt,
-        placed_at, deadline, status, state, awaits_another, assignment, messages, closed_at
+        id, account, number, product, carrier, limit, price, cost, offer, provider, attempt,
+        in_doubt, placed_at, deadline, status, state, awaits_another, assignment, messages,
+        closed_at
     }
     Counters { seq, account, key, provider, carrier, order, message }
-    Account { name, credit_limit, opened_at }
+    Account { name, credit_limit, opened_at, orders }
     Key { account, scope, hash, prefix, revoked }
     Provider { name, kind }
     Offer { provider, product, carrier, cost, price, stock }

@@ -17,7 +17,7 @@ use nexnum_engine::account::TransactionKind;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Caller, Cancel, Command, Finish, Placed, Pulse, Request};
 use nexnum_engine::group::Origin;
-use nexnum_engine::ids::{AccountId, OrderId, TransactionId};
+use nexnum_engine::ids::{AccountId, OrderId, OrderNumber, TransactionId};
 use nexnum_engine::time::Time;
 
 use crate::rig::ledger::{self, ACCOUNT, Furniture};
@@ -95,9 +95,13 @@ impl Market {
         self.ask(ledger::message(order, digest)).await;
     }
 
-    async fn states(&self, before: Option<OrderId>, limit: usize) -> Vec<(u32, ActivationState)> {
+    async fn states(
+        &self,
+        before: Option<OrderNumber>,
+        limit: usize,
+    ) -> Vec<(u64, ActivationState)> {
         let page = self.history.orders_of(ACCOUNT, before, limit).await.unwrap();
-        page.iter().map(|order| (order.id.0, order.state)).collect()
+        page.iter().map(|order| (order.number.0, order.state)).collect()
     }
 }
 
@@ -123,8 +127,8 @@ async fn a_page_joins_open_and_closed_orders_newest_first() {
     let all = [(4, Completed), (3, Active), (2, Cancelled), (1, Active)];
     assert_eq!(market.states(None, 10).await, all);
     assert_eq!(market.states(None, 2).await, all[..2]);
-    assert_eq!(market.states(Some(OrderId(3)), 10).await, all[2..]);
-    assert_eq!(market.states(Some(OrderId(1)), 10).await, []);
+    assert_eq!(market.states(Some(OrderNumber(3)), 10).await, all[2..]);
+    assert_eq!(market.states(Some(OrderNumber(1)), 10).await, []);
     let others = market.history.orders_of(AccountId(9), None, 10).await.unwrap();
     assert!(others.is_empty());
     market.stop();

@@ -7,7 +7,7 @@ use nexnum::market::grid_follower::GridFollower;
 use nexnum::market::read_model::ReadModel;
 use nexnum_engine::account::Book;
 use nexnum_engine::event::ProviderKind;
-use nexnum_engine::ids::{OfferId, OrderId};
+use nexnum_engine::ids::{OfferId, OrderId, OrderNumber};
 use nexnum_engine::order::Order;
 use nexnum_engine::state::{Quarantined, State};
 
@@ -60,7 +60,7 @@ fn accounts(model: &ReadModel, state: &State) -> Result<(), String> {
         same("wallet", view.wallet(), Wallet { available, escrow })?;
         let is_open = |order: &&Order| order.account == id && order.closed_at.is_none();
         let open: BTreeSet<OrderId> = state.orders().filter(is_open).map(|o| o.id).collect();
-        let shown = view.open_orders(OrderId(u32::MAX), usize::MAX).into_iter().collect();
+        let shown = view.open_orders(OrderNumber(u64::MAX), usize::MAX).into_iter().collect();
         same("open orders", shown, open)?;
     }
     Ok(())

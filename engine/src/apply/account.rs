@@ -2,6 +2,7 @@
 
 use super::dense::next;
 use crate::event::{AccountEvent, Scope};
+use crate::ids::OrderNumber;
 use crate::state::{Account, Key, State};
 use crate::time::Time;
 
@@ -13,7 +14,9 @@ impl State {
                 assert!(self.account_names.insert(name.clone()), "account names are unique");
                 let (name, credit_limit) = (name.clone(), *credit_limit);
                 self.books.open_account(*account);
-                self.accounts.insert(*account, Account { name, credit_limit, opened_at: at });
+                let orders = OrderNumber::default();
+                let opened = Account { name, credit_limit, opened_at: at, orders };
+                self.accounts.insert(*account, opened);
             }
             AccountEvent::KeyIssued { key, account, scope, hash, prefix } => {
                 next(&mut self.counters.key.0, key.0);

@@ -1,7 +1,7 @@
 //! Ids that follow one another without a gap.
 
 /// Advances a dense counter. Panics unless `id` is the next one.
-pub(super) fn next(counter: &mut u32, id: u32) {
-    assert_eq!(id, *counter + 1, "ids are dense");
+pub(super) fn next<T: Copy + Into<u64>>(counter: &mut T, id: T) {
+    assert_eq!(id.into(), (*counter).into() + 1, "ids are dense");
     *counter = id;
 }

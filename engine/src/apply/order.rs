@@ -83,11 +83,13 @@ impl State {
         let Placement { order, account, terms, assignment, .. } = placement;
         next(&mut self.counters.order.0, order.0);
         assert!(terms.price <= placement.limit, "the price charged is within the buyer's limit");
-        assert!(self.accounts.contains(*account), "an order has a buyer");
+        let buyer = self.accounts.get_mut(*account).expect("an order has a buyer");
+        next(&mut buyer.orders.0, placement.number.0);
         self.check_terms(*terms);
         let placed = Order {
             id: *order,
             account: *account,
+            number: placement.number,
             product: placement.product,
             carrier: placement.carrier,
             limit: placement.limit,

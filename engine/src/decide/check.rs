@@ -27,9 +27,9 @@ pub(super) fn check_cost(cost: Micros) -> Result<(), Reject> {
     if fits { Ok(()) } else { Err(Reject::AmountOutOfRange("cost")) }
 }
 
-/// The id after `last`, or a refusal at the end of what old clients can parse.
+/// The id after `last`, or a refusal at the end of all.
 pub(super) fn next_id(last: u32, what: &'static str) -> Result<u32, Reject> {
-    if last < i32::MAX as u32 { Ok(last + 1) } else { Err(Reject::Exhausted(what)) }
+    last.checked_add(1).ok_or(Reject::Exhausted(what))
 }
 
 /// The order if `caller` may change it: another account's does not exist for it.

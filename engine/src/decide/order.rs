@@ -1,6 +1,6 @@
 //! An order from its placement to its number, or to its refund without one.
 
-use super::check::{bounded, check_cost, next_id, waiting};
+use super::check::{bounded, check_cost, waiting};
 use super::upstream::recovered;
 use crate::account::Book;
 use crate::activation::{ActivationState, Assignment};
@@ -9,7 +9,7 @@ use crate::command::{
     RecoverLoss, Timings,
 };
 use crate::event::{Event, OrderEvent, Placement, ProviderKind, Terms};
-use crate::ids::{AccountId, CarrierId, Number, OrderId, Product};
+use crate::ids::{AccountId, CarrierId, Number, OrderId, OrderNumber, Product};
 use crate::limits::{ATTEMPTS_MAX, BUY_TIME_MS, NAME_LEN_MAX};
 use crate::money::{COST_MAX, Micros};
 use crate::order::{FailReason, Order};
@@ -38,11 +38,15 @@ pub(super) fn place(
     let wish = Wish { product, carrier, limit };
     let assignment = check_terms(state, at, wish, terms, timings)?;
     check_funds(state, account, terms.price)?;
-    let id = OrderId(next_id(state.counters.order.0, "orders")?);
+    let id = OrderId(state.counters.order.0 + 1);
+    if !state.orders.has_room_for(id) {
+        return Err(Reject::Exhausted("orders beside the oldest that is open"));
+    }
     let placed = placed(id, assignment.is_some());
     events.push(Event::Order(OrderEvent::OrderPlaced(Placement {
         order: id,
         account,
+        number: OrderNumber(state.accounts[account].orders.0 + 1),
         product,
         carrier,
         limit,

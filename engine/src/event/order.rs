@@ -3,7 +3,9 @@
 use super::bulk::Bulk;
 use crate::account::{self, Sale, Transaction};
 use crate::activation::{Assignment, Message};
-use crate::ids::{AccountId, CarrierId, MessageId, OfferId, OrderId, Product, ProviderId};
+use crate::ids::{
+    AccountId, CarrierId, MessageId, OfferId, OrderId, OrderNumber, Product, ProviderId,
+};
 use crate::money::Micros;
 use crate::order::FailReason;
 use crate::time::Time;
@@ -48,6 +50,8 @@ pub struct Placement {
     pub order: OrderId,
     /// The buyer.
     pub account: AccountId,
+    /// Which of the buyer's orders it is.
+    pub number: OrderNumber,
     /// What.
     pub product: Product,
     /// The carrier asked for.

@@ -163,10 +163,16 @@ impl Rebuilt {
         let (id, state) = (order.id, &mut self.state);
         let ascends = self.seen.order < id && id <= state.counters.order;
         check(ascends, || format!("order {id} is out of place, or beyond the counters"))?;
-        check(id.0 <= i32::MAX as u32, || format!("order {id} is beyond what ids may be"))?;
+        check(state.orders.has_room_for(id), || {
+            format!("order {id} is too far behind the oldest order")
+        })?;
         self.seen.order = id;
-        check(state.accounts.contains(order.account), || {
-            format!("order {id} is of account {}, which is unknown", order.account)
+        let (account, number) = (order.account, order.number);
+        let last = state.accounts.get(account).map(|buyer| buyer.orders);
+        let last =
+            last.ok_or_else(|| format!("order {id} is of account {account}, which is unknown"))?;
+        check(number.0 > 0 && number <= last, || {
+            format!("order {id} is number {number} of account {account}, which has {last} orders")
         })?;
         let offered = state.offer(order.offer).map(|offer| offer.provider);
         check(offered == Some(order.provider), || {

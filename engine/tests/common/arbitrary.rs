@@ -295,8 +295,8 @@ impl Arbitrary {
     fn order(&mut self, state: &State) -> OrderId {
         let last = state.counters().order.0;
         match self.rng.below(4) {
-            0 => OrderId(self.id(last)),
-            _ => OrderId(last.saturating_sub(self.rng.below(6) as u32)),
+            0 => OrderId(self.rng.pick(&[0, 1, last / 2, last + 1, u64::MAX])),
+            _ => OrderId(last.saturating_sub(self.rng.below(6))),
         }
     }
 

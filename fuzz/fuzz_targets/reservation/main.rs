@@ -72,7 +72,7 @@ struct Market {
     claims: Vec<Claim>,
     waiting: Vec<Waiting>,
     active: Vec<Active>,
-    orders: u32,
+    orders: u64,
     balance: i64,
     now: Time,
 }
@@ -306,7 +306,7 @@ impl Market {
         let assign = Command::AssignNumber(AssignNumber {
             order: id,
             attempt: 1,
-            number: Number(62_810_000_000 + u64::from(id.0)),
+            number: Number(62_810_000_000 + id.0),
             external_id: id.0.to_string().into(),
             cost: None,
             timings: Timings { lifetime_ms: LIFETIME_MS, min_cancel_age_ms: 0 },

@@ -141,7 +141,7 @@ impl<'a> Condition<'a> {
             since: Moment(row.since),
             kind: Kind(row.kind),
             provider: row.subject.provider.as_deref(),
-            order: row.subject.order.map(|order| order.0.into()),
+            order: row.subject.order.map(|order| Id(order.0)),
             text: &row.text,
             last_at: Moment(row.last_at),
             count: row.count,

@@ -95,7 +95,7 @@ fn error(failure: &Failure) -> ProviderError<'_> {
     ProviderError {
         at: Moment(failure.at),
         operation: failure.op.name(),
-        order_id: failure.order.map(|order| order.0.into()),
+        order_id: failure.order.map(|order| Id(order.0)),
         text: &failure.text,
     }
 }

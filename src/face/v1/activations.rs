@@ -108,7 +108,7 @@ pub(super) async fn list(
     let page = state.orders.page(trader.account, before, limit, Some(&wanted)).await;
     let page = page.map_err(problems::of_refusal)?;
     let activations = page.orders.iter().map(|order| Activation::of(order)).collect();
-    let next_cursor = page.next.map(|next| next.0.into());
+    let next_cursor = page.next.map(|next| Id(next.0));
     Ok(reply::json(StatusCode::OK, &ActivationPage { activations, next_cursor }))
 }
 

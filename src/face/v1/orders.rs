@@ -9,7 +9,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
 use nexnum_engine::event::Idempotency;
-use nexnum_engine::ids::{OrderId, Product};
+use nexnum_engine::ids::{OrderNumber, Product};
 use nexnum_engine::order::Order;
 
 use super::offers;
@@ -172,13 +172,13 @@ pub(super) async fn list(
     let page = page.map_err(problems::of_refusal)?;
     let shown = |order| wire::Order::of(order, As::Now, state.market.catalog);
     let orders = page.orders.iter().map(|order| shown(order)).collect();
-    let next_cursor = page.next.map(|next| next.0.into());
+    let next_cursor = page.next.map(|next| Id(next.0));
     Ok(reply::json(StatusCode::OK, &OrderPage { orders, next_cursor }))
 }
 
-/// The id of a cursor; one beyond all ids begins at the newest.
-pub(super) fn below(cursor: Cursor) -> OrderId {
-    OrderId(u32::try_from(cursor.0).unwrap_or(u32::MAX))
+/// The number of a cursor; one beyond all begins at the newest.
+pub(super) const fn below(cursor: Cursor) -> OrderNumber {
+    OrderNumber(cursor.0)
 }
 
 /// What to buy.

@@ -63,7 +63,7 @@ pub(super) async fn transactions(
         kind: row.kind.into(),
         amount: Money(row.amount),
         currency: Currency::Usd,
-        order_id: row.order.map(|order| order.0.into()),
+        order_id: row.order.map(|order| Id(order.0)),
         at: Moment(row.at),
     });
     let next_cursor = page.next.map(|next| Id(next.0));

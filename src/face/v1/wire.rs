@@ -191,7 +191,7 @@ impl<'a> Shown<'a> {
 
 impl<'a> Order<'a> {
     pub(super) fn of(order: &'a ordered::Order, shown: As, catalog: &'a Catalog) -> Self {
-        let id = Id::from(order.id.0);
+        let id = Id(order.id.0);
         let Shown { number, state, expires_at, cancel_from, messages } = Shown::of(order, shown);
         Self {
             id,
@@ -207,7 +207,7 @@ impl<'a> Order<'a> {
 
 impl<'a> Activation<'a> {
     pub(super) fn of(order: &'a ordered::Order) -> Self {
-        let id = Id::from(order.id.0);
+        let id = Id(order.id.0);
         let Shown { number, state, expires_at, cancel_from, messages } = Shown::of(order, As::Now);
         Self { id, order_id: id, number, state, expires_at, cancel_from, messages }
     }

@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use nexnum_engine::event::{Event, OrderEvent, Receipt};
 use nexnum_engine::group::Recorded;
-use nexnum_engine::ids::{AccountId, OrderId, Seq, TransactionId};
+use nexnum_engine::ids::{AccountId, OrderId, OrderNumber, Seq, TransactionId};
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 use nexnum_storage::history::{HistoryBatch, HistoryTables};
@@ -59,7 +59,7 @@ fn touch_order(event: &OrderEvent) -> Option<Touch<'_>> {
 pub(super) struct Collected {
     end: Option<(Seq, Time)>,
     events: usize,
-    orders: BTreeMap<OrderId, (AccountId, Vec<u8>)>,
+    orders: BTreeMap<OrderId, ((AccountId, OrderNumber), Vec<u8>)>,
     transactions: Vec<(AccountId, TransactionId, Vec<u8>)>,
     counted: Counted,
 }
@@ -78,7 +78,7 @@ impl Collected {
         (tables, tallies): (&HistoryTables, &Tallies),
         memory: impl Fn(OrderId) -> Option<O>,
     ) -> Result<(), FollowError> {
-        let encoded = |id| memory(id).map(|order| (order.account, record::encode_order(&order)));
+        let encoded = |id| memory(id).map(|order| encoded(&order));
         for Recorded { seq, head, event } in row.recorded() {
             self.add_money(seq.0, head.at, event);
             self.counted.add(tallies, tables, (head.at, event), &memory)?;
@@ -123,7 +123,7 @@ impl Collected {
             reason: format!("history's row of order {id}: {error}"),
         })?;
         push_late(&mut order, at, receipt);
-        self.orders.insert(id, (order.account, record::encode_order(&order)));
+        self.orders.insert(id, encoded(&order));
         Ok(())
     }
 
@@ -136,8 +136,8 @@ impl Collected {
     ) -> Result<Option<(Seq, Time)>, StorageError> {
         let Some((cursor, at)) = self.end else { return Ok(None) };
         let mut batch = HistoryBatch::new(cursor);
-        for (id, (account, row)) in &self.orders {
-            batch.order(*account, *id, row);
+        for (id, (of, row)) in &self.orders {
+            batch.order(*of, *id, row);
         }
         for (account, id, row) in &self.transactions {
             batch.transaction(*account, *id, row);
@@ -148,6 +148,11 @@ impl Collected {
         *self = Self::default();
         Ok(Some((cursor, at)))
     }
+}
+
+/// Whose an order is and its number there, and its row.
+fn encoded(order: &Order) -> ((AccountId, OrderNumber), Vec<u8>) {
+    ((order.account, order.number), record::encode_order(order))
 }
 
 /// As the engine does it; a message that is there already stays one.

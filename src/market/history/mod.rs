@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use nexnum_engine::account::TransactionKind;
-use nexnum_engine::ids::{AccountId, OrderId, Seq, TransactionId};
+use nexnum_engine::ids::{AccountId, OrderId, OrderNumber, Seq, TransactionId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
@@ -153,7 +153,7 @@ impl History {
         row.map(|row| decode(&row)).transpose()
     }
 
-    /// Up to `limit` orders of an account with ids below `before`, newest first, open ones
+    /// Up to `limit` orders of an account with numbers below `before`, newest first, open ones
     /// and closed ones.
     ///
     /// # Errors
@@ -161,22 +161,23 @@ impl History {
     pub async fn orders_of(
         &self,
         account: AccountId,
-        before: Option<OrderId>,
+        before: Option<OrderNumber>,
         limit: usize,
     ) -> Result<Vec<Arc<Order>>, HistoryError> {
         // Open ones first: one that closes meanwhile is then in both, never in neither.
         let view = self.read_model.account(account);
-        let below = before.unwrap_or(OrderId(u32::MAX));
+        let below = before.unwrap_or(OrderNumber(u64::MAX));
         let open = view.map_or_else(Vec::new, |view| view.open_orders(below, limit));
         self.hold_everything().await?;
         let closed = self.read(move |tables| tables.orders_of(account, before, limit)).await?;
         let mut page = BTreeMap::new();
-        for (id, row) in closed {
-            page.insert(id, decode(&row)?);
+        for (number, row) in closed {
+            page.insert(number, decode(&row)?);
         }
         // What is in memory is newer than any row.
-        let ids: Vec<OrderId> = page.keys().copied().chain(open).collect();
-        page.extend(ids.iter().filter_map(|id| Some((*id, self.read_model.order(*id)?))));
+        let ids: Vec<OrderId> = page.values().map(|order| order.id).chain(open).collect();
+        let in_memory = ids.iter().filter_map(|id| self.read_model.order(*id));
+        page.extend(in_memory.map(|order| (order.number, order)));
         Ok(page.into_values().rev().take(limit).collect())
     }
 

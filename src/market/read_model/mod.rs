@@ -10,7 +10,7 @@ mod lost;
 mod unended;
 mod upstream;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::event::{
     AccountEvent, CallbackEvent, Event, MemoryEvent, OrderEvent, ProviderKind, Scope,
 };
-use nexnum_engine::ids::{AccountId, KeyId, Number, OrderId, ProviderId, Seq};
+use nexnum_engine::ids::{AccountId, KeyId, Number, OrderId, OrderNumber, ProviderId, Seq};
 use nexnum_engine::order::Order;
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::state::{GivenUp, NamedPurchase, State};
@@ -46,7 +46,7 @@ pub struct AccountView {
     /// The operator's name for it.
     pub name: Box<str>,
     wallet: Mutex<Wallet>,
-    open: Mutex<BTreeSet<OrderId>>,
+    open: Mutex<BTreeMap<OrderNumber, OrderId>>,
 }
 
 impl AccountView {
@@ -60,10 +60,10 @@ impl AccountView {
         *self.wallet.lock()
     }
 
-    /// Up to `limit` open orders with ids below `before`, newest first.
+    /// Up to `limit` open orders with numbers below `before`, newest first.
     #[must_use]
-    pub fn open_orders(&self, before: OrderId, limit: usize) -> Vec<OrderId> {
-        self.open.lock().range(..before).rev().take(limit).copied().collect()
+    pub fn open_orders(&self, before: OrderNumber, limit: usize) -> Vec<OrderId> {
+        self.open.lock().range(..before).rev().take(limit).map(|(_, id)| *id).collect()
     }
 }
 
@@ -248,9 +248,9 @@ impl ReadModel {
         if let Some(account) = self.accounts.pin().get(&order.account) {
             let mut open = account.open.lock();
             if closed {
-                open.remove(&id)
+                open.remove(&order.number)
             } else {
-                open.insert(id)
+                open.insert(order.number, id)
             };
         }
         if let Some(assignment) = &order.assignment {
@@ -454,7 +454,7 @@ impl ReadModel {
     #[must_use]
     pub fn holders(&self, provider: ProviderId, number: Number) -> Vec<OrderId> {
         let held = self.held.lock();
-        let all = (number, provider, OrderId(0))..=(number, provider, OrderId(u32::MAX));
+        let all = (number, provider, OrderId(0))..=(number, provider, OrderId(u64::MAX));
         held.range(all).map(|(.., order)| *order).collect()
     }
 

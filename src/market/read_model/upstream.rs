@@ -141,14 +141,17 @@ impl UpstreamWork {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nexnum_engine::ids::{AccountId, CarrierId, CountryId, OfferId, Product, ServiceId};
+    use nexnum_engine::ids::{
+        AccountId, CarrierId, CountryId, OfferId, OrderNumber, Product, ServiceId,
+    };
     use nexnum_engine::money::Micros;
     use nexnum_engine::order::OrderStatus;
     use nexnum_engine::time::Time;
 
-    fn order(id: u32, provider: u16, state: ActivationState) -> Order {
+    fn order(id: u64, provider: u16, state: ActivationState) -> Order {
         Order {
             id: OrderId(id),
+            number: OrderNumber(id),
             account: AccountId(1),
             product: Product { country: CountryId(1), service: ServiceId(1) },
             carrier: CarrierId::ANY,

@@ -31,7 +31,7 @@ fn window(since_s: u64) -> Window {
     Window { since, until: since.plus_ms(60 * SECOND) }
 }
 
-fn seeker(order: u32, country: u16, service: u16, since_s: u64) -> Seeker {
+fn seeker(order: u64, country: u16, service: u16, since_s: u64) -> Seeker {
     let product = product(country, service);
     Seeker { order: OrderId(order), product, window: window(since_s) }
 }
@@ -59,7 +59,7 @@ fn served(country: u16, service: u16, since_s: u64, row: Unowned) -> Served {
 }
 
 /// Who gets which row, which go back, who waits, and which rows are not known to be ours.
-type Expected<'a> = (&'a [(usize, u32)], &'a [usize], &'a [u32], &'a [usize]);
+type Expected<'a> = (&'a [(usize, u64)], &'a [usize], &'a [u64], &'a [usize]);
 
 #[track_caller]
 fn check(
@@ -234,9 +234,9 @@ fn a_row_without_service_is_taken_only_if_one_product_wants_it() {
 
 #[test]
 fn the_work_grows_with_rows_and_orders_and_not_with_their_product() {
-    let all = |each: fn(u32) -> Seeker| (0..10_000).map(each).collect::<Vec<_>>();
+    let all = |each: fn(u64) -> Seeker| (0..10_000).map(each).collect::<Vec<_>>();
     let one_product = all(|at| seeker(at, 7, 3, 600));
-    let many = all(|at| seeker(at, (at / 100) as u16, (at % 100) as u16, u64::from(at)));
+    let many = all(|at| seeker(at, (at / 100) as u16, (at % 100) as u16, at));
     for (seekers, country, service) in [(&one_product, 7, 3), (&many, 50, 3)] {
         let row = |at: u64| row(country, service, 600 + at % 2, 602);
         let rows: Vec<_> = (0..10_000).map(row).collect();
@@ -254,8 +254,8 @@ fn the_work_grows_with_rows_and_orders_and_not_with_their_product() {
 fn twice_as_much_to_match_is_twice_the_work() {
     // As many doubts, purchases given up, orders served and calls under way as rows: of one
     // product, and of a product in a hundred.
-    let steps = |count: u32, products: u32| {
-        let of = |at: u32| (7, (at % products) as u16, 600 + u64::from(at) % 30);
+    let steps = |count: u64, products: u64| {
+        let of = |at: u64| (7, (at % products) as u16, 600 + at % 30);
         let all = || (0..count).map(of);
         let seekers: Vec<_> =
             (0..).zip(all()).map(|(at, (c, s, since))| seeker(at, c, s, since)).collect();

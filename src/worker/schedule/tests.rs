@@ -2,7 +2,7 @@ use super::*;
 
 const NOW: Time = Time(100_000);
 
-fn put(schedule: &mut Schedule, id: u32, want: Want, due: u64) {
+fn put(schedule: &mut Schedule, id: u64, want: Want, due: u64) {
     schedule.put(OrderId(id), want, 0, Time(due), Time(due - 1));
 }
 
@@ -135,7 +135,7 @@ fn what_a_list_may_not_show_whole_is_asked_about_alone_if_a_call_is_to_spare() {
     let mut schedule = Schedule::new(true);
     for id in 1..=2 {
         put(&mut schedule, id, Want::Message, 200_000);
-        schedule.confirm_at(OrderId(id), NOW.plus_ms(u64::from(id)));
+        schedule.confirm_at(OrderId(id), NOW.plus_ms(id));
     }
     assert_eq!((schedule.next(NOW), schedule.next_to_spare(NOW)), (None, None));
     let later = NOW.plus_ms(5);

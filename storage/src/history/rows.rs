@@ -4,13 +4,14 @@
 //! it finds.
 
 use nexnum_engine::ids::{
-    AccountId, CountryId, OrderId, Product, ProviderId, Seq, ServiceId, TransactionId,
+    AccountId, CountryId, OrderId, OrderNumber, Product, ProviderId, Seq, ServiceId, TransactionId,
 };
 use nexnum_engine::time::Time;
 use redb::{TableDefinition, WriteTransaction};
 
-pub(super) const ORDERS: TableDefinition<'static, u32, &[u8]> = TableDefinition::new("orders");
-pub(super) const ACCOUNT_ORDERS: TableDefinition<'static, (u32, u32), ()> =
+pub(super) const ORDERS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("orders");
+/// The id of each order by its account and its number there.
+pub(super) const ACCOUNT_ORDERS: TableDefinition<'static, (u32, u64), u64> =
     TableDefinition::new("account_orders");
 pub(super) const TRANSACTIONS: TableDefinition<'static, (u32, u64), &[u8]> =
     TableDefinition::new("transactions");
@@ -18,7 +19,7 @@ pub(super) const TRANSACTIONS: TableDefinition<'static, (u32, u64), &[u8]> =
 pub(super) const TALLIES: TableDefinition<'static, (u16, u16, u16), &[u8]> =
     TableDefinition::new("tallies");
 /// When each open order got its number. It begins as [`TALLIES`] does.
-pub(super) const ASSIGNED: TableDefinition<'static, u32, &[u8]> = TableDefinition::new("assigned");
+pub(super) const ASSIGNED: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("assigned");
 pub(super) const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
 pub(super) const META_CURSOR: &str = "cursor";
 
@@ -78,7 +79,7 @@ pub(super) fn moment(value: &[u8]) -> Option<Time> {
 #[derive(Debug)]
 pub struct HistoryBatch {
     pub(super) cursor: Seq,
-    orders: Vec<(AccountId, OrderId, Vec<u8>)>,
+    orders: Vec<((AccountId, OrderNumber), OrderId, Vec<u8>)>,
     transactions: Vec<(AccountId, TransactionId, Vec<u8>)>,
     tallies: Vec<(TallyKey, Option<TallyRow>)>,
     assigned: Vec<(OrderId, Option<Time>)>,
@@ -97,9 +98,10 @@ impl HistoryBatch {
         }
     }
 
-    /// Adds the row of an order, in place of the one that is there.
-    pub fn order(&mut self, account: AccountId, order: OrderId, row: &[u8]) {
-        self.orders.push((account, order, sealed(row)));
+    /// Adds the row of an order, which is one of an account's by its number, in place of the row
+    /// that is there.
+    pub fn order(&mut self, of: (AccountId, OrderNumber), order: OrderId, row: &[u8]) {
+        self.orders.push((of, order, sealed(row)));
     }
 
     /// Adds the row of a transaction, in place of the one that is there.
@@ -134,9 +136,9 @@ impl HistoryBatch {
         {
             let mut orders = transaction.open_table(ORDERS)?;
             let mut by_account = transaction.open_table(ACCOUNT_ORDERS)?;
-            for (account, order, row) in &self.orders {
+            for ((account, number), order, row) in &self.orders {
                 orders.insert(order.0, row.as_slice())?;
-                by_account.insert((account.0, order.0), ())?;
+                by_account.insert((account.0, number.0), order.0)?;
             }
         }
         {

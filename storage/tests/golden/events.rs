@@ -13,7 +13,9 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::order::FailReason;
 use nexnum_engine::time::Time;
 
-use crate::values::{ACCOUNT, DIGEST, LEDGER, NOW, ORDER, PRODUCT, SALE, TERMS, assignment, epoch};
+use crate::values::{
+    ACCOUNT, DIGEST, LEDGER, NOW, NUMBER, ORDER, PRODUCT, SALE, TERMS, assignment, epoch,
+};
 
 pub(crate) fn events() -> Vec<(&'static str, Event)> {
     let retired = MemoryEvent::Retired { orders_before: NOW, replies_before: Time(0) };
@@ -156,6 +158,7 @@ fn of_orders() -> Vec<(&'static str, OrderEvent)> {
         OrderEvent::OrderPlaced(Placement {
             order: ORDER,
             account: ACCOUNT,
+            number: NUMBER,
             product: PRODUCT,
             carrier: CarrierId::ANY,
             limit: Micros(600_000),

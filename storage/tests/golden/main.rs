@@ -128,7 +128,9 @@ fn an_integer_has_one_way_to_be_written() {
     );
     assert_eq!(doubted(&[0x85, 0x00]), Err(RecordError::OutOfRange));
     assert_eq!(doubted(&[0x80; 11]), Err(RecordError::OutOfRange));
-    assert_eq!(doubted(&[0xff, 0xff, 0xff, 0xff, 0x1f]), Err(RecordError::OutOfRange));
+    // An account has 32 bits.
+    let account = [4, 5, 0xff, 0xff, 0xff, 0xff, 0x1f];
+    assert_eq!(decode_events(&account), Err(RecordError::OutOfRange));
 }
 
 #[test]
@@ -214,7 +216,7 @@ fn arbitrary_event() -> impl Strategy<Value = Event> {
         (any::<[u64; 3]>(), any::<u128>(), text(), text(), any::<bool>(), prop::option::of(sale))
             .prop_map(|([order, message, _], digest, sender, text, late, capture)| {
                 Event::Order(OrderEvent::MessageReceived(Receipt {
-                    order: OrderId(order as u32),
+                    order: OrderId(order),
                     message: MessageId(message),
                     digest,
                     code: sender.clone(),
@@ -224,8 +226,8 @@ fn arbitrary_event() -> impl Strategy<Value = Event> {
                     capture,
                 }))
             }),
-        (any::<[u64; 2]>(), any::<u32>(), any::<i64>(), text()).prop_map(
-            |([from, number], order, cost, external_id)| Event::Order(OrderEvent::NumberAssigned {
+        (any::<[u64; 3]>(), any::<i64>(), text()).prop_map(
+            |([from, number, order], cost, external_id)| Event::Order(OrderEvent::NumberAssigned {
                 order: OrderId(order),
                 assignment: Assignment {
                     number: Number(number),

@@ -8,7 +8,7 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, MessageId, Number, OfferId, OrderId,
-    Product, ProviderId, Seq, ServiceId,
+    OrderNumber, Product, ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Order, OrderStatus};
@@ -26,6 +26,7 @@ pub(crate) const TERMS: Terms =
 pub(crate) const DIGEST: u128 = 0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10;
 pub(crate) const ACCOUNT: AccountId = AccountId(3);
 pub(crate) const ORDER: OrderId = OrderId(130);
+pub(crate) const NUMBER: OrderNumber = OrderNumber(4_294_967_297);
 pub(crate) const NOW: Time = Time(1_800_000_000_000);
 
 pub(crate) const LEDGER: LedgerTerms = LedgerTerms { currency: *b"USD", permutation: [0xcd; 16] };
@@ -68,6 +69,7 @@ pub(crate) fn order(state: ActivationState) -> Order {
     Order {
         id: ORDER,
         account: ACCOUNT,
+        number: NUMBER,
         product: PRODUCT,
         carrier: CarrierId(4),
         limit: Micros(600_000),
@@ -94,6 +96,10 @@ pub(crate) fn order(state: ActivationState) -> Order {
     }
 }
 
+fn account() -> Account {
+    Account { name: "ann".into(), credit_limit: Micros(i64::MIN), opened_at: NOW, orders: NUMBER }
+}
+
 /// Every variant of a row.
 pub(crate) fn rows() -> Vec<(String, Row)> {
     let counters = Counters {
@@ -105,7 +111,6 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         order: ORDER,
         message: MessageId(5),
     };
-    let account = Account { name: "ann".into(), credit_limit: Micros(i64::MIN), opened_at: NOW };
     let key = Key {
         account: ACCOUNT,
         scope: Scope::Trade,
@@ -125,7 +130,7 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
     let reply = StoredReply { fingerprint: 1, order: ORDER, at: NOW };
     let mut rows = vec![
         ("Counters".to_owned(), Row::Counters(counters)),
-        ("Account".to_owned(), Row::Account(ACCOUNT, account)),
+        ("Account".to_owned(), Row::Account(ACCOUNT, account())),
         ("Key".to_owned(), Row::Key(KeyId(2), key)),
         ("Deposit".to_owned(), Row::Deposit(ACCOUNT, DIGEST, Micros(1_000_000))),
         ("Provider".to_owned(), Row::Provider(ProviderId(2), provider)),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use nexnum_engine::ids::{AccountId, OrderId, Seq, TransactionId};
+use nexnum_engine::ids::{AccountId, OrderId, OrderNumber, Seq, TransactionId};
 use nexnum_storage::fault::FaultyDisk;
 use nexnum_storage::history::{self, HistoryBatch, HistoryTables, Opening, PAGE_LEN_MAX};
 use nexnum_storage::{LedgerId, StorageError};
@@ -21,13 +21,17 @@ fn new_history() -> (tempfile::TempDir, PathBuf, HistoryTables) {
 /// The batch that ends at `seq`: an order and two transactions of one of 3 accounts.
 fn batch(seq: u64) -> HistoryBatch {
     let account = AccountId(u32::try_from(seq % 3).unwrap());
-    let order = OrderId(u32::try_from(seq).unwrap());
     let mut batch = HistoryBatch::new(Seq(seq));
-    batch.order(account, order, format!("order {seq}").as_bytes());
+    batch.order((account, number(seq)), OrderId(seq), format!("order {seq}").as_bytes());
     for id in [seq * 2, seq * 2 + 1] {
         batch.transaction(account, TransactionId(id), format!("transaction {id}").as_bytes());
     }
     batch
+}
+
+/// The number that the order of this id has within its account.
+const fn number(id: u64) -> OrderNumber {
+    OrderNumber(id / 3 + 1)
 }
 
 fn apply(history: &HistoryTables, range: std::ops::RangeInclusive<u64>) {
@@ -41,9 +45,7 @@ fn check(history: &HistoryTables) {
         let orders: Vec<_> = (1..=cursor).rev().filter(|seq| seq % 3 == account).collect();
         let account = AccountId(u32::try_from(account).unwrap());
         let page = history.orders_of(account, None, PAGE_LEN_MAX).unwrap();
-        let expected = orders.iter().map(|seq| {
-            (OrderId(u32::try_from(*seq).unwrap()), format!("order {seq}").into_bytes())
-        });
+        let expected = orders.iter().map(|seq| (number(*seq), format!("order {seq}").into_bytes()));
         assert!(page.into_iter().eq(expected.take(PAGE_LEN_MAX)), "orders at {cursor}");
         let page = history.transactions_of(account, None, PAGE_LEN_MAX).unwrap();
         let expected = orders.iter().flat_map(|seq| [seq * 2 + 1, seq * 2]);
@@ -58,16 +60,16 @@ fn pages_come_newest_first_and_end_before_the_cursor() {
     let (_folder, _path, history) = new_history();
     apply(&history, 1..=20);
     check(&history);
-    let ids = |before, limit| -> Vec<u32> {
+    let numbers = |before, limit| -> Vec<u64> {
         let page = history.orders_of(AccountId(1), before, limit).unwrap();
-        page.into_iter().map(|(id, _)| id.0).collect()
+        page.into_iter().map(|(number, _)| number.0).collect()
     };
-    assert_eq!(ids(None, 3), [19, 16, 13]);
-    assert_eq!(ids(Some(OrderId(13)), 3), [10, 7, 4]);
-    assert_eq!(ids(Some(OrderId(4)), 3), [1]);
-    assert_eq!(ids(Some(OrderId(1)), 3), []);
-    assert_eq!(ids(Some(OrderId(0)), 3), []);
-    assert_eq!(ids(None, 0), []);
+    assert_eq!(numbers(None, 3), [7, 6, 5]);
+    assert_eq!(numbers(Some(OrderNumber(5)), 3), [4, 3, 2]);
+    assert_eq!(numbers(Some(OrderNumber(2)), 3), [1]);
+    assert_eq!(numbers(Some(OrderNumber(1)), 3), []);
+    assert_eq!(numbers(Some(OrderNumber(0)), 3), []);
+    assert_eq!(numbers(None, 0), []);
     let page = history.transactions_of(AccountId(1), Some(TransactionId(9)), 2).unwrap();
     let ids: Vec<u64> = page.into_iter().map(|(id, _)| id.0).collect();
     assert_eq!(ids, [8, 3]);
@@ -82,13 +84,13 @@ fn a_page_is_bounded_and_a_row_is_replaced() {
     let (_folder, _path, history) = new_history();
     let mut batch = HistoryBatch::new(Seq(1));
     assert!(batch.is_empty());
-    for id in 0..=PAGE_LEN_MAX {
-        batch.order(AccountId(1), OrderId(u32::try_from(id).unwrap()), b"first");
+    for id in 0..=PAGE_LEN_MAX as u64 {
+        batch.order((AccountId(1), OrderNumber(id)), OrderId(id), b"first");
     }
     assert_eq!(batch.len(), PAGE_LEN_MAX + 1);
     history.apply(&batch).unwrap();
     let mut again = HistoryBatch::new(Seq(2));
-    again.order(AccountId(1), OrderId(3), b"second");
+    again.order((AccountId(1), OrderNumber(3)), OrderId(3), b"second");
     history.apply(&again).unwrap();
     let page = history.orders_of(AccountId(1), None, usize::MAX).unwrap();
     assert_eq!(page.len(), PAGE_LEN_MAX);
@@ -172,9 +174,10 @@ fn a_history_ahead_of_its_ledger_stays_and_stops_the_start() {
 
 #[test]
 fn a_history_that_is_of_no_use_is_set_aside_and_begun_again() {
-    let cases: [(&str, LedgerId, &str); 4] = [
+    let cases: [(&str, LedgerId, &str); 5] = [
         ("other ledger", LedgerId([1; 16]), "belongs to ledger a7a7"),
-        ("newer", ID, "its format is 3, this program reads 2"),
+        ("newer", ID, "its format is 4, this program reads 3"),
+        ("of before", ID, "its format is 2, this program reads 3"),
         ("older", ID, "its format is not 4 bytes"),
         ("noise", ID, "history.redb"),
     ];
@@ -183,7 +186,8 @@ fn a_history_that_is_of_no_use_is_set_aside_and_begun_again() {
         apply(&history, 1..=5);
         drop(history);
         match case {
-            "newer" => set_format(&path, Some(3)),
+            "newer" => set_format(&path, Some(4)),
+            "of before" => set_format(&path, Some(2)),
             "older" => set_format(&path, None),
             "noise" => fs::write(&path, [0x5A; 9_000]).unwrap(),
             _ => {}

@@ -155,7 +155,7 @@ impl Books<'_> {
     /// Every order has ended, in time, with its number, its code, or its money back.
     fn orders(&mut self, told: &Told) {
         let known: BTreeMap<u64, &Order> =
-            self.state.orders().map(|order| (u64::from(order.id.0), order)).collect();
+            self.state.orders().map(|order| (order.id.0, order)).collect();
         for (id, is_cancelled) in &told.orders {
             match known.get(id) {
                 None => self.complain(format!("order {id} was acknowledged and is not there")),

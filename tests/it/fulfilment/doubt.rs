@@ -78,7 +78,7 @@ async fn in_doubt_by_another_clock(seller: usize, rows_skew_ms: i64, own: bool) 
     let (orders, customer) = (rig.orders().clone(), rig.customer);
     let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
     tokio::spawn(async move { drop(orders.place(&Origin::SYSTEM, customer, wish, None).await) });
-    let id = OrderId(1 + u32::from(own));
+    let id = OrderId(1 + u64::from(own));
     until(|| rig.orders().market.read_model.order(id).is_some_and(|it| it.in_doubt)).await;
     (rig, id)
 }

@@ -60,7 +60,7 @@ impl Rig {
     }
 
     /// Begins to buy, and waits until the purchase is in doubt.
-    async fn doubt(&self, id: u32) -> OrderId {
+    async fn doubt(&self, id: u64) -> OrderId {
         let (orders, customer, id) = (self.orders().clone(), self.customer, OrderId(id));
         let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
         tokio::spawn(

@@ -118,6 +118,26 @@ struct Order {
     retired: bool,
 }
 
+/// Compares what an order asked for, what it got, and when it ends or ended.
+fn same_fields(known: &nexnum_engine::order::Order, order: &Order) -> Result<(), String> {
+    let id = known.id;
+    let PlaceOrder { account, product, carrier, limit, .. } = order.asked;
+    let asked = (known.account, known.product, known.carrier, known.limit);
+    same(&format!("wishes of {id}"), asked, (account, product, carrier, limit))?;
+    let (offer, provider) = (known.offer, known.provider);
+    let terms = Terms { offer, provider, price: known.price, cost: known.cost };
+    same(&format!("terms of {id}"), terms, order.terms)?;
+    same(&format!("wait of {id}"), known.awaits_another, order.waiting)?;
+    let times = (known.deadline, known.closed_at);
+    same(&format!("times of {id}"), times, (order.deadline, order.closed_at))?;
+    let given = known.assignment.as_ref().map(|it| (it.external_id.clone(), it.cancel_from));
+    let expected = order.number.map(|_| order.purchase.clone().unwrap_or_default());
+    let expected = expected.map(|purchase| (purchase, order.cancel_from));
+    same(&format!("purchase of {id}"), given, expected)?;
+    let digests: Vec<u128> = known.messages.iter().map(|message| message.digest).collect();
+    same(&format!("digests of {id}"), &digests, &order.digests)
+}
+
 impl Order {
     fn refunded(&self) -> bool {
         matches!(self.state, S::Cancelled | S::TimedOut | S::Failed)
@@ -259,18 +279,22 @@ impl Model {
             same(&format!("offer {id}"), known.price.0, offer.price)?;
             same(&format!("stock of offer {id}"), state.stock(id), stock)?;
         }
+        let mut placed = std::collections::BTreeMap::new();
         for (index, order) in self.orders.iter().enumerate() {
-            let id = OrderId(index as u32 + 1);
+            let id = OrderId(index as u64 + 1);
+            let nth: &mut u64 = placed.entry(order.asked.account).or_default();
+            *nth += 1;
             let (expected, known) = (order, state.order(id));
             same(&format!("order {id} is in memory"), known.is_some(), !expected.retired)?;
             let Some(known) = known else { continue };
+            same(&format!("number of {id}"), known.number.0, *nth)?;
             let number = known.assignment.as_ref().map(|assignment| assignment.number);
             same(
                 &format!("order {id}"),
                 (known.status, known.state, known.attempt, known.in_doubt, number),
                 (order.status(), order.state, order.attempt, order.in_doubt, order.number),
             )?;
-            same(&format!("price of {id}"), known.price, order.terms.price)?;
+            same_fields(known, order)?;
             let parts = known.messages.iter().map(|known| {
                 [&known.sender, &known.text, &known.code].map(|part| !part.is_empty())
             });

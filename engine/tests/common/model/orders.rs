@@ -64,7 +64,7 @@ impl Model {
         }
         let number = self.claim(asked, asked.terms)?;
         self.funded(asked.account, asked.terms.price.0)?;
-        let id = OrderId(self.orders.len() as u32 + 1);
+        let id = OrderId(self.orders.len() as u64 + 1);
         self.orders.push(Order {
             asked: *asked,
             terms: asked.terms,
@@ -183,12 +183,12 @@ impl Model {
         need(cost.0 >= 0 && cost <= COST_MAX, "amount_out_of_range")?;
         self.orders[index].terms.cost = cost;
         self.orders[index].purchase = Some(purchase.into());
-        let (id, attempt) = (OrderId(index as u32 + 1), self.orders[index].attempt);
+        let (id, attempt) = (OrderId(index as u64 + 1), self.orders[index].attempt);
         let is_its =
             |it: &Named| (it.order, it.attempt, &*it.external_id) == (id, attempt, purchase);
         self.named.retain(|it| !is_its(it));
         self.activate(now, index, number, timings);
-        Ok(Reply::Placed(Placed::Filled(OrderId(index as u32 + 1))))
+        Ok(Reply::Placed(Placed::Filled(OrderId(index as u64 + 1))))
     }
 
     /// No number could be had; told after the deadline, it takes the loss back.
@@ -215,7 +215,7 @@ impl Model {
 
     /// A purchase that may have been charged is a loss, unless it is booked as one.
     pub(super) fn fail(&mut self, now: Time, index: usize, reason: FailReason) {
-        let charged = self.is_charged(OrderId(index as u32 + 1), self.orders[index].attempt);
+        let charged = self.is_charged(OrderId(index as u64 + 1), self.orders[index].attempt);
         let order = &mut self.orders[index];
         if reason == FailReason::InDoubt && !charged {
             order.loss = order.terms.cost.0;

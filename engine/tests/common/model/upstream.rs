@@ -74,7 +74,7 @@ impl Model {
         let order = &self.orders[index];
         if order.refunded() && order.purchase.is_some() {
             let (attempt, terms) = (order.attempt, order.terms);
-            self.charge(OrderId(index as u32 + 1), attempt, terms.provider, terms.cost.0);
+            self.charge(OrderId(index as u64 + 1), attempt, terms.provider, terms.cost.0);
         }
     }
 
@@ -230,7 +230,7 @@ impl Model {
         let known = known.map(|(id, attempt, it)| (id, attempt, &*it.external_id, it.is_orphan));
         same("purchases without a number", known.collect::<Vec<_>>(), named)?;
         for (index, order) in self.orders.iter().enumerate().filter(|(_, order)| !order.retired) {
-            let id = OrderId(index as u32 + 1);
+            let id = OrderId(index as u64 + 1);
             let known = state.order(id).expect("compared before");
             let ends = state.has_to_end_upstream(known);
             same(&format!("end of {id}"), ends, self.has_to_end(index))?;

@@ -28,7 +28,7 @@ pub(super) struct Mix {
     /// Open activations that a list shows in one page; `None` where there is no such list.
     pub(super) page: Option<usize>,
     /// The list leaves the code of one activation in so many out, if not of none.
-    pub(super) hides: u32,
+    pub(super) hides: u64,
     /// How late a code may be.
     pub(super) late: Duration,
     /// Codes that are due before are in time or not.

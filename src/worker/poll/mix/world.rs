@@ -69,7 +69,7 @@ impl Bought {
 /// A purchase whose reply was lost.
 pub(super) struct Doubt {
     pub(super) at: Instant,
-    pub(super) settled: Option<(Instant, u32)>,
+    pub(super) settled: Option<(Instant, u64)>,
 }
 
 /// What a run came to.
@@ -106,7 +106,7 @@ pub(super) struct World {
     pub(super) room: Room,
     pub(super) began: Instant,
     random: Mutex<Random>,
-    pub(super) bought: Mutex<BTreeMap<u32, Bought>>,
+    pub(super) bought: Mutex<BTreeMap<u64, Bought>>,
     pub(super) doubts: Mutex<Vec<Doubt>>,
     schedule: Mutex<Schedule>,
     /// Polls under way that a call to spare is used for.
@@ -166,7 +166,7 @@ impl World {
         true
     }
 
-    fn put(&self, id: u32, moment: Moment) {
+    fn put(&self, id: u64, moment: Moment) {
         let bought = self.bought.lock()[&id];
         let want = match bought.end {
             End::Due(_) => Want::Answer,
@@ -194,7 +194,7 @@ impl World {
 
     /// Delivers the code of an activation that the provider was asked about at `asked`, or ends
     /// it if its time was over then. True if there was one.
-    fn deliver(&self, id: u32, asked: Instant) -> bool {
+    fn deliver(&self, id: u64, asked: Instant) -> bool {
         let mut all = self.bought.lock();
         let Some(bought) = all.get_mut(&id).filter(|bought| bought.is_open()) else { return false };
         let now = Instant::now();
@@ -251,11 +251,11 @@ impl World {
     }
 
     /// A purchase was made at `at` whose number is known by now.
-    fn add(&self, at: Instant) -> u32 {
+    fn add(&self, at: Instant) -> u64 {
         let code_at = at + Duration::from_millis(self.draw(&self.mix.code_after));
         let id = {
             let mut all = self.bought.lock();
-            let id = all.len() as u32 + 1;
+            let id = all.len() as u64 + 1;
             let (asked, end) = (at, End::No);
             let new = Bought { at, code_at, asked, delivered: None, gone: None, end };
             all.insert(id, new);
@@ -266,7 +266,7 @@ impl World {
     }
 
     /// Waits until it is known what became of a purchase whose reply was lost.
-    async fn doubt(&self) -> u32 {
+    async fn doubt(&self) -> u64 {
         let at = Instant::now();
         let nth = {
             let mut doubts = self.doubts.lock();
@@ -310,12 +310,12 @@ impl World {
     }
 
     /// Cancels as a client does that heeds `Retry-After`, in whole seconds.
-    async fn cancel(&self, id: u32) {
+    async fn cancel(&self, id: u64) {
         let mut told = None;
         while self.bought.lock()[&id].gone.is_none() {
             let asked = Instant::now();
             let until = asked + self.room.dispatcher().patience(Lane::Change);
-            let turn = self.room.dispatcher().promised_turn(Lane::Change, until, id.into()).await;
+            let turn = self.room.dispatcher().promised_turn(Lane::Change, until, id).await;
             match turn {
                 Ok(turn) => {
                     self.call(turn).await;
@@ -386,13 +386,13 @@ impl World {
     }
 
     /// Whether a list has come since the activation was bought.
-    fn is_listed(&self, id: u32) -> bool {
+    fn is_listed(&self, id: u64) -> bool {
         let since = self.bought.lock()[&id].at - self.began;
         self.schedule.lock().has_listed_since(Time(1 + since.as_millis() as u64))
     }
 
     /// Asks about one; `checks` if a list has shown it.
-    async fn ask(&self, id: u32, checks: bool) {
+    async fn ask(&self, id: u64, checks: bool) {
         // What ran out after a look is ended without another one.
         let has_run_out = self.bought.lock()[&id].gone.is_some();
         let mut had_turn = has_run_out || self.call_in(Lane::Poll).await;
@@ -416,7 +416,7 @@ impl World {
     }
 
     /// Ends an activation at the provider that has ended here; false if there was no turn for it.
-    async fn end(&self, id: u32) -> bool {
+    async fn end(&self, id: u64) -> bool {
         let told = self.call_in(Lane::End).await;
         if told && let Some(bought) = self.bought.lock().get_mut(&id) {
             bought.has_ended();
@@ -428,7 +428,7 @@ impl World {
     pub(super) async fn tell_ends(self: Arc<Self>) {
         while !self.is_over() {
             sleep(ENDER).await;
-            let due: Vec<u32> = {
+            let due: Vec<u64> = {
                 let (now, all) = (Instant::now(), self.bought.lock());
                 let is_due = |bought: &Bought| matches!(bought.end, End::Due(since) if now >= since + ENDER_FIRST);
                 all.iter().filter(|(_, bought)| is_due(bought)).map(|(id, _)| *id).collect()
@@ -443,7 +443,7 @@ impl World {
 
     async fn list(&self, depth: Depth, began: Time) {
         let page = self.mix.page.unwrap_or(1);
-        let open: Vec<u32> = {
+        let open: Vec<u64> = {
             let all = self.bought.lock();
             all.iter().filter(|(_, bought)| bought.is_open()).map(|(id, _)| *id).collect()
         };
