@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod money;
 pub mod order;
 pub mod provider;
+pub mod public_id;
 pub mod server;
 pub mod supervisor;
 pub mod supply;

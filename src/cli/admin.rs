@@ -107,9 +107,9 @@ enum AttentionAction {
         /// The provider that the rows are about; of any where it is left out.
         #[arg(long, value_name = "NAME")]
         provider: Option<String>,
-        /// The order that the rows are about; of any where it is left out.
-        #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u32).range(1..))]
-        order: Option<u32>,
+        /// The order that the rows are about, by its number or its id; of any where it is left out.
+        #[arg(long, value_name = "ID")]
+        order: Option<String>,
     },
 }
 
@@ -184,7 +184,6 @@ pub(super) fn deposit(args: DepositArgs) -> Result<(), CliError> {
 /// for a failure.
 pub(super) fn attention(args: &AttentionArgs) -> Result<(), CliError> {
     if let Some(AttentionAction::Settle { kind, provider, order }) = &args.action {
-        let order = order.map(|order| order.to_string());
         let body = json!({ "kind": kind, "provider": provider, "order": order });
         return args.server.ask(Method::POST, "attention/settle", Some(body));
     }

@@ -6,6 +6,7 @@ use nexnum_engine::money::{Micros, ParseMoneyError};
 
 use crate::http::{Call, Problem};
 use crate::message::number as written;
+use crate::public_id::{NoId, PublicIds};
 
 /// A country by its ISO code, in any case.
 pub(super) fn country(catalog: &Catalog, code: &str) -> Result<CountryId, Problem> {
@@ -50,17 +51,11 @@ pub(super) fn refused(code: &'static str, title: &'static str, param: &'static s
 
 /// An id below which a page begins; absent begins at the newest.
 pub(super) fn cursor(cursor: Option<&str>) -> Result<Option<u64>, Problem> {
-    let wrong = || {
-        Problem::invalid_parameter(
-            "cursor",
-            "is not a cursor: send the next_cursor of the page before, unchanged",
-        )
-    };
     let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     match cursor {
         None => Ok(None),
-        Some(text) if plain(text) => text.parse().map(Some).map_err(|_| wrong()),
-        Some(_) => Err(wrong()),
+        Some(text) if plain(text) => text.parse().map(Some).map_err(|_| not_a_cursor()),
+        Some(_) => Err(not_a_cursor()),
     }
 }
 
@@ -75,9 +70,36 @@ pub(super) fn invalid_number(field: &'static str) -> Problem {
     refused("invalid_number", title, field)
 }
 
-/// The order, or its activation, that a path names.
-pub(super) fn order_id(call: &Call) -> Result<OrderId, Problem> {
-    call.id_param("id").map(OrderId)
+/// The order that a path names.
+pub(super) fn order_id(call: &Call, ids: &PublicIds) -> Result<OrderId, Problem> {
+    ids.read_order(&call.param("id")?).map_err(|error| no_id(error, "the order's id"))
+}
+
+/// The order whose activation a path names, by the activation's id or by the order's.
+pub(super) fn activation_id(call: &Call, ids: &PublicIds) -> Result<OrderId, Problem> {
+    let text = call.param("id")?;
+    let of_order = ids.read_order(&text).ok();
+    let read = of_order.map_or_else(|| ids.read_activation(&text), Ok);
+    read.map_err(|error| no_id(error, "the activation's id"))
+}
+
+fn no_id(error: NoId, what: &str) -> Problem {
+    Problem::not_found(format!("{what} in the path {error}"))
+}
+
+/// Where a customer's list goes on; absent begins at the newest.
+pub(super) fn list_cursor<T>(
+    cursor: Option<&str>,
+    read: impl FnOnce(&str) -> Result<T, NoId>,
+) -> Result<Option<T>, Problem> {
+    cursor.map(|text| read(text).map_err(|_| not_a_cursor())).transpose()
+}
+
+fn not_a_cursor() -> Problem {
+    Problem::invalid_parameter(
+        "cursor",
+        "is not a cursor: send the next_cursor of the page before, unchanged",
+    )
 }
 
 /// The account that a path names.

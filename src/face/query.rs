@@ -97,6 +97,30 @@ impl Parameter<'_> for Option<Cursor> {
     }
 }
 
+/// Where a page of a customer's list begins: the text that the list gave as `next_cursor`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ListCursor<'a>(pub Cow<'a, str>);
+
+impl<'a> Parameter<'a> for Option<ListCursor<'a>> {
+    fn read(query: &mut Query<'a>, name: &'static str) -> Result<Self, Problem> {
+        Ok(query.take(name).map(ListCursor))
+    }
+}
+
+impl JsonSchema for ListCursor<'_> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "ListCursor".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^cur_[0-9a-z]{13}$"})
+    }
+}
+
 impl JsonSchema for Cursor {
     fn inline_schema() -> bool {
         true

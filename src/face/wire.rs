@@ -11,6 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::clock::Rfc3339;
+use crate::public_id::ShownId;
 
 /// Describes a type by hand: its name among the schemas, and the schema.
 macro_rules! described {
@@ -49,6 +50,42 @@ described!(Id, "Id", {
     "pattern": "^[1-9][0-9]*$",
     "examples": ["17"],
 });
+
+/// The id of something that a customer has, as [`PublicIds`](crate::public_id::PublicIds) shows
+/// it.
+macro_rules! shown_ids {
+    ($($(#[$doc:meta])* $type:ident, $name:literal, $what:literal, $pattern:literal, $example:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) struct $type(pub ShownId);
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.0.as_str())
+            }
+        }
+
+        described!($type, $name, {
+            "type": "string",
+            "description": $what,
+            "pattern": $pattern,
+            "examples": [$example],
+        });
+    )*};
+}
+
+shown_ids! {
+    /// An order's id.
+    OrderRef, "OrderId", "The id of an order", "^ord_[0-9a-z]{13}$", "ord_08p3xq5n7t2ma";
+    /// An activation's id.
+    ActivationRef, "ActivationId", "The id of an activation", "^act_[0-9a-z]{13}$", "act_0c4v9s1rk6yhe";
+    /// A message's id.
+    MessageRef, "MessageId", "The id of a message", "^msg_[0-9a-z]{13}$", "msg_0f2d8j5wz0qb7";
+    /// A transaction's id.
+    TransactionRef, "TransactionId", "The id of a transaction", "^txn_[0-9a-z]{13}$", "txn_0a6g3m9xk1rv4";
+    /// Where a list goes on.
+    CursorRef, "NextCursor", "Where a list goes on", "^cur_[0-9a-z]{13}$", "cur_05n8w2cy7j4ts";
+}
 
 /// An amount that we state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,6 +27,7 @@ use nexnum_engine::grid::Grid;
 use crate::attention::Attention;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::public_id::PublicIds;
 use crate::supervisor::Supervisor;
 
 use self::history::History;
@@ -46,6 +47,8 @@ pub struct Market {
     pub catalog: &'static Catalog,
     /// The time.
     pub clock: Arc<Clock>,
+    /// Ids as customers see them.
+    pub ids: Arc<PublicIds>,
     /// The way to the engine.
     pub handle: Handle,
     /// What is durable.

@@ -23,6 +23,7 @@ use super::{Market, Stopping};
 use crate::attention::Attention;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::public_id::PublicIds;
 use crate::supervisor::Supervisor;
 
 /// The exit code of a process whose ledger failed.
@@ -69,7 +70,7 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
     // 1. What readers see of the replayed state, all of which is durable.
     let state = opened.engine.state();
     let catalog = Catalog::load();
-    let read_model = Arc::new(ReadModel::from_state(state));
+    let (ids, read_model) = (public_ids(state), Arc::new(ReadModel::from_state(state)));
     let (grid_follower, claims) = GridFollower::from_state(catalog, state);
     let (attempts, ledger) = (Attempts::of(&opened.reader, state), opened.reader.clone());
     let without_number = without_number(state);
@@ -121,6 +122,7 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
     let market = Market {
         catalog,
         clock,
+        ids,
         handle,
         read_model,
         grid,
@@ -133,6 +135,11 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
     };
     let threads = Threads { folder, reader, follower, sequencer, snapshots };
     Started { market, under_way, threads }
+}
+
+fn public_ids(state: &State) -> Arc<PublicIds> {
+    let ledger = state.ledger().expect("the first row of a folder says what its ledger is");
+    Arc::new(PublicIds::new(ledger.permutation))
 }
 
 fn without_number(state: &State) -> Vec<OrderId> {

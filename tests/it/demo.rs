@@ -226,8 +226,8 @@ fn check_events(demo: &Demo, order: &Value, cancelled: &Value) {
         ("order_placed", &order["id"]),
         ("number_given", &order["id"]),
         ("code_received", &order["id"]),
-        ("order_placed", &cancelled["id"]),
-        ("order_cancelled", &cancelled["id"]),
+        ("order_placed", &cancelled["order_id"]),
+        ("order_cancelled", &cancelled["order_id"]),
     ] {
         let found = demo.await_event(event, |told| {
             told["event"] == event && told["order"] == *id && told["account"] == "demo"

@@ -329,7 +329,7 @@ fn order_step(
     let assignment = order.assignment.as_ref().filter(|_| has_number);
     let dial_code = country.map_or("", |country| country.dial_code);
     OrderStep {
-        order: order.id,
+        order: market.ids.order(order.id),
         account: account.map(|account| account.name.clone()).unwrap_or_default(),
         country: country.map_or("", |country| country.iso2),
         service: service.map_or("", |service| service.slug),

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use nexnum_engine::ids::{Number, OrderId};
+use nexnum_engine::ids::Number;
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::figures::{Figures, LeftOut, STATUS_EVERY_S};
 use crate::attention::AttentionRow;
 use crate::clock::rfc3339;
+use crate::public_id::ShownId;
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -53,7 +54,7 @@ pub(super) enum What {
 /// A step of an order, with what a reader wants to know of it.
 #[derive(Clone, Debug)]
 pub(super) struct OrderStep {
-    pub order: OrderId,
+    pub order: ShownId,
     /// The customer's name.
     pub account: Box<str>,
     /// The country's code.
@@ -189,10 +190,10 @@ impl Happening {
 impl OrderStep {
     fn text(&self) -> String {
         let Self { order, account, country, service, provider, number, price, step } = self;
-        let (order, product) = (format!("order {order}"), format!("{service} {country}"));
+        let product = format!("{service} {country}");
         let (step, price) = (step.to_string(), short(*price));
         format!(
-            "{order:<13} {product:<16} {number:<20} {step:<38} {price:>8}  {provider:<9} {account}"
+            "{order:<18} {product:<16} {number:<20} {step:<38} {price:>8}  {provider:<9} {account}"
         )
     }
 
@@ -302,10 +303,12 @@ pub(super) fn masked(number: Number, dial_code: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::public_id::PublicIds;
+    use nexnum_engine::ids::OrderId;
 
     fn step(step: Step) -> Happening {
         let what = What::Order(OrderStep {
-            order: OrderId(17),
+            order: PublicIds::new([7; 16]).order(OrderId(17)),
             account: "demo".into(),
             country: "ID",
             service: "telegram",
@@ -336,11 +339,11 @@ mod tests {
         let code = step(Step::Message { after_ms: 4_260, has_code: true });
         assert_eq!(
             code.text(false),
-            "22:13:20  order 17      telegram ID      +62 8•• ••• 123      \
+            "22:13:20  ord_0sfnxabmaeh4z  telegram ID      +62 8•• ••• 123      \
              code received after 4.2 s                0.1200  hero      demo"
         );
         let coloured = code.text(true);
-        assert!(coloured.contains("\x1b[32morder 17") && coloured.ends_with("\x1b[0m"));
+        assert!(coloured.contains("\x1b[32mord_0sfnx") && coloured.ends_with("\x1b[0m"));
         let refund = step(Step::Refunded { reason: "no provider had a number" });
         assert!(refund.text(false).contains("refunded: no provider had a number"));
         let breaker = What::Breaker { provider: "hero".into(), is_open: true };
@@ -353,7 +356,7 @@ mod tests {
         assert_eq!(
             step(Step::Message { after_ms: 4_260, has_code: true }).json(),
             json!({
-                "at": "2023-11-14T22:13:20.123Z", "event": "code_received", "order": "17",
+                "at": "2023-11-14T22:13:20.123Z", "event": "code_received", "order": "ord_0sfnxabmaeh4z",
                 "account": "demo", "country": "ID", "service": "telegram", "provider": "hero",
                 "number": "+62 8•• ••• 123", "price": "0.120000", "after_s": 4.2,
             })

@@ -121,7 +121,7 @@ async fn demo(args: DemoArgs, form: Form) -> Result<(), CliError> {
     let fresh = admin_key.is_some();
     let opened = open(&args.data, |_| {})?;
     let reader = opened.reader.clone();
-    let next_order = OrderId(opened.engine.state().counters().order.0 + 1);
+    let last = opened.engine.state().counters().order.0;
     // 3. The simulated providers, and the server connected to them.
     let sandbox = Sandbox::start(sandbox_config(&args)).await;
     let sandbox = sandbox
@@ -139,7 +139,8 @@ async fn demo(args: DemoArgs, form: Form) -> Result<(), CliError> {
         Form::Json if args.json => Telling::Json,
         Form::Json => Telling::JsonBesideText,
     };
-    let steps = Steps { telling, seeded: &seeded, next_order, has_buyers: args.buyers > 0 };
+    let next = [1, 2].map(|more| running.rooms.market.ids.activation(OrderId(last + more)));
+    let steps = Steps { telling, seeded: &seeded, next, has_buyers: args.buyers > 0 };
     steps.print_addresses();
     // 5. The lines to paste, only when they work; then what happens, until a signal.
     let market = async {

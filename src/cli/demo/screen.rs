@@ -116,12 +116,13 @@ fn kind<'a>(left_out: &'a mut LeftOut, what: &What) -> &'a mut u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::public_id::PublicIds;
     use nexnum_engine::ids::OrderId;
     use nexnum_engine::money::Micros;
 
     fn order(step: Step) -> Happening {
         let what = What::Order(OrderStep {
-            order: OrderId(1),
+            order: PublicIds::new([7; 16]).order(OrderId(1)),
             account: "demo".into(),
             country: "ID",
             service: "telegram",

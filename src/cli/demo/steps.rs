@@ -2,19 +2,19 @@
 //!
 //! Each line is one command that works by itself, in any shell, in the order printed.
 
-use nexnum_engine::ids::OrderId;
 use serde_json::{Value, json};
 
 use super::seed::{OWN_COUNTRY, OWN_SERVICE, Seeded};
 use crate::cli::print::{note, say};
+use crate::public_id::ShownId;
 
 /// What is printed, once for a run.
 #[derive(Clone, Copy)]
 pub(super) struct Steps<'a> {
     pub telling: Telling,
     pub seeded: &'a Seeded,
-    /// The id of the next order.
-    pub next_order: OrderId,
+    /// The ids of the next two activations.
+    pub next: [ShownId; 2],
     /// Orders of others come between, and take ids.
     pub has_buyers: bool,
 }
@@ -82,15 +82,15 @@ impl Steps<'_> {
             )
         };
         // Where others buy too it is not known which ids come.
-        let ids = [self.next_order, OrderId(self.next_order.0 + 1)];
-        let [first, second] =
-            ids.map(|id| if self.has_buyers { "ID".to_owned() } else { id.to_string() });
-        let id = |id: &str| {
-            if self.has_buyers {
-                format!("put the `id` of the answer in the place of {id}: others buy too")
-            } else {
-                format!("{id} is its `id`, as the answer says")
-            }
+        let [first, second] = self.next.map(|id| match self.has_buyers {
+            true => "ID".to_owned(),
+            false => id.to_string(),
+        });
+        let id = |id: &str| match self.has_buyers {
+            true => format!(
+                "put the `activation.id` of the answer in the place of {id}: others buy too"
+            ),
+            false => format!("{id} is its `activation.id`, as the answer says"),
         };
         let line = |what: &str, line: String| (what.to_owned(), line);
         [

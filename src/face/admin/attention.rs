@@ -14,8 +14,9 @@ use crate::attention::{AttentionKind, AttentionRow, CauseLasts};
 use crate::face::auth::Operator;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation, Reply, Tag};
-use crate::face::wire::{Id, Moment};
+use crate::face::wire::{Id, Moment, OrderRef};
 use crate::http::{Call, Problem, Response, body, reply};
+use crate::public_id::PublicIds;
 
 /// Rows of one answer: more than an operator can attend to.
 const ROWS_MAX: usize = 1_000;
@@ -29,7 +30,7 @@ pub(super) const LIST: Operation = Operation::new(
         "The conditions, oldest first; each stays until its cause is gone",
         r#"{"left_out": 0, "rows": [
             {"since": "2026-11-20T09:30:00.000Z", "kind": "key_missing", "provider": "5sim",
-             "order": null, "text": "no key \"5sim\" is stored",
+             "order": null, "order_id": null, "text": "no key \"5sim\" is stored",
              "last_at": "2026-11-20T09:30:00.000Z", "count": 1}
         ]}"#,
     )],
@@ -37,7 +38,7 @@ pub(super) const LIST: Operation = Operation::new(
 
 pub(super) fn list(state: &State, _: Operator, _: &Call) -> Result<Response, Problem> {
     let (rows, left_out) = state.market.attention.rows(ROWS_MAX);
-    let rows = rows.iter().map(Condition::of).collect();
+    let rows = rows.iter().map(|row| Condition::of(row, &state.market.ids)).collect();
     Ok(reply::json(StatusCode::OK, &AttentionList { rows, left_out }))
 }
 
@@ -64,8 +65,7 @@ pub(super) async fn settle(
     let SettledCondition { kind, provider, order } = body::decode_json(&body)?;
     let kind = AttentionKind::ALL.iter().find(|known| known.word() == kind);
     let kind = kind.ok_or_else(|| Problem::invalid_field("kind", "is no kind of condition"))?;
-    let order = order.map(|id| id.parse().map(OrderId)).transpose();
-    let order = order.map_err(|_| Problem::invalid_field("order", "must be an order's id"))?;
+    let order = order.map(|id| order_of(&state.market.ids, &id)).transpose()?;
     let settled = state.market.attention.settle(*kind, provider.as_deref(), order);
     let settled = settled.map_err(|CauseLasts| {
         let detail =
@@ -80,6 +80,15 @@ pub(super) async fn settle(
         "settled by the operator"
     );
     Ok(reply::json(StatusCode::OK, &Settled { settled }))
+}
+
+/// An order by its number, as logs and this list have it, or by its id, as its buyer has it.
+fn order_of(ids: &PublicIds, text: &str) -> Result<OrderId, Problem> {
+    let number = text.parse().ok().map(OrderId);
+    let order = number.or_else(|| ids.read_order(text).ok());
+    order.ok_or_else(|| {
+        Problem::invalid_field("order", "must be an order's number or its id, as the list shows it")
+    })
 }
 
 /// What settling came to.
@@ -100,7 +109,7 @@ struct SettledCondition<'a> {
     /// The name of the provider that they are about; `null` or left out for any.
     #[serde(borrow, default)]
     provider: Option<Cow<'a, str>>,
-    /// The order that they are about; `null` or left out for any.
+    /// The order that they are about, by its number or its id; `null` or left out for any.
     #[serde(borrow, default)]
     order: Option<Cow<'a, str>>,
 }
@@ -125,8 +134,10 @@ struct Condition<'a> {
     kind: Kind,
     /// The name of the provider that it is about; `null` if it is about none.
     provider: Option<&'a str>,
-    /// The order that it is about; `null` if it is about none.
+    /// The number of the order that it is about, as logs have it; `null` if it is about none.
     order: Option<Id>,
+    /// That order's id as its buyer knows it.
+    order_id: Option<OrderRef>,
     /// What it is, in words, and what can be done about it.
     text: &'a str,
     /// When it was noticed last.
@@ -136,12 +147,13 @@ struct Condition<'a> {
 }
 
 impl<'a> Condition<'a> {
-    fn of(row: &'a AttentionRow) -> Self {
+    fn of(row: &'a AttentionRow, ids: &PublicIds) -> Self {
         Self {
             since: Moment(row.since),
             kind: Kind(row.kind),
             provider: row.subject.provider.as_deref(),
             order: row.subject.order.map(|order| Id(order.0)),
+            order_id: row.subject.order.map(|order| OrderRef(ids.order(order))),
             text: &row.text,
             last_at: Moment(row.last_at),
             count: row.count,

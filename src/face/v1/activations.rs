@@ -16,22 +16,30 @@ use super::state::State;
 use super::wire::{Activation, ActivationState};
 use crate::face::auth::Trader;
 use crate::face::description::code::ProblemCode as Code;
-use crate::face::description::operation::{Operation, Reply, Tag};
-use crate::face::query::{Bounded, Cursor, Parameter, parameters};
-use crate::face::wire::Id;
+use crate::face::description::operation::{Operation, PathParam, Reply, Tag};
+use crate::face::query::{Bounded, ListCursor, Parameter, parameters};
+use crate::face::wire::{ActivationRef, CursorRef};
 use crate::face::{parse, problems};
 use crate::http::query::Query;
 use crate::http::route::Next;
 use crate::http::{Call, Problem, Response, reply};
 use crate::order::Refusal;
+use crate::public_id::PublicIds;
 
 /// Longest wait of one poll, in seconds: below the idle limits of common proxies.
 const WAIT_MAX_S: u64 = 55;
 
-const RECEIVED: &str = r#"{"id": "17", "order_id": "17", "number": "+6281234567890",
+const ID: PathParam = PathParam::new::<ActivationRef>(
+    "id",
+    "The activation's id; its order's id names it too",
+    "act_0c4v9s1rk6yhe",
+);
+
+const RECEIVED: &str = r#"{"id": "act_0c4v9s1rk6yhe", "order_id": "ord_08p3xq5n7t2ma", "number": "+6281234567890",
     "state": "RECEIVED", "expires_at": "2026-11-20T09:50:00.000Z",
     "cancel_from": "2026-11-20T09:32:00.000Z", "messages": [
-        {"id": "9", "sender": "Telegram", "text": "Telegram code 12345", "code": "12345",
+        {"id": "msg_0f2d8j5wz0qb7", "sender": "Telegram",
+                 "text": "Telegram code 12345", "code": "12345",
          "received_at": "2026-11-20T09:30:21.500Z"}
     ]}"#;
 
@@ -46,29 +54,30 @@ pub(super) const GET: Operation = Operation::new(
      after so many seconds, whichever is first. After a request for another message it waits for \
      that one.",
 )
-.path(&[orders::ID])
+.path(&[ID])
 .query::<WaitQuery>()
 .problems(&[Code::InternalError, Code::Overloaded]);
 
 /// Most polls are answered at once, from memory.
 pub(super) fn get(state: &Arc<State>, trader: Trader, call: &Call) -> Result<Next, Problem> {
     let wait = Duration::from_secs(WaitQuery::read(call)?.wait.0);
-    let id = parse::order_id(call)?;
-    let shown = |found: Result<Arc<Order>, Refusal>| match found {
-        Ok(order) => Ok(render(&order)),
+    let id = parse::activation_id(call, &state.market.ids)?;
+    let shown = |ids: &PublicIds, found: Result<Arc<Order>, Refusal>| match found {
+        Ok(order) => Ok(render(&order, ids)),
         Err(refusal) => Err(problems::of_refusal(refusal)),
     };
     if let Some(found) = state.orders.find_at_once(trader.account, id, wait) {
-        return Ok(Next::Done(shown(found)));
+        return Ok(Next::Done(shown(&state.market.ids, found)));
     }
     let state = Arc::clone(state);
     Ok(Next::plain(async move |_| {
-        shown(state.orders.find_with_news(trader.account, id, wait).await)
+        let found = state.orders.find_with_news(trader.account, id, wait).await;
+        shown(&state.market.ids, found)
     }))
 }
 
-fn render(order: &Order) -> Response {
-    reply::json(StatusCode::OK, &Activation::of(order))
+fn render(order: &Order, ids: &PublicIds) -> Response {
+    reply::json(StatusCode::OK, &Activation::of(order, ids))
 }
 
 pub(super) const LIST: Operation = Operation::new(
@@ -78,10 +87,11 @@ pub(super) const LIST: Operation = Operation::new(
     &[Reply::json::<ActivationPage<'_>>(
         200,
         "A page of activations, newest first",
-        r#"{"activations": [{"id": "17", "order_id": "17", "number": "+6281234567890",
+        r#"{"activations": [{"id": "act_0c4v9s1rk6yhe", "order_id": "ord_08p3xq5n7t2ma", "number": "+6281234567890",
             "state": "RECEIVED", "expires_at": "2026-11-20T09:50:00.000Z",
             "cancel_from": "2026-11-20T09:32:00.000Z", "messages": [
-                {"id": "9", "sender": "Telegram", "text": "Telegram code 12345", "code": "12345",
+                {"id": "msg_0f2d8j5wz0qb7", "sender": "Telegram",
+                 "text": "Telegram code 12345", "code": "12345",
                  "received_at": "2026-11-20T09:30:21.500Z"}
             ]}], "next_cursor": null}"#,
     )],
@@ -104,11 +114,13 @@ pub(super) async fn list(
         Some(asked) => asked == order.state.into(),
         None => !order.state.is_closed(),
     };
-    let (limit, before) = (query.limit.0 as usize, query.cursor.map(orders::below));
+    let before = orders::below(&state, trader, query.cursor.as_ref())?;
+    let limit = query.limit.0 as usize;
     let page = state.orders.page(trader.account, before, limit, Some(&wanted)).await;
     let page = page.map_err(problems::of_refusal)?;
-    let activations = page.orders.iter().map(|order| Activation::of(order)).collect();
-    let next_cursor = page.next.map(|next| Id(next.0));
+    let activations =
+        page.orders.iter().map(|order| Activation::of(order, &state.market.ids)).collect();
+    let next_cursor = page.next.map(|next| orders::next_cursor(&state, trader, next));
     Ok(reply::json(StatusCode::OK, &ActivationPage { activations, next_cursor }))
 }
 
@@ -119,7 +131,8 @@ pub(super) const CANCEL: Operation = Operation::new(
     &[Reply::json::<Activation<'_>>(
         200,
         "The activation, cancelled",
-        r#"{"id": "17", "order_id": "17", "number": "+6281234567890", "state": "CANCELLED",
+        r#"{"id": "act_0c4v9s1rk6yhe", "order_id": "ord_08p3xq5n7t2ma",
+            "number": "+6281234567890", "state": "CANCELLED",
             "expires_at": "2026-11-20T09:50:00.000Z", "cancel_from": "2026-11-20T09:32:00.000Z",
             "messages": []}"#,
     )],
@@ -129,7 +142,7 @@ pub(super) const CANCEL: Operation = Operation::new(
      changes nothing. Answered within three seconds: if the provider takes longer the \
      cancellation goes on, and `provider_busy` says when to repeat the request for its outcome.",
 )
-.path(&[orders::ID])
+.path(&[ID])
 .problems(&[
     Code::NoNumberYet,
     Code::TooEarlyToCancel,
@@ -149,9 +162,9 @@ pub(super) async fn cancel(
     trader: Trader,
     call: Call,
 ) -> Result<Response, Problem> {
-    let id = parse::order_id(&call)?;
+    let id = parse::activation_id(&call, &state.market.ids)?;
     let cancelled = state.orders.cancel(&trader.origin(&call), trader.account, id).await;
-    Ok(render(&*cancelled.map_err(problems::of_refusal)?))
+    Ok(render(&*cancelled.map_err(problems::of_refusal)?, &state.market.ids))
 }
 
 pub(super) const FINISH: Operation = Operation::new(
@@ -161,10 +174,12 @@ pub(super) const FINISH: Operation = Operation::new(
     &[Reply::json::<Activation<'_>>(
         200,
         "The activation, completed",
-        r#"{"id": "17", "order_id": "17", "number": "+6281234567890", "state": "COMPLETED",
+        r#"{"id": "act_0c4v9s1rk6yhe", "order_id": "ord_08p3xq5n7t2ma",
+            "number": "+6281234567890", "state": "COMPLETED",
             "expires_at": "2026-11-20T09:50:00.000Z", "cancel_from": "2026-11-20T09:32:00.000Z",
             "messages": [
-                {"id": "9", "sender": "Telegram", "text": "Telegram code 12345", "code": "12345",
+                {"id": "msg_0f2d8j5wz0qb7", "sender": "Telegram",
+                 "text": "Telegram code 12345", "code": "12345",
                  "received_at": "2026-11-20T09:30:21.500Z"}
             ]}"#,
     )],
@@ -172,7 +187,7 @@ pub(super) const FINISH: Operation = Operation::new(
 .details(
     "The number receives no more messages for this activation. A second request changes nothing.",
 )
-.path(&[orders::ID])
+.path(&[ID])
 .problems(&[
     Code::NoNumberYet,
     Code::NoMessageYet,
@@ -187,9 +202,9 @@ pub(super) async fn finish(
     trader: Trader,
     call: Call,
 ) -> Result<Response, Problem> {
-    let id = parse::order_id(&call)?;
+    let id = parse::activation_id(&call, &state.market.ids)?;
     let finished = state.orders.finish(&trader.origin(&call), trader.account, id).await;
-    Ok(render(&*finished.map_err(problems::of_refusal)?))
+    Ok(render(&*finished.map_err(problems::of_refusal)?, &state.market.ids))
 }
 
 pub(super) const RESEND: Operation = Operation::new(
@@ -203,7 +218,7 @@ pub(super) const RESEND: Operation = Operation::new(
      Answered within three seconds: if the provider takes longer the request goes on, and \
      `provider_busy` says when to repeat it for its outcome.",
 )
-.path(&[orders::ID])
+.path(&[ID])
 .problems(&[
     Code::NoNumberYet,
     Code::NoMessageYet,
@@ -222,9 +237,9 @@ pub(super) async fn resend(
     trader: Trader,
     call: Call,
 ) -> Result<Response, Problem> {
-    let id = parse::order_id(&call)?;
+    let id = parse::activation_id(&call, &state.market.ids)?;
     let asked = state.orders.resend(&trader.origin(&call), trader.account, id).await;
-    Ok(render(&*asked.map_err(problems::of_refusal)?))
+    Ok(render(&*asked.map_err(problems::of_refusal)?, &state.market.ids))
 }
 
 /// A page of activations, newest first.
@@ -234,16 +249,16 @@ struct ActivationPage<'a> {
     #[schemars(length(max = 100))]
     activations: Vec<Activation<'a>>,
     /// The `cursor` of the next page; `null` on the last one.
-    next_cursor: Option<Id>,
+    next_cursor: Option<CursorRef>,
 }
 
 parameters! {
     /// A page of activations.
-    struct ActivationsQuery {
+    struct ActivationsQuery<'a> {
         /// How many rows the page has at most.
         limit: Limit,
         /// The `next_cursor` of the previous page; left out for the first page.
-        cursor: Option<Cursor>,
+        cursor: Option<ListCursor<'a>>,
         /// Only activations in this state, in any case; left out: only those that have not ended.
         state: Option<ActivationState>,
     }

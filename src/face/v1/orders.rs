@@ -20,8 +20,8 @@ use crate::digest;
 use crate::face::auth::Trader;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation, PathParam, Reply, Tag};
-use crate::face::query::Cursor;
-use crate::face::wire::{Amount, Id};
+use crate::face::query::ListCursor;
+use crate::face::wire::{Amount, CursorRef, OrderRef};
 use crate::face::{parse, problems};
 use crate::http::route::Next;
 use crate::http::{Call, Problem, Response, body, reply};
@@ -31,13 +31,11 @@ use crate::order::claim::Wish;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// The id in a path, of an order and its activation alike.
-pub(super) const ID: PathParam =
-    PathParam::new::<Id>("id", "The order's id, which is its activation's id too", "17");
+const ID: PathParam = PathParam::new::<OrderRef>("id", "The order's id", "ord_08p3xq5n7t2ma");
 
-const EXAMPLE: &str = r#"{"id": "17", "status": "PLACED", "price": "0.400000", "currency": "USD",
+const EXAMPLE: &str = r#"{"id": "ord_08p3xq5n7t2ma", "status": "PLACED", "price": "0.400000", "currency": "USD",
     "product": {"country": "ID", "service": "telegram"}, "created_at": "2026-11-20T09:30:00.000Z",
-    "activation": {"id": "17", "number": "+6281234567890", "state": "ACTIVE",
+    "activation": {"id": "act_0c4v9s1rk6yhe", "number": "+6281234567890", "state": "ACTIVE",
         "expires_at": "2026-11-20T09:50:00.000Z", "cancel_from": "2026-11-20T09:32:00.000Z",
         "messages": []}}"#;
 
@@ -125,7 +123,7 @@ pub(super) const GET: Operation = Operation::new(
 
 /// An order that has not left memory is shown at once.
 pub(super) fn get(state: &Arc<State>, trader: Trader, call: &Call) -> Result<Next, Problem> {
-    let id = parse::order_id(call)?;
+    let id = parse::order_id(call, &state.market.ids)?;
     let shown = |state: &State, found: Result<Arc<Order>, Refusal>| match found {
         Ok(order) => Ok(render(StatusCode::OK, &order, As::Now, &state.market)),
         Err(refusal) => Err(problems::of_refusal(refusal)),
@@ -138,7 +136,7 @@ pub(super) fn get(state: &Arc<State>, trader: Trader, call: &Call) -> Result<Nex
 }
 
 fn render(status: StatusCode, order: &Order, shown: As, market: &Market) -> Response {
-    reply::json(status, &wire::Order::of(order, shown, market.catalog))
+    reply::json(status, &wire::Order::of(order, shown, market))
 }
 
 pub(super) const LIST: Operation = Operation::new(
@@ -148,13 +146,13 @@ pub(super) const LIST: Operation = Operation::new(
     &[Reply::json::<OrderPage<'_>>(
         200,
         "A page of orders, newest first",
-        r#"{"orders": [{"id": "17", "status": "PLACED", "price": "0.400000", "currency": "USD",
+        r#"{"orders": [{"id": "ord_08p3xq5n7t2ma", "status": "PLACED", "price": "0.400000", "currency": "USD",
             "product": {"country": "ID", "service": "telegram"},
             "created_at": "2026-11-20T09:30:00.000Z",
-            "activation": {"id": "17", "number": "+6281234567890", "state": "ACTIVE",
+            "activation": {"id": "act_0c4v9s1rk6yhe", "number": "+6281234567890", "state": "ACTIVE",
                 "expires_at": "2026-11-20T09:50:00.000Z",
                 "cancel_from": "2026-11-20T09:32:00.000Z", "messages": []}}],
-            "next_cursor": "17"}"#,
+            "next_cursor": "cur_05n8w2cy7j4ts"}"#,
     )],
 )
 .details("Lists all orders, also those that have ended.")
@@ -167,18 +165,28 @@ pub(super) async fn list(
     call: Call,
 ) -> Result<Response, Problem> {
     let query = PageQuery::read(&call)?;
-    let (limit, before) = (query.limit.0 as usize, query.cursor.map(below));
+    let (limit, before) = (query.limit.0 as usize, below(&state, trader, query.cursor.as_ref())?);
     let page = state.orders.page(trader.account, before, limit, None).await;
     let page = page.map_err(problems::of_refusal)?;
-    let shown = |order| wire::Order::of(order, As::Now, state.market.catalog);
+    let shown = |order| wire::Order::of(order, As::Now, &state.market);
     let orders = page.orders.iter().map(|order| shown(order)).collect();
-    let next_cursor = page.next.map(|next| Id(next.0));
+    let next_cursor = page.next.map(|next| next_cursor(&state, trader, next));
     Ok(reply::json(StatusCode::OK, &OrderPage { orders, next_cursor }))
 }
 
-/// The number of a cursor; one beyond all begins at the newest.
-pub(super) const fn below(cursor: Cursor) -> OrderNumber {
-    OrderNumber(cursor.0)
+/// The number below which a page of a trader's orders begins; one beyond all begins at the newest.
+pub(super) fn below(
+    state: &State,
+    trader: Trader,
+    cursor: Option<&ListCursor<'_>>,
+) -> Result<Option<OrderNumber>, Problem> {
+    let cursor = cursor.map(|cursor| &*cursor.0);
+    parse::list_cursor(cursor, |text| state.market.ids.read_orders_cursor(trader.account, text))
+}
+
+/// Where a trader's list of orders goes on.
+pub(super) fn next_cursor(state: &State, trader: Trader, below: OrderNumber) -> CursorRef {
+    CursorRef(state.market.ids.orders_cursor(trader.account, below))
 }
 
 /// What to buy.
@@ -207,5 +215,5 @@ struct OrderPage<'a> {
     #[schemars(length(max = 100))]
     orders: Vec<wire::Order<'a>>,
     /// The `cursor` of the next page; `null` on the last one.
-    next_cursor: Option<Id>,
+    next_cursor: Option<CursorRef>,
 }

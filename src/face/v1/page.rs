@@ -1,6 +1,6 @@
 //! The pages of a list.
 
-use crate::face::query::{Bounded, Cursor, parameters};
+use crate::face::query::{Bounded, ListCursor, parameters};
 
 /// Most rows of a page: some 50 KB.
 pub(super) const PAGE_MAX: u64 = 100;
@@ -9,10 +9,10 @@ pub(super) type Limit = Bounded<1, PAGE_MAX, 50>;
 
 parameters! {
     /// A page of a list.
-    pub(super) struct PageQuery {
+    pub(super) struct PageQuery<'a> {
         /// How many rows the page has at most.
         limit: Limit,
         /// The `next_cursor` of the previous page; left out for the first page.
-        cursor: Option<Cursor>,
+        cursor: Option<ListCursor<'a>>,
     }
 }

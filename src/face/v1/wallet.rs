@@ -6,15 +6,14 @@ use serde::Serialize;
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use nexnum_engine::ids::TransactionId;
 
 use super::page::PageQuery;
 use super::state::State;
 use crate::face::auth::Trader;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation, Reply, Tag};
-use crate::face::problems;
-use crate::face::wire::{Currency, Id, Moment, Money};
+use crate::face::wire::{Currency, CursorRef, Moment, Money, OrderRef, TransactionRef};
+use crate::face::{parse, problems};
 use crate::http::{Call, Problem, Response, reply};
 
 pub(super) const GET: Operation = Operation::new(
@@ -42,8 +41,9 @@ pub(super) const TRANSACTIONS: Operation = Operation::new(
     &[Reply::json::<TransactionPage>(
         200,
         "A page of transactions, newest first",
-        r#"{"transactions": [{"id": "8", "kind": "SPEND", "amount": "-0.400000", "currency": "USD",
-            "order_id": "17", "at": "2026-11-20T09:30:00.000Z"}], "next_cursor": null}"#,
+        r#"{"transactions": [{"id": "txn_0a6g3m9xk1rv4", "kind": "SPEND",
+            "amount": "-0.400000", "currency": "USD",
+            "order_id": "ord_08p3xq5n7t2ma", "at": "2026-11-20T09:30:00.000Z"}], "next_cursor": null}"#,
     )],
 )
 .query::<PageQuery>()
@@ -55,18 +55,22 @@ pub(super) async fn transactions(
     call: Call,
 ) -> Result<Response, Problem> {
     let query = PageQuery::read(&call)?;
-    let before = query.cursor.map(|cursor| TransactionId(cursor.0));
+    let ids = &state.market.ids;
+    let before = parse::list_cursor(query.cursor.as_ref().map(|it| &*it.0), |text| {
+        ids.read_transactions_cursor(trader.account, text)
+    })?;
     let page = state.money.transactions(trader.account, before, query.limit.0 as usize).await;
     let page = page.map_err(problems::of_history)?;
     let rows = page.rows.iter().map(|row| Transaction {
-        id: Id(row.id.0),
+        id: TransactionRef(ids.transaction(row.id)),
         kind: row.kind.into(),
         amount: Money(row.amount),
         currency: Currency::Usd,
-        order_id: row.order.map(|order| Id(order.0)),
+        order_id: row.order.map(|order| OrderRef(ids.order(order))),
         at: Moment(row.at),
     });
-    let next_cursor = page.next.map(|next| Id(next.0));
+    let next_cursor =
+        page.next.map(|next| CursorRef(ids.transactions_cursor(trader.account, next)));
     let page = TransactionPage { transactions: rows.collect(), next_cursor };
     Ok(reply::json(StatusCode::OK, &page))
 }
@@ -89,14 +93,14 @@ struct TransactionPage {
     #[schemars(length(max = 100))]
     transactions: Vec<Transaction>,
     /// The `cursor` of the next page; `null` on the last one.
-    next_cursor: Option<Id>,
+    next_cursor: Option<CursorRef>,
 }
 
 /// A movement of the account's money.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Transaction {
     /// Its id.
-    id: Id,
+    id: TransactionRef,
     /// Why the money moved.
     kind: TransactionKind,
     /// The change of the balance; below zero where money left it.
@@ -104,7 +108,7 @@ struct Transaction {
     /// The currency of the amount.
     currency: Currency,
     /// The order that it belongs to; `null` for a deposit.
-    order_id: Option<Id>,
+    order_id: Option<OrderRef>,
     /// When it happened.
     at: Moment,
 }

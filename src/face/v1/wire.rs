@@ -8,7 +8,12 @@ use nexnum_engine::order as ordered;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::face::wire::{CountryCode, Currency, Id, Moment, Money, PhoneNumber, ServiceSlug};
+use crate::face::wire::{
+    ActivationRef, CountryCode, Currency, MessageRef, Moment, Money, OrderRef, PhoneNumber,
+    ServiceSlug,
+};
+use crate::market::Market;
+use crate::public_id::PublicIds;
 
 /// What is for sale: a country and a service.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
@@ -40,7 +45,7 @@ pub(super) enum As {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Order<'a> {
     /// Its id.
-    pub id: Id,
+    pub id: OrderRef,
     /// Where its money is.
     pub status: OrderStatus,
     /// What it costs.
@@ -72,8 +77,8 @@ pub(super) enum OrderStatus {
 /// The activation of an order: a number and the messages it received.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct OrderActivation<'a> {
-    /// Its id, the same as the order's.
-    pub id: Id,
+    /// Its id.
+    pub id: ActivationRef,
     /// The phone number; `null` until a provider has given one.
     pub number: Option<PhoneNumber>,
     /// Where it stands.
@@ -90,10 +95,10 @@ pub(super) struct OrderActivation<'a> {
 /// An activation: a number and the messages it received.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Activation<'a> {
-    /// Its id, the same as its order's.
-    pub id: Id,
+    /// Its id.
+    pub id: ActivationRef,
     /// The order that it belongs to.
-    pub order_id: Id,
+    pub order_id: OrderRef,
     /// The phone number; `null` until a provider has given one.
     pub number: Option<PhoneNumber>,
     /// Where it stands.
@@ -146,7 +151,7 @@ impl From<engine::ActivationState> for ActivationState {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Message<'a> {
     /// Its id.
-    pub id: Id,
+    pub id: MessageRef,
     /// The sender, as the phone network states it; may be empty.
     #[schemars(length(max = 100))]
     pub sender: &'a str,
@@ -169,14 +174,14 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn of(order: &'a ordered::Order, shown: As) -> Self {
+    fn of(order: &'a ordered::Order, shown: As, ids: &PublicIds) -> Self {
         let assignment = order.assignment.as_ref();
         let state = match (shown, assignment) {
             (As::Created, Some(_)) => engine::ActivationState::Active,
             (As::Created | As::Now, _) => order.state,
         };
         let messages = match shown {
-            As::Now => order.shown().map(Message::of).collect(),
+            As::Now => order.shown().map(|message| Message::of(message, ids)).collect(),
             As::Created => Vec::new(),
         };
         Self {
@@ -190,15 +195,17 @@ impl<'a> Shown<'a> {
 }
 
 impl<'a> Order<'a> {
-    pub(super) fn of(order: &'a ordered::Order, shown: As, catalog: &'a Catalog) -> Self {
-        let id = Id(order.id.0);
-        let Shown { number, state, expires_at, cancel_from, messages } = Shown::of(order, shown);
+    pub(super) fn of(order: &'a ordered::Order, shown: As, market: &'a Market) -> Self {
+        let ids = &market.ids;
+        let Shown { number, state, expires_at, cancel_from, messages } =
+            Shown::of(order, shown, ids);
+        let id = ActivationRef(ids.activation(order.id));
         Self {
-            id,
+            id: OrderRef(ids.order(order.id)),
             status: status(order, shown),
             price: Money(order.price),
             currency: Currency::Usd,
-            product: Product::of(order.product, catalog),
+            product: Product::of(order.product, market.catalog),
             created_at: Moment(order.placed_at),
             activation: OrderActivation { id, number, state, expires_at, cancel_from, messages },
         }
@@ -206,17 +213,19 @@ impl<'a> Order<'a> {
 }
 
 impl<'a> Activation<'a> {
-    pub(super) fn of(order: &'a ordered::Order) -> Self {
-        let id = Id(order.id.0);
-        let Shown { number, state, expires_at, cancel_from, messages } = Shown::of(order, As::Now);
-        Self { id, order_id: id, number, state, expires_at, cancel_from, messages }
+    pub(super) fn of(order: &'a ordered::Order, ids: &PublicIds) -> Self {
+        let Shown { number, state, expires_at, cancel_from, messages } =
+            Shown::of(order, As::Now, ids);
+        let (id, order_id) = (ids.activation(order.id), ids.order(order.id));
+        let (id, order_id) = (ActivationRef(id), OrderRef(order_id));
+        Self { id, order_id, number, state, expires_at, cancel_from, messages }
     }
 }
 
 impl<'a> Message<'a> {
-    fn of(message: &'a engine::Message) -> Self {
+    fn of(message: &'a engine::Message, ids: &PublicIds) -> Self {
         Self {
-            id: Id(message.id.0),
+            id: MessageRef(ids.message(message.id)),
             sender: &message.sender,
             text: &message.text,
             code: Some(&*message.code).filter(|code| !code.is_empty()),

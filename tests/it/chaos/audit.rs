@@ -5,6 +5,7 @@ use std::process::Child;
 
 use nexnum::market::folder;
 use nexnum::market::replay::Decoded;
+use nexnum::public_id::PublicIds;
 use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::event::{Event, OrderEvent, OrphanEnd, UpstreamEvent};
@@ -154,8 +155,10 @@ impl Books<'_> {
 
     /// Every order has ended, in time, with its number, its code, or its money back.
     fn orders(&mut self, told: &Told) {
-        let known: BTreeMap<u64, &Order> =
-            self.state.orders().map(|order| (order.id.0, order)).collect();
+        let ids = PublicIds::new(self.state.ledger().expect("it was opened").permutation);
+        let shown = |order: &Order| ids.order(order.id).to_string();
+        let known: BTreeMap<String, &Order> =
+            self.state.orders().map(|order| (shown(order), order)).collect();
         for (id, is_cancelled) in &told.orders {
             match known.get(id) {
                 None => self.complain(format!("order {id} was acknowledged and is not there")),

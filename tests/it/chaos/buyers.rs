@@ -25,7 +25,7 @@ const UNANSWERED: Duration = Duration::from_millis(200);
 #[derive(Debug, Default)]
 pub(super) struct Told {
     /// Orders by id, and whether a cancel was acknowledged.
-    pub(super) orders: BTreeMap<u64, bool>,
+    pub(super) orders: BTreeMap<String, bool>,
     /// Wishes that were refused to the end.
     pub(super) refused: u64,
     /// Answers that no behaviour of a provider excuses.
@@ -85,7 +85,7 @@ impl Buyer<'_> {
             self.told.refused += 1;
             return;
         };
-        self.told.orders.insert(id.parse().unwrap(), false);
+        self.told.orders.insert(id.clone(), false);
         let patience = match self.dice(10) {
             0 => Duration::ZERO,
             1 | 2 => Duration::from_secs(2),
@@ -164,7 +164,7 @@ impl Buyer<'_> {
         };
         if answer.status == StatusCode::OK {
             let is_cancelled = answer.body["state"] == "CANCELLED";
-            self.told.orders.insert(id.parse().unwrap(), is_cancelled);
+            self.told.orders.insert(id.to_owned(), is_cancelled);
             return true;
         }
         self.check("cancel", &answer, &[409, 422, 425, 429, 502, 503]);

@@ -268,8 +268,9 @@ async fn an_order_without_its_number_yet_can_be_neither_cancelled_nor_finished()
     until(|| read_model.order(id).is_some()).await;
     let issued =
         rig.running.rooms.access.issue_key(&Origin::SYSTEM, Some(rig.customer)).await.unwrap();
+    let shown = rig.orders().market.ids.activation(id);
     for change in ["cancel", "finish", "resend"] {
-        let url = format!("http://{}/api/v1/activations/{id}/{change}", rig.running.address);
+        let url = format!("http://{}/api/v1/activations/{shown}/{change}", rig.running.address);
         let request = reqwest::Client::new().post(url).bearer_auth(issued.key.reveal());
         let reply = request.send().await.unwrap();
         assert_eq!(reply.status(), 409, "{change}");

@@ -193,7 +193,8 @@ async fn a_wish_that_a_provider_does_not_take_yet_says_when_to_come_back() {
     let rig = closed.open().await;
     let issued =
         rig.running.rooms.access.issue_key(&Origin::SYSTEM, Some(rig.customer)).await.unwrap();
-    let url = format!("http://{}/api/v1/activations/{id}/resend", rig.running.address);
+    let shown = rig.orders().market.ids.activation(id);
+    let url = format!("http://{}/api/v1/activations/{shown}/resend", rig.running.address);
     let request = reqwest::Client::new().post(url).bearer_auth(issued.key.reveal());
     let reply = request.send().await.unwrap();
     assert_eq!(reply.status(), 409);

@@ -59,8 +59,13 @@ async fn the_operator_settles_a_row() {
     for order in [7, 8] {
         attention.raise(AttentionKind::EndLeft, ("own", OrderId(order)), "left");
     }
+    let ids = market.running.rooms.market.ids.clone();
     let orders = async || {
         let listed = market.admin.get("/api/admin/attention").await.ok();
+        for row in listed["rows"].as_array().unwrap() {
+            let order = OrderId(row["order"].as_str().unwrap().parse().unwrap());
+            assert_eq!(row["order_id"], ids.order(order).as_str(), "as its buyer knows it");
+        }
         let rows = listed["rows"].as_array().unwrap().iter();
         rows.map(|row| row["order"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
@@ -69,7 +74,8 @@ async fn the_operator_settles_a_row() {
     let printed = printed.await;
     assert!(printed.status.success(), "{printed:?}");
     assert_eq!(orders().await, ["8"]);
-    let body = serde_json::json!({"kind": "end_left", "provider": "own", "order": "8"});
+    let known = ids.order(OrderId(8));
+    let body = serde_json::json!({"kind": "end_left", "provider": "own", "order": known.as_str()});
     for settled in [1, 0] {
         let answer = market.admin.post("/api/admin/attention/settle", body.clone()).await.ok();
         assert_eq!(answer["settled"], settled);

@@ -161,7 +161,7 @@ async fn a_callback_that_is_refused_is_kept_for_the_operator_and_changes_nothing
     let unknown = json!({"number": "+4912345678", "text": "t"}).to_string();
     still.refuses(&hook, unknown, (404, "not_found")).await;
     assert_eq!(still.buyer.balance().await, before);
-    let shown = still.buyer.get("/api/v1/activations/1").await.ok();
+    let shown = still.buyer.get(&still.market.activation(1)).await.ok();
     assert_eq!((&shown["state"], &shown["messages"]), (&json!("ACTIVE"), &json!([])));
     let kept = still.market.admin.get("/api/admin/callbacks?limit=100").await.ok();
     assert_eq!(kept["waiting"], 0, "{kept}");

@@ -11,7 +11,7 @@ use nexnum::server::{ProviderSetup, Running};
 use nexnum_engine::command::IssueKey;
 use nexnum_engine::event::Event;
 use nexnum_engine::group::{Head, Origin};
-use nexnum_engine::ids::Seq;
+use nexnum_engine::ids::{OrderId, Seq};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -46,6 +46,12 @@ pub(crate) struct Answer {
 }
 
 impl Market {
+    /// The path of the activation of an order, by its place among all.
+    pub(crate) fn activation(&self, order: u64) -> String {
+        let id = self.running.rooms.market.ids.activation(OrderId(order));
+        format!("/api/v1/activations/{id}")
+    }
+
     pub(crate) async fn start() -> Self {
         Self::start_in(Arc::new(TempDir::new().unwrap()), None, config).await
     }

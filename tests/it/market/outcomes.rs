@@ -1,6 +1,7 @@
 //! Every outcome that the description promises is provoked, or said here to be out of reach.
 
 use nexnum::attention::AttentionKind;
+use nexnum_engine::ids::OrderId;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -162,13 +163,10 @@ impl Tour {
             "/api/v1/orders",
             "/api/v1/orders?limit=1",
             "/api/v1/orders?limit=0",
-            "/api/v1/orders/1",
             "/api/v1/orders/99",
             "/api/v1/activations",
             "/api/v1/activations?state=NOPE",
-            "/api/v1/activations/1",
             "/api/v1/activations/99",
-            "/api/v1/activations/1?wait=99",
             "/api/v1/wallet/transactions",
             "/api/v1/wallet/transactions?cursor=x",
             "/api/admin/accounts",
@@ -179,6 +177,17 @@ impl Tour {
             "/api/admin/providers",
         ] {
             self.get(path).await;
+        }
+        let ids = self.market.running.rooms.market.ids.clone();
+        let (one, none) = (ids.order(OrderId(1)), ids.order(OrderId(99)));
+        for path in [
+            format!("/api/v1/orders/{one}"),
+            format!("/api/v1/orders/{none}"),
+            self.market.activation(1),
+            self.market.activation(99),
+            format!("{}?wait=99", self.market.activation(1)),
+        ] {
+            self.get(&path).await;
         }
         let known = self.market.admin.request(Method::GET, "/openapi.json");
         self.send(known.header("if-none-match", "*")).await;
@@ -217,9 +226,9 @@ impl Tour {
     }
 
     async fn activations(&mut self) {
-        let act = |id: u32, deed: &str| format!("/api/v1/activations/{id}/{deed}");
+        let act = |market: &Market, id, deed: &str| format!("{}/{deed}", market.activation(id));
         for deed in ["finish", "resend"] {
-            self.post(&act(1, deed), json!({})).await;
+            self.post(&act(&self.market, 1, deed), json!({})).await;
         }
         self.hook(json!({"number": "+62810000000", "text": "code 12345", "id": "m1"})).await;
         for (id, deed) in [
@@ -236,16 +245,16 @@ impl Tour {
             (99, "finish"),
             (99, "resend"),
         ] {
-            self.post(&act(id, deed), json!({})).await;
+            self.post(&act(&self.market, id, deed), json!({})).await;
         }
         let tour = Market::with_min_cancel_age(120).await;
         tour.stock("ID", "telegram", "0.30", 62_810_000_000, 1).await;
         let early = tour.customer("early", "1").await;
         early.post("/api/v1/orders", json!({"country": "ID", "service": "tg"})).await.created();
-        let refused = early.post("/api/v1/activations/1/cancel", json!({})).await;
+        let refused = early.post(&act(&tour, 1, "cancel"), json!({})).await;
         self.seen.insert(refused.outcome.clone());
         let problem = refused.refused(409, "too_early_to_cancel");
-        let from = early.get("/api/v1/activations/1").await.ok()["cancel_from"].clone();
+        let from = early.get(&tour.activation(1)).await.ok()["cancel_from"].clone();
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains(from.as_str().unwrap()), "{problem}: {from}");
         assert_eq!(problem["retryable"], true);

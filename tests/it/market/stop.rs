@@ -46,7 +46,8 @@ async fn a_long_poll_is_answered_when_the_server_stops() {
     market.stock("ID", "telegram", "0.30", 62_810_000_000, 1).await;
     let buyer = market.customer("a", "1").await;
     buyer.post("/api/v1/orders", json!({"country": "ID", "service": "tg"})).await.created();
-    let poll = tokio::spawn(async move { buyer.get("/api/v1/activations/1?wait=50").await.ok() });
+    let path = format!("{}?wait=50", market.activation(1));
+    let poll = tokio::spawn(async move { buyer.get(&path).await.ok() });
     tokio::time::sleep(Duration::from_millis(300)).await;
     let begun = Instant::now();
     market.running.stop().await.unwrap();

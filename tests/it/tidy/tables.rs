@@ -14,6 +14,7 @@ pub(super) const BASE: &[&str] = &[
     "keys",
     "logs",
     "metrics",
+    "public_id",
     "supervisor",
 ];
 
@@ -29,6 +30,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("keys", &[]),
     ("logs", &[]),
     ("metrics", &[]),
+    ("public_id", &[]),
     ("supervisor", &[]),
     ("market", &[]),
     ("provider", &[]),
