@@ -7,10 +7,12 @@ use common::model::Model;
 use common::proof::Recorded;
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
-    BeginEpoch, Command, Deposit, Effect, FailOrder, OpenLedger, PlaceOrder, PriceOffers, Pulse,
-    ReceiveCallback, Reply, SettleCallback, Timings,
+    AcceptClock, BeginEpoch, Command, Deposit, Effect, FailOrder, OpenLedger, PlaceOrder,
+    PriceOffers, Pulse, ReceiveCallback, RecordClockStep, Reply, SettleCallback, Timings,
 };
-use nexnum_engine::event::{CatalogVersion, Epoch, Idempotency, LedgerTerms, OfferTerms, Terms};
+use nexnum_engine::event::{
+    CatalogVersion, ClockJump, Epoch, Idempotency, LedgerTerms, OfferTerms, Terms,
+};
 use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId,
@@ -205,6 +207,8 @@ fn a_ledger_is_begun_once_before_all_else_and_its_terms_follow_one_another() {
         recorded.execute(START, &command).map(drop).map_err(|reject| reject.code())
     };
     assert_eq!(answer(begin(1, "a")), Err("out_of_order"), "there is no ledger yet");
+    let jump = ClockJump { from: Time(1), to: Time(2) };
+    assert_eq!(answer(AcceptClock { jump }.into()), Err("out_of_order"));
     assert_eq!(answer(open(b"usd")), Err("invalid_field"));
     assert_eq!(answer(open(b"USD")), Ok(()));
     assert_eq!(answer(open(b"EUR")), Err("out_of_order"));
@@ -212,6 +216,12 @@ fn a_ledger_is_begun_once_before_all_else_and_its_terms_follow_one_another() {
     assert_eq!(answer(begin(3, "b")), Err("out_of_order"));
     assert_eq!(answer(begin(4, "")), Err("invalid_field"));
     assert_eq!(answer(begin(9, "b")), Ok(()));
+    let jump = |to| ClockJump { from: START, to };
+    let [same, later] = [jump(START), jump(START.plus_ms(1))];
+    assert_eq!(answer(RecordClockStep { jump: same }.into()), Err("invalid_field"));
+    assert_eq!(answer(AcceptClock { jump: same }.into()), Err("invalid_field"));
+    assert_eq!(answer(RecordClockStep { jump: later }.into()), Ok(()));
+    assert_eq!(answer(AcceptClock { jump: later }.into()), Ok(()));
     recorded.prove().unwrap();
     let state = recorded.state();
     assert_eq!(state.ledger().unwrap().currency, *b"USD");

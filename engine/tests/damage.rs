@@ -9,8 +9,8 @@ use common::arbitrary::{Arbitrary, Rng, START};
 use common::proof::{Recorded, replay};
 use nexnum_engine::audit::audit;
 use nexnum_engine::event::{
-    AccountEvent, CallbackEvent, Closing, Event, MemoryEvent, OfferEvent, OrderEvent, Placement,
-    Receipt, UpstreamEvent,
+    AccountEvent, CallbackEvent, Closing, Event, LedgerEvent, MemoryEvent, OfferEvent, OrderEvent,
+    Placement, Receipt, UpstreamEvent,
 };
 use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
 use nexnum_engine::money::Micros;
@@ -243,6 +243,7 @@ fn an_event_applied_twice_is_noticed() {
                     | Event::Memory(MemoryEvent::Retired { .. })
                     | Event::Order(OrderEvent::OrderDoubted { .. })
                     | Event::Order(OrderEvent::AnotherRequested { .. })
+                    | Event::Ledger(LedgerEvent::ClockStepped(_) | LedgerEvent::ClockAccepted(_))
             );
             let mut copy = ledger[..=index].to_vec();
             copy.push(again.clone());

@@ -8,9 +8,10 @@ use nexnum_engine::account::{Book, Sale, TransactionKind};
 use nexnum_engine::activation::{ActivationState, Assignment, Message};
 use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
-    AccountEvent, CallbackEvent, CatalogVersion, ChargeReason, Closing, Completion, Epoch, Event,
-    Idempotency, LedgerEvent, LedgerTerms, MemoryEvent, OfferEvent, OfferTerms, OrderEvent,
-    OrphanEnd, Placement, ProviderKind, ProviderWord, Receipt, Scope, Terms, UpstreamEvent,
+    AccountEvent, CallbackEvent, CatalogVersion, ChargeReason, ClockJump, Closing, Completion,
+    Epoch, Event, Idempotency, LedgerEvent, LedgerTerms, MemoryEvent, OfferEvent, OfferTerms,
+    OrderEvent, OrphanEnd, Placement, ProviderKind, ProviderWord, Receipt, Scope, Terms,
+    UpstreamEvent,
 };
 use nexnum_engine::group::{ActingFor, Actor};
 use nexnum_engine::ids::{
@@ -240,6 +241,7 @@ structs! {
     LedgerTerms { currency, permutation }
     CatalogVersion { countries, services, hash }
     Epoch { epoch, node, program, rules, catalog }
+    ClockJump { from, to }
     Terms { offer, provider, price, cost }
     OfferTerms { offer, cost, price, stock }
     Idempotency { key, fingerprint }
@@ -361,5 +363,7 @@ events! {
     33 Order(OrderEvent::MessageCompleted)(completion),
     35 Ledger(LedgerEvent::LedgerOpened)(terms),
     36 Ledger(LedgerEvent::EpochBegan)(epoch),
+    115 Ledger(LedgerEvent::ClockStepped)(jump),
+    116 Ledger(LedgerEvent::ClockAccepted)(jump),
     34 Upstream(UpstreamEvent::PurchaseNamed) { order, attempt, provider, external_id, cost },
 }

@@ -42,6 +42,11 @@ impl State {
                 assert!(follows && self.ledger.is_some(), "a term follows those before it");
                 self.epoch = Some(epoch.clone());
             }
+            // Time is in the heads: nothing follows from these but what a reader is told.
+            LedgerEvent::ClockStepped(jump) | LedgerEvent::ClockAccepted(jump) => {
+                assert!(jump.from != jump.to, "a clock that shows the ledger's time did not jump");
+                assert!(self.ledger.is_some(), "the clock is recorded in a ledger that was begun");
+            }
         }
     }
 }

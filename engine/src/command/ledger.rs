@@ -1,6 +1,6 @@
 //! What may be asked for the ledger itself.
 
-use crate::event::{Epoch, LedgerTerms};
+use crate::event::{ClockJump, Epoch, LedgerTerms};
 
 /// Begins a ledger: before everything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,4 +14,18 @@ pub struct OpenLedger {
 pub struct BeginEpoch {
     /// The term.
     pub epoch: Epoch,
+}
+
+/// Records that the machine's clock jumped, and that time did not follow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordClockStep {
+    /// How far.
+    pub jump: ClockJump,
+}
+
+/// Accepts what the machine's clock shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AcceptClock {
+    /// How far the ledger's time is from it.
+    pub jump: ClockJump,
 }

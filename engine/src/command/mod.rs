@@ -15,7 +15,7 @@ mod upstream;
 
 pub use account::{Deposit, IssueKey, OpenAccount, RevokeKey};
 pub use callback::{ReceiveCallback, SettleCallback};
-pub use ledger::{BeginEpoch, OpenLedger};
+pub use ledger::{AcceptClock, BeginEpoch, OpenLedger, RecordClockStep};
 pub use memory::Pulse;
 pub use message::{CompleteMessage, Incoming, IngestMessage, RequestAnother};
 pub use offer::{ListOffers, LoadStock, NameCarrier, PriceOffers, RegisterProvider};
@@ -74,6 +74,8 @@ macro_rules! commands {
 commands! {
     OpenLedger => Effect,
     BeginEpoch => Effect,
+    RecordClockStep => Effect,
+    AcceptClock => Effect,
     OpenAccount => AccountId,
     IssueKey => KeyId,
     RevokeKey => Effect,

@@ -1,8 +1,8 @@
 //! The ledger itself.
 
 use super::check::bounded;
-use crate::command::{BeginEpoch, Effect, OpenLedger};
-use crate::event::{Event, LedgerEvent};
+use crate::command::{AcceptClock, BeginEpoch, Effect, OpenLedger, RecordClockStep};
+use crate::event::{ClockJump, Event, LedgerEvent};
 use crate::ids::Seq;
 use crate::limits::NAME_LEN_MAX;
 use crate::reject::Reject;
@@ -38,4 +38,34 @@ pub(super) fn begin_epoch(
     bounded(&epoch.program, NAME_LEN_MAX, "program")?;
     events.push(Event::Ledger(LedgerEvent::EpochBegan(epoch.clone())));
     Ok(Effect::Done)
+}
+
+pub(super) fn record_step(
+    state: &State,
+    &RecordClockStep { jump }: &RecordClockStep,
+    events: &mut Vec<Event>,
+) -> Result<Effect, Reject> {
+    check_jump(state, jump)?;
+    events.push(Event::Ledger(LedgerEvent::ClockStepped(jump)));
+    Ok(Effect::Done)
+}
+
+pub(super) fn accept_clock(
+    state: &State,
+    &AcceptClock { jump }: &AcceptClock,
+    events: &mut Vec<Event>,
+) -> Result<Effect, Reject> {
+    check_jump(state, jump)?;
+    events.push(Event::Ledger(LedgerEvent::ClockAccepted(jump)));
+    Ok(Effect::Done)
+}
+
+fn check_jump(state: &State, ClockJump { from, to }: ClockJump) -> Result<(), Reject> {
+    if state.ledger().is_none() {
+        return Err(Reject::OutOfOrder("the clock is recorded in a ledger that was begun"));
+    }
+    if from == to {
+        return Err(Reject::OutOfBounds("to"));
+    }
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! What happens to the ledger itself.
 
+use crate::time::Time;
+
 /// What a ledger is from its first event on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LedgerTerms {
@@ -43,6 +45,15 @@ pub struct CatalogVersion {
     pub hash: [u8; 32],
 }
 
+/// How far the machine's clock was from the ledger's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClockJump {
+    /// The ledger's time.
+    pub from: Time,
+    /// What the machine's clock showed at that moment.
+    pub to: Time,
+}
+
 /// An event of the ledger. None moves money.
 #[derive(Clone, PartialEq, Eq)]
 pub enum LedgerEvent {
@@ -50,6 +61,10 @@ pub enum LedgerEvent {
     LedgerOpened(LedgerTerms),
     /// A process opened it for writing.
     EpochBegan(Epoch),
+    /// The machine's clock jumped; the ledger's time did not follow it.
+    ClockStepped(ClockJump),
+    /// The operator accepted what the machine's clock shows; the ledger's time follows it.
+    ClockAccepted(ClockJump),
 }
 
 impl LedgerEvent {
@@ -59,6 +74,8 @@ impl LedgerEvent {
         match self {
             Self::LedgerOpened(_) => "LedgerOpened",
             Self::EpochBegan(_) => "EpochBegan",
+            Self::ClockStepped(_) => "ClockStepped",
+            Self::ClockAccepted(_) => "ClockAccepted",
         }
     }
 }

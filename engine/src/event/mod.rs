@@ -16,7 +16,7 @@ mod upstream;
 pub use account::{AccountEvent, Scope};
 pub use bulk::Bulk;
 pub use callback::CallbackEvent;
-pub use ledger::{CatalogVersion, Epoch, LedgerEvent, LedgerTerms};
+pub use ledger::{CatalogVersion, ClockJump, Epoch, LedgerEvent, LedgerTerms};
 pub use memory::MemoryEvent;
 pub use offer::{OfferEvent, OfferTerms, ProviderKind};
 pub use order::{Closing, Completion, Idempotency, OrderEvent, Placement, Receipt, Terms};

@@ -4,15 +4,14 @@
 
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
-    AssignNumber, BeginEpoch, Caller, Cancel, ClearDoubt, Command, CompleteMessage, Deposit,
-    DoubtOrder, EndByProvider, EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming,
-    IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier, NamePurchase, NextAttempt,
-    OpenAccount, OpenLedger, PlaceOrder, PriceOffers, Pulse, ReceiveCallback, RecoverLoss,
-    RegisterProvider, RequestAnother, RevokeKey, SettleCallback, SettleOrphan, Timings,
+    AssignNumber, Caller, Cancel, ClearDoubt, Command, CompleteMessage, Deposit, DoubtOrder,
+    EndByProvider, EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming, IngestMessage,
+    IssueKey, ListOffers, LoadStock, NameCarrier, NamePurchase, NextAttempt, OpenAccount,
+    OpenLedger, PlaceOrder, PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider,
+    RequestAnother, RevokeKey, SettleCallback, SettleOrphan, Timings,
 };
 use nexnum_engine::event::{
-    CatalogVersion, Epoch, Idempotency, LedgerTerms, OfferTerms, OrphanEnd, ProviderKind,
-    ProviderWord, Terms,
+    Idempotency, LedgerTerms, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms,
 };
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product,
@@ -24,10 +23,9 @@ use nexnum_engine::policy::Policy;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 
-fn begin_epoch(epoch: u64) -> Command {
-    let (node, program, catalog) = ("node".into(), "0".into(), CatalogVersion::default());
-    Command::BeginEpoch(BeginEpoch { epoch: Epoch { epoch, node, program, rules: 1, catalog } })
-}
+// A path, since this file is part of several test programs.
+#[path = "arbitrary_ledger.rs"]
+mod ledger;
 
 /// Choices: the bytes first, two for each, then a splitmix sequence.
 pub struct Rng {
@@ -135,7 +133,7 @@ impl Arbitrary {
         };
         vec![
             Command::OpenLedger(OpenLedger { terms }),
-            begin_epoch(1),
+            ledger::begin_epoch(1),
             open("ann", 0),
             open("bob", 90),
             register("sims", ProviderKind::Own),
@@ -166,9 +164,7 @@ impl Arbitrary {
             kind += 1;
         }
         match kind {
-            0 if self.rng.once_in(8) => {
-                begin_epoch(self.rng.below(3) + state.epoch().map_or(0, |it| it.epoch))
-            }
+            0 if self.rng.once_in(8) => ledger::command(&mut self.rng, state),
             0 => self.open(),
             1 => self.issue_key(state),
             2 => Command::RevokeKey(RevokeKey { key: KeyId(self.id(state.counters().key.0)) }),

@@ -2,7 +2,7 @@
 
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
-    AccountEvent, CallbackEvent, ChargeReason, Closing, Completion, Event, Idempotency,
+    AccountEvent, CallbackEvent, ChargeReason, ClockJump, Closing, Completion, Event, Idempotency,
     LedgerEvent, MemoryEvent, OfferEvent, OfferTerms, OrderEvent, OrphanEnd, Placement,
     ProviderKind, ProviderWord, Receipt, Scope, UpstreamEvent,
 };
@@ -35,10 +35,13 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
     events.chain(upstream).chain(ledger).collect()
 }
 
-fn of_ledger() -> [(&'static str, LedgerEvent); 2] {
+fn of_ledger() -> [(&'static str, LedgerEvent); 4] {
+    let jump = ClockJump { from: NOW, to: Time(NOW.0 + 3_600_000) };
     [
         ("LedgerOpened", LedgerEvent::LedgerOpened(LEDGER)),
         ("EpochBegan", LedgerEvent::EpochBegan(epoch())),
+        ("ClockStepped", LedgerEvent::ClockStepped(jump)),
+        ("ClockAccepted", LedgerEvent::ClockAccepted(jump)),
     ]
 }
 

@@ -14,10 +14,10 @@ use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::command::{
-    AssignNumber, BeginEpoch, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Expire, FailOrder,
-    Finish, IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier, NextAttempt, OpenLedger,
-    PlaceOrder, Placed, PriceOffers, RecoverLoss, RegisterProvider, Reply, RequestAnother,
-    RevokeKey,
+    AcceptClock, AssignNumber, BeginEpoch, Cancel, ClearDoubt, Command, Deposit, DoubtOrder,
+    Expire, FailOrder, Finish, IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier,
+    NextAttempt, OpenLedger, PlaceOrder, Placed, PriceOffers, RecordClockStep, RecoverLoss,
+    RegisterProvider, Reply, RequestAnother, RevokeKey,
 };
 use nexnum_engine::event::{Idempotency, LedgerTerms, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId, Product, ProviderId};
@@ -198,6 +198,8 @@ impl Model {
         match command {
             Command::OpenLedger(OpenLedger { terms }) => self.open_ledger(*terms),
             Command::BeginEpoch(BeginEpoch { epoch }) => self.begin_epoch(epoch.epoch),
+            Command::RecordClockStep(RecordClockStep { jump })
+            | Command::AcceptClock(AcceptClock { jump }) => self.note_clock(*jump),
             Command::OpenAccount(new) => self.open(&new.name, new.credit_limit),
             Command::IssueKey(IssueKey { account, hash, prefix }) => {
                 self.issue_key(*account, *hash, prefix)

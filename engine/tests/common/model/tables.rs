@@ -1,7 +1,7 @@
 //! Accounts, keys and deposits; providers, offers and own stock.
 
 use nexnum_engine::command::{Effect, Listed, Reply};
-use nexnum_engine::event::{LedgerTerms, OfferTerms, ProviderKind};
+use nexnum_engine::event::{ClockJump, LedgerTerms, OfferTerms, ProviderKind};
 use nexnum_engine::ids::{AccountId, CarrierId, KeyId, Number, OfferId, Product, ProviderId};
 use nexnum_engine::limits::{OFFERS_MAX, ROWS_MAX};
 use nexnum_engine::money::Micros;
@@ -22,6 +22,12 @@ impl Model {
         let follows = self.epoch.is_none_or(|last| last < epoch);
         need(self.ledger.is_some() && follows, "out_of_order")?;
         self.epoch = Some(epoch);
+        Ok(Reply::Effect(Effect::Done))
+    }
+
+    pub(super) fn note_clock(&self, jump: ClockJump) -> Answer {
+        need(self.ledger.is_some(), "out_of_order")?;
+        need(jump.from != jump.to, "invalid_field")?;
         Ok(Reply::Effect(Effect::Done))
     }
 
