@@ -1,36 +1,74 @@
 //! The only place that asks the time.
 
 use std::fmt;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
+use nexnum_engine::event::ClockJump;
 use nexnum_engine::limits::BUY_TIME_MS;
 use nexnum_engine::time::Time;
+use parking_lot::Mutex;
 
-/// How far the machine's clock may be from ours before that needs attention.
-const APART_MS: u64 = 60_000;
-/// A step forward that is taken at once: what is smaller is how clocks are kept right.
-const STEP_MS: i64 = 1_000;
-/// Of so many milliseconds one is added or left out where the two differ by more: little enough
-/// that what is dated within an order's time to buy is off by less than a second.
-const STEERING: u64 = 256;
-const _: () = assert!(BUY_TIME_MS / STEERING < 1_000);
+mod kept;
+mod source;
+#[cfg(test)]
+mod tests;
 
-/// A clock that never runs back and never stands still. It runs as the monotonic one does, and
-/// is steered to the machine's: a step of that one is no reason to end what is open at once, or
-/// to be wrong for ever. Slightly faster or slower, it has made up for ten minutes after two days;
-/// a start takes the machine's at once. Deadlines, polls and refunds hang on it.
+use self::kept::Anchor;
+use self::source::{Machine, Reading, between};
+pub use self::source::{TimeSource, monotonic_ns, wall};
+
+/// The wall clock jumped if it is further than this from where the time that has passed would have
+/// it. A leap second and the steps by which clocks are kept right are less.
+const JUMP_MS: u64 = 2_000;
+/// The slew: of so many milliseconds one is added or left out until the two agree, some 3,900 in a
+/// million. It is little enough that what is dated within an order's time to buy is off by less than
+/// a second, and enough that two seconds are made up for within nine minutes and an accepted step
+/// back of an hour within eleven days; at the 500 in a million of NTP that would be 83 days.
+const SLEW: u64 = 256;
+const _: () = assert!(BUY_TIME_MS / SLEW < 1_000);
+/// Time beyond this since the last look at the wall clock, as of a suspend, allows no more slew.
+const LOOK_MAX_MS: u64 = 10_000;
+/// Less than this between the two is how they were rounded.
+const ROUNDING_MS: u64 = 1;
+/// The longest time between a ledger's last event and a start in another boot that the wall clock
+/// alone is believed.
+const GAP_MAX_MS: u64 = 24 * 60 * 60 * 1000;
+/// How far the file may be from what it keeps before it is written again: what a kill loses of it
+/// is steered again.
+const KEPT_WITHIN_MS: u64 = 250;
+
+/// The ledger's time: a clock that never runs back. It goes on as `CLOCK_BOOTTIME` does, which no
+/// operator sets and which counts a suspend, and is slewed to the wall clock ([`Clock::follow`]). A
+/// wall clock that jumps is not followed, and is reported, until it comes back or the operator
+/// accepts it: deadlines, refunds and what is forgotten hang on this time.
 #[derive(Debug)]
 pub struct Clock {
-    /// How far it is ahead of the monotonic one.
+    source: Box<dyn TimeSource>,
+    boot_id: Option<Box<str>>,
+    folder: Option<PathBuf>,
+    /// How far it is ahead of the boot's.
     ahead_ms: AtomicI64,
-    /// When it was last steered, by the monotonic one.
-    steered_ms: AtomicU64,
     /// The latest answer.
     latest_ms: AtomicU64,
-    /// The two differ by more than they should, and have not agreed since.
-    is_apart: AtomicBool,
+    course: Mutex<Course>,
+    /// How far the wall clock was from the ledger's last event at the start, if it alone says so and
+    /// that is too far to be believed.
+    gap: Option<ClockJump>,
+}
+
+/// How the wall clock is followed.
+#[derive(Clone, Copy, Debug)]
+struct Course {
+    /// When it was last steered, by the boot's clock.
+    steered_ms: u64,
+    /// What is left of an accepted step back, zero or negative: so far the wall clock may be behind.
+    rest_ms: i64,
+    /// How far the wall clock is off since it jumped.
+    jump_ms: Option<i64>,
+    /// What the file keeps.
+    kept: Option<(i64, i64)>,
 }
 
 impl Default for Clock {
@@ -40,124 +78,183 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// A clock that begins with the machine's, and not before `floor`: the time of the ledger's
-    /// last batch.
+    /// A clock that begins with the machine's, and not before `floor`.
     #[must_use]
     pub fn not_before(floor: Time) -> Self {
-        Self::starting(floor, monotonic_ms(), wall_ms())
+        Self::over(Box::new(Machine), floor, None)
     }
 
-    fn starting(floor: Time, monotonic_ms: u64, wall_ms: u64) -> Self {
+    /// The clock of a data folder whose ledger's last event was at `last_at`.
+    #[must_use]
+    pub fn open(folder: &Path, last_at: Time) -> Self {
+        Self::open_over(Box::new(Machine), folder, last_at)
+    }
+
+    /// As [`Clock::open`], over other clocks than the machine's.
+    #[must_use]
+    pub fn open_over(source: Box<dyn TimeSource>, folder: &Path, last_at: Time) -> Self {
+        let clock = Self::over(source, last_at, Anchor::read(folder));
+        Self { folder: Some(folder.to_owned()), ..clock }
+    }
+
+    /// Goes on from an anchor of the same boot; else begins with the wall clock, unless that is
+    /// before `floor`.
+    fn over(source: Box<dyn TimeSource>, floor: Time, anchor: Option<Anchor>) -> Self {
+        let reading = Reading::of(&*source);
+        let boot_id = source.boot_id();
+        let rest_ms = anchor.as_ref().map_or(0, |anchor| anchor.rest_ms);
+        let is_same = |anchor: &Anchor| {
+            Some(&anchor.boot_id) == boot_id.as_ref() && anchor.boot_ms <= reading.boot_ms
+        };
+        let anchor = anchor.filter(is_same);
+        let floor_ms = between(floor.0, reading.boot_ms);
+        let wall_ms = reading.ahead_ms();
+        let (began_ms, gap) = match anchor {
+            Some(anchor) => (between(anchor.at.0, anchor.boot_ms), None),
+            None => (wall_ms, gap(floor, Time(reading.wall_ms))),
+        };
+        let ahead_ms = began_ms.max(floor_ms);
+        // It was accepted that the wall clock is behind by the rest: by no more, unless that is told.
+        let rest_ms = wall_ms.saturating_sub(ahead_ms).max(rest_ms).min(0);
+        let course = Course { steered_ms: reading.boot_ms, rest_ms, jump_ms: None, kept: None };
         Self {
-            ahead_ms: AtomicI64::new(between(floor.0.max(wall_ms), monotonic_ms)),
-            steered_ms: AtomicU64::new(monotonic_ms),
+            source,
+            boot_id,
+            folder: None,
+            ahead_ms: AtomicI64::new(ahead_ms),
             latest_ms: AtomicU64::new(0),
-            is_apart: AtomicBool::new(floor.0.saturating_sub(wall_ms) > APART_MS),
+            course: Mutex::new(course),
+            gap,
         }
     }
 
     /// Now; at least as late as any answer before.
     pub fn now(&self) -> Time {
-        self.at(monotonic_ms(), wall_ms())
-    }
-
-    // Each atomic is a counter of its own: none orders anything but itself, and an answer that
-    // is late is made good by the latest one.
-    fn at(&self, monotonic_ms: u64, wall_ms: u64) -> Time {
+        // Each atomic is a counter of its own: none orders anything but itself, and an answer that
+        // is late is made good by the latest one.
         let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
-        let off_ms = between(wall_ms, monotonic_ms).saturating_sub(ahead_ms);
-        let ahead_ms = self.steer(monotonic_ms, ahead_ms, off_ms);
-        let now_ms = monotonic_ms.saturating_add_signed(ahead_ms);
+        let now_ms = self.source.boot_ms().saturating_add_signed(ahead_ms);
         let before_ms = self.latest_ms.fetch_max(now_ms, Ordering::Relaxed);
         Time(before_ms.max(now_ms))
     }
 
-    /// Comes nearer to the machine's clock, which is off by so much; gives how far ahead of the
-    /// monotonic one that is. Of those who come at once one steers.
-    fn steer(&self, monotonic_ms: u64, ahead_ms: i64, off_ms: i64) -> i64 {
-        self.note(off_ms);
-        let (set, read) = (Ordering::Relaxed, Ordering::Relaxed);
-        let mut by_ms = off_ms;
-        if (0..=STEP_MS).contains(&off_ms) {
-            // What time has passed until now is no allowance for a step that is yet to come.
-            self.steered_ms.store(monotonic_ms, Ordering::Relaxed);
-            if off_ms == 0 {
-                return ahead_ms;
-            }
-        } else {
-            let since_ms = self.steered_ms.load(Ordering::Relaxed);
-            let most = monotonic_ms.saturating_sub(since_ms) / STEERING;
-            let until_ms = since_ms + most * STEERING;
-            let steers = || self.steered_ms.compare_exchange(since_ms, until_ms, set, read).is_ok();
-            if most == 0 || !steers() {
-                return ahead_ms;
-            }
-            let most = i64::try_from(most).unwrap_or(i64::MAX);
-            by_ms = off_ms.clamp(-most, most);
-        }
-        let nearer_ms = ahead_ms.saturating_add(by_ms);
-        self.ahead_ms
-            .compare_exchange(ahead_ms, nearer_ms, set, read)
-            .map_or_else(|other_ms| other_ms, |_| nearer_ms)
+    /// Goes on from `floor`, if that is later: an event of the ledger is.
+    pub fn advance_to(&self, floor: Time) {
+        let ahead_ms = between(floor.0, self.source.boot_ms());
+        self.ahead_ms.fetch_max(ahead_ms, Ordering::Relaxed);
     }
 
-    /// Notes that the two differ, until they agree.
-    fn note(&self, off_ms: i64) {
-        let off_ms = off_ms.unsigned_abs();
-        if off_ms > APART_MS {
-            self.is_apart.store(true, Ordering::Relaxed);
-        } else if off_ms <= STEP_MS.unsigned_abs() {
-            self.is_apart.store(false, Ordering::Relaxed);
+    /// Looks at the wall clock: slews to it, or sees that it jumped. Gives each jump once; one that
+    /// is seen still is none. Called every second.
+    pub fn follow(&self) -> Option<ClockJump> {
+        let reading = Reading::of(&*self.source);
+        if !reading.is_exact {
+            return None;
         }
+        let mut course = self.course.lock();
+        let since_ms = reading.boot_ms.saturating_sub(course.steered_ms);
+        course.steered_ms = reading.boot_ms - since_ms % SLEW;
+        let allowed_ms = since_ms.min(LOOK_MAX_MS) / SLEW;
+        let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
+        let off_ms = reading.ahead_ms().saturating_sub(ahead_ms);
+        if off_ms.abs_diff(course.rest_ms) > JUMP_MS {
+            let known = course.jump_ms.filter(|known| known.abs_diff(off_ms) <= JUMP_MS);
+            course.jump_ms = Some(known.unwrap_or(off_ms));
+            return known.is_none().then(|| jump(&reading, ahead_ms));
+        }
+        course.jump_ms = None;
+        if off_ms.unsigned_abs() > ROUNDING_MS {
+            let most = i64::try_from(allowed_ms).unwrap_or(i64::MAX);
+            let by_ms = off_ms.clamp(-most, most);
+            // Others only raise it, to the time of an event.
+            self.ahead_ms.fetch_add(by_ms, Ordering::Relaxed);
+            let left_ms = (course.rest_ms - by_ms).max(off_ms - by_ms);
+            course.rest_ms = left_ms.min(0);
+        }
+        None
+    }
+
+    /// The jump of the wall clock that is not followed, as it stands now.
+    #[must_use]
+    pub fn jump(&self) -> Option<ClockJump> {
+        self.course.lock().jump_ms?;
+        Some(jump(&Reading::of(&*self.source), self.ahead_ms.load(Ordering::Relaxed)))
+    }
+
+    /// Why a start has to be accepted before it writes: the ledger's last event, and the wall clock,
+    /// which is more than a day from it and has nothing to confirm it.
+    #[must_use]
+    pub const fn gap(&self) -> Option<ClockJump> {
+        self.gap
+    }
+
+    /// Follows the wall clock after a jump that was accepted: at once if it is ahead, by the slew if it is
+    /// behind, since time does not run back. False if it is elsewhere by now, and nothing was done.
+    pub fn accept(&self, accepted: ClockJump) -> bool {
+        let reading = Reading::of(&*self.source);
+        let mut course = self.course.lock();
+        let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
+        let off_ms = reading.ahead_ms().saturating_sub(ahead_ms);
+        if off_ms.abs_diff(between(accepted.to.0, accepted.from.0)) > JUMP_MS {
+            return false;
+        }
+        self.ahead_ms.fetch_add(off_ms.max(0), Ordering::Relaxed);
+        course.rest_ms = off_ms.min(0);
+        course.jump_ms = None;
+        true
+    }
+
+    /// Has the data folder keep how this time stands to the boot's, where that has changed. It waits
+    /// for the disk.
+    pub fn keep(&self) {
+        let (Some(folder), Some(boot_id)) = (&self.folder, &self.boot_id) else { return };
+        let (ahead_ms, rest_ms) = {
+            let mut course = self.course.lock();
+            let now = (self.ahead_ms.load(Ordering::Relaxed), course.rest_ms);
+            let is_near = |kept: (i64, i64)| {
+                kept.0.abs_diff(now.0).max(kept.1.abs_diff(now.1)) <= KEPT_WITHIN_MS
+            };
+            if course.kept.is_some_and(is_near) {
+                return;
+            }
+            course.kept = Some(now);
+            now
+        };
+        let boot_ms = self.source.boot_ms();
+        let at = Time(boot_ms.saturating_add_signed(ahead_ms));
+        Anchor { boot_id: boot_id.clone(), boot_ms, at, rest_ms }.write(folder);
     }
 
     /// How far the machine's clock is ahead of this one, or behind it where that is negative.
     #[must_use]
     pub fn off_ms(&self) -> i64 {
         let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
-        between(wall_ms(), monotonic_ms()).saturating_sub(ahead_ms)
-    }
-
-    /// True from when the two are more than a minute apart until they agree to a second.
-    #[must_use]
-    pub fn is_apart(&self) -> bool {
-        self.is_apart.load(Ordering::Relaxed)
+        Reading::of(&*self.source).ahead_ms().saturating_sub(ahead_ms)
     }
 }
 
-/// How long the clock is steered until it has made up for so much.
+/// How far the wall clock is from a ledger's last event, if that is too far to be believed. A ledger
+/// without events has no last one.
+fn gap(last_at: Time, wall: Time) -> Option<ClockJump> {
+    let is_wide = last_at.0 > 0 && last_at.0.abs_diff(wall.0) > GAP_MAX_MS;
+    is_wide.then_some(ClockJump { from: last_at, to: wall })
+}
+
+/// From this clock's time to the wall clock's.
+fn jump(reading: &Reading, ahead_ms: i64) -> ClockJump {
+    let from = Time(reading.boot_ms.saturating_add_signed(ahead_ms));
+    ClockJump { from, to: Time(reading.wall_ms) }
+}
+
+/// The files of a data folder that a clock keeps.
+pub fn files(folder: &Path) -> [PathBuf; 2] {
+    kept::files(folder)
+}
+
+/// How long the clock is slewed until it has made up for so much.
 #[must_use]
-pub fn steered_for(off_ms: i64) -> Duration {
-    Duration::from_millis(off_ms.unsigned_abs().saturating_mul(STEERING))
-}
-
-/// From the one to the other; beyond any date it is cut.
-fn between(later_ms: u64, earlier_ms: u64) -> i64 {
-    let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
-    signed(later_ms).saturating_sub(signed(earlier_ms))
-}
-
-/// What this machine's clock shows: for dates on the wire, not for deadlines.
-#[must_use]
-pub fn wall() -> SystemTime {
-    SystemTime::now()
-}
-
-fn wall_ms() -> u64 {
-    let wall = wall().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    u64::try_from(wall.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn monotonic_ms() -> u64 {
-    monotonic_ns() / 1_000_000
-}
-
-/// Nanoseconds since the first call: for measuring, not for telling the time.
-#[must_use]
-pub fn monotonic_ns() -> u64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    let start = START.get_or_init(Instant::now);
-    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+pub fn slewed_for(off_ms: i64) -> Duration {
+    Duration::from_millis(off_ms.unsigned_abs().saturating_mul(SLEW))
 }
 
 /// A moment as our JSON prints it: RFC 3339 in UTC with milliseconds.
@@ -178,97 +275,4 @@ impl fmt::Display for Rfc3339 {
 #[must_use]
 pub fn rfc3339(at: Time) -> String {
     Rfc3339(at).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_behind_its_floor_goes_on_from_there() {
-        let far = Time(u64::MAX / 2);
-        let clock = Clock::not_before(far);
-        let first = clock.now();
-        assert!(first >= far && first < far.plus_ms(60_000));
-        std::thread::sleep(Duration::from_millis(3));
-        assert!(clock.now() >= first.plus_ms(2));
-        assert!(Clock::default().now() > Time(1_600_000_000_000));
-    }
-
-    const START: u64 = 1_800_000_000_000;
-
-    /// A clock that began ten seconds after the monotonic one.
-    fn clock() -> Clock {
-        Clock::starting(Time(0), 10_000, START)
-    }
-
-    /// The answers to one who asks every second, with what the machine's clock is off by then,
-    /// as seconds since the start.
-    fn asked(clock: &Clock, offs_s: impl Iterator<Item = i64>) -> Vec<u64> {
-        let at = |(second, off_s): (u64, i64)| {
-            let wall = (START + 1_000 * second).saturating_add_signed(1_000 * off_s);
-            (clock.at(10_000 + 1_000 * second, wall).0 - START + 500) / 1_000
-        };
-        (1..).zip(offs_s).map(at).collect()
-    }
-
-    #[test]
-    fn a_step_of_the_machine_s_clock_ends_nothing_at_once() {
-        for off_s in [600, -600] {
-            let clock = clock();
-            // A second in the future or in the past does nothing to be seen.
-            assert_eq!(asked(&clock, [0, off_s, 0, 0].into_iter()), [1, 2, 3, 4]);
-        }
-        let years = 10 * 365 * 24 * 60 * 60;
-        let quiet = std::iter::repeat_n(0, 100_000);
-        let answers = asked(&clock(), quiet.chain([years, years, 0]));
-        assert_eq!(answers[99_999..], [100_000, 100_001, 100_002, 100_003]);
-    }
-
-    #[test]
-    fn a_step_that_stays_is_made_up_for_in_time() {
-        for (off_s, ten_minutes_later) in [(600, 602), (-600, 598)] {
-            let clock = clock();
-            let answers = asked(&clock, std::iter::repeat_n(off_s, 160_000));
-            assert_eq!(answers[599], ten_minutes_later);
-            assert!(answers.is_sorted());
-            assert_eq!(answers[159_999], 160_000_u64.saturating_add_signed(off_s));
-        }
-    }
-
-    #[test]
-    fn the_two_are_apart_from_a_step_until_they_agree() {
-        for off_s in [600, -600] {
-            let clock = clock();
-            let takes_s = steered_for(1_000 * off_s).as_secs() as usize;
-            assert_eq!(takes_s, 600 * 256);
-            let mut is_apart = Vec::new();
-            for second in 1..=takes_s + 300 {
-                let wall = START.saturating_add_signed(1_000 * (second as i64 + off_s));
-                clock.at(10_000 + 1_000 * second as u64, wall);
-                is_apart.push(clock.is_apart());
-            }
-            assert!(is_apart[..takes_s - 1_000].iter().all(|apart| *apart), "{off_s}");
-            assert!(!is_apart[takes_s + 299], "{off_s}");
-        }
-        let clock = clock();
-        asked(&clock, [30, 59, 0].into_iter());
-        assert!(!clock.is_apart(), "a minute is no step");
-        assert!(Clock::starting(Time(START + 61_000), 10_000, START).is_apart());
-        assert!(!Clock::starting(Time(START + 59_000), 10_000, START).is_apart());
-    }
-
-    #[test]
-    fn a_small_step_forward_is_taken_at_once() {
-        let clock = clock();
-        assert_eq!(clock.at(11_000, START + 1_900), Time(START + 1_900));
-        assert_eq!(clock.at(11_000, START + 1_000), Time(START + 1_900), "it never runs back");
-    }
-
-    #[test]
-    fn a_moment_prints_with_milliseconds() {
-        assert_eq!(rfc3339(Time(1_700_000_000_123)), "2023-11-14T22:13:20.123Z");
-        assert_eq!(rfc3339(Time(0)), "1970-01-01T00:00:00.000Z");
-        assert_eq!(rfc3339(Time(u64::MAX)), "9999-12-31T23:59:59.999Z");
-    }
 }

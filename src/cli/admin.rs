@@ -80,6 +80,9 @@ enum KeyAction {
         /// The data folder.
         #[arg(long, value_name = "DIR", requires = "admin", conflicts_with = "account")]
         data: Option<PathBuf>,
+        /// Accept what the machine's clock shows, as `nexnum serve --accept-clock` does.
+        #[arg(long, requires = "data")]
+        accept_clock: bool,
     },
     /// Revoke a key: requests with it are refused from then on.
     Revoke {
@@ -111,6 +114,22 @@ enum AttentionAction {
         #[arg(long, value_name = "ID")]
         order: Option<String>,
     },
+}
+
+/// The clock.
+#[derive(Debug, Args)]
+pub(super) struct ClockArgs {
+    #[command(flatten)]
+    server: Server,
+    #[command(subcommand)]
+    action: ClockAction,
+}
+
+#[derive(Debug, Subcommand)]
+enum ClockAction {
+    /// Accept what the machine's clock shows since it jumped: the ledger's time goes there at once, or
+    /// slowly if that is back.
+    Accept,
 }
 
 /// A deposit.
@@ -161,8 +180,10 @@ fn is_cut(answer: &Value) -> bool {
 pub(super) fn key(args: KeyArgs) -> Result<(), CliError> {
     let KeyArgs { server, action } = args;
     match action {
-        KeyAction::Create { data: Some(dir), .. } => {
-            let key = folder::issue_admin_key(&dir)?;
+        KeyAction::Create { data: Some(dir), accept_clock, .. } => {
+            let mut opened = folder::open(&dir, |_| {})?;
+            opened.accepts_clock = accept_clock;
+            let key = folder::issue_admin_key(opened)?;
             server.print(&json!({ "admin_key": key.reveal() }));
             Ok(())
         }
@@ -194,6 +215,19 @@ pub(super) fn attention(args: &AttentionArgs) -> Result<(), CliError> {
         note(format_args!("nexnum: {left_out} more are not shown"));
     } else if answer["rows"].as_array().is_some_and(Vec::is_empty) {
         note("nexnum: nothing needs attention");
+    }
+    Ok(())
+}
+
+pub(super) fn clock(args: &ClockArgs) -> Result<(), CliError> {
+    let ClockAction::Accept = args.action;
+    let answer = args.server.request(Method::POST, "clock/accept", None)?;
+    if args.server.json {
+        args.server.print(&answer);
+    } else if answer["accepted"].is_null() {
+        note("nexnum: the machine's clock has not jumped: there is nothing to accept");
+    } else {
+        args.server.print(&answer["accepted"]);
     }
     Ok(())
 }

@@ -63,6 +63,8 @@ enum Command {
     /// List what needs the operator's attention on a running server, and settle what has been
     /// dealt with.
     Attention(admin::AttentionArgs),
+    /// Accept what the machine's clock shows after it jumped.
+    Clock(admin::ClockArgs),
     /// Search a running server for countries and services, with their best price and stock.
     Search(search::Args),
     /// Try what NexNum reads in messages: find the codes in texts from standard input.
@@ -106,6 +108,7 @@ impl Command {
             Self::Provider(args) => provider::run(args),
             Self::Callback(args) => callback::run(args),
             Self::Attention(args) => admin::attention(&args),
+            Self::Clock(args) => admin::clock(&args),
             Self::Search(args) => search::run(&args),
             Self::Message(args) => message::run(&args),
             Self::Verify(args) => verify::run(&args),

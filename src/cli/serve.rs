@@ -27,6 +27,10 @@ pub struct ServeArgs {
     /// server would not start with it, 2 if it would start without a provider, which is named.
     #[arg(long)]
     pub check_config: bool,
+    /// Accept what the machine's clock shows: after more than 24 hours in which the server did not
+    /// run and the machine was booted, or after the clock jumped.
+    #[arg(long)]
+    pub accept_clock: bool,
 }
 
 /// Runs the server until it is stopped.
@@ -36,15 +40,16 @@ pub struct ServeArgs {
 pub fn run(args: &ServeArgs) -> Result<(), CliError> {
     let config = Config::load(&args.config)?;
     if args.check_config {
-        return check(&config);
+        return check(&config, args.accept_clock);
     }
-    block_on(serve(config))
+    block_on(serve(config, args.accept_clock))
 }
 
-async fn serve(config: Config) -> Result<(), CliError> {
+async fn serve(config: Config, accepts_clock: bool) -> Result<(), CliError> {
     // 1. The data folder, and the keys of the providers. A terminal may close from now on.
     outlive_hangups();
-    let opened = folder::open(&config.data_dir, |_| {})?;
+    let mut opened = folder::open(&config.data_dir, |_| {})?;
+    opened.accepts_clock = accepts_clock;
     let providers = setups(&config)?;
     // 2. The server, until a signal.
     let running = server::start(opened, &config, providers).await.map_err(not_started)?;
@@ -185,11 +190,14 @@ fn outlive_hangups() {
 }
 
 /// Prints the effective configuration and whether each key was found, then what is wrong.
-fn check(config: &Config) -> Result<(), CliError> {
+fn check(config: &Config, accepts_clock: bool) -> Result<(), CliError> {
     // 1. What `serve` would refuse.
     let setups = setups(config)?;
     server::check_addresses(config).map_err(not_started)?;
-    server::check_folder(config).map_err(|error| CliError::Refused(error.to_string()))?;
+    server::check_folder(config).map_err(CliError::refused)?;
+    if !accepts_clock {
+        server::check_clock(config).map_err(CliError::refused)?;
+    }
     // 2. The configuration as it holds.
     let has_key = |name: &String| {
         let of_it = |setup: &&ProviderSetup| setup.config.name == *name;

@@ -7,16 +7,16 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nexnum_engine::Engine;
 use nexnum_engine::catalog::Catalog;
-use nexnum_engine::command::{BeginEpoch, Command, IssueKey, OpenLedger};
+use nexnum_engine::command::{AcceptClock, BeginEpoch, Command, IssueKey, OpenLedger};
 use nexnum_engine::decide::RULES;
-use nexnum_engine::event::{CatalogVersion, Epoch, LedgerTerms};
+use nexnum_engine::event::{ClockJump, Epoch, LedgerTerms};
 use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::Seq;
 use nexnum_engine::limits::NAME_LEN_MAX;
-use nexnum_engine::reject::Reject;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 use nexnum_storage::history::{HistoryTables, Opening};
@@ -27,78 +27,16 @@ use nexnum_storage::{
 };
 
 use crate::clock::Clock;
-use crate::keys::{self, ApiKey, KeyKind, NoRandomness};
+use crate::keys::{self, ApiKey, KeyKind};
 use crate::market::replay::{Decoded, Replay};
+
+pub use super::boot_error::BootError;
 
 /// The configuration that `init` puts into a new folder.
 pub const CONFIG_TEMPLATE: &str = include_str!("config.template.toml");
 
 /// The currency of every ledger's money.
 const CURRENCY: [u8; 3] = *b"USD";
-
-/// Why a data folder was not made or opened.
-#[derive(Debug, thiserror::Error)]
-pub enum BootError {
-    /// There is no data folder here.
-    #[error("{} is not a data folder: run `nexnum init {}`", dir.display(), dir.display())]
-    NotInitialised {
-        /// Where.
-        dir: PathBuf,
-    },
-    /// `init` was asked for a folder with something in it.
-    #[error("{} is not empty: `init` makes a new folder and leaves others as they are", dir.display())]
-    NotEmpty {
-        /// Where.
-        dir: PathBuf,
-    },
-    /// The folder could not be made or read.
-    #[error("cannot use {}: {source}", path.display())]
-    Io {
-        /// What.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file in the folder is missing, damaged, in use, or failed.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    /// The engine refused what a start writes, or another key.
-    #[error("the ledger takes nothing: {}", .0.code())]
-    Rejected(Reject),
-    /// The ids of countries and services in the ledger are of a catalogue that this program does
-    /// not have.
-    #[error(
-        "the ledger was written by version {program} with {} countries and {} services, and this \
-         program does not have all of them: use that version, or a newer one",
-        known.countries,
-        known.services
-    )]
-    OtherCatalog {
-        /// Which rows it has.
-        known: CatalogVersion,
-        /// The version that wrote last.
-        program: Box<str>,
-    },
-    /// No key could be drawn.
-    #[error(transparent)]
-    NoRandomness(#[from] NoRandomness),
-}
-
-impl BootError {
-    /// Whether the folder is damaged, as opposed to not being one, in use or out of reach.
-    #[must_use]
-    pub fn is_damage(&self) -> bool {
-        match self {
-            Self::Storage(error) => error.is_damage(),
-            Self::NotInitialised { .. }
-            | Self::NotEmpty { .. }
-            | Self::Io { .. }
-            | Self::Rejected(_)
-            | Self::OtherCatalog { .. }
-            | Self::NoRandomness(_) => false,
-        }
-    }
-}
 
 /// What `init` made.
 #[derive(Debug)]
@@ -134,10 +72,12 @@ pub fn init_beside(dir: &Path, names: &[&str]) -> Result<Created, BootError> {
     })?;
     // 2. What the ledger is, and the first admin key's hash.
     let (mut ledger, mut engine) = (folder.open_ledger()?, Engine::default());
-    let at = Clock::default().now();
-    begin(&mut engine, &mut ledger, at)?;
+    let clock = Clock::open(dir, Time(0));
+    let at = clock.now();
+    begin(&mut engine, &mut ledger, at, None)?;
     let admin_key = issue(&mut engine, &mut ledger, at)?;
     folder.note(ledger.id(), ledger.last())?;
+    clock.keep();
     // 3. Last the configuration: a folder that was cut off before gets it with its next key.
     write_config(&folder)?;
     Ok(Created { id: ledger.id(), folder, admin_key })
@@ -147,9 +87,8 @@ pub fn init_beside(dir: &Path, names: &[&str]) -> Result<Created, BootError> {
 /// one is lost, or when `init` was cut short before the first.
 ///
 /// # Errors
-/// As [`open`]; or the failure.
-pub fn issue_admin_key(dir: &Path) -> Result<ApiKey, BootError> {
-    let mut opened = open(dir, |_| {})?;
+/// As [`begin_epoch`]; or the failure.
+pub fn issue_admin_key(mut opened: Opened) -> Result<ApiKey, BootError> {
     let unfinished = opened.ledger.last().seq == Seq(0);
     let at = begin_epoch(&mut opened)?;
     let admin_key = issue(&mut opened.engine, &mut opened.ledger, at)?;
@@ -164,12 +103,41 @@ pub fn issue_admin_key(dir: &Path) -> Result<ApiKey, BootError> {
 /// moment.
 ///
 /// # Errors
-/// The failure, or no random bytes for a ledger that is new.
+/// [`BootError::ClockGap`], with nothing written; the failure, or no random bytes for a ledger that
+/// is new.
 pub fn begin_epoch(opened: &mut Opened) -> Result<Time, BootError> {
-    let at = Clock::not_before(opened.last_at).now();
-    begin(&mut opened.engine, &mut opened.ledger, at)?;
+    let clock = &opened.clock;
+    clock.advance_to(opened.last_at);
+    let accepted = match (clock.gap(), opened.accepts_clock) {
+        (Some(gap), false) => return Err(BootError::ClockGap(gap)),
+        (None, false) => None,
+        (gap, true) => gap.or_else(|| clock.follow()),
+    };
+    if let Some(jump) = accepted {
+        // A clock that is ahead has been followed already where nothing else says the time.
+        let _followed = clock.accept(jump);
+    }
+    let at = clock.now();
+    begin(&mut opened.engine, &mut opened.ledger, at, accepted)?;
     opened.last_at = at;
+    clock.keep();
     Ok(at)
+}
+
+/// Whether a start would be refused for the machine's clock.
+///
+/// # Errors
+/// [`BootError::ClockGap`], or the ledger's end cannot be read.
+pub fn check_clock(folder: &Folder, reader: &Reader) -> Result<(), BootError> {
+    let last = reader.last()?.seq;
+    let mut last_at = Time(0);
+    for row in reader.read(last)? {
+        last_at = Decoded::from_row(&row?)?.last_at();
+    }
+    match Clock::open(folder.path(), last_at).gap() {
+        Some(gap) => Err(BootError::ClockGap(gap)),
+        None => Ok(()),
+    }
 }
 
 fn write_config(folder: &Folder) -> Result<(), BootError> {
@@ -281,8 +249,14 @@ fn issue(engine: &mut Engine, ledger: &mut RedbLedger, at: Time) -> Result<ApiKe
     Ok(key)
 }
 
-/// Says in the ledger that a writer begins, and what the ledger is if it is new.
-fn begin(engine: &mut Engine, ledger: &mut RedbLedger, at: Time) -> Result<(), BootError> {
+/// Says in the ledger that a writer begins, what the ledger is if it is new, and which jump of the
+/// clock the operator accepts.
+fn begin(
+    engine: &mut Engine,
+    ledger: &mut RedbLedger,
+    at: Time,
+    accepted: Option<ClockJump>,
+) -> Result<(), BootError> {
     let mut commands = Vec::new();
     if engine.state().ledger().is_none() {
         let terms = LedgerTerms { currency: CURRENCY, permutation: keys::random_bytes()? };
@@ -296,6 +270,7 @@ fn begin(engine: &mut Engine, ledger: &mut RedbLedger, at: Time) -> Result<(), B
         catalog: Catalog::load().version(u16::MAX, u16::MAX),
     };
     commands.push(BeginEpoch { epoch }.into());
+    commands.extend(accepted.map(|jump| AcceptClock { jump }.into()));
     write(engine, ledger, at, &commands)
 }
 
@@ -341,6 +316,10 @@ pub struct Opened {
     pub last_at: Time,
     /// The snapshot that was begun from; 0 without one.
     pub snapshot: Seq,
+    /// The time.
+    pub clock: Arc<Clock>,
+    /// Whether the operator accepts what the machine's clock shows, however far it is.
+    pub accepts_clock: bool,
 }
 
 /// How far a replay has come.
@@ -390,7 +369,10 @@ pub fn open(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Opened, Bo
     let history = open_history(&folder, &ledger)?;
     let last_at = replay.at();
     let engine = replay.into_engine();
-    Ok(Opened { folder, engine, ledger, reader, history, last_at, snapshot })
+    // 6. The time, from there on.
+    let clock = Arc::new(Clock::open(folder.path(), last_at));
+    let accepts_clock = false;
+    Ok(Opened { folder, engine, ledger, reader, history, last_at, snapshot, clock, accepts_clock })
 }
 
 /// Refuses a ledger whose ids of countries and services are not this program's.

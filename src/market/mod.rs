@@ -4,7 +4,9 @@
 //! alone. Everything that speaks of "the" ledger, time or stock takes a [`Market`].
 
 pub mod attempts;
+mod boot_error;
 pub mod change;
+mod clock_jumps;
 pub mod folder;
 pub mod grid_follower;
 pub mod history;

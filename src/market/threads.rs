@@ -21,7 +21,6 @@ use super::sequencer::{Sequencer, SequencerSetup};
 use super::snapshot::Snapshots;
 use super::{Market, Stopping};
 use crate::attention::Attention;
-use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::public_id::PublicIds;
 use crate::supervisor::Supervisor;
@@ -73,13 +72,13 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
     let (ids, read_model) = (public_ids(state), Arc::new(ReadModel::from_state(state)));
     let (grid_follower, claims) = GridFollower::from_state(catalog, state);
     let (attempts, ledger) = (Attempts::of(&opened.reader, state), opened.reader.clone());
-    let without_number = without_number(state);
-    let under_way = UnderWay { claims, without_number, attempts, ledger };
+    let under_way = UnderWay { claims, without_number: without_number(state), attempts, ledger };
     let grid = Arc::clone(grid_follower.grid());
     let search = Search::new(catalog, Arc::clone(&grid));
     // 2. The threads that decide and commit. The grid comes first: what the read model shows
     // can be bought.
-    let clock = Arc::new(Clock::not_before(opened.last_at));
+    let clock = opened.clock;
+    clock.advance_to(opened.last_at);
     let (archived, metrics) = (Arc::new(AtomicU64::new(0)), Metrics::default());
     let publish = {
         let read_model = Arc::clone(&read_model);

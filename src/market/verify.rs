@@ -63,6 +63,7 @@ impl From<BootError> for Finding {
             | BootError::Io { .. }
             | BootError::Rejected(_)
             | BootError::OtherCatalog { .. }
+            | BootError::ClockGap(_)
             | BootError::NoRandomness(_) => Self::Unreadable(error),
         }
     }

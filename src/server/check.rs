@@ -39,6 +39,20 @@ pub fn check_folder(config: &Config) -> Result<(), StartError> {
     }
 }
 
+/// Looks whether a start would be refused for the machine's clock. A server that runs on the folder
+/// follows the clock itself.
+///
+/// # Errors
+/// The clock is too far from the ledger's last event, or that cannot be read.
+pub fn check_clock(config: &Config) -> Result<(), StartError> {
+    let folder = Folder::at(&config.data_dir);
+    match folder::open_reader(&folder, &folder::manifest(&folder)?) {
+        Ok(reader) => Ok(folder::check_clock(&folder, &reader)?),
+        Err(StorageError::InUse { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// What is wrong with the providers of a configuration, in a line each.
 #[derive(Debug, Default)]
 pub struct ProviderProblems {

@@ -50,7 +50,7 @@ use crate::supply::Supply;
 use crate::supply::config::{OWN_PROVIDER, hook_path};
 use crate::worker::Workers;
 
-pub use check::{ProviderProblems, check_addresses, check_folder, provider_problems};
+pub use check::{ProviderProblems, check_addresses, check_clock, check_folder, provider_problems};
 use connect::Prepared;
 pub use connect::{ConnectError, ProviderSetup};
 use listener::ReportingListener;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::event::ProviderKind;
+use nexnum_engine::event::{ClockJump, ProviderKind};
 use nexnum_engine::ids::ProviderId;
 use nexnum_engine::limits::LAST_LOOK_MS;
 use nexnum_engine::order::Order;
@@ -15,7 +15,8 @@ use tokio::sync::watch;
 
 use super::pause::stopped_within;
 use crate::attention::{AttentionKind, AttentionSubject};
-use crate::clock;
+use crate::clock::{self, rfc3339};
+use crate::market::{Market, Refused};
 use crate::order::doubt::Unknown;
 use crate::order::{Orders, UNENDED};
 use crate::supervisor::Beat;
@@ -32,14 +33,13 @@ const DOUBT_MS: u64 = 30_000;
 /// Tells the operator while a purchase is in doubt for too long, activations have no provider, or
 /// the machine's clock is off.
 pub(super) async fn attend(orders: Arc<Orders>, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
-    let mut look = 0_u64;
+    let (mut look, mut unrecorded) = (0_u64, None);
     let (attention, clock) = (&orders.market.attention, &orders.market.clock);
     while !stopped_within(&mut stop, LOOK).await {
         beat.round();
         let old = old_doubts(orders.doubts.count(), clock.now());
         attention.report(AttentionKind::DoubtsOld, AttentionSubject::default(), old);
-        let apart = clock.is_apart().then(|| clock_text(clock.off_ms()));
-        attention.report(AttentionKind::ClockApart, AttentionSubject::default(), apart);
+        unrecorded = follow_clock(&orders.market, unrecorded).await;
         tell_left_unended(&orders);
         if look.is_multiple_of(LEFT_EVERY) {
             report_left(&orders).await;
@@ -51,11 +51,30 @@ pub(super) async fn attend(orders: Arc<Orders>, mut stop: watch::Receiver<bool>,
     keep(&orders).await;
 }
 
+/// Looks at the machine's clock: the ledger's time follows it, and a jump is told and recorded. Gives
+/// one that the engine had no room for.
+async fn follow_clock(market: &Market, unrecorded: Option<ClockJump>) -> Option<ClockJump> {
+    let unrecorded = market.clock.follow().or(unrecorded);
+    let apart = market.clock.jump().as_ref().map(clock_text);
+    market.attention.report(AttentionKind::ClockApart, AttentionSubject::default(), apart);
+    let jump = unrecorded?;
+    match market.record_clock_step(jump).await {
+        Ok(()) => None,
+        Err(Refused::Busy) => Some(jump),
+        Err(Refused::Stopped) => None,
+        Err(Refused::Rejected(reject)) => {
+            tracing::error!(code = reject.code(), "a jump of the clock was not recorded");
+            None
+        }
+    }
+}
+
 /// Has written into the data folder what a later start shows again, where that has changed.
 async fn keep(orders: &Arc<Orders>) {
     let orders = Arc::clone(orders);
     let keep = move || {
         orders.market.attention.keep();
+        orders.market.clock.keep();
         let now = orders.market.clock.now();
         orders.providers.list().iter().for_each(|connected| connected.keep(now));
     };
@@ -191,14 +210,19 @@ fn old_doubts(unknown: Unknown, now: Time) -> Option<String> {
     })
 }
 
-/// What there is to tell of a machine's clock that is off by so much.
-fn clock_text(off_ms: i64) -> String {
-    let way = if off_ms < 0 { "behind" } else { "ahead of" };
+/// What there is to tell of a machine's clock that jumped.
+fn clock_text(ClockJump { from, to }: &ClockJump) -> String {
+    let seconds = (from.0.abs_diff(to.0) + 500) / 1000;
+    let (way, then) = if to < from {
+        let minutes = clock::slewed_for(1000 * seconds as i64).as_secs().div_ceil(60);
+        ("behind", format!("time is slowed until the two agree in {minutes} minutes"))
+    } else {
+        ("ahead of", "time goes there at once, and what is due by then ends".to_owned())
+    };
     format!(
-        "the machine's clock is {} s {way} the market's: it was set, or was behind the ledger at the \
-         start; time goes on without the step, and the two agree in {} minutes",
-        off_ms.unsigned_abs() / 1000,
-        clock::steered_for(off_ms).as_secs().div_ceil(60)
+        "the machine's clock jumped: it shows {}, {seconds} s {way} the ledger's time, which does not \
+         follow it. Set it right; or accept it with `nexnum clock accept`: then {then}",
+        rfc3339(*to)
     )
 }
 
@@ -207,10 +231,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_is_off_is_told_with_the_time_until_it_agrees() {
-        let told = [600_000, -61_000].map(clock_text);
-        assert!(told[0].contains("600 s ahead of") && told[0].contains("in 2560 minutes"));
-        assert!(told[1].contains("61 s behind") && told[1].contains("in 261 minutes"));
+    fn a_clock_that_jumped_is_told_with_what_can_be_done() {
+        let told = |to| clock_text(&ClockJump { from: Time(700_000), to: Time(to) });
+        let (ahead, behind) = (told(1_300_000), told(100_000));
+        assert!(ahead.contains("600 s ahead of") && ahead.contains("at once"), "{ahead}");
+        assert!(behind.contains("600 s behind") && behind.contains("in 2560 minutes"), "{behind}");
+        assert!(ahead.contains("nexnum clock accept") && ahead.len() < 400, "{ahead}");
     }
 
     #[test]

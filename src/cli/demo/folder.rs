@@ -10,6 +10,7 @@ use nexnum_storage::Folder;
 
 use super::seed;
 use crate::cli::error::CliError;
+use crate::clock;
 use crate::keys::ApiKey;
 use crate::market::folder::{self, BootError};
 
@@ -65,7 +66,8 @@ fn make(dir: &Path) -> Result<ApiKey, CliError> {
 /// Removes the parts of a folder whose making was interrupted: no trade is in it yet.
 /// Other files stay, and the folder is not made then.
 fn clear(folder: &Folder) -> Result<(), CliError> {
-    for file in folder.files_of_init().into_iter().chain([folder::config_path(folder)]) {
+    let files = folder.files_of_init().into_iter().chain(clock::files(folder.path()));
+    for file in files.chain([folder::config_path(folder)]) {
         gone(fs::remove_file(file))?;
     }
     gone(fs::remove_dir(folder.snapshots()))

@@ -119,7 +119,9 @@ async fn demo(args: DemoArgs, form: Form) -> Result<(), CliError> {
     // 2. The data folder: a new one, or that of an earlier demo.
     let admin_key = folder::claim(&args.data)?;
     let fresh = admin_key.is_some();
-    let opened = open(&args.data, |_| {})?;
+    let mut opened = open(&args.data, |_| {})?;
+    // A demo is played days apart, and no business hangs on its time.
+    opened.accepts_clock = true;
     let reader = opened.reader.clone();
     let last = opened.engine.state().counters().order.0;
     // 3. The simulated providers, and the server connected to them.

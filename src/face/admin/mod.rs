@@ -1,10 +1,11 @@
-//! The operators' face: accounts, keys, deposits, own stock, providers, and what needs
-//! attention.
+//! The operators' face: accounts, keys, deposits, own stock, providers, what needs attention,
+//! the clock.
 
 mod accounts;
 mod attention;
 mod callback;
 mod callbacks;
+mod clock;
 mod keys;
 mod providers;
 mod state;
@@ -36,6 +37,7 @@ pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
         .detached(delete("/api/admin/callbacks/{id}", callbacks::DISCARD), callbacks::discard)
         .at_once(get("/api/admin/attention", attention::LIST), attention::list)
         .detached(post("/api/admin/attention/settle", attention::SETTLE), attention::settle)
+        .detached(post("/api/admin/clock/accept", clock::ACCEPT), clock::accept)
         .at_once(get("/api/admin/providers", providers::LIST), providers::list)
         .detached(post("/api/admin/providers/{name}/sync", providers::SYNC), providers::sync)
 }

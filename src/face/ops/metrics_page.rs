@@ -282,7 +282,7 @@ fn gauges(orders: &Orders) -> Vec<Gauge> {
         ),
         (
             "nexnum_clock_off_seconds",
-            "Seconds between the machine's clock and the market's, which is steered to it.",
+            "Seconds between the machine's clock and the ledger's time, which does not follow a jump.",
             orders.market.clock.off_ms().unsigned_abs() / 1000,
         ),
         ("nexnum_grid_offers", "Offers in the grid.", orders.market.grid.offers_len() as u64),

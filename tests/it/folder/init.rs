@@ -67,9 +67,9 @@ fn a_stopped_folder_gets_another_admin_key_whatever_became_of_the_first() {
     let folder = folder_with_trade(temp.path());
     let lost = Command::RevokeKey(RevokeKey { key: KeyId(1) });
     append(&mut opened(temp.path()), [lost]);
-    let key = folder::issue_admin_key(temp.path()).unwrap();
+    let key = folder::issue_admin_key(opened(temp.path())).unwrap();
     let open = opened(temp.path());
-    assert!(folder::issue_admin_key(temp.path()).is_err(), "a server has it open");
+    assert!(folder::open(temp.path(), |_| {}).is_err(), "a server has it open");
     let works = |key: &(_, &nexnum_engine::state::Key)| !key.1.revoked;
     let valid: Vec<_> = open.engine.state().keys().filter(works).collect();
     let [(_, admin)] = valid[..] else { panic!("{valid:?}") };
@@ -85,7 +85,7 @@ fn an_init_that_was_cut_short_before_its_key_is_finished_by_issuing_one() {
     let temp = tempfile::tempdir().unwrap();
     let folder = Folder::at(temp.path());
     folder.init(None).unwrap();
-    let key = folder::issue_admin_key(temp.path()).unwrap();
+    let key = folder::issue_admin_key(opened(temp.path())).unwrap();
     let open = opened(temp.path());
     let hashes: Vec<_> = open.engine.state().keys().map(|(_, key)| key.hash).collect();
     assert_eq!(hashes, [key.sha256()]);

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod check_config;
+mod clock;
 mod damage;
 mod init;
 mod snapshots;

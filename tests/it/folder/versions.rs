@@ -77,7 +77,7 @@ fn records_that_are_not_what_their_row_has_the_root_of_are_found_by_verify() {
 fn each_writer_says_which_program_it_is_and_another_catalogue_is_refused() {
     let temp = tempfile::tempdir().unwrap();
     let folder = folder_with_trade(temp.path());
-    folder::issue_admin_key(temp.path()).unwrap();
+    folder::issue_admin_key(opened(temp.path())).unwrap();
     let mut live = opened(temp.path());
     let state = live.engine.state();
     let last = state.epoch().cloned().unwrap();

@@ -112,7 +112,7 @@ async fn a_clock_that_is_behind_the_ledger_is_told() {
         assert!(Instant::now() < deadline, "it is not told");
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
-    assert!(row.text.contains("behind the market's"), "{row:?}");
+    assert!(row.text.contains("behind the ledger's time"), "{row:?}");
     assert!(row.since >= at, "time went on from there: {row:?}");
     let off_s = orders.market.clock.off_ms() / 1000;
     assert!((-600..-500).contains(&off_s), "{off_s}");

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use nexnum::clock::Clock;
 use nexnum::keys::{self, KeyKind};
 use nexnum::market::folder;
 use nexnum::market::replay::Decoded;
@@ -19,6 +20,7 @@ use tempfile::TempDir;
 use super::described;
 use crate::rig::client::client;
 use crate::rig::server::{self, config, provider};
+use crate::rig::set_clock::SetClock;
 
 /// A server under test.
 pub(crate) struct Market {
@@ -123,6 +125,29 @@ impl Market {
         };
         let running = server::start(&config(&dir), providers).await;
         let admin = Client::new(&running, &admin_key);
+        Self { running, admin, folder }
+    }
+
+    /// A market on a machine whose wall clock is set.
+    pub(crate) async fn with_clock(shown: &SetClock) -> Self {
+        let folder = Arc::new(TempDir::new().unwrap());
+        let admin_key = folder::init(&folder.path().join("market")).unwrap().admin_key;
+        Self::start_by(shown, folder, admin_key.reveal()).await
+    }
+
+    /// The same machine after a clean stop.
+    pub(crate) async fn restart_with_clock(self, shown: &SetClock) -> Self {
+        self.running.stop().await.unwrap();
+        Self::start_by(shown, self.folder, &self.admin.key).await
+    }
+
+    async fn start_by(shown: &SetClock, folder: Arc<TempDir>, admin_key: &str) -> Self {
+        let config = config(&folder.path().join("market"));
+        let mut opened = folder::open(&config.data_dir, |_| {}).unwrap();
+        let source = Box::new(shown.clone());
+        opened.clock = Arc::new(Clock::open_over(source, &config.data_dir, opened.last_at));
+        let running = nexnum::server::start(opened, &config, Vec::new()).await.unwrap();
+        let admin = Client::new(&running, admin_key);
         Self { running, admin, folder }
     }
 

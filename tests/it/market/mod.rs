@@ -3,6 +3,7 @@
 mod api;
 mod attention;
 mod bad_input;
+mod clock;
 mod command_line;
 mod described;
 mod description;

@@ -358,6 +358,7 @@ impl Tour {
             self.post("/api/admin/attention/settle", body).await;
         }
         self.post("/api/admin/providers/own/sync", json!({})).await;
+        self.post("/api/admin/clock/accept", json!({})).await;
         let new = |more: Value| {
             let mut new = json!({
                 "country": "ID", "service": "tg", "price": "0.3", "numbers": ["+62820000000"],

@@ -28,6 +28,7 @@ const ROUTES: &[(&str, Who)] = &[
     ("POST /api/admin/callback/rotate", Who::Operator),
     ("GET /api/admin/callbacks", Who::Operator),
     ("POST /api/admin/callbacks/{id}/process", Who::Operator),
+    ("POST /api/admin/clock/accept", Who::Operator),
     ("GET /api/admin/providers", Who::Operator),
     ("POST /api/admin/providers/{name}/sync", Who::Operator),
     ("POST /api/admin/stock", Who::Operator),

@@ -10,3 +10,4 @@ pub(crate) mod machine;
 pub(crate) mod process;
 pub(crate) mod sandbox;
 pub(crate) mod server;
+pub(crate) mod set_clock;

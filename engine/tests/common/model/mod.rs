@@ -15,9 +15,9 @@ use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::command::{
     AcceptClock, AssignNumber, BeginEpoch, Cancel, ClearDoubt, Command, Deposit, DoubtOrder,
-    Expire, FailOrder, Finish, IngestMessage, IssueKey, ListOffers, LoadStock, NameCarrier,
-    NextAttempt, OpenLedger, PlaceOrder, Placed, PriceOffers, RecordClockStep, RecoverLoss,
-    RegisterProvider, Reply, RequestAnother, RevokeKey,
+    Expire, FailOrder, Finish, IngestMessage, ListOffers, LoadStock, NameCarrier, NextAttempt,
+    OpenLedger, PlaceOrder, Placed, PriceOffers, RecordClockStep, RecoverLoss, RegisterProvider,
+    Reply, RequestAnother, RevokeKey,
 };
 use nexnum_engine::event::{Idempotency, LedgerTerms, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId, Product, ProviderId};
@@ -201,9 +201,7 @@ impl Model {
             Command::RecordClockStep(RecordClockStep { jump })
             | Command::AcceptClock(AcceptClock { jump }) => self.note_clock(*jump),
             Command::OpenAccount(new) => self.open(&new.name, new.credit_limit),
-            Command::IssueKey(IssueKey { account, hash, prefix }) => {
-                self.issue_key(*account, *hash, prefix)
-            }
+            Command::IssueKey(key) => self.issue_key(key.account, key.hash, &key.prefix),
             Command::RevokeKey(RevokeKey { key }) => self.revoke_key(*key),
             Command::Deposit(Deposit { account, amount, reference }) => {
                 self.deposit(*account, *amount, *reference)

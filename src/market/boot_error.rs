@@ -1,0 +1,91 @@
+//! Why a data folder was not made or opened.
+
+use std::io;
+use std::path::PathBuf;
+
+use nexnum_engine::event::{CatalogVersion, ClockJump};
+use nexnum_engine::reject::Reject;
+use nexnum_storage::StorageError;
+
+use crate::clock::rfc3339;
+use crate::keys::NoRandomness;
+
+/// Why a data folder was not made or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// There is no data folder here.
+    #[error("{} is not a data folder: run `nexnum init {}`", dir.display(), dir.display())]
+    NotInitialised {
+        /// Where.
+        dir: PathBuf,
+    },
+    /// `init` was asked for a folder with something in it.
+    #[error("{} is not empty: `init` makes a new folder and leaves others as they are", dir.display())]
+    NotEmpty {
+        /// Where.
+        dir: PathBuf,
+    },
+    /// The folder could not be made or read.
+    #[error("cannot use {}: {source}", path.display())]
+    Io {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file in the folder is missing, damaged, in use, or failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The engine refused what a start writes, or another key.
+    #[error("the ledger takes nothing: {}", .0.code())]
+    Rejected(Reject),
+    /// The ids of countries and services in the ledger are of a catalogue that this program does
+    /// not have.
+    #[error(
+        "the ledger was written by version {program} with {} countries and {} services, and this \
+         program does not have all of them: use that version, or a newer one",
+        known.countries,
+        known.services
+    )]
+    OtherCatalog {
+        /// Which rows it has.
+        known: CatalogVersion,
+        /// The version that wrote last.
+        program: Box<str>,
+    },
+    /// The machine's clock is too far from the ledger's last event to be believed by itself.
+    #[error("{}", gap_text(.0))]
+    ClockGap(ClockJump),
+    /// No key could be drawn.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+}
+
+impl BootError {
+    /// Whether the folder is damaged, as opposed to not being one, in use or out of reach.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Storage(error) => error.is_damage(),
+            Self::NotInitialised { .. }
+            | Self::NotEmpty { .. }
+            | Self::Io { .. }
+            | Self::Rejected(_)
+            | Self::OtherCatalog { .. }
+            | Self::ClockGap(_)
+            | Self::NoRandomness(_) => false,
+        }
+    }
+}
+
+fn gap_text(ClockJump { from, to }: &ClockJump) -> String {
+    let way = if to < from { "before" } else { "after" };
+    let hours = from.0.abs_diff(to.0) / (60 * 60 * 1000);
+    format!(
+        "the machine's clock shows {}, {hours} hours {way} the ledger's last event at {}: more than 24 \
+         hours are not believed of the clock alone, and the file CLOCK is not of this boot of the \
+         machine. Set the clock right, or, if it is right, start once with `--accept-clock`",
+        rfc3339(*to),
+        rfc3339(*from)
+    )
+}
