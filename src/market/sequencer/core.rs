@@ -44,7 +44,14 @@ const ROW_LEN_MAX: usize = 32;
 const COMMAND_LEN_MAX: usize =
     ROWS_MAX * ROW_LEN_MAX + (3 * PULSE_MAX + 2) * EVENT_LEN_MAX + HEAD_LEN_MAX;
 
-const _: () = assert!(BATCH_LEN_MAX + COMMAND_LEN_MAX <= PAYLOAD_LEN_MAX);
+/// Events of pulses at which a batch takes no more of those: what time brings has this share
+/// beside the commands', so that it waits for none of them, nor they for it. The next batch goes on.
+pub const PULSED_MAX: usize = BATCH_MAX / 4;
+
+const _: () = assert!(
+    BATCH_LEN_MAX + PULSED_MAX * (EVENT_LEN_MAX + HEAD_LEN_MAX) + 2 * COMMAND_LEN_MAX
+        <= PAYLOAD_LEN_MAX
+);
 const _: () = assert!(COMMAND_LEN_MAX >= EVENT_LEN_MAX + TEXT_LEN_MAX + 2 * NAME_LEN_MAX);
 
 /// An accepted command's answer, given once its events are durable and published.
@@ -87,8 +94,10 @@ pub struct Core {
     /// When the last command was decided.
     at: Time,
     groups: Groups,
-    /// The longest that the open batch's records are in the ledger.
+    /// The longest that what the open batch's commands brought is in the ledger.
     len_max: usize,
+    /// The events that its pulses brought.
+    pulsed: usize,
     answers: Vec<(oneshot::Sender<Answer>, Answer)>,
 }
 
@@ -97,7 +106,7 @@ impl Core {
     #[must_use]
     pub const fn new(engine: Engine) -> Self {
         let groups = Groups::new();
-        Self { engine, at: Time(0), groups, len_max: 0, answers: Vec::new() }
+        Self { engine, at: Time(0), groups, len_max: 0, pulsed: 0, answers: Vec::new() }
     }
 
     /// What the engine knows, ahead of the disk: not for readers.
@@ -106,25 +115,34 @@ impl Core {
         self.engine.state()
     }
 
-    /// Commands answered in the open batch.
+    /// Whether the open batch has anything to be sealed for.
     #[must_use]
-    pub fn open_len(&self) -> usize {
-        self.answers.len().max(self.groups.events().len())
+    pub fn is_begun(&self) -> bool {
+        !self.answers.is_empty() || !self.groups.is_empty()
     }
 
     /// Whether the open batch has to be sealed before the next command.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.open_len() >= BATCH_MAX || self.len_max >= BATCH_LEN_MAX
+        let brought = self.groups.events().len() - self.pulsed;
+        self.answers.len().max(brought) >= BATCH_MAX || self.len_max >= BATCH_LEN_MAX
+    }
+
+    /// Whether the open batch takes another pulse, full or not.
+    #[must_use]
+    pub const fn takes_pulses(&self) -> bool {
+        self.pulsed < PULSED_MAX
     }
 
     /// Executes a command. It is decided at `now`, or with the one before if that is later.
     ///
     /// # Panics
-    /// If the batch is full: its row would outgrow the ledger's bound.
+    /// If the batch is full, or of a pulse if it takes none: its row would outgrow the ledger's bound.
     pub fn execute(&mut self, now: Time, envelope: Envelope) {
-        assert!(!self.is_full(), "a full batch is sealed before the next command");
         let Envelope { origin, command, claim, answer_to } = envelope;
+        let is_pulse = matches!(command, Command::Pulse(_));
+        let has_room = if is_pulse { self.takes_pulses() } else { !self.is_full() };
+        assert!(has_room, "a full batch is sealed before the next command");
         self.at = self.at.max(now);
         let before = self.groups.events().len();
         let head = Head { at: self.at, origin };
@@ -133,7 +151,11 @@ impl Core {
         let head_len = if brought.is_empty() { 0 } else { HEAD_LEN_MAX };
         let grown = head_len + brought.iter().map(len_max).sum::<usize>();
         debug_assert!(grown <= COMMAND_LEN_MAX, "{grown} bytes of one command");
-        self.len_max += grown;
+        if is_pulse {
+            self.pulsed += brought.len();
+        } else {
+            self.len_max += grown;
+        }
         let answer = decided.map(|reply| Accepted { reply, claim: settle(reply, claim) });
         if let Some(sender) = answer_to {
             self.answers.push((sender, answer));
@@ -143,7 +165,7 @@ impl Core {
     /// Closes the open batch.
     pub fn seal(&mut self) -> Sealed {
         let groups = std::mem::take(&mut self.groups);
-        self.len_max = 0;
+        (self.len_max, self.pulsed) = (0, 0);
         let change = (!groups.is_empty()).then(|| self.change(groups));
         Sealed { change, answers: std::mem::take(&mut self.answers) }
     }

@@ -44,6 +44,9 @@ const START_LOOK_MS: u64 = 30_000;
 const START_LOOK_MAX_MS: u64 = 120_000;
 /// Between two pulses in that time: one may find nothing but what waits for its last look.
 const START_PULSE_MS: u64 = 250;
+/// Between two pulses else: with a million open activations one falls due each millisecond, and one
+/// event each is too little for a batch, and for waking up while the disk is busy.
+const PULSE_MS: u64 = 5;
 /// Longest sleep of the committing thread, so that its age tells a hanging disk from rest.
 const COMMIT_IDLE_MAX: Duration = Duration::from_secs(1);
 
@@ -275,9 +278,10 @@ impl Loop {
     fn run(mut self, beat: &Beat) {
         loop {
             beat.round();
-            self.take_waiting();
+            // First, so that a batch that commands fill has what is due too.
             self.pulse();
-            if self.core.open_len() > 0 && self.disk_free {
+            self.take_waiting();
+            if self.core.is_begun() && self.disk_free {
                 if self.seals.send(self.core.seal()).is_err() {
                     return;
                 }
@@ -305,11 +309,10 @@ impl Loop {
     fn pulse(&mut self) {
         let (now, archived) = (self.clock.now(), self.archived());
         let due = self.next_pulse(archived).is_some_and(|due| due <= now);
-        if due && !self.core.is_full() {
+        if due && self.core.takes_pulses() {
             let unasked = unasked_before(self.started, now);
-            if unasked > Time(0) {
-                self.pulse_from = now.plus_ms(START_PULSE_MS);
-            }
+            let pause_ms = if unasked > Time(0) { START_PULSE_MS } else { PULSE_MS };
+            self.pulse_from = now.plus_ms(pause_ms);
             let command = Command::Pulse(Pulse { archived, unasked });
             let origin = Origin::SYSTEM;
             self.core.execute(now, Envelope { origin, command, claim: None, answer_to: None });
@@ -344,7 +347,11 @@ impl Loop {
         true
     }
 
+    /// Until the next pulse; where the batch takes none, the disk is waited for.
     fn timeout(&self) -> Duration {
+        if !self.core.takes_pulses() {
+            return IDLE_MAX;
+        }
         let due = self.next_pulse(self.archived());
         let Some(due) = due else { return IDLE_MAX };
         Duration::from_millis(due.ms_since(self.clock.now())).min(IDLE_MAX)
@@ -352,7 +359,7 @@ impl Loop {
 
     /// Hands over the last batch; the committing thread ends after it.
     fn finish(mut self) {
-        if self.core.open_len() > 0 {
+        if self.core.is_begun() {
             // If the other side is gone, its failure has been reported there.
             let _gone = self.seals.send(self.core.seal());
         }

@@ -1,5 +1,7 @@
 //! The two threads against a ledger that can be held back.
 
+mod deadlines;
+
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
