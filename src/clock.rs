@@ -23,9 +23,9 @@ pub use self::source::{TimeSource, monotonic_ns, wall};
 /// it. A leap second and the steps by which clocks are kept right are less.
 const JUMP_MS: u64 = 2_000;
 /// The slew: of so many milliseconds one is added or left out until the two agree, some 3,900 in a
-/// million. It is little enough that what is dated within an order's time to buy is off by less than
-/// a second, and enough that two seconds are made up for within nine minutes and an accepted step
-/// back of an hour within eleven days; at the 500 in a million of NTP that would be 83 days.
+/// million. It is little enough that what is dated within an order's time to buy is off by less
+/// than a second, and enough that two seconds are made up for within nine minutes and an accepted
+/// step back of an hour within eleven days; at the 500 in a million of NTP that would be 83 days.
 const SLEW: u64 = 256;
 const _: () = assert!(BUY_TIME_MS / SLEW < 1_000);
 /// Time beyond this since the last look at the wall clock, as of a suspend, allows no more slew.
@@ -53,8 +53,10 @@ pub struct Clock {
     /// The latest answer.
     latest_ms: AtomicU64,
     course: Mutex<Course>,
-    /// How far the wall clock was from the ledger's last event at the start, if it alone says so and
-    /// that is too far to be believed.
+    /// What the file keeps. It is locked while the file is written, so that no older one comes last.
+    kept: Mutex<Option<(i64, i64)>>,
+    /// How far the wall clock was from the ledger's last event at the start, if it alone says so
+    /// and that is too far to be believed.
     gap: Option<ClockJump>,
 }
 
@@ -63,12 +65,10 @@ pub struct Clock {
 struct Course {
     /// When it was last steered, by the boot's clock.
     steered_ms: u64,
-    /// What is left of an accepted step back, zero or negative: so far the wall clock may be behind.
+    /// What is left of an accepted step back, zero or negative: the wall clock may be so far behind.
     rest_ms: i64,
     /// How far the wall clock is off since it jumped.
     jump_ms: Option<i64>,
-    /// What the file keeps.
-    kept: Option<(i64, i64)>,
 }
 
 impl Default for Clock {
@@ -114,9 +114,9 @@ impl Clock {
             None => (wall_ms, gap(floor, Time(reading.wall_ms))),
         };
         let ahead_ms = began_ms.max(floor_ms);
-        // It was accepted that the wall clock is behind by the rest: by no more, unless that is told.
+        // It was accepted that the wall clock is behind by the rest; more than that is a jump.
         let rest_ms = wall_ms.saturating_sub(ahead_ms).max(rest_ms).min(0);
-        let course = Course { steered_ms: reading.boot_ms, rest_ms, jump_ms: None, kept: None };
+        let course = Course { steered_ms: reading.boot_ms, rest_ms, jump_ms: None };
         Self {
             source,
             boot_id,
@@ -124,6 +124,7 @@ impl Clock {
             ahead_ms: AtomicI64::new(ahead_ms),
             latest_ms: AtomicU64::new(0),
             course: Mutex::new(course),
+            kept: Mutex::default(),
             gap,
         }
     }
@@ -181,15 +182,16 @@ impl Clock {
         Some(jump(&Reading::of(&*self.source), self.ahead_ms.load(Ordering::Relaxed)))
     }
 
-    /// Why a start has to be accepted before it writes: the ledger's last event, and the wall clock,
-    /// which is more than a day from it and has nothing to confirm it.
+    /// Why a start has to be accepted before it writes: from the ledger's last event to the wall
+    /// clock, which is more than a day away and has nothing to confirm it.
     #[must_use]
     pub const fn gap(&self) -> Option<ClockJump> {
         self.gap
     }
 
-    /// Follows the wall clock after a jump that was accepted: at once if it is ahead, by the slew if it is
-    /// behind, since time does not run back. False if it is elsewhere by now, and nothing was done.
+    /// Follows the wall clock after a jump that was accepted: at once if it is ahead, by the slew if
+    /// it is behind, since time does not run back. False if it is elsewhere by now, and nothing was
+    /// done.
     pub fn accept(&self, accepted: ClockJump) -> bool {
         let reading = Reading::of(&*self.source);
         let mut course = self.course.lock();
@@ -204,25 +206,23 @@ impl Clock {
         true
     }
 
-    /// Has the data folder keep how this time stands to the boot's, where that has changed. It waits
-    /// for the disk.
+    /// Has the data folder keep how this time stands to the boot's, where that has changed. It
+    /// waits for the disk.
     pub fn keep(&self) {
         let (Some(folder), Some(boot_id)) = (&self.folder, &self.boot_id) else { return };
-        let (ahead_ms, rest_ms) = {
-            let mut course = self.course.lock();
-            let now = (self.ahead_ms.load(Ordering::Relaxed), course.rest_ms);
-            let is_near = |kept: (i64, i64)| {
-                kept.0.abs_diff(now.0).max(kept.1.abs_diff(now.1)) <= KEPT_WITHIN_MS
-            };
-            if course.kept.is_some_and(is_near) {
-                return;
-            }
-            course.kept = Some(now);
-            now
+        let mut kept = self.kept.lock();
+        let rest_ms = self.course.lock().rest_ms;
+        let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
+        let is_near = |kept: (i64, i64)| {
+            kept.0.abs_diff(ahead_ms).max(kept.1.abs_diff(rest_ms)) <= KEPT_WITHIN_MS
         };
+        if kept.is_some_and(is_near) {
+            return;
+        }
         let boot_ms = self.source.boot_ms();
         let at = Time(boot_ms.saturating_add_signed(ahead_ms));
         Anchor { boot_id: boot_id.clone(), boot_ms, at, rest_ms }.write(folder);
+        *kept = Some((ahead_ms, rest_ms));
     }
 
     /// How far the machine's clock is ahead of this one, or behind it where that is negative.
@@ -233,8 +233,8 @@ impl Clock {
     }
 }
 
-/// How far the wall clock is from a ledger's last event, if that is too far to be believed. A ledger
-/// without events has no last one.
+/// How far the wall clock is from a ledger's last event, if that is too far to be believed. A
+/// ledger without events has no last one.
 fn gap(last_at: Time, wall: Time) -> Option<ClockJump> {
     let is_wide = last_at.0 > 0 && last_at.0.abs_diff(wall.0) > GAP_MAX_MS;
     is_wide.then_some(ClockJump { from: last_at, to: wall })

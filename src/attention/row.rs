@@ -138,8 +138,8 @@ kinds! {
     AcceptFailed "accept_failed" UntilCleared
     /// A snapshot could not be written: the next start takes longer.
     SnapshotFailed "snapshot_failed" UntilCleared
-    /// The machine's clock jumped, or was behind the ledger at the start: time does not follow it until it
-    /// comes back or `POST /api/admin/clock/accept` accepts it.
+    /// The machine's clock jumped, or was behind the ledger at the start: time does not follow it
+    /// until it comes back or `POST /api/admin/clock/accept` accepts it.
     ClockApart "clock_apart" UntilCleared
     /// The history cannot be written.
     HistoryFailed "history_failed" UntilCleared

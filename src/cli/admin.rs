@@ -127,8 +127,8 @@ pub(super) struct ClockArgs {
 
 #[derive(Debug, Subcommand)]
 enum ClockAction {
-    /// Accept what the machine's clock shows since it jumped: the ledger's time goes there at once, or
-    /// slowly if that is back.
+    /// Accept what the machine's clock shows since it jumped: the ledger's time goes there at once,
+    /// or slowly if that is back.
     Accept,
 }
 

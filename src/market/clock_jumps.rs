@@ -18,8 +18,8 @@ impl Market {
         self.execute(Actor::System, RecordClockStep { jump }).await.map(drop)
     }
 
-    /// Accepts what the machine's clock shows since it jumped: recorded first, then followed. `None`
-    /// if the two agree, or the clock jumped again meanwhile, which is another jump.
+    /// Accepts what the machine's clock shows since it jumped: recorded first, then followed.
+    /// `None` if the two agree, or the clock jumped again meanwhile, which is another jump.
     ///
     /// # Errors
     /// Why the engine did not take it; time goes on as before then.

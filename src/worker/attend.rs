@@ -51,8 +51,8 @@ pub(super) async fn attend(orders: Arc<Orders>, mut stop: watch::Receiver<bool>,
     keep(&orders).await;
 }
 
-/// Looks at the machine's clock: the ledger's time follows it, and a jump is told and recorded. Gives
-/// one that the engine had no room for.
+/// Looks at the machine's clock: the ledger's time follows it, and a jump is told and recorded.
+/// Gives one that the engine had no room for.
 async fn follow_clock(market: &Market, unrecorded: Option<ClockJump>) -> Option<ClockJump> {
     let unrecorded = market.clock.follow().or(unrecorded);
     let apart = market.clock.jump().as_ref().map(clock_text);

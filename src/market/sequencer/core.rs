@@ -44,8 +44,8 @@ const ROW_LEN_MAX: usize = 32;
 const COMMAND_LEN_MAX: usize =
     ROWS_MAX * ROW_LEN_MAX + (3 * PULSE_MAX + 2) * EVENT_LEN_MAX + HEAD_LEN_MAX;
 
-/// Events of pulses at which a batch takes no more of those: what time brings has this share
-/// beside the commands', so that it waits for none of them, nor they for it. The next batch goes on.
+/// Events of pulses at which a batch takes no more of those: what time brings has this share beside
+/// the commands', so that it waits for none of them, nor they for it. The next batch goes on.
 pub const PULSED_MAX: usize = BATCH_MAX / 4;
 
 const _: () = assert!(
@@ -137,7 +137,8 @@ impl Core {
     /// Executes a command. It is decided at `now`, or with the one before if that is later.
     ///
     /// # Panics
-    /// If the batch is full, or of a pulse if it takes none: its row would outgrow the ledger's bound.
+    /// If the batch is full, or takes no pulse and this is one: its row would outgrow the ledger's
+    /// bound.
     pub fn execute(&mut self, now: Time, envelope: Envelope) {
         let Envelope { origin, command, claim, answer_to } = envelope;
         let is_pulse = matches!(command, Command::Pulse(_));
