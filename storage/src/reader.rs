@@ -4,7 +4,9 @@
 //! first that cannot be vouched for comes out as an error with its sequence number,
 //! and nothing after it. What the payload means is left to the record codec.
 
+use std::collections::VecDeque;
 use std::fmt;
+use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,6 +24,11 @@ use crate::position::Position;
 /// Reports of [`Reader::verify`] come every so many rows: often enough for a bar,
 /// rare enough to cost nothing.
 const REPORT_ROWS: u64 = 256;
+
+/// Rows of one view of the database, and bytes of their payloads. A view holds back every page
+/// that is freed while it lives, so that the file grows with each commit: it has to be short.
+const AHEAD_ROWS_MAX: usize = 64;
+const AHEAD_BYTES_MAX: usize = 1 << 20;
 
 /// A row with its payload, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,7 +187,7 @@ impl Reader {
         Ok(row.filter(|row| row.header.last() == seq).map(|row| row.hash))
     }
 
-    /// The rows from the one that holds `from` on, as they are now. The first may
+    /// The rows from the one that holds `from` on, up to the end as it is now. The first may
     /// begin before `from`; there are none if `from` is after the end.
     ///
     /// # Errors
@@ -188,17 +195,21 @@ impl Reader {
     pub fn read(&self, from: Seq) -> Result<Rows, StorageError> {
         guarded(self.source.place(), || {
             let table = self.table()?;
-            let start = key_at_or_before(&table, from).map_err(|e| self.failed(e))?.unwrap_or(1);
-            let before = key_at_or_before(&table, Seq(start - 1)).map_err(|e| self.failed(e))?;
+            let key = |seq| key_at_or_before(&table, seq).map_err(|e| self.failed(e));
+            let start = key(from)?.unwrap_or(1);
             // The row before is read too, for the hash that the first row has to carry.
+            let before = key(Seq(start - 1))?;
             Ok(Rows {
-                range: table.range(before.unwrap_or(0)..).map_err(|e| self.failed(e))?,
+                reader: self.clone(),
                 from,
+                lower: Bound::Included(before.unwrap_or(0)),
+                last: key(Seq(u64::MAX))?,
                 next: Seq(before.unwrap_or(1)),
                 prev: before.is_none().then(|| self.id.genesis()),
                 epoch: 0,
-                reader: self.clone(),
-                done: false,
+                ahead: VecDeque::new(),
+                ahead_max: 1,
+                failed: None,
             })
         })
     }
@@ -295,46 +306,88 @@ fn owned(key: Seq, bytes: &[u8]) -> Result<LedgerRow, StorageError> {
     Ok(LedgerRow { header, hash: header.hash(), payload: payload.map(<[u8]>::to_vec) })
 }
 
-/// Checked rows in order, from [`Reader::read`]. Ends after the first error.
+/// Checked rows in order, from [`Reader::read`]. Ends after the first error. Some are read ahead
+/// at a time, so that between two calls no view of the database is held.
 pub struct Rows {
-    range: redb::Range<'static, u64, &'static [u8]>,
+    reader: Reader,
     /// Rows that end before this are checked and passed over.
     from: Seq,
+    /// Where the next rows are read from.
+    lower: Bound<u64>,
+    /// The key of the last row; `None` where there is none, or all were read.
+    last: Option<u64>,
     next: Seq,
     /// The hash that the next row must carry; `None` before the first row of a read
     /// from the middle, which has nothing to be compared with.
     prev: Option<Hash>,
     epoch: u64,
-    /// Keeps the database open.
-    reader: Reader,
-    done: bool,
+    ahead: VecDeque<LedgerRow>,
+    /// How many rows are read next: few at first, since some callers want one.
+    ahead_max: usize,
+    /// What comes after those read ahead.
+    failed: Option<StorageError>,
 }
 
 impl fmt::Debug for Rows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rows").field("next", &self.next).field("done", &self.done).finish()
+        f.debug_struct("Rows").field("next", &self.next).field("last", &self.last).finish()
     }
 }
 
 impl Rows {
     /// Damage that redb itself stumbles over is named by the row that was to come.
-    fn advance_guarded(&mut self) -> Result<Option<LedgerRow>, StorageError> {
-        let (reader, at) = (self.reader.clone(), self.next);
-        guarded(reader.source.place(), || self.advance()).map_err(|error| match error {
-            StorageError::DamagedFile { reason, .. } => StorageError::damaged(at, reason),
-            other => other,
-        })
+    fn read_ahead(&mut self) {
+        let reader = self.reader.clone();
+        let read = guarded(reader.source.place(), || self.read_some());
+        if let Err(error) = read {
+            self.last = None;
+            self.failed = Some(match error {
+                StorageError::DamagedFile { reason, .. } => {
+                    StorageError::damaged(self.next, reason)
+                }
+                other => other,
+            });
+        }
     }
 
-    fn advance(&mut self) -> Result<Option<LedgerRow>, StorageError> {
-        let Some(entry) = self.range.next() else { return Ok(None) };
-        let (key, value) = entry.map_err(|e| self.reader.failed(e))?;
-        let key = Seq(key.value());
+    fn read_some(&mut self) -> Result<(), StorageError> {
+        let Some(last) = self.last else { return Ok(()) };
+        self.ahead_max = (2 * self.ahead_max).min(AHEAD_ROWS_MAX);
+        let table = self.reader.table()?;
+        let range = table.range::<u64>((self.lower, Bound::Included(last)));
+        let mut bytes = 0;
+        for entry in range.map_err(|e| self.reader.failed(e))? {
+            let (key, value) = entry.map_err(|e| self.reader.failed(e))?;
+            let (key, value) = (key.value(), value.value());
+            let row = self.check(Seq(key), value)?;
+            self.lower = Bound::Excluded(key);
+            if key == last {
+                self.last = None;
+            }
+            if row.header.last() >= self.from {
+                self.ahead.push_back(row);
+            }
+            bytes += value.len();
+            if self.ahead.len() >= self.ahead_max || bytes >= AHEAD_BYTES_MAX {
+                return Ok(());
+            }
+        }
+        if self.last.is_some() {
+            return Err(StorageError::damaged(
+                self.next,
+                "the row is missing; it was there before",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The row under `key`, if it goes on where the one before it ended.
+    fn check(&mut self, key: Seq, bytes: &[u8]) -> Result<LedgerRow, StorageError> {
         if key != self.next {
             let reason = format!("the row is missing; the next one begins at {key}");
             return Err(StorageError::damaged(self.next, reason));
         }
-        let row = owned(key, value.value())?;
+        let row = owned(key, bytes)?;
         let RowHeader { epoch, prev, .. } = row.header;
         if self.prev.is_some_and(|expected| expected != prev) {
             let reason = "the chain breaks: this row was not written after the one before it";
@@ -347,7 +400,7 @@ impl Rows {
         self.next = Seq(row.header.last().0.saturating_add(1));
         self.prev = Some(row.hash);
         self.epoch = epoch;
-        Ok(Some(row))
+        Ok(row)
     }
 }
 
@@ -355,14 +408,12 @@ impl Iterator for Rows {
     type Item = Result<LedgerRow, StorageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while !self.done {
-            let result = self.advance_guarded();
-            self.done = !matches!(result, Ok(Some(_)));
-            match result {
-                Ok(Some(row)) if row.header.last() < self.from => {}
-                result => return result.transpose(),
-            }
+        while self.ahead.is_empty() && self.last.is_some() {
+            self.read_ahead();
         }
-        None
+        match self.ahead.pop_front() {
+            Some(row) => Some(Ok(row)),
+            None => self.failed.take().map(Err),
+        }
     }
 }

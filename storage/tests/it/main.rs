@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 
 mod bit_flips;
+mod cost;
+mod counted;
 mod folder;
 mod history;
 mod io_errors;

@@ -1,0 +1,46 @@
+//! What a ledger costs at size: bytes that a commit writes, bytes that a start reads, and how the
+//! file grows beside a reader.
+
+use nexnum_engine::ids::Seq;
+use nexnum_engine::time::Time;
+use nexnum_storage::{Batch, Hash, Ledger, RedbLedger};
+
+use crate::counted::CountedDisk;
+use crate::run::{ID, place};
+
+fn new_ledger() -> (CountedDisk, RedbLedger) {
+    let disk = CountedDisk::default();
+    let ledger = RedbLedger::create_on(disk.clone(), place(), ID).unwrap();
+    (disk, ledger)
+}
+
+fn append(ledger: &mut RedbLedger, payload: &[u8]) {
+    let last = ledger.last().seq;
+    let (first, at, root) = (Seq(last.0 + 1), Time(last.0), Hash::default());
+    ledger.append(&Batch { first, at, count: 1, root, payload }, last).unwrap();
+}
+
+/// How much the disk grows by commits of 200 bytes, beside a reader that has read one row and
+/// goes on later, if there is one.
+fn growth(beside: bool) -> u64 {
+    let (disk, mut ledger) = new_ledger();
+    for _ in 0..100 {
+        append(&mut ledger, &[1; 200]);
+    }
+    let mut rows = beside.then(|| ledger.read(Seq(1)).unwrap());
+    if let Some(rows) = &mut rows {
+        rows.next().unwrap().unwrap();
+    }
+    let before = disk.len();
+    for _ in 0..2_000 {
+        append(&mut ledger, &[2; 200]);
+    }
+    assert_eq!(rows.map_or(99, Iterator::count), 99, "it ends where the ledger did");
+    disk.len() - before
+}
+
+#[test]
+fn a_reader_that_stands_still_does_not_make_the_file_grow() {
+    let (alone, beside) = (growth(false), growth(true));
+    assert_eq!(beside, alone);
+}
