@@ -23,7 +23,8 @@ use nexnum_storage::history::{HistoryTables, Opening};
 use nexnum_storage::secrets::Secrets;
 use nexnum_storage::snapshot::{self, Snapshot};
 use nexnum_storage::{
-    Folder, Ledger, LedgerId, Manifest, Payload, Reader, RedbLedger, Salt, StorageError, record,
+    CheckedLedger, Folder, Ledger, LedgerId, Manifest, Payload, Reader, RedbLedger, Salt,
+    StorageError, record,
 };
 
 use crate::clock::Clock;
@@ -336,35 +337,30 @@ pub struct Progress {
 ///
 /// # Errors
 /// [`BootError::NotInitialised`]; a file that is missing, in use or of another ledger; damage
-/// in the ledger, by its sequence number. The ledger is opened for writing only when
-/// everything after the snapshot has been replayed and it ends where it is known to have
-/// ended, so one that is damaged there stays as it is, byte for byte. What is before the
-/// snapshot is for `verify` to look at.
+/// in the ledger, by its sequence number. The ledger's file is written to only when each of its
+/// pages fits its checksum, everything after the snapshot has been replayed and it ends where it
+/// is known to have ended, so one that is damaged there stays as it is, byte for byte. What is
+/// before the snapshot is for `verify` to look at.
 pub fn open(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Opened, BootError> {
     // 1. What the folder is known to hold.
     let folder = Folder::at(dir);
     let manifest = manifest(&folder)?;
-    // 2. The state: the newest snapshot, and the rows after it, read without writing.
-    let unwritten = open_reader(&folder, &manifest)?;
-    let mut replay = newest(&folder, &unwritten)?;
+    // 2. The ledger: each page must fit its checksum. Nothing reaches the file yet.
+    let checked =
+        CheckedLedger::open(&folder.ledger()).map_err(|error| placed(error, &folder, &manifest))?;
+    let reader = checked.reader();
+    // 3. The state: the newest snapshot, and the rows after it.
+    let mut replay = newest(&folder, &reader)?;
     let snapshot = replay.state().seq();
     // A damaged end is for the walk to name.
-    let total = unwritten.last().map_or(manifest.known.seq, |last| last.seq);
-    let mut each = |row: &Decoded, _: &State| {
+    let total = reader.last().map_or(manifest.known.seq, |last| last.seq);
+    replay.run(&reader, |row, _| {
         progress(Progress { done: row.position().seq, total });
         Ok::<(), StorageError>(())
-    };
-    replay.run(&unwritten, &mut each)?;
+    })?;
     check_catalog(replay.state())?;
-    // 3. The end must be the known one, and each page must fit its checksum.
-    unwritten.check_end(&manifest)?;
-    drop(unwritten);
-    RedbLedger::check(&folder.ledger()).map_err(|error| error.knowing(manifest.known.seq))?;
-    // 4. Only now the ledger is opened for writing.
-    let ledger = folder.open_ledger_knowing(&manifest)?;
-    let reader = ledger.reader();
-    // Nothing, unless another process wrote between the two openings.
-    replay.run(&reader, each)?;
+    // 4. The end must be the known one. Only now the file is written to.
+    let ledger = checked.into_ledger(&manifest)?.noting_tip(&folder.tip())?;
     // 5. History, which its follower brings to the ledger's end later.
     let history = open_history(&folder, &ledger)?;
     let last_at = replay.at();
@@ -373,6 +369,21 @@ pub fn open(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Opened, Bo
     let clock = Arc::new(Clock::open(folder.path(), last_at));
     let accepts_clock = false;
     Ok(Opened { folder, engine, ledger, reader, history, last_at, snapshot, clock, accepts_clock })
+}
+
+/// What is wrong with a ledger of which a page is altered, by the row at which a walk comes upon it:
+/// the database itself knows no rows.
+fn placed(error: StorageError, folder: &Folder, manifest: &Manifest) -> StorageError {
+    let walk = || {
+        let reader = open_reader(folder, manifest)?;
+        newest(folder, &reader)?.run(&reader, |_, _| Ok::<(), StorageError>(()))?;
+        reader.check_end(manifest)
+    };
+    let found = match walk() {
+        Err(found) if error.is_damage() && found.is_damage() => found,
+        Ok(()) | Err(_) => error,
+    };
+    found.knowing(manifest.known.seq)
 }
 
 /// Refuses a ledger whose ids of countries and services are not this program's.

@@ -4,6 +4,7 @@
 //! this file will have to follow. Promises: an open never creates, a create never
 //! opens, and a panic inside redb on an altered file comes out as an error.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Deref;
@@ -12,7 +13,8 @@ use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
 use redb::{
-    Builder, Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, StorageBackend,
+    Builder, ConcurrencyMode, Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase,
+    StorageBackend,
 };
 
 use crate::error::StorageError;
@@ -46,6 +48,12 @@ impl StorageBackend for FaultyDisk {
 pub(crate) struct Opened<D> {
     database: Option<D>,
     pub(crate) place: PathBuf,
+}
+
+impl<D> fmt::Debug for Opened<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened").field("place", &self.place).finish_non_exhaustive()
+    }
 }
 
 impl<D: ReadableDatabase> Opened<D> {
@@ -141,30 +149,27 @@ fn build(
     })
 }
 
-/// A database that is read without its file being written to.
-pub(crate) enum Unwritten {
-    /// As its writer left it.
-    Whole(Opened<ReadOnlyDatabase>),
-    /// It had to be recovered, which was done in memory.
-    Recovered(Opened<Database>),
-}
-
-/// Opens a database without writing to its file.
-pub(crate) fn open_unwritten(path: &Path, cache_bytes: usize) -> Result<Unwritten, StorageError> {
+/// Opens a database without writing to its file. One whose writer was killed is read as it was
+/// left.
+pub(crate) fn open_unwritten(
+    path: &Path,
+    cache_bytes: usize,
+) -> Result<Opened<ReadOnlyDatabase>, StorageError> {
     let backend = file_backend(open_not_empty(path)?, path)?;
-    let opened = guarded(path, || {
-        let opened =
-            Builder::new().set_cache_size(cache_bytes).open_read_only_with_backend(backend);
-        match opened {
-            Ok(database) => Ok(Some(Opened::new(database, path))),
-            Err(redb::DatabaseError::RepairAborted) => Ok(None),
-            Err(e) => Err(StorageError::database("opening", path, e)),
-        }
-    })?;
-    match opened {
-        Some(database) => Ok(Unwritten::Whole(database)),
-        None => build(Overlay::over(path)?, path, cache_bytes).map(Unwritten::Recovered),
-    }
+    guarded(path, || {
+        let mut builder = Builder::new();
+        builder.set_cache_size(cache_bytes);
+        let opened = match builder.open_read_only_with_backend(backend) {
+            Err(redb::DatabaseError::RepairAborted) => {
+                // A reader that shares its file with a writer asks for no recovery.
+                builder.set_concurrency_mode(ConcurrencyMode::SingleWriter);
+                builder.open_read_only_with_backend(Overlay::over_as_left(path)?)
+            }
+            opened => opened,
+        };
+        let opened = opened.map_err(|e| StorageError::database("opening", path, e))?;
+        Ok(Opened::new(opened, path))
+    })
 }
 
 /// Opens a database after a check of every page against its checksum. It writes, so a file

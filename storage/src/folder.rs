@@ -139,15 +139,8 @@ impl Folder {
     /// # Errors
     /// As [`Manifest::read`] and [`RedbLedger::open`].
     pub fn open_ledger(&self) -> Result<RedbLedger, StorageError> {
-        self.open_ledger_knowing(&self.checked_manifest()?)
-    }
-
-    /// As [`Folder::open_ledger`], where the manifest has been read already.
-    ///
-    /// # Errors
-    /// As [`RedbLedger::open`].
-    pub fn open_ledger_knowing(&self, manifest: &Manifest) -> Result<RedbLedger, StorageError> {
-        RedbLedger::open(&self.ledger(), manifest)?.noting_tip(&self.tip())
+        let manifest = self.checked_manifest()?;
+        RedbLedger::open(&self.ledger(), &manifest)?.noting_tip(&self.tip())
     }
 
     /// Opens the ledger for reading alone, to verify it.

@@ -100,7 +100,7 @@ impl RedbLedger {
             write_identity(&transaction, id).map_err(failed)?;
             transaction.commit().map_err(|e| failed(e.into()))
         })?;
-        Self::over(database, id)
+        Self::over(Arc::new(database), id)
     }
 
     /// Holds every page of the ledger's file against its checksum; the file is not written
@@ -110,20 +110,14 @@ impl RedbLedger {
     /// # Errors
     /// [`StorageError::DamagedFile`] or the database's word where one is altered.
     pub fn check(path: &Path) -> Result<(), StorageError> {
-        Self::check_on(Overlay::over(path)?, path)
-    }
-
-    /// As [`RedbLedger::check`], on any backend, which is written to.
-    ///
-    /// # Errors
-    /// As [`RedbLedger::check`].
-    pub fn check_on(backend: impl StorageBackend, place: &Path) -> Result<(), StorageError> {
-        open_checked(backend, place, CACHE_BYTES).map(drop)
+        open_checked(Overlay::over(path)?, path, CACHE_BYTES).map(drop)
     }
 
     /// Opens the ledger that is in a file, after recovery if the last process that
-    /// wrote was killed. It writes to the file, also before it refuses it: damage should be
-    /// looked for before, with a [`Reader`] and [`RedbLedger::check`].
+    /// wrote was killed. It writes to the file, also before it refuses it: where it may be
+    /// damaged, a [`CheckedLedger`] is opened first.
+    ///
+    /// [`CheckedLedger`]: crate::CheckedLedger
     ///
     /// # Errors
     /// [`StorageError::Missing`], [`StorageError::EmptyLedger`],
@@ -146,13 +140,21 @@ impl RedbLedger {
         let database = open_database(backend, place, CACHE_BYTES)?;
         let id = read_identity(&database)?;
         manifest.check_id(place, id)?;
-        let ledger = Self::over(database, id)?;
-        ledger.reader.check_known(manifest, ledger.last)?;
+        let ledger = Self::over(Arc::new(database), id)?;
+        ledger.check_known(manifest)?;
         Ok(ledger)
     }
 
-    fn over(database: Opened<Database>, id: LedgerId) -> Result<Self, StorageError> {
-        let database = Arc::new(database);
+    /// Refuses a ledger that is not what the manifest knows of it.
+    pub(crate) fn check_known(&self, manifest: &Manifest) -> Result<(), StorageError> {
+        self.reader.check_known(manifest, self.last)
+    }
+
+    /// The ledger in an open database.
+    pub(crate) fn over(
+        database: Arc<Opened<Database>>,
+        id: LedgerId,
+    ) -> Result<Self, StorageError> {
         let reader = Reader::new(Source::Shared(Arc::clone(&database)), id);
         let (last, epoch) = reader.last_row()?;
         let epoch = epoch.saturating_add(1);

@@ -9,6 +9,7 @@
 //! bytes panic. What the bytes mean is left to the record codec and the engine.
 
 mod backend;
+mod checked;
 pub mod error;
 pub mod fault;
 mod file;
@@ -28,6 +29,7 @@ pub mod secrets;
 pub mod snapshot;
 mod wire;
 
+pub use checked::CheckedLedger;
 pub use error::StorageError;
 pub use folder::Folder;
 pub use format::{Batch, Hash, LedgerId, RowHeader};

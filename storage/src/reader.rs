@@ -14,7 +14,7 @@ use nexnum_engine::ids::Seq;
 use nexnum_engine::time::Time;
 use redb::{Database, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableTableMetadata};
 
-use crate::backend::{Opened, Unwritten, guarded, open_unwritten};
+use crate::backend::{Opened, guarded, open_unwritten};
 use crate::error::StorageError;
 use crate::format::{self, Hash, LedgerId, RowError, RowHeader};
 use crate::identity::{CACHE_BYTES, ROWS, read_identity};
@@ -66,8 +66,7 @@ pub struct Reader {
     id: LedgerId,
 }
 
-/// The writer's own database or one that was recovered in memory, or one that is opened
-/// for reading alone.
+/// The writer's own database, or one that is opened for reading alone.
 #[derive(Clone)]
 pub(crate) enum Source {
     Shared(Arc<Opened<Database>>),
@@ -101,8 +100,8 @@ impl Reader {
         Self { source, id }
     }
 
-    /// Opens a ledger for reading alone. Its file is not written to: where it would have
-    /// to be recovered, that is done in memory.
+    /// Opens a ledger for reading alone. Its file is not written to: where its writer was killed,
+    /// it is read as it was left, which is whole since commits have two phases.
     ///
     /// # Errors
     /// As [`RedbLedger::open`]; a ledger whose last rows are damaged or missing opens all
@@ -110,18 +109,10 @@ impl Reader {
     ///
     /// [`RedbLedger::open`]: crate::RedbLedger::open
     pub fn open(path: &Path, manifest: &Manifest) -> Result<Self, StorageError> {
-        let (source, id) = match open_unwritten(path, CACHE_BYTES)? {
-            Unwritten::Whole(database) => {
-                let id = read_identity(&database)?;
-                (Source::Unwritten(Arc::new(database)), id)
-            }
-            Unwritten::Recovered(database) => {
-                let id = read_identity(&database)?;
-                (Source::Shared(Arc::new(database)), id)
-            }
-        };
+        let database = open_unwritten(path, CACHE_BYTES)?;
+        let id = read_identity(&database)?;
         manifest.check_id(path, id)?;
-        Ok(Self::new(source, id))
+        Ok(Self::new(Source::Unwritten(Arc::new(database)), id))
     }
 
     /// Holds the ledger's end against what is known of it.

@@ -4,7 +4,7 @@
 
 use nexnum_engine::ids::Seq;
 use nexnum_storage::fault::FaultyDisk;
-use nexnum_storage::{Ledger, Manifest, Position, RedbLedger, StorageError};
+use nexnum_storage::{CheckedLedger, Ledger, Manifest, Position, RedbLedger, StorageError};
 
 use crate::run::{ID, append_run, check_content, create, open, payload, place};
 
@@ -78,8 +78,7 @@ fn bits(disk: &FaultyDisk) -> impl Iterator<Item = u64> + use<> {
 
 /// The ledger after the checks that a server makes before it writes.
 fn opened(disk: &FaultyDisk, manifest: &Manifest) -> Result<RedbLedger, StorageError> {
-    RedbLedger::check_on(disk.survivor(), place())?;
-    RedbLedger::open_on(disk.clone(), place(), manifest)
+    CheckedLedger::open_on(disk.clone(), place())?.into_ledger(manifest)
 }
 
 /// Everything is there, and still is when more has been written.

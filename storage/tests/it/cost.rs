@@ -3,7 +3,7 @@
 
 use nexnum_engine::ids::Seq;
 use nexnum_engine::time::Time;
-use nexnum_storage::{Batch, Hash, Ledger, RedbLedger};
+use nexnum_storage::{Batch, CheckedLedger, Hash, Ledger, RedbLedger};
 
 use crate::counted::CountedDisk;
 use crate::run::{ID, place};
@@ -43,4 +43,32 @@ fn growth(beside: bool) -> u64 {
 fn a_reader_that_stands_still_does_not_make_the_file_grow() {
     let (alone, beside) = (growth(false), growth(true));
     assert_eq!(beside, alone);
+}
+
+/// Makes the ledger longer by so many rows of 4 MiB, few enough to keep its tree as low as it is.
+fn fill(ledger: &mut RedbLedger, rows: usize) {
+    let payload = vec![4; (4 << 20) - 4096];
+    for _ in 0..rows {
+        append(ledger, &payload);
+    }
+}
+
+#[test]
+fn a_start_reads_the_file_twice_and_writes_nothing_before_its_reader_has_looked() {
+    let (disk, mut ledger) = new_ledger();
+    fill(&mut ledger, 8);
+    for _ in 0..2_000 {
+        append(&mut ledger, &[5; 4_000]);
+    }
+    let manifest = ledger.manifest();
+    let killed = disk.survivor();
+    drop(ledger);
+    for disk in [killed, disk.survivor()] {
+        let checked = CheckedLedger::open_on(disk.clone(), place()).unwrap();
+        assert_eq!(checked.reader().last().unwrap(), manifest.known);
+        assert_eq!(disk.written(), 0);
+        let mut ledger = checked.into_ledger(&manifest).unwrap();
+        append(&mut ledger, &[6; 200]);
+        assert!(disk.read() <= 2 * disk.len(), "{} of {}", disk.read(), disk.len());
+    }
 }

@@ -1,7 +1,8 @@
-//! A disk in memory. Clones are handles on the same disk.
+//! A disk in memory that counts what it is asked for. Clones are handles on the same disk.
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 use redb::StorageBackend;
@@ -19,12 +20,31 @@ pub(crate) struct CountedDisk {
 struct Shared {
     /// Parts that are held, and the length.
     disk: RwLock<(Vec<Box<[u8]>>, u64)>,
+    read: AtomicU64,
+    written: AtomicU64,
 }
 
 impl CountedDisk {
+    /// Bytes that were read.
+    pub(crate) fn read(&self) -> u64 {
+        self.shared.read.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that were written.
+    pub(crate) fn written(&self) -> u64 {
+        self.shared.written.load(Ordering::Relaxed)
+    }
+
     /// How long it is.
     pub(crate) fn len(&self) -> u64 {
         self.shared.disk.read().1
+    }
+
+    /// Another disk with what is on this one now, as a kill of its writer leaves it.
+    pub(crate) fn survivor(&self) -> Self {
+        let shared =
+            Shared { disk: RwLock::new(self.shared.disk.read().clone()), ..Shared::default() };
+        Self { shared: Arc::new(shared) }
     }
 }
 
@@ -51,6 +71,7 @@ impl StorageBackend for CountedDisk {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
+        self.shared.read.fetch_add(out.len() as u64, Ordering::Relaxed);
         let disk = self.shared.disk.read();
         for (part, begin, range) in touched(offset, out.len()) {
             let len = range.len();
@@ -73,6 +94,7 @@ impl StorageBackend for CountedDisk {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
+        self.shared.written.fetch_add(data.len() as u64, Ordering::Relaxed);
         let mut disk = self.shared.disk.write();
         for (part, begin, range) in touched(offset, data.len()) {
             disk.0[part][begin..begin + range.len()].copy_from_slice(&data[range]);

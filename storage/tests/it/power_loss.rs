@@ -3,7 +3,7 @@
 use nexnum_storage::StorageError;
 use nexnum_storage::fault::FaultyDisk;
 
-use crate::run::{append_run, check_content, count, create, open};
+use crate::run::{append_run, check_content, count, create, open, open_checked};
 
 const BATCHES: u32 = 30;
 
@@ -84,9 +84,10 @@ fn a_ledger_goes_on_after_a_cut_and_survives_the_next_one() {
         let mut acknowledged = 0;
         for round in 0..6 {
             disk = disk.survivor();
-            // Some rounds are cut during the recovery itself.
+            // Some rounds are cut during the recovery itself, or while it is let through.
             disk.cut_after((seed * 7 + round * 13) % 60);
-            let mut ledger = match open(&disk) {
+            let opened = if round % 2 == 0 { open(&disk) } else { open_checked(&disk) };
+            let mut ledger = match opened {
                 Ok(ledger) => ledger,
                 Err(error) => {
                     assert!(disk.is_cut(), "seed {seed}, round {round}: {error}");
@@ -100,6 +101,31 @@ fn a_ledger_goes_on_after_a_cut_and_survives_the_next_one() {
         let end = check_content(&open(&disk.survivor()).unwrap()).unwrap();
         assert!(end.0 >= acknowledged, "seed {seed}: {end} of {acknowledged}");
     }
+}
+
+#[test]
+fn a_checked_ledger_goes_on_after_a_cut_at_any_of_its_writes() {
+    let disk = FaultyDisk::new(5);
+    let mut ledger = create(&disk).unwrap();
+    let (acknowledged, _) = append_run(&mut ledger, BATCHES);
+    let left = disk.survivor();
+    let mut cuts = 0;
+    for round in 0..8 {
+        for ops in 0.. {
+            let disk = left.survivor();
+            disk.cut_after(ops);
+            let opened = open_checked(&disk);
+            let was_cut = disk.is_cut();
+            drop(opened);
+            let end = open_checked(&disk.survivor()).and_then(|ledger| check_content(&ledger));
+            assert_eq!(end.unwrap(), acknowledged, "round {round}, cut {ops}");
+            if !was_cut {
+                break;
+            }
+            cuts += 1;
+        }
+    }
+    assert!(cuts > 16, "only {cuts} cuts");
 }
 
 #[test]

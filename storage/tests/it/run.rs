@@ -7,7 +7,7 @@ use nexnum_engine::ids::Seq;
 use nexnum_engine::time::Time;
 use nexnum_storage::fault::FaultyDisk;
 use nexnum_storage::{
-    Batch, Hash, Ledger, LedgerId, Manifest, RedbLedger, RowHeader, StorageError,
+    Batch, CheckedLedger, Hash, Ledger, LedgerId, Manifest, RedbLedger, RowHeader, StorageError,
 };
 
 pub(crate) const ID: LedgerId = LedgerId([0xA7; 16]);
@@ -22,6 +22,11 @@ pub(crate) fn create(disk: &FaultyDisk) -> Result<RedbLedger, StorageError> {
 
 pub(crate) fn open(disk: &FaultyDisk) -> Result<RedbLedger, StorageError> {
     RedbLedger::open_on(disk.clone(), place(), &Manifest::of_new(ID))
+}
+
+/// As [`open`], with the checks that a server makes before it writes.
+pub(crate) fn open_checked(disk: &FaultyDisk) -> Result<RedbLedger, StorageError> {
+    CheckedLedger::open_on(disk.clone(), place())?.into_ledger(&Manifest::of_new(ID))
 }
 
 /// How many events the batch at `first` has: from one to a few, now and then many,
