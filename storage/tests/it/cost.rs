@@ -45,12 +45,34 @@ fn a_reader_that_stands_still_does_not_make_the_file_grow() {
     assert_eq!(beside, alone);
 }
 
+/// What 50 commits of 200 bytes write each.
+fn written_by_commits(disk: &CountedDisk, ledger: &mut RedbLedger) -> Vec<u64> {
+    let mut each = || {
+        let before = disk.written();
+        append(ledger, &[3; 200]);
+        disk.written() - before
+    };
+    (0..50).map(|_| each()).collect()
+}
+
 /// Makes the ledger longer by so many rows of 4 MiB, few enough to keep its tree as low as it is.
 fn fill(ledger: &mut RedbLedger, rows: usize) {
     let payload = vec![4; (4 << 20) - 4096];
     for _ in 0..rows {
         append(ledger, &payload);
     }
+}
+
+#[test]
+fn a_commit_writes_as_much_to_a_long_ledger_as_to_a_short_one() {
+    let (disk, mut ledger) = new_ledger();
+    written_by_commits(&disk, &mut ledger);
+    let short = written_by_commits(&disk, &mut ledger);
+    fill(&mut ledger, 32);
+    assert!(disk.len() >= 128 << 20);
+    written_by_commits(&disk, &mut ledger);
+    let long = written_by_commits(&disk, &mut ledger);
+    assert_eq!(long, short);
 }
 
 #[test]
