@@ -19,10 +19,10 @@ fn new_ledger(folder: &tempfile::TempDir) -> RedbLedger {
 }
 
 fn append(ledger: &mut RedbLedger, payload: &[u8], count: u32) {
-    let last = ledger.last().seq;
-    let (first, at, root) = (Seq(last.0 + 1), Time(last.0), Hash::default());
+    let last = ledger.last();
+    let (first, at, root) = (Seq(last.seq.0 + 1), Time(last.seq.0), Hash::default());
     let batch = Batch { first, at, count, root, payload };
-    ledger.append(&batch, last).expect("the disk takes the batch");
+    ledger.append(&batch, last, ledger.epoch()).expect("the disk takes the batch");
 }
 
 fn commit(c: &mut Criterion) {

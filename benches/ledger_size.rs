@@ -88,10 +88,10 @@ impl StorageBackend for CountedFile {
 }
 
 fn append(ledger: &mut RedbLedger, payload: &[u8]) {
-    let last = ledger.last().seq;
-    let (first, at, root) = (Seq(last.0 + 1), Time(last.0), Hash::default());
+    let last = ledger.last();
+    let (first, at, root) = (Seq(last.seq.0 + 1), Time(last.seq.0), Hash::default());
     let batch = Batch { first, at, count: 1, root, payload };
-    ledger.append(&batch, last).expect("the disk takes the batch");
+    ledger.append(&batch, last, ledger.epoch()).expect("the disk takes the batch");
 }
 
 /// Commits events; gives the bytes that one writes, and the times in order.

@@ -141,9 +141,10 @@ impl Writer {
         if self.open.is_empty() {
             return;
         }
-        let last = self.ledger.last().seq;
-        let payload = Payload::of(&std::mem::take(&mut self.open), &SALT, Seq(last.0 + 1));
-        self.ledger.append(&payload.batch(), last).expect("the disk takes the row");
+        let last = self.ledger.last();
+        let payload = Payload::of(&std::mem::take(&mut self.open), &SALT, Seq(last.seq.0 + 1));
+        let epoch = self.ledger.epoch();
+        self.ledger.append(&payload.batch(), last, epoch).expect("the disk takes the row");
         self.now = self.now.plus_ms(100);
     }
 

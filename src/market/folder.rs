@@ -294,9 +294,9 @@ fn write(
     for command in commands {
         engine.execute(Head::system(at), command, &mut groups).map_err(BootError::Rejected)?;
     }
-    let last = ledger.last().seq;
-    let payload = Payload::of(&groups, &Salt::draw()?, Seq(last.0 + 1));
-    ledger.append(&payload.batch(), last)?;
+    let last = ledger.last();
+    let payload = Payload::of(&groups, &Salt::draw()?, Seq(last.seq.0 + 1));
+    ledger.append(&payload.batch(), last, ledger.epoch())?;
     Ok(())
 }
 

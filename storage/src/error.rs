@@ -150,13 +150,35 @@ pub enum StorageError {
         /// What this version cannot read.
         reason: String,
     },
-    /// The writer's idea of the ledger's end is not the ledger's: another writer has appended.
-    #[error("an append expected the ledger to end at sequence {expected}, but it ends at {last}")]
+    /// The writer's idea of the ledger's end or epoch is not the ledger's: another writer has begun.
+    /// Nothing was written.
+    #[error(
+        "a batch was refused: its writer, of epoch {epoch}, expected the ledger to end at sequence \
+         {expected}, but it ends at {last} in epoch {current}; only the writer that began last may \
+         append: stop this process, or the other one and start this one again"
+    )]
     Fenced {
-        /// What the writer expected.
+        /// The writer's epoch.
+        epoch: u64,
+        /// The ledger's.
+        current: u64,
+        /// Where the writer expected the end.
         expected: Seq,
         /// Where the ledger ends.
         last: Seq,
+    },
+    /// A batch may be in the ledger or not.
+    #[error(
+        "whether the batch at sequence {first} is in the ledger is not known: {source}; the next \
+         start finds it whole or absent, under the hash {id}"
+    )]
+    Ambiguous {
+        /// Its first sequence number.
+        first: Seq,
+        /// The hash of its row.
+        id: String,
+        /// Why.
+        source: Box<StorageError>,
     },
     /// A batch that no ledger takes: it leaves a gap, is empty or is too large.
     #[error("a batch at sequence {first} was refused: {reason}")]
@@ -224,6 +246,7 @@ impl StorageError {
                         | io::ErrorKind::InvalidInput
                 )
             ),
+            Self::Ambiguous { source, .. } => source.is_damage(),
             Self::Io { .. }
             | Self::InUse { .. }
             | Self::AlreadyExists { .. }

@@ -191,6 +191,19 @@ impl fmt::Display for RowError {
 impl std::error::Error for RowError {}
 
 impl RowHeader {
+    /// The header of a batch's row, after a row of the hash `prev`, in a writer's epoch. It follows
+    /// from these alone, and so does its hash: the batch's id.
+    ///
+    /// # Panics
+    /// If the payload is longer than [`PAYLOAD_LEN_MAX`].
+    #[must_use]
+    pub fn of(batch: &Batch<'_>, prev: Hash, epoch: u64) -> Self {
+        let Batch { first, at, count, root, payload } = *batch;
+        assert!(payload.len() <= PAYLOAD_LEN_MAX, "a batch is checked before it has a header");
+        let payload_len = payload.len() as u32;
+        Self { first, at, count, epoch, prev, root, payload_len }
+    }
+
     /// The sequence number of the last record.
     #[must_use]
     pub fn last(&self) -> Seq {

@@ -1,6 +1,6 @@
 //! The ledger: where an event becomes a fact.
 //!
-//! Promises: when [`Ledger::append`] returns a sequence number, everything up to
+//! Promises: when [`Ledger::append`] returns a position, everything up to
 //! it survives a kill and a power cut; rows have no gaps and are chained by hash;
 //! after a failure nothing more is taken until the ledger is opened again, because
 //! what a failed sync left on the disk cannot be known. Leaves to others: what to
@@ -23,29 +23,45 @@ use crate::identity::{CACHE_BYTES, ROWS, read_identity, write_identity};
 use crate::manifest::{Manifest, Tip};
 use crate::overlay::Overlay;
 use crate::position::Position;
-use crate::reader::{Reader, Rows, Source};
+use crate::reader::{LedgerRow, Reader, Source};
 
-/// An append-only log of batches, durable and in order. Nothing above it may
-/// assume that it is local.
+/// Rows as they are read, checked; see [`Reader::read`]. They borrow nothing, so that they can be
+/// read beside the writer.
+pub type RowsRead = Box<dyn Iterator<Item = Result<LedgerRow, StorageError>> + Send>;
+
+/// An append-only log of batches, durable and in order, as the one who writes it sees it. Nothing
+/// above it may assume that it is local: an append may be refused since another writer has begun,
+/// and its answer may be lost.
 pub trait Ledger: Send {
-    /// Makes a batch durable. `expected` is where the caller believes the ledger to
-    /// end; the batch begins right after it. Returns the new last sequence number.
+    /// Makes a batch durable right after `expected`, where its writer believes the ledger to end,
+    /// in the writer's epoch. Returns where the ledger ends then; the hash there is that of the
+    /// batch's row ([`RowHeader::of`]), and is the batch's id: the same bytes at the same place in
+    /// the same epoch. So an append may be repeated as it was: one that is done is not done again,
+    /// and gets the same answer.
     ///
     /// # Errors
-    /// [`StorageError::Fenced`] and [`StorageError::BadBatch`] leave the ledger as it
-    /// was. After any other error it takes nothing more
-    /// ([`StorageError::Poisoned`]), and whether the batch is on disk shows when it is
-    /// opened again: whole or absent.
-    fn append(&mut self, batch: &Batch<'_>, expected: Seq) -> Result<Seq, StorageError>;
+    /// [`StorageError::BadBatch`] leaves the ledger as it was. [`StorageError::Fenced`] too, and
+    /// this writer will not be let in again. After any other one it takes nothing more
+    /// ([`StorageError::Poisoned`]); [`StorageError::Ambiguous`] says that the batch may be there:
+    /// the next opening finds it whole or absent.
+    fn append(
+        &mut self,
+        batch: &Batch<'_>,
+        expected: Position,
+        epoch: u64,
+    ) -> Result<Position, StorageError>;
 
-    /// Where the ledger ends: what was last made durable.
+    /// Where the ledger ends: what this writer last made durable, or found.
     fn last(&self) -> Position;
+
+    /// This writer's epoch: later than that of every row it found.
+    fn epoch(&self) -> u64;
 
     /// The rows from the one that holds `from` on; see [`Reader::read`].
     ///
     /// # Errors
     /// If the ledger cannot be read; damage comes out of the iterator.
-    fn read(&self, from: Seq) -> Result<Rows, StorageError>;
+    fn read(&self, from: Seq) -> Result<RowsRead, StorageError>;
 }
 
 /// The embedded ledger: a redb file, or a disk of [`crate::fault`].
@@ -177,12 +193,6 @@ impl RedbLedger {
         self.reader.id()
     }
 
-    /// This opening's term, which its rows carry.
-    #[must_use]
-    pub const fn epoch(&self) -> u64 {
-        self.epoch
-    }
-
     /// A handle for reading beside the writer, on any thread.
     #[must_use]
     pub fn reader(&self) -> Reader {
@@ -215,50 +225,59 @@ impl RedbLedger {
 }
 
 impl Ledger for RedbLedger {
-    fn append(&mut self, batch: &Batch<'_>, expected: Seq) -> Result<Seq, StorageError> {
+    fn append(
+        &mut self,
+        batch: &Batch<'_>,
+        expected: Position,
+        epoch: u64,
+    ) -> Result<Position, StorageError> {
         if self.poisoned {
             return Err(StorageError::Poisoned { place: self.database.place.clone() });
         }
-        if expected != self.last.seq {
-            return Err(StorageError::Fenced { expected, last: self.last.seq });
+        check(batch, expected.seq)?;
+        let header = RowHeader::of(batch, expected.hash, epoch);
+        let end = Position { seq: header.last(), hash: header.hash() };
+        if end == self.last {
+            return Ok(end);
         }
-        check(batch, self.last.seq)?;
-        let Batch { first, at, count, root, payload } = *batch;
-        let payload_len = payload.len() as u32;
-        let (epoch, prev) = (self.epoch, self.last.hash);
-        let header = RowHeader { first, at, count, epoch, prev, root, payload_len };
-        format::encode(&header, payload, &mut self.row);
-        if let Err(error) = self.commit(batch.first) {
+        if expected != self.last || epoch != self.epoch {
+            let (current, expected, last) = (self.epoch, expected.seq, self.last.seq);
+            return Err(StorageError::Fenced { epoch, current, expected, last });
+        }
+        format::encode(&header, batch.payload, &mut self.row);
+        let written = self.commit(batch.first).and_then(|()| {
+            self.last = end;
+            let manifest = self.manifest();
+            self.tip.as_mut().map_or(Ok(()), |tip| tip.note(&manifest))
+        });
+        written.map_err(|error| {
             self.poisoned = true;
-            return Err(error);
-        }
-        self.last = Position { seq: header.last(), hash: header.hash() };
-        let manifest = self.manifest();
-        if let Some(tip) = &mut self.tip
-            && let Err(error) = tip.note(&manifest)
-        {
-            self.poisoned = true;
-            return Err(error);
-        }
-        Ok(self.last.seq)
+            let (first, id, source) = (batch.first, end.hash.to_string(), Box::new(error));
+            StorageError::Ambiguous { first, id, source }
+        })?;
+        Ok(end)
     }
 
     fn last(&self) -> Position {
         self.last
     }
 
-    fn read(&self, from: Seq) -> Result<Rows, StorageError> {
-        self.reader.read(from)
+    fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    fn read(&self, from: Seq) -> Result<RowsRead, StorageError> {
+        Ok(Box::new(self.reader.read(from)?))
     }
 }
 
-fn check(batch: &Batch<'_>, last: Seq) -> Result<(), StorageError> {
+fn check(batch: &Batch<'_>, expected: Seq) -> Result<(), StorageError> {
     let first = batch.first;
     let refused = |reason| Err(StorageError::BadBatch { first, reason });
     if !format::in_range(first, batch.count) {
         return refused("it holds no event, or leaves the range of sequence numbers");
     }
-    if first.0 - 1 != last.0 {
+    if first.0 - 1 != expected.0 {
         return refused("it does not begin right after the last event");
     }
     if batch.payload.len() > PAYLOAD_LEN_MAX {

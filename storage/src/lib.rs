@@ -34,7 +34,7 @@ pub use error::StorageError;
 pub use folder::Folder;
 pub use format::{Batch, Hash, LedgerId, RowHeader};
 
-pub use ledger::{Ledger, RedbLedger};
+pub use ledger::{Ledger, RedbLedger, RowsRead};
 pub use manifest::Manifest;
 pub use merkle::Salt;
 pub use payload::Payload;

@@ -42,6 +42,12 @@ pub struct LedgerRow {
 }
 
 impl LedgerRow {
+    /// The row of a header and its payload, which is `None` where it was dropped.
+    #[must_use]
+    pub fn new(header: RowHeader, payload: Option<Vec<u8>>) -> Self {
+        Self { header, hash: header.hash(), payload }
+    }
+
     /// The encoded records.
     ///
     /// # Errors
@@ -294,7 +300,7 @@ fn owned(key: Seq, bytes: &[u8]) -> Result<LedgerRow, StorageError> {
         let reason = format!("the row here says that it begins at {}", header.first);
         return Err(StorageError::damaged(key, reason));
     }
-    Ok(LedgerRow { header, hash: header.hash(), payload: payload.map(<[u8]>::to_vec) })
+    Ok(LedgerRow::new(header, payload.map(<[u8]>::to_vec)))
 }
 
 /// Checked rows in order, from [`Reader::read`]. Ends after the first error. Some are read ahead

@@ -3,7 +3,9 @@
 
 use nexnum_engine::ids::Seq;
 use nexnum_engine::time::Time;
-use nexnum_storage::{Batch, Hash, Ledger, Position, RedbLedger, Rows, StorageError};
+use nexnum_storage::{
+    Batch, Hash, Ledger, Position, RedbLedger, RowHeader, RowsRead, StorageError,
+};
 
 /// A batch that was answered and not yet written.
 #[derive(Debug)]
@@ -13,6 +15,8 @@ struct Late {
     count: u32,
     root: Hash,
     payload: Vec<u8>,
+    expected: Position,
+    end: Position,
 }
 
 /// A ledger that writes late where a control asks for that (`hasty`).
@@ -30,36 +34,41 @@ impl LateLedger {
 
     /// Writes what is late, as at a clean stop.
     pub(crate) fn write_late(&mut self) -> Result<(), StorageError> {
-        let Some(Late { first, at, count, root, payload }) = self.late.take() else {
+        let Some(Late { first, at, count, root, payload, expected, .. }) = self.late.take() else {
             return Ok(());
         };
         let batch = Batch { first, at, count, root, payload: &payload };
-        self.ledger.append(&batch, Seq(first.0 - 1)).map(drop)
+        self.ledger.append(&batch, expected, self.epoch()).map(drop)
     }
 }
 
 impl Ledger for LateLedger {
-    fn append(&mut self, batch: &Batch<'_>, expected: Seq) -> Result<Seq, StorageError> {
+    fn append(
+        &mut self,
+        batch: &Batch<'_>,
+        expected: Position,
+        epoch: u64,
+    ) -> Result<Position, StorageError> {
         if !self.hasty {
-            return self.ledger.append(batch, expected);
+            return self.ledger.append(batch, expected, epoch);
         }
         self.write_late()?;
+        let header = RowHeader::of(batch, expected.hash, epoch);
+        let end = Position { seq: header.last(), hash: header.hash() };
         let Batch { first, at, count, root, payload } = *batch;
-        self.late = Some(Late { first, at, count, root, payload: payload.to_vec() });
-        Ok(self.last().seq)
+        self.late = Some(Late { first, at, count, root, payload: payload.to_vec(), expected, end });
+        Ok(end)
     }
 
     fn last(&self) -> Position {
-        match &self.late {
-            None => self.ledger.last(),
-            Some(late) => Position {
-                seq: Seq(late.first.0 + u64::from(late.count) - 1),
-                hash: Hash::default(),
-            },
-        }
+        self.late.as_ref().map_or_else(|| self.ledger.last(), |late| late.end)
     }
 
-    fn read(&self, from: Seq) -> Result<Rows, StorageError> {
+    fn epoch(&self) -> u64 {
+        self.ledger.epoch()
+    }
+
+    fn read(&self, from: Seq) -> Result<RowsRead, StorageError> {
         self.ledger.read(from)
     }
 }

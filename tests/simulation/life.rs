@@ -9,6 +9,7 @@ use nexnum::market::grid_follower::GridFollower;
 use nexnum::market::history::Follow;
 use nexnum::market::read_model::ReadModel;
 use nexnum::market::replay::{Decoded, Replay};
+use nexnum::market::sequencer::LedgerWriter;
 use nexnum::market::sequencer::core::{Accepted, Answer, Core};
 use nexnum_engine::Engine;
 use nexnum_engine::activation::ActivationState;
@@ -107,7 +108,7 @@ pub(crate) fn replay_from(
 /// The running parts.
 #[derive(Debug)]
 pub(crate) struct Life {
-    pub(crate) late_ledger: LateLedger,
+    pub(crate) writer: LedgerWriter<LateLedger>,
     pub(crate) core: Core,
     pub(crate) market: GridFollower,
     read_model: Arc<ReadModel>,
@@ -139,7 +140,8 @@ impl Life {
         let follow = archive::follow(tables, late_ledger.ledger.reader(), Arc::clone(&read_model));
         let core = Core::new(replay.into_engine().with_policy(policy));
         let shadow = Engine::from_state(state);
-        Ok(Self { late_ledger, core, market, read_model, follow, shadow, held })
+        let writer = LedgerWriter::new(late_ledger);
+        Ok(Self { writer, core, market, read_model, follow, shadow, held })
     }
 
     /// Shows a durable change, as the server does.
@@ -149,8 +151,8 @@ impl Life {
     }
 
     /// The parts that a commit needs at once.
-    pub(crate) fn parts(&mut self) -> (&mut LateLedger, &GridFollower, &ReadModel) {
-        (&mut self.late_ledger, &self.market, &self.read_model)
+    pub(crate) fn parts(&mut self) -> (&mut LedgerWriter<LateLedger>, &GridFollower, &ReadModel) {
+        (&mut self.writer, &self.market, &self.read_model)
     }
 
     /// What readers see.
@@ -163,7 +165,7 @@ impl Life {
         for (head, events) in change.groups.iter() {
             self.shadow.replay(head, events);
         }
-        if self.shown().seq() > self.late_ledger.last().seq {
+        if self.shown().seq() > self.writer.ledger.last().seq {
             return Err(format!("{} was shown before it was durable", self.shown().seq()));
         }
         readers::compare(&self.read_model, self.shadow.state())?;
@@ -226,7 +228,8 @@ impl Life {
 
     /// Holds what history counts against the whole ledger.
     pub(crate) fn check_tallies(&self) -> Result<(), String> {
-        let (reader, read_model) = (self.late_ledger.ledger.reader(), Arc::clone(&self.read_model));
+        let (reader, read_model) =
+            (self.writer.ledger.ledger.reader(), Arc::clone(&self.read_model));
         archive::compare_tallies(&self.follow.tables, reader, read_model)
     }
 

@@ -213,7 +213,7 @@ impl World {
             0..=3 if self.sealed.is_none() => self.seal().map(|()| true),
             0..=7 => self.commit(),
             8 => {
-                let reader = self.life().late_ledger.ledger.reader();
+                let reader = self.life().writer.ledger.ledger.reader();
                 self.files.snapshot(&reader);
                 Ok(true)
             }
@@ -266,7 +266,7 @@ impl World {
             }
         }
         let life = self.life_mut();
-        if life.late_ledger.write_late().is_err() {
+        if life.writer.ledger.write_late().is_err() {
             return Ok(false);
         }
         readers::stock_is(&life.market, life.core.state()).map(|()| true)
@@ -357,8 +357,8 @@ impl World {
         let Some((sealed, asked, last)) = self.sealed.take() else { return Ok(true) };
         let life = self.life.as_mut().expect("a life has begun");
         let mut shown = None;
-        let (late_ledger, market, read_model) = life.parts();
-        let committed = sealed.commit(late_ledger, &Metrics::default(), |change| {
+        let (writer, market, read_model) = life.parts();
+        let committed = sealed.commit(writer, &Metrics::default(), |change| {
             Life::show(market, read_model, &change);
             shown = Some(change);
         });

@@ -23,6 +23,7 @@ use nexnum_storage::ledger::Ledger;
 use nexnum_storage::{Payload, Salt, StorageError};
 use tokio::sync::oneshot;
 
+use super::writer::LedgerWriter;
 use crate::clock;
 use crate::market::change::{Change, Wallet};
 use crate::metrics::Metrics;
@@ -221,20 +222,23 @@ fn settle(reply: Reply, claim: Option<Claim>) -> Option<Claim> {
 }
 
 impl Sealed {
-    /// Makes the batch durable, shows it to the readers, then answers, in this order.
+    /// Makes the batch durable, shows it to the readers, then answers, in this order. The row's salt
+    /// is drawn here, once: whatever a ledger repeats to make the batch durable are the same bytes,
+    /// and have the same id.
     ///
     /// # Errors
-    /// The ledger's failure: nothing was published and no caller was answered.
+    /// The ledger's failure: nothing was published and no caller was answered. Whether the batch
+    /// is in the ledger ([`StorageError::Ambiguous`]) is for the next start to find out.
     pub fn commit(
         self,
-        ledger: &mut impl Ledger,
+        writer: &mut LedgerWriter<impl Ledger>,
         metrics: &Metrics,
         publish: impl FnOnce(Change),
     ) -> Result<(), StorageError> {
         if let Some(change) = self.change {
             let started_ns = clock::monotonic_ns();
             let payload = Payload::of(&change.groups, &Salt::draw()?, change.first);
-            ledger.append(&payload.batch(), Seq(change.first.0 - 1))?;
+            writer.append(&payload)?;
             let took = Duration::from_nanos(clock::monotonic_ns() - started_ns);
             metrics.committed(change.events().len(), took);
             publish(change);

@@ -1,11 +1,14 @@
 //! One thread decides, one commits. The engine executes commands as they come into an
 //! open batch; whenever the disk is free the batch is sealed and committed, so batches
-//! grow with the load and a lone command does not wait. A failed commit or a panic
-//! ends the process: restart is the recovery path.
+//! grow with the load and a lone command does not wait. A failed commit, whether it was refused or
+//! may have been done, or a panic ends the process: restart is the recovery path.
 
 pub mod core;
 #[cfg(test)]
+mod memory_ledger;
+#[cfg(test)]
 mod tests;
+mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,6 +27,7 @@ use nexnum_storage::ledger::Ledger;
 use tokio::sync::oneshot;
 
 use self::core::{Accepted, Answer, Core, Envelope, Sealed};
+pub use self::writer::LedgerWriter;
 use crate::clock::Clock;
 use crate::market::change::Change;
 use crate::metrics::Metrics;
@@ -195,7 +199,8 @@ impl Sequencer {
         mut publish: impl FnMut(Change) + Send + 'static,
         fail: impl FnOnce(StorageError) + Send + 'static,
     ) -> (Handle, Self) {
-        let SequencerSetup { engine, clock, archived, mut ledger, metrics, supervisor } = setup;
+        let SequencerSetup { engine, clock, archived, ledger, metrics, supervisor } = setup;
+        let mut writer = LedgerWriter::new(ledger);
         let (inbox, commands) = channel::bounded(INBOX_MAX);
         // One batch in the disk's hands, none waiting: the next one stays open meanwhile.
         let (seals, sealed) = channel::bounded::<Sealed>(1);
@@ -208,7 +213,7 @@ impl Sequencer {
                     Err(RecvTimeoutError::Timeout) => continue,
                     Err(RecvTimeoutError::Disconnected) => return,
                 };
-                if let Err(error) = batch.commit(&mut ledger, &metrics, &mut publish) {
+                if let Err(error) = batch.commit(&mut writer, &metrics, &mut publish) {
                     return fail(error);
                 }
                 // The other side may have ended after a last batch, which is still to come.

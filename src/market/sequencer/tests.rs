@@ -2,7 +2,6 @@
 
 mod deadlines;
 
-use std::path::PathBuf;
 use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 
@@ -13,35 +12,44 @@ use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ProviderId, Seq
 use nexnum_engine::limits::ROWS_MAX;
 use nexnum_engine::money::Micros;
 use nexnum_storage::format::PAYLOAD_LEN_MAX;
-use nexnum_storage::{Batch, Hash, Position, Rows};
+use nexnum_storage::{Batch, Position, RowsRead};
 
 use super::core::{BATCH_LEN_MAX, BATCH_MAX};
+use super::memory_ledger::{Answers, MemoryLedger};
 use super::*;
+use crate::market::replay::{Decoded, Replay};
 use crate::metrics::Metrics;
 
 /// Says how long each payload was, after `free` has let it go on.
 struct HeldBack {
-    last: Seq,
+    ledger: MemoryLedger,
     free: mpsc::Receiver<()>,
     lengths: mpsc::Sender<usize>,
 }
 
 impl Ledger for HeldBack {
-    fn append(&mut self, batch: &Batch<'_>, expected: Seq) -> Result<Seq, StorageError> {
-        assert_eq!((expected, batch.first.0), (self.last, self.last.0 + 1));
+    fn append(
+        &mut self,
+        batch: &Batch<'_>,
+        expected: Position,
+        epoch: u64,
+    ) -> Result<Position, StorageError> {
         // Once the other end is gone, nothing is held back any more.
         let _gone = self.free.recv();
         self.lengths.send(batch.payload.len()).expect("the test listens");
-        self.last = Seq(self.last.0 + u64::from(batch.count));
-        Ok(self.last)
+        self.ledger.append(batch, expected, epoch)
     }
 
     fn last(&self) -> Position {
-        Position { seq: self.last, hash: Hash::default() }
+        self.ledger.last()
     }
 
-    fn read(&self, _: Seq) -> Result<Rows, StorageError> {
-        Err(StorageError::Poisoned { place: PathBuf::new() })
+    fn epoch(&self) -> u64 {
+        self.ledger.epoch()
+    }
+
+    fn read(&self, from: Seq) -> Result<RowsRead, StorageError> {
+        self.ledger.read(from)
     }
 }
 
@@ -75,19 +83,108 @@ fn priced(n: u32) -> Command {
 fn held_back() -> (Handle, Sequencer, mpsc::Sender<()>, mpsc::Receiver<usize>) {
     let (frees, free) = mpsc::channel();
     let (lengths, committed) = mpsc::channel();
-    let ledger = HeldBack { last: Seq(0), free, lengths };
-    let (clock, archived) = (Arc::new(Clock::default()), Arc::default());
+    let ledger = HeldBack { ledger: MemoryLedger::new(Answers::Come), free, lengths };
     let fail = |error| panic!("{error}");
-    let setup = SequencerSetup {
+    let (handle, sequencer) = Sequencer::start(on(ledger), drop::<Change>, fail);
+    (handle, sequencer, frees, committed)
+}
+
+fn on<L>(ledger: L) -> SequencerSetup<L> {
+    SequencerSetup {
         engine: Engine::default(),
-        clock,
-        archived,
+        clock: Arc::new(Clock::default()),
+        archived: Arc::default(),
         ledger,
         metrics: Metrics::default(),
         supervisor: Supervisor::default(),
-    };
-    let (handle, sequencer) = Sequencer::start(setup, drop::<Change>, fail);
-    (handle, sequencer, frees, committed)
+    }
+}
+
+/// What became of a sequencer whose carriers were named one after the other, until a command had
+/// no answer or there were `most`.
+struct Ran {
+    /// Commands that were answered.
+    answered: usize,
+    /// Batches that readers saw.
+    shown: usize,
+    /// Why it stopped, if it did.
+    failed: Option<StorageError>,
+}
+
+async fn run(ledger: impl Ledger + 'static, most: usize) -> Ran {
+    let (shows, shown) = mpsc::channel();
+    let (fails, failed) = mpsc::channel();
+    let publish = move |change: Change| shows.send(change).expect("the test listens");
+    let fail = move |error| fails.send(error).expect("the test listens");
+    let (handle, sequencer) = Sequencer::start(on(ledger), publish, fail);
+    let mut answered = 0;
+    while answered < most {
+        let request = NameCarrier { name: answered.to_string().into() };
+        match handle.ask(&Origin::SYSTEM, request).await {
+            Ok(answer) => answer.expect("every name is new"),
+            Err(error) => {
+                assert_eq!(error, SendError::Stopped, "no answer is given");
+                break;
+            }
+        };
+        answered += 1;
+    }
+    sequencer.stop();
+    Ran { answered, shown: shown.iter().count(), failed: failed.iter().next() }
+}
+
+/// The names that a replay of the ledger's rows gives, each of which goes on from the one before.
+fn replayed(ledger: &impl Ledger) -> usize {
+    let mut replay = Replay::default();
+    let mut prev = None;
+    for row in ledger.read(Seq(1)).unwrap() {
+        let row = row.unwrap();
+        assert!(prev.is_none_or(|prev| prev == row.header.prev));
+        prev = Some(row.hash);
+        replay.apply(&Decoded::from_row_checked(&row).unwrap()).unwrap();
+    }
+    replay.state().carriers().count()
+}
+
+#[tokio::test]
+async fn a_ledger_needs_no_redb_and_may_repeat_an_append_whose_answer_is_lost() {
+    for answers in [Answers::Come, Answers::ComeToTheSecond] {
+        let ledger = MemoryLedger::new(answers);
+        let watched = ledger.watch();
+        let ran = run(ledger, 50).await;
+        assert!(ran.failed.is_none(), "{:?}", ran.failed);
+        assert_eq!((ran.answered, ran.shown, replayed(&watched)), (50, 50, 50), "{answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_was_fenced_stops_and_answers_nothing_more() {
+    let ledger = MemoryLedger::new(Answers::Come);
+    let next = ledger.next_writer();
+    let ran = run(ledger, 50).await;
+    let error = ran.failed.expect("it stopped");
+    assert!(matches!(error, StorageError::Fenced { epoch: 1, current: 2, .. }), "{error}");
+    assert_eq!((ran.answered, ran.shown, replayed(&next)), (0, 0, 0));
+    // The other one goes on.
+    let watched = next.watch();
+    let ran = run(next, 9).await;
+    assert_eq!((ran.answered, replayed(&watched)), (9, 9));
+}
+
+#[tokio::test]
+async fn a_batch_that_may_be_there_is_not_answered_and_a_start_finds_it_whole_or_absent() {
+    for (answers, kept) in [(Answers::LostOnceDone, 1), (Answers::LostBefore, 0)] {
+        let ledger = MemoryLedger::new(answers);
+        let watched = ledger.watch();
+        let ran = run(ledger, 50).await;
+        let error = ran.failed.expect("it stopped");
+        let said = error.to_string();
+        assert!(said.contains("the next start finds it whole or absent"), "{said}");
+        assert_eq!((ran.answered, ran.shown, replayed(&watched)), (0, 0, kept), "{answers:?}");
+        // The id that it was looked for under.
+        let StorageError::Ambiguous { id, .. } = error else { panic!("{said}") };
+        assert_eq!(watched.next_writer().last().hash.to_string() == id, kept == 1);
+    }
 }
 
 #[tokio::test]

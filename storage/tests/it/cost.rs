@@ -15,9 +15,9 @@ fn new_ledger() -> (CountedDisk, RedbLedger) {
 }
 
 fn append(ledger: &mut RedbLedger, payload: &[u8]) {
-    let last = ledger.last().seq;
-    let (first, at, root) = (Seq(last.0 + 1), Time(last.0), Hash::default());
-    ledger.append(&Batch { first, at, count: 1, root, payload }, last).unwrap();
+    let last = ledger.last();
+    let (first, at, root) = (Seq(last.seq.0 + 1), Time(last.seq.0), Hash::default());
+    ledger.append(&Batch { first, at, count: 1, root, payload }, last, ledger.epoch()).unwrap();
 }
 
 /// How much the disk grows by commits of 200 bytes, beside a reader that has read one row and

@@ -17,7 +17,8 @@ fn fail_once(seed: u64, ops: u64, kind: ErrorKind) -> Option<()> {
     let (acknowledged, error) = append_run(&mut ledger, BATCHES);
     let error = error?;
     let context = format!("seed {seed}, operation {ops}, {kind}: {error}");
-    assert!(matches!(error, StorageError::Database { .. }), "{context}");
+    let StorageError::Ambiguous { id, source, .. } = &error else { panic!("{context}") };
+    assert!(matches!(**source, StorageError::Database { .. }), "{context}");
     assert!(error.to_string().contains("simulated.redb"), "{context}");
     assert_eq!(ledger.last().seq, acknowledged, "{context}");
 
@@ -31,6 +32,9 @@ fn fail_once(seed: u64, ops: u64, kind: ErrorKind) -> Option<()> {
         let end = open(&disk).and_then(|ledger| check_content(&ledger));
         let end = end.unwrap_or_else(|e| panic!("{context}, then {e}"));
         assert!(end >= acknowledged, "{context}: {end} of {acknowledged}");
+        // The batch is whole or absent, under the id that the error gave.
+        let found = open(&disk).unwrap().last().hash;
+        assert_eq!(found.to_string() == *id, end > acknowledged, "{context}");
     }
     Some(())
 }

@@ -96,21 +96,58 @@ fn a_refused_batch_leaves_the_ledger_as_it_was() {
     let root = Hash::default();
     let batch = |first, count| Batch { first: Seq(first), at: Time(1), count, root, payload: b"x" };
     let next = last.seq.0 + 1;
-    for (batch, expected) in [(batch(next, 1), last.seq.0 - 1), (batch(next + 1, 1), next)] {
-        let error = ledger.append(&batch, Seq(expected)).unwrap_err();
+    let epoch = ledger.epoch();
+    let [earlier, later] = [next - 2, next].map(|seq| Position { seq: Seq(seq), ..last });
+    let other = Position { hash: Hash([9; 32]), ..last };
+    for (batch, expected, epoch) in [
+        (batch(next - 1, 1), earlier, epoch),
+        (batch(next + 1, 1), later, epoch),
+        (batch(next, 1), other, epoch),
+        (batch(next, 1), last, epoch - 1),
+        (batch(next, 1), last, epoch + 1),
+    ] {
+        let error = ledger.append(&batch, expected, epoch).unwrap_err();
         assert!(matches!(error, StorageError::Fenced { .. }), "{error}");
     }
     for batch in [batch(next + 1, 1), batch(next - 1, 1), batch(next, 0), batch(0, 1)] {
-        let error = ledger.append(&batch, last.seq).unwrap_err();
+        let error = ledger.append(&batch, last, epoch).unwrap_err();
         assert!(matches!(error, StorageError::BadBatch { .. }), "{error}");
     }
     let payload = vec![0; PAYLOAD_LEN_MAX + 1];
     let too_long = Batch { payload: &payload, ..batch(next, 1) };
-    let error = ledger.append(&too_long, last.seq).unwrap_err();
+    let error = ledger.append(&too_long, last, epoch).unwrap_err();
     assert!(error.to_string().contains("too long"), "{error}");
     assert_eq!(ledger.last(), last);
     append_next(&mut ledger).unwrap();
     check_content(&ledger).unwrap();
+}
+
+#[test]
+fn a_batch_that_is_sent_again_is_there_once_under_the_hash_that_its_writer_expects() {
+    let (_folder, path, mut ledger) = new_ledger();
+    append_run(&mut ledger, 2);
+    let (before, epoch) = (ledger.last(), ledger.epoch());
+    let (first, payload) = (Seq(before.seq.0 + 1), [7; 100]);
+    let batch = Batch { first, at: Time(9), count: 3, root: Hash([3; 32]), payload: &payload };
+    let id = RowHeader::of(&batch, before.hash, epoch).hash();
+    for _ in 0..2 {
+        let end = ledger.append(&batch, before, epoch).unwrap();
+        assert_eq!(end, Position { seq: Seq(before.seq.0 + 3), hash: id });
+        assert_eq!(ledger.last(), end);
+    }
+    // Another batch at its place is another writer's.
+    let other = Batch { payload: b"other", ..batch };
+    let error = ledger.append(&other, before, epoch).unwrap_err();
+    assert!(matches!(error, StorageError::Fenced { .. }), "{error}");
+    assert_eq!(ledger.read(first).unwrap().count(), 1);
+    let manifest = ledger.manifest();
+    drop(ledger);
+    // A start begins another epoch, in which the earlier writer is fenced.
+    let mut ledger = RedbLedger::open(&path, &manifest).unwrap();
+    let next = Batch { first: Seq(ledger.last().seq.0 + 1), ..batch };
+    let error = ledger.append(&next, ledger.last(), epoch).unwrap_err().to_string();
+    assert!(error.contains("of epoch 1, expected the ledger to end at sequence"), "{error}");
+    assert!(error.contains("in epoch 2; only the writer that began last may append"), "{error}");
 }
 
 #[test]

@@ -47,12 +47,12 @@ pub(crate) fn payload(first: u64) -> Vec<u8> {
 
 /// Appends the next batch of the run.
 pub(crate) fn append_next(ledger: &mut RedbLedger) -> Result<Seq, StorageError> {
-    let last = ledger.last().seq;
-    let first = last.0 + 1;
+    let last = ledger.last();
+    let first = last.seq.0 + 1;
     let payload = payload(first);
     let (count, root) = (count(first), Hash::default());
     let batch = Batch { first: Seq(first), at: Time(first), count, root, payload: &payload };
-    ledger.append(&batch, last)
+    ledger.append(&batch, last, ledger.epoch()).map(|end| end.seq)
 }
 
 /// Appends `batches` of the run, stopping at the first error. Returns what was

@@ -27,10 +27,11 @@ fn a_ledger_that_a_newer_version_has_written_is_refused_as_newer_and_not_as_dama
         let temp = tempfile::tempdir().unwrap();
         let folder = folder_with_trade(temp.path());
         let mut live = opened(temp.path());
-        let last = live.ledger.last().seq;
-        let (first, payload) = (Seq(last.0 + 1), [&[7; SALT_LEN], &records[..]].concat());
+        let (last, epoch) = (live.ledger.last(), live.ledger.epoch());
+        let (first, payload) = (Seq(last.seq.0 + 1), [&[7; SALT_LEN], &records[..]].concat());
         let (at, root) = (live.last_at, Hash::default());
-        live.ledger.append(&Batch { first, at, count: 2, root, payload: &payload }, last).unwrap();
+        let batch = Batch { first, at, count: 2, root, payload: &payload };
+        live.ledger.append(&batch, last, epoch).unwrap();
         drop(live);
         let before = fs::read(folder.ledger()).unwrap();
         let error = folder::open(temp.path(), |_| {}).unwrap_err();
@@ -51,25 +52,25 @@ fn records_that_are_not_what_their_row_has_the_root_of_are_found_by_verify() {
     let temp = tempfile::tempdir().unwrap();
     folder_with_trade(temp.path());
     let mut live = opened(temp.path());
-    let last = live.ledger.last().seq;
+    let (last, epoch) = (live.ledger.last(), live.ledger.epoch());
     let mut groups = Groups::new();
     let revoked = Event::Account(AccountEvent::KeyRevoked { key: KeyId(1) });
     let by = |key| Head { at: live.last_at, origin: Origin::of(Actor::Key(KeyId(key))) };
     groups.add(by(1), |events| events.push(revoked.clone()));
     let salt = Salt([7; SALT_LEN]);
-    let written = Payload::of(&groups, &salt, Seq(last.0 + 1));
+    let written = Payload::of(&groups, &salt, Seq(last.seq.0 + 1));
     // The same events, said to be another actor's: all checksums and the chain hold.
     let mut others = Groups::new();
     others.add(by(2), |events| events.push(revoked));
-    let others = Payload::of(&others, &salt, Seq(last.0 + 1));
+    let others = Payload::of(&others, &salt, Seq(last.seq.0 + 1));
     let forged = Batch { payload: others.batch().payload, ..written.batch() };
-    live.ledger.append(&forged, last).unwrap();
+    live.ledger.append(&forged, last, epoch).unwrap();
     drop(live);
     drop(opened(temp.path()));
     let Err(Finding::Damage { seq, reason }) = verify(temp.path(), |_| {}) else {
         panic!("the records were not held against their root")
     };
-    assert_eq!(seq, Some(Seq(last.0 + 1)));
+    assert_eq!(seq, Some(Seq(last.seq.0 + 1)));
     assert!(reason.contains("has the root of"), "{reason}");
 }
 

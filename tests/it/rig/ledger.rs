@@ -78,7 +78,8 @@ pub(crate) fn append(opened: &mut Opened, at: Time, command: &Command) -> Reply 
 
 /// Appends a row of groups that need not fit the state.
 pub(crate) fn append_row(opened: &mut Opened, groups: &Groups) {
-    let last = opened.ledger.last().seq;
-    let payload = Payload::of(groups, &Salt([7; SALT_LEN]), Seq(last.0 + 1));
-    opened.ledger.append(&payload.batch(), last).unwrap();
+    let last = opened.ledger.last();
+    let payload = Payload::of(groups, &Salt([7; SALT_LEN]), Seq(last.seq.0 + 1));
+    let epoch = opened.ledger.epoch();
+    opened.ledger.append(&payload.batch(), last, epoch).unwrap();
 }

@@ -56,7 +56,8 @@ fn a_deadline_is_kept_while_every_batch_is_full() {
     // A ledger whose first commit is of a command that changes something.
     let (frees, free) = mpsc::channel();
     let (lengths, committed) = mpsc::channel();
-    let ledger = HeldBack { last: engine.state().seq(), free, lengths };
+    let ledger = MemoryLedger::after(engine.state().seq(), Answers::Come);
+    let ledger = HeldBack { ledger, free, lengths };
     let (changes, published) = mpsc::channel();
     let publish = move |change: Change| {
         let kinds: Vec<_> = change.events().iter().map(|event| event.kind()).collect();
