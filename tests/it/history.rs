@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nexnum::clock::Clock;
 use nexnum::market::folder;
-use nexnum::market::history::{Follower, History};
+use nexnum::market::history::{Follower, History, HistoryError};
 use nexnum::market::read_model::ReadModel;
 use nexnum::market::sequencer::{Handle, Sequencer, SequencerSetup};
 use nexnum::market::verify::{Followed, verify};
@@ -270,6 +270,37 @@ async fn orders_that_have_left_memory_come_back_from_the_tables_and_from_a_lost_
     let market = Market::start(temp.path());
     assert_eq!(market.history.orders_of(ACCOUNT, None, 50).await.unwrap(), shown);
     market.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_not_missing_while_history_lacks_it() {
+    let temp = new_folder();
+    let market = Market::start(temp.path());
+    market.furnish().await;
+    let order = market.order().await;
+    market.cancel(order).await;
+    market.stop();
+    retire(temp.path());
+
+    // History begins anew, and has no ledger to follow.
+    let elsewhere = new_folder();
+    let empty = folder::open(elsewhere.path(), |_| {}).unwrap();
+    let opened = folder::open(temp.path(), |_| {}).unwrap();
+    let read_model = Arc::new(ReadModel::from_state(opened.engine.state()));
+    assert!(read_model.order(order).is_none(), "it has left memory");
+    let (history, follower) = History::start(
+        empty.history,
+        empty.reader,
+        read_model,
+        Arc::default(),
+        &Supervisor::default(),
+        || panic!("history can be written"),
+    );
+    assert_eq!(history.order(order).await, Err(HistoryError::Behind));
+    for never in [0, order.0 + 1, u64::MAX] {
+        assert_eq!(history.order(OrderId(never)).await, Ok(None), "{never}");
+    }
+    follower.stop();
 }
 
 /// Lets two hours pass in the ledger.

@@ -141,11 +141,21 @@ impl History {
         *self.followed.borrow()
     }
 
-    /// An order, from memory or from the tables.
+    /// An order, from memory or from the tables. `None` if there was none; one that there was and
+    /// that the tables lack, since they are built anew, is no answer.
     ///
     /// # Errors
-    /// The tables cannot be read.
+    /// The tables cannot be read, or are behind.
     pub async fn order(&self, id: OrderId) -> Result<Option<Arc<Order>>, HistoryError> {
+        let found = self.look_for(id).await?;
+        if found.is_some() || !self.read_model.was_placed(id) {
+            return Ok(found);
+        }
+        self.hold_everything().await?;
+        self.look_for(id).await
+    }
+
+    async fn look_for(&self, id: OrderId) -> Result<Option<Arc<Order>>, HistoryError> {
         if let Some(order) = self.read_model.order(id) {
             return Ok(Some(order));
         }

@@ -7,11 +7,13 @@
 
 mod directory;
 mod lost;
+mod placed;
 mod unended;
 mod upstream;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nexnum_engine::account::Book;
@@ -86,6 +88,8 @@ pub struct ReadModel {
     keys: HashMap<[u8; 32], KeyView>,
     key_hashes: HashMap<KeyId, [u8; 32]>,
     orders: HashMap<OrderId, Arc<Order>>,
+    /// The last order that was placed. Ids have no gaps.
+    last_order: AtomicU64,
     replies: HashMap<(AccountId, u128), StoredReply>,
     /// Their keys by age, oldest first: what is forgotten is found without a look at the rest.
     aging: Mutex<VecDeque<(Time, AccountId, u128)>>,
@@ -122,6 +126,7 @@ impl ReadModel {
             keys: HashMap::new(),
             key_hashes: HashMap::new(),
             orders: HashMap::new(),
+            last_order: AtomicU64::new(state.counters().order.0),
             replies: HashMap::new(),
             aging: Mutex::default(),
             directory: Directory::from_state(state),
@@ -283,6 +288,8 @@ impl ReadModel {
             self.closed.lock().insert((at, id));
         }
         self.orders.pin().insert(id, order);
+        // Pairs with the load of a reader who did not find the order before.
+        self.last_order.fetch_max(id.0, Ordering::Release);
         // The poller finds it as it is by now.
         if begins_to_wait {
             self.awaiting.lock().push(id);
