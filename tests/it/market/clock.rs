@@ -122,3 +122,21 @@ async fn a_clock_that_was_set_back_is_followed_slowly_once_it_is_accepted() {
     assert_eq!(market.running.rooms.market.clock.jump(), None);
     market.running.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jump_between_two_starts_of_one_boot_is_told_and_not_followed() {
+    let shown = SetClock::default();
+    let market = Market::with_clock(&shown).await;
+    let (buyer, activation) = bought(&market).await;
+    let before = market.running.rooms.market.clock.now();
+    // In another boot this would refuse the start.
+    shown.set_off(30 * HOUR_MS);
+    let market = market.restart_with_clock(&shown).await;
+    let row = told(&market, true).await.unwrap();
+    assert!(row.text.contains("108000 s ahead of the ledger's time"), "{row:?}");
+    let now = market.running.rooms.market.clock.now();
+    assert!(now >= before && now < before.plus_ms(60_000), "{before} {now}");
+    let buyer = super::harness::Client::new(&market.running, &buyer.key);
+    assert_eq!(buyer.get(&activation).await.ok()["state"], "ACTIVE");
+    market.running.stop().await.unwrap();
+}
