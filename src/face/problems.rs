@@ -183,9 +183,10 @@ pub(super) fn of_key(refusal: KeyRefusal) -> Problem {
 /// History could not be read.
 pub(super) fn of_history(error: HistoryError) -> Problem {
     match error {
-        HistoryError::Behind => Problem::overloaded(1)
-            .detail("history is behind the ledger: lists and orders of more than an hour ago are shown again when \
-                     it has caught up"),
+        HistoryError::Behind => Problem::overloaded(1).detail(
+            "history is behind the ledger: lists, and orders that closed more than an hour ago, \
+             are shown again when it has caught up",
+        ),
         HistoryError::Unreadable(_) => {
             Problem::internal(format_args!("a page of history could not be read: {error}"))
         }

@@ -36,6 +36,9 @@ pub use super::boot_error::BootError;
 /// The configuration that `init` puts into a new folder.
 pub const CONFIG_TEMPLATE: &str = include_str!("config.template.toml");
 
+/// Its file.
+const CONFIG: &str = "config.toml";
+
 /// The currency of every ledger's money.
 const CURRENCY: [u8; 3] = *b"USD";
 
@@ -66,9 +69,9 @@ pub fn init(dir: &Path) -> Result<Created, BootError> {
 pub fn init_beside(dir: &Path, names: &[&str]) -> Result<Created, BootError> {
     // 1. The folder, with an empty ledger, the master key and the manifest.
     let folder = Folder::at(dir);
-    make_private(dir)?;
     folder.init_beside(None, names).map_err(|error| match error {
         StorageError::AlreadyExists { path } if path == dir => BootError::NotEmpty { dir: path },
+        StorageError::Io { path, source, .. } if path == dir => BootError::Io { path, source },
         error => error.into(),
     })?;
     // 2. What the ledger is, and the first admin key's hash.
@@ -142,26 +145,13 @@ pub fn check_clock(folder: &Folder, reader: &Reader) -> Result<(), BootError> {
 }
 
 fn write_config(folder: &Folder) -> Result<(), BootError> {
-    let path = config_path(folder);
-    fs::write(&path, CONFIG_TEMPLATE).map_err(|source| BootError::Io { path, source })
+    Ok(folder.write(CONFIG, CONFIG_TEMPLATE)?)
 }
 
 /// Where `init` puts the configuration.
 #[must_use]
 pub fn config_path(folder: &Folder) -> PathBuf {
-    folder.path().join("config.toml")
-}
-
-/// Makes the folder, for its owner alone; one that is there is left as it is.
-///
-/// # Errors
-/// The failure.
-pub fn make_private(dir: &Path) -> Result<(), BootError> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(|source| BootError::Io { path: dir.to_owned(), source })
+    folder.path().join(CONFIG)
 }
 
 /// Refuses a folder that `init` never made. With a ledger or a manifest it was one, and

@@ -38,12 +38,40 @@ pub(crate) fn create_private(path: &Path, bytes: &[u8]) -> Result<(), StorageErr
     sync_folder(path)
 }
 
+/// Writes a file in place, with its name durable on return: after a crash before it, the file may
+/// be there in part.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), StorageError> {
+    let mut options = OpenOptions::new();
+    write_synced(path, options.write(true).create(true).truncate(true), &[text.as_bytes()])?;
+    sync_folder(path)
+}
+
+/// Makes a folder for its owner alone, and those above it that are not there; their names are
+/// durable on return. One that is there is left as it is.
+pub(crate) fn make_folders(path: &Path) -> Result<(), StorageError> {
+    let new: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    // A file of that name is no folder that exists already.
+    builder.create(path).map_err(|source| StorageError::Io {
+        action: "creating",
+        path: path.to_owned(),
+        source,
+    })?;
+    // From above, so that no name is durable in a folder that is not.
+    new.iter().rev().filter(|folder| folder.parent().is_some()).try_for_each(|f| sync_folder(f))
+}
+
 /// Makes the name of `path` in its folder durable.
 pub(crate) fn sync_folder(path: &Path) -> Result<(), StorageError> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) | None => Path::new("."),
     };
+    #[cfg(test)]
+    tests::SYNCED.with_borrow_mut(|synced| synced.push(folder.to_owned()));
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(|e| StorageError::io("syncing", folder, e))
@@ -66,4 +94,37 @@ fn write_synced(path: &Path, options: &OpenOptions, parts: &[&[u8]]) -> Result<(
 /// Where a file is written before it gets its name.
 pub(crate) fn temporary(path: &Path) -> PathBuf {
     path.with_added_extension(TEMPORARY)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::folder::Folder;
+
+    thread_local! {
+        /// The folders that were synced, in order.
+        pub(super) static SYNCED: RefCell<Vec<PathBuf>> = const { RefCell::new(Vec::new()) };
+    }
+
+    #[test]
+    fn each_new_folder_is_durable_in_the_one_above_and_each_file_in_its_own() {
+        let parent = tempfile::tempdir().unwrap();
+        let parent = parent.path();
+        let synced = || SYNCED.take();
+        let folder = Folder::at(parent.join("a/new/folder"));
+        folder.make().unwrap();
+        let above = [parent.to_owned(), parent.join("a"), parent.join("a/new")];
+        assert_eq!(synced(), above);
+        folder.make().unwrap();
+        assert!(synced().is_empty(), "they are there");
+        folder.write("config.toml", "a").unwrap();
+        folder.write("config.toml", "b").unwrap();
+        assert_eq!(fs::read_to_string(folder.path().join("config.toml")).unwrap(), "b");
+        assert_eq!(synced(), [folder.path(), folder.path()]);
+        // The manifest comes last, after the folder of snapshots; then the folder's own name.
+        folder.init_beside(None, &["config.toml"]).unwrap();
+        assert!(synced().ends_with(&[folder.path().to_owned(), parent.join("a/new")]));
+    }
 }

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::StorageError;
-use crate::file::{sync_folder, temporary};
+use crate::file::{self, temporary};
 use crate::format::LedgerId;
 use crate::ledger::RedbLedger;
 use crate::manifest::{Manifest, tip_new};
@@ -101,7 +101,7 @@ impl Folder {
     /// As [`Folder::init`].
     pub fn init_beside(&self, key: Option<&MasterKey>, names: &[&str]) -> Result<(), StorageError> {
         let failed = |e| StorageError::io("creating", &self.path, e);
-        fs::create_dir_all(&self.path).map_err(failed)?;
+        self.make()?;
         for entry in fs::read_dir(&self.path).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
             if !names.iter().any(|known| name == *known) {
@@ -119,7 +119,25 @@ impl Folder {
         }
         fs::create_dir(self.snapshots()).map_err(failed)?;
         Manifest::of_new(id).write(&self.manifest())?;
-        sync_folder(&self.path)
+        file::sync_folder(&self.path)
+    }
+
+    /// Makes the folder, for its owner alone, and those above it that are not there: what is put
+    /// into it is not lost with one of them. One that is there is left as it is.
+    ///
+    /// # Errors
+    /// The failure.
+    pub fn make(&self) -> Result<(), StorageError> {
+        file::make_folders(&self.path)
+    }
+
+    /// Writes a file of the folder in place, durable on return with its name. A crash meanwhile
+    /// leaves it in part.
+    ///
+    /// # Errors
+    /// The failure.
+    pub fn write(&self, name: &str, text: &str) -> Result<(), StorageError> {
+        file::write(&self.path.join(name), text)
     }
 
     /// Every file that [`Folder::init`] and the first commit after it make, and those under

@@ -40,7 +40,7 @@ pub(super) fn claim(dir: &Path) -> Result<Option<ApiKey>, CliError> {
             )))
         }
         Err(_) => {
-            folder::make_private(dir)?;
+            folder.make().map_err(BootError::from)?;
             make(dir).map(Some)
         }
     }
@@ -48,8 +48,10 @@ pub(super) fn claim(dir: &Path) -> Result<Option<ApiKey>, CliError> {
 
 /// Makes a folder that is there and empty, but for the mark of one begun before.
 fn make(dir: &Path) -> Result<ApiKey, CliError> {
+    // Durable before there is anything that it has to mark.
     let mark = |text| {
-        fs::write(dir.join(MARK), text)
+        Folder::at(dir)
+            .write(MARK, text)
             .map_err(|error| CliError::failed("cannot write the file DEMO", &error))
     };
     let entries = fs::read_dir(dir)
