@@ -1,5 +1,7 @@
 //! Proofs over a state: that the money adds up, and one hash that stands for all of it.
 
+mod indexes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 
@@ -19,15 +21,53 @@ use crate::state::State;
 /// The first one that is broken, in words.
 pub fn audit(state: &State) -> Result<(), String> {
     sums_to_zero(state)?;
+    cash_is_deposits(state)?;
     wallets_within_credit(state)?;
     escrow_is_open_orders(state)?;
+    losses_cover_what_is_open(state)?;
     orders_are_consistent(state)?;
-    stock_is_held_once(state)
+    stock_is_held_once(state)?;
+    indexes::follow_from_tables(state)
 }
 
 fn sums_to_zero(state: &State) -> Result<(), String> {
     let sum: i128 = state.books.iter().map(|(_, amount)| i128::from(amount.0)).sum();
     if sum == 0 { Ok(()) } else { Err(format!("the books sum to {sum} micros, not zero")) }
+}
+
+/// What came in is what was credited, deposit by deposit.
+fn cash_is_deposits(state: &State) -> Result<(), String> {
+    let deposits: i128 = state.deposits.values().map(|amount| i128::from(amount.0)).sum();
+    let cash = state.balance(Book::CashIn);
+    if i128::from(cash.0) == -deposits {
+        Ok(())
+    } else {
+        Err(format!("{cash} came in, and deposits are {deposits} micros"))
+    }
+}
+
+/// A provider's losses are at least what may still be reversed of them: write-offs and charges of
+/// orders in memory. What has left memory stays lost.
+fn losses_cover_what_is_open(state: &State) -> Result<(), String> {
+    let mut open = BTreeMap::new();
+    for (id, amount) in &state.written_off {
+        let order = state.orders.get(*id);
+        let order = order.ok_or_else(|| format!("a write-off is of order {id}, which is gone"))?;
+        *open.entry(order.provider).or_insert(0) += i128::from(amount.0);
+    }
+    for charge in state.charges.values().filter(|charge| !charge.reversed) {
+        *open.entry(charge.provider).or_insert(0) += i128::from(charge.amount.0);
+    }
+    for (provider, open) in open {
+        let lost = state.balance(Book::Loss(provider));
+        // A loss stands below zero.
+        if -i128::from(lost.0) < open {
+            return Err(format!(
+                "provider {provider} lost us {lost}, of which {open} micros are open"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn wallets_within_credit(state: &State) -> Result<(), String> {

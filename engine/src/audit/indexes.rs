@@ -1,0 +1,211 @@
+//! What follows from the tables: each index says what its table says, no more and no less. A deadline
+//! without an order would end the process at its moment, a purchase without one would be told to no
+//! buyer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::event::ProviderKind;
+use crate::order::Order;
+use crate::state::State;
+
+/// Checks all indexes of a state.
+///
+/// # Errors
+/// The first that differs from its table, in words.
+pub(super) fn follow_from_tables(state: &State) -> Result<(), String> {
+    let rules = [
+        (names(state), "names and hashes are not those of accounts, keys, carriers and offers"),
+        (times(state), "deadlines and ends are not those of the orders"),
+        (numbers(state), "numbers and purchases are not those of the orders"),
+        (rests(state), "what rests and what was seen are not ordered as they are listed"),
+        (orders_known(state), "what is left at providers is of orders that are not in memory"),
+    ];
+    match rules.iter().find(|(holds, _)| !holds) {
+        Some((_, complaint)) => Err((*complaint).to_owned()),
+        None => Ok(()),
+    }
+}
+
+fn names(state: &State) -> bool {
+    let names: BTreeSet<_> = state.accounts.values().map(|account| account.name.clone()).collect();
+    let hashes: BTreeSet<_> = state.keys.values().map(|key| key.hash).collect();
+    let carriers: BTreeMap<_, _> =
+        state.carriers.iter().map(|(id, name)| (name.clone(), id)).collect();
+    let offers = (1..).zip(&state.offers).all(|(id, offer)| {
+        let key = (offer.provider, offer.product, offer.carrier);
+        state.offer_ids.get(&key).is_some_and(|known| known.0 == id)
+    });
+    (names, hashes, carriers)
+        == (state.account_names.clone(), state.key_hashes.clone(), state.carrier_ids.clone())
+        && offers
+        && state.offer_ids.len() == state.offers.len()
+}
+
+fn times(state: &State) -> bool {
+    let open = state.orders.values().filter(|order| !order.state.is_closed());
+    let deadlines: BTreeSet<_> = open.map(|order| (state.ends_at(order), order.id)).collect();
+    let closed: BTreeSet<_> =
+        state.orders.values().filter_map(|order| Some((order.closed_at?, order.id))).collect();
+    deadlines == state.deadlines && state.closed.iter().eq(&closed)
+}
+
+fn numbers(state: &State) -> bool {
+    let (mut holders, mut purchases) = (BTreeSet::new(), BTreeMap::new());
+    for order in state.orders.values() {
+        let Some(given) = &order.assignment else { continue };
+        match state.providers[order.provider].kind {
+            ProviderKind::Own => {
+                holders.insert((order.provider, given.number, order.id));
+            }
+            ProviderKind::Driven => {
+                purchases.insert((order.provider, given.external_id.clone()), order.id);
+            }
+        }
+    }
+    holders == state.holders && purchases == state.purchases
+}
+
+fn rests(state: &State) -> bool {
+    let resting: BTreeMap<_, _> =
+        state.quarantine.iter().map(|it| ((it.number, it.offer), it.until)).collect();
+    let ages: BTreeSet<_> = state
+        .seen
+        .iter()
+        .map(|((provider, number), seen)| (seen.last, *provider, *number))
+        .collect();
+    resting == state.resting && resting.len() == state.quarantine.len() && ages == state.seen_ages
+}
+
+fn orders_known(state: &State) -> bool {
+    let tried = |id, attempt: u8| {
+        state.orders.get(id).is_some_and(|order: &Order| (1..=order.attempt).contains(&attempt))
+    };
+    state.charges.keys().chain(state.named.keys()).all(|(id, attempt)| tried(*id, *attempt))
+        && state.orphans.values().all(|orphan| tried(orphan.order, orphan.attempt))
+        && state.ended_upstream.iter().all(|id| state.orders.contains(*id))
+        && state.provider_words.keys().all(|id| state.orders.contains(*id))
+        && state.written_off.keys().all(|id| state.orders.contains(*id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::audit;
+    use crate::command::Caller;
+    use crate::command::{
+        AssignNumber, Cancel, Command, Deposit, IssueKey, ListOffers, LoadStock, NameCarrier,
+        OpenAccount, PlaceOrder, RegisterProvider, Timings,
+    };
+    use crate::engine::Engine;
+    use crate::event::Terms;
+    use crate::group::{Groups, Head};
+    use crate::ids::{
+        AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, ServiceId,
+    };
+    use crate::money::Micros;
+    use crate::time::Time;
+
+    const OWN: ProviderId = ProviderId(1);
+    const DRIVEN: ProviderId = ProviderId(2);
+
+    /// Alters an index; false if there was nothing to be altered.
+    type Change = fn(&mut State) -> bool;
+
+    fn place(provider: ProviderId) -> Command {
+        PlaceOrder {
+            account: AccountId(1),
+            product: Product { country: CountryId(1), service: ServiceId(1) },
+            carrier: CarrierId::ANY,
+            limit: Micros(10),
+            terms: Terms {
+                offer: OfferId(provider.0.into()),
+                provider,
+                price: Micros(10),
+                cost: Micros(5),
+            },
+            timings: Timings { lifetime_ms: 60_000, min_cancel_age_ms: 0 },
+            idempotency: None,
+        }
+        .into()
+    }
+
+    /// Order 1 of own stock and order 2 of a provider are open, order 3 of own stock is closed.
+    fn state() -> State {
+        let (mut engine, mut groups) = (Engine::default(), Groups::new());
+        let mut at = 1;
+        let mut run = |command: Command| {
+            engine.execute(Head::system(Time(at)), &command, &mut groups).expect("it is legal");
+            at += 1;
+        };
+        run(OpenAccount { name: "ann".into(), credit_limit: Micros::ZERO }.into());
+        run(Deposit { account: AccountId(1), amount: Micros(100), reference: 1 }.into());
+        run(IssueKey { account: Some(AccountId(1)), hash: [1; 32], prefix: "nx".into() }.into());
+        run(NameCarrier { name: "tele".into() }.into());
+        for (name, kind) in [("own", ProviderKind::Own), ("hero", ProviderKind::Driven)] {
+            run(RegisterProvider { name: name.into(), kind }.into());
+        }
+        let product = Product { country: CountryId(1), service: ServiceId(1) };
+        for provider in [OWN, DRIVEN] {
+            run(ListOffers { provider, offers: vec![(product, CarrierId::ANY)] }.into());
+        }
+        let numbers = vec![Number(10_001), Number(10_002), Number(10_003)];
+        let (offer, cost, price) = (OfferId(1), Micros(5), Micros(10));
+        run(LoadStock { offer, cost, price, numbers }.into());
+        run(place(OWN));
+        run(place(DRIVEN));
+        let timings = Timings { lifetime_ms: 60_000, min_cancel_age_ms: 0 };
+        let (number, external_id) = (Number(20_001), "x1".into());
+        let order = OrderId(2);
+        run(AssignNumber {
+            order,
+            attempt: 1,
+            number,
+            external_id,
+            cost: Some(Micros(5)),
+            timings,
+        }
+        .into());
+        run(place(OWN));
+        run(Cancel { order: OrderId(3), caller: Caller::System }.into());
+        engine.state().clone()
+    }
+
+    #[test]
+    fn every_index_is_held_against_its_table() {
+        let sound = state();
+        audit(&sound).expect("what the engine keeps is sound");
+        let changes: [(&str, Change); 14] = [
+            ("a name", |state| state.account_names.pop_first().is_some()),
+            ("a key's hash", |state| state.key_hashes.insert([9; 32])),
+            ("a carrier's name", |state| state.carrier_ids.pop_first().is_some()),
+            ("an offer", |state| state.offer_ids.pop_last().is_some()),
+            ("a deadline of no order", |state| state.deadlines.insert((Time(9), OrderId(9)))),
+            ("a deadline", |state| state.deadlines.pop_first().is_some()),
+            ("an end", |state| state.closed.pop_first().is_some()),
+            ("a holder", |state| state.holders.pop_first().is_some()),
+            ("a purchase", |state| state.purchases.pop_first().is_some()),
+            ("another's purchase", |state| {
+                state.purchases.values_mut().map(|id| *id = OrderId(1)).count() > 0
+            }),
+            ("a rest", |state| {
+                state.resting.insert((Number(10_003), OfferId(1)), Time(9)).is_none()
+            }),
+            ("an age", |state| state.seen_ages.insert((Time(1), OWN, Number(10_001)))),
+            ("an end upstream", |state| state.ended_upstream.insert(OrderId(9))),
+            ("a deposit", |state| state.deposits.pop_first().is_some()),
+        ];
+        for (what, change) in changes {
+            let mut state = sound.clone();
+            assert!(change(&mut state), "{what} was there to be changed");
+            audit(&state).expect_err(what);
+        }
+    }
+
+    #[test]
+    fn what_is_written_off_is_lost() {
+        let mut state = state();
+        state.written_off.insert(OrderId(2), Micros(5));
+        let complaint = audit(&state).unwrap_err();
+        assert!(complaint.contains("provider 2 lost us"), "{complaint}");
+    }
+}
