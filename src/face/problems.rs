@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use hyper::StatusCode;
-use nexnum_engine::ids::OrderId;
 use nexnum_engine::limits::{NAME_LEN_MAX, ROWS_MAX, TEXT_LEN_MAX};
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX};
 use nexnum_engine::reject::Reject;
@@ -15,6 +14,7 @@ use crate::http::Problem;
 use crate::market::Refused;
 use crate::market::history::HistoryError;
 use crate::order::{CallbackRefusal, Refusal, UpstreamError};
+use crate::public_id::ShownId;
 
 /// An engine's refusal.
 pub(super) fn of_reject(reject: Reject) -> Problem {
@@ -62,7 +62,7 @@ pub(super) fn of_reject(reject: Reject) -> Problem {
         Reject::DuplicateKey => plain(S::CONFLICT, "The key is issued already"),
         Reject::DuplicateOffer => plain(S::CONFLICT, "The offer is listed already").retryable(),
         Reject::WrongProviderKind => plain(S::CONFLICT, "The provider is of another kind"),
-        Reject::NoNumbers => no_numbers(None),
+        Reject::NoNumbers => no_numbers().retryable(),
         Reject::InsufficientFunds { needed, available } => {
             plain(S::PAYMENT_REQUIRED, "The wallet cannot pay")
                 .detail(format!("the price is {needed}, the balance {available}"))
@@ -102,7 +102,8 @@ fn range(field: &str) -> String {
 pub(super) fn of_refusal(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::NotFound => Problem::not_found("there is no such order of this account"),
-        Refusal::NoNumbers { order } => no_numbers(order),
+        Refusal::NoNumbers { order: Some(_) } => no_numbers().detail("the order was refunded"),
+        Refusal::NoNumbers { order: None } => no_numbers().retryable(),
         Refusal::ProvidersBusy { retry_after } => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "providers_busy",
@@ -246,14 +247,14 @@ fn seconds(pause: Duration) -> u32 {
     u32::try_from(whole).unwrap_or(u32::MAX).max(1)
 }
 
-/// No ask within the wish has stock; where an order was tried, it is refunded.
-fn no_numbers(order: Option<OrderId>) -> Problem {
-    let problem = Problem::new(StatusCode::CONFLICT, "no_numbers", "No number is available");
-    match order {
-        // Not with the same key: that order is over.
-        Some(order) => problem.detail(format!("order {order} was refunded")),
-        None => problem.retryable(),
-    }
+/// No provider had a number for an order, which is refunded. Not to be repeated with the same key:
+/// that order is over.
+pub(super) fn refunded(order: ShownId) -> Problem {
+    no_numbers().detail(format!("order {order} was refunded"))
+}
+
+fn no_numbers() -> Problem {
+    Problem::new(StatusCode::CONFLICT, "no_numbers", "No number is available")
 }
 
 fn price_above_max(price: nexnum_engine::money::Micros) -> Problem {

@@ -86,12 +86,20 @@ pub(super) async fn create(
     let idempotency = idempotency(&call, &body)?;
     let wish = parse(&state.market, &body)?;
     let placed = state.orders.place(&trader.origin(&call), trader.account, wish, idempotency).await;
-    let placed = placed.map_err(problems::of_refusal)?;
+    let placed = placed.map_err(|refusal| refused(refusal, &state.market))?;
     let mut response = render(StatusCode::CREATED, &placed.order, As::Created, &state.market);
     if placed.replayed {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// A refusal; an order that was tried is named as its buyer sees it.
+fn refused(refusal: Refusal, market: &Market) -> Problem {
+    match refusal {
+        Refusal::NoNumbers { order: Some(order) } => problems::refunded(market.ids.order(order)),
+        other => problems::of_refusal(other),
+    }
 }
 
 /// The key with a digest of the request, so that the same key with another body is seen.

@@ -13,6 +13,7 @@ mod obtainable;
 mod over;
 mod overflow;
 mod panicked;
+mod refunded;
 mod resend;
 mod resold;
 mod routing;
