@@ -38,6 +38,9 @@ const GAP_MAX_MS: u64 = 24 * 60 * 60 * 1000;
 /// How far the file may be from what it keeps before it is written again: what a kill loses of it
 /// is steered again.
 const KEPT_WITHIN_MS: u64 = 250;
+/// How old the file may be: a start in another boot counts from it how long the machine was off, also
+/// if the ledger had no event for long.
+const KEPT_FOR_MS: u64 = 60 * 60 * 1000;
 
 /// The ledger's time: a clock that never runs back. It goes on as `CLOCK_BOOTTIME` does, which no
 /// operator sets and which counts a suspend, and is slewed to the wall clock ([`Clock::follow`]). A
@@ -54,10 +57,19 @@ pub struct Clock {
     latest_ms: AtomicU64,
     course: Mutex<Course>,
     /// What the file keeps. It is locked while the file is written, so that no older one comes last.
-    kept: Mutex<Option<(i64, i64)>>,
+    kept: Mutex<Option<Kept>>,
     /// How far the wall clock was from the ledger's last event at the start, if it alone says so
     /// and that is too far to be believed.
     gap: Option<ClockJump>,
+}
+
+/// What the file keeps.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    ahead_ms: i64,
+    rest_ms: i64,
+    /// When it was written, by the boot's clock.
+    boot_ms: u64,
 }
 
 /// How the wall clock is followed.
@@ -106,12 +118,14 @@ impl Clock {
         let is_same = |anchor: &Anchor| {
             Some(&anchor.boot_id) == boot_id.as_ref() && anchor.boot_ms <= reading.boot_ms
         };
+        // When it was last known to go, whatever the boot.
+        let known_at = anchor.as_ref().map_or(floor, |anchor| floor.max(anchor.at));
         let anchor = anchor.filter(is_same);
         let floor_ms = between(floor.0, reading.boot_ms);
         let wall_ms = reading.ahead_ms();
         let (began_ms, gap) = match anchor {
             Some(anchor) => (between(anchor.at.0, anchor.boot_ms), None),
-            None => (wall_ms, gap(floor, Time(reading.wall_ms))),
+            None => (wall_ms, gap(known_at, rest_ms, Time(reading.wall_ms))),
         };
         let ahead_ms = began_ms.max(floor_ms);
         // It was accepted that the wall clock is behind by the rest; more than that is a jump.
@@ -158,6 +172,10 @@ impl Clock {
         let allowed_ms = since_ms.min(LOOK_MAX_MS) / SLEW;
         let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
         let off_ms = reading.ahead_ms().saturating_sub(ahead_ms);
+        if off_ms.unsigned_abs() <= JUMP_MS {
+            // It is right again, whatever was accepted before.
+            course.rest_ms = course.rest_ms.max(off_ms.min(0));
+        }
         if off_ms.abs_diff(course.rest_ms) > JUMP_MS {
             let known = course.jump_ms.filter(|known| known.abs_diff(off_ms) <= JUMP_MS);
             course.jump_ms = Some(known.unwrap_or(off_ms));
@@ -182,7 +200,7 @@ impl Clock {
         Some(jump(&Reading::of(&*self.source), self.ahead_ms.load(Ordering::Relaxed)))
     }
 
-    /// Why a start has to be accepted before it writes: from the ledger's last event to the wall
+    /// Why a start has to be accepted before it writes: from when its time was last known to the wall
     /// clock, which is more than a day away and has nothing to confirm it.
     #[must_use]
     pub const fn gap(&self) -> Option<ClockJump> {
@@ -213,16 +231,17 @@ impl Clock {
         let mut kept = self.kept.lock();
         let rest_ms = self.course.lock().rest_ms;
         let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
-        let is_near = |kept: (i64, i64)| {
-            kept.0.abs_diff(ahead_ms).max(kept.1.abs_diff(rest_ms)) <= KEPT_WITHIN_MS
+        let boot_ms = self.source.boot_ms();
+        let is_near = |kept: Kept| {
+            kept.ahead_ms.abs_diff(ahead_ms).max(kept.rest_ms.abs_diff(rest_ms)) <= KEPT_WITHIN_MS
+                && boot_ms.saturating_sub(kept.boot_ms) < KEPT_FOR_MS
         };
         if kept.is_some_and(is_near) {
             return;
         }
-        let boot_ms = self.source.boot_ms();
         let at = Time(boot_ms.saturating_add_signed(ahead_ms));
         Anchor { boot_id: boot_id.clone(), boot_ms, at, rest_ms }.write(folder);
-        *kept = Some((ahead_ms, rest_ms));
+        *kept = Some(Kept { ahead_ms, rest_ms, boot_ms });
     }
 
     /// How far the machine's clock is ahead of this one, or behind it where that is negative.
@@ -233,11 +252,12 @@ impl Clock {
     }
 }
 
-/// How far the wall clock is from a ledger's last event, if that is too far to be believed. A
-/// ledger without events has no last one.
-fn gap(last_at: Time, wall: Time) -> Option<ClockJump> {
-    let is_wide = last_at.0 > 0 && last_at.0.abs_diff(wall.0) > GAP_MAX_MS;
-    is_wide.then_some(ClockJump { from: last_at, to: wall })
+/// How far the wall clock is from when the ledger's time was last known, if that is too far to be
+/// believed. It was accepted that it is behind by the rest. A ledger without events has no time.
+fn gap(known_at: Time, rest_ms: i64, wall: Time) -> Option<ClockJump> {
+    let shown = known_at.0.saturating_add_signed(rest_ms);
+    let is_wide = known_at.0 > 0 && shown.abs_diff(wall.0) > GAP_MAX_MS;
+    is_wide.then_some(ClockJump { from: known_at, to: wall })
 }
 
 /// From this clock's time to the wall clock's.

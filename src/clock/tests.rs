@@ -249,6 +249,37 @@ fn an_accepted_step_back_lasts_across_starts() {
 }
 
 #[test]
+fn an_accepted_step_back_of_days_is_accepted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let shown = Shown::new();
+    let clock = shown.start(folder.path(), Time(START));
+    shown.set_wall(-50 * HOUR);
+    clock.follow();
+    assert!(clock.accept(clock.jump().unwrap()));
+    clock.keep();
+    for _ in 0..2 {
+        shown.boot_again();
+        let again = shown.start(folder.path(), clock.now());
+        assert_eq!((follow(&shown, &again, 10), again.gap()), (vec![], None));
+        again.keep();
+    }
+}
+
+#[test]
+fn a_clock_that_is_right_again_after_an_accepted_step_back_is_no_jump() {
+    let shown = Shown::new();
+    let clock = shown.clock();
+    follow(&shown, &clock, 10);
+    shown.set_wall(-HOUR);
+    clock.follow();
+    assert!(clock.accept(clock.jump().unwrap()));
+    assert_eq!(follow(&shown, &clock, 10), NONE);
+    shown.set_wall(HOUR);
+    assert_eq!((follow(&shown, &clock, 600), clock.jump()), (NONE.to_vec(), None));
+    assert!(clock.off_ms().abs() <= 2, "{}", clock.off_ms());
+}
+
+#[test]
 fn a_start_in_another_boot_believes_the_wall_clock_for_a_day() {
     let day = 24 * HOUR;
     for (off, is_gap) in [(day, false), (-day, false), (day + 1, true), (-day - 1, true)] {
@@ -266,6 +297,18 @@ fn a_start_in_another_boot_believes_the_wall_clock_for_a_day() {
         clock.accept(gap);
         assert_eq!((clock.follow(), clock.jump()), (None, None));
     }
+    // A market that ran for a week without an event was not off for a week.
+    let folder = tempfile::tempdir().unwrap();
+    let shown = Shown::new();
+    let clock = shown.start(folder.path(), Time(START));
+    for _ in 0..7 * 24 {
+        shown.pass(HOUR as u64);
+        clock.follow();
+        clock.keep();
+    }
+    shown.boot_again();
+    shown.set_wall(day - HOUR);
+    assert_eq!(shown.start(folder.path(), Time(START)).gap(), None);
     // A ledger without events, and a folder without the file.
     let folder = tempfile::tempdir().unwrap();
     let shown = Shown::new();

@@ -82,7 +82,7 @@ fn gap_text(ClockJump { from, to }: &ClockJump) -> String {
     let way = if to < from { "before" } else { "after" };
     let hours = from.0.abs_diff(to.0) / (60 * 60 * 1000);
     format!(
-        "the machine's clock shows {}, {hours} hours {way} the ledger's last event at {}: more than 24 \
+        "the machine's clock shows {}, {hours} hours {way} the server last ran at {}: more than 24 \
          hours are not believed of the clock alone, and the file CLOCK is not of this boot of the \
          machine. Set the clock right, or, if it is right, start once with `--accept-clock`",
         rfc3339(*to),
