@@ -101,6 +101,8 @@ impl Kind {
 
 /// How the place is written at which a list goes on.
 const CURSOR: &str = "cur_";
+/// More than a list has places.
+const PLACES_MAX: u64 = 1 << 48;
 
 /// Shows the ids of one ledger, and reads them back.
 pub struct PublicIds {
@@ -171,9 +173,9 @@ impl PublicIds {
     /// The number of such a place.
     ///
     /// # Errors
-    /// It is none. One of another account is a number that the account does not have.
+    /// It is none, or one of another account or list.
     pub fn read_orders_cursor(&self, account: AccountId, text: &str) -> Result<OrderNumber, NoId> {
-        Ok(OrderNumber(unhide(&self.list("orders", account), hidden(CURSOR, text)?)))
+        place(&self.list("orders", account), text).map(OrderNumber)
     }
 
     /// Where an account's list of transactions goes on: below this one.
@@ -185,13 +187,13 @@ impl PublicIds {
     /// The transaction of such a place.
     ///
     /// # Errors
-    /// It is none. One of another account is a place that says nothing.
+    /// It is none, or one of another account or list.
     pub fn read_transactions_cursor(
         &self,
         account: AccountId,
         text: &str,
     ) -> Result<TransactionId, NoId> {
-        Ok(TransactionId(unhide(&self.list("transactions", account), hidden(CURSOR, text)?)))
+        place(&self.list("transactions", account), text).map(TransactionId)
     }
 
     fn list(&self, name: &str, account: AccountId) -> Xtea {
@@ -226,6 +228,13 @@ fn unhide(cipher: &Xtea, hidden: u64) -> u64 {
     let mut block = Array(hidden.to_be_bytes());
     cipher.decrypt_block(&mut block);
     u64::from_be_bytes(block.0)
+}
+
+/// A place in a list from its text. One of another list, or of another account, would be far beyond
+/// the end of any: the chance that it is not is 1 in 65,536.
+fn place(list: &Xtea, text: &str) -> Result<u64, NoId> {
+    let place = unhide(list, hidden(CURSOR, text)?);
+    if place < PLACES_MAX { Ok(place) } else { Err(NoId::Malformed { expected: CURSOR }) }
 }
 
 /// The 64 bits of a text that begins with a prefix; there is one text for each.
@@ -292,9 +301,10 @@ mod tests {
         assert_ne!(cursor(1), cursor(2));
         let read = |account| ids.read_orders_cursor(AccountId(account), cursor(1).as_str());
         assert_eq!(read(1), Ok(OrderNumber(50)));
-        assert_ne!(read(2), Ok(OrderNumber(50)));
+        assert_eq!(read(2), Err(NoId::Malformed { expected: "cur_" }));
         let one = ids.transactions_cursor(AccountId(1), TransactionId(50));
         assert_ne!(one, cursor(1));
+        ids.read_orders_cursor(AccountId(1), one.as_str()).expect_err("of another list");
         let read = ids.read_transactions_cursor(AccountId(1), one.as_str());
         assert_eq!(read, Ok(TransactionId(50)));
     }

@@ -117,7 +117,7 @@ impl JsonSchema for ListCursor<'_> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": "^cur_[0-9a-z]{13}$"})
+        json_schema!({"type": "string", "pattern": "^cur_[0-9a-hjkmnp-tv-z]{13}$"})
     }
 }
 

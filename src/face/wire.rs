@@ -76,15 +76,17 @@ macro_rules! shown_ids {
 
 shown_ids! {
     /// An order's id.
-    OrderRef, "OrderId", "The id of an order", "^ord_[0-9a-z]{13}$", "ord_08p3xq5n7t2ma";
+    OrderRef, "OrderId", "The id of an order", "^ord_[0-9a-hjkmnp-tv-z]{13}$", "ord_08p3xq5n7t2ma";
     /// An activation's id.
-    ActivationRef, "ActivationId", "The id of an activation", "^act_[0-9a-z]{13}$", "act_0c4v9s1rk6yhe";
+    ActivationRef, "ActivationId", "The id of an activation", "^act_[0-9a-hjkmnp-tv-z]{13}$", "act_0c4v9s1rk6yhe";
+    /// What names an activation in a path: its id, or its order's.
+    ActivationName, "ActivationName", "The id of an activation, or of its order", "^(act|ord)_[0-9a-hjkmnp-tv-z]{13}$", "act_0c4v9s1rk6yhe";
     /// A message's id.
-    MessageRef, "MessageId", "The id of a message", "^msg_[0-9a-z]{13}$", "msg_0f2d8j5wz0qb7";
+    MessageRef, "MessageId", "The id of a message", "^msg_[0-9a-hjkmnp-tv-z]{13}$", "msg_0f2d8j5wz0qb7";
     /// A transaction's id.
-    TransactionRef, "TransactionId", "The id of a transaction", "^txn_[0-9a-z]{13}$", "txn_0a6g3m9xk1rv4";
+    TransactionRef, "TransactionId", "The id of a transaction", "^txn_[0-9a-hjkmnp-tv-z]{13}$", "txn_0a6g3m9xk1rv4";
     /// Where a list goes on.
-    CursorRef, "NextCursor", "Where a list goes on", "^cur_[0-9a-z]{13}$", "cur_05n8w2cy7j4ts";
+    CursorRef, "NextCursor", "Where a list goes on", "^cur_[0-9a-hjkmnp-tv-z]{13}$", "cur_05n8w2cy7j4ts";
 }
 
 /// An amount that we state.

@@ -13,9 +13,10 @@ use super::state::State;
 use crate::face::auth::Operator;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation as Described, PathParam, Reply, Tag};
-use crate::face::wire::{Id, Moment, Money, Seconds, Share};
+use crate::face::wire::{Id, Moment, Money, OrderRef, Seconds, Share};
 use crate::http::{Call, Problem, Response, reply};
 use crate::provider::connected::{Connected, Failure, Health};
+use crate::public_id::PublicIds;
 
 pub(super) const LIST: Described = Described::new(
     "listProviders",
@@ -36,7 +37,8 @@ pub(super) const LIST: Described = Described::new(
              "unobtainable": 0, "unattributed": 0,
              "last_error": "buy: no_balance: NO_BALANCE",
              "errors": [
-                {"at": "2026-11-20T09:29:12.000Z", "operation": "buy", "order_id": "1042",
+                {"at": "2026-11-20T09:29:12.000Z", "operation": "buy", "order": "1042",
+                 "order_id": "ord_08p3xq5n7t2ma",
                  "text": "no_balance: NO_BALANCE"}
             ]}
         ]}"#,
@@ -61,12 +63,14 @@ pub(super) fn list(state: &State, _: Operator, _: &Call) -> Result<Response, Pro
         numbers: measured(id).numbers(),
         delivered_share: measured(id).delivered_permille().map(Share),
         time_to_code_s: measured(id).time_to_code_ms().map(Seconds),
-        connection: connected.as_ref().map(|(provider, health)| connection(provider, health)),
+        connection: connected
+            .as_ref()
+            .map(|(provider, health)| connection(provider, health, &state.market.ids)),
     });
     Ok(reply::json(StatusCode::OK, &ProviderList { providers: providers.collect() }))
 }
 
-fn connection<'a>(provider: &'a Connected, health: &'a Health) -> Connection<'a> {
+fn connection<'a>(provider: &'a Connected, health: &'a Health, ids: &PublicIds) -> Connection<'a> {
     Connection {
         driver: provider.driver().name(),
         currency: provider.client().currency().map(|currency| currency.to_string()),
@@ -87,15 +91,16 @@ fn connection<'a>(provider: &'a Connected, health: &'a Health) -> Connection<'a>
         unobtainable: health.unobtainable,
         unattributed: health.unattributed,
         last_error: health.failures.back().map(Failure::to_string),
-        errors: health.failures.iter().rev().map(error).collect(),
+        errors: health.failures.iter().rev().map(|failure| error(failure, ids)).collect(),
     }
 }
 
-fn error(failure: &Failure) -> ProviderError<'_> {
+fn error<'a>(failure: &'a Failure, ids: &PublicIds) -> ProviderError<'a> {
     ProviderError {
         at: Moment(failure.at),
         operation: failure.op.name(),
-        order_id: failure.order.map(|order| Id(order.0)),
+        order: failure.order.map(|order| Id(order.0)),
+        order_id: failure.order.map(|order| OrderRef(ids.order(order))),
         text: &failure.text,
     }
 }
@@ -263,8 +268,10 @@ struct ProviderError<'a> {
     /// What was asked of the provider: `balance`, `prices`, `buy`, `status`, `cancel`, `finish`,
     /// `resend` or `list_active`.
     operation: &'a str,
-    /// The order that it was for; `null` if it was for none.
-    order_id: Option<Id>,
+    /// The number of the order that it was for, as logs have it; `null` if it was for none.
+    order: Option<Id>,
+    /// That order's id as its buyer knows it.
+    order_id: Option<OrderRef>,
     /// The kind of the failure and the beginning of the provider's reply, with secrets masked.
     text: &'a str,
 }

@@ -18,7 +18,7 @@ use crate::face::auth::Trader;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation, PathParam, Reply, Tag};
 use crate::face::query::{Bounded, ListCursor, Parameter, parameters};
-use crate::face::wire::{ActivationRef, CursorRef};
+use crate::face::wire::{ActivationName, CursorRef};
 use crate::face::{parse, problems};
 use crate::http::query::Query;
 use crate::http::route::Next;
@@ -29,7 +29,7 @@ use crate::public_id::PublicIds;
 /// Longest wait of one poll, in seconds: below the idle limits of common proxies.
 const WAIT_MAX_S: u64 = 55;
 
-const ID: PathParam = PathParam::new::<ActivationRef>(
+const ID: PathParam = PathParam::new::<ActivationName>(
     "id",
     "The activation's id; its order's id names it too",
     "act_0c4v9s1rk6yhe",
