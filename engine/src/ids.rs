@@ -40,8 +40,8 @@ ids! {
     OfferId(u32);
     /// An order and its activation, which share it.
     OrderId(u64);
-    /// Which of its account's orders an order is, from 1. Clients that parse no more than 31 bits
-    /// know an order by it.
+    /// Which of its account's orders an order is, from 1: small enough for clients that parse no more
+    /// than 31 bits.
     OrderNumber(u64);
     /// A received message.
     MessageId(u64);

@@ -38,11 +38,12 @@ fn sums_to_zero(state: &State) -> Result<(), String> {
 /// What came in is what was credited, deposit by deposit.
 fn cash_is_deposits(state: &State) -> Result<(), String> {
     let deposits: i128 = state.deposits.values().map(|amount| i128::from(amount.0)).sum();
-    let cash = state.balance(Book::CashIn);
-    if i128::from(cash.0) == -deposits {
+    // What came in stands below zero.
+    let came = -i128::from(state.balance(Book::CashIn).0);
+    if came == deposits {
         Ok(())
     } else {
-        Err(format!("{cash} came in, and deposits are {deposits} micros"))
+        Err(format!("{came} micros came in, and deposits are {deposits} micros"))
     }
 }
 
@@ -59,11 +60,11 @@ fn losses_cover_what_is_open(state: &State) -> Result<(), String> {
         *open.entry(charge.provider).or_insert(0) += i128::from(charge.amount.0);
     }
     for (provider, open) in open {
-        let lost = state.balance(Book::Loss(provider));
         // A loss stands below zero.
-        if -i128::from(lost.0) < open {
+        let lost = -i128::from(state.balance(Book::Loss(provider)).0);
+        if lost < open {
             return Err(format!(
-                "provider {provider} lost us {lost}, of which {open} micros are open"
+                "provider {provider} lost us {lost} micros, and {open} may be reversed of them"
             ));
         }
     }

@@ -40,7 +40,7 @@ pub(super) fn place(
     check_funds(state, account, terms.price)?;
     let id = OrderId(state.counters.order.0 + 1);
     if !state.orders.has_room_for(id) {
-        return Err(Reject::Exhausted("orders beside the oldest that is open"));
+        return Err(Reject::Exhausted("orders"));
     }
     let placed = placed(id, assignment.is_some());
     events.push(Event::Order(OrderEvent::OrderPlaced(Placement {
