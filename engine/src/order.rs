@@ -92,6 +92,12 @@ impl Order {
         }
     }
 
+    /// Whether there was such an attempt to buy its number.
+    #[must_use]
+    pub fn has_attempt(&self, attempt: u8) -> bool {
+        (1..=self.attempt).contains(&attempt)
+    }
+
     /// True if the message came for this order.
     #[must_use]
     pub fn has_message(&self, digest: u128) -> bool {

@@ -12,7 +12,7 @@ impl State {
             UpstreamEvent::PurchaseCharged { order, attempt, provider, amount, why: _ } => {
                 self.check_driven(*provider);
                 let bought = &self.orders[*order];
-                assert!((1..=bought.attempt).contains(attempt), "a purchase is of an attempt");
+                assert!(bought.has_attempt(*attempt), "a purchase is of an attempt");
                 assert!(amount.is_positive(), "what is charged costs something");
                 let charge = Charge { provider: *provider, amount: *amount, reversed: false };
                 let before = self.charges.insert((*order, *attempt), charge);
@@ -28,7 +28,7 @@ impl State {
             UpstreamEvent::OrphanFound { order, attempt, provider, external_id, from, cost } => {
                 self.check_driven(*provider);
                 let bought = &self.orders[*order];
-                assert!((1..=bought.attempt).contains(attempt), "a purchase is of an attempt");
+                assert!(bought.has_attempt(*attempt), "a purchase is of an attempt");
                 let key = (*provider, external_id.clone());
                 assert!(!self.purchases.contains_key(&key), "no order has it");
                 let (order, attempt, from, cost) = (*order, *attempt, *from, *cost);

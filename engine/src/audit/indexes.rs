@@ -27,16 +27,16 @@ pub(super) fn follow_from_tables(state: &State) -> Result<(), String> {
 }
 
 fn names(state: &State) -> bool {
-    let names: BTreeSet<_> = state.accounts.values().map(|account| account.name.clone()).collect();
-    let hashes: BTreeSet<_> = state.keys.values().map(|key| key.hash).collect();
-    let carriers: BTreeMap<_, _> =
-        state.carriers.iter().map(|(id, name)| (name.clone(), id)).collect();
+    let names: BTreeSet<_> = state.accounts.values().map(|account| &account.name).collect();
+    let hashes: BTreeSet<_> = state.keys.values().map(|key| &key.hash).collect();
+    let carriers: BTreeMap<_, _> = state.carriers.iter().map(|(id, name)| (name, id)).collect();
     let offers = (1..).zip(&state.offers).all(|(id, offer)| {
         let key = (offer.provider, offer.product, offer.carrier);
         state.offer_ids.get(&key).is_some_and(|known| known.0 == id)
     });
-    (names, hashes, carriers)
-        == (state.account_names.clone(), state.key_hashes.clone(), state.carrier_ids.clone())
+    names.into_iter().eq(&state.account_names)
+        && hashes.into_iter().eq(&state.key_hashes)
+        && carriers.into_iter().eq(state.carrier_ids.iter().map(|(name, id)| (name, *id)))
         && offers
         && state.offer_ids.len() == state.offers.len()
 }
@@ -77,14 +77,12 @@ fn rests(state: &State) -> bool {
 }
 
 fn orders_known(state: &State) -> bool {
-    let tried = |id, attempt: u8| {
-        state.orders.get(id).is_some_and(|order: &Order| (1..=order.attempt).contains(&attempt))
-    };
+    let tried =
+        |id, attempt| state.orders.get(id).is_some_and(|it: &Order| it.has_attempt(attempt));
     state.charges.keys().chain(state.named.keys()).all(|(id, attempt)| tried(*id, *attempt))
         && state.orphans.values().all(|orphan| tried(orphan.order, orphan.attempt))
         && state.ended_upstream.iter().all(|id| state.orders.contains(*id))
         && state.provider_words.keys().all(|id| state.orders.contains(*id))
-        && state.written_off.keys().all(|id| state.orders.contains(*id))
 }
 
 #[cfg(test)]

@@ -195,7 +195,7 @@ pub(super) fn recover_loss(
     events: &mut Vec<Event>,
 ) -> Result<Effect, Reject> {
     let order = state.order(id).ok_or(Reject::UnknownOrder)?;
-    if !(1..=order.attempt).contains(&attempt) {
+    if !order.has_attempt(attempt) {
         return Err(Reject::StaleAttempt);
     }
     let Some(recovered) = recovered(state, order, attempt) else { return Ok(Effect::Unchanged) };

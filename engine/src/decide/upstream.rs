@@ -28,7 +28,7 @@ pub(super) fn find_orphan(
     bounded(external_id, NAME_LEN_MAX, "external_id")?;
     let cost = cost.unwrap_or(order.cost);
     check_cost(cost)?;
-    if !(1..=order.attempt).contains(&attempt) {
+    if !order.has_attempt(attempt) {
         return Err(Reject::StaleAttempt);
     }
     if let Some(other) = state.purchase(provider, external_id) {

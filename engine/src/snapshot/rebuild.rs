@@ -284,7 +284,7 @@ impl Rebuilt {
 
     fn insert_charge(&mut self, id: OrderId, attempt: u8, charge: Charge) -> Result<(), String> {
         let state = &mut self.state;
-        let bought = state.order(id).is_some_and(|o| (1..=o.attempt).contains(&attempt));
+        let bought = state.order(id).is_some_and(|o| o.has_attempt(attempt));
         let fits = bought && is_driven(state, charge.provider) && charge.amount.is_positive();
         check(fits, || format!("a charge is for no attempt of order {id}, or of nothing"))?;
         let before = state.charges.insert((id, attempt), charge);
@@ -298,7 +298,7 @@ impl Rebuilt {
         orphan: Orphan,
     ) -> Result<(), String> {
         let (state, Orphan { order: id, attempt, .. }) = (&mut self.state, orphan);
-        let bought = state.order(id).is_some_and(|o| (1..=o.attempt).contains(&attempt));
+        let bought = state.order(id).is_some_and(|o| o.has_attempt(attempt));
         check(bought && is_driven(state, provider), || {
             format!("a purchase without an order is of no attempt of order {id}")
         })?;
@@ -313,7 +313,7 @@ impl Rebuilt {
         named: NamedPurchase,
     ) -> Result<(), String> {
         let state = &mut self.state;
-        let bought = state.order(id).is_some_and(|o| (1..=o.attempt).contains(&attempt));
+        let bought = state.order(id).is_some_and(|o| o.has_attempt(attempt));
         check(bought && is_driven(state, named.provider), || {
             format!("a purchase without a number is of no attempt of order {id}")
         })?;
