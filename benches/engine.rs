@@ -15,7 +15,8 @@ use nexnum_engine::command::{
     Caller, Command, Deposit, Finish, Incoming, IngestMessage, ListOffers, LoadStock, OpenAccount,
     PlaceOrder, Pulse, RegisterProvider, Reply, Timings,
 };
-use nexnum_engine::event::{Idempotency, ProviderKind, Terms};
+use nexnum_engine::event::{ProviderKind, Terms};
+use nexnum_engine::group::Idempotency;
 use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::{
     AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, ServiceId,

@@ -49,9 +49,13 @@ impl Engine {
         let before = groups.len();
         let (at, policy) = (head.at, &self.policy);
         let decided = groups.add(head, |events| decide(&self.state, policy, at, command, events));
-        let brought = groups.last().filter(|_| groups.len() > before);
-        assert!(decided.is_ok() || brought.is_none(), "a refusal has no events");
-        if let Some((head, events)) = brought {
+        let is_changed = groups.len() > before;
+        assert!(decided.is_ok() || !is_changed, "a refusal has no events");
+        let key_use = decided.as_ref().ok().and_then(|reply| command.key_use(reply));
+        if let Some(key_use) = key_use.filter(|_| is_changed) {
+            groups.note(key_use);
+        }
+        if let Some((head, events)) = groups.last().filter(|_| is_changed) {
             self.state.apply(head, events);
         }
         decided

@@ -4,7 +4,7 @@
 //! one after the other.
 
 use crate::event::Event;
-use crate::ids::{AccountId, KeyId, PersonId, ProviderId, Seq};
+use crate::ids::{AccountId, KeyId, OrderId, PersonId, ProviderId, Seq};
 use crate::time::Time;
 
 /// Who had a command carried out.
@@ -65,6 +65,33 @@ impl From<&Self> for Origin {
     }
 }
 
+/// A request's idempotency: digests of its key and of its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Idempotency {
+    /// Digest of the key.
+    pub key: u128,
+    /// Digest of the request.
+    pub fingerprint: u128,
+}
+
+/// What a command made that its answer names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Made {
+    /// An order.
+    Order(OrderId),
+}
+
+/// An idempotency key that a command came with, and what its repetition is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KeyUse {
+    /// Whose key it is: accounts do not share keys.
+    pub account: AccountId,
+    /// The key and the request.
+    pub used: Idempotency,
+    /// What the command made.
+    pub made: Made,
+}
+
 /// The head of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -72,13 +99,21 @@ pub struct Head {
     pub at: Time,
     /// Who had it carried out.
     pub origin: Origin,
+    /// The idempotency key that it came with, where it had one.
+    pub key_use: Option<KeyUse>,
 }
 
 impl Head {
+    /// Of a command that its origin brings at a moment; it has no idempotency key yet.
+    #[must_use]
+    pub const fn new(at: Time, origin: Origin) -> Self {
+        Self { at, origin, key_use: None }
+    }
+
     /// Of what an actor has carried out, at a moment.
     #[must_use]
     pub const fn of(actor: Actor, at: Time) -> Self {
-        Self { at, origin: Origin::of(actor) }
+        Self::new(at, Origin::of(actor))
     }
 
     /// Of what the market does by itself, at a moment.
@@ -123,6 +158,12 @@ impl Groups {
             self.heads.push((head, count as u32));
         }
         brought
+    }
+
+    /// Notes in the last group's head which idempotency key its command came with.
+    pub(crate) fn note(&mut self, key_use: KeyUse) {
+        let (head, _) = self.heads.last_mut().expect("the command has a group");
+        head.key_use = Some(key_use);
     }
 
     /// Begins a group, to which events are pushed next: groups as they are read back.
@@ -180,6 +221,16 @@ impl Groups {
         Some((head, &self.events[self.events.len() - *count as usize..]))
     }
 
+    /// Each head with its position; the first one is at `first`.
+    pub fn heads(&self, first: Seq) -> impl Iterator<Item = (Seq, &Head)> {
+        let mut next = first.0;
+        self.heads.iter().map(move |(head, count)| {
+            let seq = Seq(next);
+            next += 1 + u64::from(*count);
+            (seq, head)
+        })
+    }
+
     /// Each event with its head and position; the first head is at `first`.
     pub fn recorded(&self, first: Seq) -> impl Iterator<Item = Recorded<'_>> {
         let mut next = first.0;
@@ -196,7 +247,6 @@ impl Groups {
 mod tests {
     use super::*;
     use crate::event::{AccountEvent, MemoryEvent};
-    use crate::ids::OrderId;
 
     #[test]
     fn heads_and_events_have_positions_one_after_the_other() {
@@ -212,6 +262,8 @@ mod tests {
         let seen: Vec<_> =
             groups.recorded(Seq(10)).map(|it| (it.seq.0, it.head.at.0, it.event.clone())).collect();
         assert_eq!(seen, [(11, 1, revoked(1)), (12, 1, revoked(2)), (14, 3, last)]);
+        let heads: Vec<_> = groups.heads(Seq(10)).map(|(seq, head)| (seq.0, head.at.0)).collect();
+        assert_eq!(heads, [(10, 1), (13, 3)]);
         let counts: Vec<_> = groups.iter().map(|(head, of)| (head.at.0, of.len())).collect();
         assert_eq!(counts, [(1, 2), (3, 1)]);
         assert_eq!(groups.last(), groups.iter().last());

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
-use crate::ids::{AccountId, OrderId};
+use crate::group::{Head, KeyUse, Made};
+use crate::ids::{AccountId, Seq};
 use crate::table::Aged;
 use crate::time::Time;
 
@@ -16,10 +17,22 @@ use crate::time::Time;
 pub struct StoredReply {
     /// Digest of the request.
     pub fingerprint: u128,
-    /// The order it placed.
-    pub order: OrderId,
+    /// What the first request made.
+    pub made: Made,
     /// When.
     pub at: Time,
+    /// Where the head of its group stands, which says it too.
+    pub seq: Seq,
+}
+
+impl StoredReply {
+    /// What the head of a group, which stands at `seq`, says of its command's idempotency key:
+    /// whose it is, its digest, and the answer.
+    #[must_use]
+    pub fn of(head: &Head, seq: Seq) -> Option<(AccountId, u128, Self)> {
+        let KeyUse { account, used, made } = head.key_use?;
+        Some((account, used.key, Self { fingerprint: used.fingerprint, made, at: head.at, seq }))
+    }
 }
 
 /// Bits of a key that choose its tree: with a million keys a tree has 240.
@@ -33,8 +46,8 @@ pub(crate) struct Replies {
     /// Together in the order of (key, account).
     shards: Box<[Shard]>,
     len: usize,
-    /// By age. The order makes it the order in which they were given.
-    ages: Aged<(Time, OrderId, AccountId, u128)>,
+    /// By age. The position makes it the order in which they were given.
+    ages: Aged<(Time, Seq, AccountId, u128)>,
 }
 
 impl Default for Replies {
@@ -57,7 +70,7 @@ impl Replies {
     pub(crate) fn insert(&mut self, account: AccountId, key: u128, reply: StoredReply) -> bool {
         let is_new = self.insert_ageless(account, key, reply);
         if is_new {
-            self.ages.insert((reply.at, reply.order, account, key));
+            self.ages.insert((reply.at, reply.seq, account, key));
         }
         is_new
     }
@@ -81,7 +94,7 @@ impl Replies {
     /// Brings all that came in without an age in order.
     pub(crate) fn age(&mut self) {
         let row = |(account, key, reply): (AccountId, u128, StoredReply)| {
-            (reply.at, reply.order, account, key)
+            (reply.at, reply.seq, account, key)
         };
         let mut ages = Aged::default();
         ages.extend(self.iter().map(row));

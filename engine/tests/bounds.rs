@@ -10,10 +10,8 @@ use nexnum_engine::command::{
     AcceptClock, BeginEpoch, Command, Deposit, Effect, FailOrder, OpenLedger, PlaceOrder,
     PriceOffers, Pulse, ReceiveCallback, RecordClockStep, Reply, SettleCallback, Timings,
 };
-use nexnum_engine::event::{
-    CatalogVersion, ClockJump, Epoch, Idempotency, LedgerTerms, OfferTerms, Terms,
-};
-use nexnum_engine::group::{Groups, Head};
+use nexnum_engine::event::{CatalogVersion, ClockJump, Epoch, LedgerTerms, OfferTerms, Terms};
+use nexnum_engine::group::{Groups, Head, Idempotency};
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId,
 };

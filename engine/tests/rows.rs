@@ -7,7 +7,8 @@ use common::proof::Recorded;
 use nexnum_engine::command::{
     ClearDoubt, Command, DoubtOrder, IssueKey, LoadStock, PlaceOrder, Pulse, Timings,
 };
-use nexnum_engine::event::{Idempotency, Terms};
+use nexnum_engine::event::Terms;
+use nexnum_engine::group::{Idempotency, Made};
 use nexnum_engine::ids::{
     AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, ServiceId,
 };
@@ -152,7 +153,7 @@ fn a_row_that_names_what_is_not_there_is_refused() {
     refused(
         |row| {
             if let Row::Reply(_, _, reply) = row {
-                reply.order = OrderId(3);
+                reply.made = Made::Order(OrderId(3));
             }
         },
         "a reply to account 1 is for no account or of no order",

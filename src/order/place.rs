@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{self, PlaceOrder};
-use nexnum_engine::event::Idempotency;
-use nexnum_engine::group::Origin;
+use nexnum_engine::group::{Idempotency, Made, Origin};
 use nexnum_engine::ids::{AccountId, OrderId};
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
@@ -84,7 +83,10 @@ impl Orders {
     fn stored(&self, account: AccountId, used: Idempotency) -> Result<Option<OrderId>, Refusal> {
         match self.market.read_model.reply(account, used.key) {
             None => Ok(None),
-            Some(reply) if reply.fingerprint == used.fingerprint => Ok(Some(reply.order)),
+            Some(reply) if reply.fingerprint == used.fingerprint => {
+                let Made::Order(order) = reply.made;
+                Ok(Some(order))
+            }
             Some(_) => Err(Refusal::Rejected(Reject::IdempotencyMismatch)),
         }
     }

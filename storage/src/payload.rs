@@ -133,13 +133,13 @@ pub fn decode(
 }
 
 fn put_head(head: &Head, row_at: Time, out: &mut Vec<u8>) {
-    let Head { at, origin: Origin { actor, acting_for, request } } = head;
+    let Head { at, origin: Origin { actor, acting_for, request }, key_use } = head;
     let later_ms = at.0.checked_sub(row_at.0).expect("a row has the time of its first group");
     out.push(HEAD);
     put_frame(out, |out| {
         later_ms.put(out);
         actor.put(out);
-        Optional::at_end_of(out).put(acting_for).put(request).end();
+        Optional::at_end_of(out).put(acting_for).put(request).put(key_use).end();
     });
 }
 
@@ -149,7 +149,8 @@ fn take_head(row_at: Time, input: &mut &[u8]) -> Result<Head, RecordError> {
         let at = row_at.0.checked_add(Wire::take(frame)?).ok_or(RecordError::OutOfRange)?;
         let actor = Actor::take(frame)?;
         let (acting_for, request) = (take_optional::<ActingFor>(frame)?, take_optional(frame)?);
-        Ok(Head { at: Time(at), origin: Origin { actor, acting_for, request } })
+        let key_use = take_optional(frame)?;
+        Ok(Head { at: Time(at), origin: Origin { actor, acting_for, request }, key_use })
     })
 }
 

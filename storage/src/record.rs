@@ -9,11 +9,10 @@ use nexnum_engine::activation::{ActivationState, Assignment, Message};
 use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
     AccountEvent, CallbackEvent, CatalogVersion, ChargeReason, ClockJump, Closing, Completion,
-    Epoch, Event, Idempotency, LedgerEvent, LedgerTerms, MemoryEvent, OfferEvent, OfferTerms,
-    OrderEvent, OrphanEnd, Placement, ProviderKind, ProviderWord, Receipt, Scope, Terms,
-    UpstreamEvent,
+    Epoch, Event, LedgerEvent, LedgerTerms, MemoryEvent, OfferEvent, OfferTerms, OrderEvent,
+    OrphanEnd, Placement, ProviderKind, ProviderWord, Receipt, Scope, Terms, UpstreamEvent,
 };
-use nexnum_engine::group::{ActingFor, Actor};
+use nexnum_engine::group::{ActingFor, Actor, Idempotency, KeyUse, Made};
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, MessageId, Number, OfferId, OrderId,
     OrderNumber, PersonId, Product, ProviderId, Seq, ServiceId,
@@ -245,8 +244,9 @@ structs! {
     Terms { offer, provider, price, cost }
     OfferTerms { offer, cost, price, stock }
     Idempotency { key, fingerprint }
+    KeyUse { account, used, made }
     Placement {
-        order, account, number, product, carrier, limit, terms, deadline, idempotency, assignment
+        order, account, number, product, carrier, limit, terms, deadline, assignment
     }
     Receipt { order, message, digest, sender, text, code, late, capture }
     Completion { order, message, sender, text, code }
@@ -263,7 +263,7 @@ structs! {
     Key { account, scope, hash, prefix, revoked }
     Provider { name, kind }
     Offer { provider, product, carrier, cost, price, stock }
-    StoredReply { fingerprint, order, at }
+    StoredReply { fingerprint, made, at, seq }
     GivenUp { at, order, attempt, provider, product, placed_at }
     Quarantined { until, offer, number }
     Seen { last, digests }
@@ -276,6 +276,7 @@ structs! {
 
 enums! {
     Actor { 1 System, 2 Key(id), 3 Person(id), 4 Worker(provider) }
+    Made { 1 Order(order) }
     ActingFor { 1 Account(id), 2 Parent(id), 3 Plan(person) }
     Scope { 1 Trade, 2 Admin }
     ProviderKind { 1 Own, 2 Driven }

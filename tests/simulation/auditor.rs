@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nexnum_engine::account::Book;
 use nexnum_engine::event::{
-    AccountEvent, Event, Idempotency, OfferEvent, OrderEvent, Placement, Receipt, Terms,
-    UpstreamEvent,
+    AccountEvent, Event, OfferEvent, OrderEvent, Placement, Receipt, Terms, UpstreamEvent,
 };
+use nexnum_engine::group::{Head, KeyUse};
 use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
 use nexnum_engine::limits::REPLIES_KEPT_MS;
 use nexnum_engine::money::Micros;
@@ -106,18 +106,7 @@ impl Auditor {
 
     fn see_order(&mut self, at: Time, event: &OrderEvent) -> Result<(), String> {
         match event {
-            OrderEvent::OrderPlaced(Placement {
-                order,
-                account,
-                limit,
-                terms,
-                idempotency,
-                assignment,
-                ..
-            }) => {
-                if let Some(used) = idempotency {
-                    self.use_key(at, *account, *used)?;
-                }
+            OrderEvent::OrderPlaced(Placement { order, limit, terms, assignment, .. }) => {
                 self.open(*order, *limit, *terms)?;
                 self.sell(at, *order, assignment.as_ref().map(|assigned| assigned.number))
             }
@@ -203,9 +192,11 @@ impl Auditor {
         Ok(())
     }
 
-    fn use_key(&mut self, at: Time, account: AccountId, used: Idempotency) -> Result<(), String> {
-        let before = self.keys.insert((account, used.key), (used.fingerprint, at));
-        let free = before.is_none_or(|(_, first)| at.ms_since(first) >= REPLIES_KEPT_MS);
+    /// Sees the head of a group, before its events.
+    pub(crate) fn see_head(&mut self, head: &Head) -> Result<(), String> {
+        let Some(KeyUse { account, used, .. }) = head.key_use else { return Ok(()) };
+        let before = self.keys.insert((account, used.key), (used.fingerprint, head.at));
+        let free = before.is_none_or(|(_, first)| head.at.ms_since(first) >= REPLIES_KEPT_MS);
         need(free, || format!("account {account} used a key for two orders"))
     }
 

@@ -18,7 +18,7 @@ use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::{Placed, Reply};
 use nexnum_engine::event::{Event, OfferEvent, ProviderKind};
 use nexnum_engine::grid::{Coverage, Listing};
-use nexnum_engine::group::Recorded;
+use nexnum_engine::group::{Head, Recorded};
 use nexnum_engine::ids::{OrderId, Seq};
 use nexnum_engine::order::Order;
 use nexnum_engine::policy::Policy;
@@ -71,9 +71,11 @@ pub(crate) fn replay(reader: &Reader) -> Result<Found, String> {
     for row in reader.read(Seq(1)).map_err(words)? {
         let row = Decoded::from_row(&row.map_err(words)?).map_err(words)?;
         replay.apply(&row).map_err(words)?;
+        row.groups.iter().try_for_each(|(head, _)| auditor.see_head(head))?;
         for Recorded { head, event, .. } in row.recorded() {
             auditor.see(head.at, event)?;
-            slow.replay(head, std::slice::from_ref(event));
+            let head = Head { key_use: None, ..head.clone() };
+            slow.replay(&head, std::slice::from_ref(event));
             let touched = event.order().and_then(|id| slow.state().order(id));
             if let Some(order) = touched {
                 orders.insert(order.id, order.clone());

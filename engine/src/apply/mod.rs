@@ -14,7 +14,8 @@ mod upstream;
 
 use crate::account::Transaction;
 use crate::event::Event;
-use crate::group::Head;
+use crate::group::{Head, Made};
+use crate::replies::StoredReply;
 use crate::state::State;
 use crate::time::Time;
 
@@ -25,10 +26,16 @@ impl State {
     /// If an event contradicts the state.
     pub fn apply(&mut self, head: &Head, events: &[Event]) {
         self.counters.seq.0 += 1;
+        let reply = StoredReply::of(head, self.counters.seq);
         for event in events {
             // Counted first, so that the position names an event that does not fit.
             self.counters.seq.0 += 1;
             self.apply_event(head.at, event);
+        }
+        if let Some((account, key, reply)) = reply {
+            let Made::Order(order) = reply.made;
+            assert!(self.orders.contains(order), "a key's answer names what was made");
+            assert!(self.replies.insert(account, key, reply), "an idempotency key has one effect");
         }
     }
 

@@ -2,13 +2,10 @@
 
 use super::dense::next;
 use crate::activation::{ActivationState, Assignment, Input};
-use crate::event::{
-    Closing, Completion, Idempotency, OrderEvent, Placement, ProviderKind, Receipt, Terms,
-};
-use crate::ids::{AccountId, OrderId};
+use crate::event::{Closing, Completion, OrderEvent, Placement, ProviderKind, Receipt, Terms};
+use crate::ids::OrderId;
 use crate::money::Micros;
 use crate::order::{Order, OrderStatus};
-use crate::replies::StoredReply;
 use crate::state::{GivenUp, Quarantined, State};
 use crate::time::Time;
 
@@ -109,7 +106,6 @@ impl State {
             closed_at: None,
         };
         self.orders.insert(*order, placed);
-        self.store_reply(at, *account, *order, placement.idempotency);
         match assignment {
             Some(assignment) => self.assign(*order, assignment),
             None => self.schedule(*order),
@@ -146,18 +142,6 @@ impl State {
     fn check_terms(&self, terms: Terms) {
         let offer = self.offer(terms.offer).expect("a claim is of a listed offer");
         assert_eq!(offer.provider, terms.provider, "a claim names its offer's provider");
-    }
-
-    fn store_reply(
-        &mut self,
-        at: Time,
-        account: AccountId,
-        order: OrderId,
-        idempotency: Option<Idempotency>,
-    ) {
-        let Some(Idempotency { key, fingerprint }) = idempotency else { return };
-        let reply = StoredReply { fingerprint, order, at };
-        assert!(self.replies.insert(account, key, reply), "an idempotency key has one effect");
     }
 
     /// Gives the order its number; one from own stock leaves its pool.

@@ -26,6 +26,7 @@ pub use order::{
 pub use reply::{Effect, Listed, Placed, Reply};
 pub use upstream::{EndByProvider, EndUpstream, Expire, FindOrphan, NamePurchase, SettleOrphan};
 
+use crate::group::{Idempotency, KeyUse};
 use crate::ids::{AccountId, CallbackId, CarrierId, KeyId, ProviderId};
 
 /// A command that states the type of its answer.
@@ -106,4 +107,22 @@ commands! {
     Pulse => u32,
     ReceiveCallback => CallbackId,
     SettleCallback => Effect,
+}
+
+impl Command {
+    /// The account and the idempotency that it came with, where it has a key.
+    const fn idempotency(&self) -> Option<(AccountId, Idempotency)> {
+        match self {
+            Self::PlaceOrder(PlaceOrder { account, idempotency: Some(used), .. }) => {
+                Some((*account, *used))
+            }
+            _ => None,
+        }
+    }
+
+    /// What its group's head keeps of its idempotency key, once it was answered.
+    pub(crate) fn key_use(&self, reply: &Reply) -> Option<KeyUse> {
+        let (account, used) = self.idempotency()?;
+        Some(KeyUse { account, used, made: reply.made()? })
+    }
 }

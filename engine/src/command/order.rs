@@ -1,6 +1,7 @@
 //! What may be asked for an order, from its placement to its end.
 
-use crate::event::{Idempotency, Terms};
+use crate::event::Terms;
+use crate::group::Idempotency;
 use crate::ids::{AccountId, CarrierId, Number, OrderId, Product};
 use crate::money::Micros;
 use crate::order::FailReason;

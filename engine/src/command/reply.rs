@@ -1,5 +1,6 @@
 //! What an accepted command answers.
 
+use crate::group::Made;
 use crate::ids::{AccountId, CallbackId, CarrierId, KeyId, OfferId, OrderId, ProviderId};
 
 /// Offers that were listed; their ids are dense.
@@ -78,4 +79,16 @@ replies! {
     Effect(Effect),
     /// The callback kept or known.
     Callback(CallbackId),
+}
+
+impl Reply {
+    /// What was made that it names.
+    pub(super) const fn made(&self) -> Option<Made> {
+        match self {
+            Self::Placed(Placed::Filled(order) | Placed::Waiting(order)) => {
+                Some(Made::Order(*order))
+            }
+            _ => None,
+        }
+    }
 }

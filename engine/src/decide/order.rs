@@ -9,6 +9,7 @@ use crate::command::{
     RecoverLoss, Timings,
 };
 use crate::event::{Event, OrderEvent, Placement, ProviderKind, Terms};
+use crate::group::Made;
 use crate::ids::{AccountId, CarrierId, Number, OrderId, OrderNumber, Product};
 use crate::limits::{ATTEMPTS_MAX, BUY_TIME_MS, NAME_LEN_MAX};
 use crate::money::{COST_MAX, Micros};
@@ -28,12 +29,9 @@ pub(super) fn place(
     if let Some(idempotency) = idempotency
         && let Some(stored) = state.reply(account, idempotency.key)
     {
+        let Made::Order(made) = stored.made;
         let same = stored.fingerprint == idempotency.fingerprint;
-        return if same {
-            Ok(Placed::Replayed(stored.order))
-        } else {
-            Err(Reject::IdempotencyMismatch)
-        };
+        return if same { Ok(Placed::Replayed(made)) } else { Err(Reject::IdempotencyMismatch) };
     }
     let wish = Wish { product, carrier, limit };
     let assignment = check_terms(state, at, wish, terms, timings)?;
@@ -52,7 +50,6 @@ pub(super) fn place(
         limit,
         terms,
         deadline: at.plus_ms(BUY_TIME_MS),
-        idempotency,
         assignment,
     })));
     Ok(placed)

@@ -19,7 +19,7 @@ pub use callback::CallbackEvent;
 pub use ledger::{CatalogVersion, ClockJump, Epoch, LedgerEvent, LedgerTerms};
 pub use memory::MemoryEvent;
 pub use offer::{OfferEvent, OfferTerms, ProviderKind};
-pub use order::{Closing, Completion, Idempotency, OrderEvent, Placement, Receipt, Terms};
+pub use order::{Closing, Completion, OrderEvent, Placement, Receipt, Terms};
 pub use upstream::{ChargeReason, OrphanEnd, ProviderWord, UpstreamEvent};
 
 use crate::account::Transaction;

@@ -21,15 +21,6 @@ pub enum Closing {
     TimedOut,
 }
 
-/// A request's idempotency: the key's digest and the content's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Idempotency {
-    /// Digest of the key.
-    pub key: u128,
-    /// Digest of the request.
-    pub fingerprint: u128,
-}
-
 /// The head of an order's first or next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Terms {
@@ -62,8 +53,6 @@ pub struct Placement {
     pub terms: Terms,
     /// When it fails by itself if no number came.
     pub deadline: Time,
-    /// The request's idempotency, where it had a key.
-    pub idempotency: Option<Idempotency>,
     /// The number, at once, from own stock.
     pub assignment: Option<Assignment>,
 }

@@ -9,10 +9,12 @@ use crate::account::Book;
 use crate::activation::ActivationState;
 use crate::callback::Callback;
 use crate::event::{ProviderKind, ProviderWord, Scope};
+use crate::group::Made;
 use crate::ids::{AccountId, CallbackId, CarrierId, KeyId, Number, OfferId, OrderId, ProviderId};
 use crate::limits::SEEN_MAX;
 use crate::money::Micros;
 use crate::order::Order;
+use crate::replies::StoredReply;
 use crate::state::{
     Charge, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Quarantined, Seen, State,
 };
@@ -107,16 +109,19 @@ impl Rebuilt {
             Row::EndedByProvider(id, word) => self.insert_word(id, word)?,
             Row::Callback(id, callback) => self.insert_callback(id, callback)?,
             Row::Callbacks(last, dropped, recent) => self.count_callbacks(last, dropped, recent)?,
-            Row::Reply(id, key, reply) => {
-                let fits = state.accounts.contains(id) && reply.order <= state.counters.order;
-                check(fits, || {
-                    format!("a reply to account {id} is for no account or of no order")
-                })?;
-                let is_new = state.replies.insert_ageless(id, key, reply);
-                check(is_new, || format!("a reply to account {id} comes twice"))?;
-            }
+            Row::Reply(id, key, reply) => self.insert_reply(id, key, reply)?,
         }
         Ok(())
+    }
+
+    fn insert_reply(&mut self, id: AccountId, key: u128, reply: StoredReply) -> Result<(), String> {
+        let state = &mut self.state;
+        let Made::Order(order) = reply.made;
+        let was_made = order <= state.counters.order && reply.seq <= state.counters.seq;
+        let fits = state.accounts.contains(id) && was_made;
+        check(fits, || format!("a reply to account {id} is for no account or of no order"))?;
+        let is_new = state.replies.insert_ageless(id, key, reply);
+        check(is_new, || format!("a reply to account {id} comes twice"))
     }
 
     fn insert_key(&mut self, id: KeyId, key: Key) -> Result<(), String> {

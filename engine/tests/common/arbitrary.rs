@@ -10,9 +10,8 @@ use nexnum_engine::command::{
     OpenLedger, PlaceOrder, PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider,
     RequestAnother, RevokeKey, SettleCallback, SettleOrphan, Timings,
 };
-use nexnum_engine::event::{
-    Idempotency, LedgerTerms, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms,
-};
+use nexnum_engine::event::{LedgerTerms, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
+use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product,
     ProviderId, ServiceId,

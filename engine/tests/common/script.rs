@@ -11,7 +11,8 @@ use nexnum_engine::command::{
     OpenAccount, PlaceOrder, Placed, PriceOffers, Pulse, ReceiveCallback, RecoverLoss,
     RegisterProvider, Reply, RequestAnother, RevokeKey, SettleCallback, SettleOrphan, Timings,
 };
-use nexnum_engine::event::{Idempotency, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
+use nexnum_engine::event::{OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
+use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product,
     ProviderId, ServiceId,

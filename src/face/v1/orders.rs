@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
-use nexnum_engine::event::Idempotency;
+use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{OrderNumber, Product};
 use nexnum_engine::order::Order;
 

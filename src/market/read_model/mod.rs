@@ -18,9 +18,7 @@ use std::time::Duration;
 
 use nexnum_engine::account::Book;
 use nexnum_engine::callbacks::Callbacks;
-use nexnum_engine::event::{
-    AccountEvent, CallbackEvent, Event, MemoryEvent, OrderEvent, ProviderKind, Scope,
-};
+use nexnum_engine::event::{AccountEvent, CallbackEvent, Event, MemoryEvent, ProviderKind, Scope};
 use nexnum_engine::ids::{AccountId, KeyId, Number, OrderId, OrderNumber, ProviderId, Seq};
 use nexnum_engine::order::Order;
 use nexnum_engine::replies::StoredReply;
@@ -178,21 +176,14 @@ impl ReadModel {
             self.upstream.forget(|id| !orders.contains_key(&id));
         }
         // Last, so that a reader that finds a reply finds its order.
-        for recorded in change.recorded() {
-            self.show_reply(recorded.head.at, recorded.event);
+        for (seq, head) in change.groups.heads(change.first) {
+            if let Some((account, key, reply)) = StoredReply::of(head, seq) {
+                self.keep_reply(account, key, reply);
+            }
         }
         self.published.send_replace(change.last());
         for order in &change.orders {
             self.bell(order.id).notify_waiters();
-        }
-    }
-
-    fn show_reply(&self, at: Time, event: &Event) {
-        if let Event::Order(OrderEvent::OrderPlaced(placement)) = event
-            && let Some(used) = placement.idempotency
-        {
-            let reply = StoredReply { fingerprint: used.fingerprint, order: placement.order, at };
-            self.keep_reply(placement.account, used.key, reply);
         }
     }
 

@@ -147,7 +147,7 @@ impl Core {
         assert!(has_room, "a full batch is sealed before the next command");
         self.at = self.at.max(now);
         let before = self.groups.events().len();
-        let head = Head { at: self.at, origin };
+        let head = Head::new(self.at, origin);
         let decided = self.engine.execute(head, &command, &mut self.groups);
         let brought = &self.groups.events()[before..];
         let head_len = if brought.is_empty() { 0 } else { HEAD_LEN_MAX };

@@ -1,13 +1,20 @@
 //! The bytes of groups in a row, and what is read of them.
 
 use nexnum_engine::event::{AccountEvent, Event};
-use nexnum_engine::ids::{AccountId, KeyId, PersonId, ProviderId};
+use nexnum_engine::group::{Idempotency, KeyUse, Made};
+use nexnum_engine::ids::{AccountId, KeyId, OrderId, PersonId, ProviderId};
 use proptest::prelude::*;
 
 use super::*;
 
 const SALT: Salt = Salt([9; SALT_LEN]);
 const FIRST: Seq = Seq(40);
+
+const KEY_USE: KeyUse = KeyUse {
+    account: AccountId(3),
+    used: Idempotency { key: 1, fingerprint: u128::MAX },
+    made: Made::Order(OrderId(300)),
+};
 
 fn event(key: u32) -> Event {
     Event::Account(AccountEvent::KeyRevoked { key: KeyId(key) })
@@ -30,7 +37,8 @@ fn groups() -> Groups {
     ];
     let mut groups = Groups::new();
     for (n, origin) in (0..).zip(origins) {
-        let head = Head { at: Time(1_000 + 100 * n), origin };
+        let mut head = Head::new(Time(1_000 + 100 * n), origin);
+        head.key_use = (n == 3).then_some(KEY_USE);
         groups.add(head, |events| events.extend((0..=n as u32 % 2).map(event)));
     }
     groups
@@ -56,7 +64,9 @@ fn groups_keep_their_bytes() {
         "030100030101",
         "0009c80103010201010103",
         "030100",
-        "000cac0202010101020104010178",
+        // The same with an idempotency key: whose, its digest and the request's, what was made.
+        "0034ac0202010101020104010178012603",
+        "2001000000000000000000000000000000ffffffffffffffffffffffffffffffff0102ac02",
         "030100030101",
         "0009900302010101030105",
         "030100",
@@ -67,7 +77,7 @@ fn groups_keep_their_bytes() {
     assert_eq!(read(&bytes()), Ok(groups()));
     assert_eq!(
         Payload::of(&groups(), &SALT, FIRST).root.to_string(),
-        "17ed2f7b07f73ce9b026d1e3c8e27ab4e4cbbdd500be212d5869b8627210411a"
+        "5c577bd07cc2004ffeec017767fd2c619ce7b19f5ea9ff054a1d26e6c9d1d65b"
     );
 }
 
@@ -95,12 +105,16 @@ fn what_is_no_group_is_named() {
         (&[0, 2, 0, 9], RecordError::NewerTag),
         // An option that says no more, where it need not be written.
         (&[0, 3, 0, 1, 0], RecordError::OutOfRange),
-        // No account to act for, a request, and one byte more.
-        (&[0, 7, 0, 1, 0, 1, 1, b'x', 0], RecordError::NewerField),
         (&[0, 1, 0], RecordError::Truncated),
     ] {
         assert_eq!(read(&salted(records)), Err(expected), "{records:?}");
     }
+    // Neither an account to act for nor a request, an idempotency key, and one byte more.
+    let keyed = |len: u8, rest: &[u8]| {
+        [&[0, len, 0, 1, 0, 0, 1, 38, 3, 32], &[7; 32][..], &[1, 2, 0xac, 2], rest].concat()
+    };
+    assert!(read(&salted(&keyed(44, &[]))).is_ok());
+    assert_eq!(read(&salted(&keyed(45, &[0]))), Err(RecordError::NewerField));
     assert_eq!(read(&SALT.0[1..]), Err(RecordError::Truncated));
     assert_eq!(read(&SALT.0), Ok(Groups::new()));
     // A head that ends early does not record what follows, and one without events stands.

@@ -2,9 +2,9 @@
 
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
-    AccountEvent, CallbackEvent, ChargeReason, ClockJump, Closing, Completion, Event, Idempotency,
-    LedgerEvent, MemoryEvent, OfferEvent, OfferTerms, OrderEvent, OrphanEnd, Placement,
-    ProviderKind, ProviderWord, Receipt, Scope, UpstreamEvent,
+    AccountEvent, CallbackEvent, ChargeReason, ClockJump, Closing, Completion, Event, LedgerEvent,
+    MemoryEvent, OfferEvent, OfferTerms, OrderEvent, OrphanEnd, Placement, ProviderKind,
+    ProviderWord, Receipt, Scope, UpstreamEvent,
 };
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, KeyId, MessageId, Number, OfferId, ProviderId,
@@ -157,7 +157,7 @@ fn of_offers() -> Vec<(&'static str, OfferEvent)> {
 }
 
 fn of_orders() -> Vec<(&'static str, OrderEvent)> {
-    let place = |idempotency, assignment| {
+    let place = |assignment| {
         OrderEvent::OrderPlaced(Placement {
             order: ORDER,
             account: ACCOUNT,
@@ -167,7 +167,6 @@ fn of_orders() -> Vec<(&'static str, OrderEvent)> {
             limit: Micros(600_000),
             terms: TERMS,
             deadline: NOW,
-            idempotency,
             assignment,
         })
     };
@@ -179,11 +178,10 @@ fn of_orders() -> Vec<(&'static str, OrderEvent)> {
         provider: ProviderId(2),
         loss: Micros(loss),
     };
-    let idempotency = Idempotency { key: DIGEST, fingerprint: 1 };
     let change = Micros(-64);
     vec![
-        ("OrderPlaced", place(None, None)),
-        ("OrderPlaced Own", place(Some(idempotency), Some(assignment()))),
+        ("OrderPlaced", place(None)),
+        ("OrderPlaced Own", place(Some(assignment()))),
         (
             "AttemptStarted",
             OrderEvent::AttemptStarted {

@@ -6,6 +6,7 @@ use nexnum_engine::callback::{Callback, CallbackFailure};
 use nexnum_engine::event::{
     CatalogVersion, Epoch, LedgerTerms, ProviderKind, ProviderWord, Scope, Terms,
 };
+use nexnum_engine::group::Made;
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, MessageId, Number, OfferId, OrderId,
     OrderNumber, Product, ProviderId, Seq, ServiceId,
@@ -127,7 +128,7 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         price: Micros(2),
         stock: 3,
     };
-    let reply = StoredReply { fingerprint: 1, order: ORDER, at: NOW };
+    let reply = StoredReply { fingerprint: 1, made: Made::Order(ORDER), at: NOW, seq: Seq(6) };
     let mut rows = vec![
         ("Counters".to_owned(), Row::Counters(counters)),
         ("Account".to_owned(), Row::Account(ACCOUNT, account())),

@@ -7,7 +7,7 @@ use nexnum::market::folder::{self, BootError};
 use nexnum::market::verify::{Finding, verify};
 use nexnum_engine::command::BeginEpoch;
 use nexnum_engine::event::{AccountEvent, CatalogVersion, Epoch, Event};
-use nexnum_engine::group::{Actor, Groups, Head, Origin};
+use nexnum_engine::group::{Actor, Groups, Head};
 use nexnum_engine::ids::{KeyId, Seq};
 use nexnum_storage::merkle::SALT_LEN;
 use nexnum_storage::{Batch, Hash, Ledger, Payload, Salt, StorageError};
@@ -55,7 +55,7 @@ fn records_that_are_not_what_their_row_has_the_root_of_are_found_by_verify() {
     let (last, epoch) = (live.ledger.last(), live.ledger.epoch());
     let mut groups = Groups::new();
     let revoked = Event::Account(AccountEvent::KeyRevoked { key: KeyId(1) });
-    let by = |key| Head { at: live.last_at, origin: Origin::of(Actor::Key(KeyId(key))) };
+    let by = |key| Head::of(Actor::Key(KeyId(key)), live.last_at);
     groups.add(by(1), |events| events.push(revoked.clone()));
     let salt = Salt([7; SALT_LEN]);
     let written = Payload::of(&groups, &salt, Seq(last.seq.0 + 1));

@@ -19,7 +19,8 @@ use nexnum_engine::command::{
     OpenLedger, PlaceOrder, Placed, PriceOffers, RecordClockStep, RecoverLoss, RegisterProvider,
     Reply, RequestAnother, RevokeKey,
 };
-use nexnum_engine::event::{Idempotency, LedgerTerms, ProviderKind, ProviderWord, Terms};
+use nexnum_engine::event::{LedgerTerms, ProviderKind, ProviderWord, Terms};
+use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId, Product, ProviderId};
 use nexnum_engine::limits::{NAME_LEN_MAX, RETIRED_MAX};
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
