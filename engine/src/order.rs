@@ -6,6 +6,9 @@ use crate::ids::{AccountId, CarrierId, OfferId, OrderId, OrderNumber, Product, P
 use crate::money::Micros;
 use crate::time::Time;
 
+/// The one line that an order has.
+pub(crate) const LINE: u16 = 1;
+
 /// Where the order's money stands; it leaves `Escrow` exactly once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OrderStatus {
@@ -24,6 +27,21 @@ pub enum FailReason {
     NoNumbers,
     /// A purchase stayed in doubt past its deadline; written off against the provider.
     InDoubt,
+}
+
+/// Which order an event is of, and which part of it: enough for a reader that knows no orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OrderRef {
+    /// The order.
+    pub id: OrderId,
+    /// Its buyer.
+    pub account: AccountId,
+    /// Which of its lines, from 1: what it buys of one product. An order has one line.
+    pub line: u16,
+    /// Which attempt to buy its number, from 1.
+    pub attempt: u8,
+    /// Which of the numbers that the line was given, from 1; 0 if the attempt has brought none.
+    pub assignment: u16,
 }
 
 /// An order with its activation: they share one id and one life.
@@ -72,6 +90,19 @@ pub struct Order {
 }
 
 impl Order {
+    /// How events name the order and its running attempt.
+    #[must_use]
+    pub fn reference(&self) -> OrderRef {
+        self.reference_of(self.attempt)
+    }
+
+    /// How events name the order and one of its attempts.
+    #[must_use]
+    pub fn reference_of(&self, attempt: u8) -> OrderRef {
+        let assignment = u16::from(attempt == self.attempt && self.assignment.is_some());
+        OrderRef { id: self.id, account: self.account, line: LINE, attempt, assignment }
+    }
+
     /// What a delivery turns the escrow into.
     #[must_use]
     pub const fn sale(&self) -> Sale {

@@ -9,11 +9,12 @@ use common::arbitrary::{Arbitrary, Rng, START};
 use common::proof::{Recorded, replay};
 use nexnum_engine::audit::audit;
 use nexnum_engine::event::{
-    AccountEvent, CallbackEvent, Closing, Event, LedgerEvent, MemoryEvent, OfferEvent, OrderEvent,
-    Placement, Receipt, UpstreamEvent,
+    AccountEvent, CallbackEvent, Closing, Completion, Event, LedgerEvent, MemoryEvent, OfferEvent,
+    OrderEvent, Placement, Receipt, UpstreamEvent,
 };
 use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
 use nexnum_engine::money::Micros;
+use nexnum_engine::order::OrderRef;
 use nexnum_engine::time::Time;
 
 /// The ledger of a random run.
@@ -102,34 +103,45 @@ fn damage_offer(event: &mut OfferEvent, choice: u64) {
     }
 }
 
+/// Alters how an event names its order.
+fn damage_name(order: &mut OrderRef, choice: u64) {
+    match choice % 5 {
+        0 => order.id = OrderId(u64::MAX),
+        1 => order.account = UNKNOWN,
+        2 => order.line += 1,
+        3 => order.attempt = if choice.is_multiple_of(2) { 0 } else { order.attempt + 1 },
+        _ => order.assignment += 1,
+    }
+}
+
 fn damage_upstream(event: &mut UpstreamEvent, choice: u64) {
+    let (is_name, choice) = (choice.is_multiple_of(2), choice / 2);
     match event {
-        UpstreamEvent::PurchaseCharged { attempt, provider, amount, .. } => match choice % 3 {
-            0 => *attempt = 0,
-            1 => *provider = ProviderId(u16::MAX),
+        UpstreamEvent::PurchaseCharged { order, .. }
+        | UpstreamEvent::ChargeReversed { order, .. }
+        | UpstreamEvent::OrphanFound { order, .. }
+        | UpstreamEvent::OrphanSettled { order, .. }
+        | UpstreamEvent::PurchaseNamed { order, .. }
+            if is_name =>
+        {
+            damage_name(order, choice);
+        }
+        UpstreamEvent::PurchaseCharged { provider, amount, .. } => match choice % 2 {
+            0 => *provider = ProviderId(u16::MAX),
             _ => *amount = Micros(-amount.0),
         },
-        UpstreamEvent::ChargeReversed { attempt, provider, amount, .. } => match choice % 3 {
-            0 => *attempt = 0,
-            1 => *provider = ProviderId(u16::MAX),
+        UpstreamEvent::ChargeReversed { provider, amount, .. } => match choice % 2 {
+            0 => *provider = ProviderId(u16::MAX),
             _ => add(amount),
         },
-        UpstreamEvent::OrphanFound { attempt, provider, .. } => match choice % 2 {
-            0 => *attempt = 0,
-            _ => *provider = ProviderId(u16::MAX),
-        },
-        UpstreamEvent::OrphanSettled { order, provider, external_id, .. } => match choice % 3 {
-            0 => order.0 += 1,
-            1 => *provider = ProviderId(u16::MAX),
+        UpstreamEvent::OrphanFound { provider, .. }
+        | UpstreamEvent::PurchaseNamed { provider, .. } => *provider = ProviderId(u16::MAX),
+        UpstreamEvent::OrphanSettled { provider, external_id, .. } => match choice % 2 {
+            0 => *provider = ProviderId(u16::MAX),
             _ => *external_id = "another".into(),
         },
-        UpstreamEvent::PurchaseNamed { order, attempt, provider, .. } => match choice % 3 {
-            0 => order.0 = u64::MAX,
-            1 => *attempt += 1,
-            _ => *provider = ProviderId(u16::MAX),
-        },
         UpstreamEvent::EndedUpstream { order } | UpstreamEvent::EndedByProvider { order, .. } => {
-            order.0 = u64::MAX;
+            damage_name(order, choice);
         }
     }
 }
@@ -149,31 +161,38 @@ fn damage_callback(event: &mut CallbackEvent, choice: u64) {
 
 /// `None` if the event leaves nothing to alter.
 fn damage_order(event: &mut OrderEvent, choice: u64) -> Option<()> {
+    let (is_name, choice) = (choice.is_multiple_of(2), choice / 2);
     match event {
-        OrderEvent::OrderPlaced(Placement { account, terms, limit, assignment, .. }) => {
-            match choice % 4 {
-                0 => *account = UNKNOWN,
-                1 => terms.offer = OfferId(4_000_000),
-                2 => terms.provider = ProviderId(u16::MAX),
-                _ => match assignment {
-                    Some(assignment) => assignment.number = Number(1),
-                    None => *limit = Micros(terms.price.0 - 1),
-                },
-            }
+        OrderEvent::OrderPlaced(Placement { order, .. })
+        | OrderEvent::AttemptStarted { order, .. }
+        | OrderEvent::OrderFailed { order, .. }
+        | OrderEvent::MessageReceived(Receipt { order, .. })
+        | OrderEvent::MessageCompleted(Completion { order, .. })
+        | OrderEvent::ActivationClosed { order, .. }
+        | OrderEvent::LossRecovered { order, .. }
+            if is_name =>
+        {
+            damage_name(order, choice);
         }
-        OrderEvent::AttemptStarted { account, attempt, terms, change, .. } => match choice % 4 {
-            0 => *account = UNKNOWN,
-            1 => *attempt += 1,
-            2 => add(&mut terms.price),
+        OrderEvent::OrderPlaced(Placement { terms, limit, assignment, .. }) => match choice % 3 {
+            0 => terms.offer = OfferId(4_000_000),
+            1 => terms.provider = ProviderId(u16::MAX),
+            _ => match assignment {
+                Some(assignment) => assignment.number = Number(1),
+                None => *limit = Micros(terms.price.0 - 1),
+            },
+        },
+        OrderEvent::AttemptStarted { terms, change, .. } => match choice % 2 {
+            0 => add(&mut terms.price),
             _ => add(change),
         },
         OrderEvent::OrderDoubted { order }
         | OrderEvent::DoubtCleared { order }
-        | OrderEvent::AnotherRequested { order } => order.0 = u64::MAX,
-        OrderEvent::NumberAssigned { order, .. } => *order = OrderId(u64::MAX),
-        OrderEvent::OrderFailed { account, refund, provider, .. } => match choice % 3 {
-            0 => *account = UNKNOWN,
-            1 => add(refund),
+        | OrderEvent::AnotherRequested { order }
+        | OrderEvent::NumberAssigned { order, .. }
+        | OrderEvent::NumberQuarantined { order, .. } => damage_name(order, choice),
+        OrderEvent::OrderFailed { refund, provider, .. } => match choice % 2 {
+            0 => add(refund),
             _ => *provider = ProviderId(u16::MAX),
         },
         OrderEvent::MessageReceived(Receipt { message, late, capture, .. }) => {
@@ -184,19 +203,13 @@ fn damage_order(event: &mut OrderEvent, choice: u64) -> Option<()> {
                 (_, None) => return None,
             }
         }
-        OrderEvent::MessageCompleted(completion) => match choice % 2 {
-            0 => completion.order = OrderId(u64::MAX),
-            _ => completion.message.0 = u64::MAX,
-        },
-        OrderEvent::ActivationClosed { account, closing, refund, .. } => match choice % 3 {
-            0 if *refund != Micros::ZERO => *account = UNKNOWN,
-            0 | 1 => add(refund),
+        OrderEvent::MessageCompleted(completion) => completion.message.0 = u64::MAX,
+        OrderEvent::ActivationClosed { closing, refund, .. } => match choice % 2 {
+            0 => add(refund),
             _ => *closing = contrary(*closing),
         },
-        OrderEvent::NumberQuarantined { order, .. } => *order = OrderId(u64::MAX),
-        OrderEvent::LossRecovered { order, provider, amount } => match choice % 3 {
-            0 => *order = OrderId(u64::MAX),
-            1 => *provider = ProviderId(u16::MAX),
+        OrderEvent::LossRecovered { provider, amount, .. } => match choice % 2 {
+            0 => *provider = ProviderId(u16::MAX),
             _ => add(amount),
         },
     }

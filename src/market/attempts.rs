@@ -10,6 +10,7 @@ use nexnum_engine::activation::ActivationState;
 use nexnum_engine::event::{Event, OrderEvent};
 use nexnum_engine::group::Recorded;
 use nexnum_engine::ids::OrderId;
+use nexnum_engine::order::OrderRef;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 use nexnum_storage::{Reader, StorageError};
@@ -76,14 +77,11 @@ impl Attempts {
     }
 
     fn follow(&mut self, orders: &BTreeSet<OrderId>, at: Time, event: &OrderEvent) {
-        let (order, begun) = if let OrderEvent::OrderPlaced(placement) = event {
-            (placement.order, Some(1))
-        } else if let OrderEvent::AttemptStarted { order, attempt, .. } = event {
-            (*order, Some(*attempt))
-        } else if let OrderEvent::OrderDoubted { order } = event {
-            (*order, None)
-        } else {
-            return;
+        let OrderRef { id: order, attempt, .. } = event.order();
+        let begun = match event {
+            OrderEvent::OrderPlaced(_) | OrderEvent::AttemptStarted { .. } => Some(attempt),
+            OrderEvent::OrderDoubted { .. } => None,
+            _ => return,
         };
         if !orders.contains(&order) {
             return;

@@ -138,7 +138,7 @@ impl GridFollower {
     /// Follows an event of an order whose number does not rest after it.
     fn follow_order(&self, own: &Own, change: &Change, event: &OrderEvent) {
         match event {
-            OrderEvent::ActivationClosed { order, .. } => self.take_back(own, change, *order),
+            OrderEvent::ActivationClosed { order, .. } => self.take_back(own, change, order.id),
             OrderEvent::OrderPlaced(_)
             | OrderEvent::AttemptStarted { .. }
             | OrderEvent::OrderDoubted { .. }

@@ -145,28 +145,28 @@ impl Recent {
             OrderEvent::OrderPlaced(Placement { order, terms, assignment: None, .. })
             | OrderEvent::AttemptStarted { order, terms, .. } => {
                 let (offer, price, provider) = (terms.offer, terms.price, terms.provider);
-                self.attempts.insert(*order, Attempt { offer, price, provider });
+                self.attempts.insert(order.id, Attempt { offer, price, provider });
             }
             OrderEvent::NumberAssigned { order, cost, assignment } => {
-                if let Some(Attempt { provider, .. }) = self.attempts.get(order) {
+                if let Some(Attempt { provider, .. }) = self.attempts.get(&order.id) {
                     self.returning.remove(&(*provider, assignment.external_id.clone()));
                 }
-                let attempt = self.attempts.get(order).filter(|attempt| *cost > attempt.price);
+                let attempt = self.attempts.get(&order.id).filter(|attempt| *cost > attempt.price);
                 let has_room = self.overcharged.len() < ENTRIES_MAX;
                 if let Some(Attempt { offer, price, .. }) = attempt.filter(|_| has_room) {
-                    let new = RecentCharge { order: *order, price: *price, cost: *cost, at };
+                    let new = RecentCharge { order: order.id, price: *price, cost: *cost, at };
                     let charged = self.overcharged.entry(*offer).or_insert(new);
                     if new.cost >= charged.cost {
                         *charged = new;
                     }
                 }
             }
-            OrderEvent::OrderFailed { order, .. } => drop(self.attempts.remove(order)),
+            OrderEvent::OrderFailed { order, .. } => drop(self.attempts.remove(&order.id)),
             OrderEvent::ActivationClosed { order, closing, .. } => {
-                let attempt = self.attempts.remove(order);
+                let attempt = self.attempts.remove(&order.id);
                 match closing {
                     Closing::Completed | Closing::TimedOut => {
-                        self.ending.extend(attempt.map(|it| (*order, (it.provider, at))));
+                        self.ending.extend(attempt.map(|it| (order.id, (it.provider, at))));
                     }
                     Closing::Cancelled => {}
                 }
@@ -209,21 +209,21 @@ impl Recent {
                     self.settled.drain(..above);
                 }
                 match end {
-                    OrphanEnd::Stayed if is_told => push(&mut self.stayed, [(*order, *provider)]),
+                    OrphanEnd::Stayed if is_told => push(&mut self.stayed, [(order.id, *provider)]),
                     OrphanEnd::Stayed | OrphanEnd::GivenBack | OrphanEnd::Gone => {}
                 }
             }
-            UpstreamEvent::OrphanFound { order, attempt, provider, external_id, .. }
-            | UpstreamEvent::PurchaseNamed { order, attempt, provider, external_id, .. } => {
+            UpstreamEvent::OrphanFound { order, provider, external_id, .. }
+            | UpstreamEvent::PurchaseNamed { order, provider, external_id, .. } => {
                 if is_told && self.returning.len() < ENTRIES_MAX {
-                    let bought_for = (*order, *attempt);
+                    let bought_for = (order.id, order.attempt);
                     self.returning.insert((*provider, external_id.clone()), bought_for);
                 }
             }
-            UpstreamEvent::EndedUpstream { order } => drop(self.ending.remove(order)),
+            UpstreamEvent::EndedUpstream { order } => drop(self.ending.remove(&order.id)),
             UpstreamEvent::EndedByProvider { order, word } => match word {
                 ProviderWord::Cancelled | ProviderWord::Expired | ProviderWord::Finished => {
-                    self.ending.remove(order);
+                    self.ending.remove(&order.id);
                 }
                 // Its tries go on.
                 ProviderWord::Missing => {}

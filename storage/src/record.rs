@@ -18,7 +18,7 @@ use nexnum_engine::ids::{
     OrderNumber, PersonId, Product, ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
-use nexnum_engine::order::{FailReason, Order, OrderStatus};
+use nexnum_engine::order::{FailReason, Order, OrderRef, OrderStatus};
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{
@@ -245,8 +245,9 @@ structs! {
     OfferTerms { offer, cost, price, stock }
     Idempotency { key, fingerprint }
     KeyUse { account, used, made }
+    OrderRef { id, account, line, attempt, assignment }
     Placement {
-        order, account, number, product, carrier, limit, terms, deadline, assignment
+        order, number, product, carrier, limit, terms, deadline, assignment
     }
     Receipt { order, message, digest, sender, text, code, late, capture }
     Completion { order, message, sender, text, code }
@@ -339,13 +340,13 @@ events! {
     8 Offer(OfferEvent::OffersPriced) { provider, terms },
     9 Offer(OfferEvent::StockLoaded) { offer, numbers },
     10 Order(OrderEvent::OrderPlaced)(placement),
-    11 Order(OrderEvent::AttemptStarted) { order, account, attempt, terms, change },
+    11 Order(OrderEvent::AttemptStarted) { order, terms, change },
     12 Order(OrderEvent::OrderDoubted) { order },
     13 Order(OrderEvent::NumberAssigned) { order, assignment, cost },
-    14 Order(OrderEvent::OrderFailed) { order, account, refund, reason, provider, loss },
+    14 Order(OrderEvent::OrderFailed) { order, refund, reason, provider, loss },
     15 Order(OrderEvent::MessageReceived)(receipt),
     16 Order(OrderEvent::AnotherRequested) { order },
-    17 Order(OrderEvent::ActivationClosed) { order, account, closing, refund },
+    17 Order(OrderEvent::ActivationClosed) { order, closing, refund },
     18 Memory(MemoryEvent::Retired) { orders_before, replies_before },
     19 Order(OrderEvent::DoubtCleared) { order },
     20 Order(OrderEvent::NumberQuarantined) { order, until },
@@ -355,9 +356,9 @@ events! {
     24 Memory(MemoryEvent::MessagesRemembered) { order },
     25 Callback(CallbackEvent::CallbackReceived) { callback, provider, key, content_type, body },
     26 Callback(CallbackEvent::CallbackProcessed) { callback, outcome, dropped },
-    27 Upstream(UpstreamEvent::PurchaseCharged) { order, attempt, provider, amount, why },
-    28 Upstream(UpstreamEvent::ChargeReversed) { order, attempt, provider, amount },
-    29 Upstream(UpstreamEvent::OrphanFound) { order, attempt, provider, external_id, from, cost },
+    27 Upstream(UpstreamEvent::PurchaseCharged) { order, provider, amount, why },
+    28 Upstream(UpstreamEvent::ChargeReversed) { order, provider, amount },
+    29 Upstream(UpstreamEvent::OrphanFound) { order, provider, external_id, from, cost },
     30 Upstream(UpstreamEvent::OrphanSettled) { order, provider, external_id, end },
     31 Upstream(UpstreamEvent::EndedUpstream) { order },
     32 Upstream(UpstreamEvent::EndedByProvider) { order, word },
@@ -366,5 +367,5 @@ events! {
     36 Ledger(LedgerEvent::EpochBegan)(epoch),
     115 Ledger(LedgerEvent::ClockStepped)(jump),
     116 Ledger(LedgerEvent::ClockAccepted)(jump),
-    34 Upstream(UpstreamEvent::PurchaseNamed) { order, attempt, provider, external_id, cost },
+    34 Upstream(UpstreamEvent::PurchaseNamed) { order, provider, external_id, cost },
 }

@@ -11,6 +11,7 @@ use nexnum_engine::group::{Head, KeyUse};
 use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
 use nexnum_engine::limits::REPLIES_KEPT_MS;
 use nexnum_engine::money::Micros;
+use nexnum_engine::order::OrderRef;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 
@@ -40,6 +41,8 @@ struct Sale {
 pub(crate) struct Auditor {
     books: BTreeMap<Book, i128>,
     sales: BTreeMap<OrderId, Sale>,
+    /// How the last event of each order's newest attempt named it.
+    named: BTreeMap<OrderId, OrderRef>,
     keys: BTreeMap<(AccountId, u128), (u128, Time)>,
     references: BTreeSet<(AccountId, u128)>,
     /// Numbers of own stock that no order has.
@@ -105,36 +108,39 @@ impl Auditor {
     }
 
     fn see_order(&mut self, at: Time, event: &OrderEvent) -> Result<(), String> {
+        let named = event.order();
+        self.name(named, matches!(event, OrderEvent::OrderPlaced(_)))?;
+        let order = named.id;
         match event {
-            OrderEvent::OrderPlaced(Placement { order, limit, terms, assignment, .. }) => {
-                self.open(*order, *limit, *terms)?;
-                self.sell(at, *order, assignment.as_ref().map(|assigned| assigned.number))
+            OrderEvent::OrderPlaced(Placement { limit, terms, assignment, .. }) => {
+                self.open(order, *limit, *terms)?;
+                self.sell(at, order, assignment.as_ref().map(|assigned| assigned.number))
             }
-            OrderEvent::AttemptStarted { order, terms, change, .. } => {
-                let sale = self.sale(*order)?;
+            OrderEvent::AttemptStarted { terms, change, .. } => {
+                let sale = self.sale(order)?;
                 let moved = sale.price.0 + change.0 == terms.price.0;
                 (sale.price, sale.offer) = (terms.price, terms.offer);
                 sale.provider = terms.provider;
                 let fits = moved && terms.price <= sale.limit && sale.end.is_none();
                 need(fits, || format!("order {order} went on beyond its limit or its end"))
             }
-            OrderEvent::NumberAssigned { order, assignment, .. } => {
+            OrderEvent::NumberAssigned { assignment, .. } => {
                 if assignment.external_id.is_empty() {
-                    self.sell(at, *order, Some(assignment.number))?;
+                    self.sell(at, order, Some(assignment.number))?;
                 }
                 Ok(())
             }
-            OrderEvent::OrderFailed { order, refund, loss, .. } => {
-                self.sale(*order)?.loss = *loss;
-                self.close(*order, *refund)
+            OrderEvent::OrderFailed { refund, loss, .. } => {
+                self.sale(order)?.loss = *loss;
+                self.close(order, *refund)
             }
-            OrderEvent::ActivationClosed { order, refund, .. } => self.close(*order, *refund),
-            OrderEvent::MessageReceived(Receipt { order, digest, late, capture, .. }) => {
+            OrderEvent::ActivationClosed { refund, .. } => self.close(order, *refund),
+            OrderEvent::MessageReceived(Receipt { digest, late, capture, .. }) => {
                 let price = capture.as_ref().map(|sale| sale.price);
-                self.deliver(*order, *digest, *late, price)
+                self.deliver(order, *digest, *late, price)
             }
-            OrderEvent::NumberQuarantined { order, until } => self.rest(*order, *until),
-            OrderEvent::LossRecovered { order, amount, .. } => self.recover(*order, *amount),
+            OrderEvent::NumberQuarantined { until, .. } => self.rest(order, *until),
+            OrderEvent::LossRecovered { amount, .. } => self.recover(order, *amount),
             OrderEvent::OrderDoubted { .. }
             | OrderEvent::DoubtCleared { .. }
             | OrderEvent::MessageCompleted(_)
@@ -143,16 +149,19 @@ impl Auditor {
     }
 
     fn see_upstream(&mut self, event: &UpstreamEvent) -> Result<(), String> {
+        let named = event.order();
+        self.name(named, false)?;
+        let OrderRef { id: order, attempt, .. } = named;
         match event {
-            UpstreamEvent::PurchaseCharged { order, attempt, amount, .. } => {
-                let first = self.charges.insert((*order, *attempt), *amount).is_none();
-                let placed = self.sales.contains_key(order);
+            UpstreamEvent::PurchaseCharged { amount, .. } => {
+                let first = self.charges.insert((order, attempt), *amount).is_none();
+                let placed = self.sales.contains_key(&order);
                 need(first && placed && amount.is_positive(), || {
                     format!("attempt {attempt} of order {order} is charged twice, or nothing")
                 })
             }
-            UpstreamEvent::ChargeReversed { order, attempt, amount, .. } => {
-                let charged = self.charges.insert((*order, *attempt), Micros::ZERO);
+            UpstreamEvent::ChargeReversed { amount, .. } => {
+                let charged = self.charges.insert((order, attempt), Micros::ZERO);
                 let whole = charged == Some(*amount) && amount.is_positive();
                 need(whole, || format!("order {order} got {amount} back of {charged:?}"))
             }
@@ -165,16 +174,16 @@ impl Auditor {
                 let known = self.orphans.remove(&(*provider, external_id.clone()));
                 need(known, || format!("a purchase without order was settled twice at {provider}"))
             }
-            UpstreamEvent::PurchaseNamed { order, .. } => {
-                let open = !self.sale(*order)?.closed;
+            UpstreamEvent::PurchaseNamed { .. } => {
+                let open = !self.sale(order)?.closed;
                 need(open, || format!("order {order} waits for a number and is closed"))
             }
-            UpstreamEvent::EndedUpstream { order } => {
-                let closed = self.sale(*order)?.closed;
+            UpstreamEvent::EndedUpstream { .. } => {
+                let closed = self.sale(order)?.closed;
                 need(closed, || format!("order {order} ended upstream and is open"))
             }
-            UpstreamEvent::EndedByProvider { order, .. } => {
-                let closed = self.sale(*order)?.closed;
+            UpstreamEvent::EndedByProvider { .. } => {
+                let closed = self.sale(order)?.closed;
                 need(closed, || format!("order {order} was ended by its provider and is open"))
             }
         }
@@ -190,6 +199,30 @@ impl Auditor {
             need(sum == 0, || format!("postings sum to {sum}: {event:?}"))?;
         }
         Ok(())
+    }
+
+    /// Holds how an event names its order against those before it: an order has one buyer, its
+    /// attempts and numbers count up from 1, and an attempt that has brought none names none.
+    fn name(&mut self, named: OrderRef, is_new: bool) -> Result<(), String> {
+        let complaint = || format!("an event names {named:?}, which is not how its order is");
+        let known = if is_new {
+            self.named.entry(named.id).or_insert(OrderRef { assignment: 0, ..named })
+        } else {
+            self.named.get_mut(&named.id).ok_or_else(complaint)?
+        };
+        let whole = (named.account, named.line) == (known.account, 1) && named.attempt > 0;
+        let fits = match named.attempt {
+            present if present == known.attempt => {
+                (known.assignment..=known.assignment + 1).contains(&named.assignment)
+            }
+            next if next == known.attempt + 1 => known.assignment == 0 && named.assignment == 0,
+            earlier => earlier < known.attempt && named.assignment == 0,
+        };
+        let first = !is_new || named.attempt == 1;
+        if named.attempt >= known.attempt {
+            *known = named;
+        }
+        need(whole && fits && first, complaint)
     }
 
     /// Sees the head of a group, before its events.

@@ -76,7 +76,7 @@ pub(crate) fn replay(reader: &Reader) -> Result<Found, String> {
             auditor.see(head.at, event)?;
             let head = Head { key_use: None, ..head.clone() };
             slow.replay(&head, std::slice::from_ref(event));
-            let touched = event.order().and_then(|id| slow.state().order(id));
+            let touched = event.order().and_then(|order| slow.state().order(order.id));
             if let Some(order) = touched {
                 orders.insert(order.id, order.clone());
             }

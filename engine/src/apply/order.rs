@@ -5,87 +5,105 @@ use crate::activation::{ActivationState, Assignment, Input};
 use crate::event::{Closing, Completion, OrderEvent, Placement, ProviderKind, Receipt, Terms};
 use crate::ids::OrderId;
 use crate::money::Micros;
-use crate::order::{Order, OrderStatus};
+use crate::order::{Order, OrderRef, OrderStatus};
 use crate::state::{GivenUp, Quarantined, State};
 use crate::time::Time;
 
 impl State {
     pub(super) fn apply_order(&mut self, at: Time, event: &OrderEvent) {
+        let named = event.order();
+        let id = named.id;
+        self.check_order(event);
         match event {
             OrderEvent::OrderPlaced(placement) => self.place(at, placement),
-            OrderEvent::AttemptStarted { order, account, attempt, terms, change } => {
+            OrderEvent::AttemptStarted { order: _, terms, change } => {
                 self.check_terms(*terms);
-                let order = self.order_mut(*order);
-                assert!(order.account == *account && terms.price <= order.limit);
-                assert_eq!((order.state, *attempt), (ActivationState::Init, order.attempt + 1));
+                let order = self.order_mut(id);
+                assert!(terms.price <= order.limit && order.state == ActivationState::Init);
                 let price = order.price.checked_add(*change).expect("prices are bounded");
                 assert_eq!(price, terms.price, "escrow follows the ask");
-                (order.attempt, order.in_doubt) = (*attempt, false);
+                (order.attempt, order.in_doubt) = (named.attempt, false);
                 (order.offer, order.provider) = (terms.offer, terms.provider);
                 (order.price, order.cost) = (terms.price, terms.cost);
             }
-            OrderEvent::OrderDoubted { order } => self.order_mut(*order).in_doubt = true,
-            OrderEvent::DoubtCleared { order } => {
-                let doubted = self.order_mut(*order);
+            OrderEvent::OrderDoubted { order: _ } => self.order_mut(id).in_doubt = true,
+            OrderEvent::DoubtCleared { order: _ } => {
+                let doubted = self.order_mut(id);
                 let waits = doubted.state == ActivationState::Init && doubted.in_doubt;
                 assert!(waits, "a doubt is cleared once, before the order ends");
                 doubted.in_doubt = false;
-                self.give_up(at, *order);
+                self.give_up(at, id);
             }
-            OrderEvent::NumberAssigned { order, assignment, cost } => {
-                self.unschedule(*order);
-                let placed = self.order_mut(*order);
+            OrderEvent::NumberAssigned { order: _, assignment, cost } => {
+                self.unschedule(id);
+                let placed = self.order_mut(id);
                 (placed.cost, placed.in_doubt) = (*cost, false);
-                let attempt = (*order, placed.attempt);
+                let attempt = (id, placed.attempt);
                 let named = self.named.get(&attempt).map(|named| &named.external_id);
                 if named == Some(&assignment.external_id) {
                     self.named.remove(&attempt);
                 }
-                self.assign(*order, assignment);
+                self.assign(id, assignment);
             }
-            OrderEvent::OrderFailed { order, account, refund, provider, loss, .. } => {
-                let failed = self.order_mut(*order);
-                let owed = (failed.account, failed.price, failed.provider);
-                assert_eq!((*account, *refund, *provider), owed, "a refund is what was paid");
-                self.fail(at, *order, *loss);
+            OrderEvent::OrderFailed { refund, provider, loss, .. } => {
+                let failed = self.order_mut(id);
+                let owed = (failed.price, failed.provider);
+                assert_eq!((*refund, *provider), owed, "a refund is what was paid");
+                self.fail(at, id, *loss);
             }
             OrderEvent::MessageReceived(receipt) => self.receive(at, receipt),
             OrderEvent::MessageCompleted(completion) => self.complete(completion),
-            OrderEvent::AnotherRequested { order } => {
-                self.unschedule(*order);
-                self.advance(*order, Input::Another);
-                self.order_mut(*order).awaits_another = true;
-                self.schedule(*order);
+            OrderEvent::AnotherRequested { order: _ } => {
+                self.unschedule(id);
+                self.advance(id, Input::Another);
+                self.order_mut(id).awaits_another = true;
+                self.schedule(id);
             }
-            OrderEvent::ActivationClosed { order, account, closing, refund } => {
-                let closed = self.order_mut(*order);
+            OrderEvent::ActivationClosed { order: _, closing, refund } => {
+                let closed = self.order_mut(id);
                 let delivered = closed.status == OrderStatus::Delivered;
                 let owed = if delivered { Micros::ZERO } else { closed.price };
-                assert_eq!(
-                    (*account, *refund),
-                    (closed.account, owed),
-                    "a refund is what was paid"
-                );
-                self.close(at, *order, *closing);
+                assert_eq!(*refund, owed, "a refund is what was paid");
+                self.close(at, id, *closing);
             }
-            OrderEvent::NumberQuarantined { order, until } => self.rest(*order, *until),
-            OrderEvent::LossRecovered { order, provider, amount } => {
-                assert_eq!(self.order_mut(*order).provider, *provider, "a loss is its provider's");
-                assert_eq!(self.written_off.remove(order), Some(*amount), "reversed once, whole");
+            OrderEvent::NumberQuarantined { order: _, until } => self.rest(id, *until),
+            OrderEvent::LossRecovered { order: _, provider, amount } => {
+                assert_eq!(self.order_mut(id).provider, *provider, "a loss is its provider's");
+                assert_eq!(self.written_off.remove(&id), Some(*amount), "reversed once, whole");
             }
         }
     }
 
+    /// An event names its order as the order is: its buyer, the attempt that runs, and whether it
+    /// has a number; what brings the next of them names that.
+    fn check_order(&self, event: &OrderEvent) {
+        let (named, brought) = (
+            event.order(),
+            match event {
+                // Its order comes with it.
+                OrderEvent::OrderPlaced(_) => return,
+                OrderEvent::AttemptStarted { .. } => (1, 0),
+                OrderEvent::NumberAssigned { .. } => (0, 1),
+                _ => (0, 0),
+            },
+        );
+        let mut known = self.orders[named.id].reference();
+        (known.attempt, known.assignment) =
+            (known.attempt + brought.0, known.assignment + brought.1);
+        assert_eq!(named, known, "an event names its order as it is");
+    }
+
     fn place(&mut self, at: Time, placement: &Placement) {
-        let Placement { order, account, terms, assignment, .. } = placement;
-        next(&mut self.counters.order.0, order.0);
+        let Placement { order: named, terms, assignment, .. } = placement;
+        let OrderRef { id, account, .. } = *named;
+        next(&mut self.counters.order.0, id.0);
         assert!(terms.price <= placement.limit, "the price charged is within the buyer's limit");
-        let buyer = self.accounts.get_mut(*account).expect("an order has a buyer");
+        let buyer = self.accounts.get_mut(account).expect("an order has a buyer");
         next(&mut buyer.orders.0, placement.number.0);
         self.check_terms(*terms);
         let placed = Order {
-            id: *order,
-            account: *account,
+            id,
+            account,
             number: placement.number,
             product: placement.product,
             carrier: placement.carrier,
@@ -105,11 +123,12 @@ impl State {
             messages: Vec::new(),
             closed_at: None,
         };
-        self.orders.insert(*order, placed);
+        self.orders.insert(id, placed);
         match assignment {
-            Some(assignment) => self.assign(*order, assignment),
-            None => self.schedule(*order),
+            Some(assignment) => self.assign(id, assignment),
+            None => self.schedule(id),
         }
+        assert_eq!(*named, self.orders[id].reference(), "it is named as it is");
     }
 
     /// Notes when an open order ends by itself.
@@ -163,7 +182,7 @@ impl State {
     }
 
     fn receive(&mut self, at: Time, receipt: &Receipt) {
-        let Receipt { order: id, message, late, capture, .. } = receipt;
+        let Receipt { order: OrderRef { id, .. }, message, late, capture, .. } = receipt;
         assert_eq!(message.0, self.counters.message.0 + 1, "ids are dense");
         self.counters.message = *message;
         self.unschedule(*id);
@@ -188,7 +207,7 @@ impl State {
     /// Fills in what a message lacks, and nothing else.
     fn complete(&mut self, completion: &Completion) {
         let Completion { order, message, sender, text, code } = completion;
-        let order = self.order_mut(*order);
+        let order = self.order_mut(order.id);
         assert!(!order.state.is_closed(), "what is over is in history as it is");
         let known = order.messages.iter_mut().find(|known| known.id == *message);
         let known = known.expect("a message of the order is completed");

@@ -63,10 +63,5 @@ pub(super) fn closed(order: &Order, closing: Closing) -> Event {
         OrderStatus::Escrow => order.price,
         OrderStatus::Delivered | OrderStatus::Refunded => Micros::ZERO,
     };
-    Event::Order(OrderEvent::ActivationClosed {
-        order: order.id,
-        account: order.account,
-        closing,
-        refund,
-    })
+    Event::Order(OrderEvent::ActivationClosed { order: order.reference(), closing, refund })
 }

@@ -30,7 +30,7 @@ pub(super) fn ingest(
     }
     let first = order.state == ActivationState::Active;
     events.push(Event::Order(OrderEvent::MessageReceived(Receipt {
-        order: id,
+        order: order.reference(),
         message: MessageId(state.counters.message.0 + 1),
         digest: message.digest,
         sender: message.sender.clone(),
@@ -74,7 +74,7 @@ pub(super) fn complete(
     };
     let lacking = |known: &str, part: &str| if known.is_empty() { part.into() } else { "".into() };
     let completion = Completion {
-        order: *id,
+        order: order.reference(),
         message: known.id,
         sender: lacking(&known.sender, &message.sender),
         text: lacking(&known.text, &message.text),
@@ -106,6 +106,6 @@ pub(super) fn request_another(
     if order.awaits_another {
         return Ok(Effect::Unchanged);
     }
-    events.push(Event::Order(OrderEvent::AnotherRequested { order: id }));
+    events.push(Event::Order(OrderEvent::AnotherRequested { order: order.reference() }));
     Ok(Effect::Done)
 }

@@ -13,7 +13,7 @@ use crate::group::Made;
 use crate::ids::{AccountId, CarrierId, Number, OrderId, OrderNumber, Product};
 use crate::limits::{ATTEMPTS_MAX, BUY_TIME_MS, NAME_LEN_MAX};
 use crate::money::{COST_MAX, Micros};
-use crate::order::{FailReason, Order};
+use crate::order::{FailReason, LINE, Order, OrderRef};
 use crate::reject::Reject;
 use crate::state::State;
 use crate::time::Time;
@@ -41,9 +41,9 @@ pub(super) fn place(
         return Err(Reject::Exhausted("orders"));
     }
     let placed = placed(id, assignment.is_some());
+    let assigned = u16::from(assignment.is_some());
     events.push(Event::Order(OrderEvent::OrderPlaced(Placement {
-        order: id,
-        account,
+        order: OrderRef { id, account, line: LINE, attempt: 1, assignment: assigned },
         number: OrderNumber(state.accounts[account].orders.0 + 1),
         product,
         carrier,
@@ -135,18 +135,12 @@ pub(super) fn next_attempt(
     if change.is_positive() {
         check_funds(state, order.account, change)?;
     }
-    let attempt = refused + 1;
-    events.push(Event::Order(OrderEvent::AttemptStarted {
-        order: id,
-        account: order.account,
-        attempt,
-        terms,
-        change,
-    }));
+    let begun = OrderRef { attempt: refused + 1, ..order.reference() };
+    events.push(Event::Order(OrderEvent::AttemptStarted { order: begun, terms, change }));
     let placed = placed(id, assignment.is_some());
     if let Some(assignment) = assignment {
         events.push(Event::Order(OrderEvent::NumberAssigned {
-            order: id,
+            order: OrderRef { assignment: begun.assignment + 1, ..begun },
             assignment,
             cost: terms.cost,
         }));
@@ -159,10 +153,11 @@ pub(super) fn doubt(
     &DoubtOrder { order: id, attempt }: &DoubtOrder,
     events: &mut Vec<Event>,
 ) -> Result<Effect, Reject> {
-    if waiting(state, id, attempt)?.in_doubt {
+    let order = waiting(state, id, attempt)?;
+    if order.in_doubt {
         return Ok(Effect::Unchanged);
     }
-    events.push(Event::Order(OrderEvent::OrderDoubted { order: id }));
+    events.push(Event::Order(OrderEvent::OrderDoubted { order: order.reference() }));
     Ok(Effect::Done)
 }
 
@@ -172,10 +167,11 @@ pub(super) fn clear_doubt(
     &ClearDoubt { order: id, attempt }: &ClearDoubt,
     events: &mut Vec<Event>,
 ) -> Result<Effect, Reject> {
-    if !waiting(state, id, attempt)?.in_doubt {
+    let order = waiting(state, id, attempt)?;
+    if !order.in_doubt {
         return Ok(Effect::Unchanged);
     }
-    events.push(Event::Order(OrderEvent::DoubtCleared { order: id }));
+    events.push(Event::Order(OrderEvent::DoubtCleared { order: order.reference() }));
     Ok(Effect::Done)
 }
 
@@ -221,7 +217,9 @@ pub(super) fn assign(
     let cost = cost.unwrap_or(order.cost);
     check_cost(cost)?;
     let assignment = assignment(at, number, external_id, timings);
-    events.push(Event::Order(OrderEvent::NumberAssigned { order: id, assignment, cost }));
+    let order = order.reference();
+    let order = OrderRef { assignment: order.assignment + 1, ..order };
+    events.push(Event::Order(OrderEvent::NumberAssigned { order, assignment, cost }));
     Ok(Placed::Filled(id))
 }
 
@@ -268,8 +266,7 @@ pub(super) fn failure(state: &State, order: &Order, reason: FailReason) -> Event
         FailReason::InDoubt | FailReason::NoNumbers => Micros::ZERO,
     };
     Event::Order(OrderEvent::OrderFailed {
-        order: order.id,
-        account: order.account,
+        order: order.reference(),
         refund: order.price,
         reason,
         provider: order.provider,

@@ -31,7 +31,7 @@ pub(super) fn after(
     if until <= at {
         return;
     }
-    events.push(Event::Order(OrderEvent::NumberQuarantined { order: order.id, until }));
+    events.push(Event::Order(OrderEvent::NumberQuarantined { order: order.reference(), until }));
     for offer in state.offers_with(number) {
         let rested = state.resting.get(&(number, offer)).copied();
         let waits_longer = rested.is_some_and(|rested| rested >= until);

@@ -10,7 +10,7 @@ use crate::event::{
 use crate::ids::{OrderId, ProviderId};
 use crate::limits::NAME_LEN_MAX;
 use crate::money::Micros;
-use crate::order::{Order, OrderStatus};
+use crate::order::{Order, OrderRef, OrderStatus};
 use crate::reject::Reject;
 use crate::state::State;
 
@@ -38,8 +38,7 @@ pub(super) fn find_orphan(
         return Ok(Effect::Unchanged);
     }
     events.push(Event::Upstream(UpstreamEvent::OrphanFound {
-        order: id,
-        attempt,
+        order: order.reference_of(attempt),
         provider,
         external_id: external_id.clone(),
         from,
@@ -72,12 +71,12 @@ pub(super) fn name_purchase(
         return Ok(Effect::Unchanged);
     }
     if !order.in_doubt {
-        events.push(Event::Order(OrderEvent::OrderDoubted { order: id }));
+        events.push(Event::Order(OrderEvent::OrderDoubted { order: order.reference() }));
     }
     if !is_known {
         let external_id = external_id.clone();
-        let named =
-            UpstreamEvent::PurchaseNamed { order: id, attempt, provider, external_id, cost };
+        let order = order.reference();
+        let named = UpstreamEvent::PurchaseNamed { order, provider, external_id, cost };
         events.push(Event::Upstream(named));
     }
     Ok(Effect::Done)
@@ -92,26 +91,25 @@ pub(super) fn settle_orphan(
     let Some(orphan) = state.orphan(provider, external_id).copied() else {
         return Ok(Effect::Unchanged);
     };
+    let order = &state.orders[orphan.order];
     events.push(Event::Upstream(UpstreamEvent::OrphanSettled {
-        order: orphan.order,
+        order: order.reference_of(orphan.attempt),
         provider,
         external_id: external_id.clone(),
         end,
     }));
     match end {
         OrphanEnd::GivenBack => {
-            let order = &state.orders[orphan.order];
             events.extend(recovered(state, order, orphan.attempt));
         }
         OrphanEnd::Stayed => {
-            let (id, attempt, amount) = (orphan.order, orphan.attempt, orphan.cost);
-            let why = ChargeReason::Stayed;
-            if is_written_off(state, id, attempt) {
+            let (attempt, amount, why) = (orphan.attempt, orphan.cost, ChargeReason::Stayed);
+            if is_written_off(state, order.id, attempt) {
                 // The doubt is over: the purchase is charged, at its own cost.
-                events.extend(recovered(state, &state.orders[id], attempt));
-                events.extend(charge(id, attempt, provider, amount, why));
+                events.extend(recovered(state, order, attempt));
+                events.extend(charge(order.reference_of(attempt), provider, amount, why));
             } else {
-                events.extend(charged(state, id, attempt, provider, amount, why));
+                events.extend(charged(state, order.reference_of(attempt), provider, amount, why));
             }
         }
         OrphanEnd::Gone => {}
@@ -123,26 +121,25 @@ pub(super) fn settle_orphan(
 /// attempt: `None` if it is booked already, or costs nothing.
 pub(super) fn charged(
     state: &State,
-    order: OrderId,
-    attempt: u8,
+    order: OrderRef,
     provider: ProviderId,
     amount: Micros,
     why: ChargeReason,
 ) -> Option<Event> {
+    let OrderRef { id, attempt, .. } = order;
     let is_booked =
-        state.charges.contains_key(&(order, attempt)) || is_written_off(state, order, attempt);
-    if is_booked { None } else { charge(order, attempt, provider, amount, why) }
+        state.charges.contains_key(&(id, attempt)) || is_written_off(state, id, attempt);
+    if is_booked { None } else { charge(order, provider, amount, why) }
 }
 
 /// The event that books a charge; `None` of nothing.
 fn charge(
-    order: OrderId,
-    attempt: u8,
+    order: OrderRef,
     provider: ProviderId,
     amount: Micros,
     why: ChargeReason,
 ) -> Option<Event> {
-    let charged = UpstreamEvent::PurchaseCharged { order, attempt, provider, amount, why };
+    let charged = UpstreamEvent::PurchaseCharged { order, provider, amount, why };
     amount.is_positive().then_some(Event::Upstream(charged))
 }
 
@@ -155,7 +152,7 @@ fn is_written_off(state: &State, order: OrderId, attempt: u8) -> bool {
 pub(super) fn charged_in_vain(state: &State, order: &Order, why: ChargeReason) -> Option<Event> {
     let driven = state.providers[order.provider].kind == ProviderKind::Driven;
     let served = driven && order.assignment.is_some();
-    let charge = || charged(state, order.id, order.attempt, order.provider, order.cost, why);
+    let charge = || charged(state, order.reference(), order.provider, order.cost, why);
     served.then(charge).flatten()
 }
 
@@ -163,8 +160,7 @@ pub(super) fn charged_in_vain(state: &State, order: &Order, why: ChargeReason) -
 pub(super) fn recovered(state: &State, order: &Order, attempt: u8) -> Option<Event> {
     if let Some(charge) = state.charges.get(&(order.id, attempt)) {
         let reversal = UpstreamEvent::ChargeReversed {
-            order: order.id,
-            attempt,
+            order: order.reference_of(attempt),
             provider: charge.provider,
             amount: charge.amount,
         };
@@ -172,7 +168,7 @@ pub(super) fn recovered(state: &State, order: &Order, attempt: u8) -> Option<Eve
     }
     let amount = state.written_off.get(&order.id).filter(|_| order.attempt == attempt)?;
     Some(Event::Order(OrderEvent::LossRecovered {
-        order: order.id,
+        order: order.reference_of(attempt),
         provider: order.provider,
         amount: *amount,
     }))
@@ -187,7 +183,7 @@ pub(super) fn end_upstream(
     if !state.has_to_end_upstream(order) {
         return Ok(Effect::Unchanged);
     }
-    events.push(Event::Upstream(UpstreamEvent::EndedUpstream { order: id }));
+    events.push(Event::Upstream(UpstreamEvent::EndedUpstream { order: order.reference() }));
     if finished && order.status == OrderStatus::Refunded {
         events.extend(charged_in_vain(state, order, ChargeReason::FinishedEmpty));
     }
@@ -216,7 +212,7 @@ pub(super) fn end_by_provider(
         }
     };
     events.push(closed(order, closing));
-    events.push(Event::Upstream(UpstreamEvent::EndedByProvider { order: id, word }));
+    events.push(Event::Upstream(UpstreamEvent::EndedByProvider { order: order.reference(), word }));
     if order.status == OrderStatus::Escrow && word == ProviderWord::Finished {
         events.extend(charged_in_vain(state, order, ChargeReason::FinishedEmpty));
     }

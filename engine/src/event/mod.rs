@@ -23,7 +23,7 @@ pub use order::{Closing, Completion, OrderEvent, Placement, Receipt, Terms};
 pub use upstream::{ChargeReason, OrphanEnd, ProviderWord, UpstreamEvent};
 
 use crate::account::Transaction;
-use crate::ids::OrderId;
+use crate::order::OrderRef;
 
 /// An event, by its subject.
 #[derive(Clone, PartialEq, Eq)]
@@ -70,9 +70,9 @@ impl Event {
         }
     }
 
-    /// The order it is about, where there is one.
+    /// The order it is about, and which part of it, where there is one.
     #[must_use]
-    pub const fn order(&self) -> Option<OrderId> {
+    pub const fn order(&self) -> Option<OrderRef> {
         match self {
             Self::Order(event) => Some(event.order()),
             Self::Upstream(event) => Some(event.order()),
@@ -101,7 +101,7 @@ impl Event {
 impl std::fmt::Debug for Event {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.order() {
-            Some(order) => write!(f, "{}({order})", self.kind()),
+            Some(order) => write!(f, "{}({})", self.kind(), order.id),
             None => f.write_str(self.kind()),
         }
     }
@@ -110,12 +110,18 @@ impl std::fmt::Debug for Event {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{KeyId, MessageId};
+    use crate::ids::{AccountId, KeyId, MessageId, OrderId};
 
     #[test]
     fn an_event_shows_no_message_in_a_log() {
         let received = Event::Order(OrderEvent::MessageReceived(Receipt {
-            order: OrderId(7),
+            order: OrderRef {
+                id: OrderId(7),
+                account: AccountId(1),
+                line: 1,
+                attempt: 1,
+                assignment: 1,
+            },
             message: MessageId(1),
             digest: 1,
             sender: "Telegram".into(),

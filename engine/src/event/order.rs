@@ -3,11 +3,9 @@
 use super::bulk::Bulk;
 use crate::account::{self, Sale, Transaction};
 use crate::activation::{Assignment, Message};
-use crate::ids::{
-    AccountId, CarrierId, MessageId, OfferId, OrderId, OrderNumber, Product, ProviderId,
-};
+use crate::ids::{CarrierId, MessageId, OfferId, OrderNumber, Product, ProviderId};
 use crate::money::Micros;
-use crate::order::FailReason;
+use crate::order::{FailReason, OrderRef};
 use crate::time::Time;
 
 /// How an activation ended.
@@ -37,10 +35,8 @@ pub struct Terms {
 /// An order as it was placed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Placement {
-    /// Dense id.
-    pub order: OrderId,
-    /// The buyer.
-    pub account: AccountId,
+    /// The order, with a dense id, and its first attempt.
+    pub order: OrderRef,
     /// Which of the buyer's orders it is.
     pub number: OrderNumber,
     /// What.
@@ -61,7 +57,7 @@ pub struct Placement {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Receipt {
     /// For which order.
-    pub order: OrderId,
+    pub order: OrderRef,
     /// Dense id.
     pub message: MessageId,
     /// What makes it the same when it comes again.
@@ -99,7 +95,7 @@ impl Receipt {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Completion {
     /// Of which order.
-    pub order: OrderId,
+    pub order: OrderRef,
     /// Of which of its messages.
     pub message: MessageId,
     /// Who sent it.
@@ -117,12 +113,8 @@ pub enum OrderEvent {
     OrderPlaced(Placement),
     /// The last attempt was refused, the next one is intended.
     AttemptStarted {
-        /// Which order.
-        order: OrderId,
-        /// The buyer.
-        account: AccountId,
-        /// Its number, from 2.
-        attempt: u8,
+        /// Which order, and the attempt, from 2.
+        order: OrderRef,
         /// What was claimed for it.
         terms: Terms,
         /// What moves from wallet to escrow; negative moves back.
@@ -131,17 +123,17 @@ pub enum OrderEvent {
     /// The attempt's outcome is unknown.
     OrderDoubted {
         /// Which.
-        order: OrderId,
+        order: OrderRef,
     },
     /// The attempt in doubt is known to have bought nothing.
     DoubtCleared {
         /// Of which order.
-        order: OrderId,
+        order: OrderRef,
     },
     /// A provider gave a number.
     NumberAssigned {
         /// Which order.
-        order: OrderId,
+        order: OrderRef,
         /// The number and its terms.
         assignment: Assignment,
         /// What the provider charged.
@@ -150,9 +142,7 @@ pub enum OrderEvent {
     /// No number could be had: escrow back to the wallet.
     OrderFailed {
         /// Which.
-        order: OrderId,
-        /// The buyer.
-        account: AccountId,
+        order: OrderRef,
         /// What goes back.
         refund: Micros,
         /// Why.
@@ -169,14 +159,12 @@ pub enum OrderEvent {
     /// The buyer asked for another message.
     AnotherRequested {
         /// Of which order.
-        order: OrderId,
+        order: OrderRef,
     },
     /// An activation ended.
     ActivationClosed {
         /// Which order's.
-        order: OrderId,
-        /// The buyer.
-        account: AccountId,
+        order: OrderRef,
         /// How.
         closing: Closing,
         /// What goes back from escrow; zero after a delivery.
@@ -186,14 +174,14 @@ pub enum OrderEvent {
     /// is sold again: follows the order's end at once.
     NumberQuarantined {
         /// Which order's.
-        order: OrderId,
+        order: OrderRef,
         /// Until when.
         until: Time,
     },
     /// A purchase that was written off went back to its provider: the write-off is reversed.
     LossRecovered {
         /// Of which order.
-        order: OrderId,
+        order: OrderRef,
         /// The provider that took it back.
         provider: ProviderId,
         /// What was written off.
@@ -202,9 +190,9 @@ pub enum OrderEvent {
 }
 
 impl OrderEvent {
-    /// The order.
+    /// The order, and which part of it.
     #[must_use]
-    pub const fn order(&self) -> OrderId {
+    pub const fn order(&self) -> OrderRef {
         match self {
             Self::OrderPlaced(Placement { order, .. })
             | Self::AttemptStarted { order, .. }
@@ -225,25 +213,26 @@ impl OrderEvent {
     #[must_use]
     pub fn transactions(&self) -> [Option<Transaction>; 2] {
         match self {
-            Self::OrderPlaced(Placement { order, account, terms, .. }) => {
-                [Some(account::spend(*account, *order, terms.price)), None]
+            Self::OrderPlaced(Placement { order, terms, .. }) => {
+                [Some(account::spend(order.account, order.id, terms.price)), None]
             }
-            Self::AttemptStarted { order, account, change, .. } => {
+            Self::AttemptStarted { order, change, .. } => {
                 let moved = *change != Micros::ZERO;
-                [moved.then(|| account::spend(*account, *order, *change)), None]
+                [moved.then(|| account::spend(order.account, order.id, *change)), None]
             }
-            Self::OrderFailed { order, account, refund, provider, loss, .. } => [
-                Some(account::refund(*account, *order, *refund)),
-                loss.is_positive().then(|| account::write_off(*provider, *order, *loss)),
+            Self::OrderFailed { order, refund, provider, loss, .. } => [
+                Some(account::refund(order.account, order.id, *refund)),
+                loss.is_positive().then(|| account::write_off(*provider, order.id, *loss)),
             ],
             Self::MessageReceived(Receipt { order, capture, .. }) => {
-                [capture.map(|sale| account::capture(*order, sale)), None]
+                [capture.map(|sale| account::capture(order.id, sale)), None]
             }
-            Self::ActivationClosed { order, account, refund, .. } => {
-                [refund.is_positive().then(|| account::refund(*account, *order, *refund)), None]
-            }
+            Self::ActivationClosed { order, refund, .. } => [
+                refund.is_positive().then(|| account::refund(order.account, order.id, *refund)),
+                None,
+            ],
             Self::LossRecovered { order, provider, amount } => {
-                [Some(account::recover(*provider, *order, *amount)), None]
+                [Some(account::recover(*provider, order.id, *amount)), None]
             }
             Self::OrderDoubted { .. }
             | Self::DoubtCleared { .. }

@@ -3,8 +3,9 @@
 
 use super::bulk::Bulk;
 use crate::account::{self, Transaction};
-use crate::ids::{OrderId, ProviderId};
+use crate::ids::ProviderId;
 use crate::money::Micros;
+use crate::order::OrderRef;
 use crate::time::Time;
 
 /// Why a provider charges for an order that was refunded, or served elsewhere.
@@ -47,10 +48,8 @@ pub enum ProviderWord {
 pub enum UpstreamEvent {
     /// A provider charges for a purchase that no buyer paid for: a loss.
     PurchaseCharged {
-        /// For which order it was bought.
-        order: OrderId,
-        /// In which attempt.
-        attempt: u8,
+        /// For which order it was bought, and in which attempt.
+        order: OrderRef,
         /// By whom.
         provider: ProviderId,
         /// How much.
@@ -60,10 +59,8 @@ pub enum UpstreamEvent {
     },
     /// The provider took the purchase back after all.
     ChargeReversed {
-        /// For which order it was bought.
-        order: OrderId,
-        /// In which attempt.
-        attempt: u8,
+        /// For which order it was bought, and in which attempt.
+        order: OrderRef,
         /// Who charged.
         provider: ProviderId,
         /// How much.
@@ -71,10 +68,8 @@ pub enum UpstreamEvent {
     },
     /// A purchase was found that no order has: it has to go back.
     OrphanFound {
-        /// For which order it was bought.
-        order: OrderId,
-        /// In which attempt.
-        attempt: u8,
+        /// For which order it was bought, and in which attempt.
+        order: OrderRef,
         /// Where.
         provider: ProviderId,
         /// The provider's id of it.
@@ -87,7 +82,7 @@ pub enum UpstreamEvent {
     /// A purchase that no order has is done with.
     OrphanSettled {
         /// For which order it was bought.
-        order: OrderId,
+        order: OrderRef,
         /// Where.
         provider: ProviderId,
         /// The provider's id of it.
@@ -98,10 +93,8 @@ pub enum UpstreamEvent {
     /// A purchase was answered with its id and without a number: its attempt is in doubt until
     /// the number comes, and the purchase goes back otherwise.
     PurchaseNamed {
-        /// For which order it was bought.
-        order: OrderId,
-        /// In which attempt.
-        attempt: u8,
+        /// For which order it was bought, and in which attempt.
+        order: OrderRef,
         /// Where.
         provider: ProviderId,
         /// The provider's id of it.
@@ -112,21 +105,21 @@ pub enum UpstreamEvent {
     /// What ended here has been ended at its provider.
     EndedUpstream {
         /// Which order's activation.
-        order: OrderId,
+        order: OrderRef,
     },
     /// An activation ends because its provider has ended it: follows the order's end at once.
     EndedByProvider {
         /// Which order's.
-        order: OrderId,
+        order: OrderRef,
         /// What the provider says.
         word: ProviderWord,
     },
 }
 
 impl UpstreamEvent {
-    /// The order.
+    /// The order, and the attempt that it is about.
     #[must_use]
-    pub const fn order(&self) -> OrderId {
+    pub const fn order(&self) -> OrderRef {
         match self {
             Self::PurchaseCharged { order, .. }
             | Self::ChargeReversed { order, .. }
@@ -143,10 +136,10 @@ impl UpstreamEvent {
     pub fn transaction(&self) -> Option<Transaction> {
         match self {
             Self::PurchaseCharged { order, provider, amount, .. } => {
-                Some(account::write_off(*provider, *order, *amount))
+                Some(account::write_off(*provider, order.id, *amount))
             }
             Self::ChargeReversed { order, provider, amount, .. } => {
-                Some(account::recover(*provider, *order, *amount))
+                Some(account::recover(*provider, order.id, *amount))
             }
             Self::OrphanFound { .. }
             | Self::OrphanSettled { .. }

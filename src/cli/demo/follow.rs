@@ -159,7 +159,9 @@ impl Follow {
 
     fn show_order(&mut self, at: Time, event: &OrderEvent) {
         // One that has left memory was placed long ago: its lines are late by as much.
-        let Some(order) = self.setup.rooms.market.read_model.order(event.order()) else { return };
+        let Some(order) = self.setup.rooms.market.read_model.order(event.order().id) else {
+            return;
+        };
         let Some(step) = step(event, &order, at) else { return };
         count(&mut self.total, step);
         let provider = self.provider(provider(event, &order));

@@ -39,7 +39,7 @@ fn touch(event: &Event) -> Option<Touch<'_>> {
 fn touch_order(event: &OrderEvent) -> Option<Touch<'_>> {
     match event {
         OrderEvent::OrderFailed { order, .. } | OrderEvent::ActivationClosed { order, .. } => {
-            Some(Touch::Closed(*order))
+            Some(Touch::Closed(order.id))
         }
         OrderEvent::MessageReceived(receipt) => receipt.late.then_some(Touch::Late(receipt)),
         OrderEvent::OrderPlaced(_)
@@ -87,8 +87,8 @@ impl Collected {
                 Some(Touch::Closed(id)) => {
                     self.orders.insert(id, encoded(id).ok_or(FollowError::Gone(id))?);
                 }
-                Some(Touch::Late(receipt)) => match encoded(receipt.order) {
-                    Some(order) => drop(self.orders.insert(receipt.order, order)),
+                Some(Touch::Late(receipt)) => match encoded(receipt.order.id) {
+                    Some(order) => drop(self.orders.insert(receipt.order.id, order)),
                     None => self.amend(head.at, receipt, tables)?,
                 },
             }
@@ -114,7 +114,7 @@ impl Collected {
         receipt: &Receipt,
         tables: &HistoryTables,
     ) -> Result<(), FollowError> {
-        let id = receipt.order;
+        let id = receipt.order.id;
         let pending = self.orders.get(&id).map(|(_, row)| row.clone());
         let row = pending.map_or_else(|| tables.order(id), |row| Ok(Some(row)))?;
         let row = row.ok_or(FollowError::Gone(id))?;

@@ -168,22 +168,22 @@ impl Counted {
             OrderEvent::OrderPlaced(placed) => {
                 self.give(tallies, (placed.terms.provider, placed.product), at);
             }
-            OrderEvent::NumberAssigned { order: id, .. } => {
-                let order = order(*id)?;
+            OrderEvent::NumberAssigned { order: named, .. } => {
+                let order = order(named.id)?;
                 self.give(tallies, (order.provider, order.product), at);
-                self.assigned.insert(*id, Some(at));
+                self.assigned.insert(named.id, Some(at));
             }
             OrderEvent::MessageReceived(receipt) => {
                 if let Some(sale) = receipt.capture {
-                    let order = order(receipt.order)?;
+                    let order = order(receipt.order.id)?;
                     let since = self.take_assigned(tables, &order)?;
                     self.deliver(tallies, (sale.provider, order.product), since, at);
                 }
             }
             OrderEvent::ActivationClosed { order, .. } => {
                 // Where the first message has not taken it away already.
-                if self.assigned_at(tables, *order)?.is_some() {
-                    self.assigned.insert(*order, None);
+                if self.assigned_at(tables, order.id)?.is_some() {
+                    self.assigned.insert(order.id, None);
                 }
             }
             OrderEvent::AttemptStarted { .. }

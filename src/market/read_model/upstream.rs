@@ -65,7 +65,9 @@ impl UpstreamWork {
     pub(super) fn show(&self, event: &Event) {
         match event {
             Event::Order(OrderEvent::ActivationClosed { order, closing, .. }) => match closing {
-                Closing::Completed | Closing::TimedOut => drop(self.unended.lock().insert(*order)),
+                Closing::Completed | Closing::TimedOut => {
+                    self.unended.lock().insert(order.id);
+                }
                 // It has gone back before.
                 Closing::Cancelled => {}
             },
@@ -81,18 +83,19 @@ impl UpstreamWork {
 
     fn show_upstream(&self, event: &UpstreamEvent) {
         match event {
-            UpstreamEvent::OrphanFound { order, attempt, provider, external_id, from, cost } => {
-                let orphan = Orphan { order: *order, attempt: *attempt, from: *from, cost: *cost };
+            UpstreamEvent::OrphanFound { order, provider, external_id, from, cost } => {
+                let (order, attempt) = (order.id, order.attempt);
+                let orphan = Orphan { order, attempt, from: *from, cost: *cost };
                 self.orphans.lock().insert((*provider, external_id.clone()), orphan);
             }
             UpstreamEvent::OrphanSettled { provider, external_id, .. } => {
                 self.orphans.lock().remove(&(*provider, external_id.clone()));
             }
-            UpstreamEvent::EndedUpstream { order } => drop(self.unended.lock().remove(order)),
+            UpstreamEvent::EndedUpstream { order } => drop(self.unended.lock().remove(&order.id)),
             UpstreamEvent::EndedByProvider { order, word } => match word {
-                ProviderWord::Missing => drop(self.unended.lock().insert(*order)),
+                ProviderWord::Missing => drop(self.unended.lock().insert(order.id)),
                 ProviderWord::Cancelled | ProviderWord::Expired | ProviderWord::Finished => {
-                    self.unended.lock().remove(order);
+                    self.unended.lock().remove(&order.id);
                 }
             },
             UpstreamEvent::PurchaseCharged { .. }
@@ -140,6 +143,8 @@ impl UpstreamWork {
 
 #[cfg(test)]
 mod tests {
+    use nexnum_engine::order::OrderRef;
+
     use super::*;
     use nexnum_engine::ids::{
         AccountId, CarrierId, CountryId, OfferId, OrderNumber, Product, ServiceId,
@@ -197,15 +202,15 @@ mod tests {
     fn an_order_that_leaves_memory_before_its_end_was_taken_is_left() {
         let work = UpstreamWork::from_state(&State::default());
         let (order, other) = (OrderId(1), OrderId(2));
+        let named = |id| OrderRef { id, account: AccountId(1), line: 1, attempt: 1, assignment: 1 };
         for order in [order, other] {
             work.show(&Event::Order(OrderEvent::ActivationClosed {
-                order,
-                account: AccountId(1),
+                order: named(order),
                 closing: Closing::TimedOut,
                 refund: Micros(1),
             }));
         }
-        work.show(&Event::Upstream(UpstreamEvent::EndedUpstream { order: other }));
+        work.show(&Event::Upstream(UpstreamEvent::EndedUpstream { order: named(other) }));
         for order in [order, other] {
             work.leave(order, ProviderId(3));
         }

@@ -174,7 +174,8 @@ impl Core {
 
     fn change(&self, groups: Groups) -> Change {
         let (state, events) = (self.engine.state(), groups.events());
-        let touched: BTreeSet<OrderId> = events.iter().filter_map(Event::order).collect();
+        let touched: BTreeSet<OrderId> =
+            events.iter().filter_map(Event::order).map(|order| order.id).collect();
         let moved = events.iter().flat_map(Event::transactions).flatten();
         let accounts: BTreeSet<AccountId> =
             moved.flat_map(|moved| moved.accounts().collect::<Vec<_>>()).collect();

@@ -14,7 +14,7 @@ use nexnum_engine::order::FailReason;
 use nexnum_engine::time::Time;
 
 use crate::values::{
-    ACCOUNT, DIGEST, LEDGER, NOW, NUMBER, ORDER, PRODUCT, SALE, TERMS, assignment, epoch,
+    ACCOUNT, DIGEST, LEDGER, NOW, NUMBER, ORDER, PRODUCT, REFERENCE, SALE, TERMS, assignment, epoch,
 };
 
 pub(crate) fn events() -> Vec<(&'static str, Event)> {
@@ -159,8 +159,7 @@ fn of_offers() -> Vec<(&'static str, OfferEvent)> {
 fn of_orders() -> Vec<(&'static str, OrderEvent)> {
     let place = |assignment| {
         OrderEvent::OrderPlaced(Placement {
-            order: ORDER,
-            account: ACCOUNT,
+            order: REFERENCE,
             number: NUMBER,
             product: PRODUCT,
             carrier: CarrierId::ANY,
@@ -171,8 +170,7 @@ fn of_orders() -> Vec<(&'static str, OrderEvent)> {
         })
     };
     let fail = |reason, loss| OrderEvent::OrderFailed {
-        order: ORDER,
-        account: ACCOUNT,
+        order: REFERENCE,
         refund: Micros(500_000),
         reason,
         provider: ProviderId(2),
@@ -182,22 +180,13 @@ fn of_orders() -> Vec<(&'static str, OrderEvent)> {
     vec![
         ("OrderPlaced", place(None)),
         ("OrderPlaced Own", place(Some(assignment()))),
-        (
-            "AttemptStarted",
-            OrderEvent::AttemptStarted {
-                order: ORDER,
-                account: ACCOUNT,
-                attempt: 2,
-                terms: TERMS,
-                change,
-            },
-        ),
-        ("OrderDoubted", OrderEvent::OrderDoubted { order: ORDER }),
-        ("DoubtCleared", OrderEvent::DoubtCleared { order: ORDER }),
+        ("AttemptStarted", OrderEvent::AttemptStarted { order: REFERENCE, terms: TERMS, change }),
+        ("OrderDoubted", OrderEvent::OrderDoubted { order: REFERENCE }),
+        ("DoubtCleared", OrderEvent::DoubtCleared { order: REFERENCE }),
         (
             "NumberAssigned",
             OrderEvent::NumberAssigned {
-                order: ORDER,
+                order: REFERENCE,
                 assignment: assignment(),
                 cost: Micros(127),
             },
@@ -210,7 +199,7 @@ fn of_orders() -> Vec<(&'static str, OrderEvent)> {
 fn of_activations() -> Vec<(&'static str, OrderEvent)> {
     let receive = |late, capture| {
         OrderEvent::MessageReceived(Receipt {
-            order: ORDER,
+            order: REFERENCE,
             message: MessageId(5),
             digest: DIGEST,
             sender: "".into(),
@@ -221,8 +210,7 @@ fn of_activations() -> Vec<(&'static str, OrderEvent)> {
         })
     };
     let close = |closing, refund| OrderEvent::ActivationClosed {
-        order: ORDER,
-        account: ACCOUNT,
+        order: REFERENCE,
         closing,
         refund: Micros(refund),
     };
@@ -232,22 +220,22 @@ fn of_activations() -> Vec<(&'static str, OrderEvent)> {
         (
             "MessageCompleted",
             OrderEvent::MessageCompleted(Completion {
-                order: ORDER,
+                order: REFERENCE,
                 message: MessageId(5),
                 sender: "".into(),
                 text: "Код 12345".into(),
                 code: "".into(),
             }),
         ),
-        ("AnotherRequested", OrderEvent::AnotherRequested { order: ORDER }),
+        ("AnotherRequested", OrderEvent::AnotherRequested { order: REFERENCE }),
         ("ActivationClosed Completed", close(Closing::Completed, 0)),
         ("ActivationClosed Cancelled", close(Closing::Cancelled, 500_000)),
         ("ActivationClosed TimedOut", close(Closing::TimedOut, 500_000)),
-        ("NumberQuarantined", OrderEvent::NumberQuarantined { order: ORDER, until: NOW }),
+        ("NumberQuarantined", OrderEvent::NumberQuarantined { order: REFERENCE, until: NOW }),
         (
             "LossRecovered",
             OrderEvent::LossRecovered {
-                order: ORDER,
+                order: REFERENCE,
                 provider: ProviderId(2),
                 amount: Micros(300_000),
             },
@@ -256,8 +244,8 @@ fn of_activations() -> Vec<(&'static str, OrderEvent)> {
 }
 
 fn of_upstream() -> Vec<(&'static str, UpstreamEvent)> {
-    let (order, attempt, provider, amount) = (ORDER, 2, ProviderId(2), Micros(300_000));
-    let charge = |why| UpstreamEvent::PurchaseCharged { order, attempt, provider, amount, why };
+    let (order, provider, amount) = (REFERENCE, ProviderId(2), Micros(300_000));
+    let charge = |why| UpstreamEvent::PurchaseCharged { order, provider, amount, why };
     let settle =
         |end| UpstreamEvent::OrphanSettled { order, provider, external_id: "x9".into(), end };
     let end = |word| UpstreamEvent::EndedByProvider { order, word };
@@ -265,12 +253,11 @@ fn of_upstream() -> Vec<(&'static str, UpstreamEvent)> {
         ("PurchaseCharged LateMessage", charge(ChargeReason::LateMessage)),
         ("PurchaseCharged FinishedEmpty", charge(ChargeReason::FinishedEmpty)),
         ("PurchaseCharged Stayed", charge(ChargeReason::Stayed)),
-        ("ChargeReversed", UpstreamEvent::ChargeReversed { order, attempt, provider, amount }),
+        ("ChargeReversed", UpstreamEvent::ChargeReversed { order, provider, amount }),
         (
             "OrphanFound",
             UpstreamEvent::OrphanFound {
                 order,
-                attempt,
                 provider,
                 external_id: "x9".into(),
                 from: NOW,
@@ -284,7 +271,6 @@ fn of_upstream() -> Vec<(&'static str, UpstreamEvent)> {
             "PurchaseNamed",
             UpstreamEvent::PurchaseNamed {
                 order,
-                attempt,
                 provider,
                 external_id: "x9".into(),
                 cost: Micros(300_000),

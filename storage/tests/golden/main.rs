@@ -9,6 +9,7 @@ use nexnum_engine::activation::Assignment;
 use nexnum_engine::event::{AccountEvent, Event, OfferEvent, OrderEvent, Receipt};
 use nexnum_engine::ids::{AccountId, MessageId, Number, OfferId, OrderId, ProviderId};
 use nexnum_engine::money::Micros;
+use nexnum_engine::order::OrderRef;
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::time::Time;
 use nexnum_storage::record::{
@@ -121,11 +122,13 @@ fn a_record_cut_anywhere_is_refused() {
 
 #[test]
 fn an_integer_has_one_way_to_be_written() {
-    let doubted = |order: &[u8]| decode_events(&[&[12, order.len() as u8], order].concat());
-    assert_eq!(
-        doubted(&[0x05]),
-        Ok(vec![Event::Order(OrderEvent::OrderDoubted { order: OrderId(5) })])
-    );
+    let doubted = |order: &[u8]| {
+        let name = [&[4 + order.len() as u8], order, &[7, 1, 2, 0]].concat();
+        decode_events(&[&[12, name.len() as u8], &name[..]].concat())
+    };
+    let (id, account) = (OrderId(5), AccountId(7));
+    let order = OrderRef { id, account, line: 1, attempt: 2, assignment: 0 };
+    assert_eq!(doubted(&[0x05]), Ok(vec![Event::Order(OrderEvent::OrderDoubted { order })]));
     assert_eq!(doubted(&[0x85, 0x00]), Err(RecordError::OutOfRange));
     assert_eq!(doubted(&[0x80; 11]), Err(RecordError::OutOfRange));
     // An account has 32 bits.
@@ -141,8 +144,9 @@ fn newer_records_and_lying_lengths_are_named() {
         (&[255], RecordError::NewerTag),
         // A scope that is not known, in an event that is.
         (&[2, 5, 1, 3, 9, 0, 0], RecordError::NewerTag),
-        // An order in doubt, and one byte more than its id.
-        (&[12, 2, 5, 0], RecordError::NewerField),
+        // An order in doubt, and one byte more than its name, or within it.
+        (&[12, 7, 5, 5, 7, 1, 2, 0, 0], RecordError::NewerField),
+        (&[12, 7, 6, 5, 7, 1, 2, 0, 0], RecordError::NewerField),
         (&[6, 0xff, 0xff, 0xff, 0xff, 0x0f, 65], RecordError::Truncated),
         (&[6, 6, 1, 0xff, 0xff, 0xff, 0xff, 0x0f], RecordError::Truncated),
         (&[6, 3, 1, 1, 0xff], RecordError::NotText),
@@ -190,6 +194,11 @@ fn text() -> impl Strategy<Value = Box<str>> {
     "\\PC{0,20}".prop_map(Into::into)
 }
 
+fn named(order: u64) -> OrderRef {
+    let (id, account) = (OrderId(order), AccountId(order as u32));
+    OrderRef { id, account, line: 1, attempt: order as u8, assignment: order as u16 }
+}
+
 fn arbitrary_event() -> impl Strategy<Value = Event> {
     let numbers = prop::collection::vec(any::<u64>().prop_map(Number), 0..20);
     let sale = (any::<u32>(), any::<u16>(), any::<i64>(), any::<i64>()).prop_map(|(a, p, x, y)| {
@@ -216,7 +225,7 @@ fn arbitrary_event() -> impl Strategy<Value = Event> {
         (any::<[u64; 3]>(), any::<u128>(), text(), text(), any::<bool>(), prop::option::of(sale))
             .prop_map(|([order, message, _], digest, sender, text, late, capture)| {
                 Event::Order(OrderEvent::MessageReceived(Receipt {
-                    order: OrderId(order),
+                    order: named(order),
                     message: MessageId(message),
                     digest,
                     code: sender.clone(),
@@ -228,7 +237,7 @@ fn arbitrary_event() -> impl Strategy<Value = Event> {
             }),
         (any::<[u64; 3]>(), any::<i64>(), text()).prop_map(
             |([from, number, order], cost, external_id)| Event::Order(OrderEvent::NumberAssigned {
-                order: OrderId(order),
+                order: named(order),
                 assignment: Assignment {
                     number: Number(number),
                     external_id,

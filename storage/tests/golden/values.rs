@@ -12,7 +12,7 @@ use nexnum_engine::ids::{
     OrderNumber, Product, ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
-use nexnum_engine::order::{Order, OrderStatus};
+use nexnum_engine::order::{Order, OrderRef, OrderStatus};
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{
@@ -27,6 +27,8 @@ pub(crate) const TERMS: Terms =
 pub(crate) const DIGEST: u128 = 0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10;
 pub(crate) const ACCOUNT: AccountId = AccountId(3);
 pub(crate) const ORDER: OrderId = OrderId(130);
+pub(crate) const REFERENCE: OrderRef =
+    OrderRef { id: ORDER, account: ACCOUNT, line: 1, attempt: 2, assignment: 1 };
 pub(crate) const NUMBER: OrderNumber = OrderNumber(4_294_967_297);
 pub(crate) const NOW: Time = Time(1_800_000_000_000);
 

@@ -118,10 +118,10 @@ impl Books<'_> {
         for event in row.groups.events().iter().cloned() {
             match event {
                 Event::Order(OrderEvent::OrderFailed { order, provider, loss, .. }) => {
-                    self.losses.insert(order, (provider, loss.0));
+                    self.losses.insert(order.id, (provider, loss.0));
                 }
                 Event::Order(OrderEvent::LossRecovered { order, .. }) => {
-                    self.losses.remove(&order);
+                    self.losses.remove(&order.id);
                 }
                 Event::Upstream(UpstreamEvent::OrphanFound {
                     order,
@@ -129,7 +129,7 @@ impl Books<'_> {
                     external_id,
                     ..
                 }) => {
-                    self.ends.insert((provider, external_id.into()), (order, None));
+                    self.ends.insert((provider, external_id.into()), (order.id, None));
                 }
                 Event::Upstream(UpstreamEvent::OrphanSettled {
                     order,
@@ -137,7 +137,7 @@ impl Books<'_> {
                     external_id,
                     end,
                 }) => {
-                    self.ends.insert((provider, external_id.into()), (order, Some(end)));
+                    self.ends.insert((provider, external_id.into()), (order.id, Some(end)));
                 }
                 _ => {}
             }

@@ -10,6 +10,7 @@ use nexnum_engine::event::{AccountEvent, Event, OrderEvent};
 use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::{OrderId, Seq};
 use nexnum_engine::money::Micros;
+use nexnum_engine::order::OrderRef;
 use nexnum_engine::time::Time;
 use nexnum_storage::secrets::SecretBytes;
 use nexnum_storage::{Folder, Ledger, Manifest, StorageError};
@@ -228,13 +229,15 @@ fn an_event_that_does_not_fit_the_state_is_damage_at_its_place() {
     let temp = tempfile::tempdir().unwrap();
     folder::init(temp.path()).unwrap();
     let mut live = opened(temp.path());
+    let (id, account) = (OrderId(9), ACCOUNT);
+    let unknown = OrderRef { id, account, line: 1, attempt: 1, assignment: 0 };
     let events = [
         Event::Account(AccountEvent::AccountOpened {
             account: ACCOUNT,
             name: "acme".into(),
             credit_limit: Micros::ZERO,
         }),
-        Event::Order(OrderEvent::OrderDoubted { order: OrderId(9) }),
+        Event::Order(OrderEvent::OrderDoubted { order: unknown }),
     ];
     let mut groups = Groups::new();
     groups.add(Head::system(live.last_at), |all| all.extend(events));
