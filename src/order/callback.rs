@@ -13,7 +13,8 @@ use nexnum_engine::reject::Reject;
 use nexnum_engine::time::Time;
 
 use super::Orders;
-use super::ingest::{Arrived, Ingested, Posted};
+use super::arrived::Arrived;
+use super::ingest::{Ingested, Posted};
 use super::refusal::Refusal;
 use crate::attention::{AttentionKind, AttentionSubject};
 use crate::json::{JsonFault, JsonFaultKind};

@@ -5,6 +5,7 @@
 //! command; nothing here decides what is allowed.
 
 mod absence;
+mod arrived;
 pub mod buy;
 mod callback;
 mod cancel;
